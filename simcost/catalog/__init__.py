@@ -1,0 +1,11 @@
+"""Facts with unit, source and date: accelerators, models, priced instances, billing rules, step-time fits.
+
+The facts are the CSV files in `facts/`; a user's own folder of files with the same names extends or
+overrides them row by row.
+"""
+
+from simcost.catalog.book import Catalog, load_catalog
+from simcost.catalog.facts import Accelerator, BillingRule, HardwareFit, Model, Offer, StepFit, TierPrice
+
+__all__ = ["Accelerator", "BillingRule", "Catalog", "HardwareFit", "Model", "Offer", "StepFit", "TierPrice",
+           "load_catalog"]  # fmt: skip

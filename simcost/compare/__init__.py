@@ -1,0 +1,1 @@
+"""Many results -> evidence: paired intervals, the verdict, what drives a difference."""

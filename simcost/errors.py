@@ -1,0 +1,77 @@
+"""One tree of errors; every message says what is wrong, where, and what to do.
+
+SimcostError
+├── InputError           something the user gave is wrong: exit 2
+│   ├── FaultsError      a file with located faults, all of them at once
+│   ├── TraceError       a trace that cannot be read: file, row, column
+│   ├── CatalogError     a model, accelerator, instance or price we do not know
+│   └── DoesNotFitError  a model that does not fit in the memory given
+├── GateError            a gate such as `--fail-on slo` was broken: exit 1
+└── RunError             a simulation that could not go on: exit 1
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class SimcostError(Exception):
+    """Root of all errors that simcost raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(SimcostError):
+    """Something the user gave is wrong."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class TraceError(InputError):
+    """A trace that cannot be read or holds impossible values."""
+
+
+class CatalogError(InputError):
+    """A fact that the catalog does not hold; never replaced by a default."""
+
+
+class DoesNotFitError(InputError):
+    """A model that does not fit in the memory of the replica given."""
+
+
+class GateError(SimcostError):
+    """A gate that the user set was broken."""
+
+
+class RunError(SimcostError):
+    """A simulation that could not go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One located fault of a file; lines and columns count from 1, 0 where unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    path: str = ""
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+
+
+class FaultsError(InputError):
+    """All faults of a file together."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """'; did you mean X?' for the nearest known words, else '' (to be appended to a message)."""
+    near = get_close_matches(word, known, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""

@@ -1,0 +1,158 @@
+"""The one hand-over from simulation to money and service levels: what was used, and what each request felt.
+
+Times are seconds from the start of the run. A ledger knows no prices and no targets, but for the per-request
+latency limits it was asked to count against.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+NODES = pa.schema([("pool", pa.string()), ("node", pa.int64()), ("start_s", pa.float64()), ("end_s", pa.float64())])
+"""One row per node: from the order to the release (or the end of the run). What an instance bill starts from."""
+
+REPLICAS = pa.schema([
+    ("pool", pa.string()), ("replica", pa.int64()), ("node", pa.int64()),
+    ("state", pa.string()),   # starting, ready, draining
+    ("start_s", pa.float64()), ("end_s", pa.float64()),
+    ("busy_s", pa.float64()),  # with at least one request in the system; 0 while starting
+])  # fmt: skip
+"""One row per replica, state and ledger window; rows of a replica follow each other without gap."""
+
+TIMELINE = pa.schema([
+    ("t_s", pa.float64()), ("desired", pa.int64()), ("ready", pa.int64()), ("starting", pa.int64()),
+    ("draining", pa.int64()), ("running", pa.int64()), ("waiting", pa.int64()), ("kv_tokens", pa.int64()),
+])  # fmt: skip
+"""Samples of the fleet at regular times; waiting includes the gateway."""
+
+WINDOWS = pa.schema([
+    ("start_s", pa.float64()), ("arrived", pa.int64()), ("completed", pa.int64()), ("rejected", pa.int64()),
+    ("timed_out", pa.int64()), ("good", pa.int64()), ("late", pa.int64()),
+    ("prompt_tokens", pa.int64()), ("output_tokens", pa.int64()),
+])  # fmt: skip
+"""Outcomes by the window in which the request ARRIVED. good: completed within all limits. late: still in the
+system at the end of the run and already past a limit. Tokens are those of completed requests."""
+
+OUTCOMES = pa.schema([
+    ("request", pa.int64()), ("arrival_s", pa.float64()), ("status", pa.string()),
+    ("prompt_tokens", pa.int32()), ("output_tokens", pa.int32()),
+    ("ttft_s", pa.float64()), ("e2e_s", pa.float64()), ("preemptions", pa.int32()),
+], metadata={"order": "completion"})  # fmt: skip
+"""One row per request that left: completed, rejected or timed_out. ttft_s is null without a first token.
+TPOT is (e2e_s - ttft_s) / (output_tokens - 1), undefined for a single output token."""
+
+METRICS = ("ttft_s", "tpot_s", "e2e_s")
+"""Latency metrics, in the order of the histograms' axis. TTFT from arrival to first token, queueing included;
+TPOT (last - first) / (output - 1); E2E from arrival to last token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request must stay within to count as good; infinity = no limit."""
+
+    ttft_s: float = np.inf
+    tpot_s: float = np.inf
+    e2e_s: float = np.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """Log-linear histogram buckets: `per_octave` equal steps in each doubling, from `smallest_s` up.
+
+    A value v falls in bucket floor(per_octave * (octave + mantissa)); the relative width of a bucket is
+    1 / per_octave at most, so that a quantile read at its middle is off by half of that at most.
+    """
+
+    smallest_s: float = 2.0**-14
+    octaves: int = 34
+    per_octave: int = 128
+
+    @property
+    def count(self) -> int:
+        """Number of buckets; bucket 0 also takes all that is smaller, the last all that is larger."""
+        return self.octaves * self.per_octave
+
+    @property
+    def relative_error(self) -> float:
+        """Largest relative error of a quantile."""
+        return 0.5 / self.per_octave
+
+    def middles(self) -> npt.NDArray[np.float64]:
+        """The value at the middle of each bucket, in seconds."""
+        octave, step = np.divmod(np.arange(self.count), self.per_octave)
+        middle: npt.NDArray[np.float64] = self.smallest_s * 2.0**octave * (1 + (step + 0.5) / self.per_octave)
+        return middle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What the requests experienced."""
+
+    arrived: int
+    completed: int
+    rejected: int
+    timed_out: int
+    in_system: int
+    prompt_tokens: int
+    """Of completed requests."""
+    output_tokens: int
+    generated_tokens: int
+    """All tokens generated, those of unfinished and abandoned requests included."""
+    preemptions: int
+    steps: int
+    """Engine steps over all replicas."""
+    outstanding_s: float
+    """Integral of the number of requests in the system: request-seconds (Little's law)."""
+    limits: Limits
+    window_s: float
+    windows: Any
+    """Table of schema WINDOWS."""
+    buckets: Buckets
+    histograms: npt.NDArray[np.int64]
+    """[window, metric, bucket] counts of completed requests."""
+    rows: Path | None
+    """Parquet file of schema OUTCOMES, where rows were kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """All that billing and service levels may know of a run of one pool."""
+
+    horizon_s: float
+    slots_per_node: int
+    """Replicas that fit on a node."""
+    accelerators_per_replica: int
+    nodes: Any
+    """Table of schema NODES."""
+    replicas: Any
+    """Table of schema REPLICAS."""
+    timeline: Any
+    """Table of schema TIMELINE."""
+    outcomes: Outcomes
+    disk_gb_per_node: float
+    gb_out: float
+    """Response bytes that left the pool, in GB (1e9 bytes)."""
+
+    def replica_hours(self) -> dict[str, float]:
+        """Hours by state: starting, serving (ready and busy), idle (ready, nothing to do), draining,
+        unallocated (slots of a node without a replica). They add up to node hours x slots per node."""
+        state = self.replicas["state"].to_numpy(zero_copy_only=False)
+        length = self.replicas["end_s"].to_numpy() - self.replicas["start_s"].to_numpy()
+        busy = self.replicas["busy_s"].to_numpy()
+        ready = state == "ready"
+        seconds = {
+            "starting": length[state == "starting"].sum(),
+            "serving": busy[ready].sum(),
+            "idle": (length - busy)[ready].sum(),
+            "draining": length[state == "draining"].sum(),
+        }
+        seconds["unallocated"] = self.node_hours() * 3600.0 * self.slots_per_node - length.sum()
+        return {name: max(float(value), 0.0) / 3600.0 for name, value in seconds.items()}
+
+    def node_hours(self) -> float:
+        """Hours of all nodes, from order to release."""
+        return float(self.nodes["end_s"].to_numpy().sum() - self.nodes["start_s"].to_numpy().sum()) / 3600.0

@@ -1,0 +1,7 @@
+"""How long a step takes and what fits in memory, from model, accelerator, precision and tensor parallelism."""
+
+from simcost.perf.memory import MemoryFit, fit_memory
+from simcost.perf.replica import GivenStep, ReplicaSpec
+from simcost.perf.step import StepTime, step_time
+
+__all__ = ["GivenStep", "MemoryFit", "ReplicaSpec", "StepTime", "fit_memory", "step_time"]

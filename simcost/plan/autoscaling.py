@@ -1,0 +1,139 @@
+"""How many replicas there should be. One method: `desired`, from what was seen and the policy's own memory."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Annotated, Literal, Protocol
+
+from annotated_types import Gt, MinLen
+
+from simcost.units import SECONDS_PER_DAY, Count, PositiveCount, PositiveSeconds, Seconds, TimeOfDay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a controller sees of one pool at one instant."""
+
+    ready: int
+    starting: int
+    draining: int
+    in_flight: float
+    """Requests in the system, the gateway's queue included; mean over the interval since the last look."""
+    waiting: int
+    """Requests at the gateway or in a replica's queue, now."""
+
+
+class Policy(Protocol):
+    """A scaling policy: pure but for the memory it is handed back at each call."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two looks."""
+        ...
+
+    def initial(self) -> int:
+        """Replicas at the start of the run, already warm."""
+        ...
+
+    def desired(self, now_s: float, seen: Observation, memory: dict[str, list[tuple[float, float]]]) -> int:
+        """Desired replicas at `now_s`; `memory` starts empty and belongs to this policy and run alone."""
+        ...
+
+
+Memory = dict[str, list[tuple[float, float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """Always the same number of replicas."""
+
+    kind: Literal["fixed"] = "fixed"
+    replicas: PositiveCount
+
+    @property
+    def interval(self) -> float:
+        """Seldom: nothing changes."""
+        return SECONDS_PER_DAY
+
+    def initial(self) -> int:
+        """Replicas at the start."""
+        return self.replicas
+
+    def desired(self, now_s: float, seen: Observation, memory: Memory) -> int:
+        """The constant."""
+        return self.replicas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From this time of day on, this many replicas."""
+
+    at: TimeOfDay
+    """Time of day, as `08:30`, `8.5h` or seconds."""
+    replicas: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A daily timetable; time 0 of the run is midnight. Before the first step the last one of the day holds."""
+
+    kind: Literal["schedule"] = "schedule"
+    steps: Annotated[tuple[Step, ...], MinLen(1)]
+    interval: PositiveSeconds = 60.0
+
+    def initial(self) -> int:
+        """What the timetable says at midnight."""
+        return self._at(0.0)
+
+    def desired(self, now_s: float, seen: Observation, memory: Memory) -> int:
+        """What the timetable says now."""
+        return self._at(now_s % SECONDS_PER_DAY)
+
+    def _at(self, time_of_day_s: float) -> int:
+        steps = sorted(self.steps, key=lambda step: step.at)
+        past = [step for step in steps if step.at <= time_of_day_s]
+        return (past or steps)[-1].replicas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetConcurrency:
+    """Keep the requests in flight per replica near a target.
+
+    desired = ceil(mean in-flight over `window` / target), held between min and max; it falls only to the
+    highest value wanted within `scale_down_delay`, so that a short lull does not stop replicas.
+    """
+
+    kind: Literal["target-concurrency"] = "target-concurrency"
+    target: Annotated[float, Gt(0)]
+    """Requests in flight per replica."""
+    min: PositiveCount = 1
+    max: PositiveCount
+    start: Count | None = None
+    """Replicas at time 0, already warm; None = min."""
+    interval: PositiveSeconds = 15.0
+    window: PositiveSeconds = 60.0
+    scale_down_delay: Seconds = 300.0
+
+    def __post_init__(self) -> None:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+
+    def initial(self) -> int:
+        """Replicas at the start."""
+        return self.min if self.start is None else self.start
+
+    def desired(self, now_s: float, seen: Observation, memory: Memory) -> int:
+        """Window mean over the target, with a delayed fall."""
+        looks = _keep(memory, "in_flight", now_s, self.window, seen.in_flight)
+        mean = sum(value for _, value in looks) / len(looks)
+        wanted = min(max(ceil(mean / self.target), self.min), self.max)
+        return int(max(value for _, value in _keep(memory, "wanted", now_s, self.scale_down_delay, wanted)))
+
+
+def _keep(memory: Memory, key: str, now_s: float, window_s: float, value: float) -> list[tuple[float, float]]:
+    """Append a look and forget those at least `window_s` old; the newest always stays."""
+    looks = [look for look in memory.get(key, []) if look[0] > now_s - window_s]
+    memory[key] = [*looks, (now_s, value)]
+    return memory[key]
+
+
+Scaling = Fixed | Schedule | TargetConcurrency

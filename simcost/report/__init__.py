@@ -1,0 +1,1 @@
+"""Results -> things to look at. Nothing here computes a number."""

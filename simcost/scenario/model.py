@@ -1,0 +1,63 @@
+"""The scenario file as classes: this module is its schema."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, MinLen
+from pydantic import Field
+
+from simcost.billing import OnDemand
+from simcost.perf import ReplicaSpec
+from simcost.plan import Admission, Batching, LeastOutstanding, Router, Scaling, Startup
+from simcost.slo import Slo
+from simcost.trace.workload import Recorded, Synthetic
+from simcost.units import PositiveCount, PositiveSeconds
+
+Workload = Annotated[Recorded | Synthetic, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One alternative: what runs, how it scales, how it is bought."""
+
+    name: Annotated[str, MinLen(1)]
+    replica: ReplicaSpec
+    buy: OnDemand
+    scaling: Annotated[Scaling, Field(discriminator="kind")]
+    batching: Batching = field(default_factory=Batching)
+    router: Annotated[Router, Field(discriminator="kind")] = field(default_factory=LeastOutstanding)
+    admission: Admission = field(default_factory=Admission)
+    startup: Startup = field(default_factory=Startup)
+    response_bytes_per_token: Annotated[float, Ge(0)] = 250.0
+    """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One question: a workload, a model, a target, and the plans to compare."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
+
+    scenario: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    """Name; also that of the results folder."""
+    question: str = ""
+    model: str
+    workload: Workload | Annotated[tuple[Workload, ...], MinLen(1)]
+    """One stream of requests, or several that share the pool."""
+    slo: Slo
+    plans: Annotated[tuple[Plan, ...], MinLen(1)]
+    horizon: PositiveSeconds | None = None
+    """Length of the run; None = the span of the workload."""
+    seed: Annotated[int, Ge(0)] = 1
+    seeds: PositiveCount = 5
+    """Replications; each plan sees the same arrivals in each of them."""
+    baseline: str | None = None
+    """The plan the others are compared with; None = the first."""
+    engine_sigma: Annotated[float, Ge(0)] | None = None
+    """Log-normal spread of the real step time around the model's; None = that of the performance model."""
+    level: Annotated[float, Gt(0)] = 0.95
+    """Confidence level of intervals."""
+    catalog: str | None = None
+    """Folder with your own fact files, relative to this file."""
+
+

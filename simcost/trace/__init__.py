@@ -1,0 +1,1 @@
+"""What happened: request logs, columnar, in one Parquet schema; readers, description, synthesis."""

@@ -1,0 +1,136 @@
+"""Quantities at the edges: parse `30s`, `80GiB`, `$2.10/h`, `99%`; inside everything is SI and plain floats.
+
+A field annotated with one of the aliases below (`Seconds`, `Bytes`, `Usd`, ...) takes a plain number in
+the unit of its name, or a text with a unit. The scenario edge reads the hooks of `Unit`; this module
+itself knows nothing of YAML.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Lt
+
+SECONDS_PER_HOUR = 3600.0
+SECONDS_PER_DAY = 86400.0
+HOURS_PER_MONTH = 730.0  # the month for display, as cloud price pages use it
+NS_PER_S = 1_000_000_000
+GB = 1e9
+GIB = float(2**30)
+
+_TIME = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0,
+         "d": 86400.0, "w": 604800.0}  # fmt: skip
+_BYTES = {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+          "KiB": 2.0**10, "MiB": 2.0**20, "GiB": GIB, "TiB": 2.0**40}  # fmt: skip
+_NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How one kind of quantity is written; the hooks are read by the scenario edge."""
+
+    name: str
+    factors: Mapping[str, float]
+    example: str
+
+    def parse(self, value: object) -> object:
+        """The value in the base unit; numbers pass unchanged, wrong text raises ValueError."""
+        if isinstance(value, bool) or not isinstance(value, str):
+            return value
+        match = _NUMBER.match(value.replace("$", "", 1) if self.name.startswith("USD") else value)
+        if match is None:
+            raise ValueError(f"{value!r} is no quantity; write a number of {self.name}, such as {self.example}")
+        number, unit = float(match[1].replace("_", "")), match[2]
+        if unit and unit not in self.factors:
+            known = ", ".join(self.factors)
+            raise ValueError(f"{value!r} has the unknown unit {unit!r}; known here: {known}; e.g. {self.example}")
+        return number * self.factors.get(unit, 1.0)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        function = {"type": "no-info", "function": self.parse}
+        return {"type": "function-before", "function": function, "schema": handler(source)}
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        number = dict(handler(schema))
+        text = {"type": "string", "description": f"{self.name}, e.g. {self.example}"}
+        return {"anyOf": [number, text], "examples": [self.example]}
+
+
+@dataclass(frozen=True, slots=True)
+class Clock(Unit):
+    """A time of day: `08:30`, or a duration since midnight."""
+
+    def parse(self, value: object) -> object:
+        """Seconds since midnight."""
+        match = re.fullmatch(r"\s*(\d{1,2}):([0-5]\d)\s*", value) if isinstance(value, str) else None
+        return int(match[1]) * 3600.0 + int(match[2]) * 60.0 if match else Unit.parse(self, value)
+
+
+SECONDS = Unit("seconds", _TIME, "30s or 1.5h")
+CLOCK = Clock("a time of day", _TIME, "08:30")
+BYTES = Unit("bytes", _BYTES, "80GiB")
+BYTES_PER_S = Unit("bytes per second", {f"{k}/s": v for k, v in _BYTES.items()}, "2GB/s")
+SHARE = Unit("a share from 0 to 1", {"%": 0.01}, "99.5%")
+USD = Unit("USD", {"": 1.0, "USD": 1.0}, "$100")
+USD_PER_H = Unit("USD per hour", {"/h": 1.0, "USD/h": 1.0, "/month": 1 / HOURS_PER_MONTH}, "$2.10/h")
+USD_PER_GB = Unit("USD per GB", {"/GB": 1.0, "USD/GB": 1.0, "/GiB": GB / GIB}, "$0.09/GB")
+PER_S = Unit("requests per second", {"/s": 1.0, "rps": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400},
+             "20/s")  # fmt: skip
+
+Seconds = Annotated[float, SECONDS, Ge(0)]
+PositiveSeconds = Annotated[float, SECONDS, Gt(0)]
+TimeOfDay = Annotated[float, CLOCK, Ge(0), Lt(SECONDS_PER_DAY)]
+Bytes = Annotated[float, BYTES, Ge(0)]
+BytesPerS = Annotated[float, BYTES_PER_S, Gt(0)]
+Share = Annotated[float, SHARE, Ge(0), Le(1)]
+Usd = Annotated[float, USD, Ge(0)]
+UsdPerH = Annotated[float, USD_PER_H, Ge(0)]
+UsdPerGb = Annotated[float, USD_PER_GB, Ge(0)]
+PerS = Annotated[float, PER_S, Gt(0)]
+Count = Annotated[int, Ge(0)]
+PositiveCount = Annotated[int, Ge(1)]
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds in `30s`, `1.5h`, `2d` or a plain number. Raises ValueError with the remedy."""
+    value = SECONDS.parse(text)
+    if not isinstance(value, float) or not isfinite(value) or value < 0:
+        raise ValueError(f"{text!r} is no duration; write e.g. {SECONDS.example}")
+    return value
+
+
+def format_seconds(value_s: float) -> str:
+    """A duration for people: three significant digits and the unit that suits it."""
+    for unit, factor in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if abs(value_s) >= factor * (2 if unit in ("d", "h", "min") else 1):
+            return f"{value_s / factor:.3g} {unit}"
+    return f"{value_s / 1e-9:.3g} ns" if value_s else "0 s"
+
+
+def format_usd(value_usd: float) -> str:
+    """Money for people: `$1,234`, `$12.30`, `$0.0042`, `-$5.00`."""
+    size, sign = abs(value_usd), "-" if value_usd < 0 else ""
+    if size >= 1000:
+        return f"{sign}${size:,.0f}"
+    return f"{sign}${size:.2f}" if size >= 1 or size == 0 else f"{sign}${size:.3g}"
+
+
+def format_bytes(value_bytes: float) -> str:
+    """Bytes for people, binary units: `141 GiB`."""
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if abs(value_bytes) >= _BYTES[unit]:
+            return f"{value_bytes / _BYTES[unit]:.4g} {unit}"
+    return f"{value_bytes:.0f} B"
+
+
+def format_count(value: float) -> str:
+    """A count for people: `12,345`, `44.0M`."""
+    return f"{value / 1e6:,.1f}M" if abs(value) >= 1e7 else f"{value:,.0f}"
+
+
+def format_share(value: float) -> str:
+    """A share for people: `99.5 %`; never rounds up to 100 %."""
+    shown = f"{100 * value:.1f}"
+    return "99.9+ %" if shown == "100.0" and value < 1 else f"{shown} %"
