@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-NODES = pa.schema([("pool", pa.string()), ("node", pa.int64()), ("start_s", pa.float64()), ("end_s", pa.float64())])
+NODES = pa.schema(
+    [("pool", pa.string()), ("node", pa.int64()), ("start_s", pa.float64()), ("end_s", pa.float64())]
+)
 """One row per node: from the order to the release (or the end of the run). What an instance bill starts from."""
 
 REPLICAS = pa.schema([
@@ -139,7 +141,8 @@ class Ledger:
 
     def replica_hours(self) -> dict[str, float]:
         """Hours by state: starting, serving (ready and busy), idle (ready, nothing to do), draining,
-        unallocated (slots of a node without a replica). They add up to node hours x slots per node."""
+        unallocated (slots of a node without a replica). They add up to node hours x slots per node.
+        """
         state = self.replicas["state"].to_numpy(zero_copy_only=False)
         length = self.replicas["end_s"].to_numpy() - self.replicas["start_s"].to_numpy()
         busy = self.replicas["busy_s"].to_numpy()

@@ -41,11 +41,15 @@ class Unit:
             return value
         match = _NUMBER.match(value.replace("$", "", 1) if self.name.startswith("USD") else value)
         if match is None:
-            raise ValueError(f"{value!r} is no quantity; write a number of {self.name}, such as {self.example}")
+            raise ValueError(
+                f"{value!r} is no quantity; write a number of {self.name}, such as {self.example}"
+            )
         number, unit = float(match[1].replace("_", "")), match[2]
         if unit and unit not in self.factors:
             known = ", ".join(self.factors)
-            raise ValueError(f"{value!r} has the unknown unit {unit!r}; known here: {known}; e.g. {self.example}")
+            raise ValueError(
+                f"{value!r} has the unknown unit {unit!r}; known here: {known}; e.g. {self.example}"
+            )
         return number * self.factors.get(unit, 1.0)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
@@ -103,7 +107,14 @@ def parse_seconds(text: str) -> float:
 
 def format_seconds(value_s: float) -> str:
     """A duration for people: three significant digits and the unit that suits it."""
-    for unit, factor in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+    for unit, factor in (
+        ("d", 86400.0),
+        ("h", 3600.0),
+        ("min", 60.0),
+        ("s", 1.0),
+        ("ms", 1e-3),
+        ("µs", 1e-6),
+    ):
         if abs(value_s) >= factor * (2 if unit in ("d", "h", "min") else 1):
             return f"{value_s / factor:.3g} {unit}"
     return f"{value_s / 1e-9:.3g} ns" if value_s else "0 s"

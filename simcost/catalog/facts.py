@@ -114,7 +114,8 @@ class TierPrice(Provenance):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFit(Provenance):
     """Step-time coefficients fitted for one (accelerator, model, tp, precision):
-    t = a + b*P + c*B + d*K + q*Q, see `simcost.perf.step`."""
+    t = a + b*P + c*B + d*K + q*Q, see `simcost.perf.step`.
+    """
 
     accelerator: str
     model: str
@@ -132,7 +133,8 @@ class StepFit(Provenance):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HardwareFit(Provenance):
     """Eight coefficients for one (accelerator, precision), any dense model and tp; see `simcost.perf.roofline`.
-    The efficiencies are valid only with the peaks given beside them."""
+    The efficiencies are valid only with the peaks given beside them.
+    """
 
     accelerator: str
     precision: Precision

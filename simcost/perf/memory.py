@@ -21,6 +21,8 @@ class MemoryFit:
     provenance: str
 
 
-def fit_memory(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int) -> MemoryFit:
+def fit_memory(
+    model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int
+) -> MemoryFit:
     """STUB: replaced by the perf helper."""
     raise NotImplementedError

@@ -15,7 +15,8 @@ class RoundRobin:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeastOutstanding:
     """The replica with the fewest requests in the system, waiting or running (join the shortest queue).
-    Ties are broken by a hash of the request, so that low-numbered replicas do not fill first."""
+    Ties are broken by a hash of the request, so that low-numbered replicas do not fill first.
+    """
 
     kind: Literal["least-outstanding"] = "least-outstanding"
     code: ClassVar[int] = 1

@@ -1,7 +1,7 @@
 """The scenario file as classes: this module is its schema."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, MinLen
 from pydantic import Field
@@ -59,5 +59,3 @@ class Scenario:
     """Confidence level of intervals."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
-
-

@@ -15,7 +15,8 @@ from simcost.units import PerS, PositiveSeconds
 class Recorded:
     """A stored trace, replayed. Seed index 0 replays it as recorded; each further seed resamples it in
     blocks of `block`, each block from within `reach` of its own place, so that burstiness within a block and
-    the daily shape stay while the rest varies."""
+    the daily shape stay while the rest varies.
+    """
 
     kind: Literal["trace"] = "trace"
     path: str
@@ -62,5 +63,3 @@ def batches(
 ) -> Iterator[RequestBatch]:
     """STUB: replaced by the trace helper."""
     raise NotImplementedError
-
-
