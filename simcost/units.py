@@ -7,7 +7,7 @@ itself knows nothing of YAML.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Annotated, Any
 
@@ -32,7 +32,7 @@ class Unit:
     """How one kind of quantity is written; the hooks are read by the scenario edge."""
 
     name: str
-    factors: Mapping[str, float]
+    factors: Mapping[str, float] = field(hash=False)
     example: str
 
     def parse(self, value: object) -> object:
