@@ -1,0 +1,109 @@
+"""How charts look: one colour, dash and shape per plan, fonts, and the way from a chart to SVG or PNG."""
+
+from typing import Any
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
+"""Okabe and Ito (2008), colours that colour-blind readers tell apart; grey for black, which a dark page hides."""
+DASHES = ((1, 0), (7, 3), (2, 2), (9, 3, 2, 3), (4, 2))
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+ROWS = 2000
+"""Rows of data in a chart, at most."""
+WIDTH = 640
+INK, GRID, TARGET = "#333333", "rgba(128,128,128,0.25)", "#B00020"
+
+
+Document = dict[str, Any]
+Rows = list[dict[str, Any]]
+
+
+def names(document: Document) -> list[str]:
+    """Plan names in the order of the document, which fixes their colours in every chart."""
+    return [plan["name"] for plan in document["plans"]]
+
+
+def colours(document: Document) -> dict[str, str]:
+    """Colour by plan; beyond eight plans colours repeat and dashes and shapes tell them apart."""
+    return {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(names(document))}
+
+
+def colour(document: Document, **options: Any) -> Any:
+    """Colour channel of the plans."""
+    import altair as alt
+
+    return alt.Color("plan:N", title=None, scale=colour_scale(document), **options)
+
+
+def colour_scale(document: Document) -> Any:
+    """From plan names to colours."""
+    fixed = colours(document)
+    return _scale(fixed, list(fixed.values()))
+
+
+def dash(document: Document) -> Any:
+    """Dash channel of the plans; its legend merges with that of the colour."""
+    import altair as alt
+
+    return alt.StrokeDash("plan:N", title=None, scale=_scale(names(document), DASHES))
+
+
+def shape(document: Document) -> Any:
+    """Shape channel of the plans; its legend merges with that of the colour."""
+    import altair as alt
+
+    return alt.Shape("plan:N", title=None, scale=_scale(names(document), SHAPES))
+
+
+def _scale(domain: Any, cycle: Any) -> Any:
+    import altair as alt
+
+    keys = list(domain)
+    return alt.Scale(domain=keys, range=[cycle[i % len(cycle)] for i in range(len(keys))])
+
+
+def inline(rows: Rows) -> Any:
+    """The rows as data inside the chart."""
+    import altair as alt
+
+    return alt.Data(values=rows)
+
+
+def time_axis(span: float, **options: Any) -> Any:
+    """A quiet axis over `span` whole units of time from 0, at most 13 ticks on round values."""
+    import altair as alt
+
+    step = next((s for s in (1, 2, 3, 5, 6, 10, 12, 24, 48, 168) if span / s <= 12), 720)
+    ticks = [step * i for i in range(int(span / step + 1e-9) + 1)]
+    return alt.Axis(grid=False, format="d", values=ticks, labelFlush=False, **options)
+
+
+def finish(chart: Any, title: str, subtitle: str | list[str] = "") -> Any:
+    """The chart with title, fonts and quiet grid; the last step of every chart function."""
+    import altair as alt
+
+    heading = alt.Title(title, subtitle=subtitle or alt.Undefined, anchor="start", offset=12)
+    return (
+        chart.properties(title=heading, padding=8)
+        .configure(font=FONT, background="white", aria=False)
+        .configure_view(stroke=None)
+        .configure_title(fontSize=16, subtitleFontSize=12, color=INK, subtitleColor=INK, subtitlePadding=5)
+        .configure_axis(labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=220,
+                        labelColor=INK, titleColor=INK, gridColor=GRID, domainColor="#888888",
+                        tickColor="#888888", labelOverlap=True, labelPadding=5)
+        .configure_legend(labelFontSize=12, labelLimit=260, labelColor=INK, symbolSize=120, orient="top")
+        .configure_header(labelFontSize=12, titleFontSize=12, labelLimit=400, labelColor=INK)
+    )  # fmt: skip
+
+
+def to_svg(chart: Any) -> str:
+    """The chart as one `<svg>` element, text as text."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+
+
+def to_png(chart: Any, scale: float = 2.0) -> bytes:
+    """The chart as PNG, `scale` pixels per unit."""
+    import vl_convert
+
+    return bytes(vl_convert.vegalite_to_png(chart.to_dict(), scale=scale))
