@@ -1,0 +1,42 @@
+"""A value of a file with the place where it was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Keys = tuple[str | int, ...]
+"""Keys and indices from the top of a file to a value."""
+
+Scalar = None | bool | int | float | str
+Plain = Scalar | list["Plain"] | dict[str, "Plain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A value and where it was written; lines and columns count from 1."""
+
+    value: Scalar | list[Node] | dict[str, Node]
+    line: int
+    column: int
+    path: Keys
+    """Keys and indices from the top of the file to where the value was written."""
+    key: tuple[int, int] | None = None
+    """Line and column of the key that leads here."""
+
+    def plain(self) -> Plain:
+        """The value without its places."""
+        if isinstance(self.value, dict):
+            return {key: child.plain() for key, child in self.value.items()}
+        return [child.plain() for child in self.value] if isinstance(self.value, list) else self.value
+
+    def get(self, key: str | int) -> Node | None:
+        """The child at a key or index, None where there is none."""
+        if isinstance(self.value, dict):
+            return self.value.get(str(key))
+        inside = isinstance(self.value, list) and isinstance(key, int) and key < len(self.value)
+        return self.value[key] if inside and isinstance(self.value, list) and isinstance(key, int) else None
+
+
+def dotted(path: Keys) -> str:
+    """A path as people write it: `plans.0.buy`."""
+    return ".".join(map(str, path))
