@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from annotated_types import MinLen
 
-from simcost.ledger import Ledger, Limits
-from simcost.units import PositiveSeconds, Share
+from simcost.units import SECONDS_PER_HOUR, PositiveSeconds, Share
+
+if TYPE_CHECKING:
+    from simcost.latency import Floats, Latency
+    from simcost.ledger import Ledger, Limits
 
 Percentile = Literal["p50", "p90", "p95", "p99"]
+_HOURS = {"start_s": "float64", "arrived": "int64", "completed": "int64", "attainment": "float64",
+          "error_share": "float64", "ttft_p95_s": "float64", "tpot_p95_s": "float64", "e2e_p95_s": "float64",
+          "goodput_per_s": "float64", "met": "bool"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +36,147 @@ class Slo:
         Mapping[Literal["ttft", "tpot", "e2e"], Mapping[Percentile, PositiveSeconds]], MinLen(0)
     ] = field(default_factory=dict)
 
-    def limits(self) -> Limits:
+    def limits(self) -> "Limits":
         """The per-request limits, as the simulation counts against them."""
+        from simcost.ledger import Limits
+
         inf = float("inf")
         return Limits(ttft_s=self.ttft or inf, tpot_s=self.tpot or inf, e2e_s=self.e2e or inf)
 
+    def checks(self, measured: Mapping[str, float | None]) -> tuple["Check", ...]:
+        """Every target against what was measured; names are `attainment`, `errors`, `ttft_s p95`, ..."""
+        targets: dict[str, float] = {"attainment": self.attainment}
+        if self.errors is not None:
+            targets["errors"] = self.errors
+        for metric, limits in self.percentiles.items():
+            targets |= {f"{metric}_s {percentile}": limit for percentile, limit in limits.items()}
+        return tuple(Check.of(name, measured.get(name), target) for name, target in targets.items())
 
-def assess(ledger: Ledger, slo: Slo) -> object:
-    """STUB: replaced by the billing/slo helper."""
-    raise NotImplementedError
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One target of an SLO and how it was kept."""
+
+    name: str
+    measured: float | None
+    """None where no request tells."""
+    target: float
+    """A share, or seconds."""
+    met: bool
+
+    @classmethod
+    def of(cls, name: str, measured: float | None, target: float) -> Self:
+        """Attainment must reach its target, all else must not exceed it; what was not measured is not met."""
+        met = measured is not None and (measured >= target if name == "attainment" else measured <= target)
+        return cls(name=name, measured=measured, target=target, met=met)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloReport:
+    """The service levels of one run. Latency in seconds, of completed requests; None = no request tells."""
+
+    met: bool
+    """Every check is met, and at least one request completed."""
+    attainment: float | None
+    metrics: dict[str, dict[str, float | None]]
+    """`ttft_s`, `tpot_s`, `e2e_s`, each with mean, p50, p90, p95, p99."""
+    metrics_error: float
+    """Largest relative error of the metrics; 0 = exact."""
+    error_share: float | None
+    """Rejected or timed out, of the requests that left."""
+    goodput_per_s: float
+    """Good requests per second of the run."""
+    error_budget_used: float | None
+    """Misses / misses allowed; above 1 the budget is burnt. None = misses where none are allowed."""
+    output_tokens_per_s: float
+    checks: tuple[Check, ...]
+    hours: Any
+    """Table, one row per ledger window (by arrival): start_s, arrived, completed, attainment, error_share,
+    ttft_p95_s, tpot_p95_s, e2e_p95_s, goodput_per_s, met; null where no request tells."""
+    hours_missed: float
+    """Length of the windows that missed the SLO, in hours."""
+
+
+def assess(ledger: "Ledger", slo: Slo) -> SloReport:
+    """Service levels of a run against its targets.
+
+    Raises:
+        RunError: the rows of the run's requests cannot be read.
+    """
+    from simcost.latency import latency
+
+    outcomes = ledger.outcomes
+    felt = latency(outcomes)
+    errors = outcomes.rejected + outcomes.timed_out
+    good, late = (int(outcomes.windows[name].to_numpy().sum()) for name in ("good", "late"))
+    judged = outcomes.completed + errors + late
+    attainment, error_share = _ratio(good, judged), _ratio(errors, outcomes.completed + errors)
+    checks = slo.checks(_measured(attainment, error_share, felt.overall))
+    hours, hours_missed = _hours(ledger, slo, felt)
+    return SloReport(
+        met=outcomes.completed > 0 and all(check.met for check in checks),
+        attainment=attainment, error_share=error_share, checks=checks,
+        metrics=_metrics(felt), metrics_error=felt.error,
+        goodput_per_s=good / ledger.horizon_s,
+        error_budget_used=_ratio(judged - good, (1 - slo.attainment) * judged) if good < judged else 0.0,
+        output_tokens_per_s=outcomes.output_tokens / ledger.horizon_s,
+        hours=hours, hours_missed=hours_missed,
+    )  # fmt: skip
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else float(value)  # NaN
+
+
+def _metrics(felt: "Latency") -> dict[str, dict[str, float | None]]:
+    from simcost.latency import PERCENTILES
+    from simcost.ledger import METRICS
+
+    return {
+        metric: {"mean": _known(mean)} | dict(zip(PERCENTILES, map(_known, values), strict=True))
+        for metric, mean, values in zip(METRICS, felt.mean, felt.overall, strict=True)
+    }
+
+
+def _measured(
+    attainment: float | None, error_share: float | None, percentiles: "Floats"
+) -> dict[str, float | None]:
+    """What checks compare, by the name of the check."""
+    from simcost.latency import PERCENTILES
+    from simcost.ledger import METRICS
+
+    names = [f"{metric} {percentile}" for metric in METRICS for percentile in PERCENTILES]
+    named = dict(zip(names, map(_known, percentiles.ravel()), strict=True))
+    return {"attainment": attainment, "errors": error_share} | named
+
+
+def _hours(ledger: "Ledger", slo: Slo, felt: "Latency") -> tuple[Any, float]:
+    """The table by window, and the hours of the windows that missed."""
+    import pyarrow as pa
+
+    rows, missed_s = [], 0.0
+    for window, percentiles in zip(ledger.outcomes.windows.to_pylist(), felt.by_window, strict=True):
+        length_s = min(ledger.outcomes.window_s, ledger.horizon_s - window["start_s"])
+        rows.append(_hour(window, percentiles, slo, length_s))
+        missed_s += length_s if rows[-1]["met"] is False else 0.0
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in _HOURS.items()])
+    return pa.Table.from_pylist(rows, schema=schema), missed_s / SECONDS_PER_HOUR
+
+
+def _hour(window: Mapping[str, Any], percentiles: "Floats", slo: Slo, length_s: float) -> dict[str, Any]:
+    """One window; without a request to judge it is neither met nor missed."""
+    left = window["completed"] + window["rejected"] + window["timed_out"]
+    judged = left + window["late"]
+    attainment, error_share = _ratio(window["good"], judged), _ratio(left - window["completed"], left)
+    measured = _measured(attainment, error_share, percentiles)
+    return {
+        "start_s": window["start_s"], "arrived": window["arrived"], "completed": window["completed"],
+        "attainment": attainment, "error_share": error_share,
+        **{f"{metric}_p95_s": measured[f"{metric}_s p95"] for metric in ("ttft", "tpot", "e2e")},
+        "goodput_per_s": _ratio(window["good"], length_s),
+        "met": all(check.met for check in slo.checks(measured)) if judged else None,
+    }  # fmt: skip

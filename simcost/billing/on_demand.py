@@ -1,12 +1,14 @@
 """On-demand: pay for each node from order to release, at the provider's granularity and minimum."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from simcost.billing.charges import Bill
-from simcost.catalog import Catalog
-from simcost.ledger import Ledger
 from simcost.units import UsdPerGb, UsdPerH
+
+if TYPE_CHECKING:
+    from simcost.catalog import Catalog
+    from simcost.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,22 @@ class OnDemand:
     """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""
 
 
-def bill(ledger: Ledger, purchase: OnDemand, catalog: Catalog) -> Bill:
-    """STUB: replaced by the billing helper."""
-    raise NotImplementedError
+def bill(ledger: "Ledger", purchase: OnDemand, catalog: "Catalog") -> Bill:
+    """Charges of a run: one for compute, one each for disks and for responses where there were any.
+
+    Nodes and their disks are billed from order to release; what still runs at the end of the run is cut there.
+
+    Raises:
+        CatalogError: the catalog lacks the offer, its billing rule, or a price that is needed.
+        RunError: the ledger contradicts itself.
+    """
+    from simcost.billing.compute import compute_charge
+    from simcost.billing.volume import gb_months, volume_charges
+
+    offer = catalog.offer(purchase.offer, purchase.region)
+    compute, by_state = compute_charge(ledger, offer, catalog.billing_rule(offer.provider), purchase.price)
+    stored = gb_months(ledger.disk_gb_per_node * ledger.node_hours())
+    disks = volume_charges("storage", stored, offer, purchase.storage, catalog, ledger.horizon_s)
+    responses = volume_charges("egress", ledger.gb_out, offer, purchase.egress, catalog, ledger.horizon_s)
+    charges = (compute, *disks, *responses)
+    return Bill(charges=charges, compute_by_state_usd=by_state, horizon_s=ledger.horizon_s)

@@ -1,0 +1,89 @@
+"""From a ledger to the seconds a provider meters, and to what they were used for."""
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.catalog.facts import BillingRule
+from simcost.errors import RunError
+from simcost.ledger import Ledger
+
+STATES = ("serving", "idle", "starting", "draining", "unallocated")
+_SLACK_S = 1e-6  # a microsecond of float error is no further second
+
+
+def run_seconds(ledger: Ledger) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """How long each node ran, in seconds, and whether it was still running at the end of the run.
+
+    Raises:
+        RunError: a node ends before it starts, or after the end of the run.
+    """
+    start, end = ledger.nodes["start_s"].to_numpy(), ledger.nodes["end_s"].to_numpy()
+    wrong = (end < start) | (end > ledger.horizon_s + _SLACK_S) | (start < 0)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise RunError(
+            f"ledger: node in row {row} runs from {start[row]} s to {end[row]} s in a run of "
+            f"{ledger.horizon_s} s; this is a fault of the simulator, please report it"
+        )
+    return end - start, end >= ledger.horizon_s - _SLACK_S
+
+
+def billed_seconds(
+    run_s: npt.ArrayLike, still_running: npt.ArrayLike, rule: BillingRule
+) -> npt.NDArray[np.float64]:
+    """Seconds the provider bills for each interval: max(minimum, ceil(run / granularity) * granularity).
+
+    An interval still running at the end of the run is cut there and billed as it stands: its rounding and
+    minimum belong to the time after the run.
+    """
+    run = np.asarray(run_s, dtype=np.float64)
+    steps = np.ceil((run - _SLACK_S) / rule.granularity_s)
+    rounded = np.maximum(np.maximum(rule.minimum_s, steps * rule.granularity_s), run)
+    return np.where(still_running, run, rounded)
+
+
+def slot_seconds(ledger: Ledger) -> dict[str, float]:
+    """Replica-slot seconds by state (`STATES`); they add up to node seconds x slots per node.
+
+    Unlike `Ledger.replica_hours` nothing is clamped.
+
+    Raises:
+        RunError: replicas took more time than their node has, or were busy for longer than they were there.
+    """
+    state = ledger.replicas["state"].to_numpy(zero_copy_only=False)
+    length = ledger.replicas["end_s"].to_numpy() - ledger.replicas["start_s"].to_numpy()
+    busy = ledger.replicas["busy_s"].to_numpy()
+    free = _free_seconds(ledger, length)
+    if (length < -_SLACK_S).any() or (busy < -_SLACK_S).any() or (busy > length + _SLACK_S).any():
+        raise RunError("ledger: a replica was busy for longer than it was there; please report this")
+    unknown = set(state) - {"starting", "ready", "draining"}
+    if unknown:
+        raise RunError(f"ledger: unknown replica state {sorted(unknown)}; please report this")
+    ready = state == "ready"
+    return {
+        "serving": float(busy[ready].sum()),
+        "idle": float((length - busy)[ready].sum()),
+        "starting": float(length[state == "starting"].sum()),
+        "draining": float(length[state == "draining"].sum()),
+        "unallocated": free,
+    }
+
+
+def _free_seconds(ledger: Ledger, length: npt.NDArray[np.float64]) -> float:
+    """Slot seconds of all nodes without a replica, checked node by node."""
+    nodes, place = np.unique(ledger.nodes["node"].to_numpy(), return_inverse=True)
+    seconds = ledger.nodes["end_s"].to_numpy() - ledger.nodes["start_s"].to_numpy()
+    slots = np.bincount(place, seconds, minlength=len(nodes)) * ledger.slots_per_node
+    home = ledger.replicas["node"].to_numpy()
+    strangers = ~np.isin(home, nodes)
+    if strangers.any():
+        raise RunError(f"ledger: a replica lies on the unknown node {home[strangers][0]}; please report this")
+    taken = np.bincount(np.searchsorted(nodes, home), length, minlength=len(nodes))
+    over = taken > slots * (1 + 1e-9) + _SLACK_S
+    if over.any():
+        worst = int(over.argmax())
+        raise RunError(
+            f"ledger: replicas took {taken[worst]:.6f} s of node {nodes[worst]}, which offers only "
+            f"{slots[worst]:.6f} slot seconds; this is a fault of the simulator, please report it"
+        )
+    return float((slots - taken).sum())
