@@ -1,6 +1,9 @@
 """How long a new replica takes from the decision to its first request."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
 
 from simcost.units import BytesPerS, Seconds
 
@@ -21,7 +24,7 @@ class Startup:
     """Download and load rate of the weights."""
     engine: Seconds = 90.0
     """Imports, compilation, graph capture, first health check."""
-    disk: float = 200.0
+    disk: Annotated[float, Ge(0)] = 200.0
     """GB of disk kept per node (image, weights, cache)."""
 
     def seconds(self, weights_bytes: float, *, new_node: bool) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import Field
 
 from simcost.billing import OnDemand
@@ -42,8 +42,8 @@ class Scenario:
     """Name; also that of the results folder."""
     question: str = ""
     model: str
-    workload: Workload | Annotated[tuple[Workload, ...], MinLen(1)]
-    """One stream of requests, or several that share the pool."""
+    workload: Annotated[tuple[Workload, ...], MinLen(1)]
+    """One stream of requests, or a list of several that share the pool."""
     slo: Slo
     plans: Annotated[tuple[Plan, ...], MinLen(1)]
     horizon: PositiveSeconds | None = None
@@ -55,7 +55,7 @@ class Scenario:
     """The plan the others are compared with; None = the first."""
     engine_sigma: Annotated[float, Ge(0)] | None = None
     """Log-normal spread of the real step time around the model's; None = that of the performance model."""
-    level: Annotated[float, Gt(0)] = 0.95
+    level: Annotated[float, Gt(0), Lt(1)] = 0.95
     """Confidence level of intervals."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
