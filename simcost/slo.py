@@ -90,6 +90,10 @@ class SloReport:
     """Misses / misses allowed; above 1 the budget is burnt. None = misses where none are allowed."""
     output_tokens_per_s: float
     checks: tuple[Check, ...]
+    target: float
+    """The attainment asked for."""
+    limits: dict[str, float | None]
+    """Per-request limits by metric, seconds; None = no limit."""
     hours: Any
     """Table, one row per ledger window (by arrival): start_s, arrived, completed, attainment, error_share,
     ttft_p95_s, tpot_p95_s, e2e_p95_s, goodput_per_s, met; null where no request tells."""
@@ -120,6 +124,7 @@ def assess(ledger: "Ledger", slo: Slo) -> SloReport:
         goodput_per_s=good / ledger.horizon_s,
         error_budget_used=_ratio(judged - good, (1 - slo.attainment) * judged) if good < judged else 0.0,
         output_tokens_per_s=outcomes.output_tokens / ledger.horizon_s,
+        target=slo.attainment, limits={"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e},
         hours=hours, hours_missed=hours_missed,
     )  # fmt: skip
 

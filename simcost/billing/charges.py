@@ -87,9 +87,14 @@ class Bill:
         return sum(charge.billed_cost_usd for charge in self.charges)
 
     @property
+    def months(self) -> float:
+        """Length of the run in months of 730 h."""
+        return self.horizon_s / SECONDS_PER_HOUR / HOURS_PER_MONTH
+
+    @property
     def per_month_usd(self) -> float:
         """The total scaled to a month of 730 h."""
-        return self.total_usd * HOURS_PER_MONTH * SECONDS_PER_HOUR / self.horizon_s
+        return self.total_usd / self.months
 
     def by_category_usd(self) -> dict[str, float]:
         """Billed cost by service."""

@@ -1,0 +1,108 @@
+"""Plans side by side under the same arrivals: paired differences, the cheapest plan that meets the SLO, and why."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from simcost.compare.interval import Interval, paired
+from simcost.compare.result import RunResult
+from simcost.compare.summary import PlanSummary, summarise
+from simcost.errors import InputError, RunError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One plan minus another, replication by replication."""
+
+    plan: str
+    against: str
+    total_usd: Interval
+    per_month_usd: Interval
+    share: float | None
+    """Difference of the mean costs over the mean cost of `against`."""
+    attainment: Interval | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The evidence for a decision."""
+
+    scenario: str
+    model: str
+    level: float
+    baseline: PlanSummary
+    plans: tuple[PlanSummary, ...]
+    differences: tuple[Difference, ...]
+    """Each other plan against the baseline."""
+    ranked: tuple[PlanSummary, ...]
+    """Best first: plans that meet the SLO by their mean cost, then the others by how far they miss it."""
+
+    @property
+    def best(self) -> PlanSummary | None:
+        """The cheapest plan that meets the SLO; None where none does."""
+        return self.ranked[0] if self.ranked[0].met else None
+
+
+def compare(
+    runs: Mapping[str, Sequence[RunResult]], *, scenario: str, model: str, baseline: str, level: float = 0.95
+) -> Comparison:
+    """Compare plans that ran under the same replications.
+
+    Args:
+        runs: results by plan name, in the order in which plans are shown.
+        scenario: name of the scenario.
+        model: name of the served model.
+        baseline: the plan that the others are compared with.
+        level: confidence level of intervals, between 0 and 1.
+
+    Raises:
+        InputError: the baseline is none of the plans, or the level is no share.
+        RunError: plans have different replications, or none.
+    """
+    if baseline not in runs:
+        raise InputError(f"baseline {baseline!r} is none of the plans{did_you_mean(baseline, list(runs))}")
+    if not 0 < level < 1:
+        raise InputError(f"level {level:g} is not between 0 and 1; write e.g. 0.95")
+    _check_pairs(runs)
+    plans = tuple(summarise(name, results, level) for name, results in runs.items())
+    base = next(plan for plan in plans if plan.name == baseline)
+    return Comparison(
+        scenario=scenario, model=model, level=level, baseline=base, plans=plans,
+        differences=tuple(difference(plan, base, level) for plan in plans if plan is not base),
+        ranked=tuple(sorted(plans, key=_rank)),
+    )  # fmt: skip
+
+
+def difference(plan: PlanSummary, against: PlanSummary, level: float) -> Difference:
+    """`plan` minus `against`; arrivals and engine factors are the same in each pair, so they cancel out."""
+
+    def gap(value: Callable[[RunResult], float]) -> Interval:
+        return paired(list(map(value, plan.results)), list(map(value, against.results)), level)
+
+    cost = against.total_usd.mean
+    judged = plan.attainment is not None and against.attainment is not None
+    return Difference(
+        plan=plan.name, against=against.name,
+        total_usd=gap(lambda run: run.bill.total_usd),
+        per_month_usd=gap(lambda run: run.bill.per_month_usd),
+        share=(plan.total_usd.mean - cost) / cost if cost else None,
+        attainment=gap(lambda run: run.slo.attainment or 0.0) if judged else None,
+    )  # fmt: skip
+
+
+def _rank(plan: PlanSummary) -> tuple[float, float, float]:
+    if plan.met:
+        return (0.0, plan.per_month_usd.mean, 0.0)
+    attainment = plan.attainment.mean if plan.attainment else 0.0
+    return (plan.excess + 1.0, -attainment, plan.per_month_usd.mean)
+
+
+def _check_pairs(runs: Mapping[str, Sequence[RunResult]]) -> None:
+    first = next(iter(runs))
+    expected = sorted(run.replication for run in runs[first])
+    for name, results in runs.items():
+        found = sorted(run.replication for run in results)
+        if found != expected or not found:
+            raise RunError(
+                f"plan {name!r} has the replications {found}, plan {first!r} has {expected}; "
+                "differences need the same ones for every plan: run again with --fresh"
+            )

@@ -1,0 +1,100 @@
+"""What drives the cost difference between two plans."""
+
+from dataclasses import dataclass
+
+from simcost.compare.comparison import Comparison
+from simcost.compare.summary import PlanSummary
+from simcost.units import format_count, format_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drivers:
+    """The difference of the mean monthly costs, `plan` minus `against`, taken apart; pairs are (plan, against).
+
+    Compute is price x hours, so its difference is (price difference x mean hours) + (hour difference x mean
+    price), without a rest (Bennet 1920). The price per accelerator-hour is what was paid, minimums and
+    rounding included.
+    """
+
+    plan: str
+    against: str
+    effects_usd: dict[str, float]
+    """price, hours, storage, transfer: USD a month; they add up to the difference."""
+    usd_per_accelerator_hour: tuple[float, float]
+    accelerator_hours: tuple[float, float]
+    """A month."""
+    by_state_usd: dict[str, tuple[float, float]]
+    """Compute cost a month by state."""
+
+    def sentences(self) -> list[str]:
+        """The effects that matter, largest first, then where the compute money goes."""
+        size = sum(map(abs, self.effects_usd.values()))
+        effects = sorted(self.effects_usd.items(), key=lambda item: -abs(item[1]))
+        lines = [self._sentence(name, usd) for name, usd in effects if abs(usd) > 0.005 * size]
+        return [*lines, *self._states()]
+
+    def _sentence(self, name: str, usd: float) -> str:
+        effect = f"{'+' if usd > 0 else ''}{format_usd(usd)} a month"
+        if name == "price":
+            one, other = map(format_usd, self.usd_per_accelerator_hour)
+            return f"Price per accelerator-hour: {one}, {other} in {self.against}: {effect}."
+        if name == "hours":
+            one, other = map(format_count, self.accelerator_hours)
+            return f"Accelerator-hours a month: {one}, {other} in {self.against}: {effect}."
+        return f"{name.capitalize()}: {effect}."
+
+    def _states(self) -> list[str]:
+        totals = [sum(pair[side] for pair in self.by_state_usd.values()) for side in (0, 1)]
+        if min(totals) <= 0:
+            return []
+        shares = {
+            state: [pair[side] / totals[side] for side in (0, 1)] for state, pair in self.by_state_usd.items()
+        }
+        if max(abs(one - other) for one, other in shares.values()) < 0.01:
+            return []
+        parts = [
+            f"{state} {100 * one:.0f} % ({100 * other:.0f} %)"
+            for state, (one, other) in shares.items()
+            if max(one, other) >= 0.005
+        ]
+        return [f"Compute money of {self.plan} (of {self.against}) by state: {', '.join(parts)}."]
+
+
+def drivers(comparison: Comparison) -> Drivers | None:
+    """The best plan against the baseline; where the baseline is the best, the next one against it."""
+    base = comparison.baseline
+    other = next((plan for plan in comparison.ranked if plan is not base), None)
+    return None if other is None else _decompose(other, base)
+
+
+def _decompose(plan: PlanSummary, against: PlanSummary) -> Drivers:
+    hours = plan.accelerator_hours / plan.months, against.accelerator_hours / against.months
+    spent = [side.by_category_usd["compute"] / side.months for side in (plan, against)]
+    price = _price(spent[0], hours[0], spent[1], hours[1]), _price(spent[1], hours[1], spent[0], hours[0])
+    return Drivers(
+        plan=plan.name,
+        against=against.name,
+        effects_usd={
+            "price": (price[0] - price[1]) * (hours[0] + hours[1]) / 2,
+            "hours": (hours[0] - hours[1]) * (price[0] + price[1]) / 2,
+            "storage": _category(plan, "storage") - _category(against, "storage"),
+            "transfer": _category(plan, "transfer") - _category(against, "transfer"),
+        },
+        usd_per_accelerator_hour=price,
+        accelerator_hours=hours,
+        by_state_usd={
+            state: (usd / plan.months, against.by_state_usd[state] / against.months)
+            for state, usd in plan.by_state_usd.items()
+        },
+    )
+
+
+def _price(usd: float, hours: float, other_usd: float, other_hours: float) -> float:
+    """USD per accelerator-hour; a side without hours takes the price of the other, so that hours explain all."""
+    if hours > 0:
+        return usd / hours
+    return other_usd / other_hours if other_hours > 0 else 0.0
+
+
+def _category(plan: PlanSummary, service: str) -> float:
+    return plan.by_category_usd[service] / plan.months

@@ -1,0 +1,67 @@
+"""Means over replications and their confidence intervals (Student's t)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import fsum, sqrt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean and where the true mean lies with probability `level`; no bounds from a single replication."""
+
+    mean: float
+    lo: float | None
+    hi: float | None
+    level: float
+    replications: int
+
+    @property
+    def margin(self) -> float | None:
+        """Half the width."""
+        return None if self.lo is None or self.hi is None else (self.hi - self.lo) / 2
+
+    @property
+    def holds_zero(self) -> bool | None:
+        """Whether zero is within the bounds: a difference that noise alone would explain. None = unknown."""
+        return None if self.lo is None or self.hi is None else self.lo <= 0 <= self.hi
+
+    def scaled(self, factor: float) -> "Interval":
+        """The interval in another unit."""
+        bounds = sorted(bound * factor for bound in (self.lo, self.hi) if bound is not None)
+        lo, hi = bounds or (None, None)
+        return Interval(
+            mean=self.mean * factor, lo=lo, hi=hi, level=self.level, replications=self.replications
+        )
+
+    def document(self) -> dict[str, float | None]:
+        """`mean`, `lo`, `hi`, `level`, `margin`, as in result documents."""
+        return {"mean": self.mean, "lo": self.lo, "hi": self.hi, "level": self.level, "margin": self.margin}
+
+
+def interval(values: Sequence[float], level: float) -> Interval:
+    """Mean -+ t(n-1, (1 + level) / 2) * s / sqrt(n); equal values give their value exactly.
+
+    >>> round(interval([1.0, 2.0, 3.0], 0.95).margin, 4)  # 4.3027 * 1 / sqrt(3)
+    2.4841
+    """
+    n = len(values)
+    if min(values) == max(values):
+        bound = None if n == 1 else values[0]
+        return Interval(mean=values[0], lo=bound, hi=bound, level=level, replications=n)
+    mean = fsum(values) / n
+    spread = sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1))
+    margin = _t(n - 1, level) * spread / sqrt(n)
+    return Interval(mean=mean, lo=mean - margin, hi=mean + margin, level=level, replications=n)
+
+
+def paired(values: Sequence[float], against: Sequence[float], level: float) -> Interval:
+    """Interval of the differences replication by replication: what both share cancels out."""
+    return interval([one - other for one, other in zip(values, against, strict=True)], level)
+
+
+@cache
+def _t(freedom: int, level: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + level) / 2))

@@ -1,0 +1,92 @@
+"""One plan over its replications: means, intervals, and whether it meets the SLO."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import fsum, inf
+
+from simcost.compare.interval import Interval, interval
+from simcost.compare.result import RunResult
+from simcost.slo import Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSummary:
+    """Means over replications; money and hours are of the whole run."""
+
+    name: str
+    results: tuple[RunResult, ...]
+    """In the order of their replications."""
+    total_usd: Interval
+    per_month_usd: Interval
+    attainment: Interval | None
+    """None where a replication had no request to judge."""
+    checks: tuple[Check, ...]
+    """Every target of the SLO against the mean over replications."""
+    met: bool
+    """The mean attainment, the mean error share and each mean percentile are within their targets."""
+    met_share: float
+    """Share of the replications that met the SLO by themselves."""
+    by_category_usd: dict[str, float]
+    by_state_usd: dict[str, float]
+    accelerator_hours: float
+    months: float
+    """Length of a run in months of 730 h."""
+
+    @property
+    def broken(self) -> tuple[Check, ...]:
+        """The targets that were missed."""
+        return tuple(check for check in self.checks if not check.met)
+
+    @property
+    def excess(self) -> float:
+        """How many times over its target the worst broken check is; for attainment: misses / misses allowed."""
+        return max(map(_times_over, self.broken), default=1.0)
+
+    def mean(self, value: Callable[[RunResult], float | None]) -> float | None:
+        """Mean over replications; None where one of them has no value."""
+        return mean_of(map(value, self.results))
+
+
+def summarise(name: str, results: Sequence[RunResult], level: float) -> PlanSummary:
+    """The replications of a plan, at least one, as one summary."""
+    runs = tuple(sorted(results, key=lambda run: run.replication))
+    attainments = [run.slo.attainment for run in runs if run.slo.attainment is not None]
+    checks = tuple(
+        Check.of(same[0].name, mean_of(check.measured for check in same), same[0].target)
+        for same in zip(*(run.slo.checks for run in runs), strict=True)
+    )
+    return PlanSummary(
+        name=name, results=runs,
+        total_usd=interval([run.bill.total_usd for run in runs], level),
+        per_month_usd=interval([run.bill.per_month_usd for run in runs], level),
+        attainment=interval(attainments, level) if len(attainments) == len(runs) else None,
+        checks=checks,
+        met=all(check.met for check in checks) and any(run.requests["completed"] for run in runs),
+        met_share=sum(run.slo.met for run in runs) / len(runs),
+        by_category_usd=mean_by_key([run.bill.by_category_usd() for run in runs]),
+        by_state_usd=mean_by_key([run.bill.compute_by_state_usd for run in runs]),
+        accelerator_hours=fsum(run.accelerator_hours for run in runs) / len(runs),
+        months=fsum(run.bill.months for run in runs) / len(runs),
+    )  # fmt: skip
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """Mean; None where a value is missing."""
+    known, missing = [], False
+    for value in values:
+        missing |= value is None
+        known.append(value or 0.0)
+    return None if missing else fsum(known) / len(known)
+
+
+def mean_by_key(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Mean of each key; all rows have the same keys."""
+    return {key: fsum(row[key] for row in rows) / len(rows) for key in rows[0]}
+
+
+def _times_over(check: Check) -> float:
+    if check.measured is None:
+        return inf
+    if check.name == "attainment":
+        return (1 - check.measured) / (1 - check.target) if check.target < 1 else inf
+    return check.measured / check.target if check.target > 0 else inf

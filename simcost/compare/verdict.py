@@ -1,0 +1,55 @@
+"""The decision in one sentence."""
+
+from simcost.compare.comparison import Comparison, difference
+from simcost.compare.summary import PlanSummary
+from simcost.compare.words import against, missed, monthly
+from simcost.units import format_usd
+
+
+def verdict(comparison: Comparison) -> str:
+    """Which plan to take, what it costs a month, by how much it differs, and what comes next."""
+    if len(comparison.plans) == 1:
+        return _single(comparison.baseline)
+    best = comparison.best
+    return _none(comparison.ranked[0]) if best is None else _best(comparison, best)
+
+
+def _single(plan: PlanSummary) -> str:
+    cost = monthly(plan.per_month_usd)
+    if plan.met:
+        return f"{plan.name} meets the SLO{_how_often(plan)} at {cost}."
+    return f"{plan.name} misses the SLO at {cost}: {_broken(plan)}."
+
+
+def _none(closest: PlanSummary) -> str:
+    cost = format_usd(closest.per_month_usd.mean)
+    return f"No plan meets the SLO; {closest.name} comes closest at {cost} a month, but misses {_broken(closest)}."
+
+
+def _best(comparison: Comparison, best: PlanSummary) -> str:
+    base, level = comparison.baseline, comparison.level
+    second = next((plan for plan in comparison.ranked[1:] if plan.met), None)
+    role = ", the baseline," if best is base else ""
+    cost = format_usd(best.per_month_usd.mean)
+    text = f"{best.name}{role} is the cheapest plan that meets the SLO{_how_often(best)}: {cost} a month"
+    if best is not base:
+        text += f", {against(difference(best, base, level))}"
+        text += "" if base.met else ", which misses the SLO"
+    if second is None:
+        return f"{text}; no other plan meets the SLO."
+    if second is base:
+        return f"{text}, the next best."
+    return f"{text}; next is {second.name}, {against(difference(second, best, level))}."
+
+
+def _how_often(plan: PlanSummary) -> str:
+    runs = len(plan.results)
+    return (
+        ""
+        if plan.met_share == 1
+        else f" (on average; by itself in {round(plan.met_share * runs)} of {runs} runs)"
+    )
+
+
+def _broken(plan: PlanSummary) -> str:
+    return missed(plan.broken) if plan.broken else "it, since no request completed"

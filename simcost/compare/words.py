@@ -1,0 +1,58 @@
+"""Parts of sentences: differences of money and targets missed."""
+
+from collections.abc import Sequence
+
+from simcost.compare.comparison import Difference
+from simcost.compare.interval import Interval
+from simcost.slo import Check
+from simcost.units import format_usd
+
+
+def monthly(cost: Interval) -> str:
+    """`$1,234 a month (95 % interval $1,200 to $1,268)`."""
+    return f"{format_usd(cost.mean)} a month ({bounds(cost)})"
+
+
+def bounds(cost: Interval) -> str:
+    """The bounds of an amount of money, or why there are none."""
+    if cost.lo is None or cost.hi is None:
+        return "one replication, so no interval"
+    if cost.lo == cost.hi:
+        return f"the same in all {cost.replications} replications"
+    return f"{100 * cost.level:g} % interval {format_usd(cost.lo)} to {format_usd(cost.hi)}"
+
+
+def against(change: Difference) -> str:
+    """`$120 a month (26 %) less than b (95 % interval $100 to $140)`, or that noise would explain it."""
+    cost = change.per_month_usd
+    if cost.lo == cost.hi == 0:
+        return f"exactly as much as {change.against}"
+    if cost.holds_zero:
+        return f"no difference to {change.against} that the noise would not explain ({bounds(cost)})"
+    less = cost.mean < 0
+    share = f" ({100 * abs(change.share):.3g} %)" if change.share is not None else ""
+    size = bounds(cost.scaled(-1.0 if less else 1.0))
+    usd = format_usd(abs(cost.mean))
+    return f"{usd} a month{share} {'less' if less else 'more'} than {change.against} ({size})"
+
+
+def missed(checks: Sequence[Check]) -> str:
+    """`attainment 98.96 % (target 99 %) and TTFT p95 4.2 s (target 2 s)`."""
+    return " and ".join(map(_miss, checks))
+
+
+def name_of(check: Check) -> str:
+    """`ttft_s p95` as `TTFT p95`; shares keep their name."""
+    metric, _, percentile = check.name.partition("_s ")
+    return f"{metric.upper()} {percentile}" if percentile else metric
+
+
+def _miss(check: Check) -> str:
+    """With as many digits as it takes to see the miss."""
+    if check.measured is None:
+        return f"{name_of(check)} (no request to measure)"
+    scale, unit = (100, "%") if check.name in ("attainment", "errors") else (1, "s")
+    target = f"{scale * check.target:.6g}"
+    shown = (f"{scale * check.measured:.{digits}g}" for digits in (3, 4, 6, 12))
+    value = next((text for text in shown if text != target), target)
+    return f"{name_of(check)} {value} {unit} (target {target} {unit})"

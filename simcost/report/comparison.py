@@ -1,0 +1,108 @@
+"""A comparison as text for a terminal: the verdict first, then the table, what drives it, what it rests on."""
+
+from textwrap import fill
+from typing import Any
+
+from simcost.units import format_seconds, format_share, format_usd
+
+Document = dict[str, Any]
+WIDTH = 100
+_GAP = "  "
+_HEAD = ("plan", "$/month", "vs baseline", "attainment", "TTFT p95", "TPOT p95", "utilisation")
+_LEGEND = {
+    "*": "cheapest that meets the SLO",
+    "x": "misses the SLO",
+    "~": "a difference that noise alone would explain",
+}
+
+
+def text(document: Document) -> str:
+    """The document of `simcost run`, laid out in at most 100 columns."""
+    misses = [f"{p['name']}: {p['slo']['missed']}" for p in document["plans"] if p["slo"]["missed"]]
+    parts = [
+        fill(document["verdict"], WIDTH),
+        _table(document),
+        _section("Targets missed", misses),
+        _section("What drives the difference", document["drivers"]),
+        _section("What the numbers rest on", [*document["assumptions"], _provenance(document)]),
+        _section("Files", document["files"]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(title: str, lines: list[str]) -> str:
+    """A title and its points, wrapped; nothing where there are none."""
+    points = [
+        fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        for line in lines
+    ]
+    return "\n".join([title, *points]) if points else ""
+
+
+def _table(document: Document) -> str:
+    rows = [_HEAD, *(_row(document, plan) for plan in document["plans"])]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rest = sum(widths[1:]) + len(_GAP) * len(widths)
+    widths[0] = min(widths[0], WIDTH - rest)
+    marks = [" ", *(_mark(document, plan) for plan in document["plans"])]
+    lines = [f"{mark} {_line(row, widths)}" for mark, row in zip(marks, rows, strict=True)]
+    lines.insert(1, "-" * (sum(widths) + len(_GAP) * len(widths)))
+    used = "".join(marks) + "".join(row[2] for row in rows)
+    legend = "   ".join(f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in used)
+    return "\n".join([*lines, *([legend] if legend else [])])
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    name, width = row[0], widths[0]
+    name = name if len(name) <= width else name[: width - 1] + "…"
+    cells = (cell.rjust(size) for cell, size in zip(row[1:], widths[1:], strict=True))
+    return _GAP.join([name.ljust(width), *cells]).rstrip()
+
+
+def _mark(document: Document, plan: Document) -> str:
+    if plan["name"] == document["best"]:
+        return "*"
+    return " " if plan["slo"]["met"] else "x"
+
+
+def _row(document: Document, plan: Document) -> tuple[str, ...]:
+    slo = plan["slo"]
+    attainment = "-" if slo["attainment"] is None else format_share(slo["attainment"])
+    return (
+        plan["name"],
+        _cost(plan),
+        _against(document, plan["name"]),
+        attainment,
+        _seconds(slo["metrics"]["ttft_s"]["p95"]),
+        _seconds(slo["metrics"]["tpot_s"]["p95"]),
+        format_share(plan["utilisation"]),
+    )
+
+
+def _cost(plan: Document) -> str:
+    interval = plan["intervals"]["per_month_usd"]
+    mean = format_usd(plan["cost_usd"]["per_month"])
+    return f"{mean} ± {format_usd(interval['margin'])}" if interval and interval["margin"] else mean
+
+
+def _against(document: Document, name: str) -> str:
+    """The difference to the baseline in per cent, with a mark where it is within the noise."""
+    if name == document["baseline"]:
+        return "baseline"
+    change = next(row for row in document["differences"] if row["plan"] == name)
+    if change["share"] is None:
+        return "-"
+    noise = "~" if change["noise_explains"] and change["share"] else ""
+    return f"{noise}{change['share']:+.1%}".replace("%", " %")
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else format_seconds(value)
+
+
+def _provenance(document: Document) -> str:
+    """Version, seed, catalog and inputs in one line."""
+    origin = document["provenance"]
+    inputs = ", ".join(f"{path} ({digest[:12]})" for path, digest in origin["inputs"].items())
+    line = f"simcost {origin['simcost_version']}, seed {origin['seed']}, catalog of {origin['catalog_date']}"
+    return f"{line}; inputs: {inputs}." if inputs else f"{line}."

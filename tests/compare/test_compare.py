@@ -1,0 +1,155 @@
+"""From many results to a decision: verdict, differences, drivers, document, gates."""
+
+import json
+
+import pytest
+from results import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
+
+from simcost.compare import broken_gates, compare, document, parse_gate
+from simcost.compare.drivers import drivers
+from simcost.compare.verdict import verdict
+from simcost.errors import InputError, RunError
+
+
+def test_cheapest_plan_that_meets_the_slo_against_the_baseline() -> None:
+    said = verdict(of(DEAR, CHEAP, MISSES))
+    month = f"${60 * MONTHS:,.0f}"
+    assert said.startswith(f"cheap is the cheapest plan that meets the SLO: {month} a month, ")
+    assert " a month (40 %) less than dear (95 % interval $1,2" in said
+    assert said.endswith("the next best.")
+
+
+def test_the_baseline_itself_may_be_best() -> None:
+    said = verdict(of(CHEAP, DEAR, MISSES))
+    assert said.startswith("cheap, the baseline, is the cheapest plan that meets the SLO: ")
+    assert "next is dear, " in said
+    assert " a month (66.7 %) more than cheap" in said
+
+
+def test_noise_is_called_noise() -> None:
+    near = runs("near", [99.9 - n for n in NOISE])
+    compared = of(DEAR, near)
+    assert compared.best.name == "near"
+    assert "no difference to dear that the noise would not explain" in verdict(compared)
+
+
+def test_a_baseline_that_misses_is_said_to_miss() -> None:
+    said = verdict(of(MISSES, CHEAP))
+    assert "more than misses" in said
+    assert "which misses the SLO; no other plan meets the SLO." in said
+
+
+def test_no_plan_meets_the_slo() -> None:
+    worse = runs("worse", [10.0] * 5, [0.5], 9.0)
+    assert verdict(of(worse, MISSES)) == (
+        "No plan meets the SLO; misses comes closest at $608.33 a month, but misses "
+        "attainment 90 % (target 99 %) and TTFT p95 4.2 s (target 2 s)."
+    )
+
+
+def test_a_narrow_miss_is_shown_with_enough_digits() -> None:
+    narrow = runs("narrow", [10.0] * 2, [0.98999])
+    assert "attainment 98.999 % (target 99 %)" in verdict(of(narrow))
+
+
+def test_single_plans() -> None:
+    assert verdict(of(runs("one", [24.0]))) == (
+        "one meets the SLO at $730.00 a month (one replication, so no interval)."
+    )
+    assert verdict(of(runs("one", [24.0] * 3))) == (
+        "one meets the SLO at $730.00 a month (the same in all 3 replications)."
+    )
+    assert verdict(of(MISSES)).startswith("misses misses the SLO at $608.33 a month")
+
+
+def test_met_on_average_only() -> None:
+    shaky = runs("shaky", [10.0] * 3, [0.999, 0.999, 0.98])
+    compared = of(shaky)
+    assert compared.best.met_share == pytest.approx(2 / 3)
+    assert "meets the SLO (on average; by itself in 2 of 3 runs)" in verdict(compared)
+
+
+def test_a_plan_without_completed_requests_misses() -> None:
+    dead = [result("dead", 0, 5.0, report(None, None))]
+    compared = of(dead)
+    assert not compared.plans[0].met
+    assert "attainment (no request to measure)" in verdict(compared)
+    json.dumps(document(compared, PROVENANCE, []), allow_nan=False)
+
+
+def test_pairs_need_the_same_replications() -> None:
+    with pytest.raises(RunError, match=r"'cheap' has the replications \[0, 1, 2\]"):
+        of(DEAR, CHEAP[:3])
+
+
+def test_results_are_paired_by_replication_not_by_place() -> None:
+    assert of(DEAR, CHEAP[::-1]).differences == of(DEAR, CHEAP).differences
+
+
+def test_unknown_baseline_and_level() -> None:
+    with pytest.raises(InputError, match=r"'deer' is none of the plans; did you mean 'dear'\?"):
+        of(DEAR, baseline="deer")
+    with pytest.raises(InputError, match=r"level 95 is not between 0 and 1; write e\.g\. 0\.95"):
+        compare({"dear": DEAR}, scenario="s", model="m", baseline="dear", level=95)
+
+
+def test_drivers_add_up_to_the_difference() -> None:
+    base = [result("base", 0, 240.0, hours=24.0, busy=0.3)]
+    plan = [result("plan", 0, 120.0, hours=8.0, busy=0.9)]
+    found = drivers(of(base, plan))
+    assert sum(found.effects_usd.values()) == pytest.approx((120.0 - 240.0) * MONTHS)
+    price, hours = (15.0 - 10.0) / 8, (64.0 - 192.0) * MONTHS
+    assert found.effects_usd["price"] == pytest.approx(price * (64.0 + 192.0) / 2 * MONTHS)
+    assert found.effects_usd["hours"] == pytest.approx(hours * (15.0 + 10.0) / 16)
+    first, second, third = found.sentences()
+    assert first.startswith("Accelerator-hours a month: 1,947, 5,840 in base: -$")
+    assert second.startswith("Price per accelerator-hour: $1.88, $1.25 in base: +$")
+    assert third == "Compute money of plan (of base) by state: serving 90 % (30 %), idle 10 % (70 %)."
+
+
+def test_document_keys() -> None:
+    made = document(of(DEAR, CHEAP, MISSES), PROVENANCE, ["result.json"])
+    again = json.loads(json.dumps(made, allow_nan=False))
+    cheap = again["plans"][1]
+    assert cheap["cost_usd"]["total"] == pytest.approx(59.94 + 0.06)
+    assert cheap["cost_usd"]["per_month"] == pytest.approx(cheap["cost_usd"]["total"] * MONTHS)
+    assert sum(cheap["cost_usd"]["by_category"].values()) == pytest.approx(cheap["cost_usd"]["total"])
+    assert sum(cheap["cost_usd"]["by_state"].values()) == pytest.approx(
+        cheap["cost_usd"]["by_category"]["compute"]
+    )
+    assert set(cheap["slo"]["metrics"]["ttft_s"]) >= {"p50", "p95", "p99"}
+    counts = cheap["requests"]
+    assert counts["arrived"] == sum(
+        counts[name] for name in ("completed", "rejected", "timed_out", "in_system")
+    )
+    gap = again["differences"][0]["cost_usd"]
+    assert gap["mean"] == pytest.approx(-40.0)
+    assert gap["lo"] < gap["mean"] < gap["hi"]
+    assert (again["best"], again["baseline"], gap["level"]) == ("cheap", "dear", 0.95)
+    assert again["provenance"] == PROVENANCE
+
+
+def test_one_replication_is_said_plainly() -> None:
+    made = document(of(DEAR[:1], CHEAP[:1]), PROVENANCE, [])
+    assert made["differences"][0]["cost_usd"] == pytest.approx(
+        {"mean": -40.1, "lo": None, "hi": None, "level": 0.95, "margin": None}
+    )
+    assert made["plans"][0]["intervals"]["per_month_usd"] is None
+    assert any("One replication" in line for line in made["assumptions"])
+
+
+def test_gates() -> None:
+    made = document(of(DEAR, CHEAP, MISSES), PROVENANCE, [])
+    assert broken_gates(made, ["slo"]) == ["SLO missed by misses"]
+    assert broken_gates(made, ["budget=$2,000", "budget=4000"]) == [
+        "budget of $2,000 a month exceeded by dear ($3,042)"
+    ]
+    assert broken_gates(document(of(DEAR, CHEAP), PROVENANCE, []), ["slo", "budget=1e6"]) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["sl", "budget", "budget=", "budget=cheap", "budget=-1", "budget=nan", "budget=3 EUR"]
+)
+def test_bad_gates(text: str) -> None:
+    with pytest.raises(InputError, match="--fail-on"):
+        parse_gate(text)

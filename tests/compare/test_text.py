@@ -1,0 +1,34 @@
+"""The text that people read."""
+
+from results import CHEAP, DEAR, MISSES, PROVENANCE, of, runs
+
+from simcost.compare import document
+from simcost.report.comparison import text
+
+
+def test_verdict_first_then_an_aligned_table() -> None:
+    made = document(of(DEAR, CHEAP, MISSES), PROVENANCE, ["result.json", "tables/hours.parquet"])
+    lines = text(made).splitlines()
+    assert " ".join(lines[:2]) == made["verdict"] or lines[0] == made["verdict"]
+    head = next(i for i, line in enumerate(lines) if "$/month" in line)
+    assert lines[head].split() == [
+        "plan", "$/month", "vs", "baseline", "attainment", "TTFT", "p95", "TPOT", "p95", "utilisation",
+    ]  # fmt: skip
+    dear, cheap, misses = lines[head + 2 : head + 5]
+    assert dear.startswith("  dear ")
+    assert "baseline" in dear
+    assert cheap.startswith("* cheap ")
+    assert "$1,825 ± $49.55" in cheap
+    assert "-40.0 %" in cheap
+    assert misses.startswith("x misses ")
+    assert {len(line) for line in (dear, cheap, misses)} == {len(lines[head])}
+    assert "* cheapest that meets the SLO   x misses the SLO" in lines[head + 5]
+    assert "  misses: attainment 90 % (target 99 %) and TTFT p95 4.2 s (target 2 s)" in lines
+    assert lines[-1] == "  tables/hours.parquet"
+
+
+def test_it_fits_100_columns() -> None:
+    long = runs("a very long plan name " * 5, [123456.0, 123999.0], [0.5])
+    shown = text(document(of(DEAR[:2], long), PROVENANCE, ["x/" * 60]))
+    assert max(len(line) for line in shown.splitlines() if "x/x/" not in line) <= 100
+    assert "…" in shown
