@@ -81,12 +81,13 @@ def _from_rows(outcomes: Outcomes, rows: Path) -> Latency:
             f"{rows}: holds {len(window)} completed requests, the run had {outcomes.completed}; "
             "the file is not of this run or is cut short: run again with --fresh"
         )
-    windows = outcomes.windows.num_rows
-    by_metric = [_exact(np.minimum(window, windows - 1), column, windows) for column in values]
+    last = outcomes.windows.num_rows - 1
+    window = np.minimum(window, last)
+    ends = np.cumsum(np.bincount(window, minlength=last + 1))
+    parts = np.split(values[:, np.argsort(window, kind="stable")], ends[:-1], axis=1)
     return Latency(
         mean=np.array([_mean(column) for column in values]),
-        overall=np.stack([_exact(np.zeros_like(window), column, 1)[0] for column in values]),
-        by_window=np.stack(by_metric, axis=1), error=0.0,
+        overall=_exact(values), by_window=np.stack([_exact(part) for part in parts]), error=0.0,
     )  # fmt: skip
 
 
@@ -113,16 +114,15 @@ def _completed(rows: Path, window_s: float) -> tuple[npt.NDArray[np.int64], Floa
     return np.concatenate(windows), np.concatenate(values, axis=1)
 
 
-def _exact(window: npt.NDArray[np.int64], values: Floats, windows: int) -> Floats:
-    """Exact percentiles per window, undefined values left out: [window, percentile]."""
-    kept = ~np.isnan(values)
-    window, values = window[kept], values[kept]
-    order = np.lexsort((values, window))
-    counts = np.bincount(window, minlength=windows)
-    first = np.cumsum(counts) - counts
-    place = np.minimum(first[:, None] + np.maximum(ranks(counts) - 1, 0), max(len(values) - 1, 0))
-    picked = values[order][place] if len(values) else np.empty_like(place, dtype=np.float64)
-    return np.where(counts[:, None] > 0, picked, np.nan)
+def _exact(values: Floats) -> Floats:
+    """Exact percentiles, undefined values left out: [metric, request] -> [metric, percentile]."""
+    found = np.full((len(values), len(PERCENTILES)), np.nan)
+    for metric, column in enumerate(values):
+        kept = column[~np.isnan(column)]
+        if len(kept):
+            place = ranks(len(kept)) - 1
+            found[metric] = np.partition(kept, place)[place]
+    return found
 
 
 def _mean(values: Floats) -> float:

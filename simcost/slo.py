@@ -81,7 +81,7 @@ class SloReport:
     metrics: dict[str, dict[str, float | None]]
     """`ttft_s`, `tpot_s`, `e2e_s`, each with mean, p50, p90, p95, p99."""
     metrics_error: float
-    """Largest relative error of the metrics; 0 = exact."""
+    """Largest relative error of the metrics; 0 = exact. It holds from the smallest bucket (61 µs) up."""
     error_share: float | None
     """Rejected or timed out, of the requests that left."""
     goodput_per_s: float

@@ -96,8 +96,9 @@ def test_truncated_rows_are_refused(tmp_path: Path) -> None:
         assess(run(rows), SLO)
 
 
+# Gaps between tokens stay above the smallest bucket (61 µs), where the stated error begins to hold.
 requests = st.tuples(
-    st.integers(0, 2), st.floats(1e-3, 1e4), st.floats(1e-3, 1e4), st.integers(1, 500)
+    st.integers(0, 2), st.floats(1e-3, 1e4), st.floats(0.1, 1e4), st.integers(1, 500)
 ).map(lambda v: (v[0], v[1], v[1] + v[2], v[3]))  # fmt: skip
 
 
