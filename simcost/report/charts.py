@@ -34,6 +34,8 @@ PARTS = {
     "unallocated": "#6E6E6E", "rounding": "#C9C9C9", "storage": "#4B7F3A", "transfer": "#B4D9A2",
 }  # fmt: skip
 """Where the money went; dark and light alternate, so that neighbours differ in grey too."""
+TABLES = ("hours", "latency", "timeline")
+"""Tables of the result folder that charts draw."""
 DARK = ("serving", "starting", "unallocated", "storage")
 
 
@@ -104,7 +106,7 @@ def _total(plan: dict[str, Any]) -> dict[str, Any]:
 
 def _interval(plan: dict[str, Any], key: str, value: float) -> tuple[float, float]:
     """Lower and upper end over replications; the value itself where there is one replication only."""
-    interval = plan.get("intervals", {}).get(key)
+    interval = plan["intervals"][key]
     return (interval["lo"], interval["hi"]) if interval else (value, value)
 
 
@@ -112,7 +114,7 @@ def cost_against_slo(document: Document) -> Any:
     """Each plan's cost per month against its attainment; filled where the SLO is met."""
     import altair as alt
 
-    rows = [_point(plan) for plan in document["plans"]]
+    rows = [_point(plan) for plan in document["plans"] if plan["slo"]["attainment"] is not None]
     target = round(100 * float(document["plans"][0]["slo"]["target"]), 6)
     share = alt.Scale(domain=_percent_domain(rows, target), nice=False, zero=False)
     base = alt.Chart(inline(rows)).encode(
@@ -136,7 +138,7 @@ def cost_against_slo(document: Document) -> Any:
     )
     line = goal.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
     name = goal.mark_text(align="left", dx=5, color=TARGET, fontSize=12)
-    named = name.encode(x=alt.value(width), text="label:N")
+    named = name.encode(x=alt.value("width"), text="label:N")
     chart = (line + named + across + upright + points).properties(width=width, height=280)
     note = "Filled: meets the SLO. Hollow: misses it. Bars: confidence intervals over replications."
     return finish(chart, "Cost (USD per month) against service level (% of requests)", note)

@@ -135,4 +135,4 @@ def _limit(rows: Rows, limit: float) -> Any:
         align="left" if right else "right", dx=5 if right else -5, dy=-8, color=TARGET, fontSize=12
     )
     rule = mark.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
-    return rule + name.encode(y=alt.value(230), text="label:N")
+    return rule + name.encode(y=alt.value("height"), text="label:N")

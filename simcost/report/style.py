@@ -65,7 +65,7 @@ def inline(rows: Rows) -> Any:
     """The rows as data inside the chart."""
     import altair as alt
 
-    return alt.Data(values=rows)
+    return alt.InlineData(values=rows)
 
 
 def time_axis(span: float, **options: Any) -> Any:

@@ -28,14 +28,20 @@ def document(plans: tuple[str, ...] = PLANS) -> dict[str, Any]:
     return {
         "scenario": "chat",
         "question": "Which GPU, and how many of them?",
-        "verdict": f"{plans[-2]} is the cheapest plan that meets the SLO: $11,933 a month.",
+        "verdict": f"{plans[len(plans) // 2]} is the cheapest plan that meets the SLO: $11,933 a month.",
         "baseline": plans[0],
         "plans": [_plan(name, i) for i, name in enumerate(plans)],
         "differences": [
-            {"plan": name, "against": plans[0], "cost_usd": {"mean": -250.0 - i, "lo": -270.0, "hi": -238.0, "level": 0.95}}
-            for i, name in enumerate(plans[1:])
+            {
+                "plan": name,
+                "against": plans[0],
+                "cost_usd": _interval(-300.0, 9.0),
+                "per_month_usd": _interval(-9e3, 250.0),
+            }
+            for name in plans[1:]
         ],
-        "drivers": [f"{plans[-2]}: idle hours fall from 61 % to 18 % of the hours paid."],
+        "assumptions": ["A month is 730 h."],
+        "drivers": [f"{plans[len(plans) // 2]}: idle hours fall from 61 % to 18 % of the hours paid."],
         "provenance": {
             "simcost_version": "0.1.0",
             "seed": 1,
@@ -49,7 +55,14 @@ def document(plans: tuple[str, ...] = PLANS) -> dict[str, Any]:
 def _plan(name: str, i: int) -> dict[str, Any]:
     month, attainment = MONTHLY[i % 4], ATTAINMENT[i % 4]
     day = month * 24 / 730
-    shares = {"serving": 0.52, "idle": 0.3, "starting": 0.04, "draining": 0.02, "unallocated": 0.0, "rounding": 0.01}
+    shares = {
+        "serving": 0.52,
+        "idle": 0.3,
+        "starting": 0.04,
+        "draining": 0.02,
+        "unallocated": 0.0,
+        "rounding": 0.01,
+    }
     return {
         "name": name,
         "cost_usd": {
@@ -63,16 +76,29 @@ def _plan(name: str, i: int) -> dict[str, Any]:
             "attainment": attainment,
             "target": 0.99,
             "limits": {"ttft_s": 2.0, "tpot_s": 0.05, "e2e_s": None},
-            "metrics": {m: {"p50": v, "p95": 3 * v, "p99": 7 * v} for m, v in (("ttft_s", 0.21), ("tpot_s", 0.018), ("e2e_s", 4.4))},
+            "metrics": {
+                metric: {"p50": value, "p95": 3 * value, "p99": 7 * value}
+                for metric, value in (("ttft_s", 0.21), ("tpot_s", 0.018), ("e2e_s", 4.4))
+            },
         },
         "intervals": {
-            "per_month_usd": {"mean": month, "lo": month * 0.97, "hi": month * 1.03, "level": 0.95},
-            "attainment": {"mean": attainment, "lo": attainment - 0.002, "hi": min(attainment + 0.002, 1.0), "level": 0.95},
+            "per_month_usd": _interval(month, 0.03 * month),
+            "attainment": _interval(attainment, 0.0008),
         },
         "requests": {"arrived": 86400, "completed": 86210, "rejected": 12, "timed_out": 140, "in_system": 38},
-        "replica_hours": {"starting": 3.0, "serving": 80.0, "idle": 40.0, "draining": 1.0, "unallocated": 0.0},
+        "replica_hours": {
+            "starting": 3.0,
+            "serving": 80.0,
+            "idle": 40.0,
+            "draining": 1.0,
+            "unallocated": 0.0,
+        },
         "utilisation": 0.52,
     }
+
+
+def _interval(mean: float, margin: float) -> dict[str, float]:
+    return {"mean": mean, "lo": mean - margin, "hi": mean + margin, "level": 0.95, "margin": margin}
 
 
 def tables(plans: tuple[str, ...], hours: int) -> dict[str, dict[str, Any]]:

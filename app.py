@@ -1,0 +1,152 @@
+"""The explorer: choose or edit a scenario, run it, look at the result. Start it with `streamlit run app.py`.
+
+Scenarios are read from `scenarios/` and results written to `results/`, both beside this file, or in the folder
+that the environment variable SIMCOST_HOME names.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import streamlit as st
+
+from simcost.errors import Fault, SimcostError
+from simcost.report import html
+from views.result import plain, show
+
+HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
+SCENARIOS, RESULTS = HOME / "scenarios", HOME / "results"
+LONGEST = 200_000  # characters of a scenario
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.set_page_config(page_title="simcost", page_icon=":material/payments:", layout="wide")
+    st.title("simcost")
+    st.caption("What an AI workload would cost, and how it would feel, on hardware you have not bought yet.")
+    with st.sidebar:
+        file, text = choose()
+        faults = check(file, text) if text.strip() else [Fault(file=file.name, message="nothing to run")]
+        show_faults(faults, text)
+        seeds = st.number_input("Replications (0: as the scenario says)", 0, 100, 0)
+        fresh = st.checkbox("Run again even if the result is known")
+        start = st.button("Run", type="primary", disabled=bool(faults))
+    if start:
+        run(file, text, int(seeds) or None, fresh=fresh)
+    folder = remembered()
+    if folder is None:
+        st.info("Choose a scenario and run it.")
+    else:
+        show(folder)
+
+
+def choose() -> tuple[Path, str]:
+    """A scenario's file and its text, which the user may have edited, pasted or uploaded."""
+    files = sorted(SCENARIOS.glob("[!.]*.yaml"))
+    if not files:
+        st.error(f"No scenario in {SCENARIOS}; put a YAML file there.")
+        st.stop()
+    file = st.selectbox("Scenario", files, format_func=lambda path: path.stem)
+    key = f"text of {file.name}"
+    if key not in st.session_state:
+        st.session_state[key] = file.read_text(encoding="utf-8")
+    st.file_uploader("Or upload one", type=["yaml", "yml"], key="upload", on_change=take_upload, args=(key,))
+    text = st.text_area("Its YAML; edit or paste", key=key, height=420, max_chars=LONGEST)
+    return file, text
+
+
+def take_upload(key: str) -> None:
+    """Put an uploaded file into the editor."""
+    upload = st.session_state["upload"]
+    if upload is not None:
+        try:
+            st.session_state[key] = upload.getvalue().decode("utf-8-sig")[:LONGEST]
+        except UnicodeDecodeError:
+            st.error(f"{upload.name} is not UTF-8 text; save it as UTF-8 and upload it again.")
+
+
+@contextmanager
+def on_disk(file: Path, text: str) -> Iterator[Path]:
+    """The scenario as a file: the chosen one, or while it is edited a hidden one beside it, so that the
+    paths in it lead to the same traces.
+    """
+    if text == file.read_text(encoding="utf-8"):
+        yield file
+        return
+    draft = SCENARIOS / f".edited-{digest(text)}-{threading.get_ident()}.yaml"
+    try:
+        draft.write_text(text, encoding="utf-8")
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def digest(text: str) -> str:
+    """Twelve hex digits that stand for a text."""
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def check(file: Path, text: str) -> list[Fault]:
+    """All faults of the scenario as it stands in the editor."""
+    from simcost.scenario.run import check as faults_of
+
+    try:
+        with on_disk(file, text) as path:
+            return [*faults_of(path)]
+    except (SimcostError, OSError) as error:
+        return [Fault(file=file.name, message=str(error))]
+
+
+def show_faults(faults: list[Fault], text: str) -> None:
+    """Each fault with its line."""
+    lines = text.splitlines()
+    for fault in faults:
+        place = f"Line {fault.line}, column {fault.column}" if fault.line else "Scenario"
+        where = f"{place}: {fault.path}" if fault.path else place
+        st.error(plain(f"{where}: {fault.message}"))
+        if 0 < fault.line <= len(lines):
+            st.code(f"{fault.line:>4} | {lines[fault.line - 1]}", language=None)
+
+
+def run(file: Path, text: str, seeds: int | None, *, fresh: bool) -> None:
+    """Run the scenario with a progress bar and remember the folder of its result."""
+    from simcost.scenario.run import load
+    from simcost.scenario.run import run as execute
+
+    bar = st.progress(0.0, "Starting")
+    folder = RESULTS / f"{file.stem}-{digest(text + str(seeds))}"
+    try:
+        with on_disk(file, text) as path, one_at_a_time():
+            execute(
+                load(path),
+                folder,
+                seeds=seeds,
+                jobs=1,
+                fresh=fresh,
+                progress=lambda share, what: bar.progress(share, plain(what)),
+            )
+            html.write_html(folder)
+        st.query_params["result"] = folder.name
+    except (SimcostError, OSError) as error:
+        st.error(plain(str(error)))
+    finally:
+        bar.empty()
+
+
+@st.cache_resource
+def one_at_a_time() -> threading.Lock:
+    """Sessions share the machine: their runs wait for each other."""
+    return threading.Lock()
+
+
+def remembered() -> Path | None:
+    """The folder of the last result, which the address of the page carries."""
+    name = st.query_params.get("result", "")
+    folder = RESULTS / name
+    return folder if name and folder.parent == RESULTS and (folder / "result.json").is_file() else None
+
+
+main()

@@ -1,0 +1,79 @@
+"""The frame of the HTML report: its style, inline, for light and dark screens and for paper."""
+
+from html import escape
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #222; --soft: #5a5a5a; --line: #d9d9d9; --paper: #fff; --band: #f5f7fa;
+  --accent: #0072b2; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e4e4; --soft: #a8a8a8; --line: #3c3f44; --paper: #16181c;
+  --band: #1f2329; --accent: #56b4e9; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.5 system-ui, "Liberation Sans", Arial, sans-serif; }
+header { border-left: 5px solid var(--accent); padding-left: 1rem; }
+header p { margin: 0; color: var(--soft); }
+h1 { font-size: 1.6rem; line-height: 1.3; margin: .2rem 0 .4rem; }
+h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; white-space: nowrap; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { text-align: right; font-weight: 600; background: var(--band); }
+th:first-child, td:first-child, .left th, .left td { text-align: left; }
+.left td { overflow-wrap: anywhere; white-space: normal; }
+figure { margin: 2.2rem 0 0; }
+figure svg { width: 100%; height: auto; max-width: 52rem; display: block; }
+figure svg text { fill: var(--ink); }
+figure svg text[fill="white"] { fill: #fff; }
+figure svg text[fill="#222222"] { fill: #222; }
+figure svg text[fill="#B00020"] { fill: light-dark(#b00020, #ff7a8a); }
+figure svg [stroke="#333333"] { stroke: var(--ink); }
+figure svg [stroke="#B00020"] { stroke: light-dark(#b00020, #ff7a8a); }
+li { margin: .2rem 0; }
+footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
+@media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --band: #eee; }
+  body { max-width: none; padding: 0; font-size: 10pt; } section, figure, tr { break-inside: avoid; }
+  h2 { break-after: avoid; } .wide { overflow: visible; } @page { margin: 15mm; } }
+"""
+
+
+def frame(title: str, headline: str, question: str, body: str) -> str:
+    """A whole HTML document; `body` is HTML, the other texts are escaped here."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>simcost: {escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<header><p>simcost &middot; {escape(title)}</p>
+<h1>{escape(headline)}</h1>
+<p>{escape(question)}</p></header>
+{body}
+</body>
+</html>
+"""
+
+
+def table(rows: list[dict[str, str]], *, left: bool = False) -> str:
+    """Rows as an HTML table; `left` aligns text columns."""
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])
+    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row.values()) for row in rows)
+    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    kind = ' class="left"' if left else ""
+    return f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+
+
+def bullets(items: list[str]) -> str:
+    """Sentences as an HTML list."""
+    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>\n" if items else ""
+
+
+def section(title: str, *parts: str) -> str:
+    """A part of the page under its heading; empty where there is nothing to say."""
+    body = "".join(parts)
+    return f"<section><h2>{escape(title)}</h2>\n{body}</section>\n" if body else ""

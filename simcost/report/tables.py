@@ -1,0 +1,75 @@
+"""The tables of a result as texts for people, shared by the HTML page and the app."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from simcost.report.style import Document
+from simcost.units import format_count, format_seconds, format_share, format_usd
+
+Table = list[dict[str, str]]
+
+
+def comparison(document: Document) -> Table:
+    """One row per plan: money, service level and use, in seven columns."""
+    against = {row["plan"]: row for row in document["differences"]}
+    return [
+        {
+            "Plan": plan["name"],
+            "USD per month": format_usd(plan["cost_usd"]["per_month"]),
+            f"Than {document['baseline']}": _difference(against.get(plan["name"])),
+            "SLO": "met" if plan["slo"]["met"] else "missed",
+            "Attainment": _text(plan["slo"]["attainment"], format_share),
+            "TTFT p95": _text(plan["slo"]["metrics"]["ttft_s"]["p95"], format_seconds),
+            "Utilisation": _text(plan["utilisation"], format_share),
+        }
+        for plan in document["plans"]
+    ]
+
+
+def _difference(row: Mapping[str, Any] | None) -> str:
+    """Mean difference of the cost per month and its interval, where there are replications to make one."""
+    if row is None:
+        return "baseline"
+    cost = row["per_month_usd"]
+    mean, sign = format_usd(cost["mean"]), "+" if cost["mean"] > 0 else ""
+    known = cost["lo"] is not None and cost["lo"] < cost["hi"]
+    return sign + mean + (f" ({format_usd(cost['lo'])} to {format_usd(cost['hi'])})" if known else "")
+
+
+def service_levels(document: Document) -> Table:
+    """One row per plan: latencies at p50 / p95 / p99 and what became of the requests."""
+    return [
+        {
+            "Plan": plan["name"],
+            **{
+                f"{name} p50/p95/p99": _percentiles(plan["slo"]["metrics"][metric])
+                for metric, name in (("ttft_s", "TTFT"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
+            },
+            **{
+                name: format_count(plan["requests"][key])
+                for key, name in (
+                    ("arrived", "Requests"),
+                    ("rejected", "Rejected"),
+                    ("timed_out", "Timed out"),
+                )
+            },
+        }
+        for plan in document["plans"]
+    ]
+
+
+def _percentiles(metric: Mapping[str, float | None]) -> str:
+    return " \N{MIDDLE DOT} ".join(_text(metric[name], format_seconds) for name in ("p50", "p95", "p99"))
+
+
+def _text(value: float | None, show: Any) -> str:
+    """A value for people; an en dash where no request tells."""
+    return "\N{EN DASH}" if value is None else str(show(value))
+
+
+def provenance(document: Document) -> Table:
+    """What the numbers rest on: versions, seed, dates and the hashes of all inputs."""
+    facts = dict(document["provenance"])
+    inputs = facts.pop("inputs")
+    rows = [{"What": name.replace("_", " "), "Value": str(value)} for name, value in facts.items()]
+    return rows + [{"What": path, "Value": f"sha256 {digest}"} for path, digest in inputs.items()]

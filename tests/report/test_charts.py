@@ -1,0 +1,134 @@
+"""Charts: valid Vega-Lite that renders, colours fixed per plan, bounded data."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from result_folder import PLANS, build, document, tables
+
+from simcost.report import charts
+from simcost.report.html import pictures, read
+from simcost.report.style import OKABE_ITO, colours
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return dict(pictures(*read(build(tmp_path_factory.mktemp("charts") / "out"))))
+
+
+def rows(chart: Any) -> int:
+    return sum(map(len, chart.to_dict()["datasets"].values()))
+
+
+def colour_of_plans(spec: Any) -> set[tuple[tuple[str, str], ...]]:
+    """Every mapping from plan to colour in a chart."""
+    if isinstance(spec, list):
+        return set().union(*map(colour_of_plans, spec))
+    if not isinstance(spec, dict):
+        return set()
+    own = set()
+    if spec.get("field") == "plan" and "scale" in spec and str(spec["scale"]["range"][0]).startswith("#"):
+        own = {tuple(zip(spec["scale"]["domain"], spec["scale"]["range"], strict=True))}
+    return own | set().union(*map(colour_of_plans, spec.values()), set())
+
+
+def test_every_chart_renders_with_a_title_that_names_its_unit(drawn: dict[str, Any]) -> None:
+    for name, chart in drawn.items():
+        spec = chart.to_dict()  # validates against the schema
+        assert re.search(r"USD|%|seconds|count", spec["title"]["text"]), name
+        svg = charts.to_svg(chart)
+        assert svg.startswith("<svg"), name
+        assert "NaN" not in svg
+        assert "undefined" not in svg
+
+
+def test_png_has_the_scale_asked_for(drawn: dict[str, Any]) -> None:
+    one, two = (charts.to_png(drawn["Where the money went"], scale) for scale in (1, 2))
+    assert one.startswith(b"\x89PNG")
+    assert [int.from_bytes(png[16:20], "big") for png in (one, two)][1] == 2 * int.from_bytes(one[16:20], "big")
+
+
+def test_colours_follow_the_order_of_the_document_in_every_chart(drawn: dict[str, Any]) -> None:
+    expected = tuple(zip(PLANS, OKABE_ITO, strict=False))
+    for name in ("Cost against service level", "Latency"):
+        assert colour_of_plans(drawn[name].to_dict()) == {expected}, name
+
+
+def test_a_plan_keeps_its_colour_when_its_rows_are_missing() -> None:
+    columns = tables(PLANS[1:], 3)["latency"]
+    chart = charts.latency_cdf(document(), pa.table(columns))
+    assert colour_of_plans(chart.to_dict()) == {tuple(colours(document()).items())}
+
+
+@pytest.mark.parametrize(("plans", "hours"), [(2, 24 * 60), (9, 24 * 14)])
+def test_no_chart_holds_more_than_about_2000_rows(plans: int, hours: int) -> None:
+    names = tuple(f"plan {i}" for i in range(plans))
+    shown = {name: pa.table(columns) for name, columns in tables(names, hours).items()}
+    for name, chart in pictures(document(names), shown):
+        assert rows(chart) <= 2100, name
+
+
+def test_thinning_keeps_the_worst_hour() -> None:
+    names = ("one", "two")
+    columns = tables(names, 24 * 90)["hours"]
+    columns["attainment"] = [1.0] * len(columns["plan"])
+    columns["attainment"][777] = 0.5
+    chart = charts.slo_heat(document(names), pa.table(columns)).to_dict()
+    cells = [row for values in chart["datasets"].values() for row in values]
+    assert [row["percent"] for row in cells if row["class"] != "met"] == [50.0]
+    assert "worst hour" in chart["title"]["text"]
+
+
+def test_thinning_keeps_the_longest_queue_and_every_change_of_the_fleet() -> None:
+    columns = tables(("one",), 48)["timeline"]
+    columns["waiting"][1234] = 9999
+    columns["ready"] = [3] * 1000 + [4] * (len(columns["ready"]) - 1000)
+    columns["starting"] = columns["draining"] = [0] * len(columns["ready"])
+    columns["desired"] = columns["ready"]
+    chart = charts.fleet_timeline(document(("one",)), pa.table(columns)).to_dict()
+    sets = list(chart["datasets"].values())
+    assert max(row.get("waiting", 0) for rows in sets for row in rows) == 9999
+    assert [row["ready"] for rows in sets for row in rows if "ready" in row] == [3, 4, 4]
+
+
+def test_attainment_is_never_rounded_up_to_its_target() -> None:
+    columns = tables(("one",), 2)["hours"]
+    columns["attainment"] = [0.98999, 0.99]
+    chart = charts.slo_heat(document(("one",)), pa.table(columns)).to_dict()
+    cells = [row for values in chart["datasets"].values() for row in values]
+    assert [(row["label"], row["class"]) for row in cells] == [
+        ("98.9", "missed by up to 1 point"),
+        ("", "met"),
+    ]
+
+
+def test_the_stack_adds_up_to_the_cost_per_month() -> None:
+    told = document()
+    cells = [row for rows in charts.cost_stack(told).to_dict()["datasets"].values() for row in rows]
+    for plan in told["plans"]:
+        parts = sum(row["usd"] for row in cells if row["plan"] == plan["name"] and "part" in row)
+        assert parts == pytest.approx(plan["cost_usd"]["per_month"])
+
+
+def test_one_replication_and_an_idle_plan_draw_without_intervals() -> None:
+    told = document()
+    for plan in told["plans"]:
+        plan["intervals"] = dict.fromkeys(plan["intervals"])
+    told["plans"][0]["slo"] |= {"attainment": None, "met": False}
+    told["plans"][1]["cost_usd"] |= {"total": 0.0, "per_month": 0.0}
+    told["plans"][2]["slo"]["limits"]["ttft_s"] = None
+    columns = tables(PLANS, 3)
+    columns["hours"]["attainment"][0] = None
+    shown = {name: pa.table(values) for name, values in columns.items()}
+    for name, chart in pictures(told, shown):
+        assert "NaN" not in charts.to_svg(chart), name
+
+
+def test_names_of_plans_stay_text(tmp_path: Path) -> None:
+    names = ("<script>alert(1)</script>", 'a & "b"')
+    chart = charts.cost_stack(document(names))
+    assert "<script>" not in charts.to_svg(chart)
+    assert json.dumps(chart.to_dict())

@@ -1,0 +1,46 @@
+"""A finished result on the page: verdict, tables, charts, files."""
+
+import re
+from pathlib import Path
+
+import streamlit as st
+
+from simcost.errors import SimcostError
+from simcost.report import html, tables
+from simcost.report.page import bullets
+
+
+def show(folder: Path) -> None:
+    """The whole result, or why it cannot be read."""
+    try:
+        document, shown = html.read(folder)
+    except SimcostError as error:
+        st.error(plain(str(error)))
+        return
+    st.header(plain(document["verdict"]))
+    st.dataframe(tables.comparison(document), hide_index=True)
+    if document["drivers"]:
+        st.subheader("What drives the difference")
+        st.html(bullets(document["drivers"]))
+    for _, chart in html.pictures(document, shown):
+        st.altair_chart(chart, theme=None)
+    st.subheader("Service levels")
+    st.dataframe(tables.service_levels(document), hide_index=True)
+    with st.expander("Assumptions and provenance"):
+        st.html(bullets(document["assumptions"]))
+        st.dataframe(tables.provenance(document), hide_index=True)
+    offer(folder, document["scenario"])
+
+
+def offer(folder: Path, scenario: str) -> None:
+    """Buttons to take the result along."""
+    kinds = {"result.json": "application/json", "report.html": "text/html"}
+    for column, (name, kind) in zip(st.columns(2), kinds.items(), strict=True):
+        if (folder / name).is_file():
+            file = (folder / name).read_bytes()
+            column.download_button(f"Download {name}", file, f"{scenario}-{name}", kind, on_click="ignore")
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is: money is no formula, an underscore no emphasis."""
+    return re.sub(r"([\\`*_\[\]<>#~$:|])", r"\\\1", text)
