@@ -20,6 +20,7 @@ from simcost.report.style import (
     colour_scale,
     finish,
     inline,
+    legend,
     names,
     shape,
     to_png,
@@ -122,9 +123,9 @@ def cost_against_slo(document: Document) -> Any:
                 axis=alt.Axis(format="$~s", tickCount=6)),
         y=alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6),
                 scale=share),
-        color=colour(document, legend=alt.Legend(columns=4)),
+        color=colour(document, legend=legend(document)),
     )  # fmt: skip
-    points = base.mark_point(size=190, strokeWidth=2.2, opacity=1).encode(
+    points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
         shape=shape(document),
         fill=alt.condition("datum.met", alt.Fill("plan:N", scale=colour_scale(document), legend=None),
                            alt.value("white")),

@@ -1,6 +1,7 @@
 """The picture of the fleet: replicas by state and requests in flight over time."""
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Any
 
 from simcost.report.style import ROWS, WIDTH, Document, Rows, finish, inline, names, time_axis
@@ -37,7 +38,8 @@ def fleet_timeline(document: Document, timeline: Any) -> Any:
 def _unit(span_s: float) -> tuple[str, float, float]:
     """Name and seconds of the unit of the time axis, and the span in it: hours, for short runs minutes."""
     name, unit_s = ("hours", 3600.0) if span_s > 3 * 3600 else ("minutes", 60.0)
-    return name, unit_s, span_s / unit_s
+    span, whole = span_s / unit_s, ceil(span_s / unit_s)
+    return name, unit_s, float(whole) if whole - span < 0.02 * whole else span
 
 
 def _of(table: Any, plan: str) -> Any:
@@ -55,14 +57,15 @@ def _largest(values: Any, limit: int) -> Any:
 
 
 def _changes(table: Any, limit: int, unit_s: float) -> Rows:
-    """The samples at which the fleet changed, and the last; only the largest fleets where they are too many."""
+    """The samples at which the fleet changed, and the last; regular samples where those are too many."""
     import numpy as np
 
     fleet = np.stack([table[name].to_numpy() for name in FLEET])
     moved = np.any(np.diff(fleet, prepend=-1) != 0, axis=0)
     moved[-1] = True
     index = np.flatnonzero(moved)
-    index = index[_largest(fleet[1:, index].sum(axis=0), limit)]
+    if len(index) > limit:
+        index = np.linspace(0, len(moved) - 1, limit).astype(np.int64)
     return _rows(table.take(index), FLEET, unit_s)
 
 

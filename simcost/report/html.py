@@ -55,10 +55,7 @@ def page(document: Document, shown: dict[str, Any]) -> str:
     body = [
         section("Plans compared", table(tables.comparison(document))),
         section("What drives the difference", bullets(document["drivers"])),
-        *(
-            section(title, _figure(title, chart, i))
-            for i, (title, chart) in enumerate(pictures(document, shown))
-        ),
+        *(_figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
         section("Service levels", table(tables.service_levels(document))),
         section("Assumptions", bullets(document["assumptions"])),
         section("Provenance", table(tables.provenance(document), left=True)),

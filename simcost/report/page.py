@@ -16,8 +16,9 @@ h1 { font-size: 1.6rem; line-height: 1.3; margin: .2rem 0 .4rem; }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; white-space: nowrap; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { text-align: right; font-weight: 600; background: var(--band); }
+th, td { text-align: right; white-space: nowrap; padding: .4rem .6rem;
+  border-bottom: 1px solid var(--line); vertical-align: top; }
+th { font-weight: 600; background: var(--band); }
 th:first-child, td:first-child, .left th, .left td { text-align: left; }
 .left td { overflow-wrap: anywhere; white-space: normal; }
 figure { margin: 2.2rem 0 0; }

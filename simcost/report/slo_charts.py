@@ -13,6 +13,7 @@ from simcost.report.style import (
     dash,
     finish,
     inline,
+    legend,
     names,
     time_axis,
 )  # fmt: skip
@@ -116,7 +117,7 @@ def _cdf(document: Document, rows: Rows, metric: str) -> Any:
                 axis=alt.Axis(format="~g", tickCount=4, grid=False)),
         y=alt.Y("quantile:Q", title=None, scale=alt.Scale(domain=[0, 1]),
                 axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95])),
-        color=colour(document, legend=alt.Legend(columns=4, symbolType="stroke", symbolSize=400)),
+        color=colour(document, legend=legend(document, symbolType="stroke", symbolSize=400)),
         strokeDash=dash(document),
     )  # fmt: skip
     limit = document["plans"][0]["slo"]["limits"].get(metric)

@@ -54,6 +54,14 @@ def shape(document: Document) -> Any:
     return alt.Shape("plan:N", title=None, scale=_scale(names(document), SHAPES))
 
 
+def legend(document: Document, **options: Any) -> Any:
+    """A legend of the plans in as many columns as their names leave room for."""
+    import altair as alt
+
+    longest = max(map(len, names(document)))
+    return alt.Legend(columns=max(1, min(4, (WIDTH + 100) // (6 * longest + 40))), **options)
+
+
 def _scale(domain: Any, cycle: Any) -> Any:
     import altair as alt
 
@@ -87,10 +95,10 @@ def finish(chart: Any, title: str, subtitle: str | list[str] = "") -> Any:
         .configure(font=FONT, background="white", aria=False)
         .configure_view(stroke=None)
         .configure_title(fontSize=16, subtitleFontSize=12, color=INK, subtitleColor=INK, subtitlePadding=5)
-        .configure_axis(labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=220,
+        .configure_axis(labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=300,
                         labelColor=INK, titleColor=INK, gridColor=GRID, domainColor="#888888",
                         tickColor="#888888", labelOverlap=True, labelPadding=5)
-        .configure_legend(labelFontSize=12, labelLimit=260, labelColor=INK, symbolSize=120, orient="top")
+        .configure_legend(labelFontSize=12, labelLimit=300, labelColor=INK, symbolSize=120, orient="top")
         .configure_header(labelFontSize=12, titleFontSize=12, labelLimit=400, labelColor=INK)
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ def comparison(document: Document) -> Table:
         {
             "Plan": plan["name"],
             "USD per month": format_usd(plan["cost_usd"]["per_month"]),
-            f"Than {document['baseline']}": _difference(against.get(plan["name"])),
+            "Against the baseline": _difference(against.get(plan["name"])),
             "SLO": "met" if plan["slo"]["met"] else "missed",
             "Attainment": _text(plan["slo"]["attainment"], format_share),
             "TTFT p95": _text(plan["slo"]["metrics"]["ttft_s"]["p95"], format_seconds),
@@ -45,14 +45,8 @@ def service_levels(document: Document) -> Table:
                 f"{name} p50/p95/p99": _percentiles(plan["slo"]["metrics"][metric])
                 for metric, name in (("ttft_s", "TTFT"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
             },
-            **{
-                name: format_count(plan["requests"][key])
-                for key, name in (
-                    ("arrived", "Requests"),
-                    ("rejected", "Rejected"),
-                    ("timed_out", "Timed out"),
-                )
-            },
+            "Requests": format_count(plan["requests"]["arrived"]),
+            "Rejected/timed out": _counts(plan["requests"], "rejected", "timed_out"),
         }
         for plan in document["plans"]
     ]
@@ -60,6 +54,10 @@ def service_levels(document: Document) -> Table:
 
 def _percentiles(metric: Mapping[str, float | None]) -> str:
     return " \N{MIDDLE DOT} ".join(_text(metric[name], format_seconds) for name in ("p50", "p95", "p99"))
+
+
+def _counts(requests: Mapping[str, int], *keys: str) -> str:
+    return " \N{MIDDLE DOT} ".join(format_count(requests[key]) for key in keys)
 
 
 def _text(value: float | None, show: Any) -> str:
