@@ -24,17 +24,18 @@ LONGEST = 200_000  # characters of a scenario
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.set_page_config(page_title="simcost", page_icon=":material/payments:", layout="wide")
+    st.set_page_config(page_title="simcost", layout="wide")
     st.title("simcost")
     st.caption("What an AI workload would cost, and how it would feel, on hardware you have not bought yet.")
     with st.sidebar:
-        file, text = choose()
-        faults = check(file, text) if text.strip() else [Fault(file=file.name, message="nothing to run")]
-        show_faults(faults, text)
+        file = choose()
         seeds = st.number_input("Replications (0: as the scenario says)", 0, 100, 0)
         fresh = st.checkbox("Run again even if the result is known")
-        start = st.button("Run", type="primary", disabled=bool(faults))
-    if start:
+        button = st.empty()
+    text = edit(file)
+    faults = check(file, text) if text.strip() else [Fault(file=file.name, message="nothing to run")]
+    show_faults(faults, text)
+    if button.button("Run", type="primary", disabled=bool(faults), width="stretch"):
         run(file, text, int(seeds) or None, fresh=fresh)
     folder = remembered()
     if folder is None:
@@ -43,19 +44,33 @@ def main() -> None:
         show(folder)
 
 
-def choose() -> tuple[Path, str]:
-    """A scenario's file and its text, which the user may have edited, pasted or uploaded."""
+def choose() -> Path:
+    """The file of a scenario; its text, or that of an uploaded file, goes into its editor."""
     files = sorted(SCENARIOS.glob("[!.]*.yaml"))
     if not files:
-        st.error(f"No scenario in {SCENARIOS}; put a YAML file there.")
+        st.error(plain(f"No scenario in {SCENARIOS}; put a YAML file there."))
         st.stop()
-    file = st.selectbox("Scenario", files, format_func=lambda path: path.stem)
-    key = f"text of {file.name}"
+    file: Path = st.selectbox("Scenario", files, format_func=lambda path: path.stem)
+    key = editor(file)
     if key not in st.session_state:
         st.session_state[key] = file.read_text(encoding="utf-8")
-    st.file_uploader("Or upload one", type=["yaml", "yml"], key="upload", on_change=take_upload, args=(key,))
-    text = st.text_area("Its YAML; edit or paste", key=key, height=420, max_chars=LONGEST)
-    return file, text
+    st.file_uploader("Or your own", type=["yaml", "yml"], key="upload", on_change=take_upload, args=(key,))
+    return file
+
+
+def editor(file: Path) -> str:
+    """The key of a scenario's editor."""
+    return f"text of {file.name}"
+
+
+def edit(file: Path) -> str:
+    """The text of the scenario, which the user may edit or paste over."""
+    with st.expander("Scenario", expanded="result" not in st.query_params):
+        st.html("<style>textarea { font-family: monospace !important; }</style>")
+        text: str = st.text_area(
+            "YAML: edit it or paste your own", key=editor(file), height=420, max_chars=LONGEST
+        )
+    return text
 
 
 def take_upload(key: str) -> None:
@@ -130,6 +145,7 @@ def run(file: Path, text: str, seeds: int | None, *, fresh: bool) -> None:
             )
             html.write_html(folder)
         st.query_params["result"] = folder.name
+        st.rerun()
     except (SimcostError, OSError) as error:
         st.error(plain(str(error)))
     finally:
@@ -145,8 +161,8 @@ def one_at_a_time() -> threading.Lock:
 def remembered() -> Path | None:
     """The folder of the last result, which the address of the page carries."""
     name = st.query_params.get("result", "")
-    folder = RESULTS / name
-    return folder if name and folder.parent == RESULTS and (folder / "result.json").is_file() else None
+    folder = (RESULTS / name).resolve()
+    return folder if folder.parent == RESULTS and (folder / "result.json").is_file() else None
 
 
 main()

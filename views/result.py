@@ -23,7 +23,7 @@ def show(folder: Path) -> None:
         st.subheader("What drives the difference")
         st.html(bullets(document["drivers"]))
     for _, chart in html.pictures(document, shown):
-        st.altair_chart(chart, theme=None)
+        st.altair_chart(chart, theme=None, width="content")
     st.subheader("Service levels")
     st.dataframe(tables.service_levels(document), hide_index=True)
     with st.expander("Assumptions and provenance"):

@@ -127,7 +127,7 @@ def cost_against_slo(document: Document) -> Any:
     )  # fmt: skip
     points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
         shape=shape(document),
-        fill=alt.condition("datum.met", alt.Fill("plan:N", scale=colour_scale(document), legend=None),
+        fill=alt.condition("datum.met", alt.Fill("plan:N", scale=colour_scale(document), title=None),
                            alt.value("white")),
         tooltip=["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")],
     )  # fmt: skip

@@ -91,7 +91,7 @@ def finish(chart: Any, title: str, subtitle: str | list[str] = "") -> Any:
 
     heading = alt.Title(title, subtitle=subtitle or alt.Undefined, anchor="start", offset=12)
     return (
-        chart.properties(title=heading, padding=8)
+        chart.properties(title=heading, autosize="pad", padding={"left": 8, "right": 8, "top": 8, "bottom": 8})
         .configure(font=FONT, background="white", aria=False)
         .configure_view(stroke=None)
         .configure_title(fontSize=16, subtitleFontSize=12, color=INK, subtitleColor=INK, subtitlePadding=5)
