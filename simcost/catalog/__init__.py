@@ -4,8 +4,9 @@ The facts are the CSV files in `facts/`; a user's own folder of files with the s
 overrides them row by row.
 """
 
-from simcost.catalog.book import Catalog, load_catalog
+from simcost.catalog.book import Catalog
 from simcost.catalog.facts import Accelerator, BillingRule, HardwareFit, Model, Offer, StepFit, TierPrice
+from simcost.catalog.loading import load_catalog
 
 __all__ = ["Accelerator", "BillingRule", "Catalog", "HardwareFit", "Model", "Offer", "StepFit", "TierPrice",
            "load_catalog"]  # fmt: skip

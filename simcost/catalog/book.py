@@ -1,1 +1,145 @@
-"""Reading the fact files and looking facts up; what is not there is an error that names it."""
+"""Looking facts up; what is not there is an error that names it and says what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol, TypeVar
+
+from simcost.catalog.facts import (
+    Accelerator,
+    BillingRule,
+    HardwareFit,
+    Model,
+    Offer,
+    Precision,
+    StepFit,
+    TierPrice,
+)
+from simcost.catalog.names import ALIASES, canonical
+from simcost.errors import CatalogError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The rows of all fact files; a field is a file."""
+
+    accelerators: tuple[Accelerator, ...] = ()
+    models: tuple[Model, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    billing_rules: tuple[BillingRule, ...] = ()
+    tier_prices: tuple[TierPrice, ...] = ()
+    step_fits: tuple[StepFit, ...] = ()
+    hardware_fits: tuple[HardwareFit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The facts and the questions asked of them.
+
+    Accelerators and models are found by the name as written, then as `canonical` reads it.
+    """
+
+    facts: Facts
+
+    @property
+    def as_of(self) -> str:
+        """The newest known date of any fact, `unknown` if none has one."""
+        rows = (row for field in fields(self.facts) for row in getattr(self.facts, field.name))
+        return max((row.as_of for row in rows if row.as_of != "unknown"), default="unknown")
+
+    def accelerator(self, name: str) -> Accelerator:
+        """The accelerator of that name. Raises CatalogError."""
+        return _named("accelerator", "accelerators", name, self.facts.accelerators)
+
+    def model(self, name: str) -> Model:
+        """The model of that name. Raises CatalogError."""
+        return _named("model", "models", name, self.facts.models)
+
+    def offer(self, name: str, region: str | None = None) -> Offer:
+        """The offer `provider/sku` in a region.
+
+        Args:
+            name: `provider/sku`; case does not matter.
+            region: None = the only region of the offer. An offer of region `any` serves every region.
+
+        Raises:
+            CatalogError: no such offer; not in that region; or several regions and none given.
+        """
+        found = [offer for offer in self.facts.offers if offer.name.lower() == name.lower()]
+        if not found:
+            raise _miss("offer", "offers", name, [offer.name for offer in self.facts.offers])
+        fitting = [offer for offer in found if region in (None, offer.region) or offer.region == "any"]
+        regions = ", ".join(offer.region for offer in found)
+        if not fitting:
+            raise CatalogError(
+                f"the catalog has no price of {name!r} in region {region!r}, only in: {regions}; "
+                "choose one of them, or add yours to offers.csv in your catalog folder"
+            )
+        exact = [offer for offer in fitting if offer.region == region] or fitting
+        if len(exact) > 1:
+            raise CatalogError(f"{name!r} has prices in several regions: {regions}; say which in `region`")
+        return exact[0]
+
+    def offers_for(self, accelerator: str) -> tuple[Offer, ...]:
+        """The offers with an accelerator, cheapest on-demand price per accelerator first."""
+        name = self.accelerator(accelerator).name
+        offers = [offer for offer in self.facts.offers if offer.accelerator == name]
+        return tuple(sorted(offers, key=lambda offer: offer.on_demand_usd_per_h / offer.accelerators))
+
+    def billing_rule(self, provider: str) -> BillingRule:
+        """How a provider meters instances. Raises CatalogError."""
+        for rule in self.facts.billing_rules:
+            if rule.provider == provider:
+                return rule
+        known = [rule.provider for rule in self.facts.billing_rules]
+        raise _miss("billing rule of provider", "billing-rules", provider, known)
+
+    def tier_prices(self, provider: str, item: str) -> tuple[TierPrice, ...]:
+        """The price tiers of `storage`, `egress` or `inter-zone`, lowest first. Raises CatalogError."""
+        tiers = [t for t in self.facts.tier_prices if (t.provider, t.item) == (provider, item)]
+        if not tiers:
+            known = sorted({f"{t.provider}/{t.item}" for t in self.facts.tier_prices})
+            raise _miss("tier price", "tier-prices", f"{provider}/{item}", known)
+        return tuple(sorted(tiers, key=lambda tier: tier.from_gb))
+
+    def step_fit(self, accelerator: str, model: str, tp: int, precision: Precision) -> StepFit | None:
+        """The step-time coefficients fitted for exactly this configuration, if any."""
+        wanted = (accelerator, model, tp, precision)
+        for fit in self.facts.step_fits:
+            if (fit.accelerator, fit.model, fit.tp, fit.precision) == wanted:
+                return fit
+        return None
+
+    def hardware_fit(self, accelerator: str, precision: Precision) -> HardwareFit | None:
+        """The coefficients fitted for this accelerator and precision over all dense models, if any."""
+        for fit in self.facts.hardware_fits:
+            if (fit.accelerator, fit.precision) == (accelerator, precision):
+                return fit
+        return None
+
+
+class Named(Protocol):
+    """A fact with a name."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def _named(what: str, table: str, name: str, rows: Sequence[N]) -> N:
+    by_name = {row.name: row for row in rows}
+    found = by_name.get(name) or by_name.get(canonical(name))
+    if found is None:
+        known = [*by_name, *(alias for alias, target in ALIASES.items() if target in by_name)]
+        raise _miss(what, table, name, known)
+    return found
+
+
+def _miss(what: str, table: str, name: str, known: Sequence[str]) -> CatalogError:
+    hint = did_you_mean(name.lower(), known) or ";"
+    return CatalogError(
+        f"the catalog has no {what} {name!r}{hint} `simcost catalog list {table}` shows what it has; "
+        f"add your own to {table.replace('-', '_')}.csv in your catalog folder"
+    )

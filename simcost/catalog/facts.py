@@ -1,7 +1,24 @@
 """The kinds of facts; each class is one CSV file, its fields the columns, units in the names."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+
+from simcost.units import Count, PositiveCount
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A text of a certain form."""
+
+    pattern: str
+    example: str
+
+
+Date = Annotated[str, Matching(r"unknown|\d{4}(-\d{2}(-\d{2})?)?", "2026-07-20, 2026-07, 2026 or unknown")]
+Positive = Annotated[float, Gt(0)]
+Amount = Annotated[float, Ge(0)]
 
 Quality = Literal["A", "B", "C"]
 """A: first party. B: public third-party catalogue. C: secondary or unverified."""
@@ -15,7 +32,7 @@ class Provenance:
     """Where a fact comes from."""
 
     source: str
-    as_of: str
+    as_of: Date
     quality: Quality
     notes: str = ""
 
@@ -25,16 +42,17 @@ class Accelerator(Provenance):
     """One device. FLOPS are dense peaks; an empty precision is not supported by the device."""
 
     name: str
-    memory_bytes: float
-    """What the driver reports, not the nominal size."""
-    memory_bytes_per_s: float
-    bf16_flops: float
-    fp8_flops: float | None = None
-    int8_flops: float | None = None
-    fp4_flops: float | None = None
-    power_w: float | None = None
+    vendor: str
+    memory_bytes: Positive
+    """What the driver reports where known, else the nominal size (said in the notes)."""
+    memory_bytes_per_s: Positive
+    bf16_flops: Positive
+    fp8_flops: Positive | None = None
+    int8_flops: Positive | None = None
+    fp4_flops: Positive | None = None
+    power_w: Positive | None = None
     link: str = ""
-    link_bytes_per_s: float | None = None
+    link_bytes_per_s: Positive | None = None
     """Between devices of a node, one direction."""
 
 
@@ -43,28 +61,40 @@ class Model(Provenance):
     """A decoder-only transformer, as far as time and memory depend on it."""
 
     name: str
-    parameters: float
+    parameters: Positive
     """All parameters, embedding and LM head included."""
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    ffn: int
+    layers: PositiveCount
+    hidden: PositiveCount
+    heads: PositiveCount
+    kv_heads: PositiveCount
+    head_dim: PositiveCount
+    ffn: PositiveCount
     """Intermediate size of a dense layer."""
-    vocabulary: int
+    vocabulary: PositiveCount
     tied_embeddings: bool
-    context_tokens: int
-    experts: int = 0
+    """One matrix serves as embedding and LM head."""
+    context_tokens: PositiveCount
+    experts: Count = 0
     """Routed experts per MoE layer; 0 = dense."""
-    experts_per_token: int = 0
-    shared_experts: int = 0
-    moe_ffn: int = 0
-    dense_layers: int = 0
+    experts_per_token: Count = 0
+    shared_experts: Count = 0
+    moe_ffn: Count = 0
+    """Intermediate size of one expert."""
+    dense_layers: Count = 0
     """Leading dense layers of an MoE model."""
-    kv_lora_rank: int = 0
+    kv_lora_rank: Count = 0
     """Multi-head latent attention: cached latent per token and layer; 0 = ordinary KV heads."""
-    rope_head_dim: int = 0
+    q_lora_rank: Count = 0
+    """Latent of the queries of multi-head latent attention; 0 = none."""
+    rope_head_dim: Count = 0
+
+    def __post_init__(self) -> None:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"heads ({self.heads}) must be a multiple of kv_heads ({self.kv_heads})")
+        if self.experts and not (self.moe_ffn and 0 < self.experts_per_token <= self.experts):
+            raise ValueError("a model with experts needs moe_ffn and 1 <= experts_per_token <= experts")
+        if self.dense_layers > self.layers:
+            raise ValueError(f"dense_layers ({self.dense_layers}) exceed layers ({self.layers})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +105,13 @@ class Offer(Provenance):
     sku: str
     region: str
     accelerator: str
-    accelerators: int
-    on_demand_usd_per_h: float
+    accelerators: PositiveCount
+    on_demand_usd_per_h: Positive
     """Per instance, not per accelerator."""
-    spot_usd_per_h: float | None = None
+    spot_usd_per_h: Positive | None = None
     """One observation, not a mean."""
-    vcpus: int | None = None
-    memory_bytes: float | None = None
+    vcpus: PositiveCount | None = None
+    memory_bytes: Positive | None = None
 
     @property
     def name(self) -> str:
@@ -94,8 +124,8 @@ class BillingRule(Provenance):
     """How a provider meters on-demand instances: max(minimum, ceil(run / granularity) * granularity)."""
 
     provider: str
-    granularity_s: float
-    minimum_s: float
+    granularity_s: Positive
+    minimum_s: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +135,14 @@ class TierPrice(Provenance):
     provider: str
     item: Literal["storage", "egress", "inter-zone"]
     unit: Literal["GB-month", "GB"]
-    from_gb: float
-    to_gb: float | None
-    """Empty = no end."""
-    price_usd: float
+    from_gb: Amount
+    to_gb: Positive | None = None
+    """None = no end."""
+    price_usd: Amount
+
+    def __post_init__(self) -> None:
+        if self.to_gb is not None and self.to_gb <= self.from_gb:
+            raise ValueError(f"to_gb ({self.to_gb:g}) must exceed from_gb ({self.from_gb:g})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +153,15 @@ class StepFit(Provenance):
 
     accelerator: str
     model: str
-    tp: int
+    tp: PositiveCount
     precision: Precision
-    a_s: float
-    b_s_per_token: float
-    c_s_per_sequence: float
-    d_s_per_token: float
-    q_s_per_pair: float
-    error: float
-    """Mean absolute relative error of the fit."""
+    a_s: Amount
+    b_s_per_token: Amount
+    c_s_per_sequence: Amount
+    d_s_per_token: Amount
+    q_s_per_pair: Amount
+    error: Amount
+    """Mean absolute relative error of the fit, a share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,16 +172,19 @@ class HardwareFit(Provenance):
 
     accelerator: str
     precision: Precision
-    peak_flops: float
-    peak_bf16_flops: float
-    memory_bytes_per_s: float
-    link_bytes_per_s: float
-    gemm_efficiency: float
-    weight_efficiency: float
-    attention_efficiency: float
-    kv_efficiency: float
-    layer_s: float
-    allreduce_s: float
-    allreduce_efficiency: float
-    step_s: float
-    error: float
+    peak_flops: Positive
+    peak_bf16_flops: Positive
+    memory_bytes_per_s: Positive
+    link_bytes_per_s: Positive
+    gemm_efficiency: Positive
+    weight_efficiency: Positive
+    attention_efficiency: Positive
+    kv_efficiency: Positive
+    layer_s: Amount
+    allreduce_s: Amount
+    allreduce_efficiency: Positive
+    step_s: Amount
+    error: Amount
+    """Mean absolute relative error of the fit, a share."""
+    left_out_error: Amount
+    """The same on the model that did worst when it was left out of the fit."""

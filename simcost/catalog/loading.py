@@ -1,0 +1,158 @@
+"""Fact files -> catalog: ours, then the rows of the user's folder over them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from simcost.catalog.book import Catalog, Facts
+from simcost.catalog.facts import (
+    Accelerator,
+    BillingRule,
+    HardwareFit,
+    Model,
+    Offer,
+    Provenance,
+    StepFit,
+    TierPrice,
+)
+from simcost.catalog.names import canonical
+from simcost.catalog.reading import Row, read_table
+from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
+
+_OURS = Path(__file__).parent / "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One file: the class of its rows, the fields that name a row, and those a new row replaces rows by."""
+
+    kind: type[Provenance]
+    unique: tuple[str, ...]
+    replaces: tuple[str, ...]
+
+
+def _table(kind: type[Provenance], *unique: str) -> _Table:
+    return _Table(kind, unique, unique)
+
+
+_TABLES = {
+    "accelerators": _table(Accelerator, "name"),
+    "models": _table(Model, "name"),
+    "offers": _table(Offer, "provider", "sku", "region"),
+    "billing_rules": _table(BillingRule, "provider"),
+    "tier_prices": _Table(TierPrice, ("provider", "item", "from_gb"), ("provider", "item")),
+    "step_fits": _table(StepFit, "accelerator", "model", "tp", "precision"),
+    "hardware_fits": _table(HardwareFit, "accelerator", "precision"),
+}
+
+
+def load_catalog(extra: Path | None = None) -> Catalog:
+    """Our facts, and over them those of the user's folder.
+
+    Args:
+        extra: a folder with any of `accelerators.csv`, `models.csv`, `offers.csv`, `billing_rules.csv`,
+            `tier_prices.csv`, `step_fits.csv`, `hardware_fits.csv`. A row with the key of one of ours
+            replaces it; the tiers of a (provider, item) are replaced together; other rows are added.
+
+    Raises:
+        CatalogError: there is no such folder.
+        FaultsError: all faults of its files, with file, line and column.
+    """
+    return _built_in() if extra is None else _extended(_built_in().facts, extra)
+
+
+@cache
+def _built_in() -> Catalog:
+    return _extended(Facts(), _OURS)
+
+
+def _extended(base: Facts, folder: Path) -> Catalog:
+    if not folder.is_dir():
+        raise CatalogError(
+            f"the catalog folder {str(folder)!r} does not exist; create it or correct `catalog`"
+        )
+    faults = list(_unknown_files(folder))
+    read: dict[str, list[Row[Any]]] = {}
+    for name, table in _TABLES.items():
+        path = folder / f"{name}.csv"
+        if path.exists():
+            read[name], found = read_table(path, table.kind, table.unique)
+            faults += found
+    merged = _merge(base, read)
+    for name, rows in read.items():
+        faults += _reference_faults(folder / f"{name}.csv", rows, merged)
+    faults += _tier_faults(folder / "tier_prices.csv", read.get("tier_prices", []))
+    if faults:
+        raise FaultsError(faults)
+    return Catalog(merged)
+
+
+def _unknown_files(folder: Path) -> Iterator[Fault]:
+    for path in sorted(folder.glob("*.csv")):
+        if path.stem not in _TABLES:
+            hint = did_you_mean(path.stem, list(_TABLES))
+            yield Fault(
+                file=str(path), message=f"no fact file of this name{hint}; known: {', '.join(_TABLES)}"
+            )
+
+
+def _merge(base: Facts, read: dict[str, list[Row[Any]]]) -> Facts:
+    """The base with the rows read over it. `read` is in the order of _TABLES: what is referred to comes first."""
+    merged = base
+    for name, rows in read.items():
+        new = [_resolved(row.fact, merged) for row in rows]
+        keys = {_key(row, _TABLES[name].replaces) for row in new}
+        old = [row for row in getattr(base, name) if _key(row, _TABLES[name].replaces) not in keys]
+        merged = replace(merged, **{name: (*old, *new)})
+    return merged
+
+
+def _key(row: Provenance, names: tuple[str, ...]) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in names)
+
+
+def _resolved(row: Provenance, facts: Facts) -> Provenance:
+    """The row with its references written as the catalog names them."""
+    changes: dict[str, Any] = {}
+    for column, known in _references(row, facts):
+        written = getattr(row, column)
+        if written not in known:
+            changes[column] = canonical(written)
+    return replace(row, **changes) if changes else row
+
+
+def _references(row: Provenance, facts: Facts) -> Iterator[tuple[str, set[str]]]:
+    for column, table in (("accelerator", "accelerators"), ("model", "models")):
+        if hasattr(row, column):
+            yield column, {fact.name for fact in getattr(facts, table)}
+
+
+def _reference_faults(path: Path, rows: Sequence[Row[Any]], facts: Facts) -> Iterator[Fault]:
+    for row in rows:
+        for column, known in _references(row.fact, facts):
+            name = getattr(row.fact, column)
+            if name not in known and canonical(name) not in known:
+                hint = did_you_mean(name, sorted(known))
+                message = (
+                    f"no {column} {name!r} in the catalog{hint}; add it to {column}s.csv of the same folder"
+                )
+                yield Fault(file=str(path), line=row.line, path=column, message=message)
+
+
+def _tier_faults(path: Path, rows: Sequence[Row[TierPrice]]) -> Iterator[Fault]:
+    """Tiers of an item must follow each other without gap or overlap, from 0."""
+    items: dict[tuple[str, str], list[Row[TierPrice]]] = {}
+    for row in rows:
+        items.setdefault((row.fact.provider, row.fact.item), []).append(row)
+    for tiers in items.values():
+        end: float | None = 0.0
+        for row in sorted(tiers, key=lambda row: row.fact.from_gb):
+            if row.fact.from_gb != end:
+                expected = "no further tier" if end is None else f"{end:g}"
+                message = (
+                    f"is {row.fact.from_gb:g}, expected {expected}: each tier begins where the last ends"
+                )
+                yield Fault(file=str(path), line=row.line, path="from_gb", message=message)
+            end = row.fact.to_gb

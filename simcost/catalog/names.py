@@ -1,0 +1,30 @@
+"""Other names under which people know accelerators and models; lower case, without the organisation."""
+
+ALIASES = {
+    "a100": "a100-80gb-sxm",
+    "a100-40gb": "a100-40gb-sxm",
+    "a100-80gb": "a100-80gb-sxm",
+    "a100-pcie": "a100-80gb-pcie",
+    "a100-sxm": "a100-80gb-sxm",
+    "h100": "h100-sxm",
+    "h200": "h200-sxm",
+    "b200": "b200-sxm",
+    "b300": "b300-sxm",
+    "rtx-pro-6000-server": "rtx-pro-6000",
+    "deepseek-r1": "deepseek-v3",
+    "llama-3.3-70b": "llama-3.1-70b",
+    "mistral-7b-v0.3": "mistral-7b",
+    "mixtral-8x7b-v0.1": "mixtral-8x7b",
+    "mixtral-8x22b-v0.1": "mixtral-8x22b",
+}
+
+
+def canonical(name: str) -> str:
+    """The name under which the catalog may know what people write.
+
+    >>> canonical("meta-llama/Meta-Llama-3.1-8B-Instruct"), canonical("H100")
+    ('llama-3.1-8b', 'h100-sxm')
+    """
+    plain = name.rsplit("/", 1)[-1].strip().lower().replace("_", "-")
+    plain = plain.removeprefix("meta-").removesuffix("-instruct")
+    return ALIASES.get(plain, plain)

@@ -1,0 +1,178 @@
+"""One CSV file -> facts: the columns are the fields of the class, every fault is located and reported."""
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from re import fullmatch
+from types import UnionType
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from annotated_types import Ge, Gt
+
+from simcost.catalog.facts import Matching, Provenance
+from simcost.errors import Fault, did_you_mean
+
+F = TypeVar("F", bound=Provenance)
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[F]):
+    """A fact and the line it was read from."""
+
+    fact: F
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """How the text of one column becomes a field."""
+
+    parse: Callable[[str], object]
+    required: bool
+
+
+def read_table(path: Path, kind: type[F], key: tuple[str, ...]) -> tuple[list[Row[F]], list[Fault]]:
+    """The facts of a file and its faults.
+
+    An empty cell takes the default of its field. Columns count from 1, as in a spreadsheet.
+
+    Args:
+        path: UTF-8 CSV with one header line.
+        kind: the class whose fields are the columns.
+        key: fields that must differ between rows.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            lines = [(reader.line_num, cells) for cells in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return [], [Fault(file=str(path), message=f"cannot be read as UTF-8 CSV: {error}")]
+    columns = _columns(kind)
+    if not lines:
+        return [], [Fault(file=str(path), message=f"is empty; first line: {','.join(columns)}")]
+    (_, header), *body = lines
+    faults = list(_header_faults(path, header, columns))
+    if faults:
+        return [], faults
+    rows: list[Row[F]] = []
+    for line, cells in body:
+        fault = partial(Fault, file=str(path), line=line)
+        values, found = _read_cells(header, cells, columns, fault)
+        if not found and values:
+            try:
+                rows.append(Row(kind(**values), line))
+            except ValueError as error:
+                found = [fault(column=1, message=str(error))]
+        faults += found
+    return rows, faults + list(_repeated(path, rows, key))
+
+
+def _header_faults(path: Path, header: list[str], columns: dict[str, _Column]) -> Iterator[Fault]:
+    fault = partial(Fault, file=str(path), line=1)
+    for number, name in enumerate(header, 1):
+        if name not in columns:
+            hint = did_you_mean(name, list(columns))
+            yield fault(
+                column=number, path=name, message=f"unknown column{hint}; known: {', '.join(columns)}"
+            )
+        elif name in header[: number - 1]:
+            yield fault(column=number, path=name, message="the column stands twice")
+    for name, column in columns.items():
+        if column.required and name not in header:
+            yield fault(column=len(header), path=name, message="the column is missing")
+
+
+def _read_cells(
+    header: list[str], cells: list[str], columns: dict[str, _Column], fault: Callable[..., Fault]
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The fields that the cells of a row give; none for an empty line."""
+    values: dict[str, Any] = {}
+    if not any(cells):
+        return values, []
+    if len(cells) != len(header):
+        message = f"{len(cells)} cells under {len(header)} columns"
+        return values, [fault(column=min(len(cells), len(header)), message=message)]
+    faults = []
+    for number, (name, cell) in enumerate(zip(header, cells, strict=True), 1):
+        text = cell.strip()
+        if not text and not columns[name].required:
+            continue
+        try:
+            values[name] = columns[name].parse(text)
+        except ValueError as error:
+            faults.append(fault(column=number, path=name, message=str(error)))
+    return values, faults
+
+
+def _repeated(path: Path, rows: list[Row[F]], key: tuple[str, ...]) -> Iterator[Fault]:
+    seen: dict[tuple[object, ...], int] = {}
+    for row in rows:
+        first = seen.setdefault(tuple(getattr(row.fact, name) for name in key), row.line)
+        if first != row.line:
+            message = f"the same {', '.join(key)} as line {first}; keep one of the two"
+            yield Fault(file=str(path), line=row.line, column=1, message=message)
+
+
+def _columns(kind: type[Provenance]) -> dict[str, _Column]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {f.name: _Column(_parser(hints[f.name]), f.default is MISSING) for f in fields(kind)}
+
+
+def _parser(hint: Any) -> Callable[[str], object]:
+    """The parser of a field's type: str, bool, int, float, Literal, each optional, each with bounds."""
+    if get_origin(hint) is UnionType or type(None) in get_args(hint):
+        return _parser(next(part for part in get_args(hint) if part is not type(None)))
+    if get_origin(hint) is Annotated:
+        base, *limits = get_args(hint)
+        return partial(_parse_limited, _parser(base), tuple(limits))
+    if get_origin(hint) is Literal:
+        return partial(_parse_choice, get_args(hint))
+    return {str: _parse_text, bool: _parse_bool, int: _parse_int, float: _parse_float}[hint]
+
+
+def _parse_text(text: str) -> str:
+    if not text:
+        raise ValueError("is empty")
+    return text
+
+
+def _parse_bool(text: str) -> bool:
+    return _parse_choice(("true", "false"), text.lower()) == "true"
+
+
+def _parse_choice(choices: tuple[str, ...], text: str) -> str:
+    if text not in choices:
+        raise ValueError(f"{text!r} is none of {', '.join(choices)}{did_you_mean(text, choices)}")
+    return text
+
+
+def _parse_int(text: str) -> int:
+    value = _parse_float(text)
+    if value != int(value):
+        raise ValueError(f"{text!r} is no whole number")
+    return int(value)
+
+
+def _parse_float(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number; write it without unit, e.g. 80e9") from None
+    if not isfinite(value):
+        raise ValueError(f"{text!r} is not finite")
+    return value
+
+
+def _parse_limited(parse: Callable[[str], Any], limits: tuple[object, ...], text: str) -> object:
+    value = parse(text)
+    for limit in limits:
+        if isinstance(limit, Gt) and not value > limit.gt:
+            raise ValueError(f"{text} must be greater than {limit.gt}")
+        if isinstance(limit, Ge) and not value >= limit.ge:
+            raise ValueError(f"{text} must be at least {limit.ge}")
+        if isinstance(limit, Matching) and not fullmatch(limit.pattern, value):
+            raise ValueError(f"{text!r} is not understood; write {limit.example}")
+    return value

@@ -1,0 +1,108 @@
+"""The catalog in the terminal."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from simcost.report.table import table
+from simcost.units import format_bytes, format_count, format_seconds
+
+Row = Mapping[str, Any]
+Cell = Callable[[Row], str]
+
+_PROVENANCE = ("source", "as_of", "quality", "notes")
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """The document of `catalog_list` or `catalog_show`, laid out for people."""
+    return _list(document) if "rows" in document else _show(document)
+
+
+def _list(document: Mapping[str, Any]) -> str:
+    left, columns = _COLUMNS[document["kind"]]
+    rows = [[cell(row) for cell in columns.values()] for row in document["rows"]]
+    end = f"{len(rows)} {document['kind']}; newest fact {document['as_of']}; quality A first party, B catalogue, "
+    return f"{table(list(columns), rows, left=left)}\n{end}C secondary or unverified"
+
+
+def _show(document: Mapping[str, Any]) -> str:
+    return "\n\n".join(map(_fact, document["facts"]))
+
+
+def _fact(fact: Row) -> str:
+    own = [key for key in fact if key not in ("kind", *_PROVENANCE)]
+    shown = {key: fact[key] for key in (*own, *_PROVENANCE) if fact[key] not in (None, "")}
+    width = max(map(len, shown))
+    lines = [f"  {key.ljust(width)}  {_value(key, value)}" for key, value in shown.items()]
+    return "\n".join([fact["kind"], *lines])
+
+
+def _value(key: str, value: object) -> str:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return str(value)
+    if key.endswith("_bytes"):
+        return format_bytes(value)
+    if key.endswith("_s") and not key.endswith("_per_s"):
+        return format_seconds(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
+def _text(key: str) -> Cell:
+    return lambda row: str(row[key])
+
+
+def _number(key: str, scale: float = 1.0, digits: str = ",.6g") -> Cell:
+    return lambda row: "-" if row[key] is None else format(row[key] / scale, digits)
+
+
+def _experts(row: Row) -> str:
+    return f"{row['experts_per_token']} of {row['experts']}" if row["experts"] else "-"
+
+
+def _range(row: Row) -> str:
+    end = "" if row["to_gb"] is None else format_count(row["to_gb"])
+    return f"{format_count(row['from_gb'])} - {end}".rstrip()
+
+
+_QUALITY = {"as of": _text("as_of"), "quality": _text("quality")}
+_COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
+    "accelerators": (1, {
+        "accelerator": _text("name"),
+        "memory, GiB": _number("memory_bytes", 2**30, ".1f"),
+        "TB/s": _number("memory_bytes_per_s", 1e12, ".2f"),
+        "bf16 TFLOPS": _number("bf16_flops", 1e12, ",.0f"),
+        "fp8 TFLOPS": _number("fp8_flops", 1e12, ",.0f"),
+        "link GB/s": _number("link_bytes_per_s", 1e9, ",.0f"),
+        "quality": _text("quality"),
+    }),
+    "models": (1, {
+        "model": _text("name"),
+        "parameters, 1e9": _number("parameters", 1e9, ",.2f"),
+        "layers": _number("layers"),
+        "hidden": _number("hidden"),
+        "heads / KV heads": lambda row: f"{row['heads']} / {row['kv_heads']}",
+        "experts": _experts,
+        "context": _number("context_tokens"),
+    }),
+    "offers": (3, {
+        "offer": lambda row: f"{row['provider']}/{row['sku']}",
+        "region": _text("region"),
+        "accelerators": lambda row: f"{row['accelerators']} x {row['accelerator']}",
+        "on demand, $/h": _number("on_demand_usd_per_h", 1, ",.3f"),
+        "spot, $/h": _number("spot_usd_per_h", 1, ",.3f"),
+        **_QUALITY,
+    }),
+    "billing-rules": (1, {
+        "provider": _text("provider"),
+        "granularity, s": _number("granularity_s"),
+        "minimum, s": _number("minimum_s"),
+        **_QUALITY,
+    }),
+    "tier-prices": (3, {
+        "provider": _text("provider"),
+        "item": _text("item"),
+        "unit": _text("unit"),
+        "GB per month": _range,
+        "$ per unit": _number("price_usd", 1, ".4f"),
+        **_QUALITY,
+    }),
+}  # fmt: skip
