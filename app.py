@@ -53,7 +53,7 @@ def choose() -> Path:
     file: Path = st.selectbox("Scenario", files, format_func=lambda path: path.stem)
     key = editor(file)
     if key not in st.session_state:
-        st.session_state[key] = file.read_text(encoding="utf-8")
+        st.session_state[key] = stored(file)
     st.file_uploader("Or your own", type=["yaml", "yml"], key="upload", on_change=take_upload, args=(key,))
     return file
 
@@ -88,7 +88,7 @@ def on_disk(file: Path, text: str) -> Iterator[Path]:
     """The scenario as a file: the chosen one, or while it is edited a hidden one beside it, so that the
     paths in it lead to the same traces.
     """
-    if text == file.read_text(encoding="utf-8"):
+    if text == stored(file):
         yield file
         return
     draft = SCENARIOS / f".edited-{digest(text)}-{threading.get_ident()}.yaml"
@@ -97,6 +97,11 @@ def on_disk(file: Path, text: str) -> Iterator[Path]:
         yield draft
     finally:
         draft.unlink(missing_ok=True)
+
+
+def stored(file: Path) -> str:
+    """The text of a scenario's file; what is not UTF-8 shows as such."""
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def digest(text: str) -> str:
@@ -160,9 +165,8 @@ def one_at_a_time() -> threading.Lock:
 
 def remembered() -> Path | None:
     """The folder of the last result, which the address of the page carries."""
-    name = st.query_params.get("result", "")
-    folder = (RESULTS / name).resolve()
-    return folder if folder.parent == RESULTS and (folder / "result.json").is_file() else None
+    finished = {folder.name: folder for folder in RESULTS.glob("*") if (folder / "result.json").is_file()}
+    return finished.get(st.query_params.get("result", ""))
 
 
 main()

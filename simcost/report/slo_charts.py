@@ -34,12 +34,7 @@ def slo_heat(document: Document, hours: Any) -> Any:
     wide = len(rows) > 24 * len(document["plans"])
     classes = [name for name in HEAT if any(row["class"] == name for row in rows)]
     base = alt.Chart(inline(rows)).encode(
-        x=alt.X(
-            "start_h:Q",
-            title="hours from the start",
-            scale=alt.Scale(nice=False),
-            axis=time_axis(end),
-        ),
+        x=alt.X("start_h:Q", title="hours from the start", scale=alt.Scale(nice=False), axis=time_axis(end)),
         y=alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False)),
     )
     cells = base.mark_rect(stroke="white", strokeWidth=0 if wide else 1).encode(
@@ -99,14 +94,26 @@ def latency_cdf(document: Document, latency: Any) -> Any:
     import altair as alt
 
     rows = [row for row in latency.to_pylist() if row["value_s"] and row["value_s"] > 0]
-    rows = rows[:: -(-len(rows) // ROWS) or 1]
-    panels = [
-        _cdf(document, mine, metric)
+    limit = ROWS // (len(METRICS) * len(document["plans"]))
+    curves = {
+        metric: [
+            point
+            for plan in names(document)
+            for point in _spread(
+                [row for row in rows if (row["metric"], row["plan"]) == (metric, plan)], limit
+            )
+        ]
         for metric in METRICS
-        if (mine := [row for row in rows if row["metric"] == metric])
-    ]
+    }
+    panels = [_cdf(document, points, metric) for metric, points in curves.items() if points]
     chart = alt.hconcat(*panels, spacing=20)
     return finish(chart, "Latency (seconds, log scale): share of requests at least this fast (%)")
+
+
+def _spread(rows: Rows, limit: int) -> Rows:
+    """At most `limit` rows, evenly chosen, the first and the last among them."""
+    step = max((len(rows) - 1) / max(limit - 1, 1), 1.0)
+    return [rows[round(i * step)] for i in range(min(len(rows), limit))]
 
 
 def _cdf(document: Document, rows: Rows, metric: str) -> Any:
