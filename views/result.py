@@ -19,9 +19,13 @@ def show(folder: Path) -> None:
         return
     st.header(plain(document["verdict"]))
     st.dataframe(tables.comparison(document), hide_index=True)
-    if document["drivers"]:
-        st.subheader("What drives the difference")
-        st.html(bullets(document["drivers"]))
+    for title, points in (
+        ("Targets missed", tables.missed(document)),
+        ("What drives the difference", document["drivers"]),
+    ):
+        if points:
+            st.subheader(title)
+            st.html(bullets(points))
     for _, chart in html.pictures(document, shown):
         st.altair_chart(chart, theme=None, width="content")
     st.subheader("Service levels")

@@ -54,6 +54,7 @@ def page(document: Document, shown: dict[str, Any]) -> str:
     """The whole page; every text of the result is escaped."""
     body = [
         section("Plans compared", table(tables.comparison(document))),
+        section("Targets missed", bullets(tables.missed(document))),
         section("What drives the difference", bullets(document["drivers"])),
         *(_figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
         section("Service levels", table(tables.service_levels(document))),

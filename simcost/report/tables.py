@@ -33,7 +33,13 @@ def _difference(row: Mapping[str, Any] | None) -> str:
     cost = row["per_month_usd"]
     mean, sign = format_usd(cost["mean"]), "+" if cost["mean"] > 0 else ""
     known = cost["lo"] is not None and cost["lo"] < cost["hi"]
-    return sign + mean + (f" ({format_usd(cost['lo'])} to {format_usd(cost['hi'])})" if known else "")
+    noise = ", within the noise" if row["noise_explains"] and row["share"] else ""
+    return sign + mean + (f" ({format_usd(cost['lo'])} to {format_usd(cost['hi'])}{noise})" if known else "")
+
+
+def missed(document: Document) -> list[str]:
+    """The targets that each plan misses, a sentence a plan."""
+    return [f"{plan['name']}: {plan['slo']['missed']}" for plan in document["plans"] if plan["slo"]["missed"]]
 
 
 def service_levels(document: Document) -> Table:

@@ -37,6 +37,8 @@ def document(plans: tuple[str, ...] = PLANS) -> dict[str, Any]:
                 "against": plans[0],
                 "cost_usd": _interval(-300.0, 9.0),
                 "per_month_usd": _interval(-9e3, 250.0),
+                "share": -0.33,
+                "noise_explains": False,
             }
             for name in plans[1:]
         ],
@@ -74,6 +76,7 @@ def _plan(name: str, i: int) -> dict[str, Any]:
         "slo": {
             "met": attainment >= 0.99,
             "attainment": attainment,
+            "missed": "" if attainment >= 0.99 else f"attainment {100 * attainment:.4g} % (target 99 %)",
             "target": 0.99,
             "limits": {"ttft_s": 2.0, "tpot_s": 0.05, "e2e_s": None},
             "metrics": {

@@ -48,7 +48,9 @@ def test_every_chart_renders_with_a_title_that_names_its_unit(drawn: dict[str, A
 def test_png_has_the_scale_asked_for(drawn: dict[str, Any]) -> None:
     one, two = (charts.to_png(drawn["Where the money went"], scale) for scale in (1, 2))
     assert one.startswith(b"\x89PNG")
-    assert [int.from_bytes(png[16:20], "big") for png in (one, two)][1] == 2 * int.from_bytes(one[16:20], "big")
+    assert [int.from_bytes(png[16:20], "big") for png in (one, two)][1] == 2 * int.from_bytes(
+        one[16:20], "big"
+    )
 
 
 def test_colours_follow_the_order_of_the_document_in_every_chart(drawn: dict[str, Any]) -> None:
@@ -63,7 +65,7 @@ def test_a_plan_keeps_its_colour_when_its_rows_are_missing() -> None:
     assert colour_of_plans(chart.to_dict()) == {tuple(colours(document()).items())}
 
 
-@pytest.mark.parametrize(("plans", "hours"), [(2, 24 * 60), (9, 24 * 14)])
+@pytest.mark.parametrize(("plans", "hours"), [(2, 24 * 60), (7, 24 * 14)])
 def test_no_chart_holds_more_than_about_2000_rows(plans: int, hours: int) -> None:
     names = tuple(f"plan {i}" for i in range(plans))
     shown = {name: pa.table(columns) for name, columns in tables(names, hours).items()}
@@ -114,13 +116,13 @@ def test_the_stack_adds_up_to_the_cost_per_month() -> None:
 
 
 def test_one_replication_and_an_idle_plan_draw_without_intervals() -> None:
-    told = document()
+    told = document(PLANS[:3])
     for plan in told["plans"]:
         plan["intervals"] = dict.fromkeys(plan["intervals"])
     told["plans"][0]["slo"] |= {"attainment": None, "met": False}
     told["plans"][1]["cost_usd"] |= {"total": 0.0, "per_month": 0.0}
     told["plans"][2]["slo"]["limits"]["ttft_s"] = None
-    columns = tables(PLANS, 3)
+    columns = tables(PLANS[:3], 3)
     columns["hours"]["attainment"][0] = None
     shown = {name: pa.table(values) for name, values in columns.items()}
     for name, chart in pictures(told, shown):

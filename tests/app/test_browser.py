@@ -1,0 +1,105 @@
+"""The explorer in a real browser: a headless Chromium runs the tiny scenario and reads the verdict."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from home import APP, furnish
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+         "--window-size=1300,1000")  # fmt: skip
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian: chromium chromium-driver)"
+)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running explorer."""
+    home = furnish(tmp_path_factory.mktemp("browser") / "home")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(APP),
+        "--server.headless=true",
+        f"--server.port={port}",
+    ]
+    with (home / "log").open("w") as log, subprocess.Popen(
+        command, cwd=APP.parent, env={**os.environ, "SIMCOST_HOME": str(home)}, stdout=log, stderr=log
+    ) as server:  # fmt: skip
+        try:
+            wait_for(lambda: healthy(port), 20)
+            yield f"http://localhost:{port}"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """A fresh Chromium."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for argument in (*QUIET, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def wait_for(look: Any, seconds: float) -> Any:
+    """The first true answer; fails after `seconds`."""
+    end = monotonic() + seconds
+    while monotonic() < end:
+        found = look()
+        if found:
+            return found
+        sleep(0.1)
+    raise AssertionError(f"nothing after {seconds} s")
+
+
+def visible(browser: Any, path: str) -> Any:
+    return [element for element in browser.find_elements("xpath", path) if element.is_displayed()]
+
+
+def test_run_and_read_the_verdict(address: str, browser: Any) -> None:
+    browser.get(address)
+    button = wait_for(lambda: [b for b in visible(browser, "//button[.='Run']") if b.is_enabled()], 20)[0]
+    button.click()
+    headline = wait_for(
+        lambda: visible(browser, "//h2[contains(., 'cheapest plan that meets the SLO')]"), 60
+    )[0]
+    assert headline.text.startswith("one L4")
+    assert "a month" in headline.text
+    charts = "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']"
+    wait_for(lambda: len(visible(browser, charts)) >= 5, 20)
+    assert "Traceback" not in browser.page_source
+    severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert severe == []

@@ -1,0 +1,97 @@
+"""The explorer without a browser: choose, edit, run, remember."""
+
+from pathlib import Path
+
+import pytest
+from home import APP, TINY, furnish
+from streamlit.testing.v1 import AppTest
+
+VERDICT = "one L4 is the cheapest plan that meets the SLO"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return furnish(tmp_path_factory.mktemp("explorer") / "home")
+
+
+@pytest.fixture
+def page(home: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    return AppTest.from_file(str(APP), default_timeout=60).run()
+
+
+def edit(page: AppTest, old: str, new: str) -> AppTest:
+    assert old in TINY
+    return page.text_area[0].set_value(TINY.replace(old, new)).run()
+
+
+def leftovers(home: Path) -> list[str]:
+    return [path.name for path in (home / "scenarios").iterdir() if path.name != "tiny.yaml"]
+
+
+def test_scenarios_are_listed_and_a_sound_one_can_run(page: AppTest) -> None:
+    assert page.selectbox[0].options == ["tiny"]
+    assert page.text_area[0].value == TINY
+    assert not page.error
+    assert not page.button[0].disabled
+    assert page.info[0].value == "Choose a scenario and run it."
+
+
+def test_a_fault_is_shown_with_its_line_and_stops_the_run(page: AppTest, home: Path) -> None:
+    edit(page, "    scaling: {kind: fixed, replicas: 1}", "    scalling: {kind: fixed, replicas: 1}")
+    line = TINY.splitlines().index("    scaling: {kind: fixed, replicas: 1}") + 1
+    assert any(f"Line {line}, column" in error.value and "scaling" in error.value for error in page.error)
+    assert any("scalling: {kind: fixed" in code.value for code in page.code)
+    assert page.button[0].disabled
+    assert not page.exception
+    assert leftovers(home) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "- \t: [", "scenario: 1", "\x00", "a: &a [*a, *a]", "🙂"])
+def test_any_text_gives_messages_and_never_a_traceback(page: AppTest, home: Path, text: str) -> None:
+    page.text_area[0].set_value(text).run()
+    assert page.error
+    assert not page.exception
+    assert page.button[0].disabled
+    assert leftovers(home) == []
+
+
+@pytest.mark.parametrize("path", ["../secret.parquet", "/etc/hostname"])
+def test_an_edited_scenario_reads_traces_in_the_folder_of_scenarios_only(page: AppTest, path: str) -> None:
+    edit(page, "kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
+         f"kind: trace\n  path: {path}")  # fmt: skip
+    assert page.error
+    assert page.button[0].disabled
+
+
+def test_a_run_shows_its_verdict_and_a_new_session_remembers_it(page: AppTest, home: Path) -> None:
+    page.button[0].click().run()
+    assert not page.exception
+    assert not page.error
+    assert page.header[0].value.startswith(VERDICT)
+    assert list(page.dataframe[0].value["Plan"]) == ["one L4", "two L4"]
+    folder = home / "results" / page.query_params["result"][0]
+    assert {"result.json", "report.html"} <= {path.name for path in folder.iterdir()}
+    written = (folder / "result.json").stat().st_mtime_ns
+    page.button[0].click().run()
+    assert (folder / "result.json").stat().st_mtime_ns == written  # known, so reused
+    later = AppTest.from_file(str(APP), default_timeout=60)
+    later.query_params["result"] = folder.name
+    assert later.run().header[0].value.startswith(VERDICT)
+
+
+@pytest.mark.parametrize("name", ["..", "../scenarios", "\x00", ""])
+def test_an_address_leads_to_results_only(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    page = AppTest.from_file(str(APP), default_timeout=60)
+    page.query_params["result"] = name
+    page.run()
+    assert page.info[0].value == "Choose a scenario and run it."
+    assert not page.exception
+
+
+def test_no_scenario_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMCOST_HOME", str(tmp_path))
+    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert "No scenario in" in page.error[0].value
+    assert not page.exception
