@@ -1,0 +1,129 @@
+"""Writing the ledger: usage rows, the timeline, request outcomes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.ledger import NODES, OUTCOMES, REPLICAS, TIMELINE, WINDOWS, Buckets, Limits, Outcomes
+from simcost.sim import layout as at
+from simcost.sim.dataplane import DataPlane
+from simcost.sim.layout import NIL, Ints
+from simcost.units import NS_PER_S
+
+
+class Books:
+    """Rows of the ledger's tables, as they come."""
+
+    def __init__(self, pool: str) -> None:
+        self.pool = pool
+        self._nodes: list[tuple[Any, ...]] = []
+        self._usage: list[tuple[Any, ...]] = []
+        self._samples: list[tuple[Any, ...]] = []
+
+    def node(self, number: int, start_ns: int, end_ns: int) -> None:
+        """A node from its order to its release."""
+        self._nodes.append((self.pool, number, start_ns / NS_PER_S, end_ns / NS_PER_S))
+
+    def usage(self, replica: int, node: int, state: str, start_ns: int, end_ns: int, busy_s: float) -> None:
+        """A replica in one state; nothing is written for no time."""
+        if end_ns > start_ns:
+            length_s = (end_ns - start_ns) / NS_PER_S
+            busy_s = min(max(busy_s, 0.0), length_s)
+            row = (self.pool, replica, node, state, start_ns / NS_PER_S, end_ns / NS_PER_S, busy_s)
+            self._usage.append(row)
+
+    def sample(self, time_ns: int, *counts: int) -> None:
+        """A line of the timeline."""
+        self._samples.append((time_ns / NS_PER_S, *counts))
+
+    def tables(self) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """Nodes, replicas, timeline; nodes by number, replicas by number and time."""
+        self._nodes.sort()
+        self._usage.sort(key=lambda row: (row[1], row[4]))
+        rows = ((self._nodes, NODES), (self._usage, REPLICAS), (self._samples, TIMELINE))
+        nodes, replicas, timeline = (_table(data, schema) for data, schema in rows)
+        return nodes, replicas, timeline
+
+
+def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    return pa.table([list(column) for column in columns], schema=schema)
+
+
+class RowWriter:
+    """Writes the outcome of each request to a Parquet file of schema OUTCOMES."""
+
+    def __init__(self, path: Path, tick_s: float) -> None:
+        self._file = pq.ParquetWriter(path, OUTCOMES, compression="zstd")
+        self._tick_s = tick_s
+
+    def __call__(self, rows: Ints) -> None:
+        """Append rows (layout.R_*)."""
+        if len(rows):
+            self._file.write_table(_outcome_table(rows, self._tick_s))
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+
+def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
+    column = rows.T
+    status = pa.DictionaryArray.from_arrays(column[at.R_STATUS].astype(np.int32), list(at.STATUSES))
+    ttft_s = (column[at.R_FIRST] - column[at.R_ARRIVAL]) * tick_s
+    return pa.table(
+        [
+            column[at.R_REQUEST],
+            column[at.R_ARRIVAL] * tick_s,
+            status.cast(pa.string()),
+            column[at.R_PROMPT].astype(np.int32),
+            column[at.R_OUTPUT].astype(np.int32),
+            pa.array(ttft_s, mask=column[at.R_FIRST] == NIL),
+            (column[at.R_END] - column[at.R_ARRIVAL]) * tick_s,
+            column[at.R_EVICTED].astype(np.int32),
+        ],
+        schema=OUTCOMES,
+    )
+
+
+def outcomes(plane: DataPlane, limits: Limits, window_ns: int, rows: Path | None) -> Outcomes:
+    """What the data plane counted, at the end of a run."""
+    totals, counts = plane.state.totals, plane.state.windows
+    columns = [
+        np.arange(len(counts)) * (window_ns / NS_PER_S),
+        *(counts[:, c] for c in (at.W_ARRIVED, at.W_COMPLETED, at.W_REJECTED, at.W_TIMED_OUT, at.W_GOOD)),
+        _late(plane, limits, window_ns),
+        *(counts[:, c] for c in (at.W_PROMPT, at.W_OUTPUT)),
+    ]
+    return Outcomes(
+        arrived=int(totals[at.ARRIVED]),
+        completed=int(totals[at.COMPLETED]),
+        rejected=int(totals[at.REJECTED]),
+        timed_out=int(totals[at.TIMED_OUT]),
+        in_system=int(totals[at.IN_SYSTEM]),
+        prompt_tokens=int(totals[at.COMPLETED_PROMPT]),
+        output_tokens=int(totals[at.COMPLETED_OUTPUT]),
+        generated_tokens=int(totals[at.GENERATED]),
+        preemptions=int(totals[at.PREEMPTIONS]),
+        steps=int(totals[at.STEPS]),
+        outstanding_s=plane.look().area * plane.clock.tick_s,
+        limits=limits,
+        window_s=window_ns / NS_PER_S,
+        windows=pa.table(columns, schema=WINDOWS),
+        buckets=Buckets(),
+        histograms=plane.state.histograms.astype(np.int64),
+        rows=rows,
+    )
+
+
+def _late(plane: DataPlane, limits: Limits, window_ns: int) -> Ints:
+    """Requests still in the system and already past a limit, by window of arrival."""
+    state, clock = plane.state, plane.clock
+    waiting = state.nodes[state.nodes[:, at.REQUEST] != NIL]
+    age_s = (state.totals[at.NOW] - waiting[:, at.ARRIVAL]) * clock.tick_s
+    late = (age_s > limits.e2e_s) | ((waiting[:, at.FIRST] == NIL) & (age_s > limits.ttft_s))
+    window = waiting[late, at.ARRIVAL] // (window_ns * clock.ticks_per_ns)
+    return np.bincount(window, minlength=len(state.windows))

@@ -1,0 +1,86 @@
+"""The integer clock: ticks, and step coefficients as whole numbers of them.
+
+With integers, a run of decode steps in closed form equals the same steps one by one, bit for bit; with floats
+it does not, and under state-dependent routing one last bit changes which request meets which.
+"""
+
+from dataclasses import dataclass
+
+from simcost.errors import InputError
+from simcost.perf import StepTime
+
+_LARGEST = 2**62
+_TICKS_PER_NS = (1000, 100, 10, 1)  # 1 ps to 1 ns
+_ROUNDING = 1e-3
+_E_BITS = 20
+_NO_PAIRS_S = 1e-12  # below a picosecond per pair the quadratic term is nil
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Ticks of one run, and the step time t = a + b*P + c*n + d*K + (e*Q >> shift) in them."""
+
+    ticks_per_ns: int
+    a: int
+    b: int
+    c: int
+    d: int
+    e: int
+    e_shift: int
+
+    @property
+    def tick_s(self) -> float:
+        """Seconds per tick."""
+        return 1e-9 / self.ticks_per_ns
+
+
+def clock_for(step: StepTime, *, horizon_s: float, capacity: int, max_num_seqs: int) -> Clock:
+    """The finest clock whose numbers cannot overflow within the horizon.
+
+    Q counts whole tokens squared, sum of chunk*(2*done + chunk), twice the attention pairs of `StepTime`; hence
+    e = q / 2, kept as a fixed-point number with `e_shift` fractional bits.
+
+    Raises:
+        InputError: a coefficient would be off by more than 0.1 % in whole ticks, or no clock spans the horizon.
+    """
+    for ticks_per_ns in _TICKS_PER_NS:
+        clock = _clock(step, ticks_per_ns)
+        # A run of k steps over n sequences has n*k <= capacity, hence k <= capacity.
+        longest_step = clock.a + clock.c * max_num_seqs + clock.d * (capacity + capacity // 2)
+        quadratic = clock.e * capacity**2
+        if max(horizon_s * 2e9 * ticks_per_ns, longest_step * capacity, quadratic) < _LARGEST:
+            _check_rounding(step, clock)
+            return clock
+    raise InputError(
+        f"no clock can span a horizon of {horizon_s:.0f} s with a KV capacity of {capacity} tokens; shorten the horizon"
+    )
+
+
+def _clock(step: StepTime, ticks_per_ns: int) -> Clock:
+    ticks_per_s = ticks_per_ns * 1e9
+    return Clock(
+        ticks_per_ns=ticks_per_ns,
+        a=round(step.a_s * ticks_per_s),
+        b=round(step.b_s_per_token * ticks_per_s),
+        c=round(step.c_s_per_sequence * ticks_per_s),
+        d=round(step.d_s_per_token * ticks_per_s),
+        e=round(step.q_s_per_pair / 2 * ticks_per_s * 2**_E_BITS) if step.q_s_per_pair > _NO_PAIRS_S else 0,
+        e_shift=_E_BITS,
+    )
+
+
+def _check_rounding(step: StepTime, clock: Clock) -> None:
+    exact = {
+        "a": (step.a_s, clock.a),
+        "b": (step.b_s_per_token, clock.b),
+        "c": (step.c_s_per_sequence, clock.c),
+        "d": (step.d_s_per_token, clock.d),
+    }
+    for name, (value_s, ticks) in exact.items():
+        if value_s > 0 and abs(ticks * clock.tick_s - value_s) > _ROUNDING * value_s:
+            raise InputError(
+                f"step coefficient {name} = {value_s:g} s is too small for a clock of {clock.tick_s:g} s per tick; "
+                "give it as 0 or shorten the horizon"
+            )
+    if clock.a + clock.b <= 0 or clock.a + clock.c + clock.d <= 0:
+        raise InputError("a step must take time: a, b, c and d of the step time cannot all be 0")

@@ -1,0 +1,217 @@
+"""The driver of the compiled data plane: owns its arrays, feeds it batches, collects outcomes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcost.errors import RunError
+from simcost.ledger import Buckets, Limits
+from simcost.sim import layout as at
+from simcost.sim.clock import Clock
+from simcost.sim.kernel import advance, observe
+from simcost.sim.layout import NEVER, NIL, Ints, State
+from simcost.sim.pool import Pool
+from simcost.trace.batch import RequestBatch
+
+NO_REQUESTS = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
+_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The pool at one instant."""
+
+    running: int
+    waiting: int
+    kv_tokens: int
+    busy_s: float
+    in_system: int
+    area: int
+    """Request-ticks since the start, modulo 2**64: differences of it are exact."""
+
+
+class DataPlane:
+    """Requests and engine steps of one pool, up to a time that only moves forward.
+
+    Args:
+        pool: what is simulated.
+        clock: the integer clock for it.
+        arrivals: request batches, sorted by arrival.
+        limits: what a request must keep to count as good.
+        window_ns, windows: length and number of the windows that outcomes are counted in.
+        salt: seeds the hashes of routing.
+        on_rows: takes outcome rows (layout.R_*) as they come; None = rows are not kept.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        arrivals: Iterator[RequestBatch],
+        *,
+        limits: Limits,
+        window_ns: int,
+        windows: int,
+        salt: int = 0,
+        on_rows: Callable[[Ints], None] | None = None,
+        nodes: int = 1 << 12,
+    ) -> None:
+        self.clock = clock
+        self._arrivals, self._batch, self._next, self._final = arrivals, NO_REQUESTS, 0, False
+        self._on_rows = on_rows
+        self._seen = np.zeros(4, np.int64)
+        self.state = State(
+            parameters=_parameters(pool, clock, window_ns, salt),
+            totals=np.zeros(at.TOTALS, np.int64),
+            replicas=np.zeros((at.BLOCK, at.REPLICA), np.int64),
+            next_event=np.full(at.BLOCK, NEVER, np.int64),
+            block_event=np.full(1, NEVER, np.int64),
+            load=np.full(at.BLOCK, at.CLOSED, np.int32),
+            routable=np.zeros(at.BLOCK, np.int64),
+            heap=np.zeros((at.BLOCK, pool.batching.max_num_seqs), np.int64),
+            nodes=np.zeros((0, at.NODE), np.int64),
+            histograms=np.zeros((windows, 3, Buckets().count), np.int32),
+            windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
+            limits=np.array([clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s]),
+            rows=np.zeros((_ROWS if on_rows else 0, at.R_EVICTED + 1), np.int64),
+        )
+        self.state.totals[[at.FREE, at.GATE_HEAD, at.GATE_TAIL]] = NIL
+        self._grow_nodes(nodes)
+
+    def advance(self, until_ns: int) -> None:
+        """Play everything strictly before `until_ns`."""
+        until = until_ns * self.clock.ticks_per_ns
+        while True:
+            batch = self._batch
+            self._next, why = advance(
+                self.state,
+                batch.arrival_ns,
+                batch.prompt_tokens,
+                batch.output_tokens,
+                self._next,
+                self._final,
+                until,
+            )
+            if why == at.UNTIL:
+                return
+            if why == at.INPUT:
+                self._take_batch()
+            elif why == at.OUTPUT_FULL:
+                self._hand_over_rows()
+            else:
+                self._grow_nodes(2 * len(self.state.nodes))
+
+    def finish(self) -> None:
+        """Hand over the rows that are left."""
+        if self._on_rows:
+            self._hand_over_rows()
+
+    def open(self, slot: int) -> None:
+        """The replica in `slot` is ready: it takes requests from now on."""
+        while slot >= len(self.state.load):
+            self._grow_slots()
+        totals, replica = self.state.totals, self.state.replicas[slot]
+        replica[:] = 0
+        replica[[at.HEAD, at.TAIL, at.WAIT_HEAD, at.PREFILLING, at.LEAVING]] = NIL
+        replica[at.IDLE_SINCE] = totals[at.NOW]
+        self.state.load[slot] = 0
+        self.state.routable[totals[at.ROUTABLE]] = slot
+        totals[at.ROUTABLE] += 1
+        totals[at.SLOTS] = max(totals[at.SLOTS], slot + 1)
+
+    def close(self, slot: int) -> None:
+        """The replica in `slot` takes no more requests; it finishes those it has."""
+        totals, routable = self.state.totals, self.state.routable
+        kept = [r for r in routable[: totals[at.ROUTABLE]] if r != slot]
+        routable[: len(kept)] = kept
+        totals[at.ROUTABLE] = len(kept)
+        self.state.load[slot] += at.CLOSED
+
+    def is_empty(self, slot: int) -> bool:
+        """Whether a replica has no requests left."""
+        return int(self.state.load[slot]) % at.CLOSED == 0
+
+    def idle_since_s(self, slot: int) -> float:
+        """When the replica in `slot` last ran out of work."""
+        return float(self.state.replicas[slot, at.IDLE_SINCE]) * self.clock.tick_s
+
+    def busy_s(self, slot: int) -> float:
+        """Seconds with at least one request, up to now."""
+        replica = self.state.replicas[slot]
+        running = self.state.next_event[slot] != NEVER
+        open_run = int(self.state.totals[at.NOW]) - int(replica[at.BUSY_SINCE]) if running else 0
+        return (int(replica[at.BUSY]) + open_run) * self.clock.tick_s
+
+    def look(self) -> Seen:
+        """The pool now."""
+        totals, now = self.state.totals, int(self.state.totals[at.NOW])
+        observe(self.state, now, self._seen)
+        running, waiting, kv_tokens, busy = map(int, self._seen)
+        in_system = int(totals[at.IN_SYSTEM])
+        area = (in_system * now - int(totals[at.SUM_ARRIVALS]) + int(totals[at.SUM_DEPARTURES])) % 2**64
+        return Seen(running, waiting, kv_tokens, busy * self.clock.tick_s, in_system, area)
+
+    def _take_batch(self) -> None:
+        following = next(self._arrivals, None)
+        self._final = following is None
+        self._batch, self._next = following or NO_REQUESTS, 0
+
+    def _hand_over_rows(self) -> None:
+        totals = self.state.totals
+        if self._on_rows:
+            self._on_rows(self.state.rows[: totals[at.ROWS]])
+        totals[at.ROWS] = 0
+        if len(self.state.rows) < 2 * totals[at.IN_SYSTEM]:
+            rows = np.zeros((4 * int(totals[at.IN_SYSTEM]), at.R_EVICTED + 1), np.int64)
+            self.state = self.state._replace(rows=rows)
+
+    def _grow_nodes(self, count: int) -> None:
+        old = self.state.nodes
+        if count > at.NODE_LIMIT:
+            raise RunError(
+                f"more than {len(old):,} requests in the system at once: the plan cannot carry this load; "
+                "add replicas or set `admission: {timeout: 60s}`"
+            )
+        nodes = np.zeros((count, at.NODE), np.int64)
+        nodes[: len(old)] = old
+        fresh = np.arange(len(old), count)
+        nodes[fresh, at.NEXT] = np.append(fresh[1:], self.state.totals[at.FREE])
+        nodes[fresh, at.REQUEST] = NIL
+        self.state.totals[at.FREE] = len(old)
+        self.state = self.state._replace(nodes=nodes)
+
+    def _grow_slots(self) -> None:
+        s = self.state
+        self.state = s._replace(
+            replicas=_doubled(s.replicas, 0),
+            next_event=_doubled(s.next_event, NEVER),
+            block_event=_doubled(s.block_event, NEVER),
+            load=_doubled(s.load, at.CLOSED),
+            routable=_doubled(s.routable, 0),
+            heap=_doubled(s.heap, 0),
+        )
+
+
+def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
+    parameters = np.zeros(at.PARAMETERS, np.int64)
+    parameters[: at.CAPACITY] = clock.a, clock.b, clock.c, clock.d, clock.e, clock.e_shift
+    timeout = pool.admission.timeout
+    parameters[at.CAPACITY :] = (
+        pool.kv_capacity_tokens,
+        pool.batching.max_num_batched_tokens,
+        pool.batching.max_num_seqs,
+        pool.batching.prefill == "whole",
+        NEVER if timeout is None else round(timeout * 1e9) * clock.ticks_per_ns,
+        pool.router.code,
+        window_ns * clock.ticks_per_ns,
+        clock.ticks_per_ns,
+        salt,
+    )
+    return parameters
+
+
+def _doubled(array: np.ndarray, fill: int) -> np.ndarray:  # type: ignore[type-arg]
+    bigger = np.full((2 * len(array), *array.shape[1:]), fill, array.dtype)
+    bigger[: len(array)] = array
+    return bigger

@@ -1,0 +1,621 @@
+"""The data plane: requests and engine steps, compiled.
+
+One replica works in steps. At each step boundary, in this order: finished decodes leave, finished prefills
+give their first token, requests past their timeout are dropped, the last admitted are preempted while the KV
+cache is over-full, and the next step is filled. A step takes (all integers, in ticks)
+
+    a + b*P + c*n + d*K + (e*Q >> shift)
+
+for P prefill tokens, n decoding sequences that hold K KV tokens, and Q = sum of chunk*(2*done + chunk) over
+the prefill chunks. Between events a batch of n sequences decodes step after step with K growing by n, so that
+k steps take S(k) = k*A + d*n*k*(k-1)/2, A the first of them: one event covers the whole run, and the result
+equals stepping one by one, bit for bit.
+
+Tie rules: boundaries strictly before T come before an arrival at T; an arrival exactly on a boundary is
+admitted at that boundary; control at T comes before arrivals at T.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from simcost.sim import layout as at
+from simcost.sim.layout import NEVER, NIL, State
+
+# No function here allocates, so reference counting is off (`_nrt`); passing the arrays of a pool to a function
+# costs more than most functions do, so what runs for every request or step is inlined.
+compiled = njit(nogil=True, error_model="numpy", _nrt=False)
+inlined = njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+entry = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+
+_BITS = at.NODE_BITS
+_MASK = at.NODE_LIMIT - 1
+_LEAST_OUTSTANDING, _POWER_OF_TWO = 1, 2
+
+
+@inlined
+def splitmix64(x: int) -> int:
+    """A well-mixed 64-bit hash (Steele, Lea, Flood 2014)."""
+    z = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@inlined
+def run_time(first: int, growth: int, k: int) -> int:
+    """S(k): the time of k decode steps, the first of which takes `first`, each next one `growth` more."""
+    return k * first + growth * (k * (k - 1) // 2)
+
+
+@inlined
+def steps_until(first: int, growth: int, span: int) -> int:
+    """The smallest k >= 1 with S(k) >= span: a float guess, then integer repair."""
+    if growth == 0:
+        k = span // first
+    else:
+        half = first - 0.5 * growth
+        k = int((math.sqrt(half * half + 2.0 * growth * span) - half) / growth)
+    k = max(k, 1)
+    while k > 1 and run_time(first, growth, k - 1) >= span:
+        k -= 1
+    while run_time(first, growth, k) < span:
+        k += 1
+    return k
+
+
+# --- a binary min-heap of int64 per replica ---
+
+
+@inlined
+def _sift_up(heap: at.Ints, i: int) -> None:
+    entry = heap[i]
+    while i > 0:
+        parent = (i - 1) >> 1
+        if heap[parent] <= entry:
+            break
+        heap[i] = heap[parent]
+        i = parent
+    heap[i] = entry
+
+
+@inlined
+def _sift_down(heap: at.Ints, i: int, size: int) -> None:
+    entry = heap[i]
+    child = 2 * i + 1
+    while child < size:
+        if child + 1 < size and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= entry:
+            break
+        heap[i] = heap[child]
+        i = child
+        child = 2 * i + 1
+    heap[i] = entry
+
+
+@inlined
+def _start_decoding(s: State, r: int, x: int) -> None:
+    """Put request x into the batch of decoding sequences."""
+    rep, node = s.replicas[r], s.nodes[x]
+    node[at.MARK] = rep[at.DECODED_STEPS] + node[at.OUTPUT] - node[at.DONE]
+    rep[at.KV] += node[at.PROMPT] + node[at.DONE]
+    size = rep[at.DECODING]
+    s.heap[r, size] = (node[at.MARK] << _BITS) | x
+    _sift_up(s.heap[r], size)
+    rep[at.DECODING] = size + 1
+
+
+@inlined
+def _stop_decoding(s: State, r: int, i: int) -> None:
+    """Take heap entry i out of the batch, its tokens out of the KV cache; bring its DONE up to date."""
+    rep, heap = s.replicas[r], s.heap[r]
+    node = s.nodes[heap[i] & _MASK]
+    node[at.DONE] = node[at.OUTPUT] - (node[at.MARK] - rep[at.DECODED_STEPS])
+    rep[at.KV] -= node[at.PROMPT] + node[at.DONE]
+    size = rep[at.DECODING] - 1
+    rep[at.DECODING] = size
+    if i < size:
+        heap[i] = heap[size]
+        _sift_down(heap, i, size)
+        _sift_up(heap, i)
+
+
+@compiled
+def _stop_running(s: State, r: int, x: int) -> None:
+    """Take the running request x out of prefill or decoding. At a boundary at most one is in prefill."""
+    rep, node = s.replicas[r], s.nodes[x]
+    if x == rep[at.PREFILLING]:
+        rep[at.RESERVED] -= node[at.PROMPT] + node[at.DONE]
+        rep[at.PREFILLING] = NIL
+    else:
+        entry = (node[at.MARK] << _BITS) | x
+        i = 0
+        while s.heap[r, i] != entry:
+            i += 1
+        _stop_decoding(s, r, i)
+    rep[at.RUNNING] -= 1
+
+
+# --- outcomes ---
+
+
+@inlined
+def _count(s: State, window: int, metric: int, value_s: float) -> None:
+    """Log-linear bucket straight from the bits of the float: exponent and the top 7 bits of the mantissa."""
+    bucket = (np.float64(value_s).view(np.int64) >> 45) - (np.float64(2.0**-14).view(np.int64) >> 45)
+    last = s.histograms.shape[2] - 1
+    s.histograms[window, metric, min(max(bucket, 0), last)] += 1
+
+
+@compiled
+def _write_row(s: State, x: int, t: int, status: int) -> None:
+    node, row = s.nodes[x], s.rows[s.totals[at.ROWS]]
+    row[at.R_REQUEST] = node[at.REQUEST]
+    row[at.R_ARRIVAL] = node[at.ARRIVAL]
+    row[at.R_STATUS] = status
+    row[at.R_PROMPT] = node[at.PROMPT]
+    row[at.R_OUTPUT] = node[at.OUTPUT]
+    row[at.R_FIRST] = node[at.FIRST]
+    row[at.R_END] = t
+    row[at.R_EVICTED] = node[at.EVICTED]
+    s.totals[at.ROWS] += 1
+
+
+@inlined
+def _record(s: State, x: int, t: int, status: int) -> None:
+    """Count how request x ended at t."""
+    totals, node, limits = s.totals, s.nodes[x], s.limits
+    window = node[at.ARRIVAL] // s.parameters[at.WINDOW]
+    counts = s.windows[window]
+    if len(s.rows) > 0:
+        _write_row(s, x, t, status)
+    if status == at.IS_REJECTED:
+        totals[at.REJECTED] += 1
+        counts[at.W_REJECTED] += 1
+    elif status == at.IS_TIMED_OUT:
+        totals[at.TIMED_OUT] += 1
+        counts[at.W_TIMED_OUT] += 1
+    else:
+        totals[at.COMPLETED] += 1
+        totals[at.COMPLETED_PROMPT] += node[at.PROMPT]
+        totals[at.COMPLETED_OUTPUT] += node[at.OUTPUT]
+        counts[at.W_COMPLETED] += 1
+        counts[at.W_PROMPT] += node[at.PROMPT]
+        counts[at.W_OUTPUT] += node[at.OUTPUT]
+        ttft = (node[at.FIRST] - node[at.ARRIVAL]) * limits[at.TICK_S]
+        e2e = (t - node[at.ARRIVAL]) * limits[at.TICK_S]
+        _count(s, window, 0, ttft)
+        _count(s, window, 2, e2e)
+        good = ttft <= limits[at.TTFT] and e2e <= limits[at.E2E]
+        if node[at.OUTPUT] > 1:
+            tpot = (t - node[at.FIRST]) / (node[at.OUTPUT] - 1) * limits[at.TICK_S]
+            _count(s, window, 1, tpot)
+            good = good and tpot <= limits[at.TPOT]
+        counts[at.W_GOOD] += good
+
+
+@inlined
+def _release(s: State, x: int, t: int, status: int) -> None:
+    """Request x leaves the system at t."""
+    totals = s.totals
+    if status == at.IS_COMPLETED and t - s.nodes[x, at.ARRIVAL] > s.parameters[at.TIMEOUT]:
+        status = at.IS_TIMED_OUT  # the answer came, but the client had gone
+    _record(s, x, t, status)
+    totals[at.IN_SYSTEM] -= 1
+    totals[at.SUM_DEPARTURES] += t
+    s.nodes[x, at.REQUEST] = NIL
+    s.nodes[x, at.NEXT] = totals[at.FREE]
+    totals[at.FREE] = x
+
+
+@inlined
+def _unlink(s: State, r: int, x: int, status: int) -> None:
+    """Request x, no longer running there, leaves the list of replica r for its list of leavers."""
+    rep, nodes = s.replicas[r], s.nodes
+    before, after = nodes[x, at.PREV], nodes[x, at.NEXT]
+    if before == NIL:
+        rep[at.HEAD] = after
+    else:
+        nodes[before, at.NEXT] = after
+    if after == NIL:
+        rep[at.TAIL] = before
+    else:
+        nodes[after, at.PREV] = before
+    s.load[r] -= 1
+    nodes[x, at.MARK] = status
+    nodes[x, at.NEXT] = rep[at.LEAVING]
+    rep[at.LEAVING] = x
+
+
+@inlined
+def _release_leavers(s: State, r: int, t: int) -> None:
+    x = s.replicas[r, at.LEAVING]
+    while x != NIL:
+        after = s.nodes[x, at.NEXT]
+        _release(s, x, t, s.nodes[x, at.MARK])
+        x = after
+    s.replicas[r, at.LEAVING] = NIL
+
+
+@compiled
+def _turn_away(s: State, x: int, t: int, status: int) -> None:
+    """Request x leaves without ever having reached a replica."""
+    _release(s, x, t, status)
+
+
+# --- one step boundary ---
+
+
+@compiled
+def _finish_decodes(s: State, r: int) -> None:
+    rep, totals = s.replicas[r], s.totals
+    steps, seqs = rep[at.RUN_STEPS], rep[at.RUN_SEQS]
+    if steps > 0:
+        totals[at.STEPS] += steps
+        rep[at.PEAK_KV] = max(rep[at.PEAK_KV], rep[at.KV] + rep[at.RESERVED] + (steps - 1) * seqs)
+    if seqs > 0:
+        rep[at.DECODED_STEPS] += steps
+        rep[at.KV] += steps * seqs
+        totals[at.GENERATED] += steps * seqs
+        now = rep[at.DECODED_STEPS]
+        while rep[at.DECODING] > 0 and s.heap[r, 0] >> _BITS <= now:
+            x = s.heap[r, 0] & _MASK
+            _stop_decoding(s, r, 0)
+            rep[at.RUNNING] -= 1
+            _unlink(s, r, x, at.IS_COMPLETED)
+
+
+@compiled
+def _finish_prefills(s: State, r: int, t: int) -> None:
+    rep, nodes = s.replicas[r], s.nodes
+    x = rep[at.PREFILLING]
+    while x != NIL and x != rep[at.WAIT_HEAD]:
+        node = nodes[x]
+        length = node[at.PROMPT] + node[at.DONE]
+        if node[at.MARK] < length:
+            break  # cut off by the budget; always the last admitted
+        after = node[at.NEXT]
+        rep[at.RESERVED] -= length
+        node[at.DONE] += 1
+        s.totals[at.GENERATED] += 1
+        if node[at.FIRST] == NIL:
+            node[at.FIRST] = t
+        if node[at.DONE] == node[at.OUTPUT]:
+            rep[at.RUNNING] -= 1
+            _unlink(s, r, x, at.IS_COMPLETED)
+        else:
+            _start_decoding(s, r, x)
+        x = after
+    rep[at.PREFILLING] = NIL if x == rep[at.WAIT_HEAD] else x
+
+
+@compiled
+def _drop_late(s: State, r: int, t: int) -> None:
+    """Drop the requests whose clients have given up: they are the oldest, at the head of the list."""
+    rep, nodes = s.replicas[r], s.nodes
+    x = rep[at.HEAD]
+    while x != NIL and t - nodes[x, at.ARRIVAL] >= s.parameters[at.TIMEOUT]:
+        after = nodes[x, at.NEXT]
+        if x == rep[at.WAIT_HEAD]:
+            rep[at.WAIT_HEAD] = after
+            rep[at.WAITING] -= 1
+        else:
+            _stop_running(s, r, x)
+        _unlink(s, r, x, at.IS_TIMED_OUT)
+        x = after
+
+
+@compiled
+def _preempt(s: State, r: int) -> bool:
+    """Send the last admitted back to the front of the queue while the running need more than the cache."""
+    rep, nodes = s.replicas[r], s.nodes
+    preempted = False
+    while rep[at.KV] + rep[at.RESERVED] > s.parameters[at.CAPACITY]:
+        waiting = rep[at.WAIT_HEAD]
+        x = rep[at.TAIL] if waiting == NIL else nodes[waiting, at.PREV]
+        _stop_running(s, r, x)
+        rep[at.WAIT_HEAD] = x
+        rep[at.WAITING] += 1
+        nodes[x, at.EVICTED] += 1
+        s.totals[at.PREEMPTIONS] += 1
+        preempted = True
+    return preempted
+
+
+@inlined
+def _fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
+    """Choose the prefill of the next step: the partial one, then the queue, first come first served.
+
+    Returns its tokens P and attention pairs Q. After a preemption nothing is admitted for one step.
+    """
+    p, rep, nodes = s.parameters, s.replicas[r], s.nodes
+    whole = p[at.WHOLE_PREFILL] != 0
+    budget = p[at.BUDGET] if whole else p[at.BUDGET] - rep[at.DECODING]
+    tokens = pairs = 0
+    x = rep[at.PREFILLING]
+    if x != NIL:
+        chunk = min(nodes[x, at.PROMPT] + nodes[x, at.DONE] - nodes[x, at.MARK], budget)
+        pairs += chunk * (2 * nodes[x, at.MARK] + chunk)
+        nodes[x, at.MARK] += chunk
+        tokens += chunk
+        budget -= chunk
+    x = rep[at.WAIT_HEAD]
+    while x != NIL and not preempted and budget > 0 and rep[at.RUNNING] < p[at.MAX_SEQS]:
+        length = nodes[x, at.PROMPT] + nodes[x, at.DONE]
+        if rep[at.KV] + rep[at.RESERVED] + length > p[at.CAPACITY]:
+            break
+        if whole and length > budget and tokens > 0:
+            break
+        chunk = length if whole else min(length, budget)
+        nodes[x, at.MARK] = chunk
+        rep[at.RESERVED] += length
+        rep[at.RUNNING] += 1
+        rep[at.WAITING] -= 1
+        if rep[at.PREFILLING] == NIL:
+            rep[at.PREFILLING] = x
+        tokens += chunk
+        pairs += chunk * chunk
+        budget -= chunk
+        x = nodes[x, at.NEXT]
+    rep[at.WAIT_HEAD] = x
+    return tokens, pairs
+
+
+@inlined
+def _start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool) -> None:
+    """Set off the next step, or a run of decode steps up to the next thing that can happen."""
+    p, rep = s.parameters, s.replicas[r]
+    seqs = rep[at.DECODING]
+    if tokens > 0 and p[at.WHOLE_PREFILL] != 0:
+        seqs = 0  # decodes stall
+    if tokens == 0 and seqs == 0:
+        rep[at.RUN_STEPS] = 0
+        rep[at.RUN_SEQS] = 0
+        rep[at.BUSY] += t - rep[at.BUSY_SINCE]
+        rep[at.IDLE_SINCE] = t
+        s.next_event[r] = NEVER
+        return
+    kv = rep[at.KV] if seqs > 0 else 0
+    first = p[at.A] + p[at.B] * tokens + p[at.C] * seqs + p[at.D] * kv + ((p[at.E] * pairs) >> p[at.E_SHIFT])
+    growth = p[at.D] * seqs
+    steps = 1
+    if tokens == 0 and not (preempted and rep[at.WAITING] > 0):
+        steps = min((s.heap[r, 0] >> _BITS) - rep[at.DECODED_STEPS], (p[at.CAPACITY] - kv) // seqs + 1)
+        patience = s.nodes[rep[at.HEAD], at.ARRIVAL] + p[at.TIMEOUT] - t
+        if steps > 1 and patience < run_time(first, growth, steps):
+            steps = steps_until(first, growth, patience)
+    rep[at.RUN_START] = t
+    rep[at.RUN_STEPS] = steps
+    rep[at.RUN_SEQS] = seqs
+    rep[at.RUN_FIRST] = first
+    s.next_event[r] = t + run_time(first, growth, steps)
+
+
+@compiled
+def _catch_up(s: State, r: int, until: int) -> None:
+    """All step boundaries of replica r strictly before `until`."""
+    p, rep = s.parameters, s.replicas[r]
+    while s.next_event[r] < until:
+        t = s.next_event[r]
+        _finish_decodes(s, r)
+        _finish_prefills(s, r, t)
+        head = rep[at.HEAD]
+        if head != NIL and t - s.nodes[head, at.ARRIVAL] >= p[at.TIMEOUT]:
+            _drop_late(s, r, t)
+        _release_leavers(s, r, t)
+        preempted = False
+        if rep[at.KV] + rep[at.RESERVED] > p[at.CAPACITY]:
+            preempted = _preempt(s, r)
+        tokens, pairs = _fill(s, r, preempted)
+        _start_run(s, r, t, tokens, pairs, preempted)
+
+
+@compiled
+def _catch_up_all(s: State, until: int) -> None:
+    """All step boundaries before `until`; a block of slots is passed over where nothing is due."""
+    for block in range(len(s.block_event)):
+        if s.block_event[block] < until:
+            earliest = NEVER
+            for r in range(block * at.BLOCK, (block + 1) * at.BLOCK):
+                _catch_up(s, r, until)
+                earliest = min(earliest, s.next_event[r])
+            s.block_event[block] = earliest
+
+
+# --- arrivals ---
+
+
+@inlined
+def _enqueue(s: State, r: int, x: int, t: int) -> None:
+    """Request x joins the queue of replica r, which is up to date until t."""
+    p, rep, nodes = s.parameters, s.replicas[r], s.nodes
+    tail = rep[at.TAIL]
+    nodes[x, at.PREV] = tail
+    nodes[x, at.NEXT] = NIL
+    if tail == NIL:
+        rep[at.HEAD] = x
+    else:
+        nodes[tail, at.NEXT] = x
+    rep[at.TAIL] = x
+    if rep[at.WAIT_HEAD] == NIL:
+        rep[at.WAIT_HEAD] = x
+    rep[at.WAITING] += 1
+    s.load[r] += 1
+    steps = rep[at.RUN_STEPS]
+    if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
+        rep[at.BUSY_SINCE] = t
+        s.next_event[r] = t
+    elif steps > 1 and rep[at.WAITING] == 1 and rep[at.RUNNING] < p[at.MAX_SEQS]:
+        seqs = rep[at.RUN_SEQS]
+        first, growth = rep[at.RUN_FIRST], p[at.D] * seqs
+        k = steps_until(first, growth, min(t, s.next_event[r]) - rep[at.RUN_START])
+        if k < steps and rep[at.KV] + k * seqs + nodes[x, at.PROMPT] <= p[at.CAPACITY]:
+            rep[at.RUN_STEPS] = k
+            s.next_event[r] = rep[at.RUN_START] + run_time(first, growth, k)
+    block = r // at.BLOCK
+    s.block_event[block] = min(s.block_event[block], s.next_event[r])
+
+
+@inlined
+def _least_loaded(s: State, draw: int) -> int:
+    """The first slot of least load in cyclic order from a hashed start."""
+    load, slots = s.load, s.totals[at.SLOTS]
+    least = load[0]
+    for i in range(slots):
+        least = min(least, load[i])
+    start = np.int64(draw % np.uint64(slots))
+    for i in range(start, slots):
+        if load[i] == least:
+            return i
+    for i in range(start):
+        if load[i] == least:
+            return i
+    return NIL
+
+
+@inlined
+def _route(s: State, request: int, t: int) -> int:
+    """The slot that gets a request at t, brought up to date until t."""
+    router, count = s.parameters[at.ROUTER], s.totals[at.ROUTABLE]
+    if router == _LEAST_OUTSTANDING:
+        _catch_up_all(s, t)
+        return _least_loaded(s, splitmix64(request ^ s.parameters[at.SALT]))
+    if router == _POWER_OF_TWO and count > 1:
+        draw = splitmix64(request ^ s.parameters[at.SALT])
+        i = np.int64((draw & np.uint64(0xFFFFFFFF)) % np.uint64(count))
+        j = np.int64((draw >> np.uint64(32)) % np.uint64(count - 1))
+        one, other = s.routable[i], s.routable[j + (j >= i)]
+        _catch_up(s, one, t)
+        _catch_up(s, other, t)
+        return one if s.load[one] <= s.load[other] else other
+    r = s.routable[s.totals[at.TURN] % count]
+    s.totals[at.TURN] += 1
+    _catch_up(s, r, t)
+    return r
+
+
+@compiled
+def _drop_at_gate(s: State, t: int) -> None:
+    """Requests at the gateway whose clients have given up by t."""
+    totals, nodes = s.totals, s.nodes
+    x = totals[at.GATE_HEAD]
+    while x != NIL and nodes[x, at.ARRIVAL] + s.parameters[at.TIMEOUT] <= t:
+        _leave_gate(s)
+        _turn_away(s, x, nodes[x, at.ARRIVAL] + s.parameters[at.TIMEOUT], at.IS_TIMED_OUT)
+        x = totals[at.GATE_HEAD]
+
+
+@compiled
+def _leave_gate(s: State) -> int:
+    """The request at the head of the gateway's queue, taken out of it."""
+    totals = s.totals
+    x = totals[at.GATE_HEAD]
+    totals[at.GATE_HEAD] = s.nodes[x, at.NEXT]
+    if totals[at.GATE_HEAD] == NIL:
+        totals[at.GATE_TAIL] = NIL
+    totals[at.GATE_COUNT] -= 1
+    return x
+
+
+@compiled
+def _wait_at_gate(s: State, x: int) -> None:
+    totals = s.totals
+    if totals[at.GATE_TAIL] == NIL:
+        totals[at.GATE_HEAD] = x
+    else:
+        s.nodes[totals[at.GATE_TAIL], at.NEXT] = x
+    totals[at.GATE_TAIL] = x
+    totals[at.GATE_COUNT] += 1
+
+
+@inlined
+def _arrive(s: State, t: int, prompt: int, output: int) -> int:
+    """One arrival: the request to route, or NIL where it can never fit or waits at the gateway."""
+    totals = s.totals
+    x = totals[at.FREE]
+    totals[at.FREE] = s.nodes[x, at.NEXT]
+    node = s.nodes[x]
+    node[at.NEXT] = NIL
+    node[at.ARRIVAL] = t
+    node[at.PROMPT] = prompt
+    node[at.OUTPUT] = output
+    node[at.DONE] = 0
+    node[at.FIRST] = NIL
+    node[at.REQUEST] = totals[at.ARRIVED]
+    node[at.EVICTED] = 0
+    totals[at.ARRIVED] += 1
+    totals[at.IN_SYSTEM] += 1
+    totals[at.SUM_ARRIVALS] += t
+    s.windows[t // s.parameters[at.WINDOW], at.W_ARRIVED] += 1
+    if prompt + output > s.parameters[at.CAPACITY]:
+        totals[at.TURN] += totals[at.ROUTABLE] > 0
+        _turn_away(s, x, t, at.IS_REJECTED)
+        return NIL
+    if totals[at.ROUTABLE] == 0:
+        _wait_at_gate(s, x)
+        return NIL
+    return x
+
+
+@entry
+def advance(
+    s: State,
+    arrival_ns: at.Ints,
+    prompt: at.Ints,
+    output: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+) -> tuple[int, int]:
+    """Play arrivals i, i+1, ... of a batch and all step boundaries, strictly before `until`.
+
+    Returns the index of the next arrival and why it stopped: UNTIL; INPUT (the batch is used up and is not the
+    `final` one); OUTPUT_FULL (collect the rows, call again); POOL_EMPTY (enlarge `nodes`, call again).
+    """
+    totals, keep_rows = s.totals, len(s.rows) > 0
+    while True:
+        if keep_rows and len(s.rows) - totals[at.ROWS] < totals[at.IN_SYSTEM] + 1:
+            return i, at.OUTPUT_FULL
+        if totals[at.GATE_COUNT] > 0 and totals[at.ROUTABLE] > 0:  # a replica has become ready
+            t = totals[at.NOW]
+            x = _leave_gate(s)
+        else:
+            if i == len(arrival_ns):
+                if not final:
+                    return i, at.INPUT
+                break
+            t = arrival_ns[i] * s.parameters[at.TICKS_PER_NS]
+            if t >= until:
+                break
+            if totals[at.FREE] == NIL:
+                return i, at.POOL_EMPTY
+            x = _arrive(s, t, prompt[i], output[i])
+            i += 1
+        if x != NIL:
+            _enqueue(s, _route(s, s.nodes[x, at.REQUEST], t), x, t)
+    for r in range(totals[at.SLOTS]):
+        _catch_up(s, r, until)
+    totals[at.NOW] = until
+    _drop_at_gate(s, until)
+    return i, at.UNTIL
+
+
+@entry
+def observe(s: State, t: int, seen: at.Ints) -> None:
+    """Running, waiting (the gateway included), KV tokens and busy ticks of all slots at t, into `seen`."""
+    running, waiting, kv, busy = 0, s.totals[at.GATE_COUNT], 0, 0
+    for r in range(s.totals[at.SLOTS]):
+        rep = s.replicas[r]
+        running += rep[at.RUNNING]
+        waiting += rep[at.WAITING]
+        kv += rep[at.KV] + rep[at.RESERVED]
+        growth = s.parameters[at.D] * rep[at.RUN_SEQS]
+        if rep[at.RUN_STEPS] > 1 and rep[at.RUN_START] < t:
+            k = steps_until(rep[at.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[at.RUN_START])
+            kv += (k - 1) * rep[at.RUN_SEQS]
+        busy += rep[at.BUSY]
+        if s.next_event[r] != NEVER:
+            busy += t - rep[at.BUSY_SINCE]
+    seen[0], seen[1], seen[2], seen[3] = running, waiting, kv, busy

@@ -1,0 +1,85 @@
+"""The memory of the data plane: which number stands in which column. Shared by kernel and driver.
+
+A replica is one row of `replicas`, a request one row of `nodes`. The requests of a replica form one doubly
+linked list in the order in which they were routed. Admission is first come first served, and a preempted
+request returns to the front of the queue; so the running requests are always a prefix of that list and the
+waiting ones the rest, and within the running those still in prefill are a suffix.
+
+    HEAD -> running, decoding ... -> PREFILLING -> ... -> WAIT_HEAD -> waiting ... -> TAIL
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+NIL = -1
+NEVER = 2**62  # a time that does not come
+CLOSED = 2**30  # load of a slot that takes no requests
+BLOCK = 16  # slots per block of next-event times
+NODE_BITS = 24  # node number in a heap entry: at most 16.7 million requests in the system
+NODE_LIMIT = 2**NODE_BITS
+
+# Parameters of the pool (`parameters`).
+A, B, C, D, E, E_SHIFT = range(6)  # step time in ticks; E is a fixed-point number
+CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(6, 15)
+PARAMETERS = 15
+
+# Counters of the pool (`totals`).
+(FREE, IN_SYSTEM, ARRIVED, COMPLETED, REJECTED, TIMED_OUT, SUM_ARRIVALS, SUM_DEPARTURES, GENERATED, STEPS,
+ PREEMPTIONS, TURN, GATE_HEAD, GATE_TAIL, GATE_COUNT, ROWS, SLOTS, ROUTABLE, NOW, COMPLETED_PROMPT,
+ COMPLETED_OUTPUT) = range(21)  # fmt: skip
+TOTALS = 21
+
+# Columns of `replicas`.
+(RUN_START, RUN_STEPS, RUN_SEQS, RUN_FIRST, DECODED_STEPS, DECODING, KV, RESERVED, HEAD, TAIL, WAIT_HEAD,
+ PREFILLING, RUNNING, WAITING, BUSY_SINCE, BUSY, PEAK_KV, IDLE_SINCE, LEAVING) = range(19)  # fmt: skip
+REPLICA = 32
+
+# Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
+NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED = range(10)
+NODE = 10
+
+# Columns of `windows`, as the ledger's WINDOWS from `arrived` on, without `late`.
+W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_GOOD, W_PROMPT, W_OUTPUT = range(7)
+
+# Columns of `rows`: one row per request that left.
+R_REQUEST, R_ARRIVAL, R_STATUS, R_PROMPT, R_OUTPUT, R_FIRST, R_END, R_EVICTED = range(8)
+STATUSES = ("completed", "rejected", "timed_out")
+IS_COMPLETED, IS_REJECTED, IS_TIMED_OUT = range(3)
+
+# Columns of `limits` (float64).
+TICK_S, TTFT, TPOT, E2E = range(4)
+
+# Why `advance` came back.
+UNTIL, INPUT, OUTPUT_FULL, POOL_EMPTY = range(4)
+
+
+class State(NamedTuple):
+    """The arrays of one pool; the driver owns them, the kernel works on them."""
+
+    parameters: Ints
+    totals: Ints
+    replicas: Ints
+    """[slot, REPLICA]"""
+    next_event: Ints
+    """[slot] the next step boundary; NEVER while idle. Padded to whole blocks."""
+    block_event: Ints
+    """[block] no later than the earliest next_event of its slots."""
+    load: npt.NDArray[np.int32]
+    """[slot] requests at the replica; + CLOSED where it takes none."""
+    routable: Ints
+    """The slots that take requests, in the order they became ready."""
+    heap: Ints
+    """[slot, max_num_seqs] min-heap of decoding requests: finishing step << NODE_BITS | node."""
+    nodes: Ints
+    """[node, NODE]"""
+    histograms: npt.NDArray[np.int32]
+    """[window, metric, bucket]"""
+    windows: Ints
+    """[window, W_*]"""
+    limits: npt.NDArray[np.float64]
+    rows: Ints
+    """[row, R_*] outcomes not yet collected; empty where rows are not kept."""
