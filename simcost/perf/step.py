@@ -1,11 +1,22 @@
-"""The time of one engine step as five coefficients, and where they come from."""
+"""The time of one engine step as five coefficients, and where they come from.
+
+In this order: measured by the user; fitted for exactly this accelerator, model, tp and precision; the
+eight-coefficient form of this accelerator, made linear; the same form with the datasheet's peaks and the median
+efficiencies of the accelerators that were fitted.
+"""
 
 from dataclasses import dataclass
+from math import hypot
 from typing import Literal
 
 from simcost.catalog import Catalog
-from simcost.catalog.facts import Accelerator, Model
-from simcost.perf.replica import ReplicaSpec
+from simcost.catalog.facts import Accelerator, Model, StepFit
+from simcost.errors import CatalogError
+from simcost.perf.datasheet import datasheet_fit
+from simcost.perf.precision import gemm_precision, kv_bytes
+from simcost.perf.replica import GivenStep, ReplicaSpec
+from simcost.perf.sizes import check_parallelism
+from simcost.perf.spread import ENGINE_SIGMA, GIVEN_SIGMA, MEAN_TO_SIGMA, POOR_ERROR, hardware_sigma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,5 +45,91 @@ class StepTime:
 
 
 def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> StepTime:
-    """STUB: replaced by the perf helper."""
-    raise NotImplementedError
+    """The step time of a replica.
+
+    Raises:
+        InputError: tp does not split the heads; a precision that the accelerator or the engine lacks.
+        CatalogError: tp > 1 on an accelerator without known link, or tp > 4 where the all-reduce is known to
+            defy the model (L40S) and this configuration has no fit of its own.
+    """
+    check_parallelism(model, spec.tp)
+    gemm = gemm_precision(accelerator, spec.precision)
+    cached = kv_bytes(spec.kv_precision)
+    if spec.step is not None:
+        return _given(spec.step)
+    same_bytes = {"bf16": ("bf16",), "fp8": ("fp8", "int8")}[gemm]
+    if spec.precision in same_bytes:
+        fit = catalog.step_fit(accelerator.name, model.name, spec.tp, gemm)
+        if fit is not None:
+            return _configuration(fit, cached / 2.0)
+    return _hardware(catalog, model, accelerator, spec, gemm)
+
+
+def _given(step: GivenStep) -> StepTime:
+    return StepTime(
+        a_s=step.a,
+        b_s_per_token=step.b,
+        c_s_per_sequence=step.c,
+        d_s_per_token=step.d,
+        q_s_per_pair=step.q,
+        provenance="given",
+        source="coefficients given in the scenario",
+        sigma=GIVEN_SIGMA,
+    )
+
+
+def _configuration(fit: StepFit, kv_share: float) -> StepTime:
+    """A fit of exactly this configuration; `kv_share` is the size of the KV cache relative to bf16."""
+    what = f"{fit.accelerator} {fit.model} tp {fit.tp} {fit.precision}"
+    return StepTime(
+        a_s=fit.a_s,
+        b_s_per_token=fit.b_s_per_token,
+        c_s_per_sequence=fit.c_s_per_sequence,
+        d_s_per_token=fit.d_s_per_token * kv_share,
+        q_s_per_pair=fit.q_s_per_pair,
+        provenance="calibrated",
+        source=f"{what}, mean error {fit.error:.1%}: {fit.source}, {fit.as_of}",
+        sigma=hypot(ENGINE_SIGMA, MEAN_TO_SIGMA * fit.error),
+    )
+
+
+def _hardware(
+    catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec, gemm: Literal["bf16", "fp8"]
+) -> StepTime:
+    from simcost.perf.roofline import linear
+
+    fit = catalog.hardware_fit(accelerator.name, gemm)
+    fitted = fit is not None
+    if fit is not None and fit.error > POOR_ERROR and spec.tp > 4:
+        raise CatalogError(_no_allreduce(catalog, accelerator, spec.tp))
+    if fit is None:
+        fit = datasheet_fit(accelerator, spec.tp, gemm)
+    found = linear(fit, model, spec.tp, spec.precision, spec.kv_precision)
+    in_fit = any(row.model == model.name for row in catalog.facts.step_fits)
+    sigma, reasons = hardware_sigma(
+        fit, model, accelerator, spec, fitted=fitted, in_fit=in_fit, linear_error=found.error
+    )
+    trusted = fitted and not reasons
+    kind = "eight coefficients" if fitted else "datasheet peaks, median efficiencies"
+    notes = "".join(f"; {reason}" for reason in reasons)
+    return StepTime(
+        a_s=found.a,
+        b_s_per_token=found.b,
+        c_s_per_sequence=found.c,
+        d_s_per_token=found.d,
+        q_s_per_pair=found.q,
+        provenance="calibrated" if trusted else "analytic",
+        source=f"{accelerator.name} {gemm}, {kind}, mean error {fit.error:.1%}, "
+        f"its linear form {found.error:.1%} off on average{notes}: {fit.source}, {fit.as_of}",
+        sigma=sigma,
+    )
+
+
+def _no_allreduce(catalog: Catalog, accelerator: Accelerator, tp: int) -> str:
+    fits = [fit for fit in catalog.facts.step_fits if fit.accelerator == accelerator.name and fit.tp == tp]
+    models = ", ".join(sorted({fit.model for fit in fits}))
+    own = f"choose a model that was fitted at tp {tp} ({models}), " if models else ""
+    return (
+        f"the step time of {accelerator.name} at tp {tp} is not known: its all-reduce defies the model by a "
+        f"factor of 2 and more; {own}use tp 4 or less, or give `step` from your own measurement"
+    )

@@ -1,0 +1,122 @@
+"""Step time of any model on one accelerator: eight coefficients, and their reduction to the five of `StepTime`.
+
+With T = P + B rows, tp devices, efficiencies e and the peaks of the fit:
+
+    W    = (always + routed * (1 - (1 - k/X)^T)) * weight_bytes / tp + LM head * 2 / tp     bytes read
+    F    = 2 * T * (always + routed * k/X) / tp                                             FLOPs
+    core = ((F / (e_gemm * peak))^6 + (W / (e_weight * bandwidth))^6)^(1/6)                 smooth maximum
+    attn = 4 * heads * head_dim * layers * Q / tp / (e_attention * peak_bf16)
+    kv   = KV bytes per token and device * K / (e_kv * bandwidth)
+    comm = 2 * layers * (allreduce_s + T * hidden * 4 * (tp - 1) / tp / (e_allreduce * link))   with tp > 1
+    t    = core + attn + kv + comm + layers * layer_s + step_s
+
+A dense model has no routed parameters. For X experts, k of them active, W assumes uniform routing. The form
+was fitted to dense models only; for mixtures of experts and latent attention it is an extension without refit.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcost.catalog.facts import HardwareFit, Model, Precision
+from simcost.perf.architecture import active_share, block_parameters, embedding_parameters, routed_parameters
+from simcost.perf.precision import WEIGHT_BYTES
+from simcost.perf.sizes import kv_bytes_per_token
+
+Numbers: TypeAlias = NDArray[np.float64]
+
+
+class Load(NamedTuple):
+    """What steps process: P prefill tokens, B sequences, K their KV tokens, Q attention pairs, one entry a step."""
+
+    prefill_tokens: Numbers
+    sequences: Numbers
+    kv_tokens: Numbers
+    pairs: Numbers
+
+
+class Linear(NamedTuple):
+    """t = a + b*P + c*B + d*K + q*Q in seconds, and the mean relative error against the form it stands for."""
+
+    a: float
+    b: float
+    c: float
+    d: float
+    q: float
+    error: float
+
+
+def seconds(
+    fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision, load: Load
+) -> Numbers:
+    """Times of the steps of a load."""
+    rows = load.prefill_tokens + load.sequences
+    memory = fit.memory_bytes_per_s
+    compute_s = _flops(model, tp, rows) / (fit.gemm_efficiency * fit.peak_flops)
+    read_s = _bytes_read(model, tp, precision, rows) / (fit.weight_efficiency * memory)
+    core_s = (compute_s**6 + read_s**6) ** (1 / 6)
+    attention_s = _attention_flops(model, load.pairs) / tp / (fit.attention_efficiency * fit.peak_bf16_flops)
+    kv_s = kv_bytes_per_token(model, tp, kv_precision) * load.kv_tokens / (fit.kv_efficiency * memory)
+    fixed_s = model.layers * fit.layer_s + fit.step_s
+    result: Numbers = core_s + attention_s + kv_s + _allreduce_s(fit, model, tp, rows) + fixed_s
+    return result
+
+
+def linear(fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision) -> Linear:
+    """The five coefficients nearest to `seconds` over `grid()`: non-negative, least squares of relative errors."""
+    from scipy.optimize import nnls
+
+    load = grid()
+    times = seconds(fit, model, tp, precision, kv_precision, load)
+    features = np.column_stack([np.ones_like(times), *load])
+    scale = features.max(axis=0)
+    relative = features / scale / times[:, None]
+    found, _ = nnls(relative, np.ones_like(times))
+    error = float(np.mean(np.abs(relative @ found - 1.0)))
+    a, b, c, d, q = (float(value) for value in found / scale)
+    return Linear(a, b, c, d, q, error)
+
+
+def grid() -> Load:
+    """The steps over which the linear form is fitted, as in the fits of the catalog.
+
+    Prefill of 64 to 16,384 tokens; chunks of 256 to 2,048 after 512 to 8,192 cached ones; decodes of 1 to 256
+    sequences at 128 to 16,384 tokens of context; chunks of 256 to 2,048 beside 8 to 128 decodes.
+    """
+    steps: list[tuple[float, float, float, float]] = [(2**n, 0, 0, 2**n * 2**n / 2) for n in range(6, 15)]
+    chunks = [256, 512, 1024, 2048]
+    steps += [(n, 0, 0, n * (past + n / 2)) for n in chunks for past in (512, 2048, 8192)]
+    steps += [(0, 2**b, 2**b * 2**c, 0) for b in range(9) for c in range(7, 15)]
+    steps += [(n, b, b * c, n * n / 2) for n in chunks for b in (8, 32, 128) for c in (1024, 4096)]
+    return Load(*np.array(steps, dtype=np.float64).T)
+
+
+def _flops(model: Model, tp: int, rows: Numbers) -> Numbers:
+    routed = routed_parameters(model)
+    return 2.0 * rows * (block_parameters(model) - routed * (1.0 - active_share(model))) / tp
+
+
+def _bytes_read(model: Model, tp: int, precision: Precision, rows: Numbers) -> Numbers:
+    routed = routed_parameters(model)
+    touched = routed * (1.0 - (1.0 - active_share(model)) ** rows)
+    read = (block_parameters(model) - routed + touched) * WEIGHT_BYTES[precision]
+    result: Numbers = (read + embedding_parameters(model) * 2.0) / tp
+    return result
+
+
+def _attention_flops(model: Model, pairs: Numbers) -> Numbers:
+    key_and_value_dim = 2 * model.head_dim + model.rope_head_dim
+    return 2.0 * model.heads * key_and_value_dim * model.layers * pairs
+
+
+def _allreduce_s(fit: HardwareFit, model: Model, tp: int, rows: Numbers) -> Numbers | float:
+    if tp == 1:
+        return 0.0
+    sent_bytes = rows * model.hidden * 4.0 * (tp - 1) / tp
+    result: Numbers = (
+        2.0
+        * model.layers
+        * (fit.allreduce_s + sent_bytes / (fit.allreduce_efficiency * fit.link_bytes_per_s))
+    )
+    return result
