@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from simcost.errors import RunError
 from simcost.ledger import Buckets, Limits
@@ -211,7 +213,7 @@ def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
     return parameters
 
 
-def _doubled(array: np.ndarray, fill: int) -> np.ndarray:  # type: ignore[type-arg]
+def _doubled(array: npt.NDArray[Any], fill: int) -> npt.NDArray[Any]:
     bigger = np.full((2 * len(array), *array.shape[1:]), fill, array.dtype)
     bigger[: len(array)] = array
     return bigger

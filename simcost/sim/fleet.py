@@ -57,13 +57,18 @@ class Fleet:
         for _ in range(self.desired):
             self._order(warm=True)
 
+    @property
+    def now(self) -> int:
+        """Nanoseconds since the start of the run."""
+        return int(self.env.now)
+
     def count(self, state: str) -> int:
         """Replicas in a state."""
         return sum(replica.state == state for replica in self.replicas)
 
     def look(self) -> Seen:
         """Bring the data plane up to now; retire what has drained; say what is there."""
-        self.plane.advance(self.env.now)
+        self.plane.advance(self.now)
         self._collect_drained()
         return self.plane.look()
 
@@ -83,16 +88,16 @@ class Fleet:
     def write_books(self) -> None:
         """Enter the usage of all living replicas up to now."""
         for replica in self.replicas:
-            self._enter(replica, self.env.now)
+            self._enter(replica, self.now)
 
     def close_books(self) -> None:
         """Enter what still runs at the end of the run."""
         self.write_books()
         for node in self.nodes:
-            self.books.node(node.number, node.ordered_ns, self.env.now)
+            self.books.node(node.number, node.ordered_ns, self.now)
 
     def _order(self, *, warm: bool) -> None:
-        now = self.env.now
+        now = self.now
         roomy = [node for node in self.nodes if node.replicas < self.pool.slots_per_node]
         node = max(roomy, key=lambda node: node.replicas, default=None) or self._new_node(warm=warm)
         node.replicas += 1
@@ -107,7 +112,7 @@ class Fleet:
             replica.boot = self.env.process(self._boot(replica))
 
     def _new_node(self, *, warm: bool) -> Node:
-        now = self.env.now
+        now = self.now
         boot_ns = round((self.pool.startup.node + self.pool.startup.image) * NS_PER_S)
         node = Node(self._machines, now, now if warm else now + boot_ns)
         self._machines += 1
@@ -117,10 +122,10 @@ class Fleet:
     def _boot(self, replica: Replica) -> Process:
         load_ns = round(self.pool.startup.seconds(self.pool.weights_bytes, new_node=False) * NS_PER_S)
         try:
-            yield self.env.timeout(max(replica.node.ready_ns - self.env.now, 0) + load_ns)
+            yield self.env.timeout(max(replica.node.ready_ns - self.now, 0) + load_ns)
         except simpy.Interrupt:
             return
-        self.plane.advance(self.env.now)
+        self.plane.advance(self.now)
         self._change(replica, "ready")
         self.plane.open(replica.slot)
 
@@ -128,7 +133,7 @@ class Fleet:
         if replica.state == "starting":
             assert replica.boot is not None  # noqa: S101 - a starting replica boots
             replica.boot.interrupt()
-            self._remove(replica, self.env.now)
+            self._remove(replica, self.now)
         else:
             self.plane.close(replica.slot)
             self._change(replica, "draining")
@@ -149,7 +154,7 @@ class Fleet:
             self.books.node(replica.node.number, replica.node.ordered_ns, end_ns)
 
     def _change(self, replica: Replica, state: str) -> None:
-        self._enter(replica, self.env.now)
+        self._enter(replica, self.now)
         replica.state, replica.busy_s = state, self.plane.busy_s(replica.slot) if state == "draining" else 0.0
 
     def _enter(self, replica: Replica, end_ns: int) -> None:
@@ -183,16 +188,16 @@ def control(fleet: Fleet) -> Process:
             waiting=seen.waiting,
         )
         area = seen.area
-        fleet.scale_to(policy.desired(env.now / NS_PER_S, observation, memory))
+        fleet.scale_to(policy.desired(fleet.now / NS_PER_S, observation, memory))
 
 
 def sample(fleet: Fleet, times_ns: Iterator[int]) -> Process:
     """Write a line of the timeline at each of the times."""
     for time_ns in times_ns:
-        yield fleet.env.timeout(time_ns - fleet.env.now)
+        yield fleet.env.timeout(time_ns - fleet.now)
         seen = fleet.look()
         states = [fleet.count(state) for state in ("ready", "starting", "draining")]
-        fleet.books.sample(fleet.env.now, fleet.desired, *states, seen.running, seen.waiting, seen.kv_tokens)
+        fleet.books.sample(fleet.now, fleet.desired, *states, seen.running, seen.waiting, seen.kv_tokens)
 
 
 def keep_books(fleet: Fleet, window_ns: int) -> Process:

@@ -16,18 +16,30 @@ admitted at that boundary; control at T comes before arrivals at T.
 """
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from simcost.sim import layout as at
 from simcost.sim.layout import NEVER, NIL, State
 
-# No function here allocates, so reference counting is off (`_nrt`); passing the arrays of a pool to a function
-# costs more than most functions do, so what runs for every request or step is inlined.
-compiled = njit(nogil=True, error_model="numpy", _nrt=False)
-inlined = njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
-entry = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def _compile(**options: bool) -> Callable[[F], F]:
+    """No function here allocates, so reference counting (`_nrt`) is off."""
+    decorate: Callable[[F], F] = njit(nogil=True, error_model="numpy", _nrt=False, **options)
+    return decorate
+
+
+# Passing the arrays of a pool to a function costs more than most functions do: what runs for each request or
+# step is inlined. The cache watches this file alone, so all compiled code is in it.
+compiled = _compile()
+inlined = _compile(forceinline=True)
+entry = _compile(cache=True)
 
 _BITS = at.NODE_BITS
 _MASK = at.NODE_LIMIT - 1
@@ -35,7 +47,7 @@ _LEAST_OUTSTANDING, _POWER_OF_TWO = 1, 2
 
 
 @inlined
-def splitmix64(x: int) -> int:
+def splitmix64(x: int) -> np.uint64:
     """A well-mixed 64-bit hash (Steele, Lea, Flood 2014)."""
     z = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -459,7 +471,7 @@ def _enqueue(s: State, r: int, x: int, t: int) -> None:
 
 
 @inlined
-def _least_loaded(s: State, draw: int) -> int:
+def _least_loaded(s: State, draw: np.uint64) -> int:
     """The first slot of least load in cyclic order from a hashed start."""
     load, slots = s.load, s.totals[at.SLOTS]
     least = load[0]
@@ -563,8 +575,8 @@ def _arrive(s: State, t: int, prompt: int, output: int) -> int:
 def advance(
     s: State,
     arrival_ns: at.Ints,
-    prompt: at.Ints,
-    output: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
     i: int,
     final: bool,
     until: int,

@@ -102,8 +102,8 @@ def _play(fleet: Fleet, horizon_ns: int, window_ns: int, progress: Callable[[flo
     env.process(control(fleet))
     env.process(sample(fleet, _sample_times(horizon_ns)))
     for share in np.linspace(0, 1, 101)[1:]:
-        env.run(until=max(round(horizon_ns * share), env.now + 1))
-        fleet.plane.advance(env.now)
+        env.run(until=max(round(horizon_ns * share), fleet.now + 1))
+        fleet.plane.advance(fleet.now)
         if progress:
             progress(float(share))
     fleet.look()

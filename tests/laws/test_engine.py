@@ -1,0 +1,176 @@
+"""The compiled engine equals the stepwise one bit for bit, and keeps the laws of queueing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import stepwise
+
+from simcost.ledger import Limits
+from simcost.perf import StepTime
+from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin
+from simcost.sim import layout as at
+from simcost.sim.clock import Clock
+from simcost.sim.dataplane import DataPlane
+from simcost.sim.pool import Pool
+from simcost.trace.batch import RequestBatch
+
+ROUTERS = {"round-robin": RoundRobin(), "least-outstanding": LeastOutstanding(), "power-of-two": PowerOfTwo()}
+STEP = StepTime(a_s=1, b_s_per_token=0, c_s_per_sequence=0, d_s_per_token=0, q_s_per_pair=0,
+                provenance="given", source="test", sigma=0)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A random small engine, its arrivals, and what control does when: (time, "open"|"close"|"look", slot)."""
+
+    engine: stepwise.Engine
+    arrivals: list[tuple[int, int, int]]
+    control: list[tuple[int, str, int]]
+    horizon: int
+
+
+def random_workload(seed: int) -> Workload:
+    g = np.random.default_rng(seed)
+    max_seqs = int(g.integers(1, 9))
+    engine = stepwise.Engine(
+        a=int(g.integers(1, 50)),
+        b=int(g.integers(0, 6)),
+        c=int(g.integers(0, 20)),
+        d=int(g.integers(0, 4)),
+        e=int(g.integers(0, 3) * g.integers(0, 1000)),
+        shift=8,
+        capacity=int(g.integers(20, 400)),
+        budget=max_seqs + int(g.integers(1, 60)),
+        max_seqs=max_seqs,
+        whole=bool(g.integers(2)),
+        timeout=int(g.integers(50, 5000)) if g.random() < 0.4 else None,
+        router=list(ROUTERS)[g.integers(3)],
+        salt=int(g.integers(2**62)),
+    )
+    count, gap = int(g.integers(5, 80)), int(g.choice([3, 30, 300, 1500]))
+    times = np.cumsum(g.integers(0, 2 * gap, count) * (g.random(count) < 0.8))  # ties too
+    prompts = g.integers(1, max(engine.capacity // int(g.integers(1, 6)), 2), count)
+    outputs = g.integers(1, int(g.choice([2, 12, 80])), count)
+    horizon = int(times[-1] + (g.integers(1, 500) if g.random() < 0.3 else 10**7))
+    return Workload(engine, list(zip(times.tolist(), prompts.tolist(), outputs.tolist(), strict=True)),
+                    random_control(g, int(times[-1]) + 1), horizon)  # fmt: skip
+
+
+def random_control(g: np.random.Generator, span: int) -> list[tuple[int, str, int]]:
+    """Opens and closes slots at random, sometimes down to none, and cuts the run at random in between."""
+    control: list[tuple[int, str, int]] = []
+    ready: list[int] = []
+    slots = int(g.integers(1, 5))
+    fresh = 0
+    for now in sorted(g.integers(0, span, int(g.integers(0, 12))).tolist()):
+        action = g.choice(["open", "close", "look"])
+        if action == "open" and fresh < slots:
+            control.append((now, "open", fresh))
+            ready.append(fresh)
+            fresh += 1
+        elif action == "close" and ready:
+            control.append((now, "close", ready.pop(int(g.integers(len(ready))))))
+        else:
+            control.append((now, "look", 0))
+    if g.random() < 0.8 and fresh < slots:
+        control = [(0, "open", fresh), *[(t, a, s) for t, a, s in control]]
+    return control
+
+
+def play_stepwise(work: Workload) -> stepwise.Pool:
+    pool = stepwise.Pool(work.engine)
+    control = iter([*work.control, (work.horizon, "look", 0)])
+    arrivals = iter([*work.arrivals, (work.horizon + 1, 0, 0)])
+    arrival = next(arrivals)
+    for now, action, slot in control:
+        while arrival[0] < now:
+            pool.arrive(*arrival)
+            arrival = next(arrivals)
+        pool.catch_up(now)
+        if action == "open":
+            pool.open(slot, now)
+        elif action == "close":
+            pool.close(slot)
+    return pool
+
+
+def play_compiled(work: Workload, batch: int) -> tuple[DataPlane, np.ndarray]:
+    engine, rows = work.engine, []
+
+    def batches() -> Iterator[RequestBatch]:
+        for i in range(0, len(work.arrivals), batch):
+            t, p, o = zip(*work.arrivals[i : i + batch], strict=True)
+            yield RequestBatch(np.array(t, np.int64), np.array(p, np.int32), np.array(o, np.int32))
+
+    pool = Pool(
+        name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1),
+        router=ROUTERS[engine.router], admission=Admission(),
+        batching=Batching(max_num_seqs=engine.max_seqs, max_num_batched_tokens=engine.budget,
+                          prefill="whole" if engine.whole else "chunked"),
+    )  # fmt: skip
+    clock = Clock(
+        ticks_per_ns=1, a=engine.a, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift
+    )
+    plane = DataPlane(pool, clock, batches(), limits=Limits(), window_ns=work.horizon + 1, windows=1,
+                      salt=engine.salt, on_rows=lambda part: rows.append(part.copy()), nodes=4)  # fmt: skip
+    if engine.timeout is not None:
+        plane.state.parameters[at.TIMEOUT] = engine.timeout
+    for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
+        plane.advance(now)
+        if action == "open":
+            plane.open(slot)
+        elif action == "close":
+            plane.close(slot)
+    plane.finish()
+    return plane, np.concatenate(rows)
+
+
+def assert_equal(work: Workload, batch: int) -> dict[str, int]:
+    expected = play_stepwise(work)
+    plane, rows = play_compiled(work, batch)
+    totals = plane.state.totals
+    got = {int(row[at.R_REQUEST]): row for row in rows}
+    for request in expected.requests:
+        row = got.pop(request.number, None)
+        if request.end is None:
+            assert row is None
+            continue
+        assert row is not None
+        assert at.STATUSES[row[at.R_STATUS]] == request.status
+        assert row[at.R_END] == request.end
+        assert row[at.R_FIRST] == (at.NIL if request.first is None else request.first)
+        assert row[at.R_EVICTED] == request.evicted
+    assert not got
+    preemptions = sum(replica.preemptions for replica in expected.replicas)
+    assert totals[at.PREEMPTIONS] == preemptions
+    # A run in progress counts its steps when it ends; all others must be there.
+    steps = sum(replica.steps for replica in expected.replicas)
+    idle = all(replica.boundary is None for replica in expected.replicas)
+    if idle:
+        assert totals[at.STEPS] == steps
+        assert totals[at.GENERATED] == sum(request.generated for request in expected.requests)
+    for slot, replica in enumerate(expected.replicas):
+        if replica.boundary is None:
+            assert plane.state.replicas[slot, at.PEAK_KV] == replica.peak
+            assert plane.state.replicas[slot, at.BUSY] == replica.busy
+        assert replica.peak <= work.engine.capacity
+    statuses = [request.status for request in expected.requests]
+    assert totals[at.ARRIVED] == len(statuses)
+    for status, column in (("completed", at.COMPLETED), ("rejected", at.REJECTED), ("timed_out", at.TIMED_OUT),
+                           ("in system", at.IN_SYSTEM)):  # fmt: skip
+        assert totals[column] == statuses.count(status)
+    sojourns = sum((r.end if r.end is not None else work.horizon) - r.arrival for r in expected.requests)
+    assert plane.look().area == sojourns % 2**64  # Little's law, as integers
+    return {"steps": steps, "preemptions": preemptions, "rejected": statuses.count("rejected"),
+            "timed_out": statuses.count("timed_out"), "completed": statuses.count("completed")}  # fmt: skip
+
+
+@pytest.mark.parametrize("block", range(12))
+def test_compiled_engine_equals_stepwise_engine_bit_for_bit(block: int) -> None:
+    seen = dict.fromkeys(("steps", "preemptions", "rejected", "timed_out", "completed"), 0)
+    for seed in range(block * 250, block * 250 + 250):
+        for name, count in assert_equal(random_workload(seed), batch=1 + seed % 17).items():
+            seen[name] += count
+    assert min(seen.values()) > 100  # the workloads reach all that can happen
