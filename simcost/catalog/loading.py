@@ -81,11 +81,11 @@ def _extended(base: Facts, folder: Path) -> Catalog:
             read[name], found = read_table(path, table.kind, table.unique)
             faults += found
     merged = _merge(base, read)
-    for name, rows in read.items():
-        faults += _reference_faults(folder / f"{name}.csv", rows, merged)
-    faults += _tier_faults(folder / "tier_prices.csv", read.get("tier_prices", []))
+    for rows in read.values():
+        faults += _reference_faults(rows, merged)
+    faults += _tier_faults(read.get("tier_prices", []))
     if faults:
-        raise FaultsError(faults)
+        raise FaultsError(sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column)))
     return Catalog(merged)
 
 
@@ -129,19 +129,17 @@ def _references(row: Provenance, facts: Facts) -> Iterator[tuple[str, set[str]]]
             yield column, {fact.name for fact in getattr(facts, table)}
 
 
-def _reference_faults(path: Path, rows: Sequence[Row[Any]], facts: Facts) -> Iterator[Fault]:
+def _reference_faults(rows: Sequence[Row[Any]], facts: Facts) -> Iterator[Fault]:
     for row in rows:
         for column, known in _references(row.fact, facts):
             name = getattr(row.fact, column)
             if name not in known and canonical(name) not in known:
-                hint = did_you_mean(name, sorted(known))
-                message = (
-                    f"no {column} {name!r} in the catalog{hint}; add it to {column}s.csv of the same folder"
-                )
-                yield Fault(file=str(path), line=row.line, path=column, message=message)
+                hint = did_you_mean(name, sorted(known)) or ";"
+                add = f"add it to {column}s.csv of the same folder"
+                yield row.fault(column, f"no {column} {name!r} in the catalog{hint} {add}")
 
 
-def _tier_faults(path: Path, rows: Sequence[Row[TierPrice]]) -> Iterator[Fault]:
+def _tier_faults(rows: Sequence[Row[TierPrice]]) -> Iterator[Fault]:
     """Tiers of an item must follow each other without gap or overlap, from 0."""
     items: dict[tuple[str, str], list[Row[TierPrice]]] = {}
     for row in rows:
@@ -151,8 +149,6 @@ def _tier_faults(path: Path, rows: Sequence[Row[TierPrice]]) -> Iterator[Fault]:
         for row in sorted(tiers, key=lambda row: row.fact.from_gb):
             if row.fact.from_gb != end:
                 expected = "no further tier" if end is None else f"{end:g}"
-                message = (
-                    f"is {row.fact.from_gb:g}, expected {expected}: each tier begins where the last ends"
-                )
-                yield Fault(file=str(path), line=row.line, path="from_gb", message=message)
+                wrong = f"is {row.fact.from_gb:g}, expected {expected}"
+                yield row.fault("from_gb", f"{wrong}: each tier begins where the last ends")
             end = row.fact.to_gb

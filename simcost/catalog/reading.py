@@ -20,10 +20,17 @@ F = TypeVar("F", bound=Provenance)
 
 @dataclass(frozen=True, slots=True)
 class Row(Generic[F]):
-    """A fact and the line it was read from."""
+    """A fact and where it was read."""
 
     fact: F
+    file: str
     line: int
+    header: tuple[str, ...]
+
+    def fault(self, name: str, message: str) -> Fault:
+        """A fault of one of its columns."""
+        column = self.header.index(name) + 1 if name in self.header else 1
+        return Fault(file=self.file, line=self.line, column=column, path=name, message=message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +70,11 @@ def read_table(path: Path, kind: type[F], key: tuple[str, ...]) -> tuple[list[Ro
         values, found = _read_cells(header, cells, columns, fault)
         if not found and values:
             try:
-                rows.append(Row(kind(**values), line))
+                rows.append(Row(kind(**values), str(path), line, tuple(header)))
             except ValueError as error:
                 found = [fault(column=1, message=str(error))]
         faults += found
-    return rows, faults + list(_repeated(path, rows, key))
+    return rows, faults + list(_repeated(rows, key))
 
 
 def _header_faults(path: Path, header: list[str], columns: dict[str, _Column]) -> Iterator[Fault]:
@@ -107,13 +114,12 @@ def _read_cells(
     return values, faults
 
 
-def _repeated(path: Path, rows: list[Row[F]], key: tuple[str, ...]) -> Iterator[Fault]:
+def _repeated(rows: list[Row[F]], key: tuple[str, ...]) -> Iterator[Fault]:
     seen: dict[tuple[object, ...], int] = {}
     for row in rows:
         first = seen.setdefault(tuple(getattr(row.fact, name) for name in key), row.line)
         if first != row.line:
-            message = f"the same {', '.join(key)} as line {first}; keep one of the two"
-            yield Fault(file=str(path), line=row.line, column=1, message=message)
+            yield row.fault(key[0], f"the same {', '.join(key)} as line {first}; keep one of the two")
 
 
 def _columns(kind: type[Provenance]) -> dict[str, _Column]:

@@ -1,0 +1,90 @@
+"""Integrity of the facts that ship: every row has a source, and the numbers agree with each other."""
+
+import csv
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from simcost.catalog import Model, load_catalog
+from simcost.perf.architecture import counted_parameters
+from simcost.perf.sizes import kv_bytes_per_token
+
+CATALOG = load_catalog()
+FACTS = CATALOG.facts
+TABLES = [field.name for field in fields(FACTS)]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_fact_has_a_source_a_date_and_a_quality(table: str) -> None:
+    rows = getattr(FACTS, table)
+    assert rows
+    assert all(row.source and row.as_of and row.quality in "ABC" for row in rows)
+
+
+@pytest.mark.parametrize("model", FACTS.models, ids=lambda model: model.name)
+def test_stated_parameters_follow_from_the_shape(model: Model) -> None:
+    assert counted_parameters(model) == pytest.approx(model.parameters, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("llama-3.1-8b", 131_072),
+        ("llama-3.1-70b", 327_680),
+        ("qwen3-32b", 262_144),
+        ("qwen3-30b-a3b", 98_304),
+        ("qwen3-235b-a22b", 192_512),
+        ("mixtral-8x7b", 131_072),
+        ("deepseek-v3", 70_272),
+    ],
+)
+def test_kv_cache_per_token_equals_the_published_figure(name: str, expected: int) -> None:
+    assert kv_bytes_per_token(CATALOG.model(name), 1, "bf16") == expected
+
+
+def test_the_providers_people_ask_for_have_offers_and_billing_rules() -> None:
+    providers = {offer.provider for offer in FACTS.offers}
+    assert {"aws", "gcp", "azure", "lambda", "runpod", "nebius"} <= providers
+    for provider in providers:
+        assert CATALOG.billing_rule(provider).granularity_s >= 1
+
+
+def test_no_accelerator_is_given_its_sparse_peak() -> None:
+    for row in FACTS.accelerators:
+        if row.fp8_flops is not None:
+            assert row.fp8_flops <= 2.05 * row.bf16_flops, row.name
+    assert CATALOG.accelerator("l40s").fp8_flops == pytest.approx(733e12)
+    assert CATALOG.accelerator("mi300x").bf16_flops == pytest.approx(1307.4e12)
+
+
+def test_prices_lie_in_a_plausible_range_and_spot_is_cheaper() -> None:
+    for offer in FACTS.offers:
+        per_accelerator = offer.on_demand_usd_per_h / offer.accelerators
+        assert 0.1 < per_accelerator < 20, offer.name
+        assert offer.spot_usd_per_h is None or offer.spot_usd_per_h < offer.on_demand_usd_per_h, offer.name
+
+
+def test_traps_of_public_price_lists_are_left_out() -> None:
+    skus = " ".join(offer.sku for offer in FACTS.offers)
+    for trap in ("accelerator only", "Capacity Block", "L4/A5000/3090"):
+        assert trap not in skus
+    assert all(offer.source and "opencost" not in offer.source for offer in FACTS.offers)
+
+
+def test_offers_agree_with_the_reference_list(shared: Path) -> None:
+    with (shared / "data/prices.csv").open(newline="") as file:
+        listed = {
+            (r["provider"], r["sku"], r["region"]): float(r["on_demand_usd_h"]) for r in csv.DictReader(file)
+        }
+    ours = {(o.provider, o.sku, o.region): o.on_demand_usd_per_h for o in FACTS.offers}
+    common = ours.keys() & listed.keys()
+    assert len(common) > 80
+    assert all(ours[key] == listed[key] for key in common)
+
+
+def test_fits_agree_with_the_reference_files(shared: Path) -> None:
+    with (shared / "data/calibration/aic_fits_per_config.csv").open(newline="") as file:
+        listed = sorted(float(row["lin_a"]) / 1e3 for row in csv.DictReader(file))
+    assert sorted(fit.a_s for fit in FACTS.step_fits) == pytest.approx(listed, rel=1e-5)
+    assert len(FACTS.hardware_fits) == 13

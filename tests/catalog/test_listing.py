@@ -1,0 +1,51 @@
+"""The catalog as documents and as text."""
+
+import json
+
+import pytest
+
+from simcost.catalog import load_catalog
+from simcost.catalog.listing import KINDS, catalog_list, catalog_show
+from simcost.errors import CatalogError
+from simcost.report.catalog import text
+
+CATALOG = load_catalog()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_list_is_one_document_and_one_line_per_fact(kind: str) -> None:
+    document = catalog_list(CATALOG, kind)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["as_of"] == CATALOG.as_of
+    lines = text(document).splitlines()
+    assert len(lines) == len(document["rows"]) + 3
+    assert len(lines[0].split("  ")) >= 5
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("h100", ["accelerators"]),
+        ("Qwen/Qwen3-32B", ["models"]),
+        ("azure/standard_nd96isr_h100_v5", ["offers"]),
+        ("aws/g4dn.xlarge", ["offers"] * 4),
+        ("runpod", ["billing-rules", *["tier-prices"] * 3]),
+        ("aws/storage", ["tier-prices"]),
+    ],
+)
+def test_show_finds_a_name_in_any_kind(name: str, kinds: list[str]) -> None:
+    document = catalog_show(CATALOG, name)
+    assert [fact["kind"] for fact in document["facts"]] == kinds
+    shown = text(document)
+    assert all(fact["source"] in shown and fact["as_of"] in shown for fact in document["facts"])
+
+
+def test_a_price_of_zero_is_shown() -> None:
+    assert "price_usd  0" in text(catalog_show(CATALOG, "nebius/egress"))
+
+
+def test_unknown_kind_and_name() -> None:
+    with pytest.raises(CatalogError, match="did you mean 'offers'"):
+        catalog_list(CATALOG, "offer")
+    with pytest.raises(CatalogError, match="did you mean 'h100-sxm'"):
+        catalog_show(CATALOG, "h100-sx")

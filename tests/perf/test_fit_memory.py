@@ -1,0 +1,135 @@
+"""What fits: the formulas, a real engine's capacity, and what is said when nothing fits."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.catalog import load_catalog
+from simcost.errors import DoesNotFitError, InputError
+from simcost.perf import MemoryFit, ReplicaSpec, fit_memory
+from simcost.perf.sizes import overhead_bytes, possible_tp, weights_bytes
+from simcost.units import GIB
+
+CATALOG = load_catalog()
+
+
+def fit(model: str, accelerator: str, tokens: int = 8192, **spec: Any) -> MemoryFit:
+    replica = ReplicaSpec(accelerator=accelerator, **spec)
+    return fit_memory(CATALOG.model(model), CATALOG.accelerator(accelerator), replica, tokens)
+
+
+def test_the_capacity_of_a_real_engine() -> None:
+    """vLLM 0.19 on an RTX 4090: Llama-3.1-8B, bf16, 2,048 batched tokens, 0.9 of memory: 41,408 tokens."""
+    found = fit("llama-3.1-8b", "rtx-4090", 2048, memory_utilisation=0.9)
+    assert found.overhead_bytes == pytest.approx(1.15 * GIB, rel=0.01)
+    assert found.kv_capacity_tokens == pytest.approx(41_408, rel=0.01)
+
+
+def test_capacity_is_what_is_left_in_whole_blocks() -> None:
+    found = fit("llama-3.1-70b", "h100", tp=4, overhead=2e9)
+    left = 85_899_345_920 * 0.92 - found.weights_bytes / 4 - 2e9
+    assert found.kv_bytes_per_token == 327_680 / 4
+    assert found.kv_capacity_tokens % 16 == 0
+    assert 0 <= left - found.kv_capacity_tokens * found.kv_bytes_per_token < 16 * found.kv_bytes_per_token
+
+
+def test_embedding_and_head_stay_at_16_bits() -> None:
+    model = CATALOG.model("llama-3.1-8b")
+    embeddings = 2 * 128_256 * 4096
+    assert weights_bytes(model, "bf16") == 2 * model.parameters
+    assert weights_bytes(model, "fp8") == model.parameters - embeddings + 2 * embeddings
+    tied = CATALOG.model("llama-3.2-1b")
+    assert weights_bytes(tied, "bf16") == 2 * tied.parameters
+
+
+def test_fp8_cache_holds_twice_the_tokens() -> None:
+    full, half = (fit("llama-3.1-8b", "h100", kv_precision=p) for p in ("bf16", "fp8"))
+    assert half.kv_capacity_tokens == pytest.approx(2 * full.kv_capacity_tokens, abs=32)
+
+
+def test_heads_are_replicated_once_tp_exceeds_them() -> None:
+    per_token = [fit("qwen3-30b-a3b", "h100", tp=tp).kv_bytes_per_token for tp in (1, 2, 4, 8)]
+    assert per_token == [98_304, 49_152, 24_576, 24_576]
+
+
+def test_latent_cache_is_not_split() -> None:
+    assert [fit("deepseek-v3", "b200", tp=tp, precision="fp8").kv_bytes_per_token for tp in (8, 16)] == [
+        70_272
+    ] * 2
+
+
+def test_given_values_replace_the_estimates() -> None:
+    assert fit("llama-3.1-8b", "h100", kv_tokens=40_000).kv_capacity_tokens == 40_000
+    assert fit("llama-3.1-8b", "h100", overhead=3e9).overhead_bytes == 3e9
+    with pytest.raises(InputError, match="one block"):
+        fit("llama-3.1-8b", "h100", kv_tokens=15)
+    with pytest.raises(DoesNotFitError):
+        fit("llama-3.1-70b", "h100", kv_tokens=40_000)
+
+
+def test_a_model_that_does_not_fit_says_what_is_missing_and_what_would_fit() -> None:
+    with pytest.raises(DoesNotFitError) as error:
+        fit("llama-3.1-70b", "h100")
+    text = str(error.value)
+    missing = 131.4 + overhead_bytes(CATALOG.model("llama-3.1-70b"), 1, 8192) / GIB - 0.92 * 80
+    assert f"{missing:.1f} GiB are missing" in text
+    for remedy in ("tp 2 (", "precision fp8 (", "b200-sxm ("):
+        assert remedy in text
+
+
+def test_every_remedy_offered_does_fit() -> None:
+    with pytest.raises(DoesNotFitError) as error:
+        fit("llama-3.1-405b", "h100", tp=8)
+    assert "tp 16" in str(error.value)
+    assert fit("llama-3.1-405b", "h100", tp=16).kv_capacity_tokens > 0
+    assert fit("llama-3.1-405b", "h100", tp=8, precision="fp8").kv_capacity_tokens > 0
+    assert fit("llama-3.1-405b", "h200", tp=8).kv_capacity_tokens > 0
+
+
+@pytest.mark.parametrize("tp", [3, 5, 64])
+def test_tp_must_split_the_heads(tp: int) -> None:
+    with pytest.raises(
+        InputError, match=f"tp {tp} does not split the 32 heads .* possible: 1, 2, 4, 8, 16, 32"
+    ):
+        fit("llama-3.1-8b", "h100", tp=tp)
+
+
+def test_tp_must_split_the_kv_heads_too() -> None:
+    assert possible_tp(CATALOG.model("qwen2.5-7b")) == [1, 2, 4, 28]
+
+
+def test_precisions_that_cannot_be() -> None:
+    with pytest.raises(InputError, match=r"h100-sxm does not multiply fp4; use int4"):
+        fit("llama-3.1-8b", "h100", precision="fp4")
+    with pytest.raises(InputError, match="kv_precision 'int4'"):
+        fit("llama-3.1-8b", "h100", kv_precision="int4")
+    assert (
+        fit("llama-3.1-8b", "b200", precision="fp4").weights_bytes
+        < fit("llama-3.1-8b", "b200", precision="fp8").weights_bytes
+    )
+    assert fit("llama-3.1-70b", "a100", tp=2, precision="fp8").kv_capacity_tokens > 0
+
+
+@given(
+    tokens=st.integers(64, 65_536),
+    tp=st.sampled_from([1, 2, 4, 8]),
+    name=st.sampled_from(["llama-3.1-70b", "mixtral-8x7b"]),
+)
+def test_overhead_grows_with_the_budget_and_stays_in_the_known_range(tokens: int, tp: int, name: str) -> None:
+    model = CATALOG.model(name)
+    assert overhead_bytes(model, tp, tokens) < overhead_bytes(model, tp, tokens + 64)
+    if tokens <= 16_384:
+        assert 0.5 * GIB < overhead_bytes(model, tp, tokens) < 6 * GIB
+
+
+def test_more_memory_utilisation_never_holds_less() -> None:
+    spec = ReplicaSpec(accelerator="h100")
+    model, accelerator = CATALOG.model("llama-3.1-8b"), CATALOG.accelerator("h100")
+    held = [
+        fit_memory(model, accelerator, replace(spec, memory_utilisation=u), 8192).kv_capacity_tokens
+        for u in (0.5, 0.7, 0.9, 1.0)
+    ]
+    assert held == sorted(set(held))
