@@ -1,0 +1,102 @@
+"""A scenario file to a scenario, or all that is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcost.catalog import Catalog
+from simcost.errors import Fault, FaultsError
+from simcost.scenario import yaml
+from simcost.scenario.defaults import spread
+from simcost.scenario.domain import find_catalog, plan_faults, scenario_faults
+from simcost.scenario.faults import fault_at, shown, validate
+from simcost.scenario.model import Plan, Scenario
+from simcost.scenario.node import Node
+from simcost.scenario.shape import Conform
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedScenario:
+    """A sound scenario and where it comes from."""
+
+    scenario: Scenario
+    text: str
+    """The file as it is written."""
+    root: Node
+    """What the text says, defaults spread and short forms written in full, each value with its place."""
+    path: Path
+    folder: Path
+    """Where its traces lie."""
+    catalog: Catalog
+
+
+def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
+    """Read a scenario file.
+
+    Args:
+        path: the YAML file.
+        data_folder: where traces are looked for; None = the folder of the file.
+
+    Raises:
+        FaultsError: all faults of the file, each with its place.
+    """
+    loaded, faults = _read(path, data_folder or path.parent)
+    if loaded is None or faults:
+        raise FaultsError(faults)
+    return loaded
+
+
+def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
+    """All faults of a scenario file, in the order of their places."""
+    return _read(path, data_folder or path.parent)[1]
+
+
+def check(path: Path) -> dict[str, Any]:
+    """The document of `simcost check`: `faults[]` with file, line, column, path, message."""
+    return {"faults": [asdict(fault) for fault in find_faults(path)]}
+
+
+def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
+    text, faults = yaml.read(path)
+    if faults:
+        return None, faults
+    file = str(path)
+    root, faults = yaml.parse(text, file)
+    if root is None:
+        return None, faults
+    if not isinstance(root.value, dict):
+        return None, [*faults, fault_at(root, f"{shown(root.value)} stands where a scenario is needed", file)]
+    root, found = spread(root, file)
+    root = Conform(file, faults).node(root, Scenario, also=("defaults",))
+    scenario, wrong = validate(_adapter(Scenario), root, file)
+    catalog, missing = find_catalog(root, path)
+    faults += [*found, *wrong, *missing, *scenario_faults(root, file, folder)]
+    if catalog is not None:
+        plans = scenario.plans if scenario else _sound_plans(root, file)
+        faults += plan_faults(root, plans, catalog, file)
+    faults = sorted(dict.fromkeys(faults), key=lambda fault: (fault.line, fault.column))
+    if scenario is None or catalog is None:
+        return None, faults
+    return LoadedScenario(
+        scenario=scenario, text=text, root=root, path=path, folder=folder, catalog=catalog
+    ), faults
+
+
+@cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
+
+
+def _sound_plans(root: Node, file: str) -> list[Plan | None]:
+    """The plans of a scenario with faults, None for those that have some."""
+    plans = root.get("plans")
+    nodes = plans.value if plans is not None and isinstance(plans.value, list) else []
+    return [validate(_adapter(Plan), node, file)[0] for node in nodes]
