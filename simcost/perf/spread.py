@@ -51,16 +51,14 @@ def _reasons(
 ) -> list[tuple[str, float]]:
     """What lies outside of the fit, and the sigma that is at least assumed for it."""
     pcie = spec.tp > 1 and accelerator.link.startswith("PCIe")
+    moe_or_latent = bool(model.experts or model.kv_lora_rank)
+    converted = fit.precision == "bf16" and spec.precision != "bf16"
     unknown = pcie and (not fitted or fit.error > POOR_ERROR)
     cases = [
         (not fitted, "no measurement of this accelerator", 0.30),
         (accelerator.vendor != "NVIDIA", "medians are those of NVIDIA accelerators", 0.50),
-        (
-            bool(model.experts or model.kv_lora_rank),
-            "experts or latent attention: extension without refit",
-            0.35,
-        ),
-        (spec.precision == "int4", "int4: 4-bit weights at the bf16 rate, not fitted", 0.30),
+        (moe_or_latent, "experts or latent attention: extension without refit", 0.35),
+        (converted, f"{spec.precision} weights at the bf16 rate: not fitted", 0.30),
         (spec.precision == "fp4", "fp4: counted at the fp8 rate, not fitted", 0.50),
         (unknown, "all-reduce over PCIe does not follow the form", 0.70 if spec.tp > 4 else 0.50),
     ]

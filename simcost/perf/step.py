@@ -52,17 +52,32 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
         CatalogError: tp > 1 on an accelerator without known link, or tp > 4 where the all-reduce is known to
             defy the model (L40S) and this configuration has no fit of its own.
     """
+    source = step_source(catalog, model, accelerator, spec)
+    if isinstance(source, GivenStep):
+        return _given(source)
+    if isinstance(source, StepFit):
+        return _configuration(source, kv_bytes(spec.kv_precision) / 2.0)
+    return _hardware(catalog, source, model, accelerator, spec)
+
+
+def step_source(
+    catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec
+) -> GivenStep | StepFit | HardwareFit:
+    """What the step time is made from; raises as `step_time` does, but computes nothing."""
     check_parallelism(model, spec.tp)
     gemm = gemm_precision(accelerator, spec.precision)
-    cached = kv_bytes(spec.kv_precision)
+    kv_bytes(spec.kv_precision)
     if spec.step is not None:
-        return _given(spec.step)
+        return spec.step
     same_bytes = {"bf16": ("bf16",), "fp8": ("fp8", "int8")}[gemm]
     if spec.precision in same_bytes:
-        fit = catalog.step_fit(accelerator.name, model.name, spec.tp, gemm)
-        if fit is not None:
-            return _configuration(fit, cached / 2.0)
-    return _hardware(catalog, model, accelerator, spec, gemm)
+        configuration = catalog.step_fit(accelerator.name, model.name, spec.tp, gemm)
+        if configuration is not None:
+            return configuration
+    fit = catalog.hardware_fit(accelerator.name, gemm)
+    if fit is not None and fit.error > POOR_ERROR and spec.tp > 4:
+        raise CatalogError(_no_allreduce(catalog, accelerator, spec.tp))
+    return fit or datasheet_fit(accelerator, spec.tp, gemm)
 
 
 def _given(step: GivenStep) -> StepTime:
@@ -94,16 +109,12 @@ def _configuration(fit: StepFit, kv_share: float) -> StepTime:
 
 
 def _hardware(
-    catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec, gemm: Literal["bf16", "fp8"]
+    catalog: Catalog, fit: HardwareFit, model: Model, accelerator: Accelerator, spec: ReplicaSpec
 ) -> StepTime:
     from simcost.perf.roofline import linear
 
-    fit = catalog.hardware_fit(accelerator.name, gemm)
-    fitted = fit is not None
-    if fit is not None and fit.error > POOR_ERROR and spec.tp > 4:
-        raise CatalogError(_no_allreduce(catalog, accelerator, spec.tp))
-    if fit is None:
-        fit = datasheet_fit(accelerator, spec.tp, gemm)
+    gemm = fit.precision
+    fitted = catalog.hardware_fit(accelerator.name, gemm) is not None
     found = linear(fit, model, spec.tp, spec.precision, spec.kv_precision)
     in_fit = any(row.model == model.name for row in catalog.facts.step_fits)
     sigma, reasons = hardware_sigma(

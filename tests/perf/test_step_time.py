@@ -83,6 +83,7 @@ def test_without_measurements_the_datasheet_is_used_and_the_spread_is_wide() -> 
         ("mixtral-8x7b", "h100", {"tp": 2}, 0.35, "experts"),
         ("deepseek-v3", "h200", {"tp": 8, "precision": "fp8"}, 0.35, "latent"),
         ("llama-3.1-8b", "h100", {"precision": "int4"}, 0.3, "int4"),
+        ("llama-3.1-8b", "a100", {"precision": "fp8"}, 0.3, "fp8 weights at the bf16 rate"),
         ("llama-3.1-8b", "b200", {"precision": "fp4"}, 0.5, "fp4"),
         ("llama-3.1-8b", "mi300x", {}, 0.5, "NVIDIA"),
     ],
