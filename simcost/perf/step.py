@@ -10,7 +10,7 @@ from math import hypot
 from typing import Literal
 
 from simcost.catalog import Catalog
-from simcost.catalog.facts import Accelerator, Model, StepFit
+from simcost.catalog.facts import Accelerator, HardwareFit, Model, StepFit
 from simcost.errors import CatalogError
 from simcost.perf.datasheet import datasheet_fit
 from simcost.perf.precision import gemm_precision, kv_bytes
