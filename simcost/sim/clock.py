@@ -5,6 +5,7 @@ it does not, and under state-dependent routing one last bit changes which reques
 """
 
 from dataclasses import dataclass
+from math import frexp
 
 from simcost.errors import InputError
 from simcost.perf import StepTime
@@ -12,7 +13,7 @@ from simcost.perf import StepTime
 _LARGEST = 2**62
 _TICKS_PER_NS = (1000, 100, 10, 1)  # 1 ps to 1 ns
 _ROUNDING = 1e-3
-_E_BITS = 20
+_E_BITS = 12  # significant bits of the quadratic coefficient
 _NO_PAIRS_S = 1e-12  # below a picosecond per pair the quadratic term is nil
 
 
@@ -58,14 +59,16 @@ def clock_for(step: StepTime, *, horizon_s: float, capacity: int, max_num_seqs: 
 
 def _clock(step: StepTime, ticks_per_ns: int) -> Clock:
     ticks_per_s = ticks_per_ns * 1e9
+    quadratic = step.q_s_per_pair / 2 * ticks_per_s if step.q_s_per_pair > _NO_PAIRS_S else 0.0
+    shift = max(_E_BITS - frexp(quadratic)[1], 0) if quadratic else 0
     return Clock(
         ticks_per_ns=ticks_per_ns,
         a=round(step.a_s * ticks_per_s),
         b=round(step.b_s_per_token * ticks_per_s),
         c=round(step.c_s_per_sequence * ticks_per_s),
         d=round(step.d_s_per_token * ticks_per_s),
-        e=round(step.q_s_per_pair / 2 * ticks_per_s * 2**_E_BITS) if step.q_s_per_pair > _NO_PAIRS_S else 0,
-        e_shift=_E_BITS,
+        e=round(quadratic * 2**shift),
+        e_shift=shift,
     )
 
 

@@ -1,0 +1,136 @@
+"""Replicas boot, serve, drain and leave; no request and no second is lost on the way."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from pools import CHAT, poisson
+
+from simcost.ledger import Ledger, Limits
+from simcost.plan import Admission, Fixed, Scaling, Schedule, Startup, TargetConcurrency
+from simcost.plan.autoscaling import Step
+from simcost.sim import simulate
+
+HOUR = 3600.0
+DAY_SHAPE = Schedule(steps=(Step(at=0, replicas=1), Step(at=600, replicas=5), Step(at=2400, replicas=2)))
+REACTIVE = TargetConcurrency(target=10, min=1, max=6, scale_down_delay=60)
+QUICK = Startup(node=60, image=30, weights=1e9, engine=20)
+
+
+def run(
+    scaling: Scaling, *, rate: float = 8, slots: int = 1, span_s: float = HOUR, **changes: object
+) -> Ledger:
+    pool = replace(CHAT, scaling=scaling, startup=QUICK, slots_per_node=slots, **changes)  # type: ignore[arg-type]
+    return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=Limits(ttft_s=1.0))
+
+
+def conserve(ledger: Ledger) -> None:
+    """What must hold in any run."""
+    got = ledger.outcomes
+    assert got.arrived == got.completed + got.rejected + got.timed_out + got.in_system
+    assert sum(got.windows["arrived"].to_pylist()) == got.arrived
+    assert sum(got.windows["completed"].to_pylist()) == got.completed == int(got.histograms[:, 2].sum())
+    rows = ledger.replicas.to_pylist()
+    for before, after in pairwise(rows):
+        if before["replica"] == after["replica"]:
+            assert before["end_s"] == after["start_s"]  # no gap, no overlap
+    assert all(0 <= row["busy_s"] <= row["end_s"] - row["start_s"] + 1e-9 for row in rows)
+    nodes = {row["node"]: row for row in ledger.nodes.to_pylist()}
+    for row in rows:
+        assert nodes[row["node"]]["start_s"] <= row["start_s"] < row["end_s"] <= nodes[row["node"]]["end_s"]
+    total = sum(ledger.replica_hours().values())
+    assert total == pytest.approx(ledger.node_hours() * ledger.slots_per_node, rel=1e-12)
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+@pytest.mark.parametrize("scaling", [Fixed(replicas=3), DAY_SHAPE, REACTIVE], ids=lambda policy: policy.kind)
+def test_requests_and_time_are_conserved(scaling: Scaling, slots: int) -> None:
+    ledger = run(scaling, slots=slots)
+    conserve(ledger)
+    assert ledger.outcomes.completed > 25_000
+
+
+def test_a_fixed_fleet_is_paid_for_the_whole_run() -> None:
+    hours = run(Fixed(replicas=3)).replica_hours()
+    assert hours["serving"] + hours["idle"] == pytest.approx(3.0)
+    assert hours["starting"] == hours["draining"] == hours["unallocated"] == 0
+
+
+def test_busy_time_is_the_union_of_steps_at_light_load() -> None:
+    """At a load where requests never meet, busy time = sum of sojourns = sum of the steps of each alone."""
+    ledger = run(Fixed(replicas=1), rate=0.02, span_s=50 * HOUR)
+    assert ledger.replica_hours()["serving"] * HOUR == pytest.approx(ledger.outcomes.outstanding_s, rel=0.05)
+
+
+def test_a_cold_start_takes_node_image_weights_and_engine() -> None:
+    ledger = run(Schedule(steps=(Step(at=0, replicas=1), Step(at=600, replicas=2))))
+    second = [row for row in ledger.replicas.to_pylist() if row["replica"] == 1]
+    assert second[0]["state"] == "starting"
+    assert second[0]["start_s"] == 600.0
+    assert second[0]["end_s"] == 600.0 + 60 + 30 + 16 + 20
+
+
+def test_a_free_slot_on_a_node_skips_node_and_image() -> None:
+    ledger = run(Schedule(steps=(Step(at=0, replicas=1), Step(at=600, replicas=2))), slots=2)
+    second = [row for row in ledger.replicas.to_pylist() if row["replica"] == 1]
+    assert second[0]["end_s"] == 600.0 + 16 + 20
+    assert len(ledger.nodes) == 1
+
+
+def test_a_drained_replica_finishes_its_requests_and_leaves_at_once() -> None:
+    ledger = run(DAY_SHAPE)
+    draining = [row for row in ledger.replicas.to_pylist() if row["state"] == "draining"]
+    assert draining
+    assert all(row["busy_s"] == pytest.approx(row["end_s"] - row["start_s"], abs=1e-6) for row in draining)
+    assert ledger.outcomes.in_system == 0
+
+
+def test_a_pool_at_zero_keeps_requests_at_the_gateway() -> None:
+    schedule = Schedule(steps=(Step(at=0, replicas=0), Step(at=600, replicas=2)))
+    ledger = run(schedule, rate=2)
+    conserve(ledger)
+    assert ledger.outcomes.completed == ledger.outcomes.arrived
+    waiting = ledger.timeline["waiting"].to_numpy()
+    assert waiting[np.searchsorted(ledger.timeline["t_s"].to_numpy(), 590)] == pytest.approx(2 * 590, rel=0.1)
+
+
+def test_clients_give_up_at_the_gateway() -> None:
+    schedule = Schedule(steps=(Step(at=0, replicas=0), Step(at=600, replicas=2)))
+    ledger = run(schedule, rate=2, admission=Admission(timeout=30))
+    conserve(ledger)
+    ready_s = 600 + 60 + 30 + 16 + 20
+    assert ledger.outcomes.timed_out == pytest.approx(2 * (ready_s - 30), rel=0.1)
+
+
+def test_requests_that_never_fit_are_rejected_and_counted() -> None:
+    ledger = run(Fixed(replicas=2), kv_capacity_tokens=900)
+    conserve(ledger)
+    assert ledger.outcomes.rejected > 0
+    assert ledger.outcomes.completed > 0
+
+
+def test_late_requests_at_the_end_are_counted_as_late() -> None:
+    ledger = run(Fixed(replicas=1), rate=200, span_s=600)
+    late = sum(ledger.outcomes.windows["late"].to_pylist())
+    assert 0 < late <= ledger.outcomes.in_system
+
+
+@pytest.mark.parametrize("batch", [777, 100_000])
+def test_same_seed_same_ledger_whatever_the_batches(batch: int) -> None:
+    pool = replace(CHAT, scaling=REACTIVE, startup=QUICK)
+    ledgers = [
+        simulate(pool, poisson(8, 3000, batch=size), horizon_s=HOUR, seed=5) for size in (batch, 10_000)
+    ]
+    assert ledgers[0].replicas.equals(ledgers[1].replicas)
+    assert ledgers[0].timeline.equals(ledgers[1].timeline)
+    assert np.array_equal(ledgers[0].outcomes.histograms, ledgers[1].outcomes.histograms)
+
+
+def test_progress_may_stop_a_run() -> None:
+    def stop(share: float) -> None:
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(CHAT, poisson(8, 3000), horizon_s=HOUR, progress=stop)
