@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, MaxLen, MinLen
 
-from simcost.trace.batch import RequestBatch
 from simcost.units import PerS, PositiveSeconds
+
+if TYPE_CHECKING:
+    from simcost.trace.batch import RequestBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,6 @@ class Synthetic:
 
 def batches(
     workload: Recorded | Synthetic, *, folder: Path, seed: int, index: int, horizon_s: float | None
-) -> Iterator[RequestBatch]:
+) -> "Iterator[RequestBatch]":
     """STUB: replaced by the trace helper."""
     raise NotImplementedError
