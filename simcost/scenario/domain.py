@@ -6,18 +6,19 @@ hide another.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from simcost.catalog import Catalog, load_catalog
+from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
-from simcost.perf import fit_memory, step_time
+from simcost.perf import fit_memory, step_source
 from simcost.scenario.faults import fault_at
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node
 from simcost.trace.paths import inside
+
+T = TypeVar("T")
 
 
 def find_catalog(root: Node, file: Path) -> tuple[Catalog | None, list[Fault]]:
@@ -45,70 +46,75 @@ def scenario_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
 
 
 def plan_faults(root: Node, plans: Sequence[Plan | None], catalog: Catalog, file: str) -> Iterator[Fault]:
-    """Plans that the facts contradict; a plan that is None has faults already."""
-    model, named = None, root.get("model")
-    if named is not None and isinstance(named.value, str):
-        model, missing = _try(named, file, catalog.model, named.value)
-        yield from missing
+    """Plans that the facts contradict; a plan that is None has other faults already."""
+    model, missing = _ask(root.get("model"), file, catalog.model)
+    yield from missing
     for node, plan in zip(_items(root.get("plans")), plans, strict=True):
-        if plan is not None:
-            yield from _replica_faults(node, plan, catalog, model, file)
-            yield from _purchase_faults(node, plan, catalog, file)
+        replica, buy = node.get("replica"), node.get("buy")
+        if replica is not None and buy is not None:
+            accelerator, missing = _ask(replica.get("accelerator"), file, catalog.accelerator)
+            yield from missing
+            if model is not None and accelerator is not None and plan is not None:
+                yield from _memory_faults(replica, plan, catalog, model, accelerator, file)
+            yield from _purchase_faults(buy, plan, catalog, accelerator, file)
 
 
-def _replica_faults(node: Node, plan: Plan, catalog: Catalog, model: Any, file: str) -> Iterator[Fault]:
-    replica = _child(node, "replica")
-    accelerator, missing = _try(
-        _child(replica, "accelerator"), file, catalog.accelerator, plan.replica.accelerator
-    )
+def _memory_faults(
+    node: Node, plan: Plan, catalog: Catalog, model: Model, accelerator: Accelerator, file: str
+) -> Iterator[Fault]:
+    try:
+        fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens)
+        step_source(catalog, model, accelerator, plan.replica)
+    except InputError as error:
+        yield fault_at(node, str(error), file)
+
+
+def _purchase_faults(
+    buy: Node, plan: Plan | None, catalog: Catalog, accelerator: Accelerator | None, file: str
+) -> Iterator[Fault]:
+    place, region = buy.get("offer"), buy.get("region")
+    wanted = region.value if region is not None and isinstance(region.value, str) else None
+    offer, missing = _ask(place, file, catalog.offer, wanted)
     yield from missing
-    if model is None or accelerator is None:
+    if place is None or offer is None:
         return
-    budget = plan.batching.max_num_batched_tokens
-    fit, missing = _try(replica, file, fit_memory, model, accelerator, plan.replica, budget)
-    if fit is not None:
-        _, missing = _try(replica, file, step_time, catalog, model, accelerator, plan.replica)
-    yield from missing
-
-
-def _purchase_faults(node: Node, plan: Plan, catalog: Catalog, file: str) -> Iterator[Fault]:
-    buy = _child(node, "buy")
-    place = _child(buy, "offer")
-    offer, missing = _try(place, file, catalog.offer, plan.buy.offer, plan.buy.region)
-    yield from missing
-    if offer is None:
-        return
-    yield from _try(place, file, catalog.billing_rule, offer.provider)[1]
-    for item, own in (("storage", plan.buy.storage), ("egress", plan.buy.egress)):
-        if own is None:
-            yield from _try(place, file, catalog.tier_prices, offer.provider, item)[1]
-    accelerator, _ = _try(place, file, catalog.accelerator, plan.replica.accelerator)
+    if plan is not None:
+        yield from _price_faults(place, plan, catalog, offer.provider, file)
     if accelerator is not None and accelerator.name != offer.accelerator:
-        message = (f"{offer.name} has {offer.accelerator}, the replica wants {accelerator.name}; "
-                   f"change one of them{_offers(catalog, accelerator.name)}")  # fmt: skip
+        names = dict.fromkeys(offer.name for offer in catalog.offers_for(accelerator.name))
+        others = f"; offers with {accelerator.name}: {', '.join([*names][:3])}" if names else ""
+        message = (
+            f"{offer.name} has {offer.accelerator}, the replica wants {accelerator.name}; change one{others}"
+        )
         yield fault_at(place, message, file)
-    elif offer.accelerators % plan.replica.tp:
-        message = (f"{offer.name} has {offer.accelerators} accelerators, which replicas of tp {plan.replica.tp} "
-                   "do not fill; choose another offer or tp")  # fmt: skip
-        yield fault_at(place, message, file)
+    elif plan is not None and offer.accelerators % plan.replica.tp:
+        message = f"{offer.name} has {offer.accelerators} accelerators, no multiple of tp {plan.replica.tp}"
+        yield fault_at(place, f"{message}; choose another offer or tp", file)
 
 
-def _offers(catalog: Catalog, accelerator: str) -> str:
-    names = list(dict.fromkeys(offer.name for offer in catalog.offers_for(accelerator)))[:3]
-    return f"; offers with {accelerator}: {', '.join(names)}" if names else ""
+def _price_faults(place: Node, plan: Plan, catalog: Catalog, provider: str, file: str) -> Iterator[Fault]:
+    """Rules and prices that a bill of the plan will need."""
+    needed: list[tuple[Callable[..., Any], tuple[str, ...]]] = [(catalog.billing_rule, (provider,))]
+    if plan.buy.storage is None and plan.startup.disk:
+        needed.append((catalog.tier_prices, (provider, "storage")))
+    if plan.buy.egress is None and plan.response_bytes_per_token:
+        needed.append((catalog.tier_prices, (provider, "egress")))
+    for ask, question in needed:
+        try:
+            ask(*question)
+        except InputError as error:
+            yield fault_at(place, str(error), file)
 
 
 def _name_faults(root: Node, plans: Sequence[Node], file: str) -> Iterator[Fault]:
-    named = [(plan, plan.get("name")) for plan in plans]
-    names = [name.value for _, name in named if name is not None and isinstance(name.value, str)]
-    seen: Counter[str] = Counter()
-    for _, name in named:
+    names: list[str] = []
+    for name in (plan.get("name") for plan in plans):
         if name is not None and isinstance(name.value, str):
-            seen[name.value] += 1
-            if seen[name.value] > 1:
+            if name.value in names:
                 yield fault_at(
-                    name, f"{name.value!r} is the name of another plan too; names must differ", file
+                    name, f"{name.value!r} is the name of a plan before too; names must differ", file
                 )
+            names.append(name.value)
     baseline = root.get("baseline")
     if baseline is not None and isinstance(baseline.value, str) and baseline.value not in names:
         near = did_you_mean(baseline.value, names) or f"; plans are {', '.join(names)}"
@@ -141,21 +147,18 @@ def _trace_faults(node: Node | None, file: str, folder: Path) -> Iterator[Fault]
         yield fault_at(node, str(error), file)
 
 
-def _try(node: Node, file: str, ask: Callable[..., Any], *question: Any) -> tuple[Any, list[Fault]]:
-    """The answer, or the fault at the node."""
+def _ask(node: Node | None, file: str, ask: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
+    """What the catalog knows under the name in a node, or the fault."""
+    if node is None or not isinstance(node.value, str):
+        return None, []
     try:
-        return ask(*question), []
+        return ask(node.value, *more), []
     except InputError as error:
         return None, [fault_at(node, str(error), file)]
 
 
 def _items(node: Node | None) -> list[Node]:
     return node.value if node is not None and isinstance(node.value, list) else []
-
-
-def _child(node: Node, key: str) -> Node:
-    """The child, or the node itself where a default stands in for it."""
-    return node.get(key) or node
 
 
 def _given(node: Node | None) -> bool:
