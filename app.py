@@ -111,11 +111,11 @@ def digest(text: str) -> str:
 
 def check(file: Path, text: str) -> list[Fault]:
     """All faults of the scenario as it stands in the editor."""
-    from simcost.scenario.run import check as faults_of
+    from simcost.scenario.load import find_faults
 
     try:
         with on_disk(file, text) as path:
-            return [*faults_of(path)]
+            return find_faults(path)
     except (SimcostError, OSError) as error:
         return [Fault(file=file.name, message=str(error))]
 
@@ -133,7 +133,7 @@ def show_faults(faults: list[Fault], text: str) -> None:
 
 def run(file: Path, text: str, seeds: int | None, *, fresh: bool) -> None:
     """Run the scenario with a progress bar and remember the folder of its result."""
-    from simcost.scenario.run import load
+    from simcost.scenario.load import load
     from simcost.scenario.run import run as execute
 
     bar = st.progress(0.0, "Starting")
