@@ -1,0 +1,59 @@
+"""Progress on stderr: one line rewritten in place on a terminal, a line now and then elsewhere."""
+
+import sys
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+_WIDTH = 30
+
+
+class Progress:
+    """Shows how far a piece of work has come. Use as a context manager; call with the share done.
+
+    Args:
+        title: what is being done.
+        quiet: show nothing.
+    """
+
+    def __init__(self, title: str, *, quiet: bool = False) -> None:
+        self._title, self._quiet = title, quiet
+        self._terminal = sys.stderr.isatty()
+        self._start = self._shown = monotonic()
+        self._drawn = False
+
+    def __call__(self, share: float, note: str = "") -> None:
+        """Say that `share` (0 to 1) is done; `note` says at what."""
+        done = round(_WIDTH * share)
+        self._say(f"[{'#' * done}{'.' * (_WIDTH - done)}] {share:4.0%} {note}", last=share >= 1)
+
+    def rows(self, count: int) -> None:
+        """Say that so many rows are done, of an unknown number."""
+        self._say(f"{count:,} rows", last=False)
+
+    def share_of_rows(self, count: int, share: float) -> None:
+        """Say that so many rows are done, and which share of all that is."""
+        self(share, f"{count:,} rows")
+
+    def _say(self, text: str, *, last: bool) -> None:
+        now = monotonic()
+        pause = 0.1 if self._terminal else 5.0
+        if self._quiet or (now - self._shown < pause and not (last and self._drawn)):
+            return
+        self._shown, self._drawn = now, True
+        line = f"{self._title} {text} {now - self._start:.0f} s"
+        print(
+            f"\r\033[K{line}" if self._terminal else line,
+            end="" if self._terminal else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._drawn and self._terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,50 @@
+"""Single parts of a scenario, for verbs that need no whole one."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from simcost.errors import Fault, FaultsError, InputError
+from simcost.perf import ReplicaSpec
+from simcost.scenario import yaml
+from simcost.scenario.faults import validate
+from simcost.scenario.load import Conform
+from simcost.trace.workload import Synthetic
+
+T = TypeVar("T")
+
+
+def load_workload(path: Path) -> Synthetic:
+    """A synthetic workload from a YAML file of its own.
+
+    Raises:
+        FaultsError: all faults of the file, each with its place.
+    """
+    text, faults = yaml.read(path)
+    workload, found = (None, []) if faults else _part(text, str(path), Synthetic)
+    if workload is None or found:
+        raise FaultsError([*faults, *found])
+    return workload
+
+
+def replica_spec(**options: Any) -> ReplicaSpec:
+    """A replica from options of the command line.
+
+    Raises:
+        InputError: an option is wrong.
+    """
+    spec, faults = _part(json.dumps(options), "", ReplicaSpec)
+    if spec is None:
+        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+    return spec
+
+
+def _part(text: str, file: str, cls: type[T]) -> tuple[T | None, list[Fault]]:
+    root, faults = yaml.parse(text, file)
+    if root is None:
+        return None, faults
+    root = Conform(file, faults).node(root, cls)
+    part, found = validate(TypeAdapter(cls), root, file)
+    return part, [*faults, *found]
