@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt, MinLen
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from simcost.billing import OnDemand
 from simcost.perf import ReplicaSpec
@@ -13,6 +13,9 @@ from simcost.slo import Slo
 from simcost.trace.workload import Recorded, Synthetic
 from simcost.units import PositiveCount, PositiveSeconds
 
+STRICT = {"extra": "forbid", "allow_inf_nan": False}
+"""Of pydantic; holds for the classes within too."""
+
 Workload = Annotated[Recorded | Synthetic, Field(discriminator="kind")]
 
 
@@ -20,14 +23,24 @@ Workload = Annotated[Recorded | Synthetic, Field(discriminator="kind")]
 class Plan:
     """One alternative: what runs, how it scales, how it is bought."""
 
+    __pydantic_config__: ClassVar[Any] = STRICT
+
     name: Annotated[str, MinLen(1)]
+    """As tables and charts show it."""
     replica: ReplicaSpec
+    """One copy of the model: accelerators, precision, memory."""
     buy: OnDemand
+    """What the nodes are and how they are paid."""
     scaling: Annotated[Scaling, Field(discriminator="kind")]
+    """How many replicas there are, and when."""
     batching: Batching = field(default_factory=Batching)
+    """How the engine fills its steps."""
     router: Annotated[Router, Field(discriminator="kind")] = field(default_factory=LeastOutstanding)
+    """Which replica gets the next request."""
     admission: Admission = field(default_factory=Admission)
+    """How long clients wait."""
     startup: Startup = field(default_factory=Startup)
+    """How long a cold start takes."""
     response_bytes_per_token: Annotated[float, Ge(0)] = 250.0
     """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
 
@@ -36,19 +49,24 @@ class Plan:
 class Scenario:
     """One question: a workload, a model, a target, and the plans to compare."""
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
+    __pydantic_config__: ClassVar[Any] = STRICT
 
-    scenario: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    scenario: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     """Name; also that of the results folder."""
     question: str = ""
+    """What you want to know, for the reader of the report."""
     model: str
+    """Name of a model in the catalog, for all plans."""
     workload: Annotated[tuple[Workload, ...], MinLen(1)]
     """One stream of requests, or a list of several that share the pool."""
     slo: Slo
+    """What the requests must experience."""
     plans: Annotated[tuple[Plan, ...], MinLen(1)]
+    """The alternatives, in the order in which they are shown."""
     horizon: PositiveSeconds | None = None
     """Length of the run; None = the span of the workload."""
     seed: Annotated[int, Ge(0)] = 1
+    """Start of all random numbers; the same seed gives the same result."""
     seeds: PositiveCount = 5
     """Replications; each plan sees the same arrivals in each of them."""
     baseline: str | None = None
