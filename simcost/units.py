@@ -50,6 +50,8 @@ class Unit:
             raise ValueError(
                 f"{value!r} has the unknown unit {unit!r}; known here: {known}; e.g. {self.example}"
             )
+        if not isfinite(number):
+            raise ValueError(f"{value!r} is too large for a number")
         return number * self.factors.get(unit, 1.0)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:

@@ -29,7 +29,6 @@ _MESSAGES = {
     "greater_than_equal": "{shown} must be at least {ge}",
     "less_than": "{shown} must be below {lt}",
     "less_than_equal": "{shown} must be at most {le}",
-    "finite_number": "{shown} must be a finite number",
     "too_short": "has {actual_length} items; needs at least {min_length}",
     "too_long": "has too many items; takes at most {max_length}",
     "string_too_short": "must not be empty",

@@ -1,7 +1,7 @@
 """The scenario file as classes: this module is its schema."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import Field, StringConstraints
@@ -13,17 +13,12 @@ from simcost.slo import Slo
 from simcost.trace.workload import Recorded, Synthetic
 from simcost.units import PositiveCount, PositiveSeconds
 
-STRICT = {"extra": "forbid", "allow_inf_nan": False}
-"""Of pydantic; holds for the classes within too."""
-
 Workload = Annotated[Recorded | Synthetic, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One alternative: what runs, how it scales, how it is bought."""
-
-    __pydantic_config__: ClassVar[Any] = STRICT
 
     name: Annotated[str, MinLen(1)]
     """As tables and charts show it."""
@@ -48,8 +43,6 @@ class Plan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One question: a workload, a model, a target, and the plans to compare."""
-
-    __pydantic_config__: ClassVar[Any] = STRICT
 
     scenario: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     """Name; also that of the results folder."""

@@ -10,7 +10,7 @@ from simcost.errors import Fault, FaultsError, InputError
 from simcost.perf import ReplicaSpec
 from simcost.scenario import yaml
 from simcost.scenario.faults import validate
-from simcost.scenario.load import Conform
+from simcost.scenario.shape import Conform
 from simcost.trace.workload import Synthetic
 
 T = TypeVar("T")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,7 @@ def scalar(text: str) -> Scalar:
     """A plain scalar by the YAML 1.2 core schema: no `yes`/`on`, no sexagesimals, no dates.
 
     Raises:
-        ValueError: an integer of 2^53 or more.
+        ValueError: an integer of 2^53 or more, an infinite number or none.
 
     >>> [scalar(word) for word in ("on", "1e3", "08:30", "0o17", "~", "true")]
     ['on', 1000.0, '08:30', 15, None, True]
@@ -244,9 +245,9 @@ def scalar(text: str) -> Scalar:
         if abs(number) >= MAX_INTEGER:
             raise ValueError(f"{text[:20]} is too large for a whole number: 2^53 or more")
         return number
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
+    if _SPECIAL.fullmatch(text) or (_FLOAT.fullmatch(text) and not isfinite(float(text))):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return float(text) if _FLOAT.fullmatch(text) else text
 
 
 def _decimal(text: str) -> int:
