@@ -51,6 +51,7 @@ class Fleet:
         self.env, self.pool, self.plane, self.books = env, pool, plane, books
         self.replicas: list[Replica] = []
         self.nodes: list[Node] = []
+        self.count = {"ready": 0, "starting": 0, "draining": 0}
         self.desired = pool.scaling.initial()
         self._orders = self._machines = self._slots = 0
         self._free_slots: list[int] = []
@@ -61,10 +62,6 @@ class Fleet:
     def now(self) -> int:
         """Nanoseconds since the start of the run."""
         return int(self.env.now)
-
-    def count(self, state: str) -> int:
-        """Replicas in a state."""
-        return sum(replica.state == state for replica in self.replicas)
 
     def look(self) -> Seen:
         """Bring the data plane up to now; retire what has drained; say what is there."""
@@ -78,6 +75,8 @@ class Fleet:
         Those still starting go first, then the ready ones, the youngest first (as a ReplicaSet does).
         """
         self.desired = desired
+        if desired == self.count["starting"] + self.count["ready"]:
+            return
         living = [replica for replica in self.replicas if replica.state != "draining"]
         for _ in range(desired - len(living)):
             self._order(warm=False)
@@ -106,6 +105,7 @@ class Fleet:
         replica = Replica(self._orders, slot, node, "ready" if warm else "starting", now)
         self._orders += 1
         self.replicas.append(replica)
+        self.count[replica.state] += 1
         if warm:
             self.plane.open(slot)
         else:
@@ -140,6 +140,8 @@ class Fleet:
             self._collect_drained()
 
     def _collect_drained(self) -> None:
+        if not self.count["draining"]:
+            return
         for replica in [r for r in self.replicas if r.state == "draining" and self.plane.is_empty(r.slot)]:
             idle_ns = round(self.plane.idle_since_s(replica.slot) * NS_PER_S)
             self._remove(replica, max(idle_ns, replica.since_ns))
@@ -147,6 +149,7 @@ class Fleet:
     def _remove(self, replica: Replica, end_ns: int) -> None:
         self._enter(replica, end_ns)
         self.replicas.remove(replica)
+        self.count[replica.state] -= 1
         heappush(self._free_slots, replica.slot)
         replica.node.replicas -= 1
         if replica.node.replicas == 0:
@@ -155,6 +158,8 @@ class Fleet:
 
     def _change(self, replica: Replica, state: str) -> None:
         self._enter(replica, self.now)
+        self.count[replica.state] -= 1
+        self.count[state] += 1
         replica.state, replica.busy_s = state, self.plane.busy_s(replica.slot) if state == "draining" else 0.0
 
     def _enter(self, replica: Replica, end_ns: int) -> None:
@@ -181,9 +186,7 @@ def control(fleet: Fleet) -> Process:
         yield env.timeout(interval_ns)
         seen = fleet.look()
         observation = Observation(
-            ready=fleet.count("ready"),
-            starting=fleet.count("starting"),
-            draining=fleet.count("draining"),
+            **fleet.count,
             in_flight=(seen.area - area) % 2**64 / area_per_interval,
             waiting=seen.waiting,
         )
@@ -196,8 +199,9 @@ def sample(fleet: Fleet, times_ns: Iterator[int]) -> Process:
     for time_ns in times_ns:
         yield fleet.env.timeout(time_ns - fleet.now)
         seen = fleet.look()
-        states = [fleet.count(state) for state in ("ready", "starting", "draining")]
-        fleet.books.sample(fleet.now, fleet.desired, *states, seen.running, seen.waiting, seen.kv_tokens)
+        fleet.books.sample(
+            fleet.now, fleet.desired, *fleet.count.values(), seen.running, seen.waiting, seen.kv_tokens
+        )
 
 
 def keep_books(fleet: Fleet, window_ns: int) -> Process:

@@ -1,0 +1,68 @@
+"""What the benchmarks share: run work in a fresh process and account for it, print one JSON document."""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+VERSIONS = ("simcost", "numba", "numpy", "pyarrow", "simpy")
+
+
+def in_process(script: str, *arguments: str) -> dict[str, Any]:
+    """Run `python script --part ...` to its end; its last line of stdout is a JSON object, to which the CPU
+    seconds (user + system), wall seconds and peak memory of the whole process are added.
+    """
+    start = time.monotonic()
+    process = subprocess.Popen([sys.executable, script, *arguments], stdout=subprocess.PIPE, text=True)
+    output, _ = process.stdout.read() if process.stdout else "", None
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{script} {' '.join(arguments)}: exit status {status}")
+    return {
+        **json.loads(output.splitlines()[-1]),
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "wall_s": time.monotonic() - start,
+        "rss_bytes": usage.ru_maxrss * 1024,
+    }
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def environment() -> dict[str, Any]:
+    """Where the figures were measured."""
+    return {
+        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "python": platform.python_version()},
+        "versions": {name: version(name) for name in VERSIONS},
+    }
+
+
+def _cpu() -> str:
+    lines = (
+        Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if Path("/proc/cpuinfo").exists()
+        else []
+    )
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def show(document: dict[str, Any], options: argparse.Namespace) -> None:
+    """Print the document: JSON for machines, else a line per key."""
+    document = {**document, **environment()}
+    if options.json:
+        print(json.dumps(document, indent=2))
+        return
+    for key, value in document.items():
+        print(f"{key}: {value:,.4g}" if isinstance(value, float) else f"{key}: {value}")
