@@ -80,12 +80,20 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
     if catalog is not None:
         plans = scenario.plans if scenario else _sound_plans(root, file)
         faults += plan_faults(root, plans, catalog, file)
-    faults = sorted(dict.fromkeys(faults), key=lambda fault: (fault.line, fault.column))
+    faults = _in_order(faults)
     if scenario is None or catalog is None:
         return None, faults
     return LoadedScenario(
         scenario=scenario, text=text, root=root, path=path, folder=folder, catalog=catalog
     ), faults
+
+
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    """By place; of several faults of one value the first, which the others follow from."""
+    first: dict[tuple[object, ...], Fault] = {}
+    for fault in faults:
+        first.setdefault((fault.file, fault.line, fault.column, fault.path), fault)
+    return sorted(first.values(), key=lambda fault: (fault.line, fault.column))
 
 
 @cache
