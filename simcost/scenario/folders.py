@@ -1,0 +1,54 @@
+"""Folders and files that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import file_digest
+from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder to fill, which takes the place of `folder` at the end; on any error it vanishes."""
+    draft = _draft(folder.parent)
+    try:
+        yield draft
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def whole_files(folder: Path, last: str) -> Iterator[Path]:
+    """A new folder to fill; at the end its files move into `folder`, over what is there.
+
+    The file `last` says that all is there: the old one goes first, the new one comes last.
+    """
+    draft = _draft(folder)
+    try:
+        yield draft
+        (folder / last).unlink(missing_ok=True)
+        written = [path for path in sorted(draft.rglob("*")) if path.is_file()]
+        for path in sorted(written, key=lambda path: path.name == last):
+            target = folder / path.relative_to(draft)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _draft(parent: Path) -> Path:
+    draft = parent / f".draft-{uuid4().hex[:16]}"
+    draft.mkdir(parents=True)
+    return draft

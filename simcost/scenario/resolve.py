@@ -1,0 +1,153 @@
+"""From a scenario to what is simulated: pools in numbers, one engine factor per replication, a key per run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from math import exp
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+from simcost import __version__
+from simcost.errors import InputError
+from simcost.ledger import Limits
+from simcost.perf import MemoryFit, StepTime, fit_memory, step_time
+from simcost.rng import stream
+from simcost.scenario.folders import sha256_of
+from simcost.scenario.load import LoadedScenario
+from simcost.scenario.model import Plan
+from simcost.sim.pool import Pool
+from simcost.trace.paths import inside
+from simcost.trace.workload import Recorded, Synthetic, span_s
+
+COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
+Workload = Recorded | Synthetic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A scenario with all that its runs share, settled."""
+
+    loaded: LoadedScenario
+    seed: int
+    seeds: int
+    horizon_s: float
+    traces: dict[str, str]
+    """SHA-256 of each trace by its name in the scenario."""
+
+    @cached_property
+    def plans(self) -> tuple[ResolvedPlan, ...]:
+        """The plans in numbers."""
+        return tuple(_resolved(plan, self) for plan in self.loaded.scenario.plans)
+
+    @property
+    def limits(self) -> Limits:
+        """What a request must keep to be good."""
+        return self.loaded.scenario.slo.limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedPlan:
+    """A plan as the simulator takes it."""
+
+    plan: Plan
+    pool: Pool
+    """With the step time of the model, no engine factor in it."""
+    memory: MemoryFit
+    sigma: float
+    factors: tuple[float, ...]
+    """On the step time, one for each replication."""
+
+    def drawn(self, replication: int) -> Pool:
+        """The pool with the engine factor of a replication."""
+        step, factor = self.pool.step, self.factors[replication]
+        scaled = {name: getattr(step, name) * factor for name in COEFFICIENTS}
+        return replace(self.pool, step=replace(step, **scaled))
+
+
+def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Question:
+    """The question with its seeds, its horizon and the hashes of its traces.
+
+    Raises:
+        TraceError: a trace that cannot be read.
+    """
+    scenario = loaded.scenario
+    recorded = [workload for workload in scenario.workload if isinstance(workload, Recorded)]
+    horizon_s = scenario.horizon or max(span_s(workload, loaded.folder) for workload in recorded)
+    if horizon_s <= 0:
+        raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")
+    return Question(
+        loaded=loaded,
+        seed=scenario.seed if seed is None else seed,
+        seeds=seeds or scenario.seeds,
+        horizon_s=horizon_s,
+        traces={name: sha256_of(inside(loaded.folder, name)) for name in trace_names(scenario.workload)},
+    )
+
+
+def trace_names(workloads: Sequence[Workload]) -> list[str]:
+    """The traces that workloads replay or draw from, as the scenario names them."""
+    names = [one.path if isinstance(one, Recorded) else one.lengths.trace for one in workloads]
+    return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator: str) -> tuple[float, ...]:
+    """Factors on the step time, stratified: exp(sigma * z) with z the normal quantiles of (k + 1/2) / seeds.
+
+    Their order is drawn per (model, accelerator), so that all plans on the same hardware share the luck. One
+    replication has the factor 1.
+    """
+    order = stream(seed, "engine", model, accelerator).permutation(seeds)
+    return tuple(exp(sigma * NormalDist().inv_cdf((int(k) + 0.5) / seeds)) for k in order)
+
+
+def run_key(question: Question, pool: Pool, replication: int, *, rows: bool) -> str:
+    """SHA-256 of all that a simulation depends on, and of nothing about money."""
+    depends = {
+        "simcost": __version__,
+        "pool": asdict(pool) | {"step": [getattr(pool.step, name) for name in COEFFICIENTS]},
+        "workload": [_hashed(one, question.traces) for one in question.loaded.scenario.workload],
+        "seed": question.seed,
+        "replication": replication,
+        "horizon_s": question.horizon_s,
+        "limits": asdict(question.limits),
+        "rows": rows,
+    }
+    return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _hashed(workload: Workload, traces: dict[str, str]) -> dict[str, Any]:
+    """The workload with the content of its traces in place of their names."""
+    found = asdict(workload)
+    place, key = (found, "path") if isinstance(workload, Recorded) else (found["lengths"], "trace")
+    return found | {"trace_sha256": traces.get(place.pop(key) or "")}
+
+
+def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
+    loaded, catalog = question.loaded, question.loaded.catalog
+    model = catalog.model(loaded.scenario.model)
+    accelerator = catalog.accelerator(plan.replica.accelerator)
+    offer = catalog.offer(plan.buy.offer, plan.buy.region)
+    memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens)
+    step = step_time(catalog, model, accelerator, plan.replica)
+    sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
+    pool = Pool(
+        name=f"{model.name} on {accelerator.name}",
+        step=step,
+        kv_capacity_tokens=memory.kv_capacity_tokens,
+        scaling=plan.scaling,
+        batching=plan.batching,
+        router=plan.router,
+        admission=plan.admission,
+        startup=plan.startup,
+        weights_bytes=memory.weights_bytes,
+        slots_per_node=offer.accelerators // plan.replica.tp,
+        accelerators_per_replica=plan.replica.tp,
+        response_bytes_per_token=plan.response_bytes_per_token,
+    )
+    factors = engine_factors(sigma, question.seed, question.seeds, model.name, accelerator.name)
+    return ResolvedPlan(plan=plan, pool=pool, memory=memory, sigma=sigma, factors=factors)

@@ -1,0 +1,117 @@
+"""A ledger on disk: Parquet tables, histograms as the cells that are not zero, and a JSON file that seals them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from math import inf, isinf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.errors import RunError
+from simcost.ledger import Buckets, Ledger, Limits, Outcomes
+from simcost.scenario.folders import sha256_of
+
+VERSION = 1
+ROWS = "outcomes.parquet"
+_TABLES = ("nodes", "replicas", "timeline")
+
+
+def save_ledger(ledger: Ledger, folder: Path) -> None:
+    """Write a ledger into an existing folder; `ledger.json`, with the SHA-256 of all other files, comes last.
+
+    Rows of requests are copied, unless they lie at `outcomes.parquet` of the folder already.
+    """
+    outcomes = ledger.outcomes
+    tables = {name: getattr(ledger, name) for name in _TABLES}
+    tables |= {"windows": outcomes.windows, "histograms": _cells(outcomes.histograms)}
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+    if outcomes.rows is not None and outcomes.rows != folder / ROWS:
+        shutil.copyfile(outcomes.rows, folder / ROWS)
+    names = [*(f"{name}.parquet" for name in tables), *([ROWS] if outcomes.rows is not None else [])]
+    seal = {
+        "version": VERSION,
+        "files": {name: sha256_of(folder / name) for name in names},
+        "shape": outcomes.histograms.shape,
+        "ledger": {k: v for k, v in _scalars(ledger).items() if k not in (*_TABLES, "outcomes")},
+        "outcomes": {
+            k: v for k, v in _scalars(outcomes).items() if k not in ("windows", "histograms", "rows")
+        },
+    }
+    draft = folder / ".ledger.json"
+    draft.write_text(json.dumps(seal, indent=2, default=_plain, allow_nan=False), encoding="utf-8")
+    draft.replace(folder / "ledger.json")
+
+
+def load_ledger(folder: Path) -> Ledger:
+    """The ledger in a folder.
+
+    Raises:
+        RunError: there is none, or a file of it is missing, cut short or changed.
+    """
+    try:
+        seal = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
+        changed = [name for name, digest in seal["files"].items() if sha256_of(folder / name) != digest]
+        if changed or seal["version"] != VERSION:
+            raise RunError(_damaged(folder, f"{', '.join(changed) or 'its version'} does not fit"))
+        tables = {name: pq.read_table(folder / f"{name}.parquet") for name in _TABLES}
+        return Ledger(**tables, **seal["ledger"], outcomes=_outcomes(folder, seal))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as error:
+        raise RunError(_damaged(folder, str(error))) from error
+
+
+def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
+    said = dict(seal["outcomes"])
+    limits = {name: inf if value is None else value for name, value in said.pop("limits").items()}
+    histograms = np.zeros(seal["shape"], dtype=np.int64)
+    cells = pq.read_table(folder / "histograms.parquet")
+    histograms[tuple(cells[name].to_numpy() for name in ("window", "metric", "bucket"))] = cells[
+        "count"
+    ].to_numpy()
+    return Outcomes(
+        **{name: value for name, value in said.items() if name != "buckets"},
+        limits=Limits(**limits),
+        buckets=Buckets(**said["buckets"]),
+        windows=pq.read_table(folder / "windows.parquet"),
+        histograms=histograms,
+        rows=folder / ROWS if ROWS in seal["files"] else None,
+    )
+
+
+def with_rows_in(ledger: Ledger, folder: Path) -> Ledger:
+    """The ledger after its folder has moved."""
+    if ledger.outcomes.rows is None:
+        return ledger
+    return replace(ledger, outcomes=replace(ledger.outcomes, rows=folder / ROWS))
+
+
+def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:
+    window, metric, bucket = np.nonzero(histograms)
+    return pa.table(
+        {"window": window, "metric": metric, "bucket": bucket, "count": histograms[window, metric, bucket]}
+    )
+
+
+def _scalars(thing: Ledger | Outcomes) -> dict[str, Any]:
+    """The fields of a record; limits and buckets as mappings, no limit as null."""
+    found = {name: getattr(thing, name) for name in thing.__dataclass_fields__}
+    if isinstance(thing, Outcomes):
+        limits = {name: None if isinf(value) else value for name, value in asdict(thing.limits).items()}
+        found |= {"limits": limits, "buckets": asdict(thing.buckets)}
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of numpy as numbers."""
+    return value.item()
+
+
+def _damaged(folder: Path, why: str) -> str:
+    return f"{folder}: no whole run is stored here ({why}); run again"
