@@ -52,7 +52,7 @@ class Unit:
             )
         if not isfinite(number):
             raise ValueError(f"{value!r} is too large for a number")
-        return number * self.factors.get(unit, 1.0)
+        return float(f"{number * self.factors.get(unit, 1.0):.15g}")  # 95 % is 0.95, not 0.9500000000000001
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         function = {"type": "no-info", "function": self.parse}

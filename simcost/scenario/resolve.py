@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from math import exp
-from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 from simcost import __version__
 from simcost.errors import InputError
 from simcost.ledger import Limits
-from simcost.perf import MemoryFit, StepTime, fit_memory, step_time
+from simcost.perf import MemoryFit, fit_memory, step_time
 from simcost.rng import stream
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.load import LoadedScenario
@@ -105,7 +104,7 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
     return tuple(exp(sigma * NormalDist().inv_cdf((int(k) + 0.5) / seeds)) for k in order)
 
 
-def run_key(question: Question, pool: Pool, replication: int, *, rows: bool) -> str:
+def run_key(question: Question, pool: Pool, replication: int) -> str:
     """SHA-256 of all that a simulation depends on, and of nothing about money."""
     depends = {
         "simcost": __version__,
@@ -115,7 +114,6 @@ def run_key(question: Question, pool: Pool, replication: int, *, rows: bool) -> 
         "replication": replication,
         "horizon_s": question.horizon_s,
         "limits": asdict(question.limits),
-        "rows": rows,
     }
     return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 

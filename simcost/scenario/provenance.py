@@ -1,0 +1,83 @@
+"""What a result rests on: inputs, versions, and the assumptions that a sceptical reader should know."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from math import exp
+from pathlib import Path
+from typing import Any
+
+from simcost import __version__
+from simcost.plan import Fixed, Startup
+from simcost.scenario.folders import sha256_of
+from simcost.scenario.load import LoadedScenario
+from simcost.scenario.resolve import Question
+from simcost.trace.paths import inside
+from simcost.trace.workload import Recorded
+
+
+def provenance(question: Question) -> dict[str, Any]:
+    """Versions, seeds, the SHA-256 of each input, and the date of the newest fact."""
+    loaded = question.loaded
+    traces = {
+        os.path.relpath(inside(loaded.folder, name)): digest for name, digest in question.traces.items()
+    }
+    return {
+        "simcost_version": __version__,
+        "seed": question.seed,
+        "seeds": question.seeds,
+        "horizon_s": question.horizon_s,
+        "inputs": {os.path.relpath(file): sha256_of(file) for file in files} | traces,
+        "catalog_date": loaded.catalog.as_of,
+        "python_version": platform.python_version(),
+        "numpy_version": version("numpy"),
+        "numba_version": version("numba"),
+    }
+
+
+def _own_facts(loaded: LoadedScenario) -> list[Path]:
+    """The fact files that the scenario brings along."""
+    folder = loaded.scenario.catalog
+    return sorted(inside(loaded.path.parent, folder).glob("*.csv")) if folder else []
+
+
+def assumptions(question: Question) -> list[str]:
+    """One sentence each, with the plans it holds for."""
+    sentences: dict[str, list[str]] = {}
+    for one in question.plans:
+        name, step = one.plan.name, one.pool.step
+        sentences.setdefault(f"Step time {step.provenance}: {step.source}.", []).append(name)
+        sentences.setdefault(f"Memory: {one.memory.provenance}.", []).append(name)
+        sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
+        if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
+            sentences.setdefault(_startup(), []).append(name)
+    every = len(question.plans)
+    lines = [
+        text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()
+    ]
+    return [*lines, *_nothing_random(question)]
+
+
+def _engine(sigma: float, seeds: int) -> str:
+    if sigma == 0:
+        return "Engines take exactly the modelled step time."
+    if seeds == 1:
+        return f"Engines may differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); not sampled."
+    return f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), drawn anew in each run."
+
+
+def _startup() -> str:
+    return (
+        "Cold starts take the default times, the middle of published ones: give `startup` if you know yours."
+    )
+
+
+def _nothing_random(question: Question) -> list[str]:
+    recorded = all(
+        isinstance(one, Recorded) and one.rate_scale == 1 for one in question.loaded.scenario.workload
+    )
+    if recorded and question.seeds == 1:
+        return ["One replication of recorded arrivals: nothing in it is random."]
+    return []

@@ -1,0 +1,41 @@
+"""A scenario as it was run, written in full: no defaults left to look up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import yaml
+
+from simcost.scenario.resolve import Question
+from simcost.scenario.yaml import scalar
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that YAML 1.2 would read as something else."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    try:
+        quoted = not isinstance(scalar(value), str)
+    except ValueError:
+        quoted = True
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if quoted else None)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(tuple, yaml.SafeDumper.represent_list)
+
+
+def resolved_text(question: Question) -> str:
+    """The YAML of the scenario with all defaults, in SI units; it reads back to the same scenario."""
+    scenario = replace(
+        question.loaded.scenario, seed=question.seed, seeds=question.seeds, horizon=question.horizon_s
+    )
+    head = f"# {question.loaded.path.name} as it was run, all defaults written out; paths are relative to that file.\n"
+    return head + dump(asdict(scenario))
+
+
+def dump(value: Any) -> str:
+    """Plain data as YAML 1.2."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
