@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("project", deadline=None)  # the first call compiles
+settings.load_profile("project")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

@@ -1,0 +1,36 @@
+# make quickstart   set up, then compare the plans of scenarios/quickstart.yaml
+# make test         set up, then run the tests
+# make explore      set up, then open the scenario explorer in the browser
+# make lint         style, types, import layers
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+
+quickstart: .venv/installed
+	$(BIN)/simcost run scenarios/quickstart.yaml
+
+explore: .venv/installed
+	$(BIN)/streamlit run app.py
+
+test: .venv/dev
+	$(BIN)/pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/installed: pyproject.toml
+	@echo "Setting up .venv; this takes about a minute."
+	@$(PYTHON) -c "import sys; sys.exit('simcost needs Python 3.11 or newer; try make PYTHON=python3.13') if sys.version_info < (3, 11) else None"
+	$(PYTHON) -m venv .venv
+	$(PIP) install -e .
+	@touch $@
+
+.venv/dev: .venv/installed
+	$(PIP) install -e ".[dev]"
+	@touch $@
+
+.PHONY: quickstart explore test lint
