@@ -21,6 +21,7 @@ from simcost.trace.workload import Recorded
 def provenance(question: Question) -> dict[str, Any]:
     """Versions, seeds, the SHA-256 of each input, and the date of the newest fact."""
     loaded = question.loaded
+    files = [loaded.path, *_own_facts(loaded)]
     traces = {
         os.path.relpath(inside(loaded.folder, name)): digest for name, digest in question.traces.items()
     }
