@@ -1,9 +1,13 @@
 """Requests travel as columns, in batches, sorted by arrival; they are never Python objects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+BATCH_ROWS = 262_144
+"""Rows of a batch, unless asked otherwise; also of a row group of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +26,19 @@ class RequestBatch:
 
     def __len__(self) -> int:
         return len(self.arrival_ns)
+
+    def __getitem__(self, rows: slice | npt.NDArray[np.generic]) -> "RequestBatch":
+        return RequestBatch(self.arrival_ns[rows], self.prompt_tokens[rows], self.output_tokens[rows])
+
+
+def concat(parts: Sequence[RequestBatch]) -> RequestBatch:
+    """One batch from consecutive ones; no parts give an empty batch."""
+    if len(parts) == 1:
+        return parts[0]
+    empty = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
+    parts = parts or [empty]
+    return RequestBatch(
+        np.concatenate([part.arrival_ns for part in parts]),
+        np.concatenate([part.prompt_tokens for part in parts]),
+        np.concatenate([part.output_tokens for part in parts]),
+    )

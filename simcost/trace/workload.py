@@ -1,12 +1,13 @@
 """Where requests come from, as a scenario writes it; each yields the same batches for the same seed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge, Gt, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
+from simcost.errors import InputError
 from simcost.units import PerS, PositiveSeconds
 
 if TYPE_CHECKING:
@@ -15,18 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A stored trace, replayed. Seed index 0 replays it as recorded; each further seed resamples it in
+    """A stored trace, replayed. Seed index 0 replays it as recorded; each further index resamples it in
     blocks of `block`, each block from within `reach` of its own place, so that burstiness within a block and
-    the daily shape stay while the rest varies.
+    the daily shape stay while the rest varies. Nothing arrives after the end of the trace.
     """
 
     kind: Literal["trace"] = "trace"
     path: str
-    """Parquet of `simcost trace import`, relative to the scenario file."""
+    """Parquet of `simcost trace import`, relative to the scenario file and inside its folder."""
     block: PositiveSeconds = 60.0
     reach: PositiveSeconds = 900.0
-    rate_scale: Annotated[float, Gt(0)] = 1.0
-    """Multiplies the request rate (thins or superposes), keeping the shape."""
+    rate_scale: Annotated[float, Gt(0), Le(1000)] = 1.0
+    """Multiplies the request rate, keeping the shape: below 1 each request is kept with this probability;
+    above 1 resampled copies of the trace are added to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,33 +37,95 @@ class Lengths:
 
     prompt_median: Annotated[float, Gt(0)] = 600.0
     prompt_sigma: Annotated[float, Ge(0)] = 1.0
+    """Standard deviation of the natural logarithm."""
     output_median: Annotated[float, Gt(0)] = 180.0
     output_sigma: Annotated[float, Ge(0)] = 0.8
-    correlation: Annotated[float, Ge(-1)] = 0.1
+    correlation: Annotated[float, Ge(-1), Le(1)] = 0.1
+    """Of the two logarithms."""
     max_tokens: Annotated[int, Ge(2)] = 32768
+    """Largest prompt + output; a longer output, then a longer prompt, is cut."""
     trace: str | None = None
-    """Parquet whose (prompt, output) pairs are resampled instead."""
+    """Parquet whose (prompt, output) pairs are resampled instead; the fields above are then not used."""
+
+    def __post_init__(self) -> None:
+        if max(self.prompt_median, self.output_median) > self.max_tokens:
+            raise ValueError(f"a median is above max_tokens {self.max_tokens}; raise max_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synthetic:
-    """Non-homogeneous arrivals: mean rate x daily shape x weekly shape x a Gamma level per burst window."""
+    """Non-homogeneous arrivals: mean rate x daily shape x weekly shape x a Gamma level per burst window.
+
+    The run starts at midnight. Given the levels, arrivals are a Poisson process.
+    """
 
     kind: Literal["synthetic"] = "synthetic"
     rate: PerS
     """Mean request rate over the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
-    """Relative rate of each hour of the day; None = a chat-like double hump."""
+    """Relative rate in the middle of each hour of the day, linear in between; None = that of a public chat
+    service (`shape.DAILY_CHAT`)."""
     weekly: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(7), MaxLen(7)] | None = None
     """Relative rate of each day of the week, the first day of the run first; None = all equal."""
-    burst_cv: Annotated[float, Ge(0)] = 0.2
+    burst_cv: Annotated[float, Ge(0), Le(10)] = 0.2
     """Coefficient of variation of the level from one burst window to the next; 0 = Poisson."""
     burst_window: PositiveSeconds = 10.0
     lengths: Lengths = field(default_factory=Lengths)
 
+    def __post_init__(self) -> None:
+        for name, shape in (("daily", self.daily), ("weekly", self.weekly)):
+            if shape is not None and not sum(shape) > 0:
+                raise ValueError(f"{name} is zero throughout; give at least one positive number")
 
-def batches(
-    workload: Recorded | Synthetic, *, folder: Path, seed: int, index: int, horizon_s: float | None
-) -> "Iterator[RequestBatch]":
-    """STUB: replaced by the trace helper."""
-    raise NotImplementedError
+
+Workload = Recorded | Synthetic
+
+
+def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_s: float | None,
+            part: int = 0) -> Iterator["RequestBatch"]:  # fmt: skip
+    """The requests of one replication, sorted by arrival, none after the horizon.
+
+    Args:
+        workload: what to replay or to draw.
+        folder: that of the scenario; traces are looked for in it.
+        seed: of the scenario.
+        index: of the replication; equal seed, index and part give equal requests.
+        horizon_s: length of the run; None = the span of a recorded trace.
+        part: place among the workloads of a scenario, so that equal ones differ.
+
+    Raises:
+        InputError: no horizon for a synthetic workload; a trace outside the folder.
+        TraceError: a trace that cannot be read.
+    """
+    if isinstance(workload, Recorded):
+        from simcost.trace.replay import replay
+
+        return replay(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+    from simcost.trace.synthesis import synthetic
+
+    horizon_s = span_s(workload, folder) if horizon_s is None else horizon_s
+    return synthetic(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+
+
+def merged(workloads: Sequence[Workload], *, folder: Path, seed: int, index: int,
+           horizon_s: float | None) -> Iterator["RequestBatch"]:  # fmt: skip
+    """The requests of several workloads as one sorted stream; arguments as `batches`."""
+    from simcost.trace.merge import merge
+
+    return merge([batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+                  for part, workload in enumerate(workloads)])  # fmt: skip
+
+
+def span_s(workload: Workload, folder: Path) -> float:
+    """Length of a workload that has one of its own.
+
+    Raises:
+        InputError: synthetic requests have none.
+        TraceError: a trace that cannot be read.
+    """
+    if isinstance(workload, Synthetic):
+        raise InputError("a synthetic workload has no end; say how long to run, e.g. `horizon: 24h`")
+    from simcost.trace.paths import inside
+    from simcost.trace.store import open_trace
+
+    return open_trace(inside(folder, workload.path)).span_s

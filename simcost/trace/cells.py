@@ -1,0 +1,173 @@
+"""Cells of a log to integers: whole columns at once, with a flag for each cell that could not be read.
+
+Text is parsed by Arrow's vectorised casts; only where a cast refuses a column are its bad cells searched for.
+"""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TimeUnit = Literal["s", "ms", "us", "ns"]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_DIGITS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
+_WHOLE = r"^-?\d{1,18}$"
+_DECIMAL = r"^[-+]?(\d{1,19}(\.\d{0,9})?|\.\d{1,9})$"
+_NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+_ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
+_ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
+_EPOCH_S = (1e9, 1e10)  # 2001 to 2286
+_HEAD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRule:
+    """How an arrival column is read."""
+
+    unit: TimeUnit | None
+    """None: ISO text or Arrow timestamps."""
+    epoch: bool
+    """Counts from 1970-01-01 UTC, rather than from an unknown instant."""
+    guessed: bool = False
+
+
+def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
+    """How to read the arrivals, from the first cells of the column.
+
+    Timestamps and text that is mostly no number are ISO times. Numbers are in `unit` if given, else in the
+    unit that the column's name ends with (`_s`, `_ms`, `_us`, `_ns`), else, if they fall between 2001 and
+    2286 when read as seconds, ms, us or ns since 1970, in that unit, else in seconds. Numbers that fall
+    in those years count from 1970.
+    """
+    if pa.types.is_timestamp(column.type):
+        return TimeRule(None, epoch=True)
+    text = as_text(column.drop_null()[:_HEAD])
+    numeric = text.filter(pc.match_substring_regex(text, _NUMBER))
+    if 2 * len(numeric) < len(text) or len(numeric) == 0:
+        return TimeRule(None, epoch=True)
+    middle = float(np.median(pc.utf8_trim_whitespace(numeric).cast(pa.float64()).to_numpy()))
+    suffix = name.rsplit("_", 1)[-1]
+    stated = unit or (suffix if suffix in _DIGITS and "_" in name else None)
+    in_years = [u for u in _DIGITS if _EPOCH_S[0] <= middle * 10.0 ** (_DIGITS[u] - 9) < _EPOCH_S[1]]
+    chosen: Any = stated or (in_years[0] if in_years else "s")
+    return TimeRule(chosen, epoch=chosen in in_years, guessed=stated is None)
+
+
+def instants(column: pa.Array, rule: TimeRule) -> tuple[Ints, Flags]:
+    """Nanoseconds since the rule's zero, exact for text of up to 9 decimals of a second; and which are valid."""
+    if pa.types.is_timestamp(column.type):
+        return _ints(*cast_where(column.cast(pa.timestamp(column.type.unit)), pa.timestamp("ns")))
+    if rule.unit is None:
+        return _iso(as_text(column))
+    if pa.types.is_floating(column.type):
+        return _float_ns(column.to_numpy(zero_copy_only=False), rule.unit)
+    return _decimal_ns(as_text(column), rule.unit)
+
+
+def whole_numbers(column: pa.Array) -> tuple[Ints, Flags]:
+    """The integers of a column of any type, and which cells hold one; 374.0 is one, 1e3 and True are not."""
+    if pa.types.is_floating(column.type):
+        values = column.to_numpy(zero_copy_only=False).astype(np.float64)
+        ok = (np.abs(values) < 2.0**53) & (np.floor(values) == values)
+        return np.where(ok, values, 0).astype(np.int64), ok
+    if pa.types.is_signed_integer(column.type):
+        return _ints(column.cast(pa.int64()), _valid(column))
+    text = as_text(column)
+    try:
+        return _ints(text.cast(pa.int64()), _valid(text))
+    except pa.ArrowInvalid:
+        bare = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^\+|\.0*$", "")
+        return _ints(*cast_where(_only(bare, _WHOLE), pa.int64()))
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """Any column as strings; bytes that are no UTF-8 become U+FFFD. Raises ArrowException for nested types."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type):
+        return column
+    if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
+        return column.cast(pa.string())
+    text, ok = cast_where(column, pa.string())
+    return text if ok.all() else pc.if_else(pc.or_(pa.array(ok), column.is_null()), text, "\ufffd")
+
+
+def cast_where(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, Flags]:
+    """The column cast, with nulls where a cell does not cast, and which cells are valid."""
+    cast = _halving(column, target)
+    return cast, _valid(cast)
+
+
+def _halving(column: pa.Array, target: pa.DataType) -> pa.Array:
+    """Cast the whole, else its halves, down to the single cells that refuse."""
+    try:
+        return column.cast(target)
+    except pa.ArrowInvalid:
+        if len(column) == 1:
+            return pa.nulls(1, target)
+    half = len(column) // 2
+    return pa.concat_arrays([_halving(column[:half], target), _halving(column[half:], target)])
+
+
+def _only(text: pa.Array, pattern: str) -> pa.Array:
+    """Nulls instead of what does not match."""
+    return pc.if_else(pc.match_substring_regex(text, pattern), text, pa.scalar(None, text.type))
+
+
+def _valid(column: pa.Array) -> Flags:
+    flags: Flags = column.is_valid().to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _ints(column: pa.Array, ok: Flags) -> tuple[Ints, Flags]:
+    """The cells as int64, 0 where not valid."""
+    values = column.cast(pa.int64())
+    return (values if ok.all() else values.fill_null(0)).to_numpy(), ok
+
+
+def _iso(text: pa.Array) -> tuple[Ints, Flags]:
+    """ISO text; without a zone it is taken as UTC."""
+    zoned = len(text) > 0 and re.match(_ZONED, text[0].as_py() or "")
+    with suppress(pa.ArrowInvalid):
+        return _ints(text.cast(pa.timestamp("ns", "UTC" if zoned else None)), _valid(text))
+    bare = pc.utf8_trim_whitespace(text)
+    naive, naive_ok = _ints(*cast_where(_only(bare, _ISO), pa.timestamp("ns")))
+    offset, offset_ok = _ints(*cast_where(_only(bare, _ZONED), pa.timestamp("ns", "UTC")))
+    return np.where(naive_ok, naive, offset), naive_ok | offset_ok
+
+
+def _decimal_ns(text: pa.Array, unit: TimeUnit) -> tuple[Ints, Flags]:
+    """Numbers as text, exactly through 128-bit decimals; digits below 1 ns are cut."""
+    target = pa.decimal128(38, _DIGITS[unit])
+    try:
+        return _unscaled(text.cast(target), _valid(text))
+    except pa.ArrowInvalid:
+        digits = _DIGITS[unit]
+        bare = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), rf"(\.\d{{{digits}}})\d+$", r"\1")
+        exact, exact_ok = _unscaled(*cast_where(_only(bare, _DECIMAL), target))
+        floats, float_ok = cast_where(_only(bare, _NUMBER), pa.float64())
+        near, near_ok = _float_ns(floats.to_numpy(zero_copy_only=False), unit)
+        return np.where(exact_ok, exact, near), exact_ok | (float_ok & near_ok)
+
+
+def _unscaled(column: pa.Array, ok: Flags) -> tuple[Ints, Flags]:
+    """The integers behind 128-bit decimals (value x 10^scale); not valid where beyond 64 bits."""
+    words = np.frombuffer(column.buffers()[1], np.int64).reshape(-1, 2)[column.offset :][: len(column)]
+    ok = ok & (words[:, 1] == words[:, 0] >> 63)
+    return np.where(ok, words[:, 0], 0), ok
+
+
+def _float_ns(values: npt.NDArray[np.floating[Any]], unit: TimeUnit) -> tuple[Ints, Flags]:
+    """Floating-point times to the nearest ns; whole units are exact."""
+    scale = 10 ** _DIGITS[unit]
+    ok = np.abs(values) < 2.0**63 / scale
+    safe = np.where(ok, values, 0.0).astype(np.float64)
+    whole = np.floor(safe)
+    return whole.astype(np.int64) * scale + np.rint((safe - whole) * scale).astype(np.int64), ok

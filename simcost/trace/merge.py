@@ -1,0 +1,35 @@
+"""Several sorted streams of requests become one."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from simcost.trace.batch import RequestBatch, concat
+
+
+def merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
+    """Merge by arrival, holding one batch of each stream; equal arrivals come in the order of the streams."""
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    heads = {order: head for order, stream in enumerate(streams) if (head := _next(stream)) is not None}
+    while heads:
+        first = min(heads, key=lambda order: (heads[order].arrival_ns[-1], order))
+        until = heads[first].arrival_ns[-1]
+        parts = []
+        for order, head in list(heads.items()):
+            # the first stream may go on with the same arrival: those after it must wait with theirs
+            end = int(np.searchsorted(head.arrival_ns, until, "right" if order <= first else "left"))
+            parts.append(head[:end])
+            rest = head[end:] if end < len(head) else _next(streams[order])
+            if rest is None:
+                del heads[order]
+            else:
+                heads[order] = rest
+        batch = concat(parts)
+        yield batch[np.argsort(batch.arrival_ns, kind="stable")]
+
+
+def _next(stream: Iterator[RequestBatch]) -> RequestBatch | None:
+    """The next batch that is not empty."""
+    return next((batch for batch in stream if len(batch)), None)

@@ -1,0 +1,105 @@
+"""Replay of a stored trace: as recorded, resampled in local blocks, thinned or superposed."""
+
+from collections.abc import Iterator
+from math import floor
+from pathlib import Path
+
+import numpy as np
+
+from simcost.rng import stream
+from simcost.trace.batch import BATCH_ROWS, RequestBatch, concat
+from simcost.trace.merge import merge
+from simcost.trace.paths import inside
+from simcost.trace.store import open_trace, read_batches
+from simcost.trace.workload import Recorded
+from simcost.units import NS_PER_S
+
+
+def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s: float | None, part: int,
+           batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:  # fmt: skip
+    """The requests of one replication; see `simcost.trace.workload.batches`.
+
+    Rates above 1 add copies resampled with random numbers of their own, the last one thinned.
+    """
+    path = inside(folder, workload.path)
+    span_ns = open_trace(path).span_ns
+    horizon_ns = span_ns if horizon_s is None else min(span_ns, round(horizon_s * NS_PER_S))
+
+    def copy(number: int) -> Iterator[RequestBatch]:
+        recorded = read_batches(path, batch_rows)
+        if index == 0 and number == 0:
+            return _until(recorded, horizon_ns)
+        rng = stream(seed, "bootstrap", part, index, number)
+        return _resampled(recorded, workload, span_ns, horizon_ns, rng)
+
+    whole = floor(workload.rate_scale)
+    copies = [copy(number) for number in range(whole)]
+    if (rest := workload.rate_scale - whole) > 0:
+        copies.append(_thinned(copy(whole), rest, stream(seed, "thinning", part, index)))
+    return merge(copies)
+
+
+def _until(batches: Iterator[RequestBatch], horizon_ns: int) -> Iterator[RequestBatch]:
+    """The requests up to the horizon."""
+    for batch in batches:
+        end = int(np.searchsorted(batch.arrival_ns, horizon_ns, "right"))
+        yield batch[:end]
+        if end < len(batch):
+            return
+
+
+def _thinned(
+    batches: Iterator[RequestBatch], share: float, rng: np.random.Generator
+) -> Iterator[RequestBatch]:
+    """Each request with probability `share`."""
+    for batch in batches:
+        yield batch[rng.random(len(batch)) < share]
+
+
+def _resampled(batches: Iterator[RequestBatch], workload: Recorded, span_ns: int, horizon_ns: int,
+               rng: np.random.Generator) -> Iterator[RequestBatch]:  # fmt: skip
+    """Local block bootstrap: each block of the run is a stretch of the trace that starts, uniformly, within
+    reach of the block's own start. Holds the requests within reach.
+    """
+    block_ns = max(1, min(round(workload.block * NS_PER_S), span_ns + 1))
+    reach_ns = round(workload.reach * NS_PER_S)
+    own = np.arange(0, horizon_ns + 1, block_ns)
+    last = span_ns + 1 - block_ns
+    low, high = np.clip(own - reach_ns, 0, last), np.clip(own + reach_ns, 0, last)
+    source = rng.integers(low, high, endpoint=True)
+    reached = _Reached(batches)
+    parts: list[RequestBatch] = []
+    rows = 0
+    for start, at in zip(own.tolist(), source.tolist(), strict=True):
+        length = min(block_ns, horizon_ns + 1 - start)
+        taken = reached.between(at, at + length, keep_from=start - reach_ns)
+        parts.append(RequestBatch(taken.arrival_ns + (start - at), taken.prompt_tokens, taken.output_tokens))
+        rows += len(taken)
+        if rows >= BATCH_ROWS:
+            yield concat(parts)
+            parts, rows = [], 0
+    if rows:
+        yield concat(parts)
+
+
+class _Reached:
+    """The part of a stream that blocks may still be taken from."""
+
+    def __init__(self, batches: Iterator[RequestBatch]) -> None:
+        self._batches = batches
+        self._held = concat([])
+        self._ended = False
+
+    def between(self, start_ns: int, end_ns: int, *, keep_from: int) -> RequestBatch:
+        """The requests with start <= arrival < end; those before `keep_from` will not be asked for again."""
+        while not self._ended and (len(self._held) == 0 or self._held.arrival_ns[-1] < end_ns):
+            self._extend(keep_from)
+        first, last = np.searchsorted(self._held.arrival_ns, [start_ns, end_ns])
+        return self._held[int(first) : int(last)]
+
+    def _extend(self, keep_from: int) -> None:
+        batch = next(self._batches, None)
+        self._ended = batch is None
+        if batch is not None:
+            first = int(np.searchsorted(self._held.arrival_ns, keep_from))
+            self._held = concat([self._held[first:], batch])
