@@ -20,6 +20,7 @@ from views.result import plain, show
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
 SCENARIOS, RESULTS = HOME / "scenarios", HOME / "results"
 LONGEST = 200_000  # characters of a scenario
+JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
 
 
 def main() -> None:
@@ -137,17 +138,14 @@ def run(file: Path, text: str, seeds: int | None, *, fresh: bool) -> None:
     from simcost.scenario.run import run as execute
 
     bar = st.progress(0.0, "Starting")
-    folder = RESULTS / f"{file.stem}-{digest(text + str(seeds))}"
     try:
         with on_disk(file, text) as path, one_at_a_time():
-            execute(
-                load(path),
-                folder,
-                seeds=seeds,
-                jobs=1,
-                fresh=fresh,
-                progress=lambda share, what: bar.progress(share, plain(what)),
-            )
+            loaded = load(path)
+            known = path == file and seeds is None
+            name = loaded.scenario.scenario
+            folder = RESULTS / (name if known else f"{name}-{digest(f'{seeds} {text}')}")
+            execute(loaded, folder, seeds=seeds, jobs=JOBS, fresh=fresh,
+                    progress=lambda share, what: bar.progress(min(share, 1.0), plain(what)))  # fmt: skip
             html.write_html(folder)
         st.query_params["result"] = folder.name
         st.rerun()
