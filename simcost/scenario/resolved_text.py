@@ -12,12 +12,12 @@ from simcost.scenario.yaml import scalar
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes text that YAML 1.2 would read as something else."""
+    """Quotes text that YAML 1.2 would read as something else, and line breaks of any sort."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     try:
-        quoted = not isinstance(scalar(value), str)
+        quoted = not (isinstance(scalar(value), str) and value.isprintable())
     except ValueError:
         quoted = True
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if quoted else None)

@@ -1,0 +1,70 @@
+"""The JSON Schema and the reference page: up to date, and as strict as the loader where they can be."""
+
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from scenarios import SMALL
+from simcost.scenario.describe import parts
+from simcost.scenario.generate import generated
+from simcost.scenario.reference import reference_markdown
+from simcost.scenario.schema import json_schema
+from simcost.scenario.shape import hints
+from simcost.scenario.yaml import parse
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = Draft202012Validator(json_schema())
+SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
+
+
+def fits(text: str) -> bool:
+    root, faults = parse(text, "f")
+    assert root is not None
+    assert not faults
+    return bool(SCHEMA.is_valid(root.plain()))
+
+
+@pytest.mark.parametrize("name", sorted(generated()))
+def test_generated_files_are_up_to_date(name: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == generated()[name], (
+        f"{name} is out of date; run: python -m simcost.scenario.generate"
+    )
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(json_schema())
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.name)
+def test_the_scenarios_fit_the_schema(file: Path) -> None:
+    assert fits(file.read_text(encoding="utf-8"))
+
+
+def test_short_forms_and_defaults_fit_the_schema() -> None:
+    text = SMALL.replace("plans:", "defaults: {router: power-of-two, scaling: {replicas: 3}}\nplans:")
+    assert fits(SMALL)
+    assert fits(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seeds: 2", "sedes: 2"), ("seeds: 2", "seeds: 0"), ("model: llama-3.2-1b\n", ""), ("small", "Sm all"),
+        ("kind: synthetic", "kind: other"), ("replicas: 1", "replicas: 1.5"), ("ttft: 1s", "ttft: -1"),
+        ("kind: synthetic", "kind: synthetic\n  daily: [1, 2]"), ("{accelerator: l4}", "l4"),
+    ],
+)  # fmt: skip
+def test_what_the_loader_refuses_the_schema_refuses(old: str, new: str) -> None:
+    assert not fits(SMALL.replace(old, new))
+
+
+def test_the_reference_has_every_field_and_no_broken_link() -> None:
+    page = reference_markdown()
+    for part in parts():
+        for name in set(hints(part.cls)) - {"kind"}:
+            assert f"| `{name}` |" in page
+    headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
+    anchors = {"".join(c for c in h.lower() if c.isalnum() or c in " -_").replace(" ", "-") for h in headings}
+    links = {link.split(")")[0] for link in page.split("](#")[1:]}
+    assert links <= anchors

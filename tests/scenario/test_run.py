@@ -1,0 +1,202 @@
+"""Runs of a scenario: stored, reused, resumed, the same whatever the number of jobs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import simcost.sim
+from scenarios import Engine, write
+from simcost.errors import RunError
+from simcost.scenario.load import load
+from simcost.scenario.resolve import engine_factors, settle
+from simcost.scenario.run import run
+
+THREE = ("seeds: 2", "seeds: 3")
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """The simulator replaced by one that counts."""
+    found = Engine()
+    monkeypatch.setattr(simcost.sim, "simulate", found)
+    return found
+
+
+def result(folder: Path, *changes: tuple[str, str], **options: Any) -> dict[str, Any]:
+    return run(load(write(folder, *changes)), folder / "out", **options)
+
+
+def contents(folder: Path, *, runs: bool = True) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (runs or "runs" not in path.parts)
+    }
+
+
+def test_the_results_folder_is_complete(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    document = result(tmp_path)
+    assert json.loads((tmp_path / "out" / "result.json").read_text()) == document
+    assert document["question"] == ""
+    assert document["provenance"].keys() >= {"simcost_version", "seed", "inputs", "catalog_date"}
+    assert list(document["provenance"]["inputs"]) == ["small.yaml"]
+    assert document["files"][0] == "out/result.json"
+    assert all(Path(name).is_file() for name in document["files"])
+    tables = {path.stem: pq.read_table(path) for path in (tmp_path / "out" / "tables").iterdir()}
+    assert set(tables) == {"timeline", "hours", "latency", "charges", "runs"}
+    assert [(row["plan"], row["replication"]) for row in tables["runs"].to_pylist()] == [
+        ("one", 0), ("one", 1), ("two", 0), ("two", 1)]  # fmt: skip
+    charged = sum(row["billed_cost_usd"] for row in tables["charges"].to_pylist() if row["plan"] == "two") / 2
+    assert charged == pytest.approx(document["plans"][1]["cost_usd"]["total"])
+
+
+def test_the_resolved_scenario_reads_back_to_the_same(tmp_path: Path, engine: Engine) -> None:
+    first = result(tmp_path, seeds=3, seed=7)
+    again = load(tmp_path / "out" / "scenario.yaml")
+    assert (again.scenario.seeds, again.scenario.seed, again.scenario.horizon) == (3, 7, 600.0)
+    second = run(again, tmp_path / "out")
+    assert engine.calls == 6
+    assert second["plans"] == first["plans"]
+
+
+def test_a_second_run_simulates_nothing_unless_fresh(tmp_path: Path, engine: Engine) -> None:
+    first = result(tmp_path)
+    before = contents(tmp_path / "out")
+    assert engine.calls == 4
+    assert result(tmp_path) == first
+    assert contents(tmp_path / "out") == before
+    assert engine.calls == 4
+    result(tmp_path, fresh=True)
+    assert engine.calls == 8
+
+
+def test_money_and_names_are_changed_without_simulating(tmp_path: Path, engine: Engine) -> None:
+    first = result(tmp_path)
+    offer = "buy: {offer: aws/g6.xlarge"
+    changes = ((offer, f"{offer}, price: $100/h"), ("name: two", "name: three"), ("95%", "1%"))
+    dear = result(tmp_path, *changes)
+    assert engine.calls == 4
+    assert dear["plans"][1]["cost_usd"]["by_category"]["compute"] == pytest.approx(2 * 100 / 6)
+    assert dear["plans"][0]["cost_usd"]["total"] > first["plans"][0]["cost_usd"]["total"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("replicas: 1", "replicas: 3"), ("rate: 0.5/s", "rate: 0.6/s"), ("horizon: 10min", "horizon: 11min"),
+     ("ttft: 1s", "ttft: 2s"), ("scenario: small", "seed: 2\nscenario: small"),
+     ("{accelerator: l4}", "{accelerator: l4, memory_utilisation: 0.5}")],
+)  # fmt: skip
+def test_what_a_run_depends_on_is_simulated_anew(
+    tmp_path: Path, engine: Engine, change: tuple[str, str]
+) -> None:
+    result(tmp_path)
+    result(tmp_path, change)
+    assert engine.calls > 4
+
+
+def test_plans_that_differ_in_money_alone_share_their_runs(tmp_path: Path, engine: Engine) -> None:
+    document = result(tmp_path, ("replicas: 2", "replicas: 1"))
+    assert engine.calls == 2
+    assert [plan["name"] for plan in document["plans"]] == ["one", "two"]
+    assert document["differences"][0]["cost_usd"]["mean"] == 0
+
+
+def test_an_interrupted_sweep_leaves_nothing_half_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = Engine(fail_at=3)
+    monkeypatch.setattr(simcost.sim, "simulate", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        result(tmp_path, THREE)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["runs"]
+    kept = list((tmp_path / "out" / "runs").iterdir())
+    assert len(kept) == 2
+    assert all((folder / "ledger.json").is_file() for folder in kept)
+    going_on = Engine()
+    monkeypatch.setattr(simcost.sim, "simulate", going_on)
+    resumed = result(tmp_path, THREE)
+    assert going_on.calls == 4
+    other = tmp_path / "other"
+    other.mkdir()
+    assert result(other, THREE)["plans"] == resumed["plans"]
+
+
+def test_an_interrupt_keeps_the_finished_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    result(tmp_path)
+    before = contents(tmp_path / "out")
+    monkeypatch.setattr(simcost.sim, "simulate", Engine(fail_at=1))
+    with pytest.raises(KeyboardInterrupt):
+        result(tmp_path, fresh=True)
+    assert contents(tmp_path / "out") == before
+
+
+def test_an_interrupt_in_the_main_thread_stops_the_engines(tmp_path: Path, engine: Engine) -> None:
+    def interrupt(share: float, what: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        result(tmp_path, progress=interrupt)
+    assert not (tmp_path / "out" / "result.json").exists()
+    assert not list((tmp_path / "out" / "runs").glob(".*"))
+
+
+def test_a_failed_run_fails_the_whole_with_its_own_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simcost.sim, "simulate", Engine(fail_at=2, error=RunError))
+    with pytest.raises(RunError):
+        result(tmp_path, jobs=2)
+    assert not (tmp_path / "out" / "result.json").exists()
+
+
+def test_a_damaged_run_is_done_again(tmp_path: Path, engine: Engine) -> None:
+    first = result(tmp_path)
+    for folder in list((tmp_path / "out" / "runs").iterdir())[:2]:
+        (folder / "replicas.parquet").write_bytes(b"PAR1")
+    assert result(tmp_path) == first
+    assert engine.calls == 6
+
+
+def test_the_result_is_the_same_whatever_the_jobs(tmp_path: Path) -> None:
+    found = []
+    for jobs in (1, 3):
+        folder = tmp_path / str(jobs)
+        folder.mkdir()
+        result(folder, THREE, jobs=jobs)
+        found.append({name: text for name, text in contents(folder / "out").items() if name != "result.json"})
+    assert found[0] == found[1]
+    documents = [json.loads((tmp_path / jobs / "out" / "result.json").read_text()) for jobs in "13"]
+    assert documents[0]["plans"] == documents[1]["plans"]
+    assert documents[0]["plans"][0]["requests"]["arrived"] > 200
+
+
+def test_progress_ends_at_one(tmp_path: Path, engine: Engine) -> None:
+    seen: list[tuple[float, str]] = []
+    result(tmp_path, progress=lambda share, what: seen.append((share, what)))
+    assert seen[-1] == (1.0, "4 of 4 runs")
+    assert [share for share, _ in seen] == sorted(share for share, _ in seen)
+
+
+def test_engine_factors_are_balanced_and_shared(tmp_path: Path) -> None:
+    factors = engine_factors(0.2, 1, 5, "m", "h100")
+    logs = sorted(f for f in factors)
+    assert len(set(factors)) == 5
+    assert logs[0] * logs[4] == pytest.approx(1.0)
+    assert logs[2] == pytest.approx(1.0)
+    assert factors == engine_factors(0.2, 1, 5, "m", "h100")
+    assert factors != engine_factors(0.2, 2, 5, "m", "h100")
+    assert engine_factors(0.2, 1, 1, "m", "h100") == (1.0,)
+    one, two = settle(load(write(tmp_path)), seed=None, seeds=4).plans
+    assert one.factors == two.factors
+    drawn = one.drawn(0).step
+    assert drawn.seconds(10, 3, 500, 60) == pytest.approx(
+        one.pool.step.seconds(10, 3, 500, 60) * one.factors[0]
+    )
