@@ -25,6 +25,7 @@ _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
 _ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
 _EPOCH_S = (1e9, 1e10)  # 2001 to 2286
 _HEAD = 1000
+_MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,19 @@ class TimeRule:
 def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
     """How to read the arrivals, from the first cells of the column.
 
-    Timestamps and text that is mostly no number are ISO times. Numbers are in `unit` if given, else in the
-    unit that the column's name ends with (`_s`, `_ms`, `_us`, `_ns`), else, if they fall between 2001 and
-    2286 when read as seconds, ms, us or ns since 1970, in that unit, else in seconds. Numbers that fall
-    in those years count from 1970.
+    Arrow timestamps are dates. Without a given `unit`, text that is mostly no number is ISO times. Numbers
+    are in the given unit, else in the one that the column's name ends with (`_s`, `_ms`, `_us`, `_ns`),
+    else in s, ms, us or ns if they fall between 2001 and 2286 in it, counted from 1970, else in seconds.
+    Numbers that fall in those years count from 1970.
     """
     if pa.types.is_timestamp(column.type):
         return TimeRule(None, epoch=True)
     text = as_text(column.drop_null()[:_HEAD])
     numeric = text.filter(pc.match_substring_regex(text, _NUMBER))
-    if 2 * len(numeric) < len(text) or len(numeric) == 0:
+    if unit is None and (2 * len(numeric) < len(text) or len(numeric) == 0):
         return TimeRule(None, epoch=True)
-    middle = float(np.median(pc.utf8_trim_whitespace(numeric).cast(pa.float64()).to_numpy()))
+    numbers = pc.utf8_trim_whitespace(numeric).cast(pa.float64()).to_numpy()
+    middle = float(np.median(numbers)) if len(numbers) else 0.0
     suffix = name.rsplit("_", 1)[-1]
     stated = unit or (suffix if suffix in _DIGITS and "_" in name else None)
     in_years = [u for u in _DIGITS if _EPOCH_S[0] <= middle * 10.0 ** (_DIGITS[u] - 9) < _EPOCH_S[1]]
@@ -68,6 +70,10 @@ def instants(column: pa.Array, rule: TimeRule) -> tuple[Ints, Flags]:
         return _iso(as_text(column))
     if pa.types.is_floating(column.type):
         return _float_ns(column.to_numpy(zero_copy_only=False), rule.unit)
+    if pa.types.is_signed_integer(column.type):
+        values, ok = whole_numbers(column)
+        scale = 10 ** _DIGITS[rule.unit]
+        return values * scale, ok & (np.abs(values) <= _MOST // scale)
     return _decimal_ns(as_text(column), rule.unit)
 
 
@@ -80,11 +86,11 @@ def whole_numbers(column: pa.Array) -> tuple[Ints, Flags]:
     if pa.types.is_signed_integer(column.type):
         return _ints(column.cast(pa.int64()), _valid(column))
     text = as_text(column)
-    try:
-        return _ints(text.cast(pa.int64()), _valid(text))
-    except pa.ArrowInvalid:
-        bare = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^\+|\.0*$", "")
-        return _ints(*cast_where(_only(bare, _WHOLE), pa.int64()))
+    if not _has_letters(text):  # Arrow reads 0x10 as 16
+        with suppress(pa.ArrowInvalid):
+            return _ints(text.cast(pa.int64()), _valid(text))
+    bare = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^\+|\.0*$", "")
+    return _ints(*cast_where(_only(bare, _WHOLE), pa.int64()))
 
 
 def as_text(column: pa.Array) -> pa.Array:
@@ -119,6 +125,14 @@ def _halving(column: pa.Array, target: pa.DataType) -> pa.Array:
 def _only(text: pa.Array, pattern: str) -> pa.Array:
     """Nulls instead of what does not match."""
     return pc.if_else(pc.match_substring_regex(text, pattern), text, pa.scalar(None, text.type))
+
+
+def _has_letters(text: pa.Array) -> bool:
+    """Whether any byte behind the strings comes after the digits; looks at the whole buffer."""
+    letters = text.buffers()[2]
+    return (
+        letters is not None and letters.size > 0 and bool(np.frombuffer(letters, np.uint8).max() > ord("9"))
+    )
 
 
 def _valid(column: pa.Array) -> Flags:

@@ -89,7 +89,7 @@ def find_columns(
         _missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present
     ]
     faults += [f"{ours}: no column {theirs!r}{did_you_mean(theirs, present)}"
-               for ours, theirs in mapping.items() if ours not in NEEDED and theirs not in present]  # fmt: skip
+               for ours, theirs in mapping.items() if ours in OURS[3:] and theirs not in present]  # fmt: skip
     used = {ours: theirs for ours, theirs in wanted.items() if theirs in present}
     faults += [f"column {theirs!r} is there twice" for theirs in used.values() if present.count(theirs) > 1]
     if faults:

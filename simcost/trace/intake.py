@@ -92,26 +92,20 @@ class Intake:
     def _clean(self, chunk: Chunk, faults: list[tuple[str, str]]) -> tuple[dict[str, Any], Flags]:
         """Columns of the store's schema, and which rows to keep; bad and empty rows are counted here."""
         cells = {ours: self._read(ours, chunk) for ours in chunk.columns if ours in (*NEEDED, "priority")}
+        good: Flags = np.logical_and.reduce([ok for _, ok in cells.values()])
         prompt, output = cells["prompt_tokens"][0], cells["output_tokens"][0]
-        good = np.logical_and.reduce([ok for _, ok in cells.values()])
-        blank = _blank(chunk) if not good.all() else np.zeros(len(good), np.bool_)
         failed = good & (output == 0) & self.form.failed_without_output
-        counts = Counter(blank=int(blank.sum()), failed=int(failed.sum()), malformed=len(faults))
-        left = ~(good | blank)
-        for ours, (_, ok) in cells.items():
-            at_fault = left & ~ok
-            counts[ours] += int(at_fault.sum())
-            faults += [(ours, _say(ours, chunk, int(i))) for i in np.flatnonzero(at_fault)[:_SHOWN]]
-            left &= ok
-        self._report(faults, counts)
         keep = good & ~failed
+        counts = Counter(failed=int(failed.sum()), malformed=len(faults))
+        if not good.all():
+            faults = faults + _faults(chunk, cells, counts)
+        self._report(faults, counts)
         self.repaired["zero_prompt"] += int((keep & (prompt == 0)).sum())
         self.repaired["zero_output"] += int((keep & (output == 0)).sum())
-        needed = {"arrival_ns": cells["arrival"][0] + self._start_ns, "prompt_tokens": _tokens(prompt),
-                  "output_tokens": _tokens(output)}  # fmt: skip
-        return needed | {
-            ours: self._optional(ours, chunk, cells) for ours in OPTIONAL if ours in chunk.columns
-        }, keep
+        columns = {"arrival_ns": cells["arrival"][0] + self._start_ns, "prompt_tokens": _tokens(prompt),
+                   "output_tokens": _tokens(output)}  # fmt: skip
+        extra = {ours: self._optional(ours, chunk, cells) for ours in OPTIONAL if ours in chunk.columns}
+        return columns | extra, keep
 
     def _read(self, ours: str, chunk: Chunk) -> tuple[Ints, Flags]:
         """The values of a numeric column, and which are possible."""
@@ -124,7 +118,7 @@ class Intake:
         except pa.ArrowException as error:
             raise TraceError(f"{self.path}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
         low, high = _RANGES[ours]
-        return values, (ok | (column.is_null() if ours == "priority" else False)) & (values >= low) & (
+        return values, (ok | (_null(column) if ours == "priority" else False)) & (values >= low) & (
             values <= high
         )
 
@@ -171,6 +165,21 @@ class Intake:
         self.dropped += counts
         for kind, text in faults:
             self._examples.setdefault(kind, text)
+
+
+def _faults(
+    chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], counts: Counter[str]
+) -> list[tuple[str, str]]:
+    """The first bad cells of each column, in the order of the rows. A row counts under its first bad column."""
+    blank = _blank(chunk)
+    counts["blank"] = int(blank.sum())
+    left, first = ~blank, []
+    for ours, (_, ok) in cells.items():
+        bad = np.flatnonzero(left & ~ok)
+        counts[ours] += len(bad)
+        first += [(int(i), ours) for i in bad[:_SHOWN]]
+        left &= ok
+    return [(ours, _say(ours, chunk, i)) for i, ours in sorted(first)]
 
 
 def _blank(chunk: Chunk) -> Flags:

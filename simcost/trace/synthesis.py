@@ -59,8 +59,8 @@ def _arrivals(spec: Synthetic, shape: Shape, horizon_ns: int, seed: int, part: i
     for first in range(0, windows, windows_at_once):
         starts = np.arange(first, min(first + windows_at_once, windows)) * window_ns
         edges = np.append((starts[:, None] + within).ravel(), starts[-1] + window_ns)
-        edges = np.minimum(edges, horizon_ns)
-        level = np.repeat(_levels(spec.burst_cv, len(starts), levels), bins)
+        edges = np.minimum(edges, horizon_ns)[: np.searchsorted(edges, horizon_ns) + 1]
+        level = np.repeat(_levels(spec.burst_cv, len(starts), levels), bins)[: len(edges) - 1]
         number = counts.poisson(np.diff(shape.expected(edges)) * level)
         for at in range(0, len(number), bins_at_once):
             yield _placed(edges[at : at + bins_at_once + 1], number[at : at + bins_at_once], places)

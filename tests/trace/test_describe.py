@@ -1,0 +1,114 @@
+"""Description against plain computations, and findings that appear only where they should."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simcost.report.trace import text
+from simcost.trace.batch import RequestBatch
+from simcost.trace.describe import describe_trace
+from simcost.trace.readers import import_trace
+from simcost.trace.synthesis import synthesize
+from simcost.trace.workload import Synthetic
+from simcost.trace.writer import TraceWriter
+
+
+def store(
+    path: Path, arrival_s: np.ndarray, prompt: np.ndarray, output: np.ndarray, **options: object
+) -> Path:
+    arrival = np.round(np.asarray(arrival_s) * 1e9).astype(np.int64)
+    with TraceWriter(path, source="test", **options) as writer:  # type: ignore[arg-type]
+        writer.write_batch(RequestBatch(arrival, prompt.astype(np.int32), output.astype(np.int32)))
+    return path
+
+
+def ones(count: int) -> np.ndarray:
+    return np.ones(count, np.int32)
+
+
+@given(gaps=st.lists(st.integers(0, 40), min_size=2, max_size=200), batch=st.integers(1, 50))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_against_plain_computation(tmp_path: Path, gaps: list[int], batch: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simcost.trace.store.read_batches.__defaults__", (batch,))
+        arrival = np.cumsum([0, *gaps]).astype(float)
+        prompt = np.arange(1, len(arrival) + 1) ** 2
+        got = describe_trace(store(tmp_path / "a.parquet", arrival, prompt, ones(len(arrival))))
+    assert got["rows"] == len(arrival)
+    assert got["span_s"] == arrival[-1]
+    if sum(gaps):
+        assert got["cv"] == pytest.approx(np.std(gaps) / np.mean(gaps), abs=1e-6)
+    for width in (1, 10, 60):
+        whole = int(arrival[-1] // width)
+        counts = np.bincount((arrival // width).astype(int), minlength=whole)[:whole]
+        want = np.var(counts, ddof=1) / counts.mean() if whole >= 2 and counts.sum() else None
+        assert got["dispersion"][f"{width}s"] == pytest.approx(want)
+    for name, share in (("p5", 0.05), ("p50", 0.5), ("p99", 0.99)):
+        assert got["prompt_tokens"][name] == np.quantile(prompt, share, method="inverted_cdf")
+    assert got["prompt_tokens"]["mean"] == pytest.approx(prompt.mean())
+
+
+def test_poisson_looks_like_poisson(tmp_path: Path) -> None:
+    flat = Synthetic(rate=20.0, daily=(1.0,) * 24, burst_cv=0.0)
+    synthesize(flat, tmp_path / "a.parquet", folder=tmp_path, seed=3, horizon_s=7200.0)
+    got = describe_trace(tmp_path / "a.parquet")
+    assert got["cv"] == pytest.approx(1.0, abs=0.015)  # standard error about 0.003
+    assert got["dispersion"]["1s"] == pytest.approx(1.0, abs=0.07)  # sqrt(2 / 7200) = 0.017
+    assert got["dispersion"]["10s"] == pytest.approx(1.0, abs=0.21)  # sqrt(2 / 720) = 0.053
+    assert len(got["rate_per_hour"]) == 2
+    assert sum(got["rate_per_hour"]) == got["rows"]
+
+
+def test_rate_of_a_part_of_an_hour(tmp_path: Path) -> None:
+    path = store(tmp_path / "a.parquet", np.array([0.0, 3600, 3600, 4500, 5399]), ones(5), ones(5),
+                 span_ns=5400 * 10**9)  # fmt: skip
+    assert describe_trace(path)["rate_per_hour"] == [1.0, 8.0]
+
+
+def test_one_request(tmp_path: Path) -> None:
+    got = describe_trace(store(tmp_path / "a.parquet", np.array([0.0]), ones(1), ones(1)))
+    assert (got["rows"], got["rate_per_s"], got["cv"], got["rate_per_hour"]) == (1, None, None, [])
+    assert "1 requests" in text(got)
+
+
+def test_prefix_reuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simcost.trace.describe._MERGE_HASHES", 2)
+    monkeypatch.setattr("simcost.trace.store.read_tables.__defaults__", (1,))
+    hashes = [[1, 2, 3], [], None, [1, 2, 4], [5]]
+    columns = [range(5), [9] * 5, [2] * 5, hashes]
+    names = ["arrival_ns", "prompt_tokens", "output_tokens", "prefix_hashes"]
+    with TraceWriter(
+        tmp_path / "a.parquet", source="t", optional=["prefix_hashes"], block_tokens=4
+    ) as writer:
+        writer.write(pa.table([pa.array(column) for column in columns], names=names))
+    got = describe_trace(tmp_path / "a.parquet")
+    assert got["prefix_reuse"] == pytest.approx(2 / 7)
+    assert "28.6 % (blocks of 4 tokens)" in text(got)
+
+
+@pytest.mark.parametrize(("arrival", "output", "kinds"), [
+    (np.arange(500.0), np.arange(500) % 97 + 1, set()),
+    (np.append(np.arange(500.0), 900.0), np.arange(501) % 97 + 1, {"gap"}),
+    (np.repeat(np.arange(250.0), 2), np.arange(500) % 97 + 1, {"quantised"}),
+    (np.append(np.arange(499.0), 498.0), np.arange(500) % 97 + 1, {"duplicate_arrival"}),
+    (np.arange(500.0), np.minimum(np.arange(500) + 1, 300), {"cap"}),
+    (np.arange(500.0), np.full(500, 128), {"constant"}),
+    (np.zeros(500), np.arange(500) % 97 + 1, {"constant"}),
+])  # fmt: skip
+def test_findings(tmp_path: Path, arrival: np.ndarray, output: np.ndarray, kinds: set[str]) -> None:
+    prompt = np.arange(len(arrival)) % 89 + 1
+    got = describe_trace(store(tmp_path / "a.parquet", arrival, prompt, output))
+    assert {finding["kind"] for finding in got["findings"]} == kinds
+    assert text(got).count("note:") == len(kinds)
+
+
+def test_step_of_the_clock(shared: Path, tmp_path: Path) -> None:
+    log = shared / "data/traces/mooncake_conversation_trace.jsonl.gz"
+    got = import_trace(log, "mooncake", tmp_path / "a.parquet")
+    assert any("steps of 3 s" in finding["message"] for finding in got["findings"])
+    assert "12,031 requests" in text(got)
+    assert 0.3 < describe_trace(tmp_path / "a.parquet")["prefix_reuse"] < 0.45
