@@ -20,8 +20,9 @@ from simcost.sim.pool import Pool
 from simcost.trace.paths import inside
 from simcost.trace.workload import Recorded, merged
 
-ROWS_UP_TO = 2_000_000
-"""Expected requests of a run up to which the outcome of each is kept."""
+ROWS_UP_TO = 250_000
+"""Expected requests of a run up to which the first replication keeps the outcome of each; the others keep
+histograms, since rows of all would be most of the time and of the space."""
 T = TypeVar("T")
 
 
@@ -136,7 +137,7 @@ def _simulate(question: Question, run: Run, draft: Path, stop: Event) -> Ledger:
         horizon_s=question.horizon_s,
         seed=int(stream(question.seed, "replication", run.replication).integers(2**62)),
         limits=question.limits,
-        rows=draft / ROWS if expected_requests(question) <= ROWS_UP_TO else None,
+        rows=draft / ROWS if run.replication == 0 and expected_requests(question) <= ROWS_UP_TO else None,
         progress=note,
     )
 
