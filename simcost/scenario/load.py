@@ -57,9 +57,9 @@ def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
     return _read(path, data_folder or path.parent)[1]
 
 
-def check(path: Path) -> dict[str, Any]:
+def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
     """The document of `simcost check`: `faults[]` with file, line, column, path, message."""
-    return {"faults": [asdict(fault) for fault in find_faults(path)]}
+    return {"faults": [asdict(fault) for fault in find_faults(path, data_folder)]}
 
 
 def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
