@@ -39,7 +39,7 @@ def write(folder: Path, *changes: tuple[str, str], text: str = SMALL, name: str 
 
 
 class Engine:
-    """Stands in for the simulator: counts its calls, and may stop the run at one of them."""
+    """Stands in for the simulator: counts its calls, and may fail from one of them on."""
 
     def __init__(self, fail_at: int | None = None, error: type[BaseException] = KeyboardInterrupt) -> None:
         self.calls = 0
@@ -50,7 +50,7 @@ class Engine:
         from ledgers import ledger, outcomes
 
         self.calls += 1
-        if self.calls == self.fail_at:
+        if self.fail_at is not None and self.calls >= self.fail_at:
             if rows is not None:
                 rows.write_bytes(b"half a file")
             raise self.error
