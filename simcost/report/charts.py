@@ -44,9 +44,9 @@ def cost_stack(document: Document) -> Any:
     """Cost per month of each plan, stacked by where the money went, with total and interval."""
     import altair as alt
 
-    rows = [row for plan in document["plans"] for row in _parts(plan)]
     totals = [_total(plan) for plan in document["plans"]]
     reach = max(row["hi"] for row in totals)
+    rows = [row for plan in document["plans"] for row in _parts(plan, reach)]
     usd = alt.Scale(domain=[0, reach * 1.42 or 1], nice=False)
     y = alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False))
     x = alt.X("usd:Q", title="USD per month", stack="zero", scale=usd,
@@ -64,7 +64,7 @@ def cost_stack(document: Document) -> Any:
         color=alt.Color("ink:N", scale=None),
     )  # fmt: skip
     end = alt.Chart(inline(totals)).encode(y=y)
-    interval = end.mark_rule(strokeWidth=2, color=INK).encode(x="lo:Q", x2="hi:Q")
+    interval = end.mark_rule(strokeWidth=2, color=INK, yOffset=9).encode(x="lo:Q", x2="hi:Q")
     label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x="hi:Q", text="label:N")
     chart = (bars + inside + interval + label).properties(width=WIDTH, height=alt.Step(40))
     return finish(chart, "Cost per month, by where the money went (USD)")
@@ -82,8 +82,8 @@ def _round_steps() -> list[float]:
     return [unit * 10.0**power for power in range(-4, 10) for unit in (1, 2, 5)]
 
 
-def _parts(plan: dict[str, Any]) -> Rows:
-    """Monthly USD by part: the compute by state, then the other services."""
+def _parts(plan: dict[str, Any], reach: float) -> Rows:
+    """Monthly USD by part: the compute by state, then the other services; a label where there is room."""
     cost = plan["cost_usd"]
     monthly = cost["per_month"] / cost["total"] if cost["total"] else 0.0
     found = {**cost["by_state"], **{k: v for k, v in cost["by_category"].items() if k != "compute"}}
@@ -91,7 +91,7 @@ def _parts(plan: dict[str, Any]) -> Rows:
     for order, part in enumerate(PARTS):
         usd = found.get(part, 0.0) * monthly
         if usd > 0:
-            label = format_usd(usd) if usd > 0.12 * cost["per_month"] else ""
+            label = format_usd(usd) if usd > 0.1 * reach else ""
             ink = "white" if part in DARK else "#222222"
             rows.append({"plan": plan["name"], "part": part, "usd": usd, "order": order, "label": label,
                          "ink": ink})  # fmt: skip
@@ -119,8 +119,8 @@ def cost_against_slo(document: Document) -> Any:
     target = round(100 * float(document["plans"][0]["slo"]["target"]), 6)
     share = alt.Scale(domain=_percent_domain(rows, target), nice=False, zero=False)
     base = alt.Chart(inline(rows)).encode(
-        x=alt.X("usd:Q", title="cost per month (USD)", scale=alt.Scale(zero=False, padding=24),
-                axis=alt.Axis(format="$~s", tickCount=6)),
+        x=alt.X("usd:Q", title="cost per month (USD)", axis=alt.Axis(format="$~s", tickCount=6),
+                scale=alt.Scale(domain=_usd_domain(rows), zero=False, nice=False)),
         y=alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6),
                 scale=share),
         color=colour(document, legend=legend(document)),
@@ -145,6 +145,14 @@ def cost_against_slo(document: Document) -> Any:
     return finish(chart, "Cost (USD per month) against service level (% of requests)", note)
 
 
+def _usd_domain(rows: Rows) -> list[float]:
+    """Around all points and intervals, at least a tenth of the cost wide: cents shall not look like a gulf."""
+    lo = min((row["usd_lo"] for row in rows), default=0.0)
+    hi = max((row["usd_hi"] for row in rows), default=1.0)
+    pad = max(0.08 * (hi - lo), 0.05 * hi - 0.5 * (hi - lo), 1e-6)
+    return [max(lo - pad, 0.0), hi + pad]
+
+
 def _percent_domain(rows: Rows, target: float) -> list[float]:
     """From just below all points and the target up to 100 %."""
     low = min([target, *(row["attainment_lo"] for row in rows)])
@@ -156,4 +164,5 @@ def _point(plan: dict[str, Any]) -> dict[str, Any]:
     usd_lo, usd_hi = _interval(plan, "per_month_usd", usd)
     lo, hi = _interval(plan, "attainment", share)
     return {"plan": plan["name"], "met": plan["slo"]["met"], "usd": usd, "usd_lo": usd_lo, "usd_hi": usd_hi,
-            "attainment": 100 * share, "attainment_lo": 100 * lo, "attainment_hi": 100 * hi}  # fmt: skip
+            "attainment": 100 * share, "attainment_lo": 100 * max(lo, 0.0),
+            "attainment_hi": 100 * min(hi, 1.0)}  # fmt: skip

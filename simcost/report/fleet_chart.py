@@ -1,10 +1,20 @@
 """The picture of the fleet: replicas by state and requests in flight over time."""
 
 from collections.abc import Iterable
-from math import ceil
 from typing import Any
 
-from simcost.report.style import ROWS, WIDTH, Document, Rows, finish, inline, names, time_axis
+from simcost.report.style import (
+    ROWS,
+    WIDTH,
+    Document,
+    Rows,
+    finish,
+    first,
+    inline,
+    names,
+    time_axis,
+    time_unit,
+)
 
 SAMPLES = 240
 """Samples of one line, at most: more would be finer than the pixels."""
@@ -16,11 +26,10 @@ TITLE = "Replicas (count) and requests in flight (count) over time"
 def fleet_timeline(document: Document, timeline: Any) -> Any:
     """Replicas and requests over time, one row of panels per plan on one axis of hours (or minutes)."""
     import altair as alt
-    import pyarrow.compute as pc
 
     found = {name: mine for name in names(document) if (mine := _of(timeline, name)).num_rows}
     limit = min(ROWS // (2 * max(len(found), 1)), SAMPLES)
-    unit, unit_s, span = _unit(pc.max(timeline["t_s"]).as_py() or 1.0)
+    unit, unit_s, span = time_unit(document)
     fleets = {name: _changes(mine, limit, unit_s) for name, mine in found.items()}
     most = max(
         (row["ready"] + row["starting"] + row["draining"] for f in fleets.values() for row in f), default=1
@@ -30,16 +39,14 @@ def fleet_timeline(document: Document, timeline: Any) -> Any:
         hours = _time(unit, span, labels=name == next(reversed(found)))
         requests = _fullest(mine, limit, unit_s)
         rows.append(
-            alt.hconcat(_replicas(fleets[name], name, most, hours), _requests(requests, hours), spacing=24)
+            alt.hconcat(
+                _replicas(fleets[name], name, most, hours),
+                _requests(requests, hours),
+                spacing=70,
+                bounds="flush",
+            )
         )
-    return finish(alt.vconcat(*rows, spacing=4), TITLE)
-
-
-def _unit(span_s: float) -> tuple[str, float, float]:
-    """Name and seconds of the unit of the time axis, and the span in it: hours, for short runs minutes."""
-    name, unit_s = ("hours", 3600.0) if span_s > 3 * 3600 else ("minutes", 60.0)
-    span, whole = span_s / unit_s, ceil(span_s / unit_s)
-    return name, unit_s, float(whole) if whole - span < 0.02 * whole else span
+    return finish(alt.vconcat(*rows, spacing=4), TITLE, first(document))
 
 
 def _of(table: Any, plan: str) -> Any:
@@ -85,7 +92,8 @@ def _replicas(rows: Rows, plan: str, most: int, x: Any) -> Any:
     import altair as alt
 
     states = [state for state in FLEET if state != "desired"]
-    y = alt.Y("count:Q", title="replicas", stack="zero", axis=alt.Axis(tickCount=3, tickMinStep=1, format="d"),
+    y = alt.Y("count:Q", title="replicas", stack="zero",
+              axis=alt.Axis(tickCount=3, tickMinStep=1, format="d", minExtent=26),
               scale=alt.Scale(domain=[0, most * 1.08], nice=False))  # fmt: skip
     base = alt.Chart(inline(rows)).encode(x=x)
     areas = (
@@ -94,7 +102,7 @@ def _replicas(rows: Rows, plan: str, most: int, x: Any) -> Any:
         .mark_area(interpolate="step-after")
         .encode(y=y, color=_kinds(), order="order:Q")
     )
-    wanted = base.mark_line(interpolate="step-after", strokeDash=[5, 3], strokeWidth=1.5)
+    wanted = base.mark_line(interpolate="step-after", strokeDash=[5, 3], strokeWidth=1)
     line = wanted.encode(y="desired:Q", color=alt.datum("desired", type="nominal"))
     heading = alt.Title(plan, anchor="start", fontSize=12, offset=4)
     return (areas + line).properties(width=WIDTH // 2, height=90, title=heading)
@@ -104,7 +112,9 @@ def _requests(rows: Rows, x: Any) -> Any:
     """Requests that run and that wait, on a scale of their own."""
     import altair as alt
 
-    y = alt.Y("count:Q", title="requests", axis=alt.Axis(tickCount=3, tickMinStep=1, format="~s"))
+    y = alt.Y(
+        "count:Q", title="requests", axis=alt.Axis(tickCount=3, tickMinStep=1, format="~s", minExtent=34)
+    )
     dashes = alt.Scale(domain=list(REQUESTS), range=[[1, 0], [4, 2]])
     lines = alt.Chart(inline(rows)).transform_fold(list(REQUESTS), as_=["kind", "count"])
     chart = lines.mark_line(strokeWidth=1.5).encode(

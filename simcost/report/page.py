@@ -8,21 +8,21 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e4e4; --soft: #a8a8a8; --line: #3c3f44; --paper: #16181c;
   --band: #1f2329; --accent: #56b4e9; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; background: var(--paper); color: var(--ink);
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 70rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, "Liberation Sans", Arial, sans-serif; }
 header { border-left: 5px solid var(--accent); padding-left: 1rem; }
 header p { margin: 0; color: var(--soft); }
-h1 { font-size: 1.6rem; line-height: 1.3; margin: .2rem 0 .4rem; }
+h1 { font-size: 1.4rem; line-height: 1.3; margin: .2rem 0 .4rem; }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; white-space: nowrap; padding: .4rem .6rem;
+th, td { text-align: right; white-space: nowrap; padding: .4rem .5rem;
   border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; background: var(--band); }
 th:first-child, td:first-child, .left th, .left td { text-align: left; }
 .left td { overflow-wrap: anywhere; white-space: normal; }
 figure { margin: 2.2rem 0 0; }
-figure svg { width: 100%; height: auto; max-width: 52rem; display: block; }
+figure svg { width: 100%; height: auto; max-width: 56rem; display: block; }
 figure svg text { fill: var(--ink); }
 figure svg text[fill="white"] { fill: #fff; }
 figure svg text[fill="#222222"] { fill: #222; }
@@ -33,7 +33,7 @@ li { margin: .2rem 0; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --band: #eee; }
   body { max-width: none; padding: 0; font-size: 10pt; } section, figure, tr { break-inside: avoid; }
-  h2 { break-after: avoid; } .wide { overflow: visible; } @page { margin: 15mm; } }
+  h2 { break-after: avoid; } .wide { overflow: visible; } th, td { white-space: normal; } @page { margin: 15mm; } }
 """
 
 

@@ -69,11 +69,24 @@ def _scale(domain: Any, cycle: Any) -> Any:
     return alt.Scale(domain=keys, range=[cycle[i % len(cycle)] for i in range(len(keys))])
 
 
+def first(document: Document) -> str:
+    """Which replication a chart shows that draws one of several; nothing where there is one only."""
+    count = document["replications"]
+    return f"Replication 1 of {count}." if count > 1 else ""
+
+
 def inline(rows: Rows) -> Any:
     """The rows as data inside the chart."""
     import altair as alt
 
     return alt.InlineData(values=rows)
+
+
+def time_unit(document: Document) -> tuple[str, float, float]:
+    """Name and seconds of the unit of time axes, and the horizon in it: hours, for short runs minutes."""
+    horizon_s = float(document["provenance"]["horizon_s"])
+    name, unit_s = ("hours", 3600.0) if horizon_s > 3 * 3600 else ("minutes", 60.0)
+    return name, unit_s, horizon_s / unit_s
 
 
 def time_axis(span: float, **options: Any) -> Any:

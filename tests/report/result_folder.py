@@ -16,20 +16,21 @@ ATTAINMENT = (0.9991, 0.9952, 0.9904, 0.931)
 def build(folder: Path, plans: tuple[str, ...] = PLANS, hours: int = 24) -> Path:
     """Write the folder and return it."""
     (folder / "tables").mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps(document(plans)), encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(document(plans, hours)), encoding="utf-8")
     (folder / "scenario.yaml").write_text("scenario: chat\n", encoding="utf-8")
     for name, columns in tables(plans, hours).items():
         pq.write_table(pa.table(columns), folder / "tables" / f"{name}.parquet")
     return folder
 
 
-def document(plans: tuple[str, ...] = PLANS) -> dict[str, Any]:
+def document(plans: tuple[str, ...] = PLANS, hours: float = 24) -> dict[str, Any]:
     """The document of `simcost run`."""
     return {
         "scenario": "chat",
         "question": "Which GPU, and how many of them?",
         "verdict": f"{plans[len(plans) // 2]} is the cheapest plan that meets the SLO: $11,933 a month.",
         "baseline": plans[0],
+        "replications": 5,
         "plans": [_plan(name, i) for i, name in enumerate(plans)],
         "differences": [
             {
@@ -45,6 +46,7 @@ def document(plans: tuple[str, ...] = PLANS) -> dict[str, Any]:
         "assumptions": ["A month is 730 h."],
         "drivers": [f"{plans[len(plans) // 2]}: idle hours fall from 61 % to 18 % of the hours paid."],
         "provenance": {
+            "horizon_s": 3600.0 * hours,
             "simcost_version": "0.1.0",
             "seed": 1,
             "inputs": {"scenarios/chat.yaml": "ab" * 32},

@@ -69,7 +69,7 @@ def test_a_plan_keeps_its_colour_when_its_rows_are_missing() -> None:
 def test_no_chart_holds_more_than_about_2000_rows(plans: int, hours: int) -> None:
     names = tuple(f"plan {i}" for i in range(plans))
     shown = {name: pa.table(columns) for name, columns in tables(names, hours).items()}
-    for name, chart in pictures(document(names), shown):
+    for name, chart in pictures(document(names, hours), shown):
         assert rows(chart) <= 2100, name
 
 
@@ -78,10 +78,23 @@ def test_thinning_keeps_the_worst_hour() -> None:
     columns = tables(names, 24 * 90)["hours"]
     columns["attainment"] = [1.0] * len(columns["plan"])
     columns["attainment"][777] = 0.5
-    chart = charts.slo_heat(document(names), pa.table(columns)).to_dict()
+    chart = charts.slo_heat(document(names, 24 * 90), pa.table(columns)).to_dict()
     cells = [row for values in chart["datasets"].values() for row in values]
     assert [row["percent"] for row in cells if row["class"] != "met"] == [50.0]
-    assert "worst hour" in chart["title"]["text"]
+    assert "worst hour of every 3 h" in chart["title"]["text"]
+
+
+def test_a_short_run_shows_each_of_its_windows_in_minutes() -> None:
+    starts = [0.0, 300.0, 600.0]
+    columns = {"plan": ["one"] * 3, "start_s": starts, "arrived": [9] * 3, "attainment": [1.0, 0.5, None]}
+    chart = charts.slo_heat(document(("one",), 0.2), pa.table(columns)).to_dict()
+    cells = [row for values in chart["datasets"].values() for row in values]
+    assert [(row["start"], row["end"], row["percent"]) for row in cells] == [
+        (0, 5, 100),
+        (5, 10, 50),
+        (10, 12, None),
+    ]
+    assert "every 5 min" in chart["title"]["text"]
 
 
 def test_thinning_keeps_the_longest_queue_and_every_change_of_the_fleet() -> None:
@@ -90,7 +103,7 @@ def test_thinning_keeps_the_longest_queue_and_every_change_of_the_fleet() -> Non
     columns["ready"] = [3] * 1000 + [4] * (len(columns["ready"]) - 1000)
     columns["starting"] = columns["draining"] = [0] * len(columns["ready"])
     columns["desired"] = columns["ready"]
-    chart = charts.fleet_timeline(document(("one",)), pa.table(columns)).to_dict()
+    chart = charts.fleet_timeline(document(("one",), 48), pa.table(columns)).to_dict()
     sets = list(chart["datasets"].values())
     assert max(row.get("waiting", 0) for rows in sets for row in rows) == 9999
     assert [row["ready"] for rows in sets for row in rows if "ready" in row] == [3, 4, 4]
@@ -99,7 +112,7 @@ def test_thinning_keeps_the_longest_queue_and_every_change_of_the_fleet() -> Non
 def test_attainment_is_never_rounded_up_to_its_target() -> None:
     columns = tables(("one",), 2)["hours"]
     columns["attainment"] = [0.98999, 0.99]
-    chart = charts.slo_heat(document(("one",)), pa.table(columns)).to_dict()
+    chart = charts.slo_heat(document(("one",), 2), pa.table(columns)).to_dict()
     cells = [row for values in chart["datasets"].values() for row in values]
     assert [(row["label"], row["class"]) for row in cells] == [
         ("98.9", "missed by up to 1 point"),
@@ -116,7 +129,7 @@ def test_the_stack_adds_up_to_the_cost_per_month() -> None:
 
 
 def test_one_replication_and_an_idle_plan_draw_without_intervals() -> None:
-    told = document(PLANS[:3])
+    told = document(PLANS[:3], 3)
     for plan in told["plans"]:
         plan["intervals"] = dict.fromkeys(plan["intervals"])
     told["plans"][0]["slo"] |= {"attainment": None, "met": False}
@@ -127,6 +140,20 @@ def test_one_replication_and_an_idle_plan_draw_without_intervals() -> None:
     shown = {name: pa.table(values) for name, values in columns.items()}
     for name, chart in pictures(told, shown):
         assert "NaN" not in charts.to_svg(chart), name
+
+
+def test_intervals_of_attainment_end_at_100_percent_and_cents_look_like_cents() -> None:
+    told = document(PLANS[:2])
+    for plan, usd in zip(told["plans"], (40_000.00, 40_000.01), strict=True):
+        plan["cost_usd"]["per_month"] = usd
+        plan["intervals"] = {"per_month_usd": None, "attainment": {"lo": 0.6, "hi": 1.3}}
+    chart = charts.cost_against_slo(told).to_dict()
+    points = [row for rows in chart["datasets"].values() for row in rows if "usd" in row]
+    assert {row["attainment_hi"] for row in points} == {100.0}
+    [lo, hi] = next(
+        layer["encoding"]["x"]["scale"]["domain"] for layer in chart["layer"] if "shape" in layer["encoding"]
+    )
+    assert hi - lo > 3_000
 
 
 def test_names_of_plans_stay_text(tmp_path: Path) -> None:
