@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,10 +118,10 @@ class Intake:
             values, ok = whole_numbers(column)
         except pa.ArrowException as error:
             raise TraceError(f"{self.path}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
+        if ours == "priority":
+            ok = ok | _null(column)
         low, high = _RANGES[ours]
-        return values, (ok | (_null(column) if ours == "priority" else False)) & (values >= low) & (
-            values <= high
-        )
+        return values, ok & (values >= low) & (values <= high)
 
     def _time_rule(self, chunk: Chunk) -> TimeRule:
         """How to read arrivals; decided at the first chunk."""
@@ -219,10 +220,10 @@ def _wrong(ours: str, value: object) -> str:
     try:
         number = float(str(value))
     except ValueError:
+        number = nan
+    if not isfinite(number):
         return f"{shown} is no number"
     low, high = _RANGES[ours]
-    if number != number or number in (float("inf"), float("-inf")):
-        return f"{shown} is no number"
     if number < low or number > high:
         return f"{shown} is out of range; it must be from {low:,} to {high:,}"
     return f"{shown} is no whole number"

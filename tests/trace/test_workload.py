@@ -160,6 +160,14 @@ def test_synthetic_shape(folder: Path) -> None:
     assert hours[[0, 1, 2, 3, 4, 19, 20, 21, 22, 23]].sum() == 0
 
 
+def test_days_join_at_midnight(folder: Path) -> None:
+    spec = Synthetic(rate=1.0, daily=(0.0,) * 23 + (1.0,), burst_cv=0.0)
+    hour = draw(spec, folder, horizon_s=86400.0).arrival_ns // (3600 * 10**9)
+    assert np.bincount(hour, minlength=24)[[0, 22, 23]] / len(hour) == pytest.approx(
+        [1 / 8, 1 / 8, 3 / 4], abs=0.01
+    )
+
+
 def test_burst_levels(folder: Path) -> None:
     spec = Synthetic(rate=50.0, daily=FLAT, burst_cv=0.6, burst_window=20.0)
     arrival = draw(spec, folder, horizon_s=40_000.0).arrival_ns
