@@ -1,5 +1,6 @@
 """How charts look: one colour, dash and shape per plan, fonts, and the way from a chart to SVG or PNG."""
 
+import json
 from typing import Any
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
@@ -76,10 +77,10 @@ def first(document: Document) -> str:
 
 
 def inline(rows: Rows) -> Any:
-    """The rows as data inside the chart."""
+    """The rows as data inside the chart: one text, since altair copies values one by one at every step."""
     import altair as alt
 
-    return alt.InlineData(values=rows)
+    return alt.InlineData(values=json.dumps(rows), format=alt.DataFormat(type="json"))
 
 
 def time_unit(document: Document) -> tuple[str, float, float]:

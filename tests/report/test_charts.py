@@ -19,8 +19,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return dict(pictures(*read(build(tmp_path_factory.mktemp("charts") / "out"))))
 
 
+def datasets(chart: Any) -> list[list[dict[str, Any]]]:
+    """The rows that each part of a chart draws."""
+    spec = chart if isinstance(chart, dict) else chart.to_dict()
+    return [json.loads(text) for text in spec["datasets"].values()]
+
+
 def rows(chart: Any) -> int:
-    return sum(map(len, chart.to_dict()["datasets"].values()))
+    return sum(map(len, datasets(chart)))
 
 
 def colour_of_plans(spec: Any) -> set[tuple[tuple[str, str], ...]]:
@@ -79,7 +85,7 @@ def test_thinning_keeps_the_worst_hour() -> None:
     columns["attainment"] = [1.0] * len(columns["plan"])
     columns["attainment"][777] = 0.5
     chart = charts.slo_heat(document(names, 24 * 90), pa.table(columns)).to_dict()
-    cells = [row for values in chart["datasets"].values() for row in values]
+    cells = [row for rows in datasets(chart) for row in rows]
     assert [row["percent"] for row in cells if row["class"] != "met"] == [50.0]
     assert "worst hour of every 3 h" in chart["title"]["text"]
 
@@ -88,7 +94,7 @@ def test_a_short_run_shows_each_of_its_windows_in_minutes() -> None:
     starts = [0.0, 300.0, 600.0]
     columns = {"plan": ["one"] * 3, "start_s": starts, "arrived": [9] * 3, "attainment": [1.0, 0.5, None]}
     chart = charts.slo_heat(document(("one",), 0.2), pa.table(columns)).to_dict()
-    cells = [row for values in chart["datasets"].values() for row in values]
+    cells = [row for rows in datasets(chart) for row in rows]
     assert [(row["start"], row["end"], row["percent"]) for row in cells] == [
         (0, 5, 100),
         (5, 10, 50),
@@ -104,7 +110,7 @@ def test_thinning_keeps_the_longest_queue_and_every_change_of_the_fleet() -> Non
     columns["starting"] = columns["draining"] = [0] * len(columns["ready"])
     columns["desired"] = columns["ready"]
     chart = charts.fleet_timeline(document(("one",), 48), pa.table(columns)).to_dict()
-    sets = list(chart["datasets"].values())
+    sets = datasets(chart)
     assert max(row.get("waiting", 0) for rows in sets for row in rows) == 9999
     assert [row["ready"] for rows in sets for row in rows if "ready" in row] == [3, 4, 4]
 
@@ -113,7 +119,7 @@ def test_attainment_is_never_rounded_up_to_its_target() -> None:
     columns = tables(("one",), 2)["hours"]
     columns["attainment"] = [0.98999, 0.99]
     chart = charts.slo_heat(document(("one",), 2), pa.table(columns)).to_dict()
-    cells = [row for values in chart["datasets"].values() for row in values]
+    cells = [row for rows in datasets(chart) for row in rows]
     assert [(row["label"], row["class"]) for row in cells] == [
         ("98.9", "missed by up to 1 point"),
         ("", "met"),
@@ -122,7 +128,7 @@ def test_attainment_is_never_rounded_up_to_its_target() -> None:
 
 def test_the_stack_adds_up_to_the_cost_per_month() -> None:
     told = document()
-    cells = [row for rows in charts.cost_stack(told).to_dict()["datasets"].values() for row in rows]
+    cells = [row for rows in datasets(charts.cost_stack(told)) for row in rows]
     for plan in told["plans"]:
         parts = sum(row["usd"] for row in cells if row["plan"] == plan["name"] and "part" in row)
         assert parts == pytest.approx(plan["cost_usd"]["per_month"])
@@ -148,7 +154,7 @@ def test_intervals_of_attainment_end_at_100_percent_and_cents_look_like_cents() 
         plan["cost_usd"]["per_month"] = usd
         plan["intervals"] = {"per_month_usd": None, "attainment": {"lo": 0.6, "hi": 1.3}}
     chart = charts.cost_against_slo(told).to_dict()
-    points = [row for rows in chart["datasets"].values() for row in rows if "usd" in row]
+    points = [row for rows in datasets(chart) for row in rows if "usd" in row]
     assert {row["attainment_hi"] for row in points} == {100.0}
     [lo, hi] = next(
         layer["encoding"]["x"]["scale"]["domain"] for layer in chart["layer"] if "shape" in layer["encoding"]
