@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = command_line().parse_args(argv)
     try:
         arguments.verb(arguments)
         sys.stdout.flush()
@@ -65,8 +65,8 @@ def _run(arguments: Arguments) -> None:
             fresh=arguments.fresh,
             progress=progress,
         )
-        write_html(out)
-    _show(arguments, document, "comparison")
+        files = [*document["files"], os.path.relpath(write_html(out))]
+    _show(arguments, document | {"files": files}, "comparison")
     broken = broken_gates(document, arguments.fail_on)
     if broken:
         raise GateError("; ".join(broken))
@@ -128,7 +128,7 @@ def _trace_synthesize(arguments: Arguments) -> None:
             spec,
             arguments.out,
             folder=arguments.file.parent,
-            seed=arguments.seed or 1,
+            seed=1 if arguments.seed is None else arguments.seed,
             horizon_s=arguments.horizon,
             progress=progress.share_of_rows,
         )
@@ -204,7 +204,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(InputError.exit_code, f"simcost: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
     parser = _Parser(
         prog="simcost",
         description="Replay AI workloads against hardware, autoscaling and pricing plans; compare cost and SLA.",
@@ -283,24 +284,28 @@ def _add_catalog(verbs: Any) -> None:
     listing = _verb(actions, "list", _catalog_list, "the facts of one kind")
     listing.add_argument("kind", nargs="?", help="kind of fact; none lists the kinds")
     show = _verb(actions, "show", _catalog_show, "everything about one name, with its source")
-    show.add_argument("name")
+    show.add_argument("name", help="accelerator, model, provider, provider/sku or provider/item")
     for action in (listing, show):
         _own_catalog(action)
 
 
 def _add_perf(verbs: Any) -> None:
     perf = _verb(verbs, "perf", _perf, "speed and memory of one replica")
-    perf.add_argument("model")
-    perf.add_argument("--on", required=True, metavar="ACCELERATOR")
+    perf.add_argument("model", help="name of a model in the catalog")
+    perf.add_argument("--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog")
     perf.add_argument("--tp", type=_positive, default=1, help="accelerators per replica (default 1)")
     perf.add_argument("--precision", default="bf16", help="bf16, fp8, int8, int4 or fp4 (default bf16)")
     perf.add_argument("--kv-precision", default="bf16", help="of the KV cache (default bf16)")
     perf.add_argument(
         "--memory-utilisation", type=float, default=0.92, help="share of memory used (default 0.92)"
     )
-    perf.add_argument("--max-num-seqs", type=_positive, default=256)
-    perf.add_argument("--max-num-batched-tokens", type=_positive, default=8192)
-    perf.add_argument("--context", type=_positive, default=2048, help="tokens per sequence in the table")
+    perf.add_argument(
+        "--max-num-seqs", type=_positive, default=256, help="running sequences at most (default 256)"
+    )
+    perf.add_argument(
+        "--max-num-batched-tokens", type=_positive, default=8192, help="token budget of a step (default 8192)"
+    )
+    perf.add_argument("--context", type=_positive, default=2048, help="tokens per sequence in the table (default 2048)")
     _own_catalog(perf)
 
 

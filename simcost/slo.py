@@ -27,14 +27,20 @@ class Slo:
     """
 
     ttft: PositiveSeconds | None = None
+    """Longest time from arrival to first token, queueing included; None = no limit."""
     tpot: PositiveSeconds | None = None
+    """Longest mean time between output tokens after the first: (E2E - TTFT) / (output_tokens - 1). A request of
+    one output token keeps it."""
     e2e: PositiveSeconds | None = None
+    """Longest time from arrival to last token; None = no limit."""
     attainment: Share = 0.99
+    """Share of requests that must be good."""
     errors: Share | None = None
     """Largest share of requests rejected or timed out; None = counted in attainment only."""
     percentiles: Annotated[
         Mapping[Literal["ttft", "tpot", "e2e"], Mapping[Percentile, PositiveSeconds]], MinLen(0)
     ] = field(default_factory=dict)
+    """Targets on percentiles over all completed requests: `{ttft: {p95: 2s}, tpot: {p99: 80ms}}`."""
 
     def limits(self) -> "Limits":
         """The per-request limits, as the simulation counts against them."""

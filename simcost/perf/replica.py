@@ -14,10 +14,15 @@ class GivenStep:
     """Step-time coefficients measured by the user: t = a + b*P + c*B + d*K + q*Q (see `StepTime`)."""
 
     a: Seconds
+    """Of each step."""
     b: Seconds
+    """Per prefill token of the step."""
     c: Seconds
+    """Per decoding sequence."""
     d: Seconds
+    """Per token in the KV cache of the decoding sequences."""
     q: Seconds = 0.0
+    """Per causal attention pair of the prefill: n * (p + n / 2) for n new tokens after p cached ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +30,13 @@ class ReplicaSpec:
     """One served copy of the model: its devices, its number format, its share of memory."""
 
     accelerator: str
+    """Name of an accelerator in the catalog."""
     tp: PositiveCount = 1
     """Tensor parallelism: accelerators per replica."""
     precision: Precision = "bf16"
+    """Number format of the weights; embedding and LM head stay at 16 bits."""
     kv_precision: Precision = "bf16"
+    """Number format of the KV cache: `bf16`, `fp8` or `int8`."""
     memory_utilisation: Annotated[float, Gt(0), Le(1)] = 0.92
     """Share of device memory the engine may use (vLLM: `gpu_memory_utilization`)."""
     overhead: Bytes | None = None

@@ -48,6 +48,7 @@ class Fixed:
 
     kind: Literal["fixed"] = "fixed"
     replicas: PositiveCount
+    """Replicas, warm from time 0 to the end."""
 
     @property
     def interval(self) -> float:
@@ -70,6 +71,7 @@ class Step:
     at: TimeOfDay
     """Time of day, as `08:30`, `8.5h` or seconds."""
     replicas: Count
+    """Desired replicas from then on; with 0 requests wait at the gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,9 @@ class Schedule:
 
     kind: Literal["schedule"] = "schedule"
     steps: Annotated[tuple[Step, ...], MinLen(1)]
+    """The timetable, in any order."""
     interval: PositiveSeconds = 60.0
+    """Time between two looks at the timetable; a step takes effect at the first look after it."""
 
     def initial(self) -> int:
         """What the timetable says at midnight."""
@@ -106,12 +110,17 @@ class TargetConcurrency:
     target: Annotated[float, Gt(0)]
     """Requests in flight per replica."""
     min: PositiveCount = 1
+    """Fewest replicas."""
     max: PositiveCount
+    """Most replicas."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = min."""
     interval: PositiveSeconds = 15.0
+    """Time between two decisions."""
     window: PositiveSeconds = 60.0
+    """Length of the mean of the requests in flight (Knative: `stable-window`)."""
     scale_down_delay: Seconds = 300.0
+    """How long fewer replicas must have been enough before any is stopped (HPA: `stabilizationWindowSeconds`)."""
 
     def __post_init__(self) -> None:
         if self.min > self.max:

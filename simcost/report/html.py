@@ -42,7 +42,7 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
 
     try:
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        shown = {name: pq.read_table(folder / "tables" / f"{name}.parquet") for name in charts.TABLES}
+        shown = {name: pq.ParquetFile(folder / "tables" / f"{name}.parquet").read() for name in charts.TABLES}
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(
             f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"

@@ -104,16 +104,29 @@ def finish(chart: Any, title: str, subtitle: str | list[str] = "") -> Any:
     import altair as alt
 
     heading = alt.Title(title, subtitle=subtitle or alt.Undefined, anchor="start", offset=12)
-    return (
-        chart.properties(title=heading, autosize="pad", padding={"left": 8, "right": 8, "top": 8, "bottom": 8})
-        .configure(font=FONT, background="white", aria=False)
-        .configure_view(stroke=None)
-        .configure_title(fontSize=16, subtitleFontSize=12, color=INK, subtitleColor=INK, subtitlePadding=5)
-        .configure_axis(labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=300,
-                        labelColor=INK, titleColor=INK, gridColor=GRID, domainColor="#888888",
-                        tickColor="#888888", labelOverlap=True, labelPadding=5)
-        .configure_legend(labelFontSize=12, labelLimit=300, labelColor=INK, symbolSize=120, orient="top")
-        .configure_header(labelFontSize=12, titleFontSize=12, labelLimit=400, labelColor=INK)
+    return chart.properties(
+        title=heading,
+        autosize="pad",
+        padding={"left": 8, "right": 8, "top": 8, "bottom": 8},
+        config=_config(),
+    )
+
+
+def _config() -> Any:
+    """One object: each `configure_...` call would copy the whole chart."""
+    import altair as alt
+
+    return alt.Config(
+        font=FONT,
+        background="white",
+        aria=False,
+        view=alt.ViewConfig(stroke=None),
+        title=alt.TitleConfig(fontSize=16, subtitleFontSize=12, color=INK, subtitleColor=INK, subtitlePadding=5),
+        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=300,
+                            labelColor=INK, titleColor=INK, gridColor=GRID, domainColor="#888888",
+                            tickColor="#888888", labelOverlap=True, labelPadding=5),
+        legend=alt.LegendConfig(labelFontSize=12, labelLimit=300, labelColor=INK, symbolSize=120, orient="top"),
+        header=alt.HeaderConfig(labelFontSize=12, titleFontSize=12, labelLimit=400, labelColor=INK),
     )  # fmt: skip
 
 

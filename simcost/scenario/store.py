@@ -61,7 +61,7 @@ def load_ledger(folder: Path) -> Ledger:
         changed = [name for name, digest in seal["files"].items() if sha256_of(folder / name) != digest]
         if changed or seal["version"] != VERSION:
             raise RunError(_damaged(folder, f"{', '.join(changed) or 'its version'} does not fit"))
-        tables = {name: pq.read_table(folder / f"{name}.parquet") for name in _TABLES}
+        tables = {name: pq.ParquetFile(folder / f"{name}.parquet").read() for name in _TABLES}
         return Ledger(**tables, **seal["ledger"], outcomes=_outcomes(folder, seal))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as error:
         raise RunError(_damaged(folder, str(error))) from error

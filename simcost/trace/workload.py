@@ -25,7 +25,9 @@ class Recorded:
     path: str
     """Parquet of `simcost trace import`, relative to the scenario file and inside its folder."""
     block: PositiveSeconds = 60.0
+    """Length of the stretches that are resampled."""
     reach: PositiveSeconds = 900.0
+    """How far from its own place a stretch may be taken."""
     rate_scale: Annotated[float, Gt(0), Le(1000)] = 1.0
     """Multiplies the request rate, keeping the shape: below 1 each request is kept with this probability;
     above 1 resampled copies of the trace are added to it."""
@@ -36,10 +38,13 @@ class Lengths:
     """Token pairs drawn from log-normals with a correlation; or resampled jointly from a stored trace."""
 
     prompt_median: Annotated[float, Gt(0)] = 600.0
+    """Median tokens of a prompt."""
     prompt_sigma: Annotated[float, Ge(0)] = 1.0
     """Standard deviation of the natural logarithm."""
     output_median: Annotated[float, Gt(0)] = 180.0
+    """Median tokens of an output."""
     output_sigma: Annotated[float, Ge(0)] = 0.8
+    """As `prompt_sigma`."""
     correlation: Annotated[float, Ge(-1), Le(1)] = 0.1
     """Of the two logarithms."""
     max_tokens: Annotated[int, Ge(2)] = 32768
@@ -63,14 +68,16 @@ class Synthetic:
     rate: PerS
     """Mean request rate over the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
-    """Relative rate in the middle of each hour of the day, linear in between; None = that of a public chat
-    service (`shape.DAILY_CHAT`)."""
+    """Relative rate in the middle of each of the 24 hours of the day, linear in between; None = that of a public
+    chat service (Azure, May 2024)."""
     weekly: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(7), MaxLen(7)] | None = None
     """Relative rate of each day of the week, the first day of the run first; None = all equal."""
     burst_cv: Annotated[float, Ge(0), Le(10)] = 0.2
     """Coefficient of variation of the level from one burst window to the next; 0 = Poisson."""
     burst_window: PositiveSeconds = 10.0
+    """How long a level lasts."""
     lengths: Lengths = field(default_factory=Lengths)
+    """Tokens of prompts and outputs."""
 
     def __post_init__(self) -> None:
         for name, shape in (("daily", self.daily), ("weekly", self.weekly)):

@@ -55,6 +55,7 @@ class TraceWriter:
             self.path.parent / f".{self.path.name}.{os.getpid()}.{part}.tmp" for part in ("spool", "sorted")
         )
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._open(self._spool)
         except OSError as error:
             raise InputError(f"{self.path}: cannot write: {error.strerror}; choose another place") from error

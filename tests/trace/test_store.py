@@ -171,11 +171,18 @@ def test_empty_trace_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_place_to_write(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
     with (
         pytest.raises(InputError, match="cannot write"),
-        TraceWriter(tmp_path / "no" / "a.parquet", source="t"),
+        TraceWriter(tmp_path / "file" / "a.parquet", source="t"),
     ):
         pass
+
+
+def test_the_folder_is_made(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "new" / "a.parquet", source="t") as writer:
+        writer.write_batch(RequestBatch(*(np.array([1], kind) for kind in (np.int64, np.int32, np.int32))))
+    assert open_trace(tmp_path / "new" / "a.parquet").rows == 1
 
 
 def test_paths_stay_inside(tmp_path: Path) -> None:
