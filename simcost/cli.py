@@ -292,7 +292,9 @@ def _add_catalog(verbs: Any) -> None:
 def _add_perf(verbs: Any) -> None:
     perf = _verb(verbs, "perf", _perf, "speed and memory of one replica")
     perf.add_argument("model", help="name of a model in the catalog")
-    perf.add_argument("--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog")
+    perf.add_argument(
+        "--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog"
+    )
     perf.add_argument("--tp", type=_positive, default=1, help="accelerators per replica (default 1)")
     perf.add_argument("--precision", default="bf16", help="bf16, fp8, int8, int4 or fp4 (default bf16)")
     perf.add_argument("--kv-precision", default="bf16", help="of the KV cache (default bf16)")
@@ -305,7 +307,9 @@ def _add_perf(verbs: Any) -> None:
     perf.add_argument(
         "--max-num-batched-tokens", type=_positive, default=8192, help="token budget of a step (default 8192)"
     )
-    perf.add_argument("--context", type=_positive, default=2048, help="tokens per sequence in the table (default 2048)")
+    perf.add_argument(
+        "--context", type=_positive, default=2048, help="tokens per sequence in the table (default 2048)"
+    )
     _own_catalog(perf)
 
 
