@@ -132,17 +132,18 @@ class TargetConcurrency:
 
     def desired(self, now_s: float, seen: Observation, memory: Memory) -> int:
         """Window mean over the target, with a delayed fall."""
-        looks = _keep(memory, "in_flight", now_s, self.window, seen.in_flight)
-        mean = sum(value for _, value in looks) / len(looks)
+        recent = [look for look in memory.get("in_flight", []) if look[0] > now_s - self.window]
+        memory["in_flight"] = [*recent, (now_s, seen.in_flight)]
+        mean = sum(value for _, value in memory["in_flight"]) / len(memory["in_flight"])
         wanted = min(max(ceil(mean / self.target), self.min), self.max)
-        return int(max(value for _, value in _keep(memory, "wanted", now_s, self.scale_down_delay, wanted)))
-
-
-def _keep(memory: Memory, key: str, now_s: float, window_s: float, value: float) -> list[tuple[float, float]]:
-    """Append a look and forget those at least `window_s` old; the newest always stays."""
-    looks = [look for look in memory.get(key, []) if look[0] > now_s - window_s]
-    memory[key] = [*looks, (now_s, value)]
-    return memory[key]
+        # Only a look higher than all later ones can still be the highest: the first of them is.
+        higher = [
+            look
+            for look in memory.get("wanted", [])
+            if look[0] > now_s - self.scale_down_delay and look[1] > wanted
+        ]
+        memory["wanted"] = [*higher, (now_s, wanted)]
+        return int(memory["wanted"][0][1])
 
 
 Scaling = Fixed | Schedule | TargetConcurrency

@@ -13,12 +13,11 @@ from typing import TypeVar
 from simcost.errors import RunError
 from simcost.ledger import Ledger
 from simcost.rng import stream
+from simcost.scenario.arrivals import Arrivals
 from simcost.scenario.folders import whole_folder
 from simcost.scenario.resolve import Question, ResolvedPlan, run_key
 from simcost.scenario.store import ROWS, load_ledger, save_ledger, with_rows_in
 from simcost.sim.pool import Pool
-from simcost.trace.paths import inside
-from simcost.trace.workload import Recorded, merged
 
 ROWS_UP_TO = 250_000
 """Expected requests of a run up to which the first replication keeps the outcome of each; the others keep
@@ -43,10 +42,10 @@ class _StoppedError(Exception):
 
 
 def list_runs(question: Question, folder: Path) -> list[Run]:
-    """The distinct runs of a question, in the order of its plans."""
+    """The distinct runs of a question; those that meet the same arrivals stand together."""
     runs: dict[str, Run] = {}
-    for plan in question.plans:
-        for replication in range(question.seeds):
+    for replication in range(question.seeds):
+        for plan in question.plans:
             pool = plan.drawn(replication)
             key = run_key(question, pool, replication)
             run = runs.setdefault(key, Run(pool=pool, replication=replication, folder=folder / key[:32]))
@@ -77,9 +76,10 @@ def execute(
         KeyboardInterrupt: finished runs stay stored, the others leave nothing.
     """
     stop = Event()
+    arrivals = Arrivals(question, kept=jobs)
 
     def work(run: Run) -> T:
-        found = use(run, _ledger(question, run, fresh=fresh, stop=stop))
+        found = use(run, _ledger(question, run, arrivals, fresh=fresh, stop=stop))
         run.share = 1.0
         return found
 
@@ -104,18 +104,18 @@ def _watch(futures: Sequence[Future[T]], runs: Sequence[Run], progress: Callable
         progress(sum(run.share for run in runs) / len(runs), f"{count} of {len(runs)} runs")
 
 
-def _ledger(question: Question, run: Run, *, fresh: bool, stop: Event) -> Ledger:
+def _ledger(question: Question, run: Run, arrivals: Arrivals, *, fresh: bool, stop: Event) -> Ledger:
     """The stored ledger, or that of a new simulation."""
     if not fresh:
         with suppress(RunError):
             return load_ledger(run.folder)
     with whole_folder(run.folder) as draft:
-        ledger = _simulate(question, run, draft, stop)
+        ledger = _simulate(question, run, arrivals, draft, stop)
         save_ledger(ledger, draft)
     return with_rows_in(ledger, run.folder)
 
 
-def _simulate(question: Question, run: Run, draft: Path, stop: Event) -> Ledger:
+def _simulate(question: Question, run: Run, arrivals: Arrivals, draft: Path, stop: Event) -> Ledger:
     from simcost.sim import simulate
 
     def note(share: float) -> None:
@@ -123,35 +123,12 @@ def _simulate(question: Question, run: Run, draft: Path, stop: Event) -> Ledger:
         if stop.is_set():
             raise _StoppedError
 
-    loaded = question.loaded
-    arrivals = merged(
-        loaded.scenario.workload,
-        folder=loaded.folder,
-        seed=question.seed,
-        index=run.replication,
-        horizon_s=question.horizon_s,
-    )
     return simulate(
         run.pool,
-        arrivals,
+        arrivals.of(run.replication),
         horizon_s=question.horizon_s,
         seed=int(stream(question.seed, "replication", run.replication).integers(2**62)),
         limits=question.limits,
-        rows=draft / ROWS if run.replication == 0 and expected_requests(question) <= ROWS_UP_TO else None,
+        rows=draft / ROWS if run.replication == 0 and arrivals.expected <= ROWS_UP_TO else None,
         progress=note,
     )
-
-
-def expected_requests(question: Question) -> float:
-    """About how many requests arrive within the horizon."""
-    from simcost.trace.store import open_trace
-
-    total = 0.0
-    for workload in question.loaded.scenario.workload:
-        if isinstance(workload, Recorded):
-            info = open_trace(inside(question.loaded.folder, workload.path))
-            covered = min(question.horizon_s / info.span_s, 1.0) if info.span_s else 1.0
-            total += info.rows * workload.rate_scale * covered
-        else:
-            total += workload.rate * question.horizon_s
-    return total
