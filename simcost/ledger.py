@@ -107,6 +107,10 @@ class Outcomes:
     preemptions: int
     steps: int
     """Engine steps over all replicas."""
+    work_s: float
+    """Engine time that tokens took, over all replicas: step time beyond the fixed part of each step. Divided by
+    the time there was, it is the utilisation in the sense of queueing: the share of time that steps would need
+    if batching hid their fixed part; near 1 the pool is saturated, however busy it looks at a few requests."""
     outstanding_s: float
     """Integral of the number of requests in the system: request-seconds (Little's law)."""
     limits: Limits

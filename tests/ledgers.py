@@ -88,7 +88,7 @@ def outcomes(
     return Outcomes(
         **{name: total[name] for name in ("arrived", "completed", "rejected", "timed_out")},
         in_system=in_system, prompt_tokens=total["prompt_tokens"], output_tokens=total["output_tokens"],
-        generated_tokens=total["output_tokens"], preemptions=0, steps=0, outstanding_s=0.0, limits=Limits(),
+        generated_tokens=total["output_tokens"], preemptions=0, steps=0, work_s=0.0, outstanding_s=0.0, limits=Limits(),
         window_s=window_s, windows=pa.Table.from_pylist(table, schema=WINDOWS), buckets=buckets,
         histograms=histograms, rows=rows,
     )  # fmt: skip

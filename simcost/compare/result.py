@@ -24,4 +24,4 @@ class RunResult:
     node_hours: float
     accelerator_hours: float
     utilisation: float
-    """Serving hours over all replica-slot hours paid."""
+    """Engine time that tokens took over the replica-slot time paid (`Outcomes.work_s`)."""

@@ -9,6 +9,7 @@ Document = dict[str, Any]
 WIDTH = 100
 _GAP = "  "
 _HEAD = ("plan", "$/month", "vs baseline", "attainment", "TTFT p95", "TPOT p95", "utilisation")
+_UTILISATION = "utilisation: share of the paid time that the tokens took; a plan near 100 % is saturated"
 _LEGEND = {
     "*": "cheapest that meets the SLO",
     "x": "misses the SLO",
@@ -23,11 +24,23 @@ def text(document: Document) -> str:
         fill(document["verdict"], WIDTH),
         _table(document),
         _section("Targets missed", misses),
+        _section("Requests without an answer", _unanswered(document)),
         _section("What drives the difference", document["drivers"]),
         _section("What the numbers rest on", [*document["assumptions"], _provenance(document)]),
         _section("Files", document["files"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _unanswered(document: Document) -> list[str]:
+    """Requests rejected or timed out, by plan."""
+    reasons = {"rejected": "longer than the KV cache of a replica", "timed_out": "clients gave up"}
+    return [
+        f"{plan['name']}: {count:,} of {plan['requests']['arrived']:,} {key.replace('_', ' ')} ({reason})"
+        for plan in document["plans"]
+        for key, reason in reasons.items()
+        if (count := plan["requests"][key])
+    ]
 
 
 def _section(title: str, lines: list[str]) -> str:
@@ -49,7 +62,7 @@ def _table(document: Document) -> str:
     lines.insert(1, "-" * (sum(widths) + len(_GAP) * len(widths)))
     used = "".join(marks) + "".join(row[2] for row in rows)
     legend = "   ".join(f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in used)
-    return "\n".join([*lines, *([legend] if legend else [])])
+    return "\n".join([*lines, *([legend] if legend else []), _UTILISATION])
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
@@ -81,8 +94,10 @@ def _row(document: Document, plan: Document) -> tuple[str, ...]:
 
 def _cost(plan: Document) -> str:
     interval = plan["intervals"]["per_month_usd"]
-    mean = format_usd(plan["cost_usd"]["per_month"])
-    return f"{mean} ± {format_usd(interval['margin'])}" if interval and interval["margin"] else mean
+    mean = plan["cost_usd"]["per_month"]
+    digits = 0 if mean >= 1000 else 2
+    margin = f"{interval['margin']:,.{digits}f}" if interval and interval["margin"] else "0"
+    return format_usd(mean) if float(margin.replace(",", "")) == 0 else f"{format_usd(mean)} ± ${margin}"
 
 
 def _against(document: Document, name: str) -> str:
@@ -93,7 +108,8 @@ def _against(document: Document, name: str) -> str:
     if change["share"] is None:
         return "-"
     noise = "~" if change["noise_explains"] and change["share"] else ""
-    return f"{noise}{change['share']:+.1%}".replace("%", " %")
+    shown = f"{change['share']:+,.1%}".replace("%", " %")
+    return f"{noise}{'0.0 %' if shown in ('+0.0 %', '-0.0 %') else shown}"
 
 
 def _seconds(value: float | None) -> str:

@@ -89,7 +89,7 @@ def _rows(question: Question, plan: ResolvedPlan, one: Run, ledger: Ledger) -> R
         replica_hours=hours,
         node_hours=ledger.node_hours(),
         accelerator_hours=slots * ledger.accelerators_per_replica,
-        utilisation=hours["serving"] / slots if slots else 0.0,
+        utilisation=felt.work_s / 3600.0 / slots if slots else 0.0,
     )
     return rows_of(result, ledger)
 

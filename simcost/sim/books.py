@@ -89,9 +89,9 @@ def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
     )
 
 
-def outcomes(plane: DataPlane, limits: Limits, window_ns: int, rows: Path | None) -> Outcomes:
-    """What the data plane counted, at the end of a run."""
-    totals, counts = plane.state.totals, plane.state.windows
+def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, rows: Path | None) -> Outcomes:
+    """What the data plane counted, at the end of a run; `busy_s` is the busy time of all replicas."""
+    totals, counts, seen = plane.state.totals, plane.state.windows, plane.look()
     columns = [
         np.arange(len(counts)) * (window_ns / NS_PER_S),
         *(counts[:, c] for c in (at.W_ARRIVED, at.W_COMPLETED, at.W_REJECTED, at.W_TIMED_OUT, at.W_GOOD)),
@@ -108,8 +108,9 @@ def outcomes(plane: DataPlane, limits: Limits, window_ns: int, rows: Path | None
         output_tokens=int(totals[at.COMPLETED_OUTPUT]),
         generated_tokens=int(totals[at.GENERATED]),
         preemptions=int(totals[at.PREEMPTIONS]),
-        steps=int(totals[at.STEPS]),
-        outstanding_s=plane.look().area * plane.clock.tick_s,
+        steps=seen.steps,
+        work_s=max(busy_s - seen.steps * plane.clock.a * plane.clock.tick_s, 0.0),
+        outstanding_s=seen.area * plane.clock.tick_s,
         limits=limits,
         window_s=window_ns / NS_PER_S,
         windows=pa.table(columns, schema=WINDOWS),

@@ -27,7 +27,8 @@ class Seen:
     running: int
     waiting: int
     kv_tokens: int
-    busy_s: float
+    steps: int
+    """Engine steps since the start, over all replicas."""
     in_system: int
     area: int
     """Request-ticks since the start, modulo 2**64: differences of it are exact."""
@@ -149,10 +150,10 @@ class DataPlane:
         """The pool now."""
         totals, now = self.state.totals, int(self.state.totals[at.NOW])
         observe(self.state, now, self._seen)
-        running, waiting, kv_tokens, busy = map(int, self._seen)
+        running, waiting, kv_tokens, steps = map(int, self._seen)
         in_system = int(totals[at.IN_SYSTEM])
         area = (in_system * now - int(totals[at.SUM_ARRIVALS]) + int(totals[at.SUM_DEPARTURES])) % 2**64
-        return Seen(running, waiting, kv_tokens, busy * self.clock.tick_s, in_system, area)
+        return Seen(running, waiting, kv_tokens, steps, in_system, area)
 
     def _take_batch(self) -> None:
         following = next(self._arrivals, None)

@@ -616,8 +616,8 @@ def advance(
 
 @entry
 def observe(s: State, t: int, seen: at.Ints) -> None:
-    """Running, waiting (the gateway included), KV tokens and busy ticks of all slots at t, into `seen`."""
-    running, waiting, kv, busy = 0, s.totals[at.GATE_COUNT], 0, 0
+    """Running, waiting (the gateway included), KV tokens of all slots at t, and steps done, into `seen`."""
+    running, waiting, kv, steps = 0, s.totals[at.GATE_COUNT], 0, s.totals[at.STEPS]
     for r in range(s.totals[at.SLOTS]):
         rep = s.replicas[r]
         running += rep[at.RUNNING]
@@ -627,7 +627,5 @@ def observe(s: State, t: int, seen: at.Ints) -> None:
         if rep[at.RUN_STEPS] > 1 and rep[at.RUN_START] < t:
             k = steps_until(rep[at.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[at.RUN_START])
             kv += (k - 1) * rep[at.RUN_SEQS]
-        busy += rep[at.BUSY]
-        if s.next_event[r] != NEVER:
-            busy += t - rep[at.BUSY_SINCE]
-    seen[0], seen[1], seen[2], seen[3] = running, waiting, kv, busy
+            steps += k - 1
+    seen[0], seen[1], seen[2], seen[3] = running, waiting, kv, steps

@@ -82,7 +82,8 @@ def simulate(
         if writer:
             writer.close()
     nodes, replicas, timeline = books.tables()
-    result = outcomes(plane, limits, window_ns, rows)
+    busy_s = float(replicas["busy_s"].to_numpy().sum())
+    result = outcomes(plane, busy_s, limits, window_ns, rows)
     return Ledger(
         horizon_s=horizon_s,
         slots_per_node=pool.slots_per_node,

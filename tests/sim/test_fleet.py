@@ -134,3 +134,18 @@ def test_progress_may_stop_a_run() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         simulate(CHAT, poisson(8, 3000), horizon_s=HOUR, progress=stop)
+
+
+def test_work_is_the_offered_load_of_the_tokens() -> None:
+    """Without preemption each token is worked on once: sum of b*prompt + q*pairs + decode steps over requests."""
+    batch = next(iter(poisson(6, 900)))
+    pool = replace(CHAT, scaling=Fixed(replicas=3), kv_capacity_tokens=10**6)
+    ledger = simulate(pool, iter([batch]), horizon_s=HOUR)
+    assert ledger.outcomes.preemptions == 0
+    step, prompt, more = pool.step, batch.prompt_tokens.astype(float), batch.output_tokens - 1.0
+    context = more * prompt + more * (more + 1) / 2
+    work_s = (step.b_s_per_token * prompt + step.q_s_per_pair * prompt**2 / 2
+              + step.c_s_per_sequence * more + step.d_s_per_token * context)  # fmt: skip
+    assert ledger.outcomes.work_s == pytest.approx(work_s.sum(), rel=1e-6)
+    hours = ledger.replica_hours()
+    assert ledger.outcomes.work_s < hours["serving"] * HOUR
