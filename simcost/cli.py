@@ -29,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
+    except FaultsError as error:
+        print(error, file=sys.stderr)  # each line begins file:line:column, which editors follow
+        return error.exit_code
     except SimcostError as error:
         print(f"simcost: {error}", file=sys.stderr)
         return error.exit_code
@@ -39,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         print(f"simcost: {place}{error.strerror or error}", file=sys.stderr)
         return InputError.exit_code
+    except MemoryError as error:
+        print(f"simcost: not enough memory: {error}; lower --jobs, the horizon or the rate", file=sys.stderr)
+        return SimcostError.exit_code
     return 0
 
 
@@ -138,7 +144,9 @@ def _trace_synthesize(arguments: Arguments) -> None:
 def _catalog_list(arguments: Arguments) -> None:
     from simcost.catalog.listing import KINDS, catalog_list
 
-    if arguments.kind is None:
+    if arguments.kind is None and arguments.json:
+        _print_json({"kinds": list(KINDS)})
+    elif arguments.kind is None:
         print("\n".join(KINDS))
     else:
         _show(arguments, catalog_list(_catalog(arguments), arguments.kind), "catalog")
@@ -330,18 +338,23 @@ def _data(parser: argparse.ArgumentParser) -> None:
 
 
 def _seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, help="random seed (default: the scenario's, else 1)")
+    parser.add_argument("--seed", type=_natural, help="random seed (default: the scenario's, else 1)")
 
 
 def _own_catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalog", type=Path, metavar="DIR", help="folder of your own facts")
 
 
+def _natural(text: str) -> int:
+    if not (text.isdecimal() and len(text) <= 15):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
 def _positive(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
+    if not (text.isdecimal() and 1 <= len(text) <= 15 and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
-    return value
+    return int(text)
 
 
 def _seconds(text: str) -> float:

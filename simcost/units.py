@@ -85,8 +85,8 @@ USD_PER_GB = Unit("USD per GB", {"/GB": 1.0, "USD/GB": 1.0, "/GiB": GB / GIB}, "
 PER_S = Unit("requests per second", {"/s": 1.0, "rps": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400},
              "20/s")  # fmt: skip
 
-Seconds = Annotated[float, SECONDS, Ge(0)]
-PositiveSeconds = Annotated[float, SECONDS, Gt(0)]
+Seconds = Annotated[float, SECONDS, Ge(0), Le(1e9)]  # 32 years
+PositiveSeconds = Annotated[float, SECONDS, Gt(0), Le(1e9)]
 TimeOfDay = Annotated[float, CLOCK, Ge(0), Lt(SECONDS_PER_DAY)]
 Bytes = Annotated[float, BYTES, Ge(0)]
 BytesPerS = Annotated[float, BYTES_PER_S, Gt(0)]
@@ -94,9 +94,9 @@ Share = Annotated[float, SHARE, Ge(0), Le(1)]
 Usd = Annotated[float, USD, Ge(0)]
 UsdPerH = Annotated[float, USD_PER_H, Ge(0)]
 UsdPerGb = Annotated[float, USD_PER_GB, Ge(0)]
-PerS = Annotated[float, PER_S, Gt(0)]
-Count = Annotated[int, Ge(0)]
-PositiveCount = Annotated[int, Ge(1)]
+PerS = Annotated[float, PER_S, Gt(0), Le(1e6)]
+Count = Annotated[int, Ge(0), Le(1_000_000)]
+PositiveCount = Annotated[int, Ge(1), Le(1_000_000)]
 
 
 def parse_seconds(text: str) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.drivers import Drivers, drivers
+from simcost.compare.interval import Interval
 from simcost.compare.result import RunResult
 from simcost.compare.summary import PlanSummary, mean_by_key, mean_of
 from simcost.compare.verdict import verdict
@@ -57,7 +58,7 @@ def _plan(plan: PlanSummary) -> Document:
         "intervals": {
             "total_usd": _several(plan, plan.total_usd.document()),
             "per_month_usd": _several(plan, plan.per_month_usd.document()),
-            "attainment": _several(plan, plan.attainment.document() if plan.attainment else None),
+            "attainment": _several(plan, _shares(plan.attainment) if plan.attainment else None),
         },
         "slo": _slo(plan),
         "requests": dict(first.requests),
@@ -73,6 +74,14 @@ def _plan(plan: PlanSummary) -> Document:
 def _several(plan: PlanSummary, interval: Document | None) -> Document | None:
     """An interval, where there are replications to make one."""
     return interval if len(plan.results) > 1 else None
+
+
+def _shares(interval: Interval) -> Document:
+    """An interval whose bounds are shares: Student's t knows nothing of 0 and 1."""
+    found = interval.document()
+    return found | {
+        name: min(max(found[name] or 0.0, 0.0), 1.0) for name in ("lo", "hi") if found[name] is not None
+    }
 
 
 def _slo(plan: PlanSummary) -> Document:

@@ -30,17 +30,17 @@ class Drivers:
         """The effects that matter, largest first, then where the compute money goes."""
         size = sum(map(abs, self.effects_usd.values()))
         effects = sorted(self.effects_usd.items(), key=lambda item: -abs(item[1]))
-        lines = [self._sentence(name, usd) for name, usd in effects if abs(usd) > 0.005 * size]
+        lines = [self._sentence(name, usd) for name, usd in effects if abs(usd) > max(0.005 * size, 0.005)]
         return [*lines, *self._states()]
 
     def _sentence(self, name: str, usd: float) -> str:
         effect = f"{'+' if usd > 0 else ''}{format_usd(usd)} a month"
         if name == "price":
             one, other = map(format_usd, self.usd_per_accelerator_hour)
-            return f"Price per accelerator-hour: {one}, {other} in {self.against}: {effect}."
+            return f"Price per accelerator-hour: {one} against {other} in {self.against}: {effect}."
         if name == "hours":
             one, other = map(format_count, self.accelerator_hours)
-            return f"Accelerator-hours a month: {one}, {other} in {self.against}: {effect}."
+            return f"Accelerator-hours a month: {one} against {other} in {self.against}: {effect}."
         return f"{name.capitalize()}: {effect}."
 
     def _states(self) -> list[str]:

@@ -25,15 +25,28 @@ def bounds(cost: Interval) -> str:
 def against(change: Difference) -> str:
     """`$120 a month (26 %) less than b (95 % interval $100 to $140)`, or that noise would explain it."""
     cost = change.per_month_usd
-    if cost.lo == cost.hi == 0:
-        return f"exactly as much as {change.against}"
+    if _negligible(change):
+        return f"at the same cost as {change.against}"
     if cost.holds_zero:
         return f"no difference to {change.against} that the noise would not explain ({bounds(cost)})"
     less = cost.mean < 0
-    share = f" ({100 * abs(change.share):.3g} %)" if change.share is not None else ""
+    share = f" ({_percent(abs(change.share))})" if change.share is not None else ""
     size = bounds(cost.scaled(-1.0 if less else 1.0))
     usd = format_usd(abs(cost.mean))
     return f"{usd} a month{share} {'less' if less else 'more'} than {change.against} ({size})"
+
+
+def _negligible(change: Difference) -> bool:
+    """Whether the costs differ by less than a cent a month or 0.01 % throughout; unknown bounds are as the mean."""
+    cost = change.per_month_usd
+    largest = max(abs(bound) for bound in (cost.mean, cost.lo, cost.hi) if bound is not None)
+    against_usd = cost.mean / change.share if change.share else 0.0
+    return largest < max(0.01, 1e-4 * against_usd)
+
+
+def _percent(share: float) -> str:
+    """`0.52 %`, `26 %`, `1,250 %`."""
+    return f"{100 * share:,.0f} %" if share >= 10 else f"{100 * share:.3g} %"
 
 
 def missed(checks: Sequence[Check]) -> str:

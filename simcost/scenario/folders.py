@@ -9,6 +9,8 @@ from hashlib import file_digest
 from pathlib import Path
 from uuid import uuid4
 
+from simcost.errors import InputError
+
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
@@ -50,5 +52,10 @@ def sha256_of(path: Path) -> str:
 
 def _draft(parent: Path) -> Path:
     draft = parent / f".draft-{uuid4().hex[:16]}"
-    draft.mkdir(parents=True)
+    try:
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(
+            f"{parent}: no folder can be made there: {error.strerror}; choose another place"
+        ) from error
     return draft

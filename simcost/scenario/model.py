@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import Field, StringConstraints
 
 from simcost.billing import OnDemand
@@ -64,9 +64,9 @@ class Scenario:
     """Replications; each plan sees the same arrivals in each of them."""
     baseline: str | None = None
     """The plan the others are compared with; None = the first."""
-    engine_sigma: Annotated[float, Ge(0)] | None = None
+    engine_sigma: Annotated[float, Ge(0), Le(2)] | None = None
     """Log-normal spread of the real step time around the model's; None = that of the performance model."""
-    level: Annotated[float, Gt(0), Lt(1)] = 0.95
+    level: Annotated[float, Gt(0), Le(0.9999)] = 0.95
     """Confidence level of intervals."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""

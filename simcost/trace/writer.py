@@ -54,6 +54,10 @@ class TraceWriter:
         self._spool, self._ordered = (
             self.path.parent / f".{self.path.name}.{os.getpid()}.{part}.tmp" for part in ("spool", "sorted")
         )
+        if self.path.is_dir():
+            raise InputError(
+                f"{self.path}: is a folder; name a file in it, such as {self.path / 'trace.parquet'}"
+            )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._open(self._spool)

@@ -3,11 +3,13 @@
 import json
 
 import pytest
-from results import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
 
+from results import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
 from simcost.compare import broken_gates, compare, document, parse_gate
+from simcost.compare.comparison import difference
 from simcost.compare.drivers import drivers
 from simcost.compare.verdict import verdict
+from simcost.compare.words import against
 from simcost.errors import InputError, RunError
 
 
@@ -24,6 +26,23 @@ def test_the_baseline_itself_may_be_best() -> None:
     assert said.startswith("cheap, the baseline, is the cheapest plan that meets the SLO: ")
     assert "next is dear, " in said
     assert " a month (66.7 %) more than cheap" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [([0.0] * 5, "at the same cost as dear"), ([0.0002] * 5, "at the same cost as dear"),
+     ([0.004, 0.0, -0.003, 0.002, 0.001], "at the same cost as dear"), ([0.05] * 5, "$1.52 a month (0.05 %) more than"),
+     ([-0.2, 0.3, -0.1, 0.2, 0.1], "no difference to dear that the noise"), ([1500.0] * 5, "(1,500 %) more than dear")],
+)  # fmt: skip
+def test_only_differences_that_matter_get_numbers(more: list[float], said: str) -> None:
+    other = runs("other", [100.0 + n + m for n, m in zip(NOISE, more, strict=True)])
+    assert said in against(difference(*of(DEAR, other).plans[::-1], 0.95))
+
+
+def test_attainment_bounds_are_shares() -> None:
+    plan = document(of(runs("p", [1.0, 2.0], [1.0, 0.98])), PROVENANCE, [])["plans"][0]
+    bounds = plan["intervals"]["attainment"]
+    assert (bounds["lo"] < 0.98, bounds["hi"]) == (True, 1.0)
 
 
 def test_noise_is_called_noise() -> None:
@@ -102,8 +121,8 @@ def test_drivers_add_up_to_the_difference() -> None:
     assert found.effects_usd["price"] == pytest.approx(price * (64.0 + 192.0) / 2 * MONTHS)
     assert found.effects_usd["hours"] == pytest.approx(hours * (15.0 + 10.0) / 16)
     first, second, third = found.sentences()
-    assert first.startswith("Accelerator-hours a month: 1,947, 5,840 in base: -$")
-    assert second.startswith("Price per accelerator-hour: $1.88, $1.25 in base: +$")
+    assert first.startswith("Accelerator-hours a month: 1,947 against 5,840 in base: -$")
+    assert second.startswith("Price per accelerator-hour: $1.88 against $1.25 in base: +$")
     assert third == "Compute money of plan (of base) by state: serving 90 % (30 %), idle 10 % (70 %)."
 
 

@@ -46,7 +46,7 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
         (("seeds: 2", "seeds: 0"), "4:8: seeds: 0 must be at least 1"),
         (("seeds: 2", "seeds: -3"), "4:8: seeds: -3 must be at least 1"),
         (("seeds: 2", "seeds:"), "4:7: seeds: nothing (null) is no whole number"),
-        (("seeds: 2", "seeds: 2\nlevel: 1"), "5:8: level: 1 must be below 1"),
+        (("seeds: 2", "seeds: 2\nlevel: 1"), "5:8: level: 1 must be at most 0.9999"),
         (("seeds: 2", "seeds: 2\nseeds: 3"), "5:1: seeds: the key 'seeds' stands twice; first in line 4"),
         (("horizon: 10min", "horizon: 10mn"), "3:10: horizon: '10mn' has the unknown unit 'mn'; known here: ns"),
         (("horizon: 10min", "horizon: soon"), "3:10: horizon: 'soon' is no quantity; write a number of seconds"),

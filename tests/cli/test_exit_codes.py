@@ -1,0 +1,55 @@
+"""0 done, 1 a gate was broken, 2 bad usage; and what a refused command says."""
+
+from pathlib import Path
+
+import pytest
+from commands import FOLDER, Said, call, refused, scenario
+
+
+@pytest.mark.parametrize(
+    ("gates", "code", "said"),
+    [(["slo"], 0, ""), (["budget=1e9"], 0, ""), (["budget=$10"], 1, "budget of $10.00 a month exceeded by one ($"),
+     (["slo", "budget=0"], 1, "exceeded by one")],
+)  # fmt: skip
+def test_gates(finished: Said, home: Path, gates: list[str], code: int, said: str) -> None:
+    words = [word for gate in gates for word in ("--fail-on", gate)]
+    found = call("run", home / "tiny.yaml", "--out", home / FOLDER, "--quiet", "--json", *words)
+    assert found.code == code
+    assert said in found.err
+    assert found.document()["plans"], "the result is shown before the gate fails"
+
+
+def test_the_slo_gate(tmp_path: Path) -> None:
+    file = scenario(tmp_path, ("ttft: 1s", "ttft: 1ms"))
+    found = call("run", file, "--out", tmp_path / "out", "--quiet", "--fail-on", "slo")
+    assert found.code == 1
+    assert found.err == "simcost: SLO missed by one, scaled\n"
+    assert found.out.startswith("No plan meets the SLO; ")
+
+
+@pytest.mark.parametrize("gate", ["", "slow", "budget", "budget=", "budget=much", "budget=-1", "budget=nan"])
+def test_a_bad_gate_is_refused_before_anything_runs(tmp_path: Path, gate: str) -> None:
+    said = refused("run", scenario(tmp_path), "--out", tmp_path / "out", "--fail-on", gate)
+    assert "--fail-on" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("rum",), ("run",), ("run", "a.yaml", "--sedes", "3"), ("trace",), ("trace", "imprt"), ("perf", "x"),
+     ("run", "a.yaml", "--jobs", "0"), ("run", "a.yaml", "--seeds", "1.5"), ("run", "a.yaml", "--seed", "-1"),
+     ("run", "a.yaml", "--seed", "9" * 30), ("run", "a.yaml", "--seeds", "9" * 30),
+     ("trace", "import", "a", "--format", "csv", "-o", "b", "--map", "x"),
+     ("trace", "synthesize", "a", "-o", "b", "--horizon", "nan"),
+     ("trace", "synthesize", "a", "-o", "b", "--horizon", "-3h")],
+)  # fmt: skip
+def test_bad_usage(words: tuple[str, ...]) -> None:
+    assert "\nsimcost: " in refused(*words)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("run", "--help"), ("trace", "import", "-h")])
+def test_help(words: tuple[str, ...]) -> None:
+    said = call(*words)
+    assert said.code == 0
+    assert said.out
+    assert said.err == ""
