@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from math import exp
+from math import exp, floor
 from statistics import NormalDist
 from typing import Any
 
@@ -76,14 +76,15 @@ def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Qu
     """
     scenario = loaded.scenario
     recorded = [workload for workload in scenario.workload if isinstance(workload, Recorded)]
-    horizon_s = scenario.horizon or max(span_s(workload, loaded.folder) for workload in recorded)
-    if horizon_s <= 0:
+    span = max((span_s(one, loaded.folder) for one in recorded), default=0.0)
+    if scenario.horizon is None and span <= 0:
         raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")
     return Question(
         loaded=loaded,
         seed=scenario.seed if seed is None else seed,
         seeds=seeds or scenario.seeds,
-        horizon_s=horizon_s,
+        # A run plays what arrives strictly before its end: the next whole second takes in the last request.
+        horizon_s=scenario.horizon or floor(span) + 1.0,
         traces={name: sha256_of(inside(loaded.folder, name)) for name in trace_names(scenario.workload)},
     )
 
