@@ -7,6 +7,12 @@ import pytest
 from commands import FOLDER, Said, call, scenario
 
 
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves out the charts, which take most of the time of a tiny run."""
+    monkeypatch.setattr("simcost.report.html.write_html", lambda folder: folder / "report.html")
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run: `tiny.yaml` and `out/`. Only to be read."""

@@ -92,6 +92,7 @@ def test_the_files_named_are_there(document: dict[str, Any], home: Path) -> None
     assert stored["plans"] == document["plans"]
 
 
+@pytest.mark.usefixtures("no_report")
 def test_nothing_is_said_on_stderr_when_quiet(finished: Said, home: Path) -> None:
     said = call("run", home / "tiny.yaml", "--out", home / FOLDER, "--json", "--quiet")
     assert said.err == ""
@@ -160,6 +161,7 @@ def test_synthesize_uses_the_seed_zero_too(tmp_path: Path) -> None:
     assert made[0] != made[1]
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_horizon_beyond_the_trace_is_said(tmp_path: Path) -> None:
     trace(tmp_path)
     recorded = ("{kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}",

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from commands import FOLDER, Said, call, refused, scenario
 
+pytestmark = pytest.mark.usefixtures("no_report")
+
 
 @pytest.mark.parametrize(
     ("gates", "code", "said"),

@@ -1,0 +1,144 @@
+"""Stopped in mid-sweep, killed, out of disk: nothing half-written, and what was finished is reused."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, NoReturn
+
+import pyarrow.parquet as pq
+import pytest
+from commands import call, contents, refused, scenario
+
+import simcost.sim
+
+pytestmark = pytest.mark.usefixtures("no_report")
+SIMCOST = (sys.executable, "-c", "from simcost.cli import main; raise SystemExit(main())")
+SWEEP = (("horizon: 10min", "horizon: 6h"), ("rate: 1/s", "rate: 5/s"), ("seeds: 2", "seeds: 6"))
+RUNS = 12
+
+
+def stored(out: Path) -> dict[Path, int]:
+    """The finished runs and when they were written."""
+    return {seal: seal.stat().st_mtime_ns for seal in out.glob("runs/[!.]*/ledger.json")}
+
+
+def stop(folder: Path, how: signal.Signals) -> tuple[int, str]:
+    """Start the sweep, stop it as soon as a run of it is stored; its exit code and stderr."""
+    words = [*SIMCOST, "run", "tiny.yaml", "--out", "out", "--jobs", "1"]
+    with subprocess.Popen(
+        words, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        give_up = monotonic() + 60
+        while not stored(folder / "out") and process.poll() is None and monotonic() < give_up:
+            sleep(0.005)
+        process.send_signal(how)
+        out, err = process.communicate(timeout=60)
+        assert out == ""
+        return process.returncode, err
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_stopped_sweep_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals, code: int
+) -> None:
+    file, out = scenario(tmp_path, *SWEEP), tmp_path / "out"
+    found, err = stop(tmp_path, how)
+    assert found == code, err
+    assert [path.name for path in out.iterdir() if not path.name.startswith(".")] == ["runs"]
+    kept = stored(out)
+    assert 1 <= len(kept) < RUNS
+    if how is signal.SIGINT:
+        assert err.endswith("interrupted; what was finished is kept\n")
+        assert "Traceback" not in err
+        assert not list(out.rglob(".*")), "nothing half-written"
+
+    real, calls = simcost.sim.simulate, []
+
+    def counted(*words: Any, **options: Any) -> Any:
+        calls.append(1)
+        return real(*words, **options)
+
+    monkeypatch.setattr(simcost.sim, "simulate", counted)
+    again = call("run", file, "--out", out, "--json", "--quiet")
+    assert again.code == 0, again.err
+    assert again.document()["replications"] == 6
+    assert len(calls) == RUNS - len(kept)
+    assert kept.items() <= stored(out).items(), "reused, not written anew"
+
+
+def full(*words: Any, **options: Any) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+
+
+@pytest.mark.parametrize("where", ["tables", "result", "move"])
+def test_a_full_disk_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    file, out = scenario(tmp_path), tmp_path / "out"
+    words = ("run", file, "--out", out, "--quiet")
+    with monkeypatch.context() as patched:
+        if where == "tables":
+            patched.setattr(pq, "write_table", full)
+        elif where == "result":
+            patched.setattr("simcost.scenario.run.resolved_text", full)
+        else:
+            patched.setattr(Path, "replace", full)
+        assert refused(*words) == "simcost: somewhere: No space left on device\n"
+    assert not (out / "result.json").exists()
+    assert not list(out.rglob(".draft*")), "nothing half-written"
+    assert all((folder / "ledger.json").is_file() for folder in (out / "runs").iterdir())
+    assert call(*words).code == 0, "it goes on once there is room"
+    assert (out / "result.json").is_file()
+
+
+def test_a_full_disk_keeps_the_result_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, out = scenario(tmp_path), tmp_path / "out"
+    words = ("run", file, "--out", out, "--quiet")
+    assert call(*words).code == 0
+    before = contents(out)
+    monkeypatch.setattr(pq, "write_table", full)
+    refused(*words, "--fresh")
+    assert contents(out) == before
+
+
+def test_a_full_disk_leaves_no_half_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("arrival,prompt_tokens,output_tokens\n0,1,1\n", encoding="utf-8")
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    said = refused("trace", "import", log, "--format", "csv", "-o", tmp_path / "log.parquet")
+    assert "No space left on device" in said
+    assert list(tmp_path.iterdir()) == [log]
+
+
+def test_out_of_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*words: Any, **options: Any) -> NoReturn:
+        raise MemoryError("Unable to allocate 8 TiB")
+
+    monkeypatch.setattr(simcost.sim, "simulate", greedy)
+    said = call("run", scenario(tmp_path), "--out", tmp_path / "out", "--quiet")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("simcost: not enough memory: Unable to allocate 8 TiB; lower --jobs")
+
+
+def test_a_reader_that_leaves_early_is_no_fault() -> None:
+    pipe = f"{sys.executable} -c 'from simcost.cli import main; raise SystemExit(main())' schema | head -c 10"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {pipe}"], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["check", "tiny.yaml"]])
+def test_nothing_heavy_is_imported(tmp_path: Path, words: list[str]) -> None:
+    scenario(tmp_path)
+    script = (
+        "import sys; from simcost.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], cwd=tmp_path, capture_output=True, check=True, text=True
+    )
+    heavy = {"numpy", "pandas", "scipy", "numba", "pyarrow", "altair", "streamlit", "statsmodels", "simpy"}
+    assert not heavy & set(done.stderr.split())
