@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    arguments = command_line().parse_args(argv)
+    arguments = command_line().parse_args(_text_words(sys.argv[1:] if argv is None else argv))
     try:
         arguments.verb(arguments)
         sys.stdout.flush()
@@ -343,6 +343,14 @@ def _seed(parser: argparse.ArgumentParser) -> None:
 
 def _own_catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalog", type=Path, metavar="DIR", help="folder of your own facts")
+
+
+def _text_words(words: Sequence[str]) -> Sequence[str]:
+    """The words themselves, which must be UTF-8: results name their files in it."""
+    for word in words:
+        if "\0" in word or word.encode(errors="replace").decode() != word:
+            command_line().error(f"{word!r} is no UTF-8 text; rename the file")
+    return words
 
 
 def _natural(text: str) -> int:

@@ -103,7 +103,7 @@ def _configuration(fit: StepFit, kv_share: float) -> StepTime:
         d_s_per_token=fit.d_s_per_token * kv_share,
         q_s_per_pair=fit.q_s_per_pair,
         provenance="calibrated",
-        source=f"{what}, mean error {fit.error:.1%}: {fit.source}, {fit.as_of}",
+        source=f"{what}, mean error {fit.error:.1%}: {fit.source}, {_date(fit.as_of)}",
         sigma=hypot(ENGINE_SIGMA, MEAN_TO_SIGMA * fit.error),
     )
 
@@ -131,9 +131,13 @@ def _hardware(
         q_s_per_pair=found.q,
         provenance="calibrated" if trusted else "analytic",
         source=f"{accelerator.name} {gemm}, {kind}, mean error {fit.error:.1%}, "
-        f"its linear form {found.error:.1%} off on average{notes}: {fit.source}, {fit.as_of}",
+        f"its linear form {found.error:.1%} off on average{notes}: {fit.source}, {_date(fit.as_of)}",
         sigma=sigma,
     )
+
+
+def _date(as_of: str) -> str:
+    return "date unknown" if as_of == "unknown" else as_of
 
 
 def _no_allreduce(catalog: Catalog, accelerator: Accelerator, tp: int) -> str:

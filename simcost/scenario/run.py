@@ -12,6 +12,7 @@ from simcost.billing import bill
 from simcost.compare.comparison import compare
 from simcost.compare.document import document
 from simcost.compare.result import RunResult
+from simcost.errors import InputError
 from simcost.ledger import Ledger
 from simcost.scenario.execute import Run, execute, list_runs
 from simcost.scenario.folders import whole_files
@@ -50,9 +51,13 @@ def run(
         The document of `simcost run`, as `result.json` has it.
 
     Raises:
-        InputError: a trace that cannot be read; numbers that cannot be simulated.
+        InputError: a folder that is no results folder; a trace that cannot be read; numbers that cannot be simulated.
         RunError: a simulation that could not go on.
     """
+    if (out / "scenario.yaml").exists() and not (out / "runs").exists():
+        raise InputError(
+            f"{out}: its scenario.yaml was not written by a run and would be lost; choose another --out"
+        )
     question = settle(loaded, seed=seed, seeds=seeds)
     runs = list_runs(question, out / "runs")
 

@@ -175,6 +175,21 @@ def test_clients_that_gave_up_are_reported(tmp_path: Path) -> None:
     )
 
 
+def test_a_scenario_is_not_overwritten_by_results(tmp_path: Path) -> None:
+    file = scenario(tmp_path).rename(tmp_path / "scenario.yaml")
+    assert "would be lost; choose another --out" in refused("run", file, "--out", tmp_path)
+    assert file.read_text() == TINY
+    assert call("run", file, "--out", tmp_path / "out", "--quiet").code == 0
+    assert call("run", tmp_path / "out" / "scenario.yaml", "--out", tmp_path / "out", "--quiet").code == 0
+
+
+@pytest.mark.parametrize("word", ["\0", "\udcff.yaml"])
+def test_names_that_are_no_text(tmp_path: Path, word: str) -> None:
+    file = scenario(tmp_path)
+    for words in (("check", word), ("run", file, "--out", word), ("run", file, "--data", word)):
+        assert "is no UTF-8 text" in refused(*words)
+
+
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     file = scenario(tmp_path)
     said = refused("run", file, "--out", file, "--quiet")
