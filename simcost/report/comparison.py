@@ -24,12 +24,17 @@ def text(document: Document) -> str:
         fill(document["verdict"], WIDTH),
         _table(document),
         _section("Targets missed", misses),
-        _section("Requests without an answer", _unanswered(document)),
+        _section(f"Requests without an answer{_of_which(document)}", _unanswered(document)),
         _section("What drives the difference", document["drivers"]),
         _section("What the numbers rest on", [*document["assumptions"], _provenance(document)]),
         _section("Files", document["files"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _of_which(document: Document) -> str:
+    """Which replication the counts of requests are of."""
+    return f", first of {document['replications']} replications" if document["replications"] > 1 else ""
 
 
 def _unanswered(document: Document) -> list[str]:
