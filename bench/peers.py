@@ -126,7 +126,7 @@ def run(setting: Setting, folder: Path) -> dict[str, Any]:
         "requests": ledger.outcomes.completed,
         "work_cpu_s": work_cpu_s,
         "preemptions": ledger.outcomes.preemptions,
-        "utilisation": ledger.replica_hours()["serving"] * 3600 / 3501.7 / setting.copies,
+        "utilisation": ledger.outcomes.work_s / float(table["arrival_s"].to_numpy().max()) / setting.copies,
         **{f"{name}_ms": shown(values) for name, values in (("ttft", ttft), ("tpot", tpot), ("e2e", e2e))},
         **{f"peer_{name}_ms": getattr(setting, f"peer_{name}_ms") for name in ("ttft", "tpot", "e2e")},
     }
@@ -156,7 +156,7 @@ def show(runs: list[dict[str, Any]]) -> None:
             both = ([f"{v:9,.1f}" if v is not None else "        -" for v in result[key]]
                     for key in (f"{name}_ms", f"peer_{name}_ms"))  # fmt: skip
             print(f"  {name}  {' '.join(next(both))}  | {' '.join(next(both))}")
-        print(f"  busy {result['utilisation']:.0%}, {result['preemptions']} preemptions, "
+        print(f"  utilisation {result['utilisation']:.0%}, {result['preemptions']} preemptions, "
               f"{result['per_cpu_s']:,.0f} requests per CPU s of the process, "
               f"{result['requests'] / result['work_cpu_s']:,.0f} of the simulation")  # fmt: skip
 
