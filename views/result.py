@@ -8,6 +8,7 @@ import streamlit as st
 from simcost.errors import SimcostError
 from simcost.report import html, tables
 from simcost.report.page import bullets
+from simcost.report.style import to_spec
 
 
 def show(folder: Path) -> None:
@@ -27,7 +28,7 @@ def show(folder: Path) -> None:
             st.subheader(title)
             st.html(bullets(points))
     for _, chart in html.pictures(document, shown):
-        st.altair_chart(chart, theme=None, width="content")
+        st.vega_lite_chart(spec=to_spec(chart), theme=None, width="content")
     st.subheader("Service levels")
     st.dataframe(tables.service_levels(document), hide_index=True)
     with st.expander("Assumptions and provenance"):

@@ -130,6 +130,12 @@ def _config() -> Any:
     )  # fmt: skip
 
 
+def to_spec(chart: Any) -> dict[str, Any]:
+    """The chart as Vega-Lite with its rows as objects, which Streamlit wants to send apart."""
+    spec: dict[str, Any] = chart.to_dict()
+    return {**spec, "datasets": {name: json.loads(text) for name, text in spec["datasets"].items()}}
+
+
 def to_svg(chart: Any) -> str:
     """The chart as one `<svg>` element, text as text."""
     import vl_convert
