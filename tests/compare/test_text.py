@@ -1,6 +1,7 @@
 """The text that people read."""
 
-from results import CHEAP, DEAR, MISSES, PROVENANCE, of, runs
+from answers import CHEAP, DEAR, MISSES, PROVENANCE, of, runs
+
 from simcost.compare import document
 from simcost.report.comparison import text
 
