@@ -97,8 +97,10 @@ class Catalog:
         """The price tiers of `storage`, `egress` or `inter-zone`, lowest first. Raises CatalogError."""
         tiers = [t for t in self.facts.tier_prices if (t.provider, t.item) == (provider, item)]
         if not tiers:
-            known = sorted({f"{t.provider}/{t.item}" for t in self.facts.tier_prices})
-            raise _miss("tier price", "tier-prices", f"{provider}/{item}", known)
+            raise CatalogError(
+                f"the catalog has no {item} price of {provider}; give yours in the plan, e.g. "
+                f"`buy: {{{item}: $0.10/GB}}`, or in tier_prices.csv of your catalog folder"
+            )
         return tuple(sorted(tiers, key=lambda tier: tier.from_gb))
 
     def step_fit(self, accelerator: str, model: str, tp: int, precision: Precision) -> StepFit | None:

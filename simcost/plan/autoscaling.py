@@ -125,6 +125,8 @@ class TargetConcurrency:
     def __post_init__(self) -> None:
         if self.min > self.max:
             raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        if self.start is not None and self.start > self.max:
+            raise ValueError(f"start ({self.start}) is above max ({self.max})")
 
     def initial(self) -> int:
         """Replicas at the start."""

@@ -7,8 +7,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from simcost.scenario.resolve import Question
+from simcost.trace.arrivals import merged
 from simcost.trace.paths import inside
-from simcost.trace.workload import Recorded, merged
+from simcost.trace.workload import Recorded
 
 if TYPE_CHECKING:
     from simcost.trace.batch import RequestBatch

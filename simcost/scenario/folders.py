@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
+from time import time
 from uuid import uuid4
 
 from simcost.errors import InputError
+from simcost.units import SECONDS_PER_DAY
 
 
 @contextmanager
@@ -51,6 +53,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _draft(parent: Path) -> Path:
+    _forget_drafts(parent)
     draft = parent / f".draft-{uuid4().hex[:16]}"
     try:
         draft.mkdir(parents=True)
@@ -59,3 +62,11 @@ def _draft(parent: Path) -> Path:
             f"{parent}: no folder can be made there: {error.strerror}; choose another place"
         ) from error
     return draft
+
+
+def _forget_drafts(parent: Path) -> None:
+    """Remove what a killed process left a day ago; younger drafts may belong to one that runs."""
+    for draft in parent.glob(".draft-*"):
+        with suppress(FileNotFoundError):  # finished meanwhile
+            if time() - draft.stat().st_mtime > SECONDS_PER_DAY:
+                shutil.rmtree(draft, ignore_errors=True)

@@ -14,8 +14,9 @@ from simcost.plan import Fixed, Startup
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.resolve import Question
+from simcost.trace.arrivals import span_s
 from simcost.trace.paths import inside
-from simcost.trace.workload import Recorded, span_s
+from simcost.trace.workload import Recorded
 from simcost.units import format_seconds
 
 

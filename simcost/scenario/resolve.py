@@ -20,8 +20,9 @@ from simcost.scenario.folders import sha256_of
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Plan
 from simcost.sim.pool import Pool
+from simcost.trace.arrivals import span_s
 from simcost.trace.paths import inside
-from simcost.trace.workload import Recorded, Synthetic, span_s
+from simcost.trace.workload import Recorded, Synthetic
 
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
 Workload = Recorded | Synthetic

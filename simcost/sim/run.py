@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import simpy
 
-from simcost.ledger import Ledger, Limits
+from simcost.ledger import Ledger, Limits, Outcomes
 from simcost.rng import stream
 from simcost.sim.books import Books, RowWriter, outcomes
 from simcost.sim.clock import clock_for
@@ -83,7 +84,13 @@ def simulate(
             writer.close()
     nodes, replicas, timeline = books.tables()
     busy_s = float(replicas["busy_s"].to_numpy().sum())
-    result = outcomes(plane, busy_s, limits, window_ns, rows)
+    return _ledger(
+        pool, horizon_s, (nodes, replicas, timeline), outcomes(plane, busy_s, limits, window_ns, rows)
+    )
+
+
+def _ledger(pool: Pool, horizon_s: float, tables: tuple[Any, Any, Any], result: Outcomes) -> Ledger:
+    nodes, replicas, timeline = tables
     return Ledger(
         horizon_s=horizon_s,
         slots_per_node=pool.slots_per_node,

@@ -40,7 +40,7 @@ def test_models_are_found_under_their_hub_names(written: str) -> None:
         (lambda c: c.offer("aws/p5.48xlarge", "mars"), ["'mars'", "us-east-1"]),
         (lambda c: c.offer("aws/g4dn.xlarge"), ["several regions", "us-west-2", "eu-north-1"]),
         (lambda c: c.billing_rule("awz"), ["'awz'", "'aws'", "billing_rules.csv"]),
-        (lambda c: c.tier_prices("azure", "storage"), ["azure/storage", "tier_prices.csv"]),
+        (lambda c: c.tier_prices("azure", "storage"), ["storage price of azure", "tier_prices.csv"]),
     ],
 )
 def test_a_missing_fact_is_named_with_a_remedy(ask: Callable[[Catalog], object], words: list[str]) -> None:

@@ -50,6 +50,8 @@ def test_it_starts_with_start_or_min() -> None:
 def test_min_above_max_is_refused() -> None:
     with pytest.raises(ValueError, match=r"min \(6\) is above max \(5\)"):
         TargetConcurrency(target=1, min=6, max=5)
+    with pytest.raises(ValueError, match=r"start \(6\) is above max \(5\)"):
+        TargetConcurrency(target=1, max=5, start=6)
 
 
 @pytest.mark.parametrize(("hour", "replicas"), [(0, 2), (7.9, 2), (8, 6), (19, 6), (21, 2), (32, 6)])

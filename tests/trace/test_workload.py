@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
+from simcost.trace.arrivals import batches, merged, span_s
 from simcost.trace.batch import RequestBatch, concat
 from simcost.trace.merge import merge
 from simcost.trace.replay import replay
 from simcost.trace.store import open_trace, read_batches
 from simcost.trace.synthesis import synthesize, synthetic
-from simcost.trace.workload import Lengths, Recorded, Synthetic, Workload, batches, merged, span_s
+from simcost.trace.workload import Lengths, Recorded, Synthetic, Workload
 from simcost.trace.writer import TraceWriter
 
 FLAT = (1.0,) * 24

@@ -1,0 +1,54 @@
+"""From a workload to its requests: the same batches for the same seed, index and place."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from simcost.errors import InputError
+from simcost.trace.batch import RequestBatch
+from simcost.trace.merge import merge
+from simcost.trace.paths import inside
+from simcost.trace.replay import replay
+from simcost.trace.store import open_trace
+from simcost.trace.synthesis import synthetic
+from simcost.trace.workload import Recorded, Synthetic, Workload
+
+
+def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_s: float | None,
+            part: int = 0) -> Iterator[RequestBatch]:  # fmt: skip
+    """The requests of one replication, sorted by arrival, none after the horizon.
+
+    Args:
+        workload: what to replay or to draw.
+        folder: that of the scenario; traces are looked for in it.
+        seed: of the scenario.
+        index: of the replication; equal seed, index and part give equal requests.
+        horizon_s: length of the run; None = the span of a recorded trace.
+        part: place among the workloads of a scenario, so that equal ones differ.
+
+    Raises:
+        InputError: no horizon for a synthetic workload; a trace outside the folder.
+        TraceError: a trace that cannot be read.
+    """
+    if isinstance(workload, Recorded):
+        return replay(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+    horizon_s = span_s(workload, folder) if horizon_s is None else horizon_s
+    return synthetic(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+
+
+def merged(workloads: Sequence[Workload], *, folder: Path, seed: int, index: int,
+           horizon_s: float | None) -> Iterator[RequestBatch]:  # fmt: skip
+    """The requests of several workloads as one sorted stream; arguments as `batches`."""
+    return merge([batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+                  for part, workload in enumerate(workloads)])  # fmt: skip
+
+
+def span_s(workload: Workload, folder: Path) -> float:
+    """Length of a workload that has one of its own.
+
+    Raises:
+        InputError: synthetic requests have none.
+        TraceError: a trace that cannot be read.
+    """
+    if isinstance(workload, Synthetic):
+        raise InputError("a synthetic workload has no end; say how long to run, e.g. `horizon: 24h`")
+    return open_trace(inside(folder, workload.path)).span_s
