@@ -30,6 +30,7 @@ def show(folder: Path) -> None:
     for _, chart in html.pictures(document, shown):
         st.vega_lite_chart(spec=to_spec(chart), theme=None, width="content")
     st.subheader("Service levels")
+    st.dataframe(tables.objectives(document), hide_index=True)
     st.dataframe(tables.service_levels(document), hide_index=True)
     with st.expander("Assumptions and provenance"):
         st.html(bullets(document["assumptions"]))

@@ -57,7 +57,7 @@ def page(document: Document, shown: dict[str, Any]) -> str:
         section("Targets missed", bullets(tables.missed(document))),
         section("What drives the difference", bullets(document["drivers"])),
         *(_figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
-        section("Service levels", table(tables.service_levels(document))),
+        section("Service levels", table(tables.objectives(document)), table(tables.service_levels(document))),
         section("Assumptions", bullets(document["assumptions"])),
         section("Provenance", table(tables.provenance(document), left=True)),
     ]

@@ -42,6 +42,23 @@ def missed(document: Document) -> list[str]:
     return [f"{plan['name']}: {plan['slo']['missed']}" for plan in document["plans"] if plan["slo"]["missed"]]
 
 
+def objectives(document: Document) -> Table:
+    """One row per plan: how safely it keeps the SLO, and what a million output tokens cost."""
+    runs = document["replications"]
+    return [
+        {
+            "Plan": plan["name"],
+            "SLO met in": f"{round(plan['slo']['met_share'] * runs)} of {runs} runs",
+            "Error budget used, of 1": _text(plan["slo"]["error_budget_used"], "{:.2f}".format),
+            "Hours missed": f"{plan['slo']['hours_missed']:.3g}",
+            "Good requests": f"{plan['slo']['goodput_per_s']:.3g}/s",
+            "Output tokens": f"{format_count(plan['slo']['output_tokens_per_s'])}/s",
+            "USD per 1M of them": _text(plan["cost_usd"]["per_million_output_tokens"], format_usd),
+        }
+        for plan in document["plans"]
+    ]
+
+
 def service_levels(document: Document) -> Table:
     """One row per plan: latencies at p50 / p95 / p99 and what became of the requests."""
     return [

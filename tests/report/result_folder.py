@@ -72,12 +72,18 @@ def _plan(name: str, i: int) -> dict[str, Any]:
         "cost_usd": {
             "total": day,
             "per_month": month,
+            "per_million_output_tokens": 4.2,
             "by_category": {"compute": day * 0.89, "storage": day * 0.05, "transfer": day * 0.06},
             "by_state": {state: day * share for state, share in shares.items()},
         },
         "slo": {
             "met": attainment >= 0.99,
+            "met_share": 1.0 if attainment >= 0.99 else 0.4,
             "attainment": attainment,
+            "error_budget_used": (1 - attainment) / 0.01,
+            "hours_missed": 0.0 if attainment >= 0.99 else 2.5,
+            "goodput_per_s": 8.0 * attainment,
+            "output_tokens_per_s": 2000.0,
             "missed": "" if attainment >= 0.99 else f"attainment {100 * attainment:.4g} % (target 99 %)",
             "target": 0.99,
             "limits": {"ttft_s": 2.0, "tpot_s": 0.05, "e2e_s": None},
