@@ -15,7 +15,8 @@ header p { margin: 0; color: var(--soft); }
 h1 { font-size: 1.4rem; line-height: 1.3; margin: .2rem 0 .4rem; }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; margin-bottom: 1.2rem; font-size: .9rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; margin-bottom: 1.2rem; font-size: .9rem;
+  font-variant-numeric: tabular-nums; }
 th, td { text-align: right; white-space: nowrap; padding: .4rem .5rem;
   border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; background: var(--band); }
