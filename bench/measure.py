@@ -40,6 +40,18 @@ def cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def account(since: tuple[float, float], count: int) -> dict[str, Any]:
+    """The cost of work in this process since `(time.monotonic(), cpu_s())` was taken; `count` pieces of it."""
+    used_s = cpu_s() - since[1]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "cpu_s": used_s,
+        "wall_s": time.monotonic() - since[0],
+        "rss_bytes": peak,
+        "per_cpu_s": count / used_s,
+    }
+
+
 def environment() -> dict[str, Any]:
     """Where the figures were measured."""
     return {

@@ -5,20 +5,23 @@ Q = P * prompt / 2 attention pairs and K = C * (prompt + output / 2) KV tokens; 
 measured TPOT. The measurements come from several engines, versions and benchmark definitions; none is dropped.
 """
 
+import argparse
 import csv
 import gzip
 import json
 import math
+import time
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import fmean, median, quantiles
+
+import measure
 
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import Precision
 from simcost.perf import ReplicaSpec, StepTime, step_time
 
-MEASURED = Path(__file__).parents[2] / "shared/data/calibration/aic_silicon_sample.csv.gz"
+MEASURED = measure.SHARED / "data/calibration/aic_silicon_sample.csv.gz"
 ACCELERATORS = {"h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm", "b200_sxm": "b200-sxm", "gb200": "gb200"}
 MODELS = {
     "Llama-3.1-8B": "llama-3.1-8b",
@@ -31,21 +34,28 @@ Row = dict[str, str]
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
     if not MEASURED.exists():
-        skipped = {"name": "step_accuracy", "skipped": f"no measurements at {MEASURED.name}"}
-        print(json.dumps(skipped))
+        print(json.dumps({"name": "step_accuracy", "skipped": f"no measurements at {MEASURED.name}"}))
         return
+    since = time.monotonic(), measure.cpu_s()
     errors: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    count = 0
     for row in rows():
         step = predicted(row)
         ratio = steady_state_s(step, row) / (float(row["silicon_tpot_ms"]) / 1e3)
         for group in groups(row, step):
             errors[group].append((ratio, step.sigma))
-    print(
-        json.dumps(
-            {"name": "step_accuracy", "groups": {name: score(errors[name]) for name in sorted(errors)}}
-        )
-    )
+        count += 1
+    document = {
+        "name": "step_accuracy",
+        "work": f"{count} steady states",
+        **measure.account(since, count),
+        "groups": {name: score(errors[name]) for name in sorted(errors)},
+    }
+    measure.show(document, options)
 
 
 def rows() -> Iterator[Row]:
