@@ -36,7 +36,8 @@ def _compile(**options: bool) -> Callable[[F], F]:
 
 
 # Passing the arrays of a pool to a function costs more than most functions do: what runs for each request or
-# step is inlined. The cache watches this file alone, so all compiled code is in it.
+# step is inlined. The cache on disk watches this file alone, so all compiled code is in it; the constants of
+# `layout` are compiled in, so touch this file after changing them.
 compiled = _compile()
 inlined = _compile(forceinline=True)
 entry = _compile(cache=True)
