@@ -1,11 +1,13 @@
 """What all tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-settings.register_profile("project", deadline=None)  # the first call compiles
+# No deadline: the first call compiles. CI tries the same examples each time; elsewhere new ones are looked for.
+settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
