@@ -6,11 +6,13 @@ The scenario page and its JSON Schema come from the schema classes, the page of 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from simcost.cli import command_line
-from simcost.scenario.generate import generated as of_scenarios
+from simcost.scenario.reference import reference_markdown
+from simcost.scenario.schema import json_schema
 
 _HEAD = """# The command line
 
@@ -25,7 +27,11 @@ Generated from the parser; do not edit.
 
 def generated() -> dict[str, str]:
     """Path in the repository to text, for all generated files."""
-    return of_scenarios() | {"docs/reference/cli.md": command_line_markdown()}
+    return {
+        "scenarios/scenario.schema.json": json.dumps(json_schema(), indent=2) + "\n",
+        "docs/reference/scenario.md": reference_markdown(),
+        "docs/reference/cli.md": command_line_markdown(),
+    }
 
 
 def command_line_markdown() -> str:

@@ -143,22 +143,26 @@ class Ledger:
     gb_out: float
     """Response bytes that left the pool, in GB (1e9 bytes)."""
 
-    def replica_hours(self) -> dict[str, float]:
-        """Hours by state: starting, serving (ready and busy), idle (ready, nothing to do), draining,
-        unallocated (slots of a node without a replica). They add up to node hours x slots per node.
+    def slot_seconds(self) -> dict[str, float]:
+        """Seconds of replica slots by state: starting, serving (ready and busy), idle (ready, nothing to do),
+        draining, unallocated (slots of a node without a replica). They add up to node time x slots per node.
         """
         state = self.replicas["state"].to_numpy(zero_copy_only=False)
         length = self.replicas["end_s"].to_numpy() - self.replicas["start_s"].to_numpy()
         busy = self.replicas["busy_s"].to_numpy()
         ready = state == "ready"
         seconds = {
-            "starting": length[state == "starting"].sum(),
             "serving": busy[ready].sum(),
             "idle": (length - busy)[ready].sum(),
+            "starting": length[state == "starting"].sum(),
             "draining": length[state == "draining"].sum(),
+            "unallocated": self.node_hours() * 3600.0 * self.slots_per_node - length.sum(),
         }
-        seconds["unallocated"] = self.node_hours() * 3600.0 * self.slots_per_node - length.sum()
-        return {name: max(float(value), 0.0) / 3600.0 for name, value in seconds.items()}
+        return {name: 0.0 if abs(value) < 1e-6 else float(value) for name, value in seconds.items()}
+
+    def replica_hours(self) -> dict[str, float]:
+        """The same in hours."""
+        return {name: value / 3600.0 for name, value in self.slot_seconds().items()}
 
     def node_hours(self) -> float:
         """Hours of all nodes, from order to release."""

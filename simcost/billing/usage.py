@@ -7,7 +7,6 @@ from simcost.catalog.facts import BillingRule
 from simcost.errors import RunError
 from simcost.ledger import Ledger
 
-STATES = ("serving", "idle", "starting", "draining", "unallocated")
 _SLACK_S = 1e-6  # a microsecond of float error is no further second
 
 
@@ -43,34 +42,24 @@ def billed_seconds(
 
 
 def slot_seconds(ledger: Ledger) -> dict[str, float]:
-    """Replica-slot seconds by state (`STATES`); they add up to node seconds x slots per node.
-
-    Unlike `Ledger.replica_hours` nothing is clamped.
+    """`Ledger.slot_seconds`, of a ledger that does not contradict itself.
 
     Raises:
         RunError: replicas took more time than their node has, or were busy for longer than they were there.
     """
-    state = ledger.replicas["state"].to_numpy(zero_copy_only=False)
     length = ledger.replicas["end_s"].to_numpy() - ledger.replicas["start_s"].to_numpy()
     busy = ledger.replicas["busy_s"].to_numpy()
-    free = _free_seconds(ledger, length)
     if (length < -_SLACK_S).any() or (busy < -_SLACK_S).any() or (busy > length + _SLACK_S).any():
         raise RunError("ledger: a replica was busy for longer than it was there; please report this")
-    unknown = set(state) - {"starting", "ready", "draining"}
+    unknown = set(ledger.replicas["state"].to_pylist()) - {"starting", "ready", "draining"}
     if unknown:
         raise RunError(f"ledger: unknown replica state {sorted(unknown)}; please report this")
-    ready = state == "ready"
-    return {
-        "serving": float(busy[ready].sum()),
-        "idle": float((length - busy)[ready].sum()),
-        "starting": float(length[state == "starting"].sum()),
-        "draining": float(length[state == "draining"].sum()),
-        "unallocated": free,
-    }
+    _check_nodes(ledger, length)
+    return ledger.slot_seconds()
 
 
-def _free_seconds(ledger: Ledger, length: npt.NDArray[np.float64]) -> float:
-    """Slot seconds of all nodes without a replica, checked node by node."""
+def _check_nodes(ledger: Ledger, length: npt.NDArray[np.float64]) -> None:
+    """Node by node: its replicas took no more slot seconds than it offers."""
     nodes, place = np.unique(ledger.nodes["node"].to_numpy(), return_inverse=True)
     seconds = ledger.nodes["end_s"].to_numpy() - ledger.nodes["start_s"].to_numpy()
     slots = np.bincount(place, seconds, minlength=len(nodes)) * ledger.slots_per_node
@@ -86,4 +75,3 @@ def _free_seconds(ledger: Ledger, length: npt.NDArray[np.float64]) -> float:
             f"ledger: replicas took {taken[worst]:.6f} s of node {nodes[worst]}, which offers only "
             f"{slots[worst]:.6f} slot seconds; this is a fault of the simulator, please report it"
         )
-    return float((slots - taken).sum())

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 from annotated_types import Gt, MinLen
 
@@ -22,24 +22,8 @@ class Observation:
     """Requests at the gateway or in a replica's queue, now."""
 
 
-class Policy(Protocol):
-    """A scaling policy: pure but for the memory it is handed back at each call."""
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two looks."""
-        ...
-
-    def initial(self) -> int:
-        """Replicas at the start of the run, already warm."""
-        ...
-
-    def desired(self, now_s: float, seen: Observation, memory: dict[str, list[tuple[float, float]]]) -> int:
-        """Desired replicas at `now_s`; `memory` starts empty and belongs to this policy and run alone."""
-        ...
-
-
 Memory = dict[str, list[tuple[float, float]]]
+"""What a policy remembers between two looks; it starts empty and belongs to one policy and run alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
