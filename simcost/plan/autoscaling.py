@@ -88,6 +88,7 @@ class TargetConcurrency:
 
     desired = ceil(mean in-flight over `window` / target), held between min and max; it falls only to the
     highest value wanted within `scale_down_delay`, so that a short lull does not stop replicas.
+    The start counts as wanted at time 0.
     """
 
     kind: Literal["target-concurrency"] = "target-concurrency"
@@ -125,7 +126,7 @@ class TargetConcurrency:
         # Only a look higher than all later ones can still be the highest: the first of them is.
         higher = [
             look
-            for look in memory.get("wanted", [])
+            for look in memory.get("wanted", [(0.0, self.initial())])
             if look[0] > now_s - self.scale_down_delay and look[1] > wanted
         ]
         memory["wanted"] = [*higher, (now_s, wanted)]

@@ -47,6 +47,13 @@ def test_it_starts_with_start_or_min() -> None:
     assert TargetConcurrency(target=1, min=3, max=5, start=4).initial() == 4
 
 
+def test_the_start_is_held_for_the_delay() -> None:
+    policy = TargetConcurrency(target=10, max=9, start=6, scale_down_delay=60)
+    memory: Memory = {}
+    got = [policy.desired(15.0 * i, seen(5), memory) for i in range(1, 7)]
+    assert got == [6, 6, 6, 1, 1, 1]
+
+
 def test_min_above_max_is_refused() -> None:
     with pytest.raises(ValueError, match=r"min \(6\) is above max \(5\)"):
         TargetConcurrency(target=1, min=6, max=5)
