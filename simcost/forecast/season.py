@@ -1,0 +1,29 @@
+"""How many steps a demand series takes to repeat itself."""
+
+from dataclasses import dataclass
+
+from simcost.trace.series import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """The season lengths of a series, in steps."""
+
+    short: int
+    """A day for steps below a day, a week for days, a year for weeks and months; 1 = none."""
+    long: int | None = None
+    """A week, for steps below a day."""
+
+
+def season_of(grid: Grid) -> Season:
+    """The seasons that demand has by nature on a grid of this step.
+
+    >>> season_of(Grid(start_s=0, step_s=3600))
+    Season(short=24, long=168)
+    """
+    if grid.step_s == 0:
+        return Season(12)
+    if grid.step_s < 86400 and 86400 % grid.step_s == 0:
+        day = 86400 // grid.step_s
+        return Season(day, 7 * day)
+    return {86400: Season(7), 604800: Season(52)}.get(grid.step_s, Season(1))

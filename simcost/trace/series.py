@@ -1,0 +1,58 @@
+"""Demand as a series: one value per step of a regular grid of time."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Seconds64 = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Steps of equal length, or calendar months, from a start; all times are UTC."""
+
+    start_s: int
+    """Start of the first step, seconds since 1970-01-01 UTC."""
+    step_s: int
+    """Length of a step in seconds; 0 = calendar months."""
+
+    @property
+    def name(self) -> str:
+        """The step as `--freq` takes it: `1h`, `15min`, `1d`, `1w`, `1mo`."""
+        if self.step_s == 0:
+            return "1mo"
+        for unit, length_s in (("w", 604800), ("d", 86400), ("h", 3600), ("min", 60)):
+            if self.step_s % length_s == 0:
+                return f"{self.step_s // length_s}{unit}"
+        return f"{self.step_s}s"
+
+    def times(self, count: int, first: int = 0) -> Seconds64:
+        """The starts of `count` steps from step number `first` on, as datetime64[s]."""
+        start, steps = np.datetime64(self.start_s, "s"), np.arange(first, first + count)
+        if self.step_s:
+            return start + steps * np.timedelta64(self.step_s, "s")
+        return (start.astype("datetime64[M]") + steps).astype("datetime64[s]")
+
+    def after(self, count: int) -> Self:
+        """The grid that begins `count` steps later."""
+        return replace(self, start_s=int(self.times(1, count)[0].astype(np.int64)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """What was asked for in each step: NaN where nothing was recorded, 0 where nothing was asked for."""
+
+    name: str
+    """Unique in its file; members of a hierarchy write their place in it, as `chat/llama-3.1-8b`."""
+    quantity: str
+    """What is counted: `requests`, `prompt_tokens`, `output_tokens`, `gpu_hours`, `jobs`, ..."""
+    grid: Grid
+    values: Floats
+    regressors: Floats | None = None
+    """One row per step of the history and then of the future, one column per known influence."""
+
+    def __len__(self) -> int:
+        return len(self.values)
