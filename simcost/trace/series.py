@@ -31,10 +31,12 @@ class Grid:
 
     def times(self, count: int, first: int = 0) -> Seconds64:
         """The starts of `count` steps from step number `first` on, as datetime64[s]."""
-        start, steps = np.datetime64(self.start_s, "s"), np.arange(first, first + count)
+        steps = np.arange(first, first + count)
         if self.step_s:
-            return start + steps * np.timedelta64(self.step_s, "s")
-        return (start.astype("datetime64[M]") + steps).astype("datetime64[s]")
+            return (self.start_s + steps * self.step_s).astype("datetime64[s]")
+        month = np.datetime64(self.start_s, "s").astype("datetime64[M]")
+        found: Seconds64 = (month + steps).astype("datetime64[s]")
+        return found
 
     def after(self, count: int) -> Self:
         """The grid that begins `count` steps later."""
