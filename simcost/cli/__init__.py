@@ -1,0 +1,62 @@
+"""The command line: verbs, exit codes, and nothing else. Results go to stdout, progress and errors to stderr.
+
+Exit 0: done. 1: the run failed or a gate was broken. 2: bad usage or input. 130: interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from simcost import __version__
+from simcost.cli import catalog, run, trace
+from simcost.cli.words import Parser
+from simcost.errors import FaultsError, InputError, SimcostError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    arguments = command_line().parse_args(_text_words(sys.argv[1:] if argv is None else argv))
+    try:
+        arguments.verb(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+    except FaultsError as error:
+        print(error, file=sys.stderr)  # each line begins file:line:column, which editors follow
+        return error.exit_code
+    except SimcostError as error:
+        print(f"simcost: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"simcost: {place}{error.strerror or error}", file=sys.stderr)
+        return InputError.exit_code
+    except MemoryError as error:
+        print(f"simcost: not enough memory: {error}; lower --jobs, the horizon or the rate", file=sys.stderr)
+        return SimcostError.exit_code
+    return 0
+
+
+def command_line() -> Parser:
+    """The parser of all verbs."""
+    parser = Parser(
+        prog="simcost",
+        description="Replay AI workloads against hardware, autoscaling and pricing plans; compare cost and SLA.",
+    )
+    parser.add_argument("--version", action="version", version=f"simcost {__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    for topic in (run, trace, catalog):
+        topic.add(verbs)
+    return parser
+
+
+def _text_words(words: Sequence[str]) -> Sequence[str]:
+    """The words themselves, which must be UTF-8: results name their files in it."""
+    for word in words:
+        if "\0" in word or word.encode(errors="replace").decode() != word:
+            command_line().error(f"{word!r} is no UTF-8 text; rename the file")
+    return words

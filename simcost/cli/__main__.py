@@ -1,0 +1,7 @@
+"""`python -m simcost.cli`."""
+
+import sys
+
+from simcost.cli import main
+
+sys.exit(main())

@@ -1,0 +1,82 @@
+"""`simcost trace`: request traces."""
+
+from pathlib import Path
+from typing import Any
+
+from simcost.cli.words import Arguments, pair, positive, seconds, seed, show, verb
+from simcost.progress import Progress
+
+
+def add(verbs: Any) -> None:
+    """The verb `trace`."""
+    trace = verbs.add_parser("trace", help="import, describe or synthesize request traces")
+    actions = trace.add_subparsers(title="actions", required=True, metavar="ACTION")
+    load = verb(actions, "import", _trace_import, "turn a request log into a trace")
+    load.add_argument("file", type=Path, help="the log; .gz is read as it is")
+    load.add_argument(
+        "--format", required=True, metavar="F", help="azure-llm, burstgpt, mooncake, csv or parquet"
+    )
+    load.add_argument(
+        "--map",
+        action="extend",
+        nargs="+",
+        type=pair,
+        default=[],
+        metavar="OURS=THEIRS",
+        help="columns of the log",
+    )
+    load.add_argument(
+        "--on-error", choices=("stop", "skip"), default="stop", help="what to do with a bad row"
+    )
+    load.add_argument("--start", metavar="ISO", help="time at which relative arrivals are 0")
+    load.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric arrivals")
+    load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
+    describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
+    describe.add_argument("file", type=Path, help="a stored trace")
+    synthesize = verb(actions, "synthesize", _trace_synthesize, "write a trace from a workload description")
+    synthesize.add_argument("file", type=Path, help="YAML of a synthetic workload")
+    synthesize.add_argument("--horizon", type=seconds, required=True, metavar="TIME", help="length, e.g. 7d")
+    seed(synthesize)
+    for action in (load, synthesize):
+        action.add_argument("-o", "--out", type=Path, required=True, help="the trace to write (.parquet)")
+
+
+def _trace_import(arguments: Arguments) -> None:
+    from simcost.trace.readers import import_trace
+
+    with Progress("import", quiet=arguments.quiet) as progress:
+        document = import_trace(
+            arguments.file,
+            arguments.format,
+            arguments.out,
+            mapping=dict(arguments.map),
+            on_error=arguments.on_error,
+            start=arguments.start,
+            time_unit=arguments.time_unit,
+            block_tokens=arguments.block_tokens,
+            progress=progress.rows,
+        )
+    show(arguments, document, "trace")
+
+
+def _trace_describe(arguments: Arguments) -> None:
+    from simcost.trace.describe import describe_trace
+
+    show(arguments, describe_trace(arguments.file), "trace")
+
+
+def _trace_synthesize(arguments: Arguments) -> None:
+    from simcost.scenario.parts import load_workload
+    from simcost.trace.synthesis import synthesize
+
+    spec = load_workload(arguments.file)
+    with Progress("synthesize", quiet=arguments.quiet) as progress:
+        document = synthesize(
+            spec,
+            arguments.out,
+            folder=arguments.file.parent,
+            seed=1 if arguments.seed is None else arguments.seed,
+            horizon_s=arguments.horizon,
+            progress=progress.share_of_rows,
+        )
+    show(arguments, document, "trace")

@@ -1,0 +1,96 @@
+"""Words of the command line: what verbs share of their arguments, and how they answer."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from simcost.errors import InputError
+
+Arguments = argparse.Namespace
+Document = Mapping[str, Any]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors in our form."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit 2 with the usage and the message."""
+        self.print_usage(sys.stderr)
+        self.exit(InputError.exit_code, f"simcost: {message}\n")
+
+
+def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) -> argparse.ArgumentParser:
+    """A verb with the options that all have."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:]
+    )
+    parser.set_defaults(verb=run)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    return parser
+
+
+def show(arguments: Arguments, document: Document, report: str) -> None:
+    """Print the document itself, or its layout for people by `simcost.report.<report>.text`."""
+    if arguments.json:
+        print_json(document)
+    else:
+        print(import_module(f"simcost.report.{report}").text(document))
+
+
+def print_json(document: Document) -> None:
+    """Print one JSON document."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def data(parser: argparse.ArgumentParser) -> None:
+    """Where traces lie."""
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of the traces (default: that of FILE)"
+    )
+
+
+def seed(parser: argparse.ArgumentParser) -> None:
+    """The random seed."""
+    parser.add_argument("--seed", type=natural, help="random seed (default: the scenario's, else 1)")
+
+
+def own_catalog(parser: argparse.ArgumentParser) -> None:
+    """Facts of the user."""
+    parser.add_argument("--catalog", type=Path, metavar="DIR", help="folder of your own facts")
+
+
+def natural(text: str) -> int:
+    """A whole number from 0 up."""
+    if not (text.isdecimal() and len(text) <= 15):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up."""
+    if not (text.isdecimal() and 1 <= len(text) <= 15 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A duration."""
+    from simcost.units import parse_seconds
+
+    try:
+        return parse_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def pair(text: str) -> tuple[str, str]:
+    """OURS=THEIRS."""
+    ours, equals, theirs = text.partition("=")
+    if not (ours and equals and theirs):
+        raise argparse.ArgumentTypeError(f"{text!r} is no OURS=THEIRS, e.g. prompt_tokens=ContextTokens")
+    return ours, theirs
