@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from simcost.ledger import Ledger, Limits
 
 Percentile = Literal["p50", "p90", "p95", "p99"]
+SHARES_TO_REACH = ("attainment", "futures")
+"""Checks of a share of what is good; all other checks are of something bad."""
 _HOURS = {"start_s": "float64", "arrived": "int64", "completed": "int64", "attainment": "float64",
           "error_share": "float64", "ttft_p95_s": "float64", "tpot_p95_s": "float64", "e2e_p95_s": "float64",
           "goodput_per_s": "float64", "met": "bool"}  # fmt: skip
@@ -72,8 +74,8 @@ class Check:
 
     @classmethod
     def of(cls, name: str, measured: float | None, target: float) -> Self:
-        """Attainment must reach its target, all else must not exceed it; what was not measured is not met."""
-        met = measured is not None and (measured >= target if name == "attainment" else measured <= target)
+        """Shares of good must reach their target, all else must not exceed it; what was not measured is not met."""
+        met = measured is not None and (measured >= target if name in SHARES_TO_REACH else measured <= target)
         return cls(name=name, measured=measured, target=target, met=met)
 
 

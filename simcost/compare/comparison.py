@@ -29,6 +29,8 @@ class Comparison:
     scenario: str
     model: str
     level: float
+    risk: float | None
+    """Replications are futures, of which this share may miss the SLO; None = replications of one demand."""
     baseline: PlanSummary
     plans: tuple[PlanSummary, ...]
     differences: tuple[Difference, ...]
@@ -43,7 +45,13 @@ class Comparison:
 
 
 def compare(
-    runs: Mapping[str, Sequence[RunResult]], *, scenario: str, model: str, baseline: str, level: float = 0.95
+    runs: Mapping[str, Sequence[RunResult]],
+    *,
+    scenario: str,
+    model: str,
+    baseline: str,
+    level: float = 0.95,
+    risk: float | None = None,
 ) -> Comparison:
     """Compare plans that ran under the same replications.
 
@@ -53,6 +61,7 @@ def compare(
         model: name of the served model.
         baseline: the plan that the others are compared with.
         level: confidence level of intervals, between 0 and 1.
+        risk: where replications are futures: the share of them that may miss the SLO.
 
     Raises:
         InputError: the baseline is none of the plans, or the level is no share.
@@ -63,10 +72,10 @@ def compare(
     if not 0 < level < 1:
         raise InputError(f"level {level:g} is not between 0 and 1; write e.g. 0.95")
     _check_pairs(runs)
-    plans = tuple(summarise(name, results, level) for name, results in runs.items())
+    plans = tuple(summarise(name, results, level, risk) for name, results in runs.items())
     base = next(plan for plan in plans if plan.name == baseline)
     return Comparison(
-        scenario=scenario, model=model, level=level, baseline=base, plans=plans,
+        scenario=scenario, model=model, level=level, risk=risk, baseline=base, plans=plans,
         differences=tuple(difference(plan, base, level) for plan in plans if plan is not base),
         ranked=tuple(sorted(plans, key=_rank)),
     )  # fmt: skip

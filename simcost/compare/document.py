@@ -6,23 +6,31 @@ from typing import Any
 
 from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.drivers import Drivers, drivers
+from simcost.compare.futures import futures
 from simcost.compare.interval import Interval
 from simcost.compare.result import RunResult
 from simcost.compare.summary import PlanSummary, mean_by_key, mean_of
 from simcost.compare.verdict import verdict
-from simcost.compare.words import missed
+from simcost.compare.words import missed, percent
 from simcost.units import HOURS_PER_MONTH, format_seconds
 
 Document = dict[str, Any]
 
 
-def document(comparison: Comparison, provenance: Mapping[str, Any], files: Sequence[str]) -> Document:
+def document(
+    comparison: Comparison,
+    provenance: Mapping[str, Any],
+    files: Sequence[str],
+    *,
+    budget_usd: float | None = None,
+) -> Document:
     """The document; numbers are means over replications, None where there is none to give, never NaN.
 
     `requests` are counts of the first replication, so that they add up as integers. `cost_usd` of a difference
     is that of the whole run, as `cost_usd.total` of a plan is.
     """
     driven = drivers(comparison)
+    uncertain = {} if comparison.risk is None else {"futures": asdict(futures(comparison, budget_usd))}
     best, results = comparison.best, comparison.baseline.results
     return {
         "scenario": comparison.scenario,
@@ -37,6 +45,7 @@ def document(comparison: Comparison, provenance: Mapping[str, Any], files: Seque
         "differences": [_difference(change) for change in comparison.differences],
         "drivers": driven.sentences() if driven else [],
         "decomposition": _decomposition(driven) if driven else None,
+        **uncertain,
         "assumptions": _assumptions(comparison),
         "provenance": dict(provenance),
         "files": list(files),
@@ -163,7 +172,13 @@ def _assumptions(comparison: Comparison) -> list[str]:
         f"A month is {HOURS_PER_MONTH:g} h; {scaling}.",
         "Nodes still running at the end are billed to the end, without rounding or minimum.",
     ]
-    if count > 1:
+    if comparison.risk is not None:
+        lines.append(
+            f"{count} futures of the demand, the same for every plan; a plan meets the SLO when all but "
+            f"{percent(comparison.risk)} of them do. Costs are means over them, intervals {100 * comparison.level:g} % "
+            "Student t."
+        )
+    elif count > 1:
         lines.append(
             f"Means over {count} replications with the same arrivals for every plan; intervals are "
             f"{100 * comparison.level:g} % Student t."

@@ -6,7 +6,7 @@ from math import fsum, inf
 
 from simcost.compare.interval import Interval, interval
 from simcost.compare.result import RunResult
-from simcost.slo import Check
+from simcost.slo import SHARES_TO_REACH, Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,9 @@ class PlanSummary:
     attainment: Interval | None
     """None where a replication had no request to judge."""
     checks: tuple[Check, ...]
-    """Every target of the SLO against the mean over replications."""
+    """Every target of the SLO against the mean over replications; of futures, the share that meets them all."""
     met: bool
-    """The mean attainment, the mean error share and each mean percentile are within their targets."""
+    """Every check is met, and some request completed."""
     met_share: float
     """Share of the replications that met the SLO by themselves."""
     by_category_usd: dict[str, float]
@@ -47,14 +47,18 @@ class PlanSummary:
         return mean_of(map(value, self.results))
 
 
-def summarise(name: str, results: Sequence[RunResult], level: float) -> PlanSummary:
-    """The replications of a plan, at least one, as one summary."""
+def summarise(
+    name: str, results: Sequence[RunResult], level: float, risk: float | None = None
+) -> PlanSummary:
+    """The replications of a plan, at least one, as one summary.
+
+    Without a `risk` the means over replications are held against the targets. With one, replications are
+    futures that differ in their demand, and all but this share of them must meet the SLO by themselves.
+    """
     runs = tuple(sorted(results, key=lambda run: run.replication))
     attainments = [run.slo.attainment for run in runs if run.slo.attainment is not None]
-    checks = tuple(
-        Check.of(same[0].name, mean_of(check.measured for check in same), same[0].target)
-        for same in zip(*(run.slo.checks for run in runs), strict=True)
-    )
+    met_share = sum(run.slo.met for run in runs) / len(runs)
+    checks = _means(runs) if risk is None else (Check.of("futures", met_share, round(1 - risk, 12)),)
     return PlanSummary(
         name=name, results=runs,
         total_usd=interval([run.bill.total_usd for run in runs], level),
@@ -62,12 +66,20 @@ def summarise(name: str, results: Sequence[RunResult], level: float) -> PlanSumm
         attainment=interval(attainments, level) if len(attainments) == len(runs) else None,
         checks=checks,
         met=all(check.met for check in checks) and any(run.requests["completed"] for run in runs),
-        met_share=sum(run.slo.met for run in runs) / len(runs),
+        met_share=met_share,
         by_category_usd=mean_by_key([run.bill.by_category_usd() for run in runs]),
         by_state_usd=mean_by_key([run.bill.compute_by_state_usd for run in runs]),
         accelerator_hours=fsum(run.accelerator_hours for run in runs) / len(runs),
         months=fsum(run.bill.months for run in runs) / len(runs),
     )  # fmt: skip
+
+
+def _means(runs: Sequence[RunResult]) -> tuple[Check, ...]:
+    """Every target against the mean over replications."""
+    return tuple(
+        Check.of(same[0].name, mean_of(check.measured for check in same), same[0].target)
+        for same in zip(*(run.slo.checks for run in runs), strict=True)
+    )
 
 
 def mean_of(values: Iterable[float | None]) -> float | None:
@@ -87,6 +99,6 @@ def mean_by_key(rows: Sequence[dict[str, float]]) -> dict[str, float]:
 def _times_over(check: Check) -> float:
     if check.measured is None:
         return inf
-    if check.name == "attainment":
+    if check.name in SHARES_TO_REACH:
         return (1 - check.measured) / (1 - check.target) if check.target < 1 else inf
     return check.measured / check.target if check.target > 0 else inf

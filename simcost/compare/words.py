@@ -30,7 +30,7 @@ def against(change: Difference) -> str:
     if cost.holds_zero:
         return f"no difference to {change.against} that the noise would not explain ({bounds(cost)})"
     less = cost.mean < 0
-    share = f" ({_percent(abs(change.share))})" if change.share is not None else ""
+    share = f" ({percent(abs(change.share))})" if change.share is not None else ""
     size = bounds(cost.scaled(-1.0 if less else 1.0))
     usd = format_usd(abs(cost.mean))
     return f"{usd} a month{share} {'less' if less else 'more'} than {change.against} ({size})"
@@ -44,7 +44,7 @@ def _negligible(change: Difference) -> bool:
     return largest < max(0.01, 1e-4 * against_usd)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """`0.52 %`, `26 %`, `1,250 %`."""
     return f"{100 * share:,.0f} %" if share >= 10 else f"{100 * share:.3g} %"
 
@@ -56,6 +56,8 @@ def missed(checks: Sequence[Check]) -> str:
 
 def name_of(check: Check) -> str:
     """`ttft_s p95` as `TTFT p95`; shares keep their name."""
+    if check.name == "futures":
+        return "the SLO met in futures:"
     metric, _, percentile = check.name.partition("_s ")
     return f"{metric.upper()} {percentile}" if percentile else metric
 
@@ -64,7 +66,7 @@ def _miss(check: Check) -> str:
     """With as many digits as it takes to see the miss."""
     if check.measured is None:
         return f"{name_of(check)} (no request to measure)"
-    scale, unit = (100, "%") if check.name in ("attainment", "errors") else (1, "s")
+    scale, unit = (100, "%") if check.name in ("attainment", "errors", "futures") else (1, "s")
     target = f"{scale * check.target:.6g}"
     shown = (f"{scale * check.measured:.{digits}g}" for digits in (3, 4, 6, 12))
     value = next((text for text in shown if text != target), target)
