@@ -1,0 +1,116 @@
+"""Ridge autoregression on seasonal lags: fit, recursion, and its answer to noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.forecast.season import Season
+from simcost.trace.series import Floats
+
+Lags = tuple[tuple[int, int, int], ...]
+"""Groups of lags: so many days back, from so many steps before to so many after."""
+
+NEAR: Lags = ((0, 1, 3), (1, -1, 1))
+TWO_DAYS: Lags = (*NEAR, (2, 0, 0))
+WEEK: Lags = (*TWO_DAYS, (7, -1, 1))
+FULL: Lags = (
+    *((0, 1, 5), (1, -2, 2), (2, -1, 1), (3, 0, 0), (4, 0, 0), (5, 0, 0)),
+    *((6, -1, 1), (7, -1, 1), (8, 0, 0)),
+)
+HUGE = 1e9
+"""In standard deviations: where a recursion that explodes is stopped; far beyond the clip of the output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ridge:
+    """A fitted autoregression of a series x."""
+
+    mean: float
+    sd: float
+    lags: npt.NDArray[np.intp]
+    coefficients: Floats
+    """One per lag, then the constant, in standard units."""
+    tail: Floats
+    """The last max(lags) values, in standard units."""
+    residuals: Floats
+    """One-step errors of the fit in units of x, centred, corrected for the degrees of freedom used."""
+
+    def ahead(self, horizon: int) -> tuple[Floats, Floats]:
+        """The forecast of x, and the response to a unit of noise 0, 1, 2, ... steps before; each (horizon,)."""
+        longest = len(self.tail)
+        state = np.zeros((longest + horizon, 2))
+        state[:longest, 0] = self.tail
+        weights, constant = self.coefficients[:-1], np.array([self.coefficients[-1], 0.0])
+        back = longest - self.lags
+        with np.errstate(over="ignore", invalid="ignore"):
+            for t in range(horizon):
+                value = weights @ state[back + t] + constant
+                if t == 0:
+                    value[1] = 1.0
+                state[longest + t] = value
+        forecast, response = _stopped(state[longest:, 0]), _stopped(state[longest:, 1])
+        return self.mean + self.sd * forecast, response
+
+
+def fit(x: Floats, lags: npt.NDArray[np.intp], penalty: float) -> Ridge:
+    """Least squares of x on its lags with a ridge on all but the constant: (A'A + penalty N I)^-1 A'u.
+
+    Lags beyond a third of the history are dropped, then the longest ones until 3 rows a lag and 10 more are left.
+    """
+    mean = float(x.mean())
+    sd = float(x.std()) + 1e-9
+    u = (x - mean) / sd
+    lags = _affordable(lags, len(x))
+    longest = int(lags[-1])
+    rows, columns = len(x) - longest, len(lags) + 1
+    design = np.ones((columns, rows))
+    for row, lag in zip(design, lags, strict=False):
+        row[:] = u[longest - lag : len(x) - lag]
+    target = u[longest:]
+    normal = design @ design.T
+    normal[np.arange(columns - 1), np.arange(columns - 1)] += penalty * rows
+    coefficients = np.linalg.solve(normal, design @ target)
+    errors = target - coefficients @ design
+    freedom = max(rows - columns, 0.3 * rows)
+    return Ridge(
+        mean=mean,
+        sd=sd,
+        lags=lags,
+        coefficients=coefficients,
+        tail=u[len(x) - longest :],
+        residuals=sd * (errors - errors.mean()) * np.sqrt(rows / freedom),
+    )
+
+
+def lags_for(season: Season, steps: int, *, remainder: bool) -> tuple[npt.NDArray[np.intp], float]:
+    """The lags and the penalty for a history of so many steps; `remainder`: a profile was taken off before."""
+    days = steps / season.short
+    penalty = 1e-4 if days >= 25 and season.long else 3e-3
+    if season.long is None:
+        groups = TWO_DAYS
+    elif days < 21:
+        groups = NEAR
+    elif remainder:
+        groups = TWO_DAYS
+    else:
+        groups = FULL if days >= 25 else WEEK
+    lags = {season.short * day + step for day, lo, hi in groups for step in range(lo, hi + 1)}
+    return np.array(sorted(lag for lag in lags if lag >= 1)), penalty
+
+
+def _affordable(lags: npt.NDArray[np.intp], steps: int) -> npt.NDArray[np.intp]:
+    kept = [lag for lag in lags.tolist() if lag <= steps // 3]
+    while kept and steps - kept[-1] < 3 * len(kept) + 10:
+        kept.pop()
+    return np.array(kept or [1])
+
+
+def _stopped(values: Floats) -> Floats:
+    """The values up to where they leave +-HUGE; from there on that bound."""
+    wild = ~(np.abs(values) < HUGE)
+    if not wild.any():
+        return values
+    at = int(np.argmax(wild))
+    side = -1.0 if values[at] < 0 else 1.0
+    return np.concatenate((values[:at], np.full(len(values) - at, side * HUGE)))
