@@ -59,7 +59,8 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        numbers = (self.line, self.column) if self.column else (self.line,)
+        place = ":".join(map(str, (self.file, *numbers))) if self.line else self.file
         return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
 
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 TimeUnit = Literal["s", "ms", "us", "ns"]
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 _DIGITS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
@@ -23,6 +24,7 @@ _DECIMAL = r"^[-+]?(\d{1,19}(\.\d{0,9})?|\.\d{1,9})$"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
 _ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
+_NO_VALUE = pa.array(["", "na", "nan", "null", "none"])
 _EPOCH_S = (1e9, 1e10)  # 2001 to 2286
 _HEAD = 1000
 _MOST = 2**63 - 1
@@ -91,6 +93,24 @@ def whole_numbers(column: pa.Array) -> tuple[Ints, Flags]:
             return _ints(text.cast(pa.int64()), _valid(text))
     bare = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^\+|\.0*$", "")
     return _ints(*cast_where(_only(bare, _WHOLE), pa.int64()))
+
+
+def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
+    """The numbers of a column of any type, NaN where empty or a word for that, and which cells are either.
+
+    Infinity is no number here.
+    """
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return values, ~np.isinf(values)
+    text = pc.utf8_trim_whitespace(as_text(column))
+    text = pc.if_else(pc.is_in(pc.utf8_lower(text), _NO_VALUE), pa.scalar(None, pa.string()), text)
+    try:
+        numbers = text.cast(pa.float64())
+    except pa.ArrowInvalid:
+        numbers = _only(text, _NUMBER).cast(pa.float64())
+    values = numbers.to_numpy(zero_copy_only=False)
+    return values, np.isfinite(values) | ~_valid(text)
 
 
 def as_text(column: pa.Array) -> pa.Array:

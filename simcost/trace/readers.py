@@ -1,13 +1,14 @@
 """Import: a request log of a public or own format becomes a stored trace; faults are named, repairs counted."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from simcost.errors import TraceError
 from simcost.trace.cells import TimeUnit
 from simcost.trace.describe import describe_trace
-from simcost.trace.formats import FormatName, find_format
+from simcost.trace.formats import FormatName, find_columns, find_format
 from simcost.trace.intake import Intake, OnError
 from simcost.trace.sources import open_chunks
 from simcost.trace.store import OPTIONAL
@@ -42,7 +43,7 @@ def import_trace(
     """
     form = find_format(fmt)
     intake = Intake(path=path, form=form, on_error=on_error, unit=time_unit or form.unit, start=start)
-    chunks = open_chunks(path, form, mapping or {})
+    chunks = open_chunks(path, form.container, partial(find_columns, form, mapping or {}, place=str(path)))
     chunk = next(chunks, None)
     optional = [name for name in OPTIONAL if chunk is not None and name in chunk.theirs]
     block_tokens = (block_tokens or form.block_tokens) if "prefix_hashes" in optional else None

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -17,7 +18,10 @@ import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
 from simcost.trace.cells import as_text
-from simcost.trace.formats import OURS, Format, find_columns
+
+Container = Literal["csv", "jsonl", "parquet"]
+Find = Callable[[Sequence[str]], dict[str, str]]
+"""From the columns present to ours -> theirs; raises TraceError for those missing."""
 
 _BLOCK_BYTES = 2_097_152  # Arrow holds a few dozen of them
 _LINES = 16_384
@@ -41,22 +45,35 @@ class Chunk:
     malformed: list[tuple[str, str]]
 
 
-def open_chunks(path: Path, form: Format, mapping: Mapping[str, str]) -> Iterator[Chunk]:
+def open_chunks(path: Path, container: Container, find: Find, what: str = "request log") -> Iterator[Chunk]:
     """The rows of a log in its order, streamed.
+
+    Args:
+        path: the log, gzipped or not.
+        container: how it is written.
+        find: which of its columns are read, and what we call them.
+        what: the kind of file wanted, for messages.
 
     Raises:
         TraceError: missing, empty, damaged, or without the columns needed.
     """
+    reader = {"csv": _csv_chunks, "jsonl": _json_chunks, "parquet": _parquet_chunks}[container]
+    with reading(path, container, what):
+        yield from reader(path, find)
+
+
+@contextmanager
+def reading(path: Path, container: Container, what: str) -> Iterator[None]:
+    """Check that a file is there, and turn what goes wrong while it is read into a TraceError."""
     if not path.is_file():
-        raise TraceError(f"{path}: {'is no file' if path.exists() else 'no such file'}; give a request log")
+        raise TraceError(f"{path}: {'is no file' if path.exists() else 'no such file'}; give a {what}")
     if path.stat().st_size == 0:
-        raise TraceError(f"{path}: the file is empty; give a request log with at least one request")
-    reader = {"csv": _csv_chunks, "jsonl": _json_chunks, "parquet": _parquet_chunks}[form.container]
+        raise TraceError(f"{path}: the file is empty; give a {what} with at least one row")
     try:
-        yield from reader(path, form, mapping)
+        yield
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}: cannot be read as {form.container}: {error}; "
-                         "is it damaged, or of another --format?") from error  # fmt: skip
+        raise TraceError(f"{path}: cannot be read as {container}: {error}; "
+                         "is it damaged, or of another format?") from error  # fmt: skip
 
 
 def _stream(path: Path) -> Any:
@@ -66,15 +83,16 @@ def _stream(path: Path) -> Any:
     return pa.input_stream(str(path), compression="gzip" if packed else None)
 
 
-def _csv_header(path: Path) -> list[str]:
+def csv_head(path: Path, rows: int = 1) -> list[list[str]]:
+    """The header and the rows after it, `rows` in all if the first 64 KiB hold them."""
     with _stream(path) as stream:
         head = stream.read(65_536).decode("utf-8-sig", "replace")
-    return next(csv.reader(io.StringIO(head)), [])
+    return list(islice(csv.reader(io.StringIO(head)), rows))
 
 
-def _csv_chunks(path: Path, form: Format, mapping: Mapping[str, str]) -> Iterator[Chunk]:
+def _csv_chunks(path: Path, find: Find) -> Iterator[Chunk]:
     """Cells stay bytes until `cells` reads them. Rows of a wrong length are set aside by Arrow's callback."""
-    theirs = find_columns(form, mapping, _csv_header(path), str(path))
+    theirs = find(next(iter(csv_head(path)), []))
     if "prefix_hashes" in theirs:
         raise TraceError(f"{path}: prefix_hashes cannot be read from CSV; use Parquet or --format mooncake")
     lines = _CsvLines()
@@ -122,7 +140,7 @@ class _CsvLines:
         return place
 
 
-def _json_chunks(path: Path, form: Format, mapping: Mapping[str, str]) -> Iterator[Chunk]:
+def _json_chunks(path: Path, find: Find) -> Iterator[Chunk]:
     """One JSON object a line; blank lines are passed over."""
     theirs: dict[str, str] = {}
     with io.TextIOWrapper(_stream(path), encoding="utf-8") as text:
@@ -130,7 +148,7 @@ def _json_chunks(path: Path, form: Format, mapping: Mapping[str, str]) -> Iterat
         while block := list(islice(numbered, _LINES)):
             good, malformed = _objects(block, theirs.get("prefix_hashes"))
             if good and not theirs:
-                theirs = find_columns(form, mapping, list(good[0][1]), str(path))
+                theirs = find(list(good[0][1]))
                 good, malformed = _objects(block, theirs.get("prefix_hashes"))
             columns = {ours: _column(ours, [said.get(name) for _, said in good])
                        for ours, name in theirs.items()}  # fmt: skip
@@ -183,11 +201,11 @@ def _row(first: int, i: int) -> str:
     return f"row {first + i}"
 
 
-def _parquet_chunks(path: Path, form: Format, mapping: Mapping[str, str]) -> Iterator[Chunk]:
+def _parquet_chunks(path: Path, find: Find) -> Iterator[Chunk]:
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        theirs = find_columns(form, mapping, file.schema_arrow.names, str(path))
+        theirs = find(file.schema_arrow.names)
         row = 1
         for table in file.iter_batches(_PARQUET_ROWS, columns=list(dict.fromkeys(theirs.values()))):
-            columns = {ours: table[theirs[ours]] for ours in OURS if ours in theirs}
+            columns = {ours: table[name] for ours, name in theirs.items()}
             yield Chunk(columns=columns, theirs=theirs, malformed=[], place=partial(_row, row))
             row += table.num_rows
