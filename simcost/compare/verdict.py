@@ -19,6 +19,8 @@ def _single(comparison: Comparison, plan: PlanSummary) -> str:
     cost = monthly(plan.per_month_usd) if comparison.risk is None else _spread(plan)
     if plan.met:
         return f"{plan.name} meets the SLO{_how_often(comparison, plan)} at {cost}."
+    if comparison.risk is not None:
+        return f"{plan.name} misses {_broken(plan)}; it costs {cost}."
     return f"{plan.name} misses the SLO at {cost}: {_broken(plan)}."
 
 

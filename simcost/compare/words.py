@@ -56,8 +56,6 @@ def missed(checks: Sequence[Check]) -> str:
 
 def name_of(check: Check) -> str:
     """`ttft_s p95` as `TTFT p95`; shares keep their name."""
-    if check.name == "futures":
-        return "the SLO met in futures:"
     metric, _, percentile = check.name.partition("_s ")
     return f"{metric.upper()} {percentile}" if percentile else metric
 
@@ -66,7 +64,10 @@ def _miss(check: Check) -> str:
     """With as many digits as it takes to see the miss."""
     if check.measured is None:
         return f"{name_of(check)} (no request to measure)"
-    scale, unit = (100, "%") if check.name in ("attainment", "errors", "futures") else (1, "s")
+    if check.name == "futures":
+        allowed = percent(1 - check.target)
+        return f"the SLO in {percent(1 - check.measured)} of the futures ({allowed} allowed)"
+    scale, unit = (100, "%") if check.name in ("attainment", "errors") else (1, "s")
     target = f"{scale * check.target:.6g}"
     shown = (f"{scale * check.measured:.{digits}g}" for digits in (3, 4, 6, 12))
     value = next((text for text in shown if text != target), target)

@@ -46,6 +46,24 @@ def whole_files(folder: Path, last: str) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A name to write to, which takes the place of `path` at the end; on any error it vanishes.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    draft = path.parent / f".{path.name}.{uuid4().hex[:16]}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        draft.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
     with path.open("rb") as file:

@@ -1,0 +1,54 @@
+"""Sample paths on disk come back as they were, whole or not at all."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from simcost.errors import InputError
+from simcost.forecast.paths import Paths
+from simcost.scenario.paths_file import read_paths, write_paths
+from simcost.trace.series import Grid
+
+
+def futures() -> list[Paths]:
+    rng = np.random.default_rng(1)
+    hourly, monthly = Grid(start_s=1_700_000_000, step_s=3600), Grid(start_s=1_698_796_800, step_s=0)
+    return [
+        Paths(series="chat/a", quantity="requests", grid=hourly, values=rng.random((3, 48))),
+        Paths(series="jobs", quantity="jobs", grid=monthly, values=rng.random((2, 12))),
+    ]
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    write_paths(tmp_path / "p.parquet", futures(), {"seed": 1})
+    for before, after in zip(futures(), read_paths(tmp_path / "p.parquet"), strict=True):
+        assert (before.series, before.quantity, before.grid) == (after.series, after.quantity, after.grid)
+        np.testing.assert_array_equal(before.values, after.values)
+
+
+def test_the_form_that_others_read(tmp_path: Path) -> None:
+    write_paths(tmp_path / "p.parquet", futures()[:1], {"seed": 1})
+    table = pq.ParquetFile(tmp_path / "p.parquet").read()
+    assert table.column_names == ["series", "path", "timestamp_utc", "value"]
+    rows = table.to_pylist()
+    assert (rows[0]["series"], rows[0]["path"], rows[48]["path"]) == ("chat/a", 0, 1)
+    assert (rows[1]["timestamp_utc"] - rows[0]["timestamp_utc"]).total_seconds() == 3600
+    assert rows[49]["value"] == futures()[0].values[1, 1]
+
+
+@pytest.mark.parametrize("keep", [0, 100, -10])
+def test_a_damaged_file_is_named(tmp_path: Path, keep: int) -> None:
+    file = tmp_path / "p.parquet"
+    write_paths(file, futures(), {"seed": 1})
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(InputError, match=r"p\.parquet: no sample paths"):
+        read_paths(file)
+
+
+def test_nothing_is_left_where_writing_fails(tmp_path: Path) -> None:
+    (tmp_path / "p.parquet").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_paths(tmp_path / "p.parquet", futures(), {"seed": 1})
+    assert [path.name for path in tmp_path.iterdir()] == ["p.parquet"]
