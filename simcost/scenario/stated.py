@@ -1,0 +1,120 @@
+"""A file of events, what its user knows of the future, and where in it each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from annotated_types import MinLen
+from pydantic import Field, TypeAdapter
+
+from simcost.errors import Fault, FaultsError, InputError
+from simcost.forecast.events import Event
+from simcost.forecast.stated_findings import Finding, check_event
+from simcost.scenario import yaml
+from simcost.scenario.faults import fault_at, validate
+from simcost.scenario.node import Node
+from simcost.scenario.shape import Conform
+from simcost.trace.series import Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsFile:
+    """What the user knows of the future; this class is the schema of its file."""
+
+    timezone: str | None = None
+    """Of times without an offset, of days and of weekdays, such as `Europe/Berlin`; None = that of the forecast."""
+    events: Annotated[tuple[Annotated[Event, Field(discriminator="kind")], ...], MinLen(1)]
+    """Growth, promotions, holidays, launches, churn, migrations and changes of length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedEvents:
+    """Events with their places."""
+
+    events: tuple[Event, ...]
+    timezone: str | None
+    places: Mapping[str, Fault]
+    """By name of the event: a fault at its place, without a message."""
+
+    def check(self, histories: Sequence[Series]) -> None:
+        """Whether the events suit the series of a forecast.
+
+        Raises:
+            FaultsError: some do not; each with its place.
+        """
+        faults = []
+        for event in self.events:
+            try:
+                check_event(event, histories)
+            except InputError as error:
+                faults.append(_moved(self.places[event.name], str(error)))
+        if faults:
+            raise FaultsError(faults)
+
+    def located(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings, with the place of the event before the message where they are about one."""
+        return [
+            finding | {"message": str(_moved(self.places[finding["event"]], finding["message"]))}
+            if finding.get("event") in self.places
+            else finding
+            for finding in findings
+        ]
+
+
+def load_events(path: Path) -> StatedEvents:
+    """Read a file of events.
+
+    Raises:
+        FaultsError: all faults of the file, each with its place.
+    """
+    text, faults = yaml.read(path)
+    root, found = (None, []) if faults else yaml.parse(text, str(path))
+    faults += found
+    if root is None:
+        raise FaultsError(faults)
+    root = Conform(str(path), faults).node(root, EventsFile)
+    stated, wrong = validate(TypeAdapter(EventsFile), root, str(path))
+    faults += [*wrong, *_own_faults(root, str(path))]
+    if stated is None or faults:
+        raise FaultsError(sorted(faults, key=lambda fault: (fault.line, fault.column)))
+    nodes = _nodes(root)
+    places = {
+        event.name: fault_at(node, "", str(path)) for event, node in zip(stated.events, nodes, strict=True)
+    }
+    return StatedEvents(events=stated.events, timezone=stated.timezone, places=places)
+
+
+def _own_faults(root: Node, file: str) -> list[Fault]:
+    """Faults that the schema cannot tell: an unknown time zone, a name that stands twice."""
+    faults = []
+    zone = root.get("timezone")
+    if zone is not None and isinstance(zone.value, str) and not _is_zone(zone.value):
+        faults.append(
+            fault_at(zone, f"{zone.value!r} is no time zone; write one such as Europe/Berlin", file)
+        )
+    seen: dict[object, Node] = {}
+    for name in filter(None, (node.get("name") for node in _nodes(root))):
+        if not isinstance(name.value, dict | list) and seen.setdefault(name.value, name) is not name:
+            message = f"{name.value!r} is the name of the event in line {seen[name.value].line} too; names must differ"
+            faults.append(fault_at(name, message, file))
+    return faults
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return bool(ZoneInfo(name))
+    except (LookupError, ValueError, OSError):  # unknown, no relative path, a folder
+        return False
+
+
+def _nodes(root: Node) -> list[Node]:
+    events = root.get("events")
+    return events.value if events is not None and isinstance(events.value, list) else []
+
+
+def _moved(place: Fault, message: str) -> Fault:
+    return Fault(file=place.file, line=place.line, column=place.column, message=message)
