@@ -1,6 +1,6 @@
 """Requests travel as columns, in batches, sorted by arrival; they are never Python objects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,15 @@ import numpy.typing as npt
 
 BATCH_ROWS = 262_144
 """Rows of a batch, unless asked otherwise; also of a row group of the store."""
+NO_SESSION = -1
+"""The session of a request that belongs to none."""
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Tokens = npt.NDArray[np.int32]
+Pairs = tuple[Tokens, Tokens]
+"""Prompt and output tokens."""
+Draw = Callable[[int], tuple[Floats, Pairs | None]]
+"""At least this many gaps of mean 1, and the tokens of the request after each where their law has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +27,26 @@ class RequestBatch:
         arrival_ns: int64, nanoseconds from the start of the trace, non-decreasing within and across batches.
         prompt_tokens: int32, at least 1.
         output_tokens: int32, at least 1.
+        session: int64, number of the conversation, `NO_SESSION` = none; None = of no request.
     """
 
-    arrival_ns: npt.NDArray[np.int64]
-    prompt_tokens: npt.NDArray[np.int32]
-    output_tokens: npt.NDArray[np.int32]
+    arrival_ns: Ints
+    prompt_tokens: Tokens
+    output_tokens: Tokens
+    session: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.arrival_ns)
 
     def __getitem__(self, rows: slice | npt.NDArray[np.generic]) -> "RequestBatch":
-        return RequestBatch(self.arrival_ns[rows], self.prompt_tokens[rows], self.output_tokens[rows])
+        session = None if self.session is None else self.session[rows]
+        return RequestBatch(
+            self.arrival_ns[rows], self.prompt_tokens[rows], self.output_tokens[rows], session
+        )
+
+    def sessions(self) -> Ints:
+        """The session of each request."""
+        return np.full(len(self), NO_SESSION) if self.session is None else self.session
 
 
 def concat(parts: Sequence[RequestBatch]) -> RequestBatch:
@@ -37,8 +55,10 @@ def concat(parts: Sequence[RequestBatch]) -> RequestBatch:
         return parts[0]
     empty = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
     parts = parts or [empty]
+    known = any(part.session is not None for part in parts)
     return RequestBatch(
         np.concatenate([part.arrival_ns for part in parts]),
         np.concatenate([part.prompt_tokens for part in parts]),
         np.concatenate([part.output_tokens for part in parts]),
+        np.concatenate([part.sessions() for part in parts]) if known else None,
     )

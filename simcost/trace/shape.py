@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from simcost.errors import InputError
+from simcost.trace.rates import Clock
 from simcost.trace.workload import Synthetic
 from simcost.units import NS_PER_S
 
@@ -16,24 +18,24 @@ _STEP_NS = 300 * NS_PER_S
 _STEPS_A_DAY = 288
 
 
-class Shape:
-    """Expected number of requests up to any time; the rate is constant in steps of 5 minutes."""
+def shape(spec: Synthetic, horizon_ns: int) -> Clock:
+    """Expected requests of a synthetic workload; the rate is constant in steps of 5 minutes.
 
-    def __init__(self, spec: Synthetic, horizon_ns: int) -> None:
-        steps = -(-horizon_ns // _STEP_NS)
-        days = -(-steps // _STEPS_A_DAY)
-        weekly = np.resize(np.array(spec.weekly or (1.0,)), days)
-        relative = (weekly[:, None] * _daily(spec.daily or DAILY_CHAT)[None, :]).ravel()[:steps]
-        self._knots_ns = np.minimum(np.arange(steps + 1) * _STEP_NS, horizon_ns)
-        grown = np.concatenate([[0.0], np.cumsum(relative * np.diff(self._knots_ns))])
-        if not grown[-1] > 0:
-            raise ValueError("the daily and weekly shapes are zero throughout the run")
-        self._expected = grown * (spec.rate * horizon_ns / NS_PER_S / grown[-1])
-
-    def expected(self, time_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Expected requests from the start to each time."""
-        expected: npt.NDArray[np.float64] = np.interp(time_ns, self._knots_ns, self._expected)
-        return expected
+    Raises:
+        InputError: no length, or no rate anywhere in it.
+    """
+    if not 0 < horizon_ns < 2**63:
+        raise InputError(f"horizon {horizon_ns / NS_PER_S} s: give a positive length, e.g. 24h")
+    steps = -(-horizon_ns // _STEP_NS)
+    days = -(-steps // _STEPS_A_DAY)
+    weekly = np.resize(np.array(spec.weekly or (1.0,)), days)
+    relative = (weekly[:, None] * _daily(spec.daily or DAILY_CHAT)[None, :]).ravel()[:steps]
+    knots_ns = np.minimum(np.arange(steps + 1) * _STEP_NS, horizon_ns)
+    grown = np.concatenate([[0.0], np.cumsum(relative * np.diff(knots_ns))])
+    if not grown[-1] > 0:
+        raise InputError("workload: the daily and weekly shapes are zero throughout the run; lengthen `horizon` "
+                         "or correct the shape")  # fmt: skip
+    return Clock(knots_ns, grown * (spec.rate * horizon_ns / NS_PER_S / grown[-1]))
 
 
 def _daily(hours: tuple[float, ...]) -> npt.NDArray[np.float64]:

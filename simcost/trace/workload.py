@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
-from simcost.units import PerS, PositiveSeconds
+from simcost.trace.gaps import Gaps, Poisson
+from simcost.units import Count, PerS, PositiveSeconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +53,54 @@ class Lengths:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Conversations: each turn repeats all that was said before and adds to it, which a prefix cache can reuse."""
+
+    trace: str | None = None
+    """Parquet with `session` or `prefix_hashes`, whose conversations are resampled whole, tokens included; the
+    fields below are then not used. A short trace cuts conversations off, and so will be the resampled ones."""
+    mean_turns: Annotated[float, Ge(1), Le(1000)] = 1.5
+    """Mean number of requests of a conversation, geometric."""
+    think_median: PositiveSeconds = 130.0
+    """Median time from the arrival of a turn to that of the next, log-normal."""
+    think_sigma: Annotated[float, Ge(0), Le(3)] = 1.0
+    """Standard deviation of its natural logarithm."""
+    new_tokens_median: Annotated[float, Gt(0)] = 90.0
+    """Median of the tokens that a later turn adds to the text so far, log-normal. The defaults are those of a
+    public trace of conversations (Mooncake, 1 h), which starts with long prompts and goes on with short ones."""
+    new_tokens_sigma: Annotated[float, Ge(0), Le(4)] = 2.4
+    """Standard deviation of its natural logarithm."""
+    system_tokens: Count = 0
+    """Tokens at the start of every prompt that all conversations share, such as a system prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What the requests of one client look like, or of many clients alike."""
+
+    share: Annotated[float, Gt(0)] = 1.0
+    """Share of all requests, relative to the other clients."""
+    gaps: Gaps = field(default_factory=Poisson)
+    """How requests, or the starts of conversations, follow each other; the rate is set elsewhere."""
+    lengths: Lengths | None = None
+    """Tokens of prompts and outputs; None = those that `gaps` resamples along, else the defaults."""
+    sessions: Sessions | None = None
+    """Turns of conversations; None = single requests. `lengths` then says how conversations begin, and how long
+    outputs are."""
+    prompt_scale: Annotated[float, Gt(0), Le(1000)] = 1.0
+    """Multiplies the tokens of prompts."""
+    output_scale: Annotated[float, Gt(0), Le(1000)] = 1.0
+    """Multiplies the tokens of outputs."""
+    max_tokens: Annotated[int, Ge(2)] | None = None
+    """Context limit, prompt + output: a longer prompt, then a longer output, is cut; None = no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Synthetic:
     """Non-homogeneous arrivals: mean rate x daily shape x weekly shape x a Gamma level per burst window.
 
-    The run starts at midnight. Given the levels, arrivals are a Poisson process.
+    The run starts at midnight. Given the levels, arrivals are a Poisson process. With `clients` their gaps take
+    the place of the levels.
     """
 
     kind: Literal["synthetic"] = "synthetic"
@@ -72,11 +117,32 @@ class Synthetic:
     """How long a level lasts."""
     lengths: Lengths = field(default_factory=Lengths)
     """Tokens of prompts and outputs."""
+    clients: tuple[Stream, ...] = ()
+    """Streams that add up to the rate, each with gaps and tokens of its own, instead of the burst levels and
+    `lengths`. Burst lives in few clients. Empty = one stream of the levels and `lengths`."""
 
     def __post_init__(self) -> None:
+        if self.clients and (self.burst_cv, self.burst_window, self.lengths) != (0.2, 10.0, Lengths()):
+            raise ValueError(
+                "clients have gaps and lengths of their own; leave out burst_cv, burst_window, lengths"
+            )
         for name, shape in (("daily", self.daily), ("weekly", self.weekly)):
             if shape is not None and not sum(shape) > 0:
                 raise ValueError(f"{name} is zero throughout; give at least one positive number")
 
 
 Workload = Recorded | Synthetic
+
+
+def traces(stream: Stream) -> list[str]:
+    """The traces that a stream draws from, in order."""
+    parts = (stream.gaps, stream.lengths, stream.sessions)
+    return [name for part in parts if (name := getattr(part, "trace", None)) is not None]
+
+
+def workload_traces(workload: Workload) -> list[str]:
+    """The traces that a workload replays or draws from, in order."""
+    if isinstance(workload, Recorded):
+        return [workload.path]
+    named = [workload.lengths.trace] if workload.lengths.trace is not None else []
+    return named + [name for client in workload.clients for name in traces(client)]
