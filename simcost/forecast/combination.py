@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from simcost.forecast.members import Autoregression, Fitted, Fitting, Profile, SeasonalNaive
-from simcost.forecast.model import Seen
+from simcost.forecast.members import Autoregression, Profile, SeasonalNaive
+from simcost.forecast.model import Fitted, Fitting, Seen
+from simcost.forecast.quantile import median
 from simcost.trace.series import Floats
 
 Member = SeasonalNaive | Autoregression | Profile
@@ -47,7 +48,7 @@ class Combined:
         return found
 
     def _median(self, names: list[str]) -> Floats:
-        found: Floats = np.median([self.members[name].point for name in names], axis=0)
+        found: Floats = median(np.array([self.members[name].point for name in names]))
         return np.maximum(found, 0.0) if self.floor else found
 
 
@@ -69,7 +70,9 @@ class Combination(Fitting):
     def fit(self, seen: Seen, horizon: int) -> Combined:
         """Fit every member."""
         naive = NAIVE if seen.season.long else NAIVE[:1]
-        linear = LINEAR if seen.season.short > 1 else tuple(m for m in LINEAR if isinstance(m, Autoregression))
+        linear = (
+            LINEAR if seen.season.short > 1 else tuple(m for m in LINEAR if isinstance(m, Autoregression))
+        )
         models: tuple[Member, ...] = (*naive, *linear) if self.of == "all" else linear
         long = len(seen.values) >= LONG_DAYS * seen.season.short
         return Combined(

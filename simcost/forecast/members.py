@@ -2,47 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from simcost.forecast import blocks, ridge
-from simcost.forecast.model import Seen
+from simcost.forecast.model import Fitted, Fitting, Seen
 from simcost.forecast.season import Season
 from simcost.forecast.transform import Transformed
 from simcost.trace.series import Floats
 
 DOUBTFUL = math.log(2) / 1.2815515655446004
 """Spread of the logarithm of demand where too little was seen to measure it: half to double at 80 %."""
-
-
-class Fitted(Protocol):
-    """A model fitted to a history, ready for its horizon."""
-
-    @property
-    def point(self) -> Floats:
-        """The forecast, one value per step of the horizon."""
-
-    def draw(self, count: int, rng: np.random.Generator) -> Floats:
-        """Joint futures, shape (count, horizon)."""
-
-
-class Fitting:
-    """A model whose forecast and paths come from one fit."""
-
-    __slots__ = ()
-
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
-        """Fit to what was seen, for a horizon in steps."""
-        raise NotImplementedError
-
-    def point(self, seen: Seen, horizon: int) -> Floats:
-        """The forecast, `horizon` values."""
-        return self.fit(seen, horizon).point
-
-    def paths(self, seen: Seen, horizon: int, count: int, rng: np.random.Generator) -> Floats:
-        """Joint futures, shape (count, horizon)."""
-        return self.fit(seen, horizon).draw(count, rng)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,17 @@ class Seen:
         )
 
 
+class Fitted(Protocol):
+    """A model fitted to a history, ready for its horizon."""
+
+    @property
+    def point(self) -> Floats:
+        """The forecast, one value per step of the horizon, finite."""
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Joint futures, shape (count, horizon), finite; equal generators give equal paths."""
+
+
 class Model(Protocol):
     """One way to forecast; stateless, so that it can be refitted at every origin of a backtest."""
 
@@ -40,3 +51,46 @@ class Model(Protocol):
 
     def paths(self, seen: Seen, horizon: int, count: int, rng: np.random.Generator) -> Floats:
         """Joint futures, shape (count, horizon), finite; equal generators give equal paths."""
+
+
+class Fitting:
+    """A model whose forecast and paths come from one fit."""
+
+    __slots__ = ()
+
+    def fit(self, seen: Seen, horizon: int) -> Fitted:
+        """Fit to what was seen, for a horizon in steps."""
+        raise NotImplementedError
+
+    def point(self, seen: Seen, horizon: int) -> Floats:
+        """The forecast, `horizon` values, finite."""
+        return self.fit(seen, horizon).point
+
+    def paths(self, seen: Seen, horizon: int, count: int, rng: np.random.Generator) -> Floats:
+        """Joint futures, shape (count, horizon), finite; equal generators give equal paths."""
+        return self.fit(seen, horizon).draw(count, rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """A model that fits anew for its forecast and for its paths."""
+
+    model: Model
+    seen: Seen
+    horizon: int
+
+    @property
+    def point(self) -> Floats:
+        """The forecast."""
+        return self.model.point(self.seen, self.horizon)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Joint futures."""
+        return self.model.paths(self.seen, self.horizon, count, rng)
+
+
+def fitted(model: Model, seen: Seen, horizon: int) -> Fitted:
+    """The model fitted once, where it can be."""
+    if isinstance(model, Fitting):
+        return model.fit(seen, horizon)
+    return Deferred(model=model, seen=seen, horizon=horizon)

@@ -37,20 +37,30 @@ class Ridge:
     """One-step errors of the fit in units of x, centred, corrected for the degrees of freedom used."""
 
     def ahead(self, horizon: int) -> tuple[Floats, Floats]:
-        """The forecast of x, and the response to a unit of noise 0, 1, 2, ... steps before; each (horizon,)."""
-        longest = len(self.tail)
-        state = np.zeros((longest + horizon, 2))
-        state[:longest, 0] = self.tail
-        weights, constant = self.coefficients[:-1], np.array([self.coefficients[-1], 0.0])
-        back = longest - self.lags
-        with np.errstate(over="ignore", invalid="ignore"):
-            for t in range(horizon):
-                value = weights @ state[back + t] + constant
-                if t == 0:
-                    value[1] = 1.0
-                state[longest + t] = value
-        forecast, response = _stopped(state[longest:, 0]), _stopped(state[longest:, 1])
-        return self.mean + self.sd * forecast, response
+        """The forecast of x, and the response to a unit of noise 0, 1, 2, ... steps before; each (horizon,).
+
+        The recursion is linear: what the known past and the constant bring to each step passes through the
+        same response as noise does.
+        """
+        response = self._response(horizon)
+        known = np.full(horizon, self.coefficients[-1])
+        for lag, weight in zip(self.lags.tolist(), self.coefficients.tolist(), strict=False):
+            reach = min(lag, horizon)
+            start = len(self.tail) - lag
+            known[:reach] += weight * self.tail[start : start + reach]
+        return self.mean + self.sd * np.convolve(known, response)[:horizon], response
+
+    def _response(self, horizon: int) -> Floats:
+        found = np.zeros(horizon)
+        found[0] = 1.0
+        reached = np.searchsorted(self.lags, np.arange(horizon), side="right").tolist()
+        for t in range(1, horizon):
+            lags = self.lags[: reached[t]]
+            found[t] = value = self.coefficients[: reached[t]] @ found[t - lags]
+            if abs(value) > HUGE:
+                found[t:] = HUGE if value > 0 else -HUGE
+                break
+        return found
 
 
 def fit(x: Floats, lags: npt.NDArray[np.intp], penalty: float) -> Ridge:
@@ -70,7 +80,7 @@ def fit(x: Floats, lags: npt.NDArray[np.intp], penalty: float) -> Ridge:
     target = u[longest:]
     normal = design @ design.T
     normal[np.arange(columns - 1), np.arange(columns - 1)] += penalty * rows
-    coefficients = np.linalg.solve(normal, design @ target)
+    coefficients: Floats = np.linalg.solve(normal, design @ target)
     errors = target - coefficients @ design
     freedom = max(rows - columns, 0.3 * rows)
     return Ridge(
@@ -104,13 +114,3 @@ def _affordable(lags: npt.NDArray[np.intp], steps: int) -> npt.NDArray[np.intp]:
     while kept and steps - kept[-1] < 3 * len(kept) + 10:
         kept.pop()
     return np.array(kept or [1])
-
-
-def _stopped(values: Floats) -> Floats:
-    """The values up to where they leave +-HUGE; from there on that bound."""
-    wild = ~(np.abs(values) < HUGE)
-    if not wild.any():
-        return values
-    at = int(np.argmax(wild))
-    side = -1.0 if values[at] < 0 else 1.0
-    return np.concatenate((values[:at], np.full(len(values) - at, side * HUGE)))

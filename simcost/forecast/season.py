@@ -14,6 +14,11 @@ class Season:
     long: int | None = None
     """A week, for steps below a day."""
 
+    @property
+    def turn(self) -> int:
+        """Steps between the origins of a backtest: a day; a week of days; a month of weeks or months."""
+        return self.short if self.long or self.short == 7 else max(1, self.short // 12)
+
 
 def season_of(grid: Grid) -> Season:
     """The seasons that demand has by nature on a grid of this step.

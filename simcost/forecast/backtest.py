@@ -1,0 +1,257 @@
+"""What a model would have said: rolling origins in the history, the errors made, the levels kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcost.forecast import metrics
+from simcost.forecast.combination import Combination, Combined
+from simcost.forecast.history import History
+from simcost.forecast.level import level_draws, level_error, levels_of, with_level
+from simcost.forecast.members import SeasonalNaive
+from simcost.forecast.model import Fitted, Model, fitted
+from simcost.forecast.quantile import median, quantiles
+from simcost.rng import stream
+from simcost.trace.series import Floats
+
+ORIGINS = 5
+ENOUGH = 3
+"""With fewer origins the horizon is shortened: a level error measured on the others needs two of them."""
+PATHS = 120
+"""Paths drawn per origin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """One look back: what was forecast at an origin, and what came."""
+
+    end: int
+    """Steps of history known then."""
+    actual: Floats
+    scale: float | None
+    floor: bool
+    points: dict[str, Floats]
+    """The forecast of each model, by name."""
+    paths: Floats
+    """Of the chosen model, without level error; shape (PATHS, horizon)."""
+    naive_paths: Floats
+
+    @property
+    def level(self) -> tuple[float, float] | None:
+        """The error of the mean over the horizon, and its variance among paths; None where nothing came."""
+        seen = np.isfinite(self.actual)
+        if not seen.any():
+            return None
+        means = self.paths[:, seen].mean(axis=1)
+        return float(self.actual[seen].mean() - median(means)), float(means.var())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Errors of one model, averaged over the origins; None where they cannot be computed."""
+
+    name: str
+    mase: float | None
+    wape: float | None
+    bias: float | None
+    pinball: float | None
+    """Mean over the deciles of its paths; only for the chosen model and seasonal naive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How often what came lay inside a level of the chosen model, as shares."""
+
+    level: int
+    steps: float | None
+    totals: float | None
+    """Of the sum over the horizon."""
+    days: float | None
+    """Of the sums over whole days (weeks for daily steps); None where the horizon holds none."""
+    peaks: float | None
+    """Of the largest step of the horizon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """The chosen model beside its rivals, on origins in the history."""
+
+    origins: tuple[int, ...]
+    """Steps of history known at each, latest first."""
+    horizon: int
+    shortened: str | None
+    """Why the horizon is shorter than asked for."""
+    scores: tuple[Score, ...]
+    """The chosen model, seasonal naive, then the others."""
+    coverage: tuple[Coverage, ...]
+    level_error: float
+    """Standard deviation of the mean over the horizon beyond what the paths show; 0 with one origin."""
+    relative_mase: float | None
+    """MASE of the chosen model over that of seasonal naive; below 1 is better."""
+    best: str | None
+    """The name of the model with the least MASE."""
+
+    @property
+    def beats_seasonal_naive(self) -> bool | None:
+        """Whether the chosen model made smaller errors than repeating the last season."""
+        return None if self.relative_mase is None else self.relative_mase < 1
+
+
+def origins(steps: int, horizon: int, turn: int) -> list[int]:
+    """Where to look back from: `horizon` before the end, then a turn earlier each, with enough left to fit."""
+    least = max(4 * turn, steps / 2.5)
+    ends = [steps - horizon - turn * back for back in range(ORIGINS)]
+    return [end for end in ends if end >= least]
+
+
+def horizon_of(steps: int, horizon: int, turn: int) -> int:
+    """The horizon that a backtest can afford, at most the one asked for; 0 = none."""
+    if len(origins(steps, horizon, turn)) >= ENOUGH:
+        return horizon
+    spare = steps - max(4 * turn, steps / 2.5)
+    return min(horizon, max(int(spare // turn) - ENOUGH + 1, int(spare // turn) and 1) * turn)
+
+
+def backtest(
+    history: History, model: Model, horizon: int, levels: Sequence[int] = (80, 95), seed: int = 1
+) -> Backtest | None:
+    """Score a model on up to five origins; None where the history leaves none."""
+    turn = history.season.turn
+    span = horizon_of(len(history), horizon, turn)
+    if span < 1:
+        return None
+    looks = [look(history, model, end, span, seed) for end in origins(len(history), span, turn)]
+    names = [model.name, SeasonalNaive().name]
+    names += [name for name in looks[0].points if name not in names]
+    scores = tuple(_score(looks, name, chosen=name == model.name) for name in dict.fromkeys(names))
+    told = [found for origin in looks if (found := origin.level)]
+    errors = np.array(told).reshape(-1, 2)
+    return Backtest(
+        origins=tuple(origin.end for origin in looks),
+        horizon=span,
+        shortened=_shortened(len(history), horizon, span),
+        scores=scores,
+        coverage=_coverage(looks, tuple(levels), history.season.short, seed),
+        level_error=level_error(errors[:, 0], errors[:, 1]),
+        relative_mase=_relative(scores, model.name),
+        best=_best(scores),
+    )
+
+
+def look(history: History, model: Model, end: int, horizon: int, seed: int) -> Origin:
+    """Fit at one origin, as if nothing later were known, and put beside it what came."""
+    seen, _ = history.seen(end)
+    combined = Combination().fit(seen, horizon)
+    points = combined.candidates()
+    chosen = _chosen(combined, model) or fitted(model, seen, horizon)
+    if model.name not in points:
+        points[model.name] = chosen.point
+    naive = combined.members[SeasonalNaive().name]
+    rng = stream(seed, "backtest", end)
+    return Origin(
+        end=end,
+        actual=history.actual(end, end + horizon),
+        scale=history.scale(end),
+        floor=seen.floor,
+        points=points,
+        paths=chosen.draw(PATHS, rng),
+        naive_paths=naive.draw(PATHS, rng),
+    )
+
+
+def _chosen(combined: Combined, model: Model) -> Fitted | None:
+    """The chosen model where the combination holds it, fitted."""
+    return combined if model == Combination() else combined.members.get(model.name)
+
+
+def _shortened(steps: int, asked: int, span: int) -> str | None:
+    if span == asked:
+        return None
+    return f"{steps} steps of history leave too few origins for {asked} steps ahead: backtested {span} ahead"
+
+
+def _score(looks: list[Origin], name: str, *, chosen: bool) -> Score:
+    actual = np.concatenate([origin.actual for origin in looks])
+    point = np.concatenate([origin.points[name] for origin in looks])
+    paths = None
+    if chosen:
+        paths = np.concatenate([origin.paths for origin in looks], axis=1)
+    elif name == SeasonalNaive().name:
+        paths = np.concatenate([origin.naive_paths for origin in looks], axis=1)
+    return Score(
+        name=name,
+        mase=_mean([metrics.mase(origin.actual, origin.points[name], origin.scale) for origin in looks]),
+        wape=metrics.wape(actual, point),
+        bias=metrics.bias(actual, point),
+        pinball=None if paths is None else _pinball(actual, paths),
+    )
+
+
+def _pinball(actual: Floats, paths: Floats) -> float | None:
+    deciles = np.arange(1, 10) / 10
+    return _mean(
+        [
+            metrics.pinball(actual, q, float(p))
+            for p, q in zip(deciles, quantiles(paths, deciles.tolist()), strict=True)
+        ]
+    )
+
+
+def _coverage(looks: list[Origin], levels: tuple[int, ...], day: int, seed: int) -> tuple[Coverage, ...]:
+    """Coverage with the level error that the other origins show, so that no origin judges itself."""
+    draws = level_draws(PATHS, stream(seed, "level"))
+    inside: dict[tuple[int, str], list[float | None]] = {}
+    for origin in looks:
+        told = [found for other in looks if other is not origin and (found := other.level)]
+        errors = np.array(told).reshape(-1, 2)
+        sigma = level_error(errors[:, 0], errors[:, 1])
+        paths = with_level(origin.paths, sigma, draws, floor=origin.floor)
+        for what, (actual, futures) in _measured(origin.actual, paths, day).items():
+            for level, (lo, hi) in levels_of(futures, levels).items():
+                inside.setdefault((level, what), []).append(metrics.coverage(actual, lo, hi))
+    return tuple(
+        Coverage(
+            level=level,
+            **{what: _mean(inside.get((level, what), [])) for what in ("steps", "totals", "days", "peaks")},
+        )
+        for level in levels
+    )
+
+
+def _measured(actual: Floats, paths: Floats, day: int) -> dict[str, tuple[Floats, Floats]]:
+    """Steps, total, whole days and peak of what came, and of the paths in the same steps."""
+    seen = np.isfinite(actual)
+    if not seen.any():
+        return {}
+    futures = paths[:, seen]
+    known = actual[seen]
+    found = {
+        "steps": (actual, paths),
+        "totals": (known.sum(keepdims=True), futures.sum(axis=1, keepdims=True)),
+        "peaks": (known.max(keepdims=True), futures.max(axis=1, keepdims=True)),
+    }
+    days = len(actual) // day
+    if day > 1 and days:
+        cut = slice(0, days * day)
+        found["days"] = (
+            actual[cut].reshape(days, day).sum(axis=1),
+            paths[:, cut].reshape(len(paths), days, day).sum(axis=2),
+        )
+    return found
+
+
+def _relative(scores: tuple[Score, ...], name: str) -> float | None:
+    mase = {score.name: score.mase for score in scores}
+    own, naive = mase[name], mase[SeasonalNaive().name]
+    return own / naive if own is not None and naive else None
+
+
+def _best(scores: tuple[Score, ...]) -> str | None:
+    known = [(score.mase, score.name) for score in scores if score.mase is not None]
+    return min(known)[1] if known else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

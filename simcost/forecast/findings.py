@@ -1,0 +1,134 @@
+"""What a reader of a forecast must know before trusting it, in plain sentences."""
+
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from simcost.forecast.backtest import Backtest
+from simcost.forecast.conformal import Factor
+from simcost.forecast.history import History
+from simcost.forecast.model import Model, Seen
+from simcost.forecast.selection import Selection
+
+Finding = dict[str, str]
+"""`kind`, one word, and `message`, one sentence."""
+FEW_SEASONS = 3
+MANY = 0.2
+"""Share of missing steps worth a word."""
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A model that tells how it was fitted."""
+
+    def remarks(self, seen: Seen) -> list[str]:
+        """Sentences for the reader."""
+
+
+def of_history(history: History, seen: Seen, horizon: int) -> Iterator[Finding]:
+    """Too short, mostly missing, mostly idle, constant, or asked for too far ahead."""
+    steps, season = len(history), history.season.short
+    if steps < FEW_SEASONS * season:
+        yield _short(steps, season)
+    if horizon > steps:
+        yield _finding(
+            "horizon",
+            f"horizon of {horizon} steps on a history of {steps}: the far part repeats what was seen and shows "
+            "no growth; state growth and events, and trust the levels less",
+        )
+    gaps = float(np.mean(np.isnan(history.raw)))
+    if gaps > MANY:
+        yield _finding("missing", f"{gaps:.0%} of the history is missing and was filled with usual values")
+    known = history.raw[np.isfinite(history.raw)]
+    zeros = float(np.mean(known == 0))
+    if float(np.ptp(seen.values)) == 0:
+        yield _finding("constant", "the history is constant: so are the forecast and its levels")
+    elif zeros > 0.5:
+        yield _finding("intermittent", f"{zeros:.0%} of the history is 0: relative errors say little")
+
+
+def of_model(model: Model, seen: Seen) -> Iterator[Finding]:
+    """What the model itself has to say, if anything."""
+    if isinstance(model, Remarking):
+        for message in model.remarks(seen):
+            yield _finding("model", message)
+
+
+def of_selection(selected: Selection) -> Iterator[Finding]:
+    """That a rival of the combination was taken."""
+    if selected.model.name == "combination" or not selected.errors:
+        return
+    ratio = selected.errors[selected.model.name] / selected.errors["combination"]
+    yield _finding(
+        "selected",
+        f"{selected.model.name} was chosen: over the last {selected.origins} origins its error one season ahead was "
+        f"{ratio:.2f} of the combination's",
+    )
+
+
+def of_backtest(history: History, found: Backtest | None, model: Model) -> Iterator[Finding]:
+    """Whether the forecast could be tested, what it beats, and where its levels are known to be too narrow."""
+    if found is None:
+        yield _finding(
+            "backtest",
+            f"{len(history)} steps of history leave no origin to test from: neither accuracy nor the error of "
+            "the level as a whole is known, so totals may be further off than shown",
+        )
+        return
+    if len(found.origins) < 2:
+        yield _finding(
+            "level", "the error of the level as a whole could not be measured: fewer than 2 origins"
+        )
+    if found.shortened:
+        yield _finding("backtest", found.shortened)
+    if found.beats_seasonal_naive is False and model.name != "seasonal-naive":
+        yield _finding(
+            "naive",
+            f"{model.name} does not beat repeating the last season: relative MASE {found.relative_mase:.2f} "
+            f"over {len(found.origins)} origins",
+        )
+    elif found.best == "seasonal-naive":
+        yield _finding("naive", f"nothing beats repeating the last season over {len(found.origins)} origins")
+    if history.season.long:
+        yield _finding(
+            "totals",
+            "levels of totals over a day are known to be too narrow on AI demand: 65-69 % measured for a nominal "
+            "80 %; a width factor widens them",
+        )
+
+
+def of_levels(factors: tuple[Factor, ...], width: float, asked_days: int) -> Iterator[Finding]:
+    """That levels or paths were scaled."""
+    if width != 1:
+        yield _finding("width", f"paths and levels at {width:g} times their measured width, as asked")
+    if factors:
+        told = ", ".join(f"{factor.level} % by {factor.value:.2f}" for factor in factors)
+        yield _finding(
+            "adapted",
+            f"levels scaled by what the last {asked_days} seasons missed: {told}; sample paths, and what is "
+            "derived from them, are not",
+        )
+
+
+def _short(steps: int, season: int) -> Finding:
+    if steps < season:
+        return _finding(
+            "short-history",
+            f"too little history: {steps} steps, less than one season of {season}; the forecast is their median, "
+            "its levels a stated factor (half to double at 80 %), not a measurement",
+        )
+    levels = (
+        "its levels come from the few differences between seasons"
+        if steps >= 2 * season
+        else "its levels are a stated factor (half to double at 80 %), not a measurement"
+    )
+    return _finding(
+        "short-history",
+        f"too little history: {steps} steps, less than {FEW_SEASONS} seasons of {season}; the forecast repeats the "
+        f"last season, {levels}",
+    )
+
+
+def _finding(kind: str, message: str) -> Finding:
+    return {"kind": kind, "message": message}

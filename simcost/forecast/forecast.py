@@ -1,0 +1,150 @@
+"""From the history of a series to its forecast: points, levels, and joint sample paths."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.forecast import findings as told
+from simcost.forecast.backtest import Backtest, backtest
+from simcost.forecast.clean import RULES, Bools, Edit, Rule
+from simcost.forecast.combination import Combination
+from simcost.forecast.conformal import Factor, adapted, scaled_levels
+from simcost.forecast.history import History, history_of
+from simcost.forecast.level import Levels, level_draws, levels_of, widened, with_level
+from simcost.forecast.model import Model, Seen, fitted
+from simcost.forecast.quantile import median
+from simcost.forecast.selection import Selection, default_model, selection
+from simcost.rng import stream
+from simcost.trace.series import Floats, Grid, Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a series may do over a horizon."""
+
+    series: Series
+    grid: Grid
+    """Of the horizon."""
+    mean: Floats
+    """The point forecast, shape (horizon,): what the model expects at each step. Of the combination it is a
+    median of its members, near the median of the paths; means of totals and peaks are to be taken over paths."""
+    paths: Floats
+    """Joint futures, shape (count, horizon), level error and width included; empty where none were asked for.
+    Series forecast with the same seed share the times of their blocks and their level draws, path by path."""
+    levels: Levels
+    """Quantiles of the paths at each step that leave equal tails; scaled where they were adapted."""
+    model: str
+    backtest: Backtest | None
+    """None where no paths were asked for, or where the history leaves no origin."""
+    edits: tuple[Edit, ...]
+    findings: tuple[told.Finding, ...]
+    cleaned: Floats
+    """The history as the model took it."""
+
+
+def forecast(
+    series: Series,
+    horizon: int,
+    *,
+    model: Model | Literal["auto"] = "auto",
+    levels: tuple[int, ...] = (80, 95),
+    paths: int = 400,
+    seed: int = 1,
+    rules: tuple[Rule, ...] = RULES,
+    masked: Bools | None = None,
+    width: float = 1.0,
+    adapt_days: int = 0,
+) -> Forecast:
+    """Forecast a series.
+
+    Args:
+        series: its history, and the regressors of a model that takes them.
+        horizon: steps ahead.
+        model: one model, or `auto`: what suits the length and kind of the history; on short ones the combination
+            or, where it was clearly better on the last days, a rival.
+        levels: in percent.
+        paths: how many futures to draw; 0 = the point forecast only, without levels and backtest.
+        seed: equal seeds give equal bytes.
+        rules: of cleaning.
+        masked: steps of past events, left out of the fit.
+        width: the distance of every path from the median path is multiplied by it.
+        adapt_days: over how many past days (seasons) the width of the levels is learnt; 0 = not.
+
+    Raises:
+        InputError: nothing was recorded, or a horizon, level, count or width that makes no sense.
+    """
+    _check(series, horizon, levels, paths, width, adapt_days)
+    history = history_of(series, rules, masked)
+    seen, edits = history.seen(len(history))
+    chosen = _chosen(history, seen) if model == "auto" else Selection(model=model, errors={}, origins=0)
+    ahead = fitted(chosen.model, seen, horizon)
+    mean = ahead.point
+    notes = [*told.of_history(history, seen, horizon), *told.of_selection(chosen)]
+    notes += told.of_model(chosen.model, seen)
+    found: Backtest | None = None
+    drawn, bands = np.empty((0, horizon)), Levels()
+    if paths:
+        found = backtest(history, chosen.model, horizon, levels, seed)
+        drawn = ahead.draw(paths, stream(seed, "forecast", "paths"))
+        sigma = found.level_error if found else 0.0
+        drawn = with_level(drawn, sigma, level_draws(paths, stream(seed, "level")), floor=seen.floor)
+        drawn = widened(drawn, width, floor=seen.floor) if width != 1 else drawn
+        factors = adapted(history, chosen.model, levels, adapt_days, seed) if adapt_days else ()
+        bands = _levels(drawn, levels, factors, floor=seen.floor)
+        notes += told.of_backtest(history, found, chosen.model)
+        notes += told.of_levels(factors, width, adapt_days)
+    return Forecast(
+        series=series,
+        grid=series.grid.after(len(series)),
+        mean=_finite(mean, series, chosen.model),
+        paths=_finite(drawn, series, chosen.model),
+        levels=bands,
+        model=chosen.model.name,
+        backtest=found,
+        edits=edits,
+        findings=tuple(notes),
+        cleaned=seen.values,
+    )
+
+
+def _check(
+    series: Series, horizon: int, levels: tuple[int, ...], paths: int, width: float, adapt_days: int
+) -> None:
+    asked = {
+        f"horizon of {horizon} steps: must be at least 1": horizon >= 1,
+        f"levels {levels}: must lie between 1 and 99, in percent": all(1 <= level <= 99 for level in levels),
+        f"{paths} paths: must be 0 or more": paths >= 0,
+        f"width {width:g}: must be above 0": 0 < width < np.inf,
+        f"{adapt_days} days to adapt over: must be 0 or more": adapt_days >= 0,
+    }
+    wrong = [message for message, right in asked.items() if not right]
+    if wrong:
+        raise InputError(f"series {series.name!r}: " + "; ".join(wrong))
+
+
+def _chosen(history: History, seen: Seen) -> Selection:
+    """What suits the history; where that is the combination, after a look at its rivals."""
+    suited = default_model(seen)
+    if isinstance(suited, Combination):
+        return selection(history)
+    return Selection(model=suited, errors={}, origins=0)
+
+
+def _levels(drawn: Floats, levels: tuple[int, ...], factors: tuple[Factor, ...], *, floor: bool) -> Levels:
+    bands = levels_of(drawn, levels)
+    return scaled_levels(bands, median(drawn), factors, floor=floor) if factors else bands
+
+
+def _finite(values: Floats, series: Series, model: Model) -> Floats:
+    """The values, if all are finite.
+
+    Raises:
+        InputError: some are not.
+    """
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"series {series.name!r}: model {model.name!r} gives no finite forecast; choose another model"
+        )
+    return values

@@ -1,0 +1,69 @@
+"""A recorded history as forecasting takes it: what is known up to an origin, and what came then."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.forecast import metrics
+from simcost.forecast.clean import RULES, Bools, Edit, Rule, clean
+from simcost.forecast.model import Seen
+from simcost.forecast.season import Season, season_of
+from simcost.trace.series import Floats, Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Recorded values and how to read them."""
+
+    raw: Floats
+    season: Season
+    rules: tuple[Rule, ...] = RULES
+    masked: Bools | None = None
+    regressors: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def seen(self, end: int) -> tuple[Seen, tuple[Edit, ...]]:
+        """The first `end` steps, cleaned as if nothing later were known, and the edits made."""
+        raw = self.raw[:end]
+        masked = None if self.masked is None else self.masked[:end]
+        values, edits = clean(raw, self.season, rules=self.rules, masked=masked)
+        floor = not bool(np.any(raw < 0))
+        return Seen(values=values, season=self.season, floor=floor, regressors=self.regressors), edits
+
+    def actual(self, first: int, last: int) -> Floats:
+        """What was recorded in these steps; NaN where nothing was, or where the user named an event."""
+        raw = self.raw[first:last]
+        return raw if self.masked is None else np.where(self.masked[first:last], np.nan, raw)
+
+    def scale(self, end: int) -> float | None:
+        """The denominator of MASE of the first `end` steps."""
+        return metrics.scale(self.raw[:end], self.season.short)
+
+
+def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) -> History:
+    """The history of a series.
+
+    Raises:
+        InputError: nothing was recorded, or values that are not finite, or a mask of another length.
+    """
+    if not np.isfinite(series.values).any():
+        raise InputError(
+            f"series {series.name!r}: no recorded value in {len(series)} steps; nothing to forecast"
+        )
+    if np.isinf(series.values).any():
+        step = int(np.argmax(np.isinf(series.values)))
+        raise InputError(
+            f"series {series.name!r}: step {step} is infinite; leave it empty where it is unknown"
+        )
+    if masked is not None and len(masked) != len(series):
+        raise InputError(f"series {series.name!r}: {len(masked)} steps of mask for {len(series)} of history")
+    return History(
+        raw=series.values.astype(np.float64),
+        season=season_of(series.grid),
+        rules=rules,
+        masked=masked,
+        regressors=series.regressors,
+    )
