@@ -126,12 +126,18 @@ def _workload_faults(root: Node, workload: Node, file: str, folder: Path) -> Ite
     if kind is not None and kind.value == "trace":
         yield from _trace_faults(workload.get("path"), file, folder)
     if kind is not None and kind.value == "synthetic":
-        lengths = workload.get("lengths")
-        yield from _trace_faults(lengths.get("trace") if lengths else None, file, folder)
+        for part in (workload, *_items(workload.get("clients"))):
+            yield from stream_faults(part, file, folder)
         if not _given(root.get("horizon")):
             yield fault_at(
                 root, "is required with a synthetic workload, which has no end of its own", file, "horizon"
             )
+
+
+def stream_faults(stream: Node, file: str, folder: Path) -> Iterator[Fault]:
+    """Traces that a stream of requests draws from, and that are not there."""
+    for part in (stream.get(name) for name in ("gaps", "lengths", "sessions")):
+        yield from _trace_faults(part.get("trace") if part is not None else None, file, folder)
 
 
 def _trace_faults(node: Node | None, file: str, folder: Path) -> Iterator[Fault]:

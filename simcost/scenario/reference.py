@@ -115,6 +115,6 @@ def _default(standard: Mapping[str, Any], name: str, hint: Any) -> str:
     value = standard[name]
     if kinds(hint) and hasattr(value, "kind"):
         return f"`{value.kind}`"
-    if value is None or value == "" or isinstance(value, dict) or is_dataclass(value):
+    if value is None or value in ("", ()) or isinstance(value, dict) or is_dataclass(value):
         return "-"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

@@ -22,7 +22,7 @@ from simcost.scenario.model import Plan
 from simcost.sim.pool import Pool
 from simcost.trace.arrivals import span_s
 from simcost.trace.paths import inside
-from simcost.trace.workload import Recorded, Synthetic
+from simcost.trace.workload import Recorded, Synthetic, workload_traces
 
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
 Workload = Recorded | Synthetic
@@ -92,8 +92,7 @@ def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Qu
 
 def trace_names(workloads: Sequence[Workload]) -> list[str]:
     """The traces that workloads replay or draw from, as the scenario names them."""
-    names = [one.path if isinstance(one, Recorded) else one.lengths.trace for one in workloads]
-    return list(dict.fromkeys(name for name in names if name is not None))
+    return list(dict.fromkeys(name for one in workloads for name in workload_traces(one)))
 
 
 def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator: str) -> tuple[float, ...]:
@@ -111,7 +110,7 @@ def run_key(question: Question, pool: Pool, replication: int) -> str:
     depends = {
         "simcost": __version__,
         "pool": asdict(pool) | {"step": [getattr(pool.step, name) for name in COEFFICIENTS]},
-        "workload": [_hashed(one, question.traces) for one in question.loaded.scenario.workload],
+        "workload": [_hashed(asdict(one), question.traces) for one in question.loaded.scenario.workload],
         "seed": question.seed,
         "replication": replication,
         "horizon_s": question.horizon_s,
@@ -120,11 +119,12 @@ def run_key(question: Question, pool: Pool, replication: int) -> str:
     return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
-def _hashed(workload: Workload, traces: dict[str, str]) -> dict[str, Any]:
-    """The workload with the content of its traces in place of their names."""
-    found = asdict(workload)
-    place, key = (found, "path") if isinstance(workload, Recorded) else (found["lengths"], "trace")
-    return found | {"trace_sha256": traces.get(place.pop(key) or "")}
+def _hashed(part: Any, traces: dict[str, str]) -> Any:
+    """The workload as plain data, with the content of its traces in place of their names."""
+    if isinstance(part, dict):
+        return {key: traces[value] if key in ("path", "trace") and value else _hashed(value, traces)
+                for key, value in part.items()}  # fmt: skip
+    return [_hashed(item, traces) for item in part] if isinstance(part, tuple) else part
 
 
 def _resolved(plan: Plan, question: Question) -> ResolvedPlan:

@@ -37,7 +37,7 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
     ("change", "fault"),
     [
         (("seeds: 2", "sedes: 2"), "4:1: sedes: unknown key 'sedes'; did you mean 'seeds' or 'seed'?"),
-        (("lengths:", "length:"), "8:3: workload.length: unknown key 'length'; did you mean 'lengths'?"),
+        (("lengths:", "length:"), "8:3: workload.length: unknown key 'length'; did you mean 'lengths'"),
         (("model: llama-3.2-1b\n", ""), "1:1: model: is required, and missing"),
         (("seeds: 2", "seeds: 2.5"), "4:8: seeds: 2.5 is no whole number"),
         (("seeds: 2", "seeds: '2'"), "4:8: seeds: '2' is no whole number"),
