@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.forecast import ridge
-from simcost.forecast.members import Linear
+from simcost.forecast.members import Linear, profile
 from simcost.forecast.model import Fitted, Fitting, Seen
 from simcost.forecast.season import Season
 from simcost.forecast.transform import Transformed
@@ -22,7 +22,7 @@ class Regression(Fitting):
     """Phase of the short season, day of the week, and the series' regressors; a ridge autoregression of the rest.
 
     A history does not say at which step its days begin: the boundary that fits best is taken.
-    Effects add up, on the scale of the values.
+    Effects are on logarithms where the values allow it: they multiply.
     """
 
     @property
@@ -37,14 +37,13 @@ class Regression(Fitting):
             InputError: regressors that do not reach to the horizon, or are not finite.
         """
         past = len(seen.values)
-        known = _known(seen, horizon)
-        shape = _fitted(seen.values, known, seen.season, past + horizon)
-        rest = seen.values - shape[:past]
+        transformed = Transformed.of(seen.values, log=True, floor=seen.floor)
+        shape = _explained(transformed.z, _known(seen, horizon), seen.season)
         lags, penalty = ridge.lags_for(seen.season, past, remainder=True)
-        errors = ridge.fit(rest, lags, penalty)
+        errors = ridge.fit(transformed.z - shape[:past], lags, penalty)
         centre, response = errors.ahead(horizon)
         return Linear(
-            transformed=Transformed.of(seen.values, log=False, floor=seen.floor),
+            transformed=transformed,
             centre=centre + shape[past:],
             response=response,
             residuals=errors.residuals,
@@ -72,37 +71,37 @@ def _known(seen: Seen, horizon: int) -> Floats:
     return known
 
 
-def _fitted(values: Floats, known: Floats, season: Season, steps: int) -> Floats:
-    """What calendar and regressors explain, over history and future, by the best boundary of days."""
-    tries = [
-        _least_squares(values, _design(known, season, shift, len(values)))
-        for shift in _shifts(season, values)
-    ]
-    return min(tries, key=lambda fit: float(np.square(values - fit[: len(values)]).sum()))[:steps]
+def _explained(z: Floats, known: Floats, season: Season) -> Floats:
+    """What calendar and regressors explain, over history and future.
 
-
-def _shifts(season: Season, values: Floats) -> range:
-    weekly = season.long is not None and len(values) >= 2 * season.long
-    return range(0, season.short, max(1, season.short // BOUNDARIES)) if weekly else range(1)
-
-
-def _design(known: Floats, season: Season, shift: int, past: int) -> Floats:
-    """Columns: one per phase of the short season, one per day of the week but the first, the regressors."""
+    Columns: one per phase of the short season, one per day of the week but the first, the regressors. Seasons
+    that the history does not hold twice are left out; the smallest coefficients where columns depend on each other.
+    """
     steps = np.arange(len(known))
-    period = season.short if past >= 2 * season.short else 1
+    period = season.short if len(z) >= 2 * season.short else 1
     columns = [_dummies(steps % period, period)]
-    if season.long and past >= 2 * season.long:
+    if season.long and len(z) >= 2 * season.long:
         days = season.long // season.short
-        columns.append(_dummies((steps + shift) // season.short % days, days)[:, 1:])
-    return np.hstack([*columns, known])
+        columns.append(
+            _dummies((steps + _boundary(z, season.short, days)) // season.short % days, days)[:, 1:]
+        )
+    design = np.hstack([*columns, known])
+    coefficients, *_ = np.linalg.lstsq(design[: len(z)], z, rcond=None)
+    found: Floats = design @ coefficients
+    return found
+
+
+def _boundary(z: Floats, short: int, days: int) -> int:
+    """Steps from the beginning of a day to the beginning of the history, by which day means explain most."""
+    steps = np.arange(len(z))
+    rest = z - profile(z, short, shrunk=False)[steps % short]
+
+    def explained(shift: int) -> float:
+        day = (steps + shift) // short % days
+        return float((np.bincount(day, rest) ** 2 / np.bincount(day)).sum())
+
+    return max(range(0, short, max(1, short // BOUNDARIES)), key=explained)
 
 
 def _dummies(phase: npt.NDArray[np.intp], count: int) -> Floats:
     return np.eye(count)[phase]
-
-
-def _least_squares(values: Floats, design: Floats) -> Floats:
-    """Fitted values over the whole design; the smallest coefficients where columns depend on each other."""
-    coefficients, *_ = np.linalg.lstsq(design[: len(values)], values, rcond=None)
-    found: Floats = design @ coefficients
-    return found
