@@ -18,6 +18,9 @@ def text(document: Mapping[str, Any]) -> str:
         )
     if "prompt_tokens" in document:
         parts += [_arrivals(document), _tokens(document), _hours(document["rate_per_hour"])]
+    if cut := {name: count for name, count in document.get("cut", {}).items() if count}:
+        parts.append(", ".join(f"{format_count(count)} {name}s" for name, count in cut.items())
+                     + " cut at a context limit")  # fmt: skip
     parts += [f"note: {finding['message']}" for finding in document.get("findings", ())]
     return "\n".join(part for part in parts if part)
 

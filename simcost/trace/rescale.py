@@ -38,12 +38,14 @@ class Tuples:
         gap_s: on the clock.
         prompt_tokens: of the request after the gap.
         output_tokens: likewise.
+        grain_ns: resolution of the clock, where arrivals share an instant; else 0.
     """
 
     gap: Floats
     gap_s: Floats
     prompt_tokens: Tokens
     output_tokens: Tokens
+    grain_ns: int
 
     def __len__(self) -> int:
         return len(self.gap)
@@ -77,7 +79,7 @@ def _tuples(path: Path, changed_ns: int) -> Tuples:  # noqa: ARG001  # a changed
     if len(gap) < _FEWEST:
         raise TraceError(f"{path}: {len(gap)} gaps between requests at different times, too few to resample or to "
                          f"fit; give a trace with at least {_FEWEST}")  # fmt: skip
-    return Tuples(gap / gap.mean(), gap_s, prompt, output)
+    return Tuples(gap / gap.mean(), gap_s, prompt, output, grain_ns or 0)
 
 
 def _kept(path: Path, clock: Clock, grain_ns: int, *,
