@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.forecast import metrics
-from simcost.forecast.combination import Combination, Combined
+from simcost.forecast.combination import Combination, Combined, Picked
 from simcost.forecast.history import History
 from simcost.forecast.level import level_draws, level_error, levels_of, with_level
 from simcost.forecast.members import SeasonalNaive
@@ -20,6 +20,9 @@ ENOUGH = 3
 """With fewer origins the horizon is shortened: a level error measured on the others needs two of them."""
 PATHS = 120
 """Paths drawn per origin."""
+
+Level = tuple[float, float]
+"""The error of the mean over a horizon, and the variance of that mean among paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +41,8 @@ class Origin:
     naive_paths: Floats
 
     @property
-    def level(self) -> tuple[float, float] | None:
-        """The error of the mean over the horizon, and its variance among paths; None where nothing came."""
+    def level(self) -> Level | None:
+        """How far the level was off; None where nothing came."""
         seen = np.isfinite(self.actual)
         if not seen.any():
             return None
@@ -100,17 +103,22 @@ class Backtest:
 
 def origins(steps: int, horizon: int, turn: int) -> list[int]:
     """Where to look back from: `horizon` before the end, then a turn earlier each, with enough left to fit."""
-    least = max(4 * turn, steps / 2.5)
     ends = [steps - horizon - turn * back for back in range(ORIGINS)]
-    return [end for end in ends if end >= least]
+    return [end for end in ends if end >= _least(steps, turn)]
 
 
 def horizon_of(steps: int, horizon: int, turn: int) -> int:
     """The horizon that a backtest can afford, at most the one asked for; 0 = none."""
-    if len(origins(steps, horizon, turn)) >= ENOUGH:
+    found = len(origins(steps, horizon, turn))
+    if found >= ENOUGH or (found and horizon <= turn):
         return horizon
-    spare = steps - max(4 * turn, steps / 2.5)
-    return min(horizon, max(int(spare // turn) - ENOUGH + 1, int(spare // turn) and 1) * turn)
+    spare = int((steps - _least(steps, turn)) // turn)
+    return min(horizon, max(spare - ENOUGH + 1, 1) * turn) if spare >= 1 else 0
+
+
+def _least(steps: int, turn: int) -> float:
+    """The history that a fit in a backtest needs."""
+    return max(4 * turn, steps / 2.5)
 
 
 def backtest(
@@ -125,15 +133,14 @@ def backtest(
     names = [model.name, SeasonalNaive().name]
     names += [name for name in looks[0].points if name not in names]
     scores = tuple(_score(looks, name, chosen=name == model.name) for name in dict.fromkeys(names))
-    told = [found for origin in looks if (found := origin.level)]
-    errors = np.array(told).reshape(-1, 2)
+    told = [origin.level for origin in looks]
     return Backtest(
         origins=tuple(origin.end for origin in looks),
         horizon=span,
         shortened=_shortened(len(history), horizon, span),
         scores=scores,
-        coverage=_coverage(looks, tuple(levels), history.season.short, seed),
-        level_error=level_error(errors[:, 0], errors[:, 1]),
+        coverage=_coverage(looks, told, tuple(levels), history.season.short, seed),
+        level_error=_level_error(told),
         relative_mase=_relative(scores, model.name),
         best=_best(scores),
     )
@@ -162,6 +169,8 @@ def look(history: History, model: Model, end: int, horizon: int, seed: int) -> O
 
 def _chosen(combined: Combined, model: Model) -> Fitted | None:
     """The chosen model where the combination holds it, fitted."""
+    if isinstance(model, Picked):
+        return model.of(combined)
     return combined if model == Combination() else combined.members.get(model.name)
 
 
@@ -198,14 +207,14 @@ def _pinball(actual: Floats, paths: Floats) -> float | None:
     )
 
 
-def _coverage(looks: list[Origin], levels: tuple[int, ...], day: int, seed: int) -> tuple[Coverage, ...]:
+def _coverage(
+    looks: list[Origin], told: list[Level | None], levels: tuple[int, ...], day: int, seed: int
+) -> tuple[Coverage, ...]:
     """Coverage with the level error that the other origins show, so that no origin judges itself."""
     draws = level_draws(PATHS, stream(seed, "level"))
     inside: dict[tuple[int, str], list[float | None]] = {}
-    for origin in looks:
-        told = [found for other in looks if other is not origin and (found := other.level)]
-        errors = np.array(told).reshape(-1, 2)
-        sigma = level_error(errors[:, 0], errors[:, 1])
+    for place, origin in enumerate(looks):
+        sigma = _level_error(told[:place] + told[place + 1 :])
         paths = with_level(origin.paths, sigma, draws, floor=origin.floor)
         for what, (actual, futures) in _measured(origin.actual, paths, day).items():
             for level, (lo, hi) in levels_of(futures, levels).items():
@@ -217,6 +226,11 @@ def _coverage(looks: list[Origin], levels: tuple[int, ...], day: int, seed: int)
         )
         for level in levels
     )
+
+
+def _level_error(told: list[Level | None]) -> float:
+    known = np.array([level for level in told if level]).reshape(-1, 2)
+    return level_error(known[:, 0], known[:, 1])
 
 
 def _measured(actual: Floats, paths: Floats, day: int) -> dict[str, tuple[Floats, Floats]]:

@@ -204,25 +204,34 @@ def _align_level(values: Floats, day: int) -> Iterator[Edit]:
 
 
 def _shift(logs: list[float]) -> tuple[int, float] | None:
-    """The age in days and the log factor of the clearest change of level of daily sums, if there is one."""
+    """The age in days and the log factor of the clearest change of level of daily sums, if there is one.
+
+    Each day since the change is compared with the median of the last three days before it of its weekday.
+    """
+    first = max(7, len(logs) - 13)
+    usual = {
+        day: _median([logs[d] for d in range(day - 7, max(day - 22, -1), -7)])
+        for day in range(first, len(logs))
+    }
     best: tuple[float, int, float] | None = None
     for age in range(2, min(13, len(logs) - 6) + 1):
         k = len(logs) - age
         if k < 7:
             continue
-        jumps = np.array([logs[k + j] - _same_weekdays(logs, k, j) for j in range(age)])
-        change, spread = float(jumps.mean()), float(jumps.std())
+        jumps = [logs[day] - usual[day - 7 * ((day - k) // 7)] for day in range(k, len(logs))]
+        change = sum(jumps) / age
+        if abs(change) <= SHIFT:
+            continue
+        spread = float(np.std(jumps))
         before = np.array(logs[k - 7 : k]) - (logs[k - 14 : k - 7] if k >= 14 else np.mean(logs[:k]))
         stable = spread < 0.25 * abs(change) and abs(float(before.mean())) < 0.25 * abs(change)
         clarity = abs(change) / (spread + 0.02) * math.sqrt(age)
-        if abs(change) > SHIFT and stable and (best is None or clarity > best[0]):
+        if stable and (best is None or clarity > best[0]):
             best = clarity, age, change
     return best[1:] if best else None
 
 
-def _same_weekdays(logs: list[float], k: int, j: int) -> float:
-    """The median of the last three days before day `k` that share the weekday of day `k + j`."""
-    first = k + j - 7 * (j // 7 + 1)
-    same = sorted(logs[day] for day in (first, first - 7, first - 14) if day >= 0)
-    half = len(same) // 2
-    return same[half] if len(same) % 2 else (same[half - 1] + same[half]) / 2
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

@@ -80,3 +80,33 @@ class Combination(Fitting):
             pooled=tuple(model.name for model in (linear if long else models)),
             floor=seen.floor,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """The forecast of one candidate, with the pool of all members around it."""
+
+    point: Floats
+    pool: Combined
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Paths of the pool."""
+        return self.pool.draw(count, rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picked(Fitting):
+    """One candidate in place of the combination, whose pool still draws the paths.
+
+    A candidate that did best on a few days is not known to be right: its own paths are too narrow.
+    """
+
+    name: str
+
+    def fit(self, seen: Seen, horizon: int) -> Pick:
+        """Fit every member, for the pool."""
+        return self.of(Combination().fit(seen, horizon))
+
+    def of(self, combined: Combined) -> Pick:
+        """The pick, where the members are fitted already."""
+        return Pick(point=combined.candidates()[self.name], pool=combined)

@@ -63,7 +63,7 @@ def of_selection(selected: Selection) -> Iterator[Finding]:
     yield _finding(
         "selected",
         f"{selected.model.name} was chosen: over the last {selected.origins} origins its error one season ahead was "
-        f"{ratio:.2f} of the combination's",
+        f"{ratio:.2f} of the combination's; paths and levels are still those of the combination",
     )
 
 

@@ -80,7 +80,7 @@ def fit(x: Floats, lags: npt.NDArray[np.intp], penalty: float) -> Ridge:
     target = u[longest:]
     normal = design @ design.T
     normal[np.arange(columns - 1), np.arange(columns - 1)] += penalty * rows
-    coefficients: Floats = np.linalg.solve(normal, design @ target)
+    coefficients = np.linalg.solve(normal, design @ target).astype(np.float64, copy=False)
     errors = target - coefficients @ design
     freedom = max(rows - columns, 0.3 * rows)
     return Ridge(

@@ -4,18 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcost.forecast.combination import LINEAR, LONG_DAYS, NAIVE, Combination
+from simcost.forecast.combination import LINEAR, LONG_DAYS, NAIVE, Combination, Picked
 from simcost.forecast.history import History
 from simcost.forecast.members import Autoregression, Flat, SeasonalNaive
 from simcost.forecast.model import Model, Seen
 
-RIVALS: tuple[Model, ...] = (
-    *NAIVE,
-    *(model for model in LINEAR if model != Autoregression(log=False)),
-    Combination(of="linear"),
+RIVALS = (
+    *(model.name for model in (*NAIVE, *LINEAR) if model != Autoregression(log=False)),
+    Combination(of="linear").name,
 )
 MARGIN = 0.9
-"""A rival replaces the combination where its error is at most this share of the combination's."""
+"""A rival replaces the combination where its error is below this share of the combination's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,26 +36,31 @@ def default_model(seen: Seen) -> Model:
 
 
 def selection(history: History) -> Selection:
-    """The combination or, on a short history, a rival that was clearly better on up to five past days.
+    """The combination; on a short history, whatever a look at past days says."""
+    if len(history) >= LONG_DAYS * history.season.short:
+        return Selection(model=Combination(), errors={}, origins=0)
+    return best_of_last_days(history)
+
+
+def best_of_last_days(history: History) -> Selection:
+    """The combination, or a rival that was clearly better on up to five past days (seasons).
 
     Origins a season apart, the latest one season before the end, each with at least 4 seasons and half of the
     history; cleaning and fits repeated at each; absolute errors of the next season.
     """
     day, steps = history.season.short, len(history)
     ends = [steps - day * back for back in range(1, 6)]
-    ends = [end for end in ends if end >= max(4 * day, steps / 2)] if steps < LONG_DAYS * day else []
     found: dict[str, list[float]] = {}
     for end in ends:
-        seen, _ = history.seen(end)
-        actual = history.actual(end, end + day)
+        actual = history.actual(end, end + day) if end >= max(4 * day, steps / 2) else np.empty(0)
         known = np.isfinite(actual)
         if known.any():
-            for name, point in Combination().fit(seen, day).candidates().items():
+            points = Combination().fit(history.seen(end)[0], day).candidates()
+            for name, point in points.items():
                 found.setdefault(name, []).append(float(np.abs(actual - point)[known].mean()))
     errors = {name: float(np.mean(each)) for name, each in found.items()}
     own = Combination()
-    rivals = [model for model in RIVALS if model.name in errors]
-    best = min(rivals, key=lambda model: errors[model.name], default=own)
-    better = best is not own and errors[best.name] <= MARGIN * errors[own.name]
-    count = len(next(iter(found.values()), []))
-    return Selection(model=best if better else own, errors=errors, origins=count)
+    best = min((name for name in RIVALS if name in errors), key=errors.__getitem__, default=own.name)
+    better = best != own.name and errors[best] < MARGIN * errors[own.name]
+    count = len(found.get(own.name, []))
+    return Selection(model=Picked(name=best) if better else own, errors=errors, origins=count)
