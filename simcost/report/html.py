@@ -56,7 +56,7 @@ def page(document: Document, shown: dict[str, Any]) -> str:
         section("Plans compared", table(tables.comparison(document))),
         section("Targets missed", bullets(tables.missed(document))),
         section("What drives the difference", bullets(document["drivers"])),
-        *(_figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
+        *(figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
         section("Service levels", table(tables.objectives(document)), table(tables.service_levels(document))),
         section("Assumptions", bullets(document["assumptions"])),
         section("Provenance", table(tables.provenance(document), left=True)),
@@ -73,7 +73,7 @@ def pictures(document: Document, shown: dict[str, Any]) -> Iterator[tuple[str, A
     yield "Fleet", charts.fleet_timeline(document, shown["timeline"])
 
 
-def _figure(title: str, chart: Any, index: int) -> str:
+def figure(title: str, chart: Any, index: int) -> str:
     """The chart as inline SVG, its ids made unique on the page and its white ground left out."""
     svg = re.sub(r'<rect width="\d+" height="\d+" fill="white"/>', "", to_svg(chart), count=1)
     svg = re.sub(r'(\bid="|url\(#)', rf"\g<1>chart{index}-", svg)

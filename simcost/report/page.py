@@ -25,11 +25,13 @@ th:first-child, td:first-child, .left th, .left td { text-align: left; }
 figure { margin: 2.2rem 0 0; }
 figure svg { width: 100%; height: auto; max-width: 56rem; display: block; }
 figure svg text { fill: var(--ink); }
+figure svg path[fill="#333333"] { fill: var(--ink); }
 figure svg text[fill="white"] { fill: #fff; }
 figure svg text[fill="#222222"] { fill: #222; }
 figure svg text[fill="#B00020"] { fill: light-dark(#b00020, #ff7a8a); }
 figure svg [stroke="#333333"] { stroke: var(--ink); }
 figure svg [stroke="#B00020"] { stroke: light-dark(#b00020, #ff7a8a); }
+figure + .wide { margin-top: 1.5rem; }
 li { margin: .2rem 0; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --band: #eee; }
@@ -68,6 +70,11 @@ def table(rows: list[dict[str, str]], *, left: bool = False) -> str:
     body = "\n".join(f"<tr>{line}</tr>" for line in lines)
     kind = ' class="left"' if left else ""
     return f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+
+
+def paragraphs(items: list[str]) -> str:
+    """Sentences, each by itself."""
+    return "".join(f"<p>{escape(item)}</p>\n" for item in items if item)
 
 
 def bullets(items: list[str]) -> str:

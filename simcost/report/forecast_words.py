@@ -1,0 +1,138 @@
+"""Numbers, steps and sentences of a forecast for people."""
+
+import re
+
+from simcost.report.style import Document
+from simcost.units import format_count
+
+_UNITS = {"s": (1, "second"), "min": (60, "minute"), "h": (3600, "hour"), "d": (86400, "day"),
+          "w": (604800, "week")}  # fmt: skip
+
+
+def amount(value: float) -> str:
+    """A demand in three digits.
+
+    >>> [amount(value) for value in (5_123_456, 14_234, 99.96, 0.0351, 0)]
+    ['5.12M', '14,200', '100', '0.0351', '0']
+    """
+    for factor, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= 0.9995 * factor:
+            return f"{value / factor:#.3g}".removesuffix(".") + unit
+    short = float(f"{value:.3g}")
+    return f"{short:,.0f}" if abs(short) >= 100 else f"{short:g}"
+
+
+def signed(value: float) -> str:
+    """An amount with its sign."""
+    return f"+{amount(value)}" if value > 0 else amount(value)
+
+
+def counted(quantity: str) -> str:
+    """What is counted: `gpu_hours` as `GPU-hours`, others without underscores; nothing for a mere `value`."""
+    return "" if quantity == "value" else quantity.replace("gpu_hours", "GPU-hours").replace("_", " ")
+
+
+def unit(entry: Document, step: str) -> str:
+    """The unit of a step: `requests per hour`."""
+    return (
+        counted(entry["quantity"])
+        if entry["rate"]
+        else f"{counted(entry['quantity'])} per {step_word(step)}".strip()
+    )
+
+
+def span(steps: int, step: str) -> str:
+    """How long some steps are.
+
+    >>> span(672, "1h"), span(3, "1mo"), span(36, "1h"), span(6, "10min"), span(13, "1w")
+    ('28 days', '3 months', '36 hours', '1 hour', '13 weeks')
+    """
+    match = re.fullmatch(r"(\d+)(s|min|h|d|w|mo)", step)
+    count, unit = (int(match[1]) * steps, match[2]) if match else (steps, "")
+    if unit not in _UNITS:
+        return _plural(count, "month" if unit else "step")
+    length_s = count * _UNITS[unit][0]
+    for factor, word in reversed(_UNITS.values()):
+        if length_s % factor == 0 and (word != "week" or unit == "w"):
+            return _plural(length_s // factor, word)
+    return _plural(length_s, "second")
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def step_word(step: str) -> str:
+    """A step as the unit of a rate: `1h` as `hour`, `15min` as `15 minutes`."""
+    return span(1, step).removeprefix("1 ")
+
+
+def moment(timestamp: str) -> str:
+    """`2024-05-12T08:00:00Z` as `2024-05-12 08:00`."""
+    return timestamp.removesuffix("Z").removesuffix(":00").replace("T", " ")
+
+
+def verdict(name: str, entry: Document) -> str:
+    """One sentence: how much to expect in total and at the peak, and how far to trust it."""
+    step, total, peak = entry["history"]["step"], entry["total"], entry["peak"]
+    what = f"{amount(total['mean'])} {counted(total['quantity'])}".strip()
+    over = "on average over" if total["average"] else "in"
+    return (
+        f"{name}: {what} {over} the next {span(len(entry['mean']), step)}"
+        f"{_likely(total, ', 80 % between {} and {}')}; "
+        f"peak {step_word(step)} {amount(peak['mean'])}{_likely(peak, ' (80 %: {} to {})')}"
+    )
+
+
+def _likely(spread: Document, how: str) -> str:
+    """The middle 80 % in words; nothing where no paths tell."""
+    return "" if spread["p10"] is None else how.format(amount(spread["p10"]), amount(spread["p90"]))
+
+
+def overview(document: Document) -> str:
+    """One sentence for many series."""
+    series = list(document["series"].values())
+    spans = {span(len(entry["mean"]), entry["history"]["step"]) for entry in series}
+    ahead = f"the next {spans.pop()}" if len(spans) == 1 else "horizons of their own"
+    what = sorted({counted(entry["quantity"]) for entry in series} - {""})
+    return f"{', '.join(what).capitalize() or 'Demand'} in {ahead}: {len(series)} series"
+
+
+def basis(entry: Document) -> str:
+    """The model and the history it saw."""
+    past = entry["history"]
+    holes = ((past["missing"], "missing"), (past["zeros"], "zero"))
+    told = ", ".join(f"{format_count(count)} {word}" for count, word in holes if count)
+    return (
+        f"model {entry['model']}, from {format_count(past['steps'])} steps of {past['step']}, "
+        f"{moment(past['start'])} to {moment(past['end'])} UTC" + (f" ({told})" if told else "")
+    )
+
+
+def tested(entry: Document) -> str:
+    """How the model did in the backtest; nothing where there was none."""
+    found = entry["backtest"]
+    if found is None or found["relative_mase"] is None:
+        return ""
+    ahead = span(found["horizon_steps"], entry["history"]["step"])
+    return (
+        f"backtest: {found['relative_mase']:.3g} times the error of repeating the last season (seasonal naive), "
+        f"over {_plural(found['origins'], 'origin')}, {ahead} ahead"
+    )
+
+
+def cleaning(entry: Document) -> list[str]:
+    """What was changed in the history, an edit a sentence."""
+    return [
+        f"{moment(edit['from'])} to {moment(edit['to'])}: {edit['message']}" for edit in entry["cleaning"]
+    ]
+
+
+def findings(entry: Document) -> list[str]:
+    """What to be wary of."""
+    return [finding["message"] for finding in entry["findings"]]
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which could move a terminal's cursor."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
