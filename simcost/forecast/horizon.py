@@ -1,6 +1,6 @@
 """The steps of a horizon as stated events see them: in local time, beside the history and its forecast."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -26,17 +26,16 @@ class Horizon:
     """Steps on which events are laid."""
 
     grid: Grid
-    """Of the first step."""
     steps: int
     zone: ZoneInfo
-    now_s: int
+    """Of times without an offset, of days and of weekdays."""
+    now_s: float
     """End of the history, seconds since 1970-01-01 UTC; what has happened by then is in the history."""
 
     @property
     def edges_s(self) -> Floats:
-        """Starts of the steps and the end of the last, shape (steps + 1,)."""
-        edges: Floats = self.grid.times(self.steps + 1).astype(np.int64).astype(np.float64)
-        return edges
+        """Starts of the steps and the end of the last, seconds since 1970-01-01 UTC, shape (steps + 1,)."""
+        return edges_s(self.grid, self.steps, self.zone)
 
     def at_s(self, text: str) -> float:
         """Seconds since 1970 of a written time."""
@@ -64,6 +63,25 @@ class Horizon:
     def new(self, start_s: float, ramp_s: float, shape: Shape = "linear") -> Floats:
         """Mean height of the ramp in each step above that at the end of the history, (steps,)."""
         return self.ramp(start_s, ramp_s, shape) - self.risen(start_s, ramp_s, shape)
+
+
+def edges_s(grid: Grid, steps: int, zone: ZoneInfo) -> Floats:
+    """Starts of steps and the end of the last, seconds since 1970-01-01 UTC; dates begin at their local midnight."""
+    times = grid.times(steps + 1)
+    if not grid.dates:
+        return times.astype(np.int64).astype(np.float64)
+    return np.array([time.replace(tzinfo=zone).timestamp() for time in times.astype(datetime)])
+
+
+def ahead(grid: Grid, steps: int, zone: ZoneInfo) -> Horizon:
+    """The horizon on a grid that begins where the history ends."""
+    return Horizon(grid=grid, steps=steps, zone=zone, now_s=float(edges_s(grid, 0, zone)[0]))
+
+
+def behind(history: Series, zone: ZoneInfo) -> Horizon:
+    """The steps of a history, for events that lie in it."""
+    end_s = float(edges_s(history.grid.after(len(history)), 0, zone)[0])
+    return Horizon(grid=history.grid, steps=len(history), zone=zone, now_s=end_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +119,10 @@ class View:
         """
         if not 0 < self.history.grid.step_s <= SECONDS_PER_DAY:
             return np.full(len(steps), np.nan)
-        past = Horizon(grid=self.history.grid, steps=len(self.history), zone=self.horizon.zone,
-                       now_s=self.horizon.now_s)  # fmt: skip
-        days, times = _local(past)
-        future_days, future_times = _local(self.horizon)
+        step_s = self.history.grid.step_s
+        past, future = middles(behind(self.history, self.horizon.zone)), middles(self.horizon)
+        days, times = _weekdays(past), slots(past, step_s)
+        future_days, future_times = _weekdays(future), slots(future, step_s)
         values, ratios = self.history.values, np.full(len(steps), np.nan)
         for number, step in enumerate(steps):
             then = np.isfinite(values) & (times == future_times[step])
@@ -114,17 +132,21 @@ class View:
         return ratios
 
 
-def _local(horizon: Horizon) -> tuple[Integers, Integers]:
-    """Weekday (0 = Monday) and number of the step within its day, by the local clock in the middle of each step."""
+def middles(horizon: Horizon) -> list[datetime]:
+    """The local time in the middle of each step, which tells its date even where a day has 23 or 25 hours."""
     edges = horizon.edges_s
-    middles = (edges[1:] + edges[:-1]) / 2
-    local = [datetime.fromtimestamp(time_s, horizon.zone) for time_s in middles]
-    length = horizon.grid.step_s
-    return (
-        np.array([time.weekday() for time in local], dtype=np.int64),
-        np.array(
-            [(time.hour * 3600 + time.minute * 60 + time.second) // length for time in local], dtype=np.int64
-        ),
+    return [datetime.fromtimestamp(time_s, horizon.zone) for time_s in (edges[1:] + edges[:-1]) / 2]
+
+
+def _weekdays(times: Sequence[datetime]) -> Integers:
+    return np.array([time.weekday() for time in times], np.int64)
+
+
+def slots(times: Sequence[datetime], step_s: int) -> Integers:
+    """The number of the step within its local day; 0 for steps of a day or more."""
+    length = step_s or SECONDS_PER_DAY
+    return np.array(
+        [(time.hour * 3600 + time.minute * 60 + time.second) // length for time in times], np.int64
     )
 
 

@@ -57,7 +57,7 @@ def check_window(start: str | None, end: str | None) -> None:
         )
 
 
-def seconds(text: str, now_s: int, zone: ZoneInfo) -> float:
+def seconds(text: str, now_s: float, zone: ZoneInfo) -> float:
     """Seconds since 1970-01-01 UTC of a written time.
 
     A local time that the clock shows twice is the first, one that it skips is an hour later.
@@ -73,7 +73,7 @@ def seconds(text: str, now_s: int, zone: ZoneInfo) -> float:
     return _utc(time, zone) if time.tzinfo is None else time.timestamp()
 
 
-def local_day(text: str, now_s: int, zone: ZoneInfo) -> Window:
+def local_day(text: str, now_s: float, zone: ZoneInfo) -> Window:
     """The local day in which a written time lies: 23 to 25 hours."""
     time = datetime.fromtimestamp(seconds(text, now_s, zone), zone).replace(tzinfo=None)
     midnight = time.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)

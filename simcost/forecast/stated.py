@@ -11,7 +11,6 @@ forecast goes through the same steps with the median of everything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ import numpy.typing as npt
 from simcost import rng
 from simcost.errors import InputError
 from simcost.forecast.events import Churn, Event, LengthChange, Migration
-from simcost.forecast.horizon import Horizon, View
+from simcost.forecast.horizon import View, ahead
 from simcost.forecast.stated_findings import (
     Finding,
     check_events,
@@ -28,6 +27,7 @@ from simcost.forecast.stated_findings import (
     in_history,
     matches,
 )
+from simcost.trace.local_time import find_zone
 from simcost.trace.series import Floats, Grid, Series
 
 Values = dict[str, Floats]
@@ -74,20 +74,18 @@ class Stated:
     findings: tuple[Finding, ...]
 
 
-def apply(events: Sequence[Event], base: Base, *, zone: ZoneInfo, seed: int) -> Stated:
+def apply(events: Sequence[Event], base: Base, *, zone: str, seed: int) -> Stated:
     """Lay events over the forecast of one series; as `apply_all`."""
     return apply_all(events, [base], zone=zone, seed=seed)[base.history.name]
 
 
-def apply_all(
-    events: Sequence[Event], bases: Sequence[Base], *, zone: ZoneInfo, seed: int
-) -> dict[str, Stated]:
+def apply_all(events: Sequence[Event], bases: Sequence[Base], *, zone: str, seed: int) -> dict[str, Stated]:
     """Lay events over the forecasts of several series, with the migrations between them.
 
     Args:
         events: what is stated.
         bases: at least one forecast; all with equally many paths.
-        zone: of times without an offset, of days and of weekdays.
+        zone: name of the time zone of times without an offset, of days and of weekdays.
         seed: of the sample paths.
 
     Returns:
@@ -127,16 +125,16 @@ def apply_all(
     }  # fmt: skip
 
 
-def masked(events: Sequence[Event], history: Series, zone: ZoneInfo) -> npt.NDArray[np.bool_]:
+def masked(events: Sequence[Event], history: Series, zone: str) -> npt.NDArray[np.bool_]:
     """Steps of a history that lie, by half or more, in a promotion or holiday: to be left out of a fit."""
-    found = np.zeros(len(history), dtype=bool)
+    clock, found = find_zone(zone), np.zeros(len(history), dtype=bool)
     for event in events:
-        found |= in_history(event, history, zone)
+        found |= in_history(event, history, clock)
     return found
 
 
 def length_scale(
-    events: Sequence[Event], *, grid: Grid, steps: int, zone: ZoneInfo, series: str
+    events: Sequence[Event], *, grid: Grid, steps: int, zone: str, series: str
 ) -> tuple[Floats, Floats]:
     """Factors of prompt and of output tokens for requests drawn from the forecast of a series, (steps,) each.
 
@@ -147,7 +145,7 @@ def length_scale(
         zone: of times without an offset.
         series: name of the series whose requests are drawn.
     """
-    horizon = Horizon(grid=grid, steps=steps, zone=zone, now_s=grid.start_s)
+    horizon = ahead(grid, steps, find_zone(zone))
     prompt, output = np.ones(steps), np.ones(steps)
     for event in events:
         if isinstance(event, LengthChange) and matches(event, series):
@@ -156,15 +154,11 @@ def length_scale(
     return prompt, output
 
 
-def _view(events: Sequence[Event], base: Base, zone: ZoneInfo) -> View:
-    history, steps = base.history, len(base.point)
+def _view(events: Sequence[Event], base: Base, zone: str) -> View:
+    history = base.history
     usual = np.where(masked(events, history, zone), np.nan, history.values)
-    horizon = Horizon(grid=history.grid.after(len(history)), steps=steps, zone=zone, now_s=_end_s(history))
+    horizon = ahead(history.grid.after(len(history)), len(base.point), find_zone(zone))
     return View(horizon=horizon, history=replace(history, values=usual), point=base.point)
-
-
-def _end_s(history: Series) -> int:
-    return history.grid.after(len(history)).start_s
 
 
 def _concerned(event: Event, view: View) -> bool:
@@ -180,14 +174,14 @@ def _luck(event: Event, seed: int, count: int) -> Floats:
 
 def _laid(event: Event, values: Values, luck: Floats, views: Mapping[str, View]) -> Values:
     """The values of all series with one event more."""
-    laid = {
-        name: event.lay(before, luck, views[name]) if matches(event, name) else before
-        for name, before in values.items()
-    }
+    laid = dict(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for name in filter(lambda name: matches(event, name), values):
+            laid[name] = event.lay(values[name], luck, views[name])
+            if not np.isfinite(laid[name]).all():
+                raise InputError(f"event {event.name!r}: demand grows beyond all numbers; is it meant so?")
     if isinstance(event, Migration) and event.to is not None:
         laid[event.to] = laid[event.to] + (values[event.series] - laid[event.series])
-    if not all(np.isfinite(laid[name]).all() for name in values if laid[name] is not values[name]):
-        raise InputError(f"event {event.name!r}: demand grows beyond all numbers; is the factor meant so?")
     return laid
 
 
@@ -215,4 +209,6 @@ def _total_variances(
 ) -> dict[str, float]:
     for event in events:
         values = _laid(event, values, luck[event.name], views)
-    return {name: float(rows[1:].sum(axis=1).var()) for name, rows in values.items()}
+    return {
+        name: float(rows[1:].sum(axis=1).var()) if len(rows) > 1 else 0.0 for name, rows in values.items()
+    }

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,10 +9,10 @@ import numpy.typing as npt
 
 from simcost.errors import InputError, did_you_mean
 from simcost.forecast.events import Churn, Event, Growth, Holiday, Launch, Migration, Promotion
-from simcost.forecast.horizon import Horizon, View
+from simcost.forecast.horizon import View, behind
 from simcost.trace.series import Series
 
-Finding = dict[str, Any]
+Finding = dict[str, str]
 """`kind`, `message`, and the `event` it is about."""
 
 
@@ -105,6 +104,4 @@ def in_history(event: Event, history: Series, zone: ZoneInfo) -> npt.NDArray[np.
     """Steps of a history that lie, by half or more, in a promotion or holiday that is for it."""
     if not isinstance(event, Promotion | Holiday) or not matches(event, history.name):
         return np.zeros(len(history), dtype=bool)
-    end_s = history.grid.after(len(history)).start_s
-    past = Horizon(grid=history.grid, steps=len(history), zone=zone, now_s=end_s)
-    return event.progress(past) >= 0.5
+    return event.progress(behind(history, zone)) >= 0.5

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from annotated_types import MinLen
 from pydantic import Field, TypeAdapter
@@ -18,6 +17,7 @@ from simcost.scenario import yaml
 from simcost.scenario.faults import fault_at, validate
 from simcost.scenario.node import Node
 from simcost.scenario.shape import Conform
+from simcost.trace.local_time import find_zone
 from simcost.trace.series import Series
 
 
@@ -92,23 +92,17 @@ def _own_faults(root: Node, file: str) -> list[Fault]:
     """Faults that the schema cannot tell: an unknown time zone, a name that stands twice."""
     faults = []
     zone = root.get("timezone")
-    if zone is not None and isinstance(zone.value, str) and not _is_zone(zone.value):
-        faults.append(
-            fault_at(zone, f"{zone.value!r} is no time zone; write one such as Europe/Berlin", file)
-        )
+    if zone is not None and isinstance(zone.value, str):
+        try:
+            find_zone(zone.value)
+        except InputError as error:
+            faults.append(fault_at(zone, str(error), file))
     seen: dict[object, Node] = {}
     for name in filter(None, (node.get("name") for node in _nodes(root))):
         if not isinstance(name.value, dict | list) and seen.setdefault(name.value, name) is not name:
             message = f"{name.value!r} is the name of the event in line {seen[name.value].line} too; names must differ"
             faults.append(fault_at(name, message, file))
     return faults
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        return bool(ZoneInfo(name))
-    except (LookupError, ValueError, OSError):  # unknown, no relative path, a folder
-        return False
 
 
 def _nodes(root: Node) -> list[Node]:

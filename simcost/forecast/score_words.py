@@ -1,0 +1,92 @@
+"""How a forecast turned out, in sentences."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simcost.units import format_count
+
+_DRIVERS = {
+    "level": "the level, which was {too} throughout",
+    "day_to_day": "days that came higher or lower than forecast, beyond the level",
+    "hour_of_day": "the shape of the day, furthest off at {time} ({too_then})",
+    "rest": "single steps without a pattern",
+}
+
+
+def sentences(name: str, found: Mapping[str, Any], noise: bool | None) -> list[str]:
+    """What to know first: how far off, whether that is noise, what drove it, where, and what stating helped."""
+    return [_miss(name, found), *_band(found, noise), *_driver(found), *_worst(found), *_stated(found)]
+
+
+def _miss(name: str, found: Mapping[str, Any]) -> str:
+    total = found["total"]
+    said = f"{name}: {amount(total['actual'])} {found['quantity']} came in {found['steps']:,} steps"
+    if found["bias"] is None:
+        return f"{said}, {amount(total['forecast'])} were forecast"
+    said += f"; the forecast of {amount(total['forecast'])} was {_off(found['bias'])} in total"
+    measures = [f"WAPE {found['wape']:.1%}"]
+    if found["mase"] is not None:
+        measures.insert(0, f"MASE {found['mase']:.3g}")
+    return f"{said} ({', '.join(measures)})"
+
+
+def _off(bias: float) -> str:
+    if abs(bias) < 0.0005:
+        return "right"
+    return f"{abs(bias):.1%} {_too(bias)}"
+
+
+def _too(error: float) -> str:
+    return "too high" if error > 0 else "too low"
+
+
+def _band(found: Mapping[str, Any], noise: bool | None) -> Iterator[str]:
+    if noise is None:
+        return
+    level = min(found["coverage"], key=int)
+    told = found["coverage"][level]
+    if found["total"]["levels"] is not None:
+        ends = found["total"]["levels"][level]
+        said = f"the total lies {'inside' if ends['inside'] else 'outside'} its {level} % level, "
+        said += f"{amount(ends['lo'])} to {amount(ends['hi'])}"
+    elif told["days"]:
+        said = f"{told['day_totals']:.0%} of {told['days']} day totals lie inside their {level} % level"
+    else:
+        said = f"{told['steps']:.0%} of the steps lie inside their {level} % level"
+    yield f"{said}: {'noise explains the miss' if noise else 'more than noise'}"
+
+
+def _driver(found: Mapping[str, Any]) -> Iterator[str]:
+    shares = {name: found["drivers"][name] for name in _DRIVERS}
+    main = max(shares, key=lambda name: shares[name])
+    if shares[main]:
+        words = _DRIVERS[main].format(
+            too=_too(found["total"]["forecast"] - found["total"]["actual"]),
+            time=found["drivers"]["worst_time"],
+            too_then=_too(found["drivers"]["worst_time_error"]),
+        )
+        yield f"{shares[main]:.0%} of the squared error is {words}"
+
+
+def _worst(found: Mapping[str, Any]) -> Iterator[str]:
+    for worst in found["worst"][:1]:
+        events = f"; stated for it: {', '.join(worst['events'])}" if worst["events"] else ""
+        yield (
+            f"worst: {worst['date']}, {amount(worst['actual'])} came, {amount(worst['forecast'])} were forecast, "
+            f"{worst['error_share']:.0%} of the absolute error{events}"
+        )
+
+
+def _stated(found: Mapping[str, Any]) -> Iterator[str]:
+    for part in found["parts"]:
+        if part["wape_without"] is not None:
+            name = "anything stated" if part["name"] == "all" else repr(part["name"])
+            if part["wape_without"] < found["wape"]:
+                yield f"without {name} the forecast would have been better: WAPE {part['wape_without']:.1%}"
+            else:
+                yield f"stating {name} helped: WAPE {part['wape_without']:.1%} without"
+
+
+def amount(value: float) -> str:
+    """A demand in few digits."""
+    return format_count(value) if abs(value) >= 100 else f"{value:.3g}"
