@@ -82,11 +82,12 @@ class Rates:
         """Expected requests as a function of time.
 
         The cumulative sum is interpolated by a monotone cubic (Fritsch & Carlson 1980): its slope between two
-        steps is the harmonic mean of their rates, 0 next to an empty step. It passes through every sum.
+        steps is the harmonic mean of their rates, 0 next to an empty step, and at the ends that of a parabola
+        through three sums. It passes through every sum.
         """
         steps = np.asarray(self.expected, np.float64)
         reached = np.concatenate([[0.0], np.cumsum(steps)])
-        slope = np.concatenate([steps[:1], _harmonic(steps[:-1], steps[1:]), steps[-1:]])
+        slope = np.concatenate([_end(steps[:2]), _harmonic(steps[:-1], steps[1:]), _end(steps[:-3:-1])])
         part = np.arange(_KNOTS_A_STEP) / _KNOTS_A_STEP  # of a step; Hermite's basis
         up, left, right = part**2 * (3 - 2 * part), part * (1 - part) ** 2, part**2 * (part - 1)
         inner = (
@@ -103,3 +104,8 @@ def _harmonic(one: Floats, other: Floats) -> Floats:
     both = one + other
     mean: Floats = np.divide(2 * one * other, both, out=np.zeros_like(both), where=(one > 0) & (other > 0))
     return mean
+
+
+def _end(steps: Floats) -> Floats:
+    """The slope at an end, from the last step and the one before it, within what keeps the curve monotone."""
+    return np.clip((3 * steps[:1] - steps[-1:]) / 2, 0, 3 * steps[:1])
