@@ -141,19 +141,19 @@ def _windows(one: Issued, actual: Floats, firsts: list[int], dates: list[str]) -
 
 
 def _parts(one: Issued, actual: Floats) -> list[Document]:
-    """What the error would have been without each stated event, and without all of them."""
+    """What the error would have been without each stated event; where there are several, also without all (None)."""
     known = np.isfinite(actual)
-    without = {name: one.mean - effect for name, effect in one.parts.items()}
-    if len(without) > 1:
-        without["all"] = one.base
+    effects: list[tuple[str | None, Floats]] = [*one.parts.items()]
+    if len(effects) > 1:
+        effects.append((None, one.mean - one.base))
     return [
         {
             "name": name,
-            "effect": float((one.mean - forecast)[known].sum()),
-            "mase_without": metrics.mase(actual, forecast, one.scale),
-            "wape_without": metrics.wape(actual, forecast),
+            "effect": float(effect[known].sum()),
+            "mase_without": metrics.mase(actual, one.mean - effect, one.scale),
+            "wape_without": metrics.wape(actual, one.mean - effect),
         }
-        for name, forecast in without.items()
+        for name, effect in effects
     ]
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simcost.units import format_count
-
 _DRIVERS = {
     "level": "the level, which was {too} throughout",
     "day_to_day": "days that came higher or lower than forecast, beyond the level",
@@ -19,8 +17,10 @@ def sentences(name: str, found: Mapping[str, Any], noise: bool | None) -> list[s
 
 
 def _miss(name: str, found: Mapping[str, Any]) -> str:
-    total = found["total"]
-    said = f"{name}: {amount(total['actual'])} {found['quantity']} came in {found['steps']:,} steps"
+    total, whole = found["total"], found["steps"] + found["missing"] + found["to_come"]
+    said = (
+        f"{name}: {amount(total['actual'])} {found['quantity']} came in {found['steps']:,} of {whole:,} steps"
+    )
     if found["bias"] is None:
         return f"{said}, {amount(total['forecast'])} were forecast"
     said += f"; the forecast of {amount(total['forecast'])} was {_off(found['bias'])} in total"
@@ -78,15 +78,21 @@ def _worst(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _stated(found: Mapping[str, Any]) -> Iterator[str]:
+    """Which statements made the forecast better or worse, where that shows in a tenth of a per cent."""
     for part in found["parts"]:
-        if part["wape_without"] is not None:
-            name = "anything stated" if part["name"] == "all" else repr(part["name"])
-            if part["wape_without"] < found["wape"]:
-                yield f"without {name} the forecast would have been better: WAPE {part['wape_without']:.1%}"
+        without = part["wape_without"]
+        if without is not None and abs(without - found["wape"]) >= 0.001:
+            name = "anything stated" if part["name"] is None else repr(part["name"])
+            if without < found["wape"]:
+                yield f"without {name} the forecast would have been better: WAPE {without:.1%}"
             else:
-                yield f"stating {name} helped: WAPE {part['wape_without']:.1%} without"
+                yield f"stating {name} helped: WAPE {without:.1%} without"
 
 
 def amount(value: float) -> str:
-    """A demand in few digits."""
-    return format_count(value) if abs(value) >= 100 else f"{value:.3g}"
+    """A demand in four digits, without an exponent where that can be.
+
+    >>> amount(8_886_155), amount(0.03512)
+    ('8,886,000', '0.0351')
+    """
+    return f"{float(f'{value:.4g}'):,.0f}" if abs(value) >= 100 else f"{value:.3g}"
