@@ -8,14 +8,14 @@ import sys
 from collections.abc import Sequence
 
 from simcost import __version__
-from simcost.cli import catalog, run, trace
+from simcost.cli import catalog, forecast, run, trace
 from simcost.cli.words import Parser
 from simcost.errors import FaultsError, InputError, SimcostError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    arguments = command_line().parse_args(_text_words(sys.argv[1:] if argv is None else argv))
+    arguments = command_line().parse_args(_words(sys.argv[1:] if argv is None else argv))
     try:
         arguments.verb(arguments)
         sys.stdout.flush()
@@ -49,14 +49,15 @@ def command_line() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"simcost {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for topic in (run, trace, catalog):
+    for topic in (run, trace, forecast, catalog):
         topic.add(verbs)
     return parser
 
 
-def _text_words(words: Sequence[str]) -> Sequence[str]:
-    """The words themselves, which must be UTF-8: results name their files in it."""
+def _words(words: Sequence[str]) -> list[str]:
+    """The words themselves, which must be UTF-8: results name their files in it. A verb of two words is one."""
     for word in words:
         if "\0" in word or word.encode(errors="replace").decode() != word:
             command_line().error(f"{word!r} is no UTF-8 text; rename the file")
-    return words
+    two = " ".join(words[:2])
+    return [two, *words[2:]] if two == forecast.SCORE else list(words)

@@ -38,8 +38,12 @@ def scenario_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
     """Names, baseline, workload, targets: what holds whatever the catalog says."""
     plans = _items(root.get("plans"))
     yield from _name_faults(root, plans, file)
+    yield from _source_faults(root, file)
     for workload in _items(root.get("workload")):
         yield from _workload_faults(root, workload, file, folder)
+    demand = root.get("demand")
+    if demand is not None and isinstance(demand.value, dict):
+        yield from _demand_faults(root, demand, file, folder)
     slo = root.get("slo")
     if slo is not None and isinstance(slo.value, dict) and not any(map(_given, _targets(slo))):
         yield fault_at(slo, "has no target; give at least one of ttft, tpot, e2e, percentiles, errors", file)
@@ -132,6 +136,32 @@ def _workload_faults(root: Node, workload: Node, file: str, folder: Path) -> Ite
             yield fault_at(
                 root, "is required with a synthetic workload, which has no end of its own", file, "horizon"
             )
+
+
+def _source_faults(root: Node, file: str) -> Iterator[Fault]:
+    """Requests must come from somewhere, and from one place."""
+    workload, demand = root.get("workload"), root.get("demand")
+    if not _given(workload) and not _given(demand):
+        message = "is missing; write the requests to replay or to draw, or a `demand` to forecast"
+        yield fault_at(root, message, file, "workload")
+    if _given(workload) and demand is not None and _given(demand):
+        yield fault_at(demand, "stands beside a workload; write one of the two", file)
+
+
+def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterator[Fault]:
+    """The history and all traces must be there, the time zone known, and no second horizon given."""
+    from simcost.trace.local_time import find_zone
+    from simcost.trace.series import parse_freq
+
+    yield from _trace_faults(demand.get("history"), file, folder)
+    for stream in _items(demand.get("requests")):
+        yield from stream_faults(stream, file, folder)
+    horizon = root.get("horizon")
+    if horizon is not None and _given(horizon):
+        yield fault_at(horizon, "stands beside a demand; write it as demand.forecast.horizon", file)
+    ahead = demand.get("forecast")
+    yield from _ask(demand.get("timezone"), file, find_zone)[1]
+    yield from _ask(ahead.get("freq") if ahead is not None else None, file, parse_freq)[1]
 
 
 def stream_faults(stream: Node, file: str, folder: Path) -> Iterator[Fault]:

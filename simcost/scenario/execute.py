@@ -76,7 +76,7 @@ def execute(
         KeyboardInterrupt: finished runs stay stored, the others leave nothing.
     """
     stop = Event()
-    arrivals = Arrivals(question, kept=jobs)
+    arrivals = Arrivals(question.source, kept=jobs)
 
     def work(run: Run) -> T:
         found = use(run, _ledger(question, run, arrivals, fresh=fresh, stop=stop))

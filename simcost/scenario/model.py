@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from simcost.billing import OnDemand
 from simcost.perf import ReplicaSpec
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Scaling, Startup
+from simcost.scenario.demand import Demand
 from simcost.slo import Slo
 from simcost.trace.workload import Recorded, Synthetic
 from simcost.units import PositiveCount, PositiveSeconds
@@ -50,18 +51,21 @@ class Scenario:
     """What you want to know, for the reader of the report."""
     model: str
     """Name of a model in the catalog, for all plans."""
-    workload: Annotated[tuple[Workload, ...], MinLen(1)]
+    workload: tuple[Workload, ...] = ()
     """One stream of requests, or a list of several that share the pool."""
+    demand: Demand | None = None
+    """Requests that are forecast, instead of a workload."""
     slo: Slo
     """What the requests must experience."""
     plans: Annotated[tuple[Plan, ...], MinLen(1)]
     """The alternatives, in the order in which they are shown."""
     horizon: PositiveSeconds | None = None
-    """Length of the run; None = the span of the workload."""
+    """Length of the run; None = the span of the workload, or the horizon of the forecast."""
     seed: Annotated[int, Ge(0)] = 1
     """Start of all random numbers; the same seed gives the same result."""
-    seeds: PositiveCount = 5
-    """Replications; each plan sees the same arrivals in each of them."""
+    seeds: PositiveCount | None = None
+    """Replications, in each of which every plan sees the same arrivals; with a demand, futures. None = 5
+    replications, or 10 futures."""
     baseline: str | None = None
     """The plan the others are compared with; None = the first."""
     engine_sigma: Annotated[float, Ge(0), Le(2)] | None = None

@@ -14,10 +14,7 @@ from simcost.plan import Fixed, Startup
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.resolve import Question
-from simcost.trace.arrivals import span_s
 from simcost.trace.paths import inside
-from simcost.trace.workload import Recorded
-from simcost.units import format_seconds
 
 
 def provenance(question: Question) -> dict[str, Any]:
@@ -25,7 +22,8 @@ def provenance(question: Question) -> dict[str, Any]:
     loaded = question.loaded
     files = [loaded.path, *_own_facts(loaded)]
     traces = {
-        os.path.relpath(inside(loaded.folder, name)): digest for name, digest in question.traces.items()
+        os.path.relpath(inside(loaded.folder, name)): digest
+        for name, digest in question.source.inputs.items()
     }
     return {
         "simcost_version": __version__,
@@ -60,7 +58,7 @@ def assumptions(question: Question) -> list[str]:
     lines = [
         text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()
     ]
-    return [*lines, *_ended(question), *_nothing_random(question)]
+    return [*lines, *question.source.caveats(question.seeds)]
 
 
 def _engine(sigma: float, seeds: int) -> str:
@@ -75,26 +73,3 @@ def _startup() -> str:
     return (
         "Cold starts take the default times, the middle of published ones: give `startup` if you know yours."
     )
-
-
-def _ended(question: Question) -> list[str]:
-    """Which traces are shorter than the run. Not a fault: the drain after the last request may be the question."""
-    loaded, run_s = question.loaded, question.horizon_s
-    spans = {
-        one.path: span_s(one, loaded.folder) for one in loaded.scenario.workload if isinstance(one, Recorded)
-    }
-    return [
-        f"{name} ends after {format_seconds(length_s)} of {format_seconds(run_s)}: nothing of it arrives later, "
-        "and the costs a month hold that lull."
-        for name, length_s in spans.items()
-        if length_s < run_s - 1.0  # a run that ends with its trace ends within a second of it
-    ]
-
-
-def _nothing_random(question: Question) -> list[str]:
-    recorded = all(
-        isinstance(one, Recorded) and one.rate_scale == 1 for one in question.loaded.scenario.workload
-    )
-    if recorded and question.seeds == 1:
-        return ["One replication of recorded arrivals: nothing in it is random."]
-    return []

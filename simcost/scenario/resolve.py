@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from math import exp, floor
+from math import exp
 from statistics import NormalDist
-from typing import Any
 
 from simcost import __version__
-from simcost.errors import InputError
 from simcost.ledger import Limits
 from simcost.perf import MemoryFit, fit_memory, step_time
 from simcost.rng import stream
-from simcost.scenario.folders import sha256_of
+from simcost.scenario.foreseen import Foreseen
+from simcost.scenario.given import Given
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Plan
 from simcost.sim.pool import Pool
-from simcost.trace.arrivals import span_s
-from simcost.trace.paths import inside
-from simcost.trace.workload import Recorded, Synthetic, workload_traces
 
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
-Workload = Recorded | Synthetic
+REPLICATIONS, FUTURES = 5, 10
+"""How many runs a plan gets unless the scenario says, of a given workload and of a forecast demand."""
+
+
+Source = Given | Foreseen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +34,14 @@ class Question:
     loaded: LoadedScenario
     seed: int
     seeds: int
-    horizon_s: float
-    traces: dict[str, str]
-    """SHA-256 of each trace by its name in the scenario."""
+    """Replications; with a forecast demand, the futures that are simulated."""
+    source: Source
+    """Where the requests come from."""
+
+    @property
+    def horizon_s(self) -> float:
+        """Length of a run."""
+        return self.source.horizon_s
 
     @cached_property
     def plans(self) -> tuple[ResolvedPlan, ...]:
@@ -70,29 +74,20 @@ class ResolvedPlan:
 
 
 def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Question:
-    """The question with its seeds, its horizon and the hashes of its traces.
+    """The question with its seeds and its requests; a demand is forecast here.
 
     Raises:
         TraceError: a trace that cannot be read.
+        InputError: a history that cannot be forecast, or a trace without a length.
     """
     scenario = loaded.scenario
-    recorded = [workload for workload in scenario.workload if isinstance(workload, Recorded)]
-    span = max((span_s(one, loaded.folder) for one in recorded), default=0.0)
-    if scenario.horizon is None and span <= 0:
-        raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")
-    return Question(
-        loaded=loaded,
-        seed=scenario.seed if seed is None else seed,
-        seeds=seeds or scenario.seeds,
-        # A run plays what arrives strictly before its end: the next whole second takes in the last request.
-        horizon_s=scenario.horizon or floor(span) + 1.0,
-        traces={name: sha256_of(inside(loaded.folder, name)) for name in trace_names(scenario.workload)},
-    )
-
-
-def trace_names(workloads: Sequence[Workload]) -> list[str]:
-    """The traces that workloads replay or draw from, as the scenario names them."""
-    return list(dict.fromkeys(name for one in workloads for name in workload_traces(one)))
+    seed = scenario.seed if seed is None else seed
+    seeds = seeds or scenario.seeds
+    if scenario.demand is None:
+        source: Source = Given.of(loaded, seed)
+        return Question(loaded=loaded, seed=seed, seeds=seeds or REPLICATIONS, source=source)
+    source = Foreseen.of(loaded, scenario.demand, seed, seeds or FUTURES)
+    return Question(loaded=loaded, seed=seed, seeds=len(source.screening.chosen), source=source)
 
 
 def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator: str) -> tuple[float, ...]:
@@ -110,21 +105,11 @@ def run_key(question: Question, pool: Pool, replication: int) -> str:
     depends = {
         "simcost": __version__,
         "pool": asdict(pool) | {"step": [getattr(pool.step, name) for name in COEFFICIENTS]},
-        "workload": [_hashed(asdict(one), question.traces) for one in question.loaded.scenario.workload],
-        "seed": question.seed,
-        "replication": replication,
+        "requests": question.source.identity(replication),
         "horizon_s": question.horizon_s,
         "limits": asdict(question.limits),
     }
     return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-
-
-def _hashed(part: Any, traces: dict[str, str]) -> Any:
-    """The workload as plain data, with the content of its traces in place of their names."""
-    if isinstance(part, dict):
-        return {key: traces[value] if key in ("path", "trace") and value else _hashed(value, traces)
-                for key, value in part.items()}  # fmt: skip
-    return [_hashed(item, traces) for item in part] if isinstance(part, tuple) else part
 
 
 def _resolved(plan: Plan, question: Question) -> ResolvedPlan:

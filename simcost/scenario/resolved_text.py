@@ -29,9 +29,9 @@ _Dumper.add_representer(tuple, yaml.SafeDumper.represent_list)
 
 def resolved_text(question: Question) -> str:
     """The YAML of the scenario with all defaults, in SI units; it reads back to the same scenario."""
-    scenario = replace(
-        question.loaded.scenario, seed=question.seed, seeds=question.seeds, horizon=question.horizon_s
-    )
+    scenario = question.loaded.scenario
+    horizon = question.horizon_s if scenario.demand is None else None
+    scenario = replace(scenario, seed=question.seed, seeds=question.seeds, horizon=horizon)
     head = f"# {question.loaded.path.name} as it was run, all defaults written out; paths are relative to that file.\n"
     return head + dump(asdict(scenario))
 

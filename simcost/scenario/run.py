@@ -16,6 +16,7 @@ from simcost.errors import InputError
 from simcost.ledger import Ledger
 from simcost.scenario.execute import Run, execute, list_runs
 from simcost.scenario.folders import whole_files
+from simcost.scenario.foreseen import Foreseen, write_demand
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.provenance import assumptions, provenance
 from simcost.scenario.resolve import Question, ResolvedPlan, settle
@@ -111,12 +112,15 @@ def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
         model=scenario.model,
         baseline=scenario.baseline or scenario.plans[0].name,
         level=scenario.level,
+        risk=scenario.demand.risk if scenario.demand else None,
     )
     with whole_files(out, last="result.json") as draft:
         names = write_tables(rows, draft / "tables")
         (draft / "scenario.yaml").write_text(resolved_text(question), encoding="utf-8")
+        names += write_demand(question.source, draft) if isinstance(question.source, Foreseen) else []
         files = [_shown(out / name) for name in ("result.json", "scenario.yaml", *names)]
-        found = document(comparison, provenance(question), files)
+        budget_usd = scenario.demand.budget if scenario.demand else None
+        found = document(comparison, provenance(question), files, budget_usd=budget_usd)
         found["question"] = scenario.question
         found["assumptions"] += assumptions(question)
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,148 @@
+"""`simcost forecast` and `simcost forecast score`: what demand may come, and how a forecast turned out."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+from simcost.cli.words import Arguments, pair, positive, seconds, seed, show, verb
+from simcost.forecast.names import ModelName
+from simcost.progress import Progress
+
+SCORE = "forecast score"
+"""A verb of two words: `forecast` alone takes a file."""
+
+
+def add(verbs: Any) -> None:
+    """The verbs `forecast` and `forecast score`."""
+    _add_forecast(verbs)
+    score = verb(verbs, SCORE, _score, "how a forecast turned out, and what drove its error")
+    score.add_argument("file", type=Path, metavar="FORECAST", help="what `simcost forecast -o` wrote")
+    score.add_argument("actuals", type=Path, metavar="ACTUALS", help="the series or the trace that came")
+    _reading(score)
+
+
+def _add_forecast(verbs: Any) -> None:
+    ahead = verb(
+        verbs, "forecast", _forecast, "demand to come, from a series or a trace, with its uncertainty"
+    )
+    ahead.add_argument("file", type=Path, help="a series (CSV or Parquet: timestamp,value) or a stored trace")
+    ahead.add_argument(
+        "--horizon", type=seconds, metavar="TIME", help="how far ahead, e.g. 28d (default: by the history)"
+    )
+    _reading(ahead)
+    ahead.add_argument(
+        "--series", action="append", default=[], metavar="NAME", help="only this series; repeatable"
+    )
+    ahead.add_argument(
+        "--model", choices=get_args(ModelName), default="auto", metavar="M",
+        help=f"auto or one of {', '.join(get_args(ModelName)[1:])}",
+    )  # fmt: skip
+    ahead.add_argument(
+        "--levels",
+        type=_levels,
+        default=(80, 95),
+        metavar="P,P",
+        help="of the bands, in per cent (default 80,95)",
+    )
+    ahead.add_argument("--paths", type=positive, default=400, metavar="N", help="sample paths (default 400)")
+    ahead.add_argument(
+        "--width", type=float, default=1.0, metavar="X", help="widen or narrow the futures (default 1)"
+    )
+    ahead.add_argument(
+        "--adapt",
+        type=positive,
+        metavar="DAYS",
+        help="rescale the bands by how the last days' would have done",
+    )
+    ahead.add_argument("--events", type=Path, metavar="YAML", help="what you know of the future")
+    ahead.add_argument(
+        "--regressors", type=_names, default=(), metavar="A,B", help="columns known for the future too"
+    )
+    ahead.add_argument(
+        "--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up"
+    )
+    ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
+    seed(ahead)
+    ahead.add_argument("-o", "--out", type=Path, help="write the forecast (.parquet), to be scored later")
+    ahead.add_argument("--paths-out", type=Path, metavar="PARQUET", help="write the sample paths")
+    ahead.add_argument("--html", type=Path, metavar="FILE", help="write a page with the fan charts")
+
+
+def _reading(parser: Any) -> None:
+    """How a file of series is read."""
+    parser.add_argument(
+        "--freq", metavar="STEP", help="step, e.g. 15min, 1h, 1d, 1w, 1mo (default: the data's)"
+    )
+    parser.add_argument(
+        "--timezone", default=None, metavar="ZONE", help="whose clock and calendar count, e.g. Europe/Berlin"
+    )
+    parser.add_argument("--by", type=_names, default=(), metavar="A,B", help="columns that name a series")
+    parser.add_argument(
+        "--quantity", metavar="Q", help="of a trace: requests, prompt_tokens or output_tokens"
+    )
+    parser.add_argument(
+        "--map",
+        action="extend",
+        nargs="+",
+        type=pair,
+        default=[],
+        metavar="OURS=THEIRS",
+        help="columns of the file",
+    )
+
+
+def _forecast(arguments: Arguments) -> None:
+    from simcost.report.forecast_page import write_forecast_page
+    from simcost.scenario.forecasting import forecast_file
+
+    with Progress("forecast", quiet=arguments.quiet) as progress:
+        document, outlooks = forecast_file(
+            arguments.file,
+            horizon_s=arguments.horizon,
+            levels=arguments.levels,
+            paths=arguments.paths,
+            seed=1 if arguments.seed is None else arguments.seed,
+            model=arguments.model,
+            width=arguments.width,
+            adapt_days=arguments.adapt or 0,
+            events=arguments.events,
+            only=arguments.series,
+            reconcile=arguments.reconcile,
+            raw=arguments.raw,
+            regressors=arguments.regressors,
+            out=arguments.out,
+            paths_out=arguments.paths_out,
+            progress=progress,
+            **_as_read(arguments),
+        )
+        if arguments.html:
+            write_forecast_page(document, outlooks, arguments.html)
+    show(arguments, document, "forecast")
+
+
+def _score(arguments: Arguments) -> None:
+    from simcost.scenario.forecasting import score_file
+
+    show(arguments, score_file(arguments.file, arguments.actuals, **_as_read(arguments)), "forecast_score")
+
+
+def _as_read(arguments: Arguments) -> dict[str, Any]:
+    return {
+        "freq": arguments.freq,
+        "timezone": arguments.timezone,
+        "by": arguments.by,
+        "quantity": arguments.quantity,
+        "mapping": dict(arguments.map),
+    }
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    from argparse import ArgumentTypeError
+
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and 0 < int(part) < 100 for part in parts):
+        raise ArgumentTypeError(f"{text!r} is no list of levels; write per cents from 1 to 99, e.g. 80,95")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,0 +1,238 @@
+"""`simcost forecast` and `simcost forecast score`: from files to documents and files."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from simcost import __version__
+from simcost.errors import InputError, did_you_mean
+from simcost.forecast.clean import RULES
+from simcost.forecast.document import forecast_document
+from simcost.forecast.hierarchy import Reconciliation
+from simcost.forecast.issued import issued
+from simcost.forecast.names import ModelName
+from simcost.forecast.score import score
+from simcost.scenario.folders import sha256_of
+from simcost.scenario.forecast_file import read_forecast, write_forecast
+from simcost.scenario.outlook import Asked, Outlook, look_ahead
+from simcost.scenario.paths_file import write_paths
+from simcost.scenario.stated import StatedEvents, load_events
+from simcost.trace.local_time import find_zone
+from simcost.trace.series import Series
+from simcost.trace.series_file import read_series
+from simcost.units import SECONDS_PER_DAY
+
+MOST_STEPS = 100_000
+"""Of a horizon."""
+_MONTH_S = 730.5 * 3600
+Document = dict[str, Any]
+
+
+def forecast_file(
+    path: Path,
+    *,
+    horizon_s: float | None = None,
+    freq: str | None = None,
+    levels: tuple[int, ...] = (80, 95),
+    paths: int = 400,
+    seed: int = 1,
+    events: Path | None = None,
+    model: ModelName = "auto",
+    timezone: str | None = None,
+    by: Sequence[str] = (),
+    mapping: Mapping[str, str] | None = None,
+    quantity: str | None = None,
+    regressors: Sequence[str] = (),
+    only: Sequence[str] = (),
+    reconcile: Reconciliation | None = None,
+    width: float = 1.0,
+    adapt_days: int = 0,
+    raw: bool = False,
+    out: Path | None = None,
+    paths_out: Path | None = None,
+    progress: Callable[[float, str], None] = lambda _share, _what: None,
+) -> tuple[Document, list[Outlook]]:
+    """Forecast the series of a file.
+
+    Args:
+        path: series or trace, as `read_series` takes it.
+        horizon_s: how far ahead; None = as far as the history bears: a quarter of it, a day to four weeks.
+        freq: step; None = that of the file.
+        levels: in per cent.
+        paths: sample paths.
+        seed: of the sample paths.
+        events: YAML of what the user knows of the future.
+        model: a model for all series, or auto.
+        timezone: whose clock and calendar count; None = that of the events, else UTC.
+        by: columns that name a series.
+        mapping: our columns -> those of the file.
+        quantity: what is counted.
+        regressors: columns known for the future too.
+        only: names of the series wanted; none = all.
+        reconcile: how series are made to add up.
+        width: widens or narrows the futures.
+        adapt_days: days over which the width of the bands is learnt.
+        raw: whether to clean nothing but missing values.
+        out: Parquet of the forecast, to be scored later.
+        paths_out: Parquet of the sample paths.
+        progress: called with the share done and the series at hand.
+
+    Returns:
+        The document of `simcost forecast`, and the outlooks it tells of.
+
+    Raises:
+        InputError: anything that cannot be read, forecast or written.
+    """
+    stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
+    zone = timezone or stated.timezone or "UTC"
+    series, notes = read_series(
+        path, freq=freq, by=by, mapping=mapping or {}, timezone=zone, quantity=quantity, regressors=regressors
+    )
+    series = _wanted(series, only, path)
+    stated.check(series)
+    asked = Asked(
+        seed=seed,
+        zone=zone,
+        model=model,
+        levels=levels,
+        paths=paths,
+        width=width,
+        adapt_days=adapt_days,
+        rules=() if raw else RULES,
+        reconciliation=reconcile,
+    )
+    outlooks = look_ahead(
+        series, lambda one: steps_ahead(one, horizon_s), asked, events=stated.events, progress=progress
+    )
+    inputs = {os.path.relpath(file): sha256_of(file) for file in (path, events) if file is not None}
+    document = forecast_document(
+        [(one.forecast, one.stated) for one in outlooks], file=os.path.relpath(path), seed=seed, timezone=zone
+    )
+    _tell(document["series"], notes, stated)
+    document["provenance"] = _provenance(seed, inputs)
+    document["files"] = _write(outlooks, zone, document["provenance"], out, paths_out)
+    return document, outlooks
+
+
+def steps_ahead(series: Series, horizon_s: float | None) -> int:
+    """Steps that cover a horizon; None = a quarter of the history, but 1 to 28 days, and no less than 13 steps
+    of a day or more.
+
+    Raises:
+        InputError: a horizon of more steps than anybody would look at.
+    """
+    step_s = series.grid.step_s or _MONTH_S
+    if horizon_s is None:
+        if step_s >= SECONDS_PER_DAY:
+            return max(13, min(28, len(series) // 4))
+        whole_days = len(series) * step_s / 4 // SECONDS_PER_DAY
+        return max(1, int(min(max(whole_days, 1), 28) * SECONDS_PER_DAY / step_s))
+    steps = ceil(horizon_s / step_s - 1e-9)
+    if not 1 <= steps <= MOST_STEPS:
+        raise InputError(
+            f"a horizon of {horizon_s:g} s is {steps:,} steps of {series.grid.name}; "
+            f"give 1 to {MOST_STEPS:,} steps, or another --freq"
+        )
+    return steps
+
+
+def score_file(
+    path: Path,
+    actuals: Path,
+    *,
+    freq: str | None = None,
+    timezone: str | None = None,
+    by: Sequence[str] = (),
+    mapping: Mapping[str, str] | None = None,
+    quantity: str | None = None,
+) -> Document:
+    """How a forecast turned out.
+
+    Args:
+        path: what `forecast_file` wrote to `out`.
+        actuals: what came, as `read_series` takes it.
+        freq: step to which the actuals are added up; None = that of the forecast.
+        timezone: whose days are meant; None = that of the forecast.
+        by: columns that name a series.
+        mapping: our columns -> those of the actuals.
+        quantity: what is counted.
+
+    Raises:
+        InputError: anything that cannot be read, or has no time in common.
+    """
+    told = read_forecast(path)
+    zone = timezone or told.timezone
+    steps = {one.grid.name for one in told.forecasts}
+    series, notes = read_series(
+        actuals,
+        freq=freq or (next(iter(steps)) if len(steps) == 1 else None),
+        by=by,
+        mapping=mapping or {},
+        timezone=zone,
+        quantity=quantity,
+    )
+    document = score(told.forecasts, series, timezone=zone)
+    document["findings"] += notes
+    inputs = {os.path.relpath(file): sha256_of(file) for file in (path, actuals)}
+    return {
+        "forecast": os.path.relpath(path),
+        "actuals": os.path.relpath(actuals),
+        "issued": told.said,
+        **document,
+        "provenance": {"simcost_version": __version__, "inputs": inputs},
+    }
+
+
+def _wanted(series: list[Series], only: Sequence[str], path: Path) -> list[Series]:
+    """The series named, in the order of the file."""
+    known = [one.name for one in series]
+    for name in only:
+        if name not in known:
+            near = did_you_mean(name, known) or f"; there are {', '.join(known[:5])}"
+            raise InputError(f"{path}: no series {name!r}{near}")
+    found = [one for one in series if not only or one.name in only]
+    if not found:
+        raise InputError(f"{path}: no series with a value in it; nothing can be forecast")
+    return found
+
+
+def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:
+    """Put the findings of the reading where they belong, and the places of events into theirs."""
+    for name, entry in series.items():
+        read = [
+            {"kind": note["kind"], "message": note["message"]}
+            for note in notes
+            if note["series"] in ("", name)
+        ]
+        entry["findings"] = [*read, *stated.located(entry["findings"])]
+
+
+def _provenance(seed: int, inputs: dict[str, str]) -> Document:
+    return {
+        "simcost_version": __version__,
+        "seed": seed,
+        "inputs": inputs,
+        "python_version": platform.python_version(),
+        "numpy_version": version("numpy"),
+        "statsmodels_version": version("statsmodels"),
+    }
+
+
+def _write(
+    outlooks: Sequence[Outlook], zone: str, said: Document, out: Path | None, paths_out: Path | None
+) -> list[str]:
+    """Write the files asked for; their names."""
+    if out is not None:
+        made = [issued(one.forecast, one.stated, find_zone(zone)) for one in outlooks]
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        write_forecast(out, made, timezone=zone, said=said | {"created": created})
+    if paths_out is not None:
+        write_paths(paths_out, [one.futures for one in outlooks], said)
+    return [os.path.relpath(file) for file in (out, paths_out) if file is not None]

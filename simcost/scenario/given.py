@@ -1,0 +1,100 @@
+"""Requests as the scenario gives them: traces replayed and requests drawn, anew in each replication."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from math import floor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from simcost.errors import InputError
+from simcost.scenario.load import LoadedScenario
+from simcost.scenario.traces import hashed, hashes
+from simcost.trace.arrivals import merged, span_s
+from simcost.trace.paths import inside
+from simcost.trace.workload import Recorded, Workload, workload_traces
+from simcost.units import format_seconds
+
+if TYPE_CHECKING:
+    from simcost.trace.batch import RequestBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The workloads of a scenario."""
+
+    workloads: tuple[Workload, ...]
+    folder: Path
+    seed: int
+    horizon_s: float
+    inputs: dict[str, str]
+    """SHA-256 of each trace by its name in the scenario."""
+
+    @classmethod
+    def of(cls, loaded: LoadedScenario, seed: int) -> Self:
+        """The requests of a scenario with a `workload`.
+
+        Raises:
+            TraceError: a trace that cannot be read.
+            InputError: a trace without a length, and no horizon.
+        """
+        scenario = loaded.scenario
+        spans = [span_s(one, loaded.folder) for one in scenario.workload if isinstance(one, Recorded)]
+        span = max(spans, default=0.0)
+        if scenario.horizon is None and span <= 0:
+            raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")
+        return cls(
+            workloads=scenario.workload,
+            folder=loaded.folder,
+            seed=seed,
+            # A run plays what arrives strictly before its end: the next whole second takes in the last request.
+            horizon_s=scenario.horizon or floor(span) + 1.0,
+            inputs=hashes(
+                loaded.folder, [name for one in scenario.workload for name in workload_traces(one)]
+            ),
+        )
+
+    def batches(self, replication: int) -> Iterator[RequestBatch]:
+        """The requests of a replication, the same at every call."""
+        return merged(
+            self.workloads, folder=self.folder, seed=self.seed, index=replication, horizon_s=self.horizon_s
+        )
+
+    def expected(self) -> float:
+        """About how many requests arrive within the horizon."""
+        return sum(map(self._expected, self.workloads))
+
+    def identity(self, replication: int) -> Any:
+        """All that the requests of a replication depend on, as plain data."""
+        workloads = [hashed(asdict(one), self.inputs) for one in self.workloads]
+        return {"workload": workloads, "seed": self.seed, "replication": replication}
+
+    def caveats(self, replications: int) -> list[str]:
+        """What a reader of the result should know about its requests."""
+        return [*self._ended(), *self._nothing_random(replications)]
+
+    def _expected(self, workload: Workload) -> float:
+        from simcost.trace.store import open_trace
+
+        if not isinstance(workload, Recorded):
+            return workload.rate * self.horizon_s
+        info = open_trace(inside(self.folder, workload.path))
+        covered = min(self.horizon_s / info.span_s, 1.0) if info.span_s else 1.0
+        return info.rows * workload.rate_scale * covered
+
+    def _ended(self) -> list[str]:
+        """Which traces are shorter than the run. Not a fault: the drain after the last request may be the question."""
+        spans = {one.path: span_s(one, self.folder) for one in self.workloads if isinstance(one, Recorded)}
+        return [
+            f"{name} ends after {format_seconds(length_s)} of {format_seconds(self.horizon_s)}: nothing of it "
+            "arrives later, and the costs a month hold that lull."
+            for name, length_s in spans.items()
+            if length_s < self.horizon_s - 1.0  # a run that ends with its trace ends within a second of it
+        ]
+
+    def _nothing_random(self, replications: int) -> list[str]:
+        recorded = all(isinstance(one, Recorded) and one.rate_scale == 1 for one in self.workloads)
+        if recorded and replications == 1:
+            return ["One replication of recorded arrivals: nothing in it is random."]
+        return []
