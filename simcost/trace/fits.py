@@ -3,8 +3,19 @@
 import numpy as np
 
 from simcost.trace.batch import Floats
+from simcost.trace.rescale import Tuples
 
 _MOST = 262_144
+
+
+def fitted_gamma(known: Tuples) -> float:
+    """The shape of a Gamma law of the gaps of a trace."""
+    return gamma_shape(known.gap)
+
+
+def fitted_weibull(known: Tuples) -> float:
+    """The shape of a Weibull law of the gaps of a trace."""
+    return weibull_shape(known.gap)
 
 
 def gamma_shape(gap: Floats) -> float:

@@ -52,10 +52,10 @@ class Gamma:
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
         """What draws gaps."""
-        from simcost.trace.fits import gamma_shape
+        from simcost.trace.fits import fitted_gamma
         from simcost.trace.rescale import fitted
 
-        shape = self.shape or fitted(gamma_shape, folder, str(self.trace))
+        shape = self.shape or fitted(fitted_gamma, folder, str(self.trace))
         return lambda count: (rng.standard_gamma(shape, count) / shape, None)
 
 
@@ -76,10 +76,10 @@ class Weibull:
         """What draws gaps."""
         from math import gamma
 
-        from simcost.trace.fits import weibull_shape
+        from simcost.trace.fits import fitted_weibull
         from simcost.trace.rescale import fitted
 
-        shape = self.shape or fitted(weibull_shape, folder, str(self.trace))
+        shape = self.shape or fitted(fitted_weibull, folder, str(self.trace))
         mean = gamma(1 + 1 / shape)
         return lambda count: (rng.weibull(shape, count) / mean, None)
 
@@ -107,10 +107,11 @@ class Mmpp:
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
         """What draws gaps."""
         from simcost.trace.mmpp import States, fitted_states, modulated
+        from simcost.trace.rescale import fitted
 
         if self.levels is not None and self.dwell is not None:
             return modulated(States.of(self.levels, self.dwell), rng)
-        return modulated(fitted_states(folder, str(self.trace)), rng)
+        return modulated(fitted(fitted_states, folder, str(self.trace)), rng)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

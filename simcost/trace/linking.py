@@ -50,7 +50,7 @@ def recorded(path: Path) -> Recorded:
 
 
 @lru_cache(maxsize=4)
-def _recorded(path: Path, changed_ns: int) -> Recorded:  # noqa: ARG001  # a changed file is read again
+def _recorded(path: Path, changed_ns: int) -> Recorded:  # noqa: ARG001  # part of the key
     info = open_trace(path)
     labels = [name for name in ("session", "prefix_hashes") if name in info.columns]
     if not labels:

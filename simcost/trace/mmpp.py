@@ -5,14 +5,12 @@ into segments that are taken as independent, so that all are gone through at onc
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from simcost.trace.batch import Draw, Floats, Ints, Pairs
-from simcost.trace.paths import inside
-from simcost.trace.rescale import tuples
+from simcost.trace.rescale import Tuples
 
 _SEGMENT = 64  # windows
 _MOST_WINDOWS = 65_536
@@ -90,9 +88,8 @@ def _visits(states: States, state: int, work: float, rng: np.random.Generator) -
     return np.concatenate(visited), np.concatenate(lengths)
 
 
-def fitted_states(folder: Path, trace: str) -> States:
+def fitted_states(known: Tuples) -> States:
     """The states that fit the counts of a trace best: in windows of a second, or of 5 expected requests."""
-    known = tuples(inside(folder, trace))
     width = max(_WINDOW_REQUESTS, _WINDOW_S / float(known.gap_s.mean()))
     counts = np.bincount((np.cumsum(known.gap) / width).astype(np.int64))[:-1][:_MOST_WINDOWS]
     return fit_states(counts.astype(np.float64), width)

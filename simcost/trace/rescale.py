@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from simcost.trace.paths import inside
 from simcost.trace.rates import Clock
 from simcost.trace.store import open_trace, read_batches
 from simcost.units import NS_PER_S
+
+Fit = TypeVar("Fit")
 
 _WINDOW_S = 60.0
 _WINDOW_REQUESTS = 16
@@ -57,16 +60,28 @@ def tuples(path: Path) -> Tuples:
     Raises:
         TraceError: it cannot be read, or has fewer than 20 requests at different times.
     """
-    return _tuples(path, path.stat().st_mtime_ns if path.exists() else 0)
+    return _tuples(path, _changed_ns(path))
 
 
-def fitted(fit: Callable[[Floats], float], folder: Path, trace: str) -> float:
-    """What a fit makes of the rescaled gaps of a trace in the folder."""
-    return fit(tuples(inside(folder, trace)).gap)
+def fitted(fit: Callable[[Tuples], Fit], folder: Path, trace: str) -> Fit:
+    """What a fit makes of a trace in the folder; fitted once, whatever the number of replications."""
+    path = inside(folder, trace)
+    found: Fit = _fitted(fit, path, _changed_ns(path))
+    return found
+
+
+@lru_cache(maxsize=16)
+def _fitted(fit: Callable[[Tuples], Any], path: Path, changed_ns: int) -> Any:
+    return fit(_tuples(path, changed_ns))
+
+
+def _changed_ns(path: Path) -> int:
+    """When the file was last written, so that a changed one is read again."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 @lru_cache(maxsize=4)
-def _tuples(path: Path, changed_ns: int) -> Tuples:  # noqa: ARG001  # a changed file is read again
+def _tuples(path: Path, changed_ns: int) -> Tuples:  # noqa: ARG001  # part of the key
     info = open_trace(path)
     windows = _windows(info.rows, info.span_ns)
     counts, grain_ns = np.zeros(windows), None
