@@ -61,10 +61,13 @@ class Talk:
     longest_ns: int
 
 
-def talk(sessions: Sessions, pairs: Callable[[int], Pairs], folder: Path, rng: np.random.Generator) -> Talk:
-    """Conversations as their description says; `pairs` draws first prompts, and outputs, unless a trace is named."""
+def talk(sessions: Sessions, pairs: Callable[[], Callable[[int], Pairs]], folder: Path,
+         rng: np.random.Generator) -> Talk:  # fmt: skip
+    """Conversations as their description says; unless a trace is named, `pairs` gives what draws first prompts and
+    outputs.
+    """
     if sessions.trace is None:
-        draw, mean = _invented(sessions, pairs, rng), sessions.mean_turns
+        draw, mean = _invented(sessions, pairs(), rng), sessions.mean_turns
     else:
         known = recorded(inside(folder, sessions.trace))
         draw, mean = _resampled(known, rng), known.mean_turns

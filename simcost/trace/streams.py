@@ -123,7 +123,9 @@ class _Client:
     def _talking(self, sessions: Sessions, arrive: "partial[Iterator[tuple[Ints, Pairs | None]]]", clock: Clock,
                  source: Source, factors: Factors | None) -> Iterator[RequestBatch]:  # fmt: skip
         """Conversations; some begin before time 0, so that later turns are there from the start."""
-        drawing = talk(sessions, self._pairs(source), source.folder, source.rng("sessions", self.number))
+        drawing = talk(
+            sessions, partial(self._pairs, source), source.folder, source.rng("sessions", self.number)
+        )
         begun = arrive(clock.with_run_up(drawing.longest_ns), self.share / drawing.mean)
         starts = (start_ns for start_ns, _ in begun)
         for batch in conversations(starts, drawing, partial(self._scale, factors), clock.end_ns):
