@@ -67,6 +67,8 @@ class Library(Fitting):
     """A model of statsmodels; SARIMAX and MSTL work on logs, ETS and Theta on the values."""
 
     name: LibraryName
+    tested: bool = True
+    """Whether Theta takes a season only where its test finds one, which needs more than two or three of them."""
 
     def fit(self, seen: Seen, horizon: int) -> Fitted:
         """The model, or the seasonal naive (below a season: flat) in its place.
@@ -100,7 +102,7 @@ class Library(Fitting):
             return f"{len(seen.values)} steps are too few"
         if np.ptp(seen.values) == 0:
             return "the history is constant"
-        found = _result(self.name, self._transformed(seen).z.tobytes(), seen.season)
+        found = _result(self.name, self._transformed(seen).z.tobytes(), seen.season, self.tested)
         return found or "its fit did not converge"
 
 
@@ -109,16 +111,18 @@ def _in_its_place(seen: Seen) -> SeasonalNaive | Flat:
 
 
 @lru_cache(maxsize=16)
-def _result(name: LibraryName, content: bytes, season: Season) -> Result | None:
-    fit = {"ets": _ets, "theta": _theta, "sarimax": _sarimax, "mstl": _mstl}[name]
+def _result(name: LibraryName, content: bytes, season: Season, tested: bool) -> Result | None:
+    values = np.frombuffer(content)
     with _quietly():
-        return fit(np.frombuffer(content), season)
+        if name == "theta":
+            return _theta(values, season, tested=tested)
+        return {"ets": _ets, "sarimax": _sarimax, "mstl": _mstl}[name](values, season)
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Keep statsmodels' warnings off the terminal; what they say is asked of its results instead."""
-    import statsmodels.tsa.api  # noqa: F401  (its import adds a filter that would come before ours)
+    import statsmodels.tools.sm_exceptions  # noqa: F401  (its import adds filters that would come before ours)
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -181,8 +185,8 @@ def _ets_form(values: Floats, period: int, kind: str, trend: str | None) -> Any:
     return fit if fit.mle_retvals["converged"] and np.isfinite(fit.aicc) and not wide else None
 
 
-def _theta(values: Floats, season: Season) -> Result | None:
-    """The Theta method (Assimakopoulos and Nikolopoulos 2000), seasonally adjusted where a test finds a season.
+def _theta(values: Floats, season: Season, *, tested: bool) -> Result | None:
+    """The Theta method (Assimakopoulos and Nikolopoulos 2000), seasonally adjusted.
 
     Theta is ARIMA(0,1,1) with drift (Hyndman and Billah 2003): in paths, a residual moves the level for good
     by its share alpha.
@@ -190,7 +194,7 @@ def _theta(values: Floats, season: Season) -> Result | None:
     from statsmodels.tsa.forecasting.theta import ThetaModel
 
     period = _usable(season.short, values)
-    model = ThetaModel(values, period=period, deseasonalize=period > 1)
+    model = ThetaModel(values, period=period, deseasonalize=period > 1, use_test=tested)
     fit = model.fit()
     alpha = float(fit.params["alpha"])
     multiply = period > 1 and model.method.startswith("mul")
@@ -206,7 +210,8 @@ def _theta(values: Floats, season: Season) -> Result | None:
         moved = noise + alpha * (np.cumsum(noise, axis=1) - noise)
         return point(horizon) + moved * (np.resize(ahead, horizon) if multiply else 1.0)
 
-    return Result(point, paths, f"theta: season {period}")
+    flat = np.ptp(ahead) == 0
+    return Result(point, paths, "theta: no season found" if flat else f"theta: season {period}")
 
 
 def _smoothing_errors(values: Floats, alpha: float) -> Floats:

@@ -62,7 +62,9 @@ def _long(seen: Seen) -> bool:
 def _shorter(seen: Seen) -> Flat | Library:
     if len(seen.values) < FEWEST_STEPS:
         return Flat()
-    return Library("theta" if len(seen.values) >= 2 * seen.season.short else "ets")
+    if len(seen.values) < 2 * seen.season.short:
+        return Library("ets")
+    return Library("theta", tested=seen.season == WEEKLY)
 
 
 def _recursion(seen: Seen, horizon: int) -> Linear:
