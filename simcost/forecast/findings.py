@@ -1,7 +1,6 @@
 """What a reader of a forecast must know before trusting it, in plain sentences."""
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from simcost.forecast.backtest import Backtest
 from simcost.forecast.conformal import Factor
 from simcost.forecast.history import History
 from simcost.forecast.model import Model, Seen
+from simcost.forecast.models import remarks
 from simcost.forecast.selection import Selection
 
 Finding = dict[str, str]
@@ -16,14 +16,6 @@ Finding = dict[str, str]
 FEW_SEASONS = 3
 MANY = 0.2
 """Share of missing steps worth a word."""
-
-
-@runtime_checkable
-class Remarking(Protocol):
-    """A model that tells how it was fitted."""
-
-    def remarks(self, seen: Seen) -> list[str]:
-        """Sentences for the reader."""
 
 
 def of_history(history: History, seen: Seen, horizon: int) -> Iterator[Finding]:
@@ -50,9 +42,8 @@ def of_history(history: History, seen: Seen, horizon: int) -> Iterator[Finding]:
 
 def of_model(model: Model, seen: Seen) -> Iterator[Finding]:
     """What the model itself has to say, if anything."""
-    if isinstance(model, Remarking):
-        for message in model.remarks(seen):
-            yield _finding("model", message)
+    for message in remarks(model, seen):
+        yield _finding("model", message)
 
 
 def of_selection(selected: Selection) -> Iterator[Finding]:

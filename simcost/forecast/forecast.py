@@ -14,8 +14,9 @@ from simcost.forecast.conformal import Factor, adapted, scaled_levels
 from simcost.forecast.history import History, history_of
 from simcost.forecast.level import Levels, level_draws, levels_of, widened, with_level
 from simcost.forecast.model import Model, Seen, fitted
+from simcost.forecast.models import default_model
 from simcost.forecast.quantile import median
-from simcost.forecast.selection import Selection, default_model, selection
+from simcost.forecast.selection import Selection, selection
 from simcost.rng import stream
 from simcost.trace.series import Floats, Grid, Series
 

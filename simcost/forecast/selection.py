@@ -28,7 +28,10 @@ class Selection:
 
 
 def default_model(seen: Seen) -> Model:
-    """What suits the length of a history: the median below a season, its repetition below three, else all."""
+    """What suits the length of a history of demand by hours or days.
+
+    The median below a season, the repetition of the last one below three, else the combination.
+    """
     seasons = len(seen.values) / seen.season.short
     if seasons < 1:
         return Flat()

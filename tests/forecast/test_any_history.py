@@ -1,0 +1,125 @@
+"""Whatever the history, the forecast is finite, above its floor, and says what it cannot know."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simcost.errors import InputError
+from simcost.forecast.forecast import Forecast, forecast
+from simcost.trace.series import Floats, Grid, Series
+
+STEPS_S = (3600, 900, 21600, 86400, 604800, 0, 18000)
+
+
+def series(values: Floats | list[float], step_s: int = 3600) -> Series:
+    grid = Grid(start_s=0, step_s=step_s)
+    return Series(name="chat", quantity="requests", grid=grid, values=np.asarray(values, float))
+
+
+def kinds(found: Forecast) -> set[str]:
+    return {finding["kind"] for finding in found.findings}
+
+
+def check(found: Forecast, horizon: int, count: int) -> None:
+    assert found.mean.shape == (horizon,)
+    assert found.paths.shape == (count, horizon)
+    for values in (
+        found.mean,
+        found.paths,
+        found.cleaned,
+        *(end for pair in found.levels.values() for end in pair),
+    ):
+        assert np.isfinite(values).all()
+        if np.nanmin(found.series.values) >= 0:
+            assert values.min() >= 0
+
+
+values = st.one_of(
+    st.just(float("nan")),
+    st.just(0.0),
+    st.floats(0, 1e6),
+    st.floats(-1e3, 1e3),
+    st.sampled_from([1e-9, 1e12]),
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(values, min_size=1, max_size=160), st.sampled_from(STEPS_S), st.integers(1, 60))
+def test_any_values(history: list[float], step_s: int, horizon: int) -> None:
+    if np.isnan(history).all():
+        history[0] = 1.0
+    check(forecast(series(history, step_s), horizon, paths=8), horizon, 8)
+
+
+@pytest.mark.parametrize(
+    "n", [*range(1, 8), 23, 24, 25, 47, 48, 49, 71, 72, 73, 95, 96, 97, 119, 120, 121, 336]
+)
+def test_any_length(n: int) -> None:
+    found = forecast(series(np.random.default_rng(n).poisson(5, n)), 30, paths=12)
+    check(found, 30, 12)
+    assert ("short-history" in kinds(found)) == (n < 72)
+    assert ("horizon" in kinds(found)) == (n < 30)
+
+
+@pytest.mark.parametrize("history", [[5.0] * 400, [0.0] * 400], ids=["constant", "all zero"])
+def test_constant_series(history: list[float]) -> None:
+    found = forecast(series(history), 24, paths=20)
+    assert found.mean.tolist() == pytest.approx(history[:24], abs=1e-6)
+    assert "constant" in kinds(found)
+
+
+def test_mostly_zero() -> None:
+    rng = np.random.default_rng(1)
+    found = forecast(series(np.where(rng.random(600) < 0.9, 0, rng.poisson(9, 600))), 24, paths=50)
+    check(found, 24, 50)
+    assert "intermittent" in kinds(found)
+
+
+def test_short_histories_repeat_the_last_day_or_their_median() -> None:
+    rng = np.random.default_rng(1)
+    y = rng.poisson(9, 40).astype(float)
+    assert forecast(series(y), 30, paths=0).mean.tolist() == np.resize(y[-24:], 30).tolist()
+    assert forecast(series(y[:23]), 3, paths=0).mean.tolist() == [np.median(y[:23])] * 3
+
+
+def test_what_could_not_be_measured_is_said() -> None:
+    found = forecast(series(np.random.default_rng(1).poisson(9, 60)), 100, paths=20)
+    assert {"short-history", "horizon", "backtest"} <= kinds(found)
+    assert "totals" in kinds(forecast(series(np.random.default_rng(1).poisson(9, 600)), 24, paths=20))
+
+
+def test_a_random_walk_is_not_beaten_and_that_is_said() -> None:
+    y = 1000 + np.random.default_rng(4).normal(size=40).cumsum().repeat(24)
+    found = forecast(series(y), 24, paths=20)
+    assert found.backtest is not None
+    assert ("naive" in kinds(found)) == (
+        found.backtest.beats_seasonal_naive is False or found.backtest.best == "seasonal-naive"
+    )
+
+
+def test_nothing_recorded_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"series 'chat': no recorded value in 3 steps"):
+        forecast(series([np.nan] * 3), 24)
+    with pytest.raises(InputError, match=r"step 1 is infinite"):
+        forecast(series([1.0, np.inf]), 24)
+
+
+def test_all_that_makes_no_sense_is_told_at_once() -> None:
+    with pytest.raises(InputError, match=r"horizon of 0 steps.*levels \(120,\).*width 0"):
+        forecast(series([1.0] * 50), 0, levels=(120,), width=0)
+    with pytest.raises(InputError, match=r"2 steps of mask for 3"):
+        forecast(series([1.0] * 3), 1, masked=np.zeros(2, bool))
+
+
+def test_years_ahead_in_hours() -> None:
+    y = np.random.default_rng(1).gamma(5, 1, 700).cumsum() / 700
+    found = forecast(series(y), 8760, paths=16)
+    check(found, 8760, 16)
+    assert found.backtest is not None
+    assert "8760" in str(found.backtest.shortened)
+
+
+def test_the_grid_goes_on() -> None:
+    found = forecast(series([1.0] * 30, 0), 2, paths=0)
+    assert str(found.grid.times(1)[0]) == "1972-07-01T00:00:00"

@@ -1,0 +1,135 @@
+"""Cleaning: each rule does what it says, tells it, and leaves the rest alone."""
+
+import numpy as np
+import pytest
+
+from simcost.forecast.clean import Edit, clean, runs
+from simcost.forecast.season import Season
+from simcost.trace.series import Floats
+
+HOURLY = Season(24, 168)
+QUARTERS = Season(96, 672)
+
+
+def wave(steps: int, day: int = 24) -> Floats:
+    """Demand with a daily and a weekly rhythm and a little noise."""
+    t = np.arange(steps)
+    noise = np.random.default_rng(1).normal(0, 0.02, steps)
+    return 100 * np.exp(0.5 * np.sin(2 * np.pi * t / day) + 0.1 * np.sin(2 * np.pi * t / day / 7) + noise)
+
+
+def rules(edits: tuple[Edit, ...]) -> list[tuple[str, int, int]]:
+    return [(edit.rule, edit.first, edit.last) for edit in edits]
+
+
+@pytest.mark.parametrize(("season", "hour"), [(HOURLY, 1), (QUARTERS, 4)])
+class TestOutage:
+    def test_a_short_run_of_nothing_is_replaced(self, season: Season, hour: int) -> None:
+        y = wave(20 * season.short, season.short)
+        whole = y.copy()
+        y[5 * season.short : 5 * season.short + 6 * hour] = 0
+        values, edits = clean(y, season)
+        assert rules(edits) == [("outage", 5 * season.short, 5 * season.short + 6 * hour)]
+        assert values == pytest.approx(whole, rel=0.5)
+
+    def test_a_long_one_is_a_client_that_stopped(self, season: Season, hour: int) -> None:
+        y = wave(20 * season.short, season.short)
+        y[5 * season.short : 5 * season.short + 19 * hour] = 0
+        values, edits = clean(y, season, rules=("outage",))
+        assert (edits, values.min()) == ((), 0)
+
+    def test_so_is_one_at_the_end(self, season: Season, hour: int) -> None:
+        y = wave(20 * season.short, season.short)
+        y[-6 * hour :] = 0
+        assert clean(y, season, rules=("outage",))[1] == ()
+
+    def test_one_hour_of_nothing_stays(self, season: Season, hour: int) -> None:
+        y = wave(20 * season.short, season.short)
+        y[100 : 100 + hour] = 0
+        assert clean(y, season, rules=("outage",))[1] == ()
+
+
+def test_missing_steps_are_always_filled_and_told() -> None:
+    y = wave(480)
+    y[[30, 479]] = np.nan
+    y[100:130] = np.nan  # too long for an outage
+    values, edits = clean(y, HOURLY, rules=())
+    assert np.isfinite(values).all()
+    assert rules(edits) == [("missing", 30, 31), ("missing", 100, 130), ("missing", 479, 480)]
+
+
+def test_missing_and_idle_differ() -> None:
+    y = wave(480)
+    y[100:140] = 0
+    y[200:240] = np.nan
+    values, _ = clean(y, HOURLY, rules=("outage",))
+    assert values[100:140].max() == 0
+    assert values[200:240].min() > 0
+
+
+def test_a_phase_never_seen_takes_the_median_of_all() -> None:
+    y = np.full(96, 7.0)
+    y[3::24] = np.nan
+    assert clean(y, HOURLY)[0].tolist() == [7.0] * 96
+
+
+def test_a_spike_goes_and_a_busy_afternoon_stays() -> None:
+    y = wave(480)
+    whole = y.copy()
+    y[300] *= 10
+    y[400:405] *= 10  # longer than 3 hours
+    values, edits = clean(y, HOURLY)
+    assert rules(edits) == [("spike", 300, 301)]
+    assert values[300] == pytest.approx(whole[300], rel=0.1)
+    assert values[400] == y[400]
+
+
+def test_a_new_level_lifts_what_was_before() -> None:
+    y = wave(480)
+    y[-120:] *= 2
+    values, [edit] = clean(y, HOURLY)
+    assert (edit.rule, edit.first, edit.last) == ("level", 0, 360)
+    assert edit.factor == pytest.approx(2, rel=0.05)
+    assert values[:360] == pytest.approx(y[:360] * edit.factor)
+    assert values[360:].tolist() == y[360:].tolist()
+
+
+def test_stated_events_are_left_out_and_never_an_outage() -> None:
+    y = wave(480)
+    y[100:103] *= 5
+    mask = np.zeros(480, bool)
+    mask[100:103] = True
+    values, edits = clean(y, HOURLY, masked=mask)
+    assert rules(edits) == [("stated", 100, 103)]
+    assert values[100:103] == pytest.approx(wave(480)[100:103], rel=0.5)
+
+
+@pytest.mark.parametrize("season", [Season(7), Season(12), Season(52), Season(1)])
+def test_coarse_series_are_only_filled(season: Season) -> None:
+    y = wave(60, 7)
+    y[20:25] = 0
+    y[30] = np.nan
+    y[40] *= 50
+    values, edits = clean(y, season)
+    assert rules(edits) == [("missing", 30, 31)]
+    assert values[40] == y[40]
+
+
+def test_clean_series_are_hardly_touched(m4: list[tuple[Floats, Floats]]) -> None:
+    """The spike rule touches 199 of 155,000 steps, the level rule none."""
+    edits = [edit for raw, _ in m4 for edit in clean(raw, HOURLY)[1]]
+    assert sum(edit.last - edit.first for edit in edits if edit.rule == "spike") == 199
+    assert not [edit for edit in edits if edit.rule == "level"]
+
+
+def test_the_record_is_kept() -> None:
+    y = wave(480)
+    y[100:106] = 0
+    before = y.copy()
+    clean(y, HOURLY)
+    assert y.tolist() == before.tolist()
+
+
+def test_runs() -> None:
+    assert runs(np.array([True, False, True, True])) == [(0, 1), (2, 4)]
+    assert runs(np.zeros(3, bool)) == []

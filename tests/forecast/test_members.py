@@ -1,0 +1,119 @@
+"""The members: recovered profiles, an oracle, equivariance, and recursions that explode."""
+
+import numpy as np
+import pytest
+
+from simcost.forecast import blocks, ridge
+from simcost.forecast.combination import LINEAR, NAIVE, Combination, Picked
+from simcost.forecast.members import Autoregression, Flat, Profile, SeasonalNaive
+from simcost.forecast.model import Model, Seen
+from simcost.forecast.season import Season
+from simcost.trace.series import Floats
+
+HOURLY = Season(24, 168)
+EVERY: tuple[Model, ...] = (*NAIVE, *LINEAR, Flat(), Combination(), Combination(of="linear"))
+
+
+def seen(values: Floats, season: Season = HOURLY) -> Seen:
+    return Seen(values=values, season=season, floor=bool(values.min() >= 0))
+
+
+def rhythm(steps: int) -> Floats:
+    t = np.arange(steps)
+    return 10 + 3 * np.sin(2 * np.pi * t / 24) + np.where(t % 168 >= 120, -2.0, 0.0) * (1 + np.cos(t % 24))
+
+
+def test_a_noiseless_rhythm_is_recovered() -> None:
+    y = rhythm(840)
+    past, future = y[:672], y[672:]
+    assert Profile(log=False).point(seen(past), 168) == pytest.approx(future, abs=1e-6)
+    assert Autoregression(log=False).point(seen(past), 168) == pytest.approx(future, abs=0.1)
+
+
+def test_autoregression_is_that_of_statsmodels_without_its_ridge(m4: list[tuple[Floats, Floats]]) -> None:
+    from statsmodels.tsa.ar_model import AutoReg
+
+    for raw, _ in m4[::70]:
+        z = np.log(raw)
+        lags, _ = ridge.lags_for(HOURLY, len(raw), remainder=False)
+        oracle = AutoReg(z, lags=lags.tolist()).fit().forecast(48)
+        assert ridge.fit(z, lags, 0.0).ahead(48)[0] == pytest.approx(np.asarray(oracle), rel=1e-6)
+
+
+@pytest.mark.parametrize("model", EVERY, ids=lambda model: model.name)
+def test_ten_times_the_demand_is_ten_times_the_forecast(model: Model) -> None:
+    y = np.random.default_rng(2).gamma(5, 1, 700) * (2 + np.sin(np.arange(700) * 2 * np.pi / 24))
+    small, large = (model.paths(seen(y * k), 30, 8, np.random.default_rng(3)) for k in (1, 10))
+    assert large == pytest.approx(10 * small, rel=1e-5)
+    assert model.point(seen(10 * y), 30) == pytest.approx(10 * model.point(seen(y), 30), rel=1e-5)
+
+
+def test_naive_members_repeat() -> None:
+    y = np.arange(400.0)
+    assert SeasonalNaive().point(seen(y), 30).tolist() == [*range(376, 400), *range(376, 382)]
+    assert SeasonalNaive(week=True).point(seen(y), 3).tolist() == [232, 233, 234]
+    assert SeasonalNaive(week=True).point(seen(y[:191]), 1).tolist() == [167]  # below 8 days: a day
+
+
+def test_lags_drop_with_the_history() -> None:
+    def longest(days: float) -> int:
+        return int(ridge.lags_for(HOURLY, round(days * 24), remainder=False)[0][-1])
+
+    assert [longest(days) for days in (25, 24, 20)] == [192, 169, 25]
+    assert ridge.lags_for(HOURLY, 600, remainder=False)[0].size == 23
+    assert ridge.lags_for(Season(7), 100, remainder=True)[0].tolist() == [1, 2, 3, 6, 7, 8, 14]
+    assert ridge.lags_for(Season(1), 100, remainder=True)[0].tolist() == [1, 2, 3]
+    assert ridge.fit(np.arange(5.0), np.array([1, 24]), 1e-4).lags.tolist() == [1]
+
+
+@pytest.mark.parametrize("rate", [1.05, -1.05])
+def test_an_exploding_recursion_stays_finite(rate: float) -> None:
+    y = 1000 + rate ** np.arange(200)
+    for model in EVERY:
+        assert np.isfinite(model.point(seen(y), 8760)).all()
+        assert np.isfinite(model.paths(seen(y), 8760, 8, np.random.default_rng(1))).all()
+
+
+def test_paths_are_the_recursion_with_noise_in_it() -> None:
+    """Noise through the response = the recursion run step by step."""
+    x = np.random.default_rng(5).normal(size=300).cumsum()
+    fitted = ridge.fit(x, np.array([1, 2, 24]), 1e-3)
+    point, response = fitted.ahead(40)
+    noise = np.random.default_rng(6).normal(size=(1, 40))
+    u = np.concatenate(((x - fitted.mean) / fitted.sd, np.zeros(40)))
+    for t in range(300, 340):
+        past = u[t - fitted.lags]
+        u[t] = fitted.coefficients[:-1] @ past + fitted.coefficients[-1] + noise[0, t - 300] / fitted.sd
+    stepwise = fitted.mean + fitted.sd * u[300:]
+    assert point + blocks.through(noise, response)[0] == pytest.approx(stepwise)
+
+
+def test_equal_streams_take_equal_blocks_of_any_series() -> None:
+    first, second = np.arange(100.0), np.arange(100.0) ** 2
+    a, b = (blocks.drawn(r, 24, 60, 5, np.random.default_rng(1)) for r in (first, second))
+    assert (a**2).tolist() == b.tolist()
+    assert (np.diff(a[:, :24]) == 1).all()
+    assert blocks.drawn(first[:10], 24, 30, 5, np.random.default_rng(1)).shape == (5, 30)
+
+
+def test_a_pool_gives_each_member_its_share_in_turn() -> None:
+    fitted = Combination().fit(seen(rhythm(700) + np.random.default_rng(1).normal(0, 0.1, 700)), 24)
+    assert len(fitted.pooled) == 4
+    drawn = fitted.draw(10, np.random.default_rng(1))
+    alone = fitted.members["autoregression"].draw(3, np.random.default_rng(1))
+    assert drawn[0::4].tolist() == alone.tolist()
+
+
+def test_a_pick_keeps_the_pool() -> None:
+    past = seen(np.random.default_rng(1).gamma(5, 1, 200))
+    picked, pool = Picked(name="profile").fit(past, 24), Combination().fit(past, 24)
+    assert picked.point.tolist() == Profile().point(past, 24).tolist()
+    both = [fit.draw(12, np.random.default_rng(1)).tolist() for fit in (picked, pool)]
+    assert both[0] == both[1]
+    assert len(pool.pooled) == 6
+
+
+@pytest.mark.parametrize(("season", "members"), [(HOURLY, 6), (Season(7), 5), (Season(1), 3)])
+def test_members_follow_the_season(season: Season, members: int) -> None:
+    fitted = Combination().fit(seen(np.random.default_rng(1).gamma(5, 1, 400), season), 20)
+    assert len(fitted.members) == members
