@@ -80,22 +80,29 @@ def dates(column: pa.Array) -> pa.Array:
 
 def empty(column: pa.Array) -> Flags:
     """Cells that are null or empty text."""
-    empty = column.is_null()
-    if pa.types.is_string(column.type):
-        empty = pc.or_(empty, pc.fill_null(pc.equal(column, ""), fill_value=True))
-    flags: Flags = empty.to_numpy(zero_copy_only=False)
+    missing = column.is_null()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        missing = pc.or_(missing, pc.fill_null(pc.equal(column, ""), fill_value=True))
+    flags: Flags = missing.to_numpy(zero_copy_only=False)
     return flags
 
 
-def wrong(ours: str, cell: object) -> str:
-    """What is wrong with a cell and what to write."""
-    if cell is None or str(cell).strip() == "":
+def wrong(ours: str, cell: str) -> str:
+    """What is wrong with a cell, as `written` has it, and what to write."""
+    if not cell:
         return "the cell is empty" + ("; write 0 or the value" if ours.startswith(REGRESSOR) else "")
-    shown = repr(cell) if len(str(cell)) <= 40 else repr(str(cell)[:40] + "...")
+    shown = repr(cell if len(cell) <= 40 else cell[:40] + "...")
     if ours == TIMESTAMP:
-        return f"{shown} is no time, or out of range; write ISO time, such as 2024-05-12T08:00:00Z, or epoch seconds"
-    if str(cell).strip().startswith("-") and ours == VALUE and not str(cell).strip().startswith("-inf"):
-        return f"{shown} is negative, but nobody asks for less than nothing; leave the cell empty if it is unknown"
-    return (
-        f"{shown} is no number; write digits with a decimal point, or leave the cell empty if it is unknown"
-    )
+        return (
+            f"{shown} is no time, or out of range; write ISO time, as 2024-05-12T08:00:00Z, or epoch seconds"
+        )
+    if re.match(r"-(?!inf)", cell) and ours == VALUE:
+        return f"{shown} is negative, but nobody asks for less than nothing; leave it empty if it is unknown"
+    return f"{shown} is no number; write digits with a decimal point, or leave it empty if it is unknown"
+
+
+def written(column: pa.Array, i: int) -> str:
+    """A cell as text, empty if it is null."""
+    if pa.types.is_timestamp(column.type):  # may be beyond what Python's datetime holds
+        return "beyond 2262" if column[i].is_valid else ""
+    return "" if column[i].as_py() is None else str(column[i].as_py()).strip()

@@ -129,5 +129,5 @@ def _no_value(values: Sequence[str]) -> str:
 
 def _hint(names: Sequence[str]) -> str:
     """For a file whose columns are not separated by commas."""
-    alone = len(names) == 1 and re.search(r"[;\t|{]", names[0])
-    return "; write it as CSV with commas" if alone else ""
+    other = names and (names[0].startswith("{") or (len(names) == 1 and re.search(r"[;\t|]", names[0])))
+    return "; write it as CSV with commas" if other else ""

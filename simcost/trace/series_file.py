@@ -52,7 +52,8 @@ def read_series(
     if is_trace(path):
         if mapping or regressors:
             raise InputError(f"{path}: is a stored trace; it takes no mapping and no regressors")
-        return trace_series(path, step_s=asked_s, by=by, timezone=timezone, quantity=quantity)
+        counted, findings = trace_series(path, step_s=asked_s, by=by, timezone=timezone, quantity=quantity)
+        return counted, _folded(findings, len(counted))
     head = peek(path)
     columns = find_series_columns(head, mapping, by, regressors, path)
     rows = read_rows(open_chunks(path, head.container, lambda _: columns, WHAT), path)
@@ -67,7 +68,17 @@ def read_series(
         (series, series.grid.step_s if asked_s is None else asked_s) for series in read if series is not None
     ]
     coarse = [coarsen(series, step_s, timezone) for series, step_s in steps]
-    return [series for series, _ in coarse], notes.findings + [said for _, more in coarse for said in more]
+    findings = notes.findings + [said for _, more in coarse for said in more]
+    return [series for series, _ in coarse], _folded(findings, len(coarse))
+
+
+def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]:
+    """What is the same for every series of a file is said once, for the whole file."""
+    same: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for said in findings:
+        same.setdefault((said["kind"], said["message"]), []).append(said)
+    return [said for (kind, message), group in same.items() for said in (
+        group if len(group) < max(series, 2) else [finding(kind, "", sum(one["count"] for one in group), message)])]  # fmt: skip
 
 
 def _points(rows: Rows, zone: str, quantity: str | None, named: str, notes: Notes) -> list[Points]:
@@ -101,6 +112,6 @@ def _utc(rows: Rows, zone: str, notes: Notes) -> Ints:
                                   "read as UTC; if they are local, say --timezone, as Europe/Berlin"))  # fmt: skip
     notes.faults.check()
     if not time_s.min() and all(said["kind"] != "clock_unknown" for said in notes.findings):
-        notes.findings.append(finding("clock_unknown", "", 1, "the times begin at 1970-01-01 00:00, which mostly stands "
-                              "for an unknown start: clock hours and weekdays may mean nothing"))  # fmt: skip
+        text = "the times begin at 1970-01-01, as an unknown start is written: are clock hours and weekdays true?"
+        notes.findings.append(finding("clock_unknown", "", 1, text))
     return time_s

@@ -30,7 +30,7 @@ def find_step(points: Points, zone: str, asked_s: int | None, notes: Notes) -> t
         points = _on_dates(points, zone, notes)
         step_s = commonest(np.diff(points.time_s))
         if step_s >= _SHORTEST_MONTH_S and (months := _by_month(points, notes)) is not None:
-            return months, MONTH
+            return (months, MONTH) if _each_month(months, notes) else None
     lengths = _lengths(np.diff(points.time_s))
     if len(lengths) > 1:
         return _mixed(points, lengths, asked_s, notes)
@@ -46,9 +46,9 @@ def irregular(points: Points, notes: Notes) -> bool:
     apart = apart[apart > 0]
     if len(apart) < _IRREGULAR_ROWS or np.median(apart) <= _IRREGULAR * commonest(apart):
         return False
-    notes.wrong(points, np.array([1]), lambda _: f"its rows come at irregular times, most often {_name(commonest(apart))} "
-                f"apart, but in the middle {np.median(apart):.0f} s; write one row for each step, with 0 where nothing "
-                f"was asked for{LOG}")  # fmt: skip
+    often, middle = commonest(apart), float(np.median(apart))
+    notes.wrong(points, np.array([1]), lambda _: f"its rows come at irregular times, most often {_name(often)} apart, "
+                f"but half of them {middle:.0f} s or more; write a row for each step{LOG}")  # fmt: skip
     return True
 
 
@@ -72,18 +72,26 @@ def _on_dates(points: Points, zone: str, notes: Notes) -> Points:
 
 
 def _by_month(points: Points, notes: Notes) -> Points | None:
-    """The points by their month, if all stand at firsts or all at lasts of a month, the nearest one month apart."""
+    """The points by their month, if all stand at firsts or all at lasts of a month."""
     days = (points.time_s // DAY_S).astype("datetime64[D]")
     months = days.astype("datetime64[M]")
     ends = bool((days + 1 == (months + 1).astype("datetime64[D]")).all())
-    number: Ints = months.astype(np.int64)
-    if np.diff(number).min() != 1 or not (ends or (days == months.astype("datetime64[D]")).all()):
+    if not (ends or (days == months.astype("datetime64[D]")).all()):
         return None
     if ends:
         notes.found(
             "month_ends", points, 1, "its rows stand at the ends of months; each was taken as its month"
         )
-    return replace(points, time_s=number)
+    return replace(points, time_s=months.astype(np.int64))
+
+
+def _each_month(points: Points, notes: Notes) -> bool:
+    apart = int(np.diff(points.time_s).min())
+    if apart != 1:
+        notes.wrong(
+            points, np.array([1]), lambda _: f"its rows are {apart} months apart; give a row for each month"
+        )
+    return apart == 1
 
 
 def _lengths(apart: Ints) -> list[int]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.trace.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers, time_rule
-from simcost.trace.series_cells import FAULTS_SHOWN, Faults, codes, dates, empty, labels, wrong
+from simcost.trace.series_cells import FAULTS_SHOWN, Faults, codes, dates, empty, labels, written, wrong
 from simcost.trace.series_columns import REGRESSOR, SERIES, TIMESTAMP, UNIT, VALUE
 from simcost.trace.series_step import finding
 from simcost.trace.series_trace import stem
@@ -145,7 +145,7 @@ class _Intake:
         """The bad cells of a chunk, in the order of its rows."""
         first = [(int(i), ours) for ours, flags in bad.items() for i in np.flatnonzero(flags)[:FAULTS_SHOWN]]
         for i, ours in sorted(first):
-            cell = chunk.columns[ours][i].as_py() if ours in chunk.columns else ""
+            cell = written(chunk.columns[ours], i) if ours in chunk.columns else ""
             self.faults.add(chunk.place(i), f"{chunk.theirs.get(ours, ours)}: {wrong(ours, cell)}")
         self.faults.count += sum(int(flags.sum()) for flags in bad.values()) - len(first)
 

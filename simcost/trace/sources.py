@@ -71,7 +71,7 @@ def reading(path: Path, container: Container, what: str) -> Iterator[None]:
         raise TraceError(f"{path}: the file is empty; give a {what} with at least one row")
     try:
         yield
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, csv.Error, OSError, EOFError, UnicodeDecodeError) as error:
         raise TraceError(f"{path}: cannot be read as {container}: {error}; "
                          "is it damaged, or of another format?") from error  # fmt: skip
 
@@ -87,7 +87,7 @@ def csv_head(path: Path, rows: int = 1) -> list[list[str]]:
     """The header and the rows after it, `rows` in all if the first 64 KiB hold them."""
     with _stream(path) as stream:
         head = stream.read(65_536).decode("utf-8-sig", "replace")
-    return list(islice(csv.reader(io.StringIO(head)), rows))
+    return list(islice(csv.reader(io.StringIO(head, newline="")), rows))
 
 
 def _csv_chunks(path: Path, find: Find) -> Iterator[Chunk]:

@@ -1,0 +1,304 @@
+"""Demand tables: every good one becomes a series, every bad one an error that says the line and the remedy."""
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.errors import FaultsError, InputError
+from simcost.trace.series import Grid, Series, parse_freq
+from simcost.trace.series_file import read_series
+
+
+def table(folder: Path, text: str, name: str = "demand.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def hourly(values: Sequence[object], start: str = "2024-05-12", step_s: int = 3600, zone: str = "Z") -> str:
+    times = np.datetime64(start, "s") + step_s * np.arange(len(values))
+    rows = [f"{time}{zone},{value}" for time, value in zip(times, values, strict=True)]
+    return "\n".join(["timestamp,value", *rows]) + "\n"
+
+
+def only(path: Path, **options: object) -> Series:
+    (series,), _ = read_series(path, **options)  # type: ignore[arg-type]
+    return series
+
+
+def kinds(path: Path, **options: object) -> dict[str, int]:
+    _, findings = read_series(path, **options)  # type: ignore[arg-type]
+    return {finding["kind"]: finding["count"] for finding in findings}
+
+
+def lines(caught: pytest.ExceptionInfo[FaultsError]) -> list[int]:
+    return [fault.line for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize(("name", "mean", "low", "peak", "zeros"), [
+    ("sg_m-large", 705038.17, 210644.00, 1.86, 0.0), ("sg_m-mid", 6444208.24, 0.0, 1.83, 2.4),
+    ("az24_conv", 161620.27, 76311.95, 1.66, 0.0), ("philly_jobs", 44.15, 0.0, 23.35, 0.1),
+    ("philly_gpureq", 56.58, 0.0, 18.28, 0.1),
+])  # fmt: skip
+def test_real_demand(shared: Path, name: str, mean: float, low: float, peak: float, zeros: float) -> None:
+    found, _ = read_series(shared / "data/demand_hourly.csv.gz")
+    series = next(one for one in found if one.name == name)
+    assert series.grid.name == "1h"
+    assert series.quantity.endswith("_per_hour")
+    assert series.values.mean() == pytest.approx(mean, abs=0.005)
+    assert series.values.min() == pytest.approx(low, abs=0.005)
+    assert series.values.max() / series.values.mean() == pytest.approx(peak, abs=0.005)
+    assert 100 * (series.values == 0).mean() == pytest.approx(zeros, abs=0.05)
+
+
+def test_real_rates_are_averaged(shared: Path) -> None:
+    fine, hours = shared / "data/demand_10min.csv.gz", shared / "data/demand_hourly.csv.gz"
+    found, findings = read_series(fine, freq="1h")
+    want = {series.name + "_10min": series.values for series in read_series(hours)[0]}
+    for series in found:
+        np.testing.assert_allclose(series.values * 3600, want[series.name], atol=2)
+    assert [(f["kind"], f["series"]) for f in findings] == [("clock_unknown", ""), ("frequency", "")]
+    assert "averaged" in findings[1]["message"]
+
+
+def test_a_job_log_is_no_series(shared: Path) -> None:
+    jobs = shared / "data/philly_jobs.csv.gz"
+    with pytest.raises(
+        InputError, match=r"--map timestamp=submit_time.*duration_s or num_gpus.*trace import"
+    ):
+        read_series(jobs)
+    with pytest.raises(FaultsError, match=r"csv.gz:3: .*irregular times.*log, not a series"):
+        read_series(jobs, mapping={"timestamp": "submit_time", "value": "num_gpus"})
+
+
+@pytest.mark.parametrize("header", ["timestamp,value", "ds,y", "Time,requests", "date,what", "hour,Tokens"])
+def test_spellings(tmp_path: Path, header: str) -> None:
+    path = table(tmp_path, hourly([1, 2, 3]).replace("timestamp,value", header))
+    series = only(path)
+    assert series.values.tolist() == [1, 2, 3]
+    assert series.name == "demand"
+    assert series.quantity == {"ds,y": "value", "timestamp,value": "value"}.get(
+        header, header.split(",")[1].lower()
+    )
+    assert series.grid == Grid(start_s=1715472000, step_s=3600)
+    assert only(path, quantity="jobs").quantity == "jobs"
+
+
+@pytest.mark.parametrize(("first", "second"), [
+    ("2024-05-12T01:00:00Z", "2024-05-12T03:00:00+01:00"), ("1715475600", "1715479200"),
+    ("1715475600000", "1715479200000"), ("2024-05-12 01:00", "2024-05-12 02:00:00.000"),
+])  # fmt: skip
+def test_times(tmp_path: Path, first: str, second: str) -> None:
+    series = only(table(tmp_path, f"time,requests\n{first},1\n{second},2\n"))
+    assert series.grid == Grid(start_s=1715475600, step_s=3600)
+
+
+@pytest.mark.parametrize("kind", [
+    pa.timestamp("ms"), pa.timestamp("us", "Europe/Berlin"), pa.date32(), pa.string(), pa.large_string(),
+])  # fmt: skip
+def test_parquet(tmp_path: Path, kind: pa.DataType) -> None:
+    days = pa.array(np.datetime64("2024-05-12", "s") + 86400 * np.arange(3)).cast(kind)
+    names = pa.array(["a", "a", "a"]).dictionary_encode()
+    pq.write_table(pa.table({"unique_id": names, "ds": days, "y": [1, None, 3]}), tmp_path / "d.parquet")
+    series = only(tmp_path / "d.parquet")
+    assert (series.name, series.grid) == ("a", Grid(start_s=1715472000, step_s=86400))
+    np.testing.assert_array_equal(series.values, [1, np.nan, 3])
+
+
+def test_bad_parquet_cells(tmp_path: Path) -> None:
+    times = pa.array([0, None, 2**53], pa.timestamp("ms"))
+    pq.write_table(pa.table({"ds": times, "y": [1.0, 2.0, float("inf")]}), tmp_path / "d.parquet")
+    with pytest.raises(
+        FaultsError,
+        match=r"(?s)row 2: ds: the cell is empty.*row 3: ds: 'beyond 2262' is no time.*row 3: y: 'inf'",
+    ):
+        read_series(tmp_path / "d.parquet")
+    pq.write_table(pa.table({"ds": ["2024-01-01"], "y": [[1]]}), tmp_path / "d.parquet")
+    with pytest.raises(InputError, match=r"no column holds values|neither text nor numbers"):
+        read_series(tmp_path / "d.parquet")
+
+
+def test_names_units_and_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv.gz"
+    text = ("tenant,model,ds,value,unit,source\nb,m/1,2024-01-01,1,tokens,x\nb,m/1,2024-01-02,2,tokens,y\n"
+            ",n,2024-01-01,5,jobs,x\n,n,2024-01-02,6,jobs,x\n")  # fmt: skip
+    path.write_bytes(gzip.compress(text.encode()))
+    found, _ = read_series(path, by=["tenant", "model"])
+    assert [(s.name, s.quantity) for s in found] == [("b/m:1", "tokens"), ("(none)/n", "jobs")]
+
+
+def test_one_column_of_numbers_is_the_value(tmp_path: Path) -> None:
+    text = "id,timestamp,region,gpus_busy\na,2024-01-01,eu,1\na,2024-01-02,eu,2\n"
+    assert only(table(tmp_path, text)).quantity == "gpus_busy"
+    text = "timestamp,prompt_tokens,output_tokens\n2024-01-01,1,2\n2024-01-02,1,2\n"
+    with pytest.raises(
+        InputError, match=r"prompt_tokens or output_tokens; say --map value=COLUMN.*trace import"
+    ):
+        read_series(table(tmp_path, text))
+    assert only(table(tmp_path, text), mapping={"value": "output_tokens"}).values.tolist() == [2, 2]
+
+
+def test_gaps_and_empty_cells_are_missing_not_zero(tmp_path: Path) -> None:
+    rows = hourly([1, 0, "", 3, 4, 5, "NaN", 7, "NA", 9]).splitlines()
+    path = table(tmp_path, "\n".join(rows[:5] + rows[7:]) + "\n\n")
+    np.testing.assert_array_equal(only(path).values, [1, 0, np.nan, 3, np.nan, np.nan, np.nan, 7, np.nan, 9])
+    assert kinds(path) == {"gap": 2, "missing": 3, "blank": 1}
+    assert "from 2024-05-12 04:00 on" in read_series(path)[1][1]["message"]
+
+
+def test_unsorted_and_doubled(tmp_path: Path) -> None:
+    rows = hourly([1, 2, 3, 4]).splitlines()
+    path = table(tmp_path, "\n".join([rows[0], rows[3], rows[1], rows[4], rows[2], rows[2]]))
+    assert only(path).values.tolist() == [1, 2, 3, 4]
+    assert kinds(path) == {"unsorted": 2, "duplicate": 1}
+
+
+def test_all_faults_at_once(tmp_path: Path) -> None:
+    text = ("series,timestamp,value\na,2024-01-01,1\na,yesterday,2\na,2024-01-03,-3\na,2024-01-04,many\n\n"
+            "a,2024-01-05,inf\n,2024-01-06,6\na,2024-01-07\na,,8\n")  # fmt: skip
+    with pytest.raises(FaultsError) as caught:
+        read_series(table(tmp_path, text))
+    assert sorted(lines(caught)) == [3, 4, 5, 7, 8, 9, 10]
+    wanted = ["'yesterday' is no time", "'-3' is negative", "'many' is no number", "'inf' is no number",
+              "series: the cell is empty", "2 values, but the header", "timestamp: the cell is empty"]  # fmt: skip
+    assert [words for words in wanted if words not in str(caught.value)] == []
+
+
+def test_many_faults_are_counted(tmp_path: Path) -> None:
+    with pytest.raises(FaultsError) as caught:
+        read_series(table(tmp_path, hourly(["x"] * 200_000)))
+    assert len(caught.value.faults) == 11
+    assert caught.value.faults[0].line == 2
+    assert str(caught.value).endswith("and 199,990 more")
+
+
+def test_contradicting_doubles(tmp_path: Path) -> None:
+    text = hourly(range(30)) + "2024-05-12T03:00:00Z,7\n"
+    with pytest.raises(FaultsError, match=r":32: .*03:00 has 7 here, but 3 in row 4 \(line 5\).*--by COLUMN"):
+        read_series(table(tmp_path, text))
+
+
+def test_off_grid(tmp_path: Path) -> None:
+    text = hourly(range(30)).replace("T07:00:00", "T07:10:00")
+    with pytest.raises(FaultsError, match=r"csv:9: .*07:10 is not on its grid, which has a step of 1h"):
+        read_series(table(tmp_path, text))
+
+
+def test_mixed_frequencies(tmp_path: Path) -> None:
+    text = hourly([8] * 24) + hourly([2] * 96, "2024-05-13", 900).partition("\n")[2]
+    path = table(tmp_path, text)
+    with pytest.raises(FaultsError, match=r"csv:26: .*1h and 15min; say --freq 1h"):
+        read_series(path)
+    assert only(path, freq="1h").values.tolist() == [8] * 48
+    assert kinds(path, freq="1h")["mixed_frequency"] == 2
+    assert only(path, freq="1h", quantity="gpus_per_hour").values.tolist() == [8] * 24 + [2] * 24
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("", "empty"), ("timestamp,value\n", "no rows"), ("timestamp,value\n2024-01-01,1\n", "only row"),
+    ("a;b\n1;2\n", "CSV with commas"), ('{"ds":1,"y":2}\n', "CSV with commas"),
+    ("timestamp,who\n2024-01-01,x\n", "no column holds values"),
+    ("timestamp,value,value\n2024-01-01,1,1\n", "there twice"), (hourly(["", ""]), "none of its rows has a value"),
+    (hourly([1, 2, 3], step_s=420), "7min apart; steps must divide a day"),
+    ("timestamp,value\n2024-01-01T00:00:00.5Z,1\n2024-01-01T01:00:00.5Z,1\n", "between whole seconds"),
+    ("series,timestamp,value,unit\na,2024-01-01,1,x\na,2024-01-02,1,y\n", "two units"),
+    ("timestamp,value\n2024-01-01,1\n1900-01-01T00:00:01Z,2\n1900-01-01T00:00:02Z,2\n", "is the time right"),
+    ("timestamp,value\n2024-01-01,1\n2024-04-01,2\n2024-07-01,2\n", "3 months apart"),
+])  # fmt: skip
+def test_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_series(table(tmp_path, text))
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_series(tmp_path / "x.csv")
+    with pytest.raises(InputError, match="is no file"):
+        read_series(tmp_path)
+    whole = tmp_path / "d.parquet"
+    pq.write_table(pa.table({"ds": ["2024-01-01"], "y": [1]}), whole)
+    whole.write_bytes(whole.read_bytes()[:-10])
+    with pytest.raises(InputError, match="cannot be read as parquet"):
+        read_series(whole)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"timezone": "Europe/Berln"}, "did you mean 'Europe/Berlin'"), ({"timezone": "utc"}, "did you mean 'UTC'"),
+    ({"mapping": {"valu": "x"}}, "did you mean 'value'"), ({"by": ["tenants"]}, "no column 'tenants'"),
+    ({"freq": "1x"}, "no frequency"), ({"freq": "7h"}, "divide a day"), ({"freq": "15min"}, "cannot be split"),
+    ({"freq": "1w"}, "no whole step"), ({"regressors": ["price"]}, "no column 'price'"),
+])  # fmt: skip
+def test_wrong_options(tmp_path: Path, options: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        only(table(tmp_path, hourly(range(48))), **options)
+
+
+def test_regressors_go_on_into_the_future(tmp_path: Path) -> None:
+    rows = [f"2024-01-{day:02},{day if day < 8 else ''},{day % 2},{-day}" for day in range(1, 11)]
+    path = table(tmp_path, "\n".join(["ds,y,promo,price", *rows]))
+    series = only(path, regressors=["price", "promo"])
+    assert len(series) == 7
+    assert series.regressors is not None
+    assert series.regressors.tolist() == [[-day, day % 2] for day in range(1, 11)]
+    weeks = only(path, regressors=["price"], freq="1w")
+    assert (weeks.values.tolist(), weeks.regressors.tolist()) == ([28], [[-4]])  # type: ignore[union-attr]
+    text = path.read_text()
+    with pytest.raises(FaultsError, match=r"csv:4: .*no row for the step after this one"):
+        read_series(table(tmp_path, text.replace(rows[3] + "\n", "")), regressors=["price"])
+    with pytest.raises(FaultsError, match=r"csv:5: price: the cell is empty"):
+        read_series(table(tmp_path, text.replace("-4", "")), regressors=["price"])
+
+
+def test_coarser_steps(tmp_path: Path) -> None:
+    values = [*range(10), *["" if 14 <= hour < 20 or 30 <= hour < 55 else 1 for hour in range(10, 82)]]
+    path = table(tmp_path, hourly(values, "2024-05-12T22:00:00"))
+    series = only(path, freq="1d")
+    assert series.grid == Grid(start_s=1715558400, step_s=86400)
+    np.testing.assert_allclose(series.values, [(sum(range(2, 10)) + 10) * 24 / 18, np.nan, 24])
+    assert kinds(path, freq="1d") == {"missing": 31, "frequency": 1, "partial_step": 10, "scaled": 2}
+
+
+def test_months(tmp_path: Path) -> None:
+    months = np.arange("2023-01", "2024-03", dtype="datetime64[M]")
+    first, last = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - 1
+    for days, found in (
+        (months, {"no_zone": 14}),
+        (first, {"no_zone": 14}),
+        (last, {"no_zone": 14, "month_ends": 1}),
+    ):
+        path = table(tmp_path, "\n".join(["month,jobs", *(f"{day},5" for day in days)]))
+        assert only(path).grid == Grid(start_s=1672531200, step_s=0)
+        assert len(only(path)) == 14
+        assert kinds(path) == {"no_zone": 14} | found
+    daily = table(tmp_path, hourly([1] * 100, "2023-01-15", 86400))
+    assert only(daily, freq="1mo").values.tolist() == [28, 31]
+    assert only(daily, freq="1mo").grid.times(1)[0] == np.datetime64("2023-02-01")
+    assert only(daily, freq="1w").grid.times(1)[0] == np.datetime64("2023-01-15")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(("timestamp,value\n" + text).encode("utf-8", "surrogatepass"))
+    try:
+        found, _ = read_series(path)
+    except InputError:
+        return
+    assert all(np.isfinite(series.values).any() for series in found)
+
+
+@given(st.text(max_size=6) | st.from_regex(r"\d{1,3}(s|min|h|d|w|mo)", fullmatch=True))
+def test_any_frequency_is_read_or_refused(text: str) -> None:
+    try:
+        step_s = parse_freq(text)
+    except InputError:
+        return
+    assert step_s == 0 or 86400 % step_s == 0 or step_s % 86400 == 0
+    assert parse_freq(Grid(start_s=0, step_s=step_s).name) == step_s
