@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from simcost.errors import SimcostError
-from simcost.report import html, tables
+from simcost.report import futures, html, tables
 from simcost.report.page import bullets
 from simcost.report.style import to_spec
 
@@ -20,7 +20,12 @@ def show(folder: Path) -> None:
         return
     st.header(plain(document["verdict"]))
     st.dataframe(tables.comparison(document), hide_index=True)
+    over = futures.table(document)
+    if over:
+        st.subheader("Over the futures")
+        st.dataframe(over, hide_index=True)
     for title, points in (
+        ("What not knowing the demand costs", futures.sentences(document)),
         ("Targets missed", tables.missed(document)),
         ("What drives the difference", document["drivers"]),
     ):
@@ -32,6 +37,9 @@ def show(folder: Path) -> None:
     st.subheader("Service levels")
     st.dataframe(tables.objectives(document), hide_index=True)
     st.dataframe(tables.service_levels(document), hide_index=True)
+    if "demand" in document:
+        st.subheader("Demand")
+        st.html(bullets(futures.demand_sentences(document["demand"])))
     with st.expander("Assumptions and provenance"):
         st.html(bullets(document["assumptions"]))
         st.dataframe(tables.provenance(document), hide_index=True)

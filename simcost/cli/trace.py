@@ -33,6 +33,9 @@ def add(verbs: Any) -> None:
     load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
     describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
     describe.add_argument("file", type=Path, help="a stored trace")
+    compare = verb(actions, "compare", _trace_compare, "how like a real trace a synthetic one is")
+    compare.add_argument("real", type=Path, help="a stored trace")
+    compare.add_argument("synthetic", type=Path, help="another, drawn after it")
     synthesize = verb(actions, "synthesize", _trace_synthesize, "write a trace from a workload description")
     synthesize.add_argument("file", type=Path, help="YAML of a synthetic workload")
     synthesize.add_argument("--horizon", type=seconds, required=True, metavar="TIME", help="length, e.g. 7d")
@@ -63,6 +66,12 @@ def _trace_describe(arguments: Arguments) -> None:
     from simcost.trace.describe import describe_trace
 
     show(arguments, describe_trace(arguments.file), "trace")
+
+
+def _trace_compare(arguments: Arguments) -> None:
+    from simcost.trace.compare import compare_traces
+
+    show(arguments, compare_traces(arguments.real, arguments.synthetic), "trace_compare")
 
 
 def _trace_synthesize(arguments: Arguments) -> None:

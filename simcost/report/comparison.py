@@ -3,11 +3,14 @@
 from textwrap import fill
 from typing import Any
 
+from simcost.report import futures
+from simcost.report.table import table
 from simcost.units import format_seconds, format_share, format_usd
 
 Document = dict[str, Any]
 WIDTH = 100
 _GAP = "  "
+_NAME = 30
 _HEAD = ("plan", "$/month", "vs baseline", "attainment", "TTFT p95", "TPOT p95", "utilisation")
 _UTILISATION = "utilisation: share of the paid time that the tokens took; a plan near 100 % is saturated"
 _LEGEND = {
@@ -25,11 +28,27 @@ def text(document: Document) -> str:
         _table(document),
         _section("Targets missed", misses),
         _section(f"Requests without an answer{_of_which(document)}", _unanswered(document)),
+        _futures(document),
+        _section("What not knowing the demand costs", futures.sentences(document)),
+        _section("The demand", futures.demand_sentences(document["demand"]) if "demand" in document else []),
         _section("What drives the difference", document["drivers"]),
         _section("What the numbers rest on", [*document["assumptions"], _provenance(document)]),
         _section("Files", document["files"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _futures(document: Document) -> str:
+    """Cost and service of each plan over the futures."""
+    rows = futures.table(document)
+    if not rows:
+        return ""
+    cells = [[_cut(row["Plan"]), *list(row.values())[1:]] for row in rows]
+    return f"Over {document['replications']} futures\n" + table(list(rows[0]), cells)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
 
 
 def _of_which(document: Document) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
-from simcost.report import charts, tables
+from simcost.report import charts, futures, tables
+from simcost.report.forecast_charts import fan
+from simcost.report.futures_chart import spread
 from simcost.report.page import bullets, frame, section, table
 from simcost.report.style import Document, to_svg
 
@@ -42,7 +44,10 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
 
     try:
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        shown = {name: pq.ParquetFile(folder / "tables" / f"{name}.parquet").read() for name in charts.TABLES}
+        names = (*charts.TABLES, *(("runs",) if "futures" in document else ()))
+        shown = {name: pq.ParquetFile(folder / "tables" / f"{name}.parquet").read() for name in names}
+        if "demand" in document:
+            shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(
             f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
@@ -54,10 +59,14 @@ def page(document: Document, shown: dict[str, Any]) -> str:
     """The whole page; every text of the result is escaped."""
     body = [
         section("Plans compared", table(tables.comparison(document))),
+        section("Over the futures", table(futures.table(document)), bullets(futures.sentences(document))),
         section("Targets missed", bullets(tables.missed(document))),
         section("What drives the difference", bullets(document["drivers"])),
         *(figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
         section("Service levels", table(tables.objectives(document)), table(tables.service_levels(document))),
+        section("Demand", bullets(futures.demand_sentences(document["demand"])))
+        if "demand" in document
+        else "",
         section("Assumptions", bullets(document["assumptions"])),
         section("Provenance", table(tables.provenance(document), left=True)),
     ]
@@ -66,6 +75,10 @@ def page(document: Document, shown: dict[str, Any]) -> str:
 
 def pictures(document: Document, shown: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Name and chart, in the order in which a reader asks."""
+    if "futures" in document:
+        yield "Cost over the futures", spread(document, shown["runs"])
+    if "demand" in document:
+        yield "Demand", fan(shown["demand"])
     yield "Where the money went", charts.cost_stack(document)
     yield "Cost against service level", charts.cost_against_slo(document)
     yield "Service level by hour", charts.slo_heat(document, shown["hours"])

@@ -128,11 +128,8 @@ class Foreseen:
 
     def caveats(self, replications: int) -> list[str]:
         """What a reader of the result should know about its requests."""
-        made, screening = self.outlook.forecast, self.screening
-        told = [*self.notes, *(note["message"] for note in made.findings)]
-        told += [note["message"] for note in self.outlook.stated.findings] if self.outlook.stated else []
-        lines = [f"Demand: forecast by {made.model} from {self.demand.history}."]
-        lines += [f"Demand: {text}." for text in told]
+        screening = self.screening
+        lines = [*self.notes]
         if replications < screening.of:
             lines.append(
                 f"Screening: {replications} of {screening.of} futures are simulated, each standing for "
@@ -143,14 +140,13 @@ class Foreseen:
         return lines
 
     def document(self) -> dict[str, Any]:
-        """The forecast as `simcost forecast` shows it, which future each replication is, and what a chart draws."""
-        made, stated, zone = self.outlook.forecast, self.outlook.stated, self.demand.timezone
+        """The forecast as `simcost forecast` shows it, and which future each replication is."""
+        made = self.outlook.forecast
         return {
             "name": made.series.name,
-            "history_file": self.demand.history,
-            **series_document(made, stated, timezone=zone),
+            "file": self.demand.history,
+            **series_document(made, self.outlook.stated, timezone=self.demand.timezone),
             "screening": asdict(self.screening),
-            "picture": picture(made, stated, timezone=zone),
         }
 
     @property
@@ -203,8 +199,11 @@ def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:
 
 
 def write_demand(foreseen: Foreseen, folder: Path) -> list[str]:
-    """Write what came of the demand into a results folder: the forecast, and all its sample paths; their names."""
-    text = json.dumps(foreseen.document(), ensure_ascii=False, allow_nan=False)
-    (folder / "demand.json").write_text(text, encoding="utf-8")
+    """Write into a results folder what a chart draws of the demand, and all its sample paths; their names."""
+    outlook = foreseen.outlook
+    drawn = picture(outlook.forecast, outlook.stated, timezone=foreseen.demand.timezone)
+    (folder / "demand.json").write_text(
+        json.dumps(drawn, ensure_ascii=False, allow_nan=False), encoding="utf-8"
+    )
     write_paths(folder / "paths.parquet", [foreseen.outlook.futures], {"seed": foreseen.seed})
     return ["demand.json", "paths.parquet"]

@@ -117,11 +117,14 @@ def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
     with whole_files(out, last="result.json") as draft:
         names = write_tables(rows, draft / "tables")
         (draft / "scenario.yaml").write_text(resolved_text(question), encoding="utf-8")
-        names += write_demand(question.source, draft) if isinstance(question.source, Foreseen) else []
+        source = question.source
+        names += write_demand(source, draft) if isinstance(source, Foreseen) else []
         files = [_shown(out / name) for name in ("result.json", "scenario.yaml", *names)]
         budget_usd = scenario.demand.budget if scenario.demand else None
         found = document(comparison, provenance(question), files, budget_usd=budget_usd)
         found["question"] = scenario.question
+        if isinstance(source, Foreseen):
+            found["demand"] = source.document()
         found["assumptions"] += assumptions(question)
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
         (draft / "result.json").write_text(text + "\n", encoding="utf-8")

@@ -45,7 +45,7 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
         (("seeds: 2", "seeds: true"), "4:8: seeds: true is no whole number"),
         (("seeds: 2", "seeds: 0"), "4:8: seeds: 0 must be at least 1"),
         (("seeds: 2", "seeds: -3"), "4:8: seeds: -3 must be at least 1"),
-        (("seeds: 2", "seeds:"), "4:7: seeds: nothing (null) is no whole number"),
+        (("seeds: 2", "level:"), "4:7: level: nothing (null) is no number"),
         (("seeds: 2", "seeds: 2\nlevel: 1"), "5:8: level: 1 must be at most 0.9999"),
         (("seeds: 2", "seeds: 2\nseeds: 3"), "5:1: seeds: the key 'seeds' stands twice; first in line 4"),
         (("horizon: 10min", "horizon: 10mn"), "3:10: horizon: '10mn' has the unknown unit 'mn'; known here: ns"),
