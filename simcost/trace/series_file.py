@@ -77,8 +77,11 @@ def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]
     same: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for said in findings:
         same.setdefault((said["kind"], said["message"]), []).append(said)
-    return [said for (kind, message), group in same.items() for said in (
-        group if len(group) < max(series, 2) else [finding(kind, "", sum(one["count"] for one in group), message)])]  # fmt: skip
+    found = []
+    for (kind, message), group in same.items():
+        shared = len(group) == series > 1
+        found += [finding(kind, "", sum(said["count"] for said in group), message)] if shared else group
+    return found
 
 
 def _points(rows: Rows, zone: str, quantity: str | None, named: str, notes: Notes) -> list[Points]:

@@ -12,7 +12,8 @@ from simcost.trace.local_time import offsets
 from simcost.trace.series import DAY_S, MONTH, Floats, Grid, Series
 
 _RATE = re.compile(
-    r"_per_|(^|_)(mean|average|share|ratio|rate|percent|duty|utili[sz]ation|concurrency|replicas)(_|$)"
+    r"_per_|(^|_)(mean|average|share|ratio|rate|percent|duty|utili[sz]ation|concurrency|replicas|in_flight|"
+    r"active|busy|idle|running|pending|queued|waiting)(_|$)"
 )
 _LONGEST_MONTH_S = 31 * DAY_S
 
