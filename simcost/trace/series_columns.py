@@ -18,7 +18,8 @@ GENERIC = ("value", "y", "count", "demand")
 """Names of value columns that do not say what is counted."""
 _CALLED = {
     TIMESTAMP: ("timestamp", "timestamp_utc", "timestamp_s", "timestamp_ms", "timestamp_us", "timestamp_ns",
-                "time", "time_utc", "ds", "datetime", "datetime_utc", "date", "day", "month", "week", "hour", "time_s", "time_ms", "t_s"),
+                "time", "time_utc", "ds", "datetime", "datetime_utc",
+                "date", "day", "month", "week", "hour", "time_s", "time_ms", "t_s"),
     VALUE: (*GENERIC, "requests", "tokens", "prompt_tokens", "output_tokens", "jobs", "gpu_hours"),
     SERIES: ("series", "series_id", "unique_id", "name", "id"),
     UNIT: ("unit",),
