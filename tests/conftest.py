@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line does
+
 import pytest
 from hypothesis import settings
 

@@ -12,6 +12,8 @@ from simcost.cli import catalog, forecast, run, trace
 from simcost.cli.words import Parser
 from simcost.errors import FaultsError, InputError, SimcostError
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""

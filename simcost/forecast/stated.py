@@ -54,9 +54,9 @@ class Part:
     kind: str
     effect: Floats
     """Change of the point forecast against the stage before, shape (steps,); all parts sum to the whole change."""
-    variance_share: float
+    variance_share: float | None
     """Of the variance of the total over the horizon: what this part alone brings, with all others at their medians,
-    over the sum of what each alone brings."""
+    over the sum of what each alone brings; None in the sum of several series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Stated:
     """Shape (count, steps)."""
     parts: tuple[Part, ...]
     """Events that change this series within the horizon, in the order in which they apply."""
-    base_variance_share: float
+    base_variance_share: float | None
     """As `variance_share`, of the forecast itself; with those of the parts it sums to 1."""
     findings: tuple[Finding, ...]
 

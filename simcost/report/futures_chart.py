@@ -17,7 +17,7 @@ def spread(document: Document, runs: Any) -> Any:
 
     plans = names(document)
     y = alt.Y("plan:N", title=None, sort=plans, axis=alt.Axis(domain=False, ticks=False))
-    x = alt.X("usd:Q", title="USD per month", axis=alt.Axis(format="$~s", tickCount=6, grid=False),
+    x = alt.X("usd:Q", title="USD per month", axis=alt.Axis(format="$,.0f", tickCount=6, grid=False),
               scale=alt.Scale(zero=False, padding=14))  # fmt: skip
     middle = alt.Chart(inline(_quantiles(document))).encode(y=y)
     bar = middle.mark_rule(strokeWidth=9, opacity=0.22, color=INK).encode(x="p10:Q", x2="p90:Q")

@@ -59,7 +59,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield draft
         draft.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from error
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or error}; choose another place"
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from simcost.trace.batch import RequestBatch
 
 
+_RATE_S = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Foreseen:
     """A forecast demand and the futures of it that are simulated."""
@@ -177,9 +180,15 @@ def _history(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
         raise InputError(f"{path}: steps of a month are too long to draw requests in; give days or shorter")
     if "request" not in found.quantity and found.quantity != "value":
         raise InputError(f"{path}: series {found.name!r} counts {found.quantity}; requests are needed")
-    scale = demand.scale * (found.grid.step_s if found.quantity.endswith("_per_s") else 1.0)
+    scale = demand.scale * _steps_of_rate(found)
     told = [note["message"] for note in notes if note["series"] in ("", found.name)]
     return replace(found, values=found.values * scale), told
+
+
+def _steps_of_rate(series: Series) -> float:
+    """What turns the values into counts: the step in units of time of a rate, else 1."""
+    _, per, unit = series.quantity.rpartition("_per_")
+    return series.grid.step_s / _RATE_S.get(unit.removesuffix("s") or "s", series.grid.step_s) if per else 1.0
 
 
 def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:

@@ -19,7 +19,7 @@ from simcost.forecast.names import ModelName
 from simcost.forecast.paths import Paths
 from simcost.forecast.season import season_of
 from simcost.forecast.stated import Base, Part, Stated, apply_all, masked
-from simcost.trace.local_time import from_local, local_steps, local_values
+from simcost.trace.local_time import from_local, local_numbers, local_steps, local_values
 from simcost.trace.series import Floats, Series
 
 
@@ -115,7 +115,7 @@ def _forecast(series: Series, horizon: int, asked: Asked, events: Sequence[Event
         width=asked.width,
         adapt_days=asked.adapt_days,
     )
-    number = from_local(np.arange(len(values), dtype=np.float64), series.grid, steps, asked.zone)
+    number = local_numbers(series.grid, steps, asked.zone)
 
     def ahead(local: Floats) -> Floats:
         return from_local(local, after, horizon, asked.zone)
@@ -135,7 +135,7 @@ def _forecast(series: Series, horizon: int, asked: Asked, events: Sequence[Event
             )
             for edit in found.edits
         ),
-        cleaned=from_local(found.cleaned, series.grid, steps, asked.zone),
+        cleaned=found.cleaned[number],
     )
 
 

@@ -104,14 +104,22 @@ def local_values(grid: Grid, values: Floats, zone: str) -> tuple[Grid, Floats]:
     """
     if grid.dates or not len(values):
         return grid, values
-    clock = _clock(grid, 0, len(values), zone)
-    start_s = int(clock.min())
-    step = (clock - start_s) // grid.step_s
+    step = local_numbers(grid, len(values), zone)
+    start_s = int(_clock(grid, 0, len(values), zone).min())
     seen = np.isfinite(values)
     count = np.bincount(step[seen], minlength=int(step.max()) + 1)
     total = np.bincount(step[seen], weights=values[seen], minlength=len(count))
     mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
     return Grid(start_s=start_s, step_s=grid.step_s), mean
+
+
+def local_numbers(grid: Grid, count: int, zone: str) -> Ints:
+    """The step of the local grid of `local_values` that each of `count` steps of a history lies in."""
+    if grid.dates or not count:
+        return np.arange(count)
+    clock = _clock(grid, 0, count, zone)
+    found: Ints = (clock - clock.min()) // grid.step_s
+    return found
 
 
 def local_steps(grid_after: Grid, steps: int, zone: str) -> int:

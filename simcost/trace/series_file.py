@@ -114,7 +114,8 @@ def _utc(rows: Rows, zone: str, notes: Notes) -> Ints:
             notes.findings.append(finding("no_zone", "", len(naive), f"{len(naive):,} times say no zone and were "
                                   "read as UTC; if they are local, say --timezone, as Europe/Berlin"))  # fmt: skip
     notes.faults.check()
-    if not time_s.min() and all(said["kind"] != "clock_unknown" for said in notes.findings):
-        text = "the times begin at 1970-01-01, as an unknown start is written: are clock hours and weekdays true?"
-        notes.findings.append(finding("clock_unknown", "", 1, text))
+    if all(said["kind"] != "clock_unknown" for said in notes.findings):
+        text = "its times begin at 1970-01-01, as an unknown start is written: are clock hours and weekdays true?"
+        for number in np.unique(rows.series[time_s == 0]).tolist():
+            notes.findings.append(finding("clock_unknown", rows.names[number], 1, text))
     return time_s
