@@ -3,7 +3,8 @@
     python bench/forecast.py [--part m4|ai|peers] [--json]
 
 The official test window of M4 was used to choose the constants of the combination, by those who designed it; the
-held-out origins inside the training data were not. Accuracy is measured with the outage rule only, as in the
+held-out origins inside the training data were not, but for the lags of histories of 360-503 h, which were
+chosen here on n-96, n-168 and n-216. Accuracy is measured with the outage rule only, as in the
 published tables it is compared with; cost with all rules.
 """
 
@@ -66,12 +67,13 @@ def m4() -> dict[str, Any]:
     }
     paths, cost = m4_paths(official)
     return {
-        "forecasts": len(train) * (2 + len(HELD_OUT) + 2),
+        "forecasts": len(train) * (1 + len(HELD_OUT) + 3 + 3),
         "official": accuracy(official),
         "held_out": {name: accuracy(windows) for name, windows in held_out.items()},
-        "short_336h": {
-            name: accuracy([(y[-336:], a) for y, a in windows])
-            for name, windows in list(held_out.items())[:5:2]
+        "last_360h": {
+            name: accuracy([(y[-360:], a) for y, a in windows])
+            for name, windows in held_out.items()
+            if name in ("n-48", "n-120", "n-240")
         },
         "coverage": paths,
         "cpu_ms_per_series": cost,

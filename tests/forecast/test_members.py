@@ -59,7 +59,7 @@ def test_lags_drop_with_the_history() -> None:
     def longest(days: float) -> int:
         return int(ridge.lags_for(HOURLY, round(days * 24), remainder=False)[0][-1])
 
-    assert [longest(days) for days in (25, 24, 20)] == [192, 169, 25]
+    assert [longest(days) for days in (25, 24, 15, 14)] == [192, 169, 169, 25]
     assert ridge.lags_for(HOURLY, 600, remainder=False)[0].size == 23
     assert ridge.lags_for(Season(7), 100, remainder=True)[0].tolist() == [1, 2, 3, 6, 7, 8, 14]
     assert ridge.lags_for(Season(1), 100, remainder=True)[0].tolist() == [1, 2, 3]
