@@ -1,4 +1,5 @@
-"""The explorer: choose or edit a scenario, run it, look at the result. Start it with `streamlit run app.py`.
+"""The explorer: choose or edit a scenario, run it, look at the result; or forecast demand. Start it with
+`streamlit run app.py`.
 
 Scenarios are read from `scenarios/` and results written to `results/`, both beside this file, or in the folder
 that the environment variable SIMCOST_HOME names.
@@ -15,6 +16,7 @@ import streamlit as st
 
 from simcost.errors import Fault, SimcostError
 from simcost.report import html
+from views import forecast
 from views.result import plain, show
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
@@ -24,8 +26,22 @@ JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
 
 
 def main() -> None:
-    """The page, from top to bottom."""
+    """Two pages."""
     st.set_page_config(page_title="simcost", layout="wide")
+    pages = [
+        st.Page(compare, title="Compare plans", default=True),
+        st.Page(demand, title="Forecast demand", url_path="forecast"),
+    ]
+    st.navigation(pages, position="top").run()
+
+
+def demand() -> None:
+    """The page of forecasts."""
+    forecast.show(SCENARIOS, one_at_a_time())
+
+
+def compare() -> None:
+    """The page of scenarios, from top to bottom."""
     st.title("simcost")
     st.caption("What an AI workload would cost, and how it would feel, on hardware you have not bought yet.")
     with st.sidebar:

@@ -1,27 +1,18 @@
 """A forecast as a JSON-able document: what `simcost forecast --json` prints, six digits, never NaN."""
 
-import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
 from simcost.forecast.backtest import Backtest
 from simcost.forecast.clean import Edit
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.level import Levels, levels_of
-from simcost.forecast.quantile import quantiles
 from simcost.forecast.stated import Stated
-from simcost.trace.series import DAY_S, Floats, Grid, Seconds64, Series
+from simcost.forecast.totals import DIGITS, counted, local_days, rounded, spreads, sums
+from simcost.trace.series import Floats, Grid, Seconds64, Series
 from simcost.trace.series_step import is_rate
-
-DIGITS = 6
-_RATE = re.compile(r"(.+)_per_(?:(s|second)|(min|minute)|(h|hour)|(d|day))")
-_UNIT_S = (1, 60, 3600, DAY_S)
-_TINY = 1e-200
 
 
 def forecast_document(
@@ -78,12 +69,12 @@ def series_document(
         "mean": rounded(mean),
         "levels": {str(level): {"lo": rounded(lo), "hi": rounded(hi)} for level, (lo, hi) in levels.items()},
         "total": {
-            **_sums(series, mean, paths, np.array([0]))[0],
-            "quantity": _counted(series) or series.quantity,
-            "average": _counted(series) is None,
+            **sums(series, mean, paths, np.array([0]))[0],
+            "quantity": counted(series) or series.quantity,
+            "average": counted(series) is None,
         },
-        "peak": _spreads(mean.max(keepdims=True), paths.max(axis=1, keepdims=True))[0],
-        "days": _days(series, mean, paths, times, timezone) if not grid.dates else [],
+        "peak": spreads(mean.max(keepdims=True), paths.max(axis=1, keepdims=True))[0],
+        "days": local_days(series, mean, paths, times, timezone) if not grid.dates else [],
         "model": forecast.model,
         "backtest": _backtest(forecast.backtest) if forecast.backtest else None,
         "stated": _stated(forecast, stated) if stated else [],
@@ -106,15 +97,6 @@ def iso(times: Seconds64) -> list[str]:
     return found
 
 
-def rounded(values: Floats) -> list[float]:
-    """Values with six significant digits; by powers of ten that are exact, so that they print as short."""
-    size = np.abs(values)
-    places = DIGITS - 1 - np.floor(np.log10(np.where(size > _TINY, size, 1.0)))
-    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
-    found: list[float] = (np.rint(values * up / down) * down / up + 0.0).tolist()
-    return found
-
-
 def _history(series: Series) -> dict[str, Any]:
     """`start` is where the first step begins, `end` where the last one ends and the forecast begins."""
     first, end = iso(series.grid.times(len(series) + 1)[[0, -1]])
@@ -126,55 +108,6 @@ def _history(series: Series) -> dict[str, Any]:
         "missing": int(np.isnan(series.values).sum()),
         "zeros": int((series.values == 0).sum()),
     }
-
-
-def _spreads(mean: Floats, paths: Floats) -> list[dict[str, float | None]]:
-    """Mean and quantiles of each column of `paths`, (count, columns); without paths `mean` alone, (columns,)."""
-    if not len(paths):
-        return [{"mean": value, "p10": None, "p50": None, "p90": None} for value in rounded(mean)]
-    found = [rounded(row) for row in (paths.mean(axis=0), *quantiles(paths, (0.1, 0.5, 0.9)))]
-    return [
-        dict(zip(("mean", "p10", "p50", "p90"), column, strict=True)) for column in zip(*found, strict=True)
-    ]
-
-
-def _counted(series: Series) -> str | None:
-    """What a sum over time counts; None where only an average makes sense."""
-    if not is_rate(series.quantity):
-        return series.quantity
-    match = _RATE.fullmatch(series.quantity)
-    return match[1] if match and series.grid.step_s else None
-
-
-def _sums(
-    series: Series, mean: Floats, paths: Floats, starts: npt.NDArray[np.intp]
-) -> list[dict[str, float | None]]:
-    """The sum of the steps from each start to the next, or the average of a rate that does not add up."""
-    factor = np.ones(len(starts))
-    if _counted(series) is None:
-        factor = 1 / np.diff(starts, append=len(mean))
-    elif match := _RATE.fullmatch(series.quantity):
-        factor *= series.grid.step_s / next(
-            s for s, unit in zip(_UNIT_S, match.groups()[1:], strict=True) if unit
-        )
-    return _spreads(np.add.reduceat(mean, starts) * factor, np.add.reduceat(paths, starts, axis=1) * factor)
-
-
-def _days(
-    series: Series, mean: Floats, paths: Floats, times: Seconds64, timezone: str
-) -> list[dict[str, Any]]:
-    """The sum of each local day; `steps` tells a day that the horizon holds in part."""
-    zone, seconds = ZoneInfo(timezone), times.astype(np.int64)
-    first, last = (datetime.fromtimestamp(int(seconds[i]), zone).date() for i in (0, -1))
-    dates = [first + timedelta(days=i) for i in range((last - first).days + 1)]
-    midnights = [datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() for day in dates]
-    starts = np.searchsorted(seconds, midnights)  # the first is 0
-    lengths = np.diff(starts, append=len(times)).tolist()
-    found = _sums(series, mean, paths, starts)
-    return [
-        {"date": day.isoformat(), "steps": steps, **spread}
-        for day, steps, spread in zip(dates, lengths, found, strict=True)
-    ]
 
 
 def _edit(edit: Edit, grid: Grid) -> dict[str, Any]:

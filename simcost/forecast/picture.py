@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from simcost.forecast.clean import runs
-from simcost.forecast.document import outcome, rounded
+from simcost.forecast.document import outcome
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.season import season_of
 from simcost.forecast.stated import Stated
+from simcost.forecast.totals import rounded
 from simcost.trace.local_time import offsets
 from simcost.trace.series import Floats, Grid, Series
 from simcost.trace.series_step import is_rate
@@ -104,7 +105,7 @@ def _spread(paths: Floats) -> Floats:
     return found
 
 
-def _parts(stated: Stated | None, times: list[int]) -> list[dict[str, Any]]:
+def _parts(stated: Stated | None, times: list[float]) -> list[dict[str, Any]]:
     return [
         {
             "name": part.name,
@@ -116,11 +117,11 @@ def _parts(stated: Stated | None, times: list[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _wall_clock(grid: Grid, first: int, count: int, timezone: str) -> list[int]:
+def _wall_clock(grid: Grid, first: int, count: int, timezone: str) -> list[float]:
     """Starts of steps; those of days, weeks and months are dates already."""
     times = grid.times(count, first).astype(np.int64)
     local = times if grid.dates else offsets(timezone, times).local(times)
-    found: list[int] = (1000 * local).tolist()
+    found: list[float] = (1000.0 * local).tolist()
     return found
 
 
@@ -131,7 +132,7 @@ def _merge(values: Floats, merged: int) -> Floats:
     return found
 
 
-def _rows(times: list[int], columns: Columns) -> list[dict[str, Any]]:
+def _rows(times: list[float], columns: Columns) -> list[dict[str, Any]]:
     """One row per point in time; None where there is nothing."""
     lists = {
         name: [

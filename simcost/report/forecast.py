@@ -50,7 +50,9 @@ def _each(document: Document) -> Iterator[str]:
 
 
 def _folded(line: str) -> str:
-    return "\n".join(wrap(words.printable(line), COLUMNS, subsequent_indent="  "))
+    """The line, broken where it is too long, but never before a per cent sign."""
+    kept = words.printable(line).replace(" %", "\N{NO-BREAK SPACE}%")
+    return "\n".join(wrap(kept, COLUMNS, subsequent_indent="  ")).replace("\N{NO-BREAK SPACE}%", " %")
 
 
 def _bars(entry: Document) -> str:

@@ -4,9 +4,11 @@ Pure functions from a picture (see `simcost.forecast.picture`) to Altair charts.
 times of the picture's zone.
 """
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
-from simcost.report.forecast_words import signed, unit
+from simcost.report.forecast_words import printable, signed, unit
 from simcost.report.style import INK, OKABE_ITO, WIDTH, Document, Rows, finish, inline
 
 BLUE, VERMILION, GREEN, ORANGE = OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[2], OKABE_ITO[4]
@@ -23,12 +25,20 @@ def fan(picture: Document) -> Any:
     """History, forecast, levels and a few sample paths of one series; below it what the user stated, and when."""
     import altair as alt
 
+    picture = _readable(picture)
     layers = [*_bands(picture), *_paths(picture), *_lines(picture)]
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
     parts = [part for part in picture["parts"] if part["spans"]]
     if parts:
         chart = alt.vconcat(chart, _strip(picture, parts), spacing=28, bounds="flush")
     return finish(chart, _title(picture), _subtitle(picture))
+
+
+def _readable(picture: Document) -> Document:
+    """The picture without control characters, at which the drawing of a chart would abort."""
+    parts = [part | {"name": printable(part["name"])} for part in picture["parts"]]
+    clean = {key: printable(picture[key]) for key in ("name", "quantity")}
+    return picture | clean | {"parts": parts}
 
 
 def _title(picture: Document) -> str:
@@ -107,10 +117,19 @@ def _time(picture: Document, *, labels: bool = True) -> Any:
     """The axis of time, from the first of the history to the end of the horizon."""
     import altair as alt
 
-    domain = [picture["from"], picture["until"]]
+    domain = [_moment(picture["from"]), _moment(picture["until"])]
     axis = alt.Axis(grid=False, tickCount=8, labelSeparation=8, labelFlush=False,
                     labels=labels, ticks=labels, domain=labels)  # fmt: skip
     return alt.X("t:T", title=None, axis=axis, scale=alt.Scale(type="utc", domain=domain, nice=False))
+
+
+def _moment(time_ms: float) -> Any:
+    """An end of a domain, spelled out: the browser takes no number there, as vl_convert does."""
+    import altair as alt
+
+    at = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return alt.DateTime(year=at.year, month=at.month, date=at.day, hours=at.hour, minutes=at.minute,
+                        seconds=at.second, utc=True)  # fmt: skip
 
 
 def _numbers() -> Any:
@@ -141,6 +160,7 @@ def parts(picture: Document) -> Any:
     """What each stated part adds to the mean or takes from it, stacked."""
     import altair as alt
 
+    picture = _readable(picture)
     names = [part["name"] for part in picture["parts"]]
     columns = [f"part{i}" for i in range(len(names))]
     shades = [OKABE_ITO[i % len(OKABE_ITO)] for i in range(len(names))]
@@ -151,7 +171,7 @@ def parts(picture: Document) -> Any:
     chart = (
         alt.Chart(inline(picture["horizon"]))
         .transform_fold(columns, as_=["column", "effect"])
-        .transform_calculate(part=f"{labels}[datum.column]", order=f"indexof({columns}, datum.column)")
+        .transform_calculate(part=f"{json.dumps(labels)}[datum.column]", order=f"indexof({columns}, datum.column)")
         .mark_area(interpolate="step-after")
         .encode(
             x=x,

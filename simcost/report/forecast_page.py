@@ -72,7 +72,7 @@ def _series(name: str, entry: Document, shown: Document, index: int) -> str:
         name,
         paragraphs([words.verdict(name, entry), words.basis(entry)]),
         figures,
-        f"<details><summary>Each day, or step</summary>\n{table(tables.course(entry))}</details>\n",
+        _course(entry),
         table(tables.stated(entry)),
         paragraphs([words.tested(entry)]),
         table(tables.backtest(entry)),
@@ -80,6 +80,11 @@ def _series(name: str, entry: Document, shown: Document, index: int) -> str:
         *_listed("Cleaning", words.cleaning(entry)),
         *_listed("Findings", words.findings(entry)),
     )
+
+
+def _course(entry: Document) -> str:
+    title = "Day by day" if entry["days"] else "Step by step"
+    return f"<details><summary>{title}</summary>\n{table(tables.course(entry))}</details>\n"
 
 
 def _coverage(entry: Document) -> str:

@@ -77,8 +77,9 @@ def verdict(name: str, entry: Document) -> str:
     step, total, peak = entry["history"]["step"], entry["total"], entry["peak"]
     what = f"{amount(total['mean'])} {counted(total['quantity'])}".strip()
     over = "on average over" if total["average"] else "in"
+    ahead = span(len(entry["mean"]), step).removeprefix("1 ")
     return (
-        f"{name}: {what} {over} the next {span(len(entry['mean']), step)}"
+        f"{name}: {what} {over} the next {ahead}"
         f"{_likely(total, ', 80 % between {} and {}')}; "
         f"peak {step_word(step)} {amount(peak['mean'])}{_likely(peak, ' (80 %: {} to {})')}"
     )

@@ -32,6 +32,7 @@ figure svg text[fill="#B00020"] { fill: light-dark(#b00020, #ff7a8a); }
 figure svg [stroke="#333333"] { stroke: var(--ink); }
 figure svg [stroke="#B00020"] { stroke: light-dark(#b00020, #ff7a8a); }
 figure + .wide { margin-top: 1.5rem; }
+details { margin: 1.2rem 0; }
 li { margin: .2rem 0; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --band: #eee; }

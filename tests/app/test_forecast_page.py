@@ -1,0 +1,111 @@
+"""The page of forecasts without a browser: choose, state, forecast, read; bad input is a message."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from home import APP, furnish
+from streamlit.testing.v1 import AppTest
+
+EVENTS = (
+    "events:\n  - {kind: launch, name: second region, start: +6h, ramp: 6h, share: 0.3, range: [0.2, 0.5]}\n"
+)
+
+
+def script(root: str, home: str) -> None:
+    """The page by itself: what streamlit runs."""
+    import sys
+    import threading
+    from pathlib import Path
+
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from views import forecast
+
+    forecast.show(Path(home) / "scenarios", threading.Lock())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = furnish(tmp_path_factory.mktemp("forecast") / "home")
+    hours = np.arange(np.datetime64("2024-03-04T00", "h"), np.datetime64("2024-03-16T00", "h"))
+    rows = [f"{hour}:00:00Z,{100 + 50 * (i % 24 > 8) + i % 7}" for i, hour in enumerate(hours)]
+    demand = "\n".join(["timestamp,requests", *rows])
+    (home / "scenarios" / "chat.csv").write_text(demand, encoding="utf-8")
+    (home / "scenarios" / "traces").mkdir()
+    (home / "scenarios" / "traces" / "broken.csv").write_text("timestamp,requests\nyesterday,lots\n")
+    return home
+
+
+@pytest.fixture
+def page(home: Path) -> AppTest:
+    return AppTest.from_function(script, args=(str(APP.parent), str(home)), default_timeout=60).run()
+
+
+def field(page: AppTest, label: str) -> Any:
+    return next(field for field in page.text_input if field.label == label)
+
+
+def test_series_beside_the_scenarios_are_listed(page: AppTest) -> None:
+    assert page.selectbox[0].options == ["chat.csv", "broken.csv"]
+    assert page.info[0].value.startswith("Choose a series")
+    assert not page.exception
+
+
+def test_a_forecast_shows_its_verdict_tables_and_what_was_stated(page: AppTest, home: Path) -> None:
+    field(page, "Horizon").set_value("1d")
+    page.text_area[0].set_value(EVENTS)
+    page.button[0].click().run()
+    assert not page.exception
+    assert not page.error
+    assert page.subheader[0].value.startswith("chat\\: ")
+    assert "requests in the next day, 80 %" in page.subheader[0].value
+    titles = [title.value for title in page.subheader[1:]]
+    assert titles[:3] == ["What is stated", "Backtest", "Coverage"]
+    assert list(page.dataframe[0].value["stated"]) == ["forecast", "second region"]
+    assert sorted(path.name for path in (home / "scenarios").iterdir()) == ["chat.csv", "tiny.yaml", "traces"]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "events", "told"),
+    [("soon", "", "Horizon"), ("1d", "events: [{kind: lunch}]", "events.yaml"), ("1d", "{", "events.yaml"),
+     ("0", "", "horizon")],
+)  # fmt: skip
+def test_bad_input_is_a_message_without_our_folders(
+    page: AppTest, horizon: str, events: str, told: str
+) -> None:
+    field(page, "Horizon").set_value(horizon)
+    page.text_area[0].set_value(events)
+    page.button[0].click().run()
+    assert not page.exception
+    assert any(told in error.value for error in page.error)
+    assert not any("/tmp" in error.value for error in page.error)
+
+
+def test_a_broken_file_is_a_message_with_its_line(page: AppTest, home: Path) -> None:
+    page.selectbox[0].set_value(home / "scenarios" / "traces" / "broken.csv")
+    page.button[0].click().run()
+    assert not page.exception
+    assert "broken.csv\\:2" in page.error[0].value
+
+
+def test_an_upload_is_on_disk_under_a_harmless_name_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(APP.parent)
+    from views.forecast import on_disk
+
+    upload = SimpleNamespace(name="../../my demand.csv", getvalue=lambda: b"timestamp,value\n")
+    with on_disk(None, upload, EVENTS) as (file, events, folder):
+        assert file is not None
+        assert events is not None
+        assert file.name == "_.._my_demand.csv"
+        assert file.parent.parent == events.parent == folder
+        assert file.read_bytes() == b"timestamp,value\n"
+    assert not folder.exists()
+
+
+def test_without_series_nothing_can_be_pressed(tmp_path: Path) -> None:
+    page = AppTest.from_function(script, args=(str(APP.parent), str(tmp_path)), default_timeout=60).run()
+    assert page.button[0].disabled
+    assert not page.exception

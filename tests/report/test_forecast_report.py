@@ -1,0 +1,177 @@
+"""What a forecast looks like: in the terminal, as charts, as a page."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from outlooks import ODD, demand, made, renamed, stated
+
+from simcost.forecast.document import forecast_document
+from simcost.forecast.forecast import forecast
+from simcost.forecast.picture import picture
+from simcost.report import forecast_charts as charts
+from simcost.report import forecast_page
+from simcost.report import forecast_words as words
+from simcost.report.forecast import COLUMNS, text
+from simcost.report.style import ROWS, to_spec, to_svg
+from simcost.scenario.outlook import Outlook
+
+
+def document(*outlooks: Outlook, **more: Any) -> dict[str, Any]:
+    told = [(one.forecast, one.stated) for one in outlooks]
+    return forecast_document(told, file="demand.csv", seed=1, **more)
+
+
+PLAIN = Outlook(forecast=made(), stated=None)
+STATED = Outlook(forecast=made(ODD), stated=stated(ODD))
+
+
+def many(count: int) -> list[Outlook]:
+    return [Outlook(forecast=made(f"tenant-{i}/" + "model" * (i % 12)), stated=None) for i in range(count)]
+
+
+@pytest.mark.parametrize("outlooks", [[PLAIN], [STATED], [PLAIN, STATED], many(9)])
+def test_no_line_is_wider_than_the_terminal_and_no_name_steers_it(outlooks: list[Outlook]) -> None:
+    lines = text(document(*outlooks, timezone="Asia/Kolkata")).splitlines()
+    assert max(map(len, lines)) <= COLUMNS
+    assert all(line.isprintable() for line in lines)
+
+
+def test_the_first_line_is_the_verdict() -> None:
+    found = document(PLAIN)
+    total = found["series"]["chat"]["total"]
+    first = " ".join(text(found).split("\n\n")[0].split())
+    assert first == words.verdict("chat", found["series"]["chat"])
+    assert first.startswith(f"chat: {words.amount(total['mean'])} requests in the next 2 days, 80 % between")
+    assert "; peak hour " in first
+
+
+def test_the_text_tells_days_backtest_coverage_cleaning_and_findings() -> None:
+    told = text(document(PLAIN))
+    for part in (
+        "2024-03-26",
+        "P90",
+        "MASE",
+        "seasonal-naive",
+        "of totals",
+        "cleaned: 2024-03-20 20:00",
+        "note: ",
+    ):
+        assert part in told, part
+    assert "launch" in text(document(STATED))
+
+
+def test_many_series_are_one_table() -> None:
+    told = text(document(*many(9)))
+    assert sum(line.startswith("tenant-") for line in told.splitlines()) == 9
+    assert "--json" in told
+    assert "MASE" not in told
+
+
+def test_a_rate_is_averaged_in_words_and_a_mere_value_has_no_name() -> None:
+    busy = Outlook(forecast=renamed(made(), "gpu_utilisation"), stated=None)
+    assert " gpu utilisation on average over the next 2 days" in text(document(busy)).replace("\n  ", " ")
+    bare = document(Outlook(forecast=renamed(made(), "value"), stated=None))["series"]["chat"]
+    assert re.match(r"chat: [\d.,]+ in the next 2 days, ", words.verdict("chat", bare))
+
+
+def test_a_point_forecast_claims_no_level() -> None:
+    point = document(Outlook(forecast=forecast(demand(), 24, paths=0), stated=None))
+    assert "80 %" not in text(point).split("\n\n")[0]
+
+
+def test_a_short_history_has_no_backtest_to_show() -> None:
+    short = forecast(demand(steps=30), 24, paths=20)
+    told = text(document(Outlook(forecast=short, stated=None)))
+    assert "MASE" not in told
+    assert "too little history" in told
+
+
+def datasets(chart: Any) -> list[list[dict[str, Any]]]:
+    return list(to_spec(chart)["datasets"].values())
+
+
+def test_the_fan_has_its_title_levels_marks_and_parts() -> None:
+    shown = picture(made(ODD), stated(ODD))
+    spec = to_spec(charts.fan(shown))
+    assert spec["title"]["text"].endswith(": requests per hour")
+    drawn = json.dumps(spec)
+    for kind in ("80 % level", "95 % level", charts.BASE, charts.CLEANED, charts.PATH):
+        assert kind in drawn
+    svg = to_svg(charts.fan(shown))
+    assert "NaN" not in svg
+    assert "undefined" not in svg
+    assert "sale: +" in svg
+
+
+def test_what_is_not_there_is_not_in_the_legend() -> None:
+    calm = forecast(demand(steps=24 * 10), 24, paths=0)
+    drawn = json.dumps(to_spec(charts.fan(picture(calm))))
+    for kind in ("% level", charts.BASE, charts.CLEANED, charts.PATH):
+        assert kind not in drawn
+
+
+def test_one_step_ahead_can_be_drawn() -> None:
+    shown = picture(forecast(demand(), 1, paths=20))
+    assert len(shown["horizon"]) == 2
+    assert "NaN" not in to_svg(charts.fan(shown))
+
+
+def test_no_chart_holds_more_than_the_rows_allowed() -> None:
+    long = forecast(demand(steps=24 * 60), 24 * 70, paths=20)
+    assert sum(map(len, datasets(charts.fan(picture(long))))) <= ROWS
+    assert sum(map(len, datasets(charts.parts(picture(made(), stated()))))) <= ROWS
+
+
+def test_stated_parts_stack_in_their_order() -> None:
+    spec = to_spec(charts.parts(picture(made(), stated())))
+    assert spec["encoding"]["color"]["sort"] == ["sale", words.printable(f"launch {ODD}")]
+    assert "NaN" not in to_svg(charts.parts(picture(made(), stated())))
+
+
+def test_the_page_is_whole_escaped_and_loads_nothing(tmp_path: Path) -> None:
+    found = document(PLAIN, STATED) | {
+        "provenance": {"simcost_version": "0.1.0", "inputs": {"demand.csv": "ab" * 32}}
+    }
+    target = tmp_path / "out.html"
+    target.write_text("old", encoding="utf-8")
+    forecast_page.write_forecast_page(found, [PLAIN, STATED], target)
+    page = target.read_text(encoding="utf-8")
+    assert [file.name for file in tmp_path.iterdir()] == ["out.html"]
+    assert page.startswith("<!doctype html>")
+    assert "<b>" not in page
+    assert "<script" not in page
+    assert page.count("<svg") == 3
+    for part in ("Coverage is how often", "ab" * 32, "seasonal-naive", "share of the variance"):
+        assert part in page
+
+
+def test_only_the_first_series_are_drawn_and_all_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast_page, "DRAWN", 2)
+    outlooks = many(7)
+    found = document(*outlooks)
+    page = forecast_page.page(found, forecast_page.pictures(found, outlooks))
+    assert page.count("<svg") == 2
+    assert all(f"<td>tenant-{i}/" in page for i in range(7))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (-1234.0, "-1,230"),
+        (999_600, "1.00M"),
+        (999_999_999, "1.00G"),
+        (3.14159, "3.14"),
+        (1e20, "1.00e+08T"),
+    ],
+)
+def test_amounts_have_three_digits(value: float, shown: str) -> None:
+    assert words.amount(value) == shown
+
+
+def test_words_never_fail_on_any_number() -> None:
+    assert all(words.amount(float(value)) for value in np.geomspace(1e-12, 1e18, 200))

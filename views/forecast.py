@@ -1,0 +1,186 @@
+"""The page of forecasts: choose or upload a series, state what is known of the future, look at what may come."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
+from zoneinfo import available_timezones
+
+import streamlit as st
+
+from simcost.errors import InputError, SimcostError
+from simcost.forecast.names import ModelName
+from simcost.report import forecast_tables as tables
+from simcost.report import forecast_words as words
+from simcost.report.page import bullets
+from simcost.report.style import to_spec
+from simcost.units import parse_seconds
+from views.result import plain
+
+KINDS = ("csv", "gz", "parquet")
+LONGEST = 50_000  # characters of events
+EXAMPLE = """\
+events:
+  - kind: launch
+    name: second region
+    start: +7d
+    ramp: 5d
+    share: 0.3
+    range: [0.2, 0.5]
+"""
+
+
+def show(scenarios: Path, lock: AbstractContextManager[Any]) -> None:
+    """The page, from top to bottom."""
+    st.title("Forecast")
+    st.caption("What demand may come, from what was recorded and what you know of the future.")
+    with st.sidebar:
+        file = choose(scenarios)
+        upload = st.file_uploader("Or your own", type=list(KINDS), key="series")
+        asked = ask()
+        pressed = st.button("Forecast", type="primary", width="stretch", disabled=not (file or upload))
+    with st.expander("What you know of the future"):
+        events = st.text_area(
+            "Events as YAML", key="events", height=220, max_chars=LONGEST, placeholder=EXAMPLE
+        )
+    if pressed:
+        st.session_state.pop("forecast", None)
+        with on_disk(file, upload, events) as (series, stated, folder), lock:
+            run(series, stated, folder, asked)
+    if "forecast" in st.session_state:
+        result(st.session_state["forecast"])
+    elif not pressed:
+        st.info("Choose a series or a trace, or upload one, and press Forecast.")
+
+
+def choose(scenarios: Path) -> Path | None:
+    """A series or trace beside the scenarios."""
+    files = [path for folder in (scenarios, scenarios / "traces") for kind in ("*.csv", "*.csv.gz", "*.parquet")
+             for path in sorted(folder.glob(kind)) if not path.name.startswith(".")]  # fmt: skip
+    file: Path | None = st.selectbox(
+        "Series or trace", files, format_func=lambda path: path.name, placeholder="none beside the scenarios"
+    )
+    return file
+
+
+def ask() -> dict[str, Any]:
+    """How to forecast."""
+    horizon = st.text_input("Horizon", placeholder="by the history, e.g. 28d")
+    freq = st.text_input("Step", placeholder="that of the file, e.g. 1h")
+    zones = sorted(available_timezones())
+    zone = st.selectbox("Time zone", zones, index=zones.index("UTC"))
+    model = st.selectbox("Model", get_args(ModelName))
+    return {"horizon": horizon.strip(), "freq": freq.strip() or None, "timezone": zone, "model": model}
+
+
+@contextmanager
+def on_disk(file: Path | None, upload: Any, events: str) -> Iterator[tuple[Path | None, Path | None, Path]]:
+    """The series and the events as files, and a folder for results; what is not the user's own is removed."""
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        stated = folder / "events.yaml" if events.strip() else None
+        if stated:
+            stated.write_text(events, encoding="utf-8")
+        if upload is not None:
+            file = folder / "series" / (re.sub(r"[^\w.-]", "_", upload.name)[-80:].lstrip(".") or "series")
+            file.parent.mkdir()
+            file.write_bytes(upload.getvalue())
+        yield file, stated, folder
+
+
+def run(series: Path, events: Path | None, folder: Path, asked: dict[str, Any]) -> None:
+    """Forecast with a progress bar and remember the result."""
+    bar = st.progress(0.0, "Starting")
+    try:
+        st.session_state["forecast"] = forecast(
+            series, events, folder, asked, lambda share, what: bar.progress(min(share, 1.0), plain(what))
+        )
+    except (SimcostError, OSError) as error:
+        told = str(error)
+        for place in (series.parent, folder):
+            told = told.replace(f"{place}/", "")
+        for line in told.splitlines():
+            st.error(plain(line))
+    finally:
+        bar.empty()
+
+
+def forecast(
+    series: Path, events: Path | None, folder: Path, asked: dict[str, Any], progress: Any
+) -> dict[str, Any]:
+    """The document, what to draw, and the files to take along."""
+    from simcost.report import forecast_page
+    from simcost.scenario.forecasting import forecast_file
+
+    kept = folder / "forecast.parquet"
+    document, outlooks = forecast_file(
+        series, horizon_s=horizon_s(asked["horizon"]), freq=asked["freq"], model=asked["model"],
+        timezone=asked["timezone"], events=events, out=kept, progress=progress,
+    )  # fmt: skip
+    inputs = document["provenance"]["inputs"]
+    document |= {"file": series.name, "files": []}
+    document["provenance"]["inputs"] = {Path(file).name: digest for file, digest in inputs.items()}
+    pictures = forecast_page.pictures(document, outlooks)
+    return {
+        "document": document,
+        "pictures": pictures,
+        "files": {
+            "forecast.json": (json.dumps(document, allow_nan=False, indent=1).encode(), "application/json"),
+            "forecast.parquet": (kept.read_bytes(), "application/vnd.apache.parquet"),
+            "forecast.html": (forecast_page.page(document, pictures).encode(), "text/html"),
+        },
+    }
+
+
+def horizon_s(text: str) -> float | None:
+    """Seconds ahead; None where nothing is said."""
+    try:
+        return parse_seconds(text) if text else None
+    except ValueError as error:
+        raise InputError(f"Horizon: {error}") from error
+
+
+def result(found: dict[str, Any]) -> None:
+    """Verdict, chart, how good it is, what to be wary of, files."""
+    document, pictures = found["document"], {picture["name"]: picture for picture in found["pictures"]}
+    names = list(pictures)
+    name = names[0]
+    if len(document["series"]) > 1:
+        st.header(plain(words.overview(document)))
+        st.dataframe(tables.overview(document), hide_index=True)
+        left = len(document["series"]) - len(names)
+        name = st.selectbox(f"Look at (the first {len(names)})" if left else "Look at", names)
+    one(name, document["series"][name], pictures[name])
+    for column, (file, (content, kind)) in zip(st.columns(3), found["files"].items(), strict=True):
+        column.download_button(f"Download {file}", content, file, kind, on_click="ignore")
+
+
+def one(name: str, entry: dict[str, Any], picture: dict[str, Any]) -> None:
+    """What a reader asks of a series, in that order."""
+    from simcost.report.forecast_page import COVERAGE, drawings
+
+    st.subheader(plain(words.verdict(name, entry)))
+    st.caption(plain(words.basis(entry)))
+    for _, chart in drawings(picture):
+        st.vega_lite_chart(spec=to_spec(chart), theme=None, width="content")
+    table("What is stated", tables.stated(entry))
+    table("Backtest", tables.backtest(entry), words.tested(entry))
+    table("Coverage", tables.coverage(entry), COVERAGE)
+    for title, items in (("Cleaning", words.cleaning(entry)), ("Findings", words.findings(entry))):
+        if items:
+            st.subheader(title)
+            st.html(bullets(items))
+    with st.expander("Step by step" if not entry["days"] else "Day by day"):
+        st.dataframe(tables.course(entry), hide_index=True)
+
+
+def table(title: str, rows: tables.Table, note: str = "") -> None:
+    """A table under its heading, where there is one."""
+    if rows:
+        st.subheader(title)
+        if note:
+            st.caption(plain(note))
+        st.dataframe(rows, hide_index=True)
