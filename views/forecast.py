@@ -167,7 +167,7 @@ def one(name: str, entry: dict[str, Any], picture: dict[str, Any]) -> None:
     for _, chart in drawings(picture):
         st.vega_lite_chart(spec=to_spec(chart), theme=None, width="content")
     table("What is stated", tables.stated(entry))
-    table("Backtest", tables.backtest(entry), words.tested(entry))
+    table("Backtest", tables.backtest(entry), words.against_naive(entry))
     table("Coverage", tables.coverage(entry), COVERAGE)
     for title, items in (("Cleaning", words.cleaning(entry)), ("Findings", words.findings(entry))):
         if items:

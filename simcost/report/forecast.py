@@ -41,7 +41,7 @@ def _each(document: Document) -> Iterator[str]:
         if len(document["series"]) == 1:
             yield _course(entry, document["timezone"])
         yield _table(tables.stated(entry))
-        yield _folded(words.tested(entry))
+        yield _folded(words.against_naive(entry))
         yield _table(tables.backtest(entry))
         yield _table(tables.coverage(entry))
         lines = [f"cleaned: {line}" for line in words.cleaning(entry)]
@@ -65,8 +65,9 @@ def _bars(entry: Document) -> str:
     bars = "".join(
         _BLOCKS[max(0, min(7, int(8 * value / top)))] if top > 0 else _BLOCKS[0] for value in shown
     )
+    start = words.moment(entry, entry["timestamps"][0])
     unit = "day" if days else words.step_word(entry["history"]["step"])
-    return f"{bars}\nfrom {words.moment(entry['timestamps'][0])} UTC, up to {words.amount(top)} per {unit}"
+    return f"{bars}\nfrom {start}, up to {words.amount(top)} per {unit}"
 
 
 def _course(entry: Document, timezone: str) -> str:

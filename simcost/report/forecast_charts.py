@@ -171,7 +171,9 @@ def parts(picture: Document) -> Any:
     chart = (
         alt.Chart(inline(picture["horizon"]))
         .transform_fold(columns, as_=["column", "effect"])
-        .transform_calculate(part=f"{json.dumps(labels)}[datum.column]", order=f"indexof({columns}, datum.column)")
+        .transform_calculate(
+            part=f"{json.dumps(labels)}[datum.column]", order=f"indexof({columns}, datum.column)"
+        )
         .mark_area(interpolate="step-after")
         .encode(
             x=x,

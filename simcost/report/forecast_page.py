@@ -52,7 +52,7 @@ def page(document: Document, drawn: Sequence[Document]) -> str:
     body = [
         section("Series", table(tables.overview(document))) if len(series) > 1 else "",
         *(
-            _series(name, entry, shown, i)
+            _series(name, entry, shown, i, alone=len(series) == 1)
             for i, ((name, entry), shown) in enumerate(zip(series, drawn, strict=False))
         ),
         section("Provenance", table(provenance(document), left=True)) if "provenance" in document else "",
@@ -65,16 +65,16 @@ def _source(document: Document) -> str:
     return f"From {document['file']}; {document['paths']} sample paths; days of {document['timezone']}."
 
 
-def _series(name: str, entry: Document, shown: Document, index: int) -> str:
+def _series(name: str, entry: Document, shown: Document, index: int, *, alone: bool) -> str:
     """What a reader asks of a series, in that order."""
     figures = "".join(figure(title, chart, 2 * index + i) for i, (title, chart) in enumerate(drawings(shown)))
     return section(
         name,
-        paragraphs([words.verdict(name, entry), words.basis(entry)]),
+        paragraphs(["" if alone else words.verdict(name, entry), words.basis(entry)]),
         figures,
         _course(entry),
         table(tables.stated(entry)),
-        paragraphs([words.tested(entry)]),
+        paragraphs([words.against_naive(entry)]),
         table(tables.backtest(entry)),
         _coverage(entry),
         *_listed("Cleaning", words.cleaning(entry)),

@@ -57,7 +57,7 @@ def _steps(entry: Document) -> Table:
             for level in list(entry["levels"])[:1] for end, key in (("from", "lo"), ("to", "hi"))}  # fmt: skip
     columns = {"mean": entry["mean"], **ends}
     return [
-        {step_word(entry["history"]["step"]): moment(time).removesuffix(" 00:00")}
+        {step_word(entry["history"]["step"]): moment(entry, time)}
         | {name: amount(values[i]) for name, values in columns.items()}
         for i, time in enumerate(entry["timestamps"])
     ]

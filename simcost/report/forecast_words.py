@@ -67,9 +67,11 @@ def step_word(step: str) -> str:
     return span(1, step).removeprefix("1 ")
 
 
-def moment(timestamp: str) -> str:
-    """`2024-05-12T08:00:00Z` as `2024-05-12 08:00`."""
-    return timestamp.removesuffix("Z").removesuffix(":00").replace("T", " ")
+def moment(entry: Document, timestamp: str) -> str:
+    """`2024-05-12T08:00:00Z` as `2024-05-12 08:00 UTC`; where steps are days or longer, the date."""
+    if entry["history"]["step"].endswith(("d", "w", "mo")):
+        return timestamp[:10]
+    return timestamp.removesuffix("Z").removesuffix(":00").replace("T", " ") + " UTC"
 
 
 def verdict(name: str, entry: Document) -> str:
@@ -106,11 +108,11 @@ def basis(entry: Document) -> str:
     told = ", ".join(f"{format_count(count)} {word}" for count, word in holes if count)
     return (
         f"model {entry['model']}, from {format_count(past['steps'])} steps of {past['step']}, "
-        f"{moment(past['start'])} to {moment(past['end'])} UTC" + (f" ({told})" if told else "")
+        f"{moment(entry, past['start'])} to {moment(entry, past['end'])}" + (f" ({told})" if told else "")
     )
 
 
-def tested(entry: Document) -> str:
+def against_naive(entry: Document) -> str:
     """How the model did in the backtest; nothing where there was none."""
     found = entry["backtest"]
     if found is None or found["relative_mase"] is None:
@@ -125,7 +127,8 @@ def tested(entry: Document) -> str:
 def cleaning(entry: Document) -> list[str]:
     """What was changed in the history, an edit a sentence."""
     return [
-        f"{moment(edit['from'])} to {moment(edit['to'])}: {edit['message']}" for edit in entry["cleaning"]
+        f"{moment(entry, edit['from'])} to {moment(entry, edit['to'])}: {edit['message']}"
+        for edit in entry["cleaning"]
     ]
 
 
