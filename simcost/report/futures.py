@@ -68,7 +68,7 @@ def _waiting(document: Document, found: Document) -> list[str]:
 
 def demand_sentences(demand: Document) -> list[str]:
     """What is expected to come, what is stated, and what was found."""
-    from simcost.report.forecast_words import basis, findings, tested, verdict
+    from simcost.report.forecast_words import against_naive, basis, findings, verdict
 
-    told = [verdict(demand["name"], demand), basis(demand), tested(demand), *findings(demand)]
+    told = [verdict(demand["name"], demand), basis(demand), against_naive(demand), *findings(demand)]
     return [f"{text[0].upper()}{text[1:]}" for text in told if text]
