@@ -24,6 +24,7 @@ _TIME = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "
          "d": 86400.0, "w": 604800.0}  # fmt: skip
 _BYTES = {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
           "KiB": 2.0**10, "MiB": 2.0**20, "GiB": GIB, "TiB": 2.0**40}  # fmt: skip
+_THOUSANDS = re.compile(r"(?<=\d),(\d{3})(?!\d)")
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
 
 
@@ -39,7 +40,8 @@ class Unit:
         """The value in the base unit; numbers pass unchanged, wrong text raises ValueError."""
         if isinstance(value, bool) or not isinstance(value, str):
             return value
-        match = _NUMBER.match(value.replace("$", "", 1) if self.name.startswith("USD") else value)
+        text = value.replace("$", "", 1) if self.name.startswith("USD") else value
+        match = _NUMBER.match(_THOUSANDS.sub(r"\1", text))
         if match is None:
             raise ValueError(
                 f"{value!r} is no quantity; write a number of {self.name}, such as {self.example}"

@@ -22,7 +22,7 @@ def parse_gate(text: str) -> float | None:
             f"--fail-on {text!r} is no gate{near}; write slo or budget=USD a month, e.g. budget=5000"
         )
     try:
-        budget = USD.parse(amount.replace(",", ""))
+        budget = USD.parse(amount)
     except ValueError as error:
         raise InputError(f"--fail-on {text!r}: {error}") from error
     if not isinstance(budget, float) or not 0 <= budget < float("inf"):

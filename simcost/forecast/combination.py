@@ -12,7 +12,7 @@ from simcost.trace.series import Floats
 
 Member = SeasonalNaive | Autoregression | Profile
 
-NAIVE = (SeasonalNaive(), SeasonalNaive(week=True))
+NAIVE = (SeasonalNaive(), SeasonalNaive(week=True, least_days=8))
 LINEAR = (Autoregression(), Profile(), Autoregression(log=False), Profile(log=False))
 LONG_DAYS = 500 / 24
 """A history this long needs neither naive paths in the pool nor selection between models."""

@@ -9,13 +9,17 @@ from simcost.forecast.conformal import Factor
 from simcost.forecast.history import History
 from simcost.forecast.model import Model, Seen
 from simcost.forecast.models import remarks
+from simcost.forecast.quantile import quantiles
 from simcost.forecast.selection import Selection
+from simcost.trace.series import Floats
 
 Finding = dict[str, str]
 """`kind`, one word, and `message`, one sentence."""
 FEW_SEASONS = 3
 MANY = 0.2
 """Share of missing steps worth a word."""
+SKEWED = 0.1
+"""Relative distance of the point forecast's total from the median total worth a word."""
 
 
 def of_history(history: History, seen: Seen, horizon: int) -> Iterator[Finding]:
@@ -86,6 +90,18 @@ def of_backtest(history: History, found: Backtest | None, model: Model) -> Itera
             "totals",
             "levels of totals over a day are known to be too narrow on AI demand: 65-69 % measured for a nominal "
             "80 %; a width factor widens them",
+        )
+
+
+def of_total(mean: Floats, paths: Floats) -> Iterator[Finding]:
+    """That the point forecast adds up to less, or more, than nearly all paths do: skewed demand."""
+    total = float(mean.sum())
+    lo, middle, hi = (float(end) for end in quantiles(paths.sum(axis=1), (0.1, 0.5, 0.9)))
+    if not lo <= total <= hi and abs(total - middle) > SKEWED * abs(middle):
+        yield _finding(
+            "skewed",
+            f"the steps of the point forecast add up to {total:.4g}, outside the middle 80 % of the paths' totals "
+            f"({lo:.4g} to {hi:.4g}): demand comes in bursts; take totals and peaks from the paths",
         )
 
 

@@ -96,6 +96,7 @@ def forecast(
         bands = _levels(drawn, levels, factors, floor=seen.floor)
         notes += told.of_backtest(history, found, chosen.model)
         notes += told.of_levels(factors, width, adapt_days)
+        notes += told.of_total(mean, drawn)
     return Forecast(
         series=series,
         grid=series.grid.after(len(series)),

@@ -65,9 +65,11 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeasonalNaive(Fitting):
-    """Repeat the last season: of a day, or of a week where 8 days were seen; the last value where none was."""
+    """Repeat the last season: of a day, or of a week where that was seen; the last value where none was."""
 
     week: bool = False
+    least_days: int = 7
+    """History from which a week is repeated."""
 
     @property
     def name(self) -> str:
@@ -75,14 +77,16 @@ class SeasonalNaive(Fitting):
         return "seasonal-naive-week" if self.week else "seasonal-naive"
 
     def fit(self, seen: Seen, horizon: int) -> Fitted:
-        """The last season, and the differences between seasons as errors."""
+        """The last season, and the differences between seasons as errors; between days where only a week was seen."""
         y, season = seen.values, seen.season
-        long = season.long if self.week and season.long and len(y) >= 8 * season.short else season.short
-        lag = long if len(y) >= long else 1
+        enough = self.week and len(y) >= self.least_days * season.short
+        lag = season.long if enough and season.long else season.short
+        lag = lag if len(y) >= lag else 1
         point = np.resize(y[-lag:], horizon)
-        if len(y) < 2 * lag:
+        back = lag if len(y) >= lag + season.short else min(lag, season.short)
+        if len(y) < back + min(lag, season.short):
             return Scaled(point=point)
-        return Around(point=point, errors=y[lag:] - y[:-lag], block=season.short, floor=seen.floor)
+        return Around(point=point, errors=y[back:] - y[:-back], block=season.short, floor=seen.floor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@
 recorded, a denominator of 0) is None, never NaN.
 """
 
+from math import isfinite
+
 import numpy as np
 
 from simcost.trace.series import Floats
@@ -101,6 +103,7 @@ def _mean(values: Floats) -> float | None:
 
 
 def _ratio(above: Floats, below: Floats) -> float | None:
+    """The ratio of two sums; None where there is none, or one beyond all numbers."""
     seen = np.isfinite(below)
-    size = float(below[seen].sum())
-    return float(above[seen].sum() / size) if size > 0 else None
+    size, total = float(below[seen].sum()), float(above[seen].sum())
+    return total / size if size > 0 and isfinite(total / size) else None

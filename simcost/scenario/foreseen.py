@@ -132,7 +132,7 @@ class Foreseen:
     def caveats(self, replications: int) -> list[str]:
         """What a reader of the result should know about its requests."""
         screening = self.screening
-        lines = [*self.notes]
+        lines = [f"{self.demand.history}: {note.rstrip('.')}." for note in self.notes]
         if replications < screening.of:
             lines.append(
                 f"Screening: {replications} of {screening.of} futures are simulated, each standing for "

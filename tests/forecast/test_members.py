@@ -52,7 +52,8 @@ def test_naive_members_repeat() -> None:
     y = np.arange(400.0)
     assert SeasonalNaive().point(seen(y), 30).tolist() == [*range(376, 400), *range(376, 382)]
     assert SeasonalNaive(week=True).point(seen(y), 3).tolist() == [232, 233, 234]
-    assert SeasonalNaive(week=True).point(seen(y[:191]), 1).tolist() == [167]  # below 8 days: a day
+    assert SeasonalNaive(week=True).point(seen(y[:168]), 1).tolist() == [0]
+    assert SeasonalNaive(week=True, least_days=8).point(seen(y[:191]), 1).tolist() == [167]
 
 
 def test_lags_drop_with_the_history() -> None:
