@@ -132,7 +132,7 @@ def _workload_faults(root: Node, workload: Node, file: str, folder: Path) -> Ite
     if kind is not None and kind.value == "synthetic":
         for part in (workload, *_items(workload.get("clients"))):
             yield from stream_faults(part, file, folder)
-        if not _given(root.get("horizon")):
+        if not _given(root.get("horizon")) and not _given(root.get("demand")):
             yield fault_at(
                 root, "is required with a synthetic workload, which has no end of its own", file, "horizon"
             )

@@ -1,0 +1,179 @@
+"""A scenario whose demand is forecast: the same futures for every plan, counted, and none simulated twice."""
+
+import gzip
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from scenarios import write
+from simcost.errors import FaultsError, InputError
+from simcost.scenario.load import find_faults, load
+from simcost.scenario.paths_file import read_paths
+from simcost.scenario.resolve import run_key, settle
+from simcost.scenario.run import run
+from simcost.trace.readers import import_trace
+
+DEMAND = """\
+scenario: ahead
+model: llama-3.2-1b
+demand:
+  history: hourly.csv
+  forecast: {horizon: 6h, paths: 40}
+  requests: {gaps: poisson, lengths: {prompt_median: 100, output_median: 20}}
+  events: [{kind: launch, name: new, share: 0.5, range: [0.2, 1.0], start: +2h}]
+  budget: $900
+slo: {ttft: 1s, attainment: 95%}
+seeds: 4
+plans:
+  - name: one
+    replica: {accelerator: l4}
+    buy: {offer: aws/g6.xlarge}
+    scaling: {kind: fixed, replicas: 1}
+  - name: two
+    replica: {accelerator: l4}
+    buy: {offer: aws/g6.xlarge}
+    scaling: {kind: fixed, replicas: 2}
+"""
+
+
+def home(folder: Path, *changes: tuple[str, str]) -> Path:
+    """A scenario and three weeks of hourly counts with a daily shape."""
+    rng = np.random.default_rng(5)
+    hours = np.arange(21 * 24)
+    counts = rng.poisson(400 * (1.2 + np.sin(hours * 2 * np.pi / 24)))
+    times = np.datetime64("2026-01-05T00", "h") + hours
+    rows = [f"{time}:00:00Z,{count}" for time, count in zip(times, counts, strict=True)]
+    (folder / "hourly.csv").write_text("\n".join(["timestamp,requests", *rows]) + "\n", encoding="utf-8")
+    return write(folder, *changes, text=DEMAND, name="ahead.yaml")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("ahead")
+    return folder, run(load(home(folder)), folder / "out", jobs=2)
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.ParquetFile(folder / "out/tables/runs.parquet").read().to_pylist()
+    return found
+
+
+def test_every_plan_meets_the_same_futures(done: tuple[Path, dict[str, Any]]) -> None:
+    arrived: dict[str, list[int]] = {}
+    for row in rows(done[0]):
+        arrived.setdefault(row["plan"], []).append(row["arrived"])
+    assert arrived["one"] == arrived["two"]
+    assert len(set(arrived["one"])) == 4
+
+
+def test_what_arrives_is_what_the_paths_say(done: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = done
+    [paths] = read_paths(folder / "out/paths.parquet")
+    assert paths.values.shape == (40, 6)
+    chosen = document["demand"]["screening"]["chosen"]
+    for row in rows(folder):
+        expected = paths.values[chosen[row["replication"]]].sum()
+        assert abs(row["arrived"] - expected) < 4.5 * np.sqrt(expected)  # Poisson given its future
+
+
+def test_the_document_tells_of_the_futures(done: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = done
+    assert [plan["plan"] for plan in document["futures"]["plans"]] == ["one", "two"]
+    two = document["futures"]["plans"][1]
+    costs = sorted(row["per_month_usd"] for row in rows(folder) if row["plan"] == "two")
+    assert costs[0] <= two["per_month_usd"]["p10"] <= two["per_month_usd"]["p90"] <= costs[-1]
+    assert two["breach_budget"] == 1.0  # two L4 cost more than 900 USD a month
+    assert document["demand"]["screening"]["of"] == 40
+    assert document["demand"]["stated"][1]["name"] == "new"
+    assert any(name.endswith("hourly.csv") for name in document["provenance"]["inputs"])
+    assert any(line.startswith("Screening: 4 of 40 futures") for line in document["assumptions"])
+
+
+def test_money_and_risk_simulate_nothing_again(tmp_path: Path) -> None:
+    keys = []
+    for changes in ((), (("budget: $900", "budget: $1\n  risk: 50%"),), (("share: 0.5", "share: 0.6"),)):
+        question = settle(load(home(tmp_path, *changes)), seed=None, seeds=None)
+        keys.append([run_key(question, plan.pool, 0) for plan in question.plans])
+    assert keys[0] == keys[1]
+    assert keys[0] != keys[2]
+
+
+def test_all_futures_are_simulated_where_seeds_allow_it(tmp_path: Path) -> None:
+    question = settle(load(home(tmp_path)), seed=None, seeds=100)
+    assert question.seeds == 40
+    assert sorted(question.source.screening.chosen) == list(range(40))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("demand:", "horizon: 1h\ndemand:"), "3:10: horizon: stands beside a demand"),
+        (("slo:", "workload: {kind: synthetic, rate: 1}\nslo:"), "4:3: demand: stands beside a workload"),
+        (("hourly.csv", "other.csv"), "no file 'other.csv'"),
+        (
+            ("history:", "timezone: Europe/Berln\n  history:"),
+            "unknown time zone 'Europe/Berln'; did you mean",
+        ),
+        (("horizon: 6h", "horizon: 6h, freq: 7h"), "'7h'"),
+        (("horizon: 6h", "horizon: -6h"), "must be above 0"),
+        (("kind: launch", "kind: lunch"), "'lunch' is no kind known here"),
+        (("[0.2, 1.0]", "[0.6, 1.0]"), "does not hold the share 0.5"),
+        (("start: +2h", "start: soon"), "soon"),
+        (("gaps: poisson", "gaps: {kind: bootstrap, trace: none.parquet}"), "no file 'none.parquet'"),
+    ],
+)
+def test_a_fault_is_located(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
+    found = [str(one) for one in find_faults(home(tmp_path, change))]
+    assert len(found) == 1, found
+    assert fault in found[0]
+
+
+def test_neither_workload_nor_demand(tmp_path: Path) -> None:
+    start, end = DEMAND.index("demand:"), DEMAND.index("slo:")
+    file = write(tmp_path, text=DEMAND[:start] + DEMAND[end:], name="ahead.yaml")
+    with pytest.raises(FaultsError, match="workload: is missing"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([("  history:", "  series: chat\n  history:")], "no series 'chat'"),
+        ([("gaps: poisson, lengths: {prompt_median: 100, output_median: 20}", "")], "say in demand.requests"),
+        ([("horizon: 6h", "horizon: 200000h")], "200,000 steps"),
+    ],
+)
+def test_a_demand_that_cannot_be_forecast(
+    tmp_path: Path, changes: list[tuple[str, str]], message: str
+) -> None:
+    file = home(tmp_path, *changes)
+    text = file.read_text(encoding="utf-8").replace("  requests: {}\n", "")
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        settle(load(file), seed=None, seeds=None)
+
+
+def test_real_conversations_along_a_public_week(shared: Path, tmp_path: Path) -> None:
+    data = shared / "data"
+    (tmp_path / "traces").mkdir()
+    log = data / "traces/AzureLLMInferenceTrace_conv.csv"
+    import_trace(log, "azure-llm", tmp_path / "traces/azure-conv-2023.parquet")
+    with gzip.open(data / "demand_hourly.csv.gz", "rt") as file:
+        hours = [line.split(",")[1:3] for line in file if line.startswith("az24_conv")]
+    text = "\n".join(["timestamp,requests", *(",".join(hour) for hour in hours)])
+    (tmp_path / "traces/azure-conv-2024-hourly.csv").write_text(text, encoding="utf-8")
+    scenarios = Path(__file__).parents[2] / "scenarios"
+    shutil.copy(scenarios / "azure-forecast.yaml", tmp_path)
+    scenario = tmp_path / "azure-forecast.yaml"
+    short = scenario.read_text(encoding="utf-8").replace("horizon: 28d", "horizon: 3h, paths: 20")
+    scenario.write_text(short.replace("start: +10d", "start: +0d"), encoding="utf-8")
+    document = run(load(scenario), tmp_path / "out", seeds=2, jobs=2)
+    assert document["futures"]["plans"][2]["plan"] == "scaled"
+    arrived = document["plans"][0]["requests"]["arrived"]
+    [paths] = read_paths(tmp_path / "out/paths.parquet")
+    expected = paths.values[document["demand"]["screening"]["chosen"][0]].sum()
+    assert arrived == pytest.approx(expected, rel=0.05)  # blocks of real requests are burstier than Poisson
