@@ -113,13 +113,19 @@ def forecast(
 ) -> dict[str, Any]:
     """The document, what to draw, and the files to take along."""
     from simcost.report import forecast_page
-    from simcost.scenario.forecasting import forecast_file
+    from simcost.scenario.forecasting import Reading, forecast_file
+    from simcost.scenario.outlook import Asked
 
     kept = folder / "forecast.parquet"
     document, outlooks = forecast_file(
-        series, horizon_s=horizon_s(asked["horizon"]), freq=asked["freq"], model=asked["model"],
-        timezone=asked["timezone"], events=events, out=kept, progress=progress,
-    )  # fmt: skip
+        series,
+        Asked(seed=1, model=asked["model"]),
+        horizon_s=horizon_s(asked["horizon"]),
+        reading=Reading(freq=asked["freq"], timezone=asked["timezone"]),
+        events=events,
+        out=kept,
+        progress=progress,
+    )
     inputs = document["provenance"]["inputs"]
     document |= {"file": series.name, "files": []}
     document["provenance"]["inputs"] = {Path(file).name: digest for file, digest in inputs.items()}

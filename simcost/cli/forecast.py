@@ -17,7 +17,7 @@ def add(verbs: Any) -> None:
     score = verb(verbs, SCORE, _score, "how a forecast turned out, and what drove its error")
     score.add_argument("file", type=Path, metavar="FORECAST", help="what `simcost forecast -o` wrote")
     score.add_argument("actuals", type=Path, metavar="ACTUALS", help="the series or the trace that came")
-    _reading(score)
+    _add_reading(score)
 
 
 def _add_forecast(verbs: Any) -> None:
@@ -28,7 +28,7 @@ def _add_forecast(verbs: Any) -> None:
     ahead.add_argument(
         "--horizon", type=seconds, metavar="TIME", help="how far ahead, e.g. 28d (default: by the history)"
     )
-    _reading(ahead)
+    _add_reading(ahead)
     ahead.add_argument(
         "--series", action="append", default=[], metavar="NAME", help="only this series; repeatable"
     )
@@ -67,7 +67,7 @@ def _add_forecast(verbs: Any) -> None:
     ahead.add_argument("--html", type=Path, metavar="FILE", help="write a page with the fan charts")
 
 
-def _reading(parser: Any) -> None:
+def _add_reading(parser: Any) -> None:
     """How a file of series is read."""
     parser.add_argument(
         "--freq", metavar="STEP", help="step, e.g. 15min, 1h, 1d, 1w, 1mo (default: the data's)"
@@ -91,28 +91,31 @@ def _reading(parser: Any) -> None:
 
 
 def _forecast(arguments: Arguments) -> None:
+    from simcost.forecast.clean import RULES
     from simcost.report.forecast_page import write_forecast_page
     from simcost.scenario.forecasting import forecast_file
+    from simcost.scenario.outlook import Asked
 
+    asked = Asked(
+        seed=1 if arguments.seed is None else arguments.seed,
+        model=arguments.model,
+        levels=arguments.levels,
+        paths=arguments.paths,
+        width=arguments.width,
+        adapt_days=arguments.adapt or 0,
+        rules=() if arguments.raw else RULES,
+        reconciliation=arguments.reconcile,
+    )
     with Progress("forecast", quiet=arguments.quiet) as progress:
         document, outlooks = forecast_file(
             arguments.file,
+            asked,
             horizon_s=arguments.horizon,
-            levels=arguments.levels,
-            paths=arguments.paths,
-            seed=1 if arguments.seed is None else arguments.seed,
-            model=arguments.model,
-            width=arguments.width,
-            adapt_days=arguments.adapt or 0,
+            reading=_reading(arguments, regressors=arguments.regressors, only=tuple(arguments.series)),
             events=arguments.events,
-            only=arguments.series,
-            reconcile=arguments.reconcile,
-            raw=arguments.raw,
-            regressors=arguments.regressors,
             out=arguments.out,
             paths_out=arguments.paths_out,
             progress=progress,
-            **_as_read(arguments),
         )
         if arguments.html:
             write_forecast_page(document, outlooks, arguments.html)
@@ -122,17 +125,24 @@ def _forecast(arguments: Arguments) -> None:
 def _score(arguments: Arguments) -> None:
     from simcost.scenario.forecasting import score_file
 
-    show(arguments, score_file(arguments.file, arguments.actuals, **_as_read(arguments)), "forecast_score")
+    show(
+        arguments,
+        score_file(arguments.file, arguments.actuals, reading=_reading(arguments)),
+        "forecast_score",
+    )
 
 
-def _as_read(arguments: Arguments) -> dict[str, Any]:
-    return {
-        "freq": arguments.freq,
-        "timezone": arguments.timezone,
-        "by": arguments.by,
-        "quantity": arguments.quantity,
-        "mapping": dict(arguments.map),
-    }
+def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
+    from simcost.scenario.forecasting import Reading
+
+    return Reading(
+        freq=arguments.freq,
+        timezone=arguments.timezone,
+        by=arguments.by,
+        quantity=arguments.quantity,
+        mapping=dict(arguments.map),
+        **more,
+    )
 
 
 def _levels(text: str) -> tuple[int, ...]:

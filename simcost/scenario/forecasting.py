@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from math import ceil
@@ -13,11 +14,8 @@ from typing import Any
 
 from simcost import __version__
 from simcost.errors import InputError, did_you_mean
-from simcost.forecast.clean import RULES
 from simcost.forecast.document import forecast_document
-from simcost.forecast.hierarchy import Reconciliation
 from simcost.forecast.issued import issued
-from simcost.forecast.names import ModelName
 from simcost.forecast.score import score
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.forecast_file import read_forecast, write_forecast
@@ -35,26 +33,58 @@ _MONTH_S = 730.5 * 3600
 Document = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a file of series is read; see `read_series`."""
+
+    freq: str | None = None
+    """Step; None = that of the file."""
+    timezone: str | None = None
+    """Whose clock and calendar count; None = that of the events or of the forecast scored, else UTC."""
+    by: tuple[str, ...] = ()
+    """Columns that name a series."""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """Our columns -> those of the file."""
+    quantity: str | None = None
+    """What is counted."""
+    regressors: tuple[str, ...] = ()
+    """Columns known for the future too."""
+    only: tuple[str, ...] = ()
+    """Names of the series wanted; none = all."""
+
+    def series(self, path: Path, zone: str) -> tuple[list[Series], list[Document]]:
+        """The series wanted, in the order of the file, and what was found in it.
+
+        Raises:
+            InputError: a file that cannot be read, a series that it does not have, or nothing to forecast in it.
+        """
+        found, notes = read_series(
+            path,
+            freq=self.freq,
+            by=self.by,
+            mapping=self.mapping,
+            timezone=zone,
+            quantity=self.quantity,
+            regressors=self.regressors,
+        )
+        known = [one.name for one in found]
+        for name in self.only:
+            if name not in known:
+                near = did_you_mean(name, known) or f"; there are {', '.join(known[:5])}"
+                raise InputError(f"{path}: no series {name!r}{near}")
+        found = [one for one in found if not self.only or one.name in self.only]
+        if not found:
+            raise InputError(f"{path}: no series with a value in it; nothing can be forecast")
+        return found, notes
+
+
 def forecast_file(
     path: Path,
+    asked: Asked,
     *,
     horizon_s: float | None = None,
-    freq: str | None = None,
-    levels: tuple[int, ...] = (80, 95),
-    paths: int = 400,
-    seed: int = 1,
+    reading: Reading = Reading(),
     events: Path | None = None,
-    model: ModelName = "auto",
-    timezone: str | None = None,
-    by: Sequence[str] = (),
-    mapping: Mapping[str, str] | None = None,
-    quantity: str | None = None,
-    regressors: Sequence[str] = (),
-    only: Sequence[str] = (),
-    reconcile: Reconciliation | None = None,
-    width: float = 1.0,
-    adapt_days: int = 0,
-    raw: bool = False,
     out: Path | None = None,
     paths_out: Path | None = None,
     progress: Callable[[float, str], None] = lambda _share, _what: None,
@@ -62,24 +92,11 @@ def forecast_file(
     """Forecast the series of a file.
 
     Args:
-        path: series or trace, as `read_series` takes it.
-        horizon_s: how far ahead; None = as far as the history bears: a quarter of it, a day to four weeks.
-        freq: step; None = that of the file.
-        levels: in per cent.
-        paths: sample paths.
-        seed: of the sample paths.
+        path: series or trace.
+        asked: how to look ahead, in whose zone unless `reading` or the events say.
+        horizon_s: how far ahead; None = as far as the history bears, see `steps_ahead`.
+        reading: how the file is read.
         events: YAML of what the user knows of the future.
-        model: a model for all series, or auto.
-        timezone: whose clock and calendar count; None = that of the events, else UTC.
-        by: columns that name a series.
-        mapping: our columns -> those of the file.
-        quantity: what is counted.
-        regressors: columns known for the future too.
-        only: names of the series wanted; none = all.
-        reconcile: how series are made to add up.
-        width: widens or narrows the futures.
-        adapt_days: days over which the width of the bands is learnt.
-        raw: whether to clean nothing but missing values.
         out: Parquet of the forecast, to be scored later.
         paths_out: Parquet of the sample paths.
         progress: called with the share done and the series at hand.
@@ -91,33 +108,18 @@ def forecast_file(
         InputError: anything that cannot be read, forecast or written.
     """
     stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
-    zone = timezone or stated.timezone or "UTC"
-    series, notes = read_series(
-        path, freq=freq, by=by, mapping=mapping or {}, timezone=zone, quantity=quantity, regressors=regressors
-    )
-    series = _wanted(series, only, path)
+    asked = replace(asked, zone=reading.timezone or stated.timezone or asked.zone)
+    series, notes = reading.series(path, asked.zone)
     stated.check(series)
-    asked = Asked(
-        seed=seed,
-        zone=zone,
-        model=model,
-        levels=levels,
-        paths=paths,
-        width=width,
-        adapt_days=adapt_days,
-        rules=() if raw else RULES,
-        reconciliation=reconcile,
-    )
     outlooks = look_ahead(
         series, lambda one: steps_ahead(one, horizon_s), asked, events=stated.events, progress=progress
     )
     inputs = {os.path.relpath(file): sha256_of(file) for file in (path, events) if file is not None}
-    document = forecast_document(
-        [(one.forecast, one.stated) for one in outlooks], file=os.path.relpath(path), seed=seed, timezone=zone
-    )
+    made = [(one.forecast, one.stated) for one in outlooks]
+    document = forecast_document(made, file=os.path.relpath(path), seed=asked.seed, timezone=asked.zone)
     _tell(document["series"], notes, stated)
-    document["provenance"] = _provenance(seed, inputs)
-    document["files"] = _write(outlooks, zone, document["provenance"], out, paths_out)
+    document["provenance"] = _provenance(asked.seed, inputs)
+    document["files"] = _write(outlooks, asked.zone, document["provenance"], out, paths_out)
     return document, outlooks
 
 
@@ -143,41 +145,23 @@ def steps_ahead(series: Series, horizon_s: float | None) -> int:
     return steps
 
 
-def score_file(
-    path: Path,
-    actuals: Path,
-    *,
-    freq: str | None = None,
-    timezone: str | None = None,
-    by: Sequence[str] = (),
-    mapping: Mapping[str, str] | None = None,
-    quantity: str | None = None,
-) -> Document:
+def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Document:
     """How a forecast turned out.
 
     Args:
         path: what `forecast_file` wrote to `out`.
-        actuals: what came, as `read_series` takes it.
-        freq: step to which the actuals are added up; None = that of the forecast.
-        timezone: whose days are meant; None = that of the forecast.
-        by: columns that name a series.
-        mapping: our columns -> those of the actuals.
-        quantity: what is counted.
+        actuals: what came, series or trace.
+        reading: how the actuals are read, on the steps of the forecast unless it says.
 
     Raises:
         InputError: anything that cannot be read, or has no time in common.
     """
     told = read_forecast(path)
-    zone = timezone or told.timezone
+    zone = reading.timezone or told.timezone
     steps = {one.grid.name for one in told.forecasts}
-    series, notes = read_series(
-        actuals,
-        freq=freq or (next(iter(steps)) if len(steps) == 1 else None),
-        by=by,
-        mapping=mapping or {},
-        timezone=zone,
-        quantity=quantity,
-    )
+    if len(steps) == 1 and reading.freq is None:
+        reading = replace(reading, freq=next(iter(steps)))
+    series, notes = reading.series(actuals, zone)
     document = score(told.forecasts, series, timezone=zone)
     document["findings"] += notes
     inputs = {os.path.relpath(file): sha256_of(file) for file in (path, actuals)}
@@ -188,19 +172,6 @@ def score_file(
         **document,
         "provenance": {"simcost_version": __version__, "inputs": inputs},
     }
-
-
-def _wanted(series: list[Series], only: Sequence[str], path: Path) -> list[Series]:
-    """The series named, in the order of the file."""
-    known = [one.name for one in series]
-    for name in only:
-        if name not in known:
-            near = did_you_mean(name, known) or f"; there are {', '.join(known[:5])}"
-            raise InputError(f"{path}: no series {name!r}{near}")
-    found = [one for one in series if not only or one.name in only]
-    if not found:
-        raise InputError(f"{path}: no series with a value in it; nothing can be forecast")
-    return found
 
 
 def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:
