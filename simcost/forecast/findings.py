@@ -35,13 +35,15 @@ def of_history(history: History, seen: Seen, horizon: int) -> Iterator[Finding]:
         )
     gaps = float(np.mean(np.isnan(history.raw)))
     if gaps > MANY:
-        yield _finding("missing", f"{gaps:.0%} of the history is missing and was filled with usual values")
+        yield _finding(
+            "missing", f"{100 * gaps:.0f} % of the history is missing and was filled with usual values"
+        )
     known = history.raw[np.isfinite(history.raw)]
     zeros = float(np.mean(known == 0))
     if float(np.ptp(seen.values)) == 0:
         yield _finding("constant", "the history is constant: so are the forecast and its levels")
     elif zeros > 0.5:
-        yield _finding("intermittent", f"{zeros:.0%} of the history is 0: relative errors say little")
+        yield _finding("intermittent", f"{100 * zeros:.0f} % of the history is 0: relative errors say little")
 
 
 def of_model(model: Model, seen: Seen) -> Iterator[Finding]:

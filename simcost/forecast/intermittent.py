@@ -84,7 +84,7 @@ class Intermittent(Fitting):
         totals = _days(seen).sum(axis=1)
         probability, size = _constants(totals)
         zeros = float(np.mean(seen.values == 0))
-        said = f"{zeros:.0%} of steps are 0; the forecast is the mean rate (TSB over {len(totals)} periods)"
+        said = f"{100 * zeros:.0f} % of steps are 0; the forecast is the mean rate (TSB over {len(totals)} periods)"
         return [f"intermittent: {said}, constants {probability} for the probability and {size} for the size"]
 
 

@@ -24,7 +24,7 @@ def _miss(name: str, found: Mapping[str, Any]) -> str:
     if found["bias"] is None:
         return f"{said}, {amount(total['forecast'])} were forecast"
     said += f"; the forecast of {amount(total['forecast'])} was {_off(found['bias'])} in total"
-    measures = [f"WAPE {found['wape']:.1%}"]
+    measures = [f"WAPE {100 * found['wape']:.1f} %"]
     if found["mase"] is not None:
         measures.insert(0, f"MASE {found['mase']:.3g}")
     return f"{said} ({', '.join(measures)})"
@@ -33,7 +33,7 @@ def _miss(name: str, found: Mapping[str, Any]) -> str:
 def _off(bias: float) -> str:
     if abs(bias) < 0.0005:
         return "right"
-    return f"{abs(bias):.1%} {_too(bias)}"
+    return f"{100 * abs(bias):.1f} % {_too(bias)}"
 
 
 def _too(error: float) -> str:
@@ -50,9 +50,11 @@ def _band(found: Mapping[str, Any], noise: bool | None) -> Iterator[str]:
         said = f"the total lies {'inside' if ends['inside'] else 'outside'} its {level} % level, "
         said += f"{amount(ends['lo'])} to {amount(ends['hi'])}"
     elif told["days"]:
-        said = f"{told['day_totals']:.0%} of {told['days']} day totals lie inside their {level} % level"
+        said = (
+            f"{100 * told['day_totals']:.0f} % of {told['days']} day totals lie inside their {level} % level"
+        )
     else:
-        said = f"{told['steps']:.0%} of the steps lie inside their {level} % level"
+        said = f"{100 * told['steps']:.0f} % of the steps lie inside their {level} % level"
     yield f"{said}: {'noise explains the miss' if noise else 'more than noise'}"
 
 
@@ -65,7 +67,7 @@ def _driver(found: Mapping[str, Any]) -> Iterator[str]:
             time=found["drivers"]["worst_time"],
             too_then=_too(found["drivers"]["worst_time_error"]),
         )
-        yield f"{shares[main]:.0%} of the squared error is {words}"
+        yield f"{100 * shares[main]:.0f} % of the squared error is {words}"
 
 
 def _worst(found: Mapping[str, Any]) -> Iterator[str]:
@@ -73,7 +75,7 @@ def _worst(found: Mapping[str, Any]) -> Iterator[str]:
         events = f"; stated for it: {', '.join(worst['events'])}" if worst["events"] else ""
         yield (
             f"worst: {worst['date']}, {amount(worst['actual'])} came, {amount(worst['forecast'])} were forecast, "
-            f"{worst['error_share']:.0%} of the absolute error{events}"
+            f"{100 * worst['error_share']:.0f} % of the absolute error{events}"
         )
 
 
@@ -84,9 +86,9 @@ def _stated(found: Mapping[str, Any]) -> Iterator[str]:
         if without is not None and abs(without - found["wape"]) >= 0.001:
             name = "anything stated" if part["name"] is None else repr(part["name"])
             if without < found["wape"]:
-                yield f"without {name} the forecast would have been better: WAPE {without:.1%}"
+                yield f"without {name} the forecast would have been better: WAPE {100 * without:.1f} %"
             else:
-                yield f"stating {name} helped: WAPE {without:.1%} without"
+                yield f"stating {name} helped: WAPE {100 * without:.1f} % without"
 
 
 def amount(value: float) -> str:

@@ -82,8 +82,8 @@ def findings(
                            f"{int(np.isnan(event.ratios(view)).sum())} steps, which stay as forecast; "
                            "give a factor instead")  # fmt: skip
         if share := floored.get((event.name, view.history.name), 0.0):
-            yield _finding("floored", event, f"{said} takes all there is, or more, in {share:.1%} of the steps of all "
-                           "paths; demand is held at 0")  # fmt: skip
+            yield _finding("floored", event, f"{said} takes all there is, or more, in {100 * share:.1f} % of all "
+                           "steps and paths; demand is held at 0")  # fmt: skip
 
 
 def _finding(kind: str, event: Event, message: str) -> Finding:

@@ -1,6 +1,7 @@
 """How a forecast turned out, in the terminal."""
 
 from collections.abc import Iterator
+from textwrap import fill
 from typing import Any
 
 from simcost.forecast.score_words import amount
@@ -8,18 +9,23 @@ from simcost.report.style import Document
 from simcost.report.table import table
 from simcost.units import format_share
 
+WIDTH = 100
 _PARTS = {"level": "level", "day_to_day": "day to day", "hour_of_day": "hour of day", "rest": "rest"}
 
 
 def text(document: Document) -> str:
     """The document of `simcost forecast score`, laid out for people: the verdicts first, then the tables."""
     series = document["series"]
-    blocks = [line for found in series.values() for line in (*found["sentences"], "")]
+    blocks = [line for found in series.values() for line in (*map(_folded, found["sentences"]), "")]
     blocks += [_errors(series), "", _drivers(series)]
     for name, found in series.items():
         blocks += _worst(name, found)
-    blocks += [f"note: {finding['message']}" for finding in document["findings"]]
+    blocks += [_folded(f"note: {finding['message']}") for finding in document["findings"]]
     return "\n".join(blocks)
+
+
+def _folded(line: str) -> str:
+    return fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _errors(series: Document) -> str:
@@ -40,19 +46,21 @@ def _errors(series: Document) -> str:
 
 def _inside(told: Document) -> str:
     """Steps, then totals of days, inside a level."""
-    days = f" (days {told['day_totals']:.0%})" if told["day_totals"] is not None else ""
-    return f"{told['steps']:.0%}{days}"
+    days = f" (days {100 * told['day_totals']:.0f} %)" if told["day_totals"] is not None else ""
+    return f"{100 * told['steps']:.0f} %{days}"
 
 
 def _drivers(series: Document) -> str:
-    rows = [[name, *(f"{found['drivers'][key]:.0%}" for key in _PARTS)] for name, found in series.items()]
+    rows = [
+        [name, *(f"{100 * found['drivers'][key]:.0f} %" for key in _PARTS)] for name, found in series.items()
+    ]
     return table(["squared error from", *_PARTS.values()], rows)
 
 
 def _worst(name: str, found: Document) -> Iterator[str]:
     if found["worst"]:
         rows = [
-            [worst["date"], amount(worst["actual"]), amount(worst["forecast"]), f"{worst['error_share']:.0%}",
+            [worst["date"], amount(worst["actual"]), amount(worst["forecast"]), f"{100 * worst['error_share']:.0f} %",
              ", ".join(worst["events"]) or "-"]
             for worst in found["worst"]
         ]  # fmt: skip

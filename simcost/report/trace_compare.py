@@ -19,8 +19,8 @@ def text(document: Mapping[str, Any]) -> str:
     ]
     rows = [_row(check) for check in document["checks"]]
     heads = ["check", "real", "synthetic", "apart", "tolerance", ""]
-    note = ("x: synthetic over real; diff: synthetic less real; D: distance of the distributions, of which real and "
-            "synthetic show the medians (of rate_profile the peak over the mean)")  # fmt: skip
+    note = ("x: synthetic over real; diff: synthetic less real; D: distance of the distributions,\n"
+            "of which real and synthetic show the medians (of rate profile the peak over the mean)")  # fmt: skip
     coarse = document["clock_s"]
     clock = (
         f"clock of {format_seconds(coarse)} steps: what it hides is not compared"
