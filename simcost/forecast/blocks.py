@@ -18,7 +18,7 @@ def drawn(residuals: Floats, length: int, horizon: int, count: int, rng: np.rand
     choices = len(residuals) - length + 1 if len(residuals) >= length else len(residuals)
     starts = (rng.random((count, number)) * choices).astype(np.intp)
     steps = starts[:, :, None] + np.arange(length)
-    found: Floats = residuals[(steps % len(residuals)).reshape(count, -1)[:, :horizon]]
+    found: Floats = residuals[(steps % len(residuals)).reshape(count, number * length)[:, :horizon]]
     return found
 
 

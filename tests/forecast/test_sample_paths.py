@@ -87,6 +87,12 @@ def test_points_need_no_paths(made: Forecast) -> None:
     assert (points.paths.shape, points.levels, points.backtest) == ((0, 48), {}, None)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_fewer_paths_than_members(count: int) -> None:
+    """Some members of the pool then draw none."""
+    assert forecast(hourly(demand(1)), 48, paths=count).paths.shape == (count, 48)
+
+
 def test_series_keep_their_correlation() -> None:
     """Two series that share their noise share it in their paths too."""
     common = np.random.default_rng(1).normal(0, 5, 700)
