@@ -19,12 +19,12 @@ import measure
 import numpy as np
 
 from simcost.forecast import metrics
-from simcost.forecast.combination import Combination
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.history import History
-from simcost.forecast.library import Library
+from simcost.forecast.model.combination import Combination
+from simcost.forecast.model.library import Library
+from simcost.forecast.model.selection import best_of_last_days
 from simcost.forecast.season import Season
-from simcost.forecast.selection import best_of_last_days
 from simcost.trace.series import Floats, Grid, Series
 
 DATA = measure.SHARED / "data"

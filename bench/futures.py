@@ -21,7 +21,7 @@ from simcost.forecast.screening import screen
 from simcost.scenario.load import load
 from simcost.scenario.paths_file import read_paths
 from simcost.scenario.run import run
-from simcost.trace.readers import import_trace
+from simcost.trace.log.readers import import_trace
 
 FUTURES, COUNTS, RANDOM = 100, (5, 10, 20, 50), 200
 SCENARIO = """\

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from measure import SHARED, account, cpu_s, in_process, show
 
-from simcost.trace.gaps import Bootstrap, Gamma, Gaps, Mmpp, Poisson, Weibull
+from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Gaps, Mmpp, Poisson, Weibull
 
 TRACE = "conversation.parquet"
 LAWS: dict[str, Gaps] = {
@@ -28,8 +28,8 @@ RUNS = 10
 
 def generate(law: str, requests: int, folder: Path) -> dict[str, Any]:
     """Draw a week and drop it; arrivals and both token counts."""
-    from simcost.trace.rates import Rates
-    from simcost.trace.streams import drawn
+    from simcost.trace.synthesis.rates import Rates
+    from simcost.trace.synthesis.streams import drawn
     from simcost.trace.workload import Stream
 
     shape = 1 + 0.5 * np.sin(np.arange(168) * 2 * np.pi / 24)
@@ -64,8 +64,8 @@ def dispersion(folder: Path) -> dict[str, Any]:
 def _run(law: Gaps, real: Any, span_ns: int, folder: Path, index: int) -> Any:
     """The arrivals of one run along the trace's own smoothed rate."""
     from simcost.trace.batch import concat
-    from simcost.trace.rates import Rates
-    from simcost.trace.streams import drawn
+    from simcost.trace.synthesis.rates import Rates
+    from simcost.trace.synthesis.streams import drawn
     from simcost.trace.workload import Stream
 
     windows = round(span_ns / 60e9)
@@ -87,7 +87,7 @@ def _idc(arrival_ns: Any, span_ns: int) -> list[float]:
 
 
 def main() -> None:
-    from simcost.trace.readers import import_trace
+    from simcost.trace.log.readers import import_trace
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000_000)

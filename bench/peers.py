@@ -71,7 +71,7 @@ def main() -> None:
         print(json.dumps({"name": "peers", "skipped": f"no trace {LOG.name} beside the checkout"}))
         return
     with tempfile.TemporaryDirectory() as folder:
-        from simcost.trace.readers import import_trace
+        from simcost.trace.log.readers import import_trace
 
         import_trace(LOG, "azure-llm", Path(folder, "trace.parquet"))
         measure.in_process(__file__, "--part", "0", "--folder", folder)  # compiles and caches the kernel

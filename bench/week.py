@@ -52,8 +52,8 @@ def part(name: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def synthesize(options: argparse.Namespace) -> dict[str, Any]:
-    from simcost.trace.readers import import_trace
-    from simcost.trace.synthesis import synthesize as write
+    from simcost.trace.log.readers import import_trace
+    from simcost.trace.synthesis.synthetic import synthesize as write
     from simcost.trace.workload import Lengths, Synthetic
 
     out = Path(options.trace)

@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from simcost.forecast.events import Launch, Promotion
 from simcost.forecast.forecast import Forecast, forecast
-from simcost.forecast.stated import Base, Stated, apply
+from simcost.forecast.stated.events import Launch, Promotion
+from simcost.forecast.stated.laid import Base, Stated, apply
 from simcost.trace.series import Grid, Series
 
 ODD = "a|b `*c*` <b>d</b> & \x1b[31m$e$_f_"

@@ -45,7 +45,7 @@ def add(verbs: Any) -> None:
 
 
 def _trace_import(arguments: Arguments) -> None:
-    from simcost.trace.readers import import_trace
+    from simcost.trace.log.readers import import_trace
 
     with Progress("import", quiet=arguments.quiet) as progress:
         document = import_trace(
@@ -76,7 +76,7 @@ def _trace_compare(arguments: Arguments) -> None:
 
 def _trace_synthesize(arguments: Arguments) -> None:
     from simcost.scenario.parts import load_workload
-    from simcost.trace.synthesis import synthesize
+    from simcost.trace.synthesis.synthetic import synthesize
 
     spec = load_workload(arguments.file)
     with Progress("synthesize", quiet=arguments.quiet) as progress:

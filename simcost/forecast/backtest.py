@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.forecast import metrics
-from simcost.forecast.combination import Combination, Combined, Picked
 from simcost.forecast.history import History
 from simcost.forecast.level import level_draws, level_error, levels_of, with_level
-from simcost.forecast.members import SeasonalNaive
 from simcost.forecast.model import Fitted, Model, fitted
+from simcost.forecast.model.combination import Combination, Combined, Picked
+from simcost.forecast.model.members import SeasonalNaive
 from simcost.forecast.quantile import median, quantiles
 from simcost.rng import stream
 from simcost.trace.series import Floats

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from simcost.forecast.phase import median_of_columns, profile_median
+from simcost.forecast.model.phase import median_of_columns, profile_median
 from simcost.forecast.season import Season
 from simcost.trace.series import Floats
 

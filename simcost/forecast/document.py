@@ -9,10 +9,10 @@ from simcost.forecast.backtest import Backtest
 from simcost.forecast.clean import Edit
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.level import Levels, levels_of
-from simcost.forecast.stated import Stated
+from simcost.forecast.stated.laid import Stated
 from simcost.forecast.totals import DIGITS, counted, local_days, rounded, spreads, sums
 from simcost.trace.series import Floats, Grid, Seconds64, Series
-from simcost.trace.series_step import is_rate
+from simcost.trace.series.step import is_rate
 
 
 def forecast_document(

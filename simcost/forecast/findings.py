@@ -8,10 +8,10 @@ from simcost.forecast.backtest import Backtest
 from simcost.forecast.conformal import Factor
 from simcost.forecast.history import History
 from simcost.forecast.model import Model, Seen
-from simcost.forecast.models import remarks
+from simcost.forecast.model.named import remarks
+from simcost.forecast.model.selection import Selection
 from simcost.forecast.quantile import quantiles
-from simcost.forecast.selection import Selection
-from simcost.trace.series import Floats
+from simcost.trace.series import Floats, Grid
 
 Finding = dict[str, str]
 """`kind`, one word, and `message`, one sentence."""
@@ -22,9 +22,16 @@ SKEWED = 0.1
 """Relative distance of the point forecast's total from the median total worth a word."""
 
 
-def of_history(history: History, seen: Seen, horizon: int) -> Iterator[Finding]:
-    """Too short, mostly missing, mostly idle, constant, or asked for too far ahead."""
+def of_history(history: History, seen: Seen, horizon: int, grid: Grid) -> Iterator[Finding]:
+    """New, too short, mostly missing, mostly idle, constant, or asked for too far ahead."""
     steps, season = len(history), history.season.short
+    if history.idle:
+        begin = str(grid.times(1, history.idle)[0]).replace("T", " ")
+        yield _finding(
+            "new",
+            f"new: nothing in the first {history.idle} steps, which are left out; the history begins at {begin} "
+            f"and has {steps} steps",
+        )
     if steps < FEW_SEASONS * season:
         yield _short(steps, season)
     if horizon > steps:
@@ -47,7 +54,13 @@ def of_history(history: History, seen: Seen, horizon: int) -> Iterator[Finding]:
 
 
 def of_model(model: Model, seen: Seen) -> Iterator[Finding]:
-    """What the model itself has to say, if anything."""
+    """What the model itself has to say, if anything, and that it leaves regressors aside."""
+    if seen.regressors is not None and model.name != "regression":
+        yield _finding(
+            "regressors",
+            f"{model.name} takes no regressors: what they say of the future is not in this forecast; "
+            "--model regression takes them",
+        )
     for message in remarks(model, seen):
         yield _finding("model", message)
 

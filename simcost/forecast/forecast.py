@@ -1,6 +1,6 @@
 """From the history of a series to its forecast: points, levels, and joint sample paths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -9,14 +9,14 @@ from simcost.errors import InputError
 from simcost.forecast import findings as told
 from simcost.forecast.backtest import Backtest, backtest
 from simcost.forecast.clean import RULES, Bools, Edit, Rule
-from simcost.forecast.combination import Combination
 from simcost.forecast.conformal import Factor, adapted, scaled_levels
 from simcost.forecast.history import History, history_of
 from simcost.forecast.level import Levels, level_draws, levels_of, widened, with_level
 from simcost.forecast.model import Model, Seen, fitted
-from simcost.forecast.models import default_model
+from simcost.forecast.model.combination import Combination
+from simcost.forecast.model.named import default_model
+from simcost.forecast.model.selection import Selection, selection
 from simcost.forecast.quantile import median
-from simcost.forecast.selection import Selection, selection
 from simcost.rng import stream
 from simcost.trace.series import Floats, Grid, Series
 
@@ -82,7 +82,7 @@ def forecast(
     chosen = _chosen(history, seen) if model == "auto" else Selection(model=model, errors={}, origins=0)
     ahead = fitted(chosen.model, seen, horizon)
     mean = ahead.point
-    notes = [*told.of_history(history, seen, horizon), *told.of_selection(chosen)]
+    notes = [*told.of_history(history, seen, horizon, series.grid), *told.of_selection(chosen)]
     notes += told.of_model(chosen.model, seen)
     found: Backtest | None = None
     drawn, bands = np.empty((0, horizon)), Levels()
@@ -105,9 +105,11 @@ def forecast(
         levels=bands,
         model=chosen.model.name,
         backtest=found,
-        edits=edits,
+        edits=tuple(
+            replace(edit, first=edit.first + history.idle, last=edit.last + history.idle) for edit in edits
+        ),
         findings=tuple(notes),
-        cleaned=seen.values,
+        cleaned=np.concatenate([np.zeros(history.idle), seen.values]),
     )
 
 

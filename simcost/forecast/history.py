@@ -7,6 +7,7 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.forecast import metrics
 from simcost.forecast.clean import RULES, Bools, Edit, Rule, clean
+from simcost.forecast.model.intermittent import MOSTLY_ZERO
 from simcost.forecast.model import Seen
 from simcost.forecast.season import Season, season_of
 from simcost.trace.series import Floats, Series
@@ -17,6 +18,9 @@ class History:
     """Recorded values and how to read them."""
 
     raw: Floats
+    """From the first demand on, where the series is new."""
+    idle: int = 0
+    """Steps before that, which are left out."""
     season: Season
     rules: tuple[Rule, ...] = RULES
     masked: Bools | None = None
@@ -60,10 +64,24 @@ def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) ->
         )
     if masked is not None and len(masked) != len(series):
         raise InputError(f"series {series.name!r}: {len(masked)} steps of mask for {len(series)} of history")
+    season = season_of(series.grid)
+    idle = _idle(series.values, season)
     return History(
-        raw=series.values.astype(np.float64),
-        season=season_of(series.grid),
+        raw=series.values[idle:].astype(np.float64),
+        idle=idle,
+        season=season,
         rules=rules,
-        masked=masked,
-        regressors=series.regressors,
+        masked=None if masked is None else masked[idle:],
+        regressors=None if series.regressors is None else series.regressors[idle:],
     )
+
+
+def _idle(values: Floats, season: Season) -> int:
+    """Steps before the first demand of a new series: a season or more of nothing, then demand in most steps.
+
+    They say when demand began, not how it goes on. Where most steps since are 0 too, it is rare, not new.
+    """
+    some = np.flatnonzero(np.nan_to_num(values) != 0)
+    first = int(some[0]) if len(some) else 0
+    new = first >= season.short and np.mean(values[first:] == 0) <= MOSTLY_ZERO
+    return first if new else 0

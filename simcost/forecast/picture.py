@@ -11,11 +11,11 @@ from simcost.forecast.clean import runs
 from simcost.forecast.document import outcome
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.season import season_of
-from simcost.forecast.stated import Stated
+from simcost.forecast.stated.laid import Stated
 from simcost.forecast.totals import rounded
-from simcost.trace.local_time import offsets
 from simcost.trace.series import Floats, Grid, Series
-from simcost.trace.series_step import is_rate
+from simcost.trace.series.local_time import offsets
+from simcost.trace.series.step import is_rate
 
 Columns = dict[str, Floats]
 

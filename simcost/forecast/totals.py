@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from simcost.forecast.quantile import quantiles
 from simcost.trace.series import DAY_S, Floats, Seconds64, Series
-from simcost.trace.series_step import is_rate
+from simcost.trace.series.step import is_rate
 
 DIGITS = 6
 _TINY = 1e-200

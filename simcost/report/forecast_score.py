@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import fill
 from typing import Any
 
-from simcost.forecast.score_words import amount
+from simcost.forecast.score.words import amount
 from simcost.report.style import Document
 from simcost.report.table import table
 from simcost.units import format_share

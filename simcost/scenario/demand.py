@@ -6,8 +6,8 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le
 from pydantic import Field
 
-from simcost.forecast.events import Event
 from simcost.forecast.names import ModelName
+from simcost.forecast.stated.events import Event
 from simcost.trace.workload import Stream
 from simcost.units import PositiveCount, PositiveSeconds, Share, Usd
 

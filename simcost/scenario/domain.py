@@ -150,8 +150,8 @@ def _source_faults(root: Node, file: str) -> Iterator[Fault]:
 
 def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterator[Fault]:
     """The history and all traces must be there, the time zone known, and no second horizon given."""
-    from simcost.trace.local_time import find_zone
     from simcost.trace.series import parse_freq
+    from simcost.trace.series.local_time import find_zone
 
     yield from _trace_faults(demand.get("history"), file, folder)
     for stream in _items(demand.get("requests")):

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError
-from simcost.forecast.issued import MEASURES, Issued
 from simcost.forecast.level import Levels
+from simcost.forecast.score.issued import MEASURES, Issued
 from simcost.scenario.folders import whole_file
 from simcost.trace.series import Floats, Grid
 

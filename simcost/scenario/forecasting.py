@@ -15,16 +15,16 @@ from typing import Any
 from simcost import __version__
 from simcost.errors import InputError, did_you_mean
 from simcost.forecast.document import forecast_document
-from simcost.forecast.issued import issued
-from simcost.forecast.score import score
+from simcost.forecast.score.issued import issued
+from simcost.forecast.score.scored import score
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.forecast_file import read_forecast, write_forecast
 from simcost.scenario.outlook import Asked, Outlook, look_ahead
 from simcost.scenario.paths_file import write_paths
 from simcost.scenario.stated import StatedEvents, load_events
-from simcost.trace.local_time import find_zone
 from simcost.trace.series import Series
-from simcost.trace.series_file import read_series
+from simcost.trace.series.file import read_series
+from simcost.trace.series.local_time import find_zone
 from simcost.units import SECONDS_PER_DAY
 
 MOST_STEPS = 100_000

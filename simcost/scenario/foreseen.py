@@ -14,20 +14,20 @@ from simcost.errors import InputError, did_you_mean
 from simcost.forecast.document import series_document
 from simcost.forecast.picture import picture
 from simcost.forecast.screening import Screening, screen
-from simcost.forecast.stated import length_scale
+from simcost.forecast.stated.laid import length_scale
 from simcost.scenario.demand import Demand
 from simcost.scenario.forecasting import steps_ahead
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.outlook import Asked, Outlook, look_ahead
 from simcost.scenario.paths_file import write_paths
 from simcost.scenario.traces import hashed, hashes
-from simcost.trace.gaps import Bootstrap
 from simcost.trace.paths import inside
-from simcost.trace.rates import Rates
 from simcost.trace.series import Floats, Series
-from simcost.trace.series_file import read_series
-from simcost.trace.series_trace import is_trace
-from simcost.trace.streams import drawn
+from simcost.trace.series.file import read_series
+from simcost.trace.series.trace import is_trace
+from simcost.trace.synthesis.gaps import Bootstrap
+from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.streams import drawn
 from simcost.trace.workload import Stream, traces
 from simcost.units import format_share
 

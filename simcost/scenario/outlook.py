@@ -9,18 +9,18 @@ import numpy as np
 
 from simcost.forecast.clean import RULES, Bools, Rule
 from simcost.forecast.document import outcome
-from simcost.forecast.events import Event
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.hierarchy import Reconciliation, aggregate, parents_of, reconcile
 from simcost.forecast.level import levels_of
 from simcost.forecast.model import Model
-from simcost.forecast.models import model_named
+from simcost.forecast.model.named import model_named
 from simcost.forecast.names import ModelName
 from simcost.forecast.paths import Paths
 from simcost.forecast.season import season_of
-from simcost.forecast.stated import Base, Part, Stated, apply_all, masked
-from simcost.trace.local_time import from_local, local_numbers, local_steps, local_values
+from simcost.forecast.stated.events import Event
+from simcost.forecast.stated.laid import Base, Part, Stated, apply_all, masked
 from simcost.trace.series import Floats, Series
+from simcost.trace.series.local_time import from_local, local_numbers, local_steps, local_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,14 @@ from annotated_types import MinLen
 from pydantic import Field, TypeAdapter
 
 from simcost.errors import Fault, FaultsError, InputError
-from simcost.forecast.events import Event
-from simcost.forecast.stated_findings import Finding, check_event
+from simcost.forecast.stated.events import Event
+from simcost.forecast.stated.findings import Finding, check_event
 from simcost.scenario import yaml
 from simcost.scenario.faults import fault_at, validate
 from simcost.scenario.node import Node
 from simcost.scenario.shape import Conform
-from simcost.trace.local_time import find_zone
 from simcost.trace.series import Series
+from simcost.trace.series.local_time import find_zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from simcost.trace.merge import merge
 from simcost.trace.paths import inside
 from simcost.trace.replay import replay
 from simcost.trace.store import open_trace
-from simcost.trace.synthesis import synthetic
+from simcost.trace.synthesis.synthetic import synthetic
 from simcost.trace.workload import Recorded, Synthetic, Workload
 
 

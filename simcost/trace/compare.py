@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from simcost.trace.batch import Floats
 from simcost.trace.describe import describe_trace
-from simcost.trace.rescale import Tuples, tuples
 from simcost.trace.store import read_batches
+from simcost.trace.synthesis.rescale import Tuples, tuples
 from simcost.units import NS_PER_S
 
 Measure = Literal["ratio", "difference", "distance"]

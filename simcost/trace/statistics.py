@@ -5,7 +5,7 @@ from heapq import nlargest
 import numpy as np
 import numpy.typing as npt
 
-from simcost.trace.cells import Ints
+from simcost.trace.log.cells import Ints
 from simcost.units import NS_PER_S
 
 _KEPT_GAPS = 100

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
-from simcost.trace.gaps import Gaps, Poisson
+from simcost.trace.synthesis.gaps import Gaps, Poisson
 from simcost.units import Count, PerS, PositiveSeconds
 
 

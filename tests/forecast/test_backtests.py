@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from simcost.forecast.backtest import backtest, horizon_of, origins
-from simcost.forecast.combination import Combination, Picked
 from simcost.forecast.history import History
-from simcost.forecast.members import Flat, SeasonalNaive
+from simcost.forecast.model.combination import Combination, Picked
+from simcost.forecast.model.members import Flat, SeasonalNaive
+from simcost.forecast.model.selection import best_of_last_days, default_model, selection
 from simcost.forecast.season import Season
-from simcost.forecast.selection import best_of_last_days, default_model, selection
 from simcost.trace.series import Floats
 
 HOURLY = Season(24, 168)

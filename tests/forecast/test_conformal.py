@@ -7,7 +7,7 @@ from simcost.forecast.conformal import Factor, adapted, replay, scaled_levels
 from simcost.forecast.forecast import forecast
 from simcost.forecast.history import History
 from simcost.forecast.level import levels_of
-from simcost.forecast.members import SeasonalNaive
+from simcost.forecast.model.members import SeasonalNaive
 from simcost.forecast.quantile import median
 from simcost.forecast.season import Season
 from simcost.trace.series import Grid, Series

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
-from simcost.forecast import library
-from simcost.forecast.library import Library
-from simcost.forecast.model import Seen
+from simcost.forecast.model import Seen, library
+from simcost.forecast.model.library import Library
 from simcost.forecast.season import Season
 from simcost.rng import stream
 

@@ -9,10 +9,10 @@ import pytest
 
 from simcost.forecast import metrics
 from simcost.forecast.clean import RULES, Rule
-from simcost.forecast.combination import Combination
 from simcost.forecast.history import History
+from simcost.forecast.model.combination import Combination
+from simcost.forecast.model.selection import default_model
 from simcost.forecast.season import Season
-from simcost.forecast.selection import default_model
 from simcost.trace.series import Floats
 
 Windows = list[tuple[Floats, Floats]]

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from simcost.forecast import blocks, ridge
-from simcost.forecast.combination import LINEAR, NAIVE, Combination, Picked
-from simcost.forecast.members import Autoregression, Flat, Profile, SeasonalNaive
-from simcost.forecast.model import Model, Seen
+from simcost.forecast.model import Model, Seen, blocks, ridge
+from simcost.forecast.model.combination import LINEAR, NAIVE, Combination, Picked
+from simcost.forecast.model.members import Autoregression, Flat, Profile, SeasonalNaive
 from simcost.forecast.season import Season
 from simcost.trace.series import Floats
 

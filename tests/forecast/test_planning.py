@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simcost.forecast.model import Seen
-from simcost.forecast.planning import Planning
+from simcost.forecast.model.planning import Planning
 from simcost.forecast.season import Season
 from simcost.rng import stream
 

@@ -5,7 +5,7 @@ import pytest
 
 from simcost.errors import InputError
 from simcost.forecast.model import Seen
-from simcost.forecast.regression import Regression
+from simcost.forecast.model.regression import Regression
 from simcost.forecast.season import Season
 from simcost.rng import stream
 

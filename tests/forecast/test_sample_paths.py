@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from simcost.forecast import metrics
-from simcost.forecast.combination import Combination
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.history import History
 from simcost.forecast.level import level_draws, level_error, levels_of, widened, with_level
+from simcost.forecast.model.combination import Combination
 from simcost.forecast.season import Season
 from simcost.rng import stream
 from simcost.trace.series import Floats, Grid, Series

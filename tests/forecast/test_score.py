@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.forecast.drivers import drivers
-from simcost.forecast.issued import Issued, days
 from simcost.forecast.level import levels_of
 from simcost.forecast.quantile import median
-from simcost.forecast.score import score
+from simcost.forecast.score.drivers import drivers
+from simcost.forecast.score.issued import Issued, days
+from simcost.forecast.score.scored import score
 from simcost.report.forecast_score import text
 from simcost.scenario.forecast_file import read_forecast, write_forecast
 from simcost.trace.series import Floats, Grid, Series

@@ -9,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.forecast.events import Churn, Event, Growth, Holiday, Launch, LengthChange, Migration, Promotion
-from simcost.forecast.instant import written
-from simcost.forecast.stated import Base, Stated, apply, apply_all, length_scale, masked
+from simcost.forecast.stated.events import (
+    Churn,
+    Event,
+    Growth,
+    Holiday,
+    Launch,
+    LengthChange,
+    Migration,
+    Promotion,
+)
+from simcost.forecast.stated.instant import written
+from simcost.forecast.stated.laid import Base, Stated, apply, apply_all, length_scale, masked
 from simcost.trace.series import Floats, Grid, Series
 
 HOUR = 3600

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcost.trace.local_time import from_local, local_steps, local_values
 from simcost.trace.series import Grid, Series
-from simcost.trace.series_file import read_series
-from simcost.trace.series_step import coarsen
+from simcost.trace.series.file import read_series
+from simcost.trace.series.local_time import from_local, local_steps, local_values
+from simcost.trace.series.step import coarsen
 from simcost.trace.writer import TraceWriter
 
 ZONES = st.sampled_from(

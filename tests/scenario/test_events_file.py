@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from simcost.errors import FaultsError
-from simcost.forecast.events import Growth, Launch, Migration
-from simcost.forecast.stated import Base, apply
+from simcost.forecast.stated.events import Growth, Launch, Migration
+from simcost.forecast.stated.laid import Base, apply
 from simcost.scenario.stated import load_events
 from simcost.trace.series import Grid, Series
 

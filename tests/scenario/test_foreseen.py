@@ -15,7 +15,7 @@ from simcost.scenario.load import find_faults, load
 from simcost.scenario.paths_file import read_paths
 from simcost.scenario.resolve import run_key, settle
 from simcost.scenario.run import run
-from simcost.trace.readers import import_trace
+from simcost.trace.log.readers import import_trace
 
 DEMAND = """\
 scenario: ahead

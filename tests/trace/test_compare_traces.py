@@ -8,8 +8,8 @@ import pytest
 from simcost.report.trace_compare import text
 from simcost.trace.batch import RequestBatch
 from simcost.trace.compare import TOLERANCES, compare_traces, ks_distance, rank_correlation
-from simcost.trace.gaps import Bootstrap, Gamma, Gaps
-from simcost.trace.synthesis import synthesize
+from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Gaps
+from simcost.trace.synthesis.synthetic import synthesize
 from simcost.trace.workload import Lengths, Stream, Synthetic
 from simcost.trace.writer import TraceWriter
 

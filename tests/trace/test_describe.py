@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from simcost.report.trace import text
 from simcost.trace.batch import RequestBatch
 from simcost.trace.describe import describe_trace
-from simcost.trace.readers import import_trace
-from simcost.trace.synthesis import synthesize
+from simcost.trace.log.readers import import_trace
+from simcost.trace.synthesis.synthetic import synthesize
 from simcost.trace.workload import Synthetic
 from simcost.trace.writer import TraceWriter
 

@@ -9,16 +9,16 @@ import pytest
 
 from simcost.errors import TraceError
 from simcost.trace.batch import RequestBatch, concat
-from simcost.trace.bootstrap import rows_in_blocks
 from simcost.trace.compare import ks_distance, rank_correlation
-from simcost.trace.fits import gamma_shape, weibull_shape
-from simcost.trace.gaps import Bootstrap, Gamma, Gaps, Mmpp, Poisson, Weibull
-from simcost.trace.mmpp import States, fit_states, shares
-from simcost.trace.rates import Rates
-from simcost.trace.rescale import rescaled_gaps, tuples
 from simcost.trace.statistics import Windows
 from simcost.trace.store import open_trace, read_batches
-from simcost.trace.streams import drawn
+from simcost.trace.synthesis.bootstrap import rows_in_blocks
+from simcost.trace.synthesis.fits import gamma_shape, weibull_shape
+from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Gaps, Mmpp, Poisson, Weibull
+from simcost.trace.synthesis.mmpp import States, fit_states, shares
+from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rescale import rescaled_gaps, tuples
+from simcost.trace.synthesis.streams import drawn
 from simcost.trace.workload import Stream
 from simcost.trace.writer import TraceWriter
 

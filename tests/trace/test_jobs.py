@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
-from simcost.trace.fits import weibull_shape
-from simcost.trace.jobs import job_arrivals
-from simcost.trace.rates import Rates
-from simcost.trace.rescale import rescaled_gaps
+from simcost.trace.synthesis.fits import weibull_shape
+from simcost.trace.synthesis.jobs import job_arrivals
+from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rescale import rescaled_gaps
 
 
 @pytest.fixture(scope="module")

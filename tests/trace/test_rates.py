@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.trace.rates import Clock, Rates
+from simcost.trace.synthesis.rates import Clock, Rates
 
 counts = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e9)), min_size=1, max_size=30)
 

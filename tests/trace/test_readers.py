@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import TraceError
 from simcost.trace.batch import RequestBatch, concat
-from simcost.trace.readers import import_trace
+from simcost.trace.log.readers import import_trace
 from simcost.trace.store import open_trace, read_batches, read_tables
 
 HEADER = "arrival,prompt_tokens,output_tokens\n"
@@ -201,7 +201,7 @@ def test_every_bad_json_line_is_named(tmp_path: Path, lines: list[str]) -> None:
 
 
 def test_line_numbers_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.trace.sources._BLOCK_BYTES", 4096)
+    monkeypatch.setattr("simcost.trace.log.sources._BLOCK_BYTES", 4096)
     rows = [f"{i},1,1" for i in range(5000)]
     for bad in (10, 2000, 4000):
         rows[bad] = "1,2"

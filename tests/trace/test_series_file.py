@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, InputError
 from simcost.trace.series import Grid, Series, parse_freq
-from simcost.trace.series_file import read_series
+from simcost.trace.series.file import read_series
 
 
 def table(folder: Path, text: str, name: str = "demand.csv") -> Path:

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from simcost.errors import InputError
-from simcost.trace.readers import import_trace
+from simcost.trace.log.readers import import_trace
 from simcost.trace.series import Grid
-from simcost.trace.series_file import read_series
+from simcost.trace.series.file import read_series
 from simcost.trace.writer import TraceWriter
 
 NS = 1_000_000_000

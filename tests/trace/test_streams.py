@@ -10,12 +10,12 @@ from simcost.errors import InputError, TraceError
 from simcost.trace.batch import RequestBatch, concat
 from simcost.trace.compare import compare_traces, rank_correlation
 from simcost.trace.describe import describe_trace
-from simcost.trace.gaps import Bootstrap, Gamma, Poisson
-from simcost.trace.linking import recorded
-from simcost.trace.rates import Rates
 from simcost.trace.store import open_trace, read_tables
-from simcost.trace.streams import drawn
-from simcost.trace.synthesis import synthesize
+from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Poisson
+from simcost.trace.synthesis.linking import recorded
+from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.streams import drawn
+from simcost.trace.synthesis.synthetic import synthesize
 from simcost.trace.workload import Lengths, Sessions, Stream, Synthetic, workload_traces
 
 FLAT = (1.0,) * 24
@@ -50,8 +50,8 @@ def test_clients_have_their_shares_and_add_up() -> None:
 
 
 def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.trace.streams.BATCH_ROWS", 2000)
-    monkeypatch.setattr("simcost.trace.streams._FIRST", 500)
+    monkeypatch.setattr("simcost.trace.synthesis.streams.BATCH_ROWS", 2000)
+    monkeypatch.setattr("simcost.trace.synthesis.streams._FIRST", 500)
     sizes = [len(b) for b in drawn([Stream()], HOURS, folder=Path(), seed=1, index=0)]
     assert max(sizes) <= 2000
     assert sum(sizes) == pytest.approx(18_000, rel=0.03)

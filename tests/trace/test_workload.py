@@ -14,7 +14,7 @@ from simcost.trace.batch import RequestBatch, concat
 from simcost.trace.merge import merge
 from simcost.trace.replay import replay
 from simcost.trace.store import open_trace, read_batches
-from simcost.trace.synthesis import synthesize, synthetic
+from simcost.trace.synthesis.synthetic import synthesize, synthetic
 from simcost.trace.workload import Lengths, Recorded, Synthetic, Workload
 from simcost.trace.writer import TraceWriter
 
@@ -181,7 +181,7 @@ def test_burst_levels(folder: Path) -> None:
 def test_chunks_are_bounded(
     folder: Path, rate: float, window_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simcost.trace.synthesis.BATCH_ROWS", 1000)
+    monkeypatch.setattr("simcost.trace.synthesis.synthetic.BATCH_ROWS", 1000)
     spec = Synthetic(rate=rate, daily=FLAT, burst_cv=0.0, burst_window=window_s)
     sizes = [len(part) for part in synthetic(spec, folder=folder, seed=1, index=0, horizon_s=300.0)]
     assert max(sizes) < 1200

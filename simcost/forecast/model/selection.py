@@ -1,0 +1,69 @@
+"""Which model to forecast with: the combination, unless the history is short or clearly says otherwise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcost.forecast.history import History
+from simcost.forecast.model import Model, Seen
+from simcost.forecast.model.combination import LINEAR, LONG_DAYS, NAIVE, Combination, Picked
+from simcost.forecast.model.members import Autoregression, Flat, SeasonalNaive
+
+RIVALS = (
+    *(model.name for model in (*NAIVE, *LINEAR) if model != Autoregression(log=False)),
+    Combination(of="linear").name,
+)
+MARGIN = 0.9
+"""A rival replaces the combination where its error is below this share of the combination's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The outcome of a rolling selection."""
+
+    model: Model
+    errors: dict[str, float]
+    """Mean absolute error one season ahead, averaged over the origins; empty where there was none."""
+    origins: int
+
+
+def default_model(seen: Seen) -> Model:
+    """What suits the length of a history of demand by hours or days.
+
+    The median below a season, the repetition of the last one below three, else the combination.
+    """
+    seasons = len(seen.values) / seen.season.short
+    if seasons < 1:
+        return Flat()
+    return SeasonalNaive() if seasons < 3 else Combination()
+
+
+def selection(history: History) -> Selection:
+    """The combination; on a short history, whatever a look at past days says."""
+    if len(history) >= LONG_DAYS * history.season.short:
+        return Selection(model=Combination(), errors={}, origins=0)
+    return best_of_last_days(history)
+
+
+def best_of_last_days(history: History) -> Selection:
+    """The combination, or a rival that was clearly better on up to five past days (seasons).
+
+    Origins a season apart, the latest one season before the end, each with at least 4 seasons and half of the
+    history; cleaning and fits repeated at each; absolute errors of the next season.
+    """
+    day, steps = history.season.short, len(history)
+    ends = [steps - day * back for back in range(1, 6)]
+    found: dict[str, list[float]] = {}
+    for end in ends:
+        actual = history.actual(end, end + day) if end >= max(4 * day, steps / 2) else np.empty(0)
+        known = np.isfinite(actual)
+        if known.any():
+            points = Combination().fit(history.seen(end)[0], day).candidates()
+            for name, point in points.items():
+                found.setdefault(name, []).append(float(np.abs(actual - point)[known].mean()))
+    errors = {name: float(np.mean(each)) for name, each in found.items()}
+    own = Combination()
+    best = min((name for name in RIVALS if name in errors), key=errors.__getitem__, default=own.name)
+    better = best != own.name and errors[best] < MARGIN * errors[own.name]
+    count = len(found.get(own.name, []))
+    return Selection(model=Picked(name=best) if better else own, errors=errors, origins=count)

@@ -1,0 +1,1 @@
+"""How a forecast turned out, once the time has come."""

@@ -1,0 +1,211 @@
+"""Logs as streams of columns, each row with its place: CSV, JSON lines (both also gzipped) and Parquet."""
+
+import csv
+import io
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from simcost.errors import TraceError
+from simcost.trace.log.cells import as_text
+
+Container = Literal["csv", "jsonl", "parquet"]
+Find = Callable[[Sequence[str]], dict[str, str]]
+"""From the columns present to ours -> theirs; raises TraceError for those missing."""
+
+_BLOCK_BYTES = 2_097_152  # Arrow holds a few dozen of them
+_LINES = 16_384
+_PARQUET_ROWS = 262_144
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Some rows of a log.
+
+    Attributes:
+        columns: ours -> values, as text or as the log's own type.
+        theirs: ours -> the log's column, for messages.
+        place: where the i-th row of the chunk stands, e.g. `row 17 (line 18)`.
+        malformed: rows that are not in `columns` because they could not be split: place and reason.
+    """
+
+    columns: Mapping[str, pa.Array]
+    theirs: Mapping[str, str]
+    place: Callable[[int], str]
+    malformed: list[tuple[str, str]]
+
+
+def open_chunks(path: Path, container: Container, find: Find, what: str = "request log") -> Iterator[Chunk]:
+    """The rows of a log in its order, streamed.
+
+    Args:
+        path: the log, gzipped or not.
+        container: how it is written.
+        find: which of its columns are read, and what we call them.
+        what: the kind of file wanted, for messages.
+
+    Raises:
+        TraceError: missing, empty, damaged, or without the columns needed.
+    """
+    reader = {"csv": _csv_chunks, "jsonl": _json_chunks, "parquet": _parquet_chunks}[container]
+    with reading(path, container, what):
+        yield from reader(path, find)
+
+
+@contextmanager
+def reading(path: Path, container: Container, what: str) -> Iterator[None]:
+    """Check that a file is there, and turn what goes wrong while it is read into a TraceError."""
+    if not path.is_file():
+        raise TraceError(f"{path}: {'is no file' if path.exists() else 'no such file'}; give a {what}")
+    if path.stat().st_size == 0:
+        raise TraceError(f"{path}: the file is empty; give a {what} with at least one row")
+    try:
+        yield
+    except (pa.ArrowException, csv.Error, OSError, EOFError, UnicodeDecodeError) as error:
+        raise TraceError(f"{path}: cannot be read as {container}: {error}; "
+                         "is it damaged, or of another format?") from error  # fmt: skip
+
+
+def _stream(path: Path) -> Any:
+    """The bytes of a file, gunzipped where its first bytes say so."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return pa.input_stream(str(path), compression="gzip" if packed else None)
+
+
+def csv_head(path: Path, rows: int = 1) -> list[list[str]]:
+    """The header and the rows after it, `rows` in all if the first 64 KiB hold them."""
+    with _stream(path) as stream:
+        head = stream.read(65_536).decode("utf-8-sig", "replace")
+    return list(islice(csv.reader(io.StringIO(head, newline="")), rows))
+
+
+def _csv_chunks(path: Path, find: Find) -> Iterator[Chunk]:
+    """Cells stay bytes until `cells` reads them. Rows of a wrong length are set aside by Arrow's callback."""
+    theirs = find(next(iter(csv_head(path)), []))
+    if "prefix_hashes" in theirs:
+        raise TraceError(f"{path}: prefix_hashes cannot be read from CSV; use Parquet or --format mooncake")
+    lines = _CsvLines()
+    with _stream(path) as stream:
+        reader = pacsv.open_csv(
+            stream,
+            pacsv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+            pacsv.ParseOptions(invalid_row_handler=lines.set_aside, ignore_empty_lines=False),
+            pacsv.ConvertOptions(include_columns=list(dict.fromkeys(theirs.values())),
+                                 column_types=dict.fromkeys(theirs.values(), pa.binary())),
+        )  # fmt: skip
+        row = 0
+        for table in reader:
+            columns = {ours: as_text(table[name]) for ours, name in theirs.items()}
+            yield Chunk(columns=columns, theirs=theirs, place=lines.placer(row), malformed=lines.take())
+            row += table.num_rows
+    yield Chunk(columns={}, theirs=theirs, place=lines.placer(row), malformed=lines.take())
+
+
+class _CsvLines:
+    """Line numbers of the rows that Arrow's reader keeps, given those it set aside."""
+
+    def __init__(self) -> None:
+        self._before: list[int] = []  # line of each row set aside, less how many were before it
+        self._new: list[tuple[str, str]] = []
+
+    def set_aside(self, row: Any) -> str:
+        self._before.append(row.number - len(self._before))
+        reason = f"{row.actual_columns} values, but the header has {row.expected_columns} columns"
+        self._new.append((f"row {row.number - 1} (line {row.number})", reason))
+        return "skip"
+
+    def take(self) -> list[tuple[str, str]]:
+        new, self._new = self._new, []
+        return new
+
+    def placer(self, first: int) -> Callable[[int], str]:
+        """The place of the i-th row after `first` kept rows; line 1 is the header."""
+
+        def place(i: int) -> str:
+            line = first + i + 2
+            line += bisect_right(self._before, line)
+            return f"row {line - 1} (line {line})"
+
+        return place
+
+
+def _json_chunks(path: Path, find: Find) -> Iterator[Chunk]:
+    """One JSON object a line; blank lines are passed over."""
+    theirs: dict[str, str] = {}
+    with io.TextIOWrapper(_stream(path), encoding="utf-8") as text:
+        numbered = ((number, line) for number, line in enumerate(text, start=1) if not line.isspace())
+        while block := list(islice(numbered, _LINES)):
+            good, malformed = _objects(block, theirs.get("prefix_hashes"))
+            if good and not theirs:
+                theirs = find(list(good[0][1]))
+                good, malformed = _objects(block, theirs.get("prefix_hashes"))
+            columns = {ours: _column(ours, [said.get(name) for _, said in good])
+                       for ours, name in theirs.items()}  # fmt: skip
+            yield Chunk(columns=columns, theirs=theirs, malformed=malformed,
+                        place=partial(_line, [number for number, _ in good]))  # fmt: skip
+
+
+def _line(numbers: list[int], i: int) -> str:
+    return f"line {numbers[i]}"
+
+
+def _objects(
+    block: list[tuple[int, str]], hashes: str | None
+) -> tuple[list[tuple[int, dict[str, Any]]], list[tuple[str, str]]]:
+    """The objects with their line numbers, and the lines that are none."""
+    good, malformed = [], []
+    for number, line in block:
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            said = None
+        if not isinstance(said, dict):
+            malformed.append((f"line {number}", "no JSON object"))
+        elif hashes and not _is_hashes(said.get(hashes)):
+            malformed.append((f"line {number}", f"{hashes} is no list of 64-bit integers"))
+        else:
+            good.append((number, said))
+    return good, malformed
+
+
+def _is_hashes(value: Any) -> bool:
+    """Whether a value is missing or a list of 64-bit integers."""
+    return value is None or (
+        isinstance(value, list) and all(type(item) is int and -(2**63) <= item < 2**63 for item in value)
+    )
+
+
+def _column(ours: str, values: list[Any]) -> pa.Array:
+    """Values as lists for hashes, as integers where all are, else as text."""
+    if ours == "prefix_hashes":
+        return pa.array(values, pa.list_(pa.int64()))
+    if all(type(value) is int and abs(value) < 2**63 for value in values):
+        return pa.array(values, pa.int64())
+    text = [None if value is None else value if isinstance(value, str) else json.dumps(value)
+            for value in values]  # fmt: skip
+    return as_text(pa.array([None if t is None else t.encode("utf-8", "replace") for t in text], pa.binary()))
+
+
+def _row(first: int, i: int) -> str:
+    return f"row {first + i}"
+
+
+def _parquet_chunks(path: Path, find: Find) -> Iterator[Chunk]:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        theirs = find(file.schema_arrow.names)
+        row = 1
+        for table in file.iter_batches(_PARQUET_ROWS, columns=list(dict.fromkeys(theirs.values()))):
+            columns = {ours: table[name] for ours, name in theirs.items()}
+            yield Chunk(columns=columns, theirs=theirs, malformed=[], place=partial(_row, row))
+            row += table.num_rows

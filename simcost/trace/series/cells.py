@@ -1,0 +1,108 @@
+"""Cells of a table of demand: names, dates, and what to say of those that cannot be read."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.errors import Fault, FaultsError
+from simcost.trace.log.cells import Flags, Ints, as_text
+from simcost.trace.series.columns import BY, REGRESSOR, SERIES, TIMESTAMP, VALUE
+from simcost.trace.series.trace import joined
+
+FAULTS_SHOWN = 10
+_OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}
+_LINE = re.compile(r"line (\d+)")
+
+
+@dataclass(slots=True)
+class Faults:
+    """Located faults of one file: the first are shown, the rest counted."""
+
+    path: Path
+    shown: list[Fault] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, place: str, message: str) -> None:
+        """Note a fault; `place` is as a `Chunk` says it, or empty."""
+        if len(self.shown) < FAULTS_SHOWN:
+            line = _LINE.search(place)
+            self.shown.append(Fault(file=str(self.path), line=int(line[1]) if line else 0,
+                                    path="" if line else place, message=message))  # fmt: skip
+        self.count += 1
+
+    def add_all(self, at: Ints, say: Callable[[int], tuple[str, str]]) -> None:
+        """A fault for each of the rows `at`; `say` gives place and message of those that are shown."""
+        for i in at[:FAULTS_SHOWN]:
+            self.add(*say(int(i)))
+        self.count += max(len(at) - FAULTS_SHOWN, 0)
+
+    def check(self) -> None:
+        """Raise FaultsError if there are any."""
+        more = self.count - len(self.shown)
+        if more > 0:
+            self.shown.append(Fault(file=str(self.path), message=f"and {more:,} more"))
+        if self.shown:
+            raise FaultsError(self.shown)
+
+
+def labels(columns: Mapping[str, pa.Array], otherwise: str) -> pa.Array:
+    """The name of each row's series; `otherwise` if the table names none."""
+    by = [as_text(columns[name]) for name in columns if name.startswith(BY)]
+    if by:
+        return joined(by)
+    return as_text(columns[SERIES]) if SERIES in columns else pa.array([otherwise] * len(columns[VALUE]))
+
+
+def codes(known: dict[str, int], text: pa.Array) -> Ints:
+    """Each text as its number in `known`, which learns new ones; null is the empty text."""
+    encoded = pc.fill_null(text, "").dictionary_encode()
+    numbers = [known.setdefault(word, len(known)) for word in encoded.dictionary.to_pylist()]
+    codes: Ints = np.array(numbers, np.int64)[encoded.indices.to_numpy()]
+    return codes
+
+
+def dates(column: pa.Array) -> pa.Array:
+    """Text such as `2024-05` or `20240512`, and integers such as the latter, as ISO dates."""
+    if pa.types.is_timestamp(column.type) or pa.types.is_floating(column.type):
+        return column
+    text = as_text(column)
+    first = next((cell.as_py() for cell in text if cell.is_valid and cell.as_py()), "")
+    for pattern, iso in _OTHER_DATES.items():
+        if re.match(pattern, first):
+            return pc.replace_substring_regex(text, pattern, iso)
+    return column
+
+
+def empty(column: pa.Array) -> Flags:
+    """Cells that are null or empty text."""
+    missing = column.is_null()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        missing = pc.or_(missing, pc.fill_null(pc.equal(column, ""), fill_value=True))
+    flags: Flags = missing.to_numpy(zero_copy_only=False)
+    return flags
+
+
+def wrong(ours: str, cell: str) -> str:
+    """What is wrong with a cell, as `written` has it, and what to write."""
+    if not cell:
+        return "the cell is empty" + ("; write 0 or the value" if ours.startswith(REGRESSOR) else "")
+    shown = repr(cell if len(cell) <= 40 else cell[:40] + "...")
+    if ours == TIMESTAMP:
+        return (
+            f"{shown} is no time, or out of range; write ISO time, as 2024-05-12T08:00:00Z, or epoch seconds"
+        )
+    if re.match(r"-(?!inf)", cell) and ours == VALUE:
+        return f"{shown} is negative, but nobody asks for less than nothing; leave it empty if it is unknown"
+    return f"{shown} is no number; write digits with a decimal point, or leave it empty if it is unknown"
+
+
+def written(column: pa.Array, i: int) -> str:
+    """A cell as text, empty if it is null."""
+    if pa.types.is_timestamp(column.type):  # may be beyond what Python's datetime holds
+        return "beyond 2262" if column[i].is_valid else ""
+    return "" if column[i].as_py() is None else str(column[i].as_py()).strip()

@@ -1,0 +1,134 @@
+"""Which column of a table is the time, the value and the name of its series."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.errors import TraceError, did_you_mean
+from simcost.trace.log.sources import Container, csv_head, reading
+
+TIMESTAMP, VALUE, SERIES, UNIT = "timestamp", "value", "series", "unit"
+BY, REGRESSOR = "by:", "x:"
+WHAT = "demand series, as CSV or Parquet"
+GENERIC = ("value", "y", "count", "demand")
+"""Names of value columns that do not say what is counted."""
+_CALLED = {
+    TIMESTAMP: ("timestamp", "timestamp_utc", "timestamp_s", "timestamp_ms", "timestamp_us", "timestamp_ns",
+                "time", "time_utc", "ds", "datetime", "datetime_utc",
+                "date", "day", "month", "week", "hour", "time_s", "time_ms", "t_s"),
+    VALUE: (*GENERIC, "requests", "tokens", "prompt_tokens", "output_tokens", "jobs", "gpu_hours"),
+    SERIES: ("series", "series_id", "unique_id", "name", "id"),
+    UNIT: ("unit",),
+}  # fmt: skip
+_LOG = (
+    "if each row is one request or job, this is a log, not a series: import a request log with `simcost trace "
+    "import` and forecast the trace; of other events write their number per step"
+)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_DATE = re.compile(r"\d{4}-\d\d(-\d\d.*)?")
+_SAMPLE = 200
+_NAMES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What can be known of a table before it is read."""
+
+    container: Container
+    names: list[str]
+    numeric: frozenset[str]
+    """Columns of numbers."""
+    dates: frozenset[str]
+    """Columns of times or dates."""
+
+
+def peek(path: Path) -> Head:
+    """The columns of a CSV or Parquet file. Raises TraceError if it cannot be read."""
+    container: Container = "csv"
+    with reading(path, "csv", WHAT), path.open("rb") as file:
+        if file.read(4) == b"PAR1" or path.suffix == ".parquet":
+            container = "parquet"
+    with reading(path, container, WHAT):
+        if container == "parquet":
+            schema = pq.read_schema(path)
+            numbers = [f.name for f in schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)
+                       or pa.types.is_decimal(f.type)]  # fmt: skip
+            times = [f.name for f in schema if pa.types.is_temporal(f.type)]
+            return Head("parquet", schema.names, frozenset(numbers), frozenset(times))
+        names, *rows = csv_head(path, _SAMPLE) or [[]]
+        return Head("csv", names, _filled(names, rows, _NUMBER), _filled(names, rows, _DATE))
+
+
+def _filled(names: list[str], rows: list[list[str]], pattern: re.Pattern[str]) -> frozenset[str]:
+    """Columns of which every cell that is not empty matches; the last row may be cut off."""
+    whole = [row for row in rows if len(row) == len(names)]
+    cells = {name: [row[i].strip() for row in whole if row[i].strip()] for i, name in enumerate(names)}
+    return frozenset(name for name, texts in cells.items() if texts and all(map(pattern.fullmatch, texts)))
+
+
+def find_series_columns(
+    head: Head, mapping: Mapping[str, str], by: Sequence[str], regressors: Sequence[str], path: Path
+) -> dict[str, str]:
+    """Ours -> theirs: `timestamp`, `value`, and where there are such `series`, `unit`, `by:NAME` and `x:NAME`.
+
+    Raises:
+        TraceError: columns that are missing, ambiguous or unknown, all of them, with suggestions.
+    """
+    asked = {ours: theirs for ours, theirs in mapping.items() if ours in _CALLED}
+    asked |= {f"{BY}{name}": name for name in by} | {f"{REGRESSOR}{name}": name for name in regressors}
+    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
+              for ours in mapping if ours not in _CALLED]  # fmt: skip
+    faults += [f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
+               for theirs in asked.values() if theirs not in head.names]  # fmt: skip
+    free = [name for name in head.names if name not in asked.values()]
+    found = {ours: names[0] for ours in (TIMESTAMP, UNIT, *(() if by else (SERIES,)))
+             if (names := _called(ours, free))} | asked  # fmt: skip
+    free = [name for name in free if name not in found.values()]
+    if TIMESTAMP not in found:
+        faults.append(_no_time(head, free))
+    if VALUE not in found:
+        values = _values(head, free)
+        found |= {VALUE: values[0]} if values else {}
+        faults += [_no_value(values)] if len(values) != 1 else []
+    faults += [f"column {name!r} is there twice" for name in found.values() if head.names.count(name) > 1]
+    if faults:
+        shown = ", ".join(head.names[:_NAMES_SHOWN]) or "(none)"
+        more = f" and {len(head.names) - _NAMES_SHOWN} more" if len(head.names) > _NAMES_SHOWN else ""
+        raise TraceError(f"{path}: {'; '.join(faults)}; its columns are: {shown}{more}{_hint(head.names)}")
+    return found
+
+
+def _called(ours: str, names: Sequence[str]) -> list[str]:
+    """The names that are well-known spellings of ours, the commonest first."""
+    lower = {name.lower(): name for name in reversed(names)}
+    return [lower[name] for name in _CALLED[ours] if name in lower]
+
+
+def _values(head: Head, free: Sequence[str]) -> list[str]:
+    """The columns that could be the value: one if it is clear."""
+    called = _called(VALUE, free)
+    if called and called[0].lower() in GENERIC:
+        return called[:1]
+    return called or [name for name in free if name in head.numeric]
+
+
+def _no_time(head: Head, free: Sequence[str]) -> str:
+    likely = next((name for name in free if name in head.dates), None)
+    ask = f"did you mean --map timestamp={likely}?" if likely else "say which it is: --map timestamp=COLUMN"
+    return f"no column is called as a time is; {ask}"
+
+
+def _no_value(values: Sequence[str]) -> str:
+    if not values:
+        return f"no column holds values; {_LOG}"
+    return f"the value could be {' or '.join(values[:4])}; say --map value=COLUMN; but {_LOG}"
+
+
+def _hint(names: Sequence[str]) -> str:
+    """For a file whose columns are not separated by commas."""
+    other = names and (names[0].startswith("{") or (len(names) == 1 and re.search(r"[;\t|]", names[0])))
+    return "; write it as CSV with commas" if other else ""

@@ -1,0 +1,103 @@
+"""From the rows of one series to a regular grid: doubles are dropped, gaps become NaN."""
+
+import numpy as np
+
+from simcost.trace.log.cells import Floats, Ints
+from simcost.trace.series import MONTH, Grid, Series
+from simcost.trace.series.frequency import LOG, find_step, irregular
+from simcost.trace.series.points import Notes, Points, iso
+
+_MOST_STEPS = 20_000_000
+_SPARSE = 0.2
+_MANY = 20
+
+
+def gridded(points: Points, zone: str, asked_s: int | None, notes: Notes) -> Series | None:
+    """A series on its own step, not yet on the one asked for.
+
+    Args:
+        points: its rows, at UTC times.
+        zone: where days, weeks and months begin.
+        asked_s: the step that the user asks for, if any.
+        notes: takes faults and findings.
+
+    Returns:
+        None after a fault.
+    """
+    if irregular(points, notes):
+        return None
+    points = _once(points, notes)
+    if len(points) == 1:
+        notes.wrong(
+            points, np.array([0]), lambda _: "is its only row; give at least two, so that the step is known"
+        )
+        return None
+    if (found := find_step(points, zone, asked_s, notes)) is None:
+        return None
+    points, step_s = found
+    first = int(points.time_s[0])
+    start_s = (
+        int(np.datetime64(first, "M").astype("datetime64[s]").astype(np.int64)) if step_s == MONTH else first
+    )
+    return _filled(points, Grid(start_s=start_s, step_s=step_s), notes)
+
+
+def _once(points: Points, notes: Notes) -> Points:
+    """One row for each time: one that says the same again is dropped, one that contradicts is a fault."""
+    same = np.flatnonzero(np.diff(points.time_s) == 0)
+    if not len(same):
+        return points
+    both = [np.column_stack([points.values, points.regressors])[same + shift] for shift in (0, 1)]
+    equal = ((both[0] == both[1]) | (np.isnan(both[0]) & np.isnan(both[1]))).all(axis=1)
+    log = LOG if _MANY * int((~equal).sum()) > len(points) else ""
+    notes.wrong(points, same[~equal] + 1, lambda i: f"{iso(points.time_s[i])} has {points.values[i]:g} here, but "
+                f"{points.values[i - 1]:g} in {notes.place(int(points.row[i - 1]))}; keep one, or say --by COLUMN if "
+                f"a column tells them apart{log}")  # fmt: skip
+    if equal.any():
+        count = int(equal.sum())
+        notes.found(
+            "duplicate", points, count, f"{count:,} rows say again what another row says; they were dropped"
+        )
+    return points[np.delete(np.arange(len(points)), same + 1)]
+
+
+def _filled(points: Points, grid: Grid, notes: Notes) -> Series | None:
+    """A value for each step: NaN where no row is. Rows after the last value are the future of the regressors."""
+    at = (points.time_s - points.time_s[0]) // (grid.step_s or 1)
+    steps = int(at[-1]) + 1
+    if steps > _MOST_STEPS:
+        notes.wrong(points, np.array([len(points) - 1]), lambda i: f"{iso(points.time_s[i])} makes it {steps:,} steps "
+                    f"of {grid.name} long; is the time right?")  # fmt: skip
+        return None
+    recorded = np.flatnonzero(np.isfinite(points.values))
+    if not len(recorded):
+        notes.wrong(points, np.array([0]), lambda _: "none of its rows has a value; give a history")
+        return None
+    values, regressors = _spaced(points.values, at, steps), None
+    if points.regressors.shape[1]:
+        regressors = _spaced(points.regressors, at, steps)
+        after = at[np.flatnonzero(np.diff(at) > 1)]
+        notes.wrong(points, np.flatnonzero(np.isin(at, after)), lambda _: "no row for the step after this one, but its "
+                    "regressors must be known at every step; add a row, its value may be empty")  # fmt: skip
+        values = values[: int(at[recorded[-1]]) + 1]
+    _gaps(points, at, len(values), grid, notes)
+    return Series(name=points.name, quantity=points.quantity, grid=grid, values=values, regressors=regressors)
+
+
+def _spaced(rows: Floats, at: Ints, steps: int) -> Floats:
+    spaced = np.full((steps, *rows.shape[1:]), np.nan)
+    spaced[at] = rows
+    return spaced
+
+
+def _gaps(points: Points, at: Ints, steps: int, grid: Grid, notes: Notes) -> None:
+    """Findings for steps without a row, and for rows without a value."""
+    missing = np.diff(at) - 1
+    if count := int(missing.sum()):
+        longest = int(missing.argmax())
+        since = grid.times(1, int(at[longest]) + 1)[0].astype(np.int64)
+        idle = "; if nothing was asked for there, write rows with 0" if count > _SPARSE * steps else ""
+        notes.found("gap", points, count, f"{count:,} of {steps:,} steps have no row: missing, not 0; the longest gap "
+                    f"has {int(missing.max()):,} steps from {iso(since)} on{idle}")  # fmt: skip
+    if empty := int(np.isnan(points.values[at < steps]).sum()):
+        notes.found("missing", points, empty, f"{empty:,} of {steps:,} steps have a row without a value")

@@ -1,0 +1,1 @@
+"""Requests drawn along expected rates: gaps, tokens, conversations, clients."""

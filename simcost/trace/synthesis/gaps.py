@@ -1,0 +1,162 @@
+"""The gaps between requests, one class for each law: schema, documentation and behaviour in one place.
+
+A law says how requests follow each other once the rate is taken out: in operational time, in which one request
+is expected per unit. `trace.streams` maps that time to the clock through the expected requests, so that bursts
+get shorter as the rate grows. Laws with `trace` are fitted to that trace's own rescaled gaps.
+
+No law was tested on a trace that is on and off by turns (empty minutes between bursts): the smoothed rate then
+takes the pauses for the shape of the demand. Cut such a trace to an on-period before fitting.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+
+from simcost.units import PositiveCount
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from simcost.trace.batch import Draw, Floats, Pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poisson:
+    """Independent exponential gaps: enough for traffic of many independent users."""
+
+    kind: Literal["poisson"] = "poisson"
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":  # noqa: ARG002  # one interface
+        """What draws gaps."""
+        return lambda count: (rng.standard_exponential(count), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gamma:
+    """Independent Gamma gaps. Fitted by maximum likelihood: the shape 1 / CV^2 would make a heavy-tailed trace
+    mostly gaps of nearly 0.
+    """
+
+    kind: Literal["gamma"] = "gamma"
+    shape: Annotated[float, Ge(0.01), Le(1000)] | None = None
+    """Below 1 bursty, 1 = Poisson, above 1 regular."""
+    trace: str | None = None
+    """Parquet whose gaps the shape is fitted to, where it is not given."""
+
+    def __post_init__(self) -> None:
+        _one_of("shape", self.shape, self.trace)
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
+        """What draws gaps."""
+        from simcost.trace.synthesis.fits import fitted_gamma
+        from simcost.trace.synthesis.rescale import fitted
+
+        shape = self.shape or fitted(fitted_gamma, folder, str(self.trace))
+        return lambda count: (rng.standard_gamma(shape, count) / shape, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weibull:
+    """Independent Weibull gaps, fitted by maximum likelihood."""
+
+    kind: Literal["weibull"] = "weibull"
+    shape: Annotated[float, Ge(0.1), Le(100)] | None = None
+    """Below 1 bursty, 1 = Poisson, above 1 regular."""
+    trace: str | None = None
+    """Parquet whose gaps the shape is fitted to, where it is not given."""
+
+    def __post_init__(self) -> None:
+        _one_of("shape", self.shape, self.trace)
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
+        """What draws gaps."""
+        from math import gamma
+
+        from simcost.trace.synthesis.fits import fitted_weibull
+        from simcost.trace.synthesis.rescale import fitted
+
+        shape = self.shape or fitted(fitted_weibull, folder, str(self.trace))
+        mean = gamma(1 + 1 / shape)
+        return lambda count: (rng.weibull(shape, count) / mean, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mmpp:
+    """Markov-modulated Poisson: the rate jumps between three levels, Poisson within each."""
+
+    kind: Literal["mmpp"] = "mmpp"
+    levels: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(3), MaxLen(3)] | None = None
+    """Relative rate in each state; only their ratios matter."""
+    dwell: Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(3), MaxLen(3)] | None = None
+    """Mean length of each state, in requests expected at the mean rate. Either other state may follow."""
+    trace: str | None = None
+    """Parquet that levels, lengths and jumps are fitted to, where they are not given: to counts per second, or
+    per 5 expected requests where that is longer."""
+
+    def __post_init__(self) -> None:
+        _one_of("levels", self.levels, self.trace)
+        if (self.levels is None) != (self.dwell is None):
+            raise ValueError("levels and dwell go together; give both or neither")
+        if self.levels is not None and not sum(self.levels) > 0:
+            raise ValueError("levels are all zero; give at least one positive number")
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
+        """What draws gaps."""
+        from simcost.trace.synthesis.mmpp import States, fitted_states, modulated
+        from simcost.trace.synthesis.rescale import fitted
+
+        if self.levels is not None and self.dwell is not None:
+            return modulated(States.of(self.levels, self.dwell), rng)
+        return modulated(fitted(fitted_states, folder, str(self.trace)), rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootstrap:
+    """Blocks of consecutive requests of a trace, resampled: the gap, prompt and output of each stay together, and
+    so does what follows what within a block. The closest to the trace, bursts of any form included.
+    """
+
+    kind: Literal["bootstrap"] = "bootstrap"
+    trace: str
+    """Parquet of `simcost trace import`, relative to the file that names it and inside its folder."""
+    block: PositiveCount = 50
+    """Requests in a block. 1 keeps the distribution of gaps and nothing of their order."""
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
+        """What draws gaps, and the tokens that came with them."""
+        from simcost.trace.paths import inside
+        from simcost.trace.synthesis.bootstrap import rows_in_blocks
+        from simcost.trace.synthesis.rescale import tuples
+
+        known = tuples(inside(folder, self.trace))
+
+        def draw(count: int) -> "tuple[Floats, Pairs | None]":
+            rows = rows_in_blocks(len(known), self.block, count, rng)
+            return known.gap[rows], (known.prompt_tokens[rows], known.output_tokens[rows])
+
+        return draw
+
+
+class ByKind:
+    """Marks a union of classes that `kind` tells apart, with or without None, for the scenario edge."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        kinds = [next(field.default for field in fields(member) if field.name == "kind")
+                 for member in get_args(source) if member is not NoneType]  # fmt: skip
+        schema = handler(source)
+        union = schema["schema"] if schema["type"] == "nullable" else schema
+        choices = dict(zip(kinds, union["choices"], strict=True))
+        tagged = {"type": "tagged-union", "choices": choices, "discriminator": "kind"}
+        return {"type": "nullable", "schema": tagged} if union is not schema else tagged
+
+
+Gaps = Annotated[Bootstrap | Poisson | Gamma | Weibull | Mmpp, ByKind()]
+
+
+def _one_of(name: str, given: object, trace: str | None) -> None:
+    if (given is None) == (trace is None):
+        raise ValueError(f"give either {name}, or trace to fit to")

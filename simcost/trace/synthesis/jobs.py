@@ -1,0 +1,46 @@
+"""Training jobs along a forecast: rows of a job log, resampled with the gaps before them."""
+
+import numpy as np
+
+from simcost.rng import stream
+from simcost.trace.batch import Floats, Ints, Pairs
+from simcost.trace.synthesis.bootstrap import rows_in_blocks
+from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rescale import rescaled_gaps
+from simcost.trace.synthesis.streams import arrivals
+from simcost.units import NS_PER_S
+
+_AT_ONCE = 262_144
+
+
+def job_arrivals(submit_s: Floats, rates: Rates, *, seed: int, index: int = 0,
+                 block: int = 50) -> tuple[Floats, Ints]:  # fmt: skip
+    """Submit times along the rates, and which row of the log each job is: its size, duration and owner.
+
+    The same bootstrap as for requests (`simcost.trace.synthesis.gaps.Bootstrap`): blocks of consecutive jobs, each with
+    the gap before it in operational time, so that bursts of like jobs stay together.
+
+    Args:
+        submit_s: submit times of the log in seconds, sorted.
+        rates: jobs expected in each step.
+        seed: of the random numbers.
+        index: of the replication.
+        block: jobs in a block.
+
+    Returns:
+        Times in seconds from the start of the rates, sorted; rows of `submit_s`.
+
+    Raises:
+        InputError: the log is not sorted, or has fewer than 20 different submit times.
+    """
+    gap, row = rescaled_gaps(submit_s, stream(0, "ties"))
+    rng = stream(seed, "jobs", index)
+
+    def draw(count: int) -> tuple[Floats, Pairs]:
+        chosen = rows_in_blocks(len(gap), block, count, rng)
+        numbers = row[chosen].astype(np.int32)
+        return gap[chosen], (numbers, numbers)
+
+    parts = [*arrivals(draw, rates.clock(), 1.0, place=stream(seed, "job start", index), most=_AT_ONCE)]
+    times = np.concatenate([time_ns for time_ns, _ in parts]) / NS_PER_S
+    return times, np.concatenate([rows[0] for _, rows in parts if rows is not None]).astype(np.int64)
