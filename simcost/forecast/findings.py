@@ -26,7 +26,7 @@ def of_history(history: History, seen: Seen, horizon: int, grid: Grid) -> Iterat
     """New, too short, mostly missing, mostly idle, constant, or asked for too far ahead."""
     steps, season = len(history), history.season.short
     if history.idle:
-        begin = str(grid.times(1, history.idle)[0]).replace("T", " ")
+        begin = str(grid.times(1, history.idle)[0])[:16].replace("T", " ")
         yield _finding(
             "new",
             f"new: nothing in the first {history.idle} steps, which are left out; the history begins at {begin} "

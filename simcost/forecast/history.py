@@ -7,8 +7,8 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.forecast import metrics
 from simcost.forecast.clean import RULES, Bools, Edit, Rule, clean
-from simcost.forecast.model.intermittent import MOSTLY_ZERO
 from simcost.forecast.model import Seen
+from simcost.forecast.model.intermittent import MOSTLY_ZERO
 from simcost.forecast.season import Season, season_of
 from simcost.trace.series import Floats, Series
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -40,7 +40,8 @@ class Reading:
     freq: str | None = None
     """Step; None = that of the file."""
     timezone: str | None = None
-    """Whose clock and calendar count; None = that of the events or of the forecast scored, else UTC."""
+    """Whose clock and calendar count; None = that of the events or of the forecast scored, else UTC. Of actuals
+    only that of times without an offset: the days of a forecast are those it was issued with."""
     by: tuple[str, ...] = ()
     """Columns that name a series."""
     mapping: Mapping[str, str] = field(default_factory=dict)
@@ -107,8 +108,10 @@ def forecast_file(
     Raises:
         InputError: anything that cannot be read, forecast or written.
     """
+    _check_outputs(filter(None, (path, events)), filter(None, (out, paths_out)))
     stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
-    asked = replace(asked, zone=reading.timezone or stated.timezone or asked.zone)
+    zones = (reading.timezone, stated.timezone, asked.zone)
+    asked = replace(asked, zone=next(zone for zone in zones if zone is not None))
     series, notes = reading.series(path, asked.zone)
     stated.check(series)
     outlooks = look_ahead(
@@ -139,7 +142,7 @@ def steps_ahead(series: Series, horizon_s: float | None) -> int:
     steps = ceil(horizon_s / step_s - 1e-9)
     if not 1 <= steps <= MOST_STEPS:
         raise InputError(
-            f"a horizon of {horizon_s:g} s is {steps:,} steps of {series.grid.name}; "
+            f"a horizon of {horizon_s:g} s is {steps:.6g} steps of {series.grid.name}; "
             f"give 1 to {MOST_STEPS:,} steps, or another --freq"
         )
     return steps
@@ -157,12 +160,12 @@ def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Do
         InputError: anything that cannot be read, or has no time in common.
     """
     told = read_forecast(path)
-    zone = reading.timezone or told.timezone
     steps = {one.grid.name for one in told.forecasts}
     if len(steps) == 1 and reading.freq is None:
         reading = replace(reading, freq=next(iter(steps)))
+    zone = told.timezone if reading.timezone is None else reading.timezone
     series, notes = reading.series(actuals, zone)
-    document = score(told.forecasts, series, timezone=zone)
+    document = score(told.forecasts, series, timezone=told.timezone)
     document["findings"] += notes
     inputs = {os.path.relpath(file): sha256_of(file) for file in (path, actuals)}
     return {
@@ -172,6 +175,15 @@ def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Do
         **document,
         "provenance": {"simcost_version": __version__, "inputs": inputs},
     }
+
+
+def _check_outputs(read: Iterable[Path], written: Iterable[Path]) -> None:
+    """Raise InputError where a file to write is one that is read, or two are the same."""
+    taken = {file.resolve() for file in read}
+    for file in written:
+        if file.resolve() in taken:
+            raise InputError(f"{file}: is read or written already; name another file to write")
+        taken.add(file.resolve())
 
 
 def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:

@@ -123,3 +123,23 @@ def test_years_ahead_in_hours() -> None:
 def test_the_grid_goes_on() -> None:
     found = forecast(series([1.0] * 30, 0), 2, paths=0)
     assert str(found.grid.times(1)[0]) == "1972-07-01T00:00:00"
+
+
+@pytest.mark.parametrize(("rate", "new"), [(30, True), (0.1, False)])
+def test_a_new_series_begins_with_its_demand(rate: float, new: bool) -> None:
+    """25 idle days before a launch say nothing of its size; before demand that is rare they are part of it."""
+    values = np.random.default_rng(1).poisson(rate, 700).astype(float)
+    values[:600] = 0
+    found = forecast(series(values), 48, paths=40)
+    check(found, 48, 40)
+    assert ("new" in kinds(found), found.model != "intermittent") == (new, new)
+    assert len(found.cleaned) == 700
+    if new:
+        assert np.median(found.paths.sum(axis=1)) == pytest.approx(48 * rate, rel=0.2)
+
+
+def test_places_of_edits_count_from_the_start_of_a_new_series() -> None:
+    values = np.concatenate([np.zeros(100), np.full(200, 5.0)])
+    values[180:186] = 0
+    (edit,) = forecast(series(values), 24, paths=8).edits
+    assert (edit.rule, edit.first, edit.last) == ("outage", 180, 186)

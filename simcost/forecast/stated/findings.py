@@ -8,12 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import InputError, did_you_mean
-from simcost.forecast.stated.events import Churn, Event, Growth, Holiday, Launch, Migration, Promotion
+from simcost.forecast.stated.events import (
+    Churn,
+    Event,
+    Growth,
+    Holiday,
+    Launch,
+    LengthChange,
+    Migration,
+    Promotion,
+)
 from simcost.forecast.stated.horizon import View, behind
 from simcost.trace.series import Series
 
 Finding = dict[str, str]
 """`kind`, `message`, and the `event` it is about."""
+TOKENS = ("prompt_tokens", "output_tokens")
+"""Quantities that a change of lengths multiplies."""
 
 
 def matches(event: Event, name: str) -> bool:
@@ -77,12 +88,15 @@ def findings(
             first, last = view.horizon.grid.times(1)[0], view.horizon.grid.times(1, view.horizon.steps)[0]
             yield _finding("outside-horizon", event, f"{said} changes nothing from {first} to {last} UTC, the horizon; "
                            "what was before is in the history")  # fmt: skip
+        elif isinstance(event, LengthChange) and view.history.quantity not in TOKENS:
+            yield _finding("other-quantity", event, f"{said} changes tokens, not what this series counts "
+                           f"({view.history.quantity}); requests drawn after it take the new lengths")  # fmt: skip
         elif isinstance(event, Holiday) and event.like and np.isnan(event.ratios(view)).any():
             yield _finding("no-such-day", event, f"{said}: the history cannot tell how a {event.like} differs in "
                            f"{int(np.isnan(event.ratios(view)).sum())} steps, which stay as forecast; "
                            "give a factor instead")  # fmt: skip
         if share := floored.get((event.name, view.history.name), 0.0):
-            yield _finding("floored", event, f"{said} takes all there is, or more, in {100 * share:.1f} % of all "
+            yield _finding("floored", event, f"{said} takes all there is, or more, in {100 * share:.2g} % of all "
                            "steps and paths; demand is held at 0")  # fmt: skip
 
 
