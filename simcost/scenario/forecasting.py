@@ -142,7 +142,7 @@ def steps_ahead(series: Series, horizon_s: float | None) -> int:
     steps = ceil(horizon_s / step_s - 1e-9)
     if not 1 <= steps <= MOST_STEPS:
         raise InputError(
-            f"a horizon of {horizon_s:g} s is {steps:.6g} steps of {series.grid.name}; "
+            f"a horizon of {horizon_s:g} s is {steps:,} steps of {series.grid.name}; "
             f"give 1 to {MOST_STEPS:,} steps, or another --freq"
         )
     return steps
