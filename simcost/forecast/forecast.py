@@ -45,6 +45,7 @@ class Forecast:
     """The history as the model took it."""
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is not finite, and is refused at the end
 def forecast(
     series: Series,
     horizon: int,

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from simcost.errors import InputError
+from simcost.forecast.history import steps_before_demand
 from simcost.forecast.season import Season
 from simcost.trace.series import Floats, Series
 
@@ -146,15 +147,16 @@ def top_down(total: Outlook, histories: Mapping[str, Floats], season: Season) ->
     Raises:
         InputError: names that form no tree, or demand below 0, of which there are no shares.
     """
-    shares = _shares(histories, season.long or season.short, len(total.mean))
+    shares = _shares(histories, season, len(total.mean))
     leaves = {name: Coherent(total.mean * share, total.paths * share) for name, share in shares.items()}
     return {**bottom_up(leaves), TOTAL: Coherent(total.mean, total.paths)}
 
 
-def _shares(histories: Mapping[str, Floats], period: int, horizon: int) -> dict[str, Floats]:
+def _shares(histories: Mapping[str, Floats], season: Season, horizon: int) -> dict[str, Floats]:
     """Each leaf's share of the total per future step; they sum to 1.
 
-    In a phase without any demand the overall share holds; without demand at all, equal shares of nothing.
+    Where a leaf is new, they are those since it began. In a phase without any demand the overall share holds;
+    without demand at all, equal shares of nothing.
     """
     names = list(histories)
     values = np.array([histories[name] for name in names])
@@ -162,9 +164,10 @@ def _shares(histories: Mapping[str, Floats], period: int, horizon: int) -> dict[
         raise InputError(
             f"top-down: {names[int((values < 0).any(axis=1).argmax())]!r} goes below 0: use bottom-up"
         )
-    length = values.shape[1]
-    recent = np.where(np.isnan(values).any(axis=0), 0.0, values)[:, -SEASONS_OF_SHARES * period :]
-    phases = np.arange(length)[-SEASONS_OF_SHARES * period :] % period
+    length, period = values.shape[1], season.long or season.short
+    first = max(length - SEASONS_OF_SHARES * period, *(steps_before_demand(leaf, season) for leaf in values))
+    recent = np.where(np.isnan(values).any(axis=0), 0.0, values)[:, first:]
+    phases = np.arange(first, length) % period
     per_phase = np.array([np.bincount(phases, leaf, minlength=period) for leaf in recent])
     overall = recent.sum(axis=1)
     whole = overall.sum()

@@ -65,7 +65,7 @@ def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) ->
     if masked is not None and len(masked) != len(series):
         raise InputError(f"series {series.name!r}: {len(masked)} steps of mask for {len(series)} of history")
     season = season_of(series.grid)
-    idle = _idle(series.values, season)
+    idle = steps_before_demand(series.values, season)
     return History(
         raw=series.values[idle:].astype(np.float64),
         idle=idle,
@@ -76,7 +76,7 @@ def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) ->
     )
 
 
-def _idle(values: Floats, season: Season) -> int:
+def steps_before_demand(values: Floats, season: Season) -> int:
     """Steps before the first demand of a new series: a season or more of nothing, then demand in most steps.
 
     They say when demand began, not how it goes on. Where most steps since are 0 too, it is rare, not new.

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import fit_memory, step_source
-from simcost.scenario.faults import fault_at
+from simcost.scenario.faults import fault_at, repeated_names
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node
 from simcost.trace.paths import inside
@@ -149,7 +149,9 @@ def _source_faults(root: Node, file: str) -> Iterator[Fault]:
 
 
 def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterator[Fault]:
-    """The history and all traces must be there, the time zone known, and no second horizon given."""
+    """The history and all traces must be there, the time zone known, events have names of their own, and no
+    second horizon be given.
+    """
     from simcost.trace.series import parse_freq
     from simcost.trace.series.local_time import find_zone
 
@@ -159,6 +161,7 @@ def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterato
     horizon = root.get("horizon")
     if horizon is not None and _given(horizon):
         yield fault_at(horizon, "stands beside a demand; write it as demand.forecast.horizon", file)
+    yield from repeated_names(_items(demand.get("events")), file)
     ahead = demand.get("forecast")
     yield from _ask(demand.get("timezone"), file, find_zone)[1]
     yield from _ask(ahead.get("freq") if ahead is not None else None, file, parse_freq)[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from simcost.errors import Fault, did_you_mean
@@ -81,6 +82,15 @@ def _fault(detail: dict[str, Any], root: Node, file: str) -> Fault | None:
     words = _MESSAGES.get(detail["type"], "{shown} is not valid here")
     more = (str(missing),) if detail["type"] == "missing" else ()
     return fault_at(node, words.format(shown=shown(node.value), **context), file, *more)
+
+
+def repeated_names(events: Sequence[Node], file: str) -> Iterator[Fault]:
+    """Names of events that stand twice."""
+    seen: dict[object, Node] = {}
+    for name in filter(None, (event.get("name") for event in events)):
+        if not isinstance(name.value, dict | list) and seen.setdefault(name.value, name) is not name:
+            message = f"{name.value!r} is the name of the event in line {seen[name.value].line} too; names must differ"
+            yield fault_at(name, message, file)
 
 
 def _length(node: Node) -> int:

@@ -14,7 +14,7 @@ from simcost.errors import Fault, FaultsError, InputError
 from simcost.forecast.stated.events import Event
 from simcost.forecast.stated.findings import Finding, check_event
 from simcost.scenario import yaml
-from simcost.scenario.faults import fault_at, validate
+from simcost.scenario.faults import fault_at, repeated_names, validate
 from simcost.scenario.node import Node
 from simcost.scenario.shape import Conform
 from simcost.trace.series import Series
@@ -97,12 +97,7 @@ def _own_faults(root: Node, file: str) -> list[Fault]:
             find_zone(zone.value)
         except InputError as error:
             faults.append(fault_at(zone, str(error), file))
-    seen: dict[object, Node] = {}
-    for name in filter(None, (node.get("name") for node in _nodes(root))):
-        if not isinstance(name.value, dict | list) and seen.setdefault(name.value, name) is not name:
-            message = f"{name.value!r} is the name of the event in line {seen[name.value].line} too; names must differ"
-            faults.append(fault_at(name, message, file))
-    return faults
+    return [*faults, *repeated_names(_nodes(root), file)]
 
 
 def _nodes(root: Node) -> list[Node]:

@@ -88,6 +88,15 @@ def test_shares_follow_the_phase_of_the_season_and_only_lately():
     assert np.allclose(found["day"].mean, [9, 5, 10 * overall, 2.5])
 
 
+def test_a_new_leaf_has_the_share_it_has_had_since_it_began():
+    """It has no demand yet in most phases of the week, which say nothing of what it will take there."""
+    week = Season(2, 14)
+    past = {"old": np.full(28, 3.0), "new": np.concatenate([np.zeros(24), np.full(4, 1.0)])}
+    found = top_down(Forecast(np.full(6, 4.0), np.full((1, 6), 4.0)), past, week)
+    assert found["new"].mean.tolist() == [1] * 6
+    assert found["old"].mean.tolist() == [3] * 6
+
+
 def test_phases_go_on_from_the_end_of_the_history():
     past = {"a": np.array([1.0, 0, 0, 0, 1, 0]), "b": np.array([0.0, 1, 1, 1, 0, 1])}
     found = top_down(Forecast(np.ones(3), np.ones((1, 3))), past, SEASON)

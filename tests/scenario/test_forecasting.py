@@ -67,11 +67,6 @@ def test_regressors_that_no_model_takes_are_named(history: Path) -> None:
     assert [note["kind"] for note in document["series"]["demand"]["findings"]].count("regressors") == 1
 
 
-def test_a_horizon_beyond_all_measure(history: Path) -> None:
-    with pytest.raises(InputError, match=r"is 2.4e\+301 steps of 1h"):
-        forecast_file(history, Asked(seed=1), horizon_s=8.64e304)
-
-
 def test_lengths_of_what_is_no_token_are_named(history: Path, tmp_path: Path) -> None:
     events = tmp_path / "events.yaml"
     events.write_text("events:\n  - {kind: lengths, name: longer, start: +1d, prompt: 2}\n")

@@ -122,6 +122,10 @@ def test_all_futures_are_simulated_where_seeds_allow_it(tmp_path: Path) -> None:
         (("horizon: 6h", "horizon: -6h"), "must be above 0"),
         (("kind: launch", "kind: lunch"), "'lunch' is no kind known here"),
         (("[0.2, 1.0]", "[0.6, 1.0]"), "does not hold the share 0.5"),
+        (
+            ("events: [", "events: [{kind: growth, name: new, factor: 2, per: year}, "),
+            "'new' is the name of the event in line 7 too",
+        ),
         (("start: +2h", "start: soon"), "soon"),
         (("gaps: poisson", "gaps: {kind: bootstrap, trace: none.parquet}"), "no file 'none.parquet'"),
     ],
