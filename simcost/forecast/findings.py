@@ -103,7 +103,7 @@ def of_backtest(history: History, found: Backtest | None, model: Model) -> Itera
     if history.season.long:
         yield _finding(
             "totals",
-            "levels of totals over a day are known to be too narrow on AI demand: 65-69 % measured for a nominal "
+            "levels of totals over a day are known to be too narrow on AI demand: 60-69 % measured for a nominal "
             "80 %; a width factor widens them",
         )
 

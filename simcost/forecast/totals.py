@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.forecast.quantile import quantiles
-from simcost.trace.series import DAY_S, Floats, Seconds64, Series
+from simcost.trace.calendar import DAY_S
+from simcost.trace.series import Floats, Seconds64, Series
 from simcost.trace.series.step import is_rate
 
 DIGITS = 6

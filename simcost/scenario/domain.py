@@ -16,6 +16,7 @@ from simcost.perf import fit_memory, step_source
 from simcost.scenario.faults import fault_at, repeated_names
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node
+from simcost.trace.calendar import find_zone, parse_freq
 from simcost.trace.paths import inside
 
 T = TypeVar("T")
@@ -152,9 +153,6 @@ def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterato
     """The history and all traces must be there, the time zone known, events have names of their own, and no
     second horizon be given.
     """
-    from simcost.trace.series import parse_freq
-    from simcost.trace.series.local_time import find_zone
-
     yield from _trace_faults(demand.get("history"), file, folder)
     for stream in _items(demand.get("requests")):
         yield from stream_faults(stream, file, folder)

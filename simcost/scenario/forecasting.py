@@ -22,9 +22,9 @@ from simcost.scenario.forecast_file import read_forecast, write_forecast
 from simcost.scenario.outlook import Asked, Outlook, look_ahead
 from simcost.scenario.paths_file import write_paths
 from simcost.scenario.stated import StatedEvents, load_events
+from simcost.trace.calendar import find_zone
 from simcost.trace.series import Series
 from simcost.trace.series.file import read_series
-from simcost.trace.series.local_time import find_zone
 from simcost.units import SECONDS_PER_DAY
 
 MOST_STEPS = 100_000

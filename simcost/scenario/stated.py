@@ -17,8 +17,8 @@ from simcost.scenario import yaml
 from simcost.scenario.faults import fault_at, repeated_names, validate
 from simcost.scenario.node import Node
 from simcost.scenario.shape import Conform
+from simcost.trace.calendar import find_zone
 from simcost.trace.series import Series
-from simcost.trace.series.local_time import find_zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

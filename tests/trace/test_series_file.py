@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, InputError
-from simcost.trace.series import Grid, Series, parse_freq
+from simcost.trace.calendar import parse_freq
+from simcost.trace.series import Grid, Series
 from simcost.trace.series.file import read_series
 
 

@@ -8,8 +8,8 @@ from simcost.errors import InputError
 from simcost.forecast.document import iso
 from simcost.forecast.score.issued import Issued
 from simcost.forecast.score.series import Document, score_series
+from simcost.trace.calendar import find_zone
 from simcost.trace.series import Floats, Grid, Series
-from simcost.trace.series.local_time import find_zone
 
 
 def score(forecasts: Sequence[Issued], actuals: Sequence[Series], *, timezone: str) -> Document:

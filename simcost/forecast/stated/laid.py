@@ -27,8 +27,8 @@ from simcost.forecast.stated.findings import (
     matches,
 )
 from simcost.forecast.stated.horizon import View, ahead
+from simcost.trace.calendar import find_zone
 from simcost.trace.series import Floats, Grid, Series
-from simcost.trace.series.local_time import find_zone
 
 Values = dict[str, Floats]
 """By series: one row per path, one column per step; the first row is the point forecast."""

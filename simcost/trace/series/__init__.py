@@ -1,47 +1,15 @@
 """Demand as a series: one value per step of a regular grid of time."""
 
-import re
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from simcost.errors import InputError
+from simcost.trace.calendar import DAY_S, MONTH, UNITS_S
 
 Floats = npt.NDArray[np.float64]
 Seconds64 = npt.NDArray[np.datetime64]
-
-DAY_S = 86400
-MONTH = 0
-"""The `step_s` of calendar months."""
-STEPS = "steps must divide a day (15min, 1h), be whole days or weeks (1d, 1w), or one month (1mo)"
-"""What `parse_freq` takes, for messages."""
-_UNITS = {"w": 604800, "d": DAY_S, "h": 3600, "min": 60, "s": 1}
-_FREQ = re.compile(r"(\d{0,8})(w|d|h|min|s|mo)")
-
-
-def parse_freq(text: str) -> int:
-    """The `step_s` of a frequency such as `1h`, `15min`, `1d`, `1w` or `1mo`; without a number it is 1.
-
-    Raises:
-        InputError: it is none, or its steps neither divide a day nor are whole days, weeks or one month.
-    """
-    match = _FREQ.fullmatch(text)
-    if match is None:
-        raise InputError(f"{text!r} is no frequency; write e.g. 15min, 1h, 1d, 1w or 1mo")
-    number, unit = int(match[1] or 1), match[2]
-    if unit == "mo" and number == 1:
-        return MONTH
-    step_s = number * _UNITS.get(unit, 0)
-    if not divides(step_s):
-        raise InputError(f"{text!r}: {STEPS}")
-    return step_s
-
-
-def divides(step_s: int) -> bool:
-    """Whether steps of this length divide a day, or are whole days (up to a year)."""
-    return 0 < step_s <= 366 * DAY_S and (DAY_S % step_s == 0 or step_s % DAY_S == 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +35,7 @@ class Grid:
         """The step as `--freq` takes it: `1h`, `15min`, `1d`, `1w`, `1mo`."""
         if self.step_s == MONTH:
             return "1mo"
-        unit, length_s = next((u, s) for u, s in _UNITS.items() if self.step_s % s == 0)
+        unit, length_s = next((u, s) for u, s in UNITS_S.items() if self.step_s % s == 0)
         return f"{self.step_s // length_s}{unit}"
 
     def times(self, count: int, first: int = 0) -> Seconds64:

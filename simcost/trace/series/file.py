@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from simcost.errors import InputError
+from simcost.trace.calendar import find_zone, parse_freq
 from simcost.trace.log.cells import Ints
 from simcost.trace.log.sources import open_chunks
-from simcost.trace.series import Series, parse_freq
+from simcost.trace.series import Series
 from simcost.trace.series.cells import Faults
 from simcost.trace.series.columns import GENERIC, VALUE, WHAT, find_series_columns, peek
 from simcost.trace.series.grid import gridded
-from simcost.trace.series.local_time import find_zone, utc_in_order
+from simcost.trace.series.local_time import utc_in_order
 from simcost.trace.series.points import Notes, Points
 from simcost.trace.series.rows import Rows, read_rows
 from simcost.trace.series.step import coarsen, finding

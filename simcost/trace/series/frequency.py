@@ -5,8 +5,9 @@ from math import gcd
 
 import numpy as np
 
+from simcost.trace.calendar import DAY_S, MONTH, STEPS, divides
 from simcost.trace.log.cells import Ints
-from simcost.trace.series import DAY_S, MONTH, STEPS, Grid, divides
+from simcost.trace.series import Grid
 from simcost.trace.series.local_time import offsets
 from simcost.trace.series.points import Notes, Points, iso
 from simcost.trace.series.step import is_rate

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from simcost.trace.calendar import MONTH
 from simcost.trace.log.cells import Floats, Ints
-from simcost.trace.series import MONTH, Grid, Series
+from simcost.trace.series import Grid, Series
 from simcost.trace.series.frequency import LOG, find_step, irregular
 from simcost.trace.series.points import Notes, Points, iso
 

@@ -6,27 +6,16 @@ A zone's offset from UTC is constant between changes; with the changes in a tabl
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from simcost.errors import InputError, did_you_mean
+from simcost.trace.calendar import DAY_S, find_zone
 from simcost.trace.log.cells import Flags, Floats, Ints
-from simcost.trace.series import DAY_S, Grid
+from simcost.trace.series import Grid
 
 _YEAR_S = 366 * DAY_S
 _LONGEST_JUMP_S = 3 * 3600
-
-
-def find_zone(name: str) -> ZoneInfo:
-    """The time zone of that IANA name. Raises InputError for an unknown one, with the nearest names."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        known = {zone.casefold(): zone for zone in available_timezones()}
-        near = known.get(name.casefold())
-        hint = f"; did you mean {near!r}?" if near else did_you_mean(name, sorted(known.values()))
-        raise InputError(f"unknown time zone {name!r}{hint or '; write e.g. Europe/Berlin'}") from error
 
 
 @dataclass(frozen=True, slots=True)

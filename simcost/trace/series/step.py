@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from simcost.errors import InputError
+from simcost.trace.calendar import DAY_S, MONTH
 from simcost.trace.log.cells import Ints
-from simcost.trace.series import DAY_S, MONTH, Floats, Grid, Series
+from simcost.trace.series import Floats, Grid, Series
 from simcost.trace.series.local_time import offsets
 
 _RATE = re.compile(

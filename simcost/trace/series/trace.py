@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError, TraceError, did_you_mean
+from simcost.trace.calendar import DAY_S
 from simcost.trace.log.cells import Floats, Ints, TimeRule, as_text, instants
-from simcost.trace.series import DAY_S, Grid, Series
+from simcost.trace.series import Grid, Series
 from simcost.trace.series.step import coarsen, finding
 from simcost.trace.store import KEY, TraceInfo, open_trace, read_tables
 from simcost.units import NS_PER_S, format_seconds
