@@ -268,7 +268,8 @@ def test_coarser_steps(tmp_path: Path) -> None:
 
 def test_months(tmp_path: Path) -> None:
     months = np.arange("2023-01", "2024-03", dtype="datetime64[M]")
-    first, last = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - 1
+    day, month = np.timedelta64(1, "D"), np.timedelta64(1, "M")
+    first, last = months.astype("datetime64[D]"), (months + month).astype("datetime64[D]") - day
     for days, found in (
         (months, {"no_zone": 14}),
         (first, {"no_zone": 14}),

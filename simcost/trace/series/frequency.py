@@ -76,7 +76,8 @@ def _by_month(points: Points, notes: Notes) -> Points | None:
     """The points by their month, if all stand at firsts or all at lasts of a month."""
     days = (points.time_s // DAY_S).astype("datetime64[D]")
     months = days.astype("datetime64[M]")
-    ends = bool((days + 1 == (months + 1).astype("datetime64[D]")).all())
+    day, month = np.timedelta64(1, "D"), np.timedelta64(1, "M")
+    ends = bool((days + day == (months + month).astype("datetime64[D]")).all())
     if not (ends or (days == months.astype("datetime64[D]")).all()):
         return None
     if ends:
