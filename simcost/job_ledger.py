@@ -1,0 +1,73 @@
+"""The hand-over from the simulation of jobs to money and service levels: what each job experienced, and what
+became of every GPU-second of the cluster. Times are seconds from the start of the trace; no prices.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+NEVER = -1
+
+BUCKETS = ("useful", "checkpoint", "lost", "restart", "idle_blocked", "idle_free", "down")
+"""Every GPU-second of capacity lies in exactly one: work kept; writing checkpoints; work redone; restarting and
+provisioning; idle while somebody waits; idle while nobody waits; broken or not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JobOutcomes:
+    """What the jobs experienced, in the order of the trace."""
+
+    submit_s: Floats
+    start_s: Floats
+    """First start; NEVER = has not started by the end of the run, or was rejected."""
+    end_s: Floats
+    """NEVER = has not ended."""
+    gpus: Ints
+    preemptions: Ints
+    lost_s: Floats
+    """Work redone, seconds of the gang."""
+    checkpoint_s: Floats
+    restart_s: Floats
+    rejected: npt.NDArray[np.bool_]
+    """Wider than the pool: kept out, counted, never blocking the line."""
+    resumed_wait_s: Floats | None = None
+    """Waiting after preemptions, where there were any."""
+
+    @property
+    def wait_s(self) -> Floats:
+        """Start - submit of the jobs that started."""
+        started = self.start_s >= 0
+        found: Floats = (self.start_s - self.submit_s)[started]
+        return found
+
+    @property
+    def jct_s(self) -> Floats:
+        """End - submit of the jobs that ended: job completion time."""
+        ended = self.end_s >= 0
+        found: Floats = (self.end_s - self.submit_s)[ended]
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JobLedger:
+    """All that billing, service levels and comparison may know of a run of jobs on one cluster."""
+
+    horizon_s: float
+    """End of the accounts; for a whole replay, the makespan from second 0."""
+    gpus: int
+    """Of the cluster."""
+    outcomes: JobOutcomes
+    gpu_seconds: dict[str, float]
+    """By bucket; they add up to capacity x time."""
+    nodes: Any = None
+    """Table of schema `ledger.NODES`, one row per node and time it was there; None = a fixed cluster."""
+    fragmented_gpu_seconds: float | None = None
+    """Idle GPU-seconds that no typical job could use (FGD's measure); None without topology."""
+    timeline: Any = None
+    """Table t_s, allocated, waiting_jobs, waiting_gpus: state after each change or sample, where kept."""
+    facts: dict[str, float] = field(default_factory=dict)
+    """Further sums that a policy reports."""

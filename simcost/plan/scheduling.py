@@ -1,0 +1,143 @@
+"""In which order waiting jobs get GPUs. Each policy is its schema and its documentation; `sim.jobs` obeys it.
+
+At one instant all completions release, then all arrivals join the queue in trace order, then one pass over the
+queue is made. Keys compare as (key, submit, row). Source of the semantics: docs/guides/training.md.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+
+from simcost.units import PositiveSeconds, Seconds, Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FifoStrict:
+    """First in, first out; the first job that does not fit stops the line."""
+
+    kind: Literal["fifo-strict"] = "fifo-strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FifoSkip:
+    """First in, first out; jobs that do not fit are passed over, as Kubernetes and Volcano do: wide jobs may starve."""
+
+    kind: Literal["fifo-skip"] = "fifo-skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SjfStrict:
+    """Shortest duration first; the first job that does not fit stops the line."""
+
+    kind: Literal["sjf-strict"] = "sjf-strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SjfSkip:
+    """Shortest duration first; jobs that do not fit are passed over."""
+
+    kind: Literal["sjf-skip"] = "sjf-skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EasyBackfill:
+    """FIFO; while its head is blocked, later jobs may start if they do not delay the head's reservation, by the
+    limits of the users.
+    """
+
+    kind: Literal["easy-backfill"] = "easy-backfill"
+    shadow_ties: Literal["prefix", "all"] = "prefix"
+    """Whether releases at the shadow instant that come later in (limit end, row) count as free for the extra."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConservativeBackfill:
+    """Every waiting job holds a reservation, by the limits of the users; nobody is ever delayed beyond it."""
+
+    kind: Literal["conservative-backfill"] = "conservative-backfill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Srtf:
+    """Shortest remaining time first, preemptive: at each arrival and completion the jobs with the least left hold
+    the GPUs.
+    """
+
+    kind: Literal["srtf"] = "srtf"
+    overhead: bool = True
+    """A preempted job has 7 s (1 GPU), 30 s (2 to 8) or 60 s (more) to do again."""
+    helios_extra_second: bool = False
+    """Jobs end a second later after each placement, as in the simulator of Helios."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityPreemptive:
+    """By priority; a blocked head preempts the fewest, least urgent, latest started jobs of lower priority."""
+
+    kind: Literal["priority-preemptive"] = "priority-preemptive"
+    checkpoint_interval: PositiveSeconds = 3600.0
+    """Work since the last checkpoint is lost."""
+    restart: Seconds = 60.0
+    """Time to start again after a preemption."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FairShare:
+    """Slurm multifactor: weight_age * min(age / max_age, 1) + weight_fair * 2^(-usage / share) + weight_size *
+    size; highest first, jobs that do not fit are passed over.
+    """
+
+    kind: Literal["fair-share"] = "fair-share"
+    half_life: PositiveSeconds = 604800.0
+    """Of past usage."""
+    max_age: PositiveSeconds = 604800.0
+    """Age at which waiting counts in full."""
+    weight_age: Annotated[float, Ge(0)] = 1000.0
+    weight_fair: Annotated[float, Ge(0)] = 10000.0
+    weight_size: Annotated[float, Ge(0)] = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlineAware:
+    """Earliest deadline first, jobs without one last; jobs that do not fit are passed over."""
+
+    kind: Literal["deadline"] = "deadline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elastic:
+    """Jobs run on min to max GPUs: all start with their least in FIFO order, further GPUs go one by one where they
+    speed up most.
+    """
+
+    kind: Literal["elastic"] = "elastic"
+    scaling: Annotated[float, Gt(0)] = 0.9
+    """Throughput of n GPUs is n^scaling."""
+    interval: PositiveSeconds = 60.0
+    """Between reallocations."""
+    pause: Seconds = 30.0
+    """Lost at each change of a job's size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateError:
+    """How wrong the users' limits are: limit = duration x (1 + error), or log-normal around it."""
+
+    error: Share = 0.0
+    sigma: Annotated[float, Ge(0)] = 0.0
+
+
+Scheduler = (
+    FifoStrict
+    | FifoSkip
+    | SjfStrict
+    | SjfSkip
+    | EasyBackfill
+    | ConservativeBackfill
+    | Srtf
+    | PriorityPreemptive
+    | FairShare
+    | DeadlineAware
+    | Elastic
+)
