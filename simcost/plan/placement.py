@@ -46,4 +46,6 @@ class Fgd:
     kind: Literal["fgd"] = "fgd"
 
 
-Placement = Count | Consolidate | Spread | Random | BestFit | Fgd
+OnNodes = Consolidate | Spread | Random | BestFit | Fgd
+"""Those that look at nodes."""
+Placement = Count | OnNodes

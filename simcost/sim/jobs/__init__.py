@@ -1,0 +1,1 @@
+"""Jobs on a cluster: queues, gangs and nodes, event by event."""

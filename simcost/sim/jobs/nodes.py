@@ -1,0 +1,146 @@
+"""The arrays that placement works on: what is left on the nodes of a pool, shapes of members, jobs, and what came
+of them.
+
+GPUs are counted in thousandths ("milli"). A job is one member per node it lies on: as many whole nodes as its gang
+fills, and the remainder.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.errors import InputError
+from simcost.trace.jobs.nodes import Nodes
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+CONSOLIDATE, SPREAD, RANDOM, BEST_FIT, FGD = range(5)
+MILLI = 1000
+ANYWHERE = -1
+NOWHERE = -1
+NEVER = -1
+IDLE, IDLE_BLOCKED, FRAGMENTED, LAST = range(4)
+"""Of the totals of a run: GPU-milli-seconds idle, idle while a job waits, fragmented; and the last event, s."""
+
+
+class Cluster(NamedTuple):
+    """What is left on each node, in order of name."""
+
+    left: Ints
+    """By node and GPU, milli; 0 where a node has no such GPU."""
+    free: Ints
+    """GPUs that nobody uses."""
+    most: Ints
+    """Most left on one GPU."""
+    total: Ints
+    """Left over all GPUs."""
+    cpu: Ints
+    memory: Ints
+    kind: Ints
+    """One bit: the type of its GPUs."""
+    group: Ints
+    """Rack or NVLink domain."""
+    fragmented: Floats
+    """F of the node, milli."""
+    changed: Ints
+    """When it last changed, by `clock`."""
+    clock: Ints
+    largest: Floats
+    """CPU and GPU milli of the largest node, at least 1."""
+
+
+class Shapes(NamedTuple):
+    """Kinds of members, without their memory."""
+
+    cpu: Ints
+    gpus: Ints
+    milli: Ints
+    kinds: Ints
+    """Bits of the GPU types accepted."""
+    share: Floats
+    """Of the members of the trace; typical ones only, others 0. They add up to 1."""
+    score: npt.NDArray[np.int8]
+    """By shape and node, as FGD saw it at `seen`; NOWHERE = does not fit. Without rows if not FGD."""
+    seen: Ints
+
+
+class Work(NamedTuple):
+    """Jobs of a pool in order of submission, and their members."""
+
+    submit: Ints
+    duration: Ints
+    need: Ints
+    """GPU milli in all."""
+    rank: Ints
+    """Place in the order of the scheduler, if all were waiting."""
+    by_rank: Ints
+    line: Ints
+    """Jobs of one line fit or do not fit alike; one line for all if the first that does not fit stops it."""
+    line_start: Ints
+    """Where the heap of each line begins."""
+    first: Ints
+    """First member of each job, and one past the last."""
+    shape: Ints
+    """Of each member."""
+    memory: Ints
+
+
+class Found(NamedTuple):
+    """What came of it."""
+
+    start: Ints
+    node: Ints
+    """Of each member."""
+    gpus: Ints
+    """Of each member: one bit per GPU of the node."""
+    totals: Floats
+
+
+_UNLIMITED = 1 << 50
+_MOST_GPUS, _MOST_TYPES = 62, 62
+
+
+def cluster(nodes: Nodes, rows: Ints, groups: Ints | None) -> Cluster:
+    """An empty pool of some of the nodes, in order of name.
+
+    Args:
+        nodes: of the whole cluster.
+        rows: those of the pool, in order of name.
+        groups: rack or NVLink domain of each node of the cluster; None = no matter.
+
+    Raises:
+        InputError: a node of more GPUs, or more types of GPU, than bits in a word.
+    """
+    gpus = nodes.gpus[rows]
+    if gpus.max() > _MOST_GPUS:
+        name = nodes.names[rows[int(gpus.argmax())]]
+        raise InputError(f"node {name} has {gpus.max()} GPUs; placement knows nodes of at most {_MOST_GPUS}")
+    if len(nodes.gpu_types) > _MOST_TYPES:
+        raise InputError(
+            f"nodes of {len(nodes.gpu_types)} types of GPU; placement knows at most {_MOST_TYPES}"
+        )
+    count, none = len(rows), np.zeros(len(rows), np.int64)
+    here = none if groups is None else np.unique(groups[rows], return_inverse=True)[1].astype(np.int64)
+    known = nodes.cpu_milli[rows]
+    return Cluster(
+        left=np.where(np.arange(gpus.max())[None, :] < gpus[:, None], MILLI, 0),
+        free=gpus.copy(),
+        most=np.where(gpus > 0, MILLI, 0),
+        total=gpus * MILLI,
+        cpu=np.where(known > 0, known, _UNLIMITED),
+        memory=np.where(nodes.memory_mib[rows] > 0, nodes.memory_mib[rows], _UNLIMITED),
+        kind=np.int64(1) << nodes.gpu_type[rows],
+        group=here,
+        fragmented=np.zeros(count),
+        changed=np.ones(count, np.int64),
+        clock=np.ones(1, np.int64),
+        largest=np.array([known.max() if known.any() else np.inf, gpus.max() * MILLI], float),
+    )
+
+
+def by_pool(nodes: Nodes) -> dict[str, Ints]:
+    """Rows of the nodes of each pool, in order of name."""
+    order = np.argsort(np.array(nodes.names, dtype=object), kind="stable")
+    return {name: order[nodes.pool[order] == i] for i, name in enumerate(nodes.pools)}

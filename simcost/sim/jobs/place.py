@@ -1,0 +1,419 @@
+"""Jobs on the nodes of one pool, compiled: who goes where, event by event.
+
+Members of a job are placed one after the other; if one finds no node, those before it are taken back. The cache on
+disk watches this file alone, so all compiled code of placement is in it; the constants of `nodes` are compiled in,
+so touch this file after changing them.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from simcost.sim.jobs.nodes import (
+    ANYWHERE,
+    BEST_FIT,
+    CONSOLIDATE,
+    FGD,
+    FRAGMENTED,
+    IDLE,
+    IDLE_BLOCKED,
+    LAST,
+    MILLI,
+    NOWHERE,
+    RANDOM,
+    SPREAD,
+    Cluster,
+    Floats,
+    Found,
+    Ints,
+    Shapes,
+    Work,
+)
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def compiled(function: F) -> F:
+    """Compiled when first used."""
+    decorated: F = njit(nogil=True, error_model="numpy")(function)
+    return decorated
+
+
+def entry(function: F) -> F:
+    """Compiled once and kept on disk."""
+    decorated: F = njit(nogil=True, error_model="numpy", cache=True)(function)
+    return decorated
+
+
+@compiled
+def fragmentation(left: Ints, cpu: int, kind: int, shapes: Shapes) -> float:
+    """GPU-milli of a node that a typical member could not use, on average (Weng et al. 2023, section 3)."""
+    total = 0
+    for i in range(len(left)):
+        total += left[i]
+    if total == 0:
+        return 0.0
+    lost = 0.0
+    for m in range(len(shapes.share)):
+        if shapes.share[m] == 0.0:
+            continue
+        unusable = total
+        if shapes.gpus[m] and shapes.kinds[m] & kind and cpu >= shapes.cpu[m]:
+            enough, small = 0, 0
+            for i in range(len(left)):
+                if left[i] >= shapes.milli[m]:
+                    enough += 1
+                else:
+                    small += left[i]
+            if enough >= shapes.gpus[m]:
+                unusable = small
+        lost += shapes.share[m] * unusable
+    return lost
+
+
+@compiled
+def touch(c: Cluster, shapes: Shapes, node: int) -> None:
+    """Bring the sums of a changed node up to date."""
+    free, most, total = 0, 0, 0
+    for one in c.left[node]:
+        free += one == MILLI
+        most = max(most, one)
+        total += one
+    c.free[node], c.most[node], c.total[node] = free, most, total
+    c.fragmented[node] = fragmentation(c.left[node], c.cpu[node], c.kind[node], shapes)
+    c.clock[0] += 1
+    c.changed[node] = c.clock[0]
+
+
+@entry
+def renew(c: Cluster, shapes: Shapes) -> None:
+    """Bring all nodes up to date."""
+    for node in range(len(c.free)):
+        touch(c, shapes, node)
+
+
+@compiled
+def fits(c: Cluster, shapes: Shapes, s: int, node: int) -> bool:
+    """Whether the node has the CPU and the GPUs of a shape."""
+    if c.cpu[node] < shapes.cpu[s] or (shapes.gpus[s] and not c.kind[node] & shapes.kinds[s]):
+        return False
+    if shapes.milli[s] < MILLI:
+        return bool(c.most[node] >= shapes.milli[s])
+    return bool(c.free[node] >= shapes.gpus[s])
+
+
+@compiled
+def quantised(shrunk: float) -> int:
+    """FGD's score, 0 to 100, of a change of F by -shrunk milli; whole numbers, so that many nodes tie."""
+    return int(100.0 / (1.0 + math.exp(-shrunk / 1000.0)))
+
+
+@compiled
+def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, int]:
+    """FGD's score of a part of a GPU, and the first GPU that has it."""
+    left, best, chosen = c.left[node], NOWHERE, 0
+    for i in range(len(left)):
+        if left[i] >= shapes.milli[s]:
+            left[i] -= shapes.milli[s]
+            after = fragmentation(left, c.cpu[node] - shapes.cpu[s], c.kind[node], shapes)
+            left[i] += shapes.milli[s]
+            score = quantised(c.fragmented[node] - after)
+            if score > best:
+                best, chosen = score, i
+    return best, chosen
+
+
+@compiled
+def score(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
+    """FGD's score of a shape on a node; NOWHERE = does not fit."""
+    if not fits(c, shapes, s, node):
+        return NOWHERE
+    if shapes.milli[s] < MILLI:
+        return score_shared(c, shapes, s, node)[0]
+    left = c.left[node].copy()
+    missing = shapes.gpus[s]
+    for i in range(len(left)):
+        if missing and left[i] == MILLI:
+            left[i] = 0
+            missing -= 1
+    after = fragmentation(left, c.cpu[node] - shapes.cpu[s], c.kind[node], shapes)
+    return quantised(c.fragmented[node] - after)
+
+
+@compiled
+def rescore(c: Cluster, shapes: Shapes, s: int) -> None:
+    """Score again the nodes that changed since the shape was last seen."""
+    for node in range(len(c.free)):
+        if c.changed[node] > shapes.seen[s]:
+            shapes.score[s, node] = score(c, shapes, s, node)
+    shapes.seen[s] = c.clock[0]
+
+
+@compiled
+def worth(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
+    """Larger = better: the node that a policy prefers."""
+    if policy == FGD:
+        return int(shapes.score[s, node])
+    if policy == BEST_FIT:
+        cpu = (c.cpu[node] - shapes.cpu[s]) / c.largest[0]
+        gpu = (c.total[node] - shapes.gpus[s] * shapes.milli[s]) / c.largest[1]
+        return int(100.0 * (1.0 - 0.5 * cpu - 0.5 * gpu))
+    return -c.total[node] if policy == CONSOLIDATE else c.total[node]
+
+
+@compiled
+def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int, node: int) -> bool:
+    """Whether a member may go to the node."""
+    if (only != ANYWHERE and c.group[node] != only) or c.memory[node] < memory:
+        return False
+    return shapes.score[s, node] >= 0 if policy == FGD else fits(c, shapes, s, node)
+
+
+@compiled
+def choose(
+    c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int, rng: np.random.Generator
+) -> int:
+    """The node for a member, in one group or ANYWHERE; NOWHERE = none has room. Ties: the first by name."""
+    if policy == FGD:
+        rescore(c, shapes, s)
+    chosen, best, found = NOWHERE, 0, 0
+    for node in range(len(c.free)):
+        if has_room(c, shapes, s, memory, policy, only, node):
+            value = worth(c, shapes, s, node, policy)
+            if found == 0 or value > best:
+                chosen, best = node, value
+            found += 1
+    if policy == RANDOM and found:
+        skip = int(rng.random() * found)
+        for node in range(len(c.free)):
+            if has_room(c, shapes, s, memory, policy, only, node):
+                if skip == 0:
+                    return node
+                skip -= 1
+    return chosen
+
+
+@compiled
+def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
+    """The GPUs of the node, one bit each: the first free ones; for a part of one, the fullest with room (spread:
+    the emptiest; FGD: by score).
+    """
+    left, bits = c.left[node], 0
+    if shapes.gpus[s] and shapes.milli[s] < MILLI:
+        if policy == FGD:
+            return 1 << score_shared(c, shapes, s, node)[1]
+        chosen = NOWHERE
+        for i in range(len(left)):
+            if left[i] >= shapes.milli[s]:
+                better = left[i] > left[chosen] if policy == SPREAD else left[i] < left[chosen]
+                if chosen == NOWHERE or better:
+                    chosen = i
+        return 1 << chosen
+    missing = shapes.gpus[s]
+    for i in range(len(left)):
+        if missing and left[i] == MILLI:
+            bits |= 1 << i
+            missing -= 1
+    return bits
+
+
+@compiled
+def move(c: Cluster, shapes: Shapes, s: int, memory: int, node: int, bits: int, sign: int) -> float:
+    """Give a member its room (sign -1) or take it back (+1); by how much F grew, milli."""
+    before = c.fragmented[node]
+    for i in range(c.left.shape[1]):
+        if bits >> i & 1:
+            c.left[node, i] += sign * shapes.milli[s]
+    c.cpu[node] += sign * shapes.cpu[s]
+    c.memory[node] += sign * memory
+    touch(c, shapes, node)
+    return float(c.fragmented[node] - before)
+
+
+@compiled
+def release(c: Cluster, shapes: Shapes, work: Work, found: Found, first: int, last: int) -> float:
+    """Take back the room of members; by how much F grew."""
+    grown = 0.0
+    for m in range(first, last):
+        grown += move(c, shapes, work.shape[m], work.memory[m], found.node[m], found.gpus[m], 1)
+    return grown
+
+
+@compiled
+def attempt(
+    c: Cluster,
+    shapes: Shapes,
+    work: Work,
+    job: int,
+    policy: int,
+    only: int,
+    rng: np.random.Generator,
+    found: Found,
+) -> tuple[bool, float]:
+    """All members of the job, or none; and by how much F grew."""
+    first, last = work.first[job], work.first[job + 1]
+    grown = 0.0
+    for m in range(first, last):
+        s = work.shape[m]
+        # What is left over from whole nodes goes where most is free (Helios).
+        rest = policy == CONSOLIDATE and m > first and s != work.shape[first]
+        node = choose(c, shapes, s, work.memory[m], SPREAD if rest else policy, only, rng)
+        if node == NOWHERE:
+            release(c, shapes, work, found, first, m)
+            return False, 0.0
+        found.node[m], found.gpus[m] = node, pick(c, shapes, s, node, policy)
+        grown += move(c, shapes, s, work.memory[m], node, found.gpus[m], -1)
+    return True, grown
+
+
+@compiled
+def place(
+    c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, rng: np.random.Generator, found: Found
+) -> tuple[bool, float]:
+    """Place a job; one of several nodes within a group if one has room, the group with least free first."""
+    groups = c.group.max() + 1
+    if groups > 1 and work.first[job + 1] - work.first[job] > 1:
+        free = np.zeros(groups, np.int64)
+        for node in range(len(c.free)):
+            free[c.group[node]] += c.total[node]
+        for only in np.argsort(free, kind="mergesort"):
+            if free[only] >= work.need[job]:
+                placed, grown = attempt(c, shapes, work, job, policy, only, rng, found)
+                if placed:
+                    return True, grown
+    return attempt(c, shapes, work, job, policy, ANYWHERE, rng, found)
+
+
+@compiled
+def push(heap: Ints, size: int, value: int) -> None:
+    """Into a binary heap of `size` values, least on top."""
+    i = size
+    while i and heap[(i - 1) >> 1] > value:
+        heap[i] = heap[(i - 1) >> 1]
+        i = (i - 1) >> 1
+    heap[i] = value
+
+
+@compiled
+def pop(heap: Ints, size: int) -> int:
+    """The least of a binary heap of `size` values."""
+    top, value, i = heap[0], heap[size - 1], 0
+    while 2 * i + 1 < size - 1:
+        child = 2 * i + 1
+        if child + 1 < size - 1 and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= value:
+            break
+        heap[i] = heap[child]
+        i = child
+    heap[i] = value
+    return int(top)
+
+
+@compiled
+def settle(totals: Floats, idle: int, waiting: int, fragmented: float, since: int, now: int) -> None:
+    """Add the time since the last event to the totals."""
+    lasted = float(now - since)
+    totals[IDLE] += idle * lasted
+    totals[FRAGMENTED] += fragmented * lasted
+    if waiting:
+        totals[IDLE_BLOCKED] += idle * lasted
+
+
+@compiled
+def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
+    """The line whose head comes first of those not known to be blocked; NOWHERE = none."""
+    best, rank = NOWHERE, np.int64(0)
+    for line in range(len(size)):
+        if size[line]:
+            head = waiting[work.line_start[line]]
+            if head != blocked[line] and (best == NOWHERE or head < rank):
+                best, rank = line, head
+    return best
+
+
+@entry
+def replay(
+    c: Cluster, shapes: Shapes, work: Work, policy: int, rng: np.random.Generator, found: Found
+) -> None:
+    """Run the jobs of a pool to their end; each of them must fit on the empty pool.
+
+    At one instant all completions release, then all arrivals join, then one pass over the queue is made. A job
+    that did not fit is not tried again before the next release.
+    """
+    n, lines = len(work.submit), len(work.line_start)
+    waiting, size, blocked = np.empty(n, np.int64), np.zeros(lines, np.int64), np.full(lines, -1, np.int64)
+    ends, running, arrived, queued, now = np.empty(n, np.int64), 0, 0, 0, 0
+    idle, fragmented = c.total.sum(), c.fragmented.sum()
+    while arrived < n or running:
+        later = ends[0] // n if running else work.submit[arrived]
+        if arrived < n:
+            later = min(later, work.submit[arrived])
+        settle(found.totals, idle, queued, fragmented, now, later)
+        now = later
+        while running and ends[0] // n == now:
+            job = pop(ends, running) % n
+            running -= 1
+            fragmented += release(c, shapes, work, found, work.first[job], work.first[job + 1])
+            idle += work.need[job]
+            blocked[:] = -1
+        while arrived < n and work.submit[arrived] == now:
+            line = work.line[arrived]
+            push(waiting[work.line_start[line] :], size[line], work.rank[arrived])
+            size[line] += 1
+            arrived += 1
+            queued += 1
+        line = next_in_line(work, waiting, size, blocked)
+        while line != NOWHERE:
+            heap = waiting[work.line_start[line] :]
+            job, placed, grown = work.by_rank[heap[0]], False, 0.0
+            if work.need[job] <= idle:
+                placed, grown = place(c, shapes, work, job, policy, rng, found)
+            if placed:
+                pop(heap, size[line])
+                size[line] -= 1
+                queued -= 1
+                found.start[job] = now
+                push(ends, running, (now + work.duration[job]) * n + job)
+                running += 1
+                fragmented += grown
+                idle -= work.need[job]
+            else:
+                blocked[line] = heap[0]
+            line = next_in_line(work, waiting, size, blocked)
+    found.totals[LAST] = now
+
+
+@entry
+def fill(
+    c: Cluster, shapes: Shapes, work: Work, policy: int, rng: np.random.Generator, found: Found
+) -> Floats:
+    """Place jobs one after the other, none leaves, those that do not fit are dropped: by job, how many milli are
+    fragmented after it. `found.start` is 0 where placed.
+    """
+    after, fragmented = np.empty(len(work.submit)), c.fragmented.sum()
+    for job in range(len(work.submit)):
+        placed, grown = place(c, shapes, work, job, policy, rng, found)
+        if placed:
+            found.start[job] = 0
+            fragmented += grown
+        after[job] = fragmented
+    return after
+
+
+@entry
+def hopeless(
+    c: Cluster, shapes: Shapes, work: Work, rng: np.random.Generator, found: Found
+) -> npt.NDArray[np.bool_]:
+    """Jobs that do not fit on the pool as it is: whether one fits does not depend on the policy."""
+    refused = np.zeros(len(work.submit), np.bool_)
+    for job in range(len(work.submit)):
+        placed, _ = attempt(c, shapes, work, job, SPREAD, ANYWHERE, rng, found)
+        refused[job] = not placed
+        if placed:
+            release(c, shapes, work, found, work.first[job], work.first[job + 1])
+    return refused
