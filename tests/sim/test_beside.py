@@ -1,0 +1,88 @@
+"""Jobs beside another tenant: nothing is lost or made up, gangs stop and start whole, the latest go first."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.errors import InputError
+from simcost.job_ledger import JobLedger
+from simcost.sim.jobs.beside import Capacity, Checkpoints, schedule_beside
+from simcost.trace.jobs import NONE, Jobs
+
+
+def jobs(*rows: tuple[int, int, int]) -> Jobs:
+    """(submit, duration, gpus) each."""
+    submit, duration, gpus = (
+        np.array(column, np.int64) for column in zip(*sorted(rows, key=lambda r: r[0]), strict=True)
+    )
+    zero, one = np.zeros(len(rows), np.int64), np.ones(len(rows), np.int64)
+    return Jobs(
+        job_id=np.array([str(i) for i in range(len(rows))], object), submit_s=submit, duration_s=duration, gpus=gpus,
+        gpu_milli=1000 * one, cpu_milli=zero, memory_mib=zero, priority=zero, limit_s=duration,
+        deadline_s=NONE * one, min_gpus=gpus, max_gpus=gpus, pool=zero, user=zero, gpu_type=zero, status=zero,
+        preemptible=one.astype(bool), spot_ok=zero.astype(bool), pools=("all",), users=("one",),
+    )  # fmt: skip
+
+
+def capacity(*steps: tuple[float, int]) -> Capacity:
+    since, gpus = zip(*steps, strict=True)
+    return Capacity(since_s=np.array(since, float), gpus=np.array(gpus, np.int64))
+
+
+SAVES = Checkpoints(interval_s=10, write_s=1, restart_s=2)
+
+
+def check(ledger: JobLedger, of: Jobs, given_: Capacity) -> None:
+    """Every GPU-second in one bucket; work kept is the work of the finished jobs and part of that of the others."""
+    most = given_.gpus.max() * ledger.horizon_s
+    assert sum(ledger.gpu_seconds.values()) == pytest.approx(most, rel=1e-9, abs=1e-6)
+    assert min(ledger.gpu_seconds.values()) >= -1e-9
+    ended = ledger.outcomes.end_s >= 0
+    whole = float((of.gpus * of.duration_s)[ended].sum())
+    assert whole - 1e-6 <= ledger.gpu_seconds["useful"] <= float((of.gpus * of.duration_s).sum()) + 1e-6
+    spent = ledger.outcomes.end_s - ledger.outcomes.start_s
+    more = ledger.outcomes.lost_s + ledger.outcomes.checkpoint_s + ledger.outcomes.restart_s
+    assert (spent >= of.duration_s + more - 1e-6)[ended].all()
+    calm = ended & (ledger.outcomes.preemptions == 0)
+    assert spent[calm] == pytest.approx((of.duration_s + more)[calm])
+
+
+def test_a_falling_capacity_stops_the_job_that_started_last() -> None:
+    work = jobs((0, 100, 2), (1, 100, 2))
+    ledger = schedule_beside(work, capacity((0, 4), (26, 2), (60, 4)), SAVES, horizon_s=1000)
+    check(ledger, work, capacity((0, 4), (26, 2), (60, 4)))
+    assert ledger.outcomes.preemptions.tolist() == [0, 1]
+    # It ran 25 s: two cycles of 10 s work and 1 s write, 3 s lost; from 60 s on 2 s restart, 80 s work, 7 writes.
+    assert ledger.outcomes.lost_s.tolist() == [0, 3]
+    assert ledger.outcomes.restart_s.tolist() == [0, 2]
+    assert ledger.outcomes.checkpoint_s.tolist() == [9, 2 + 7]
+    assert ledger.outcomes.end_s.tolist() == [109, 60 + 2 + 80 + 7]
+
+
+def test_no_more_stop_than_must() -> None:
+    work = jobs((0, 100, 4), (1, 100, 1), (2, 100, 1))
+    ledger = schedule_beside(work, capacity((0, 6), (10, 2)), SAVES, horizon_s=50)
+    assert ledger.outcomes.preemptions.tolist() == [1, 0, 0]  # the wide one alone makes room
+
+
+def test_a_job_that_never_fits_is_kept_out() -> None:
+    work = jobs((0, 5, 9), (0, 5, 1))
+    ledger = schedule_beside(work, capacity((0, 4)), SAVES, horizon_s=20)
+    assert ledger.outcomes.rejected.tolist() == [True, False]
+    assert ledger.outcomes.end_s.tolist() == [-1, 5]
+
+
+def test_a_capacity_that_makes_no_sense() -> None:
+    with pytest.raises(InputError, match="capacity must begin at 0 s"):
+        schedule_beside(jobs((0, 1, 1)), capacity((1, 4)), SAVES, horizon_s=5)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40), st.integers(1, 5)), min_size=1, max_size=14),
+    st.lists(st.integers(0, 6), min_size=1, max_size=8),
+    st.integers(30, 300),
+)
+def test_nothing_is_lost_or_made_up(rows: list[tuple[int, int, int]], steps: list[int], horizon: int) -> None:
+    work, offered = jobs(*rows), capacity(*((13.0 * i, gpus) for i, gpus in enumerate(steps)))
+    check(schedule_beside(work, offered, SAVES, horizon_s=horizon), work, offered)
