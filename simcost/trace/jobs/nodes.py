@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.errors import Fault, FaultsError, InputError, TraceError, did_you_mean
+from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.trace.jobs.table import Table, header, read_table
 from simcost.trace.log.cells import as_text, whole_numbers
 
@@ -19,11 +19,13 @@ _WHAT = "list of nodes, as CSV with node,gpus[,pool,cpu_milli,memory_mib,gpu_typ
 _GPUS_PER_PHILLY_NODE = 8
 _MOST = 1_000_000
 _SHOWN = 10
-_GENERIC = {"node": "node", "gpus": "gpus", "pool": "pool", "cpu_milli": "cpu_milli",
-            "memory_mib": "memory_mib", "gpu_type": "gpu_type"}  # fmt: skip
-_OPENB = {"node": "sn", "gpus": "gpu", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib",
-          "gpu_type": "model"}  # fmt: skip
-_PHILLY = {"pool": "vc", "nodes": "node num"}
+_FORMS = (
+    {"pool": "vc", "nodes": "node num"},
+    {"node": "sn", "gpus": "gpu", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib", "gpu_type": "model"},
+    {"node": "node", "gpus": "gpus", "pool": "pool", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib",
+     "gpu_type": "gpu_type"},
+)  # fmt: skip
+"""Ours -> theirs of the Philly pools, Alibaba's openb clusters, and our own; the first two columns are needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,14 +86,13 @@ def read_nodes(path: Path) -> Nodes:
         TraceError: a file that cannot be read or has none of these headers, or without a GPU.
     """
     container, names = header(path, _WHAT)
-    form = next((form for form in (_PHILLY, _OPENB, _GENERIC)
-                 if all(theirs in names for theirs in (*form.values(),)[: 2 if form is _GENERIC else None])), None)  # fmt: skip
+    form = next((form for form in _FORMS if set([*form.values()][:2]) <= set(names)), None)
     if form is None:
-        near = did_you_mean("gpus", names) if "node" in names else ""
-        raise TraceError(f"{path}: no list of nodes{near}; its columns are: {', '.join(names) or '(none)'}; "
-                         f"give a {_WHAT}")  # fmt: skip
+        raise TraceError(
+            f"{path}: no list of nodes; its columns are: {', '.join(names) or '(none)'}; give a {_WHAT}"
+        )
     table = read_table(path, container, partial(_columns, form), _WHAT)
-    found = _counted(table, path) if form is _PHILLY else _listed(table, path)
+    found = _counted(table, path) if "nodes" in form else _listed(table, path)
     if not found.gpus.any():
         raise TraceError(f"{path}: no node has a GPU; give a {_WHAT}")
     return found

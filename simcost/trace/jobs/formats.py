@@ -1,0 +1,109 @@
+"""Which column of a log of jobs is which of ours: the public formats, the generic ones, and the user's mapping."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+from simcost.errors import TraceError, did_you_mean
+
+JobFormat = Literal["philly", "helios", "sia", "openb", "sacct", "kubernetes", "csv", "parquet"]
+JOB_FORMATS: tuple[str, ...] = get_args(JobFormat)
+
+OURS = ("job_id", "submit_s", "start_s", "end_s", "duration_s", "wait_s", "gpus", "gpu_milli", "cpus", "cpu_milli",
+        "memory_mib", "gpu_type", "pool", "user", "priority", "limit_s", "deadline_s", "min_gpus", "max_gpus",
+        "state_bytes", "preemptible", "spot_ok", "status")  # fmt: skip
+"""Columns of ours: those of `Jobs`, and `start_s`, `end_s`, `wait_s` and `cpus` (cores), from which some follow."""
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "helios": {"job_id": "job_id", "user": "user", "pool": "vc", "gpus": "gpu_num", "cpus": "cpu_num",
+               "submit_s": "submit_time", "start_s": "start_time", "end_s": "end_time", "duration_s": "duration",
+               "wait_s": "queue", "status": "state"},
+    "openb": {"job_id": "name", "submit_s": "creation_time", "start_s": "scheduled_time", "end_s": "deletion_time",
+              "gpus": "num_gpu", "gpu_milli": "gpu_milli", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib",
+              "gpu_type": "gpu_spec", "status": "pod_phase"},
+    "philly": {"submit_s": "submit_time", "duration_s": "duration_s", "gpus": "num_gpus", "pool": "vc"},
+    "sia": {"submit_s": "timestamp", "duration_s": "duration", "gpus": "num_gpus", "pool": "cluster"},
+}  # fmt: skip
+"""Public formats: ours -> theirs. A header that has all of these columns is of the format."""
+
+_ALSO_CALLED = {
+    "job_id": ("jobid", "id", "job", "name"),
+    "submit_s": ("submit_time", "submit", "submitted_at", "submission_time", "creation_time", "created_at", "arrival",
+                 "arrival_s", "arrival_time", "timestamp", "time"),
+    "start_s": ("start_time", "start", "started_at", "scheduled_time"),
+    "end_s": ("end_time", "end", "ended_at", "finished_at", "finish_time", "completion_time"),
+    "duration_s": ("duration", "run_time", "runtime", "runtime_s", "elapsed", "elapsed_s"),
+    "wait_s": ("wait", "queue_time", "queue_s", "wait_time"),
+    "gpus": ("num_gpus", "num_gpu", "gpu_num", "gpu", "n_gpus", "gpu_count", "gpus_requested"),
+    "cpus": ("num_cpus", "cpu_num", "num_cpu", "n_cpus", "cpu"),
+    "gpu_type": ("gpu_spec", "accelerator"),
+    "pool": ("vc", "virtual_cluster", "queue", "partition", "cluster"),
+    "user": ("user_id", "username", "owner", "account"),
+    "limit_s": ("limit", "time_limit", "timelimit", "timelimit_s", "walltime", "walltime_s"),
+    "deadline_s": ("deadline",),
+    "status": ("state", "outcome", "pod_phase"),
+}  # fmt: skip
+
+
+def recognise(present: Sequence[str]) -> str:
+    """The public format that a header is of, else `csv` (names are then matched one by one)."""
+    matching = (name for name, columns in TABLES.items() if set(columns.values()) <= set(present))
+    return next(matching, "csv")
+
+
+def find_job_columns(
+    form: str, mapping: Mapping[str, str], present: Sequence[str], place: str
+) -> dict[str, str]:
+    """Ours -> theirs for one table.
+
+    Args:
+        form: its format; of `csv` and `parquet` the usual names are known.
+        mapping: the user's, ours -> theirs, over those of the format.
+        present: the columns of the log.
+        place: the log, for messages.
+
+    Raises:
+        TraceError: columns that are unknown, missing or there twice, all of them, with suggestions.
+    """
+    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, OURS)} (known: {', '.join(OURS)})"
+              for ours in mapping if ours not in OURS]  # fmt: skip
+    faults += [f"no column {theirs!r}{did_you_mean(theirs, present)}"
+               for theirs in mapping.values() if theirs not in present]  # fmt: skip
+    found = dict(TABLES[form]) if form in TABLES else _by_name(present, mapping)
+    found |= mapping
+    faults += [f"no column {theirs!r} ({ours}){did_you_mean(theirs, present)}"
+               for ours, theirs in found.items() if theirs not in present and ours not in mapping]  # fmt: skip
+    faults += _lacking(found)
+    faults += [f"column {theirs!r} is there twice" for theirs in found.values() if present.count(theirs) > 1]
+    if faults:
+        raise TraceError(f"{place}: {'; '.join(faults)}; its columns are: {', '.join(present) or '(none)'}")
+    return {ours: found[ours] for ours in OURS if ours in found}
+
+
+def _by_name(present: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
+    """Columns that carry our own names, or well-known others; each is taken once."""
+    lower = {name.lower(): name for name in reversed(present)}
+    found: dict[str, str] = {}
+    taken = set(mapping.values())
+    for names in (lambda ours: (ours,), lambda ours: _ALSO_CALLED.get(ours, ())):
+        for ours in OURS:
+            if ours in found or ours in mapping:
+                continue
+            theirs = next(
+                (lower[name] for name in names(ours) if name in lower and lower[name] not in taken), None
+            )
+            if theirs is not None:
+                found[ours] = theirs
+                taken.add(theirs)
+    return found
+
+
+def _lacking(found: Mapping[str, str]) -> list[str]:
+    """What cannot be known without further columns."""
+    needed = {"submit_s": "when jobs were submitted", "gpus": "how many GPUs they asked for"}
+    faults = [f"no column says {what}; say which it is: --map {ours}=COLUMN"
+              for ours, what in needed.items() if ours not in found]  # fmt: skip
+    if "duration_s" not in found and not {"start_s", "end_s"} <= set(found):
+        faults.append(
+            "no column says how long jobs ran; say which it is: --map duration_s=COLUMN, or start_s and end_s"
+        )
+    return faults

@@ -1,0 +1,124 @@
+"""Part of a trace: some pools, from some time on, for some time. First filter, then count from the first kept."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.errors import InputError, TraceError, did_you_mean
+from simcost.trace.jobs import NONE, Flags, Jobs
+from simcost.trace.jobs.sieve import finding
+from simcost.trace.log.cells import TimeRule, instants
+from simcost.trace.writer import iso_utc
+from simcost.units import NS_PER_S, format_seconds, parse_seconds
+
+_LONG_GAP_S = 7 * 86400
+
+
+def select(
+    jobs: Jobs,
+    *,
+    pool: str | None,
+    pools: Mapping[str, int] | None,
+    since: str | None,
+    window_s: float | None,
+) -> tuple[Jobs, list[dict[str, Any]]]:
+    """The jobs wanted, their times from the first of them.
+
+    Args:
+        jobs: a whole trace.
+        pool: keep this pool only.
+        pools: GPUs of each pool; jobs of other pools, and those wider than the largest pool, are kept out, and
+            `pools` of the result is in this order.
+        since: keep jobs submitted at or after this ISO time (UTC where it says no zone), or after so many
+            seconds of a trace without dates.
+        window_s: then keep jobs submitted at most this long after the first one kept.
+
+    Raises:
+        InputError: an unknown pool, or a time that cannot be read.
+        TraceError: no job is left.
+    """
+    findings: list[dict[str, Any]] = []
+    keep = np.ones(len(jobs), np.bool_)
+    if pool is not None:
+        if pool not in jobs.pools:
+            raise InputError(
+                f"no pool {pool!r}{did_you_mean(pool, jobs.pools)} (of the trace: {', '.join(jobs.pools)})"
+            )
+        keep &= jobs.pool == jobs.pools.index(pool)
+    if pools is not None:
+        jobs, findings = _in_pools(jobs, pools, keep)
+    if since is not None:
+        keep &= jobs.submit_s >= _since_s(since, jobs.start_utc)
+    if window_s is not None and keep.any():
+        keep &= jobs.submit_s - jobs.submit_s[keep][0] <= window_s
+    if not keep.any():
+        raise TraceError(f"{jobs.source}: no job is left after the choice of pools and times; widen it")
+    return renumbered(jobs[keep] if not keep.all() else jobs), findings
+
+
+def renumbered(jobs: Jobs) -> Jobs:
+    """The same jobs with times from the first of them."""
+    zero = int(jobs.submit_s[0])
+    if zero == 0:
+        return jobs
+    start = None if jobs.start_utc is None else iso_utc(_epoch_ns(jobs.start_utc) + zero * NS_PER_S)
+    return replace(jobs, submit_s=jobs.submit_s - zero, start_utc=start,
+                   deadline_s=np.where(jobs.deadline_s == NONE, NONE, jobs.deadline_s - zero))  # fmt: skip
+
+
+def gaps(jobs: Jobs) -> list[dict[str, Any]]:
+    """Weeks without a job."""
+    between = np.diff(jobs.submit_s)
+    long = np.flatnonzero(between > _LONG_GAP_S)
+    if len(long) == 0:
+        return []
+    first = int(long[between[long].argmax()])
+    return [finding("gap", len(long), f"{len(long):,} gaps without a job are longer than "
+                    f"{format_seconds(_LONG_GAP_S)}; the longest, {format_seconds(float(between[first]))}, begins "
+                    f"{format_seconds(float(jobs.submit_s[first]))} after the start, after job "
+                    f"{jobs.job_id[first]}: was the log complete?")]  # fmt: skip
+
+
+def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, list[dict[str, Any]]]:
+    """The jobs with these pools; `keep` loses those of other pools and the too wide, which are said."""
+    findings = []
+    names = tuple(pools)
+    if names == ("",):
+        jobs = replace(jobs, pools=("",), pool=np.zeros(len(jobs), np.int64))
+    index = {name: i for i, name in enumerate(names)}
+    code = np.array([index.get(name, -1) for name in jobs.pools], np.int64)[jobs.pool]
+    if other := int((keep & (code < 0)).sum()):
+        lacking = [name for name in jobs.pools if name not in index]
+        findings.append(finding("pool", other, f"{other:,} jobs were kept out: their pools have no nodes: "
+                                f"{', '.join(map(repr, lacking[:10]))}"))  # fmt: skip
+    keep &= code >= 0
+    widest = max(pools.values(), default=0)
+    wide = keep & (jobs.gpus > widest)
+    if count := int(wide.sum()):
+        first = int(wide.argmax())
+        findings.append(finding("too_wide", count, f"{count:,} jobs were kept out: they ask for more GPUs than the "
+                                f"largest pool has, {widest:,}; first: job {jobs.job_id[first]}: "
+                                f"{jobs.gpus[first]:,} GPUs"))  # fmt: skip
+    keep &= ~wide
+    return replace(jobs, pools=names, pool=np.maximum(code, 0)), findings
+
+
+def _since_s(since: str, start_utc: str | None) -> float:
+    """Seconds of the trace's clock."""
+    if start_utc is None:
+        try:
+            return parse_seconds(since)
+        except ValueError as error:
+            raise InputError(f"{since!r}: the trace has no dates; say after how many seconds, such as 3600 or 2d") \
+                from error  # fmt: skip
+    return (_epoch_ns(since) - _epoch_ns(start_utc)) / NS_PER_S
+
+
+def _epoch_ns(text: str) -> int:
+    values, ok = instants(pa.array([text]), TimeRule(None, epoch=True))
+    if not ok[0]:
+        raise InputError(f"{text!r} is no ISO time; write e.g. 2017-10-01 or 2017-10-01T08:00:00Z")
+    return int(values[0])

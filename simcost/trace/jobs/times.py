@@ -1,0 +1,118 @@
+"""Times of jobs in whole columns: seconds since 1970 or since an unknown zero, local time turned into UTC."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.errors import TraceError
+from simcost.trace.calendar import find_zone
+from simcost.trace.jobs.sieve import Sieve, finding
+from simcost.trace.log.cells import Flags, Ints, as_text, instants, time_rule
+from simcost.trace.series.local_time import offsets
+from simcost.units import NS_PER_S
+
+_LATEST_NS = 2**62
+_ZONED = r"[ T].*(Z|[-+]\d\d(:?\d\d)?)\s*$"
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A column of times."""
+
+    ns: Ints
+    known: Flags
+    """False where the cell is empty; bad cells are kept out already."""
+
+    @property
+    def s(self) -> Ints:
+        """Whole seconds, rounded down."""
+        return self.ns // NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """All times of a log, on one clock."""
+
+    columns: dict[str, Times]
+    epoch: bool
+    """Whether they count from 1970-01-01 UTC."""
+
+
+def read_times(sieve: Sieve, timezone: str) -> Clock:
+    """The times of a log; rows with cells that are no times are kept out.
+
+    Times without a zone are of `timezone`; where some rows say a zone and others do not, the others are
+    ambiguous and kept out.
+
+    Raises:
+        TraceError: some columns are dates and others counts from an unknown start.
+        InputError: unknown time zone.
+    """
+    find_zone(timezone)
+    found: dict[str, Times] = {}
+    naive: dict[str, Flags] = {}
+    epochs: dict[str, bool] = {}
+    for ours in ("submit_s", "start_s", "end_s", "deadline_s"):
+        column = sieve.table.columns.get(ours)
+        if column is None or not (known := ~empty(column)).any():
+            continue
+        rule = time_rule(column.filter(pa.array(known)), sieve.table.theirs[ours], None)
+        ns, ok = instants(column, rule)
+        ok &= (np.abs(ns) < _LATEST_NS) & (rule.epoch | (ns >= 0))
+        sieve.drop(known & ~ok, "time", ours, "no time, negative, or out of range")
+        found[ours], epochs[ours] = Times(ns, known), rule.epoch
+        if rule.unit is None:
+            naive[ours] = known & _without_zone(column)
+    if len(set(epochs.values())) > 1:
+        said = ", ".join(f"{sieve.table.theirs[ours]} {'dates' if epoch else 'seconds from a start'}"
+                         for ours, epoch in epochs.items())  # fmt: skip
+        raise TraceError(f"{sieve.path}: its times are of two kinds: {said}; write all of them in one way")
+    _mixed(sieve, found, naive)
+    for ours, flags in naive.items():
+        found[ours] = _utc(sieve, ours, found[ours], flags, timezone)
+    return Clock(found, all(epochs.values()))
+
+
+def empty(column: pa.Array) -> Flags:
+    """Cells that are null or blank text."""
+    missing = column.is_null()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        missing = pc.or_(missing, pc.fill_null(pc.equal(column, ""), fill_value=True))
+    elif pa.types.is_floating(column.type):
+        missing = pc.or_(missing, pc.fill_null(pc.is_nan(column), fill_value=True))
+    flags: Flags = missing.to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _without_zone(column: pa.Array) -> Flags:
+    """Dates that do not say their zone."""
+    if pa.types.is_timestamp(column.type):
+        return np.full(len(column), column.type.tz is None)
+    zoned = pc.fill_null(pc.match_substring_regex(as_text(column), _ZONED), fill_value=True)
+    flags: Flags = ~zoned.to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _mixed(sieve: Sieve, found: dict[str, Times], naive: dict[str, Flags]) -> None:
+    """Keep out the dates without a zone of a log whose other dates have one."""
+    if any((sieve.keep & found[ours].known & ~flags).any() for ours, flags in naive.items()):
+        for ours, flags in naive.items():
+            sieve.drop(flags, "zone", ours, "the time says no zone, but others of this log do")
+
+
+def _utc(sieve: Sieve, ours: str, times: Times, naive: Flags, timezone: str) -> Times:
+    """Local times of the zone as UTC; of an hour that the clock showed twice, the first."""
+    at = np.flatnonzero(naive & sieve.keep)
+    if timezone == "UTC" or len(at) == 0:
+        return times
+    seconds, rest = np.divmod(times.ns[at], NS_PER_S)
+    earlier, later, shown = offsets(timezone, seconds).utc(seconds)
+    ns, skipped = times.ns.copy(), np.zeros(len(naive), np.bool_)
+    ns[at], skipped[at] = earlier * NS_PER_S + rest, ~shown
+    sieve.drop(skipped, "clock", ours, f"the clocks of {timezone} skipped this time in spring")
+    if twice := int((earlier != later).sum()):
+        sieve.findings.append(finding("clock_twice", twice, f"{twice:,} times of {sieve.table.theirs[ours]} lie in an "
+                              f"hour that the clocks of {timezone} showed twice; the first was taken"))  # fmt: skip
+    return Times(ns, times.known)
