@@ -1,0 +1,121 @@
+"""How many GPUs a queue of jobs needs: waiting against cluster size, and what a better policy is worth in hardware."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, fsum
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.job_ledger import JobLedger
+from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
+
+POINTS = 9
+"""Sizes on a curve."""
+LARGEST = 64
+"""Times the offered load: where the search ends."""
+Run = Callable[[int, str], JobLedger]
+"""Replays the jobs on a number of GPUs under a policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of a cluster."""
+
+    wait_s: float
+    """Longest wait that the percentile may have."""
+    percentile: float
+    """As a share: 0.95."""
+    step: int
+    """GPUs are bought in multiples of it: those of a node."""
+    usd_per_gpu_h: float | None
+    """None = no money is shown."""
+
+
+def size(
+    run: Run, policies: Sequence[str], question: Question, *, offered: float, widest: int
+) -> dict[str, Any]:
+    """The smallest cluster for each policy, its curve, and what the best policy saves.
+
+    Args:
+        run: replays the jobs.
+        policies: names, the first the one that the others are compared with.
+        question: target and price.
+        offered: GPUs that the jobs keep busy on average.
+        widest: of any job; smaller clusters would reject it.
+
+    Raises:
+        InputError: not even 64 times the offered load keeps the target.
+    """
+    least = max(ceil(max(offered, widest) / question.step), 1)
+    found = [_policy(run, name, question, least, offered) for name in policies]
+    best = min(found, key=lambda one: one["gpus"])
+    return {
+        "offered_gpus": offered,
+        "target": {"percentile": question.percentile, "wait_s": question.wait_s},
+        "policies": found,
+        "verdict": _verdict(found, best, question),
+    }
+
+
+def _policy(run: Run, name: str, question: Question, least: int, offered: float) -> dict[str, Any]:
+    """Bisection on the number of nodes: the percentile of the wait falls as the cluster grows."""
+    seen: dict[int, JobLedger] = {}
+
+    def keeps(nodes: int) -> bool:
+        seen.setdefault(nodes, run(nodes * question.step, name))
+        return _wait(seen[nodes], question.percentile) <= question.wait_s
+
+    low, high = least - 1, least
+    while not keeps(high):
+        if high * question.step > LARGEST * max(offered, least * question.step):
+            raise InputError(
+                f"{name}: not even {high * question.step:,} GPUs keep P{100 * question.percentile:g} of the wait "
+                f"within {format_seconds(question.wait_s)}; ask for a longer wait"
+            )
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    for nodes in np.unique(np.linspace(least, 2 * high - least + 1, POINTS).astype(int)).tolist():
+        keeps(nodes)
+    curve = [_point(seen[nodes], nodes * question.step, question) for nodes in sorted(seen)]
+    return {"policy": name, **_point(seen[high], high * question.step, question), "curve": curve}
+
+
+def _point(ledger: JobLedger, gpus: int, question: Question) -> dict[str, Any]:
+    wait = ledger.outcomes.wait_s
+    capacity = fsum(ledger.gpu_seconds.values())
+    price = question.usd_per_gpu_h
+    return {
+        "gpus": gpus,
+        "wait_s": {
+            "mean": float(wait.mean()) if len(wait) else 0.0,
+            "target": _wait(ledger, question.percentile),
+            "max": float(wait.max()) if len(wait) else 0.0,
+        },
+        "utilisation": ledger.gpu_seconds["useful"] / capacity if capacity else 0.0,
+        "usd_per_month": None if price is None else gpus * price * HOURS_PER_MONTH,
+    }
+
+
+def _wait(ledger: JobLedger, share: float) -> float:
+    wait = ledger.outcomes.wait_s
+    return float(np.quantile(wait, share)) if len(wait) else 0.0
+
+
+def _verdict(found: Sequence[dict[str, Any]], best: dict[str, Any], question: Question) -> str:
+    first = found[0]
+    target = f"P{100 * question.percentile:g} of the wait within {format_seconds(question.wait_s)}"
+    needs = f"{best['policy']} needs {best['gpus']:,} GPUs for {target}{_money(best)}"
+    if best is first or best["gpus"] == first["gpus"]:
+        return f"{needs}; no other policy asked for needs fewer." if len(found) > 1 else f"{needs}."
+    fewer = first["gpus"] - best["gpus"]
+    saved = first["usd_per_month"]
+    worth = "" if saved is None else f", {format_usd(saved - best['usd_per_month'])} a month"
+    return f"{needs}; {first['policy']} needs {first['gpus']:,}: the policy is worth {fewer:,} GPUs{worth}."
+
+
+def _money(point: dict[str, Any]) -> str:
+    return "" if point["usd_per_month"] is None else f" ({format_usd(point['usd_per_month'])} a month)"

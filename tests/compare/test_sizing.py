@@ -1,0 +1,58 @@
+"""The smallest cluster that keeps a wait, and what a policy is worth."""
+
+import numpy as np
+import pytest
+
+from simcost.compare.sizing import Question, size
+from simcost.errors import InputError
+from simcost.job_ledger import BUCKETS, JobLedger, JobOutcomes
+
+ASKED = Question(wait_s=60.0, percentile=0.95, step=8, usd_per_gpu_h=2.0)
+
+
+def run(gpus: int, policy: str) -> JobLedger:
+    """Waits fall linearly with the GPUs; the better policy needs a quarter less of them."""
+    enough = {"fifo-strict": 400.0, "easy-backfill": 300.0}[policy]
+    wait = np.linspace(0.0, 1.0, 101) * max(enough - gpus, 0.0) * 2
+    zero = np.zeros(101)
+    outcomes = JobOutcomes(
+        submit_s=zero, start_s=wait, end_s=wait + 10, gpus=np.ones(101, np.int64),
+        preemptions=np.zeros(101, np.int64), lost_s=zero, checkpoint_s=zero, restart_s=zero,
+        rejected=np.zeros(101, bool),
+    )  # fmt: skip
+    seconds = dict.fromkeys(BUCKETS, 0.0) | {"useful": 1000.0, "idle_free": 10.0 * gpus}
+    return JobLedger(horizon_s=110.0, gpus=gpus, outcomes=outcomes, gpu_seconds=seconds)
+
+
+def test_the_smallest_number_of_nodes_that_keeps_the_target() -> None:
+    found = size(run, ["fifo-strict", "easy-backfill"], ASKED, offered=100.0, widest=16)
+    # 0.95 * 2 * (400 - n) <= 60 from n = 368.4 on: 376 is the next multiple of 8
+    assert [one["gpus"] for one in found["policies"]] == [376, 272]
+    for one in found["policies"]:
+        below = run(one["gpus"] - 8, one["policy"]).outcomes.wait_s
+        assert np.quantile(below, 0.95) > 60 >= one["wait_s"]["target"]
+
+
+def test_what_the_policy_is_worth() -> None:
+    found = size(run, ["fifo-strict", "easy-backfill"], ASKED, offered=100.0, widest=16)
+    assert found["verdict"] == (
+        "easy-backfill needs 272 GPUs for P95 of the wait within 60 s ($397,120 a month); "
+        "fifo-strict needs 376: the policy is worth 104 GPUs, $151,840 a month."
+    )
+
+
+def test_the_curve_holds_the_answer_and_rises_in_size() -> None:
+    [found] = size(run, ["fifo-strict"], ASKED, offered=100.0, widest=16)["policies"]
+    sizes = [point["gpus"] for point in found["curve"]]
+    assert sizes == sorted(sizes)
+    assert found["gpus"] in sizes
+    waits = [point["wait_s"]["target"] for point in found["curve"]]
+    assert waits == sorted(waits, reverse=True)
+
+
+def test_no_cluster_keeps_an_impossible_target() -> None:
+    def hopeless(gpus: int, policy: str) -> JobLedger:
+        return run(0, "fifo-strict")
+
+    with pytest.raises(InputError, match=r"fifo-strict: not even .* GPUs keep P95 of the wait within 60 s"):
+        size(hopeless, ["fifo-strict"], ASKED, offered=100.0, widest=16)
