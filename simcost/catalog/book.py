@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Protocol, TypeVar
 
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
+    FailureRate,
     HardwareFit,
     Model,
     Offer,
     Precision,
     StepFit,
     TierPrice,
+    TrainingMfu,
+    TrainingSequence,
 )
 from simcost.catalog.names import ALIASES, canonical
 from simcost.errors import CatalogError, did_you_mean
@@ -29,6 +33,9 @@ class Facts:
     tier_prices: tuple[TierPrice, ...] = ()
     step_fits: tuple[StepFit, ...] = ()
     hardware_fits: tuple[HardwareFit, ...] = ()
+    training_mfu: tuple[TrainingMfu, ...] = ()
+    training_sequences: tuple[TrainingSequence, ...] = ()
+    failure_rates: tuple[FailureRate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,28 @@ class Catalog:
             if (fit.accelerator, fit.precision) == (accelerator, precision):
                 return fit
         return None
+
+    def training_mfu(self, accelerator: str, precision: Precision, parameters: float) -> TrainingMfu:
+        """The published MFU of the narrowest size class that holds the model. Raises CatalogError."""
+        rows = [
+            row
+            for row in self.facts.training_mfu
+            if (row.accelerator, row.precision) == (accelerator, precision)
+        ]
+        fitting = [r for r in rows if r.parameters_from <= parameters < (r.parameters_to or inf)]
+        if fitting:
+            return min(fitting, key=lambda r: (r.parameters_to or inf, -r.parameters_from))
+        known = sorted({f"{row.accelerator} {row.precision}" for row in self.facts.training_mfu})
+        raise CatalogError(
+            f"no MFU of training {parameters / 1e9:.3g}B parameters on {accelerator} in {precision} was published "
+            f"in the catalog (it has {', '.join(known)}); give `mfu` or `tokens_per_s` as you measured it, or "
+            "add it to training_mfu.csv in your catalog folder"
+        )
+
+    def training_sequences(self, accelerator: str) -> tuple[TrainingSequence, ...]:
+        """How MFU falls with the sequence length on an accelerator, shortest first; empty if not measured."""
+        rows = [row for row in self.facts.training_sequences if row.accelerator == accelerator]
+        return tuple(sorted(rows, key=lambda row: row.sequence_tokens))
 
 
 class Named(Protocol):

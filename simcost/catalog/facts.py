@@ -188,3 +188,48 @@ class HardwareFit(Provenance):
     """Mean absolute relative error of the fit, a share."""
     left_out_error: Amount
     """The same on the model that did worst when it was left out of the fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingMfu(Provenance):
+    """Published model FLOPs utilisation (MFU) of training runs of one size class: quartiles over `rows` runs.
+
+    MFU = 6 N + 12 L d s FLOPs a token x tokens/s / dense peak of the precision, nothing for recomputation.
+    """
+
+    accelerator: str
+    precision: Precision
+    parameters_from: Amount
+    parameters_to: Positive | None = None
+    """None = no end."""
+    rows: PositiveCount
+    sequence_tokens: PositiveCount | None = None
+    """Median over the runs; None = not published."""
+    gpus: PositiveCount | None = None
+    """Median over the runs; None = not published."""
+    mfu_p25: Positive
+    mfu_median: Positive
+    mfu_p75: Positive
+
+    def __post_init__(self) -> None:
+        if not self.mfu_p25 <= self.mfu_median <= self.mfu_p75 <= 1:
+            raise ValueError("the MFU must be shares with mfu_p25 <= mfu_median <= mfu_p75 <= 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSequence(Provenance):
+    """MFU at a sequence length relative to that at 2,048 tokens, the same models on 8 devices."""
+
+    accelerator: str
+    sequence_tokens: PositiveCount
+    factor: Positive
+    rows: PositiveCount
+    """Models measured at this length and its neighbour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRate(Provenance):
+    """How often a node of a cluster stops the job that runs on it."""
+
+    name: str
+    per_node_day: Positive

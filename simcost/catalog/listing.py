@@ -15,6 +15,8 @@ KINDS = {
     "offers": "offers",
     "billing-rules": "billing_rules",
     "tier-prices": "tier_prices",
+    "training-mfu": "training_mfu",
+    "failure-rates": "failure_rates",
 }
 """Kinds as the command line writes them, and their field of `Facts`."""
 
@@ -63,5 +65,7 @@ def _named(catalog: Catalog) -> Iterator[tuple[str, Provenance, set[str]]]:
         yield "offers", offer, {offer.name, offer.name.lower()}
     for rule in facts.billing_rules:
         yield "billing-rules", rule, {rule.provider}
+    for rate in facts.failure_rates:
+        yield "failure-rates", rate, {rate.name}
     for tier in facts.tier_prices:
         yield "tier-prices", tier, {tier.provider, f"{tier.provider}/{tier.item}"}

@@ -10,12 +10,15 @@ from simcost.catalog.book import Catalog, Facts
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
+    FailureRate,
     HardwareFit,
     Model,
     Offer,
     Provenance,
     StepFit,
     TierPrice,
+    TrainingMfu,
+    TrainingSequence,
 )
 from simcost.catalog.names import canonical
 from simcost.catalog.reading import Row, read_table
@@ -45,6 +48,13 @@ _TABLES = {
     "tier_prices": _Table(TierPrice, ("provider", "item", "from_gb"), ("provider", "item")),
     "step_fits": _table(StepFit, "accelerator", "model", "tp", "precision"),
     "hardware_fits": _table(HardwareFit, "accelerator", "precision"),
+    "training_mfu": _Table(
+        TrainingMfu,
+        ("accelerator", "precision", "parameters_from", "parameters_to"),
+        ("accelerator", "precision"),
+    ),
+    "training_sequences": _Table(TrainingSequence, ("accelerator", "sequence_tokens"), ("accelerator",)),
+    "failure_rates": _table(FailureRate, "name"),
 }
 
 
@@ -53,8 +63,10 @@ def load_catalog(extra: Path | None = None) -> Catalog:
 
     Args:
         extra: a folder with any of `accelerators.csv`, `models.csv`, `offers.csv`, `billing_rules.csv`,
-            `tier_prices.csv`, `step_fits.csv`, `hardware_fits.csv`. A row with the key of one of ours
-            replaces it; the tiers of a (provider, item) are replaced together; other rows are added.
+            `tier_prices.csv`, `step_fits.csv`, `hardware_fits.csv`, `training_mfu.csv`,
+            `training_sequences.csv`, `failure_rates.csv`. A row with the key of one of ours replaces it; the
+            tiers of a (provider, item), the MFU of an (accelerator, precision) and the sequences of an
+            accelerator are replaced together; other rows are added.
 
     Raises:
         CatalogError: there is no such folder.

@@ -63,6 +63,11 @@ def _range(row: Row) -> str:
     return f"{format_count(row['from_gb'])} - {end}".rstrip()
 
 
+def _parameters(row: Row) -> str:
+    end = "" if row["parameters_to"] is None else f"{row['parameters_to'] / 1e9:g}"
+    return f"{row['parameters_from'] / 1e9:g} - {end}".rstrip()
+
+
 _QUALITY = {"as of": _text("as_of"), "quality": _text("quality")}
 _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
     "accelerators": (1, {
@@ -103,6 +108,21 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "unit": _text("unit"),
         "GB per month": _range,
         "$ per unit": _number("price_usd", 1, ".4f"),
+        **_QUALITY,
+    }),
+    "training-mfu": (2, {
+        "accelerator": _text("accelerator"),
+        "precision": _text("precision"),
+        "parameters, 1e9": _parameters,
+        "runs": _number("rows"),
+        "MFU, p25": _number("mfu_p25", 1, ".3f"),
+        "median": _number("mfu_median", 1, ".3f"),
+        "p75": _number("mfu_p75", 1, ".3f"),
+    }),
+    "failure-rates": (1, {
+        "cluster": _text("name"),
+        "per node and day": _number("per_node_day"),
+        "source": _text("source"),
         **_QUALITY,
     }),
 }  # fmt: skip
