@@ -1,0 +1,212 @@
+"""Ways to train: each says which parameters it trains, which it only holds, and the FLOPs of a token.
+
+Forward pass 2 FLOPs a parameter, gradients of the activations 2, gradients of the weights 2 (Kaplan et al. 2020); a
+frozen weight needs no gradient of its own. Attention is counted beside them.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from annotated_types import Gt, Le
+
+from simcost.catalog.facts import Model
+from simcost.errors import InputError
+from simcost.perf.architecture import block_parameters, embedding_matrices, embedding_parameters
+from simcost.perf.training.counts import active_parameters, adapter_parameters, attention_flops
+from simcost.units import PositiveCount
+
+BF16_BYTES = 2.0
+NF4_BYTES = (4 + 0.127) / 8
+"""A 4-bit weight with its doubly quantised scales (Dettmers et al. 2023, arXiv 2305.14314)."""
+
+PositiveShare = Annotated[float, Gt(0), Le(1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """What a device group holds of a model before it is sharded."""
+
+    trained: float
+    """Parameters with gradient and optimizer state."""
+    frozen_bytes: float
+    """Weights that are only read."""
+    backward_share: float = 1.0
+    """Share of the layers whose activations the backward pass needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFlops:
+    """FLOPs of one trained token."""
+
+    parameters: float
+    attention: float
+    teacher: float = 0.0
+    recomputed: float = 0.0
+    """A second forward pass, if all activations are recomputed: the hardware does it, MFU does not count it."""
+
+    @property
+    def model(self) -> float:
+        """What MFU counts."""
+        return self.parameters + self.attention + self.teacher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Full:
+    """All parameters are trained: pre-training, continued pre-training, full fine-tuning."""
+
+    kind: Literal["full"] = "full"
+    title: ClassVar[str] = "all parameters trained"
+
+    def parameters(self, model: Model) -> Parameters:
+        """All trained, none frozen."""
+        return Parameters(trained=model.parameters, frozen_bytes=0.0)
+
+    def flops(self, model: Model, sequence_tokens: int) -> TokenFlops:
+        """6 N + 12 L d s."""
+        active, attention = active_parameters(model), attention_flops(model, sequence_tokens)
+        return TokenFlops(parameters=6 * active, attention=attention, recomputed=2 * active + attention / 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """Adapters of low rank beside frozen weights: 4 N FLOPs a token, states of the adapters only."""
+
+    kind: Literal["lora", "qlora"] = "lora"
+    """`qlora`: the frozen blocks are held in 4 bits; embedding and LM head stay at 16."""
+    rank: PositiveCount = 16
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return f"adapters of rank {self.rank}, base frozen in {'4' if self.kind == 'qlora' else '16'} bits"
+
+    def parameters(self, model: Model) -> Parameters:
+        """Adapters trained, the model frozen."""
+        frozen = model.parameters * BF16_BYTES
+        if self.kind == "qlora":
+            embeddings = embedding_matrices(model) * embedding_parameters(model)
+            frozen = block_parameters(model) * NF4_BYTES + embeddings * BF16_BYTES
+        return Parameters(trained=adapter_parameters(model, self.rank), frozen_bytes=frozen)
+
+    def flops(self, model: Model, sequence_tokens: int) -> TokenFlops:
+        """4 N + 12 L d s, and 6 per adapter parameter: attention has no weights, so freezing saves nothing there."""
+        active, attention = active_parameters(model), attention_flops(model, sequence_tokens)
+        adapters = adapter_parameters(model, self.rank)
+        return TokenFlops(
+            parameters=4 * active + 6 * adapters, attention=attention, recomputed=2 * active + attention / 3
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distill:
+    """A smaller model learns from the outputs of a larger one, computed as it trains: 2 N of the teacher beside it."""
+
+    teacher: Model
+    kind: Literal["distill"] = "distill"
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return f"all parameters trained against the outputs of {self.teacher.name}"
+
+    def parameters(self, model: Model) -> Parameters:
+        """The student trained, the teacher frozen in 16 bits."""
+        return Parameters(trained=model.parameters, frozen_bytes=self.teacher.parameters * BF16_BYTES)
+
+    def flops(self, model: Model, sequence_tokens: int) -> TokenFlops:
+        """6 N + 12 L d s of the student, 2 N + 4 L d s of the teacher."""
+        student = Full().flops(model, sequence_tokens)
+        teacher = 2 * active_parameters(self.teacher) + attention_flops(self.teacher, sequence_tokens) / 3
+        return TokenFlops(
+            parameters=student.parameters,
+            attention=student.attention,
+            teacher=teacher,
+            recomputed=student.recomputed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """A pruned model is trained again.
+
+    `structured` removes a share of every layer: fewer parameters, FLOPs and states. `unstructured` sets weights
+    to zero under a mask: nothing is saved. `2:4` does too, but hardware can multiply it faster; how much faster a whole
+    training step gets is not published here, so `speedup` has to be measured.
+    """
+
+    kind: Literal["pruned"] = "pruned"
+    pruning: Literal["structured", "unstructured", "2:4"] = "structured"
+    kept_share: PositiveShare
+    """Share of the parameters left."""
+    speedup: Annotated[float, Gt(0)] | None = None
+    """Of a training step with 2:4 sparsity, measured."""
+
+    def __post_init__(self) -> None:
+        if self.pruning == "2:4" and (self.kept_share != 0.5 or self.speedup is None):
+            raise InputError(
+                "2:4 pruning keeps a share of 0.5 and trains as much faster as your step does: give kept_share 0.5 "
+                "and the measured speedup (1 = none)"
+            )
+        if self.pruning != "2:4" and self.speedup is not None:
+            raise InputError(
+                f"{self.pruning} pruning has no speedup to give: structured pruning is counted by its FLOPs, a mask "
+                "saves none; leave speedup out"
+            )
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return f"{self.pruning} pruning, {self.kept_share:.0%} of the parameters kept"
+
+    @property
+    def size(self) -> float:
+        """Share of the dense model that is held and multiplied."""
+        return self.kept_share if self.pruning == "structured" else 1.0
+
+    def parameters(self, model: Model) -> Parameters:
+        """What is left of the model trained."""
+        kept = self.size
+        return Parameters(trained=model.parameters * kept, frozen_bytes=0.0, backward_share=kept)
+
+    def flops(self, model: Model, sequence_tokens: int) -> TokenFlops:
+        """Those of full training times the share kept, over the measured speedup of 2:4."""
+        full = Full().flops(model, sequence_tokens)
+        share = self.size / (self.speedup or 1.0)
+        return TokenFlops(
+            parameters=full.parameters * share,
+            attention=full.attention * self.size,
+            recomputed=full.recomputed * share,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Transfer learning from a base: the top layers are trained, those below frozen."""
+
+    kind: Literal["transfer"] = "transfer"
+    trained_share: PositiveShare
+    """Share of the parameters and layers trained, from the top."""
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return f"the top {self.trained_share:.0%} of the layers trained, the rest frozen"
+
+    def parameters(self, model: Model) -> Parameters:
+        """The top trained, the bottom frozen in 16 bits and without kept activations."""
+        trained = model.parameters * self.trained_share
+        frozen = (model.parameters - trained) * BF16_BYTES
+        return Parameters(trained=trained, frozen_bytes=frozen, backward_share=self.trained_share)
+
+    def flops(self, model: Model, sequence_tokens: int) -> TokenFlops:
+        """A forward pass through all, 2 N, and a backward pass through the top, 4 N of it."""
+        full = Full().flops(model, sequence_tokens)
+        share = (1 + 2 * self.trained_share) / 3
+        return TokenFlops(
+            parameters=full.parameters * share,
+            attention=full.attention * share,
+            recomputed=full.recomputed * self.trained_share,
+        )
+
+
+Method: TypeAlias = Full | Lora | Distill | Pruned | Transfer

@@ -1,0 +1,120 @@
+"""Model FLOPs utilisation: measured by the user, or published for runs like this one.
+
+published median x sequence factor x scale factor, each relative to the runs that were published; p25 and p75 of those
+runs are the interval.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log2
+
+from simcost.catalog import Catalog
+from simcost.catalog.facts import Accelerator, Model, Precision, TrainingMfu, TrainingSequence
+from simcost.errors import InputError
+from simcost.perf.training.counts import active_parameters
+from simcost.perf.training.layout import Layout
+
+SCALE_SLOPE = 0.019
+"""Loss of MFU per doubling of the GPUs: GPT-3 175B on 96 to 4,608 H100 fell from 47 to 42 % (Megatron-LM README)."""
+SCALE_FROM, SCALE_TO = 96, 4608
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mfu:
+    """Share of the dense peak that becomes model FLOPs: likely, and the lower and upper end."""
+
+    low: float
+    mid: float
+    high: float
+    source: str
+    notes: tuple[str, ...] = ()
+    """Where the figure is stretched beyond what was measured."""
+
+
+def measured_mfu(mfu: float, what: str = "MFU") -> Mfu:
+    """What the user measured, without a spread.
+
+    Raises:
+        InputError: no share of the peak.
+    """
+    if not 0 < mfu <= 1:
+        raise InputError(
+            f"the measured {what} is {mfu:.4g} of the dense peak; it must be more than 0 and at most 1: check the "
+            "accelerator, the precision and whether the figure is per GPU"
+        )
+    return Mfu(low=mfu, mid=mfu, high=mfu, source=f"measured by you: {what}, {mfu:.4g} of the dense peak")
+
+
+def published_mfu(
+    catalog: Catalog, model: Model, accelerator: Accelerator, precision: Precision, layout: Layout
+) -> Mfu:
+    """The utilisation of published runs of this size class, moved to this sequence length and GPU count.
+
+    A mixture of experts is looked up by the parameters that a token uses.
+
+    Raises:
+        CatalogError: nothing was published for this accelerator and precision.
+    """
+    row = catalog.training_mfu(accelerator.name, precision, active_parameters(model))
+    sequences = catalog.training_sequences(accelerator.name)
+    factor, notes = 1.0, []
+    if row.sequence_tokens is not None:
+        there, note = _sequence_factor(sequences, row.sequence_tokens, accelerator.name)
+        here, note = _sequence_factor(sequences, layout.sequence_tokens, accelerator.name)
+        factor, notes = here / there, note
+    else:
+        notes = ["the published runs do not say their sequence length: no factor for it"]
+    factor *= scale_factor(layout.gpus) / scale_factor(row.gpus or SCALE_FROM)
+    notes += _scale_notes(layout.gpus)
+    if model.experts:
+        notes.append("MFU of dense models: a mixture of experts also waits for its all-to-all exchange")
+    low, mid, high = (min(1.0, value * factor) for value in (row.mfu_p25, row.mfu_median, row.mfu_p75))
+    return Mfu(low=low, mid=mid, high=high, source=_source(row, factor), notes=tuple(notes))
+
+
+def scale_factor(gpus: int) -> float:
+    """MFU on G GPUs relative to 96: 1 - 0.019 log2(G / 96), and 1 below, where published runs are flat.
+
+    >>> round(0.47 * scale_factor(4608), 3), round(0.47 * scale_factor(16384), 3)
+    (0.42, 0.404)
+    """
+    return max(0.1, 1 - SCALE_SLOPE * log2(max(gpus, SCALE_FROM) / SCALE_FROM))
+
+
+def _sequence_factor(
+    rows: Sequence[TrainingSequence], tokens: int, accelerator: str
+) -> tuple[float, list[str]]:
+    """MFU at a length relative to 2,048 tokens, log-linear between the lengths measured, held beyond them."""
+    if not rows:
+        return 1.0, [f"no MFU by sequence length of {accelerator}: no factor for it"]
+    lengths = [row.sequence_tokens for row in rows]
+    near = min(max(tokens, lengths[0]), lengths[-1])
+    notes = [] if near == tokens else [
+        f"MFU was measured at {lengths[0]:,} to {lengths[-1]:,} tokens; {tokens:,} is taken as {near:,}"
+    ]  # fmt: skip
+    above = next(i for i, length in enumerate(lengths) if length >= near)
+    if lengths[above] == near:
+        return rows[above].factor, notes
+    lower, upper = rows[above - 1], rows[above]
+    share = log2(near / lower.sequence_tokens) / log2(upper.sequence_tokens / lower.sequence_tokens)
+    return lower.factor + share * (upper.factor - lower.factor), notes
+
+
+def _scale_notes(gpus: int) -> list[str]:
+    if gpus <= SCALE_TO:
+        return []
+    return [f"the loss of MFU with scale was measured up to {SCALE_TO:,} GPUs; {gpus:,} is extrapolated"]
+
+
+def _source(row: TrainingMfu, factor: float) -> str:
+    end = "" if row.parameters_to is None else f" to {row.parameters_to / 1e9:g}B"
+    sizes = f"from {row.parameters_from / 1e9:g}B{end}" if row.parameters_from or end else "of all sizes"
+    return (
+        f"{row.rows} published runs on {row.accelerator} in {row.precision}, {sizes} parameters: median "
+        f"{row.mfu_median:.1%}, p25 to p75 {row.mfu_p25:.1%} to {row.mfu_p75:.1%}, times {factor:.3f} for "
+        f"sequence length and GPU count: {row.source}, {_date(row.as_of)}"
+    )
+
+
+def _date(as_of: str) -> str:
+    return "date unknown" if as_of == "unknown" else as_of
