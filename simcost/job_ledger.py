@@ -71,3 +71,10 @@ class JobLedger:
     """Table t_s, allocated, waiting_jobs, waiting_gpus: state after each change or sample, where kept."""
     facts: dict[str, float] = field(default_factory=dict)
     """Further sums that a policy reports."""
+
+    def waits_s(self) -> Floats:
+        """Waiting time of every job that was not kept out; one that has not started has waited until the end."""
+        felt = self.outcomes
+        start = np.where(felt.start_s < 0, self.horizon_s, felt.start_s)
+        found: Floats = (start - felt.submit_s)[~felt.rejected]
+        return found

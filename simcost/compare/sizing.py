@@ -85,7 +85,7 @@ def _policy(run: Run, name: str, question: Question, least: int, offered: float)
 
 
 def _point(ledger: JobLedger, gpus: int, question: Question) -> dict[str, Any]:
-    wait = ledger.outcomes.wait_s
+    wait = ledger.waits_s()
     capacity = fsum(ledger.gpu_seconds.values())
     price = question.usd_per_gpu_h
     return {
@@ -101,7 +101,7 @@ def _point(ledger: JobLedger, gpus: int, question: Question) -> dict[str, Any]:
 
 
 def _wait(ledger: JobLedger, share: float) -> float:
-    wait = ledger.outcomes.wait_s
+    wait = ledger.waits_s()
     return float(np.quantile(wait, share)) if len(wait) else 0.0
 
 
