@@ -14,7 +14,7 @@ from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, S
 from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict, SjfSkip, SjfStrict
 from simcost.rng import stream
 from simcost.sim.jobs import nodes as at
-from simcost.sim.jobs.members import Gangs, found_of, gangs, shapes_of, work_of
+from simcost.sim.jobs.members import Gangs, found_of, gangs, queue_of, shapes_of, work_of
 from simcost.sim.jobs.nodes import MILLI, NEVER, Cluster, Found, Ints, Work
 from simcost.trace.jobs import NONE, Jobs
 from simcost.trace.jobs.nodes import Nodes
@@ -134,7 +134,7 @@ def _run(
     """One pool to its end."""
     from simcost.sim.jobs import place
 
-    c = at.cluster(nodes, here, groups)
+    c = at.cluster(nodes, here, groups, rng)
     mine = jobs[rows]
     asked = gangs(mine, c, nodes.gpu_types)
     kept = fitting(asked, mine, c)
@@ -146,7 +146,7 @@ def _run(
     place.renew(c, shapes)
     empty = float(c.fragmented.sum())
     if len(mine):
-        place.replay(c, shapes, work, policy, rng, found)
+        place.replay(c, shapes, work, policy, queue_of(work), found)
     return _Pool(rows=rows[kept], nodes=here, work=work, found=found, capacity=capacity, empty=empty)
 
 
@@ -159,8 +159,9 @@ def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
     _, one_each = np.unique(asked.request, return_index=True)
     sample = asked.of(one_each)
     work = work_of(sample, mine[one_each], np.arange(len(one_each)), strict=True)
-    refused = place.hopeless(c, shapes_of(sample, 0, scored=False), work, stream(0), found_of(work))
-    return np.flatnonzero(~refused[asked.request])
+    shapes, found = shapes_of(sample, 0, scored=False), found_of(work)
+    place.fill(c, shapes, work, at.SPREAD, at.LEAVE, np.empty(len(one_each)), found)
+    return np.flatnonzero(found.start[asked.request] != NEVER)
 
 
 def _rank(jobs: Jobs, scheduler: Ordered) -> Ints:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcost.sim.jobs.nodes import MILLI, NEVER, NOWHERE, Cluster, Found, Ints, Shapes, Work
+from simcost.sim.jobs.nodes import MILLI, NEVER, NOWHERE, Cluster, Found, Ints, Queue, Shapes, Work
 from simcost.trace.jobs import Jobs
 
 TYPICAL = 0.95
@@ -131,6 +131,13 @@ def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> Work:
         shape=asked.shape[rows],
         memory=asked.memory[rows],
     )
+
+
+def queue_of(work: Work) -> Queue:
+    """Nobody waits."""
+    jobs, lines = len(work.submit), len(work.line_start)
+    size, blocked = np.zeros(lines, np.int64), np.full(lines, NOWHERE, np.int64)
+    return Queue(np.empty(jobs, np.int64), size, blocked, np.empty(jobs, np.int64))
 
 
 def found_of(work: Work) -> Found:

@@ -18,9 +18,11 @@ Floats = npt.NDArray[np.float64]
 
 CONSOLIDATE, SPREAD, RANDOM, BEST_FIT, FGD = range(5)
 MILLI = 1000
-ANYWHERE = -1
+ANYWHERE, TAKE, GIVE = np.int64(-1), np.int64(-1), np.int64(1)
+"""Not literals: functions would be compiled for each."""
 NOWHERE = -1
 NEVER = -1
+LEAVE, STAY = False, True
 IDLE, IDLE_BLOCKED, FRAGMENTED, LAST = range(4)
 """Of the totals of a run: GPU-milli-seconds idle, idle while a job waits, fragmented; and the last event, s."""
 
@@ -48,7 +50,11 @@ class Cluster(NamedTuple):
     """When it last changed, by `clock`."""
     clock: Ints
     largest: Floats
-    """CPU and GPU milli of the largest node, at least 1."""
+    """CPU and GPU milli of the largest node; infinite where no node knows its CPU."""
+    free_in: Ints
+    """Scratch: milli free in each group."""
+    chance: Floats
+    """Uniform numbers, by clock; for random placement."""
 
 
 class Shapes(NamedTuple):
@@ -87,6 +93,19 @@ class Work(NamedTuple):
     memory: Ints
 
 
+class Queue(NamedTuple):
+    """Space for the queue and the running jobs."""
+
+    waiting: Ints
+    """One heap of ranks per line."""
+    size: Ints
+    """Of each heap."""
+    blocked: Ints
+    """Head of each line that did not fit since the last release; NOWHERE = not known."""
+    ends: Ints
+    """Heap of the running jobs: end x number of jobs + row."""
+
+
 class Found(NamedTuple):
     """What came of it."""
 
@@ -100,15 +119,17 @@ class Found(NamedTuple):
 
 _UNLIMITED = 1 << 50
 _MOST_GPUS, _MOST_TYPES = 62, 62
+_CHANCES = 1 << 16
 
 
-def cluster(nodes: Nodes, rows: Ints, groups: Ints | None) -> Cluster:
+def cluster(nodes: Nodes, rows: Ints, groups: Ints | None, rng: np.random.Generator) -> Cluster:
     """An empty pool of some of the nodes, in order of name.
 
     Args:
         nodes: of the whole cluster.
         rows: those of the pool, in order of name.
         groups: rack or NVLink domain of each node of the cluster; None = no matter.
+        rng: for random placement.
 
     Raises:
         InputError: a node of more GPUs, or more types of GPU, than bits in a word.
@@ -137,6 +158,8 @@ def cluster(nodes: Nodes, rows: Ints, groups: Ints | None) -> Cluster:
         changed=np.ones(count, np.int64),
         clock=np.ones(1, np.int64),
         largest=np.array([known.max() if known.any() else np.inf, gpus.max() * MILLI], float),
+        free_in=np.zeros(here.max() + 1, np.int64),
+        chance=rng.random(_CHANCES),
     )
 
 

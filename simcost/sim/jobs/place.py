@@ -9,8 +9,6 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from simcost.sim.jobs.nodes import (
@@ -19,6 +17,7 @@ from simcost.sim.jobs.nodes import (
     CONSOLIDATE,
     FGD,
     FRAGMENTED,
+    GIVE,
     IDLE,
     IDLE_BLOCKED,
     LAST,
@@ -26,10 +25,12 @@ from simcost.sim.jobs.nodes import (
     NOWHERE,
     RANDOM,
     SPREAD,
+    TAKE,
     Cluster,
     Floats,
     Found,
     Ints,
+    Queue,
     Shapes,
     Work,
 )
@@ -37,16 +38,14 @@ from simcost.sim.jobs.nodes import (
 F = TypeVar("F", bound=Callable[..., object])
 
 
-def compiled(function: F) -> F:
-    """Compiled when first used."""
-    decorated: F = njit(nogil=True, error_model="numpy")(function)
-    return decorated
+def _compile(**options: bool) -> Callable[[F], F]:
+    """No function here allocates, so reference counting (`_nrt`) is off."""
+    decorate: Callable[[F], F] = njit(nogil=True, error_model="numpy", _nrt=False, **options)
+    return decorate
 
 
-def entry(function: F) -> F:
-    """Compiled once and kept on disk."""
-    decorated: F = njit(nogil=True, error_model="numpy", cache=True)(function)
-    return decorated
+compiled = _compile()
+entry = _compile(cache=True)
 
 
 @compiled
@@ -128,19 +127,29 @@ def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, in
 
 
 @compiled
+def first_free(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
+    """The first free GPUs of a node, one bit each."""
+    left, missing, bits = c.left[node], shapes.gpus[s], 0
+    for i in range(len(left)):
+        if missing and left[i] == MILLI:
+            bits |= 1 << i
+            missing -= 1
+    return bits
+
+
+@compiled
 def score(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     """FGD's score of a shape on a node; NOWHERE = does not fit."""
     if not fits(c, shapes, s, node):
         return NOWHERE
     if shapes.milli[s] < MILLI:
         return score_shared(c, shapes, s, node)[0]
-    left = c.left[node].copy()
-    missing = shapes.gpus[s]
+    left, bits = c.left[node], first_free(c, shapes, s, node)
     for i in range(len(left)):
-        if missing and left[i] == MILLI:
-            left[i] = 0
-            missing -= 1
+        left[i] -= MILLI * (bits >> i & 1)
     after = fragmentation(left, c.cpu[node] - shapes.cpu[s], c.kind[node], shapes)
+    for i in range(len(left)):
+        left[i] += MILLI * (bits >> i & 1)
     return quantised(c.fragmented[node] - after)
 
 
@@ -174,9 +183,7 @@ def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only:
 
 
 @compiled
-def choose(
-    c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int, rng: np.random.Generator
-) -> int:
+def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int) -> int:
     """The node for a member, in one group or ANYWHERE; NOWHERE = none has room. Ties: the first by name."""
     if policy == FGD:
         rescore(c, shapes, s)
@@ -188,7 +195,7 @@ def choose(
                 chosen, best = node, value
             found += 1
     if policy == RANDOM and found:
-        skip = int(rng.random() * found)
+        skip = int(c.chance[c.clock[0] % len(c.chance)] * found)
         for node in range(len(c.free)):
             if has_room(c, shapes, s, memory, policy, only, node):
                 if skip == 0:
@@ -202,23 +209,17 @@ def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """The GPUs of the node, one bit each: the first free ones; for a part of one, the fullest with room (spread:
     the emptiest; FGD: by score).
     """
-    left, bits = c.left[node], 0
-    if shapes.gpus[s] and shapes.milli[s] < MILLI:
-        if policy == FGD:
-            return 1 << score_shared(c, shapes, s, node)[1]
-        chosen = NOWHERE
-        for i in range(len(left)):
-            if left[i] >= shapes.milli[s]:
-                better = left[i] > left[chosen] if policy == SPREAD else left[i] < left[chosen]
-                if chosen == NOWHERE or better:
-                    chosen = i
-        return 1 << chosen
-    missing = shapes.gpus[s]
+    if not shapes.gpus[s] or shapes.milli[s] == MILLI:
+        return first_free(c, shapes, s, node)
+    if policy == FGD:
+        return 1 << score_shared(c, shapes, s, node)[1]
+    left, chosen = c.left[node], NOWHERE
     for i in range(len(left)):
-        if missing and left[i] == MILLI:
-            bits |= 1 << i
-            missing -= 1
-    return bits
+        if left[i] >= shapes.milli[s]:
+            better = left[i] > left[chosen] if policy == SPREAD else left[i] < left[chosen]
+            if chosen == NOWHERE or better:
+                chosen = i
+    return 1 << chosen
 
 
 @compiled
@@ -239,7 +240,7 @@ def release(c: Cluster, shapes: Shapes, work: Work, found: Found, first: int, la
     """Take back the room of members; by how much F grew."""
     grown = 0.0
     for m in range(first, last):
-        grown += move(c, shapes, work.shape[m], work.memory[m], found.node[m], found.gpus[m], 1)
+        grown += move(c, shapes, work.shape[m], work.memory[m], found.node[m], found.gpus[m], GIVE)
     return grown
 
 
@@ -251,7 +252,6 @@ def attempt(
     job: int,
     policy: int,
     only: int,
-    rng: np.random.Generator,
     found: Found,
 ) -> tuple[bool, float]:
     """All members of the job, or none; and by how much F grew."""
@@ -261,31 +261,31 @@ def attempt(
         s = work.shape[m]
         # What is left over from whole nodes goes where most is free (Helios).
         rest = policy == CONSOLIDATE and m > first and s != work.shape[first]
-        node = choose(c, shapes, s, work.memory[m], SPREAD if rest else policy, only, rng)
+        node = choose(c, shapes, s, work.memory[m], SPREAD if rest else policy, only)
         if node == NOWHERE:
             release(c, shapes, work, found, first, m)
             return False, 0.0
         found.node[m], found.gpus[m] = node, pick(c, shapes, s, node, policy)
-        grown += move(c, shapes, s, work.memory[m], node, found.gpus[m], -1)
+        grown += move(c, shapes, s, work.memory[m], node, found.gpus[m], TAKE)
     return True, grown
 
 
 @compiled
-def place(
-    c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, rng: np.random.Generator, found: Found
-) -> tuple[bool, float]:
+def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, found: Found) -> tuple[bool, float]:
     """Place a job; one of several nodes within a group if one has room, the group with least free first."""
-    groups = c.group.max() + 1
-    if groups > 1 and work.first[job + 1] - work.first[job] > 1:
-        free = np.zeros(groups, np.int64)
+    c.free_in[:] = 0
+    if len(c.free_in) > 1 and work.first[job + 1] - work.first[job] > 1:
         for node in range(len(c.free)):
-            free[c.group[node]] += c.total[node]
-        for only in np.argsort(free, kind="mergesort"):
-            if free[only] >= work.need[job]:
-                placed, grown = attempt(c, shapes, work, job, policy, only, rng, found)
-                if placed:
-                    return True, grown
-    return attempt(c, shapes, work, job, policy, ANYWHERE, rng, found)
+            c.free_in[c.group[node]] += c.total[node]
+    while True:
+        only = ANYWHERE
+        for one in range(len(c.free_in)):
+            if c.free_in[one] >= work.need[job] and (only == ANYWHERE or c.free_in[one] < c.free_in[only]):
+                only = one
+        placed, grown = attempt(c, shapes, work, job, policy, only, found)
+        if placed or only == ANYWHERE:
+            return placed, grown
+        c.free_in[only] = 0
 
 
 @compiled
@@ -325,9 +325,19 @@ def settle(totals: Floats, idle: int, waiting: int, fragmented: float, since: in
 
 
 @compiled
+def sums(c: Cluster) -> tuple[int, float]:
+    """Milli of GPUs left, and those of them that are fragmented."""
+    left, fragmented = 0, 0.0
+    for node in range(len(c.total)):
+        left += c.total[node]
+        fragmented += c.fragmented[node]
+    return left, fragmented
+
+
+@compiled
 def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
     """The line whose head comes first of those not known to be blocked; NOWHERE = none."""
-    best, rank = NOWHERE, np.int64(0)
+    best, rank = NOWHERE, 0
     for line in range(len(size)):
         if size[line]:
             head = waiting[work.line_start[line]]
@@ -337,18 +347,15 @@ def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
 
 
 @entry
-def replay(
-    c: Cluster, shapes: Shapes, work: Work, policy: int, rng: np.random.Generator, found: Found
-) -> None:
+def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue, found: Found) -> None:
     """Run the jobs of a pool to their end; each of them must fit on the empty pool.
 
     At one instant all completions release, then all arrivals join, then one pass over the queue is made. A job
     that did not fit is not tried again before the next release.
     """
-    n, lines = len(work.submit), len(work.line_start)
-    waiting, size, blocked = np.empty(n, np.int64), np.zeros(lines, np.int64), np.full(lines, -1, np.int64)
-    ends, running, arrived, queued, now = np.empty(n, np.int64), 0, 0, 0, 0
-    idle, fragmented = c.total.sum(), c.fragmented.sum()
+    n, waiting, size, blocked, ends = len(work.submit), queue.waiting, queue.size, queue.blocked, queue.ends
+    running, arrived, queued, now = 0, 0, 0, 0
+    idle, fragmented = sums(c)
     while arrived < n or running:
         later = ends[0] // n if running else work.submit[arrived]
         if arrived < n:
@@ -360,7 +367,7 @@ def replay(
             running -= 1
             fragmented += release(c, shapes, work, found, work.first[job], work.first[job + 1])
             idle += work.need[job]
-            blocked[:] = -1
+            blocked[:] = NOWHERE
         while arrived < n and work.submit[arrived] == now:
             line = work.line[arrived]
             push(waiting[work.line_start[line] :], size[line], work.rank[arrived])
@@ -372,7 +379,7 @@ def replay(
             heap = waiting[work.line_start[line] :]
             job, placed, grown = work.by_rank[heap[0]], False, 0.0
             if work.need[job] <= idle:
-                placed, grown = place(c, shapes, work, job, policy, rng, found)
+                placed, grown = place(c, shapes, work, job, policy, found)
             if placed:
                 pop(heap, size[line])
                 size[line] -= 1
@@ -390,30 +397,18 @@ def replay(
 
 @entry
 def fill(
-    c: Cluster, shapes: Shapes, work: Work, policy: int, rng: np.random.Generator, found: Found
-) -> Floats:
-    """Place jobs one after the other, none leaves, those that do not fit are dropped: by job, how many milli are
-    fragmented after it. `found.start` is 0 where placed.
+    c: Cluster, shapes: Shapes, work: Work, policy: int, stay: bool, after: Floats, found: Found
+) -> None:
+    """Place jobs one after the other, those that do not fit are dropped: `found.start` is 0 where placed.
+
+    `after` becomes the fragmented milli after each job. Jobs stay for ever, or leave before the next one.
     """
-    after, fragmented = np.empty(len(work.submit)), c.fragmented.sum()
+    fragmented = sums(c)[1]
     for job in range(len(work.submit)):
-        placed, grown = place(c, shapes, work, job, policy, rng, found)
+        placed, grown = place(c, shapes, work, job, policy, found)
         if placed:
             found.start[job] = 0
             fragmented += grown
+            if not stay:
+                fragmented += release(c, shapes, work, found, work.first[job], work.first[job + 1])
         after[job] = fragmented
-    return after
-
-
-@entry
-def hopeless(
-    c: Cluster, shapes: Shapes, work: Work, rng: np.random.Generator, found: Found
-) -> npt.NDArray[np.bool_]:
-    """Jobs that do not fit on the pool as it is: whether one fits does not depend on the policy."""
-    refused = np.zeros(len(work.submit), np.bool_)
-    for job in range(len(work.submit)):
-        placed, _ = attempt(c, shapes, work, job, SPREAD, ANYWHERE, rng, found)
-        refused[job] = not placed
-        if placed:
-            release(c, shapes, work, found, work.first[job], work.first[job + 1])
-    return refused
