@@ -5,7 +5,7 @@ GPUs are counted in thousandths ("milli"). A job is one member per node it lies 
 fills, and the remainder.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ Floats = npt.NDArray[np.float64]
 
 CONSOLIDATE, SPREAD, RANDOM, BEST_FIT, FGD = range(5)
 MILLI = 1000
-ANYWHERE, TAKE, GIVE = np.int64(-1), np.int64(-1), np.int64(1)
+ANYWHERE: Any = np.int64(-1)
+TAKE: Any = np.int64(-1)
+GIVE: Any = np.int64(1)
 """Not literals: functions would be compiled for each."""
 NOWHERE = -1
 NEVER = -1

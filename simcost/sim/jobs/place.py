@@ -171,7 +171,7 @@ def worth(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
         cpu = (c.cpu[node] - shapes.cpu[s]) / c.largest[0]
         gpu = (c.total[node] - shapes.gpus[s] * shapes.milli[s]) / c.largest[1]
         return int(100.0 * (1.0 - 0.5 * cpu - 0.5 * gpu))
-    return -c.total[node] if policy == CONSOLIDATE else c.total[node]
+    return int(-c.total[node] if policy == CONSOLIDATE else c.total[node])
 
 
 @compiled
@@ -180,6 +180,12 @@ def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only:
     if (only != ANYWHERE and c.group[node] != only) or c.memory[node] < memory:
         return False
     return shapes.score[s, node] >= 0 if policy == FGD else fits(c, shapes, s, node)
+
+
+@compiled
+def draw(c: Cluster, which: int, count: int) -> int:
+    """A number from 0 to count - 1, the `which`-th of this state of the pool."""
+    return int(c.chance[(c.clock[0] * 8 + which) % len(c.chance)] * count)
 
 
 @compiled
@@ -195,7 +201,7 @@ def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: i
                 chosen, best = node, value
             found += 1
     if policy == RANDOM and found:
-        skip = int(c.chance[c.clock[0] % len(c.chance)] * found)
+        skip = draw(c, 0, found)
         for node in range(len(c.free)):
             if has_room(c, shapes, s, memory, policy, only, node):
                 if skip == 0:
@@ -207,16 +213,20 @@ def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: i
 @compiled
 def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """The GPUs of the node, one bit each: the first free ones; for a part of one, the fullest with room (spread:
-    the emptiest; FGD: by score).
+    the emptiest; random: any; FGD: by score).
     """
     if not shapes.gpus[s] or shapes.milli[s] == MILLI:
         return first_free(c, shapes, s, node)
     if policy == FGD:
         return 1 << score_shared(c, shapes, s, node)[1]
-    left, chosen = c.left[node], NOWHERE
+    left, chosen, found = c.left[node], NOWHERE, 0
     for i in range(len(left)):
         if left[i] >= shapes.milli[s]:
             better = left[i] > left[chosen] if policy == SPREAD else left[i] < left[chosen]
+            found += 1
+            if policy == RANDOM:
+                # The k-th with room replaces the one before it with probability 1/k.
+                better = draw(c, found, found) == 0
             if chosen == NOWHERE or better:
                 chosen = i
     return 1 << chosen
