@@ -3,7 +3,7 @@
 import numpy as np
 
 from simcost.errors import TraceError
-from simcost.trace.utilisation import Floats, Ints
+from simcost.trace.utilisation import Flags, Floats, Ints
 from simcost.trace.utilisation.columns import DUTY, METRIC, NAMES, NUMBERS, called
 from simcost.trace.utilisation.table import Table
 
@@ -50,9 +50,7 @@ def _groups(columns: list[Ints]) -> tuple[Ints, Ints]:
     return first, group
 
 
-def _placed(
-    group: Ints, value: Floats, mine: np.ndarray[tuple[int], np.dtype[np.bool_]], count: int
-) -> Floats:
+def _placed(group: Ints, value: Floats, mine: Flags, count: int) -> Floats:
     column = np.full(count, np.nan)
     column[group[mine]] = value[mine]
     return column

@@ -1,0 +1,33 @@
+"""What a GPU-hour costs: said by the user, or the catalog's offer shared over its accelerators."""
+
+from dataclasses import dataclass
+
+from simcost.catalog.facts import Offer
+from simcost.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """USD per GPU-hour and where the figure is from."""
+
+    usd_per_h: float
+    spot_usd_per_h: float | None
+    source: str
+
+
+def price_of(price_usd_per_h: float | None, offer: Offer | None) -> Price:
+    """The price of a GPU-hour. Raises InputError unless exactly one of the two is given, and is positive."""
+    if (price_usd_per_h is None) == (offer is None):
+        raise InputError("waste is priced by the GPU-hour: give either a price in USD per GPU-hour, or an offer of "
+                         "the catalog such as aws/p5.48xlarge")  # fmt: skip
+    if offer is not None:
+        spot = None if offer.spot_usd_per_h is None else offer.spot_usd_per_h / offer.accelerators
+        return Price(usd_per_h=offer.on_demand_usd_per_h / offer.accelerators, spot_usd_per_h=spot,
+                     source=f"{offer.name} on demand, {offer.accelerators} x {offer.accelerator}, "
+                            f"{offer.as_of}")  # fmt: skip
+    usd = float(price_usd_per_h or 0.0)
+    if not 0 < usd < 1e6:
+        raise InputError(
+            f"a price of {usd:g} USD per GPU-hour is out of range; write what one GPU costs in an hour"
+        )
+    return Price(usd_per_h=usd, spot_usd_per_h=None, source="given")
