@@ -14,6 +14,7 @@ from annotated_types import Ge
 from simcost.catalog.facts import Accelerator, FailureRate, Precision
 from simcost.errors import CatalogError, InputError
 from simcost.perf.checkpoints import daly_time, job_mtbf_s, state_bytes, young
+from simcost.perf.training.limits import check_limits
 from simcost.units import SECONDS_PER_DAY, BytesPerS, PositiveCount, PositiveSeconds, Seconds
 
 
@@ -32,6 +33,9 @@ class Failures:
     """None = Young's optimum at the likely failure rate."""
     write_bytes_per_s: BytesPerS = 1e9
     """Into storage, per node: all nodes write their shard at the same time, and the run waits for them."""
+
+    def __post_init__(self) -> None:
+        check_limits(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

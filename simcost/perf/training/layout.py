@@ -7,6 +7,7 @@ from annotated_types import Gt, Le
 
 from simcost.catalog.facts import Model
 from simcost.errors import InputError
+from simcost.perf.training.limits import check_limits
 from simcost.units import PositiveCount
 
 
@@ -33,6 +34,7 @@ class Layout:
     """Share of device memory that may be filled; the rest is lost to fragmentation."""
 
     def __post_init__(self) -> None:
+        check_limits(self)
         replica = self.tp * self.pp
         if self.gpus % replica:
             raise InputError(

@@ -20,7 +20,7 @@ OPTIMIZER_BYTES = 12.0
 """A 32-bit master copy and two moments."""
 LOGIT_BYTES = 6.0
 """A logit in 16 bits and its 32-bit copy in the loss."""
-MOST_GPUS = 1 << 20
+MOST_GPUS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +85,15 @@ def smallest_gpus(model: Model, accelerator: Accelerator, method: Method, layout
     """The smallest GPU count of this layout that fits, tp and pp as given; None if more GPUs do not help."""
     replica = layout.tp * layout.pp
     most = MOST_GPUS // replica
-    if _fits(model, accelerator, method, replace(layout, gpus=replica, shards=None)):
+    if fits(model, accelerator, method, replace(layout, gpus=replica, shards=None)):
         return replica
-    if not _fits(model, accelerator, method, replace(layout, gpus=most * replica, shards=None)):
+    if not fits(model, accelerator, method, replace(layout, gpus=most * replica, shards=None)):
         return None
     lo, hi = 1, most
     while hi - lo > 1:
         middle = (lo + hi) // 2
         tried = replace(layout, gpus=middle * replica, shards=None)
-        lo, hi = (lo, middle) if _fits(model, accelerator, method, tried) else (middle, hi)
+        lo, hi = (lo, middle) if fits(model, accelerator, method, tried) else (middle, hi)
     return hi * replica
 
 
@@ -138,7 +138,8 @@ def _intermediate(model: Model) -> float:
     return float(max(model.ffn if not model.experts or model.dense_layers else 0, per_expert))
 
 
-def _fits(model: Model, accelerator: Accelerator, method: Method, layout: Layout) -> bool:
+def fits(model: Model, accelerator: Accelerator, method: Method, layout: Layout) -> bool:
+    """Whether each device holds its part. Raises InputError if the layout does not cut the model."""
     usable = accelerator.memory_bytes * layout.memory_utilisation
     return training_memory(model, method, layout).total <= usable
 

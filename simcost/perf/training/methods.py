@@ -13,6 +13,7 @@ from simcost.catalog.facts import Model
 from simcost.errors import InputError
 from simcost.perf.architecture import block_parameters, embedding_matrices, embedding_parameters
 from simcost.perf.training.counts import active_parameters, adapter_parameters, attention_flops
+from simcost.perf.training.limits import check_limits
 from simcost.units import PositiveCount
 
 BF16_BYTES = 2.0
@@ -56,6 +57,7 @@ class Full:
 
     kind: Literal["full"] = "full"
     title: ClassVar[str] = "all parameters trained"
+    formula: ClassVar[str] = "6 N"
 
     def parameters(self, model: Model) -> Parameters:
         """All trained, none frozen."""
@@ -74,6 +76,10 @@ class Lora:
     kind: Literal["lora", "qlora"] = "lora"
     """`qlora`: the frozen blocks are held in 4 bits; embedding and LM head stay at 16."""
     rank: PositiveCount = 16
+    formula: ClassVar[str] = "4 N (frozen weights need no gradient), 6 per adapter parameter"
+
+    def __post_init__(self) -> None:
+        check_limits(self)
 
     @property
     def title(self) -> str:
@@ -103,6 +109,7 @@ class Distill:
 
     teacher: Model
     kind: Literal["distill"] = "distill"
+    formula: ClassVar[str] = "6 N of the student, 2 N of the teacher"
 
     @property
     def title(self) -> str:
@@ -140,8 +147,10 @@ class Pruned:
     """Share of the parameters left."""
     speedup: Annotated[float, Gt(0)] | None = None
     """Of a training step with 2:4 sparsity, measured."""
+    formula: ClassVar[str] = "6 N of what is kept; a mask of zeros saves none, 2:4 what was measured"
 
     def __post_init__(self) -> None:
+        check_limits(self)
         if self.pruning == "2:4" and (self.kept_share != 0.5 or self.speedup is None):
             raise InputError(
                 "2:4 pruning keeps a share of 0.5 and trains as much faster as your step does: give kept_share 0.5 "
@@ -186,6 +195,10 @@ class Transfer:
     kind: Literal["transfer"] = "transfer"
     trained_share: PositiveShare
     """Share of the parameters and layers trained, from the top."""
+    formula: ClassVar[str] = "2 N of all layers, 4 N of the trained ones"
+
+    def __post_init__(self) -> None:
+        check_limits(self)
 
     @property
     def title(self) -> str:

@@ -1,0 +1,59 @@
+"""What serving the trained model costs, roughly: decoding a stated batch on the fewest accelerators that hold it."""
+
+from typing import Any
+
+from simcost.catalog import Catalog
+from simcost.compare.training.costs import chosen_offer, price_per_gpu_h
+from simcost.compare.training.estimate import Run
+from simcost.errors import InputError
+from simcost.perf import MemoryFit, ReplicaSpec, fit_memory, step_time
+from simcost.perf.sizes import possible_tp
+from simcost.units import SECONDS_PER_HOUR
+
+MOST_TP = 16
+MAX_NUM_BATCHED_TOKENS = 8192
+
+
+def served(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any] | None:
+    """Accelerators, batch, output tokens/s and on-demand USD per output token; None where it cannot be known.
+
+    Args:
+        catalog: the facts.
+        run: whose model is served on its accelerator in 16-bit weights.
+        batch: sequences and their tokens in the KV cache.
+    """
+    found = _smallest_replica(run)
+    if found is None:
+        return None
+    spec, memory = found
+    sequences, context_tokens = batch
+    sequences = min(sequences, memory.kv_capacity_tokens // context_tokens)
+    if sequences == 0:
+        return None
+    try:
+        step = step_time(catalog, run.model, run.accelerator, spec)
+        offer = chosen_offer(catalog, run.accelerator, run.prices)
+        usd_per_gpu_h, _ = price_per_gpu_h("on_demand", run.accelerator, offer, run.prices, run.energy)
+    except InputError:
+        return None
+    tokens_per_s = sequences / step.seconds(0, sequences, sequences * context_tokens, 0)
+    usd_per_token = spec.tp * usd_per_gpu_h / SECONDS_PER_HOUR / tokens_per_s
+    return {
+        "tp": spec.tp,
+        "batch": sequences,
+        "context_tokens": context_tokens,
+        "tokens_per_s": tokens_per_s,
+        "usd_per_token": usd_per_token,
+        "usd_per_million_tokens": usd_per_token * 1e6,
+    }
+
+
+def _smallest_replica(run: Run) -> tuple[ReplicaSpec, MemoryFit] | None:
+    for tp in possible_tp(run.model):
+        if tp <= MOST_TP:
+            spec = ReplicaSpec(accelerator=run.accelerator.name, tp=tp)
+            try:
+                return spec, fit_memory(run.model, run.accelerator, spec, MAX_NUM_BATCHED_TOKENS)
+            except InputError:
+                continue
+    return None
