@@ -19,7 +19,7 @@ from simcost.units import SECONDS_PER_DAY, format_seconds
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-_MOST_FAILURES = 100_000
+_MOST_FAILURES = 10_000
 _INSTANT_S = 1e-6
 """Times closer than this are the same failure."""
 
@@ -140,9 +140,9 @@ def _next_failure(gang: Gang, now: Floats, rng: np.random.Generator) -> tuple[Fl
 def _recorded(log: Recorded, now: Floats) -> Floats:
     """Time to the next failure of the log, which repeats."""
     times = np.sort(np.asarray(log.times_s))
-    at = now % log.span_s
+    at = (now + _INSTANT_S) % log.span_s
     following = np.append(times, times[0] + log.span_s)
-    gap: Floats = following[np.searchsorted(times, at + _INSTANT_S, side="right")] - at
+    gap: Floats = following[np.searchsorted(times, at, side="right")] - at + _INSTANT_S
     return gap
 
 

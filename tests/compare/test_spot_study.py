@@ -1,0 +1,120 @@
+"""The study of spot policies: money, spread, verdict, and what it warns of."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcost.compare.spot import spot_study
+from simcost.errors import InputError
+from simcost.plan.spot import Greedy, Mixed, SpotBelow, SpotOnly, UniformProgress
+from simcost.report.spot import text
+from simcost.trace.spot import SpotTrace, read_availability, read_prices, with_prices
+
+JOB = {"work_h": 10, "deadline_h": 20, "changeover_h": 0.5, "od_usd_per_h": 4.0}
+
+
+def trace(*runs: tuple[int, int], name: str = "zone") -> SpotTrace:
+    nodes = np.repeat([value for _, value in runs], [length for length, _ in runs])
+    return SpotTrace(name=name, gap_s=3600.0, nodes=nodes)
+
+
+def test_money_is_hours_times_price_times_nodes() -> None:
+    document = spot_study([trace((100, 2))], **JOB, gang=2, policies=[Greedy(), Mixed(spot_nodes=1)], spot_usd_per_h=1,
+                          starts=[0])  # fmt: skip
+    on_demand, greedy, mixed = document["policies"]
+    assert on_demand["billed_usd"]["mean"] == pytest.approx(10.5 * 2 * 4)
+    assert greedy["billed_usd"]["mean"] == pytest.approx(10.5 * 2 * 1)
+    assert mixed["billed_usd"]["mean"] == pytest.approx(10.5 * (4 + 1))
+    assert greedy["saving"] == pytest.approx(1 - 21 / 80)
+    assert document["best"] == "Greedy"
+    assert document["verdict"] == (
+        "Greedy saves 73.8 % against on-demand and met the deadline in the one run tried, which says little."
+    )
+
+
+def test_the_price_in_effect_is_paid_hour_by_hour_and_a_limit_is_kept() -> None:
+    prices = np.where(np.arange(100) < 5, 1.0, 3.0)
+    zone = replace(trace((100, 1)), usd_per_h=prices)
+    document = spot_study([zone], **JOB, policies=[Greedy(), SpotBelow(max_usd_per_h=2)], starts=[0])
+    _, greedy, below = document["policies"]
+    assert greedy["billed_usd"]["mean"] == pytest.approx(5 * 1 + 5.5 * 3)
+    assert (below["spot_h"], below["on_demand_h"]) == (4.5, 5.5)
+    assert below["billed_usd"]["mean"] == pytest.approx(5 * 1 + 6 * 4)
+
+
+def test_more_expensive_than_on_demand_is_said() -> None:
+    flicker = trace(*[(1, 1), (1, 0)] * 100)
+    job = JOB | {"changeover_h": 0.9}
+    document = spot_study([flicker], **job, policies=[Greedy(), SpotOnly()], spot_usd_per_h=3.9, starts=20)
+    assert document["best"] == "On-demand only"
+    assert document["verdict"].startswith(
+        "Stay on demand: Greedy, the cheapest to meet the deadline in all of 20 runs"
+    )
+    assert {(found["kind"], found["policy"]) for found in document["findings"]} == {
+        ("dearer", "Greedy"), ("dearer", "Spot only"), ("late", "Spot only")
+    }  # fmt: skip
+    assert "costs" in text(document)
+
+
+def test_cut_off_runs_have_no_saving() -> None:
+    document = spot_study([trace((30, 0))], **JOB, policies=[SpotOnly()], spot_usd_per_h=1, starts=5)
+    alone = document["policies"][1]
+    assert (alone["saving"], alone["finish_h"], alone["finished"], alone["deadline_met"]) == (
+        None,
+        None,
+        0,
+        0,
+    )
+    assert document["verdict"] == "Stay on demand: no other policy met the deadline in all of 5 runs."
+    assert "\N{EN DASH}" in text(document)
+
+
+def test_same_seed_same_bytes_and_all_policies_share_the_starts() -> None:
+    zones = [trace(*[(7, 1), (9, 0)] * 20), trace(*[(17, 1), (3, 0)] * 20, name="other")]
+    policies = [Greedy(), UniformProgress()]
+    one, two = (
+        spot_study(zones, **JOB, policies=policies, spot_usd_per_h=1, starts=50, seed=3) for _ in range(2)
+    )
+    assert json.dumps(one) == json.dumps(two)
+    assert one["starts"] == 100
+    alone = spot_study(zones, **JOB, policies=policies[1:], spot_usd_per_h=1, starts=50, seed=3)
+    assert alone["policies"][1] == one["policies"][2]
+    mean = np.mean([row["spot_h"] for row in one["by_trace"] if row["policy"] == "Greedy"])
+    assert mean == pytest.approx(one["policies"][1]["spot_h"])
+
+
+def test_the_published_saving_and_a_real_price(shared: Path) -> None:
+    traces = read_availability(shared / "data" / "spot_availability_rle.csv.gz")
+    zones = [one for one in traces if "aws-10-26-2022" in one.name]
+    document = spot_study(zones, work_h=48, deadline_h=60, changeover_h=0.2, policies=[Greedy(), UniformProgress()],
+                          od_usd_per_h=1.0, spot_usd_per_h=0.3)  # fmt: skip
+    greedy, even = document["policies"][1:]
+    assert greedy["saving"] == pytest.approx(0.2478, abs=5.1e-5)
+    assert even["spot_h"] > greedy["spot_h"]
+    assert document["starts"] == 2400
+    prices = read_prices(shared / "data" / "spot_prices_rle.csv")
+    zone = next(one for one in traces if one.name.endswith("us-west-2c_v100_1") and "04-22" in one.name)
+    flat = spot_study([with_prices(zone, prices)], work_h=72, deadline_h=84, changeover_h=0.3, policies=[Greedy()],
+                      od_usd_per_h=3.06, starts=[0])  # fmt: skip
+    assert flat["policies"][1]["billed_usd"]["mean"] == pytest.approx(
+        22.9156 * 3.06 + 53.3333 * 0.918, abs=1e-3
+    )
+    assert "us-west-2c_v100_1" in text(flat)
+
+
+def test_what_cannot_be_studied_is_refused() -> None:
+    zone = trace((10, 1))
+    for said, changes in (
+        ("covers 10 h, the deadline 20 h", {"spot_usd_per_h": 1}),
+        ("no spot price for the trace 'zone'", {"starts": [0]}),
+        ("on-demand price is 0", {"od_usd_per_h": 0}),
+        ("spot price is -1", {"spot_usd_per_h": -1}),
+        ("cannot be met", {"deadline_h": 10}),
+    ):
+        with pytest.raises(InputError, match=said):
+            spot_study([zone], **(JOB | {"policies": [Greedy()]} | changes))
+    with pytest.raises(InputError, match="no availability trace"):
+        spot_study([], **JOB, policies=[])

@@ -1,0 +1,100 @@
+"""Reading availability and prices of spot."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.errors import FaultsError, InputError, SimcostError, TraceError
+from simcost.trace.spot import read_availability, read_prices, with_prices
+
+RUNS = "trace,gap_s,start_tick,ticks,nodes_available\n"
+
+
+def write(folder: Path, text: str, name: str = "zone.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_runs_are_expanded_and_gzip_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "zone.csv.gz"
+    path.write_bytes(gzip.compress((RUNS + "a,60,0,2,1\nb,30,0,1,4\na,60,2,1,0\n").encode()))
+    first, second = read_availability(path)
+    assert (first.name, first.gap_s, first.nodes.tolist(), first.span_s) == ("a", 60, [1, 1, 0], 180)
+    assert (second.name, second.gap_s, second.nodes.tolist()) == ("b", 30, [4])
+
+
+def test_the_public_traces(shared: Path) -> None:
+    traces = {
+        trace.name: trace for trace in read_availability(shared / "data" / "spot_availability_rle.csv.gz")
+    }
+    assert len(traces) == 17
+    assert traces["availability/1-node/aws-02-15-2023/us-east-1a_v100_1"].nodes.mean() == pytest.approx(
+        0.167, abs=1e-3
+    )
+    prices = read_prices(shared / "data" / "spot_prices_rle.csv")
+    assert len(prices) == 6
+    moving = with_prices(traces["preemption/1-node/aws-04-19-2023/us-east-1b_intel_64"], prices).usd_per_h
+    assert moving is not None
+    assert (len(moving), moving[0], moving[551], moving.max()) == (16090, 1.2754, 1.3024, 1.4107)
+
+
+def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Path) -> None:
+    nodes = "timestamp,available\n2024-01-01T00:00:00Z,1\n2024-01-01T00:10:00Z,0\n2024-01-01T00:30:00Z,2\n"
+    prices = "timestamp,price_usd_h\n2023-12-31T00:00:00Z,1\n2024-01-01T00:15:00Z,0.5\n"
+    (trace,) = read_availability(write(tmp_path, nodes))
+    assert (trace.name, trace.gap_s, trace.nodes.tolist()) == ("zone", 600, [1, 0, 0, 2])
+    (fine,) = read_availability(tmp_path / "zone.csv", gap_s=300)
+    assert fine.nodes.tolist() == [1, 1, 0, 0, 0, 0, 2]
+    priced = with_prices(trace, read_prices(write(tmp_path, prices, "prices.csv")))
+    assert priced.usd_per_h is not None
+    assert priced.usd_per_h.tolist() == [1, 1, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("timestamp,available\nx,1\n2024-01-01,-1\n", FaultsError, "zone.csv:2: timestamp is 'x'"),
+        ("timestamp,available\n2024-01-01,1\n2024-01-02,\n", FaultsError, "zone.csv:3: available is ''"),
+        (RUNS + "a,60,0,5,1\na,60,6,1,0\n", FaultsError, "zone.csv:3: a run of 1 ticks from tick 6, where tick 5"),
+        (RUNS + "a,60,0,5,0.5\n", FaultsError, "nodes are whole numbers"),
+        (RUNS + "a,60,0,5,1\na,30,5,5,1\n", FaultsError, "gap_s is 30"),
+        (RUNS + "a,0,0,5,1\n", FaultsError, "gap_s is 0"),
+        (RUNS + "a,60,0,1e12,1\n", FaultsError, "longer tick"),
+        ("timestamp,available\n100,1\n100,2\n", FaultsError, "zone.csv:3: not later than the row before"),
+        ("timestamp,available\n100,1\n", FaultsError, "at least two rows"),
+        ("when,available\n1,2\n", TraceError, "no column 'timestamp'"),
+        ("timestamp,available\n", TraceError, "no rows"),
+    ],
+)  # fmt: skip
+def test_faults_are_located(tmp_path: Path, text: str, error: type[SimcostError], said: str) -> None:
+    with pytest.raises(error, match=said):
+        read_availability(write(tmp_path, text))
+
+
+def test_prices_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    (trace,) = read_availability(write(tmp_path, RUNS + "a,60,0,5,1\n"))
+    several = read_prices(write(tmp_path, "trace,start_tick,ticks,price_usd_h\nb,0,5,1\nc,0,5,1\n", "p.csv"))
+    with pytest.raises(InputError, match="no prices for the trace 'a'"):
+        with_prices(trace, several)
+    dated = read_prices(write(tmp_path, "timestamp,price_usd_h\n2024-01-01,1\n", "p.csv"))
+    with pytest.raises(InputError, match="does not say when it began"):
+        with_prices(trace, dated)
+    (early,) = read_availability(write(tmp_path, "timestamp,available\n2023-01-01,1\n2023-01-02,1\n"))
+    with pytest.raises(InputError, match="its first 2 ticks have none"):
+        with_prices(early, dated)
+
+
+@given(text=st.text(alphabet='0123456789.,-eT:Z\nabx "', max_size=80), runs=st.booleans())
+def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str, runs: bool) -> None:
+    path = write(tmp_path_factory.mktemp("any"), (RUNS if runs else "timestamp,available\n") + text)
+    try:
+        traces = read_availability(path)
+    except InputError:
+        return
+    assert all(len(trace.nodes) and (trace.nodes >= 0).all() and trace.gap_s > 0 for trace in traces)
+    assert all(trace.nodes.dtype == np.int64 for trace in traces)
