@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from simcost.units import PositiveCount, UsdPerH, format_usd
+from simcost.units import PositiveCount, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def name_of(policy: SpotPolicy) -> str:
     """
     match policy:
         case SpotBelow():
-            return f"Spot at most {format_usd(policy.max_usd_per_h)}/h"
+            return f"Spot at most ${policy.max_usd_per_h:g}/h"
         case TimeSliced():
             return f"Time-sliced ({policy.slices})"
         case Mixed():
