@@ -218,6 +218,10 @@ def _limits(reader: _Reader, duration: Ints, error: float) -> Ints:
         if stated is None
         else np.where(missing, assumed, np.ceil(np.nan_to_num(stated)).astype(np.int64))
     )
+    if sieve.table.grace and (count := int((sieve.keep & (limit < duration)).sum())):
+        said = "jobs ran over their time limit before they were stopped; it was raised to the duration"
+        sieve.findings.append(finding("limit_raised", count, f"{count:,} {said}"))
+        limit = np.maximum(limit, duration)
     sieve.drop(limit < duration, "limit", "limit_s", "the limit is below the duration")
     if count := int((missing & sieve.keep).sum()):
         sieve.findings.append(finding("limit_assumed", count, f"{count:,} jobs have no time limit in the log; it was "

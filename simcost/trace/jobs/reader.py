@@ -1,6 +1,6 @@
 """Reading a log of jobs, of whatever kind, as `Jobs`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,9 +10,12 @@ from simcost.errors import InputError, did_you_mean
 from simcost.trace.jobs import Jobs
 from simcost.trace.jobs.clean import jobs_of
 from simcost.trace.jobs.formats import JOB_FORMATS, find_job_columns, recognise
+from simcost.trace.jobs.kubernetes import read_kubernetes
 from simcost.trace.jobs.openb import never_scheduled
-from simcost.trace.jobs.select import gaps, select
+from simcost.trace.jobs.sacct import read_sacct
+from simcost.trace.jobs.select import gaps, select, span_s
 from simcost.trace.jobs.sieve import Sieve
+from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
 from simcost.trace.jobs.table import Table, header, read_table
 
 _NONE: Mapping[str, str] = {}
@@ -49,11 +52,55 @@ def read_jobs(
     """
     if limit_error < 0:
         raise InputError(f"a limit error of {limit_error:g} gives limits below the durations; give 0 or more")
-    sieve = Sieve(path, _table(path, format, mapping))
-    jobs = jobs_of(sieve, timezone=timezone, limit_error=limit_error, source=path.name)
+    if format == "auto" and is_jobs(path):
+        if mapping:
+            raise InputError(f"{path}: is a stored job trace; it takes no mapping")
+        jobs, findings = open_jobs(path), []
+    else:
+        sieve = Sieve(path, _table(path, format, mapping))
+        jobs = jobs_of(sieve, timezone=timezone, limit_error=limit_error, source=path.name)
+        jobs, findings = replace(jobs, extra=_counts(sieve)), sieve.findings
     chosen, kept_out = select(jobs, pool=pool, pools=pools, since=since, window_s=window_s)
-    findings = sieve.findings + kept_out + gaps(chosen)
-    return replace(chosen, extra=_counts(sieve, kept_out)), findings
+    return chosen, findings + kept_out + gaps(chosen)
+
+
+def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str, Any]:  # noqa: A002  # as above
+    """Read a log of jobs and write it as a job trace.
+
+    Args:
+        path: the log, gzipped or not.
+        format: as `read_jobs`.
+        out: the Parquet file to write.
+        options: the others of `read_jobs`.
+
+    Returns:
+        The document of `trace import`: file, source, format, rows, dropped, dropped_by, repaired, repaired_by,
+        span_s, start_utc, findings.
+
+    Raises:
+        TraceError: the log cannot be read; the message names file, row and remedy.
+        InputError: an option is wrong, or the output cannot be written there.
+    """
+    if out.exists() and path.exists() and out.samefile(path):
+        raise InputError(f"{out}: is the log itself; name another file to write")
+    jobs, findings = read_jobs(path, format=format, **options)
+    write_jobs(out, jobs)
+    dropped = {said["kind"]: said["count"] for said in findings if said.get("dropped")}
+    repaired = {said["kind"]: said["count"] for said in findings if said["kind"] in _REPAIRS}
+    return {
+        "file": str(out),
+        "source": str(path),
+        "format": format,
+        "jobs": len(jobs),
+        "rows": len(jobs),
+        "dropped": sum(dropped.values()),
+        "dropped_by": dropped,
+        "repaired": sum(repaired.values()),
+        "repaired_by": repaired,
+        "span_s": span_s(jobs),
+        "start_utc": jobs.start_utc,
+        "findings": findings,
+    }
 
 
 def _table(path: Path, form: str, mapping: Mapping[str, str]) -> Table:
@@ -62,16 +109,29 @@ def _table(path: Path, form: str, mapping: Mapping[str, str]) -> Table:
         raise InputError(f"unknown format {form!r}{did_you_mean(form, JOB_FORMATS)} "
                          f"(known: auto, {', '.join(JOB_FORMATS)})")  # fmt: skip
     container, present = header(path)
-    if form == "auto":
-        form = recognise(present) if not mapping else container
+    form = _recognised(present, container, mapping) if form == "auto" else form
+    if form in ("sacct", "kubernetes"):
+        if mapping:
+            raise InputError(f"{path}: the columns of {form} are known; it takes no mapping")
+        return read_sacct(path) if form == "sacct" else read_kubernetes(path)
     table = read_table(path, container, partial(find_job_columns, form, mapping, place=str(path)))
     return never_scheduled(table) if form == "openb" else table
 
 
-def _counts(sieve: Sieve, kept_out: list[dict[str, Any]]) -> dict[str, float]:
+def _recognised(present: Sequence[str], container: str, mapping: Mapping[str, str]) -> str:
+    """The format, by the first line of the log."""
+    first = present[0].lstrip() if present else ""
+    if first.startswith("{"):
+        return "kubernetes"
+    if "|" in first and "jobid" in first.lower():
+        return "sacct"
+    return container if mapping else recognise(present)
+
+
+def _counts(sieve: Sieve) -> dict[str, float]:
     """Rows read, kept out and mended."""
     return {
         "rows_read": float(len(sieve.table) + len(sieve.table.malformed)),
-        "rows_dropped": float(sieve.dropped + sum(said["count"] for said in kept_out)),
+        "rows_dropped": float(sieve.dropped),
         "rows_repaired": float(sum(said["count"] for said in sieve.findings if said["kind"] in _REPAIRS)),
     }

@@ -42,6 +42,8 @@ def select(
     """
     findings: list[dict[str, Any]] = []
     keep = np.ones(len(jobs), np.bool_)
+    if since is not None:
+        keep &= jobs.submit_s >= _since_s(since, jobs.start_utc)
     if pool is not None:
         if pool not in jobs.pools:
             raise InputError(
@@ -50,8 +52,6 @@ def select(
         keep &= jobs.pool == jobs.pools.index(pool)
     if pools is not None:
         jobs, findings = _in_pools(jobs, pools, keep)
-    if since is not None:
-        keep &= jobs.submit_s >= _since_s(since, jobs.start_utc)
     if window_s is not None and keep.any():
         keep &= jobs.submit_s - jobs.submit_s[keep][0] <= window_s
     if not keep.any():
@@ -67,6 +67,11 @@ def renumbered(jobs: Jobs) -> Jobs:
     start = None if jobs.start_utc is None else iso_utc(_epoch_ns(jobs.start_utc) + zero * NS_PER_S)
     return replace(jobs, submit_s=jobs.submit_s - zero, start_utc=start,
                    deadline_s=np.where(jobs.deadline_s == NONE, NONE, jobs.deadline_s - zero))  # fmt: skip
+
+
+def span_s(jobs: Jobs) -> int:
+    """From the first submission to the last."""
+    return int(jobs.submit_s[-1])
 
 
 def gaps(jobs: Jobs) -> list[dict[str, Any]]:
@@ -93,7 +98,7 @@ def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, 
     if other := int((keep & (code < 0)).sum()):
         lacking = [name for name in jobs.pools if name not in index]
         findings.append(finding("pool", other, f"{other:,} jobs were kept out: their pools have no nodes: "
-                                f"{', '.join(map(repr, lacking[:10]))}"))  # fmt: skip
+                                f"{', '.join(map(repr, lacking[:10]))}") | {"dropped": True})  # fmt: skip
     keep &= code >= 0
     widest = max(pools.values(), default=0)
     wide = keep & (jobs.gpus > widest)
@@ -101,7 +106,7 @@ def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, 
         first = int(wide.argmax())
         findings.append(finding("too_wide", count, f"{count:,} jobs were kept out: they ask for more GPUs than the "
                                 f"largest pool has, {widest:,}; first: job {jobs.job_id[first]}: "
-                                f"{jobs.gpus[first]:,} GPUs"))  # fmt: skip
+                                f"{jobs.gpus[first]:,} GPUs") | {"dropped": True})  # fmt: skip
     keep &= ~wide
     return replace(jobs, pools=names, pool=np.maximum(code, 0)), findings
 

@@ -64,7 +64,7 @@ class Sieve:
         where = f"{places[0]}: {cell}" if cell else places[0]
         jobs = "job was" if count == 1 else "jobs were"
         said = finding(kind, count, f"{count:,} {jobs} kept out: {wrong}; first: {where.strip()}")
-        self.findings.append(said | {"places": places[:_PLACES]})
+        self.findings.append(said | {"dropped": True, "places": places[:_PLACES]})
 
     def _cell(self, ours: str, i: int) -> str:
         """A cell as it is written, cut where long."""

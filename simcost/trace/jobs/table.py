@@ -24,6 +24,7 @@ class Table:
         place: where the i-th row stands, e.g. `row 17 (line 18)`.
         malformed: rows that are not in `columns` because they could not be split: place and reason.
         findings: what the reader of the format left out or assumed: `kind`, `count`, `message`.
+        grace: whether the scheduler let jobs run a little over their limits; such limits are raised.
     """
 
     columns: Mapping[str, pa.Array]
@@ -31,6 +32,7 @@ class Table:
     place: Callable[[int], str]
     malformed: Sequence[tuple[str, str]] = ()
     findings: list[dict[str, Any]] = field(default_factory=list)
+    grace: bool = False
 
     def __len__(self) -> int:
         return next((len(column) for column in self.columns.values()), 0)

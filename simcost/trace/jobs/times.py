@@ -70,6 +70,9 @@ def read_times(sieve: Sieve, timezone: str) -> Clock:
                          for ours, epoch in epochs.items())  # fmt: skip
         raise TraceError(f"{sieve.path}: its times are of two kinds: {said}; write all of them in one way")
     _mixed(sieve, found, naive)
+    if timezone == "UTC" and "submit_s" in naive and (count := int(naive["submit_s"].sum())):
+        sieve.findings.append(finding("no_zone", count, f"{count:,} jobs have times without a zone; they were read as "
+                              "UTC: if they are local, say the time zone"))  # fmt: skip
     for ours, flags in naive.items():
         found[ours] = _utc(sieve, ours, found[ours], flags, timezone)
     return Clock(found, all(epochs.values()))

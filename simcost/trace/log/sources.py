@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from simcost.errors import TraceError
 from simcost.trace.log.cells import as_text
 
-Container = Literal["csv", "jsonl", "parquet"]
+Container = Literal["csv", "psv", "jsonl", "parquet"]
+"""`psv`: as CSV, but with | between the cells and no quotes."""
 Find = Callable[[Sequence[str]], dict[str, str]]
 """From the columns present to ours -> theirs; raises TraceError for those missing."""
 
@@ -57,9 +58,12 @@ def open_chunks(path: Path, container: Container, find: Find, what: str = "reque
     Raises:
         TraceError: missing, empty, damaged, or without the columns needed.
     """
-    reader = {"csv": _csv_chunks, "jsonl": _json_chunks, "parquet": _parquet_chunks}[container]
+    readers: dict[str, Callable[[Path, Find], Iterator[Chunk]]] = {
+        "csv": _csv_chunks, "psv": partial(_csv_chunks, delimiter="|"), "jsonl": _json_chunks,
+        "parquet": _parquet_chunks,
+    }  # fmt: skip
     with reading(path, container, what):
-        yield from reader(path, find)
+        yield from readers[container](path, find)
 
 
 @contextmanager
@@ -83,16 +87,16 @@ def _stream(path: Path) -> Any:
     return pa.input_stream(str(path), compression="gzip" if packed else None)
 
 
-def csv_head(path: Path, rows: int = 1) -> list[list[str]]:
+def csv_head(path: Path, rows: int = 1, delimiter: str = ",") -> list[list[str]]:
     """The header and the rows after it, `rows` in all if the first 64 KiB hold them."""
     with _stream(path) as stream:
         head = stream.read(65_536).decode("utf-8-sig", "replace")
-    return list(islice(csv.reader(io.StringIO(head, newline="")), rows))
+    return list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), rows))
 
 
-def _csv_chunks(path: Path, find: Find) -> Iterator[Chunk]:
+def _csv_chunks(path: Path, find: Find, delimiter: str = ",") -> Iterator[Chunk]:
     """Cells stay bytes until `cells` reads them. Rows of a wrong length are set aside by Arrow's callback."""
-    theirs = find(next(iter(csv_head(path)), []))
+    theirs = find(next(iter(csv_head(path, delimiter=delimiter)), []))
     if "prefix_hashes" in theirs:
         raise TraceError(f"{path}: prefix_hashes cannot be read from CSV; use Parquet or --format mooncake")
     lines = _CsvLines()
@@ -100,7 +104,8 @@ def _csv_chunks(path: Path, find: Find) -> Iterator[Chunk]:
         reader = pacsv.open_csv(
             stream,
             pacsv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-            pacsv.ParseOptions(invalid_row_handler=lines.set_aside, ignore_empty_lines=False),
+            pacsv.ParseOptions(delimiter=delimiter, quote_char=delimiter == "," and '"', ignore_empty_lines=False,
+                               invalid_row_handler=lines.set_aside),
             pacsv.ConvertOptions(include_columns=list(dict.fromkeys(theirs.values())),
                                  column_types=dict.fromkeys(theirs.values(), pa.binary())),
         )  # fmt: skip

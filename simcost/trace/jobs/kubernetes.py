@@ -1,0 +1,192 @@
+"""Jobs as `kubectl get ... -o json` lists them: pods, batch Jobs, Volcano Jobs, Kueue Workloads.
+
+GPUs are the resources `*/gpu` (nvidia.com/gpu, amd.com/gpu) of the containers, times the pods of the job. Field
+names: Kubernetes API v1 and batch/v1; batch.volcano.sh/v1alpha1 Job; kueue.x-k8s.io/v1beta1 Workload.
+"""
+
+import gzip
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from simcost.errors import TraceError
+from simcost.trace.jobs.sieve import finding
+from simcost.trace.jobs.table import Table
+from simcost.trace.log.sources import reading
+
+_WHAT = "listing by `kubectl get pods,jobs -A -o json`"
+_COLUMNS = ("job_id", "submit_s", "start_s", "end_s", "gpus", "min_gpus", "cpu_milli", "memory_mib", "gpu_type",
+            "pool", "user", "priority", "limit_s", "status")  # fmt: skip
+_QUEUE = "kueue.x-k8s.io/queue-name"
+_PRODUCT = "nvidia.com/gpu.product"
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)")
+_UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+          "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}  # fmt: skip
+_ENDED = {"Completed": "passed", "Failed": "failed", "Aborted": "killed", "Terminated": "killed"}
+
+Said = Mapping[str, Any]
+
+
+def read_kubernetes(path: Path) -> Table:
+    """The jobs of a listing. What belongs to another item of it (the pods of a Job) is passed over.
+
+    Raises:
+        TraceError: no JSON, or none of the kinds above.
+    """
+    items = _items(path)
+    listed = {item.get("metadata", {}).get("uid") for item in items} - {None}
+    rows, places, malformed, parts, alone = [], [], [], 0, 0
+    for number, item in enumerate(items, start=1):
+        kind, meta = item.get("kind"), item.get("metadata", {})
+        place = f"item {number} ({kind} {meta.get('namespace', '')}/{meta.get('name', '')})"
+        owners = [owner.get("uid") for owner in meta.get("ownerReferences", ())]
+        if any(owner in listed for owner in owners):
+            parts += 1
+            continue
+        read = {"Pod": _pod, "Job": _volcano if "volcano" in str(item.get("apiVersion")) else _job,
+                "Workload": _workload}.get(str(kind))  # fmt: skip
+        if read is None:
+            malformed.append((place, f"kind {kind} is no job"))
+            continue
+        alone += kind == "Pod" and bool(owners)
+        try:
+            rows.append(_common(item) | read(item))
+            places.append(place)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            malformed.append((place, f"not as Kubernetes writes it: {error!r}"))
+    columns = {ours: pa.array([_text(row.get(ours)) for row in rows], pa.string()) for ours in _COLUMNS}
+    return Table(columns=columns, theirs=dict(zip(_COLUMNS, _COLUMNS, strict=True)), malformed=malformed,
+                 place=lambda i: places[i], findings=_findings(parts, alone), grace=True)  # fmt: skip
+
+
+def _items(path: Path) -> list[dict[str, Any]]:
+    """The objects of a List, or the one object of the file."""
+    with reading(path, "jsonl", _WHAT):
+        packed = path.read_bytes()
+        text = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TraceError(f"{path}: no JSON: {error}; give a {_WHAT}") from error
+    items = said.get("items", [said]) if isinstance(said, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise TraceError(f"{path}: no list of Kubernetes objects; give a {_WHAT}")
+    single = str(said.get("kind", "")).removesuffix("List")
+    return [{"kind": single, "apiVersion": said.get("apiVersion"), **item} for item in items]
+
+
+def _findings(parts: int, alone: int) -> list[dict[str, Any]]:
+    found = []
+    if parts:
+        found.append(
+            finding("parts", parts, f"{parts:,} items belong to others of the list; they were passed over")
+        )
+    if alone:
+        found.append(finding("pods", alone, f"{alone:,} pods belong to jobs that are not in the list; each counts as "
+                             "a job of its own, without its gang: list the jobs too"))  # fmt: skip
+    return found
+
+
+def _common(item: Said) -> dict[str, Any]:
+    meta = item["metadata"]
+    return {
+        "job_id": meta.get("uid") or f"{meta.get('namespace', '')}/{meta['name']}",
+        "submit_s": meta.get("creationTimestamp"),
+        "user": meta.get("namespace"),
+        "pool": (meta.get("labels") or {}).get(_QUEUE),
+    }
+
+
+def _pod(item: Said) -> dict[str, Any]:
+    spec, status = item["spec"], item.get("status", {})
+    ends = [
+        each.get("state", {}).get("terminated", {}).get("finishedAt")
+        for each in status.get("containerStatuses", ())
+    ]
+    ended = status.get("phase") in ("Succeeded", "Failed") and all(ends)
+    return _size([(1, spec)]) | {
+        "start_s": status.get("startTime"), "end_s": max(ends, default=None) if ended else None,
+        "priority": spec.get("priority"), "limit_s": spec.get("activeDeadlineSeconds"), "status": status.get("phase"),
+    }  # fmt: skip
+
+
+def _job(item: Said) -> dict[str, Any]:
+    spec, status = item["spec"], item.get("status", {})
+    count = min(spec.get("parallelism", 1), spec.get("completions") or spec.get("parallelism", 1))
+    failed = _when(status, "Failed")
+    return _size([(count, spec["template"]["spec"])]) | {
+        "start_s": status.get("startTime"), "end_s": status.get("completionTime") or failed,
+        "priority": spec["template"]["spec"].get("priority"), "limit_s": spec.get("activeDeadlineSeconds"),
+        "status": "failed" if failed else "passed" if status.get("completionTime") else None,
+    }  # fmt: skip
+
+
+def _volcano(item: Said) -> dict[str, Any]:
+    spec, status = item["spec"], item.get("status", {})
+    state = status.get("state", {})
+    running = [
+        each["lastTransitionTime"] for each in status.get("conditions", ()) if each.get("status") == "Running"
+    ]
+    outcome = _ENDED.get(state.get("phase", ""))
+    return _size([(task.get("replicas", 1), task["template"]["spec"]) for task in spec["tasks"]]) | {
+        "start_s": min(running, default=None), "end_s": state.get("lastTransitionTime") if outcome else None,
+        "pool": spec.get("queue"), "status": outcome,
+    }  # fmt: skip
+
+
+def _workload(item: Said) -> dict[str, Any]:
+    spec, status = item["spec"], item.get("status", {})
+    sets = [(each.get("count", 1), each["template"]["spec"]) for each in spec["podSets"]]
+    least = [
+        (each.get("minCount", each.get("count", 1)), each["template"]["spec"]) for each in spec["podSets"]
+    ]
+    finished: Said = next(
+        (each for each in status.get("conditions", ()) if each.get("type") == "Finished"), {}
+    )
+    return _size(sets) | {
+        "min_gpus": _size(least)["gpus"], "start_s": _when(status, "Admitted") or _when(status, "QuotaReserved"),
+        "end_s": finished.get("lastTransitionTime"), "pool": spec.get("queueName"), "priority": spec.get("priority"),
+        "limit_s": spec.get("maximumExecutionTimeSeconds"),
+        "status": None if not finished else "failed" if "Fail" in str(finished.get("reason")) else "passed",
+    }  # fmt: skip
+
+
+def _when(status: Said, condition: str) -> str | None:
+    """Since when a condition is true."""
+    times = [each.get("lastTransitionTime") for each in status.get("conditions", ())
+             if each.get("type") == condition and each.get("status") == "True"]  # fmt: skip
+    return times[0] if times else None
+
+
+def _size(pods: Sequence[tuple[int, Said]]) -> dict[str, Any]:
+    """What so many pods of these specifications ask for together. GPUs are None where MIG slices are asked for,
+    whose share of a GPU the listing does not tell.
+    """
+    total = {"gpu": 0.0, "cpu": 0.0, "memory": 0.0, "mig": 0.0}
+    types: set[str] = set()
+    for count, spec in pods:
+        types |= {(spec.get("nodeSelector") or {}).get(_PRODUCT, "")} - {""}
+        for container in spec["containers"]:
+            resources = container.get("resources", {})
+            for name, value in ((resources.get("limits") or {}) | (resources.get("requests") or {})).items():
+                key = "mig" if "/mig-" in name else name.rsplit("/", 1)[-1]
+                if key in total:
+                    total[key] += count * _quantity(str(value))
+    return {"gpus": None if total["mig"] else round(total["gpu"]), "cpu_milli": round(total["cpu"] * 1000),
+            "memory_mib": round(total["memory"] / 2**20), "gpu_type": "|".join(sorted(types))}  # fmt: skip
+
+
+def _quantity(text: str) -> float:
+    """`500m`, `16Gi`, `8`. Raises ValueError for others."""
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"{text!r} is no quantity")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
