@@ -94,3 +94,16 @@ def pair(text: str) -> tuple[str, str]:
     if not (ours and equals and theirs):
         raise argparse.ArgumentTypeError(f"{text!r} is no OURS=THEIRS, e.g. prompt_tokens=ContextTokens")
     return ours, theirs
+
+
+def usd_per_h(text: str) -> float:
+    """USD per hour."""
+    from simcost.units import USD_PER_H
+
+    try:
+        value = USD_PER_H.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not isinstance(value, float) or value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no price; write e.g. $2.10/h")
+    return value

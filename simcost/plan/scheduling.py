@@ -7,14 +7,14 @@ queue is made. Keys compare as (key, submit, row). Source of the semantics: docs
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
-from simcost.units import PositiveSeconds, Seconds, Share
+from simcost.units import PositiveSeconds, Seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FifoStrict:
-    """First in, first out; the first job that does not fit stops the line."""
+    """First in, first out; the first job that does not fit stops the line. Nobody starves."""
 
     kind: Literal["fifo-strict"] = "fifo-strict"
 
@@ -31,6 +31,8 @@ class SjfStrict:
     """Shortest duration first; the first job that does not fit stops the line."""
 
     kind: Literal["sjf-strict"] = "sjf-strict"
+    by: Literal["duration", "limit"] = "duration"
+    """What is known of the job: its true duration, or the limit its user gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class SjfSkip:
     """Shortest duration first; jobs that do not fit are passed over."""
 
     kind: Literal["sjf-skip"] = "sjf-skip"
+    by: Literal["duration", "limit"] = "duration"
+    """What is known of the job: its true duration, or the limit its user gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +77,13 @@ class Srtf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorityPreemptive:
-    """By priority; a blocked head preempts the fewest, least urgent, latest started jobs of lower priority."""
+    """By priority; a job that does not fit stops the line, unless preempting jobs of lower priority makes room: the
+    least urgent, latest started ones, no more than needed.
+    """
 
     kind: Literal["priority-preemptive"] = "priority-preemptive"
     checkpoint_interval: PositiveSeconds = 3600.0
-    """Work since the last checkpoint is lost."""
+    """Work between two checkpoints of a stay on the GPUs; work since the last is lost. Writing them costs no time."""
     restart: Seconds = 60.0
     """Time to start again after a preemption."""
 
@@ -85,7 +91,8 @@ class PriorityPreemptive:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FairShare:
     """Slurm multifactor: weight_age * min(age / max_age, 1) + weight_fair * 2^(-usage / share) + weight_size *
-    size; highest first, jobs that do not fit are passed over.
+    size; highest first, jobs that do not fit are passed over. Usage is the user's part of the decayed GPU-seconds
+    of the pool, share is 1 / users, size is GPUs / GPUs of the pool.
     """
 
     kind: Literal["fair-share"] = "fair-share"
@@ -107,12 +114,12 @@ class DeadlineAware:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elastic:
-    """Jobs run on min to max GPUs: all start with their least in FIFO order, further GPUs go one by one where they
-    speed up most.
+    """Jobs run on min to max GPUs: they start with their least in FIFO order, the first that does not fit stops the
+    line; further GPUs go one by one to who gains most throughput.
     """
 
     kind: Literal["elastic"] = "elastic"
-    scaling: Annotated[float, Gt(0)] = 0.9
+    scaling: Annotated[float, Gt(0), Le(1)] = 0.9
     """Throughput of n GPUs is n^scaling."""
     interval: PositiveSeconds = 60.0
     """Between reallocations."""
@@ -122,9 +129,11 @@ class Elastic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimateError:
-    """How wrong the users' limits are: limit = duration x (1 + error), or log-normal around it."""
+    """How wrong the users' limits are: limit = duration x (1 + error) x e^(sigma z), z standard normal; never below
+    the duration, since jobs are not killed at their limit.
+    """
 
-    error: Share = 0.0
+    error: Annotated[float, Ge(0)] = 0.0
     sigma: Annotated[float, Ge(0)] = 0.0
 
 

@@ -20,8 +20,8 @@ def text(document: Mapping[str, Any]) -> str:
         )
     if "gpu_hours" in document:
         parts += [_load(document), _times(document), _sizes(document["sizes"])]
-        parts += [_groups(title, document[key]) for title, key in
-                  (("outcome", "outcomes"), ("pool", "pools"), ("user", "users")) if len(document[key]) > 1]  # fmt: skip
+        kinds = (("outcome", "outcomes"), ("pool", "pools"), ("user", "users"))
+        parts += [_groups(title, document[key]) for title, key in kinds if len(document[key]) > 1]
     parts += [f"note: {finding['message']}" for finding in document.get("findings", ())]
     return "\n".join(part for part in parts if part)
 

@@ -30,7 +30,7 @@ def compare_methods(
 
     Args:
         catalog: the facts.
-        run: the run whose method is replaced; a method that does not fit on its GPUs gets the smallest count that does.
+        run: the run whose method is replaced; a method that does not fit on its GPUs gets the fewest nodes that do.
         student: the smaller model to distil into.
         student_tokens: tokens that the student is trained on; None = as many as the run.
         quality: by method (`full`, `lora`, `qlora`, `distill`), what you measured; nothing here predicts it.
@@ -98,7 +98,7 @@ def _row(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any]:
         return {**head, "fits": False, "reason": reason, "cost_usd": None, "serving": None}
     layout = run.layout
     if not fits(run.model, run.accelerator, run.method, layout):
-        layout = replace(layout, gpus=needed, shards=None)
+        layout = replace(layout, gpus=_whole_nodes(needed, run), shards=None)
     found = estimate(catalog, replace(run, layout=layout))
     ways = found["cost_usd"]
     return {
@@ -113,6 +113,13 @@ def _row(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any]:
         "energy_kwh": found["energy_kwh"],
         "serving": served(catalog, run, batch),
     }
+
+
+def _whole_nodes(gpus: int, run: Run) -> int:
+    """The count rounded up to whole nodes, where it is more than one and they can be cut so."""
+    node = run.failures.gpus_per_node
+    rounded = -(-gpus // node) * node
+    return gpus if gpus <= node or rounded % (run.layout.tp * run.layout.pp) else rounded
 
 
 def _break_even(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -142,9 +149,9 @@ def _likely_usd(row: dict[str, Any]) -> float:
 
 def _notes(quality: Quality | None, batch: tuple[int, int]) -> list[str]:
     notes = [
-        f"serving: output tokens while decoding {batch[0]} sequences of {batch[1]:,} tokens, fewer where the KV cache "
-        + "is smaller, on the fewest accelerators that hold the model; prompts are not counted",
-        "adapters are merged into the weights before serving",
+        f"serving: output tokens while decoding {batch[0]} sequences of {batch[1]:,} tokens each",
+        "a replica has the fewest accelerators that hold the model, and as many sequences as its KV cache holds",
+        "prompts are not counted; adapters are merged into the weights",
     ]
     if not quality:
         notes.append("quality: unknown, since nobody measured it; a cheaper method may answer worse")

@@ -78,7 +78,7 @@ def waste(
         "by": kind,
         "places": _places(account, codes, names),
         "hours": _hours(account, codes, names, timezone),
-        "clock": timezone if samples.start_utc_s is not None else "from the first sample",
+        "clock": timezone if samples.start_utc_s is not None else None,
         "samples": _samples(account),
     }
     head = {"file": str(path), "span_s": samples.span_s}
@@ -142,7 +142,8 @@ def _samples(account: Waste) -> dict[str, Any]:
     """What was measured, sample by sample, whatever time each stands for."""
     samples = account.samples
     duty = samples.duty[~np.isnan(samples.duty)]
-    return {"rows": len(samples), "units": len(samples.units), "pools": len(samples.pools), "step_s": samples.step_s,
+    return {"rows": len(samples), "units": len(samples.units), "pools": len(samples.pools),
+            "owners": len(samples.owners), "step_s": samples.step_s,
             "duty_mean": float(duty.mean()) if len(duty) else None,
             "duty_zero_share": float((duty == 0).mean()) if len(duty) else None}  # fmt: skip
 

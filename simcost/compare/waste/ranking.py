@@ -10,17 +10,17 @@ from simcost.compare.waste.outcomes import Outcomes
 from simcost.compare.waste.sweep import Ints
 
 SUGGESTED = {
-    "allocated_idle": "share or time-slice GPUs, use MIG, shut at night",
-    "blocked_in_pool": "pack gangs tightly, backfill behind wide jobs",
-    "blocked_partition": "merge pools or borrow quota",
-    "free_idle": "consolidate on fewer GPUs, shut at night",
-    "down": "repair or return the nodes",
-    "checkpoint": "write checkpoints asynchronously, or less often",
+    "allocated_idle": "share, MIG, shut at night",
+    "blocked_in_pool": "pack gangs, backfill",
+    "blocked_partition": "merge pools, borrow quota",
+    "free_idle": "consolidate, shut at night",
+    "down": "repair, return",
+    "checkpoint": "write in the background",
     "lost": "checkpoint more often",
     "restart": "start faster, preempt less",
-    "failed": "fix failing jobs: check before the next start",
-    "cancelled": "stop runs earlier; keep checkpoints of those stopped",
-    "oversized_memory": "right-size: a MIG slice or a smaller GPU",
+    "failed": "fix failing jobs",
+    "cancelled": "stop runs earlier",
+    "oversized_memory": "right-size: MIG, smaller GPU",
 }
 """By bucket; the last three lie within others and are counted beside them."""
 BESIDE = ("failed", "cancelled", "oversized_memory")

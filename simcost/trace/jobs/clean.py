@@ -48,6 +48,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
     Raises:
         TraceError: no job is left, or the times are of two kinds.
     """
+    sieve.check()
     reader = _Reader(sieve)
     ids = reader.ids()
     clock = read_times(sieve, timezone)

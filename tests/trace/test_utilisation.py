@@ -1,0 +1,185 @@
+"""Monitoring exports in the forms that tools write them, and what is wrong with some."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from simcost.errors import FaultsError, SimcostError, TraceError
+from simcost.trace.utilisation.columns import MIB
+from simcost.trace.utilisation.read import read_utilisation
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def written(text: str) -> Path:
+        path = tmp_path / "export.csv"
+        path.write_text(text)
+        return path
+
+    return written
+
+
+def kinds(findings: list[dict]) -> set[str]:
+    return {said["kind"] for said in findings}
+
+
+DCGM = """timestamp,Hostname,gpu,pod,DCGM_FI_DEV_GPU_UTIL,DCGM_FI_DEV_FB_USED,DCGM_FI_DEV_FB_FREE
+2024-05-01T00:00:00Z,n1,0,train,100,70000,10000
+2024-05-01T00:01:00Z,n1,0,train,50,60000,20000
+2024-05-01T00:00:00Z,n1,1,,0,0,80000
+2024-05-01T00:01:00Z,n1,1,,0,0,80000
+"""
+LONG = """timestamp,__name__,Hostname,gpu,pod,value
+1714521600,DCGM_FI_DEV_GPU_UTIL,n1,0,train,100
+1714521600,DCGM_FI_DEV_FB_USED,n1,0,train,70000
+1714521600,DCGM_FI_DEV_FB_FREE,n1,0,train,10000
+1714521600,DCGM_FI_DEV_SM_CLOCK,n1,0,train,1980
+1714521660,DCGM_FI_DEV_GPU_UTIL,n1,0,train,50
+1714521660,DCGM_FI_DEV_FB_USED,n1,0,train,60000
+1714521660,DCGM_FI_DEV_FB_FREE,n1,0,train,20000
+1714521600,DCGM_FI_DEV_GPU_UTIL,n1,1,,0
+1714521600,DCGM_FI_DEV_FB_USED,n1,1,,0
+1714521600,DCGM_FI_DEV_FB_FREE,n1,1,,80000
+1714521660,DCGM_FI_DEV_GPU_UTIL,n1,1,,0
+1714521660,DCGM_FI_DEV_FB_USED,n1,1,,0
+1714521660,DCGM_FI_DEV_FB_FREE,n1,1,,80000
+"""
+
+
+@pytest.mark.parametrize("text", [DCGM, LONG])
+def test_an_export_of_dcgm_has_a_column_per_metric_or_a_row(write, text: str) -> None:
+    samples, findings = read_utilisation(write(text))
+    assert samples.units == ("n1/0", "n1/1")
+    assert samples.duty.tolist() == [1.0, 0.5, 0.0, 0.0]
+    assert samples.allocated.tolist() == [1, 1, 0, 0]  # a pod is named on the first
+    assert samples.hold_s.tolist() == [60.0] * 4
+    assert samples.memory_used_bytes.tolist() == [70000 * MIB, 60000 * MIB, 0, 0]
+    assert (samples.memory_total_bytes == 80000 * MIB).all()
+    assert samples.start_utc_s == 1714521600
+    assert ("other_metrics" in kinds(findings)) == (text is LONG)
+
+
+def test_a_dashboard_exports_a_column_per_gpu(write) -> None:
+    samples, findings = read_utilisation(write("Time,gpu a,gpu b\n0,0.5,1\n10,,0\n20,0.5,0\n"))
+    assert samples.units == ("gpu a", "gpu b")
+    assert samples.duty.tolist() == [0.5, 0.5, 1.0, 0.0, 0.0]
+    assert samples.hold_s.tolist() == [20.0, 10.0, 10.0, 10.0, 10.0]  # a missing value: the last one stands
+    assert "duty_unit" in kinds(findings)
+
+
+def test_nvidia_smi_writes_units_in_the_cells(write) -> None:
+    text = (
+        "timestamp, index, utilization.gpu [%], memory.used [MiB], memory.total [MiB]\n"
+        "2024/05/01 00:00:00.000, 0, 12 %, 1024 MiB, 8192 MiB\n"
+        "2024/05/01 00:00:30.000, 0, 1 %, 1024 MiB, 8192 MiB\n"
+    )
+    samples, findings = read_utilisation(write(text))
+    assert samples.duty.tolist() == [0.12, 0.01]  # per cent by the name, though no value shows it
+    assert (samples.memory_total_bytes == 8192 * MIB).all()
+    assert samples.step_s == 30
+    assert kinds(findings) == {"allocated"}
+
+
+def test_pools_under_other_names(write) -> None:
+    text = "when,team,all,used,idle_gpus,pending_gpus\n0,a,8,5,2,4\n60,a,8,8,0,0\n0,b,4,0,4,0\n60,b,4,0,4,0\n"
+    mapping = {"time": "when", "pool": "team", "gpus": "all", "allocated": "used"}
+    samples, findings = read_utilisation(write(text), mapping=mapping)
+    assert samples.units == samples.pools == ("a", "b")
+    assert samples.down.tolist() == [1, 0, 0, 0]
+    assert samples.pending.tolist() == [4, 0, 0, 0]
+    assert samples.queues
+    assert np.isnan(samples.duty).all()
+    assert findings == []
+
+
+def test_a_sample_stands_for_three_steps_at_most(write) -> None:
+    rows = "".join(f"{t},g,50\n" for t in (0, 10, 20, 30, 100, 110))
+    samples, findings = read_utilisation(write("t_s,gpu,duty\n" + rows))
+    assert samples.hold_s.tolist() == [10, 10, 10, 30, 10, 10]
+    gaps = next(said for said in findings if said["kind"] == "gaps")
+    assert gaps["count"] == 1
+    assert "40 s" in gaps["message"]
+
+
+def test_the_last_of_two_rows_counts_and_blank_ones_do_not(write) -> None:
+    samples, findings = read_utilisation(write("t_s,gpu,duty\n0,g,10\n0,g,20\n10,g,\n20,g,30\n30,g,40\n"))
+    assert samples.duty.tolist() == [0.2, 0.3, 0.4]
+    assert {"duplicate", "blank"} <= kinds(findings)
+
+
+def test_work_on_a_gpu_that_nobody_holds_is_said(write) -> None:
+    samples, findings = read_utilisation(
+        write("t_s,gpu,duty,allocated\n0,g,10,false\n10,g,0,true\n20,g,0,no\n")
+    )
+    assert samples.allocated.tolist() == [1, 1, 0]
+    assert "busy_unallocated" in kinds(findings)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("t_s,gpu,duty\n0,g,10\n10,g,-5\n", ":3: duty: '-5' is negative"),
+    ("t_s,gpu,duty\n0,g,10\n10,g,101\n", ":3: duty: duty 101 exceeds 100"),
+    ("t_s,gpu,duty\n0,g,10\nnoon,g,10\n", ":3: t_s: 'noon' is no time"),
+    ("t_s,gpu,duty\n0,g,10\n10,g,full\n", ":3: duty: 'full' is no number"),
+    ("t_s,gpu,duty\n0,g,10\n10,g\n", ":3: 2 values, but the header has 3 columns"),
+    ("t_s,pool,gpus,allocated\n0,a,8,4\n60,a,8,9\n", ":3: allocated 9 + down 0 exceed 8 GPUs"),
+    ("t_s,pool,gpus,allocated,idle_gpus\n0,a,8,4,4\n60,a,8,4,5\n", ":3: allocated 4 + idle 5 exceed 8 GPUs"),
+])  # fmt: skip
+def test_faults_are_located(write, text: str, said: str) -> None:
+    with pytest.raises(FaultsError) as caught:
+        read_utilisation(write(text))
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("t_s,gpu,duty\n0,g,10\n0,h,10\n", "no unit has two samples"),
+    ("t_s,gpu,duty\n0,g,\n10,g,\n", "no sample has a measurement"),
+    ("t_s,name\n0,a\n", "--map duty=COLUMN"),
+    ("gpu,duty\n0,1\n", "--map time=COLUMN"),
+    ("t_s,pool,gpus\n0,a,8\n", "--map allocated=COLUMN"),
+    ("t_s,metric,gpu,value\n0,power,g,8\n", "none of its metrics is known"),
+    ("t_s,gpu,duty\n", "no rows"),
+])  # fmt: skip
+def test_what_cannot_be_used_is_said_with_a_remedy(write, text: str, said: str) -> None:
+    with pytest.raises(TraceError, match=said):
+        read_utilisation(write(text))
+
+
+def test_an_unknown_column_of_ours_is_refused(write) -> None:
+    with pytest.raises(TraceError, match="'dutyy' is no column of ours; did you mean 'duty'"):
+        read_utilisation(write("t_s,x\n0,1\n"), mapping={"dutyy": "x"})
+
+
+CELLS = st.sampled_from(
+    ["", "0", "1", "2", "60", "nan", "0.5", "1", "60", "-1", "x", "2024-05-01", "1e400", "100 %", '"']
+)
+GOOD = st.sampled_from(["0", "1"])
+HEADERS = (["t_s", "gpu", "duty"], ["t_s", "pool", "gpus", "allocated"], ["time", "metric", "value"], ["t_s", "a", "b"],
+           ["t_s", "gpu", "pod", "duty", "allocated"], ["gpu", "duty"])  # fmt: skip
+
+
+@given(st.data())
+def test_any_table_is_read_or_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    header = data.draw(st.sampled_from(HEADERS))
+    cells = data.draw(st.sampled_from([GOOD, GOOD | CELLS]))
+    rows = data.draw(st.lists(st.lists(cells, min_size=len(header), max_size=len(header)), max_size=8))
+    if data.draw(st.booleans()):
+        rows = [[str(10 * i), *row[1:]] for i, row in enumerate(rows)]
+    path = tmp_path_factory.mktemp("any") / "any.csv"
+    path.write_text("\n".join(map(",".join, [header, *rows])) + "\n")
+    try:
+        samples, _ = read_utilisation(path)
+        said = str(path)
+    except SimcostError as error:
+        event("refused")
+        said = str(error)
+    else:
+        event("read")
+        assert (samples.hold_s > 0).all()
+        assert (samples.allocated + samples.down <= samples.gpus).all()
+        assert ((samples.duty >= 0) & (samples.duty <= 1) | np.isnan(samples.duty)).all()
+    assert str(path) in said
