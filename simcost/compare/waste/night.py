@@ -25,21 +25,20 @@ def shut_at_night(waste: Waste, timezone: str) -> list[Action]:
     idle += np.where(samples.duty == 0, samples.allocated, 0.0)
     start_s = local_start_s(samples, timezone)
     row, cell, seconds = spread(start_s, start_s + samples.hold_s, 3600.0)
-    quiet = _quiet(samples.unit[row], cell, idle[row], seconds)
-    if not quiet.any():
+    lo, expected, hi = _quiet(samples.unit[row], cell, idle[row], seconds)
+    if not expected > 0:
         return []
-    days = (samples.span_s) / 86400.0
-    lo, expected, hi = quiet
-    short = f"; {days:.1f} days are too few to bound it from below" if days < FEWEST_DAYS else ""
+    days = samples.span_s / 86400.0
+    few = days < FEWEST_DAYS
+    short = f"; {days:.1f} days are too few to bound it from below" if few else ""
     rule = (f"in each hour of the day, off are as many GPUs of a unit as did nothing all through that hour on "
             f"{100 * QUIET_DAYS:.0f} % of the days; assumes that they start again when the hour ends, that work at "
             f"duty 0 can be stopped, and that provider and contract bill by the hour{short}")  # fmt: skip
-    lo = 0.0 if days < FEWEST_DAYS else float(lo)
     return [Action(action="shut at night", where="all", buckets=("allocated_idle", "free_idle"), effect="release",
-                   saves_gpu_s=ordered(lo, float(expected), float(hi)), rule=rule)]  # fmt: skip
+                   saves_gpu_s=ordered(0.0 if few else lo, expected, hi), rule=rule)]  # fmt: skip
 
 
-def _quiet(unit: Ints, cell: Ints, idle: Floats, seconds: Floats) -> Floats:
+def _quiet(unit: Ints, cell: Ints, idle: Floats, seconds: Floats) -> tuple[float, float, float]:
     """GPU-seconds of hours off: of GPUs idle on all days, on most days, on that day."""
     cell = cell - cell.min() // HOURS * HOURS
     width = int(cell.max()) + 1
@@ -54,5 +53,6 @@ def _quiet(unit: Ints, cell: Ints, idle: Floats, seconds: Floats) -> Floats:
     most = begin + np.array([ceil(QUIET_DAYS * count - 1e-9) for count in days.tolist()]) - 1
     every = begin + days - 1
     ranked = least[order]
-    off = [np.minimum(np.repeat(ranked[at], days), ranked) for at in (every, most)]
-    return np.array([quiet @ observed[order] for quiet in (*off, ranked)])
+    always, mostly = (np.minimum(np.repeat(ranked[at], days), ranked) for at in (every, most))
+    observed = observed[order]
+    return float(always @ observed), float(mostly @ observed), float(ranked @ observed)

@@ -1,0 +1,259 @@
+"""Waste: published clusters to the GPU-minute, the laws of its ledger, and each measure on a case by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.catalog.loading import load_catalog
+from simcost.compare.waste.buckets import MONITORED, Waste, split
+from simcost.compare.waste.document import waste
+from simcost.compare.waste.ledgers import waste_of_jobs
+from simcost.compare.waste.memory import measure, right_size
+from simcost.compare.waste.night import shut_at_night
+from simcost.compare.waste.outcomes import fix_failing, outcomes
+from simcost.compare.waste.pools import consolidate, merge_pools
+from simcost.compare.waste.share import share_gpus
+from simcost.errors import InputError
+from simcost.job_ledger import JobLedger, JobOutcomes
+from simcost.trace.jobs import STATUS, Jobs
+from simcost.trace.utilisation import Samples
+
+HOUR = 3600.0
+
+
+def samples(**given) -> Samples:
+    """Samples of GPUs, each allocated and standing for an hour, but for what is given."""
+    rows = len(given["start_s"])
+    columns = {
+        "unit": 0, "pool": 0, "owner": 0, "hold_s": HOUR, "gpus": 1.0, "allocated": 1.0, "down": 0.0, "duty": np.nan,
+        "pending": 0.0, "waiting_jobs": 0.0, "memory_used_bytes": np.nan, "memory_total_bytes": np.nan,
+    } | given  # fmt: skip
+    whole = ("unit", "pool", "owner")
+    arrays = {name: np.broadcast_to(np.asarray(column, np.int64 if name in whole else np.float64), rows).copy()
+              for name, column in columns.items() if name not in ("units", "pools", "queues")}  # fmt: skip
+    units = tuple(f"g{i}" for i in range(int(arrays["unit"].max()) + 1))
+    pools = tuple(f"p{i}" for i in range(int(arrays["pool"].max()) + 1))
+    return Samples(**arrays, units=units, pools=pools, owners=("",), step_s=HOUR, start_utc_s=0.0,
+                   queues=bool(arrays["pending"].any()))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def earth(shared: Path) -> dict:
+    return waste(shared / "data" / "helios_earth_vc_per_minute.parquet", price_usd_per_h=2.0)
+
+
+@pytest.fixture(scope="module")
+def genai(shared: Path) -> dict:
+    return waste(shared / "data" / "genai_gpu_duty.parquet", price_usd_per_h=2.0)
+
+
+def test_a_month_of_helios_earth_to_the_gpu_minute(earth: dict) -> None:
+    blocked = {name: hours * 60 for name, hours in earth["blocked"].items() if name.endswith("hours")}
+    assert earth["capacity_gpu_hours"] == 856 * 44_640 / 60
+    assert round(100 * earth["allocation"], 4) == 66.6975
+    assert blocked == pytest.approx({
+        "pending_gpu_hours": 2_740_297, "in_pool_gpu_hours": 483_640, "partition_gpu_hours": 2_244_723,
+        "shortage_gpu_hours": 11_934, "idle_gpu_hours": 12_725_483,
+    }, rel=1e-12)  # fmt: skip
+    assert round(100 * earth["blocked"]["waiting_share"], 3) == 89.263
+    assert round(100 * earth["blocked"]["avoidable_share"], 3) == 88.134
+    assert earth["utilisation"] is None
+    assert earth["verdict"].startswith(
+        "At least 33.3 % of 636,864 GPU-hours did no work: $424,183 of $1,273,728"
+    )
+
+
+def test_a_day_of_serving_pods(genai: dict) -> None:
+    assert round(100 * genai["samples"]["duty_mean"], 3) == 7.025
+    assert round(100 * genai["samples"]["duty_zero_share"], 3) == 66.847
+    assert genai["samples"]["rows"] == 157_417
+    assert genai["actions"][0]["action"] == "share GPUs"
+
+
+@pytest.mark.parametrize("name", ["earth", "genai"])
+def test_the_document_adds_up(name: str, request: pytest.FixtureRequest) -> None:
+    document = request.getfixturevalue(name)
+    buckets = document["buckets"]
+    assert sum(one["gpu_hours"] for one in buckets.values()) == pytest.approx(
+        document["capacity_gpu_hours"], rel=1e-9
+    )
+    assert sum(one["usd"] for one in buckets.values()) == pytest.approx(document["cost_usd"], rel=1e-9)
+    for action in document["actions"]:
+        most = sum(buckets[bucket]["gpu_hours"] for bucket in action["buckets"])
+        saves = action["saves_gpu_hours"]
+        assert 0 <= saves["lo"] <= saves["expected"] <= saves["hi"] <= most * (1 + 1e-9)
+    usd = [one["usd"] for one in document["ranked"]]
+    assert usd == sorted(usd, reverse=True)
+
+
+@st.composite
+def any_samples(draw: st.DrawFn) -> Samples:
+    """GPUs and pools of any size, with holes and with all that can go wrong at once."""
+    units, steps = draw(st.integers(1, 6)), draw(st.integers(1, 40))
+    seed = np.random.default_rng(draw(st.integers(0, 2**32)))
+    rows = units * steps
+    single = draw(st.booleans())
+    gpus = np.ones(rows) if single else seed.integers(1, 9, rows).astype(float)
+    allocated = np.floor(gpus * seed.random(rows) + draw(st.sampled_from([0, 0.5, 1]))).clip(0, gpus)
+    duty = np.where(seed.random(rows) < draw(st.sampled_from([0, 0.5, 0.95])), 0.0, seed.random(rows))
+    hold_s = seed.integers(1, 7200, rows).astype(float)
+    start_s = np.concatenate(
+        [np.cumsum(part) - part + seed.integers(0, 9999) for part in np.split(hold_s, units)]
+    )
+    pools = draw(st.integers(1, 3))
+    return samples(
+        start_s=start_s, hold_s=hold_s, unit=np.repeat(np.arange(units), steps),
+        pool=np.repeat(np.arange(units) % pools, steps), gpus=gpus, allocated=allocated,
+        down=np.floor((gpus - allocated) * seed.random(rows)),
+        duty=np.where(seed.random(rows) < draw(st.sampled_from([0, 0.2])), np.nan, duty),
+        pending=seed.integers(0, 6, rows) * draw(st.booleans()), waiting_jobs=0.0,
+        memory_used_bytes=8e10 * seed.random(rows), memory_total_bytes=8e10,
+    )  # fmt: skip
+
+
+def measures(account: Waste) -> list:
+    return [*shut_at_night(account, "UTC"), *share_gpus(account), *right_size(measure(account)), *consolidate(account),
+            *merge_pools(account)]  # fmt: skip
+
+
+@given(any_samples())
+def test_each_gpu_second_is_in_one_bucket_and_no_measure_saves_more_than_it_addresses(given: Samples) -> None:
+    account = split(given)
+    assert sum(account.totals.values()) == pytest.approx(given.capacity_gpu_s, rel=1e-9)
+    assert all((account.seconds[name] >= -1e-6).all() for name in MONITORED)
+    if (queue := account.queue) is not None:
+        parts = queue.in_pool_gpu_s + queue.partition_gpu_s + queue.shortage_gpu_s
+        assert parts == pytest.approx(queue.pending_gpu_s, rel=1e-9)
+        assert account.totals["blocked_partition"] == pytest.approx(queue.partition_gpu_s, rel=1e-9, abs=1e-6)
+        assert queue.avoidable_share <= queue.waiting_share <= 1
+    for action in measures(account):
+        most = sum(account.totals[bucket] for bucket in action.buckets)
+        assert 0 <= action.saves_gpu_s.lo <= action.saves_gpu_s.hi <= most * (1 + 1e-9) + 1e-6, action
+
+
+def test_idle_is_blocked_by_its_own_queue_first_and_then_by_others() -> None:
+    account = split(samples(start_s=[0, 0, 0], unit=[0, 1, 2], pool=[0, 1, 2], gpus=8, allocated=[5, 8, 2],
+                            pending=[1, 4, 0]))  # fmt: skip
+    hours = {name: seconds / HOUR for name, seconds in account.totals.items()}
+    assert hours["blocked_in_pool"] == 1
+    assert hours["blocked_partition"] == pytest.approx(4)
+    assert hours["free_idle"] == pytest.approx(4)
+    assert account.seconds["blocked_partition"] / HOUR == pytest.approx([1, 0, 3])  # spare 2, 0 and 6 of 8
+    assert merge_pools(account)[0].saves_gpu_s.expected == pytest.approx(4 * HOUR)
+
+
+def test_an_hour_is_shut_that_was_quiet_on_four_days_of_five() -> None:
+    hours = np.arange(5 * 24) * HOUR
+    night = np.arange(5 * 24) % 24 < 6
+    once = np.arange(5 * 24) == 3  # one night of five, at three o'clock, somebody worked
+    twice = once | (np.arange(5 * 24) == 28)
+    often = twice | (np.arange(5 * 24) == 52)  # at four o'clock, on two nights of five
+    for busy, off, always in ((~night, 30, 30), (~night | once, 29, 25), (~night | twice, 28, 20),
+                              (~night | often, 24, 20)):  # fmt: skip
+        saves = shut_at_night(split(samples(start_s=hours, duty=busy.astype(float))), "UTC")[0].saves_gpu_s
+        assert (saves.expected, saves.lo) == (off * HOUR, always * HOUR)
+
+
+def test_the_hours_are_those_of_the_time_zone() -> None:
+    half = (
+        np.arange(0, 4 * 24, 0.5) * HOUR
+    )  # a day begins at 18:30 UTC in Kolkata: whole hours there are half here
+    busy = (half % HOUR == 0).astype(float)
+    for zone in ("UTC", "Asia/Kolkata"):
+        account = split(samples(start_s=half, hold_s=HOUR / 2, duty=busy))
+        assert shut_at_night(account, zone) == []
+    late = (half // HOUR % 2).astype(float)  # every other hour of UTC
+    account = split(samples(start_s=half, hold_s=HOUR / 2, duty=late))
+    assert shut_at_night(account, "UTC")[0].saves_gpu_s.expected == 48 * HOUR
+    saves = shut_at_night(account, "Asia/Kolkata")
+    assert sum(one.saves_gpu_s.expected for one in saves) <= HOUR
+
+
+def test_units_that_alternate_share_a_gpu_and_those_that_add_up_do_not() -> None:
+    start_s, unit = np.tile(np.arange(48) * HOUR, 2), np.repeat([0, 1], 48)
+    first = np.tile([0.7, 0.0], 24)
+    apart = split(samples(start_s=start_s, unit=unit, duty=np.concatenate([first, np.roll(first, 1)])))
+    together = split(samples(start_s=start_s, unit=unit, duty=np.concatenate([first, first])))
+    assert share_gpus(apart)[0].saves_gpu_s.expected == 48 * HOUR
+    assert share_gpus(together) == []
+    full = samples(start_s=start_s, unit=unit, duty=0.1, memory_used_bytes=5e10, memory_total_bytes=8e10)
+    assert share_gpus(split(full)) == []  # their memory does not fit
+
+
+def test_a_pool_keeps_its_p99_and_hands_back_what_is_free() -> None:
+    demand = np.full(1000, 4.0)
+    demand[:5] = 8  # half a per cent of the time
+    (action,) = consolidate(split(samples(start_s=np.arange(1000) * HOUR, gpus=10, allocated=demand)))
+    assert action.saves_gpu_s.lo == 2 * 1000 * HOUR
+    assert action.saves_gpu_s.expected == (6 * 995 + 2 * 5) * HOUR
+
+
+def test_the_smallest_slice_that_holds_memory_and_duty() -> None:
+    start_s, unit = np.tile(np.arange(10) * HOUR, 4), np.repeat(np.arange(4), 10)
+    account = split(samples(start_s=start_s, unit=unit, memory_total_bytes=8e10,
+                            memory_used_bytes=np.repeat([8e9, 8e9, 3e10, 7e10], 10),
+                            duty=np.repeat([0.1, 0.25, 0.1, 0.1], 10)))  # fmt: skip
+    saves = right_size(measure(account))[0].saves_gpu_s
+    # 1g.10gb, 2g.20gb (duty beyond a seventh), 3g.40gb (memory), and none for 70 GB
+    assert saves.expected == pytest.approx(10 * HOUR * ((1 - 1 / 7) + (1 - 1 / 3) + (1 - 1 / 2)))
+    assert measure(account).unused_gpu_s == pytest.approx(10 * HOUR * np.array([0.9, 0.9, 0.625, 0.125]))
+
+
+def jobs(status: list[str], user: list[int]) -> Jobs:
+    rows = len(status)
+    ints = {name: np.ones(rows, np.int64) for name in ("gpus", "min_gpus", "max_gpus")}
+    zeros = {
+        name: np.zeros(rows, np.int64) for name in ("cpu_milli", "memory_mib", "priority", "pool", "gpu_type")
+    }
+    length = np.full(rows, 3600)
+    return Jobs(job_id=np.array([str(i) for i in range(rows)], object), submit_s=np.arange(rows), duration_s=length,
+                limit_s=length, deadline_s=np.full(rows, -1), gpu_milli=np.full(rows, 1000), user=np.array(user),
+                status=np.array([STATUS.index(word) for word in status]), preemptible=np.ones(rows, np.bool_),
+                spot_ok=np.zeros(rows, np.bool_), pools=("",), users=("a", "b"), **ints, **zeros)  # fmt: skip
+
+
+def test_failures_that_repeat_are_those_a_check_would_stop() -> None:
+    found = outcomes(jobs(["failed", "failed", "failed", "killed", "failed", "passed"], [0, 1, 0, 0, 0, 1]))
+    assert found.gpu_s == {"failed": 4 * HOUR, "killed": HOUR, "passed": HOUR, "unknown": 0}
+    saves = fix_failing(found)[0].saves_gpu_s  # the third only: the fifth follows one that was killed
+    assert (saves.lo, saves.expected, saves.hi) == (0, HOUR, 4 * HOUR)
+
+
+def test_work_of_failed_and_cancelled_jobs_is_ranked_beside_the_buckets(tmp_path: Path) -> None:
+    path = tmp_path / "duty.csv"
+    path.write_text("t_s,gpu,duty\n0,g,100\n3600,g,100\n")
+    document = waste(path, price_usd_per_h=3, jobs=jobs(["failed", "killed"], [0, 0]))
+    assert [(one["bucket"], one["usd"], one["beside"]) for one in document["ranked"]] == [
+        ("cancelled", 3, True), ("failed", 3, True)]  # fmt: skip
+    assert document["utilisation"] == 1
+
+
+def test_the_price_is_said_or_that_of_an_offer(tmp_path: Path) -> None:
+    path = tmp_path / "duty.csv"
+    path.write_text("t_s,gpu,duty\n0,g,50\n3600,g,50\n")
+    offer = load_catalog().offer("aws/p5.48xlarge")
+    document = waste(path, offer=offer)
+    assert document["price"]["usd_per_gpu_hour"] == offer.on_demand_usd_per_h / 8
+    assert document["buckets"]["allocated_idle"]["usd"] == pytest.approx(offer.on_demand_usd_per_h / 8)
+    for wrong in ({}, {"price_usd_per_h": 2.0, "offer": offer}, {"price_usd_per_h": -1.0},
+                  {"price_usd_per_h": 2.0, "timezone": "Mars"}):  # fmt: skip
+        with pytest.raises(InputError):
+            waste(path, **wrong)
+
+
+def test_the_ledger_of_a_run_of_jobs_has_the_same_buckets() -> None:
+    none = np.empty(0)
+    felt = JobOutcomes(submit_s=none, start_s=none, end_s=none, gpus=none.astype(int), preemptions=none.astype(int),
+                       lost_s=none, checkpoint_s=none, restart_s=none, rejected=none.astype(bool))  # fmt: skip
+    ledger = JobLedger(horizon_s=14, gpus=4, outcomes=felt, fragmented_gpu_seconds=1, gpu_seconds={
+        "useful": 44, "checkpoint": 0, "lost": 4, "restart": 4, "idle_blocked": 0, "idle_free": 4, "down": 0,
+    })  # fmt: skip
+    document = waste_of_jobs(ledger, price_usd_per_h=3600)
+    assert document["cost_usd"] == 56
+    assert document["buckets"]["lost"]["usd"] == 4
+    assert document["allocation"] == 52 / 56
+    assert document["utilisation"] == 44 / 56
+    assert document["fragmentation"] == 0.25

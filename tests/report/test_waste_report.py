@@ -1,0 +1,43 @@
+"""The report of waste fits a terminal, and its charts draw."""
+
+import json
+
+import pytest
+
+from simcost.compare.waste.document import waste
+from simcost.report.style import ROWS, to_svg
+from simcost.report.waste import text
+from simcost.report.waste_chart import duty_heat, waste_bars
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    path = tmp_path_factory.mktemp("waste") / "gpus.csv"
+    rows = [f"{3600 * t},a node with a name longer than a terminal is wide/{g},{g % 30},1e9,8e10"
+            for g in range(60) for t in range(100)]  # fmt: skip
+    path.write_text("t_s,gpu,duty,memory_used_bytes,memory_total_bytes\n" + "\n".join(rows) + "\n")
+    return json.loads(json.dumps(waste(path, price_usd_per_h=1234.5), allow_nan=False))
+
+
+def test_the_report_says_the_verdict_first_and_fits_a_terminal(document: dict) -> None:
+    lines = text(document).splitlines()
+    assert lines[0].startswith("85.5 % of 6,000 GPU-hours did no work: ")
+    assert max(map(len, lines)) <= 100
+    assert "unused memory *" in text(document)
+    assert any(line.startswith("- share GPUs, all: saves $") for line in lines)
+
+
+def test_names_cannot_move_the_cursor(document: dict) -> None:
+    odd = document | {"ranked": [document["ranked"][0] | {"where": "\x1b[2J"}]}
+    assert "\x1b" not in text(odd)
+
+
+@pytest.mark.parametrize("draw", [waste_bars, duty_heat])
+def test_charts_show_the_places_with_the_most_waste(document: dict, draw) -> None:
+    chart = draw(document).to_dict()
+    assert chart["title"]["subtitle"] == "By unit; the 24 with the most idle GPU-hours of 60."
+    assert all(len(json.loads(rows)) <= ROWS for rows in chart["datasets"].values())
+
+
+def test_a_chart_draws(document: dict) -> None:
+    assert "allocated, idle" in to_svg(waste_bars(document | {"places": document["places"][:3]}))
