@@ -138,7 +138,7 @@ class Catalog:
         known = sorted({f"{row.accelerator} {row.precision}" for row in self.facts.training_mfu})
         raise CatalogError(
             f"no MFU of training {parameters / 1e9:.3g}B parameters on {accelerator} in {precision} was published "
-            f"in the catalog (it has {', '.join(known)}); give `mfu` or `tokens_per_s` as you measured it, or "
+            f"in the catalog (it has {', '.join(known)}); give `mfu` or `tokens_per_s_per_gpu` as you measured it, or "
             "add it to training_mfu.csv in your catalog folder"
         )
 

@@ -116,7 +116,7 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
         "fits": True,
         "memory_bytes": {**asdict(memory), "total": memory.total, "usable": _usable(run)},
         "flops": _flops_document(run),
-        "mfu": asdict(mfu),
+        "mfu": {**asdict(mfu), "notes": list(mfu.notes)},
         "time_s": timed.time_s.document(),
         "gpu_hours": timed.time_s.times(run.layout.gpus / SECONDS_PER_HOUR).document(),
         "tokens_per_s": _speed(run, timed.time_s),
@@ -135,10 +135,11 @@ def _usable(run: Run) -> float:
 
 
 def _mfu(catalog: Catalog, run: Run) -> Mfu:
+    peak = peak_flops(run.accelerator, run.precision)
     if run.mfu is not None:
         return measured_mfu(run.mfu)
     if run.tokens_per_s_per_gpu is not None:
-        share = run.tokens_per_s_per_gpu * run.token_flops.model / peak_flops(run.accelerator, run.precision)
+        share = run.tokens_per_s_per_gpu * run.token_flops.model / peak
         return measured_mfu(share, f"{run.tokens_per_s_per_gpu:,.6g} tokens/s per GPU")
     return published_mfu(catalog, run.model, run.accelerator, run.precision, run.layout)
 

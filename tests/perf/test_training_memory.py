@@ -1,0 +1,166 @@
+"""What a device holds while it trains."""
+
+from dataclasses import replace
+
+import pytest
+
+from simcost.catalog import load_catalog
+from simcost.errors import DoesNotFitError, InputError
+from simcost.perf.training.counts import active_parameters, adapter_parameters
+from simcost.perf.training.layout import Layout
+from simcost.perf.training.memory import (
+    activation_bytes_per_layer,
+    fit_training,
+    fits,
+    smallest_gpus,
+    training_memory,
+)
+from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, Transfer
+
+CATALOG = load_catalog()
+SMALL, LARGE, HUGE = (CATALOG.model(f"llama-3.1-{size}") for size in ("8b", "70b", "405b"))
+H100 = CATALOG.accelerator("h100")
+ONE = Layout(gpus=1)
+
+
+def states(method: Method, layout: Layout = ONE) -> float:
+    memory = training_memory(SMALL, method, layout)
+    return memory.weights + memory.gradients + memory.optimizer
+
+
+def test_mixed_precision_adam_takes_sixteen_bytes_a_parameter() -> None:
+    assert states(Full()) == pytest.approx(16 * SMALL.parameters)
+
+
+def test_adapters_of_rank_sixteen_have_the_known_number_of_parameters() -> None:
+    assert (
+        adapter_parameters(SMALL, 16) == 41_943_040
+    )  # as libraries print it for Llama-3.1-8B, all linear layers
+
+
+def test_lora_holds_two_bytes_a_frozen_and_sixteen_a_trained_parameter() -> None:
+    assert states(Lora()) == pytest.approx(2 * SMALL.parameters + 16 * 41_943_040)
+
+
+def test_qlora_holds_about_half_a_byte_a_frozen_parameter_of_the_blocks() -> None:
+    embeddings = 2 * SMALL.vocabulary * SMALL.hidden
+    expected = 0.515875 * (SMALL.parameters - embeddings) + 2 * embeddings
+    assert states(Lora(kind="qlora")) == pytest.approx(expected + 16 * 41_943_040)
+
+
+def test_qlora_fits_a_model_of_70b_on_one_gpu_where_lora_does_not() -> None:
+    assert smallest_gpus(LARGE, H100, Lora(kind="qlora"), ONE) == 1
+    assert smallest_gpus(LARGE, H100, Lora(), ONE) == 3
+
+
+def test_a_teacher_is_held_beside_the_student() -> None:
+    assert states(Distill(teacher=LARGE)) == pytest.approx(16 * SMALL.parameters + 2 * LARGE.parameters)
+
+
+def test_only_structured_pruning_saves_memory() -> None:
+    assert states(Pruned(kept_share=0.5)) == pytest.approx(8 * SMALL.parameters)
+    assert states(Pruned(kept_share=0.5, pruning="unstructured")) == states(Full())
+    assert states(Pruned(kept_share=0.5, pruning="2:4", speedup=1.2)) == states(Full())
+
+
+def test_frozen_layers_keep_no_gradients_and_no_activations() -> None:
+    half, full = (training_memory(SMALL, method, replace(ONE, recompute="selective"))
+                  for method in (Transfer(trained_share=0.5), Full()))  # fmt: skip
+    assert half.optimizer == pytest.approx(full.optimizer / 2)
+    assert half.weights == full.weights
+    assert half.activations == pytest.approx(full.activations / 2)
+
+
+@pytest.mark.parametrize(
+    ("zero", "bytes_per_parameter"),
+    [(0, 16.0), (1, 4 + 12 / 8), (2, 2 + 14 / 8), (3, 16 / 8)],
+)
+def test_each_stage_of_zero_shards_one_more_part(zero: int, bytes_per_parameter: float) -> None:
+    layout = Layout(gpus=8, zero=zero)  # type: ignore[arg-type]
+    assert states(Full(), layout) == pytest.approx(bytes_per_parameter * SMALL.parameters)
+
+
+def test_shards_bound_how_far_states_are_spread() -> None:
+    assert states(Full(), Layout(gpus=64, shards=8)) == states(Full(), Layout(gpus=8))
+
+
+def test_memory_falls_with_the_number_of_shards() -> None:
+    totals = [training_memory(LARGE, Full(), Layout(gpus=gpus)).total for gpus in (2, 4, 8, 64, 512)]
+    assert totals == sorted(totals, reverse=True)
+    assert len(set(totals)) == 5
+
+
+def test_tensor_and_pipeline_parallelism_split_the_states() -> None:
+    split = Layout(gpus=8, tp=4, pp=2, zero=0)
+    assert states(Full(), split) == pytest.approx(2 * SMALL.parameters)
+
+
+def test_activations_of_a_layer_follow_the_published_formula() -> None:
+    # Korthikanti et al. 2022: 34 s b h bytes without scores for f = 4 h and two matrices; a gated MLP has a third
+    # of 2 f bytes more: 18 h + 6 f.
+    model, layout = replace(SMALL, ffn=4 * SMALL.hidden), replace(ONE, sequence_tokens=2048, micro_batch=2)
+    token_bytes = 2048 * 2 * SMALL.hidden
+    kept = activation_bytes_per_layer(model, replace(layout, recompute="selective"))
+    assert kept == token_bytes * (34 + 2 * 4)
+    scores = activation_bytes_per_layer(model, replace(layout, recompute="none")) - kept
+    assert scores == pytest.approx(token_bytes * 5 * SMALL.heads * 2048 / SMALL.hidden)
+    assert activation_bytes_per_layer(model, layout) == 2 * token_bytes
+
+
+def test_what_does_not_fit_says_what_would() -> None:
+    layout = Layout(gpus=8)
+    with pytest.raises(DoesNotFitError, match=r"8 x h100-sxm.*18 GPUs") as error:
+        fit_training(LARGE, H100, Full(), layout)
+    assert "16 GPUs with tp 8" in str(error.value)
+
+
+@pytest.mark.parametrize("model", [SMALL, LARGE, HUGE], ids=lambda model: model.name)
+def test_the_smallest_count_fits_and_one_less_does_not(model: object) -> None:
+    layout = Layout(gpus=1)
+    needed = smallest_gpus(model, H100, Full(), layout)  # type: ignore[arg-type]
+    assert needed is not None
+    assert fits(model, H100, Full(), replace(layout, gpus=needed))  # type: ignore[arg-type]
+    assert not fits(model, H100, Full(), replace(layout, gpus=needed - 1))  # type: ignore[arg-type]
+
+
+def test_more_gpus_do_not_help_where_nothing_is_sharded() -> None:
+    assert smallest_gpus(LARGE, H100, Full(), Layout(gpus=8, zero=0)) is None
+    with pytest.raises(DoesNotFitError, match="with zero 3"):
+        fit_training(LARGE, H100, Full(), Layout(gpus=8, zero=0))
+
+
+def test_a_mixture_counts_the_experts_that_a_token_uses() -> None:
+    assert active_parameters(CATALOG.model("mixtral-8x7b")) == pytest.approx(12.9e9, rel=0.01)
+    assert active_parameters(CATALOG.model("deepseek-v3")) == pytest.approx(37e9, rel=0.03)
+    assert active_parameters(SMALL) == SMALL.parameters
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"gpus": 12, "tp": 8}, "the next is 16"),
+        ({"gpus": 0}, "gpus is 0; it must be 1 or more"),
+        ({"gpus": 8, "tp": 0}, "tp is 0"),
+        ({"gpus": 8, "shards": 3}, "must divide the data-parallel degree"),
+        ({"gpus": 8, "zero": 4}, "zero is 4; it must be one of 0, 1, 2, 3"),
+        ({"gpus": 8, "recompute": "some"}, "one of none, selective, full"),
+        ({"gpus": 8, "memory_utilisation": 1.2}, "1 or less"),
+    ],
+)
+def test_layouts_that_cannot_be_are_refused(wrong: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Layout(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_model_is_cut_only_where_it_can_be() -> None:
+    with pytest.raises(InputError, match="possible: 1, 2, 4, 8, 16, 32"):
+        training_memory(SMALL, Full(), Layout(gpus=3, tp=3))
+    with pytest.raises(InputError, match="exceeds the 32 layers"):
+        training_memory(SMALL, Full(), Layout(gpus=64, pp=64))
+
+
+def test_a_speedup_belongs_to_two_of_four_sparsity_only() -> None:
+    with pytest.raises(InputError, match="measured speedup"):
+        Pruned(kept_share=0.5, pruning="2:4")
+    with pytest.raises(InputError, match="leave speedup out"):
+        Pruned(kept_share=0.5, pruning="unstructured", speedup=2)
