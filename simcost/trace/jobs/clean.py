@@ -7,16 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.trace.jobs import NONE, STATUS, Flags, Ints, Jobs
+from simcost.trace.jobs import NONE, STATUS, Ints, Jobs
+from simcost.trace.jobs.columns import Columns
 from simcost.trace.jobs.nodes import coded
 from simcost.trace.jobs.sieve import Sieve, finding
-from simcost.trace.jobs.times import Clock, empty, read_times
-from simcost.trace.log.cells import Floats, as_text, real_numbers, whole_numbers
+from simcost.trace.jobs.times import Clock, read_times
+from simcost.trace.log.cells import as_text
 from simcost.trace.writer import iso_utc
 from simcost.units import NS_PER_S
 
 _MOST_S = 10_000_000_000
-_MOST_GPUS = 10_000_000
 _OUTCOMES = {
     "passed": ("pass", "passed", "completed", "complete", "succeeded", "success", "finished", "done", "ok"),
     "failed": (
@@ -33,7 +33,6 @@ _OUTCOMES = {
     "killed": ("killed", "cancelled", "canceled", "preempted", "aborted", "terminated", "revoked"),
 }
 """Words of the logs for outcomes. A job that ran into its limit or lost a node failed, as the Helios paper counts."""
-_YES, _NO = ("true", "1", "yes", "t", "y"), ("false", "0", "no", "f", "n")
 
 
 def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> Jobs:
@@ -49,16 +48,16 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         TraceError: no job is left, or the times are of two kinds.
     """
     sieve.check()
-    reader = _Reader(sieve)
-    ids = reader.ids()
+    columns = Columns(sieve)
+    ids = columns.ids()
     clock = read_times(sieve, timezone)
-    times = _durations(reader, clock)
-    numbers = reader.sizes() | {
+    times = _durations(columns, clock)
+    numbers = columns.sizes() | {
         "duration_s": times.duration,
-        "limit_s": _limits(reader, times.duration, limit_error),
+        "limit_s": _limits(columns, times.duration, limit_error),
     }
-    deadline = _deadlines(reader, clock, times.submit)
-    state = reader.real("state_bytes", 0, 1e18)
+    deadline = _deadlines(columns, clock, times.submit)
+    state = columns.real("state_bytes", 0, 1e18)
     sieve.check()
     kept = _sorted(sieve, times.submit)
     zero = int(times.submit[kept[0]])
@@ -71,8 +70,8 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         deadline_s=np.where(deadline[kept] == NONE, NONE, deadline[kept] - zero),
         pools=codes["pool"][1], users=codes["user"][1], gpu_types=codes["gpu_type"][1],
         users_known=codes["user"][1] != ("",), status=_status(_taken(sieve, "status", taken), len(kept)),
-        preemptible=reader.flags("preemptible", otherwise=True)[kept],
-        spot_ok=reader.flags("spot_ok", otherwise=False)[kept], source=source,
+        preemptible=columns.flags("preemptible", otherwise=True)[kept],
+        spot_ok=columns.flags("spot_ok", otherwise=False)[kept], source=source,
         start_utc=iso_utc(zero * NS_PER_S) if clock.epoch else None,
         recorded_wait_s=None if times.wait is None else times.wait[kept],
         state_bytes=None if state is None else state[kept],
@@ -96,86 +95,9 @@ class _Durations:
     wait: Ints | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads single columns; bad cells are kept out."""
-
-    sieve: Sieve
-
-    def ids(self) -> pa.Array:
-        """Unique texts; without a column, the number of the row."""
-        column = self.sieve.table.columns.get("job_id")
-        if column is None:
-            return pa.array(np.arange(1, len(self.sieve.table) + 1)).cast(pa.string())
-        text = as_text(column)
-        self.sieve.drop(empty(text), "job_id", "job_id", "the id is missing")
-        codes = text.fill_null("").dictionary_encode().indices.to_numpy()
-        again = np.ones(len(codes), np.bool_)
-        again[np.unique(codes, return_index=True)[1]] = False
-        self.sieve.drop(again, "duplicate", "job_id", "the id is there above")
-        return text
-
-    def real(self, ours: str, low: float, high: float) -> Floats | None:
-        """Numbers, NaN where empty; None without such a column."""
-        column = self.sieve.table.columns.get(ours)
-        if column is None:
-            return None
-        values, ok = real_numbers(column)
-        self.sieve.drop(~ok, ours, ours, "no number")
-        self.sieve.drop(
-            (values < low) | (values > high), ours, ours, f"it must be from {low:,g} to {high:,g}"
-        )
-        return values
-
-    def whole(self, ours: str, low: int, high: int, otherwise: Ints | int) -> Ints:
-        """Whole numbers; `otherwise` where empty."""
-        column = self.sieve.table.columns.get(ours)
-        if column is None:
-            return np.broadcast_to(np.asarray(otherwise, np.int64), len(self.sieve.table))
-        values, ok = whole_numbers(column)
-        known = ~empty(column)
-        self.sieve.drop(known & ~ok, ours, ours, "no whole number")
-        self.sieve.drop(known & ok & ((values < low) | (values > high)), ours, ours,
-                        f"it must be from {low:,} to {high:,}")  # fmt: skip
-        return np.where(known, values, otherwise)
-
-    def sizes(self) -> dict[str, Ints]:
-        """GPUs, their elastic range, and the other things asked for."""
-        sieve, columns = self.sieve, self.sieve.table.columns
-        sieve.drop(empty(columns["gpus"]), "gpus", "gpus", "the number of GPUs is missing")
-        gpus = self.whole("gpus", 0, _MOST_GPUS, 0)
-        milli = self.whole("gpu_milli", 0, 1000, 1000)
-        sieve.drop((milli < 1000) & (gpus > 1), "gpu_milli", "gpu_milli", "only one GPU can be shared")
-        sieve.drop((milli < 1) & (gpus == 1), "gpu_milli", "gpu_milli", "it must be from 1 to 1000")
-        low, high = (self.whole(ours, 0, _MOST_GPUS, gpus) for ours in ("min_gpus", "max_gpus"))
-        sieve.drop(low > gpus, "min_gpus", "min_gpus", "more than the GPUs asked for")
-        sieve.drop(high < gpus, "max_gpus", "max_gpus", "less than the GPUs asked for")
-        cores = self.real("cpus", 0, 1e9)
-        cpu_milli = 0 if cores is None else np.rint(np.nan_to_num(cores) * 1000).astype(np.int64)
-        return {
-            "gpus": gpus,
-            "gpu_milli": np.where(gpus == 0, 1000, milli),
-            "min_gpus": low,
-            "max_gpus": high,
-            "cpu_milli": self.whole("cpu_milli", 0, 2**53, cpu_milli),
-            "memory_mib": self.whole("memory_mib", 0, 2**53, 0),
-            "priority": self.whole("priority", -(2**53), 2**53, 0),
-        }
-
-    def flags(self, ours: str, *, otherwise: bool) -> Flags:
-        """Yes or no; what is neither counts as `otherwise`."""
-        column = self.sieve.table.columns.get(ours)
-        if column is None:
-            return np.full(len(self.sieve.table), otherwise)
-        text = pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column.cast(pa.string())))).fill_null("")
-        words = _NO if otherwise else _YES
-        said: Flags = pc.is_in(text, pa.array(words)).to_numpy(zero_copy_only=False)
-        return ~said if otherwise else said
-
-
-def _durations(reader: _Reader, clock: Clock) -> _Durations:
+def _durations(columns: Columns, clock: Clock) -> _Durations:
     """When jobs were submitted and how long they ran; those that did not run or have not ended are kept out."""
-    sieve, rows = reader.sieve, len(reader.sieve.table)
+    sieve, rows = columns.sieve, len(columns.sieve.table)
     nothing, never = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
     submit, start, end = (clock.columns.get(ours) for ours in ("submit_s", "start_s", "end_s"))
     submit_ns, submitted = (nothing, never) if submit is None else (submit.ns, submit.known)
@@ -184,7 +106,7 @@ def _durations(reader: _Reader, clock: Clock) -> _Durations:
     sieve.drop(~submitted, "submit", "submit_s", "the time of submission is missing")
     sieve.drop(started & (start_ns < submit_ns), "order", "start_s", "it started before it was submitted")
     sieve.drop(started & ended & (end_ns < start_ns), "order", "end_s", "it ended before it started")
-    stated = reader.real("duration_s", 0, _MOST_S)
+    stated = columns.real("duration_s", 0, _MOST_S)
     if stated is None:
         stated = np.full(rows, np.nan)
     known = ~np.isnan(stated)
@@ -202,16 +124,16 @@ def _durations(reader: _Reader, clock: Clock) -> _Durations:
     wait = (
         np.where(started, start_ns // NS_PER_S - submit_ns // NS_PER_S, NONE) if start is not None else None
     )
-    queued = reader.real("wait_s", 0, _MOST_S) if wait is None else None
+    queued = columns.real("wait_s", 0, _MOST_S) if wait is None else None
     if queued is not None:
         wait = np.where(np.isnan(queued), NONE, np.floor(np.nan_to_num(queued))).astype(np.int64)
     return _Durations(submit_ns // NS_PER_S, ran, wait)
 
 
-def _limits(reader: _Reader, duration: Ints, error: float) -> Ints:
+def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
     """The users' estimates; those that the log lacks are duration x (1 + error), and that is said."""
-    sieve = reader.sieve
-    stated = reader.real("limit_s", 0, _MOST_S)
+    sieve = columns.sieve
+    stated = columns.real("limit_s", 0, _MOST_S)
     assumed = np.ceil(np.round(duration * (1.0 + error), 6)).astype(np.int64)
     missing = np.ones(len(duration), np.bool_) if stated is None else np.isnan(stated)
     limit = (
@@ -230,12 +152,12 @@ def _limits(reader: _Reader, duration: Ints, error: float) -> Ints:
     return limit
 
 
-def _deadlines(reader: _Reader, clock: Clock, submit: Ints) -> Ints:
+def _deadlines(columns: Columns, clock: Clock, submit: Ints) -> Ints:
     """On the clock of the log; NONE = none."""
     times = clock.columns.get("deadline_s")
     if times is None:
         return np.full(len(submit), NONE, np.int64)
-    reader.sieve.drop(
+    columns.sieve.drop(
         times.known & (times.s < submit), "deadline", "deadline_s", "the deadline is before submission"
     )
     return np.where(times.known, times.s, NONE)

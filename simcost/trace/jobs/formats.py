@@ -82,18 +82,15 @@ def find_job_columns(
 def _by_name(present: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
     """Columns that carry our own names, or well-known others; each is taken once."""
     lower = {name.lower(): name for name in reversed(present)}
+    own = [(ours, ours) for ours in OURS]
+    others = [(ours, name) for ours, names in _ALSO_CALLED.items() for name in names]
     found: dict[str, str] = {}
     taken = set(mapping.values())
-    for names in (lambda ours: (ours,), lambda ours: _ALSO_CALLED.get(ours, ())):
-        for ours in OURS:
-            if ours in found or ours in mapping:
-                continue
-            theirs = next(
-                (lower[name] for name in names(ours) if name in lower and lower[name] not in taken), None
-            )
-            if theirs is not None:
-                found[ours] = theirs
-                taken.add(theirs)
+    for ours, name in own + others:
+        theirs = lower.get(name)
+        if theirs is not None and theirs not in taken and ours not in found and ours not in mapping:
+            found[ours] = theirs
+            taken.add(theirs)
     return found
 
 

@@ -38,29 +38,42 @@ def read_kubernetes(path: Path) -> Table:
         TraceError: no JSON, or none of the kinds above.
     """
     items = _items(path)
-    listed = {item.get("metadata", {}).get("uid") for item in items} - {None}
+    listed = {str(uid) for item in items if (uid := _meta(item).get("uid"))}
     rows, places, malformed, parts, alone = [], [], [], 0, 0
     for number, item in enumerate(items, start=1):
-        kind, meta = item.get("kind"), item.get("metadata", {})
+        meta, kind = _meta(item), str(item.get("kind"))
         place = f"item {number} ({kind} {meta.get('namespace', '')}/{meta.get('name', '')})"
-        owners = [owner.get("uid") for owner in meta.get("ownerReferences", ())]
-        if any(owner in listed for owner in owners):
-            parts += 1
-            continue
-        read = {"Pod": _pod, "Job": _volcano if "volcano" in str(item.get("apiVersion")) else _job,
-                "Workload": _workload}.get(str(kind))  # fmt: skip
-        if read is None:
-            malformed.append((place, f"kind {kind} is no job"))
-            continue
-        alone += kind == "Pod" and bool(owners)
         try:
-            rows.append(_common(item) | read(item))
+            owners = {str(owner["uid"]) for owner in meta.get("ownerReferences", ())}
+            if owners & listed:
+                parts += 1
+                continue
+            rows.append(_common(meta) | _read(item, kind))
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            named = isinstance(error, ValueError)
+            malformed.append((place, str(error) if named else f"not as Kubernetes writes it: {error!r}"))
+        else:
             places.append(place)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            malformed.append((place, f"not as Kubernetes writes it: {error!r}"))
+            alone += kind == "Pod" and bool(owners)
     columns = {ours: pa.array([_text(row.get(ours)) for row in rows], pa.string()) for ours in _COLUMNS}
     return Table(columns=columns, theirs=dict(zip(_COLUMNS, _COLUMNS, strict=True)), malformed=malformed,
                  place=lambda i: places[i], findings=_findings(parts, alone), grace=True)  # fmt: skip
+
+
+def _meta(item: Said) -> Said:
+    said = item.get("metadata")
+    return said if isinstance(said, dict) else {}
+
+
+def _read(item: Said, kind: str) -> dict[str, Any]:
+    """What an object of one of the kinds asks for and what became of it. Raises ValueError for other kinds."""
+    if kind == "Pod":
+        return _pod(item)
+    if kind == "Job":
+        return _volcano(item) if "volcano" in str(item.get("apiVersion")) else _job(item)
+    if kind == "Workload":
+        return _workload(item)
+    raise ValueError(f"kind {kind} is no job")
 
 
 def _items(path: Path) -> list[dict[str, Any]]:
@@ -91,8 +104,7 @@ def _findings(parts: int, alone: int) -> list[dict[str, Any]]:
     return found
 
 
-def _common(item: Said) -> dict[str, Any]:
-    meta = item["metadata"]
+def _common(meta: Said) -> dict[str, Any]:
     return {
         "job_id": meta.get("uid") or f"{meta.get('namespace', '')}/{meta['name']}",
         "submit_s": meta.get("creationTimestamp"),

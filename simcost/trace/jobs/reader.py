@@ -1,5 +1,6 @@
 """Reading a log of jobs, of whatever kind, as `Jobs`."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -85,18 +86,20 @@ def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str,
         raise InputError(f"{out}: is the log itself; name another file to write")
     jobs, findings = read_jobs(path, format=format, **options)
     write_jobs(out, jobs)
-    dropped = {said["kind"]: said["count"] for said in findings if said.get("dropped")}
-    repaired = {said["kind"]: said["count"] for said in findings if said["kind"] in _REPAIRS}
+    dropped, repaired = Counter[str](), Counter[str]()
+    for said in findings:
+        dropped[said["kind"]] += said["count"] if said.get("dropped") else 0
+        repaired[said["kind"]] += said["count"] if said["kind"] in _REPAIRS else 0
     return {
         "file": str(out),
         "source": str(path),
         "format": format,
         "jobs": len(jobs),
         "rows": len(jobs),
-        "dropped": sum(dropped.values()),
-        "dropped_by": dropped,
-        "repaired": sum(repaired.values()),
-        "repaired_by": repaired,
+        "dropped": dropped.total(),
+        "dropped_by": dict(+dropped),
+        "repaired": repaired.total(),
+        "repaired_by": dict(+repaired),
         "span_s": span_s(jobs),
         "start_utc": jobs.start_utc,
         "findings": findings,

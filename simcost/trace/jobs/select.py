@@ -55,7 +55,8 @@ def select(
     if window_s is not None and keep.any():
         keep &= jobs.submit_s - jobs.submit_s[keep][0] <= window_s
     if not keep.any():
-        raise TraceError(f"{jobs.source}: no job is left after the choice of pools and times; widen it")
+        why = "; ".join(said["message"] for said in findings) or "widen it"
+        raise TraceError(f"{jobs.source}: no job is left after the choice of pools and times: {why}")
     return renumbered(jobs[keep] if not keep.all() else jobs), findings
 
 

@@ -1,0 +1,378 @@
+"""Logs of jobs: good rows arrive exactly, bad ones are counted, located and kept out."""
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simcost.errors import InputError, SimcostError, TraceError
+from simcost.trace.jobs import NONE, STATUS, Jobs
+from simcost.trace.jobs.nodes import read_nodes
+from simcost.trace.jobs.reader import read_jobs
+
+HEADER = "job_id,submit_s,duration_s,gpus\n"
+
+
+def log(folder: Path, text: str, name: str = "jobs.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return path
+
+
+def counts(findings: list[dict[str, Any]]) -> dict[str, int]:
+    found = Counter[str]()
+    for said in findings:
+        found[said["kind"]] += said["count"] if said.get("dropped") else 0
+    return dict(+found)
+
+
+@pytest.mark.parametrize(
+    ("pool", "window_s", "jobs", "start"),
+    [(None, 1_209_600, 24_134, "00:00:45"), (None, 5_270_340, 68_503, "00:00:45"),
+     ("103959", 1_209_600, 256, "07:16:28"), ("7f04ca", 1_209_600, 101, "13:41:42")],
+)  # fmt: skip
+def test_time_zero_is_the_first_job_kept(
+    shared: Path, pool: str | None, window_s: int, jobs: int, start: str
+) -> None:
+    """Reference 9.1: pools are chosen first, then times are counted from the first job left."""
+    nodes = read_nodes(shared / "data/philly_vc_nodes.csv")
+    got, findings = read_jobs(shared / "data/philly_jobs.csv.gz", pools=nodes.pool_gpus, pool=pool,
+                              since="2017-10-01", window_s=window_s)  # fmt: skip
+    assert (len(got), got.submit_s[0]) == (jobs, 0)
+    assert got.start_utc == f"2017-10-01T{start}.000000000Z"
+    assert got.pools == nodes.pools
+    assert counts(findings) == ({} if pool else {"pool": counts(findings)["pool"]})
+
+
+def test_real_philly(shared: Path) -> None:
+    """Reference 13."""
+    jobs, findings = read_jobs(shared / "data/philly_jobs.csv.gz")
+    assert (len(jobs), int(jobs.gpus.max()), len(jobs.pools)) == (82_247, 128, 15)
+    assert np.median(jobs.duration_s) == 1144
+    assert round(jobs.duration_s.mean()) == 13_136
+    assert np.quantile(jobs.duration_s, 0.75) == 2932
+    assert (jobs.gpus == 1).mean() == pytest.approx(0.932, abs=5e-4)
+    assert jobs.gpu_seconds / 3600 == pytest.approx(978_078, abs=1)
+    assert {said["kind"] for said in findings} == {"no_zone", "limit_assumed"}
+
+
+def test_real_slice_is_the_same_jobs(shared: Path) -> None:
+    two_weeks, _ = read_jobs(shared / "data/philly_2weeks_24134jobs.csv.gz")
+    assert two_weeks.gpu_seconds / 3600 == pytest.approx(174_470.635, abs=1e-3)
+    assert two_weeks.start_utc is None
+    nodes = read_nodes(shared / "data/philly_vc_nodes.csv")
+    cut, _ = read_jobs(
+        shared / "data/philly_jobs.csv.gz", pools=nodes.pool_gpus, since="2017-10-01", window_s=1_209_600
+    )
+    assert (cut.submit_s == two_weeks.submit_s).all()
+    assert (cut.duration_s == two_weeks.duration_s).all()
+    assert (cut.gpus == two_weeks.gpus).all()
+
+
+def test_real_openb(shared: Path) -> None:
+    jobs, findings = read_jobs(shared / "data/openb_pod_list_default.csv")
+    assert jobs.recorded_wait_s is not None
+    started = jobs.recorded_wait_s != NONE
+    wait = jobs.recorded_wait_s[started]
+    assert (len(jobs), int((~started).sum())) == (8152, 897)
+    assert (np.median(wait), round(np.quantile(wait, 0.99)), wait.max()) == (2, 890, 14_330)
+    assert np.median(jobs.duration_s[started]) == 616
+    assert ((jobs.gpu_milli < 1000)[jobs.gpus == 1]).mean() == pytest.approx(0.440, abs=5e-4)
+    assert np.bincount(jobs.status).tolist() == [192, 1870, 0, 6090]
+    assert counts(findings) == {}
+
+
+def test_bad_rows_are_kept_out_with_their_place(tmp_path: Path) -> None:
+    text = ("job_id,submit_s,start_s,end_s,gpus,min_gpus,max_gpus,limit_s,deadline_s\n"
+            "good,10.5,11,20.2,2,1,4,10,40\n"
+            ",10,11,20,1,,,,\n"          # 3: no id
+            "good,10,11,20,1,,,,\n"      # 4: id there above
+            "a,-1,11,20,1,,,,\n"         # 5: negative time
+            "b,nan,11,20,1,,,,\n"        # 6: no time
+            "c,10,11,11,1,,,,\n"         # 7: zero length
+            "d,10,11,9,1,,,,\n"          # 8: ended before it started
+            "e,10,9,20,1,,,,\n"          # 9: started before it was submitted
+            "f,10,11,20,,,,,\n"          # 10: no size
+            "g,10,11,20,-2,,,,\n"        # 11: negative size
+            "h,10,11,20,2,3,,,\n"        # 12: min above
+            "i,10,11,20,2,,1,,\n"        # 13: max below
+            "j,10,11,20,2,,,5,\n"        # 14: limit too short
+            "k,10,11,20,2,,,,9\n"        # 15: deadline passed
+            "l,10,,20,2,,,,\n"           # 16: never started
+            "m,10,11,,2,,,,\n"           # 17: runs still
+            "n,10,11,20\n"               # 18: cells missing
+            "last,9,9,30,0,,,,\n")  # fmt: skip
+    jobs, findings = read_jobs(log(tmp_path, text))
+    assert jobs.job_id.tolist() == ["last", "good"]
+    assert (jobs.submit_s.tolist(), jobs.duration_s.tolist()) == ([0, 1], [21, 10])
+    assert jobs.limit_s.tolist() == [21, 10]
+    assert jobs.deadline_s.tolist() == [NONE, 31]
+    assert (jobs.min_gpus.tolist(), jobs.max_gpus.tolist()) == ([0, 1], [0, 4])
+    assert jobs.recorded_wait_s is not None
+    assert jobs.recorded_wait_s.tolist() == [0, 1]
+    places: dict[str, list[str]] = {}
+    for said in findings:
+        if said.get("dropped"):
+            places[said["kind"]] = places.get(said["kind"], []) + said["places"]
+    assert places == {
+        "malformed": ["row 17 (line 18)"], "job_id": ["row 2 (line 3)"], "duplicate": ["row 3 (line 4)"],
+        "time": ["row 4 (line 5)", "row 5 (line 6)"], "order": ["row 8 (line 9)", "row 7 (line 8)"],
+        "zero_length": ["row 6 (line 7)"], "gpus": ["row 9 (line 10)", "row 10 (line 11)"],
+        "min_gpus": ["row 11 (line 12)"], "max_gpus": ["row 12 (line 13)"],
+        "limit": ["row 13 (line 14)"], "deadline": ["row 14 (line 15)"], "never_started": ["row 15 (line 16)"],
+        "running": ["row 16 (line 17)"],
+    }  # fmt: skip
+    assert sum(counts(findings).values()) + len(jobs) == jobs.extra["rows_read"] == 18
+
+
+def test_nothing_left(tmp_path: Path) -> None:
+    with pytest.raises(
+        TraceError, match=r"no job is left: 1 job was kept out: it ran for 0 seconds; first: row 1"
+    ):
+        read_jobs(log(tmp_path, HEADER + "a,0,0,1\n"))
+    with pytest.raises(TraceError, match="it has no rows"):
+        read_jobs(log(tmp_path, HEADER))
+
+
+def test_pools_and_windows(tmp_path: Path) -> None:
+    text = "submit_s,duration_s,gpus,pool\n0,5,1,a\n7,5,1,b\n9,5,16,b\n20,5,2,b\n28,5,2,b\n30,5,1,c\n"
+    path = log(tmp_path, text)
+    got, findings = read_jobs(path, pools={"b": 8, "c": 4}, window_s=21)
+    assert (got.submit_s.tolist(), got.pools, got.pool.tolist()) == ([0, 13, 21], ("b", "c"), [0, 0, 0])
+    assert counts(findings) == {"pool": 1, "too_wide": 1}
+    assert next(said["message"] for said in findings if said["kind"] == "too_wide").endswith("job 3: 16 GPUs")
+    assert read_jobs(path, pool="b", since="10")[0].submit_s.tolist() == [0, 8]
+    with pytest.raises(InputError, match="no pool 'B'"):
+        read_jobs(path, pool="B")
+    with pytest.raises(TraceError, match="no job is left after the choice of pools and times: widen it"):
+        read_jobs(path, since="2d")
+    with pytest.raises(InputError, match="has no dates"):
+        read_jobs(path, since="2017-10-01")
+
+
+def test_zones(tmp_path: Path) -> None:
+    local = "submit,duration_s,gpus\n2024-03-31 01:30:00,60,1\n2024-03-31 02:30:00,60,1\n2024-03-31 03:30:00,60,1\n"
+    jobs, findings = read_jobs(log(tmp_path, local), timezone="Europe/Berlin")
+    assert (jobs.submit_s.tolist(), counts(findings)) == ([0, 3600], {"clock": 1})
+    assert jobs.start_utc == "2024-03-31T00:30:00.000000000Z"
+    mixed = local + "2024-03-31T03:30:00Z,60,1\n2024-03-31T03:30:00+02:00,60,1\n"
+    jobs, findings = read_jobs(log(tmp_path, mixed))
+    assert (jobs.job_id.tolist(), counts(findings)) == (["5", "4"], {"zone": 3})
+    assert jobs.submit_s.tolist() == [0, 7200]
+    with pytest.raises(TraceError, match="two kinds: submit dates, start dates, end_s seconds from a start"):
+        read_jobs(log(tmp_path, "submit,start,end_s,gpus\n2024-03-31 01:30:00,2024-03-31 01:30:00,9,1\n"))
+
+
+def test_helios_and_sia(tmp_path: Path) -> None:
+    helios = ("job_id,user,vc,gpu_num,cpu_num,node_num,state,submit_time,start_time,end_time,duration,queue\n"
+              "7,u1,vcA,8,32,1,NODE_FAIL,2020-05-01 00:00:10,2020-05-01 00:01:00,2020-05-01 01:01:00,3600,50\n"
+              "9,u2,vcB,0,4,1,COMPLETED,2020-05-01 00:00:00,2020-05-01 00:00:00,2020-05-01 00:00:09,9,0\n"
+              "8,u1,vcA,1,4,1,CANCELLED,2020-05-01 00:00:20,2020-05-01 00:00:20,2020-05-01 00:00:29,9,0\n")  # fmt: skip
+    jobs, _ = read_jobs(log(tmp_path, helios))
+    assert jobs.job_id.tolist() == ["9", "7", "8"]
+    assert jobs.recorded_wait_s is not None
+    assert jobs.recorded_wait_s.tolist() == [0, 50, 0]
+    assert [STATUS[code] for code in jobs.status] == ["passed", "failed", "killed"]
+    assert jobs.cpu_milli.tolist() == [4000, 32_000, 4000]
+    assert ([jobs.users[code] for code in jobs.user], jobs.users_known) == (["u2", "u1", "u1"], True)
+    assert [jobs.pools[code] for code in jobs.pool] == ["vcB", "vcA", "vcA"]
+    sia = "timestamp,duration,num_gpus,gpu_time,cluster\n5,10.2,2,20.4,x\n"
+    assert read_jobs(log(tmp_path, sia))[0].duration_s.tolist() == [11]
+
+
+SACCT = """JobID|User|Account|Partition|Submit|Start|End|Elapsed|AllocTRES|ReqTRES|Timelimit|State|Priority|
+100|ann|lab|gpu|2024-05-01T08:00:00|2024-05-01T08:10:00|2024-05-02T09:10:30|1-01:00:30|billing=8,cpu=8,gres/gpu:a100=4,gres/gpu=4,mem=64G,node=1|cpu=8|1-00:00:00|TIMEOUT|4500|
+100.batch||lab||2024-05-01T08:10:00|2024-05-01T08:10:00|2024-05-02T09:10:30|1-01:00:30|cpu=8|||COMPLETED||
+100.0||lab||2024-05-01T08:10:00|2024-05-01T08:10:00|2024-05-02T09:10:30|1-01:00:30|cpu=8|||COMPLETED||
+101_1|bob|lab|gpu|2024-05-01T08:01:00|2024-05-01T08:01:00|2024-05-01T08:03:05|02:05|cpu=2,gres/gpu:h100=1,gres/gpu:a100=1|cpu=2|UNLIMITED|CANCELLED by 1001|10|
+101_2|bob|lab|gpu|2024-05-01T08:01:00|2024-05-01T08:05:00|2024-05-01T08:06:00|00:01:00|cpu=2,mem=512M|cpu=2|00:10:00|COMPLETED|10|
+102|bob|lab|gpu|2024-05-01T08:02:00|None|2024-05-01T09:02:00|00:00:00||cpu=2,gres/gpu=2|00:10:00|CANCELLED by 0|10|
+103|bob|lab|gpu|2024-05-01T08:02:00|2024-05-01T08:02:00|Unknown|3-00:00:00|gres/gpu=2|cpu=2|00:10:00|RUNNING|10|
+104_[3-9]|bob|lab|gpu|2024-05-01T08:02:00|Unknown|Unknown|00:00:00||gres/gpu=2|00:10:00|PENDING|10|
+105|bob|lab|gpu|2024-05-01T08:02:00|2024-05-01T08:02:00|2024-05-01T08:03:00|soon|gres/gpu=2|cpu=2|00:10:00|FAILED|10|
+106|bob|a|b|lab
+"""  # noqa: E501  # as sacct prints it
+
+
+def test_sacct(tmp_path: Path) -> None:
+    jobs, findings = read_jobs(log(tmp_path, SACCT, "export.txt"))
+    assert jobs.job_id.tolist() == ["100", "101_1", "101_2"]
+    assert jobs.submit_s.tolist() == [0, 60, 60]
+    assert jobs.duration_s.tolist() == [90_030, 125, 60]
+    assert jobs.limit_s.tolist() == [90_030, 125, 600]
+    assert jobs.gpus.tolist() == [4, 2, 0]
+    assert (jobs.cpu_milli.tolist(), jobs.memory_mib.tolist()) == ([8000, 2000, 2000], [65_536, 0, 512])
+    assert [jobs.gpu_types[code] for code in jobs.gpu_type] == ["a100", "a100|h100", ""]
+    assert [STATUS[code] for code in jobs.status] == ["failed", "killed", "passed"]
+    assert (jobs.users, jobs.pools, jobs.priority.tolist()) == (("ann", "bob"), ("gpu",), [4500, 10, 10])
+    assert jobs.recorded_wait_s is not None
+    assert jobs.recorded_wait_s.tolist() == [600, 0, 240]
+    assert counts(findings) == {"malformed": 1, "never_started": 2, "running": 1, "duration_s": 1}
+    places = {said["kind"]: said["places"] for said in findings if "places" in said}
+    assert places["duration_s"] == ["row 9 (line 10)"]
+    assert places["malformed"] == ["row 10 (line 11)"]
+    assert {"steps": 2, "limit_raised": 1}.items() <= {
+        said["kind"]: said["count"] for said in findings
+    }.items()
+    with pytest.raises(TraceError, match="no field AllocTRES or ReqTRES; export with `sacct"):
+        read_jobs(log(tmp_path, "JobID|Submit|Elapsed|State\n1|2024-05-01T08:00:00|1:00|FAILED\n"))
+
+
+def pods(gpus: int | str, **more: object) -> dict[str, Any]:
+    resources = {"limits": {"nvidia.com/gpu": str(gpus)}, "requests": {"cpu": "500m", "memory": "2Gi"}}
+    return {"containers": [{"name": "a", "resources": resources}, {"name": "b"}], **more}
+
+
+def item(kind: str, name: str, api: str, spec: object, status: object, **meta: object) -> dict[str, Any]:
+    said = {
+        "name": name,
+        "namespace": "team",
+        "uid": name,
+        "creationTimestamp": "2024-05-01T08:00:00Z",
+        **meta,
+    }
+    return {"kind": kind, "apiVersion": api, "metadata": said, "spec": spec, "status": status}
+
+
+def at(minute: int) -> str:
+    return f"2024-05-01T08:{minute:02}:00Z"
+
+
+def test_kubernetes(tmp_path: Path) -> None:
+    ended = {"containerStatuses": [{"state": {"terminated": {"finishedAt": at(9)}}}]}
+    running = {"phase": "Running", "startTime": at(1), "containerStatuses": [{"state": {"running": {}}}]}
+    finished = {"type": "Finished", "status": "True", "reason": "Succeeded", "lastTransitionTime": at(25)}
+    conditions = [{"type": "Admitted", "status": "True", "lastTransitionTime": at(5)}, finished]
+    items = [
+        item("Pod", "pod", "v1", pods(2, nodeSelector={"nvidia.com/gpu.product": "H100"}),
+             {"phase": "Failed", "startTime": at(1), **ended}),
+        item("Pod", "alive", "v1", pods(2), running),
+        item("Pod", "part", "v1", pods(2), running, ownerReferences=[{"uid": "job"}]),
+        item("Job", "job", "batch/v1", {"parallelism": 4, "activeDeadlineSeconds": 60, "template": {"spec": pods(8)}},
+             {"startTime": at(2), "completionTime": at(4)}, labels={"kueue.x-k8s.io/queue-name": "q"}),
+        item("Job", "vc", "batch.volcano.sh/v1alpha1",
+             {"queue": "v", "tasks": [{"replicas": 3, "template": {"spec": pods(1)}}, {"template": {"spec": pods(0)}}]},
+             {"state": {"phase": "Aborted", "lastTransitionTime": at(7)},
+              "conditions": [{"status": "Running", "lastTransitionTime": at(3)}]}),
+        item("Workload", "wl", "kueue.x-k8s.io/v1beta1",
+             {"queueName": "q", "priority": 7, "podSets": [{"count": 4, "minCount": 2, "template": {"spec": pods(8)}}]},
+             {"conditions": conditions}),
+        item("Service", "svc", "v1", {}, {}),
+        item("Pod", "odd", "v1", pods("many"), running),
+    ]  # fmt: skip
+    path = tmp_path / "list.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"kind": "List", "items": items}, indent=1).encode()))
+    jobs, findings = read_jobs(path)
+    assert jobs.job_id.tolist() == ["pod", "job", "vc", "wl"]
+    assert (jobs.gpus.tolist(), jobs.min_gpus.tolist()) == ([2, 32, 3, 32], [2, 32, 3, 16])
+    assert jobs.duration_s.tolist() == [480, 120, 240, 1200]
+    assert jobs.limit_s.tolist() == [480, 120, 240, 1200]
+    assert [jobs.pools[code] for code in jobs.pool] == ["", "q", "v", "q"]
+    assert [STATUS[code] for code in jobs.status] == ["failed", "passed", "killed", "passed"]
+    assert (jobs.cpu_milli.tolist(), jobs.memory_mib.tolist()) == (
+        [500, 2000, 2000, 2000],
+        [2048, 8192, 8192, 8192],
+    )
+    assert (jobs.gpu_types[jobs.gpu_type[0]], jobs.priority.tolist()) == ("H100", [0, 0, 0, 7])
+    assert jobs.recorded_wait_s is not None
+    assert jobs.recorded_wait_s.tolist() == [60, 120, 180, 300]
+    assert counts(findings) == {"malformed": 2, "running": 1}
+    assert "kind Service is no job; first: item 7 (Service team/svc)" in str(findings)
+    with pytest.raises(TraceError, match="no JSON"):
+        read_jobs(log(tmp_path, "{broken"))
+
+
+def test_own_columns(tmp_path: Path) -> None:
+    path = log(tmp_path, "who;x\n")
+    with pytest.raises(TraceError, match="no column says when jobs were submitted"):
+        read_jobs(path)
+    text = "Id,Born,Took,Cards,Share,Soft,Spot\nx,5,3,1,250,no,yes\ny,4,2,2,,,\n"
+    mapping = {"job_id": "Id", "submit_s": "Born", "duration_s": "Took", "gpus": "Cards", "gpu_milli": "Share",
+               "preemptible": "Soft", "spot_ok": "Spot"}  # fmt: skip
+    jobs, _ = read_jobs(log(tmp_path, text), mapping=mapping, limit_error=0.5)
+    assert (jobs.job_id.tolist(), jobs.submit_s.tolist(), jobs.limit_s.tolist()) == (
+        ["y", "x"],
+        [0, 1],
+        [3, 5],
+    )
+    assert (jobs.gpu_milli.tolist(), jobs.preemptible.tolist()) == ([1000, 250], [True, False])
+    assert jobs.spot_ok.tolist() == [False, True]
+    assert jobs.gpu_seconds == 4 + 0.75
+    with pytest.raises(
+        TraceError, match=r"'gpu' is no column of ours; did you mean 'gpus'.*no column 'Card'; did you"
+    ):
+        read_jobs(path.with_name("jobs.csv"), mapping={"gpu": "Cards", "gpus": "Card"})
+    with pytest.raises(InputError, match="unknown format 'phily'; did you mean 'philly'"):
+        read_jobs(path, format="phily")
+
+
+CELL = st.one_of(
+    st.integers(-3, 30).map(str), st.sampled_from(["", "nan", "1e2", "2.5", "x", "inf", "9" * 25])
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.lists(CELL, min_size=6, max_size=7), max_size=12))
+def test_every_row_is_kept_or_counted(tmp_path: Path, rows: list[list[str]]) -> None:
+    text = "job_id,submit_s,duration_s,gpus,limit_s,min_gpus\n" + "".join(
+        ",".join(row) + "\n" for row in rows
+    )
+    try:
+        jobs, findings = read_jobs(log(tmp_path, text))
+    except TraceError as error:
+        assert "no job is left" in str(error)  # noqa: PT017  # either outcome is good
+        return
+    assert len(jobs) + sum(counts(findings).values()) == len(rows)
+    check(jobs)
+    kept = {row[0]: row for row in reversed([row for row in rows if len(row) == 6])}
+    for name, gpus in zip(jobs.job_id, jobs.gpus, strict=True):
+        assert float(kept[name][3]) == gpus
+
+
+def check(jobs: Jobs) -> None:
+    """What holds of every trace."""
+    assert jobs.submit_s[0] == 0
+    assert (np.diff(jobs.submit_s) >= 0).all()
+    assert (jobs.duration_s >= 1).all()
+    assert (jobs.limit_s >= jobs.duration_s).all()
+    assert ((jobs.min_gpus <= jobs.gpus) & (jobs.gpus <= jobs.max_gpus) & (jobs.min_gpus >= 0)).all()
+    assert len(set(jobs.job_id)) == len(jobs)
+
+
+GARBAGE = st.one_of(st.text(max_size=80), st.text('{}[]":,|\n 0a-', max_size=40)).map(str.encode)
+HEADS = st.sampled_from([b"", HEADER.encode(), SACCT[:90].encode(), b'{"items":[', b"\x1f\x8b", b"PAR1"])
+WORDS = ("kind", "metadata", "spec", "status", "template", "containers", "podSets", "tasks", "count", "uid", "Pod",
+         "Job", "Workload", "conditions", "resources", "limits", "nvidia.com/gpu", "creationTimestamp", at(3))  # fmt: skip
+LEAF = st.one_of(st.none(), st.sampled_from(WORDS), st.integers(), st.floats())
+TREE = st.recursive(
+    LEAF,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(["Pod", "Job", "Workload"]),
+    tree=st.dictionaries(st.sampled_from(WORDS), TREE, max_size=6),
+)
+def test_odd_objects_are_counted(tmp_path: Path, kind: str, tree: dict[str, Any]) -> None:
+    path = log(tmp_path, json.dumps({"items": [{"kind": kind, **tree}]}), "odd.json")
+    with pytest.raises(TraceError, match="no job is left"):
+        read_jobs(path)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=GARBAGE, head=HEADS)
+def test_garbage_is_refused_in_words(tmp_path: Path, head: bytes, data: bytes) -> None:
+    path = tmp_path / "garbage"
+    path.write_bytes(head + data)
+    try:
+        check(read_jobs(path)[0])
+    except SimcostError as error:
+        assert str(path) in str(error)  # noqa: PT017  # either outcome is good
