@@ -143,6 +143,7 @@ def test_a_card_without_published_mfu_needs_a_measured_one() -> None:
         ({"tokens": -1.0}, "tokens is -1"),
         ({"tokens": float("nan")}, "tokens is nan"),
         ({"mfu": 40.0}, "check the accelerator"),
+        ({"mfu": 1e-300}, "would take"),
         ({"mfu": 0.4, "tokens_per_s_per_gpu": 1.0}, "give one of them"),
         ({"tokens_per_s_per_gpu": -1.0}, "more than 0"),
         ({"precision": "int8"}, "int8 is not modelled"),

@@ -1,6 +1,7 @@
 """FLOPs, utilisation and time of training against published figures."""
 
 import csv
+import doctest
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, InputError
+from simcost.perf.training import duration, utilisation
 from simcost.perf.training.duration import (
     Failures,
     checkpoints,
@@ -56,6 +58,13 @@ def test_lora_trains_about_as_much_faster_as_was_measured(size: str) -> None:
     full, lora = Full().flops(LLAMA2[size], 4096), Lora().flops(LLAMA2[size], 4096)
     assert 1.4 <= full.parameters / lora.parameters <= 1.5
     assert full.model / lora.model == pytest.approx(lora_rate / full_rate, rel=0.06)
+
+
+def test_examples_of_the_formulas() -> None:
+    for module in (duration, utilisation):
+        found = doctest.testmod(module)
+        assert found.attempted
+        assert not found.failed
 
 
 def test_attention_is_counted_without_causal_halving() -> None:

@@ -1,14 +1,11 @@
 """`simcost train estimate`: does a run fit, how long does it take, what does it cost."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from math import isinf
-from typing import Annotated, Any
-
-from annotated_types import Gt
+from typing import Any
 
 from simcost.catalog import Catalog
-from simcost.catalog.facts import Accelerator, Model, Precision
+from simcost.compare.training.assumptions import assumptions
 from simcost.compare.training.costs import (
     Quantities,
     chosen_offer,
@@ -17,63 +14,25 @@ from simcost.compare.training.costs import (
     price_per_gpu_h,
 )
 from simcost.compare.training.interval import Interval
-from simcost.compare.training.terms import Energy, Prices
+from simcost.compare.training.run import Run
 from simcost.errors import InputError
 from simcost.perf.training.duration import (
     Checkpoints,
     Ettr,
-    Failures,
     checkpoints,
     compute_s,
     ettr_of,
     failure_rates,
     peak_flops,
 )
-from simcost.perf.training.layout import Layout
-from simcost.perf.training.limits import check_limits
-from simcost.perf.training.memory import TrainingMemory, fit_training
-from simcost.perf.training.methods import BF16_BYTES, Method, TokenFlops
+from simcost.perf.training.memory import fit_training
+from simcost.perf.training.methods import BF16_BYTES
 from simcost.perf.training.utilisation import Mfu, measured_mfu, published_mfu
-from simcost.units import SECONDS_PER_HOUR
+from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 WAYS = ("on_demand", "spot", "owned")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A training run, its facts looked up."""
-
-    model: Model
-    accelerator: Accelerator
-    tokens: float
-    method: Method
-    layout: Layout
-    precision: Precision = "bf16"
-    mfu: float | None = None
-    """Measured; None = from `tokens_per_s_per_gpu`, else published."""
-    tokens_per_s_per_gpu: Annotated[float, Gt(0)] | None = None
-    """Measured."""
-    count_attention: bool = True
-    """False: 6 N only, for an `mfu` that was measured so."""
-    failures: Failures = field(default_factory=Failures)
-    prices: Prices = field(default_factory=Prices)
-    energy: Energy = field(default_factory=Energy)
-
-    def __post_init__(self) -> None:
-        check_limits(self)
-        if not 0 < self.tokens < 1e18:
-            raise InputError(f"tokens is {self.tokens!r}; give a number more than 0, such as 15.6e12")
-        if self.mfu is not None and self.tokens_per_s_per_gpu is not None:
-            raise InputError("mfu and tokens_per_s_per_gpu say the same; give one of them")
-
-    @property
-    def token_flops(self) -> TokenFlops:
-        """FLOPs of one token."""
-        flops = self.method.flops(self.model, self.layout.sequence_tokens)
-        if self.count_attention:
-            return flops
-        return TokenFlops(parameters=flops.parameters, attention=0.0, teacher=flops.teacher,
-                          recomputed=flops.recomputed)  # fmt: skip
+LONGEST_S = 1e11
+"""3,000 years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +84,7 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
         "not_priced": missing,
         "offer": None if offer is None else offer.name,
         "energy_kwh": _energy(run, timed.time_s),
-        "assumptions": [*_assumptions(run, mfu, memory)],
+        "assumptions": list(assumptions(run, mfu, memory)),
         "catalog_date": catalog.as_of,
     }
 
@@ -156,6 +115,10 @@ def _timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: flo
     written = checkpoints(run.method.parameters(run.model).trained, gpus, failures, rates[1])
     low, mid, high = (ettr_of(written, gpus, failures, rate) for rate in rates)
     time_s = Interval(useful_s.low / low.value, useful_s.mid / mid.value, useful_s.high / high.value)
+    if not time_s.high < LONGEST_S:
+        raise InputError(
+            f"the run would take {time_s.high / SECONDS_PER_DAY / 365:.3g} years; check tokens, gpus and mfu"
+        )
     return _Timed(useful_s=useful_s, time_s=time_s, ettr=(low, mid, high), written=written)
 
 
@@ -238,31 +201,3 @@ def _speed(run: Run, time_s: Interval) -> dict[str, float]:
 def _energy(run: Run, time_s: Interval) -> dict[str, float] | None:
     kw = run.energy.kw_per_gpu(run.accelerator)
     return None if kw is None else time_s.times(kw * run.layout.gpus / SECONDS_PER_HOUR).document()
-
-
-def _assumptions(run: Run, mfu: Mfu, memory: TrainingMemory) -> Iterator[str]:
-    """What the figures rest on, one sentence each."""
-    failures, energy = run.failures, run.energy
-    yield f"FLOPs of a token: {run.method.formula}{_attention_words(run)}; no recomputation, as MFU is defined"
-    yield f"MFU: {mfu.source}"
-    yield from mfu.notes
-    if failures.per_node_day is None:
-        yield "failures per node and day: lowest, median and highest published rate of the catalog"
-    yield (
-        f"each failure costs {failures.restart_s:g} s of restart; checkpoints are written at "
-        f"{failures.write_bytes_per_s / 1e9:g} GB/s per node of {failures.gpus_per_node} GPUs while the run waits"
-    )
-    yield "start-up, data loading, evaluation and runs that fail for good are not counted"
-    if run.method.kind == "qlora":
-        yield "unpacking 4-bit weights at each use is not counted: measure tokens_per_s_per_gpu"
-    if memory.gathered and run.model.experts:
-        yield "ZeRO 3 gathers all experts of a layer; expert parallelism is not modelled"
-    if energy.kw_per_gpu(run.accelerator) is None:
-        yield f"energy: the catalog has no power of {run.accelerator.name}; give power_w"
-    else:
-        counted = "accelerators only; give pue for the rest" if energy.pue is None else f"PUE {energy.pue:g}"
-        yield f"energy: {energy.power_share:.0%} of the accelerator's power, {counted}"
-
-
-def _attention_words(run: Run) -> str:
-    return ", 12 L d s of attention (no causal halving)" if run.count_attention else ", attention not counted"

@@ -6,7 +6,8 @@ from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Model
-from simcost.compare.training.estimate import Run, estimate
+from simcost.compare.training.estimate import estimate
+from simcost.compare.training.run import Run
 from simcost.compare.training.serving import served
 from simcost.errors import InputError
 from simcost.perf.training.memory import fits, smallest_gpus, training_memory
@@ -152,6 +153,7 @@ def _notes(quality: Quality | None, batch: tuple[int, int]) -> list[str]:
         f"serving: output tokens while decoding {batch[0]} sequences of {batch[1]:,} tokens each",
         "a replica has the fewest accelerators that hold the model, and as many sequences as its KV cache holds",
         "prompts are not counted; adapters are merged into the weights",
+        "qlora: unpacking 4-bit weights at each use is not counted",
     ]
     if not quality:
         notes.append("quality: unknown, since nobody measured it; a cheaper method may answer worse")

@@ -4,7 +4,7 @@ from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.compare.training.costs import chosen_offer, price_per_gpu_h
-from simcost.compare.training.estimate import Run
+from simcost.compare.training.run import Run
 from simcost.errors import InputError
 from simcost.perf import MemoryFit, ReplicaSpec, fit_memory, step_time
 from simcost.perf.sizes import possible_tp
