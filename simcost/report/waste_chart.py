@@ -61,8 +61,9 @@ def duty_heat(document: Document) -> Any:
     place = alt.Y("where:N", title=None, sort=list(shown.values()),
                   axis=alt.Axis(domain=False, ticks=False, labelLimit=160),
                   scale=alt.Scale(paddingInner=0.04))  # fmt: skip
-    shade = alt.Color("share:Q", title="%", scale=alt.Scale(domain=[0, 100], range=["#FFFFFF", "#08306B"]),
-                      legend=alt.Legend(orient="right", gradientLength=120))  # fmt: skip
+    scale = alt.Scale(domain=[0, 100], range=["#FFFFFF", "#0B3C6F"], interpolate="rgb")
+    legend = alt.Legend(orient="right", gradientLength=120)
+    shade = alt.Color("share:Q", title="%", scale=scale, legend=legend)
     cells = alt.Chart(inline(rows)).mark_rect(stroke=INK, strokeWidth=0.15).encode(
         x=hours, y=place, color=shade, tooltip=["where:N", "hour:O", "share:Q"])  # fmt: skip
     chart = cells.properties(width=WIDTH - 60, height=alt.Step(18))

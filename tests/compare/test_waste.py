@@ -199,6 +199,7 @@ def test_the_smallest_slice_that_holds_memory_and_duty() -> None:
     saves = right_size(measure(account))[0].saves_gpu_s
     # 1g.10gb, 2g.20gb (duty beyond a seventh), 3g.40gb (memory), and none for 70 GB
     assert saves.expected == pytest.approx(10 * HOUR * ((1 - 1 / 7) + (1 - 1 / 3) + (1 - 1 / 2)))
+    assert right_size(measure(account), "l40s") == []
     assert measure(account).unused_gpu_s == pytest.approx(10 * HOUR * np.array([0.9, 0.9, 0.625, 0.125]))
 
 

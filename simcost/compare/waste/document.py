@@ -61,8 +61,9 @@ def waste(
     found = None if jobs is None else outcomes(jobs)
     kind, codes, names = places(account)
     rows = rows_of(account, codes, names) + memory_rows(account, memory, codes, names) + outcome_rows(found)
-    actions = [*shut_at_night(account, timezone), *share_gpus(account), *right_size(memory), *consolidate(account),
-               *merge_pools(account)]  # fmt: skip
+    accelerator = None if offer is None else offer.accelerator
+    actions = [*shut_at_night(account, timezone), *share_gpus(account), *right_size(memory, accelerator),
+               *consolidate(account), *merge_pools(account)]  # fmt: skip
     actions += (
         []
         if found is None

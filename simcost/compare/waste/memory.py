@@ -11,6 +11,8 @@ from simcost.compare.waste.sweep import Floats, Ints, quantile
 MIG = ((1, 1, 7), (1, 2, 4), (2, 2, 3), (3, 4, 2))
 """Slices of a seven-slice GPU (A100, H100, H200, B200): compute in sevenths, memory in eighths, instances per GPU.
 Source: NVIDIA MIG User Guide, supported profiles."""
+SLICED = ("a100", "h100", "h200", "b200", "gb200", "b300", "gb300")
+"""Beginnings of the names of accelerators with seven such slices."""
 HEADROOM = 1.1
 """Memory asked for over the p99 used."""
 
@@ -56,9 +58,10 @@ def measure(waste: Waste) -> Memory | None:
     )
 
 
-def right_size(memory: Memory | None) -> list[Action]:
-    """Give each unit the smallest MIG slice that holds its memory and its duty."""
-    if memory is None or np.isnan(memory.duty).any():
+def right_size(memory: Memory | None, accelerator: str | None = None) -> list[Action]:
+    """Give each unit the smallest MIG slice that holds its memory and its duty, unless the accelerator has none."""
+    sliced = accelerator is None or accelerator.startswith(SLICED)
+    if memory is None or not sliced or np.isnan(memory.duty).any():
         return []
     mean, p95, most = memory.duty
     cases = [(memory.most_bytes, most), (memory.p99_bytes, np.maximum(p95, mean)), (memory.p99_bytes, mean)]

@@ -29,12 +29,12 @@ Row = tuple[str, str, float]
 """Bucket, where, GPU-seconds."""
 
 
-def places(waste: Waste, by: str | None = None) -> tuple[str, Ints, tuple[str, ...]]:
+def places(waste: Waste) -> tuple[str, Ints, tuple[str, ...]]:
     """What waste is attributed to: `owner`, `pool` or `unit`, the first that the file names; its codes and names."""
     samples = waste.samples
     kinds = {"owner": (samples.owner, samples.owners), "pool": (samples.pool, samples.pools),
              "unit": (samples.unit, samples.units)}  # fmt: skip
-    kind = by or next((name for name, (_, words) in kinds.items() if any(words)), "unit")
+    kind = next((name for name, (_, words) in kinds.items() if any(words)), "unit")
     codes, words = kinds[kind]
     return kind, codes, tuple(word or "(none)" for word in words)
 

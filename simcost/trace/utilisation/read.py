@@ -104,11 +104,16 @@ def _units(table: Table, path: Path) -> tuple[Ints, tuple[str, ...]]:
         keys = [POOL] if POOL in table.codes else []
     if not keys:
         return np.zeros(len(table), np.int64), (path.name.split(".")[0],)
-    numbers = np.array([table.codes[key] for key in keys]).T
-    distinct, unit = np.unique(numbers, axis=0, return_inverse=True)
     words = [table.names(key) for key in keys]
-    names = tuple("/".join(said[i] for said, i in zip(words, row, strict=True)) for row in distinct.tolist())
-    return unit.reshape(-1), names
+    sizes = [len(said) for said in words]
+    distinct, unit = np.unique(
+        np.ravel_multi_index([table.codes[key] for key in keys], sizes), return_inverse=True
+    )
+    parts = np.unravel_index(distinct, sizes)
+    names = tuple(
+        "/".join(said[i] for said, i in zip(words, row, strict=True)) for row in zip(*parts, strict=True)
+    )
+    return unit, names
 
 
 def _order(table: Table, unit: Ints) -> tuple[Ints, int]:
