@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -308,8 +310,31 @@ def test_own_columns(tmp_path: Path) -> None:
         TraceError, match=r"'gpu' is no column of ours; did you mean 'gpus'.*no column 'Card'; did you"
     ):
         read_jobs(path.with_name("jobs.csv"), mapping={"gpu": "Cards", "gpus": "Card"})
+    with pytest.raises(InputError, match="limit error nan: give a number from 0"):
+        read_jobs(path, limit_error=float("nan"))
     with pytest.raises(InputError, match="unknown format 'phily'; did you mean 'philly'"):
         read_jobs(path, format="phily")
+
+
+def test_parquet_with_types(tmp_path: Path) -> None:
+    minutes = [np.datetime64(f"2024-05-01T00:{minute:02}", "us") for minute in (3, 1, 2)]
+    columns: dict[str, Any] = {
+        "job_id": [7, 8, 9], "submit_time": minutes, "duration": [1.5, 2.0, np.nan],
+        "gpus": pa.array([1, 2, 3], pa.uint8()),
+        "vc": pa.array(["a", "b", "a"]).dictionary_encode(), "preemptible": [False, True, True],
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), tmp_path / "jobs.parquet")
+    jobs, findings = read_jobs(tmp_path / "jobs.parquet")
+    assert (jobs.job_id.tolist(), jobs.duration_s.tolist(), jobs.gpus.tolist()) == (
+        ["8", "7"],
+        [2, 2],
+        [2, 1],
+    )
+    assert (jobs.preemptible.tolist(), jobs.pools) == ([True, False], ("b", "a"))
+    assert counts(findings) == {"duration": 1}
+    pq.write_table(pa.table(columns | {"gpus": [[1], [2], [3]]}), tmp_path / "jobs.parquet")
+    with pytest.raises(TraceError, match="holds neither text nor numbers"):
+        read_jobs(tmp_path / "jobs.parquet")
 
 
 CELL = st.one_of(
@@ -348,7 +373,8 @@ def check(jobs: Jobs) -> None:
 GARBAGE = st.one_of(st.text(max_size=80), st.text('{}[]":,|\n 0a-', max_size=40)).map(str.encode)
 HEADS = st.sampled_from([b"", HEADER.encode(), SACCT[:90].encode(), b'{"items":[', b"\x1f\x8b", b"PAR1"])
 WORDS = ("kind", "metadata", "spec", "status", "template", "containers", "podSets", "tasks", "count", "uid", "Pod",
-         "Job", "Workload", "conditions", "resources", "limits", "nvidia.com/gpu", "creationTimestamp", at(3))  # fmt: skip
+         "Job", "Workload", "conditions", "resources", "limits", "nvidia.com/gpu", "creationTimestamp",
+         "2024-05-01T08:03:00Z")  # fmt: skip
 LEAF = st.one_of(st.none(), st.sampled_from(WORDS), st.integers(), st.floats())
 TREE = st.recursive(
     LEAF,

@@ -11,7 +11,7 @@ from simcost.trace.jobs import NONE, STATUS, Ints, Jobs
 from simcost.trace.jobs.columns import Columns
 from simcost.trace.jobs.nodes import coded
 from simcost.trace.jobs.sieve import Sieve, finding
-from simcost.trace.jobs.times import Clock, read_times
+from simcost.trace.jobs.times import Clock, Times, read_times
 from simcost.trace.log.cells import as_text
 from simcost.trace.writer import iso_utc
 from simcost.units import NS_PER_S
@@ -19,19 +19,9 @@ from simcost.units import NS_PER_S
 _MOST_S = 10_000_000_000
 _OUTCOMES = {
     "passed": ("pass", "passed", "completed", "complete", "succeeded", "success", "finished", "done", "ok"),
-    "failed": (
-        "failed",
-        "fail",
-        "failure",
-        "error",
-        "timeout",
-        "node_fail",
-        "out_of_memory",
-        "boot_fail",
-        "deadline",
-    ),
+    "failed": ("failed", "fail", "failure", "error", "timeout", "node_fail", "out_of_memory", "boot_fail", "deadline"),
     "killed": ("killed", "cancelled", "canceled", "preempted", "aborted", "terminated", "revoked"),
-}
+}  # fmt: skip
 """Words of the logs for outcomes. A job that ran into its limit or lost a node failed, as the Helios paper counts."""
 
 
@@ -51,7 +41,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
     columns = Columns(sieve)
     ids = columns.ids()
     clock = read_times(sieve, timezone)
-    times = _durations(columns, clock)
+    times = _spans(columns, clock)
     numbers = columns.sizes() | {
         "duration_s": times.duration,
         "limit_s": _limits(columns, times.duration, limit_error),
@@ -88,46 +78,52 @@ def _sorted(sieve: Sieve, submit: Ints) -> Ints:
 
 
 @dataclass(frozen=True, slots=True)
-class _Durations:
+class _Spans:
+    """When jobs were submitted, and how long they ran and waited."""
+
     submit: Ints
     """Seconds of the log's clock."""
     duration: Ints
     wait: Ints | None
 
 
-def _durations(columns: Columns, clock: Clock) -> _Durations:
-    """When jobs were submitted and how long they ran; those that did not run or have not ended are kept out."""
-    sieve, rows = columns.sieve, len(columns.sieve.table)
-    nothing, never = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
-    submit, start, end = (clock.columns.get(ours) for ours in ("submit_s", "start_s", "end_s"))
-    submit_ns, submitted = (nothing, never) if submit is None else (submit.ns, submit.known)
-    start_ns, started = (nothing, never) if start is None else (start.ns, start.known)
-    end_ns, ended = (nothing, never) if end is None else (end.ns, end.known)
-    sieve.drop(~submitted, "submit", "submit_s", "the time of submission is missing")
-    sieve.drop(started & (start_ns < submit_ns), "order", "start_s", "it started before it was submitted")
-    sieve.drop(started & ended & (end_ns < start_ns), "order", "end_s", "it ended before it started")
+def _spans(columns: Columns, clock: Clock) -> _Spans:
+    """The spans of the jobs; those whose times contradict each other are kept out."""
+    sieve = columns.sieve
+    none = Times(np.zeros(len(sieve.keep), np.int64), np.zeros(len(sieve.keep), np.bool_))
+    submit, start, end = (clock.columns.get(ours, none) for ours in ("submit_s", "start_s", "end_s"))
+    sieve.drop(~submit.known, "submit", "submit_s", "the time of submission is missing")
+    sieve.drop(start.known & (start.ns < submit.ns), "order", "start_s", "it started before it was submitted")
+    sieve.drop(start.known & end.known & (end.ns < start.ns), "order", "end_s", "it ended before it started")
+    return _Spans(submit.s, _ran(columns, start, end), _waits(columns, submit, start))
+
+
+def _ran(columns: Columns, start: Times, end: Times) -> Ints:
+    """Durations, as stated or from start to end; jobs that did not start or have not ended are kept out."""
+    sieve = columns.sieve
     stated = columns.real("duration_s", 0, _MOST_S)
+    known = np.zeros(len(sieve.keep), np.bool_) if stated is None else ~np.isnan(stated)
+    unknown = "so how long it runs is unknown"
+    if start.known.any():
+        sieve.drop(~known & ~start.known, "never_started", "start_s", f"it never started, {unknown}")
+    if end.known.any():
+        sieve.drop(~known & ~end.known, "running", "end_s", f"it has not ended, {unknown}")
+    sieve.drop(~known & ~(start.known & end.known), "duration", "duration_s", "how long it ran is missing")
+    ran = -(-(end.ns - start.ns) // NS_PER_S)
+    if stated is not None:
+        ran = np.where(known, np.ceil(np.nan_to_num(stated)), ran).astype(np.int64)
+    sieve.drop(ran < 1, "zero_length", "end_s" if stated is None else "duration_s", "it ran for 0 seconds")
+    return ran
+
+
+def _waits(columns: Columns, submit: Times, start: Times) -> Ints | None:
+    """Recorded waits, from the starts, else as stated; None where the log has neither."""
+    if start.known.any():
+        return np.where(start.known, start.s - submit.s, NONE)
+    stated = columns.real("wait_s", 0, _MOST_S)
     if stated is None:
-        stated = np.full(rows, np.nan)
-    known = ~np.isnan(stated)
-    if start is not None:
-        sieve.drop(
-            ~known & ~started, "never_started", "start_s", "it never started, so how long it runs is unknown"
-        )
-    if end is not None:
-        sieve.drop(~known & ~ended, "running", "end_s", "it has not ended, so how long it runs is unknown")
-    sieve.drop(~known & ~(started & ended), "duration", "duration_s", "how long it ran is missing")
-    ran = np.where(
-        known, np.ceil(np.nan_to_num(stated)).astype(np.int64), -(-(end_ns - start_ns) // NS_PER_S)
-    )
-    sieve.drop(ran < 1, "zero_length", "duration_s" if known.any() else "end_s", "it ran for 0 seconds")
-    wait = (
-        np.where(started, start_ns // NS_PER_S - submit_ns // NS_PER_S, NONE) if start is not None else None
-    )
-    queued = columns.real("wait_s", 0, _MOST_S) if wait is None else None
-    if queued is not None:
-        wait = np.where(np.isnan(queued), NONE, np.floor(np.nan_to_num(queued))).astype(np.int64)
-    return _Durations(submit_ns // NS_PER_S, ran, wait)
+        return None
+    return np.where(np.isnan(stated), NONE, np.floor(np.nan_to_num(stated))).astype(np.int64)
 
 
 def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
@@ -136,11 +132,9 @@ def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
     stated = columns.real("limit_s", 0, _MOST_S)
     assumed = np.ceil(np.round(duration * (1.0 + error), 6)).astype(np.int64)
     missing = np.ones(len(duration), np.bool_) if stated is None else np.isnan(stated)
-    limit = (
-        assumed
-        if stated is None
-        else np.where(missing, assumed, np.ceil(np.nan_to_num(stated)).astype(np.int64))
-    )
+    limit = assumed
+    if stated is not None:
+        limit = np.where(missing, assumed, np.ceil(np.nan_to_num(stated))).astype(np.int64)
     if sieve.table.grace and (count := int((sieve.keep & (limit < duration)).sum())):
         said = "jobs ran over their time limit before they were stopped; it was raised to the duration"
         sieve.findings.append(finding("limit_raised", count, f"{count:,} {said}"))
@@ -157,9 +151,8 @@ def _deadlines(columns: Columns, clock: Clock, submit: Ints) -> Ints:
     times = clock.columns.get("deadline_s")
     if times is None:
         return np.full(len(submit), NONE, np.int64)
-    columns.sieve.drop(
-        times.known & (times.s < submit), "deadline", "deadline_s", "the deadline is before submission"
-    )
+    passed = times.known & (times.s < submit)
+    columns.sieve.drop(passed, "deadline", "deadline_s", "the deadline is before submission")
     return np.where(times.known, times.s, NONE)
 
 
@@ -173,9 +166,8 @@ def _status(column: pa.Array | None, rows: int) -> Ints:
     found = np.full(rows, STATUS.index("unknown"), np.int64)
     if column is None:
         return found
-    word = pc.replace_substring_regex(
-        pc.utf8_lower(pc.utf8_trim_whitespace(column.fill_null(""))), r"[\s+].*$", ""
-    )
+    text = pc.utf8_lower(pc.utf8_trim_whitespace(column.fill_null("")))
+    word = pc.replace_substring_regex(text, r"[\s+].*$", "")
     for name, words in _OUTCOMES.items():
         found[pc.is_in(word, pa.array(words)).to_numpy(zero_copy_only=False)] = STATUS.index(name)
     return found

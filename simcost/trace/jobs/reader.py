@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import InputError, did_you_mean
+import pyarrow as pa
+
+from simcost.errors import InputError, TraceError, did_you_mean
 from simcost.trace.jobs import Jobs
 from simcost.trace.jobs.clean import jobs_of
 from simcost.trace.jobs.formats import JOB_FORMATS, find_job_columns, recognise
@@ -21,6 +23,7 @@ from simcost.trace.jobs.table import Table, header, read_table
 
 _NONE: Mapping[str, str] = {}
 _REPAIRS = ("unsorted", "limit_raised")
+_MOST_ERROR = 1_000_000
 
 
 def read_jobs(
@@ -51,16 +54,16 @@ def read_jobs(
         TraceError: the log cannot be read, lacks columns, or no job is left.
         InputError: an unknown format, pool or time zone.
     """
-    if limit_error < 0:
-        raise InputError(f"a limit error of {limit_error:g} gives limits below the durations; give 0 or more")
+    if not 0 <= limit_error <= _MOST_ERROR:
+        raise InputError(
+            f"limit error {limit_error:g}: give a number from 0, for exact limits, to {_MOST_ERROR:,}"
+        )
     if format == "auto" and is_jobs(path):
         if mapping:
             raise InputError(f"{path}: is a stored job trace; it takes no mapping")
-        jobs, findings = open_jobs(path), []
+        jobs, findings = open_jobs(path), list[dict[str, Any]]()
     else:
-        sieve = Sieve(path, _table(path, format, mapping))
-        jobs = jobs_of(sieve, timezone=timezone, limit_error=limit_error, source=path.name)
-        jobs, findings = replace(jobs, extra=_counts(sieve)), sieve.findings
+        jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error)
     chosen, kept_out = select(jobs, pool=pool, pools=pools, since=since, window_s=window_s)
     return chosen, findings + kept_out + gaps(chosen)
 
@@ -104,6 +107,16 @@ def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str,
         "start_utc": jobs.start_utc,
         "findings": findings,
     }
+
+
+def _parsed(path: Path, table: Table, timezone: str, limit_error: float) -> tuple[Jobs, list[dict[str, Any]]]:
+    """All good jobs of a table."""
+    sieve = Sieve(path, table)
+    try:
+        jobs = jobs_of(sieve, timezone=timezone, limit_error=limit_error, source=path.name)
+    except pa.ArrowException as error:
+        raise TraceError(f"{path}: a column holds neither text nor numbers nor times: {error}") from error
+    return replace(jobs, extra=_counts(sieve)), sieve.findings
 
 
 def _table(path: Path, form: str, mapping: Mapping[str, str]) -> Table:
