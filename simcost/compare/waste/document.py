@@ -10,7 +10,7 @@ from simcost.catalog.facts import Offer
 from simcost.compare.waste.action import Action, Range
 from simcost.compare.waste.buckets import BUCKETS, IDLE, Queue, Waste, split
 from simcost.compare.waste.clock import local_start_s, spread
-from simcost.compare.waste.memory import measure, right_size
+from simcost.compare.waste.memory import Memory, measure, right_size
 from simcost.compare.waste.night import shut_at_night
 from simcost.compare.waste.outcomes import fix_failing, move_to_spot, outcomes
 from simcost.compare.waste.pools import consolidate, merge_pools
@@ -61,14 +61,7 @@ def waste(
     found = None if jobs is None else outcomes(jobs)
     kind, codes, names = places(account)
     rows = rows_of(account, codes, names) + memory_rows(account, memory, codes, names) + outcome_rows(found)
-    accelerator = None if offer is None else offer.accelerator
-    actions = [*shut_at_night(account, timezone), *share_gpus(account), *right_size(memory, accelerator),
-               *consolidate(account), *merge_pools(account)]  # fmt: skip
-    actions += (
-        []
-        if found is None
-        else fix_failing(found) + move_to_spot(found, price.usd_per_h, price.spot_usd_per_h)
-    )
+    actions = _measures(account, memory, found, price, timezone, offer)
     queue = account.queue
     shares = {
         "fragmentation": None
@@ -84,6 +77,23 @@ def waste(
     }
     head = {"file": str(path), "span_s": samples.span_s}
     return head | summary(account.totals, rows, actions, price, findings + _said(account)) | shares
+
+
+def _measures(
+    account: Waste,
+    memory: Memory | None,
+    found: Outcomes | None,
+    price: Price,
+    timezone: str,
+    offer: Offer | None,
+) -> list[Action]:
+    """All that could be done, of what would have saved something."""
+    accelerator = None if offer is None else offer.accelerator
+    actions = [*shut_at_night(account, timezone), *share_gpus(account), *right_size(memory, accelerator),
+               *consolidate(account), *merge_pools(account)]  # fmt: skip
+    if found is None:
+        return actions
+    return actions + fix_failing(found) + move_to_spot(found, price.usd_per_h, price.spot_usd_per_h)
 
 
 def summary(
