@@ -30,10 +30,10 @@ def _load(document: Mapping[str, Any]) -> str:
     offered = document["offered_gpus"]
     busy = "" if offered is None else f", {format_count(round(offered))} GPUs busy on average if none waited"
     lines = [f"work {document['gpu_hours']:,.0f} GPU-hours{busy}"]
-    if document["hourly_cv"] is not None:
-        lines.append(
-            f"submissions per hour CV {document['hourly_cv']:.3g}; interarrival CV {document['cv']:.3g} (Poisson: 1)"
-        )
+    spread = [f"{name} CV {document[key]:.3g}" for name, key in
+              (("submissions per hour", "hourly_cv"), ("interarrival", "cv")) if document[key] is not None]  # fmt: skip
+    if spread:
+        lines.append(f"{', '.join(spread)} (interarrivals of a Poisson process: 1)")
     if document["fractional_jobs"]:
         lines.append(f"jobs on a part of a GPU: {format_count(document['fractional_jobs'])}")
     if document["elastic_jobs"]:

@@ -1,5 +1,6 @@
 """The store of jobs: what is written comes back; damage is noticed. And what describes a trace adds up."""
 
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,15 @@ def test_describe(stored: Path) -> None:
     shown = text(got)
     assert "3 jobs in 10 d" in shown
     assert "(none)" in shown
+
+
+def test_describe_few_jobs(tmp_path: Path) -> None:
+    for rows in ("0,5,1\n", "0,5,1\n9000,5,2\n", "0,5,0\n0,5,0\n0,5,0\n"):
+        (tmp_path / "log.csv").write_text("submit_s,duration_s,gpus\n" + rows, encoding="utf-8")
+        import_jobs(tmp_path / "log.csv", "csv", tmp_path / "few.parquet")
+        got = describe_jobs(tmp_path / "few.parquet")
+        assert json.loads(json.dumps(got, allow_nan=False)) == got
+        assert f"{got['jobs']} jobs" in text(got)
 
 
 def test_nodes(shared: Path, tmp_path: Path) -> None:
