@@ -12,7 +12,7 @@ from simcost.compare.waste.buckets import BUCKETS, IDLE, Queue, Waste, split
 from simcost.compare.waste.clock import local_start_s, spread
 from simcost.compare.waste.memory import Memory, measure, right_size
 from simcost.compare.waste.night import shut_at_night
-from simcost.compare.waste.outcomes import fix_failing, move_to_spot, outcomes
+from simcost.compare.waste.outcomes import Outcomes, fix_failing, move_to_spot, outcomes
 from simcost.compare.waste.pools import consolidate, merge_pools
 from simcost.compare.waste.price import Price, price_of
 from simcost.compare.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
