@@ -1,4 +1,4 @@
-"""`simcost trace`: request traces."""
+"""`simcost trace`: traces of requests and of jobs."""
 
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,19 @@ from simcost.progress import Progress
 
 def add(verbs: Any) -> None:
     """The verb `trace`."""
-    trace = verbs.add_parser("trace", help="import, describe or synthesize request traces")
+    trace = verbs.add_parser(
+        "trace", help="import, describe, compare or synthesize traces of requests; import or describe jobs"
+    )
     actions = trace.add_subparsers(title="actions", required=True, metavar="ACTION")
-    load = verb(actions, "import", _trace_import, "turn a request log into a trace")
+    load = verb(actions, "import", _trace_import, "turn a log of requests or of jobs into a trace")
     load.add_argument("file", type=Path, help="the log; .gz is read as it is")
     load.add_argument(
-        "--format", required=True, metavar="F", help="azure-llm, burstgpt, mooncake, csv or parquet"
+        "--format",
+        required=True,
+        metavar="F",
+        help="azure-llm, burstgpt, mooncake, csv or parquet; of jobs philly, helios, sia, openb, sacct, kubernetes",
     )
+    load.add_argument("--jobs", action="store_true", help="a log of jobs, where its format is csv or parquet")
     load.add_argument(
         "--map",
         action="extend",
@@ -45,8 +51,16 @@ def add(verbs: Any) -> None:
 
 
 def _trace_import(arguments: Arguments) -> None:
+    from simcost.trace.jobs.formats import JOB_FORMATS
+    from simcost.trace.log.formats import FORMATS
     from simcost.trace.log.readers import import_trace
 
+    if arguments.jobs or arguments.format in set(JOB_FORMATS) - set(FORMATS):
+        from simcost.trace.jobs.reader import import_jobs
+
+        document = import_jobs(arguments.file, arguments.format, arguments.out, mapping=dict(arguments.map))
+        show(arguments, document, "jobs")
+        return
     with Progress("import", quiet=arguments.quiet) as progress:
         document = import_trace(
             arguments.file,
@@ -64,8 +78,13 @@ def _trace_import(arguments: Arguments) -> None:
 
 def _trace_describe(arguments: Arguments) -> None:
     from simcost.trace.describe import describe_trace
+    from simcost.trace.jobs.describe import describe_jobs
+    from simcost.trace.jobs.store import is_jobs
 
-    show(arguments, describe_trace(arguments.file), "trace")
+    if is_jobs(arguments.file):
+        show(arguments, describe_jobs(arguments.file), "jobs")
+    else:
+        show(arguments, describe_trace(arguments.file), "trace")
 
 
 def _trace_compare(arguments: Arguments) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -107,3 +108,13 @@ def usd_per_h(text: str) -> float:
     if not isinstance(value, float) or value < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no price; write e.g. $2.10/h")
     return value
+
+
+def finish(arguments: Arguments, document: Document, findings: list[dict[str, Any]], report: str) -> None:
+    """Show a document with what was found in its file, and where it comes from."""
+    from simcost import __version__
+    from simcost.scenario.folders import sha256_of
+
+    inputs = {os.path.relpath(arguments.file): sha256_of(arguments.file)}
+    provenance = {"simcost_version": __version__, "inputs": inputs}
+    show(arguments, {**document, "findings": findings, "provenance": provenance}, report)

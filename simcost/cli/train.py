@@ -1,0 +1,143 @@
+"""`simcost train`: queues of jobs, cluster sizes, shared fleets, spot, and the bill for a run."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from simcost.cli import train_run
+from simcost.cli.words import Arguments, finish, natural, pair, positive, seconds, usd_per_h, verb
+from simcost.progress import Progress
+
+
+def add(verbs: Any) -> None:
+    """The verb `train`."""
+    train = verbs.add_parser(
+        "train", help="training: replay queues, size clusters, share fleets, spot, run costs"
+    )
+    actions = train.add_subparsers(title="actions", required=True, metavar="ACTION")
+    _add_size(actions)
+    _add_share(actions)
+    train_run.add(actions)
+
+
+def _add_size(actions: Any) -> None:
+    size = verb(actions, "size", _size, "the smallest cluster that keeps a wait, and what a policy is worth")
+    _add_jobs(size)
+    size.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="P",
+        help="repeatable (default: fifo-skip, easy-backfill)",
+    )
+    size.add_argument("--wait", type=seconds, required=True, metavar="TIME", help="longest wait, e.g. 1h")
+    size.add_argument(
+        "--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)"
+    )
+    _add_price(size)
+
+
+def _add_share(actions: Any) -> None:
+    share = verb(
+        actions, "share", _share, "train on what a serving fleet leaves, against two separate fleets"
+    )
+    _add_jobs(share)
+    share.add_argument(
+        "--serving", type=Path, required=True, metavar="DIR", help="results folder of `simcost run`"
+    )
+    share.add_argument("--plan", metavar="NAME", help="its plan (default: the best)")
+    share.add_argument("--gpus", type=positive, required=True, metavar="N", help="GPUs of the shared fleet")
+    for option, default_s, what in (
+        ("--checkpoint", 1800.0, "work between two checkpoints (default 30min)"),
+        ("--write", 60.0, "to write a checkpoint (default 1min)"),
+        ("--restart", 180.0, "to start again after a preemption (default 3min)"),
+    ):
+        share.add_argument(option, type=seconds, default=default_s, metavar="TIME", help=what)
+    _add_price(share)
+
+
+def _add_jobs(parser: Any) -> None:
+    """Which jobs, and how their log is read."""
+    parser.add_argument("file", type=Path, metavar="JOBS", help="a job log, or a stored trace of jobs")
+    parser.add_argument("--format", default="auto", metavar="F", help="of the log (default: by its columns)")
+    parser.add_argument(
+        "--map",
+        action="extend",
+        nargs="+",
+        type=pair,
+        default=[],
+        metavar="OURS=THEIRS",
+        help="columns of the log",
+    )
+    parser.add_argument("--pool", metavar="NAME", help="only the jobs of this pool")
+    parser.add_argument("--since", metavar="ISO", help="only jobs submitted from then on")
+    parser.add_argument("--window", type=seconds, metavar="TIME", help="and within this time of the first")
+
+
+def _add_price(parser: Any) -> None:
+    parser.add_argument("--node", type=positive, default=8, metavar="N", help="GPUs of a node (default 8)")
+    parser.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
+
+
+def _jobs(arguments: Arguments) -> tuple[Any, list[dict[str, Any]]]:
+    from simcost.trace.jobs.reader import read_jobs
+
+    return read_jobs(
+        arguments.file,
+        format=arguments.format,
+        mapping=dict(arguments.map),
+        pool=arguments.pool,
+        since=arguments.since,
+        window_s=arguments.window,
+    )
+
+
+def _size(arguments: Arguments) -> None:
+    from simcost.compare.sizing import Question, size
+    from simcost.plan.scheduling import scheduler_named
+    from simcost.sim.jobs import schedule
+
+    jobs, findings = _jobs(arguments)
+    names = arguments.policy or ["fifo-skip", "easy-backfill"]
+    policies = {name: scheduler_named(name) for name in names}
+    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
+    asked = Question(
+        wait_s=arguments.wait,
+        percentile=arguments.percentile,
+        step=arguments.node,
+        usd_per_gpu_h=arguments.price,
+    )
+    with Progress("size", quiet=arguments.quiet):
+        document = size(
+            lambda gpus, name: schedule(jobs, gpus, policies[name]),
+            names,
+            asked,
+            offered=jobs.gpu_seconds / span_s,
+            widest=int(jobs.gpus.max()),
+        )
+    finish(arguments, document, findings, "train_size")
+
+
+def _share(arguments: Arguments) -> None:
+    from simcost.scenario.beside import serving_use, share
+    from simcost.sim.jobs.beside import Checkpoints
+
+    jobs, findings = _jobs(arguments)
+    document = share(
+        jobs,
+        serving_use(arguments.serving, arguments.plan),
+        gpus=arguments.gpus,
+        checkpoints=Checkpoints(
+            interval_s=arguments.checkpoint, write_s=arguments.write, restart_s=arguments.restart
+        ),
+        usd_per_gpu_h=arguments.price,
+        step=arguments.node,
+    )
+    finish(arguments, document, findings, "train_share")
+
+
+def _percent(text: str) -> float:
+    value = natural(text)
+    if not 1 <= value <= 99:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentile from 1 to 99")
+    return value / 100.0
