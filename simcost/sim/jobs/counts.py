@@ -1,0 +1,128 @@
+"""Scheduling on GPU counts: pools without nodes, each with its own queue."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from simcost.errors import InputError, did_you_mean
+from simcost.job_ledger import BUCKETS, NEVER, Floats, Ints, JobLedger, JobOutcomes
+from simcost.plan.scheduling import Elastic, Scheduler
+from simcost.sim.jobs.runners import Ran, run_pool
+from simcost.trace.jobs import Flags, Jobs
+
+
+def schedule(
+    jobs: Jobs,
+    gpus: Mapping[str, int] | int,
+    policy: Scheduler,
+    *,
+    horizon_s: float | None = None,
+    keep_timeline: bool = False,
+) -> JobLedger:
+    """Run a job trace on GPU counts, event by event, in exact seconds.
+
+    At one instant completions release, then arrivals join, then one pass over the queue is made. Jobs wider than
+    their pool (elastic: whose least is wider) are rejected. Fractions of a GPU take a whole one.
+
+    Args:
+        jobs: the trace.
+        gpus: by pool, or one pool for all jobs.
+        policy: who goes first.
+        horizon_s: end of the run and of the accounts, whole seconds; None = when the last job ends.
+        keep_timeline: put the state after each event into the ledger.
+
+    Raises:
+        InputError: a pool without GPUs.
+    """
+    pools = _pools(jobs, gpus)
+    horizon = np.inf if horizon_s is None else float(horizon_s // 1)
+    need = jobs.min_gpus if isinstance(policy, Elastic) else jobs.gpus
+    rejected = np.zeros(len(jobs), np.bool_)
+    ran: list[tuple[Ints, int, Ran]] = []
+    for rows, capacity in pools:
+        rejected[rows] = need[rows] > capacity
+        fits = rows[~rejected[rows]]
+        ran.append((fits, capacity, run_pool(jobs[fits], capacity, policy, horizon)))
+    outcomes = _outcomes(jobs, rejected, ran)
+    until = max(float(outcomes.end_s.max(initial=0.0)), 0.0) if horizon_s is None else horizon
+    return JobLedger(
+        horizon_s=until,
+        gpus=sum(capacity for _, capacity in pools),
+        outcomes=outcomes,
+        gpu_seconds=_gpu_seconds([(capacity, one) for _, capacity, one in ran], until),
+        timeline=_timeline([one.timeline for _, _, one in ran]) if keep_timeline else None,
+    )
+
+
+def _pools(jobs: Jobs, gpus: Mapping[str, int] | int) -> list[tuple[Ints, int]]:
+    """Rows and GPUs of each pool."""
+    if isinstance(gpus, int):
+        _check("the cluster", gpus)
+        return [(np.arange(len(jobs)), gpus)]
+    for i in np.unique(jobs.pool):
+        if jobs.pools[i] not in gpus:
+            hint = did_you_mean(jobs.pools[i], list(gpus))
+            raise InputError(f"pool {jobs.pools[i]!r} of the jobs has no GPUs: give it a number{hint}")
+    index = {name: i for i, name in enumerate(jobs.pools)}
+    for name, capacity in gpus.items():
+        _check(f"pool {name!r}", capacity)
+    return [(np.flatnonzero(jobs.pool == index.get(name, -1)), gpus[name]) for name in gpus]
+
+
+def _check(place: str, gpus: int) -> None:
+    if gpus < 1:
+        raise InputError(f"{place}: {gpus} GPUs; give at least 1")
+
+
+def _outcomes(jobs: Jobs, rejected: Flags, ran: list[tuple[Ints, int, Ran]]) -> JobOutcomes:
+    """The pools' outcomes in the order of the trace."""
+
+    def gather(name: str, default: float = 0.0) -> Floats:
+        whole = np.full(len(jobs), default)
+        for rows, _, one in ran:
+            whole[rows] = getattr(one, name)
+        return whole
+
+    return JobOutcomes(
+        submit_s=jobs.submit_s.astype(float),
+        start_s=gather("start_s", NEVER),
+        end_s=gather("end_s", NEVER),
+        gpus=jobs.gpus,
+        preemptions=gather("preemptions").astype(np.int64),
+        lost_s=gather("lost_s"),
+        checkpoint_s=np.zeros(len(jobs)),
+        restart_s=gather("restart_s"),
+        rejected=rejected,
+        resumed_wait_s=gather("resumed_wait_s"),
+    )
+
+
+def _gpu_seconds(ran: list[tuple[int, Ran]], until: float) -> dict[str, float]:
+    """The buckets: integrals over the time lines of the pools."""
+    total = dict.fromkeys(BUCKETS, 0.0)
+    for capacity, one in ran:
+        t, allocated, waiting, _ = np.vstack([np.zeros((1, 4)), one.timeline]).T
+        span = np.diff(np.append(t, until))
+        used = float(np.dot(allocated, span))
+        idle = (capacity - allocated) * span
+        total["idle_blocked"] += float(idle[waiting > 0].sum())
+        total["idle_free"] += float(idle[waiting == 0].sum())
+        total["lost"] += one.lost_gpu_s
+        total["restart"] += one.restart_gpu_s
+        total["useful"] += used - one.lost_gpu_s - one.restart_gpu_s
+    return total
+
+
+def _timeline(timelines: list[Floats]) -> object:
+    """The sum of the pools' states at each time at which one of them changes."""
+    import pyarrow as pa
+
+    t = np.unique(np.concatenate([one[:, 0] for one in timelines]))
+    state = np.zeros((len(t), 3))
+    for one in timelines:
+        before = np.vstack([np.zeros((1, 3)), one[:, 1:]])
+        state += before[np.searchsorted(one[:, 0], t, side="right")]
+    names = ("allocated", "waiting_jobs", "waiting_gpus")
+    return pa.table(
+        {"t_s": t} | {name: column.astype(np.int64) for name, column in zip(names, state.T, strict=True)}
+    )
