@@ -94,12 +94,11 @@ def _jobs(arguments: Arguments) -> tuple[Any, list[dict[str, Any]]]:
 
 def _size(arguments: Arguments) -> None:
     from simcost.compare.sizing import Question, size
-    from simcost.plan.scheduling import scheduler_named
-    from simcost.sim.jobs import schedule
+    from simcost.sim.jobs.counts import schedule
 
     jobs, findings = _jobs(arguments)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
-    policies = {name: scheduler_named(name) for name in names}
+    policies = {name: _scheduler(name) for name in names}
     span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
     asked = Question(
         wait_s=arguments.wait,
@@ -116,6 +115,21 @@ def _size(arguments: Arguments) -> None:
             widest=int(jobs.gpus.max()),
         )
     finish(arguments, document, findings, "train_size")
+
+
+def _scheduler(name: str) -> Any:
+    """The policy of that name, with its defaults."""
+    from typing import get_args
+
+    from simcost.errors import InputError, did_you_mean
+    from simcost.plan.scheduling import Scheduler
+
+    known = {cls().kind: cls for cls in get_args(Scheduler)}
+    if name not in known:
+        raise InputError(
+            f"--policy {name!r} is none{did_you_mean(name, list(known))}; there are {', '.join(known)}"
+        )
+    return known[name]()
 
 
 def _share(arguments: Arguments) -> None:

@@ -1,0 +1,121 @@
+"""The verbs of training: one document each, and bad input refused in words."""
+
+import random
+from pathlib import Path
+
+import pytest
+from commands import call, refused
+
+HEAD = "job_id,submit_s,duration_s,gpus"
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Path:
+    """A log of 200 jobs."""
+    draw, now, rows = random.Random(4), 0, [HEAD]
+    for i in range(200):
+        now += draw.randrange(1, 400)
+        rows.append(f"{i},{now},{draw.randrange(60, 3000)},{draw.choice([1, 1, 2, 4])}")
+    (tmp_path / "jobs.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return tmp_path / "jobs.csv"
+
+
+def test_a_job_log_is_imported_and_described(jobs: Path, tmp_path: Path) -> None:
+    stored = tmp_path / "jobs.parquet"
+    found = call("trace", "import", jobs, "--format", "csv", "--jobs", "-o", stored, "--json").document()
+    assert (found["rows"], found["dropped"]) == (200, 0)
+    assert call("trace", "describe", stored, "--json").document()["jobs"] == 200
+    assert call("train", "size", stored, "--wait", "5min", "--json").document()["policies"]
+
+
+def test_the_size_that_keeps_a_wait(jobs: Path) -> None:
+    words = ("train", "size", jobs, "--wait", "5min", "--node", "4", "--price", "$2/h")
+    found = call(*words, "--policy", "fifo-strict", "--policy", "fifo-skip", "--json").document()
+    assert [one["policy"] for one in found["policies"]] == ["fifo-strict", "fifo-skip"]
+    for one in found["policies"]:
+        assert one["wait_s"]["target"] <= 300
+        assert one["usd_per_month"] == pytest.approx(one["gpus"] * 2 * 730)
+    assert found["provenance"]["inputs"]
+    assert found["verdict"] in call(*words, "--policy", "fifo-strict", "--policy", "fifo-skip").out.replace(
+        "\n", " "
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--wait", "5min", "--policy", "fifo"), "'fifo' is none; did you mean"),
+        (("--wait", "soon"), "no quantity"),
+        (("--wait", "5min", "--price", "cheap"), "no quantity"),
+        (("--wait", "5min", "--percentile", "100"), "no percentile from 1 to 99"),
+        (("--wait", "5min", "--pool", "night"), "night"),
+    ],
+)
+def test_bad_words_of_size(jobs: Path, words: tuple[str, ...], why: str) -> None:
+    assert why in refused("train", "size", jobs, *words)
+
+
+def test_impossible_jobs_are_kept_out_and_counted(tmp_path: Path) -> None:
+    log = tmp_path / "bad.csv"
+    log.write_text(f"{HEAD}\na,0,60,1\nb,-5,60,1\nc,5,0,1\nd,6,60,\na,7,60,1\ne,9,60,2\n", encoding="utf-8")
+    said = call("train", "size", log, "--wait", "1min", "--node", "1", "--json").document()
+    assert sum(one["count"] for one in said["findings"] if one.get("dropped")) == 4
+    assert "bad.csv" in refused("train", "size", tmp_path / "none" / "bad.csv", "--wait", "1min")
+
+
+def test_spot_along_an_availability(tmp_path: Path) -> None:
+    rows = "\n".join(f"{300 * i},{int(i % 7 < 5)}" for i in range(2000))
+    (tmp_path / "up.csv").write_text(f"timestamp,available\n{rows}\n", encoding="utf-8")
+    words = (
+        "train",
+        "spot",
+        tmp_path / "up.csv",
+        "--work",
+        "10h",
+        "--deadline",
+        "20h",
+        "--changeover",
+        "6min",
+    )
+    found = call(*words, "--on-demand", "3", "--spot", "1", "--starts", "40", "--json").document()
+    rates = {one["kind"]: one for one in found["policies"]}
+    assert rates["on-demand"]["deadline_met"] == rates["greedy"]["deadline_met"] == 1.0
+    assert rates["greedy"]["saving"] > 0.3
+    assert "time-sliced" in refused(*words, "--on-demand", "3", "--spot", "1", "--policy", "time-sliced=x")
+    assert "did you mean 'greedy'" in refused(*words, "--on-demand", "3", "--spot", "1", "--policy", "gredy")
+
+
+def test_a_run_is_estimated_with_its_range() -> None:
+    words = (
+        "train",
+        "estimate",
+        "llama-3.1-8b",
+        "--tokens",
+        "2e9",
+        "--on",
+        "h100",
+        "--gpus",
+        "8",
+        "--price",
+        "2",
+    )
+    found = call(*words, "--method", "lora", "--json").document()
+    assert found["time_s"]["low"] < found["time_s"]["mid"] < found["time_s"]["high"]
+    assert "does not fit" in refused("train", "estimate", "llama-3.1-70b", *words[3:])
+    assert "no training method" in refused(*words, "--method", "lorra")
+
+
+def test_what_serving_leaves_needs_a_finished_run(jobs: Path, tmp_path: Path) -> None:
+    why = refused("train", "share", jobs, "--serving", tmp_path, "--gpus", "16")
+    assert "no finished result" in why
+
+
+def test_waste_of_a_monitored_cluster(tmp_path: Path) -> None:
+    rows = "\n".join(f"2026-03-02T{h:02d}:00:00Z,{gpu},{50 * (h > 11)}" for h in range(24) for gpu in (0, 1))
+    (tmp_path / "duty.csv").write_text(f"timestamp,gpu,DCGM_FI_DEV_GPU_UTIL\n{rows}\n", encoding="utf-8")
+    found = call(
+        "waste", tmp_path / "duty.csv", "--price", "2", "--json", "--svg", tmp_path / "w.svg"
+    ).document()
+    assert sum(one["gpu_hours"] for one in found["buckets"].values()) == pytest.approx(found["capacity_gpu_hours"])
+    assert (tmp_path / "w.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert refused("waste", tmp_path / "duty.csv")
