@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args
 
-from simcost.cli.words import Arguments, pair, positive, seconds, seed, show, verb
+from simcost.cli.words import Arguments, columns, positive, seconds, seed, show, verb
 from simcost.forecast.names import ModelName
 from simcost.progress import Progress
 
@@ -79,15 +79,7 @@ def _add_reading(parser: Any) -> None:
     parser.add_argument(
         "--quantity", metavar="Q", help="of a trace: requests, prompt_tokens or output_tokens"
     )
-    parser.add_argument(
-        "--map",
-        action="extend",
-        nargs="+",
-        type=pair,
-        default=[],
-        metavar="OURS=THEIRS",
-        help="columns of the file",
-    )
+    columns(parser)
 
 
 def _forecast(arguments: Arguments) -> None:

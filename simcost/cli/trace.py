@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, pair, positive, seconds, seed, show, verb
+from simcost.cli.words import Arguments, columns, positive, seconds, seed, show, verb
 from simcost.progress import Progress
 
 
@@ -22,15 +22,7 @@ def add(verbs: Any) -> None:
         help="azure-llm, burstgpt, mooncake, csv or parquet; of jobs philly, helios, sia, openb, sacct, kubernetes",
     )
     load.add_argument("--jobs", action="store_true", help="a log of jobs, where its format is csv or parquet")
-    load.add_argument(
-        "--map",
-        action="extend",
-        nargs="+",
-        type=pair,
-        default=[],
-        metavar="OURS=THEIRS",
-        help="columns of the log",
-    )
+    columns(load)
     load.add_argument(
         "--on-error", choices=("stop", "skip"), default="stop", help="what to do with a bad row"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.cli import train_run
-from simcost.cli.words import Arguments, finish, natural, pair, positive, seconds, usd_per_h, verb
+from simcost.cli.words import Arguments, columns, finish, natural, positive, seconds, usd_per_h, verb
 from simcost.progress import Progress
 
 
@@ -60,15 +60,7 @@ def _add_jobs(parser: Any) -> None:
     """Which jobs, and how their log is read."""
     parser.add_argument("file", type=Path, metavar="JOBS", help="a job log, or a stored trace of jobs")
     parser.add_argument("--format", default="auto", metavar="F", help="of the log (default: by its columns)")
-    parser.add_argument(
-        "--map",
-        action="extend",
-        nargs="+",
-        type=pair,
-        default=[],
-        metavar="OURS=THEIRS",
-        help="columns of the log",
-    )
+    columns(parser)
     parser.add_argument("--pool", metavar="NAME", help="only the jobs of this pool")
     parser.add_argument("--since", metavar="ISO", help="only jobs submitted from then on")
     parser.add_argument("--window", type=seconds, metavar="TIME", help="and within this time of the first")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, finish, own_catalog, pair, usd_per_h, verb
+from simcost.cli.words import Arguments, columns, finish, own_catalog, usd_per_h, verb
 
 
 def add(verbs: Any) -> None:
@@ -14,15 +14,7 @@ def add(verbs: Any) -> None:
     waste.add_argument(
         "file", type=Path, help="utilisation by GPU or by pool: DCGM or Prometheus export, CSV or Parquet"
     )
-    waste.add_argument(
-        "--map",
-        action="extend",
-        nargs="+",
-        type=pair,
-        default=[],
-        metavar="OURS=THEIRS",
-        help="columns of the file",
-    )
+    columns(waste)
     waste.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
     waste.add_argument(
         "--offer", metavar="P/SKU", help="or an offer of the catalog, whose price is shared by its GPUs"

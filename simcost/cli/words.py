@@ -65,6 +65,19 @@ def own_catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalog", type=Path, metavar="DIR", help="folder of your own facts")
 
 
+def columns(parser: argparse.ArgumentParser) -> None:
+    """Columns of a file that have other names than ours."""
+    parser.add_argument(
+        "--map",
+        action="extend",
+        nargs="+",
+        type=pair,
+        default=[],
+        metavar="OURS=THEIRS",
+        help="columns of the file",
+    )
+
+
 def natural(text: str) -> int:
     """A whole number from 0 up."""
     if not (text.isdecimal() and len(text) <= 15):

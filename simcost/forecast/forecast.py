@@ -12,7 +12,7 @@ from simcost.forecast.clean import RULES, Bools, Edit, Rule
 from simcost.forecast.conformal import Factor, adapted, scaled_levels
 from simcost.forecast.history import History, history_of
 from simcost.forecast.level import Levels, level_draws, levels_of, widened, with_level
-from simcost.forecast.model import Model, Seen, fitted
+from simcost.forecast.model import Fitted, Model, Seen, fitted
 from simcost.forecast.model.combination import Combination
 from simcost.forecast.model.named import default_model
 from simcost.forecast.model.selection import Selection, selection
@@ -85,17 +85,12 @@ def forecast(
     mean = ahead.point
     notes = [*told.of_history(history, seen, horizon, series.grid), *told.of_selection(chosen)]
     notes += told.of_model(chosen.model, seen)
-    found: Backtest | None = None
-    drawn, bands = np.empty((0, horizon)), Levels()
+    tested = backtest(history, chosen.model, horizon, levels, seed) if paths else None
+    drawn = _drawn(ahead, tested, paths, seed, width, floor=seen.floor) if paths else np.empty((0, horizon))
+    factors = adapted(history, chosen.model, levels, adapt_days, seed) if paths and adapt_days else ()
+    bands = _levels(drawn, levels, factors, floor=seen.floor) if paths else Levels()
     if paths:
-        found = backtest(history, chosen.model, horizon, levels, seed)
-        drawn = ahead.draw(paths, stream(seed, "forecast", "paths"))
-        sigma = found.level_error if found else 0.0
-        drawn = with_level(drawn, sigma, level_draws(paths, stream(seed, "level")), floor=seen.floor)
-        drawn = widened(drawn, width, floor=seen.floor) if width != 1 else drawn
-        factors = adapted(history, chosen.model, levels, adapt_days, seed) if adapt_days else ()
-        bands = _levels(drawn, levels, factors, floor=seen.floor)
-        notes += told.of_backtest(history, found, chosen.model)
+        notes += told.of_backtest(history, tested, chosen.model)
         notes += told.of_levels(factors, width, adapt_days)
         notes += told.of_total(mean, drawn)
     return Forecast(
@@ -105,13 +100,23 @@ def forecast(
         paths=_finite(drawn, series, chosen.model),
         levels=bands,
         model=chosen.model.name,
-        backtest=found,
+        backtest=tested,
         edits=tuple(
             replace(edit, first=edit.first + history.idle, last=edit.last + history.idle) for edit in edits
         ),
         findings=tuple(notes),
         cleaned=np.concatenate([np.zeros(history.idle), seen.values]),
     )
+
+
+def _drawn(
+    ahead: Fitted, tested: Backtest | None, count: int, seed: int, width: float, *, floor: bool
+) -> Floats:
+    """Sample paths of the model, with the error of their level, at the width asked for."""
+    drawn = ahead.draw(count, stream(seed, "forecast", "paths"))
+    sigma = tested.level_error if tested else 0.0
+    drawn = with_level(drawn, sigma, level_draws(count, stream(seed, "level")), floor=floor)
+    return widened(drawn, width, floor=floor) if width != 1 else drawn
 
 
 def _check(
