@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+
+from simcost.ledger import NODES, Usage
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -78,3 +81,16 @@ class JobLedger:
         start = np.where(felt.start_s < 0, self.horizon_s, felt.start_s)
         found: Floats = (start - felt.submit_s)[~felt.rejected]
         return found
+
+    def usage(self, gpus_per_node: int) -> Usage:
+        """What a bill starts from: the cluster in nodes of so many GPUs, there from the start to the end."""
+        count = self.gpus // gpus_per_node
+        nodes = pa.table(
+            [["cluster"] * count, list(range(count)), [0.0] * count, [self.horizon_s] * count], schema=NODES
+        )
+        return Usage(
+            horizon_s=self.horizon_s,
+            slots_per_node=gpus_per_node,
+            nodes=nodes if self.nodes is None else self.nodes,
+            slot_seconds=dict(self.gpu_seconds),
+        )

@@ -125,6 +125,25 @@ class Outcomes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a bill starts from, whatever ran: nodes, what their slots did, and volumes."""
+
+    horizon_s: float
+    slots_per_node: int
+    """Parts of a node that are used apart: replicas of a model, GPUs of a cluster."""
+    nodes: Any
+    """Table of schema NODES."""
+    slot_seconds: dict[str, float]
+    """By state; they add up to node time x slots per node."""
+    disk_gb_per_node: float = 0.0
+    gb_out: float = 0.0
+
+    def node_hours(self) -> float:
+        """Hours of all nodes, from order to release."""
+        return float(self.nodes["end_s"].to_numpy().sum() - self.nodes["start_s"].to_numpy().sum()) / 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All that billing and service levels may know of a run of one pool."""
 

@@ -8,7 +8,7 @@ from simcost.units import UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
-    from simcost.ledger import Ledger
+    from simcost.ledger import Ledger, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class OnDemand:
     """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""
 
 
-def bill(ledger: "Ledger", purchase: OnDemand, catalog: "Catalog") -> Bill:
+def bill(ledger: "Ledger | Usage", purchase: OnDemand, catalog: "Catalog") -> Bill:
     """Charges of a run: one for compute, one each for disks and for responses where there were any.
 
     Nodes and their disks are billed from order to release; what still runs at the end of the run is cut there.
@@ -38,12 +38,15 @@ def bill(ledger: "Ledger", purchase: OnDemand, catalog: "Catalog") -> Bill:
         RunError: the ledger contradicts itself.
     """
     from simcost.billing.compute import compute_charge
+    from simcost.billing.usage import usage_of
     from simcost.billing.volume import gb_months, volume_charges
+    from simcost.ledger import Ledger
 
+    usage = usage_of(ledger) if isinstance(ledger, Ledger) else ledger
     offer = catalog.offer(purchase.offer, purchase.region)
-    compute, by_state = compute_charge(ledger, offer, catalog.billing_rule(offer.provider), purchase.price)
-    stored = gb_months(ledger.disk_gb_per_node * ledger.node_hours())
-    disks = volume_charges("storage", stored, offer, purchase.storage, catalog, ledger.horizon_s)
-    responses = volume_charges("egress", ledger.gb_out, offer, purchase.egress, catalog, ledger.horizon_s)
+    compute, by_state = compute_charge(usage, offer, catalog.billing_rule(offer.provider), purchase.price)
+    stored = gb_months(usage.disk_gb_per_node * usage.node_hours())
+    disks = volume_charges("storage", stored, offer, purchase.storage, catalog, usage.horizon_s)
+    responses = volume_charges("egress", usage.gb_out, offer, purchase.egress, catalog, usage.horizon_s)
     charges = (compute, *disks, *responses)
-    return Bill(charges=charges, compute_by_state_usd=by_state, horizon_s=ledger.horizon_s)
+    return Bill(charges=charges, compute_by_state_usd=by_state, horizon_s=usage.horizon_s)

@@ -5,12 +5,29 @@ import numpy.typing as npt
 
 from simcost.catalog.facts import BillingRule
 from simcost.errors import RunError
-from simcost.ledger import Ledger
+from simcost.ledger import Ledger, Usage
 
 _SLACK_S = 1e-6  # a microsecond of float error is no further second
 
 
-def run_seconds(ledger: Ledger) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def usage_of(ledger: Ledger) -> Usage:
+    """What a serving run used.
+
+    Raises:
+        RunError: the ledger contradicts itself.
+    """
+    run_seconds(ledger)
+    return Usage(
+        horizon_s=ledger.horizon_s,
+        slots_per_node=ledger.slots_per_node,
+        nodes=ledger.nodes,
+        slot_seconds=slot_seconds(ledger),
+        disk_gb_per_node=ledger.disk_gb_per_node,
+        gb_out=ledger.gb_out,
+    )
+
+
+def run_seconds(ledger: Ledger | Usage) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """How long each node ran, in seconds, and whether it was still running at the end of the run.
 
     Raises:

@@ -1,6 +1,7 @@
 """`simcost train spot` and `train estimate`: one run of training, and what it costs."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def _policy(text: str) -> Any:
     from simcost.plan import spot
 
     kind, given, value = text.partition("=")
-    with_value = {
+    with_value: dict[str, Callable[[], Any]] = {
         "time-sliced": lambda: spot.TimeSliced(slices=int(value)),
         "mixed": lambda: spot.Mixed(spot_nodes=int(value)),
         "spot-below": lambda: spot.SpotBelow(max_usd_per_h=usd_per_h(value)),

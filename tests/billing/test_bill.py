@@ -9,6 +9,7 @@ from ledgers import HOUR, Book, ledger, offer, rule, tiers
 
 from simcost.billing import OnDemand, bill
 from simcost.billing.compute import compute_charge
+from simcost.billing.usage import usage_of
 from simcost.billing.volume import gb_months, month_usd, run_usd
 from simcost.errors import CatalogError, RunError
 from simcost.units import HOURS_PER_MONTH
@@ -31,7 +32,7 @@ def test_granularity_and_minimum_as_in_worked_examples(cases: list[dict[str, Any
     for given, expected in of_kind(cases, "on_demand"):
         used = ledger([(100.0, 100.0 + run) for run in given["intervals_s"]])
         charge, _ = compute_charge(
-            used, offer(given["rate_usd_h"]), rule(given["increment_s"], given["minimum_s"])
+            usage_of(used), offer(given["rate_usd_h"]), rule(given["increment_s"], given["minimum_s"])
         )
         assert charge.consumed_quantity * HOUR == pytest.approx(expected["billed_s"], rel=1e-9)
         assert charge.billed_cost_usd == pytest.approx(expected["cost_usd"], rel=1e-9)
@@ -68,7 +69,7 @@ def test_compute_by_state_on_paper() -> None:
 
 def test_a_node_still_running_is_cut_at_the_horizon_without_rounding() -> None:
     used = ledger([(0.0, 100.5), (50.0, 100.5), (0.0, 100.4)], horizon_s=100.5)
-    charge, by_state = compute_charge(used, offer(3600.0), rule(60.0, 300.0))
+    charge, by_state = compute_charge(usage_of(used), offer(3600.0), rule(60.0, 300.0))
     assert charge.billed_cost_usd == pytest.approx(100.5 + 50.5 + 300.0)
     assert by_state["rounding"] == pytest.approx(300.0 - 100.4)
 
@@ -76,7 +77,9 @@ def test_a_node_still_running_is_cut_at_the_horizon_without_rounding() -> None:
 def test_float_noise_is_no_further_second() -> None:
     start = 0.1 + 0.2
     used = ledger([(start, start + 61.0)])
-    assert compute_charge(used, offer(3600.0), rule())[0].billed_cost_usd == pytest.approx(61.0, rel=1e-9)
+    assert compute_charge(usage_of(used), offer(3600.0), rule())[0].billed_cost_usd == pytest.approx(
+        61.0, rel=1e-9
+    )
 
 
 def test_disk_and_responses_by_the_tiers_of_a_month_at_this_rate() -> None:
