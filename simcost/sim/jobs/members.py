@@ -86,7 +86,8 @@ def _shared(amount: int, part: int, gpus: int) -> int:
 
 
 def shapes_of(asked: Gangs, nodes: int, *, scored: bool) -> Shapes:
-    """The shapes as arrays, with the share of the typical ones among the members.
+    """The shapes as arrays, with the share of the typical ones among the members. Of equally frequent shapes
+    the smaller come first.
 
     Args:
         asked: the jobs whose members are counted.
@@ -95,12 +96,12 @@ def shapes_of(asked: Gangs, nodes: int, *, scored: bool) -> Shapes:
     """
     table = np.array(asked.shapes, np.int64).reshape(-1, 4)
     count = np.bincount(asked.shape[asked.members[1]], minlength=len(table))
-    order = np.argsort(-count, kind="stable")
+    cpu, gpus, milli, kinds = (np.ascontiguousarray(column) for column in table.T)
+    order = np.lexsort((kinds, cpu, milli, gpus, -count))
     covered = np.cumsum(count[order])
     typical = order[: int(np.searchsorted(covered, TYPICAL * covered[-1])) + 1]
     share = np.zeros(len(table))
     share[typical] = count[typical] / count[typical].sum()
-    cpu, gpus, milli, kinds = (np.ascontiguousarray(column) for column in table.T)
     score = np.full((len(table) if scored else 0, nodes), NOWHERE, np.int8)
     return Shapes(cpu, gpus, milli, kinds, share, score, np.zeros(len(table), np.int64))
 

@@ -107,8 +107,11 @@ def fits(c: Cluster, shapes: Shapes, s: int, node: int) -> bool:
 
 @compiled
 def quantised(shrunk: float) -> int:
-    """FGD's score, 0 to 100, of a change of F by -shrunk milli; whole numbers, so that many nodes tie."""
-    return int(100.0 / (1.0 + math.exp(-shrunk / 1000.0)))
+    """FGD's score, 0 to 100, of a change of F by -shrunk milli; whole numbers, so that many nodes tie.
+
+    A millionth is added: sums that differ in their last bits, as on other machines, then score the same.
+    """
+    return int(100.0 / (1.0 + math.exp(-(shrunk + 1e-6) / 1000.0)))
 
 
 @compiled
@@ -283,8 +286,9 @@ def attempt(
 @compiled
 def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, found: Found) -> tuple[bool, float]:
     """Place a job; one of several nodes within a group if one has room, the group with least free first."""
-    c.free_in[:] = 0
+    c.free_in[:] = NOWHERE
     if len(c.free_in) > 1 and work.first[job + 1] - work.first[job] > 1:
+        c.free_in[:] = 0
         for node in range(len(c.free)):
             c.free_in[c.group[node]] += c.total[node]
     while True:
@@ -295,7 +299,7 @@ def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, found: 
         placed, grown = attempt(c, shapes, work, job, policy, only, found)
         if placed or only == ANYWHERE:
             return placed, grown
-        c.free_in[only] = 0
+        c.free_in[only] = NOWHERE
 
 
 @compiled
