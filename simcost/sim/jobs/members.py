@@ -99,9 +99,9 @@ def shapes_of(asked: Gangs, nodes: int, *, scored: bool) -> Shapes:
     cpu, gpus, milli, kinds = (np.ascontiguousarray(column) for column in table.T)
     order = np.lexsort((kinds, cpu, milli, gpus, -count))
     covered = np.cumsum(count[order])
-    typical = order[: int(np.searchsorted(covered, TYPICAL * covered[-1])) + 1]
+    typical = order[: int(np.searchsorted(covered, TYPICAL * count.sum())) + 1]
     share = np.zeros(len(table))
-    share[typical] = count[typical] / count[typical].sum()
+    share[typical] = count[typical] / max(1, count[typical].sum())
     score = np.full((len(table) if scored else 0, nodes), NOWHERE, np.int8)
     return Shapes(cpu, gpus, milli, kinds, share, score, np.zeros(len(table), np.int64))
 

@@ -1,0 +1,98 @@
+"""Cost of gangs on nodes: the Philly pools of Helios, FGD's packing experiment, placements on 1,500 nodes.
+
+    python bench/placement.py [--json]
+
+Measured for comparison, on one core: HeliosArtifact places 313 jobs per CPU second in the first of them.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import measure
+import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+from placed_jobs import jobs_of, nodes_of, openb, philly
+
+from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread
+from simcost.plan.scheduling import FifoSkip, FifoStrict
+from simcost.sim.jobs.fgd import pack
+from simcost.sim.jobs.gang import schedule_on_nodes
+from simcost.trace.jobs import Jobs
+from simcost.trace.jobs.nodes import read_nodes
+
+DATA = measure.SHARED / "data"
+PLACEMENTS: tuple[OnNodes, ...] = (Consolidate(), Spread(), Random(), BestFit(), Fgd())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if not (DATA / "philly_jobs.csv.gz").exists():
+        print('{"name": "placement", "skipped": "no reference data"}')
+        return
+    since = time.monotonic(), measure.cpu_s()
+    parts = {**on_philly(), **packing(), **on_1500_nodes()}
+    count = sum(part["placements"] for part in parts.values())
+    work = {"name": "placement", "work": f"{count} placements, and compiling"}
+    measure.show({**work, **measure.account(since, count), **parts}, options)
+
+
+def timed(count: int, work: Callable[[], object]) -> dict[str, Any]:
+    """Cost of the second call: the first one compiles."""
+    work()
+    before = measure.cpu_s()
+    work()
+    used_s = measure.cpu_s() - before
+    return {"placements": count, "cpu_s": used_s, "per_cpu_s": count / used_s}
+
+
+def on_philly() -> dict[str, Any]:
+    nodes = read_nodes(DATA / "philly_vc_nodes.csv")
+    found = {}
+    for window_s, by in ((1_209_600, 4), (5_270_340, 1)):
+        jobs, fewer = philly(DATA, nodes.pools, window_s), nodes.divided(by)
+        found[f"philly, nodes / {by}"] = timed(
+            len(jobs), lambda j=jobs, n=fewer: schedule_on_nodes(j, n, FifoStrict(), Consolidate())
+        )
+    return found
+
+
+def packing() -> dict[str, Any]:
+    pods, nodes = openb(DATA), read_nodes(DATA / "openb_node_list_gpu_node.csv")
+    count = pack(pods, nodes, Fgd())["pods"]
+    return {
+        f"openb, {placement.kind}": timed(count, lambda p=placement: pack(pods, nodes, p))
+        for placement in PLACEMENTS
+    }
+
+
+def on_1500_nodes() -> dict[str, Any]:
+    """Jobs of all sizes that come and go, on nodes of 8 GPUs that are nearly full; some wait."""
+    jobs, nodes = busy(), nodes_of(*[8] * 1500)
+    return {
+        f"1,500 nodes, {placement.kind}": timed(
+            len(jobs), lambda p=placement: schedule_on_nodes(jobs, nodes, FifoSkip(), p)
+        )
+        for placement in PLACEMENTS
+    }
+
+
+def busy() -> Jobs:
+    rng = np.random.default_rng(0)
+    count = 50_000
+    gpus = rng.choice([1, 1, 1, 1, 2, 4, 8, 16, 32], count)
+    duration = rng.lognormal(7, 1, count).astype(int) + 1
+    submit = np.sort(rng.uniform(0, gpus @ duration / 12_000 / 0.95, count)).astype(int)
+    milli = np.where((gpus == 1) & (rng.random(count) < 0.4), 500, 1000)
+    rows = zip(submit, duration, gpus, milli, strict=True)
+    return jobs_of([{"submit": s, "duration": d, "gpus": g, "milli": m} for s, d, g, m in rows])
+
+
+if __name__ == "__main__":
+    main()
