@@ -78,7 +78,7 @@ def _outcomes(jobs: Jobs, rejected: Flags, ran: list[tuple[Ints, int, Ran]]) -> 
     """The pools' outcomes in the order of the trace."""
 
     def gather(name: str, default: float = 0.0) -> Floats:
-        whole = np.full(len(jobs), default)
+        whole = np.full(len(jobs), default, np.float64)
         for rows, _, one in ran:
             whole[rows] = getattr(one, name)
         return whole

@@ -105,7 +105,7 @@ def _deal(runs: Runs, active: Ints, capacity: int, scaling: float) -> tuple[int,
 def _runs(duration: Floats, asked: Ints, least: Ints, most: Ints) -> Runs:
     count = len(asked)
     return Runs(asked, least, most, duration.copy(), np.zeros(count), np.zeros(count),
-                np.full(count, float(NIL)), np.full(count, float(NIL)), np.full(count, NIL),
+                np.full(count, NIL, np.float64), np.full(count, NIL, np.float64), np.full(count, NIL),
                 np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count),
                 np.zeros(count))  # fmt: skip
 

@@ -98,8 +98,8 @@ def _victims(runs: Runs, running: Ints, preemptible: Flags, head: int, need: int
 @helper
 def _runs(duration: Floats, gpus: Ints, priority: Ints) -> Runs:
     count = len(gpus)
-    return Runs(gpus, priority, duration.copy(), np.zeros(count), np.zeros(count), np.full(count, float(NIL)),
-                np.full(count, float(NIL)), np.zeros(count, np.int64), np.zeros(count), np.zeros(count),
+    return Runs(gpus, priority, duration.copy(), np.zeros(count), np.zeros(count), np.full(count, NIL, np.float64),
+                np.full(count, NIL, np.float64), np.zeros(count, np.int64), np.zeros(count), np.zeros(count),
                 np.zeros(count))  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def _fair(jobs: Jobs, capacity: int, policy: FairShare, horizon_s: float) -> tup
                        none, none.copy(), none.copy())  # fmt: skip
     factors = policy.weight_age, policy.weight_fair, policy.weight_size, policy.max_age, policy.half_life
     columns = jobs.submit_s, jobs.duration_s, jobs.gpus, line
-    return fair.run(*columns, lines, fair.Weights(*map(float, weights)), capacity, horizon_s)
+    return fair.run(*columns, lines, fair.Weights(*map(float, factors)), capacity, horizon_s)
 
 
 def _undisturbed(jobs: Jobs, start: Ints, timeline: Floats, horizon_s: float) -> Ran:

@@ -132,6 +132,14 @@ def _runs(duration: Ints, gpus: Ints) -> Runs:
                 np.zeros(count, np.int64), np.zeros(count, np.int64))  # fmt: skip
 
 
+@helper
+def _lines(count: int) -> list[list[tuple[int, int]]]:
+    """A heap of (remaining, row) per width. Apart from `run`: where a list is comprehended, numba takes writes to
+    arrays of a tuple for dead code.
+    """
+    return [[(0, 0)][1:] for _ in range(count)]
+
+
 @entry
 def run(
     submit: Ints, duration: Ints, gpus: Ints, line: Ints, widths: Ints,
@@ -148,7 +156,7 @@ def run(
         np.empty(count, np.int64),
         np.empty(count, np.int64),
     )
-    lines = [[(0, 0)][1:] for _ in range(len(widths))]
+    lines = _lines(len(widths))
     arrived, rows, held, waiting, waiting_gpus = 0, 0, 0, 0, 0
     while arrived < count or held > 0:
         now = submit[arrived] if arrived < count else FAR

@@ -1,0 +1,109 @@
+"""Replays of job traces in the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from simcost.report.table import table
+from simcost.units import format_seconds
+
+Document = Mapping[str, Any]
+QUANTILES = ("mean", "p50", "p95", "p99", "max")
+BUCKET_TITLES = {
+    "useful": "useful work",
+    "checkpoint": "writing checkpoints",
+    "lost": "work lost and redone",
+    "restart": "restarting",
+    "idle_blocked": "idle while jobs wait",
+    "idle_free": "idle, nobody waits",
+    "down": "down",
+}
+
+
+def text(document: Document) -> str:
+    """The document of `replay_document`, laid out for people."""
+    parts = [_verdict(document), _times(document), _buckets(document)]
+    if document["deadlines"]:
+        parts.append(_deadlines(document["deadlines"]))
+    if len(document["pools"]) > 1:
+        parts.append(_pools(document["pools"]))
+    return "\n\n".join(parts)
+
+
+def comparison(documents: Sequence[Document]) -> str:
+    """Several policies on one trace and cluster, a row each."""
+    header = ["policy", "mean wait", "P95 wait", "mean JCT", "slowdown", "preemptions", "utilisation"]
+    return table(header, [_policy(one) for one in documents])
+
+
+def _policy(document: Document) -> list[str]:
+    wait_s, jct_s = document["wait_s"], document["jct_s"]
+    return [
+        document["policy"], _time(wait_s["mean"]), _time(wait_s["p95"]), _time(jct_s["mean"]),
+        _number(document["bounded_slowdown"]), f"{document['preemptions']:,}", _share(document["utilisation"]),
+    ]  # fmt: skip
+
+
+def _verdict(document: Document) -> str:
+    rejected = document["rejected"]
+    wider = f"; {rejected:,} wider than their pool, rejected" if rejected else ""
+    return (
+        f"{document['policy']} on {document['gpus']:,} GPUs: {document['completed']:,} of {document['jobs']:,} jobs "
+        f"completed, mean wait {_time(document['wait_s']['mean'])}, "
+        f"{_share(document['utilisation'])} of the GPU time allocated{wider}."
+    )
+
+
+def _times(document: Document) -> str:
+    rows = [
+        [title, *(_time(document[name][quantile]) for quantile in QUANTILES)]
+        for name, title in (("wait_s", "wait"), ("jct_s", "completion (JCT)"))
+    ]
+    below = (
+        f"bounded slowdown {_number(document['bounded_slowdown'])}, makespan {_time(document['makespan_s'])}, "
+        f"{document['preemptions']:,} preemptions"
+    )
+    fragmented = document["fragmentation"]
+    if fragmented is not None:
+        below += f", {_share(fragmented)} of the idle GPU time fragmented"
+    return f"{table(['time', 'mean', 'P50', 'P95', 'P99', 'max'], rows)}\n{below}"
+
+
+def _buckets(document: Document) -> str:
+    hours = document["gpu_hours"]
+    rows = [[title, f"{hours[name]:,.0f}"] for name, title in BUCKET_TITLES.items() if hours[name]]
+    return table(["GPU time", "GPU-hours"], rows or [["none", "0"]])
+
+
+def _deadlines(found: Document) -> str:
+    return (
+        f"Deadlines: {found['met']:,} of {found['jobs']:,} met, mean tardiness {_time(found['mean_tardiness_s'])}; "
+        f"{found['hopeless']:,} could not be met by their limits even without a queue."
+    )
+
+
+def _pools(pools: Mapping[str, Document]) -> str:
+    rows = []
+    for name, one in pools.items():
+        wait_s = one["wait_s"]
+        rows.append(
+            [
+                name,
+                f"{one['jobs']:,}",
+                _time(wait_s["mean"]),
+                _time(wait_s["p95"]),
+                _time(one["jct_s"]["mean"]),
+            ]
+        )
+    return table(["pool", "jobs", "mean wait", "P95 wait", "mean JCT"], rows)
+
+
+def _time(seconds: float | None) -> str:
+    return "-" if seconds is None else format_seconds(seconds)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"

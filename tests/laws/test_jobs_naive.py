@@ -1,0 +1,76 @@
+"""The compiled schedulers against their plain retelling, on thousands of small workloads."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from jobs_of import jobs_of
+from naive_scheduler import simulate
+
+from simcost.plan.scheduling import (
+    ConservativeBackfill,
+    DeadlineAware,
+    EasyBackfill,
+    Elastic,
+    FairShare,
+    FifoSkip,
+    FifoStrict,
+    PriorityPreemptive,
+    Scheduler,
+    SjfSkip,
+    SjfStrict,
+    Srtf,
+)
+from simcost.sim.jobs.counts import schedule
+from simcost.trace.jobs import Jobs
+
+POLICIES: tuple[tuple[Scheduler, int], ...] = (
+    (FifoStrict(), 400), (FifoSkip(), 400), (SjfStrict(), 300), (SjfSkip(by="limit"), 300),
+    (EasyBackfill(), 600), (EasyBackfill(shadow_ties="all"), 300), (ConservativeBackfill(), 500),
+    (Srtf(overhead=False), 400), (Srtf(), 150), (Srtf(helios_extra_second=True, overhead=False), 300),
+    (PriorityPreemptive(checkpoint_interval=3, restart=2), 600), (DeadlineAware(), 300),
+    (FairShare(half_life=10, max_age=30, weight_size=500), 300),
+    (Elastic(interval=5, pause=2, scaling=0.7), 200), (Elastic(interval=4.1, pause=0, scaling=1), 200),
+)  # fmt: skip
+
+
+def workload(rng: np.random.Generator) -> tuple[Jobs, int]:
+    """Up to 12 jobs on up to 8 GPUs, many of them at the same instants."""
+    count, capacity = int(rng.integers(1, 13)), int(rng.integers(1, 9))
+    submit = np.sort(rng.integers(0, rng.choice([1, 8, 30]), count))
+    submit -= submit[0]
+    duration, gpus = rng.integers(1, 12, count), rng.integers(1, capacity + 1, count)
+    deadline = np.where(rng.random(count) < 0.3, -1, submit + rng.integers(1, 40, count))
+    jobs = jobs_of(
+        submit, duration, gpus, limit_s=duration + rng.integers(0, 6, count) * rng.integers(0, 2),
+        priority=rng.integers(0, 3, count), preemptible=rng.random(count) < 0.8, user=rng.integers(0, 3, count),
+        deadline_s=deadline, min_gpus=np.maximum(gpus // 2, 1), max_gpus=gpus + rng.integers(0, 4, count),
+    )  # fmt: skip
+    return jobs, capacity
+
+
+def as_dicts(jobs: Jobs) -> list[dict[str, Any]]:
+    names = {"submit": "submit_s", "duration": "duration_s", "limit": "limit_s", "deadline": "deadline_s"}
+    names |= {name: name for name in ("gpus", "priority", "preemptible", "user", "min_gpus", "max_gpus")}
+    columns = {key: getattr(jobs, name).tolist() for key, name in names.items()}
+    return [{key: column[row] for key, column in columns.items()} for row in range(len(jobs))]
+
+
+@pytest.mark.parametrize(("policy", "count"), POLICIES, ids=lambda one: getattr(one, "kind", ""))
+def test_the_kernel_does_what_the_plain_words_say(policy: Scheduler, count: int) -> None:
+    rng = np.random.default_rng(20)
+    for case in range(count):
+        jobs, capacity = workload(rng)
+        ledger = schedule(jobs, capacity, policy)
+        expected = simulate(as_dicts(jobs), capacity, policy)
+        note = f"case {case}: {as_dicts(jobs)} on {capacity}"
+        assert ledger.outcomes.start_s.tolist() == pytest.approx([job["start"] for job in expected]), note
+        assert ledger.outcomes.end_s.tolist() == pytest.approx([job["end"] for job in expected]), note
+        if policy.kind in {"srtf", "priority-preemptive"}:
+            assert ledger.outcomes.preemptions.tolist() == [job["stops"] for job in expected], note
+            assert ledger.outcomes.lost_s.tolist() == [job.get("lost", 0) for job in expected], note
+        else:
+            assert not ledger.outcomes.preemptions.any()
+        assert sum(ledger.gpu_seconds.values()) == pytest.approx(capacity * ledger.horizon_s, rel=1e-9)
+        if policy.kind != "elastic":
+            assert ledger.gpu_seconds["useful"] == pytest.approx(jobs.gpu_seconds, rel=1e-9), note
