@@ -63,7 +63,6 @@ def pack(
     arriving = pods[chosen]
     work = work_of(asked.of(chosen), arriving, np.arange(len(chosen)), strict=True)
     found, fragmented = found_of(work), np.empty(len(chosen))
-    place.renew(c, shapes)
     place.fill(c, shapes, work, policy, at.STAY, fragmented, found)
     return _document(work.need, found.start != NEVER, fragmented, capacity)
 

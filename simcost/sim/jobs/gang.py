@@ -143,10 +143,8 @@ def _run(
     strict = isinstance(scheduler, FifoStrict | SjfStrict)
     work = work_of(asked, mine, _rank(mine, scheduler), strict=strict)
     found, capacity = found_of(work), int(c.total.sum())
-    place.renew(c, shapes)
-    empty = float(c.fragmented.sum())
-    if len(mine):
-        place.replay(c, shapes, work, policy, queue_of(work), found)
+    place.replay(c, shapes, work, policy, queue_of(work), found)
+    empty = float(c.fragmented.sum())  # all have left
     return _Pool(rows=rows[kept], nodes=here, work=work, found=found, capacity=capacity, empty=empty)
 
 

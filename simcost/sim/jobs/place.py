@@ -11,29 +11,8 @@ from typing import TypeVar
 
 from numba import njit
 
-from simcost.sim.jobs.nodes import (
-    ANYWHERE,
-    BEST_FIT,
-    CONSOLIDATE,
-    FGD,
-    FRAGMENTED,
-    GIVE,
-    IDLE,
-    IDLE_BLOCKED,
-    LAST,
-    MILLI,
-    NOWHERE,
-    RANDOM,
-    SPREAD,
-    TAKE,
-    Cluster,
-    Floats,
-    Found,
-    Ints,
-    Queue,
-    Shapes,
-    Work,
-)
+from simcost.sim.jobs import nodes as at
+from simcost.sim.jobs.nodes import Cluster, Floats, Found, Ints, Queue, Shapes, Work
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -79,7 +58,7 @@ def touch(c: Cluster, shapes: Shapes, node: int) -> None:
     """Bring the sums of a changed node up to date."""
     free, most, total = 0, 0, 0
     for one in c.left[node]:
-        free += one == MILLI
+        free += one == at.MILLI
         most = max(most, one)
         total += one
     c.free[node], c.most[node], c.total[node] = free, most, total
@@ -88,11 +67,15 @@ def touch(c: Cluster, shapes: Shapes, node: int) -> None:
     c.changed[node] = c.clock[0]
 
 
-@entry
-def renew(c: Cluster, shapes: Shapes) -> None:
-    """Bring all nodes up to date."""
-    for node in range(len(c.free)):
+@compiled
+def renew(c: Cluster, shapes: Shapes) -> tuple[int, float]:
+    """Bring all nodes up to date: milli of GPUs left, and those of them that are fragmented."""
+    left, fragmented = 0, 0.0
+    for node in range(len(c.total)):
         touch(c, shapes, node)
+        left += c.total[node]
+        fragmented += c.fragmented[node]
+    return left, fragmented
 
 
 @compiled
@@ -100,7 +83,7 @@ def fits(c: Cluster, shapes: Shapes, s: int, node: int) -> bool:
     """Whether the node has the CPU and the GPUs of a shape."""
     if c.cpu[node] < shapes.cpu[s] or (shapes.gpus[s] and not c.kind[node] & shapes.kinds[s]):
         return False
-    if shapes.milli[s] < MILLI:
+    if shapes.milli[s] < at.MILLI:
         return bool(c.most[node] >= shapes.milli[s])
     return bool(c.free[node] >= shapes.gpus[s])
 
@@ -117,7 +100,7 @@ def quantised(shrunk: float) -> int:
 @compiled
 def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, int]:
     """FGD's score of a part of a GPU, and the first GPU that has it."""
-    left, best, chosen = c.left[node], NOWHERE, 0
+    left, best, chosen = c.left[node], at.NOWHERE, 0
     for i in range(len(left)):
         if left[i] >= shapes.milli[s]:
             left[i] -= shapes.milli[s]
@@ -134,7 +117,7 @@ def first_free(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     """The first free GPUs of a node, one bit each."""
     left, missing, bits = c.left[node], shapes.gpus[s], 0
     for i in range(len(left)):
-        if missing and left[i] == MILLI:
+        if missing and left[i] == at.MILLI:
             bits |= 1 << i
             missing -= 1
     return bits
@@ -144,15 +127,15 @@ def first_free(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
 def score(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     """FGD's score of a shape on a node; NOWHERE = does not fit."""
     if not fits(c, shapes, s, node):
-        return NOWHERE
-    if shapes.milli[s] < MILLI:
+        return at.NOWHERE
+    if shapes.milli[s] < at.MILLI:
         return score_shared(c, shapes, s, node)[0]
     left, bits = c.left[node], first_free(c, shapes, s, node)
     for i in range(len(left)):
-        left[i] -= MILLI * (bits >> i & 1)
+        left[i] -= at.MILLI * (bits >> i & 1)
     after = fragmentation(left, c.cpu[node] - shapes.cpu[s], c.kind[node], shapes)
     for i in range(len(left)):
-        left[i] += MILLI * (bits >> i & 1)
+        left[i] += at.MILLI * (bits >> i & 1)
     return quantised(c.fragmented[node] - after)
 
 
@@ -168,21 +151,21 @@ def rescore(c: Cluster, shapes: Shapes, s: int) -> None:
 @compiled
 def worth(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """Larger = better: the node that a policy prefers."""
-    if policy == FGD:
+    if policy == at.FGD:
         return int(shapes.score[s, node])
-    if policy == BEST_FIT:
+    if policy == at.BEST_FIT:
         cpu = (c.cpu[node] - shapes.cpu[s]) / c.largest[0]
         gpu = (c.total[node] - shapes.gpus[s] * shapes.milli[s]) / c.largest[1]
         return int(100.0 * (1.0 - 0.5 * cpu - 0.5 * gpu))
-    return int(-c.total[node] if policy == CONSOLIDATE else c.total[node])
+    return int(-c.total[node] if policy == at.CONSOLIDATE else c.total[node])
 
 
 @compiled
 def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int, node: int) -> bool:
     """Whether a member may go to the node."""
-    if (only != ANYWHERE and c.group[node] != only) or c.memory[node] < memory:
+    if (only != at.ANYWHERE and c.group[node] != only) or c.memory[node] < memory:
         return False
-    return shapes.score[s, node] >= 0 if policy == FGD else fits(c, shapes, s, node)
+    return shapes.score[s, node] >= 0 if policy == at.FGD else fits(c, shapes, s, node)
 
 
 @compiled
@@ -194,16 +177,16 @@ def draw(c: Cluster, which: int, count: int) -> int:
 @compiled
 def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int) -> int:
     """The node for a member, in one group or ANYWHERE; NOWHERE = none has room. Ties: the first by name."""
-    if policy == FGD:
+    if policy == at.FGD:
         rescore(c, shapes, s)
-    chosen, best, found = NOWHERE, 0, 0
+    chosen, best, found = at.NOWHERE, 0, 0
     for node in range(len(c.free)):
         if has_room(c, shapes, s, memory, policy, only, node):
             value = worth(c, shapes, s, node, policy)
             if found == 0 or value > best:
                 chosen, best = node, value
             found += 1
-    if policy == RANDOM and found:
+    if policy == at.RANDOM and found:
         skip = draw(c, 0, found)
         for node in range(len(c.free)):
             if has_room(c, shapes, s, memory, policy, only, node):
@@ -218,19 +201,19 @@ def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """The GPUs of the node, one bit each: the first free ones; for a part of one, the fullest with room (spread:
     the emptiest; random: any; FGD: by score).
     """
-    if not shapes.gpus[s] or shapes.milli[s] == MILLI:
+    if not shapes.gpus[s] or shapes.milli[s] == at.MILLI:
         return first_free(c, shapes, s, node)
-    if policy == FGD:
+    if policy == at.FGD:
         return 1 << score_shared(c, shapes, s, node)[1]
-    left, chosen, found = c.left[node], NOWHERE, 0
+    left, chosen, found = c.left[node], at.NOWHERE, 0
     for i in range(len(left)):
         if left[i] >= shapes.milli[s]:
-            better = left[i] > left[chosen] if policy == SPREAD else left[i] < left[chosen]
+            better = left[i] > left[chosen] if policy == at.SPREAD else left[i] < left[chosen]
             found += 1
-            if policy == RANDOM:
+            if policy == at.RANDOM:
                 # The k-th with room replaces the one before it with probability 1/k.
                 better = draw(c, found, found) == 0
-            if chosen == NOWHERE or better:
+            if chosen == at.NOWHERE or better:
                 chosen = i
     return 1 << chosen
 
@@ -253,19 +236,13 @@ def release(c: Cluster, shapes: Shapes, work: Work, found: Found, first: int, la
     """Take back the room of members; by how much F grew."""
     grown = 0.0
     for m in range(first, last):
-        grown += move(c, shapes, work.shape[m], work.memory[m], found.node[m], found.gpus[m], GIVE)
+        grown += move(c, shapes, work.shape[m], work.memory[m], found.node[m], found.gpus[m], at.GIVE)
     return grown
 
 
 @compiled
 def attempt(
-    c: Cluster,
-    shapes: Shapes,
-    work: Work,
-    job: int,
-    policy: int,
-    only: int,
-    found: Found,
+    c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, only: int, found: Found
 ) -> tuple[bool, float]:
     """All members of the job, or none; and by how much F grew."""
     first, last = work.first[job], work.first[job + 1]
@@ -273,33 +250,33 @@ def attempt(
     for m in range(first, last):
         s = work.shape[m]
         # What is left over from whole nodes goes where most is free (Helios).
-        rest = policy == CONSOLIDATE and m > first and s != work.shape[first]
-        node = choose(c, shapes, s, work.memory[m], SPREAD if rest else policy, only)
-        if node == NOWHERE:
+        rest = policy == at.CONSOLIDATE and m > first and s != work.shape[first]
+        node = choose(c, shapes, s, work.memory[m], at.SPREAD if rest else policy, only)
+        if node == at.NOWHERE:
             release(c, shapes, work, found, first, m)
             return False, 0.0
         found.node[m], found.gpus[m] = node, pick(c, shapes, s, node, policy)
-        grown += move(c, shapes, s, work.memory[m], node, found.gpus[m], TAKE)
+        grown += move(c, shapes, s, work.memory[m], node, found.gpus[m], at.TAKE)
     return True, grown
 
 
 @compiled
 def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, found: Found) -> tuple[bool, float]:
     """Place a job; one of several nodes within a group if one has room, the group with least free first."""
-    c.free_in[:] = NOWHERE
+    c.free_in[:] = at.NOWHERE
     if len(c.free_in) > 1 and work.first[job + 1] - work.first[job] > 1:
         c.free_in[:] = 0
         for node in range(len(c.free)):
             c.free_in[c.group[node]] += c.total[node]
     while True:
-        only = ANYWHERE
+        only = at.ANYWHERE
         for one in range(len(c.free_in)):
-            if c.free_in[one] >= work.need[job] and (only == ANYWHERE or c.free_in[one] < c.free_in[only]):
+            if c.free_in[one] >= work.need[job] and (only == at.ANYWHERE or c.free_in[one] < c.free_in[only]):
                 only = one
         placed, grown = attempt(c, shapes, work, job, policy, only, found)
-        if placed or only == ANYWHERE:
+        if placed or only == at.ANYWHERE:
             return placed, grown
-        c.free_in[only] = NOWHERE
+        c.free_in[only] = at.NOWHERE
 
 
 @compiled
@@ -332,30 +309,20 @@ def pop(heap: Ints, size: int) -> int:
 def settle(totals: Floats, idle: int, waiting: int, fragmented: float, since: int, now: int) -> None:
     """Add the time since the last event to the totals."""
     lasted = float(now - since)
-    totals[IDLE] += idle * lasted
-    totals[FRAGMENTED] += fragmented * lasted
+    totals[at.IDLE] += idle * lasted
+    totals[at.FRAGMENTED] += fragmented * lasted
     if waiting:
-        totals[IDLE_BLOCKED] += idle * lasted
-
-
-@compiled
-def sums(c: Cluster) -> tuple[int, float]:
-    """Milli of GPUs left, and those of them that are fragmented."""
-    left, fragmented = 0, 0.0
-    for node in range(len(c.total)):
-        left += c.total[node]
-        fragmented += c.fragmented[node]
-    return left, fragmented
+        totals[at.IDLE_BLOCKED] += idle * lasted
 
 
 @compiled
 def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
     """The line whose head comes first of those not known to be blocked; NOWHERE = none."""
-    best, rank = NOWHERE, 0
+    best, rank = at.NOWHERE, 0
     for line in range(len(size)):
         if size[line]:
             head = waiting[work.line_start[line]]
-            if head != blocked[line] and (best == NOWHERE or head < rank):
+            if head != blocked[line] and (best == at.NOWHERE or head < rank):
                 best, rank = line, head
     return best
 
@@ -369,7 +336,7 @@ def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue, fo
     """
     n, waiting, size, blocked, ends = len(work.submit), queue.waiting, queue.size, queue.blocked, queue.ends
     running, arrived, queued, now = 0, 0, 0, 0
-    idle, fragmented = sums(c)
+    idle, fragmented = renew(c, shapes)
     while arrived < n or running:
         later = ends[0] // n if running else work.submit[arrived]
         if arrived < n:
@@ -381,7 +348,7 @@ def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue, fo
             running -= 1
             fragmented += release(c, shapes, work, found, work.first[job], work.first[job + 1])
             idle += work.need[job]
-            blocked[:] = NOWHERE
+            blocked[:] = at.NOWHERE
         while arrived < n and work.submit[arrived] == now:
             line = work.line[arrived]
             push(waiting[work.line_start[line] :], size[line], work.rank[arrived])
@@ -389,7 +356,7 @@ def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue, fo
             arrived += 1
             queued += 1
         line = next_in_line(work, waiting, size, blocked)
-        while line != NOWHERE:
+        while line != at.NOWHERE:
             heap = waiting[work.line_start[line] :]
             job, placed, grown = work.by_rank[heap[0]], False, 0.0
             if work.need[job] <= idle:
@@ -406,7 +373,7 @@ def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue, fo
             else:
                 blocked[line] = heap[0]
             line = next_in_line(work, waiting, size, blocked)
-    found.totals[LAST] = now
+    found.totals[at.LAST] = now
 
 
 @entry
@@ -417,7 +384,7 @@ def fill(
 
     `after` becomes the fragmented milli after each job. Jobs stay for ever, or leave before the next one.
     """
-    fragmented = sums(c)[1]
+    fragmented = renew(c, shapes)[1]
     for job in range(len(work.submit)):
         placed, grown = place(c, shapes, work, job, policy, found)
         if placed:
