@@ -142,9 +142,9 @@ def _run(
     shapes = shapes_of(asked, len(here), scored=policy == at.FGD)
     strict = isinstance(scheduler, FifoStrict | SjfStrict)
     work = work_of(asked, mine, _rank(mine, scheduler), strict=strict)
-    found, capacity = found_of(work), int(c.total.sum())
+    found, capacity = found_of(work), int(c.nodes["total"].sum())
     place.replay(c, shapes, work, policy, queue_of(work), found)
-    empty = float(c.fragmented.sum())  # all have left
+    empty = float(c.nodes["fragmented"].sum())  # all have left
     return _Pool(rows=rows[kept], nodes=here, work=work, found=found, capacity=capacity, empty=empty)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcost.sim.jobs.nodes import MILLI, NEVER, NOWHERE, Cluster, Found, Ints, Queue, Shapes, Work
+from simcost.sim.jobs.nodes import MILLI, NEVER, NOWHERE, SHAPE, Cluster, Found, Ints, Queue, Shapes, Work
 from simcost.trace.jobs import Jobs
 
 TYPICAL = 0.95
@@ -73,7 +73,7 @@ def _bits(accepted: str, node_types: tuple[str, ...]) -> int:
 
 def _widest(c: Cluster, bits: int) -> int:
     """GPUs of the widest node of a type accepted; 0 = none."""
-    return int((c.free * ((c.kind & bits) > 0)).max())
+    return int((c.nodes["free"] * ((c.nodes["kind"] & bits) > 0)).max())
 
 
 def _parts(gpus: int, width: int) -> list[int]:
@@ -94,16 +94,15 @@ def shapes_of(asked: Gangs, nodes: int, *, scored: bool) -> Shapes:
         nodes: of the pool.
         scored: whether FGD's scores are kept.
     """
-    table = np.array(asked.shapes, np.int64).reshape(-1, 4)
+    table = np.zeros(len(asked.shapes), SHAPE)
+    for i, (cpu, gpus, milli, kinds) in enumerate(asked.shapes):
+        table[i] = (cpu, gpus, milli, kinds, 0.0, 0)
     count = np.bincount(asked.shape[asked.members[1]], minlength=len(table))
-    cpu, gpus, milli, kinds = (np.ascontiguousarray(column) for column in table.T)
-    order = np.lexsort((kinds, cpu, milli, gpus, -count))
+    order = np.lexsort((table["kinds"], table["cpu"], table["milli"], table["gpus"], -count))
     covered = np.cumsum(count[order])
     typical = order[: int(np.searchsorted(covered, TYPICAL * count.sum())) + 1]
-    share = np.zeros(len(table))
-    share[typical] = count[typical] / max(1, count[typical].sum())
-    score = np.full((len(table) if scored else 0, nodes), NOWHERE, np.int8)
-    return Shapes(cpu, gpus, milli, kinds, share, score, np.zeros(len(table), np.int64))
+    table["share"][typical] = count[typical] / max(1, count[typical].sum())
+    return Shapes(table, np.full((len(table) if scored else 0, nodes), NOWHERE, np.int8))
 
 
 def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> Work:

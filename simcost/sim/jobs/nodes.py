@@ -29,27 +29,28 @@ IDLE, IDLE_BLOCKED, FRAGMENTED, LAST = range(4)
 """Of the totals of a run: GPU-milli-seconds idle, idle while a job waits, fragmented; and the last event, s."""
 
 
+def _record(**fields: type) -> np.dtype[np.void]:
+    return np.dtype(list(fields.items()))
+
+
+NODE = _record(
+    free=np.int64, most=np.int64, total=np.int64, cpu=np.int64, memory=np.int64, kind=np.int64, group=np.int64,
+    fragmented=np.float64, changed=np.int64,
+)  # fmt: skip
+"""GPUs that nobody uses; most left on one GPU, and over all; CPU and memory left; one bit: the type of its GPUs; rack
+or NVLink domain; its F, milli; when it last changed, by the clock."""
+SHAPE = _record(cpu=np.int64, gpus=np.int64, milli=np.int64, kinds=np.int64, share=np.float64, seen=np.int64)
+"""CPU, GPUs, milli of each, bits of the types accepted; share of the members of the trace, 0 where not typical (the
+typical add up to 1); when FGD last scored it, by the clock."""
+
+
 class Cluster(NamedTuple):
-    """What is left on each node, in order of name."""
+    """What is left on each node, in order of name. Records, as many arrays are slow to compile for."""
 
     left: Ints
     """By node and GPU, milli; 0 where a node has no such GPU."""
-    free: Ints
-    """GPUs that nobody uses."""
-    most: Ints
-    """Most left on one GPU."""
-    total: Ints
-    """Left over all GPUs."""
-    cpu: Ints
-    memory: Ints
-    kind: Ints
-    """One bit: the type of its GPUs."""
-    group: Ints
-    """Rack or NVLink domain."""
-    fragmented: Floats
-    """F of the node, milli."""
-    changed: Ints
-    """When it last changed, by `clock`."""
+    nodes: Any
+    """One record NODE each."""
     clock: Ints
     largest: Floats
     """CPU and GPU milli of the largest node; infinite where no node knows its CPU."""
@@ -62,16 +63,10 @@ class Cluster(NamedTuple):
 class Shapes(NamedTuple):
     """Kinds of members, without their memory."""
 
-    cpu: Ints
-    gpus: Ints
-    milli: Ints
-    kinds: Ints
-    """Bits of the GPU types accepted."""
-    share: Floats
-    """Of the members of the trace; typical ones only, others 0. They add up to 1."""
+    table: Any
+    """One record SHAPE each."""
     score: npt.NDArray[np.int8]
-    """By shape and node, as FGD saw it at `seen`; NOWHERE = does not fit. Without rows if not FGD."""
-    seen: Ints
+    """By shape and node, as FGD last saw it; NOWHERE = does not fit. Without rows if not FGD."""
 
 
 class Work(NamedTuple):
@@ -144,23 +139,20 @@ def cluster(nodes: Nodes, rows: Ints, groups: Ints | None, rng: np.random.Genera
         raise InputError(
             f"nodes of {len(nodes.gpu_types)} types of GPU; placement knows at most {_MOST_TYPES}"
         )
-    count, none = len(rows), np.zeros(len(rows), np.int64)
-    here = none if groups is None else np.unique(groups[rows], return_inverse=True)[1].astype(np.int64)
     known = nodes.cpu_milli[rows]
+    found = np.zeros(len(rows), NODE)
+    found["cpu"] = np.where(known > 0, known, _UNLIMITED)
+    found["memory"] = np.where(nodes.memory_mib[rows] > 0, nodes.memory_mib[rows], _UNLIMITED)
+    found["kind"] = np.int64(1) << nodes.gpu_type[rows]
+    found["free"], found["total"] = gpus, gpus * MILLI
+    if groups is not None:
+        found["group"] = np.unique(groups[rows], return_inverse=True)[1]
     return Cluster(
         left=np.where(np.arange(gpus.max())[None, :] < gpus[:, None], MILLI, 0),
-        free=gpus.copy(),
-        most=np.where(gpus > 0, MILLI, 0),
-        total=gpus * MILLI,
-        cpu=np.where(known > 0, known, _UNLIMITED),
-        memory=np.where(nodes.memory_mib[rows] > 0, nodes.memory_mib[rows], _UNLIMITED),
-        kind=np.int64(1) << nodes.gpu_type[rows],
-        group=here,
-        fragmented=np.zeros(count),
-        changed=np.ones(count, np.int64),
+        nodes=found,
         clock=np.ones(1, np.int64),
         largest=np.array([known.max() if known.any() else np.inf, gpus.max() * MILLI], float),
-        free_in=np.zeros(here.max() + 1, np.int64),
+        free_in=np.zeros(found["group"].max() + 1, np.int64),
         chance=rng.random(_CHANCES),
     )
 

@@ -36,20 +36,20 @@ def fragmentation(left: Ints, cpu: int, kind: int, shapes: Shapes) -> float:
     if total == 0:
         return 0.0
     lost = 0.0
-    for m in range(len(shapes.share)):
-        if shapes.share[m] == 0.0:
+    for m in range(len(shapes.table)):
+        if shapes.table[m].share == 0.0:
             continue
         unusable = total
-        if shapes.gpus[m] and shapes.kinds[m] & kind and cpu >= shapes.cpu[m]:
+        if shapes.table[m].gpus and shapes.table[m].kinds & kind and cpu >= shapes.table[m].cpu:
             enough, small = 0, 0
             for i in range(len(left)):
-                if left[i] >= shapes.milli[m]:
+                if left[i] >= shapes.table[m].milli:
                     enough += 1
                 else:
                     small += left[i]
-            if enough >= shapes.gpus[m]:
+            if enough >= shapes.table[m].gpus:
                 unusable = small
-        lost += shapes.share[m] * unusable
+        lost += shapes.table[m].share * unusable
     return lost
 
 
@@ -61,31 +61,33 @@ def touch(c: Cluster, shapes: Shapes, node: int) -> None:
         free += one == at.MILLI
         most = max(most, one)
         total += one
-    c.free[node], c.most[node], c.total[node] = free, most, total
-    c.fragmented[node] = fragmentation(c.left[node], c.cpu[node], c.kind[node], shapes)
+    c.nodes[node].free, c.nodes[node].most, c.nodes[node].total = free, most, total
+    c.nodes[node].fragmented = fragmentation(c.left[node], c.nodes[node].cpu, c.nodes[node].kind, shapes)
     c.clock[0] += 1
-    c.changed[node] = c.clock[0]
+    c.nodes[node].changed = c.clock[0]
 
 
 @compiled
 def renew(c: Cluster, shapes: Shapes) -> tuple[int, float]:
     """Bring all nodes up to date: milli of GPUs left, and those of them that are fragmented."""
     left, fragmented = 0, 0.0
-    for node in range(len(c.total)):
+    for node in range(len(c.nodes)):
         touch(c, shapes, node)
-        left += c.total[node]
-        fragmented += c.fragmented[node]
+        left += c.nodes[node].total
+        fragmented += c.nodes[node].fragmented
     return left, fragmented
 
 
 @compiled
 def fits(c: Cluster, shapes: Shapes, s: int, node: int) -> bool:
     """Whether the node has the CPU and the GPUs of a shape."""
-    if c.cpu[node] < shapes.cpu[s] or (shapes.gpus[s] and not c.kind[node] & shapes.kinds[s]):
+    if c.nodes[node].cpu < shapes.table[s].cpu or (
+        shapes.table[s].gpus and not c.nodes[node].kind & shapes.table[s].kinds
+    ):
         return False
-    if shapes.milli[s] < at.MILLI:
-        return bool(c.most[node] >= shapes.milli[s])
-    return bool(c.free[node] >= shapes.gpus[s])
+    if shapes.table[s].milli < at.MILLI:
+        return bool(c.nodes[node].most >= shapes.table[s].milli)
+    return bool(c.nodes[node].free >= shapes.table[s].gpus)
 
 
 @compiled
@@ -102,11 +104,11 @@ def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, in
     """FGD's score of a part of a GPU, and the first GPU that has it."""
     left, best, chosen = c.left[node], at.NOWHERE, 0
     for i in range(len(left)):
-        if left[i] >= shapes.milli[s]:
-            left[i] -= shapes.milli[s]
-            after = fragmentation(left, c.cpu[node] - shapes.cpu[s], c.kind[node], shapes)
-            left[i] += shapes.milli[s]
-            score = quantised(c.fragmented[node] - after)
+        if left[i] >= shapes.table[s].milli:
+            left[i] -= shapes.table[s].milli
+            after = fragmentation(left, c.nodes[node].cpu - shapes.table[s].cpu, c.nodes[node].kind, shapes)
+            left[i] += shapes.table[s].milli
+            score = quantised(c.nodes[node].fragmented - after)
             if score > best:
                 best, chosen = score, i
     return best, chosen
@@ -115,7 +117,7 @@ def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, in
 @compiled
 def first_free(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     """The first free GPUs of a node, one bit each."""
-    left, missing, bits = c.left[node], shapes.gpus[s], 0
+    left, missing, bits = c.left[node], shapes.table[s].gpus, 0
     for i in range(len(left)):
         if missing and left[i] == at.MILLI:
             bits |= 1 << i
@@ -128,24 +130,24 @@ def score(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     """FGD's score of a shape on a node; NOWHERE = does not fit."""
     if not fits(c, shapes, s, node):
         return at.NOWHERE
-    if shapes.milli[s] < at.MILLI:
+    if shapes.table[s].milli < at.MILLI:
         return score_shared(c, shapes, s, node)[0]
     left, bits = c.left[node], first_free(c, shapes, s, node)
     for i in range(len(left)):
         left[i] -= at.MILLI * (bits >> i & 1)
-    after = fragmentation(left, c.cpu[node] - shapes.cpu[s], c.kind[node], shapes)
+    after = fragmentation(left, c.nodes[node].cpu - shapes.table[s].cpu, c.nodes[node].kind, shapes)
     for i in range(len(left)):
         left[i] += at.MILLI * (bits >> i & 1)
-    return quantised(c.fragmented[node] - after)
+    return quantised(c.nodes[node].fragmented - after)
 
 
 @compiled
 def rescore(c: Cluster, shapes: Shapes, s: int) -> None:
     """Score again the nodes that changed since the shape was last seen."""
-    for node in range(len(c.free)):
-        if c.changed[node] > shapes.seen[s]:
+    for node in range(len(c.nodes)):
+        if c.nodes[node].changed > shapes.table[s].seen:
             shapes.score[s, node] = score(c, shapes, s, node)
-    shapes.seen[s] = c.clock[0]
+    shapes.table[s].seen = c.clock[0]
 
 
 @compiled
@@ -154,16 +156,16 @@ def worth(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     if policy == at.FGD:
         return int(shapes.score[s, node])
     if policy == at.BEST_FIT:
-        cpu = (c.cpu[node] - shapes.cpu[s]) / c.largest[0]
-        gpu = (c.total[node] - shapes.gpus[s] * shapes.milli[s]) / c.largest[1]
+        cpu = (c.nodes[node].cpu - shapes.table[s].cpu) / c.largest[0]
+        gpu = (c.nodes[node].total - shapes.table[s].gpus * shapes.table[s].milli) / c.largest[1]
         return int(100.0 * (1.0 - 0.5 * cpu - 0.5 * gpu))
-    return int(-c.total[node] if policy == at.CONSOLIDATE else c.total[node])
+    return int(-c.nodes[node].total if policy == at.CONSOLIDATE else c.nodes[node].total)
 
 
 @compiled
 def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int, node: int) -> bool:
     """Whether a member may go to the node."""
-    if (only != at.ANYWHERE and c.group[node] != only) or c.memory[node] < memory:
+    if (only != at.ANYWHERE and c.nodes[node].group != only) or c.nodes[node].memory < memory:
         return False
     return shapes.score[s, node] >= 0 if policy == at.FGD else fits(c, shapes, s, node)
 
@@ -180,7 +182,7 @@ def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: i
     if policy == at.FGD:
         rescore(c, shapes, s)
     chosen, best, found = at.NOWHERE, 0, 0
-    for node in range(len(c.free)):
+    for node in range(len(c.nodes)):
         if has_room(c, shapes, s, memory, policy, only, node):
             value = worth(c, shapes, s, node, policy)
             if found == 0 or value > best:
@@ -188,7 +190,7 @@ def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: i
             found += 1
     if policy == at.RANDOM and found:
         skip = draw(c, 0, found)
-        for node in range(len(c.free)):
+        for node in range(len(c.nodes)):
             if has_room(c, shapes, s, memory, policy, only, node):
                 if skip == 0:
                     return node
@@ -201,13 +203,13 @@ def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """The GPUs of the node, one bit each: the first free ones; for a part of one, the fullest with room (spread:
     the emptiest; random: any; FGD: by score).
     """
-    if not shapes.gpus[s] or shapes.milli[s] == at.MILLI:
+    if not shapes.table[s].gpus or shapes.table[s].milli == at.MILLI:
         return first_free(c, shapes, s, node)
     if policy == at.FGD:
         return 1 << score_shared(c, shapes, s, node)[1]
     left, chosen, found = c.left[node], at.NOWHERE, 0
     for i in range(len(left)):
-        if left[i] >= shapes.milli[s]:
+        if left[i] >= shapes.table[s].milli:
             better = left[i] > left[chosen] if policy == at.SPREAD else left[i] < left[chosen]
             found += 1
             if policy == at.RANDOM:
@@ -221,14 +223,14 @@ def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
 @compiled
 def move(c: Cluster, shapes: Shapes, s: int, memory: int, node: int, bits: int, sign: int) -> float:
     """Give a member its room (sign -1) or take it back (+1); by how much F grew, milli."""
-    before = c.fragmented[node]
+    before = c.nodes[node].fragmented
     for i in range(c.left.shape[1]):
         if bits >> i & 1:
-            c.left[node, i] += sign * shapes.milli[s]
-    c.cpu[node] += sign * shapes.cpu[s]
-    c.memory[node] += sign * memory
+            c.left[node, i] += sign * shapes.table[s].milli
+    c.nodes[node].cpu += sign * shapes.table[s].cpu
+    c.nodes[node].memory += sign * memory
     touch(c, shapes, node)
-    return float(c.fragmented[node] - before)
+    return float(c.nodes[node].fragmented - before)
 
 
 @compiled
@@ -266,8 +268,8 @@ def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, found: 
     c.free_in[:] = at.NOWHERE
     if len(c.free_in) > 1 and work.first[job + 1] - work.first[job] > 1:
         c.free_in[:] = 0
-        for node in range(len(c.free)):
-            c.free_in[c.group[node]] += c.total[node]
+        for node in range(len(c.nodes)):
+            c.free_in[c.nodes[node].group] += c.nodes[node].total
     while True:
         only = at.ANYWHERE
         for one in range(len(c.free_in)):
