@@ -1,0 +1,134 @@
+"""Jobs per CPU second of each scheduling policy on GPU counts: two weeks of Philly in one pool, and a million jobs.
+
+    python bench/jobs.py [--json]
+
+Measured for comparison, on one core: the Helios simulator schedules 313 jobs per CPU second, Alibaba's about 480,
+Gavel 65 to 134, Sia 3.5. `compile_s` is what the first run after an installation costs once.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import measure
+import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+from jobs_of import jobs_of
+
+from simcost.plan.scheduling import (
+    ConservativeBackfill,
+    DeadlineAware,
+    EasyBackfill,
+    Elastic,
+    EstimateError,
+    FairShare,
+    FifoSkip,
+    FifoStrict,
+    PriorityPreemptive,
+    Scheduler,
+    SjfSkip,
+    SjfStrict,
+    Srtf,
+)
+from simcost.sim.jobs.counts import schedule
+from simcost.sim.jobs.estimates import with_limits
+from simcost.trace.jobs import Jobs
+from simcost.trace.jobs.reader import read_jobs
+
+LOG = measure.SHARED / "data/philly_2weeks_24134jobs.csv.gz"
+GPUS = (400, 500, 700)
+MILLION = 1_000_000
+POLICIES: tuple[Scheduler, ...] = (
+    FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), DeadlineAware(), EasyBackfill(), ConservativeBackfill(),
+    FairShare(), Srtf(), PriorityPreemptive(), Elastic(),
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--part", choices=["compile"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        print(json.dumps(compiled()))
+        return
+    if not LOG.exists():
+        print('{"name": "jobs", "skipped": "no reference data"}')
+        return
+    since = time.monotonic(), measure.cpu_s()
+    policies, million = on_philly(), a_million()
+    count = sum(part["jobs"] for part in (*policies.values(), *million.values()))
+    spent = measure.account(since, count)
+    first = cold()
+    work = {"name": "jobs", "work": f"{count} jobs"}
+    measure.show({**work, **spent, "compile_s": first, **policies, **million}, options)
+
+
+def timed(jobs: Jobs, gpus: int, policy: Scheduler) -> dict[str, Any]:
+    before = measure.cpu_s()
+    ledger = schedule(jobs, gpus, policy)
+    used_s = measure.cpu_s() - before
+    return {
+        "jobs": len(jobs), "cpu_s": used_s, "per_cpu_s": len(jobs) / used_s,
+        "mean_wait_s": float(ledger.outcomes.wait_s.mean()), "preemptions": int(ledger.outcomes.preemptions.sum()),
+    }  # fmt: skip
+
+
+def on_philly() -> dict[str, Any]:
+    """Users, priorities, deadlines and elastic ranges are not in the log: they are drawn."""
+    jobs, _ = read_jobs(LOG)
+    rng = np.random.default_rng(1)
+    jobs = replace(
+        jobs, pool=np.zeros(len(jobs), np.int64), user=rng.integers(0, 50, len(jobs)),
+        priority=rng.integers(0, 4, len(jobs)), deadline_s=jobs.submit_s + 3 * jobs.duration_s,
+        min_gpus=np.maximum(jobs.gpus // 2, 1), max_gpus=2 * jobs.gpus,
+    )  # fmt: skip
+    for policy in POLICIES:
+        schedule(jobs[:10], 32, policy)
+    found = {f"{one.kind}, {gpus} GPUs": timed(jobs, gpus, one) for gpus in GPUS for one in POLICIES}
+    doubled = with_limits(jobs, EstimateError(error=1.0), 1)
+    for policy in (EasyBackfill(), ConservativeBackfill()):
+        found[f"{policy.kind}, limits twice the durations, 700 GPUs"] = timed(doubled, 700, policy)
+    return found
+
+
+def a_million() -> dict[str, Any]:
+    """Jobs of Philly drawn at random, arriving as a Poisson process that takes 90 or 105 % of 700 GPUs."""
+    jobs, _ = read_jobs(LOG)
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, len(jobs), MILLION)
+    gpus, duration = jobs.gpus[rows], jobs.duration_s[rows]
+    found = {}
+    for load in (0.9, 1.05):
+        submit = np.sort(rng.integers(0, int(np.dot(gpus, duration) / 700 / load), MILLION))
+        many = jobs_of(submit, duration, gpus)
+        found[f"a million, load {load}, easy-backfill"] = timed(many, 700, EasyBackfill())
+    return found
+
+
+def cold() -> dict[str, float]:
+    """CPU seconds to compile, by policy."""
+    with TemporaryDirectory() as cache:
+        os.environ["NUMBA_CACHE_DIR"] = cache
+        found = measure.in_process(__file__, "--part", "compile")
+    return {kind: found[kind] for kind in found if kind in {policy.kind for policy in POLICIES}}
+
+
+def compiled() -> dict[str, float]:
+    few, spent = jobs_of([0], [1], [1]), {}
+    for policy in POLICIES:
+        before = measure.cpu_s()
+        schedule(few, 1, policy)
+        spent[policy.kind] = measure.cpu_s() - before
+    return spent
+
+
+if __name__ == "__main__":
+    main()

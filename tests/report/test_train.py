@@ -1,0 +1,39 @@
+"""Replays laid out for people."""
+
+from jobs_of import jobs_of
+
+from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict
+from simcost.report.train import comparison, text
+from simcost.sim.jobs.counts import schedule
+from simcost.sim.jobs.summary import replay_document
+
+
+def test_a_replay_in_words_and_tables() -> None:
+    jobs = jobs_of(
+        [0, 0, 60], [3600, 7200, 60], [4, 4, 9], pool=[0, 1, 0], pools=("a", "b"), deadline_s=[3600, 3600, -1]
+    )
+    ledger = schedule(jobs, 4, DeadlineAware())
+    shown = text(replay_document(jobs, ledger, DeadlineAware())).splitlines()
+    assert shown[0] == (
+        "deadline on 4 GPUs: 2 of 3 jobs completed, mean wait 30 min, 100.0% of the GPU time allocated; 1 wider "
+        "than their pool, rejected."
+    )
+    assert [line.split() for line in shown[4:7]] == [
+        ["wait", "30", "min", "30", "min", "57", "min", "59.4", "min", "60", "min"],
+        ["completion", "(JCT)", "2", "h", "2", "h", "2.9", "h", "2.98", "h", "3", "h"],
+        ["bounded", "slowdown", "1.25,", "makespan", "3", "h,", "0", "preemptions"],
+    ]
+    assert shown[10].split() == ["useful", "work", "12"]
+    assert shown[12] == (
+        "Deadlines: 1 of 2 met, mean tardiness 60 min; 1 could not be met by their limits even without a queue."
+    )
+    assert shown[-1].split() == ["b", "1", "60", "min", "60", "min", "3", "h"]
+
+
+def test_policies_side_by_side() -> None:
+    jobs = jobs_of([0, 0, 0], [3600, 3600, 3600], [2, 3, 2])
+    documents = [replay_document(jobs, schedule(jobs, 4, p), p) for p in (FifoStrict(), FifoSkip())]
+    assert [line.split() for line in comparison(documents).splitlines()[2:]] == [
+        ["fifo-strict", "60", "min", "114", "min", "2", "h", "2.00", "0", "58.3%"],
+        ["fifo-skip", "20", "min", "54", "min", "80", "min", "1.33", "0", "87.5%"],
+    ]
