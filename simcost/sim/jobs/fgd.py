@@ -12,7 +12,7 @@ from simcost.plan.placement import OnNodes
 from simcost.rng import stream
 from simcost.sim.jobs import nodes as at
 from simcost.sim.jobs.gang import POLICIES
-from simcost.sim.jobs.members import found_of, gangs, shapes_of, work_of
+from simcost.sim.jobs.members import gangs, shapes_of, work_of
 from simcost.sim.jobs.nodes import MILLI, NEVER, Floats, Ints
 from simcost.trace.jobs import Jobs
 from simcost.trace.jobs.nodes import Nodes
@@ -62,9 +62,9 @@ def pack(
     chosen = _arrivals(need, capacity * until, order, seed)
     arriving = pods[chosen]
     work = work_of(asked.of(chosen), arriving, np.arange(len(chosen)), strict=True)
-    found, fragmented = found_of(work), np.empty(len(chosen))
-    place.fill(c, shapes, work, policy, at.STAY, fragmented, found)
-    return _document(work.need, found.start != NEVER, fragmented, capacity)
+    fragmented = np.empty(len(chosen))
+    place.fill(c, shapes, work, policy, at.STAY, fragmented)
+    return _document(work.jobs["need"], work.jobs["start"] != NEVER, fragmented, capacity)
 
 
 def _arrivals(need: Ints, most: float, order: Order, seed: int) -> Ints:

@@ -14,8 +14,8 @@ from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, S
 from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict, SjfSkip, SjfStrict
 from simcost.rng import stream
 from simcost.sim.jobs import nodes as at
-from simcost.sim.jobs.members import Gangs, found_of, gangs, queue_of, shapes_of, work_of
-from simcost.sim.jobs.nodes import MILLI, NEVER, Cluster, Found, Ints, Work
+from simcost.sim.jobs.members import Gangs, gangs, queue_of, shapes_of, work_of
+from simcost.sim.jobs.nodes import MILLI, NEVER, Cluster, Ints, Work
 from simcost.trace.jobs import NONE, Jobs
 from simcost.trace.jobs.nodes import Nodes
 
@@ -50,7 +50,6 @@ class _Pool:
     """Of the trace: the jobs that fit."""
     nodes: Ints
     work: Work
-    found: Found
     capacity: int
     """Milli."""
     empty: float
@@ -142,10 +141,10 @@ def _run(
     shapes = shapes_of(asked, len(here), scored=policy == at.FGD)
     strict = isinstance(scheduler, FifoStrict | SjfStrict)
     work = work_of(asked, mine, _rank(mine, scheduler), strict=strict)
-    found, capacity = found_of(work), int(c.nodes["total"].sum())
-    place.replay(c, shapes, work, policy, queue_of(work), found)
+    capacity = int(c.nodes["total"].sum())
+    place.replay(c, shapes, work, policy, queue_of(work))
     empty = float(c.nodes["fragmented"].sum())  # all have left
-    return _Pool(rows=rows[kept], nodes=here, work=work, found=found, capacity=capacity, empty=empty)
+    return _Pool(rows=rows[kept], nodes=here, work=work, capacity=capacity, empty=empty)
 
 
 def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
@@ -157,9 +156,9 @@ def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
     _, one_each = np.unique(asked.request, return_index=True)
     sample = asked.of(one_each)
     work = work_of(sample, mine[one_each], np.arange(len(one_each)), strict=True)
-    shapes, found = shapes_of(sample, 0, scored=False), found_of(work)
-    place.fill(c, shapes, work, at.SPREAD, at.LEAVE, np.empty(len(one_each)), found)
-    return np.flatnonzero(found.start[asked.request] != NEVER)
+    shapes = shapes_of(sample, 0, scored=False)
+    place.fill(c, shapes, work, at.SPREAD, at.LEAVE, np.empty(len(one_each)))
+    return np.flatnonzero(work.jobs["start"][asked.request] != NEVER)
 
 
 def _rank(jobs: Jobs, scheduler: Ordered) -> Ints:
@@ -176,13 +175,13 @@ def _rank(jobs: Jobs, scheduler: Ordered) -> Ints:
 
 def _ledger(jobs: Jobs, nodes: Nodes, pools: list[_Pool]) -> JobLedger:
     outcomes = _outcomes(jobs, pools)
-    totals = np.array([pool.found.totals for pool in pools])
+    totals = np.array([pool.work.totals for pool in pools])
     horizon = float(totals[:, at.LAST].max())
     rest = horizon - totals[:, at.LAST]  # a pool stands empty from its last event to the last of all
     idle = totals[:, at.IDLE].sum() + rest @ np.array([pool.capacity for pool in pools])
     blocked = totals[:, at.IDLE_BLOCKED].sum()
     fragmented = totals[:, at.FRAGMENTED].sum() + rest @ np.array([pool.empty for pool in pools])
-    useful = sum(int(pool.work.need @ pool.work.duration) for pool in pools)
+    useful = sum(int(pool.work.jobs["need"] @ pool.work.jobs["duration"]) for pool in pools)
     spent = {"useful": useful, "idle_blocked": blocked, "idle_free": idle - blocked}
     return JobLedger(
         horizon_s=horizon,
@@ -196,7 +195,7 @@ def _ledger(jobs: Jobs, nodes: Nodes, pools: list[_Pool]) -> JobLedger:
 def _outcomes(jobs: Jobs, pools: list[_Pool]) -> JobOutcomes:
     start = np.full(len(jobs), NEVER, np.int64)
     for pool in pools:
-        start[pool.rows] = pool.found.start
+        start[pool.rows] = pool.work.jobs["start"]
     none = np.zeros(len(jobs))
     return JobOutcomes(
         submit_s=jobs.submit_s.astype(float),
@@ -213,8 +212,10 @@ def _outcomes(jobs: Jobs, pools: list[_Pool]) -> JobOutcomes:
 
 def _lying(pools: list[_Pool]) -> Lying:
     """Members of all pools, by job of the trace."""
-    job = np.concatenate([np.repeat(pool.rows, np.diff(pool.work.first)) for pool in pools])
-    node = np.concatenate([pool.nodes[pool.found.node] for pool in pools])
-    gpus = np.concatenate([pool.found.gpus for pool in pools])
+    job = np.concatenate(
+        [np.repeat(pool.rows, pool.work.jobs["last"] - pool.work.jobs["first"]) for pool in pools]
+    )
+    node = np.concatenate([pool.nodes[pool.work.members["node"]] for pool in pools])
+    gpus = np.concatenate([pool.work.members["gpus"] for pool in pools])
     order = np.argsort(job, kind="stable")
     return Lying(job=job[order], node=node[order], gpus=gpus[order])

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcost.sim.jobs.nodes import MILLI, NEVER, NOWHERE, SHAPE, Cluster, Found, Ints, Queue, Shapes, Work
+from simcost.sim.jobs import nodes as at
+from simcost.sim.jobs.nodes import MILLI, NEVER, NOWHERE, Cluster, Ints, Queue, Shapes, Work
 from simcost.trace.jobs import Jobs
 
 TYPICAL = 0.95
@@ -94,7 +95,7 @@ def shapes_of(asked: Gangs, nodes: int, *, scored: bool) -> Shapes:
         nodes: of the pool.
         scored: whether FGD's scores are kept.
     """
-    table = np.zeros(len(asked.shapes), SHAPE)
+    table = np.zeros(len(asked.shapes), at.SHAPE)
     for i, (cpu, gpus, milli, kinds) in enumerate(asked.shapes):
         table[i] = (cpu, gpus, milli, kinds, 0.0, 0)
     count = np.bincount(asked.shape[asked.members[1]], minlength=len(table))
@@ -119,29 +120,17 @@ def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> Work:
     by_rank = np.empty(len(jobs), np.int64)
     by_rank[rank] = np.arange(len(jobs))
     first, rows = asked.members
-    return Work(
-        submit=jobs.submit_s,
-        duration=jobs.duration_s,
-        need=jobs.gpus * jobs.gpu_milli,
-        rank=rank,
-        by_rank=by_rank,
-        line=line.astype(np.int64),
-        line_start=np.cumsum(in_line) - in_line,
-        first=first,
-        shape=asked.shape[rows],
-        memory=asked.memory[rows],
-    )
+    table, members = np.zeros(len(jobs), at.JOB), np.zeros(len(rows), at.MEMBER)
+    table["submit"], table["duration"] = jobs.submit_s, jobs.duration_s
+    table["need"] = jobs.gpus * jobs.gpu_milli
+    table["rank"], table["line"], table["start"] = rank, line, NEVER
+    table["first"], table["last"] = first[:-1], first[1:]
+    members["shape"], members["memory"], members["node"] = asked.shape[rows], asked.memory[rows], NOWHERE
+    return Work(table, members, by_rank, np.cumsum(in_line) - in_line, np.zeros(4))
 
 
 def queue_of(work: Work) -> Queue:
     """Nobody waits."""
-    jobs, lines = len(work.submit), len(work.line_start)
+    jobs, lines = len(work.jobs), len(work.line_start)
     size, blocked = np.zeros(lines, np.int64), np.full(lines, NOWHERE, np.int64)
     return Queue(np.empty(jobs, np.int64), size, blocked, np.empty(jobs, np.int64))
-
-
-def found_of(work: Work) -> Found:
-    """Nothing has happened yet."""
-    count = len(work.shape)
-    start = np.full(len(work.submit), NEVER, np.int64)
-    return Found(start, np.full(count, NOWHERE, np.int64), np.zeros(count, np.int64), np.zeros(4))

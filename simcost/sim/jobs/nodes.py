@@ -26,7 +26,6 @@ NOWHERE = -1
 NEVER = -1
 LEAVE, STAY = False, True
 IDLE, IDLE_BLOCKED, FRAGMENTED, LAST = range(4)
-"""Of the totals of a run: GPU-milli-seconds idle, idle while a job waits, fragmented; and the last event, s."""
 
 
 def _record(**fields: type) -> np.dtype[np.void]:
@@ -42,6 +41,15 @@ or NVLink domain; its F, milli; when it last changed, by the clock."""
 SHAPE = _record(cpu=np.int64, gpus=np.int64, milli=np.int64, kinds=np.int64, share=np.float64, seen=np.int64)
 """CPU, GPUs, milli of each, bits of the types accepted; share of the members of the trace, 0 where not typical (the
 typical add up to 1); when FGD last scored it, by the clock."""
+JOB = _record(
+    submit=np.int64, duration=np.int64, need=np.int64, rank=np.int64, line=np.int64, first=np.int64, last=np.int64,
+    start=np.int64,
+)  # fmt: skip
+"""Submission and duration; GPU milli in all; place in the order of the scheduler, if all were waiting; line: jobs of
+one fit or do not fit alike, one line for all if the first that does not fit stops it; first member, and one past the
+last; start, NEVER until then."""
+MEMBER = _record(shape=np.int64, memory=np.int64, node=np.int64, gpus=np.int64)
+"""Shape and memory asked for; where it lies: node, and one bit per GPU of it."""
 
 
 class Cluster(NamedTuple):
@@ -70,24 +78,18 @@ class Shapes(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Jobs of a pool in order of submission, and their members."""
+    """Jobs of a pool in order of submission, their members, and what came of them."""
 
-    submit: Ints
-    duration: Ints
-    need: Ints
-    """GPU milli in all."""
-    rank: Ints
-    """Place in the order of the scheduler, if all were waiting."""
+    jobs: Any
+    """One record JOB each."""
+    members: Any
+    """One record MEMBER each."""
     by_rank: Ints
-    line: Ints
-    """Jobs of one line fit or do not fit alike; one line for all if the first that does not fit stops it."""
+    """The job at each place in the order of the scheduler."""
     line_start: Ints
     """Where the heap of each line begins."""
-    first: Ints
-    """First member of each job, and one past the last."""
-    shape: Ints
-    """Of each member."""
-    memory: Ints
+    totals: Floats
+    """GPU-milli-seconds idle, idle while a job waits, fragmented; and the last event, s."""
 
 
 class Queue(NamedTuple):
@@ -101,17 +103,6 @@ class Queue(NamedTuple):
     """Head of each line that did not fit since the last release; NOWHERE = not known."""
     ends: Ints
     """Heap of the running jobs: end x number of jobs + row."""
-
-
-class Found(NamedTuple):
-    """What came of it."""
-
-    start: Ints
-    node: Ints
-    """Of each member."""
-    gpus: Ints
-    """Of each member: one bit per GPU of the node."""
-    totals: Floats
 
 
 _UNLIMITED = 1 << 50
@@ -151,7 +142,7 @@ def cluster(nodes: Nodes, rows: Ints, groups: Ints | None, rng: np.random.Genera
         left=np.where(np.arange(gpus.max())[None, :] < gpus[:, None], MILLI, 0),
         nodes=found,
         clock=np.ones(1, np.int64),
-        largest=np.array([known.max() if known.any() else np.inf, gpus.max() * MILLI], float),
+        largest=np.array([known.max() if known.any() else np.inf, max(1, gpus.max()) * MILLI], float),
         free_in=np.zeros(found["group"].max() + 1, np.int64),
         chance=rng.random(_CHANCES),
     )

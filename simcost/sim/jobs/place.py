@@ -12,7 +12,7 @@ from typing import TypeVar
 from numba import njit
 
 from simcost.sim.jobs import nodes as at
-from simcost.sim.jobs.nodes import Cluster, Floats, Found, Ints, Queue, Shapes, Work
+from simcost.sim.jobs.nodes import Cluster, Floats, Ints, Queue, Shapes, Work
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -234,48 +234,56 @@ def move(c: Cluster, shapes: Shapes, s: int, memory: int, node: int, bits: int, 
 
 
 @compiled
-def release(c: Cluster, shapes: Shapes, work: Work, found: Found, first: int, last: int) -> float:
+def release(c: Cluster, shapes: Shapes, work: Work, first: int, last: int) -> float:
     """Take back the room of members; by how much F grew."""
     grown = 0.0
     for m in range(first, last):
-        grown += move(c, shapes, work.shape[m], work.memory[m], found.node[m], found.gpus[m], at.GIVE)
+        grown += move(
+            c,
+            shapes,
+            work.members[m].shape,
+            work.members[m].memory,
+            work.members[m].node,
+            work.members[m].gpus,
+            at.GIVE,
+        )
     return grown
 
 
 @compiled
-def attempt(
-    c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, only: int, found: Found
-) -> tuple[bool, float]:
+def attempt(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, only: int) -> tuple[bool, float]:
     """All members of the job, or none; and by how much F grew."""
-    first, last = work.first[job], work.first[job + 1]
+    first, last = work.jobs[job].first, work.jobs[job].last
     grown = 0.0
     for m in range(first, last):
-        s = work.shape[m]
+        s = work.members[m].shape
         # What is left over from whole nodes goes where most is free (Helios).
-        rest = policy == at.CONSOLIDATE and m > first and s != work.shape[first]
-        node = choose(c, shapes, s, work.memory[m], at.SPREAD if rest else policy, only)
+        rest = policy == at.CONSOLIDATE and m > first and s != work.members[first].shape
+        node = choose(c, shapes, s, work.members[m].memory, at.SPREAD if rest else policy, only)
         if node == at.NOWHERE:
-            release(c, shapes, work, found, first, m)
+            release(c, shapes, work, first, m)
             return False, 0.0
-        found.node[m], found.gpus[m] = node, pick(c, shapes, s, node, policy)
-        grown += move(c, shapes, s, work.memory[m], node, found.gpus[m], at.TAKE)
+        work.members[m].node, work.members[m].gpus = node, pick(c, shapes, s, node, policy)
+        grown += move(c, shapes, s, work.members[m].memory, node, work.members[m].gpus, at.TAKE)
     return True, grown
 
 
 @compiled
-def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, found: Found) -> tuple[bool, float]:
+def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int) -> tuple[bool, float]:
     """Place a job; one of several nodes within a group if one has room, the group with least free first."""
     c.free_in[:] = at.NOWHERE
-    if len(c.free_in) > 1 and work.first[job + 1] - work.first[job] > 1:
+    if len(c.free_in) > 1 and work.jobs[job].last - work.jobs[job].first > 1:
         c.free_in[:] = 0
         for node in range(len(c.nodes)):
             c.free_in[c.nodes[node].group] += c.nodes[node].total
     while True:
         only = at.ANYWHERE
         for one in range(len(c.free_in)):
-            if c.free_in[one] >= work.need[job] and (only == at.ANYWHERE or c.free_in[one] < c.free_in[only]):
+            if c.free_in[one] >= work.jobs[job].need and (
+                only == at.ANYWHERE or c.free_in[one] < c.free_in[only]
+            ):
                 only = one
-        placed, grown = attempt(c, shapes, work, job, policy, only, found)
+        placed, grown = attempt(c, shapes, work, job, policy, only)
         if placed or only == at.ANYWHERE:
             return placed, grown
         c.free_in[only] = at.NOWHERE
@@ -330,30 +338,30 @@ def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
 
 
 @entry
-def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue, found: Found) -> None:
+def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue) -> None:
     """Run the jobs of a pool to their end; each of them must fit on the empty pool.
 
     At one instant all completions release, then all arrivals join, then one pass over the queue is made. A job
     that did not fit is not tried again before the next release.
     """
-    n, waiting, size, blocked, ends = len(work.submit), queue.waiting, queue.size, queue.blocked, queue.ends
+    n, waiting, size, blocked, ends = len(work.jobs), queue.waiting, queue.size, queue.blocked, queue.ends
     running, arrived, queued, now = 0, 0, 0, 0
     idle, fragmented = renew(c, shapes)
     while arrived < n or running:
-        later = ends[0] // n if running else work.submit[arrived]
+        later = ends[0] // n if running else work.jobs[arrived].submit
         if arrived < n:
-            later = min(later, work.submit[arrived])
-        settle(found.totals, idle, queued, fragmented, now, later)
+            later = min(later, work.jobs[arrived].submit)
+        settle(work.totals, idle, queued, fragmented, now, later)
         now = later
         while running and ends[0] // n == now:
             job = pop(ends, running) % n
             running -= 1
-            fragmented += release(c, shapes, work, found, work.first[job], work.first[job + 1])
-            idle += work.need[job]
+            fragmented += release(c, shapes, work, work.jobs[job].first, work.jobs[job].last)
+            idle += work.jobs[job].need
             blocked[:] = at.NOWHERE
-        while arrived < n and work.submit[arrived] == now:
-            line = work.line[arrived]
-            push(waiting[work.line_start[line] :], size[line], work.rank[arrived])
+        while arrived < n and work.jobs[arrived].submit == now:
+            line = work.jobs[arrived].line
+            push(waiting[work.line_start[line] :], size[line], work.jobs[arrived].rank)
             size[line] += 1
             arrived += 1
             queued += 1
@@ -361,37 +369,35 @@ def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue, fo
         while line != at.NOWHERE:
             heap = waiting[work.line_start[line] :]
             job, placed, grown = work.by_rank[heap[0]], False, 0.0
-            if work.need[job] <= idle:
-                placed, grown = place(c, shapes, work, job, policy, found)
+            if work.jobs[job].need <= idle:
+                placed, grown = place(c, shapes, work, job, policy)
             if placed:
                 pop(heap, size[line])
                 size[line] -= 1
                 queued -= 1
-                found.start[job] = now
-                push(ends, running, (now + work.duration[job]) * n + job)
+                work.jobs[job].start = now
+                push(ends, running, (now + work.jobs[job].duration) * n + job)
                 running += 1
                 fragmented += grown
-                idle -= work.need[job]
+                idle -= work.jobs[job].need
             else:
                 blocked[line] = heap[0]
             line = next_in_line(work, waiting, size, blocked)
-    found.totals[at.LAST] = now
+    work.totals[at.LAST] = now
 
 
 @entry
-def fill(
-    c: Cluster, shapes: Shapes, work: Work, policy: int, stay: bool, after: Floats, found: Found
-) -> None:
-    """Place jobs one after the other, those that do not fit are dropped: `found.start` is 0 where placed.
+def fill(c: Cluster, shapes: Shapes, work: Work, policy: int, stay: bool, after: Floats) -> None:
+    """Place jobs one after the other, those that do not fit are dropped: their start is 0 where placed.
 
     `after` becomes the fragmented milli after each job. Jobs stay for ever, or leave before the next one.
     """
     fragmented = renew(c, shapes)[1]
-    for job in range(len(work.submit)):
-        placed, grown = place(c, shapes, work, job, policy, found)
+    for job in range(len(work.jobs)):
+        placed, grown = place(c, shapes, work, job, policy)
         if placed:
-            found.start[job] = 0
+            work.jobs[job].start = 0
             fragmented += grown
             if not stay:
-                fragmented += release(c, shapes, work, found, work.first[job], work.first[job + 1])
+                fragmented += release(c, shapes, work, work.jobs[job].first, work.jobs[job].last)
         after[job] = fragmented
