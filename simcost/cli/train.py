@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.cli import train_run
-from simcost.cli.words import Arguments, columns, finish, natural, positive, seconds, usd_per_h, verb
+from simcost.cli.words import Arguments, columns, finish, natural, positive, seconds, seed, usd_per_h, verb
 from simcost.progress import Progress
 
 
@@ -15,9 +15,34 @@ def add(verbs: Any) -> None:
         "train", help="training: replay queues, size clusters, share fleets, spot, run costs"
     )
     actions = train.add_subparsers(title="actions", required=True, metavar="ACTION")
+    _add_replay(actions)
     _add_size(actions)
     _add_share(actions)
     train_run.add(actions)
+
+
+def _add_replay(actions: Any) -> None:
+    replay = verb(
+        actions, "replay", _replay, "a job log on a cluster under a scheduler: waits, completion, use"
+    )
+    _add_jobs(replay)
+    cluster = replay.add_mutually_exclusive_group(required=True)
+    cluster.add_argument("--gpus", type=positive, metavar="N", help="one pool of GPUs, without nodes")
+    cluster.add_argument(
+        "--nodes", type=Path, metavar="CSV", help="the nodes: node,gpus[,pool,cpu_milli,...]"
+    )
+    replay.add_argument(
+        "--divide", type=positive, default=1, metavar="N", help="the nodes of each pool by this"
+    )
+    replay.add_argument(
+        "--policy", action="append", default=[], metavar="P", help="repeatable (default: fifo-skip)"
+    )
+    replay.add_argument(
+        "--placement", default="consolidate", metavar="P", help="on nodes (default: consolidate)"
+    )
+    replay.add_argument("--limit-error", type=float, default=0.0, metavar="X",
+                        help="time limits that the log lacks are duration x (1 + X)")  # fmt: skip
+    seed(replay)
 
 
 def _add_size(actions: Any) -> None:
@@ -71,7 +96,7 @@ def _add_price(parser: Any) -> None:
     parser.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
 
 
-def _jobs(arguments: Arguments) -> tuple[Any, list[dict[str, Any]]]:
+def _jobs(arguments: Arguments, **more: Any) -> tuple[Any, list[dict[str, Any]]]:
     from simcost.trace.jobs.reader import read_jobs
 
     return read_jobs(
@@ -81,7 +106,31 @@ def _jobs(arguments: Arguments) -> tuple[Any, list[dict[str, Any]]]:
         pool=arguments.pool,
         since=arguments.since,
         window_s=arguments.window,
+        **more,
     )
+
+
+def _replay(arguments: Arguments) -> None:
+    from simcost.sim.jobs.counts import schedule
+    from simcost.sim.jobs.gang import schedule_on_nodes
+    from simcost.sim.jobs.summary import replay_document
+    from simcost.trace.jobs.nodes import read_nodes
+
+    policies = [_scheduler(name) for name in arguments.policy or ["fifo-skip"]]
+    nodes = read_nodes(arguments.nodes).divided(arguments.divide) if arguments.nodes else None
+    pools = {"pools": nodes.pool_gpus} if nodes else {}
+    jobs, findings = _jobs(arguments, limit_error=arguments.limit_error, **pools)
+    documents = []
+    with Progress("replay", quiet=arguments.quiet):
+        for policy in policies:
+            if nodes is None:
+                ledger = schedule(jobs, arguments.gpus, policy)
+            else:
+                placement = _placement(arguments.placement)
+                ledger = schedule_on_nodes(jobs, nodes, _ordered(policy), placement, seed=arguments.seed or 0)
+            documents.append(replay_document(jobs, ledger, policy))
+    document = documents[0] if len(documents) == 1 else {"policies": documents}
+    finish(arguments, document, findings, "train")
 
 
 def _size(arguments: Arguments) -> None:
@@ -111,15 +160,42 @@ def _size(arguments: Arguments) -> None:
 
 def _scheduler(name: str) -> Any:
     """The policy of that name, with its defaults."""
+    from simcost.plan.scheduling import Scheduler
+
+    return _named(name, Scheduler, "--policy")
+
+
+def _placement(name: str) -> Any:
+    """The placement of that name on nodes."""
+    from simcost.plan.placement import OnNodes
+
+    return _named(name, OnNodes, "--placement")
+
+
+def _ordered(policy: Any) -> Any:
+    """A policy that places gangs on nodes; raises InputError for the others."""
+    from typing import get_args
+
+    from simcost.errors import InputError
+    from simcost.sim.jobs.gang import Ordered
+
+    known = get_args(Ordered)
+    if not isinstance(policy, known):
+        names = ", ".join(cls().kind for cls in known)
+        raise InputError(f"{policy.kind} works on GPU counts (--gpus); on nodes there are {names}")
+    return policy
+
+
+def _named(name: str, union: Any, option: str) -> Any:
+    """The class of a union that has this kind, with its defaults."""
     from typing import get_args
 
     from simcost.errors import InputError, did_you_mean
-    from simcost.plan.scheduling import Scheduler
 
-    known = {cls().kind: cls for cls in get_args(Scheduler)}
+    known = {cls().kind: cls for cls in get_args(union)}
     if name not in known:
         raise InputError(
-            f"--policy {name!r} is none{did_you_mean(name, list(known))}; there are {', '.join(known)}"
+            f"{option} {name!r} is none{did_you_mean(name, list(known))}; there are {', '.join(known)}"
         )
     return known[name]()
 

@@ -1,12 +1,14 @@
 """Replays of job traces in the terminal."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from simcost.report.table import table
 from simcost.units import format_seconds
 
 Document = Mapping[str, Any]
+WIDTH = 100
 QUANTILES = ("mean", "p50", "p95", "p99", "max")
 BUCKET_TITLES = {
     "useful": "useful work",
@@ -20,12 +22,16 @@ BUCKET_TITLES = {
 
 
 def text(document: Document) -> str:
-    """The document of `replay_document`, laid out for people."""
-    parts = [_verdict(document), _times(document), _buckets(document)]
-    if document["deadlines"]:
-        parts.append(_deadlines(document["deadlines"]))
-    if len(document["pools"]) > 1:
-        parts.append(_pools(document["pools"]))
+    """The document of `simcost train replay`: one policy in full, or several side by side."""
+    if "policies" in document:
+        parts = [comparison(document["policies"])]
+    else:
+        parts = [_verdict(document), _times(document), _buckets(document)]
+        if document["deadlines"]:
+            parts.append(_deadlines(document["deadlines"]))
+        if len(document["pools"]) > 1:
+            parts.append(_pools(document["pools"]))
+    parts += [fill(f"note: {finding['message']}", WIDTH) for finding in document.get("findings", ())]
     return "\n\n".join(parts)
 
 

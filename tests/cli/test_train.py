@@ -41,6 +41,25 @@ def test_the_size_that_keeps_a_wait(jobs: Path) -> None:
     )
 
 
+def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
+    found = call("train", "replay", jobs, "--gpus", "8", "--policy", "easy-backfill", "--json").document()
+    assert found["policy"] == "easy-backfill"
+    assert found["jobs"] == found["completed"] == 200
+    assert set(found["wait_s"]) >= {"mean", "p50", "p95", "p99", "max"} <= set(found["jct_s"])
+    assert sum(found["gpu_hours"].values()) == pytest.approx(8 * found["makespan_s"] / 3600, rel=0.05)
+    assert found["fragmentation"] is None
+    (tmp_path / "nodes.csv").write_text("node,gpus\na,4\nb,4\n", encoding="utf-8")
+    on_nodes = call("train", "replay", jobs, "--nodes", tmp_path / "nodes.csv", "--json").document()
+    assert on_nodes["fragmentation"] >= 0
+    both = call(
+        "train", "replay", jobs, "--gpus", "8", "--policy", "fifo-skip", "--policy", "srtf", "--json"
+    ).document()
+    assert [one["policy"] for one in both["policies"]] == ["fifo-skip", "srtf"]
+    assert "on nodes there are" in refused(
+        "train", "replay", jobs, "--nodes", tmp_path / "nodes.csv", "--policy", "srtf"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -116,6 +135,8 @@ def test_waste_of_a_monitored_cluster(tmp_path: Path) -> None:
     found = call(
         "waste", tmp_path / "duty.csv", "--price", "2", "--json", "--svg", tmp_path / "w.svg"
     ).document()
-    assert sum(one["gpu_hours"] for one in found["buckets"].values()) == pytest.approx(found["capacity_gpu_hours"])
+    assert sum(one["gpu_hours"] for one in found["buckets"].values()) == pytest.approx(
+        found["capacity_gpu_hours"]
+    )
     assert (tmp_path / "w.svg").read_text(encoding="utf-8").startswith("<svg")
     assert refused("waste", tmp_path / "duty.csv")
