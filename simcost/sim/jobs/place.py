@@ -238,15 +238,8 @@ def release(c: Cluster, shapes: Shapes, work: Work, first: int, last: int) -> fl
     """Take back the room of members; by how much F grew."""
     grown = 0.0
     for m in range(first, last):
-        grown += move(
-            c,
-            shapes,
-            work.members[m].shape,
-            work.members[m].memory,
-            work.members[m].node,
-            work.members[m].gpus,
-            at.GIVE,
-        )
+        one = work.members[m]
+        grown += move(c, shapes, one.shape, one.memory, one.node, one.gpus, at.GIVE)
     return grown
 
 
@@ -256,21 +249,22 @@ def attempt(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, only:
     first, last = work.jobs[job].first, work.jobs[job].last
     grown = 0.0
     for m in range(first, last):
-        s = work.members[m].shape
+        one = work.members[m]
         # What is left over from whole nodes goes where most is free (Helios).
-        rest = policy == at.CONSOLIDATE and m > first and s != work.members[first].shape
-        node = choose(c, shapes, s, work.members[m].memory, at.SPREAD if rest else policy, only)
+        rest = policy == at.CONSOLIDATE and m > first and one.shape != work.members[first].shape
+        node = choose(c, shapes, one.shape, one.memory, at.SPREAD if rest else policy, only)
         if node == at.NOWHERE:
             release(c, shapes, work, first, m)
             return False, 0.0
-        work.members[m].node, work.members[m].gpus = node, pick(c, shapes, s, node, policy)
-        grown += move(c, shapes, s, work.members[m].memory, node, work.members[m].gpus, at.TAKE)
+        one.node, one.gpus = node, pick(c, shapes, one.shape, node, policy)
+        grown += move(c, shapes, one.shape, one.memory, node, one.gpus, at.TAKE)
     return True, grown
 
 
 @compiled
 def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int) -> tuple[bool, float]:
     """Place a job; one of several nodes within a group if one has room, the group with least free first."""
+    need = work.jobs[job].need
     c.free_in[:] = at.NOWHERE
     if len(c.free_in) > 1 and work.jobs[job].last - work.jobs[job].first > 1:
         c.free_in[:] = 0
@@ -279,9 +273,7 @@ def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int) -> tupl
     while True:
         only = at.ANYWHERE
         for one in range(len(c.free_in)):
-            if c.free_in[one] >= work.jobs[job].need and (
-                only == at.ANYWHERE or c.free_in[one] < c.free_in[only]
-            ):
+            if c.free_in[one] >= need and (only == at.ANYWHERE or c.free_in[one] < c.free_in[only]):
                 only = one
         placed, grown = attempt(c, shapes, work, job, policy, only)
         if placed or only == at.ANYWHERE:
