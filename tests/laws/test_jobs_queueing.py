@@ -57,21 +57,21 @@ def erlang_c(servers: int, load: float) -> float:
 def test_mmc_waits(servers: int, load: float, wait: float, waits: float) -> None:
     assert erlang_c(servers, load) == pytest.approx(waits, abs=1e-6)
     assert waits / (servers * (1 - load)) == pytest.approx(wait, abs=1e-6)
-    outcomes = schedule(single_width(servers, load, 400_000), servers, FifoStrict()).outcomes
+    outcomes = schedule(single_width(servers, load, 200_000), servers, FifoStrict()).outcomes
     assert outcomes.wait_s.mean() / MEAN_S == pytest.approx(wait, rel=0.05)
-    assert (outcomes.wait_s > 0).mean() == pytest.approx(waits, rel=0.02)
+    assert (outcomes.wait_s > 0).mean() == pytest.approx(waits, rel=0.05)
 
 
 def test_constant_lengths_halve_the_wait() -> None:
     """M/D/1: rho / (2 (1 - rho))."""
-    assert mean_wait(single_width(1, 0.8, 400_000, deterministic=True), 1, FifoStrict()) == pytest.approx(
+    assert mean_wait(single_width(1, 0.8, 200_000, deterministic=True), 1, FifoStrict()) == pytest.approx(
         2.0, rel=0.03
     )
 
 
 def test_shortest_first_and_shortest_remaining_first() -> None:
     """M/M/1 at 0.8: mean wait 1.88222 without preemption, mean response 2.35277 with it."""
-    jobs = single_width(1, 0.8, 400_000)
+    jobs = single_width(1, 0.8, 200_000)
     assert mean_wait(jobs, 1, SjfStrict()) == pytest.approx(1.88222, rel=0.03)
     jct_s = schedule(jobs, 1, Srtf(overhead=False)).outcomes.jct_s
     assert jct_s.mean() / MEAN_S == pytest.approx(2.35277, rel=0.03)

@@ -69,25 +69,20 @@ def _stop(runs: Runs, row: int, now: float, interval: float, restart: float) -> 
 @helper
 def _victims(runs: Runs, running: Ints, preemptible: Flags, head: int, need: int) -> list[int]:
     """Whom to stop so that `need` more GPUs are free; nobody if that cannot be."""
-    chosen = [0][1:]
+    able = [(0, 0.0, 0)][1:]
     total = 0
     for row in running:
         if preemptible[row] and runs.priority[row] < runs.priority[head]:
+            heappush(able, (runs.priority[row], -runs.since[row], -row))
             total += runs.gpus[row]
-    if total < need:
-        return chosen
-    order = [
-        (runs.priority[row], -runs.since[row], -row)
-        for row in running
-        if preemptible[row] and runs.priority[row] < runs.priority[head]
-    ]
-    order.sort()
-    gained, prefix = 0, 0
-    while gained < need:
-        gained += runs.gpus[-order[prefix][2]]
-        prefix += 1
-    for i in range(prefix - 1, -1, -1):
-        row = -order[i][2]
+    prefix = [0][1:]
+    gained = 0
+    while total >= need > gained:
+        row = -heappop(able)[2]
+        prefix.append(row)
+        gained += runs.gpus[row]
+    chosen = [0][1:]
+    for row in prefix[::-1]:
         if gained - runs.gpus[row] >= need:
             gained -= runs.gpus[row]
         else:
