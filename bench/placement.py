@@ -6,24 +6,20 @@ Measured for comparison, on one core: HeliosArtifact places 313 jobs per CPU sec
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import measure
 import numpy as np
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-from placed_jobs import jobs_of, nodes_of, openb, philly
 
 from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread
 from simcost.plan.scheduling import FifoSkip, FifoStrict
 from simcost.sim.jobs.fgd import pack
 from simcost.sim.jobs.gang import schedule_on_nodes
 from simcost.trace.jobs import Jobs
-from simcost.trace.jobs.nodes import read_nodes
+from simcost.trace.jobs.nodes import Nodes, read_nodes
+from simcost.trace.jobs.reader import read_jobs
 
 DATA = measure.SHARED / "data"
 PLACEMENTS: tuple[OnNodes, ...] = (Consolidate(), Spread(), Random(), BestFit(), Fgd())
@@ -56,7 +52,10 @@ def on_philly() -> dict[str, Any]:
     nodes = read_nodes(DATA / "philly_vc_nodes.csv")
     found = {}
     for window_s, by in ((1_209_600, 4), (5_270_340, 1)):
-        jobs, fewer = philly(DATA, nodes.pools, window_s), nodes.divided(by)
+        fewer = nodes.divided(by)
+        jobs, _ = read_jobs(
+            DATA / "philly_jobs.csv.gz", pools=nodes.pool_gpus, since="2017-10-01", window_s=window_s
+        )
         found[f"philly, nodes / {by}"] = timed(
             len(jobs), lambda j=jobs, n=fewer: schedule_on_nodes(j, n, FifoStrict(), Consolidate())
         )
@@ -64,7 +63,10 @@ def on_philly() -> dict[str, Any]:
 
 
 def packing() -> dict[str, Any]:
-    pods, nodes = openb(DATA), read_nodes(DATA / "openb_node_list_gpu_node.csv")
+    pods, nodes = (
+        read_jobs(DATA / "openb_pod_list_default.csv")[0],
+        read_nodes(DATA / "openb_node_list_gpu_node.csv"),
+    )
     count = pack(pods, nodes, Fgd())["pods"]
     return {
         f"openb, {placement.kind}": timed(count, lambda p=placement: pack(pods, nodes, p))
@@ -74,7 +76,7 @@ def packing() -> dict[str, Any]:
 
 def on_1500_nodes() -> dict[str, Any]:
     """Jobs of all sizes that come and go, on nodes of 8 GPUs that are nearly full; some wait."""
-    jobs, nodes = busy(), nodes_of(*[8] * 1500)
+    jobs, nodes = busy(), eights(1500)
     return {
         f"1,500 nodes, {placement.kind}": timed(
             len(jobs), lambda p=placement: schedule_on_nodes(jobs, nodes, FifoSkip(), p)
@@ -90,8 +92,16 @@ def busy() -> Jobs:
     duration = rng.lognormal(7, 1, count).astype(int) + 1
     submit = np.sort(rng.uniform(0, gpus @ duration / 12_000 / 0.95, count)).astype(int)
     milli = np.where((gpus == 1) & (rng.random(count) < 0.4), 500, 1000)
-    rows = zip(submit, duration, gpus, milli, strict=True)
-    return jobs_of([{"submit": s, "duration": d, "gpus": g, "milli": m} for s, d, g, m in rows])
+    return Jobs.of(submit_s=submit, duration_s=duration, gpus=gpus, gpu_milli=milli)
+
+
+def eights(count: int) -> Nodes:
+    """Nodes of 8 GPUs."""
+    none = np.zeros(count, np.int64)
+    names = tuple(f"n{i:04}" for i in range(count))
+    return Nodes(
+        names=names, gpus=none + 8, cpu_milli=none, memory_mib=none, pool=none, gpu_type=none, pools=("",)
+    )
 
 
 if __name__ == "__main__":

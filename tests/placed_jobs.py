@@ -20,28 +20,17 @@ def jobs_of(
     def column(name: str, default: int) -> np.ndarray:
         return np.array([row.get(name, default) for row in rows], np.int64)
 
-    duration, gpus, zero = column("duration", 1), column("gpus", 1), column("", 0)
-    return Jobs(
-        job_id=np.array([str(i) for i in range(len(rows))], object),
+    return Jobs.of(
         submit_s=column("submit", 0),
-        duration_s=duration,
-        gpus=gpus,
+        duration_s=column("duration", 1),
+        gpus=column("gpus", 1),
         gpu_milli=column("milli", 1000),
         cpu_milli=column("cpu", 0),
         memory_mib=column("memory", 0),
-        priority=zero,
-        limit_s=duration,
         deadline_s=column("deadline", NONE),
-        min_gpus=gpus,
-        max_gpus=gpus,
         pool=column("pool", 0),
-        user=zero,
         gpu_type=column("type", 0),
-        status=zero,
-        preemptible=zero == 0,
-        spot_ok=zero != 0,
         pools=pools,
-        users=("",),
         gpu_types=types,
     )
 

@@ -66,7 +66,7 @@ class UniformProgressPlain:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeSliced:
     """Greedy in each of n equal slices: work and deadline are cut alike, and a slice has its own safety net, which
-    opens again once the work of the slice is done.
+    opens again once the work of the slice is done; that of the whole job does not.
     """
 
     kind: Literal["time-sliced"] = "time-sliced"

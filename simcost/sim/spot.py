@@ -185,8 +185,11 @@ def _gang_run(
             one[_PREEMPTIONS] += 1
         new = _ON_DEMAND if locked else _wish(state, spot, pace, progress, t, job)
         late = left < need + 2 * job.changeover + job.gap and need > 0
-        if net and late and not (state == _SPOT and new == _SPOT):
-            new, locked, goal = _ON_DEMAND, True, target
+        last = (
+            job.deadline - t < job.work - progress + 2 * job.changeover + job.gap
+        )  # slices must not cost the whole
+        if net and (late or last) and not (state == _SPOT and new == _SPOT):
+            new, locked, goal = _ON_DEMAND, True, job.work if last else target
         if new != state:
             state, rest = new, job.changeover
             one[_LAUNCHES] += 1 if new != _IDLE else 0

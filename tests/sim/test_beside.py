@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
 from simcost.sim.jobs.beside import Capacity, Checkpoints, schedule_beside
-from simcost.trace.jobs import NONE, Jobs
+from simcost.trace.jobs import Jobs
 
 
 def jobs(*rows: tuple[int, int, int]) -> Jobs:
@@ -16,13 +16,7 @@ def jobs(*rows: tuple[int, int, int]) -> Jobs:
     submit, duration, gpus = (
         np.array(column, np.int64) for column in zip(*sorted(rows, key=lambda r: r[0]), strict=True)
     )
-    zero, one = np.zeros(len(rows), np.int64), np.ones(len(rows), np.int64)
-    return Jobs(
-        job_id=np.array([str(i) for i in range(len(rows))], object), submit_s=submit, duration_s=duration, gpus=gpus,
-        gpu_milli=1000 * one, cpu_milli=zero, memory_mib=zero, priority=zero, limit_s=duration,
-        deadline_s=NONE * one, min_gpus=gpus, max_gpus=gpus, pool=zero, user=zero, gpu_type=zero, status=zero,
-        preemptible=one.astype(bool), spot_ok=zero.astype(bool), pools=("all",), users=("one",),
-    )  # fmt: skip
+    return Jobs.of(submit_s=submit, duration_s=duration, gpus=gpus)
 
 
 def capacity(*steps: tuple[float, int]) -> Capacity:

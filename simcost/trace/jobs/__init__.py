@@ -1,6 +1,7 @@
 """Training jobs as columns, seconds from the first of them; they are never Python objects."""
 
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,26 @@ class Jobs:
     users_known: bool = False
     extra: dict[str, float] = field(default_factory=dict)
     """Facts of the whole log, for describe."""
+
+    @classmethod
+    def of(cls, *, submit_s: Any, duration_s: Any, gpus: Any, **columns: Any) -> Self:
+        """Jobs from their columns; those not given are as in a log that lacks them: no limits beyond the duration,
+        no deadlines, one pool, one user, whole GPUs of any type, preemptible.
+        """
+        submit, duration, width = (np.asarray(one, np.int64) for one in (submit_s, duration_s, gpus))
+        none, full = np.zeros(len(submit), np.int64), np.ones(len(submit), np.int64)
+        known: dict[str, Any] = {
+            "job_id": np.array([str(i) for i in range(len(submit))], object),
+            "gpu_milli": 1000 * full, "cpu_milli": none, "memory_mib": none, "priority": none, "limit_s": duration,
+            "deadline_s": NONE * full, "min_gpus": width, "max_gpus": width, "pool": none, "user": none,
+            "gpu_type": none, "status": none, "preemptible": full > 0, "spot_ok": none > 0,
+            "pools": ("",), "users": ("",),
+        }  # fmt: skip
+        given = {
+            name: np.asarray(one, known[name].dtype) if isinstance(known.get(name), np.ndarray) else one
+            for name, one in columns.items()
+        }
+        return cls(submit_s=submit, duration_s=duration, gpus=width, **known | given)
 
     def __len__(self) -> int:
         return len(self.submit_s)
