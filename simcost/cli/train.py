@@ -1,11 +1,11 @@
-"""`simcost train`: queues of jobs, cluster sizes, shared fleets, spot, and the bill for a run."""
+"""`simcost train`: queues of jobs and shared fleets; the other actions have files of their own."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-from simcost.cli import train_run
-from simcost.cli.words import Arguments, columns, finish, natural, positive, seconds, seed, usd_per_h, verb
+from simcost.cli import train_estimate, train_size, train_spot
+from simcost.cli.jobs import add_jobs, add_price, jobs_of, named, scheduler
+from simcost.cli.words import Arguments, finish, positive, seconds, seed, verb
 from simcost.progress import Progress
 
 
@@ -16,16 +16,17 @@ def add(verbs: Any) -> None:
     )
     actions = train.add_subparsers(title="actions", required=True, metavar="ACTION")
     _add_replay(actions)
-    _add_size(actions)
+    train_size.add(actions)
     _add_share(actions)
-    train_run.add(actions)
+    train_estimate.add(actions)
+    train_spot.add(actions)
 
 
 def _add_replay(actions: Any) -> None:
     replay = verb(
         actions, "replay", _replay, "a job log on a cluster under a scheduler: waits, completion, use"
     )
-    _add_jobs(replay)
+    add_jobs(replay)
     cluster = replay.add_mutually_exclusive_group(required=True)
     cluster.add_argument("--gpus", type=positive, metavar="N", help="one pool of GPUs, without nodes")
     cluster.add_argument(
@@ -45,28 +46,11 @@ def _add_replay(actions: Any) -> None:
     seed(replay)
 
 
-def _add_size(actions: Any) -> None:
-    size = verb(actions, "size", _size, "the smallest cluster that keeps a wait, and what a policy is worth")
-    _add_jobs(size)
-    size.add_argument(
-        "--policy",
-        action="append",
-        default=[],
-        metavar="P",
-        help="repeatable (default: fifo-skip, easy-backfill)",
-    )
-    size.add_argument("--wait", type=seconds, required=True, metavar="TIME", help="longest wait, e.g. 1h")
-    size.add_argument(
-        "--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)"
-    )
-    _add_price(size)
-
-
 def _add_share(actions: Any) -> None:
     share = verb(
         actions, "share", _share, "train on what a serving fleet leaves, against two separate fleets"
     )
-    _add_jobs(share)
+    add_jobs(share)
     share.add_argument(
         "--serving", type=Path, required=True, metavar="DIR", help="results folder of `simcost run`"
     )
@@ -78,36 +62,7 @@ def _add_share(actions: Any) -> None:
         ("--restart", 180.0, "to start again after a preemption (default 3min)"),
     ):
         share.add_argument(option, type=seconds, default=default_s, metavar="TIME", help=what)
-    _add_price(share)
-
-
-def _add_jobs(parser: Any) -> None:
-    """Which jobs, and how their log is read."""
-    parser.add_argument("file", type=Path, metavar="JOBS", help="a job log, or a stored trace of jobs")
-    parser.add_argument("--format", default="auto", metavar="F", help="of the log (default: by its columns)")
-    columns(parser)
-    parser.add_argument("--pool", metavar="NAME", help="only the jobs of this pool")
-    parser.add_argument("--since", metavar="ISO", help="only jobs submitted from then on")
-    parser.add_argument("--window", type=seconds, metavar="TIME", help="and within this time of the first")
-
-
-def _add_price(parser: Any) -> None:
-    parser.add_argument("--node", type=positive, default=8, metavar="N", help="GPUs of a node (default 8)")
-    parser.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
-
-
-def _jobs(arguments: Arguments, **more: Any) -> tuple[Any, list[dict[str, Any]]]:
-    from simcost.trace.jobs.reader import read_jobs
-
-    return read_jobs(
-        arguments.file,
-        format=arguments.format,
-        mapping=dict(arguments.map),
-        pool=arguments.pool,
-        since=arguments.since,
-        window_s=arguments.window,
-        **more,
-    )
+    add_price(share)
 
 
 def _replay(arguments: Arguments) -> None:
@@ -116,10 +71,10 @@ def _replay(arguments: Arguments) -> None:
     from simcost.sim.jobs.summary import replay_document
     from simcost.trace.jobs.nodes import read_nodes
 
-    policies = [_scheduler(name) for name in arguments.policy or ["fifo-skip"]]
+    policies = [scheduler(name) for name in arguments.policy or ["fifo-skip"]]
     nodes = read_nodes(arguments.nodes).divided(arguments.divide) if arguments.nodes else None
     pools = {"pools": nodes.pool_gpus} if nodes else {}
-    jobs, findings = _jobs(arguments, limit_error=arguments.limit_error, **pools)
+    jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, **pools)
     documents = []
     with Progress("replay", quiet=arguments.quiet):
         for policy in policies:
@@ -133,43 +88,11 @@ def _replay(arguments: Arguments) -> None:
     finish(arguments, document, findings, "train")
 
 
-def _size(arguments: Arguments) -> None:
-    from simcost.compare.sizing import Question, size
-    from simcost.sim.jobs.counts import schedule
-
-    jobs, findings = _jobs(arguments)
-    names = arguments.policy or ["fifo-skip", "easy-backfill"]
-    policies = {name: _scheduler(name) for name in names}
-    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
-    asked = Question(
-        wait_s=arguments.wait,
-        percentile=arguments.percentile,
-        step=arguments.node,
-        usd_per_gpu_h=arguments.price,
-    )
-    with Progress("size", quiet=arguments.quiet):
-        document = size(
-            lambda gpus, name: schedule(jobs, gpus, policies[name]),
-            names,
-            asked,
-            offered=jobs.gpu_seconds / span_s,
-            widest=int(jobs.gpus.max()),
-        )
-    finish(arguments, document, findings, "train_size")
-
-
-def _scheduler(name: str) -> Any:
-    """The policy of that name, with its defaults."""
-    from simcost.plan.scheduling import Scheduler
-
-    return _named(name, Scheduler, "--policy")
-
-
 def _placement(name: str) -> Any:
     """The placement of that name on nodes."""
     from simcost.plan.placement import OnNodes
 
-    return _named(name, OnNodes, "--placement")
+    return named(name, OnNodes, "--placement")
 
 
 def _ordered(policy: Any) -> Any:
@@ -186,25 +109,11 @@ def _ordered(policy: Any) -> Any:
     return policy
 
 
-def _named(name: str, union: Any, option: str) -> Any:
-    """The class of a union that has this kind, with its defaults."""
-    from typing import get_args
-
-    from simcost.errors import InputError, did_you_mean
-
-    known = {cls().kind: cls for cls in get_args(union)}
-    if name not in known:
-        raise InputError(
-            f"{option} {name!r} is none{did_you_mean(name, list(known))}; there are {', '.join(known)}"
-        )
-    return known[name]()
-
-
 def _share(arguments: Arguments) -> None:
     from simcost.scenario.beside import serving_use, share
     from simcost.sim.jobs.beside import Checkpoints
 
-    jobs, findings = _jobs(arguments)
+    jobs, findings = jobs_of(arguments)
     document = share(
         jobs,
         serving_use(arguments.serving, arguments.plan),
@@ -216,10 +125,3 @@ def _share(arguments: Arguments) -> None:
         step=arguments.node,
     )
     finish(arguments, document, findings, "train_share")
-
-
-def _percent(text: str) -> float:
-    value = natural(text)
-    if not 1 <= value <= 99:
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentile from 1 to 99")
-    return value / 100.0

@@ -1,0 +1,58 @@
+"""`simcost train size`: how many GPUs a queue of jobs needs."""
+
+import argparse
+from typing import Any
+
+from simcost.cli.jobs import add_jobs, add_price, jobs_of, scheduler
+from simcost.cli.words import Arguments, finish, natural, seconds, verb
+from simcost.progress import Progress
+
+
+def add(actions: Any) -> None:
+    """The action `size`."""
+    size = verb(actions, "size", _size, "the smallest cluster that keeps a wait, and what a policy is worth")
+    add_jobs(size)
+    size.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="P",
+        help="repeatable (default: fifo-skip, easy-backfill)",
+    )
+    size.add_argument("--wait", type=seconds, required=True, metavar="TIME", help="longest wait, e.g. 1h")
+    size.add_argument(
+        "--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)"
+    )
+    add_price(size)
+
+
+def _size(arguments: Arguments) -> None:
+    from simcost.compare.sizing import Question, size
+    from simcost.sim.jobs.counts import schedule
+
+    jobs, findings = jobs_of(arguments)
+    names = arguments.policy or ["fifo-skip", "easy-backfill"]
+    policies = {name: scheduler(name) for name in names}
+    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
+    asked = Question(
+        wait_s=arguments.wait,
+        percentile=arguments.percentile,
+        step=arguments.node,
+        usd_per_gpu_h=arguments.price,
+    )
+    with Progress("size", quiet=arguments.quiet):
+        document = size(
+            lambda gpus, name: schedule(jobs, gpus, policies[name]),
+            names,
+            asked,
+            offered=jobs.gpu_seconds / span_s,
+            widest=int(jobs.gpus.max()),
+        )
+    finish(arguments, document, findings, "train_size")
+
+
+def _percent(text: str) -> float:
+    value = natural(text)
+    if not 1 <= value <= 99:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentile from 1 to 99")
+    return value / 100.0
