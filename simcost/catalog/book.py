@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from math import inf
+from math import inf, isclose
 from typing import Protocol, TypeVar
 
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
+    CommitmentRate,
     FailureRate,
     HardwareFit,
+    Instrument,
     Model,
     Offer,
     Precision,
@@ -17,8 +19,10 @@ from simcost.catalog.facts import (
     TierPrice,
     TrainingMfu,
     TrainingSequence,
+    Upfront,
 )
 from simcost.catalog.names import ALIASES, canonical
+from simcost.catalog.patterns import ANY_REGION, matches, narrowness
 from simcost.errors import CatalogError, did_you_mean
 
 
@@ -30,6 +34,7 @@ class Facts:
     models: tuple[Model, ...] = ()
     offers: tuple[Offer, ...] = ()
     billing_rules: tuple[BillingRule, ...] = ()
+    commitment_rates: tuple[CommitmentRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
     step_fits: tuple[StepFit, ...] = ()
     hardware_fits: tuple[HardwareFit, ...] = ()
@@ -99,6 +104,36 @@ class Catalog:
                 return rule
         known = [rule.provider for rule in self.facts.billing_rules]
         raise _miss("billing rule of provider", "billing-rules", provider, known)
+
+    def commitment_rate(
+        self,
+        provider: str,
+        instrument: Instrument,
+        sku: str,
+        region: str,
+        term_years: float,
+        upfront: Upfront,
+    ) -> CommitmentRate:
+        """The rate of a commitment for an instance type; of several the one for the fewest types and regions.
+
+        Raises:
+            CatalogError: there is none.
+        """
+        rows = [
+            r for r in self.facts.commitment_rates if (r.provider, r.instrument) == (provider, instrument)
+        ]
+        rows = [r for r in rows if matches(r.sku, sku) and r.region in (region, ANY_REGION)]
+        fitting = [
+            r for r in rows if isclose(r.term_years, term_years, abs_tol=0.01) and r.upfront == upfront
+        ]
+        if fitting:
+            return max(fitting, key=lambda r: narrowness(r.sku, r.region))
+        terms = ", ".join(sorted({f"{r.term_years:g} years, upfront {r.upfront}" for r in rows}))
+        raise CatalogError(
+            f"the catalog has no {instrument} rate of {provider}/{sku} in {region} for {term_years:g} years, upfront "
+            f"{upfront}{f' (only: {terms})' if terms else ''}; give `discount` or the rate in the plan, or add it to "
+            "commitment_rates.csv in your catalog folder (`simcost prices import` makes one of a price list)"
+        )
 
     def tier_prices(self, provider: str, item: str) -> tuple[TierPrice, ...]:
         """The price tiers of `storage`, `egress` or `inter-zone`, lowest first. Raises CatalogError."""

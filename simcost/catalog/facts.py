@@ -128,6 +128,47 @@ class BillingRule(Provenance):
     minimum_s: Amount
 
 
+Instrument = Literal[
+    "reserved-instance", "compute-savings-plan", "instance-savings-plan", "sagemaker-savings-plan",
+    "capacity-block", "azure-reservation", "azure-savings-plan", "resource-cud", "flexible-cud",
+    "dws-flex-start", "dws-calendar", "take-or-pay",
+]  # fmt: skip
+"""Ways to commit; `take-or-pay` is the reserved price of a provider that has only one kind."""
+
+Upfront = Literal["none", "partial", "all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentRate(Provenance):
+    """What an instance costs under a commitment: its price, or the discount on the on-demand price."""
+
+    provider: str
+    instrument: Instrument
+    sku: str
+    """An instance type, `p5.*` for all that begin so, or `*` for all."""
+    region: str
+    """`any` = everywhere."""
+    term_years: Amount
+    """0 = no fixed term (bought for days, or as you go)."""
+    upfront: Upfront
+    usd_per_h: Positive | None = None
+    """Per instance and hour, what is paid upfront spread over the term."""
+    discount: Positive | None = None
+    """Share of the on-demand price that is saved."""
+
+    def __post_init__(self) -> None:
+        if (self.usd_per_h is None) == (self.discount is None):
+            raise ValueError("give usd_per_h or discount, one of the two")
+        if self.discount is not None and self.discount >= 1:
+            raise ValueError(f"discount ({self.discount:g}) is a share below 1; write 37 % as 0.37")
+
+    def paid_usd_per_h(self, on_demand_usd_per_h: float) -> float:
+        """Price per hour where on-demand costs this."""
+        if self.usd_per_h is not None:
+            return self.usd_per_h
+        return on_demand_usd_per_h * (1.0 - (self.discount or 0.0))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierPrice(Provenance):
     """One tier of a storage or transfer price; tiers are cumulative per calendar month."""

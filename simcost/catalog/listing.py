@@ -14,6 +14,7 @@ KINDS = {
     "models": "models",
     "offers": "offers",
     "billing-rules": "billing_rules",
+    "commitment-rates": "commitment_rates",
     "tier-prices": "tier_prices",
     "training-mfu": "training_mfu",
     "failure-rates": "failure_rates",
@@ -65,6 +66,9 @@ def _named(catalog: Catalog) -> Iterator[tuple[str, Provenance, set[str]]]:
         yield "offers", offer, {offer.name, offer.name.lower()}
     for rule in facts.billing_rules:
         yield "billing-rules", rule, {rule.provider}
+    for committed in facts.commitment_rates:
+        names = {committed.provider, committed.instrument, f"{committed.provider}/{committed.sku}"}
+        yield "commitment-rates", committed, names
     for rate in facts.failure_rates:
         yield "failure-rates", rate, {rate.name}
     for tier in facts.tier_prices:

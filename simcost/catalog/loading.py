@@ -10,6 +10,7 @@ from simcost.catalog.book import Catalog, Facts
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
+    CommitmentRate,
     FailureRate,
     HardwareFit,
     Model,
@@ -45,6 +46,9 @@ _TABLES = {
     "models": _table(Model, "name"),
     "offers": _table(Offer, "provider", "sku", "region"),
     "billing_rules": _table(BillingRule, "provider"),
+    "commitment_rates": _table(
+        CommitmentRate, "provider", "instrument", "sku", "region", "term_years", "upfront"
+    ),
     "tier_prices": _Table(TierPrice, ("provider", "item", "from_gb"), ("provider", "item")),
     "step_fits": _table(StepFit, "accelerator", "model", "tp", "precision"),
     "hardware_fits": _table(HardwareFit, "accelerator", "precision"),
@@ -63,7 +67,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
 
     Args:
         extra: a folder with any of `accelerators.csv`, `models.csv`, `offers.csv`, `billing_rules.csv`,
-            `tier_prices.csv`, `step_fits.csv`, `hardware_fits.csv`, `training_mfu.csv`,
+            `commitment_rates.csv`, `tier_prices.csv`, `step_fits.csv`, `hardware_fits.csv`, `training_mfu.csv`,
             `training_sequences.csv`, `failure_rates.csv`. A row with the key of one of ours replaces it; the
             tiers of a (provider, item), the MFU of an (accelerator, precision) and the sequences of an
             accelerator are replaced together; other rows are added.

@@ -63,6 +63,10 @@ def _range(row: Row) -> str:
     return f"{format_count(row['from_gb'])} - {end}".rstrip()
 
 
+def _rate(row: Row) -> str:
+    return f"{row['discount']:.1%} off" if row["usd_per_h"] is None else f"{row['usd_per_h']:,.4f}"
+
+
 def _parameters(row: Row) -> str:
     end = "" if row["parameters_to"] is None else f"{row['parameters_to'] / 1e9:g}"
     return f"{row['parameters_from'] / 1e9:g} - {end}".rstrip()
@@ -100,6 +104,14 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "provider": _text("provider"),
         "granularity, s": _number("granularity_s"),
         "minimum, s": _number("minimum_s"),
+        **_QUALITY,
+    }),
+    "commitment-rates": (3, {
+        "instrument": lambda row: f"{row['provider']} {row['instrument']}",
+        "sku": _text("sku"),
+        "region": _text("region"),
+        "years, upfront": lambda row: f"{row['term_years']:g}, {row['upfront']}",
+        "$/h, or off": _rate,
         **_QUALITY,
     }),
     "tier-prices": (3, {

@@ -1,0 +1,83 @@
+"""Rates of commitments: the narrowest row wins, what is not there is named with the remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from simcost.catalog import load_catalog
+from simcost.errors import CatalogError, FaultsError
+
+CATALOG = load_catalog()
+HEADER = "provider,instrument,sku,region,term_years,upfront,usd_per_h,discount,source,as_of,quality\n"
+
+
+def own(tmp_path: Path, *rows: str) -> Path:
+    lines = "".join(f"{row},my list,2026-10-01,A\n" for row in rows)
+    (tmp_path / "commitment_rates.csv").write_text(HEADER + lines)
+    return tmp_path
+
+
+def test_the_published_maxima_are_labelled_as_assumptions() -> None:
+    rate = CATALOG.commitment_rate("aws", "compute-savings-plan", "p5.48xlarge", "us-east-1", 3, "all")
+    assert (rate.discount, rate.usd_per_h, rate.quality) == (0.66, None, "C")
+    for row in CATALOG.facts.commitment_rates:
+        if row.sku == "*" and row.region == "any":
+            assert row.quality == "C"
+            assert row.notes.startswith("assumption"), row
+
+
+@pytest.mark.parametrize(("term_years", "discount"), [(1, 0.37), (3, 0.55)])
+def test_what_is_paid_is_the_price_without_the_discount(term_years: int, discount: float) -> None:
+    rate = CATALOG.commitment_rate("gcp", "resource-cud", "a3-highgpu-8g", "us-central1", term_years, "none")
+    assert rate.paid_usd_per_h(100.0) == pytest.approx(100.0 * (1 - discount))
+
+
+def test_the_narrowest_row_wins_name_then_beginning_then_region(tmp_path: Path) -> None:
+    catalog = load_catalog(own(
+        tmp_path,
+        "aws,compute-savings-plan,*,any,3,all,,0.10",
+        "aws,compute-savings-plan,p5*,any,3,all,,0.20",
+        "aws,compute-savings-plan,p5.*,any,3,all,,0.30",
+        "aws,compute-savings-plan,p5.*,us-east-1,3,all,,0.40",
+        "aws,compute-savings-plan,P5.48xlarge,any,3,all,20,",
+    ))  # fmt: skip
+
+    def rate(sku: str, region: str) -> float | None:
+        found = catalog.commitment_rate("aws", "compute-savings-plan", sku, region, 3, "all")
+        return found.discount or found.usd_per_h
+
+    assert [rate(sku, "us-east-1") for sku in ("p5.48xlarge", "p5.4xlarge", "p5en.48xlarge", "g6.xlarge")] == [
+        20, 0.40, 0.20, 0.10,
+    ]  # fmt: skip
+    assert rate("p5.4xlarge", "eu-north-1") == 0.30
+
+
+def test_a_price_is_paid_whatever_on_demand_costs(tmp_path: Path) -> None:
+    catalog = load_catalog(own(tmp_path, "aws,reserved-instance,p5.48xlarge,us-east-1,1,none,33.5,"))
+    rate = catalog.commitment_rate("aws", "reserved-instance", "p5.48xlarge", "us-east-1", 1, "none")
+    assert rate.paid_usd_per_h(55.04) == rate.paid_usd_per_h(1.0) == 33.5
+    assert rate.as_of == "2026-10-01"
+
+
+def test_a_missing_rate_says_which_terms_there_are_and_what_to_do() -> None:
+    with pytest.raises(CatalogError) as error:
+        CATALOG.commitment_rate("aws", "compute-savings-plan", "p5.48xlarge", "us-east-1", 1, "none")
+    assert "aws/p5.48xlarge in us-east-1 for 1 years, upfront none" in str(error.value)
+    assert "only: 3 years, upfront all" in str(error.value)
+    assert all(word in str(error.value) for word in ("`discount`", "commitment_rates.csv", "prices import"))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("aws,reserved-instance,x,any,1,none,,", "give usd_per_h or discount"),
+        ("aws,reserved-instance,x,any,1,none,1,0.3", "give usd_per_h or discount"),
+        ("aws,reserved-instance,x,any,1,none,,37", "write 37 % as 0.37"),
+        ("aws,reserved-instance,x,any,1,none,0,", "greater than 0"),
+        ("aws,reserved,x,any,1,none,1,", "did you mean 'reserved-instance'"),
+    ],
+)
+def test_impossible_rates_are_located(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(FaultsError, match=message) as error:
+        load_catalog(own(tmp_path, row))
+    assert error.value.faults[0].line == 2
