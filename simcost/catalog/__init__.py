@@ -5,8 +5,17 @@ overrides them row by row.
 """
 
 from simcost.catalog.book import Catalog
-from simcost.catalog.facts import Accelerator, BillingRule, HardwareFit, Model, Offer, StepFit, TierPrice
+from simcost.catalog.facts import (
+    Accelerator,
+    BillingRule,
+    HardwareFit,
+    Model,
+    Offer,
+    StepFit,
+    TierPrice,
+    TokenPrice,
+)
 from simcost.catalog.loading import load_catalog
 
 __all__ = ["Accelerator", "BillingRule", "Catalog", "HardwareFit", "Model", "Offer", "StepFit", "TierPrice",
-           "load_catalog"]  # fmt: skip
+           "TokenPrice", "load_catalog"]  # fmt: skip

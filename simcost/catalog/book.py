@@ -17,6 +17,7 @@ from simcost.catalog.facts import (
     Precision,
     StepFit,
     TierPrice,
+    TokenPrice,
     TrainingMfu,
     TrainingSequence,
     Upfront,
@@ -36,6 +37,7 @@ class Facts:
     billing_rules: tuple[BillingRule, ...] = ()
     commitment_rates: tuple[CommitmentRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
+    token_prices: tuple[TokenPrice, ...] = ()
     step_fits: tuple[StepFit, ...] = ()
     hardware_fits: tuple[HardwareFit, ...] = ()
     training_mfu: tuple[TrainingMfu, ...] = ()
@@ -144,6 +146,14 @@ class Catalog:
                 f"`buy: {{{item}: $0.10/GB}}`, or in tier_prices.csv of your catalog folder"
             )
         return tuple(sorted(tiers, key=lambda tier: tier.from_gb))
+
+    def token_price(self, name: str) -> TokenPrice:
+        """The prices of the API `provider/model`; case does not matter. Raises CatalogError."""
+        for price in self.facts.token_prices:
+            if price.name.lower() == name.lower():
+                return price
+        known = [price.name for price in self.facts.token_prices]
+        raise _miss("token price of", "token-prices", name, known)
 
     def step_fit(self, accelerator: str, model: str, tp: int, precision: Precision) -> StepFit | None:
         """The step-time coefficients fitted for exactly this configuration, if any."""

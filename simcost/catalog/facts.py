@@ -187,6 +187,46 @@ class TierPrice(Provenance):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPrice(Provenance):
+    """What a model behind an API costs per million tokens. Reasoning tokens are output tokens."""
+
+    provider: str
+    model: str
+    """As the provider names it; no model of this catalog."""
+    input_usd_per_m: Positive
+    output_usd_per_m: Amount
+    cache_read_usd_per_m: Amount | None = None
+    """Of input tokens that the provider has kept; None = as input."""
+    cache_write_usd_per_m: Amount | None = None
+    """Of input tokens that the provider is told to keep, for some minutes; None = as input."""
+    cache_write_1h_usd_per_m: Amount | None = None
+    """The same for an hour; None = not sold."""
+    tier_start_input_tokens: PositiveCount | None = None
+    """A request with more input tokens than this, cached ones included, pays the tier prices for all its tokens;
+    its cache prices grow as its input price does. None = no tier."""
+    tier_input_usd_per_m: Positive | None = None
+    tier_output_usd_per_m: Amount | None = None
+    batch_multiplier: Positive | None = None
+    """On all prices, for answers within a day; None = not known."""
+    batch_caches: bool = True
+    """Cached tokens keep their discount in a batch; else they pay as input there."""
+    context_tokens: PositiveCount | None = None
+    """Input and output of a request, at most; None = not known."""
+
+    def __post_init__(self) -> None:
+        tier = (self.tier_start_input_tokens, self.tier_input_usd_per_m, self.tier_output_usd_per_m)
+        if any(part is None for part in tier) and tier != (None, None, None):
+            raise ValueError(
+                "a size tier needs tier_start_input_tokens, tier_input_usd_per_m and tier_output_usd_per_m"
+            )
+
+    @property
+    def name(self) -> str:
+        """`provider/model`."""
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFit(Provenance):
     """Step-time coefficients fitted for one (accelerator, model, tp, precision):
     t = a + b*P + c*B + d*K + q*Q, see `simcost.perf.step`.

@@ -16,6 +16,7 @@ KINDS = {
     "billing-rules": "billing_rules",
     "commitment-rates": "commitment_rates",
     "tier-prices": "tier_prices",
+    "token-prices": "token_prices",
     "training-mfu": "training_mfu",
     "failure-rates": "failure_rates",
 }
@@ -38,7 +39,7 @@ def catalog_list(catalog: Catalog, kind: str) -> dict[str, Any]:
 def catalog_show(catalog: Catalog, name: str) -> dict[str, Any]:
     """`name`, `as_of` and `facts`: all facts of that name, each with its `kind`.
 
-    A name is that of an accelerator or model, a provider, `provider/sku` or `provider/item`.
+    A name is that of an accelerator or model, a provider, `provider/sku`, `provider/item` or `provider/model`.
 
     Raises:
         CatalogError: no fact has that name.
@@ -73,3 +74,5 @@ def _named(catalog: Catalog) -> Iterator[tuple[str, Provenance, set[str]]]:
         yield "failure-rates", rate, {rate.name}
     for tier in facts.tier_prices:
         yield "tier-prices", tier, {tier.provider, f"{tier.provider}/{tier.item}"}
+    for api in facts.token_prices:
+        yield "token-prices", api, {api.name, api.name.lower()}

@@ -18,6 +18,7 @@ from simcost.catalog.facts import (
     Provenance,
     StepFit,
     TierPrice,
+    TokenPrice,
     TrainingMfu,
     TrainingSequence,
 )
@@ -50,6 +51,7 @@ _TABLES = {
         CommitmentRate, "provider", "instrument", "sku", "region", "term_years", "upfront"
     ),
     "tier_prices": _Table(TierPrice, ("provider", "item", "from_gb"), ("provider", "item")),
+    "token_prices": _table(TokenPrice, "provider", "model"),
     "step_fits": _table(StepFit, "accelerator", "model", "tp", "precision"),
     "hardware_fits": _table(HardwareFit, "accelerator", "precision"),
     "training_mfu": _Table(
@@ -67,8 +69,8 @@ def load_catalog(extra: Path | None = None) -> Catalog:
 
     Args:
         extra: a folder with any of `accelerators.csv`, `models.csv`, `offers.csv`, `billing_rules.csv`,
-            `commitment_rates.csv`, `tier_prices.csv`, `step_fits.csv`, `hardware_fits.csv`, `training_mfu.csv`,
-            `training_sequences.csv`, `failure_rates.csv`. A row with the key of one of ours replaces it; the
+            `commitment_rates.csv`, `tier_prices.csv`, `token_prices.csv`, `step_fits.csv`, `hardware_fits.csv`,
+            `training_mfu.csv`, `training_sequences.csv`, `failure_rates.csv`. A row with the key of one of ours replaces it; the
             tiers of a (provider, item), the MFU of an (accelerator, precision) and the sequences of an
             accelerator are replaced together; other rows are added.
 
@@ -141,7 +143,7 @@ def _resolved(row: Provenance, facts: Facts) -> Provenance:
 
 def _references(row: Provenance, facts: Facts) -> Iterator[tuple[str, set[str]]]:
     for column, table in (("accelerator", "accelerators"), ("model", "models")):
-        if hasattr(row, column):
+        if hasattr(row, column) and not isinstance(row, TokenPrice):  # whose models are the providers' own
             yield column, {fact.name for fact in getattr(facts, table)}
 
 

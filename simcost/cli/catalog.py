@@ -17,7 +17,9 @@ def _add_catalog(verbs: Any) -> None:
     listing = verb(actions, "list", _catalog_list, "the facts of one kind")
     listing.add_argument("kind", nargs="?", help="kind of fact; none lists the kinds")
     show = verb(actions, "show", _catalog_show, "everything about one name, with its source")
-    show.add_argument("name", help="accelerator, model, provider, provider/sku or provider/item")
+    show.add_argument(
+        "name", help="accelerator, model, provider, provider/sku, provider/item or provider/model"
+    )
     for action in (listing, show):
         own_catalog(action)
 

@@ -122,6 +122,15 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "$ per unit": _number("price_usd", 1, ".4f"),
         **_QUALITY,
     }),
+    "token-prices": (1, {
+        "API": lambda row: f"{row['provider']}/{row['model']}",
+        "input, $/1M": _number("input_usd_per_m"),
+        "output": _number("output_usd_per_m"),
+        "cache read": _number("cache_read_usd_per_m"),
+        "cache write": _number("cache_write_usd_per_m"),
+        "more from, tokens": _number("tier_start_input_tokens"),
+        "as of": _text("as_of"),
+    }),
     "training-mfu": (2, {
         "accelerator": _text("accelerator"),
         "precision": _text("precision"),
