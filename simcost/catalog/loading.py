@@ -68,11 +68,9 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     """Our facts, and over them those of the user's folder.
 
     Args:
-        extra: a folder with any of `accelerators.csv`, `models.csv`, `offers.csv`, `billing_rules.csv`,
-            `commitment_rates.csv`, `tier_prices.csv`, `token_prices.csv`, `step_fits.csv`, `hardware_fits.csv`,
-            `training_mfu.csv`, `training_sequences.csv`, `failure_rates.csv`. A row with the key of one of ours replaces it; the
-            tiers of a (provider, item), the MFU of an (accelerator, precision) and the sequences of an
-            accelerator are replaced together; other rows are added.
+        extra: a folder with any files of the names of ours, such as `offers.csv`. A row with the key of one of
+            ours replaces it; the tiers of a (provider, item), the MFU of an (accelerator, precision) and the
+            sequences of an accelerator are replaced together; other rows are added.
 
     Raises:
         CatalogError: there is no such folder.
