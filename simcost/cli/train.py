@@ -110,8 +110,8 @@ def _ordered(policy: Any) -> Any:
 
 
 def _share(arguments: Arguments) -> None:
+    from simcost.plan.checkpoints import Checkpoints
     from simcost.scenario.beside import serving_use, share
-    from simcost.sim.jobs.beside import Checkpoints
 
     jobs, findings = jobs_of(arguments)
     document = share(
@@ -119,7 +119,7 @@ def _share(arguments: Arguments) -> None:
         serving_use(arguments.serving, arguments.plan),
         gpus=arguments.gpus,
         checkpoints=Checkpoints(
-            interval_s=arguments.checkpoint, write_s=arguments.write, restart_s=arguments.restart
+            interval=arguments.checkpoint, write=arguments.write, restart=arguments.restart
         ),
         usd_per_gpu_h=arguments.price,
         step=arguments.node,

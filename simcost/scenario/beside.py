@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from simcost.compare.sizing import Question, size
 from simcost.errors import InputError, did_you_mean
 from simcost.job_ledger import JobLedger
-from simcost.sim.jobs.beside import Capacity, Checkpoints, schedule_beside
+from simcost.plan.checkpoints import Checkpoints
+from simcost.sim.jobs.beside import Capacity, schedule_beside
 from simcost.trace.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_share, format_usd
 
@@ -138,7 +139,7 @@ def share(
             "wait_s": {"p95": own["wait_s"]["target"]},
             "usd_per_month": _monthly(fleets, usd_per_gpu_h),
         },
-        "checkpoints": asdict(checkpoints),
+        "checkpoints": {f"{name}_s": value for name, value in asdict(checkpoints).items()},
         "verdict": _verdict(use, gpus, fleets, together, usd_per_gpu_h),
     }
 

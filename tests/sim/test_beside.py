@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
-from simcost.sim.jobs.beside import Capacity, Checkpoints, schedule_beside
+from simcost.plan.checkpoints import Checkpoints
+from simcost.sim.jobs.beside import Capacity, schedule_beside
 from simcost.trace.jobs import Jobs
 
 
@@ -24,7 +25,7 @@ def capacity(*steps: tuple[float, int]) -> Capacity:
     return Capacity(since_s=np.array(since, float), gpus=np.array(gpus, np.int64))
 
 
-SAVES = Checkpoints(interval_s=10, write_s=1, restart_s=2)
+SAVES = Checkpoints(interval=10, write=1, restart=2)
 
 
 def check(ledger: JobLedger, of: Jobs, given_: Capacity) -> None:
@@ -80,3 +81,35 @@ def test_a_capacity_that_makes_no_sense() -> None:
 def test_nothing_is_lost_or_made_up(rows: list[tuple[int, int, int]], steps: list[int], horizon: int) -> None:
     work, offered = jobs(*rows), capacity(*((13.0 * i, gpus) for i, gpus in enumerate(steps)))
     check(schedule_beside(work, offered, SAVES, horizon_s=horizon), work, offered)
+
+
+def test_without_a_horizon_it_ends_with_the_last_job() -> None:
+    work = jobs((0, 100, 2), (1, 100, 2))
+    offered = capacity((0, 4), (26, 2), (60, 4))
+    ledger = schedule_beside(work, offered, SAVES, keep_timeline=True)
+    assert ledger.horizon_s == 60 + 2 + 80 + 7
+    check(ledger, work, offered)
+    assert ledger.timeline.to_pylist()[:3] == [
+        {"t_s": 0.0, "allocated": 2, "waiting_jobs": 0, "waiting_gpus": 0},
+        {"t_s": 1.0, "allocated": 4, "waiting_jobs": 0, "waiting_gpus": 0},
+        {"t_s": 26.0, "allocated": 2, "waiting_jobs": 1, "waiting_gpus": 2},
+    ]
+
+
+def test_a_capacity_may_begin_anew() -> None:
+    work = jobs((0, 30, 2), (0, 30, 2), (70, 30, 4))
+    once = Capacity(since_s=np.array([0.0, 20.0]), gpus=np.array([4, 2]), period_s=50.0)
+    laps = capacity(*((50.0 * lap + since, gpus) for lap in range(6) for since, gpus in ((0, 4), (20, 2))))
+    for horizon_s in (None, 220.0):
+        again, spelled = (schedule_beside(work, one, SAVES, horizon_s=horizon_s) for one in (once, laps))
+        assert again.gpu_seconds == spelled.gpu_seconds
+        assert again.outcomes.end_s.tolist() == spelled.outcomes.end_s.tolist()
+    assert again.gpu_seconds["down"] == 4 * 30 * 2
+
+
+def test_jobs_that_never_get_through_are_no_endless_run() -> None:
+    short = Capacity(since_s=np.array([0.0, 5.0]), gpus=np.array([4, 0]), period_s=1e7)
+    with pytest.raises(InputError, match="jobs never get through"):
+        schedule_beside(jobs((0, 30, 4)), short, SAVES)
+    with pytest.raises(InputError, match="never get through"):
+        schedule_beside(jobs((1, 30, 4)), capacity((0, 4), (1, 2)), SAVES)

@@ -5,19 +5,24 @@ capacity falls below what runs, the jobs that started last stop; each loses its 
 keeps its place in the queue, and pays its restart.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from math import ceil
+from itertools import count
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.job_ledger import NEVER, JobLedger, JobOutcomes
+from simcost.plan.checkpoints import Checkpoints
 from simcost.trace.jobs import Jobs
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_NO_CHANGE = (np.inf, 0)
+_LONGEST_S = 1e9  # 32 years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,42 +33,24 @@ class Capacity:
     """Times of the changes, the first 0."""
     gpus: Ints
     """From each of them on."""
+    period_s: float | None = None
+    """After it all begins anew; None = the last value holds."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoints:
-    """How jobs save their work."""
-
-    interval_s: float = 1800.0
-    """Work between two checkpoints."""
-    write_s: float = 60.0
-    """Time to write one; the gang stands still."""
-    restart_s: float = 180.0
-    """Time from getting the GPUs back to the first step."""
-
-    def wall_s(self, work_s: float, *, again: bool) -> float:
-        """Time on the GPUs for so much work, the last checkpoint left out.
-
-        >>> Checkpoints(interval_s=10, write_s=1, restart_s=5).wall_s(25, again=True)  # 5 + 25 + 2 writes
-        32.0
-        """
-        return (self.restart_s if again else 0.0) + work_s + self._writes(work_s) * self.write_s
-
-    def stopped(self, work_s: float, ran_s: float, *, again: bool) -> tuple[float, float, float, float]:
-        """What `ran_s` of a run of `work_s` was: work kept, work lost, checkpoints, restart; they add up to it."""
-        restart = min(ran_s, self.restart_s) if again else 0.0
-        cycle = self.interval_s + self.write_s
-        whole = min(int((ran_s - restart) // cycle), self._writes(work_s))
-        rest = ran_s - restart - whole * cycle
-        lost = min(rest, self.interval_s) if whole < self._writes(work_s) else rest
-        return whole * self.interval_s, lost, whole * self.write_s + rest - lost, restart
-
-    def _writes(self, work_s: float) -> int:
-        return max(ceil(work_s / self.interval_s) - 1, 0)
+    def changes(self) -> Iterator[tuple[float, int]]:
+        """Each change with its time, the one at 0 left out."""
+        steps = list(zip(self.since_s.tolist(), self.gpus.tolist(), strict=True))
+        yield from steps[1:]
+        if self.period_s is not None:
+            yield from ((lap * self.period_s + since, gpus) for lap in count(1) for since, gpus in steps)
 
 
 def schedule_beside(
-    jobs: Jobs, capacity: Capacity, checkpoints: Checkpoints, *, horizon_s: float
+    jobs: Jobs,
+    capacity: Capacity,
+    checkpoints: Checkpoints,
+    *,
+    horizon_s: float | None = None,
+    keep_timeline: bool = False,
 ) -> JobLedger:
     """Run jobs on a capacity that changes.
 
@@ -71,69 +58,90 @@ def schedule_beside(
         jobs: the jobs; fractions of GPUs take a whole one.
         capacity: what they may use.
         checkpoints: how they save their work.
-        horizon_s: end of the run; what is then unfinished stays so.
+        horizon_s: end of the run; what is then unfinished stays so. None = when the last job ends.
+        keep_timeline: put the state after each event into the ledger.
 
     Raises:
-        InputError: a capacity that does not begin at 0, or falls below 0.
+        InputError: a capacity that does not begin at 0, falls below 0, or ends too small for a job that waits.
     """
-    if capacity.since_s[0] != 0 or (np.diff(capacity.since_s) <= 0).any() or capacity.gpus.min() < 0:
+    since = np.append(capacity.since_s, [] if capacity.period_s is None else capacity.period_s)
+    if since[0] != 0 or (np.diff(since) <= 0).any() or capacity.gpus.min() < 0:
         raise InputError("capacity must begin at 0 s, change at rising times, and never be below 0 GPUs")
-    return _Beside(jobs, capacity, checkpoints, horizon_s).run()
+    return _Beside(jobs, capacity, checkpoints).run(np.inf if horizon_s is None else horizon_s, keep_timeline)
 
 
 class _Beside:
     """One run; all times in seconds."""
 
-    def __init__(self, jobs: Jobs, capacity: Capacity, checkpoints: Checkpoints, horizon_s: float) -> None:
-        self.jobs, self.capacity, self.checkpoints, self.horizon_s = jobs, capacity, checkpoints, horizon_s
-        count = len(jobs)
+    def __init__(self, jobs: Jobs, capacity: Capacity, checkpoints: Checkpoints) -> None:
+        self.jobs, self.capacity, self.checkpoints = jobs, capacity, checkpoints
+        number = len(jobs)
         self.width = jobs.gpus.tolist()
         self.left = jobs.duration_s.astype(float).tolist()
-        self.start, self.end = np.full(count, float(NEVER)), np.full(count, float(NEVER))
-        self.preemptions = np.zeros(count, np.int64)
-        self.lost, self.written, self.restarted = (np.zeros(count) for _ in range(3))
-        self.rejected = jobs.gpus > capacity.gpus.max()
+        self.start, self.end = np.full(number, float(NEVER)), np.full(number, float(NEVER))
+        self.preemptions = np.zeros(number, np.int64)
+        self.lost, self.written, self.restarted = (np.zeros(number) for _ in range(3))
+        self.most = int(capacity.gpus.max())
+        self.rejected = jobs.gpus > self.most
         self.kept = 0.0  # GPU-seconds
         self.running: dict[int, float] = {}  # job: since
         self.queue: list[int] = []
+        self.waiting = 0  # GPUs of the queue
         self.ends: list[tuple[float, int, float]] = []  # end, job, since
-        self.free = int(capacity.gpus[0])
-        self.idle = {"idle_blocked": 0.0, "idle_free": 0.0}
+        self.free = self.offered = int(capacity.gpus[0])
+        self.rest = {"idle_blocked": 0.0, "idle_free": 0.0, "down": 0.0}
         self.now = 0.0
 
-    def run(self) -> JobLedger:
-        changes = list(zip(self.capacity.since_s.tolist(), self.capacity.gpus.tolist(), strict=True))[1:][
-            ::-1
-        ]
-        arrivals = [i for i in range(len(self.jobs)) if not self.rejected[i]][::-1]
-        submit, offered = self.jobs.submit_s.tolist(), int(self.capacity.gpus[0])
-        while True:
-            times = [self.ends[0][0] if self.ends else np.inf, changes[-1][0] if changes else np.inf,
-                     submit[arrivals[-1]] if arrivals else np.inf]  # fmt: skip
-            now = min(times)
-            if now >= self.horizon_s or now == np.inf:
+    def run(self, horizon_s: float, keep_timeline: bool) -> JobLedger:
+        changes = self.capacity.changes()
+        change = next(changes, _NO_CHANGE)
+        arrivals = np.flatnonzero(~self.rejected)[::-1].tolist()
+        submit, timeline = self.jobs.submit_s.tolist(), []
+        while arrivals or self.running or self.queue:
+            now = min(self.ends[0][0] if self.ends else np.inf, change[0],
+                      submit[arrivals[-1]] if arrivals else np.inf)  # fmt: skip
+            if now >= horizon_s:
                 break
+            if now > _LONGEST_S:
+                raise InputError(
+                    "some jobs never get through on this capacity, which is too small for them, or too short at a "
+                    "time; checkpoint more often, give more GPUs, or a horizon"
+                )
             self._pass_time(now)
             while self.ends and self.ends[0][0] == now:
                 self._finish(*heappop(self.ends)[1:])
-            while changes and changes[-1][0] == now:
-                gpus = changes.pop()[1]
-                self.free += gpus - offered
-                offered = gpus
+            while change[0] == now:
+                self.free += change[1] - self.offered
+                self.offered, change = change[1], next(changes, _NO_CHANGE)
             self._make_room()
             while arrivals and submit[arrivals[-1]] == now:
+                self.waiting += self.width[arrivals[-1]]
                 self.queue.append(arrivals.pop())
             self._start_what_fits()
-        self._pass_time(self.horizon_s)
-        for job in list(self.running):
-            self._account(job, self.horizon_s)
-        return self._ledger()
+            if keep_timeline:
+                timeline.append((now, self.offered - self.free, len(self.queue), self.waiting))
+        self._close(horizon_s, change, changes)
+        return self._ledger(timeline if keep_timeline else None)
 
     def _pass_time(self, until: float) -> None:
-        """Idle capacity up to then, while somebody waits or not."""
+        """Idle capacity up to then, while somebody waits or not, and what is not there."""
         kind = "idle_blocked" if self.queue else "idle_free"
-        self.idle[kind] += max(self.free, 0) * (until - self.now)
+        self.rest[kind] += max(self.free, 0) * (until - self.now)
+        self.rest["down"] += (self.most - self.offered) * (until - self.now)
         self.now = until
+
+    def _close(
+        self, horizon_s: float, change: tuple[float, int], changes: Iterator[tuple[float, int]]
+    ) -> None:
+        """Accounts to the end of the run: of what still runs, or of a capacity without jobs."""
+        while change[0] < horizon_s < np.inf:
+            self._pass_time(change[0])
+            self.free += change[1] - self.offered
+            self.offered, change = change[1], next(changes, _NO_CHANGE)
+        if horizon_s < np.inf:
+            self._pass_time(horizon_s)
+        for job in list(self.running):
+            self._account(job, horizon_s)
 
     def _start_what_fits(self) -> None:
         waiting: list[int] = []
@@ -145,6 +153,7 @@ class _Beside:
                 waiting.append(job)
                 continue
             self.free -= self.width[job]
+            self.waiting -= self.width[job]
             self.start[job] = self.now if self.start[job] < 0 else self.start[job]
             self.running[job] = self.now
             wall = self.checkpoints.wall_s(self.left[job], again=bool(self.preemptions[job]))
@@ -171,6 +180,7 @@ class _Beside:
             self._account(job, self.now)
             del self.running[job]
             self.free += self.width[job]
+            self.waiting += self.width[job]
             self.preemptions[job] += 1
         self.queue = sorted([*self.queue, *victims])
         gone = set(victims)
@@ -182,8 +192,8 @@ class _Beside:
         self.end[job] = self.now
         work, again = self.left[job], bool(self.preemptions[job])
         self.kept += self.width[job] * work
-        self.written[job] += self.now - since - work - (self.checkpoints.restart_s if again else 0.0)
-        self.restarted[job] += self.checkpoints.restart_s if again else 0.0
+        self.written[job] += self.now - since - work - (self.checkpoints.restart if again else 0.0)
+        self.restarted[job] += self.checkpoints.restart if again else 0.0
         self.left[job] = 0.0
 
     def _account(self, job: int, until: float) -> None:
@@ -196,14 +206,11 @@ class _Beside:
         self.written[job] += written
         self.restarted[job] += restarted
 
-    def _ledger(self) -> JobLedger:
+    def _ledger(self, timeline: list[tuple[float, int, int, int]] | None) -> JobLedger:
         width = self.jobs.gpus
-        edges = np.minimum(np.append(self.capacity.since_s, self.horizon_s), self.horizon_s)
-        most = int(self.capacity.gpus.max())
-        down = float(np.dot(most - self.capacity.gpus, np.diff(edges)))
         return JobLedger(
-            horizon_s=self.horizon_s,
-            gpus=most,
+            horizon_s=self.now,
+            gpus=self.most,
             outcomes=JobOutcomes(
                 submit_s=self.jobs.submit_s.astype(float), start_s=self.start, end_s=self.end, gpus=width,
                 preemptions=self.preemptions, lost_s=self.lost, checkpoint_s=self.written,
@@ -214,7 +221,16 @@ class _Beside:
                 "checkpoint": float(np.dot(width, self.written)),
                 "lost": float(np.dot(width, self.lost)),
                 "restart": float(np.dot(width, self.restarted)),
-                **self.idle,
-                "down": down,
+                **self.rest,
             },
+            timeline=None if timeline is None else _table(timeline),
         )  # fmt: skip
+
+
+def _table(timeline: list[tuple[float, int, int, int]]) -> Any:
+    import pyarrow as pa
+
+    names = ("t_s", "allocated", "waiting_jobs", "waiting_gpus")
+    return pa.table(
+        {name: list(column) for name, column in zip(names, zip(*timeline, strict=True), strict=True)}
+    )
