@@ -100,13 +100,13 @@ class _Beside:
         while arrivals or self.running or self.queue:
             now = min(self.ends[0][0] if self.ends else np.inf, change[0],
                       submit[arrivals[-1]] if arrivals else np.inf)  # fmt: skip
-            if now >= horizon_s:
-                break
-            if now > _LONGEST_S:
+            if _LONGEST_S < now <= horizon_s:
                 raise InputError(
                     "some jobs never get through on this capacity, which is too small for them, or too short at a "
                     "time; checkpoint more often, give more GPUs, or a horizon"
                 )
+            if now >= horizon_s:
+                break
             self._pass_time(now)
             while self.ends and self.ends[0][0] == now:
                 self._finish(*heappop(self.ends)[1:])
