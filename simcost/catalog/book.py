@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import date
 from math import inf, isclose
 from typing import Protocol, TypeVar
 
+from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
@@ -12,6 +14,7 @@ from simcost.catalog.facts import (
     FailureRate,
     HardwareFit,
     Instrument,
+    Machine,
     Model,
     Offer,
     Precision,
@@ -33,9 +36,12 @@ class Facts:
 
     accelerators: tuple[Accelerator, ...] = ()
     models: tuple[Model, ...] = ()
+    machines: tuple[Machine, ...] = ()
     offers: tuple[Offer, ...] = ()
     billing_rules: tuple[BillingRule, ...] = ()
     commitment_rates: tuple[CommitmentRate, ...] = ()
+    contracts: tuple[ContractPrice, ...] = ()
+    currencies: tuple[CurrencyRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
     token_prices: tuple[TokenPrice, ...] = ()
     step_fits: tuple[StepFit, ...] = ()
@@ -98,6 +104,22 @@ class Catalog:
         name = self.accelerator(accelerator).name
         offers = [offer for offer in self.facts.offers if offer.accelerator == name]
         return tuple(sorted(offers, key=lambda offer: offer.on_demand_usd_per_h / offer.accelerators))
+
+    def contracted(self, offer: Offer, at: date | None = None) -> Contracted:
+        """The list price of an offer and what is paid for it by the contracts of `contracts.csv`.
+
+        Args:
+            offer: an offer of this catalog.
+            at: the day of use; None = where there is no calendar, the youngest contract holds.
+
+        Raises:
+            CatalogError: the currency of the contract has no rate.
+        """
+        return contracted(offer, self.facts.contracts, self.facts.currencies, at)
+
+    def usd(self, amount: float, currency: str, day: str) -> float:
+        """An amount in USD at the youngest rate up to a day (`unknown` = the youngest). Raises CatalogError."""
+        return amount * usd_per_unit(self.facts.currencies, currency, day)
 
     def billing_rule(self, provider: str) -> BillingRule:
         """How a provider meters instances. Raises CatalogError."""

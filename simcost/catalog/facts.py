@@ -98,20 +98,37 @@ class Model(Provenance):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Machine(Provenance):
+    """What an instance type is made of, where price lists do not say it."""
+
+    provider: str
+    sku: str
+    accelerator: str
+    accelerators: PositiveCount
+    vcpus: PositiveCount
+    memory_bytes: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer(Provenance):
     """An instance type with its price in one region; `any` = one price everywhere."""
 
     provider: str
     sku: str
     region: str
-    accelerator: str
-    accelerators: PositiveCount
+    accelerator: str = ""
+    """Empty: it has none."""
+    accelerators: Count = 0
     on_demand_usd_per_h: Positive
     """Per instance, not per accelerator."""
     spot_usd_per_h: Positive | None = None
     """One observation, not a mean."""
     vcpus: PositiveCount | None = None
     memory_bytes: Positive | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.accelerator) != bool(self.accelerators):
+            raise ValueError("give accelerator and accelerators (at least 1), or leave both empty for none")
 
     @property
     def name(self) -> str:

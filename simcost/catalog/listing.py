@@ -12,9 +12,12 @@ from simcost.errors import CatalogError, did_you_mean
 KINDS = {
     "accelerators": "accelerators",
     "models": "models",
+    "machines": "machines",
     "offers": "offers",
     "billing-rules": "billing_rules",
     "commitment-rates": "commitment_rates",
+    "contracts": "contracts",
+    "currencies": "currencies",
     "tier-prices": "tier_prices",
     "token-prices": "token_prices",
     "training-mfu": "training_mfu",
@@ -65,6 +68,13 @@ def _named(catalog: Catalog) -> Iterator[tuple[str, Provenance, set[str]]]:
             yield kind, row, {row.name}
     for offer in facts.offers:
         yield "offers", offer, {offer.name, offer.name.lower()}
+    for machine in facts.machines:
+        name = f"{machine.provider}/{machine.sku}"
+        yield "machines", machine, {name, name.lower()}
+    for contract in facts.contracts:
+        yield "contracts", contract, {contract.provider, f"{contract.provider}/{contract.sku}"}
+    for currency in facts.currencies:
+        yield "currencies", currency, {currency.currency}
     for rule in facts.billing_rules:
         yield "billing-rules", rule, {rule.provider}
     for committed in facts.commitment_rates:

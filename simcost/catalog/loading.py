@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from simcost.catalog.book import Catalog, Facts
+from simcost.catalog.contracts import ContractPrice, CurrencyRate
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
     CommitmentRate,
     FailureRate,
     HardwareFit,
+    Machine,
     Model,
     Offer,
     Provenance,
@@ -45,11 +47,14 @@ def _table(kind: type[Provenance], *unique: str) -> _Table:
 _TABLES = {
     "accelerators": _table(Accelerator, "name"),
     "models": _table(Model, "name"),
+    "machines": _table(Machine, "provider", "sku"),
     "offers": _table(Offer, "provider", "sku", "region"),
     "billing_rules": _table(BillingRule, "provider"),
     "commitment_rates": _table(
         CommitmentRate, "provider", "instrument", "sku", "region", "term_years", "upfront"
     ),
+    "contracts": _table(ContractPrice, "provider", "sku", "region", "valid_from"),
+    "currencies": _table(CurrencyRate, "currency", "as_of"),
     "tier_prices": _Table(TierPrice, ("provider", "item", "from_gb"), ("provider", "item")),
     "token_prices": _table(TokenPrice, "provider", "model"),
     "step_fits": _table(StepFit, "accelerator", "model", "tp", "precision"),
@@ -134,7 +139,7 @@ def _resolved(row: Provenance, facts: Facts) -> Provenance:
     changes: dict[str, Any] = {}
     for column, known in _references(row, facts):
         written = getattr(row, column)
-        if written not in known:
+        if written and written not in known:
             changes[column] = canonical(written)
     return replace(row, **changes) if changes else row
 
@@ -149,7 +154,7 @@ def _reference_faults(rows: Sequence[Row[Any]], facts: Facts) -> Iterator[Fault]
     for row in rows:
         for column, known in _references(row.fact, facts):
             name = getattr(row.fact, column)
-            if name not in known and canonical(name) not in known:
+            if name and name not in known and canonical(name) not in known:
                 hint = did_you_mean(name, sorted(known)) or ";"
                 add = f"add it to {column}s.csv of the same folder"
                 yield row.fault(column, f"no {column} {name!r} in the catalog{hint} {add}")

@@ -63,6 +63,16 @@ def _range(row: Row) -> str:
     return f"{format_count(row['from_gb'])} - {end}".rstrip()
 
 
+def _devices(row: Row) -> str:
+    return f"{row['accelerators']} x {row['accelerator']}" if row["accelerators"] else "-"
+
+
+def _agreed(row: Row) -> str:
+    if row["price_per_h"] is None:
+        return f"{row['discount']:.1%} off"
+    return f"{row['price_per_h']:,.4f} {row['currency']}"
+
+
 def _rate(row: Row) -> str:
     return f"{row['discount']:.1%} off" if row["usd_per_h"] is None else f"{row['usd_per_h']:,.4f}"
 
@@ -92,10 +102,17 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "experts": _experts,
         "context": _number("context_tokens"),
     }),
+    "machines": (2, {
+        "machine": lambda row: f"{row['provider']}/{row['sku']}",
+        "accelerators": _devices,
+        "vCPU": _number("vcpus"),
+        "memory, GiB": _number("memory_bytes", 2**30, ".0f"),
+        **_QUALITY,
+    }),
     "offers": (3, {
         "offer": lambda row: f"{row['provider']}/{row['sku']}",
         "region": _text("region"),
-        "accelerators": lambda row: f"{row['accelerators']} x {row['accelerator']}",
+        "accelerators": _devices,
         "on demand, $/h": _number("on_demand_usd_per_h", 1, ",.3f"),
         "spot, $/h": _number("spot_usd_per_h", 1, ",.3f"),
         **_QUALITY,
@@ -112,6 +129,19 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "region": _text("region"),
         "years, upfront": lambda row: f"{row['term_years']:g}, {row['upfront']}",
         "$/h, or off": _rate,
+        **_QUALITY,
+    }),
+    "contracts": (3, {
+        "sku": lambda row: f"{row['provider']}/{row['sku']}",
+        "region": _text("region"),
+        "valid": lambda row: f"{row['valid_from']} - {row['valid_to']}",
+        "price/h, or off": _agreed,
+        **_QUALITY,
+    }),
+    "currencies": (1, {
+        "currency": _text("currency"),
+        "USD": _number("usd_per_unit"),
+        "source": _text("source"),
         **_QUALITY,
     }),
     "tier-prices": (3, {

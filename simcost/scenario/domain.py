@@ -88,9 +88,8 @@ def _purchase_faults(
     if accelerator is not None and accelerator.name != offer.accelerator:
         names = dict.fromkeys(offer.name for offer in catalog.offers_for(accelerator.name))
         others = f"; offers with {accelerator.name}: {', '.join([*names][:3])}" if names else ""
-        message = (
-            f"{offer.name} has {offer.accelerator}, the replica wants {accelerator.name}; change one{others}"
-        )
+        has = offer.accelerator or "no accelerator"
+        message = f"{offer.name} has {has}, the replica wants {accelerator.name}; change one{others}"
         yield fault_at(place, message, file)
     elif plan is not None and offer.accelerators % plan.replica.tp:
         message = f"{offer.name} has {offer.accelerators} accelerators, no multiple of tp {plan.replica.tp}"

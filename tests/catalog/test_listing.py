@@ -27,7 +27,7 @@ def test_a_list_is_one_document_and_one_line_per_fact(kind: str) -> None:
     [
         ("h100", ["accelerators"]),
         ("Qwen/Qwen3-32B", ["models"]),
-        ("azure/standard_nd96isr_h100_v5", ["offers"]),
+        ("azure/standard_nd96isr_h100_v5", ["offers", "machines"]),
         ("aws/g4dn.xlarge", ["offers"] * 4),
         ("runpod", ["billing-rules", *["tier-prices"] * 3]),
         ("aws/storage", ["tier-prices"]),

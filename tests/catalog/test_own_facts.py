@@ -42,6 +42,12 @@ def test_an_own_accelerator_may_be_used_by_an_own_offer(tmp_path: Path) -> None:
     assert catalog.accelerator(catalog.offer("mine/box").accelerator).memory_bytes == 64e9
 
 
+def test_a_machine_without_accelerators_has_a_price_too(tmp_path: Path) -> None:
+    (tmp_path / "offers.csv").write_text(OFFER + "aws,m5.large,us-east-1,,,0.096,list,2026-10,A\n")
+    offer = load_catalog(tmp_path).offer("aws/m5.large")
+    assert (offer.accelerator, offer.accelerators, offer.on_demand_usd_per_h) == ("", 0, 0.096)
+
+
 def test_tiers_of_an_item_are_replaced_together(tmp_path: Path) -> None:
     (tmp_path / "tier_prices.csv").write_text(TIER + "aws,egress,GB,0,,0.02,contract,2026-10-01,A\n")
     catalog = load_catalog(tmp_path)
@@ -63,7 +69,7 @@ def test_all_faults_come_together_with_line_and_column(tmp_path: Path) -> None:
     found = [(Path(f.file).name, f.line, f.column, f.path) for f in faults_of(tmp_path)]
     assert found == [
         ("ofers.csv", 0, 0, ""),
-        ("offers.csv", 2, 5, "accelerators"),
+        ("offers.csv", 2, 1, ""),
         ("offers.csv", 3, 6, "on_demand_usd_per_h"),
         ("offers.csv", 3, 8, "as_of"),
         ("offers.csv", 3, 9, "quality"),

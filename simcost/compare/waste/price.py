@@ -21,6 +21,8 @@ def price_of(price_usd_per_h: float | None, offer: Offer | None) -> Price:
         raise InputError("waste is priced by the GPU-hour: give either a price in USD per GPU-hour, or an offer of "
                          "the catalog such as aws/p5.48xlarge")  # fmt: skip
     if offer is not None:
+        if not offer.accelerators:
+            raise InputError(f"{offer.name} has no accelerator; choose an offer with one")
         spot = None if offer.spot_usd_per_h is None else offer.spot_usd_per_h / offer.accelerators
         return Price(usd_per_h=offer.on_demand_usd_per_h / offer.accelerators, spot_usd_per_h=spot,
                      source=f"{offer.name} on demand, {offer.accelerators} x {offer.accelerator}, "

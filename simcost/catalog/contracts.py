@@ -1,0 +1,109 @@
+"""What a user negotiated: prices and discounts over the list, and the rates of other currencies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from simcost.catalog.facts import Matching, Offer, Positive, Provenance
+from simcost.catalog.patterns import ANY_REGION, matches, narrowness
+from simcost.errors import CatalogError
+
+Day = Annotated[str, Matching(r"\d{4}-\d{2}-\d{2}", "2026-07-20")]
+CurrencyCode = Annotated[str, Matching(r"[A-Z]{3}", "EUR")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyRate(Provenance):
+    """What a unit of a currency was worth on the day `as_of`."""
+
+    currency: CurrencyCode
+    usd_per_unit: Positive
+
+    def __post_init__(self) -> None:
+        if self.as_of == "unknown":
+            raise ValueError("a rate of a currency needs its day in as_of")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractPrice(Provenance):
+    """A negotiated price or discount of instance types; the list price stays beside it."""
+
+    provider: str
+    sku: str
+    """An instance type, `p5.*` for all that begin so, or `*` for all."""
+    region: str = ANY_REGION
+    """`any` = everywhere."""
+    price_per_h: Positive | None = None
+    """Per instance and hour, in `currency`."""
+    currency: CurrencyCode = "USD"
+    discount: Positive | None = None
+    """Share of the list price that is saved."""
+    valid_from: Day = ""
+    """First day; empty = always was."""
+    valid_to: Day = ""
+    """Last day; empty = open."""
+
+    def __post_init__(self) -> None:
+        if (self.price_per_h is None) == (self.discount is None):
+            raise ValueError("give price_per_h or discount, one of the two")
+        if self.discount is not None and self.discount >= 1:
+            raise ValueError(f"discount ({self.discount:g}) is a share below 1; write 12 % as 0.12")
+        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
+            raise ValueError(f"valid_to ({self.valid_to}) lies before valid_from ({self.valid_from})")
+
+    def holds(self, offer: Offer, at: date | None) -> bool:
+        """Whether it is a contract about this offer on a day; None = whatever the day."""
+        here = self.provider == offer.provider and self.region in (offer.region, ANY_REGION)
+        day = at.isoformat() if at else ""
+        then = not day or (self.valid_from <= day and (not self.valid_to or day <= self.valid_to))
+        return here and then and matches(self.sku, offer.sku)
+
+
+@dataclass(frozen=True, slots=True)
+class Contracted:
+    """The list price of an offer, what is paid by contract, and where that comes from."""
+
+    list_usd_per_h: float
+    contracted_usd_per_h: float
+    basis: Provenance
+    """The contract, or the offer where no contract holds."""
+
+
+def contracted(
+    offer: Offer, contracts: Sequence[ContractPrice], rates: Sequence[CurrencyRate], at: date | None
+) -> Contracted:
+    """The contract for the fewest types and regions holds, of equal ones the youngest.
+
+    Raises:
+        CatalogError: its currency has no rate on or before that day.
+    """
+    holding = [contract for contract in contracts if contract.holds(offer, at)]
+    listed = offer.on_demand_usd_per_h
+    if not holding:
+        return Contracted(listed, listed, offer)
+    contract = max(holding, key=lambda c: (narrowness(c.sku, c.region), c.valid_from))
+    if contract.price_per_h is None:
+        return Contracted(listed, listed * (1.0 - (contract.discount or 0.0)), contract)
+    day = at.isoformat() if at else "unknown"
+    return Contracted(listed, contract.price_per_h * usd_per_unit(rates, contract.currency, day), contract)
+
+
+def usd_per_unit(rates: Sequence[CurrencyRate], currency: str, day: str) -> float:
+    """What a unit of a currency is worth in USD: the youngest rate up to a day; `unknown` = the youngest.
+
+    Raises:
+        CatalogError: there is none.
+    """
+    if currency == "USD":
+        return 1.0
+    known = [rate for rate in rates if rate.currency == currency]
+    fitting = [rate for rate in known if day == "unknown" or rate.as_of[: len(day)] <= day]
+    if fitting:
+        return max(fitting, key=lambda rate: rate.as_of).usd_per_unit
+    only = f" (only of {', '.join(sorted(rate.as_of for rate in known))})" if known else ""
+    before = "" if day == "unknown" else f" on or before {day}"
+    raise CatalogError(
+        f"the catalog has no rate of {currency}{before}{only}; add `currency,usd_per_unit,source,as_of,quality` "
+        "to currencies.csv in your catalog folder"
+    )
