@@ -11,7 +11,7 @@ from typing import Any
 
 import simpy
 
-from simcost.plan.autoscaling import Memory, Observation
+from simcost.plan.autoscaling import Observation
 from simcost.sim.books import Books
 from simcost.sim.dataplane import DataPlane, Seen
 from simcost.sim.pool import Pool
@@ -178,20 +178,24 @@ class Fleet:
 def control(fleet: Fleet) -> Process:
     """Look at the pool at each interval of the policy, and scale."""
     policy, env = fleet.pool.scaling, fleet.env
-    memory: Memory = {}
+    state: Any = policy.fresh()
     interval_ns = round(policy.interval * NS_PER_S)
     area_per_interval = interval_ns * fleet.plane.clock.ticks_per_ns
     area = fleet.look().area
     while True:
         yield env.timeout(interval_ns)
         seen = fleet.look()
+        in_flight = (seen.area - area) % 2**64 / area_per_interval
         observation = Observation(
-            **fleet.count,
-            in_flight=(seen.area - area) % 2**64 / area_per_interval,
-            waiting=seen.waiting,
+            current=fleet.desired,
+            ready=fleet.count["ready"],
+            starting=fleet.count["starting"],
+            draining=fleet.count["draining"],
+            totals={"in_flight": in_flight, "running": seen.running, "waiting": seen.waiting},
         )
         area = seen.area
-        fleet.scale_to(policy.desired(fleet.now / NS_PER_S, observation, memory))
+        desired, _, state = policy.step(fleet.now / NS_PER_S, observation, state)
+        fleet.scale_to(desired)
 
 
 def sample(fleet: Fleet, times_ns: Iterator[int]) -> Process:

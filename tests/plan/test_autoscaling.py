@@ -1,5 +1,7 @@
 """Scaling policies against their definitions written out in full."""
 
+from collections.abc import Iterable
+from itertools import count
 from math import ceil
 
 import pytest
@@ -7,11 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.plan import Batching, Fixed, Observation, Schedule, Startup, TargetConcurrency
-from simcost.plan.autoscaling import Memory, Step
+from simcost.plan.autoscaling import Policy, Step
 
 
-def seen(in_flight: float) -> Observation:
-    return Observation(ready=1, starting=0, draining=0, in_flight=in_flight, waiting=0)
+def run(policy: Policy, times_s: Iterable[float], loads: Iterable[float]) -> list[int]:
+    """The decisions in a row."""
+    state, current, got = policy.fresh(), policy.initial(), []
+    for now_s, load in zip(times_s, loads, strict=False):
+        seen = Observation(current=current, ready=1, totals={"in_flight": load})
+        current, _, state = policy.step(now_s, seen, state)
+        got.append(current)
+    return got
 
 
 @given(
@@ -26,20 +34,18 @@ def test_target_concurrency_is_the_delayed_maximum_of_the_window_mean(
     policy = TargetConcurrency(
         target=target, min=2, max=40, interval=15, window=15.0 * window, scale_down_delay=15.0 * delay
     )
-    memory: Memory = {}
     wanted: list[int] = []
-    for i, load in enumerate(loads):
+    expected = []
+    for i in range(len(loads)):
         recent = loads[max(i - window + 1, 0) : i + 1]
         wanted.append(min(max(ceil(sum(recent) / len(recent) / target), 2), 40))
-        expected = max(wanted[max(i - max(delay, 1) + 1, 0) :])
-        assert policy.desired(15.0 * (i + 1), seen(load), memory) == expected
+        expected.append(max(wanted[max(i - max(delay, 1) + 1, 0) :]))
+    assert run(policy, count(15.0, 15.0), loads) == expected
 
 
 def test_a_rise_is_followed_at_once_and_a_fall_after_the_delay() -> None:
     policy = TargetConcurrency(target=10, max=9, window=15, scale_down_delay=60)
-    memory: Memory = {}
-    got = [policy.desired(15.0 * i, seen(load), memory) for i, load in enumerate([5, 75, 5, 5, 5, 5, 5])]
-    assert got == [1, 8, 8, 8, 8, 1, 1]
+    assert run(policy, count(0.0, 15.0), [5, 75, 5, 5, 5, 5, 5]) == [1, 8, 8, 8, 8, 1, 1]
 
 
 def test_it_starts_with_start_or_min() -> None:
@@ -49,9 +55,7 @@ def test_it_starts_with_start_or_min() -> None:
 
 def test_the_start_is_held_for_the_delay() -> None:
     policy = TargetConcurrency(target=10, max=9, start=6, scale_down_delay=60)
-    memory: Memory = {}
-    got = [policy.desired(15.0 * i, seen(5), memory) for i in range(1, 7)]
-    assert got == [6, 6, 6, 1, 1, 1]
+    assert run(policy, count(15.0, 15.0), [5] * 6) == [6, 6, 6, 1, 1, 1]
 
 
 def test_min_above_max_is_refused() -> None:
@@ -64,12 +68,12 @@ def test_min_above_max_is_refused() -> None:
 @pytest.mark.parametrize(("hour", "replicas"), [(0, 2), (7.9, 2), (8, 6), (19, 6), (21, 2), (32, 6)])
 def test_a_timetable_holds_every_day_and_over_midnight(hour: float, replicas: int) -> None:
     policy = Schedule(steps=(Step(at=20 * 3600, replicas=2), Step(at=8 * 3600, replicas=6)))
-    assert policy.desired(hour * 3600, seen(0), {}) == replicas
+    assert run(policy, [hour * 3600], [0]) == [replicas]
     assert policy.initial() == 2
 
 
 def test_fixed_is_fixed() -> None:
-    assert Fixed(replicas=7).desired(1e6, seen(1e6), {}) == Fixed(replicas=7).initial() == 7
+    assert run(Fixed(replicas=7), [1e6], [1e6]) == [Fixed(replicas=7).initial()] == [7]
 
 
 def test_the_token_budget_must_exceed_the_sequences() -> None:

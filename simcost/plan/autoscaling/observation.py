@@ -1,0 +1,147 @@
+"""What a controller sees, and what it answers: the one interface of all scaling policies.
+
+A policy is pure: `step(now_s, seen, state)` gives a `Decision`, and neither reads a clock nor changes its arguments.
+Its state is plain JSON (dicts, lists, numbers, text, None): copy it to ask what if, store it to go on later.
+Instants inside states are whole nanoseconds, so that an age equals a window exactly where the clock says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import nan
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+
+from simcost.plan.autoscaling.signals import Source
+from simcost.units import NS_PER_S
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Flags = npt.NDArray[np.bool_]
+    Codes = npt.NDArray[np.int8]
+
+PENDING, RUNNING, SUCCEEDED, FAILED = range(4)
+"""Phases of a replica, as of a Kubernetes pod; all but pending and running are over."""
+NOT_READY, READY, UNKNOWN = 0, 1, -1
+"""Readiness of a replica; unknown where it has no Ready condition yet."""
+
+State_co = TypeVar("State_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replicas:
+    """One row per replica that exists, those being deleted included; all arrays have one length.
+
+    Times are NaN where there is no such instant: an age before the start, a sample age without a sample.
+    """
+
+    phase: Codes
+    """`PENDING`, `RUNNING`, `SUCCEEDED` or `FAILED`."""
+    deleting: Flags
+    ready: Codes
+    """`READY`, `NOT_READY` or `UNKNOWN`."""
+    age_s: Floats
+    """Since the start."""
+    ready_age_s: Floats
+    """Since readiness last changed."""
+    sample_age_s: Floats
+    """Of the newest sample of resource usage."""
+    sample_window_s: Floats
+    """Time that such a sample covers."""
+    signals: Mapping[str, Floats]
+    """Samples by metric; NaN = no sample of this replica."""
+    requests: Mapping[str, Floats] = field(default_factory=dict)
+    """Requested amount by resource, in the unit of its usage; NaN = the replica requests none."""
+
+    @classmethod
+    def all_ready(cls, signals: Mapping[str, Any], requests: Mapping[str, Any] | None = None) -> Replicas:
+        """Replicas that have been running and ready for long; arrays or lists by metric."""
+        import numpy as np
+
+        arrays = {name: np.asarray(values, np.float64) for name, values in signals.items()}
+        count = len(next(iter(arrays.values()))) if arrays else 0
+        long = np.full(count, np.inf)
+        return cls(
+            phase=np.full(count, RUNNING, np.int8), deleting=np.zeros(count, np.bool_),
+            ready=np.full(count, READY, np.int8), age_s=long, ready_age_s=long, sample_age_s=np.zeros(count),
+            sample_window_s=np.zeros(count), signals=arrays,
+            requests={name: np.asarray(values, np.float64) for name, values in (requests or {}).items()},
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.phase)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One pool at one instant, as the metric pipeline shows it: late, averaged, with gaps, as configured there."""
+
+    current: int
+    """Replicas asked for before this step (Kubernetes: `spec.replicas`)."""
+    ready: int
+    starting: int = 0
+    draining: int = 0
+    totals: Mapping[str, float] = field(default_factory=dict)
+    """Metrics of the whole pool by name; absent or NaN = no data. Gauges and rates are means since the last step."""
+    replicas: Replicas | None = None
+    """Signals replica by replica; None where nothing is known but totals."""
+    failed: frozenset[str] = frozenset()
+    """Metrics whose source answered with an error, which is not the same as having no data."""
+    utc_s: float = nan
+    """This instant in seconds since 1970, for policies that look at a calendar."""
+
+    @property
+    def existing(self) -> int:
+        """Replicas that are there and not being deleted (Kubernetes: `status.replicas`)."""
+        return self.ready + self.starting
+
+    def total(self, name: str) -> float:
+        """A metric of the whole pool, NaN without data."""
+        return nan if name in self.failed else self.totals.get(name, nan)
+
+    def asked(self, current: int) -> Observation:
+        """The same instant after somebody else asked for `current` replicas."""
+        return self if current == self.current else replace(self, current=current)
+
+    def publishing(self, name: str, value: float) -> Observation:
+        """The same instant with one more metric of the pool, as policies in a chain publish them."""
+        return replace(self, totals={**self.totals, name: value})
+
+
+class Decision(NamedTuple, Generic[State_co]):
+    """What a policy answers."""
+
+    desired: int
+    """Replicas wanted from now on; `seen.current` where nothing is to change."""
+    reason: str
+    """A word of the controller and, after a colon, what led to it."""
+    state: State_co
+    """To be handed to the next step."""
+
+
+class Policy(Protocol):
+    """A scaling policy: a frozen dataclass whose fields are its configuration."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two steps."""
+
+    def initial(self) -> int:
+        """Replicas at the start, already warm."""
+
+    def fresh(self) -> Any:
+        """The state before the first step."""
+
+    def step(self, now_s: float, seen: Observation, state: Any) -> Decision[Any]:
+        """The decision at an instant of the run; pure."""
+
+    def reads(self) -> Mapping[str, Source]:
+        """Metrics that must be in the observation, by the name they must have there, and where each comes from."""
+
+
+def ns(time_s: float) -> int:
+    """An instant or a duration in whole nanoseconds."""
+    return round(time_s * NS_PER_S)

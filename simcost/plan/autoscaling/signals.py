@@ -1,0 +1,51 @@
+"""Signals of the simulator, and how metrics of other systems are made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Gt
+
+from simcost.units import Seconds
+
+SignalName = Literal[
+    "running", "waiting", "in_flight", "kv_utilisation", "busy_fraction",
+    "requests_per_s", "completions_per_s", "prompt_tokens_per_s", "output_tokens_per_s", "tokens_per_s",
+    "ttft_p50_s", "ttft_p90_s", "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p90_s", "tpot_p95_s", "tpot_p99_s",
+    "e2e_p50_s", "e2e_p90_s", "e2e_p95_s", "e2e_p99_s",
+]  # fmt: skip
+"""Requests that run, wait, both; share of the KV cache in use; share of time in which the engine works; rates of
+arrivals, completions and tokens (of requests that end); percentiles of latency (of requests that end)."""
+TOTALS_ONLY = ("ttft", "tpot", "e2e")
+"""Beginnings of the signals that no single replica has."""
+
+Over = Literal["sum", "mean", "max", "min"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One signal of the simulator, as a metric reads it."""
+
+    name: SignalName
+    over: Over = "sum"
+    """How replicas are taken together where a value of the whole pool is asked for."""
+    window: Seconds = 0.0
+    """Time over which it is averaged, as `rate(...[w])` does; 0 = the newest sample."""
+    scale: Annotated[float, Gt(0)] = 1.0
+    """Factor from our unit to that of the metric: 100 for a share in percent."""
+    metric: str = ""
+    """Its name in the monitoring system, where that differs from ours; recorded metrics are looked up by it."""
+
+
+Source = tuple[Signal, ...]
+"""Where a metric comes from: the sum of these signals."""
+
+
+def own(*names: SignalName, over: Over = "sum") -> dict[str, Source]:
+    """Signals that a policy reads under our own names.
+
+    >>> own("waiting")
+    {'waiting': (Signal(name='waiting', over='sum', window=0.0, scale=1.0, metric=''),)}
+    """
+    return {name: (Signal(name=name, over=over),) for name in names}
