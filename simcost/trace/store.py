@@ -94,16 +94,25 @@ def read_batches(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBa
     Raises:
         TraceError: as `read_tables`, or when arrivals are not in order or a value is impossible.
     """
+    for batch, _ in read_labelled(path, None, batch_rows):
+        yield batch
+
+
+def read_labelled(
+    path: Path, label: str | None, batch_rows: int = BATCH_ROWS
+) -> Iterator[tuple[RequestBatch, pa.Array | None]]:
+    """The same with one more column of the trace, as it is stored; None = without."""
     row, last_ns = 0, 0
-    for table in read_tables(path, list(REQUIRED), batch_rows):
-        if any(column.null_count for column in table.columns):
+    for table in read_tables(path, [*REQUIRED, *([label] if label else [])], batch_rows):
+        columns = table.columns[: len(REQUIRED)]
+        if any(column.null_count for column in columns):
             raise TraceError(f"{path}: missing values after row {row}; import the log again")
-        batch = RequestBatch(*(column.to_numpy() for column in table.columns))
+        batch = RequestBatch(*(column.to_numpy() for column in columns))
         if len(batch):
             _check(path, batch, row, last_ns)
             last_ns = int(batch.arrival_ns[-1])
             row += len(batch)
-            yield batch
+            yield batch, table.column(label) if label else None
 
 
 def _check(path: Path, batch: RequestBatch, row: int, last_ns: int) -> None:

@@ -1,0 +1,181 @@
+"""A model behind an API: paid per million tokens, or by units of capacity with the rest per token."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Gt
+
+from simcost.billing.prompt_cache import NoCache, PromptCache
+from simcost.billing.tokens import NOTHING, Column, Rates, TokenCount, count_tokens, rates
+from simcost.catalog.facts import TokenPrice
+from simcost.trace.batch import Ints, RequestBatch
+from simcost.units import HOURS_PER_MONTH, NS_PER_S, SECONDS_PER_HOUR, Count, PositiveCount, UsdPerH
+
+_MINUTE_NS = 60 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """Units of capacity, paid by the hour whether used or not; what does not fit into a minute spills over to
+    per-token prices. Requests are served by the units in order of arrival as long as the tokens of the minute, their
+    own included, stay within the capacity.
+    """
+
+    units: PositiveCount
+    """Deployed."""
+    price: UsdPerH
+    """Of a unit and hour."""
+    input_tokens_per_min: Annotated[float, Gt(0)]
+    """Capacity of a unit."""
+    output_weight: Annotated[float, Gt(0)] = 1.0
+    """An output token takes as much capacity as this many input tokens."""
+    cached_weight: Annotated[float, Ge(0)] = 0.0
+    """A token read from the cache takes as much as this many."""
+    reserved_units: Count = 0
+    """Of a reservation, paid in each hour whether deployed or not."""
+    reserved_price: UsdPerH | None = None
+    """Of a reserved unit and hour."""
+
+    def __post_init__(self) -> None:
+        if self.reserved_units and self.reserved_price is None:
+            raise ValueError("reserved_units need their price: give `reserved_price`, such as $0.70/h")
+
+    @property
+    def capacity(self) -> float:
+        """Input tokens per minute of all units."""
+        return self.units * self.input_tokens_per_min
+
+    def usd(self, hours: float) -> float:
+        """What the units cost over so many hours."""
+        reserved_usd = self.reserved_units * (self.reserved_price or 0.0)
+        return hours * (reserved_usd + max(0, self.units - self.reserved_units) * self.price)
+
+    def load(self, batch: RequestBatch, read: Column) -> npt.NDArray[np.float64]:
+        """What each request takes of the capacity, in input tokens."""
+        taken: npt.NDArray[np.float64] = (
+            batch.prompt_tokens - read + self.cached_weight * np.asarray(read)
+            + self.output_weight * batch.output_tokens
+        )  # fmt: skip
+        return taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerToken:
+    """A model behind an API."""
+
+    kind: Literal["per-token"] = "per-token"
+    api: str
+    """`provider/model` of the catalog's token prices."""
+    cache: PromptCache = field(default_factory=NoCache)
+    """What the provider finds of prompts in its cache."""
+    batch: bool = False
+    """Answers within a day, at the batch price."""
+    provisioned: Provisioned | None = None
+    """Units of capacity; None = all is paid per token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenBill:
+    """What the requests of a run cost at an API."""
+
+    price: TokenPrice
+    rates: Rates
+    horizon_s: float
+    paid: TokenCount
+    """Per token."""
+    in_units: TokenCount
+    """Served by provisioned units."""
+    units_usd: float
+    too_long: int
+    """Requests beyond the context window: the API would refuse them; priced as if it did not."""
+
+    @property
+    def requests(self) -> int:
+        """All of them."""
+        return self.paid.requests + self.in_units.requests
+
+    @property
+    def count(self) -> TokenCount:
+        """All tokens."""
+        return self.paid + self.in_units
+
+    @property
+    def total_usd(self) -> float:
+        """Units and tokens."""
+        return self.units_usd + self.paid.usd(self.rates)
+
+    @property
+    def per_month_usd(self) -> float:
+        """Scaled to 730 h."""
+        return self.total_usd * HOURS_PER_MONTH * SECONDS_PER_HOUR / self.horizon_s
+
+
+def bill_tokens(
+    requests: Iterable[tuple[RequestBatch, Ints]], purchase: PerToken, price: TokenPrice, horizon_s: float
+) -> TokenBill:
+    """The bill of a stream of requests.
+
+    Args:
+        requests: sorted by arrival, with the tokens of each prompt that an earlier one began with
+            (`simcost.trace.reuse`); they matter to `PrefixReuse` only.
+        purchase: how they are bought.
+        price: of `purchase.api`.
+        horizon_s: length of the run.
+
+    Raises:
+        CatalogError: no price for batches, or for keeping prompts that long.
+    """
+    paid_rates = rates(price, batch=purchase.batch, keep_s=purchase.cache.keep_s)
+    meter = _Meter(purchase.provisioned.capacity) if purchase.provisioned else None
+    count = in_units = NOTHING
+    too_long = 0
+    for batch, shared in requests:
+        read, written = purchase.cache.split(batch.prompt_tokens, shared)
+        too_long += _beyond(batch, price.context_tokens)
+        count += _count(batch, read, written, paid_rates)
+        if meter is not None and purchase.provisioned is not None:
+            fits = meter.fits(batch.arrival_ns, purchase.provisioned.load(batch, read))
+            in_units += _count(batch[fits], _of(read, fits), _of(written, fits), paid_rates)
+    units_usd = purchase.provisioned.usd(horizon_s / SECONDS_PER_HOUR) if purchase.provisioned else 0.0
+    return TokenBill(price=price, rates=paid_rates, horizon_s=horizon_s, paid=count - in_units, in_units=in_units,
+                     units_usd=units_usd, too_long=too_long)  # fmt: skip
+
+
+class _Meter:
+    """Which requests a capacity per minute serves, over a stream of sorted arrivals."""
+
+    def __init__(self, capacity: float) -> None:
+        self._capacity = capacity
+        self._minute, self._taken = -1, 0.0
+
+    def fits(self, arrival_ns: Ints, load: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Whether the load of the minute so far, each request's own included, is within the capacity."""
+        if len(load) == 0:
+            return np.empty(0, bool)
+        minute = arrival_ns // _MINUTE_NS
+        first = np.flatnonzero(np.diff(minute, prepend=-1))
+        until = np.cumsum(load)
+        before = until[first] - load[first]
+        if minute[0] == self._minute:
+            before[0] -= self._taken
+        taken = until - np.repeat(before, np.diff(first, append=len(load)))
+        self._minute, self._taken = int(minute[-1]), float(taken[-1])
+        within: npt.NDArray[np.bool_] = taken <= self._capacity * (1 + 1e-12)
+        return within
+
+
+def _count(batch: RequestBatch, read: Column, written: Column, rates: Rates) -> TokenCount:
+    return count_tokens(batch.prompt_tokens, batch.output_tokens, rates, read=read, written=written)
+
+
+def _of(column: Column, rows: npt.NDArray[np.bool_]) -> Column:
+    return column if isinstance(column, int) else column[rows]
+
+
+def _beyond(batch: RequestBatch, context_tokens: int | None) -> int:
+    if context_tokens is None:
+        return 0
+    return int(np.count_nonzero(batch.prompt_tokens.astype(np.int64) + batch.output_tokens > context_tokens))

@@ -1,0 +1,170 @@
+"""Requests to models behind APIs, priced per million tokens: columns in, never a call per request.
+
+    usd = batch x ((input - read - written) p_in + read p_read + written p_write + output p_out) / 1e6
+
+`input` holds the tokens read from the provider's cache and those written to it. Reasoning tokens are output tokens.
+A request whose input is GREATER than the start of the size tier pays tier prices for all its tokens, and cache prices
+that grow as its input price does. A cache price that is missing is the input price. Nothing is rounded per request.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.catalog.facts import TokenPrice
+from simcost.errors import CatalogError
+from simcost.units import SECONDS_PER_HOUR
+
+Floats = npt.NDArray[np.float64]
+Item = Literal["input", "cache read", "cache write", "output"]
+ITEMS: tuple[Item, ...] = ("input", "cache read", "cache write", "output")
+"""What is counted apart; `input` without the cached tokens."""
+SHORT_KEEP_S = 300.0
+"""How long the cheaper of two kinds of cache write is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """USD per million tokens of each of ITEMS, in rows: base, size tier."""
+
+    usd_per_m: Floats
+    tier_start: int | None
+
+
+def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_S) -> Rates:
+    """What the tokens cost.
+
+    Args:
+        price: the fact.
+        batch: answers within a day, at the batch price.
+        keep_s: how long written tokens are kept; more than 5 min is a dearer write where writes have a price.
+
+    Raises:
+        CatalogError: no batch price, or no price for keeping that long.
+    """
+    factor = 1.0
+    if batch:
+        if price.batch_multiplier is None:
+            raise CatalogError(
+                f"the catalog has no batch price of {price.name}; add `batch_multiplier` to token_prices.csv in "
+                "your catalog folder, or leave `batch` out"
+            )
+        factor = price.batch_multiplier
+    fresh, output = price.input_usd_per_m, price.output_usd_per_m
+    read = None if batch and not price.batch_caches else price.cache_read_usd_per_m
+    base = np.array([fresh, fresh if read is None else read, _write(price, keep_s), output])
+    rows = [base]
+    if price.tier_input_usd_per_m is not None:
+        tier = base * (price.tier_input_usd_per_m / fresh)
+        tier[-1] = price.tier_output_usd_per_m
+        rows.append(tier)
+    return Rates(factor * np.vstack(rows), price.tier_start_input_tokens)
+
+
+def _write(price: TokenPrice, keep_s: float) -> float:
+    if price.cache_write_usd_per_m is None:
+        return price.input_usd_per_m
+    if keep_s <= SHORT_KEEP_S:
+        return price.cache_write_usd_per_m
+    if price.cache_write_1h_usd_per_m is None or keep_s > SECONDS_PER_HOUR:
+        longest = "5 min" if price.cache_write_1h_usd_per_m is None else "1 h"
+        raise CatalogError(
+            f"the catalog has no price of keeping prompts for {keep_s:g} s with {price.name}, only up to {longest}; "
+            "shorten `ttl`, or add the price to token_prices.csv in your catalog folder"
+        )
+    return price.cache_write_1h_usd_per_m
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenCount:
+    """Tokens of requests by the price they pay; counts of several batches add up."""
+
+    requests: int
+    tokens: npt.NDArray[np.int64]
+    """In rows base, size tier; in columns ITEMS."""
+
+    def __add__(self, other: Self) -> "TokenCount":
+        return TokenCount(self.requests + other.requests, self.tokens + other.tokens)
+
+    def __sub__(self, other: Self) -> "TokenCount":
+        return TokenCount(self.requests - other.requests, self.tokens - other.tokens)
+
+    @property
+    def input_tokens(self) -> int:
+        """With those read from the cache and written to it."""
+        return int(self.tokens[:, :3].sum())
+
+    @property
+    def output_tokens(self) -> int:
+        """Reasoning included."""
+        return int(self.tokens[:, 3].sum())
+
+    @property
+    def read_share(self) -> float:
+        """Share of the input that was read from the cache."""
+        return float(self.tokens[:, 1].sum()) / self.input_tokens if self.input_tokens else 0.0
+
+    def usd(self, rates: Rates) -> float:
+        """What they cost."""
+        return float((self.tokens[: len(rates.usd_per_m)] * rates.usd_per_m).sum()) / 1e6
+
+    def by_item_usd(self, rates: Rates) -> dict[Item, float]:
+        """What they cost, by what was counted apart."""
+        usd = (self.tokens[: len(rates.usd_per_m)] * rates.usd_per_m).sum(axis=0) / 1e6
+        return dict(zip(ITEMS, usd.tolist(), strict=True))
+
+
+NOTHING = TokenCount(0, np.zeros((2, len(ITEMS)), np.int64))
+Column = npt.NDArray[np.integer] | int
+"""Tokens of each request, or of every request alike."""
+
+
+def count_tokens(input_tokens: npt.NDArray[np.integer], output_tokens: npt.NDArray[np.integer], rates: Rates, *,
+                 read: Column = 0, written: Column = 0) -> TokenCount:  # fmt: skip
+    """The tokens of requests by the price they pay.
+
+    Args:
+        input_tokens: of each request, cached ones included.
+        output_tokens: of each request.
+        rates: whose size tier divides them.
+        read: of the input, from the cache.
+        written: of the input, to the cache.
+    """
+    columns = (input_tokens, read, written, output_tokens)
+    total = np.array([_sum(column, len(input_tokens)) for column in columns])
+    above = np.zeros_like(total)
+    if rates.tier_start is not None:
+        mask = input_tokens > rates.tier_start
+        if mask.any():
+            above = np.array([_sum(c if isinstance(c, int) else c[mask], int(mask.sum())) for c in columns])
+    tokens = np.vstack([total - above, above])
+    tokens[:, 0] -= tokens[:, 1] + tokens[:, 2]
+    return TokenCount(len(input_tokens), tokens)
+
+
+def _sum(column: Column, rows: int) -> int:
+    return column * rows if isinstance(column, int) else int(column.sum(dtype=np.int64))
+
+
+def request_usd(input_tokens: npt.NDArray[np.integer], output_tokens: npt.NDArray[np.integer], rates: Rates, *,
+                read: Column = 0, written: Column = 0) -> Floats:  # fmt: skip
+    """What each request costs, for showing cost by tenant or model; arguments as `count_tokens`.
+
+    >>> price = TokenPrice(provider="openai", model="gpt-5-mini", input_usd_per_m=0.25, output_usd_per_m=2.0,
+    ...                    cache_read_usd_per_m=0.025, source="doc", as_of="2026", quality="A")
+    >>> request_usd(np.array([2746]), np.array([197]), rates(price), read=np.array([2208])).round(7).tolist()
+    [0.0005837]
+    """
+    usd = _usd_per_m(rates, input_tokens)
+    fresh = input_tokens.astype(np.int64) - read - written
+    total: Floats = (fresh * usd[0] + read * usd[1] + written * usd[2] + output_tokens * usd[3]) / 1e6
+    return total
+
+
+def _usd_per_m(rates: Rates, input_tokens: npt.NDArray[np.integer]) -> Floats:
+    """The price of each of ITEMS: for all requests, or in a column per request where there is a size tier."""
+    row = 0 if rates.tier_start is None else (input_tokens > rates.tier_start).astype(np.intp)
+    usd: Floats = rates.usd_per_m.T[:, row]
+    return usd

@@ -1,0 +1,253 @@
+"""Per-token prices: worked examples, and the columns against one request at a time."""
+
+import doctest
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.billing import per_token, tokens
+from simcost.billing.per_token import PerToken, Provisioned, bill_tokens
+from simcost.billing.prompt_cache import HitShare, NoCache, PrefixReuse
+from simcost.billing.tokens import NOTHING, count_tokens, rates, request_usd
+from simcost.catalog.facts import TokenPrice
+from simcost.errors import CatalogError
+from simcost.trace.batch import RequestBatch
+
+FACT = {"source": "test", "as_of": "2026-10", "quality": "A"}
+PRICE = TokenPrice(provider="acme", model="m", input_usd_per_m=3, output_usd_per_m=15, cache_read_usd_per_m=0.3,
+                   cache_write_usd_per_m=3.75, cache_write_1h_usd_per_m=6, tier_start_input_tokens=1000,
+                   tier_input_usd_per_m=6, tier_output_usd_per_m=22.5, batch_multiplier=0.5, **FACT)  # fmt: skip
+PLAIN = replace(PRICE, tier_start_input_tokens=None, tier_input_usd_per_m=None, tier_output_usd_per_m=None)
+Request = tuple[int, int, int, int]
+"""input, read, written, output."""
+
+
+@st.composite
+def one_request(draw: st.DrawFn) -> Request:
+    size = draw(st.integers(1, 3000))
+    read = draw(st.integers(0, size))
+    return size, read, draw(st.integers(0, size - read)), draw(st.integers(0, 5000))
+
+
+requests = st.lists(one_request(), min_size=1, max_size=30)
+
+
+def one_by_one(price: TokenPrice, rows: list[Request], batch: bool) -> list[float]:
+    """The formula of the module, a request at a time."""
+    found = []
+    for size, read, written, output in rows:
+        p_in, p_out = price.input_usd_per_m, price.output_usd_per_m
+        if price.tier_start_input_tokens is not None and size > price.tier_start_input_tokens:
+            p_in, p_out = price.tier_input_usd_per_m, price.tier_output_usd_per_m
+        ratio = p_in / price.input_usd_per_m
+        p_read = p_in if price.cache_read_usd_per_m is None else price.cache_read_usd_per_m * ratio
+        p_write = p_in if price.cache_write_usd_per_m is None else price.cache_write_usd_per_m * ratio
+        usd = (size - read - written) * p_in + read * p_read + written * p_write + output * p_out
+        found.append(usd / 1e6 * (price.batch_multiplier if batch else 1))
+    return found
+
+
+def columns(rows: list[Request]) -> list[np.ndarray]:
+    return [np.array(column, np.int32) for column in zip(*rows, strict=True)]
+
+
+def vectors(shared: Path, kind: str) -> list[dict[str, Any]]:
+    cases = json.loads((shared / "vectors/billing.json").read_text())["cases"]
+    found = [case for case in cases if case["kind"] == kind]
+    assert found
+    return found
+
+
+def test_the_example_of_the_module() -> None:
+    assert doctest.testmod(tokens).attempted == 2
+    assert doctest.testmod(tokens).failed == 0
+
+
+def test_token_requests_of_the_vectors(shared: Path) -> None:
+    for case in vectors(shared, "token_request"):
+        asked = case["input"]
+        price = TokenPrice(
+            provider="acme", model="m", **FACT, batch_multiplier=asked["batch_multiplier"],
+            **{f"{name}_usd_per_m": asked[f"usd_per_m_{name}"]
+               for name in ("input", "output", "cache_read", "cache_write")})  # fmt: skip
+        usd = request_usd(
+            np.array([asked["input_tokens"]]), np.array([asked["output_tokens"]]), rates(price, batch=True),
+            read=np.array([asked["cache_read_tokens"]]), written=np.array([asked["cache_write_tokens"]]))  # fmt: skip
+        assert usd[0] == pytest.approx(case["expected"]["cost_usd"], rel=case["tolerance"], abs=1e-15), case[
+            "id"
+        ]
+
+
+def test_tiered_requests_of_the_vectors(shared: Path) -> None:
+    for case in vectors(shared, "token_request_tiered"):
+        asked = case["input"]
+        price = TokenPrice(
+            provider="acme", model="m", **FACT, tier_start_input_tokens=asked["tier_start_input_tokens"],
+            **{f"{name}_usd_per_m": asked["base_usd_per_m"][name] for name in ("input", "output")},
+            **{f"tier_{name}_usd_per_m": asked["tier_usd_per_m"][name] for name in ("input", "output")})  # fmt: skip
+        rows = np.array([asked["input_tokens"], asked["input_tokens"] + 1])
+        out = np.full(2, asked["output_tokens"])
+        usd = request_usd(rows, out, rates(price), read=asked["cache_read_tokens"])
+        assert usd[0] == pytest.approx(case["expected"]["cost_usd"], rel=case["tolerance"]), case["id"]
+        assert usd[1] == pytest.approx(200_001 * 2.5e-6 + 1000 * 15e-6, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "price", [PRICE, PLAIN, replace(PLAIN, cache_read_usd_per_m=None, cache_write_usd_per_m=None)]
+)
+@given(rows=requests, batch=st.booleans())
+def test_columns_equal_one_request_at_a_time(price: TokenPrice, rows: list[Request], batch: bool) -> None:
+    size, read, written, output = columns(rows)
+    paid = rates(price, batch=batch)
+    naive = one_by_one(price, rows, batch)
+    assert request_usd(size, output, paid, read=read, written=written).tolist() == pytest.approx(
+        naive, rel=1e-12
+    )
+    count = count_tokens(size, output, paid, read=read, written=written)
+    assert count.usd(paid) == pytest.approx(sum(naive), rel=1e-12)
+    assert sum(count.by_item_usd(paid).values()) == pytest.approx(count.usd(paid), rel=1e-12)
+    assert (count.input_tokens, count.output_tokens) == (int(size.sum()), int(output.sum()))
+
+
+@given(first=requests, second=requests)
+def test_counts_add_up_and_money_is_linear(first: list[Request], second: list[Request]) -> None:
+    paid = rates(PRICE)
+
+    def count(rows: list[Request]) -> tokens.TokenCount:
+        size, read, written, output = columns(rows)
+        return count_tokens(size, output, paid, read=read, written=written)
+
+    both = count(first + second)
+    assert (both.tokens == (count(first) + count(second)).tokens).all()
+    assert both.usd(paid) == pytest.approx(count(first).usd(paid) + count(second).usd(paid), rel=1e-12)
+    twice = count(first) + count(first)
+    assert twice.usd(paid) == pytest.approx(2 * count(first).usd(paid), rel=1e-12)
+
+
+@given(st.lists(st.integers(1, 3000), min_size=2, max_size=20), st.integers(0, 1000))
+def test_a_longer_prompt_never_costs_less(sizes: list[int], output: int) -> None:
+    size = np.sort(np.array(sizes, np.int32))
+    usd = request_usd(size, np.full(len(size), output), rates(PRICE))
+    assert (np.diff(usd) >= 0).all()
+
+
+def test_what_has_no_price_is_named() -> None:
+    with pytest.raises(CatalogError, match=r"no batch price of acme/m"):
+        rates(replace(PRICE, batch_multiplier=None), batch=True)
+    with pytest.raises(CatalogError, match=r"keeping prompts for 3600 s with acme/m, only up to 5 min"):
+        rates(replace(PRICE, cache_write_1h_usd_per_m=None), keep_s=3600)
+    assert rates(PRICE, keep_s=3600).usd_per_m[0, 2] == 6
+    assert rates(replace(PRICE, cache_write_usd_per_m=None), keep_s=7200).usd_per_m[0, 2] == 3
+
+
+def test_a_batch_may_know_no_cache_discount() -> None:
+    price = replace(PLAIN, batch_caches=False)
+    assert rates(price, batch=True).usd_per_m.tolist() == [[1.5, 1.5, 1.875, 7.5]]
+    assert rates(price).usd_per_m.tolist() == [[3, 0.3, 3.75, 15]]
+
+
+def stream(rows: list[tuple[int, int, int]], cut: int = 10_000) -> list[tuple[RequestBatch, np.ndarray]]:
+    """Batches of (second, input, output)."""
+    at, size, out = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    whole = RequestBatch(at * 10**9, size.astype(np.int32), out.astype(np.int32))
+    return [
+        (whole[i : i + cut], np.zeros(len(whole[i : i + cut]), np.int64)) for i in range(0, len(rows), cut)
+    ]
+
+
+arrivals = st.lists(
+    st.tuples(st.integers(0, 400), st.integers(1, 500), st.integers(1, 200)), min_size=1, max_size=40
+).map(lambda rows: sorted(rows, key=lambda row: row[0]))
+
+
+@given(rows=arrivals, cut=st.integers(1, 40), units=st.integers(1, 5), weight=st.integers(1, 4))
+def test_units_serve_what_fits_into_each_minute(
+    rows: list[tuple[int, int, int]], cut: int, units: int, weight: int
+) -> None:
+    bought = Provisioned(units=units, price=2.0, input_tokens_per_min=300, output_weight=weight)
+    bill = bill_tokens(stream(rows, cut), PerToken(api="acme/m", provisioned=bought), PLAIN, 3600.0)
+    taken: dict[int, int] = {}
+    spilled = 0.0
+    for at, size, output in rows:
+        taken[at // 60] = taken.get(at // 60, 0) + size + weight * output
+        if taken[at // 60] > 300 * units:
+            spilled += (size * 3 + output * 15) / 1e6
+    assert bill.paid.usd(bill.rates) == pytest.approx(spilled, rel=1e-12)
+    assert bill.units_usd == 2.0 * units
+    assert bill.count.input_tokens == sum(row[1] for row in rows)
+    assert bill.requests == len(rows)
+
+
+@given(rows=arrivals, units=st.integers(1, 5))
+def test_more_units_never_spill_more(rows: list[tuple[int, int, int]], units: int) -> None:
+    def paid(count: int) -> float:
+        bought = Provisioned(units=count, price=2.0, input_tokens_per_min=300)
+        bill = bill_tokens(stream(rows), PerToken(api="acme/m", provisioned=bought), PRICE, 3600.0)
+        return bill.paid.usd(bill.rates)
+
+    assert paid(units + 1) <= paid(units)
+
+
+def test_reserved_units_are_paid_in_any_case() -> None:
+    bought = Provisioned(units=3, price=2.0, input_tokens_per_min=1, reserved_units=2, reserved_price=1.5)
+    assert bought.usd(10) == 10 * (2 * 1.5 + 2.0)
+    assert replace(bought, reserved_units=5).usd(1) == 7.5
+    with pytest.raises(ValueError, match="reserved_price"):
+        Provisioned(units=1, price=2.0, input_tokens_per_min=1, reserved_units=1)
+
+
+def test_cached_tokens_take_less_of_the_units() -> None:
+    batch = stream([(0, 100, 10)])[0][0]
+    bought = Provisioned(units=1, price=1, input_tokens_per_min=1, output_weight=3, cached_weight=0.5)
+    assert bought.load(batch, np.array([60])).tolist() == [40 + 30 + 30]
+    assert bought.load(batch, 0).tolist() == [130]
+
+
+def test_no_requests_cost_nothing_but_units() -> None:
+    bought = Provisioned(units=2, price=2.0, input_tokens_per_min=300)
+    bill = bill_tokens([], PerToken(api="acme/m", provisioned=bought), PRICE, 7200.0)
+    assert (bill.total_usd, bill.requests, bill.count.read_share) == (8.0, 0, 0.0)
+    assert bill_tokens([], PerToken(api="acme/m"), PRICE, 7200.0).total_usd == NOTHING.usd(rates(PRICE)) == 0
+
+
+def test_requests_beyond_the_window_are_counted() -> None:
+    bill = bill_tokens(
+        stream([(0, 90, 10), (1, 91, 10)]), PerToken(api="acme/m"), replace(PRICE, context_tokens=100), 3600.0
+    )
+    assert bill.too_long == 1
+
+
+SHARED = np.array([0, 2000, 5000, 100, 1023])
+SIZES = np.array([5000, 3000, 4000, 500, 2000], np.int32)
+
+
+def test_caches_split_prompts() -> None:
+    assert NoCache().split(SIZES, SHARED) == (0, 0)
+    read, written = PrefixReuse().split(SIZES, SHARED)
+    assert read.tolist() == [0, 2000, 4000, 0, 0]
+    assert written.tolist() == [5000, 1000, 0, 0, 2000]
+    read, written = HitShare(hit=0.5, written=0.25, min_tokens=1000).split(SIZES, SHARED)
+    assert read.tolist() == [2500, 1500, 2000, 0, 1000]
+    assert written.tolist() == [1250, 750, 1000, 0, 500]
+    with pytest.raises(ValueError, match="more than the whole prompt"):
+        HitShare(hit=0.8, written=0.3)
+
+
+def test_cached_prompts_pay_the_read_price() -> None:
+    rows = stream([(0, 2000, 1), (10, 2500, 1)])
+    shared = [(rows[0][0], np.array([0, 2000]))]
+    bill = bill_tokens(shared, PerToken(api="acme/m", cache=PrefixReuse()), PLAIN, 60.0)
+    expected = (2000 * 3.75 + 2000 * 0.3 + 500 * 3.75 + 2 * 15) / 1e6
+    assert bill.total_usd == pytest.approx(expected, rel=1e-12)
+    assert bill.count.read_share == pytest.approx(2000 / 4500)
+    assert bill.per_month_usd == pytest.approx(expected * 730 * 60)
+
+
+def test_names_of_the_module() -> None:
+    assert per_token.PerToken(api="x/y").kind == "per-token"
