@@ -5,7 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, finish, positive, seconds, seed, usd_per_h, verb
+from simcost.cli.words import (
+    Arguments,
+    finish,
+    natural,
+    own_catalog,
+    pictures,
+    positive,
+    seconds,
+    span,
+    usd_per_h,
+    verb,
+)
 from simcost.units import SECONDS_PER_HOUR
 
 POLICIES = "greedy, uniform-progress, up-plain, spot-only, time-sliced=N, mixed=N, spot-below=USD"
@@ -14,11 +25,15 @@ POLICIES = "greedy, uniform-progress, up-plain, spot-only, time-sliced=N, mixed=
 def add(actions: Any) -> None:
     """The action `spot`."""
     spot = verb(actions, "spot", _spot, "is spot worth the restarts: policies along recorded availability")
-    spot.add_argument("file", type=Path, metavar="TRACE", help="availability of spot nodes, CSV or Parquet")
+    spot.add_argument(
+        "file", type=Path, metavar="TRACE", help="availability or prices of spot nodes, CSV or Parquet"
+    )
     spot.add_argument(
         "--trace", action="append", default=[], metavar="NAME", help="only these traces; * matches"
     )
+    spot.add_argument("--any-zone", action="store_true", help="the job may move between the traces: zones")
     spot.add_argument("--prices", type=Path, metavar="FILE", help="spot prices over the same time")
+    spot.add_argument("--tick", type=span, metavar="TIME", help="of traces with timestamps")
     for option, what in (
         ("--work", "of the whole gang, without interruptions, e.g. 48h"),
         ("--deadline", "after the start, e.g. 60h"),
@@ -28,61 +43,90 @@ def add(actions: Any) -> None:
     spot.add_argument(
         "--gang", type=positive, default=1, metavar="N", help="nodes that run together (default 1)"
     )
+    spot.add_argument("--on-demand", type=usd_per_h, metavar="USD", help="price of a node, e.g. $3.06/h")
     spot.add_argument(
-        "--on-demand", type=usd_per_h, required=True, metavar="USD", help="price of a node, e.g. $3.06/h"
+        "--spot", type=usd_per_h, metavar="USD", help="price of a node on spot (default: that of the traces)"
     )
-    spot.add_argument(
-        "--spot", type=usd_per_h, metavar="USD", help="price of a node on spot (default: from --prices)"
-    )
+    spot.add_argument("--offer", metavar="P/SKU", help="or an offer of the catalog: both prices of a node")
     spot.add_argument("--policy", action="append", default=[], metavar="P[=X]", help=POLICIES)
     spot.add_argument(
         "--starts", type=positive, default=300, metavar="N", help="runs on each trace (default 300)"
     )
-    seed(spot)
+    spot.add_argument(
+        "--start", type=natural, action="append", default=[], metavar="TICK", help="or runs from these ticks"
+    )
+    spot.add_argument("--seed", type=natural, default=0, help="of the starts (default 0)")
+    pictures(spot)
+    own_catalog(spot)
 
 
 def _spot(arguments: Arguments) -> None:
-    from fnmatch import fnmatchcase
-
     from simcost.compare.spot import spot_study
-    from simcost.errors import InputError
-    from simcost.trace.spot import read_availability, read_prices, with_prices
 
-    traces = read_availability(arguments.file)
-    wanted = [
-        one for one in traces if not arguments.trace or any(fnmatchcase(one.name, p) for p in arguments.trace)
-    ]
-    if not wanted:
-        raise InputError(
-            f"{arguments.file}: no trace {arguments.trace[0]!r}; there are {', '.join(t.name for t in traces)}"
-        )
-    if arguments.prices:
-        prices = read_prices(arguments.prices)
-        wanted = [with_prices(one, prices) for one in wanted]
+    on_demand, spot = _prices(arguments)
     document = spot_study(
-        wanted,
+        _traces(arguments),
         work_h=arguments.work / SECONDS_PER_HOUR,
         deadline_h=arguments.deadline / SECONDS_PER_HOUR,
         changeover_h=arguments.changeover / SECONDS_PER_HOUR,
         gang=arguments.gang,
-        policies=[_policy(text) for text in arguments.policy or ("greedy", "uniform-progress", "spot-only")],
-        od_usd_per_h=arguments.on_demand,
-        spot_usd_per_h=arguments.spot,
-        starts=arguments.starts,
-        seed=arguments.seed or 0,
+        policies=[policy(text) for text in arguments.policy or ("greedy", "uniform-progress", "spot-only")],
+        od_usd_per_h=on_demand,
+        spot_usd_per_h=spot,
+        starts=arguments.start or arguments.starts,
+        seed=arguments.seed,
+        together=arguments.any_zone,
     )
-    finish(arguments, document, document["findings"], "spot")
+    finish(arguments, document, document["findings"], "train_spot")
 
 
-def _policy(text: str) -> Any:
+def _prices(arguments: Arguments) -> tuple[float, float | None]:
+    """Of a node on demand and on spot: given, or of the offer; None = that of the traces."""
+    from simcost.catalog import load_catalog
+    from simcost.errors import InputError
+
+    offer = load_catalog(arguments.catalog).offer(arguments.offer) if arguments.offer else None
+    on_demand = (
+        arguments.on_demand if offer is None or arguments.on_demand is not None else offer.on_demand_usd_per_h
+    )
+    if on_demand is None:
+        raise InputError("no price of a node on demand; give --on-demand $3.06/h, or --offer P/SKU")
+    spot = arguments.spot
+    if spot is None and offer is not None and not arguments.prices:
+        spot = offer.spot_usd_per_h
+    return on_demand, spot
+
+
+def _traces(arguments: Arguments) -> list[Any]:
+    from fnmatch import fnmatchcase
+
+    from simcost.errors import InputError
+    from simcost.trace.spot import with_prices
+    from simcost.trace.spot.read import read_prices, read_spot
+
+    traces = read_spot(arguments.file, tick_s=arguments.tick)
+    wanted = arguments.trace or ["*"]
+    for pattern in wanted:
+        if not any(fnmatchcase(one.name, pattern) for one in traces):
+            raise InputError(
+                f"{arguments.file}: no trace {pattern!r}; there are {', '.join(t.name for t in traces)}"
+            )
+    chosen = [one for one in traces if any(fnmatchcase(one.name, pattern) for pattern in wanted)]
+    if not arguments.prices:
+        return chosen
+    prices = read_prices(arguments.prices)
+    return [with_prices(one, prices) for one in chosen]
+
+
+def policy(text: str) -> Any:
     """`greedy`, or `time-sliced=4`."""
     from simcost.errors import InputError, did_you_mean
     from simcost.plan import spot
 
     kind, given, value = text.partition("=")
     with_value: dict[str, Callable[[], Any]] = {
-        "time-sliced": lambda: spot.TimeSliced(slices=int(value)),
-        "mixed": lambda: spot.Mixed(spot_nodes=int(value)),
+        "time-sliced": lambda: spot.TimeSliced(slices=_whole(value, 10_000)),
+        "mixed": lambda: spot.Mixed(spot_nodes=_whole(value, 1_000_000)),
         "spot-below": lambda: spot.SpotBelow(max_usd_per_h=usd_per_h(value)),
     }
     plain = {
@@ -99,7 +143,15 @@ def _policy(text: str) -> Any:
         raise InputError(
             f"--policy {text!r} is none{did_you_mean(kind, known)}; there are {', '.join(known)}"
         ) from None
-    except (ValueError, argparse.ArgumentTypeError) as error:
+    except argparse.ArgumentTypeError as error:
         raise InputError(
             f"--policy {text!r}: {error}; write e.g. time-sliced=4 or spot-below=$1.20"
         ) from error
+
+
+def _whole(text: str, most: int) -> int:
+    """A whole number from 1 to the most."""
+    value = positive(text)
+    if value > most:
+        raise argparse.ArgumentTypeError(f"{value:,} is more than {most:,}")
+    return value

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, finish, own_catalog, usd_per_h, verb
+from simcost.cli.words import Arguments, columns, finish, own_catalog, pictures, usd_per_h, verb
 
 
 def add(verbs: Any) -> None:
@@ -25,7 +25,7 @@ def add(verbs: Any) -> None:
     waste.add_argument(
         "--timezone", default="UTC", metavar="ZONE", help="of the hours of the day (default UTC)"
     )
-    waste.add_argument("--svg", type=Path, metavar="FILE", help="write the picture of where the hours went")
+    pictures(waste)
     own_catalog(waste)
 
 
@@ -43,15 +43,4 @@ def _waste(arguments: Arguments) -> None:
         timezone=arguments.timezone,
         jobs=read_jobs(arguments.jobs)[0] if arguments.jobs else None,
     )
-    if arguments.svg:
-        _draw(document, arguments.svg)
     finish(arguments, document, document["findings"], "waste")
-
-
-def _draw(document: dict[str, Any], path: Path) -> None:
-    from simcost.report.style import to_svg
-    from simcost.report.waste_chart import waste_bars
-    from simcost.scenario.folders import whole_file
-
-    with whole_file(path) as draft:
-        draft.write_text(to_svg(waste_bars(document)), encoding="utf-8")

@@ -102,6 +102,14 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def span(text: str) -> float:
+    """A duration of more than 0."""
+    value = seconds(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write e.g. 5min")
+    return value
+
+
 def pair(text: str) -> tuple[str, str]:
     """OURS=THEIRS."""
     ours, equals, theirs = text.partition("=")
@@ -123,11 +131,33 @@ def usd_per_h(text: str) -> float:
     return value
 
 
+def pictures(parser: argparse.ArgumentParser) -> None:
+    """Where to look at a study rather than read it."""
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with tables and charts")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write its first chart")
+
+
 def finish(arguments: Arguments, document: Document, findings: list[dict[str, Any]], report: str) -> None:
-    """Show a document with what was found in its file, and where it comes from."""
+    """Show a document with what was found in its file, and where it comes from; draw it where that is asked."""
     from simcost import __version__
     from simcost.scenario.folders import sha256_of
 
     inputs = {os.path.relpath(arguments.file): sha256_of(arguments.file)}
     provenance = {"simcost_version": __version__, "inputs": inputs}
-    show(arguments, {**document, "findings": findings, "provenance": provenance}, report)
+    whole = {**document, "findings": findings, "provenance": provenance}
+    draw(arguments, whole, report)
+    show(arguments, whole, report)
+
+
+def draw(arguments: Arguments, document: dict[str, Any], report: str) -> None:
+    """Write the page and the first chart, where the arguments name files for them."""
+    page, svg = (getattr(arguments, name, None) for name in ("html", "svg"))
+    if not (page or svg):
+        return
+    from simcost.report.study import write_page, write_svg
+
+    parts = import_module(f"simcost.report.{report}").parts(document)
+    if svg:
+        write_svg(svg, next(part.chart for part in parts if part.chart)())
+    if page:
+        write_page(page, report.replace("_", " "), document, parts)

@@ -1,6 +1,6 @@
 """Plain-text tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -14,6 +14,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * width for width in widths]
     return "\n".join(_line(cells, widths, left) for cells in (header, rule, *rows))
+
+
+def table_of(rows: Sequence[Mapping[str, str]], *, left: int = 1) -> str:
+    """Rows whose keys are the titles, as `table`; empty where there are none."""
+    return table(list(rows[0]), [list(row.values()) for row in rows], left=left) if rows else ""
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], left: int) -> str:

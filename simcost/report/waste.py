@@ -1,11 +1,14 @@
-"""Where the GPU-hours went, in the terminal."""
+"""Where the GPU-hours went, for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
+from simcost.report import waste_chart as charts
 from simcost.report.forecast_words import printable
-from simcost.report.table import table
+from simcost.report.study import Part
+from simcost.report.table import table_of
+from simcost.report.tables import Table
 from simcost.units import format_count, format_share, format_usd
 
 WIDTH = 100
@@ -23,58 +26,101 @@ _WHERE = 18
 
 def text(document: Mapping[str, Any]) -> str:
     """The document of `simcost waste`, laid out for people."""
-    parts = [fill(document["verdict"], WIDTH), _title(document), _buckets(document), _blocked(document),
-             _ranked(document), _actions(document)]  # fmt: skip
-    parts += ["\n".join(fill(f"note: {said['message']}", WIDTH) for said in document["findings"])]
-    return "\n\n".join(part for part in parts if part)
+    costliest = (
+        "\n".join([table_of(ranked(document), left=3), *_below(document)]) if document["ranked"] else ""
+    )
+    measures = [fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in actions(document)]
+    blocks = [
+        fill(document["verdict"], WIDTH),
+        fill(title(document), WIDTH),
+        table_of(buckets(document)),
+        fill(blocked(document), WIDTH),
+        costliest,
+        "\n".join([MEASURES, *measures]) if measures else "",
+        "\n".join(fill(f"note: {said['message']}", WIDTH) for said in document["findings"]),
+    ]
+    return "\n\n".join(block for block in blocks if block)
 
 
-def _title(document: Mapping[str, Any]) -> str:
+def parts(document: Mapping[str, Any]) -> list[Part]:
+    """What the page and the explorer show below the verdict."""
+    drawn = []
+    if document.get("places"):
+        drawn = [
+            Part(title="Where the GPU-hours went", chart=lambda: charts.waste_bars(dict(document))),
+            Part(title="How busy by hour", chart=lambda: charts.duty_heat(dict(document))),
+        ]
+    said = [line for line in (title(document), blocked(document)) if line]
+    return [
+        Part(title="GPU-hours", rows=buckets(document), said=said),
+        *drawn,
+        Part(title="The costliest waste", rows=ranked(document), said=_below(document)),
+        Part(title=MEASURES, said=actions(document)),
+        Part(title="Notes", said=[printable(said["message"]) for said in document["findings"]]),
+    ]
+
+
+def title(document: Mapping[str, Any]) -> str:
+    """Size, shares and price of what was monitored."""
     shares = {"allocated": document["allocation"], "utilisation": document["utilisation"],
               "fragmentation": document.get("fragmentation")}  # fmt: skip
     said = [f"{name} {format_share(share)}" for name, share in shares.items() if share is not None]
     price = document["price"]
     said.append(f"{format_usd(price['usd_per_gpu_hour'])} per GPU-hour ({price['source']})")
-    return fill(f"{format_count(document['capacity_gpu_hours'])} GPU-hours: {', '.join(said)}", WIDTH)
+    return f"{format_count(document['capacity_gpu_hours'])} GPU-hours: {', '.join(said)}"
 
 
-def _buckets(document: Mapping[str, Any]) -> str:
-    rows = [[_SAID[name], *_amounts(one)] for name, one in document["buckets"].items() if one["gpu_hours"]]
+def buckets(document: Mapping[str, Any]) -> Table:
+    """One row per bucket that holds something, and the whole."""
     total = {"gpu_hours": document["capacity_gpu_hours"], "usd": document["cost_usd"], "share": 1.0}
-    return table(
-        ["where the GPU-hours went", "GPU-hours", "cost", "share"], [*rows, ["capacity", *_amounts(total)]]
-    )
+    held = {_SAID[name]: one for name, one in document["buckets"].items() if one["gpu_hours"]}
+    return [
+        {
+            "where the GPU-hours went": name,
+            "GPU-hours": format_count(one["gpu_hours"]),
+            "cost": format_usd(one["usd"]),
+            "share": format_share(one["share"]),
+        }
+        for name, one in (held | {"capacity": total}).items()
+    ]
 
 
-def _amounts(one: Mapping[str, Any]) -> list[str]:
-    return [format_count(one["gpu_hours"]), format_usd(one["usd"]), format_share(one["share"])]
-
-
-def _blocked(document: Mapping[str, Any]) -> str:
+def blocked(document: Mapping[str, Any]) -> str:
+    """Who waits while what is idle, where the file tells."""
     blocked = document.get("blocked")
     if blocked is None:
         return ""
     hours = {name: format_count(blocked[f"{name}_gpu_hours"]) for name in ("pending", "in_pool", "partition",
                                                                          "shortage", "idle")}  # fmt: skip
-    return fill(
+    return (
         f"A job waited {format_share(blocked['waiting_share'])} of the time; "
         f"{format_share(blocked['avoidable_share'])} of the time one waited though the idle GPUs of all pools would "
         f"have done for all. {hours['pending']} GPU-hours were waited for: {hours['in_pool']} idle in the same pool, "
-        f"{hours['partition']} idle in other pools, {hours['shortage']} really missing; {hours['idle']} were idle.",
-        WIDTH)  # fmt: skip
+        f"{hours['partition']} idle in other pools, {hours['shortage']} really missing; {hours['idle']} were idle."
+    )
 
 
-def _ranked(document: Mapping[str, Any]) -> str:
-    shown = document["ranked"][:_RANKED]
-    if not shown:
-        return ""
-    rows = [[_SAID[one["bucket"]], _short(one["where"]), one["action"], *_amounts(one)[:2]] for one in shown]
-    parts = [table(["costliest waste", "where", "try", "GPU-hours", "cost"], rows, left=3)]
+def ranked(document: Mapping[str, Any]) -> Table:
+    """The costliest waste, and what to try."""
+    return [
+        {
+            "costliest waste": _SAID[one["bucket"]],
+            "where": _short(one["where"]),
+            "try": one["action"],
+            "GPU-hours": format_count(one["gpu_hours"]),
+            "cost": format_usd(one["usd"]),
+        }
+        for one in document["ranked"][:_RANKED]
+    ]
+
+
+def _below(document: Mapping[str, Any]) -> list[str]:
+    lines, shown = [], document["ranked"][:_RANKED]
     if len(document["ranked"]) > len(shown):
-        parts.append(f"... {len(document['ranked']) - len(shown)} more in the document")
+        lines.append(f"... {len(document['ranked']) - len(shown)} more in the document")
     if any(one["beside"] for one in shown):
-        parts.append("* lies within the buckets above and comes beside them")
-    return "\n".join(parts)
+        lines.append("* lies within the buckets above and comes beside them")
+    return lines
 
 
 def _short(name: str) -> str:
@@ -82,15 +128,15 @@ def _short(name: str) -> str:
     return name if len(name) <= _WHERE else f"{name[: _WHERE - 1]}…"
 
 
-def _actions(document: Mapping[str, Any]) -> str:
-    """What each measure would have saved, and below each how that was replayed."""
-    parts = []
-    for one in document["actions"]:
-        head = f"{one['action']}, {one['where']}: {_EFFECT[one['effect']]} {_range(one['saves_usd'])}"
-        parts.append(fill(f"{head}: {one['rule']}", WIDTH, initial_indent="- ", subsequent_indent="  "))
-    if not parts:
-        return ""
-    return "Measures, replayed over the same samples (they overlap: do not add them up)\n" + "\n".join(parts)
+MEASURES = "Measures, replayed over the same samples (they overlap: do not add them up)"
+
+
+def actions(document: Mapping[str, Any]) -> Sequence[str]:
+    """What each measure would have saved, and how that was replayed."""
+    return [
+        f"{one['action']}, {one['where']}: {_EFFECT[one['effect']]} {_range(one['saves_usd'])}: {one['rule']}"
+        for one in document["actions"]
+    ]
 
 
 def _range(amount: Mapping[str, float | None]) -> str:

@@ -5,13 +5,10 @@ safety net may overrule it for good; a changeover comes before any work. Times a
 the whole gang. No prices: spot time may be weighted by a value per tick.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
-from numba import njit
 
 from simcost.errors import InputError
 from simcost.plan.spot import (
@@ -23,35 +20,11 @@ from simcost.plan.spot import (
     UniformProgress,
     UniformProgressPlain,
 )
+from simcost.sim import spot_ticks as ticks
+from simcost.sim.spot_ticks import STATES, Flags, Floats, Ints, Sizes
 from simcost.units import SECONDS_PER_HOUR
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-F = TypeVar("F", bound=Callable[..., object])
-
-
-def _compiled(function: F) -> F:
-    """Compiled on the first call; kept on disk."""
-    compiled: F = njit(function, cache=True, nogil=True, error_model="numpy")
-    return compiled
-
-
-_IDLE, _SPOT, _ON_DEMAND = 0, 1, 2
-_AS_IT_COMES, _PACE, _PACE_PLAIN = 0, 1, 2
-_WORK_O, _WORK_S, _BILLED_O, _BILLED_S, _WEIGHTED, _FINISH, _LAUNCHES, _PREEMPTIONS, _DONE = range(9)
-_FIELDS = 9
-_ROUNDING = 1e-12
-"""Work this close to the whole is done."""
-
-
-class _Sizes(NamedTuple):
-    """A job and the tick of the trace, for the compiled code; seconds."""
-
-    work: float
-    deadline: float
-    changeover: float
-    gap: float
+__all__ = ["STATES", "DeadlineJob", "SpotRuns", "course", "run_spot"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,148 +89,66 @@ def run_spot(
     Args:
         policy: when to use what. The price limit of `SpotBelow` must already be in `nodes`.
         job: work, deadline, changeover and gang.
-        nodes: nodes that spot gives at each tick; past the end none.
+        nodes: that spot gives at each tick, shape (ticks) or (zones, ticks); past the end none. A gang stands in
+            one zone: it begins in the one with the least weight that has room, and stays until that takes it back.
         gap_s: seconds of a tick.
         starts: ticks at which the runs begin.
-        weights: of each tick, for `weighted_spot_h`; None = 1.
+        weights: of each tick, for `weighted_spot_h`, in the shape of `nodes`; None = 1.
 
     Raises:
-        InputError: a start outside the trace, or more nodes on spot than the gang has.
+        InputError: a start outside the trace, more nodes on spot than the gang has, a mixed fleet over several zones.
     """
-    if len(starts) and not 0 <= starts.min() <= starts.max() < len(nodes):
-        raise InputError(f"a start lies outside the {len(nodes):,} ticks of the trace")
-    weight = np.ones(len(nodes)) if weights is None else weights
-    sizes = _Sizes(job.work_s, job.deadline_s, job.changeover_s, float(gap_s))
+    zones = np.atleast_2d(nodes)
+    if len(starts) and not 0 <= starts.min() <= starts.max() < zones.shape[1]:
+        raise InputError(f"a start lies outside the {zones.shape[1]:,} ticks of the trace")
+    weight = np.ones(zones.shape) if weights is None else np.atleast_2d(weights)
+    sizes = Sizes(job.work_s, job.deadline_s, job.changeover_s, float(gap_s))
     if isinstance(policy, Mixed):
         if policy.spot_nodes > job.gang:
             raise InputError(
                 f"{policy.spot_nodes} nodes on spot, but the gang has {job.gang}; give at most as many"
             )
-        found = _mixed(nodes.astype(np.int64), weight, starts, sizes, job.gang, policy.spot_nodes)
+        if len(zones) > 1:
+            raise InputError("a mixed fleet has its spot nodes in one zone; look at each zone by itself")
+        found = ticks.mixed(zones[0].astype(np.int64), weight[0], starts, sizes, job.gang, policy.spot_nodes)
     else:
-        pace = {UniformProgress: _PACE, UniformProgressPlain: _PACE_PLAIN}.get(type(policy), _AS_IT_COMES)
-        slices = policy.slices if isinstance(policy, TimeSliced) else 1
-        locked, net = isinstance(policy, OnDemandOnly), not isinstance(policy, SpotOnly)
-        found = _gang(nodes >= job.gang, weight, starts, sizes, pace, slices, locked, net)
+        found = ticks.gang(zones >= job.gang, weight, starts, sizes, *_rules(policy))
     return _runs(found, job)
 
 
+def course(
+    policy: SpotPolicy, job: DeadlineJob, nodes: Ints, gap_s: float, start: int, weights: Floats
+) -> list[tuple[int, float, float]]:
+    """One run of a policy that moves the whole gang: the state (an index into STATES), from hour, to hour.
+
+    Args: as `run_spot`.
+    """
+    sizes = Sizes(job.work_s, job.deadline_s, job.changeover_s, float(gap_s))
+    there, weight = np.atleast_2d(nodes)[:, start:] >= job.gang, np.atleast_2d(weights)[:, start:]
+    states = np.full(max(there.shape[1], int(2 * job.deadline_s / gap_s) + 2), -1, np.int8)
+    ticks.gang_run(np.zeros(ticks.FIELDS), states, there, weight, sizes, *_rules(policy))
+    states = states[: int((states >= 0).sum())]
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(states)) + 1, [len(states)]]).tolist()
+    hours = [edge * gap_s / SECONDS_PER_HOUR for edge in edges]
+    return [(int(states[edge]), *span) for edge, span in zip(edges, pairwise(hours), strict=False)]
+
+
+def _rules(policy: SpotPolicy) -> tuple[int, int, bool, bool]:
+    """Pace, slices, on demand from the start, safety net."""
+    pace = {UniformProgress: ticks.PACE, UniformProgressPlain: ticks.PACE_PLAIN}.get(
+        type(policy), ticks.AS_IT_COMES
+    )
+    slices = policy.slices if isinstance(policy, TimeSliced) else 1
+    return pace, slices, isinstance(policy, OnDemandOnly), not isinstance(policy, SpotOnly)
+
+
 def _runs(found: Floats, job: DeadlineJob) -> SpotRuns:
-    hours = found[:, : _FINISH + 1] / SECONDS_PER_HOUR
-    finish_s = np.where(found[:, _DONE] > 0, found[:, _FINISH], np.inf)
+    hours = found[:, : ticks.FINISH + 1] / SECONDS_PER_HOUR
+    finish_s = np.where(found[:, ticks.DONE] > 0, found[:, ticks.FINISH], np.inf)
     return SpotRuns(
-        on_demand_h=hours[:, _WORK_O], spot_h=hours[:, _WORK_S], billed_on_demand_h=hours[:, _BILLED_O],
-        billed_spot_h=hours[:, _BILLED_S], weighted_spot_h=hours[:, _WEIGHTED],
-        finish_h=finish_s / SECONDS_PER_HOUR, launches=found[:, _LAUNCHES].astype(np.int64),
-        preemptions=found[:, _PREEMPTIONS].astype(np.int64),
-        deadline_met=finish_s <= job.deadline_s * (1 + _ROUNDING),
+        on_demand_h=hours[:, ticks.WORK_O], spot_h=hours[:, ticks.WORK_S], billed_on_demand_h=hours[:, ticks.BILLED_O],
+        billed_spot_h=hours[:, ticks.BILLED_S], weighted_spot_h=hours[:, ticks.WEIGHTED],
+        finish_h=finish_s / SECONDS_PER_HOUR, launches=found[:, ticks.LAUNCHES].astype(np.int64),
+        preemptions=found[:, ticks.PREEMPTIONS].astype(np.int64),
+        deadline_met=finish_s <= job.deadline_s * (1 + ticks.ROUNDING),
     )  # fmt: skip
-
-
-@_compiled
-def _gang(
-    there: Flags, weight: Floats, starts: Ints, job: _Sizes, pace: int, slices: int, always: bool, net: bool
-) -> Floats:
-    """One row of _FIELDS per start; the whole gang is on spot, on demand or idle."""
-    found = np.zeros((len(starts), _FIELDS))
-    for run in range(len(starts)):
-        _gang_run(found[run], there[starts[run] :], weight[starts[run] :], job, pace, slices, always, net)
-    return found
-
-
-@_compiled
-def _gang_run(
-    one: Floats, there: Flags, weight: Floats, job: _Sizes, pace: int, slices: int, always: bool, net: bool
-) -> None:
-    """From the first tick given to the end of the job, or of the trace where no net catches."""
-    state, locked, goal = _IDLE, always, job.work
-    progress = rest = 0.0
-    tick = 0
-    while tick < len(there) or net:
-        t, spot = tick * job.gap, tick < len(there) and there[tick]
-        number = min(int(t / (job.deadline / slices)), slices - 1)
-        target = job.work * (number + 1) / slices
-        left, need = job.deadline * (number + 1) / slices - t, target - progress
-        if slices > 1 and locked and progress >= goal * (1 - _ROUNDING):
-            locked = False
-        if state == _SPOT and not spot:
-            state, rest = _IDLE, 0.0
-            one[_PREEMPTIONS] += 1
-        new = _ON_DEMAND if locked else _wish(state, spot, pace, progress, t, job)
-        late = left < need + 2 * job.changeover + job.gap and need > 0
-        last = (
-            job.deadline - t < job.work - progress + 2 * job.changeover + job.gap
-        )  # slices must not cost the whole
-        if net and (late or last) and not (state == _SPOT and new == _SPOT):
-            new, locked, goal = _ON_DEMAND, True, job.work if last else target
-        if new != state:
-            state, rest = new, job.changeover
-            one[_LAUNCHES] += 1 if new != _IDLE else 0
-        if state != _IDLE:
-            use = min(rest, job.gap)
-            rest -= use
-            work = min(job.gap - use, job.work - progress)
-            progress += work
-            one[_WORK_S if state == _SPOT else _WORK_O] += work
-            one[_BILLED_S if state == _SPOT else _BILLED_O] += use + work
-            one[_WEIGHTED] += (use + work) * weight[tick] if state == _SPOT else 0.0
-            if progress >= job.work * (1 - _ROUNDING):
-                one[_FINISH], one[_DONE] = t + use + work, 1.0
-                return
-        tick += 1
-
-
-@_compiled
-def _wish(state: int, spot: bool, pace: int, progress: float, t: float, job: _Sizes) -> int:
-    """What the policy would use, were there no safety net."""
-    if state == _SPOT:
-        return _SPOT
-    reached = progress >= (t + (2 * job.changeover if pace == _PACE else 0.0)) * job.work / job.deadline
-    if spot:
-        return _ON_DEMAND if pace == _PACE and state == _ON_DEMAND and not reached else _SPOT
-    if state == _ON_DEMAND:
-        return _IDLE if pace == _AS_IT_COMES or reached else _ON_DEMAND
-    behind = pace != _AS_IT_COMES and progress < t * job.work / job.deadline
-    return _ON_DEMAND if behind else _IDLE
-
-
-@_compiled
-def _mixed(nodes: Ints, weight: Floats, starts: Ints, job: _Sizes, gang: int, most: int) -> Floats:
-    """One row of _FIELDS per start; `gang - most` nodes on demand, and what spot gives up to `most`."""
-    found = np.zeros((len(starts), _FIELDS))
-    for run in range(len(starts)):
-        _mixed_run(found[run], nodes[starts[run] :], weight[starts[run] :], job, gang, most)
-    return found
-
-
-@_compiled
-def _mixed_run(one: Floats, nodes: Ints, weight: Floats, job: _Sizes, gang: int, most: int) -> None:
-    """From the first tick given to the end of the job."""
-    steady, spot, locked = 0, 0, False
-    progress = rest = 0.0
-    tick = 0
-    while True:
-        t, got = tick * job.gap, min(nodes[tick], most) if tick < len(nodes) else 0
-        late = job.deadline - t < job.work - progress + 2 * job.changeover + job.gap
-        locked = locked or (late and not (steady + spot == gang and got >= spot))
-        one[_PREEMPTIONS] += 1 if got < spot else 0
-        want, give = (gang, 0) if locked else (gang - most, got)
-        if want != steady or give != spot:
-            steady, spot, rest = want, give, job.changeover
-            one[_LAUNCHES] += 1 if want + give > 0 else 0
-        if steady + spot > 0:
-            use = min(rest, job.gap)
-            rest -= use
-            speed, share = (steady + spot) / gang, spot / (steady + spot)
-            work = min((job.gap - use) * speed, job.work - progress)
-            progress += work
-            billed = use * speed + work
-            one[_WORK_O] += work * (1 - share)
-            one[_WORK_S] += work * share
-            one[_BILLED_O] += billed * (1 - share)
-            one[_BILLED_S] += billed * share
-            one[_WEIGHTED] += billed * share * weight[tick] if spot else 0.0
-            if progress >= job.work * (1 - _ROUNDING):
-                one[_FINISH], one[_DONE] = t + use + work / speed, 1.0
-                return
-        tick += 1

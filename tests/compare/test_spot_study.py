@@ -10,8 +10,9 @@ import pytest
 from simcost.compare.spot import spot_study
 from simcost.errors import InputError
 from simcost.plan.spot import Greedy, Mixed, SpotBelow, SpotOnly, UniformProgress
-from simcost.report.spot import text
-from simcost.trace.spot import SpotTrace, read_availability, read_prices, with_prices
+from simcost.report.train_spot import text
+from simcost.trace.spot import SpotTrace, with_prices
+from simcost.trace.spot.read import read_availability, read_prices
 
 JOB = {"work_h": 10, "deadline_h": 20, "changeover_h": 0.5, "od_usd_per_h": 4.0}
 
@@ -108,10 +109,10 @@ def test_the_published_saving_and_a_real_price(shared: Path) -> None:
 def test_what_cannot_be_studied_is_refused() -> None:
     zone = trace((10, 1))
     for said, changes in (
-        ("covers 10 h, the deadline 20 h", {"spot_usd_per_h": 1}),
+        ("no trace is longer than the deadline of 20 h: 'zone' covers 10 h", {"spot_usd_per_h": 1}),
         ("no spot price for the trace 'zone'", {"starts": [0]}),
         ("on-demand price is 0", {"od_usd_per_h": 0}),
-        ("spot price is -1", {"spot_usd_per_h": -1}),
+        ("spot price is -1", {"spot_usd_per_h": -1, "starts": [0]}),
         ("cannot be met", {"deadline_h": 10}),
     ):
         with pytest.raises(InputError, match=said):

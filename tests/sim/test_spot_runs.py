@@ -18,8 +18,9 @@ from simcost.plan.spot import (
     UniformProgress,
     UniformProgressPlain,
 )
-from simcost.sim.spot import DeadlineJob, Ints, SpotRuns, run_spot
-from simcost.trace.spot import SpotTrace, read_availability
+from simcost.sim.spot import DeadlineJob, SpotRuns, run_spot
+from simcost.trace.spot import Ints, SpotTrace
+from simcost.trace.spot.read import read_availability
 
 HOUR_S = 3600.0
 SAFE = (Greedy(), UniformProgress(), UniformProgressPlain(), TimeSliced(slices=1), TimeSliced(slices=5))
@@ -90,16 +91,17 @@ def test_greedy_single_runs_are_as_published(
     assert runs.launches[0] == launches
 
 
-def by_the_rules(kind: str, job: DeadlineJob, nodes: Ints, gap: float) -> tuple[float, ...]:  # noqa: C901  # as written
-    """The rules as they are written, one run from tick 0."""
+def by_the_rules(kind: str, job: DeadlineJob, zones: Ints, gap: float) -> tuple[float, ...]:  # noqa: C901  # as written
+    """The rules as they are written, one run from tick 0; of several zones the first that has room."""
     c, r, d = job.work_s, job.deadline_s, job.changeover_s
-    state, locked, rem, prog, launches, t, i = "I", False, 0.0, 0.0, 0, 0.0, 0
+    state, locked, rem, prog, launches, t, i, zone = "I", False, 0.0, 0.0, 0, 0.0, 0, 0
     work_in, billed = {"O": 0.0, "S": 0.0}, {"O": 0.0, "S": 0.0}
     while True:
-        av = i < len(nodes) and nodes[i] >= job.gang
+        there = [i < zones.shape[1] and one[i] >= job.gang for one in zones]
+        av = any(there)
         left, need = r - t, c - prog
         ahead, here = (t + 2 * d) * c / r, t * c / r
-        if state == "S" and not av:
+        if state == "S" and not there[zone]:
             state, rem = "I", 0.0
         if locked:
             new = "O"
@@ -121,7 +123,7 @@ def by_the_rules(kind: str, job: DeadlineJob, nodes: Ints, gap: float) -> tuple[
         if new != state:
             if new != "I":
                 rem, launches = d, launches + 1
-            state = new
+            state, zone = new, there.index(True) if new == "S" else 0
         if state != "I":
             use = min(rem, gap)
             rem -= use
@@ -154,9 +156,37 @@ jobs = st.builds(
 def test_a_plain_transcription_of_the_rules_agrees(nodes: Ints, job: DeadlineJob, policy: SpotPolicy) -> None:
     runs = run_spot(policy, job, nodes, 300.0, np.array([0]))
     found = (runs.on_demand_h, runs.spot_h, runs.billed_on_demand_h, runs.billed_spot_h, runs.finish_h)
-    *expected, launches = by_the_rules(policy.kind, job, nodes, 300.0)
+    *expected, launches = by_the_rules(policy.kind, job, nodes[None], 300.0)
     assert [part[0] * HOUR_S for part in found] == pytest.approx(expected)
     assert runs.launches[0] == launches
+
+
+@settings(max_examples=100)
+@given(
+    nodes=whole_traces,
+    shift=st.integers(0, 60),
+    job=jobs,
+    policy=st.sampled_from([Greedy(), UniformProgress()]),
+)
+def test_a_gang_moves_to_the_first_zone_with_room(
+    nodes: Ints, shift: int, job: DeadlineJob, policy: SpotPolicy
+) -> None:
+    zones = np.array([nodes, np.roll(nodes, shift)])
+    runs = run_spot(policy, job, zones, 300.0, np.array([0]))
+    found = (runs.on_demand_h, runs.spot_h, runs.billed_on_demand_h, runs.billed_spot_h, runs.finish_h)
+    *expected, launches = by_the_rules(policy.kind, job, zones, 300.0)
+    assert [part[0] * HOUR_S for part in found] == pytest.approx(expected)
+    assert runs.launches[0] == launches
+
+
+def test_of_zones_with_room_the_cheapest_is_taken_and_kept() -> None:
+    """Zone 0 is lost at tick 4; zone 1, cheap until then, costs 5 an hour from there on."""
+    zones = np.array([[1] * 4 + [0] * 96, [0] + [1] * 99])
+    price = np.array([[3.0] * 100, [1.0] * 4 + [5.0] * 96])
+    runs = run_spot(Greedy(), hours(6, 20, 0), zones, HOUR_S, np.array([0, 1]), price)
+    assert runs.weighted_spot_h.tolist() == [4 * 3 + 2 * 5, 3 * 1 + 3 * 5]
+    assert runs.preemptions.tolist() == [1, 0]
+    assert runs.launches.tolist() == [2, 1]
 
 
 policies = st.one_of(

@@ -46,13 +46,13 @@ class Head:
     """Columns of times or dates."""
 
 
-def peek(path: Path) -> Head:
-    """The columns of a CSV or Parquet file. Raises TraceError if it cannot be read."""
+def peek(path: Path, what: str = WHAT) -> Head:
+    """The columns of a CSV or Parquet file. Raises TraceError if it cannot be read, which says what it should be."""
     container: Container = "csv"
-    with reading(path, "csv", WHAT), path.open("rb") as file:
+    with reading(path, "csv", what), path.open("rb") as file:
         if file.read(4) == b"PAR1" or path.suffix == ".parquet":
             container = "parquet"
-    with reading(path, container, WHAT):
+    with reading(path, container, what):
         if container == "parquet":
             schema = pq.read_schema(path)
             numbers = [f.name for f in schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)

@@ -56,7 +56,7 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
         FaultsError: cells or rows at fault, with their lines, all at once.
         TraceError: a file or column that cannot be used; the message says the remedy.
     """
-    head = peek(path)
+    head = peek(path, WHAT)
     columns = find_columns(head, mapping, path)
     table, others = pivoted(read_table(open_chunks(path, head.container, lambda _: columns, WHAT), path))
     findings = [_other(others)] if others else []

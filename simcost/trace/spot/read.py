@@ -1,12 +1,13 @@
-"""Spot availability and prices along time: how many nodes could be had, and what they cost.
+"""Reading spot availability and prices.
 
 Two shapes are read, as CSV (also gzipped) or Parquet: runs (`trace,gap_s,start_tick,ticks,nodes_available` and
 `trace,start_tick,ticks,price_usd_h`), and samples or changes (`timestamp,available` and `timestamp,price_usd_h`, with
-`trace` where there are several). A value holds from its time until the next.
+`trace` where there are several). A value holds from its time until the next. Availability may have a column of prices
+beside it; prices alone are a trace too, of spot that is always there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,47 +16,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.errors import InputError, TraceError, did_you_mean
+from simcost.errors import TraceError
 from simcost.trace.log.cells import as_text, instants, real_numbers, time_rule
 from simcost.trace.log.sources import Chunk, open_chunks
 from simcost.trace.series.cells import Faults, written
+from simcost.trace.series.columns import peek
+from simcost.trace.spot import MOST_TICKS, Floats, Ints, SpotPrices, SpotTrace, always_there
 from simcost.units import NS_PER_S
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-_MOST_TICKS = 50_000_000
 _AVAILABLE, _PRICE = "nodes_available", "price_usd_h"
-_CALLED = {"available": _AVAILABLE, "nodes": _AVAILABLE, "price": _PRICE, "price_usd_per_h": _PRICE}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SpotTrace:
-    """One zone and instance type along regular ticks."""
-
-    name: str
-    gap_s: float
-    nodes: Ints
-    """That could be had, or were still held, at each tick."""
-    start_s: float | None = None
-    """Of tick 0, since 1970-01-01 UTC; None = unknown."""
-    usd_per_h: Floats | None = None
-    """Of a node, in effect at the start of each tick."""
-
-    @property
-    def span_s(self) -> float:
-        """Time covered."""
-        return len(self.nodes) * self.gap_s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SpotPrices:
-    """Prices of one trace, each in effect from its time on."""
-
-    name: str
-    at: Floats
-    """Ticks of the availability trace, or seconds since 1970-01-01 UTC."""
-    usd_per_h: Floats
-    in_ticks: bool
+_CALLED = {
+    "available": _AVAILABLE, "nodes": _AVAILABLE, "price": _PRICE, "price_usd_per_h": _PRICE, "spotprice": _PRICE,
+    "spot_price": _PRICE, "zone": "trace", "availabilityzone": "trace", "availability_zone": "trace",
+}  # fmt: skip
+PRICE_TICK_S = 300.0
+_WHAT = "spot trace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +40,21 @@ class _Rows:
     name: str
     columns: Mapping[str, Floats]
     places: Sequence[str]
+
+
+def read_spot(path: Path, *, tick_s: float | None = None) -> list[SpotTrace]:
+    """The traces of a file: availability, or prices alone, which say nothing of when spot is there.
+
+    Args:
+        path: CSV or Parquet.
+        tick_s: as `gap_s` of `read_availability`; of prices None = 5 min.
+
+    Raises: as `read_availability`.
+    """
+    names = {_CALLED.get(name.strip().lower(), name.strip().lower()) for name in peek(path, _WHAT).names}
+    if _PRICE not in names or _AVAILABLE in names:
+        return read_availability(path, gap_s=tick_s)
+    return [always_there(prices, tick_s or PRICE_TICK_S) for prices in read_prices(path)]
 
 
 def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotTrace]:
@@ -97,37 +87,12 @@ def read_prices(path: Path) -> list[SpotPrices]:
             _check_runs(rows, faults)
         at = rows.columns["start_tick" if in_ticks else "timestamp"]
         _check_order(rows, at, faults)
-        found.append(SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[_PRICE], in_ticks=in_ticks))
+        until = float(at[-1] + (rows.columns["ticks"][-1] if in_ticks else 0.0))
+        found.append(
+            SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[_PRICE], in_ticks=in_ticks, until=until)
+        )
     faults.check()
     return found
-
-
-def with_prices(trace: SpotTrace, prices: Sequence[SpotPrices]) -> SpotTrace:
-    """The trace with the price in effect at each tick: of the price trace of its name, or of the only one given.
-
-    Raises:
-        InputError: no such price trace, times that cannot be compared, or ticks before the first price.
-    """
-    named = [one for one in prices if one.name == trace.name] or (prices if len(prices) == 1 else [])
-    if not named:
-        near = did_you_mean(trace.name, [one.name for one in prices])
-        raise InputError(f"no prices for the trace {trace.name!r}{near}; name one of the price traces so")
-    chosen = named[0]
-    ticks = np.arange(len(trace.nodes)) * (1.0 if chosen.in_ticks else trace.gap_s)
-    if not chosen.in_ticks:
-        if trace.start_s is None:
-            raise InputError(
-                f"the prices of {chosen.name!r} have dates, but the trace {trace.name!r} does not say when it began; "
-                "give prices by ticks"
-            )
-        ticks += trace.start_s
-    index = np.searchsorted(chosen.at, ticks, side="right") - 1
-    if index[0] < 0:
-        raise InputError(
-            f"the prices of {chosen.name!r} begin after the trace {trace.name!r}: its first {int((index < 0).sum()):,} "
-            "ticks have none; give earlier prices"
-        )
-    return replace(trace, usd_per_h=chosen.usd_per_h[index])
 
 
 def _read(path: Path, value: str, faults: Faults) -> list[_Rows]:
@@ -135,7 +100,7 @@ def _read(path: Path, value: str, faults: Faults) -> list[_Rows]:
     container: Any = "parquet" if path.suffix == ".parquet" else "csv"
     parts: dict[str, list[tuple[tuple[float, ...], str]]] = {}
     names: list[str] = []
-    for chunk in open_chunks(path, container, partial(_find, path, value), "spot trace"):
+    for chunk in open_chunks(path, container, partial(_find, path, value), _WHAT):
         for place, reason in chunk.malformed:
             faults.add(place, reason)
         names = [name for name in chunk.columns if name != "trace"] or names
@@ -166,7 +131,7 @@ def _find(path: Path, value: str, present: Sequence[str]) -> dict[str, str]:
             f"{path}: no column {' and no column '.join(map(repr, missing))}; its columns are: {', '.join(present)}; "
             f"write {example}, or runs with trace, start_tick and ticks"
         )
-    return {name: ours[name] for name in (*needed, value, "trace") if name in ours}
+    return {name: ours[name] for name in (*needed, value, _PRICE, "trace") if name in ours}
 
 
 def _cells(chunk: Chunk, names: Sequence[str], faults: Faults) -> list[tuple[str, tuple[float, ...], str]]:
@@ -208,8 +173,9 @@ def _from_runs(rows: _Rows, faults: Faults) -> SpotTrace | None:
     ok = _check_whole(rows, _AVAILABLE, faults) and ok
     if not ok:
         return None
-    nodes = np.repeat(columns[_AVAILABLE].astype(np.int64), columns["ticks"].astype(np.int64))
-    return SpotTrace(name=rows.name, gap_s=float(gaps[0]), nodes=nodes)
+    index = np.repeat(np.arange(len(gaps)), columns["ticks"].astype(np.int64))
+    nodes = columns[_AVAILABLE].astype(np.int64)[index]
+    return SpotTrace(name=rows.name, gap_s=float(gaps[0]), nodes=nodes, usd_per_h=_priced(rows, index))
 
 
 def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotTrace | None:
@@ -220,16 +186,23 @@ def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotTrace
         faults.add(rows.places[0], "one row alone does not tell the tick; give at least two rows")
         return None
     gap = float(np.diff(at).min()) if gap_s is None else gap_s
-    if (at[-1] - at[0]) / gap > _MOST_TICKS:
+    if (at[-1] - at[0]) / gap > MOST_TICKS:
         faults.add(
             rows.places[-1],
-            f"a tick of {gap:g} s makes more than {_MOST_TICKS:,} of them; take a longer tick",
+            f"a tick of {gap:g} s makes more than {MOST_TICKS:,} of them; take a longer tick",
         )
         return None
     ticks = at[0] + np.arange(int((at[-1] - at[0]) // gap) + 1) * gap
     index = np.searchsorted(at, ticks, side="right") - 1
     nodes = rows.columns[_AVAILABLE].astype(np.int64)[index]
-    return SpotTrace(name=rows.name, gap_s=gap, nodes=nodes, start_s=float(at[0]))
+    return SpotTrace(
+        name=rows.name, gap_s=gap, nodes=nodes, start_s=float(at[0]), usd_per_h=_priced(rows, index)
+    )
+
+
+def _priced(rows: _Rows, index: Ints) -> Floats | None:
+    """The price of the row that holds at each tick, where the file has prices."""
+    return rows.columns[_PRICE][index] if _PRICE in rows.columns else None
 
 
 def _check_runs(rows: _Rows, faults: Faults) -> bool:
@@ -240,8 +213,8 @@ def _check_runs(rows: _Rows, faults: Faults) -> bool:
         faults.add(rows.places[i], f"a run of {ticks[i]:g} ticks from tick {start[i]:g}, where tick {expected[i]:g} is "
                    f"next in {rows.name!r}; runs are whole and follow each other from tick 0")  # fmt: skip
         return False
-    if ticks.sum() > _MOST_TICKS:
-        faults.add(rows.places[-1], f"more than {_MOST_TICKS:,} ticks; take a longer tick")
+    if ticks.sum() > MOST_TICKS:
+        faults.add(rows.places[-1], f"more than {MOST_TICKS:,} ticks; take a longer tick")
         return False
     return True
 

@@ -1,0 +1,57 @@
+"""A study for people, part by part: what its page and the explorer show below the verdict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simcost.report.html import figure
+from simcost.report.page import bullets, frame, section, table
+from simcost.report.style import Document, to_svg
+from simcost.report.tables import Table, provenance
+from simcost.scenario.folders import whole_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Something under one heading."""
+
+    title: str
+    rows: Table | None = None
+    said: Sequence[str] = ()
+    chart: Callable[[], Any] | None = None
+    """Draws it: an Altair chart."""
+    folded: bool = False
+    """Long: shown when asked for."""
+
+
+def write_page(path: Path, name: str, document: Document, parts: Sequence[Part]) -> None:
+    """Write one HTML page that needs nothing else.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    with whole_file(path) as draft:
+        draft.write_text(page(name, document, parts), encoding="utf-8")
+
+
+def write_svg(path: Path, chart: Any) -> None:
+    """Write a chart. Raises as `write_page`."""
+    with whole_file(path) as draft:
+        draft.write_text(to_svg(chart), encoding="utf-8")
+
+
+def page(name: str, document: Document, parts: Sequence[Part]) -> str:
+    """The page; every text of the document is escaped."""
+    body = [_part(part, i) for i, part in enumerate(parts)]
+    if "provenance" in document:
+        body.append(section("Provenance", table(provenance(document), left=True)))
+    return frame(name, document["verdict"], "", "".join(body))
+
+
+def _part(part: Part, index: int) -> str:
+    drawn = figure(part.title, part.chart(), index) if part.chart else ""
+    body = table(part.rows or []) + bullets(list(part.said))
+    if part.folded and body:
+        return f"<details><summary>{part.title}</summary>\n{body}</details>\n"
+    return drawn + section(part.title, body)
