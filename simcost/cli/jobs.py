@@ -1,4 +1,4 @@
-"""Words of the command line about jobs: which jobs, how their log is read, under which scheduler."""
+"""Words of the command line about jobs: which jobs, how their log is read, what GPUs cost."""
 
 from pathlib import Path
 from typing import Any
@@ -35,24 +35,3 @@ def jobs_of(arguments: Arguments, **more: Any) -> tuple[Any, list[dict[str, Any]
         window_s=arguments.window,
         **more,
     )
-
-
-def scheduler(name: str) -> Any:
-    """The policy of that name, with its defaults."""
-    from simcost.plan.scheduling import Scheduler
-
-    return named(name, Scheduler, "--policy")
-
-
-def named(name: str, union: Any, option: str) -> Any:
-    """The class of a union that has this kind, with its defaults."""
-    from typing import get_args
-
-    from simcost.errors import InputError, did_you_mean
-
-    known = {cls().kind: cls for cls in get_args(union)}
-    if name not in known:
-        raise InputError(
-            f"{option} {name!r} is none{did_you_mean(name, list(known))}; there are {', '.join(known)}"
-        )
-    return known[name]()

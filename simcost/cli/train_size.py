@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from simcost.cli.jobs import add_jobs, add_price, jobs_of, scheduler
+from simcost.cli.jobs import add_jobs, add_price, jobs_of
+from simcost.cli.policies import SYNTAX, scheduler
 from simcost.cli.words import Arguments, finish, natural, seconds, verb
 from simcost.progress import Progress
 
@@ -17,7 +18,7 @@ def add(actions: Any) -> None:
         action="append",
         default=[],
         metavar="P",
-        help="repeatable (default: fifo-skip, easy-backfill)",
+        help=f"repeatable (default: fifo-skip, easy-backfill); {SYNTAX}",
     )
     size.add_argument("--wait", type=seconds, required=True, metavar="TIME", help="longest wait, e.g. 1h")
     size.add_argument(

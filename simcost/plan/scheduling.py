@@ -1,7 +1,7 @@
 """In which order waiting jobs get GPUs. Each policy is its schema and its documentation; `sim.jobs` obeys it.
 
 At one instant all completions release, then all arrivals join the queue in trace order, then one pass over the
-queue is made. Keys compare as (key, submit, row). Source of the semantics: docs/guides/training.md.
+queue is made. Keys compare as (key, submit, row). What each policy costs and saves: docs/guides/queue.md.
 """
 
 from dataclasses import dataclass
@@ -26,22 +26,48 @@ class FifoSkip:
     kind: Literal["fifo-skip"] = "fifo-skip"
 
 
+Known = Literal["duration", "limit", "user", "pool", "user-gpus", "pool-gpus"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SjfStrict:
-    """Shortest duration first; the first job that does not fit stops the line."""
+class Shortest:
+    """What is known of how long a job runs, for the policies that let short jobs go first."""
+
+    by: Known = "duration"
+    """The true duration; the limit its user gives; or the mean of the last jobs that had ended in the log when it
+    was submitted: those of its user or its pool, of any width or of its own."""
+    last: Annotated[int, Ge(1)] = 10
+    """Of how many jobs that mean is. A job without a history goes first."""
+    sigma: Annotated[float, Ge(0), Le(5)] = 0.0
+    """Error of what is known: it is multiplied by e^(sigma z), z standard normal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SjfStrict(Shortest):
+    """Shortest job first; the first job that does not fit stops the line."""
 
     kind: Literal["sjf-strict"] = "sjf-strict"
-    by: Literal["duration", "limit"] = "duration"
-    """What is known of the job: its true duration, or the limit its user gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SjfSkip:
-    """Shortest duration first; jobs that do not fit are passed over."""
+class SjfSkip(Shortest):
+    """Shortest job first; jobs that do not fit are passed over."""
 
     kind: Literal["sjf-skip"] = "sjf-skip"
-    by: Literal["duration", "limit"] = "duration"
-    """What is known of the job: its true duration, or the limit its user gives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsfStrict(Shortest):
+    """Smallest service first: by duration x GPUs; the first job that does not fit stops the line."""
+
+    kind: Literal["ssf-strict"] = "ssf-strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsfSkip(Shortest):
+    """Smallest service first: by duration x GPUs; jobs that do not fit are passed over."""
+
+    kind: Literal["ssf-skip"] = "ssf-skip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +168,8 @@ Scheduler = (
     | FifoSkip
     | SjfStrict
     | SjfSkip
+    | SsfStrict
+    | SsfSkip
     | EasyBackfill
     | ConservativeBackfill
     | Srtf

@@ -41,10 +41,16 @@ def comparison(documents: Sequence[Document]) -> str:
     return table(header, [_policy(one) for one in documents])
 
 
+def _name(document: Document) -> str:
+    """As the command line takes it."""
+    fields = ",".join(f"{name}={value}" for name, value in document["parameters"].items())
+    return f"{document['policy']}:{fields}" if fields else str(document["policy"])
+
+
 def _policy(document: Document) -> list[str]:
     wait_s, jct_s = document["wait_s"], document["jct_s"]
     return [
-        document["policy"], _time(wait_s["mean"]), _time(wait_s["p95"]), _time(jct_s["mean"]),
+        _name(document), _time(wait_s["mean"]), _time(wait_s["p95"]), _time(jct_s["mean"]),
         _number(document["bounded_slowdown"]), f"{document['preemptions']:,}", _share(document["utilisation"]),
     ]  # fmt: skip
 
@@ -53,7 +59,7 @@ def _verdict(document: Document) -> str:
     rejected = document["rejected"]
     wider = f"; {rejected:,} wider than their pool, rejected" if rejected else ""
     return (
-        f"{document['policy']} on {document['gpus']:,} GPUs: {document['completed']:,} of {document['jobs']:,} jobs "
+        f"{_name(document)} on {document['gpus']:,} GPUs: {document['completed']:,} of {document['jobs']:,} jobs "
         f"completed, mean wait {_time(document['wait_s']['mean'])}, "
         f"{_share(document['utilisation'])} of the GPU time allocated{wider}."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from inspect import cleandoc, getsource
 from itertools import pairwise
@@ -39,9 +39,11 @@ def parts(cls: type = Scenario, path: str = "", of_kind: str | None = None) -> I
 
 @cache
 def meanings(cls: type) -> dict[str, str]:
-    """The text under each field of a class."""
-    body = ast.parse(dedent(getsource(cls))).body[0]
+    """The text under each field of a class, those that it inherits included."""
     found: dict[str, str] = {}
+    for base in filter(is_dataclass, cls.__bases__):
+        found |= meanings(base)
+    body = ast.parse(dedent(getsource(cls))).body[0]
     statements = body.body if isinstance(body, ast.ClassDef) else []
     for field, after in pairwise(statements):
         text = after.value if isinstance(after, ast.Expr) else None

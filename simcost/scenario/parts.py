@@ -41,6 +41,19 @@ def replica_spec(**options: Any) -> ReplicaSpec:
     return spec
 
 
+def with_fields(cls: type[T], fields: dict[str, str]) -> T:
+    """A member of the schema from fields as a YAML file would write them: `{"restart": "2min", "overhead": "false"}`.
+
+    Raises:
+        InputError: a field is unknown or wrong.
+    """
+    text = "".join(f"{name}: {value}\n" for name, value in fields.items()) or "{}"
+    part, faults = _part(text, "", cls)
+    if part is None or faults:
+        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+    return part
+
+
 def _part(text: str, file: str, cls: type[T]) -> tuple[T | None, list[Fault]]:
     root, faults = yaml.parse(text, file)
     if root is None:

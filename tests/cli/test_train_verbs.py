@@ -60,6 +60,36 @@ def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
     )
 
 
+def test_policies_take_their_fields_from_the_command_line(jobs: Path) -> None:
+    words = ("train", "replay", jobs, "--gpus", "6", "--json", "--policy")
+    for text, parameters in (
+        ("easy-backfill", {}),
+        ("easy-backfill:shadow_ties=all", {"shadow_ties": "all"}),
+        ("srtf:overhead=false,helios_extra_second=true", {"overhead": False, "helios_extra_second": True}),
+        ("ssf-skip:by=limit,sigma=0.5", {"by": "limit", "sigma": 0.5}),
+        ("priority-preemptive:checkpoint_interval=2h", {"checkpoint_interval": 7200.0}),
+    ):
+        found = call(*words, text).document()
+        assert (found["policy"], found["parameters"]) == (text.partition(":")[0], parameters)
+        assert found["queued"] <= found["completed"]
+    assert "did you mean 'overhead'" in refused(*words, "srtf:overhed=false")
+    assert "'some' is not one of prefix, all" in refused(*words, "easy-backfill:shadow_ties=some")
+    assert "no OURS=THEIRS" in refused(*words, "srtf:overhead")
+    drawn = call(*words, "easy-backfill", "--limit-sigma", "1").document()
+    assert drawn["wait_s"] != call(*words, "easy-backfill").document()["wait_s"]
+    assert "sigma" in refused(*words, "easy-backfill", "--limit-sigma", "-1")
+
+
+def test_pools_as_counts_or_as_nodes(tmp_path: Path) -> None:
+    (tmp_path / "jobs.csv").write_text(f"{HEAD},pool\na,0,60,3,x\nb,0,60,3,x\nc,0,60,4,y\n", encoding="utf-8")
+    (tmp_path / "nodes.csv").write_text("node,gpus,pool\na,4,x\nb,4,x\nc,4,y\n", encoding="utf-8")
+    words = ("train", "replay", tmp_path / "jobs.csv", "--nodes", tmp_path / "nodes.csv", "--json")
+    counts = call(*words, "--placement", "count").document()
+    assert (counts["gpus"], counts["pools"]["x"]["jobs"], counts["wait_s"]["max"]) == (12, 2, 0)
+    assert counts["fragmentation"] is None
+    assert call(*words, "--policy", "sjf-skip").document()["fragmentation"] is not None
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

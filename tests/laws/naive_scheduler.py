@@ -46,8 +46,8 @@ def _walk(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
 
 
 def _key(job: Job, policy: Any, t: int, usage: dict[int, float], capacity: int) -> Any:
-    if policy.kind.startswith("sjf"):
-        return job[policy.by], job["row"]
+    if policy.kind[:3] in {"sjf", "ssf"}:
+        return job[policy.by] * (job["gpus"] if policy.kind.startswith("ssf") else 1), job["row"]
     if policy.kind == "deadline":
         return job["deadline"] < 0, job["deadline"], job["row"]
     if policy.kind == "fair-share":
@@ -67,7 +67,7 @@ def _chosen(queue: list[Job], running: list[Job], free: int, policy: Any, t: int
     chosen: list[Job] = []
     blocked = None
     for job in queue:
-        if blocked is None or policy.kind not in {"fifo-strict", "sjf-strict", "easy-backfill"}:
+        if blocked is None or policy.kind not in {"fifo-strict", "sjf-strict", "ssf-strict", "easy-backfill"}:
             if job["gpus"] <= free:
                 chosen.append(job)
                 free -= job["gpus"]

@@ -20,12 +20,15 @@ from simcost.plan.scheduling import (
     SjfSkip,
     SjfStrict,
     Srtf,
+    SsfSkip,
+    SsfStrict,
 )
 from simcost.sim.jobs.counts import schedule
 from simcost.trace.jobs import Jobs
 
 POLICIES: tuple[tuple[Scheduler, int], ...] = (
     (FifoStrict(), 400), (FifoSkip(), 400), (SjfStrict(), 300), (SjfSkip(by="limit"), 300),
+    (SsfStrict(by="limit"), 200), (SsfSkip(), 200),
     (EasyBackfill(), 600), (EasyBackfill(shadow_ties="all"), 300), (ConservativeBackfill(), 500),
     (Srtf(overhead=False), 400), (Srtf(), 150), (Srtf(helios_extra_second=True, overhead=False), 300),
     (PriorityPreemptive(checkpoint_interval=3, restart=2), 600), (DeadlineAware(), 300),

@@ -22,16 +22,18 @@ from simcost.plan.scheduling import (
     SjfSkip,
     SjfStrict,
     Srtf,
+    SsfSkip,
+    SsfStrict,
 )
 from simcost.sim.jobs import fair
 from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.estimates import with_limits
+from simcost.sim.jobs.estimates import estimates, with_limits
 from simcost.sim.jobs.summary import replay_document
 from simcost.trace.jobs import Jobs
 
 EVERY: tuple[Scheduler, ...] = (
-    FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), EasyBackfill(), ConservativeBackfill(), Srtf(),
-    PriorityPreemptive(), FairShare(), DeadlineAware(), Elastic(),
+    FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), SsfStrict(), SsfSkip(), EasyBackfill(),
+    ConservativeBackfill(), Srtf(), PriorityPreemptive(), FairShare(), DeadlineAware(), Elastic(),
 )  # fmt: skip
 
 
@@ -236,3 +238,30 @@ def test_shortest_first_by_the_limits_of_the_users() -> None:
     jobs = jobs_of([0, 0, 0], [10, 5, 6], [1, 1, 1], limit_s=[10, 20, 6])
     assert schedule(jobs, 1, SjfSkip(by="limit")).outcomes.start_s.tolist() == [6, 16, 0]
     assert schedule(jobs, 1, SjfSkip()).outcomes.start_s.tolist() == [11, 0, 5]
+
+
+def test_the_smallest_service_goes_first() -> None:
+    jobs = jobs_of([0, 0, 0], [10, 6, 4], [1, 2, 4])
+    assert schedule(jobs, 4, SsfSkip()).outcomes.start_s.tolist() == [0, 0, 10]
+    assert schedule(jobs, 4, SjfSkip()).outcomes.start_s.tolist() == [4, 4, 0]
+
+
+def test_durations_guessed_from_the_past_of_a_user() -> None:
+    """Of the last two jobs that had ended; the fourth is submitted before the third ends, the last has no past."""
+    submit, duration = [0, 10, 30, 35, 60, 60], [10, 20, 10, 7, 5, 9]
+    jobs = jobs_of(submit, duration, [1, 1, 2, 1, 1, 1], user=[0, 0, 0, 0, 0, 1], users=("a", "b"))
+    by_user = estimates(jobs, SjfSkip(by="user", last=2), 0)
+    assert by_user.tolist() == [0, 10, 15, 15, 8.5, 0]
+    assert estimates(jobs, SjfSkip(by="user-gpus", last=9), 0).tolist() == [0, 10, 0, 15, 37 / 3, 0]
+    assert estimates(jobs, SjfSkip(by="pool", last=2), 0).tolist() == [0, 10, 15, 15, 8.5, 8.5]
+    with pytest.raises(InputError, match="durations by user need a log with users"):
+        estimates(jobs_of([0], [1], [1]), SjfSkip(by="user"), 0)
+
+
+def test_a_guess_with_an_error_is_log_normal_around_the_truth() -> None:
+    jobs = jobs_of(np.zeros(4000), np.full(4000, 1000), np.ones(4000))
+    drawn = estimates(jobs, SsfStrict(sigma=0.7), 1)
+    assert np.log(drawn / 1000).std() == pytest.approx(0.7, rel=0.05)
+    assert np.median(drawn) == pytest.approx(1000, rel=0.05)
+    assert np.array_equal(drawn, estimates(jobs, SsfStrict(sigma=0.7), 1))
+    assert not np.array_equal(drawn, estimates(jobs, SsfStrict(sigma=0.7), 2))

@@ -18,6 +18,7 @@ def schedule(
     *,
     horizon_s: float | None = None,
     keep_timeline: bool = False,
+    seed: int = 0,
 ) -> JobLedger:
     """Run a job trace on GPU counts, event by event, in exact seconds.
 
@@ -30,9 +31,10 @@ def schedule(
         policy: who goes first.
         horizon_s: end of the run and of the accounts, whole seconds; None = when the last job ends.
         keep_timeline: put the state after each event into the ledger.
+        seed: of errors in what a policy knows of durations.
 
     Raises:
-        InputError: a pool without GPUs.
+        InputError: a pool without GPUs, or a log without what the policy goes by.
     """
     pools = _pools(jobs, gpus)
     horizon = np.inf if horizon_s is None else float(horizon_s // 1)
@@ -42,7 +44,7 @@ def schedule(
     for rows, capacity in pools:
         rejected[rows] = need[rows] > capacity
         fits = rows[~rejected[rows]]
-        ran.append((fits, capacity, run_pool(jobs[fits], capacity, policy, horizon)))
+        ran.append((fits, capacity, run_pool(jobs[fits], capacity, policy, horizon, seed)))
     outcomes = _outcomes(jobs, rejected, ran)
     until = max(float(outcomes.end_s.max(initial=0.0)), 0.0) if horizon_s is None else horizon
     return JobLedger(

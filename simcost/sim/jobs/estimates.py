@@ -1,10 +1,12 @@
-"""The limits that users would have given: what backfill, and shortest job first by limit, know of a job."""
+"""What schedulers know of jobs before they run: the limits of users, and guesses at durations from the past."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from simcost.plan.scheduling import EstimateError
+from simcost.errors import InputError
+from simcost.job_ledger import Floats, Ints
+from simcost.plan.scheduling import EstimateError, Shortest
 from simcost.rng import stream
 from simcost.trace.jobs import Jobs
 
@@ -14,3 +16,45 @@ def with_limits(jobs: Jobs, error: EstimateError, seed: int) -> Jobs:
     noise = stream(seed, "limits").standard_normal(len(jobs)) if error.sigma else np.zeros(len(jobs))
     limit = np.ceil(jobs.duration_s * (1 + error.error) * np.exp(error.sigma * noise)).astype(np.int64)
     return replace(jobs, limit_s=np.maximum(limit, jobs.duration_s))
+
+
+def estimates(jobs: Jobs, known: Shortest, seed: int) -> Floats:
+    """Guessed durations, seconds; 0 = no history.
+
+    Raises:
+        InputError: a guess by user, of a log without users.
+    """
+    if known.by == "duration":
+        guess = jobs.duration_s.astype(float)
+    elif known.by == "limit":
+        guess = jobs.limit_s.astype(float)
+    else:
+        guess = _means(jobs, _groups(jobs, known.by), known.last)
+    noise = stream(seed, "estimates").standard_normal(len(jobs)) if known.sigma else np.zeros(len(jobs))
+    found: Floats = guess * np.exp(known.sigma * noise)
+    return found
+
+
+def _groups(jobs: Jobs, by: str) -> Ints:
+    """The group of each job, numbered from 0."""
+    if by.startswith("user") and not jobs.users_known and len(jobs.users) < 2:
+        raise InputError("durations by user need a log with users; guess by pool, or by the limit")
+    group = jobs.user if by.startswith("user") else jobs.pool
+    width = jobs.gpus if by.endswith("-gpus") else np.zeros(len(jobs), np.int64)
+    found: Ints = np.unique(np.stack([group, width]), axis=1, return_inverse=True)[1].reshape(-1)
+    return found
+
+
+def _means(jobs: Jobs, group: Ints, last: int) -> Floats:
+    """Mean duration of the last jobs of the group that had ended, in the log, when each job was submitted."""
+    waited = 0 if jobs.recorded_wait_s is None else np.maximum(jobs.recorded_wait_s, 0)
+    end = jobs.submit_s + waited + jobs.duration_s
+    guess = np.zeros(len(jobs))
+    for one in range(int(group.max(initial=-1)) + 1):
+        rows = np.flatnonzero(group == one)
+        past = rows[np.argsort(end[rows], kind="stable")]
+        total = np.concatenate([[0], np.cumsum(jobs.duration_s[past])])
+        ended = np.searchsorted(end[past], jobs.submit_s[rows], side="right")
+        first = np.maximum(ended - last, 0)
+        guess[rows] = (total[ended] - total[first]) / np.maximum(ended - first, 1)
+    return guess

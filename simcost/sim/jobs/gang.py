@@ -11,15 +11,24 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.job_ledger import BUCKETS, JobLedger, JobOutcomes
 from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread
-from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict, SjfSkip, SjfStrict
+from simcost.plan.scheduling import (
+    DeadlineAware,
+    FifoSkip,
+    FifoStrict,
+    SjfSkip,
+    SjfStrict,
+    SsfSkip,
+    SsfStrict,
+)
 from simcost.rng import stream
 from simcost.sim.jobs import nodes as at
 from simcost.sim.jobs.members import Gangs, gangs, queue_of, shapes_of, work_of
 from simcost.sim.jobs.nodes import MILLI, NEVER, Cluster, Ints, Work
-from simcost.trace.jobs import NONE, Jobs
+from simcost.sim.jobs.order import order, strict
+from simcost.trace.jobs import Jobs
 from simcost.trace.jobs.nodes import Nodes
 
-Ordered = FifoStrict | FifoSkip | SjfStrict | SjfSkip | DeadlineAware
+Ordered = FifoStrict | FifoSkip | SjfStrict | SjfSkip | SsfStrict | SsfSkip | DeadlineAware
 """Schedulers with an order that does not change and no preemption."""
 POLICIES: dict[type, int] = {
     Consolidate: at.CONSOLIDATE,
@@ -88,7 +97,7 @@ def replay_on_nodes(
         scheduler: in which order waiting jobs are tried, and whether the first that does not fit stops the line.
         placement: on which nodes a job goes.
         groups: rack or NVLink domain of each node: a gang of several nodes stays within one if one has room.
-        seed: of random placement.
+        seed: of random placement, and of errors in what a policy knows of durations.
 
     Returns:
         The ledger, with `fragmented_gpu_seconds`, the exact integral of FGD's F over time (typical jobs: those of
@@ -98,7 +107,7 @@ def replay_on_nodes(
         InputError: a job in a pool without nodes, or nodes that cannot be described.
     """
     pools = [
-        _run(jobs, rows, nodes, here, scheduler, placement, groups, stream(seed, "placement", name))
+        _run(jobs, rows, nodes, here, scheduler, placement, groups, seed, name)
         for name, rows, here in _pools(jobs, nodes)
     ]
     return _ledger(jobs, nodes, pools), _lying(pools)
@@ -128,19 +137,19 @@ def _run(
     scheduler: Ordered,
     placement: OnNodes,
     groups: Ints | None,
-    rng: np.random.Generator,
+    seed: int,
+    name: str,
 ) -> _Pool:
     """One pool to its end."""
     from simcost.sim.jobs import place
 
-    c = at.cluster(nodes, here, groups, rng)
+    c = at.cluster(nodes, here, groups, stream(seed, "placement", name))
     mine = jobs[rows]
     asked = gangs(mine, c, nodes.gpu_types)
     kept = fitting(asked, mine, c)
     mine, asked, policy = mine[kept], asked.of(kept), POLICIES[type(placement)]
     shapes = shapes_of(asked, len(here), scored=policy == at.FGD)
-    strict = isinstance(scheduler, FifoStrict | SjfStrict)
-    work = work_of(asked, mine, _rank(mine, scheduler), strict=strict)
+    work = work_of(asked, mine, _rank(mine, scheduler, seed), strict=strict(scheduler))
     capacity = int(c.nodes["total"].sum())
     place.replay(c, shapes, work, policy, queue_of(work))
     empty = float(c.nodes["fragmented"].sum())  # all have left
@@ -161,15 +170,10 @@ def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
     return np.flatnonzero(work.jobs["start"][asked.request] != NEVER)
 
 
-def _rank(jobs: Jobs, scheduler: Ordered) -> Ints:
-    """Place of each job in the order of the scheduler: by (key, submit, row)."""
-    key = jobs.submit_s
-    if isinstance(scheduler, SjfStrict | SjfSkip):
-        key = jobs.duration_s
-    elif isinstance(scheduler, DeadlineAware):
-        key = np.where(jobs.deadline_s == NONE, np.iinfo(np.int64).max, jobs.deadline_s)
+def _rank(jobs: Jobs, scheduler: Ordered, seed: int) -> Ints:
+    """Place of each job in the order of the scheduler."""
     rank = np.empty(len(jobs), np.int64)
-    rank[np.lexsort((jobs.submit_s, key))] = np.arange(len(jobs))
+    rank[order(jobs, scheduler, seed)] = np.arange(len(jobs))
     return rank
 
 

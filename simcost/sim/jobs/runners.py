@@ -8,17 +8,15 @@ import numpy as np
 from simcost.job_ledger import NEVER, Floats, Ints
 from simcost.plan.scheduling import (
     ConservativeBackfill,
-    DeadlineAware,
     EasyBackfill,
     Elastic,
     FairShare,
     PriorityPreemptive,
     Scheduler,
-    SjfSkip,
-    SjfStrict,
     Srtf,
 )
-from simcost.trace.jobs import NONE, Jobs
+from simcost.sim.jobs.order import order, strict
+from simcost.trace.jobs import Jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +35,7 @@ class Ran:
     restart_gpu_s: float
 
 
-def run_pool(jobs: Jobs, capacity: int, policy: Scheduler, horizon_s: float) -> Ran:
+def run_pool(jobs: Jobs, capacity: int, policy: Scheduler, horizon_s: float, seed: int) -> Ran:
     """Run the jobs of a pool, none wider than it, until all have ended or the horizon is past."""
     if isinstance(policy, Srtf):
         return _srtf(jobs, capacity, policy, horizon_s)
@@ -53,32 +51,17 @@ def run_pool(jobs: Jobs, capacity: int, policy: Scheduler, horizon_s: float) -> 
         columns = jobs.submit_s, jobs.duration_s, jobs.gpus, jobs.limit_s
         start, _, timeline = reserve.run(*columns, capacity, horizon_s)
     else:
-        start, timeline = _queue(jobs, capacity, policy, horizon_s)
+        start, timeline = _queue(jobs, capacity, policy, horizon_s, seed)
     return _undisturbed(jobs, start, timeline, horizon_s)
 
 
-def order(jobs: Jobs, policy: Scheduler) -> Ints:
-    """Rows in the order of a policy that never changes it: by (key, submit, row)."""
-    if isinstance(policy, SjfStrict | SjfSkip):
-        key = jobs.duration_s if policy.by == "duration" else jobs.limit_s
-    elif isinstance(policy, DeadlineAware):
-        key = np.where(jobs.deadline_s == NONE, np.iinfo(np.int64).max, jobs.deadline_s)
-    elif isinstance(policy, PriorityPreemptive):
-        key = -jobs.priority
-    else:
-        return np.arange(len(jobs))
-    found: Ints = np.argsort(key, kind="stable")
-    return found
-
-
-def _queue(jobs: Jobs, capacity: int, policy: Scheduler, horizon_s: float) -> tuple[Ints, Floats]:
+def _queue(jobs: Jobs, capacity: int, policy: Scheduler, horizon_s: float, seed: int) -> tuple[Ints, Floats]:
     from simcost.sim.jobs import queue
 
-    strict = policy.kind in {"fifo-strict", "sjf-strict"}
     easy = isinstance(policy, EasyBackfill)
-    discipline = queue.EASY if easy else queue.STRICT if strict else queue.SKIP
+    discipline = queue.EASY if easy else queue.STRICT if strict(policy) else queue.SKIP
     all_ties = isinstance(policy, EasyBackfill) and policy.shadow_ties == "all"
-    columns = jobs.submit_s, jobs.duration_s, jobs.gpus, jobs.limit_s, order(jobs, policy)
+    columns = jobs.submit_s, jobs.duration_s, jobs.gpus, jobs.limit_s, order(jobs, policy, seed)
     return queue.run(*columns, capacity, discipline, all_ties, horizon_s)
 
 
@@ -122,7 +105,7 @@ def _priority(jobs: Jobs, capacity: int, policy: PriorityPreemptive, horizon_s: 
 
     columns = jobs.submit_s, jobs.duration_s.astype(float), jobs.gpus, jobs.priority, jobs.preemptible
     runs, timeline = priority.run(
-        *columns, order(jobs, policy), capacity, float(policy.checkpoint_interval), float(policy.restart), horizon_s
+        *columns, order(jobs, policy, 0), capacity, float(policy.checkpoint_interval), float(policy.restart), horizon_s
     )  # fmt: skip
     return _preempted(jobs, runs, timeline, runs.lost)
 

@@ -1,5 +1,6 @@
 """The document of a replay: what the jobs of a trace experienced under a policy, for people and programs."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     """The document of `simcost train replay`.
 
     Waits are those of jobs that started, completion times and slowdowns those of jobs that ended; quantiles are
-    linear. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). What nobody experienced is None.
+    linear. `wait_s` ends with the first start; `queue_s` counts the waits after preemptions too, and `queued` the
+    jobs that waited at all. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). What nobody
+    experienced is None.
     """
     outcomes, everyone = ledger.outcomes, np.ones(len(jobs), np.bool_)
     capacity_s = ledger.gpus * ledger.horizon_s
@@ -25,6 +28,7 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     fragmented_s = ledger.fragmented_gpu_seconds
     return {
         "policy": policy.kind,
+        "parameters": _parameters(policy),
         "gpus": ledger.gpus,
         "jobs": len(jobs),
         "started": int((outcomes.start_s >= 0).sum()),
@@ -44,13 +48,26 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     }
 
 
+def _parameters(policy: Scheduler) -> dict[str, Any]:
+    """The fields of a policy that are not at their defaults."""
+    return {
+        one.name: getattr(policy, one.name)
+        for one in fields(policy)
+        if getattr(policy, one.name) != one.default
+    }
+
+
 def _experience(jobs: Jobs, ledger: JobLedger, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any]:
     out = ledger.outcomes
     started, ended = chosen & (out.start_s >= 0), chosen & (out.end_s >= 0)
+    wait_s = (out.start_s - out.submit_s)[started]
+    again_s = 0.0 if out.resumed_wait_s is None else out.resumed_wait_s[started]
     jct_s = (out.end_s - out.submit_s)[ended]
     slowdown = np.maximum(1.0, jct_s / np.maximum(SHORT_S, jobs.duration_s[ended]))
     return {
-        "wait_s": _spread((out.start_s - out.submit_s)[started]),
+        "wait_s": _spread(wait_s),
+        "queue_s": _spread(wait_s + again_s),
+        "queued": int((wait_s + again_s > 0).sum()),
         "jct_s": _spread(jct_s),
         "bounded_slowdown": float(slowdown.mean()) if len(slowdown) else None,
     }

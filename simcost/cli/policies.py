@@ -1,0 +1,42 @@
+"""Policies as the command line names them: `KIND`, or `KIND:FIELD=VALUE,FIELD=VALUE`."""
+
+from typing import Any, get_args
+
+from simcost.cli.words import pair
+from simcost.errors import InputError, did_you_mean
+
+SYNTAX = "KIND or KIND:FIELD=VALUE,..., e.g. easy-backfill:shadow_ties=all"
+
+
+def scheduler(text: str) -> Any:
+    """The scheduling policy. Raises InputError."""
+    from simcost.plan.scheduling import Scheduler
+
+    return _policy(text, Scheduler, "--policy")
+
+
+def placement(text: str) -> Any:
+    """The placement on nodes. Raises InputError."""
+    from simcost.plan.placement import Placement
+
+    return _policy(text, Placement, "--placement")
+
+
+def _policy(text: str, union: Any, option: str) -> Any:
+    """The member of the union of this kind, its fields as said or at their defaults."""
+    kind, _, said = text.partition(":")
+    known = {cls().kind: cls for cls in get_args(union)}
+    if kind not in known:
+        raise InputError(
+            f"{option} {kind!r} is none{did_you_mean(kind, list(known))}; there are {', '.join(known)}"
+        )
+    if not said:
+        return known[kind]()
+    from argparse import ArgumentTypeError
+
+    from simcost.scenario.parts import with_fields
+
+    try:
+        return with_fields(known[kind], dict(map(pair, said.split(","))))
+    except (InputError, ArgumentTypeError) as error:
+        raise InputError(f"{option} {text}: {error}; write {SYNTAX}") from error

@@ -1,0 +1,40 @@
+"""The order in which a policy looks at waiting jobs, where it never changes."""
+
+import numpy as np
+
+from simcost.job_ledger import Floats, Ints
+from simcost.plan.scheduling import (
+    DeadlineAware,
+    FifoStrict,
+    PriorityPreemptive,
+    Scheduler,
+    Shortest,
+    SjfStrict,
+    SsfSkip,
+    SsfStrict,
+)
+from simcost.sim.jobs.estimates import estimates
+from simcost.trace.jobs import NONE, Jobs
+
+
+def strict(policy: Scheduler) -> bool:
+    """Whether the first job that does not fit stops the line."""
+    return isinstance(policy, FifoStrict | SjfStrict | SsfStrict)
+
+
+def order(jobs: Jobs, policy: Scheduler, seed: int) -> Ints:
+    """Rows in the order of the policy: by (key, submit, row)."""
+    found: Ints = np.argsort(_keys(jobs, policy, seed), kind="stable")
+    return found
+
+
+def _keys(jobs: Jobs, policy: Scheduler, seed: int) -> Floats:
+    """The smallest goes first."""
+    if isinstance(policy, Shortest):
+        served = jobs.gpus * jobs.gpu_milli if isinstance(policy, SsfStrict | SsfSkip) else 1
+        return estimates(jobs, policy, seed) * served
+    if isinstance(policy, DeadlineAware):
+        return np.where(jobs.deadline_s == NONE, np.inf, jobs.deadline_s)
+    if isinstance(policy, PriorityPreemptive):
+        return -jobs.priority.astype(float)
+    return np.zeros(len(jobs))
