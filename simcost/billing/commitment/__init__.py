@@ -1,0 +1,31 @@
+"""Commitments: what is bought in advance, each with its schema, its rules and its money in one class."""
+
+from simcost.billing.commitment.aws import CapacityBlock, CapacityReservation, ReservedInstances, SavingsPlan
+from simcost.billing.commitment.azure import AzureReservation, AzureSavingsPlan
+from simcost.billing.commitment.gcp import FlexibleCud, ResourceCud
+from simcost.billing.commitment.period import TakeOrPay
+
+Commitment = (
+    ReservedInstances
+    | SavingsPlan
+    | CapacityReservation
+    | CapacityBlock
+    | AzureReservation
+    | AzureSavingsPlan
+    | ResourceCud
+    | FlexibleCud
+    | TakeOrPay
+)
+
+__all__ = [
+    "AzureReservation",
+    "AzureSavingsPlan",
+    "CapacityBlock",
+    "CapacityReservation",
+    "Commitment",
+    "FlexibleCud",
+    "ReservedInstances",
+    "ResourceCud",
+    "SavingsPlan",
+    "TakeOrPay",
+]

@@ -1,0 +1,182 @@
+"""What AWS sells in advance: Reserved Instances, Savings Plans, Capacity Blocks, capacity reservations.
+
+Sources: EC2 user guide (Reserved Instances: how they are applied; Capacity Reservations; Capacity Blocks) and the
+Savings Plans user guide (how plans apply to usage).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Gt, MinLen
+
+from simcost.billing.commitment.base import HourlyPrice, SpendPlan, Termed
+from simcost.billing.commitment.bound import Capacity, Payments, Rates, only_region, takes_of
+from simcost.billing.commitment.terms import Discount, Terms
+from simcost.billing.metered import Line, Metered
+from simcost.errors import InputError
+from simcost.units import PositiveCount, Seconds, Usd, UsdPerH
+
+_SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0, "xlarge": 8.0}
+_METAL = {"i3": 128.0, "c5": 192.0}
+"""Units of `metal` where it is not the largest virtual size by name."""
+RIGID_FAMILIES = frozenset({"g4ad", "g4dn", "g5", "g5g", "inf1"})
+"""Families whose Reserved Instances have no size flexibility."""
+
+
+def normalized_units(sku: str) -> float | None:
+    """Normalization factor of an instance size; None where it has none that we know.
+
+    >>> normalized_units("m4.2xlarge"), normalized_units("i3.metal")
+    (16.0, 128.0)
+    """
+    family, _, size = sku.rpartition(".")
+    if size == "metal":
+        return _METAL.get(family)
+    count = size.removesuffix("xlarge")
+    return 8.0 * int(count) if size.endswith("xlarge") and count.isdecimal() else _SIZES.get(size)
+
+
+def family_of(sku: str) -> str:
+    """`m4` of `m4.2xlarge`."""
+    return sku.rpartition(".")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservedInstances(HourlyPrice):
+    """Instances of one type reserved for years. A regional one of Linux and shared tenancy covers all sizes of its family,
+    the smallest first; a zonal one, or one of a rigid family (G4dn, G5, Inf1), its own type alone.
+    """
+
+    kind: Literal["reserved-instances"] = "reserved-instances"
+    instrument: ClassVar[str] = "reserved-instance"
+    zone: str | None = None
+    """Availability zone of a zonal reservation; None = regional."""
+    flexible: bool = True
+    """False for Windows, RHEL, SUSE and dedicated tenancy: the exact type alone."""
+
+    def bind(self, account: Metered, rates: Rates) -> Capacity:
+        """Units are normalized sizes where sizes are flexible, else instances."""
+        region = self.region or only_region(account, self.provider, None, self.name)
+        size = normalized_units(self.sku)
+        rigid = self.zone is not None or not self.flexible or family_of(self.sku) in RIGID_FAMILIES
+        each = 1.0 if rigid or size is None else size
+
+        def units(line: Line) -> float | None:
+            if (line.provider, line.region) != (self.provider, region):
+                return None
+            if each == 1.0 and (rigid or size is None):
+                at = self.zone in (None, line.zone) and not (self.zone and line.reserved_idle)
+                return 1.0 if line.sku == self.sku and at else None
+            return normalized_units(line.sku) if family_of(line.sku) == family_of(self.sku) else None
+
+        return self.capacity(
+            account, rates, region, units=each * self.count, takes=takes_of(account, units),
+            order=20 if self.zone else 21,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsPlan(SpendPlan):
+    """A commitment to spend so much an hour at Savings Plan rates: the usage with the highest savings first, ties by the
+    lowest rate; the last item may be covered in part; what is left of an hour is lost.
+    """
+
+    kind: Literal["savings-plan"] = "savings-plan"
+    provider: ClassVar[str] = "aws"
+    covers: Literal["compute", "instance", "sagemaker"] = "compute"
+    """compute: any EC2 usage. instance: one family in one region; applied before compute. sagemaker: `ml.*`."""
+    family: str | None = None
+    """Of an instance plan, e.g. `p5`."""
+    region: str | None = None
+    """Of an instance plan; None = the only region of the usage."""
+
+    def __post_init__(self) -> None:
+        SpendPlan.__post_init__(self)
+        if (self.family is not None) != (self.covers == "instance"):
+            raise ValueError("`family` belongs to a plan that covers `instance`, and to no other")
+
+    @property
+    def instrument(self) -> str:
+        """As the catalog lists its rates."""
+        return f"{self.covers}-savings-plan"
+
+    @property
+    def order(self) -> int:
+        """Place in the settlement of an hour."""
+        return 40 if self.covers == "compute" else 30
+
+    def eligible(self, line: Line, account: Metered) -> bool:
+        """Whether the plan may cover a line."""
+        if line.provider != "aws" or line.sku.startswith("ml.") != (self.covers == "sagemaker"):
+            return False
+        if self.covers != "instance":
+            return True
+        region = self.region or only_region(account, "aws", None, self.name)
+        return (family_of(line.sku), line.region) == (self.family, region)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityReservation:
+    """Capacity held on demand (ODCR): what of it is not used is paid like an instance. Reserved Instances and Savings
+    Plans reach the unused part after all usage.
+    """
+
+    kind: Literal["capacity-reservation"] = "capacity-reservation"
+    sku: Annotated[str, MinLen(1)]
+    region: str | None = None
+    """None = the only region of the usage."""
+    zone: str = ""
+    account: str = ""
+    count: PositiveCount
+    since: Seconds = 0.0
+    """From the start of the usage."""
+    until: Seconds | None = None
+    """None = to the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityBlock(Termed):
+    """Capacity for a number of days, all paid in advance and not cancellable; instances are ended 30 minutes before its
+    end, so a block of D days has 24 D - 0.5 hours.
+
+    >>> block = CapacityBlock(sku="p5.48xlarge", count=1, days=2, price=39.33)
+    >>> block.fee_usd, block.usable_hours
+    (1887.84, 47.5)
+    """
+
+    kind: Literal["capacity-block"] = "capacity-block"
+    provider: ClassVar[str] = "aws"
+    sku: Annotated[str, MinLen(1)]
+    region: str | None = None
+    """None = the only region of the usage."""
+    count: PositiveCount
+    days: PositiveCount
+    price: UsdPerH
+    """Per instance and hour, at the time of purchase."""
+
+    def __post_init__(self) -> None:
+        if not (self.days <= 14 or (self.days <= 182 and self.days % 7 == 0)):
+            raise ValueError(f"blocks are sold for 1 to 14 days, or whole weeks up to 182 days, not {self.days}")
+
+    @property
+    def fee_usd(self) -> float:
+        """Paid at the start."""
+        return round(self.price * 24.0 * self.days * self.count, 10)
+
+    @property
+    def usable_hours(self) -> float:
+        """Of an instance."""
+        return 24.0 * self.days - 0.5
+
+    def bind(self, account: Metered, rates: Rates) -> Capacity:
+        """So many instances at a time, of this type alone."""
+        region = self.region or only_region(account, "aws", self.sku, self.name)
+        length = 24.0 * self.days
+        start = self.since / 3600.0
+        terms = Terms(upfront_usd=self.fee_usd, recurring_usd_per_h=0.0, term_h=length)
+        return Capacity(
+            name=self.name, kind=self.kind, order=10, account=self.account, shared=self.shared,
+            payments=Payments(terms=terms, from_h=start, to_h=start + length), units=float(self.count),
+            takes=takes_of(account, lambda line: 1.0 if (line.name, line.region) == (f"aws/{self.sku}", region) else None),
+            by_second=True, usable_h=start + self.usable_hours, provider="aws", region=region, sku=self.sku,
+        )  # fmt: skip

@@ -1,0 +1,56 @@
+"""Azure: reservations, which partial hours of several machines fill together, and savings plans.
+
+Source: Microsoft Learn, how reservation discounts and savings plans apply. Order: reservations, then savings plans,
+those of three years before those of one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Gt
+
+from simcost.billing.commitment.base import HourlyPrice, SpendPlan
+from simcost.billing.commitment.bound import Capacity, Rates, only_region, takes_of
+from simcost.billing.metered import Line, Metered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureReservation(HourlyPrice):
+    """So many machines of a size, hourly, use it or lose it; within `ratios` other sizes of the group are covered too."""
+
+    kind: Literal["azure-reservation"] = "azure-reservation"
+    instrument: ClassVar[str] = "azure-reservation"
+    provider: str = "azure"
+    ratios: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
+    """Instance-size flexibility: ratio of each SKU of the group, the reserved one among them; empty = that one alone."""
+
+    def bind(self, account: Metered, rates: Rates) -> Capacity:
+        """Units are ratios."""
+        region = self.region or only_region(account, self.provider, None, self.name)
+        ratios = {self.sku: 1.0, **self.ratios}
+
+        def units(line: Line) -> float | None:
+            return ratios.get(line.sku) if (line.provider, line.region) == (self.provider, region) else None
+
+        return self.capacity(
+            account, rates, region, units=ratios[self.sku] * self.count, takes=takes_of(account, units), order=20
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureSavingsPlan(SpendPlan):
+    """A commitment to spend so much an hour; the greatest discount first."""
+
+    kind: Literal["azure-savings-plan"] = "azure-savings-plan"
+    instrument: ClassVar[str] = "azure-savings-plan"
+    provider: ClassVar[str] = "azure"
+
+    @property
+    def order(self) -> int:
+        """Three years before one."""
+        return 30 if self.years == 3 else 31
+
+    def eligible(self, line: Line, account: Metered) -> bool:
+        """All compute of Azure."""
+        return line.provider == "azure"

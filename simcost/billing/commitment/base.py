@@ -1,0 +1,195 @@
+"""What commitments of one form share: when they run, how they are priced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from math import inf
+from typing import Annotated, ClassVar
+
+import numpy as np
+from annotated_types import Gt, MinLen
+
+from simcost.billing.commitment.bound import Capacity, Floats, Payments, Rates, Spend
+from simcost.billing.commitment.terms import Discount, Terms, Upfront, Years, years_h
+from simcost.billing.metered import Line, Metered
+from simcost.catalog.facts import CommitmentRate
+from simcost.errors import CatalogError, InputError
+from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
+
+Offset = Annotated[float, SECONDS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Termed:
+    """Anything that is bought for a time."""
+
+    name: str = ""
+    """As bills show it; empty = its kind."""
+    account: str = ""
+    """Who bought it: its own usage comes first. Empty = the payer of all accounts."""
+    shared: bool = True
+    """Whether other accounts of the organisation get what its own leaves."""
+    since: Offset = 0.0
+    """When it begins, from the start of the usage; below 0 = bought before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yearly(Termed):
+    """Bought for years."""
+
+    years: Years = 1
+    upfront: Upfront = "none"
+    """How much is paid in advance: none, partial (half), or all."""
+    renewed: bool = False
+    """Bought again whenever its term ends; else the term must cover the usage."""
+
+    def payments(self, terms: Terms, account: Metered) -> Payments:
+        """When it is paid.
+
+        Raises:
+            InputError: its term ends before the usage does.
+        """
+        start = self.since / 3600.0
+        end = start + terms.term_h
+        if not self.renewed and end < account.span_h - 1e-9:
+            raise InputError(
+                f"{self.name}: its term ends {end:,.0f} h after the start of the usage, which goes on to "
+                f"{account.span_h:,.0f} h; say `renewed: true`, a longer term, or price a shorter usage"
+            )
+        return Payments(terms=terms, from_h=start, to_h=inf if self.renewed else end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourlyPrice(Yearly):
+    """So many units of a SKU for years, at a price an hour: `price` (all included), `fee` and `hourly`, or `discount`;
+    None of them = the catalog's.
+    """
+
+    instrument: ClassVar[str] = ""
+    """As the catalog lists its rates."""
+    provider: str = "aws"
+    sku: Annotated[str, MinLen(1)]
+    region: str | None = None
+    """None = the only region of the usage."""
+    count: PositiveCount
+    price: UsdPerH | None = None
+    """Per unit and hour, what is paid in advance included."""
+    fee: Usd | None = None
+    """Per unit, once in advance; with `hourly`."""
+    hourly: UsdPerH | None = None
+    """Per unit and hour, beside `fee`."""
+    discount: Discount | None = None
+    """Off the on-demand list price."""
+
+    def __post_init__(self) -> None:
+        ways = [self.price is not None, self.discount is not None, self.fee is not None or self.hourly is not None]
+        if sum(ways) > 1:
+            raise ValueError("give one of `price`, `discount`, or `fee` with `hourly`")
+
+    def terms(self, account: Metered, rates: Rates, region: str) -> Terms:
+        """What `count` units cost.
+
+        Raises:
+            CatalogError: no price is given and the catalog has none.
+        """
+        term_h = years_h(self.years)
+        if self.fee is not None or self.hourly is not None:
+            return Terms(
+                upfront_usd=(self.fee or 0.0) * self.count,
+                recurring_usd_per_h=(self.hourly or 0.0) * self.count,
+                term_h=term_h,
+            )
+        return Terms.of(self._each(account, rates, region) * self.count, term_h, self.upfront)
+
+    def _each(self, account: Metered, rates: Rates, region: str) -> float:
+        if self.price is not None:
+            return self.price
+        if self.discount is not None:
+            return list_usd(account, rates, self.provider, self.sku, region) * (1 - self.discount)
+        found = rates.commitment_rate(
+            self.provider, self.instrument, self.sku, region, self.years, self.upfront
+        )
+        if found.usd_per_h is not None:
+            return found.usd_per_h
+        return list_usd(account, rates, self.provider, self.sku, region) * (1 - _discount_of(found))
+
+    def capacity(
+        self, account: Metered, rates: Rates, region: str, *, units: float, takes: Floats, order: int
+    ) -> Capacity:
+        """The capacity with its payments."""
+        return Capacity(
+            name=self.name, kind=getattr(self, "kind", ""), order=order, account=self.account, shared=self.shared,
+            payments=self.payments(self.terms(account, rates, region), account), units=units, takes=takes,
+            provider=self.provider, region=region, sku=self.sku,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendPlan(Yearly):
+    """So much an hour for years, at rates below on-demand: `rates` by SKU, `discount` for the others; neither = the
+    catalog's.
+    """
+
+    commitment: Annotated[UsdPerH, Gt(0)]
+    """USD an hour, at the discounted rates."""
+    rates: Mapping[str, UsdPerH] = field(default_factory=dict)
+    """USD per hour by SKU (`p5.48xlarge`, or a pattern such as `p5.*`)."""
+    discount: Discount | None = None
+    """Off the on-demand list price, of whatever `rates` does not name."""
+
+    def __post_init__(self) -> None:
+        if not self.commitment > 0:
+            raise ValueError("a commitment must be above 0 USD/h")
+
+    @property
+    def hourly_usd(self) -> float:
+        """Commitment an hour at the discounted rates."""
+        return self.commitment
+
+    def eligible(self, line: Line, account: Metered) -> bool:
+        """Whether it may cover a line."""
+        raise NotImplementedError
+
+    def bind(self, account: Metered, rates: Rates) -> Spend:
+        """Rates by line; what is not eligible, or cheaper on demand, is left alone."""
+        found = [
+            self._rate(line, rates) if line.pricing == "standard" and self.eligible(line, account) else 0.0
+            for line in account.lines
+        ]
+        return Spend(
+            name=self.name, kind=getattr(self, "kind", ""), order=getattr(self, "order", 40), account=self.account,
+            shared=self.shared, usd_per_h=self.hourly_usd, rates=np.array(found, np.float64),
+            payments=self.payments(Terms.of(self.hourly_usd, years_h(self.years), self.upfront), account),
+            provider=getattr(self, "provider", ""),
+        )  # fmt: skip
+
+    def _rate(self, line: Line, rates: Rates) -> float:
+        named = next((usd for sku, usd in self.rates.items() if fnmatchcase(line.sku, sku)), None)
+        if named is None and self.rates and self.discount is None:
+            return 0.0
+        if named is None:
+            named = self._listed(line, rates)
+        return min(named, line.contracted_usd) if named < line.contracted_usd else 0.0
+
+    def _listed(self, line: Line, rates: Rates) -> float:
+        if self.discount is not None:
+            return line.list_usd * (1 - self.discount)
+        instrument = getattr(self, "instrument", "")
+        found = rates.commitment_rate(
+            line.provider, instrument, line.sku, line.region, self.years, self.upfront
+        )
+        return found.usd_per_h if found.usd_per_h is not None else line.list_usd * (1 - _discount_of(found))
+
+
+def list_usd(account: Metered, rates: Rates, provider: str, sku: str, region: str) -> float:
+    """On-demand list price of a SKU: that of its usage, else the catalog's."""
+    for line in account.lines:
+        if (line.provider, line.sku, line.region) == (provider, sku, region) and line.pricing == "standard":
+            return line.list_usd
+    return rates.offer(f"{provider}/{sku}", None if region == "any" else region).on_demand_usd_per_h
+
+
+def _discount_of(rate: CommitmentRate) -> float:
+    if rate.discount is None:
+        raise CatalogError(f"the catalog has neither price nor discount in {rate}; complete commitment_rates.csv")
+    return rate.discount

@@ -1,0 +1,152 @@
+"""Commitments against the lines of one account: what each line takes of them, and what it costs.
+
+All commitments come in two forms. **Capacity** is so many units an hour (instances, normalized sizes, vCPUs); a
+line takes units for each hour it runs. **Spend** is so much money an hour at discounted rates; a line takes its
+rate for each hour. What is not taken in its clock-hour is lost.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.billing.commitment.terms import Terms
+from simcost.billing.metered import Line, Metered
+from simcost.catalog.facts import CommitmentRate, Offer
+from simcost.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+
+
+class Rates(Protocol):
+    """The part of a catalog that commitments ask."""
+
+    def offer(self, name: str, region: str | None = None) -> Offer:
+        """The offer `provider/sku`."""
+        ...
+
+    def commitment_rate(
+        self, provider: str, instrument: str, sku: str, region: str, term_years: int, upfront: str
+    ) -> CommitmentRate:
+        """What committing to a SKU costs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Payments:
+    """When a commitment is paid, and what an hour of it costs."""
+
+    terms: Terms
+    from_h: float
+    """Its first hour, from the start of the account; below 0 = bought before."""
+    to_h: float
+    """Its end; beyond a term, it is bought again."""
+
+    def active(self, account: Metered) -> Floats:
+        """[hour] How much of each clock-hour of the account it is there."""
+        start = np.arange(len(account.length_h), dtype=np.float64)
+        end = start + account.length_h
+        found: Floats = np.clip(np.minimum(end, self.to_h) - np.maximum(start, self.from_h), 0.0, None)
+        return found
+
+    def one_time(self, hours: int) -> Floats:
+        """[hour] Payments in advance: at its first hour, and at each renewal."""
+        paid = np.zeros(hours)
+        at = self.from_h
+        while at < min(self.to_h, hours):
+            if at >= 0:
+                paid[int(at)] += self.terms.upfront_usd
+            at += self.terms.term_h
+        return paid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Capacity:
+    """Units an hour, used or not."""
+
+    name: str
+    kind: str
+    order: int
+    account: str
+    shared: bool
+    payments: Payments
+    units: float
+    takes: Floats
+    """[line] Units that an hour of each line takes; 0 = not covered."""
+    unit: str = "h"
+    by_second: bool = False
+    """Whether it holds so many at each instant; else partial hours of several are added up, as reservations do."""
+    usable_h: float | None = None
+    """Until when it can be used, where that is before its end."""
+    provider: str = ""
+    region: str = ""
+    sku: str = ""
+
+    @property
+    def usd_per_unit_h(self) -> float:
+        """Amortised."""
+        return self.payments.terms.effective_usd_per_h / self.units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spend:
+    """Money an hour at discounted rates, used or not."""
+
+    name: str
+    kind: str
+    order: int
+    account: str
+    shared: bool
+    payments: Payments
+    usd_per_h: float
+    rates: Floats
+    """[line] USD that an hour of each line draws; 0 = not covered."""
+    provider: str = ""
+    region: str = ""
+
+
+Bound = Capacity | Spend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bought:
+    """What was paid for a commitment over the account, and what became of it."""
+
+    bound: Bound
+    one_time_usd: Floats
+    """[hour]"""
+    recurring_usd: Floats
+    """[hour]"""
+    committed_usd: Floats
+    """[hour] Amortised cost."""
+    unused_usd: Floats
+    """[hour] The part of it that nothing took."""
+    covered_h: dict[int, Floats] = field(default_factory=dict)
+    """[hour] Hours of each line that it covered."""
+    covered_usd: dict[int, Floats] = field(default_factory=dict)
+    """[hour] Amortised cost of them."""
+
+    @property
+    def utilisation(self) -> float | None:
+        """Share of the amortised cost that usage took; None where nothing was committed."""
+        total = float(self.committed_usd.sum())
+        return 1 - float(self.unused_usd.sum()) / total if total else None
+
+
+def takes_of(account: Metered, units: Callable[[Line], float | None]) -> Floats:
+    """[line] Units by line; None = not covered. Spot and what has no standard price is never covered."""
+    return np.array(
+        [(units(line) or 0.0) if line.pricing == "standard" else 0.0 for line in account.lines], np.float64
+    )
+
+
+def only_region(account: Metered, provider: str, sku: str | None, name: str) -> str:
+    """The one region in which the usage of a provider (and SKU) lies; raises InputError if there are several."""
+    found = sorted(
+        {ln.region for ln in account.lines if ln.provider == provider and sku in (None, ln.sku)}
+    )
+    if len(found) > 1:
+        raise InputError(f"{name}: usage lies in the regions {', '.join(found)}; say which in `region`")
+    return found[0] if found else "any"

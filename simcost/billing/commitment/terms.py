@@ -1,0 +1,61 @@
+"""How a commitment is paid: once in advance, by the hour, or both; and the same spread over its term."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Gt, Le, Lt
+
+from simcost.units import SECONDS_PER_HOUR, SHARE
+
+HOURS_PER_YEAR = 8760.0
+Upfront = Literal["none", "partial", "all"]
+UPFRONT_SHARE = {"none": 0.0, "partial": 0.5, "all": 1.0}
+"""Of the value of the term, as AWS sells partial upfront."""
+Years = Literal[1, 3]
+Discount = Annotated[float, SHARE, Gt(0), Lt(1)]
+"""Off the on-demand list price."""
+Percent = Annotated[float, SHARE, Gt(0), Le(1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The money of a commitment. effective = upfront / hours of the term + recurring; both ledgers reconcile over the
+    term, not per month.
+
+    >>> Terms(upfront_usd=60.0, recurring_usd_per_h=0.007, term_h=8760.0).value_usd
+    121.32
+    """
+
+    upfront_usd: float
+    recurring_usd_per_h: float
+    term_h: float
+
+    @classmethod
+    def of(cls, effective_usd_per_h: float, term_h: float, upfront: Upfront) -> "Terms":
+        """Terms of a commitment of so much an hour, a share of it paid in advance."""
+        share = UPFRONT_SHARE[upfront]
+        return cls(
+            upfront_usd=effective_usd_per_h * term_h * share,
+            recurring_usd_per_h=effective_usd_per_h * (1 - share),
+            term_h=term_h,
+        )
+
+    @property
+    def effective_usd_per_h(self) -> float:
+        """Amortised cost of an hour."""
+        return self.upfront_usd / self.term_h + self.recurring_usd_per_h
+
+    @property
+    def value_usd(self) -> float:
+        """All payments of the term; for a Reserved Instance, its list value."""
+        return self.upfront_usd + self.recurring_usd_per_h * self.term_h
+
+
+def years_h(years: int) -> float:
+    """Hours of a term: 8,760 a year."""
+    return HOURS_PER_YEAR * years
+
+
+def seconds_h(seconds: float) -> float:
+    """Hours of so many seconds."""
+    return seconds / SECONDS_PER_HOUR
