@@ -12,8 +12,8 @@ from annotated_types import Gt, MinLen
 from simcost.billing.commitment.bound import Capacity, Floats, Payments, Rates, Spend
 from simcost.billing.commitment.terms import Discount, Terms, Upfront, Years, years_h
 from simcost.billing.metered import Line, Metered
-from simcost.catalog.facts import CommitmentRate
-from simcost.errors import CatalogError, InputError
+from simcost.catalog.facts import Instrument
+from simcost.errors import InputError
 from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
 
 Offset = Annotated[float, SECONDS]
@@ -65,7 +65,7 @@ class HourlyPrice(Yearly):
     None of them = the catalog's.
     """
 
-    instrument: ClassVar[str] = ""
+    instrument: ClassVar[Instrument]
     """As the catalog lists its rates."""
     provider: str = "aws"
     sku: Annotated[str, MinLen(1)]
@@ -109,9 +109,7 @@ class HourlyPrice(Yearly):
         found = rates.commitment_rate(
             self.provider, self.instrument, self.sku, region, self.years, self.upfront
         )
-        if found.usd_per_h is not None:
-            return found.usd_per_h
-        return list_usd(account, rates, self.provider, self.sku, region) * (1 - _discount_of(found))
+        return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
 
     def capacity(
         self, account: Metered, rates: Rates, region: str, *, units: float, takes: Floats, order: int
@@ -174,11 +172,10 @@ class SpendPlan(Yearly):
     def _listed(self, line: Line, rates: Rates) -> float:
         if self.discount is not None:
             return line.list_usd * (1 - self.discount)
-        instrument = getattr(self, "instrument", "")
         found = rates.commitment_rate(
-            line.provider, instrument, line.sku, line.region, self.years, self.upfront
+            line.provider, self.instrument, line.sku, line.region, self.years, self.upfront
         )
-        return found.usd_per_h if found.usd_per_h is not None else line.list_usd * (1 - _discount_of(found))
+        return found.paid_usd_per_h(line.list_usd)
 
 
 def list_usd(account: Metered, rates: Rates, provider: str, sku: str, region: str) -> float:
@@ -188,8 +185,3 @@ def list_usd(account: Metered, rates: Rates, provider: str, sku: str, region: st
             return line.list_usd
     return rates.offer(f"{provider}/{sku}", None if region == "any" else region).on_demand_usd_per_h
 
-
-def _discount_of(rate: CommitmentRate) -> float:
-    if rate.discount is None:
-        raise CatalogError(f"the catalog has neither price nor discount in {rate}; complete commitment_rates.csv")
-    return rate.discount

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from simcost.billing.commitment.terms import Terms
 from simcost.billing.metered import Line, Metered
-from simcost.catalog.facts import CommitmentRate, Offer
+from simcost.catalog.facts import CommitmentRate, Instrument, Offer, Upfront
 from simcost.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -28,7 +28,7 @@ class Rates(Protocol):
         ...
 
     def commitment_rate(
-        self, provider: str, instrument: str, sku: str, region: str, term_years: int, upfront: str
+        self, provider: str, instrument: Instrument, sku: str, region: str, term_years: float, upfront: Upfront
     ) -> CommitmentRate:
         """What committing to a SKU costs."""
         ...

@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Le, Lt
+from annotated_types import Gt, Lt
 
-from simcost.units import SECONDS_PER_HOUR, SHARE
+from simcost.catalog.facts import Upfront
+from simcost.units import SHARE
 
 HOURS_PER_YEAR = 8760.0
-Upfront = Literal["none", "partial", "all"]
 UPFRONT_SHARE = {"none": 0.0, "partial": 0.5, "all": 1.0}
 """Of the value of the term, as AWS sells partial upfront."""
 Years = Literal[1, 3]
 Discount = Annotated[float, SHARE, Gt(0), Lt(1)]
 """Off the on-demand list price."""
-Percent = Annotated[float, SHARE, Gt(0), Le(1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,3 @@ def years_h(years: int) -> float:
     """Hours of a term: 8,760 a year."""
     return HOURS_PER_YEAR * years
 
-
-def seconds_h(seconds: float) -> float:
-    """Hours of so many seconds."""
-    return seconds / SECONDS_PER_HOUR
