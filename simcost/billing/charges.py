@@ -1,12 +1,15 @@
 """What a bill is made of; names as in FOCUS, snake_case."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from simcost.catalog.facts import Offer
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
-Service = Literal["compute", "storage", "transfer"]
+if TYPE_CHECKING:
+    from simcost.billing.settle import Settlement
+
+Service = Literal["compute", "storage", "transfer", "tokens"]
+SERVICES: tuple[Service, ...] = ("compute", "storage", "transfer", "tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class UnitPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """One line of a bill."""
+    """One line of a bill. Usage that a commitment covers is billed with its purchase: effective, but not billed."""
 
     charge_category: Literal["Usage", "Purchase"]
     pricing_category: Literal["Standard", "Dynamic", "Committed"]
@@ -47,23 +50,34 @@ class Charge:
     billed_cost_usd: float
     price_as_of: str
     price_quality: str
+    zone: str = ""
+    account: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    commitment: str = ""
+    """Name of the commitment that covers, is unused, or is bought."""
+    commitment_status: Literal["", "Used", "Unused"] = ""
+    charge_frequency: Literal["Usage-Based", "One-Time", "Recurring"] = "Usage-Based"
 
 
-def usage_charge(
-    offer: Offer,
-    service: Service,
-    sku: str,
-    quantity: float,
-    unit: str,
-    price: UnitPrice,
-    horizon_s: float,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and when something was used."""
+
+    provider: str
+    region: str
+    start_s: float
+    end_s: float
+
+
+def volume_charge(
+    place: Place, service: Service, sku: str, quantity: float, unit: str, price: UnitPrice
 ) -> Charge:
-    """A charge over the whole run; without commitments, what is contracted is what is billed."""
+    """A charge for a quantity; nothing of it is committed."""
     usd = quantity * price.paid_usd
     return Charge(
         charge_category="Usage", pricing_category="Standard", service=service,
-        provider=offer.provider, sku=sku, region=offer.region,
-        charge_period_start_s=0.0, charge_period_end_s=horizon_s,
+        provider=place.provider, sku=sku, region=place.region,
+        charge_period_start_s=place.start_s, charge_period_end_s=place.end_s,
         consumed_quantity=quantity, consumed_unit=unit,
         list_unit_price_usd=price.list_usd, list_cost_usd=quantity * price.list_usd,
         contracted_cost_usd=usd, effective_cost_usd=usd, billed_cost_usd=usd,
@@ -71,20 +85,32 @@ def usage_charge(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bill:
-    """The charges of one run, and where the compute money went."""
+    """The charges of one account, and where the compute money went."""
 
     charges: tuple[Charge, ...]
     compute_by_state_usd: dict[str, float]
-    """serving (useful), idle, starting, draining, unallocated, rounding (minimums and granularity);
-    they add up to the billed compute."""
+    """serving (useful), idle, starting, draining, unallocated, rounding (minimums and granularity), and what of
+    commitments nothing used; they add up to the effective compute. Empty where states are not known."""
     horizon_s: float
+    settlement: "Settlement"
+    """The hourly books."""
 
     @property
     def total_usd(self) -> float:
-        """Billed cost of all charges."""
+        """Effective cost: what was used, with commitments spread over their terms."""
+        return sum(charge.effective_cost_usd for charge in self.charges)
+
+    @property
+    def billed_usd(self) -> float:
+        """What is invoiced in the time of the bill: advance payments in full."""
         return sum(charge.billed_cost_usd for charge in self.charges)
+
+    @property
+    def list_usd(self) -> float:
+        """All usage at list prices."""
+        return sum(charge.list_cost_usd for charge in self.charges if charge.charge_category == "Usage")
 
     @property
     def months(self) -> float:
@@ -97,8 +123,8 @@ class Bill:
         return self.total_usd / self.months
 
     def by_category_usd(self) -> dict[str, float]:
-        """Billed cost by service."""
+        """Effective cost by service; tokens where there are some."""
         sums = dict.fromkeys(("compute", "storage", "transfer"), 0.0)
         for charge in self.charges:
-            sums[charge.service] += charge.billed_cost_usd
+            sums[charge.service] = sums.get(charge.service, 0.0) + charge.effective_cost_usd
         return sums

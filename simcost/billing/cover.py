@@ -68,12 +68,20 @@ def _cover_spend(
 ) -> None:
     """All plans of one place together: (usage, plan) by saving."""
     pairs = [
-        (1 - bound.rates[i] / account.lines[i].contracted_usd, bound.rates[i], account.lines[i].reserved_idle, i, bound)
+        (
+            1 - bound.rates[i] / account.lines[i].contracted_usd,
+            bound.rates[i],
+            account.lines[i].reserved_idle,
+            i,
+            bound,
+        )
         for bound in bounds
         for i in _lines(account.lines, bound, own=own)
         if bound.rates[i] > 0
     ]
-    for _, rate, _, i, bound in sorted(pairs, key=lambda pair: (-round(pair[0], 12), pair[1], pair[2], pair[3])):
+    for _, rate, _, i, bound in sorted(
+        pairs, key=lambda pair: (-round(pair[0], 12), pair[1], pair[2], pair[3])
+    ):
         state = bought[id(bound)]
         hours = np.minimum(left[:, i], np.maximum(state.unused_usd, 0.0) / rate)
         _enter(state, left, i, hours, hours * rate)
@@ -103,7 +111,9 @@ def _enter(bought: Bought, left: Floats, line: int, hours: Floats, usd: Floats) 
 
 def _at_once(account: Metered, bound: Capacity, line: int) -> Floats:
     """[hour] Hours of a line within so many units at each instant, while the capacity can be used."""
-    within, _ = concurrent(account, [line], bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h)
+    within, _ = concurrent(
+        account, [line], bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h
+    )
     return within
 
 
@@ -128,4 +138,4 @@ def concurrent(
     hour = np.clip(at.astype(np.int64), 0, count - 1)
     within = np.bincount(hour, np.minimum(np.maximum(used, 0.0), units) * width, minlength=count)
     idle = np.bincount(hour, np.maximum(units - np.maximum(used, 0.0), 0.0) * width, minlength=count)
-    return np.round(within, 9), np.round(idle, 9)
+    return np.round(within, 12), np.round(idle, 12)

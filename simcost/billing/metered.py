@@ -55,6 +55,8 @@ class Runs:
     end_s: Floats
     line: Ints
     units: Floats
+    price_usd: Floats | None = None
+    """Price in effect of a unit and hour, where it is not the line's (spot)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +70,8 @@ class Metered:
     lines: tuple[Line, ...]
     hours: Floats
     """[hour, line] Unit-hours metered."""
+    varying_usd: Floats | None
+    """[hour, line] Cost at the prices in effect, where runs have prices of their own."""
     runs: Runs
     """Where within the hours; for reservations of capacity, which look at each second."""
 
@@ -94,20 +98,30 @@ def metered(
     length = np.ones(count)
     if cut:
         length[-1] = horizon_s / SECONDS_PER_HOUR - (count - 1)
-    hours = _by_hour(runs, count, len(lines))
-    return Metered(start_s=start_s, length_h=length, lines=tuple(lines), hours=hours, runs=runs)
+    order = np.lexsort((runs.units, runs.end_s, runs.start_s, runs.line))
+    runs = Runs(
+        start_s=runs.start_s[order], end_s=runs.end_s[order], line=runs.line[order], units=runs.units[order],
+        price_usd=None if runs.price_usd is None else runs.price_usd[order],
+    )  # fmt: skip
+    varying = None
+    if runs.price_usd is not None:
+        varying = _by_hour(runs, runs.units * runs.price_usd, count, len(lines))
+    hours = _by_hour(runs, runs.units, count, len(lines))
+    return Metered(
+        start_s=start_s, length_h=length, lines=tuple(lines), hours=hours, varying_usd=varying, runs=runs
+    )
 
 
-def _by_hour(runs: Runs, hours: int, lines: int) -> Floats:
+def _by_hour(runs: Runs, units: Floats, hours: int, lines: int) -> Floats:
     """[hour, line] Unit-hours: whole hours between the ends by a running sum, the ends by themselves."""
     first_h, last_h = runs.start_s / SECONDS_PER_HOUR, runs.end_s / SECONDS_PER_HOUR
     begin, end = (np.clip(np.floor(at).astype(np.int64), 0, hours) for at in (first_h, last_h))
     change = np.zeros((hours + 1, lines))
-    np.add.at(change, (begin, runs.line), runs.units)
-    np.add.at(change, (end, runs.line), -runs.units)
+    np.add.at(change, (begin, runs.line), units)
+    np.add.at(change, (end, runs.line), -units)
     found = np.cumsum(change, axis=0)[:hours]
     ends = np.zeros((hours + 1, lines))
-    np.add.at(ends, (begin, runs.line), -runs.units * (first_h - begin))
-    np.add.at(ends, (np.minimum(end, hours - 1), runs.line), runs.units * (last_h - end))
-    total: Floats = np.round(found + ends[:hours], 9) + 0.0  # to 4 us: cuts and order leave no trace
+    np.add.at(ends, (begin, runs.line), -units * (first_h - begin))
+    np.add.at(ends, (np.minimum(end, hours - 1), runs.line), units * (last_h - end))
+    total: Floats = np.round(found + ends[:hours], 12) + 0.0  # below a ns: cuts and order leave no trace
     return total

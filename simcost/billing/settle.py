@@ -7,9 +7,10 @@ import numpy as np
 
 from simcost.billing.commitment import CapacityReservation, Commitment
 from simcost.billing.commitment.bound import Bought, Floats, Rates, only_region
-from simcost.billing.commitment.gcp import sustained_percent, sustained_use
 from simcost.billing.cover import concurrent, cover
 from simcost.billing.metered import Line, Metered
+from simcost.billing.sustained import sustained_percent, sustained_use
+from simcost.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,6 +24,16 @@ class Settlement:
     """[hour, line] Hours that no commitment covers."""
     rest_usd: Floats
     """[hour, line] What they cost."""
+
+    @property
+    def start_s(self) -> float:
+        """Seconds since 1970; 0 of simulated time."""
+        return self.account.start_s or 0.0
+
+    @property
+    def end_s(self) -> float:
+        """End of the account."""
+        return self.start_s + self.account.span_h * SECONDS_PER_HOUR
 
     @property
     def effective_usd(self) -> float:
@@ -67,7 +78,11 @@ def settle(
     left, bought = cover(account, bounds)
     prices = np.array([line.contracted_usd for line in account.lines], np.float64)
     paid = _sustained(account, left) if sustained else left
-    return Settlement(account=account, bought=tuple(bought), rest_h=left, rest_usd=paid * prices)
+    rest_usd = paid * prices
+    if account.varying_usd is not None:
+        spot = [i for i, line in enumerate(account.lines) if line.pricing == "spot"]
+        rest_usd[:, spot] = account.varying_usd[:, spot]
+    return Settlement(account=account, bought=tuple(bought), rest_h=left, rest_usd=rest_usd)
 
 
 def months(account: Metered) -> tuple[Floats, Floats]:
@@ -107,7 +122,9 @@ def _reserve(account: Metered, one: CapacityReservation, rates: Rates) -> Metere
     until = account.span_h if one.until is None else one.until / 3600.0
     _, idle = concurrent(account, same, float(one.count), one.since / 3600.0, until)
     if same:
-        line = replace(account.lines[same[0]], reserved_idle=True, zone=one.zone, account=one.account, tags=())
+        line = replace(
+            account.lines[same[0]], reserved_idle=True, zone=one.zone, account=one.account, tags=()
+        )
     else:
         line = _unused_line(one, region, rates)
     return replace(account, lines=(*account.lines, line), hours=np.column_stack([account.hours, idle]))

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from simcost.billing.charges import Charge, UnitPrice, usage_charge
-from simcost.catalog.facts import Offer, TierPrice
+from simcost.billing.charges import Charge, Place, UnitPrice, volume_charge
+from simcost.catalog.facts import TierPrice
 from simcost.errors import CatalogError
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
-Item = Literal["storage", "egress"]
-_UNITS = {"storage": "GB-month", "egress": "GB"}
+Item = Literal["storage", "egress", "inter-zone"]
+_UNITS = {"storage": "GB-month", "egress": "GB", "inter-zone": "GB"}
 
 
 class TierPrices(Protocol):
@@ -21,7 +21,7 @@ class TierPrices(Protocol):
 
 
 def volume_charges(
-    item: Item, quantity: float, offer: Offer, own_usd: float | None, prices: TierPrices, horizon_s: float
+    item: Item, quantity: float, place: Place, own_usd: float | None, prices: TierPrices
 ) -> tuple[Charge, ...]:
     """The charge for a run's GB-months or GB, its unit price the mean over the tiers; none for no quantity.
 
@@ -31,22 +31,20 @@ def volume_charges(
     if quantity <= 0:
         return ()
     if own_usd is None:
-        price = _tiered(item, quantity, prices.tier_prices(offer.provider, item), offer, horizon_s)
+        price = _tiered(item, quantity, prices.tier_prices(place.provider, item), place)
     else:
         price = UnitPrice.own(own_usd, list_usd=own_usd)
     service: Literal["storage", "transfer"] = "storage" if item == "storage" else "transfer"
-    return (usage_charge(offer, service, item, quantity, _UNITS[item], price, horizon_s),)
+    return (volume_charge(place, service, item, quantity, _UNITS[item], price),)
 
 
-def _tiered(
-    item: Item, quantity: float, tiers: Sequence[TierPrice], offer: Offer, horizon_s: float
-) -> UnitPrice:
+def _tiered(item: Item, quantity: float, tiers: Sequence[TierPrice], place: Place) -> UnitPrice:
     if not tiers:
         raise CatalogError(
-            f"the catalog has no {item} price for {offer.provider}, and the run needs {quantity:.4g} "
+            f"the catalog has no {item} price for {place.provider}, and the run needs {quantity:.4g} "
             f"{_UNITS[item]}; set `buy.{item}` to the price (0 where the instance price contains it)"
         )
-    usd = run_usd(quantity, tiers, horizon_s) / quantity
+    usd = run_usd(quantity, tiers, place.end_s - place.start_s) / quantity
     quality = max(tier.quality for tier in tiers)
     return UnitPrice(list_usd=usd, paid_usd=usd, as_of=min(tier.as_of for tier in tiers), quality=quality)
 

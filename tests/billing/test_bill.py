@@ -1,57 +1,16 @@
 """Bills against worked examples and against the ledger they are made from."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ledgers import HOUR, Book, ledger, offer, rule, tiers
+from ledgers import HOUR, Book, ledger, rule, tiers
 
 from simcost.billing import OnDemand, bill
-from simcost.billing.compute import compute_charge
-from simcost.billing.usage import usage_of
-from simcost.billing.volume import gb_months, month_usd, run_usd
+from simcost.billing.volume import month_usd, run_usd
 from simcost.errors import CatalogError, RunError
 from simcost.units import HOURS_PER_MONTH
 
 BUY = OnDemand(offer="acme/big")
-
-
-@pytest.fixture(scope="module")
-def cases(shared: Path) -> list[dict[str, Any]]:
-    return json.loads((shared / "vectors" / "billing.json").read_text())["cases"]
-
-
-def of_kind(cases: list[dict[str, Any]], kind: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    found = [(case["input"], case["expected"]) for case in cases if case["kind"] == kind]
-    assert found
-    return found
-
-
-def test_granularity_and_minimum_as_in_worked_examples(cases: list[dict[str, Any]]) -> None:
-    for given, expected in of_kind(cases, "on_demand"):
-        used = ledger([(100.0, 100.0 + run) for run in given["intervals_s"]])
-        charge, _ = compute_charge(
-            usage_of(used), offer(given["rate_usd_h"]), rule(given["increment_s"], given["minimum_s"])
-        )
-        assert charge.consumed_quantity * HOUR == pytest.approx(expected["billed_s"], rel=1e-9)
-        assert charge.billed_cost_usd == pytest.approx(expected["cost_usd"], rel=1e-9)
-
-
-def test_tiers_as_in_worked_examples(cases: list[dict[str, Any]]) -> None:
-    for given, expected in of_kind(cases, "tiered_month"):
-        ends = [0.0, *(tier["up_to"] for tier in given["tiers"])]
-        steps = [(a, b, t["usd_per_gb"]) for a, b, t in zip(ends, ends[1:], given["tiers"], strict=False)]
-        usd = month_usd(given["quantity_gb"], tiers("egress", *steps))
-        assert usd == pytest.approx(expected["cost_usd"], rel=1e-9)
-        assert usd / given["quantity_gb"] == pytest.approx(expected["blended_usd_per_gb"], rel=1e-9)
-
-
-def test_gb_months_as_in_worked_examples(cases: list[dict[str, Any]]) -> None:
-    for given, expected in of_kind(cases, "storage_month"):
-        months = gb_months(given["gb"] * given["hours_present"], given["month_h"])
-        assert months == pytest.approx(expected["gb_month"], rel=1e-9)
-        assert months * given["usd_per_gb_month"] == pytest.approx(expected["cost_usd"], rel=1e-9)
 
 
 def test_compute_by_state_on_paper() -> None:
@@ -69,17 +28,15 @@ def test_compute_by_state_on_paper() -> None:
 
 def test_a_node_still_running_is_cut_at_the_horizon_without_rounding() -> None:
     used = ledger([(0.0, 100.5), (50.0, 100.5), (0.0, 100.4)], horizon_s=100.5)
-    charge, by_state = compute_charge(usage_of(used), offer(3600.0), rule(60.0, 300.0))
-    assert charge.billed_cost_usd == pytest.approx(100.5 + 50.5 + 300.0)
-    assert by_state["rounding"] == pytest.approx(300.0 - 100.4)
+    result = bill(used, BUY, Book(price=3600.0, rule=rule(60.0, 300.0)))
+    assert result.billed_usd == pytest.approx(100.5 + 50.5 + 300.0)
+    assert result.compute_by_state_usd["rounding"] == pytest.approx(300.0 - 100.4)
 
 
 def test_float_noise_is_no_further_second() -> None:
     start = 0.1 + 0.2
     used = ledger([(start, start + 61.0)])
-    assert compute_charge(usage_of(used), offer(3600.0), rule())[0].billed_cost_usd == pytest.approx(
-        61.0, rel=1e-9
-    )
+    assert bill(used, BUY, Book(price=3600.0)).billed_usd == pytest.approx(61.0, rel=1e-9)
 
 
 def test_disk_and_responses_by_the_tiers_of_a_month_at_this_rate() -> None:

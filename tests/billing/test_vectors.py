@@ -15,10 +15,10 @@ from simcost.billing.commitment import (
     ReservedInstances,
     SavingsPlan,
 )
-from simcost.billing.commitment.gcp import sustained_use
 from simcost.billing.commitment.terms import Terms, years_h
 from simcost.billing.metered import Line, Metered, Runs, metered
 from simcost.billing.settle import Settlement, settle
+from simcost.billing.sustained import sustained_use
 from simcost.billing.usage import billed_seconds
 from simcost.billing.volume import gb_months, month_usd
 from simcost.catalog import load_catalog
@@ -30,9 +30,7 @@ pytestmark = pytest.mark.skipif(not CASES, reason="no folder `shared` beside the
 
 
 def of(kind: str) -> Any:
-    return pytest.mark.parametrize(
-        "case", [pytest.param(c, id=c["id"]) for c in CASES if c["kind"] == kind]
-    )
+    return pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in CASES if c["kind"] == kind])
 
 
 def near(case: dict[str, Any], wanted: float) -> Any:
@@ -48,7 +46,10 @@ def account(lines: list[Line], hours: list[float], horizon_s: float = 3600.0) ->
     """An account in which so many units of each line run through the whole time."""
     count = len(lines)
     runs = Runs(
-        start_s=np.zeros(count), end_s=np.full(count, horizon_s), line=np.arange(count), units=np.array(hours, float)
+        start_s=np.zeros(count),
+        end_s=np.full(count, horizon_s),
+        line=np.arange(count),
+        units=np.array(hours, float),
     )
     return metered(lines, runs, horizon_s=horizon_s, start_s=0.0)
 
@@ -80,7 +81,10 @@ def test_capacity_reservations(case: dict[str, Any]) -> None:
 def test_reserved_instances(case: dict[str, Any]) -> None:
     given = case["input"]
     used = given["usage"]
-    lines = [line(f"{u['family']}.{u['size']}", u["on_demand_usd_h"], account=u["account"], zone=u["az"]) for u in used]
+    lines = [
+        line(f"{u['family']}.{u['size']}", u["on_demand_usd_h"], account=u["account"], zone=u["az"])
+        for u in used
+    ]
     hours = [u["instances"] * u["seconds_each"] / 3600 for u in used]
     owned = [
         ReservedInstances(sku=f"{r['family']}.{r['size']}", region="r", count=r["count"], account=r["account"],
@@ -110,15 +114,7 @@ def test_price_of_a_reserved_instance(case: dict[str, Any]) -> None:
 def test_savings_plans(case: dict[str, Any]) -> None:
     given = case["input"]
     lines = [line(u["id"], u["on_demand_usd"]) for u in given["usage"]]
-    covers = {"compute": "compute", "ec2_instance": "instance", "sagemaker": "sagemaker"}
-    plans = [
-        SavingsPlan(
-            name=p["kind"], covers=covers[p["kind"]], commitment=p["commitment_usd_h"], family="c5" if p["kind"] == "ec2_instance" else None,
-            region="r" if p["kind"] == "ec2_instance" else None,
-            rates={u["id"]: u["rates"][p["kind"]] for u in given["usage"] if p["kind"] in u["rates"]} or {"none": 1.0},
-        )
-        for p in given["plans"]
-    ]  # fmt: skip
+    plans = [savings_plan(p, given["usage"]) for p in given["plans"]]
     found = settle(account(lines, [u["qty"] for u in given["usage"]]), plans, load_catalog())
     expected = case["expected"]
     assert found.effective_usd == near(case, expected["total_usd"])
@@ -126,8 +122,18 @@ def test_savings_plans(case: dict[str, Any]) -> None:
     unused = {one.bound.name: one.unused_usd.sum() for one in found.bought}
     assert unused == {name: near(case, usd) for name, usd in expected["unused_usd"].items()}
     assert covered_quantities(found) == {
-        sku: {kind: near(case, q) for kind, q in kinds.items()} for sku, kinds in expected["covered_qty"].items()
+        sku: {kind: near(case, q) for kind, q in kinds.items()}
+        for sku, kinds in expected["covered_qty"].items()
     }
+
+
+def savings_plan(plan: dict[str, Any], usage: list[dict[str, Any]]) -> SavingsPlan:
+    kind = plan["kind"]
+    rates = {u["id"]: u["rates"][kind] for u in usage if kind in u["rates"]} or {"none": 1.0}
+    common: dict[str, Any] = {"name": kind, "commitment": plan["commitment_usd_h"], "rates": rates}
+    if kind == "ec2_instance":
+        return SavingsPlan(covers="instance", family="c5", region="r", **common)
+    return SavingsPlan(covers=kind, **common)
 
 
 def covered_quantities(found: Settlement) -> dict[str, dict[str, float]]:
@@ -196,8 +202,12 @@ def test_storage_of_a_month(case: dict[str, Any]) -> None:
 @of("capacity_block")
 def test_capacity_blocks(case: dict[str, Any]) -> None:
     given = case["input"]
-    block = CapacityBlock(sku="p5.48xlarge", region="r", count=1, days=given["days"], price=given["rate_usd_h"])
-    found = settle(account([line("p5.48xlarge", 60.0)], [1.0], 86400.0 * given["days"]), [block], load_catalog())
+    block = CapacityBlock(
+        sku="p5.48xlarge", region="r", count=1, days=given["days"], price=given["rate_usd_h"]
+    )
+    found = settle(
+        account([line("p5.48xlarge", 60.0)], [1.0], 86400.0 * given["days"]), [block], load_catalog()
+    )
     [one] = found.bought
     assert one.one_time_usd.sum() == near(case, case["expected"]["fee_upfront_usd"])
     assert one.covered_h[0].sum() == near(case, case["expected"]["usable_h"])

@@ -5,16 +5,18 @@ Savings Plans user guide (how plans apply to usage).
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import MinLen
 
 from simcost.billing.commitment.base import HourlyPrice, SpendPlan, Termed
-from simcost.billing.commitment.bound import Capacity, Payments, Rates, only_region, takes_of
-from simcost.billing.commitment.terms import Discount, Terms
-from simcost.billing.metered import Line, Metered
-from simcost.errors import InputError
-from simcost.units import PositiveCount, Seconds, Usd, UsdPerH
+from simcost.billing.commitment.terms import Terms
+from simcost.catalog.facts import Instrument
+from simcost.units import PositiveCount, Seconds, UsdPerH
+
+if TYPE_CHECKING:
+    from simcost.billing.commitment.bound import Capacity, Rates
+    from simcost.billing.metered import Line, Metered
 
 _SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0, "xlarge": 8.0}
 _METAL = {"i3": 128.0, "c5": 192.0}
@@ -43,25 +45,27 @@ def family_of(sku: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservedInstances(HourlyPrice):
-    """Instances of one type reserved for years. A regional one of Linux and shared tenancy covers all sizes of its family,
-    the smallest first; a zonal one, or one of a rigid family (G4dn, G5, Inf1), its own type alone.
+    """Instances of one type reserved for years. A regional one of Linux and shared tenancy covers all sizes of its
+    family, the smallest first; a zonal one, or one of a rigid family (G4dn, G5, Inf1), its own type alone.
     """
 
     kind: Literal["reserved-instances"] = "reserved-instances"
-    instrument: ClassVar[str] = "reserved-instance"
+    instrument: ClassVar[Instrument] = "reserved-instance"
     zone: str | None = None
     """Availability zone of a zonal reservation; None = regional."""
     flexible: bool = True
     """False for Windows, RHEL, SUSE and dedicated tenancy: the exact type alone."""
 
-    def bind(self, account: Metered, rates: Rates) -> Capacity:
+    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
         """Units are normalized sizes where sizes are flexible, else instances."""
+        from simcost.billing.commitment.bound import only_region, takes_of
+
         region = self.region or only_region(account, self.provider, None, self.name)
         size = normalized_units(self.sku)
         rigid = self.zone is not None or not self.flexible or family_of(self.sku) in RIGID_FAMILIES
         each = 1.0 if rigid or size is None else size
 
-        def units(line: Line) -> float | None:
+        def units(line: "Line") -> float | None:
             if (line.provider, line.region) != (self.provider, region):
                 return None
             if each == 1.0 and (rigid or size is None):
@@ -77,8 +81,8 @@ class ReservedInstances(HourlyPrice):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingsPlan(SpendPlan):
-    """A commitment to spend so much an hour at Savings Plan rates: the usage with the highest savings first, ties by the
-    lowest rate; the last item may be covered in part; what is left of an hour is lost.
+    """A commitment to spend so much an hour at Savings Plan rates: the usage with the highest savings first, ties by
+    the lowest rate; the last item may be covered in part; what is left of an hour is lost.
     """
 
     kind: Literal["savings-plan"] = "savings-plan"
@@ -96,17 +100,24 @@ class SavingsPlan(SpendPlan):
             raise ValueError("`family` belongs to a plan that covers `instance`, and to no other")
 
     @property
-    def instrument(self) -> str:
+    def listed_as(self) -> Instrument:
         """As the catalog lists its rates."""
-        return f"{self.covers}-savings-plan"
+        names: dict[str, Instrument] = {
+            "compute": "compute-savings-plan",
+            "instance": "instance-savings-plan",
+            "sagemaker": "sagemaker-savings-plan",
+        }
+        return names[self.covers]
 
     @property
     def order(self) -> int:
         """Place in the settlement of an hour."""
         return 40 if self.covers == "compute" else 30
 
-    def eligible(self, line: Line, account: Metered) -> bool:
+    def eligible(self, line: "Line", account: "Metered") -> bool:
         """Whether the plan may cover a line."""
+        from simcost.billing.commitment.bound import only_region
+
         if line.provider != "aws" or line.sku.startswith("ml.") != (self.covers == "sagemaker"):
             return False
         if self.covers != "instance":
@@ -156,7 +167,9 @@ class CapacityBlock(Termed):
 
     def __post_init__(self) -> None:
         if not (self.days <= 14 or (self.days <= 182 and self.days % 7 == 0)):
-            raise ValueError(f"blocks are sold for 1 to 14 days, or whole weeks up to 182 days, not {self.days}")
+            raise ValueError(
+                f"blocks are sold for 1 to 14 days, or whole weeks up to 182 days, not {self.days}"
+            )
 
     @property
     def fee_usd(self) -> float:
@@ -168,15 +181,17 @@ class CapacityBlock(Termed):
         """Of an instance."""
         return 24.0 * self.days - 0.5
 
-    def bind(self, account: Metered, rates: Rates) -> Capacity:
+    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
         """So many instances at a time, of this type alone."""
+        from simcost.billing.commitment.bound import Capacity, Payments, only_region, takes_of
+
         region = self.region or only_region(account, "aws", self.sku, self.name)
-        length = 24.0 * self.days
+        wanted, length = ("aws", self.sku, region), 24.0 * self.days
         start = self.since / 3600.0
         terms = Terms(upfront_usd=self.fee_usd, recurring_usd_per_h=0.0, term_h=length)
         return Capacity(
             name=self.name, kind=self.kind, order=10, account=self.account, shared=self.shared,
             payments=Payments(terms=terms, from_h=start, to_h=start + length), units=float(self.count),
-            takes=takes_of(account, lambda line: 1.0 if (line.name, line.region) == (f"aws/{self.sku}", region) else None),
+            takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
             by_second=True, usable_h=start + self.usable_hours, provider="aws", region=region, sku=self.sku,
         )  # fmt: skip

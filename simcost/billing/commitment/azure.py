@@ -6,31 +6,36 @@ those of three years before those of one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Gt
 
 from simcost.billing.commitment.base import HourlyPrice, SpendPlan
-from simcost.billing.commitment.bound import Capacity, Rates, only_region, takes_of
-from simcost.billing.metered import Line, Metered
+from simcost.catalog.facts import Instrument
+
+if TYPE_CHECKING:
+    from simcost.billing.commitment.bound import Capacity, Rates
+    from simcost.billing.metered import Line, Metered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AzureReservation(HourlyPrice):
-    """So many machines of a size, hourly, use it or lose it; within `ratios` other sizes of the group are covered too."""
+    """So many machines of a size, hourly, use it or lose it; other sizes of the group in `ratios` are covered too."""
 
     kind: Literal["azure-reservation"] = "azure-reservation"
-    instrument: ClassVar[str] = "azure-reservation"
+    instrument: ClassVar[Instrument] = "azure-reservation"
     provider: str = "azure"
     ratios: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
-    """Instance-size flexibility: ratio of each SKU of the group, the reserved one among them; empty = that one alone."""
+    """Instance-size flexibility: ratio of each SKU of the group, the reserved one among them; empty = it alone."""
 
-    def bind(self, account: Metered, rates: Rates) -> Capacity:
+    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
         """Units are ratios."""
+        from simcost.billing.commitment.bound import only_region, takes_of
+
         region = self.region or only_region(account, self.provider, None, self.name)
         ratios = {self.sku: 1.0, **self.ratios}
 
-        def units(line: Line) -> float | None:
+        def units(line: "Line") -> float | None:
             return ratios.get(line.sku) if (line.provider, line.region) == (self.provider, region) else None
 
         return self.capacity(
@@ -43,14 +48,18 @@ class AzureSavingsPlan(SpendPlan):
     """A commitment to spend so much an hour; the greatest discount first."""
 
     kind: Literal["azure-savings-plan"] = "azure-savings-plan"
-    instrument: ClassVar[str] = "azure-savings-plan"
     provider: ClassVar[str] = "azure"
+
+    @property
+    def listed_as(self) -> Instrument:
+        """As the catalog lists its rates."""
+        return "azure-savings-plan"
 
     @property
     def order(self) -> int:
         """Three years before one."""
         return 30 if self.years == 3 else 31
 
-    def eligible(self, line: Line, account: Metered) -> bool:
+    def eligible(self, line: "Line", account: "Metered") -> bool:
         """All compute of Azure."""
         return line.provider == "azure"

@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import inf
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import numpy as np
 from annotated_types import Gt, MinLen
 
-from simcost.billing.commitment.bound import Capacity, Floats, Payments, Rates, Spend
-from simcost.billing.commitment.terms import Discount, Terms, Upfront, Years, years_h
-from simcost.billing.metered import Line, Metered
-from simcost.catalog.facts import Instrument
+from simcost.billing.commitment.terms import Discount, Terms, Years, years_h
+from simcost.catalog.facts import Instrument, Upfront
 from simcost.errors import InputError
 from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
+
+if TYPE_CHECKING:
+    from simcost.billing.commitment.bound import Capacity, Floats, Payments, Rates, Spend
+    from simcost.billing.metered import Line, Metered
 
 Offset = Annotated[float, SECONDS]
 
@@ -43,12 +44,14 @@ class Yearly(Termed):
     renewed: bool = False
     """Bought again whenever its term ends; else the term must cover the usage."""
 
-    def payments(self, terms: Terms, account: Metered) -> Payments:
+    def payments(self, terms: Terms, account: "Metered") -> "Payments":
         """When it is paid.
 
         Raises:
             InputError: its term ends before the usage does.
         """
+        from simcost.billing.commitment.bound import Payments
+
         start = self.since / 3600.0
         end = start + terms.term_h
         if not self.renewed and end < account.span_h - 1e-9:
@@ -82,11 +85,15 @@ class HourlyPrice(Yearly):
     """Off the on-demand list price."""
 
     def __post_init__(self) -> None:
-        ways = [self.price is not None, self.discount is not None, self.fee is not None or self.hourly is not None]
+        ways = [
+            self.price is not None,
+            self.discount is not None,
+            self.fee is not None or self.hourly is not None,
+        ]
         if sum(ways) > 1:
             raise ValueError("give one of `price`, `discount`, or `fee` with `hourly`")
 
-    def terms(self, account: Metered, rates: Rates, region: str) -> Terms:
+    def terms(self, account: "Metered", rates: "Rates", region: str) -> Terms:
         """What `count` units cost.
 
         Raises:
@@ -101,7 +108,7 @@ class HourlyPrice(Yearly):
             )
         return Terms.of(self._each(account, rates, region) * self.count, term_h, self.upfront)
 
-    def _each(self, account: Metered, rates: Rates, region: str) -> float:
+    def _each(self, account: "Metered", rates: "Rates", region: str) -> float:
         if self.price is not None:
             return self.price
         if self.discount is not None:
@@ -112,9 +119,11 @@ class HourlyPrice(Yearly):
         return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
 
     def capacity(
-        self, account: Metered, rates: Rates, region: str, *, units: float, takes: Floats, order: int
-    ) -> Capacity:
+        self, account: "Metered", rates: "Rates", region: str, *, units: float, takes: "Floats", order: int
+    ) -> "Capacity":
         """The capacity with its payments."""
+        from simcost.billing.commitment.bound import Capacity
+
         return Capacity(
             name=self.name, kind=getattr(self, "kind", ""), order=order, account=self.account, shared=self.shared,
             payments=self.payments(self.terms(account, rates, region), account), units=units, takes=takes,
@@ -140,28 +149,42 @@ class SpendPlan(Yearly):
             raise ValueError("a commitment must be above 0 USD/h")
 
     @property
+    def listed_as(self) -> Instrument:
+        """As the catalog lists its rates."""
+        raise NotImplementedError
+
+    @property
+    def order(self) -> int:
+        """Place in the settlement of an hour."""
+        return 40
+
+    @property
     def hourly_usd(self) -> float:
         """Commitment an hour at the discounted rates."""
         return self.commitment
 
-    def eligible(self, line: Line, account: Metered) -> bool:
+    def eligible(self, line: "Line", account: "Metered") -> bool:
         """Whether it may cover a line."""
         raise NotImplementedError
 
-    def bind(self, account: Metered, rates: Rates) -> Spend:
+    def bind(self, account: "Metered", rates: "Rates") -> "Spend":
         """Rates by line; what is not eligible, or cheaper on demand, is left alone."""
+        import numpy as np
+
+        from simcost.billing.commitment.bound import Spend
+
         found = [
             self._rate(line, rates) if line.pricing == "standard" and self.eligible(line, account) else 0.0
             for line in account.lines
         ]
         return Spend(
-            name=self.name, kind=getattr(self, "kind", ""), order=getattr(self, "order", 40), account=self.account,
+            name=self.name, kind=getattr(self, "kind", ""), order=self.order, account=self.account,
             shared=self.shared, usd_per_h=self.hourly_usd, rates=np.array(found, np.float64),
             payments=self.payments(Terms.of(self.hourly_usd, years_h(self.years), self.upfront), account),
             provider=getattr(self, "provider", ""),
         )  # fmt: skip
 
-    def _rate(self, line: Line, rates: Rates) -> float:
+    def _rate(self, line: "Line", rates: "Rates") -> float:
         named = next((usd for sku, usd in self.rates.items() if fnmatchcase(line.sku, sku)), None)
         if named is None and self.rates and self.discount is None:
             return 0.0
@@ -169,19 +192,18 @@ class SpendPlan(Yearly):
             named = self._listed(line, rates)
         return min(named, line.contracted_usd) if named < line.contracted_usd else 0.0
 
-    def _listed(self, line: Line, rates: Rates) -> float:
+    def _listed(self, line: "Line", rates: "Rates") -> float:
         if self.discount is not None:
             return line.list_usd * (1 - self.discount)
         found = rates.commitment_rate(
-            line.provider, self.instrument, line.sku, line.region, self.years, self.upfront
+            line.provider, self.listed_as, line.sku, line.region, self.years, self.upfront
         )
         return found.paid_usd_per_h(line.list_usd)
 
 
-def list_usd(account: Metered, rates: Rates, provider: str, sku: str, region: str) -> float:
+def list_usd(account: "Metered", rates: "Rates", provider: str, sku: str, region: str) -> float:
     """On-demand list price of a SKU: that of its usage, else the catalog's."""
     for line in account.lines:
         if (line.provider, line.sku, line.region) == (provider, sku, region) and line.pricing == "standard":
             return line.list_usd
     return rates.offer(f"{provider}/{sku}", None if region == "any" else region).on_demand_usd_per_h
-

@@ -28,7 +28,13 @@ class Rates(Protocol):
         ...
 
     def commitment_rate(
-        self, provider: str, instrument: Instrument, sku: str, region: str, term_years: float, upfront: Upfront
+        self,
+        provider: str,
+        instrument: Instrument,
+        sku: str,
+        region: str,
+        term_years: float,
+        upfront: Upfront,
     ) -> CommitmentRate:
         """What committing to a SKU costs."""
         ...
@@ -144,9 +150,7 @@ def takes_of(account: Metered, units: Callable[[Line], float | None]) -> Floats:
 
 def only_region(account: Metered, provider: str, sku: str | None, name: str) -> str:
     """The one region in which the usage of a provider (and SKU) lies; raises InputError if there are several."""
-    found = sorted(
-        {ln.region for ln in account.lines if ln.provider == provider and sku in (None, ln.sku)}
-    )
+    found = sorted({ln.region for ln in account.lines if ln.provider == provider and sku in (None, ln.sku)})
     if len(found) > 1:
         raise InputError(f"{name}: usage lies in the regions {', '.join(found)}; say which in `region`")
     return found[0] if found else "any"

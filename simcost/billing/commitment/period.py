@@ -1,16 +1,17 @@
 """Capacity for a stated time at a stated price, used or not: calendar reservations and take-or-pay contracts."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Gt, MinLen
+from annotated_types import MinLen
 
 from simcost.billing.commitment.base import Termed
-from simcost.billing.commitment.bound import Capacity, Payments, Rates, only_region, takes_of
 from simcost.billing.commitment.terms import Terms
-from simcost.billing.metered import Metered
-from simcost.errors import InputError
 from simcost.units import PositiveCount, PositiveSeconds, UsdPerH
+
+if TYPE_CHECKING:
+    from simcost.billing.commitment.bound import Capacity, Rates
+    from simcost.billing.metered import Metered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,10 @@ class TakeOrPay(Termed):
         if self.count < self.min_count:
             raise ValueError(f"count ({self.count}) is below min_count ({self.min_count})")
 
-    def bind(self, account: Metered, rates: Rates) -> Capacity:
+    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
         """So many instances at a time, of this type alone."""
+        from simcost.billing.commitment.bound import Capacity, Payments, only_region, takes_of
+
         region = self.region or only_region(account, self.provider, self.sku, self.name)
         hours, start = self.length / 3600.0, self.since / 3600.0
         usd = self.price * self.count

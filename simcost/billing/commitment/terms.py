@@ -53,4 +53,3 @@ class Terms:
 def years_h(years: int) -> float:
     """Hours of a term: 8,760 a year."""
     return HOURS_PER_YEAR * years
-

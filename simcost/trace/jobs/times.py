@@ -64,7 +64,7 @@ def read_times(sieve: Sieve, timezone: str) -> Clock:
         sieve.drop(known & ~ok, "time", ours, "no time, negative, or out of range")
         found[ours], epochs[ours] = Times(ns, known), rule.epoch
         if rule.unit is None:
-            naive[ours] = known & _without_zone(column)
+            naive[ours] = known & without_zone(column)
     if len(set(epochs.values())) > 1:
         said = ", ".join(f"{sieve.table.theirs[ours]} {'dates' if epoch else 'seconds from a start'}"
                          for ours, epoch in epochs.items())  # fmt: skip
@@ -89,7 +89,7 @@ def empty(column: pa.Array) -> Flags:
     return flags
 
 
-def _without_zone(column: pa.Array) -> Flags:
+def without_zone(column: pa.Array) -> Flags:
     """Dates that do not say their zone."""
     if pa.types.is_timestamp(column.type):
         return np.full(len(column), column.type.tz is None)

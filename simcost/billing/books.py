@@ -1,0 +1,86 @@
+"""From the hourly books of an account to the lines of its bill."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from simcost.billing.charges import Charge
+from simcost.billing.commitment.bound import Bought, Capacity, Floats
+from simcost.billing.metered import Line
+from simcost.billing.settle import Settlement
+
+
+def compute_charges(settled: Settlement) -> Iterator[Charge]:
+    """The charges of a settlement, summed over its hours: what no commitment covers, then each commitment."""
+    for i, line in enumerate(settled.account.lines):
+        hours = settled.rest_h[:, i]
+        if hours.any():
+            yield _usage(settled, line, hours, settled.rest_usd[:, i])
+    for one in settled.bought:
+        for i, hours in sorted(one.covered_h.items()):
+            yield _usage(settled, settled.account.lines[i], hours, one.covered_usd[i], one)
+        yield from _bought(settled, one)
+
+
+def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Bought | None = None) -> Charge:
+    quantity, cost = float(hours.sum()), float(usd.sum())
+    return Charge(
+        charge_category="Usage",
+        pricing_category="Committed" if by else "Dynamic" if line.pricing == "spot" else "Standard",
+        service="compute", provider=line.provider, sku=line.sku, region=line.region, zone=line.zone,
+        account=line.account, tags=line.tags,
+        charge_period_start_s=settled.start_s, charge_period_end_s=settled.end_s,
+        consumed_quantity=quantity, consumed_unit="h",
+        list_unit_price_usd=line.list_usd, list_cost_usd=quantity * line.list_usd,
+        contracted_cost_usd=quantity * line.contracted_usd if by else cost,
+        effective_cost_usd=cost, billed_cost_usd=0.0 if by else cost,
+        price_as_of=line.as_of, price_quality=line.quality,
+        commitment=by.bound.name if by else "", commitment_status="Used" if by else "",
+    )  # fmt: skip
+
+
+def _bought(settled: Settlement, one: Bought) -> Iterator[Charge]:
+    """What of a commitment nothing used, and its payments."""
+    unused = float(one.unused_usd.sum())
+    if unused > 0:
+        whole = _commitment(settled, one, unused)
+        yield replace(
+            whole, pricing_category="Committed", commitment_status="Unused", effective_cost_usd=unused
+        )
+    payments: tuple[tuple[Literal["One-Time", "Recurring"], Floats], ...] = (
+        ("One-Time", one.one_time_usd),
+        ("Recurring", one.recurring_usd),
+    )
+    for frequency, paid in payments:
+        usd = float(paid.sum())
+        if usd:
+            whole = _commitment(settled, one, usd)
+            yield replace(
+                whole, charge_category="Purchase", charge_frequency=frequency, list_cost_usd=usd,
+                contracted_cost_usd=usd, billed_cost_usd=usd,
+            )  # fmt: skip
+
+
+def _commitment(settled: Settlement, one: Bought, usd: float) -> Charge:
+    """So much of a commitment, at no cost yet."""
+    bound = one.bound
+    return Charge(
+        charge_category="Usage", pricing_category="Standard", service="compute", provider=bound.provider,
+        sku=bound.sku if isinstance(bound, Capacity) else bound.kind, region=bound.region or "any",
+        account=bound.account, charge_period_start_s=settled.start_s, charge_period_end_s=settled.end_s,
+        consumed_quantity=usd, consumed_unit="USD", list_unit_price_usd=1.0, list_cost_usd=0.0,
+        contracted_cost_usd=0.0, effective_cost_usd=0.0, billed_cost_usd=0.0, price_as_of="", price_quality="given",
+        commitment=bound.name,
+    )  # fmt: skip
+
+
+def coverage(settled: Settlement, one: Bought) -> float | None:
+    """Share of the usage that a commitment may cover, at list prices, that it does; None where there is none."""
+    bound = one.bound
+    reach = bound.takes if isinstance(bound, Capacity) else bound.rates
+    prices = np.array([line.list_usd for line in settled.account.lines], np.float64)
+    eligible = float(settled.account.hours[:, reach > 0].sum(axis=0) @ prices[reach > 0])
+    covered = sum(float(hours.sum()) * prices[i] for i, hours in one.covered_h.items())
+    return covered / eligible if eligible else None

@@ -1,0 +1,39 @@
+"""Metered usage as a provider's meter or an own inventory writes it: what ran, where, from when to when."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+VOLUMES = ("storage", "egress", "inter-zone")
+"""SKUs that are counted in GB; all others run by the hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Usage:
+    """Rows of usage as columns; `line` says what each row is of."""
+
+    start_s: Floats
+    """Seconds since 1970."""
+    end_s: Floats
+    quantity: Floats
+    """Units that ran all the time from start to end; GB kept from start to end (storage), or in total (transfer)."""
+    price_usd: Floats
+    """Price in effect of a unit, where the file has one; else NaN."""
+    interrupted: npt.NDArray[np.bool_]
+    """Ended by the provider (spot)."""
+    line: Ints
+    keys: tuple[tuple[str, ...], ...]
+    """Of each line: provider, sku, region, zone, account, pricing, and the tags."""
+    tags: tuple[str, ...]
+    """Names of the tags, in the order in which they stand in a key."""
+    resource: Ints | None
+    """Which machine a row is a run of, where the file says so: what starts and stops is then known."""
+    findings: tuple[dict[str, Any], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.start_s)
