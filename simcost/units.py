@@ -7,9 +7,10 @@ itself knows nothing of YAML.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import isfinite
-from typing import Annotated, Any
+from types import NoneType
+from typing import Annotated, Any, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -74,6 +75,19 @@ class Clock(Unit):
         """Seconds since midnight."""
         match = re.fullmatch(r"\s*(\d{1,2}):([0-5]\d)\s*", value) if isinstance(value, str) else None
         return int(match[1]) * 3600.0 + int(match[2]) * 60.0 if match else Unit.parse(self, value)
+
+
+class ByKind:
+    """Marks a union of classes that `kind` tells apart, with or without None, for the scenario edge."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        kinds = [next(field.default for field in fields(member) if field.name == "kind")
+                 for member in get_args(source) if member is not NoneType]  # fmt: skip
+        schema = handler(source)
+        union = schema["schema"] if schema["type"] == "nullable" else schema
+        choices = dict(zip(kinds, union["choices"], strict=True))
+        tagged = {"type": "tagged-union", "choices": choices, "discriminator": "kind"}
+        return {"type": "nullable", "schema": tagged} if union is not schema else tagged
 
 
 SECONDS = Unit("seconds", _TIME, "30s or 1.5h")

@@ -83,8 +83,11 @@ def _decompose(plan: PlanSummary, against: PlanSummary) -> Drivers:
         usd_per_accelerator_hour=price,
         accelerator_hours=hours,
         by_state_usd={
-            state: (usd / plan.months, against.by_state_usd[state] / against.months)
-            for state, usd in plan.by_state_usd.items()
+            state: (
+                plan.by_state_usd.get(state, 0.0) / plan.months,
+                against.by_state_usd.get(state, 0.0) / against.months,
+            )
+            for state in (*plan.by_state_usd, *(set(against.by_state_usd) - set(plan.by_state_usd)))
         },
     )
 

@@ -1,11 +1,14 @@
 """Commitments: what is bought in advance, each with its schema, its rules and its money in one class."""
 
+from typing import Annotated
+
 from simcost.billing.commitment.aws import CapacityBlock, CapacityReservation, ReservedInstances, SavingsPlan
 from simcost.billing.commitment.azure import AzureReservation, AzureSavingsPlan
 from simcost.billing.commitment.gcp import FlexibleCud, ResourceCud
 from simcost.billing.commitment.period import TakeOrPay
+from simcost.units import ByKind
 
-Commitment = (
+Commitment = Annotated[
     ReservedInstances
     | SavingsPlan
     | CapacityReservation
@@ -14,8 +17,9 @@ Commitment = (
     | AzureSavingsPlan
     | ResourceCud
     | FlexibleCud
-    | TakeOrPay
-)
+    | TakeOrPay,
+    ByKind(),
+]
 
 __all__ = [
     "AzureReservation",

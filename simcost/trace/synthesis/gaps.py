@@ -8,15 +8,13 @@ No law was tested on a trace that is on and off by turns (empty minutes between 
 takes the pauses for the shape of the demand. Cut such a trace to an on-period before fitting.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
-from simcost.units import PositiveCount
+from simcost.units import ByKind, PositiveCount
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,19 +137,6 @@ class Bootstrap:
             return known.gap[rows], (known.prompt_tokens[rows], known.output_tokens[rows])
 
         return draw
-
-
-class ByKind:
-    """Marks a union of classes that `kind` tells apart, with or without None, for the scenario edge."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        kinds = [next(field.default for field in fields(member) if field.name == "kind")
-                 for member in get_args(source) if member is not NoneType]  # fmt: skip
-        schema = handler(source)
-        union = schema["schema"] if schema["type"] == "nullable" else schema
-        choices = dict(zip(kinds, union["choices"], strict=True))
-        tagged = {"type": "tagged-union", "choices": choices, "discriminator": "kind"}
-        return {"type": "nullable", "schema": tagged} if union is not schema else tagged
 
 
 Gaps = Annotated[Bootstrap | Poisson | Gamma | Weibull | Mmpp, ByKind()]
