@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simcost.catalog.contracts import Contracted
 from simcost.catalog.facts import BillingRule, Offer, TierPrice
 from simcost.ledger import (
     METRICS,
@@ -58,6 +59,9 @@ class Book:
 
     def offer(self, name: str, region: str | None) -> Offer:
         return offer(self.price)
+
+    def contracted(self, offer: Offer) -> Contracted:
+        return Contracted(offer.on_demand_usd_per_h, offer.on_demand_usd_per_h, offer)
 
     def billing_rule(self, provider: str) -> BillingRule:
         return self.rule

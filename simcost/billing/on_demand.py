@@ -36,11 +36,13 @@ class OnDemand:
         from simcost.billing.metered import Line
 
         offer = catalog.offer(self.offer, self.region)
-        usd = offer.on_demand_usd_per_h
+        known = catalog.contracted(offer)
+        own = self.price is not None
         return Line(
-            provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator, list_usd=usd,
-            contracted_usd=usd if self.price is None else self.price,
-            as_of=offer.as_of if self.price is None else "", quality=offer.quality if self.price is None else "given",
+            provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator or "",
+            list_usd=known.list_usd_per_h,
+            contracted_usd=known.contracted_usd_per_h if self.price is None else self.price,
+            as_of="" if own else known.basis.as_of, quality="given" if own else known.basis.quality,
         )  # fmt: skip
 
 

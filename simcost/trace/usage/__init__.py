@@ -12,6 +12,9 @@ Ints = npt.NDArray[np.int64]
 VOLUMES = ("storage", "egress", "inter-zone")
 """SKUs that are counted in GB; all others run by the hour."""
 
+KEY = 6
+"""Words of a key before its tags."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Usage:

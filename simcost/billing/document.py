@@ -1,0 +1,166 @@
+"""A bill as the JSON document of `simcost bill`: totals, charges, commitments, and who pays for what."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from math import fsum
+from typing import Any
+
+import numpy as np
+
+from simcost.billing.books import coverage
+from simcost.billing.charges import Bill, Charge
+from simcost.billing.commitment.bound import Bought
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_share, format_usd
+
+Document = dict[str, Any]
+COSTS = ("list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd")
+
+
+def bill_document(bill: Bill, name: str) -> Document:
+    """All that a bill says; money in USD, shares from 0 to 1, None where there is nothing to divide by."""
+    settled = bill.settlement
+    hours = bill.horizon_s / SECONDS_PER_HOUR
+    commitments = [_commitment(bill, one) for one in settled.bought]
+    return {
+        "plan": name,
+        "verdict": _verdict(bill, commitments, name),
+        "billed_usd": bill.billed_usd,
+        "effective_usd": bill.total_usd,
+        "list_usd": bill.list_usd,
+        "per_month_usd": bill.total_usd / hours * HOURS_PER_MONTH,
+        "start": _time(settled.account.start_s),
+        "hours": hours,
+        "by_category_usd": bill.by_category_usd(),
+        "charges": [_charge(charge) for charge in bill.charges],
+        "commitments": commitments,
+        "coverage": _coverage(bill),
+        "unused_usd": fsum(one["unused_usd"] for one in commitments),
+        "allocation": allocation(bill.charges),
+        "prices": _prices(bill.charges),
+    }
+
+
+def _charge(charge: Charge) -> Document:
+    return asdict(charge) | {"tags": dict(charge.tags)}
+
+
+def _commitment(bill: Bill, one: Bought) -> Document:
+    settled = bill.settlement
+    lines = settled.account.lines
+    at_list = fsum(float(hours.sum()) * lines[i].list_usd for i, hours in one.covered_h.items())
+    otherwise = fsum(float(hours.sum()) * lines[i].contracted_usd for i, hours in one.covered_h.items())
+    committed, unused = float(one.committed_usd.sum()), float(one.unused_usd.sum())
+    return {
+        "name": one.bound.name,
+        "kind": one.bound.kind,
+        "committed_usd": committed,
+        "billed_usd": float(one.one_time_usd.sum() + one.recurring_usd.sum()),
+        "covered_list_usd": at_list,
+        "coverage": coverage(settled, one),
+        "utilisation": one.utilisation,
+        "unused_usd": unused,
+        "saved_usd": otherwise - committed,
+    }
+
+
+def _coverage(bill: Bill) -> float | None:
+    """Share of the usage by the hour, at list prices, that commitments cover; spot left out."""
+    settled = bill.settlement
+    lines = settled.account.lines
+    prices = np.array([ln.list_usd if ln.pricing == "standard" else 0.0 for ln in lines], np.float64)
+    total = float(settled.account.hours.sum(axis=0) @ prices)
+    rest = float(settled.rest_h.sum(axis=0) @ prices)
+    return 1 - rest / total if total else None
+
+
+def allocation(charges: Sequence[Charge]) -> Document:
+    """By tag: who pays for what. Each sums up to the bill: what words are paid for, what has none, what of
+    commitments nobody used.
+    """
+    names = dict.fromkeys(name for charge in charges for name, _ in charge.tags)
+    found: Document = {}
+    for name in names:
+        sums: dict[str, float] = {}
+        for charge in charges:
+            word = dict(charge.tags).get(name, "")
+            key = word or ("(unused commitment)" if charge.commitment_status == "Unused" else "(untagged)")
+            sums[key] = sums.get(key, 0.0) + charge.effective_cost_usd
+        found[name] = {key: usd for key, usd in sums.items() if usd}
+    return found
+
+
+def _prices(charges: Sequence[Charge]) -> list[Document]:
+    """The list prices used, and where each comes from."""
+    seen = {
+        (
+            c.provider,
+            c.sku,
+            c.region,
+            c.list_unit_price_usd,
+            c.consumed_unit,
+            c.price_as_of,
+            c.price_quality,
+        ): None
+        for c in charges
+        if c.charge_category == "Usage" and c.commitment_status != "Unused"
+    }
+    keys = ("provider", "sku", "region", "usd", "unit", "as_of", "quality")
+    return [dict(zip(keys, key, strict=True)) for key in seen]
+
+
+def tree(document: Document) -> Iterator[tuple[int, str, float, float, float]]:
+    """Rows of the bill as a tree: depth, what, list, effective, billed."""
+    charges = document["charges"]
+    for service in dict.fromkeys(charge["service"] for charge in charges):
+        mine = [charge for charge in charges if charge["service"] == service]
+        yield 0, service, *_sums(mine)
+        for place in dict.fromkeys(_place(charge) for charge in mine):
+            here = [charge for charge in mine if _place(charge) == place]
+            yield 1, place, *_sums(here)
+            if len(here) > 1 or here[0]["commitment"]:
+                for what in dict.fromkeys(_what(charge) for charge in here):
+                    yield 2, what, *_sums([charge for charge in here if _what(charge) == what])
+    yield 0, "total", *_sums(charges)
+
+
+def _sums(charges: Sequence[Document]) -> tuple[float, float, float]:
+    usage = fsum(c["list_cost_usd"] for c in charges if c["charge_category"] == "Usage")
+    return usage, fsum(c["effective_cost_usd"] for c in charges), fsum(c["billed_cost_usd"] for c in charges)
+
+
+def _place(charge: Document) -> str:
+    if charge["commitment"] and charge["commitment_status"] != "Used":
+        return f"{charge['commitment']}"
+    region = "" if charge["region"] == "any" else f" {charge['region']}"
+    return f"{charge['provider']}/{charge['sku']}{region}"
+
+
+def _what(charge: Document) -> str:
+    if charge["charge_category"] == "Purchase":
+        return f"{charge['charge_frequency'].lower()} payments"
+    if charge["commitment"]:
+        return "unused" if charge["commitment_status"] == "Unused" else f"covered by {charge['commitment']}"
+    return "spot" if charge["pricing_category"] == "Dynamic" else "on demand"
+
+
+def _verdict(bill: Bill, commitments: Sequence[Document], name: str) -> str:
+    total, listed = bill.total_usd, bill.list_usd
+    what = f"{name}: " if name else ""
+    if listed <= 0:
+        return f"{what}nothing was used; commitments cost {format_usd(total)}."
+    below = 1 - total / listed
+    against = f"{format_share(abs(below))} {'below' if below >= 0 else 'above'} the list price of {format_usd(listed)}"
+    text = f"{what}{format_usd(total)} ({format_usd(bill.billed_usd)} invoiced in this time), {against}"
+    if not commitments:
+        return f"{text}; nothing is committed."
+    unused = fsum(one["unused_usd"] for one in commitments)
+    share = _coverage(bill)
+    covered = (
+        f"commitments cover {format_share(share)} of the usage" if share is not None else "nothing to cover"
+    )
+    lost = f"{format_usd(unused)} of them unused" if unused > 0 else "all of them used"
+    return f"{text}; {covered}, {lost}."
+
+
+def _time(start_s: float | None) -> str | None:
+    return None if start_s is None else str(np.datetime64(int(start_s), "s")) + "Z"

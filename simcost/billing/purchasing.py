@@ -1,0 +1,41 @@
+"""How an account is paid: commitments, own prices, and what prices are not on demand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from annotated_types import Ge
+
+from simcost.billing.commitment import Commitment
+from simcost.units import UsdPerGb, UsdPerH
+
+Price = Annotated[float, Ge(0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchasing:
+    """A purchasing plan for metered usage."""
+
+    purchasing: str = ""
+    """Its name, as bills and charts show it."""
+    commitments: tuple[Commitment, ...] = ()
+    """What is bought in advance."""
+    prices: Mapping[str, UsdPerH] = field(default_factory=dict)
+    """Your own on-demand price an hour by SKU (`p5.48xlarge`, or `aws/p5.48xlarge`); else the catalog's."""
+    spot: Mapping[str, UsdPerH] = field(default_factory=dict)
+    """Spot price an hour by SKU, for spot rows that say no price themselves; else the catalog's observation."""
+    provider: str = ""
+    """Of usage that names none."""
+    region: str = "any"
+    """Of usage that names none."""
+    sustained_use: bool = True
+    """Whether GCP's sustained-use discounts apply where they can."""
+    storage: UsdPerGb | None = None
+    """Price of storage per GB-month; None = the catalog's tiers."""
+    egress: UsdPerGb | None = None
+    """Price of data sent to the internet per GB; None = the catalog's tiers."""
+    inter_zone: UsdPerGb | None = None
+    """Price of data between zones per GB and direction; a GB that crosses is paid on both sides. None = the
+    catalog's."""
+    catalog: str | None = None
+    """Folder with your own fact files, relative to this file."""

@@ -1,0 +1,33 @@
+"""`simcost bill`: metered usage under purchasing plans, without a simulation."""
+
+from pathlib import Path
+from typing import Any
+
+from simcost.cli.words import Arguments, columns, finish, verb
+
+
+def add(verbs: Any) -> None:
+    """The verb `bill`."""
+    bill = verb(verbs, "bill", _bill, "price a file of usage under purchasing plans")
+    bill.add_argument(
+        "file", type=Path, metavar="USAGE", help="sku, start, end, quantity, ...; CSV or Parquet"
+    )
+    bill.add_argument(
+        "--plan",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="YAML",
+        help="purchasing plan; repeatable",
+    )
+    columns(bill)
+
+
+def _bill(arguments: Arguments) -> None:
+    from simcost.scenario.purchasing import price_usage
+
+    priced = price_usage(arguments.file, arguments.plan, dict(arguments.map))
+    documents = [document for document, _ in priced]
+    findings = documents[0]["findings"]
+    document = documents[0] if len(documents) == 1 else {"plans": documents}
+    finish(arguments, document, findings, "bill")

@@ -1,0 +1,38 @@
+"""A YAML file whose schema is one class: the object it stands for, or all that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from simcost.errors import FaultsError
+from simcost.scenario import yaml
+from simcost.scenario.faults import validate
+from simcost.scenario.shape import Conform
+
+T = TypeVar("T")
+
+
+def load_as(path: Path, cls: type[T]) -> T:
+    """Read a YAML file.
+
+    Args:
+        path: the file.
+        cls: the class that is its schema.
+
+    Raises:
+        FaultsError: all faults of the file, each with its place.
+    """
+    from pydantic import TypeAdapter
+
+    text, faults = yaml.read(path)
+    root, found = (None, []) if faults else yaml.parse(text, str(path))
+    faults += found
+    if root is None:
+        raise FaultsError(faults)
+    root = Conform(str(path), faults).node(root, cls)
+    loaded, wrong = validate(TypeAdapter(cls), root, str(path))
+    faults += wrong
+    if loaded is None or faults:
+        raise FaultsError(sorted(faults, key=lambda fault: (fault.line, fault.column)))
+    return loaded
