@@ -1,6 +1,6 @@
 """Settlement of a year by the clock-hour: 8,760 h x 200 SKUs with reservations and savings plans.
 
-    python bench/settle.py [--json] [--skus 200]
+python bench/settle.py [--json] [--skus 200]
 """
 
 import argparse
@@ -27,7 +27,11 @@ def main() -> None:
     since = time.monotonic(), measure.cpu_s()
     settled = settle(account, plans(), catalog)
     spent = measure.account(since, HOURS * options.skus)
-    work = {"name": "settle", "work": f"{HOURS} h x {options.skus} SKUs", "effective_usd": settled.effective_usd}
+    work = {
+        "name": "settle",
+        "work": f"{HOURS} h x {options.skus} SKUs",
+        "effective_usd": settled.effective_usd,
+    }
     measure.show({**work, **spent}, options)
 
 
@@ -35,7 +39,9 @@ def plans() -> list[Commitment]:
     return [
         SavingsPlan(name="compute", commitment=4000.0, discount=0.3),
         SavingsPlan(name="compute 3y", commitment=2000.0, discount=0.45, years=3),
-        SavingsPlan(name="instance", covers="instance", family="f1", region="r", commitment=300.0, discount=0.4),
+        SavingsPlan(
+            name="instance", covers="instance", family="f1", region="r", commitment=300.0, discount=0.4
+        ),
         ReservedInstances(name="reserved", sku="f2.xlarge", region="r", count=20, discount=0.4),
     ]
 
@@ -52,7 +58,9 @@ def year(skus: int) -> Metered:
     hours = rng.gamma(4.0, 3.0, (HOURS, skus)) * shape[:, None]
     none: Any = np.empty(0)
     runs = Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none)
-    return Metered(start_s=0.0, length_h=np.ones(HOURS), lines=lines, hours=hours, varying_usd=None, runs=runs)
+    return Metered(
+        start_s=0.0, length_h=np.ones(HOURS), lines=lines, hours=hours, varying_usd=None, runs=runs
+    )
 
 
 if __name__ == "__main__":

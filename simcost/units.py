@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 SECONDS_PER_HOUR = 3600.0
 SECONDS_PER_DAY = 86400.0
+HOURS_PER_YEAR = 8760.0
 HOURS_PER_MONTH = 730.0  # the month for display, as cloud price pages use it
 NS_PER_S = 1_000_000_000
 GB = 1e9
@@ -98,6 +99,10 @@ SHARE = Unit("a share from 0 to 1", {"%": 0.01}, "99.5%")
 USD = Unit("USD", {"": 1.0, "USD": 1.0}, "$100")
 USD_PER_H = Unit("USD per hour", {"/h": 1.0, "USD/h": 1.0, "/month": 1 / HOURS_PER_MONTH}, "$2.10/h")
 USD_PER_GB = Unit("USD per GB", {"/GB": 1.0, "USD/GB": 1.0, "/GiB": GB / GIB}, "$0.09/GB")
+USD_PER_YEAR = Unit("USD per year", {"/year": 1.0, "/month": 12.0}, "$20,000/year")
+USD_PER_KWH = Unit("USD per kWh", {"/kWh": 1.0, "/MWh": 1e-3}, "$0.08/kWh")
+USD_PER_KW_MONTH = Unit("USD per kW and month", {"/kW": 1.0}, "$200/kW")
+KILOWATTS = Unit("kilowatts", {"kW": 1.0, "W": 1e-3, "MW": 1e3}, "6.5kW")
 PER_S = Unit("requests per second", {"/s": 1.0, "rps": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400},
              "20/s")  # fmt: skip
 
@@ -110,6 +115,10 @@ Share = Annotated[float, SHARE, Ge(0), Le(1)]
 Usd = Annotated[float, USD, Ge(0)]
 UsdPerH = Annotated[float, USD_PER_H, Ge(0)]
 UsdPerGb = Annotated[float, USD_PER_GB, Ge(0)]
+UsdPerYear = Annotated[float, USD_PER_YEAR, Ge(0)]
+UsdPerKwh = Annotated[float, USD_PER_KWH, Ge(0)]
+UsdPerKwMonth = Annotated[float, USD_PER_KW_MONTH, Ge(0)]
+Kilowatts = Annotated[float, KILOWATTS, Ge(0)]
 PerS = Annotated[float, PER_S, Gt(0), Le(1e6)]
 Count = Annotated[int, Ge(0), Le(1_000_000)]
 PositiveCount = Annotated[int, Ge(1), Le(1_000_000)]

@@ -1,19 +1,22 @@
 """A model behind an API: paid per million tokens, or by units of capacity with the rest per token."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt
 
+from simcost.billing.charges import Charge, Place, UnitPrice, volume_charge
 from simcost.billing.prompt_cache import NoCache, PromptCache
-from simcost.billing.tokens import NOTHING, Column, Rates, TokenCount, count_tokens, rates
+from simcost.billing.tokens import ITEMS, NOTHING, Column, Rates, TokenCount, count_tokens, rates
 from simcost.catalog.facts import TokenPrice
 from simcost.trace.batch import Ints, RequestBatch
 from simcost.units import HOURS_PER_MONTH, NS_PER_S, SECONDS_PER_HOUR, Count, PositiveCount, UsdPerH
 
+TOKEN_UNIT = "1000000 Tokens"
+"""As FOCUS writes it."""
 _MINUTE_NS = 60 * NS_PER_S
 
 
@@ -47,6 +50,11 @@ class Provisioned:
     def capacity(self) -> float:
         """Input tokens per minute of all units."""
         return self.units * self.input_tokens_per_min
+
+    @property
+    def paid_units(self) -> int:
+        """Deployed or reserved."""
+        return max(self.units, self.reserved_units)
 
     def usd(self, hours: float) -> float:
         """What the units cost over so many hours."""
@@ -89,6 +97,8 @@ class TokenBill:
     in_units: TokenCount
     """Served by provisioned units."""
     units_usd: float
+    unit_hours: float
+    """Of provisioned units, deployed or reserved."""
     too_long: int
     """Requests beyond the context window: the API would refuse them; priced as if it did not."""
 
@@ -139,9 +149,10 @@ def bill_tokens(
         if meter is not None and purchase.provisioned is not None:
             fits = meter.fits(batch.arrival_ns, purchase.provisioned.load(batch, read))
             in_units += _count(batch[fits], _of(read, fits), _of(written, fits), paid_rates)
-    units_usd = purchase.provisioned.usd(horizon_s / SECONDS_PER_HOUR) if purchase.provisioned else 0.0
+    hours, bought = horizon_s / SECONDS_PER_HOUR, purchase.provisioned
     return TokenBill(price=price, rates=paid_rates, horizon_s=horizon_s, paid=count - in_units, in_units=in_units,
-                     units_usd=units_usd, too_long=too_long)  # fmt: skip
+                     units_usd=bought.usd(hours) if bought else 0.0,
+                     unit_hours=bought.paid_units * hours if bought else 0.0, too_long=too_long)  # fmt: skip
 
 
 class _Meter:
@@ -179,3 +190,22 @@ def _beyond(batch: RequestBatch, context_tokens: int | None) -> int:
     if context_tokens is None:
         return 0
     return int(np.count_nonzero(batch.prompt_tokens.astype(np.int64) + batch.output_tokens > context_tokens))
+
+
+def token_charges(bill: TokenBill, place: Place) -> tuple[Charge, ...]:
+    """A bill as charges: one for each kind of token that was used, and one for provisioned units."""
+    price = UnitPrice(list_usd=0.0, paid_usd=0.0, as_of=bill.price.as_of, quality=bill.price.quality)
+    usd = bill.paid.by_item_usd(bill.rates)
+    used = dict(zip(ITEMS, bill.paid.tokens.sum(axis=0).tolist(), strict=True))
+    charges = []
+    for item in (item for item in ITEMS if used[item]):
+        per_m = 1e6 * usd[item] / used[item]
+        mean = replace(price, list_usd=per_m, paid_usd=per_m)
+        sku = f"{bill.price.model} {item}"
+        charges.append(volume_charge(place, "tokens", sku, used[item] / 1e6, TOKEN_UNIT, mean))
+    if bill.unit_hours:
+        own = bill.units_usd / bill.unit_hours
+        sku = f"{bill.price.model} provisioned"
+        paid = UnitPrice.own(own, list_usd=own)
+        charges.append(volume_charge(place, "tokens", sku, bill.unit_hours, "unit-hour", paid))
+    return tuple(charges)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from annotated_types import Gt, Le
 
 from simcost.billing.tokens import SHORT_KEEP_S
-from simcost.units import SECONDS, Count, Share
+from simcost.units import SECONDS, ByKind, Count, Share
 
 Ints = npt.NDArray[np.int64]
 
@@ -87,4 +87,4 @@ class PrefixReuse:
         return read, np.where(input_tokens >= self.min_tokens, input_tokens - read, 0).astype(np.int64)
 
 
-PromptCache = NoCache | HitShare | PrefixReuse
+PromptCache = Annotated[NoCache | HitShare | PrefixReuse, ByKind()]

@@ -12,12 +12,15 @@ from simcost.catalog.facts import (
     BillingRule,
     CommitmentRate,
     FailureRate,
+    GridIntensity,
     HardwareFit,
     Instrument,
     Machine,
     Model,
     Offer,
+    PowerDraw,
     Precision,
+    Pue,
     StepFit,
     TierPrice,
     TokenPrice,
@@ -49,6 +52,9 @@ class Facts:
     training_mfu: tuple[TrainingMfu, ...] = ()
     training_sequences: tuple[TrainingSequence, ...] = ()
     failure_rates: tuple[FailureRate, ...] = ()
+    power: tuple[PowerDraw, ...] = ()
+    pue: tuple[Pue, ...] = ()
+    grid: tuple[GridIntensity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +219,26 @@ class Catalog:
         """How MFU falls with the sequence length on an accelerator, shortest first; empty if not measured."""
         rows = [row for row in self.facts.training_sequences if row.accelerator == accelerator]
         return tuple(sorted(rows, key=lambda row: row.sequence_tokens))
+
+    def power_draw(self, name: str) -> PowerDraw | None:
+        """The measured power of an accelerator, of a `vcpu` or a `memory-gb`, if any."""
+        return next((draw for draw in self.facts.power if draw.name == name), None)
+
+    def pue(self, provider: str) -> Pue:
+        """The power usage effectiveness of a provider, or of `on-premises`. Raises CatalogError."""
+        for row in self.facts.pue:
+            if row.provider == provider:
+                return row
+        raise _miss("PUE of provider", "pue", provider, [row.provider for row in self.facts.pue])
+
+    def grid(self, provider: str, region: str) -> GridIntensity:
+        """What a kilowatt-hour emits in a region. Raises CatalogError."""
+        rows = [row for row in self.facts.grid if row.provider == provider]
+        for row in rows:
+            if row.region == region:
+                return row
+        place = f"{provider}/{region}"
+        raise _miss("grid intensity of", "grid", place, [f"{row.provider}/{row.region}" for row in rows])
 
 
 class Named(Protocol):

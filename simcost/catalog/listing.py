@@ -22,8 +22,28 @@ KINDS = {
     "token-prices": "token_prices",
     "training-mfu": "training_mfu",
     "failure-rates": "failure_rates",
+    "power": "power",
+    "pue": "pue",
+    "grid": "grid",
 }
 """Kinds as the command line writes them, and their field of `Facts`."""
+_NAMES = {
+    "accelerators": "{name}",
+    "models": "{name}",
+    "offers": "{provider}/{sku}",
+    "machines": "{provider}/{sku}",
+    "contracts": "{provider} {provider}/{sku}",
+    "currencies": "{currency}",
+    "billing-rules": "{provider}",
+    "commitment-rates": "{provider} {instrument} {provider}/{sku}",
+    "failure-rates": "{name}",
+    "tier-prices": "{provider} {provider}/{item}",
+    "token-prices": "{provider}/{model}",
+    "power": "{name}",
+    "pue": "{provider}",
+    "grid": "{provider} {provider}/{region}",
+}
+"""Kinds that `catalog_show` finds, and the names of their rows."""
 
 
 def catalog_list(catalog: Catalog, kind: str) -> dict[str, Any]:
@@ -62,27 +82,7 @@ def catalog_show(catalog: Catalog, name: str) -> dict[str, Any]:
 
 def _named(catalog: Catalog) -> Iterator[tuple[str, Provenance, set[str]]]:
     """Kind, fact and the names under which it is shown."""
-    facts = catalog.facts
-    for kind in ("accelerators", "models"):
-        for row in getattr(facts, kind):
-            yield kind, row, {row.name}
-    for offer in facts.offers:
-        yield "offers", offer, {offer.name, offer.name.lower()}
-    for machine in facts.machines:
-        name = f"{machine.provider}/{machine.sku}"
-        yield "machines", machine, {name, name.lower()}
-    for contract in facts.contracts:
-        yield "contracts", contract, {contract.provider, f"{contract.provider}/{contract.sku}"}
-    for currency in facts.currencies:
-        yield "currencies", currency, {currency.currency}
-    for rule in facts.billing_rules:
-        yield "billing-rules", rule, {rule.provider}
-    for committed in facts.commitment_rates:
-        names = {committed.provider, committed.instrument, f"{committed.provider}/{committed.sku}"}
-        yield "commitment-rates", committed, names
-    for rate in facts.failure_rates:
-        yield "failure-rates", rate, {rate.name}
-    for tier in facts.tier_prices:
-        yield "tier-prices", tier, {tier.provider, f"{tier.provider}/{tier.item}"}
-    for api in facts.token_prices:
-        yield "token-prices", api, {api.name, api.name.lower()}
+    for kind, forms in _NAMES.items():
+        for row in getattr(catalog.facts, KINDS[kind]):
+            names = {form.format_map(asdict(row)) for form in forms.split()}
+            yield kind, row, names | {name.lower() for name in names}

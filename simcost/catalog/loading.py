@@ -13,11 +13,14 @@ from simcost.catalog.facts import (
     BillingRule,
     CommitmentRate,
     FailureRate,
+    GridIntensity,
     HardwareFit,
     Machine,
     Model,
     Offer,
+    PowerDraw,
     Provenance,
+    Pue,
     StepFit,
     TierPrice,
     TokenPrice,
@@ -66,6 +69,9 @@ _TABLES = {
     ),
     "training_sequences": _Table(TrainingSequence, ("accelerator", "sequence_tokens"), ("accelerator",)),
     "failure_rates": _table(FailureRate, "name"),
+    "power": _table(PowerDraw, "name"),
+    "pue": _table(Pue, "provider"),
+    "grid": _table(GridIntensity, "provider", "region"),
 }
 
 

@@ -176,4 +176,17 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "source": _text("source"),
         **_QUALITY,
     }),
+    "power": (1, {
+        "device": _text("name"),
+        "idle, W": _number("idle_w"),
+        "max, W": _number("max_w"),
+        **_QUALITY,
+    }),
+    "pue": (1, {"provider": _text("provider"), "PUE": _number("pue"), **_QUALITY}),
+    "grid": (2, {
+        "provider": _text("provider"),
+        "region": _text("region"),
+        "gCO2e/kWh": _number("g_per_kwh"),
+        **_QUALITY,
+    }),
 }  # fmt: skip

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.billing import per_token, tokens
-from simcost.billing.per_token import PerToken, Provisioned, bill_tokens
+from simcost.billing import tokens
+from simcost.billing.charges import Place
+from simcost.billing.per_token import PerToken, Provisioned, bill_tokens, token_charges
 from simcost.billing.prompt_cache import HitShare, NoCache, PrefixReuse
 from simcost.billing.tokens import NOTHING, count_tokens, rates, request_usd
 from simcost.catalog.facts import TokenPrice
@@ -249,5 +250,18 @@ def test_cached_prompts_pay_the_read_price() -> None:
     assert bill.per_month_usd == pytest.approx(expected * 730 * 60)
 
 
-def test_names_of_the_module() -> None:
-    assert per_token.PerToken(api="x/y").kind == "per-token"
+def test_charges_add_up_to_the_bill() -> None:
+    bought = Provisioned(units=1, price=2.0, input_tokens_per_min=300)
+    rows = stream([(0, 250, 20), (1, 100, 7), (70, 90, 3)])
+    bill = bill_tokens(rows, PerToken(api="acme/m", provisioned=bought), PRICE, 1800.0)
+    place = Place(provider="acme", region="any", start_s=0.0, end_s=1800.0)
+    charges = token_charges(bill, place)
+    assert [charge.sku for charge in charges] == ["m input", "m output", "m provisioned"]
+    assert sum(charge.effective_cost_usd for charge in charges) == pytest.approx(bill.total_usd, rel=1e-12)
+    assert bill.total_usd == pytest.approx(1.0 + (100 * 3 + 7 * 15) / 1e6)
+    assert charges[0].consumed_quantity == 100 / 1e6
+    assert {charge.service for charge in charges} == {"tokens"}
+    cached = bill_tokens(rows, PerToken(api="acme/m", cache=HitShare(hit=0.5)), PRICE, 1800.0)
+    assert sum(c.billed_cost_usd for c in token_charges(cached, place)) == pytest.approx(
+        cached.total_usd, rel=1e-12
+    )

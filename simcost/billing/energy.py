@@ -1,0 +1,149 @@
+"""Energy and carbon of a run: power of its machines, the overhead of the site, the grid of the region.
+
+    kWh = sum of P t x PUE      gCO2e = kWh x intensity(region)
+
+Location-based: what the grid emits where the machines stand, whatever certificates the provider buys. The method and
+most constants are those of Cloud Carbon Footprint. What is not known is None and is named, never 0. Energy has a
+price of its own only where hardware is owned; cloud prices contain it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from annotated_types import Ge
+
+from simcost.billing.power import Draw, accelerator_draw, host_draw
+from simcost.catalog import Catalog
+from simcost.catalog.facts import Offer
+from simcost.errors import CatalogError
+from simcost.ledger import Usage
+from simcost.units import SECONDS_PER_HOUR, Share
+
+WORKING = ("serving", "draining", "useful", "checkpoint", "lost")
+"""States of a slot in which its accelerators work; work that is redone later took its energy too."""
+OFF = ("down",)
+SERVER_LIFE_H = 35_040.0
+"""4 years, over which what building a machine emitted is spread."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What you know better than the catalog; None = the catalog's."""
+
+    pue: Annotated[float, Ge(1)] | None = None
+    """Energy of the site / energy of its machines."""
+    g_per_kwh: Annotated[float, Ge(0)] | None = None
+    """Grams of CO2e per kWh."""
+    working_power: Share = 1.0
+    """Where between idle and full power an accelerator runs while it works; 1 = at full, an upper bound."""
+    embodied_kg_per_node: Annotated[float, Ge(0)] | None = None
+    """What building a node emitted, kg CO2e; None = not counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyReport:
+    """Energy and carbon of a whole run; None where a fact is missing, which `unknown` names."""
+
+    accelerators_kwh: float | None
+    hosts_kwh: float | None
+    """Processors and memory."""
+    kwh: float | None
+    """Accelerators and hosts, times the PUE."""
+    gco2e: float | None
+    """From energy, location-based."""
+    embodied_gco2e: float | None
+    """The run's part of what building its machines emitted, where that was stated."""
+    pue: float | None
+    g_per_kwh: float | None
+    utilisation: float
+    """Share of the time in which the accelerators worked."""
+    unknown: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+
+def energy(usage: Usage, offer: Offer, catalog: Catalog, site: Site | None = None) -> EnergyReport:
+    """Energy and carbon of what a run used, whether it served requests or ran jobs.
+
+    Args:
+        usage: nodes, and what their slots did.
+        offer: what a node is.
+        catalog: power, PUE and grid intensities.
+        site: what you know better.
+    """
+    site = site or Site()
+    share, hours = working_share(usage), powered_node_hours(usage)
+    accelerator = _fact(lambda: accelerator_draw(offer.accelerator, catalog))
+    host = _fact(lambda: host_draw(offer, catalog))
+    pue, grid = _fact(lambda: _pue(site, offer, catalog)), _fact(lambda: _grid(site, offer, catalog))
+    accelerators_kwh = _kwh(accelerator.value, hours * offer.accelerators, share * site.working_power)
+    hosts_kwh = _kwh(host.value, hours, share)
+    machines_kwh = None if accelerators_kwh is None or hosts_kwh is None else accelerators_kwh + hosts_kwh
+    kwh = _times(machines_kwh, pue.value)
+    facts = (accelerator, host, pue, grid)
+    return EnergyReport(
+        accelerators_kwh=accelerators_kwh, hosts_kwh=hosts_kwh, kwh=kwh, gco2e=_times(kwh, grid.value),
+        embodied_gco2e=_times(site.embodied_kg_per_node, 1e3 * usage.node_hours() / SERVER_LIFE_H),
+        pue=pue.value, g_per_kwh=grid.value, utilisation=share,
+        unknown=tuple(fact.said for fact in facts if fact.value is None),
+        assumptions=(*(fact.said for fact in facts if fact.value is not None), _worked(share, site)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact(Generic[T]):
+    """A value and how it is known; or None, and what is missing."""
+
+    value: T | None
+    said: str
+
+
+def _fact(look: Callable[[], tuple[T, str]]) -> _Fact[T]:
+    try:
+        return _Fact(*look())
+    except CatalogError as error:
+        return _Fact(None, str(error))
+
+
+def working_share(usage: Usage) -> float:
+    """Share of the slot time in which accelerators work, of that in which they have power."""
+    powered = sum(seconds for state, seconds in usage.slot_seconds.items() if state not in OFF)
+    working = sum(seconds for state, seconds in usage.slot_seconds.items() if state in WORKING)
+    return working / powered if powered else 0.0
+
+
+def powered_node_hours(usage: Usage) -> float:
+    """Hours of nodes that have power."""
+    off_s = sum(usage.slot_seconds.get(state, 0.0) for state in OFF)
+    return usage.node_hours() - off_s / usage.slots_per_node / SECONDS_PER_HOUR
+
+
+def _pue(site: Site, offer: Offer, catalog: Catalog) -> tuple[float, str]:
+    if site.pue is not None:
+        return site.pue, f"PUE {site.pue:g} (given)"
+    row = catalog.pue(offer.provider)
+    return row.pue, f"PUE {row.pue:g} of {offer.provider} ({row.source}, {row.as_of})"
+
+
+def _grid(site: Site, offer: Offer, catalog: Catalog) -> tuple[float, str]:
+    if site.g_per_kwh is not None:
+        return site.g_per_kwh, f"{site.g_per_kwh:g} gCO2e/kWh (given)"
+    row = catalog.grid(offer.provider, offer.region)
+    place = f"{offer.provider}/{offer.region}"
+    return row.g_per_kwh, f"{row.g_per_kwh:g} gCO2e/kWh in {place} ({row.source}, {row.as_of})"
+
+
+def _worked(share: float, site: Site) -> str:
+    return (
+        f"accelerators work {100 * share:.3g} % of the time, then at {100 * site.working_power:.3g} % of the way from "
+        "idle to full power; location-based; disks and network are not counted"
+    )
+
+
+def _kwh(draw: Draw | None, hours: float, utilisation: float) -> float | None:
+    return None if draw is None else hours * draw.watts(utilisation) / 1e3
+
+
+def _times(value: float | None, factor: float | None) -> float | None:
+    return None if value is None or factor is None else value * factor

@@ -1,0 +1,124 @@
+"""Hardware of one's own: what it costs a year, used or not.
+
+    usd_per_year = capital + kW_average x PUE x 8760 x usd_per_kWh + usd_per_kW_month x 12 x kW_contracted
+                   + staff + maintenance_share x capex
+
+Capital is (capex - residual) / life, or with a cost of capital w the annuity of y years
+(capex - residual / (1 + w)^y) w / (1 - (1 + w)^-y). Energy goes by the AVERAGE power, colocation by the CONTRACTED.
+"""
+
+from dataclasses import dataclass
+from math import expm1, log1p
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
+
+from simcost.units import (
+    HOURS_PER_YEAR,
+    Kilowatts,
+    PositiveCount,
+    Share,
+    Usd,
+    UsdPerKwh,
+    UsdPerKwMonth,
+    UsdPerYear,
+)
+
+MONTHS_PER_YEAR = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearlyCost:
+    """USD per year, by what it is for."""
+
+    capital: float
+    energy: float
+    colocation: float
+    maintenance: float
+    staff: float
+
+    @property
+    def usd_per_year(self) -> float:
+        """All of it."""
+        return self.capital + self.energy + self.colocation + self.maintenance + self.staff
+
+    @property
+    def usd_per_h(self) -> float:
+        """The same per hour of the year, used or not."""
+        return self.usd_per_year / HOURS_PER_YEAR
+
+    def usd_per_accelerator_h(self, accelerators: int, utilisation: float = 1.0) -> float:
+        """Per accelerator and hour; with a utilisation, per useful hour."""
+        return self.usd_per_h / (accelerators * utilisation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """Nodes that are bought, not rented. Ranges that are published for a node of 8 H100: capex $300,000 to $350,000,
+    10.2 kW at most, colocation $150 to $250 per kW and month, residual 25 to 35 % after 3 years.
+    """
+
+    kind: Literal["owned"] = "owned"
+    capex: Usd
+    """Of a node, with its part of network and racks (10 to 15 % on top of the servers)."""
+    accelerators: PositiveCount
+    """Of a node."""
+    life_years: Annotated[float, Gt(0), Le(30)]
+    """How long it is used."""
+    residual: Usd = 0.0
+    """What a node is sold for after that."""
+    power: Kilowatts | None = None
+    """What a node draws on average, cooling not included; None = from the utilisation and what its devices draw."""
+    pue: Annotated[float, Ge(1), Le(5)]
+    """Energy of the site / energy of its machines; surveys find 1.58 on premises, 1.1 to 1.4 in large sites."""
+    electricity: UsdPerKwh
+    """Price of a kilowatt-hour."""
+    colocation: UsdPerKwMonth = 0.0
+    """Rent of the place, per contracted kW and month; 0 = of one's own."""
+    contracted: Kilowatts = 0.0
+    """Power reserved for a node, whatever it draws."""
+    maintenance: Share = 0.0
+    """Per year, of the capex: spare parts, support."""
+    staff: UsdPerYear = 0.0
+    """People, for all nodes together."""
+    capital_rate: Share = 0.0
+    """Cost of capital per year (WACC); 0 = straight-line depreciation, no interest."""
+
+    def __post_init__(self) -> None:
+        if self.residual > self.capex:
+            raise ValueError(f"residual ({self.residual:g}) must not exceed capex ({self.capex:g})")
+
+    def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:
+        """What so many nodes cost a year.
+
+        Args:
+            nodes: bought.
+            kw_average: what a node draws on average, where `power` does not say; see
+                `simcost.billing.power.average_kw`.
+
+        Raises:
+            ValueError: the power is neither stated nor given.
+        """
+        kw = self.power if self.power is not None else kw_average
+        if kw is None:
+            raise ValueError("the average power of a node is not known; give `power`, such as 6.5kW")
+        return YearlyCost(
+            capital=nodes * self.capital_usd_per_year(),
+            energy=nodes * kw * self.pue * HOURS_PER_YEAR * self.electricity,
+            colocation=nodes * self.colocation * MONTHS_PER_YEAR * self.contracted,
+            maintenance=nodes * self.maintenance * self.capex,
+            staff=self.staff,
+        )
+
+    def capital_usd_per_year(self) -> float:
+        """Depreciation of a node, with interest where capital has a cost.
+
+        >>> owned = Owned(capex=1000.0, accelerators=1, life_years=2, residual=100.0, pue=1, electricity=0.0)
+        >>> owned.capital_usd_per_year()
+        450.0
+        """
+        rate, years = self.capital_rate, self.life_years
+        if rate == 0:
+            return (self.capex - self.residual) / years
+        repaid = -expm1(-years * log1p(rate))  # 1 - (1 + w)^-y, exact for small w
+        return (self.capex - self.residual * (1 - repaid)) * rate / repaid

@@ -1,0 +1,101 @@
+"""Capacity that a provider starts and stops: workers by the second, and endpoints by the instance-hour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Gt, Le
+
+from simcost.units import SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerH
+
+Seconds = Sequence[float] | npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serverless:
+    """Workers that exist only while they run, and some that are always on at a lower price."""
+
+    kind: Literal["serverless"] = "serverless"
+    price: UsdPerH
+    """Of a worker and hour while it runs: cold start, work, and idle until it is stopped."""
+    always_on_price: UsdPerH | None = None
+    """Of a worker and hour that is always on; None = not sold."""
+    always_on: Count = 0
+    """Workers that are always on."""
+    granularity: PositiveSeconds = 1.0
+    """Each run is rounded up to it."""
+
+    def __post_init__(self) -> None:
+        if self.always_on and self.always_on_price is None:
+            raise ValueError("always_on workers need their price: give `always_on_price`, such as $3.35/h")
+
+    def usd(self, runs_s: Seconds, horizon_s: float) -> float:
+        """What workers cost.
+
+        Args:
+            runs_s: length of each run of the workers that come and go, from start to stop, in seconds.
+            horizon_s: length of the whole; the workers that are always on are paid throughout.
+        """
+        runs = np.ceil(np.asarray(runs_s, np.float64) / self.granularity - 1e-9) * self.granularity
+        flexible_usd = float(runs.sum()) / SECONDS_PER_HOUR * self.price
+        return flexible_usd + self.always_on * (self.always_on_price or 0.0) * horizon_s / SECONDS_PER_HOUR
+
+    def break_even_duty(self) -> float:
+        """Share of the time that a worker must run for being always on to cost less.
+
+        >>> round(Serverless(price=4.176, always_on_price=3.348).break_even_duty(), 4)
+        0.8017
+
+        Raises:
+            ValueError: no price of being always on.
+        """
+        if self.always_on_price is None or self.price == 0:
+            raise ValueError("there is no break-even without `price` and `always_on_price`")
+        return self.always_on_price / self.price
+
+    def best_always_on(self, duty: Seconds) -> int:
+        """How many workers should be always on, given the share of the time that each one runs."""
+        return int(np.count_nonzero(np.asarray(duty, np.float64) > self.break_even_duty()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedEndpoint:
+    """Instances that a service runs for a premium, paid while the endpoint exists, idle or not (SageMaker, Vertex,
+    Hugging Face).
+    """
+
+    kind: Literal["managed-endpoint"] = "managed-endpoint"
+    price: UsdPerH | None = None
+    """Of an instance and hour, premium included; None = the on-demand price and the premium."""
+    premium: Annotated[float, Ge(0), Le(10)] | None = None
+    """On the on-demand price of the same instance, 0.25 = a quarter more."""
+    instances: Annotated[int, Gt(0)] = 1
+    """Fewest that exist, where the endpoint does not scale to zero."""
+    scale_to_zero: bool = False
+    """Instances that are stopped cost nothing, even all of them."""
+
+    def __post_init__(self) -> None:
+        if self.price is None and self.premium is None:
+            raise ValueError("a managed endpoint needs `price`, or `premium` on the on-demand price")
+
+    def usd(self, runs_s: Seconds, horizon_s: float, on_demand_usd_per_h: float | None = None) -> float:
+        """What instances cost.
+
+        Args:
+            runs_s: how long each instance existed, in seconds.
+            horizon_s: how long the endpoint existed.
+            on_demand_usd_per_h: of such an instance, for the premium.
+
+        Raises:
+            ValueError: the premium of an unknown price.
+        """
+        price = self.price
+        if price is None:
+            if on_demand_usd_per_h is None or self.premium is None:
+                raise ValueError("the on-demand price of the instance is not known; give `price`")
+            price = on_demand_usd_per_h * (1 + self.premium)
+        run_s = float(np.asarray(runs_s, np.float64).sum())
+        paid_s = run_s if self.scale_to_zero else max(run_s, self.instances * horizon_s)
+        return paid_s / SECONDS_PER_HOUR * price
