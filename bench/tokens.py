@@ -78,8 +78,9 @@ def requests(options: argparse.Namespace) -> Iterator[Any]:
 
 
 def bill(options: argparse.Namespace, units: bool = False, tier: bool = False) -> dict[str, Any]:
-    from simcost.billing.per_token import PerToken, Provisioned, bill_tokens
+    from simcost.billing.per_token import PerToken, bill_tokens
     from simcost.billing.prompt_cache import HitShare
+    from simcost.billing.provisioned import Provisioned
     from simcost.catalog import load_catalog
 
     price = load_catalog().token_price("openai/gpt-5-mini")

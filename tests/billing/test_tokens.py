@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from simcost.billing import tokens
 from simcost.billing.charges import Place
-from simcost.billing.per_token import PerToken, Provisioned, bill_tokens, token_charges
+from simcost.billing.per_token import PerToken, bill_tokens, token_charges
 from simcost.billing.prompt_cache import HitShare, NoCache, PrefixReuse
+from simcost.billing.provisioned import Provisioned
 from simcost.billing.tokens import NOTHING, count_tokens, rates, request_usd
 from simcost.catalog.facts import TokenPrice
 from simcost.errors import CatalogError
