@@ -1,14 +1,24 @@
 """How many replicas there should be. One interface: `step`, from what was seen and the policy's own state."""
 
+from simcost.plan.autoscaling.aws import AwsScaling
+from simcost.plan.autoscaling.chain import Chain
 from simcost.plan.autoscaling.concurrency import TargetConcurrency
+from simcost.plan.autoscaling.dynamo import DynamoPlanner
 from simcost.plan.autoscaling.hpa import Hpa
+from simcost.plan.autoscaling.keda import Keda
+from simcost.plan.autoscaling.kpa import Kpa
 from simcost.plan.autoscaling.observation import Decision, Observation, Policy, Replicas
+from simcost.plan.autoscaling.predictive import Predictive
+from simcost.plan.autoscaling.ray import RayServe
+from simcost.plan.autoscaling.signals import Signal, Source
 from simcost.plan.autoscaling.stated import Fixed, Schedule, Step
+from simcost.plan.autoscaling.wva import Wva
 
-__all__ = ["Autoscaler", "Decision", "Fixed", "Hpa", "Observation", "Policy", "Replicas", "Scaling", "Schedule",
-           "Step", "TargetConcurrency"]  # fmt: skip
+__all__ = ["Autoscaler", "AwsScaling", "Chain", "Decision", "DynamoPlanner", "Fixed", "Hpa", "Keda", "Kpa",
+           "Observation", "Policy", "Predictive", "RayServe", "Replicas", "Scaling", "Schedule", "Signal", "Source",
+           "Step", "TargetConcurrency", "Wva"]  # fmt: skip
 
 Scaling = Fixed | Schedule | TargetConcurrency
 """What a plan of a scenario may say."""
-Autoscaler = Scaling | Hpa
+Autoscaler = Scaling | Hpa | Keda | Kpa | RayServe | AwsScaling | DynamoPlanner | Wva | Chain | Predictive
 """All policies."""

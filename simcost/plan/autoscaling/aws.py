@@ -1,0 +1,296 @@
+"""AWS Application Auto Scaling: target tracking and step scaling, as SageMaker and ECS use them.
+
+Source: awsdocs/application-auto-scaling-user-guide. What AWS does not publish is a field with a documented default:
+the shape of the alarms, the margin below the target, the rounding of the proportional step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, inf, isfinite
+from typing import Annotated, Literal, TypedDict
+
+from annotated_types import Ge, Gt, Lt, MinLen
+
+from simcost.plan.autoscaling.observation import Decision, Observation, ns
+from simcost.plan.autoscaling.signals import Source
+from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
+
+ROUNDING = 1e-9
+Points = list[float | None]
+"""Datapoints of an alarm, the newest last; None = no data in that period."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetTracking:
+    """Capacity in proportion to a metric over its target; adds fast, removes late."""
+
+    kind: Literal["target-tracking"] = "target-tracking"
+    metric: str
+    target: Annotated[float, Gt(0)]
+    source: Source = ()
+    scale_in: bool = True
+    out_cooldown: Seconds = 300.0
+    """Within it only what exceeds the last addition is added."""
+    in_cooldown: Seconds = 300.0
+    """Within it nothing is removed; an addition ends it."""
+    period: PositiveSeconds = 60.0
+    """Of the alarms (unpublished; high-resolution metrics have 10 s)."""
+    high_periods: PositiveCount = 3
+    """Above the target, before capacity is added (unpublished)."""
+    low_periods: PositiveCount = 15
+    """Below the target less the margin, before capacity is removed (unpublished)."""
+    low_margin: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """Share of the target (documented as usual)."""
+
+    @property
+    def kept(self) -> int:
+        """Datapoints that are needed."""
+        return max(self.high_periods, self.low_periods)
+
+    def out(self, points: Sequence[float | None], base: int) -> int | None:
+        """Capacity while the high alarm is on."""
+        latest = _lowest(points, self.high_periods)
+        return None if latest is None or latest <= self.target else self._wanted(points, base)
+
+    def inward(self, points: Sequence[float | None], current: int) -> int | None:
+        """Capacity while the low alarm is on."""
+        highest = _highest(points, self.low_periods)
+        below = highest is not None and highest < self.target * (1 - self.low_margin)
+        return self._wanted(points, current) if self.scale_in and below else None
+
+    def _wanted(self, points: Sequence[float | None], base: int) -> int:
+        latest = points[-1]
+        return ceil(base * (latest or 0.0) / self.target - ROUNDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepAdjustment:
+    """A change for a range of the distance to the alarm's threshold."""
+
+    lower: float | None = None
+    """None = no bound."""
+    upper: float | None = None
+    adjustment: int
+
+    def covers(self, distance: float) -> bool:
+        """Above the threshold the lower bound belongs to it, below the upper one."""
+        lower, upper = -inf if self.lower is None else self.lower, inf if self.upper is None else self.upper
+        return lower <= distance < upper if distance >= 0 else lower < distance <= upper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepScaling:
+    """A change of capacity by how far a metric is from the threshold of an alarm."""
+
+    kind: Literal["step-scaling"] = "step-scaling"
+    metric: str
+    threshold: float
+    comparison: Literal[">=", ">", "<=", "<"] = ">="
+    source: Source = ()
+    type: Literal["ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"] = "ChangeInCapacity"
+    steps: Annotated[tuple[StepAdjustment, ...], MinLen(1)]
+    min_magnitude: Count = 0
+    """Of a change in percent."""
+    cooldown: Seconds = 300.0
+    period: PositiveSeconds = 60.0
+    periods: PositiveCount = 1
+    """In alarm, before it acts."""
+
+    @property
+    def out_cooldown(self) -> float:
+        """As of target tracking."""
+        return self.cooldown
+
+    @property
+    def in_cooldown(self) -> float:
+        """As of target tracking."""
+        return self.cooldown
+
+    @property
+    def kept(self) -> int:
+        """Datapoints that are needed."""
+        return self.periods
+
+    def out(self, points: Sequence[float | None], base: int) -> int | None:
+        """Capacity while the alarm is on, where that is more."""
+        wanted = self._wanted(points, base)
+        return wanted if wanted is not None and wanted > base else None
+
+    def inward(self, points: Sequence[float | None], current: int) -> int | None:
+        """Capacity while the alarm is on, where that is less."""
+        wanted = self._wanted(points, current)
+        return wanted if wanted is not None and wanted < current else None
+
+    def _wanted(self, points: Sequence[float | None], capacity: int) -> int | None:
+        recent = points[-self.periods :]
+        if len(recent) < self.periods or not all(one is not None and self._breaches(one) for one in recent):
+            return None
+        distance = (recent[-1] or 0.0) - self.threshold
+        step = next((one for one in self.steps if one.covers(distance)), None)
+        return None if step is None else adjusted(capacity, step.adjustment, self.type, self.min_magnitude)
+
+    def _breaches(self, value: float) -> bool:
+        return {">=": value >= self.threshold, ">": value > self.threshold, "<=": value <= self.threshold,
+                "<": value < self.threshold}[self.comparison]  # fmt: skip
+
+
+def adjusted(capacity: int, adjustment: int, kind: str, min_magnitude: int = 0) -> int:
+    """Capacity after a step.
+
+    A change in percent is cut toward zero, but is at least one, and at least `min_magnitude`.
+
+    >>> adjusted(127, 10, "PercentChangeInCapacity"), adjusted(58, -1, "PercentChangeInCapacity")
+    (139, 57)
+    """
+    if kind == "ExactCapacity":
+        return adjustment
+    size, sign = abs(adjustment), 1 if adjustment > 0 else -1
+    if kind == "PercentChangeInCapacity" and adjustment and capacity:
+        size = max(capacity * size // 100, 1, min_magnitude)
+    return capacity + sign * size if adjustment else capacity
+
+
+ScalingPolicy = TargetTracking | StepScaling
+
+
+class Series(TypedDict):
+    """Datapoints of one policy's alarm."""
+
+    points: Points
+    sum: float
+    count: int
+    due_ns: int | None
+    """End of the period that is being filled; None before the first step."""
+
+
+class Addition(TypedDict):
+    """The last scale-out: capacity before it, and until when its cooldown lasts."""
+
+    base: int
+    until_ns: int
+
+
+class AwsState(TypedDict):
+    """Alarms and cooldowns."""
+
+    series: list[Series]
+    added: Addition | None
+    in_until_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsScaling:
+    """A scalable target with its policies: out if any asks, in only if all of target tracking agree; the largest
+    capacity wins.
+    """
+
+    kind: Literal["aws"] = "aws"
+    min: Count = 1
+    """From 0 only step scaling leads up again."""
+    max: PositiveCount
+    start: Count | None = None
+    """Replicas at time 0, already warm; None = min."""
+    policies: Annotated[tuple[ScalingPolicy, ...], MinLen(1)]
+
+    def __post_init__(self) -> None:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+
+    @property
+    def interval(self) -> float:
+        """The shortest period of an alarm."""
+        return min(policy.period for policy in self.policies)
+
+    def initial(self) -> int:
+        """Replicas at the start."""
+        return self.min if self.start is None else self.start
+
+    def fresh(self) -> AwsState:
+        """Alarms without data."""
+        empty: list[Series] = [{"points": [], "sum": 0.0, "count": 0, "due_ns": None} for _ in self.policies]
+        return {"series": empty, "added": None, "in_until_ns": 0}
+
+    def reads(self) -> Mapping[str, Source]:
+        """The metrics of the policies."""
+        return {policy.metric: policy.source for policy in self.policies}
+
+    def step(self, now_s: float, seen: Observation, state: AwsState) -> Decision[AwsState]:
+        """Take the datapoints that are complete, and act on the alarms they set off."""
+        now_ns = ns(now_s)
+        pairs = [
+            _filled(one, policy, now_ns, seen.total(policy.metric))
+            for one, policy in zip(state["series"], self.policies, strict=True)
+        ]
+        new: AwsState = {**state, "series": [one for one, _ in pairs]}
+        due = [i for i, (_, complete) in enumerate(pairs) if complete]
+        if not self.min <= seen.current <= self.max:
+            return Decision(min(max(seen.current, self.min), self.max), "OutOfBounds", new)
+        return self._out(now_ns, seen.current, due, new) or self._in(now_ns, seen.current, due, new)
+
+    def _out(
+        self, now_ns: int, current: int, due: Sequence[int], state: AwsState
+    ) -> Decision[AwsState] | None:
+        added = state["added"]
+        base = added["base"] if added is not None and now_ns < added["until_ns"] else current
+        asks = [(i, self.policies[i].out(state["series"][i]["points"], base)) for i in due]
+        wanted = [(min(capacity, self.max), -i) for i, capacity in asks if capacity is not None]
+        if not wanted:
+            return None
+        capacity, i = max(wanted)
+        policy = self.policies[-i]
+        if capacity <= current:
+            word = "AtMax" if current == self.max else "ScaleOutCooldown"
+            return Decision(current, f"{word}: {_words(policy, state['series'][-i])}", state)
+        until_ns = now_ns + ns(policy.out_cooldown)
+        new: AwsState = {**state, "added": {"base": base, "until_ns": until_ns}, "in_until_ns": 0}
+        return Decision(capacity, f"ScaleOut: {_words(policy, state['series'][-i])}", new)
+
+    def _in(self, now_ns: int, current: int, due: Sequence[int], state: AwsState) -> Decision[AwsState]:
+        """Only when every target tracking policy that scales in wants it."""
+        asks = [one.inward(state["series"][i]["points"], current) for i, one in enumerate(self.policies)]
+        agreed = all(
+            asks[i] is not None
+            for i, one in enumerate(self.policies)
+            if isinstance(one, TargetTracking) and one.scale_in
+        )
+        wanted = [(capacity, -i) for i, capacity in enumerate(asks) if capacity is not None]
+        if not due or not agreed or not wanted:
+            return Decision(current, "NoAlarm", state)
+        capacity, i = max(wanted)
+        policy, words = self.policies[-i], _words(self.policies[-i], state["series"][-i])
+        if now_ns < state["in_until_ns"]:
+            return Decision(current, f"ScaleInCooldown: {words}", state)
+        capacity = max(capacity, self.min)
+        if capacity >= current:
+            return Decision(current, f"AtMin: {words}" if current == self.min else f"Enough: {words}", state)
+        until_ns = now_ns + ns(policy.in_cooldown)
+        return Decision(capacity, f"ScaleIn: {words}", {**state, "in_until_ns": until_ns})
+
+
+def _filled(series: Series, policy: ScalingPolicy, now_ns: int, value: float) -> tuple[Series, bool]:
+    """The series with a sample, and whether that completes a datapoint."""
+    due_ns = now_ns if series["due_ns"] is None else series["due_ns"]
+    total, count = series["sum"], series["count"]
+    if isfinite(value):
+        total, count = total + value, count + 1
+    if now_ns < due_ns:
+        return {**series, "sum": total, "count": count, "due_ns": due_ns}, False
+    points: Points = [*series["points"], total / count if count else None][-policy.kept :]
+    return {"points": points, "sum": 0.0, "count": 0, "due_ns": now_ns + ns(policy.period)}, True
+
+
+def _lowest(points: Sequence[float | None], periods: int) -> float | None:
+    known = [one for one in points[-periods:] if one is not None]
+    return min(known) if len(known) == periods else None
+
+
+def _highest(points: Sequence[float | None], periods: int) -> float | None:
+    known = [one for one in points[-periods:] if one is not None]
+    return max(known) if len(known) == periods else None
+
+
+def _words(policy: ScalingPolicy, series: Series) -> str:
+    level = policy.target if isinstance(policy, TargetTracking) else policy.threshold
+    return f"{policy.metric} {series['points'][-1]:.4g} to {level:g}"

@@ -1,0 +1,195 @@
+"""llm-d workload variant autoscaler: saturation by KV cache and queue (V1), or by tokens (V2).
+
+It does not scale by itself: it publishes `wva_desired_replicas`, which an HPA or KEDA follows (`chain`).
+Semantics: llm-d-workload-variant-autoscaler internal/saturation and internal/engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, isnan, nan
+from statistics import median
+from typing import Annotated, Literal, NamedTuple, TypedDict
+
+from annotated_types import Ge, Gt, Le
+
+from simcost.plan.autoscaling.observation import Decision, Observation
+from simcost.plan.autoscaling.signals import Source, own
+from simcost.units import Count, PositiveCount, PositiveSeconds
+
+HISTORY = 10
+"""Observed compute bounds that are averaged."""
+PUBLISHED = "wva_desired_replicas"
+
+
+class Variant(NamedTuple):
+    """One way of serving a model: identical replicas, and what one costs."""
+
+    name: str
+    cost: float
+    current: int
+    """Replicas that exist."""
+    desired: int
+    """Replicas asked for before."""
+    pending: int
+    loads: Sequence[tuple[float, float]]
+    """KV use and queue of each replica that reports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saturation:
+    """Thresholds of V1."""
+
+    kind: Literal["saturation"] = "saturation"
+    kv_threshold: Annotated[float, Gt(0), Le(1)] = 0.80
+    """A replica is saturated from this KV use on."""
+    queue_threshold: Annotated[float, Gt(0)] = 5.0
+    """Or from this queue on."""
+    kv_spare: Annotated[float, Ge(0)] = 0.10
+    """Mean room of the others below which a replica is added."""
+    queue_spare: Annotated[float, Ge(0)] = 3.0
+
+    def analyse(self, loads: Sequence[tuple[float, float]]) -> tuple[int, str]:
+        """1 = one more, -1 = one fewer is safe, 0 = neither; and why."""
+        if not loads:
+            return 0, "NoReplicas"
+        free = [(kv, queue) for kv, queue in loads if kv < self.kv_threshold and queue < self.queue_threshold]
+        count = len(free)
+        kv = sum(self.kv_threshold - kv for kv, _ in free) / count if count else 0.0
+        queue = sum(self.queue_threshold - queue for _, queue in free) / count if count else 0.0
+        words = f"spare KV {kv:.3f}, queue {queue:.1f} on {count} of {len(loads)} replicas"
+        if kv < self.kv_spare or queue < self.queue_spare:
+            return 1, f"Saturated: {words}"
+        if count < 2:
+            return 0, f"Enough: {words}"
+        more = count / (count - 1)
+        kv_left = self.kv_threshold - (self.kv_threshold - kv) * more
+        queue_left = self.queue_threshold - (self.queue_threshold - queue) * more
+        safe = kv_left >= self.kv_spare and queue_left >= self.queue_spare
+        return (-1, f"ScaleDownSafe: {words}") if safe else (0, f"Enough: {words}")
+
+
+def targets(rules: Saturation, variants: Sequence[Variant]) -> tuple[dict[str, int], str]:
+    """Replicas by variant: one more of the cheapest, one fewer of the dearest; nothing while any is moving."""
+    reporting = [one for one in variants if one.loads]
+    if not reporting:
+        return {one.name: one.current for one in variants}, "NoReplicas"
+    moving = [
+        one
+        for one in reporting
+        if one.desired not in (0, one.current) or one.pending or len(one.loads) != one.current
+    ]
+    wanted = {one.name: one.desired or one.current if moving else len(one.loads) for one in reporting}
+    wanted = {one.name: wanted.get(one.name, one.current) for one in variants}
+    if moving:
+        return (
+            wanted,
+            f"Transition: {moving[0].name} has {moving[0].current} of {moving[0].desired or moving[0].current}",
+        )
+    direction, words = rules.analyse([load for one in reporting for load in one.loads])
+    if direction > 0:
+        wanted[min(reporting, key=lambda one: (one.cost, one.name)).name] += 1
+    elif direction < 0 and (several := [one for one in reporting if wanted[one.name] > 1]):
+        wanted[max(several, key=lambda one: (one.cost, one.name)).name] -= 1
+    return wanted, words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Thresholds of V2."""
+
+    kind: Literal["tokens"] = "tokens"
+    kv_capacity_tokens: Annotated[float, Gt(0)]
+    """Of one replica."""
+    prompt_tokens: Annotated[float, Gt(0)]
+    """Of a waiting request, in the mean."""
+    kv_threshold: Annotated[float, Gt(0), Le(1)] = 0.80
+    queue_threshold: Annotated[float, Gt(0)] = 5.0
+    """From this queue on, the tokens in use show the compute bound."""
+    up_threshold: Annotated[float, Gt(0), Le(1)] = 0.85
+    """Use of the supply above which replicas are added."""
+    down_boundary: Annotated[float, Gt(0), Le(1)] = 0.70
+    """Use of the supply below which replicas are removed."""
+
+
+Rules = Saturation | Tokens
+
+
+class WvaState(TypedDict):
+    """Compute bounds that were observed, in tokens."""
+
+    bounds: list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wva:
+    """Replicas of one variant by how saturated they are; published for an HPA or KEDA to follow (see `chain`)."""
+
+    kind: Literal["wva"] = "wva"
+    rules: Rules = Saturation()
+    min: Count = 1
+    max: PositiveCount
+    start: Count | None = None
+    """Replicas at time 0, already warm; None = min."""
+    interval: PositiveSeconds = 15.0
+
+    def __post_init__(self) -> None:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+
+    def initial(self) -> int:
+        """Replicas at the start."""
+        return self.min if self.start is None else self.start
+
+    def fresh(self) -> WvaState:
+        """Nothing observed."""
+        return {"bounds": []}
+
+    def reads(self) -> Mapping[str, Source]:
+        """KV use and queue of each replica, their maxima over the last minute."""
+        return own("kv_utilisation", "waiting")
+
+    def step(self, now_s: float, seen: Observation, state: WvaState) -> Decision[WvaState]:
+        """One analysis."""
+        loads = _loads(seen)
+        if isinstance(self.rules, Saturation):
+            one = Variant("", 0.0, seen.existing, seen.current, seen.starting, loads)
+            wanted, words = targets(self.rules, [one])
+            return Decision(self._bounded(wanted[""]), words, state)
+        return self._by_tokens(self.rules, loads, seen, state)
+
+    def _by_tokens(
+        self, rules: Tokens, loads: Sequence[tuple[float, float]], seen: Observation, state: WvaState
+    ) -> Decision[WvaState]:
+        if not loads:
+            return Decision(seen.current, "NoReplicas", state)
+        bounds, capacities, demand = [*state["bounds"]], [], 0.0
+        memory = floor(rules.kv_capacity_tokens * rules.kv_threshold)
+        for kv, queue in loads:
+            in_use = kv * rules.kv_capacity_tokens
+            demand += in_use + queue * rules.prompt_tokens
+            observed = queue >= rules.queue_threshold and in_use > 0
+            if observed:
+                bounds = [*bounds, in_use][-HISTORY:]
+            compute = in_use if observed else sum(bounds) / len(bounds) if bounds else memory
+            capacities.append(min(memory, compute))
+        each = median(capacities)
+        required = demand / rules.up_threshold - seen.existing * each
+        spare = len(loads) * each - demand / rules.down_boundary
+        wanted = seen.existing + (ceil(required / each) if required > 0 else -floor(max(spare, 0.0) / each))
+        word = "Required" if required > 0 else "Spare" if wanted < seen.existing else "Enough"
+        words = f"{demand:.0f} tokens for {len(loads)} replicas of {each:.0f}"
+        return Decision(self._bounded(max(wanted, 1)), f"{word}: {words}", {"bounds": bounds})
+
+    def _bounded(self, replicas: int) -> int:
+        return min(max(replicas, self.min), self.max)
+
+
+def _loads(seen: Observation) -> list[tuple[float, float]]:
+    """KV use and queue of the replicas that report both."""
+    if seen.replicas is None:
+        return []
+    columns = [seen.replicas.signals.get(name) for name in ("kv_utilisation", "waiting")]
+    lists = [[nan] * len(seen.replicas) if one is None else one.tolist() for one in columns]
+    return [(kv, queue) for kv, queue in zip(*lists, strict=True) if not (isnan(kv) or isnan(queue))]

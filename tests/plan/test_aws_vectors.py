@@ -1,0 +1,42 @@
+"""Application Auto Scaling against the worked examples of its user guide."""
+
+import pytest
+from vectors import Case, cases, document
+
+from simcost.plan.autoscaling import AwsScaling, Observation
+from simcost.plan.autoscaling.aws import StepAdjustment, StepScaling, adjusted
+
+OUT = (StepAdjustment(lower=0, upper=10, adjustment=0), StepAdjustment(lower=10, upper=20, adjustment=10),
+       StepAdjustment(lower=20, adjustment=30))  # fmt: skip
+IN = (StepAdjustment(lower=-10, upper=0, adjustment=0), StepAdjustment(lower=-20, upper=-10, adjustment=-10),
+      StepAdjustment(upper=-20, adjustment=-30))  # fmt: skip
+
+
+@pytest.mark.parametrize("case", cases("aws_step_scaling", "rounding_cases"))
+def test_rounding(case: Case) -> None:
+    got = adjusted(
+        case["capacity"], case["adjustment"], case["adjustment_type"], case["min_adjustment_magnitude"]
+    )
+    assert got == case["expected_capacity"]
+
+
+@pytest.mark.parametrize("case", cases("aws_step_scaling", "step_selection_cases"))
+def test_selection_of_a_step(case: Case) -> None:
+    distance = case["metric"] - case["breach_threshold"]
+    steps = OUT if distance >= 0 else IN
+    (step,) = [one for one in steps if one.covers(distance)]
+    assert step.adjustment == case["expected_step_percent"]
+
+
+def test_within_the_cooldown_only_the_excess_is_added() -> None:
+    case = document("aws_step_scaling")["cooldown_case"]
+    steps = (StepAdjustment(lower=0, upper=10, adjustment=case["first"]),
+             StepAdjustment(lower=10, adjustment=case["second"]))  # fmt: skip
+    policy = AwsScaling(max=20, policies=(StepScaling(metric="queue", threshold=50, steps=steps),))
+    first = policy.step(60.0, Observation(current=4, ready=4, totals={"queue": 55}), policy.fresh())
+    assert first.desired == 4 + case["first"]
+    look = Observation(current=first.desired, ready=4, totals={"queue": 65})
+    second = policy.step(120.0, look, first.state)
+    assert second.desired - first.desired == case["expected_added_on_second"]
+    later = policy.step(120.0 + 301, Observation(current=7, ready=7, totals={"queue": 65}), second.state)
+    assert later.desired == 7 + case["second"]

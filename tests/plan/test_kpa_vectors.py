@@ -1,0 +1,53 @@
+"""Knative's autoscaler against the cases of its own tests."""
+
+from dataclasses import replace
+
+import pytest
+from vectors import Case, cases
+
+from simcost.plan.autoscaling import Observation
+from simcost.plan.autoscaling.kpa import Kpa
+from simcost.plan.autoscaling.kpa.decider import Decider, Panic, decide, fresh
+from simcost.plan.autoscaling.observation import ns
+
+FIELDS = {
+    "target_value": "target", "total_value": "total", "stable_window_s": "window_s",
+    "scale_down_delay_s": "scale_down_delay_s",
+}  # fmt: skip
+
+
+def fields(spec: Case) -> Case:
+    return {FIELDS.get(name, name): value for name, value in spec.items()}
+
+
+@pytest.mark.parametrize("case", cases("kpa_autoscaler"))
+def test_wanted_replicas(case: Case) -> None:
+    decider = Decider(**fields(case["spec"]))
+    state = fresh(case["ready_at_creation"], 0)
+    if preset := case.get("preset_state"):
+        state = Panic(since_ns=-ns(preset["panic_started_s_ago"]), most=preset["max_panic_pods"], delayed=[])
+    for step in case["steps"]:
+        decider = replace(decider, **fields(step.get("spec_update_before", {})))
+        wanted = decide(decider, ns(step["t_s"]), step["stable"], step["panic"], step["ready_pods"], state)
+        state, expected = wanted.panic, step["expected"]
+        assert wanted.replicas == expected["desired_pods"]
+        if "excess_burst_capacity" in expected:
+            assert abs(wanted.excess_burst_capacity - expected["excess_burst_capacity"]) <= 1
+        if "panicking" in expected:
+            assert (state["since_ns"] is not None) == expected["panicking"]
+
+
+@pytest.mark.parametrize("case", cases("kpa_autoscaler"))
+def test_a_new_autoscaler(case: Case) -> None:
+    for expected in case.get("expected_at_creation", []):
+        state = fresh(expected["ready"], 5)
+        assert (state["since_ns"] is not None) == expected["panicking"]
+        assert state["most"] == expected["max_panic_pods"]
+
+
+@pytest.mark.parametrize("case", cases("kpa_autoscaler", "invalid_cases"))
+def test_without_data_nothing_changes(case: Case) -> None:
+    assert case["expected"]["valid"] is False
+    policy = Kpa()
+    seen = Observation(current=3, ready=3)
+    assert policy.step(0.0, seen, policy.fresh()).desired == 3
