@@ -1,0 +1,1 @@
+"""Cost files in the FOCUS format, as providers export them: read as they are, tolerant, with an account of faults."""

@@ -1,0 +1,144 @@
+"""Cells of a cost file to clean columns: words, numbers and times, each with what had to be mended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.trace.log.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers
+from simcost.units import NS_PER_S
+
+NULL_WORDS = ("null", "none", "nan", "na", "n/a", "<na>", "\\n")
+"""Texts that stand for no value."""
+_ISO_Z = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A column of text: an index into its distinct words per row, -1 where there is none."""
+
+    codes: Ints
+    distinct: pa.Array
+    """The words, each once; may hold some that no row has."""
+
+    @property
+    def given(self) -> Flags:
+        """Rows that have a word."""
+        return self.codes >= 0
+
+    def equal(self, *words: str) -> Flags:
+        """Rows that have one of the words."""
+        hits = np.append(pc.is_in(self.distinct, pa.array(words)).to_numpy(zero_copy_only=False), [False])
+        found: Flags = hits[self.codes]
+        return found
+
+    def same(self, other: "Words") -> Flags:
+        """Rows in which both have the same word, or neither has one."""
+        places = pc.index_in(self.distinct, other.distinct).fill_null(-2).to_numpy(zero_copy_only=False)
+        found: Flags = np.append(places, [-1])[self.codes] == other.codes
+        return found
+
+    def text(self) -> pa.Array:
+        """The words of the rows, null where there is none."""
+        return self.distinct.take(pa.array(self.codes, mask=self.codes < 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """Rows of one column that were not written as they should be."""
+
+    literal_null: Flags
+    """A word such as NULL where the cell should be empty."""
+    unreadable: Flags
+    """No number, no time: read as missing."""
+    respelled: Flags
+    """Another case or another form of what is meant."""
+
+
+def words(column: pa.Array, allowed: Sequence[str] = ()) -> tuple[Words, Mended]:
+    """Text, with the spelling of `allowed` where only the case differs."""
+    encoded = flat_text(column).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    raw = encoded.dictionary
+    trimmed = pc.utf8_trim_whitespace(raw)
+    lower = pc.utf8_lower(trimmed)
+    literal = pc.is_in(lower, pa.array(NULL_WORDS)).to_numpy(zero_copy_only=False)
+    empty = pc.equal(trimmed, "").to_numpy(zero_copy_only=False)
+    meant = trimmed
+    if allowed:
+        place = pc.index_in(lower, pa.array([word.lower() for word in allowed]))
+        meant = pc.coalesce(pa.array(allowed, pa.string()).take(place), trimmed)
+    respelled = pc.not_equal(meant, raw).to_numpy(zero_copy_only=False) & ~literal & ~empty
+    kept = pc.if_else(pa.array(literal | empty), pa.scalar(None, pa.string()), meant).dictionary_encode()
+    places = kept.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    found = Words(np.append(places, [-1]).astype(np.int64)[codes], kept.dictionary)
+    return found, Mended(_at(literal, codes), np.zeros(len(codes), np.bool_), _at(respelled, codes))
+
+
+def _at(flags: Flags, codes: Ints) -> Flags:
+    found: Flags = np.append(flags, [False])[codes]
+    return found
+
+
+def numbers(column: pa.Array) -> tuple[Floats, Mended]:
+    """Numbers, NaN where there is none."""
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    values, ok = real_numbers(column)
+    none = np.zeros(len(values), np.bool_)
+    literal = none
+    if pa.types.is_string(column.type):
+        missing = np.isnan(values) & ok
+        if missing.any():
+            literal = missing & ~_blank(column)
+    return np.where(ok, values, np.nan), Mended(literal, ~ok, none)
+
+
+def times(column: pa.Array) -> tuple[Ints, Flags, Mended]:
+    """Seconds since 1970 UTC, and which rows have a time; text without a zone is taken as UTC."""
+    none = np.zeros(len(column), np.bool_)
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s"))
+    if pa.types.is_timestamp(column.type):
+        nanoseconds, ok = instants(column, TimeRule(None, epoch=True))
+        missing = column.is_null().to_numpy(zero_copy_only=False)
+        return nanoseconds // NS_PER_S, ok, Mended(none, ~ok & ~missing, none)
+    said, mended = words(column)
+    nanoseconds, ok = instants(said.distinct, TimeRule(None, epoch=True))
+    plain = ~pc.match_substring_regex(said.distinct, _ISO_Z).to_numpy(zero_copy_only=False)
+    seconds = np.append(nanoseconds, [0])[said.codes] // NS_PER_S
+    known = _at(ok, said.codes)
+    mended = Mended(mended.literal_null, said.given & ~known, _at(plain & ok, said.codes))
+    return seconds, known, mended
+
+
+def _blank(text: pa.Array) -> Flags:
+    """Cells that are null or have nothing but spaces."""
+    blank = pc.equal(pc.utf8_trim_whitespace(text), "")
+    flags: Flags = pc.fill_null(blank, fill_value=True).to_numpy(zero_copy_only=False)
+    return flags
+
+
+def flat_text(column: pa.Array) -> pa.Array:
+    """A column of any type as text; maps become JSON objects, as Parquet exports hold tags and details."""
+    if pa.types.is_map(column.type):
+        return _objects(column)
+    if pa.types.is_nested(column.type):
+        return pa.nulls(len(column), pa.string())
+    return as_text(column)
+
+
+def _objects(column: pa.Array) -> pa.Array:
+    pairs = pc.binary_join_element_wise(_quoted(column.keys), _quoted(column.items), ": ")
+    lists = pa.ListArray.from_arrays(column.offsets, pairs)
+    inner = pc.binary_join(lists, ", ")
+    text = pc.binary_join_element_wise("{", inner, "}", "")
+    return pc.if_else(column.is_null(), pa.scalar(None, pa.string()), text)
+
+
+def _quoted(texts: pa.Array) -> pa.Array:
+    """As JSON strings; null stays the word null."""
+    escaped = pc.replace_substring(pc.replace_substring(as_text(texts), "\\", "\\\\"), '"', '\\"')
+    return pc.coalesce(pc.binary_join_element_wise('"', escaped, '"', ""), pa.scalar("null"))

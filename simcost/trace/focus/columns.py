@@ -1,0 +1,223 @@
+"""The columns of FOCUS 1.2, and how the columns of a real export are found among them.
+
+Source: FinOps Open Cost and Usage Specification 1.2 (2025-05-29), CC-BY-4.0.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from simcost.errors import TraceError, did_you_mean
+
+Kind = Literal["decimal", "time", "string", "json"]
+Presence = Literal["mandatory", "recommended", "conditional"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the specification."""
+
+    name: str
+    kind: Kind
+    presence: Presence
+    nullable: bool = True
+    allowed: tuple[str, ...] = ()
+    """The only values there are; empty where any may stand."""
+
+
+SUBCATEGORIES: dict[str, tuple[str, ...]] = {
+    "AI and Machine Learning": ("AI Platforms", "Bots", "Generative AI", "Machine Learning",
+                                "Natural Language Processing", "Other (AI and Machine Learning)"),
+    "Analytics": ("Analytics Platforms", "Business Intelligence", "Data Processing", "Search",
+                  "Streaming Analytics", "Other (Analytics)"),
+    "Business Applications": ("Productivity and Collaboration", "Other (Business Applications)"),
+    "Compute": ("Containers", "End User Computing", "Quantum Compute", "Serverless Compute", "Virtual Machines",
+                "Other (Compute)"),
+    "Databases": ("Caching", "Data Warehouses", "Ledger Databases", "NoSQL Databases", "Relational Databases",
+                  "Time Series Databases", "Other (Databases)"),
+    "Developer Tools": ("Developer Platforms", "Continuous Integration and Deployment",
+                        "Development Environments", "Source Code Management", "Quality Assurance",
+                        "Other (Developer Tools)"),
+    "Identity": ("Identity and Access Management", "Other (Identity)"),
+    "Integration": ("API Management", "Messaging", "Workflow Orchestration", "Other (Integration)"),
+    "Internet of Things": ("IoT Analytics", "IoT Platforms", "Other (Internet of Things)"),
+    "Management and Governance": ("Architecture", "Compliance", "Cost Management", "Data Governance",
+                                  "Disaster Recovery", "Endpoint Management", "Observability", "Support",
+                                  "Other (Management and Governance)"),
+    "Media": ("Content Creation", "Gaming", "Media Streaming", "Mixed Reality", "Other (Media)"),
+    "Migration": ("Data Migration", "Resource Migration", "Other (Migration)"),
+    "Mobile": ("Other (Mobile)",),
+    "Multicloud": ("Multicloud Integration", "Other (Multicloud)"),
+    "Networking": ("Application Networking", "Content Delivery", "Network Connectivity", "Network Infrastructure",
+                   "Network Routing", "Network Security", "Other (Networking)"),
+    "Security": ("Secret Management", "Security Posture Management", "Threat Detection and Response",
+                 "Other (Security)"),
+    "Storage": ("Backup Storage", "Block Storage", "File Storage", "Object Storage", "Storage Platforms",
+                "Other (Storage)"),
+    "Web": ("Application Platforms", "Other (Web)"),
+    "Other": ("Other (Other)",),
+}  # fmt: skip
+"""The service subcategories of each service category."""
+
+
+def _columns() -> tuple[Column, ...]:
+    """In the order in which they are written."""
+    must: Presence = "mandatory"
+    where: Presence = "conditional"
+    usage = ("Used", "Unused")
+    return (
+        Column("BillingAccountId", "string", must, nullable=False),
+        Column("BillingAccountName", "string", must),
+        Column("BillingAccountType", "string", where),
+        Column("SubAccountId", "string", where),
+        Column("SubAccountName", "string", where),
+        Column("SubAccountType", "string", where),
+        Column("BillingCurrency", "string", must, nullable=False),
+        Column("BillingPeriodStart", "time", must, nullable=False),
+        Column("BillingPeriodEnd", "time", must, nullable=False),
+        Column("InvoiceId", "string", "recommended"),
+        Column("InvoiceIssuerName", "string", must, nullable=False),
+        Column("ProviderName", "string", must, nullable=False),
+        Column("PublisherName", "string", must, nullable=False),
+        Column("ChargePeriodStart", "time", must, nullable=False),
+        Column("ChargePeriodEnd", "time", must, nullable=False),
+        Column("ChargeCategory", "string", must, nullable=False,
+               allowed=("Usage", "Purchase", "Tax", "Credit", "Adjustment")),
+        Column("ChargeClass", "string", must, allowed=("Correction",)),
+        Column("ChargeDescription", "string", must),
+        Column("ChargeFrequency", "string", "recommended", nullable=False,
+               allowed=("One-Time", "Recurring", "Usage-Based")),
+        Column("ServiceCategory", "string", must, nullable=False, allowed=tuple(SUBCATEGORIES)),
+        Column("ServiceSubcategory", "string", "recommended", nullable=False,
+               allowed=tuple(name for names in SUBCATEGORIES.values() for name in names)),
+        Column("ServiceName", "string", must, nullable=False),
+        Column("SkuId", "string", where),
+        Column("SkuPriceId", "string", where),
+        Column("SkuMeter", "string", where),
+        Column("SkuPriceDetails", "json", where),
+        Column("RegionId", "string", where),
+        Column("RegionName", "string", where),
+        Column("AvailabilityZone", "string", "recommended"),
+        Column("ResourceId", "string", where),
+        Column("ResourceName", "string", where),
+        Column("ResourceType", "string", where),
+        Column("PricingCategory", "string", where, allowed=("Standard", "Committed", "Dynamic", "Other")),
+        Column("PricingQuantity", "decimal", must),
+        Column("PricingUnit", "string", must),
+        Column("PricingCurrency", "string", where),
+        Column("PricingCurrencyContractedUnitPrice", "decimal", where),
+        Column("PricingCurrencyEffectiveCost", "decimal", where),
+        Column("PricingCurrencyListUnitPrice", "decimal", where),
+        Column("ListUnitPrice", "decimal", where),
+        Column("ContractedUnitPrice", "decimal", where),
+        Column("ListCost", "decimal", must, nullable=False),
+        Column("ContractedCost", "decimal", must, nullable=False),
+        Column("EffectiveCost", "decimal", must, nullable=False),
+        Column("BilledCost", "decimal", must, nullable=False),
+        Column("ConsumedQuantity", "decimal", where),
+        Column("ConsumedUnit", "string", where),
+        Column("CommitmentDiscountId", "string", where),
+        Column("CommitmentDiscountName", "string", where),
+        Column("CommitmentDiscountCategory", "string", where, allowed=("Spend", "Usage")),
+        Column("CommitmentDiscountType", "string", where),
+        Column("CommitmentDiscountStatus", "string", where, allowed=usage),
+        Column("CommitmentDiscountQuantity", "decimal", where),
+        Column("CommitmentDiscountUnit", "string", where),
+        Column("CapacityReservationId", "string", where),
+        Column("CapacityReservationStatus", "string", where, allowed=usage),
+        Column("Tags", "json", where),
+    )  # fmt: skip
+
+
+COLUMNS: dict[str, Column] = {column.name: column for column in _columns()}
+NEEDED = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargeCategory", "ChargePeriodStart",
+          "ChargePeriodEnd", "ProviderName", "ServiceName")  # fmt: skip
+"""Without these nothing can be said of a file."""
+LATER = {"ServiceProviderName": "ProviderName", "HostProviderName": "PublisherName"}
+"""Names of 1.3 for columns of 1.2."""
+OF_1_3 = (*LATER, "AllocatedMethodId", "AllocatedMethodDetails", "AllocatedResourceId", "AllocatedResourceName",
+          "AllocatedTags", "ContractApplied")  # fmt: skip
+OF_1_2 = ("InvoiceId", "BillingAccountType", "SubAccountType", "PricingCurrency",
+          "PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost",
+          "PricingCurrencyListUnitPrice")  # fmt: skip
+OF_1_1 = ("CapacityReservationId", "CapacityReservationStatus", "CommitmentDiscountQuantity",
+          "CommitmentDiscountUnit", "ServiceSubcategory", "SkuMeter", "SkuPriceDetails")  # fmt: skip
+EXTRA = ("x_SkuDetails", "x_UsageType")
+"""Providers' own columns that tell an instance type."""
+WHAT = "FOCUS export, as CSV (also .gz) or Parquet"
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of one file."""
+
+    theirs: dict[str, str]
+    """Ours -> the file's name of it."""
+    respelled: tuple[str, ...]
+    """The file's names that are not spelled as in FOCUS 1.2."""
+    strangers: tuple[str, ...]
+    """Columns that are neither FOCUS's nor begin with x_."""
+    version: Literal["1.0", "1.1", "1.2", "1.3"]
+    """The oldest version that has all of its columns."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Mandatory columns of 1.2 that are not there."""
+        return tuple(name for name, column in COLUMNS.items()
+                     if column.presence == "mandatory" and name not in self.theirs)  # fmt: skip
+
+
+def find_header(names: Sequence[str], path: Path) -> Header:
+    """The FOCUS columns among those of a file, whatever their case and underscores.
+
+    Raises:
+        TraceError: it is no FOCUS export, or lacks columns without which nothing can be said: all of them are named.
+    """
+    known = {_key(name): name for name in (*COLUMNS, *EXTRA)}
+    later = {_key(name): ours for name, ours in LATER.items()}
+    theirs: dict[str, str] = {}
+    twice = []
+    for name in names:
+        ours = known.get(_key(name))
+        if ours in theirs:
+            twice.append(f"{name!r} is there twice")
+        elif ours:
+            theirs[ours] = name
+    for name in names:
+        ours = later.get(_key(name))
+        if ours and ours not in theirs:
+            theirs[ours] = name
+    gone = [name for name in NEEDED if name not in theirs]
+    if gone or twice:
+        raise TraceError(_refusal(path, names, gone, twice))
+    all_known = {_key(name) for name in (*COLUMNS, *OF_1_3)}
+    strangers = [name for name in names if _key(name) not in all_known and not name.lower().startswith("x_")]
+    respelled = [name for ours, name in theirs.items() if ours != name]
+    return Header(theirs, tuple(respelled), tuple(strangers), _version(names))
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _version(names: Iterable[str]) -> Literal["1.0", "1.1", "1.2", "1.3"]:
+    there = {_key(name) for name in names}
+    if any(_key(name) in there for name in OF_1_3):
+        return "1.3"
+    if any(_key(name) in there for name in OF_1_2):
+        return "1.2"
+    return "1.1" if any(_key(name) in there for name in OF_1_1) else "1.0"
+
+
+def _refusal(path: Path, names: Sequence[str], gone: list[str], twice: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:_SHOWN])) or "(none)"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    has = f"its columns are: {shown}{more}"
+    if len(gone) == len(NEEDED):
+        commas = "; write it with commas" if len(names) == 1 and ";" in names[0] else ""
+        return f"{path}: no FOCUS export: none of {', '.join(gone)} is a column; {has}{commas}"
+    faults = [f"no column {name!r}{did_you_mean(name, names)}" for name in gone] + twice
+    return f"{path}: {'; '.join(faults)}; {has}; export it with the mandatory columns of FOCUS"

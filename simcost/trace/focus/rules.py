@@ -1,0 +1,183 @@
+"""What is wrong with rows of a cost file, and what reading makes of it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from simcost.trace.focus.rows import Rows, pieces
+from simcost.trace.log.cells import Flags
+
+Place = Callable[[int], str]
+CENT_USD = 0.005
+_RELATIVE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that rows can be: wrong, or worth knowing."""
+
+    name: str
+    says: str
+    """What such rows are, as the end of a sentence about them."""
+    broken: Callable[[Rows], Flags]
+    done: str = ""
+    """What reading makes of such rows; empty where it makes nothing of them."""
+    needs: tuple[str, ...] = ()
+    """Columns without which it cannot be told."""
+    source: str = ""
+    """The rule of FOCUS 1.2 that they break; empty where they break none."""
+    must: bool = True
+    """Whether the rule is a MUST, rather than a SHOULD."""
+
+
+def usage_or_purchase(rows: Rows) -> Flags:
+    """Rows of usage or purchase that correct nothing: most rules are about them."""
+    return rows.is_("ChargeCategory", "Usage", "Purchase") & ~rows.has("ChargeClass")
+
+
+def differs(rows: Rows, price: str, cost: str) -> Flags:
+    """Rows whose unit price times their pricing quantity is not their cost."""
+    product = rows.number(price) * rows.number("PricingQuantity")
+    stated = rows.number(cost)
+    with np.errstate(invalid="ignore"):
+        off = np.abs(product - stated) > np.maximum(_RELATIVE * np.abs(stated), 1e-9)
+    return off & usage_or_purchase(rows)
+
+
+def _unmeasured(rows: Rows) -> Flags:
+    return rows.used & ~rows.has("ChargeClass") & ~rows.has("ConsumedQuantity")
+
+
+def _covered(rows: Rows) -> Flags:
+    return rows.is_("ChargeCategory", "Usage") & rows.is_("CommitmentDiscountStatus", "Used")
+
+
+def _backward(rows: Rows) -> Flags:
+    known = rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd")
+    backward: Flags = known & (rows.times_s["ChargePeriodEnd"] <= rows.times_s["ChargePeriodStart"])
+    return backward
+
+
+def _nonzero(rows: Rows, column: str) -> Flags:
+    values = rows.number(column)
+    nonzero: Flags = ~np.isnan(values) & (np.abs(values) > 1e-9)
+    return nonzero
+
+
+def _negative(rows: Rows) -> Flags:
+    with np.errstate(invalid="ignore"):
+        negative: Flags = (rows.number("BilledCost") < 0) | (rows.number("EffectiveCost") < 0)
+    return negative
+
+
+_STATUS, _ID = "CommitmentDiscountStatus", "CommitmentDiscountId"
+READING: tuple[Rule, ...] = (
+    Rule("no_period", "have no ChargePeriodStart", lambda rows: ~rows.has("ChargePeriodStart"),
+         done="counted in the month of the billing period; left out of the usage",
+         source="ChargePeriodStart-C-003-M"),
+    Rule("backward_period", "end when they start, or before", _backward,
+         done="costs count; left out of the usage", source="ChargePeriodEnd-C-004-M"),
+    Rule("no_billed_cost", "have no BilledCost", lambda rows: ~rows.has("BilledCost"),
+         done="left out of the billed total", source="BilledCost-C-003-M"),
+    Rule("no_effective_cost", "have no EffectiveCost", lambda rows: ~rows.has("EffectiveCost"),
+         done="left out of the effective total", source="EffectiveCost-C-003-M"),
+    Rule("no_list_cost", "have no ListCost", lambda rows: ~rows.has("ListCost"), needs=("ListCost",),
+         done="ListUnitPrice x PricingQuantity where both are there, else left out of the list total",
+         source="ListCost-C-003-M"),
+    Rule("no_contracted_cost", "have no ContractedCost", lambda rows: ~rows.has("ContractedCost"),
+         needs=("ContractedCost",), source="ContractedCost-C-003-M",
+         done="ContractedUnitPrice x PricingQuantity where both are there, else left out of the contracted total"),
+    Rule("negative", "are negative (credits, refunds, corrections)", _negative, done="kept; they lower the totals"),
+    Rule("correction", "correct an earlier bill", lambda rows: rows.has("ChargeClass"), needs=("ChargeClass",),
+         done="counted in the month that they correct"),
+    Rule("list_product", "have ListUnitPrice x PricingQuantity other than ListCost (blocks, tiers)",
+         lambda rows: differs(rows, "ListUnitPrice", "ListCost"), done="ListCost counts",
+         needs=("ListUnitPrice", "PricingQuantity", "ListCost"), source="ListCost-C-009-C"),
+    Rule("contracted_product", "have ContractedUnitPrice x PricingQuantity other than ContractedCost",
+         lambda rows: differs(rows, "ContractedUnitPrice", "ContractedCost"), done="ContractedCost counts",
+         needs=("ContractedUnitPrice", "PricingQuantity", "ContractedCost"), source="ContractedCost-C-009-C"),
+    Rule("no_sku", "are usage without SkuId", lambda rows: rows.used & ~rows.has("SkuId"), needs=("SkuId",),
+         done="named by the instance type, else by meter or service", source="SkuId-C-005-C"),
+    Rule("no_consumed_quantity", "are usage without ConsumedQuantity, but with PricingQuantity",
+         lambda rows: _unmeasured(rows) & rows.has("PricingQuantity"), done="PricingQuantity counts",
+         needs=("ConsumedQuantity",), source="ConsumedQuantity-C-006-C"),
+    Rule("no_quantity", "are usage without any quantity",
+         lambda rows: _unmeasured(rows) & ~rows.has("PricingQuantity"), done="costs count; left out of the usage",
+         source="ConsumedQuantity-C-006-C"),
+    Rule("stray_quantity", "consume though they are no usage, or an unused commitment",
+         lambda rows: rows.has("ConsumedQuantity") & ~rows.used & ~rows.is_("CapacityReservationStatus", "Unused"),
+         done="the quantity is ignored", needs=("ConsumedQuantity",), source="ConsumedQuantity-C-004-C"),
+    Rule("no_status", "are usage with a commitment, but do not say whether they use it",
+         lambda rows: rows.is_("ChargeCategory", "Usage") & rows.has(_ID) & ~rows.has(_STATUS), needs=(_ID,),
+         done="in no utilisation", source="CommitmentDiscountStatus-C-004-C"),
+    Rule("no_commitment", "are priced as committed, or used or unused, without CommitmentDiscountId",
+         lambda rows: (rows.is_("PricingCategory", "Committed") | rows.has(_STATUS)) & ~rows.has(_ID),
+         done="in the coverage, in no utilisation", source="CommitmentDiscountId-C-005-C"),
+    Rule("covered_as_standard", "use a commitment, but PricingCategory is not Committed",
+         lambda rows: _covered(rows) & rows.has("PricingCategory") & ~rows.is_("PricingCategory", "Committed"),
+         done="count as committed", needs=("PricingCategory",), source="PricingCategory-C-009-C"),
+    Rule("covered_but_billed", "use a commitment and are billed all the same",
+         lambda rows: _covered(rows) & _nonzero(rows, "BilledCost"), done="kept; the purchase may be billed twice",
+         source="DiscountHandling-A-009-C"),
+    Rule("purchase_amortised", "buy a commitment with an EffectiveCost other than 0",
+         lambda rows: rows.is_("ChargeCategory", "Purchase") & rows.has(_ID) & _nonzero(rows, "EffectiveCost"),
+         done="kept; the effective total may hold this commitment twice", source="EffectiveCost-C-005-C"),
+)  # fmt: skip
+"""What reading has to say of rows, beside how cells are written."""
+_WRITTEN = {
+    "literal_null": ("a word such as NULL for no value", "read as empty"),
+    "unreadable": ("no number or no time where one should be", "read as empty"),
+    "respelled": ("another spelling, or a time without T or Z", "read as what is meant, times as UTC"),
+}
+
+
+@dataclass(slots=True)
+class Quality:
+    """Counts of what was found, with the first row of each."""
+
+    rows: int = 0
+    _found: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def look(self, rows: Rows, place: Place) -> None:
+        """Take the rows of a chunk through the rules of reading."""
+        self.rows += rows.count
+        for kind, (says, done) in _WRITTEN.items():
+            for column, flags in pieces(rows, kind):
+                self.note(kind, f"{column}: {says}", done, flags, place)
+        there = set(rows.mended)
+        for rule in READING:
+            if there.issuperset(rule.needs):
+                self.note(rule.name, rule.says, rule.done, rule.broken(rows), place)
+
+    def note(self, rule: str, says: str, done: str, flags: Flags, place: Place) -> None:
+        """Count rows for a rule."""
+        count = int(np.count_nonzero(flags))
+        if count:
+            self.count(rule, says, done, count, place(int(flags.argmax())))
+
+    def count(self, rule: str, says: str, done: str, rows: int, example: str | None = None) -> None:
+        """Count `rows` for a rule."""
+        new = {"rule": rule, "says": says, "rows": 0, "example": example, "done": done}
+        self._found.setdefault(f"{rule} {says}", new)["rows"] += rows
+
+    def whole(self, rule: str, says: Iterable[str], done: str) -> None:
+        """Note what holds of every row: columns that are missing, strange or called otherwise."""
+        names = ", ".join(says)
+        if names:
+            self._found[f"{rule} {names}"] = {
+                "rule": rule,
+                "says": names,
+                "rows": None,
+                "example": None,
+                "done": done,
+            }
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row per finding, what is most frequent first; shares are of all rows."""
+        counted = [
+            {**one, "rows": self.rows if one["rows"] is None else one["rows"]} for one in self._found.values()
+        ]
+        shared = [{**one, "share": one["rows"] / self.rows if self.rows else 0.0} for one in counted]
+        return sorted(shared, key=lambda one: -one["rows"])
