@@ -30,7 +30,7 @@ class Actuals:
     lines: pa.Table
     """One row per day, SKU, way of buying and commitment; see `Lines.table`."""
     usage: pa.Table | None
-    """The usage by period, for `simcost bill`; None unless it was asked for."""
+    """The hours of machines by period, for `simcost bill`; None unless they were asked for."""
     quality: list[dict[str, object]]
     """What was found in the rows: rule, says, rows, share, example, done."""
     rows: int
@@ -147,17 +147,23 @@ class _Book:
             raise TraceError(f"{said}; say how many USD one is worth: {remedy}")
 
     def actuals(self, versions: tuple[str, ...]) -> Actuals:
-        table = None
-        if self.series:
-            table, negative = self.series.table()
-            if negative.num_rows:
-                self.quality.count("negative_usage", "sums by period, SKU and tags that are below 0 after corrections",
-                                   "left out of the usage; their costs count", negative.num_rows)  # fmt: skip
+        table = self._usage(self.series) if self.series else None
         return Actuals(
             lines=self.lines.table(), usage=table, quality=self.quality.table(), rows=self.quality.rows,
             versions=versions, grain=_grain(self.lengths),
             usd_per={name: self.usd_per[name] for name, count in self.currencies.items() if count},
         )  # fmt: skip
+
+    def _usage(self, series: UsageSeries) -> pa.Table:
+        """The hours of machines; what could not be counted in them is noted."""
+        table, below = series.table()
+        for rule, rows, says in (
+            ("not_hourly", series.others, "are usage in other units than hours"),
+            ("negative_usage", below, "periods of a SKU that are below zero after corrections"),
+        ):
+            if rows:
+                self.quality.count(rule, says, "costs count; left out of the usage", rows)
+        return table
 
 
 def _counts(length: np.ndarray, which: Flags) -> tuple[list[int], list[int]]:

@@ -1,68 +1,95 @@
-"""The usage in a cost file, as the rows that `simcost bill` reads."""
+"""The usage of machines in a cost file, as the rows that `simcost bill` reads."""
 
+import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.trace.focus.lines import PRICING, Reading, measured, pricing, sku_codes
+from simcost.trace.focus.lines import Reading, measured, sku_codes
 from simcost.trace.focus.rows import Rows
 from simcost.trace.focus.sums import Names, Sums, named
-from simcost.trace.log.cells import Flags
+from simcost.trace.log.cells import Flags, Ints
+from simcost.units import SECONDS_PER_HOUR
 
 READ = ("AvailabilityZone", "SubAccountId", "Tags")
 """Columns that are read beside those of lines."""
-_KEYS = ("start_s", "end_s", "provider", "region", "sku", "unit", "zone", "account", "pricing", "tags")
+TAGS = ("workload", "model", "tenant", "team", "project")
+"""Tags that tell what a machine was used for; case does not matter."""
+_KEYS = ("start_s", "end_s", "provider", "region", "sku", "zone", "account", "spot", *TAGS)
 
 
 @dataclass(slots=True)
 class UsageSeries:
-    """Collects usage by period, SKU, zone, account and tags."""
+    """Collects hours of machines by period, SKU, zone, account and tags."""
 
     reading: Reading
     zone: Names = field(default_factory=Names)
     account: Names = field(default_factory=Names)
-    tags: Names = field(default_factory=Names)
-    sums: Sums = field(default_factory=lambda: Sums(_KEYS, ("quantity",)))
+    tags: dict[str, Names] = field(default_factory=lambda: {tag: Names() for tag in TAGS})
+    sums: Sums = field(default_factory=lambda: Sums(_KEYS, ("hours",)))
+    others: int = 0
+    """Rows of usage that are not counted in hours."""
 
     def add(self, rows: Rows) -> None:
         """The rows of a chunk; those without a quantity or a period are left out."""
         quantity, unit = measured(rows, self.reading.unit)
-        keep = ~np.isnan(quantity) & (quantity != 0) & _timed(rows)
+        hourly = unit == self.reading.unit.code("h")
+        self.others += int((~np.isnan(quantity) & ~hourly).sum())
+        keep = ~np.isnan(quantity) & hourly & _timed(rows)
         if not keep.any():
             return
         keys = {
             "start_s": rows.times_s["ChargePeriodStart"], "end_s": rows.times_s["ChargePeriodEnd"],
             "provider": self.reading.provider.codes(rows.word("ProviderName")),
             "region": self.reading.region.codes(rows.word("RegionId")),
-            "sku": sku_codes(rows, self.reading.sku), "unit": unit,
+            "sku": sku_codes(rows, self.reading.sku),
             "zone": self.zone.codes(rows.word("AvailabilityZone")),
             "account": self.account.codes(rows.word("SubAccountId")),
-            "pricing": pricing(rows), "tags": self.tags.codes(rows.word("Tags")),
+            "spot": rows.is_("PricingCategory", "Dynamic").astype(np.int64), **self._tags(rows),
         }  # fmt: skip
-        self.sums.add({name: column[keep] for name, column in keys.items()}, {"quantity": quantity[keep]})
+        self.sums.add({name: column[keep] for name, column in keys.items()}, {"hours": quantity[keep]})
 
-    def table(self) -> tuple[pa.Table, pa.Table]:
-        """The usage, and what is left negative when corrections are netted: that is no usage.
+    def _tags(self, rows: Rows) -> dict[str, Ints]:
+        said = rows.word("Tags")
+        values = [tags_of(text) for text in said.distinct.to_pylist()]
+        found = {}
+        for i, (tag, names) in enumerate(self.tags.items()):
+            found[tag] = np.array([*(names.code(one[i]) for one in values), 0], np.int64)[said.codes]
+        return found
 
-        Columns: provider, sku, region, zone, account, start, end (UTC), quantity (above 0), unit, pricing, tags
-        (a JSON object).
+    def table(self) -> tuple[pa.Table, int]:
+        """The usage, and how many periods are below zero once corrections are netted: that is no usage.
+
+        Columns: provider, sku, region, zone, account, start, end (UTC), quantity (machines that ran all the time from
+        start to end), unit (h), pricing (standard or spot), and the tags that some row has.
         """
         sums = self.sums.table()
-        names = {**self.reading.names(), "zone": self.zone, "account": self.account, "tags": self.tags}
-        found = named(sums, {key: names[key] for key in names if key in sums.column_names})
-        labels = pa.DictionaryArray.from_arrays(
-            pa.array(sums["pricing"].to_numpy().astype(np.int32)), list(PRICING)
-        )
-        columns = {
+        names = {**self.reading.names(), **self.tags, "zone": self.zone, "account": self.account}
+        found = named(sums, {key: known for key, known in names.items() if key in sums.column_names})
+        length_h = pc.divide(pc.subtract(sums["end_s"], sums["start_s"]).cast(pa.float64()), SECONDS_PER_HOUR)
+        table = pa.table({
             **{name: found[name] for name in ("provider", "sku", "region", "zone", "account")},
             "start": _utc(sums["start_s"]), "end": _utc(sums["end_s"]),
-            "quantity": found["quantity"], "unit": found["unit"], "pricing": labels, "tags": found["tags"],
-        }  # fmt: skip
-        table = pa.table(columns)
-        positive = pc.greater(table["quantity"], 1e-9)
-        return table.filter(positive), table.filter(pc.less(table["quantity"], -1e-9))
+            "quantity": pc.divide(sums["hours"], length_h), "unit": pa.array(["h"] * len(sums)),
+            "pricing": pc.if_else(pc.equal(sums["spot"], 1), "spot", "standard"),
+            **{tag: found[tag] for tag, known in self.tags.items() if len(known.names) > 1},
+        })  # fmt: skip
+        below = int(pc.sum(pc.less(table["quantity"], -1e-9)).as_py() or 0)
+        return table.filter(pc.greater(table["quantity"], 1e-9)), below
+
+
+@lru_cache(65_536)
+def tags_of(text: str) -> tuple[str, ...]:
+    """The values of TAGS in a JSON object of tags; empty where it has none."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    lower = {str(key).lower(): value for key, value in said.items()} if isinstance(said, dict) else {}
+    return tuple(str(lower[tag]) if lower.get(tag) is not None else "" for tag in TAGS)
 
 
 def _timed(rows: Rows) -> Flags:
