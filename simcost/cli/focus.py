@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcost.cli.words import Arguments, show, verb
+from simcost.cli.words import Arguments, finish, pictures, verb
 
 if TYPE_CHECKING:
     from simcost.trace.focus.read import Actuals
@@ -17,17 +17,23 @@ def add(verbs: Any) -> None:
     actions = focus.add_subparsers(title="actions", required=True, metavar="ACTION")
     read = verb(actions, "read", _read, "what was used and paid, as a provider's FOCUS export says")
     read.add_argument("files", type=Path, nargs="+", help="FOCUS 1.0 to 1.3, CSV (also .gz) or Parquet")
-    read.add_argument("-o", "--out", type=Path, help="write the hours of machines for `simcost bill` (.parquet)")
-    read.add_argument("--svg", type=Path, metavar="FILE", help="write the picture of what each day cost")
-    for one in (read,):
-        _rates(one)
+    read.add_argument(
+        "-o", "--out", type=Path, help="write the hours of machines for `simcost bill` (.parquet)"
+    )
+    pictures(read)
+    _rates(read)
 
 
 def _rates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--rate", action="extend", nargs="+", type=worth, default=[], metavar="CUR=USD",
-        help="USD that a unit of a currency is worth, e.g. EUR=1.08",
-    )  # fmt: skip
+        "--rate",
+        action="extend",
+        nargs="+",
+        type=worth,
+        default=[],
+        metavar="CUR=USD",
+        help="USD that a unit of another currency is worth, e.g. EUR=1.08",
+    )
 
 
 def worth(text: str) -> tuple[str, float]:
@@ -37,7 +43,7 @@ def worth(text: str) -> tuple[str, float]:
         usd = float(value)
     except ValueError:
         usd = 0.0
-    if not (len(name) == 3 and name.isalpha() and 0 < usd < 1e9):
+    if not (len(name) == 3 and name.isalpha() and name.isascii() and 0 < usd < 1e9):
         raise argparse.ArgumentTypeError(f"{text!r} is no worth of a currency in USD; write e.g. EUR=1.08")
     return name.upper(), usd
 
@@ -49,12 +55,8 @@ def _read(arguments: Arguments) -> None:
     document = actuals_document(actuals)
     if arguments.out:
         _write(actuals, arguments.out)
-    if arguments.svg:
-        from simcost.report.focus_chart import days
-
-        draw(days(document), arguments.svg)
-    written = [os.path.relpath(path) for path in (arguments.out, arguments.svg) if path]
-    finish(arguments, {**document, "files": written}, arguments.files, "focus")
+    written = [os.path.relpath(path) for path in (arguments.out, arguments.html, arguments.svg) if path]
+    finish(arguments, {**document, "files": written}, [], "focus", files=arguments.files)
 
 
 def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -> "Actuals":
@@ -73,22 +75,3 @@ def _write(actuals: "Actuals", path: Path) -> None:
         raise TraceError("no row is usage counted in hours, so there is nothing to write for `simcost bill`")
     with whole_file(path) as draft:
         pq.write_table(actuals.usage, draft, compression="zstd")
-
-
-def draw(chart: Any, path: Path) -> None:
-    """Write a chart as SVG."""
-    from simcost.report.style import to_svg
-    from simcost.scenario.folders import whole_file
-
-    with whole_file(path) as draft:
-        draft.write_text(to_svg(chart), encoding="utf-8")
-
-
-def finish(arguments: Arguments, document: dict[str, Any], files: list[Path], report: str) -> None:
-    """Show a document with where it comes from."""
-    from simcost import __version__
-    from simcost.scenario.folders import sha256_of
-
-    inputs = {os.path.relpath(path): sha256_of(path) for path in files}
-    provenance = {"simcost_version": __version__, "inputs": inputs}
-    show(arguments, {**document, "provenance": provenance}, report)

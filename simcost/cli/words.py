@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -137,12 +137,21 @@ def pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write its first chart")
 
 
-def finish(arguments: Arguments, document: Document, findings: list[dict[str, Any]], report: str) -> None:
-    """Show a document with what was found in its file, and where it comes from; draw it where that is asked."""
+def finish(
+    arguments: Arguments,
+    document: Document,
+    findings: list[dict[str, Any]],
+    report: str,
+    *,
+    files: Sequence[Path] = (),
+) -> None:
+    """Show a document with what was found in its file (or files), and where it comes from; draw it where that is
+    asked.
+    """
     from simcost import __version__
     from simcost.scenario.folders import sha256_of
 
-    inputs = {os.path.relpath(arguments.file): sha256_of(arguments.file)}
+    inputs = {os.path.relpath(path): sha256_of(path) for path in files or [arguments.file]}
     provenance = {"simcost_version": __version__, "inputs": inputs}
     whole = {**document, "findings": findings, "provenance": provenance}
     draw(arguments, whole, report)

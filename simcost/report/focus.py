@@ -1,84 +1,129 @@
-"""What a cost file says, in the terminal."""
+"""What a cost file says, for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from simcost.report.focus_chart import days
 from simcost.report.forecast_words import amount, printable
-from simcost.report.table import table
+from simcost.report.study import Part
+from simcost.report.table import table_of
+from simcost.report.tables import Table
 from simcost.units import format_count, format_share, format_usd
 
 WIDTH = 100
 ROWS = 10
-"""Rows of a table, at most; the document has them all."""
+"""Rows of a table in the terminal, at most; the document has them all."""
 Document = Mapping[str, Any]
 
 
 def text(document: Document) -> str:
     """The document of `simcost focus read`, laid out for people."""
-    parts = [fill(document["verdict"], WIDTH), _months(document), _skus(document), _coverage(document),
-             _commitments(document), quality(document)]  # fmt: skip
-    return "\n\n".join(part for part in parts if part)
-
-
-def _months(document: Document) -> str:
-    rows = sorted(document["months"], key=lambda row: (row["month"], -row["effective_usd"]))
-    cells = [[row["month"], row["provider"], short(row["service"], 28), *map(money, _costs(row))] for row in rows]
-    head = ["month", "provider", "service", "billed", "effective", "list", "contracted"]
-    return cut(head, cells, left=3)
-
-
-def _costs(row: Document) -> list[float | None]:
-    return [row[name] for name in ("billed_usd", "effective_usd", "list_usd", "contracted_usd")]
-
-
-def _skus(document: Document) -> str:
-    rows = sorted(document["skus"], key=lambda row: -row["effective_usd"])
-    cells = [
-        [row["month"], short(f"{row['provider']}/{row['sku']}", 34), short(row["region"], 16), row["pricing"],
-         f"{amount(row['quantity'])} {row['unit']}", money(row["effective_usd_per_unit"]),
-         money(row["list_usd_per_unit"])] for row in rows
-    ]  # fmt: skip
-    return cut(["month", "SKU", "region", "bought", "used", "paid a unit", "list a unit"], cells, left=4)
-
-
-def _coverage(document: Document) -> str:
-    known = {name: share for name, share in document["coverage"].items() if share}
-    if not known:
-        return ""
-    said = ", ".join(f"{name} {format_share(share)}" for name, share in known.items())
-    return fill(f"Coverage, committed / (committed + on-demand) at list prices: {said}", WIDTH)
-
-
-def _commitments(document: Document) -> str:
-    cells = [
-        [short(row["commitment"], 44), money(row["used_usd"]), money(row["unused_usd"]),
-         "-" if row["utilisation"] is None else format_share(row["utilisation"]), money(row["purchased_usd"])]
-        for row in document["commitments"]
-    ]  # fmt: skip
-    return cut(["commitment", "used", "lost", "utilisation", "paid here"], cells) if cells else ""
-
-
-def quality(document: Document) -> str:
-    """What was found in the rows, and what was made of it."""
-    cells = [
-        [row["rule"], format_count(row["rows"]), format_share(row["share"]), row["example"] or "-",
-         short(row["says"], 60), row["done"]] for row in document["quality"]
-    ]  # fmt: skip
-    if not cells:
-        return ""
-    head = table(["finding", "rows", "share", "first at"], [row[:4] for row in cells])
-    said = [
-        fill(f"{row[0]}: {row[4]}: {row[5]}", WIDTH, initial_indent="- ", subsequent_indent="  ")
-        for row in cells
+    blocks = [
+        fill(document["verdict"], WIDTH),
+        cut(months(document), left=3),
+        cut(skus(document), left=4),
+        fill(coverage(document), WIDTH),
+        cut(commitments(document)),
+        cut(findings(document)),
+        "\n".join(
+            fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in meanings(document)
+        ),
     ]
-    return "\n".join([head, *said])
+    return "\n\n".join(block for block in blocks if block)
 
 
-def cut(head: Sequence[str], cells: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """A table of the first rows, and how many more there are."""
-    more = f"\n... {len(cells) - ROWS:,} more in the document" if len(cells) > ROWS else ""
-    return table(head, cells[:ROWS], left=left) + more if cells else ""
+def parts(document: Document) -> list[Part]:
+    """What the page shows below the verdict."""
+    return [
+        Part(title="Cost by day", chart=lambda: days(dict(document))),
+        Part(title="Months and services", rows=months(document)),
+        Part(title="What was used, at which prices", rows=skus(document)),
+        Part(
+            title="Commitments",
+            rows=commitments(document),
+            said=[line for line in [coverage(document)] if line],
+        ),
+        Part(title="What was found in the rows", rows=findings(document), said=meanings(document)),
+    ]
+
+
+def months(document: Document) -> Table:
+    """One row per month and service, the costliest first."""
+    ranked = sorted(document["months"], key=lambda row: (row["month"], -row["effective_usd"]))
+    return [
+        {
+            "month": row["month"],
+            "provider": row["provider"],
+            "service": short(row["service"], 30),
+            "billed": money(row["billed_usd"]),
+            "effective": money(row["effective_usd"]),
+            "list": money(row["list_usd"]),
+            "contracted": money(row["contracted_usd"]),
+        }
+        for row in ranked
+    ]
+
+
+def skus(document: Document) -> Table:
+    """One row per month, SKU and way of buying, the costliest first."""
+    return [
+        {
+            "month": row["month"],
+            "SKU": short(f"{row['provider']}/{row['sku']}", 32),
+            "region": short(row["region"], 16),
+            "bought": row["pricing"].replace("_", " "),
+            "used": f"{amount(row['quantity'])} {short(row['unit'], 10)}".strip(),
+            "paid a unit": money(row["effective_usd_per_unit"]),
+            "list a unit": money(row["list_usd_per_unit"]),
+        }
+        for row in sorted(document["skus"], key=lambda row: -row["effective_usd"])
+    ]
+
+
+def coverage(document: Document) -> str:
+    """The coverage by provider, where something is committed."""
+    known = {name: share for name, share in document["coverage"].items() if share}
+    said = ", ".join(f"{name} {format_share(share)}" for name, share in known.items())
+    return f"Coverage, committed / (committed + on demand) at list prices: {said}" if said else ""
+
+
+def commitments(document: Document) -> Table:
+    """One row per commitment, the largest first."""
+    return [
+        {
+            "commitment": short(row["commitment"], 44),
+            "used": money(row["used_usd"]),
+            "lost": money(row["unused_usd"]),
+            "utilisation": "-" if row["utilisation"] is None else format_share(row["utilisation"]),
+            "paid in these rows": money(row["purchased_usd"]),
+        }
+        for row in document["commitments"]
+    ]
+
+
+def findings(document: Document) -> Table:
+    """One row per finding on the rows, the most frequent first."""
+    return [
+        {
+            "finding": row["rule"],
+            "rows": format_count(row["rows"]),
+            "share": format_share(row["share"]),
+            "first at": row["example"] or "-",
+        }
+        for row in document["quality"]
+    ]
+
+
+def meanings(document: Document) -> list[str]:
+    """What each finding means, and what was made of it."""
+    return [printable(f"{row['rule']}: {row['says']}: {row['done']}") for row in document["quality"]]
+
+
+def cut(rows: Table, *, left: int = 1) -> str:
+    """The first rows as text, and how many more there are."""
+    more = f"\n... {len(rows) - ROWS:,} more in the document" if len(rows) > ROWS else ""
+    return table_of(rows[:ROWS], left=left) + more
 
 
 def money(usd: float | None) -> str:

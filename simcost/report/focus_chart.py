@@ -5,8 +5,7 @@ Pure functions from documents to Altair charts; nothing is computed here but lay
 
 from typing import Any
 
-from simcost.report.forecast_words import printable
-from simcost.report.style import INK, WIDTH, Document, finish, inline
+from simcost.report.style import WIDTH, Document, finish, inline
 
 PARTS = {
     "on_demand": ("on demand", "#E69F00"), "committed": ("committed", "#0072B2"), "spot": ("spot", "#009E73"),

@@ -16,10 +16,10 @@ def actuals_document(actuals: Actuals) -> Document:
 
     Returns:
         `verdict`; `billed_usd`, `effective_usd`, `list_usd`, `contracted_usd` (None where no row has one);
-        `below_list_share`; `by_kind_usd` (effective: usage, unused, purchase, tax, credit, ...); `months[]` by provider and service;
-        `skus[]` by month, provider, region, SKU, unit and way of buying, with quantity and unit prices; `coverage`
-        (committed / (committed + on-demand) at list prices, by provider and `all`); `commitments[]` with their
-        utilisation; `days[]` (effective cost by way of buying); `quality[]`.
+        `below_list_share`; `by_kind_usd` (effective: usage, unused, purchase, tax, credit, ...); `months[]` by
+        provider and service; `skus[]` by month, provider, region, SKU, unit and way of buying, with quantity and unit
+        prices; `coverage` (committed / (committed + on-demand) at list prices, by provider and `all`);
+        `commitments[]` with their utilisation; `days[]` (effective cost by way of buying); `quality[]`.
     """
     lines = actuals.lines
     total = summed(lines, [])[0]
@@ -113,7 +113,9 @@ def _days(actuals: Actuals) -> list[Document]:
 def verdict(document: Document) -> str:
     """What was paid in which time, what that saved, and how well commitments did."""
     period = document["period"]
-    paid = f"{format_usd(document['effective_usd'])} effective and {format_usd(document['billed_usd'])} billed"
+    paid = (
+        f"{format_usd(document['effective_usd'])} effective and {format_usd(document['billed_usd'])} billed"
+    )
     said = [f"{paid} from {period['first_day']} to {period['last_day']}"]
     saved = document["below_list_share"]
     if saved is not None:

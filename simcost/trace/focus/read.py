@@ -12,8 +12,8 @@ from simcost.errors import TraceError
 from simcost.trace.focus import lines, usage
 from simcost.trace.focus.columns import WHAT, Header, find_header
 from simcost.trace.focus.lines import Lines
+from simcost.trace.focus.quality import Place, Quality
 from simcost.trace.focus.rows import Rows, clean
-from simcost.trace.focus.rules import Place, Quality
 from simcost.trace.focus.usage import UsageSeries
 from simcost.trace.log.cells import Flags, Floats
 from simcost.trace.log.sources import open_chunks
@@ -105,16 +105,21 @@ class _Book:
         self.series = self.make_series(self.lines.reading) if self.make_series else None
 
     def note_header(self, header: Header) -> None:
-        self.quality.whole("missing_column", header.missing, "read without it")
-        self.quality.whole("unknown_column", header.strangers, "ignored: neither FOCUS nor x_")
-        self.quality.whole("renamed_column", header.respelled, "read as the FOCUS column of that name")
+        gone, strange, other = header.missing, header.strangers, header.respelled
+        self.quality.columns(
+            "missing_column", "mandatory in FOCUS 1.2, but not there", gone, "read without them"
+        )
+        self.quality.columns("unknown_column", "neither FOCUS nor x_", strange, "ignored")
+        self.quality.columns(
+            "renamed_column", "spelled otherwise than in FOCUS 1.2", other, "read as what is meant"
+        )
 
     def add(self, rows: Rows, place: Place, path: Path) -> None:
         self.quality.look(rows, place)
         rate = self._rates(rows, place, path)
         self.lines.add(rows, rate)
         if self.series:
-            self.series.add(rows)
+            self.series.add(rows, rate)
         length = rows.times_s["ChargePeriodEnd"] - rows.times_s["ChargePeriodStart"]
         self.lengths.update(dict(zip(*_counts(length, rows.used & (length > 0)), strict=True)))
 

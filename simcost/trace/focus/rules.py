@@ -1,16 +1,13 @@
 """What is wrong with rows of a cost file, and what reading makes of it."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from simcost.trace.focus.rows import Rows, pieces
+from simcost.trace.focus.rows import Rows
 from simcost.trace.log.cells import Flags
 
-Place = Callable[[int], str]
-CENT_USD = 0.005
 _RELATIVE = 1e-6
 
 
@@ -126,58 +123,3 @@ READING: tuple[Rule, ...] = (
          done="kept; the effective total may hold this commitment twice", source="EffectiveCost-C-005-C"),
 )  # fmt: skip
 """What reading has to say of rows, beside how cells are written."""
-_WRITTEN = {
-    "literal_null": ("a word such as NULL for no value", "read as empty"),
-    "unreadable": ("no number or no time where one should be", "read as empty"),
-    "respelled": ("another spelling, or a time without T or Z", "read as what is meant, times as UTC"),
-}
-
-
-@dataclass(slots=True)
-class Quality:
-    """Counts of what was found, with the first row of each."""
-
-    rows: int = 0
-    _found: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def look(self, rows: Rows, place: Place) -> None:
-        """Take the rows of a chunk through the rules of reading."""
-        self.rows += rows.count
-        for kind, (says, done) in _WRITTEN.items():
-            for column, flags in pieces(rows, kind):
-                self.note(kind, f"{column}: {says}", done, flags, place)
-        there = set(rows.mended)
-        for rule in READING:
-            if there.issuperset(rule.needs):
-                self.note(rule.name, rule.says, rule.done, rule.broken(rows), place)
-
-    def note(self, rule: str, says: str, done: str, flags: Flags, place: Place) -> None:
-        """Count rows for a rule."""
-        count = int(np.count_nonzero(flags))
-        if count:
-            self.count(rule, says, done, count, place(int(flags.argmax())))
-
-    def count(self, rule: str, says: str, done: str, rows: int, example: str | None = None) -> None:
-        """Count `rows` for a rule."""
-        new = {"rule": rule, "says": says, "rows": 0, "example": example, "done": done}
-        self._found.setdefault(f"{rule} {says}", new)["rows"] += rows
-
-    def whole(self, rule: str, says: Iterable[str], done: str) -> None:
-        """Note what holds of every row: columns that are missing, strange or called otherwise."""
-        names = ", ".join(says)
-        if names:
-            self._found[f"{rule} {names}"] = {
-                "rule": rule,
-                "says": names,
-                "rows": None,
-                "example": None,
-                "done": done,
-            }
-
-    def table(self) -> list[dict[str, Any]]:
-        """One row per finding, what is most frequent first; shares are of all rows."""
-        counted = [
-            {**one, "rows": self.rows if one["rows"] is None else one["rows"]} for one in self._found.values()
-        ]
-        shared = [{**one, "share": one["rows"] / self.rows if self.rows else 0.0} for one in counted]
-        return sorted(shared, key=lambda one: -one["rows"])

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from simcost.trace.focus.lines import Reading, measured, sku_codes
 from simcost.trace.focus.rows import Rows
 from simcost.trace.focus.sums import Names, Sums, named
-from simcost.trace.log.cells import Flags, Ints
+from simcost.trace.log.cells import Flags, Floats, Ints
 from simcost.units import SECONDS_PER_HOUR
 
 READ = ("AvailabilityZone", "SubAccountId", "Tags")
@@ -29,12 +29,12 @@ class UsageSeries:
     zone: Names = field(default_factory=Names)
     account: Names = field(default_factory=Names)
     tags: dict[str, Names] = field(default_factory=lambda: {tag: Names() for tag in TAGS})
-    sums: Sums = field(default_factory=lambda: Sums(_KEYS, ("hours",)))
+    sums: Sums = field(default_factory=lambda: Sums(_KEYS, ("hours", "usd")))
     others: int = 0
     """Rows of usage that are not counted in hours."""
 
-    def add(self, rows: Rows) -> None:
-        """The rows of a chunk; those without a quantity or a period are left out."""
+    def add(self, rows: Rows, rate: Floats) -> None:
+        """The rows of a chunk; those without a quantity or a period are left out. `rate` as in `Lines.add`."""
         quantity, unit = measured(rows, self.reading.unit)
         hourly = unit == self.reading.unit.code("h")
         self.others += int((~np.isnan(quantity) & ~hourly).sum())
@@ -50,7 +50,8 @@ class UsageSeries:
             "account": self.account.codes(rows.word("SubAccountId")),
             "spot": rows.is_("PricingCategory", "Dynamic").astype(np.int64), **self._tags(rows),
         }  # fmt: skip
-        self.sums.add({name: column[keep] for name, column in keys.items()}, {"hours": quantity[keep]})
+        values = {"hours": quantity, "usd": rows.number("EffectiveCost") * rate}
+        self.sums.add(*({name: column[keep] for name, column in part.items()} for part in (keys, values)))
 
     def _tags(self, rows: Rows) -> dict[str, Ints]:
         said = rows.word("Tags")
@@ -64,17 +65,20 @@ class UsageSeries:
         """The usage, and how many periods are below zero once corrections are netted: that is no usage.
 
         Columns: provider, sku, region, zone, account, start, end (UTC), quantity (machines that ran all the time from
-        start to end), unit (h), pricing (standard or spot), and the tags that some row has.
+        start to end), unit (h), pricing (standard or spot), price (USD an hour of a machine, of spot: what was paid),
+        and the tags that some row has.
         """
         sums = self.sums.table()
         names = {**self.reading.names(), **self.tags, "zone": self.zone, "account": self.account}
         found = named(sums, {key: known for key, known in names.items() if key in sums.column_names})
         length_h = pc.divide(pc.subtract(sums["end_s"], sums["start_s"]).cast(pa.float64()), SECONDS_PER_HOUR)
+        spot = pc.equal(sums["spot"], 1)
         table = pa.table({
             **{name: found[name] for name in ("provider", "sku", "region", "zone", "account")},
             "start": _utc(sums["start_s"]), "end": _utc(sums["end_s"]),
             "quantity": pc.divide(sums["hours"], length_h), "unit": pa.array(["h"] * len(sums)),
-            "pricing": pc.if_else(pc.equal(sums["spot"], 1), "spot", "standard"),
+            "pricing": pc.if_else(spot, "spot", "standard"),
+            "price": pc.if_else(spot, pc.divide(sums["usd"], sums["hours"]), pa.scalar(None, pa.float64())),
             **{tag: found[tag] for tag, known in self.tags.items() if len(known.names) > 1},
         })  # fmt: skip
         below = int(pc.sum(pc.less(table["quantity"], -1e-9)).as_py() or 0)

@@ -1,0 +1,309 @@
+"""Cost files of providers: read as they are, and what is wrong with them is said."""
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from math import fsum, isnan
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+from focus_files import DIRTY, HEAD, cost_file, row
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.compare.actuals.document import actuals_document
+from simcost.errors import TraceError
+from simcost.trace.focus.cells import NULL_WORDS, numbers, times, words
+from simcost.trace.focus.columns import COLUMNS, NEEDED, SUBCATEGORIES
+from simcost.trace.focus.read import Actuals, read_focus
+from simcost.trace.focus.sums import Sums
+from simcost.trace.focus.units import instance_type, provider_of, unit_of
+from simcost.trace.usage.read import read_usage
+
+
+def document(path: Path, **more: float) -> dict:
+    return actuals_document(read_focus([path], usd_per=more))
+
+
+def found(actuals: Actuals) -> dict[str, tuple[int, str | None]]:
+    return {row["rule"]: (row["rows"], row["example"]) for row in actuals.quality}
+
+
+def test_the_specification_has_57_columns_21_of_them_mandatory() -> None:
+    assert len(COLUMNS) == 57
+    assert sum(column.presence == "mandatory" for column in COLUMNS.values()) == 21
+    nullable = {
+        name for name, column in COLUMNS.items() if column.presence == "mandatory" and column.nullable
+    }
+    assert nullable == {
+        "BillingAccountName",
+        "ChargeClass",
+        "ChargeDescription",
+        "PricingQuantity",
+        "PricingUnit",
+    }
+    names = [name for names in SUBCATEGORIES.values() for name in names]
+    assert len(set(names)) == len(names)
+
+
+def test_totals_of_dirty_rows_on_paper(tmp_path: Path) -> None:
+    told = document(cost_file(tmp_path))
+    assert told["billed_usd"] == pytest.approx(4 * 55.04 + 40 - 5 + 12 + 2.3 - 55.04)
+    assert told["effective_usd"] == pytest.approx(3 * 55.04 + 30 + 10 - 5 + 12 + 2.3)
+    assert told["by_kind_usd"] == pytest.approx(
+        {"usage": 3 * 55.04 + 30 + 12 + 2.3, "unused": 10, "purchase": 0, "credit": -5}
+    )
+    assert told["contracted_usd"] == pytest.approx(7 * 55.04 - 5 + 2.3 - 55.04), (
+        "an empty cost is in no total"
+    )
+    hours = {row["pricing"]: row["quantity"] for row in told["skus"] if row["sku"] == "p5.48xlarge"}
+    assert hours == pytest.approx({"on_demand": 4, "committed": 1, "spot": 1}), (
+        "7,200 s are 2 h; a correction nets"
+    )
+    spot = next(row for row in told["skus"] if row["pricing"] == "spot")
+    assert spot["effective_usd_per_unit"] == pytest.approx(12)
+    assert told["coverage"]["aws"] == pytest.approx(55.04 / (55.04 + 210.08 + 2.3))
+    assert told["commitments"] == [
+        {"commitment": "sp-1", "provider": "aws", "used_usd": 30.0, "unused_usd": 10.0, "utilisation": 0.75,
+         "purchased_usd": 40.0}
+    ]  # fmt: skip
+    assert told["granularity"] == "hour"
+    assert told["focus_versions"] == ["1.1"]
+
+
+def test_everything_odd_is_counted_and_located(tmp_path: Path) -> None:
+    assert found(read_focus([cost_file(tmp_path)])) == {
+        "missing_column": (11, None), "unknown_column": (11, None), "literal_null": (2, "row 3 (line 4)"),
+        "negative": (2, "row 7 (line 8)"), "list_product": (2, "row 6 (line 7)"),
+        "respelled": (1, "row 2 (line 3)"), "no_contracted_cost": (1, "row 3 (line 4)"),
+        "correction": (1, "row 11 (line 12)"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "rule"),
+    [({"ChargePeriodStart": ""}, "no_period"),
+     ({"ChargePeriodEnd": "2026-03-02T00:00:00Z"}, "backward_period"),
+     ({"BilledCost": "", "EffectiveCost": "x"}, "no_billed_cost"), ({"EffectiveCost": "x"}, "unreadable"),
+     ({"EffectiveCost": ""}, "no_effective_cost"), ({"ListCost": "", "ListUnitPrice": ""}, "no_list_cost"),
+     ({"SkuId": ""}, "no_sku"), ({"ConsumedQuantity": ""}, "no_consumed_quantity"),
+     ({"ConsumedQuantity": "", "PricingQuantity": ""}, "no_quantity"),
+     ({"ChargeCategory": "Tax"}, "stray_quantity"), ({"CommitmentDiscountId": "c"}, "no_status"),
+     ({"PricingCategory": "Committed"}, "no_commitment"),
+     ({"CommitmentDiscountId": "c", "CommitmentDiscountStatus": "used"}, "covered_as_standard"),
+     ({"CommitmentDiscountId": "c", "CommitmentDiscountStatus": "Used"}, "covered_but_billed"),
+     ({"CommitmentDiscountId": "c", "ChargeCategory": "Purchase"}, "purchase_amortised"),
+     ({"BillingCurrency": ""}, "no_currency")],
+)  # fmt: skip
+def test_each_rule_finds_its_row(tmp_path: Path, cells: dict, rule: str) -> None:
+    assert rule not in found(read_focus([cost_file(tmp_path, [row(1), row(2)])]))
+    assert found(read_focus([cost_file(tmp_path, [row(1), row(2, **cells)])]))[rule] == (1, "row 2 (line 3)")
+
+
+def test_a_gap_is_never_0(tmp_path: Path) -> None:
+    told = document(cost_file(tmp_path, [row(1, ListCost="", ListUnitPrice="")]))
+    assert told["list_usd"] is None
+    assert told["skus"][0]["list_usd_per_unit"] is None
+    assert told["below_list_share"] is None
+    known = document(cost_file(tmp_path, [row(1, ListCost="", ListUnitPrice=60)]))
+    assert known["list_usd"] == pytest.approx(60), "the unit price times the quantity"
+
+
+def test_csv_gzip_and_parquet_say_the_same(tmp_path: Path) -> None:
+    path = cost_file(tmp_path)
+    packed = tmp_path / "focus.csv.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    text = pacsv.read_csv(
+        path, convert_options=pacsv.ConvertOptions(null_values=["NULL", ""], strings_can_be_null=True)
+    )
+    utc = pa.timestamp("us", "UTC")
+    for name in ("ChargePeriodStart", "ChargePeriodEnd"):
+        text = text.set_column(text.schema.get_field_index(name), name, pc_time(text[name]).cast(utc))
+    cost = text["BilledCost"].cast(pa.decimal128(30, 10))
+    typed = text.set_column(text.schema.get_field_index("BilledCost"), "BilledCost", cost)
+    tags = pa.array([[("team", "search")]] * len(typed), pa.map_(pa.string(), pa.string()))
+    typed = typed.set_column(typed.schema.get_field_index("Tags"), "Tags", tags)
+    pq.write_table(typed, tmp_path / "focus.parquet")
+    first, *others = (
+        actuals_document(read_focus([file], series=True))
+        for file in (path, packed, tmp_path / "focus.parquet")
+    )
+    for other in others:
+        for key in ("effective_usd", "contracted_usd", "commitments", "days"):
+            assert other[key] == first[key]
+        assert other["billed_usd"] == pytest.approx(first["billed_usd"], rel=1e-14), "decimals become floats"
+        assert [row["quantity"] for row in other["skus"]] == [row["quantity"] for row in first["skus"]]
+    usage = [read_focus([f], series=True).usage for f in (path, tmp_path / "focus.parquet")]
+    assert usage[0].to_pylist() == usage[1].to_pylist()
+
+
+def pc_time(column: pa.ChunkedArray) -> pa.Array:
+    return pa.array([str(value).removesuffix("Z").replace(" ", "T") for value in column.to_pylist()]).cast(
+        pa.timestamp("s")
+    )
+
+
+def test_many_chunks_and_several_files_are_one(tmp_path: Path) -> None:
+    once = document(cost_file(tmp_path))
+    many = cost_file(tmp_path, DIRTY * 2000, name="many.csv")
+    assert many.stat().st_size > 2 * 2_097_152, "more than two blocks of the reader"
+    twice = actuals_document(read_focus([many, many]))
+    for name in ("billed_usd", "effective_usd", "list_usd", "contracted_usd"):
+        assert twice[name] == pytest.approx(4000 * once[name], rel=1e-9)
+    assert twice["rows"] == 44_000
+    assert {row["rule"]: row["share"] for row in twice["quality"]} == pytest.approx(
+        {row["rule"]: row["share"] for row in once["quality"]}
+    )
+
+
+def test_usage_goes_on_to_the_bill(tmp_path: Path) -> None:
+    actuals = read_focus([cost_file(tmp_path)], series=True)
+    assert found(actuals)["not_hourly"] == (1, None)
+    pq.write_table(actuals.usage, tmp_path / "usage.parquet")
+    usage = read_usage(tmp_path / "usage.parquet")
+    hours = usage.quantity * (usage.end_s - usage.start_s) / 3600
+    named = {key[5]: float(hours[usage.line == i].sum()) for i, key in enumerate(usage.keys)}
+    assert named == pytest.approx({"standard": 5, "spot": 1}), (
+        "what commitments covered is usage as any other"
+    )
+    assert {key[:3] for key in usage.keys} == {("aws", "p5.48xlarge", "us-east-1")}
+    assert usage.tags == ("team",)
+
+
+def test_usage_below_zero_is_left_out_and_said(tmp_path: Path) -> None:
+    back = row(1, ConsumedQuantity=-3, ChargeClass="Correction")
+    actuals = read_focus([cost_file(tmp_path, [back, row(2, RegionId="eu-west-1")])], series=True)
+    assert found(actuals)["negative_usage"] == (1, None)
+    assert actuals.usage is not None
+    assert actuals.usage["region"].to_pylist() == ["eu-west-1"]
+
+
+def test_other_currencies_need_a_worth(tmp_path: Path) -> None:
+    path = cost_file(tmp_path, [row(1), row(2, BillingCurrency="EUR"), row(3, BillingCurrency="gbp")])
+    with pytest.raises(
+        TraceError, match=r"row 2 \(line 3\): BillingCurrency is EUR .1 rows.*GBP.*--rate EUR"
+    ):
+        read_focus([path])
+    told = document(path, EUR=1.1, GBP=1.3)
+    assert told["billed_usd"] == pytest.approx(55.04 * 3.4)
+    assert told["usd_per"] == {"USD": 1.0, "EUR": 1.1, "GBP": 1.3}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a,b\n1,2\n", "no FOCUS export: none of BilledCost, EffectiveCost"),
+     ("a;b\n1;2\n", "write it with commas"), ("", "the file is empty"), (HEAD + "\n", "no rows"),
+     (HEAD.replace("EffectiveCost,", "").replace("ServiceName", "Servicename2") + "\n",
+      r"no column 'EffectiveCost'.*no column 'ServiceName'; did you mean 'Servicename2'"),
+     (HEAD + ",billed_cost\n", "'billed_cost' is there twice")],
+)  # fmt: skip
+def test_what_is_no_export(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(TraceError, match=said):
+        read_focus([tmp_path / "x.csv"])
+
+
+def test_a_truncated_file(tmp_path: Path) -> None:
+    pq.write_table(pa.table({name: ["1"] for name in NEEDED}), tmp_path / "x.parquet")
+    (tmp_path / "x.parquet").write_bytes((tmp_path / "x.parquet").read_bytes()[:-30])
+    with pytest.raises(TraceError, match=r"x\.parquet: cannot be read as parquet"):
+        read_focus([tmp_path / "x.parquet"])
+
+
+def test_a_row_that_cannot_be_split_is_left_out_and_said(tmp_path: Path) -> None:
+    assert found(read_focus([cost_file(tmp_path, [row(1), "1,2,3", row(3)])]))["malformed"] == (
+        1,
+        "row 2 (line 3)",
+    )
+
+
+def test_names_of_later_versions_and_other_spellings(tmp_path: Path) -> None:
+    head = HEAD.replace("ProviderName", "ServiceProviderName").replace("BilledCost", "billed_cost")
+    actuals = read_focus([cost_file(tmp_path, head=head)])
+    assert actuals.versions == ("1.3",)
+    assert found(actuals)["renamed_column"] == (11, None)
+    assert actuals_document(actuals)["billed_usd"] == document(cost_file(tmp_path))["billed_usd"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [("Hours", (1, "h")), ("Hrs", (1, "h")), ("1 Hour", (1, "h")), ("100 Hours", (100, "h")),
+     ("Minutes", (1 / 60, "h")),
+     ("Instance-Hours", (1, "h")), ("1000000 Tokens", (1e6, "tokens")), ("1K tokens", (1e3, "tokens")),
+     ("GB-Mo", (1, "GB-month")), ("10,000 Requests", (1e4, "requests")), ("DBU", (1, "DBU")), ("", (1, ""))],
+)  # fmt: skip
+def test_units(text: str, ours: tuple[float, str]) -> None:
+    assert unit_of(text) == (pytest.approx(ours[0]), ours[1])
+
+
+def test_providers_and_instance_types() -> None:
+    assert [provider_of(name) for name in ("Amazon Web Services", "Microsoft", "Google Cloud", "Core Weave")] == [
+        "aws", "azure", "gcp", "core-weave"]  # fmt: skip
+    assert instance_type('{"InstanceType": "p5.48xlarge"}') == "p5.48xlarge"
+    assert instance_type("USE1-BoxUsage:g6.xlarge") == "g6.xlarge"
+    assert instance_type("{broken") == instance_type("[1]") == instance_type("{}") == ""
+
+
+ODD = ["", " ", "NULL", "null", "Used", "used", " USED ", "Unused", "N/A", "ä"]
+CELLS = st.lists(st.none() | st.sampled_from(ODD) | st.text(max_size=3))
+
+
+@given(CELLS)
+def test_words_cell_by_cell(cells: list[str | None]) -> None:
+    column, mended = words(pa.array(cells, pa.string()), ("Used", "Unused"))
+    for i, cell in enumerate(cells):
+        bare = (cell or "").strip()
+        literal = bare.lower() in NULL_WORDS
+        meant = {"used": "Used", "unused": "Unused"}.get(bare.lower(), bare)
+        assert column.given[i] == bool(bare and not literal)
+        assert mended.literal_null[i] == literal
+        if column.given[i]:
+            assert column.text()[i].as_py() == meant
+            assert mended.respelled[i] == (meant != cell)
+        assert column.equal("Used")[i] == (meant == "Used" and column.given[i])
+    assert column.same(column).all()
+
+
+@given(st.lists(st.sampled_from(["1", "-2.5", "1e3", "", "NULL", "x", "$3", " 4 ", "inf", "1,000"])))
+def test_numbers_cell_by_cell(cells: list[str]) -> None:
+    values, mended = numbers(pa.array(cells, pa.string()))
+    for i, cell in enumerate(cells):
+        known = {"1": 1, "-2.5": -2.5, "1e3": 1000, " 4 ": 4}.get(cell)
+        assert isnan(values[i]) if known is None else values[i] == known
+        assert mended.unreadable[i] == (cell in ("x", "$3", "inf", "1,000"))
+        assert mended.literal_null[i] == (cell == "NULL")
+
+
+SECONDS = st.integers(978_307_200, 4_102_444_800)
+NAIVE = SECONDS.map(lambda second: datetime.fromtimestamp(second, UTC).replace(tzinfo=None))
+
+
+@given(st.lists(NAIVE), st.sampled_from(["Z", "", "+02:00", "space"]))
+def test_times_cell_by_cell(moments: list[datetime], form: str) -> None:
+    cells = [one.isoformat(sep=" ") if form == "space" else one.isoformat() + form for one in moments]
+    seconds, known, mended = times(pa.array([*cells, "soon", ""], pa.string()))
+    assert known.tolist() == [True] * len(cells) + [False, False]
+    shift = timedelta(hours=2) if form == "+02:00" else timedelta()
+    assert seconds[: len(cells)].tolist() == [
+        int((one - shift).replace(tzinfo=UTC).timestamp()) for one in moments
+    ]
+    assert mended.unreadable.tolist() == [False] * len(cells) + [True, False]
+    assert mended.respelled[: len(cells)].tolist() == [form != "Z"] * len(cells)
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(-9, 9)), max_size=6), max_size=6
+    )
+)
+def test_sums_do_not_depend_on_chunks(chunks: list[list[tuple[int, int, int]]]) -> None:
+    sums = Sums(["a", "b"], ["x"])
+    for chunk in chunks:
+        columns = np.array(chunk, np.int64).reshape(-1, 3).T
+        sums.add({"a": columns[0], "b": columns[1]}, {"x": columns[2].astype(float)})
+    rows = [row for chunk in chunks for row in chunk]
+    naive = {key: fsum(x for a, b, x in rows if (a, b) == key) for key in {(a, b) for a, b, _ in rows}}
+    assert {(row["a"], row["b"]): row["x"] for row in sums.table().to_pylist()} == naive
