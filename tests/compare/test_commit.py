@@ -1,0 +1,138 @@
+"""What to commit to: the closed form, the scan of all levels and the linear program agree; risk and budget hold."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simcost.billing.commitment import ReservedInstances, SavingsPlan
+from simcost.billing.metered import Line
+from simcost.catalog import load_catalog
+from simcost.compare.commit.curve import pieces
+from simcost.compare.commit.demand import Demand, from_history, from_paths
+from simcost.compare.commit.mix import Aim, best_mix
+from simcost.compare.commit.study import Asked, best_amounts, offered, study
+from simcost.errors import InputError
+from simcost.forecast.paths import Paths
+from simcost.trace.series import Grid
+
+CATALOG = load_catalog()
+
+
+def line(sku: str, usd: float) -> Line:
+    return Line(
+        provider="aws", sku=sku, region="r", list_usd=usd, contracted_usd=usd, as_of="", quality="given"
+    )
+
+
+def demand(hours: Any, *prices: float) -> Demand:
+    values = np.asarray(hours, float)
+    values = values.reshape(*values.shape[:2], -1)
+    names = ["m5.xlarge", "c5.xlarge", "r5.xlarge"]
+    lines = tuple(line(sku, usd) for sku, usd in zip(names, prices or (1.0,), strict=False))
+    return Demand(lines=lines, hours=values, source="test")
+
+
+def asked(of: Demand, *options: Any, **aim: Any) -> Asked:
+    return Asked(demand=of, offered=offered(options), rates=CATALOG, aim=Aim(**aim))
+
+
+def reserved(count: int, price: float) -> ReservedInstances:
+    return ReservedInstances(sku="m5.xlarge", region="r", count=count, price=price)
+
+
+def test_a_quantile_of_demand_as_in_the_worked_example(shared: Path) -> None:
+    cases = json.loads((shared / "vectors/billing.json").read_text())["cases"]
+    [case] = [case for case in cases if case["kind"] == "commitment_optimum"]
+    given_, expected = case["input"], case["expected"]
+    of = demand([given_["demand_units_per_h"]], given_["on_demand_usd_unit_h"])
+    question = asked(of, reserved(20, given_["committed_usd_unit_h"]))
+    found = best_amounts(question, question.options())
+    assert found / 8 == expected["units"]  # an xlarge has 8 normalized units
+    hours = len(given_["demand_units_per_h"])
+    assert question.monthly(found).mean() / 730 * hours == pytest.approx(expected["cost_usd"], rel=1e-9)
+
+
+levels = st.integers(0, 12)
+hours = st.lists(st.lists(levels, min_size=2, max_size=2), min_size=4, max_size=20)
+
+
+@given(hours, st.sampled_from([0.2, 0.37, 0.55, 0.7]))
+@settings(max_examples=60, deadline=None)
+def test_scan_settlement_and_program_agree(rows: list[list[int]], discount: float) -> None:
+    of = demand([rows], 2.0, 3.0)
+    plan = SavingsPlan(commitment=60.0, discount=discount)
+    question = asked(of, plan)
+    [option] = question.options()
+    curve = pieces(option.bound, of.lines, of.pooled)
+    tried = np.array([0.0, 1.0, 7.5, 20.0, 60.0])
+    on_demand = question.monthly(np.zeros(1)).mean()
+    exact = [question.monthly(np.array([amount])).mean() - on_demand for amount in tried]
+    assert curve.cost(tried) * 730 == pytest.approx(exact, abs=1e-6)
+    scan, program = curve.best(60.0), best_mix(of, [option], Aim())
+    costs = [question.monthly(np.array([amount])).mean() for amount in (scan, float(program[0]))]
+    assert costs[0] == pytest.approx(costs[1], rel=1e-6, abs=1e-6)
+    assert min(costs) <= min(exact) + on_demand + 1e-6
+
+
+def test_two_commitments_are_stacked_by_how_long_demand_lasts() -> None:
+    """The lowest layer of demand takes the deep discount, a layer needed half the time only the shallow one."""
+    of = demand([[10.0] * 60 + [4.0] * 40], 1.0)
+    deep, shallow = reserved(20, 0.5), reserved(20, 0.7)
+    question = asked(of, deep, shallow)
+    found = best_amounts(question, question.options()) / 8
+    assert found.tolist() == [10.0, 0.0]  # 60 % of the time beats the break-even of 50 %
+    flat = demand([[10.0] * 45 + [4.0] * 55], 1.0)
+    question = asked(flat, deep, shallow)
+    assert (best_amounts(question, question.options()) / 8).tolist() == [4.0, 0.0]
+
+
+def test_the_worst_futures_want_more_commitment_and_a_budget_caps_it() -> None:
+    rng = np.random.default_rng(1)
+    of = demand(rng.gamma(4, 2, (20, 1)) + rng.gamma(2, 1, (20, 24)), 1.0)
+    plan = SavingsPlan(commitment=30.0, discount=0.2)
+    calm, wary, capped = (
+        asked(of, plan, **aim) for aim in ({}, {"weight": 1.0, "tail": 0.1}, {"budget_usd_per_h": 2.0})
+    )
+    amounts = [best_amounts(question, question.options())[0] for question in (calm, wary, capped)]
+    assert amounts[1] > amounts[0] > amounts[2]
+    assert amounts[2] == pytest.approx(2.0)
+    worst = [np.sort(calm.monthly(np.array([amount])))[-2:].mean() for amount in amounts]
+    assert worst[1] == min(worst)
+
+
+def test_the_document_says_what_is_risked() -> None:
+    rng = np.random.default_rng(2)
+    of = demand(rng.poisson(6.0, (10, 48)), 4.0)
+    found = study(asked(of, SavingsPlan(name="plan", commitment=40.0, discount=0.3)), of)
+    assert found["saving_usd_per_month"]["mean"] > 0
+    assert found["cost_usd_per_month"]["mean"] == pytest.approx(
+        found["on_demand_usd_per_month"]["mean"] - found["saving_usd_per_month"]["mean"]
+    )
+    assert all(one["regret_usd_per_month"] >= -1e-6 for one in found["falls"])
+    assert found["recommended"][0]["break_even_utilisation"] == pytest.approx(0.7)
+    curve = [point["usd_per_month"] for point in found["curves"]["plan"]]
+    assert min(curve) >= found["cost_usd_per_month"]["mean"] - 1e-6
+    assert "plan" in found["verdict"]
+
+
+def test_futures_of_a_forecast_and_pieces_of_a_history() -> None:
+    grid = Grid(start_s=0, step_s=7200)
+    one = Paths(
+        series="aws/m5.xlarge",
+        quantity="requests",
+        grid=grid,
+        values=np.array([[200.0, 90.0], [20.0, 400.0]]),
+    )
+    found = from_paths([one], {"aws/m5.xlarge": line("m5.xlarge", 1.0)}, 50.0)
+    assert found.hours[:, :, 0].tolist() == [[2, 2, 1, 1], [1, 1, 4, 4]]
+    account = found.account(np.arange(24.0 * 5 + 3)[:, None])
+    pieces_ = from_history(account)
+    assert pieces_.hours.shape == (5, 24, 1)
+    assert pieces_.hours[-1, -1, 0] == 24 * 5 + 2
+    with pytest.raises(InputError, match="at least two days"):
+        from_history(found.account(np.ones((30, 1))))
