@@ -90,6 +90,27 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     return _built_in() if extra is None else _extended(_built_in().facts, extra)
 
 
+def with_rows(folder: Path | None, name: str, rows: Sequence[Provenance]) -> list[Provenance]:
+    """The rows of a fact file, `offers` for `offers.csv`, with these in place of those of the same key.
+
+    Args:
+        folder: where the file is; no folder or no file = no rows.
+        name: the file, without its ending.
+        rows: facts of that kind.
+
+    Raises:
+        FaultsError: all faults of the file that is there.
+    """
+    table = _TABLES[name]
+    old: list[Row[Any]] = []
+    if folder is not None and (folder / f"{name}.csv").exists():
+        old, faults = read_table(folder / f"{name}.csv", table.kind, table.unique)
+        if faults:
+            raise FaultsError(faults)
+    new = {_key(row, table.replaces) for row in rows}
+    return [*(row.fact for row in old if _key(row.fact, table.replaces) not in new), *rows]
+
+
 @cache
 def _built_in() -> Catalog:
     return _extended(Facts(), _OURS)

@@ -151,7 +151,7 @@ def finish(
     from simcost import __version__
     from simcost.scenario.folders import sha256_of
 
-    inputs = {os.path.relpath(path): sha256_of(path) for path in files or [arguments.file]}
+    inputs = {os.path.relpath(path): sha256_of(path) for path in files or [arguments.file] if path}
     provenance = {"simcost_version": __version__, "inputs": inputs}
     whole = {**document, "findings": findings, "provenance": provenance}
     draw(arguments, whole, report)

@@ -1,0 +1,136 @@
+"""AWS Price List, bulk files: AmazonEC2 (`products`, `terms`), and savings plans (`terms.savingsPlan`)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from re import fullmatch
+from typing import Any
+
+from simcost.catalog.prices.aws_plans import plan_rates, upfront
+from simcost.catalog.prices.cells import (
+    GIB,
+    HOURS_PER_YEAR,
+    UnreadableError,
+    mapped,
+    number,
+    said,
+    size_bytes,
+    whole,
+    words,
+)
+from simcost.catalog.prices.json_text import Path_, place, values
+from simcost.catalog.prices.quote import Quote, Reading
+from simcost.errors import Fault, FaultsError
+
+_ACCELERATED = r"(inf|trn|dl|vt|f|g|p)\d.*"  # families whose rows may not tell their accelerators
+_WANTED = {
+    "operatingSystem": ("other-system", "Linux"),
+    "preInstalledSw": ("other-system", "NA"),
+    "licenseModel": ("other-system", "No License required"),
+    "tenancy": ("other-tenancy", "Shared"),
+    "locationType": ("other-product", "AWS Region"),
+    "capacitystatus": ("capacity", "Used"),
+    "marketoption": ("capacity", "OnDemand"),
+}
+
+
+def read(file: Path, reading: Reading) -> Iterator[Quote]:
+    """On-demand, reserved (standard) and savings-plan prices of Linux on shared hardware."""
+    products: dict[str, dict[str, Any]] = {}
+    sections = set()
+    for path, value in values(file, _enter):
+        sections.add(path[0] if path else "")
+        if path == ("publicationDate",):
+            reading.saw(value)
+        elif path[:1] == ("products",) and len(path) == 2:
+            if "terms" in sections:
+                raise FaultsError(
+                    [Fault(file=str(file), message="`terms` stand before `products`; swap them")]
+                )
+            _keep_product(path, value, products, reading)
+        elif path[:1] == ("terms",) and len(path) == 3:
+            reading.rows += 1
+            try:
+                yield from _prices(path, value, products, reading)
+            except UnreadableError as error:
+                reading.findings.add("unreadable", place(path), str(error))
+    if not {"products", "terms"} <= sections:
+        message = "has no `products` or no `terms`: not an AWS price list (index.json of AmazonEC2 or a savings plan)"
+        raise FaultsError([Fault(file=str(file), message=message)])
+
+
+def _enter(path: Path_) -> bool:
+    return path in ((), ("products",), ("terms",)) or (len(path) == 2 and path[0] == "terms")
+
+
+def _keep_product(path: Path_, value: Any, products: dict[str, dict[str, Any]], reading: Reading) -> None:
+    attributes = value.get("attributes") if isinstance(value, dict) else None
+    if path[1].isdecimal():  # a savings plan: its terms say all
+        return
+    if not isinstance(attributes, dict):
+        reading.findings.add("unreadable", place(path), "'attributes' is missing")
+    elif not said(value, "productFamily").startswith("Compute Instance"):
+        reading.findings.add("other-product", place(path), said(value, "productFamily"))
+    elif kind := _unwanted(attributes):
+        reading.findings.add(kind, place(path), said(attributes, "usagetype"))
+    else:
+        products[path[1]] = attributes
+
+
+def _unwanted(attributes: dict[str, Any]) -> str:
+    for name, (kind, value) in _WANTED.items():
+        if name in attributes and attributes[name] != value:
+            return kind
+    return ""
+
+
+def _prices(
+    path: Path_, value: Any, products: dict[str, dict[str, Any]], reading: Reading
+) -> Iterator[Quote]:
+    if path[1] == "savingsPlan":
+        yield from plan_rates(place(path), value, reading)
+    elif path[2] in products and path[1] in ("OnDemand", "Reserved"):
+        for term in mapped(value).values():
+            quote = _on_demand if path[1] == "OnDemand" else _reserved
+            yield from quote(place(path), products[path[2]], term, reading)
+
+
+def _on_demand(at: str, attributes: dict[str, Any], term: Any, _: Reading) -> Iterator[Quote]:
+    for dimension in mapped(term, "priceDimensions").values():
+        if words(dimension, "unit") in ("Hrs", "Hours"):
+            currency, price = _money(dimension)
+            yield _quote(at, attributes, price_per_h=price, currency=currency)
+
+
+def _reserved(at: str, attributes: dict[str, Any], term: Any, reading: Reading) -> Iterator[Quote]:
+    if said(mapped(term, "termAttributes"), "OfferingClass") == "convertible":
+        reading.findings.add("convertible", at, said(attributes, "instanceType"))
+        return
+    lease = fullmatch(r"([1-9]\d?) ?yr", words(term, "termAttributes", "LeaseContractLength"))
+    if lease is None:
+        raise UnreadableError("'LeaseContractLength' is no number of years")
+    years, price, currency = int(lease[1]), 0.0, "USD"
+    for dimension in mapped(term, "priceDimensions").values():
+        currency, amount = _money(dimension)
+        price += amount / (HOURS_PER_YEAR * years) if words(dimension, "unit") == "Quantity" else amount
+    yield _quote(
+        at, attributes, price_per_h=price, currency=currency, way="reserved-instance", term_years=years,
+        upfront=upfront(words(term, "termAttributes", "PurchaseOption")),
+    )  # fmt: skip
+
+
+def _money(dimension: Any) -> tuple[str, float]:
+    for currency, amount in mapped(dimension, "pricePerUnit").items():
+        return currency, number(amount)
+    raise UnreadableError("'pricePerUnit' is empty")
+
+
+def _quote(at: str, attributes: dict[str, Any], **terms: Any) -> Quote:
+    sku = words(attributes, "instanceType")
+    count = whole(attributes.get("gpu"))
+    if count is None and not fullmatch(_ACCELERATED, sku.split(".")[0]):
+        count = 0
+    memory = said(attributes, "memory").removesuffix("GiB")
+    return Quote(
+        place=at, provider="aws", sku=sku, region=words(attributes, "regionCode"), accelerators=count,
+        vcpus=whole(attributes.get("vcpu")), memory_bytes=size_bytes(memory, GIB), **terms,
+    )  # fmt: skip

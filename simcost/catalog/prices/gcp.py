@@ -1,0 +1,134 @@
+"""Google Cloud: SKUs of the Cloud Billing Catalog (`skus`), or rows of its pricing export to BigQuery."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from re import IGNORECASE, match, search
+from typing import Any
+
+from simcost.catalog.prices.cells import UnreadableError, inner, listed, mapped, number, words
+from simcost.catalog.prices.json_text import place, values
+from simcost.catalog.prices.quote import Part, Quote, Reading, Way
+from simcost.errors import Fault, FaultsError
+
+_PART = (
+    r"(?:spot preemptible |preemptible |commitment[^:]*: )?(?P<what>.+?)(?: instance)? "
+    r"(?P<part>core|ram|cpu|gpu|\(1 gpu slice\))(?!\w)"
+)
+_PARTS: dict[str, Part] = {"core": "core", "cpu": "core", "ram": "ram", "gpu": "gpu", "(1 gpu slice)": "gpu"}
+_UNWANTED = r"sole tenancy|reserved|premium|custom|suspended|\bdws\b|calendar mode|flex.?start"
+_UNITS = {"h": ("core", "gpu"), "GiBy.h": ("ram",), "GBy.h": ("ram",)}
+_TERMS = {"Commit1Yr": 1, "Commit3Yr": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sku:
+    description: str
+    usage: str
+    """OnDemand, Preemptible, Commit1Yr or Commit3Yr."""
+    regions: list[Any]
+    unit: str
+    price: float
+    currency: str
+    day: Any
+
+
+def read(file: Path, reading: Reading) -> Iterator[Quote]:
+    """Prices of cores, memory and GPUs, on demand, spot and under resource commitments."""
+    found = False
+    for at, row, to_sku in _rows(file, reading):
+        found = True
+        reading.rows += 1
+        try:
+            yield from _prices(at, to_sku(row), reading)
+        except UnreadableError as error:
+            reading.findings.add("unreadable", at, str(error))
+    if not found:
+        message = "has no `skus` (Cloud Billing Catalog) and no rows with `sku` (pricing export)"
+        raise FaultsError([Fault(file=str(file), message=message)])
+
+
+def _rows(file: Path, reading: Reading) -> Iterator[tuple[str, Any, Callable[[Any], _Sku]]]:
+    """Place, row and how it is read: of one page, of several, of a list of rows or of one row a line."""
+    for path, value in values(file):
+        pages = value if isinstance(value, list) else [value]
+        for index, page in enumerate(pages):
+            at = f"{place(path)}[{index}]" if isinstance(value, list) else place(path)
+            if isinstance(page, dict) and page.get("nextPageToken"):
+                reading.findings.add("more-pages", at, "nextPageToken")
+            if isinstance(page, dict) and isinstance(page.get("skus"), list):
+                for number_, sku in enumerate(page["skus"]):
+                    yield f"{at}.skus[{number_}]", sku, _catalog_sku
+            elif isinstance(page, dict) and "sku" in page:
+                yield at, page, _exported
+
+
+def _catalog_sku(sku: Any) -> _Sku:
+    info = mapped(_last(listed(sku, "pricingInfo")))
+    expression = inner(info, "pricingExpression")
+    money = mapped(_only(listed(expression, "tieredRates")), "unitPrice")
+    units, nanos = number(money.get("units", 0)), number(money.get("nanos", 0))
+    return _Sku(
+        description=words(sku, "description"),
+        usage=words(sku, "category", "usageType"),
+        regions=listed(sku, "serviceRegions"),
+        unit=words(expression, "usageUnit"),
+        price=units + nanos / 1e9,
+        currency=words(money, "currencyCode"),
+        day=info.get("effectiveTime"),
+    )
+
+
+def _exported(row: Any) -> _Sku:
+    description = words(row, "sku", "description")
+    rate = _only(listed(row, "list_price", "tiered_rates"))
+    committed = search(r"commitment.* for (1|3) year", description, IGNORECASE)
+    usage = f"Commit{committed[1]}Yr" if committed else "OnDemand"
+    return _Sku(
+        description=description,
+        usage="Preemptible" if match(r"(spot )?preemptible", description, IGNORECASE) else usage,
+        regions=listed(row, "geo_taxonomy", "regions"),
+        unit=words(row, "pricing_unit"),
+        price=number(inner(rate, "usd_amount")),
+        currency="USD",
+        day=row.get("pricing_as_of_time"),
+    )
+
+
+def _last(infos: list[Any]) -> Any:
+    if not infos:
+        raise UnreadableError("'pricingInfo' is empty")
+    return infos[-1]
+
+
+def _only(tiers: list[Any]) -> Any:
+    if len(tiers) != 1:
+        raise UnreadableError(f"{len(tiers)} price tiers where one is expected")
+    return tiers[0]
+
+
+def _prices(at: str, sku: _Sku, reading: Reading) -> Iterator[Quote]:
+    reading.saw(sku.day)
+    found = match(_PART, sku.description, IGNORECASE)
+    if search(_UNWANTED, sku.description, IGNORECASE):
+        reading.findings.add("capacity", at, sku.description)
+    elif found is None or _PARTS[found["part"].lower()] not in _UNITS.get(sku.unit, ()):
+        reading.findings.add("other-product", at, sku.description)
+    elif sku.usage == "OnDemand" and sku.description.lower().startswith("commitment"):
+        reading.findings.add("commitment-as-on-demand", at, sku.description)
+    elif sku.usage in ("OnDemand", "Preemptible", *_TERMS):
+        part = _PARTS[found["part"].lower()]
+        for region in sku.regions:
+            name = region if isinstance(region, str) else ""
+            yield _quote(at, sku, part, f"{found['what'].lower()} {part}", name)
+    else:
+        reading.findings.add("other-product", at, f"{sku.description}, {sku.usage}")
+
+
+def _quote(at: str, sku: _Sku, part: Part, name: str, region: str) -> Quote:
+    years = _TERMS.get(sku.usage, 0)
+    way: Way = "spot" if sku.usage == "Preemptible" else "on-demand"
+    return Quote(
+        place=at, provider="gcp", sku=name, region=region, part=part, price_per_h=sku.price, currency=sku.currency,
+        way="resource-cud" if years else way, term_years=years, accelerators=0,
+    )  # fmt: skip

@@ -1,0 +1,96 @@
+"""Hosts, accelerators, cores and memory that are priced apart, added up to the machines they make."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from simcost.catalog.facts import Machine
+from simcost.catalog.prices.cells import GIB
+from simcost.catalog.prices.gcp_names import Family, family, machines
+from simcost.catalog.prices.quote import Quote, Reading
+
+_NO_SSD = "without local SSD"
+_Terms = tuple[str, str, float, str]
+"""Region, way, years, upfront."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The parts of a list by what they are, and which of them were used."""
+
+    by_name: dict[tuple[str, _Terms], Quote]
+    used: set[int]
+
+    def take(self, name: str, terms: _Terms) -> Quote | None:
+        """The price of a part under the same terms."""
+        return self.by_name.get((name.lower(), terms))
+
+
+def joined(quotes: list[Quote], reading: Reading) -> Iterator[Quote]:
+    """Whole instances: those listed so, and those that their parts make. Parts that make none are reported."""
+    apart = [quote for quote in quotes if quote.part]
+    parts = _Parts({(quote.sku.lower(), _terms(quote)): quote for quote in apart}, set())
+    yield from (quote for quote in quotes if not quote.part)
+    for host in (quote for quote in apart if quote.part == "host"):
+        yield from _host_with_accelerators(host, parts, reading)
+    terms = dict.fromkeys(_terms(quote) for quote in apart if quote.part == "gpu")
+    for machine, its in machines(reading.catalog.facts.machines):
+        for term in terms:
+            yield from _machine(machine, its, term, parts, reading)
+    for quote in apart:
+        if quote.part in ("accelerator", "gpu") and id(quote) not in parts.used:
+            reading.findings.add("accelerator-without-host", quote.place, f"{quote.what}, {quote.way}")
+        elif quote.part in ("core", "ram") and id(quote) not in parts.used:
+            reading.findings.add("other-product", quote.place, quote.what)
+
+
+def _host_with_accelerators(host: Quote, parts: _Parts, reading: Reading) -> Iterator[Quote]:
+    its, machine = family(host.sku), _machine_named(host.sku, reading)
+    if its is None or machine is None:
+        reading.findings.add("host-without-accelerator", host.place, f"{host.what}: not in machines.csv")
+        return
+    found = parts.take(f"{machine.accelerators} x {its.accelerator}", _terms(host))
+    if found is None:
+        detail = f"{host.what}, {host.way}: no {machine.accelerators} x {its.accelerator} there"
+        reading.findings.add("host-without-accelerator", host.place, detail)
+        return
+    yield _sum(machine, [(1.0, host), (1.0, found)], parts, reading)
+
+
+def _machine(
+    machine: Machine, its: Family, terms: _Terms, parts: _Parts, reading: Reading
+) -> Iterator[Quote]:
+    gpu = next(filter(None, (parts.take(f"{name} gpu", terms) for name in its.gpus)), None)
+    core, ram = (parts.take(f"{its.instance} {part}", terms) for part in ("core", "ram"))
+    if gpu and core and ram:
+        weighed = [(machine.vcpus, core), (machine.memory_bytes / GIB, ram), (machine.accelerators, gpu)]
+        yield _sum(machine, weighed, parts, reading)
+
+
+def _sum(machine: Machine, weighed: list[tuple[float, Quote]], parts: _Parts, reading: Reading) -> Quote:
+    """One quote of the machine; its place is that of all parts."""
+    parts.used.update(id(quote) for _, quote in weighed)
+    quotes = [quote for _, quote in weighed]
+    price = sum(count * quote.price_per_h for count, quote in weighed)
+    places = " + ".join(quote.place for quote in quotes)
+    total = replace(
+        quotes[0], part="", sku=machine.sku, price_per_h=price, place=places, accelerator=machine.accelerator,
+        accelerators=machine.accelerators, vcpus=machine.vcpus, memory_bytes=machine.memory_bytes,
+        notes="; ".join(filter(None, (f"sum of {', '.join(q.sku for q in quotes)}", _ssd(machine)))),
+    )  # fmt: skip
+    reading.findings.add("host-and-accelerator-apart", places, f"{total.what}, {total.way}: {price:.6g}")
+    return total
+
+
+def _ssd(machine: Machine) -> str:
+    return _NO_SSD if "local SSD" in machine.notes else ""
+
+
+def _machine_named(sku: str, reading: Reading) -> Machine | None:
+    for machine in reading.catalog.facts.machines:
+        if machine.provider == "gcp" and machine.sku.lower() == sku.lower():
+            return machine
+    return None
+
+
+def _terms(quote: Quote) -> _Terms:
+    return quote.region, quote.way, quote.term_years, quote.upfront

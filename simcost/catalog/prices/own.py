@@ -1,0 +1,53 @@
+"""A user's own list of prices, a row a price: a quote, a contract, a page copied by hand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast, get_args
+
+from simcost.catalog.facts import Instrument, Upfront
+from simcost.catalog.patterns import ANY_REGION
+from simcost.catalog.prices.cells import GIB, csv_rows, number, size_bytes, whole
+from simcost.catalog.prices.quote import Quote, Reading, Way
+from simcost.errors import Fault, FaultsError, did_you_mean
+
+_NEEDED = ("provider", "sku", "price_per_h")
+_COLUMNS = (*_NEEDED, "region", "way", "currency", "term_years", "upfront", "accelerator", "accelerators", "vcpus",
+            "memory_gib", "as_of", "notes")  # fmt: skip
+_WAYS = ("on-demand", "spot", *get_args(Instrument))
+
+
+def read(file: Path, reading: Reading) -> Iterator[Quote]:
+    """The prices of the file.
+
+    Raises:
+        FaultsError: an unknown way of buying, with its line.
+    """
+    for at, row in csv_rows(file, _NEEDED, ",".join(_COLUMNS)):
+        reading.rows += 1
+        _check(file, at, row)
+        name = row.get("accelerator", "")
+        yield Quote(
+            place=at, provider=row["provider"], sku=row["sku"], region=row.get("region") or ANY_REGION,
+            way=cast("Way", row.get("way") or "on-demand"), price_per_h=number(row["price_per_h"]),
+            currency=row.get("currency") or "USD", term_years=number(row.get("term_years") or "0"),
+            upfront=cast("Upfront", row.get("upfront") or "none"), accelerator=name,
+            accelerators=whole(row.get("accelerators")) if name else 0, vcpus=whole(row.get("vcpus")),
+            memory_bytes=size_bytes(row.get("memory_gib"), GIB), as_of=row.get("as_of", ""), notes=row.get("notes", ""),
+        )  # fmt: skip
+
+
+def _check(file: Path, at: str, row: dict[str, str]) -> None:
+    line = int(at.removeprefix("line "))
+    unknown = [name for name in row if name not in _COLUMNS]
+    if unknown:
+        hint = did_you_mean(unknown[0], _COLUMNS)
+        message = f"unknown column{hint}; known: {', '.join(_COLUMNS)}"
+        raise FaultsError([Fault(file=str(file), line=1, path=unknown[0], message=message)])
+    for name, known in (("way", _WAYS), ("upfront", get_args(Upfront))):
+        value = row.get(name)
+        if value and value not in known:
+            message = f"{value!r} is none of {', '.join(known)}{did_you_mean(value, known)}"
+            raise FaultsError([Fault(file=str(file), line=line, path=name, message=message)])
+    for name in ("provider", "sku"):
+        if not row[name]:
+            raise FaultsError([Fault(file=str(file), line=line, path=name, message="is empty")])
