@@ -84,7 +84,7 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, listed: Path) -> No
         (("--format", "aws"), "no JSON from here"),
         (("--format", "own"), "no column 'provider'"),
         (("--format", "skypilot", "--provider", "x", "--as-of", "yesterday"), "write e.g. 2026-07-20"),
-        (("--format", "skypilot", "--provider", "x", "--only", "p5.*"), "1 not-asked"),
+        (("--format", "skypilot", "--provider", "x", "--only", "p5.*"), "2 not-asked"),
     ],
 )
 def test_what_cannot_be_imported_leaves_no_trace(
