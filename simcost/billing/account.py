@@ -7,13 +7,14 @@ import numpy as np
 
 from simcost.billing.books import compute_charges
 from simcost.billing.charges import Bill
+from simcost.billing.counted import counted_charges
 from simcost.billing.metered import Floats, Ints, Line, Metered, Runs, metered
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.settle import settle
 from simcost.billing.usage import billed_seconds
 from simcost.billing.volumes import volume_charges_of
 from simcost.errors import CatalogError
-from simcost.trace.usage import KEY, VOLUMES, Usage
+from simcost.trace.usage import HOURLY, KEY, Usage
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
     """
     account = usage_account(usage, purchase, catalog)
     settled = settle(account, purchase.commitments, catalog, sustained=purchase.sustained_use)
-    volumes = volume_charges_of(usage, purchase, catalog)
+    others = (*volume_charges_of(usage, purchase, catalog), *counted_charges(usage, purchase, catalog))
     return Bill(
-        charges=(*compute_charges(settled), *volumes),
+        charges=(*compute_charges(settled), *others),
         compute_by_state_usd={},
         horizon_s=settled.end_s - settled.start_s,
         settlement=settled,
@@ -46,7 +47,7 @@ def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
 
 def usage_account(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Metered:
     """What runs by the hour, with its prices. Raises CatalogError for all that is missing."""
-    hourly = [i for i, key in enumerate(usage.keys) if key[1] not in VOLUMES]
+    hourly = [i for i, key in enumerate(usage.keys) if key[KEY - 1] == HOURLY]
     lines = _priced(usage, hourly, purchase, catalog)
     place = np.full(len(usage.keys), -1, np.int64)
     place[hourly] = np.arange(len(hourly))
@@ -85,7 +86,7 @@ def _priced(usage: Usage, hourly: Sequence[int], purchase: Purchasing, catalog: 
 
 
 def _line(usage: Usage, i: int, purchase: Purchasing, catalog: "Catalog") -> Line:
-    provider, sku, region, zone, account, pricing = usage.keys[i][:KEY]
+    provider, sku, region, zone, account, pricing, _ = usage.keys[i][:KEY]
     name = f"{provider}/{sku}" if provider else sku
     tags = tuple((tag, word) for tag, word in zip(usage.tags, usage.keys[i][KEY:], strict=True) if word)
     own = purchase.prices.get(name, purchase.prices.get(sku))

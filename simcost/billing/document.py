@@ -149,7 +149,12 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str) -> str:
     if listed <= 0:
         return f"{what}nothing was used; commitments cost {format_usd(total)}."
     below = 1 - total / listed
-    against = f"{format_share(abs(below))} {'below' if below >= 0 else 'above'} the list price of {format_usd(listed)}"
+    side = (
+        f"{format_share(abs(below))} {'below' if below >= 0 else 'above'}"
+        if abs(below) > 5e-4
+        else "as much as"
+    )
+    against = f"{side} the list price of {format_usd(listed)}"
     text = f"{what}{format_usd(total)} ({format_usd(bill.billed_usd)} invoiced in this time), {against}"
     if not commitments:
         return f"{text}; nothing is committed."

@@ -2,14 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
-
-from annotated_types import Ge
 
 from simcost.billing.commitment import Commitment
 from simcost.units import UsdPerGb, UsdPerH
-
-Price = Annotated[float, Ge(0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +16,8 @@ class Purchasing:
     commitments: tuple[Commitment, ...] = ()
     """What is bought in advance."""
     prices: Mapping[str, UsdPerH] = field(default_factory=dict)
-    """Your own on-demand price an hour by SKU (`p5.48xlarge`, or `aws/p5.48xlarge`); else the catalog's."""
+    """Your own on-demand price by SKU (`p5.48xlarge`, or `aws/p5.48xlarge`), an hour, or of whatever else its unit is;
+    None = the catalog's."""
     spot: Mapping[str, UsdPerH] = field(default_factory=dict)
     """Spot price an hour by SKU, for spot rows that say no price themselves; else the catalog's observation."""
     provider: str = ""
@@ -30,6 +26,8 @@ class Purchasing:
     """Of usage that names none."""
     sustained_use: bool = True
     """Whether GCP's sustained-use discounts apply where they can."""
+    batch: bool = False
+    """Whether tokens of models behind APIs pay the batch price."""
     storage: UsdPerGb | None = None
     """Price of storage per GB-month; None = the catalog's tiers."""
     egress: UsdPerGb | None = None

@@ -10,9 +10,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 VOLUMES = ("storage", "egress", "inter-zone")
-"""SKUs that are counted in GB; all others run by the hour."""
-
-KEY = 6
+"""SKUs that are counted in GB."""
+TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
+"""Units of SKUs that are models behind APIs."""
+HOURLY = "h"
+"""Unit of what runs by the hour."""
+KEY = 7
 """Words of a key before its tags."""
 
 
@@ -24,14 +27,14 @@ class Usage:
     """Seconds since 1970."""
     end_s: Floats
     quantity: Floats
-    """Units that ran all the time from start to end; GB kept from start to end (storage), or in total (transfer)."""
+    """Units that ran all the time from start to end; GB kept from start to end (storage); else in total."""
     price_usd: Floats
     """Price in effect of a unit, where the file has one; else NaN."""
     interrupted: npt.NDArray[np.bool_]
     """Ended by the provider (spot)."""
     line: Ints
     keys: tuple[tuple[str, ...], ...]
-    """Of each line: provider, sku, region, zone, account, pricing, and the tags."""
+    """Of each line: provider, sku, region, zone, account, pricing, unit, and the tags."""
     tags: tuple[str, ...]
     """Names of the tags, in the order in which they stand in a key."""
     resource: Ints | None

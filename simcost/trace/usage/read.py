@@ -14,7 +14,7 @@ from simcost.trace.jobs.times import empty, without_zone
 from simcost.trace.log.cells import Flags, as_text, instants, real_numbers, time_rule
 from simcost.trace.series.cells import Faults, written
 from simcost.trace.series.columns import peek
-from simcost.trace.usage import Floats, Ints, Usage
+from simcost.trace.usage import HOURLY, VOLUMES, Floats, Ints, Usage
 from simcost.units import NS_PER_S
 
 _WHAT = "file of usage"
@@ -29,12 +29,17 @@ _CALLED = {
     "account": ("account", "subaccountid", "account_id"),
     "pricing": ("pricing", "pricingcategory", "market"),
     "price": ("price", "unit_price"),
+    "unit": ("unit", "consumedunit"),
     "interrupted": ("interrupted",),
     "resource": ("resource", "resourceid", "instance_id", "node"),
 }
 _TAGS = ("workload", "model", "tenant", "team", "project")
 _TAG = "tag:"
-_KEY = ("provider", "sku", "region", "zone", "account", "pricing")
+_KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
+_IN_ALL = ("instance-hours", "hours")
+"""Units of quantities that are hours in all, however many ran at a time."""
+_UNITS = {"": HOURLY, "h": HOURLY, "hour": HOURLY, "instances": HOURLY} | dict.fromkeys(_IN_ALL, HOURLY)
+_OF_VOLUME = ("", "gb", "gb-month", "gb-months")
 _SPOT = frozenset({"spot", "dynamic", "preemptible"})
 _SLACK_S = 1e-6
 
@@ -67,7 +72,7 @@ def read_usage(
         raise TraceError(f"{path}: no rows; give usage of at least one hour")
     start_s, end_s, findings = _times(table, faults)
     keys, line = _lines(table, provider, region)
-    quantity = _numbers(table, faults, "quantity", 1.0)
+    quantity = _at_a_time(table, faults, _numbers(table, faults, "quantity", 1.0), end_s - start_s)
     _note(table, faults, "start", end_s < start_s, "ends before it starts")
     _note(table, faults, "sku", _blank(table, "sku"), "is empty; every row needs a SKU")
     faults.check()
@@ -160,7 +165,16 @@ def _lines(table: Table, provider: str, region: str) -> tuple[tuple[tuple[str, .
     texts["region"] = _otherwise(texts["region"], region)
     spot = pc.is_in(pc.utf8_lower(texts["pricing"]), pa.array(sorted(_SPOT)))
     texts["pricing"] = pc.if_else(spot, "spot", "standard")
+    texts["unit"] = _units(texts)
     return _distinct(list(texts.values()))
+
+
+def _units(texts: Mapping[str, pa.Array]) -> pa.Array:
+    """`h` of what runs by the hour, none of volumes, else as the file says."""
+    unit = pc.utf8_lower(texts["unit"])
+    for said, ours in _UNITS.items():
+        unit = pc.if_else(pc.equal(unit, said), ours, unit)
+    return pc.if_else(pc.is_in(texts["sku"], pa.array(VOLUMES)), "", unit)
 
 
 def _distinct(columns: list[pa.Array]) -> tuple[tuple[tuple[str, ...], ...], Ints]:
@@ -217,6 +231,25 @@ def _codes(table: Table, ours: str) -> Ints | None:
         return None
     found: Ints = _distinct([_text(table, ours)])[1]
     return found
+
+
+def _at_a_time(table: Table, faults: Faults, quantity: Floats, length_s: Floats) -> Floats:
+    """Units that ran at a time, where the file says hours in all; and whether volumes are in GB."""
+    unit = pc.utf8_lower(_text(table, "unit"))
+    volume = pc.is_in(pc.replace_substring_regex(_text(table, "sku"), "^[^/]*/", ""), pa.array(VOLUMES))
+    wrong = pc.and_(volume, pc.invert(pc.is_in(unit, pa.array(_OF_VOLUME))))
+    _note(
+        table, faults, "unit", wrong.to_numpy(zero_copy_only=False), "is no unit of a volume; write it in GB"
+    )
+    total: Flags = pc.is_in(unit, pa.array(_IN_ALL)).to_numpy(zero_copy_only=False)
+    _note(
+        table,
+        faults,
+        "end",
+        total & (length_s <= 0) & (quantity > 0),
+        "leaves no time for the hours of its row",
+    )
+    return np.where(total, quantity * 3600.0 / np.where(length_s > 0, length_s, 1.0), quantity)
 
 
 def _note(table: Table, faults: Faults, ours: str, bad: Flags, wrong: str) -> None:
