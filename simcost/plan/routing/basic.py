@@ -1,4 +1,4 @@
-"""Which replica gets the next request. The compiled data plane knows each by its `code`."""
+"""Routers that the compiled data plane knows each by its `code`."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
