@@ -69,7 +69,7 @@ class Catalog:
     @property
     def as_of(self) -> str:
         """The newest known date of any fact, `unknown` if none has one."""
-        rows = (row for field in fields(self.facts) for row in getattr(self.facts, field.name))
+        rows = (row for table in fields(self.facts) for row in getattr(self.facts, table.name))
         return max((row.as_of for row in rows if row.as_of != "unknown"), default="unknown")
 
     def accelerator(self, name: str) -> Accelerator:
