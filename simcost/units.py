@@ -143,7 +143,8 @@ def format_seconds(value_s: float) -> str:
         ("µs", 1e-6),
     ):
         if abs(value_s) >= factor * (2 if unit in ("d", "h", "min") else 1):
-            return f"{value_s / factor:.3g} {unit}"
+            count = value_s / factor
+            return f"{count:,.0f} {unit}" if abs(count) >= 1000 else f"{count:.3g} {unit}"  # 3 digits
     return f"{value_s / 1e-9:.3g} ns" if value_s else "0 s"
 
 

@@ -1,96 +1,214 @@
 """`simcost train estimate`: one run of training, and what it costs."""
 
+import argparse
+from collections.abc import Callable
 from typing import Any
 
-from simcost.cli.words import Arguments, own_catalog, positive, show, usd_per_h, verb
+from simcost.cli.training_run import MODELS, levers_of, run_of
+from simcost.cli.words import (
+    Arguments,
+    draw,
+    number,
+    own_catalog,
+    pair,
+    pictures,
+    positive,
+    quantity,
+    seconds,
+    show,
+    span,
+    usd_per_h,
+    verb,
+)
+from simcost.units import BYTES_PER_S, USD, USD_PER_GB
+
+MOST_COUNTS = 64
 
 
 def add(actions: Any) -> None:
     """The action `estimate`."""
     run = verb(actions, "estimate", _estimate, "time, memory and money of a training run, with their ranges")
     run.add_argument("model", help="name of a model in the catalog")
-    run.add_argument("--tokens", type=float, required=True, metavar="N", help="trained on, e.g. 2e9")
-    run.add_argument("--method", default="full", metavar="M",
-                     help="pretrain, full (default), lora, qlora, distill, pruned or transfer")  # fmt: skip
+    run.add_argument("--tokens", type=number, required=True, metavar="N", help="trained on, e.g. 2e9")
     run.add_argument(
         "--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog"
     )
-    run.add_argument("--gpus", type=positive, required=True, metavar="N", help="accelerators")
+    run.add_argument("--gpus", type=_counts, metavar="N[,N...]",
+                     help="accelerators; several or none: time and money against their number")  # fmt: skip
     run.add_argument("--precision", default="bf16", help="bf16 (default) or fp8")
-    for option, what in (
-        ("--tp", "tensor parallelism (default 1)"),
-        ("--pp", "pipeline stages (default 1)"),
-        ("--sequence", "tokens of a sequence (default 4096)"),
-        ("--micro-batch", "sequences per pass and rank (default 1)"),
-        ("--rank", "of lora and qlora"),
-    ):
-        run.add_argument(option, type=positive, metavar="N", help=what)
-    run.add_argument("--zero", type=int, choices=range(4), help="ZeRO stage (default 3, as FSDP)")
-    run.add_argument(
+    _add_method(run.add_argument_group("method"))
+    _add_layout(run.add_argument_group("layout and speed"))
+    _add_failures(run.add_argument_group("failures and checkpoints"))
+    _add_prices(run.add_argument_group("prices and energy"))
+    _add_questions(run.add_argument_group("questions"))
+    pictures(run)
+    own_catalog(run)
+
+
+def _add_method(group: Any) -> None:
+    group.add_argument("--method", default="full", metavar="M",
+                       help="pretrain, full (default), lora, qlora, distill, pruned or transfer")  # fmt: skip
+    group.add_argument("--rank", type=positive, metavar="N", help="of lora and qlora (default 16)")
+    group.add_argument("--teacher", metavar="MODEL", help="of distill")
+    group.add_argument("--pruning", metavar="P", help="of pruned: structured (default), unstructured or 2:4")
+    _add(group, number, "X", {
+        "--kept-share": "of pruned: share of the weights kept",
+        "--speedup": "of 2:4: of a training step, measured",
+        "--trained-share": "of transfer: share of the weights trained",
+    })  # fmt: skip
+
+
+def _add_layout(group: Any) -> None:
+    _add(group, positive, "N", {
+        "--tp": "tensor parallelism (default 1)",
+        "--pp": "pipeline stages (default 1)",
+        "--shards": "ranks that share one copy of what ZeRO shards (default all)",
+        "--sequence": "tokens of a sequence (default 4096)",
+        "--micro-batch": "sequences per pass and rank (default 1)",
+    })  # fmt: skip
+    group.add_argument("--zero", type=int, choices=range(4), help="ZeRO stage (default 3, as FSDP)")
+    group.add_argument(
         "--recompute", choices=("none", "selective", "full"), help="of activations (default full)"
     )
-    run.add_argument("--teacher", metavar="MODEL", help="of distill")
-    for option, what in (
-        ("--kept-share", "of pruned: share of the weights kept"),
-        ("--trained-share", "of transfer: share of the weights trained"),
-        ("--mfu", "measured model FLOPs utilisation; else published"),
-        ("--tokens-per-s", "measured tokens per second and accelerator, instead"),
-        ("--interruptions", "of spot, per node and day; without it spot is not priced"),
-    ):
-        run.add_argument(option, type=float, metavar="X", help=what)
-    run.add_argument(
-        "--offer", metavar="P/SKU", help="whose price is taken (default: the cheapest of the accelerator)"
+    _add(group, number, "X", {
+        "--mfu": "measured model FLOPs utilisation; else published",
+        "--tflops": "measured TFLOP/s per accelerator, instead",
+        "--tokens-per-s": "measured tokens per second and accelerator, instead",
+    })  # fmt: skip
+    group.add_argument("--no-attention", action="store_true", help="count 6 N FLOPs a token, no attention")
+
+
+def _add_failures(group: Any) -> None:
+    _add(group, number, "X", {
+        "--failure-rate": "interruptions per node and day (default: as published)",
+        "--job-failures": "and per day, however small the job is (default 0)",
+    })  # fmt: skip
+    _add(group, seconds, "TIME", {
+        "--restart": "from a failure to work again (default 5min)",
+        "--checkpoint": "work between two checkpoints (default: Young's optimum)",
+    })  # fmt: skip
+    group.add_argument("--write", type=quantity(BYTES_PER_S), metavar="B/S",
+                       help="bandwidth of a node into storage (default 1GB/s)")  # fmt: skip
+    group.add_argument("--node", type=positive, metavar="N", help="accelerators of a node (default 8)")
+    group.add_argument("--failure-model", default="exponential", metavar="M[=X]", help=MODELS)
+    group.add_argument("--log-span", type=span, metavar="TIME", help="that the recorded failures cover")
+    group.add_argument("--correlated", type=_correlated, metavar="NODES/PER_DAY/OUTAGE",
+                       help="nodes lost at once, how often, until there are new ones, e.g. 200/0.01/6h")  # fmt: skip
+    group.add_argument("--spares", type=positive, metavar="N", help="nodes that stand by for that")
+    group.add_argument("--simulate", type=positive, metavar="RUNS", help="runs, for the spread of the time")
+
+
+def _add_prices(group: Any) -> None:
+    group.add_argument(
+        "--offer", metavar="P/SKU", help="whose price is taken (default: the cheapest whole node)"
     )
-    for option, what in (
-        ("--price", "per accelerator and hour on demand"),
-        ("--spot", "the same on spot"),
-        ("--owned", "the same of your own hardware"),
-    ):
-        run.add_argument(option, type=usd_per_h, metavar="USD", help=what)
-    run.add_argument("--compare", action="store_true", help="full, LoRA and QLoRA side by side")
-    run.add_argument("--student", metavar="MODEL", help="with --compare: and distilling into this model")
-    own_catalog(run)
+    group.add_argument("--region", metavar="R", help="of the offer")
+    _add(group, usd_per_h, "USD", {
+        "--price": "per accelerator and hour on demand",
+        "--spot": "the same on spot",
+        "--owned": "the same of your own hardware",
+    })  # fmt: skip
+    _add(group, quantity(USD), "USD", {"--capex": "or what an accelerator cost, with its host and network"})
+    _add(group, number, "X", {
+        "--interruptions": "of spot, per node and day; without it spot is not priced",
+        "--life-years": "of your own hardware",
+        "--used-share": "of its life in which it works",
+        "--usd-per-kwh": "of its electricity",
+        "--pue": "power of the data centre / of its devices",
+        "--power-share": "mean power / nominal power (default 1)",
+        "--power-w": "nominal power of an accelerator (default: the catalog's)",
+    })  # fmt: skip
+    _add(group, quantity(USD_PER_GB), "USD", {
+        "--storage": "per GB and month, of the checkpoints kept",
+        "--egress": "per GB, of the weights that leave",
+    })  # fmt: skip
+    group.add_argument("--kept", type=int, metavar="N", help="checkpoints kept (default 3)")
+    group.add_argument("--copies", type=int, metavar="N", help="of the weights that leave (default 1)")
+
+
+def _add_questions(group: Any) -> None:
+    group.add_argument("--deadline", type=span, metavar="TIME", help="how many GPUs end within it, e.g. 14d")
+    group.add_argument(
+        "--budget", type=quantity(USD), metavar="USD", help="and within this money, e.g. $50000"
+    )
+    group.add_argument("--buy", choices=("on_demand", "spot", "owned"), help="whose money counts")
+    group.add_argument("--compare", action="store_true", help="full, LoRA and QLoRA side by side")
+    group.add_argument("--student", metavar="MODEL", help="with --compare: and distilling into this model")
+    group.add_argument("--student-tokens", type=number, metavar="N", help="that it is trained on")
+    group.add_argument("--serve-tokens", type=number, metavar="N", help="output tokens served later, in all")
+    group.add_argument("--quality", type=_quality, action="append", default=[], metavar="METHOD=X",
+                       help="what you measured of a method")  # fmt: skip
+
+
+def _add(group: Any, kind: Callable[[str], Any], metavar: str, options: dict[str, str]) -> None:
+    """Options of one kind, with what they mean."""
+    for option, what in options.items():
+        group.add_argument(option, type=kind, metavar=metavar, help=what)
 
 
 def _estimate(arguments: Arguments) -> None:
     from simcost.catalog import load_catalog
-    from simcost.compare.training import Owned, Prices, Run, Spot, compare_methods, estimate, training_method
-    from simcost.perf.training.layout import Layout
+    from simcost.compare.training import Target, choose_count, compare_methods, estimate
+    from simcost.errors import InputError
 
+    _check(arguments)
     catalog = load_catalog(arguments.catalog)
-    layout = {
-        "tp": arguments.tp,
-        "pp": arguments.pp,
-        "sequence_tokens": arguments.sequence,
-        "micro_batch": arguments.micro_batch,
-        "zero": arguments.zero,
-        "recompute": arguments.recompute,
-    }
-    run = Run(
-        model=catalog.model(arguments.model),
-        accelerator=catalog.accelerator(arguments.on),
-        tokens=arguments.tokens,
-        method=training_method(
-            catalog,
-            arguments.method,
-            rank=arguments.rank,
-            teacher=arguments.teacher,
-            kept_share=arguments.kept_share,
-            trained_share=arguments.trained_share,
-        ),
-        layout=Layout(gpus=arguments.gpus, **{name: one for name, one in layout.items() if one is not None}),
-        precision=arguments.precision,
-        mfu=arguments.mfu,
-        tokens_per_s_per_gpu=arguments.tokens_per_s,
-        prices=Prices(
-            offer=arguments.offer,
-            on_demand_usd_per_gpu_h=arguments.price,
-            spot=Spot(usd_per_gpu_h=arguments.spot, interruptions_per_node_day=arguments.interruptions),
-            owned=Owned(usd_per_gpu_h=arguments.owned),
-        ),
-    )
-    if arguments.compare or arguments.student:
-        student = catalog.model(arguments.student) if arguments.student else None
-        show(arguments, compare_methods(catalog, run, student=student), "train_estimate")
+    counts = arguments.gpus or ()
+    asked = Target(deadline_s=arguments.deadline, budget_usd=arguments.budget, way=arguments.buy)
+    run = run_of(arguments, catalog, counts[0] if counts else 0)
+    if arguments.compare and len(counts) != 1:
+        raise InputError("--compare sets methods side by side on one number of GPUs; give --gpus N")
+    if arguments.compare:
+        document = compare_methods(catalog, run, levers_of(arguments, catalog))
+    elif len(counts) == 1 and asked == Target():
+        document = estimate(catalog, run)
     else:
-        show(arguments, estimate(catalog, run), "train_estimate")
+        document = choose_count(catalog, run, asked, counts)
+    draw(arguments, document, "train_estimate")
+    show(arguments, document, "train_estimate")
+
+
+BELONGS = {
+    "spares": ("correlated", "--correlated"),
+    "log_span": ("failure_model", "--failure-model recorded=FILE"),
+    "student_tokens": ("student", "--student"),
+    "serve_tokens": ("compare", "--compare"),
+    "quality": ("compare", "--compare"),
+}
+"""Options that mean nothing without another."""
+
+
+def _check(arguments: Arguments) -> None:
+    """Raises InputError for an option that would be passed over."""
+    from simcost.errors import InputError
+
+    arguments.compare = arguments.compare or bool(arguments.student)
+    for option, (other, said) in BELONGS.items():
+        given = getattr(arguments, other)
+        missing = not given.startswith("recorded") if other == "failure_model" else not given
+        if getattr(arguments, option) and missing:
+            raise InputError(f"--{option.replace('_', '-')} belongs to {said}; give both")
+    if arguments.compare and (arguments.deadline or arguments.budget):
+        raise InputError("--compare answers another question than --deadline and --budget; ask one of them")
+
+
+def _correlated(text: str) -> dict[str, Any]:
+    """`200/0.01/6h`."""
+    parts = text.split("/")
+    if len(parts) != 3:  # nodes, rate, outage
+        raise argparse.ArgumentTypeError(f"{text!r} is no NODES/PER_DAY/OUTAGE, such as 200/0.01/6h")
+    return {"nodes": positive(parts[0]), "per_day": number(parts[1]), "outage": seconds(parts[2])}
+
+
+def _quality(text: str) -> tuple[str, float]:
+    """`lora=0.8`."""
+    method, value = pair(text)
+    return method, number(value)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    """`64`, or `8,16,32`."""
+    parts = text.split(",")
+    if len(parts) > MOST_COUNTS:
+        raise argparse.ArgumentTypeError(f"{len(parts)} numbers of GPUs; give at most {MOST_COUNTS}")
+    return tuple(positive(part.strip()) for part in parts)

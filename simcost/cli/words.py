@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -116,6 +117,32 @@ def pair(text: str) -> tuple[str, str]:
     if not (ours and equals and theirs):
         raise argparse.ArgumentTypeError(f"{text!r} is no OURS=THEIRS, e.g. prompt_tokens=ContextTokens")
     return ours, theirs
+
+
+def number(text: str) -> float:
+    """A finite number, such as 2e9."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; write e.g. 0.4 or 2e9") from None
+    if not isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no finite number")
+    return value
+
+
+def quantity(unit: Any) -> Callable[[str], float]:
+    """A quantity of 0 or more in a unit of `simcost.units`."""
+
+    def parsed(text: str) -> float:
+        try:
+            value = unit.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        if not isinstance(value, float) or value < 0:
+            raise argparse.ArgumentTypeError(f"{text!r} is below 0; write e.g. {unit.example}")
+        return value
+
+    return parsed
 
 
 def usd_per_h(text: str) -> float:

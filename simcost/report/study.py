@@ -21,8 +21,10 @@ class Part:
     said: Sequence[str] = ()
     chart: Callable[[], Any] | None = None
     """Draws it: an Altair chart."""
-    folded: bool = False
-    """Long: shown when asked for."""
+    listed: bool = False
+    """Whether the terminal sets a dash before each sentence."""
+    titled: bool = True
+    """Whether the terminal shows the title: a table's own heads may say it."""
 
 
 def write_page(path: Path, name: str, document: Document, parts: Sequence[Part]) -> None:
@@ -52,6 +54,4 @@ def page(name: str, document: Document, parts: Sequence[Part]) -> str:
 def _part(part: Part, index: int) -> str:
     drawn = figure(part.title, part.chart(), index) if part.chart else ""
     body = table(part.rows or []) + bullets(list(part.said))
-    if part.folded and body:
-        return f"<details><summary>{part.title}</summary>\n{body}</details>\n"
     return drawn + section(part.title, body)

@@ -1,117 +1,222 @@
-"""The estimate of a training run, and ways to train side by side, in the terminal."""
+"""The estimate of a training run for people: one run, its number of GPUs, and ways to train side by side."""
 
 from collections.abc import Callable, Mapping
+from textwrap import fill
 from typing import Any
 
-from simcost.report.table import table
+from simcost.compare.training import words
+from simcost.report import train_estimate_charts as charts
+from simcost.report.study import Part
+from simcost.report.table import table_of
+from simcost.report.tables import Table
 from simcost.units import format_bytes, format_count, format_seconds, format_share, format_usd
 
 Document = Mapping[str, Any]
 
-_WAYS = {"on_demand": "on demand", "spot": "spot", "owned": "owned"}
+WIDTH = 100
+WAYS = {"on_demand": "on demand", "spot": "spot", "owned": "owned"}
 _PARTS = {"useful_compute": "useful compute", "failures_and_checkpoints": "failures", "storage": "storage",
           "egress": "egress"}  # fmt: skip
+_NONE = "\N{EN DASH}"
 
 
 def text(document: Document) -> str:
-    """The document of `estimate` or `compare_methods`, laid out for people."""
-    return _methods(document) if "methods" in document else _run(document)
+    """The document of `estimate`, `choose_count` or `compare_methods`, laid out for people."""
+    blocks = [fill(document["verdict"], WIDTH)]
+    for part in parts(document):
+        body = [table_of(part.rows)] if part.rows else []
+        dash = "- " if part.listed else ""
+        body += [fill(f"{dash}{line}", WIDTH, subsequent_indent="  ") for line in part.said]
+        if body:
+            blocks.append("\n".join([part.title, *body] if part.titled else body))
+    return "\n\n".join(blocks)
 
 
-def _run(document: Document) -> str:
-    parts = [_verdict(document), _memory(document), _time(document), _costs(document), _said(document)]
-    return "\n\n".join(filter(None, parts))
+def parts(document: Document) -> list[Part]:
+    """What stands below the verdict, on every screen."""
+    if "methods" in document:
+        return _of_methods(document)
+    if "points" in document:
+        return _of_counts(document)
+    return _of_run(document)
 
 
-def _verdict(document: Document) -> str:
-    gpus = document["layout"]["gpus"]
-    cost = document["cost_usd"].get("on_demand")
-    paid = "" if cost is None else f", {_range(cost['total'], format_usd)} on demand"
-    return (
-        f"{document['model']}, {document['method']}, {_tokens(document['tokens'])} on {format_count(gpus)} x "
-        f"{document['accelerator']} in {document['precision']}: {_range(document['time_s'], format_seconds)}{paid}."
-    )
-
-
-def _memory(document: Document) -> str:
-    sizes = document["memory_bytes"]
-    rows = [[name, format_bytes(size)] for name, size in sizes.items() if size and name != "usable"]
+def _of_run(document: Document) -> list[Part]:
     layout = document["layout"]
     how = (
         f"tp {layout['tp']}, pp {layout['pp']}, ZeRO {layout['zero']}, {layout['sequence_tokens']:,} tokens x "
         f"{layout['micro_batch']}, recompute {layout['recompute']}"
     )
-    return (
-        f"Memory of each GPU ({how}); {format_bytes(sizes['usable'])} usable\n{table(['part', 'size'], rows)}"
-    )
+    usable = format_bytes(document["memory_bytes"]["usable"])
+    return [
+        Part(title="Time and speed", titled=False, rows=speed(document), said=basis(document)),
+        Part(title="What it costs", titled=False, rows=costs(document), said=below_costs(document)),
+        Part(title="Cost by part", chart=lambda: charts.costs(document)),
+        Part(title=f"Memory of each GPU ({how}); {usable} usable", rows=memory(document)),
+        Part(title="Memory", chart=lambda: charts.memory(document)),
+        Part(title="Assumptions", said=document["assumptions"], listed=True),
+    ]
 
 
-def _time(document: Document) -> str:
-    flops, failures, written = document["flops"], document["failures"], document["checkpoints"]
+def speed(document: Document) -> Table:
+    """Time, GPU-hours, utilisation and energy with their ranges."""
     rows = [
-        ["time", *_three(document["time_s"], format_seconds)],
-        ["GPU-hours", *_three(document["gpu_hours"], format_count)],
-        ["MFU", *_three(document["mfu"], format_share)],
-        ["effective training time", *_three(document["ettr"], format_share)],
-        ["tokens/s", *_three(document["tokens_per_s"], format_count)],
+        ("time", document["time_s"], format_seconds),
+        ("of it computing", document["compute_s"], format_seconds),
+        ("GPU-hours", document["gpu_hours"], format_count),
+        ("MFU", document["mfu"], format_share),
+        ("effective training time", document["ettr"], format_share),
+        ("tokens/s", document["tokens_per_s"], format_count),
     ]
     if document["energy_kwh"]:
-        rows.append(["energy, kWh", *_three(document["energy_kwh"], format_count)])
+        rows.append(("energy, kWh", document["energy_kwh"], format_count))
+    return [_ends("time and speed", *row) for row in rows]
+
+
+def _ends(head: str, name: str, values: Document, show: Callable[[float], str]) -> dict[str, str]:
+    low, mid, high = (show(values[end]) for end in ("low", "mid", "high"))
+    return {head: name, "low": low, "likely": mid, "high": high}
+
+
+def basis(document: Document) -> list[str]:
+    """FLOPs, both hazards, checkpoints, and the spread of simulated runs."""
+    flops, failures, written = document["flops"], document["failures"], document["checkpoints"]
     mtbf, interval = failures["mtbf_s"], written["interval_s"]
-    every = "the end only" if interval is None else f"every {format_seconds(interval)}"
+    every = "at the end only" if interval is None else f"every {format_seconds(interval)}"
     fails = "never" if mtbf is None else f"every {format_seconds(mtbf)}, {failures['expected']:.3g} in all"
-    shown = table(["time and speed", "low", "likely", "high"], rows)
-    return (
-        f"{shown}\n{flops['per_token']:.4g} FLOPs a token, {flops['total']:.4g} in all; interruptions {fails}; "
-        f"checkpoints of {format_bytes(written['bytes'])} {every}, {format_seconds(written['write_s'])} each"
+    hazard = (
+        f"{failures['nodes']:,} nodes x {failures['per_node_day']['mid']:.3g} a day = "
+        f"{failures['of_nodes_per_day']:.3g}, and {failures['size_independent_per_day']:.3g} whatever the size"
     )
-
-
-def _costs(document: Document) -> str:
-    costs = document["cost_usd"]
-    rows = [
-        [_WAYS[way], _hourly(cost), *(_usd(cost[part]) for part in _PARTS), _range(cost["total"], format_usd)]
-        for way, cost in costs.items()
+    said = [
+        f"{flops['per_token']:.4g} FLOPs a token, {flops['total']:.4g} in all",
+        f"interruptions {fails}: {hazard}{_together(failures['correlated'], failures['spares'])}",
+        f"checkpoints of {format_bytes(written['bytes'])} {every}, {format_seconds(written['write_s'])} each",
     ]
-    lines = [table(["way to buy", "$/GPU-h", *_PARTS.values(), "total"], rows)] if rows else []
-    lines += [f"{_WAYS[way]}: {cost['price_source']}" for way, cost in costs.items()]
-    lines += [
-        f"not in the total, {_WAYS[way]}: {gap}" for way, cost in costs.items() for gap in cost["missing"]
-    ]
-    lines += [f"not priced, {_WAYS[gap['way']]}: {gap['reason']}" for gap in document["not_priced"]]
-    return "\n".join(lines)
+    found = failures["simulated"]
+    if found:
+        spent = {name: format_seconds(seconds) for name, seconds in found["parts_s"].items() if seconds}
+        where = ", ".join(f"{name} {time}" for name, time in spent.items())
+        times = [format_seconds(found["time_s"][name]) for name in ("mean", "p5", "p95")]
+        said.append(
+            f"{found['runs']:,} runs under {failures['model']} failures at the likely speed: {times[0]} on average "
+            f"({times[1]} to {times[2]} in nine of ten), {found['failures']:.1f} failures; {where}"
+        )
+    return said
 
 
-def _said(document: Document) -> str:
-    return "\n".join(("Assumptions", *(f"- {line}" for line in document["assumptions"])))
+def _together(loss: Document | None, spares: int) -> str:
+    if loss is None:
+        return ""
+    outage = format_seconds(loss["outage"])
+    kept = f", {spares:,} spares" if spares else ""
+    return f"; {loss['nodes']:,} nodes at once {loss['per_day']:.3g} times a day, gone for {outage}{kept}"
 
 
-def _methods(document: Document) -> str:
-    header = ["method", "GPUs", "memory", "time", "on demand", "serving, $/1M tokens", "quality"]
-    rows = [_method(row) for row in document["methods"]]
-    on = f"{document['accelerator']} in {document['precision']}"
-    title = f"{document['model']}, {_tokens(document['tokens'])} on {on}"
-    refused = [f"{row['method']}: {row['reason']}" for row in document["methods"] if not row["fits"]]
-    notes = [f"- {note}" for note in document["notes"]]
-    return "\n".join((title, "", table(header, rows), *refused, _break_even(document), *notes))
-
-
-def _method(row: Document) -> list[str]:
-    if not row["fits"]:
-        return [row["method"], "-", "does not fit", "-", "-", "-", _quality(row)]
-    paid, serving = row["cost_usd"].get("on_demand"), row["serving"]
+def costs(document: Document) -> Table:
+    """One row per way of buying that has a price."""
     return [
-        row["method"],
-        f"{row['gpus']:,} (needs {row['gpus_needed']:,})",
-        format_bytes(row["memory_bytes"]),
-        _range(row["time_s"], format_seconds),
-        "-" if paid is None else _range(paid, format_usd),
-        "-" if serving is None else f"{serving['usd_per_million_tokens']:.3g}",
-        _quality(row),
+        {
+            "way to buy": WAYS[way],
+            "$/GPU-h": f"{cost['usd_per_gpu_h']:.3f}",
+            **{said: _usd(cost[part]) for part, said in _PARTS.items()},
+            "total": words.between(cost["total"], format_usd),
+        }
+        for way, cost in document["cost_usd"].items()
     ]
 
 
-def _break_even(document: Document) -> str:
+def below_costs(document: Document) -> list[str]:
+    """Where prices come from, and what has none."""
+    gpus, paid = document["layout"]["gpus"], document["cost_usd"]
+    lines = [
+        f"{WAYS[way]}: {cost['price_source']}"
+        + (f"; {cost['paid_gpus']:,} GPUs are paid for, whole machines" if cost["paid_gpus"] != gpus else "")
+        for way, cost in paid.items()
+    ]
+    lines += [
+        f"not in the total, {WAYS[way]}: {gap}" for way, cost in paid.items() for gap in cost["missing"]
+    ]
+    return lines + [f"not priced, {WAYS[gap['way']]}: {gap['reason']}" for gap in document["not_priced"]]
+
+
+def memory(document: Document) -> Table:
+    """The parts of what each GPU holds."""
+    sizes = document["memory_bytes"]
+    return [
+        {"part": name, "size": format_bytes(size)}
+        for name, size in sizes.items()
+        if size and name != "usable"
+    ]
+
+
+def _of_counts(document: Document) -> list[Part]:
+    drawn = (
+        [Part(title="Time and money", chart=lambda: charts.counts(document))]
+        if len(document["points"]) > 1
+        else []
+    )
+    left = [f"{one['gpus']:,} GPUs: {one['reason']}" for one in document["left_out"]]
+    chosen = document["estimate"]
+    return [
+        Part(title="Number of GPUs", titled=False, rows=counts(document), said=document["notes"]),
+        *drawn,
+        Part(title="Left out", said=left),
+        *(_of_run(chosen) if chosen else []),
+    ]
+
+
+def counts(document: Document) -> Table:
+    """One row per number of GPUs."""
+    target = document["deadline_s"] is not None or document["budget_usd"] is not None
+    return [
+        {
+            "GPUs": f"{point['gpus']:,}",
+            "time": words.between(point["time_s"], format_seconds),
+            **{
+                WAYS[way]: words.between(total, format_usd) for way, total in point["cost_usd"].items()
+            },
+            "effective": format_share(point["ettr"]),
+            "MFU": format_share(point["mfu"]),
+            **({"keeps the target": "yes" if point["keeps"] else "no"} if target else {}),
+        }
+        for point in document["points"]
+    ]  # fmt: skip
+
+
+def _of_methods(document: Document) -> list[Part]:
+    refused = [f"{row['method']}: {row['reason']}" for row in document["methods"] if not row["fits"]]
+    said = [*refused, *filter(None, [break_even(document)])]
+    drawn = [Part(title="What each way costs", chart=lambda: charts.methods(document))]
+    return [
+        Part(title="Ways to train", titled=False, rows=methods(document), said=said),
+        *(drawn if any((row["cost_usd"] or {}).get("on_demand") for row in document["methods"]) else []),
+        Part(title="Notes", said=document["notes"], listed=True),
+    ]
+
+
+def methods(document: Document) -> Table:
+    """One row per way to train."""
+    return [_method(row, served=document["serve_tokens"] is not None) for row in document["methods"]]
+
+
+def _method(row: Document, *, served: bool) -> dict[str, str]:
+    fits, paid, serving = row["fits"], (row["cost_usd"] or {}).get("on_demand"), row["serving"]
+    each = {"serving, $/1M tokens": _NONE if serving is None else f"{serving['usd_per_million_tokens']:.3g}"}
+    whole = {"with serving": _NONE if row["total_usd"] is None else format_usd(row["total_usd"]["mid"])}
+    return {
+        "method": row["method"],
+        "GPUs": f"{row['gpus']:,} (needs {row['gpus_needed']:,})" if fits else _NONE,
+        "memory": format_bytes(row["memory_bytes"]) if fits else "does not fit",
+        "time": words.between(row["time_s"], format_seconds) if fits else _NONE,
+        "on demand": _NONE if paid is None else words.between(paid, format_usd),
+        **(whole if served else each),
+        "quality": "unknown" if row["quality"] is None else f"{row['quality']:g}",
+    }
+
+
+def break_even(document: Document) -> str:
+    """When a distilled model has paid for itself."""
     found = document["break_even"]
     if found is None:
         return ""
@@ -121,32 +226,9 @@ def _break_even(document: Document) -> str:
     if tokens == 0:
         return f"Distilling costs no more than {against}, and serving is cheaper from the first token."
     extra = format_usd(found["extra_training_usd"])
-    return f"Distilling costs {extra} more than {against}; it has paid for itself after {_tokens(tokens)} of output."
-
-
-def _quality(row: Document) -> str:
-    return "unknown" if row["quality"] is None else f"{row['quality']:g}"
-
-
-def _hourly(cost: Document) -> str:
-    return f"{cost['usd_per_gpu_h']:.3f}"
+    served = words.tokens(tokens)
+    return f"Distilling costs {extra} more than {against}; it has paid for itself after {served} of output."
 
 
 def _usd(part: Document | None) -> str:
     return "unknown" if part is None else format_usd(part["mid"])
-
-
-def _three(values: Document, show: Callable[[float], str]) -> list[str]:
-    return [show(values[name]) for name in ("low", "mid", "high")]
-
-
-def _range(values: Document, show: Callable[[float], str]) -> str:
-    low, mid, high = _three(values, show)
-    return mid if low == high else f"{mid} ({low} to {high})"
-
-
-def _tokens(count: float) -> str:
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-        if count >= size:
-            return f"{count / size:.3g}{unit} tokens"
-    return f"{count:,.0f} tokens"

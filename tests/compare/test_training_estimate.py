@@ -8,10 +8,14 @@ import pytest
 from simcost.catalog import load_catalog
 from simcost.compare.training import (
     Energy,
+    Levers,
+    Losses,
     Owned,
     Prices,
     Run,
     Spot,
+    Target,
+    choose_count,
     compare_methods,
     estimate,
     training_method,
@@ -19,7 +23,10 @@ from simcost.compare.training import (
 from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf.training.duration import Failures
 from simcost.perf.training.layout import Layout
-from simcost.perf.training.methods import Full, Lora, Method
+from simcost.perf.training.methods import Full, Lora, Method, Pruned, Transfer
+from simcost.plan.failures import CorrelatedLoss, Recorded, Weibull
+from simcost.report import train_estimate_charts as charts
+from simcost.report.style import to_svg
 from simcost.report.train_estimate import text
 
 CATALOG = load_catalog()
@@ -167,7 +174,7 @@ def test_what_does_not_fit_is_an_error() -> None:
 
 
 def test_methods_come_from_names_and_their_own_options() -> None:
-    assert training_method(CATALOG, "pretrain") == Full()
+    assert training_method(CATALOG, "pretrain") == Full(kind="pretrain")
     assert training_method(CATALOG, "qlora", rank=8, teacher=None) == Lora(kind="qlora", rank=8)
     for name, options, words in (
         ("lorra", {}, "did you mean 'lora'"),
@@ -181,7 +188,9 @@ def test_methods_come_from_names_and_their_own_options() -> None:
 
 
 def levers(**options: Any) -> dict[str, Any]:
-    return compare_methods(CATALOG, run("llama-3.1-70b", layout=Layout(gpus=16), prices=OWN), **options)
+    return compare_methods(
+        CATALOG, run("llama-3.1-70b", layout=Layout(gpus=16), prices=OWN), Levers(**options)
+    )
 
 
 def test_methods_side_by_side() -> None:
@@ -220,7 +229,7 @@ def test_levers_that_cannot_be_are_refused() -> None:
 
 def test_a_method_that_no_number_of_gpus_fits_keeps_its_row() -> None:
     layout = Layout(gpus=16, zero=0)
-    found = compare_methods(CATALOG, run("llama-3.1-70b", layout=layout, prices=OWN))
+    found = compare_methods(CATALOG, run("llama-3.1-70b", layout=layout, prices=OWN), Levers())
     full = found["methods"][0]
     assert (full["method"], full["fits"], full["cost_usd"]) == ("full", False, None)
     assert "does not fit" in text(found)
@@ -228,10 +237,143 @@ def test_a_method_that_no_number_of_gpus_fits_keeps_its_row() -> None:
 
 def test_the_text_shows_what_the_document_holds() -> None:
     found = big(energy=Energy(pue=1.1))
-    shown = text(found)
+    shown = " ".join(text(found).split())
     assert shown.startswith("llama-3.1-405b, full, 15.6T tokens on 16,384 x h100-sxm in bf16: ")
     assert found["mfu"]["source"] in shown
     assert "not priced, owned: owned hardware needs" in shown
-    assert "not in the total" in shown
+    cards = run(accelerator="l40s", mfu=0.4, method=Lora(), prices=Prices(offer="scaleway/L40S"))
+    assert "not in the total, on demand: storage" in text(estimate(CATALOG, cards))
     assert "unknown" in text(levers())
     assert "interruptions never" in text(estimate(CATALOG, run(failures=NO_FAILURES)))
+
+
+def test_the_offer_is_a_whole_node_and_whole_machines_are_paid_for() -> None:
+    """Of 12 GPUs on machines of 8, 16 are paid for; a run on 8 takes no eight machines of one."""
+    found = estimate(CATALOG, run(layout=Layout(gpus=12), prices=Prices(offer="aws/p5.48xlarge")))
+    cost = found["cost_usd"]["on_demand"]
+    assert cost["paid_gpus"] == 16
+    assert cost["useful_compute"]["mid"] == pytest.approx(found["compute_s"]["mid"] / 3600 * 2 * 55.04)
+    cheapest = estimate(CATALOG, run(layout=Layout(gpus=8)))
+    assert CATALOG.offer(cheapest["offer"]).accelerators >= 8
+    assert "16 GPUs are paid for" in text(found)
+
+
+def test_both_hazards_are_said() -> None:
+    failures = Failures(per_node_day=6.5e-3, size_independent_per_day=2.21)
+    found = estimate(CATALOG, run(layout=Layout(gpus=1024), failures=failures))["failures"]
+    assert found["mtbf_s"] / 3600 == pytest.approx(7.9, abs=0.02)
+    assert (found["of_nodes_per_day"], found["size_independent_per_day"]) == (pytest.approx(0.832), 2.21)
+    shown = " ".join(text(estimate(CATALOG, run(layout=Layout(gpus=1024), failures=failures))).split())
+    assert "128 nodes x 0.0065 a day = 0.832, and 2.21 whatever the size" in shown
+
+
+FAILING = Failures(per_node_day=2.0, restart_s=600, checkpoint_interval_s=3600)
+
+
+def test_simulated_memoryless_failures_take_the_time_of_the_closed_form() -> None:
+    options = {"tokens": 1e11, "layout": Layout(gpus=64), "mfu": 0.4, "failures": FAILING}
+    closed = estimate(CATALOG, run(**options))
+    weibull = estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=1.0))))
+    assert weibull["failures"]["simulated"]["runs"] == 400
+    assert weibull["time_s"]["mid"] == pytest.approx(closed["time_s"]["mid"], rel=0.005)
+    both = estimate(CATALOG, run(**options, losses=Losses(runs=200)))
+    assert both["time_s"] == closed["time_s"]
+    spent = both["failures"]["simulated"]
+    assert spent["time_s"]["mean"] == pytest.approx(closed["time_s"]["mid"], rel=0.01)
+    assert sum(spent["parts_s"].values()) == pytest.approx(spent["time_s"]["mean"])
+    assert spent["parts_s"]["useful"] == pytest.approx(closed["compute_s"]["mid"])
+
+
+def test_clustered_failures_cost_less_and_correlated_losses_make_the_run_wait() -> None:
+    options = {"tokens": 1e11, "layout": Layout(gpus=64), "mfu": 0.4, "failures": FAILING}
+    closed = estimate(CATALOG, run(**options))["time_s"]["mid"]
+    assert (
+        estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=0.5))))["time_s"]["mid"] < closed
+    )
+    loss = CorrelatedLoss(nodes=4, per_day=1.0, outage=7200.0)
+    waits = estimate(CATALOG, run(**options, losses=Losses(correlated=loss)))
+    spared = estimate(CATALOG, run(**options, losses=Losses(correlated=loss, spares=4)))
+    assert waits["failures"]["simulated"]["parts_s"]["waiting"] > 0
+    assert spared["failures"]["simulated"]["parts_s"]["waiting"] == 0
+    assert closed < spared["time_s"]["mid"] < waits["time_s"]["mid"]
+    with pytest.raises(InputError, match="shape is 0"):
+        Losses(model=Weibull(shape=0.0))
+
+
+def test_recorded_failures_take_the_place_of_rates() -> None:
+    log = Recorded(times_s=(3600.0, 90_000.0), span_s=172_800.0)
+    found = estimate(CATALOG, run(mfu=0.4, losses=Losses(model=log)))
+    assert found["failures"]["mtbf_s"] == 86_400
+    with pytest.raises(InputError, match="say the same"):
+        estimate(CATALOG, run(losses=Losses(model=log), failures=Failures(per_node_day=1.0)))
+
+
+def counted(target: Target, counts: tuple[int, ...] = (), **options: Any) -> dict[str, Any]:
+    chosen = choose_count(CATALOG, run(tokens=2e10, prices=OWN, mfu=0.4, **options), target, counts)
+    assert json.loads(json.dumps(chosen, allow_nan=False)) == chosen
+    assert chosen["verdict"] in " ".join(text(chosen).split())
+    return chosen
+
+
+def test_the_fewest_gpus_that_keep_a_deadline() -> None:
+    found = counted(Target(deadline_s=86_400.0))
+    gpus = found["chosen_gpus"]
+    assert found["estimate"]["time_s"]["high"] <= 86_400
+    [fewer] = [point for point in found["points"] if point["gpus"] == gpus - 8]
+    assert not fewer["keeps"]
+    assert found["estimate"]["layout"]["gpus"] == gpus
+
+
+def test_the_fastest_within_a_budget_and_what_cannot_be_kept() -> None:
+    cheap = counted(Target(), (8, 64))["points"][0]["cost_usd"]["on_demand"]["high"]
+    within = counted(Target(budget_usd=cheap * 1.02), failures=Failures(per_node_day=0.1))
+    keeping = [point["gpus"] for point in within["points"] if point["keeps"]]
+    assert within["chosen_gpus"] == max(keeping) < within["points"][-1]["gpus"]
+    neither = counted(Target(budget_usd=cheap / 2, deadline_s=3600.0))
+    assert neither["chosen_gpus"] is neither["estimate"] is None
+    assert "no number of GPUs tried ends within 60 min and for at most" in neither["verdict"]
+
+
+def test_counts_asked_for_that_cannot_be_are_left_out() -> None:
+    found = counted(Target(), (1, 8, 12), layout=Layout(gpus=4, tp=4))
+    assert [point["gpus"] for point in found["points"]] == [8, 12]
+    assert "multiple of tp x pp" in found["left_out"][0]["reason"]
+    with pytest.raises(InputError, match="multiple of tp x pp"):
+        counted(Target(), (1, 2), layout=Layout(gpus=4, tp=4))
+    with pytest.raises(InputError, match="on spot has no price: how often"):
+        counted(Target(way="spot", budget_usd=1.0), (8,))
+
+
+def test_levers_with_the_tokens_served_later() -> None:
+    found = levers(student=CATALOG.model("llama-3.1-8b"), serve_tokens=2e10, quality={"distill": 0.8},
+                   pruned=Pruned(kept_share=0.5), transfer=Transfer(trained_share=0.25))  # fmt: skip
+    rows = {row["method"]: row for row in found["methods"]}
+    assert list(rows) == ["full", "lora", "qlora", "transfer", "pruned", "distill"]
+    for row in rows.values():
+        assert row["serving_usd"] == pytest.approx(row["serving"]["usd_per_token"] * 2e10)
+        assert row["total_usd"]["mid"] == pytest.approx(
+            row["cost_usd"]["on_demand"]["mid"] + row["serving_usd"]
+        )
+    assert rows["distill"]["serving_usd"] < rows["pruned"]["serving_usd"] < rows["full"]["serving_usd"]
+    assert found["verdict"].startswith("distill is the cheapest way to train and to serve 20B tokens: $")
+    assert found["verdict"].endswith("its quality was measured as 0.8.")
+
+
+def test_a_speed_in_flops_per_second() -> None:
+    found = big(flops_per_s_per_gpu=400e12, count_attention=False, failures=NO_FAILURES)
+    assert found["compute_s"]["mid"] / 86400 == pytest.approx(66.9 * 405.8534 / 405, abs=0.05)
+    assert "400 TFLOP/s per GPU" in found["mfu"]["source"]
+    with pytest.raises(InputError, match="give one of them"):
+        run(mfu=0.4, flops_per_s_per_gpu=4e14)
+
+
+@pytest.mark.parametrize("name", ["memory", "costs"])
+def test_an_estimate_is_drawn(name: str) -> None:
+    assert "<svg" in to_svg(getattr(charts, name)(estimate(CATALOG, run(prices=OWN))))
+
+
+def test_counts_and_levers_are_drawn() -> None:
+    assert "time (" in to_svg(charts.counts(counted(Target(deadline_s=86_400.0), (8, 64))))
+    assert "distill" in to_svg(
+        charts.methods(levers(student=CATALOG.model("llama-3.1-8b"), serve_tokens=1e9))
+    )

@@ -48,4 +48,6 @@ def _built(catalog: Catalog, name: str, given: dict[str, Any]) -> Method:
         return Transfer(**given)
     if name == "lora":
         return Lora(**given)
-    return Lora(kind="qlora", **given) if name == "qlora" else Full()
+    if name == "qlora":
+        return Lora(kind="qlora", **given)
+    return Full(kind="pretrain") if name == "pretrain" else Full()

@@ -1,22 +1,36 @@
 """Money of a run: compute on demand, on spot and on owned hardware; storage of checkpoints; egress."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from simcost.billing.volume import Item, gb_months, run_usd
 from simcost.catalog import Catalog
-from simcost.catalog.facts import Accelerator, Offer
+from simcost.catalog.facts import Offer
 from simcost.compare.training.interval import Interval
-from simcost.compare.training.terms import Energy, Prices, owned_usd_per_gpu_h
+from simcost.compare.training.run import Run
+from simcost.compare.training.terms import Prices, owned_usd_per_gpu_h
 from simcost.errors import CatalogError, InputError
 from simcost.units import GB, SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What an accelerator-hour costs, and how many accelerators are paid for."""
+
+    usd_per_gpu_h: float
+    source: str
+    gpus: int
+    """Those of whole machines, where an offer says what a machine has."""
+    provider: str | None = None
+    """Whose storage and egress it is."""
+    offer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantities:
     """What one way of buying pays for."""
 
-    gpus: int
     time_s: Interval
     useful_s: Interval
     """The time without failures and checkpoints."""
@@ -25,16 +39,24 @@ class Quantities:
     """The trained weights, as they leave."""
 
 
-def chosen_offer(catalog: Catalog, accelerator: Accelerator, prices: Prices) -> Offer | None:
-    """The offer named, else the cheapest of the accelerator; None if there is none.
+def chosen_offer(catalog: Catalog, run: Run, way: str = "on_demand") -> Offer | None:
+    """The offer named, else the cheapest of the accelerator by the price of that way; None if there is none.
+
+    Offers of whole nodes come first where the run fills some: accelerators of several machines are not one node.
 
     Raises:
         CatalogError: no such offer, or it has another accelerator.
     """
+    accelerator, prices = run.accelerator, run.prices
     if prices.offer is None:
-        offers = catalog.offers_for(accelerator.name)
-        regional = [o for o in offers if prices.region in (None, o.region) or o.region == "any"]
-        return regional[0] if regional else None
+        offers = [o for o in catalog.offers_for(accelerator.name) if _usd_per_h(catalog, o, way) is not None
+                  and (prices.region in (None, o.region) or o.region == "any")]  # fmt: skip
+        node = min(run.layout.gpus, run.failures.gpus_per_node)
+        return min(
+            offers,
+            key=lambda o: (o.accelerators < node, _whole_usd_per_h(catalog, o, way, run.layout.gpus)),
+            default=None,
+        )
     offer = catalog.offer(prices.offer, prices.region)
     if offer.accelerator != accelerator.name:
         raise CatalogError(
@@ -44,52 +66,66 @@ def chosen_offer(catalog: Catalog, accelerator: Accelerator, prices: Prices) -> 
     return offer
 
 
-def price_per_gpu_h(
-    way: str, accelerator: Accelerator, offer: Offer | None, prices: Prices, energy: Energy
-) -> tuple[float, str]:
-    """USD per accelerator-hour of `on_demand`, `spot` or `owned`, and where it comes from.
+def _usd_per_h(catalog: Catalog, offer: Offer, way: str) -> float | None:
+    """What is paid for a machine: on demand by contract where there is one, or on spot."""
+    return offer.spot_usd_per_h if way == "spot" else catalog.contracted(offer).contracted_usd_per_h
+
+
+def _whole_usd_per_h(catalog: Catalog, offer: Offer, way: str, gpus: int) -> float:
+    """Of as many machines as hold the GPUs."""
+    return (_usd_per_h(catalog, offer, way) or inf) * -(-gpus // offer.accelerators)
+
+
+def price_of(catalog: Catalog, run: Run, way: str) -> Price:
+    """Price of an accelerator-hour of `on_demand`, `spot` or `owned`.
 
     Raises:
         InputError: there is no price; the message says what to give.
+        CatalogError: as `chosen_offer`.
     """
+    prices, gpus = run.prices, run.layout.gpus
     if way == "owned":
-        return owned_usd_per_gpu_h(prices.owned, energy, accelerator), "given"
+        usd = owned_usd_per_gpu_h(prices.owned, run.energy, run.accelerator)
+        return Price(usd_per_gpu_h=usd, source="given", gpus=gpus)
+    offer = chosen_offer(catalog, run, way)
     given = prices.on_demand_usd_per_gpu_h if way == "on_demand" else prices.spot.usd_per_gpu_h
     if given is not None:
-        return given, "given"
-    listed = None
-    if offer is not None:
-        listed = offer.on_demand_usd_per_h if way == "on_demand" else offer.spot_usd_per_h
+        named = None if offer is None else offer.provider
+        return Price(usd_per_gpu_h=given, source="given", gpus=gpus, provider=named)
+    listed = None if offer is None else _usd_per_h(catalog, offer, way)
     if offer is None or listed is None:
-        of = f" of {offer.name} ({offer.region})" if offer else f" of {accelerator.name}"
+        of = f" of {offer.name} ({offer.region})" if offer else f" of {run.accelerator.name}"
         raise InputError(f"the catalog has no {way.replace('_', '-')} price{of}; give yours per GPU-hour")
-    source = f"{offer.name} in {offer.region}, {offer.source}, {offer.as_of}"
-    return listed / offer.accelerators, source
+    size = offer.accelerators
+    return Price(
+        usd_per_gpu_h=listed / size, source=f"{offer.name} in {offer.region}, {offer.source}, {offer.as_of}",
+        gpus=-(-gpus // size) * size, provider=offer.provider, offer=offer.name,
+    )  # fmt: skip
 
 
-def cost_document(
-    catalog: Catalog, used: Quantities, price: tuple[float, str], offer: Offer | None, prices: Prices
-) -> dict[str, Any]:
+def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Prices) -> dict[str, Any]:
     """The parts and the total of one way of buying, each low, mid and high; parts without a price are `None`."""
-    usd_per_gpu_h, source = price
-    compute = used.time_s.times(used.gpus * usd_per_gpu_h / SECONDS_PER_HOUR)
-    useful = used.useful_s.times(used.gpus * usd_per_gpu_h / SECONDS_PER_HOUR)
+    compute = used.time_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
+    useful = used.useful_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     lost = Interval(compute.low - useful.low, compute.mid - useful.mid, compute.high - useful.high)
-    provider = None if offer is None else offer.provider
     kept_gb = used.checkpoint_bytes * prices.kept_checkpoints / GB
     storage, no_storage = _volume(
-        catalog, "storage", provider, prices.storage_usd_per_gb_month, used.time_s, kept_gb
+        catalog, "storage", price.provider, prices.storage_usd_per_gb_month, used.time_s, kept_gb
     )
     sent_gb = used.result_bytes * prices.egress_copies / GB
-    egress, no_egress = _volume(catalog, "egress", provider, prices.egress_usd_per_gb, used.time_s, sent_gb)
+    egress, no_egress = _volume(
+        catalog, "egress", price.provider, prices.egress_usd_per_gb, used.time_s, sent_gb
+    )
     total = useful.plus(lost)
     for part in (storage, egress):
         total = total if part is None else total.plus(part)
     return {
-        "usd_per_gpu_h": usd_per_gpu_h,
-        "price_source": source,
+        "usd_per_gpu_h": price.usd_per_gpu_h,
+        "price_source": price.source,
+        "offer": price.offer,
+        "paid_gpus": price.gpus,
         "time_s": used.time_s.document(),
-        "gpu_hours": used.time_s.times(used.gpus / SECONDS_PER_HOUR).document(),
+        "gpu_hours": used.time_s.times(price.gpus / SECONDS_PER_HOUR).document(),
         "useful_compute": useful.document(),
         "failures_and_checkpoints": lost.document(),
         "storage": None if storage is None else storage.document(),

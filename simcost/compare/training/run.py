@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Gt
 
 from simcost.catalog.facts import Accelerator, Model, Precision
-from simcost.compare.training.terms import Energy, Prices
+from simcost.compare.training.terms import Energy, Losses, Prices
 from simcost.errors import InputError
 from simcost.perf.training.duration import Failures
 from simcost.perf.training.layout import Layout
@@ -28,9 +28,12 @@ class Run:
     """Measured; None = from `tokens_per_s_per_gpu`, else published."""
     tokens_per_s_per_gpu: Annotated[float, Gt(0)] | None = None
     """Measured."""
+    flops_per_s_per_gpu: Annotated[float, Gt(0)] | None = None
+    """Measured, as reports give it: model FLOPs, counted as `count_attention` says."""
     count_attention: bool = True
     """False: 6 N only, for an `mfu` that was measured so."""
     failures: Failures = field(default_factory=Failures)
+    losses: Losses = field(default_factory=Losses)
     prices: Prices = field(default_factory=Prices)
     energy: Energy = field(default_factory=Energy)
 
@@ -38,8 +41,9 @@ class Run:
         check_limits(self)
         if not 0 < self.tokens < 1e18:
             raise InputError(f"tokens is {self.tokens!r}; give a number more than 0, such as 15.6e12")
-        if self.mfu is not None and self.tokens_per_s_per_gpu is not None:
-            raise InputError("mfu and tokens_per_s_per_gpu say the same; give one of them")
+        measured = (self.mfu, self.tokens_per_s_per_gpu, self.flops_per_s_per_gpu)
+        if sum(one is not None for one in measured) > 1:
+            raise InputError("mfu, tokens per s and FLOPs per s say the same; give one of them")
 
     @property
     def token_flops(self) -> TokenFlops:

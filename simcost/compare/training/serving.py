@@ -1,13 +1,17 @@
 """What serving the trained model costs, roughly: decoding a stated batch on the fewest accelerators that hold it."""
 
+from dataclasses import replace
 from typing import Any
 
 from simcost.catalog import Catalog
-from simcost.compare.training.costs import chosen_offer, price_per_gpu_h
+from simcost.catalog.facts import Model
+from simcost.compare.training.costs import price_of
 from simcost.compare.training.run import Run
 from simcost.errors import InputError
 from simcost.perf import MemoryFit, ReplicaSpec, fit_memory, step_time
+from simcost.perf.architecture import block_parameters, embedding_matrices, embedding_parameters
 from simcost.perf.sizes import possible_tp
+from simcost.perf.training.methods import Pruned
 from simcost.units import SECONDS_PER_HOUR
 
 MOST_TP = 16
@@ -22,7 +26,8 @@ def served(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any]
         run: whose model is served on its accelerator in 16-bit weights.
         batch: sequences and their tokens in the KV cache.
     """
-    found = _smallest_replica(run)
+    model = _served_model(run)
+    found = _smallest_replica(run, model)
     if found is None:
         return None
     spec, memory = found
@@ -31,9 +36,8 @@ def served(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any]
     if sequences == 0:
         return None
     try:
-        step = step_time(catalog, run.model, run.accelerator, spec)
-        offer = chosen_offer(catalog, run.accelerator, run.prices)
-        usd_per_gpu_h, _ = price_per_gpu_h("on_demand", run.accelerator, offer, run.prices, run.energy)
+        step = step_time(catalog, model, run.accelerator, spec)
+        usd_per_gpu_h = price_of(catalog, run, "on_demand").usd_per_gpu_h
     except InputError:
         return None
     tokens_per_s = sequences / step.seconds(0, sequences, sequences * context_tokens, 0)
@@ -48,12 +52,24 @@ def served(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any]
     }
 
 
-def _smallest_replica(run: Run) -> tuple[ReplicaSpec, MemoryFit] | None:
-    for tp in possible_tp(run.model):
+def _served_model(run: Run) -> Model:
+    """The model as it is served; of one with pruned structures that share of the layers."""
+    method, model = run.method, run.model
+    if not isinstance(method, Pruned) or method.size == 1:
+        return model
+    layers = max(1, round(model.layers * method.size))
+    embeddings = embedding_matrices(model) * embedding_parameters(model)
+    return replace(
+        model, layers=layers, parameters=block_parameters(model) * layers / model.layers + embeddings
+    )
+
+
+def _smallest_replica(run: Run, model: Model) -> tuple[ReplicaSpec, MemoryFit] | None:
+    for tp in possible_tp(model):
         if tp <= MOST_TP:
             spec = ReplicaSpec(accelerator=run.accelerator.name, tp=tp)
             try:
-                return spec, fit_memory(run.model, run.accelerator, spec, MAX_NUM_BATCHED_TOKENS)
+                return spec, fit_memory(model, run.accelerator, spec, MAX_NUM_BATCHED_TOKENS)
             except InputError:
                 continue
     return None

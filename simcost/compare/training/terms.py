@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le
 from simcost.catalog.facts import Accelerator
 from simcost.errors import InputError
 from simcost.perf.training.limits import check_limits
+from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, Recorded
 from simcost.units import Count, Usd, UsdPerGb, UsdPerH
 
 HOURS_PER_YEAR = 8760.0
@@ -63,11 +64,34 @@ class Energy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """How failures come, where they do not come one by one and without memory: then the run is simulated."""
+
+    model: FailureModel = field(default_factory=Exponential)
+    correlated: CorrelatedLoss | None = None
+    spares: Count = 0
+    """Nodes that stand by for a correlated loss; they are not priced."""
+    runs: Annotated[int, Ge(0), Le(10_000)] = 0
+    """To simulate; 0 = none where the closed form is exact, else 400."""
+    seed: Count = 1
+
+    def __post_init__(self) -> None:
+        for made in (self, self.correlated, None if isinstance(self.model, Recorded) else self.model):
+            if made is not None:
+                check_limits(made)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the expected time has a closed form."""
+        return isinstance(self.model, Exponential) and self.correlated is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
     """What is paid for; None = the catalog's price."""
 
     offer: str | None = None
-    """`provider/sku`; None = the cheapest on-demand offer of the accelerator."""
+    """`provider/sku`; None = the cheapest of the accelerator in whole nodes, on demand or on spot."""
     region: str | None = None
     on_demand_usd_per_gpu_h: UsdPerH | None = None
     spot: Spot = field(default_factory=Spot)

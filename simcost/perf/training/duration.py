@@ -102,10 +102,9 @@ def failure_rates(failures: Failures, published: Sequence[FailureRate]) -> tuple
 
 def checkpoints(trained_parameters: float, gpus: int, failures: Failures, per_node_day: float) -> Checkpoints:
     """Size by 14 bytes a trained parameter, written by all nodes at once; the interval given or Young's."""
-    nodes = node_count(gpus, failures)
     size = state_bytes(trained_parameters)
-    write_s = size / (failures.write_bytes_per_s * nodes)
-    mtbf_s = job_mtbf_s(nodes, per_node_day, failures.size_independent_per_day)
+    write_s = size / (failures.write_bytes_per_s * node_count(gpus, failures))
+    mtbf_s = mtbf_of(gpus, failures, per_node_day)
     given = failures.checkpoint_interval_s
     return Checkpoints(size_bytes=size, write_s=write_s, interval_s=given or young(write_s, mtbf_s))
 
@@ -116,7 +115,7 @@ def ettr_of(written: Checkpoints, gpus: int, failures: Failures, per_node_day: f
     Raises:
         InputError: so many failures that the run would never end.
     """
-    mtbf_s = job_mtbf_s(node_count(gpus, failures), per_node_day, failures.size_independent_per_day)
+    mtbf_s = mtbf_of(gpus, failures, per_node_day)
     if isinf(mtbf_s) and isinf(written.interval_s):
         return Ettr(value=1.0, per_node_day=per_node_day, mtbf_s=inf)
     whole_s = daly_time(1.0, written.interval_s, written.write_s, failures.restart_s, mtbf_s)
@@ -126,6 +125,11 @@ def ettr_of(written: Checkpoints, gpus: int, failures: Failures, per_node_day: f
             "the run would never end; write checkpoints more often, faster, or use fewer GPUs"
         )
     return Ettr(value=1.0 / whole_s, per_node_day=per_node_day, mtbf_s=mtbf_s)
+
+
+def mtbf_of(gpus: int, failures: Failures, per_node_day: float) -> float:
+    """Mean time between failures of the whole job, seconds; `inf` where nothing fails."""
+    return job_mtbf_s(node_count(gpus, failures), per_node_day, failures.size_independent_per_day)
 
 
 def node_count(gpus: int, failures: Failures) -> int:

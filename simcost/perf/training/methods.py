@@ -55,7 +55,7 @@ class TokenFlops:
 class Full:
     """All parameters are trained: pre-training, continued pre-training, full fine-tuning."""
 
-    kind: Literal["full"] = "full"
+    kind: Literal["full", "pretrain"] = "full"
     title: ClassVar[str] = "all parameters trained"
     formula: ClassVar[str] = "6 N"
 
