@@ -1,7 +1,8 @@
 """Looking facts up; what is not there is an error that names it and says what to do."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from math import inf, isclose
 from typing import Protocol, TypeVar
@@ -65,6 +66,21 @@ class Catalog:
     """
 
     facts: Facts
+    _offers: dict[str, list[Offer]] = field(init=False, repr=False, compare=False)
+    """By name, lower case."""
+    _rates: dict[tuple[str, str, str], list[CommitmentRate]] = field(init=False, repr=False, compare=False)
+    """By provider, instrument and SKU, lower case; those for several SKUs under `*`."""
+
+    def __post_init__(self) -> None:
+        offers: dict[str, list[Offer]] = defaultdict(list)
+        for offer in self.facts.offers:
+            offers[offer.name.lower()].append(offer)
+        rates: dict[tuple[str, str, str], list[CommitmentRate]] = defaultdict(list)
+        for rate in self.facts.commitment_rates:
+            sku = "*" if rate.sku.endswith("*") else rate.sku.lower()
+            rates[rate.provider, rate.instrument, sku].append(rate)
+        object.__setattr__(self, "_offers", dict(offers))
+        object.__setattr__(self, "_rates", dict(rates))
 
     @property
     def as_of(self) -> str:
@@ -90,7 +106,7 @@ class Catalog:
         Raises:
             CatalogError: no such offer; not in that region; or several regions and none given.
         """
-        found = [offer for offer in self.facts.offers if offer.name.lower() == name.lower()]
+        found = self._offers.get(name.lower(), [])
         if not found:
             raise _miss("offer", "offers", name, [offer.name for offer in self.facts.offers])
         fitting = [offer for offer in found if region in (None, offer.region) or offer.region == "any"]
@@ -149,9 +165,8 @@ class Catalog:
         Raises:
             CatalogError: there is none.
         """
-        rows = [
-            r for r in self.facts.commitment_rates if (r.provider, r.instrument) == (provider, instrument)
-        ]
+        names = (sku.lower(), "*")
+        rows = [r for name in names for r in self._rates.get((provider, instrument, name), ())]
         rows = [r for r in rows if matches(r.sku, sku) and r.region in (region, ANY_REGION)]
         fitting = [
             r for r in rows if isclose(r.term_years, term_years, abs_tol=0.01) and r.upfront == upfront
