@@ -1,11 +1,13 @@
 """What became of a price list, and what changed between two price books: in the terminal."""
 
 from collections.abc import Iterator, Mapping
+from textwrap import fill
 from typing import Any
 
 from simcost.report.table import table
 
 _SHOWN = 40
+_WIDTH = 112
 _NAMES = {"offers": "offers", "commitment_rates": "commitment rates", "token_prices": "token prices"}
 
 
@@ -15,7 +17,8 @@ def text(document: Mapping[str, Any]) -> str:
 
 
 def _imported(document: Mapping[str, Any]) -> Iterator[str]:
-    counts = [f"{document[key]:,} {name}" for key, name in _NAMES.items() if document[key]]
+    counts = [f"{document[key]:,} {name if document[key] > 1 else name[:-1]}" for key, name in _NAMES.items()
+              if document[key]]  # fmt: skip
     yield f"{document['file']}: {' and '.join(counts)} of {document['as_of']}; {document['kept_out']:,} kept out"
     findings = document["findings"]
     if findings:
@@ -28,7 +31,8 @@ def _imported(document: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         for finding in findings:
             first = finding["places"][0]["detail"]
-            yield f"{finding['kind']}: {finding['message']}" + (f" (first: {first})" if first else "")
+            said = f"{finding['kind']}: {finding['message']}" + (f" (first: {first})" if first else "")
+            yield fill(said, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     yield ""
     yield (
         f"written: {', '.join(document['files'])}" if document["files"] else "nothing written; give -o FOLDER"

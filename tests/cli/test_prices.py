@@ -69,7 +69,7 @@ def test_importing_twice_changes_nothing(tmp_path: Path, listed: Path) -> None:
 def test_without_a_folder_nothing_is_written(tmp_path: Path, listed: Path) -> None:
     before = contents(tmp_path)
     said = call(*sky(listed))
-    assert said.out.splitlines()[0] == f"{listed}: 1 offers of unknown; 1 kept out"
+    assert said.out.splitlines()[0] == f"{listed}: 1 offer of unknown; 1 kept out"
     assert "placeholder-price" in said.out
     assert "give `--as-of`" in said.out
     assert said.out.rstrip().endswith("nothing written; give -o FOLDER")
