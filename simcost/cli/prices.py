@@ -6,6 +6,7 @@ from re import fullmatch
 from typing import Any
 
 from simcost.cli.words import Arguments, finish, own_catalog, show, verb
+from simcost.errors import InputError
 
 
 def add(verbs: Any) -> None:
@@ -48,11 +49,14 @@ def _day(text: str) -> str:
 
 def _import(arguments: Arguments) -> None:
     from simcost.catalog import load_catalog
+    from simcost.catalog.prices.findings import OUT, UNASKED
     from simcost.catalog.prices.importing import import_prices
     from simcost.scenario.folders import whole_file
 
     folder = arguments.out
-    known = arguments.catalog or (folder if folder and folder.is_dir() else None)
+    if folder and arguments.catalog:
+        raise InputError("give -o or --catalog: the facts of the folder written to are those used")
+    known = folder if folder and folder.is_dir() else arguments.catalog
     imported = import_prices(
         arguments.file, arguments.format, load_catalog(known), provider=arguments.provider,
         as_of=arguments.as_of or "", only=arguments.only,
@@ -63,7 +67,8 @@ def _import(arguments: Arguments) -> None:
             draft.write_text(text, encoding="utf-8")
     document = {
         "file": str(arguments.file or arguments.format), "format": arguments.format, "as_of": imported.as_of,
-        "rows": imported.looked_at, "kept_out": imported.findings.kept_out,
+        "rows": imported.looked_at, "kept_out": imported.findings.count(OUT),
+        "not_asked_for": imported.findings.count(UNASKED),
         **{name: len(imported.rows.get(name, [])) for name in ("offers", "commitment_rates", "token_prices")},
         "files": [str(folder / name) for name in texts],
     }  # fmt: skip

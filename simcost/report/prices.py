@@ -19,7 +19,9 @@ def text(document: Mapping[str, Any]) -> str:
 def _imported(document: Mapping[str, Any]) -> Iterator[str]:
     counts = [f"{document[key]:,} {name if document[key] > 1 else name[:-1]}" for key, name in _NAMES.items()
               if document[key]]  # fmt: skip
-    yield f"{document['file']}: {' and '.join(counts)} of {document['as_of']}; {document['kept_out']:,} kept out"
+    unasked = f", {document['not_asked_for']:,} not asked for" if document["not_asked_for"] else ""
+    out = f"{document['kept_out']:,} kept out{unasked}"
+    yield f"{document['file']}: {' and '.join(counts)} of {document['as_of']}; {out}"
     findings = document["findings"]
     if findings:
         yield ""

@@ -32,7 +32,7 @@ def test_a_list_becomes_a_catalog_that_is_read(tmp_path: Path, listed: Path) -> 
     said = call(*sky(listed, "--as-of", "2026-08-01", "-o", book, "--json"))
     document = said.document()
     assert said.code == 0
-    assert (document["rows"], document["kept_out"], document["offers"]) == (2, 1, 1)
+    assert [document[key] for key in ("rows", "kept_out", "not_asked_for", "offers")] == [2, 1, 0, 1]
     assert (document["as_of"], document["files"]) == ("2026-08-01", [str(book / "offers.csv")])
     (finding,) = document["findings"]
     assert finding["kind"] == "placeholder-price"
@@ -83,6 +83,7 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, listed: Path) -> No
         (("--format", "skypilot"), "--provider"),
         (("--format", "aws"), "no JSON from here"),
         (("--format", "own"), "no column 'provider'"),
+        (("--format", "own", "--catalog", "."), "give -o or --catalog"),
         (("--format", "skypilot", "--provider", "x", "--as-of", "yesterday"), "write e.g. 2026-07-20"),
         (("--format", "skypilot", "--provider", "x", "--only", "p5.*"), "2 not-asked"),
     ],

@@ -1,4 +1,4 @@
-"""AWS Price List, bulk files: AmazonEC2 (`products`, `terms`), and savings plans (`terms.savingsPlan`)."""
+"""AWS Price List, bulk files: AmazonEC2 and AmazonSageMaker, and savings plans (`terms.savingsPlan`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ _WANTED = {
 
 
 def read(file: Path, reading: Reading) -> Iterator[Quote]:
-    """On-demand, reserved (standard) and savings-plan prices of Linux on shared hardware."""
+    """On-demand, reserved (standard) and savings-plan prices of Linux on shared hardware; of SageMaker, hosting."""
     products: dict[str, dict[str, Any]] = {}
     sections = set()
     for path, value in values(file, _enter):
@@ -68,12 +68,19 @@ def _keep_product(path: Path_, value: Any, products: dict[str, dict[str, Any]], 
         return
     if not isinstance(attributes, dict):
         reading.findings.add("unreadable", place(path), "'attributes' is missing")
-    elif not said(value, "productFamily").startswith("Compute Instance"):
+    elif not _machine(said(value, "productFamily"), attributes):
         reading.findings.add("other-product", place(path), said(value, "productFamily"))
     elif kind := _unwanted(attributes):
         reading.findings.add(kind, place(path), said(attributes, "usagetype"))
     else:
         products[path[1]] = attributes
+
+
+def _machine(family: str, attributes: dict[str, Any]) -> bool:
+    """An instance of EC2, or one that hosts a SageMaker endpoint."""
+    return family.startswith("Compute Instance") or (
+        family == "ML Instance" and attributes.get("platoinstancetype") == "Hosting"
+    )
 
 
 def _unwanted(attributes: dict[str, Any]) -> str:
@@ -125,12 +132,12 @@ def _money(dimension: Any) -> tuple[str, float]:
 
 
 def _quote(at: str, attributes: dict[str, Any], **terms: Any) -> Quote:
-    sku = words(attributes, "instanceType")
+    sku = words(attributes, "instanceType").split("-Host")[0]
     count = whole(attributes.get("gpu"))
-    if count is None and not fullmatch(_ACCELERATED, sku.split(".")[0]):
+    if count is None and not fullmatch(_ACCELERATED, sku.removeprefix("ml.").split(".")[0]):
         count = 0
     memory = said(attributes, "memory").removesuffix("GiB")
     return Quote(
         place=at, provider="aws", sku=sku, region=words(attributes, "regionCode"), accelerators=count,
-        vcpus=whole(attributes.get("vcpu")), memory_bytes=size_bytes(memory, GIB), **terms,
+        vcpus=whole(attributes.get("vcpu", attributes.get("vCpu"))), memory_bytes=size_bytes(memory, GIB), **terms,
     )  # fmt: skip

@@ -36,7 +36,7 @@ class Devices:
 
     def shape(self, quote: Quote, reading: Reading) -> Shape | None:
         """What the instance type of a quote is made of; None (and a finding) where its accelerators are unknown."""
-        known = self._shapes.get((quote.provider, quote.sku.lower()))
+        known = self._shapes.get((quote.provider, quote.sku.lower().removeprefix("ml.")))
         if known is not None:
             vcpus, memory = quote.vcpus or known.vcpus, quote.memory_bytes or known.memory_bytes
             return Shape(known.accelerator, known.accelerators, vcpus, memory)

@@ -3,9 +3,10 @@
 from collections import Counter
 from typing import Any
 
-OUT, CHANGED, NOTED = "kept out", "changed", "kept"
+OUT, UNASKED, CHANGED, NOTED = "kept out", "not asked for", "changed", "kept"
 
 _KINDS = {
+    "unreadable": (OUT, "rows that lack something or hold the wrong kind of value"),
     "no-price": (OUT, "no number where a price should stand (empty, NaN, infinite, text)"),
     "zero-price": (OUT, "a price of 0 stands for a missing one"),
     "negative-price": (OUT, "a price below 0"),
@@ -28,18 +29,17 @@ _KINDS = {
     ),
     "attached-accelerator": (OUT, "accelerators attached to a machine type that is sold without them, too"),
     "other-currency": (CHANGED, "prices in another currency were converted at a dated rate"),
-    "other-system": (OUT, "another operating system than Linux, or software in the price"),
-    "other-tenancy": (OUT, "dedicated hosts and dedicated instances"),
-    "other-product": (OUT, "no virtual machine by the hour"),
-    "capacity": (OUT, "a reserved or unused capacity, not an instance that runs"),
-    "convertible": (OUT, "convertible reservations"),
-    "dev-test": (OUT, "prices for development and test subscriptions"),
-    "low-priority": (OUT, "low-priority machines, which are retired"),
-    "not-asked": (OUT, "instance types that `--only` does not name"),
-    "unreadable": (OUT, "rows that lack something or hold the wrong kind of value"),
     "several-rules": (CHANGED, "several prices by date or hour: the one of the list's date, the dearest hour"),
     "more-pages": (NOTED, "the list goes on: its other pages are not in this file"),
     "no-date": (NOTED, "the list has no date, so its prices have none; give `--as-of` with the day you fetched it"),
+    "other-system": (UNASKED, "another operating system than Linux, or software in the price"),
+    "other-tenancy": (UNASKED, "dedicated hosts and dedicated instances"),
+    "other-product": (UNASKED, "no virtual machine by the hour"),
+    "capacity": (UNASKED, "a reserved or unused capacity, not an instance that runs"),
+    "convertible": (UNASKED, "convertible reservations"),
+    "dev-test": (UNASKED, "prices for development and test subscriptions"),
+    "low-priority": (UNASKED, "low-priority machines, which are retired"),
+    "not-asked": (UNASKED, "instance types that `--only` does not name"),
 }  # fmt: skip
 _PLACES = 5
 
@@ -58,10 +58,9 @@ class Findings:
         if len(places) < _PLACES:
             places.append({"place": place, "detail": detail})
 
-    @property
-    def kept_out(self) -> int:
-        """How many rows or prices are not in the result."""
-        return sum(count for kind, count in self._counts.items() if _KINDS[kind][0] == OUT)
+    def count(self, outcome: str) -> int:
+        """How many rows or prices had that outcome."""
+        return sum(count for kind, count in self._counts.items() if _KINDS[kind][0] == outcome)
 
     def document(self) -> list[dict[str, Any]]:
         """Each kind with its `count`, `outcome`, `message` and first `places`; traps before what was not asked."""

@@ -32,6 +32,15 @@ def test_an_instance_type_becomes_an_offer_with_the_shape_and_the_date_of_the_li
     assert found(result) == {}
 
 
+def test_instances_that_host_endpoints_are_offers_of_their_own(tmp_path: Path) -> None:
+    ml = {"sku": "A", "productFamily": "ML Instance", "attributes": {
+        "instanceType": "ml.p5.48xlarge-Hosting", "platoinstancetype": "Hosting", "regionCode": "us-east-1",
+        "vCpu": "192", "memory": "2048 GiB", "locationType": "AWS Region", "physicalGpu": "N/A"}}  # fmt: skip
+    offer = offers(imported(tmp_path, aws_list([ml], {"A": aws_on_demand("A", "63.3")}), "aws"))
+    assert offer["ml.p5.48xlarge", "us-east-1"].accelerators == 8
+    assert offer["ml.p5.48xlarge", "us-east-1"].vcpus == 192
+
+
 def test_machines_without_accelerators_are_offers_too(tmp_path: Path) -> None:
     product = aws_product("A", instanceType="m5.large", vcpu="2", memory="8 GiB", gpu="")
     result = imported(tmp_path, aws_list([product], {"A": aws_on_demand("A", "0.096")}), "aws")
@@ -49,6 +58,7 @@ def test_machines_without_accelerators_are_offers_too(tmp_path: Path) -> None:
         ({"marketoption": "CapacityBlock"}, "capacity"),
         ({"locationType": "AWS Local Zone"}, "other-product"),
         ({"productFamily": "Storage"}, "other-product"),
+        ({"productFamily": "ML Instance", "platoinstancetype": "Training"}, "other-product"),
         ({"instanceType": "p3.2xlarge", "gpu": "1"}, "unknown-accelerator"),
         ({"instanceType": "inf1.xlarge", "gpu": ""}, "unknown-accelerator"),
     ],
