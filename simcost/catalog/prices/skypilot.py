@@ -21,6 +21,7 @@ _NEEDED = (
     "SpotPrice",
     "Region",
 )
+_TPUS = {"v5litepod": "tpu-v5e", "v6e": "tpu-v6e"}  # whose names count chips; others count cores
 _LEAST_MIB = 1024.0  # a device with less memory is one whose size is in GB
 _GIB_PER_VCPU = (0.1, 128.0)  # no cloud sells machines beyond
 
@@ -32,6 +33,8 @@ def read(file: Path, reading: Reading) -> Iterator[Quote]:
         reading.rows += 1
         name, count = row["AcceleratorName"], whole(row["AcceleratorCount"])
         part, sku = _part(row, reading.provider)
+        if tpu := fullmatch(r"tpu-(v5litepod|v6e)-(\d+)", name):
+            name, count = _TPUS[tpu[1]], whole(tpu[2])
         device_gb = _device_gb(row.get("GpuInfo", ""), at, reading)
         for column, way in _WAYS:
             if not row[column]:
@@ -48,7 +51,7 @@ def read(file: Path, reading: Reading) -> Iterator[Quote]:
 def _part(row: dict[str, str], provider: str) -> tuple[Part, str]:
     name, sku = row["AcceleratorName"], row["InstanceType"]
     if provider == "gcp" and not sku and name.startswith("tpu-"):
-        return "", name
+        return "", name.removeprefix("tpu-") if "v5litepod" in name else name
     if provider == "gcp" and not sku:
         return "accelerator", f"{whole(row['AcceleratorCount']) or row['AcceleratorCount']} x {name}"
     return "host" if provider == "gcp" and not name and family(sku) else "", sku

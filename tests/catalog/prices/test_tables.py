@@ -77,6 +77,18 @@ def test_700_stands_for_a_missing_price_and_an_empty_cell_for_none(tmp_path: Pat
     assert places(result, "placeholder-price") == ["line 3", "line 3"]
 
 
+def test_names_of_tpus_count_their_chips(tmp_path: Path) -> None:
+    rows = ",,,tpu-v5litepod-16,1,,us-west4,us-west4-a,19.2,7.5\n,,,tpu-v6e-256,1,,us-east5,us-east5-a,691.2,300\n"
+    rows += ",,,tpu-v4-8,1,,us-central2,us-central2-b,12.88,3.686\n"
+    result = imported(tmp_path, SKYPILOT + rows, "skypilot", provider="gcp", as_of="2026-08-01")
+    named = {key: (offer.accelerators, offer.accelerator) for key, offer in offers(result).items()}
+    assert named == {
+        ("v5litepod-16", "us-west4"): (16, "tpu-v5e"),
+        ("tpu-v6e-256", "us-east5"): (256, "tpu-v6e"),
+    }
+    assert found(result) == {"unknown-accelerator": 1}
+
+
 @pytest.mark.parametrize(("spot", "kept"), [("1.64", None), ("1.70", None), ("1.19", 1.19)])
 def test_spot_not_below_on_demand_is_dropped_and_on_demand_stays(
     tmp_path: Path, spot: str, kept: float | None
