@@ -33,7 +33,7 @@ TIMELINE = pa.schema([
 
 WINDOWS = pa.schema([
     ("start_s", pa.float64()), ("arrived", pa.int64()), ("completed", pa.int64()), ("rejected", pa.int64()),
-    ("timed_out", pa.int64()), ("good", pa.int64()), ("late", pa.int64()),
+    ("timed_out", pa.int64()), ("lost", pa.int64()), ("good", pa.int64()), ("late", pa.int64()),
     ("prompt_tokens", pa.int64()), ("output_tokens", pa.int64()),
 ])  # fmt: skip
 """Outcomes by the window in which the request ARRIVED. good: completed within all limits. late: still in the
@@ -42,9 +42,10 @@ system at the end of the run and already past a limit. Tokens are those of compl
 OUTCOMES = pa.schema([
     ("request", pa.int64()), ("arrival_s", pa.float64()), ("status", pa.string()),
     ("prompt_tokens", pa.int32()), ("output_tokens", pa.int32()),
-    ("ttft_s", pa.float64()), ("e2e_s", pa.float64()), ("preemptions", pa.int32()),
+    ("ttft_s", pa.float64()), ("e2e_s", pa.float64()), ("preemptions", pa.int32()), ("retries", pa.int32()),
 ], metadata={"order": "completion"})  # fmt: skip
-"""One row per request that left: completed, rejected or timed_out. ttft_s is null without a first token.
+"""One row per request that left: completed, rejected, timed_out, or lost with its replica. ttft_s is null without a
+first token.
 TPOT is (e2e_s - ttft_s) / (output_tokens - 1), undefined for a single output token."""
 
 METRICS = ("ttft_s", "tpot_s", "e2e_s")
@@ -98,6 +99,8 @@ class Outcomes:
     completed: int
     rejected: int
     timed_out: int
+    lost: int
+    """Their replica was taken away, and they were not tried again."""
     in_system: int
     prompt_tokens: int
     """Of completed requests."""
@@ -105,6 +108,8 @@ class Outcomes:
     generated_tokens: int
     """All tokens generated, those of unfinished and abandoned requests included."""
     preemptions: int
+    requeued: int
+    """How often a request went on at another replica, since its own was taken away."""
     steps: int
     """Engine steps over all replicas."""
     work_s: float

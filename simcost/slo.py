@@ -119,7 +119,7 @@ def assess(ledger: "Ledger", slo: Slo) -> SloReport:
 
     outcomes = ledger.outcomes
     felt = latency(outcomes)
-    errors = outcomes.rejected + outcomes.timed_out
+    errors = outcomes.rejected + outcomes.timed_out + outcomes.lost
     good, late = (int(outcomes.windows[name].to_numpy().sum()) for name in ("good", "late"))
     judged = outcomes.completed + errors + late
     attainment, error_share = _ratio(good, judged), _ratio(errors, outcomes.completed + errors)
@@ -182,7 +182,7 @@ def _hours(ledger: "Ledger", slo: Slo, felt: "Latency") -> tuple[Any, float]:
 
 def _hour(window: Mapping[str, Any], percentiles: "Floats", slo: Slo, length_s: float) -> dict[str, Any]:
     """One window; without a request to judge it is neither met nor missed."""
-    left = window["completed"] + window["rejected"] + window["timed_out"]
+    left = window["completed"] + window["rejected"] + window["timed_out"] + window["lost"]
     judged = left + window["late"]
     attainment, error_share = _ratio(window["good"], judged), _ratio(left - window["completed"], left)
     measured = _measured(attainment, error_share, percentiles)

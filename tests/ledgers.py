@@ -90,9 +90,10 @@ def outcomes(
                 histograms[window, metric, bucket(buckets, value)] += 1
     total = {name: sum(row[name] for row in table) for name in zero}
     return Outcomes(
-        **{name: total[name] for name in ("arrived", "completed", "rejected", "timed_out")},
+        **{name: total[name] for name in ("arrived", "completed", "rejected", "timed_out", "lost")},
         in_system=in_system, prompt_tokens=total["prompt_tokens"], output_tokens=total["output_tokens"],
-        generated_tokens=total["output_tokens"], preemptions=0, steps=0, work_s=0.0, outstanding_s=0.0, limits=Limits(),
+        generated_tokens=total["output_tokens"], preemptions=0, requeued=0, steps=0, work_s=0.0, outstanding_s=0.0,
+        limits=Limits(),
         window_s=window_s, windows=pa.Table.from_pylist(table, schema=WINDOWS), buckets=buckets,
         histograms=histograms, rows=rows,
     )  # fmt: skip
@@ -109,12 +110,12 @@ def write_rows(path: Path, values: Sequence[tuple[int, float, float, int]], wind
     """The same requests as Parquet rows, and two that were not completed."""
     done = [
         {"request": i, "arrival_s": w * window_s + 1.0, "status": "completed", "prompt_tokens": 1,
-         "output_tokens": n, "ttft_s": ttft, "e2e_s": e2e, "preemptions": 0}
+         "output_tokens": n, "ttft_s": ttft, "e2e_s": e2e, "preemptions": 0, "retries": 0}
         for i, (w, ttft, e2e, n) in enumerate(values)
     ]  # fmt: skip
     lost = [
         {"request": -1, "arrival_s": 2.0, "status": status, "prompt_tokens": 1, "output_tokens": 0,
-         "ttft_s": None, "e2e_s": 99.0, "preemptions": 0} for status in ("rejected", "timed_out")
+         "ttft_s": None, "e2e_s": 99.0, "preemptions": 0, "retries": 0} for status in ("rejected", "timed_out")
     ]  # fmt: skip
     pq.write_table(pa.Table.from_pylist([*lost, *done], schema=OUTCOMES), path, row_group_size=7)
     return path

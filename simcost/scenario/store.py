@@ -18,7 +18,7 @@ from simcost.errors import RunError
 from simcost.ledger import Buckets, Ledger, Limits, Outcomes
 from simcost.scenario.folders import sha256_of
 
-VERSION = 1
+VERSION = 2
 ROWS = "outcomes.parquet"
 _TABLES = ("nodes", "replicas", "timeline")
 

@@ -84,6 +84,7 @@ def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
             pa.array(ttft_s, mask=column[at.R_FIRST] == NIL),
             (column[at.R_END] - column[at.R_ARRIVAL]) * tick_s,
             column[at.R_EVICTED].astype(np.int32),
+            column[at.R_RETRIES].astype(np.int32),
         ],
         schema=OUTCOMES,
     )
@@ -94,7 +95,10 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
     totals, counts, seen = plane.state.totals, plane.state.windows, plane.look()
     columns = [
         np.arange(len(counts)) * (window_ns / NS_PER_S),
-        *(counts[:, c] for c in (at.W_ARRIVED, at.W_COMPLETED, at.W_REJECTED, at.W_TIMED_OUT, at.W_GOOD)),
+        *(
+            counts[:, c]
+            for c in (at.W_ARRIVED, at.W_COMPLETED, at.W_REJECTED, at.W_TIMED_OUT, at.W_LOST, at.W_GOOD)
+        ),
         _late(plane, limits, window_ns),
         *(counts[:, c] for c in (at.W_PROMPT, at.W_OUTPUT)),
     ]
@@ -103,11 +107,13 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
         completed=int(totals[at.COMPLETED]),
         rejected=int(totals[at.REJECTED]),
         timed_out=int(totals[at.TIMED_OUT]),
+        lost=int(totals[at.LOST]),
         in_system=int(totals[at.IN_SYSTEM]),
         prompt_tokens=int(totals[at.COMPLETED_PROMPT]),
         output_tokens=int(totals[at.COMPLETED_OUTPUT]),
         generated_tokens=int(totals[at.GENERATED]),
         preemptions=int(totals[at.PREEMPTIONS]),
+        requeued=int(totals[at.REQUEUED]),
         steps=seen.steps,
         work_s=max(busy_s - seen.steps * plane.clock.a * plane.clock.tick_s, 0.0),
         outstanding_s=seen.area * plane.clock.tick_s,

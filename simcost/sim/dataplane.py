@@ -11,7 +11,7 @@ from simcost.errors import RunError
 from simcost.ledger import Buckets, Limits
 from simcost.sim import layout as at
 from simcost.sim.clock import Clock
-from simcost.sim.kernel import advance, observe
+from simcost.sim.kernel import advance, observe, vacate
 from simcost.sim.layout import NEVER, NIL, Ints, State
 from simcost.sim.pool import Pool
 from simcost.trace.batch import RequestBatch
@@ -77,7 +77,7 @@ class DataPlane:
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
             limits=np.array([clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s]),
-            rows=np.zeros((_ROWS if on_rows else 0, at.R_EVICTED + 1), np.int64),
+            rows=np.zeros((_ROWS if on_rows else 0, at.R_RETRIES + 1), np.int64),
         )
         self.state.totals[[at.FREE, at.GATE_HEAD, at.GATE_TAIL]] = NIL
         self._grow_nodes(nodes)
@@ -131,6 +131,15 @@ class DataPlane:
         totals[at.ROUTABLE] = len(kept)
         self.state.load[slot] += at.CLOSED
 
+    def vacate(self, slot: int, mode: int, most_retries: int = 2**31) -> None:
+        """Take a closed replica away from its requests: they migrate, retry, or are lost (`layout.MIGRATE`)."""
+        if (
+            self._on_rows
+            and len(self.state.rows) - self.state.totals[at.ROWS] < self.state.totals[at.IN_SYSTEM] + 1
+        ):
+            self._hand_over_rows()
+        vacate(self.state, slot, mode, most_retries)
+
     def is_empty(self, slot: int) -> bool:
         """Whether a replica has no requests left."""
         return int(self.state.load[slot]) % at.CLOSED == 0
@@ -166,7 +175,7 @@ class DataPlane:
             self._on_rows(self.state.rows[: totals[at.ROWS]])
         totals[at.ROWS] = 0
         if len(self.state.rows) < 2 * totals[at.IN_SYSTEM]:
-            rows = np.zeros((4 * int(totals[at.IN_SYSTEM]), at.R_EVICTED + 1), np.int64)
+            rows = np.zeros((4 * int(totals[at.IN_SYSTEM]), at.R_RETRIES + 1), np.int64)
             self.state = self.state._replace(rows=rows)
 
     def _grow_nodes(self, count: int) -> None:

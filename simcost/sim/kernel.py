@@ -173,6 +173,7 @@ def _write_row(s: State, x: int, t: int, status: int) -> None:
     row[at.R_FIRST] = node[at.FIRST]
     row[at.R_END] = t
     row[at.R_EVICTED] = node[at.EVICTED]
+    row[at.R_RETRIES] = node[at.RETRIES]
     s.totals[at.ROWS] += 1
 
 
@@ -190,6 +191,9 @@ def _record(s: State, x: int, t: int, status: int) -> None:
     elif status == at.IS_TIMED_OUT:
         totals[at.TIMED_OUT] += 1
         counts[at.W_TIMED_OUT] += 1
+    elif status == at.IS_LOST:
+        totals[at.LOST] += 1
+        counts[at.W_LOST] += 1
     else:
         totals[at.COMPLETED] += 1
         totals[at.COMPLETED_PROMPT] += node[at.PROMPT]
@@ -237,6 +241,7 @@ def _unlink(s: State, r: int, x: int, status: int) -> None:
     else:
         nodes[after, at.PREV] = before
     s.load[r] -= 1
+    rep[at.RETURNED] -= nodes[x, at.RETRIES] > 0
     nodes[x, at.MARK] = status
     nodes[x, at.NEXT] = rep[at.LEAVING]
     rep[at.LEAVING] = x
@@ -321,6 +326,42 @@ def _drop_late(s: State, r: int, t: int) -> None:
 
 
 @compiled
+def _drop_all_late(s: State, r: int, t: int) -> None:
+    """The same where requests have come back from another replica, so that the list is not by age."""
+    rep, nodes = s.replicas[r], s.nodes
+    waiting = False
+    x = rep[at.HEAD]
+    while x != NIL:
+        after = nodes[x, at.NEXT]
+        waiting = waiting or x == rep[at.WAIT_HEAD]
+        if t - nodes[x, at.ARRIVAL] >= s.parameters[at.TIMEOUT]:
+            if waiting:
+                rep[at.WAITING] -= 1
+                if x == rep[at.WAIT_HEAD]:
+                    rep[at.WAIT_HEAD] = after
+            else:
+                partial = x == rep[at.PREFILLING]
+                _stop_running(s, r, x)
+                if partial and after != rep[at.WAIT_HEAD]:
+                    rep[at.PREFILLING] = after
+            _unlink(s, r, x, at.IS_TIMED_OUT)
+        x = after
+
+
+@compiled
+def _patience(s: State, r: int) -> int:
+    """Time at which the first client of replica r gives up."""
+    rep, nodes = s.replicas[r], s.nodes
+    oldest = nodes[rep[at.HEAD], at.ARRIVAL]
+    if rep[at.RETURNED] > 0:
+        x = rep[at.HEAD]
+        while x != NIL:
+            oldest = min(oldest, nodes[x, at.ARRIVAL])
+            x = nodes[x, at.NEXT]
+    return oldest + s.parameters[at.TIMEOUT]
+
+
+@compiled
 def _preempt(s: State, r: int) -> bool:
     """Send the last admitted back to the front of the queue while the running need more than the cache."""
     rep, nodes = s.replicas[r], s.nodes
@@ -396,7 +437,7 @@ def _start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: boo
     steps = 1
     if tokens == 0 and not (preempted and rep[at.WAITING] > 0):
         steps = min((s.heap[r, 0] >> _BITS) - rep[at.DECODED_STEPS], (p[at.CAPACITY] - kv) // seqs + 1)
-        patience = s.nodes[rep[at.HEAD], at.ARRIVAL] + p[at.TIMEOUT] - t
+        patience = _patience(s, r) - t
         if steps > 1 and patience < run_time(first, growth, steps):
             steps = steps_until(first, growth, patience)
     rep[at.RUN_START] = t
@@ -415,7 +456,9 @@ def _catch_up(s: State, r: int, until: int) -> None:
         _finish_decodes(s, r)
         _finish_prefills(s, r, t)
         head = rep[at.HEAD]
-        if head != NIL and t - s.nodes[head, at.ARRIVAL] >= p[at.TIMEOUT]:
+        if rep[at.RETURNED] > 0:
+            _drop_all_late(s, r, t)
+        elif head != NIL and t - s.nodes[head, at.ARRIVAL] >= p[at.TIMEOUT]:
             _drop_late(s, r, t)
         _release_leavers(s, r, t)
         preempted = False
@@ -440,6 +483,17 @@ def _catch_up_all(s: State, until: int) -> None:
 # --- arrivals ---
 
 
+@compiled
+def _cut_run(s: State, r: int, until: int) -> None:
+    """End the run of replica r at its first step boundary at or after `until`."""
+    rep = s.replicas[r]
+    growth = s.parameters[at.D] * rep[at.RUN_SEQS]
+    k = steps_until(rep[at.RUN_FIRST], growth, max(until - rep[at.RUN_START], 1))
+    if k < rep[at.RUN_STEPS]:
+        rep[at.RUN_STEPS] = k
+        s.next_event[r] = rep[at.RUN_START] + run_time(rep[at.RUN_FIRST], growth, k)
+
+
 @inlined
 def _enqueue(s: State, r: int, x: int, t: int) -> None:
     """Request x joins the queue of replica r, which is up to date until t."""
@@ -455,7 +509,10 @@ def _enqueue(s: State, r: int, x: int, t: int) -> None:
     if rep[at.WAIT_HEAD] == NIL:
         rep[at.WAIT_HEAD] = x
     rep[at.WAITING] += 1
+    rep[at.RETURNED] += nodes[x, at.RETRIES] > 0
     s.load[r] += 1
+    if rep[at.RUN_STEPS] > 1 and nodes[x, at.RETRIES] > 0 and p[at.TIMEOUT] < NEVER:
+        _cut_run(s, r, nodes[x, at.ARRIVAL] + p[at.TIMEOUT])
     steps = rep[at.RUN_STEPS]
     if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
         rep[at.BUSY_SINCE] = t
@@ -464,7 +521,7 @@ def _enqueue(s: State, r: int, x: int, t: int) -> None:
         seqs = rep[at.RUN_SEQS]
         first, growth = rep[at.RUN_FIRST], p[at.D] * seqs
         k = steps_until(first, growth, min(t, s.next_event[r]) - rep[at.RUN_START])
-        if k < steps and rep[at.KV] + k * seqs + nodes[x, at.PROMPT] <= p[at.CAPACITY]:
+        if k < steps and rep[at.KV] + k * seqs + nodes[x, at.PROMPT] + nodes[x, at.DONE] <= p[at.CAPACITY]:
             rep[at.RUN_STEPS] = k
             s.next_event[r] = rep[at.RUN_START] + run_time(first, growth, k)
     block = r // at.BLOCK
@@ -558,6 +615,7 @@ def _arrive(s: State, t: int, prompt: int, output: int) -> int:
     node[at.FIRST] = NIL
     node[at.REQUEST] = totals[at.ARRIVED]
     node[at.EVICTED] = 0
+    node[at.RETRIES] = 0
     totals[at.ARRIVED] += 1
     totals[at.IN_SYSTEM] += 1
     totals[at.SUM_ARRIVALS] += t
@@ -613,6 +671,68 @@ def advance(
     totals[at.NOW] = until
     _drop_at_gate(s, until)
     return i, at.UNTIL
+
+
+@compiled
+def _return_to_gate(s: State, x: int, before: int) -> None:
+    """Put request x into the gateway's queue by its arrival, not before node `before` (NIL = anywhere)."""
+    totals, nodes = s.totals, s.nodes
+    after = totals[at.GATE_HEAD] if before == NIL else nodes[before, at.NEXT]
+    while after != NIL and nodes[after, at.ARRIVAL] <= nodes[x, at.ARRIVAL]:
+        before, after = after, nodes[after, at.NEXT]
+    nodes[x, at.NEXT] = after
+    if before == NIL:
+        totals[at.GATE_HEAD] = x
+    else:
+        nodes[before, at.NEXT] = x
+    if after == NIL:
+        totals[at.GATE_TAIL] = x
+    totals[at.GATE_COUNT] += 1
+
+
+@entry
+def vacate(s: State, r: int, mode: int, most_retries: int) -> None:
+    """Take the replica in closed slot r away from its requests, now. The step in progress is lost.
+
+    MIGRATE: they go on elsewhere with the tokens they have, once prompt and tokens are read again. RETRY: they start
+    from nothing. LOSE, or more than `most_retries` of them: they leave as lost. The others return to the gateway, by
+    arrival.
+    """
+    rep, nodes, totals, t = s.replicas[r], s.nodes, s.totals, s.totals[at.NOW]
+    if s.next_event[r] != NEVER:
+        rep[at.BUSY] += t - rep[at.BUSY_SINCE]
+        rep[at.IDLE_SINCE] = t
+    if rep[at.RUN_STEPS] > 0 and s.next_event[r] != NEVER and t > rep[at.RUN_START]:
+        growth = s.parameters[at.D] * rep[at.RUN_SEQS]
+        done = steps_until(rep[at.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[at.RUN_START]) - 1
+        totals[at.STEPS] += done
+        rep[at.DECODED_STEPS] += done
+        rep[at.KV] += done * rep[at.RUN_SEQS]
+        totals[at.GENERATED] += done * rep[at.RUN_SEQS]
+        rep[at.PEAK_KV] = max(rep[at.PEAK_KV], rep[at.KV] + rep[at.RESERVED])
+    while rep[at.DECODING] > 0:
+        _stop_decoding(s, r, rep[at.DECODING] - 1)
+    x, before = rep[at.HEAD], NIL
+    while x != NIL:
+        after = nodes[x, at.NEXT]
+        nodes[x, at.RETRIES] += 1
+        if mode == at.LOSE or nodes[x, at.RETRIES] > most_retries:
+            _turn_away(s, x, t, at.IS_LOST)
+        else:
+            totals[at.REQUEUED] += 1
+            if mode == at.RETRY:
+                nodes[x, at.DONE] = 0
+                nodes[x, at.FIRST] = NIL
+            if before != NIL and nodes[before, at.ARRIVAL] > nodes[x, at.ARRIVAL]:
+                before = NIL
+            _return_to_gate(s, x, before)
+            before = x
+        x = after
+    rep[at.HEAD] = rep[at.TAIL] = rep[at.WAIT_HEAD] = rep[at.PREFILLING] = NIL
+    rep[at.RUNNING] = rep[at.WAITING] = rep[at.KV] = rep[at.RESERVED] = rep[at.RETURNED] = 0
+    rep[at.RUN_STEPS] = rep[at.RUN_SEQS] = 0
+    s.load[r] = at.CLOSED
+    s.next_event[r] = NEVER
 
 
 @entry

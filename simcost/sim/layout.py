@@ -30,25 +30,29 @@ PARAMETERS = 15
 # Counters of the pool (`totals`).
 (FREE, IN_SYSTEM, ARRIVED, COMPLETED, REJECTED, TIMED_OUT, SUM_ARRIVALS, SUM_DEPARTURES, GENERATED, STEPS,
  PREEMPTIONS, TURN, GATE_HEAD, GATE_TAIL, GATE_COUNT, ROWS, SLOTS, ROUTABLE, NOW, COMPLETED_PROMPT,
- COMPLETED_OUTPUT) = range(21)  # fmt: skip
-TOTALS = 21
+ COMPLETED_OUTPUT, LOST, REQUEUED) = range(23)  # fmt: skip
+TOTALS = 23
 
 # Columns of `replicas`.
 (RUN_START, RUN_STEPS, RUN_SEQS, RUN_FIRST, DECODED_STEPS, DECODING, KV, RESERVED, HEAD, TAIL, WAIT_HEAD,
- PREFILLING, RUNNING, WAITING, BUSY_SINCE, BUSY, PEAK_KV, IDLE_SINCE, LEAVING) = range(19)  # fmt: skip
+ PREFILLING, RUNNING, WAITING, BUSY_SINCE, BUSY, PEAK_KV, IDLE_SINCE, LEAVING, RETURNED) = range(20)  # fmt: skip
 REPLICA = 32
 
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
-NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED = range(10)
-NODE = 10
+# RETRIES: how often its replica was taken from it.
+NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED, RETRIES = range(11)
+NODE = 11
 
 # Columns of `windows`, as the ledger's WINDOWS from `arrived` on, without `late`.
-W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_GOOD, W_PROMPT, W_OUTPUT = range(7)
+W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_LOST, W_GOOD, W_PROMPT, W_OUTPUT = range(8)
 
 # Columns of `rows`: one row per request that left.
-R_REQUEST, R_ARRIVAL, R_STATUS, R_PROMPT, R_OUTPUT, R_FIRST, R_END, R_EVICTED = range(8)
-STATUSES = ("completed", "rejected", "timed_out")
-IS_COMPLETED, IS_REJECTED, IS_TIMED_OUT = range(3)
+R_REQUEST, R_ARRIVAL, R_STATUS, R_PROMPT, R_OUTPUT, R_FIRST, R_END, R_EVICTED, R_RETRIES = range(9)
+STATUSES = ("completed", "rejected", "timed_out", "lost")
+IS_COMPLETED, IS_REJECTED, IS_TIMED_OUT, IS_LOST = range(4)
+
+# What becomes of the requests of a replica that is taken away.
+MIGRATE, RETRY, LOSE = range(3)
 
 # Columns of `limits` (float64).
 TICK_S, TTFT, TPOT, E2E = range(4)

@@ -25,6 +25,7 @@ class Request:
     prefilled: int = 0
     first: int | None = None
     evicted: int = 0
+    retries: int = 0
     status: str = "in system"
     end: int | None = None
 
@@ -177,6 +178,7 @@ class Pool:
         self.gate: list[Request] = []
         self.requests: list[Request] = []
         self.turn = 0
+        self.forgotten = 0  # tokens of requests that began anew
 
     def open(self, slot: int, now: int) -> None:
         while slot >= len(self.replicas):
@@ -188,6 +190,30 @@ class Pool:
 
     def close(self, slot: int) -> None:
         self.ready.remove(slot)
+
+    def vacate(self, slot: int, now: int, mode: str, most_retries: int) -> None:
+        """The replica is gone at once, and with it the step it was in."""
+        replica = self.replicas[slot]
+        returned = replica.everyone()
+        if replica.boundary is not None:
+            replica.busy += now - replica.busy_since
+        replica.decoding, replica.prefilling, replica.queue = [], [], []
+        replica.boundary, replica.in_step = None, False
+        for request in returned:
+            request.retries += 1
+            request.prefilled = 0
+            if mode == "lose" or request.retries > most_retries:
+                request.status, request.end = "lost", now
+                continue
+            if mode == "retry":
+                self.forgotten += request.generated
+                request.generated, request.first = 0, None
+            self.gate.append(request)
+        self.gate.sort(key=lambda request: request.arrival)
+        if self.ready:
+            waiting, self.gate = self.gate, []
+            for request in waiting:
+                self.route(request, now)
 
     def arrive(self, now: int, prompt: int, output: int) -> None:
         request = Request(len(self.requests), now, prompt, output)

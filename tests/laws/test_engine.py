@@ -17,6 +17,8 @@ from simcost.sim.pool import Pool
 from simcost.trace.batch import RequestBatch
 
 ROUTERS = {"round-robin": RoundRobin(), "least-outstanding": LeastOutstanding(), "power-of-two": PowerOfTwo()}
+MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}
+MOST_RETRIES = 2
 STEP = StepTime(a_s=1, b_s_per_token=0, c_s_per_sequence=0, d_s_per_token=0, q_s_per_pair=0,
                 provenance="given", source="test", sigma=0)  # fmt: skip
 
@@ -65,13 +67,16 @@ def random_control(g: np.random.Generator, span: int) -> list[tuple[int, str, in
     slots = int(g.integers(1, 5))
     fresh = 0
     for now in sorted(g.integers(0, span, int(g.integers(0, 12))).tolist()):
-        action = g.choice(["open", "close", "look"])
+        action = g.choice(["open", "close", "look", "vacate"])
         if action == "open" and fresh < slots:
             control.append((now, "open", fresh))
             ready.append(fresh)
             fresh += 1
         elif action == "close" and ready:
             control.append((now, "close", ready.pop(int(g.integers(len(ready))))))
+        elif action == "vacate" and ready:
+            slot = ready.pop(int(g.integers(len(ready))))
+            control += [(now, "close", slot), (now, str(g.choice(list(MODES))), slot)]
         else:
             control.append((now, "look", 0))
     if g.random() < 0.8 and fresh < slots:
@@ -93,6 +98,8 @@ def play_stepwise(work: Workload) -> stepwise.Pool:
             pool.open(slot, now)
         elif action == "close":
             pool.close(slot)
+        elif action in MODES:
+            pool.vacate(slot, now, action, MOST_RETRIES)
     return pool
 
 
@@ -123,6 +130,8 @@ def play_compiled(work: Workload, batch: int) -> tuple[DataPlane, np.ndarray]:
             plane.open(slot)
         elif action == "close":
             plane.close(slot)
+        elif action in MODES:
+            plane.vacate(slot, MODES[action], MOST_RETRIES)
     plane.finish()
     return plane, np.concatenate(rows)
 
@@ -142,6 +151,7 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
         assert row[at.R_END] == request.end
         assert row[at.R_FIRST] == (at.NIL if request.first is None else request.first)
         assert row[at.R_EVICTED] == request.evicted
+        assert row[at.R_RETRIES] == request.retries
     assert not got
     preemptions = sum(replica.preemptions for replica in expected.replicas)
     assert totals[at.PREEMPTIONS] == preemptions
@@ -150,7 +160,7 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
     idle = all(replica.boundary is None for replica in expected.replicas)
     if idle:
         assert totals[at.STEPS] == steps
-        assert totals[at.GENERATED] == sum(request.generated for request in expected.requests)
+        assert totals[at.GENERATED] == expected.forgotten + sum(r.generated for r in expected.requests)
     for slot, replica in enumerate(expected.replicas):
         if replica.boundary is None:
             assert plane.state.replicas[slot, at.PEAK_KV] == replica.peak
@@ -159,17 +169,20 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
     statuses = [request.status for request in expected.requests]
     assert totals[at.ARRIVED] == len(statuses)
     for status, column in (("completed", at.COMPLETED), ("rejected", at.REJECTED), ("timed_out", at.TIMED_OUT),
-                           ("in system", at.IN_SYSTEM)):  # fmt: skip
+                           ("lost", at.LOST), ("in system", at.IN_SYSTEM)):  # fmt: skip
         assert totals[column] == statuses.count(status)
     sojourns = sum((r.end if r.end is not None else work.horizon) - r.arrival for r in expected.requests)
     assert plane.look().area == sojourns % 2**64  # Little's law, as integers
     return {"steps": steps, "preemptions": preemptions, "rejected": statuses.count("rejected"),
-            "timed_out": statuses.count("timed_out"), "completed": statuses.count("completed")}  # fmt: skip
+            "timed_out": statuses.count("timed_out"), "completed": statuses.count("completed"),
+            "lost": statuses.count("lost"), "requeued": sum(r.retries > 0 for r in expected.requests)}  # fmt: skip
 
 
 @pytest.mark.parametrize("block", range(12))
 def test_compiled_engine_equals_stepwise_engine_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(("steps", "preemptions", "rejected", "timed_out", "completed"), 0)
+    seen = dict.fromkeys(
+        ("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "requeued"), 0
+    )
     for seed in range(block * 250, block * 250 + 250):
         for name, count in assert_equal(random_workload(seed), batch=1 + seed % 17).items():
             seen[name] += count

@@ -71,7 +71,7 @@ def test_a_damaged_folder_is_no_ledger(tmp_path: Path, damage: str) -> None:
         case "sealed not":
             seal.unlink()
         case "other version":
-            seal.write_text(seal.read_text().replace('"version": 1', '"version": 0'))
+            seal.write_text(seal.read_text().replace('"version": 2', '"version": 0'))
         case "no json":
             seal.write_text("[1]")
         case "nothing":
