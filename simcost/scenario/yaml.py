@@ -51,21 +51,35 @@ def read(file: Path) -> tuple[str, list[Fault]]:
 
 def parse(text: str, file: str) -> tuple[Node | None, list[Fault]]:
     """The document of a YAML text and all faults of its syntax; None where it has no usable document."""
-    builder = _Builder(file=file)
+    builder = _build(text, _Builder(file=file))
+    return builder.root, builder.faults
+
+
+def parse_documents(text: str, file: str) -> tuple[list[Node], list[Fault]]:
+    """All documents of a YAML text that hold something, and all faults of its syntax."""
+    builder = _build(text, _Builder(file=file, many=True))
+    roots = [*builder.roots, *([builder.root] if builder.root is not None else [])]
+    return [root for root in roots if root.value is not None], builder.faults
+
+
+def _build(text: str, builder: _Builder) -> _Builder:
+    """The text taken in; what is wrong with it is among the faults."""
     try:
         text.encode("utf-8")  # lone surrogates cannot be parsed
         for event in _events(text):
             builder.take(event)
     except _TooLargeError:
-        return None, builder.faults
+        builder.root = None
+        return builder
     except UnicodeEncodeError:
         builder.fault(1, 1, (), "is not UTF-8 text")
     except yaml.YAMLError as error:
         builder.fault(*_place(error, text), (), _words(error))
-        return None, builder.faults
+        builder.root = None
+        return builder
     if builder.root is None and not builder.faults:
         builder.fault(1, 1, (), "is empty")
-    return builder.root, builder.faults
+    return builder
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
@@ -114,8 +128,12 @@ class _Builder:
     """Nodes from events."""
 
     file: str
+    many: bool = False
+    """Whether there may be several documents."""
     faults: list[Fault] = field(default_factory=list)
     root: Node | None = None
+    roots: list[Node] = field(default_factory=list)
+    """The documents before."""
     documents: int = 0
     open: list[_Open] = field(default_factory=list)
     anchors: dict[str, tuple[Node, int, int]] = field(default_factory=dict)
@@ -132,7 +150,10 @@ class _Builder:
         line, column = _position(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
-            if self.documents > 1:
+            if self.root is not None and self.many:
+                self.roots.append(self.root)
+                self.root, self.anchors = None, {}
+            elif self.documents > 1 and not self.many:
                 self.fault(line, column, (), "starts a second document; a scenario file holds one")
                 raise _TooLargeError
         elif isinstance(event, yaml.CollectionStartEvent):

@@ -32,7 +32,9 @@ class MetricTrigger:
     threshold: Annotated[float, Gt(0)]
     activation_threshold: float = 0.0
     """Values above it, not equal to it, make the trigger active."""
-    target_type: Literal["AverageValue", "Value"] = "AverageValue"
+    target_type: Literal["AverageValue", "Value", "Utilization"] = "AverageValue"
+    resource: bool = False
+    """Whether it is CPU or memory of the replicas, which the HPA alone looks at."""
     ignore_null: bool = True
     """No value counts as 0, not as an error."""
     cached: bool = False
@@ -175,7 +177,7 @@ class Keda:
     def _sync(self, now_s: float, seen: Observation, state: KedaState) -> Decision[KedaState]:
         """A sync of the HPA on the values of the triggers."""
         failures, totals = {**state["failures"]}, dict(seen.totals)
-        for trigger in self.triggers:
+        for trigger in self._asked():
             value = self._value(trigger, seen)
             if isinstance(trigger, MetricTrigger) and trigger.cached:
                 value = state["cached"].get(trigger.name, value)
@@ -183,15 +185,15 @@ class Keda:
             if isnan(value) and self.fallback is not None and failures[trigger.name] > self.fallback.failures:
                 value = self._on_fallback(trigger, self.fallback.replicas)
             totals[trigger.name] = value
-        hpa_sees = replace(seen, totals=totals, failed=frozenset())
+        hpa_sees = replace(seen, totals=totals, failed=seen.failed & {"cpu", "memory"})
         desired, reason, hpa = _hpa(self).step(now_s, hpa_sees, state["hpa"])
         due = ns(now_s) + ns(self.sync)
         return Decision(desired, reason, {**state, "hpa": hpa, "failures": failures, "next_sync_ns": due})
 
     def _poll(self, now_ns: int, seen: Observation, state: KedaState) -> Decision[KedaState]:
         """A pass of the activation loop."""
-        values = {trigger.name: self._value(trigger, seen) for trigger in self.triggers}
-        active = [one.name for one in self.triggers if values[one.name] > _activation(one)]
+        values = {trigger.name: self._value(trigger, seen) for trigger in self._asked()}
+        active = [one.name for one in self._asked() if values[one.name] > _activation(one)]
         error = any(map(isnan, values.values()))
         activity = state["activity"] or {"created_ns": now_ns, "last_active_ns": None}
         done = execute(self._limits(), now_ns, seen.current, bool(active), error, activity)
@@ -201,6 +203,10 @@ class Keda:
         new: KedaState = {**state, "activity": done.activity, "next_poll_ns": due,
                           "cached": {**state["cached"], **cached}}  # fmt: skip
         return Decision(done.replicas, words, new)
+
+    def _asked(self) -> list[Trigger]:
+        """Triggers that KEDA itself asks."""
+        return [one for one in self.triggers if isinstance(one, CronTrigger) or not one.resource]
 
     def _value(self, trigger: Trigger, seen: Observation) -> float:
         """NaN = the source cannot be asked."""

@@ -1,0 +1,234 @@
+"""A mapping of a manifest, read field by field: wrong values become located faults, unread ones are remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from simcost.errors import Fault, did_you_mean
+from simcost.scenario.faults import fault_at, shown
+from simcost.scenario.manifests.quantities import go_duration, quantity
+from simcost.scenario.node import Node, dotted
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Reading:
+    """One file as it is read."""
+
+    file: str
+    faults: list[Fault] = field(default_factory=list)
+    seen: list[Fields] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is simulated otherwise than it is written."""
+
+    def fault(self, node: Node, message: str, *more: str) -> None:
+        """Note what is wrong at a node; `more` extends its path."""
+        self.faults.append(fault_at(node, message, self.file, *more))
+
+    def not_simulated(self) -> list[str]:
+        """Paths of what was not read, and the notes."""
+        unread = [
+            dotted((*fields.node.path, key))
+            for fields in self.seen
+            for key in fields.mapping
+            if key not in fields.read
+        ]
+        return [*unread, *self.notes]
+
+
+@dataclass(slots=True)
+class Fields:
+    """The mapping at a node."""
+
+    reading: Reading
+    node: Node
+    read: set[str] = field(default_factory=set)
+    children: dict[str, Fields] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.reading.seen.append(self)
+
+    @property
+    def mapping(self) -> dict[str, Node]:
+        """Its entries; none where it is no mapping."""
+        return self.node.value if isinstance(self.node.value, dict) else {}
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key, which counts as read; None where it is absent or null."""
+        self.read.add(key)
+        found = self.mapping.get(key)
+        return None if found is None or found.value is None else found
+
+    def has(self, key: str) -> bool:
+        """Whether a key is given."""
+        found = self.mapping.get(key)
+        return found is not None and found.value is not None
+
+    def passes(self, *keys: str) -> None:
+        """Keys that say which object is meant, and change no number."""
+        self.read.update(keys)
+
+    def fault(self, message: str, key: str = "") -> None:
+        """Note what is wrong with the mapping, or with a key of it."""
+        child = self.mapping.get(key) if key else None
+        if child is not None:
+            self.reading.fault(child, message)
+        else:
+            self.reading.fault(self.node, message, *([key] if key else []))
+
+    def child(self, key: str, *, required: bool = False) -> Fields | None:
+        """The mapping at a key."""
+        if key in self.children:
+            return self.children[key]
+        found = self.get(key)
+        if found is None:
+            if required:
+                self.fault("is required, and missing", key)
+            return None
+        if not isinstance(found.value, dict):
+            self.reading.fault(found, f"{shown(found.value)} stands where a mapping is needed")
+            return None
+        return self.children.setdefault(key, Fields(self.reading, found))
+
+    def items(self, key: str, *, required: bool = False) -> list[Fields]:
+        """The mappings of a list."""
+        return [
+            Fields(self.reading, node)
+            for node in self.nodes(key, required=required)
+            if self._is_mapping(node)
+        ]
+
+    def nodes(self, key: str, *, required: bool = False) -> list[Node]:
+        """The values of a list."""
+        found = self.get(key)
+        if found is None:
+            if required:
+                self.fault("is required, and missing", key)
+            return []
+        if not isinstance(found.value, list):
+            self.reading.fault(found, f"{shown(found.value)} stands where a list is needed")
+            return []
+        return found.value
+
+    def _is_mapping(self, node: Node) -> bool:
+        if isinstance(node.value, dict):
+            return True
+        self.reading.fault(node, f"{shown(node.value)} stands where a mapping is needed")
+        return False
+
+    def text(self, key: str, *, required: bool = False) -> str | None:
+        """A text; numbers are taken as they are written."""
+        found = self._scalar(key, required=required)
+        return None if found is None else str(found.value)
+
+    def words(self, key: str) -> list[str]:
+        """A list of texts."""
+        return [str(node.value) for node in self.nodes(key) if not isinstance(node.value, dict | list)]
+
+    def choice(self, key: str, known: Sequence[str], *, required: bool = False) -> str | None:
+        """One of some words."""
+        found = self._scalar(key, required=required)
+        if found is None or str(found.value) in known:
+            return None if found is None else str(found.value)
+        near = did_you_mean(str(found.value), known)
+        self.reading.fault(found, f"{shown(found.value)} is not one of {', '.join(known)}{near}")
+        return None
+
+    def flag(self, key: str) -> bool | None:
+        """True or false, in quotes or not."""
+        found = self._scalar(key, required=False)
+        if found is None:
+            return None
+        word = str(found.value).lower()
+        if word not in ("true", "false"):
+            self.reading.fault(found, f"{shown(found.value)} is neither true nor false")
+            return None
+        return word == "true"
+
+    def quantity(
+        self, key: str, low: float = 0.0, *, above: bool = False, required: bool = False
+    ) -> float | None:
+        """A Kubernetes quantity or a plain number, from `low` up, or above it."""
+        value = self._parsed(key, quantity, required=required)
+        if value is not None and (value < low or (above and value == low)):
+            self.fault(
+                f"{shown(self.mapping[key].value)} must be {'above' if above else 'at least'} {low:g}", key
+            )
+            return None
+        return value
+
+    def count(self, key: str, low: int = 0, high: int = 1_000_000, *, required: bool = False) -> int | None:
+        """A whole number, in quotes or not."""
+        value = self._parsed(key, _whole, required=required)
+        if value is not None and not low <= value <= high:
+            self.fault(f"{value} must be from {low} to {high}", key)
+            return None
+        return value
+
+    def seconds(self, key: str, low: float = 0.0, high: float = 1e9) -> float | None:
+        """A number of seconds."""
+        value = self._parsed(key, quantity, required=False)
+        if value is not None and not low <= value <= high:
+            self.fault(f"{value:g} must be from {low:g} to {high:g} seconds", key)
+            return None
+        return value
+
+    def duration(self, key: str, low: float = 0.0, high: float = 1e9) -> float | None:
+        """A duration in Go's form."""
+        value = self._parsed(key, go_duration, required=False)
+        if value is not None and not low <= value <= high:
+            self.fault(f"{shown(self.mapping[key].value)} must be from {low:g} to {high:g} seconds", key)
+            return None
+        return value
+
+    def _parsed(self, key: str, parse: Callable[[str], T], *, required: bool) -> T | None:
+        found = self._scalar(key, required=required)
+        if found is None:
+            return None
+        if isinstance(found.value, bool):
+            self.reading.fault(found, f"{shown(found.value)} is no number")
+            return None
+        try:
+            return parse(str(found.value))
+        except ValueError as error:
+            self.reading.fault(found, str(error))
+            return None
+
+    def _scalar(self, key: str, *, required: bool) -> Node | None:
+        found = self.get(key)
+        if found is None:
+            if required:
+                self.fault("is required, and missing", key)
+            return None
+        if isinstance(found.value, dict | list):
+            self.reading.fault(found, f"{shown(found.value)} stands where one value is needed")
+            return None
+        return found
+
+    def build(self, make: Callable[..., T], /, **fields: object) -> T | None:
+        """The object of these fields, None = its own default; what it refuses is a fault of the mapping."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        try:
+            return make(**given)
+        except (ValueError, TypeError) as error:
+            if not self.reading.faults:
+                self.fault(str(error))
+            return None
+
+
+def _whole(text: str) -> int:
+    number = float(text) if text.replace(".", "", 1).isdecimal() else None
+    if number is None or number != int(number):
+        raise ValueError(f"{text!r} is no whole number")
+    return int(number)
+
+
+def each(fields: Sequence[Fields], read: Callable[[Fields], T | None]) -> Iterator[T]:
+    """What could be read of each mapping."""
+    for one in fields:
+        made = read(one)
+        if made is not None:
+            yield made

@@ -1,0 +1,133 @@
+"""HorizontalPodAutoscaler, autoscaling/v2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simcost.errors import Fault
+from simcost.plan.autoscaling import Hpa, Source
+from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+from simcost.scenario.faults import fault_at
+from simcost.scenario.manifests.fields import Fields, each
+from simcost.scenario.manifests.manifest import Unmapped
+from simcost.scenario.manifests.promql import metric_source
+
+TYPES = ("Resource", "ContainerResource", "Pods", "Object", "External")
+_DEFAULT = Metric(type="Resource", name="cpu", target_type="Utilization", target=80)
+_FIELD = {"Utilization": "averageUtilization", "AverageValue": "averageValue", "Value": "value"}
+_ALLOWED = {"Resource": ("Utilization", "AverageValue"), "ContainerResource": ("Utilization", "AverageValue"),
+            "Pods": ("AverageValue",), "Object": ("Value", "AverageValue"),
+            "External": ("Value", "AverageValue")}  # fmt: skip
+
+
+def read_hpa(spec: Fields, signals: Mapping[str, Source]) -> tuple[Hpa | None, list[Unmapped]]:
+    """The autoscaler, and its metrics that are none of the simulator's."""
+    spec.passes("scaleTargetRef")
+    unmapped: list[Unmapped] = []
+    low = spec.count("minReplicas")
+    high = spec.count("maxReplicas", 1, required=True)
+    least = 1 if low is None else low
+    if high is not None and least > high:
+        spec.fault(f"{high} is below minReplicas ({least}); raise it or lower minReplicas", "maxReplicas")
+    metrics = list(each(spec.items("metrics"), lambda one: _metric(one, signals, unmapped)))
+    if not spec.has("metrics"):
+        metrics = [_DEFAULT]
+        spec.reading.notes.append(
+            "spec.metrics is missing, which Kubernetes takes for 80 % of the CPU request"
+        )
+    if least == 0 and not any(one.type in ("Object", "External") for one in metrics):
+        spec.fault(
+            "0 needs an Object or External metric, or nothing could start the first pod", "minReplicas"
+        )
+    policy = spec.build(
+        Hpa, min=low, max=high, metrics=tuple(metrics), behavior=read_behavior(spec.child("behavior"))
+    )
+    return policy, unmapped
+
+
+def read_behavior(behavior: Fields | None) -> Behavior | None:
+    """`behavior`; an empty one is not the same as none."""
+    if behavior is None:
+        return None
+    up, down = (_direction(behavior.child(key)) for key in ("scaleUp", "scaleDown"))
+    return behavior.build(Behavior, scale_up=up, scale_down=down)
+
+
+def _direction(rules: Fields | None) -> Direction | None:
+    if rules is None:
+        return None
+    select = rules.choice("selectPolicy", ("Max", "Min", "Disabled"))
+    policies = list(each(rules.items("policies"), _rule))
+    if rules.has("policies") and not rules.nodes("policies"):
+        rules.fault("is empty; write at least one policy, or leave it out for the defaults", "policies")
+    if select == "Disabled" and policies:
+        rules.fault(
+            "are never used, since selectPolicy is Disabled; remove them, or choose Max or Min", "policies"
+        )
+    window_s = rules.seconds("stabilizationWindowSeconds", 0, 3600)
+    return rules.build(
+        Direction, policies=tuple(policies) or None, select=select, window=window_s,
+        tolerance=rules.quantity("tolerance"),
+    )  # fmt: skip
+
+
+def _rule(rule: Fields) -> Rule | None:
+    kind = rule.choice("type", ("Pods", "Percent"), required=True)
+    value, period = rule.count("value", 1, required=True), rule.seconds("periodSeconds", 1, 1800)
+    if not rule.has("periodSeconds"):
+        rule.fault("is required, and missing", "periodSeconds")
+    if kind is None or value is None or period is None:
+        return None
+    return rule.build(Rule, type=kind, value=value, period=period)
+
+
+def _metric(entry: Fields, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Metric | None:
+    kind = entry.choice("type", TYPES, required=True)
+    if kind is None:
+        return None
+    key = kind[0].lower() + kind[1:]
+    body = entry.child(key, required=True)
+    if body is None:
+        return None
+    name = _name(body, kind)
+    target = _target(body.child("target", required=True), kind)
+    if name is None or target is None:
+        return None
+    source = signals.get(name, metric_source(name))
+    if not source:
+        unmapped.append(Unmapped(name, _unknown(body, name)))
+    return body.build(Metric, type=kind, name=name, target_type=target[0], target=target[1], source=source)
+
+
+def _name(body: Fields, kind: str) -> str | None:
+    """What the metric is called."""
+    if kind in ("Resource", "ContainerResource"):
+        body.passes("container")
+        return body.text("name", required=True)
+    body.passes("describedObject")
+    metric = body.child("metric", required=True)
+    return None if metric is None else metric.text("name", required=True)
+
+
+def _target(target: Fields | None, kind: str) -> tuple[str, float] | None:
+    """Kind and size of the target, which must agree."""
+    if target is None:
+        return None
+    of = target.choice("type", _ALLOWED[kind], required=True)
+    if of is None:
+        return None
+    others = [key for name, key in _FIELD.items() if name != of and target.has(key)]
+    if others:
+        target.fault(f"stands beside type: {of}, which reads {_FIELD[of]}; keep one of the two", others[0])
+        return None
+    value = target.quantity(_FIELD[of], above=True, required=True)
+    return None if value is None else (of, value)
+
+
+def _unknown(body: Fields, name: str) -> Fault:
+    node = body.mapping.get("metric", body.node)
+    message = (
+        f"{name!r} is no metric that the simulator has; say what it is made of, as signals: "
+        f"{{{name}: {{from: output_tokens_per_s}}}}"
+    )
+    return fault_at(node, message, body.reading.file)

@@ -1,0 +1,58 @@
+"""What a manifest says, as plain objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from simcost.errors import Fault, FaultsError
+from simcost.plan.autoscaling import Autoscaler
+from simcost.plan.nodes import NodePool
+from simcost.plan.routing import EndpointPicker
+
+
+class Unmapped(NamedTuple):
+    """A metric that none of the simulator's signals makes; recorded metrics may still have it."""
+
+    metric: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaLimits:
+    """What one replica and the queue before it take."""
+
+    max_ongoing_requests: int | None = None
+    """Requests at a time; more wait. None = no limit."""
+    max_queued_requests: int | None = None
+    """Waiting requests per replica (Knative) or per caller (Ray); more are rejected. None = no limit."""
+    timeout_s: float | None = None
+    """Of a request."""
+    gpus: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """All that simcost takes from one file."""
+
+    file: str
+    kind: str
+    """Of the object, or what it is where objects of this system have no kind."""
+    name: str
+    policy: Autoscaler | None = None
+    nodes: NodePool | None = None
+    router: EndpointPicker | None = None
+    limits: ReplicaLimits | None = None
+    unmapped: tuple[Unmapped, ...] = ()
+    not_simulated: tuple[str, ...] = ()
+    """Paths of fields that change nothing here, and other objects of the file."""
+
+    def mapped(self) -> Manifest:
+        """The manifest itself, where every metric is made of signals.
+
+        Raises:
+            FaultsError: the metrics that are not, each with its place.
+        """
+        if self.unmapped:
+            raise FaultsError([one.fault for one in self.unmapped])
+        return self
