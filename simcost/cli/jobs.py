@@ -22,6 +22,28 @@ def add_price(parser: Any) -> None:
     parser.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
 
 
+def add_checkpoints(parser: Any) -> None:
+    """How jobs save their work."""
+    for option, default_s, what in (
+        ("--checkpoint", 1800.0, "work between two checkpoints (default 30min)"),
+        ("--write", 60.0, "to write a checkpoint (default 1min)"),
+        ("--restart", 180.0, "to start again after a preemption (default 3min)"),
+    ):
+        parser.add_argument(option, type=seconds, default=default_s, metavar="TIME", help=what)
+
+
+def checkpoints_of(arguments: Arguments) -> Any:
+    """How jobs save their work. Raises InputError for an interval of 0."""
+    from simcost.errors import InputError
+    from simcost.plan.checkpoints import Checkpoints
+
+    if arguments.checkpoint == 0:
+        raise InputError(
+            "--checkpoint 0: work between two checkpoints takes more than no time; write e.g. 30min"
+        )
+    return Checkpoints(interval=arguments.checkpoint, write=arguments.write, restart=arguments.restart)
+
+
 def jobs_of(arguments: Arguments, **more: Any) -> tuple[Any, list[dict[str, Any]]]:
     """The jobs that the arguments choose, and what was found in their log."""
     from simcost.trace.jobs.reader import read_jobs

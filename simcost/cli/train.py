@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from simcost.cli import train_estimate, train_replay, train_size, train_spot
-from simcost.cli.jobs import add_jobs, add_price, jobs_of
-from simcost.cli.words import Arguments, finish, positive, seconds, verb
+from simcost.cli.jobs import add_checkpoints, add_jobs, add_price, checkpoints_of, jobs_of
+from simcost.cli.words import Arguments, finish, positive, verb
 
 
 def add(verbs: Any) -> None:
@@ -31,17 +31,11 @@ def _add_share(actions: Any) -> None:
     )
     share.add_argument("--plan", metavar="NAME", help="its plan (default: the best)")
     share.add_argument("--gpus", type=positive, required=True, metavar="N", help="GPUs of the shared fleet")
-    for option, default_s, what in (
-        ("--checkpoint", 1800.0, "work between two checkpoints (default 30min)"),
-        ("--write", 60.0, "to write a checkpoint (default 1min)"),
-        ("--restart", 180.0, "to start again after a preemption (default 3min)"),
-    ):
-        share.add_argument(option, type=seconds, default=default_s, metavar="TIME", help=what)
+    add_checkpoints(share)
     add_price(share)
 
 
 def _share(arguments: Arguments) -> None:
-    from simcost.plan.checkpoints import Checkpoints
     from simcost.scenario.beside import serving_use, share
 
     jobs, findings = jobs_of(arguments)
@@ -49,9 +43,7 @@ def _share(arguments: Arguments) -> None:
         jobs,
         serving_use(arguments.serving, arguments.plan),
         gpus=arguments.gpus,
-        checkpoints=Checkpoints(
-            interval=arguments.checkpoint, write=arguments.write, restart=arguments.restart
-        ),
+        checkpoints=checkpoints_of(arguments),
         usd_per_gpu_h=arguments.price,
         step=arguments.node,
     )

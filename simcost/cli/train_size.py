@@ -1,11 +1,12 @@
 """`simcost train size`: how many GPUs a queue of jobs needs."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from simcost.cli.jobs import add_jobs, add_price, jobs_of
+from simcost.cli.jobs import add_checkpoints, add_jobs, add_price, checkpoints_of, jobs_of
 from simcost.cli.policies import SYNTAX, scheduler
-from simcost.cli.words import Arguments, finish, natural, seconds, verb
+from simcost.cli.words import Arguments, finish, natural, pictures, seconds, usd_per_h, verb
 from simcost.progress import Progress
 
 
@@ -25,6 +26,14 @@ def add(actions: Any) -> None:
         "--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)"
     )
     add_price(size)
+    beside = size.add_argument_group("spot beside it")
+    beside.add_argument(
+        "--spot-trace", type=Path, metavar="TRACE", help="availability of spot nodes: mixes are sized"
+    )
+    beside.add_argument("--trace", metavar="NAME", help="which trace of the file")
+    beside.add_argument("--spot", type=usd_per_h, metavar="USD", help="per GPU and hour on spot")
+    add_checkpoints(beside)
+    pictures(size)
 
 
 def _size(arguments: Arguments) -> None:
@@ -48,8 +57,22 @@ def _size(arguments: Arguments) -> None:
             asked,
             offered=jobs.gpu_seconds / span_s,
             widest=int(jobs.gpus.max()),
+            every=int(jobs.gpus.sum()),
         )
+        if arguments.spot_trace:
+            document = _with_mixes(document, jobs, arguments, asked)
     finish(arguments, document, findings, "train_size")
+
+
+def _with_mixes(document: dict[str, Any], jobs: Any, arguments: Arguments, asked: Any) -> dict[str, Any]:
+    """And the mixes of reserved and spot GPUs that keep the target."""
+    from simcost.compare.mix import Spot, mixes
+    from simcost.trace.spot.read import one_trace
+
+    trace = one_trace(arguments.spot_trace, arguments.trace)
+    spot = Spot(trace=trace, usd_per_gpu_h=arguments.spot, checkpoints=checkpoints_of(arguments))
+    mix = mixes(jobs, spot, asked)
+    return {**document, "verdict": f"{document['verdict']} {mix['verdict']}", "mix": mix}
 
 
 def _percent(text: str) -> float:

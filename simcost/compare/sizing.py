@@ -15,6 +15,8 @@ POINTS = 9
 """Sizes on a curve."""
 LARGEST = 64
 """Times the offered load: where the search ends."""
+WALK = 16
+"""Nodes below the answer of the bisection that are tried too, until the wait is twice as long."""
 Run = Callable[[int, str], JobLedger]
 """Replays the jobs on a number of GPUs under a policy."""
 
@@ -34,7 +36,13 @@ class Question:
 
 
 def size(
-    run: Run, policies: Sequence[str], question: Question, *, offered: float, widest: int
+    run: Run,
+    policies: Sequence[str],
+    question: Question,
+    *,
+    offered: float,
+    widest: int,
+    every: int | None = None,
 ) -> dict[str, Any]:
     """The smallest cluster for each policy, its curve, and what the best policy saves.
 
@@ -44,12 +52,14 @@ def size(
         question: target and price.
         offered: GPUs that the jobs keep busy on average.
         widest: of any job; smaller clusters would reject it.
+        every: GPUs that all jobs together ask for, beyond which nobody waits; None = unknown.
 
     Raises:
-        InputError: not even 64 times the offered load keeps the target.
+        InputError: not even 64 times the offered load, or the widest job, keeps the target.
     """
-    least = max(ceil(max(offered, widest) / question.step), 1)
-    found = [_policy(run, name, question, least, offered) for name in policies]
+    least = max(ceil(widest / question.step), 1)
+    guess = max(ceil(min(offered, offered if every is None else every) / question.step), least)
+    found = [_policy(run, name, question, least, guess) for name in policies]
     best = min(found, key=lambda one: one["gpus"])
     return {
         "offered_gpus": offered,
@@ -59,17 +69,26 @@ def size(
     }
 
 
-def _policy(run: Run, name: str, question: Question, least: int, offered: float) -> dict[str, Any]:
-    """Bisection on the number of nodes: the percentile of the wait falls as the cluster grows."""
+def _policy(run: Run, name: str, question: Question, least: int, guess: int) -> dict[str, Any]:
+    """Bisection on the number of nodes, then a walk down: waits fall as the cluster grows, but not at every step.
+
+    Args:
+        run: replays the jobs.
+        name: of the policy.
+        question: target and price.
+        least: nodes that hold the widest job.
+        guess: nodes that the offered load fills; where the search begins.
+    """
     seen: dict[int, JobLedger] = {}
 
-    def keeps(nodes: int) -> bool:
-        seen.setdefault(nodes, run(nodes * question.step, name))
-        return _wait(seen[nodes], question.percentile) <= question.wait_s
+    def wait(nodes: int) -> float:
+        if nodes not in seen:
+            seen[nodes] = run(nodes * question.step, name)
+        return _wait(seen[nodes], question.percentile)
 
-    low, high = least - 1, least
-    while not keeps(high):
-        if high * question.step > LARGEST * max(offered, least * question.step):
+    low, high = least - 1, guess
+    while wait(high) > question.wait_s:
+        if high > LARGEST * guess:
             raise InputError(
                 f"{name}: not even {high * question.step:,} GPUs keep P{100 * question.percentile:g} of the wait "
                 f"within {format_seconds(question.wait_s)}; ask for a longer wait"
@@ -77,10 +96,15 @@ def _policy(run: Run, name: str, question: Question, least: int, offered: float)
         low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if keeps(middle) else (middle, high)
-    for nodes in np.unique(np.linspace(least, 2 * high - least + 1, POINTS).astype(int)).tolist():
-        keeps(nodes)
-    curve = [_point(seen[nodes], nodes * question.step, question) for nodes in sorted(seen)]
+        low, high = (low, middle) if wait(middle) <= question.wait_s else (middle, high)
+    for nodes in range(high - 1, max(least, high - WALK) - 1, -1):
+        high = nodes if wait(nodes) <= question.wait_s else high
+        if wait(nodes) > 2 * question.wait_s:
+            break
+    shown = range(max(least, high // 2), 2 * high + 1)
+    for nodes in np.unique(np.linspace(shown[0], shown[-1], POINTS).astype(int)).tolist():
+        wait(nodes)
+    curve = [_point(seen[nodes], nodes * question.step, question) for nodes in sorted(seen) if nodes in shown]
     return {"policy": name, **_point(seen[high], high * question.step, question), "curve": curve}
 
 

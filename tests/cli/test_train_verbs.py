@@ -90,6 +90,36 @@ def test_pools_as_counts_or_as_nodes(tmp_path: Path) -> None:
     assert call(*words, "--policy", "sjf-skip").document()["fragmentation"] is not None
 
 
+def test_a_cluster_with_spot_beside_it(jobs: Path, tmp_path: Path) -> None:
+    zone = tmp_path / "zone.csv"
+    zone.write_text(
+        "trace,gap_s,start_tick,ticks,nodes_available\na,300,0,90,4\na,300,90,10,0\nb,300,0,9,1\n"
+    )
+    words = (
+        "train",
+        "size",
+        jobs,
+        "--wait",
+        "5min",
+        "--node",
+        "4",
+        "--price",
+        "2",
+        "--spot",
+        "0.5",
+        "--spot-trace",
+        zone,
+    )
+    found = call(*words, "--trace", "a", "--html", tmp_path / "size.html", "--json").document()
+    assert found["mix"]["best"] in found["mix"]["mixes"]
+    assert found["mix"]["mixes"][-1]["spot_gpus"] == 0
+    assert found["verdict"].endswith(found["mix"]["verdict"])
+    assert (tmp_path / "size.html").read_text(encoding="utf-8").count("<svg") == 2
+    assert "say which trace; there are a, b" in refused(*words)
+    assert "no trace 'c'" in refused(*words, "--trace", "c")
+    assert "--checkpoint 0" in refused(*words, "--trace", "a", "--checkpoint", "0s")
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from jobs_of import jobs_of
 
 from simcost.compare.sizing import Question, size
 from simcost.errors import InputError
 from simcost.job_ledger import BUCKETS, JobLedger, JobOutcomes
+from simcost.plan.scheduling import FifoSkip
+from simcost.sim.jobs.counts import schedule
 
 ASKED = Question(wait_s=60.0, percentile=0.95, step=8, usd_per_gpu_h=2.0)
 
@@ -56,3 +59,26 @@ def test_no_cluster_keeps_an_impossible_target() -> None:
 
     with pytest.raises(InputError, match=r"fifo-strict: not even .* GPUs keep P95 of the wait within 60 s"):
         size(hopeless, ["fifo-strict"], ASKED, offered=100.0, widest=16)
+
+
+def test_a_burst_needs_fewer_gpus_than_it_offers_at_once() -> None:
+    """Eight hours of work submitted in seven seconds: three GPUs do it within two hours of waiting."""
+    burst = jobs_of(np.arange(8), [3600] * 8, [1] * 8)
+    asked = Question(wait_s=7200.0, percentile=0.95, step=1, usd_per_gpu_h=None)
+    found = size(lambda gpus, _: schedule(burst, gpus, FifoSkip()), ["fifo-skip"], asked, offered=8 * 3600 / 7,
+                 widest=1, every=8)  # fmt: skip
+    assert found["policies"][0]["gpus"] == 3
+    assert max(point["gpus"] for point in found["policies"][0]["curve"]) <= 8
+
+
+def test_the_smallest_is_found_where_waits_do_not_fall_at_every_step() -> None:
+    def bumpy(gpus: int, policy: str) -> JobLedger:
+        return run(gpus - 40 if gpus % 16 == 0 else gpus, policy)
+
+    [found] = size(bumpy, ["fifo-strict"], ASKED, offered=100.0, widest=16)["policies"]
+    keeping = [
+        gpus
+        for gpus in range(16, 800, 8)
+        if np.quantile(bumpy(gpus, "fifo-strict").outcomes.wait_s, 0.95) <= 60
+    ]
+    assert found["gpus"] == min(keeping) == 376

@@ -231,6 +231,4 @@ def _table(timeline: list[tuple[float, int, int, int]]) -> Any:
     import pyarrow as pa
 
     names = ("t_s", "allocated", "waiting_jobs", "waiting_gpus")
-    return pa.table(
-        {name: list(column) for name, column in zip(names, zip(*timeline, strict=True), strict=True)}
-    )
+    return pa.table({name: [row[i] for row in timeline] for i, name in enumerate(names)})

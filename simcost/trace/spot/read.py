@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.errors import TraceError
+from simcost.errors import InputError, TraceError, did_you_mean
 from simcost.trace.log.cells import as_text, instants, real_numbers, time_rule
 from simcost.trace.log.sources import Chunk, open_chunks
 from simcost.trace.series.cells import Faults, written
@@ -55,6 +55,22 @@ def read_spot(path: Path, *, tick_s: float | None = None) -> list[SpotTrace]:
     if _PRICE not in names or _AVAILABLE in names:
         return read_availability(path, gap_s=tick_s)
     return [always_there(prices, tick_s or PRICE_TICK_S) for prices in read_prices(path)]
+
+
+def one_trace(path: Path, name: str | None = None) -> SpotTrace:
+    """The trace of that name, or the only one of the file.
+
+    Raises:
+        InputError: no such trace, or several and none named. Else as `read_availability`.
+    """
+    traces = read_spot(path)
+    named = [trace for trace in traces if name in (None, trace.name)]
+    if len(named) != 1:
+        names = [trace.name for trace in traces]
+        hint = "" if name is None else did_you_mean(name, names)
+        asked = "say which trace" if name is None else f"no trace {name!r}{hint}"
+        raise InputError(f"{path}: {asked}; there are {', '.join(names)}")
+    return named[0]
 
 
 def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotTrace]:
