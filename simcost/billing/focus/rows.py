@@ -1,0 +1,183 @@
+"""From the hourly books of a bill to blocks of FOCUS rows."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcost.billing.charges import Charge
+from simcost.billing.commitment.bound import Bought, Bound, Capacity, Floats
+from simcost.billing.focus.block import Block, priced
+from simcost.billing.focus.words import (
+    UNITS,
+    commitment_words,
+    place_words,
+    provider_words,
+    service_words,
+    sku_words,
+    tags_text,
+)
+from simcost.billing.metered import Ints, Line
+from simcost.billing.per_token import MILLION
+from simcost.billing.settle import Settlement
+from simcost.units import SECONDS_PER_HOUR
+
+_TOKENS = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """What all rows of a table share, and where it begins."""
+
+    settled: Settlement
+    start_s: float
+    """Of hour 0, since 1970."""
+    common: dict[str, str]
+    """Words of every row."""
+    tags: dict[str, str]
+    details: dict[str, str]
+    """SkuPriceDetails by `provider/sku`."""
+
+    def blocks(self) -> Iterator[Block]:
+        """All compute: what no commitment covers, what each covers, what of it was lost, and its payments."""
+        for i in range(len(self.settled.account.lines)):
+            yield from self._rest(i)
+        for one in self.settled.bought:
+            for i in sorted(one.covered_h):
+                yield from self._covered(one, i)
+            yield from self._unused(one)
+            yield from self._purchases(one)
+
+    def _rest(self, i: int) -> Iterator[Block]:
+        """Hours of a line at its own price: on demand, or spot at the price in effect."""
+        line, hours = self.settled.account.lines[i], self.settled.rest_h[:, i]
+        at = np.flatnonzero(hours > 0)
+        quantity, usd = hours[at], self.settled.rest_usd[at, i]
+        spot = line.pricing == "spot"
+        prices = (usd / quantity, usd / quantity) if spot else (line.list_usd, line.contracted_usd)
+        words = self._line_words(i) | {"PricingCategory": "Dynamic" if spot else "Standard"}
+        yield from self._block(at, words, priced(quantity, *prices) | {
+            "EffectiveCost": usd, "BilledCost": usd, "ConsumedQuantity": quantity})  # fmt: skip
+
+    def _covered(self, one: Bought, i: int) -> Iterator[Block]:
+        """Hours of a line that a commitment covers: nothing is billed, what the commitment costs is effective."""
+        line, hours, usd = self.settled.account.lines[i], one.covered_h[i], one.covered_usd[i]
+        at = np.flatnonzero(hours > 0)
+        taken = hours * one.bound.takes[i] if isinstance(one.bound, Capacity) else usd
+        words = self._line_words(i) | commitment_words(one.bound)
+        words |= {"PricingCategory": "Committed", "CommitmentDiscountStatus": "Used"}
+        yield from self._block(at, words, priced(hours[at], line.list_usd, line.contracted_usd) | {
+            "EffectiveCost": usd[at], "BilledCost": np.zeros(len(at)), "ConsumedQuantity": hours[at],
+            "CommitmentDiscountQuantity": taken[at]})  # fmt: skip
+
+    def _unused(self, one: Bought) -> Iterator[Block]:
+        """What was lost of a commitment in each hour."""
+        at = np.flatnonzero(one.unused_usd > 0)
+        usd = one.unused_usd[at]
+        left = usd / one.bound.usd_per_unit_h if isinstance(one.bound, Capacity) else usd
+        words = self._commitment_row(one.bound) | {
+            "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingCategory": "Committed",
+            "CommitmentDiscountStatus": "Unused", "ChargeDescription": f"{one.bound.name}, unused",
+        }  # fmt: skip
+        words |= {"PricingUnit": words["CommitmentDiscountUnit"]}
+        yield from self._block(at, words, priced(left, 0.0, 0.0) | {
+            "EffectiveCost": usd, "BilledCost": np.zeros(len(at)), "CommitmentDiscountQuantity": left})  # fmt: skip
+
+    def _purchases(self, one: Bought) -> Iterator[Block]:
+        """Payments of a commitment: in advance for its term, and hour by hour."""
+        bound, terms = one.bound, one.bound.payments.terms
+        active = bound.payments.active(self.settled.account)
+        each = bound.units if isinstance(bound, Capacity) else bound.usd_per_h
+        once = np.flatnonzero(one.one_time_usd)
+        usd = one.one_time_usd[once]
+        words = self._commitment_row(bound) | {"ChargeCategory": "Purchase", "PricingCategory": "Standard"}
+        upfront = words | {"ChargeFrequency": "One-Time", "PricingUnit": "Units",
+                           "ChargeDescription": f"{bound.name}, paid in advance"}  # fmt: skip
+        yield from self._block(once, upfront, priced(np.ones(len(once)), usd, usd) | {
+            "EffectiveCost": np.zeros(len(once)), "BilledCost": usd,
+            "CommitmentDiscountQuantity": np.full(len(once), each * terms.term_h)}, hours=terms.term_h)  # fmt: skip
+        paid = np.flatnonzero(one.recurring_usd)
+        rate = terms.recurring_usd_per_h
+        hourly = words | {"ChargeFrequency": "Recurring", "PricingUnit": "Hours",
+                          "ChargeDescription": f"{bound.name}, paid by the hour"}  # fmt: skip
+        yield from self._block(paid, hourly, priced(active[paid], rate, rate) | {
+            "EffectiveCost": np.zeros(len(paid)), "BilledCost": one.recurring_usd[paid],
+            "CommitmentDiscountQuantity": active[paid] * each})  # fmt: skip
+
+    def _block(
+        self, at: Ints, words: dict[str, str], numbers: dict[str, Floats], hours: float = 1.0
+    ) -> Iterator[Block]:
+        """Rows for the hours `at`; nothing where there are none."""
+        if len(at):
+            start = self.start_s + at.astype(np.float64) * SECONDS_PER_HOUR
+            yield Block(start_s=start, end_s=start + hours * SECONDS_PER_HOUR, words=self.common | words,
+                        numbers=numbers)  # fmt: skip
+
+    def _line_words(self, i: int) -> dict[str, str]:
+        line: Line = self.settled.account.lines[i]
+        details = self.details.get(line.name) or json.dumps({"InstanceType": line.sku})
+        words = provider_words(line.provider) | service_words("compute")
+        words |= place_words(line.region, line.zone, line.account)
+        words |= sku_words(line.sku, f"{line.region}/{line.pricing}", "Instance hours")
+        words |= {
+            "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingUnit": "Hours",
+            "ConsumedUnit": "Hours", "SkuPriceDetails": details,
+            "ResourceId": f"simcost/{line.name}/{line.region}/{i}", "ChargeDescription": f"{line.sku}, {line.pricing}",
+            "Tags": tags_text(line.tags, self.tags), "x_PriceAsOf": line.as_of or "given",
+        }  # fmt: skip
+        if line.reserved_idle:
+            held = f"simcost/{line.name}/{line.region}/{line.zone or 'any'}/reserved"
+            words |= {"CapacityReservationId": held, "CapacityReservationStatus": "Unused", "ResourceId": held,
+                      "ChargeDescription": f"{line.sku}, reserved and unused"}  # fmt: skip
+        return words
+
+    def _commitment_row(self, bound: Bound) -> dict[str, str]:
+        """Words of rows that stand for the commitment itself."""
+        sku = getattr(bound, "sku", "") or bound.kind
+        words = (
+            provider_words(bound.provider)
+            | service_words("compute")
+            | place_words(bound.region, "", bound.account)
+        )
+        words |= commitment_words(bound) | sku_words(
+            sku, f"{bound.region or 'any'}/{bound.kind}", "Commitment"
+        )
+        return words | {"ResourceId": bound.name, "ResourceType": words["CommitmentDiscountType"],
+                        "Tags": tags_text((), self.tags)}  # fmt: skip
+
+    def other(self, charge: Charge) -> Iterator[Block]:
+        """Storage, transfer, tokens: a row for each calendar month of the charge, by its share of the time."""
+        start, end, share = months_of(self.start_s + charge.charge_period_start_s - self.settled.start_s,
+                                      charge.charge_period_end_s - charge.charge_period_start_s)  # fmt: skip
+        quantity = charge.consumed_quantity * share
+        of_tokens = charge.consumed_unit == MILLION
+        unit = UNITS.get(charge.consumed_unit, charge.consumed_unit)
+        words = provider_words(charge.provider) | service_words(charge.service)
+        words |= place_words(charge.region, charge.zone, charge.account)
+        words |= sku_words(charge.sku, f"{charge.region}/standard", charge.sku)
+        words |= {
+            "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingUnit": unit,
+            "ConsumedUnit": "Tokens" if of_tokens else unit, "PricingCategory": charge.pricing_category,
+            "ResourceId": f"simcost/{charge.provider}/{charge.sku}", "ChargeDescription": charge.sku,
+            "Tags": tags_text(charge.tags, self.tags), "x_PriceAsOf": charge.price_as_of or "given",
+        }  # fmt: skip
+        each = charge.contracted_cost_usd / charge.consumed_quantity if charge.consumed_quantity else 0.0
+        yield Block(
+            start_s=start, end_s=end, words=self.common | words,
+            numbers=priced(quantity, charge.list_unit_price_usd, each) | {
+                "EffectiveCost": charge.effective_cost_usd * share, "BilledCost": charge.billed_cost_usd * share,
+                "ConsumedQuantity": quantity * (_TOKENS if of_tokens else 1.0),
+            },
+        )  # fmt: skip
+
+
+def months_of(start_s: float, length_s: float) -> tuple[Floats, Floats, Floats]:
+    """The parts of a time that lie in one calendar month each: starts, ends, shares of it."""
+    first, last = (np.datetime64(round(at), "s") for at in (start_s, start_s + length_s))
+    inner = np.arange(first.astype("datetime64[M]") + 1, last.astype("datetime64[M]") + 1)
+    cuts = inner.astype("datetime64[s]").astype(np.int64).astype(np.float64)
+    edges = np.concatenate([[start_s], cuts[cuts < start_s + length_s], [start_s + length_s]])
+    width = np.diff(edges)
+    share = width / length_s if length_s else np.ones(len(width))
+    return edges[:-1], edges[1:], share
