@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.cli.words import Arguments, columns, finish, verb
+from simcost.errors import InputError
 
 
 def add(verbs: Any) -> None:
@@ -20,14 +21,24 @@ def add(verbs: Any) -> None:
         metavar="YAML",
         help="purchasing plan; repeatable",
     )
+    bill.add_argument(
+        "--focus",
+        type=Path,
+        metavar="OUT",
+        help="write the bill in the FOCUS format (.parquet or .csv); one plan",
+    )
     columns(bill)
 
 
 def _bill(arguments: Arguments) -> None:
-    from simcost.scenario.purchasing import price_usage
+    from simcost.scenario.purchasing import price_usage, write_focus_bill
 
+    if arguments.focus and len(arguments.plan) > 1:
+        raise InputError("--focus writes one bill; give one --plan")
     priced = price_usage(arguments.file, arguments.plan, dict(arguments.map))
     documents = [document for document, _ in priced]
+    if arguments.focus:
+        write_focus_bill(arguments.focus, priced[0][1], arguments.file, arguments.plan[0])
     findings = documents[0]["findings"]
     document = documents[0] if len(documents) == 1 else {"plans": documents}
     finish(arguments, document, findings, "bill")

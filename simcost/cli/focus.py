@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.cli.words import Arguments, finish, pictures, verb
+from simcost.errors import GateError
 
 if TYPE_CHECKING:
     from simcost.trace.focus.read import Actuals
@@ -22,6 +23,8 @@ def add(verbs: Any) -> None:
     )
     pictures(read)
     _rates(read)
+    check = verb(actions, "check", _check, "whether a file keeps the rules of FOCUS 1.2; exit code 1 if not")
+    check.add_argument("file", type=Path, help="a FOCUS file, CSV (also .gz) or Parquet")
 
 
 def _rates(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +60,15 @@ def _read(arguments: Arguments) -> None:
         _write(actuals, arguments.out)
     written = [os.path.relpath(path) for path in (arguments.out, arguments.html, arguments.svg) if path]
     finish(arguments, {**document, "files": written}, [], "focus", files=arguments.files)
+
+
+def _check(arguments: Arguments) -> None:
+    from simcost.trace.focus.check import check_focus
+
+    document = check_focus(arguments.file)
+    finish(arguments, document, [], "focus_check")
+    if any(row["must"] for row in document["broken"]):
+        raise GateError(document["verdict"])
 
 
 def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -> "Actuals":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
+from simcost.scenario.folders import sha256_of, whole_file
 from simcost.scenario.schema_file import load_as
 from simcost.trace.paths import inside
 
@@ -45,3 +47,20 @@ def price_usage(usage: Path, plans: list[Path], mapping: dict[str, str]) -> list
         document = bill_document(bill, plan.purchasing) | {"catalog_date": catalog.as_of}
         found.append((document | {"findings": list(read.findings)}, bill))
     return found
+
+
+def write_focus_bill(path: Path, bill: Any, usage: Path, plan: Path) -> None:
+    """Write a bill of `price_usage` in the FOCUS format; its run id stands for the usage and the plan.
+
+    Raises:
+        InputError: the name says no format, or nothing can be written there.
+    """
+    from simcost.billing.focus import Stamp, focus_table
+    from simcost.trace.focus.write import check_suffix, write_focus
+
+    check_suffix(path)
+    purchasing, catalog = load_purchasing(plan)
+    run_id = sha256(f"{sha256_of(usage)} {sha256_of(plan)}".encode()).hexdigest()[:16]
+    stamp = Stamp(run_id=run_id, tags={"plan": purchasing.purchasing})
+    with whole_file(path) as draft:
+        write_focus(focus_table(bill, stamp, catalog.facts.offers), draft, text=path.suffix == ".csv")

@@ -37,3 +37,39 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_written(tmp_path: Path) -
     assert "nothing to write" in refused("focus", "read", path, "-o", tmp_path / "u.parquet")
     assert {file.name for file in tmp_path.iterdir()} == {"focus.csv"}
     assert "no such file" in refused("focus", "read", tmp_path / "gone.csv")
+
+
+USAGE = """provider,sku,region,start,end,quantity,team
+aws,p5.48xlarge,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,2,search
+aws,g6.xlarge,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,3,chat
+"""
+PLAN = "purchasing: p\ncommitments: [{kind: savings-plan, commitment: 50, discount: 0.3}]\n"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_bill_goes_out_and_comes_back(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "usage.csv").write_text(USAGE, encoding="utf-8")
+    (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
+    out = tmp_path / f"bill.{suffix}"
+    words = ("bill", tmp_path / "usage.csv", "--plan", tmp_path / "plan.yaml")
+    priced = call(*words, "--focus", out, "--json").document()
+    checked = call("focus", "check", out, "--json")
+    assert checked.code == 0
+    assert checked.document()["broken"] == []
+    told = call("focus", "read", out, "--json").document()
+    for name in ("billed_usd", "effective_usd"):
+        assert told[name] == pytest.approx(priced[name], abs=0.005)
+    assert told["below_list_share"] == pytest.approx(
+        1 - priced["effective_usd"] / priced["list_usd"], abs=1e-9
+    )
+    assert "one --plan" in refused(*words, "--plan", tmp_path / "plan.yaml", "--focus", out)
+    assert "name it .parquet or .csv" in refused(*words, "--focus", tmp_path / "bill.txt")
+
+
+def test_check_names_what_is_broken_and_fails(tmp_path: Path) -> None:
+    said = call("focus", "check", cost_file(tmp_path))
+    assert said.code == 1
+    assert said.out.startswith("Breaks the rules: 11 rows")
+    assert "PublisherName is missing" in said.out
+    assert max(map(len, said.out.splitlines())) <= 100
+    assert "no FOCUS export" in refused("focus", "check", cost_file(tmp_path, ["1"], head="a"))

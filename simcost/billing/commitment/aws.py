@@ -64,6 +64,7 @@ class ReservedInstances(HourlyPrice):
         size = normalized_units(self.sku)
         rigid = self.zone is not None or not self.flexible or family_of(self.sku) in RIGID_FAMILIES
         each = 1.0 if rigid or size is None else size
+        unit = "h" if rigid or size is None else "normalized h"
 
         def units(line: "Line") -> float | None:
             if (line.provider, line.region) != (self.provider, region):
@@ -75,7 +76,7 @@ class ReservedInstances(HourlyPrice):
 
         return self.capacity(
             account, rates, region, units=each * self.count, takes=takes_of(account, units),
-            order=20 if self.zone else 21,
+            order=20 if self.zone else 21, unit=unit,
         )  # fmt: skip
 
 

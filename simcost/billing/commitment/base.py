@@ -119,7 +119,15 @@ class HourlyPrice(Yearly):
         return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
 
     def capacity(
-        self, account: "Metered", rates: "Rates", region: str, *, units: float, takes: "Floats", order: int
+        self,
+        account: "Metered",
+        rates: "Rates",
+        region: str,
+        *,
+        units: float,
+        takes: "Floats",
+        order: int,
+        unit: str = "h",
     ) -> "Capacity":
         """The capacity with its payments."""
         from simcost.billing.commitment.bound import Capacity
@@ -127,7 +135,7 @@ class HourlyPrice(Yearly):
         return Capacity(
             name=self.name, kind=getattr(self, "kind", ""), order=order, account=self.account, shared=self.shared,
             payments=self.payments(self.terms(account, rates, region), account), units=units, takes=takes,
-            provider=self.provider, region=region, sku=self.sku,
+            unit=unit, provider=self.provider, region=region, sku=self.sku,
         )  # fmt: skip
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing.charges import Bill
+from simcost.billing.charges import Bill, Charge
 from simcost.billing.focus.block import table_of
 from simcost.billing.focus.rows import Writer
 from simcost.billing.focus.words import machines
 from simcost.catalog.facts import Offer
+from simcost.trace.usage import HOURLY
 
 ACCOUNT = "simcost"
 
@@ -53,3 +54,8 @@ def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer]) -> pa.Table:
         block for charge in bill.charges if charge.service != "compute" for block in writer.other(charge)
     ]
     return table_of([*writer.blocks(), *others])
+
+
+def _by_hour(charge: Charge) -> bool:
+    """Whether a charge is a sum over the hourly books."""
+    return bool(charge.commitment) or charge.consumed_unit == HOURLY

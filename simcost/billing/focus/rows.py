@@ -10,20 +10,17 @@ from simcost.billing.charges import Charge
 from simcost.billing.commitment.bound import Bought, Bound, Capacity, Floats
 from simcost.billing.focus.block import Block, priced
 from simcost.billing.focus.words import (
-    UNITS,
     commitment_words,
     place_words,
     provider_words,
     service_words,
     sku_words,
     tags_text,
+    unit_of,
 )
 from simcost.billing.metered import Ints, Line
-from simcost.billing.per_token import MILLION
 from simcost.billing.settle import Settlement
 from simcost.units import SECONDS_PER_HOUR
-
-_TOKENS = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,27 +144,27 @@ class Writer:
                         "Tags": tags_text((), self.tags)}  # fmt: skip
 
     def other(self, charge: Charge) -> Iterator[Block]:
-        """Storage, transfer, tokens: a row for each calendar month of the charge, by its share of the time."""
+        """Storage, transfer, tokens, whatever is counted: a row for each calendar month, by its share of the time."""
         start, end, share = months_of(self.start_s + charge.charge_period_start_s - self.settled.start_s,
                                       charge.charge_period_end_s - charge.charge_period_start_s)  # fmt: skip
-        quantity = charge.consumed_quantity * share
-        of_tokens = charge.consumed_unit == MILLION
-        unit = UNITS.get(charge.consumed_unit, charge.consumed_unit)
+        unit = unit_of(charge.consumed_unit)
+        quantity = charge.consumed_quantity * share / unit.units
         words = provider_words(charge.provider) | service_words(charge.service)
         words |= place_words(charge.region, charge.zone, charge.account)
-        words |= sku_words(charge.sku, f"{charge.region}/standard", charge.sku)
+        words |= sku_words(charge.sku, f"{charge.region}/{unit.meter}", unit.meter)
         words |= {
-            "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingUnit": unit,
-            "ConsumedUnit": "Tokens" if of_tokens else unit, "PricingCategory": charge.pricing_category,
-            "ResourceId": f"simcost/{charge.provider}/{charge.sku}", "ChargeDescription": charge.sku,
+            "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingUnit": unit.priced,
+            "ConsumedUnit": unit.consumed, "PricingCategory": charge.pricing_category,
+            "ResourceId": f"simcost/{charge.provider}/{charge.sku}", "ChargeDescription": f"{charge.sku}, {unit.meter}",
             "Tags": tags_text(charge.tags, self.tags), "x_PriceAsOf": charge.price_as_of or "given",
         }  # fmt: skip
         each = charge.contracted_cost_usd / charge.consumed_quantity if charge.consumed_quantity else 0.0
+        prices = priced(quantity, charge.list_unit_price_usd * unit.units, each * unit.units)
         yield Block(
             start_s=start, end_s=end, words=self.common | words,
-            numbers=priced(quantity, charge.list_unit_price_usd, each) | {
+            numbers=prices | {
                 "EffectiveCost": charge.effective_cost_usd * share, "BilledCost": charge.billed_cost_usd * share,
-                "ConsumedQuantity": quantity * (_TOKENS if of_tokens else 1.0),
+                "ConsumedQuantity": quantity * unit.consumed_each,
             },
         )  # fmt: skip
 

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from simcost.billing.charges import Service
 from simcost.billing.commitment.bound import Bound, Capacity
+from simcost.billing.per_token import MILLION
 from simcost.catalog.facts import Offer
+from simcost.trace.usage import TOKENS
 from simcost.units import GIB
 
 PROVIDERS = {"aws": "AWS", "azure": "Microsoft", "gcp": "Google Cloud"}
@@ -17,7 +20,8 @@ _SERVICES: dict[Service, tuple[str, str, str, str]] = {
     "tokens": ("AI and Machine Learning", "Generative AI", "Model API", "Model"),
 }
 """ServiceCategory, ServiceSubcategory, ServiceName, ResourceType."""
-UNITS = {"h": "Hours", "GB-month": "GB-Months", "GB": "GB", "unit-hour": "Unit-Hours"}
+_UNITS = {"h": "Hours", "GB-month": "GB-Months", "GB": "GB", "unit-hour": "Unit-Hours",
+          "normalized h": "Normalized Hours"}  # fmt: skip
 """Our units in the unit format of FOCUS."""
 _KINDS = {
     "reserved-instances": "Reserved Instance", "savings-plan": "Savings Plan", "capacity-block": "Capacity Block",
@@ -77,6 +81,29 @@ def tags_text(own: Sequence[tuple[str, str]], common: Mapping[str, str]) -> str:
     return json.dumps({**common, **dict(own)}, ensure_ascii=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How a quantity of ours is written."""
+
+    priced: str
+    consumed: str
+    meter: str
+    units: float = 1.0
+    """Of ours in one that is priced."""
+    consumed_each: float = 1.0
+    """Consumed units in one that is priced."""
+
+
+def unit_of(ours: str) -> Unit:
+    """Tokens are priced by the million, in a unit that the unit format allows, and consumed one by one."""
+    if ours == MILLION:
+        return Unit(MILLION, "Tokens", "tokens", consumed_each=1e6)
+    if ours in TOKENS:
+        return Unit(MILLION, "Tokens", ours.replace("_", " "), units=1e6, consumed_each=1e6)
+    name = _UNITS.get(ours, ours)
+    return Unit(name, name, name)
+
+
 def commitment_words(bound: Bound) -> dict[str, str]:
     """Which commitment a row belongs to."""
     spend = not isinstance(bound, Capacity)
@@ -89,7 +116,4 @@ def commitment_words(bound: Bound) -> dict[str, str]:
 
 def commitment_unit(bound: Bound) -> str:
     """Money for spend; hours of instances, or of normalized sizes where a reservation covers several."""
-    if not isinstance(bound, Capacity):
-        return "USD"
-    taken = bound.takes[bound.takes > 0]
-    return "Hours" if not len(taken) or (taken == 1.0).all() else "Normalized Hours"
+    return _UNITS[bound.unit] if isinstance(bound, Capacity) else "USD"

@@ -23,7 +23,9 @@ def is_(lines: pa.Table, column: str, *values: str) -> pa.Table:
 
 
 def summed(lines: pa.Table, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """Sums of the values by key, in the order of the keys; days as dates. One row of all without keys."""
+    """Sums of the values by key, in the order of the keys; days as dates. One row of all without keys, none of none."""
+    if not lines.num_rows:
+        return []
     table = lines.select([*keys, *_VALUES])
     for key in keys:
         if pa.types.is_dictionary(table[key].type):
