@@ -93,6 +93,7 @@ def bill_tokens(
     too_long = 0
     for batch, shared in requests:
         read, written = purchase.cache.split(batch.prompt_tokens, shared)
+        written = 0 if price.cache_write_usd_per_m is None else written
         too_long += _beyond(batch, price.context_tokens)
         count += _count(batch, read, written, paid_rates)
         if meter is not None and purchase.provisioned is not None:

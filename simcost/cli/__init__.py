@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from simcost import __version__
-from simcost.cli import bill, catalog, commit, focus, forecast, prices, run, trace, train, waste
+from simcost.cli import api, bill, catalog, commit, focus, forecast, prices, run, trace, train, waste
 from simcost.cli.words import Parser
 from simcost.errors import FaultsError, InputError, SimcostError
 
@@ -51,7 +51,7 @@ def command_line() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"simcost {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for topic in (run, trace, forecast, train, waste, bill, commit, focus, catalog, prices):
+    for topic in (run, trace, forecast, train, waste, bill, commit, api, focus, catalog, prices):
         topic.add(verbs)
     return parser
 

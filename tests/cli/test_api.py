@@ -1,0 +1,91 @@
+"""`simcost api`: a scenario, a results folder, a trace; and words that are refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from commands import call, refused, scenario, trace
+
+API = "groq/llama-3.1-8b-instant"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_scenario_as_document_as_text_and_as_picture(here: Path) -> None:
+    scenario(here, ("horizon: 10min", "horizon: 1min"))
+    words = (
+        "api",
+        "tiny.yaml",
+        "--api",
+        f"{API},ttft=0.4s",
+        "--api",
+        "openai/gpt-4o",
+        "--scale",
+        "0.5,1,4",
+        "--quiet",
+    )
+    found = call(*words, "--json", "--svg", "costs.svg").document()
+    assert set(found) >= {"verdict", "demands", "apis", "break_even", "assumptions", "provenance"}
+    assert [demand["scale"] for demand in found["demands"] if demand["scale"] in (0.5, 1, 4)] == [0.5, 1, 4]
+    assert [plan["name"] for plan in found["demands"][0]["plans"]] == ["one", "scaled"]
+    assert (here / "costs.svg").read_text(encoding="utf-8").startswith("<svg")
+    said = call(*words)
+    assert said.code == 0
+    assert " ".join(said.out.splitlines()[:4]).startswith(found["verdict"][:80])
+    assert "400 ms (stated)" in said.out
+    assert "not known" in said.out
+    assert max(map(len, said.out.splitlines())) <= 120
+
+
+def test_a_results_folder_lends_its_scenario_and_its_runs(here: Path, no_report: None) -> None:
+    scenario(here, ("horizon: 10min", "horizon: 1min"))
+    assert call("run", "tiny.yaml", "--out", "out", "--quiet").code == 0
+    before = set((here / "out" / "runs").iterdir())
+    found = call("api", "out", "--api", API, "--scale", "1", "--plan", "one", "--quiet", "--json").document()
+    assert found["demands"][0]["plans"][0]["name"] == "one"
+    assert set((here / "out" / "runs").iterdir()) >= before
+    assert not (here / "results").exists()
+
+
+def test_a_trace_alone_has_a_price(here: Path) -> None:
+    stored = trace(here)
+    found = call("api", stored, "--api", API, "--api", "openai/gpt-5-mini,batch", "--json").document()
+    month = 730 * 3600 / 300
+    usd = (410 * 0.05 + 40 * 0.08) / 1e6 * month
+    assert found["apis"][0]["usd_per_month"] == pytest.approx(usd)
+    assert found["apis"][1]["usd_per_month"] == pytest.approx((410 * 0.125 + 40 * 1) / 1e6 * month)
+    assert json.dumps(found)
+    assert API in call("api", stored, "--api", API).out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--api", "openai/gpt-4o,hti=1"), "did you mean 'hit'"),
+        (("--api", "openai/gpt-4o,hit=2"), "more than the whole prompt"),
+        (("--api", "openai/gpt-4o,hit=0.4,ttl=1h"), "give one of the two"),
+        (("--api", "openai/gpt-4o,written=0.4"), "`written` goes with `hit`"),
+        (("--api", "openai/gpt-4o,units=2"), "also need unit_price, unit_tokens"),
+        (("--api", "openai/gpt-4o,ttft=0"), "must be greater than 0"),
+        (("--api", "openai/gpt-4o,ttl=soon"), "no quantity"),
+        (("--api", "openai/gpt-4o", "--scale", "0,1"), "no list of demands"),
+        (("--api", "openai/nothing"), "no token price of 'openai/nothing'"),
+        (("--api", "openai/gpt-4o", "--plan", "on"), "did you mean 'one'"),
+        (("--api", "openai/gpt-4o", "--catalog", "x"), "name the folder in the scenario"),
+        ((), "required"),
+    ],
+)
+def test_what_is_refused(here: Path, words: tuple[str, ...], message: str) -> None:
+    scenario(here)
+    assert message in refused("api", "tiny.yaml", *words)
+    assert not (here / "results").exists()
+
+
+def test_a_trace_has_no_fleets(here: Path) -> None:
+    stored = trace(here)
+    assert "need a scenario" in refused("api", stored, "--api", API, "--scale", "1,2")
+    assert "no such file" in refused("api", "none.parquet", "--api", API)

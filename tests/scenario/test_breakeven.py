@@ -1,0 +1,222 @@
+"""Fleets against APIs: the study rests on runs and prices that can be made apart."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scenarios import SMALL, write
+from simcost.billing.prompt_cache import HitShare, NoCache, PrefixReuse
+from simcost.cli.api import asked
+from simcost.errors import InputError
+from simcost.plan import Fixed
+from simcost.scenario.breakeven.document import scenario_document, trace_document
+from simcost.scenario.breakeven.prices import in_scenario
+from simcost.scenario.breakeven.scaled import scaled
+from simcost.scenario.breakeven.study import Made, Settings, make_study
+from simcost.scenario.load import LoadedScenario, load
+from simcost.scenario.resolve import settle
+from simcost.scenario.run import run
+from simcost.trace.synthesis.synthetic import synthesize
+from simcost.trace.workload import Recorded, Sessions, Stream, Synthetic
+
+API, DEAR = "groq/llama-3.1-8b-instant", "openai/gpt-4o"
+BUSY = (("rate: 0.5/s", "rate: 8/s"), ("ttft: 1s", "ttft: 300ms, tpot: 12ms"))
+SETTINGS = Settings(scales=(0.05, 1.0, 6.0), seeds=2, refined=1)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedScenario:
+    return load(write(tmp_path_factory.mktemp("breakeven"), *BUSY, ("horizon: 10min", "horizon: 4min")))
+
+
+@pytest.fixture(scope="module")
+def made(loaded: LoadedScenario) -> Made:
+    runs = loaded.path.parent / "out" / "runs"
+    return make_study(loaded, [asked(API), asked(DEAR)], runs, SETTINGS, lambda _share, _what: None)
+
+
+def test_the_least_fleet_meets_the_slo_and_one_replica_less_does_not(
+    made: Made, loaded: LoadedScenario, tmp_path: Path
+) -> None:
+    point = next(point for point in made.study.points if point.scale == 6.0)
+    fleets = point.fleets["one"]
+    sizes = {fleet.replicas for fleet in fleets if fleet}
+    assert max(sizes) > 1
+    base = scaled(loaded, 6.0)
+    for size in {*sizes, *(size - 1 for size in sizes if size > 1)}:
+        plans = (replace(base.scenario.plans[0], scaling=Fixed(replicas=size)),)
+        found = run(
+            replace(base, scenario=replace(base.scenario, plans=plans)), tmp_path / str(size), seeds=2
+        )
+        met = {i for i, fleet in enumerate(fleets) if fleet and size >= fleet.replicas}
+        assert round(2 * found["plans"][0]["slo"]["met_share"]) == len(met)
+        if met == {0, 1} and len(sizes) == 1:
+            mean = sum(fleet.usd_per_month for fleet in fleets if fleet) / 2
+            assert found["plans"][0]["cost_usd"]["per_month"] == pytest.approx(mean)
+
+
+def test_the_api_is_paid_for_the_requests_of_the_run(made: Made, loaded: LoadedScenario) -> None:
+    point = next(point for point in made.study.points if point.scale == 1.0)
+    question = settle(loaded, seed=None, seeds=2)
+    for replication in range(2):
+        batches = list(question.source.batches(replication))
+        prompt = sum(int(batch.prompt_tokens.sum()) for batch in batches)
+        output = sum(int(batch.output_tokens.sum()) for batch in batches)
+        bill = point.bills[0][replication]
+        assert bill.total_usd == pytest.approx((prompt * 0.05 + output * 0.08) / 1e6)
+        assert bill.requests == sum(map(len, batches))
+
+
+def test_costs_cross_between_the_demands_around_the_break_even(made: Made) -> None:
+    study = made.study
+    found = study.break_even("one", 1)
+    assert found.place in ("crosses", "below")
+    assert found.scale is not None
+    for point in study.points:
+        fleet, api = point.fleet_usd("one"), point.api_usd(1)
+        assert fleet is not None
+        if point.scale > found.scale.hi:
+            assert np.mean(fleet) <= np.mean(api)
+    if found.around is not None:
+        low, high = found.around
+        assert low <= found.scale.mean <= high
+    assert study.break_even("one", 0).place == "api"
+
+
+def test_more_demand_needs_no_fewer_replicas_and_costs_more_tokens(made: Made) -> None:
+    points = made.study.points
+    assert [point.scale for point in points] == sorted(point.scale for point in points)
+    for before, after in pairwise(points):
+        for name in made.study.plans:
+            assert np.mean(before.fleet_usd(name)) <= np.mean(after.fleet_usd(name)) * 1.001
+        assert np.mean(before.api_usd(0)) < np.mean(after.api_usd(0))
+
+
+def test_a_second_study_simulates_nothing(
+    made: Made, loaded: LoadedScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("simulated again")
+
+    monkeypatch.setattr("simcost.sim.simulate", fail)
+    runs = loaded.path.parent / "out" / "runs"
+    again = make_study(loaded, [asked(API), asked(DEAR)], runs, SETTINGS, lambda _share, _what: None)
+    assert [point.fleets for point in again.study.points] == [point.fleets for point in made.study.points]
+
+
+def test_the_document(made: Made, loaded: LoadedScenario) -> None:
+    runs = loaded.path.parent / "out" / "runs"
+    found = scenario_document(
+        loaded, [asked(f"{API},ttft=0.3s"), asked(DEAR)], runs, replace(SETTINGS, scales=(0.05, 1.0, 6.0, 1e5)),
+        lambda _share, _what: None,
+    )  # fmt: skip
+    assert found["verdict"].startswith("At ")
+    assert [api["name"] for api in found["apis"]] == [API, DEAR]
+    assert (found["apis"][0]["ttft_p95_s"], found["apis"][1]["ttft_p95_s"]) == (0.3, None)
+    assert found["apis"][0]["price"]["as_of"] == "2026-10"
+    assert any("x100000 is left out" in line for line in found["assumptions"])
+    pair = next(one for one in found["break_even"] if (one["plan"], one["api"]) == ("one", DEAR))
+    here = next(one for one in found["demands"] if one["scale"] == 1.0)
+    assert pair["requests_per_s"]["mean"] == pytest.approx(pair["scale"]["mean"] * here["requests_per_s"])
+    assert pair["tokens_per_month"]["mean"] == pytest.approx(pair["scale"]["mean"] * here["tokens_per_month"])
+    assert set(found["provenance"]) >= {"seed", "inputs", "catalog_date"}
+
+
+def test_what_cannot_be_asked(loaded: LoadedScenario, tmp_path: Path) -> None:
+    def study(settings: Settings, api: str = API) -> Made:
+        return make_study(loaded, [asked(api)], tmp_path, settings, lambda _share, _what: None)
+
+    with pytest.raises(InputError, match=r"no plan 'onne'.*did you mean 'one'"):
+        study(Settings(plans=("onne",)))
+    with pytest.raises(InputError, match="raise --most-requests"):
+        study(Settings(scales=(10.0,), most_requests=100))
+    with pytest.raises(InputError, match="no token price of 'groq/x'"):
+        study(Settings(), "groq/x")
+
+
+def test_a_plan_that_no_size_saves(tmp_path: Path) -> None:
+    hard = load(write(tmp_path, ("ttft: 1s", "ttft: 1ms"), ("horizon: 10min", "horizon: 1min")))
+    found = scenario_document(
+        hard,
+        [asked(API)],
+        tmp_path / "runs",
+        Settings(scales=(1.0,), seeds=1, plans=("one",)),
+        lambda *_: None,
+    )
+    assert found["demands"][0]["plans"] == [
+        {"name": "one", "met": False, "replicas": None, "usd_per_month": None}
+    ]
+    assert found["break_even"][0]["place"] is None
+    assert "no plan meets the SLO" in found["verdict"]
+
+
+def test_demand_is_scaled_at_its_source(loaded: LoadedScenario, tmp_path: Path) -> None:
+    [workload] = scaled(loaded, 3.0).scenario.workload
+    assert isinstance(workload, Synthetic)
+    assert workload.rate == pytest.approx(24.0)
+    trace = replace(
+        loaded, scenario=replace(loaded.scenario, workload=(Recorded(path="t.parquet", rate_scale=2.0),))
+    )
+    assert scaled(trace, 4.0).scenario.workload[0].rate_scale == 8.0
+    with pytest.raises(InputError, match="cannot be repeated 2000 times"):
+        scaled(trace, 1000.0)
+
+
+CONVERSATIONS = SMALL.replace(
+    "  lengths: {prompt_median: 100, output_median: 20}",
+    "  clients: [{lengths: {prompt_median: 2000, output_median: 20}, sessions: {mean_turns: 6, think_median: 20s}}]",
+)
+
+
+def test_the_cache_is_looked_for_in_conversations(tmp_path: Path) -> None:
+    chat = load(write(tmp_path, text=CONVERSATIONS))
+    question = settle(chat, seed=None, seeds=1)
+    found = in_scenario(asked("openai/gpt-5-mini"), chat, question)
+    assert isinstance(found.purchase.cache, PrefixReuse)
+    assert "in the conversations drawn" in found.cache
+    alone = load(write(tmp_path))
+    single = in_scenario(asked("openai/gpt-5-mini"), alone, settle(alone, seed=None, seeds=1))
+    assert single.purchase.cache == NoCache()
+    stated = in_scenario(asked("openai/gpt-5-mini,hit=40%"), alone, question)
+    assert stated.purchase.cache == HitShare(hit=0.4)
+
+
+def test_the_cache_of_a_trace_is_a_share_of_its_tokens(tmp_path: Path) -> None:
+    spec = Synthetic(rate=1.0, clients=(Stream(sessions=Sessions(mean_turns=6, think_median=20.0)),))
+    path = tmp_path / "t.parquet"
+    synthesize(spec, path, folder=tmp_path, seed=1, horizon_s=1800.0)
+    found = trace_document(path, [asked("openai/gpt-5-mini"), asked("openai/gpt-5-mini,hit=0%")], load_ours())
+    with_cache, without = found["apis"]
+    assert 0 < with_cache["read_share"] < 1
+    assert without["read_share"] == 0
+    saved = with_cache["read_share"] * (0.25 - 0.025)
+    inputs = without["usd_by_item"]["input"] / 0.25
+    assert without["usd_by_item"]["input"] - with_cache["usd_by_item"]["input"] - with_cache["usd_by_item"][
+        "cache read"
+    ] == pytest.approx(inputs * saved, rel=1e-3)
+    recorded = load(write(tmp_path, text=SMALL.replace(
+        "  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
+        "  kind: trace\n  path: t.parquet")))  # fmt: skip
+    api = in_scenario(asked("openai/gpt-5-mini"), recorded, settle(recorded, seed=None, seeds=1))
+    assert isinstance(api.purchase.cache, HitShare)
+    assert api.purchase.cache.hit == pytest.approx(with_cache["read_share"], abs=1e-3)
+
+
+def load_ours():  # type: ignore[no-untyped-def]
+    from simcost.catalog import load_catalog
+
+    return load_catalog()
+
+
+def test_an_api_in_words() -> None:
+    found = asked(
+        "openai/gpt-4o,batch,ttl=10min,ttft=0.5s,units=3,unit_price=$1/h,unit_tokens=2500,output_weight=4"
+    )
+    assert found.name.startswith("openai/gpt-4o, batch, ttl=10min, units=3")
+    assert found.purchase.batch
+    assert found.purchase.cache == PrefixReuse(ttl=600.0)
+    assert found.purchase.provisioned is not None
+    assert found.purchase.provisioned.capacity == 7500
