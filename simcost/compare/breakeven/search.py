@@ -22,8 +22,9 @@ class Search:
     def size(self) -> int | None:
         """The size to ask about; None = done."""
         if self.enough is None:
-            size = self.guess if self.too_few == 0 else max(self.too_few + 1, ceil(1.5 * self.too_few))
-            return size if size <= _FURTHEST * self.guess + _FURTHEST else None
+            furthest = _FURTHEST * (self.guess + 1)
+            size = self.guess if self.too_few == 0 else min(ceil(1.5 * self.too_few), furthest)
+            return size if size > self.too_few else None
         if self.enough - self.too_few <= max(1, int(CLOSE * self.enough)):
             return None
         if self.too_few == 0:
