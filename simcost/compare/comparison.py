@@ -1,6 +1,6 @@
 """Plans side by side under the same arrivals: paired differences, the cheapest plan that meets the SLO, and why."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simcost.compare.interval import Interval, paired
@@ -18,8 +18,10 @@ class Difference:
     total_usd: Interval
     per_month_usd: Interval
     share: float | None
-    """Difference of the mean costs over the mean cost of `against`."""
+    """Difference of the mean costs a month over the mean cost a month of `against`."""
     attainment: Interval | None
+    wait_p95_s: Interval | None
+    """Of jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +29,13 @@ class Comparison:
     """The evidence for a decision."""
 
     scenario: str
-    model: str
+    model: str | None
+    """Served; None where there are jobs alone."""
     level: float
     risk: float | None
     """Replications are futures, of which this share may miss the SLO; None = replications of one demand."""
+    exact: bool
+    """Nothing is random: a replay of recorded jobs."""
     baseline: PlanSummary
     plans: tuple[PlanSummary, ...]
     differences: tuple[Difference, ...]
@@ -48,7 +53,7 @@ def compare(
     runs: Mapping[str, Sequence[RunResult]],
     *,
     scenario: str,
-    model: str,
+    model: str | None,
     baseline: str,
     level: float = 0.95,
     risk: float | None = None,
@@ -58,7 +63,7 @@ def compare(
     Args:
         runs: results by plan name, in the order in which plans are shown.
         scenario: name of the scenario.
-        model: name of the served model.
+        model: name of the served model, None where there are jobs alone.
         baseline: the plan that the others are compared with.
         level: confidence level of intervals, between 0 and 1.
         risk: where replications are futures: the share of them that may miss the SLO.
@@ -72,30 +77,45 @@ def compare(
     if not 0 < level < 1:
         raise InputError(f"level {level:g} is not between 0 and 1; write e.g. 0.95")
     _check_pairs(runs)
-    plans = tuple(summarise(name, results, level, risk) for name, results in runs.items())
+    exact = all(run.served is None and not (run.trained and run.trained.random)
+                for results in runs.values() for run in results)  # fmt: skip
+    plans = tuple(summarise(name, results, level, risk, exact=exact) for name, results in runs.items())
     base = next(plan for plan in plans if plan.name == baseline)
     return Comparison(
-        scenario=scenario, model=model, level=level, risk=risk, baseline=base, plans=plans,
-        differences=tuple(difference(plan, base, level) for plan in plans if plan is not base),
+        scenario=scenario, model=model, level=level, risk=risk, exact=exact, baseline=base, plans=plans,
+        differences=tuple(difference(plan, base, level, exact=exact) for plan in plans if plan is not base),
         ranked=tuple(sorted(plans, key=_rank)),
     )  # fmt: skip
 
 
-def difference(plan: PlanSummary, against: PlanSummary, level: float) -> Difference:
-    """`plan` minus `against`; arrivals and engine factors are the same in each pair, so they cancel out."""
+def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: bool = False) -> Difference:
+    """`plan` minus `against`; what both meet in a replication is the same, so it cancels out."""
 
-    def gap(value: Callable[[RunResult], float]) -> Interval:
-        return paired(list(map(value, plan.results)), list(map(value, against.results)), level)
+    def gap(value: Callable[[RunResult], float | None]) -> Interval | None:
+        mine, theirs = (_known(map(value, one.results)) for one in (plan, against))
+        return None if mine is None or theirs is None else paired(mine, theirs, level, exact=exact)
 
-    cost = against.total_usd.mean
-    judged = plan.attainment is not None and against.attainment is not None
+    def money(value: Callable[[RunResult], float]) -> Interval:
+        return paired(
+            [value(run) for run in plan.results], [value(run) for run in against.results], level, exact=exact
+        )
+
+    cost = against.per_month_usd.mean
     return Difference(
         plan=plan.name, against=against.name,
-        total_usd=gap(lambda run: run.bill.total_usd),
-        per_month_usd=gap(lambda run: run.bill.per_month_usd),
-        share=(plan.total_usd.mean - cost) / cost if cost else None,
-        attainment=gap(lambda run: run.slo.attainment or 0.0) if judged else None,
+        total_usd=money(lambda run: run.bill.total_usd),
+        per_month_usd=money(lambda run: run.bill.per_month_usd),
+        share=(plan.per_month_usd.mean - cost) / cost if cost else None,
+        attainment=gap(lambda run: run.attainment),
+        wait_p95_s=gap(lambda run: run.wait_p95_s),
     )  # fmt: skip
+
+
+def _known(values: Iterable[float | None]) -> list[float] | None:
+    """The values; None where one is missing."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return known if len(known) == len(found) else None
 
 
 def _rank(plan: PlanSummary) -> tuple[float, float, float]:

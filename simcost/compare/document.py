@@ -9,7 +9,8 @@ from simcost.compare.drivers import Drivers, drivers
 from simcost.compare.futures import futures
 from simcost.compare.interval import Interval
 from simcost.compare.result import RunResult
-from simcost.compare.summary import PlanSummary, mean_by_key, mean_of
+from simcost.compare.sides import jobs, requests, service_levels
+from simcost.compare.summary import PlanSummary, mean_of
 from simcost.compare.verdict import verdict
 from simcost.compare.words import missed, percent
 from simcost.units import HOURS_PER_MONTH, format_seconds
@@ -26,8 +27,8 @@ def document(
 ) -> Document:
     """The document; numbers are means over replications, None where there is none to give, never NaN.
 
-    `requests` are counts of the first replication, so that they add up as integers. `cost_usd` of a difference
-    is that of the whole run, as `cost_usd.total` of a plan is.
+    `requests` and `jobs` are counts of the first replication, so that they add up as integers. `cost_usd` of a
+    difference is that of the whole run, as `cost_usd.total` of a plan is.
     """
     driven = drivers(comparison)
     uncertain = {} if comparison.risk is None else {"futures": asdict(futures(comparison, budget_usd))}
@@ -40,6 +41,7 @@ def document(
         "best": best.name if best else None,
         "closest": comparison.ranked[0].name,
         "replications": len(results),
+        "deterministic": comparison.exact,
         "requests_of_replication": results[0].replication,
         "plans": [_plan(plan) for plan in comparison.plans],
         "differences": [_difference(change) for change in comparison.differences],
@@ -54,7 +56,7 @@ def document(
 
 def _plan(plan: PlanSummary) -> Document:
     first = plan.results[0]
-    tokens = plan.mean(lambda run: run.output_tokens)
+    tokens = mean_of(one.output_tokens for one in plan.served) if plan.served else None
     return {
         "name": plan.name,
         "cost_usd": {
@@ -65,55 +67,37 @@ def _plan(plan: PlanSummary) -> Document:
             "per_million_output_tokens": 1e6 * plan.total_usd.mean / tokens if tokens else None,
         },
         "intervals": {
-            "total_usd": _several(plan, plan.total_usd.document()),
-            "per_month_usd": _several(plan, plan.per_month_usd.document()),
-            "attainment": _several(plan, _shares(plan.attainment) if plan.attainment else None),
+            "total_usd": _known(plan.total_usd),
+            "per_month_usd": _known(plan.per_month_usd),
+            "attainment": _known(plan.attainment, shares=True),
+            **({"wait_p95_s": _known(plan.wait_p95_s)} if plan.trained else {}),
         },
-        "slo": _slo(plan),
-        "requests": dict(first.requests),
-        "replica_hours": mean_by_key([run.replica_hours for run in plan.results]),
+        "slo": {
+            "met": plan.met,
+            "met_share": plan.met_share,
+            "attainment": plan.attainment.mean if plan.attainment else None,
+            "checks": [asdict(check) for check in plan.checks],
+            "missed": missed(plan.broken),
+            **service_levels(plan.served),
+        },
+        **requests(plan),
+        **jobs(plan),
         "node_hours": plan.mean(lambda run: run.node_hours),
         "accelerator_hours": plan.accelerator_hours,
         "utilisation": plan.mean(lambda run: run.utilisation),
-        "engine_factors": [run.engine_factor for run in plan.results],
+        "horizon_s": plan.mean(lambda run: run.bill.horizon_s),
         "prices": _prices(first),
     }
 
 
-def _several(plan: PlanSummary, interval: Document | None) -> Document | None:
-    """An interval, where there are replications to make one."""
-    return interval if len(plan.results) > 1 else None
-
-
-def _shares(interval: Interval) -> Document:
-    """An interval whose bounds are shares: Student's t knows nothing of 0 and 1."""
+def _known(interval: Interval | None, *, shares: bool = False) -> Document | None:
+    """An interval, where there are replications to make one; Student's t knows nothing of 0 and 1, shares do."""
+    if interval is None or interval.lo is None:
+        return None
     found = interval.document()
-    return found | {
-        name: min(max(found[name] or 0.0, 0.0), 1.0) for name in ("lo", "hi") if found[name] is not None
-    }
-
-
-def _slo(plan: PlanSummary) -> Document:
-    report = plan.results[0].slo
-    return {
-        "met": plan.met,
-        "met_share": plan.met_share,
-        "attainment": plan.attainment.mean if plan.attainment else None,
-        "target": report.target,
-        "limits": report.limits,
-        "metrics": {
-            metric: {name: mean_of(run.slo.metrics[metric][name] for run in plan.results) for name in levels}
-            for metric, levels in report.metrics.items()
-        },
-        "metrics_error": max(run.slo.metrics_error for run in plan.results),
-        "checks": [asdict(check) for check in plan.checks],
-        "missed": missed(plan.broken),
-        "error_share": plan.mean(lambda run: run.slo.error_share),
-        "error_budget_used": plan.mean(lambda run: run.slo.error_budget_used),
-        "goodput_per_s": plan.mean(lambda run: run.slo.goodput_per_s),
-        "output_tokens_per_s": plan.mean(lambda run: run.slo.output_tokens_per_s),
-        "hours_missed": plan.mean(lambda run: run.slo.hours_missed),
-    }
+    if not shares:
+        return found
+    return found | {name: min(max(found[name] or 0.0, 0.0), 1.0) for name in ("lo", "hi")}
 
 
 def _prices(run: RunResult) -> list[Document]:
@@ -142,6 +126,7 @@ def _difference(change: Difference) -> Document:
         "share": change.share,
         "noise_explains": change.total_usd.holds_zero,
         "attainment": change.attainment.document() if change.attainment else None,
+        **({"wait_p95_s": change.wait_p95_s.document()} if change.wait_p95_s else {}),
     }
 
 
@@ -161,30 +146,9 @@ def _decomposition(driven: Drivers) -> Document:
 
 def _assumptions(comparison: Comparison) -> list[str]:
     """What a sceptical reader should know about the numbers."""
-    run = comparison.baseline.results[0]
-    length = format_seconds(run.bill.horizon_s)
-    count = len(comparison.baseline.results)
-    error = max(result.slo.metrics_error for plan in comparison.plans for result in plan.results)
-    scaling = (
-        f"costs a month scale the run of {length}, storage and egress tiers apply to a month at this rate"
-    )
-    lines = [
-        f"A month is {HOURS_PER_MONTH:g} h; {scaling}.",
-        "Nodes still running at the end are billed to the end, without rounding or minimum.",
-    ]
-    if comparison.risk is not None:
-        lines.append(
-            f"{count} futures of the demand, the same for every plan; a plan meets the SLO when all but "
-            f"{percent(comparison.risk)} of them do. Costs are means over them, intervals {100 * comparison.level:g} % "
-            "Student t."
-        )
-    elif count > 1:
-        lines.append(
-            f"Means over {count} replications with the same arrivals for every plan; intervals are "
-            f"{100 * comparison.level:g} % Student t."
-        )
-    else:
-        lines.append("One replication: no interval can be given, and differences may be noise.")
+    runs = [run for plan in comparison.plans for run in plan.results]
+    lines = [*_time(comparison, [run.bill.horizon_s for run in runs]), _replications(comparison)]
+    error = max((run.served.slo.metrics_error for run in runs if run.served), default=0.0)
     if error:
         lines.append(f"Percentiles are read from histograms, within {100 * error:.2g} %.")
     weak = {f"{c.provider}/{c.sku}" for plan in comparison.plans for c in plan.results[0].bill.charges
@@ -192,3 +156,35 @@ def _assumptions(comparison: Comparison) -> list[str]:
     if weak:
         lines.append(f"Second-hand or unverified prices: {', '.join(sorted(weak))}.")
     return lines
+
+
+def _time(comparison: Comparison, lengths_s: Sequence[float]) -> list[str]:
+    """How money is scaled to a month."""
+    shortest, longest = map(format_seconds, (min(lengths_s), max(lengths_s)))
+    length = shortest if shortest == longest else f"{shortest} to {longest}"
+    tiers = ", storage and egress tiers apply to a month at this rate" if comparison.baseline.served else ""
+    return [
+        f"A month is {HOURS_PER_MONTH:g} h; costs a month scale the run of {length}{tiers}.",
+        "Nodes still running at the end are billed to the end, without rounding or minimum.",
+    ]
+
+
+def _replications(comparison: Comparison) -> str:
+    count = len(comparison.baseline.results)
+    if comparison.exact:
+        return (
+            "Deterministic replay: nothing in it is random, so results are exact and intervals have no width."
+        )
+    if comparison.risk is not None:
+        return (
+            f"{count} futures of the demand, the same for every plan; a plan meets the SLO when all but "
+            f"{percent(comparison.risk)} of them do. Costs are means over them, intervals {100 * comparison.level:g} % "
+            "Student t."
+        )
+    if count > 1:
+        same = "arrivals" if comparison.baseline.served else "jobs"
+        return (
+            f"Means over {count} replications with the same {same} for every plan; intervals are "
+            f"{100 * comparison.level:g} % Student t."
+        )
+    return "One replication: no interval can be given, and differences may be noise."

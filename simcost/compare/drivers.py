@@ -87,7 +87,7 @@ def _decompose(plan: PlanSummary, against: PlanSummary) -> Drivers:
                 plan.by_state_usd.get(state, 0.0) / plan.months,
                 against.by_state_usd.get(state, 0.0) / against.months,
             )
-            for state in (*plan.by_state_usd, *(set(against.by_state_usd) - set(plan.by_state_usd)))
+            for state in {**plan.by_state_usd, **against.by_state_usd}
         },
     )
 
@@ -101,3 +101,7 @@ def _price(usd: float, hours: float, other_usd: float, other_hours: float) -> fl
 
 def _category(plan: PlanSummary, service: str) -> float:
     return plan.by_category_usd[service] / plan.months
+
+
+def _state(plan: PlanSummary, state: str) -> float:
+    return plan.by_state_usd.get(state, 0.0) / plan.months

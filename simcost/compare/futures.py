@@ -56,7 +56,7 @@ def futures(comparison: Comparison, budget_usd: float | None) -> Futures:
     return Futures(
         plans=tuple(_plan(plan, cheapest, budget_usd) for plan in comparison.plans),
         value_of_waiting_usd=_mean([_usd(run) - low for run, low in known]),
-        rescued=sum(not run.slo.met for run, _ in known),
+        rescued=sum(not run.met for run, _ in known),
         budget_usd=budget_usd,
     )
 
@@ -82,7 +82,7 @@ def quantiles(values: Sequence[float]) -> Quantiles:
 def _plan(plan: PlanSummary, cheapest: Sequence[float | None], budget_usd: float | None) -> PlanFutures:
     runs = plan.results
     over = [budget_usd is not None and _usd(run) > budget_usd for run in runs]
-    attainments = [run.slo.attainment for run in runs if run.slo.attainment is not None]
+    attainments = [run.attainment for run in runs if run.attainment is not None]
     pairs = _pairs(plan, cheapest)
     return PlanFutures(
         plan=plan.name,
@@ -90,9 +90,9 @@ def _plan(plan: PlanSummary, cheapest: Sequence[float | None], budget_usd: float
         attainment=quantiles(attainments) if len(attainments) == len(runs) else None,
         breach_slo=1 - plan.met_share,
         breach_budget=None if budget_usd is None else sum(over) / len(runs),
-        breach_either=sum(b or not run.slo.met for b, run in zip(over, runs, strict=True)) / len(runs),
-        overspend_usd=_mean([_usd(run) - low for run, low in pairs if run.slo.met]),
-        rescue_usd=_mean([low - _usd(run) for run, low in pairs if not run.slo.met]),
+        breach_either=sum(b or not run.met for b, run in zip(over, runs, strict=True)) / len(runs),
+        overspend_usd=_mean([_usd(run) - low for run, low in pairs if run.met]),
+        rescue_usd=_mean([low - _usd(run) for run, low in pairs if not run.met]),
     )
 
 
@@ -108,7 +108,7 @@ def _by_future(comparison: Comparison) -> list[tuple[RunResult, ...]]:
 
 def _cheapest(runs: Sequence[RunResult]) -> float | None:
     """Cost a month of the cheapest plan that meets the SLO in a future; None where none does."""
-    return min((_usd(run) for run in runs if run.slo.met), default=None)
+    return min((_usd(run) for run in runs if run.met), default=None)
 
 
 def _usd(run: RunResult) -> float:

@@ -39,15 +39,16 @@ class Interval:
         return {"mean": self.mean, "lo": self.lo, "hi": self.hi, "level": self.level, "margin": self.margin}
 
 
-def interval(values: Sequence[float], level: float) -> Interval:
-    """Mean -+ t(n-1, (1 + level) / 2) * s / sqrt(n); equal values give their value exactly.
+def interval(values: Sequence[float], level: float, *, exact: bool = False) -> Interval:
+    """Mean -+ t(n-1, (1 + level) / 2) * s / sqrt(n); equal values give their value exactly, and so does a single
+    one that is `exact`, since nothing in it is random.
 
     >>> round(interval([1.0, 2.0, 3.0], 0.95).margin, 4)  # 4.3027 * 1 / sqrt(3)
     2.4841
     """
     n = len(values)
     if min(values) == max(values):
-        bound = None if n == 1 else values[0]
+        bound = None if n == 1 and not exact else values[0]
         return Interval(mean=values[0], lo=bound, hi=bound, level=level, replications=n)
     mean = fsum(values) / n
     spread = sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1))
@@ -55,9 +56,11 @@ def interval(values: Sequence[float], level: float) -> Interval:
     return Interval(mean=mean, lo=mean - margin, hi=mean + margin, level=level, replications=n)
 
 
-def paired(values: Sequence[float], against: Sequence[float], level: float) -> Interval:
+def paired(
+    values: Sequence[float], against: Sequence[float], level: float, *, exact: bool = False
+) -> Interval:
     """Interval of the differences replication by replication: what both share cancels out."""
-    return interval([one - other for one, other in zip(values, against, strict=True)], level)
+    return interval([one - other for one, other in zip(values, against, strict=True)], level, exact=exact)
 
 
 @cache

@@ -3,25 +3,75 @@
 from dataclasses import dataclass
 
 from simcost.billing import Bill
-from simcost.slo import SloReport
+from simcost.slo import Check, JobReport, SloReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """One plan under one replication."""
+class Served:
+    """What became of the requests."""
 
-    plan: str
-    replication: int
+    slo: SloReport
     engine_factor: float
     """Factor on the modelled step time that this replication drew."""
-    bill: Bill
-    slo: SloReport
     requests: dict[str, int]
     """arrived, completed, rejected, timed_out, in_system, preemptions."""
     output_tokens: int
     replica_hours: dict[str, float]
     """By state, as `Ledger.replica_hours`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What became of the jobs."""
+
+    slo: JobReport
+    gpus: int
+    """The most that jobs could have at a time."""
+    gpu_hours: dict[str, float]
+    """By bucket, as `JobLedger.gpu_seconds`; GPUs that serving held count as down."""
+    fragmentation: float | None
+    """Share of the idle GPU time that no typical job could use; None without nodes."""
+    random: bool
+    """Whether another replication may differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One plan under one replication: requests, jobs, or both."""
+
+    plan: str
+    replication: int
+    bill: Bill
     node_hours: float
     accelerator_hours: float
     utilisation: float
-    """Engine time that tokens took over the replica-slot time paid (`Outcomes.work_s`)."""
+    """Of the accelerator time paid: the part in which tokens took engine time (`Outcomes.work_s`) or jobs ran."""
+    served: Served | None = None
+    trained: Trained | None = None
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every target, those of requests first."""
+        reports = [side.slo for side in (self.served, self.trained) if side is not None]
+        return tuple(check for report in reports for check in report.checks)
+
+    @property
+    def completed(self) -> bool:
+        """Whether some request, and some job, completed."""
+        served = self.served is None or self.served.requests["completed"] > 0
+        return served and (self.trained is None or self.trained.slo.jobs["completed"] > 0)
+
+    @property
+    def met(self) -> bool:
+        """Every check is met, and something completed."""
+        return self.completed and all(check.met for check in self.checks)
+
+    @property
+    def attainment(self) -> float | None:
+        """Share of the requests that were good; None where none tells."""
+        return None if self.served is None else self.served.slo.attainment
+
+    @property
+    def wait_p95_s(self) -> float | None:
+        """P95 of the waiting of jobs; None without any."""
+        return None if self.trained is None else self.trained.slo.wait_s["p95"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import fsum, inf
 
 from simcost.compare.interval import Interval, interval
-from simcost.compare.result import RunResult
+from simcost.compare.result import RunResult, Served, Trained
 from simcost.slo import SHARES_TO_REACH, Check
 
 
@@ -20,10 +20,12 @@ class PlanSummary:
     per_month_usd: Interval
     attainment: Interval | None
     """None where a replication had no request to judge."""
+    wait_p95_s: Interval | None
+    """Of jobs; None without any."""
     checks: tuple[Check, ...]
     """Every target of the SLO against the mean over replications; of futures, the share that meets them all."""
     met: bool
-    """Every check is met, and some request completed."""
+    """Every check is met, and some request and some job completed."""
     met_share: float
     """Share of the replications that met the SLO by themselves."""
     by_category_usd: dict[str, float]
@@ -31,6 +33,16 @@ class PlanSummary:
     accelerator_hours: float
     months: float
     """Length of a run in months of 730 h."""
+
+    @property
+    def served(self) -> tuple[Served, ...]:
+        """What became of the requests, by replication; empty where there are none."""
+        return tuple(run.served for run in self.results if run.served is not None)
+
+    @property
+    def trained(self) -> tuple[Trained, ...]:
+        """What became of the jobs, by replication; empty where there are none."""
+        return tuple(run.trained for run in self.results if run.trained is not None)
 
     @property
     def broken(self) -> tuple[Check, ...]:
@@ -48,24 +60,25 @@ class PlanSummary:
 
 
 def summarise(
-    name: str, results: Sequence[RunResult], level: float, risk: float | None = None
+    name: str, results: Sequence[RunResult], level: float, risk: float | None = None, *, exact: bool = False
 ) -> PlanSummary:
     """The replications of a plan, at least one, as one summary.
 
     Without a `risk` the means over replications are held against the targets. With one, replications are
-    futures that differ in their demand, and all but this share of them must meet the SLO by themselves.
+    futures that differ in their demand, and all but this share of them must meet the SLO by themselves. Where
+    nothing is random, a result is exact.
     """
     runs = tuple(sorted(results, key=lambda run: run.replication))
-    attainments = [run.slo.attainment for run in runs if run.slo.attainment is not None]
-    met_share = sum(run.slo.met for run in runs) / len(runs)
+    met_share = sum(run.met for run in runs) / len(runs)
     checks = _means(runs) if risk is None else (Check.of("futures", met_share, round(1 - risk, 12)),)
     return PlanSummary(
         name=name, results=runs,
-        total_usd=interval([run.bill.total_usd for run in runs], level),
-        per_month_usd=interval([run.bill.per_month_usd for run in runs], level),
-        attainment=interval(attainments, level) if len(attainments) == len(runs) else None,
+        total_usd=interval([run.bill.total_usd for run in runs], level, exact=exact),
+        per_month_usd=interval([run.bill.per_month_usd for run in runs], level, exact=exact),
+        attainment=_interval([run.attainment for run in runs], level, exact),
+        wait_p95_s=_interval([run.wait_p95_s for run in runs], level, exact),
         checks=checks,
-        met=all(check.met for check in checks) and any(run.requests["completed"] for run in runs),
+        met=all(check.met for check in checks) and any(run.completed for run in runs),
         met_share=met_share,
         by_category_usd=mean_by_key([run.bill.by_category_usd() for run in runs]),
         by_state_usd=mean_by_key([run.bill.compute_by_state_usd for run in runs]),
@@ -74,11 +87,17 @@ def summarise(
     )  # fmt: skip
 
 
+def _interval(values: Sequence[float | None], level: float, exact: bool) -> Interval | None:
+    """None where a value is missing."""
+    known = [value for value in values if value is not None]
+    return interval(known, level, exact=exact) if len(known) == len(values) else None
+
+
 def _means(runs: Sequence[RunResult]) -> tuple[Check, ...]:
     """Every target against the mean over replications."""
     return tuple(
         Check.of(same[0].name, mean_of(check.measured for check in same), same[0].target)
-        for same in zip(*(run.slo.checks for run in runs), strict=True)
+        for same in zip(*(run.checks for run in runs), strict=True)
     )
 
 

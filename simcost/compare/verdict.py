@@ -34,20 +34,20 @@ def _none(comparison: Comparison, closest: PlanSummary) -> str:
 
 
 def _best(comparison: Comparison, best: PlanSummary) -> str:
-    base, level = comparison.baseline, comparison.level
+    base, level, exact = comparison.baseline, comparison.level, comparison.exact
     second = next((plan for plan in comparison.ranked[1:] if plan.met), None)
     role = ", the baseline," if best is base else ""
     cost = f"{format_usd(best.per_month_usd.mean)} a month" if comparison.risk is None else _spread(best)
     often = _how_often(comparison, best)
     text = f"{best.name}{role} is the cheapest plan that meets the SLO{often}: {cost}"
     if best is not base:
-        text += f", {against(difference(best, base, level))}"
+        text += f", {against(difference(best, base, level, exact=exact))}"
         text += "" if base.met else ", which misses the SLO"
     if second is None:
         return f"{text}; no other plan meets the SLO."
     if second is base:
         return f"{text}, the next best."
-    return f"{text}; next is {second.name}, {against(difference(second, best, level))}."
+    return f"{text}; next is {second.name}, {against(difference(second, best, level, exact=exact))}."
 
 
 def _how_often(comparison: Comparison, plan: PlanSummary) -> str:
@@ -66,4 +66,4 @@ def _spread(plan: PlanSummary) -> str:
 
 
 def _broken(plan: PlanSummary) -> str:
-    return missed(plan.broken) if plan.broken else "it, since no request completed"
+    return missed(plan.broken) if plan.broken else "it, since nothing completed"

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from simcost.compare.comparison import Difference
 from simcost.compare.interval import Interval
 from simcost.slo import Check
-from simcost.units import format_usd
+from simcost.units import format_seconds, format_usd
+
+JOBS = {"wait": "wait", "jct": "completion time", "mean": "mean", "max": "longest"}
+"""Words for times of jobs and for levels that are no percentile."""
 
 
 def monthly(cost: Interval) -> str:
@@ -17,6 +20,8 @@ def bounds(cost: Interval) -> str:
     """The bounds of an amount of money, or why there are none."""
     if cost.lo is None or cost.hi is None:
         return "one replication, so no interval"
+    if cost.replications == 1:
+        return "deterministic replay"
     if cost.lo == cost.hi:
         return f"the same in all {cost.replications} replications"
     return f"{100 * cost.level:g} % interval {format_usd(cost.lo)} to {format_usd(cost.hi)}"
@@ -55,20 +60,38 @@ def missed(checks: Sequence[Check]) -> str:
 
 
 def name_of(check: Check) -> str:
-    """`ttft_s p95` as `TTFT p95`; shares keep their name."""
-    metric, _, percentile = check.name.partition("_s ")
-    return f"{metric.upper()} {percentile}" if percentile else metric
+    """`ttft_s p95` as `TTFT p95`, `wait_s p95` as `P95 wait`; shares keep their name."""
+    metric, _, level = check.name.partition("_s ")
+    if metric in JOBS:
+        return f"{JOBS.get(level, level.upper())} {JOBS[metric]}"
+    return f"{metric.upper()} {level}" if level else metric
 
 
 def _miss(check: Check) -> str:
     """With as many digits as it takes to see the miss."""
     if check.measured is None:
-        return f"{name_of(check)} (no request to measure)"
+        return f"{name_of(check)} ({_unmeasured(check)})"
     if check.name == "futures":
         allowed = percent(1 - check.target)
         return f"the SLO in {percent(1 - check.measured)} of the futures ({allowed} allowed)"
-    scale, unit = (100, "%") if check.name in ("attainment", "errors") else (1, "s")
+    if check.name.partition("_s ")[0] in JOBS:
+        return (
+            f"{name_of(check)} {_long(check.measured, check.target)} (target {format_seconds(check.target)})"
+        )
+    scale, unit = (1, "s") if "_s " in check.name else (100, "%")
     target = f"{scale * check.target:.6g}"
     shown = (f"{scale * check.measured:.{digits}g}" for digits in (3, 4, 6, 12))
     value = next((text for text in shown if text != target), target)
     return f"{name_of(check)} {value} {unit} (target {target} {unit})"
+
+
+def _unmeasured(check: Check) -> str:
+    if check.name.partition("_s ")[0] in JOBS:
+        return "too many jobs are wider than the cluster"
+    return "no job has one" if check.name == "deadlines" else "no request to measure"
+
+
+def _long(value_s: float, target_s: float) -> str:
+    """A time of hours for people; in seconds where its rounding hides the miss."""
+    shown = format_seconds(value_s)
+    return shown if shown != format_seconds(target_s) else f"{value_s:,.0f} s"

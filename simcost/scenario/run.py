@@ -11,7 +11,7 @@ from typing import Any
 from simcost.billing import bill
 from simcost.compare.comparison import compare
 from simcost.compare.document import document
-from simcost.compare.result import RunResult
+from simcost.compare.result import RunResult, Served
 from simcost.errors import InputError
 from simcost.ledger import Ledger
 from simcost.scenario.execute import Run, execute, list_runs
@@ -77,12 +77,9 @@ def _rows(question: Question, plan: ResolvedPlan, one: Run, ledger: Ledger) -> R
     """What a plan contributes to the result from one run."""
     hours, slots = ledger.replica_hours(), ledger.node_hours() * ledger.slots_per_node
     felt = ledger.outcomes
-    result = RunResult(
-        plan=plan.plan.name,
-        replication=one.replication,
-        engine_factor=plan.factors[one.replication],
-        bill=bill(ledger, plan.plan.buy, question.loaded.catalog),
+    served = Served(
         slo=assess(ledger, question.loaded.scenario.slo),
+        engine_factor=plan.factors[one.replication],
         requests={
             "arrived": felt.arrived,
             "completed": felt.completed,
@@ -93,6 +90,12 @@ def _rows(question: Question, plan: ResolvedPlan, one: Run, ledger: Ledger) -> R
         },
         output_tokens=felt.output_tokens,
         replica_hours=hours,
+    )
+    result = RunResult(
+        plan=plan.plan.name,
+        replication=one.replication,
+        bill=bill(ledger, plan.plan.buy, question.loaded.catalog),
+        served=served,
         node_hours=ledger.node_hours(),
         accelerator_hours=slots * ledger.accelerators_per_replica,
         utilisation=felt.work_s / 3600.0 / slots if slots else 0.0,

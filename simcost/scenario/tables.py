@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.compare.result import RunResult
+from simcost.compare.result import RunResult, Served
 from simcost.ledger import METRICS, Ledger, Outcomes
 
 QUANTILES = np.append(np.arange(1, 200) / 200, 0.999)
@@ -48,7 +48,9 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
     results = [row.result for row in rows]
     tables = {
         "timeline": _joined((row.result.plan, row.timeline) for row in rows if row.timeline is not None),
-        "hours": _joined((result.plan, result.slo.hours) for result in results if result.replication == 0),
+        "hours": _joined(
+            (one.plan, one.served.slo.hours) for one in results if one.served and one.replication == 0
+        ),
         "latency": _joined((row.result.plan, row.latency) for row in rows if row.latency is not None),
         "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
         "runs": pa.Table.from_pylist([_line(result) for result in results]),
@@ -87,24 +89,29 @@ def _charges(result: RunResult) -> list[Row]:
 
 
 def _line(result: RunResult) -> Row:
-    metrics = {
-        f"{metric.removesuffix('_s')}_{level}_s": value
-        for metric, levels in result.slo.metrics.items()
-        for level, value in levels.items()
-    }
     return {
         "plan": result.plan,
         "replication": result.replication,
-        "engine_factor": result.engine_factor,
         "total_usd": result.bill.total_usd,
         "per_month_usd": result.bill.per_month_usd,
-        "met": result.slo.met,
-        "attainment": result.slo.attainment,
-        **result.requests,
-        "output_tokens": result.output_tokens,
-        **metrics,
-        **{f"{state}_replica_h": hours for state, hours in result.replica_hours.items()},
+        "met": result.met,
+        "attainment": result.attainment,
+        **(_served(result.served) if result.served else {}),
         "node_h": result.node_hours,
         "accelerator_h": result.accelerator_hours,
         "utilisation": result.utilisation,
+    }
+
+
+def _served(served: Served) -> Row:
+    return {
+        "engine_factor": served.engine_factor,
+        **served.requests,
+        "output_tokens": served.output_tokens,
+        **{
+            f"{metric.removesuffix('_s')}_{level}_s": value
+            for metric, levels in served.slo.metrics.items()
+            for level, value in levels.items()
+        },
+        **{f"{state}_replica_h": hours for state, hours in served.replica_hours.items()},
     }

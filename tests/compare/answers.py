@@ -7,6 +7,7 @@ from ledgers import HOUR, Book, ledger
 
 from simcost.billing import OnDemand, bill
 from simcost.compare import Comparison, RunResult, compare
+from simcost.compare.result import Served
 from simcost.slo import Slo, SloReport
 
 SLO = Slo(ttft=2.0, attainment=0.99, percentiles={"ttft": {"p95": 2.0}})
@@ -40,13 +41,15 @@ def result(
     end_s = hours * HOUR
     used = ledger([(0.0, end_s)], [(0, "ready", 0.0, end_s, busy * end_s)], horizon_s=DAY)
     slo = slo or report()
-    return RunResult(
-        plan=plan, replication=replication, engine_factor=1.0,
-        bill=bill(used, OnDemand(offer="acme/big"), Book(usd / hours)), slo=slo,
+    served = Served(
+        slo=slo, engine_factor=1.0,
         requests={"arrived": 100, "completed": 99 if slo.attainment else 0, "rejected": 0, "timed_out": 0,
                   "in_system": 1, "preemptions": 0},
-        output_tokens=1_000_000, replica_hours=used.replica_hours(), node_hours=hours,
-        accelerator_hours=8 * hours, utilisation=busy,
+        output_tokens=1_000_000, replica_hours=used.replica_hours(),
+    )  # fmt: skip
+    return RunResult(
+        plan=plan, replication=replication, bill=bill(used, OnDemand(offer="acme/big"), Book(usd / hours)),
+        served=served, node_hours=hours, accelerator_hours=8 * hours, utilisation=busy,
     )  # fmt: skip
 
 

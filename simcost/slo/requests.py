@@ -1,82 +1,19 @@
-"""Ledger -> service levels: percentiles, attainment, goodput, error budget. It reads nothing of the simulator."""
+"""Ledger -> service levels of requests: percentiles, attainment, goodput, error budget."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from annotated_types import MinLen
-
-from simcost.units import SECONDS_PER_HOUR, PositiveSeconds, Share
+from simcost.slo.targets import Check, Slo
+from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from simcost.latency import Floats, Latency
-    from simcost.ledger import Ledger, Limits
+    from simcost.ledger import Ledger
 
-Percentile = Literal["p50", "p90", "p95", "p99"]
-SHARES_TO_REACH = ("attainment", "futures")
-"""Checks of a share of what is good; all other checks are of something bad."""
 _HOURS = {"start_s": "float64", "arrived": "int64", "completed": "int64", "attainment": "float64",
           "error_share": "float64", "ttft_p95_s": "float64", "tpot_p95_s": "float64", "e2e_p95_s": "float64",
           "goodput_per_s": "float64", "met": "bool"}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slo:
-    """Per-request limits and the share of requests that must keep them; further targets on percentiles.
-
-    A request is good when it completes within every limit given. Rejected and timed-out requests are misses.
-    attainment = good / (arrived - still in the system and not yet late).
-    """
-
-    ttft: PositiveSeconds | None = None
-    """Longest time from arrival to first token, queueing included; None = no limit."""
-    tpot: PositiveSeconds | None = None
-    """Longest mean time between output tokens after the first: (E2E - TTFT) / (output_tokens - 1). A request of
-    one output token keeps it."""
-    e2e: PositiveSeconds | None = None
-    """Longest time from arrival to last token; None = no limit."""
-    attainment: Share = 0.99
-    """Share of requests that must be good."""
-    errors: Share | None = None
-    """Largest share of requests rejected or timed out; None = counted in attainment only."""
-    percentiles: Annotated[
-        Mapping[Literal["ttft", "tpot", "e2e"], Mapping[Percentile, PositiveSeconds]], MinLen(0)
-    ] = field(default_factory=dict)
-    """Targets on percentiles over all completed requests: `{ttft: {p95: 2s}, tpot: {p99: 80ms}}`."""
-
-    def limits(self) -> "Limits":
-        """The per-request limits, as the simulation counts against them."""
-        from simcost.ledger import Limits
-
-        inf = float("inf")
-        return Limits(ttft_s=self.ttft or inf, tpot_s=self.tpot or inf, e2e_s=self.e2e or inf)
-
-    def checks(self, measured: Mapping[str, float | None]) -> tuple["Check", ...]:
-        """Every target against what was measured; names are `attainment`, `errors`, `ttft_s p95`, ..."""
-        targets: dict[str, float] = {"attainment": self.attainment}
-        if self.errors is not None:
-            targets["errors"] = self.errors
-        for metric, limits in self.percentiles.items():
-            targets |= {f"{metric}_s {percentile}": limit for percentile, limit in limits.items()}
-        return tuple(Check.of(name, measured.get(name), target) for name, target in targets.items())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One target of an SLO and how it was kept."""
-
-    name: str
-    measured: float | None
-    """None where no request tells."""
-    target: float
-    """A share, or seconds."""
-    met: bool
-
-    @classmethod
-    def of(cls, name: str, measured: float | None, target: float) -> Self:
-        """Shares of good must reach their target, all else must not exceed it; what was not measured is not met."""
-        met = measured is not None and (measured >= target if name in SHARES_TO_REACH else measured <= target)
-        return cls(name=name, measured=measured, target=target, met=met)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,76 @@
+"""The two sides of a plan in the document of a run: requests and jobs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from simcost.compare.result import Served, Trained
+from simcost.compare.summary import PlanSummary, mean_by_key, mean_of
+from simcost.slo import JobReport
+
+Document = dict[str, Any]
+_METRICS = ("ttft_s", "tpot_s", "e2e_s")
+_LEVELS = ("mean", "p50", "p90", "p95", "p99")
+_REQUESTS = ("arrived", "completed", "rejected", "timed_out", "in_system", "preemptions")
+
+
+def requests(plan: PlanSummary) -> Document:
+    """Counts of the first replication, so that they add up as integers; of jobs alone, there are no requests."""
+    served = plan.served
+    return {
+        "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
+        "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
+        "engine_factors": [one.engine_factor for one in served],
+    }
+
+
+def service_levels(served: Sequence[Served]) -> Document:
+    """Means over replications of what requests experienced; None throughout where there are none."""
+    if not served:
+        nothing = ("target", "error_share", "error_budget_used", "goodput_per_s", "output_tokens_per_s",
+                   "hours_missed", "metrics_error")  # fmt: skip
+        metrics = {metric: dict.fromkeys(_LEVELS) for metric in _METRICS}
+        return {"limits": dict.fromkeys(_METRICS), "metrics": metrics, **dict.fromkeys(nothing)}
+    first = served[0].slo
+    return {
+        "target": first.target,
+        "limits": first.limits,
+        "metrics": {
+            metric: {name: mean_of(one.slo.metrics[metric][name] for one in served) for name in levels}
+            for metric, levels in first.metrics.items()
+        },
+        "metrics_error": max(one.slo.metrics_error for one in served),
+        **{
+            name: mean_of(getattr(one.slo, name) for one in served)
+            for name in ("error_share", "error_budget_used", "goodput_per_s", "output_tokens_per_s", "hours_missed")
+        },
+    }  # fmt: skip
+
+
+def jobs(plan: PlanSummary) -> Document:
+    """What jobs experienced, means over replications, counts of the first; nothing without jobs."""
+    trained = plan.trained
+    if not trained:
+        return {}
+    reports = [one.slo for one in trained]
+    return {
+        "jobs": dict(reports[0].jobs),
+        "wait_s": _levels(reports, "wait_s"),
+        "jct_s": _levels(reports, "jct_s"),
+        "deadlines_met": mean_of(report.deadlines_met for report in reports),
+        "gpus": max(one.gpus for one in trained),
+        "gpu_hours": mean_by_key([one.gpu_hours for one in trained]),
+        "fragmentation": mean_of(one.fragmentation for one in trained),
+        "deterministic": not any(one.random for one in trained),
+    }
+
+
+def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:
+    rows = [getattr(report, name) for report in reports]
+    return {level: mean_of(row[level] for row in rows) for level in rows[0]}
+
+
+def redone_share(trained: Trained) -> float:
+    """Part of the GPU time of jobs that was work done again, or restarts."""
+    hours = trained.gpu_hours
+    busy = sum(hours[name] for name in ("useful", "checkpoint", "lost", "restart"))
+    return (hours["lost"] + hours["restart"]) / busy if busy else 0.0

@@ -1,0 +1,7 @@
+"""Ledgers -> service levels, of requests and of jobs. It reads nothing of the simulator."""
+
+from simcost.slo.jobs import JobReport, assess_jobs
+from simcost.slo.requests import SloReport, assess
+from simcost.slo.targets import SHARES_TO_REACH, Check, Slo
+
+__all__ = ["SHARES_TO_REACH", "Check", "JobReport", "Slo", "SloReport", "assess", "assess_jobs"]

@@ -1,0 +1,87 @@
+"""Job ledger -> service levels of jobs: waiting, completion, deadlines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simcost.slo.targets import Check, Slo
+
+if TYPE_CHECKING:
+    from simcost.job_ledger import Floats, Ints, JobLedger
+
+LEVELS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+Levels = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReport:
+    """The service levels of the jobs of one run, seconds; None = no job tells.
+
+    A job that has not started by the end of the run has waited until then, and one that has not ended counts as
+    if it ended then. Jobs that were kept out count in no time, but as waiting for ever against a target.
+    """
+
+    checks: tuple[Check, ...]
+    jobs: dict[str, int]
+    """submitted, completed, failed (kept out: wider than the cluster), in_system, preemptions."""
+    wait_s: Levels
+    """From submission to the first start: mean, p50, p90, p95, p99, max; quantiles are linear."""
+    jct_s: Levels
+    """From submission to the end."""
+    deadlines_met: float | None
+    """Share of the deadlines that were kept, of jobs that ended or whose deadline is past."""
+
+
+def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> JobReport:
+    """Service levels of jobs against their targets.
+
+    Args:
+        ledger: of the run.
+        slo: its targets on `wait`, `jct` and `deadlines`.
+        due_s: deadline of each job, below 0 = none; None = no job has one.
+    """
+    out = ledger.outcomes
+    ended, kept_out = out.end_s >= 0, int(out.rejected.sum())
+    completed, submitted = int(ended.sum()), len(out.submit_s)
+    waits = ledger.waits_s()
+    jct = (_ends(ledger) - out.submit_s)[~out.rejected]
+    deadlines = None if due_s is None else _deadlines(ledger, due_s)
+    measured = {
+        **{f"wait_s {name}": value for name, value in _levels(waits, kept_out).items()},
+        **{f"jct_s {name}": value for name, value in _levels(jct, kept_out).items()},
+        "deadlines": deadlines,
+    }
+    return JobReport(
+        checks=slo.job_checks(measured),
+        jobs={"submitted": submitted, "completed": completed, "failed": kept_out,
+              "in_system": submitted - completed - kept_out, "preemptions": int(out.preemptions.sum())},
+        wait_s=_levels(waits), jct_s=_levels(jct), deadlines_met=deadlines,
+    )  # fmt: skip
+
+
+def _ends(ledger: "JobLedger") -> "Floats":
+    """End of each job, the end of the run where it has not ended."""
+    import numpy as np
+
+    found: Floats = np.where(ledger.outcomes.end_s < 0, ledger.horizon_s, ledger.outcomes.end_s)
+    return found
+
+
+def _levels(values: "Floats", never: int = 0) -> dict[str, float | None]:
+    """Mean, quantiles and largest of the values and of some that never come; None for what those make infinite."""
+    import numpy as np
+
+    if not len(values):
+        return dict.fromkeys(("mean", *LEVELS, "max"))
+    every = np.append(values, np.full(never, values.max()))
+    reach = {name: np.ceil(share * (len(every) - 1)) for name, share in LEVELS.items()}
+    points = zip(reach.items(), np.quantile(every, list(LEVELS.values())).tolist(), strict=True)
+    known = {name: value if last < len(values) else None for (name, last), value in points}
+    mean, most = (None, None) if never else (float(values.mean()), float(values.max()))
+    return {"mean": mean, **known, "max": most}
+
+
+def _deadlines(ledger: "JobLedger", due_s: "Ints") -> float | None:
+    has = (due_s >= 0) & ((ledger.outcomes.end_s >= 0) | (due_s < ledger.horizon_s))
+    met = (ledger.outcomes.end_s >= 0) & (ledger.outcomes.end_s <= due_s)
+    return float(met[has].mean()) if has.any() else None

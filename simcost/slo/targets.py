@@ -1,0 +1,92 @@
+"""What requests and jobs must experience, and how a target was kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from annotated_types import MinLen
+
+from simcost.units import PositiveSeconds, Seconds, Share
+
+if TYPE_CHECKING:
+    from simcost.ledger import Limits
+
+Percentile = Literal["p50", "p90", "p95", "p99"]
+JobLevel = Literal["mean", "p50", "p90", "p95", "p99", "max"]
+SHARES_TO_REACH = ("attainment", "futures", "deadlines")
+"""Checks of a share of what is good; all other checks are of something bad."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """Of requests: limits of each, the share that must keep them, targets on percentiles. Of jobs: targets on
+    their waiting, completion and deadlines.
+
+    A request is good when it completes within every limit given. Rejected and timed-out requests are misses.
+    attainment = good / (arrived - still in the system and not yet late).
+    """
+
+    ttft: PositiveSeconds | None = None
+    """Longest time from arrival to first token, queueing included; None = no limit."""
+    tpot: PositiveSeconds | None = None
+    """Longest mean time between output tokens after the first: (E2E - TTFT) / (output_tokens - 1). A request of
+    one output token keeps it."""
+    e2e: PositiveSeconds | None = None
+    """Longest time from arrival to last token; None = no limit."""
+    attainment: Share = 0.99
+    """Share of requests that must be good."""
+    errors: Share | None = None
+    """Largest share of requests rejected or timed out; None = counted in attainment only."""
+    percentiles: Annotated[
+        Mapping[Literal["ttft", "tpot", "e2e"], Mapping[Percentile, PositiveSeconds]], MinLen(0)
+    ] = field(default_factory=dict)
+    """Targets on percentiles over all completed requests: `{ttft: {p95: 2s}, tpot: {p99: 80ms}}`."""
+    wait: Annotated[Mapping[JobLevel, Seconds], MinLen(0)] = field(default_factory=dict)
+    """Targets on the time from the submission of a job to its first start: `{p95: 1h, mean: 10min}`. A job that
+    never starts has waited until the end of the run; one wider than the cluster waits for ever."""
+    jct: Annotated[Mapping[JobLevel, Seconds], MinLen(0)] = field(default_factory=dict)
+    """Targets on the time from the submission of a job to its end."""
+    deadlines: Share | None = None
+    """Share of the deadlines of jobs that must be kept; None = no target."""
+
+    def limits(self) -> "Limits":
+        """The per-request limits, as the simulation counts against them."""
+        from simcost.ledger import Limits
+
+        inf = float("inf")
+        return Limits(ttft_s=self.ttft or inf, tpot_s=self.tpot or inf, e2e_s=self.e2e or inf)
+
+    def job_checks(self, measured: Mapping[str, float | None]) -> tuple["Check", ...]:
+        """Every target of jobs against what was measured; names are `wait_s p95`, `jct_s mean`, `deadlines`."""
+        targets = {f"wait_s {level}": limit for level, limit in self.wait.items()}
+        targets |= {f"jct_s {level}": limit for level, limit in self.jct.items()}
+        if self.deadlines is not None:
+            targets["deadlines"] = self.deadlines
+        return tuple(Check.of(name, measured.get(name), target) for name, target in targets.items())
+
+    def checks(self, measured: Mapping[str, float | None]) -> tuple["Check", ...]:
+        """Every target of requests against what was measured; names are `attainment`, `errors`, `ttft_s p95`, ..."""
+        targets: dict[str, float] = {"attainment": self.attainment}
+        if self.errors is not None:
+            targets["errors"] = self.errors
+        for metric, limits in self.percentiles.items():
+            targets |= {f"{metric}_s {percentile}": limit for percentile, limit in limits.items()}
+        return tuple(Check.of(name, measured.get(name), target) for name, target in targets.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One target of an SLO and how it was kept."""
+
+    name: str
+    measured: float | None
+    """None where no request tells."""
+    target: float
+    """A share, or seconds."""
+    met: bool
+
+    @classmethod
+    def of(cls, name: str, measured: float | None, target: float) -> Self:
+        """Shares of good must reach their target, all else must not exceed it; what was not measured is not met."""
+        met = measured is not None and (measured >= target if name in SHARES_TO_REACH else measured <= target)
+        return cls(name=name, measured=measured, target=target, met=met)
