@@ -59,6 +59,8 @@ def jobs(plan: PlanSummary) -> Document:
         "deadlines_met": mean_of(report.deadlines_met for report in reports),
         "gpus": max(one.gpus for one in trained),
         "gpu_hours": mean_by_key([one.gpu_hours for one in trained]),
+        "gpu_share": mean_by_key([_shares(one.gpu_hours) for one in trained]),
+        "redone_share": mean_of(map(_redone, trained)),
         "fragmentation": mean_of(one.fragmentation for one in trained),
         "deterministic": not any(one.random for one in trained),
     }
@@ -69,7 +71,12 @@ def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:
     return {level: mean_of(row[level] for row in rows) for level in rows[0]}
 
 
-def redone_share(trained: Trained) -> float:
+def _shares(hours: dict[str, float]) -> dict[str, float]:
+    total = sum(hours.values())
+    return {name: value / total if total else 0.0 for name, value in hours.items()}
+
+
+def _redone(trained: Trained) -> float:
     """Part of the GPU time of jobs that was work done again, or restarts."""
     hours = trained.gpu_hours
     busy = sum(hours[name] for name in ("useful", "checkpoint", "lost", "restart"))

@@ -19,7 +19,7 @@ class Arrivals:
     """Request batches by replication; the newest `kept` replications are held where they are small."""
 
     def __init__(self, source: Source, *, kept: int) -> None:
-        self.expected = source.expected()
+        self.expected, self.horizon_s = source.expected(), source.horizon_s
         self._source, self._kept = source, kept
         self._held: dict[int, list[RequestBatch]] = {}
         self._lock = Lock()

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
-from simcost.perf import fit_memory, step_source
-from simcost.scenario.faults import fault_at, repeated_names
+from simcost.perf import ReplicaSpec, fit_memory, step_source
+from simcost.scenario.faults import ask, fault_at, file_faults, repeated_names
+from simcost.scenario.job_faults import cluster_faults, job_faults
 from simcost.scenario.model import Plan
-from simcost.scenario.node import Node
+from simcost.scenario.node import Node, given, items
 from simcost.trace.calendar import find_zone, parse_freq
 from simcost.trace.paths import inside
-
-T = TypeVar("T")
 
 
 def find_catalog(root: Node, file: Path) -> tuple[Catalog | None, list[Fault]]:
@@ -37,39 +36,49 @@ def find_catalog(root: Node, file: Path) -> tuple[Catalog | None, list[Fault]]:
 
 def scenario_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
     """Names, baseline, workload, targets: what holds whatever the catalog says."""
-    plans = _items(root.get("plans"))
+    plans = items(root.get("plans"))
     yield from _name_faults(root, plans, file)
     yield from _source_faults(root, file)
-    for workload in _items(root.get("workload")):
+    for workload in items(root.get("workload")):
         yield from _workload_faults(root, workload, file, folder)
     demand = root.get("demand")
     if demand is not None and isinstance(demand.value, dict):
         yield from _demand_faults(root, demand, file, folder)
-    slo = root.get("slo")
-    if slo is not None and isinstance(slo.value, dict) and not any(map(_given, _targets(slo))):
-        yield fault_at(slo, "has no target; give at least one of ttft, tpot, e2e, percentiles, errors", file)
+    yield from job_faults(root, file, folder)
 
 
 def plan_faults(root: Node, plans: Sequence[Plan | None], catalog: Catalog, file: str) -> Iterator[Fault]:
     """Plans that the facts contradict; a plan that is None has other faults already."""
-    model, missing = _ask(root.get("model"), file, catalog.model)
+    model, missing = ask(root.get("model"), file, catalog.model)
     yield from missing
-    for node, plan in zip(_items(root.get("plans")), plans, strict=True):
+    for node, plan in zip(items(root.get("plans")), plans, strict=True):
         replica, buy = node.get("replica"), node.get("buy")
-        if replica is not None and buy is not None:
-            accelerator, missing = _ask(replica.get("accelerator"), file, catalog.accelerator)
+        yield from cluster_faults(node, plan, catalog, file)
+        if replica is not None and given(replica) and buy is not None:
+            accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
             yield from missing
-            if model is not None and accelerator is not None and plan is not None:
-                yield from _memory_faults(replica, plan, catalog, model, accelerator, file)
+            if (
+                model is not None
+                and accelerator is not None
+                and plan is not None
+                and plan.replica is not None
+            ):
+                yield from _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
             yield from _purchase_faults(buy, plan, catalog, accelerator, file)
 
 
 def _memory_faults(
-    node: Node, plan: Plan, catalog: Catalog, model: Model, accelerator: Accelerator, file: str
+    node: Node,
+    plan: Plan,
+    replica: ReplicaSpec,
+    catalog: Catalog,
+    model: Model,
+    accelerator: Accelerator,
+    file: str,
 ) -> Iterator[Fault]:
     try:
-        fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens)
-        step_source(catalog, model, accelerator, plan.replica)
+        fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
+        step_source(catalog, model, accelerator, replica)
     except InputError as error:
         yield fault_at(node, str(error), file)
 
@@ -79,7 +88,7 @@ def _purchase_faults(
 ) -> Iterator[Fault]:
     place, region = buy.get("offer"), buy.get("region")
     wanted = region.value if region is not None and isinstance(region.value, str) else None
-    offer, missing = _ask(place, file, catalog.offer, wanted)
+    offer, missing = ask(place, file, catalog.offer, wanted)
     yield from missing
     if place is None or offer is None:
         return
@@ -91,7 +100,7 @@ def _purchase_faults(
         has = offer.accelerator or "no accelerator"
         message = f"{offer.name} has {has}, the replica wants {accelerator.name}; change one{others}"
         yield fault_at(place, message, file)
-    elif plan is not None and offer.accelerators % plan.replica.tp:
+    elif plan is not None and plan.replica is not None and offer.accelerators % plan.replica.tp:
         message = f"{offer.name} has {offer.accelerators} accelerators, no multiple of tp {plan.replica.tp}"
         yield fault_at(place, f"{message}; choose another offer or tp", file)
 
@@ -103,9 +112,9 @@ def _price_faults(place: Node, plan: Plan, catalog: Catalog, provider: str, file
         needed.append((catalog.tier_prices, (provider, "storage")))
     if plan.buy.egress is None and plan.response_bytes_per_token:
         needed.append((catalog.tier_prices, (provider, "egress")))
-    for ask, question in needed:
+    for asked, question in needed:
         try:
-            ask(*question)
+            asked(*question)
         except InputError as error:
             yield fault_at(place, str(error), file)
 
@@ -130,22 +139,33 @@ def _workload_faults(root: Node, workload: Node, file: str, folder: Path) -> Ite
     if kind is not None and kind.value == "trace":
         yield from _trace_faults(workload.get("path"), file, folder)
     if kind is not None and kind.value == "synthetic":
-        for part in (workload, *_items(workload.get("clients"))):
+        for part in (workload, *items(workload.get("clients"))):
             yield from stream_faults(part, file, folder)
-        if not _given(root.get("horizon")) and not _given(root.get("demand")):
+        if not given(root.get("horizon")) and not given(root.get("demand")):
             yield fault_at(
                 root, "is required with a synthetic workload, which has no end of its own", file, "horizon"
             )
 
 
 def _source_faults(root: Node, file: str) -> Iterator[Fault]:
-    """Requests must come from somewhere, and from one place."""
+    """There must be requests, from one place, or jobs; what serves requests is there if they are."""
     workload, demand = root.get("workload"), root.get("demand")
-    if not _given(workload) and not _given(demand):
-        message = "is missing; write the requests to replay or to draw, or a `demand` to forecast"
-        yield fault_at(root, message, file, "workload")
-    if _given(workload) and demand is not None and _given(demand):
+    if not given(workload) and not given(demand):
+        if not given(root.get("jobs")):
+            message = "is missing; write the requests to replay or to draw, a `demand` to forecast, or `jobs` to run"
+            yield fault_at(root, message, file, "workload")
+        return
+    if given(workload) and demand is not None and given(demand):
         yield fault_at(demand, "stands beside a workload; write one of the two", file)
+    for node, keys in (
+        (root, ("model",)),
+        *((plan, ("replica", "scaling")) for plan in items(root.get("plans"))),
+    ):
+        yield from (
+            fault_at(node, "is required, and missing", file, key)
+            for key in keys
+            if isinstance(node.value, dict) and not given(node.get(key))
+        )
 
 
 def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterator[Fault]:
@@ -153,15 +173,15 @@ def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterato
     second horizon be given.
     """
     yield from _trace_faults(demand.get("history"), file, folder)
-    for stream in _items(demand.get("requests")):
+    for stream in items(demand.get("requests")):
         yield from stream_faults(stream, file, folder)
     horizon = root.get("horizon")
-    if horizon is not None and _given(horizon):
+    if horizon is not None and given(horizon):
         yield fault_at(horizon, "stands beside a demand; write it as demand.forecast.horizon", file)
-    yield from repeated_names(_items(demand.get("events")), file)
+    yield from repeated_names(items(demand.get("events")), file)
     ahead = demand.get("forecast")
-    yield from _ask(demand.get("timezone"), file, find_zone)[1]
-    yield from _ask(ahead.get("freq") if ahead is not None else None, file, parse_freq)[1]
+    yield from ask(demand.get("timezone"), file, find_zone)[1]
+    yield from ask(ahead.get("freq") if ahead is not None else None, file, parse_freq)[1]
 
 
 def stream_faults(stream: Node, file: str, folder: Path) -> Iterator[Fault]:
@@ -171,35 +191,4 @@ def stream_faults(stream: Node, file: str, folder: Path) -> Iterator[Fault]:
 
 
 def _trace_faults(node: Node | None, file: str, folder: Path) -> Iterator[Fault]:
-    if node is None or not isinstance(node.value, str):
-        return
-    try:
-        path = inside(folder, node.value)
-        if not path.is_file():
-            yield fault_at(
-                node, f"no file {node.value!r} in {folder}; `simcost trace import` makes one", file
-            )
-    except (InputError, OSError, ValueError) as error:
-        yield fault_at(node, str(error), file)
-
-
-def _ask(node: Node | None, file: str, ask: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
-    """What the catalog knows under the name in a node, or the fault."""
-    if node is None or not isinstance(node.value, str):
-        return None, []
-    try:
-        return ask(node.value, *more), []
-    except InputError as error:
-        return None, [fault_at(node, str(error), file)]
-
-
-def _items(node: Node | None) -> list[Node]:
-    return node.value if node is not None and isinstance(node.value, list) else []
-
-
-def _given(node: Node | None) -> bool:
-    return node is not None and node.value is not None and node.value != {}
-
-
-def _targets(slo: Node) -> list[Node | None]:
-    return [slo.get(key) for key in ("ttft", "tpot", "e2e", "percentiles", "errors")]
+    return file_faults(node, file, folder, "`simcost trace import` makes one")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from simcost.errors import Fault, did_you_mean
+from simcost.errors import Fault, InputError, did_you_mean
 from simcost.scenario.node import Keys, Node, dotted
+from simcost.trace.paths import inside
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -82,6 +84,27 @@ def _fault(detail: dict[str, Any], root: Node, file: str) -> Fault | None:
     words = _MESSAGES.get(detail["type"], "{shown} is not valid here")
     more = (str(missing),) if detail["type"] == "missing" else ()
     return fault_at(node, words.format(shown=shown(node.value), **context), file, *more)
+
+
+def ask(node: Node | None, file: str, question: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
+    """What is known under the name in a node, or the fault."""
+    if node is None or not isinstance(node.value, str):
+        return None, []
+    try:
+        return question(node.value, *more), []
+    except InputError as error:
+        return None, [fault_at(node, str(error), file)]
+
+
+def file_faults(node: Node | None, file: str, folder: Path, remedy: str) -> Iterator[Fault]:
+    """A file that is named and not there, or outside the folder."""
+    if node is None or not isinstance(node.value, str):
+        return
+    try:
+        if not inside(folder, node.value).is_file():
+            yield fault_at(node, f"no file {node.value!r} in {folder}; {remedy}", file)
+    except (InputError, OSError, ValueError) as error:
+        yield fault_at(node, str(error), file)
 
 
 def repeated_names(events: Sequence[Node], file: str) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from simcost.billing import OnDemand
 from simcost.perf import ReplicaSpec
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Scaling, Startup
 from simcost.scenario.demand import Demand
+from simcost.scenario.training import JobLog, Training
 from simcost.slo import Slo
 from simcost.trace.workload import Recorded, Synthetic
 from simcost.units import PositiveCount, PositiveSeconds
@@ -19,16 +20,16 @@ Workload = Annotated[Recorded | Synthetic, Field(discriminator="kind")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One alternative: what runs, how it scales, how it is bought."""
+    """One alternative: what serves the requests and how it scales, what runs the jobs, how it is bought."""
 
     name: Annotated[str, MinLen(1)]
     """As tables and charts show it."""
-    replica: ReplicaSpec
-    """One copy of the model: accelerators, precision, memory."""
     buy: OnDemand
     """What the nodes are and how they are paid."""
-    scaling: Annotated[Scaling, Field(discriminator="kind")]
-    """How many replicas there are, and when."""
+    replica: ReplicaSpec | None = None
+    """One copy of the model: accelerators, precision, memory. Required with requests."""
+    scaling: Annotated[Scaling, Field(discriminator="kind")] | None = None
+    """How many replicas there are, and when. Required with requests."""
     batching: Batching = field(default_factory=Batching)
     """How the engine fills its steps."""
     router: Annotated[Router, Field(discriminator="kind")] = field(default_factory=LeastOutstanding)
@@ -39,33 +40,38 @@ class Plan:
     """How long a cold start takes."""
     response_bytes_per_token: Annotated[float, Ge(0)] = 250.0
     """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
+    training: Annotated[Training, Field(discriminator="kind")] | None = None
+    """What the jobs run on, and in which order. Required with jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One question: a workload, a model, a target, and the plans to compare."""
+    """One question: requests to serve, or jobs to run, or both; a target; and the plans to compare."""
 
     scenario: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     """Name; also that of the results folder."""
     question: str = ""
     """What you want to know, for the reader of the report."""
-    model: str
-    """Name of a model in the catalog, for all plans."""
+    model: str | None = None
+    """Name of a model in the catalog, for all plans. Required with requests."""
     workload: tuple[Workload, ...] = ()
     """One stream of requests, or a list of several that share the pool."""
     demand: Demand | None = None
     """Requests that are forecast, instead of a workload."""
+    jobs: JobLog | None = None
+    """Training jobs, by themselves or beside the requests."""
     slo: Slo
-    """What the requests must experience."""
+    """What requests and jobs must experience."""
     plans: Annotated[tuple[Plan, ...], MinLen(1)]
     """The alternatives, in the order in which they are shown."""
     horizon: PositiveSeconds | None = None
-    """Length of the run; None = the span of the workload, or the horizon of the forecast."""
+    """Length of the run; None = the span of the workload, or the horizon of the forecast; of jobs alone, until the
+    last one has ended."""
     seed: Annotated[int, Ge(0)] = 1
     """Start of all random numbers; the same seed gives the same result."""
     seeds: PositiveCount | None = None
     """Replications, in each of which every plan sees the same arrivals; with a demand, futures. None = 5
-    replications, or 10 futures."""
+    replications, or 10 futures, or 1 where nothing is random."""
     baseline: str | None = None
     """The plan the others are compared with; None = the first."""
     engine_sigma: Annotated[float, Ge(0), Le(2)] | None = None

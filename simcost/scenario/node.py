@@ -40,3 +40,13 @@ class Node:
 def dotted(path: Keys) -> str:
     """A path as people write it: `plans.0.buy`."""
     return ".".join(map(str, path))
+
+
+def items(node: Node | None) -> list[Node]:
+    """The items of a list; none where there is no list."""
+    return node.value if node is not None and isinstance(node.value, list) else []
+
+
+def given(node: Node | None) -> bool:
+    """Whether something was written: not `null`, `{}` or `[]`."""
+    return node is not None and node.value is not None and node.value not in ({}, [])

@@ -11,25 +11,25 @@ from typing import Any
 
 from simcost import __version__
 from simcost.plan import Fixed, Startup
+from simcost.scenario.clusters import assumptions_of
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.resolve import Question
 from simcost.trace.paths import inside
 
 
-def provenance(question: Question) -> dict[str, Any]:
-    """Versions, seeds, the SHA-256 of each input, and the date of the newest fact."""
+def provenance(question: Question, horizon_s: float) -> dict[str, Any]:
+    """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
     loaded = question.loaded
     files = [loaded.path, *_own_facts(loaded)]
-    traces = {
-        os.path.relpath(inside(loaded.folder, name)): digest
-        for name, digest in question.source.inputs.items()
-    }
+    sides = (question.source, question.jobs, *question.clusters)
+    named = {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
+    traces = {os.path.relpath(inside(loaded.folder, name)): digest for name, digest in named.items()}
     return {
         "simcost_version": __version__,
         "seed": question.seed,
         "seeds": question.seeds,
-        "horizon_s": question.horizon_s,
+        "horizon_s": horizon_s,
         "inputs": {os.path.relpath(file): sha256_of(file) for file in files} | traces,
         "catalog_date": loaded.catalog.as_of,
         "python_version": platform.python_version(),
@@ -54,11 +54,15 @@ def assumptions(question: Question) -> list[str]:
         sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
         if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
             sentences.setdefault(_startup(), []).append(name)
-    every = len(question.plans)
+    for cluster in question.clusters:
+        for text in assumptions_of(cluster):
+            sentences.setdefault(text, []).append(cluster.plan.name)
+    every = len(question.loaded.scenario.plans)
     lines = [
         text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()
     ]
-    return [*lines, *question.source.caveats(question.seeds)]
+    caveats = [] if question.source is None else question.source.caveats(question.seeds)
+    return [*lines, *caveats, *([] if question.jobs is None else question.jobs.caveats())]
 
 
 def _engine(sigma: float, seeds: int) -> str:

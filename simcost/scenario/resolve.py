@@ -8,15 +8,20 @@ from functools import cached_property
 from hashlib import sha256
 from math import exp
 from statistics import NormalDist
+from typing import Any
 
 from simcost import __version__
+from simcost.errors import InputError
 from simcost.ledger import Limits
 from simcost.perf import MemoryFit, fit_memory, step_time
 from simcost.rng import stream
+from simcost.scenario.clusters import Cluster, find_clusters
 from simcost.scenario.foreseen import Foreseen
 from simcost.scenario.given import Given
+from simcost.scenario.job_trace import JobTrace
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Plan
+from simcost.scenario.training import OnShared
 from simcost.sim.pool import Pool
 
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
@@ -35,17 +40,23 @@ class Question:
     seed: int
     seeds: int
     """Replications; with a forecast demand, the futures that are simulated."""
-    source: Source
-    """Where the requests come from."""
+    source: Source | None
+    """Where the requests come from; None = there are none."""
+    jobs: JobTrace | None = None
+    """The jobs; None = there are none."""
+    clusters: tuple[Cluster, ...] = ()
+    """What the jobs of each plan run on."""
 
     @property
-    def horizon_s(self) -> float:
-        """Length of a run."""
-        return self.source.horizon_s
+    def horizon_s(self) -> float | None:
+        """Length of a run; None = until the last job has ended."""
+        return self.loaded.scenario.horizon if self.source is None else self.source.horizon_s
 
     @cached_property
     def plans(self) -> tuple[ResolvedPlan, ...]:
-        """The plans in numbers."""
+        """The plans that serve requests, in numbers; none where there are no requests."""
+        if self.source is None:
+            return ()
         return tuple(_resolved(plan, self) for plan in self.loaded.scenario.plans)
 
     @property
@@ -74,20 +85,39 @@ class ResolvedPlan:
 
 
 def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Question:
-    """The question with its seeds and its requests; a demand is forecast here.
+    """The question with its seeds, its requests and its jobs; a demand is forecast here.
 
     Raises:
         TraceError: a trace that cannot be read.
-        InputError: a history that cannot be forecast, or a trace without a length.
+        InputError: a history that cannot be forecast, a trace without a length, or a cluster that cannot be read.
     """
     scenario = loaded.scenario
     seed = scenario.seed if seed is None else seed
     seeds = seeds or scenario.seeds
-    if scenario.demand is None:
-        source: Source = Given.of(loaded, seed)
-        return Question(loaded=loaded, seed=seed, seeds=seeds or REPLICATIONS, source=source)
-    source = Foreseen.of(loaded, scenario.demand, seed, seeds or FUTURES)
-    return Question(loaded=loaded, seed=seed, seeds=len(source.screening.chosen), source=source)
+    source = _source(loaded, seed, seeds)
+    if scenario.jobs is None:
+        return Question(loaded=loaded, seed=seed, seeds=_replications(source, seeds), source=source)
+    clusters = find_clusters(scenario.plans, loaded.catalog, loaded.folder)
+    lists = [cluster.nodes for cluster in clusters if cluster.nodes is not None]
+    horizon_s = scenario.horizon if source is None else source.horizon_s
+    jobs = JobTrace.of(loaded, scenario.jobs, seed, lists, horizon_s)
+    random = source is not None or jobs.random or any(cluster.random for cluster in clusters)
+    return Question(
+        loaded=loaded, seed=seed, seeds=_replications(source, seeds or (None if random else 1)), source=source,
+        jobs=jobs, clusters=clusters,
+    )  # fmt: skip
+
+
+def _source(loaded: LoadedScenario, seed: int, seeds: int | None) -> Source | None:
+    """The requests, if there are any."""
+    scenario = loaded.scenario
+    if scenario.demand is not None:
+        return Foreseen.of(loaded, scenario.demand, seed, seeds or FUTURES)
+    return Given.of(loaded, seed) if scenario.workload else None
+
+
+def _replications(source: Source | None, seeds: int | None) -> int:
+    return len(source.screening.chosen) if isinstance(source, Foreseen) else seeds or REPLICATIONS
 
 
 def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator: str) -> tuple[float, ...]:
@@ -101,37 +131,53 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
 
 
 def run_key(question: Question, pool: Pool, replication: int) -> str:
-    """SHA-256 of all that a simulation depends on, and of nothing about money."""
-    depends = {
-        "simcost": __version__,
-        "pool": asdict(pool) | {"step": [getattr(pool.step, name) for name in COEFFICIENTS]},
-        "requests": question.source.identity(replication),
-        "horizon_s": question.horizon_s,
-        "limits": asdict(question.limits),
-    }
-    return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    """SHA-256 of all that serving requests depends on, and of nothing about money."""
+    return key_of(
+        pool=asdict(pool) | {"step": [getattr(pool.step, name) for name in COEFFICIENTS]},
+        requests=question.source.identity(replication) if question.source else None,
+        horizon_s=question.horizon_s,
+        limits=asdict(question.limits),
+    )
+
+
+def job_key(question: Question, cluster: Cluster, beside: str, replication: int) -> str:
+    """SHA-256 of all that running jobs depends on; `beside` is the key of what serves requests on the same fleet."""
+    return key_of(
+        jobs=question.jobs.identity(replication) if question.jobs else None,
+        cluster=cluster.identity(question.seed, replication),
+        horizon_s=question.horizon_s,
+        beside=beside,
+    )
+
+
+def key_of(**depends: Any) -> str:
+    """SHA-256 of plain data, and of this version of simcost."""
+    return sha256(json.dumps({"simcost": __version__, **depends}, sort_keys=True).encode()).hexdigest()
 
 
 def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
-    loaded, catalog = question.loaded, question.loaded.catalog
+    loaded, catalog, replica, scaling = question.loaded, question.loaded.catalog, plan.replica, plan.scaling
+    if replica is None or scaling is None or loaded.scenario.model is None:
+        raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
     model = catalog.model(loaded.scenario.model)
-    accelerator = catalog.accelerator(plan.replica.accelerator)
+    accelerator = catalog.accelerator(replica.accelerator)
     offer = catalog.offer(plan.buy.offer, plan.buy.region)
-    memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens)
-    step = step_time(catalog, model, accelerator, plan.replica)
+    memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
+    step = step_time(catalog, model, accelerator, replica)
     sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
+    shared = plan.training if isinstance(plan.training, OnShared) else None
     pool = Pool(
         name=f"{model.name} on {accelerator.name}",
         step=step,
         kv_capacity_tokens=memory.kv_capacity_tokens,
-        scaling=plan.scaling,
+        scaling=scaling,
         batching=plan.batching,
         router=plan.router,
         admission=plan.admission,
-        startup=plan.startup,
+        startup=replace(plan.startup, node=shared.handover, image=0.0) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
-        slots_per_node=offer.accelerators // plan.replica.tp,
-        accelerators_per_replica=plan.replica.tp,
+        slots_per_node=1 if shared else offer.accelerators // replica.tp,
+        accelerators_per_replica=replica.tp,
         response_bytes_per_token=plan.response_bytes_per_token,
     )
     factors = engine_factors(sigma, question.seed, question.seeds, model.name, accelerator.name)

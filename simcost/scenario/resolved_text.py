@@ -10,6 +10,9 @@ import yaml
 from simcost.scenario.resolve import Question
 from simcost.scenario.yaml import scalar
 
+_OF_JOBS = ("name", "buy", "training")
+"""Fields of a plan that serves no requests."""
+
 
 class _Dumper(yaml.SafeDumper):
     """Quotes text that YAML 1.2 would read as something else, and line breaks of any sort."""
@@ -33,7 +36,10 @@ def resolved_text(question: Question) -> str:
     horizon = question.horizon_s if scenario.demand is None else None
     scenario = replace(scenario, seed=question.seed, seeds=question.seeds, horizon=horizon)
     head = f"# {question.loaded.path.name} as it was run, all defaults written out; paths are relative to that file.\n"
-    return head + dump(asdict(scenario))
+    said = asdict(scenario)
+    if question.source is None:
+        said["plans"] = [{key: plan[key] for key in _OF_JOBS} for plan in said["plans"]]
+    return head + dump(said)
 
 
 def dump(value: Any) -> str:

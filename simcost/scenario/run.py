@@ -8,22 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simcost.billing import bill
 from simcost.compare.comparison import compare
 from simcost.compare.document import document
-from simcost.compare.result import RunResult, Served
+from simcost.compare.result import RunResult
 from simcost.errors import InputError
-from simcost.ledger import Ledger
-from simcost.scenario.execute import Run, execute, list_runs
+from simcost.scenario.arrivals import Arrivals
+from simcost.scenario.execute import Run, execute
 from simcost.scenario.folders import whole_files
 from simcost.scenario.foreseen import Foreseen, write_demand
+from simcost.scenario.job_runs import JobRun, job_ledger, list_job_runs
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.provenance import assumptions, provenance
-from simcost.scenario.resolve import Question, ResolvedPlan, settle
+from simcost.scenario.resolve import Question, settle
 from simcost.scenario.resolved_text import resolved_text
-from simcost.scenario.tables import Rows, rows_of, write_tables
-from simcost.slo import assess
+from simcost.scenario.serving_runs import ServingRun, list_serving_runs, serving_ledger
+from simcost.scenario.sides import ServedSide, TrainedSide, as_one, left_for_jobs, served_side, trained_side
+from simcost.scenario.tables import Rows, write_tables
 
+Key = tuple[str, int]
+"""Plan and replication."""
 Progress = Callable[[float, str], None]
 
 
@@ -60,47 +63,49 @@ def run(
             f"{out}: its scenario.yaml was not written by a run and would be lost; choose another --out"
         )
     question = settle(loaded, seed=seed, seeds=seeds)
-    runs = list_runs(question, out / "runs")
-
-    def use(one: Run, ledger: Ledger) -> list[Rows]:
-        return [_rows(question, plan, one, ledger) for plan in one.plans]
-
-    found = execute(question, runs, use, jobs=jobs, fresh=fresh, progress=progress)
-    order = {plan.plan.name: place for place, plan in enumerate(question.plans)}
-    rows = sorted(
-        (r for some in found for r in some), key=lambda r: (order[r.result.plan], r.result.replication)
-    )
-    return _write(question, rows, out)
+    return _write(question, _rows(question, out / "runs", jobs=jobs, fresh=fresh, progress=progress), out)
 
 
-def _rows(question: Question, plan: ResolvedPlan, one: Run, ledger: Ledger) -> Rows:
-    """What a plan contributes to the result from one run."""
-    hours, slots = ledger.replica_hours(), ledger.node_hours() * ledger.slots_per_node
-    felt = ledger.outcomes
-    served = Served(
-        slo=assess(ledger, question.loaded.scenario.slo),
-        engine_factor=plan.factors[one.replication],
-        requests={
-            "arrived": felt.arrived,
-            "completed": felt.completed,
-            "rejected": felt.rejected,
-            "timed_out": felt.timed_out,
-            "in_system": felt.in_system,
-            "preemptions": felt.preemptions,
-        },
-        output_tokens=felt.output_tokens,
-        replica_hours=hours,
-    )
-    result = RunResult(
-        plan=plan.plan.name,
-        replication=one.replication,
-        bill=bill(ledger, plan.plan.buy, question.loaded.catalog),
-        served=served,
-        node_hours=ledger.node_hours(),
-        accelerator_hours=slots * ledger.accelerators_per_replica,
-        utilisation=felt.work_s / 3600.0 / slots if slots else 0.0,
-    )
-    return rows_of(result, ledger)
+def _rows(question: Question, folder: Path, *, jobs: int, fresh: bool, progress: Progress) -> list[Rows]:
+    """What each plan contributes in each replication: first the requests are served, then the jobs run."""
+    serving, training = list_serving_runs(question, folder), list_job_runs(question, folder)
+    every: list[Run] = [*serving, *training]
+
+    def note() -> None:
+        done = sum(run.share == 1.0 for run in every)
+        progress(sum(run.share for run in every) / len(every), f"{done} of {len(every)} runs")
+
+    served, trained = dict[Key, ServedSide](), dict[Key, TrainedSide]()
+    if question.source is not None:
+        arrivals = Arrivals(question.source, kept=jobs)
+
+        def serve(run: ServingRun, tell: Callable[[float], None]) -> dict[Key, ServedSide]:
+            ledger = serving_ledger(question, run, arrivals, tell, fresh=fresh)
+            return {
+                (plan.plan.name, run.replication): served_side(question, plan, run.replication, ledger)
+                for plan in run.plans
+            }
+
+        for sides in execute(serving, serve, jobs=jobs, note=note):
+            served |= sides
+    if question.jobs is not None:
+        trace = question.jobs
+
+        def train(run: JobRun, _: Callable[[float], None]) -> dict[Key, TrainedSide]:
+            beside = served.get((run.cluster.plan.name, run.replication))
+            ledger = job_ledger(question, run, left_for_jobs(run.cluster, beside), fresh=fresh)
+            return {
+                (cluster.plan.name, r): trained_side(
+                    question, trace, cluster, r, ledger, served.get((cluster.plan.name, r))
+                )
+                for cluster, r in run.uses
+            }
+
+        for found in execute(training, train, jobs=jobs, note=note):
+            trained |= found
+    names = [plan.name for plan in question.loaded.scenario.plans]
+    keys = [(name, replication) for name in names for replication in range(question.seeds)]
+    return [as_one(*key, served.get(key), trained.get(key)) for key in keys]
 
 
 def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
@@ -117,6 +122,7 @@ def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
         level=scenario.level,
         risk=scenario.demand.risk if scenario.demand else None,
     )
+    longest_s = max(row.result.bill.horizon_s for row in rows)
     with whole_files(out, last="result.json") as draft:
         names = write_tables(rows, draft / "tables")
         (draft / "scenario.yaml").write_text(resolved_text(question), encoding="utf-8")
@@ -124,7 +130,7 @@ def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
         names += write_demand(source, draft) if isinstance(source, Foreseen) else []
         files = [_shown(out / name) for name in ("result.json", "scenario.yaml", *names)]
         budget_usd = scenario.demand.budget if scenario.demand else None
-        found = document(comparison, provenance(question), files, budget_usd=budget_usd)
+        found = document(comparison, provenance(question, longest_s), files, budget_usd=budget_usd)
         found["question"] = scenario.question
         if isinstance(source, Foreseen):
             found["demand"] = source.document()

@@ -1,8 +1,7 @@
-"""A ledger on disk: Parquet tables, histograms as the cells that are not zero, and a JSON file that seals them."""
+"""A ledger on disk; histograms as the cells that are not zero."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict, replace
 from math import inf, isinf
@@ -14,40 +13,31 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.errors import RunError
 from simcost.ledger import Buckets, Ledger, Limits, Outcomes
-from simcost.scenario.folders import sha256_of
+from simcost.scenario.sealed import read_table, seal, whole
 
-VERSION = 2
 ROWS = "outcomes.parquet"
 _TABLES = ("nodes", "replicas", "timeline")
 
 
 def save_ledger(ledger: Ledger, folder: Path) -> None:
-    """Write a ledger into an existing folder; `ledger.json`, with the SHA-256 of all other files, comes last.
+    """Write a ledger into an existing folder, and seal it.
 
     Rows of requests are copied, unless they lie at `outcomes.parquet` of the folder already.
     """
     outcomes = ledger.outcomes
     tables = {name: getattr(ledger, name) for name in _TABLES}
     tables |= {"windows": outcomes.windows, "histograms": _cells(outcomes.histograms)}
-    for name, table in tables.items():
-        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     if outcomes.rows is not None and outcomes.rows != folder / ROWS:
         shutil.copyfile(outcomes.rows, folder / ROWS)
-    names = [*(f"{name}.parquet" for name in tables), *([ROWS] if outcomes.rows is not None else [])]
-    seal = {
-        "version": VERSION,
-        "files": {name: sha256_of(folder / name) for name in names},
+    said = {
         "shape": outcomes.histograms.shape,
         "ledger": {k: v for k, v in _scalars(ledger).items() if k not in (*_TABLES, "outcomes")},
         "outcomes": {
             k: v for k, v in _scalars(outcomes).items() if k not in ("windows", "histograms", "rows")
         },
     }
-    draft = folder / ".ledger.json"
-    draft.write_text(json.dumps(seal, indent=2, default=_plain, allow_nan=False), encoding="utf-8")
-    draft.replace(folder / "ledger.json")
+    seal(folder, tables, said, *([ROWS] if outcomes.rows is not None else []))
 
 
 def load_ledger(folder: Path) -> Ledger:
@@ -56,15 +46,9 @@ def load_ledger(folder: Path) -> Ledger:
     Raises:
         RunError: there is none, or a file of it is missing, cut short or changed.
     """
-    try:
-        seal = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
-        changed = [name for name, digest in seal["files"].items() if sha256_of(folder / name) != digest]
-        if changed or seal["version"] != VERSION:
-            raise RunError(_damaged(folder, f"{', '.join(changed) or 'its version'} does not fit"))
-        tables = {name: pq.ParquetFile(folder / f"{name}.parquet").read() for name in _TABLES}
-        return Ledger(**tables, **seal["ledger"], outcomes=_outcomes(folder, seal))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as error:
-        raise RunError(_damaged(folder, str(error))) from error
+    with whole(folder) as said:
+        tables = {name: read_table(folder, name) for name in _TABLES}
+        return Ledger(**tables, **said["ledger"], outcomes=_outcomes(folder, said))
 
 
 def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
@@ -106,12 +90,3 @@ def _scalars(thing: Ledger | Outcomes) -> dict[str, Any]:
         limits = {name: None if isinf(value) else value for name, value in asdict(thing.limits).items()}
         found |= {"limits": limits, "buckets": asdict(thing.buckets)}
     return found
-
-
-def _plain(value: Any) -> Any:
-    """Numbers of numpy as numbers."""
-    return value.item()
-
-
-def _damaged(folder: Path, why: str) -> str:
-    return f"{folder}: no whole run is stored here ({why}); run again"

@@ -11,63 +11,78 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.compare.result import RunResult, Served
-from simcost.ledger import METRICS, Ledger, Outcomes
+from simcost.compare.result import RunResult, Served, Trained
+from simcost.job_ledger import JobLedger
+from simcost.ledger import METRICS, Outcomes
 
 QUANTILES = np.append(np.arange(1, 200) / 200, 0.999)
 Row = dict[str, Any]
+_LEVELS = pa.schema([("metric", pa.string()), ("quantile", pa.float64()), ("value_s", pa.float64())])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """What one run of one plan contributes; timeline and latency of replication 0 alone."""
+    """What one run of one plan contributes; all tables are of replication 0 alone, None where there are none."""
 
     result: RunResult
-    timeline: pa.Table | None
-    latency: pa.Table | None
-
-
-def rows_of(result: RunResult, ledger: Ledger) -> Rows:
-    """The parts of a ledger that the tables need."""
-    first = result.replication == 0
-    return Rows(
-        result=result,
-        timeline=ledger.timeline if first else None,
-        latency=_quantiles(ledger.outcomes) if first else None,
-    )
+    timeline: pa.Table | None = None
+    latency: pa.Table | None = None
+    gpus: pa.Table | None = None
+    waits: pa.Table | None = None
 
 
 def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
-    """Write all tables; returns their names relative to the results folder.
+    """Write the tables that there are; returns their names relative to the results folder.
 
-    timeline: `plan` and the columns of `ledger.TIMELINE`. hours: `plan` and those of `SloReport.hours`.
-    latency: `plan, metric, quantile, value_s`, within the error of the histograms. These are of replication 0.
-    charges: `plan, replication` and the fields of `Charge`. runs: one line per plan and replication.
+    Of requests: timeline: `plan` and the columns of `ledger.TIMELINE`; hours: `plan` and those of `SloReport.hours`;
+    latency: `plan, metric, quantile, value_s`, within the error of the histograms. Of jobs: waits: `plan, metric,
+    quantile, value_s`; gpus: `plan, t_s`, GPUs that `jobs` and `requests` hold, `waiting_jobs`, means from each time
+    to the next. These are of replication 0. charges: `plan, replication` and the fields of `Charge`. runs: one line
+    per plan and replication.
     """
     folder.mkdir()
     results = [row.result for row in rows]
     tables = {
-        "timeline": _joined((row.result.plan, row.timeline) for row in rows if row.timeline is not None),
-        "hours": _joined(
-            (one.plan, one.served.slo.hours) for one in results if one.served and one.replication == 0
-        ),
-        "latency": _joined((row.result.plan, row.latency) for row in rows if row.latency is not None),
+        "timeline": _joined((row.result.plan, row.timeline) for row in rows),
+        "hours": _joined((one.plan, one.served.slo.hours if one.served else None)
+                         for one in results if one.replication == 0),
+        "latency": _joined((row.result.plan, row.latency) for row in rows),
+        "waits": _joined((row.result.plan, row.waits) for row in rows),
+        "gpus": _joined((row.result.plan, row.gpus) for row in rows),
         "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
         "runs": pa.Table.from_pylist([_line(result) for result in results]),
-    }
-    for name, table in tables.items():
+    }  # fmt: skip
+    found = {name: table for name, table in tables.items() if table is not None}
+    for name, table in found.items():
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
-    return [f"tables/{name}.parquet" for name in tables]
+    return [f"tables/{name}.parquet" for name in found]
 
 
-def _joined(parts: Iterable[tuple[str, pa.Table]]) -> pa.Table:
-    """Tables of plans under each other, the plan in front."""
-    return pa.concat_tables(
-        [table.add_column(0, "plan", pa.array([plan] * len(table), pa.string())) for plan, table in parts]
-    )
+def _joined(parts: Iterable[tuple[str, pa.Table | None]]) -> pa.Table | None:
+    """Tables of plans under each other, the plan in front; None where there are none."""
+    found = [
+        table.add_column(0, "plan", pa.array([plan] * len(table), pa.string()))
+        for plan, table in parts
+        if table is not None
+    ]
+    return pa.concat_tables(found) if found else None
 
 
-def _quantiles(outcomes: Outcomes) -> pa.Table:
+def job_quantiles(ledger: JobLedger) -> pa.Table:
+    """Quantiles of waiting and completion of the jobs that were not kept out; none where no job tells."""
+    out = ledger.outcomes
+    ends = np.where(out.end_s < 0, ledger.horizon_s, out.end_s)
+    values = {"wait_s": ledger.waits_s(), "jct_s": (ends - out.submit_s)[~out.rejected]}
+    rows = [
+        {"metric": metric, "quantile": float(q), "value_s": float(value)}
+        for metric, times in values.items()
+        if len(times)
+        for q, value in zip(QUANTILES, np.quantile(times, QUANTILES), strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=_LEVELS)
+
+
+def quantiles(outcomes: Outcomes) -> pa.Table:
     """Quantiles of each metric from the histograms; none where no request tells."""
     middles, total = outcomes.buckets.middles(), outcomes.histograms.sum(axis=0)
     found: list[Row] = []
@@ -79,8 +94,7 @@ def _quantiles(outcomes: Outcomes) -> pa.Table:
                 {"metric": metric, "quantile": float(q), "value_s": float(middles[i])}
                 for q, i in zip(QUANTILES, place, strict=True)
             ]
-    schema = [("metric", pa.string()), ("quantile", pa.float64()), ("value_s", pa.float64())]
-    return pa.Table.from_pylist(found, schema=pa.schema(schema))
+    return pa.Table.from_pylist(found, schema=_LEVELS)
 
 
 def _charges(result: RunResult) -> list[Row]:
@@ -97,6 +111,7 @@ def _line(result: RunResult) -> Row:
         "met": result.met,
         "attainment": result.attainment,
         **(_served(result.served) if result.served else {}),
+        **(_trained(result.trained) if result.trained else {}),
         "node_h": result.node_hours,
         "accelerator_h": result.accelerator_hours,
         "utilisation": result.utilisation,
@@ -114,4 +129,14 @@ def _served(served: Served) -> Row:
             for level, value in levels.items()
         },
         **{f"{state}_replica_h": hours for state, hours in served.replica_hours.items()},
+    }
+
+
+def _trained(trained: Trained) -> Row:
+    report = trained.slo
+    return {
+        **{f"jobs_{name}": count for name, count in report.jobs.items()},
+        **{f"wait_{level}_s": value for level, value in report.wait_s.items()},
+        **{f"jct_{level}_s": value for level, value in report.jct_s.items()},
+        **{f"{bucket}_gpu_h": hours for bucket, hours in trained.gpu_hours.items()},
     }

@@ -1,0 +1,175 @@
+"""What the jobs of each plan run on, its files read, and how they run there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.billing import OnDemand
+from simcost.catalog import Catalog
+from simcost.errors import InputError
+from simcost.job_ledger import JobLedger
+from simcost.plan.placement import Count, Random
+from simcost.rng import stream
+from simcost.scenario.model import Plan
+from simcost.scenario.spot import SpotCapacity
+from simcost.scenario.traces import hashes
+from simcost.scenario.training import OnNodes, OnShared, OnSpot, Training
+from simcost.sim.jobs.beside import Capacity, schedule_beside
+from simcost.sim.jobs.counts import schedule
+from simcost.sim.jobs.gang import Ordered, schedule_on_nodes
+from simcost.trace.jobs import Jobs
+from simcost.trace.jobs.nodes import Nodes, read_nodes
+from simcost.trace.paths import inside
+from simcost.units import format_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cluster:
+    """What the jobs of a plan run on."""
+
+    plan: Plan
+    training: Training
+    buy: OnDemand
+    """How its steady nodes are paid."""
+    gpus_per_node: int
+    """Of a steady node."""
+    nodes: Nodes | None = None
+    """Its list, where it has one."""
+    spot: SpotCapacity | None = None
+    inputs: dict[str, str]
+    """SHA-256 of each file by its name in the scenario."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether requests hold a part of it."""
+        return isinstance(self.training, OnShared)
+
+    @property
+    def random(self) -> bool:
+        """Whether one replication may differ from the next even if the jobs do not."""
+        placed = isinstance(self.training, OnNodes) and isinstance(self.training.placement, Random)
+        return placed or self.shared or self.spot is not None
+
+    def identity(self, seed: int, replication: int) -> Any:
+        """All that a run on it depends on, but for its jobs and the requests beside it; nothing about money."""
+        said = {name: value for name, value in asdict(self.training).items() if name not in ("buy", "spot")}
+        if isinstance(self.training, OnNodes):
+            said["nodes"] = self.inputs[self.training.nodes]
+        if self.spot is not None:
+            said["spot"] = self.spot.identity(self.spot.first_tick(seed, replication))
+        return said | ({"seed": [seed, replication]} if self.random else {})
+
+
+def find_clusters(plans: Iterable[Plan], catalog: Catalog, folder: Path) -> tuple[Cluster, ...]:
+    """The clusters of the plans that run jobs.
+
+    Raises:
+        InputError: a list of nodes or a trace that cannot be read, or nodes that are not those that are bought.
+    """
+    return tuple(
+        _cluster(plan, plan.training, catalog, folder) for plan in plans if plan.training is not None
+    )
+
+
+def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> Cluster:
+    buy = plan.buy if isinstance(training, OnShared) else training.buy or plan.buy
+    offer = catalog.offer(buy.offer, buy.region)
+    nodes, inputs, spot = None, dict[str, str](), None
+    if isinstance(training, OnNodes):
+        nodes = read_nodes(inside(folder, training.nodes)).divided(training.divide)
+        inputs = hashes(folder, [training.nodes])
+        _check_nodes(training.nodes, nodes, offer.accelerators, offer.name)
+    if isinstance(training, OnSpot):
+        bought = training.spot.buy
+        spot = SpotCapacity.of(training.spot, catalog.offer(bought.offer, bought.region).accelerators, folder)
+        inputs = spot.inputs
+    return Cluster(
+        plan=plan, training=training, buy=buy, gpus_per_node=offer.accelerators, nodes=nodes, spot=spot,
+        inputs=inputs,
+    )  # fmt: skip
+
+
+def _check_nodes(file: str, nodes: Nodes, gpus: int, offer: str) -> None:
+    other = np.flatnonzero(nodes.gpus != gpus)
+    if len(other):
+        name, has = nodes.names[other[0]], nodes.gpus[other[0]]
+        raise InputError(
+            f"{file}: node {name} has {has} GPUs, {offer} has {gpus}: the bill would be of other nodes; buy an offer "
+            f"of {has} GPUs, or leave such nodes out of the list"
+        )
+
+
+def run_jobs(
+    cluster: Cluster,
+    jobs: Jobs,
+    left: Capacity | None,
+    *,
+    horizon_s: float | None,
+    seed: int,
+    replication: int,
+) -> JobLedger:
+    """Run jobs on a cluster.
+
+    Args:
+        cluster: where.
+        jobs: which; none is submitted after the horizon.
+        left: what requests leave of a shared fleet; None = nobody else is there.
+        horizon_s: end of the run; None = when the last job ends.
+        seed: of the scenario.
+        replication: which.
+    """
+    on = cluster.training
+    if isinstance(on, OnNodes):
+        return _on_nodes(
+            cluster, on, jobs, horizon_s, int(stream(seed, "place", replication).integers(2**62))
+        )
+    steady = Capacity(since_s=np.zeros(1), gpus=np.array([on.gpus], np.int64))
+    capacity = steady if left is None else left
+    if isinstance(on, OnSpot) and cluster.spot is not None:
+        capacity = cluster.spot.capacity(cluster.spot.first_tick(seed, replication), on.gpus)
+    if on.checkpoints is not None:
+        return schedule_beside(jobs, capacity, on.checkpoints, horizon_s=horizon_s, keep_timeline=True)
+    return schedule(jobs, on.gpus, on.scheduler, horizon_s=horizon_s, keep_timeline=True)
+
+
+def _on_nodes(cluster: Cluster, on: OnNodes, jobs: Jobs, horizon_s: float | None, seed: int) -> JobLedger:
+    nodes = cluster.nodes
+    if nodes is not None and not isinstance(on.placement, Count) and isinstance(on.scheduler, Ordered):
+        return schedule_on_nodes(jobs, nodes, on.scheduler, on.placement, seed=seed)
+    pools = {} if nodes is None else nodes.pool_gpus
+    gpus = pools if len(pools) > 1 else sum(pools.values())
+    return schedule(jobs, gpus, on.scheduler, horizon_s=horizon_s, keep_timeline=True)
+
+
+def assumptions_of(cluster: Cluster) -> list[str]:
+    """What a sceptical reader should know about jobs on a cluster, one sentence each."""
+    on = cluster.training
+    if isinstance(on, OnNodes):
+        return []
+    lines = []
+    if on.checkpoints is not None:
+        interval, write, restart = map(
+            format_seconds, (on.checkpoints.interval, on.checkpoints.write, on.checkpoints.restart)
+        )
+        lines.append(
+            f"Jobs save their work every {interval} in {write} and restart in {restart}; the storage is not billed."
+        )
+    if isinstance(on, OnSpot) and cluster.spot is not None:
+        trace = cluster.spot.trace
+        price = "at the prices in effect" if trace.usd_per_h is not None else "at one price"
+        follow = f"follow the availability of {trace.name}, begun anew after {format_seconds(trace.span_s)}"
+        lines += [
+            f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there.",
+            "Where spot nodes go, the jobs that began last stop, wherever they run.",
+        ]
+    if isinstance(on, OnShared):
+        lines.append(
+            f"A new replica has its GPUs {format_seconds(on.handover)} after jobs gave them up; requests feel nothing "
+            "else of the jobs."
+        )
+    return lines

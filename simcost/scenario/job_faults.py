@@ -1,0 +1,193 @@
+"""Faults of scenarios with jobs: what belongs to requests or to jobs alone, clusters that contradict themselves or
+the facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from simcost.billing import OnDemand
+from simcost.catalog import Catalog
+from simcost.errors import Fault, InputError, did_you_mean
+from simcost.plan import Fixed, Scaling, Schedule
+from simcost.plan.scheduling import FifoSkip
+from simcost.scenario.faults import ask, fault_at, file_faults
+from simcost.scenario.model import Plan
+from simcost.scenario.node import Node, given, items
+from simcost.scenario.training import OnNodes, OnShared
+from simcost.trace.calendar import find_zone
+
+_OF_REQUESTS = ("ttft", "tpot", "e2e", "percentiles", "errors")
+_OF_JOBS = ("wait", "jct", "deadlines")
+
+
+def job_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
+    """What holds whatever the catalog says: targets, the log, and what each plan has for whom."""
+    jobs, serves = root.get("jobs"), any(given(root.get(key)) for key in ("workload", "demand"))
+    trains = given(jobs)
+    yield from _target_faults(root.get("slo"), file, serves=serves or not trains, trains=trains)
+    if trains and not serves:
+        yield from _idle_faults(root, ("model", "engine_sigma"), file)
+    for plan in items(root.get("plans")):
+        if trains and isinstance(plan.value, dict) and not given(plan.get("training")):
+            yield fault_at(plan, "is required with jobs, and missing", file, "training")
+        if trains and not serves:
+            yield from _idle_faults(plan, ("replica", "scaling", "batching", "router", "admission", "startup",
+                                           "response_bytes_per_token"), file)  # fmt: skip
+        yield from _training_faults(root, plan.get("training"), file, folder, serves=serves, trains=trains)
+    if jobs is not None and isinstance(jobs.value, dict):
+        yield from file_faults(jobs.get("path"), file, folder, "copy or import a job log to there")
+        yield from _format_faults(jobs.get("format"), file)
+        yield from ask(jobs.get("timezone"), file, find_zone)[1]
+
+
+def cluster_faults(node: Node, plan: Plan | None, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """A cluster that the facts contradict; a plan that is None has other faults already."""
+    training = node.get("training")
+    if training is None or not isinstance(training.value, dict):
+        return
+    own, spot = training.get("buy"), training.get("spot")
+    steady = own if own is not None and given(own) else node.get("buy")
+    if steady is own or not given(node.get("replica")):
+        yield from _offer_faults(steady, catalog, file)
+    if spot is not None:
+        yield from _offer_faults(spot.get("buy"), catalog, file)
+    gpus = training.get("gpus")
+    if plan is None or plan.training is None or isinstance(plan.training, OnNodes) or gpus is None:
+        return
+    buy = plan.buy if isinstance(plan.training, OnShared) else plan.training.buy or plan.buy
+    yield from _size_faults(gpus, plan.training.gpus, buy, catalog, file)
+    if isinstance(plan.training, OnShared) and plan.replica is not None and plan.scaling is not None:
+        yield from _peak_faults(gpus, plan.training.gpus, plan.scaling, plan.replica.tp, file)
+
+
+def _target_faults(slo: Node | None, file: str, *, serves: bool, trains: bool) -> Iterator[Fault]:
+    """At least one target, and none of what is not there."""
+    if slo is None or not isinstance(slo.value, dict):
+        return
+    wanted = (*(_OF_REQUESTS if serves else ()), *(_OF_JOBS if trains else ()))
+    if not any(given(slo.get(key)) for key in (*_OF_REQUESTS, *_OF_JOBS)):
+        yield fault_at(slo, f"has no target; give at least one of {', '.join(wanted)}", file)
+    for keys, there, what in ((_OF_REQUESTS, serves, "requests"), (_OF_JOBS, trains, "jobs")):
+        for key in keys:
+            target = slo.get(key)
+            if target is not None and given(target) and not there:
+                yield fault_at(target, f"is a target of {what}, and there are none; take it out", file)
+
+
+def _idle_faults(node: Node, keys: tuple[str, ...], file: str) -> Iterator[Fault]:
+    """What serves requests, where there are none."""
+    for key in keys:
+        part = node.get(key)
+        if part is not None and given(part):
+            message = "serves requests, and there are none: write a workload or a demand, or take it out"
+            yield fault_at(part, message, file)
+
+
+def _training_faults(
+    root: Node, training: Node | None, file: str, folder: Path, *, serves: bool, trains: bool
+) -> Iterator[Fault]:
+    if training is None or not isinstance(training.value, dict):
+        return
+    if not trains:
+        yield fault_at(
+            training, "runs jobs, and there are none: write `jobs:` at the top, or take it out", file
+        )
+    kind, horizon, spot = training.get("kind"), root.get("horizon"), training.get("spot")
+    if kind is not None and kind.value == "shared" and trains and not serves:
+        message = "shares a fleet with requests, and there are none; use kind gpus, nodes or spot"
+        yield fault_at(kind, message, file)
+    if kind is not None and kind.value == "nodes" and _kind(training.get("placement")) != "count":
+        if serves or given(horizon):
+            message = "places every job to its end; with a horizon, or with requests, write placement: count"
+            yield fault_at(kind, message, file)
+        yield from _order_faults(training.get("scheduler"), file)
+    scheduler = training.get("scheduler")
+    if scheduler is not None and given(training.get("checkpoints")) and _kind(scheduler) != FifoSkip().kind:
+        yield fault_at(scheduler, "writes no checkpoints: with them, the scheduler is fifo-skip", file)
+    yield from file_faults(training.get("nodes"), file, folder, "put a list of nodes there")
+    if spot is not None and isinstance(spot.value, dict):
+        for key in ("availability", "prices"):
+            yield from file_faults(spot.get(key), file, folder, "put recorded spot nodes there")
+        buy, prices = spot.get("buy"), spot.get("prices")
+        price = buy.get("price") if buy is not None else None
+        if prices is not None and given(prices) and given(price):
+            yield fault_at(prices, "stands beside the price of `buy`; write one of the two", file)
+
+
+def _order_faults(scheduler: Node | None, file: str) -> Iterator[Fault]:
+    """Schedulers that know no nodes."""
+    from typing import get_args
+
+    from simcost.sim.jobs.gang import Ordered
+
+    known, kind = [cls().kind for cls in get_args(Ordered)], _kind(scheduler)
+    if scheduler is not None and kind is not None and kind not in known:
+        message = f"{kind} works on GPU counts: write placement: count, or take one of {', '.join(known)}"
+        yield fault_at(scheduler, message, file)
+
+
+def _format_faults(form: Node | None, file: str) -> Iterator[Fault]:
+    if form is None or not isinstance(form.value, str) or form.value == "auto":
+        return
+    from simcost.trace.jobs.formats import JOB_FORMATS
+
+    if form.value not in JOB_FORMATS:
+        near = did_you_mean(form.value, JOB_FORMATS)
+        yield fault_at(
+            form, f"{form.value!r} is no format; known: auto, {', '.join(JOB_FORMATS)}{near}", file
+        )
+
+
+def _offer_faults(buy: Node | None, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """An offer that is not there, has no price or no accelerators."""
+    place = None if buy is None else buy.get("offer")
+    region = None if buy is None else buy.get("region")
+    wanted = region.value if region is not None and isinstance(region.value, str) else None
+    offer, missing = ask(place, file, catalog.offer, wanted)
+    yield from missing
+    if place is None or offer is None:
+        return
+    yield from ask(place, file, lambda _: catalog.billing_rule(offer.provider))[1]
+    if not offer.accelerators:
+        yield fault_at(place, f"{offer.name} has no accelerators; jobs need some", file)
+
+
+def _size_faults(place: Node, gpus: int, buy: OnDemand, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """GPUs that are no whole number of nodes."""
+    try:
+        offer = catalog.offer(buy.offer, buy.region)
+    except InputError:
+        return  # said already
+    if offer.accelerators and gpus % offer.accelerators:
+        more = -(-gpus // offer.accelerators) * offer.accelerators
+        message = (
+            f"{gpus} GPUs are no multiple of the {offer.accelerators} of {offer.name}; write e.g. {more}"
+        )
+        yield fault_at(place, message, file)
+
+
+def _peak_faults(place: Node, gpus: int, scaling: Scaling, per_replica: int, file: str) -> Iterator[Fault]:
+    """A fleet smaller than what requests may hold."""
+    most = _most(scaling)
+    if most is not None and most * per_replica > gpus:
+        message = (
+            f"requests may hold {most * per_replica} GPUs ({most} replicas of {per_replica}); give as many"
+        )
+        yield fault_at(place, message, file)
+
+
+def _most(scaling: Scaling) -> int | None:
+    """Replicas that there can be at a time; None = not known before the run."""
+    if isinstance(scaling, Fixed):
+        return scaling.replicas
+    if isinstance(scaling, Schedule):
+        return max(step.replicas for step in scaling.steps)
+    most: int | None = getattr(scaling, "max", None)
+    return most
+
+
+def _kind(node: Node | None) -> str | None:
+    kind = None if node is None else node.get("kind")
+    return kind.value if kind is not None and isinstance(kind.value, str) else None

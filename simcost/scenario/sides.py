@@ -1,0 +1,205 @@
+"""What runs contribute to the result of a plan: the side of its requests, that of its jobs, and both as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.billing import Bill, OnDemand, bill
+from simcost.billing.usage import usage_of
+from simcost.compare.result import RunResult, Served, Trained
+from simcost.errors import InputError
+from simcost.job_ledger import JobLedger
+from simcost.ledger import Ledger, Usage
+from simcost.scenario.bills import job_usages, joined, shared_usage
+from simcost.scenario.clusters import Cluster
+from simcost.scenario.job_runs import means
+from simcost.scenario.job_trace import JobTrace
+from simcost.scenario.resolve import Question, ResolvedPlan
+from simcost.scenario.tables import Rows, job_quantiles, quantiles
+from simcost.scenario.training import OnShared
+from simcost.sim.jobs.beside import Capacity
+from simcost.slo import assess, assess_jobs
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """What was paid, and how much of it worked."""
+
+    bill: Bill | None
+    """None where it is a part of another bill."""
+    node_hours: float = 0.0
+    accelerator_hours: float = 0.0
+    busy_hours: float
+    """Accelerator-hours in which tokens took engine time, or jobs ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedSide:
+    """What a plan has of a run of requests."""
+
+    served: Served
+    paid: Paid
+    usage: Usage
+    per_replica: int
+    """Accelerators of a replica."""
+    timeline: pa.Table | None
+    """As all tables here, of replication 0 alone."""
+    latency: pa.Table | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedSide:
+    """What a plan has of a run of jobs."""
+
+    trained: Trained
+    paid: Paid
+    timeline: pa.Table | None
+    waits: pa.Table | None
+
+
+def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
+    """Assess and bill a run of requests; on a shared fleet the bill waits for the jobs."""
+    felt, usage, per_replica = ledger.outcomes, usage_of(ledger), ledger.accelerators_per_replica
+    shared, first = isinstance(plan.plan.training, OnShared), replication == 0
+    served = Served(
+        slo=assess(ledger, question.loaded.scenario.slo),
+        engine_factor=plan.factors[replication],
+        requests={
+            "arrived": felt.arrived,
+            "completed": felt.completed,
+            "rejected": felt.rejected,
+            "timed_out": felt.timed_out,
+            "in_system": felt.in_system,
+            "preemptions": felt.preemptions,
+        },
+        output_tokens=felt.output_tokens,
+        replica_hours=ledger.replica_hours(),
+    )
+    busy_hours = felt.work_s / HOUR * per_replica
+    paid = Paid(bill=None, busy_hours=busy_hours) if shared else Paid(
+        bill=bill(ledger, plan.plan.buy, question.loaded.catalog),
+        node_hours=ledger.node_hours(),
+        accelerator_hours=ledger.node_hours() * ledger.slots_per_node * per_replica,
+        busy_hours=busy_hours,
+    )  # fmt: skip
+    return ServedSide(
+        served=served, paid=paid, usage=usage, per_replica=per_replica,
+        timeline=ledger.timeline if first else None,
+        latency=quantiles(felt) if first else None,
+    )  # fmt: skip
+
+
+def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> Capacity | None:
+    """What requests leave of a shared fleet; None on a cluster of the jobs' own.
+
+    Raises:
+        InputError: they hold more than the fleet has.
+    """
+    if side is None or not isinstance(cluster.training, OnShared):
+        return None
+    since_s, held = gpus_held(side)
+    gpus = cluster.training.gpus
+    if held.max() > gpus:
+        raise InputError(
+            f"plan {cluster.plan.name!r}: requests hold {held.max()} GPUs at their peak, the fleet has {gpus}; give "
+            "training.gpus as many, or limit the scaling"
+        )
+    return Capacity(since_s=since_s, gpus=gpus - held)
+
+
+def gpus_held(side: ServedSide) -> tuple[Any, Any]:
+    """GPUs of the nodes that requests hold: times of the changes, the first 0, and how many from then on."""
+    start, end = (side.usage.nodes[name].to_numpy() for name in ("start_s", "end_s"))
+    times = np.unique(np.concatenate([[0.0], start, end]))
+    there = np.searchsorted(np.sort(start), times, side="right") - np.searchsorted(
+        np.sort(end), times, side="right"
+    )
+    kept = np.append(True, np.diff(there) != 0) & (times < side.usage.horizon_s)
+    return times[kept], there[kept] * side.usage.slots_per_node * side.per_replica
+
+
+def trained_side(
+    question: Question,
+    jobs: JobTrace,
+    cluster: Cluster,
+    replication: int,
+    ledger: JobLedger,
+    beside: ServedSide | None,
+) -> TrainedSide:
+    """Assess and bill a run of jobs; `beside`: the requests of the plan."""
+    report = assess_jobs(ledger, question.loaded.scenario.slo, jobs.due_s)
+    gpus, hours, usages = _used(question, cluster, replication, ledger, beside)
+    idle, fragmented = hours["idle_blocked"] + hours["idle_free"], ledger.fragmented_gpu_seconds
+    trained = Trained(
+        slo=report, gpus=gpus, gpu_hours=hours, random=cluster.random or jobs.random,
+        fragmentation=None if fragmented is None else fragmented / HOUR / idle if idle else 0.0,
+    )  # fmt: skip
+    paid = Paid(
+        bill=joined([bill(usage, buy, question.loaded.catalog) for usage, buy in usages]),
+        node_hours=sum(usage.node_hours() for usage, _ in usages),
+        accelerator_hours=sum(usage.node_hours() * usage.slots_per_node for usage, _ in usages),
+        busy_hours=sum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
+    )
+    first = replication == 0
+    return TrainedSide(
+        trained=trained, paid=paid,
+        timeline=_gpus_over_time(ledger, beside) if first else None,
+        waits=job_quantiles(ledger) if first else None,
+    )  # fmt: skip
+
+
+def _used(
+    question: Question, cluster: Cluster, replication: int, ledger: JobLedger, beside: ServedSide | None
+) -> tuple[int, dict[str, float], list[tuple[Usage, OnDemand]]]:
+    """GPUs of the cluster, GPU-hours by bucket, and what its nodes did and how they are bought."""
+    hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
+    on = cluster.training
+    if beside is None or not isinstance(on, OnShared):
+        return ledger.gpus, hours, job_usages(ledger, cluster, question.seed, replication)
+    usage = shared_usage(beside.usage, beside.per_replica, ledger, cluster, on.gpus)
+    held = sum(beside.usage.slot_seconds.values()) * beside.per_replica / HOUR
+    return on.gpus, {**hours, "down": 0.0, "requests": held}, [(usage, cluster.buy)]
+
+
+def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | None:
+    """Means over equal parts of the run: GPUs that jobs and requests hold, and jobs that wait; None on nodes."""
+    kept = ledger.timeline
+    if kept is None:
+        return None
+    held = np.zeros(len(kept)) if beside is None else means(*gpus_held(beside), beside.usage.horizon_s)
+    columns = {
+        "t_s": kept["t_s"],
+        "jobs": kept["allocated"],
+        "requests": held,
+        "waiting_jobs": kept["waiting_jobs"],
+    }
+    return pa.table(columns)
+
+
+def as_one(plan: str, replication: int, served: ServedSide | None, trained: TrainedSide | None) -> Rows:
+    """The result of a plan in a replication, and its tables."""
+    paid = [side.paid for side in (served, trained) if side is not None]
+    hours = sum(one.accelerator_hours for one in paid)
+    result = RunResult(
+        plan=plan,
+        replication=replication,
+        bill=joined([one.bill for one in paid if one.bill is not None]),
+        node_hours=sum(one.node_hours for one in paid),
+        accelerator_hours=hours,
+        utilisation=sum(one.busy_hours for one in paid) / hours if hours else 0.0,
+        served=None if served is None else served.served,
+        trained=None if trained is None else trained.trained,
+    )
+    return Rows(
+        result=result,
+        timeline=None if served is None else served.timeline,
+        latency=None if served is None else served.latency,
+        gpus=None if trained is None else trained.timeline,
+        waits=None if trained is None else trained.waits,
+    )
