@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from simcost.errors import SimcostError
-from simcost.report import futures, html, tables
+from simcost.report import futures, html, job_tables, tables
 from simcost.report.page import bullets
 from simcost.report.style import to_spec
 
@@ -34,9 +34,15 @@ def show(folder: Path) -> None:
             st.html(bullets(points))
     for _, chart in html.pictures(document, shown):
         st.vega_lite_chart(spec=to_spec(chart), theme=None, width="content")
-    st.subheader("Service levels")
-    st.dataframe(tables.objectives(document), hide_index=True)
-    st.dataframe(tables.service_levels(document), hide_index=True)
+    sides = {
+        "Jobs": (job_tables.times(document), job_tables.gpu_time(document)),
+        "Requests": (tables.objectives(document), tables.service_levels(document)),
+    }
+    for title, rows in sides.items():
+        if rows[0]:
+            st.subheader(title)
+            for one in rows:
+                st.dataframe(one, hide_index=True)
     if "demand" in document:
         st.subheader("Demand")
         st.html(bullets(futures.demand_sentences(document["demand"])))

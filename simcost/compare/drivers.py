@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from simcost.compare.comparison import Comparison
 from simcost.compare.summary import PlanSummary
+from simcost.compare.words import GPU_TIME
 from simcost.units import format_count, format_usd
 
 
@@ -53,7 +54,7 @@ class Drivers:
         if max(abs(one - other) for one, other in shares.values()) < 0.01:
             return []
         parts = [
-            f"{state} {100 * one:.0f} % ({100 * other:.0f} %)"
+            f"{GPU_TIME.get(state, state)} {100 * one:.0f} % ({100 * other:.0f} %)"
             for state, (one, other) in shares.items()
             if max(one, other) >= 0.005
         ]

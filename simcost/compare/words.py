@@ -7,6 +7,17 @@ from simcost.compare.interval import Interval
 from simcost.slo import Check
 from simcost.units import format_seconds, format_usd
 
+GPU_TIME = {
+    "requests": "requests",
+    "useful": "jobs",
+    "checkpoint": "checkpoints",
+    "lost": "work redone",
+    "restart": "restarts",
+    "idle_blocked": "idle (a job waits)",
+    "idle_free": "idle (none waits)",
+    "down": "not there",
+}
+"""Buckets of the GPU time of a cluster of jobs, in the order in which they are shown."""
 JOBS = {"wait": "wait", "jct": "completion time", "mean": "mean", "max": "longest"}
 """Words for times of jobs and for levels that are no percentile."""
 

@@ -127,8 +127,11 @@ class FairShare:
     max_age: PositiveSeconds = 604800.0
     """Age at which waiting counts in full."""
     weight_age: Annotated[float, Ge(0)] = 1000.0
+    """Of the age of a job."""
     weight_fair: Annotated[float, Ge(0)] = 10000.0
+    """Of how little its user had of late."""
     weight_size: Annotated[float, Ge(0)] = 0.0
+    """Of the size of a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +163,9 @@ class EstimateError:
     """
 
     error: Annotated[float, Ge(0)] = 0.0
-    sigma: Annotated[float, Ge(0)] = 0.0
+    """What users add to the duration, as a share of it."""
+    sigma: Annotated[float, Ge(0), Le(5)] = 0.0
+    """Spread of the logarithm around that."""
 
 
 Scheduler = (

@@ -8,6 +8,7 @@ Tables are `pyarrow.Table`s of the result folder; documents are those of `simcos
 from math import floor
 from typing import Any
 
+from simcost.compare.words import GPU_TIME
 from simcost.report.fleet_chart import fleet_timeline
 from simcost.report.slo_charts import latency_cdf, slo_heat
 from simcost.report.style import (
@@ -32,12 +33,14 @@ __all__ = ["cost_against_slo", "cost_stack", "fleet_timeline", "latency_cdf", "s
 
 PARTS = {
     "serving": "#2B6299", "idle": "#A9CCE8", "starting": "#C8641B", "draining": "#F6BD8B",
+    "useful": "#7A3E8E", "checkpoint": "#D9B8E3", "lost": "#B00020", "restart": "#F4A6A6",
+    "idle_blocked": "#8A6200", "idle_free": "#F3DFC1",
     "unallocated": "#6E6E6E", "rounding": "#C9C9C9", "storage": "#4B7F3A", "transfer": "#B4D9A2",
 }  # fmt: skip
 """Where the money went; dark and light alternate, so that neighbours differ in grey too."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
-DARK = ("serving", "starting", "unallocated", "storage")
+DARK = ("serving", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage")
 
 
 def cost_stack(document: Document) -> Any:
@@ -52,9 +55,10 @@ def cost_stack(document: Document) -> Any:
     x = alt.X("usd:Q", title="USD per month", stack="zero", scale=usd,
               axis=alt.Axis(format="$,.0f", labelFlush=False, titleAnchor="start", grid=False,
                             values=_ticks(reach)))  # fmt: skip
-    present = [part for part in PARTS if any(row["part"] == part for row in rows)]
-    fill = alt.Color("part:N", title=None, sort=present, legend=alt.Legend(columns=4),
-                     scale=alt.Scale(domain=present, range=[PARTS[part] for part in present]))  # fmt: skip
+    present = [part for part in PARTS if any(row["part"] == _named(part) for row in rows)]
+    words = [*map(_named, present)]
+    fill = alt.Color("part:N", title=None, sort=words, legend=alt.Legend(columns=4),
+                     scale=alt.Scale(domain=words, range=[PARTS[part] for part in present]))  # fmt: skip
     stack = alt.Chart(inline(rows)).encode(y=y, x=x, order="order:Q")
     bars = stack.mark_bar(stroke="white", strokeWidth=0.7, height=26).encode(
         color=fill, tooltip=["plan:N", "part:N", alt.Tooltip("usd:Q", format="$,.0f")]
@@ -93,9 +97,13 @@ def _parts(plan: dict[str, Any], reach: float) -> Rows:
         if usd > 0:
             label = format_usd(usd) if usd > 0.1 * reach else ""
             ink = "white" if part in DARK else "#222222"
-            rows.append({"plan": plan["name"], "part": part, "usd": usd, "order": order, "label": label,
+            rows.append({"plan": plan["name"], "part": _named(part), "usd": usd, "order": order, "label": label,
                          "ink": ink})  # fmt: skip
     return rows
+
+
+def _named(part: str) -> str:
+    return GPU_TIME.get(part, part)
 
 
 def _total(plan: dict[str, Any]) -> dict[str, Any]:

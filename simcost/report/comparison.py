@@ -3,7 +3,8 @@
 from textwrap import fill
 from typing import Any
 
-from simcost.report import futures
+from simcost.report import futures, job_tables
+from simcost.report.sides import serves, trains, utilisation
 from simcost.report.table import table
 from simcost.units import format_seconds, format_share, format_usd
 
@@ -11,8 +12,6 @@ Document = dict[str, Any]
 WIDTH = 100
 _GAP = "  "
 _NAME = 30
-_HEAD = ("plan", "$/month", "vs baseline", "attainment", "TTFT p95", "TPOT p95", "utilisation")
-_UTILISATION = "utilisation: share of the paid time that the tokens took; a plan near 100 % is saturated"
 _LEGEND = {
     "*": "cheapest that meets the SLO",
     "x": "misses the SLO",
@@ -28,6 +27,8 @@ def text(document: Document) -> str:
         _table(document),
         _section("Targets missed", misses),
         _section(f"Requests without an answer{_of_which(document)}", _unanswered(document)),
+        _section(f"Jobs without an end{_of_which(document)}", _unfinished(document)),
+        _titled("Where the GPU time went", job_tables.gpu_time(document)),
         _futures(document),
         _section("What not knowing the demand costs", futures.sentences(document)),
         _section("The demand", futures.demand_sentences(document["demand"]) if "demand" in document else []),
@@ -40,11 +41,15 @@ def text(document: Document) -> str:
 
 def _futures(document: Document) -> str:
     """Cost and service of each plan over the futures."""
-    rows = futures.table(document)
+    return _titled(f"Over {document['replications']} futures", futures.table(document))
+
+
+def _titled(title: str, rows: list[dict[str, str]]) -> str:
+    """A table under its title; nothing where there is none."""
     if not rows:
         return ""
     cells = [[_cut(row["Plan"]), *list(row.values())[1:]] for row in rows]
-    return f"Over {document['replications']} futures\n" + table(list(rows[0]), cells)
+    return f"{title}\n" + table(list(rows[0]), cells)
 
 
 def _cut(name: str) -> str:
@@ -67,6 +72,17 @@ def _unanswered(document: Document) -> list[str]:
     ]
 
 
+def _unfinished(document: Document) -> list[str]:
+    """Jobs kept out or not ended, by plan."""
+    reasons = {"failed": "wider than the cluster", "in_system": "wait or run when the run ends"}
+    return [
+        f"{plan['name']}: {count:,} of {plan['jobs']['submitted']:,} {reason}"
+        for plan in document["plans"]
+        for key, reason in reasons.items()
+        if trains(document) and (count := plan["jobs"][key])
+    ]
+
+
 def _section(title: str, lines: list[str]) -> str:
     """A title and its points, wrapped; nothing where there are none."""
     points = [
@@ -77,7 +93,7 @@ def _section(title: str, lines: list[str]) -> str:
 
 
 def _table(document: Document) -> str:
-    rows = [_HEAD, *(_row(document, plan) for plan in document["plans"])]
+    rows = [_head(document), *(_row(document, plan) for plan in document["plans"])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rest = sum(widths[1:]) + len(_GAP) * len(widths)
     widths[0] = min(widths[0], WIDTH - rest)
@@ -86,7 +102,7 @@ def _table(document: Document) -> str:
     lines.insert(1, "-" * (sum(widths) + len(_GAP) * len(widths)))
     used = "".join(marks) + "".join(row[2] for row in rows)
     legend = "   ".join(f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in used)
-    return "\n".join([*lines, *([legend] if legend else []), _UTILISATION])
+    return "\n".join([*lines, *([legend] if legend else []), f"utilisation: {utilisation(document)}"])
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
@@ -103,17 +119,26 @@ def _mark(document: Document, plan: Document) -> str:
 
 
 def _row(document: Document, plan: Document) -> tuple[str, ...]:
-    slo = plan["slo"]
-    attainment = "-" if slo["attainment"] is None else format_share(slo["attainment"])
-    return (
-        plan["name"],
-        _cost(plan),
-        _against(document, plan["name"]),
-        attainment,
-        _seconds(slo["metrics"]["ttft_s"]["p95"]),
-        _seconds(slo["metrics"]["tpot_s"]["p95"]),
-        format_share(plan["utilisation"]),
-    )
+    money = (plan["name"], _cost(plan), _against(document, plan["name"]))
+    return (*money, *_levels(document, plan).values(), format_share(plan["utilisation"]))
+
+
+def _head(document: Document) -> tuple[str, ...]:
+    return ("plan", "$/month", "vs baseline", *_levels(document, document["plans"][0]), "utilisation")
+
+
+def _levels(document: Document, plan: Document) -> dict[str, str]:
+    """Three columns: of requests, of jobs, or of both."""
+    slo, metrics = plan["slo"], plan["slo"]["metrics"]
+    kept = {"attainment": "-" if slo["attainment"] is None else format_share(slo["attainment"])}
+    ttft = {"TTFT p95": _seconds(metrics["ttft_s"]["p95"])}
+    if not trains(document):
+        return kept | ttft | {"TPOT p95": _seconds(metrics["tpot_s"]["p95"])}
+    wait = {"P95 wait": _seconds(plan["wait_s"]["p95"])}
+    if serves(document):
+        return kept | ttft | wait
+    mean = {"mean wait": _seconds(plan["wait_s"]["mean"]), "mean completion": _seconds(plan["jct_s"]["mean"])}
+    return wait | mean
 
 
 def _cost(plan: Document) -> str:

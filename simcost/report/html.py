@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
-from simcost.report import charts, futures, tables
+from simcost.report import charts, futures, job_charts, job_tables, tables
 from simcost.report.forecast_charts import fan
 from simcost.report.futures_chart import spread
 from simcost.report.page import bullets, frame, section, table
+from simcost.report.sides import serves, trains
 from simcost.report.style import Document, to_svg
 
 
@@ -44,8 +45,14 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
 
     try:
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        names = (*charts.TABLES, *(("runs",) if "futures" in document else ()))
-        shown = {name: pq.ParquetFile(folder / "tables" / f"{name}.parquet").read() for name in names}
+        names = [*(charts.TABLES if serves(document) else ()), *(job_charts.TABLES if trains(document) else ()),
+                 *(("runs",) if "futures" in document else ())]  # fmt: skip
+        files = {name: folder / "tables" / f"{name}.parquet" for name in names}
+        shown = {
+            name: pq.ParquetFile(file).read()
+            for name, file in files.items()
+            if name != "gpus" or file.exists()
+        }
         if "demand" in document:
             shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -61,9 +68,10 @@ def page(document: Document, shown: dict[str, Any]) -> str:
         section("Plans compared", table(tables.comparison(document))),
         section("Over the futures", table(futures.table(document)), bullets(futures.sentences(document))),
         section("Targets missed", bullets(tables.missed(document))),
+        section("Jobs", table(job_tables.times(document)), table(job_tables.gpu_time(document))),
         section("What drives the difference", bullets(document["drivers"])),
         *(figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
-        section("Service levels", table(tables.objectives(document)), table(tables.service_levels(document))),
+        section("Requests", table(tables.objectives(document)), table(tables.service_levels(document))),
         section("Demand", bullets(futures.demand_sentences(document["demand"])))
         if "demand" in document
         else "",
@@ -80,10 +88,17 @@ def pictures(document: Document, shown: dict[str, Any]) -> Iterator[tuple[str, A
     if "demand" in document:
         yield "Demand", fan(shown["demand"])
     yield "Where the money went", charts.cost_stack(document)
-    yield "Cost against service level", charts.cost_against_slo(document)
-    yield "Service level by hour", charts.slo_heat(document, shown["hours"])
-    yield "Latency", charts.latency_cdf(document, shown["latency"])
-    yield "Fleet", charts.fleet_timeline(document, shown["timeline"])
+    if trains(document):
+        yield "Cost against waiting", job_charts.cost_against_wait(document)
+        yield "GPU time", job_charts.gpu_time(document)
+        if "gpus" in shown:
+            yield "GPUs over time", job_charts.gpus_over_time(document, shown["gpus"])
+        yield "Waiting", job_charts.wait_spread(document, shown["waits"])
+    if serves(document):
+        yield "Cost against service level", charts.cost_against_slo(document)
+        yield "Service level by hour", charts.slo_heat(document, shown["hours"])
+        yield "Latency", charts.latency_cdf(document, shown["latency"])
+        yield "Fleet", charts.fleet_timeline(document, shown["timeline"])
 
 
 def figure(title: str, chart: Any, index: int) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from simcost.report.sides import serves, trains
 from simcost.report.style import Document
 from simcost.units import format_count, format_seconds, format_share, format_usd
 
@@ -10,7 +11,7 @@ Table = list[dict[str, str]]
 
 
 def comparison(document: Document) -> Table:
-    """One row per plan: money, service level and use, in seven columns."""
+    """One row per plan: money, service levels and use, in seven columns."""
     against = {row["plan"]: row for row in document["differences"]}
     return [
         {
@@ -18,12 +19,25 @@ def comparison(document: Document) -> Table:
             "USD per month": format_usd(plan["cost_usd"]["per_month"]),
             "Against the baseline": _difference(against.get(plan["name"])),
             "SLO": "met" if plan["slo"]["met"] else "missed",
-            "Attainment": _text(plan["slo"]["attainment"], format_share),
-            "TTFT p95": _text(plan["slo"]["metrics"]["ttft_s"]["p95"], format_seconds),
+            **_levels(document, plan),
             "Utilisation": _text(plan["utilisation"], format_share),
         }
         for plan in document["plans"]
     ]
+
+
+def _levels(document: Document, plan: Document) -> dict[str, str]:
+    """Two columns: of requests, of jobs, or one of each."""
+    kept = {"Attainment": _text(plan["slo"]["attainment"], format_share)}
+    first = {"TTFT p95": _text(plan["slo"]["metrics"]["ttft_s"]["p95"], format_seconds)}
+    if not trains(document):
+        return kept | first
+    wait = {"P95 wait": _text(plan["wait_s"]["p95"], format_seconds)}
+    return (
+        kept | wait
+        if serves(document)
+        else wait | {"Mean wait": _text(plan["wait_s"]["mean"], format_seconds)}
+    )
 
 
 def _difference(row: Mapping[str, Any] | None) -> str:
@@ -43,36 +57,44 @@ def missed(document: Document) -> list[str]:
 
 
 def objectives(document: Document) -> Table:
-    """One row per plan: how safely it keeps the SLO, and what a million output tokens cost."""
+    """One row per plan: how safely it keeps the SLO, and what a million output tokens cost; none without requests."""
     runs = document["replications"]
-    return [
-        {
-            "Plan": plan["name"],
-            "SLO met in": f"{round(plan['slo']['met_share'] * runs)} of {runs} runs",
-            "Error budget used, of 1": _text(plan["slo"]["error_budget_used"], "{:.2f}".format),
-            "Hours missed": f"{plan['slo']['hours_missed']:.3g}",
-            "Good requests": f"{plan['slo']['goodput_per_s']:.3g}/s",
-            "Output tokens": f"{format_count(plan['slo']['output_tokens_per_s'])}/s",
-            "USD per 1M of them": _text(plan["cost_usd"]["per_million_output_tokens"], format_usd),
-        }
-        for plan in document["plans"]
-    ]
+    return (
+        []
+        if not serves(document)
+        else [
+            {
+                "Plan": plan["name"],
+                "SLO met in": f"{round(plan['slo']['met_share'] * runs)} of {runs} runs",
+                "Error budget used, of 1": _text(plan["slo"]["error_budget_used"], "{:.2f}".format),
+                "Hours missed": f"{plan['slo']['hours_missed']:.3g}",
+                "Good requests": f"{plan['slo']['goodput_per_s']:.3g}/s",
+                "Output tokens": f"{format_count(plan['slo']['output_tokens_per_s'])}/s",
+                "USD per 1M of them": _text(plan["cost_usd"]["per_million_output_tokens"], format_usd),
+            }
+            for plan in document["plans"]
+        ]
+    )
 
 
 def service_levels(document: Document) -> Table:
-    """One row per plan: latencies at p50 / p95 / p99 and what became of the requests."""
-    return [
-        {
-            "Plan": plan["name"],
-            **{
-                f"{name} p50/p95/p99": _percentiles(plan["slo"]["metrics"][metric])
-                for metric, name in (("ttft_s", "TTFT"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
-            },
-            "Requests": format_count(plan["requests"]["arrived"]),
-            "Rejected/timed out": _counts(plan["requests"], "rejected", "timed_out"),
-        }
-        for plan in document["plans"]
-    ]
+    """One row per plan: latencies at p50 / p95 / p99 and what became of the requests; none without requests."""
+    return (
+        []
+        if not serves(document)
+        else [
+            {
+                "Plan": plan["name"],
+                **{
+                    f"{name} p50/p95/p99": _percentiles(plan["slo"]["metrics"][metric])
+                    for metric, name in (("ttft_s", "TTFT"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
+                },
+                "Requests": format_count(plan["requests"]["arrived"]),
+                "Rejected/timed out": _counts(plan["requests"], "rejected", "timed_out"),
+            }
+            for plan in document["plans"]
+        ]
+    )
 
 
 def _percentiles(metric: Mapping[str, float | None]) -> str:

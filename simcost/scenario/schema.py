@@ -31,7 +31,8 @@ def json_schema() -> Schema:
     top["properties"]["defaults"] = {"$ref": "#/$defs/Defaults", "description": shared}
     members["Defaults"] = {key: value for key, value in members["Plan"].items() if key != "required"}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "simcost scenario"}
-    return head | top | {"$defs": dict(sorted(members.items()))}
+    needs = {"dependentRequired": {"workload": ["model"], "demand": ["model"]}}
+    return head | top | needs | {"$defs": dict(sorted(members.items()))}
 
 
 def _object(cls: type) -> Schema:
