@@ -86,16 +86,14 @@ def volume_charge(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bill:
-    """The charges of one account, and where the compute money went."""
+class Costs:
+    """The charges of one account or several, and where the compute money went."""
 
     charges: tuple[Charge, ...]
     compute_by_state_usd: dict[str, float]
     """serving (useful), idle, starting, draining, unallocated, rounding (minimums and granularity), and what of
     commitments nothing used; they add up to the effective compute. Empty where states are not known."""
     horizon_s: float
-    settlement: "Settlement"
-    """The hourly books."""
 
     @property
     def total_usd(self) -> float:
@@ -128,3 +126,11 @@ class Bill:
         for charge in self.charges:
             sums[charge.service] = sums.get(charge.service, 0.0) + charge.effective_cost_usd
         return sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bill(Costs):
+    """The charges of one account."""
+
+    settlement: "Settlement"
+    """The hourly books."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simcost.billing import Bill
+from simcost.billing import Costs
 from simcost.slo import Check, JobReport, SloReport
 
 
@@ -41,7 +41,7 @@ class RunResult:
 
     plan: str
     replication: int
-    bill: Bill
+    bill: Costs
     node_hours: float
     accelerator_hours: float
     utilisation: float

@@ -1,22 +1,43 @@
-"""What runs of jobs used of the nodes that are bought: what `billing.bill` starts from."""
+"""What the runs of a plan used of the nodes that are bought, and one bill for all that is bought in the same way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simcost.billing import Bill, OnDemand
+import pyarrow as pa
+
+from simcost.billing import Costs, OnDemand, bill
+from simcost.catalog import Catalog
 from simcost.job_ledger import JobLedger
 from simcost.ledger import Usage
 from simcost.scenario.clusters import Cluster
-from simcost.scenario.spot import SpotCapacity
 from simcost.scenario.training import OnSpot
 
+Bought = tuple[Usage, OnDemand]
+"""What nodes did, by accelerator, and how they are bought."""
 
-def job_usages(
-    ledger: JobLedger, cluster: Cluster, seed: int, replication: int
-) -> list[tuple[Usage, OnDemand]]:
-    """What the nodes of a cluster that jobs have to themselves did, and how they are bought."""
+
+def costs_of(bought: Sequence[Bought], catalog: Catalog) -> Costs:
+    """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
+    accounts: list[tuple[list[Usage], OnDemand]] = []
+    for usage, buy in bought:
+        same = next((account for account in accounts if account[1] == buy), None)
+        if same is None:
+            accounts.append(([usage], buy))
+        else:
+            same[0].append(usage)
+    return _joined([bill(_together(usages), buy, catalog) for usages, buy in accounts])
+
+
+def by_accelerator(usage: Usage, per_slot: int) -> Usage:
+    """Usage of slots of so many accelerators each, with a slot for each accelerator."""
+    seconds = {state: slot_s * per_slot for state, slot_s in usage.slot_seconds.items()}
+    return replace(usage, slots_per_node=usage.slots_per_node * per_slot, slot_seconds=seconds)
+
+
+def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) -> list[Bought]:
+    """Of a cluster that jobs have to themselves."""
     on, spot = cluster.training, cluster.spot
     if spot is None or not isinstance(on, OnSpot):
         return [(ledger.usage(cluster.gpus_per_node), cluster.buy)]
@@ -24,39 +45,52 @@ def job_usages(
     there = Usage(
         horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={}
     )
-    price = _at_price_in_effect(spot, spot.first_tick(seed, replication), ledger.horizon_s)
-    parts = [(steady, cluster.buy)] * bool(on.gpus) + [(there, price)]
+    at_price = spot.purchase(spot.first_tick(seed, replication), ledger.horizon_s)
+    parts = [(steady, cluster.buy)] * bool(on.gpus) + [(there, at_price)]
     return [(_with_states(usage, ledger), buy) for usage, buy in parts]
 
 
-def shared_usage(requests: Usage, per_replica: int, ledger: JobLedger, cluster: Cluster, gpus: int) -> Usage:
-    """What a fleet of so many GPUs did that requests and jobs share: all its nodes are there from start to end.
-
-    Args:
-        requests: of the replicas; a slot is one of them.
-        per_replica: GPUs of a replica.
-        ledger: of the jobs.
-        cluster: the fleet.
-        gpus: of the fleet.
-    """
+def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int) -> Bought:
+    """Of a fleet of so many GPUs that requests and jobs share: all its nodes are there from start to end."""
     whole = replace(ledger, gpus=gpus, horizon_s=requests.horizon_s, nodes=None).usage(cluster.gpus_per_node)
-    held = {state: seconds * per_replica for state, seconds in requests.slot_seconds.items()}
     work = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
-    return replace(
+    usage = replace(
         whole,
-        slot_seconds={**held, **work},
+        slot_seconds={**requests.slot_seconds, **work},
         disk_gb_per_node=requests.disk_gb_per_node,
         gb_out=requests.gb_out,
     )
+    return usage, cluster.buy
 
 
-def joined(bills: Sequence[Bill]) -> Bill:
-    """The bills of a run as one."""
+def _together(usages: Sequence[Usage]) -> Usage:
+    """Usages of nodes of one kind as one; what disks hold is kept on average over the nodes' time."""
+    first = usages[0]
+    if len(usages) == 1:
+        return first
+    seconds: dict[str, float] = {}
+    for usage in usages:
+        for state, slot_s in usage.slot_seconds.items():
+            seconds[state] = seconds.get(state, 0.0) + slot_s
+    hours = sum(usage.node_hours() for usage in usages)
+    stored = sum(usage.disk_gb_per_node * usage.node_hours() for usage in usages)
+    return Usage(
+        horizon_s=max(usage.horizon_s for usage in usages),
+        slots_per_node=first.slots_per_node,
+        nodes=pa.concat_tables([usage.nodes for usage in usages]),
+        slot_seconds=seconds,
+        disk_gb_per_node=stored / hours if hours else 0.0,
+        gb_out=sum(usage.gb_out for usage in usages),
+    )
+
+
+def _joined(bills: Sequence[Costs]) -> Costs:
+    """The costs of several accounts as one."""
     by_state: dict[str, float] = {}
     for one in bills:
         for state, usd in one.compute_by_state_usd.items():
             by_state[state] = by_state.get(state, 0.0) + usd
-    return Bill(
+    return Costs(
         charges=tuple(charge for one in bills for charge in one.charges),
         compute_by_state_usd=by_state,
         horizon_s=max(one.horizon_s for one in bills),
@@ -68,9 +102,3 @@ def _with_states(usage: Usage, ledger: JobLedger) -> Usage:
     there = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
     part = usage.node_hours() * 3600.0 * usage.slots_per_node / (sum(there.values()) or 1.0)
     return replace(usage, slot_seconds={state: seconds * part for state, seconds in there.items()})
-
-
-def _at_price_in_effect(spot: SpotCapacity, first: int, horizon_s: float) -> OnDemand:
-    """The price of each second on the nodes that were there, as its mean over them."""
-    usd = spot.mean_usd_per_h(first, horizon_s)
-    return spot.asked.buy if usd is None else replace(spot.asked.buy, price=usd)

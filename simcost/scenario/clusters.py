@@ -57,7 +57,7 @@ class Cluster:
 
     def identity(self, seed: int, replication: int) -> Any:
         """All that a run on it depends on, but for its jobs and the requests beside it; nothing about money."""
-        said = {name: value for name, value in asdict(self.training).items() if name not in ("buy", "spot")}
+        said = {name: value for name, value in asdict(self.training).items() if name != "spot"}
         if isinstance(self.training, OnNodes):
             said["nodes"] = self.inputs[self.training.nodes]
         if self.spot is not None:
@@ -77,7 +77,7 @@ def find_clusters(plans: Iterable[Plan], catalog: Catalog, folder: Path) -> tupl
 
 
 def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> Cluster:
-    buy = plan.buy if isinstance(training, OnShared) else training.buy or plan.buy
+    buy = plan.training_buy or plan.buy
     offer = catalog.offer(buy.offer, buy.region)
     nodes, inputs, spot = None, dict[str, str](), None
     if isinstance(training, OnNodes):
@@ -85,8 +85,7 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
         inputs = hashes(folder, [training.nodes])
         _check_nodes(training.nodes, nodes, offer.accelerators, offer.name)
     if isinstance(training, OnSpot):
-        bought = training.spot.buy
-        spot = SpotCapacity.of(training.spot, catalog.offer(bought.offer, bought.region).accelerators, folder)
+        spot = SpotCapacity.of(training.spot, catalog, folder)
         inputs = spot.inputs
     return Cluster(
         plan=plan, training=training, buy=buy, gpus_per_node=offer.accelerators, nodes=nodes, spot=spot,

@@ -30,12 +30,15 @@ def job_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
     if trains and not serves:
         yield from _idle_faults(root, ("model", "engine_sigma"), file)
     for plan in items(root.get("plans")):
-        if trains and isinstance(plan.value, dict) and not given(plan.get("training")):
+        training, own = plan.get("training"), plan.get("training_buy")
+        if trains and isinstance(plan.value, dict) and not given(training):
             yield fault_at(plan, "is required with jobs, and missing", file, "training")
+        if own is not None and given(own) and (not given(training) or _value(training, "kind") == "shared"):
+            yield fault_at(own, "pays for a cluster of the jobs' own, and there is none; take it out", file)
         if trains and not serves:
             yield from _idle_faults(plan, ("replica", "scaling", "batching", "router", "admission", "startup",
                                            "response_bytes_per_token"), file)  # fmt: skip
-        yield from _training_faults(root, plan.get("training"), file, folder, serves=serves, trains=trains)
+        yield from _training_faults(root, training, file, folder, serves=serves, trains=trains)
     if jobs is not None and isinstance(jobs.value, dict):
         yield from file_faults(jobs.get("path"), file, folder, "copy or import a job log to there")
         yield from _format_faults(jobs.get("format"), file)
@@ -47,16 +50,13 @@ def cluster_faults(node: Node, plan: Plan | None, catalog: Catalog, file: str) -
     training = node.get("training")
     if training is None or not isinstance(training.value, dict):
         return
-    own, spot = training.get("buy"), training.get("spot")
-    steady = own if own is not None and given(own) else node.get("buy")
-    if steady is own or not given(node.get("replica")):
-        yield from _offer_faults(steady, catalog, file)
-    if spot is not None:
-        yield from _offer_faults(spot.get("buy"), catalog, file)
+    own, spot = node.get("training_buy"), training.get("spot")
+    yield from _offer_faults(own if own is not None and given(own) else node.get("buy"), catalog, file)
+    yield from _offer_faults(spot, catalog, file)
     gpus = training.get("gpus")
     if plan is None or plan.training is None or isinstance(plan.training, OnNodes) or gpus is None:
         return
-    buy = plan.buy if isinstance(plan.training, OnShared) else plan.training.buy or plan.buy
+    buy = plan.training_buy or plan.buy
     yield from _size_faults(gpus, plan.training.gpus, buy, catalog, file)
     if isinstance(plan.training, OnShared) and plan.replica is not None and plan.scaling is not None:
         yield from _peak_faults(gpus, plan.training.gpus, plan.scaling, plan.replica.tp, file)
@@ -98,22 +98,25 @@ def _training_faults(
     if kind is not None and kind.value == "shared" and trains and not serves:
         message = "shares a fleet with requests, and there are none; use kind gpus, nodes or spot"
         yield fault_at(kind, message, file)
-    if kind is not None and kind.value == "nodes" and _kind(training.get("placement")) != "count":
+    if kind is not None and kind.value == "nodes" and _value(training.get("placement"), "kind") != "count":
         if serves or given(horizon):
             message = "places every job to its end; with a horizon, or with requests, write placement: count"
             yield fault_at(kind, message, file)
         yield from _order_faults(training.get("scheduler"), file)
     scheduler = training.get("scheduler")
-    if scheduler is not None and given(training.get("checkpoints")) and _kind(scheduler) != FifoSkip().kind:
+    if (
+        scheduler is not None
+        and given(training.get("checkpoints"))
+        and _value(scheduler, "kind") != FifoSkip().kind
+    ):
         yield fault_at(scheduler, "writes no checkpoints: with them, the scheduler is fifo-skip", file)
     yield from file_faults(training.get("nodes"), file, folder, "put a list of nodes there")
     if spot is not None and isinstance(spot.value, dict):
         for key in ("availability", "prices"):
             yield from file_faults(spot.get(key), file, folder, "put recorded spot nodes there")
-        buy, prices = spot.get("buy"), spot.get("prices")
-        price = buy.get("price") if buy is not None else None
+        price, prices = spot.get("price"), spot.get("prices")
         if prices is not None and given(prices) and given(price):
-            yield fault_at(prices, "stands beside the price of `buy`; write one of the two", file)
+            yield fault_at(prices, "stands beside a price; write one of the two", file)
 
 
 def _order_faults(scheduler: Node | None, file: str) -> Iterator[Fault]:
@@ -122,7 +125,7 @@ def _order_faults(scheduler: Node | None, file: str) -> Iterator[Fault]:
 
     from simcost.sim.jobs.gang import Ordered
 
-    known, kind = [cls().kind for cls in get_args(Ordered)], _kind(scheduler)
+    known, kind = [cls().kind for cls in get_args(Ordered)], _value(scheduler, "kind")
     if scheduler is not None and kind is not None and kind not in known:
         message = f"{kind} works on GPU counts: write placement: count, or take one of {', '.join(known)}"
         yield fault_at(scheduler, message, file)
@@ -152,6 +155,9 @@ def _offer_faults(buy: Node | None, catalog: Catalog, file: str) -> Iterator[Fau
     yield from ask(place, file, lambda _: catalog.billing_rule(offer.provider))[1]
     if not offer.accelerators:
         yield fault_at(place, f"{offer.name} has no accelerators; jobs need some", file)
+    prices = [] if buy is None else [buy.get(key) for key in ("price", "prices")]
+    if "spot" in place.path and offer.spot_usd_per_h is None and not any(map(given, prices)):
+        yield fault_at(place, f"the catalog has no spot price of {offer.name}; give price or prices", file)
 
 
 def _size_faults(place: Node, gpus: int, buy: OnDemand, catalog: Catalog, file: str) -> Iterator[Fault]:
@@ -188,6 +194,6 @@ def _most(scaling: Scaling) -> int | None:
     return most
 
 
-def _kind(node: Node | None) -> str | None:
-    kind = None if node is None else node.get("kind")
-    return kind.value if kind is not None and isinstance(kind.value, str) else None
+def _value(node: Node | None, key: str) -> str | None:
+    child = None if node is None else node.get(key)
+    return child.value if child is not None and isinstance(child.value, str) else None

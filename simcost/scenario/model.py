@@ -42,6 +42,8 @@ class Plan:
     """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
     training: Annotated[Training, Field(discriminator="kind")] | None = None
     """What the jobs run on, and in which order. Required with jobs."""
+    training_buy: OnDemand | None = None
+    """How the nodes of a cluster of the jobs' own are paid; None = as `buy`, and then both are one account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -34,8 +35,17 @@ Where a meaning says *None = ...*, that holds for a field that is left out.
 
 
 def reference_markdown() -> str:
-    """The page: one table of fields for each mapping of the file."""
-    return "\n".join([_HEAD, *map(_section, parts())])
+    """The page: one table of fields for each kind of mapping, where it may stand first."""
+    return "\n".join([_HEAD, *map(_section, _homes().values())])
+
+
+@cache
+def _homes() -> dict[type, Part]:
+    """Where each class stands first: what may stand in several places is described once."""
+    homes: dict[type, Part] = {}
+    for part in parts():
+        homes.setdefault(part.cls, part)
+    return homes
 
 
 def title(part: Part) -> str:
@@ -48,7 +58,7 @@ def _section(part: Part) -> str:
     rows = [
         (
             f"`{name}`",
-            _type(hint, part, name),
+            _type(hint),
             _unit(hint),
             _default(standard, name, hint),
             texts.get(name, ""),
@@ -63,20 +73,19 @@ def _section(part: Part) -> str:
     return "\n".join([f"## {title(part)}\n\n{summary(part.cls)}\n", head, *lines, ""])
 
 
-def _type(hint: Any, part: Part, name: str) -> str:
+def _type(hint: Any) -> str:
     """What a value may be, with links to the sections of what it may hold."""
-    inner = f"{part.path}.{name}".lstrip(".")
     listed = [get_args(leaf)[0] for leaf in leaves(hint) if get_origin(leaf) is tuple]
     if listed and classes(listed[0]):
-        return f"list of {_links(listed[0], inner + '[]')}"
-    return _links(hint, inner) if classes(hint) else _words(hint)
+        return f"list of {_links(listed[0])}"
+    return _links(hint) if classes(hint) else _words(hint)
 
 
-def _links(hint: Any, path: str) -> str:
+def _links(hint: Any) -> str:
     named = kinds(hint)
     if not named:
-        return _link(path, "mapping")
-    return "one of " + ", ".join(_link(f"{path}, kind: {name}", name) for name in named)
+        return _link(title(_homes()[classes(hint)[0]]), "mapping")
+    return "one of " + ", ".join(_link(title(_homes()[cls]), name) for name, cls in named.items())
 
 
 def _link(heading: str, shown: str) -> str:

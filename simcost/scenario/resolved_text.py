@@ -10,7 +10,7 @@ import yaml
 from simcost.scenario.resolve import Question
 from simcost.scenario.yaml import scalar
 
-_OF_JOBS = ("name", "buy", "training")
+_OF_JOBS = ("name", "buy", "training", "training_buy")
 """Fields of a plan that serves no requests."""
 
 

@@ -105,7 +105,7 @@ def _rows(question: Question, folder: Path, *, jobs: int, fresh: bool, progress:
             trained |= found
     names = [plan.name for plan in question.loaded.scenario.plans]
     keys = [(name, replication) for name in names for replication in range(question.seeds)]
-    return [as_one(*key, served.get(key), trained.get(key)) for key in keys]
+    return [as_one(*key, served.get(key), trained.get(key), question.loaded.catalog) for key in keys]
 
 
 def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:

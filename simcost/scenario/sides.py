@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing import Bill, OnDemand, bill
 from simcost.billing.usage import usage_of
+from simcost.catalog import Catalog
 from simcost.compare.result import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
 from simcost.ledger import Ledger, Usage
-from simcost.scenario.bills import job_usages, joined, shared_usage
+from simcost.scenario.bills import Bought, by_accelerator, costs_of, job_usage, shared_usage
 from simcost.scenario.clusters import Cluster
 from simcost.scenario.job_runs import means
 from simcost.scenario.job_trace import JobTrace
@@ -28,26 +28,16 @@ HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paid:
-    """What was paid, and how much of it worked."""
-
-    bill: Bill | None
-    """None where it is a part of another bill."""
-    node_hours: float = 0.0
-    accelerator_hours: float = 0.0
-    busy_hours: float
-    """Accelerator-hours in which tokens took engine time, or jobs ran."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ServedSide:
     """What a plan has of a run of requests."""
 
     served: Served
-    paid: Paid
     usage: Usage
-    per_replica: int
-    """Accelerators of a replica."""
+    """By accelerator."""
+    bought: list[Bought]
+    """Nothing where the fleet is shared: jobs and requests are then bought together."""
+    busy_hours: float
+    """Accelerator-hours in which tokens took engine time."""
     timeline: pa.Table | None
     """As all tables here, of replication 0 alone."""
     latency: pa.Table | None
@@ -58,15 +48,17 @@ class TrainedSide:
     """What a plan has of a run of jobs."""
 
     trained: Trained
-    paid: Paid
+    bought: list[Bought]
+    busy_hours: float
+    """GPU-hours in which jobs ran."""
     timeline: pa.Table | None
     waits: pa.Table | None
 
 
 def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
-    """Assess and bill a run of requests; on a shared fleet the bill waits for the jobs."""
-    felt, usage, per_replica = ledger.outcomes, usage_of(ledger), ledger.accelerators_per_replica
-    shared, first = isinstance(plan.plan.training, OnShared), replication == 0
+    """Assess a run of requests, and what it used."""
+    felt, per_replica, first = ledger.outcomes, ledger.accelerators_per_replica, replication == 0
+    usage, shared = by_accelerator(usage_of(ledger), per_replica), isinstance(plan.plan.training, OnShared)
     served = Served(
         slo=assess(ledger, question.loaded.scenario.slo),
         engine_factor=plan.factors[replication],
@@ -81,15 +73,9 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         output_tokens=felt.output_tokens,
         replica_hours=ledger.replica_hours(),
     )
-    busy_hours = felt.work_s / HOUR * per_replica
-    paid = Paid(bill=None, busy_hours=busy_hours) if shared else Paid(
-        bill=bill(ledger, plan.plan.buy, question.loaded.catalog),
-        node_hours=ledger.node_hours(),
-        accelerator_hours=ledger.node_hours() * ledger.slots_per_node * per_replica,
-        busy_hours=busy_hours,
-    )  # fmt: skip
     return ServedSide(
-        served=served, paid=paid, usage=usage, per_replica=per_replica,
+        served=served, usage=usage, bought=[] if shared else [(usage, plan.plan.buy)],
+        busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
         latency=quantiles(felt) if first else None,
     )  # fmt: skip
@@ -121,7 +107,7 @@ def gpus_held(side: ServedSide) -> tuple[Any, Any]:
         np.sort(end), times, side="right"
     )
     kept = np.append(True, np.diff(there) != 0) & (times < side.usage.horizon_s)
-    return times[kept], there[kept] * side.usage.slots_per_node * side.per_replica
+    return times[kept], there[kept] * side.usage.slots_per_node
 
 
 def trained_side(
@@ -132,23 +118,18 @@ def trained_side(
     ledger: JobLedger,
     beside: ServedSide | None,
 ) -> TrainedSide:
-    """Assess and bill a run of jobs; `beside`: the requests of the plan."""
+    """Assess a run of jobs, and what it used; `beside`: the requests of the plan."""
     report = assess_jobs(ledger, question.loaded.scenario.slo, jobs.due_s)
-    gpus, hours, usages = _used(question, cluster, replication, ledger, beside)
+    gpus, hours, bought = _used(question, cluster, replication, ledger, beside)
     idle, fragmented = hours["idle_blocked"] + hours["idle_free"], ledger.fragmented_gpu_seconds
     trained = Trained(
         slo=report, gpus=gpus, gpu_hours=hours, random=cluster.random or jobs.random,
         fragmentation=None if fragmented is None else fragmented / HOUR / idle if idle else 0.0,
     )  # fmt: skip
-    paid = Paid(
-        bill=joined([bill(usage, buy, question.loaded.catalog) for usage, buy in usages]),
-        node_hours=sum(usage.node_hours() for usage, _ in usages),
-        accelerator_hours=sum(usage.node_hours() * usage.slots_per_node for usage, _ in usages),
-        busy_hours=sum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
-    )
     first = replication == 0
     return TrainedSide(
-        trained=trained, paid=paid,
+        trained=trained, bought=bought,
+        busy_hours=sum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
         timeline=_gpus_over_time(ledger, beside) if first else None,
         waits=job_quantiles(ledger) if first else None,
     )  # fmt: skip
@@ -156,15 +137,18 @@ def trained_side(
 
 def _used(
     question: Question, cluster: Cluster, replication: int, ledger: JobLedger, beside: ServedSide | None
-) -> tuple[int, dict[str, float], list[tuple[Usage, OnDemand]]]:
+) -> tuple[int, dict[str, float], list[Bought]]:
     """GPUs of the cluster, GPU-hours by bucket, and what its nodes did and how they are bought."""
     hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
     on = cluster.training
     if beside is None or not isinstance(on, OnShared):
-        return ledger.gpus, hours, job_usages(ledger, cluster, question.seed, replication)
-    usage = shared_usage(beside.usage, beside.per_replica, ledger, cluster, on.gpus)
-    held = sum(beside.usage.slot_seconds.values()) * beside.per_replica / HOUR
-    return on.gpus, {**hours, "down": 0.0, "requests": held}, [(usage, cluster.buy)]
+        return ledger.gpus, hours, job_usage(ledger, cluster, question.seed, replication)
+    held = sum(beside.usage.slot_seconds.values()) / HOUR
+    return (
+        on.gpus,
+        {**hours, "down": 0.0, "requests": held},
+        [shared_usage(beside.usage, ledger, cluster, on.gpus)],
+    )
 
 
 def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | None:
@@ -182,17 +166,20 @@ def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | 
     return pa.table(columns)
 
 
-def as_one(plan: str, replication: int, served: ServedSide | None, trained: TrainedSide | None) -> Rows:
-    """The result of a plan in a replication, and its tables."""
-    paid = [side.paid for side in (served, trained) if side is not None]
-    hours = sum(one.accelerator_hours for one in paid)
+def as_one(
+    plan: str, replication: int, served: ServedSide | None, trained: TrainedSide | None, catalog: Catalog
+) -> Rows:
+    """The result of a plan in a replication, billed, and its tables."""
+    sides = [side for side in (served, trained) if side is not None]
+    bought = [one for side in sides for one in side.bought]
+    hours = sum(usage.node_hours() * usage.slots_per_node for usage, _ in bought)
     result = RunResult(
         plan=plan,
         replication=replication,
-        bill=joined([one.bill for one in paid if one.bill is not None]),
-        node_hours=sum(one.node_hours for one in paid),
+        bill=costs_of(bought, catalog),
+        node_hours=sum(usage.node_hours() for usage, _ in bought),
         accelerator_hours=hours,
-        utilisation=sum(one.busy_hours for one in paid) / hours if hours else 0.0,
+        utilisation=sum(side.busy_hours for side in sides) / hours if hours else 0.0,
         served=None if served is None else served.served,
         trained=None if trained is None else trained.trained,
     )

@@ -9,7 +9,10 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from simcost.errors import InputError, did_you_mean
+from simcost.billing import OnDemand
+from simcost.catalog import Catalog
+from simcost.catalog.facts import Offer
+from simcost.errors import CatalogError, InputError, did_you_mean
 from simcost.ledger import NODES
 from simcost.rng import stream
 from simcost.scenario.traces import hashes
@@ -17,7 +20,8 @@ from simcost.scenario.training import SpotNodes
 from simcost.sim.jobs.beside import Capacity
 from simcost.trace.paths import inside
 from simcost.trace.series import Floats
-from simcost.trace.spot import Ints, SpotTrace, read_availability, read_prices, with_prices
+from simcost.trace.spot import Ints, SpotTrace, with_prices
+from simcost.trace.spot.read import read_availability, read_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,12 +30,12 @@ class SpotCapacity:
 
     asked: SpotNodes
     trace: SpotTrace
-    gpus_per_node: int
+    offer: Offer
     inputs: dict[str, str]
     """SHA-256 of each file by its name in the scenario."""
 
     @classmethod
-    def of(cls, asked: SpotNodes, gpus_per_node: int, folder: Path) -> Self:
+    def of(cls, asked: SpotNodes, catalog: Catalog, folder: Path) -> Self:
         """Read availability, and prices where they are given.
 
         Raises:
@@ -45,7 +49,13 @@ class SpotCapacity:
         if asked.prices is not None:
             trace = with_prices(trace, read_prices(inside(folder, asked.prices)))
         names = [name for name in (asked.availability, asked.prices) if name is not None]
-        return cls(asked=asked, trace=trace, gpus_per_node=gpus_per_node, inputs=hashes(folder, names))
+        offer = catalog.offer(asked.offer, asked.region)
+        return cls(asked=asked, trace=trace, offer=offer, inputs=hashes(folder, names))
+
+    @property
+    def gpus_per_node(self) -> int:
+        """Of a spot node."""
+        return self.offer.accelerators
 
     @property
     def period_s(self) -> float:
@@ -89,10 +99,20 @@ class SpotCapacity:
         columns = zip(*rows, strict=True) if rows else [()] * len(NODES)
         return pa.table([list(column) for column in columns], schema=NODES)
 
-    def mean_usd_per_h(self, first: int, horizon_s: float) -> float | None:
-        """Price of a node in effect while it is there, on average over its time; None without a trace of prices."""
+    def purchase(self, first: int, horizon_s: float) -> OnDemand:
+        """The nodes at the price of each second they were there, as its mean over them.
+
+        Raises:
+            CatalogError: no price is given, and the catalog has observed none.
+        """
+        price = self._mean_usd_per_h(first, horizon_s) if self.asked.price is None else self.asked.price
+        return OnDemand(offer=self.asked.offer, region=self.asked.region, price=price)
+
+    def _mean_usd_per_h(self, first: int, horizon_s: float) -> float:
         if self.trace.usd_per_h is None:
-            return None
+            if self.offer.spot_usd_per_h is None:
+                raise CatalogError(f"{self.offer.name}: no spot price; give spot.price or spot.prices")
+            return self.offer.spot_usd_per_h
         there = self._until(self.nodes(first), horizon_s)
         prices = self._until(np.roll(self.trace.usd_per_h, -first), horizon_s)
         length_s = np.diff(np.minimum(np.arange(len(there) + 1) * self.trace.gap_s, horizon_s))

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import Field
 
-from simcost.billing import OnDemand
 from simcost.plan.checkpoints import Checkpoints
 from simcost.plan.placement import Consolidate, Placement
 from simcost.plan.scheduling import EstimateError, FifoSkip, Scheduler
-from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
+from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +50,6 @@ class OnGpus:
     checkpoints: Checkpoints | None = None
     """Makes jobs write checkpoints, as they would beside requests or on spot; the scheduler is then fifo-skip. None =
     their durations are as in the log."""
-    buy: OnDemand | None = None
-    """How the nodes of the jobs are paid; None = as the plan's `buy`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +65,6 @@ class OnNodes:
     """Which job gets GPUs next."""
     placement: Annotated[Placement, Field(discriminator="kind")] = field(default_factory=Consolidate)
     """On which nodes; `count` = on any free GPUs of the pool, which lets all schedulers be used."""
-    buy: OnDemand | None = None
-    """How the nodes of the jobs are paid; None = as the plan's `buy`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +78,14 @@ class SpotNodes:
     its end it begins anew; each replication begins at another time of it."""
     trace: str | None = None
     """Which trace of the file; None = its only one."""
-    buy: OnDemand
-    """What a spot node is, and its price."""
+    offer: str
+    """What a spot node is: `provider/sku` of the catalog."""
+    region: str | None = None
+    """None = the only region the catalog has for the offer."""
+    price: UsdPerH | None = None
+    """Per node and hour, all the time; None = that in effect by `prices`, else the one that the catalog observed."""
     prices: str | None = None
-    """Prices in effect, as CSV or Parquet of `timestamp,price_usd_h`, or of runs; None = the price of `buy`."""
+    """Prices in effect, per node and hour, as CSV or Parquet of `timestamp,price_usd_h`, or of runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +98,11 @@ class OnSpot:
 
     kind: Literal["spot"] = "spot"
     gpus: Count = 0
-    """Steady GPUs, a multiple of those of a node of `buy`."""
+    """Steady GPUs, a multiple of those of a node of the plan's `buy`."""
     spot: SpotNodes
     """The nodes beside them."""
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     """How jobs save their work."""
-    buy: OnDemand | None = None
-    """How the steady nodes are paid; None = as the plan's `buy`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
