@@ -28,7 +28,7 @@ class Trained:
     gpus: int
     """The most that jobs could have at a time."""
     gpu_hours: dict[str, float]
-    """By bucket, as `JobLedger.gpu_seconds`; GPUs that serving held count as down."""
+    """By bucket, as `JobLedger.gpu_seconds`; with requests, also what they held, on the same fleet or another."""
     fragmentation: float | None
     """Share of the idle GPU time that no typical job could use; None without nodes."""
     random: bool

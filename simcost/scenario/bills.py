@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -14,20 +14,35 @@ from simcost.ledger import Usage
 from simcost.scenario.clusters import Cluster
 from simcost.scenario.training import OnSpot
 
-Bought = tuple[Usage, OnDemand]
-"""What nodes did, by accelerator, and how they are bought."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """What nodes did, by accelerator, and how they are bought."""
+
+    usage: Usage
+    buy: OnDemand
+    spot: bool = False
 
 
 def costs_of(bought: Sequence[Bought], catalog: Catalog) -> Costs:
     """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
-    accounts: list[tuple[list[Usage], OnDemand]] = []
-    for usage, buy in bought:
-        same = next((account for account in accounts if account[1] == buy), None)
-        if same is None:
-            accounts.append(([usage], buy))
+    accounts: list[list[Bought]] = []
+    for one in bought:
+        alike = next((a for a in accounts if (a[0].buy, a[0].spot) == (one.buy, one.spot)), None)
+        if alike is None:
+            accounts.append([one])
         else:
-            same[0].append(usage)
-    return _joined([bill(_together(usages), buy, catalog) for usages, buy in accounts])
+            alike.append(one)
+    return _joined([_billed(account, catalog) for account in accounts])
+
+
+def _billed(account: Sequence[Bought], catalog: Catalog) -> Costs:
+    made = bill(_together([one.usage for one in account]), account[0].buy, catalog)
+    if not account[0].spot:
+        return made
+    return replace(
+        made, charges=tuple(replace(charge, pricing_category="Dynamic") for charge in made.charges)
+    )
 
 
 def by_accelerator(usage: Usage, per_slot: int) -> Usage:
@@ -40,14 +55,14 @@ def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) 
     """Of a cluster that jobs have to themselves."""
     on, spot = cluster.training, cluster.spot
     if spot is None or not isinstance(on, OnSpot):
-        return [(ledger.usage(cluster.gpus_per_node), cluster.buy)]
+        return [Bought(usage=ledger.usage(cluster.gpus_per_node), buy=cluster.buy)]
     steady = replace(ledger, gpus=on.gpus, nodes=None).usage(cluster.gpus_per_node)
     there = Usage(
         horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={}
     )
     at_price = spot.purchase(spot.first_tick(seed, replication), ledger.horizon_s)
-    parts = [(steady, cluster.buy)] * bool(on.gpus) + [(there, at_price)]
-    return [(_with_states(usage, ledger), buy) for usage, buy in parts]
+    steady_part = [Bought(usage=_with_states(steady, ledger), buy=cluster.buy)] * bool(on.gpus)
+    return [*steady_part, Bought(usage=_with_states(there, ledger), buy=at_price, spot=True)]
 
 
 def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int) -> Bought:
@@ -60,7 +75,7 @@ def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int
         disk_gb_per_node=requests.disk_gb_per_node,
         gb_out=requests.gb_out,
     )
-    return usage, cluster.buy
+    return Bought(usage=usage, buy=cluster.buy)
 
 
 def _together(usages: Sequence[Usage]) -> Usage:

@@ -103,13 +103,15 @@ def _training_faults(
             message = "places every job to its end; with a horizon, or with requests, write placement: count"
             yield fault_at(kind, message, file)
         yield from _order_faults(training.get("scheduler"), file)
-    scheduler = training.get("scheduler")
+    scheduler, saved = training.get("scheduler"), training.get("checkpoints")
     if (
-        scheduler is not None
-        and given(training.get("checkpoints"))
-        and _value(scheduler, "kind") != FifoSkip().kind
+        saved is not None
+        and saved.value is not None
+        and _value(scheduler, "kind") not in (None, FifoSkip().kind)
     ):
-        yield fault_at(scheduler, "writes no checkpoints: with them, the scheduler is fifo-skip", file)
+        yield fault_at(
+            scheduler or saved, "writes no checkpoints: with them, the scheduler is fifo-skip", file
+        )
     yield from file_faults(training.get("nodes"), file, folder, "put a list of nodes there")
     if spot is not None and isinstance(spot.value, dict):
         for key in ("availability", "prices"):

@@ -74,7 +74,7 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         replica_hours=ledger.replica_hours(),
     )
     return ServedSide(
-        served=served, usage=usage, bought=[] if shared else [(usage, plan.plan.buy)],
+        served=served, usage=usage, bought=[] if shared else [Bought(usage=usage, buy=plan.plan.buy)],
         busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
         latency=quantiles(felt) if first else None,
@@ -141,14 +141,12 @@ def _used(
     """GPUs of the cluster, GPU-hours by bucket, and what its nodes did and how they are bought."""
     hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
     on = cluster.training
+    if beside is not None:
+        hours["requests"] = sum(beside.usage.slot_seconds.values()) / HOUR
     if beside is None or not isinstance(on, OnShared):
         return ledger.gpus, hours, job_usage(ledger, cluster, question.seed, replication)
-    held = sum(beside.usage.slot_seconds.values()) / HOUR
-    return (
-        on.gpus,
-        {**hours, "down": 0.0, "requests": held},
-        [shared_usage(beside.usage, ledger, cluster, on.gpus)],
-    )
+    hours["down"] = 0.0  # what is not there for jobs is what requests hold
+    return on.gpus, hours, [shared_usage(beside.usage, ledger, cluster, on.gpus)]
 
 
 def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | None:
@@ -172,12 +170,13 @@ def as_one(
     """The result of a plan in a replication, billed, and its tables."""
     sides = [side for side in (served, trained) if side is not None]
     bought = [one for side in sides for one in side.bought]
-    hours = sum(usage.node_hours() * usage.slots_per_node for usage, _ in bought)
+    usages = [one.usage for side in sides for one in side.bought]
+    hours = sum(usage.node_hours() * usage.slots_per_node for usage in usages)
     result = RunResult(
         plan=plan,
         replication=replication,
         bill=costs_of(bought, catalog),
-        node_hours=sum(usage.node_hours() for usage, _ in bought),
+        node_hours=sum(usage.node_hours() for usage in usages),
         accelerator_hours=hours,
         utilisation=sum(side.busy_hours for side in sides) / hours if hours else 0.0,
         served=None if served is None else served.served,

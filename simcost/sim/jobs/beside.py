@@ -141,7 +141,7 @@ class _Beside:
         if horizon_s < np.inf:
             self._pass_time(horizon_s)
         for job in list(self.running):
-            self._account(job, horizon_s)
+            self._account(job, horizon_s, goes_on=True)
 
     def _start_what_fits(self) -> None:
         waiting: list[int] = []
@@ -196,10 +196,12 @@ class _Beside:
         self.restarted[job] += self.checkpoints.restart if again else 0.0
         self.left[job] = 0.0
 
-    def _account(self, job: int, until: float) -> None:
-        """A run that ends before its time."""
+    def _account(self, job: int, until: float, *, goes_on: bool = False) -> None:
+        """A run that ends before its time, or would go on after the end of the accounts."""
         ran, again = until - self.running[job], bool(self.preemptions[job])
         kept, lost, written, restarted = self.checkpoints.stopped(self.left[job], ran, again=again)
+        if goes_on:
+            kept, lost = kept + lost, 0.0
         self.left[job] -= kept
         self.kept += self.width[job] * kept
         self.lost[job] += lost
