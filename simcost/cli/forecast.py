@@ -107,6 +107,7 @@ def _forecast(arguments: Arguments) -> None:
             events=arguments.events,
             out=arguments.out,
             paths_out=arguments.paths_out,
+            page=arguments.html,
             progress=progress,
         )
         if arguments.html:

@@ -10,7 +10,7 @@ from simcost.forecast.clean import Edit
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.level import Levels, levels_of
 from simcost.forecast.stated.laid import Stated
-from simcost.forecast.totals import DIGITS, counted, local_days, rounded, spreads, sums
+from simcost.forecast.totals import DIGITS, counted, local_days, rounded, spreads, sums, weight
 from simcost.trace.series import Floats, Grid, Seconds64, Series
 from simcost.trace.series.step import is_rate
 
@@ -70,8 +70,8 @@ def series_document(
         "levels": {str(level): {"lo": rounded(lo), "hi": rounded(hi)} for level, (lo, hi) in levels.items()},
         "total": {
             **sums(series, mean, paths, np.array([0]))[0],
-            "quantity": counted(series) or series.quantity,
-            "average": counted(series) is None,
+            "quantity": counted(series.quantity, grid) or series.quantity,
+            "average": counted(series.quantity, grid) is None,
         },
         "peak": spreads(mean.max(keepdims=True), paths.max(axis=1, keepdims=True))[0],
         "days": local_days(series, mean, paths, times, timezone) if not grid.dates else [],
@@ -122,6 +122,7 @@ def _stated(forecast: Forecast, stated: Stated) -> list[dict[str, Any]]:
     """
     if not stated.parts:
         return []
+    factor = weight(forecast.series.quantity, forecast.grid, len(forecast.mean))
     parts = [("forecast", "base", forecast.mean, stated.base_variance_share)]
     parts += [(part.name, part.kind, part.effect, part.variance_share) for part in stated.parts]
     return [
@@ -133,7 +134,7 @@ def _stated(forecast: Forecast, stated: Stated) -> list[dict[str, Any]]:
             "variance_share": None if share is None else round(share, 4),
         }
         for name, kind, effect, share in parts
-        for [total] in [rounded(effect.sum(keepdims=True))]
+        for [total] in [rounded(factor * effect.sum(keepdims=True))]
     ]
 
 

@@ -108,10 +108,13 @@ def of_backtest(history: History, found: Backtest | None, model: Model) -> Itera
         )
 
 
-def of_total(mean: Floats, paths: Floats) -> Iterator[Finding]:
-    """That the point forecast adds up to less, or more, than nearly all paths do: skewed demand."""
-    total = float(mean.sum())
-    lo, middle, hi = (float(end) for end in quantiles(paths.sum(axis=1), (0.1, 0.5, 0.9)))
+def of_total(mean: Floats, paths: Floats, factor: float) -> Iterator[Finding]:
+    """That the point forecast adds up to less, or more, than nearly all paths do: skewed demand.
+
+    `factor` turns a sum over the steps into a total, as in `simcost.forecast.totals.weight`.
+    """
+    total = factor * float(mean.sum())
+    lo, middle, hi = (factor * float(end) for end in quantiles(paths.sum(axis=1), (0.1, 0.5, 0.9)))
     if not lo <= total <= hi and abs(total - middle) > SKEWED * abs(middle):
         yield _finding(
             "skewed",

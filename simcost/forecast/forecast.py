@@ -17,6 +17,7 @@ from simcost.forecast.model.combination import Combination
 from simcost.forecast.model.named import default_model
 from simcost.forecast.model.selection import Selection, selection
 from simcost.forecast.quantile import median
+from simcost.forecast.totals import weight
 from simcost.rng import stream
 from simcost.trace.series import Floats, Grid, Series
 
@@ -92,7 +93,7 @@ def forecast(
     if paths:
         notes += told.of_backtest(history, tested, chosen.model)
         notes += told.of_levels(factors, width, adapt_days)
-        notes += told.of_total(mean, drawn)
+        notes += told.of_total(mean, drawn, weight(series.quantity, series.grid, horizon))
     return Forecast(
         series=series,
         grid=series.grid.after(len(series)),

@@ -12,7 +12,7 @@ from simcost.forecast.document import outcome
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.season import season_of
 from simcost.forecast.stated.laid import Stated
-from simcost.forecast.totals import rounded
+from simcost.forecast.totals import rounded, weight
 from simcost.trace.series import Floats, Grid, Series
 from simcost.trace.series.local_time import offsets
 from simcost.trace.series.step import is_rate
@@ -57,7 +57,7 @@ def picture(forecast: Forecast, stated: Stated | None = None, *, timezone: str =
         "history": _rows(past, history),
         "changed": [row for row in _rows(past, changed) if row["recorded"] is not None],
         "horizon": _rows(future, _horizon(forecast, stated, merged)),
-        "parts": _parts(stated, times[shown:]),
+        "parts": _parts(stated, times[shown:], weight(series.quantity, series.grid, horizon)),
     }
 
 
@@ -105,12 +105,12 @@ def _spread(paths: Floats) -> Floats:
     return found
 
 
-def _parts(stated: Stated | None, times: list[float]) -> list[dict[str, Any]]:
+def _parts(stated: Stated | None, times: list[float], factor: float) -> list[dict[str, Any]]:
     return [
         {
             "name": part.name,
             "kind": part.kind,
-            "total": float(part.effect.sum()),
+            "total": factor * float(part.effect.sum()),
             "spans": [[times[first], times[last]] for first, last in runs(part.effect != 0)],
         }
         for part in (stated.parts if stated else ())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from simcost.forecast.quantile import quantiles
 from simcost.trace.calendar import DAY_S
-from simcost.trace.series import Floats, Seconds64, Series
+from simcost.trace.series import Floats, Grid, Seconds64, Series
 from simcost.trace.series.step import is_rate
 
 DIGITS = 6
@@ -38,25 +38,39 @@ def spreads(mean: Floats, paths: Floats) -> list[dict[str, float | None]]:
     ]
 
 
-def counted(series: Series) -> str | None:
+def counted(quantity: str, grid: Grid) -> str | None:
     """What a sum over time counts; None where only an average makes sense."""
-    if not is_rate(series.quantity):
-        return series.quantity
-    match = _RATE.fullmatch(series.quantity)
-    return match[1] if match and series.grid.step_s else None
+    if not is_rate(quantity):
+        return quantity
+    match = _RATE.fullmatch(quantity)
+    return match[1] if match and grid.step_s else None
+
+
+def spelled(quantity: str) -> str:
+    """What is counted, for people: `gpu_hours` as `GPU-hours`; nothing for a mere `value`."""
+    return "" if quantity == "value" else quantity.replace("gpu_hours", "GPU-hours").replace("_", " ")
+
+
+def weight(quantity: str, grid: Grid, steps: int) -> float:
+    """What turns a sum over steps into what is counted, or into the average of a rate that does not add up.
+
+    >>> hours = Grid(start_s=0, step_s=3600)
+    >>> weight("requests", hours, 24), weight("requests_per_s", hours, 24), weight("gpus_busy", hours, 4)
+    (1.0, 3600.0, 0.25)
+    """
+    if counted(quantity, grid) is None:
+        return 1 / steps
+    match = _RATE.fullmatch(quantity)
+    unit_s = next(s for s, unit in zip(_UNIT_S, match.groups()[1:], strict=True) if unit) if match else None
+    return grid.step_s / unit_s if unit_s else 1.0
 
 
 def sums(
     series: Series, mean: Floats, paths: Floats, starts: npt.NDArray[np.intp]
 ) -> list[dict[str, float | None]]:
     """The sum of the steps from each start to the next, or the average of a rate that does not add up."""
-    factor = np.ones(len(starts))
-    if counted(series) is None:
-        factor = 1 / np.diff(starts, append=len(mean))
-    elif match := _RATE.fullmatch(series.quantity):
-        factor *= series.grid.step_s / next(
-            s for s, unit in zip(_UNIT_S, match.groups()[1:], strict=True) if unit
-        )
+    steps = np.diff(starts, append=len(mean)).tolist()
+    factor = np.array([weight(series.quantity, series.grid, count) for count in steps])
     return spreads(np.add.reduceat(mean, starts) * factor, np.add.reduceat(paths, starts, axis=1) * factor)
 
 

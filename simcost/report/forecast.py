@@ -66,8 +66,7 @@ def _bars(entry: Document) -> str:
         _BLOCKS[max(0, min(7, int(8 * value / top)))] if top > 0 else _BLOCKS[0] for value in shown
     )
     start = words.moment(entry, entry["timestamps"][0])
-    unit = "day" if days else words.step_word(entry["history"]["step"])
-    return f"{bars}\nfrom {start}, up to {words.amount(top)} per {unit}"
+    return f"{bars}\nfrom {start}, up to {words.amount(top)} {words.bar_unit(entry, by_day=bool(days))}"
 
 
 def _course(entry: Document, timezone: str) -> str:

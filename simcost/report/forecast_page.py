@@ -1,6 +1,5 @@
 """A forecast as one HTML page that needs nothing else."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from simcost.report.html import figure
 from simcost.report.page import bullets, frame, paragraphs, section, table
 from simcost.report.style import Document
 from simcost.report.tables import provenance
+from simcost.scenario.folders import whole_file
 from simcost.scenario.outlook import Outlook
 
 DRAWN = 20
@@ -30,14 +30,13 @@ def write_forecast_page(document: Document, outlooks: Sequence[Outlook], path: P
         document: of `simcost forecast`.
         outlooks: the forecasts of its series, in its order.
         path: where to; what is there is replaced, as a whole.
+
+    Raises:
+        InputError: it cannot be written.
     """
     text = page(document, pictures(document, outlooks))
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as draft:
         draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def pictures(document: Document, outlooks: Sequence[Outlook]) -> list[Document]:

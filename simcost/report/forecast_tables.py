@@ -11,11 +11,13 @@ _NONE = "\N{EN DASH}"
 
 
 def overview(document: Document) -> Table:
-    """One row per series: total and peak of the horizon, the model, and its error in the backtest."""
+    """One row per series: total (of rates the mean) and peak of the horizon, the model, its error in the backtest."""
+    averages = {entry["total"]["average"] for entry in document["series"].values()}
+    total = "total or mean" if len(averages) > 1 else "mean" if averages == {True} else "total"
     return [
         {
             "series": name,
-            "total": amount(entry["total"]["mean"]),
+            total: amount(entry["total"]["mean"]),
             "80 % between": _range(entry["total"]),
             "peak": amount(entry["peak"]["mean"]),
             "model": entry["model"],

@@ -2,6 +2,7 @@
 
 import re
 
+from simcost.forecast.totals import spelled
 from simcost.report.style import Document
 from simcost.units import format_count
 
@@ -27,18 +28,20 @@ def signed(value: float) -> str:
     return f"+{amount(value)}" if value > 0 else amount(value)
 
 
-def counted(quantity: str) -> str:
-    """What is counted: `gpu_hours` as `GPU-hours`, others without underscores; nothing for a mere `value`."""
-    return "" if quantity == "value" else quantity.replace("gpu_hours", "GPU-hours").replace("_", " ")
-
-
 def unit(entry: Document, step: str) -> str:
     """The unit of a step: `requests per hour`."""
     return (
-        counted(entry["quantity"])
+        spelled(entry["quantity"])
         if entry["rate"]
-        else f"{counted(entry['quantity'])} per {step_word(step)}".strip()
+        else f"{spelled(entry['quantity'])} per {step_word(step)}".strip()
     )
+
+
+def bar_unit(entry: Document, *, by_day: bool) -> str:
+    """The unit of a bar, which is a day or a step: `per hour`, `requests per second`, `in the mean of a day`."""
+    if by_day:
+        return "in the mean of a day" if entry["total"]["average"] else "per day"
+    return spelled(entry["quantity"]) if entry["rate"] else f"per {step_word(entry['history']['step'])}"
 
 
 def span(steps: int, step: str) -> str:
@@ -77,14 +80,23 @@ def moment(entry: Document, timestamp: str) -> str:
 def verdict(name: str, entry: Document) -> str:
     """One sentence: how much to expect in total and at the peak, and how far to trust it."""
     step, total, peak = entry["history"]["step"], entry["total"], entry["peak"]
-    what = f"{amount(total['mean'])} {counted(total['quantity'])}".strip()
+    what = f"{amount(total['mean'])} {spelled(total['quantity'])}".strip()
     over = "on average over" if total["average"] else "in"
     ahead = span(len(entry["mean"]), step).removeprefix("1 ")
     return (
         f"{name}: {what} {over} the next {ahead}"
         f"{_likely(total, ', 80 % between {} and {}')}; "
-        f"peak {step_word(step)} {amount(peak['mean'])}{_likely(peak, ' (80 %: {} to {})')}"
+        f"peak {step_word(step)} {amount(peak['mean'])}{_rate(entry)}{_likely(peak, ' (80 %: {} to {})')}"
     )
+
+
+def _rate(entry: Document) -> str:
+    """The unit of a step where it is neither that of the total nor so many per step."""
+    word = spelled(entry["quantity"])
+    known = word == spelled(entry["total"]["quantity"]) or word.endswith(
+        f" per {step_word(entry['history']['step'])}"
+    )
+    return "" if known else f" {word}"
 
 
 def _likely(spread: Document, how: str) -> str:
@@ -97,7 +109,7 @@ def overview(document: Document) -> str:
     series = list(document["series"].values())
     spans = {span(len(entry["mean"]), entry["history"]["step"]) for entry in series}
     ahead = f"the next {spans.pop()}" if len(spans) == 1 else "horizons of their own"
-    what = sorted({counted(entry["quantity"]) for entry in series} - {""})
+    what = sorted({spelled(entry["quantity"]) for entry in series} - {""})
     return f"{', '.join(what).capitalize() or 'Demand'} in {ahead}: {len(series)} series"
 
 

@@ -23,7 +23,7 @@ from simcost.forecast.score.issued import MEASURES, Issued
 from simcost.scenario.folders import whole_file
 from simcost.trace.series import Floats, Grid
 
-VERSION = 1
+VERSION = 2
 KEY = b"simcost.forecast"
 _TIME = pa.timestamp("us", "UTC")
 _PART = "part:"
@@ -91,6 +91,7 @@ def _about(one: Issued) -> dict[str, Any]:
         "steps": len(one.mean),
         "scale": one.scale,
         "parts": list(one.parts),
+        "expected": dict(one.expected),
         "measures": {
             what: {level: [end.tolist() for end in ends] for level, ends in levels.items()}
             for what, levels in one.measures.items()
@@ -142,6 +143,7 @@ def _forecasts(about: dict[str, Any], table: pa.Table) -> Iterator[Issued]:
                     for level in map(int, about["levels"])},
             parts={part: _column(rows, _PART + part) for part in said["parts"]},
             measures={what: _ends(said["measures"][what]) for what in MEASURES if what in said["measures"]},
+            expected={what: float(said["expected"][what]) for what in ("total", "peak")},
             scale=None if said["scale"] is None else float(said["scale"]),
         )  # fmt: skip
 

@@ -25,6 +25,7 @@ from simcost.scenario.stated import StatedEvents, load_events
 from simcost.trace.calendar import find_zone
 from simcost.trace.series import Series
 from simcost.trace.series.file import read_series
+from simcost.trace.series.trace import is_trace
 from simcost.units import SECONDS_PER_DAY
 
 MOST_STEPS = 100_000
@@ -88,6 +89,7 @@ def forecast_file(
     events: Path | None = None,
     out: Path | None = None,
     paths_out: Path | None = None,
+    page: Path | None = None,
     progress: Callable[[float, str], None] = lambda _share, _what: None,
 ) -> tuple[Document, list[Outlook]]:
     """Forecast the series of a file.
@@ -100,6 +102,7 @@ def forecast_file(
         events: YAML of what the user knows of the future.
         out: Parquet of the forecast, to be scored later.
         paths_out: Parquet of the sample paths.
+        page: what the caller will write; checked here, before anything is done.
         progress: called with the share done and the series at hand.
 
     Returns:
@@ -108,7 +111,7 @@ def forecast_file(
     Raises:
         InputError: anything that cannot be read, forecast or written.
     """
-    _check_outputs(filter(None, (path, events)), filter(None, (out, paths_out)))
+    _check_outputs(filter(None, (path, events)), filter(None, (out, paths_out, page)))
     stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
     zones = (reading.timezone, stated.timezone, asked.zone)
     asked = replace(asked, zone=next(zone for zone in zones if zone is not None))
@@ -154,7 +157,7 @@ def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Do
     Args:
         path: what `forecast_file` wrote to `out`.
         actuals: what came, series or trace.
-        reading: how the actuals are read, on the steps of the forecast unless it says.
+        reading: how the actuals are read, on the steps and in the quantity of the forecast unless it says.
 
     Raises:
         InputError: anything that cannot be read, or has no time in common.
@@ -163,6 +166,9 @@ def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Do
     steps = {one.grid.name for one in told.forecasts}
     if len(steps) == 1 and reading.freq is None:
         reading = replace(reading, freq=next(iter(steps)))
+    quantities = {one.quantity for one in told.forecasts}
+    if len(quantities) == 1 and reading.quantity is None and is_trace(actuals):
+        reading = replace(reading, quantity=next(iter(quantities)))
     zone = told.timezone if reading.timezone is None else reading.timezone
     series, notes = reading.series(actuals, zone)
     document = score(told.forecasts, series, timezone=told.timezone)
@@ -178,9 +184,11 @@ def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Do
 
 
 def _check_outputs(read: Iterable[Path], written: Iterable[Path]) -> None:
-    """Raise InputError where a file to write is one that is read, or two are the same."""
+    """Raise InputError where a file to write is a folder, or one that is read, or two are the same."""
     taken = {file.resolve() for file in read}
     for file in written:
+        if file.is_dir():
+            raise InputError(f"{file}: is a folder; name a file in it")
         if file.resolve() in taken:
             raise InputError(f"{file}: is read or written already; name another file to write")
         taken.add(file.resolve())

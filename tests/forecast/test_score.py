@@ -38,7 +38,8 @@ def issued(name: str = "chat") -> Issued:
     }
     return Issued(name=name, quantity="requests", model="combination", grid=GRID, mean=POINT + SALE, base=POINT,
                   parts={"sale": SALE}, median=median(PATHS), levels=levels_of(PATHS, (80, 95)),
-                  measures=measures, scale=20.0)  # fmt: skip
+                  measures=measures, scale=20.0,
+                  expected={what: float(sums[what].mean()) for what in ("total", "peak")})  # fmt: skip
 
 
 def came(values: Floats, name: str = "chat", first: int = 0) -> Series:
@@ -191,3 +192,37 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         pq.write_table(other, path)
         with pytest.raises(InputError, match=why):
             read_forecast(path)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "factor", "counts", "average"),
+    [
+        ("requests_per_second", 3600.0, "requests", False),
+        ("requests", 1.0, "requests", False),
+        ("gpus_busy", 1 / STEPS, "gpus_busy", True),
+    ],
+)
+def test_totals_of_rates_are_what_they_count(
+    quantity: str, factor: float, counts: str, average: bool
+) -> None:
+    one = replace(issued(), quantity=quantity)
+    found = score([one], [replace(came(PATHS[0]), quantity=quantity)], timezone="UTC")["series"]["chat"]
+    total = found["total"]
+    assert (total["quantity"], total["average"]) == (counts, average)
+    assert total["actual"] == pytest.approx(factor * PATHS[0].sum())
+    assert total["levels"]["80"]["hi"] == pytest.approx(factor * one.measures["total"][80][1][0])
+    day = found["worst"][0]
+    assert day["actual"] == pytest.approx((1 / 24 if average else factor) * PATHS[0].reshape(4, 24).sum(1)[
+        ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"].index(day["date"])])  # fmt: skip
+    assert found["peak"]["actual"] == PATHS[0].max()
+    assert ("on average" in found["sentences"][0]) is average
+
+
+def test_the_forecast_scored_is_the_one_that_was_told() -> None:
+    """Points of bursty demand add up to less than the mean total, which is what a forecast says first."""
+    bursts = np.random.default_rng(2).lognormal(0, 2, (4000, STEPS))
+    one = replace(issued(), mean=median(bursts), base=median(bursts), parts={},
+                  expected={"total": float(bursts.sum(1).mean()), "peak": float(bursts.max(1).mean())})  # fmt: skip
+    found = score([one], [came(bursts[0])], timezone="UTC")["series"]["chat"]
+    assert found["total"]["forecast"] == pytest.approx(STEPS * np.exp(2), rel=0.1)
+    assert found["bias"] < -0.7

@@ -43,18 +43,36 @@ def test_a_forecast_is_judged_by_the_days_it_was_issued_with(history: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("out", "paths_out"), [("demand.csv", None), (None, "demand.csv"), ("a.pq", "x/../a.pq")]
+    "names",
+    [
+        {"out": "demand.csv"},
+        {"paths_out": "demand.csv"},
+        {"page": "demand.csv"},
+        {"out": "a.pq", "paths_out": "x/../a.pq"},
+        {"paths_out": "a.pq", "page": "a.pq"},
+    ],
 )
-def test_no_file_is_written_over_another(history: Path, out: str | None, paths_out: str | None) -> None:
+def test_no_file_is_written_over_another(history: Path, names: dict[str, str]) -> None:
     before = history.read_bytes()
-    files = {
-        key: history.parent / name
-        for key, name in (("out", out), ("paths_out", paths_out))
-        if name is not None
-    }
     with pytest.raises(InputError, match="name another file"):
-        made(history, **files)
+        made(history, **{key: history.parent / name for key, name in names.items()})
     assert history.read_bytes() == before
+
+
+@pytest.mark.parametrize("key", ["out", "paths_out", "page"])
+def test_a_folder_is_no_file_to_write(history: Path, key: str) -> None:
+    with pytest.raises(InputError, match="is a folder; name a file in it"):
+        made(history, **{key: history.parent})
+    assert [file.name for file in history.parent.iterdir()] == ["demand.csv"]
+
+
+def test_what_was_forecast_is_what_is_scored(history: Path, tmp_path: Path) -> None:
+    issued = tmp_path / "issued.parquet"
+    made(history, out=issued, reading=Reading(quantity="output_tokens"))
+    actuals = table(tmp_path / "came.csv", 240, 48)
+    with pytest.raises(InputError, match="output_tokens were forecast, the actuals are requests"):
+        score_file(issued, actuals, reading=Reading(quantity="requests"))
+    assert score_file(issued, actuals)["series"]  # a mere `value` may be anything
 
 
 def test_an_empty_time_zone_is_none(history: Path) -> None:

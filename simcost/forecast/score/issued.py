@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from simcost.forecast import metrics
+from simcost.forecast.document import outcome
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.level import Levels, levels_of
 from simcost.forecast.quantile import median
@@ -41,6 +42,8 @@ class Issued:
     measures: Mapping[str, Levels]
     """Of what steps do not add up to, from the paths; level 0 is the median twice. `total` and `peak` of the
     horizon, shape (1,); `day_totals` and `day_peaks`, shape (days,), empty for steps of a day or more."""
+    expected: Mapping[str, float]
+    """Means over the paths of `total` and `peak`: of demand in bursts more than the points add up to."""
     scale: float | None
     """Denominator of MASE; None where the history has none."""
 
@@ -53,7 +56,7 @@ def issued(forecast: Forecast, stated: Stated | None, zone: ZoneInfo) -> Issued:
         stated: what was laid over it.
         zone: whose days are added up.
     """
-    series, paths = forecast.series, forecast.paths if stated is None else stated.paths
+    series, (mean, levels, paths) = forecast.series, outcome(forecast, stated)
     asked = tuple(forecast.levels)
     firsts, _ = days(forecast.grid, len(forecast.mean), zone)
     sums = {
@@ -68,14 +71,15 @@ def issued(forecast: Forecast, stated: Stated | None, zone: ZoneInfo) -> Issued:
         quantity=series.quantity,
         model=forecast.model,
         grid=forecast.grid,
-        mean=forecast.mean if stated is None else stated.mean,
+        mean=mean,
         base=forecast.mean,
         parts={part.name: part.effect for part in stated.parts} if stated else {},
         median=median(paths),
-        levels=forecast.levels if stated is None else levels_of(paths, asked),
+        levels=levels,
         measures={
             what: {0: (median(values),) * 2, **levels_of(values, asked)} for what, values in sums.items()
         },
+        expected={what: float(sums[what].mean()) for what in ("total", "peak")},
         scale=metrics.scale(series.values, season_of(series.grid).short),
     )
 

@@ -24,7 +24,7 @@ def score(forecasts: Sequence[Issued], actuals: Sequence[Series], *, timezone: s
         `series`: by name, see `score_series`; `findings`: series that could not be compared, and names that differ.
 
     Raises:
-        InputError: nothing can be compared: no common series, steps that differ, or no common time.
+        InputError: nothing can be compared: no common series, steps or quantities that differ, or no common time.
     """
     pairs, findings = _pairs(forecasts, actuals)
     zone, scored = find_zone(timezone), {}
@@ -68,8 +68,12 @@ def _aligned(one: Issued, series: Series) -> Floats:
     """The actuals on the steps of the forecast, NaN where there is none.
 
     Raises:
-        InputError: their steps are of another length.
+        InputError: their steps are of another length, or they count something else.
     """
+    counted = {one.quantity, series.quantity} - {"value"}
+    if len(counted) > 1:
+        raise InputError(f"series {one.name}: {one.quantity} were forecast, the actuals are {series.quantity}; "
+                         f"give actuals of the same, or say --quantity {one.quantity} if they are")  # fmt: skip
     if series.grid.step_s != one.grid.step_s:
         raise InputError(f"series {one.name}: steps of {one.grid.name} were forecast, the actuals have steps of "
                          f"{series.grid.name}; read them with --freq {one.grid.name}")  # fmt: skip

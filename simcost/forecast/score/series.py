@@ -4,15 +4,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
 from simcost.forecast import metrics
+from simcost.forecast.clean import Bools
 from simcost.forecast.conformal import Factor, missed
 from simcost.forecast.document import iso
 from simcost.forecast.score.drivers import drivers
 from simcost.forecast.score.issued import Issued, days
 from simcost.forecast.score.words import sentences
 from simcost.forecast.stated.horizon import Integers, ahead, middles, slots
+from simcost.forecast.totals import counted, weight
 from simcost.trace.series import Floats, Grid
 
 Document = dict[str, Any]
@@ -48,7 +49,7 @@ def score_series(one: Issued, actual: Floats, zone: ZoneInfo) -> Document:
         "bias": metrics.bias(actual, one.mean),
         "pinball": _pinball(one, actual),
         "coverage": {str(level): _coverage(one, actual, firsts, level) for level in one.levels},
-        "total": _measure(one, "total", float(actual[known].sum()), float(one.mean[known].sum()), known),
+        "total": _total(one, actual, known),
         "peak": _measure(one, "peak", float(actual[known].max()), float(one.mean[known].max()), known),
         "drivers": _drivers(error, day[known], slot[known], one.grid),
         "worst": windows,
@@ -85,20 +86,35 @@ def _coverage(one: Issued, actual: Floats, firsts: list[int], level: int) -> Doc
     return found
 
 
+def _total(one: Issued, actual: Floats, known: Bools) -> Document:
+    """The total of the steps compared, as what it counts; of a rate that does not add up the average."""
+    factor, word = weight(one.quantity, one.grid, int(known.sum())), counted(one.quantity, one.grid)
+    found = _measure(one, "total", float(actual[known].sum()), float(one.mean[known].sum()), known, factor)
+    return found | {"quantity": word or one.quantity, "average": word is None}
+
+
 def _measure(
-    one: Issued, what: str, actual: float, forecast: float, known: npt.NDArray[np.bool_]
+    one: Issued, what: str, actual: float, point: float, known: Bools, factor: float = 1.0
 ) -> Document:
-    """Total or peak of the steps compared; its levels, which are of the whole horizon, once all of it has come."""
-    found: Document = {"actual": actual, "forecast": forecast, "levels": None}
-    if known.all():
-        ends = {
-            level: (float(lo[0]), float(hi[0])) for level, (lo, hi) in one.measures[what].items() if level
-        }
-        found["median"] = float(one.measures[what][0][0][0])
-        found["levels"] = {
-            str(level): {"lo": lo, "hi": hi, "inside": lo <= actual <= hi} for level, (lo, hi) in ends.items()
-        }
-    return found
+    """Total or peak of the steps compared. Once the whole horizon has come, the forecast is what was expected of
+    its paths, with their levels; before, that of the points.
+    """
+    if not known.all():
+        return {"actual": factor * actual, "forecast": factor * point, "levels": None}
+    ends = {
+        level: (factor * float(lo[0]), factor * float(hi[0]))
+        for level, (lo, hi) in one.measures[what].items()
+    }
+    return {
+        "actual": factor * actual,
+        "forecast": factor * one.expected[what],
+        "levels": {
+            str(level): {"lo": lo, "hi": hi, "inside": lo <= factor * actual <= hi}
+            for level, (lo, hi) in ends.items()
+            if level
+        },
+        "median": ends[0][0],
+    }
 
 
 def _drivers(error: Floats, day: Integers, slot: Integers, grid: Grid) -> Document:
@@ -109,6 +125,7 @@ def _drivers(error: Floats, day: Integers, slot: Integers, grid: Grid) -> Docume
         "day_to_day": found.day_to_day,
         "hour_of_day": found.hour_of_day,
         "rest": found.rest,
+        "mean_error": float(error.mean()),
         "worst_time": None if grid.dates else f"{at_s // 3600:02d}:{at_s % 3600 // 60:02d}",
         "worst_time_error": found.slot_error,
     }
@@ -126,13 +143,14 @@ def _windows(one: Issued, actual: Floats, firsts: list[int], dates: list[str]) -
         seen = known[inside]
         if not seen.any() or not shares[number]:
             continue
+        factor = weight(one.quantity, one.grid, int(seen.sum()))
         levels = {str(level): metrics.coverage(actual[inside], lo[inside], hi[inside])
                   for level, (lo, hi) in one.levels.items()}  # fmt: skip
         found.append({
             "date": dates[number],
             "steps": int(seen.sum()),
-            "actual": float(actual[inside][seen].sum()),
-            "forecast": float(one.mean[inside][seen].sum()),
+            "actual": factor * float(actual[inside][seen].sum()),
+            "forecast": factor * float(one.mean[inside][seen].sum()),
             "error_share": float(shares[number]),
             "coverage": levels,
             "events": [name for name, effect in one.parts.items() if effect[inside].any()],
@@ -143,13 +161,14 @@ def _windows(one: Issued, actual: Floats, firsts: list[int], dates: list[str]) -
 def _parts(one: Issued, actual: Floats) -> list[Document]:
     """What the error would have been without each stated event; where there are several, also without all (None)."""
     known = np.isfinite(actual)
+    factor = weight(one.quantity, one.grid, int(known.sum()))
     effects: list[tuple[str | None, Floats]] = [*one.parts.items()]
     if len(effects) > 1:
         effects.append((None, one.mean - one.base))
     return [
         {
             "name": name,
-            "effect": float(effect[known].sum()),
+            "effect": factor * float(effect[known].sum()),
             "mase_without": metrics.mase(actual, one.mean - effect, one.scale),
             "wape_without": metrics.wape(actual, one.mean - effect),
         }

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from simcost.forecast.totals import spelled
+
 _DRIVERS = {
     "level": "the level, which was {too} throughout",
     "day_to_day": "days that came higher or lower than forecast, beyond the level",
@@ -18,22 +20,23 @@ def sentences(name: str, found: Mapping[str, Any], noise: bool | None) -> list[s
 
 def _miss(name: str, found: Mapping[str, Any]) -> str:
     total, whole = found["total"], found["steps"] + found["missing"] + found["to_come"]
-    said = (
-        f"{name}: {amount(total['actual'])} {found['quantity']} came in {found['steps']:,} of {whole:,} steps"
-    )
-    if found["bias"] is None:
+    what = f"{amount(total['actual'])} {spelled(total['quantity'])}".strip()
+    came = "came on average" if total["average"] else "came"
+    said = f"{name}: {what} {came} in {found['steps']:,} of {whole:,} steps"
+    if not total["actual"]:
         return f"{said}, {amount(total['forecast'])} were forecast"
-    said += f"; the forecast of {amount(total['forecast'])} was {_off(found['bias'])} in total"
+    off = _off(total["forecast"] / total["actual"] - 1)
+    said += (
+        f"; the forecast of {amount(total['forecast'])} was {off}{'' if total['average'] else ' in total'}"
+    )
     measures = [f"WAPE {100 * found['wape']:.1f} %"]
     if found["mase"] is not None:
         measures.insert(0, f"MASE {found['mase']:.3g}")
     return f"{said} ({', '.join(measures)})"
 
 
-def _off(bias: float) -> str:
-    if abs(bias) < 0.0005:
-        return "right"
-    return f"{100 * abs(bias):.1f} % {_too(bias)}"
+def _off(error: float) -> str:
+    return f"{100 * abs(error):.1f} % {_too(error)}" if abs(error) >= 0.0005 else "right"
 
 
 def _too(error: float) -> str:
@@ -47,7 +50,8 @@ def _band(found: Mapping[str, Any], noise: bool | None) -> Iterator[str]:
     told = found["coverage"][level]
     if found["total"]["levels"] is not None:
         ends = found["total"]["levels"][level]
-        said = f"the total lies {'inside' if ends['inside'] else 'outside'} its {level} % level, "
+        what = "average" if found["total"]["average"] else "total"
+        said = f"the {what} lies {'inside' if ends['inside'] else 'outside'} its {level} % level, "
         said += f"{amount(ends['lo'])} to {amount(ends['hi'])}"
     elif told["days"]:
         said = (
@@ -63,7 +67,7 @@ def _driver(found: Mapping[str, Any]) -> Iterator[str]:
     main = max(shares, key=lambda name: shares[name])
     if shares[main]:
         words = _DRIVERS[main].format(
-            too=_too(found["total"]["forecast"] - found["total"]["actual"]),
+            too=_too(found["drivers"]["mean_error"]),
             time=found["drivers"]["worst_time"],
             too_then=_too(found["drivers"]["worst_time_error"]),
         )
