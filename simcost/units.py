@@ -132,6 +132,15 @@ def parse_seconds(text: str) -> float:
     return value
 
 
+def plural(count: int, word: str) -> str:
+    """A number of things.
+
+    >>> plural(1, "step"), plural(1680, "step")
+    ('1 step', '1,680 steps')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def format_seconds(value_s: float) -> str:
     """A duration for people: three significant digits and the unit that suits it."""
     for unit, factor in (

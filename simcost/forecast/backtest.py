@@ -14,6 +14,7 @@ from simcost.forecast.model.members import SeasonalNaive
 from simcost.forecast.quantile import median, quantiles
 from simcost.rng import stream
 from simcost.trace.series import Floats
+from simcost.units import plural
 
 ORIGINS = 5
 ENOUGH = 3
@@ -177,7 +178,8 @@ def _chosen(combined: Combined, model: Model) -> Fitted | None:
 def _shortened(steps: int, asked: int, span: int) -> str | None:
     if span == asked:
         return None
-    return f"{steps} steps of history leave too few origins for {asked} steps ahead: backtested {span} ahead"
+    ahead = plural(asked, "step")
+    return f"{steps:,} steps of history leave too few origins for {ahead} ahead: backtested {span} ahead"
 
 
 def _score(looks: list[Origin], name: str, *, chosen: bool) -> Score:

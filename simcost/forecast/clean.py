@@ -16,6 +16,7 @@ import numpy.typing as npt
 from simcost.forecast.model.phase import median_of_columns, profile_median
 from simcost.forecast.season import Season
 from simcost.trace.series import Floats
+from simcost.units import plural
 
 Bools = npt.NDArray[np.bool_]
 Rule = Literal["outage", "spike", "level"]
@@ -102,7 +103,7 @@ def _outage(known: Floats, first: int, last: int) -> Edit:
         rule="outage",
         first=first,
         last=last,
-        message=f"{last - first} steps of {seen} between normal demand: taken as an outage, "
+        message=f"{plural(last - first, 'step')} of {seen} between normal demand: taken as an outage, "
         "replaced by the median of their phase",
     )
 
@@ -118,14 +119,14 @@ def _filled(known: Floats, masked: Bools | None, outages: list[Edit]) -> Iterato
             rule="missing",
             first=first,
             last=last,
-            message=f"{last - first} steps missing: filled with the median of their phase",
+            message=f"{plural(last - first, 'step')} missing: filled with the median of their phase",
         )
     for first, last in runs(stated):
         yield Edit(
             rule="stated",
             first=first,
             last=last,
-            message=f"{last - first} steps of a stated past event: left out, "
+            message=f"{plural(last - first, 'step')} of a stated past event: left out, "
             "replaced by the median of their phase",
         )
 
@@ -155,8 +156,8 @@ def _remove_spikes(values: Floats, season: Season) -> Iterator[Edit]:
                 rule="spike",
                 first=first,
                 last=last,
-                message=f"{last - first} steps at {change:.3g} times what the same hours of the days "
-                "around lead to expect: taken as a spike, replaced",
+                message=f"{plural(last - first, 'step')} at {change:.3g} times what the same hours of the days "
+                f"around lead to expect: taken as a {'spike' if change > 1 else 'dip'}, replaced",
             )
 
 

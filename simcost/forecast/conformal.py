@@ -60,19 +60,21 @@ def replay(factors: Sequence[Factor], actual: Floats, paths: Floats) -> tuple[Fa
 
 def adapted(
     history: History, model: Model, levels: Sequence[int], days: int, seed: int = 1
-) -> tuple[Factor, ...]:
-    """The factors learnt over the last days of a history, a refit at the start of each.
+) -> tuple[tuple[Factor, ...], int]:
+    """The factors learnt over the last days of a history, a refit at the start of each; and over how many.
 
-    Days with less than four days of history before them are left out.
+    Days with less than four days of history before them are left out; without any day there are no factors.
     """
     turn = history.season.turn
+    learnt = max(0, min(days, len(history) // turn - 4))
+    if not learnt:
+        return (), 0
     factors = tuple(Factor(level=level) for level in levels)
-    first = max(len(history) - days * turn, 4 * turn)
-    for end in range(len(history) - (len(history) - first) // turn * turn, len(history) - turn + 1, turn):
+    for end in range(len(history) - learnt * turn, len(history), turn):
         seen, _ = history.seen(end)
         paths = fitted(model, seen, turn).draw(PATHS, stream(seed, "adapt", end))
         factors = replay(factors, history.actual(end, end + turn), paths)
-    return factors
+    return factors, learnt
 
 
 def scaled_levels(levels: Levels, centre: Floats, factors: Sequence[Factor], *, floor: bool) -> Levels:

@@ -8,7 +8,7 @@ import numpy as np
 from simcost.forecast.backtest import Backtest
 from simcost.forecast.clean import Edit
 from simcost.forecast.forecast import Forecast
-from simcost.forecast.level import Levels, levels_of
+from simcost.forecast.level import Levels
 from simcost.forecast.stated.laid import Stated
 from simcost.forecast.totals import DIGITS, counted, local_days, rounded, spreads, sums, weight
 from simcost.trace.series import Floats, Grid, Seconds64, Series
@@ -87,8 +87,7 @@ def outcome(forecast: Forecast, stated: Stated | None) -> tuple[Floats, Levels, 
     """Mean, levels and sample paths, with what the user stated laid over them, if anything."""
     if stated is None:
         return forecast.mean, forecast.levels, forecast.paths
-    levels = levels_of(stated.paths, tuple(forecast.levels)) if len(stated.paths) else forecast.levels
-    return stated.mean, levels, stated.paths
+    return stated.mean, forecast.bands(stated.paths), stated.paths
 
 
 def iso(times: Seconds64) -> list[str]:

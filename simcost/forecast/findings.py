@@ -12,6 +12,7 @@ from simcost.forecast.model.named import remarks
 from simcost.forecast.model.selection import Selection
 from simcost.forecast.quantile import quantiles
 from simcost.trace.series import Floats, Grid
+from simcost.units import plural
 
 Finding = dict[str, str]
 """`kind`, one word, and `message`, one sentence."""
@@ -30,15 +31,15 @@ def of_history(history: History, seen: Seen, horizon: int, grid: Grid) -> Iterat
         yield _finding(
             "new",
             f"new: nothing in the first {history.idle} steps, which are left out; the history begins at {begin} "
-            f"and has {steps} steps",
+            f"and has {plural(steps, 'step')}",
         )
     if steps < FEW_SEASONS * season:
         yield _short(steps, season)
     if horizon > steps:
         yield _finding(
             "horizon",
-            f"horizon of {horizon} steps on a history of {steps}: the far part repeats what was seen and shows "
-            "no growth; state growth and events, and trust the levels less",
+            f"horizon of {plural(horizon, 'step')} on a history of {steps:,}: the far part repeats what was seen and "
+            "shows no growth; state growth and events, and trust the levels less",
         )
     gaps = float(np.mean(np.isnan(history.raw)))
     if gaps > MANY:
@@ -82,8 +83,8 @@ def of_backtest(history: History, found: Backtest | None, model: Model) -> Itera
     if found is None:
         yield _finding(
             "backtest",
-            f"{len(history)} steps of history leave no origin to test from: neither accuracy nor the error of "
-            "the level as a whole is known, so totals may be further off than shown",
+            f"{plural(len(history), 'step')} of history leave no origin to test from: neither accuracy nor the error "
+            "of the level as a whole is known, so totals may be further off than shown",
         )
         return
     if len(found.origins) < 2:
@@ -96,7 +97,7 @@ def of_backtest(history: History, found: Backtest | None, model: Model) -> Itera
         yield _finding(
             "naive",
             f"{model.name} does not beat repeating the last season: relative MASE {found.relative_mase:.2f} "
-            f"over {len(found.origins)} origins",
+            f"over {len(found.origins)} origins; --model seasonal-naive repeats it",
         )
     elif found.best == "seasonal-naive":
         yield _finding("naive", f"nothing beats repeating the last season over {len(found.origins)} origins")
@@ -123,25 +124,44 @@ def of_total(mean: Floats, paths: Floats, factor: float) -> Iterator[Finding]:
         )
 
 
-def of_levels(factors: tuple[Factor, ...], width: float, asked_days: int) -> Iterator[Finding]:
-    """That levels or paths were scaled."""
+def of_levels(
+    factors: tuple[Factor, ...], width: float, asked_days: int, learnt_days: int
+) -> Iterator[Finding]:
+    """That levels or paths were scaled, or could not be."""
     if width != 1:
         yield _finding("width", f"paths and levels at {width:g} times their measured width, as asked")
     if factors:
         told = ", ".join(f"{factor.level} % by {factor.value:.2f}" for factor in factors)
+        fewer = f" of {asked_days} asked for" if learnt_days < asked_days else ""
         yield _finding(
             "adapted",
-            f"levels scaled by what the last {asked_days} seasons missed: {told}; sample paths, and what is "
+            f"levels scaled by what the last {learnt_days} seasons{fewer} missed: {told}; sample paths, and what is "
             "derived from them, are not",
         )
+    elif asked_days:
+        yield _finding("adapted", "levels are not adapted: that needs five seasons of history")
+
+
+def of_sums(method: str, *, parent: bool) -> Finding:
+    """That a forecast was made to add up with others."""
+    what = (
+        "the sums of its series' forecasts"
+        if parent
+        else "its share of the total's forecast, by what it had of it lately"
+    )
+    return _finding(
+        "reconciled",
+        f"{method}: mean, paths and levels are {what}; model and backtest are those of forecasting it by itself",
+    )
 
 
 def _short(steps: int, season: int) -> Finding:
+    little = f"too little history: {plural(steps, 'step')}, less than"
     if steps < season:
         return _finding(
             "short-history",
-            f"too little history: {steps} steps, less than one season of {season}; the forecast is their median, "
-            "its levels a stated factor (half to double at 80 %), not a measurement",
+            f"{little} one season of {season}; the forecast is their median, its levels a stated factor (half to "
+            "double at 80 %), not a measurement",
         )
     levels = (
         "its levels come from the few differences between seasons"
@@ -150,8 +170,7 @@ def _short(steps: int, season: int) -> Finding:
     )
     return _finding(
         "short-history",
-        f"too little history: {steps} steps, less than {FEW_SEASONS} seasons of {season}; the forecast repeats the "
-        f"last season, {levels}",
+        f"{little} {FEW_SEASONS} seasons of {season}; the forecast repeats the last season, {levels}",
     )
 
 

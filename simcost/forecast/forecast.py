@@ -44,6 +44,13 @@ class Forecast:
     findings: tuple[told.Finding, ...]
     cleaned: Floats
     """The history as the model took it."""
+    factors: tuple[Factor, ...] = ()
+    """By which the levels were adapted; none where they were not."""
+
+    def bands(self, paths: Floats) -> Levels:
+        """The levels of other paths of this series, such as with what is stated, adapted as its own."""
+        floor = not bool(np.any(self.series.values < 0))
+        return _levels(paths, tuple(self.levels), self.factors, floor=floor) if len(paths) else self.levels
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is not finite, and is refused at the end
@@ -88,11 +95,11 @@ def forecast(
     notes += told.of_model(chosen.model, seen)
     tested = backtest(history, chosen.model, horizon, levels, seed) if paths else None
     drawn = _drawn(ahead, tested, paths, seed, width, floor=seen.floor) if paths else np.empty((0, horizon))
-    factors = adapted(history, chosen.model, levels, adapt_days, seed) if paths and adapt_days else ()
+    factors, learnt = adapted(history, chosen.model, levels, adapt_days if paths else 0, seed)
     bands = _levels(drawn, levels, factors, floor=seen.floor) if paths else Levels()
     if paths:
         notes += told.of_backtest(history, tested, chosen.model)
-        notes += told.of_levels(factors, width, adapt_days)
+        notes += told.of_levels(factors, width, adapt_days, learnt)
         notes += told.of_total(mean, drawn, weight(series.quantity, series.grid, horizon))
     return Forecast(
         series=series,
@@ -107,6 +114,7 @@ def forecast(
         ),
         findings=tuple(notes),
         cleaned=np.concatenate([np.zeros(history.idle), seen.values]),
+        factors=factors,
     )
 
 

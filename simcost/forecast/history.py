@@ -51,7 +51,8 @@ def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) ->
     """The history of a series.
 
     Raises:
-        InputError: nothing was recorded, or values that are not finite, or a mask of another length.
+        InputError: nothing was recorded (outside the mask), values that are not finite, or a mask of another
+            length.
     """
     if not np.isfinite(series.values).any():
         raise InputError(
@@ -66,6 +67,11 @@ def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) ->
         raise InputError(f"series {series.name!r}: {len(masked)} steps of mask for {len(series)} of history")
     season = season_of(series.grid)
     idle = steps_before_demand(series.values, season)
+    if masked is not None and not np.isfinite(series.values[idle:][~masked[idle:]]).any():
+        raise InputError(
+            f"series {series.name!r}: all that was recorded lies in stated events, and nothing is left to fit; "
+            "leave out those that are the usual state"
+        )
     return History(
         raw=series.values[idle:].astype(np.float64),
         idle=idle,

@@ -4,7 +4,7 @@ import re
 
 from simcost.forecast.totals import spelled
 from simcost.report.style import Document
-from simcost.units import format_count
+from simcost.units import format_count, plural
 
 _UNITS = {"s": (1, "second"), "min": (60, "minute"), "h": (3600, "hour"), "d": (86400, "day"),
           "w": (604800, "week")}  # fmt: skip
@@ -53,16 +53,12 @@ def span(steps: int, step: str) -> str:
     match = re.fullmatch(r"(\d+)(s|min|h|d|w|mo)", step)
     count, unit = (int(match[1]) * steps, match[2]) if match else (steps, "")
     if unit not in _UNITS:
-        return _plural(count, "month" if unit else "step")
+        return plural(count, "month" if unit else "step")
     length_s = count * _UNITS[unit][0]
     for factor, word in reversed(_UNITS.values()):
         if length_s % factor == 0 and (word != "week" or unit == "w"):
-            return _plural(length_s // factor, word)
-    return _plural(length_s, "second")
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
+            return plural(length_s // factor, word)
+    return plural(length_s, "second")
 
 
 def step_word(step: str) -> str:
@@ -132,7 +128,7 @@ def against_naive(entry: Document) -> str:
     ahead = span(found["horizon_steps"], entry["history"]["step"])
     return (
         f"backtest: {found['relative_mase']:.3g} times the error of repeating the last season (seasonal naive), "
-        f"over {_plural(found['origins'], 'origin')}, {ahead} ahead"
+        f"over {plural(found['origins'], 'origin')}, {ahead} ahead"
     )
 
 

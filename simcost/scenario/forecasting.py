@@ -26,7 +26,7 @@ from simcost.trace.calendar import find_zone
 from simcost.trace.series import Series
 from simcost.trace.series.file import read_series
 from simcost.trace.series.trace import is_trace
-from simcost.units import SECONDS_PER_DAY
+from simcost.units import SECONDS_PER_DAY, format_seconds
 
 MOST_STEPS = 100_000
 """Of a horizon."""
@@ -134,7 +134,7 @@ def steps_ahead(series: Series, horizon_s: float | None) -> int:
     of a day or more.
 
     Raises:
-        InputError: a horizon of more steps than anybody would look at.
+        InputError: a horizon of no whole step, or of more than anybody would look at.
     """
     step_s = series.grid.step_s or _MONTH_S
     if horizon_s is None:
@@ -142,11 +142,16 @@ def steps_ahead(series: Series, horizon_s: float | None) -> int:
             return max(13, min(28, len(series) // 4))
         whole_days = len(series) * step_s / 4 // SECONDS_PER_DAY
         return max(1, int(min(max(whole_days, 1), 28) * SECONDS_PER_DAY / step_s))
-    steps = ceil(horizon_s / step_s - 1e-9)
-    if not 1 <= steps <= MOST_STEPS:
+    if horizon_s < step_s * (1 - 1e-9):
         raise InputError(
-            f"a horizon of {horizon_s:g} s is {steps:,} steps of {series.grid.name}; "
-            f"give 1 to {MOST_STEPS:,} steps, or another --freq"
+            f"series {series.name!r}: a horizon of {format_seconds(horizon_s)} is shorter than a step of "
+            f"{series.grid.name}; give at least one step, with its unit, as in 28d"
+        )
+    steps = ceil(horizon_s / step_s - 1e-9)
+    if steps > MOST_STEPS:
+        raise InputError(
+            f"series {series.name!r}: a horizon of {format_seconds(horizon_s)} is {steps:,} steps of "
+            f"{series.grid.name}; give at most {MOST_STEPS:,}, or another --freq"
         )
     return steps
 

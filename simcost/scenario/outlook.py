@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcost.forecast.clean import RULES, Bools, Rule
+from simcost.errors import InputError
+from simcost.forecast import findings as told
+from simcost.forecast.clean import RULES, Bools, Edit, Rule
 from simcost.forecast.document import outcome
 from simcost.forecast.forecast import Forecast, forecast
-from simcost.forecast.hierarchy import Reconciliation, aggregate, parents_of, reconcile
-from simcost.forecast.level import levels_of
+from simcost.forecast.hierarchy import Coherent, Reconciliation, aggregate, parents_of, reconcile
 from simcost.forecast.model import Model
 from simcost.forecast.model.named import model_named
 from simcost.forecast.names import ModelName
@@ -19,8 +20,14 @@ from simcost.forecast.paths import Paths
 from simcost.forecast.season import season_of
 from simcost.forecast.stated.events import Event
 from simcost.forecast.stated.laid import Base, Part, Stated, apply_all, masked
+from simcost.forecast.totals import weight
+from simcost.trace.log.cells import Ints
 from simcost.trace.series import Floats, Series
 from simcost.trace.series.local_time import from_local, local_numbers, local_steps, local_values
+from simcost.units import plural
+
+MOST_VALUES = 200_000_000
+"""Of all sample paths together: 1.6 GB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +90,21 @@ def look_ahead(
         One outlook per series, in their order; then those of the parents.
 
     Raises:
-        InputError: a history that cannot be forecast, or series that do not add up.
+        InputError: a history that cannot be forecast, series that do not add up, or more futures than fit into
+            memory.
     """
     parents = aggregate(list(histories)) if asked.reconciliation else []
     every = [*histories, *parents]
+    steps = [horizon(series) for series in every]
+    if asked.paths * sum(steps) > MOST_VALUES:
+        raise InputError(
+            f"{asked.paths:,} paths of {sum(steps):,} steps in {plural(len(every), 'forecast')} are too many to hold; "
+            f"give at most {MOST_VALUES // sum(steps):,} paths, or a shorter horizon"
+        )
     made: list[Forecast] = []
     for place, series in enumerate(every):
         progress(place / len(every), series.name)
-        made.append(_forecast(series, horizon(series), asked, events))
+        made.append(_forecast(series, steps[place], asked, events))
     if asked.reconciliation:
         made = _coherent(made, histories, asked)
     return _with_events(made, len(histories), events, asked)
@@ -127,28 +141,22 @@ def _forecast(series: Series, horizon: int, asked: Asked, events: Sequence[Event
         mean=ahead(found.mean),
         paths=ahead(found.paths),
         levels={level: (ahead(lo), ahead(hi)) for level, (lo, hi) in found.levels.items()},
-        edits=tuple(
-            replace(
-                edit,
-                first=int(np.searchsorted(number, edit.first)),
-                last=int(np.searchsorted(number, edit.last - 1, "right")),
-            )
-            for edit in found.edits
-        ),
+        edits=tuple(_on_utc(edit, number) for edit in found.edits),
         cleaned=found.cleaned[number],
     )
 
 
+def _on_utc(edit: Edit, number: Ints) -> Edit:
+    """An edit of local steps, given the local step of each step of UTC."""
+    first, last = np.searchsorted(number, edit.first), np.searchsorted(number, edit.last - 1, "right")
+    return replace(edit, first=int(first), last=int(last))
+
+
 def _local_regressors(series: Series, zone: str) -> Floats | None:
-    """Known influences by the wall clock; an hour that the clock skips has those of the hour before."""
+    """Known influences by the wall clock."""
     if series.regressors is None:
         return None
-    columns = [local_values(series.grid, column, zone)[1] for column in series.regressors.T]
-    rows = np.stack(columns, axis=1)
-    skipped = np.isnan(rows).any(axis=1)
-    last = np.maximum.accumulate(np.where(skipped, 0, np.arange(len(rows))))
-    found: Floats = rows[last]
-    return found
+    return np.stack([local_values(series.grid, column, zone)[1] for column in series.regressors.T], axis=1)
 
 
 def _on_local(steps: Bools, series: Series, zone: str) -> Bools:
@@ -165,11 +173,20 @@ def _coherent(made: Sequence[Forecast], leaves: Sequence[Series], asked: Asked) 
         histories={series.name: series.values for series in leaves},
         season=season_of(leaves[0].grid),
     )
-    return [
-        replace(one, mean=sums.mean, paths=sums.paths, levels=levels_of(sums.paths, asked.levels))
-        for one in made
-        for sums in [found[one.series.name]]
-    ]
+    names = [leaf.name for leaf in leaves]
+    return [_added_up(one, found[one.series.name], asked, leaf=one.series.name in names) for one in made]
+
+
+def _added_up(one: Forecast, sums: Coherent, asked: Asked, *, leaf: bool) -> Forecast:
+    """A forecast with the mean and paths that add up with those of others; its own, where nothing changes."""
+    if sums.paths is one.paths:
+        return one
+    factor = weight(one.series.quantity, one.grid, len(sums.mean))
+    parent = not leaf or asked.reconciliation == "bottom-up"
+    notes = [note for note in one.findings if note["kind"] != "skewed"]
+    notes.append(told.of_sums(str(asked.reconciliation), parent=parent))
+    notes += told.of_total(sums.mean, sums.paths, factor) if len(sums.paths) else ()
+    return replace(one, mean=sums.mean, paths=sums.paths, levels=one.bands(sums.paths), findings=tuple(notes))
 
 
 def _with_events(

@@ -117,7 +117,7 @@ def test_years_ahead_in_hours() -> None:
     found = forecast(series(y), 8760, paths=16)
     check(found, 8760, 16)
     assert found.backtest is not None
-    assert "8760" in str(found.backtest.shortened)
+    assert "8,760" in str(found.backtest.shortened)
 
 
 def test_the_grid_goes_on() -> None:

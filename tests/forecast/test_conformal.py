@@ -1,5 +1,7 @@
 """Levels that learn from their misses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,9 +49,11 @@ def test_replay_over_a_history() -> None:
     rng = np.random.default_rng(1)
     y = 100 + rng.normal(0, np.repeat([1.0, 6.0], [480, 120]))
     history = History(raw=y, season=Season(24, 168), rules=())
-    factors = adapted(history, SeasonalNaive(), (80, 95), days=5)
+    factors, learnt = adapted(history, SeasonalNaive(), (80, 95), days=5)
+    assert learnt == 5
     assert all(factor.value > 1.5 for factor in factors)
-    assert adapted(history, SeasonalNaive(), (80,), days=0) == (Factor(level=80),)
+    assert adapted(history, SeasonalNaive(), (80,), days=0) == ((), 0)
+    assert adapted(history, SeasonalNaive(), (80,), days=10_000)[1] == 21
 
 
 def test_forecast_tells_that_levels_and_not_paths_were_adapted() -> None:
@@ -59,3 +63,16 @@ def test_forecast_tells_that_levels_and_not_paths_were_adapted() -> None:
     assert plain.paths.tolist() == learnt.paths.tolist()
     assert plain.levels[80][0].tolist() != learnt.levels[80][0].tolist()
     assert "adapted" in {finding["kind"] for finding in learnt.findings}
+
+
+def test_levels_that_learnt_say_over_how_many_days_and_stay_so_with_what_is_stated() -> None:
+    y = np.random.default_rng(1).poisson(30, 400).astype(float)
+    series = Series(name="x", quantity="requests", grid=Grid(start_s=0, step_s=3600), values=y)
+    learnt = forecast(series, 24, paths=100, adapt_days=10_000)
+    told = next(note["message"] for note in learnt.findings if note["kind"] == "adapted")
+    assert "the last 12 seasons of 10000 asked for" in told
+    assert all(
+        np.array_equal(*ends) for ends in zip(learnt.bands(learnt.paths)[80], learnt.levels[80], strict=True)
+    )
+    short = forecast(replace(series, values=y[:100]), 24, paths=100, adapt_days=3)
+    assert "levels are not adapted" in next(n["message"] for n in short.findings if n["kind"] == "adapted")

@@ -90,3 +90,57 @@ def test_lengths_of_what_is_no_token_are_named(history: Path, tmp_path: Path) ->
     events.write_text("events:\n  - {kind: lengths, name: longer, start: +1d, prompt: 2}\n")
     notes = made(history, events=events)["series"]["demand"]["findings"]
     assert [note["kind"] for note in notes if "longer" in note["message"]] == ["other-quantity"]
+
+
+def test_events_over_all_of_the_history_leave_nothing_to_fit(history: Path, tmp_path: Path) -> None:
+    events = tmp_path / "events.yaml"
+    sale = "events:\n  - {{kind: promotion, name: sale, start: 2026-01-01, end: {}, factor: 2}}\n"
+    events.write_text(sale.format("2026-02-01"))
+    with pytest.raises(InputError, match="all that was recorded lies in stated events"):
+        made(history, events=events)
+    events.write_text(sale.format("2026-01-10"))
+    assert made(history, events=events)["series"]["demand"]["total"]["mean"] > 0
+
+
+def test_horizons_and_futures_have_limits(history: Path) -> None:
+    with pytest.raises(InputError, match="a horizon of 28 s is shorter than a step of 1h"):
+        forecast_file(history, Asked(seed=1), horizon_s=28.0)
+    with pytest.raises(InputError, match=r"is 1,000,000 steps of 1h; give at most 100,000"):
+        forecast_file(history, Asked(seed=1), horizon_s=3.6e9)
+    with pytest.raises(InputError, match=r"too many to hold; give at most 4,166,666 paths"):
+        forecast_file(history, Asked(seed=1, paths=10**9), horizon_s=HORIZON_S)
+
+
+def test_the_hour_that_a_clock_skips_is_not_missing(tmp_path: Path) -> None:
+    rows = [
+        f"{datetime(2026, 3, 15, tzinfo=UTC) + timedelta(hours=hour):%Y-%m-%dT%H:%MZ},5"
+        for hour in range(480)
+    ]
+    file = tmp_path / "spring.csv"
+    file.write_text("\n".join(["timestamp,value", *rows]))
+    assert made(file, reading=Reading(timezone="Europe/Berlin"))["series"]["spring"]["cleaning"] == []
+
+
+@pytest.mark.parametrize("method", ["bottom-up", "top-down"])
+def test_what_was_made_to_add_up_says_so(tmp_path: Path, method: Any) -> None:
+    rows = [
+        f"{name},{datetime(2026, 1, 5, tzinfo=UTC) + timedelta(hours=hour):%Y-%m-%dT%H:%MZ},{size * (1 + hour % 24)}"
+        for name, size in (("a/x", 1), ("a/y", 2), ("b/x", 5))
+        for hour in range(240)
+    ]
+    file = tmp_path / "tree.csv"
+    file.write_text("\n".join(["series,timestamp,value", *rows]))
+    asked = Asked(seed=1, paths=20, reconciliation=method, adapt_days=2)
+    document, outlooks = forecast_file(file, asked, horizon_s=HORIZON_S)
+    told = {
+        name
+        for name, one in document["series"].items()
+        if "reconciled" in {f["kind"] for f in one["findings"]}
+    }
+    leaves = {"a/x", "a/y", "b/x"}
+    assert told == ({"a", "b", "total"} if method == "bottom-up" else leaves | {"a", "b"})
+    for one in outlooks:  # levels stay adapted, as the findings say
+        lo, hi = one.forecast.levels[80]
+        again = one.forecast.bands(one.forecast.paths)[80]
+        assert one.forecast.factors
+        assert ((lo == again[0]) & (hi == again[1])).all()

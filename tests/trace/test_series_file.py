@@ -304,3 +304,45 @@ def test_any_frequency_is_read_or_refused(text: str) -> None:
         return
     assert step_s == 0 or 86400 % step_s == 0 or step_s % 86400 == 0
     assert parse_freq(Grid(start_s=0, step_s=step_s).name) == step_s
+
+
+def test_names_that_are_no_utf8_are_not_mixed_up(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    text = "series,timestamp,value\n" + "".join(
+        f"M{letter}ller,2024-01-0{day},1\n" for day in (1, 2) for letter in "\xfc\xf6"
+    )
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(
+        FaultsError, match=r"csv:2: series: the name is no UTF-8 text; save the file as UTF-8"
+    ):
+        read_series(path)
+    path.write_bytes(text.encode("utf-16"))
+    with pytest.raises(InputError, match="header is no UTF-8"):
+        read_series(path)
+    path.write_text(text, encoding="utf-8")
+    assert [series.name for series in read_series(path)[0]] == ["M\xfcller", "M\xf6ller"]
+
+
+def test_what_no_demand_can_be(tmp_path: Path) -> None:
+    with pytest.raises(FaultsError, match=r"csv:3: value: '1e\+300' is beyond any demand"):
+        read_series(table(tmp_path, hourly([1, 1e300, 2])))
+
+
+def test_times_that_scatter_around_a_grid(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    times = np.datetime64("2024-05-12", "s") + 3600 * np.arange(100) + rng.integers(-200, 200, 100)
+    rows = [f"{time}Z,{value}" for value, time in enumerate(times)]
+    path = table(tmp_path, "\n".join(["timestamp,value", *rows]) + "\n")
+    series = only(path)
+    assert (series.grid, series.values.tolist()) == (Grid(start_s=1715472000, step_s=3600), [*range(100)])
+    assert kinds(path)["jitter"] == 100
+    late = table(tmp_path, "\n".join(["timestamp,value", *rows[:50], *rows[53:]]) + "\n", "late.csv")
+    assert np.isnan(only(late).values).sum() == 3
+    phase = table(
+        tmp_path, "\n".join(["timestamp,value", *(f"{t + 1300}Z,1" for t in times)]) + "\n", "half.csv"
+    )
+    assert 1715472000 + 1250 < only(phase).grid.start_s < 1715472000 + 1350
+    assert only(phase, freq="2h").grid.step_s == 7200
+    twice = [*rows[:50], f"{times[49] + 60}Z,1", *rows[50:]]
+    with pytest.raises(FaultsError, match="steps must divide a day"):
+        read_series(table(tmp_path, "\n".join(["timestamp,value", *twice]) + "\n", "twice.csv"))

@@ -1,5 +1,6 @@
 """Cells of a table of demand: names, dates, and what to say of those that cannot be read."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from simcost.trace.series.columns import BY, REGRESSOR, SERIES, TIMESTAMP, VALUE
 from simcost.trace.series.trace import joined
 
 FAULTS_SHOWN = 10
+LARGEST = 1e100
+"""No demand is larger; squares and sums of what is below stay finite."""
+_GARBLED = "\ufffd"
+"""What stands for bytes that are no UTF-8."""
 _OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}
 _LINE = re.compile(r"line (\d+)")
 
@@ -87,10 +92,20 @@ def empty(column: pa.Array) -> Flags:
     return flags
 
 
+def garbled(column: pa.Array) -> Flags:
+    """Cells of text with bytes that are no UTF-8: different names would look alike."""
+    flags: Flags = pc.fill_null(pc.match_substring(column, _GARBLED), fill_value=False).to_numpy(
+        zero_copy_only=False
+    )
+    return flags
+
+
 def wrong(ours: str, cell: str) -> str:
     """What is wrong with a cell, as `written` has it, and what to write."""
     if not cell:
         return "the cell is empty" + ("; write 0 or the value" if ours.startswith(REGRESSOR) else "")
+    if _GARBLED in cell and ours == SERIES:
+        return "the name is no UTF-8 text; save the file as UTF-8"
     shown = repr(cell if len(cell) <= 40 else cell[:40] + "...")
     if ours == TIMESTAMP:
         return (
@@ -98,7 +113,17 @@ def wrong(ours: str, cell: str) -> str:
         )
     if re.match(r"-(?!inf)", cell) and ours == VALUE:
         return f"{shown} is negative, but nobody asks for less than nothing; leave it empty if it is unknown"
+    if _number(cell) > LARGEST and ours == VALUE:
+        return f"{shown} is beyond any demand; leave it empty if it is unknown"
     return f"{shown} is no number; write digits with a decimal point, or leave it empty if it is unknown"
+
+
+def _number(cell: str) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def written(column: pa.Array, i: int) -> str:

@@ -60,7 +60,18 @@ def peek(path: Path, what: str = WHAT) -> Head:
             times = [f.name for f in schema if pa.types.is_temporal(f.type)]
             return Head("parquet", schema.names, frozenset(numbers), frozenset(times))
         names, *rows = csv_head(path, _SAMPLE) or [[]]
+        _check_header(names, path)
         return Head("csv", names, _filled(names, rows, _NUMBER), _filled(names, rows, _DATE))
+
+
+def _check_header(names: list[str], path: Path) -> None:
+    """Raise TraceError for a header that is no UTF-8, or whose names are not separated by commas."""
+    if any("\ufffd" in name or "\0" in name for name in names):
+        raise TraceError(f"{path}: its header is no UTF-8 text; save it as CSV in UTF-8")
+    other = len(names) == 1 and re.search(r"[;\t|]", names[0])
+    if other or (names and names[0].startswith("{")):
+        by = f", {names[0]!r}, is not separated by commas" if other else " is no CSV header"
+        raise TraceError(f"{path}: its first line{by}; write it as CSV with commas")
 
 
 def _filled(names: list[str], rows: list[list[str]], pattern: re.Pattern[str]) -> frozenset[str]:
@@ -98,7 +109,7 @@ def find_series_columns(
     if faults:
         shown = ", ".join(head.names[:_NAMES_SHOWN]) or "(none)"
         more = f" and {len(head.names) - _NAMES_SHOWN} more" if len(head.names) > _NAMES_SHOWN else ""
-        raise TraceError(f"{path}: {'; '.join(faults)}; its columns are: {shown}{more}{_hint(head.names)}")
+        raise TraceError(f"{path}: {'; '.join(faults)}; its columns are: {shown}{more}")
     return found
 
 
@@ -126,9 +137,3 @@ def _no_value(values: Sequence[str]) -> str:
     if not values:
         return f"no column holds values; {_LOG}"
     return f"the value could be {' or '.join(values[:4])}; say --map value=COLUMN; but {_LOG}"
-
-
-def _hint(names: Sequence[str]) -> str:
-    """For a file whose columns are not separated by commas."""
-    other = names and (names[0].startswith("{") or (len(names) == 1 and re.search(r"[;\t|]", names[0])))
-    return "; write it as CSV with commas" if other else ""

@@ -16,6 +16,29 @@ _NEARLY_A_DAY_S = 23 * 3600
 _SHORTEST_MONTH_S = 28 * DAY_S
 _RUN, _SHARE = 6, 0.05
 _IRREGULAR_ROWS, _IRREGULAR = 20, 3
+_USUAL_S = (
+    5,
+    10,
+    15,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1200,
+    1800,
+    3600,
+    7200,
+    10800,
+    14400,
+    21600,
+    28800,
+    43200,
+)
+_JITTER = 0.1
+"""Share of a step by which rows may lie off their grid, where most do."""
 LOG = "; if each row is one request or job, this is a log, not a series: see `simcost trace import`"
 
 
@@ -26,6 +49,7 @@ def find_step(points: Points, zone: str, asked_s: int | None, notes: Notes) -> t
     Returns:
         None after a fault.
     """
+    points = _steadied(points, notes)
     step_s = commonest(np.diff(points.time_s))
     if step_s >= _NEARLY_A_DAY_S:
         points = _on_dates(points, zone, notes)
@@ -39,6 +63,34 @@ def find_step(points: Points, zone: str, asked_s: int | None, notes: Notes) -> t
         notes.wrong(points, np.array([1]), lambda _: f"its rows are {_name(step_s)} apart; {STEPS}{LOG}")
         return None
     return (points, step_s) if _on_grid(points, step_s, notes) else None
+
+
+def _steadied(points: Points, notes: Notes) -> Points:
+    """Rows that nearly all lie somewhat off a grid of a usual step, as a monitor writes them, each on its step.
+
+    A few rows off the grid of the others are faults instead.
+    """
+    time_s = points.time_s
+    middle = float(np.median(np.diff(time_s)))
+    step_s = min(_USUAL_S, key=lambda usual: abs(usual - middle))
+    if abs(step_s - middle) > 0.02 * step_s or (np.bincount(time_s % step_s).max() > len(time_s) / 2):
+        return points
+    phase = _middle_of_circle(time_s, step_s)
+    start_s = 0 if abs(phase) <= _JITTER * step_s else phase
+    number = np.rint((time_s - phase) / step_s).astype(np.int64)
+    off = np.abs(time_s - phase - number * step_s)
+    if off.max() > _JITTER * step_s or (np.diff(number) < 1).any():
+        return points
+    notes.found("jitter", points, len(points), f"its rows lie up to {off.max():.0f} s off a grid of {_name(step_s)}: "
+                "each was taken as its step")  # fmt: skip
+    return replace(points, time_s=start_s + number * step_s)
+
+
+def _middle_of_circle(time_s: Ints, step_s: int) -> int:
+    """The median distance from the grid of whole steps, between minus and plus half a step."""
+    rest = (time_s - time_s[0] + step_s // 2) % step_s - step_s // 2
+    found = int(time_s[0] + np.median(rest)) % step_s
+    return found if found <= step_s // 2 else found - step_s
 
 
 def irregular(points: Points, notes: Notes) -> bool:

@@ -7,6 +7,7 @@ from simcost.trace.log.cells import Floats, Ints
 from simcost.trace.series import Grid, Series
 from simcost.trace.series.frequency import LOG, find_step, irregular
 from simcost.trace.series.points import Notes, Points, iso
+from simcost.units import plural
 
 _MOST_STEPS = 20_000_000
 _SPARSE = 0.2
@@ -99,6 +100,6 @@ def _gaps(points: Points, at: Ints, steps: int, grid: Grid, notes: Notes) -> Non
         since = grid.times(1, int(at[longest]) + 1)[0].astype(np.int64)
         idle = "; if nothing was asked for there, write rows with 0" if count > _SPARSE * steps else ""
         notes.found("gap", points, count, f"{count:,} of {steps:,} steps have no row: missing, not 0; the longest gap "
-                    f"has {int(missing.max()):,} steps from {iso(since)} on{idle}")  # fmt: skip
+                    f"has {plural(int(missing.max()), 'step')} from {iso(since)} on{idle}")  # fmt: skip
     if empty := int(np.isnan(points.values[at < steps]).sum()):
         notes.found("missing", points, empty, f"{empty:,} of {steps:,} steps have a row without a value")

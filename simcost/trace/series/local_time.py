@@ -84,9 +84,9 @@ def _change(clock: ZoneInfo, low: int, high: int) -> int:
 def local_values(grid: Grid, values: Floats, zone: str) -> tuple[Grid, Floats]:
     """A history by the wall clock: a regular grid on which each hour of the day is where people see it.
 
-    The hour that the clock skips in spring is NaN; the hour that it shows twice in autumn is the mean of
-    both. Steps of a day or more are dates already and stay. Steps that the change does not divide into
-    (2 h or more) cannot follow it: they keep the offset of the first step.
+    The hour that the clock skips in spring is not missing: it lies on the line between its neighbours. The hour
+    that it shows twice in autumn is the mean of both. Steps of a day or more are dates already and stay. Steps
+    that the change does not divide into (2 h or more) cannot follow it: they keep the offset of the first step.
 
     Returns:
         The local grid (its times are wall-clock times, as if UTC) and a value for each of its steps.
@@ -99,6 +99,8 @@ def local_values(grid: Grid, values: Floats, zone: str) -> tuple[Grid, Floats]:
     count = np.bincount(step[seen], minlength=int(step.max()) + 1)
     total = np.bincount(step[seen], weights=values[seen], minlength=len(count))
     mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    skipped = np.bincount(step) == 0
+    mean[skipped] = np.interp(np.flatnonzero(skipped), np.flatnonzero(~skipped), mean[~skipped])
     return Grid(start_s=start_s, step_s=grid.step_s), mean
 
 

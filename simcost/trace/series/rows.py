@@ -13,7 +13,18 @@ import pyarrow.compute as pc
 from simcost.errors import TraceError
 from simcost.trace.log.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers, time_rule
 from simcost.trace.log.sources import Chunk
-from simcost.trace.series.cells import FAULTS_SHOWN, Faults, codes, dates, empty, labels, written, wrong
+from simcost.trace.series.cells import (
+    FAULTS_SHOWN,
+    LARGEST,
+    Faults,
+    codes,
+    dates,
+    empty,
+    garbled,
+    labels,
+    written,
+    wrong,
+)
 from simcost.trace.series.columns import REGRESSOR, SERIES, TIMESTAMP, UNIT, VALUE
 from simcost.trace.series.step import finding
 from simcost.trace.series.trace import stem
@@ -51,7 +62,8 @@ def read_rows(chunks: Iterable[Chunk], path: Path) -> Rows:
     """All rows of a table, given its columns as `find_series_columns` names them.
 
     Raises:
-        FaultsError: cells that are no time, no number or negative, rows that could not be split.
+        FaultsError: cells that are no time, no number, negative or beyond reason, names that are no UTF-8, rows
+            that could not be split.
         TraceError: a column of a type that cannot be read, or no rows.
     """
     intake = _Intake(path, Faults(path))
@@ -93,9 +105,14 @@ class _Intake:
         influences = {name: real_numbers(columns[name]) for name in columns if name.startswith(REGRESSOR)}
         names = labels(columns, stem(self.path))
         blank = empty(columns[TIMESTAMP]) & ok & np.isnan(values)
-        good = {TIMESTAMP: time_ok, VALUE: ok & ~(values < 0), SERIES: ~empty(names)}
+        good = {
+            TIMESTAMP: time_ok,
+            VALUE: ok & ~(values < 0) & ~(values > LARGEST),
+            SERIES: ~(empty(names) | garbled(names)),
+        }
         good |= {name: np.isfinite(read) for name, (read, _) in influences.items()}
-        self._note(chunk, {name: ~(ok | blank) for name, ok in good.items()})
+        bad = {name: ~(ok | blank) for name, ok in good.items()}
+        self._note(chunk, bad, {SERIES: names, **chunk.columns})
         units = as_text(columns[UNIT]) if UNIT in columns else pa.nulls(rows, pa.string())
         keep = pa.array(~blank)
         series, unit = codes(self.names, names.filter(keep)), codes(self.units, units.filter(keep))
@@ -141,12 +158,12 @@ class _Intake:
             naive = np.zeros(len(column), np.bool_)
         return time_ns, ok & (np.abs(time_ns) < _LATEST_NS), naive & (not name.lower().endswith("_utc"))
 
-    def _note(self, chunk: Chunk, bad: Mapping[str, Flags]) -> None:
+    def _note(self, chunk: Chunk, bad: Mapping[str, Flags], columns: Mapping[str, pa.Array]) -> None:
         """The bad cells of a chunk, in the order of its rows."""
         first = [(int(i), ours) for ours, flags in bad.items() for i in np.flatnonzero(flags)[:FAULTS_SHOWN]]
         for i, ours in sorted(first):
-            cell = written(chunk.columns[ours], i) if ours in chunk.columns else ""
-            self.faults.add(chunk.place(i), f"{chunk.theirs.get(ours, ours)}: {wrong(ours, cell)}")
+            said = wrong(ours, written(columns[ours], i))
+            self.faults.add(chunk.place(i), f"{chunk.theirs.get(ours, ours)}: {said}")
         self.faults.count += sum(int(flags.sum()) for flags in bad.values()) - len(first)
 
     def _findings(self) -> list[dict[str, Any]]:

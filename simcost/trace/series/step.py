@@ -11,6 +11,7 @@ from simcost.trace.calendar import DAY_S, MONTH
 from simcost.trace.log.cells import Ints
 from simcost.trace.series import Floats, Grid, Series
 from simcost.trace.series.local_time import offsets
+from simcost.units import plural
 
 _RATE = re.compile(
     r"_per_|(^|_)(mean|average|share|ratio|rate|percent|duty|utili[sz]ation|concurrency|replicas|in_flight|"
@@ -141,8 +142,8 @@ def _findings(series: Series, name: str, left_out: int, scaled: int) -> list[dic
     fine = series.grid.name
     texts = {
         "frequency": (1, f"{series.quantity} in steps of {fine} was {how}, to steps of {name}"),
-        "partial_step": (left_out, f"{left_out} steps of {fine} at the ends make no whole step of {name}: left out"),
-        "scaled": (scaled, f"{scaled} steps of {name}, recorded for half or more, were scaled up to the whole"),
+        "partial_step": (left_out, f"{plural(left_out, 'step')} of {fine} at the ends, no whole {name}: left out"),
+        "scaled": (scaled, f"{plural(scaled, 'step')} of {name}, recorded for half or more: scaled up to the whole"),
     }  # fmt: skip
     return [finding(kind, series.name, count, text) for kind, (count, text) in texts.items() if count]
 
