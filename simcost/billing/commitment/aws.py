@@ -135,11 +135,15 @@ class CapacityReservation:
 
     kind: Literal["capacity-reservation"] = "capacity-reservation"
     sku: Annotated[str, MinLen(1)]
+    """Instance type."""
     region: str | None = None
     """None = the only region of the usage."""
     zone: str = ""
+    """Availability zone; empty = any."""
     account: str = ""
+    """Who holds it; empty = the payer of all accounts."""
     count: PositiveCount
+    """Instances held."""
     since: Seconds = 0.0
     """From the start of the usage."""
     until: Seconds | None = None
@@ -159,10 +163,13 @@ class CapacityBlock(Termed):
     kind: Literal["capacity-block"] = "capacity-block"
     provider: ClassVar[str] = "aws"
     sku: Annotated[str, MinLen(1)]
+    """Instance type."""
     region: str | None = None
     """None = the only region of the usage."""
     count: PositiveCount
+    """Instances."""
     days: PositiveCount
+    """Length: 1 to 14 days, or whole weeks up to 26."""
     price: UsdPerH
     """Per instance and hour, at the time of purchase."""
 

@@ -25,6 +25,7 @@ class AzureReservation(HourlyPrice):
     kind: Literal["azure-reservation"] = "azure-reservation"
     instrument: ClassVar[Instrument] = "azure-reservation"
     provider: str = "azure"
+    """Whose it is."""
     ratios: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     """Instance-size flexibility: ratio of each SKU of the group, the reserved one among them; empty = it alone."""
 

@@ -39,6 +39,7 @@ class Yearly(Termed):
     """Bought for years."""
 
     years: Years = 1
+    """Length of the term."""
     upfront: Upfront = "none"
     """How much is paid in advance: none, partial (half), or all."""
     renewed: bool = False
@@ -71,10 +72,13 @@ class HourlyPrice(Yearly):
     instrument: ClassVar[Instrument]
     """As the catalog lists its rates."""
     provider: str = "aws"
+    """Whose it is."""
     sku: Annotated[str, MinLen(1)]
+    """What is committed to, as the provider calls it: `p5.48xlarge`."""
     region: str | None = None
     """None = the only region of the usage."""
     count: PositiveCount
+    """How many."""
     price: UsdPerH | None = None
     """Per unit and hour, what is paid in advance included."""
     fee: Usd | None = None

@@ -21,6 +21,7 @@ class ResourceCud(HourlyPrice):
     kind: Literal["resource-cud"] = "resource-cud"
     instrument: ClassVar[Instrument] = "resource-cud"
     provider: str = "gcp"
+    """Whose it is."""
 
     def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
         """Units are those of the SKU."""

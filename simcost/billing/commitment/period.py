@@ -22,10 +22,13 @@ class TakeOrPay(Termed):
 
     kind: Literal["take-or-pay"] = "take-or-pay"
     provider: Annotated[str, MinLen(1)]
+    """Whose it is."""
     sku: Annotated[str, MinLen(1)]
+    """Instance type."""
     region: str | None = None
     """None = the only region of the usage."""
     count: PositiveCount
+    """Instances."""
     price: UsdPerH
     """Per instance and hour, as quoted."""
     length: PositiveSeconds
