@@ -1,6 +1,35 @@
 """Ledger x price book -> charges. It knows money, not time steps."""
 
-from simcost.billing.charges import Bill, Charge, Costs
-from simcost.billing.on_demand import OnDemand, bill
+from typing import TYPE_CHECKING, Annotated
 
-__all__ = ["Bill", "Charge", "Costs", "OnDemand", "bill"]
+from simcost.billing.charges import Bill, Charge, Costs
+from simcost.billing.on_demand import OnDemand
+from simcost.billing.owned import Owned
+from simcost.billing.serverless import ManagedEndpoint, Serverless
+from simcost.billing.spot import Spot
+from simcost.units import ByKind
+
+if TYPE_CHECKING:
+    from simcost.catalog import Catalog
+    from simcost.ledger import Ledger, Usage
+
+Buy = Annotated[OnDemand | Spot | Owned | Serverless | ManagedEndpoint, ByKind()]
+"""What the nodes of a run are, and how they are paid."""
+
+__all__ = ["Bill", "Buy", "Charge", "Costs", "ManagedEndpoint", "OnDemand", "Owned", "Serverless", "Spot", "bill"]
+
+
+def bill(
+    ledger: "Ledger | Usage", buy: OnDemand | Spot | Owned | Serverless | ManagedEndpoint, catalog: "Catalog"
+) -> Bill:
+    """The charges of a run.
+
+    Raises:
+        CatalogError: the catalog lacks the offer, its billing rule, or a price that is needed.
+        InputError: a commitment that ends before the run, or nodes that are not owned.
+        RunError: the ledger contradicts itself.
+    """
+    from simcost.billing.usage import usage_of
+    from simcost.ledger import Ledger
+
+    return buy.bill(usage_of(ledger) if isinstance(ledger, Ledger) else ledger, catalog)

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simcost.billing.charges import Bill, Place
+from simcost.billing.charges import Bill
 from simcost.billing.commitment import Commitment
 from simcost.units import UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.metered import Line
     from simcost.catalog import Catalog
-    from simcost.ledger import Ledger, Usage
+    from simcost.ledger import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,10 @@ class OnDemand:
     egress: UsdPerGb | None = None
     """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""
 
+    def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:
+        """Of a node. Raises CatalogError."""
+        return catalog.offer(self.offer, self.region).accelerators
+
     def line(self, catalog: "Catalog") -> "Line":
         """The instances with their price. Raises CatalogError."""
         from simcost.billing.metered import Line
@@ -45,36 +49,12 @@ class OnDemand:
             as_of="" if own else known.basis.as_of, quality="given" if own else known.basis.quality,
         )  # fmt: skip
 
+    def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
+        """The charges of a run."""
+        from simcost.billing.instances import instances_bill
 
-def bill(ledger: "Ledger | Usage", purchase: OnDemand, catalog: "Catalog") -> Bill:
-    """Charges of a run: for compute, and one each for disks and for responses where there were any.
-
-    Nodes and their disks are billed from order to release; what still runs at the end of the run is cut there.
-    Simulated time has no calendar: it begins with a clock-hour, and a month of 730 h is like the run.
-
-    Raises:
-        CatalogError: the catalog lacks the offer, its billing rule, or a price that is needed.
-        InputError: a commitment that ends before the run, or fits nothing.
-        RunError: the ledger contradicts itself.
-    """
-    from simcost.billing.books import compute_charges
-    from simcost.billing.compute import by_state, nodes_account
-    from simcost.billing.settle import settle
-    from simcost.billing.usage import usage_of
-    from simcost.billing.volume import gb_months, volume_charges
-    from simcost.ledger import Ledger
-
-    usage = usage_of(ledger) if isinstance(ledger, Ledger) else ledger
-    line = purchase.line(catalog)
-    nodes = nodes_account(usage, line, catalog.billing_rule(line.provider))
-    settled = settle(nodes.account, purchase.commitments, catalog)
-    place = Place(provider=line.provider, region=line.region, start_s=0.0, end_s=usage.horizon_s)
-    stored = gb_months(usage.disk_gb_per_node * usage.node_hours())
-    disks = volume_charges("storage", stored, place, purchase.storage, catalog)
-    responses = volume_charges("egress", usage.gb_out, place, purchase.egress, catalog)
-    return Bill(
-        charges=(*compute_charges(settled), *disks, *responses),
-        compute_by_state_usd=by_state(usage, nodes, settled),
-        horizon_s=usage.horizon_s,
-        settlement=settled,
-    )
+        line = self.line(catalog)
+        return instances_bill(
+            usage, line, catalog.billing_rule(line.provider), catalog,
+            commitments=self.commitments, storage_usd=self.storage, egress_usd=self.egress,
+        )  # fmt: skip

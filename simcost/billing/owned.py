@@ -9,20 +9,27 @@ Capital is (capex - residual) / life, or with a cost of capital w the annuity of
 
 from dataclasses import dataclass
 from math import expm1, log1p
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from simcost.errors import InputError
 from simcost.units import (
     HOURS_PER_YEAR,
     Kilowatts,
     PositiveCount,
     Share,
     Usd,
+    UsdPerGb,
     UsdPerKwh,
     UsdPerKwMonth,
     UsdPerYear,
 )
+
+if TYPE_CHECKING:
+    from simcost.billing.charges import Bill
+    from simcost.catalog import Catalog
+    from simcost.ledger import Usage
 
 MONTHS_PER_YEAR = 12
 
@@ -83,10 +90,53 @@ class Owned:
     """People, for all nodes together."""
     capital_rate: Share = 0.0
     """Cost of capital per year (WACC); 0 = straight-line depreciation, no interest."""
+    nodes: PositiveCount | None = None
+    """How many are owned; None = as many as a run has at a time at most."""
+    storage: UsdPerGb = 0.0
+    """Price of disk per GB-month beyond what a node has; 0 = it is in the capex."""
+    egress: UsdPerGb = 0.0
+    """Price of responses sent to the internet per GB; 0 = the line is part of colocation."""
 
     def __post_init__(self) -> None:
         if self.residual > self.capex:
             raise ValueError(f"residual ({self.residual:g}) must not exceed capex ({self.capex:g})")
+
+    def node_accelerators(self, _catalog: "Catalog", _per_replica: int) -> int:
+        """Of a node."""
+        return self.accelerators
+
+    def bill(self, usage: "Usage", catalog: "Catalog") -> "Bill":
+        """The charges of a run: all nodes that are owned, used or not.
+
+        Raises:
+            InputError: the run needs more nodes than are owned, or the power is not known.
+        """
+        from simcost.billing.commitment import TakeOrPay
+        from simcost.billing.instances import instances_bill, most_at_a_time
+        from simcost.billing.metered import Line
+        from simcost.catalog.facts import BillingRule
+
+        most = most_at_a_time(usage)
+        count = self.nodes or max(most, 1)
+        if most > count:
+            raise InputError(
+                f"the run has {most} nodes at a time, but only {count} are owned; own more of them"
+            )
+        if self.power is None:
+            raise InputError(
+                "the average power of a node that is owned is not known; give `power`, such as 6.5kW"
+            )
+        usd = self.cost(count).usd_per_h / count
+        line = Line(provider="owned", sku="node", region="any", list_usd=usd, contracted_usd=usd, as_of="",
+                    quality="given")  # fmt: skip
+        held = TakeOrPay(name="owned nodes", provider="owned", sku="node", region="any", count=count, price=usd,
+                         length=usage.horizon_s)  # fmt: skip
+        rule = BillingRule(
+            provider="owned", granularity_s=1e-6, minimum_s=0.0, source="", as_of="unknown", quality="A"
+        )
+        return instances_bill(
+            usage, line, rule, catalog, commitments=[held], storage_usd=self.storage, egress_usd=self.egress
+        )
 
     def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:
         """What so many nodes cost a year.

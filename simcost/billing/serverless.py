@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
-import numpy.typing as npt
 from annotated_types import Ge, Gt, Le
 
-from simcost.units import SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerH
+from simcost.units import SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerGb, UsdPerH
 
-Seconds = Sequence[float] | npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from simcost.billing.charges import Bill
+    from simcost.catalog import Catalog
+    from simcost.ledger import Usage
+
+    Seconds = Sequence[float] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +32,47 @@ class Serverless:
     """Workers that are always on."""
     granularity: PositiveSeconds = 1.0
     """Each run is rounded up to it."""
+    storage: UsdPerGb = 0.0
+    """Price of disk per GB-month; 0 = it is in the price."""
+    egress: UsdPerGb = 0.0
+    """Price of responses per GB; 0 = they are in the price."""
 
     def __post_init__(self) -> None:
         if self.always_on and self.always_on_price is None:
             raise ValueError("always_on workers need their price: give `always_on_price`, such as $3.35/h")
 
-    def usd(self, runs_s: Seconds, horizon_s: float) -> float:
+    def node_accelerators(self, _catalog: "Catalog", per_replica: int) -> int:
+        """A worker is a replica."""
+        return per_replica
+
+    def bill(self, usage: "Usage", catalog: "Catalog") -> "Bill":
+        """The charges of a run: a node of it is a worker."""
+        from simcost.billing.commitment import TakeOrPay
+        from simcost.billing.instances import instances_bill
+        from simcost.billing.metered import Line
+        from simcost.catalog.facts import BillingRule
+
+        line = Line(provider="serverless", sku="worker", region="any", list_usd=self.price, contracted_usd=self.price,
+                    as_of="", quality="given")  # fmt: skip
+        rule = BillingRule(provider="serverless", granularity_s=self.granularity, minimum_s=0.0, source="",
+                           as_of="unknown", quality="A")  # fmt: skip
+        held = [
+            TakeOrPay(name="always on", provider="serverless", sku="worker", region="any", count=self.always_on,
+                      price=self.always_on_price or 0.0, length=usage.horizon_s)
+        ] if self.always_on else []  # fmt: skip
+        return instances_bill(
+            usage, line, rule, catalog, commitments=held, storage_usd=self.storage, egress_usd=self.egress
+        )
+
+    def usd(self, runs_s: "Seconds", horizon_s: float) -> float:
         """What workers cost.
 
         Args:
             runs_s: length of each run of the workers that come and go, from start to stop, in seconds.
             horizon_s: length of the whole; the workers that are always on are paid throughout.
         """
+        import numpy as np
+
         runs = np.ceil(np.asarray(runs_s, np.float64) / self.granularity - 1e-9) * self.granularity
         flexible_usd = float(runs.sum()) / SECONDS_PER_HOUR * self.price
         return flexible_usd + self.always_on * (self.always_on_price or 0.0) * horizon_s / SECONDS_PER_HOUR
@@ -55,8 +90,10 @@ class Serverless:
             raise ValueError("there is no break-even without `price` and `always_on_price`")
         return self.always_on_price / self.price
 
-    def best_always_on(self, duty: Seconds) -> int:
+    def best_always_on(self, duty: "Seconds") -> int:
         """How many workers should be always on, given the share of the time that each one runs."""
+        import numpy as np
+
         return int(np.count_nonzero(np.asarray(duty, np.float64) > self.break_even_duty()))
 
 
@@ -67,6 +104,10 @@ class ManagedEndpoint:
     """
 
     kind: Literal["managed-endpoint"] = "managed-endpoint"
+    offer: str = ""
+    """`provider/sku` of the catalog that an instance is; needed to bill a run."""
+    region: str | None = None
+    """None = the only region the catalog has for the offer."""
     price: UsdPerH | None = None
     """Of an instance and hour, premium included; None = the on-demand price and the premium."""
     premium: Annotated[float, Ge(0), Le(10)] | None = None
@@ -75,12 +116,42 @@ class ManagedEndpoint:
     """Fewest that exist, where the endpoint does not scale to zero."""
     scale_to_zero: bool = False
     """Instances that are stopped cost nothing, even all of them."""
+    storage: UsdPerGb | None = None
+    """Price of disk per GB-month; None = the catalog's tiers for the provider."""
+    egress: UsdPerGb | None = None
+    """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""
 
     def __post_init__(self) -> None:
         if self.price is None and self.premium is None:
             raise ValueError("a managed endpoint needs `price`, or `premium` on the on-demand price")
 
-    def usd(self, runs_s: Seconds, horizon_s: float, on_demand_usd_per_h: float | None = None) -> float:
+    def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:
+        """Of an instance. Raises CatalogError."""
+        return catalog.offer(self.offer, self.region).accelerators
+
+    def bill(self, usage: "Usage", catalog: "Catalog") -> "Bill":
+        """The charges of a run: its nodes, and at least `instances` of them all the time unless it scales to zero."""
+        from simcost.billing.commitment import TakeOrPay
+        from simcost.billing.instances import instances_bill
+        from simcost.billing.metered import Line
+
+        offer = catalog.offer(self.offer, self.region)
+        usd = (
+            self.price if self.price is not None else offer.on_demand_usd_per_h * (1 + (self.premium or 0.0))
+        )
+        own = self.price is not None
+        line = Line(provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator or "",
+                    list_usd=usd, contracted_usd=usd, as_of="" if own else offer.as_of,
+                    quality="given" if own else offer.quality)  # fmt: skip
+        always = TakeOrPay(name="endpoint", provider=offer.provider, sku=offer.sku, region=offer.region,
+                           count=self.instances, price=usd, length=usage.horizon_s)  # fmt: skip
+        held = [] if self.scale_to_zero else [always]
+        return instances_bill(
+            usage, line, catalog.billing_rule(offer.provider), catalog,
+            commitments=held, storage_usd=self.storage, egress_usd=self.egress,
+        )  # fmt: skip
+
+    def usd(self, runs_s: "Seconds", horizon_s: float, on_demand_usd_per_h: float | None = None) -> float:
         """What instances cost.
 
         Args:
@@ -96,6 +167,8 @@ class ManagedEndpoint:
             if on_demand_usd_per_h is None or self.premium is None:
                 raise ValueError("the on-demand price of the instance is not known; give `price`")
             price = on_demand_usd_per_h * (1 + self.premium)
+        import numpy as np
+
         run_s = float(np.asarray(runs_s, np.float64).sum())
         paid_s = run_s if self.scale_to_zero else max(run_s, self.instances * horizon_s)
         return paid_s / SECONDS_PER_HOUR * price

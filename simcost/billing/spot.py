@@ -1,0 +1,86 @@
+"""Spot instances: the price in effect, second by second."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from simcost.billing.charges import Bill
+from simcost.errors import CatalogError
+from simcost.units import Seconds, UsdPerGb, UsdPerH
+
+if TYPE_CHECKING:
+    from simcost.billing.metered import Line
+    from simcost.catalog import Catalog
+    from simcost.ledger import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotPrice:
+    """A price from some time of the run on."""
+
+    at: Seconds
+    """When it begins; the first price holds before, too."""
+    price: UsdPerH
+    """Per instance and hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Instances that the provider may take back, at the price in effect; no commitment ever covers them."""
+
+    kind: Literal["spot"] = "spot"
+    offer: str
+    """`provider/sku` of the catalog."""
+    region: str | None = None
+    """None = the only region the catalog has for the offer."""
+    price: UsdPerH | None = None
+    """Per instance and hour; None = the catalog's, which is one observation."""
+    prices: tuple[SpotPrice, ...] = ()
+    """Prices that change over the run, in order of time, in place of `price`."""
+    storage: UsdPerGb | None = None
+    """Price of disk per GB-month; None = the catalog's tiers for the provider."""
+    egress: UsdPerGb | None = None
+    """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""
+
+    def __post_init__(self) -> None:
+        if self.price is not None and self.prices:
+            raise ValueError("give `price` or `prices`, one of the two")
+        times = [step.at for step in self.prices]
+        if times != sorted(set(times)):
+            raise ValueError("`prices` must be in order of time, each time once")
+
+    def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:
+        """Of a node. Raises CatalogError."""
+        return catalog.offer(self.offer, self.region).accelerators
+
+    def line(self, catalog: "Catalog") -> "Line":
+        """The instances with their price.
+
+        Raises:
+            CatalogError: no such offer, or no spot price of it.
+        """
+        from simcost.billing.metered import Line
+
+        offer = catalog.offer(self.offer, self.region)
+        stated = self.prices[0].price if self.prices else self.price
+        usd = stated if stated is not None else offer.spot_usd_per_h
+        if usd is None:
+            raise CatalogError(
+                f"the catalog has no spot price of {offer.name} in {offer.region}; give `price`, or `prices` over time"
+            )
+        own = stated is not None
+        return Line(
+            provider=offer.provider, sku=offer.sku, region=offer.region, pricing="spot",
+            accelerator=offer.accelerator or "", list_usd=offer.on_demand_usd_per_h, contracted_usd=usd,
+            as_of="" if own else offer.as_of, quality="given" if own else offer.quality,
+        )  # fmt: skip
+
+    def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
+        """The charges of a run."""
+        from simcost.billing.instances import PriceStep, instances_bill
+
+        line = self.line(catalog)
+        steps = [PriceStep(from_s=step.at, usd_per_h=step.price) for step in self.prices]
+        return instances_bill(
+            usage, line, catalog.billing_rule(line.provider), catalog,
+            steps=steps, storage_usd=self.storage, egress_usd=self.egress,
+        )  # fmt: skip
