@@ -78,8 +78,12 @@ class Clock(Unit):
         return int(match[1]) * 3600.0 + int(match[2]) * 60.0 if match else Unit.parse(self, value)
 
 
+@dataclass(frozen=True, slots=True)
 class ByKind:
     """Marks a union of classes that `kind` tells apart, with or without None, for the scenario edge."""
+
+    otherwise: str | None = None
+    """The kind of a mapping that says none; None = it must."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         kinds = [next(field.default for field in fields(member) if field.name == "kind")

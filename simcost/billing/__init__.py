@@ -13,15 +13,24 @@ if TYPE_CHECKING:
     from simcost.catalog import Catalog
     from simcost.ledger import Ledger, Usage
 
-Buy = Annotated[OnDemand | Spot | Owned | Serverless | ManagedEndpoint, ByKind()]
+Buy = Annotated[OnDemand | Spot | Owned | Serverless | ManagedEndpoint, ByKind("on-demand")]
 """What the nodes of a run are, and how they are paid."""
 
-__all__ = ["Bill", "Buy", "Charge", "Costs", "ManagedEndpoint", "OnDemand", "Owned", "Serverless", "Spot", "bill"]
+__all__ = [
+    "Bill",
+    "Buy",
+    "Charge",
+    "Costs",
+    "ManagedEndpoint",
+    "OnDemand",
+    "Owned",
+    "Serverless",
+    "Spot",
+    "bill",
+]
 
 
-def bill(
-    ledger: "Ledger | Usage", buy: OnDemand | Spot | Owned | Serverless | ManagedEndpoint, catalog: "Catalog"
-) -> Bill:
+def bill(ledger: "Ledger | Usage", buy: Buy, catalog: "Catalog") -> Bill:
     """The charges of a run.
 
     Raises:

@@ -104,8 +104,8 @@ class ManagedEndpoint:
     """
 
     kind: Literal["managed-endpoint"] = "managed-endpoint"
-    offer: str = ""
-    """`provider/sku` of the catalog that an instance is; needed to bill a run."""
+    offer: str
+    """`provider/sku` of the catalog that an instance is."""
     region: str | None = None
     """None = the only region the catalog has for the offer."""
     price: UsdPerH | None = None

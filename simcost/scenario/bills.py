@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from simcost.billing import Costs, OnDemand, bill
+from simcost.billing import Buy, Costs, bill
 from simcost.catalog import Catalog
 from simcost.job_ledger import JobLedger
 from simcost.ledger import Usage
@@ -20,15 +20,14 @@ class Bought:
     """What nodes did, by accelerator, and how they are bought."""
 
     usage: Usage
-    buy: OnDemand
-    spot: bool = False
+    buy: Buy
 
 
 def costs_of(bought: Sequence[Bought], catalog: Catalog) -> Costs:
     """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
     accounts: list[list[Bought]] = []
     for one in bought:
-        alike = next((a for a in accounts if (a[0].buy, a[0].spot) == (one.buy, one.spot)), None)
+        alike = next((a for a in accounts if a[0].buy == one.buy), None)
         if alike is None:
             accounts.append([one])
         else:
@@ -37,12 +36,7 @@ def costs_of(bought: Sequence[Bought], catalog: Catalog) -> Costs:
 
 
 def _billed(account: Sequence[Bought], catalog: Catalog) -> Costs:
-    made = bill(_together([one.usage for one in account]), account[0].buy, catalog)
-    if not account[0].spot:
-        return made
-    return replace(
-        made, charges=tuple(replace(charge, pricing_category="Dynamic") for charge in made.charges)
-    )
+    return bill(_together([one.usage for one in account]), account[0].buy, catalog)
 
 
 def by_accelerator(usage: Usage, per_slot: int) -> Usage:
@@ -62,7 +56,7 @@ def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) 
     )
     at_price = spot.purchase(spot.first_tick(seed, replication), ledger.horizon_s)
     steady_part = [Bought(usage=_with_states(steady, ledger), buy=cluster.buy)] * bool(on.gpus)
-    return [*steady_part, Bought(usage=_with_states(there, ledger), buy=at_price, spot=True)]
+    return [*steady_part, Bought(usage=_with_states(there, ledger), buy=at_price)]
 
 
 def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int) -> Bought:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.billing import OnDemand
+from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
@@ -34,7 +34,7 @@ class Cluster:
 
     plan: Plan
     training: Training
-    buy: OnDemand
+    buy: Buy
     """How its steady nodes are paid."""
     gpus_per_node: int
     """Of a steady node."""
@@ -78,17 +78,17 @@ def find_clusters(plans: Iterable[Plan], catalog: Catalog, folder: Path) -> tupl
 
 def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> Cluster:
     buy = plan.training_buy or plan.buy
-    offer = catalog.offer(buy.offer, buy.region)
+    gpus = buy.node_accelerators(catalog, 1)
     nodes, inputs, spot = None, dict[str, str](), None
     if isinstance(training, OnNodes):
         nodes = read_nodes(inside(folder, training.nodes)).divided(training.divide)
         inputs = hashes(folder, [training.nodes])
-        _check_nodes(training.nodes, nodes, offer.accelerators, offer.name)
+        _check_nodes(training.nodes, nodes, gpus, getattr(buy, "offer", buy.kind))
     if isinstance(training, OnSpot):
         spot = SpotCapacity.of(training.spot, catalog, folder)
         inputs = spot.inputs
     return Cluster(
-        plan=plan, training=training, buy=buy, gpus_per_node=offer.accelerators, nodes=nodes, spot=spot,
+        plan=plan, training=training, buy=buy, gpus_per_node=gpus, nodes=nodes, spot=spot,
         inputs=inputs,
     )  # fmt: skip
 

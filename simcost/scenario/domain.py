@@ -91,6 +91,7 @@ def _purchase_faults(
     offer, missing = ask(place, file, catalog.offer, wanted)
     yield from missing
     if place is None or offer is None:
+        yield from _own_node_faults(buy, plan, catalog, file)
         return
     if plan is not None:
         yield from _price_faults(place, plan, catalog, offer.provider, file)
@@ -103,6 +104,17 @@ def _purchase_faults(
     elif plan is not None and plan.replica is not None and offer.accelerators % plan.replica.tp:
         message = f"{offer.name} has {offer.accelerators} accelerators, no multiple of tp {plan.replica.tp}"
         yield fault_at(place, f"{message}; choose another offer or tp", file)
+
+
+def _own_node_faults(buy: Node, plan: Plan | None, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """Nodes that are no offer of the catalog and do not hold a whole number of replicas."""
+    if plan is None or plan.replica is None or hasattr(plan.buy, "offer"):
+        return
+    each = plan.buy.node_accelerators(catalog, plan.replica.tp)
+    if each % plan.replica.tp:
+        yield fault_at(
+            buy, f"{each} accelerators are no multiple of tp {plan.replica.tp}", file, "accelerators"
+        )
 
 
 def _price_faults(place: Node, plan: Plan, catalog: Catalog, provider: str, file: str) -> Iterator[Fault]:

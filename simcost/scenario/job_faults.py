@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from simcost.billing import OnDemand
+from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan import Fixed, Scaling, Schedule
@@ -162,17 +162,16 @@ def _offer_faults(buy: Node | None, catalog: Catalog, file: str) -> Iterator[Fau
         yield fault_at(place, f"the catalog has no spot price of {offer.name}; give price or prices", file)
 
 
-def _size_faults(place: Node, gpus: int, buy: OnDemand, catalog: Catalog, file: str) -> Iterator[Fault]:
+def _size_faults(place: Node, gpus: int, buy: Buy, catalog: Catalog, file: str) -> Iterator[Fault]:
     """GPUs that are no whole number of nodes."""
     try:
-        offer = catalog.offer(buy.offer, buy.region)
+        each = buy.node_accelerators(catalog, 1)
     except InputError:
         return  # said already
-    if offer.accelerators and gpus % offer.accelerators:
-        more = -(-gpus // offer.accelerators) * offer.accelerators
-        message = (
-            f"{gpus} GPUs are no multiple of the {offer.accelerators} of {offer.name}; write e.g. {more}"
-        )
+    if each and gpus % each:
+        more = -(-gpus // each) * each
+        name = getattr(buy, "offer", "a node")
+        message = f"{gpus} GPUs are no multiple of the {each} of {name}; write e.g. {more}"
         yield fault_at(place, message, file)
 
 

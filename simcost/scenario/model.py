@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import Field, StringConstraints
 
-from simcost.billing import OnDemand
+from simcost.billing import Buy
 from simcost.perf import ReplicaSpec
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Scaling, Startup
 from simcost.scenario.demand import Demand
@@ -24,7 +24,7 @@ class Plan:
 
     name: Annotated[str, MinLen(1)]
     """As tables and charts show it."""
-    buy: OnDemand
+    buy: Buy
     """What the nodes are and how they are paid."""
     replica: ReplicaSpec | None = None
     """One copy of the model: accelerators, precision, memory. Required with requests."""
@@ -42,7 +42,7 @@ class Plan:
     """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
     training: Annotated[Training, Field(discriminator="kind")] | None = None
     """What the jobs run on, and in which order. Required with jobs."""
-    training_buy: OnDemand | None = None
+    training_buy: Buy | None = None
     """How the nodes of a cluster of the jobs' own are paid; None = as `buy`, and then both are one account."""
 
 

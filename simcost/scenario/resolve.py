@@ -161,7 +161,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
     model = catalog.model(loaded.scenario.model)
     accelerator = catalog.accelerator(replica.accelerator)
-    offer = catalog.offer(plan.buy.offer, plan.buy.region)
+    each = plan.buy.node_accelerators(catalog, replica.tp)
     memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
     step = step_time(catalog, model, accelerator, replica)
     sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
@@ -176,7 +176,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         admission=plan.admission,
         startup=replace(plan.startup, node=shared.handover, image=0.0) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
-        slots_per_node=1 if shared else offer.accelerators // replica.tp,
+        slots_per_node=1 if shared else each // replica.tp,
         accelerators_per_replica=replica.tp,
         response_bytes_per_token=plan.response_bytes_per_token,
     )

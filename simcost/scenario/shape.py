@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.node import Keys, Node, dotted
+from simcost.units import ByKind
 
 
 @cache
@@ -41,6 +42,15 @@ def kinds(hint: Any) -> dict[str, type]:
     return {kind(cls): cls for cls in members} if len(members) > 1 else {}
 
 
+def assumed_kind(hint: Any) -> str | None:
+    """The kind of a mapping that says none, where the union names one."""
+    if get_origin(hint) is Annotated:
+        marks = (mark.otherwise for mark in get_args(hint)[1:] if isinstance(mark, ByKind))
+        return next(marks, None) or assumed_kind(get_args(hint)[0])
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else ()
+    return next((found for found in map(assumed_kind, members) if found), None)
+
+
 def kind(cls: type) -> str:
     """The constant `kind` of a schema class."""
     return str(get_args(hints(cls)["kind"])[0])
@@ -67,6 +77,10 @@ class Conform:
         of_kind, one = kinds(hint), item(hint)
         if of_kind and isinstance(node.value, str):
             node = replace(node, value={"kind": node})
+        assumed = assumed_kind(hint) if of_kind else None
+        if assumed and isinstance(node.value, dict) and "kind" not in node.value:
+            said = Node(value=assumed, line=node.line, column=node.column, path=(*node.path, "kind"))
+            node = replace(node, value={"kind": said, **node.value})
         if one is not None and isinstance(node.value, dict) and classes(one):
             node = replace(node, value=[node])
         if isinstance(node.value, list):

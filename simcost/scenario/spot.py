@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing import OnDemand
+from simcost.billing import Spot
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError, InputError, did_you_mean
@@ -99,14 +99,14 @@ class SpotCapacity:
         columns = zip(*rows, strict=True) if rows else [()] * len(NODES)
         return pa.table([list(column) for column in columns], schema=NODES)
 
-    def purchase(self, first: int, horizon_s: float) -> OnDemand:
+    def purchase(self, first: int, horizon_s: float) -> Spot:
         """The nodes at the price of each second they were there, as its mean over them.
 
         Raises:
             CatalogError: no price is given, and the catalog has observed none.
         """
         price = self._mean_usd_per_h(first, horizon_s) if self.asked.price is None else self.asked.price
-        return OnDemand(offer=self.asked.offer, region=self.asked.region, price=price)
+        return Spot(offer=self.asked.offer, region=self.asked.region, price=price)
 
     def _mean_usd_per_h(self, first: int, horizon_s: float) -> float:
         if self.trace.usd_per_h is None:

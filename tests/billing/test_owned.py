@@ -119,12 +119,14 @@ def test_workers_above_the_break_even_are_best_always_on() -> None:
 
 
 def test_endpoints_cost_while_they_exist() -> None:
-    kept = ManagedEndpoint(premium=0.25, instances=2)
+    kept = ManagedEndpoint(offer="p/s", premium=0.25, instances=2)
     assert kept.usd([3600.0], 7200.0, on_demand_usd_per_h=4.0) == 2 * 2 * 5.0
     assert kept.usd([7200.0] * 5, 7200.0, on_demand_usd_per_h=4.0) == 5 * 2 * 5.0
     assert replace(kept, scale_to_zero=True).usd([3600.0], 7200.0, on_demand_usd_per_h=4.0) == 5.0
-    assert ManagedEndpoint(price=6.0).usd([], 3600.0) == 6.0
+    assert ManagedEndpoint(offer="p/s", price=6.0).usd([], 3600.0) == 6.0
     with pytest.raises(ValueError, match="on-demand price of the instance is not known"):
         kept.usd([1.0], 1.0)
     with pytest.raises(ValueError, match="needs `price`, or `premium`"):
-        ManagedEndpoint()
+        ManagedEndpoint(
+            offer="p/s",
+        )
