@@ -7,7 +7,7 @@ from simcost.report.style import DASHES, INK, OKABE_ITO, SHAPES, WIDTH, Document
 
 def cost_curves(document: Document) -> Any:
     """Fleets as solid lines with a point at each simulated demand and the range over replications, APIs dashed;
-    a rule where the cheapest crossing is.
+    a ring and its interval where costs cross.
     """
     import altair as alt
 
@@ -37,25 +37,37 @@ def cost_curves(document: Document) -> Any:
         .mark_rule(strokeWidth=1.5)
         .encode(y="lo:Q", y2="hi:Q", color=colour)
     )
-    chart = alt.layer(*_crossings(document), lines, spread, marks).properties(width=WIDTH, height=340)
-    note = "Solid: the least fleet that meets the SLO, its range over runs. Dashed: APIs. Bands: where costs cross."
+    chart = alt.layer(lines, spread, marks, *_crossings(document, x, y)).properties(width=WIDTH, height=340)
+    note = "Solid: the least fleet that meets the SLO, its range over runs. Dashed: APIs. Rings: break-even, interval."
     return finish(chart, "Cost per month against demand", note)
 
 
-def _crossings(document: Document) -> list[Any]:
-    """A rule at each break-even and a band over its interval."""
+def _crossings(document: Document, x: Any, y: Any) -> list[Any]:
+    """A ring at each break-even, and a line over its interval."""
     import altair as alt
 
-    found = [one["requests_per_s"] for one in document["break_even"] if one["requests_per_s"] is not None]
-    if not found:
-        return []
+    first, last = (document["demands"][place]["requests_per_s"] for place in (0, -1))
     rows = [
-        {"at": one["mean"], "lo": one["lo"] or one["mean"], "hi": one["hi"] or one["mean"]} for one in found
-    ]
-    base = alt.Chart(inline(rows))
+        {"requests_per_s": at["mean"], "usd": one["usd_per_month"], "pair": f"{one['plan']} against {one['api']}",
+         "lo": max(at["lo"] or at["mean"], first), "hi": min(at["hi"] or at["mean"], last)}
+        for one in document["break_even"]
+        if (at := one["requests_per_s"]) is not None and first <= at["mean"] <= last
+    ]  # fmt: skip
+    if not rows:
+        return []
+    base = alt.Chart(inline(rows)).encode(y=y)
     return [
-        base.mark_rect(opacity=0.10, color=INK).encode(x="lo:Q", x2="hi:Q"),
-        base.mark_rule(color=INK, strokeWidth=1, strokeDash=[2, 3]).encode(x="at:Q"),
+        base.mark_rule(color=INK, strokeWidth=1.5, opacity=0.7).encode(x="lo:Q", x2="hi:Q"),
+        base.mark_point(
+            color=INK, size=140, strokeWidth=1.5, fill="white", fillOpacity=0.6, opacity=1
+        ).encode(
+            x=x,
+            tooltip=[
+                "pair:N",
+                alt.Tooltip("requests_per_s:Q", format=".3g"),
+                alt.Tooltip("usd:Q", format="$,.0f"),
+            ],
+        ),
     ]
 
 

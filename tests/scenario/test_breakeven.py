@@ -122,6 +122,13 @@ def test_the_document(made: Made, loaded: LoadedScenario) -> None:
     here = next(one for one in found["demands"] if one["scale"] == 1.0)
     assert pair["requests_per_s"]["mean"] == pytest.approx(pair["scale"]["mean"] * here["requests_per_s"])
     assert pair["tokens_per_month"]["mean"] == pytest.approx(pair["scale"]["mean"] * here["tokens_per_month"])
+    api_usd = [
+        api["usd_per_month"]["mean"]
+        for demand in found["demands"]
+        for api in demand["apis"]
+        if api["name"] == DEAR
+    ]
+    assert api_usd[0] * (1 if pair["place"] == "crosses" else 0) <= pair["usd_per_month"] <= api_usd[-1]
     assert set(found["provenance"]) >= {"seed", "inputs", "catalog_date"}
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from math import exp, log
 from typing import Any
+
+import numpy as np
 
 from simcost.billing.per_token import TokenBill
 from simcost.compare.breakeven.study import Api, BreakEven, Fleet, Point, Study
@@ -114,9 +117,20 @@ def _break_even(study: Study, found: BreakEven) -> Document:
         "scale": _bounds(found.scale, 1.0),
         "requests_per_s": _bounds(found.scale, rate),
         "tokens_per_month": _bounds(found.scale, tokens),
+        "usd_per_month": None if found.scale is None else _api_usd(study, found.api, found.scale.mean),
         "between": None if found.around is None else list(found.around),
         "cost_ratio_at_largest": None if usd is None else _mean(usd) / _mean(last.api_usd(found.api)),
     }
+
+
+def _api_usd(study: Study, api: int, scale: float) -> float:
+    """A month of an API at any demand: straight between the points on logarithmic axes, in proportion below them."""
+    first = study.points[0]
+    if scale <= first.scale:
+        return _mean(first.api_usd(api)) * scale / first.scale
+    scales = [log(point.scale) for point in study.points]
+    costs = [log(_mean(point.api_usd(api))) for point in study.points]
+    return exp(float(np.interp(log(scale), scales, costs)))
 
 
 def _at_scale_one(study: Study) -> Point:
