@@ -25,6 +25,20 @@ def add(verbs: Any) -> None:
     _rates(read)
     check = verb(actions, "check", _check, "whether a file keeps the rules of FOCUS 1.2; exit code 1 if not")
     check.add_argument("file", type=Path, help="a FOCUS file, CSV (also .gz) or Parquet")
+    compare = verb(actions, "compare", _compare, "what was paid against what was simulated, SKU by SKU")
+    compare.add_argument("actual", type=Path, help="a provider's FOCUS export")
+    compare.add_argument(
+        "simulated", type=Path, help="a FOCUS file of `simcost bill`, or a folder of `simcost run`"
+    )
+    compare.add_argument("--plan", metavar="NAME", help="which plan of the folder")
+    compare.add_argument(
+        "--cost", choices=("effective", "billed", "list"), default="effective", help="which cost (effective)"
+    )
+    compare.add_argument(
+        "--per-month", action="store_true", help="scale both to a month of 730 h, whatever their months"
+    )
+    pictures(compare)
+    _rates(compare)
 
 
 def _rates(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +83,22 @@ def _check(arguments: Arguments) -> None:
     finish(arguments, document, [], "focus_check")
     if any(row["must"] for row in document["broken"]):
         raise GateError(document["verdict"])
+
+
+def _compare(arguments: Arguments) -> None:
+    from simcost.compare.actuals.against import against
+    from simcost.compare.actuals.sides import side_of_file
+    from simcost.scenario.simulated import simulated_side
+
+    usd_per = dict(arguments.rate)
+    actuals = _actuals([arguments.actual], arguments)
+    expected = simulated_side(arguments.simulated, arguments.cost, plan=arguments.plan, usd_per=usd_per)
+    document = against(
+        side_of_file(actuals, arguments.cost), expected, arguments.cost, per_month=arguments.per_month
+    )
+    simulated = arguments.simulated / "result.json" if arguments.simulated.is_dir() else arguments.simulated
+    files = [arguments.actual, simulated]
+    finish(arguments, {**document, "quality": actuals.quality}, [], "focus_compare", files=files)
 
 
 def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -> "Actuals":

@@ -5,7 +5,8 @@ Pure functions from documents to Altair charts; nothing is computed here but lay
 
 from typing import Any
 
-from simcost.report.style import WIDTH, Document, finish, inline
+from simcost.report.forecast_words import printable
+from simcost.report.style import INK, WIDTH, Document, finish, inline
 
 PARTS = {
     "on_demand": ("on demand", "#E69F00"), "committed": ("committed", "#0072B2"), "spot": ("spot", "#009E73"),
@@ -36,3 +37,54 @@ def days(document: Document) -> Any:
         order="order:Q", tooltip=["day:T", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
     ).properties(width=WIDTH, height=260)  # fmt: skip
     return finish(chart, "Effective cost by day (USD)")
+
+
+EFFECTS = {
+    "quantity_effect_usd": ("other quantity", "#0072B2"), "price_effect_usd": ("other price", "#E69F00"),
+    "only_actual": ("not simulated", "#D55E00"), "only_simulated": ("not paid for", "#999999"),
+}  # fmt: skip
+BARS = 20
+"""SKUs in a chart, at most."""
+
+
+def gaps(document: Document) -> Any:
+    """By SKU, what was paid less what was simulated, split into what another quantity and another price make of it."""
+    import altair as alt
+
+    rows = _gaps(document)
+    total: dict[str, float] = {}
+    for row in rows:
+        total[row["sku"]] = total.get(row["sku"], 0.0) + abs(row["usd"])
+    shown = sorted(total, key=lambda sku: -total[sku])[:BARS]
+    present = {name: colour for name, colour in EFFECTS.values() if any(row["part"] == name for row in rows)}
+    scale = alt.Scale(domain=list(present), range=list(present.values()))
+    axis = alt.Axis(domain=False, ticks=False, labelLimit=260)
+    chart = alt.Chart(inline([row for row in rows if row["sku"] in shown])).mark_bar(
+        stroke="white", strokeWidth=0.5
+    )
+    drawn = chart.encode(
+        y=alt.Y("sku:N", title=None, sort=shown, axis=axis),
+        x=alt.X("usd:Q", title="USD, actual less simulated", axis=alt.Axis(format="$~s", tickCount=6)),
+        color=alt.Color("part:N", title=None, sort=list(present), scale=scale),
+        tooltip=["sku:N", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
+    ).properties(width=WIDTH - 120, height=alt.Step(24))  # fmt: skip
+    rule = alt.Chart(inline([{"usd": 0}])).mark_rule(color=INK).encode(x="usd:Q")
+    return finish(drawn + rule, f"Where {document['cost']} cost differs from what was simulated (USD)")
+
+
+def _gaps(document: Document) -> list[dict[str, Any]]:
+    """One row per SKU and effect, over all months."""
+    usd: dict[tuple[str, str], float] = {}
+
+    def add(row: dict[str, Any], effect: str, value: float) -> None:
+        key = (printable(f"{row['provider']}/{row['sku']} {row['region']}".strip()), EFFECTS[effect][0])
+        usd[key] = usd.get(key, 0.0) + value
+
+    for row in document["skus"]:
+        for effect in ("quantity_effect_usd", "price_effect_usd"):
+            add(row, effect, row[effect])
+    for row in document["only_actual"]:
+        add(row, "only_actual", row["usd"])
+    for row in document["only_simulated"]:
+        add(row, "only_simulated", -row["usd"])
+    return [{"sku": sku, "part": part, "usd": round(value, 4)} for (sku, part), value in usd.items()]

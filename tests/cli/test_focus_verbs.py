@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from commands import call, refused
+from commands import FOLDER, Said, call, refused
 from focus_files import HEAD, cost_file, row
 
 
@@ -73,3 +73,28 @@ def test_check_names_what_is_broken_and_fails(tmp_path: Path) -> None:
     assert "PublisherName is missing" in said.out
     assert max(map(len, said.out.splitlines())) <= 100
     assert "no FOCUS export" in refused("focus", "check", cost_file(tmp_path, ["1"], head="a"))
+
+
+def test_what_was_paid_against_what_was_simulated(tmp_path: Path, home: Path, finished: Said) -> None:
+    assert finished.code == 0
+    (tmp_path / "usage.csv").write_text(USAGE, encoding="utf-8")
+    (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
+    out = tmp_path / "bill.parquet"
+    assert call("bill", tmp_path / "usage.csv", "--plan", tmp_path / "plan.yaml", "--focus", out).code == 0
+    same = call("focus", "compare", out, out, "--json").document()
+    assert same["difference_usd"] == 0
+    assert [row["sku"] for row in same["skus"]] == ["p5.48xlarge", "g6.xlarge"]
+    told = call("focus", "compare", out, home / FOLDER, "--plan", "one", "--json").document()
+    assert [row["sku"] for row in told["skus"]] == ["g6.xlarge"]
+    assert [row["sku"] for row in told["only_actual"]] == ["p5.48xlarge"]
+    assert told["skus"][0]["simulated"]["quantity"] == pytest.approx(730), "one machine all the time"
+    assert len(told["provenance"]["inputs"]) == 2
+    assert "say --plan with one of one, scaled" in refused("focus", "compare", out, home / FOLDER)
+    assert "did you mean 'scaled'" in refused("focus", "compare", out, home / FOLDER, "--plan", "scled")
+    assert "has no plans" in refused("focus", "compare", out, out, "--plan", "x")
+    assert "no finished result" in refused("focus", "compare", out, tmp_path)
+    other = cost_file(tmp_path)
+    assert "--per-month" in refused("focus", "compare", other, out)
+    page = tmp_path / "gap.html"
+    assert call("focus", "compare", other, out, "--per-month", "--cost", "billed", "--html", page).code == 0
+    assert "Simulated, not paid for" in page.read_text()

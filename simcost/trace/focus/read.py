@@ -15,7 +15,7 @@ from simcost.trace.focus.lines import Lines
 from simcost.trace.focus.quality import Place, Quality
 from simcost.trace.focus.rows import Rows, clean
 from simcost.trace.focus.usage import UsageSeries
-from simcost.trace.log.cells import Flags, Floats
+from simcost.trace.log.cells import Floats
 from simcost.trace.log.sources import open_chunks
 from simcost.trace.series.columns import peek
 
@@ -38,6 +38,8 @@ class Actuals:
     """Of FOCUS, by the columns of each file."""
     grain: str
     """How long the periods of usage are: hour, day or mixed."""
+    span_h: float
+    """Hours from the first to the end of the last period of usage; 0 without any."""
     usd_per: Mapping[str, float]
     """The currencies of the bill, and what each is worth."""
 
@@ -100,6 +102,8 @@ class _Book:
     """Currencies without a worth: rows, and the first of them."""
     currencies: Counter[str] = field(default_factory=Counter)
     lengths: Counter[int] = field(default_factory=Counter)
+    first_s: int | None = None
+    last_s: int = 0
 
     def __post_init__(self) -> None:
         self.series = self.make_series(self.lines.reading) if self.make_series else None
@@ -120,8 +124,17 @@ class _Book:
         self.lines.add(rows, rate)
         if self.series:
             self.series.add(rows, rate)
-        length = rows.times_s["ChargePeriodEnd"] - rows.times_s["ChargePeriodStart"]
-        self.lengths.update(dict(zip(*_counts(length, rows.used & (length > 0)), strict=True)))
+        self._note_periods(rows)
+
+    def _note_periods(self, rows: Rows) -> None:
+        start, end = rows.times_s["ChargePeriodStart"], rows.times_s["ChargePeriodEnd"]
+        whole = rows.used & rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd") & (end > start)
+        if whole.any():
+            lengths, counts = np.unique((end - start)[whole], return_counts=True)
+            self.lengths.update(dict(zip(lengths.tolist(), counts.tolist(), strict=True)))
+            first = int(start[whole].min())
+            self.first_s = first if self.first_s is None else min(first, self.first_s)
+            self.last_s = max(int(end[whole].max()), self.last_s)
 
     def _rates(self, rows: Rows, place: Place, path: Path) -> Floats:
         """The worth of each row's currency; rows without one have that of the others."""
@@ -156,6 +169,7 @@ class _Book:
         return Actuals(
             lines=self.lines.table(), usage=table, quality=self.quality.table(), rows=self.quality.rows,
             versions=versions, grain=_grain(self.lengths),
+            span_h=0.0 if self.first_s is None else (self.last_s - self.first_s) / _HOUR_S,
             usd_per={name: self.usd_per[name] for name, count in self.currencies.items() if count},
         )  # fmt: skip
 
@@ -169,11 +183,6 @@ class _Book:
             if rows:
                 self.quality.count(rule, says, "costs count; left out of the usage", rows)
         return table
-
-
-def _counts(length: np.ndarray, which: Flags) -> tuple[list[int], list[int]]:
-    values, counts = np.unique(length[which], return_counts=True)
-    return values.tolist(), counts.tolist()
 
 
 def _grain(lengths: Counter[int]) -> str:
