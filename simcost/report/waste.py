@@ -67,7 +67,7 @@ def title(document: Mapping[str, Any]) -> str:
     said = [f"{name} {format_share(share)}" for name, share in shares.items() if share is not None]
     price = document["price"]
     said.append(f"{format_usd(price['usd_per_gpu_hour'])} per GPU-hour ({price['source']})")
-    return f"{format_count(document['capacity_gpu_hours'])} GPU-hours: {', '.join(said)}"
+    return f"{gpu_hours(document['capacity_gpu_hours'])} GPU-hours: {', '.join(said)}"
 
 
 def buckets(document: Mapping[str, Any]) -> Table:
@@ -77,7 +77,7 @@ def buckets(document: Mapping[str, Any]) -> Table:
     return [
         {
             "where the GPU-hours went": name,
-            "GPU-hours": format_count(one["gpu_hours"]),
+            "GPU-hours": gpu_hours(one["gpu_hours"]),
             "cost": format_usd(one["usd"]),
             "share": format_share(one["share"]),
         }
@@ -85,12 +85,17 @@ def buckets(document: Mapping[str, Any]) -> Table:
     ]
 
 
+def gpu_hours(value: float) -> str:
+    """`12,345`, and `0.417` of a few."""
+    return format_count(value) if value >= 10 or value == 0 else f"{value:.3g}"  # two digits
+
+
 def blocked(document: Mapping[str, Any]) -> str:
     """Who waits while what is idle, where the file tells."""
     blocked = document.get("blocked")
     if blocked is None:
         return ""
-    hours = {name: format_count(blocked[f"{name}_gpu_hours"]) for name in ("pending", "in_pool", "partition",
+    hours = {name: gpu_hours(blocked[f"{name}_gpu_hours"]) for name in ("pending", "in_pool", "partition",
                                                                          "shortage", "idle")}  # fmt: skip
     return (
         f"A job waited {format_share(blocked['waiting_share'])} of the time; "
@@ -107,7 +112,7 @@ def ranked(document: Mapping[str, Any]) -> Table:
             "costliest waste": _SAID[one["bucket"]],
             "where": _short(one["where"]),
             "try": one["action"],
-            "GPU-hours": format_count(one["gpu_hours"]),
+            "GPU-hours": gpu_hours(one["gpu_hours"]),
             "cost": format_usd(one["usd"]),
         }
         for one in document["ranked"][:_RANKED]

@@ -1,5 +1,6 @@
 """The verbs of training: one document each, and bad input refused in words."""
 
+import json
 import random
 from pathlib import Path
 
@@ -187,6 +188,26 @@ def test_a_run_is_estimated_with_its_range() -> None:
 def test_what_serving_leaves_needs_a_finished_run(jobs: Path, tmp_path: Path) -> None:
     why = refused("train", "share", jobs, "--serving", tmp_path, "--gpus", "16")
     assert "no finished result" in why
+
+
+def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    plan = {"name": "a", "replica_hours": {"serving": 1.0, "idle": 3.0}, "accelerator_hours": 8.0,
+            "cost_usd": {"by_category": {"compute": 16.0}}}  # fmt: skip
+    whole = {"plans": [plan], "best": "a", "baseline": "a", "provenance": {"horizon_s": 3600}}
+    (folder / "result.json").write_text(json.dumps(whole), encoding="utf-8")
+    found = call("waste", folder, "--json", "--html", tmp_path / "waste.html").document()
+    assert (found["cost_usd"], found["buckets"]["allocated_idle"]["usd"], found["plan"]) == (16, 12, "a")
+    assert "no plan 'b'" in refused("waste", folder, "--plan", "b")
+    assert "--gpus is for files" in refused("waste", folder, "--gpus", "8")
+    assert "no finished result" in refused("waste", tmp_path)
+    log = call("waste", jobs, "--gpus", "64", "--price", "2", "--json").document()
+    assert log["capacity_gpu_hours"] > 0
+    assert any(said["kind"] == "no_waits" for said in log["findings"])
+    assert "more than the 1 given" in refused("waste", jobs, "--gpus", "1", "--price", "2")
+    assert "--gpus takes one number" in refused("waste", jobs, "--gpus", "1", "--gpus", "a=2", "--price", "2")
+    assert "--plan is for results folders" in refused("waste", jobs, "--plan", "a", "--price", "2")
 
 
 def test_waste_of_a_monitored_cluster(tmp_path: Path) -> None:

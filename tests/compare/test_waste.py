@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from simcost.catalog.loading import load_catalog
 from simcost.compare.waste.buckets import MONITORED, Waste, split
 from simcost.compare.waste.document import waste
-from simcost.compare.waste.ledgers import waste_of_jobs
+from simcost.compare.waste.ledgers import waste_of_plan
 from simcost.compare.waste.memory import measure, right_size
 from simcost.compare.waste.night import shut_at_night
 from simcost.compare.waste.outcomes import fix_failing, outcomes
 from simcost.compare.waste.pools import consolidate, merge_pools
 from simcost.compare.waste.share import share_gpus
+from simcost.compare.waste.spot import SpotCase
 from simcost.errors import InputError
-from simcost.job_ledger import JobLedger, JobOutcomes
+from simcost.report.waste import text
 from simcost.trace.jobs import STATUS, Jobs
+from simcost.trace.spot import SpotTrace
 from simcost.trace.utilisation import Samples
 
 HOUR = 3600.0
@@ -245,16 +247,106 @@ def test_the_price_is_said_or_that_of_an_offer(tmp_path: Path) -> None:
             waste(path, **wrong)
 
 
-def test_the_ledger_of_a_run_of_jobs_has_the_same_buckets() -> None:
-    none = np.empty(0)
-    felt = JobOutcomes(submit_s=none, start_s=none, end_s=none, gpus=none.astype(int), preemptions=none.astype(int),
-                       lost_s=none, checkpoint_s=none, restart_s=none, rejected=none.astype(bool))  # fmt: skip
-    ledger = JobLedger(horizon_s=14, gpus=4, outcomes=felt, fragmented_gpu_seconds=1, gpu_seconds={
-        "useful": 44, "checkpoint": 0, "lost": 4, "restart": 4, "idle_blocked": 0, "idle_free": 4, "down": 0,
-    })  # fmt: skip
-    document = waste_of_jobs(ledger, price_usd_per_h=3600)
-    assert document["cost_usd"] == 56
-    assert document["buckets"]["lost"]["usd"] == 4
-    assert document["allocation"] == 52 / 56
-    assert document["utilisation"] == 44 / 56
+def test_a_plan_of_a_run_has_the_same_buckets() -> None:
+    hours = {
+        "useful": 44,
+        "checkpoint": 0,
+        "lost": 4,
+        "restart": 4,
+        "idle_blocked": 1,
+        "idle_free": 3,
+        "down": 0,
+    }
+    plan = {
+        "name": "a",
+        "gpu_hours": hours,
+        "accelerator_hours": 56,
+        "cost_usd": {"by_category": {"compute": 112.0}},
+    }
+    document = waste_of_plan(plan, 3600.0)
+    assert (document["cost_usd"], document["price"]["usd_per_gpu_hour"]) == (112, 2)
+    assert document["buckets"]["lost"]["usd"] == pytest.approx(8)
+    assert document["allocation"] == pytest.approx(52 / 56)
+    assert document["utilisation"] == pytest.approx(44 / 56)
     assert document["fragmentation"] == 0.25
+    assert text(document | {"findings": []}).startswith(
+        "21.4 % of 56 GPU-hours did no work: $24.00 of $112.00"
+    )
+
+
+def test_a_plan_that_serves_and_trains() -> None:
+    """Replicas of 2 GPUs served 3 h of 4; jobs had 2 GPU-hours."""
+    plan = {
+        "name": "a", "gpu_hours": {"requests": 8.0, "useful": 2.0}, "accelerator_hours": 10.0,
+        "replica_hours": {"serving": 3.0, "idle": 0.5, "starting": 0.5, "draining": 0, "unallocated": 0},
+        "cost_usd": {"by_category": {"compute": 1.0}},
+    }  # fmt: skip
+    document = waste_of_plan(plan, 3600.0, price_usd_per_h=1.0)
+    assert {name: one["gpu_hours"] for name, one in document["buckets"].items() if one["gpu_hours"]} == {
+        "useful": 8.0, "restart": 1.0, "allocated_idle": 1.0
+    }  # fmt: skip
+    alone = waste_of_plan({key: value for key, value in plan.items() if key != "gpu_hours"}, 3600.0)
+    assert alone["capacity_gpu_hours"] == 10
+    with pytest.raises(InputError, match="used no accelerators"):
+        waste_of_plan(plan | {"gpu_hours": {"useful": 0.0}}, 3600.0)
+
+
+SACCT = """\
+JobID|User|Partition|Submit|Start|End|ElapsedRaw|AllocTRES|ReqTRES|State|NTasks|TRESUsageInAve|TRESUsageInTot
+1|ann|long|2026-03-02T00:00:00|2026-03-02T00:00:00|2026-03-02T02:00:00|7200|gres/gpu=4|gres/gpu=4|COMPLETED|||
+1.0||||||7200|||COMPLETED|4|gres/gpuutil=50|gres/gpuutil=200
+2|bob|long|2026-03-02T00:00:00|2026-03-02T01:00:00|2026-03-02T02:00:00|3600|gres/gpu=2|gres/gpu=2|FAILED|||
+2.0||||||3600|||FAILED|2|gres/gpuutil=25|
+3|bob|short|2026-03-02T00:30:00|2026-03-02T01:00:00|2026-03-02T01:30:00|1800|gres/gpu=1|gres/gpu=1|CANCELLED|||
+"""
+
+
+def test_a_job_log_of_slurm_tells_allocation_use_and_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "export.txt"
+    path.write_text(SACCT)
+    document = waste(path, price_usd_per_h=2.0, gpus=8)
+    hours = {name: one["gpu_hours"] for name, one in document["buckets"].items()}
+    assert document["capacity_gpu_hours"] == 16
+    # job 1: 8 GPU-hours at 50 %; job 2: 2 at 25 %; job 3: half an hour, not measured
+    assert hours["useful"] == pytest.approx(8 * 0.5 + 2 * 0.25)
+    assert hours["allocated_idle"] == pytest.approx(4 + 1.5)
+    assert hours["unmeasured"] == 0.5
+    # free: 4 GPUs for the first hour, then 1, then 2 for half an hour each; job 2 waits an hour, job 3 half of it
+    assert hours["blocked_in_pool"] == pytest.approx(2 + 0.5)
+    assert hours["free_idle"] == pytest.approx(4 - 2.5 + 0.5 + 1)
+    assert document["outcomes"] == {"failed": 2, "killed": 0.5, "passed": 8, "unknown": 0}
+    assert document["blocked"]["shortage_gpu_hours"] == 0
+    by_pool = waste(path, price_usd_per_h=2.0, gpus={"long": 6, "short": 2})
+    assert by_pool["buckets"]["blocked_partition"]["gpu_hours"] == 0
+    assert by_pool["capacity_gpu_hours"] == 16
+
+
+def test_without_a_number_of_gpus_the_most_held_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "export.txt"
+    path.write_text(SACCT)
+    document = waste(path, price_usd_per_h=2.0)
+    assert document["capacity_gpu_hours"] == 14
+    assert "the 7 that jobs held at once were taken" in " ".join(
+        said["message"] for said in document["findings"]
+    )
+    with pytest.raises(InputError, match="held 7 GPUs at once, more than the 6 given"):
+        waste(path, price_usd_per_h=2.0, gpus=6)
+    with pytest.raises(InputError, match="pool 'short'; say how many"):
+        waste(path, price_usd_per_h=2.0, gpus={"long": 6})
+
+
+def test_jobs_are_replayed_on_spot(tmp_path: Path) -> None:
+    path = tmp_path / "export.txt"
+    path.write_text(SACCT)
+    steady = SpotTrace(name="zone", gap_s=600.0, nodes=np.ones(1000, np.int64))
+    document = waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=steady, usd_per_gpu_h=0.5))
+    [move] = [one for one in document["actions"] if one["action"] == "move to spot"]
+    typical = (8 * 7200 + 2 * 3600 + 0.5 * 1800) / 10.5 / 3600
+    assert move["saves_usd"]["expected"] == pytest.approx(10.5 * (2.0 - 0.5 * (typical + 0.2) / typical))
+    assert move["where"] == "preemptible jobs"
+    flicker = SpotTrace(name="zone", gap_s=600.0, nodes=np.tile([1, 1, 1, 0], 500))
+    worse = waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=flicker, usd_per_gpu_h=0.5))
+    [less] = [one for one in worse["actions"] if one["action"] == "move to spot"]
+    assert less["saves_usd"]["expected"] < move["saves_usd"]["expected"]
+    with pytest.raises(InputError, match="needs its price"):
+        waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=steady))

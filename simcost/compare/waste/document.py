@@ -12,17 +12,18 @@ from simcost.compare.waste.buckets import BUCKETS, IDLE, Queue, Waste, split
 from simcost.compare.waste.clock import local_start_s, spread
 from simcost.compare.waste.memory import Memory, measure, right_size
 from simcost.compare.waste.night import shut_at_night
-from simcost.compare.waste.outcomes import Outcomes, fix_failing, move_to_spot, outcomes
+from simcost.compare.waste.outcomes import Outcomes, fix_failing, outcomes
 from simcost.compare.waste.pools import consolidate, merge_pools
 from simcost.compare.waste.price import Price, price_of
 from simcost.compare.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
 from simcost.compare.waste.share import share_gpus
+from simcost.compare.waste.source import read
+from simcost.compare.waste.spot import SpotCase, move_to_spot
 from simcost.compare.waste.sweep import Ints
 from simcost.compare.waste.verdict import verdict
 from simcost.trace.calendar import find_zone
 from simcost.trace.jobs import Jobs
 from simcost.trace.series.step import finding
-from simcost.trace.utilisation.read import read_utilisation
 
 _NONE: Mapping[str, str] = {}
 PLACES = 40
@@ -33,6 +34,7 @@ Findings = list[dict[str, Any]]
 def waste(
     path: Path, *, price_usd_per_h: float | None = None, offer: Offer | None = None,
     mapping: Mapping[str, str] = _NONE, timezone: str = "UTC", jobs: Jobs | None = None,
+    gpus: Mapping[str, int] | int | None = None, spot: SpotCase | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Where the GPU-hours of a monitored cluster went, what they cost, and what would change it.
 
@@ -42,7 +44,9 @@ def waste(
         offer: of the catalog, whose on-demand price is shared over its accelerators.
         mapping: our columns -> the file's, where it calls them otherwise.
         timezone: of the hours of the day.
-        jobs: the job trace of the same time, for failed and cancelled work and for spot.
+        jobs: the job trace of the same time, for failed and cancelled work and for spot; a job log is its own.
+        gpus: of the cluster, or by pool, where the file is a job log; None = the most that jobs held at once.
+        spot: replays jobs on spot.
 
     Returns:
         `capacity_gpu_hours`, `cost_usd`, `allocation` (allocated / capacity), `utilisation` (useful / capacity
@@ -55,13 +59,15 @@ def waste(
     """
     price = price_of(price_usd_per_h, offer)
     find_zone(timezone)
-    samples, findings = read_utilisation(path, mapping=mapping)
+    samples, findings, own = read(path, mapping, gpus, timezone)
     account = split(samples)
     memory = measure(account)
+    jobs = own if jobs is None else jobs
     found = None if jobs is None else outcomes(jobs)
     kind, codes, names = places(account)
     rows = rows_of(account, codes, names) + memory_rows(account, memory, codes, names) + outcome_rows(found)
-    actions = _measures(account, memory, found, price, timezone, offer)
+    actions = _measures(account, memory, found, timezone, offer)
+    actions += [] if jobs is None else move_to_spot(jobs, price, spot)
     queue = account.queue
     shares = {
         "fragmentation": None
@@ -83,7 +89,6 @@ def _measures(
     account: Waste,
     memory: Memory | None,
     found: Outcomes | None,
-    price: Price,
     timezone: str,
     offer: Offer | None,
 ) -> list[Action]:
@@ -93,7 +98,7 @@ def _measures(
                *consolidate(account), *merge_pools(account)]  # fmt: skip
     if found is None:
         return actions
-    return actions + fix_failing(found) + move_to_spot(found, price.usd_per_h, price.spot_usd_per_h)
+    return actions + fix_failing(found)
 
 
 def summary(

@@ -1,4 +1,4 @@
-"""Work of jobs that failed or were cancelled, and jobs that spot machines could run for less."""
+"""Work of jobs that failed or were cancelled."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,6 @@ class Outcomes:
     """By word of STATUS."""
     repeated_gpu_s: float
     """Of failures whose user's previous job in the pool, with as many GPUs, had failed too."""
-    spot_gpu_s: float
-    """Of jobs marked as fit for spot."""
 
 
 def outcomes(jobs: Jobs) -> Outcomes:
@@ -32,8 +30,7 @@ def outcomes(jobs: Jobs) -> Outcomes:
         same &= np.diff(column[order]) == 0
     again = np.append(False, failed[order][:-1] & same)[: len(order)] & failed[order]
     return Outcomes(gpu_s=dict(zip(STATUS, by_status.tolist(), strict=True)),
-                    repeated_gpu_s=float(work[order][again].sum()),
-                    spot_gpu_s=float(work[jobs.spot_ok].sum()))  # fmt: skip
+                    repeated_gpu_s=float(work[order][again].sum()))  # fmt: skip
 
 
 def fix_failing(found: Outcomes) -> list[Action]:
@@ -45,15 +42,3 @@ def fix_failing(found: Outcomes) -> list[Action]:
             "before the next start would catch; high: all failures; low: none")  # fmt: skip
     return [Action(action="fix failing jobs", where="all", buckets=("failed",), effect="release", rule=rule,
                    saves_gpu_s=Range(lo=0.0, expected=min(found.repeated_gpu_s, failed), hi=failed))]  # fmt: skip
-
-
-def move_to_spot(found: Outcomes, on_demand_usd_per_h: float, spot_usd_per_h: float | None) -> list[Action]:
-    """Run the jobs marked as fit for spot at the spot price of a GPU-hour."""
-    if spot_usd_per_h is None or not found.spot_gpu_s > 0 or spot_usd_per_h >= on_demand_usd_per_h:
-        return []
-    most = found.spot_gpu_s / 3600.0 * (on_demand_usd_per_h - spot_usd_per_h)
-    rule = ("jobs marked spot_ok at the spot price of today, always available; interruptions, lost work and restarts "
-            "come off this, down to nothing or less: replay a spot policy before you decide")  # fmt: skip
-    nothing = Range(lo=0.0, expected=0.0, hi=0.0)
-    return [Action(action="move to spot", where="spot_ok jobs", buckets=("price",), effect="price", rule=rule,
-                   saves_gpu_s=nothing, saves_usd=Range(lo=0.0, expected=None, hi=most))]  # fmt: skip

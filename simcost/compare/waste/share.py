@@ -17,6 +17,7 @@ CANDIDATES = 16
 PER_GPU = (2, 4, 7)
 """Units per GPU: low, expected, high."""
 MEMORY = 0.95
+MOST_UNITS = 3000
 
 
 @dataclass(slots=True, eq=False)
@@ -56,8 +57,12 @@ def share_gpus(waste: Waste) -> list[Action]:
     """
     samples = waste.samples
     mine = ~np.isnan(samples.duty) & (samples.gpus == 1) & (samples.allocated == 1)
-    if len(np.unique(samples.unit[mine])) < 2:
+    units = np.unique(samples.unit[mine])
+    if len(units) < 2:
         return []
+    if len(units) > MOST_UNITS:
+        held = np.bincount(samples.unit[mine], samples.hold_s[mine], len(samples.units))
+        mine &= np.isin(samples.unit, np.argsort(-held, kind="stable")[:MOST_UNITS])
     cell_s = max(samples.step_s, samples.span_s / CELLS)
     duty_s, held_s = _grid(waste, mine, cell_s)
     memory = _memory(waste, mine)
@@ -67,10 +72,11 @@ def share_gpus(waste: Waste) -> list[Action]:
                         cell_s) for one in np.unique(pool).tolist()) for most in PER_GPU]  # fmt: skip
     if not saved[-1] > 0:
         return []
+    part = f"; of {len(units):,} units the {MOST_UNITS:,} held longest" if len(units) > MOST_UNITS else ""
     known = "and their memory fits" if memory.any() else "(memory was not measured)"
     rule = (f"units of a pool share a GPU, up to {PER_GPU[1]} ({PER_GPU[0]} to {PER_GPU[2]}), while mean and p95 of "
             f"their summed duty over {cell_s:.0f} s stay at {100 * MOST_DUTY:.0f} % {known}; assumes that duty adds "
-            "up and that they bear each other's delays")  # fmt: skip
+            f"up and that they bear each other's delays{part}")  # fmt: skip
     return [Action(action="share GPUs", where="all", buckets=("allocated_idle",), effect="release",
                    saves_gpu_s=ordered(saved[0], saved[1], saved[2]), rule=rule)]  # fmt: skip
 

@@ -24,7 +24,7 @@ def verdict(document: dict[str, Any]) -> str:
         if "unmeasured" in document["buckets"] and document["buckets"]["unmeasured"]["usd"]
         else ""
     )
-    first = (f"{least}{percent(share)} of {format_count(document['capacity_gpu_hours'])} GPU-hours did no work: "
+    first = (f"{least}{percent(share)} of {_hours(document['capacity_gpu_hours'])} GPU-hours did no work: "
              f"{format_usd(usd)} of {format_usd(document['cost_usd'])}")  # fmt: skip
     if not usd > 0:
         return f"{first}."
@@ -32,6 +32,10 @@ def verdict(document: dict[str, Any]) -> str:
     return (
         f"{first}, most of it {_SAID[most]} ({format_usd(buckets[most]['usd'])}){_best(document['actions'])}."
     )
+
+
+def _hours(value: float) -> str:
+    return format_count(value) if value >= 10 or value == 0 else f"{value:.3g}"  # two digits
 
 
 def _best(actions: list[dict[str, Any]]) -> str:

@@ -88,7 +88,8 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
         faults.append("no column says how many GPUs are allocated; say --map allocated=COLUMN")
     if faults:
         shown = ", ".join(head.names[:_SHOWN]) or "(none)"
-        raise TraceError(f"{path}: {'; '.join(faults)}; its columns are: {shown}")
+        hint = "" if TIME in found else "; of a job log say how many GPUs the cluster has"
+        raise TraceError(f"{path}: {'; '.join(faults)}{hint}; its columns are: {shown}")
     return found
 
 
