@@ -24,7 +24,11 @@ def _add_forecast(verbs: Any) -> None:
     ahead = verb(
         verbs, "forecast", _forecast, "demand to come, from a series or a trace, with its uncertainty"
     )
-    ahead.add_argument("file", type=Path, help="a series (CSV or Parquet: timestamp,value) or a stored trace")
+    ahead.add_argument(
+        "file",
+        type=Path,
+        help="a series (CSV or Parquet: timestamp,value) or a stored trace of requests or jobs",
+    )
     ahead.add_argument(
         "--horizon", type=seconds, metavar="TIME", help="how far ahead, e.g. 28d (default: by the history)"
     )
@@ -77,7 +81,9 @@ def _add_reading(parser: Any) -> None:
     )
     parser.add_argument("--by", type=_names, default=(), metavar="A,B", help="columns that name a series")
     parser.add_argument(
-        "--quantity", metavar="Q", help="of a trace: requests, prompt_tokens or output_tokens"
+        "--quantity",
+        metavar="Q",
+        help="of a trace: requests, prompt_tokens or output_tokens; of jobs: jobs, gpus or gpu_hours",
     )
     columns(parser)
 

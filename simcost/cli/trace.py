@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, positive, seconds, seed, show, verb
+from simcost.cli.words import Arguments, columns, natural, positive, seconds, seed, show, verb
 from simcost.progress import Progress
 
 
@@ -35,8 +35,18 @@ def add(verbs: Any) -> None:
     compare.add_argument("real", type=Path, help="a stored trace")
     compare.add_argument("synthetic", type=Path, help="another, drawn after it")
     synthesize = verb(actions, "synthesize", _trace_synthesize, "write a trace from a workload description")
-    synthesize.add_argument("file", type=Path, help="YAML of a synthetic workload")
-    synthesize.add_argument("--horizon", type=seconds, required=True, metavar="TIME", help="length, e.g. 7d")
+    synthesize.add_argument(
+        "file", type=Path, help="YAML of a synthetic workload; with --along also a trace of requests or jobs"
+    )
+    length = synthesize.add_mutually_exclusive_group(required=True)
+    length.add_argument("--horizon", type=seconds, metavar="TIME", help="length, e.g. 7d")
+    length.add_argument(
+        "--along", type=Path, metavar="PATHS", help="follow a sample path of `simcost forecast --paths-out`"
+    )
+    synthesize.add_argument("--series", metavar="NAME", help="of --along; default: its only one")
+    synthesize.add_argument(
+        "--path", type=natural, default=0, metavar="N", help="number of the path (default 0)"
+    )
     seed(synthesize)
     for action in (load, synthesize):
         action.add_argument("-o", "--out", type=Path, required=True, help="the trace to write (.parquet)")
@@ -86,6 +96,9 @@ def _trace_compare(arguments: Arguments) -> None:
 
 
 def _trace_synthesize(arguments: Arguments) -> None:
+    if arguments.along:
+        _trace_along(arguments)
+        return
     from simcost.scenario.parts import load_workload
     from simcost.trace.synthesis.synthetic import synthesize
 
@@ -100,3 +113,19 @@ def _trace_synthesize(arguments: Arguments) -> None:
             progress=progress.share_of_rows,
         )
     show(arguments, document, "trace")
+
+
+def _trace_along(arguments: Arguments) -> None:
+    from simcost.scenario.along import synthesize_along
+
+    with Progress("synthesize", quiet=arguments.quiet) as progress:
+        document = synthesize_along(
+            arguments.file,
+            arguments.along,
+            arguments.out,
+            series=arguments.series,
+            number=arguments.path,
+            seed=1 if arguments.seed is None else arguments.seed,
+            progress=progress.share_of_rows,
+        )
+    show(arguments, document, "jobs" if "jobs" in document else "trace")

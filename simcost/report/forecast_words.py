@@ -106,7 +106,8 @@ def overview(document: Document) -> str:
     spans = {span(len(entry["mean"]), entry["history"]["step"]) for entry in series}
     ahead = f"the next {spans.pop()}" if len(spans) == 1 else "horizons of their own"
     what = sorted({spelled(entry["quantity"]) for entry in series} - {""})
-    return f"{', '.join(what).capitalize() or 'Demand'} in {ahead}: {len(series)} series"
+    told = ", ".join(what) or "demand"
+    return f"{told[0].upper()}{told[1:]} in {ahead}: {len(series)} series"
 
 
 def basis(entry: Document) -> str:

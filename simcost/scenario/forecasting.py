@@ -24,8 +24,7 @@ from simcost.scenario.paths_file import write_paths
 from simcost.scenario.stated import StatedEvents, load_events
 from simcost.trace.calendar import find_zone
 from simcost.trace.series import Series
-from simcost.trace.series.file import read_series
-from simcost.trace.series.trace import is_trace
+from simcost.trace.series.file import is_stored, read_series
 from simcost.units import SECONDS_PER_DAY, format_seconds
 
 MOST_STEPS = 100_000
@@ -172,7 +171,7 @@ def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Do
     if len(steps) == 1 and reading.freq is None:
         reading = replace(reading, freq=next(iter(steps)))
     quantities = {one.quantity for one in told.forecasts}
-    if len(quantities) == 1 and reading.quantity is None and is_trace(actuals):
+    if len(quantities) == 1 and reading.quantity is None and is_stored(actuals):
         reading = replace(reading, quantity=next(iter(quantities)))
     zone = told.timezone if reading.timezone is None else reading.timezone
     series, notes = reading.series(actuals, zone)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError
@@ -46,9 +47,9 @@ def read_paths(path: Path) -> list[Paths]:
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             about = json.loads((file.metadata.metadata or {})[KEY])
-            table = file.read(["series", "value"])
-        return list(_series(about, table["value"].to_numpy()))
-    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError) as error:
+            table = file.read(SCHEMA.names)
+        return list(_series(about, table))
+    except (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
             f"{path}: no sample paths ({error}); write them with `simcost forecast FILE --paths-out {path.name}`"
         ) from error
@@ -80,13 +81,33 @@ def _table(one: Paths) -> pa.Table:
     )
 
 
-def _series(about: dict[str, Any], values: np.ndarray[Any, np.dtype[np.float64]]) -> Iterator[Paths]:
+def _series(about: dict[str, Any], table: pa.Table) -> Iterator[Paths]:
+    """One after the other, as their rows should stand; others may have written them."""
     if about["version"] != VERSION:
         raise ValueError(f"form {about['version']}, but this version reads {VERSION}")
     first = 0
     for name, said in about["series"].items():
-        shape = (said["paths"], said["steps"])
-        part = values[first : first + shape[0] * shape[1]].reshape(shape)
-        grid = Grid(start_s=said["start_s"], step_s=said["step_s"])
-        first += part.size
-        yield Paths(series=name, quantity=said["quantity"], grid=grid, values=part)
+        count, steps = int(said["paths"]), int(said["steps"])
+        grid = Grid(start_s=int(said["start_s"]), step_s=int(said["step_s"]))
+        rows = table.slice(first, count * steps)
+        first += count * steps
+        _check_rows(name, rows, count, steps, grid)
+        values = rows["value"].to_numpy().astype(np.float64).reshape(count, steps)
+        yield Paths(series=name, quantity=str(said["quantity"]), grid=grid, values=values)
+    if first != table.num_rows:
+        raise ValueError(f"{table.num_rows} rows, but {first} are said to be there")
+
+
+def _check_rows(name: str, rows: pa.Table, count: int, steps: int, grid: Grid) -> None:
+    if count < 1 or steps < 1 or len(rows) != count * steps:
+        raise ValueError(f"{len(rows)} rows of {name}, not {count} paths of {steps} steps")
+    times = rows["timestamp_utc"].cast(pa.timestamp("s")).to_numpy()
+    ordered = (
+        pc.all(pc.equal(rows["series"].cast(pa.string()), name)).as_py()
+        and np.array_equal(rows["path"].to_numpy(), np.repeat(np.arange(count), steps))
+        and np.array_equal(times, np.tile(grid.times(steps), count))
+    )
+    if not ordered:
+        raise ValueError(f"the rows of {name} are not sorted by path and time, or do not begin as said")
+    if not np.isfinite(rows["value"].to_numpy()).all():
+        raise ValueError(f"a value of {name} is no number")

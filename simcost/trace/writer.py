@@ -35,13 +35,16 @@ class TraceWriter:
     Attributes:
         origin: what the arrivals written count from; to be set before the first row.
         span_ns: length of the recorded time; None = up to the last arrival.
+        start_s: of the start of the trace, seconds since 1970, where arrivals count from it and it is known.
         rows: rows written.
         late_rows: rows that came after a later one.
     """
 
     def __init__(self, path: Path, *, source: str, optional: Sequence[str] = (), origin: Origin = "start",
-                 span_ns: int | None = None, block_tokens: int | None = None) -> None:  # fmt: skip
+                 span_ns: int | None = None, block_tokens: int | None = None,
+                 start_s: int | None = None) -> None:  # fmt: skip
         self.path, self.source, self.origin, self.span_ns = path, source, origin, span_ns
+        self.start_s = start_s
         self.block_tokens = block_tokens
         self.schema = trace_schema(optional)
         self.rows = self.late_rows = 0
@@ -134,12 +137,17 @@ class TraceWriter:
         said = {
             "version": VERSION, "units": UNITS, "source": self.source, "rows": self.rows,
             "span_ns": self._high - zero if self.span_ns is None else self.span_ns,
-            "start_utc": iso_utc(zero) if self.origin == "epoch" else None,
+            "start_utc": self._start_utc(zero),
             "block_tokens": self.block_tokens,
         }  # fmt: skip
         file.add_key_value_metadata({KEY: json.dumps(said)})
         file.close()
         temporary.replace(self.path)
+
+    def _start_utc(self, zero: int) -> str | None:
+        if self.origin == "epoch":
+            return iso_utc(zero)
+        return None if self.start_s is None else iso_utc(self.start_s * NS_PER_S)
 
 
 def shifted(table: pa.Table, by_ns: int) -> pa.Table:

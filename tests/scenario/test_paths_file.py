@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -52,3 +53,23 @@ def test_nothing_is_left_where_writing_fails(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_paths(tmp_path / "p.parquet", futures(), {"seed": 1})
     assert [path.name for path in tmp_path.iterdir()] == ["p.parquet"]
+
+
+def test_files_of_others_are_checked(tmp_path: Path) -> None:
+    """Who writes the form with another tool learns what is wrong."""
+    file = tmp_path / "p.parquet"
+    write_paths(file, futures(), {"seed": 1})
+    table = pq.read_table(file)
+    value = table.column("value").to_numpy().copy()
+    value[7] = np.nan
+    wrong = {
+        "not sorted by path": table.take(np.arange(table.num_rows)[::-1]),
+        "rows of jobs": table.slice(0, table.num_rows - 1),
+        "rows, but": pa.concat_tables([table, table.slice(0, 1)]),
+        "is no number": table.set_column(3, "value", pa.array(value)),
+        "simcost.paths": table.replace_schema_metadata(None),
+    }
+    for said, other in wrong.items():
+        pq.write_table(other, file)
+        with pytest.raises(InputError, match=said):
+            read_paths(file)

@@ -195,7 +195,7 @@ def test_other_currencies_need_a_worth(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [("a,b\n1,2\n", "no FOCUS export: none of BilledCost, EffectiveCost"),
-     ("a;b\n1;2\n", "write it with commas"), ("", "the file is empty"), (HEAD + "\n", "no rows"),
+     ("a;b\n1;2\n", "write it as CSV with commas"), ("", "the file is empty"), (HEAD + "\n", "no rows"),
      (HEAD.replace("EffectiveCost,", "").replace("ServiceName", "Servicename2") + "\n",
       r"no column 'EffectiveCost'.*no column 'ServiceName'; did you mean 'Servicename2'"),
      (HEAD + ",billed_cost\n", "'billed_cost' is there twice")],

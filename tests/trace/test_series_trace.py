@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from jobs_of import jobs_of
 
 from simcost.errors import InputError
+from simcost.trace.jobs.store import write_jobs
 from simcost.trace.log.readers import import_trace
 from simcost.trace.series import Grid
-from simcost.trace.series.file import read_series
+from simcost.trace.series.file import is_stored, read_series
 from simcost.trace.writer import TraceWriter
 
 NS = 1_000_000_000
@@ -91,3 +93,46 @@ def test_real_trace(shared: Path, tmp_path: Path) -> None:
     assert len(series) == 58
     assert 19_366 * 0.97 < series.values.sum() < 19_366
     assert kinds(findings) == ["frequency", "partial_step"]
+
+
+def jobs_file(folder: Path, **columns: object) -> Path:
+    """Jobs of 2 GPUs for half an hour, every 20 minutes for 30 hours, by turns in two pools."""
+    count = 90
+    path, every = folder / "jobs.parquet", np.arange(count)
+    jobs = jobs_of(
+        1200 * every, np.full(count, 1800), np.full(count, 2), pool=every % 2, pools=("a", "b"), **columns
+    )
+    write_jobs(path, jobs)
+    return path
+
+
+def test_jobs_and_their_work_per_hour(tmp_path: Path) -> None:
+    path = jobs_file(tmp_path, start_utc="2026-01-05T00:00:00Z")
+    (series,), findings = read_series(path)
+    assert (series.name, series.quantity, series.grid) == (
+        "jobs",
+        "jobs",
+        Grid(start_s=1767571200, step_s=3600),
+    )
+    assert (len(series), set(series.values.tolist())) == (29, {3.0})
+    assert kinds(findings) == ["frequency", "partial_step"]
+    assert read_series(path, quantity="gpus")[0][0].values[0] == 6
+    assert read_series(path, quantity="gpu_hours", freq="1d")[0][0].values.tolist() == [72]
+    pools, _ = read_series(path, by=["pool", "user"])
+    assert [series.name for series in pools] == ["a/(none)", "b/(none)"]
+    assert sum(series.values for series in pools).tolist() == [3.0] * 29  # type: ignore[attr-defined]
+    assert is_stored(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"quantity": "requests"}, "known: jobs, gpus, gpu_hours"),
+        ({"by": ["tenant"]}, "cannot group by 'tenant'"),
+        ({"freq": "1w"}, "whole step"),
+        ({"mapping": {"value": "gpus"}}, "takes no mapping"),
+    ],
+)
+def test_what_jobs_do_not_have(tmp_path: Path, options: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_series(jobs_file(tmp_path), **options)  # type: ignore[arg-type]

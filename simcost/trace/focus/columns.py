@@ -217,7 +217,6 @@ def _refusal(path: Path, names: Sequence[str], gone: list[str], twice: list[str]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     has = f"its columns are: {shown}{more}"
     if len(gone) == len(NEEDED):
-        commas = "; write it with commas" if len(names) == 1 and ";" in names[0] else ""
-        return f"{path}: no FOCUS export: none of {', '.join(gone)} is a column; {has}{commas}"
+        return f"{path}: no FOCUS export: none of {', '.join(gone)} is a column; {has}"
     faults = [f"no column {name!r}{did_you_mean(name, names)}" for name in gone] + twice
     return f"{path}: {'; '.join(faults)}; {has}; export it with the mandatory columns of FOCUS"

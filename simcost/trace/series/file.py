@@ -8,12 +8,14 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.trace.calendar import find_zone, parse_freq
+from simcost.trace.jobs.store import is_jobs
 from simcost.trace.log.cells import Ints
 from simcost.trace.log.sources import open_chunks
 from simcost.trace.series import Series
 from simcost.trace.series.cells import Faults
 from simcost.trace.series.columns import GENERIC, VALUE, WHAT, find_series_columns, peek
 from simcost.trace.series.grid import gridded
+from simcost.trace.series.jobs import job_series
 from simcost.trace.series.local_time import utc_in_order
 from simcost.trace.series.points import Notes, Points
 from simcost.trace.series.rows import Rows, read_rows
@@ -32,12 +34,12 @@ def read_series(
 
     Args:
         path: CSV (also .gz) or Parquet with `timestamp,value` or `series,timestamp,value`, in any order of
-            rows; or a trace that `simcost trace import` wrote.
+            rows; or a trace of requests or of jobs that `simcost trace import` wrote.
         freq: the step wanted, as `1h`; None = that of the rows; for a trace 1 h, or 1 min below a day.
         by: columns whose values together name a series, as `tenant/model`.
         mapping: `timestamp`, `value`, `series` or `unit` -> the column of the file, where it has another name.
         timezone: of times without a zone, and where days, weeks and months begin.
-        quantity: what is counted; None = the `unit` column, the name of the value column, or `requests`.
+        quantity: what is counted; None = the `unit` column, the name of the value column, `requests` or `jobs`.
         regressors: columns of known influences; rows after the last value are their future.
 
     Returns:
@@ -50,10 +52,11 @@ def read_series(
     """
     asked_s = None if freq is None else parse_freq(freq)
     find_zone(timezone)
-    if is_trace(path):
+    if is_stored(path):
         if mapping or regressors:
             raise InputError(f"{path}: is a stored trace; it takes no mapping and no regressors")
-        counted, findings = trace_series(path, step_s=asked_s, by=by, timezone=timezone, quantity=quantity)
+        count = trace_series if is_trace(path) else job_series
+        counted, findings = count(path, step_s=asked_s, by=by, timezone=timezone, quantity=quantity)
         return counted, _folded(findings, len(counted))
     head = peek(path)
     columns = find_series_columns(head, mapping, by, regressors, path)
@@ -71,6 +74,11 @@ def read_series(
     coarse = [coarsen(series, step_s, timezone) for series, step_s in steps]
     findings = notes.findings + [said for _, more in coarse for said in more]
     return [series for series, _ in coarse], _folded(findings, len(coarse))
+
+
+def is_stored(path: Path) -> bool:
+    """Whether a file is a trace that simcost stored, of requests or of jobs."""
+    return is_trace(path) or is_jobs(path)
 
 
 def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]:

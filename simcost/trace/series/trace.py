@@ -1,8 +1,8 @@
 """Demand series from a stored trace: requests or tokens per step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -51,35 +51,80 @@ def trace_series(
     """
     info = open_trace(path)
     counted = quantity or "requests"
-    _check(info, by, counted)
-    start_ns, found = _start(info)
+    present = [name for name in _LABELS if name in info.columns]
+    check_asked(path, counted, QUANTITIES, by, present)
+
+    def count(shift_ns: int, fine_s: int, steps: int) -> dict[str, Floats]:
+        return _count(info, by, counted, shift_ns, fine_s, steps)
+
+    return stepped(info, counted, count, step_s=step_s, timezone=timezone)
+
+
+def check_size(path: Path, groups: int, steps: int) -> None:
+    """Raise InputError for more groups than memory should hold."""
+    if groups * steps > _MOST_STEPS:
+        raise InputError(f"{path}: {groups:,} groups or more of {steps:,} steps; group by less, or give a longer "
+                         "--freq")  # fmt: skip
+
+
+class Record(Protocol):
+    """What was recorded, and when."""
+
+    @property
+    def path(self) -> Path:
+        """Of the trace."""
+
+    @property
+    def span_ns(self) -> int:
+        """From its start to its last arrival."""
+
+    @property
+    def start_utc(self) -> str | None:
+        """ISO time of its start, where known."""
+
+
+def stepped(
+    record: Record, counted: str, count: Callable[[int, int, int], dict[str, Floats]], *, step_s: int | None,
+    timezone: str,
+) -> tuple[list[Series], list[dict[str, Any]]]:  # fmt: skip
+    """Series from what `count` finds in each fine step: called with where step 0 begins (nanoseconds before the
+    start of the trace), the length of a step in seconds, and their number.
+
+    Raises:
+        InputError: no whole step.
+        TraceError: a start that is no time.
+    """
+    start_ns, found = _start(record)
+    span_s = record.span_ns / NS_PER_S
     if step_s is None:
-        step_s = 3600 if info.span_s >= DAY_S else 60
-        found.append(finding("frequency", "", 1, f"the trace spans {format_seconds(info.span_s)}, so {counted} were "
+        step_s = 3600 if span_s >= DAY_S else 60
+        found.append(finding("frequency", "", 1, f"the trace spans {format_seconds(span_s)}, so {counted} were "
                      f"counted per {Grid(start_s=0, step_s=step_s).name}; other steps: --freq"))  # fmt: skip
     fine_s = step_s if 0 < step_s < DAY_S else _FINE_S
-    first, count, partial = _whole(info, start_ns, fine_s)
+    first, steps, partial = _whole(record, start_ns, fine_s)
     found += partial
-    counts = _count(info, by, counted, start_ns - first * fine_s * NS_PER_S, fine_s, count)
+    counts = count(start_ns - first * fine_s * NS_PER_S, fine_s, steps)
     grid = Grid(start_s=first * fine_s, step_s=fine_s)
-    fine = [Series(name=name or stem(path), quantity=counted, grid=grid, values=values)
+    fine = [Series(name=name or stem(record.path), quantity=counted, grid=grid, values=values)
             for name, values in sorted(counts.items())]  # fmt: skip
     coarse = [coarsen(series, step_s, timezone) for series in fine]
     return [series for series, _ in coarse], found + [said for _, more in coarse for said in more]
 
 
-def _check(info: TraceInfo, by: Sequence[str], quantity: str) -> None:
-    if quantity not in QUANTITIES:
-        raise InputError(f"{info.path}: a trace has no quantity {quantity!r}{did_you_mean(quantity, QUANTITIES)} "
-                         f"(known: {', '.join(QUANTITIES)})")  # fmt: skip
-    present = [name for name in _LABELS if name in info.columns]
-    unknown = [name for name in by if name not in present]
+def check_asked(
+    path: Path, quantity: str, quantities: Sequence[str], by: Sequence[str], labels: Sequence[str]
+) -> None:
+    """Raise InputError for a quantity or a label that a trace does not have."""
+    if quantity not in quantities:
+        raise InputError(f"{path}: this trace has no quantity {quantity!r}{did_you_mean(quantity, quantities)} "
+                         f"(known: {', '.join(quantities)})")  # fmt: skip
+    unknown = [name for name in by if name not in labels]
     if unknown:
-        raise InputError(f"{info.path}: cannot group by {unknown[0]!r}; this trace has "
-                         f"{' and '.join(present) or 'neither tenant nor model'}")  # fmt: skip
+        raise InputError(f"{path}: cannot group by {unknown[0]!r}; this trace has "
+                         f"{' and '.join(labels) or 'neither tenant nor model'}")  # fmt: skip
 
 
-def _start(info: TraceInfo) -> tuple[int, list[dict[str, Any]]]:
+def _start(info: Record) -> tuple[int, list[dict[str, Any]]]:
     """Nanoseconds since 1970 of the start, and a finding where it is unknown."""
     if info.start_utc is None:
         return 0, [finding("clock_unknown", "", 1, "the trace does not say when it began: its start is written as "
@@ -90,7 +135,7 @@ def _start(info: TraceInfo) -> tuple[int, list[dict[str, Any]]]:
     return int(values[0]), []
 
 
-def _whole(info: TraceInfo, start_ns: int, step_s: int) -> tuple[int, int, list[dict[str, Any]]]:
+def _whole(info: Record, start_ns: int, step_s: int) -> tuple[int, int, list[dict[str, Any]]]:
     """Number since 1970 of the first whole step, how many there are, and a finding for those left out.
 
     The recorded time runs from the first arrival to the last, so a step counts as whole from 99 % on.
@@ -101,8 +146,8 @@ def _whole(info: TraceInfo, start_ns: int, step_s: int) -> tuple[int, int, list[
     first, end = -((slack_ns - start_ns) // step_ns), (end_ns + slack_ns) // step_ns
     name = Grid(start_s=0, step_s=step_s).name
     if end <= first:
-        raise InputError(f"{info.path}: {format_seconds(info.span_s)} of trace hold no whole step of {name}; "
-                         "give a shorter --freq")  # fmt: skip
+        raise InputError(f"{info.path}: {format_seconds(info.span_ns / NS_PER_S)} of trace hold no whole step of "
+                         f"{name}; give a shorter --freq")  # fmt: skip
     ends = [word for word, out in (("first", start_ns - first * step_ns < -slack_ns),
                                    ("last", end_ns - end * step_ns > slack_ns)) if out]  # fmt: skip
     if not ends:
@@ -126,9 +171,8 @@ def _count(
         step = (arrival + shift_ns) // (step_s * NS_PER_S)
         weights = None if quantity == "requests" else table[quantity].to_numpy()
         for name, rows in _groups(table, by):
-            if name not in counts and (len(counts) + 1) * steps > _MOST_STEPS:
-                raise InputError(f"{info.path}: more than {len(counts):,} groups of {steps:,} steps; "
-                                 "group by less, or give a longer --freq")  # fmt: skip
+            if name not in counts:
+                check_size(info.path, len(counts) + 1, steps)
             values = counts.setdefault(name, np.zeros(steps))
             _add(values, step[rows], None if weights is None else weights[rows])
     return counts

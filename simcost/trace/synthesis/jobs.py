@@ -1,9 +1,13 @@
 """Training jobs along a forecast: rows of a job log, resampled with the gaps before them."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from simcost.errors import InputError
 from simcost.rng import stream
 from simcost.trace.batch import Floats, Ints, Pairs
+from simcost.trace.jobs import NONE, Jobs
 from simcost.trace.synthesis.bootstrap import rows_in_blocks
 from simcost.trace.synthesis.rates import Rates
 from simcost.trace.synthesis.rescale import rescaled_gaps
@@ -11,6 +15,37 @@ from simcost.trace.synthesis.streams import arrivals
 from simcost.units import NS_PER_S
 
 _AT_ONCE = 262_144
+
+
+def jobs_along(jobs: Jobs, rates: Rates, *, seed: int, index: int = 0, start_utc: str | None = None) -> Jobs:
+    """Jobs submitted along the rates: those of a trace, resampled in blocks with their sizes, durations and owners.
+
+    Args:
+        jobs: the trace they are taken from.
+        rates: jobs expected in each step.
+        seed: of the random numbers.
+        index: of the replication.
+        start_utc: ISO time of the start of the rates.
+
+    Raises:
+        InputError: the trace has too few different submissions, or no job comes within the rates.
+    """
+    times, rows = job_arrivals(jobs.submit_s.astype(np.float64), rates, seed=seed, index=index)
+    if not len(rows):
+        raise InputError(
+            f"no job comes within {rates.span_s:g} s at {rates.expected.sum():.3g} expected ones"
+        )
+    chosen, submit_s = jobs[rows], np.floor(times).astype(np.int64)
+    deadline_s = chosen.deadline_s - chosen.submit_s + submit_s
+    return replace(
+        chosen,
+        job_id=np.array([str(number) for number in range(len(rows))], np.object_),
+        submit_s=submit_s,
+        deadline_s=np.where(chosen.deadline_s == NONE, NONE, deadline_s),
+        start_utc=start_utc,
+        source=f"resampled from {jobs.source}, seed {seed}",
+        recorded_wait_s=None,
+    )
 
 
 def job_arrivals(submit_s: Floats, rates: Rates, *, seed: int, index: int = 0,

@@ -1,7 +1,7 @@
 """Synthetic requests: a rate with a daily and a weekly shape, bursts, and tokens."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -101,21 +101,48 @@ def synthesize(spec: Synthetic, out: Path, *, folder: Path, seed: int, horizon_s
     Raises:
         InputError: the horizon is impossible, or the file cannot be written.
     """
-    horizon_ns, cut = round(horizon_s * NS_PER_S), Counter({"prompt": 0, "output": 0})
-    talking = any(client.sessions for client in spec.clients)
+    cut = Counter({"prompt": 0, "output": 0})
+    batches = synthetic(spec, folder=folder, seed=seed, index=0, horizon_s=horizon_s, cut=cut)
+    found = stored(batches, spec.clients, out, folder=folder, source=f"synthetic, seed {seed}",
+                   horizon_s=horizon_s, progress=progress)  # fmt: skip
+    return {**found, "seed": seed, "cut": dict(cut)}
+
+
+def stored(batches: Iterable[RequestBatch], clients: Sequence[Stream], out: Path, *, folder: Path, source: str,
+           horizon_s: float, start_s: int | None = None,
+           progress: Callable[[int, float], None] | None = None) -> dict[str, Any]:  # fmt: skip
+    """Store the requests of clients as a trace; conversations get their numbers and prefixes.
+
+    Args:
+        batches: the requests, sorted.
+        clients: who sends them; none = requests without conversations.
+        out: the Parquet file to write.
+        folder: traces are looked for in it.
+        source: what the trace says of its origin.
+        horizon_s: length of the trace.
+        start_s: of its start, seconds since 1970, where known.
+        progress: called with the rows written and the share of the horizon done.
+
+    Returns:
+        file, rows, span_s, rate_per_s.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    horizon_ns = round(horizon_s * NS_PER_S)
+    talking = any(client.sessions for client in clients)
     optional = ("session", "prefix_hashes") if talking else ()
-    system_tokens = [_system_tokens(client, folder) for client in spec.clients]
-    with TraceWriter(out, source=f"synthetic, seed {seed}", span_ns=horizon_ns, optional=optional,
+    system_tokens = [_system_tokens(client, folder) for client in clients]
+    with TraceWriter(out, source=source, span_ns=horizon_ns, optional=optional, start_s=start_s,
                      block_tokens=BLOCK_TOKENS if talking else None) as writer:  # fmt: skip
-        for batch in synthetic(spec, folder=folder, seed=seed, index=0, horizon_s=horizon_s, cut=cut):
+        for batch in batches:
             if talking:
                 writer.write(with_sessions(batch, system_tokens, writer.rows))
             else:
                 writer.write_batch(batch)
             if progress is not None and len(batch):
                 progress(writer.rows, int(batch.arrival_ns[-1]) / horizon_ns)
-    return {"file": str(out), "rows": writer.rows, "span_s": horizon_s, "rate_per_s": writer.rows / horizon_s,
-            "seed": seed, "cut": dict(cut)}  # fmt: skip
+    return {"file": str(out), "rows": writer.rows, "span_s": horizon_s, "rate_per_s": writer.rows / horizon_s}
 
 
 def _system_tokens(client: Stream, folder: Path) -> int:
