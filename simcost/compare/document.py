@@ -8,6 +8,7 @@ from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.drivers import Drivers, drivers
 from simcost.compare.futures import futures
 from simcost.compare.interval import Interval
+from simcost.compare.money import charge_changes, money
 from simcost.compare.result import RunResult
 from simcost.compare.sides import jobs, requests, service_levels
 from simcost.compare.summary import PlanSummary, mean_of
@@ -44,7 +45,14 @@ def document(
         "deterministic": comparison.exact,
         "requests_of_replication": results[0].replication,
         "plans": [_plan(plan) for plan in comparison.plans],
-        "differences": [_difference(change) for change in comparison.differences],
+        "differences": [
+            _difference(change) | {"charges": charge_changes(plan, comparison.baseline)}
+            for change, plan in zip(
+                comparison.differences,
+                (p for p in comparison.plans if p is not comparison.baseline),
+                strict=True,
+            )
+        ],
         "drivers": driven.sentences() if driven else [],
         "decomposition": _decomposition(driven) if driven else None,
         **uncertain,
@@ -65,7 +73,10 @@ def _plan(plan: PlanSummary) -> Document:
             "by_category": plan.by_category_usd,
             "by_state": plan.by_state_usd,
             "per_million_output_tokens": 1e6 * plan.total_usd.mean / tokens if tokens else None,
+            "billed": plan.mean(lambda run: run.bill.billed_usd),
+            "list": plan.mean(lambda run: run.bill.list_usd),
         },
+        **money(plan),
         "intervals": {
             "total_usd": _known(plan.total_usd),
             "per_month_usd": _known(plan.per_month_usd),
@@ -108,12 +119,13 @@ def _prices(run: RunResult) -> list[Document]:
             "provider": charge.provider,
             "sku": charge.sku,
             "region": charge.region,
-            "usd": charge.billed_cost_usd / charge.consumed_quantity if charge.consumed_quantity else None,
+            "usd": charge.effective_cost_usd / charge.consumed_quantity if charge.consumed_quantity else None,
             "unit": charge.consumed_unit,
             "as_of": charge.price_as_of,
             "quality": charge.price_quality,
         }
         for charge in run.bill.charges
+        if charge.charge_category == "Usage" and charge.commitment_status != "Unused"
     ]
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from simcost.billing import Costs
+from simcost.billing.energy import EnergyReport
 from simcost.slo import Check, JobReport, SloReport
 
 
@@ -14,8 +15,9 @@ class Served:
     engine_factor: float
     """Factor on the modelled step time that this replication drew."""
     requests: dict[str, int]
-    """arrived, completed, rejected, timed_out, in_system, preemptions."""
+    """arrived, completed, rejected, timed_out, lost, in_system, preemptions, requeued."""
     output_tokens: int
+    prompt_tokens: int
     replica_hours: dict[str, float]
     """By state, as `Ledger.replica_hours`."""
 
@@ -48,6 +50,8 @@ class RunResult:
     """Of the accelerator time paid: the part in which tokens took engine time (`Outcomes.work_s`) or jobs ran."""
     served: Served | None = None
     trained: Trained | None = None
+    energy: EnergyReport | None = None
+    """Of all nodes; None where they are of several kinds or no offer of the catalog."""
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -3,7 +3,7 @@
 from textwrap import fill
 from typing import Any
 
-from simcost.report import futures, job_tables
+from simcost.report import futures, job_tables, money
 from simcost.report.sides import serves, trains, utilisation
 from simcost.report.table import table
 from simcost.units import format_seconds, format_share, format_usd
@@ -33,6 +33,9 @@ def text(document: Document) -> str:
         _section("What not knowing the demand costs", futures.sentences(document)),
         _section("The demand", futures.demand_sentences(document["demand"]) if "demand" in document else []),
         _section("What drives the difference", document["drivers"]),
+        _section(
+            f"Charge by charge, a month, against {document['baseline']}", money.charge_changes(document)
+        ),
         _section("What the numbers rest on", [*document["assumptions"], _provenance(document)]),
         _section("Files", document["files"]),
     ]
@@ -63,12 +66,16 @@ def _of_which(document: Document) -> str:
 
 def _unanswered(document: Document) -> list[str]:
     """Requests rejected or timed out, by plan."""
-    reasons = {"rejected": "longer than the KV cache of a replica", "timed_out": "clients gave up"}
+    reasons = {
+        "rejected": "longer than the KV cache of a replica",
+        "timed_out": "clients gave up",
+        "lost": "their replica was taken away",
+    }
     return [
         f"{plan['name']}: {count:,} of {plan['requests']['arrived']:,} {key.replace('_', ' ')} ({reason})"
         for plan in document["plans"]
         for key, reason in reasons.items()
-        if (count := plan["requests"][key])
+        if (count := plan["requests"].get(key, 0))
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
-from simcost.report import charts, futures, job_charts, job_tables, tables
+from simcost.report import charts, futures, job_charts, job_tables, money, tables
 from simcost.report.forecast_charts import fan
 from simcost.report.futures_chart import spread
 from simcost.report.page import bullets, frame, section, table
@@ -70,11 +70,16 @@ def page(document: Document, shown: dict[str, Any]) -> str:
         section("Targets missed", bullets(tables.missed(document))),
         section("Jobs", table(job_tables.times(document)), table(job_tables.gpu_time(document))),
         section("What drives the difference", bullets(document["drivers"])),
+        section(
+            f"Charge by charge, a month, against {document['baseline']}",
+            bullets(money.charge_changes(document)),
+        ),
         *(figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
         section("Requests", table(tables.objectives(document)), table(tables.service_levels(document))),
         section("Demand", bullets(futures.demand_sentences(document["demand"])))
         if "demand" in document
         else "",
+        section("Unit costs and energy", table(money.units(document)), bullets(money.energy_notes(document))),
         section("Assumptions", bullets(document["assumptions"])),
         section("Provenance", table(tables.provenance(document), left=True)),
     ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from simcost.billing import Buy, Costs, bill
+from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Owned, Serverless, Spot, bill
+from simcost.billing.energy import EnergyReport, energy
 from simcost.catalog import Catalog
 from simcost.job_ledger import JobLedger
 from simcost.ledger import Usage
@@ -37,6 +38,15 @@ def costs_of(bought: Sequence[Bought], catalog: Catalog) -> Costs:
 
 def _billed(account: Sequence[Bought], catalog: Catalog) -> Costs:
     return bill(_together([one.usage for one in account]), account[0].buy, catalog)
+
+
+def energy_of(bought: Sequence[Bought], catalog: Catalog) -> EnergyReport | None:
+    """Energy of a plan whose nodes are all of one offer; None where they are not."""
+    ways = [one.buy for one in bought]
+    offers = {(way.offer, way.region) for way in ways if isinstance(way, OnDemand | Spot | ManagedEndpoint)}
+    if len(offers) != 1 or any(isinstance(way, Owned | Serverless) for way in ways):
+        return None
+    return energy(_together([one.usage for one in bought]), catalog.offer(*offers.pop()), catalog)
 
 
 def by_accelerator(usage: Usage, per_slot: int) -> Usage:

@@ -14,7 +14,7 @@ from simcost.compare.result import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
 from simcost.ledger import Ledger, Usage
-from simcost.scenario.bills import Bought, by_accelerator, costs_of, job_usage, shared_usage
+from simcost.scenario.bills import Bought, by_accelerator, costs_of, energy_of, job_usage, shared_usage
 from simcost.scenario.clusters import Cluster
 from simcost.scenario.job_runs import means
 from simcost.scenario.job_trace import JobTrace
@@ -67,10 +67,13 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
             "completed": felt.completed,
             "rejected": felt.rejected,
             "timed_out": felt.timed_out,
+            "lost": felt.lost,
             "in_system": felt.in_system,
             "preemptions": felt.preemptions,
+            "requeued": felt.requeued,
         },
         output_tokens=felt.output_tokens,
+        prompt_tokens=felt.prompt_tokens,
         replica_hours=ledger.replica_hours(),
     )
     return ServedSide(
@@ -181,6 +184,7 @@ def as_one(
         utilisation=sum(side.busy_hours for side in sides) / hours if hours else 0.0,
         served=None if served is None else served.served,
         trained=None if trained is None else trained.trained,
+        energy=energy_of(bought, catalog),
     )
     return Rows(
         result=result,

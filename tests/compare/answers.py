@@ -45,7 +45,7 @@ def result(
         slo=slo, engine_factor=1.0,
         requests={"arrived": 100, "completed": 99 if slo.attainment else 0, "rejected": 0, "timed_out": 0,
                   "in_system": 1, "preemptions": 0},
-        output_tokens=1_000_000, replica_hours=used.replica_hours(),
+        output_tokens=1_000_000, prompt_tokens=1_000_000, replica_hours=used.replica_hours(),
     )  # fmt: skip
     return RunResult(
         plan=plan, replication=replication, bill=bill(used, OnDemand(offer="acme/big"), Book(usd / hours)),

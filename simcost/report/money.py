@@ -1,0 +1,81 @@
+"""The money of plans, for people: charge by charge, per unit of work, energy."""
+
+from typing import Any
+
+from simcost.units import format_usd
+
+Document = dict[str, Any]
+_TELLING = (" covered by ", ", unused", " spot")
+"""Charges that show a way of buying other than on demand."""
+
+
+def bought_otherwise(document: Document) -> bool:
+    """Whether some plan pays for its nodes in another way than on demand."""
+    names = [charge["charge"] for plan in document["plans"] for charge in plan.get("charges", [])]
+    return any(word in name for name in names for word in _TELLING)
+
+
+def charge_changes(document: Document) -> list[str]:
+    """What each charge adds to the difference of a plan from the baseline, a month; only where plans are bought in
+    different ways.
+    """
+    if not bought_otherwise(document):
+        return []
+    found = []
+    for change in document["differences"]:
+        parts = "; ".join(
+            f"{one['charge']} {'+' if one['usd_per_month'] > 0 else ''}{format_usd(one['usd_per_month'])}"
+            for one in change.get("charges", [])[:_SHOWN]
+        )
+        more = len(change.get("charges", [])) - _SHOWN
+        found.append(
+            f"{change['plan']}: {parts or 'no charge differs'}{f'; {more} more' if more > 0 else ''}"
+        )
+    return found
+
+
+_SHOWN = 6
+
+
+def units(document: Document) -> list[dict[str, str]]:
+    """A row per plan: what is invoiced, what a unit of work costs, energy and carbon."""
+    rows = []
+    for plan in document["plans"]:
+        costs, energy = plan.get("unit_costs"), plan.get("energy") or {}
+        if costs is None:
+            return []
+        row = {"Plan": plan["name"], "invoiced, $": format_usd(plan["cost_usd"]["billed"])}
+        for key, title in _UNITS.items():
+            row[title] = "-" if costs[key] is None else format_usd(costs[key])
+        row["kWh/month"] = _number(energy.get("kwh_per_month"))
+        row["kg CO2e/month"] = _number(energy.get("gco2e_per_month"), 1e-3)
+        rows.append(row)
+    used = {title for row in rows for title, cell in row.items() if cell != "-"}
+    return [{title: cell for title, cell in row.items() if title in used} for row in rows]
+
+
+_UNITS = {
+    "usd_per_request": "$/request",
+    "usd_per_million_tokens": "$/1M tokens",
+    "usd_per_million_output_tokens": "$/1M output tokens",
+    "usd_per_completed_job": "$/job",
+    "usd_per_useful_accelerator_hour": "$/useful GPU-h",
+}
+
+
+def energy_notes(document: Document) -> list[str]:
+    """What the energy figures rest on, said once; and what is not known."""
+    said = [plan.get("energy") for plan in document["plans"]]
+    lines = [line for energy in said if energy for line in energy["assumptions"][:-1]]
+    missing = [line for energy in said if energy for line in energy["unknown"]]
+    return [*dict.fromkeys(lines), *(f"Energy unknown: {line}" for line in dict.fromkeys(missing))]
+
+
+def _number(value: float | None, factor: float = 1.0) -> str:
+    return (
+        "-"
+        if value is None
+        else f"{value * factor:,.3g}"
+        if value * factor < 100
+        else f"{value * factor:,.0f}"
+    )
