@@ -52,7 +52,7 @@ def usage_account(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Met
     place = np.full(len(usage.keys), -1, np.int64)
     place[hourly] = np.arange(len(hourly))
     rows = np.flatnonzero(place[usage.line] >= 0)
-    start_s = _first_hour(usage)
+    start_s = _first_hour(usage) if usage.horizon_s is None else 0.0
     if usage.resource is not None:
         start, end, row = _joined(usage, rows)
         end = _rounded(usage, start, end, row, catalog)
@@ -63,6 +63,8 @@ def usage_account(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Met
         start_s=start - start_s, end_s=end - start_s, line=line, units=usage.quantity[row],
         price_usd=_in_effect(usage, row, line, lines),
     )  # fmt: skip
+    if usage.horizon_s is not None:
+        return metered(lines, runs, horizon_s=usage.horizon_s, start_s=None)
     last = float(max(usage.end_s.max(), usage.start_s.max())) - start_s
     return metered(lines, runs, horizon_s=max(last, 1.0), start_s=start_s, cut=False)
 
@@ -160,7 +162,7 @@ def _joined(usage: Usage, rows: Ints) -> tuple[Floats, Floats, Ints]:
 
 def _rounded(usage: Usage, start: Floats, end: Floats, row: Ints, catalog: "Catalog") -> Floats:
     """Ends as the providers meter them."""
-    final = float(usage.end_s.max())
+    final = float(usage.end_s.max()) if usage.horizon_s is None else usage.horizon_s
     found = end.copy()
     providers = np.array([key[0] for key in usage.keys])[usage.line[row]]
     for provider in np.unique(providers):

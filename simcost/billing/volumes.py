@@ -1,6 +1,6 @@
 """Storage and transfer of a file of usage, by calendar month."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from simcost.billing.charges import Charge, Place, UnitPrice, volume_charge
 from simcost.billing.purchasing import Purchasing
-from simcost.billing.volume import Item, month_usd
+from simcost.billing.volume import Item, month_usd, run_usd
+from simcost.catalog.facts import TierPrice
 from simcost.trace.usage import KEY, Usage
-from simcost.units import SECONDS_PER_HOUR
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
@@ -29,10 +30,19 @@ class Month:
     start_s: float
     end_s: float
 
+    simulated: bool = False
+    """No calendar month, but a time of any length, like which a month of 730 h is."""
+
     @property
     def hours(self) -> float:
-        """Its length."""
-        return (self.end_s - self.start_s) / SECONDS_PER_HOUR
+        """Its length; that of the month that is like it, of simulated time."""
+        return HOURS_PER_MONTH if self.simulated else (self.end_s - self.start_s) / SECONDS_PER_HOUR
+
+    def usd(self, quantity: float, tiers: Sequence[TierPrice]) -> float:
+        """Price of its quantity by the tiers of a month."""
+        if self.simulated:
+            return run_usd(quantity, tiers, self.end_s - self.start_s)
+        return month_usd(quantity, tiers)
 
 
 def volume_charges_of(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Iterator[Charge]:
@@ -50,7 +60,7 @@ def volume_charges_of(usage: Usage, purchase: Purchasing, catalog: "Catalog") ->
                 by_tags = _by_tags(usage, lines, month, stored=item == "storage")
                 total = sum(by_tags.values())
                 if total > 0:
-                    price = _price(item, provider, total, own[item], catalog)
+                    price = _price(item, provider, total, own[item], month, catalog)
                     for tags, quantity in by_tags.items():
                         yield _charge(item, provider, quantity, month, price, tags)
 
@@ -72,12 +82,12 @@ def _charge(
 
 
 def _price(
-    item: Item, provider: str, quantity: float, own_usd: float | None, catalog: "Catalog"
+    item: Item, provider: str, quantity: float, own_usd: float | None, month: Month, catalog: "Catalog"
 ) -> UnitPrice:
     if own_usd is not None:
         return UnitPrice.own(own_usd * _SIDES[item], list_usd=own_usd * _SIDES[item])
     tiers = catalog.tier_prices(provider, item)
-    usd = _SIDES[item] * month_usd(quantity, tiers) / quantity
+    usd = _SIDES[item] * month.usd(quantity, tiers) / quantity
     as_of, quality = min(tier.as_of for tier in tiers), max(tier.quality for tier in tiers)
     return UnitPrice(list_usd=usd, paid_usd=usd, as_of=as_of, quality=quality)
 
@@ -96,6 +106,9 @@ def _by_tags(
 
 
 def _months(usage: Usage, rows: Flags) -> Iterator[Month]:
+    if usage.horizon_s is not None:
+        yield Month(0.0, usage.horizon_s, simulated=True)
+        return
     first = np.datetime64(int(usage.start_s[rows].min()), "s").astype("datetime64[M]")
     last = np.datetime64(int(np.ceil(usage.end_s[rows].max())), "s").astype("datetime64[M]")
     for month in np.arange(first, last + 1):

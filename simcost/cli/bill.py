@@ -11,7 +11,10 @@ def add(verbs: Any) -> None:
     """The verb `bill`."""
     bill = verb(verbs, "bill", _bill, "price a file of usage under purchasing plans")
     bill.add_argument(
-        "file", type=Path, metavar="USAGE", help="sku, start, end, quantity, ...; CSV or Parquet"
+        "file",
+        type=Path,
+        metavar="USAGE",
+        help="sku, start, end, quantity, ... as CSV or Parquet; or a results folder",
     )
     bill.add_argument(
         "--plan",
@@ -27,18 +30,20 @@ def add(verbs: Any) -> None:
         metavar="OUT",
         help="write the bill in the FOCUS format (.parquet or .csv); one plan",
     )
+    bill.add_argument("--run-plan", metavar="NAME", help="plan of a results folder (default: the best)")
     columns(bill)
 
 
 def _bill(arguments: Arguments) -> None:
-    from simcost.scenario.purchasing import price_usage, write_focus_bill
+    from simcost.scenario.purchasing import hashed, price_usage, write_focus_bill
 
     if arguments.focus and len(arguments.plan) > 1:
         raise InputError("--focus writes one bill; give one --plan")
-    priced = price_usage(arguments.file, arguments.plan, dict(arguments.map))
+    priced = price_usage(arguments.file, arguments.plan, dict(arguments.map), arguments.run_plan)
     documents = [document for document, _ in priced]
     if arguments.focus:
         write_focus_bill(arguments.focus, priced[0][1], arguments.file, arguments.plan[0])
     findings = documents[0]["findings"]
     document = documents[0] if len(documents) == 1 else {"plans": documents}
-    finish(arguments, document, findings, "bill")
+    files = [hashed(arguments.file), *arguments.plan]
+    finish(arguments, document, findings, "bill", files=files)

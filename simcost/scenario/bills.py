@@ -49,6 +49,23 @@ def energy_of(bought: Sequence[Bought], catalog: Catalog) -> EnergyReport | None
     return energy(_together([one.usage for one in bought]), catalog.offer(*offers.pop()), catalog)
 
 
+def nodes_of(bought: Sequence[Bought], catalog: Catalog) -> pa.Table:
+    """When each node was there, and what it is."""
+    parts = []
+    for one in bought:
+        said = {"provider": one.buy.kind, "sku": "node", "region": "any", "pricing": "standard"}
+        if isinstance(one.buy, OnDemand | Spot | ManagedEndpoint):
+            offer = catalog.offer(one.buy.offer, one.buy.region)
+            said |= {"provider": offer.provider, "sku": offer.sku, "region": offer.region}
+        if isinstance(one.buy, Spot):
+            said["pricing"] = "spot"
+        table = one.usage.nodes
+        for name, word in said.items():
+            table = table.append_column(name, pa.array([word] * len(table), pa.string()))
+        parts.append(table)
+    return pa.concat_tables(parts)
+
+
 def by_accelerator(usage: Usage, per_slot: int) -> Usage:
     """Usage of slots of so many accelerators each, with a slot for each accelerator."""
     seconds = {state: slot_s * per_slot for state, slot_s in usage.slot_seconds.items()}

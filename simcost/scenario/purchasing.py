@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
+from simcost.errors import InputError, did_you_mean
 from simcost.scenario.folders import sha256_of, whole_file
 from simcost.scenario.schema_file import load_as
 from simcost.trace.paths import inside
+from simcost.trace.usage import HOURLY, Usage
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 Document = dict[str, Any]
 
@@ -28,7 +36,67 @@ def load_purchasing(path: Path) -> tuple[Purchasing, Catalog]:
     return replace(plan, purchasing=plan.purchasing or path.stem), catalog
 
 
-def price_usage(usage: Path, plans: list[Path], mapping: dict[str, str]) -> list[tuple[Document, Any]]:
+def usage_of_run(folder: Path, plan: str | None) -> Usage:
+    """What a plan of a results folder of `simcost run` used, in its first replication.
+
+    Args:
+        folder: the results.
+        plan: its name; None = the best of the run, else its baseline.
+
+    Raises:
+        InputError: no finished result, or no such plan.
+    """
+    try:
+        document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        nodes = pq.ParquetFile(folder / "tables" / "nodes.parquet").read()
+        charges = pq.ParquetFile(folder / "tables" / "charges.parquet").read()
+        name = plan or document["best"] or document["baseline"]
+        horizons = {one["name"]: one["horizon_s"] for one in document["plans"]}
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        raise InputError(
+            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
+        ) from error
+    if name not in horizons:
+        known = ", ".join(horizons)
+        raise InputError(f"{folder}: no plan {name!r}{did_you_mean(name, list(horizons))}; there are {known}")
+    rows = [row for row in nodes.to_pylist() if row["plan"] == name]
+    volumes = [
+        row for row in charges.to_pylist()
+        if row["plan"] == name and row["replication"] == 0 and row["service"] in ("storage", "transfer")
+    ]  # fmt: skip
+    return _usage(rows, volumes, horizons[name])
+
+
+def _usage(nodes: list[Document], volumes: list[Document], horizon_s: float) -> Usage:
+    """Nodes as runs, GB-months as GB that were kept throughout, GB as they are."""
+    keys = [(row["provider"], row["sku"], row["region"], "", "", row["pricing"], HOURLY) for row in nodes]
+    keys += [(row["provider"], row["sku"], "any", "", "", "standard", "") for row in volumes]
+    distinct = sorted(set(keys))
+    place = {key: i for i, key in enumerate(distinct)}
+    month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
+    amounts = [
+        row["consumed_quantity"] * (month_s / horizon_s if row["sku"] == "storage" else 1.0)
+        for row in volumes
+    ]
+    count = len(keys)
+    return Usage(
+        start_s=np.array([*(row["start_s"] for row in nodes), *(0.0 for _ in volumes)]),
+        end_s=np.array([*(row["end_s"] for row in nodes), *(horizon_s for _ in volumes)]),
+        quantity=np.array([*(1.0 for _ in nodes), *amounts]),
+        price_usd=np.full(count, np.nan), interrupted=np.zeros(count, np.bool_),
+        line=np.array([place[key] for key in keys], np.int64), keys=tuple(distinct), tags=(),
+        resource=np.arange(count), horizon_s=horizon_s,
+    )  # fmt: skip
+
+
+def hashed(usage: Path) -> Path:
+    """The file that stands for a usage: of a results folder, its result."""
+    return usage / "result.json" if usage.is_dir() else usage
+
+
+def price_usage(
+    usage: Path, plans: list[Path], mapping: dict[str, str], plan_of_run: str | None = None
+) -> list[tuple[Document, Any]]:
     """The bill of a file of usage under each plan: its document and itself.
 
     Raises:
@@ -42,7 +110,10 @@ def price_usage(usage: Path, plans: list[Path], mapping: dict[str, str]) -> list
     found = []
     for path in plans:
         plan, catalog = load_purchasing(path)
-        read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
+        if usage.is_dir():
+            read = usage_of_run(usage, plan_of_run)
+        else:
+            read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
         bill = bill_usage(read, plan, catalog)
         document = bill_document(bill, plan.purchasing) | {"catalog_date": catalog.as_of}
         found.append((document | {"findings": list(read.findings)}, bill))
@@ -60,7 +131,7 @@ def write_focus_bill(path: Path, bill: Any, usage: Path, plan: Path) -> None:
 
     check_suffix(path)
     purchasing, catalog = load_purchasing(plan)
-    run_id = sha256(f"{sha256_of(usage)} {sha256_of(plan)}".encode()).hexdigest()[:16]
+    run_id = sha256(f"{sha256_of(hashed(usage))} {sha256_of(plan)}".encode()).hexdigest()[:16]
     stamp = Stamp(run_id=run_id, tags={"plan": purchasing.purchasing})
     with whole_file(path) as draft:
         write_focus(focus_table(bill, stamp, catalog.facts.offers), draft, text=path.suffix == ".csv")

@@ -14,7 +14,15 @@ from simcost.compare.result import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
 from simcost.ledger import Ledger, Usage
-from simcost.scenario.bills import Bought, by_accelerator, costs_of, energy_of, job_usage, shared_usage
+from simcost.scenario.bills import (
+    Bought,
+    by_accelerator,
+    costs_of,
+    energy_of,
+    job_usage,
+    nodes_of,
+    shared_usage,
+)
 from simcost.scenario.clusters import Cluster
 from simcost.scenario.job_runs import means
 from simcost.scenario.job_trace import JobTrace
@@ -192,4 +200,5 @@ def as_one(
         latency=None if served is None else served.latency,
         gpus=None if trained is None else trained.timeline,
         waits=None if trained is None else trained.waits,
+        nodes=nodes_of(bought, catalog) if replication == 0 else None,
     )

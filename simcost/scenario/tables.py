@@ -29,6 +29,7 @@ class Rows:
     latency: pa.Table | None = None
     gpus: pa.Table | None = None
     waits: pa.Table | None = None
+    nodes: pa.Table | None = None
 
 
 def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
@@ -37,7 +38,8 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
     Of requests: timeline: `plan` and the columns of `ledger.TIMELINE`; hours: `plan` and those of `SloReport.hours`;
     latency: `plan, metric, quantile, value_s`, within the error of the histograms. Of jobs: waits: `plan, metric,
     quantile, value_s`; gpus: `plan, t_s`, GPUs that `jobs` and `requests` hold, `waiting_jobs`, means from each time
-    to the next. These are of replication 0. charges: `plan, replication` and the fields of `Charge`. runs: one line
+    to the next. nodes: `plan`, the columns of `ledger.NODES`, and `provider, sku, region`: what was metered, for
+    `simcost bill`. These are of replication 0. charges: `plan, replication` and the fields of `Charge`. runs: one line
     per plan and replication.
     """
     folder.mkdir()
@@ -49,6 +51,7 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
         "latency": _joined((row.result.plan, row.latency) for row in rows),
         "waits": _joined((row.result.plan, row.waits) for row in rows),
         "gpus": _joined((row.result.plan, row.gpus) for row in rows),
+        "nodes": _joined((row.result.plan, row.nodes) for row in rows),
         "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
         "runs": pa.Table.from_pylist([_line(result) for result in results]),
     }  # fmt: skip

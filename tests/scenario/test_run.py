@@ -49,7 +49,7 @@ def test_the_results_folder_is_complete(
     assert document["files"][0] == "out/result.json"
     assert all(Path(name).is_file() for name in document["files"])
     tables = {path.stem: pq.read_table(path) for path in (tmp_path / "out" / "tables").iterdir()}
-    assert set(tables) == {"timeline", "hours", "latency", "charges", "runs"}
+    assert set(tables) == {"timeline", "hours", "latency", "charges", "runs", "nodes"}
     assert [(row["plan"], row["replication"]) for row in tables["runs"].to_pylist()] == [
         ("one", 0), ("one", 1), ("two", 0), ("two", 1)]  # fmt: skip
     charged = sum(row["billed_cost_usd"] for row in tables["charges"].to_pylist() if row["plan"] == "two") / 2
@@ -200,3 +200,19 @@ def test_engine_factors_are_balanced_and_shared(tmp_path: Path) -> None:
     assert drawn.seconds(10, 3, 500, 60) == pytest.approx(
         one.pool.step.seconds(10, 3, 500, 60) * one.factors[0]
     )
+
+
+def test_a_results_folder_is_billed_as_the_run_was(tmp_path: Path) -> None:
+    """Without a simulation: nodes and volumes of the folder under a plan that commits to nothing."""
+    from simcost.scenario.purchasing import price_usage
+
+    document = run(load(write(tmp_path)), tmp_path / "out")
+    (tmp_path / "on-demand.yaml").write_text("purchasing: on demand\n")
+    name = document["plans"][0]["name"]
+    [(priced, _)] = price_usage(tmp_path / "out", [tmp_path / "on-demand.yaml"], {}, name)
+    [total] = [
+        row["total_usd"]
+        for row in pq.read_table(tmp_path / "out/tables/runs.parquet").to_pylist()
+        if (row["plan"], row["replication"]) == (name, 0)
+    ]
+    assert priced["effective_usd"] == pytest.approx(total, rel=1e-9)

@@ -39,6 +39,8 @@ class Usage:
     """Names of the tags, in the order in which they stand in a key."""
     resource: Ints | None
     """Which machine a row is a run of, where the file says so: what starts and stops is then known."""
+    horizon_s: float | None = None
+    """Length of a simulated time without a calendar, whose times count from its start; None = since 1970."""
     findings: tuple[dict[str, Any], ...] = ()
 
     def __len__(self) -> int:
