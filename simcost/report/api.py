@@ -61,22 +61,25 @@ def _pairs(document: Document) -> str:
     rows = [
         [_short(one["plan"]), _short(one["api"]), *_from(document, one)] for one in document["break_even"]
     ]
-    return table(["fleet", "costs less than", "from", "tokens a month"], rows, left=3)
+    return table(["fleet", "costs less than", "from", "tokens a month", "surely from"], rows, left=3)
 
 
-def _from(document: Document, pair: Document) -> list[str]:
-    if pair["requests_per_s"] is not None:
-        return [spread(pair["requests_per_s"]), format_tokens(pair["tokens_per_month"]["mean"])]
+def _from(document: Document, pair: Document) -> tuple[str, str, str]:
+    at, sure = pair["requests_per_s"], pair["sure_from_requests_per_s"]
+    if at is not None:
+        return spread(at), format_tokens(pair["tokens_per_month"]["mean"]), f"{sure['hi']:.3g}/s"
+    return _nowhere(document, pair), "-", "-"
+
+
+def _nowhere(document: Document, pair: Document) -> str:
+    """Why there is no break-even."""
     if pair["place"] is None:
-        return ["misses the SLO at any size tried", "-"]
+        return "misses the SLO at any size tried"
     if pair["place"] == "fleet":
-        return [f"every demand from {rate(document['demands'][0]['requests_per_s'])}", "-"]
+        return f"every demand from {rate(document['demands'][0]['requests_per_s'])}"
     if pair["crossed_in"]:
-        return [f"unsure: {pair['crossed_in']} of {document['replications']} runs cross", "-"]
-    return [
-        f"never: x{pair['cost_ratio_at_largest']:.2g} at {rate(document['demands'][-1]['requests_per_s'])}",
-        "-",
-    ]
+        return f"unsure: {pair['crossed_in']} of {document['replications']} runs cross"
+    return f"never: x{pair['cost_ratio_at_largest']:.2g} at {rate(document['demands'][-1]['requests_per_s'])}"
 
 
 def _service(document: Document) -> str:

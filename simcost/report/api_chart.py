@@ -38,7 +38,7 @@ def cost_curves(document: Document) -> Any:
         .encode(y="lo:Q", y2="hi:Q", color=colour)
     )
     chart = alt.layer(lines, spread, marks, *_crossings(document, x, y)).properties(width=WIDTH, height=340)
-    note = "Solid: the least fleet that meets the SLO, its range over runs. Dashed: APIs. Rings: break-even, interval."
+    note = "Solid: the least fleet that meets the SLO, its range over runs. Dashed: APIs. Rings: break-even, range."
     return finish(chart, "Cost per month against demand", note)
 
 
@@ -73,7 +73,7 @@ def _crossings(document: Document, x: Any, y: Any) -> list[Any]:
 
 def _rows(document: Document) -> Rows:
     rows: Rows = []
-    for demand in document["demands"]:
+    for demand in [*document["demands"], *document["between"]]:
         for plan in demand["plans"]:
             if plan["met"]:
                 rows.append(_row(demand, plan, f"{plan['replicas']['lo']} to {plan['replicas']['hi']}"))

@@ -1,14 +1,15 @@
 """Where costs cross: closed forms; and the search for the least fleet."""
 
 import doctest
-from math import exp, log
+from math import ceil, exp, log, sqrt
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.compare.breakeven import crossing as module
-from simcost.compare.breakeven.crossing import Crossing, crossing, over_replications
+from simcost.compare.breakeven.crossing import Crossing, Spread, crossing, doubtful, over_replications
 from simcost.compare.breakeven.search import CLOSE, Search
 
 
@@ -65,17 +66,68 @@ def test_the_last_crossing_counts() -> None:
 
 
 def test_one_side_may_always_be_cheaper() -> None:
-    assert crossing([1, 10], [100, 1000], [1, 10], least=True).place == "api"
-    assert crossing([1, 10], [100, 200], [200, 2000], least=False) == Crossing(place="fleet", scale=None)
-    assert crossing([1, 10], [100, 200], [200, 2000], least=True) == Crossing(place="below", scale=0.5)
+    assert crossing([1, 10], [100, 1000], [1, 10], least=True) == Crossing(place="api")
+    assert crossing([1, 10], [100, 200], [200, 2000], least=False) == Crossing(place="fleet")
+    assert crossing([1, 10], [100, 200], [200, 2000], least=True) == Crossing(
+        place="below", scale=0.5, sure=0.5
+    )
+    # Two machines (300) serve 1 to 2, where the API takes 200 and more; three (450) serve up to 3; 450 does up to 10.
+    found = crossing([1, 10], [150, 450], [200, 2000], least=True)
+    assert (found.place, found.scale, found.sure) == ("below", 0.75, pytest.approx(3.0))
+
+
+def staircase(scale: float, capacity: float, cost: float) -> float:
+    """A fleet of machines of this capacity."""
+    return cost * ceil(scale / capacity - 1e-12)
+
+
+@given(st.floats(0.05, 20), st.floats(0.2, 5), st.integers(0, 6))
+def test_no_demand_above_the_sure_one_is_cheaper_at_the_api(
+    capacity: float, cost: float, rounds: int
+) -> None:
+    """Machines that serve `capacity` at `cost` times what the API takes for as much, looked at where it is doubtful."""
+    scales = [0.1, 1.0, 10.0, 100.0]
+    price = 1 / capacity
+
+    def curves() -> tuple[list[float], list[float]]:
+        return [staircase(scale, capacity, cost) for scale in scales], [price * scale for scale in scales]
+
+    for _ in range(rounds):
+        if (stretch := doubtful(scales, *curves())) is not None:
+            scales = sorted({*scales, sqrt(stretch[0] * stretch[1])})
+    found = crossing(scales, *curves(), least=staircase(0.1, capacity, cost) == cost)
+    if found.sure is None:
+        assert found.place in ("api", "fleet")
+        return
+    assert found.scale is None or found.scale <= found.sure * (1 + 1e-9)
+    for share in np.linspace(0, 1, 400):
+        scale = found.sure * (100 / found.sure) ** share
+        if scale < 100:
+            assert staircase(scale, capacity, cost) <= price * scale * (1 + 1e-9)
+
+
+def test_looking_closer_brings_what_is_sure_to_where_costs_cross() -> None:
+    """Machines of capacity 1 at 0.4 of the API's price of it: one pays from 0.4 on, two always (0.8 < 1)."""
+    scales = [0.1, 0.3, 1.0, 3.0, 10.0]
+    looks = 0
+    while True:
+        fleet = [staircase(scale, 1.0, 0.4) for scale in scales]
+        stretch = doubtful(scales, fleet, scales)
+        if stretch is None:
+            break
+        scales = sorted({*scales, sqrt(stretch[0] * stretch[1])})
+        looks += 1
+    found = crossing(scales, fleet, scales, least=True)
+    assert found.scale == pytest.approx(0.4, rel=0.1)
+    assert found.sure == pytest.approx(0.4, rel=0.1)
+    assert looks < 12
 
 
 def test_replications_that_disagree_name_no_demand() -> None:
-    crosses = [Crossing(place="crosses", scale=scale) for scale in (1.0, 4.0)]
-    place, found = over_replications(crosses, 0.95)
+    crosses = [Crossing(place="crosses", scale=scale, sure=2 * scale) for scale in (1.0, 4.0)]
+    place, scale, sure = over_replications(crosses)
     assert place == "crosses"
-    assert found.mean == pytest.approx(2.0)
-    assert found.lo < 1.0 < 4.0 < found.hi
-    assert over_replications([*crosses, Crossing(place="api", scale=None)], 0.95) == ("api", None)
-    place, found = over_replications(crosses[:1], 0.95)
-    assert (found.mean, found.lo, found.hi) == (1.0, None, None)
+    assert scale == Spread(mean=pytest.approx(2.0), lo=1.0, hi=4.0)
+    assert sure == Spread(mean=pytest.approx(4.0), lo=2.0, hi=8.0)
+    assert over_replications([*crosses, Crossing(place="api")]) == ("api", None, None)
+    assert scale.times(3.0) == {"mean": pytest.approx(6.0), "lo": 3.0, "hi": 12.0}

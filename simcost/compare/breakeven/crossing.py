@@ -1,39 +1,63 @@
-"""Where two cost curves cross as demand grows."""
+"""Where two cost curves cross as demand grows.
+
+A fleet grows by whole machines: between two simulated demands its cost is a staircase that may climb above the API's
+and fall behind it again. Two things bound it: less demand needs no larger fleet, and fleets side by side serve what
+each of them serves. Where the least fleet that is known to do costs no more than the API, no simulation is needed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
 from typing import Literal
 
-from simcost.compare.interval import Interval, interval
+import numpy as np
+import numpy.typing as npt
 
 Place = Literal["crosses", "below", "api", "fleet"]
 """crosses: between two simulated points. below: under the least simulated demand, where the least fleet costs the same.
-api, fleet: that side is cheaper at every simulated demand."""
+api: the API is cheaper at the largest simulated demand. fleet: the fleet is cheaper at every simulated demand."""
+CLOSE = 1.1
+"""Ratio of two demands that are not told apart any further."""
+Usd = Sequence[float]
+Floats = npt.NDArray[np.float64]
+_MANY = 100
+"""Fleets alike side by side, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
-    """From which demand on the fleet is cheaper, in one replication."""
+    """From which demand on the fleet is cheaper, in one replication; relative to the scenario's demand."""
 
     place: Place
-    scale: float | None
-    """Demand relative to the scenario's; None where the curves do not cross."""
+    scale: float | None = None
+    """After the last simulated demand at which the API was cheaper."""
+    sure: float | None = None
+    """From here on no demand up to the largest can be cheaper at the API."""
 
 
-def crossing(
-    scales: Sequence[float], fleet_usd: Sequence[float], api_usd: Sequence[float], *, least: bool
-) -> Crossing:
-    """The demand from which on the fleet costs less at all larger simulated demands.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A demand over the replications."""
 
-    Between two points the curves are straight on logarithmic axes.
+    mean: float
+    """Geometric."""
+    lo: float
+    hi: float
 
-    >>> crossing([1, 10], [100.0, 200.0], [10.0, 100.0], least=True)
-    Crossing(place='api', scale=None)
-    >>> crossing([1, 100], [100.0, 1000.0], [10.0, 1000.1], least=True).place
-    'crosses'
+    def times(self, factor: float) -> dict[str, float]:
+        """In another unit, as result documents have it."""
+        return {"mean": factor * self.mean, "lo": factor * self.lo, "hi": factor * self.hi}
+
+
+def crossing(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bool) -> Crossing:
+    """Where the fleet becomes cheaper for good; between two points costs are straight on logarithmic axes.
+
+    >>> crossing([1, 10], [100.0, 200.0], [10.0, 100.0], least=True).place
+    'api'
     >>> crossing([1, 10], [100.0, 200.0], [200.0, 2000.0], least=True)
-    Crossing(place='below', scale=0.5)
+    Crossing(place='below', scale=0.5, sure=0.5)
+    >>> crossing([1, 10, 100], [100.0, 100.0, 200.0], [10.0, 100.1, 1000.0], least=True).sure
+    20.0
 
     Args:
         scales: demands, increasing.
@@ -41,33 +65,70 @@ def crossing(
         api_usd: cost of the API at each.
         least: whether the fleet at the first point is the smallest there is, whose cost falls no further.
     """
-    above = [log(fleet / api) for fleet, api in zip(fleet_usd, api_usd, strict=True)]
-    dearer = [i for i, ratio in enumerate(above) if ratio > 0]
-    if not dearer:
-        if least:
-            return Crossing(place="below", scale=scales[0] * fleet_usd[0] / api_usd[0])
-        return Crossing(place="fleet", scale=None)
-    last = dearer[-1]
-    if last == len(scales) - 1:
-        return Crossing(place="api", scale=None)
-    share = above[last] / (above[last] - above[last + 1])
-    return Crossing(
-        place="crosses", scale=exp(log(scales[last]) + share * log(scales[last + 1] / scales[last]))
-    )
+    dearer = [i for i, (fleet, api) in enumerate(zip(fleet_usd, api_usd, strict=True)) if fleet > api]
+    if dearer and dearer[-1] == len(scales) - 1:
+        return Crossing(place="api")
+    doubt = _last_doubt(scales, fleet_usd, api_usd)
+    end = None if doubt is None else doubt[1]
+    if dearer:
+        scale = _between(dearer[-1], scales, fleet_usd, api_usd)
+        return Crossing(place="crosses", scale=scale, sure=scale if end is None else max(scale, end))
+    if not least:
+        return Crossing(place="fleet", sure=end)
+    flat = scales[0] * fleet_usd[0] / api_usd[0]
+    return Crossing(place="below", scale=flat, sure=flat if end is None else end)
 
 
-def over_replications(found: Sequence[Crossing], level: float) -> tuple[Place, Interval | None]:
-    """What most replications say, and the interval of the demand where all of them cross.
+def doubtful(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> tuple[float, float] | None:
+    """The last simulated stretch in which the API may be cheaper, where it is worth a closer look."""
+    doubt = None if fleet_usd[-1] > api_usd[-1] else _last_doubt(scales, fleet_usd, api_usd)
+    if doubt is None:
+        return None
+    i = max(i for i, scale in enumerate(scales) if scale <= doubt[0])
+    return (scales[i], scales[i + 1]) if scales[i + 1] > CLOSE * scales[i] else None
 
-    The interval is Student's t on the logarithm of the demand.
-    """
+
+def over_replications(found: Sequence[Crossing]) -> tuple[Place, Spread | None, Spread | None]:
+    """What all replications say, `scale` and `sure`; None where one does not cross."""
     places = [one.place for one in found]
     scales = [one.scale for one in found if one.scale is not None]
     if len(scales) < len(found):
-        missing = [place for place in places if place in ("api", "fleet")]
-        return max(set(missing), key=missing.count), None
-    logs = interval([log(scale) for scale in scales], level)
-    lo, hi = (None if bound is None else exp(bound) for bound in (logs.lo, logs.hi))
-    mean = exp(logs.mean)
-    place: Place = "crosses" if "crosses" in places else "below"
-    return place, Interval(mean=mean, lo=lo, hi=hi, level=level, replications=len(scales))
+        missing: list[Place] = [place for place in places if place in ("api", "fleet")]
+        return max(set(missing), key=missing.count), None, None
+    sure = _spread([one.sure for one in found if one.sure is not None])
+    return "crosses" if "crosses" in places else "below", _spread(scales), sure
+
+
+def _last_doubt(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> tuple[float, float] | None:
+    """The last stretch in which no fleet that is known to do costs less than the API."""
+    reach, usd = _known_to_do(np.asarray(scales, np.float64), np.asarray(fleet_usd, np.float64))
+    api = np.exp(np.interp(np.log(reach), np.log(scales), np.log(api_usd)))
+    inside = (reach[:-1] >= scales[0]) & (reach[:-1] < scales[-1])
+    doubts = np.flatnonzero(inside & (usd[1:] > api[:-1] * (1 + 1e-12)))
+    if len(doubts) == 0:
+        return None
+    return float(reach[doubts[-1]]), min(float(reach[doubts[-1] + 1]), scales[-1])
+
+
+def _known_to_do(scales: Floats, usd: Floats) -> tuple[Floats, Floats]:
+    """Demands, increasing, and what the least fleet costs that is known to serve each: simulated ones, several alike,
+    and any two side by side.
+    """
+    alike = [np.arange(1, min(_MANY, scales[-1] / scale) + 2) for scale in scales]
+    reach = [scales, np.add.outer(scales, scales).ravel(), *map(np.multiply, alike, scales)]
+    costs = [usd, np.add.outer(usd, usd).ravel(), *map(np.multiply, alike, usd)]
+    all_reach, all_usd = np.concatenate(reach), np.concatenate(costs)
+    order = np.argsort(all_reach, kind="stable")
+    least = np.minimum.accumulate(all_usd[order][::-1])[::-1]
+    return all_reach[order], least
+
+
+def _between(i: int, scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> float:
+    """Where the costs cross between the points i and i + 1."""
+    above, below = (log(fleet_usd[k] / api_usd[k]) for k in (i, i + 1))
+    return exp(log(scales[i]) + above / (above - below) * log(scales[i + 1] / scales[i]))
+
+
+def _spread(scales: Sequence[float]) -> Spread:
+    mean = exp(sum(map(log, scales)) / len(scales))
+    return Spread(mean=mean, lo=min(scales), hi=max(scales))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from simcost.billing.per_token import TokenBill
+from simcost.compare.breakeven.crossing import Spread
 from simcost.compare.breakeven.study import Api, BreakEven, Fleet, Point, Study
 from simcost.compare.breakeven.words import verdict
-from simcost.compare.interval import Interval, interval
+from simcost.compare.interval import interval
 from simcost.compare.summary import mean_of
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -19,12 +20,15 @@ MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
 
 def document(study: Study, provenance: Mapping[str, Any], assumptions: Sequence[str]) -> Document:
-    """`verdict`, `demands[]` with the cost of each option, `break_even[]`, `apis[]`; means over replications."""
+    """`verdict`, `demands[]` with the cost of each option (`between[]`: of some), `break_even[]`, `apis[]`; means over
+    replications, of demands geometric with their range.
+    """
     found = {
         "scenario": study.scenario,
         "model": study.model,
         "replications": len(study.points[0].bills[0]),
-        "demands": [_demand(study, point) for point in study.points],
+        "demands": [_demand(study, point) for point in study.whole],
+        "between": [_demand(study, point) for point in study.points if point not in study.whole],
         "apis": [api_document(api, _at_scale_one(study).bills[i]) for i, api in enumerate(study.apis)],
         "break_even": [
             _break_even(study, study.break_even(plan, api))
@@ -71,7 +75,7 @@ def _demand(study: Study, point: Point) -> Document:
         "scale": point.scale,
         "requests_per_s": _mean([bill.requests / study.horizon_s for bill in bills]),
         "tokens_per_month": _mean([_tokens(bill) * MONTH_S / study.horizon_s for bill in bills]),
-        "plans": [_plan(study, point, name) for name in study.plans],
+        "plans": [_plan(study, point, name) for name in study.plans if name in point.fleets],
         "apis": [
             {"name": api.name, "usd_per_month": _interval(point.api_usd(i), study.level)}
             for i, api in enumerate(study.apis)
@@ -107,18 +111,18 @@ def _break_even(study: Study, found: BreakEven) -> Document:
     bills = point.bills[0]
     rate = _mean([bill.requests / study.horizon_s for bill in bills]) / point.scale
     tokens = _mean([_tokens(bill) * MONTH_S / study.horizon_s for bill in bills]) / point.scale
-    last = study.points[-1]
+    last = study.whole[-1]
     usd = last.fleet_usd(found.plan)
     return {
         "plan": found.plan,
         "api": study.apis[found.api].name,
         "place": found.place,
         "crossed_in": found.crossed,
-        "scale": _bounds(found.scale, 1.0),
-        "requests_per_s": _bounds(found.scale, rate),
-        "tokens_per_month": _bounds(found.scale, tokens),
+        "scale": _in(found.scale, 1.0),
+        "requests_per_s": _in(found.scale, rate),
+        "tokens_per_month": _in(found.scale, tokens),
+        "sure_from_requests_per_s": _in(found.sure, rate),
         "usd_per_month": None if found.scale is None else _api_usd(study, found.api, found.scale.mean),
-        "between": None if found.around is None else list(found.around),
         "cost_ratio_at_largest": None if usd is None else _mean(usd) / _mean(last.api_usd(found.api)),
     }
 
@@ -135,7 +139,7 @@ def _api_usd(study: Study, api: int, scale: float) -> float:
 
 def _at_scale_one(study: Study) -> Point:
     """The point of the scenario's own demand, or the nearest."""
-    return min(study.points, key=lambda point: max(point.scale, 1 / point.scale))
+    return min(study.whole, key=lambda point: max(point.scale, 1 / point.scale))
 
 
 def _tokens(bill: TokenBill) -> int:
@@ -154,5 +158,5 @@ def _interval(values: Sequence[float], level: float) -> Document:
     return interval(values, level).document()
 
 
-def _bounds(found: Interval | None, factor: float) -> Document | None:
-    return None if found is None else found.scaled(factor).document()
+def _in(found: Spread | None, factor: float) -> Document | None:
+    return None if found is None else found.times(factor)

@@ -1,12 +1,10 @@
 """What was simulated and priced: fleets and APIs at several demands."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simcost.billing.per_token import PerToken, TokenBill
 from simcost.catalog.facts import TokenPrice
-from simcost.compare.breakeven.crossing import Place, crossing, over_replications
-from simcost.compare.interval import Interval, interval
+from simcost.compare.breakeven.crossing import Place, Spread, crossing, doubtful, over_replications
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +42,15 @@ class Point:
     scale: float
     """Relative to the scenario's."""
     fleets: dict[str, tuple[Fleet | None, ...]]
-    """By plan, then replication; None = no size that was tried meets the SLO."""
+    """By plan, then replication; None = no size that was tried meets the SLO. In between not all plans are sized."""
     bills: tuple[tuple[TokenBill, ...], ...]
     """By API, then replication."""
 
     def fleet_usd(self, plan: str) -> list[float] | None:
         """A month of each replication; None where one has no fleet."""
-        fleets = [fleet for fleet in self.fleets[plan] if fleet is not None]
-        return [fleet.usd_per_month for fleet in fleets] if len(fleets) == len(self.fleets[plan]) else None
+        fleets = self.fleets.get(plan, (None,))
+        known = [fleet.usd_per_month for fleet in fleets if fleet is not None]
+        return known if len(known) == len(fleets) else None
 
     def api_usd(self, api: int) -> list[float]:
         """A month of each replication."""
@@ -66,12 +65,13 @@ class BreakEven:
     api: int
     place: Place | None
     """None = the plan meets the SLO at no demand."""
-    scale: Interval | None
+    scale: Spread | None = None
     """Demand relative to the scenario's, where all replications cross."""
-    crossed: int
+    sure: Spread | None = None
+    crossed: int = 0
     """Replications that cross."""
-    around: tuple[float, float] | None
-    """The simulated demands on both sides of it, in the means."""
+    doubtful: tuple[float, float] | None = None
+    """The last stretch that a further simulation would clear up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,39 +86,35 @@ class Study:
     level: float
     horizon_s: float
 
+    @property
+    def whole(self) -> tuple[Point, ...]:
+        """The points at which all plans were sized."""
+        return tuple(point for point in self.points if len(point.fleets) == len(self.plans))
+
     def break_even(self, plan: str, api: int) -> BreakEven:
         """Where the plan becomes cheaper than the API, replication by replication."""
         known = [(point, usd) for point in self.points if (usd := point.fleet_usd(plan)) is not None]
         if not known:
-            return BreakEven(plan=plan, api=api, place=None, scale=None, crossed=0, around=None)
+            return BreakEven(plan=plan, api=api, place=None)
         scales = [point.scale for point, _ in known]
-        fleet, other = [usd for _, usd in known], [point.api_usd(api) for point, _ in known]
+        curves = list(
+            zip(
+                zip(*(usd for _, usd in known), strict=True),
+                zip(*(point.api_usd(api) for point, _ in known), strict=True),
+                strict=True,
+            )
+        )
         least = known[0][0].fleets[plan]
         found = [
-            crossing(scales, mine, theirs, least=_smallest(least[replication]))
-            for replication, (mine, theirs) in enumerate(
-                zip(zip(*fleet, strict=True), zip(*other, strict=True), strict=True)
-            )
+            crossing(scales, fleet, theirs, least=_smallest(least[i]))
+            for i, (fleet, theirs) in enumerate(curves)
         ]
-        place, scale = over_replications(found, self.level)
-        return BreakEven(plan=plan, api=api, place=place, scale=scale,
+        place, scale, sure = over_replications(found)
+        doubts = filter(None, (doubtful(scales, fleet, theirs) for fleet, theirs in curves))
+        return BreakEven(plan=plan, api=api, place=place, scale=scale, sure=sure,
                          crossed=sum(one.scale is not None for one in found),
-                         around=_around(scales, fleet, other))  # fmt: skip
-
-
-def mean(values: Sequence[float], level: float) -> Interval:
-    """Over replications."""
-    return interval(list(values), level)
+                         doubtful=max(doubts, default=None))  # fmt: skip
 
 
 def _smallest(fleet: Fleet | None) -> bool:
     return fleet is not None and fleet.replicas == 1
-
-
-def _around(
-    scales: Sequence[float], fleet: Sequence[Sequence[float]], api: Sequence[Sequence[float]]
-) -> tuple[float, float] | None:
-    """The two demands between which the mean costs cross for the last time."""
-    dearer = [sum(mine) > sum(theirs) for mine, theirs in zip(fleet, api, strict=True)]
-    last = max((i for i, is_dearer in enumerate(dearer) if is_dearer), default=-1)
-    return (scales[last], scales[last + 1]) if 0 <= last < len(scales) - 1 else None

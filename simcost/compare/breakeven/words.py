@@ -53,13 +53,11 @@ def rate(per_s: float) -> str:
     return f"{per_s:.3g} requests/s" if per_s >= 0.1 else f"{3600 * per_s:.3g} requests/h"
 
 
-def spread(value: Mapping[str, float | None]) -> str:
-    """A rate with its interval."""
-    mean, lo, hi = value["mean"] or 0.0, value["lo"], value["hi"]
-    if lo is None or hi is None:
-        return rate(mean)
-    factor = 1.0 if mean >= 0.1 else 3600.0
-    return f"{rate(mean)} ({factor * lo:.3g} to {factor * hi:.3g})"
+def spread(value: Mapping[str, float]) -> str:
+    """A rate with its range over the replications."""
+    mean = value["mean"]
+    lo, hi = (f"{value[name] * (1.0 if mean >= 0.1 else 3600.0):.3g}" for name in ("lo", "hi"))
+    return rate(mean) if lo == hi else f"{rate(mean)} ({lo} to {hi})"
 
 
 def format_tokens(count: float) -> str:

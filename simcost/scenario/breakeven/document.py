@@ -28,7 +28,7 @@ def scenario_document(
 ) -> dict[str, Any]:
     """Fleets of a scenario against APIs as demand grows; see `make_study` for arguments and errors."""
     made = make_study(loaded, asked, runs, settings, progress)
-    return document(made.study, provenance(made.question), list(_assumptions(made)))
+    return document(made.study, provenance(made.question, made.study.horizon_s), list(_assumptions(made)))
 
 
 def trace_document(path: Path, asked: Sequence[Asked], catalog: Catalog) -> dict[str, Any]:
@@ -75,8 +75,8 @@ def _assumptions(made: Made) -> Iterator[str]:
     yield f"A month is {HOURS_PER_MONTH:g} h like the run of {format_seconds(study.horizon_s)}."
     yield (
         "A fleet is the least number of replicas that meets the SLO, in each replication for its own arrivals and "
-        "engine speed; of an autoscaled plan all bounds move in proportion. Demands in between are read off straight "
-        "lines on logarithmic axes; beyond the largest nothing is simulated."
+        "engine speed; of an autoscaled plan all bounds move in proportion. Costs cross where straight lines "
+        "on logarithmic axes between simulated demands do; beyond the largest nothing is simulated."
     )
     for scale, requests in made.left_out:
         yield f"x{scale:g} is left out: a run would have {requests:,.0f} requests (--most-requests)."

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from simcost.billing import bill
 from simcost.compare.breakeven.search import Search
 from simcost.compare.breakeven.study import Fleet
+from simcost.errors import InputError
 from simcost.ledger import Ledger
-from simcost.plan.sizing import sized
-from simcost.scenario.execute import Run, execute
-from simcost.scenario.resolve import Question, ResolvedPlan, run_key
-from simcost.slo import assess
+from simcost.plan.sizing import largest, sized
+from simcost.scenario.arrivals import Arrivals
+from simcost.scenario.bills import costs_of
+from simcost.scenario.execute import execute
+from simcost.scenario.resolve import Question, ResolvedPlan, Source, run_key
+from simcost.scenario.serving_runs import ServingRun, serving_ledger
+from simcost.scenario.sides import served_side
 
 Key = tuple[str, int]
 """Plan and replication."""
@@ -27,7 +30,8 @@ class Work:
     """Folder in which ledgers are stored, and found again."""
     jobs: int
     fresh: bool
-    progress: Callable[[float, str], None]
+    note: Callable[[], None]
+    """Called now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,19 @@ def least_fleets(
         guesses: sizes to begin with.
         work: how runs are made.
     """
+    arrivals = Arrivals(requests_of(question), kept=work.jobs)
     resolved = {plan.plan.name: plan for plan in question.plans if plan.plan.name in plans}
     searches = {(name, i): Search(guesses[name, i]) for name in plans for i in range(question.seeds)}
     tried: dict[tuple[Key, int], _Tried] = {}
+
+    def serve(run: ServingRun, tell: Callable[[float], None]) -> _Tried:
+        return _tried(question, run, serving_ledger(question, run, arrivals, tell, fresh=work.fresh))
+
     while asked := {key: size for key, search in searches.items() if (size := search.size()) is not None}:
         runs = list(_runs(question, resolved, asked, work.runs))
-        found = execute(
-            question,
-            runs,
-            lambda run, ledger: _tried(question, run, ledger),
-            jobs=work.jobs,
-            fresh=work.fresh,
-            progress=work.progress,
-        )
-        for (key, size), one in zip(asked.items(), found, strict=True):
+        for (key, size), one in zip(
+            asked.items(), execute(runs, serve, jobs=work.jobs, note=work.note), strict=True
+        ):
             tried[key, size] = one
             searches[key].tell(size, enough=one.met)
     return {
@@ -72,34 +75,46 @@ def least_fleets(
     }
 
 
+def requests_of(question: Question) -> Source:
+    """Where the requests come from.
+
+    Raises:
+        InputError: there are none.
+    """
+    if question.source is None:
+        raise InputError(f"{question.loaded.path}: has jobs alone, no requests that an API could answer")
+    return question.source
+
+
 def _runs(
     question: Question, resolved: dict[str, ResolvedPlan], asked: dict[Key, int], folder: Path
-) -> Iterator[Run]:
+) -> Iterator[ServingRun]:
     for (name, replication), size in asked.items():
         plan = resolved[name]
-        scaling = sized(plan.plan.scaling, size)
+        scaling = sized(plan.pool.scaling, size)
         grown = replace(
             plan, plan=replace(plan.plan, scaling=scaling), pool=replace(plan.pool, scaling=scaling)
         )
         pool = grown.drawn(replication)
         key = run_key(question, pool, replication)
-        yield Run(pool=pool, replication=replication, folder=folder / key[:32], plans=[grown])
+        yield ServingRun(pool=pool, replication=replication, folder=folder / key[:32], plans=[grown])
 
 
-def _tried(question: Question, run: Run, ledger: Ledger) -> _Tried:
-    from simcost.plan.sizing import largest
-
+def _tried(question: Question, run: ServingRun, ledger: Ledger) -> _Tried:
     [plan] = run.plans
-    service = assess(ledger, question.loaded.scenario.slo)
-    slot_s = ledger.node_hours() * ledger.slots_per_node * 3600.0
-    return _Tried(
-        service.met,
-        Fleet(
-            replicas=largest(plan.plan.scaling),
-            usd_per_month=bill(ledger, plan.plan.buy, question.loaded.catalog).per_month_usd,
-            attainment=service.attainment,
-            ttft_p95_s=service.metrics["ttft_s"]["p95"],
-            tpot_p95_s=service.metrics["tpot_s"]["p95"],
-            utilisation=ledger.outcomes.work_s / slot_s if slot_s else 0.0,
-        ),
+    side = served_side(question, plan, run.replication, ledger)
+    if not side.bought:
+        raise InputError(
+            f"plan {plan.plan.name!r} shares its fleet with jobs; name plans that serve requests alone"
+        )
+    service = side.served.slo
+    hours = side.usage.node_hours() * side.usage.slots_per_node
+    fleet = Fleet(
+        replicas=largest(plan.pool.scaling),
+        usd_per_month=costs_of(side.bought, question.loaded.catalog).per_month_usd,
+        attainment=service.attainment,
+        ttft_p95_s=service.metrics["ttft_s"]["p95"],
+        tpot_p95_s=service.metrics["tpot_s"]["p95"],
+        utilisation=side.busy_hours / hours if hours else 0.0,
     )
+    return _Tried(service.met, fleet)

@@ -12,7 +12,7 @@ from simcost.billing.prompt_cache import HitShare, NoCache, PromptCache
 from simcost.catalog import Catalog
 from simcost.compare.breakeven.study import Api
 from simcost.scenario.load import LoadedScenario
-from simcost.scenario.resolve import Question
+from simcost.scenario.resolve import Source
 from simcost.trace.paths import inside
 from simcost.trace.reuse import Shared, shared_in_stream, shared_in_trace
 from simcost.trace.workload import Recorded
@@ -43,7 +43,7 @@ def priced(asked: Asked, catalog: Catalog, cache: PromptCache, said: str) -> Api
                ttft_p95_s=asked.ttft_p95_s, tpot_p95_s=asked.tpot_p95_s)  # fmt: skip
 
 
-def in_scenario(asked: Asked, loaded: LoadedScenario, question: Question) -> Api:
+def in_scenario(asked: Asked, loaded: LoadedScenario, source: Source) -> Api:
     """The API for the requests of a scenario.
 
     Of recorded requests the cache is measured once, on the trace as it was recorded, and holds for every demand.
@@ -57,13 +57,13 @@ def in_scenario(asked: Asked, loaded: LoadedScenario, question: Question) -> Api
     recorded = [one for one in loaded.scenario.workload if isinstance(one, Recorded)]
     if recorded and len(recorded) == len(loaded.scenario.workload):
         paths = [inside(loaded.folder, one.path) for one in recorded]
-        return in_traces(asked, loaded.catalog, paths, question.horizon_s)
+        return in_traces(asked, loaded.catalog, paths, source.horizon_s)
     price = loaded.catalog.token_price(asked.purchase.api)
 
     def requests() -> Iterator[Shared]:
-        return shared_in_stream(question.source.batches(0), keep_s)
+        return shared_in_stream(source.batches(0), keep_s)
 
-    cached, plain = (bill_tokens(requests(), replace(asked.purchase, cache=cache), price, question.horizon_s)
+    cached, plain = (bill_tokens(requests(), replace(asked.purchase, cache=cache), price, source.horizon_s)
                      for cache in (asked.purchase.cache, NoCache()))  # fmt: skip
     return _cheaper(asked, loaded.catalog, cached, plain, asked.purchase.cache, "in the conversations drawn")
 
@@ -114,15 +114,15 @@ def _cheaper(
     return priced(asked, catalog, cache, said)
 
 
-def bills(question: Question, apis: Sequence[Api], replication: int) -> tuple[TokenBill, ...]:
+def bills(source: Source, apis: Sequence[Api], replication: int) -> tuple[TokenBill, ...]:
     """The bill of each API for the requests of a replication."""
-    batches = list(question.source.batches(replication))
+    batches = list(source.batches(replication))
     return tuple(
         bill_tokens(
             shared_in_stream(iter(batches), api.purchase.cache.keep_s),
             api.purchase,
             api.price,
-            question.horizon_s,
+            source.horizon_s,
         )
         for api in apis
     )
