@@ -1,5 +1,6 @@
 """Small cost files, as dirty as real ones."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 HEAD = ("Id,BilledCost,EffectiveCost,ListCost,ContractedCost,ListUnitPrice,PricingQuantity,PricingUnit,"
@@ -9,8 +10,8 @@ HEAD = ("Id,BilledCost,EffectiveCost,ListCost,ContractedCost,ListUnitPrice,Prici
 P5 = '"{""InstanceType"": ""p5.48xlarge"", ""GpuCount"": 8}"'
 
 
-def row(number: int, **cells: object) -> str:
-    """One row: an hour of an on-demand p5.48xlarge in us-east-1, but for the cells given."""
+def row(number: int, keep: Sequence[str] | None = None, **cells: object) -> str:
+    """One row: an hour of an on-demand p5.48xlarge in us-east-1, but for the cells given; all columns, or some."""
     usual = {
         "Id": number, "BilledCost": 55.04, "EffectiveCost": 55.04, "ListCost": 55.04, "ContractedCost": 55.04,
         "ListUnitPrice": 55.04, "PricingQuantity": 1, "PricingUnit": "Hours", "ConsumedQuantity": 1,
@@ -23,7 +24,8 @@ def row(number: int, **cells: object) -> str:
         "CommitmentDiscountStatus": "", "Tags": '"{""team"": ""search""}"',
     }  # fmt: skip
     assert usual.keys() >= cells.keys(), cells.keys() - usual.keys()
-    return ",".join(str(value) for value in (usual | cells).values())
+    whole = usual | cells
+    return ",".join(str(whole[name]) for name in keep or whole)
 
 
 COMMITTED = {"PricingCategory": "Committed", "CommitmentDiscountId": "sp-1"}

@@ -1,9 +1,11 @@
 """Cost files of providers: read as they are, and what is wrong with them is said."""
 
 import gzip
+import json
 from datetime import UTC, datetime, timedelta
 from math import fsum, isnan
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +13,14 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from focus_files import DIRTY, HEAD, cost_file, row
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.compare.actuals.document import actuals_document
 from simcost.errors import TraceError
+from simcost.report.focus import text
 from simcost.trace.focus.cells import NULL_WORDS, numbers, times, words
+from simcost.trace.focus.check import check_focus
 from simcost.trace.focus.columns import COLUMNS, NEEDED, SUBCATEGORIES
 from simcost.trace.focus.read import Actuals, read_focus
 from simcost.trace.focus.sums import Sums
@@ -307,3 +311,27 @@ def test_sums_do_not_depend_on_chunks(chunks: list[list[tuple[int, int, int]]]) 
     rows = [row for chunk in chunks for row in chunk]
     naive = {key: fsum(x for a, b, x in rows if (a, b) == key) for key in {(a, b) for a, b, _ in rows}}
     assert {(row["a"], row["b"]): row["x"] for row in sums.table().to_pylist()} == naive
+
+
+ODD_CELLS = ["", "NULL", "x", "-1", "1e308", "nan", "inf", "0", '"1,5"', "2026-03-02", "9999-12-31T00:00:00Z",
+             "1600-01-01T00:00:00Z", "2026-03-02T01:00:00+02:00", "Usage", "purchase", "Used", "UNUSED", "Committed",
+             "Correction", "EUR", "{}", '"{""a"": [1]}"', "\x1b[2J", "ä"]  # fmt: skip
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(HEAD.split(",")), st.sampled_from(ODD_CELLS), max_size=9), min_size=1,
+                max_size=6), st.sets(st.sampled_from(HEAD.split(",")), max_size=12))  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_whatever_stands_in_the_cells(rows: list[dict[str, str]], gone: set[str]) -> None:
+    kept = [name for name in HEAD.split(",") if name not in gone]
+    with TemporaryDirectory() as home:
+        path = cost_file(
+            Path(home), [row(i, keep=kept, **cells) for i, cells in enumerate(rows)], head=",".join(kept)
+        )
+        try:
+            told = actuals_document(read_focus([path], usd_per={"EUR": 1.1}, series=True))
+            checked = check_focus(path)
+        except TraceError:
+            return
+    assert told["rows"] == checked["rows"] == len(rows)
+    json.dumps([told, checked], allow_nan=False)
+    assert max(map(len, text(told).splitlines())) <= 110

@@ -12,6 +12,8 @@ from simcost.units import NS_PER_S
 
 NULL_WORDS = ("null", "none", "nan", "na", "n/a", "<na>", "\\n")
 """Texts that stand for no value."""
+LARGEST = 1e15
+"""No cost and no quantity is beyond."""
 _ISO_Z = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
 
 
@@ -87,6 +89,7 @@ def numbers(column: pa.Array) -> tuple[Floats, Mended]:
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     values, ok = real_numbers(column)
+    ok &= ~(np.abs(values) > LARGEST)
     none = np.zeros(len(values), np.bool_)
     literal = none
     if pa.types.is_string(column.type):
