@@ -16,7 +16,7 @@ from simcost.errors import InputError
 from simcost.units import format_usd
 
 Document = dict[str, Any]
-EFFECTS = ("quantity", "price", "only_actual", "only_simulated", "other")
+_DIGITS = 9  # of USD: what rounding leaves is no effect
 
 
 def effects(simulated: Amount, actual: Amount) -> tuple[float, float]:
@@ -27,7 +27,8 @@ def effects(simulated: Amount, actual: Amount) -> tuple[float, float]:
     """
     p0, p1 = simulated.usd_per_unit, actual.usd_per_unit
     quantity = (actual.quantity - simulated.quantity) * (p0 + p1) / 2
-    return quantity, (p1 - p0) * (actual.quantity + simulated.quantity) / 2
+    price = (p1 - p0) * (actual.quantity + simulated.quantity) / 2
+    return round(quantity, _DIGITS) + 0.0, round(price, _DIGITS) + 0.0
 
 
 def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = False) -> Document:
