@@ -28,6 +28,8 @@ class Node:
     ordered_ns: int
     ready_ns: int
     replicas: int = 0
+    until_ns: int = 0
+    """Latest end of a replica on it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -151,10 +153,11 @@ class Fleet:
         self.replicas.remove(replica)
         self.count[replica.state] -= 1
         heappush(self._free_slots, replica.slot)
-        replica.node.replicas -= 1
-        if replica.node.replicas == 0:
-            self.nodes.remove(replica.node)
-            self.books.node(replica.node.number, replica.node.ordered_ns, end_ns)
+        node = replica.node
+        node.replicas, node.until_ns = node.replicas - 1, max(node.until_ns, end_ns)
+        if node.replicas == 0:
+            self.nodes.remove(node)
+            self.books.node(node.number, node.ordered_ns, node.until_ns)
 
     def _change(self, replica: Replica, state: str) -> None:
         self._enter(replica, self.now)

@@ -51,6 +51,14 @@ def test_requests_and_time_are_conserved(scaling: Scaling, slots: int) -> None:
     assert ledger.outcomes.completed > 25_000
 
 
+def test_a_node_stays_until_the_last_of_its_replicas_has_drained() -> None:
+    """Whichever of them is found empty first."""
+    up_and_down = Schedule(steps=tuple(Step(at=300 * i, replicas=4 if i % 2 else 8) for i in range(12)))
+    ledger = run(up_and_down, rate=40, slots=4)
+    conserve(ledger)
+    assert len(ledger.nodes) == 7
+
+
 def test_a_fixed_fleet_is_paid_for_the_whole_run() -> None:
     hours = run(Fixed(replicas=3)).replica_hours()
     assert hours["serving"] + hours["idle"] == pytest.approx(3.0)
