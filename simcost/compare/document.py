@@ -10,7 +10,7 @@ from simcost.compare.futures import futures
 from simcost.compare.interval import Interval
 from simcost.compare.money import charge_changes, money
 from simcost.compare.result import RunResult
-from simcost.compare.sides import jobs, requests, service_levels
+from simcost.compare.sides import job_sentences, jobs, requests, service_levels
 from simcost.compare.summary import PlanSummary, mean_of
 from simcost.compare.verdict import verdict
 from simcost.compare.words import missed, percent
@@ -53,13 +53,21 @@ def document(
                 strict=True,
             )
         ],
-        "drivers": driven.sentences() if driven else [],
+        "drivers": _drivers(comparison, driven),
         "decomposition": _decomposition(driven) if driven else None,
         **uncertain,
         "assumptions": _assumptions(comparison),
         "provenance": dict(provenance),
         "files": list(files),
     }
+
+
+def _drivers(comparison: Comparison, driven: Drivers | None) -> list[str]:
+    """What drives the difference in cost, and what it means for jobs."""
+    if driven is None:
+        return []
+    named = {plan.name: plan for plan in comparison.plans}
+    return [*driven.sentences(), *job_sentences(named[driven.plan], named[driven.against])]
 
 
 def _plan(plan: PlanSummary) -> Document:
@@ -88,6 +96,7 @@ def _plan(plan: PlanSummary) -> Document:
             "met_share": plan.met_share,
             "attainment": plan.attainment.mean if plan.attainment else None,
             "checks": [asdict(check) for check in plan.checks],
+            "targets": {check.name: check.target for check in first.checks},
             "missed": missed(plan.broken),
             **service_levels(plan.served),
         },

@@ -5,7 +5,9 @@ from typing import Any
 
 from simcost.compare.result import Served, Trained
 from simcost.compare.summary import PlanSummary, mean_by_key, mean_of
+from simcost.compare.words import percent
 from simcost.slo import JobReport
+from simcost.units import format_seconds
 
 Document = dict[str, Any]
 _METRICS = ("ttft_s", "tpot_s", "e2e_s")
@@ -64,6 +66,26 @@ def jobs(plan: PlanSummary) -> Document:
         "fragmentation": mean_of(one.fragmentation for one in trained),
         "deterministic": not any(one.random for one in trained),
     }
+
+
+def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
+    """How jobs of two plans wait and are preempted, the first replication's preemptions; nothing without jobs."""
+    waits, stops = (plan.wait_p95_s, against.wait_p95_s), [_stops(one) for one in (plan, against)]
+    if waits[0] is None or waits[1] is None:
+        return []
+    one, other = (format_seconds(wait.mean) for wait in (waits[0], waits[1]))
+    lines = [f"P95 wait of jobs: {one} against {other} in {against.name}."]
+    if any(stops):
+        redone = [percent(round(mean_of(map(_redone, side.trained)) or 0.0, 4)) for side in (plan, against)]
+        lines.append(
+            f"Preemptions: {stops[0]:,} against {stops[1]:,}; {redone[0]} of the GPU time of jobs was done again "
+            f"({redone[1]})."
+        )
+    return lines
+
+
+def _stops(plan: PlanSummary) -> int:
+    return plan.trained[0].slo.jobs["preemptions"] if plan.trained else 0
 
 
 def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:

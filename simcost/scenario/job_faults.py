@@ -10,8 +10,9 @@ from pathlib import Path
 from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError, did_you_mean
-from simcost.plan import Fixed, Scaling, Schedule
+from simcost.plan import Scaling
 from simcost.plan.scheduling import FifoSkip
+from simcost.plan.sizing import largest
 from simcost.scenario.faults import ask, fault_at, file_faults
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node, given, items
@@ -176,23 +177,16 @@ def _size_faults(place: Node, gpus: int, buy: Buy, catalog: Catalog, file: str) 
 
 
 def _peak_faults(place: Node, gpus: int, scaling: Scaling, per_replica: int, file: str) -> Iterator[Fault]:
-    """A fleet smaller than what requests may hold."""
-    most = _most(scaling)
-    if most is not None and most * per_replica > gpus:
+    """A fleet smaller than what requests may hold, where their policy tells."""
+    try:
+        most = largest(scaling)
+    except InputError:
+        return
+    if most * per_replica > gpus:
         message = (
             f"requests may hold {most * per_replica} GPUs ({most} replicas of {per_replica}); give as many"
         )
         yield fault_at(place, message, file)
-
-
-def _most(scaling: Scaling) -> int | None:
-    """Replicas that there can be at a time; None = not known before the run."""
-    if isinstance(scaling, Fixed):
-        return scaling.replicas
-    if isinstance(scaling, Schedule):
-        return max(step.replicas for step in scaling.steps)
-    most: int | None = getattr(scaling, "max", None)
-    return most
 
 
 def _value(node: Node | None, key: str) -> str | None:
