@@ -1,6 +1,7 @@
 """A file of usage as an account: lines with prices, runs by the clock-hour."""
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +42,7 @@ def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
         charges=(*compute_charges(settled), *others),
         compute_by_state_usd={},
         horizon_s=settled.end_s - settled.start_s,
+        notes=tuple(note for one in settled.bought for note in one.bound.notes),
         settlement=settled,
     )
 
@@ -100,7 +102,7 @@ def _line(usage: Usage, i: int, purchase: Purchasing, catalog: "Catalog") -> Lin
             raise CatalogError(
                 f"{name} in region {region}: {error}; or give its price in `prices`"
             ) from error
-    contract = catalog.contracted(offer) if offer else None
+    contract = catalog.contracted(offer, _day(usage, i)) if offer else None
     listed = contract.list_usd_per_h if contract else own
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None
     if pricing == "spot":
@@ -113,6 +115,13 @@ def _line(usage: Usage, i: int, purchase: Purchasing, catalog: "Catalog") -> Lin
         as_of=contract.basis.as_of if contract and own is None else "",
         quality=contract.basis.quality if contract and own is None else "given",
     )  # fmt: skip
+
+
+def _day(usage: Usage, line: int) -> date | None:
+    """The last day of a line's usage, whose contract holds; None of simulated time."""
+    if usage.horizon_s is not None:
+        return None
+    return datetime.fromtimestamp(float(usage.end_s[usage.line == line].max()), UTC).date()
 
 
 def _spot_usd(usage: Usage, i: int, name: str, purchase: Purchasing, observed: float | None) -> float:

@@ -94,6 +94,8 @@ class Costs:
     """serving (useful), idle, starting, draining, unallocated, rounding (minimums and granularity), and what of
     commitments nothing used; they add up to the effective compute. Empty where states are not known."""
     horizon_s: float
+    notes: tuple[str, ...] = ()
+    """What prices of commitments rest on, where the user did not state them."""
 
     @property
     def total_usd(self) -> float:

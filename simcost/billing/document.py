@@ -37,6 +37,7 @@ def bill_document(bill: Bill, name: str) -> Document:
         "unused_usd": fsum(one["unused_usd"] for one in commitments),
         "allocation": allocation(bill.charges),
         "prices": _prices(bill.charges),
+        "assumptions": list(bill.notes),
     }
 
 

@@ -69,6 +69,7 @@ def instances_bill(
         charges=(*compute_charges(settled), *disks, *responses),
         compute_by_state_usd=by_state(usage, nodes, settled),
         horizon_s=usage.horizon_s,
+        notes=tuple(note for one in settled.bought for note in one.bound.notes),
         settlement=settled,
     )
 

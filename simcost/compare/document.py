@@ -176,6 +176,7 @@ def _assumptions(comparison: Comparison) -> list[str]:
             if c.price_quality == "C"}  # fmt: skip
     if weak:
         lines.append(f"Second-hand or unverified prices: {', '.join(sorted(weak))}.")
+    lines += dict.fromkeys(f"{note}." for run in runs for note in run.bill.notes)
     return lines
 
 

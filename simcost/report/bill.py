@@ -94,6 +94,7 @@ def _notes(document: Mapping[str, Any]) -> Iterator[str]:
         {p["as_of"] for plan in plans for p in plan["prices"] if p["as_of"] not in ("", "unknown")}
     )
     lines = [f"note: {said['message']}" for said in document.get("findings", [])]
+    lines += dict.fromkeys(note for plan in plans for note in plan["assumptions"])
     if dates:
         lines.append(f"Prices of {dates[0]}" + (f" to {dates[-1]}." if len(dates) > 1 else "."))
     if weak:

@@ -130,6 +130,7 @@ def _joined(bills: Sequence[Costs]) -> Costs:
         charges=tuple(charge for one in bills for charge in one.charges),
         compute_by_state_usd=by_state,
         horizon_s=max(one.horizon_s for one in bills),
+        notes=tuple(note for one in bills for note in one.notes),
     )
 
 

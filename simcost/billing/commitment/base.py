@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Gt, MinLen
 
 from simcost.billing.commitment.terms import Discount, Terms, Years, years_h
-from simcost.catalog.facts import Instrument, Upfront
+from simcost.catalog.facts import CommitmentRate, Instrument, Upfront
 from simcost.errors import InputError
 from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
 
@@ -97,6 +97,11 @@ class HourlyPrice(Yearly):
         if sum(ways) > 1:
             raise ValueError("give one of `price`, `discount`, or `fee` with `hourly`")
 
+    @property
+    def _stated(self) -> bool:
+        """Whether the user says what it costs."""
+        return not (self.price is None and self.discount is None and self.fee is None and self.hourly is None)
+
     def terms(self, account: "Metered", rates: "Rates", region: str) -> Terms:
         """What `count` units cost.
 
@@ -117,10 +122,13 @@ class HourlyPrice(Yearly):
             return self.price
         if self.discount is not None:
             return list_usd(account, rates, self.provider, self.sku, region) * (1 - self.discount)
-        found = rates.commitment_rate(
+        found = self._listed(rates, region)
+        return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
+
+    def _listed(self, rates: "Rates", region: str) -> CommitmentRate:
+        return rates.commitment_rate(
             self.provider, self.instrument, self.sku, region, self.years, self.upfront
         )
-        return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
 
     def capacity(
         self,
@@ -140,6 +148,7 @@ class HourlyPrice(Yearly):
             name=self.name, kind=getattr(self, "kind", ""), order=order, account=self.account, shared=self.shared,
             payments=self.payments(self.terms(account, rates, region), account), units=units, takes=takes,
             unit=unit, provider=self.provider, region=region, sku=self.sku,
+            notes=() if self._stated else (_note(self.name, self._listed(rates, region)),),
         )  # fmt: skip
 
 
@@ -193,8 +202,24 @@ class SpendPlan(Yearly):
             name=self.name, kind=getattr(self, "kind", ""), order=self.order, account=self.account,
             shared=self.shared, usd_per_h=self.hourly_usd, rates=np.array(found, np.float64),
             payments=self.payments(Terms.of(self.hourly_usd, years_h(self.years), self.upfront), account),
-            provider=getattr(self, "provider", ""),
+            provider=getattr(self, "provider", ""), notes=self._notes(account, rates),
         )  # fmt: skip
+
+    def _notes(self, account: "Metered", rates: "Rates") -> tuple[str, ...]:
+        """What rates of the catalog were taken."""
+        if self.discount is not None or self.rates:
+            return ()
+        asked = (
+            _note(self.name, self._of_catalog(line, rates))
+            for line in account.lines
+            if line.pricing == "standard" and self.eligible(line, account)
+        )
+        return tuple(dict.fromkeys(asked))
+
+    def _of_catalog(self, line: "Line", rates: "Rates") -> CommitmentRate:
+        return rates.commitment_rate(
+            line.provider, self.listed_as, line.sku, line.region, self.years, self.upfront
+        )
 
     def _rate(self, line: "Line", rates: "Rates") -> float:
         named = next((usd for sku, usd in self.rates.items() if fnmatchcase(line.sku, sku)), None)
@@ -207,10 +232,18 @@ class SpendPlan(Yearly):
     def _listed(self, line: "Line", rates: "Rates") -> float:
         if self.discount is not None:
             return line.list_usd * (1 - self.discount)
-        found = rates.commitment_rate(
-            line.provider, self.listed_as, line.sku, line.region, self.years, self.upfront
-        )
-        return found.paid_usd_per_h(line.list_usd)
+        return self._of_catalog(line, rates).paid_usd_per_h(line.list_usd)
+
+
+def _note(name: str, rate: CommitmentRate) -> str:
+    """Where a rate of the catalog comes from; an assumption is called one."""
+    what = (
+        f"{rate.usd_per_h:g} USD/h"
+        if rate.usd_per_h is not None
+        else f"{100 * (rate.discount or 0.0):g} % off"
+    )
+    more = f"; {rate.notes}" if rate.notes else ""
+    return f"{name}: {what} ({rate.source}, {rate.as_of}, quality {rate.quality}{more})"
 
 
 def list_usd(account: "Metered", rates: "Rates", provider: str, sku: str, region: str) -> float:

@@ -89,6 +89,8 @@ class Capacity:
     provider: str = ""
     region: str = ""
     sku: str = ""
+    notes: tuple[str, ...] = ()
+    """What its price rests on, where the user did not state it."""
 
     @property
     def usd_per_unit_h(self) -> float:
@@ -111,6 +113,8 @@ class Spend:
     """[line] USD that an hour of each line draws; 0 = not covered."""
     provider: str = ""
     region: str = ""
+    notes: tuple[str, ...] = ()
+    """What its rates rest on, where the user did not state them."""
 
 
 Bound = Capacity | Spend
