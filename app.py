@@ -1,5 +1,5 @@
-"""The explorer: choose or edit a scenario, run it, look at the result; or forecast demand. Start it with
-`streamlit run app.py`.
+"""The explorer: choose or edit a scenario, run it, look at the result; forecast demand; ask about training.
+Start it with `streamlit run app.py`.
 
 Scenarios are read from `scenarios/` and results written to `results/`, both beside this file, or in the folder
 that the environment variable SIMCOST_HOME names.
@@ -16,7 +16,7 @@ import streamlit as st
 
 from simcost.errors import Fault, SimcostError
 from simcost.report import html
-from views import forecast
+from views import forecast, training
 from views.result import plain, show
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
@@ -26,11 +26,12 @@ JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
 
 
 def main() -> None:
-    """Two pages."""
+    """Three pages."""
     st.set_page_config(page_title="simcost", layout="wide")
     pages = [
         st.Page(compare, title="Compare plans", default=True),
         st.Page(demand, title="Forecast demand", url_path="forecast"),
+        st.Page(train, title="Training", url_path="training"),
     ]
     st.navigation(pages, position="top").run()
 
@@ -38,6 +39,11 @@ def main() -> None:
 def demand() -> None:
     """The page of forecasts."""
     forecast.show(SCENARIOS, one_at_a_time())
+
+
+def train() -> None:
+    """The page of training."""
+    training.show(SCENARIOS, RESULTS, one_at_a_time())
 
 
 def compare() -> None:

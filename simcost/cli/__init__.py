@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from simcost import __version__
 from simcost.cli import api, bill, catalog, commit, focus, forecast, prices, run, trace, train, waste
-from simcost.cli.words import Parser
+from simcost.cli.words import Arguments, Parser, UsageError
 from simcost.errors import FaultsError, InputError, SimcostError
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
@@ -17,13 +17,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: th
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    arguments = command_line().parse_args(_words(sys.argv[1:] if argv is None else argv))
     try:
+        arguments = parsed(sys.argv[1:] if argv is None else argv)
         arguments.verb(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
+    except UsageError as error:
+        print(f"{error.usage}simcost: {error}", file=sys.stderr)
+        return error.exit_code
     except FaultsError as error:
         print(error, file=sys.stderr)  # each line begins file:line:column, which editors follow
         return error.exit_code
@@ -41,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"simcost: not enough memory: {error}; lower --jobs, the horizon or the rate", file=sys.stderr)
         return SimcostError.exit_code
     return 0
+
+
+def parsed(words: Sequence[str]) -> Arguments:
+    """The arguments of a command. Raises UsageError for words that are none."""
+    return command_line().parse_args(_words(words))
 
 
 def command_line() -> Parser:

@@ -7,18 +7,15 @@ from typing import Any
 from simcost.cli.training_run import MODELS, levers_of, run_of
 from simcost.cli.words import (
     Arguments,
-    draw,
     number,
     own_catalog,
     pair,
-    pictures,
     positive,
     quantity,
     seconds,
-    show,
     span,
+    study,
     usd_per_h,
-    verb,
 )
 from simcost.units import BYTES_PER_S, USD, USD_PER_GB
 
@@ -27,7 +24,13 @@ MOST_COUNTS = 64
 
 def add(actions: Any) -> None:
     """The action `estimate`."""
-    run = verb(actions, "estimate", _estimate, "time, memory and money of a training run, with their ranges")
+    run = study(
+        actions,
+        "estimate",
+        _estimate,
+        "train_estimate",
+        "time, memory and money of a training run, with their ranges",
+    )
     run.add_argument("model", help="name of a model in the catalog")
     run.add_argument("--tokens", type=number, required=True, metavar="N", help="trained on, e.g. 2e9")
     run.add_argument(
@@ -41,7 +44,6 @@ def add(actions: Any) -> None:
     _add_failures(run.add_argument_group("failures and checkpoints"))
     _add_prices(run.add_argument_group("prices and energy"))
     _add_questions(run.add_argument_group("questions"))
-    pictures(run)
     own_catalog(run)
 
 
@@ -146,7 +148,7 @@ def _add(group: Any, kind: Callable[[str], Any], metavar: str, options: dict[str
         group.add_argument(option, type=kind, metavar=metavar, help=what)
 
 
-def _estimate(arguments: Arguments) -> None:
+def _estimate(arguments: Arguments) -> dict[str, Any]:
     from simcost.catalog import load_catalog
     from simcost.compare.training import Target, choose_count, compare_methods, estimate
     from simcost.errors import InputError
@@ -159,13 +161,10 @@ def _estimate(arguments: Arguments) -> None:
     if arguments.compare and len(counts) != 1:
         raise InputError("--compare sets methods side by side on one number of GPUs; give --gpus N")
     if arguments.compare:
-        document = compare_methods(catalog, run, levers_of(arguments, catalog))
-    elif len(counts) == 1 and asked == Target():
-        document = estimate(catalog, run)
-    else:
-        document = choose_count(catalog, run, asked, counts)
-    draw(arguments, document, "train_estimate")
-    show(arguments, document, "train_estimate")
+        return compare_methods(catalog, run, levers_of(arguments, catalog))
+    if len(counts) == 1 and asked == Target():
+        return estimate(catalog, run)
+    return choose_count(catalog, run, asked, counts)
 
 
 BELONGS = {

@@ -6,13 +6,19 @@ from typing import Any
 
 from simcost.cli.jobs import add_checkpoints, add_jobs, add_price, checkpoints_of, jobs_of
 from simcost.cli.policies import SYNTAX, scheduler
-from simcost.cli.words import Arguments, finish, natural, pictures, seconds, usd_per_h, verb
+from simcost.cli.words import Arguments, natural, positive, seconds, sourced, study, usd_per_h
 from simcost.progress import Progress
 
 
 def add(actions: Any) -> None:
     """The action `size`."""
-    size = verb(actions, "size", _size, "the smallest cluster that keeps a wait, and what a policy is worth")
+    size = study(
+        actions,
+        "size",
+        _size,
+        "train_size",
+        "the smallest cluster that keeps a wait, and what a policy is worth",
+    )
     add_jobs(size)
     size.add_argument(
         "--policy",
@@ -26,6 +32,9 @@ def add(actions: Any) -> None:
         "--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)"
     )
     add_price(size)
+    size.add_argument(
+        "--gpus", type=positive, action="append", default=[], metavar="N", help="a size to look at besides"
+    )
     beside = size.add_argument_group("spot beside it")
     beside.add_argument(
         "--spot-trace", type=Path, metavar="TRACE", help="availability of spot nodes: mixes are sized"
@@ -33,10 +42,9 @@ def add(actions: Any) -> None:
     beside.add_argument("--trace", metavar="NAME", help="which trace of the file")
     beside.add_argument("--spot", type=usd_per_h, metavar="USD", help="per GPU and hour on spot")
     add_checkpoints(beside)
-    pictures(size)
 
 
-def _size(arguments: Arguments) -> None:
+def _size(arguments: Arguments) -> dict[str, Any]:
     from simcost.compare.sizing import Question, size
     from simcost.sim.jobs.counts import schedule
 
@@ -49,6 +57,7 @@ def _size(arguments: Arguments) -> None:
         percentile=arguments.percentile,
         step=arguments.node,
         usd_per_gpu_h=arguments.price,
+        also=tuple(arguments.gpus),
     )
     with Progress("size", quiet=arguments.quiet):
         document = size(
@@ -61,7 +70,7 @@ def _size(arguments: Arguments) -> None:
         )
         if arguments.spot_trace:
             document = _with_mixes(document, jobs, arguments, asked)
-    finish(arguments, document, findings, "train_size")
+    return sourced(arguments, document, findings)
 
 
 def _with_mixes(document: dict[str, Any], jobs: Any, arguments: Arguments, asked: Any) -> dict[str, Any]:

@@ -7,15 +7,14 @@ from typing import Any
 
 from simcost.cli.words import (
     Arguments,
-    finish,
     natural,
     own_catalog,
-    pictures,
     positive,
     seconds,
+    sourced,
     span,
+    study,
     usd_per_h,
-    verb,
 )
 from simcost.units import SECONDS_PER_HOUR
 
@@ -24,7 +23,13 @@ POLICIES = "greedy, uniform-progress, up-plain, spot-only, time-sliced=N, mixed=
 
 def add(actions: Any) -> None:
     """The action `spot`."""
-    spot = verb(actions, "spot", _spot, "is spot worth the restarts: policies along recorded availability")
+    spot = study(
+        actions,
+        "spot",
+        _spot,
+        "train_spot",
+        "is spot worth the restarts: policies along recorded availability",
+    )
     spot.add_argument(
         "file", type=Path, metavar="TRACE", help="availability or prices of spot nodes, CSV or Parquet"
     )
@@ -56,11 +61,10 @@ def add(actions: Any) -> None:
         "--start", type=natural, action="append", default=[], metavar="TICK", help="or runs from these ticks"
     )
     spot.add_argument("--seed", type=natural, default=0, help="of the starts (default 0)")
-    pictures(spot)
     own_catalog(spot)
 
 
-def _spot(arguments: Arguments) -> None:
+def _spot(arguments: Arguments) -> dict[str, Any]:
     from simcost.compare.spot import spot_study
 
     on_demand, spot = _prices(arguments)
@@ -77,7 +81,7 @@ def _spot(arguments: Arguments) -> None:
         seed=arguments.seed,
         together=arguments.any_zone,
     )
-    finish(arguments, document, document["findings"], "train_spot")
+    return sourced(arguments, document, document["findings"])
 
 
 def _prices(arguments: Arguments) -> tuple[float, float | None]:

@@ -3,23 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import (
-    Arguments,
-    columns,
-    finish,
-    own_catalog,
-    pictures,
-    positive,
-    seconds,
-    usd_per_h,
-    verb,
-)
+from simcost.cli.words import Arguments, columns, own_catalog, positive, seconds, sourced, study, usd_per_h
 
 
 def add(verbs: Any) -> None:
     """The verb `waste`."""
-    waste = verb(
-        verbs, "waste", _waste, "where the GPU-hours of a monitored cluster went, and what would save them"
+    waste = study(
+        verbs,
+        "waste",
+        _waste,
+        "waste",
+        "where the GPU-hours of a monitored cluster went, and what would save them",
     )
     waste.add_argument(
         "file",
@@ -50,18 +44,17 @@ def add(verbs: Any) -> None:
     waste.add_argument(
         "--timezone", default="UTC", metavar="ZONE", help="of the hours of the day (default UTC)"
     )
-    pictures(waste)
     own_catalog(waste)
 
 
-def _waste(arguments: Arguments) -> None:
+def _waste(arguments: Arguments) -> dict[str, Any]:
     from simcost.catalog import load_catalog
 
     offer = load_catalog(arguments.catalog).offer(arguments.offer) if arguments.offer else None
     document = _of_results(arguments, offer) if arguments.file.is_dir() else _of_file(arguments, offer)
     if arguments.file.is_dir():
         arguments.file /= "result.json"
-    finish(arguments, document, document["findings"], "waste")
+    return sourced(arguments, document, document["findings"])
 
 
 def _of_results(arguments: Arguments, offer: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from math import isfinite
@@ -16,13 +15,20 @@ Arguments = argparse.Namespace
 Document = Mapping[str, Any]
 
 
+class UsageError(InputError):
+    """Words that are no command; `usage` says which are."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with errors in our form."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit 2 with the usage and the message."""
-        self.print_usage(sys.stderr)
-        self.exit(InputError.exit_code, f"simcost: {message}\n")
+        """Raises UsageError."""
+        raise UsageError(message, self.format_usage())
 
 
 def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) -> argparse.ArgumentParser:
@@ -34,6 +40,42 @@ def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) 
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return parser
+
+
+def study(
+    verbs: Any, name: str, answer: Callable[[Arguments], dict[str, Any]], report: str, summary: str
+) -> argparse.ArgumentParser:
+    """A verb that answers with one document, which `simcost.report.<report>` lays out and draws."""
+    parser = verb(verbs, name, _answer, summary)
+    parser.set_defaults(answer=answer, report=report)
+    pictures(parser)
+    return parser
+
+
+def _answer(arguments: Arguments) -> None:
+    document = arguments.answer(arguments)
+    draw(arguments, document, arguments.report)
+    show(arguments, document, arguments.report)
+
+
+def pictures(parser: argparse.ArgumentParser) -> None:
+    """Where to look at a study rather than read it."""
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with tables and charts")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write its first chart")
+
+
+def draw(arguments: Arguments, document: dict[str, Any], report: str) -> None:
+    """Write the page and the first chart, where the arguments name files for them."""
+    page, svg = (getattr(arguments, name, None) for name in ("html", "svg"))
+    if not (page or svg):
+        return
+    from simcost.report.study import write_page, write_svg
+
+    parts = import_module(f"simcost.report.{report}").parts(document)
+    if svg:
+        write_svg(svg, next(part.chart for part in parts if part.chart)())
+    if page:
+        write_page(page, report.replace("_", " "), document, parts)
 
 
 def show(arguments: Arguments, document: Document, report: str) -> None:
@@ -158,12 +200,6 @@ def usd_per_h(text: str) -> float:
     return value
 
 
-def pictures(parser: argparse.ArgumentParser) -> None:
-    """Where to look at a study rather than read it."""
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with tables and charts")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="write its first chart")
-
-
 def finish(
     arguments: Arguments,
     document: Document,
@@ -172,28 +208,19 @@ def finish(
     *,
     files: Sequence[Path] = (),
 ) -> None:
-    """Show a document with what was found in its file (or files), and where it comes from; draw it where that is
-    asked.
-    """
+    """Show, and draw, a document with what was found in its file (or files), and where it comes from."""
+    whole = sourced(arguments, document, findings, files)
+    draw(arguments, whole, report)
+    show(arguments, whole, report)
+
+
+def sourced(
+    arguments: Arguments, document: Document, findings: list[dict[str, Any]], files: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """A document with what was found in its file (or files), and where it comes from."""
     from simcost import __version__
     from simcost.scenario.folders import sha256_of
 
     inputs = {os.path.relpath(path): sha256_of(path) for path in files or [arguments.file] if path}
     provenance = {"simcost_version": __version__, "inputs": inputs}
-    whole = {**document, "findings": findings, "provenance": provenance}
-    draw(arguments, whole, report)
-    show(arguments, whole, report)
-
-
-def draw(arguments: Arguments, document: dict[str, Any], report: str) -> None:
-    """Write the page and the first chart, where the arguments name files for them."""
-    page, svg = (getattr(arguments, name, None) for name in ("html", "svg"))
-    if not (page or svg):
-        return
-    from simcost.report.study import write_page, write_svg
-
-    parts = import_module(f"simcost.report.{report}").parts(document)
-    if svg:
-        write_svg(svg, next(part.chart for part in parts if part.chart)())
-    if page:
-        write_page(page, report.replace("_", " "), document, parts)
+    return {**document, "findings": findings, "provenance": provenance}

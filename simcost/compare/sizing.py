@@ -33,6 +33,8 @@ class Question:
     """GPUs are bought in multiples of it: those of a node."""
     usd_per_gpu_h: float | None
     """None = no money is shown."""
+    also: tuple[int, ...] = ()
+    """Numbers of GPUs to look at besides, whether they keep the target or not."""
 
 
 def size(
@@ -105,7 +107,8 @@ def _policy(run: Run, name: str, question: Question, least: int, guess: int) -> 
     for nodes in np.unique(np.linspace(shown[0], shown[-1], POINTS).astype(int)).tolist():
         wait(nodes)
     curve = [_point(seen[nodes], nodes * question.step, question) for nodes in sorted(seen) if nodes in shown]
-    return {"policy": name, **_point(seen[high], high * question.step, question), "curve": curve}
+    at = [_point(run(gpus, name), gpus, question) for gpus in question.also]
+    return {"policy": name, **_point(seen[high], high * question.step, question), "curve": curve, "at": at}
 
 
 def _point(ledger: JobLedger, gpus: int, question: Question) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def text(document: Document) -> str:
     """The document of `simcost train size`: the verdict, the policies, the curve of each, mixes with spot."""
     blocks = [fill(document["verdict"], WIDTH)]
     for part in parts(document):
-        body = [table_of(part.rows, left=0 if part.titled else 1)] if part.rows else []
+        body = [table_of(part.rows, left=1 if "policy" in part.rows[0] else 0)] if part.rows else []
         body += [fill(line, WIDTH) for line in part.said]
         if body:
             blocks.append("\n".join([part.title, *body] if part.titled else body))
@@ -32,6 +32,7 @@ def parts(document: Document) -> list[Part]:
     found = [f"note: {finding['message']}" for finding in document.get("findings", ())]
     return [
         Part(title="Policies", titled=False, rows=policies(document), said=[offered]),
+        *([Part(title="The sizes asked for", rows=asked(document))] if asked(document) else []),
         Part(title="Waiting against size", chart=lambda: charts.curves(document)),
         *(_mix(document["mix"]) if "mix" in document else []),
         *curves,
@@ -51,6 +52,15 @@ def _mix(mix: Document) -> list[Part]:
 def policies(document: Document) -> Table:
     """One row a policy: the smallest cluster that keeps the target."""
     return [{"policy": one["policy"], **_cells(document, one)} for one in document["policies"]]
+
+
+def asked(document: Document) -> Table:
+    """One row per size asked for and policy."""
+    return [
+        {"policy": one["policy"], **_cells(document, point)}
+        for one in document["policies"]
+        for point in one["at"]
+    ]
 
 
 def curve(document: Document, one: Document) -> Table:

@@ -55,7 +55,7 @@ def parts(document: Mapping[str, Any]) -> list[Part]:
         Part(title="GPU-hours", rows=buckets(document), said=said),
         *drawn,
         Part(title="The costliest waste", rows=ranked(document), said=_below(document)),
-        Part(title=MEASURES, said=actions(document)),
+        Part(title="Measures", said=[MEASURES, *actions(document)] if document["actions"] else []),
         Part(title="Notes", said=[printable(said["message"]) for said in document["findings"]]),
     ]
 

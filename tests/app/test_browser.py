@@ -103,3 +103,19 @@ def test_run_and_read_the_verdict(address: str, browser: Any) -> None:
     assert "Traceback" not in browser.page_source
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []
+
+
+def test_ask_what_a_run_costs(address: str, browser: Any) -> None:
+    browser.get(f"{address}/training")
+    button = wait_for(lambda: [b for b in visible(browser, "//button[.='Answer']") if b.is_enabled()], 20)[0]
+    button.click()
+    headline = wait_for(lambda: visible(browser, "//h2[contains(., 'on demand')]"), 30)[0]
+    assert "2B tokens on 64 x h100-sxm" in headline.text
+    wait_for(
+        lambda: (
+            len(visible(browser, "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']"))
+            >= 2
+        ),
+        20,
+    )
+    assert "Traceback" not in browser.page_source

@@ -1,0 +1,143 @@
+"""The page of training without a browser: four questions, their answers, and bad input as messages."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from home import APP
+from streamlit.testing.v1 import AppTest
+
+RUN, QUEUE, SPOT, WASTE = (
+    "What does this run cost?", "How many GPUs does our queue need?", "Should this run use spot?",
+    "Where do our GPU-hours go?",
+)  # fmt: skip
+
+
+def script(root: str, home: str) -> None:
+    """The page by itself: what streamlit runs."""
+    import sys
+    import threading
+    from pathlib import Path
+
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from views import training
+
+    training.show(Path(home) / "scenarios", Path(home) / "results", threading.Lock())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("training") / "home"
+    traces = home / "scenarios" / "traces"
+    traces.mkdir(parents=True)
+    jobs = [f"{i},{i * 300},{600 + 97 * i % 3000},{1 + i % 4}" for i in range(120)]
+    (traces / "jobs.csv").write_text("\n".join(["job_id,submit_s,duration_s,gpus", *jobs]), encoding="utf-8")
+    (traces / "zone.csv").write_text(
+        "trace,gap_s,start_tick,ticks,nodes_available\na,600,0,500,1\na,600,500,500,0\n"
+    )
+    return home
+
+
+@pytest.fixture
+def page(home: Path) -> AppTest:
+    return AppTest.from_function(script, args=(str(APP.parent), str(home)), default_timeout=60).run()
+
+
+def ask(page: AppTest, question: str, file: str, home: Path) -> None:
+    """Choose a question, and a file for it."""
+    page.session_state["question"] = question
+    page.run()
+    page.selectbox[0].set_value(home / "scenarios" / "traces" / file).run()
+
+
+def field(page: AppTest, label: str) -> Any:
+    return next(field for field in page.text_input if field.label == label)
+
+
+def press(page: AppTest) -> None:
+    next(button for button in page.button if button.label == "Answer").click().run()
+    assert not page.exception
+
+
+def test_a_run_is_answered_without_a_file(page: AppTest) -> None:
+    press(page)
+    assert not page.error
+    assert page.header[0].value.startswith("llama-3.1-8b, full, 2B tokens on 64 x h100-sxm")
+    titles = [title.value for title in page.subheader]
+    assert titles[:2] == ["Time and speed", "What it costs"]
+    assert page.code[0].value.startswith(
+        "simcost train estimate llama-3.1-8b --tokens=2e9 --on=h100-sxm --method=full"
+    )
+
+
+def test_ways_to_train_side_by_side(page: AppTest) -> None:
+    page.checkbox[0].check().run()
+    field(page, "Output tokens served later").set_value("1e9")
+    press(page)
+    assert "is the cheapest way to train and to serve 1B tokens" in page.header[0].value
+    assert list(page.dataframe[0].value["method"]) == ["full", "lora", "qlora"]
+
+
+def test_a_queue_is_sized(page: AppTest, home: Path) -> None:
+    ask(page, QUEUE, "jobs.csv", home)
+    field(page, "A size to look at besides").set_value("16")
+    press(page)
+    assert not page.error
+    assert "GPUs for P95 of the wait within" in page.header[0].value
+    assert "The sizes asked for" in [title.value for title in page.subheader]
+    assert "jobs.csv" in page.code[0].value
+
+
+def test_spot_is_studied(page: AppTest, home: Path) -> None:
+    ask(page, SPOT, "zone.csv", home)
+    press(page)
+    assert not page.error
+    assert list(page.dataframe[0].value["strategy"]) == ["On-demand only", "Greedy", "Uniform Progress"]
+
+
+def test_waste_of_a_job_log(page: AppTest, home: Path) -> None:
+    ask(page, WASTE, "jobs.csv", home)
+    press(page)
+    assert "of a job log say how many GPUs" in page.error[0].value
+    field(page, "GPUs, of a job log").set_value("64")
+    press(page)
+    assert "GPU-hours did no work" in page.header[0].value
+    assert not page.error
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "told"),
+    [("Tokens trained on", "many", "no number"), ("GPUs (empty: their number is searched)", "0", "whole number"),
+     ("Deadline", "soon", "no quantity"), ("Price of a GPU-hour (empty: the catalog's)", "--json", "no quantity")],
+)  # fmt: skip
+def test_bad_input_is_a_message(page: AppTest, label: str, value: str, told: str) -> None:
+    field(page, label).set_value(value)
+    press(page)
+    assert any(told in error.value for error in page.error)
+    assert not any("/tmp" in error.value for error in page.error)
+
+
+def test_a_file_that_is_none_is_a_message_without_our_folders(page: AppTest, home: Path) -> None:
+    ask(page, SPOT, "jobs.csv", home)
+    press(page)
+    assert page.error[0].value.startswith("jobs.csv\\: no column")
+    assert not any("/tmp" in error.value for error in page.error)
+
+
+def test_without_a_file_nothing_can_be_pressed(page: AppTest) -> None:
+    page.session_state["question"] = QUEUE
+    page.run()
+    assert next(button for button in page.button if button.label == "Answer").disabled
+    assert page.info[0].value.startswith("Choose a file")
+
+
+def test_an_upload_has_a_harmless_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(APP.parent)
+    from views.files import Chosen
+
+    chosen = Chosen(None, SimpleNamespace(name="../../my jobs.csv", getvalue=lambda: b"a\n"))
+    assert chosen.name == "_.._my_jobs.csv"
+    assert chosen.on_disk(tmp_path).read_bytes() == b"a\n"
+    assert chosen.on_disk(tmp_path).parent == tmp_path

@@ -1,0 +1,60 @@
+"""Files on a page: those beside the scenarios, or the user's own, on disk while they are read."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+KINDS = ("csv", "gz", "parquet", "json", "txt")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A file beside the scenarios, a results folder, or an upload, which goes first."""
+
+    path: Path | None
+    upload: Any = None
+
+    def __bool__(self) -> bool:
+        return self.path is not None or self.upload is not None
+
+    @property
+    def name(self) -> str:
+        """As it is shown; of an upload harmless."""
+        if self.upload is not None:
+            return re.sub(r"[^\w.-]", "_", self.upload.name)[-80:].lstrip(".") or "upload"
+        return "" if self.path is None else self.path.name
+
+    def on_disk(self, folder: Path) -> Path:
+        """Where it lies; an upload is put into the folder."""
+        if self.upload is None:
+            return self.path or folder
+        place = folder / self.name
+        place.write_bytes(self.upload.getvalue())
+        return place
+
+
+def choose(label: str, listed: Sequence[Path], key: str) -> Chosen:
+    """One of the files listed, or an upload."""
+    path = st.selectbox(
+        label, listed, index=None, format_func=lambda one: one.name, key=f"{key} file",
+        placeholder="choose one" if listed else "none beside the scenarios",
+    )  # fmt: skip
+    upload = st.file_uploader("Or your own", type=list(KINDS), key=f"{key} upload")
+    return Chosen(path, upload)
+
+
+def beside(scenarios: Path) -> list[Path]:
+    """Logs, traces and series beside the scenarios."""
+    folders = (scenarios, scenarios / "traces")
+    found = [path for folder in folders for kind in ("*.csv", "*.csv.gz", "*.parquet", "*.txt")
+             for path in sorted(folder.glob(kind))]  # fmt: skip
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def finished(results: Path) -> list[Path]:
+    """Folders of finished results."""
+    return sorted(folder for folder in results.glob("*") if (folder / "result.json").is_file())
