@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simcost.trace.batch import NO_SESSION, RequestBatch
 from simcost.trace.log.readers import import_trace
-from simcost.trace.reuse import Recent, shared_in_stream, shared_in_trace
+from simcost.trace.reuse import Recent, _numbered, shared_in_stream, shared_in_trace
 from simcost.trace.store import read_tables
 from simcost.trace.writer import TraceWriter
 
@@ -101,3 +101,20 @@ def test_a_public_trace_of_conversations(shared: Path, tmp_path: Path) -> None:
             seen |= dict.fromkeys(row["prefix_hashes"], row["arrival_ns"])
     assert found.tolist() == slow
     assert found.sum() > 0
+
+
+def test_sessions_of_a_stored_trace_keep_their_numbers_over_batches(tmp_path: Path) -> None:
+    labels = ["a", "b", None, "a", None, "b", "c", "a"]
+    table = pa.table({
+        "arrival_ns": np.arange(8, dtype=np.int64) * 10**9,
+        "prompt_tokens": np.array([10, 20, 30, 15, 30, 25, 5, 12], np.int32),
+        "output_tokens": np.ones(8, np.int32),
+        "session": pa.array(labels).dictionary_encode(),
+    })  # fmt: skip
+    with TraceWriter(tmp_path / "t.parquet", source="test", optional=["session"]) as writer:
+        writer.write(table)
+    found = np.concatenate([shared for _, shared in shared_in_trace(tmp_path / "t.parquet", 60.0)])
+    assert found.tolist() == [0, 0, 0, 10, 0, 20, 0, 12]
+    names: dict[str, int] = {}
+    parts = [_numbered(pa.array(labels[i : i + 3]).dictionary_encode(), names) for i in range(0, 8, 3)]
+    assert np.concatenate(parts).tolist() == [0, 1, NO_SESSION, 0, NO_SESSION, 1, 2, 0]
