@@ -75,8 +75,9 @@ def _assumptions(made: Made) -> Iterator[str]:
     yield f"A month is {HOURS_PER_MONTH:g} h like the run of {format_seconds(study.horizon_s)}."
     yield (
         "A fleet is the least number of replicas that meets the SLO, in each replication for its own arrivals and "
-        "engine speed; of an autoscaled plan all bounds move in proportion. Costs cross where straight lines "
-        "on logarithmic axes between simulated demands do; beyond the largest nothing is simulated."
+        "engine speed; of an autoscaled plan all bounds move in proportion, of owned nodes as many are bought as are "
+        "needed. Costs cross where straight lines on logarithmic axes between simulated demands do; beyond the largest "
+        "nothing is simulated."
     )
     for scale, requests in made.left_out:
         yield f"x{scale:g} is left out: a run would have {requests:,.0f} requests (--most-requests)."

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from simcost.billing.owned import Owned
 from simcost.compare.breakeven.search import Search
 from simcost.compare.breakeven.study import Fleet
 from simcost.errors import InputError
@@ -92,8 +93,9 @@ def _runs(
     for (name, replication), size in asked.items():
         plan = resolved[name]
         scaling = sized(plan.pool.scaling, size)
+        buy = replace(plan.plan.buy, nodes=None) if isinstance(plan.plan.buy, Owned) else plan.plan.buy
         grown = replace(
-            plan, plan=replace(plan.plan, scaling=scaling), pool=replace(plan.pool, scaling=scaling)
+            plan, plan=replace(plan.plan, scaling=scaling, buy=buy), pool=replace(plan.pool, scaling=scaling)
         )
         pool = grown.drawn(replication)
         key = run_key(question, pool, replication)
