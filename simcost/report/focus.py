@@ -27,7 +27,8 @@ def text(document: Document) -> str:
         cut(commitments(document)),
         cut(findings(document)),
         "\n".join(
-            fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in meanings(document)
+            fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ")
+            for line in meanings(document)[:ROWS]
         ),
     ]
     return "\n\n".join(block for block in blocks if block)

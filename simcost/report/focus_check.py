@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
-from simcost.report.focus import WIDTH, cut
+from simcost.report.focus import ROWS, WIDTH, cut
 from simcost.report.forecast_words import printable
 from simcost.report.study import Part
 from simcost.report.tables import Table
@@ -14,7 +14,7 @@ from simcost.units import format_count, format_share
 def text(document: Mapping[str, Any]) -> str:
     """The document of `simcost focus check`, laid out for people."""
     said = "\n".join(
-        fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in meanings(document)
+        fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in meanings(document)[:ROWS]
     )
     blocks = [fill(document["verdict"], WIDTH), cut(broken(document)), said]
     return "\n\n".join(block for block in blocks if block)

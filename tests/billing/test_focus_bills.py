@@ -214,7 +214,8 @@ def test_what_is_written_keeps_the_rules(tmp_path: Path, table: pa.Table, suffix
     write_focus(table, path, text=suffix == ".csv")
     told = check_focus(path)
     assert told["broken"] == []
-    assert told["rules_checked"] > 140
+    assert told["rules_checked"] > 100
+    assert told["rules_skipped"] == 0
     assert told["verdict"].startswith("Keeps the rules: ")
     assert read_focus([path]).quality == [], "nothing to say of it"
 
@@ -232,7 +233,7 @@ def changed(table: pa.Table, row: int, **cells: object) -> pa.Table:
 @pytest.mark.parametrize(
     ("cells", "rule"),
     [({"BilledCost": None}, "BilledCost is null"), ({"ChargeCategory": "Fee"}, "ChargeCategory is unknown"),
-     ({"ChargeCategory": "usage"}, "ChargeCategory is written otherwise"),
+     ({"ChargeCategory": "usage"}, "respelled"), ({"ChargeClass": "NULL"}, "literal_null"),
      ({"RegionName": None}, "RegionId without RegionName"), ({"SkuId": None}, "SkuMeter without SkuId"),
      ({"ConsumedUnit": None}, "ConsumedQuantity without ConsumedUnit"),
      ({"CommitmentDiscountStatus": "Used"}, "CommitmentDiscountStatus without CommitmentDiscountId"),

@@ -89,6 +89,18 @@ def test_what_was_paid_against_what_was_simulated(tmp_path: Path, home: Path, fi
     assert [row["sku"] for row in told["only_actual"]] == ["p5.48xlarge"]
     assert told["skus"][0]["simulated"]["quantity"] == pytest.approx(730), "one machine all the time"
     assert len(told["provenance"]["inputs"]) == 2
+    words = (
+        "bill",
+        home / FOLDER,
+        "--run-plan",
+        "one",
+        "--plan",
+        tmp_path / "plan.yaml",
+        "--focus",
+        tmp_path / "run.csv",
+    )
+    assert call(*words).code == 0, "simulated time begins on a day of its own"
+    assert call("focus", "check", tmp_path / "run.csv", "--json").document()["broken"] == []
     assert "say --plan with one of one, scaled" in refused("focus", "compare", out, home / FOLDER)
     assert "did you mean 'scaled'" in refused("focus", "compare", out, home / FOLDER, "--plan", "scled")
     assert "has no plans" in refused("focus", "compare", out, out, "--plan", "x")

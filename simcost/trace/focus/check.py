@@ -1,5 +1,6 @@
 """Whether a cost file keeps the rules of FOCUS 1.2."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import numpy as np
 
 from simcost.errors import TraceError
 from simcost.trace.focus.columns import COLUMNS, WHAT
-from simcost.trace.focus.quality import Finding, Quality
+from simcost.trace.focus.quality import WRITTEN, Finding, Quality
 from simcost.trace.focus.read import chunks, header_of
+from simcost.trace.focus.rules import Rule
 from simcost.trace.focus.strict import strict_rules
 
 _TARGET = "1.2"
+_MANDATORY = sum(column.presence == "mandatory" for column in COLUMNS.values())
 
 
 def check_focus(path: Path) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def check_focus(path: Path) -> dict[str, Any]:
     checked = [rule for rule in rules.values() if set(rule.needs) <= set(header.theirs)]
     quality = Quality()
     for rows, place in chunks(path, header, tuple(COLUMNS), quality):
-        quality.rows += rows.count
+        quality.look_at_cells(rows, place)
         for rule in checked:
             quality.note(rule.name, rule.says, "", rule.broken(rows), place)
     if not quality.rows:
@@ -37,15 +40,21 @@ def check_focus(path: Path) -> dict[str, Any]:
     for name in header.missing:
         quality.found[f"{name} is missing"] = Finding(f"have no column {name}", "", rows=None)
     broken = [
-        {"rule": row["rule"], "source": rules[row["rule"]].source if row["rule"] in rules else "",
-         "must": row["rule"] not in rules or rules[row["rule"]].must,
+        {"rule": row["rule"], **_standing(row["rule"], rules),
          **{key: row[key] for key in ("says", "rows", "share", "example")}} for row in quality.table()
     ]  # fmt: skip
+    count = len(checked) + len(WRITTEN) + _MANDATORY
     document = {
-        "rows": quality.rows, "focus_version": header.version, "rules_checked": len(checked) + len(header.missing),
+        "rows": quality.rows, "focus_version": header.version, "rules_checked": count,
         "rules_skipped": len(rules) - len(checked), "broken": broken,
     }  # fmt: skip
     return {"verdict": _verdict(document), **document}
+
+
+def _standing(name: str, rules: Mapping[str, Rule]) -> dict[str, Any]:
+    """Where a rule comes from, and whether it is a must. A literal NULL in CSV is how many write no value."""
+    rule = rules.get(name)
+    return {"source": rule.source if rule else "", "must": rule.must if rule else name != "literal_null"}
 
 
 def _verdict(document: dict[str, Any]) -> str:

@@ -12,10 +12,10 @@ from simcost.trace.log.cells import Flags
 
 Place = Callable[[int], str]
 """Where the i-th row of a chunk stands."""
-_WRITTEN = {
-    "literal_null": ("a word such as NULL for no value", "read as empty"),
-    "unreadable": ("no number or no time where one should be", "read as empty"),
-    "respelled": ("another spelling, or a time without T or Z", "read as what is meant, times as UTC"),
+WRITTEN = {
+    "literal_null": ("have a word such as NULL for no value", "read as empty"),
+    "unreadable": ("have no number or no time where one should be", "read as empty"),
+    "respelled": ("have another spelling, or a time without T or Z", "read as what is meant, times as UTC"),
 }
 
 
@@ -48,16 +48,20 @@ class Quality:
 
     def look(self, rows: Rows, place: Place) -> None:
         """Take the rows of a chunk through the rules of reading."""
-        self.rows += rows.count
-        for kind, (says, done) in _WRITTEN.items():
-            columns = dict(pieces(rows, kind))
-            if columns:
-                self.note(kind, says, done, np.logical_or.reduce(list(columns.values())), place)
-                self.found[kind].columns.update(dict.fromkeys(columns))
+        self.look_at_cells(rows, place)
         there = set(rows.mended)
         for rule in READING:
             if there.issuperset(rule.needs):
                 self.note(rule.name, rule.says, rule.done, rule.broken(rows), place)
+
+    def look_at_cells(self, rows: Rows, place: Place) -> None:
+        """Count the rows of a chunk, and those with cells that are written otherwise than they should be."""
+        self.rows += rows.count
+        for kind, (says, done) in WRITTEN.items():
+            columns = dict(pieces(rows, kind))
+            if columns:
+                self.note(kind, says, done, np.logical_or.reduce(list(columns.values())), place)
+                self.found[kind].columns.update(dict.fromkeys(columns))
 
     def note(self, rule: str, says: str, done: str, flags: Flags, place: Place) -> None:
         """Count the rows of a flag for a rule."""

@@ -54,8 +54,6 @@ def _cells() -> Iterator[Rule]:
         if column.allowed:
             yield Rule(f"{name} is unknown", f"have a {name} that is none of those there are", _strange(name),
                        needs=(name,))  # fmt: skip
-        yield Rule(f"{name} is written otherwise", f"have a {name} such as NULL, or in another case or form",
-                   _odd(name), needs=(name,))  # fmt: skip
 
 
 def _companions() -> Iterator[Rule]:
@@ -106,14 +104,6 @@ def _absent(name: str) -> Callable[[Rows], Flags]:
 
 def _strange(name: str) -> Callable[[Rows], Flags]:
     return lambda rows: rows.has(name) & ~rows.is_(name, *COLUMNS[name].allowed)
-
-
-def _odd(name: str) -> Callable[[Rows], Flags]:
-    def odd(rows: Rows) -> Flags:
-        one = rows.mended[name]
-        return one.literal_null | one.unreadable | one.respelled
-
-    return odd
 
 
 def _without(name: str, other: str) -> Callable[[Rows], Flags]:
