@@ -14,11 +14,12 @@ from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
 from simcost.plan.placement import Count, Random
+from simcost.plan.scheduling import Shortest
 from simcost.rng import stream
 from simcost.scenario.model import Plan
 from simcost.scenario.spot import SpotCapacity
 from simcost.scenario.traces import hashes
-from simcost.scenario.training import OnNodes, OnShared, OnSpot, Training
+from simcost.scenario.training import OnGpus, OnNodes, OnShared, OnSpot, Training
 from simcost.sim.jobs.beside import Capacity, schedule_beside
 from simcost.sim.jobs.counts import schedule
 from simcost.sim.jobs.gang import Ordered, schedule_on_nodes
@@ -52,8 +53,12 @@ class Cluster:
     @property
     def random(self) -> bool:
         """Whether one replication may differ from the next even if the jobs do not."""
-        placed = isinstance(self.training, OnNodes) and isinstance(self.training.placement, Random)
-        return placed or self.shared or self.spot is not None
+        on = self.training
+        placed = isinstance(on, OnNodes) and isinstance(on.placement, Random)
+        guessed = (
+            isinstance(on, OnGpus | OnNodes) and isinstance(on.scheduler, Shortest) and on.scheduler.sigma > 0
+        )
+        return placed or guessed or self.shared or self.spot is not None
 
     def identity(self, seed: int, replication: int) -> Any:
         """All that a run on it depends on, but for its jobs and the requests beside it; nothing about money."""
@@ -122,18 +127,16 @@ def run_jobs(
         seed: of the scenario.
         replication: which.
     """
-    on = cluster.training
+    on, luck = cluster.training, int(stream(seed, "cluster", replication).integers(2**62))
     if isinstance(on, OnNodes):
-        return _on_nodes(
-            cluster, on, jobs, horizon_s, int(stream(seed, "place", replication).integers(2**62))
-        )
+        return _on_nodes(cluster, on, jobs, horizon_s, luck)
     steady = Capacity(since_s=np.zeros(1), gpus=np.array([on.gpus], np.int64))
     capacity = steady if left is None else left
     if isinstance(on, OnSpot) and cluster.spot is not None:
         capacity = cluster.spot.capacity(cluster.spot.first_tick(seed, replication), on.gpus)
     if on.checkpoints is not None:
         return schedule_beside(jobs, capacity, on.checkpoints, horizon_s=horizon_s, keep_timeline=True)
-    return schedule(jobs, on.gpus, on.scheduler, horizon_s=horizon_s, keep_timeline=True)
+    return schedule(jobs, on.gpus, on.scheduler, horizon_s=horizon_s, keep_timeline=True, seed=luck)
 
 
 def _on_nodes(cluster: Cluster, on: OnNodes, jobs: Jobs, horizon_s: float | None, seed: int) -> JobLedger:
@@ -142,7 +145,7 @@ def _on_nodes(cluster: Cluster, on: OnNodes, jobs: Jobs, horizon_s: float | None
         return schedule_on_nodes(jobs, nodes, on.scheduler, on.placement, seed=seed)
     pools = {} if nodes is None else nodes.pool_gpus
     gpus = pools if len(pools) > 1 else sum(pools.values())
-    return schedule(jobs, gpus, on.scheduler, horizon_s=horizon_s, keep_timeline=True)
+    return schedule(jobs, gpus, on.scheduler, horizon_s=horizon_s, keep_timeline=True, seed=seed)
 
 
 def assumptions_of(cluster: Cluster) -> list[str]:

@@ -21,6 +21,8 @@ from simcost.trace.calendar import find_zone
 
 _OF_REQUESTS = ("ttft", "tpot", "e2e", "percentiles", "errors")
 _OF_JOBS = ("wait", "jct", "deadlines")
+ON_NODES = ("fifo-strict", "fifo-skip", "sjf-strict", "sjf-skip", "ssf-strict", "ssf-skip", "deadline")
+"""Schedulers that place gangs on nodes: kinds of `sim.jobs.gang.Ordered`, whose module is slow to load."""
 
 
 def job_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
@@ -124,13 +126,9 @@ def _training_faults(
 
 def _order_faults(scheduler: Node | None, file: str) -> Iterator[Fault]:
     """Schedulers that know no nodes."""
-    from typing import get_args
-
-    from simcost.sim.jobs.gang import Ordered
-
-    known, kind = [cls().kind for cls in get_args(Ordered)], _value(scheduler, "kind")
-    if scheduler is not None and kind is not None and kind not in known:
-        message = f"{kind} works on GPU counts: write placement: count, or take one of {', '.join(known)}"
+    kind = _value(scheduler, "kind")
+    if scheduler is not None and kind is not None and kind not in ON_NODES:
+        message = f"{kind} works on GPU counts: write placement: count, or take one of {', '.join(ON_NODES)}"
         yield fault_at(scheduler, message, file)
 
 

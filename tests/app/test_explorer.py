@@ -101,3 +101,30 @@ def test_no_scenario_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     page = AppTest.from_file(str(APP), default_timeout=60).run()
     assert "No scenario in" in page.error[0].value
     assert not page.exception
+
+
+QUEUE = """\
+scenario: queue
+jobs: {path: jobs.csv}
+slo: {wait: {p95: 10min}}
+plans:
+  - name: sixteen
+    buy: {offer: aws/p4d.24xlarge}
+    training: {kind: gpus, gpus: 16}
+"""
+JOBS = "job_id,submit_s,duration_s,gpus\n" + "".join(f"{i},{60 * i},900,4\n" for i in range(20))
+
+
+def test_a_queue_of_jobs_is_run_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = furnish(tmp_path / "home")
+    (home / "scenarios/jobs.csv").write_text(JOBS, encoding="utf-8")
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    page.text_area[0].set_value(QUEUE).run()
+    page.button[0].click().run()
+    assert not page.exception
+    assert not page.error
+    assert page.header[0].value.startswith("sixteen misses the SLO at")
+    assert "P95 wait" in page.dataframe[0].value
+    assert "Jobs" in [title.value for title in page.subheader]
+    assert "Requests" not in [title.value for title in page.subheader]

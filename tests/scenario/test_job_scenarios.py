@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,13 +10,16 @@ import pytest
 from job_scenarios import NIGHT, QUEUE, SPOT, home
 
 import simcost.scenario.job_runs
+from simcost.cli import main
 from simcost.compare import broken_gates
 from simcost.errors import InputError
 from simcost.report import comparison
 from simcost.report.html import write_html
 from simcost.scenario.clusters import run_jobs
+from simcost.scenario.job_faults import ON_NODES
 from simcost.scenario.load import find_faults, load
 from simcost.scenario.run import run
+from simcost.sim.jobs.gang import Ordered
 
 
 class Counted:
@@ -257,6 +260,32 @@ def test_texts_and_pages_show_both_sides(tmp_path: Path, text: str) -> None:
     assert "GPU time by what became of it" in page
     assert ("Latency (seconds" in page) == (text is NIGHT)
     assert json.loads((tmp_path / "out/result.json").read_text()) == document
+
+
+def test_guesses_at_durations_are_drawn_anew_in_each_replication(tmp_path: Path, engine: Counted) -> None:
+    document = result(tmp_path, ("gpus: 16}", "gpus: 16, scheduler: {kind: sjf-skip, sigma: 2}}"), seeds=3)
+    assert not document["deterministic"]
+    assert engine.calls == 3 + 1
+    rows = pq.read_table(tmp_path / "out/tables/runs.parquet").to_pylist()
+    assert len({row["wait_mean_s"] for row in rows if row["plan"] == "small"}) == 3
+    assert len({row["wait_mean_s"] for row in rows if row["plan"] == "large"}) == 1
+
+
+def test_the_schedulers_on_nodes_are_those_of_the_engine() -> None:
+    assert tuple(cls().kind for cls in get_args(Ordered)) == ON_NODES
+
+
+@pytest.mark.parametrize(
+    ("gates", "code"),
+    [([], 0), (["--fail-on", "slo"], 1), (["--fail-on", "budget=1"], 1), (["--fail-on", "x"], 2)],
+)
+def test_the_command_line_runs_and_gates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], gates: list[str], code: int
+) -> None:
+    file = home(tmp_path)
+    assert main(["check", str(file)]) == 0
+    assert main(["run", str(file), "--out", str(tmp_path / "out"), "--quiet", *gates]) == code
+    assert ("large is the cheapest plan" in capsys.readouterr().out) == (code < 2)
 
 
 QUEUE_FAULTS = [

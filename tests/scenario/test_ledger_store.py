@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from jobs_of import jobs_of
 from ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
+from simcost.job_ledger import JobLedger, JobOutcomes
 from simcost.ledger import TIMELINE, Ledger, Limits
+from simcost.plan.checkpoints import Checkpoints
 from simcost.scenario.folders import whole_files, whole_folder
+from simcost.scenario.job_store import load_job_ledger, save_job_ledger
 from simcost.scenario.store import load_ledger, save_ledger
+from simcost.sim.jobs.beside import Capacity, schedule_beside
 
 VALUES = [(0, 0.25, 2.0, 8), (0, 0.1, 0.1, 1), (1, 0.5, 9.75, 100)]
 
@@ -55,6 +60,26 @@ def test_a_ledger_comes_back_without_loss(tmp_path: Path) -> None:
     assert found.outcomes.rows is not None
     assert found.outcomes.rows.read_bytes() == rows.read_bytes()
     assert found.outcomes.rows.parent == tmp_path / "run"
+
+
+@pytest.mark.parametrize("spot", [False, True])
+def test_a_ledger_of_jobs_comes_back_without_loss(tmp_path: Path, spot: bool) -> None:
+    work = jobs_of([0, 5, 9], [40, 30, 20], [2, 1, 9])
+    saved = schedule_beside(
+        work, Capacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
+        Checkpoints(interval=7, write=0.1, restart=1 / 3), keep_timeline=spot,
+    )  # fmt: skip
+    saved = replace(saved, nodes=sample().nodes if spot else None, facts={"x": 0.1})
+    save_job_ledger(saved, tmp_path)
+    found = load_job_ledger(tmp_path)
+    for field in fields(JobLedger):
+        if field.name != "outcomes":
+            assert same(getattr(saved, field.name), getattr(found, field.name)), field.name
+    for field in fields(JobOutcomes):
+        assert same(getattr(saved.outcomes, field.name), getattr(found.outcomes, field.name)), field.name
+    (tmp_path / "jobs.parquet").write_bytes(b"PAR1")
+    with pytest.raises(RunError, match="no whole run is stored here"):
+        load_job_ledger(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "missing", "sealed not", "other version", "no json", "nothing"])

@@ -1,0 +1,70 @@
+"""Service levels of jobs on paper."""
+
+import numpy as np
+import pytest
+
+from simcost.job_ledger import NEVER, JobLedger, JobOutcomes
+from simcost.slo import Slo, assess_jobs
+
+
+def ledger(*rows: tuple[float, float, float, bool], horizon_s: float = 100.0) -> JobLedger:
+    """(submit, start, end, kept out) each."""
+    submit, start, end, rejected = (np.array(column) for column in zip(*rows, strict=True))
+    none, count = np.zeros(len(rows)), np.zeros(len(rows), np.int64)
+    outcomes = JobOutcomes(
+        submit_s=submit.astype(float), start_s=start.astype(float), end_s=end.astype(float), gpus=count + 1,
+        preemptions=count + 2, lost_s=none, checkpoint_s=none, restart_s=none, rejected=rejected.astype(bool),
+    )  # fmt: skip
+    return JobLedger(horizon_s=horizon_s, gpus=4, outcomes=outcomes, gpu_seconds={})
+
+
+def test_waits_and_completions() -> None:
+    report = assess_jobs(ledger((0, 0, 10, False), (5, 10, 40, False), (20, 50, 90, False)), Slo())
+    assert report.jobs == {"submitted": 3, "completed": 3, "failed": 0, "in_system": 0, "preemptions": 6}
+    assert report.wait_s == {
+        "mean": pytest.approx(35 / 3),
+        "p50": 5,
+        "p90": 25,
+        "p95": pytest.approx(27.5),
+        "p99": 29.5,
+        "max": 30,
+    }
+    assert report.jct_s["mean"] == 115 / 3
+    assert report.checks == ()
+    assert report.deadlines_met is None
+
+
+def test_what_is_not_done_counts_until_the_end_of_the_run() -> None:
+    report = assess_jobs(ledger((0, 0, NEVER, False), (60, NEVER, NEVER, False)), Slo())
+    assert report.jobs["in_system"] == 2
+    assert (report.wait_s["max"], report.jct_s["max"]) == (40, 100)
+
+
+def test_jobs_kept_out_wait_for_ever_against_a_target_only() -> None:
+    slo = Slo(wait={"p50": 1.0, "p95": 60.0, "max": 60.0}, jct={"p50": 50.0})
+    many = [(float(i), float(i), i + 10.0, False) for i in range(19)]
+    report = assess_jobs(ledger(*many, (19, NEVER, NEVER, True)), slo)
+    assert report.jobs["failed"] == 1
+    assert report.wait_s["max"] == 0
+    assert [(check.name, check.measured, check.met) for check in report.checks] == [
+        ("wait_s p50", 0, True), ("wait_s p95", None, False), ("wait_s max", None, False), ("jct_s p50", 10, True)
+    ]  # fmt: skip
+    some = assess_jobs(ledger(*many[:9], (19, NEVER, NEVER, True)), Slo(wait={"p50": 1.0, "p90": 1.0}))
+    assert [check.met for check in some.checks] == [
+        True,
+        False,
+    ]  # 9 of 10: P90 lies between the 9th and the last
+
+
+def test_deadlines() -> None:
+    """Of three that are decided, one is late and one has not ended; one is due after the end of the run."""
+    jobs = ledger(
+        (0, 0, 10, False), (0, 0, 30, False), (0, 0, NEVER, False), (0, 0, NEVER, False), (0, 0, 9, False)
+    )
+    due = np.array([20, 20, 90, 150, NEVER])
+    report = assess_jobs(jobs, Slo(deadlines=0.5), due)
+    assert report.deadlines_met == pytest.approx(1 / 3)
+    assert [(check.name, check.met) for check in report.checks] == [("deadlines", False)]
+    [missing] = assess_jobs(jobs, Slo(deadlines=0.5)).checks
+    assert missing.measured is None
+    assert not missing.met
