@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from simcost.compare.actuals.against import signed
 from simcost.report.focus import WIDTH, cut, money, short
 from simcost.report.focus_chart import gaps
 from simcost.report.forecast_words import amount, printable
@@ -119,8 +120,3 @@ def notes(document: Document) -> list[str]:
     if document["months"] == ["a month"]:
         said.append("both sides are scaled to a month of 730 h")
     return [printable(line) for line in said]
-
-
-def signed(usd: float) -> str:
-    """An amount with its sign."""
-    return f"+{format_usd(usd)}" if usd > 0 else format_usd(usd)

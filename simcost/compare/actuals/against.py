@@ -17,6 +17,7 @@ from simcost.units import format_usd
 
 Document = dict[str, Any]
 _DIGITS = 9  # of USD: what rounding leaves is no effect
+_NAMED_ALIKE = 10  # to look for names that are alike takes time
 
 
 def effects(simulated: Amount, actual: Amount) -> tuple[float, float]:
@@ -78,17 +79,20 @@ def _matched(
     pairs = [(key, actual[key], simulated[key]) for key in actual if key in simulated]
     ours = {key: one for key, one in actual.items() if key not in simulated}
     theirs = {key: one for key, one in simulated.items() if key not in actual}
-    for key in list(ours):
-        like = [other for other in theirs if _same_but_region(key, other)]
-        rivals = [other for other in ours if like and _same_but_region(other, like[0])]
-        if len(like) == len(rivals) == 1 and "" in (key[2], like[0][2]):
-            named = key if key[2] else like[0]
-            pairs.append((named, ours.pop(key), theirs.pop(like[0])))
+    mine, yours = _by_sku(ours), _by_sku(theirs)
+    for sku in mine:
+        if len(mine[sku]) == len(yours.get(sku, ())) == 1 and "" in (mine[sku][0][2], yours[sku][0][2]):
+            [here], [there] = mine[sku], yours[sku]
+            pairs.append((here if here[2] else there, ours.pop(here), theirs.pop(there)))
     return pairs, ours, theirs
 
 
-def _same_but_region(key: Key, other: Key) -> bool:
-    return (*key[:2], *key[3:]) == (*other[:2], *other[3:])
+def _by_sku(keys: Iterable[Key]) -> dict[tuple[str, ...], list[Key]]:
+    """The keys of each SKU, whatever their region."""
+    found: dict[tuple[str, ...], list[Key]] = {}
+    for key in keys:
+        found.setdefault((*key[:2], *key[3:]), []).append(key)
+    return found
 
 
 def _named(key: Key) -> Document:
@@ -113,9 +117,12 @@ def _pair(key: Key, actual: Amount, simulated: Amount) -> Document:
 
 
 def _alone(mine: Mapping[Key, Amount], theirs: Mapping[Key, Amount]) -> list[Document]:
-    """What one side alone has, the costliest first; and what the other has that is called alike."""
-    rows = [_named(key) | _amount(one) | {"like": _like(key, theirs)} for key, one in mine.items()]
-    return sorted(rows, key=lambda row: -abs(row["usd"]))
+    """What one side alone has, the costliest first; and, of the first of them, what the other has that is alike."""
+    ranked = sorted(mine.items(), key=lambda item: -abs(item[1].usd))
+    return [
+        _named(key) | _amount(one) | {"like": _like(key, theirs) if place < _NAMED_ALIKE else None}
+        for place, (key, one) in enumerate(ranked)
+    ]
 
 
 def _like(key: Key, others: Iterable[Key]) -> str | None:
