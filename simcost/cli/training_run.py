@@ -118,12 +118,13 @@ def _failure_model(text: str, span_s: float | None) -> Any:
     """`weibull=0.7`."""
     from simcost.errors import InputError, did_you_mean
     from simcost.plan import failures
-    from simcost.trace.failures import read_failures
 
     kind, _, value = text.partition("=")
     if kind == "exponential" and not value:
         return failures.Exponential()
     if kind == "recorded" and value:
+        from simcost.trace.failures import read_failures
+
         times_s, whole_s = read_failures(Path(value), span_s=span_s)
         return failures.Recorded(times_s=times_s, span_s=whole_s)
     built: dict[str, Callable[[float], Any]] = {

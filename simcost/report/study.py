@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simcost.report.html import figure
 from simcost.report.page import bullets, frame, section, table
 from simcost.report.style import Document, to_svg
 from simcost.report.tables import Table, provenance
@@ -52,6 +51,8 @@ def page(name: str, document: Document, parts: Sequence[Part]) -> str:
 
 
 def _part(part: Part, index: int) -> str:
+    from simcost.report.html import figure  # brings what forecasts need, too much for a text
+
     drawn = figure(part.title, part.chart(), index) if part.chart else ""
     body = table(part.rows or []) + bullets(list(part.said))
     return drawn + section(part.title, body)

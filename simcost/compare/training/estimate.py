@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from math import isinf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from simcost.perf.training.duration import node_count, peak_flops
 from simcost.perf.training.memory import fit_training
 from simcost.perf.training.methods import BF16_BYTES
 from simcost.perf.training.utilisation import Mfu, measured_mfu, published_mfu
-from simcost.sim.failures import FailureRuns
 from simcost.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from simcost.sim.failures import FailureRuns
 
 WAYS = ("on_demand", "spot", "owned")
 
@@ -164,7 +166,7 @@ def _failures_document(run: Run, ran: Timed) -> dict[str, Any]:
     }
 
 
-def _simulated(runs: FailureRuns) -> dict[str, Any]:
+def _simulated(runs: "FailureRuns") -> dict[str, Any]:
     """Time over the runs at the likely speed and rate, and where it went on average."""
     p5, p50, p95 = np.quantile(runs.elapsed_s, (0.05, 0.5, 0.95)).tolist()
     parts = {"useful": runs.useful_s, "lost": runs.lost_s, "checkpoint": runs.checkpoint_s,

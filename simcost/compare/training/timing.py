@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from math import inf
+from typing import TYPE_CHECKING
 
 from simcost.catalog import Catalog
 from simcost.compare.training.interval import Interval
@@ -22,8 +23,10 @@ from simcost.perf.training.duration import (
 from simcost.perf.training.utilisation import Mfu
 from simcost.plan.failures import Recorded
 from simcost.rng import stream
-from simcost.sim.failures import FailureRuns, Gang, run_under_failures
 from simcost.units import SECONDS_PER_DAY
+
+if TYPE_CHECKING:
+    from simcost.sim.failures import FailureRuns
 
 LONGEST_S = 1e11
 """3,000 years."""
@@ -39,7 +42,7 @@ class Timed:
     ettr: tuple[Ettr, Ettr, Ettr]
     """At the lowest, likely and highest rate."""
     written: Checkpoints
-    simulated: FailureRuns | None
+    simulated: "FailureRuns | None"
     """At the likely rate, where runs were simulated."""
 
 
@@ -89,12 +92,17 @@ def _as_rates(run: Run) -> Failures:
 
 def _ettr(
     run: Run, failures: Failures, written: Checkpoints, rate: float, useful_s: float
-) -> tuple[Ettr, FailureRuns | None]:
+) -> "tuple[Ettr, FailureRuns | None]":
     """The share of time that is useful, and the runs it was read from, where it has no closed form."""
     losses = run.losses
     closed = ettr_of(written, run.layout.gpus, failures, rate) if losses.closed else None
     if closed is not None and (losses.runs == 0 or closed.mtbf_s == inf):
         return closed, None
+    from simcost.sim.failures import (  # compiles nothing where the closed form will do
+        Gang,
+        run_under_failures,
+    )
+
     gang = Gang(
         work_s=useful_s, nodes=node_count(run.layout.gpus, failures), interval_s=min(written.interval_s, useful_s),
         write_s=written.write_s, restart_s=failures.restart_s, rate_per_node_day=rate,
