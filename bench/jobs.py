@@ -86,7 +86,7 @@ def on_philly() -> dict[str, Any]:
     jobs, _ = read_jobs(LOG)
     rng = np.random.default_rng(1)
     jobs = replace(
-        jobs, pool=np.zeros(len(jobs), np.int64), user=rng.integers(0, 50, len(jobs)),
+        jobs, pool=np.zeros(len(jobs), np.int64), user=rng.integers(0, 50, len(jobs)), users=tuple(map(str, range(50))),
         priority=rng.integers(0, 4, len(jobs)), deadline_s=jobs.submit_s + 3 * jobs.duration_s,
         min_gpus=np.maximum(jobs.gpus // 2, 1), max_gpus=2 * jobs.gpus,
     )  # fmt: skip

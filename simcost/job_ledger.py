@@ -38,7 +38,9 @@ class JobOutcomes:
     rejected: npt.NDArray[np.bool_]
     """Wider than the pool: kept out, counted, never blocking the line."""
     resumed_wait_s: Floats | None = None
-    """Waiting after preemptions, where there were any."""
+    """Waiting after preemptions and failures, where there were any."""
+    failures: Ints | None = None
+    """How often each job failed, where jobs do."""
 
     @property
     def wait_s(self) -> Floats:

@@ -87,5 +87,7 @@ def _ordered(policy: Any) -> Any:
     known = get_args(Ordered)
     if not isinstance(policy, known):
         names = ", ".join(cls().kind for cls in known)
-        raise InputError(f"{policy.kind} works on GPU counts (--gpus); on nodes there are {names}")
+        raise InputError(
+            f"{policy.kind} works on GPU counts (--gpus, or --placement count); on nodes there are {names}"
+        )
     return policy

@@ -1,6 +1,6 @@
 """How the time to the next failure of a job is distributed; its mean comes from the failure rates of the nodes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import gamma
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -88,3 +88,21 @@ class CorrelatedLoss:
 
 
 FailureModel = Exponential | Weibull | LogNormal | Gamma | Recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFailures:
+    """How the nodes and jobs of a cluster fail while a queue runs on it."""
+
+    per_node_day: Annotated[float, Ge(0), Le(1000)] = 6.5e-3
+    """Failures of a node per day; each stops all gangs that lie on it. Source: Meta RSC-1, HPCA 2025."""
+    size_independent_per_day: Annotated[float, Ge(0), Le(1000)] = 0.0
+    """Failures per day of any running job, however small."""
+    repair: Seconds = 0.0
+    """Time until the node is back; on GPU counts, others always stand in."""
+    intervals: Literal["given", "young", "daly"] = "given"
+    """Of checkpoints: as they are given, or the best for each job's own failures (Young 1974, Daly 2006)."""
+    gpus_per_node: PositiveCount = 8
+    """On GPU counts, where no nodes say it."""
+    model: Exponential | Weibull | LogNormal | Gamma = field(default_factory=Exponential)
+    """Of the time to the next failure."""

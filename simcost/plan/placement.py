@@ -46,6 +46,16 @@ class Fgd:
     kind: Literal["fgd"] = "fgd"
 
 
-OnNodes = Consolidate | Spread | Random | BestFit | Fgd
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """As `consolidate`, but a gang of several nodes lies within one NVLink domain where one has room, the one with
+    the least left; else within one rack, across as few domains as can be; else across as few racks. The list of nodes
+    says the domain and the rack of each.
+    """
+
+    kind: Literal["topology"] = "topology"
+
+
+OnNodes = Consolidate | Spread | Random | BestFit | Fgd | Topology
 """Those that look at nodes."""
 Placement = Count | OnNodes

@@ -4,10 +4,11 @@ At one instant all completions release, then all arrivals join the queue in trac
 queue is made. Keys compare as (key, submit, row). What each policy costs and saves: docs/guides/queue.md.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, MinLen
 
 from simcost.units import PositiveSeconds, Seconds
 
@@ -102,6 +103,23 @@ class Srtf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Las:
+    """Least attained service, preemptive, as Tiresias has it: several queues by the GPU-seconds that jobs have got,
+    first in, first out within a queue; jobs of a lower queue run on what the higher leave.
+    """
+
+    kind: Literal["las"] = "las"
+    thresholds: Annotated[tuple[Annotated[float, Gt(0), Le(1e12)], ...], MinLen(1)] = (
+        3250.0,
+        7200.0,
+        18000.0,
+    )
+    """GPU-seconds at which a job falls into the next queue, rising."""
+    overhead: bool = True
+    """As for `srtf`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriorityPreemptive:
     """By priority; a job that does not fit stops the line, unless preempting jobs of lower priority makes room: the
     least urgent, latest started ones, no more than needed.
@@ -116,9 +134,10 @@ class PriorityPreemptive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FairShare:
-    """Slurm multifactor: weight_age * min(age / max_age, 1) + weight_fair * 2^(-usage / share) + weight_size *
-    size; highest first, jobs that do not fit are passed over. Usage is the user's part of the decayed GPU-seconds
-    of the pool, share is 1 / users, size is GPUs / GPUs of the pool.
+    """Slurm multifactor: weight_age * min(age / max_age, 1) + weight_fair * 2^(-U / S) + weight_size * size +
+    weight_priority * priority; highest first, jobs that do not fit are passed over. U is the user's part of the
+    decayed GPU-seconds of the pool, S the user's share, size GPUs / GPUs of the pool, priority that of the job / the
+    largest of all. Within accounts U is the effective usage of Slurm's classic fair share.
     """
 
     kind: Literal["fair-share"] = "fair-share"
@@ -132,6 +151,44 @@ class FairShare:
     """Of how little its user had of late."""
     weight_size: Annotated[float, Ge(0)] = 0.0
     """Of the size of a job."""
+    weight_priority: Annotated[float, Ge(0)] = 0.0
+    """Of the priority of a job."""
+    shares: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
+    """Shares among siblings, by path of accounts and users: `physics: 3`, `physics/alice: 2`. Users that stand at
+    the end of no path are right below the root, with 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What a queue may use of the GPUs of its cohort."""
+
+    nominal: Annotated[int, Ge(0), Le(10_000_000)]
+    """GPUs that are its own."""
+    borrowing_limit: Annotated[int, Ge(0)] | None = None
+    """GPUs it may borrow at most; None = whatever others leave."""
+    lending_limit: Annotated[int, Ge(0)] | None = None
+    """Own GPUs that others may borrow at most; None = all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """Queues with quotas that lend each other what they do not use, as Kueue's cohorts: who waits and fits into the
+    quota of the own queue takes GPUs back from queues that borrow.
+    """
+
+    kind: Literal["quotas"] = "quotas"
+    queues: Mapping[str, Quota] = field(default_factory=dict)
+    """By name: the pools of the jobs."""
+    strict: bool = False
+    """Whether the first job of a queue that cannot start stops its queue (StrictFIFO; else BestEffortFIFO)."""
+    reclaim: Literal["never", "lower-priority", "any"] = "any"
+    """Whose jobs of borrowing queues may be preempted (reclaimWithinCohort)."""
+    within: Literal["never", "lower-priority"] = "never"
+    """Whose jobs of the own queue may be preempted (withinClusterQueue)."""
+    checkpoint_interval: PositiveSeconds = 3600.0
+    """As for `priority-preemptive`."""
+    restart: Seconds = 60.0
+    """Time to start again after a preemption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +235,10 @@ Scheduler = (
     | EasyBackfill
     | ConservativeBackfill
     | Srtf
+    | Las
     | PriorityPreemptive
     | FairShare
+    | Quotas
     | DeadlineAware
     | Elastic
 )

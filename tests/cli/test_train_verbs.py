@@ -57,7 +57,7 @@ def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
     ).document()
     assert [one["policy"] for one in both["policies"]] == ["fifo-skip", "srtf"]
     assert "on nodes there are" in refused(
-        "train", "replay", jobs, "--nodes", tmp_path / "nodes.csv", "--policy", "srtf"
+        "train", "replay", jobs, "--nodes", tmp_path / "nodes.csv", "--policy", "elastic"
     )
 
 

@@ -46,7 +46,8 @@ def workload(rng: np.random.Generator) -> tuple[Jobs, int]:
     deadline = np.where(rng.random(count) < 0.3, -1, submit + rng.integers(1, 40, count))
     jobs = jobs_of(
         submit, duration, gpus, limit_s=duration + rng.integers(0, 6, count) * rng.integers(0, 2),
-        priority=rng.integers(0, 3, count), preemptible=rng.random(count) < 0.8, user=rng.integers(0, 3, count),
+        priority=rng.integers(0, 3, count), preemptible=rng.random(count) < 0.8,
+        user=rng.integers(0, 3, count), users=("a", "b", "c"),
         deadline_s=deadline, min_gpus=np.maximum(gpus // 2, 1), max_gpus=gpus + rng.integers(0, 4, count),
     )  # fmt: skip
     return jobs, capacity

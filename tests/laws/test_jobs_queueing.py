@@ -1,5 +1,6 @@
 """Closed forms and laws of queues, for jobs on GPU counts."""
 
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -17,8 +18,8 @@ from simcost.plan.scheduling import (
     SjfStrict,
     Srtf,
 )
-from simcost.sim.jobs import reserve
 from simcost.sim.jobs.counts import schedule
+from simcost.sim.jobs.general import Mishaps, on_counts, run_general
 from simcost.trace.jobs import Jobs
 
 MEAN_S = 1_000_000
@@ -130,10 +131,12 @@ def test_equal_widths_never_need_skipping() -> None:
 
 def test_nobody_starts_after_the_first_reservation_of_conservative_backfill() -> None:
     jobs = gangs(5)
-    start, promised, _ = reserve.run(jobs.submit_s, jobs.duration_s, jobs.gpus, jobs.limit_s, 64, np.inf)
-    assert (start <= promised).all()
-    assert (start < promised).sum() > 500
-    start, promised, _ = reserve.run(jobs.submit_s, jobs.duration_s, jobs.gpus, jobs.duration_s, 64, np.inf)
+    for limit, moved in ((jobs.limit_s, 500), (jobs.duration_s, 0)):
+        one = replace(jobs, limit_s=limit)
+        flow, _ = run_general(one, on_counts(one, 64), ConservativeBackfill(), Mishaps(), np.inf)
+        start, promised = flow.jobs["start"], flow.jobs["promised"]
+        assert (start <= promised).all()
+        assert (start < promised).sum() >= moved
     assert np.array_equal(start, promised)
 
 

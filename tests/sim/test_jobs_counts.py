@@ -17,6 +17,7 @@ from simcost.plan.scheduling import (
     FairShare,
     FifoSkip,
     FifoStrict,
+    Las,
     PriorityPreemptive,
     Scheduler,
     SjfSkip,
@@ -25,15 +26,15 @@ from simcost.plan.scheduling import (
     SsfSkip,
     SsfStrict,
 )
-from simcost.sim.jobs import fair
 from simcost.sim.jobs.counts import schedule
 from simcost.sim.jobs.estimates import estimates, with_limits
+from simcost.sim.jobs.general import Mishaps, on_counts, run_general
 from simcost.sim.jobs.summary import replay_document
 from simcost.trace.jobs import Jobs
 
 EVERY: tuple[Scheduler, ...] = (
     FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), SsfStrict(), SsfSkip(), EasyBackfill(),
-    ConservativeBackfill(), Srtf(), PriorityPreemptive(), FairShare(), DeadlineAware(), Elastic(),
+    ConservativeBackfill(), Srtf(), Las(), PriorityPreemptive(), FairShare(), DeadlineAware(), Elastic(),
 )  # fmt: skip
 
 
@@ -120,7 +121,8 @@ def test_every_gpu_second_lies_in_one_bucket(
     jobs = fortnight[:6000]
     jobs = jobs_of(
         jobs.submit_s, jobs.duration_s, jobs.gpus, priority=rng.integers(0, 4, len(jobs)),
-        user=rng.integers(0, 9, len(jobs)), min_gpus=np.maximum(jobs.gpus // 2, 1), max_gpus=jobs.gpus * 2,
+        user=rng.integers(0, 9, len(jobs)), users=tuple("abcdefghi"),
+        min_gpus=np.maximum(jobs.gpus // 2, 1), max_gpus=jobs.gpus * 2,
         pool=rng.integers(0, 2, len(jobs)), pools=("a", "b"),
     )  # fmt: skip
     ledger = schedule(jobs, {"a": 150, "b": 130, "c": 5}, policy, horizon_s=horizon_s, keep_timeline=True)
@@ -198,13 +200,10 @@ def test_the_overhead_of_a_preemption_depends_on_the_width() -> None:
 
 def test_usage_decays_by_half_in_a_half_life() -> None:
     """User 0 holds 2 GPUs over [0, 10], then nobody runs: usage at 10 is 2 h (1 - 2^(-10/h)) / ln 2."""
-    none = np.zeros(0, np.int64)
-    lines = fair.Lines(none, none, none, none, none, np.array([0.0]), np.array([2.0]), np.array([1.0]))
-    fair._pass_time(lines, 10, 20.0)
-    assert lines.usage[0] == pytest.approx(2 * 20 * (1 - 2**-0.5) / np.log(2))
-    lines.running[0] = 0
-    fair._pass_time(lines, 20, 20.0)
-    assert lines.usage[0] == pytest.approx(20 * (1 - 2**-0.5) / np.log(2))
+    jobs = jobs_of([0, 30], [10, 1], [2, 1], users=("a",))
+    flow, _ = run_general(jobs, on_counts(jobs, 2), FairShare(half_life=20.0), Mishaps(), 30)
+    used = 2 * 20 * (1 - 2**-0.5) / np.log(2)
+    assert flow.groups["usage"][0] == pytest.approx(used * 0.5)
 
 
 def test_who_has_used_less_goes_first() -> None:

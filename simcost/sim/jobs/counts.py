@@ -6,8 +6,13 @@ import numpy as np
 
 from simcost.errors import InputError, did_you_mean
 from simcost.job_ledger import BUCKETS, NEVER, Floats, Ints, JobLedger, JobOutcomes
-from simcost.plan.scheduling import Elastic, Scheduler
-from simcost.sim.jobs.runners import Ran, run_pool
+from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import NodeFailures
+from simcost.plan.scheduling import Elastic, Quotas, Scheduler
+from simcost.sim.jobs.depend import with_followers
+from simcost.sim.jobs.general import Mishaps, most_of
+from simcost.sim.jobs.ran import Ran
+from simcost.sim.jobs.runners import run_pool
 from simcost.trace.jobs import Flags, Jobs
 
 
@@ -19,11 +24,14 @@ def schedule(
     horizon_s: float | None = None,
     keep_timeline: bool = False,
     seed: int = 0,
+    failures: NodeFailures | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> JobLedger:
     """Run a job trace on GPU counts, event by event, in exact seconds.
 
     At one instant completions release, then arrivals join, then one pass over the queue is made. Jobs wider than
-    their pool (elastic: whose least is wider) are rejected. Fractions of a GPU take a whole one.
+    their pool (elastic: whose least is wider; quotas: than what their queue may ever use) are rejected, and so are
+    those that wait for the end of rejected ones. Fractions of a GPU take a whole one.
 
     Args:
         jobs: the trace.
@@ -31,28 +39,31 @@ def schedule(
         policy: who goes first.
         horizon_s: end of the run and of the accounts, whole seconds; None = when the last job ends.
         keep_timeline: put the state after each event into the ledger.
-        seed: of errors in what a policy knows of durations.
+        seed: of failures, and of errors in what a policy knows of durations.
+        failures: of nodes and jobs; None = nothing fails.
+        checkpoints: how jobs save their work; None = it costs no time, and happens as the policy says.
 
     Raises:
-        InputError: a pool without GPUs, or a log without what the policy goes by.
+        InputError: a pool without GPUs, a log without what the policy goes by, failures without checkpoints.
     """
     pools = _pools(jobs, gpus)
+    if isinstance(policy, Quotas):
+        pools = [(np.arange(len(jobs)), sum(capacity for _, capacity in pools))]
+    mishaps = Mishaps(failures=failures, checkpoints=checkpoints, seed=seed)
     horizon = np.inf if horizon_s is None else float(horizon_s // 1)
-    need = jobs.min_gpus if isinstance(policy, Elastic) else jobs.gpus
-    rejected = np.zeros(len(jobs), np.bool_)
+    rejected = with_followers(jobs, _too_wide(jobs, pools, policy))
     ran: list[tuple[Ints, int, Ran]] = []
     for rows, capacity in pools:
-        rejected[rows] = need[rows] > capacity
         fits = rows[~rejected[rows]]
-        ran.append((fits, capacity, run_pool(jobs[fits], capacity, policy, horizon, seed)))
-    outcomes = _outcomes(jobs, rejected, ran)
+        ran.append((fits, capacity, run_pool(jobs[fits], capacity, policy, mishaps, horizon)))
+    outcomes = outcomes_of(jobs, rejected, [(rows, one) for rows, _, one in ran])
     until = max(float(outcomes.end_s.max(initial=0.0)), 0.0) if horizon_s is None else horizon
     return JobLedger(
         horizon_s=until,
         gpus=sum(capacity for _, capacity in pools),
         outcomes=outcomes,
         gpu_seconds=_gpu_seconds([(capacity, one) for _, capacity, one in ran], until),
-        timeline=_timeline([one.timeline for _, _, one in ran]) if keep_timeline else None,
+        timeline=table([one.timeline for _, _, one in ran]) if keep_timeline else None,
     )
 
 
@@ -76,12 +87,21 @@ def _check(place: str, gpus: int) -> None:
         raise InputError(f"{place}: {gpus} GPUs; give at least 1")
 
 
-def _outcomes(jobs: Jobs, rejected: Flags, ran: list[tuple[Ints, int, Ran]]) -> JobOutcomes:
-    """The pools' outcomes in the order of the trace."""
+def _too_wide(jobs: Jobs, pools: list[tuple[Ints, int]], policy: Scheduler) -> Flags:
+    """Jobs that could never start."""
+    need = jobs.min_gpus if isinstance(policy, Elastic) else jobs.gpus
+    found = need > most_of(jobs, policy) if isinstance(policy, Quotas) else np.zeros(len(jobs), np.bool_)
+    for rows, capacity in pools:
+        found[rows] |= need[rows] > capacity
+    return found
+
+
+def outcomes_of(jobs: Jobs, rejected: Flags, ran: list[tuple[Ints, Ran]]) -> JobOutcomes:
+    """The pools' outcomes in the order of the trace; rows of it with what became of them."""
 
     def gather(name: str, default: float = 0.0) -> Floats:
         whole = np.full(len(jobs), default, np.float64)
-        for rows, _, one in ran:
+        for rows, one in ran:
             whole[rows] = getattr(one, name)
         return whole
 
@@ -92,10 +112,11 @@ def _outcomes(jobs: Jobs, rejected: Flags, ran: list[tuple[Ints, int, Ran]]) -> 
         gpus=jobs.gpus,
         preemptions=gather("preemptions").astype(np.int64),
         lost_s=gather("lost_s"),
-        checkpoint_s=np.zeros(len(jobs)),
+        checkpoint_s=gather("checkpoint_s"),
         restart_s=gather("restart_s"),
         rejected=rejected,
         resumed_wait_s=gather("resumed_wait_s"),
+        failures=gather("failures").astype(np.int64),
     )
 
 
@@ -105,17 +126,16 @@ def _gpu_seconds(ran: list[tuple[int, Ran]], until: float) -> dict[str, float]:
     for capacity, one in ran:
         t, allocated, waiting, _ = np.vstack([np.zeros((1, 4)), one.timeline]).T
         span = np.diff(np.append(t, until))
-        used = float(np.dot(allocated, span))
         idle = (capacity - allocated) * span
         total["idle_blocked"] += float(idle[waiting > 0].sum())
         total["idle_free"] += float(idle[waiting == 0].sum())
-        total["lost"] += one.lost_gpu_s
-        total["restart"] += one.restart_gpu_s
-        total["useful"] += used - one.lost_gpu_s - one.restart_gpu_s
+        total["useful"] += float(np.dot(allocated, span)) - sum(one.spent.values())
+        for bucket, seconds in one.spent.items():
+            total[bucket] += seconds
     return total
 
 
-def _timeline(timelines: list[Floats]) -> object:
+def table(timelines: list[Floats]) -> object:
     """The sum of the pools' states at each time at which one of them changes."""
     import pyarrow as pa
 

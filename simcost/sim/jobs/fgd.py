@@ -55,7 +55,7 @@ def pack(
     if not capacity or not need.any():
         raise InputError("packing needs pods that ask for GPUs and nodes that have some")
     rows = np.argsort(np.array(nodes.names, dtype=object), kind="stable")
-    c = at.cluster(nodes, rows, None, stream(seed, "placement"))
+    c = at.cluster(nodes, rows, None, None, stream(seed, "placement"))
     asked = gangs(pods, c, nodes.gpu_types)
     policy = POLICIES[type(placement)]
     shapes = shapes_of(asked, len(rows), scored=policy == at.FGD)

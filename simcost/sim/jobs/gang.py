@@ -1,47 +1,64 @@
 """Jobs on the nodes of a cluster: each gang starts with all its GPUs on nodes, or waits.
 
 The rules are those of jobs on GPU counts; that the pool has enough free GPUs is checked first, then a placement is
-looked for.
+looked for. Reservations of backfill are counts.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.job_ledger import BUCKETS, JobLedger, JobOutcomes
-from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread
+from simcost.job_ledger import BUCKETS, JobLedger
+from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import NodeFailures
+from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread, Topology
 from simcost.plan.scheduling import (
+    ConservativeBackfill,
     DeadlineAware,
+    EasyBackfill,
+    FairShare,
     FifoSkip,
     FifoStrict,
+    Las,
+    PriorityPreemptive,
+    Quotas,
     SjfSkip,
     SjfStrict,
+    Srtf,
     SsfSkip,
     SsfStrict,
 )
 from simcost.rng import stream
 from simcost.sim.jobs import nodes as at
+from simcost.sim.jobs.counts import outcomes_of, table
+from simcost.sim.jobs.depend import with_followers
+from simcost.sim.jobs.general import Mishaps, Room, most_of, run_general
 from simcost.sim.jobs.members import Gangs, gangs, queue_of, shapes_of, work_of
-from simcost.sim.jobs.nodes import MILLI, NEVER, Cluster, Ints, Work
+from simcost.sim.jobs.nodes import MILLI, NEVER, Cluster, Ints, Shapes
 from simcost.sim.jobs.order import order, strict
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs.ran import Ran, of_flow, undisturbed
+from simcost.trace.jobs import Flags, Jobs
 from simcost.trace.jobs.nodes import Nodes
 
-Ordered = FifoStrict | FifoSkip | SjfStrict | SjfSkip | SsfStrict | SsfSkip | DeadlineAware
-"""Schedulers with an order that does not change and no preemption."""
+InLines = FifoStrict | FifoSkip | SjfStrict | SjfSkip | SsfStrict | SsfSkip | DeadlineAware
+"""Schedulers with an order that does not change, and no reservations: they have an engine of their own."""
+Ordered = InLines | EasyBackfill | ConservativeBackfill | FairShare | Srtf | Las | PriorityPreemptive | Quotas
+"""Schedulers that work on nodes: those whose jobs do not change their size."""
 POLICIES: dict[type, int] = {
     Consolidate: at.CONSOLIDATE,
     Spread: at.SPREAD,
     Random: at.RANDOM,
     BestFit: at.BEST_FIT,
     Fgd: at.FGD,
+    Topology: at.CONSOLIDATE,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lying:
-    """Where jobs lay from start to end: one row per job and node."""
+    """Where jobs lay when they last started: one row per job and node."""
 
     job: Ints
     """Row of the trace."""
@@ -58,9 +75,19 @@ class _Pool:
     rows: Ints
     """Of the trace: the jobs that fit."""
     nodes: Ints
-    work: Work
-    capacity: int
-    """Milli."""
+    ran: Ran
+    members: Any
+    first: Ints
+    """First member of each job, and one past the last."""
+    milli: int
+    """Of the pool."""
+    useful: float
+    """GPU-milli-seconds, as the next three."""
+    idle: float
+    blocked: float
+    fragmented: float
+    last: float
+    """The last event, s."""
     empty: float
     """Fragmented milli of the empty pool."""
 
@@ -73,9 +100,16 @@ def schedule_on_nodes(
     *,
     groups: Ints | None = None,
     seed: int = 0,
+    horizon_s: float | None = None,
+    keep_timeline: bool = False,
+    failures: NodeFailures | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> JobLedger:
-    """Run all jobs to their end; `replay_on_nodes` without where they lay."""
-    return replay_on_nodes(jobs, nodes, scheduler, placement, groups=groups, seed=seed)[0]
+    """Run jobs on nodes; `replay_on_nodes` without where they lay."""
+    return replay_on_nodes(
+        jobs, nodes, scheduler, placement, groups=groups, seed=seed, horizon_s=horizon_s, keep_timeline=keep_timeline,
+        failures=failures, checkpoints=checkpoints,
+    )[0]  # fmt: skip
 
 
 def replay_on_nodes(
@@ -86,18 +120,29 @@ def replay_on_nodes(
     *,
     groups: Ints | None = None,
     seed: int = 0,
+    horizon_s: float | None = None,
+    keep_timeline: bool = False,
+    failures: NodeFailures | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[JobLedger, Lying]:
-    """Run all jobs to their end. Pools are independent; nodes of one pool only serve the jobs of all pools.
+    """Run jobs on nodes. Pools are independent; nodes of one pool only serve the jobs of all pools, and so do all
+    nodes where queues have quotas.
 
-    Jobs that do not fit on their empty pool are rejected: counted, never blocking the line.
+    Jobs that do not fit on their empty pool are rejected: counted, never blocking the line; so are those that wait
+    for the end of rejected ones.
 
     Args:
         jobs: the trace.
         nodes: the cluster.
-        scheduler: in which order waiting jobs are tried, and whether the first that does not fit stops the line.
+        scheduler: in which order waiting jobs are tried, and what happens to those that do not fit.
         placement: on which nodes a job goes.
-        groups: rack or NVLink domain of each node: a gang of several nodes stays within one if one has room.
-        seed: of random placement, and of errors in what a policy knows of durations.
+        groups: rack or NVLink domain of each node: a job stays within one if one has room; in place of those of the
+            nodes.
+        seed: of random placement, of failures, and of errors in what a policy knows of durations.
+        horizon_s: end of the run and of the accounts, whole seconds; None = when the last job ends.
+        keep_timeline: put the state after each event into the ledger.
+        failures: of nodes and jobs; None = nothing fails.
+        checkpoints: how jobs save their work; None = it costs no time, and happens as the scheduler says.
 
     Returns:
         The ledger, with `fragmented_gpu_seconds`, the exact integral of FGD's F over time (typical jobs: those of
@@ -106,18 +151,50 @@ def replay_on_nodes(
     Raises:
         InputError: a job in a pool without nodes, or nodes that cannot be described.
     """
-    pools = [
-        _run(jobs, rows, nodes, here, scheduler, placement, groups, seed, name)
-        for name, rows, here in _pools(jobs, nodes)
-    ]
-    return _ledger(jobs, nodes, pools), _lying(pools)
+    mishaps = Mishaps(failures=failures, checkpoints=checkpoints, seed=seed)
+    horizon = np.inf if horizon_s is None else float(horizon_s // 1)
+    setting = _Setting(jobs, nodes, scheduler, placement, groups, mishaps, horizon)
+    sites = [_site(setting, *pool) for pool in _pools(setting)]
+    rejected = np.ones(len(jobs), np.bool_)
+    for site in sites:
+        rejected[site.rows[site.fits]] = False
+    rejected = with_followers(jobs, rejected)
+    pools = [_run(setting, site, rejected) for site in sites]
+    return _ledger(setting, pools, rejected, keep_timeline), _lying(pools)
 
 
-def _pools(jobs: Jobs, nodes: Nodes) -> list[tuple[str, Ints, Ints]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Setting:
+    """What a replay is given."""
+
+    jobs: Jobs
+    nodes: Nodes
+    scheduler: Ordered
+    placement: OnNodes
+    groups: Ints | None
+    mishaps: Mishaps
+    horizon_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Site:
+    """A pool before it runs."""
+
+    rows: Ints
+    """Jobs of the trace."""
+    nodes: Ints
+    cluster: Cluster
+    asked: Gangs
+    fits: Ints
+    """Those of `rows` that fit on the empty pool."""
+
+
+def _pools(setting: _Setting) -> list[tuple[str, Ints, Ints]]:
     """Name, jobs and nodes of each pool; a pool of nodes without jobs stands idle."""
-    here = at.by_pool(nodes)
-    if len(here) == 1:
-        return [(name, np.arange(len(jobs)), rows) for name, rows in here.items()]
+    jobs, here = setting.jobs, at.by_pool(setting.nodes)
+    if len(here) == 1 or isinstance(setting.scheduler, Quotas):
+        everywhere = np.argsort(np.array(setting.nodes.names, dtype=object), kind="stable")
+        return [(next(iter(here)), np.arange(len(jobs)), everywhere)]
     used = {jobs.pools[i]: np.flatnonzero(jobs.pool == i) for i in np.unique(jobs.pool)}
     missing = [name for name in used if name not in here or not len(here[name])]
     if missing:
@@ -129,31 +206,79 @@ def _pools(jobs: Jobs, nodes: Nodes) -> list[tuple[str, Ints, Ints]]:
     return [(name, used.get(name, none), rows) for name, rows in here.items() if len(rows)]
 
 
-def _run(
-    jobs: Jobs,
-    rows: Ints,
-    nodes: Nodes,
-    here: Ints,
-    scheduler: Ordered,
-    placement: OnNodes,
-    groups: Ints | None,
-    seed: int,
-    name: str,
-) -> _Pool:
-    """One pool to its end."""
-    from simcost.sim.jobs import place
-
-    c = at.cluster(nodes, here, groups, stream(seed, "placement", name))
-    mine = jobs[rows]
+def _site(setting: _Setting, name: str, rows: Ints, here: Ints) -> _Site:
+    """A pool, and which of its jobs fit on it."""
+    nodes, groups = setting.nodes, setting.groups
+    domain, rack = groups, None
+    if isinstance(setting.placement, Topology) and groups is None:
+        domain, rack = nodes.domain, nodes.rack
+        if domain is None and rack is None:
+            raise InputError(
+                "topology needs a column rack or domain in the list of nodes; or take consolidate"
+            )
+    c = at.cluster(nodes, here, domain, rack, stream(setting.mishaps.seed, "placement", name))
+    mine = setting.jobs[rows]
     asked = gangs(mine, c, nodes.gpu_types)
     kept = fitting(asked, mine, c)
-    mine, asked, policy = mine[kept], asked.of(kept), POLICIES[type(placement)]
-    shapes = shapes_of(asked, len(here), scored=policy == at.FGD)
-    work = work_of(asked, mine, _rank(mine, scheduler, seed), strict=strict(scheduler))
-    capacity = int(c.nodes["total"].sum())
-    place.replay(c, shapes, work, policy, queue_of(work))
-    empty = float(c.nodes["fragmented"].sum())  # all have left
-    return _Pool(rows=rows[kept], nodes=here, work=work, capacity=capacity, empty=empty)
+    if isinstance(setting.scheduler, Quotas):
+        kept = kept[mine.gpus[kept] <= most_of(mine, setting.scheduler)[kept]]
+    return _Site(rows, here, c, asked, kept)
+
+
+def _run(setting: _Setting, site: _Site, rejected: Flags) -> _Pool:
+    """One pool to its end, or to the horizon."""
+    kept = site.fits[~rejected[site.rows[site.fits]]]
+    rows = site.rows[kept]
+    mine, asked, policy = setting.jobs[rows], site.asked.of(kept), POLICIES[type(setting.placement)]
+    shapes = shapes_of(asked, len(site.nodes), scored=policy == at.FGD)
+    plain = setting.mishaps.none and mine.after is None and setting.horizon_s == np.inf
+    if isinstance(setting.scheduler, InLines) and plain:
+        return _in_lines(setting, site, mine, rows, asked, shapes, policy)
+    return _in_general(setting, site, mine, rows, asked, shapes, policy)
+
+
+def _in_lines(
+    setting: _Setting, site: _Site, mine: Jobs, rows: Ints, asked: Gangs, shapes: Shapes, policy: int
+) -> _Pool:
+    """By the engine for orders that never change."""
+    from simcost.sim.jobs import lines
+
+    rank = np.empty(len(mine), np.int64)
+    rank[order(mine, setting.scheduler, setting.mishaps.seed)] = np.arange(len(mine))
+    work = work_of(asked, mine, rank, strict=strict(setting.scheduler))
+    milli = int(site.cluster.nodes["total"].sum())
+    timeline = np.zeros((2 * len(mine), 4))
+    noted = lines.replay(site.cluster, shapes, work, policy, queue_of(work), timeline)
+    idle, blocked, fragmented, last = work.totals.tolist()
+    timeline[:, [1, 3]] /= MILLI
+    return _Pool(
+        rows=rows, nodes=site.nodes, members=work.members, first=asked.members[0], milli=milli,
+        ran=undisturbed(mine, work.jobs["start"], timeline[:noted], np.inf),
+        useful=float(work.jobs["need"] @ work.jobs["duration"]), idle=idle, blocked=blocked,
+        fragmented=fragmented, last=last, empty=float(site.cluster.nodes["fragmented"].sum()),  # all have left
+    )  # fmt: skip
+
+
+def _in_general(
+    setting: _Setting, site: _Site, mine: Jobs, rows: Ints, asked: Gangs, shapes: Shapes, policy: int
+) -> _Pool:
+    """By the general engine."""
+    from simcost.sim.jobs import place
+
+    first, members = asked.members
+    room = Room(
+        milli=int(site.cluster.nodes["total"].sum()), cluster=site.cluster, shapes=shapes,
+        members=asked.records(members), first=first, line=asked.request, placement=policy,
+    )  # fmt: skip
+    empty = place.renew(site.cluster, shapes)[1]
+    flow, timeline = run_general(mine, room, setting.scheduler, setting.mishaps, setting.horizon_s)
+    pool = flow.pool[0]
+    return _Pool(
+        rows=rows, nodes=site.nodes, members=flow.members, first=first, milli=room.milli,
+        ran=of_flow(flow, timeline), useful=float(flow.jobs["need"] @ (flow.jobs["work"] - flow.jobs["left"])),
+        idle=float(pool["idle_s"]), blocked=float(pool["blocked_s"]),
+        fragmented=float(pool["fragmented_s"]), last=float(pool["now"]), empty=empty,
+    )  # fmt: skip
 
 
 def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
@@ -170,56 +295,38 @@ def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
     return np.flatnonzero(work.jobs["start"][asked.request] != NEVER)
 
 
-def _rank(jobs: Jobs, scheduler: Ordered, seed: int) -> Ints:
-    """Place of each job in the order of the scheduler."""
-    rank = np.empty(len(jobs), np.int64)
-    rank[order(jobs, scheduler, seed)] = np.arange(len(jobs))
-    return rank
-
-
-def _ledger(jobs: Jobs, nodes: Nodes, pools: list[_Pool]) -> JobLedger:
-    outcomes = _outcomes(jobs, pools)
-    totals = np.array([pool.work.totals for pool in pools])
-    horizon = float(totals[:, at.LAST].max())
-    rest = horizon - totals[:, at.LAST]  # a pool stands empty from its last event to the last of all
-    idle = totals[:, at.IDLE].sum() + rest @ np.array([pool.capacity for pool in pools])
-    blocked = totals[:, at.IDLE_BLOCKED].sum()
-    fragmented = totals[:, at.FRAGMENTED].sum() + rest @ np.array([pool.empty for pool in pools])
-    useful = sum(int(pool.work.jobs["need"] @ pool.work.jobs["duration"]) for pool in pools)
-    spent = {"useful": useful, "idle_blocked": blocked, "idle_free": idle - blocked}
+def _ledger(setting: _Setting, pools: list[_Pool], rejected: Flags, keep_timeline: bool) -> JobLedger:
+    last = np.array([pool.last for pool in pools])
+    horizon = float(last.max()) if setting.horizon_s == np.inf else setting.horizon_s
+    rest = horizon - last  # a pool stands empty from its last event to the last of all
+    idle = sum(pool.idle for pool in pools) + float(rest @ np.array([pool.milli for pool in pools]))
+    blocked = sum(pool.blocked for pool in pools)
+    fragmented = sum(pool.fragmented for pool in pools) + float(
+        rest @ np.array([pool.empty for pool in pools])
+    )
+    spent = {
+        "useful": sum(pool.useful for pool in pools),
+        "idle_blocked": blocked,
+        "idle_free": idle - blocked,
+    }
+    spent = {bucket: milli_s / MILLI for bucket, milli_s in spent.items()}
+    for pool in pools:
+        for bucket, seconds in pool.ran.spent.items():
+            spent[bucket] = spent.get(bucket, 0.0) + seconds
     return JobLedger(
         horizon_s=horizon,
-        gpus=int(nodes.gpus.sum()),
-        outcomes=outcomes,
-        gpu_seconds={bucket: spent.get(bucket, 0.0) / MILLI for bucket in BUCKETS},
-        fragmented_gpu_seconds=float(fragmented) / MILLI,
-    )
-
-
-def _outcomes(jobs: Jobs, pools: list[_Pool]) -> JobOutcomes:
-    start = np.full(len(jobs), NEVER, np.int64)
-    for pool in pools:
-        start[pool.rows] = pool.work.jobs["start"]
-    none = np.zeros(len(jobs))
-    return JobOutcomes(
-        submit_s=jobs.submit_s.astype(float),
-        start_s=start.astype(float),
-        end_s=np.where(start == NEVER, NEVER, start + jobs.duration_s).astype(float),
-        gpus=jobs.gpus,
-        preemptions=np.zeros(len(jobs), np.int64),
-        lost_s=none,
-        checkpoint_s=none,
-        restart_s=none,
-        rejected=start == NEVER,
+        gpus=int(setting.nodes.gpus.sum()),
+        outcomes=outcomes_of(setting.jobs, rejected, [(pool.rows, pool.ran) for pool in pools]),
+        gpu_seconds={bucket: spent.get(bucket, 0.0) for bucket in BUCKETS},
+        fragmented_gpu_seconds=fragmented / MILLI,
+        timeline=table([pool.ran.timeline for pool in pools]) if keep_timeline else None,
     )
 
 
 def _lying(pools: list[_Pool]) -> Lying:
     """Members of all pools, by job of the trace."""
-    job = np.concatenate(
-        [np.repeat(pool.rows, pool.work.jobs["last"] - pool.work.jobs["first"]) for pool in pools]
-    )
-    node = np.concatenate([pool.nodes[pool.work.members["node"]] for pool in pools])
-    gpus = np.concatenate([pool.work.members["gpus"] for pool in pools])
+    job = np.concatenate([np.repeat(pool.rows, np.diff(pool.first)) for pool in pools])
+    node = np.concatenate([pool.nodes[pool.members["node"]] for pool in pools])
+    gpus = np.concatenate([pool.members["gpus"] for pool in pools])
     order = np.argsort(job, kind="stable")
     return Lying(job=job[order], node=node[order], gpus=gpus[order])

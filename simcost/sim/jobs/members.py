@@ -1,6 +1,7 @@
 """Jobs cut into members: how many nodes a job lies on, and what it asks for on each."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,12 @@ class Gangs:
     memory: Ints
     """Of each member, MiB."""
     shapes: list[Shape]
+
+    def records(self, rows: Ints) -> Any:
+        """Members as compiled code reads and writes them, from rows here."""
+        found = np.zeros(len(rows), at.MEMBER)
+        found["shape"], found["memory"], found["node"] = self.shape[rows], self.memory[rows], NOWHERE
+        return found
 
     def of(self, rows: Ints) -> "Gangs":
         """The same for some of the jobs."""
@@ -120,13 +127,12 @@ def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> Work:
     by_rank = np.empty(len(jobs), np.int64)
     by_rank[rank] = np.arange(len(jobs))
     first, rows = asked.members
-    table, members = np.zeros(len(jobs), at.JOB), np.zeros(len(rows), at.MEMBER)
+    table = np.zeros(len(jobs), at.JOB)
     table["submit"], table["duration"] = jobs.submit_s, jobs.duration_s
     table["need"] = jobs.gpus * jobs.gpu_milli
     table["rank"], table["line"], table["start"] = rank, line, NEVER
     table["first"], table["last"] = first[:-1], first[1:]
-    members["shape"], members["memory"], members["node"] = asked.shape[rows], asked.memory[rows], NOWHERE
-    return Work(table, members, by_rank, np.cumsum(in_line) - in_line, np.zeros(4))
+    return Work(table, asked.records(rows), by_rank, np.cumsum(in_line) - in_line, np.zeros(4))
 
 
 def queue_of(work: Work) -> Queue:

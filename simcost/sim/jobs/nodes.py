@@ -5,7 +5,7 @@ GPUs are counted in thousandths ("milli"). A job is one member per node it lies 
 fills, and the remainder.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +33,12 @@ def _record(**fields: type) -> np.dtype[np.void]:
 
 
 NODE = _record(
-    free=np.int64, most=np.int64, total=np.int64, cpu=np.int64, memory=np.int64, kind=np.int64, group=np.int64,
-    fragmented=np.float64, changed=np.int64,
+    free=np.int64, most=np.int64, total=np.int64, gpus=np.int64, cpu=np.int64, memory=np.int64, kind=np.int64,
+    group=np.int64, rack=np.int64, fragmented=np.float64, changed=np.int64, fails=np.int64, back=np.int64,
 )  # fmt: skip
-"""GPUs that nobody uses; most left on one GPU, and over all; CPU and memory left; one bit: the type of its GPUs; rack
-or NVLink domain; its F, milli; when it last changed, by the clock."""
+"""GPUs that nobody uses; most left on one GPU, and over all; GPUs it has; CPU and memory left; one bit: the type of
+its GPUs; NVLink domain and rack; its F, milli; when it last changed, by the clock;
+when it fails next and when it is repaired."""
 SHAPE = _record(cpu=np.int64, gpus=np.int64, milli=np.int64, kinds=np.int64, share=np.float64, seen=np.int64)
 """CPU, GPUs, milli of each, bits of the types accepted; share of the members of the trace, 0 where not typical (the
 typical add up to 1); when FGD last scored it, by the clock."""
@@ -63,7 +64,11 @@ class Cluster(NamedTuple):
     largest: Floats
     """CPU and GPU milli of the largest node; infinite where no node knows its CPU."""
     free_in: Ints
-    """Scratch: milli free in each group."""
+    """Scratch: milli free in each NVLink domain."""
+    free_rack: Ints
+    """Scratch: milli free in each rack."""
+    rack_of: Ints
+    """The rack of each domain."""
     chance: Floats
     """Uniform numbers, by clock; for random placement."""
 
@@ -92,6 +97,18 @@ class Work(NamedTuple):
     """GPU-milli-seconds idle, idle while a job waits, fragmented; and the last event, s."""
 
 
+class Placed(Protocol):
+    """What placement reads and writes of jobs: `need`, `first` and `last` of each, and their members."""
+
+    @property
+    def jobs(self) -> Any:
+        """Records."""
+
+    @property
+    def members(self) -> Any:
+        """Records MEMBER."""
+
+
 class Queue(NamedTuple):
     """Space for the queue and the running jobs."""
 
@@ -110,13 +127,16 @@ _MOST_GPUS, _MOST_TYPES = 62, 62
 _CHANCES = 1 << 16
 
 
-def cluster(nodes: Nodes, rows: Ints, groups: Ints | None, rng: np.random.Generator) -> Cluster:
+def cluster(
+    nodes: Nodes, rows: Ints, domains: Ints | None, racks: Ints | None, rng: np.random.Generator
+) -> Cluster:
     """An empty pool of some of the nodes, in order of name.
 
     Args:
         nodes: of the whole cluster.
         rows: those of the pool, in order of name.
-        groups: rack or NVLink domain of each node of the cluster; None = no matter.
+        domains: NVLink domain of each node of the cluster; None = the racks are.
+        racks: rack of each node of the cluster; None = one.
         rng: for random placement.
 
     Raises:
@@ -135,15 +155,21 @@ def cluster(nodes: Nodes, rows: Ints, groups: Ints | None, rng: np.random.Genera
     found["cpu"] = np.where(known > 0, known, _UNLIMITED)
     found["memory"] = np.where(nodes.memory_mib[rows] > 0, nodes.memory_mib[rows], _UNLIMITED)
     found["kind"] = np.int64(1) << nodes.gpu_type[rows]
-    found["free"], found["total"] = gpus, gpus * MILLI
-    if groups is not None:
-        found["group"] = np.unique(groups[rows], return_inverse=True)[1]
+    found["free"], found["gpus"], found["total"] = gpus, gpus, gpus * MILLI
+    none = np.zeros(len(rows), np.int64)
+    rack = none if racks is None else racks[rows]
+    pairs = np.stack([rack, rack if domains is None else domains[rows]])
+    of_domain, found["group"] = np.unique(pairs, axis=1, return_inverse=True)
+    names, rack_of = np.unique(of_domain[0], return_inverse=True)
+    found["rack"] = rack_of[found["group"]]
     return Cluster(
         left=np.where(np.arange(gpus.max())[None, :] < gpus[:, None], MILLI, 0),
         nodes=found,
         clock=np.ones(1, np.int64),
         largest=np.array([known.max() if known.any() else np.inf, max(1, gpus.max()) * MILLI], float),
-        free_in=np.zeros(found["group"].max() + 1, np.int64),
+        free_in=np.zeros(len(rack_of), np.int64),
+        free_rack=np.zeros(len(names), np.int64),
+        rack_of=rack_of.astype(np.int64),
         chance=rng.random(_CHANCES),
     )
 

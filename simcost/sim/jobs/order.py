@@ -7,6 +7,7 @@ from simcost.plan.scheduling import (
     DeadlineAware,
     FifoStrict,
     PriorityPreemptive,
+    Quotas,
     Scheduler,
     Shortest,
     SjfStrict,
@@ -24,17 +25,17 @@ def strict(policy: Scheduler) -> bool:
 
 def order(jobs: Jobs, policy: Scheduler, seed: int) -> Ints:
     """Rows in the order of the policy: by (key, submit, row)."""
-    found: Ints = np.argsort(_keys(jobs, policy, seed), kind="stable")
+    found: Ints = np.argsort(keys(jobs, policy, seed), kind="stable")
     return found
 
 
-def _keys(jobs: Jobs, policy: Scheduler, seed: int) -> Floats:
-    """The smallest goes first."""
+def keys(jobs: Jobs, policy: Scheduler, seed: int) -> Floats:
+    """By job; the smallest goes first, then the first row."""
     if isinstance(policy, Shortest):
         served = jobs.gpus * jobs.gpu_milli if isinstance(policy, SsfStrict | SsfSkip) else 1
         return estimates(jobs, policy, seed) * served
     if isinstance(policy, DeadlineAware):
         return np.where(jobs.deadline_s == NONE, np.inf, jobs.deadline_s)
-    if isinstance(policy, PriorityPreemptive):
+    if isinstance(policy, PriorityPreemptive | Quotas):
         return -jobs.priority.astype(float)
     return np.zeros(len(jobs))

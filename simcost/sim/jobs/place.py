@@ -1,33 +1,16 @@
-"""Jobs on the nodes of one pool, compiled: who goes where, event by event.
+"""Gangs on the nodes of one pool, compiled: who goes where.
 
-Members of a job are placed one after the other; if one finds no node, those before it are taken back. The cache on
-disk watches this file alone, so all compiled code of placement is in it; the constants of `nodes` are compiled in,
-so touch this file after changing them.
+Members of a job are placed one after the other; if one finds no node, those before it are taken back.
 """
 
 import math
-from collections.abc import Callable
-from typing import TypeVar
-
-from numba import njit
 
 from simcost.sim.jobs import nodes as at
-from simcost.sim.jobs.nodes import Cluster, Floats, Ints, Queue, Shapes, Work
-
-F = TypeVar("F", bound=Callable[..., object])
-
-
-def _compile(**options: bool) -> Callable[[F], F]:
-    """No function here allocates, so reference counting (`_nrt`) is off."""
-    decorate: Callable[[F], F] = njit(nogil=True, error_model="numpy", _nrt=False, **options)
-    return decorate
+from simcost.sim.jobs.compiled import lean, lean_entry
+from simcost.sim.jobs.nodes import Cluster, Floats, Ints, Placed, Shapes
 
 
-compiled = _compile()
-entry = _compile(cache=True)
-
-
-@compiled
+@lean
 def fragmentation(left: Ints, cpu: int, kind: int, shapes: Shapes) -> float:
     """GPU-milli of a node that a typical member could not use, on average (Weng et al. 2023, section 3)."""
     total = 0
@@ -53,7 +36,7 @@ def fragmentation(left: Ints, cpu: int, kind: int, shapes: Shapes) -> float:
     return lost
 
 
-@compiled
+@lean
 def touch(c: Cluster, shapes: Shapes, node: int) -> None:
     """Bring the sums of a changed node up to date."""
     free, most, total = 0, 0, 0
@@ -67,7 +50,7 @@ def touch(c: Cluster, shapes: Shapes, node: int) -> None:
     c.nodes[node].changed = c.clock[0]
 
 
-@compiled
+@lean_entry
 def renew(c: Cluster, shapes: Shapes) -> tuple[int, float]:
     """Bring all nodes up to date: milli of GPUs left, and those of them that are fragmented."""
     left, fragmented = 0, 0.0
@@ -78,7 +61,7 @@ def renew(c: Cluster, shapes: Shapes) -> tuple[int, float]:
     return left, fragmented
 
 
-@compiled
+@lean
 def fits(c: Cluster, shapes: Shapes, s: int, node: int) -> bool:
     """Whether the node has the CPU and the GPUs of a shape."""
     if c.nodes[node].cpu < shapes.table[s].cpu or (
@@ -90,7 +73,7 @@ def fits(c: Cluster, shapes: Shapes, s: int, node: int) -> bool:
     return bool(c.nodes[node].free >= shapes.table[s].gpus)
 
 
-@compiled
+@lean
 def quantised(shrunk: float) -> int:
     """FGD's score, 0 to 100, of a change of F by -shrunk milli; whole numbers, so that many nodes tie.
 
@@ -99,7 +82,7 @@ def quantised(shrunk: float) -> int:
     return int(100.0 / (1.0 + math.exp(-(shrunk + 1e-6) / 1000.0)))
 
 
-@compiled
+@lean
 def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, int]:
     """FGD's score of a part of a GPU, and the first GPU that has it."""
     left, best, chosen = c.left[node], at.NOWHERE, 0
@@ -114,7 +97,7 @@ def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, in
     return best, chosen
 
 
-@compiled
+@lean
 def first_free(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     """The first free GPUs of a node, one bit each."""
     left, missing, bits = c.left[node], shapes.table[s].gpus, 0
@@ -125,7 +108,7 @@ def first_free(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     return bits
 
 
-@compiled
+@lean
 def score(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     """FGD's score of a shape on a node; NOWHERE = does not fit."""
     if not fits(c, shapes, s, node):
@@ -141,7 +124,7 @@ def score(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
     return quantised(c.nodes[node].fragmented - after)
 
 
-@compiled
+@lean
 def rescore(c: Cluster, shapes: Shapes, s: int) -> None:
     """Score again the nodes that changed since the shape was last seen."""
     for node in range(len(c.nodes)):
@@ -150,7 +133,7 @@ def rescore(c: Cluster, shapes: Shapes, s: int) -> None:
     shapes.table[s].seen = c.clock[0]
 
 
-@compiled
+@lean
 def worth(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """Larger = better: the node that a policy prefers."""
     if policy == at.FGD:
@@ -162,7 +145,7 @@ def worth(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     return int(-c.nodes[node].total if policy == at.CONSOLIDATE else c.nodes[node].total)
 
 
-@compiled
+@lean
 def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int, node: int) -> bool:
     """Whether a member may go to the node."""
     if (only != at.ANYWHERE and c.nodes[node].group != only) or c.nodes[node].memory < memory:
@@ -170,13 +153,13 @@ def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only:
     return shapes.score[s, node] >= 0 if policy == at.FGD else fits(c, shapes, s, node)
 
 
-@compiled
+@lean
 def draw(c: Cluster, which: int, count: int) -> int:
     """A number from 0 to count - 1, the `which`-th of this state of the pool."""
     return int(c.chance[(c.clock[0] * 8 + which) % len(c.chance)] * count)
 
 
-@compiled
+@lean
 def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int) -> int:
     """The node for a member, in one group or ANYWHERE; NOWHERE = none has room. Ties: the first by name."""
     if policy == at.FGD:
@@ -198,7 +181,7 @@ def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: i
     return chosen
 
 
-@compiled
+@lean
 def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """The GPUs of the node, one bit each: the first free ones; for a part of one, the fullest with room (spread:
     the emptiest; random: any; FGD: by score).
@@ -220,7 +203,7 @@ def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
     return 1 << chosen
 
 
-@compiled
+@lean
 def move(c: Cluster, shapes: Shapes, s: int, memory: int, node: int, bits: int, sign: int) -> float:
     """Give a member its room (sign -1) or take it back (+1); by how much F grew, milli."""
     before = c.nodes[node].fragmented
@@ -233,8 +216,8 @@ def move(c: Cluster, shapes: Shapes, s: int, memory: int, node: int, bits: int, 
     return float(c.nodes[node].fragmented - before)
 
 
-@compiled
-def release(c: Cluster, shapes: Shapes, work: Work, first: int, last: int) -> float:
+@lean
+def release(c: Cluster, shapes: Shapes, work: Placed, first: int, last: int) -> float:
     """Take back the room of members; by how much F grew."""
     grown = 0.0
     for m in range(first, last):
@@ -243,8 +226,8 @@ def release(c: Cluster, shapes: Shapes, work: Work, first: int, last: int) -> fl
     return grown
 
 
-@compiled
-def attempt(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, only: int) -> tuple[bool, float]:
+@lean
+def attempt(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int, only: int) -> tuple[bool, float]:
     """All members of the job, or none; and by how much F grew."""
     first, last = work.jobs[job].first, work.jobs[job].last
     grown = 0.0
@@ -261,125 +244,105 @@ def attempt(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int, only:
     return True, grown
 
 
-@compiled
-def place(c: Cluster, shapes: Shapes, work: Work, job: int, policy: int) -> tuple[bool, float]:
-    """Place a job; one of several nodes within a group if one has room, the group with least free first."""
-    need = work.jobs[job].need
-    c.free_in[:] = at.NOWHERE
-    if len(c.free_in) > 1 and work.jobs[job].last - work.jobs[job].first > 1:
-        c.free_in[:] = 0
-        for node in range(len(c.nodes)):
-            c.free_in[c.nodes[node].group] += c.nodes[node].total
-    while True:
-        only = at.ANYWHERE
-        for one in range(len(c.free_in)):
-            if c.free_in[one] >= need and (only == at.ANYWHERE or c.free_in[one] < c.free_in[only]):
-                only = one
-        placed, grown = attempt(c, shapes, work, job, policy, only)
-        if placed or only == at.ANYWHERE:
-            return placed, grown
-        c.free_in[only] = at.NOWHERE
+@lean
+def sum_free(c: Cluster) -> None:
+    """Count what is left in each domain and rack."""
+    c.free_in[:] = 0
+    c.free_rack[:] = 0
+    for node in range(len(c.nodes)):
+        c.free_in[c.nodes[node].group] += c.nodes[node].total
+        c.free_rack[c.nodes[node].rack] += c.nodes[node].total
 
 
-@compiled
-def push(heap: Ints, size: int, value: int) -> None:
-    """Into a binary heap of `size` values, least on top."""
-    i = size
-    while i and heap[(i - 1) >> 1] > value:
-        heap[i] = heap[(i - 1) >> 1]
-        i = (i - 1) >> 1
-    heap[i] = value
+@lean
+def tightest(free: Ints, need: int, last: int) -> int:
+    """Of the places with enough left, the one with the least, after the last one by (left, number); or NOWHERE."""
+    found = at.NOWHERE
+    for one in range(len(free)):
+        later = last == at.NOWHERE or free[one] > free[last] or (free[one] == free[last] and one > last)
+        if later and free[one] >= need and (found == at.NOWHERE or free[one] < free[found]):
+            found = one
+    return found
 
 
-@compiled
-def pop(heap: Ints, size: int) -> int:
-    """The least of a binary heap of `size` values."""
-    top, value, i = heap[0], heap[size - 1], 0
-    while 2 * i + 1 < size - 1:
-        child = 2 * i + 1
-        if child + 1 < size - 1 and heap[child + 1] < heap[child]:
-            child += 1
-        if heap[child] >= value:
-            break
-        heap[i] = heap[child]
-        i = child
-    heap[i] = value
-    return int(top)
+@lean
+def widest_rack(c: Cluster, last: int) -> int:
+    """The rack of the last domain if others of it are left, else the one with the most left."""
+    c.free_rack[:] = at.NOWHERE
+    for domain in range(len(c.free_in)):
+        rack = c.rack_of[domain]
+        if c.free_in[domain] != at.NOWHERE:
+            c.free_rack[rack] = max(c.free_rack[rack], 0) + c.free_in[domain]
+    if last != at.NOWHERE and c.free_rack[c.rack_of[last]] != at.NOWHERE:
+        return int(c.rack_of[last])
+    return int(c.free_rack.argmax())
 
 
-@compiled
-def settle(totals: Floats, idle: int, waiting: int, fragmented: float, since: int, now: int) -> None:
-    """Add the time since the last event to the totals."""
-    lasted = float(now - since)
-    totals[at.IDLE] += idle * lasted
-    totals[at.FRAGMENTED] += fragmented * lasted
-    if waiting:
-        totals[at.IDLE_BLOCKED] += idle * lasted
+@lean
+def widest(c: Cluster, rack: int, last: int) -> int:
+    """The domain of the rack with the most left, or NOWHERE; ANYWHERE: of the widest rack."""
+    wanted = widest_rack(c, last) if rack == at.ANYWHERE else rack
+    found = at.NOWHERE
+    for domain in range(len(c.free_in)):
+        mine = c.rack_of[domain] == wanted and c.free_in[domain] != at.NOWHERE
+        if mine and (found == at.NOWHERE or c.free_in[domain] > c.free_in[found]):
+            found = domain
+    return found
 
 
-@compiled
-def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
-    """The line whose head comes first of those not known to be blocked; NOWHERE = none."""
-    best, rank = at.NOWHERE, 0
-    for line in range(len(size)):
-        if size[line]:
-            head = waiting[work.line_start[line]]
-            if head != blocked[line] and (best == at.NOWHERE or head < rank):
-                best, rank = line, head
-    return best
+@lean
+def across(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int, rack: int) -> tuple[bool, float]:
+    """All members of the job or none, filling one domain after the other, the one with the most left first."""
+    first, last = work.jobs[job].first, work.jobs[job].last
+    grown, m, shape = 0.0, first, work.members[first].shape
+    sum_free(c)
+    domain = widest(c, rack, at.NOWHERE)
+    while m < last and domain != at.NOWHERE:
+        one = work.members[m]
+        if one.shape != shape:  # what is left over may go where a whole node was not to be had
+            shape = one.shape
+            sum_free(c)
+        node = choose(c, shapes, one.shape, one.memory, policy, domain)
+        if node == at.NOWHERE:
+            c.free_in[domain] = at.NOWHERE
+            domain = widest(c, rack, domain)
+        else:
+            one.node, one.gpus = node, pick(c, shapes, one.shape, node, policy)
+            grown += move(c, shapes, one.shape, one.memory, node, one.gpus, at.TAKE)
+            m += 1
+    if m < last:
+        release(c, shapes, work, first, m)
+        return False, 0.0
+    return True, grown
 
 
-@entry
-def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue) -> None:
-    """Run the jobs of a pool to their end; each of them must fit on the empty pool.
-
-    At one instant all completions release, then all arrivals join, then one pass over the queue is made. A job
-    that did not fit is not tried again before the next release.
+@lean
+def place(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int) -> tuple[bool, float]:
+    """Place a job, and by how much F grew. One of several nodes: within a domain if one has room, the one with least
+    left first; else within a rack; else anywhere.
     """
-    n, waiting, size, blocked, ends = len(work.jobs), queue.waiting, queue.size, queue.blocked, queue.ends
-    running, arrived, queued, now = 0, 0, 0, 0
-    idle, fragmented = renew(c, shapes)
-    while arrived < n or running:
-        later = ends[0] // n if running else work.jobs[arrived].submit
-        if arrived < n:
-            later = min(later, work.jobs[arrived].submit)
-        settle(work.totals, idle, queued, fragmented, now, later)
-        now = later
-        while running and ends[0] // n == now:
-            job = pop(ends, running) % n
-            running -= 1
-            fragmented += release(c, shapes, work, work.jobs[job].first, work.jobs[job].last)
-            idle += work.jobs[job].need
-            blocked[:] = at.NOWHERE
-        while arrived < n and work.jobs[arrived].submit == now:
-            line = work.jobs[arrived].line
-            push(waiting[work.line_start[line] :], size[line], work.jobs[arrived].rank)
-            size[line] += 1
-            arrived += 1
-            queued += 1
-        line = next_in_line(work, waiting, size, blocked)
-        while line != at.NOWHERE:
-            heap = waiting[work.line_start[line] :]
-            job, placed, grown = work.by_rank[heap[0]], False, 0.0
-            if work.jobs[job].need <= idle:
-                placed, grown = place(c, shapes, work, job, policy)
-            if placed:
-                pop(heap, size[line])
-                size[line] -= 1
-                queued -= 1
-                work.jobs[job].start = now
-                push(ends, running, (now + work.jobs[job].duration) * n + job)
-                running += 1
-                fragmented += grown
-                idle -= work.jobs[job].need
-            else:
-                blocked[line] = heap[0]
-            line = next_in_line(work, waiting, size, blocked)
-    work.totals[at.LAST] = now
+    need = work.jobs[job].need
+    if len(c.free_in) == 1 or work.jobs[job].last - work.jobs[job].first <= 1:
+        return attempt(c, shapes, work, job, policy, at.ANYWHERE)
+    sum_free(c)
+    domain = tightest(c.free_in, need, at.NOWHERE)
+    while domain != at.NOWHERE:
+        placed, grown = attempt(c, shapes, work, job, policy, domain)
+        if placed:
+            return placed, grown
+        domain = tightest(c.free_in, need, domain)
+    rack = tightest(c.free_rack, need, at.NOWHERE)
+    while rack != at.NOWHERE and len(c.free_rack) > 1:
+        placed, grown = across(c, shapes, work, job, policy, rack)
+        if placed:
+            return placed, grown
+        sum_free(c)
+        rack = tightest(c.free_rack, need, rack)
+    return across(c, shapes, work, job, policy, at.ANYWHERE)
 
 
-@entry
-def fill(c: Cluster, shapes: Shapes, work: Work, policy: int, stay: bool, after: Floats) -> None:
+@lean_entry
+def fill(c: Cluster, shapes: Shapes, work: Placed, policy: int, stay: bool, after: Floats) -> None:
     """Place jobs one after the other, those that do not fit are dropped: their start is 0 where placed.
 
     `after` becomes the fragmented milli after each job. Jobs stay for ever, or leave before the next one.

@@ -58,6 +58,8 @@ class Jobs:
     """Waiting time in the log, where it has one; NONE = never started."""
     state_bytes: npt.NDArray[np.float64] | None = None
     """Size of a checkpoint, where known."""
+    after: npt.NDArray[np.object_] | None = None
+    """Ids of the jobs that must have ended before each may start, as tuples; None where nobody waits for others."""
     users_known: bool = False
     extra: dict[str, float] = field(default_factory=dict)
     """Facts of the whole log, for describe."""

@@ -15,7 +15,7 @@ from simcost.trace.log.cells import as_text, whole_numbers
 
 Ints = npt.NDArray[np.int64]
 
-_WHAT = "list of nodes, as CSV with node,gpus[,pool,cpu_milli,memory_mib,gpu_type]"
+_WHAT = "list of nodes, as CSV with node,gpus[,pool,cpu_milli,memory_mib,gpu_type,rack,domain]"
 _GPUS_PER_PHILLY_NODE = 8
 _MOST = 1_000_000
 _SHOWN = 10
@@ -23,7 +23,7 @@ _FORMS = (
     {"pool": "vc", "nodes": "node num"},
     {"node": "sn", "gpus": "gpu", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib", "gpu_type": "model"},
     {"node": "node", "gpus": "gpus", "pool": "pool", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib",
-     "gpu_type": "gpu_type"},
+     "gpu_type": "gpu_type", "rack": "rack", "domain": "domain"},
 )  # fmt: skip
 """Ours -> theirs of the Philly pools, Alibaba's openb clusters, and our own; the first two columns are needed."""
 
@@ -44,6 +44,9 @@ class Nodes:
     """Index into `gpu_types`."""
     pools: tuple[str, ...]
     gpu_types: tuple[str, ...] = ("",)
+    domain: Ints | None = None
+    """NVLink domain, numbered; None = not known, as for racks."""
+    rack: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,7 +74,8 @@ class Nodes:
         names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
         return replace(self, names=names, gpus=self.gpus[chosen], cpu_milli=self.cpu_milli[chosen],
                        memory_mib=self.memory_mib[chosen], pool=self.pool[chosen],
-                       gpu_type=self.gpu_type[chosen])  # fmt: skip
+                       gpu_type=self.gpu_type[chosen], domain=None if self.domain is None else self.domain[chosen],
+                       rack=None if self.rack is None else self.rack[chosen])  # fmt: skip
 
 
 def read_nodes(path: Path) -> Nodes:
@@ -79,7 +83,7 @@ def read_nodes(path: Path) -> Nodes:
 
     Three shapes, told apart by their header: `vc,node num` (the Philly pools, 8 GPUs a node),
     `sn,cpu_milli,memory_mib,gpu,model` (Alibaba's openb clusters) and the generic `node,gpus` with
-    `pool,cpu_milli,memory_mib,gpu_type` where they are known.
+    `pool,cpu_milli,memory_mib,gpu_type` where they are known, and `rack,domain` for the topology.
 
     Raises:
         FaultsError: cells that are missing, no whole numbers or negative; nodes or pools named twice.
@@ -127,9 +131,13 @@ def _listed(table: Table, path: Path) -> Nodes:
         raise FaultsError(faults)
     pool, pools = coded(table.columns.get("pool"), len(table))
     gpu_type, gpu_types = coded(table.columns.get("gpu_type"), len(table))
-    return Nodes(
-        names=tuple(names), pool=pool, pools=pools, gpu_type=gpu_type, gpu_types=gpu_types, **numbers
-    )
+    places = {
+        ours: coded(table.columns[ours], len(table))[0]
+        for ours in ("domain", "rack")
+        if ours in table.columns
+    }
+    return Nodes(names=tuple(names), pool=pool, pools=pools, gpu_type=gpu_type, gpu_types=gpu_types, **numbers,
+                 **places)  # fmt: skip
 
 
 def coded(column: pa.Array | None, rows: int) -> tuple[Ints, tuple[str, ...]]:

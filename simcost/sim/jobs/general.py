@@ -1,0 +1,334 @@
+"""From policies and columns of jobs to the general engine, one pool at a time."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simcost.errors import InputError, did_you_mean
+from simcost.job_ledger import NEVER, Floats, Ints
+from simcost.perf.checkpoints import daly_optimum
+from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import NodeFailures
+from simcost.plan.scheduling import (
+    ConservativeBackfill,
+    EasyBackfill,
+    Elastic,
+    FairShare,
+    Las,
+    PriorityPreemptive,
+    Quotas,
+    Scheduler,
+    Srtf,
+)
+from simcost.rng import stream
+from simcost.sim.jobs import state as of
+from simcost.sim.jobs.compiled import FAR
+from simcost.sim.jobs.depend import edges
+from simcost.sim.jobs.nodes import MILLI, Cluster, Shapes
+from simcost.sim.jobs.order import keys, strict
+from simcost.sim.jobs.shares import share_tree
+from simcost.trace.jobs import Jobs
+from simcost.units import SECONDS_PER_DAY
+
+_FOREVER = 1 << 40
+_ROWS = 1 << 14
+_LUCK = 1 << 16
+_RECLAIM = ("never", "lower-priority", "any")
+_COUNT = 5
+"""Placement of members that there are none of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mishaps:
+    """What befalls jobs besides waiting."""
+
+    failures: NodeFailures | None = None
+    checkpoints: Checkpoints | None = None
+    """How jobs save their work; None = as the policy says."""
+    seed: int = 0
+
+    @property
+    def none(self) -> bool:
+        """Whether jobs run undisturbed."""
+        return self.failures is None and self.checkpoints is None
+
+
+class Room(NamedTuple):
+    """Where the jobs of a pool run."""
+
+    milli: int
+    """GPU milli."""
+    cluster: Cluster
+    shapes: Shapes
+    members: Any
+    first: Ints
+    """First member of each job, and one past the last."""
+    line: Ints
+    """Jobs of one fit or do not fit alike."""
+    placement: int
+
+
+def on_counts(jobs: Jobs, capacity: int) -> Room:
+    """A pool without nodes: fractions of a GPU take a whole one."""
+    from simcost.sim.jobs import nodes as at
+
+    cluster = Cluster(left=np.zeros((0, 1), np.int64), nodes=np.zeros(0, at.NODE), clock=np.ones(1, np.int64),
+                      largest=np.ones(2), free_in=np.zeros(1, np.int64), free_rack=np.zeros(1, np.int64),
+                      rack_of=np.zeros(1, np.int64), chance=np.zeros(1))  # fmt: skip
+    shapes = Shapes(np.zeros(0, at.SHAPE), np.zeros((0, 0), np.int8))
+    line = np.unique(jobs.gpus, return_inverse=True)[1].astype(np.int64)
+    return Room(
+        capacity * MILLI,
+        cluster,
+        shapes,
+        np.zeros(0, at.MEMBER),
+        np.zeros(len(jobs) + 1, np.int64),
+        line,
+        _COUNT,
+    )
+
+
+def run_general(
+    jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps, horizon_s: float
+) -> tuple[of.Flow, Floats]:
+    """Run the jobs of a pool until all have ended or the horizon is past.
+
+    Args:
+        jobs: of the pool; each fits on it while it is empty.
+        room: the pool.
+        policy: who goes first.
+        mishaps: failures, checkpoints, seed.
+        horizon_s: whole seconds, or infinite.
+        name: of the pool.
+
+    Returns:
+        What became of the jobs, and the time line.
+
+    Raises:
+        InputError: a policy that runs on counts alone, queues without quotas, shares that are none.
+    """
+    from simcost.sim.jobs import flow as engine
+    from simcost.sim.jobs.place import renew
+
+    flow = _flow(jobs, room, policy, mishaps)
+    flow.pool["fragmented"] = renew(room.cluster, room.shapes)[1]
+    runs = {of.CONSERVATIVE: engine.reserved, of.FAIR: engine.by_share, of.SELECT: engine.by_remaining,
+            of.PRIORITY: engine.by_priority, of.COHORT: engine.by_quota}  # fmt: skip
+    run = runs.get(_kind(policy), engine.in_order)
+    timeline: list[Floats] = []
+    while not flow.pool["done"][0]:
+        run(room.cluster, room.shapes, flow, horizon_s)
+        timeline.append(flow.timeline[: flow.pool["rows"][0]].copy())
+        flow.pool["rows"] = 0
+    if horizon_s < np.inf:
+        engine.close(flow, int(horizon_s))
+    return flow, np.concatenate(timeline)
+
+
+def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> of.Flow:
+    """The engine before its first event."""
+    count = len(jobs)
+    tasks = _tasks(jobs, room, policy, mishaps)
+    groups, tasks["group"] = _groups(jobs, policy)
+    after = _after(jobs, tasks)
+    free = np.flatnonzero(tasks["unmet"] == 0)
+    lists = np.zeros((of.SPAN + 1, 4 * count + 200), np.int64)
+    lists[of.JOINS, : len(free)] = tasks["submit"][free] * count + free
+    lists[of.BLOCKED], lists[of.FREE], lists[of.SPAN, 1] = -1, room.milli, 1
+    pool = _pool(policy, room, mishaps)
+    pool["next_start"] = FAR
+    pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=_FOREVER)
+    return of.Flow(
+        jobs=tasks, members=room.members, pool=pool, lists=lists, after=after, groups=groups,
+        timeline=np.zeros((_ROWS, 4)), luck=_luck(mishaps),
+    )  # fmt: skip
+
+
+def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
+    """The tree of shares, the queues or the levels; and the group of each job."""
+    if isinstance(policy, FairShare):
+        present = np.unique(jobs.user)
+        tree, leaf = share_tree([jobs.users[i] for i in present], policy.shares)
+        return tree, leaf[np.searchsorted(present, jobs.user)]
+    if isinstance(policy, Quotas):
+        return _queues(policy), _queue_of(jobs, policy)
+    if isinstance(policy, Las):
+        return _levels(policy), 0
+    return np.zeros(0, of.GROUP), 0
+
+
+def _tasks(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Any:
+    """The jobs as records."""
+    tasks = np.zeros(len(jobs), of.TASK)
+    tasks["submit"], tasks["work"], tasks["left"] = jobs.submit_s, jobs.duration_s, jobs.duration_s
+    tasks["slack"] = 0 if isinstance(policy, Srtf | Las) else jobs.limit_s - jobs.duration_s
+    tasks["need"] = jobs.gpus * (jobs.gpu_milli if room.placement != _COUNT else MILLI)
+    tasks["size"], tasks["priority"], tasks["preemptible"] = jobs.gpus, jobs.priority, jobs.preemptible
+    tasks["first"], tasks["last"], tasks["line"] = room.first[:-1], room.first[1:], room.line
+    tasks["start"] = tasks["reserved"] = tasks["promised"] = -1
+    tasks["hazard"] = _hazard(jobs, room, mishaps)
+    tasks["interval"], tasks["write"], tasks["restart"] = _saving(jobs, policy, mishaps, tasks["hazard"])
+    tasks["key"] = _keys(jobs, room, policy, mishaps.seed)
+    return tasks
+
+
+def _keys(jobs: Jobs, room: Room, policy: Scheduler, seed: int) -> Floats:
+    """The queue is kept in order of it; of fair share, the part of the priority that stays."""
+    if isinstance(policy, Srtf):
+        return jobs.duration_s.astype(float)
+    if isinstance(policy, FairShare):
+        most = max(int(jobs.priority.max(initial=0)), 1)
+        size = jobs.gpus / max(room.milli // MILLI, 1)
+        found: Floats = policy.weight_size * size + policy.weight_priority * jobs.priority / most
+        return found
+    return keys(jobs, policy, seed)
+
+
+def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
+    """The policy as numbers, and the pool while it is empty."""
+    pool = np.zeros(1, of.POOL)
+    pool["kind"], pool["placement"], pool["half_life"] = _kind(policy), room.placement, 1.0
+    pool["capacity"] = pool["up"] = pool["idle"] = room.milli
+    if isinstance(policy, EasyBackfill):
+        pool["all_ties"] = policy.shadow_ties == "all"
+    if isinstance(policy, Srtf | Las):
+        pool["saves"], pool["overhead"], pool["las"] = 1, policy.overhead, isinstance(policy, Las)
+    if isinstance(policy, Srtf):
+        pool["extra"] = policy.helios_extra_second
+    if isinstance(policy, FairShare):
+        pool["age"], pool["fair"] = policy.weight_age, policy.weight_fair
+        pool["max_age"], pool["half_life"] = policy.max_age, policy.half_life
+    if isinstance(policy, Quotas):
+        pool["reclaim"], pool["within"] = _RECLAIM.index(policy.reclaim), _RECLAIM.index(policy.within)
+        pool["strict"] = policy.strict
+    failures = mishaps.failures
+    if failures is not None:
+        pool["repair"], pool["node_rate"] = round(failures.repair), failures.per_node_day / SECONDS_PER_DAY
+        pool["breaks"] = _plan_failures(room, mishaps)
+    return pool
+
+
+def _kind(policy: Scheduler) -> int:
+    kinds = {EasyBackfill: of.EASY, ConservativeBackfill: of.CONSERVATIVE, FairShare: of.FAIR, Srtf: of.SELECT,
+             Las: of.SELECT, PriorityPreemptive: of.PRIORITY, Quotas: of.COHORT}  # fmt: skip
+    if isinstance(policy, Elastic):
+        raise InputError("elastic runs on GPU counts alone, without failures and dependencies")
+    return kinds.get(type(policy), of.STRICT if strict(policy) else of.SKIP)
+
+
+def _saving(
+    jobs: Jobs, policy: Scheduler, mishaps: Mishaps, hazard: Floats
+) -> tuple[Ints | int, Ints | int, Ints | int]:
+    """Whole seconds between checkpoints of each job, to write one, and to restart."""
+    given = mishaps.checkpoints
+    if given is None and isinstance(policy, PriorityPreemptive | Quotas):
+        given = Checkpoints(interval=policy.checkpoint_interval, write=0.0, restart=policy.restart)
+    if given is None:
+        return _FOREVER, 0, 0
+    interval = np.full(len(jobs), given.interval)
+    failures = mishaps.failures
+    if failures is not None and failures.intervals != "given":
+        best = {rate: _best(given, rate, failures) for rate in np.unique(hazard).tolist()}
+        interval = np.array([best[rate] for rate in hazard.tolist()])
+    return (
+        np.maximum(np.rint(np.minimum(interval, _FOREVER)), 1).astype(np.int64),
+        round(given.write),
+        round(given.restart),
+    )
+
+
+def _best(given: Checkpoints, rate: float, failures: NodeFailures) -> float:
+    """The interval that suits a failure rate, per second."""
+    if rate == 0:
+        return _FOREVER
+    if failures.intervals == "young":
+        return sqrt(2 * given.write / rate)
+    return daly_optimum(given.write, given.restart, 1 / rate) if given.write else 1.0
+
+
+def _hazard(jobs: Jobs, room: Room, mishaps: Mishaps) -> Floats:
+    """Failures per second of each job while it runs; on nodes, what the nodes do not bring."""
+    failures = mishaps.failures
+    if failures is None:
+        return np.zeros(len(jobs))
+    nodes = -(-jobs.gpus // failures.gpus_per_node)
+    rate = 0.0 if room.placement != _COUNT else failures.per_node_day
+    found: Floats = (nodes * rate + failures.size_independent_per_day * (jobs.gpus > 0)) / SECONDS_PER_DAY
+    return found
+
+
+def _luck(mishaps: Mishaps) -> Floats:
+    """Times to failure of mean 1."""
+    if mishaps.failures is None:
+        return np.ones(1)
+    return mishaps.failures.model.draw(stream(mishaps.seed, "failures"), _LUCK)
+
+
+def _plan_failures(room: Room, mishaps: Mishaps) -> bool:
+    """Say when each node fails first; whether nodes do."""
+    failures, nodes = mishaps.failures, room.cluster.nodes
+    nodes["fails"] = nodes["back"] = FAR
+    if failures is None or failures.per_node_day == 0 or not len(nodes):
+        return False
+    first = (
+        failures.model.draw(stream(mishaps.seed, "nodes"), len(nodes))
+        / failures.per_node_day
+        * SECONDS_PER_DAY
+    )
+    nodes["fails"] = np.maximum(np.minimum(first, 1e15), 1.0).astype(np.int64)
+    return True
+
+
+def _levels(policy: Las) -> Any:
+    found = np.zeros(len(policy.thresholds), of.GROUP)
+    found["threshold"] = np.ceil(policy.thresholds)
+    if (np.diff(found["threshold"]) <= 0).any():
+        raise InputError(f"las: thresholds {', '.join(f'{one:g}' for one in policy.thresholds)} must rise")
+    return found
+
+
+def _queues(policy: Quotas) -> Any:
+    """The quotas, GPU milli."""
+    found = np.zeros(len(policy.queues), of.GROUP)
+    for i, quota in enumerate(policy.queues.values()):
+        lends = quota.nominal if quota.lending_limit is None else min(quota.lending_limit, quota.nominal)
+        found[i]["nominal"], found[i]["kept"] = quota.nominal * MILLI, (quota.nominal - lends) * MILLI
+        found[i]["borrow"] = _FOREVER if quota.borrowing_limit is None else quota.borrowing_limit * MILLI
+    return found
+
+
+def most_of(jobs: Jobs, policy: Quotas) -> Ints:
+    """GPUs that each job's queue may use at most, while the others use none."""
+    queues = _queues(policy)
+    lendable = queues["nominal"] - queues["kept"]
+    most = queues["kept"] + np.minimum(lendable.sum(), lendable + queues["borrow"])
+    found: Ints = most[_queue_of(jobs, policy)] // MILLI
+    return found
+
+
+def _queue_of(jobs: Jobs, policy: Quotas) -> Ints:
+    """The queue of each job, by the name of its pool."""
+    names = list(policy.queues)
+    used = [jobs.pools[i] for i in np.unique(jobs.pool)]
+    for name in used:
+        if name not in policy.queues:
+            raise InputError(f"pool {name!r} of the jobs has no quota{did_you_mean(name, names)}; quotas are given for "
+                             f"{', '.join(names) or 'none'}")  # fmt: skip
+    index = np.array([names.index(name) if name in policy.queues else NEVER for name in jobs.pools], np.int64)
+    found: Ints = index[jobs.pool]
+    return found
+
+
+def _after(jobs: Jobs, tasks: Any) -> Ints:
+    """Rows that wait for each row, one after the other; `tasks` learns where those of each lie, and how many it
+    waits for itself.
+    """
+    row, before = edges(jobs)
+    tasks["unmet"] = np.bincount(row, minlength=len(jobs))
+    count = np.bincount(before, minlength=len(jobs))
+    tasks["after_end"] = np.cumsum(count)
+    tasks["after"] = tasks["after_end"] - count
+    found: Ints = row[np.argsort(before, kind="stable")]
+    return found
