@@ -87,8 +87,9 @@ def _add_failures(group: Any) -> None:
     })  # fmt: skip
     _add(group, seconds, "TIME", {
         "--restart": "from a failure to work again (default 5min)",
-        "--checkpoint": "work between two checkpoints (default: Young's optimum)",
     })  # fmt: skip
+    group.add_argument("--checkpoint", type=_interval, metavar="TIME",
+                       help="work between two checkpoints, or young (default) or daly: the optimum")  # fmt: skip
     group.add_argument("--write", type=quantity(BYTES_PER_S), metavar="B/S",
                        help="bandwidth of a node into storage (default 1GB/s)")  # fmt: skip
     group.add_argument("--node", type=positive, metavar="N", help="accelerators of a node (default 8)")
@@ -189,6 +190,11 @@ def _check(arguments: Arguments) -> None:
             raise InputError(f"--{option.replace('_', '-')} belongs to {said}; give both")
     if arguments.compare and (arguments.deadline or arguments.budget):
         raise InputError("--compare answers another question than --deadline and --budget; ask one of them")
+
+
+def _interval(text: str) -> float | str:
+    """A time, or the name of an optimum."""
+    return text if text in ("young", "daly") else span(text)
 
 
 def _correlated(text: str) -> dict[str, Any]:

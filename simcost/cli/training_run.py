@@ -20,9 +20,12 @@ def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
         tp=arguments.tp, pp=arguments.pp, sequence_tokens=arguments.sequence, shards=arguments.shards,
         micro_batch=arguments.micro_batch, zero=arguments.zero, recompute=arguments.recompute,
     )  # fmt: skip
+    saved = arguments.checkpoint
     failures = _given(
+        checkpoint_interval_s=None if isinstance(saved, str) else saved,
+        optimum=saved if isinstance(saved, str) else None,
         per_node_day=arguments.failure_rate, size_independent_per_day=arguments.job_failures,
-        restart_s=arguments.restart, checkpoint_interval_s=arguments.checkpoint, write_bytes_per_s=arguments.write,
+        restart_s=arguments.restart,  write_bytes_per_s=arguments.write,
         gpus_per_node=arguments.node,
     )  # fmt: skip
     return Run(

@@ -82,7 +82,7 @@ def basis(document: Document) -> list[str]:
     """FLOPs, both hazards, checkpoints, and the spread of simulated runs."""
     flops, failures, written = document["flops"], document["failures"], document["checkpoints"]
     mtbf, interval = failures["mtbf_s"], written["interval_s"]
-    every = "at the end only" if interval is None else f"every {format_seconds(interval)}"
+    every = "at the end only" if interval is None else f"every {format_seconds(interval)} ({_rule(written)})"
     fails = "never" if mtbf is None else f"every {format_seconds(mtbf)}, {failures['expected']:.3g} in all"
     hazard = (
         f"{failures['nodes']:,} nodes x {failures['per_node_day']['mid']:.3g} a day = "
@@ -103,6 +103,13 @@ def basis(document: Document) -> list[str]:
             f"({times[1]} to {times[2]} in nine of ten), {found['failures']:.1f} failures; {where}"
         )
     return said
+
+
+def _rule(written: Document) -> str:
+    if written["rule"] != "given":
+        return f"{written['rule'].capitalize()}'s optimum"
+    best = written["daly_s"]
+    return "given" if best is None else f"given; the best is {format_seconds(best)}"
 
 
 def _together(loss: Document | None, spares: int) -> str:

@@ -119,12 +119,20 @@ def traces(document: Document) -> Table:
     return [
         {
             "trace": names[row["trace"]],
-            "tick": f"{row['gap_s']:g} s",
             "covers": f"{row['span_h']:,.0f} h",
             "available": format_share(row["available"]),
             "spot, mean": f"{format_usd(row['mean_spot_usd_per_h'])}/h",
-            "starts": f"{row['starts']:,}",
+            "up, median (mean)": _up(row["median_up_h"], row["mean_up_h"]),
+            "taken back": _rate(row["preemptions_per_day_up"]),
             f"saving of {best}": _saving(rows[row["trace"]]),
         }
         for row in document["traces"]
     ]
+
+
+def _up(median_h: float | None, mean_h: float | None) -> str:
+    return _NONE if median_h is None or mean_h is None else f"{median_h:.2f} h ({mean_h:.2f} h)"
+
+
+def _rate(per_day: float | None) -> str:
+    return _NONE if per_day is None else f"{per_day:.2f} a day"

@@ -87,6 +87,16 @@ def test_same_seed_same_bytes_and_all_policies_share_the_starts() -> None:
     assert mean == pytest.approx(one["policies"][1]["spot_h"])
 
 
+def test_what_a_trace_offers() -> None:
+    """Up for 3, 1 and 6 hours; taken back twice in ten hours."""
+    document = spot_study([trace((3, 1), (2, 0), (1, 1), (4, 0), (6, 1))], **JOB, policies=[], spot_usd_per_h=1,
+                          starts=[0])  # fmt: skip
+    [row] = document["traces"]
+    assert (row["available"], row["mean_up_h"], row["median_up_h"]) == (10 / 16, 10 / 3, 3)
+    assert row["preemptions_per_day_up"] == pytest.approx(2 / 10 * 24)
+    assert "3.00 h (3.33 h)" in text(document)
+
+
 def test_the_published_saving_and_a_real_price(shared: Path) -> None:
     traces = read_availability(shared / "data" / "spot_availability_rle.csv.gz")
     zones = [one for one in traces if "aws-10-26-2022" in one.name]

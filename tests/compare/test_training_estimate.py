@@ -1,6 +1,7 @@
 """A run end to end, and the methods side by side."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -265,6 +266,29 @@ def test_both_hazards_are_said() -> None:
     assert (found["of_nodes_per_day"], found["size_independent_per_day"]) == (pytest.approx(0.832), 2.21)
     shown = " ".join(text(estimate(CATALOG, run(layout=Layout(gpus=1024), failures=failures))).split())
     assert "128 nodes x 0.0065 a day = 0.832, and 2.21 whatever the size" in shown
+
+
+@pytest.mark.parametrize(
+    ("gpus", "write_s", "minutes", "ratio"),
+    [
+        (1024, 30, 41.6, 0.9734),
+        (1024, 120, 83.2, 0.9502),
+        (8192, 300, 46.5, 0.7850),
+        (16384, 120, 20.8, 0.7824),
+    ],
+)
+def test_the_published_ratio_and_interval(gpus: int, write_s: float, minutes: float, ratio: float) -> None:
+    bandwidth = 14 * CATALOG.model("llama-3.1-8b").parameters / (gpus / 8 * write_s)
+    failures = Failures(per_node_day=6.5e-3, restart_s=300, write_bytes_per_s=bandwidth)
+    found = estimate(CATALOG, run(layout=Layout(gpus=gpus), failures=failures))
+    assert found["checkpoints"]["interval_s"] / 60 == pytest.approx(minutes, abs=0.05)
+    assert found["ettr_first_order"] == pytest.approx(ratio, abs=5.1e-5)
+    assert found["checkpoints"]["rule"] == "young"
+    daly = estimate(CATALOG, run(layout=Layout(gpus=gpus), failures=replace(failures, optimum="daly")))
+    assert (
+        daly["checkpoints"]["interval_s"] == daly["checkpoints"]["daly_s"] == found["checkpoints"]["daly_s"]
+    )
+    assert daly["ettr"]["mid"] >= found["ettr"]["mid"]
 
 
 FAILING = Failures(per_node_day=2.0, restart_s=600, checkpoint_interval_s=3600)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.spot import SpotRuns
-from simcost.trace.spot import Floats, Ints, SpotTrace
+from simcost.trace.spot import Flags, Floats, Ints, SpotTrace
 from simcost.units import SECONDS_PER_HOUR
 
 _PERCENTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
@@ -60,11 +60,16 @@ def policy_row(
 
 
 def trace_row(trace: SpotTrace, price: Floats, starts: Ints, gang: int) -> dict[str, Any]:
-    """What a trace offers a gang."""
-    there = (np.atleast_2d(trace.nodes) >= gang).any(axis=0)
+    """What a trace offers a gang: how often, for how long at a time, and how often it takes it back."""
+    there: Flags = np.any(np.atleast_2d(trace.nodes) >= gang, axis=0)
+    change = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
+    up_h = np.diff(change)[::2] * trace.gap_s / SECONDS_PER_HOUR
+    falls = len(up_h) - int(there[-1])
     return {
         "trace": trace.name, "gap_s": trace.gap_s, "span_h": trace.span_s / SECONDS_PER_HOUR,
         "available": float(there.mean()), "mean_spot_usd_per_h": float(price.mean()), "starts": len(starts),
+        "mean_up_h": _mean(up_h), "median_up_h": float(np.median(up_h)) if len(up_h) else None,
+        "preemptions_per_day_up": falls / float(up_h.sum()) * 24.0 if len(up_h) else None,
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from simcost.compare.training.run import Run
 from simcost.compare.training.timing import Timed, timed
 from simcost.compare.training.words import verdict
 from simcost.errors import CatalogError, InputError
-from simcost.perf.training.duration import node_count, peak_flops
+from simcost.perf.training.duration import first_order_ettr, node_count, peak_flops
 from simcost.perf.training.memory import fit_training
 from simcost.perf.training.methods import BF16_BYTES
 from simcost.perf.training.utilisation import Mfu, measured_mfu, published_mfu
@@ -145,6 +145,7 @@ def _failures_document(run: Run, ran: Timed) -> dict[str, Any]:
     losses, alone = run.losses, run.failures.size_independent_per_day
     return {
         "ettr": Interval(high.value, mid.value, low.value).document(),
+        "ettr_first_order": first_order_ettr(ran.written, run.layout.gpus, run.failures, mid.per_node_day),
         "failures": {
             "per_node_day": Interval(*(rate.per_node_day for rate in (low, mid, high))).document(),
             "nodes": nodes,
@@ -160,10 +161,17 @@ def _failures_document(run: Run, ran: Timed) -> dict[str, Any]:
         "checkpoints": {
             "bytes": ran.written.size_bytes,
             "write_s": ran.written.write_s,
-            "interval_s": None if isinf(interval_s) else interval_s,
+            "interval_s": _finite(interval_s),
+            "rule": "given" if run.failures.checkpoint_interval_s else run.failures.optimum,
+            "young_s": _finite(ran.written.young_s),
+            "daly_s": _finite(ran.written.daly_s),
             "kept": run.prices.kept_checkpoints,
         },
     }
+
+
+def _finite(seconds: float) -> float | None:
+    return None if isinf(seconds) else seconds
 
 
 def _simulated(runs: "FailureRuns") -> dict[str, Any]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf, isinf
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge
 
 from simcost.catalog.facts import Accelerator, FailureRate, Precision
 from simcost.errors import CatalogError, InputError
-from simcost.perf.checkpoints import daly_time, job_mtbf_s, state_bytes, young
+from simcost.perf.checkpoints import daly_optimum, daly_time, ettr, job_mtbf_s, state_bytes, young
 from simcost.perf.training.limits import check_limits
 from simcost.units import SECONDS_PER_DAY, BytesPerS, PositiveCount, PositiveSeconds, Seconds
 
@@ -30,7 +30,9 @@ class Failures:
     restart_s: Seconds = 300.0
     """From the failure to work again."""
     checkpoint_interval_s: PositiveSeconds | None = None
-    """None = Young's optimum at the likely failure rate."""
+    """None = the optimum at the likely failure rate."""
+    optimum: Literal["young", "daly"] = "young"
+    """To first order, or exact for memoryless failures."""
     write_bytes_per_s: BytesPerS = 1e9
     """Into storage, per node: all nodes write their shard at the same time, and the run waits for them."""
 
@@ -55,6 +57,10 @@ class Checkpoints:
     size_bytes: float
     write_s: float
     interval_s: float
+    young_s: float
+    """The interval that is best to first order."""
+    daly_s: float
+    """The best interval under memoryless failures."""
 
 
 def peak_flops(accelerator: Accelerator, precision: Precision) -> float:
@@ -101,12 +107,14 @@ def failure_rates(failures: Failures, published: Sequence[FailureRate]) -> tuple
 
 
 def checkpoints(trained_parameters: float, gpus: int, failures: Failures, per_node_day: float) -> Checkpoints:
-    """Size by 14 bytes a trained parameter, written by all nodes at once; the interval given or Young's."""
+    """Size by 14 bytes a trained parameter, written by all nodes at once; the interval given or the best."""
     size = state_bytes(trained_parameters)
     write_s = size / (failures.write_bytes_per_s * node_count(gpus, failures))
     mtbf_s = mtbf_of(gpus, failures, per_node_day)
-    given = failures.checkpoint_interval_s
-    return Checkpoints(size_bytes=size, write_s=write_s, interval_s=given or young(write_s, mtbf_s))
+    first, exact = young(write_s, mtbf_s), daly_optimum(write_s, failures.restart_s, mtbf_s)
+    best = exact if failures.optimum == "daly" else first
+    interval_s = failures.checkpoint_interval_s or best
+    return Checkpoints(size_bytes=size, write_s=write_s, interval_s=interval_s, young_s=first, daly_s=exact)
 
 
 def ettr_of(written: Checkpoints, gpus: int, failures: Failures, per_node_day: float) -> Ettr:
@@ -125,6 +133,15 @@ def ettr_of(written: Checkpoints, gpus: int, failures: Failures, per_node_day: f
             "the run would never end; write checkpoints more often, faster, or use fewer GPUs"
         )
     return Ettr(value=1.0 / whole_s, per_node_day=per_node_day, mtbf_s=mtbf_s)
+
+
+def first_order_ettr(written: Checkpoints, gpus: int, failures: Failures, per_node_day: float) -> float:
+    """The ratio to first order, as Meta reports it: `simcost.perf.checkpoints.ettr`; 1 where nothing fails."""
+    if isinf(written.interval_s):
+        return 1.0
+    nodes = node_count(gpus, failures)
+    rate = per_node_day + failures.size_independent_per_day / nodes
+    return ettr(nodes, rate, failures.restart_s, written.interval_s, written.write_s)
 
 
 def mtbf_of(gpus: int, failures: Failures, per_node_day: float) -> float:

@@ -10,6 +10,7 @@ from simcost.errors import InputError, TraceError, did_you_mean
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 MOST_TICKS = 50_000_000
 UNBOUNDED = 1_000_000
 """Nodes of a zone of which only the price is known."""
