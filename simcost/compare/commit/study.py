@@ -289,4 +289,5 @@ def _assumptions(asked: Asked) -> list[str]:
         lines.append(
             "The mix is optimised over a sample of hours, then priced by the exact rules over all of them."
         )
+    lines += dict.fromkeys(note for option in asked.options() for note in option.bound.notes)
     return lines
