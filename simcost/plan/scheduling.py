@@ -225,7 +225,7 @@ class EstimateError:
     """Spread of the logarithm around that."""
 
 
-Scheduler = (
+Rigid = (
     FifoStrict
     | FifoSkip
     | SjfStrict
@@ -240,5 +240,6 @@ Scheduler = (
     | FairShare
     | Quotas
     | DeadlineAware
-    | Elastic
 )
+"""Those whose jobs keep their size: they work on nodes too."""
+Scheduler = Rigid | Elastic

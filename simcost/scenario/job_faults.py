@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan import Scaling
-from simcost.plan.scheduling import FifoSkip
+from simcost.plan.scheduling import FifoSkip, Rigid
 from simcost.plan.sizing import largest
 from simcost.scenario.faults import ask, fault_at, file_faults
 from simcost.scenario.model import Plan
@@ -21,8 +22,8 @@ from simcost.trace.calendar import find_zone
 
 _OF_REQUESTS = ("ttft", "tpot", "e2e", "percentiles", "errors")
 _OF_JOBS = ("wait", "jct", "deadlines")
-ON_NODES = ("fifo-strict", "fifo-skip", "sjf-strict", "sjf-skip", "ssf-strict", "ssf-skip", "deadline")
-"""Schedulers that place gangs on nodes: kinds of `sim.jobs.gang.Ordered`, whose module is slow to load."""
+ON_NODES = tuple(cls().kind for cls in get_args(Rigid))
+"""Schedulers that place gangs on nodes."""
 
 
 def job_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:

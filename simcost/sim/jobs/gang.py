@@ -15,18 +15,13 @@ from simcost.plan.checkpoints import Checkpoints
 from simcost.plan.failures import NodeFailures
 from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread, Topology
 from simcost.plan.scheduling import (
-    ConservativeBackfill,
     DeadlineAware,
-    EasyBackfill,
-    FairShare,
     FifoSkip,
     FifoStrict,
-    Las,
-    PriorityPreemptive,
     Quotas,
+    Rigid,
     SjfSkip,
     SjfStrict,
-    Srtf,
     SsfSkip,
     SsfStrict,
 )
@@ -44,8 +39,7 @@ from simcost.trace.jobs.nodes import Nodes
 
 InLines = FifoStrict | FifoSkip | SjfStrict | SjfSkip | SsfStrict | SsfSkip | DeadlineAware
 """Schedulers with an order that does not change, and no reservations: they have an engine of their own."""
-Ordered = InLines | EasyBackfill | ConservativeBackfill | FairShare | Srtf | Las | PriorityPreemptive | Quotas
-"""Schedulers that work on nodes: those whose jobs do not change their size."""
+Ordered = Rigid
 POLICIES: dict[type, int] = {
     Consolidate: at.CONSOLIDATE,
     Spread: at.SPREAD,
