@@ -62,9 +62,9 @@ def mixes(jobs: Jobs, spot: Spot, question: Question) -> Document:
         question: target, GPUs of a node, price of a reserved GPU-hour.
 
     Returns:
-        `mixes[]`: `base_gpus`, `spot_gpus` (at most), `wait_s`, `usd_per_month`, `spot_gpu_hours_per_month`,
-        `preemptions`, `redone_share`; None for spot where no number keeps the target. `best`, `verdict`, and what
-        is assumed.
+        `mixes[]`: `base_gpus`, `spot_gpus` (at most), `wait_s`, `usd_per_month` in all, reserved and on spot,
+        `spot_gpu_hours_per_month`, `preemptions`, `redone_share`; None for spot where no number keeps the target.
+        `best`, `verdict`, and `notes[]` of what is assumed.
 
     Raises:
         InputError: not even without spot the target can be kept.
@@ -183,7 +183,8 @@ def _row(
         "spot_gpus": None if nodes is None else nodes * question.step,
     }
     if tried is None:
-        nothing = ("wait_s", "usd_per_month", "spot_gpu_hours_per_month", "preemptions", "redone_share")
+        nothing = ("wait_s", "usd_per_month", "reserved_usd_per_month", "spot_usd_per_month",
+                   "spot_gpu_hours_per_month", "preemptions", "redone_share")  # fmt: skip
         return {**row, **dict.fromkeys(nothing)}
     span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
     spot_h = tried.spot_gpu_s / SECONDS_PER_HOUR * HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
@@ -192,17 +193,24 @@ def _row(
     return {
         **row,
         "wait_s": {"mean": float(tried.wait_s.mean()), "target": _percentile(tried, question)},
-        "usd_per_month": _monthly(base * question.step, spot_h, spot, question),
+        **_monthly(base * question.step, spot_h, spot, question),
         "spot_gpu_hours_per_month": spot_h,
         "preemptions": float(np.mean([one.outcomes.preemptions.sum() for one in tried.ledgers])),
         "redone_share": redone / busy if busy else 0.0,
     }  # fmt: skip
 
 
-def _monthly(base_gpus: int, spot_h: float, spot: Spot, question: Question) -> float | None:
+def _monthly(base_gpus: int, spot_h: float, spot: Spot, question: Question) -> dict[str, float | None]:
+    """Money of a month, in all and of each kind; None without both prices."""
     if question.usd_per_gpu_h is None or spot.usd_per_gpu_h is None:
-        return None
-    return base_gpus * question.usd_per_gpu_h * HOURS_PER_MONTH + spot_h * spot.usd_per_gpu_h
+        return dict.fromkeys(("usd_per_month", "reserved_usd_per_month", "spot_usd_per_month"))
+    reserved = base_gpus * question.usd_per_gpu_h * HOURS_PER_MONTH
+    on_spot = spot_h * spot.usd_per_gpu_h
+    return {
+        "usd_per_month": reserved + on_spot,
+        "reserved_usd_per_month": reserved,
+        "spot_usd_per_month": on_spot,
+    }
 
 
 def _best(rows: Sequence[Document]) -> Document:

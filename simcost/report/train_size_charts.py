@@ -60,13 +60,10 @@ def mixes(mix: Document) -> Any:
     import altair as alt
 
     kept = [row for row in mix["mixes"] if row["spot_gpus"] is not None]
-    whole = kept[-1]
-    usd_per_gpu = whole["usd_per_month"] / whole["base_gpus"]
     names = [_name(row) for row in kept]
     rows: Rows = []
     for name, row in zip(names, kept, strict=True):
-        reserved = row["base_gpus"] * usd_per_gpu
-        parts = {"reserved": reserved, "spot": row["usd_per_month"] - reserved}
+        parts = {"reserved": row["reserved_usd_per_month"], "spot": row["spot_usd_per_month"]}
         rows += [{"mix": name, "part": part, "usd": round(usd, 2), "best": row == mix["best"]}
                  for part, usd in parts.items()]  # fmt: skip
     colour = alt.Color("part:N", title=None, scale=_scale(["reserved", "spot"], (OKABE_ITO[0], OKABE_ITO[2])))
