@@ -76,5 +76,20 @@ def show(document: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(document, indent=2))
         return
+    _print(document, "")
+
+
+def _print(document: dict[str, Any], indent: str) -> None:
+    """A line per key; what is within a key below it, unless it is short."""
     for key, value in document.items():
-        print(f"{key}: {value:,.4g}" if isinstance(value, float) else f"{key}: {value}")
+        if isinstance(value, dict) and any(isinstance(inner, dict) for inner in value.values()):
+            print(f"{indent}{key}:")
+            _print(value, indent + "  ")
+        elif isinstance(value, dict):
+            print(f"{indent}{key}: " + ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items()))
+        else:
+            print(f"{indent}{key}: {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -8,6 +8,7 @@ from simcost.forecast.backtest import Backtest
 from simcost.forecast.conformal import Factor
 from simcost.forecast.history import History
 from simcost.forecast.model import Model, Seen
+from simcost.forecast.model.members import SeasonalNaive
 from simcost.forecast.model.named import remarks
 from simcost.forecast.model.selection import Selection
 from simcost.forecast.quantile import quantiles
@@ -93,11 +94,11 @@ def of_backtest(history: History, found: Backtest | None, model: Model) -> Itera
         )
     if found.shortened:
         yield _finding("backtest", found.shortened)
-    if found.beats_seasonal_naive is False and model.name != "seasonal-naive":
+    if found.beats_seasonal_naive is False and not isinstance(model, SeasonalNaive):
         yield _finding(
             "naive",
             f"{model.name} does not beat repeating the last season: relative MASE {found.relative_mase:.2f} "
-            f"over {len(found.origins)} origins; --model seasonal-naive repeats it",
+            f"over {len(found.origins)} origins; model seasonal-naive repeats it",
         )
     elif found.best == "seasonal-naive":
         yield _finding("naive", f"nothing beats repeating the last season over {len(found.origins)} origins")

@@ -126,9 +126,10 @@ def against_naive(entry: Document) -> str:
     found = entry["backtest"]
     if found is None or found["relative_mase"] is None:
         return ""
-    ahead = span(found["horizon_steps"], entry["history"]["step"])
+    ahead, ratio = span(found["horizon_steps"], entry["history"]["step"]), found["relative_mase"]
+    times = "the same error as" if ratio == 1 else f"{ratio:.3g} times the error of"
     return (
-        f"backtest: {found['relative_mase']:.3g} times the error of repeating the last season (seasonal naive), "
+        f"backtest: {times} repeating the last season (seasonal naive), "
         f"over {plural(found['origins'], 'origin')}, {ahead} ahead"
     )
 

@@ -70,5 +70,5 @@ def demand_sentences(demand: Document) -> list[str]:
     """What is expected to come, what is stated, and what was found."""
     from simcost.report.forecast_words import against_naive, basis, findings, verdict
 
-    told = [verdict(demand["name"], demand), basis(demand), against_naive(demand), *findings(demand)]
-    return [f"{text[0].upper()}{text[1:]}" for text in told if text]
+    told = [basis(demand), against_naive(demand), *findings(demand)]
+    return [verdict(demand["name"], demand), *(f"{text[0].upper()}{text[1:]}" for text in told if text)]

@@ -44,8 +44,8 @@ def _budget(document: Document) -> list[Any]:
     line = alt.Chart(inline([{"usd": budget_usd, "label": f"budget {format_usd(budget_usd)}"}]))
     return [
         line.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5).encode(x="usd:Q"),
-        line.mark_text(align="left", dx=5, baseline="top", color=TARGET, fontSize=12).encode(
-            x="usd:Q", y=alt.value(2), text="label:N"
+        line.mark_text(align="center", baseline="bottom", color=TARGET, fontSize=12).encode(
+            x="usd:Q", y=alt.value(-3), text="label:N"
         ),
     ]
 

@@ -15,6 +15,7 @@ from simcost.forecast.document import series_document
 from simcost.forecast.picture import picture
 from simcost.forecast.screening import Screening, screen
 from simcost.forecast.stated.laid import length_scale
+from simcost.forecast.totals import counted, weight
 from simcost.scenario.demand import Demand
 from simcost.scenario.forecasting import steps_ahead
 from simcost.scenario.load import LoadedScenario
@@ -33,9 +34,6 @@ from simcost.units import format_share
 
 if TYPE_CHECKING:
     from simcost.trace.batch import RequestBatch
-
-
-_RATE_S = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,17 +176,12 @@ def _history(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
         raise InputError(f"{path}: no series {demand.series!r}{near}")
     if found.grid.step_s == 0:
         raise InputError(f"{path}: steps of a month are too long to draw requests in; give days or shorter")
-    if "request" not in found.quantity and found.quantity != "value":
+    word = counted(found.quantity, found.grid)
+    if word is None or ("request" not in word and word != "value"):
         raise InputError(f"{path}: series {found.name!r} counts {found.quantity}; requests are needed")
-    scale = demand.scale * _steps_of_rate(found)
+    scale = demand.scale * weight(found.quantity, found.grid, len(found))
     told = [note["message"] for note in notes if note["series"] in ("", found.name)]
-    return replace(found, values=found.values * scale), told
-
-
-def _steps_of_rate(series: Series) -> float:
-    """What turns the values into counts: the step in units of time of a rate, else 1."""
-    _, per, unit = series.quantity.rpartition("_per_")
-    return series.grid.step_s / _RATE_S.get(unit.removesuffix("s") or "s", series.grid.step_s) if per else 1.0
+    return replace(found, quantity="requests", values=found.values * scale), told
 
 
 def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:

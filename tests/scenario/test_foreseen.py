@@ -181,3 +181,30 @@ def test_real_conversations_along_a_public_week(shared: Path, tmp_path: Path) ->
     [paths] = read_paths(tmp_path / "out/paths.parquet")
     expected = paths.values[document["demand"]["screening"]["chosen"][0]].sum()
     assert arrived == pytest.approx(expected, rel=0.05)  # blocks of real requests are burstier than Poisson
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [("value", 1.0), ("requests", 1.0), ("requests_per_second", 3600.0), ("requests_per_min", 60.0)],
+)
+def test_a_history_of_rates_is_counted(tmp_path: Path, name: str, factor: float) -> None:
+    file = home(tmp_path)
+    counts = np.loadtxt(tmp_path / "hourly.csv", delimiter=",", skiprows=1, usecols=1)
+    rewritten(tmp_path / "hourly.csv", name)
+    settled = settle(load(file), seed=None, seeds=None).source
+    assert settled.outlook.forecast.series.quantity == "requests"  # type: ignore[union-attr]
+    np.testing.assert_allclose(settled.outlook.forecast.series.values, factor * counts)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["requests_in_flight", "gpu_hours", "output_tokens"])
+def test_what_are_no_requests_is_refused(tmp_path: Path, name: str) -> None:
+    file = home(tmp_path)
+    rewritten(tmp_path / "hourly.csv", name)
+    with pytest.raises(InputError, match=f"counts {name}; requests are needed"):
+        settle(load(file), seed=None, seeds=None)
+
+
+def rewritten(file: Path, name: str) -> None:
+    """The same rows under another name of the value."""
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("timestamp,requests", f"timestamp,{name}"), encoding="utf-8")
