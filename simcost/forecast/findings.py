@@ -8,6 +8,7 @@ from simcost.forecast.backtest import Backtest
 from simcost.forecast.conformal import Factor
 from simcost.forecast.history import History
 from simcost.forecast.model import Model, Seen
+from simcost.forecast.model.combination import Picked
 from simcost.forecast.model.members import SeasonalNaive
 from simcost.forecast.model.named import remarks
 from simcost.forecast.model.selection import Selection
@@ -72,10 +73,11 @@ def of_selection(selected: Selection) -> Iterator[Finding]:
     if selected.model.name == "combination" or not selected.errors:
         return
     ratio = selected.errors[selected.model.name] / selected.errors["combination"]
+    whose = "still those of the combination" if isinstance(selected.model, Picked) else "its own"
     yield _finding(
         "selected",
         f"{selected.model.name} was chosen: over the last {selected.origins} origins its error one season ahead was "
-        f"{ratio:.2f} of the combination's; paths and levels are still those of the combination",
+        f"{ratio:.2f} of the combination's; paths and levels are {whose}",
     )
 
 

@@ -101,10 +101,23 @@ def test_selection_takes_a_rival_only_when_it_is_clearly_better() -> None:
     assert chosen.errors[chosen.model.name] < 0.9 * chosen.errors["combination"]
 
 
-def test_selection_is_for_short_histories() -> None:
-    assert selection(history(rhythm(500))).origins == 0
+def test_selection_looks_at_five_days_of_short_histories_and_at_one_of_long_ones() -> None:
+    assert selection(history(rhythm(500))).origins == 1
     assert selection(history(rhythm(499))).origins == 5
     assert selection(history(rhythm(100))).origins == 0
+
+
+def test_a_level_rather_than_a_rhythm_is_repeated() -> None:
+    """GPUs in use: nearly all, but for some hours; no profile or recursion says more than yesterday does."""
+    rng = np.random.default_rng(3)
+    used = np.full(800, 8.0)
+    used[:400] = rng.integers(0, 3, 400)
+    used[[100, 250, 420, 530]] = 0
+    used[700:] = 7.0
+    found = selection(history(used))
+    assert isinstance(found.model, SeasonalNaive)
+    assert found.errors[found.model.name] < 0.6 * found.errors["combination"]
+    assert found.origins == 5
 
 
 @pytest.mark.parametrize(("steps", "model"), [(23, Flat()), (24, SeasonalNaive()), (72, Combination())])
