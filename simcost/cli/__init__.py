@@ -8,7 +8,20 @@ import sys
 from collections.abc import Sequence
 
 from simcost import __version__
-from simcost.cli import api, bill, catalog, commit, focus, forecast, prices, run, trace, train, waste
+from simcost.cli import (
+    api,
+    autoscale,
+    bill,
+    catalog,
+    commit,
+    focus,
+    forecast,
+    prices,
+    run,
+    trace,
+    train,
+    waste,
+)
 from simcost.cli.words import Arguments, Parser, UsageError
 from simcost.errors import FaultsError, InputError, SimcostError
 
@@ -59,7 +72,7 @@ def command_line() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"simcost {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for topic in (run, trace, forecast, train, waste, bill, commit, api, focus, catalog, prices):
+    for topic in (run, trace, forecast, train, autoscale, waste, bill, commit, api, focus, catalog, prices):
         topic.add(verbs)
     return parser
 

@@ -93,8 +93,9 @@ class DynamoPlanner:
         }
 
     def reads(self) -> Mapping[str, Source]:
-        """Arrivals, and the load of each engine."""
-        return own("requests_per_s", *self._load_signals())
+        """Arrivals, the load of each engine, as far as a stage looks at them."""
+        arrivals = own("requests_per_s") if self._by_throughput() else {}
+        return arrivals | (own(*self._load_signals()) if self._by_load() else {})
 
     def step(self, now_s: float, seen: Observation, state: DynamoState) -> Decision[DynamoState]:
         """The stages that are due; a decision by load goes first."""

@@ -8,41 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from simcost.errors import did_you_mean
+from simcost.plan.autoscaling.monitoring import METRICS, Known
 from simcost.plan.autoscaling.signals import Over, Signal, SignalName, Source
 from simcost.scenario.manifests.quantities import go_duration
 
-
-class Known(NamedTuple):
-    """What a metric of a monitoring system is here."""
-
-    signal: SignalName
-    over: Over = "sum"
-    scale: float = 1.0
-    counter: bool = False
-    """Whether its rate is the signal."""
-
-
-METRICS = {
-    "vllm:num_requests_running": Known("running"),
-    "vllm:num_requests_waiting": Known("waiting"),
-    "vllm:kv_cache_usage_perc": Known("kv_utilisation", "mean"),
-    "vllm:gpu_cache_usage_perc": Known("kv_utilisation", "mean"),
-    "vllm:prompt_tokens_total": Known("prompt_tokens_per_s", counter=True),
-    "vllm:generation_tokens_total": Known("output_tokens_per_s", counter=True),
-    "vllm:request_success_total": Known("completions_per_s", counter=True),
-    "sglang:num_running_reqs": Known("running"),
-    "sglang:num_queue_reqs": Known("waiting"),
-    "sglang:token_usage": Known("kv_utilisation", "mean"),
-    "tgi_batch_current_size": Known("running"),
-    "tgi_queue_size": Known("waiting"),
-    "inference_pool_average_queue_size": Known("waiting", "mean"),
-    "inference_pool_average_kv_cache_utilization": Known("kv_utilisation", "mean"),
-    "DCGM_FI_DEV_GPU_UTIL": Known("busy_fraction", "mean", 100.0),
-    "DCGM_FI_PROF_GR_ENGINE_ACTIVE": Known("busy_fraction", "mean"),
-}  # fmt: skip
 _LATENCIES = {
     "vllm:time_to_first_token_seconds_bucket": "ttft",
     "vllm:inter_token_latency_seconds_bucket": "tpot",

@@ -150,6 +150,11 @@ def _chosen(
         chosen += named or found[:1]
     if not ours and not reading.faults:
         _none(documents, reading, roots)
+    names = [
+        one.name for one in chosen if one.kind != "EndpointPickerConfig"
+    ]  # which has profiles of many names
+    if name is not None and chosen and all(names) and len(names) == len(chosen) and name not in names:
+        chosen[0].fields.fault(f"is called {' or '.join(names)}, not {name}")
     for document in documents:
         if document not in chosen:
             _pass_over(document, reading)

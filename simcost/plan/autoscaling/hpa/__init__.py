@@ -128,7 +128,8 @@ class Hpa:
             )
             desired, reason = limited(current, held, bounds, allowed)
         if desired == held != wanted:
-            reason = "ScaleUpStabilized" if wanted >= current else "ScaleDownStabilized"
+            rising = self.behavior is not None and wanted >= current
+            reason = "ScaleUpStabilized" if rising else "ScaleDownStabilized"
         state = self._noting({**state, "recommendations": log}, current, desired, now_ns)
         return Decision(desired, f"{reason}: {words} asks for {wanted}", state)
 

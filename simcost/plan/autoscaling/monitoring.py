@@ -1,0 +1,92 @@
+"""What well-known metrics of monitoring systems measure."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import NamedTuple
+
+from simcost.plan.autoscaling.signals import Over, Signal, SignalName
+
+
+class Known(NamedTuple):
+    """What a metric of a monitoring system is here."""
+
+    signal: SignalName
+    over: Over = "sum"
+    scale: float = 1.0
+    """Factor from our unit to its own."""
+    counter: bool = False
+    """Whether its rate is the signal."""
+
+
+METRICS = {
+    "vllm:num_requests_running": Known("running"),
+    "vllm:num_requests_waiting": Known("waiting"),
+    "vllm:kv_cache_usage_perc": Known("kv_utilisation", "mean"),
+    "vllm:gpu_cache_usage_perc": Known("kv_utilisation", "mean"),
+    "vllm:prompt_tokens_total": Known("prompt_tokens_per_s", counter=True),
+    "vllm:generation_tokens_total": Known("output_tokens_per_s", counter=True),
+    "vllm:request_success_total": Known("completions_per_s", counter=True),
+    "sglang:num_running_reqs": Known("running"),
+    "sglang:num_queue_reqs": Known("waiting"),
+    "sglang:token_usage": Known("kv_utilisation", "mean"),
+    "tgi_batch_current_size": Known("running"),
+    "tgi_queue_size": Known("waiting"),
+    "inference_pool_average_queue_size": Known("waiting", "mean"),
+    "inference_pool_average_kv_cache_utilization": Known("kv_utilisation", "mean"),
+    "DCGM_FI_DEV_GPU_UTIL": Known("busy_fraction", "mean", 100.0),
+    "DCGM_FI_PROF_GR_ENGINE_ACTIVE": Known("busy_fraction", "mean"),
+}  # fmt: skip
+RATE_WINDOW_S = 60.0
+"""Of the rate of a recorded counter, where nothing says one."""
+_SUMS: dict[SignalName, tuple[SignalName, ...]] = {
+    "in_flight": ("running", "waiting"),
+    "tokens_per_s": ("prompt_tokens_per_s", "output_tokens_per_s"),
+}
+
+
+class Recorded(NamedTuple):
+    """A recorded metric that makes up a signal."""
+
+    metric: str
+    factor: float = 1.0
+    window_s: float = 0.0
+    """Over which the rate of a counter is taken; 0 = the metric is no counter."""
+    over: Over = "sum"
+
+
+def recorded_as(signal: Signal, names: Container[str]) -> list[Recorded]:
+    """The recorded metrics whose sum is a signal: its own metric, our name for it, or others that measure the same.
+
+    >>> recorded_as(Signal(name="in_flight"), ["vllm:num_requests_running", "vllm:num_requests_waiting"])
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [Recorded(metric='vllm:num_requests_running', factor=1.0, window_s=0.0, over='sum'),
+     Recorded(metric='vllm:num_requests_waiting', factor=1.0, window_s=0.0, over='sum')]
+    """
+    if signal.metric in METRICS and signal.metric in names:
+        return [_measured(signal, signal.metric)]
+    if signal.name in names:
+        return [Recorded(signal.name, signal.scale, over=signal.over)]
+    same = [name for name, known in METRICS.items() if known.signal == signal.name and name in names]
+    if same:
+        return [_measured(signal, same[0])]
+    parts = [recorded_as(Signal(name=name, over=signal.over, window=signal.window, scale=signal.scale), names)
+             for name in _SUMS.get(signal.name, ())]  # fmt: skip
+    return [one for part in parts for one in part] if all(parts) else []
+
+
+def _measured(signal: Signal, metric: str) -> Recorded:
+    known = METRICS[metric]
+    window_s = (signal.window or RATE_WINDOW_S) if known.counter else 0.0
+    return Recorded(metric, signal.scale / known.scale, window_s, signal.over)
+
+
+def same_as(signal: Signal) -> list[str]:
+    """Names under which a signal may be recorded, the commonest of them.
+
+    >>> same_as(Signal(name="in_flight")), same_as(Signal(name="waiting", metric="tgi_queue_size"))
+    (['in_flight', 'running + waiting'], ['tgi_queue_size', 'waiting', 'vllm:num_requests_waiting'])
+    """
+    known = [name for name, one in METRICS.items() if one.signal == signal.name and name != signal.metric]
+    parts = [" + ".join(_SUMS[signal.name])] if signal.name in _SUMS else []
+    return [*filter(None, [signal.metric]), signal.name, *known[:1], *parts]

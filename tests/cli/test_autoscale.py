@@ -1,0 +1,145 @@
+"""`simcost autoscale replay`: a manifest and a recording become decisions; bad ones are said with their places."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import call
+
+HPA = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: chat, labels: {team: ml}}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: chat}
+  minReplicas: 1
+  maxReplicas: 8
+  metrics:
+    - type: Pods
+      pods:
+        metric: {name: queue}
+        target: {type: AverageValue, averageValue: "10"}
+"""
+METRICS = """\
+timestamp,pod,metric,value
+2026-03-03T08:00:00Z,a,queue,10
+2026-03-03T08:00:15Z,a,queue,31
+2026-03-03T08:00:30Z,a,queue,10
+2026-03-03T08:00:30Z,b,queue,10
+2026-03-03T08:00:45Z,a,queue,1
+2026-03-03T08:00:45Z,b,queue,1
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hpa.yaml").write_text(HPA)
+    (tmp_path / "m.csv").write_text(METRICS)
+    return tmp_path
+
+
+def replayed(*words: object) -> dict[str, Any]:
+    said = call("autoscale", "replay", "hpa.yaml", "m.csv", "--json", *words)
+    assert said.code == 0, said.err
+    return said.document()
+
+
+def test_decisions() -> None:
+    document = replayed()
+    shown = [(one["t_s"], one["current"], one["desired"]) for one in document["decisions"]]
+    assert shown == [(0, 1, 1), (15, 1, 4), (30, 2, 4), (45, 2, 4)]
+    first, second, *_, last = document["decisions"]
+    assert first["time"] == "2026-03-03T08:00:00Z"
+    assert second["reason"] == "DesiredWithinRange: queue 31 to 10 asks for 4"
+    assert last["reason"] == "ScaleDownStabilized: queue 1 to 10 asks for 1"
+    assert last["metrics"] == {"queue": 2}
+    assert (document["scale_ups"], document["scale_downs"], document["syncs"]) == (3, 0, 4)
+    assert document["not_simulated"] == ["metadata.labels"]
+    assert document["manifest"] == {
+        "file": "hpa.yaml", "kind": "HorizontalPodAutoscaler", "name": "chat", "policy": "hpa"}  # fmt: skip
+    assert document["provenance"]["inputs"].keys() == {"hpa.yaml", "m.csv"}
+    assert sum(one["syncs"] for one in document["reasons"]) == 4
+    assert document["replica_hours"]["desired"] == pytest.approx(13 * 15 / 3600)
+
+
+def test_a_closed_loop_goes_its_own_way() -> None:
+    decisions = replayed("--closed-loop", "--start", 2)["decisions"]
+    assert [one["current"] for one in decisions] == [2, *(one["desired"] for one in decisions[:-1])]
+    assert decisions != replayed()["decisions"]
+
+
+def test_text_says_why() -> None:
+    said = call("autoscale", "replay", "hpa.yaml", "m.csv")
+    assert said.code == 0
+    assert said.out.startswith(
+        "HorizontalPodAutoscaler chat asks for 1 to 4 replicas over 45 s: more than there are"
+    )
+    assert "2026-03-03 08:00:15  DesiredWithinRange: queue 31 to 10 asks for 4" in said.out
+    assert "Not simulated: metadata.labels" in said.out
+    assert max(map(len, said.out.splitlines())) <= 140
+
+
+def test_pictures(here: Path) -> None:
+    replayed("--html", "page.html", "--svg", "chart.svg")
+    chart, page = ((here / name).read_text() for name in ("chart.svg", "page.html"))
+    assert all(word in chart for word in ("queue", "replicas", "asked for", "there", "UTC"))
+    assert all(word in page for word in ("ScaleDownStabilized", "metadata.labels", "<svg"))
+
+
+def test_seconds_need_no_dates(here: Path) -> None:
+    (here / "m.csv").write_text("t,replicas,load\n0,1,10\n15,1,40\n30,4,40\n")
+    document = replayed("--metric", "queue=load")
+    assert [one["desired"] for one in document["decisions"]] == [1, 4, 4]
+    assert "time" not in document["decisions"][0]
+    assert (
+        call("autoscale", "replay", "hpa.yaml", "m.csv", "--metric", "queue=load", "--svg", "c.svg").code == 0
+    )
+    assert "minutes" in (here / "c.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "metrics", "message"),
+    [
+        (HPA.replace("maxReplicas: 8", "maxReplicas: 0"), METRICS, "hpa.yaml:7:16: spec.maxReplicas"),
+        (
+            HPA.replace("{name: queue}", "{name: waiting_requests}"),
+            METRICS,
+            r"waiting_requests is not recorded",
+        ),
+        (HPA.replace("{name: queue}", "{name: queues}"), METRICS, "did you mean 'queue'"),
+        (HPA, METRICS.replace(",31", ",many"), "m.csv:3: value: 'many' is no number"),
+        (HPA, METRICS.replace("metric", "name"), "m.csv: no column is called metric"),
+        (HPA, "t,metric,value\n", "m.csv: no rows"),
+        ("apiVersion: v1\nkind: Pod\n", METRICS, "hpa.yaml:2:7: kind: Pod is no manifest known here"),
+        (
+            "apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: gpu}\nspec: {}\n",
+            METRICS,
+            "hpa.yaml",
+        ),
+    ],
+)
+def test_bad_files(here: Path, manifest: str, metrics: str, message: str) -> None:
+    (here / "hpa.yaml").write_text(manifest)
+    (here / "m.csv").write_text(metrics)
+    said = call("autoscale", "replay", "hpa.yaml", "m.csv", "--svg", "c.svg")
+    assert said.code == 2
+    assert message in said.err
+    assert not said.out
+    assert not (here / "c.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--metric", "queue=lengths"), "no metric 'lengths' is recorded"),
+        (("--name", "other"), "hpa.yaml:1:1: is called chat, not other"),
+        (("--stale", "0s"), "is no time"),
+        (("--start", "-1"), "no whole number"),
+        (("--map", "value=count"), "no column 'count'"),
+    ],
+)
+def test_bad_words(words: tuple[str, ...], message: str) -> None:
+    said = call("autoscale", "replay", "hpa.yaml", "m.csv", *words)
+    assert said.code == 2
+    assert message in said.err

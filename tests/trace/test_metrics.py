@@ -1,0 +1,169 @@
+"""Recorded metrics: whatever way they are written, the same recording; bad cells are said with their lines."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simcost.errors import FaultsError, SimcostError, TraceError
+from simcost.plan.autoscaling import observation
+from simcost.trace.metrics import PHASES, READINESS, Recording
+from simcost.trace.metrics.read import read_metrics
+
+LONG = """\
+timestamp,pod,metric,value,ready,phase,request
+2026-03-03T08:00:00Z,a,w,3,true,Running,2
+2026-03-03T08:00:00Z,b,w,,false,Pending,2
+2026-03-03T08:00:15Z,b,w,4.5,true,Running,
+2026-03-03T08:00:15Z,,q,error,,,
+2026-03-03T08:00:15Z,a,w,5,,Terminating,
+"""
+ROWS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab "), st.sampled_from("wq"),
+                          st.floats(-1e6, 1e6) | st.none()), min_size=1, max_size=30,
+                unique_by=lambda row: row[:3])  # fmt: skip
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Any:
+    def of(text: str, **options: Any) -> Recording:
+        path = tmp_path / "m.csv"
+        path.write_text(text, encoding="utf-8")
+        return read_metrics(path, **options)[0]
+
+    return of
+
+
+def same(one: Recording, other: Recording) -> None:
+    assert (one.metrics, one.pods, one.said.keys()) == (other.metrics, other.pods, other.said.keys())
+    for name in ("time_ns", "pod", "metric", "value", "failed"):
+        assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name == "value"), name
+    for name, column in one.said.items():
+        assert np.array_equal(column, other.said[name], equal_nan=True), name
+
+
+def test_rows_become_samples(read: Any) -> None:
+    found = read(LONG)
+    assert found.start_utc_s == 1772524800.0
+    assert (found.pods, found.metrics) == (("a", "b"), ("q", "w"))
+    assert found.time_ns.tolist() == [0, 0, 15 * 10**9, 15 * 10**9, 15 * 10**9]
+    assert found.pod.tolist() == [0, 1, -1, 0, 1]
+    assert np.array_equal(found.value, [3, np.nan, np.nan, 5, 4.5], equal_nan=True)
+    assert found.failed.tolist() == [False, False, True, False, False]
+    assert np.array_equal(found.said["ready"], [1, 0, np.nan, np.nan, 1], equal_nan=True)
+    assert np.array_equal(found.said["phase"], [1, 0, np.nan, 4, 1], equal_nan=True)
+    assert np.array_equal(found.said["request"], [2, 2, np.nan, np.nan, np.nan], equal_nan=True)
+
+
+def test_codes_are_those_of_observations() -> None:
+    own = [observation.PENDING, observation.RUNNING, observation.SUCCEEDED, observation.FAILED]
+    assert [PHASES[code].upper() for code in own] == ["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
+    assert READINESS == {
+        "not ready": observation.NOT_READY,
+        "ready": observation.READY,
+        "unknown": observation.UNKNOWN,
+    }
+
+
+@settings(max_examples=40)
+@given(rows=ROWS, seed=st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any], seed: Any
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "m.csv"
+
+    def written(order: list[Any]) -> Recording:
+        cells = [
+            (t, pod.strip(), name, "" if value is None else repr(value)) for t, pod, name, value in order
+        ]
+        lines = [",".join(map(str, row)) for row in cells]
+        path.write_text("\n".join(["t,pod,metric,value", "0,a,w,1", "0,b,q,1", *lines, "99,,w,1"]) + "\n")
+        return read_metrics(path)[0]
+
+    rows = [row for row in rows if row[:3] not in ((0, "a", "w"), (0, "b", "q"))]
+    shuffled = list(rows)
+    seed.shuffle(shuffled)
+    same(written(rows), written(shuffled))
+
+
+def test_a_column_per_metric_is_a_row_per_total(read: Any) -> None:
+    wide = read("t_s,replicas,w\n0,2,3\n15,2,\n")
+    long = read("t,metric,value\n0,w,3\n0,replicas,2\n15,w,\n15,replicas,2\n")
+    same(wide, long)
+
+
+def test_arrays_are_the_same_as_a_file(read: Any) -> None:
+    text = "t,pod,metric,value,ready\n0,pod-0,w,3,1\n0,pod-1,w,,0\n15,pod-0,w,4,1\n15,pod-1,w,6,1\n15,,q,7,\n"
+    table = Recording.table(
+        [0, 15], {"w": [[3, np.nan], [4, 6]], "q": [np.nan, 7]}, said={"ready": [[1, 0], [1, 1]]}
+    )
+    found = read(text)
+    kept = ~np.isnan(table.value) | (table.pod >= 0)
+    assert np.array_equal(found.value[found.pod >= 0], table.value[table.pod >= 0], equal_nan=True)
+    assert np.array_equal(found.said["ready"][found.pod >= 0], table.said["ready"][table.pod >= 0])
+    assert sorted(found.value[found.pod < 0]) == sorted(table.value[kept & (table.pod < 0)])
+
+
+@pytest.mark.parametrize(
+    ("time_s", "metrics", "said"),
+    [
+        ([0, 0], {"w": [1, 2]}, {}),
+        ([0, 1], {}, {}),
+        ([0, 1], {"w": [1]}, {}),
+        ([0, 1], {"w": [[1, 2], [1, 2]], "q": [[1], [2]]}, {}),
+        ([0, 1], {"w": [[1, 2], [1, 2]]}, {"redy": [[1, 1], [1, 1]]}),
+    ],
+)
+def test_arrays_that_do_not_fit(time_s: Any, metrics: Any, said: Any) -> None:
+    with pytest.raises(ValueError, match=r"needs|known are"):
+        Recording.table(time_s, metrics, said=said)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",3,true", ",three,true", ":2: value: 'three' is no number"),
+        ("2026-03-03T08:00:15Z,b", "noon,b", ":4: timestamp: 'noon' is no time"),
+        (",b,w,4.5", ",b,,4.5", ":4: metric: '' is empty"),
+        (",false,", ",maybe,", ":3: ready: 'maybe' is none of true"),
+        ("Pending", "Waiting", ":3: phase: 'Waiting' is none of pending"),
+        ("Running,2\n", "Running,-2\n", ":2: request: '-2' is no number from 0 up"),
+        ("error,,,", "error,,,,", ":5: 8 values, but the header has 7 columns"),
+        ("pod,metric", "pod,pod", "column 'pod' is there twice"),
+        (",value,", ",val,", "no column is called value; say which it is: --map value=COLUMN"),
+        ("timestamp,", "when,", "no column is called as a time is"),
+    ],
+)
+def test_bad_cells_are_said_with_their_lines(read: Any, old: str, new: str, message: str) -> None:
+    assert old in LONG
+    with pytest.raises((FaultsError, TraceError), match=message):
+        read(LONG.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("text", ["", "\n", "t\n", "t,metric,value\n", "t,metric,value\n\n\n"])
+def test_files_without_rows(read: Any, text: str) -> None:
+    with pytest.raises(TraceError):
+        read(text)
+
+
+def test_what_was_assumed_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("time,metric,value\n2026-03-03 08:00,w,1\n2026-03-03 08:00,w,2\n2026-03-03 08:01,w,3\n")
+    recording, findings = read_metrics(path)
+    assert recording.value.tolist() == [2, 3]
+    assert {said["kind"]: said["count"] for said in findings} == {"no_zone": 3, "duplicate": 1}
+
+
+@settings(max_examples=60)
+@given(st.text(alphabet='t,podmetricvalue01.5-e"\n\tZ:é', max_size=120))
+def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("any") / "m.csv"
+    path.write_text(f"t,pod,metric,value\n{text}", encoding="utf-8")
+    try:
+        found = read_metrics(path)[0]
+    except SimcostError:
+        return
+    assert len(found) == len(found.value) == len(found.failed)
+    assert (np.diff(found.time_ns) >= 0).all()
