@@ -31,6 +31,20 @@ TIMELINE = pa.schema([
 ])  # fmt: skip
 """Samples of the fleet at regular times; waiting includes the gateway."""
 
+EVENTS = pa.schema([("t_s", pa.float64()), ("what", pa.string()), ("value", pa.float64())])
+"""What happened to the fleet. what, value:
+desired: replicas wanted from then on. started: a replica became ready, after so many seconds from its order.
+provisioned: of those seconds, the ones it waited for a node and its image. refused: an order of a node, for want of
+capacity. noticed: a node will be taken back, with so many replicas on it. interrupted, node_failed, zone_failed,
+node_late: a node was lost, with so many replicas. replica_failed: one crashed. failed_start: one began anew.
+cut: a drain ended by its grace period."""
+
+PULSE = pa.schema([
+    ("t_s", pa.float64()), ("arrived", pa.int64()), ("desired", pa.int64()), ("ready", pa.int64()),
+    ("starting", pa.int64()), ("waiting", pa.int64()),
+])  # fmt: skip
+"""The fleet minute by minute, finer than the timeline where runs are long; arrived counts from the start."""
+
 WINDOWS = pa.schema([
     ("start_s", pa.float64()), ("arrived", pa.int64()), ("completed", pa.int64()), ("rejected", pa.int64()),
     ("timed_out", pa.int64()), ("lost", pa.int64()), ("good", pa.int64()), ("late", pa.int64()),
@@ -162,6 +176,10 @@ class Ledger:
     """Table of schema REPLICAS."""
     timeline: Any
     """Table of schema TIMELINE."""
+    events: Any
+    """Table of schema EVENTS."""
+    pulse: Any
+    """Table of schema PULSE."""
     outcomes: Outcomes
     disk_gb_per_node: float
     gb_out: float

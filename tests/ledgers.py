@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 from simcost.catalog.contracts import Contracted
 from simcost.catalog.facts import BillingRule, Offer, TierPrice
 from simcost.ledger import (
+    EVENTS,
     METRICS,
     NODES,
     OUTCOMES,
+    PULSE,
     REPLICAS,
     TIMELINE,
     WINDOWS,
@@ -140,5 +142,6 @@ def ledger(
         horizon_s=horizon_s, slots_per_node=slots, accelerators_per_replica=1,
         nodes=pa.Table.from_pylist(node_rows, schema=NODES),
         replicas=pa.Table.from_pylist(replica_rows, schema=REPLICAS),
-        timeline=TIMELINE.empty_table(), outcomes=felt or outcomes(), disk_gb_per_node=disk_gb, gb_out=gb_out,
+        timeline=TIMELINE.empty_table(), events=EVENTS.empty_table(), pulse=PULSE.empty_table(),
+        outcomes=felt or outcomes(), disk_gb_per_node=disk_gb, gb_out=gb_out,
     )  # fmt: skip

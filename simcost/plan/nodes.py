@@ -1,6 +1,7 @@
-"""Nodes under replicas: which machines may be had, when they come and when they go, as Karpenter does it.
+"""Nodes under replicas: which machines may be had, when they come and when they go.
 
-Semantics: kubernetes-sigs/karpenter pkg/apis/v1/nodepool.go and pkg/controllers.
+Semantics: kubernetes-sigs/karpenter pkg/apis/v1/nodepool.go and pkg/controllers; kubernetes/autoscaler
+cluster-autoscaler/FAQ.md.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 
-from simcost.units import Count, PositiveSeconds, Seconds
+from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 Reason = Literal["Underutilized", "Empty", "Drifted"]
 
@@ -57,3 +58,68 @@ class NodePool:
     batch_idle: Seconds = 1.0
     """Without a new pending pod, before nodes are bought for those there are."""
     batch_max: Seconds = 10.0
+    poll: PositiveSeconds = 10.0
+    """Between two looks for nodes to give back."""
+    validation: Seconds = 15.0
+    """From the decision to take replicas off a node until it is checked again and done."""
+    retry: PositiveSeconds = 180.0
+    """After insufficient capacity, before the same is asked for again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtOnce:
+    """A node is ordered the moment a replica finds no room, and given back the moment its last replica has gone."""
+
+    kind: Literal["at-once"] = "at-once"
+    max: PositiveCount | None = None
+    """Most nodes; None = no limit."""
+    spare: Count = 0
+    """Nodes that are kept without replicas: a warm pool. They are paid, and hold the image."""
+    retry: PositiveSeconds = 30.0
+    """After insufficient capacity, before the same is asked for again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedNodes:
+    """Always the same nodes, paid from time 0 to the end; replicas that find no room wait."""
+
+    kind: Literal["fixed"] = "fixed"
+    nodes: PositiveCount
+    retry: PositiveSeconds = 30.0
+    """After a lost node could not be replaced, before it is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterAutoscaler:
+    """A group of nodes that the Kubernetes cluster-autoscaler sizes."""
+
+    kind: Literal["cluster-autoscaler"] = "cluster-autoscaler"
+    min: Count = 0
+    """Fewest nodes."""
+    max: PositiveCount
+    """Most nodes."""
+    spare: Count = 0
+    """Nodes that are kept without replicas, as placeholder pods of low priority keep them."""
+    scan: PositiveSeconds = 10.0
+    """Between two looks (`scan-interval`)."""
+    unneeded: Seconds = 600.0
+    """Time for which a node must not be needed before it goes (`scale-down-unneeded-time`)."""
+    after_add: Seconds = 600.0
+    """Time after a new node in which none goes (`scale-down-delay-after-add`)."""
+    threshold: Share = 0.5
+    """Share of its slots in use, below which a node is not needed if its replicas fit elsewhere
+    (`scale-down-gpu-utilization-threshold`)."""
+    provisioning: PositiveSeconds = 900.0
+    """Time after which a node that has not come is given up (`max-node-provision-time`)."""
+    backoff: PositiveSeconds = 300.0
+    """After insufficient capacity; doubles with each further time."""
+    max_backoff: PositiveSeconds = 1800.0
+    parallel: PositiveCount = 10
+    """Most empty nodes that go at once (`max-scale-down-parallelism`)."""
+
+    def __post_init__(self) -> None:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+
+
+Nodes = AtOnce | FixedNodes | ClusterAutoscaler | NodePool

@@ -7,7 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.ledger import NODES, OUTCOMES, REPLICAS, TIMELINE, WINDOWS, Buckets, Limits, Outcomes
+from simcost.ledger import (
+    EVENTS,
+    NODES,
+    OUTCOMES,
+    PULSE,
+    REPLICAS,
+    TIMELINE,
+    WINDOWS,
+    Buckets,
+    Limits,
+    Outcomes,
+)
 from simcost.sim import layout as at
 from simcost.sim.dataplane import DataPlane
 from simcost.sim.layout import NIL, Ints
@@ -22,6 +33,8 @@ class Books:
         self._nodes: list[tuple[Any, ...]] = []
         self._usage: list[tuple[Any, ...]] = []
         self._samples: list[tuple[Any, ...]] = []
+        self._events: list[tuple[Any, ...]] = []
+        self._pulse: list[tuple[Any, ...]] = []
 
     def node(self, number: int, start_ns: int, end_ns: int) -> None:
         """A node from its order to its release."""
@@ -39,13 +52,23 @@ class Books:
         """A line of the timeline."""
         self._samples.append((time_ns / NS_PER_S, *counts))
 
-    def tables(self) -> tuple[pa.Table, pa.Table, pa.Table]:
-        """Nodes, replicas, timeline; nodes by number, replicas by number and time."""
+    def event(self, time_ns: int, what: str, value: float) -> None:
+        """Something that happened to the fleet; see EVENTS of the ledger."""
+        self._events.append((time_ns / NS_PER_S, what, value))
+
+    def pulse(self, time_ns: int, *counts: int) -> None:
+        """A line of the pulse."""
+        self._pulse.append((time_ns / NS_PER_S, *counts))
+
+    def tables(self) -> dict[str, pa.Table]:
+        """By name: nodes by number, replicas by number and time, the others by time."""
         self._nodes.sort()
         self._usage.sort(key=lambda row: (row[1], row[4]))
-        rows = ((self._nodes, NODES), (self._usage, REPLICAS), (self._samples, TIMELINE))
-        nodes, replicas, timeline = (_table(data, schema) for data, schema in rows)
-        return nodes, replicas, timeline
+        return {
+            "nodes": _table(self._nodes, NODES), "replicas": _table(self._usage, REPLICAS),
+            "timeline": _table(self._samples, TIMELINE), "events": _table(self._events, EVENTS),
+            "pulse": _table(self._pulse, PULSE),
+        }  # fmt: skip
 
 
 def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

@@ -11,7 +11,7 @@ from simcost.errors import RunError
 from simcost.ledger import Buckets, Limits
 from simcost.sim import layout as at
 from simcost.sim.clock import Clock
-from simcost.sim.kernel import advance, observe, vacate
+from simcost.sim.kernel import advance, collect, observe, vacate
 from simcost.sim.layout import NEVER, NIL, Ints, State
 from simcost.sim.pool import Pool
 from simcost.trace.batch import RequestBatch
@@ -30,6 +30,7 @@ class Seen:
     steps: int
     """Engine steps since the start, over all replicas."""
     in_system: int
+    arrived: int
     area: int
     """Request-ticks since the start, modulo 2**64: differences of it are exact."""
 
@@ -162,7 +163,13 @@ class DataPlane:
         running, waiting, kv_tokens, steps = map(int, self._seen)
         in_system = int(totals[at.IN_SYSTEM])
         area = (in_system * now - int(totals[at.SUM_ARRIVALS]) + int(totals[at.SUM_DEPARTURES])) % 2**64
-        return Seen(running, waiting, kv_tokens, steps, in_system, area)
+        return Seen(running, waiting, kv_tokens, steps, in_system, int(totals[at.ARRIVED]), area)
+
+    def samples(self, *, queues: bool) -> Ints:
+        """What each slot shows to a scraper now (layout.S_*), shape (slots, SAMPLE)."""
+        found = np.zeros((int(self.state.totals[at.SLOTS]), at.SAMPLE), np.int64)
+        collect(self.state, int(self.state.totals[at.NOW]), queues, found)
+        return found
 
     def _take_batch(self) -> None:
         following = next(self._arrivals, None)

@@ -242,6 +242,7 @@ def _unlink(s: State, r: int, x: int, status: int) -> None:
         nodes[after, at.PREV] = before
     s.load[r] -= 1
     rep[at.RETURNED] -= nodes[x, at.RETRIES] > 0
+    rep[at.FINISHED] += status == at.IS_COMPLETED
     nodes[x, at.MARK] = status
     nodes[x, at.NEXT] = rep[at.LEAVING]
     rep[at.LEAVING] = x
@@ -276,6 +277,7 @@ def _finish_decodes(s: State, r: int) -> None:
     if seqs > 0:
         rep[at.DECODED_STEPS] += steps
         rep[at.KV] += steps * seqs
+        rep[at.WRITTEN] += steps * seqs
         totals[at.GENERATED] += steps * seqs
         now = rep[at.DECODED_STEPS]
         while rep[at.DECODING] > 0 and s.heap[r, 0] >> _BITS <= now:
@@ -297,9 +299,11 @@ def _finish_prefills(s: State, r: int, t: int) -> None:
         after = node[at.NEXT]
         rep[at.RESERVED] -= length
         node[at.DONE] += 1
+        rep[at.WRITTEN] += 1
         s.totals[at.GENERATED] += 1
         if node[at.FIRST] == NIL:
             node[at.FIRST] = t
+            rep[at.READ] += node[at.PROMPT]
         if node[at.DONE] == node[at.OUTPUT]:
             rep[at.RUNNING] -= 1
             _unlink(s, r, x, at.IS_COMPLETED)
@@ -509,6 +513,7 @@ def _enqueue(s: State, r: int, x: int, t: int) -> None:
     if rep[at.WAIT_HEAD] == NIL:
         rep[at.WAIT_HEAD] = x
     rep[at.WAITING] += 1
+    rep[at.JOINED] += 1
     rep[at.RETURNED] += nodes[x, at.RETRIES] > 0
     s.load[r] += 1
     if rep[at.RUN_STEPS] > 1 and nodes[x, at.RETRIES] > 0 and p[at.TIMEOUT] < NEVER:
@@ -750,3 +755,31 @@ def observe(s: State, t: int, seen: at.Ints) -> None:
             kv += (k - 1) * rep[at.RUN_SEQS]
             steps += k - 1
     seen[0], seen[1], seen[2], seen[3] = running, waiting, kv, steps
+
+
+@entry
+def collect(s: State, t: int, queues: bool, samples: at.Ints) -> None:
+    """What each slot shows to a scraper at t, into `samples` (layout.S_*); its queue in tokens if `queues`."""
+    for r in range(s.totals[at.SLOTS]):
+        rep, sample = s.replicas[r], samples[r]
+        kv, written = rep[at.KV] + rep[at.RESERVED], rep[at.WRITTEN]
+        if rep[at.RUN_STEPS] > 1 and rep[at.RUN_START] < t:
+            growth = s.parameters[at.D] * rep[at.RUN_SEQS]
+            done = steps_until(rep[at.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[at.RUN_START]) - 1
+            kv += done * rep[at.RUN_SEQS]
+            written += done * rep[at.RUN_SEQS]
+        queued = 0
+        x = rep[at.WAIT_HEAD] if queues else NIL
+        while x != NIL:
+            queued += s.nodes[x, at.PROMPT] + s.nodes[x, at.DONE]
+            x = s.nodes[x, at.NEXT]
+        sample[at.S_RUNNING] = rep[at.RUNNING]
+        sample[at.S_WAITING] = rep[at.WAITING]
+        sample[at.S_DECODING] = rep[at.DECODING]
+        sample[at.S_KV] = kv
+        sample[at.S_QUEUED] = queued
+        sample[at.S_BUSY] = rep[at.BUSY] + (t - rep[at.BUSY_SINCE] if s.next_event[r] != NEVER else 0)
+        sample[at.S_JOINED] = rep[at.JOINED]
+        sample[at.S_FINISHED] = rep[at.FINISHED]
+        sample[at.S_READ] = rep[at.READ]
+        sample[at.S_WRITTEN] = written

@@ -35,7 +35,9 @@ TOTALS = 23
 
 # Columns of `replicas`.
 (RUN_START, RUN_STEPS, RUN_SEQS, RUN_FIRST, DECODED_STEPS, DECODING, KV, RESERVED, HEAD, TAIL, WAIT_HEAD,
- PREFILLING, RUNNING, WAITING, BUSY_SINCE, BUSY, PEAK_KV, IDLE_SINCE, LEAVING, RETURNED) = range(20)  # fmt: skip
+ PREFILLING, RUNNING, WAITING, BUSY_SINCE, BUSY, PEAK_KV, IDLE_SINCE, LEAVING, RETURNED,
+ JOINED, FINISHED, READ, WRITTEN) = range(24)  # fmt: skip
+# The last four count since it became ready: requests that came, requests answered, prompt tokens, output tokens.
 REPLICA = 32
 
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
@@ -50,6 +52,12 @@ W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_LOST, W_GOOD, W_PROMPT, W_OUT
 R_REQUEST, R_ARRIVAL, R_STATUS, R_PROMPT, R_OUTPUT, R_FIRST, R_END, R_EVICTED, R_RETRIES = range(9)
 STATUSES = ("completed", "rejected", "timed_out", "lost")
 IS_COMPLETED, IS_REJECTED, IS_TIMED_OUT, IS_LOST = range(4)
+
+# Columns of what `collect` writes per slot.
+(S_RUNNING, S_WAITING, S_DECODING, S_KV, S_QUEUED, S_BUSY, S_JOINED, S_FINISHED, S_READ, S_WRITTEN) = range(
+    10
+)
+SAMPLE = 10
 
 # What becomes of the requests of a replica that is taken away.
 MIGRATE, RETRY, LOSE = range(3)

@@ -1,9 +1,27 @@
 """What is simulated: one pool of identical replicas, its policies resolved to numbers."""
 
 from dataclasses import dataclass, field
+from math import nan
 
 from simcost.perf import StepTime
-from simcost.plan import Admission, Batching, LeastOutstanding, Router, Scaling, Startup
+from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
+from simcost.plan.autoscaling import Autoscaler
+from simcost.plan.drain import Drain
+from simcost.plan.interruptions import Interruptions
+from simcost.plan.metrics import EXACT, Metrics
+from simcost.plan.nodes import AtOnce, Nodes
+
+_SCRAPE_S = {
+    "hpa": 15.0,
+    "keda": 15.0,
+    "chain": 15.0,
+    "wva": 15.0,
+    "ray-serve": 10.0,
+    "aws": 60.0,
+    "dynamo": 5.0,
+}
+"""Usual intervals of the metrics that each controller reads."""
+_OF_KUBERNETES = ("hpa", "keda", "kpa", "chain", "wva", "dynamo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,12 +31,33 @@ class Pool:
     name: str
     step: StepTime
     kv_capacity_tokens: int
-    scaling: Scaling
+    scaling: Autoscaler
     batching: Batching = field(default_factory=Batching)
     router: Router = field(default_factory=LeastOutstanding)
     admission: Admission = field(default_factory=Admission)
     startup: Startup = field(default_factory=Startup)
+    metrics: Metrics | None = None
+    """None = as the controller has them usually."""
+    drain: Drain = field(default_factory=Drain)
+    nodes: Nodes = field(default_factory=AtOnce)
+    interruptions: Interruptions | None = None
+    starts_utc_s: float = nan
+    """Time 0 in seconds since 1970, for policies that look at a calendar."""
     weights_bytes: float = 0.0
     slots_per_node: int = 1
     accelerators_per_replica: int = 1
     response_bytes_per_token: float = 0.0
+
+    @property
+    def seen_through(self) -> Metrics:
+        """The metric pipeline: what the plan says, else a scrape where the controller has one, else exact."""
+        if self.metrics is not None:
+            return self.metrics
+        scrape_s = _SCRAPE_S.get(self.scaling.kind)
+        return EXACT if scrape_s is None else Metrics(scrape=scrape_s)
+
+    @property
+    def victims(self) -> str:
+        """The rule by which replicas go."""
+        usual = "replica-set" if self.scaling.kind in _OF_KUBERNETES else "youngest"
+        return self.drain.victims or usual

@@ -13,13 +13,15 @@ from simcost.rng import stream
 from simcost.sim.books import Books, RowWriter, outcomes
 from simcost.sim.clock import clock_for
 from simcost.sim.dataplane import DataPlane
-from simcost.sim.fleet import Fleet, control, keep_books, sample
+from simcost.sim.fleet import Fleet, control, interrupt, keep_books, pulse, sample
 from simcost.sim.pool import Pool
 from simcost.trace.batch import RequestBatch
 from simcost.units import NS_PER_S
 
 SAMPLES = 480
 """Lines of the timeline."""
+PULSE_S = 60.0
+"""Between two lines of the pulse, and less where that would be fewer than the timeline has."""
 
 
 def window_s(horizon_s: float) -> float:
@@ -47,7 +49,7 @@ def simulate(
         pool: the replicas and their policies.
         arrivals: batches sorted by arrival.
         horizon_s: length of the run.
-        seed: for the hashes of routing.
+        seed: for the hashes of routing, the phases of controllers, start-up times and interruptions.
         limits: what a request must keep to count as good; None = no limits.
         rows: Parquet file for the outcome of each request; None = histograms alone.
         progress: called with the share of the horizon played, now and then; may raise to stop the run.
@@ -77,27 +79,25 @@ def simulate(
             on_rows=writer,
         )
         books = Books(pool.name)
-        _play(Fleet(simpy.Environment(), pool, plane, books), horizon_ns, window_ns, progress)
+        fleet = Fleet(simpy.Environment(), pool, plane, books, seed)
+        interrupt(fleet)
+        fleet.begin()
+        _play(fleet, horizon_ns, window_ns, progress)
         plane.finish()
     finally:
         if writer:
             writer.close()
-    nodes, replicas, timeline = books.tables()
-    busy_s = float(replicas["busy_s"].to_numpy().sum())
-    return _ledger(
-        pool, horizon_s, (nodes, replicas, timeline), outcomes(plane, busy_s, limits, window_ns, rows)
-    )
+    tables = books.tables()
+    busy_s = float(tables["replicas"]["busy_s"].to_numpy().sum())
+    return _ledger(pool, horizon_s, tables, outcomes(plane, busy_s, limits, window_ns, rows))
 
 
-def _ledger(pool: Pool, horizon_s: float, tables: tuple[Any, Any, Any], result: Outcomes) -> Ledger:
-    nodes, replicas, timeline = tables
+def _ledger(pool: Pool, horizon_s: float, tables: dict[str, Any], result: Outcomes) -> Ledger:
     return Ledger(
         horizon_s=horizon_s,
         slots_per_node=pool.slots_per_node,
         accelerators_per_replica=pool.accelerators_per_replica,
-        nodes=nodes,
-        replicas=replicas,
-        timeline=timeline,
+        **tables,
         outcomes=result,
         disk_gb_per_node=pool.startup.disk,
         gb_out=result.generated_tokens * pool.response_bytes_per_token / 1e9,
@@ -109,6 +109,7 @@ def _play(fleet: Fleet, horizon_ns: int, window_ns: int, progress: Callable[[flo
     env.process(keep_books(fleet, window_ns))
     env.process(control(fleet))
     env.process(sample(fleet, _sample_times(horizon_ns)))
+    env.process(pulse(fleet, min(round(PULSE_S * NS_PER_S), max(horizon_ns // SAMPLES, 1))))
     for share in np.linspace(0, 1, 101)[1:]:
         env.run(until=max(round(horizon_ns * share), fleet.now + 1))
         fleet.plane.advance(fleet.now)

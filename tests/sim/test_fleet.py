@@ -1,10 +1,10 @@
 """Replicas boot, serve, drain and leave; no request and no second is lost on the way."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from conserved import conserve
 from pools import CHAT, poisson
 
 from simcost.ledger import Ledger, Limits
@@ -23,24 +23,6 @@ def run(
 ) -> Ledger:
     pool = replace(CHAT, scaling=scaling, startup=QUICK, slots_per_node=slots, **changes)  # type: ignore[arg-type]
     return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=Limits(ttft_s=1.0))
-
-
-def conserve(ledger: Ledger) -> None:
-    """What must hold in any run."""
-    got = ledger.outcomes
-    assert got.arrived == got.completed + got.rejected + got.timed_out + got.in_system
-    assert sum(got.windows["arrived"].to_pylist()) == got.arrived
-    assert sum(got.windows["completed"].to_pylist()) == got.completed == int(got.histograms[:, 2].sum())
-    rows = ledger.replicas.to_pylist()
-    for before, after in pairwise(rows):
-        if before["replica"] == after["replica"]:
-            assert before["end_s"] == after["start_s"]  # no gap, no overlap
-    assert all(0 <= row["busy_s"] <= row["end_s"] - row["start_s"] + 1e-9 for row in rows)
-    nodes = {row["node"]: row for row in ledger.nodes.to_pylist()}
-    for row in rows:
-        assert nodes[row["node"]]["start_s"] <= row["start_s"] < row["end_s"] <= nodes[row["node"]]["end_s"]
-    total = sum(ledger.replica_hours().values())
-    assert total == pytest.approx(ledger.node_hours() * ledger.slots_per_node, rel=1e-12)
 
 
 @pytest.mark.parametrize("slots", [1, 4])

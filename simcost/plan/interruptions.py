@@ -1,0 +1,116 @@
+"""What goes wrong with nodes and replicas: spot that is taken back, failures, zones that go dark, orders refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, MinLen
+
+from simcost.plan.failures import Exponential, FailureModel
+from simcost.units import ByKind, PositiveCount, PositiveSeconds, Seconds, Share, UsdPerH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotHazard:
+    """Each node is taken back at a random instant, without memory."""
+
+    kind: Literal["hazard"] = "hazard"
+    per_node_h: Annotated[float, Ge(0)]
+    """Interruptions per node and hour: 0.05 is once in 20 hours in the mean."""
+    whole_zone: Share = 0.0
+    """Share of the interruptions that take all nodes of the zone with them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotTrace:
+    """A recorded availability: nodes above what could be had are taken back, and no others are given meanwhile."""
+
+    kind: Literal["trace"] = "trace"
+    path: str
+    """Availability trace (CSV), relative to this file."""
+    zones: Annotated[tuple[str, ...], MinLen(1)]
+    """Traces of the file, one per zone."""
+    prices: str | None = None
+    """Price trace (CSV) of the same zones; needed for a bid."""
+    bid: UsdPerH | None = None
+    """Most that is paid per node and hour: above it all nodes of the zone are taken back."""
+    scale: PositiveCount = 1
+    """Nodes that one of the trace stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotCapacity:
+    """Nodes that can be had in each zone along time; it repeats, and each run begins at a random instant of it."""
+
+    kind: Literal["capacity"] = "capacity"
+    zones: Annotated[tuple[tuple[tuple[float, int], ...], ...], MinLen(1)]
+    """By zone: from this second on, this many nodes; the first from 0."""
+    span: PositiveSeconds
+    """Time that it covers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFailures:
+    """Nodes that break without notice."""
+
+    per_node_day: Annotated[float, Ge(0)]
+    """Failures per node and day."""
+    model: Annotated[FailureModel, ByKind()] = field(default_factory=Exponential)
+    """How the time to failure of a node is distributed; a recorded log strikes a random node at each of its times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneOutage:
+    """All nodes of a zone are lost at once, and it gives no others meanwhile."""
+
+    at: Seconds | None = None
+    """Of the run; None = at random instants."""
+    per_day: Annotated[float, Ge(0)] = 0.0
+    """Such outages in the whole region, where they are random."""
+    zone: Annotated[int, Ge(0)] = 0
+    """Which, where the time is stated; else a random one."""
+    lasting: PositiveSeconds = 3600.0
+
+    def __post_init__(self) -> None:
+        if (self.at is None) == (self.per_day == 0):
+            raise ValueError("give either at or per_day")
+
+
+Spot = SpotHazard | SpotTrace | SpotCapacity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interruptions:
+    """All that takes replicas away which nobody asked to go."""
+
+    zones: PositiveCount = 1
+    """Nodes are spread evenly over so many; of a spot trace: as many as it names."""
+    spot: Annotated[Spot | None, ByKind()] = None
+    """How nodes are taken back; None = they are not spot."""
+    notice: Seconds = 120.0
+    """From the notice of an interruption until the node is gone (AWS 2 min, Google and Azure 30 s). Its replicas take
+    no new requests then, and others are ordered at once."""
+    nodes: NodeFailures | None = None
+    replicas_per_day: Annotated[float, Ge(0)] = 0.0
+    """Crashes per ready replica and day; it begins anew on its node."""
+    outages: tuple[ZoneOutage, ...] = ()
+    """Of zones."""
+    refused: Share = 0.0
+    """Share of the orders of a node that fail for want of capacity."""
+
+    def __post_init__(self) -> None:
+        for outage in self.outages:
+            if outage.zone >= self.zone_count:
+                raise ValueError(
+                    f"there is no zone {outage.zone}: zones count from 0 to {self.zone_count - 1}"
+                )
+        if self.refused == 1:
+            raise ValueError("refused is 1: no node would ever come")
+
+    @property
+    def zone_count(self) -> int:
+        """How many zones there are."""
+        if isinstance(self.spot, SpotTrace | SpotCapacity):
+            return len(self.spot.zones)
+        return self.zones

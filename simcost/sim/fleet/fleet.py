@@ -1,0 +1,277 @@
+"""The control plane: replicas that are ordered, boot, serve, drain and leave, on nodes that come and go.
+
+The clock of the environment is whole nanoseconds. The data plane is always brought up to date before it is
+read or changed, so that control at T sees all that happened strictly before T.
+"""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+import simpy
+
+from simcost.sim import layout as at
+from simcost.sim.books import Books
+from simcost.sim.dataplane import DataPlane, Seen
+from simcost.sim.fleet.cold_start import ColdStart
+from simcost.sim.fleet.machines import Machines
+from simcost.sim.fleet.providers import Provider, provider_of
+from simcost.sim.fleet.records import Node, Process, Replica
+from simcost.sim.fleet.victims import to_remove
+from simcost.sim.pool import Pool
+from simcost.units import NS_PER_S
+
+_MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}
+
+
+class Fleet:
+    """The replicas of one pool, and the nodes under them."""
+
+    def __init__(
+        self, env: simpy.Environment, pool: Pool, plane: DataPlane, books: Books, seed: int = 0
+    ) -> None:
+        self.env, self.pool, self.plane, self.books, self.seed = env, pool, plane, books, seed
+        self.cold = ColdStart(env, pool.startup, pool.weights_bytes, books, seed)
+        self.machines = Machines(env, pool, books, self.cold, seed)
+        self.replicas: list[Replica] = []
+        self.pending: list[Replica] = []
+        """Replicas that have no room, in the order in which they get some."""
+        self.count = {"ready": 0, "starting": 0, "draining": 0}
+        self.version = 0
+        """Grows with each change of a replica or a node under it."""
+        self.desired = pool.scaling.initial()
+        self.on_ready: list[Callable[[Replica], None]] = []
+        """Called with each replica that becomes ready."""
+        self._orders = self._slots = 0
+        self._free_slots: list[int] = []
+        self.provider: Provider = provider_of(self)
+
+    def begin(self) -> None:
+        """What is there at time 0, warm."""
+        for _ in range(self.desired):
+            self._order(warm=True)
+        self.provider.begin()
+
+    @property
+    def now(self) -> int:
+        """Nanoseconds since the start of the run."""
+        return int(self.env.now)
+
+    def look(self) -> Seen:
+        """Bring the data plane up to now; retire what has drained; say what is there."""
+        self.plane.advance(self.now)
+        self._collect_drained()
+        return self.plane.look()
+
+    def look_if_draining(self) -> None:
+        """Retire what has drained."""
+        if self.count["draining"]:
+            self.look()
+
+    def scale_to(self, desired: int) -> None:
+        """Order or retire replicas until as many are starting or ready as desired."""
+        if desired != self.desired:
+            self.books.event(self.now, "desired", float(desired))
+        self.desired = desired
+        self.settle()
+
+    def settle(self) -> None:
+        """As `scale_to` what is desired already: after a replica was lost."""
+        surplus = self.count["starting"] + self.count["ready"] - self.desired
+        for _ in range(-surplus):
+            self._order(warm=False)
+        if surplus > 0:
+            living = [replica for replica in self.replicas if replica.state != "draining"]
+            for replica in to_remove(living, surplus, self.pool.victims, self.now):
+                self._retire(replica)
+
+    def place_pending(self) -> None:
+        """Give room to those that wait for it."""
+        while self.pending and (node := self.machines.roomy()) is not None:
+            replica = self.pending.pop(0)
+            self._place(replica, node)
+            if replica.placed is not None:
+                replica.placed.succeed()
+
+    def drain_node(self, node: Node) -> None:
+        """Take the replicas off a node, which then goes; others are ordered in their place."""
+        self.plane.advance(self.now)
+        node.cordoned = True
+        for replica in [one for one in self.replicas if one.node is node and one.state != "draining"]:
+            self._retire(replica)
+        if not node.gone and node.replicas == 0:
+            self.machines.give_back(node, self.now)
+        self.settle()
+
+    def lose(self, node: Node, why: str) -> None:
+        """The node is gone now, with all that ran on it."""
+        if node.gone:
+            return
+        self.plane.advance(self.now)
+        node.cordoned = True
+        on_it = [one for one in self.replicas if one.node is node]
+        self.books.event(self.now, why, float(len(on_it)))
+        for replica in on_it:
+            self._take_away(replica)
+        if not node.gone:
+            self.machines.give_back(node, self.now)
+        self.settle()
+        self.provider.wanted()
+
+    def crash(self, replica: Replica) -> None:
+        """The replica loses its requests and begins anew on its node."""
+        self.plane.advance(self.now)
+        self.books.event(self.now, "replica_failed", 1.0)
+        self.plane.close(replica.slot)
+        self._vacate(replica)
+        self._change(replica, "starting")
+        replica.restarts += 1
+        replica.boot = self.env.process(self._boot(replica))
+
+    def write_books(self) -> None:
+        """Enter the usage of all living replicas up to now."""
+        for replica in self.replicas:
+            self._enter(replica, self.now)
+
+    def close_books(self) -> None:
+        """Enter what still runs at the end of the run."""
+        self.write_books()
+        for node in self.machines.nodes:
+            self.books.node(node.number, node.ordered_ns, self.now)
+
+    def _order(self, *, warm: bool) -> None:
+        now = self.now
+        node = self.machines.roomy()
+        most = self.provider.most
+        if node is None and warm and (most is None or len(self.machines.nodes) < most):
+            node = self.machines.order(warm=True)
+        slot = heappop(self._free_slots) if self._free_slots else self._slots
+        self._slots = max(self._slots, slot + 1)
+        ready = warm and node is not None
+        replica = Replica(self._orders, slot, None, "ready" if ready else "starting", now, now)
+        self._orders += 1
+        self.version += 1
+        self.replicas.append(replica)
+        self.count[replica.state] += 1
+        if node is not None:
+            self._place(replica, node)
+        else:
+            self.pending.append(replica)
+        if not ready:
+            self.provider.wanted()
+        if ready:
+            self._open(replica)
+        else:
+            replica.boot = self.env.process(self._boot(replica))
+
+    def _place(self, replica: Replica, node: Node) -> None:
+        replica.node, replica.since_ns = node, self.now
+        node.replicas += 1
+        node.moved_ns = self.now
+        self.version += 1
+
+    def _boot(self, replica: Replica) -> Process:
+        began_ns = self.now
+        try:
+            if replica.node is None:
+                replica.placed = self.env.event()
+                yield replica.placed
+            node = replica.node
+            assert node is not None  # noqa: S101 - it was placed
+            yield from self.cold.load(node)
+        except simpy.Interrupt:
+            return
+        self.plane.advance(self.now)
+        self._change(replica, "ready")
+        self.books.event(self.now, "started", (self.now - began_ns) / NS_PER_S)
+        waited_ns = max(min(node.ready_ns, self.now) - began_ns, 0)
+        self.books.event(self.now, "provisioned", waited_ns / NS_PER_S)
+        self._open(replica)
+
+    def _open(self, replica: Replica) -> None:
+        replica.ready_ns, replica.boot = self.now, None
+        self.plane.open(replica.slot)
+        for tell in self.on_ready:
+            tell(replica)
+
+    def _retire(self, replica: Replica) -> None:
+        if replica.state == "starting":
+            self._stop_boot(replica)
+            self._remove(replica, self.now)
+            return
+        self.plane.close(replica.slot)
+        self._change(replica, "draining")
+        if self.pool.drain.grace is not None:
+            self.env.process(self._deadline(replica, round(self.pool.drain.grace * NS_PER_S)))
+        self._collect_drained()
+
+    def _deadline(self, replica: Replica, grace_ns: int) -> Process:
+        """What a draining replica has not finished by then returns to the gateway, or is lost."""
+        yield self.env.timeout(grace_ns)
+        self.look()
+        if replica in self.replicas:
+            self.books.event(self.now, "cut", 1.0)
+            self._take_away(replica)
+
+    def _take_away(self, replica: Replica) -> None:
+        """The replica is gone now; its requests are handled as the plan says."""
+        if replica.state == "starting":
+            self._stop_boot(replica)
+        else:
+            if replica.state == "ready":
+                self.plane.close(replica.slot)
+            self._vacate(replica)
+        self._remove(replica, self.now)
+
+    def _vacate(self, replica: Replica) -> None:
+        admission = self.pool.admission
+        self.plane.vacate(replica.slot, _MODES[admission.in_flight], admission.max_retries)
+
+    def _stop_boot(self, replica: Replica) -> None:
+        if replica in self.pending:
+            self.pending.remove(replica)
+        if replica.boot is not None and replica.boot.is_alive:
+            replica.boot.interrupt()
+
+    def _collect_drained(self) -> None:
+        if not self.count["draining"]:
+            return
+        for replica in [r for r in self.replicas if r.state == "draining" and self.plane.is_empty(r.slot)]:
+            idle_ns = round(self.plane.idle_since_s(replica.slot) * NS_PER_S)
+            self._remove(replica, max(idle_ns, replica.since_ns))
+
+    def _remove(self, replica: Replica, end_ns: int) -> None:
+        self._enter(replica, end_ns)
+        self.replicas.remove(replica)
+        self.count[replica.state] -= 1
+        self.version += 1
+        heappush(self._free_slots, replica.slot)
+        node = replica.node
+        if node is None:
+            return
+        node.replicas, node.until_ns = node.replicas - 1, max(node.until_ns, end_ns)
+        node.moved_ns = self.now
+        if node.replicas == 0 and node.cordoned:
+            self.machines.give_back(node, node.until_ns)
+        elif node.replicas == 0:
+            self.provider.emptied(node)
+
+    def _change(self, replica: Replica, state: str) -> None:
+        self._enter(replica, self.now)
+        self.count[replica.state] -= 1
+        self.count[state] += 1
+        self.version += 1
+        replica.state, replica.busy_s = state, self.plane.busy_s(replica.slot) if state == "draining" else 0.0
+
+    def _enter(self, replica: Replica, end_ns: int) -> None:
+        if replica.node is None:
+            return
+        busy_s = 0.0 if replica.state == "starting" else self.plane.busy_s(replica.slot)
+        self.books.usage(
+            replica.number,
+            replica.node.number,
+            replica.state,
+            replica.since_ns,
+            end_ns,
+            busy_s - replica.busy_s,
+        )
+        replica.since_ns, replica.busy_s = end_ns, busy_s
