@@ -34,6 +34,7 @@ class Weibull:
 
     kind: Literal["weibull"] = "weibull"
     shape: Shape
+    """Below 1 failures cluster; 1 is exponential."""
 
     def draw(self, rng: "np.random.Generator", count: int) -> "Floats":
         """Times to failure of mean 1."""
@@ -59,6 +60,7 @@ class Gamma:
 
     kind: Literal["gamma"] = "gamma"
     shape: Shape
+    """Below 1 failures cluster; 1 is exponential."""
 
     def draw(self, rng: "np.random.Generator", count: int) -> "Floats":
         """Times to failure of mean 1."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, MinLen
 
 from simcost.plan.failures import Exponential, FailureModel
-from simcost.units import ByKind, PositiveCount, PositiveSeconds, Seconds, Share, UsdPerH
+from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, Share, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,30 @@ class SpotTrace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneCapacity:
+    """Spot nodes that a zone has along time."""
+
+    since: Annotated[tuple[Seconds, ...], MinLen(1)]
+    """Times of the changes, rising from 0."""
+    nodes: Annotated[tuple[Count, ...], MinLen(1)]
+    """How many from each of these times on."""
+
+    def __post_init__(self) -> None:
+        if len(self.since) != len(self.nodes):
+            raise ValueError(
+                f"since has {len(self.since)} times, nodes {len(self.nodes)} numbers; give one for each"
+            )
+        if self.since[0] != 0 or list(self.since) != sorted(set(self.since)):
+            raise ValueError("since must rise from 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpotCapacity:
     """Nodes that can be had in each zone along time; it repeats, and each run begins at a random instant of it."""
 
     kind: Literal["capacity"] = "capacity"
-    zones: Annotated[tuple[tuple[tuple[float, int], ...], ...], MinLen(1)]
-    """By zone: from this second on, this many nodes; the first from 0."""
+    zones: Annotated[tuple[ZoneCapacity, ...], MinLen(1)]
+    """One each."""
     span: PositiveSeconds
     """Time that it covers."""
 
@@ -71,6 +89,7 @@ class ZoneOutage:
     zone: Annotated[int, Ge(0)] = 0
     """Which, where the time is stated; else a random one."""
     lasting: PositiveSeconds = 3600.0
+    """How long the zone gives no nodes."""
 
     def __post_init__(self) -> None:
         if (self.at is None) == (self.per_day == 0):
@@ -92,6 +111,7 @@ class Interruptions:
     """From the notice of an interruption until the node is gone (AWS 2 min, Google and Azure 30 s). Its replicas take
     no new requests then, and others are ordered at once."""
     nodes: NodeFailures | None = None
+    """How they break."""
     replicas_per_day: Annotated[float, Ge(0)] = 0.0
     """Crashes per ready replica and day; it begins anew on its node."""
     outages: tuple[ZoneOutage, ...] = ()

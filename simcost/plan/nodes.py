@@ -21,11 +21,13 @@ class DisruptionBudget:
     """Nodes that may be disrupted at a time."""
 
     nodes: Count | None = None
+    """A number; one of the two is given."""
     share: Annotated[float, Ge(0), Le(1)] | None = None
     """Of the nodes, rounded up; one of the two is given."""
     schedule: str | None = None
     """Cron expression, UTC, from which it holds; None = always."""
     duration: PositiveSeconds | None = None
+    """How long it holds from the schedule on."""
     reasons: tuple[Reason, ...] = ()
     """Empty = all."""
 
@@ -48,9 +50,11 @@ class NodePool:
     weight: Annotated[int, Ge(0), Le(100)] = 0
     """Pools of higher weight are tried first."""
     consolidation: Literal["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"] = "WhenEmptyOrUnderutilized"
+    """Which nodes may go: empty ones alone, or those whose replicas fit elsewhere too."""
     consolidate_after: Seconds | None = 0.0
     """After the last pod came or went; None = never."""
     budgets: tuple[DisruptionBudget, ...] = (DisruptionBudget(share=0.1),)
+    """Nodes that may be disrupted at a time; the tightest counts."""
     expire_after: PositiveSeconds | None = 720 * 3600.0
     """Age at which a node is replaced; None = never."""
     termination_grace: Seconds | None = None
@@ -58,6 +62,7 @@ class NodePool:
     batch_idle: Seconds = 1.0
     """Without a new pending pod, before nodes are bought for those there are."""
     batch_max: Seconds = 10.0
+    """Longest wait for further pending pods."""
     poll: PositiveSeconds = 10.0
     """Between two looks for nodes to give back."""
     validation: Seconds = 15.0
@@ -85,6 +90,7 @@ class FixedNodes:
 
     kind: Literal["fixed"] = "fixed"
     nodes: PositiveCount
+    """How many."""
     retry: PositiveSeconds = 30.0
     """After a lost node could not be replaced, before it is tried again."""
 
@@ -114,6 +120,7 @@ class ClusterAutoscaler:
     backoff: PositiveSeconds = 300.0
     """After insufficient capacity; doubles with each further time."""
     max_backoff: PositiveSeconds = 1800.0
+    """Up to which it doubles."""
     parallel: PositiveCount = 10
     """Most empty nodes that go at once (`max-scale-down-parallelism`)."""
 

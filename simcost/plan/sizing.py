@@ -43,7 +43,7 @@ def sized(scaling: P, most: int) -> P:
 def _bounds(scaling: Any) -> dict[str, int]:
     """Those of `min`, `max` and `start` that are given."""
     names = {field.name for field in fields(scaling)}
-    if "max" not in names:
+    if "max" not in names or not scaling.max:
         raise InputError(
             f"a plan that scales by {scaling.kind!r} cannot be made larger or smaller here; name other plans"
         )

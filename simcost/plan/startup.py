@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class Varying:
     """A time that varies: log-normal around its median."""
 
     median: PositiveSeconds
+    """Half of the times are shorter."""
     sigma: Annotated[float, Gt(0), Le(3)]
     """Standard deviation of the logarithm: 0.3 is about a third either way."""
 
@@ -25,13 +26,13 @@ class Spread:
         return self.median * exp(self.sigma * float(rng.standard_normal()))
 
 
-Duration = Seconds | Spread
+Duration = Seconds | Varying
 """A constant, or a distribution."""
 
 
 def drawn(time: Duration, rng: "np.random.Generator") -> float:
     """One time, in seconds; a constant draws nothing."""
-    return time.drawn(rng) if isinstance(time, Spread) else time
+    return time.drawn(rng) if isinstance(time, Varying) else time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +82,13 @@ class Startup:
         times = (self.node, self.image, self.graphs, self.engine)
         shared = self.network is not None or self.storage is not None
         once = self.compile != 0 and not self.compile_cached
-        varies = any(isinstance(time, Spread) for time in times)
+        varies = any(isinstance(time, Varying) for time in times)
         return not (shared or once or varies or self.failed or self.together)
 
     def seconds(self, weights_bytes: float, *, new_node: bool) -> float:
         """Time from the decision to ready, with medians for what varies and nothing else that loads."""
         node, image, build, graphs, engine = (
-            time.median if isinstance(time, Spread) else time
+            time.median if isinstance(time, Varying) else time
             for time in (self.node, self.image, self.compile, self.graphs, self.engine)
         )
         if self.image_size is not None and self.network is not None:

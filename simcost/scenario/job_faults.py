@@ -11,9 +11,9 @@ from typing import get_args
 from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError, did_you_mean
-from simcost.plan import Scaling
 from simcost.plan.scheduling import FifoSkip, Rigid
 from simcost.plan.sizing import largest
+from simcost.scenario.autoscaled import PlanScaling
 from simcost.scenario.faults import ask, fault_at, file_faults
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node, given, items
@@ -175,7 +175,9 @@ def _size_faults(place: Node, gpus: int, buy: Buy, catalog: Catalog, file: str) 
         yield fault_at(place, message, file)
 
 
-def _peak_faults(place: Node, gpus: int, scaling: Scaling, per_replica: int, file: str) -> Iterator[Fault]:
+def _peak_faults(
+    place: Node, gpus: int, scaling: PlanScaling, per_replica: int, file: str
+) -> Iterator[Fault]:
     """A fleet smaller than what requests may hold, where their policy tells."""
     try:
         most = largest(scaling)

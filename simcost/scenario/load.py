@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError
 from simcost.scenario import yaml
+from simcost.scenario.autoscaled import manifest_faults, written_in_full
 from simcost.scenario.defaults import spread
 from simcost.scenario.domain import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.faults import fault_at, shown, validate
 from simcost.scenario.model import Plan, Scenario
-from simcost.scenario.node import Node
+from simcost.scenario.node import Node, items
 from simcost.scenario.shape import Conform
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
     if not isinstance(root.value, dict):
         return None, [*faults, fault_at(root, f"{shown(root.value)} stands where a scenario is needed", file)]
     root, found = spread(root, file)
+    root = written_in_full(root)
     root = Conform(file, faults).node(root, Scenario, also=("defaults",))
     scenario, wrong = validate(_adapter(Scenario), root, file)
     catalog, missing = find_catalog(root, path)
@@ -80,6 +82,7 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
     if catalog is not None:
         plans = scenario.plans if scenario else _sound_plans(root, file)
         faults += plan_faults(root, plans, catalog, file)
+        faults += manifest_faults(plans, items(root.get("plans")), catalog, folder, file)
     faults = _in_order(faults)
     if scenario is None or catalog is None:
         return None, faults

@@ -8,7 +8,12 @@ from pydantic import Field, StringConstraints
 
 from simcost.billing import Buy
 from simcost.perf import ReplicaSpec
-from simcost.plan import Admission, Batching, LeastOutstanding, Router, Scaling, Startup
+from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
+from simcost.plan.drain import Drain
+from simcost.plan.interruptions import Interruptions
+from simcost.plan.metrics import Metrics
+from simcost.plan.nodes import AtOnce, Nodes
+from simcost.scenario.autoscaled import FromManifest, PlanScaling
 from simcost.scenario.demand import Demand
 from simcost.scenario.training import JobLog, Training
 from simcost.slo import Slo
@@ -28,16 +33,25 @@ class Plan:
     """What the nodes are and how they are paid."""
     replica: ReplicaSpec | None = None
     """One copy of the model: accelerators, precision, memory. Required with requests."""
-    scaling: Annotated[Scaling, Field(discriminator="kind")] | None = None
-    """How many replicas there are, and when. Required with requests."""
+    scaling: Annotated[PlanScaling, Field(discriminator="kind")] | None = None
+    """How many replicas there are, and when; `{from: hpa.yaml}` takes a manifest. Required with requests."""
+    metrics: Metrics | None = None
+    """What its controller sees of the replicas. None = a scrape each 15 s under an HPA, KEDA or WVA, 10 s under Ray
+    Serve, a minute under AWS, 5 s under Dynamo; exact and fresh otherwise."""
     batching: Batching = field(default_factory=Batching)
     """How the engine fills its steps."""
     router: Annotated[Router, Field(discriminator="kind")] = field(default_factory=LeastOutstanding)
     """Which replica gets the next request."""
     admission: Admission = field(default_factory=Admission)
-    """How long clients wait."""
+    """How long clients wait, and what becomes of requests whose replica goes."""
     startup: Startup = field(default_factory=Startup)
     """How long a cold start takes."""
+    drain: Drain = field(default_factory=Drain)
+    """Which replicas go first, and how long they may take."""
+    nodes: Annotated[Nodes | FromManifest, Field(discriminator="kind")] = field(default_factory=AtOnce)
+    """When nodes are ordered and given back; `{from: nodepool.yaml}` takes that of Karpenter."""
+    interruptions: Interruptions | None = None
+    """What takes nodes and replicas away: spot, failures, outages."""
     response_bytes_per_token: Annotated[float, Ge(0)] = 250.0
     """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
     training: Annotated[Training, Field(discriminator="kind")] | None = None
@@ -66,6 +80,8 @@ class Scenario:
     """What requests and jobs must experience."""
     plans: Annotated[tuple[Plan, ...], MinLen(1)]
     """The alternatives, in the order in which they are shown."""
+    starts: str | None = None
+    """Date and time of time 0, as `2026-07-20T00:00:00Z`, for autoscalers that follow a calendar."""
     horizon: PositiveSeconds | None = None
     """Length of the run; None = the span of the workload, or the horizon of the forecast; of jobs alone, until the
     last one has ended."""

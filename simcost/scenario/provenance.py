@@ -22,7 +22,7 @@ def provenance(question: Question, horizon_s: float) -> dict[str, Any]:
     """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
     loaded = question.loaded
     files = [loaded.path, *_own_facts(loaded)]
-    sides = (question.source, question.jobs, *question.clusters)
+    sides = (question.source, question.jobs, *question.clusters, *question.plans)
     named = {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
     traces = {os.path.relpath(inside(loaded.folder, name)): digest for name, digest in named.items()}
     return {
@@ -54,6 +54,8 @@ def assumptions(question: Question) -> list[str]:
         sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
         if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
             sentences.setdefault(_startup(), []).append(name)
+        for note in one.notes:
+            sentences.setdefault(note, []).append(name)
     for cluster in question.clusters:
         for text in assumptions_of(cluster):
             sentences.setdefault(text, []).append(cluster.plan.name)

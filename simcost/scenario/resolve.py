@@ -21,6 +21,7 @@ from simcost.scenario.given import Given
 from simcost.scenario.job_trace import JobTrace
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Plan
+from simcost.scenario.steered import steered
 from simcost.scenario.training import OnShared
 from simcost.sim.pool import Pool
 
@@ -76,6 +77,10 @@ class ResolvedPlan:
     sigma: float
     factors: tuple[float, ...]
     """On the step time, one for each replication."""
+    notes: tuple[str, ...]
+    """What a reader should know of how its fleet is steered."""
+    inputs: dict[str, str]
+    """SHA-256 of its manifests and spot traces by their names in the scenario."""
 
     def drawn(self, replication: int) -> Pool:
         """The pool with the engine factor of a replication."""
@@ -156,8 +161,8 @@ def key_of(**depends: Any) -> str:
 
 
 def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
-    loaded, catalog, replica, scaling = question.loaded, question.loaded.catalog, plan.replica, plan.scaling
-    if replica is None or scaling is None or loaded.scenario.model is None:
+    loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
+    if replica is None or plan.scaling is None or loaded.scenario.model is None:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
     model = catalog.model(loaded.scenario.model)
     accelerator = catalog.accelerator(replica.accelerator)
@@ -166,11 +171,19 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
     step = step_time(catalog, model, accelerator, replica)
     sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
     shared = plan.training if isinstance(plan.training, OnShared) else None
+    if question.source is None:
+        raise InputError(f"plan {plan.name!r} has no requests to serve")
+    steers = steered(plan, loaded, question.source)
     pool = Pool(
         name=f"{model.name} on {accelerator.name}",
         step=step,
         kv_capacity_tokens=memory.kv_capacity_tokens,
-        scaling=scaling,
+        scaling=steers.scaling,
+        metrics=plan.metrics,
+        drain=plan.drain,
+        nodes=steers.nodes,
+        interruptions=steers.interruptions,
+        starts_utc_s=steers.starts_utc_s,
         batching=plan.batching,
         router=plan.router,
         admission=plan.admission,
@@ -181,4 +194,12 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         response_bytes_per_token=plan.response_bytes_per_token,
     )
     factors = engine_factors(sigma, question.seed, question.seeds, model.name, accelerator.name)
-    return ResolvedPlan(plan=plan, pool=pool, memory=memory, sigma=sigma, factors=factors)
+    return ResolvedPlan(
+        plan=plan,
+        pool=pool,
+        memory=memory,
+        sigma=sigma,
+        factors=factors,
+        notes=steers.notes,
+        inputs=steers.inputs,
+    )

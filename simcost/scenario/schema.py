@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import is_dataclass
-from functools import reduce
+from functools import cache, reduce
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
+from simcost.scenario.autoscaled import FromManifest
 from simcost.scenario.describe import defaults, meanings, parts, spread_classes, summary
 from simcost.scenario.model import Plan, Scenario
 from simcost.scenario.shape import classes, hints, kinds
@@ -25,7 +27,8 @@ def json_schema() -> Schema:
 
     What may be written under `defaults` is required nowhere; `simcost check` knows better.
     """
-    members = {part.cls.__name__: _object(part.cls) for part in parts() if part.cls is not Scenario}
+    members = {_title(part.cls): _object(part.cls) for part in parts() if part.cls is not Scenario}
+    members["From"] = _short(members["FromManifest"])
     top = _object(Scenario)
     shared = "Plan fields that all plans share; each plan may override them key by key."
     top["properties"]["defaults"] = {"$ref": "#/$defs/Defaults", "description": shared}
@@ -33,6 +36,28 @@ def json_schema() -> Schema:
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "simcost scenario"}
     needs = {"dependentRequired": {"workload": ["model"], "demand": ["model"]}}
     return head | top | needs | {"$defs": dict(sorted(members.items()))}
+
+
+def _short(manifest: Schema) -> Schema:
+    """`{from: FILE}`, with signals named by `from` too."""
+    fields = {key: value for key, value in manifest["properties"].items() if key in ("name", "start")}
+    signals = {"type": "object", "description": manifest["properties"]["signals"]["description"]}
+    properties = {"from": {"type": "string", "description": "Manifest, relative to this file."}}
+    return {"type": "object", "description": manifest["description"], "additionalProperties": False,
+            "properties": properties | fields | {"signals": signals}, "required": ["from"]}  # fmt: skip
+
+
+@cache
+def _shared_names() -> frozenset[str]:
+    """Names that several classes have."""
+    counts = Counter(cls.__name__ for cls in {part.cls for part in parts()})
+    return frozenset(name for name, count in counts.items() if count > 1)
+
+
+def _title(cls: type) -> str:
+    """The name of a class, with that of its module where it is not the only one."""
+    module = cls.__module__.rpartition(".")[2]
+    return f"{module}.{cls.__name__}" if cls.__name__ in _shared_names() else cls.__name__
 
 
 def _object(cls: type) -> Schema:
@@ -76,8 +101,10 @@ def _of(hint: Any) -> Schema:
             "propertyNames": _of(arguments[0]),
             "additionalProperties": _of(arguments[1]),
         }
+    if hint is FromManifest:
+        return {"anyOf": [{"$ref": "#/$defs/FromManifest"}, {"$ref": "#/$defs/From"}]}
     if is_dataclass(hint) and isinstance(hint, type):
-        return {"$ref": f"#/$defs/{hint.__name__}"}
+        return {"$ref": f"#/$defs/{_title(hint)}"}
     return {"type": _SIMPLE[hint]}
 
 

@@ -17,7 +17,7 @@ from simcost.ledger import Buckets, Ledger, Limits, Outcomes
 from simcost.scenario.sealed import read_table, seal, whole
 
 ROWS = "outcomes.parquet"
-_TABLES = ("nodes", "replicas", "timeline")
+_TABLES = ("nodes", "replicas", "timeline", "events", "pulse")
 
 
 def save_ledger(ledger: Ledger, folder: Path) -> None:

@@ -19,10 +19,11 @@ from simcost.plan.interruptions import (
     NodeFailures,
     SpotCapacity,
     SpotHazard,
+    ZoneCapacity,
     ZoneOutage,
 )
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool
-from simcost.plan.startup import Spread
+from simcost.plan.startup import Varying
 from simcost.sim import simulate
 
 HOUR = 3600.0
@@ -38,10 +39,15 @@ def happened(ledger: Ledger, what: str) -> list[float]:
     return [row["value"] for row in ledger.events.to_pylist() if row["what"] == what]
 
 
+def along(*steps: tuple[float, int]) -> ZoneCapacity:
+    since, nodes = zip(*steps, strict=True)
+    return ZoneCapacity(since=since, nodes=nodes)
+
+
 spots = st.one_of(
     st.none(),
     st.builds(SpotHazard, per_node_h=st.sampled_from([0.5, 4.0]), whole_zone=st.sampled_from([0.0, 0.5])),
-    st.just(SpotCapacity(zones=(((0.0, 3), (500.0, 0), (900.0, 2)), ((0.0, 1), (700.0, 4))), span=1800.0)),
+    st.just(SpotCapacity(zones=(along((0, 3), (500, 0), (900, 2)), along((0, 1), (700, 4))), span=1800.0)),
 )
 nodes = st.one_of(
     st.builds(AtOnce, max=st.sampled_from([None, 2]), spare=st.integers(0, 2)),
@@ -53,9 +59,9 @@ nodes = st.one_of(
 )  # fmt: skip
 startups = st.sampled_from([
     QUICK,
-    Startup(node=Spread(median=60, sigma=0.4), image_size=3e9, network=0.2e9, storage=1e9, compile=10, engine=10,
+    Startup(node=Varying(median=60, sigma=0.4), image_size=3e9, network=0.2e9, storage=1e9, compile=10, engine=10,
             failed=0.2),
-    Startup(node=30, image=20, engine=Spread(median=20, sigma=0.3), together=True, network=1e9),
+    Startup(node=30, image=20, engine=Varying(median=20, sigma=0.3), together=True, network=1e9),
 ])  # fmt: skip
 
 
@@ -126,7 +132,7 @@ def test_without_notice_requests_return_and_are_counted() -> None:
 
 
 def test_capacity_bounds_the_nodes_of_each_zone() -> None:
-    zones = (((0.0, 2), (600.0, 1)), ((0.0, 0), (1200.0, 3)))
+    zones = (along((0, 2), (600, 1)), along((0, 0), (1200, 3)))
     troubles = Interruptions(spot=SpotCapacity(zones=zones, span=1800.0), notice=0)
     ledger = run(interruptions=troubles, scaling=Fixed(replicas=4))
     conserve(ledger)

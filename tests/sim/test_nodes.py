@@ -15,7 +15,7 @@ from simcost.plan.autoscaling import Step
 from simcost.plan.drain import Drain
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, DisruptionBudget, FixedNodes, NodePool
-from simcost.plan.startup import Spread
+from simcost.plan.startup import Varying
 from simcost.sim import simulate
 from simcost.sim.fleet.records import Node, Replica
 from simcost.sim.fleet.transfers import Transfers
@@ -98,7 +98,7 @@ def test_image_and_weights_contend_for_the_network() -> None:
 
 def test_phases_vary_around_their_medians() -> None:
     spread = Startup(
-        node=Spread(median=60, sigma=0.3), image=30, weights=1e9, engine=Spread(median=20, sigma=0.3)
+        node=Varying(median=60, sigma=0.3), image=30, weights=1e9, engine=Varying(median=20, sigma=0.3)
     )
     found = np.array(
         [start for seed in range(30) for start in starts(run(startup=spread, seed=seed, span_s=1200))]
@@ -156,7 +156,7 @@ def test_insufficient_capacity_backs_off_and_doubles() -> None:
 
 def test_a_node_that_does_not_come_is_given_up() -> None:
     rules = ClusterAutoscaler(max=3, provisioning=100, backoff=30)
-    ledger = run(nodes=rules, startup=replace(QUICK, node=Spread(median=200, sigma=0.01)), span_s=1200)
+    ledger = run(nodes=rules, startup=replace(QUICK, node=Varying(median=200, sigma=0.01)), span_s=1200)
     assert any(row["what"] == "node_late" for row in ledger.events.to_pylist())
     assert not starts(ledger)
 

@@ -18,7 +18,9 @@ __all__ = ["Autoscaler", "AwsScaling", "Chain", "Decision", "DynamoPlanner", "Fi
            "Observation", "Policy", "Predictive", "RayServe", "Replicas", "Scaling", "Schedule", "Signal", "Source",
            "Step", "TargetConcurrency", "Wva"]  # fmt: skip
 
-Scaling = Fixed | Schedule | TargetConcurrency
-"""What a plan of a scenario may say."""
-Autoscaler = Scaling | Hpa | Keda | Kpa | RayServe | AwsScaling | DynamoPlanner | Wva | Chain | Predictive
+Scaling = (
+    Fixed | Schedule | TargetConcurrency | Hpa | Keda | Kpa | RayServe | AwsScaling | DynamoPlanner | Wva | Chain
+    | Predictive
+)  # fmt: skip
 """All policies."""
+Autoscaler = Scaling

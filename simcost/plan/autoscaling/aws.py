@@ -28,9 +28,13 @@ class TargetTracking:
 
     kind: Literal["target-tracking"] = "target-tracking"
     metric: str
+    """Its name."""
     target: Annotated[float, Gt(0)]
+    """Value that is aimed at."""
     source: Source = ()
+    """The signals it is made of; empty = the signal of its name."""
     scale_in: bool = True
+    """Whether it removes capacity too."""
     out_cooldown: Seconds = 300.0
     """Within it only what exceeds the last addition is added."""
     in_cooldown: Seconds = 300.0
@@ -72,7 +76,9 @@ class StepAdjustment:
     lower: float | None = None
     """None = no bound."""
     upper: float | None = None
+    """None = no bound."""
     adjustment: int
+    """Replicas or percent, as `type` says."""
 
     def covers(self, distance: float) -> bool:
         """Above the threshold the lower bound belongs to it, below the upper one."""
@@ -86,15 +92,23 @@ class StepScaling:
 
     kind: Literal["step-scaling"] = "step-scaling"
     metric: str
+    """Its name."""
     threshold: float
+    """Of the alarm."""
     comparison: Literal[">=", ">", "<=", "<"] = ">="
+    """How a value must stand to the threshold for the alarm."""
     source: Source = ()
+    """The signals it is made of; empty = the signal of its name."""
     type: Literal["ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"] = "ChangeInCapacity"
+    """What an adjustment is: replicas more or fewer, percent of them, or how many."""
     steps: Annotated[tuple[StepAdjustment, ...], MinLen(1)]
+    """Changes by distance to the threshold."""
     min_magnitude: Count = 0
     """Of a change in percent."""
     cooldown: Seconds = 300.0
+    """After a change, before the next."""
     period: PositiveSeconds = 60.0
+    """Of the alarm."""
     periods: PositiveCount = 1
     """In alarm, before it acts."""
 
@@ -190,9 +204,11 @@ class AwsScaling:
     min: Count = 1
     """From 0 only step scaling leads up again."""
     max: PositiveCount
+    """Most replicas."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = min."""
     policies: Annotated[tuple[ScalingPolicy, ...], MinLen(1)]
+    """Out if any asks, in only if all agree."""
 
     def __post_init__(self) -> None:
         if self.min > self.max:

@@ -32,7 +32,9 @@ class Chain:
 
     kind: Literal["chain"] = "chain"
     first: Wva | DynamoPlanner
+    """Who says how many."""
     then: Hpa | Keda
+    """Who scales."""
     publishes: str = PUBLISHED
     """Name of the metric."""
 

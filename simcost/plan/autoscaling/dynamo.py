@@ -40,14 +40,19 @@ class DynamoPlanner:
     role: Role = "agg"
     """Component that this pool is."""
     target: Literal["throughput", "latency", "load", "sla"] = "throughput"
+    """What it optimises; all but `sla` scale by load alone."""
     ttft: PositiveSeconds = 0.5
+    """Target of the time to first token."""
     itl: PositiveSeconds = 0.05
+    """Target of the time between tokens."""
     throughput_scaling: bool = True
     """With target sla only."""
     load_scaling: bool = False
     """Always on for the other targets."""
     throughput_interval: PositiveSeconds = 180.0
+    """Between two decisions by throughput."""
     load_interval: PositiveSeconds = 5.0
+    """Between two decisions by load."""
     engine_rps: Annotated[float, Gt(0)] | None = None
     """Requests per second that one replica serves within the SLA; the throughput stage waits for it."""
     context_tokens: PositiveCount | None = None
@@ -55,7 +60,9 @@ class DynamoPlanner:
     load_up: Annotated[float, Ge(0)] | None = None
     """Own thresholds of target load."""
     load_down: Annotated[float, Ge(0)] | None = None
+    """Load at or below which a replica goes, with target `load`."""
     min_endpoint: Count = 1
+    """Fewest replicas."""
     max_step: PositiveCount = 8
     """Largest change of the throughput stage."""
     gpus: PositiveCount = 1
@@ -63,7 +70,9 @@ class DynamoPlanner:
     max_gpu_budget: Annotated[int, Ge(-1)] = 8
     """Of the pool; -1 = none."""
     min_gpu_budget: Annotated[int, Ge(-1)] = -1
+    """GPUs that are always used; -1 = none."""
     down_sensitivity: Annotated[int, Ge(0), Le(100)] = 80
+    """Percent of a threshold below which a replica goes."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = min_endpoint."""
 

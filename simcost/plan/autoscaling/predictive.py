@@ -30,12 +30,15 @@ class Predictive:
     lead: Seconds
     """From the decision to ready: the cold start."""
     min: Count = 1
+    """Fewest replicas."""
     max: PositiveCount
+    """Most replicas."""
     signal: SignalName = "requests_per_s"
     """What the demand is counted in."""
     reactive: bool = False
     """Whether the demand that is seen counts too, so that a surprise is followed."""
     interval: PositiveSeconds = 60.0
+    """Between two decisions."""
 
     def __post_init__(self) -> None:
         if self.min > self.max:

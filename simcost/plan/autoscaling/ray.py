@@ -55,7 +55,9 @@ class RayServe:
 
     kind: Literal["ray-serve"] = "ray-serve"
     min: Count = 1
+    """Fewest replicas."""
     max: PositiveCount = 1
+    """Most replicas."""
     start: Count | None = None
     """Replicas at time 0, already warm (`initial_replicas`); None = min."""
     target_ongoing_requests: Annotated[float, Gt(0)] = 2.0
@@ -65,12 +67,15 @@ class RayServe:
     aggregation: Literal["mean", "max", "min"] = "mean"
     """How they are taken."""
     upscale_delay: Seconds = 30.0
+    """How long more must be wanted before any comes."""
     downscale_delay: Seconds = 600.0
+    """How long fewer must be wanted before any goes."""
     downscale_to_zero_delay: Seconds | None = None
     """From 1 to 0; None = `downscale_delay`."""
     upscaling_factor: Annotated[float, Gt(0)] = 1.0
     """Of the difference, for each decision."""
     downscaling_factor: Annotated[float, Gt(0)] = 1.0
+    """Share of the way down that is gone at once."""
     interval: PositiveSeconds = 0.1
     """Of the control loop. A second or two decide the same, at most that much later, and cost less."""
     push: Seconds = 10.0

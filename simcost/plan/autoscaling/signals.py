@@ -31,6 +31,7 @@ class Signal:
     """One signal of the simulator, as a metric reads it."""
 
     name: SignalName
+    """Which signal."""
     over: Over = "sum"
     """How replicas are taken together where a value of the whole pool is asked for."""
     window: Seconds = 0.0

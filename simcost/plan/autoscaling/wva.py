@@ -49,6 +49,7 @@ class Saturation:
     kv_spare: Annotated[float, Ge(0)] = 0.10
     """Mean room of the others below which a replica is added."""
     queue_spare: Annotated[float, Ge(0)] = 3.0
+    """Mean room in the queue below which a replica is added."""
 
     def analyse(self, loads: Sequence[tuple[float, float]]) -> tuple[int, str]:
         """1 = one more, -1 = one fewer is safe, 0 = neither; and why."""
@@ -105,6 +106,7 @@ class Tokens:
     prompt_tokens: Annotated[float, Gt(0)]
     """Of a waiting request, in the mean."""
     kv_threshold: Annotated[float, Gt(0), Le(1)] = 0.80
+    """KV use up to which a replica counts as supply."""
     queue_threshold: Annotated[float, Gt(0)] = 5.0
     """From this queue on, the tokens in use show the compute bound."""
     up_threshold: Annotated[float, Gt(0), Le(1)] = 0.85
@@ -128,11 +130,15 @@ class Wva:
 
     kind: Literal["wva"] = "wva"
     rules: Rules = Saturation()
+    """How saturation is measured."""
     min: Count = 1
+    """Fewest replicas."""
     max: PositiveCount
+    """Most replicas."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = min."""
     interval: PositiveSeconds = 15.0
+    """Between two analyses."""
 
     def __post_init__(self) -> None:
         if self.min > self.max:

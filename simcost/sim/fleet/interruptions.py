@@ -85,7 +85,11 @@ def _spot_capacity(fleet: Fleet, troubles: Interruptions, spot: SpotCapacity) ->
 
 def _changes(spot: SpotCapacity, origin_s: float) -> Iterator[tuple[float, int, int]]:
     """Seconds since the change before, zone, nodes from then on; for ever."""
-    steps = sorted((at_s, zone, nodes) for zone, one in enumerate(spot.zones) for at_s, nodes in one)
+    steps = sorted(
+        (at_s, zone, nodes)
+        for zone, one in enumerate(spot.zones)
+        for at_s, nodes in zip(one.since, one.nodes, strict=True)
+    )
     for zone in range(len(spot.zones)):
         before = [nodes for at_s, where, nodes in steps if where == zone and at_s <= origin_s]
         yield 0.0, zone, before[-1]

@@ -56,6 +56,7 @@ class Hpa:
     start: Count | None = None
     """Replicas at time 0, already warm; None = min."""
     metrics: Annotated[tuple[Metric, ...], MinLen(1)]
+    """Each asks for replicas; the most counts."""
     behavior: Behavior | None = None
     """None differs from an empty one: at most twice the replicas (or 4) per sync, no limit down."""
     interval: PositiveSeconds = 15.0

@@ -28,6 +28,7 @@ class Metric:
     target_type: Literal["Utilization", "AverageValue", "Value"]
     """Percent of the request; an amount per pod; an amount."""
     target: Annotated[float, Gt(0)]
+    """Percent for `Utilization`, else an amount in the unit of the metric."""
     source: Source = ()
     """The signals it is made of; empty = recorded metrics only."""
 

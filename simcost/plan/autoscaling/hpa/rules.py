@@ -25,8 +25,11 @@ class Rule:
     """A change allowed within any stretch of time of this length."""
 
     type: Literal["Pods", "Percent"]
+    """Replicas, or percent of those there are."""
     value: PositiveCount
+    """How many may come or go within the period."""
     period: Annotated[Seconds, Ge(1), Le(1800)]
+    """Time over which they are counted."""
 
     def most(self, start: int) -> int:
         """Replicas to which `start` may grow."""
@@ -56,7 +59,9 @@ class Behavior:
     """Both directions. Even an empty one differs from none: 3 replicas may become 7 in one sync instead of 6."""
 
     scale_up: Direction = Direction()
+    """Rules for more replicas."""
     scale_down: Direction = Direction()
+    """Rules for fewer replicas."""
 
 
 UP = (Rule(type="Pods", value=4, period=15), Rule(type="Percent", value=100, period=15))

@@ -30,9 +30,11 @@ class MetricTrigger:
     name: str
     """Of the metric."""
     threshold: Annotated[float, Gt(0)]
+    """Value per replica (`AverageValue`), or of the pool (`Value`)."""
     activation_threshold: float = 0.0
     """Values above it, not equal to it, make the trigger active."""
     target_type: Literal["AverageValue", "Value", "Utilization"] = "AverageValue"
+    """What the threshold is compared with."""
     resource: bool = False
     """Whether it is CPU or memory of the replicas, which the HPA alone looks at."""
     ignore_null: bool = True
@@ -51,8 +53,11 @@ class CronTrigger:
     start: str
     """Cron expression of five fields, as `0 7 * * 1-5`."""
     end: str
+    """Cron expression of five fields."""
     timezone: str
+    """Of both expressions, as `Europe/Berlin`."""
     replicas: PositiveCount
+    """Fewest between start and end."""
 
     def __post_init__(self) -> None:
         parse_cron(self.start), parse_cron(self.end)
@@ -85,6 +90,7 @@ class Fallback:
     failures: Count
     """Consecutive ones, after which it begins."""
     replicas: Count
+    """How many there are meanwhile."""
 
 
 class KedaState(TypedDict):
@@ -106,25 +112,33 @@ class Keda:
     min: Count = 0
     """The HPA keeps at least one. From 1 on `cooldown` does nothing, unless `idle` is given."""
     max: PositiveCount = 100
+    """Most replicas."""
     idle: Count | None = None
     """Replicas while no trigger is active, below min."""
     triggers: Annotated[tuple[Trigger, ...], MinLen(1)]
+    """Each asks for replicas; the most counts. Any active one keeps the pool from zero."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = min."""
     polling: PositiveSeconds = 30.0
+    """Between two looks at the triggers."""
     cooldown: Seconds = 300.0
     """After the last active trigger, before the last replica goes."""
     initial_cooldown: Seconds = 0.0
+    """As `cooldown`, for a pool that was never active."""
     fallback: Fallback | None = None
     """0 replicas do not protect from scaling to zero."""
     behavior: Behavior | None = None
     """Of the HPA."""
     paused: bool = False
+    """Held at the replicas there are."""
     paused_replicas: Count | None = None
     """Held at this number."""
     paused_scale_in: bool = False
+    """Whether no replica goes."""
     paused_scale_out: bool = False
+    """Whether no replica comes."""
     force_activation: bool = False
+    """Whether it counts as active whatever the triggers say."""
     sync: PositiveSeconds = 15.0
     """Between two syncs of the HPA."""
     stabilization: Seconds = 300.0

@@ -47,6 +47,7 @@ class Kpa:
 
     kind: Literal["kpa"] = "kpa"
     metric: Literal["concurrency", "rps"] = "concurrency"
+    """Requests in flight, or requests per second."""
     target: Annotated[float, Ge(MIN_TARGET)] | None = None
     """Per replica; None = `container_concurrency`, else 100 concurrent requests or 200 requests per second."""
     utilization: Annotated[float, Gt(0), Le(1)] = 0.7
@@ -54,22 +55,29 @@ class Kpa:
     container_concurrency: Count = 0
     """Requests that a replica takes at a time; 0 = no limit."""
     min: Count = 0
+    """Fewest replicas."""
     max: Count = 0
     """0 = no limit."""
     initial_scale: Count = 1
+    """Replicas at time 0, already warm."""
     activation_scale: Count = 1
     """Replicas, at least, while there is any load."""
     window: Annotated[PositiveSeconds, Ge(1), Le(3600)] = 60.0
+    """Length of the stable window."""
     panic_window: Annotated[float, Ge(1), Le(100)] = 10.0
     """Percent of the window."""
     panic_threshold: Annotated[float, Gt(0)] = 200.0
     """Percent of the ready replicas that the panic window must ask for."""
     scale_down_delay: Annotated[Seconds, Le(3600)] = 0.0
+    """How long a higher wish holds."""
     target_burst_capacity: Annotated[float, Ge(-1)] = 211.0
     """Burst to be taken at once; less room puts the activator in the path. 0 = never in the path, -1 = always."""
     max_scale_up_rate: Annotated[float, Gt(1)] = 1000.0
+    """Most replicas per ready one in a tick."""
     max_scale_down_rate: Annotated[float, Gt(1)] = 2.0
+    """Most by which the ready ones are divided in a tick."""
     to_zero: bool = True
+    """Whether the last replica may go."""
     grace: Seconds = 30.0
     """Time behind the activator before the last replica goes."""
     retention: Seconds = 0.0

@@ -1,0 +1,180 @@
+"""How a plan scales, where that is not said in place: a manifest that a team runs already, a forecast of its load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Gt
+
+from simcost.catalog import Catalog
+from simcost.errors import Fault, FaultsError, InputError
+from simcost.plan import Scaling
+from simcost.plan.autoscaling import Chain, Fixed, Kpa, Predictive, Schedule, Signal
+from simcost.plan.nodes import NodePool
+from simcost.scenario.manifests import Manifest, read_manifest
+from simcost.scenario.node import Node
+from simcost.trace.paths import inside
+from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromManifest:
+    """What a manifest says: of a HorizontalPodAutoscaler, a ScaledObject, a Knative Service, a Ray Serve config, an
+    Application Auto Scaling target, a Dynamo planner; or a Karpenter NodePool for nodes. Written `{from: hpa.yaml}`.
+    """
+
+    kind: Literal["manifest"] = "manifest"
+    path: str
+    """The file, relative to the scenario; `from` in short."""
+    name: str | None = None
+    """Of the object, where the file holds several."""
+    start: Count | None = None
+    """Replicas at time 0, already warm; None = the fewest that the manifest allows."""
+    signals: Mapping[str, tuple[Signal, ...]] = field(default_factory=dict)
+    """What metrics are made of that are not known by their names: `{my_metric: {from: output_tokens_per_s,
+    window: 60s}}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowForecast:
+    """Replicas ahead of demand: enough for a quantile of the load to be expected until those ordered now are ready.
+
+    Expected at a time of a recorded or drawn workload is what was there one season before, give or take `around`;
+    in the first season nothing is known ahead, and what is seen is followed.
+    """
+
+    kind: Literal["forecast"] = "forecast"
+    per_replica: Annotated[float, Gt(0)]
+    """Requests per second that one replica takes."""
+    quantile: Share = 0.9
+    """Of the rates that are expected; higher is safer and dearer."""
+    season: PositiveSeconds = 86400.0
+    """After which the load is expected to be alike."""
+    around: Seconds = 1800.0
+    """Of the same time a season before, whose rates count."""
+    step: PositiveSeconds = 300.0
+    """Over which a rate is taken."""
+    lead: Seconds | None = None
+    """From the decision to ready; None = the cold start of the plan on a new node."""
+    min: Count = 1
+    """Fewest replicas."""
+    max: PositiveCount
+    """Most replicas."""
+    interval: PositiveSeconds = 60.0
+    """Between two decisions."""
+
+
+_WITHOUT_START = (Fixed, Schedule, Kpa, Chain, Predictive)
+PlanScaling = Scaling | FromManifest | FollowForecast
+
+
+def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest:
+    """What is in the file.
+
+    Raises:
+        FaultsError: all that is wrong with it, each with its place; metrics that no signal makes.
+        InputError: a path outside the folder.
+    """
+    path = inside(folder, asked.path)
+    return read_manifest(path, name=asked.name, signals=asked.signals, catalog=catalog).mapped()
+
+
+def policy_in(manifest: Manifest, asked: FromManifest) -> Scaling:
+    """The autoscaler of a manifest, with the replicas that it starts from.
+
+    Raises:
+        InputError: it has none.
+    """
+    policy = manifest.policy
+    if policy is None:
+        raise InputError(
+            f"{asked.path}: a {manifest.kind} scales no replicas; name the manifest of an autoscaler"
+        )
+    if asked.start is None or isinstance(policy, _WITHOUT_START):
+        return policy
+    return replace(policy, start=asked.start)
+
+
+def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
+    """The node pool of a manifest.
+
+    Raises:
+        InputError: it has none.
+    """
+    if manifest.nodes is None:
+        raise InputError(f"{asked.path}: a {manifest.kind} says nothing of nodes; name a Karpenter NodePool")
+    return manifest.nodes
+
+
+def written_in_full(root: Node) -> Node:
+    """`{from: FILE}` under scaling and nodes of the plans as what it is short for."""
+    plans = root.get("plans")
+    if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
+        return root
+    return replace(
+        root, value={**root.value, "plans": replace(plans, value=[_plan(one) for one in plans.value])}
+    )
+
+
+def _plan(plan: Node) -> Node:
+    if not isinstance(plan.value, dict):
+        return plan
+    found = {key: _full(child) if key in ("scaling", "nodes") else child for key, child in plan.value.items()}
+    return replace(plan, value=found)
+
+
+def _full(node: Node) -> Node:
+    value = node.value
+    if not isinstance(value, dict) or "from" not in value or "kind" in value:
+        return node
+    rest = {key: child for key, child in value.items() if key not in ("from", "signals")}
+    found = {"kind": replace(value["from"], value="manifest"), "path": value["from"], **rest}
+    if (signals := value.get("signals")) is not None:
+        found["signals"] = signals
+        if isinstance(signals.value, dict):
+            each = {key: _signals(child) for key, child in signals.value.items()}
+            found["signals"] = replace(signals, value=each)
+    return replace(node, value=found)
+
+
+def _signals(node: Node) -> Node:
+    """One signal, or several that are added up; `from` names it."""
+    parts = node.value if isinstance(node.value, list) else [node]
+    return replace(node, value=[_signal(part) for part in parts])
+
+
+def _signal(node: Node) -> Node:
+    if isinstance(node.value, str):
+        return replace(node, value={"name": node})
+    if not isinstance(node.value, dict):
+        return node
+    return replace(node, value={"name" if key == "from" else key: child for key, child in node.value.items()})
+
+
+def manifest_faults(
+    plans: Sequence[Any], nodes: Sequence[Node], catalog: Catalog, folder: Path, file: str
+) -> Iterator[Fault]:
+    """Manifests that cannot be read or do not suit; a plan that is None has other faults already."""
+    from simcost.scenario.faults import fault_at
+
+    for plan, node in zip(plans, nodes, strict=True):
+        for key, take in (("scaling", policy_in), ("nodes", nodes_in)):
+            asked, place = getattr(plan, key, None), node.get(key)
+            if not isinstance(asked, FromManifest) or place is None:
+                continue
+            try:
+                take(manifest_of(asked, folder, catalog), asked)
+            except FaultsError as error:
+                yield from error.faults
+            except InputError as error:
+                yield fault_at(place, str(error), file)
+
+
+def not_simulated(manifest: Manifest) -> str | None:
+    """What of a manifest changes nothing here, as a sentence."""
+    if not manifest.not_simulated:
+        return None
+    return f"{Path(manifest.file).name}: not simulated: {', '.join(manifest.not_simulated)}."

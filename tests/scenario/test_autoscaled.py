@@ -1,0 +1,136 @@
+"""Plans that scale by manifests and forecasts, on nodes that come, go and fail."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scenarios import SMALL, write
+from simcost.errors import FaultsError
+from simcost.plan.autoscaling import Hpa, Predictive
+from simcost.plan.nodes import NodePool
+from simcost.scenario.load import find_faults, load
+from simcost.scenario.resolve import settle
+from simcost.scenario.run import run
+from simcost.scenario.schema import json_schema
+from simcost.scenario.yaml import parse
+
+HPA = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: chat, namespace: serving}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: chat}
+  minReplicas: 1
+  maxReplicas: 4
+  metrics:
+    - type: Pods
+      pods: {metric: {name: "vllm:num_requests_running"}, target: {type: AverageValue, averageValue: "2"}}
+    - type: External
+      external: {metric: {name: my_tokens}, target: {type: AverageValue, averageValue: "500"}}
+"""
+NODEPOOL = """\
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: gpu}
+spec:
+  template:
+    spec:
+      requirements:
+        - {key: node.kubernetes.io/instance-type, operator: In, values: [g6.xlarge]}
+  disruption: {consolidationPolicy: WhenEmpty, consolidateAfter: 60s}
+"""
+UPSIDE_DOWN = """scaling:
+      {kind: hpa, min: 3, max: 2, metrics: [{type: Pods, name: running, target_type: AverageValue, target: 2}]}"""
+ONE = "scaling: {kind: fixed, replicas: 1}"
+BY_HPA = "scaling: {from: hpa.yaml, start: 2, signals: {my_tokens: {from: output_tokens_per_s, window: 60s}}}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "hpa.yaml").write_text(HPA, encoding="utf-8")
+    (tmp_path / "nodepool.yaml").write_text(NODEPOOL, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_manifest_is_the_scaling_of_a_plan(folder: Path) -> None:
+    question = settle(load(write(folder, (ONE, BY_HPA))), seed=None, seeds=None)
+    policy = question.plans[0].pool.scaling
+    assert isinstance(policy, Hpa)
+    assert (policy.max, policy.initial()) == (4, 2)
+    [tokens] = policy.metrics[1].source
+    assert (tokens.name, tokens.window) == ("output_tokens_per_s", 60.0)
+    assert question.plans[0].notes == ("hpa.yaml: not simulated: metadata.namespace.",)
+
+
+def test_the_result_says_what_was_not_simulated_and_hashes_the_manifest(folder: Path) -> None:
+    found = run(load(write(folder, (ONE, BY_HPA))), folder / "out", seeds=1)
+    assert any("not simulated: metadata.namespace" in line for line in found["assumptions"])
+    assert any(name.endswith("hpa.yaml") for name in found["provenance"]["inputs"])
+    assert found["plans"][0]["requests"]["completed"] > 0
+
+
+def test_karpenter_nodes_come_from_their_manifest(folder: Path) -> None:
+    text = SMALL.replace(ONE, ONE + "\n    nodes: {from: nodepool.yaml}")
+    nodes = settle(load(write(folder, text=text)), seed=None, seeds=None).plans[0].pool.nodes
+    assert isinstance(nodes, NodePool)
+    assert (nodes.consolidation, nodes.consolidate_after) == ("WhenEmpty", 60.0)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "words"),
+    [
+        ("scaling: {from: hpa.yaml}", "'my_tokens' is no metric that the simulator has"),
+        ("scaling: {from: none.yaml}", "none.yaml"),
+        ("scaling: {from: nodepool.yaml}", "a NodePool scales no replicas"),
+        ("scaling: {from: ../hpa.yaml}", "outside"),
+        (UPSIDE_DOWN, r"min \(3\) is above max \(2\)"),
+        (ONE + "\n    interruptions: {zones: 2, outages: {at: 5min, zone: 2}}", "there is no zone 2"),
+        (ONE + "\n    startup: {image_size: 10GB}", "image_size needs network"),
+        (ONE + "\n    nodes: {kind: cluster-autoscaler, min: 3, max: 2}", r"min \(3\) is above max \(2\)"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_told_with_its_place(folder: Path, scaling: str, words: str) -> None:
+    with pytest.raises(FaultsError, match=words):
+        load(write(folder, text=SMALL.replace(ONE, scaling)))
+
+
+def test_a_broken_manifest_is_told_at_its_own_place(folder: Path) -> None:
+    (folder / "hpa.yaml").write_text(HPA.replace("maxReplicas: 4", "maxReplicas: many"), encoding="utf-8")
+    faults = find_faults(write(folder, (ONE, BY_HPA)))
+    assert any(fault.file.endswith("hpa.yaml") and fault.line == 7 for fault in faults)
+
+
+def test_the_schema_takes_the_short_form(folder: Path) -> None:
+    from jsonschema import Draft202012Validator
+
+    schema = Draft202012Validator(json_schema())
+    for text in (SMALL.replace(ONE, BY_HPA), SMALL.replace(ONE, ONE + "\n    nodes: {from: nodepool.yaml}")):
+        root, _ = parse(text, "f")
+        assert root is not None
+        assert schema.is_valid(root.plain())
+
+
+def test_a_forecast_knows_nothing_in_its_first_season_and_the_last_one_after(folder: Path) -> None:
+    ahead = "scaling: {kind: forecast, per_replica: 0.5, max: 4, season: 5min, step: 60s, around: 60s, quantile: 50%}"
+    question = settle(load(write(folder, (ONE, ahead))), seed=None, seeds=None)
+    policy = question.plans[0].pool.scaling
+    assert isinstance(policy, Predictive)
+    assert len(policy.demand) == 10
+    assert policy.demand[:5] == (0.0,) * 5
+    assert all(0 < rate < 2 for rate in policy.demand[5:])
+
+
+BY_TRACE = """scaling: {kind: fixed, replicas: 3}
+    interruptions: {notice: 30s, spot: {kind: trace, path: spot.csv, zones: [zone-a, zone-b]}}"""
+SPOT = "trace,gap_s,start_tick,ticks,nodes_available\nzone-a,60,0,5,2\nzone-a,60,5,5,0\nzone-b,60,0,10,1\n"
+
+
+def test_interruptions_along_a_recorded_availability(folder: Path) -> None:
+    (folder / "spot.csv").write_text(SPOT, encoding="utf-8")
+    text = SMALL.replace(ONE, BY_TRACE)
+    found = run(load(write(folder, text=text)), folder / "out", seeds=1)
+    counts = found["plans"][0]["requests"]
+    parts = ("completed", "rejected", "timed_out", "lost", "in_system")
+    assert counts["arrived"] == sum(counts[name] for name in parts)
+    assert json.loads((folder / "out" / "result.json").read_text())["plans"][0]["requests"] == counts
