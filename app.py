@@ -1,4 +1,4 @@
-"""The explorer: choose or edit a scenario, run it, look at the result; forecast demand; ask about training.
+"""The explorer: choose or edit a scenario, run it, look at the result; forecast demand; ask about training and money.
 Start it with `streamlit run app.py`.
 
 Scenarios are read from `scenarios/` and results written to `results/`, both beside this file, or in the folder
@@ -17,6 +17,7 @@ import streamlit as st
 from simcost.errors import Fault, SimcostError
 from simcost.report import html
 from views import forecast, training
+from views.purchases import PURCHASES
 from views.result import plain, show
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
@@ -26,12 +27,13 @@ JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
 
 
 def main() -> None:
-    """Three pages."""
+    """Four pages."""
     st.set_page_config(page_title="simcost", layout="wide")
     pages = [
         st.Page(compare, title="Compare plans", default=True),
         st.Page(demand, title="Forecast demand", url_path="forecast"),
         st.Page(train, title="Training", url_path="training"),
+        st.Page(buy, title="Money", url_path="money"),
     ]
     st.navigation(pages, position="top").run()
 
@@ -44,6 +46,11 @@ def demand() -> None:
 def train() -> None:
     """The page of training."""
     training.show(SCENARIOS, RESULTS, one_at_a_time())
+
+
+def buy() -> None:
+    """The page of purchasing."""
+    training.show(SCENARIOS, RESULTS, one_at_a_time(), "Money", PURCHASES)
 
 
 def compare() -> None:

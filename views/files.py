@@ -37,6 +37,29 @@ class Chosen:
         return place
 
 
+@dataclass(frozen=True)
+class Written(Chosen):
+    """A text of the page that a command reads as a file."""
+
+    path: Path | None = None
+    text: str = ""
+    title: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.text.strip())
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return self.title
+
+    def on_disk(self, folder: Path) -> Path:
+        """Where it lies."""
+        place = folder / self.title
+        place.write_text(self.text, encoding="utf-8")
+        return place
+
+
 def choose(label: str, listed: Sequence[Path], key: str) -> Chosen:
     """One of the files listed, or an upload."""
     path = st.selectbox(

@@ -1,8 +1,8 @@
-"""The page of training: ask one of four questions, look at the answer, take it and the command along."""
+"""A page of questions, of training or of money: ask one, look at the answer, take it and the command along."""
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
@@ -21,16 +21,22 @@ from views.questions import QUESTIONS, Words
 from views.result import plain
 
 
-def show(scenarios: Path, results: Path, lock: AbstractContextManager[Any]) -> None:
+def show(
+    scenarios: Path,
+    results: Path,
+    lock: AbstractContextManager[Any],
+    title: str = "Training",
+    questions: Mapping[str, Callable[[Path, Path], Words]] = QUESTIONS,
+) -> None:
     """The page, from top to bottom."""
-    st.title("Training")
-    asked = st.segmented_control("Question", list(QUESTIONS), default=next(iter(QUESTIONS)), key="question",
+    st.title(title)
+    asked = st.segmented_control("Question", list(questions), default=next(iter(questions)), key=f"{title} question",
                                  label_visibility="collapsed")  # fmt: skip
     if asked is None:
         st.info("Choose a question.")
         return
     with st.sidebar:
-        words = QUESTIONS[asked](scenarios, results)
+        words = questions[asked](scenarios, results)
         ready = all(word for word in words if isinstance(word, Chosen))
         pressed = st.button("Answer", type="primary", width="stretch", disabled=not ready)
     answers: dict[str, Any] = st.session_state.setdefault("answers", {})

@@ -170,3 +170,14 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str) -> str:
 
 def _time(start_s: float | None) -> str | None:
     return None if start_s is None else str(np.datetime64(int(start_s), "s")) + "Z"
+
+
+def side_by_side(documents: Sequence[Document]) -> Document:
+    """Several plans over one usage, and what the cheapest saves against the first."""
+    first, best = documents[0], min(documents, key=lambda one: one["effective_usd"])
+    saved = first["effective_usd"] - best["effective_usd"]
+    verdict = f"{best['plan']} is the cheapest of {len(documents)} plans: {format_usd(best['effective_usd'])}"
+    if best is not first and first["effective_usd"]:
+        share = format_share(saved / first["effective_usd"])
+        verdict += f", {format_usd(saved)} ({share}) less than {first['plan']}"
+    return {"verdict": f"{verdict}.", "plans": list(documents)}

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, finish, verb
+from simcost.cli.words import Arguments, columns, sourced, study
 from simcost.errors import InputError
 
 
 def add(verbs: Any) -> None:
     """The verb `bill`."""
-    bill = verb(verbs, "bill", _bill, "price a file of usage under purchasing plans")
+    bill = study(verbs, "bill", _bill, "bill", "price a file of usage under purchasing plans")
     bill.add_argument(
         "file",
         type=Path,
@@ -34,7 +34,8 @@ def add(verbs: Any) -> None:
     columns(bill)
 
 
-def _bill(arguments: Arguments) -> None:
+def _bill(arguments: Arguments) -> dict[str, Any]:
+    from simcost.billing.document import side_by_side
     from simcost.scenario.purchasing import hashed, price_usage, write_focus_bill
 
     if arguments.focus and len(arguments.plan) > 1:
@@ -43,7 +44,6 @@ def _bill(arguments: Arguments) -> None:
     documents = [document for document, _ in priced]
     if arguments.focus:
         write_focus_bill(arguments.focus, priced[0][1], arguments.file, arguments.plan[0])
-    findings = documents[0]["findings"]
-    document = documents[0] if len(documents) == 1 else {"plans": documents}
+    document = documents[0] if len(documents) == 1 else side_by_side(documents)
     files = [hashed(arguments.file), *arguments.plan]
-    finish(arguments, document, findings, "bill", files=files)
+    return sourced(arguments, document, documents[0]["findings"], files=files)

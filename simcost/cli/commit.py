@@ -4,13 +4,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, print_json, usd_per_h, verb
+from simcost.cli.words import Arguments, columns, sourced, study, usd_per_h
 from simcost.progress import Progress
 
 
 def add(verbs: Any) -> None:
     """The verb `commit`."""
-    commit = verb(verbs, "commit", _commit, "what to commit to over the demand that may come, and its risk")
+    commit = study(
+        verbs, "commit", _commit, "commit", "what to commit to over the demand that may come, and its risk"
+    )
     commit.add_argument(
         "file", type=Path, nargs="?", metavar="USAGE", help="what was used, as for `simcost bill`"
     )
@@ -39,17 +41,11 @@ def add(verbs: Any) -> None:
     commit.add_argument(
         "-o", "--output", type=Path, metavar="YAML", help="write the mix as a purchasing plan"
     )
-    commit.add_argument(
-        "--svg", type=Path, metavar="FILE", help="write the curves of cost against commitment"
-    )
     columns(commit)
 
 
-def _commit(arguments: Arguments) -> None:
-    from simcost import __version__
-    from simcost.report.commit import text
+def _commit(arguments: Arguments) -> dict[str, Any]:
     from simcost.scenario.committing import advise, write_plan
-    from simcost.scenario.folders import sha256_of
 
     with Progress("commit", quiet=arguments.quiet) as progress:
         document = advise(
@@ -63,29 +59,10 @@ def _commit(arguments: Arguments) -> None:
             budget_usd_per_h=arguments.budget,
             progress=lambda what: progress(0.5, what),
         )
-    read = [path for path in (arguments.file, arguments.options, arguments.paths) if path]
-    document["provenance"] = {
-        "simcost_version": __version__,
-        "inputs": {str(path): sha256_of(path) for path in read},
-        "catalog_date": document.pop("catalog_date"),
-    }
     if arguments.output:
         write_plan(arguments.output, document["commitments"], arguments.options)
-    if arguments.svg:
-        _draw(document, arguments.svg)
-    if arguments.json:
-        print_json(document)
-    else:
-        print(text(document))
-
-
-def _draw(document: dict[str, Any], path: Path) -> None:
-    from simcost.report.commit_chart import curves
-    from simcost.report.style import to_svg
-    from simcost.scenario.folders import whole_file
-
-    with whole_file(path) as draft:
-        draft.write_text(to_svg(curves(document)), encoding="utf-8")
+    files = [path for path in (arguments.file, arguments.options, arguments.paths) if path]
+    return sourced(arguments, document, document["findings"], files=files)
 
 
 def _share(text: str) -> float:

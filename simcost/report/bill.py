@@ -5,7 +5,10 @@ from textwrap import fill
 from typing import Any
 
 from simcost.billing.document import tree
+from simcost.report.bill_chart import spending
+from simcost.report.study import Part
 from simcost.report.table import table_of
+from simcost.report.tables import Table
 from simcost.units import format_share, format_usd
 
 WIDTH = 100
@@ -13,33 +16,53 @@ WIDTH = 100
 
 def text(document: Mapping[str, Any]) -> str:
     """The document of `simcost bill`, of one plan or several."""
-    if "plans" in document:
-        return "\n\n".join([_side_by_side(document["plans"]), *(_notes(document))])
-    return "\n\n".join(block for block in _blocks(document) if block)
+    blocks = [fill(document["verdict"], WIDTH)]
+    for part in parts(document):
+        blocks += [table_of(part.rows)] if part.rows else []
+        blocks += ["\n".join(fill(line, WIDTH) for line in part.said)] if part.said else []
+    return "\n\n".join(blocks)
 
 
-def _blocks(document: Mapping[str, Any]) -> Iterator[str]:
-    yield fill(document["verdict"], WIDTH)
-    yield table_of([
-        {"charge": "  " * depth + what, "list": format_usd(listed), "discount": format_usd(effective - listed),
-         "effective": format_usd(effective), "invoiced": format_usd(billed)}
+def parts(document: Mapping[str, Any]) -> list[Part]:
+    """What stands below the verdict, on every screen."""
+    plans: Sequence[Mapping[str, Any]] = document.get("plans", [document])
+    chart = Part(title="Where the money goes", chart=lambda: spending(plans))
+    notes = Part(title="Notes", said=list(_notes(document, plans)), titled=False)
+    if len(plans) > 1:
+        return [Part(title="Plans", rows=_plans(plans), titled=False), chart, notes]
+    return [
+        Part(title="The bill", rows=_tree(document), titled=False),
+        chart,
+        Part(title="Commitments", rows=_commitments(document["commitments"]), titled=False),
+        *(
+            Part(title=f"By {tag}", rows=_payers(tag, words, document["effective_usd"]), titled=False)
+            for tag, words in document["allocation"].items()
+        ),
+        notes,
+    ]
+
+
+def _tree(document: Mapping[str, Any]) -> Table:
+    return [
+        {
+            "charge": "  " * depth + what,
+            "list": format_usd(listed),
+            "discount": format_usd(effective - listed),
+            "effective": format_usd(effective),
+            "invoiced": format_usd(billed),
+        }
         for depth, what, listed, effective, billed in tree(dict(document))
-    ])  # fmt: skip
-    yield table_of(commitments(document["commitments"]))
-    for tag, words in document["allocation"].items():
-        yield table_of(_payers(tag, words, document["effective_usd"]))
-    yield from _notes(document)
+    ]
 
 
-def _payers(tag: str, words: Mapping[str, float], total_usd: float) -> list[dict[str, str]]:
+def _payers(tag: str, words: Mapping[str, float], total_usd: float) -> Table:
     return [
         {tag: word, "effective": format_usd(usd), "share": format_share(usd / total_usd)}
         for word, usd in words.items()
     ]
 
 
-def commitments(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Rows of the table of commitments."""
+def _commitments(found: Sequence[Mapping[str, Any]]) -> Table:
     return [
         {
             "commitment": one["name"],
@@ -53,26 +76,18 @@ def commitments(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-def _side_by_side(plans: Sequence[Mapping[str, Any]]) -> str:
-    best = min(plans, key=lambda plan: plan["effective_usd"])
-    first = plans[0]
-    less = first["effective_usd"] - best["effective_usd"]
-    verdict = f"{best['plan']} is the cheapest of {len(plans)} plans: {format_usd(best['effective_usd'])}"
-    if best is not first and first["effective_usd"]:
-        share = format_share(less / first["effective_usd"])
-        verdict += f", {format_usd(less)} ({share}) less than {first['plan']}"
-    rows = [
+def _plans(plans: Sequence[Mapping[str, Any]]) -> Table:
+    return [
         {
             "plan": plan["plan"],
             "effective": format_usd(plan["effective_usd"]),
             "invoiced": format_usd(plan["billed_usd"]),
-            "vs first": _change(plan, first),
+            "vs first": _change(plan, plans[0]),
             "covered": _share(plan["coverage"]),
             "unused": format_usd(plan["unused_usd"]),
         }
         for plan in plans
     ]
-    return f"{fill(verdict + '.', WIDTH)}\n\n{table_of(rows)}"
 
 
 def _change(plan: Mapping[str, Any], first: Mapping[str, Any]) -> str:
@@ -85,19 +100,13 @@ def _share(value: float | None) -> str:
     return "-" if value is None else format_share(value)
 
 
-def _notes(document: Mapping[str, Any]) -> Iterator[str]:
-    plans = document.get("plans", [document])
-    weak = sorted(
-        {f"{p['provider']}/{p['sku']}" for plan in plans for p in plan["prices"] if p["quality"] == "C"}
-    )
-    dates = sorted(
-        {p["as_of"] for plan in plans for p in plan["prices"] if p["as_of"] not in ("", "unknown")}
-    )
-    lines = [f"note: {said['message']}" for said in document.get("findings", [])]
-    lines += dict.fromkeys(note for plan in plans for note in plan["assumptions"])
+def _notes(document: Mapping[str, Any], plans: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    prices = [price for plan in plans for price in plan["prices"]]
+    yield from (f"note: {said['message']}" for said in document.get("findings", []))
+    yield from dict.fromkeys(note for plan in plans for note in plan["assumptions"])
+    dates = sorted({price["as_of"] for price in prices if price["as_of"] not in ("", "unknown")})
     if dates:
-        lines.append(f"Prices of {dates[0]}" + (f" to {dates[-1]}." if len(dates) > 1 else "."))
+        yield f"Prices of {dates[0]}" + (f" to {dates[-1]}." if len(dates) > 1 else ".")
+    weak = sorted({f"{price['provider']}/{price['sku']}" for price in prices if price["quality"] == "C"})
     if weak:
-        lines.append(f"Second-hand or unverified prices: {', '.join(weak)}.")
-    if lines:
-        yield "\n".join(fill(line, WIDTH) for line in lines)
+        yield f"Second-hand or unverified prices: {', '.join(weak)}."

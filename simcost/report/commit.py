@@ -1,32 +1,41 @@
 """What to commit to, for people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from simcost.report.commit_chart import curves
+from simcost.report.study import Part
 from simcost.report.table import table_of
 from simcost.units import format_share, format_usd
 
 WIDTH = 100
+USUAL = "The usual advice: what would have been best over the last days"
 
 
 def text(document: Mapping[str, Any]) -> str:
     """The document of `simcost commit`."""
-    return "\n\n".join(block for block in _blocks(document) if block)
+    blocks = [fill(document["verdict"], WIDTH)]
+    for part in parts(document):
+        body = [table_of(part.rows, left=2 if part.title == USUAL else 1)] if part.rows else []
+        body += [fill(line, WIDTH) for line in part.said]
+        if body:
+            blocks.append("\n".join([part.title, *body] if part.titled else body))
+    return "\n\n".join(blocks)
 
 
-def _blocks(document: Mapping[str, Any]) -> Iterator[str]:
-    yield fill(document["verdict"], WIDTH)
-    yield table_of(mix(document), left=1)
-    yield "If demand falls\n" + table_of(falls(document))
-    if document["usual"]:
-        yield "The usual advice: what would have been best over the last days\n" + table_of(
-            usual(document), left=2
-        )
+def parts(document: Mapping[str, Any]) -> list[Part]:
+    """What stands below the verdict, on every screen."""
     notes = [f"note: {said['message']}" for said in document.get("findings", [])] + list(
         document["assumptions"]
     )
-    yield "\n".join(fill(line, WIDTH) for line in notes)
+    return [
+        Part(title="What to buy", rows=mix(document), titled=False),
+        Part(title="Cost against commitment", chart=lambda: curves(dict(document))),
+        Part(title="If demand falls", rows=falls(document)),
+        Part(title=USUAL, rows=usual(document)),
+        Part(title="Notes", said=notes, titled=False),
+    ]
 
 
 def mix(document: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -47,7 +47,7 @@ def page(home: Path) -> AppTest:
 
 def ask(page: AppTest, question: str, file: str, home: Path) -> None:
     """Choose a question, and a file for it."""
-    page.session_state["question"] = question
+    page.session_state["Training question"] = question
     page.run()
     page.selectbox[0].set_value(home / "scenarios" / "traces" / file).run()
 
@@ -127,7 +127,7 @@ def test_a_file_that_is_none_is_a_message_without_our_folders(page: AppTest, hom
 
 
 def test_without_a_file_nothing_can_be_pressed(page: AppTest) -> None:
-    page.session_state["question"] = QUEUE
+    page.session_state["Training question"] = QUEUE
     page.run()
     assert next(button for button in page.button if button.label == "Answer").disabled
     assert page.info[0].value.startswith("Choose a file")

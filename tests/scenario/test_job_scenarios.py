@@ -306,7 +306,7 @@ QUEUE_FAULTS = [
     (("kind: gpus, gpus: 16", "kind: shared, gpus: 16"), "8:22: plans.0.training.kind: shares a fleet with requests"),
     (("training: {kind: gpus, gpus: 16}", "scaling: {kind: fixed, replicas: 1}"), "7:5: plans.0.training: is required"),
     (("kind: gpus, gpus: 16", "kind: nodes, nodes: n.csv"), "8:36: plans.0.training.nodes: no file 'n.csv'"),
-    (("kind: gpus, gpus: 16", "kind: nodes, nodes: nodes.csv, scheduler: elastic"), "8:58: plans.0.training.scheduler:"),
+    (("kind: gpus, gpus: 16", "kind: nodes, nodes: nodes.csv, scheduler: elastic"), "8:58: plans.0.training.scheduler"),
     (("slo:", "horizon: 1h\nslo:"), ""),
     (("buy: {offer: aws/p4d.24xlarge}", "buy: {offer: aws/p4d}"), "5:25: defaults.buy.offer: the catalog has no offer"),
     (("buy: {offer: aws/p4d.24xlarge}", "training_buy: {offer: aws/p5.48xlarge}"), "7:5: plans.0.buy: is required"),

@@ -1,0 +1,78 @@
+"""The page of money without a browser: a bill under two plans, what to commit to, and bad input as messages."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from home import APP
+from streamlit.testing.v1 import AppTest
+
+
+def script(root: str, home: str) -> None:
+    """The page by itself: what streamlit runs."""
+    import sys
+    import threading
+    from pathlib import Path
+
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from views import training
+    from views.purchases import PURCHASES
+
+    training.show(Path(home) / "scenarios", Path(home) / "results", threading.Lock(), "Money", PURCHASES)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("money") / "home"
+    (home / "scenarios").mkdir(parents=True)
+    rows = [
+        f"aws/g6.xlarge,2026-01-{5 + h // 24:02d}T{h % 24:02d}:00:00Z,{2 + (8 <= h % 24 < 18)}"
+        for h in range(240)
+    ]
+    (home / "scenarios" / "usage.csv").write_text("\n".join(["sku,hour,quantity", *rows]), encoding="utf-8")
+    return home
+
+
+@pytest.fixture
+def page(home: Path) -> AppTest:
+    return AppTest.from_function(script, args=(str(APP.parent), str(home)), default_timeout=60).run()
+
+
+def answer(page: AppTest, home: Path) -> None:
+    page.selectbox[0].set_value(home / "scenarios" / "usage.csv").run()
+    next(button for button in page.button if button.label == "Answer").click().run()
+
+
+def text_area(page: AppTest) -> Any:
+    return page.text_area[0]
+
+
+def test_usage_is_billed_on_demand_and_under_a_plan(page: AppTest, home: Path) -> None:
+    text_area(page).set_value("commitments: [{kind: savings-plan, commitment: $0.9/h, discount: 40 %}]\n")
+    answer(page, home)
+    assert not page.exception
+    assert not page.error
+    assert page.header[0].value.startswith("plan is the cheapest of 2 plans")
+    assert list(page.dataframe[0].value["plan"]) == ["on demand", "plan"]
+    assert "bill usage.csv --plan on-demand.yaml --plan plan.yaml" in page.code[0].value
+
+
+def test_a_fault_of_the_plan_is_a_message(page: AppTest, home: Path) -> None:
+    text_area(page).set_value("commitments: [{kind: savings-plan, commitment: -1}]\n")
+    answer(page, home)
+    assert not page.exception
+    assert "plan.yaml:1:48: commitments.0.commitment: -1 must be" in page.error[0].value.replace("\\", "")
+
+
+def test_what_to_commit_to(page: AppTest, home: Path) -> None:
+    page.session_state["Money question"] = "What should we commit to?"
+    page.run()
+    text_area(page).set_value(
+        "commitments: [{kind: savings-plan, name: base, commitment: $9/h, discount: 40 %}]\n"
+    )
+    answer(page, home)
+    assert not page.exception
+    assert not page.error
+    assert page.header[0].value.startswith("Buy base\\: ")
+    assert [title.value for title in page.subheader][:2] == ["What to buy", "If demand falls"]
