@@ -1,0 +1,190 @@
+"""Files of usage to bills: by hand, against the worked examples, and laws of rows."""
+
+import csv
+import json
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simcost.billing.account import bill_usage
+from simcost.billing.charges import Bill
+from simcost.billing.commitment import SavingsPlan
+from simcost.billing.document import bill_document, tree
+from simcost.billing.purchasing import Purchasing
+from simcost.catalog import load_catalog
+from simcost.errors import CatalogError, FaultsError, TraceError
+from simcost.trace.usage.read import read_usage
+
+CATALOG = load_catalog()
+Rows = list[dict[str, Any]]
+
+
+def at(hours: float) -> str:
+    """An instant of the first days of January 2026."""
+    seconds = round(hours * 3600)
+    days, rest = divmod(seconds, 86400)
+    return f"2026-01-{1 + days:02d}T{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}Z"
+
+
+def billed(folder: Path, rows: Rows, **plan: Any) -> Bill:
+    return bill_usage(read_usage(write(folder, rows)), Purchasing(**plan), CATALOG)
+
+
+def write(folder: Path, rows: Rows) -> Path:
+    path = folder / "usage.csv"
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.DictWriter(file, names, restval="")
+        out.writeheader()
+        out.writerows(rows)
+    return path
+
+
+def run(start: float, end: float, **more: Any) -> dict[str, Any]:
+    return {"sku": "aws/x.large", "region": "r", "start": at(start), "end": at(end), "quantity": 1, **more}
+
+
+OWN = {"aws/x.large": 2.0}
+
+
+def test_machines_are_metered_by_their_runs_others_as_they_stand(tmp_path: Path) -> None:
+    """A minute is the least of AWS; a run in two rows is one run; what still runs at the end of the file is cut."""
+    rows = [run(0, 0.005, resource="a"), run(0.005, 0.01, resource="a"), run(2, 3, resource="b")]
+    assert billed(tmp_path, rows, prices=OWN).total_usd == pytest.approx(2.0 * (60 / 3600 + 1))
+    assert billed(tmp_path, [run(0, 0.01), run(2, 3)], prices=OWN).total_usd == pytest.approx(2.0 * 1.01)
+
+
+def test_rows_that_cannot_be_are_named_with_their_lines(tmp_path: Path) -> None:
+    rows = [
+        run(0, 2, resource="a"),
+        run(1, 3, resource="a"),
+        run(5, 4),
+        run(0, 1, quantity=-1),
+        run(0, 1, sku=""),
+    ]
+    with pytest.raises(FaultsError) as wrong:
+        read_usage(write(tmp_path, rows))
+    found = str(wrong.value)
+    for words in ("usage.csv:4: start:", "ends before it starts", "usage.csv:5: quantity: '-1' is negative",
+                  "usage.csv:6: sku: '' is empty"):  # fmt: skip
+        assert words in found
+    with pytest.raises(FaultsError, match=r"usage\.csv:3: resource: 'a' runs already"):
+        read_usage(write(tmp_path, rows[:2]))
+    with pytest.raises(FaultsError, match="says no zone, but others of this file do"):
+        read_usage(write(tmp_path, [run(0, 1), run(0, 1) | {"start": "2026-01-01T00:00:00"}]))
+    with pytest.raises(TraceError, match="no column says the sku"):
+        read_usage(write(tmp_path, [{"instance": "x", "start": at(0)}]))
+
+
+def test_missing_prices_are_named_all_at_once(tmp_path: Path) -> None:
+    rows = [run(0, 1), run(0, 1, sku="aws/y.large"), run(0, 1, sku="aws/z.large")]
+    with pytest.raises(CatalogError, match=r"aws/x\.large.*aws/y\.large.*aws/z\.large"):
+        billed(tmp_path, rows)
+
+
+def test_spot_intervals_as_in_worked_examples(shared: Path, tmp_path: Path) -> None:
+    cases = [
+        c
+        for c in json.loads((shared / "vectors/billing.json").read_text())["cases"]
+        if c["kind"] == "spot_interval"
+    ]
+    assert cases
+    for case in cases:
+        given_ = case["input"]
+        steps = [*given_["price_steps"], {"from_s": given_["end_s"]}]
+        rows = [
+            run(a["from_s"] / 3600, b["from_s"] / 3600, pricing="spot", price=a["usd_h"], resource="i",
+                interrupted="provider" if given_["ended_by"] == "provider" else "")
+            for a, b in pairwise(steps)
+        ]  # fmt: skip
+        found = billed(tmp_path, [*rows, run(50, 51, quantity=0, resource="z")], prices=OWN)
+        assert found.total_usd == pytest.approx(case["expected"]["cost_usd"], rel=1e-9)
+
+
+def test_spot_that_aws_takes_within_an_hour_is_free(tmp_path: Path) -> None:
+    short = run(0, 0.5, pricing="spot", price=1.0, resource="i", interrupted="true")
+    last = run(50, 51, quantity=0, resource="z")
+    assert billed(tmp_path, [short, last], prices=OWN).total_usd == 0.0
+    assert billed(tmp_path, [short | {"interrupted": ""}, last], prices=OWN).total_usd == pytest.approx(0.5)
+
+
+def test_volumes_by_calendar_month(tmp_path: Path, shared: Path) -> None:
+    """Storage by the hours of January; a GB that crosses zones is paid on both sides; egress in tiers."""
+    kept = {
+        "sku": "aws/storage",
+        "region": "r",
+        "start": at(0),
+        "end": at(240),
+        "quantity": 1000,
+        "unit": "GB",
+    }
+    found = billed(tmp_path, [kept], storage=0.08)
+    assert found.total_usd == pytest.approx(1000 * 240 / 744 * 0.08)
+    crossed = {
+        "sku": "aws/inter-zone",
+        "region": "r",
+        "start": at(0),
+        "end": at(1),
+        "quantity": 1000,
+        "unit": "GB",
+    }
+    assert billed(tmp_path, [crossed], inter_zone=0.01).total_usd == pytest.approx(20.0)
+    sent = {"sku": "aws/egress", "region": "r", "start": at(0), "end": at(1), "quantity": 150, "unit": "GB"}
+    assert billed(tmp_path, [sent]).total_usd == pytest.approx(50 * 0.09)
+
+
+def test_who_pays_adds_up_to_the_bill(tmp_path: Path) -> None:
+    rows = [run(0, 10, team="a"), run(0, 4, team="b", quantity=3), run(2, 3)]
+    plan = SavingsPlan(commitment=4.0, discount=0.5)
+    found = billed(tmp_path, rows, prices=OWN, commitments=(plan,))
+    document = bill_document(found, "plan")
+    assert sum(document["allocation"]["team"].values()) == pytest.approx(document["effective_usd"])
+    assert document["allocation"]["team"]["(unused commitment)"] == pytest.approx(document["unused_usd"])
+    [*_, (_, last, listed, effective, billed_usd)] = tree(document)
+    assert last == "total"
+    assert (listed, effective, billed_usd) == pytest.approx(
+        (document["list_usd"], document["effective_usd"], document["billed_usd"])
+    )
+    [one] = document["commitments"]
+    assert one["utilisation"] == pytest.approx(1 - document["unused_usd"] / one["committed_usd"])
+
+
+pieces = st.lists(
+    st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(1, 4), st.sampled_from(["x", "y"])),
+    min_size=1, max_size=6,
+)  # fmt: skip
+
+
+@given(pieces, st.integers(1, 59), st.randoms())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_neither_order_nor_cuts_within_an_hour_change_a_bill(
+    tmp_path: Path, parts: list[tuple[int, int, int, str]], minute: int, random: Random
+) -> None:
+    plan = SavingsPlan(commitment=3.0, discount=0.3)
+    prices = {"aws/x.large": 2.0, "aws/y.large": 3.0}
+    rows = [run(s / 4, (s + n) / 4, sku=f"aws/{sku}.large", quantity=q) for s, n, q, sku in parts]
+    cut = [piece for row in rows for piece in _halves(row, minute)]
+    random.shuffle(cut)
+    whole = billed(tmp_path, rows, prices=prices, commitments=(plan,))
+    again = billed(tmp_path, cut, prices=prices, commitments=(plan,))
+    assert again.total_usd == pytest.approx(whole.total_usd, abs=1e-9)
+    assert [c.effective_cost_usd for c in again.charges] == pytest.approx(
+        [c.effective_cost_usd for c in whole.charges]
+    )
+
+
+def _halves(row: dict[str, Any], minute: int) -> Rows:
+    """A row cut some minutes after its start."""
+    start = _hours(row["start"])
+    middle = min(start + minute / 60, _hours(row["end"]))
+    return [row | {"end": at(middle)}, row | {"start": at(middle)}]
+
+
+def _hours(text: str) -> float:
+    days, clock = int(text[8:10]) - 1, text[11:19].split(":")
+    return days * 24 + int(clock[0]) + int(clock[1]) / 60 + int(clock[2]) / 3600
