@@ -128,6 +128,12 @@ def forecast(
     )
     inputs = document["provenance"]["inputs"]
     document |= {"file": series.name, "files": []}
+    for entry in document[
+        "series"
+    ].values():  # places in the events are told without where they lay for a moment
+        entry["findings"] = [
+            note | {"message": note["message"].replace(f"{folder}/", "")} for note in entry["findings"]
+        ]
     document["provenance"]["inputs"] = {Path(file).name: digest for file, digest in inputs.items()}
     pictures = forecast_page.pictures(document, outlooks)
     return {

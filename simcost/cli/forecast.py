@@ -30,7 +30,10 @@ def _add_forecast(verbs: Any) -> None:
         help="a series (CSV or Parquet: timestamp,value) or a stored trace of requests or jobs",
     )
     ahead.add_argument(
-        "--horizon", type=seconds, metavar="TIME", help="how far ahead, e.g. 28d (default: by the history)"
+        "--horizon",
+        type=_ahead,
+        metavar="TIME",
+        help="how far ahead, e.g. 28d or 12mo (default: by the history)",
     )
     _add_reading(ahead)
     ahead.add_argument(
@@ -142,6 +145,18 @@ def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
         mapping=dict(arguments.map),
         **more,
     )
+
+
+def _ahead(text: str) -> float:
+    """A horizon in seconds: a duration, or months and years of the mean length that a forecast counts with."""
+    months, unit = (
+        (text[:-2], 1) if text.endswith("mo") else (text[:-1], 12) if text.endswith("y") else ("", 0)
+    )
+    if months.isdecimal() and len(months) <= 6:
+        from simcost.trace.calendar import MEAN_MONTH_S
+
+        return int(months) * unit * MEAN_MONTH_S
+    return seconds(text)
 
 
 def _levels(text: str) -> tuple[int, ...]:

@@ -22,14 +22,13 @@ from simcost.scenario.forecast_file import read_forecast, write_forecast
 from simcost.scenario.outlook import Asked, Outlook, look_ahead
 from simcost.scenario.paths_file import write_paths
 from simcost.scenario.stated import StatedEvents, load_events
-from simcost.trace.calendar import find_zone
+from simcost.trace.calendar import MEAN_MONTH_S, find_zone
 from simcost.trace.series import Series
 from simcost.trace.series.file import is_stored, read_series
 from simcost.units import SECONDS_PER_DAY, format_seconds
 
 MOST_STEPS = 100_000
 """Of a horizon."""
-_MONTH_S = 730.5 * 3600
 Document = dict[str, Any]
 
 
@@ -135,7 +134,7 @@ def steps_ahead(series: Series, horizon_s: float | None) -> int:
     Raises:
         InputError: a horizon of no whole step, or of more than anybody would look at.
     """
-    step_s = series.grid.step_s or _MONTH_S
+    step_s = series.grid.step_s or MEAN_MONTH_S
     if horizon_s is None:
         if step_s >= SECONDS_PER_DAY:
             return max(13, min(28, len(series) // 4))

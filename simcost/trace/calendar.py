@@ -8,6 +8,8 @@ from simcost.errors import InputError, did_you_mean
 DAY_S = 86400
 MONTH = 0
 """The `step_s` of calendar months."""
+MEAN_MONTH_S = 730.5 * 3600
+"""A twelfth of 365.25 days: what a span of months counts as."""
 STEPS = "steps must divide a day (15min, 1h), be whole days or weeks (1d, 1w), or one month (1mo)"
 """What `parse_freq` takes, for messages."""
 UNITS_S = {"w": 604800, "d": DAY_S, "h": 3600, "min": 60, "s": 1}

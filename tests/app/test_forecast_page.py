@@ -84,6 +84,16 @@ def test_bad_input_is_a_message_without_our_folders(
     assert not any("/tmp" in error.value for error in page.error)
 
 
+def test_findings_on_events_are_told_without_our_folders(page: AppTest) -> None:
+    field(page, "Horizon").set_value("1d")
+    page.text_area[0].set_value(EVENTS.replace("+6h", "+9d"))
+    page.button[0].click().run()
+    assert not page.error
+    shown = " ".join(block.body for block in page.get("html"))
+    assert "events.yaml:2:" in shown
+    assert "/events.yaml" not in shown
+
+
 def test_a_broken_file_is_a_message_with_its_line(page: AppTest, home: Path) -> None:
     page.selectbox[0].set_value(home / "scenarios" / "traces" / "broken.csv")
     page.button[0].click().run()

@@ -346,3 +346,10 @@ def test_times_that_scatter_around_a_grid(tmp_path: Path) -> None:
     twice = [*rows[:50], f"{times[49] + 60}Z,1", *rows[50:]]
     with pytest.raises(FaultsError, match="steps must divide a day"):
         read_series(table(tmp_path, "\n".join(["timestamp,value", *twice]) + "\n", "twice.csv"))
+
+
+def test_an_end_without_values_is_told(tmp_path: Path) -> None:
+    _, (found,) = read_series(table(tmp_path, hourly([1, "", 3, 4, "", ""])))
+    assert found["message"].endswith("have a row without a value, the last 2 steps among them: the forecast "
+                                     "begins after these")  # fmt: skip
+    assert kinds(table(tmp_path, hourly([1, "", 3]))) == {"missing": 1}

@@ -102,4 +102,6 @@ def _gaps(points: Points, at: Ints, steps: int, grid: Grid, notes: Notes) -> Non
         notes.found("gap", points, count, f"{count:,} of {steps:,} steps have no row: missing, not 0; the longest gap "
                     f"has {plural(int(missing.max()), 'step')} from {iso(since)} on{idle}")  # fmt: skip
     if empty := int(np.isnan(points.values[at < steps]).sum()):
-        notes.found("missing", points, empty, f"{empty:,} of {steps:,} steps have a row without a value")
+        last = steps - 1 - int(at[np.flatnonzero(np.isfinite(points.values))[-1]])
+        end = f", the last {plural(last, 'step')} among them: the forecast begins after these" if last else ""
+        notes.found("missing", points, empty, f"{empty:,} of {steps:,} steps have a row without a value{end}")
