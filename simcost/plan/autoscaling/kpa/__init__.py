@@ -181,9 +181,10 @@ class Kpa:
         desired, excess, words = state["desired"], state["excess"], "no data"
         if stable is not None:
             short = average(state["panic_window"], second, self.panic_window_s) or 0.0
-            desired, excess, panic = decider.decide(self.decider(), now_ns, stable, short, seen.ready, panic)
+            rules = self.decider()
+            desired, excess, panic = decider.decide(rules, now_ns, stable, short, seen.ready, panic)
             mode = "stable" if panic["since_ns"] is None else "panic"
-            words = f"{mode} mode, {stable:.4g} and {short:.4g} {self.metric}, {self.decider().target:.4g} a replica"
+            words = f"{mode} mode, {stable:.4g} and {short:.4g} {self.metric}, {rules.target:.4g} a replica"
         bounds = self.bounds()
         want, applied, reason = reconciler.apply(bounds, now_ns, desired, status)
         status = reconciler.reconciled(bounds, now_ns, want, excess, seen.ready, status)
