@@ -230,6 +230,17 @@ def test_signals_are_found_under_the_names_of_other_systems() -> None:
         assert theirs.desired.max() > 2
 
 
+@pytest.mark.parametrize(
+    ("name", "signal"),
+    [("vllm_num_requests_waiting", "waiting"), ("ray_vllm_kv_cache_usage_perc", "kv_utilisation"),
+     ("ray_serve_replica_processing_queries", "running"), ("queue_requests_per_second", "requests_per_s")],
+)  # fmt: skip
+def test_names_that_others_changed_a_little(name: str, signal: Any) -> None:
+    source = (Signal(name=signal),)
+    metric = Metric(type="External", name="m", target_type="Value", target=1, source=source)
+    assert replay(hpa(metric), Recording.table([0], {name: [3.0]})).totals["m"].tolist() == [3]
+
+
 def test_samples_count_until_the_next_is_due() -> None:
     """On a grid one usual gap, off it half a gap more, or as long as is said."""
     grid = Recording.table([0, 60, 120, 300], {"w": [30, 30, 30, 30]})
@@ -264,7 +275,7 @@ def test_cron_needs_dates() -> None:
     [
         (hpa(Metric(type="External", name="ww", target_type="Value", target=1)),
          "ww is not recorded; did you mean 'w'"),
-        (Kpa(), r"in_flight \(or running \+ waiting\) is not recorded; recorded are w"),
+        (Kpa(), r"in_flight \(or running \+ waiting, .*\) is not recorded; recorded are w"),
         (hpa(Metric(type="External", name="x", target_type="Value", target=1,
                     source=(Signal(name="waiting", metric="tgi_queue_size"),))),
          r"x: tgi_queue_size \(or waiting, vllm:num_requests_waiting\) is not recorded"),

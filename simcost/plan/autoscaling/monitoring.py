@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection
 from typing import NamedTuple
 
 from simcost.plan.autoscaling.signals import Over, Signal, SignalName
@@ -34,6 +34,10 @@ METRICS = {
     "tgi_queue_size": Known("waiting"),
     "inference_pool_average_queue_size": Known("waiting", "mean"),
     "inference_pool_average_kv_cache_utilization": Known("kv_utilisation", "mean"),
+    "queue_average_concurrent_requests": Known("in_flight"),
+    "queue_requests_per_second": Known("requests_per_s"),
+    "serve_replica_processing_queries": Known("running"),
+    "serve_deployment_queued_queries": Known("waiting"),
     "DCGM_FI_DEV_GPU_UTIL": Known("busy_fraction", "mean", 100.0),
     "DCGM_FI_PROF_GR_ENGINE_ACTIVE": Known("busy_fraction", "mean"),
 }  # fmt: skip
@@ -55,7 +59,16 @@ class Recorded(NamedTuple):
     over: Over = "sum"
 
 
-def recorded_as(signal: Signal, names: Container[str]) -> list[Recorded]:
+def known(name: str) -> Known | None:
+    """What a metric measures, also where Ray or an adapter for Kubernetes has changed its name a little.
+
+    >>> known("vllm_num_requests_waiting") == known("ray_vllm_num_requests_waiting") == Known("waiting")
+    True
+    """
+    return METRICS.get(name) or METRICS.get(name.removeprefix("ray_").replace("vllm_", "vllm:", 1))
+
+
+def recorded_as(signal: Signal, names: Collection[str]) -> list[Recorded]:
     """The recorded metrics whose sum is a signal: its own metric, our name for it, or others that measure the same.
 
     >>> recorded_as(Signal(name="in_flight"), ["vllm:num_requests_running", "vllm:num_requests_waiting"])
@@ -63,30 +76,31 @@ def recorded_as(signal: Signal, names: Container[str]) -> list[Recorded]:
     [Recorded(metric='vllm:num_requests_running', factor=1.0, window_s=0.0, over='sum'),
      Recorded(metric='vllm:num_requests_waiting', factor=1.0, window_s=0.0, over='sum')]
     """
-    if signal.metric in METRICS and signal.metric in names:
-        return [_measured(signal, signal.metric)]
+    if signal.metric in names and (measured := known(signal.metric)):
+        return [_measured(signal, signal.metric, measured)]
     if signal.name in names:
         return [Recorded(signal.name, signal.scale, over=signal.over)]
-    same = [name for name, known in METRICS.items() if known.signal == signal.name and name in names]
-    if same:
-        return [_measured(signal, same[0])]
+    for name in names:
+        if (measured := known(name)) and measured.signal == signal.name:
+            return [_measured(signal, name, measured)]
     parts = [recorded_as(Signal(name=name, over=signal.over, window=signal.window, scale=signal.scale), names)
              for name in _SUMS.get(signal.name, ())]  # fmt: skip
     return [one for part in parts for one in part] if all(parts) else []
 
 
-def _measured(signal: Signal, metric: str) -> Recorded:
-    known = METRICS[metric]
-    window_s = (signal.window or RATE_WINDOW_S) if known.counter else 0.0
-    return Recorded(metric, signal.scale / known.scale, window_s, signal.over)
+def _measured(signal: Signal, metric: str, measured: Known) -> Recorded:
+    window_s = (signal.window or RATE_WINDOW_S) if measured.counter else 0.0
+    return Recorded(metric, signal.scale / measured.scale, window_s, signal.over)
 
 
 def same_as(signal: Signal) -> list[str]:
     """Names under which a signal may be recorded, the commonest of them.
 
     >>> same_as(Signal(name="in_flight")), same_as(Signal(name="waiting", metric="tgi_queue_size"))
-    (['in_flight', 'running + waiting'], ['tgi_queue_size', 'waiting', 'vllm:num_requests_waiting'])
+    ... # doctest: +NORMALIZE_WHITESPACE
+    (['in_flight', 'running + waiting', 'queue_average_concurrent_requests'],
+     ['tgi_queue_size', 'waiting', 'vllm:num_requests_waiting'])
     """
-    known = [name for name, one in METRICS.items() if one.signal == signal.name and name != signal.metric]
+    others = [name for name, one in METRICS.items() if one.signal == signal.name and name != signal.metric]
     parts = [" + ".join(_SUMS[signal.name])] if signal.name in _SUMS else []
-    return [*filter(None, [signal.metric]), signal.name, *known[:1], *parts]
+    return [*filter(None, [signal.metric]), signal.name, *parts, *others[:1]]

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from simcost.errors import did_you_mean
-from simcost.plan.autoscaling.monitoring import METRICS, Known
+from simcost.plan.autoscaling.monitoring import METRICS, Known, known
 from simcost.plan.autoscaling.signals import Over, Signal, SignalName, Source
 from simcost.scenario.manifests.quantities import go_duration
 
@@ -137,27 +137,29 @@ class _Parser:
         name = self.take()[1]
         self.label()
         window = self.take()[1] if self.tokens and self.tokens[0][0] == "window" else ""
-        known = _known(name)
+        measured = _known(name)
         if word != "rate":
             raise ValueError(f"{word}() is not known; write rate({name}[w])")
-        if not window or not known.counter:
+        if not window or not measured.counter:
             why = (
                 "has no window: write rate(...[1m])"
-                if known.counter
+                if measured.counter
                 else "is a gauge; take it without rate()"
             )
             raise ValueError(f"{name} {why}")
         self.needs(")")
         window_s = go_duration(window.strip("[] "))
-        return Signal(name=known.signal, over=known.over, window=window_s, scale=known.scale, metric=name)
+        return Signal(
+            name=measured.signal, over=measured.over, window=window_s, scale=measured.scale, metric=name
+        )
 
     def gauge(self, name: str) -> Signal:
         """`metric{...}`."""
-        known = _known(name)
+        measured = _known(name)
         self.label()
-        if known.counter:
+        if measured.counter:
             raise ValueError(f"{name} is a counter; write rate({name}[1m])")
-        return Signal(name=known.signal, over=known.over, scale=known.scale, metric=name)
+        return Signal(name=measured.signal, over=measured.over, scale=measured.scale, metric=name)
 
     def quantile(self) -> Signal:
         """`histogram_quantile(0.95, sum by (le) (rate(latency_bucket[w])))`."""
@@ -205,15 +207,16 @@ class _Parser:
 
 
 def _known(name: str) -> Known:
-    if name not in METRICS:
+    found = known(name)
+    if found is None:
         near = did_you_mean(name, list(METRICS)) or f"; known are {', '.join(METRICS)}"
         raise ValueError(f"{name!r} is no metric known here{near}")
-    return METRICS[name]
+    return found
 
 
 def metric_source(name: str) -> Source:
     """The signal of a metric by its name; empty where it is not known."""
-    known = METRICS.get(name)
-    if known is None:
+    found = known(name)
+    if found is None:
         return ()
-    return (Signal(name=known.signal, over=known.over, scale=known.scale, metric=name),)
+    return (Signal(name=found.signal, over=found.over, scale=found.scale, metric=name),)
