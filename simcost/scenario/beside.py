@@ -70,7 +70,11 @@ def serving_use(folder: Path, plan: str | None) -> ServingUse:
         raise InputError(
             f"{folder}: no plan {name!r}{did_you_mean(name, list(plans))}; there are {', '.join(plans)}"
         )
-    per_replica = plans[name]["accelerator_hours"] / sum(plans[name]["replica_hours"].values())
+    chosen = plans[name]
+    if not chosen["replica_hours"]:
+        raise InputError(f"{folder}: {name} serves no requests; name a plan of a run that does")
+    held = chosen["gpu_hours"]["requests"] if "jobs" in chosen else chosen["accelerator_hours"]
+    per_replica = held / sum(chosen["replica_hours"].values())
     rows = [row for row in timeline.to_pylist() if row["plan"] == name]
     since = np.array([row["t_s"] for row in rows], np.float64)
     held = np.array([row["ready"] + row["starting"] + row["draining"] for row in rows], np.int64)
