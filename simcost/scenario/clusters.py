@@ -55,10 +55,10 @@ class Cluster:
         """Whether one replication may differ from the next even if the jobs do not."""
         on = self.training
         placed = isinstance(on, OnNodes) and isinstance(on.placement, Random)
-        guessed = (
-            isinstance(on, OnGpus | OnNodes) and isinstance(on.scheduler, Shortest) and on.scheduler.sigma > 0
-        )
-        return placed or guessed or self.shared or self.spot is not None
+        if isinstance(on, OnShared | OnSpot):
+            return True
+        guessed = isinstance(on.scheduler, Shortest) and on.scheduler.sigma > 0
+        return placed or guessed or on.failures is not None
 
     def identity(self, seed: int, replication: int) -> Any:
         """All that a run on it depends on, but for its jobs and the requests beside it; nothing about money."""
@@ -127,33 +127,33 @@ def run_jobs(
         seed: of the scenario.
         replication: which.
     """
-    on, luck = cluster.training, int(stream(seed, "cluster", replication).integers(2**62))
-    if isinstance(on, OnNodes):
-        return _on_nodes(cluster, on, jobs, horizon_s, luck)
-    steady = Capacity(since_s=np.zeros(1), gpus=np.array([on.gpus], np.int64))
-    capacity = steady if left is None else left
-    if isinstance(on, OnSpot) and cluster.spot is not None:
-        capacity = cluster.spot.capacity(cluster.spot.first_tick(seed, replication), on.gpus)
-    if on.checkpoints is not None:
+    on, spot = cluster.training, cluster.spot
+    if isinstance(on, OnSpot) and spot is not None:
+        left = spot.capacity(spot.first_tick(seed, replication), on.gpus)
+    if isinstance(on, OnShared | OnSpot):
+        steady = Capacity(since_s=np.zeros(1), gpus=np.array([on.gpus], np.int64))
+        capacity = steady if left is None else left
         return schedule_beside(jobs, capacity, on.checkpoints, horizon_s=horizon_s, keep_timeline=True)
-    return schedule(jobs, on.gpus, on.scheduler, horizon_s=horizon_s, keep_timeline=True, seed=luck)
-
-
-def _on_nodes(cluster: Cluster, on: OnNodes, jobs: Jobs, horizon_s: float | None, seed: int) -> JobLedger:
-    nodes = cluster.nodes
-    if nodes is not None and not isinstance(on.placement, Count) and isinstance(on.scheduler, Ordered):
-        return schedule_on_nodes(jobs, nodes, on.scheduler, on.placement, seed=seed)
-    pools = {} if nodes is None else nodes.pool_gpus
-    gpus = pools if len(pools) > 1 else sum(pools.values())
-    return schedule(jobs, gpus, on.scheduler, horizon_s=horizon_s, keep_timeline=True, seed=seed)
+    luck = int(stream(seed, "cluster", replication).integers(2**62))
+    rules: dict[str, Any] = {
+        "horizon_s": horizon_s, "keep_timeline": True, "seed": luck,
+        "checkpoints": on.checkpoints, "failures": on.failures,
+    }  # fmt: skip
+    if isinstance(on, OnGpus):
+        return schedule(jobs, on.gpus, on.scheduler, **rules)
+    if (
+        cluster.nodes is not None
+        and isinstance(on.scheduler, Ordered)
+        and not isinstance(on.placement, Count)
+    ):
+        return schedule_on_nodes(jobs, cluster.nodes, on.scheduler, on.placement, **rules)
+    pools = {} if cluster.nodes is None else cluster.nodes.pool_gpus
+    return schedule(jobs, pools if len(pools) > 1 else sum(pools.values()), on.scheduler, **rules)
 
 
 def assumptions_of(cluster: Cluster) -> list[str]:
     """What a sceptical reader should know about jobs on a cluster, one sentence each."""
-    on = cluster.training
-    if isinstance(on, OnNodes):
-        return []
-    lines = []
+    on, lines = cluster.training, []
     if on.checkpoints is not None:
         interval, write, restart = map(
             format_seconds, (on.checkpoints.interval, on.checkpoints.write, on.checkpoints.restart)
@@ -169,6 +169,12 @@ def assumptions_of(cluster: Cluster) -> list[str]:
             f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there.",
             "Where spot nodes go, the jobs that began last stop, wherever they run.",
         ]
+    if isinstance(on, OnGpus | OnNodes) and on.failures is not None:
+        each, alone = on.failures.per_node_day, on.failures.size_independent_per_day
+        lines.append(
+            f"Nodes fail {each:g} times a day and stop the gangs on them; jobs, however small, {alone:g} times a day "
+            "besides."
+        )
     if isinstance(on, OnShared):
         lines.append(
             f"A new replica has its GPUs {format_seconds(on.handover)} after jobs gave them up; requests feel nothing "

@@ -11,7 +11,7 @@ from typing import get_args
 from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError, did_you_mean
-from simcost.plan.scheduling import FifoSkip, Rigid
+from simcost.plan.scheduling import Rigid
 from simcost.plan.sizing import largest
 from simcost.scenario.autoscaled import PlanScaling
 from simcost.scenario.faults import ask, fault_at, file_faults
@@ -42,7 +42,7 @@ def job_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
         if trains and not serves:
             yield from _idle_faults(plan, ("replica", "scaling", "batching", "router", "admission", "startup",
                                            "response_bytes_per_token"), file)  # fmt: skip
-        yield from _training_faults(root, training, file, folder, serves=serves, trains=trains)
+        yield from _training_faults(training, file, folder, serves=serves, trains=trains)
     if jobs is not None and isinstance(jobs.value, dict):
         yield from file_faults(jobs.get("path"), file, folder, "copy or import a job log to there")
         yield from _format_faults(jobs.get("format"), file)
@@ -90,7 +90,7 @@ def _idle_faults(node: Node, keys: tuple[str, ...], file: str) -> Iterator[Fault
 
 
 def _training_faults(
-    root: Node, training: Node | None, file: str, folder: Path, *, serves: bool, trains: bool
+    training: Node | None, file: str, folder: Path, *, serves: bool, trains: bool
 ) -> Iterator[Fault]:
     if training is None or not isinstance(training.value, dict):
         return
@@ -98,24 +98,15 @@ def _training_faults(
         yield fault_at(
             training, "runs jobs, and there are none: write `jobs:` at the top, or take it out", file
         )
-    kind, horizon, spot = training.get("kind"), root.get("horizon"), training.get("spot")
+    kind, spot = training.get("kind"), training.get("spot")
     if kind is not None and kind.value == "shared" and trains and not serves:
         message = "shares a fleet with requests, and there are none; use kind gpus, nodes or spot"
         yield fault_at(kind, message, file)
+    scheduler, failures = training.get("scheduler"), training.get("failures")
     if kind is not None and kind.value == "nodes" and _value(training.get("placement"), "kind") != "count":
-        if serves or given(horizon):
-            message = "places every job to its end; with a horizon, or with requests, write placement: count"
-            yield fault_at(kind, message, file)
-        yield from _order_faults(training.get("scheduler"), file)
-    scheduler, saved = training.get("scheduler"), training.get("checkpoints")
-    if (
-        saved is not None
-        and saved.value is not None
-        and _value(scheduler, "kind") not in (None, FifoSkip().kind)
-    ):
-        yield fault_at(
-            scheduler or saved, "writes no checkpoints: with them, the scheduler is fifo-skip", file
-        )
+        yield from _order_faults(scheduler, file)
+    if failures is not None and _there(failures) and not _there(training.get("checkpoints")):
+        yield fault_at(failures, "stand without `checkpoints`; say how jobs save their work", file)
     yield from file_faults(training.get("nodes"), file, folder, "put a list of nodes there")
     if spot is not None and isinstance(spot.value, dict):
         for key in ("availability", "prices"):
@@ -126,7 +117,7 @@ def _training_faults(
 
 
 def _order_faults(scheduler: Node | None, file: str) -> Iterator[Fault]:
-    """Schedulers that know no nodes."""
+    """A scheduler that knows no nodes."""
     kind = _value(scheduler, "kind")
     if scheduler is not None and kind is not None and kind not in ON_NODES:
         message = f"{kind} works on GPU counts: write placement: count, or take one of {', '.join(ON_NODES)}"
@@ -188,6 +179,11 @@ def _peak_faults(
             f"requests may hold {most * per_replica} GPUs ({most} replicas of {per_replica}); give as many"
         )
         yield fault_at(place, message, file)
+
+
+def _there(node: Node | None) -> bool:
+    """Whether something was written, be it `{}`: all defaults."""
+    return node is not None and node.value is not None
 
 
 def _value(node: Node | None, key: str) -> str | None:

@@ -8,6 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import Field
 
 from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import NodeFailures
 from simcost.plan.placement import Consolidate, Placement
 from simcost.plan.scheduling import EstimateError, FifoSkip, Scheduler
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, UsdPerH
@@ -48,8 +49,9 @@ class OnGpus:
     scheduler: Annotated[Scheduler, Field(discriminator="kind")] = field(default_factory=FifoSkip)
     """Which job gets GPUs next."""
     checkpoints: Checkpoints | None = None
-    """Makes jobs write checkpoints, as they would beside requests or on spot; the scheduler is then fifo-skip. None =
-    their durations are as in the log."""
+    """How jobs save their work, as they would beside requests or on spot; None = it takes no time."""
+    failures: NodeFailures | None = None
+    """How nodes and jobs fail, drawn anew in each replication; None = nothing fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,11 @@ class OnNodes:
     scheduler: Annotated[Scheduler, Field(discriminator="kind")] = field(default_factory=FifoSkip)
     """Which job gets GPUs next."""
     placement: Annotated[Placement, Field(discriminator="kind")] = field(default_factory=Consolidate)
-    """On which nodes; `count` = on any free GPUs of the pool, which lets all schedulers be used."""
+    """On which nodes; `count` = on any free GPUs of the pool."""
+    checkpoints: Checkpoints | None = None
+    """How jobs save their work; None = it takes no time."""
+    failures: NodeFailures | None = None
+    """How nodes and jobs fail, drawn anew in each replication; None = nothing fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

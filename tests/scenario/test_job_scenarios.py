@@ -13,10 +13,10 @@ import simcost.scenario.job_runs
 from simcost.cli import main
 from simcost.compare import broken_gates
 from simcost.errors import InputError
+from simcost.plan.scheduling import Elastic, Scheduler
 from simcost.report import comparison
 from simcost.report.html import write_html
 from simcost.scenario.clusters import run_jobs
-from simcost.scenario.job_faults import ON_NODES
 from simcost.scenario.load import find_faults, load
 from simcost.scenario.run import run
 from simcost.sim.jobs.gang import Ordered
@@ -209,6 +209,32 @@ def test_nodes_and_counts_of_one_list(tmp_path: Path) -> None:
     assert placed["node_hours"] == pytest.approx(placed["accelerator_hours"] / 8)
 
 
+def test_failures_are_drawn_anew_and_cost_work(tmp_path: Path) -> None:
+    failing = "gpus: 16, checkpoints: {interval: 10min}, failures: {per_node_day: 5}}"
+    document = result(tmp_path, ("gpus: 16}", failing), seeds=3)
+    small = plan(document, "small")
+    assert small["gpu_hours"]["lost"] > 0
+    assert small["gpu_hours"]["restart"] > 0
+    assert small["redone_share"] > 0
+    assert small["intervals"]["wait_p95_s"]["lo"] < small["intervals"]["wait_p95_s"]["hi"]
+    assert any("Nodes fail 5 times a day" in line for line in document["assumptions"])
+
+
+def test_nodes_and_requests_side_by_side(tmp_path: Path) -> None:
+    """A horizon cuts jobs on nodes too."""
+    (tmp_path / "ones.csv").write_text(
+        "node,gpus\n" + "".join(f"n{i},1\n" for i in range(10)), encoding="utf-8"
+    )
+    document = result(
+        tmp_path,
+        ("kind: gpus, gpus: 10", "kind: nodes, nodes: ones.csv, scheduler: easy-backfill"),
+        text=NIGHT,
+    )
+    apart = plan(document, "two fleets")
+    assert sum(apart["gpu_hours"].values()) == pytest.approx(10 * 2 + apart["gpu_hours"]["requests"])
+    assert apart["jobs"]["in_system"] > 0
+
+
 def test_nodes_must_be_those_that_are_bought(tmp_path: Path) -> None:
     file = home(
         tmp_path,
@@ -271,8 +297,9 @@ def test_guesses_at_durations_are_drawn_anew_in_each_replication(tmp_path: Path,
     assert len({row["wait_mean_s"] for row in rows if row["plan"] == "large"}) == 1
 
 
-def test_the_schedulers_on_nodes_are_those_of_the_engine() -> None:
-    assert tuple(cls().kind for cls in get_args(Ordered)) == ON_NODES
+def test_only_elastic_jobs_lie_on_no_nodes() -> None:
+    """As `simcost check` says without loading the engine."""
+    assert set(get_args(Scheduler)) - set(get_args(Ordered)) == {Elastic}
 
 
 @pytest.mark.parametrize(
@@ -302,7 +329,7 @@ QUEUE_FAULTS = [
     (("gpus: 16}", "gpus: 16, shared: true}"), "8:38: plans.0.training.shared: unknown key 'shared'; known here: kind"),
     (("kind: gpus, gpus: 16", "gpus: 16"), "8:15: plans.0.training: has no kind; write kind: with one of gpus, nodes"),
     (("gpus: 16}", "gpus: 16, scheduler: fifo}"), "8:49: plans.0.training.scheduler: 'fifo' is no kind known here"),
-    (("gpus: 16}", "gpus: 16, scheduler: srtf, checkpoints: {}}"), "8:49: plans.0.training.scheduler: writes no"),
+    (("gpus: 16}", "gpus: 16, failures: {}}"), "8:48: plans.0.training.failures: stand without `checkpoints`"),
     (("kind: gpus, gpus: 16", "kind: shared, gpus: 16"), "8:22: plans.0.training.kind: shares a fleet with requests"),
     (("training: {kind: gpus, gpus: 16}", "scaling: {kind: fixed, replicas: 1}"), "7:5: plans.0.training: is required"),
     (("kind: gpus, gpus: 16", "kind: nodes, nodes: n.csv"), "8:36: plans.0.training.nodes: no file 'n.csv'"),
@@ -329,7 +356,6 @@ def test_a_fault_of_a_queue_is_located(tmp_path: Path, change: tuple[str, str], 
         (NIGHT, ("model: llama-3.2-1b\n", ""), "1:1: model: is required, and missing"),
         (NIGHT, ("jobs: {path: jobs.csv, window: 100min}\n", ""), "6:23: slo.wait: is a target of jobs, and there"),
         (NIGHT, ("  replica: {accelerator: l4}\n", ""), "13:5: plans.0.replica: is required, and missing"),
-        (NIGHT, ("kind: shared", "kind: nodes, nodes: jobs.csv"), "17:22: plans.1.training.kind: places every job"),
         (NIGHT, ("kind: shared", "kind: shared, handover: soon"), "17:40: plans.1.training.handover: 'soon' is no"),
         (SPOT, ("there.csv", "gone.csv"), "14:76: plans.1.training.spot.availability: no file 'gone.csv'"),
         (SPOT, ("price: $5/h", "price: $5/h, prices: prices.csv"), "14:70: plans.1.training.spot.prices: stands"),
