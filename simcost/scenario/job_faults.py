@@ -11,6 +11,7 @@ from typing import get_args
 from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError, did_you_mean
+from simcost.plan.nodes import AtOnce
 from simcost.plan.scheduling import Rigid
 from simcost.plan.sizing import largest
 from simcost.scenario.autoscaled import PlanScaling
@@ -20,6 +21,9 @@ from simcost.scenario.node import Node, given, items
 from simcost.scenario.training import OnNodes, OnShared
 from simcost.trace.calendar import find_zone
 
+_SERVING = ("replica", "scaling", "metrics", "batching", "router", "admission", "startup", "drain", "nodes",
+            "interruptions", "response_bytes_per_token")  # fmt: skip
+"""Fields of a plan that are about serving requests."""
 _OF_REQUESTS = ("ttft", "tpot", "e2e", "percentiles", "errors")
 _OF_JOBS = ("wait", "jct", "deadlines")
 ON_NODES = tuple(cls().kind for cls in get_args(Rigid))
@@ -40,8 +44,9 @@ def job_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
         if own is not None and given(own) and (not given(training) or _value(training, "kind") == "shared"):
             yield fault_at(own, "pays for a cluster of the jobs' own, and there is none; take it out", file)
         if trains and not serves:
-            yield from _idle_faults(plan, ("replica", "scaling", "batching", "router", "admission", "startup",
-                                           "response_bytes_per_token"), file)  # fmt: skip
+            yield from _idle_faults(plan, _SERVING, file)
+        if _value(training, "kind") == "shared":
+            yield from _moving_faults(plan, file)
         yield from _training_faults(training, file, folder, serves=serves, trains=trains)
     if jobs is not None and isinstance(jobs.value, dict):
         yield from file_faults(jobs.get("path"), file, folder, "copy or import a job log to there")
@@ -87,6 +92,16 @@ def _idle_faults(node: Node, keys: tuple[str, ...], file: str) -> Iterator[Fault
         if part is not None and given(part):
             message = "serves requests, and there are none: write a workload or a demand, or take it out"
             yield fault_at(part, message, file)
+
+
+def _moving_faults(plan: Node, file: str) -> Iterator[Fault]:
+    """Nodes that come and go, where a shared fleet stays."""
+    for key, still in (("nodes", AtOnce().kind), ("interruptions", None)):
+        part = plan.get(key)
+        if part is not None and given(part) and _value(part, "kind") != still:
+            yield fault_at(
+                part, "makes nodes come and go; those of a shared fleet are there from start to end", file
+            )
 
 
 def _training_faults(

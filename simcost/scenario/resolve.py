@@ -14,6 +14,7 @@ from simcost import __version__
 from simcost.errors import InputError
 from simcost.ledger import Limits
 from simcost.perf import MemoryFit, fit_memory, step_time
+from simcost.plan import Startup
 from simcost.rng import stream
 from simcost.scenario.clusters import Cluster, find_clusters
 from simcost.scenario.foreseen import Foreseen
@@ -160,6 +161,11 @@ def key_of(**depends: Any) -> str:
     return sha256(json.dumps({"simcost": __version__, **depends}, sort_keys=True).encode()).hexdigest()
 
 
+def _at_hand(startup: Startup, handover_s: float) -> Startup:
+    """On a node that is there and has the image."""
+    return replace(startup, node=handover_s, image=0.0, image_size=None)
+
+
 def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
     loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
     if replica is None or plan.scaling is None or loaded.scenario.model is None:
@@ -187,7 +193,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         batching=plan.batching,
         router=plan.router,
         admission=plan.admission,
-        startup=replace(plan.startup, node=shared.handover, image=0.0) if shared else plan.startup,
+        startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
         slots_per_node=1 if shared else each // replica.tp,
         accelerators_per_replica=replica.tp,
