@@ -96,9 +96,9 @@ def _idle_faults(node: Node, keys: tuple[str, ...], file: str) -> Iterator[Fault
 
 def _moving_faults(plan: Node, file: str) -> Iterator[Fault]:
     """Nodes that come and go, where a shared fleet stays."""
-    for key, still in (("nodes", AtOnce().kind), ("interruptions", None)):
+    for key in ("nodes", "interruptions"):
         part = plan.get(key)
-        if part is not None and given(part) and _value(part, "kind") != still:
+        if part is not None and given(part) and _value(part, "kind") != AtOnce().kind:
             yield fault_at(
                 part, "makes nodes come and go; those of a shared fleet are there from start to end", file
             )
