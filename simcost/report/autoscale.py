@@ -6,7 +6,7 @@ from textwrap import fill
 from typing import Any
 
 from simcost.report import autoscale_chart as charts
-from simcost.report.forecast_words import printable
+from simcost.report.forecast_words import amount, printable
 from simcost.report.study import Part
 from simcost.report.table import table_of
 from simcost.report.tables import Table
@@ -76,7 +76,7 @@ def reasons(document: Document) -> Table:
 def hours(document: Document) -> str:
     """Replica-hours there were, and those asked for."""
     said = document["replica_hours"]
-    return f"Replica-hours: {said['current']:,.1f} there, {said['desired']:,.1f} asked for"
+    return f"Replica-hours: {amount(said['current'])} there, {amount(said['desired'])} asked for"
 
 
 def not_simulated(document: Document) -> str:

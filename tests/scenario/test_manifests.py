@@ -232,6 +232,28 @@ def test_several_documents_are_one_plan(read: Any) -> None:
     assert read(f"{HPA}---\n{other}", name="other").policy.max == 9
 
 
+def test_what_kubectl_and_kuberay_wrap_is_unwrapped(read: Any) -> None:
+    items = "".join(
+        f"- {indented(text)}" for text in (HPA, "apiVersion: v1\nkind: Service\nmetadata: {name: chat}\n")
+    )
+    assert read(f"apiVersion: v1\nkind: List\nitems:\n{items}").policy == read(HPA).policy
+    service = (
+        "apiVersion: ray.io/v1\nkind: RayService\nmetadata: {name: llm}\nspec:\n  serveConfigV2: |\n    "
+    )
+    manifest = read(service + indented(RAY, 4))
+    assert manifest.policy == read(RAY).policy
+    assert "RayService: all but spec.serveConfigV2" in manifest.not_simulated
+    line = RAY.splitlines().index(next(line for line in RAY.splitlines() if "min_replicas" in line)) + 6
+    with pytest.raises(FaultsError, match=rf":{line}:.*below min_replicas"):
+        read(service + indented(RAY.replace("min_replicas: 1", "min_replicas: 900"), 4))
+    with pytest.raises(FaultsError, match="the Serve config as text"):
+        read("apiVersion: ray.io/v1\nkind: RayService\nspec: {}\n")
+
+
+def indented(text: str, by: int = 2) -> str:
+    return text.replace("\n", "\n" + " " * by).rstrip(" ")
+
+
 def test_every_field_is_accounted_for(read: Any) -> None:
     text = HPA.replace("metadata: {name: chat}", "metadata: {name: chat, labels: {team: ml}}")
     text = text.replace('{name: "vllm:num_requests_waiting"}', "{name: w, selector: {matchLabels: {a: b}}}")

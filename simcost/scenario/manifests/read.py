@@ -12,6 +12,7 @@ from simcost.errors import Fault, FaultsError, did_you_mean
 from simcost.plan.autoscaling import Source
 from simcost.scenario import yaml
 from simcost.scenario.manifests import aws, dynamo, epp, hpa, karpenter, keda, knative, ray
+from simcost.scenario.manifests.documents import objects_of
 from simcost.scenario.manifests.fields import Fields, Reading
 from simcost.scenario.manifests.manifest import Manifest
 from simcost.scenario.node import Node
@@ -77,12 +78,11 @@ def read_manifest(
     faults = faults or _templates(text, str(path))
     if faults:
         raise FaultsError(faults)
-    roots, faults = yaml.parse_documents(text, str(path))
-    reading = Reading(str(path), faults)
-    documents = [_document(Fields(reading, root)) for root in roots]
+    roots, reading = objects_of(text, str(path))
+    found = [_document(Fields(reading, root)) for root in roots]
     manifest = Manifest(file=str(path), kind="", name="")
-    if not faults:
-        for document in _chosen(documents, name, reading, roots):
+    if not reading.faults:
+        for document in _chosen(found, name, reading, roots):
             manifest = _read(document, name, manifest, signals, catalog)
     if reading.faults:
         raise FaultsError(sorted(reading.faults, key=lambda fault: (fault.line, fault.column)))
@@ -150,9 +150,7 @@ def _chosen(
         chosen += named or found[:1]
     if not ours and not reading.faults:
         _none(documents, reading, roots)
-    names = [
-        one.name for one in chosen if one.kind != "EndpointPickerConfig"
-    ]  # which has profiles of many names
+    names = [one.name for one in chosen if one.kind != "EndpointPickerConfig"]  # has profiles of other names
     if name is not None and chosen and all(names) and len(names) == len(chosen) and name not in names:
         chosen[0].fields.fault(f"is called {' or '.join(names)}, not {name}")
     for document in documents:
