@@ -181,6 +181,8 @@ class Ledger:
     pulse: Any
     """Table of schema PULSE."""
     outcomes: Outcomes
+    provisioning_s: float
+    """Of the slot-seconds of starting replicas, those on nodes that boot or pull the image."""
     disk_gb_per_node: float
     gb_out: float
     """Response bytes that left the pool, in GB (1e9 bytes)."""

@@ -143,5 +143,5 @@ def ledger(
         nodes=pa.Table.from_pylist(node_rows, schema=NODES),
         replicas=pa.Table.from_pylist(replica_rows, schema=REPLICAS),
         timeline=TIMELINE.empty_table(), events=EVENTS.empty_table(), pulse=PULSE.empty_table(),
-        outcomes=felt or outcomes(), disk_gb_per_node=disk_gb, gb_out=gb_out,
+        outcomes=felt or outcomes(), provisioning_s=0.0, disk_gb_per_node=disk_gb, gb_out=gb_out,
     )  # fmt: skip

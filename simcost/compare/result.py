@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from simcost.billing import Costs
 from simcost.billing.energy import EnergyReport
+from simcost.compare.following import Following
 from simcost.slo import Check, JobReport, SloReport
 
 
@@ -20,6 +21,8 @@ class Served:
     prompt_tokens: int
     replica_hours: dict[str, float]
     """By state, as `Ledger.replica_hours`."""
+    following: Following | None = None
+    """How the fleet followed its demand; None where it never changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,10 @@
 """The two sides of a plan in the document of a run: requests and jobs."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
+from simcost.compare.following import Following
 from simcost.compare.result import Served, Trained
 from simcost.compare.summary import PlanSummary, mean_by_key, mean_of
 from simcost.compare.words import percent
@@ -22,6 +24,18 @@ def requests(plan: PlanSummary) -> Document:
         "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
         "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
         "engine_factors": [one.engine_factor for one in served],
+        **_following([one.following for one in served if one.following is not None]),
+    }
+
+
+def _following(runs: Sequence[Following]) -> Document:
+    """How the fleet followed its demand, means over the replications; nothing where it never changed."""
+    if not runs:
+        return {}
+    names = [field.name for field in fields(Following)]
+    known = {name: [value for run in runs if (value := getattr(run, name)) is not None] for name in names}
+    return {
+        "following": {name: sum(values) / len(values) if values else None for name, values in known.items()}
     }
 
 

@@ -3,7 +3,7 @@
 from textwrap import fill
 from typing import Any
 
-from simcost.report import futures, job_tables, money
+from simcost.report import following, futures, job_tables, money
 from simcost.report.sides import serves, trains, utilisation
 from simcost.report.table import table
 from simcost.units import format_seconds, format_share, format_usd
@@ -29,6 +29,7 @@ def text(document: Document) -> str:
         _section(f"Requests without an answer{_of_which(document)}", _unanswered(document)),
         _section(f"Jobs without an end{_of_which(document)}", _unfinished(document)),
         _titled("Where the GPU time went", job_tables.gpu_time(document)),
+        _followed(document),
         _futures(document),
         _section("What not knowing the demand costs", futures.sentences(document)),
         _section("The demand", futures.demand_sentences(document["demand"]) if "demand" in document else []),
@@ -40,6 +41,12 @@ def text(document: Document) -> str:
         _section("Files", document["files"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _followed(document: Document) -> str:
+    """How the fleets that changed followed their demand."""
+    found = _titled("How the fleets followed demand", following.table(document))
+    return f"{found}\n{fill(following.NOTE, WIDTH)}" if found else ""
 
 
 def _futures(document: Document) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
-from simcost.report import charts, futures, job_charts, job_tables, money, tables
+from simcost.report import charts, following, futures, job_charts, job_tables, money, tables
 from simcost.report.forecast_charts import fan
 from simcost.report.futures_chart import spread
 from simcost.report.page import bullets, frame, section, table
@@ -46,7 +46,8 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
     try:
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         names = [*(charts.TABLES if serves(document) else ()), *(job_charts.TABLES if trains(document) else ()),
-                 *(("runs",) if "futures" in document else ())]  # fmt: skip
+                 *(("runs",) if "futures" in document else ()),
+                 *(("followed",) if following.table(document) else ())]  # fmt: skip
         files = {name: folder / "tables" / f"{name}.parquet" for name in names}
         shown = {
             name: pq.ParquetFile(file).read()
@@ -69,6 +70,7 @@ def page(document: Document, shown: dict[str, Any]) -> str:
         section("Over the futures", table(futures.table(document)), bullets(futures.sentences(document))),
         section("Targets missed", bullets(tables.missed(document))),
         section("Jobs", table(job_tables.times(document)), table(job_tables.gpu_time(document))),
+        section("How the fleets followed demand", table(following.table(document))),
         section("What drives the difference", bullets(document["drivers"])),
         section(
             f"Charge by charge, a month, against {document['baseline']}",
@@ -103,6 +105,8 @@ def pictures(document: Document, shown: dict[str, Any]) -> Iterator[tuple[str, A
         yield "Cost against service level", charts.cost_against_slo(document)
         yield "Service level by hour", charts.slo_heat(document, shown["hours"])
         yield "Latency", charts.latency_cdf(document, shown["latency"])
+        if "followed" in shown:
+            yield "Demand and fleet", following.picture(document, shown["followed"])
         yield "Fleet", charts.fleet_timeline(document, shown["timeline"])
 
 

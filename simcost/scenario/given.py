@@ -80,12 +80,14 @@ class Given:
         if not isinstance(workload, Recorded):
             return workload.rate * self.horizon_s
         info = open_trace(inside(self.folder, workload.path))
-        covered = min(self.horizon_s / info.span_s, 1.0) if info.span_s else 1.0
-        return info.rows * workload.rate_scale * covered
+        covered = self.horizon_s / info.span_s if info.span_s else 1.0
+        kept = 1.0 if workload.daily is None else sum(workload.daily) / 24 / max(workload.daily)
+        return info.rows * workload.rate_scale * kept * (covered if workload.repeat else min(covered, 1.0))
 
     def _ended(self) -> list[str]:
         """Which traces are shorter than the run. Not a fault: the drain after the last request may be the question."""
-        spans = {one.path: span_s(one, self.folder) for one in self.workloads if isinstance(one, Recorded)}
+        once = [one for one in self.workloads if isinstance(one, Recorded) and not one.repeat]
+        spans = {one.path: span_s(one, self.folder) for one in once}
         return [
             f"{name} ends after {format_seconds(length_s)} of {format_seconds(self.horizon_s)}: nothing of it "
             "arrives later, and the costs a month hold that lull."
@@ -94,7 +96,9 @@ class Given:
         ]
 
     def _nothing_random(self, replications: int) -> list[str]:
-        recorded = all(isinstance(one, Recorded) and one.rate_scale == 1 for one in self.workloads)
+        recorded = all(
+            isinstance(one, Recorded) and one.rate_scale == 1 and one.daily is None for one in self.workloads
+        )
         if recorded and replications == 1:
             return ["One replication of recorded arrivals: nothing in it is random."]
         return []

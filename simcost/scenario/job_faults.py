@@ -14,10 +14,10 @@ from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan.nodes import AtOnce
 from simcost.plan.scheduling import Rigid
 from simcost.plan.sizing import largest
-from simcost.scenario.autoscaled import PlanScaling
 from simcost.scenario.faults import ask, fault_at, file_faults
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node, given, items
+from simcost.scenario.plan_scaling import PlanScaling
 from simcost.scenario.training import OnNodes, OnShared
 from simcost.trace.calendar import find_zone
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError
 from simcost.scenario import yaml
-from simcost.scenario.autoscaled import manifest_faults, written_in_full
 from simcost.scenario.defaults import spread
 from simcost.scenario.domain import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.faults import fault_at, shown, validate
 from simcost.scenario.model import Plan, Scenario
 from simcost.scenario.node import Node, items
+from simcost.scenario.plan_scaling import manifest_faults, written_in_full
 from simcost.scenario.shape import Conform
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from simcost.plan.drain import Drain
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.metrics import Metrics
 from simcost.plan.nodes import AtOnce, Nodes
-from simcost.scenario.autoscaled import FromManifest, PlanScaling
 from simcost.scenario.demand import Demand
+from simcost.scenario.plan_scaling import FromManifest, PlanScaling
 from simcost.scenario.training import JobLog, Training
 from simcost.slo import Slo
 from simcost.trace.workload import Recorded, Synthetic

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
-from simcost.scenario.autoscaled import FromManifest
 from simcost.scenario.describe import defaults, meanings, parts, spread_classes, summary
 from simcost.scenario.model import Plan, Scenario
+from simcost.scenario.plan_scaling import FromManifest
 from simcost.scenario.shape import classes, hints, kinds
 from simcost.units import Unit
 

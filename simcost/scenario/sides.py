@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from simcost.billing.usage import usage_of
 from simcost.catalog import Catalog
+from simcost.compare.following import followed, following, moved
 from simcost.compare.result import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
@@ -49,6 +50,7 @@ class ServedSide:
     timeline: pa.Table | None
     """As all tables here, of replication 0 alone."""
     latency: pa.Table | None
+    followed: pa.Table | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +85,13 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         output_tokens=felt.output_tokens,
         prompt_tokens=felt.prompt_tokens,
         replica_hours=ledger.replica_hours(),
+        following=following(ledger) if moved(ledger) else None,
     )
     return ServedSide(
         served=served, usage=usage, bought=[] if shared else [Bought(usage=usage, buy=plan.plan.buy)],
         busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
+        followed=followed(ledger) if first and moved(ledger) else None,
         latency=quantiles(felt) if first else None,
     )  # fmt: skip
 
@@ -198,6 +202,7 @@ def as_one(
         result=result,
         timeline=None if served is None else served.timeline,
         latency=None if served is None else served.latency,
+        followed=None if served is None else served.followed,
         gpus=None if trained is None else trained.timeline,
         waits=None if trained is None else trained.waits,
         nodes=nodes_of(bought, catalog) if replication == 0 else None,

@@ -16,7 +16,9 @@ from simcost.plan import Scaling
 from simcost.plan.autoscaling import Predictive
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
-from simcost.scenario.autoscaled import (
+from simcost.scenario.foreseen import Foreseen
+from simcost.scenario.given import Given
+from simcost.scenario.plan_scaling import (
     FollowForecast,
     FromManifest,
     manifest_of,
@@ -24,8 +26,6 @@ from simcost.scenario.autoscaled import (
     not_simulated,
     policy_in,
 )
-from simcost.scenario.foreseen import Foreseen
-from simcost.scenario.given import Given
 from simcost.scenario.traces import hashes
 from simcost.trace.paths import inside
 

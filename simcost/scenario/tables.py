@@ -30,13 +30,15 @@ class Rows:
     gpus: pa.Table | None = None
     waits: pa.Table | None = None
     nodes: pa.Table | None = None
+    followed: pa.Table | None = None
 
 
 def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
     """Write the tables that there are; returns their names relative to the results folder.
 
     Of requests: timeline: `plan` and the columns of `ledger.TIMELINE`; hours: `plan` and those of `SloReport.hours`;
-    latency: `plan, metric, quantile, value_s`, within the error of the histograms. Of jobs: waits: `plan, metric,
+    latency: `plan, metric, quantile, value_s`, within the error of the histograms; followed: `plan` and the columns of
+    `following.FOLLOWED`, of fleets that changed. Of jobs: waits: `plan, metric,
     quantile, value_s`; gpus: `plan, t_s`, GPUs that `jobs` and `requests` hold, `waiting_jobs`, means from each time
     to the next. nodes: `plan`, the columns of `ledger.NODES`, and `provider, sku, region`: what was metered, for
     `simcost bill`. These are of replication 0. charges: `plan, replication` and the fields of `Charge`. runs: one line
@@ -49,6 +51,7 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
         "hours": _joined((one.plan, one.served.slo.hours if one.served else None)
                          for one in results if one.replication == 0),
         "latency": _joined((row.result.plan, row.latency) for row in rows),
+        "followed": _joined((row.result.plan, row.followed) for row in rows),
         "waits": _joined((row.result.plan, row.waits) for row in rows),
         "gpus": _joined((row.result.plan, row.gpus) for row in rows),
         "nodes": _joined((row.result.plan, row.nodes) for row in rows),

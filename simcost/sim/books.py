@@ -35,6 +35,8 @@ class Books:
         self._samples: list[tuple[Any, ...]] = []
         self._events: list[tuple[Any, ...]] = []
         self._pulse: list[tuple[Any, ...]] = []
+        self.provisioning_ns = 0
+        """Slot time of starting replicas on nodes that boot or pull the image."""
 
     def node(self, number: int, start_ns: int, end_ns: int) -> None:
         """A node from its order to its release."""

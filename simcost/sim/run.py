@@ -89,16 +89,20 @@ def simulate(
             writer.close()
     tables = books.tables()
     busy_s = float(tables["replicas"]["busy_s"].to_numpy().sum())
-    return _ledger(pool, horizon_s, tables, outcomes(plane, busy_s, limits, window_ns, rows))
+    felt = outcomes(plane, busy_s, limits, window_ns, rows)
+    return _ledger(pool, horizon_s, tables, books.provisioning_ns / NS_PER_S, felt)
 
 
-def _ledger(pool: Pool, horizon_s: float, tables: dict[str, Any], result: Outcomes) -> Ledger:
+def _ledger(
+    pool: Pool, horizon_s: float, tables: dict[str, Any], provisioning_s: float, result: Outcomes
+) -> Ledger:
     return Ledger(
         horizon_s=horizon_s,
         slots_per_node=pool.slots_per_node,
         accelerators_per_replica=pool.accelerators_per_replica,
         **tables,
         outcomes=result,
+        provisioning_s=provisioning_s,
         disk_gb_per_node=pool.startup.disk,
         gb_out=result.generated_tokens * pool.response_bytes_per_token / 1e9,
     )

@@ -1,6 +1,7 @@
 """Replay of a stored trace: as recorded, resampled in local blocks, thinned or superposed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import floor
 from pathlib import Path
 
@@ -22,11 +23,14 @@ def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s
     Rates above 1 add copies resampled with random numbers of their own, the last one thinned.
     """
     path = inside(folder, workload.path)
-    span_ns = open_trace(path).span_ns
+    info = open_trace(path)
+    span_ns, period_ns = info.span_ns, info.span_ns + info.span_ns // max(info.rows - 1, 1) + 1
+    if workload.repeat and horizon_s is not None:
+        span_ns = max(span_ns, round(horizon_s * NS_PER_S))
     horizon_ns = span_ns if horizon_s is None else min(span_ns, round(horizon_s * NS_PER_S))
 
     def copy(number: int) -> Iterator[RequestBatch]:
-        recorded = read_batches(path, batch_rows)
+        recorded = _again(path, batch_rows, period_ns, span_ns)
         if index == 0 and number == 0:
             return _until(recorded, horizon_ns)
         rng = stream(seed, "bootstrap", part, index, number)
@@ -36,7 +40,27 @@ def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s
     copies = [copy(number) for number in range(whole)]
     if (rest := workload.rate_scale - whole) > 0:
         copies.append(_thinned(copy(whole), rest, stream(seed, "thinning", part, index)))
-    return merge(copies)
+    if workload.daily is None:
+        return merge(copies)
+    return _by_the_hour(merge(copies), workload.daily, stream(seed, "daily", part, index))
+
+
+def _again(path: Path, batch_rows: int, period_ns: int, span_ns: int) -> Iterator[RequestBatch]:
+    """The trace, begun anew each period until the span is covered: a mean gap after its last request."""
+    for start_ns in range(0, span_ns + 1, period_ns):
+        for batch in read_batches(path, batch_rows):
+            yield replace(batch, arrival_ns=batch.arrival_ns + start_ns) if start_ns else batch
+
+
+def _by_the_hour(
+    batches: Iterator[RequestBatch], daily: tuple[float, ...], rng: np.random.Generator
+) -> Iterator[RequestBatch]:
+    """Each request with a probability in proportion to the rate of its time of day."""
+    top = max(daily)
+    for batch in batches:
+        hour = batch.arrival_ns / NS_PER_S / 3600.0 % 24.0
+        share = np.interp(hour, np.arange(24) + 0.5, daily, period=24) / top
+        yield batch[rng.random(len(batch)) < share]
 
 
 def _until(batches: Iterator[RequestBatch], horizon_ns: int) -> Iterator[RequestBatch]:

@@ -26,6 +26,15 @@ class Recorded:
     rate_scale: Annotated[float, Gt(0), Le(1000)] = 1.0
     """Multiplies the request rate, keeping the shape: below 1 each request is kept with this probability;
     above 1 resampled copies of the trace are added to it."""
+    repeat: bool = False
+    """Whether it begins anew whenever it ends, until the end of the run."""
+    daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
+    """Lays a day over it: relative rate in the middle of each of the 24 hours, linear in between. Requests are left
+    out so that the busiest time is as recorded; the run starts at midnight. None = as recorded throughout."""
+
+    def __post_init__(self) -> None:
+        if self.daily is not None and not sum(self.daily) > 0:
+            raise ValueError("daily is zero throughout; give at least one positive number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,17 @@ def _plan(name: str, i: int) -> dict[str, Any]:
             "draining": 1.0,
             "unallocated": 0.0,
         },
+        "following": {
+            "reaction_s": 420.0 if i else None,
+            "reaction_max_s": 600.0 if i else None,
+            "short_share": 0.01 * i,
+            "turns_per_day": 3.0,
+            "cold_starts": 12.0,
+            "cold_start_s": 390.0,
+            "interruptions": 0.5,
+            "provisioning_h": 1.5,
+            "loading_h": 1.5,
+        },
         "utilisation": 0.52,
     }
 
@@ -115,15 +126,24 @@ def _interval(mean: float, margin: float) -> dict[str, float]:
 def tables(plans: tuple[str, ...], hours: int) -> dict[str, dict[str, Any]]:
     """Columns of the tables, by name."""
     rng = np.random.default_rng(7)
-    timeline, hourly, latency = ({"plan": []} for _ in range(3))
+    timeline, hourly, latency, followed = ({"plan": []} for _ in range(4))
     for i, name in enumerate(plans):
         _extend(timeline, name, _timeline(rng, i, hours))
         _extend(hourly, name, _hours(rng, i, hours))
+        _extend(followed, name, _followed(i, hours))
         for metric, scale in (("ttft_s", 0.2), ("tpot_s", 0.02), ("e2e_s", 4.0)):
             q = np.concatenate([np.arange(1, 100) / 100, [0.995, 0.999, 0.9999]])
             value = scale * (1 + 0.3 * i) * np.exp(0.8 * np.log(q / (1 - q)) / 1.7)
             _extend(latency, name, {"metric": [metric] * len(q), "quantile": q, "value_s": value})
-    return {"timeline": timeline, "hours": hourly, "latency": latency}
+    return {"timeline": timeline, "hours": hourly, "latency": latency, "followed": followed}
+
+
+def _followed(i: int, hours: int) -> dict[str, Any]:
+    t_s = np.arange(1, hours * 60 + 1) * 60.0
+    needed = np.ceil(3 * _load(t_s)).astype(int)
+    ready = np.roll(needed, 5 * i) + 1
+    return {"t_s": t_s, "requests_per_s": 4 * _load(t_s), "needed": needed, "desired": needed + 1, "ready": ready,
+            "waiting": np.maximum(needed - ready, 0) * 40}  # fmt: skip
 
 
 def _extend(columns: dict[str, Any], plan: str, more: dict[str, Any]) -> None:

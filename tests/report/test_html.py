@@ -56,7 +56,7 @@ def page(folder: Path) -> str:
 
 def test_the_page_is_whole_and_loads_nothing(page: str) -> None:
     found = seen(page)
-    assert found.tags.count("svg") == 5
+    assert found.tags.count("svg") == 6
     assert not {"script", "link", "iframe", "img", "object", "image"} & set(found.tags)
     assert not [link for link in found.links if not link.startswith("#")]
     assert not re.search(r"@import|url\((?!#)", page)
@@ -74,7 +74,7 @@ def test_the_verdict_is_the_headline_and_every_plan_has_its_row(page: str) -> No
     assert headline is not None
     assert "cheapest plan that meets the SLO" in headline[1]
     rows = re.findall(r"<tr><td>(.*?)</td>", page)
-    assert [name for name in rows if name in PLANS] == 3 * [*PLANS]  # money, objectives, latencies
+    assert [name for name in rows if name in PLANS] == 4 * [*PLANS]  # money, fleets, objectives, latencies
     for text in ("idle hours fall", "A month is 730 h.", "2026-01-15", "ab" * 32):
         assert text in page
 

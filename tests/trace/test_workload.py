@@ -88,6 +88,31 @@ def test_replay_is_independent_of_batch_sizes(folder: Path, rate_scale: float, i
     assert same(small, large)
 
 
+@pytest.mark.parametrize("index", [0, 2])
+def test_a_repeated_trace_begins_anew(folder: Path, index: int) -> None:
+    """Recorded: shifted copies; resampled: as many requests in the mean."""
+    once = draw(Recorded(path="t.parquet"), folder)
+    span = span_s(Recorded(path="t.parquet"), folder)
+    found = draw(Recorded(path="t.parquet", repeat=True), folder, index, horizon_s=3 * span)
+    assert ordered(found)
+    assert len(found) == pytest.approx(3 * len(once), rel=0.05)
+    if index == 0:
+        count = len(once)
+        assert np.unique(found.arrival_ns[count : 2 * count] - once.arrival_ns).size == 1
+        assert (found.prompt_tokens[count : 2 * count] == once.prompt_tokens).all()
+
+
+def test_a_day_laid_over_a_trace_leaves_its_busiest_time_as_it_is(folder: Path) -> None:
+    night = (0.0,) * 12 + (1.0,) * 12
+    day_s = 86400.0
+    whole = draw(Recorded(path="t.parquet", repeat=True), folder, horizon_s=day_s)
+    kept = draw(Recorded(path="t.parquet", repeat=True, daily=night), folder, horizon_s=day_s)
+    hour = kept.arrival_ns / 3.6e12
+    assert not ((hour > 0.5) & (hour < 11.5)).any()
+    busy = [(b.arrival_ns / 3.6e12 > 12.5) & (b.arrival_ns / 3.6e12 < 23.5) for b in (whole, kept)]
+    assert busy[0].sum() == busy[1].sum()
+
+
 def test_bootstrap_takes_from_within_reach(folder: Path) -> None:
     got = draw(Recorded(path="t.parquet", block=60.0, reach=300.0), folder, 1)
     own = got.arrival_ns / 1e9

@@ -266,6 +266,8 @@ class Fleet:
         if replica.node is None:
             return
         busy_s = 0.0 if replica.state == "starting" else self.plane.busy_s(replica.slot)
+        if replica.state == "starting":
+            self.books.provisioning_ns += max(min(end_ns, replica.node.ready_ns) - replica.since_ns, 0)
         self.books.usage(
             replica.number,
             replica.node.number,

@@ -1,0 +1,120 @@
+"""How a fleet followed its demand: how fast, how steadily, at what price in hours; read from the ledger alone.
+
+A replica is taken to carry 80 % of the load that saturates it. With w the engine time that tokens took per request
+(`Outcomes.work_s` over those that were worked on), demand of r requests per second needs r*w/0.8 replicas, rounded up;
+r is a centred mean over five minutes (of short runs: a 24th of the run), which neither lags nor leads. A shortage is a
+stretch of time in which fewer replicas are ready than are needed; how long shortages last is the reaction time: from
+the moment demand needs more until they are ready, or no longer needed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from simcost.ledger import Ledger
+from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+CARRIED = 0.8
+"""Share of the load that saturates a replica, up to which one is enough."""
+SMOOTHED_S = 300.0
+INTERRUPTED = ("noticed", "node_failed", "zone_failed", "node_late", "replica_failed")
+FOLLOWED = pa.schema([
+    ("t_s", pa.float64()), ("requests_per_s", pa.float64()), ("needed", pa.int64()), ("desired", pa.int64()),
+    ("ready", pa.int64()), ("waiting", pa.int64()),
+])  # fmt: skip
+"""Demand and fleet along time: the rate of arrivals, replicas that it needs, those desired and ready, the queue."""
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """How a fleet followed its demand in one run."""
+
+    reaction_s: float | None
+    """Mean length of a shortage; None without any."""
+    reaction_max_s: float | None
+    short_share: float
+    """Share of the time in shortages."""
+    turns_per_day: float
+    """Changes of the desired replicas against the direction of the change before: flapping."""
+    cold_starts: int
+    cold_start_s: float | None
+    """Mean time from order to ready; None without any."""
+    interruptions: int
+    """Nodes that were taken back, failed or did not come, and replicas that crashed."""
+    provisioning_h: float
+    """Replica-hours of starting replicas on nodes that boot or pull the image; paid."""
+    loading_h: float
+    """Of starting replicas after that."""
+
+
+def following(ledger: Ledger) -> Following:
+    """How the fleet of a run followed its demand."""
+    story, events = followed(ledger), ledger.events
+    what, value = events["what"].to_numpy(zero_copy_only=False), events["value"].to_numpy()
+    short = story["ready"].to_numpy() < story["needed"].to_numpy()
+    lengths_s = _lengths(short) * _step_s(story)
+    starts = value[what == "started"]
+    provisioning_h = ledger.provisioning_s / SECONDS_PER_HOUR
+    return Following(
+        reaction_s=float(lengths_s.mean()) if len(lengths_s) else None,
+        reaction_max_s=float(lengths_s.max()) if len(lengths_s) else None,
+        short_share=float(short.mean()) if len(short) else 0.0,
+        turns_per_day=_turns(value[what == "desired"]) / ledger.horizon_s * SECONDS_PER_DAY,
+        cold_starts=len(starts),
+        cold_start_s=float(starts.mean()) if len(starts) else None,
+        interruptions=int(np.isin(what, INTERRUPTED).sum()),
+        provisioning_h=provisioning_h,
+        loading_h=max(ledger.replica_hours()["starting"] - provisioning_h, 0.0),
+    )
+
+
+def followed(ledger: Ledger) -> pa.Table:
+    """Demand and fleet along time, of schema FOLLOWED."""
+    pulse = ledger.pulse
+    t_s, arrived = pulse["t_s"].to_numpy(), pulse["arrived"].to_numpy()
+    rate = _smooth(np.diff(arrived, prepend=0) / np.diff(t_s, prepend=0.0), t_s, ledger.horizon_s)
+    felt = ledger.outcomes
+    worked_on = felt.completed + felt.timed_out + felt.lost
+    work_s = felt.work_s / worked_on if worked_on else 0.0
+    needed = np.ceil(rate * work_s / CARRIED - 1e-9).astype(np.int64)
+    columns = [t_s, rate, needed, *(pulse[name] for name in ("desired", "ready", "waiting"))]
+    return pa.table(columns, schema=FOLLOWED)
+
+
+def moved(ledger: Ledger) -> bool:
+    """Whether the fleet ever changed or should have."""
+    return len(ledger.events) > 0
+
+
+def _smooth(rate: Floats, t_s: Floats, horizon_s: float) -> Floats:
+    """Centred means; at the ends over what there is."""
+    if not len(rate):
+        return rate
+    width = max(round(min(SMOOTHED_S, horizon_s / 24) / (t_s[0] or 1.0)), 1)
+    total, count = (np.convolve(row, np.ones(width), "full") for row in (rate, np.ones(len(rate))))
+    centre = slice(width // 2, width // 2 + len(rate))
+    mean: Floats = total[centre] / count[centre]
+    return mean
+
+
+def _step_s(story: Any) -> float:
+    return float(story["t_s"][0].as_py()) if len(story) else 0.0
+
+
+def _lengths(flags: npt.NDArray[np.bool_]) -> Ints:
+    """How long each stretch of true values is."""
+    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
+    lengths: Ints = edges[1::2] - edges[::2]
+    return lengths
+
+
+def _turns(desired: Floats) -> int:
+    """Changes of direction in a sequence of different values."""
+    directions = np.sign(np.diff(desired))
+    return int((np.diff(directions[directions != 0]) != 0).sum())
