@@ -80,7 +80,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--requests", type=int, default=44_000_000)
     parser.add_argument("--replicas", type=int, default=200)
-    parser.add_argument("--target", type=float, default=2.0, help="requests running per replica")
+    parser.add_argument("--target", type=float, default=1.05, help="requests running per replica")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--part", choices=tuple(PARTS), help=argparse.SUPPRESS)
     parser.add_argument("--trace", help=argparse.SUPPRESS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Gt
 
@@ -14,10 +14,12 @@ from simcost.errors import Fault, FaultsError, InputError
 from simcost.plan import Scaling
 from simcost.plan.autoscaling import Chain, Fixed, Kpa, Predictive, Schedule, Signal
 from simcost.plan.nodes import NodePool
-from simcost.scenario.manifests import Manifest, read_manifest
 from simcost.scenario.node import Node
 from simcost.trace.paths import inside
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
+
+if TYPE_CHECKING:
+    from simcost.scenario.manifests import Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,8 @@ def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest
         FaultsError: all that is wrong with it, each with its place; metrics that no signal makes.
         InputError: a path outside the folder.
     """
+    from simcost.scenario.manifests import read_manifest
+
     path = inside(folder, asked.path)
     return read_manifest(path, name=asked.name, signals=asked.signals, catalog=catalog).mapped()
 
