@@ -108,8 +108,10 @@ def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:
 
 
 def _shares(hours: dict[str, float]) -> dict[str, float]:
-    total = sum(hours.values())
-    return {name: value / total if total else 0.0 for name, value in hours.items()}
+    """Of all GPU time; work that was lost and restarts together."""
+    total = sum(hours.values()) or 1.0
+    shares = {name: value / total for name, value in hours.items()}
+    return shares | {"lost": shares.pop("restart") + shares["lost"]}
 
 
 def _redone(trained: Trained) -> float:

@@ -197,9 +197,9 @@ def _parts(plan: dict[str, Any], reach: float) -> Rows:
     for order, (name, words) in enumerate(GPU_TIME.items()):
         hours = plan["gpu_hours"].get(name, 0.0)
         if hours > 0:
-            share = plan["gpu_share"][name]
-            label = f"{format_count(hours)} ({format_share(share)})" if hours > 0.18 * reach else ""
-            label = label or (format_share(share) if hours > 0.07 * reach else "")
+            share = format_share(plan["gpu_share"].get(name, 0.0))
+            label = f"{format_count(hours)} ({share})" if hours > 0.18 * reach else ""
+            label = label or (share if hours > 0.07 * reach else "")
             rows.append({"plan": plan["name"], "part": words, "hours": hours, "order": order, "label": label,
                          "ink": "white" if name in DARK else "#222222"})  # fmt: skip
     return rows

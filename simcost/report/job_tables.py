@@ -18,7 +18,9 @@ def times(document: Document) -> Table:
 
 
 def gpu_time(document: Document) -> Table:
-    """One row per plan: where its GPU time went, buckets without any left out; empty without jobs."""
+    """One row per plan: shares of its GPU time, restarts with the work redone, none for what no plan has; empty
+    without jobs.
+    """
     if not trains(document):
         return []
     plans = document["plans"]

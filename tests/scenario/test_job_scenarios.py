@@ -14,7 +14,7 @@ from simcost.cli import main
 from simcost.compare import broken_gates
 from simcost.errors import InputError
 from simcost.plan.scheduling import Elastic, Scheduler
-from simcost.report import comparison
+from simcost.report import comparison, job_tables
 from simcost.report.html import write_html
 from simcost.scenario.clusters import run_jobs
 from simcost.scenario.load import find_faults, load
@@ -280,6 +280,7 @@ def test_texts_and_pages_show_both_sides(tmp_path: Path, text: str) -> None:
     assert "P95 wait" in head
     assert ("TTFT p95" in head) == (text is NIGHT)
     assert "Where the GPU time went" in told
+    assert all(len(row) <= 7 for row in [*job_tables.gpu_time(document), *job_tables.times(document)])
     assert max(map(len, told.splitlines())) <= 160
     page = write_html(tmp_path / "out").read_text(encoding="utf-8")
     assert "Cost (USD per month) against the wait of 95 % of the jobs" in page
