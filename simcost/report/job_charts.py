@@ -223,7 +223,7 @@ def _held(rows: Rows, plan: str, most: float, x: Any) -> Any:
     areas = (
         alt.Chart(inline(rows)).transform_fold(kinds, as_=["kind", "count"])
         .transform_calculate(order=f"indexof({kinds}, datum.kind)")
-        .mark_area(interpolate="step-after").encode(x=x, y=y, color=_kinds(), order="order:Q")
+        .mark_area(interpolate="step-after").encode(x=x, y=y, color=_kinds(len(kinds) > 1), order="order:Q")
     )  # fmt: skip
     heading = alt.Title(plan, anchor="start", fontSize=12, offset=4)
     return areas.properties(width=WIDTH // 2, height=90, title=heading)
@@ -238,11 +238,12 @@ def _queue(rows: Rows, x: Any) -> Any:
     return waiting.properties(width=WIDTH // 2, height=90)
 
 
-def _kinds() -> Any:
+def _kinds(served: bool) -> Any:
     """One colour scale for both panels, so that one legend serves all."""
     import altair as alt
 
-    shades = {"requests": COLOURS["requests"], "jobs": COLOURS["useful"], "waiting jobs": INK}
+    shades = {"requests": COLOURS["requests"]} if served else {}
+    shades |= {"jobs": COLOURS["useful"], "waiting jobs": INK}
     scale = alt.Scale(domain=list(shades), range=list(shades.values()))
     return alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(symbolType="square"))
 
