@@ -14,6 +14,9 @@ def add_jobs(parser: Any) -> None:
     parser.add_argument("--pool", metavar="NAME", help="only the jobs of this pool")
     parser.add_argument("--since", metavar="ISO", help="only jobs submitted from then on")
     parser.add_argument("--window", type=seconds, metavar="TIME", help="and within this time of the first")
+    parser.add_argument(
+        "--timezone", default="UTC", metavar="ZONE", help="of times without one (default UTC)"
+    )
 
 
 def add_price(parser: Any) -> None:
@@ -55,5 +58,6 @@ def jobs_of(arguments: Arguments, **more: Any) -> tuple[Any, list[dict[str, Any]
         pool=arguments.pool,
         since=arguments.since,
         window_s=arguments.window,
+        timezone=arguments.timezone,
         **more,
     )

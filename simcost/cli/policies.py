@@ -30,13 +30,18 @@ def _policy(text: str, union: Any, option: str) -> Any:
         raise InputError(
             f"{option} {kind!r} is none{did_you_mean(kind, list(known))}; there are {', '.join(known)}"
         )
+    return with_words(known[kind], said, f"{option} {kind}")
+
+
+def with_words(cls: Any, said: str, option: str) -> Any:
+    """An object of a class from `FIELD=VALUE,FIELD=VALUE`, the others at their defaults. Raises InputError."""
     if not said:
-        return known[kind]()
+        return cls()
     from argparse import ArgumentTypeError
 
     from simcost.scenario.parts import with_fields
 
     try:
-        return with_fields(known[kind], dict(map(pair, said.split(","))))
+        return with_fields(cls, dict(map(pair, said.split(","))))
     except (InputError, ArgumentTypeError) as error:
-        raise InputError(f"{option} {text}: {error}; write {SYNTAX}") from error
+        raise InputError(f"{option}: {said}: {error}") from error

@@ -19,7 +19,8 @@ from simcost.plan.scheduling import (
     Srtf,
 )
 from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.general import Mishaps, on_counts, run_general
+from simcost.sim.jobs.general import on_counts, run_general
+from simcost.sim.jobs.mishaps import Mishaps
 from simcost.trace.jobs import Jobs
 
 MEAN_S = 1_000_000

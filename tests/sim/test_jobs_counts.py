@@ -28,7 +28,8 @@ from simcost.plan.scheduling import (
 )
 from simcost.sim.jobs.counts import schedule
 from simcost.sim.jobs.estimates import estimates, with_limits
-from simcost.sim.jobs.general import Mishaps, on_counts, run_general
+from simcost.sim.jobs.general import on_counts, run_general
+from simcost.sim.jobs.mishaps import Mishaps
 from simcost.sim.jobs.summary import replay_document
 from simcost.trace.jobs import Jobs
 

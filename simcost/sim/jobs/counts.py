@@ -10,7 +10,8 @@ from simcost.plan.checkpoints import Checkpoints
 from simcost.plan.failures import NodeFailures
 from simcost.plan.scheduling import Elastic, Quotas, Scheduler
 from simcost.sim.jobs.depend import with_followers
-from simcost.sim.jobs.general import Mishaps, most_of
+from simcost.sim.jobs.general import most_of
+from simcost.sim.jobs.mishaps import Mishaps
 from simcost.sim.jobs.ran import Ran
 from simcost.sim.jobs.runners import run_pool
 from simcost.trace.jobs import Flags, Jobs

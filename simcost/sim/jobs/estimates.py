@@ -18,6 +18,17 @@ def with_limits(jobs: Jobs, error: EstimateError, seed: int) -> Jobs:
     return replace(jobs, limit_s=np.maximum(limit, jobs.duration_s))
 
 
+def with_writes(jobs: Jobs, bytes_per_s: float) -> Jobs:
+    """The jobs with the time to write their state at a bandwidth.
+
+    Raises:
+        InputError: the log says the state of no job.
+    """
+    if jobs.state_bytes is None:
+        raise InputError("a bandwidth of checkpoints needs a column state_bytes or params in the log of jobs")
+    return replace(jobs, ckpt_write_s=jobs.state_bytes / bytes_per_s)
+
+
 def estimates(jobs: Jobs, known: Shortest, seed: int) -> Floats:
     """Guessed durations, seconds; 0 = no history.
 

@@ -29,8 +29,9 @@ from simcost.rng import stream
 from simcost.sim.jobs import nodes as at
 from simcost.sim.jobs.counts import outcomes_of, table
 from simcost.sim.jobs.depend import with_followers
-from simcost.sim.jobs.general import Mishaps, Room, most_of, run_general
+from simcost.sim.jobs.general import most_of, run_general
 from simcost.sim.jobs.members import Gangs, gangs, queue_of, shapes_of, work_of
+from simcost.sim.jobs.mishaps import Mishaps, Room
 from simcost.sim.jobs.nodes import MILLI, NEVER, Cluster, Ints, Shapes
 from simcost.sim.jobs.order import order, strict
 from simcost.sim.jobs.ran import Ran, of_flow, undisturbed

@@ -1,16 +1,11 @@
 """From policies and columns of jobs to the general engine, one pool at a time."""
 
-from dataclasses import dataclass
-from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from simcost.errors import InputError, did_you_mean
 from simcost.job_ledger import NEVER, Floats, Ints
-from simcost.perf.checkpoints import daly_optimum
-from simcost.plan.checkpoints import Checkpoints
-from simcost.plan.failures import NodeFailures
 from simcost.plan.scheduling import (
     ConservativeBackfill,
     EasyBackfill,
@@ -22,52 +17,18 @@ from simcost.plan.scheduling import (
     Scheduler,
     Srtf,
 )
-from simcost.rng import stream
 from simcost.sim.jobs import state as of
 from simcost.sim.jobs.compiled import FAR
 from simcost.sim.jobs.depend import edges
+from simcost.sim.jobs.mishaps import COUNT, FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
 from simcost.sim.jobs.nodes import MILLI, Cluster, Shapes
 from simcost.sim.jobs.order import keys, strict
 from simcost.sim.jobs.shares import share_tree
 from simcost.trace.jobs import Jobs
 from simcost.units import SECONDS_PER_DAY
 
-_FOREVER = 1 << 40
 _ROWS = 1 << 14
-_LUCK = 1 << 16
 _RECLAIM = ("never", "lower-priority", "any")
-_COUNT = 5
-"""Placement of members that there are none of."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mishaps:
-    """What befalls jobs besides waiting."""
-
-    failures: NodeFailures | None = None
-    checkpoints: Checkpoints | None = None
-    """How jobs save their work; None = as the policy says."""
-    seed: int = 0
-
-    @property
-    def none(self) -> bool:
-        """Whether jobs run undisturbed."""
-        return self.failures is None and self.checkpoints is None
-
-
-class Room(NamedTuple):
-    """Where the jobs of a pool run."""
-
-    milli: int
-    """GPU milli."""
-    cluster: Cluster
-    shapes: Shapes
-    members: Any
-    first: Ints
-    """First member of each job, and one past the last."""
-    line: Ints
-    """Jobs of one fit or do not fit alike."""
-    placement: int
 
 
 def on_counts(jobs: Jobs, capacity: int) -> Room:
@@ -86,7 +47,7 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
         np.zeros(0, at.MEMBER),
         np.zeros(len(jobs) + 1, np.int64),
         line,
-        _COUNT,
+        COUNT,
     )
 
 
@@ -132,6 +93,9 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> of.Flo
     count = len(jobs)
     tasks = _tasks(jobs, room, policy, mishaps)
     groups, tasks["group"] = _groups(jobs, policy)
+    if isinstance(policy, Quotas):  # whether a job may start depends on its queue and priority too
+        alike = np.stack([tasks["line"], tasks["group"], tasks["priority"]])
+        tasks["line"] = np.unique(alike, axis=1, return_inverse=True)[1].reshape(-1)
     after = _after(jobs, tasks)
     free = np.flatnonzero(tasks["unmet"] == 0)
     lists = np.zeros((of.SPAN + 1, 4 * count + 200), np.int64)
@@ -139,10 +103,10 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> of.Flo
     lists[of.BLOCKED], lists[of.FREE], lists[of.SPAN, 1] = -1, room.milli, 1
     pool = _pool(policy, room, mishaps)
     pool["next_start"] = FAR
-    pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=_FOREVER)
+    pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=FOREVER)
     return of.Flow(
         jobs=tasks, members=room.members, pool=pool, lists=lists, after=after, groups=groups,
-        timeline=np.zeros((_ROWS, 4)), luck=_luck(mishaps),
+        timeline=np.zeros((_ROWS, 4)), luck=luck(mishaps),
     )  # fmt: skip
 
 
@@ -164,12 +128,12 @@ def _tasks(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Any:
     tasks = np.zeros(len(jobs), of.TASK)
     tasks["submit"], tasks["work"], tasks["left"] = jobs.submit_s, jobs.duration_s, jobs.duration_s
     tasks["slack"] = 0 if isinstance(policy, Srtf | Las) else jobs.limit_s - jobs.duration_s
-    tasks["need"] = jobs.gpus * (jobs.gpu_milli if room.placement != _COUNT else MILLI)
+    tasks["need"] = jobs.gpus * (jobs.gpu_milli if room.placement != COUNT else MILLI)
     tasks["size"], tasks["priority"], tasks["preemptible"] = jobs.gpus, jobs.priority, jobs.preemptible
     tasks["first"], tasks["last"], tasks["line"] = room.first[:-1], room.first[1:], room.line
     tasks["start"] = tasks["reserved"] = tasks["promised"] = -1
-    tasks["hazard"] = _hazard(jobs, room, mishaps)
-    tasks["interval"], tasks["write"], tasks["restart"] = _saving(jobs, policy, mishaps, tasks["hazard"])
+    tasks["hazard"] = hazards(jobs, room, mishaps.failures)
+    tasks["interval"], tasks["write"], tasks["restart"] = saving(jobs, room, policy, mishaps)
     tasks["key"] = _keys(jobs, room, policy, mishaps.seed)
     return tasks
 
@@ -206,7 +170,7 @@ def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
     failures = mishaps.failures
     if failures is not None:
         pool["repair"], pool["node_rate"] = round(failures.repair), failures.per_node_day / SECONDS_PER_DAY
-        pool["breaks"] = _plan_failures(room, mishaps)
+        pool["breaks"] = plan_failures(room, mishaps)
     return pool
 
 
@@ -216,69 +180,6 @@ def _kind(policy: Scheduler) -> int:
     if isinstance(policy, Elastic):
         raise InputError("elastic runs on GPU counts alone, without failures and dependencies")
     return kinds.get(type(policy), of.STRICT if strict(policy) else of.SKIP)
-
-
-def _saving(
-    jobs: Jobs, policy: Scheduler, mishaps: Mishaps, hazard: Floats
-) -> tuple[Ints | int, Ints | int, Ints | int]:
-    """Whole seconds between checkpoints of each job, to write one, and to restart."""
-    given = mishaps.checkpoints
-    if given is None and isinstance(policy, PriorityPreemptive | Quotas):
-        given = Checkpoints(interval=policy.checkpoint_interval, write=0.0, restart=policy.restart)
-    if given is None:
-        return _FOREVER, 0, 0
-    interval = np.full(len(jobs), given.interval)
-    failures = mishaps.failures
-    if failures is not None and failures.intervals != "given":
-        best = {rate: _best(given, rate, failures) for rate in np.unique(hazard).tolist()}
-        interval = np.array([best[rate] for rate in hazard.tolist()])
-    return (
-        np.maximum(np.rint(np.minimum(interval, _FOREVER)), 1).astype(np.int64),
-        round(given.write),
-        round(given.restart),
-    )
-
-
-def _best(given: Checkpoints, rate: float, failures: NodeFailures) -> float:
-    """The interval that suits a failure rate, per second."""
-    if rate == 0:
-        return _FOREVER
-    if failures.intervals == "young":
-        return sqrt(2 * given.write / rate)
-    return daly_optimum(given.write, given.restart, 1 / rate) if given.write else 1.0
-
-
-def _hazard(jobs: Jobs, room: Room, mishaps: Mishaps) -> Floats:
-    """Failures per second of each job while it runs; on nodes, what the nodes do not bring."""
-    failures = mishaps.failures
-    if failures is None:
-        return np.zeros(len(jobs))
-    nodes = -(-jobs.gpus // failures.gpus_per_node)
-    rate = 0.0 if room.placement != _COUNT else failures.per_node_day
-    found: Floats = (nodes * rate + failures.size_independent_per_day * (jobs.gpus > 0)) / SECONDS_PER_DAY
-    return found
-
-
-def _luck(mishaps: Mishaps) -> Floats:
-    """Times to failure of mean 1."""
-    if mishaps.failures is None:
-        return np.ones(1)
-    return mishaps.failures.model.draw(stream(mishaps.seed, "failures"), _LUCK)
-
-
-def _plan_failures(room: Room, mishaps: Mishaps) -> bool:
-    """Say when each node fails first; whether nodes do."""
-    failures, nodes = mishaps.failures, room.cluster.nodes
-    nodes["fails"] = nodes["back"] = FAR
-    if failures is None or failures.per_node_day == 0 or not len(nodes):
-        return False
-    first = (
-        failures.model.draw(stream(mishaps.seed, "nodes"), len(nodes))
-        / failures.per_node_day
-        * SECONDS_PER_DAY
-    )
-    nodes["fails"] = np.maximum(np.minimum(first, 1e15), 1.0).astype(np.int64)
-    return True
 
 
 def _levels(policy: Las) -> Any:
@@ -295,7 +196,7 @@ def _queues(policy: Quotas) -> Any:
     for i, quota in enumerate(policy.queues.values()):
         lends = quota.nominal if quota.lending_limit is None else min(quota.lending_limit, quota.nominal)
         found[i]["nominal"], found[i]["kept"] = quota.nominal * MILLI, (quota.nominal - lends) * MILLI
-        found[i]["borrow"] = _FOREVER if quota.borrowing_limit is None else quota.borrowing_limit * MILLI
+        found[i]["borrow"] = FOREVER if quota.borrowing_limit is None else quota.borrowing_limit * MILLI
     return found
 
 

@@ -75,6 +75,9 @@ def gangs(jobs: Jobs, c: Cluster, node_types: tuple[str, ...]) -> Gangs:
 
 
 def _bits(accepted: str, node_types: tuple[str, ...]) -> int:
+    """The types accepted; all of them where the nodes say none."""
+    if not any(node_types):
+        return (1 << len(node_types)) - 1
     names = accepted.split("|")
     return sum(1 << i for i, name in enumerate(node_types) if not accepted or name in names)
 

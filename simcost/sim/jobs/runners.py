@@ -13,7 +13,8 @@ from simcost.plan.scheduling import (
     Scheduler,
     Srtf,
 )
-from simcost.sim.jobs.general import Mishaps, on_counts, run_general
+from simcost.sim.jobs.general import on_counts, run_general
+from simcost.sim.jobs.mishaps import Mishaps
 from simcost.sim.jobs.order import order, strict
 from simcost.sim.jobs.ran import Ran, of_flow, undisturbed
 from simcost.trace.jobs import Jobs

@@ -48,6 +48,23 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     }
 
 
+def assumptions(jobs: Jobs, *, counted: bool) -> list[dict[str, Any]]:
+    """What a replay takes for granted of these jobs: findings as readers have them."""
+    if not counted:
+        return []
+    parts = int((jobs.gpu_milli < 1000).sum())
+    typed = int(np.array([bool(name) for name in jobs.gpu_types])[jobs.gpu_type].sum())
+    found = [
+        ("part_of_gpu", parts, "ask for a part of a GPU; on a count each takes a whole one: give --nodes"),
+        ("any_type", typed, "ask for a type of GPU; a count knows none, and they take any: give --nodes"),
+    ]
+    return [
+        {"kind": kind, "count": count, "message": f"{count:,} jobs {said}"}
+        for kind, count, said in found
+        if count
+    ]
+
+
 def _parameters(policy: Scheduler) -> dict[str, Any]:
     """The fields of a policy that are not at their defaults."""
     return {

@@ -57,7 +57,13 @@ class Jobs:
     recorded_wait_s: Ints | None = None
     """Waiting time in the log, where it has one; NONE = never started."""
     state_bytes: npt.NDArray[np.float64] | None = None
-    """Size of a checkpoint, where known."""
+    """Size of a checkpoint, where known; NaN = not of this job, as for the next three."""
+    ckpt_interval_s: npt.NDArray[np.float64] | None = None
+    """Work between two checkpoints."""
+    ckpt_write_s: npt.NDArray[np.float64] | None = None
+    """Time to write one."""
+    restart_s: npt.NDArray[np.float64] | None = None
+    """Time from getting GPUs again to the first step."""
     after: npt.NDArray[np.object_] | None = None
     """Ids of the jobs that must have ended before each may start, as tuples; None where nobody waits for others."""
     users_known: bool = False
@@ -104,4 +110,6 @@ class Jobs:
         return float(np.dot(self.gpus * self.gpu_milli / 1000.0, self.duration_s))
 
 
+CHECKPOINTS = ("ckpt_interval_s", "ckpt_write_s", "restart_s")
+"""Columns that say how a job saves its work."""
 STATUS = ("passed", "failed", "killed", "unknown")

@@ -7,16 +7,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.trace.jobs import NONE, STATUS, Ints, Jobs
+from simcost.trace.jobs import CHECKPOINTS, NONE, STATUS, Ints, Jobs
+from simcost.trace.jobs.after import read_after
 from simcost.trace.jobs.columns import Columns
 from simcost.trace.jobs.nodes import coded
 from simcost.trace.jobs.sieve import Sieve, finding
 from simcost.trace.jobs.times import Clock, Times, read_times
-from simcost.trace.log.cells import as_text
+from simcost.trace.log.cells import Floats, as_text
 from simcost.trace.writer import iso_utc
 from simcost.units import NS_PER_S
 
 _MOST_S = 10_000_000_000
+_REALS = {"state_bytes": (0, 1e18), "params": (0, 1e16), "ckpt_interval_s": (1, _MOST_S), "ckpt_write_s": (0, _MOST_S),
+          "restart_s": (0, _MOST_S)}  # fmt: skip
+_BYTES_PER_PARAM = 14.0
+"""Of a checkpoint of mixed-precision Adam: 12 to 16."""
 _OUTCOMES = {
     "passed": ("pass", "passed", "completed", "complete", "succeeded", "success", "finished", "done", "ok"),
     "failed": ("failed", "fail", "failure", "error", "timeout", "node_fail", "out_of_memory", "boot_fail", "deadline"),
@@ -47,13 +52,15 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         "limit_s": _limits(columns, times.duration, limit_error),
     }
     deadline = _deadlines(columns, clock, times.submit)
-    state = columns.real("state_bytes", 0, 1e18)
+    reals = {ours: columns.real(ours, *bounds) for ours, bounds in _REALS.items()}
+    after = read_after(sieve, ids)
     sieve.check()
     kept = _sorted(sieve, times.submit)
     zero = int(times.submit[kept[0]])
     taken = pa.array(kept)
     codes = {ours: coded(_taken(sieve, ours, taken), len(kept)) for ours in ("pool", "user", "gpu_type")}
     known: dict[str, Any] = {name: values[kept] for name, values in numbers.items()}
+    known |= {ours: None if (one := reals[ours]) is None else one[kept] for ours in CHECKPOINTS}
     known |= {name: values for name, (values, _) in codes.items()}
     return Jobs(
         **known, job_id=np.array(ids.take(taken).to_pylist(), np.object_), submit_s=times.submit[kept] - zero,
@@ -64,7 +71,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         spot_ok=columns.flags("spot_ok", otherwise=False)[kept], source=source,
         start_utc=iso_utc(zero * NS_PER_S) if clock.epoch else None,
         recorded_wait_s=None if times.wait is None else times.wait[kept],
-        state_bytes=None if state is None else state[kept],
+        state_bytes=_state(reals, kept), after=None if after is None else after[kept],
     )  # fmt: skip
 
 
@@ -144,6 +151,16 @@ def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
         sieve.findings.append(finding("limit_assumed", count, f"{count:,} jobs have no time limit in the log; it was "
                                       f"taken as duration x {1 + error:g}, which backfill then believes"))  # fmt: skip
     return limit
+
+
+def _state(reals: dict[str, Floats | None], kept: Ints) -> Floats | None:
+    """Size of a checkpoint: as stated, else 14 bytes a parameter."""
+    stated, params = reals["state_bytes"], reals["params"]
+    if params is None:
+        return None if stated is None else stated[kept]
+    guess = params * _BYTES_PER_PARAM
+    found: Floats = (guess if stated is None else np.where(np.isnan(stated), guess, stated))[kept]
+    return found
 
 
 def _deadlines(columns: Columns, clock: Clock, submit: Ints) -> Ints:

@@ -50,6 +50,7 @@ def description(jobs: Jobs) -> dict[str, Any]:
         "sizes": [{"gpus": int(size), "jobs": int(count), "share": count / len(jobs)}
                   for size, count in zip(*np.unique(jobs.gpus, return_counts=True), strict=True)],
         "fractional_jobs": int((jobs.gpu_milli < 1000).sum()),
+        "dependent_jobs": 0 if jobs.after is None else sum(map(bool, jobs.after.tolist())),
         "elastic_jobs": int((jobs.min_gpus < jobs.max_gpus).sum()),
         "duration_s": _quantiles(jobs.duration_s),
         "wait_s": None if waits is None else _quantiles(waits[waits != NONE]),

@@ -10,8 +10,10 @@ JOB_FORMATS: tuple[str, ...] = get_args(JobFormat)
 
 OURS = ("job_id", "submit_s", "start_s", "end_s", "duration_s", "wait_s", "gpus", "gpu_milli", "cpus", "cpu_milli",
         "memory_mib", "gpu_type", "pool", "user", "priority", "limit_s", "deadline_s", "min_gpus", "max_gpus",
-        "state_bytes", "preemptible", "spot_ok", "status")  # fmt: skip
-"""Columns of ours: those of `Jobs`, and `start_s`, `end_s`, `wait_s` and `cpus` (cores), from which some follow."""
+        "state_bytes", "params", "ckpt_interval_s", "ckpt_write_s", "restart_s", "after", "preemptible", "spot_ok",
+        "status")  # fmt: skip
+"""Columns of ours: those of `Jobs`, and `start_s`, `end_s`, `wait_s`, `cpus` (cores) and `params` (of the model), from
+which some follow. `after` are ids of jobs that must have ended, with spaces or `;` between."""
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "helios": {"job_id": "job_id", "user": "user", "pool": "vc", "gpus": "gpu_num", "cpus": "cpu_num",
@@ -40,6 +42,7 @@ _ALSO_CALLED = {
     "user": ("user_id", "username", "owner", "account"),
     "limit_s": ("limit", "time_limit", "timelimit", "timelimit_s", "walltime", "walltime_s"),
     "deadline_s": ("deadline",),
+    "after": ("dependency", "dependencies", "depends_on"),
     "status": ("state", "outcome", "pod_phase"),
 }  # fmt: skip
 

@@ -29,7 +29,8 @@ _MOST_ERROR = 1_000_000
 def read_jobs(
     path: Path, *, format: str = "auto",  # noqa: A002  # named as the option is
     mapping: Mapping[str, str] = _NONE, pool: str | None = None,
-    pools: Mapping[str, int] | None = None, since: str | None = None, window_s: float | None = None,
+    pools: Mapping[str, int] | None = None, gpu_types: Sequence[str] | None = None,
+    since: str | None = None, window_s: float | None = None,
     timezone: str = "UTC", limit_error: float = 0.0,
 ) -> tuple[Jobs, list[dict[str, Any]]]:  # fmt: skip
     """The jobs of a log, or of a trace that was imported.
@@ -41,6 +42,7 @@ def read_jobs(
         pool: keep this pool only.
         pools: GPUs of each pool, as `Nodes.pool_gpus`: jobs of other pools and jobs wider than the largest are
             kept out, and `Jobs.pools` follows this order.
+        gpu_types: those of the nodes: jobs that accept none of them are kept out.
         since: keep jobs submitted from this ISO time on (seconds, for a log without dates).
         window_s: then keep jobs submitted at most this long after the first one kept.
         timezone: of times without a zone.
@@ -64,7 +66,9 @@ def read_jobs(
         jobs, findings = open_jobs(path), list[dict[str, Any]]()
     else:
         jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error)
-    chosen, kept_out = select(jobs, pool=pool, pools=pools, since=since, window_s=window_s)
+    chosen, kept_out = select(
+        jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s
+    )
     return chosen, findings + kept_out + gaps(chosen)
 
 

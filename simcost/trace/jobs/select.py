@@ -1,6 +1,6 @@
 """Part of a trace: some pools, from some time on, for some time. First filter, then count from the first kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ def select(
     *,
     pool: str | None,
     pools: Mapping[str, int] | None,
+    gpu_types: Sequence[str] | None,
     since: str | None,
     window_s: float | None,
 ) -> tuple[Jobs, list[dict[str, Any]]]:
@@ -32,6 +33,7 @@ def select(
         pool: keep this pool only.
         pools: GPUs of each pool; jobs of other pools, and those wider than the largest pool, are kept out, and
             `pools` of the result is in this order.
+        gpu_types: those of the nodes: jobs that accept none of them are kept out; nodes that say none take all.
         since: keep jobs submitted at or after this ISO time (UTC where it says no zone), or after so many
             seconds of a trace without dates.
         window_s: then keep jobs submitted at most this long after the first one kept.
@@ -52,6 +54,8 @@ def select(
         keep &= jobs.pool == jobs.pools.index(pool)
     if pools is not None:
         jobs, findings = _in_pools(jobs, pools, keep)
+    if gpu_types is not None:
+        findings += _of_types(jobs, gpu_types, keep)
     if window_s is not None and keep.any():
         keep &= jobs.submit_s - jobs.submit_s[keep][0] <= window_s
     if not keep.any():
@@ -110,6 +114,27 @@ def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, 
                                 f"{jobs.gpus[first]:,} GPUs") | {"dropped": True})  # fmt: skip
     keep &= ~wide
     return replace(jobs, pools=names, pool=np.maximum(code, 0)), findings
+
+
+def _of_types(jobs: Jobs, gpu_types: Sequence[str], keep: Flags) -> list[dict[str, Any]]:
+    """`keep` loses the jobs that accept no type of GPU that there is, which is said."""
+    asked = np.array([bool(name) for name in jobs.gpu_types])[jobs.gpu_type] & (jobs.gpus > 0)
+    if not any(gpu_types):
+        count = int((keep & asked).sum())
+        return [finding("gpu_type_unchecked", count, f"{count:,} jobs ask for a type of GPU, but the nodes do not say "
+                        "theirs; every node was taken to do")] if count else []  # fmt: skip
+    known = np.array([not name or bool(set(name.split("|")) & set(gpu_types)) for name in jobs.gpu_types])
+    lost = keep & asked & ~known[jobs.gpu_type]
+    keep &= ~lost
+    if not lost.any():
+        return []
+    first, count = int(lost.argmax()), int(lost.sum())
+    wanted = jobs.gpu_types[jobs.gpu_type[first]]
+    there = ", ".join(filter(None, gpu_types))
+    near = did_you_mean(wanted, list(gpu_types))
+    return [finding("gpu_type", count, f"{count:,} jobs were kept out: they ask for a type of GPU that no node has; "
+                    f"first: job {jobs.job_id[first]}: {wanted!r}{near} (of the nodes: {there})")
+            | {"dropped": True}]  # fmt: skip
 
 
 def _since_s(since: str, start_utc: str | None) -> float:

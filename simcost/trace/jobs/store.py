@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError, TraceError
-from simcost.trace.jobs import NONE, STATUS, Jobs
+from simcost.trace.jobs import CHECKPOINTS, NONE, STATUS, Jobs
 from simcost.trace.jobs.nodes import coded
 
 VERSION = 1
@@ -21,7 +21,8 @@ _NAMED = ("pool", "user", "gpu_type")
 _INTS = ("submit_s", "duration_s", "gpus", "gpu_milli", "cpu_milli", "memory_mib", "priority", "limit_s",
          "deadline_s", "min_gpus", "max_gpus")  # fmt: skip
 _FLAGS = ("preemptible", "spot_ok")
-_OPTIONAL = {"recorded_wait_s": pa.int64(), "state_bytes": pa.float64()}
+_OPTIONAL = {"recorded_wait_s": pa.int64(), **dict.fromkeys(("state_bytes", *CHECKPOINTS), pa.float64())}
+_LISTS = {"after": pa.list_(pa.string())}
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 REQUIRED = {"job_id": pa.string(), **dict.fromkeys(_INTS, pa.int64()), **dict.fromkeys((*_NAMED, "status"), _LABEL),
             **dict.fromkeys(_FLAGS, pa.bool_())}  # fmt: skip
@@ -35,6 +36,8 @@ def write_jobs(path: Path, jobs: Jobs) -> None:
         values = getattr(jobs, name)
         if values is not None:
             columns[name] = _labels(values, names[name]) if name in names else pa.array(values)
+    if jobs.after is not None:
+        columns["after"] = pa.array([list(one) for one in jobs.after.tolist()], _LISTS["after"])
     said = {"version": VERSION, "rows": len(jobs), "start_utc": jobs.start_utc, "source": jobs.source,
             "pools": jobs.pools, "gpu_types": jobs.gpu_types, "users_known": jobs.users_known,
             "extra": jobs.extra}  # fmt: skip
@@ -105,7 +108,7 @@ def _metadata(path: Path, table: pa.Table) -> dict[str, Any]:
 
 def _check_columns(path: Path, table: pa.Table) -> None:
     """Raise TraceError for columns missing, unknown, of another type or with holes; all of them at once."""
-    known, schema = REQUIRED | _OPTIONAL, table.schema
+    known, schema = REQUIRED | _OPTIONAL | _LISTS, table.schema
     faults = [f"no column {name}" for name in REQUIRED if name not in schema.names]
     faults += [f"unknown column {name}" for name in schema.names if name not in known]
     faults += [f"{field.name} is {field.type}, not {known[field.name]}" for field in schema
@@ -125,7 +128,11 @@ def _jobs(path: Path, table: pa.Table, said: dict[str, Any]) -> Jobs:
     known = {"pool": said["pools"], "gpu_type": said["gpu_types"], "status": STATUS}
     codes = {name: _indices(path, name, texts[name], names) for name, names in known.items()}
     ids = np.array(table["job_id"].to_pylist(), np.object_)
-    return Jobs(job_id=ids, user=user, users=users, **said, **plain, **codes)
+    after = None
+    if "after" in table.column_names:
+        after = np.empty(table.num_rows, np.object_)
+        after[:] = [tuple(one) for one in table["after"].to_pylist()]
+    return Jobs(job_id=ids, user=user, users=users, after=after, **said, **plain, **codes)
 
 
 def _indices(path: Path, name: str, texts: pa.Array, names: tuple[str, ...]) -> Any:
