@@ -89,11 +89,22 @@ def reclaim(c: Cluster, shapes: Shapes, flow: Flow, head: int, foreign: bool) ->
 
 
 @lean
+def stopped_now(flow: Flow, row: int) -> bool:
+    """Whether a job was preempted at this instant."""
+    return bool(flow.jobs[row].stops > 0 and flow.jobs[row].stopped == flow.pool[0].now)
+
+
+@lean
 def admit(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> bool:
-    """Start a job, if need be in place of others."""
+    """Start a job, if need be in place of others.
+
+    Two jobs could stop each other without end at one instant: who was stopped now stops nobody until the next event.
+    """
     one, pool = flow.jobs[head], flow.pool[0]
     if one.need <= available(flow, one.group) and begin(c, shapes, flow, head):
         return True
+    if stopped_now(flow, head):
+        return False
     own = flow.groups[one.group]
     room = pool.reclaim != NEVER and own.used < own.nominal and reclaim(c, shapes, flow, head, of.ALL)
     if not room and pool.within != NEVER:
@@ -120,8 +131,10 @@ def next_head(flow: Flow) -> int:
         queue = flow.groups[q]
         while queue.cursor < pool.waiting:
             row = flow.lists[of.QUEUE, queue.cursor]
-            mine = flow.jobs[row].group == q
-            if mine and flow.lists[of.BLOCKED, flow.jobs[row].line] != pool.released:
+            one = flow.jobs[row]
+            mine = one.group == q
+            refused = flow.lists[of.BLOCKED, one.line] == pool.released or one.tried == -pool.released
+            if mine and not refused:
                 if found == NIL or before(flow, row, found):
                     found = row
                 break
@@ -149,5 +162,7 @@ def by_quota(c: Cluster, shapes: Shapes, flow: Flow) -> None:
         if admit(c, shapes, flow, head):
             leave(flow, head)
             rewind(flow)
+        elif stopped_now(flow, head):
+            flow.jobs[head].tried = -pool.released
         else:
             flow.lists[of.BLOCKED, flow.jobs[head].line] = pool.released

@@ -28,7 +28,7 @@ TASK = record(
     unmet=int, state=int, left=int, owed=int, since=int, end=int, planned=int, fail=int, cross=int, due=int,
     sort=int, served=int, level=int, lives=int, start=int, stops=int, fails=int, lost=int, written=int,
     restarted=int, again=int, reserved=int,
-    promised=int, tried=int,
+    promised=int, tried=int, stopped=int,
 )  # fmt: skip
 """Given: submission and work, s; limit - work; GPU milli in all, and GPUs; priority, larger = more urgent; whether it
 may be preempted; group: leaf of the tree of shares, or queue; line: jobs of one fit or do not fit alike; first member
@@ -39,7 +39,7 @@ Found: predecessors that have not ended; state; work left and restart owed at `s
 limit end and failure of this stay, and when LAS next demotes it; the first of these; what running jobs are kept in
 order of; GPU-seconds served and level of LAS; stays so far; first start, or NIL; preemptions; failures; work lost,
 checkpoints, restarts and waits after stops, s; reservation, and the first it had, or NIL; the pass that last tried
-it.
+it; its last preemption.
 """
 
 POOL = record(

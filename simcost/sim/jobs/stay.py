@@ -228,6 +228,7 @@ def stop(c: Cluster, shapes: Shapes, flow: Flow, row: int, failed: bool) -> None
         one.fails += 1
     else:
         one.stops += 1
+        one.stopped = pool.now
     if not saves:
         one.owed = one.restart
     elif pool.overhead:
