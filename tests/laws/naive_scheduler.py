@@ -13,6 +13,10 @@ def simulate(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
     kind = policy.kind
     if kind == "srtf":
         return _srtf(jobs, capacity, policy)
+    if kind == "las":
+        return _las(jobs, capacity, policy)
+    if kind == "quotas":
+        return _quotas(jobs, capacity, policy)
     if kind == "priority-preemptive":
         return _priority(jobs, capacity, policy)
     if kind == "conservative-backfill":
@@ -165,6 +169,204 @@ def _srtf(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
             job["start"] = t if job["start"] is None else job["start"]
         t += 1
     return jobs
+
+
+def _las(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
+    jobs = [
+        job
+        | {
+            "row": row,
+            "start": None,
+            "end": None,
+            "left": job["duration"],
+            "runs": False,
+            "stops": 0,
+            "served": 0,
+        }
+        for row, job in enumerate(jobs)
+    ]
+    t = 0
+    while any(job["end"] is None for job in jobs):
+        for job in jobs:
+            if job["runs"]:
+                job["left"] -= 1
+                job["served"] += job["gpus"]
+                if job["left"] == 0:
+                    job["end"], job["runs"] = t, False
+        quota, chosen = capacity, []
+        known = [job for job in jobs if job["submit"] <= t and job["end"] is None]
+        known.sort(key=lambda job: (sum(job["served"] >= one for one in policy.thresholds), job["row"]))
+        for job in known:
+            if job["gpus"] <= quota:
+                quota -= job["gpus"]
+                chosen.append(job)
+            elif job["runs"]:
+                job["runs"] = False
+                job["stops"] += 1
+                if policy.overhead:
+                    job["left"] += 7 if job["gpus"] == 1 else 30 if job["gpus"] <= 8 else 60
+        for job in chosen:
+            job["runs"] = True
+            job["start"] = t if job["start"] is None else job["start"]
+        t += 1
+    return jobs
+
+
+class _Cohort:
+    """Kueue's classic preemption, with sets and sums."""
+
+    def __init__(self, jobs: list[Job], capacity: int, policy: Any) -> None:
+        self.jobs, self.capacity, self.policy, self.names = jobs, capacity, policy, list(policy.queues)
+        self.held: list[Job] = []
+
+    def quota(self, queue: int) -> Any:
+        return self.policy.queues[self.names[queue]]
+
+    def used(self, queue: int, held: list[Job]) -> int:
+        return sum(job["gpus"] for job in held if job["pool"] == queue)
+
+    def guaranteed(self, queue: int) -> int:
+        quota = self.quota(queue)
+        return quota.nominal - (
+            quota.nominal if quota.lending_limit is None else min(quota.lending_limit, quota.nominal)
+        )
+
+    def room(self, queue: int, held: list[Job]) -> int:
+        """Own guaranteed quota that is unused, and what the cohort has left for it."""
+        queues = range(len(self.names))
+        over = [max(self.used(one, held) - self.guaranteed(one), 0) for one in queues]
+        left = sum(self.quota(one).nominal - self.guaranteed(one) - over[one] for one in queues)
+        limit = self.quota(queue).borrowing_limit
+        if limit is not None:
+            left = min(left, self.quota(queue).nominal + limit - self.guaranteed(queue) - over[queue])
+        return max(self.guaranteed(queue) - self.used(queue, held), 0) + max(left, 0)
+
+    def fits(self, job: Job, held: list[Job], borrowing: bool) -> bool:
+        if not borrowing and self.used(job["pool"], held) + job["gpus"] > self.quota(job["pool"]).nominal:
+            return False
+        free = self.capacity - sum(one["gpus"] for one in held)
+        return job["gpus"] <= self.room(job["pool"], held) and job["gpus"] <= free
+
+    def victims(self, head: Job, foreign: bool) -> list[Job] | None:
+        held, chosen = list(self.held), []
+        while not self.fits(head, held, not foreign):
+            able = [job for job in held if self.able(job, head, held, foreign)]
+            if not able:
+                return None
+            able.sort(
+                key=lambda job: (job["pool"] == head["pool"], job["priority"], -job["since"], -job["row"])
+            )
+            chosen.append(able[0])
+            held.remove(able[0])
+        for job in reversed(list(chosen)):
+            if self.fits(head, [*held, job], not foreign):
+                held.append(job)
+                chosen.remove(job)
+        return chosen
+
+    def able(self, job: Job, head: Job, held: list[Job], foreign: bool) -> bool:
+        lower = job["priority"] < head["priority"]
+        if not job["preemptible"]:
+            return False
+        if job["pool"] == head["pool"]:
+            return self.policy.within == "lower-priority" and lower
+        borrows = self.used(job["pool"], held) > self.quota(job["pool"]).nominal
+        allowed = self.policy.reclaim == "any" or (self.policy.reclaim == "lower-priority" and lower)
+        return foreign and borrows and allowed
+
+    def admit(self, head: Job, t: int) -> list[Job] | None:
+        """Whom to stop for it; None: it must wait. Who was stopped now stops nobody."""
+        if self.fits(head, self.held, borrowing=True):
+            return []
+        if head["stopped"] == t:
+            return None
+        found = None
+        if (
+            self.policy.reclaim != "never"
+            and self.used(head["pool"], self.held) < self.quota(head["pool"]).nominal
+        ):
+            found = self.victims(head, foreign=True)
+        if found is None and self.policy.within != "never":
+            found = self.victims(head, foreign=False)
+        return found
+
+    def heads(self, waiting: list[Job], refused: list[Job]) -> list[Job]:
+        """Who takes a turn in this cycle, in order."""
+        heads = []
+        for queue in range(len(self.names)):
+            mine = sorted(
+                (job for job in waiting if job["pool"] == queue),
+                key=lambda job: (-job["priority"], job["row"]),
+            )
+            tried = mine[:1] if self.policy.strict else mine
+            able = [job for job in tried if job not in refused]
+            heads += able[:1]
+        over = {
+            job["row"]: self.used(job["pool"], self.held) + job["gpus"] > self.quota(job["pool"]).nominal
+            for job in heads
+        }
+        return sorted(heads, key=lambda job: (over[job["row"]], -job["priority"], job["row"]))
+
+
+def _quotas(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
+    more = {
+        "start": None,
+        "end": None,
+        "kept": 0,
+        "worked": 0,
+        "restart": 0,
+        "since": None,
+        "stops": 0,
+        "stopped": None,
+        "lost": 0,
+    }
+    jobs = [job | more | {"row": row} for row, job in enumerate(jobs)]
+    cohort, t = _Cohort(jobs, capacity, policy), 0
+    while any(job["end"] is None for job in jobs):
+        for job in [job for job in cohort.held if job["since"] < t]:
+            _work(job, t)
+            if job["end"] == t:
+                cohort.held.remove(job)
+        refused: list[Job] = []
+        while any(t in (job["submit"], job["end"]) for job in jobs):  # an event
+            waiting = [
+                job for job in jobs if job["submit"] <= t and job["end"] is None and job["since"] is None
+            ]
+            head = cohort.head(waiting, refused)
+            if head is None:
+                break
+            victims = cohort.admit(head, t)
+            if victims is None:
+                refused.append(head)
+                continue
+            for job in victims:
+                _stop(job, policy)
+                job["stopped"] = t
+                cohort.held.remove(job)
+            head["since"] = t
+            head["start"] = t if head["start"] is None else head["start"]
+            cohort.held.append(head)
+            refused = []
+        t += 1
+    return jobs
+
+
+def _work(job: Job, t: int) -> None:
+    """A second of it."""
+    if job["restart"] > 0:
+        job["restart"] -= 1
+    else:
+        job["worked"] += 1
+    if job["kept"] + job["worked"] == job["duration"]:
+        job["end"], job["since"] = t, None
+
+
+def _stop(job: Job, policy: Any) -> None:
+    saved = floor(job["worked"] / policy.checkpoint_interval) * policy.checkpoint_interval
+    job["lost"] += job["worked"] - saved
+    job["kept"] += saved
+    job["worked"], job["restart"], job["since"] = 0, policy.restart, None
+    job["stops"] += 1
 
 
 def _priority(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:

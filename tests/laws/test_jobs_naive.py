@@ -15,7 +15,10 @@ from simcost.plan.scheduling import (
     FairShare,
     FifoSkip,
     FifoStrict,
+    Las,
     PriorityPreemptive,
+    Quota,
+    Quotas,
     Scheduler,
     SjfSkip,
     SjfStrict,
@@ -24,13 +27,24 @@ from simcost.plan.scheduling import (
     SsfStrict,
 )
 from simcost.sim.jobs.counts import schedule
+from simcost.sim.jobs.general import most_of
 from simcost.trace.jobs import Jobs
 
+QUEUES = (
+    {"a": Quota(nominal=3), "b": Quota(nominal=4)},
+    {"a": Quota(nominal=4, borrowing_limit=2), "b": Quota(nominal=3, lending_limit=1)},
+    {"a": Quota(nominal=2, borrowing_limit=0, lending_limit=0), "b": Quota(nominal=5, borrowing_limit=3)},
+)
 POLICIES: tuple[tuple[Scheduler, int], ...] = (
     (FifoStrict(), 400), (FifoSkip(), 400), (SjfStrict(), 300), (SjfSkip(by="limit"), 300),
     (SsfStrict(by="limit"), 200), (SsfSkip(), 200),
     (EasyBackfill(), 600), (EasyBackfill(shadow_ties="all"), 300), (ConservativeBackfill(), 500),
     (Srtf(overhead=False), 400), (Srtf(), 150), (Srtf(helios_extra_second=True, overhead=False), 300),
+    (Las(thresholds=(2, 5, 11), overhead=False), 400), (Las(thresholds=(4, 30)), 150),
+    (Quotas(queues=QUEUES[0], checkpoint_interval=3, restart=2), 300),
+    (Quotas(queues=QUEUES[1], within="lower-priority", checkpoint_interval=3, restart=2), 300),
+    (Quotas(queues=QUEUES[2], reclaim="lower-priority", checkpoint_interval=3, restart=2), 300),
+    (Quotas(queues=QUEUES[1], strict=True, reclaim="never"), 200),
     (PriorityPreemptive(checkpoint_interval=3, restart=2), 600), (DeadlineAware(), 300),
     (FairShare(half_life=10, max_age=30, weight_size=500), 300),
     (Elastic(interval=5, pause=2, scaling=0.7), 200), (Elastic(interval=4.1, pause=0, scaling=1), 200),
@@ -47,7 +61,7 @@ def workload(rng: np.random.Generator) -> tuple[Jobs, int]:
     jobs = jobs_of(
         submit, duration, gpus, limit_s=duration + rng.integers(0, 6, count) * rng.integers(0, 2),
         priority=rng.integers(0, 3, count), preemptible=rng.random(count) < 0.8,
-        user=rng.integers(0, 3, count), users=("a", "b", "c"),
+        user=rng.integers(0, 3, count), users=("a", "b", "c"), pool=rng.integers(0, 2, count), pools=("a", "b"),
         deadline_s=deadline, min_gpus=np.maximum(gpus // 2, 1), max_gpus=gpus + rng.integers(0, 4, count),
     )  # fmt: skip
     return jobs, capacity
@@ -55,7 +69,9 @@ def workload(rng: np.random.Generator) -> tuple[Jobs, int]:
 
 def as_dicts(jobs: Jobs) -> list[dict[str, Any]]:
     names = {"submit": "submit_s", "duration": "duration_s", "limit": "limit_s", "deadline": "deadline_s"}
-    names |= {name: name for name in ("gpus", "priority", "preemptible", "user", "min_gpus", "max_gpus")}
+    names |= {
+        name: name for name in ("gpus", "priority", "preemptible", "user", "min_gpus", "max_gpus", "pool")
+    }
     columns = {key: getattr(jobs, name).tolist() for key, name in names.items()}
     return [{key: column[row] for key, column in columns.items()} for row in range(len(jobs))]
 
@@ -65,12 +81,15 @@ def test_the_kernel_does_what_the_plain_words_say(policy: Scheduler, count: int)
     rng = np.random.default_rng(20)
     for case in range(count):
         jobs, capacity = workload(rng)
+        if isinstance(policy, Quotas):
+            capacity = 7
+            jobs = jobs[jobs.gpus <= most_of(jobs, policy)]
         ledger = schedule(jobs, capacity, policy)
         expected = simulate(as_dicts(jobs), capacity, policy)
         note = f"case {case}: {as_dicts(jobs)} on {capacity}"
         assert ledger.outcomes.start_s.tolist() == pytest.approx([job["start"] for job in expected]), note
         assert ledger.outcomes.end_s.tolist() == pytest.approx([job["end"] for job in expected]), note
-        if policy.kind in {"srtf", "priority-preemptive"}:
+        if policy.kind in {"srtf", "las", "quotas", "priority-preemptive"}:
             assert ledger.outcomes.preemptions.tolist() == [job["stops"] for job in expected], note
             assert ledger.outcomes.lost_s.tolist() == [job.get("lost", 0) for job in expected], note
         else:

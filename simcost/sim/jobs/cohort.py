@@ -10,7 +10,7 @@ from simcost.sim.jobs.compiled import NIL, lean
 from simcost.sim.jobs.nodes import Cluster, Shapes
 from simcost.sim.jobs.preempt import evict, fits, lend, less_urgent, restore
 from simcost.sim.jobs.state import Flow
-from simcost.sim.jobs.stay import begin, leave
+from simcost.sim.jobs.stay import begin, comes_before, leave
 
 NEVER, LOWER, ANY = range(3)
 
@@ -113,33 +113,48 @@ def admit(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> bool:
 
 
 @lean
-def before(flow: Flow, row: int, other: int) -> bool:
-    """Whose turn comes first: who does not borrow, then the more urgent, then the first submitted."""
-    one, two = flow.jobs[row], flow.jobs[other]
-    borrows = flow.groups[one.group].used + one.need > flow.groups[one.group].nominal
-    other_borrows = flow.groups[two.group].used + two.need > flow.groups[two.group].nominal
-    if borrows != other_borrows:
-        return bool(other_borrows)
-    return bool(one.key < two.key or (one.key == two.key and row < other))
+def nominate(flow: Flow) -> bool:
+    """Choose the head of each queue for a cycle: its first job that has not been refused since something changed; of
+    a strict queue, its first job alone. Whether there is one.
+    """
+    pool, found = flow.pool[0], False
+    for q in range(len(flow.groups)):
+        queue = flow.groups[q]
+        queue.head = NIL
+        while queue.cursor < pool.waiting and queue.head == NIL:
+            row = flow.lists[of.QUEUE, queue.cursor]
+            one = flow.jobs[row]
+            refused = one.tried == -pool.released
+            if one.group == q and not refused:
+                queue.head, found = row, True
+                queue.borrows = queue.used + one.need > queue.nominal
+            elif one.group == q and pool.strict:
+                queue.cursor = pool.waiting
+            else:
+                queue.cursor += 1
+    return found
 
 
 @lean
 def next_head(flow: Flow) -> int:
-    """Of the first jobs of the queues that may be tried, the one whose turn it is; or NIL."""
-    pool, found = flow.pool[0], NIL
+    """Whose turn it is in the cycle: who does not borrow, then the more urgent, then the first submitted; or NIL."""
+    best = NIL
     for q in range(len(flow.groups)):
         queue = flow.groups[q]
-        while queue.cursor < pool.waiting:
-            row = flow.lists[of.QUEUE, queue.cursor]
-            one = flow.jobs[row]
-            mine = one.group == q
-            refused = flow.lists[of.BLOCKED, one.line] == pool.released or one.tried == -pool.released
-            if mine and not refused:
-                if found == NIL or before(flow, row, found):
-                    found = row
-                break
-            queue.cursor = pool.waiting if mine and flow.pool[0].strict else queue.cursor + 1
-    return found
+        if queue.head == NIL:
+            continue
+        if best == NIL:
+            best = q
+            continue
+        other = flow.groups[best]
+        earlier = comes_before(flow, queue.head, other.head, of.ALL)
+        if queue.borrows < other.borrows or (queue.borrows == other.borrows and earlier):
+            best = q
+    if best == NIL:
+        return NIL
+    head = flow.groups[best].head
+    flow.groups[best].head = NIL
+    return int(head)
 
 
 @lean
@@ -151,18 +166,27 @@ def rewind(flow: Flow) -> None:
 
 
 @lean
+def take_turn(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> None:
+    """Start the head of a queue, or refuse it; what was refused to its like is refused to it."""
+    pool, one, blocked = flow.pool[0], flow.jobs[head], flow.lists[of.BLOCKED]
+    if blocked[one.line] != pool.released and admit(c, shapes, flow, head):
+        leave(flow, head)
+        rewind(flow)
+        return
+    one.tried = -pool.released
+    if not stopped_now(flow, head):
+        blocked[one.line] = pool.released
+
+
+@lean
 def by_quota(c: Cluster, shapes: Shapes, flow: Flow) -> None:
-    """The heads of the queues in turn; one that does not start lets the next of its queue try, unless strict."""
+    """Cycle after cycle the heads of all queues take their turns, until all that wait have been refused."""
     pool = flow.pool[0]
     rewind(flow)
     while pool.idle >= pool.least or pool.reclaim != NEVER or pool.within != NEVER:
-        head = next_head(flow)
-        if head == NIL:
+        if not nominate(flow):
             break
-        if admit(c, shapes, flow, head):
-            leave(flow, head)
-            rewind(flow)
-        elif stopped_now(flow, head):
-            flow.jobs[head].tried = -pool.released
-        else:
-            flow.lists[of.BLOCKED, flow.jobs[head].line] = pool.released
+        head = next_head(flow)
+        while head != NIL:
+            take_turn(c, shapes, flow, head)
+            head = next_head(flow)
