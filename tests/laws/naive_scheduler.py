@@ -328,27 +328,30 @@ def _quotas(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
             if job["end"] == t:
                 cohort.held.remove(job)
         refused: list[Job] = []
-        while any(t in (job["submit"], job["end"]) for job in jobs):  # an event
-            waiting = [
-                job for job in jobs if job["submit"] <= t and job["end"] is None and job["since"] is None
-            ]
-            head = cohort.head(waiting, refused)
-            if head is None:
-                break
-            victims = cohort.admit(head, t)
-            if victims is None:
-                refused.append(head)
-                continue
-            for job in victims:
-                _stop(job, policy)
-                job["stopped"] = t
-                cohort.held.remove(job)
-            head["since"] = t
-            head["start"] = t if head["start"] is None else head["start"]
-            cohort.held.append(head)
-            refused = []
+        known = [job for job in jobs if job["submit"] <= t]
+        heads = known if any(t in (job["submit"], job["end"]) for job in jobs) else []  # an event
+        while heads:
+            waiting = [job for job in known if job["end"] is None and job["since"] is None]
+            heads = cohort.heads(waiting, refused)
+            for head in heads:
+                refused = _turn(cohort, head, refused, t)
         t += 1
     return jobs
+
+
+def _turn(cohort: _Cohort, head: Job, refused: list[Job], t: int) -> list[Job]:
+    """Who is refused until something changes."""
+    victims = cohort.admit(head, t)
+    if victims is None:
+        return [*refused, head]
+    for job in victims:
+        _stop(job, cohort.policy)
+        job["stopped"] = t
+        cohort.held.remove(job)
+    head["since"] = t
+    head["start"] = t if head["start"] is None else head["start"]
+    cohort.held.append(head)
+    return []
 
 
 def _work(job: Job, t: int) -> None:

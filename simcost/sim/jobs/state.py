@@ -66,7 +66,8 @@ GROUP = record(
 )  # fmt: skip
 """A node of the tree of shares, parents first: its share among its siblings and of the whole; decayed GPU-seconds;
 GPUs held; effective usage; 2^(-U / S). Or a queue, GPU milli: quota; what others may not borrow of it; what it may
-borrow; in use; where its next job to try is looked for, that job, and whether it would borrow. Or a level of LAS: GPU-seconds at which jobs leave it."""
+borrow; in use; where its next job to try is looked for, that job, and whether it would borrow. Or a level of LAS:
+GPU-seconds at which jobs leave it."""
 
 
 class Flow(NamedTuple):
