@@ -74,9 +74,18 @@ def _times(document: Document) -> str:
         f"bounded slowdown {_number(document['bounded_slowdown'])}, makespan {_time(document['makespan_s'])}, "
         f"{document['preemptions']:,} preemptions"
     )
+    if document["failures"]:
+        below += f", {document['failures']:,} failures"
     fragmented = document["fragmentation"]
     if fragmented is not None:
         below += f", {_share(fragmented)} of the idle GPU time fragmented"
+    found = document["topology"] or {}
+    for level in ("domain", "rack"):
+        if f"in_one_{level}" in found:
+            below += (
+                f"\n{_share(found[f'in_one_{level}'])} of {found['gangs']:,} gangs on several nodes lay in one "
+                f"{level}, the average in {found[f'{level}s_per_gang']:.2f}"
+            )
     return f"{table(['time', 'mean', 'P50', 'P95', 'P99', 'max'], rows)}\n{below}"
 
 

@@ -81,6 +81,67 @@ def test_policies_take_their_fields_from_the_command_line(jobs: Path) -> None:
     assert "sigma" in refused(*words, "easy-backfill", "--limit-sigma", "-1")
 
 
+def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> None:
+    rows = jobs.read_text(encoding="utf-8").splitlines()[1:]
+    log = tmp_path / "teams.csv"
+    teams = "".join(f"{row},{'ab'[i % 2]},{'xy'[i % 2]},{1 + i % 3}e9\n" for i, row in enumerate(rows))
+    log.write_text(f"{HEAD},pool,user,params\n{teams}", encoding="utf-8")
+    (tmp_path / "q.csv").write_text("queue,nominal,borrowing_limit\na,4,2\nb,4,\n", encoding="utf-8")
+    (tmp_path / "s.csv").write_text("path,shares\nlab,2\nlab/x,1\ny,1\n", encoding="utf-8")
+    words = ("train", "replay", log, "--gpus", "8", "--json")
+    found = call(*words, "--policy", "quotas", "--quotas", tmp_path / "q.csv").document()
+    assert found["parameters"]["queues"]["a"]["borrowing_limit"] == 2
+    assert len(found["provenance"]["inputs"]) == 2
+    assert "quotas need --quotas CSV" in refused(*words, "--policy", "quotas")
+    fair = call(*words, "--policy", "fair-share", "--shares", tmp_path / "s.csv").document()
+    assert fair["parameters"]["shares"] == {"lab": 2, "lab/x": 1, "y": 1}
+    mishaps = (
+        "--failures",
+        "per_node_day=20,intervals=young",
+        "--checkpoints",
+        "interval=5min",
+        "--seed",
+        "2",
+    )
+    failed = call(*words, *mishaps).document()
+    assert failed["failures"] > 0
+    assert failed["gpu_hours"]["lost"] > 0 < failed["gpu_hours"]["checkpoint"]
+    slow, fast = (
+        call(*words, *mishaps, "--bandwidth", rate).document()["gpu_hours"]["checkpoint"]
+        for rate in ("100MB/s", "10GB/s")
+    )
+    assert slow > fast
+    assert "needs a column state_bytes" in refused(
+        "train", "replay", jobs, "--gpus", "8", "--bandwidth", "1GB/s"
+    )
+    assert "did you mean 'repair'" in refused(*words, "--failures", "repairs=1h")
+    assert "--checkpoints: interval=0: interval: 0 must be above 0" in refused(
+        *words, "--checkpoints", "interval=0"
+    )
+
+
+def test_nodes_with_racks_and_types(tmp_path: Path) -> None:
+    (tmp_path / "jobs.csv").write_text(
+        f"{HEAD},gpu_type,after\na,0,60,8,,\nb,1,60,1,H100,\nc,2,60,1,H200,\nd,3,60,2,,a\ne,4,60,1,,e\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "nodes.csv").write_text(
+        "node,gpus,gpu_type,rack,domain\na,4,H100,r,1\nb,4,H100,r,2\nc,4,H100,s,3\n", encoding="utf-8"
+    )
+    words = ("train", "replay", tmp_path / "jobs.csv", "--nodes", tmp_path / "nodes.csv", "--json")
+    found = call(*words, "--placement", "topology", "--policy", "easy-backfill").document()
+    assert found["topology"] == {
+        "gangs": 1, "in_one_domain": 0, "domains_per_gang": 2, "in_one_rack": 1, "racks_per_gang": 1,
+    }  # fmt: skip
+    assert {one["kind"]: one["count"] for one in found["findings"] if one.get("dropped")} == {
+        "gpu_type": 1,
+        "circle": 1,
+    }
+    assert found["wait_s"]["max"] == 57  # d waits for a
+    counted = call(*words, "--placement", "count").document()
+    assert "any_type" in {one["kind"] for one in counted["findings"]}
+
+
 def test_pools_as_counts_or_as_nodes(tmp_path: Path) -> None:
     (tmp_path / "jobs.csv").write_text(f"{HEAD},pool\na,0,60,3,x\nb,0,60,3,x\nc,0,60,4,y\n", encoding="utf-8")
     (tmp_path / "nodes.csv").write_text("node,gpus,pool\na,4,x\nb,4,x\nc,4,y\n", encoding="utf-8")

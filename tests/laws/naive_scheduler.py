@@ -33,7 +33,9 @@ def _walk(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
     t, queue = 0, []
     while any(job["end"] is None or job["end"] > t for job in jobs):
         running = [job for job in jobs if job["start"] is not None and job["end"] > t]
-        queue += [job for job in jobs if job["submit"] == t]
+        queue += [
+            job for job in jobs if job not in queue and job["start"] is None and _may_wait(job, jobs, t)
+        ]
         queue.sort(key=lambda job: _key(job, policy, t, usage, capacity))
         free = capacity - sum(job["gpus"] for job in running)
         for job in _chosen(queue, running, free, policy, t):
@@ -47,6 +49,12 @@ def _walk(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
                 usage[user] = used * decay + held * (1 - decay) * policy.half_life / log(2)
         t += 1
     return jobs
+
+
+def _may_wait(job: Job, jobs: list[Job], t: int) -> bool:
+    """Whether it has been submitted, and all it waits for have ended."""
+    ends = [jobs[row]["end"] for row in job.get("after", ())]
+    return bool(job["submit"] <= t and all(end is not None and end <= t for end in ends))
 
 
 def _key(job: Job, policy: Any, t: int, usage: dict[int, float], capacity: int) -> Any:

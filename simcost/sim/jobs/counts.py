@@ -9,7 +9,7 @@ from simcost.job_ledger import BUCKETS, NEVER, Floats, Ints, JobLedger, JobOutco
 from simcost.plan.checkpoints import Checkpoints
 from simcost.plan.failures import NodeFailures
 from simcost.plan.scheduling import Elastic, Quotas, Scheduler
-from simcost.sim.jobs.depend import with_followers
+from simcost.sim.jobs.depend import check_pools, with_followers
 from simcost.sim.jobs.general import most_of
 from simcost.sim.jobs.mishaps import Mishaps
 from simcost.sim.jobs.ran import Ran
@@ -45,11 +45,13 @@ def schedule(
         checkpoints: how jobs save their work; None = it costs no time, and happens as the policy says.
 
     Raises:
-        InputError: a pool without GPUs, a log without what the policy goes by, failures without checkpoints.
+        InputError: a pool without GPUs, a log without what the policy goes by, or a job that waits for one of another
+            pool.
     """
     pools = _pools(jobs, gpus)
     if isinstance(policy, Quotas):
         pools = [(np.arange(len(jobs)), sum(capacity for _, capacity in pools))]
+    check_pools(jobs, [rows for rows, _ in pools])
     mishaps = Mishaps(failures=failures, checkpoints=checkpoints, seed=seed)
     horizon = np.inf if horizon_s is None else float(horizon_s // 1)
     rejected = with_followers(jobs, _too_wide(jobs, pools, policy))

@@ -28,7 +28,7 @@ from simcost.plan.scheduling import (
 from simcost.rng import stream
 from simcost.sim.jobs import nodes as at
 from simcost.sim.jobs.counts import outcomes_of, table
-from simcost.sim.jobs.depend import with_followers
+from simcost.sim.jobs.depend import check_pools, with_followers
 from simcost.sim.jobs.general import most_of, run_general
 from simcost.sim.jobs.members import Gangs, gangs, queue_of, shapes_of, work_of
 from simcost.sim.jobs.mishaps import Mishaps, Room
@@ -149,13 +149,16 @@ def replay_on_nodes(
     mishaps = Mishaps(failures=failures, checkpoints=checkpoints, seed=seed)
     horizon = np.inf if horizon_s is None else float(horizon_s // 1)
     setting = _Setting(jobs, nodes, scheduler, placement, groups, mishaps, horizon)
-    sites = [_site(setting, *pool) for pool in _pools(setting)]
+    pools_of = _pools(setting)
+    check_pools(jobs, [rows for _, rows, _ in pools_of])
+    sites = [_site(setting, *pool) for pool in pools_of]
     rejected = np.ones(len(jobs), np.bool_)
     for site in sites:
         rejected[site.rows[site.fits]] = False
     rejected = with_followers(jobs, rejected)
     pools = [_run(setting, site, rejected) for site in sites]
-    return _ledger(setting, pools, rejected, keep_timeline), _lying(pools)
+    lying = _lying(pools)
+    return _ledger(setting, pools, rejected, keep_timeline, crossings(lying, nodes)), lying
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -290,7 +293,26 @@ def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
     return np.flatnonzero(work.jobs["start"][asked.request] != NEVER)
 
 
-def _ledger(setting: _Setting, pools: list[_Pool], rejected: Flags, keep_timeline: bool) -> JobLedger:
+def crossings(lying: Lying, nodes: Nodes) -> dict[str, float]:
+    """Gangs on several nodes, how many of them lie within one NVLink domain and one rack, and over how many in all;
+    nothing where the nodes do not say.
+    """
+    count = np.bincount(lying.job)
+    several = np.isin(lying.job, np.flatnonzero(count > 1))
+    found: dict[str, float] = {}
+    for level, place in (("domain", nodes.domain), ("rack", nodes.rack)):
+        if place is not None and len(lying.job):
+            pairs = np.unique(np.stack([lying.job[several], place[lying.node[several]]]), axis=1)
+            each = np.bincount(pairs[0])
+            found["gangs_on_several_nodes"] = float((count > 1).sum())
+            found[f"gangs_in_one_{level}"] = float((each == 1).sum())
+            found[f"{level}s_of_these_gangs"] = float(each.sum())
+    return found
+
+
+def _ledger(
+    setting: _Setting, pools: list[_Pool], rejected: Flags, keep_timeline: bool, facts: dict[str, float]
+) -> JobLedger:
     last = np.array([pool.last for pool in pools])
     horizon = float(last.max()) if setting.horizon_s == np.inf else setting.horizon_s
     rest = horizon - last  # a pool stands empty from its last event to the last of all
@@ -315,6 +337,7 @@ def _ledger(setting: _Setting, pools: list[_Pool], rejected: Flags, keep_timelin
         gpu_seconds={bucket: spent.get(bucket, 0.0) for bucket in BUCKETS},
         fragmented_gpu_seconds=fragmented / MILLI,
         timeline=table([pool.ran.timeline for pool in pools]) if keep_timeline else None,
+        facts=facts,
     )
 
 

@@ -1,6 +1,6 @@
 """The document of a replay: what the jobs of a trace experienced under a policy, for people and programs."""
 
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,8 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
         "utilisation": busy_s / capacity_s if capacity_s else None,
         "fragmentation": None if fragmented_s is None else fragmented_s / idle_s if idle_s else 0.0,
         "preemptions": int(outcomes.preemptions.sum()),
+        "failures": 0 if outcomes.failures is None else int(outcomes.failures.sum()),
+        "topology": _topology(ledger.facts),
         "gpu_hours": {name: seconds / 3600 for name, seconds in ledger.gpu_seconds.items()},
         "deadlines": _deadlines(jobs, ledger),
         "pools": {
@@ -67,11 +69,8 @@ def assumptions(jobs: Jobs, *, counted: bool) -> list[dict[str, Any]]:
 
 def _parameters(policy: Scheduler) -> dict[str, Any]:
     """The fields of a policy that are not at their defaults."""
-    return {
-        one.name: getattr(policy, one.name)
-        for one in fields(policy)
-        if getattr(policy, one.name) != one.default
-    }
+    standard = asdict(type(policy)())
+    return {name: value for name, value in asdict(policy).items() if value != standard[name]}
 
 
 def _experience(jobs: Jobs, ledger: JobLedger, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any]:
@@ -101,6 +100,21 @@ def _makespan_s(jobs: Jobs, ledger: JobLedger) -> float | None:
     """From the first submission to the last end."""
     ended = ledger.outcomes.end_s[ledger.outcomes.end_s >= 0]
     return float(ended.max() - jobs.submit_s.min()) if len(ended) else None
+
+
+def _topology(facts: dict[str, float]) -> dict[str, Any] | None:
+    """How gangs on several nodes lay: shares of them within one domain and rack, and over how many on average; None
+    where the nodes do not say.
+    """
+    gangs = facts.get("gangs_on_several_nodes")
+    if gangs is None:
+        return None
+    found: dict[str, Any] = {"gangs": int(gangs)}
+    for level in ("domain", "rack"):
+        if f"gangs_in_one_{level}" in facts and gangs:
+            found[f"in_one_{level}"] = facts[f"gangs_in_one_{level}"] / gangs
+            found[f"{level}s_per_gang"] = facts[f"{level}s_of_these_gangs"] / gangs
+    return found
 
 
 def _deadlines(jobs: Jobs, ledger: JobLedger) -> dict[str, Any] | None:

@@ -1,0 +1,123 @@
+"""Dependencies, checkpoints, types of GPU, quotas and shares: read, checked, and said."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simcost.errors import FaultsError, TraceError
+from simcost.trace.jobs.quotas import read_quotas, read_shares
+from simcost.trace.jobs.reader import import_jobs, read_jobs
+from simcost.trace.jobs.store import open_jobs
+
+HEAD = "job_id,submit_s,duration_s,gpus,after\n"
+
+
+def log(folder: Path, text: str, name: str = "log.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_who_waits_for_whom(tmp_path: Path) -> None:
+    path = log(tmp_path, f"{HEAD}a,0,9,1,\nb,1,9,1,afterok:a\nc,2,9,1,b;a a\nd,3,9,1,ghost\n")
+    jobs, findings = read_jobs(path)
+    assert jobs.after is not None
+    assert jobs.after.tolist() == [(), ("a",), ("b", "a"), ("ghost",)]
+    said = next(one for one in findings if one["kind"] == "after_unknown")
+    assert (said["count"], "job ghost" in said["message"], "line 5" in said["message"]) == (1, True, True)
+    import_jobs(path, "auto", tmp_path / "jobs.parquet")
+    assert open_jobs(tmp_path / "jobs.parquet").after.tolist() == jobs.after.tolist()
+
+
+def test_circles_are_kept_out_with_their_place(tmp_path: Path) -> None:
+    rows = "a,0,9,1,\nb,1,9,1,c\nc,2,9,1,b\nd,3,9,1,b\ne,4,9,1,e\nf,5,9,1,a\ng,6,0,1,\nh,7,9,1,g\n"
+    jobs, findings = read_jobs(log(tmp_path, HEAD + rows))
+    assert jobs.job_id.tolist() == ["a", "f", "h"]
+    circle = next(one for one in findings if one["kind"] == "circle")
+    assert (circle["count"], circle["places"][0], circle["dropped"]) == (4, "row 2 (line 3)", True)
+    unknown = next(one for one in findings if one["kind"] == "after_unknown")
+    assert "job g" in unknown["message"]  # kept out for its zero length, so nobody waits for it
+
+
+def test_nobody_waits(tmp_path: Path) -> None:
+    assert read_jobs(log(tmp_path, f"{HEAD}a,0,9,1,\n"))[0].after is None
+    with pytest.raises(TraceError, match=r"no job is left.*waits for its own end"):
+        read_jobs(log(tmp_path, f"{HEAD}a,0,9,1,a\n"))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(waits=st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=10))
+def test_what_is_kept_can_run(tmp_path: Path, waits: list[list[int]]) -> None:
+    """The jobs kept have an order in which each comes after those it waits for; those kept out have none."""
+    rows = "".join(f"{i},{i},5,1,{' '.join(map(str, said))}\n" for i, said in enumerate(waits))
+    try:
+        jobs, findings = read_jobs(log(tmp_path, HEAD + rows))
+        kept = set(map(int, jobs.job_id))
+        assert len(kept) + sum(one["count"] for one in findings if one.get("dropped")) == len(waits)
+    except TraceError:
+        kept = set()
+    done: set[int] = set()
+    for _ in waits:
+        done |= {i for i, said in enumerate(waits) if all(one in done or one >= len(waits) for one in said)}
+    assert kept == done
+
+
+def test_how_jobs_save_their_work(tmp_path: Path) -> None:
+    head = "job_id,submit_s,duration_s,gpus,params,state_bytes,ckpt_interval_s,ckpt_write_s,restart_s\n"
+    path = log(tmp_path, f"{head}a,0,9,1,1e9,,600,2.5,30\nb,1,9,1,1e9,5e9,,,\nc,2,9,1,,,0,,\n")
+    jobs, findings = read_jobs(path)
+    assert jobs.state_bytes.tolist() == [14e9, 5e9]
+    assert jobs.ckpt_interval_s[0] == 600
+    assert np.isnan(jobs.restart_s[1])
+    assert next(one for one in findings if one.get("dropped"))["kind"] == "ckpt_interval_s"
+    import_jobs(path, "auto", tmp_path / "jobs.parquet")
+    assert open_jobs(tmp_path / "jobs.parquet").ckpt_write_s[0] == 2.5
+
+
+def test_a_type_of_gpu_that_no_node_has(tmp_path: Path) -> None:
+    path = log(
+        tmp_path,
+        "job_id,submit_s,duration_s,gpus,gpu_type\na,0,9,1,V100\nb,1,9,1,H100|A100\nc,2,9,1,\nd,3,9,0,TPU\n",
+    )
+    jobs, findings = read_jobs(path, gpu_types=["A100", "T4"])
+    assert jobs.job_id.tolist() == ["b", "c", "d"]
+    lost = next(one for one in findings if one.get("dropped"))
+    assert (lost["kind"], lost["count"]) == ("gpu_type", 1)
+    assert "first: job a: 'V100'" in lost["message"]
+    assert "of the nodes: A100, T4" in lost["message"]
+    jobs, findings = read_jobs(path, gpu_types=[""])
+    assert len(jobs) == 4
+    assert "every node was taken to do" in findings[-1]["message"]
+
+
+def test_quotas_and_shares(tmp_path: Path) -> None:
+    path = log(tmp_path, "queue,nominal,borrowing_limit,lending_limit\nteam a,8,4,\nb,0,,0\n")
+    assert read_quotas(path) == {"team a": (8, 4, None), "b": (0, None, 0)}
+    assert read_quotas(log(tmp_path, "nominal,queue\n3,x\n")) == {"x": (3, None, None)}
+    assert read_shares(log(tmp_path, "path,shares\nphysics,3\nphysics/alice,0.5\n")) == {
+        "physics": 3,
+        "physics/alice": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("queue,nominal\na,-1\nb,x\nc,\nd,1.5\na,2\n", r"line 2.*nominal: '-1' is no whole number from 0"),
+        ("queue,nominal\na,1\na,2\n", "'a' is there twice"),
+        ("queue,nominal\n", "no rows"),
+        ("queue,quota\na,1\n", "no column nominal"),
+        ("queue,nominal,borrowing_limit\na,1,x\n", "borrowing_limit: 'x' is no whole number"),
+    ],
+)
+def test_bad_quotas(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises((FaultsError, TraceError), match=why):
+        read_quotas(log(tmp_path, text))
+
+
+def test_bad_shares(tmp_path: Path) -> None:
+    with pytest.raises(FaultsError, match="shares: '0' is no number above 0"):
+        read_shares(log(tmp_path, "path,shares\na,0\n"))
