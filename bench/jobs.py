@@ -1,4 +1,5 @@
-"""Jobs per CPU second of each scheduling policy on GPU counts: two weeks of Philly in one pool, and a million jobs.
+"""Jobs per CPU second of each scheduling policy: two weeks of Philly in one pool and in its virtual clusters on nodes,
+and a million jobs.
 
     python bench/jobs.py [--json]
 
@@ -11,7 +12,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +25,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 from jobs_of import jobs_of
 
+from simcost.job_ledger import JobLedger
+from simcost.plan.placement import Consolidate
 from simcost.plan.scheduling import (
     ConservativeBackfill,
     DeadlineAware,
@@ -31,23 +36,29 @@ from simcost.plan.scheduling import (
     FairShare,
     FifoSkip,
     FifoStrict,
+    Las,
     PriorityPreemptive,
+    Quota,
+    Quotas,
     Scheduler,
     SjfSkip,
     SjfStrict,
     Srtf,
+    SsfSkip,
 )
 from simcost.sim.jobs.counts import schedule
 from simcost.sim.jobs.estimates import with_limits
+from simcost.sim.jobs.gang import schedule_on_nodes
 from simcost.trace.jobs import Jobs
+from simcost.trace.jobs.nodes import read_nodes
 from simcost.trace.jobs.reader import read_jobs
 
 LOG = measure.SHARED / "data/philly_2weeks_24134jobs.csv.gz"
 GPUS = (400, 500, 700)
 MILLION = 1_000_000
 POLICIES: tuple[Scheduler, ...] = (
-    FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), DeadlineAware(), EasyBackfill(), ConservativeBackfill(),
-    FairShare(), Srtf(), PriorityPreemptive(), Elastic(),
+    FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), SsfSkip(), DeadlineAware(), EasyBackfill(),
+    ConservativeBackfill(), FairShare(), Srtf(), Las(), PriorityPreemptive(), Elastic(),
 )  # fmt: skip
 
 
@@ -63,7 +74,8 @@ def main() -> None:
         print('{"name": "jobs", "skipped": "no reference data"}')
         return
     since = time.monotonic(), measure.cpu_s()
-    policies, million = on_philly(), a_million()
+    policies = on_philly() | in_virtual_clusters()
+    million = a_million()
     count = sum(part["jobs"] for part in (*policies.values(), *million.values()))
     spent = measure.account(since, count)
     first = cold()
@@ -72,8 +84,12 @@ def main() -> None:
 
 
 def timed(jobs: Jobs, gpus: int, policy: Scheduler) -> dict[str, Any]:
+    return timed_run(jobs, partial(schedule, jobs, gpus, policy))
+
+
+def timed_run(jobs: Jobs, run: Callable[[], JobLedger]) -> dict[str, Any]:
     before = measure.cpu_s()
-    ledger = schedule(jobs, gpus, policy)
+    ledger = run()
     used_s = measure.cpu_s() - before
     return {
         "jobs": len(jobs), "cpu_s": used_s, "per_cpu_s": len(jobs) / used_s,
@@ -96,6 +112,24 @@ def on_philly() -> dict[str, Any]:
     doubled = with_limits(jobs, EstimateError(error=1.0), 1)
     for policy in (EasyBackfill(), ConservativeBackfill()):
         found[f"{policy.kind}, limits twice the durations, 700 GPUs"] = timed(doubled, 700, policy)
+    return found
+
+
+def in_virtual_clusters() -> dict[str, Any]:
+    """The same two weeks in the eleven pools they come from, a quarter of their nodes, each gang on nodes; and with
+    quotas that the pools lend each other.
+    """
+    nodes = read_nodes(measure.SHARED / "data/philly_vc_nodes.csv").divided(4)
+    jobs, _ = read_jobs(measure.SHARED / "data/philly_jobs.csv.gz", pools=nodes.pool_gpus, since="2017-10-01",
+                        window_s=1_209_600)  # fmt: skip
+    quotas = Quotas(queues={name: Quota(nominal=gpus) for name, gpus in nodes.pool_gpus.items()})
+    found = {}
+    for policy in (*POLICIES[:-1], quotas):
+        if isinstance(policy, FairShare):
+            continue  # the log has no users
+        schedule_on_nodes(jobs[:10], nodes, policy, Consolidate())
+        run = partial(schedule_on_nodes, jobs, nodes, policy, Consolidate())
+        found[f"{policy.kind}, virtual clusters on nodes"] = timed_run(jobs, run)
     return found
 
 

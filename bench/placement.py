@@ -13,7 +13,7 @@ from typing import Any
 import measure
 import numpy as np
 
-from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread
+from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread, Topology
 from simcost.plan.scheduling import FifoSkip, FifoStrict
 from simcost.sim.jobs.fgd import pack
 from simcost.sim.jobs.gang import schedule_on_nodes
@@ -81,7 +81,7 @@ def on_1500_nodes() -> dict[str, Any]:
         f"1,500 nodes, {placement.kind}": timed(
             len(jobs), lambda p=placement: schedule_on_nodes(jobs, nodes, FifoSkip(), p)
         )
-        for placement in PLACEMENTS
+        for placement in (*PLACEMENTS, Topology())
     }
 
 
@@ -96,12 +96,13 @@ def busy() -> Jobs:
 
 
 def eights(count: int) -> Nodes:
-    """Nodes of 8 GPUs."""
+    """Nodes of 8 GPUs, nine of them in an NVLink domain, four domains in a rack."""
     none = np.zeros(count, np.int64)
     names = tuple(f"n{i:04}" for i in range(count))
     return Nodes(
-        names=names, gpus=none + 8, cpu_milli=none, memory_mib=none, pool=none, gpu_type=none, pools=("",)
-    )
+        names=names, gpus=none + 8, cpu_milli=none, memory_mib=none, pool=none, gpu_type=none, pools=("",),
+        domain=np.arange(count) // 9, rack=np.arange(count) // 36,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
