@@ -43,7 +43,11 @@ def comparison(documents: Sequence[Document]) -> str:
 
 def _name(document: Document) -> str:
     """As the command line takes it."""
-    fields = ",".join(f"{name}={value}" for name, value in document["parameters"].items())
+    plain = {name: value for name, value in document["parameters"].items() if not isinstance(value, Mapping)}
+    words = {True: "true", False: "false"}
+    fields = ",".join(
+        f"{name}={words[value] if isinstance(value, bool) else value}" for name, value in plain.items()
+    )
     return f"{document['policy']}:{fields}" if fields else str(document["policy"])
 
 
