@@ -61,6 +61,8 @@ def _replay(arguments: Arguments) -> None:
 
     where = placement(arguments.placement)
     nodes = read_nodes(arguments.nodes).divided(arguments.divide) if arguments.nodes else None
+    if nodes is not None and arguments.pool in nodes.pools:
+        nodes = nodes.of_pool(arguments.pool)
     policies = [_policy(text, arguments, nodes) for text in arguments.policy or ["fifo-skip"]]
     mishaps = _mishaps(arguments)
     pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}

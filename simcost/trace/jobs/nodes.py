@@ -69,6 +69,11 @@ class Nodes:
         rank[order] = np.arange(len(order)) - first[self.pool[order]]
         return self[rank < kept[self.pool]]
 
+    def of_pool(self, name: str) -> "Nodes":
+        """The nodes of one pool."""
+        chosen = self[self.pool == self.pools.index(name)]
+        return replace(chosen, pools=(name,), pool=np.zeros(len(chosen), np.int64))
+
     def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "Nodes":
         """The nodes flagged; the pools stay."""
         names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
