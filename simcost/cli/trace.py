@@ -26,6 +26,9 @@ def add(verbs: Any) -> None:
     load.add_argument(
         "--on-error", choices=("stop", "skip"), default="stop", help="what to do with a bad row"
     )
+    load.add_argument(
+        "--timezone", default="UTC", metavar="ZONE", help="of jobs, for times without one (default UTC)"
+    )
     load.add_argument("--start", metavar="ISO", help="time at which relative arrivals are 0")
     load.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric arrivals")
     load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
@@ -60,7 +63,13 @@ def _trace_import(arguments: Arguments) -> None:
     if arguments.jobs or arguments.format in set(JOB_FORMATS) - set(FORMATS):
         from simcost.trace.jobs.reader import import_jobs
 
-        document = import_jobs(arguments.file, arguments.format, arguments.out, mapping=dict(arguments.map))
+        document = import_jobs(
+            arguments.file,
+            arguments.format,
+            arguments.out,
+            mapping=dict(arguments.map),
+            timezone=arguments.timezone,
+        )
         show(arguments, document, "jobs")
         return
     with Progress("import", quiet=arguments.quiet) as progress:

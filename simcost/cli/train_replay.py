@@ -56,7 +56,7 @@ def _add_mishaps(replay: Any) -> None:
 
 
 def _replay(arguments: Arguments) -> None:
-    from simcost.sim.jobs.summary import replay_document
+    from simcost.sim.jobs.summary import rejections, replay_document
     from simcost.trace.jobs.nodes import read_nodes
 
     where = placement(arguments.placement)
@@ -73,6 +73,7 @@ def _replay(arguments: Arguments) -> None:
         for policy in policies:
             ledger = _ledger(jobs, nodes, arguments.gpus, policy, where, mishaps)
             documents.append(replay_document(jobs, ledger, policy))
+            said += [one for one in rejections(jobs, ledger) if one not in said]
     document = documents[0] if len(documents) == 1 else {"policies": documents}
     files = [path for path in (arguments.nodes, arguments.quotas, arguments.shares) if path]
     finish(arguments, document, findings + said, "train", files=[arguments.file, *files])

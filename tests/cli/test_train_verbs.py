@@ -196,6 +196,20 @@ def test_bad_words_of_size(jobs: Path, words: tuple[str, ...], why: str) -> None
     assert why in refused("train", "size", jobs, *words)
 
 
+def test_what_fits_nowhere_is_said(jobs: Path, tmp_path: Path) -> None:
+    found = call(
+        "train", "replay", jobs, "--gpus", "3", "--policy", "fifo-skip", "--policy", "srtf", "--json"
+    ).document()
+    assert {one["rejected"] for one in found["policies"]} == {sum(row[-2:] == ",4" for row in lines(jobs))}
+    said = [one for one in found["findings"] if one["kind"] == "rejected"]
+    assert len(said) == 1
+    assert "4 GPUs" in said[0]["message"]
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
 def test_impossible_jobs_are_kept_out_and_counted(tmp_path: Path) -> None:
     log = tmp_path / "bad.csv"
     log.write_text(f"{HEAD}\na,0,60,1\nb,-5,60,1\nc,5,0,1\nd,6,60,\na,7,60,1\ne,9,60,2\n", encoding="utf-8")

@@ -8,6 +8,7 @@ import numpy as np
 from simcost.job_ledger import NEVER, Floats, JobLedger
 from simcost.plan.scheduling import Scheduler
 from simcost.trace.jobs import NONE, Jobs
+from simcost.trace.jobs.sieve import kept_out
 
 SHORT_S = 10.0
 """Slowdown counts jobs as at least so long."""
@@ -65,6 +66,20 @@ def assumptions(jobs: Jobs, *, counted: bool) -> list[dict[str, Any]]:
         for kind, count, said in found
         if count
     ]
+
+
+def rejections(jobs: Jobs, ledger: JobLedger) -> list[dict[str, Any]]:
+    """The jobs that a replay kept out, as findings of readers."""
+    rejected = np.flatnonzero(ledger.outcomes.rejected)
+    if not len(rejected):
+        return []
+    first, pool = rejected[0], jobs.pools[jobs.pool[rejected[0]]]
+    asks = f"{jobs.gpus[first]:,} GPUs" + (f" in pool {pool!r}" if pool else "")
+    message = (
+        f"{kept_out(len(rejected))}: they fit nowhere even while nobody else runs, or wait for such jobs; "
+        f"first: job {jobs.job_id[first]}: {asks}"
+    )
+    return [{"kind": "rejected", "count": len(rejected), "message": message, "dropped": True}]
 
 
 def _parameters(policy: Scheduler) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
 from simcost.trace.jobs import NONE, Flags, Jobs
-from simcost.trace.jobs.sieve import finding
+from simcost.trace.jobs.sieve import finding, kept_out
 from simcost.trace.log.cells import TimeRule, instants
 from simcost.trace.writer import iso_utc
 from simcost.units import NS_PER_S, format_seconds, parse_seconds
@@ -102,14 +102,14 @@ def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, 
     code = np.array([index.get(name, -1) for name in jobs.pools], np.int64)[jobs.pool]
     if other := int((keep & (code < 0)).sum()):
         lacking = [name for name in jobs.pools if name not in index]
-        findings.append(finding("pool", other, f"{other:,} jobs were kept out: their pools have no nodes: "
+        findings.append(finding("pool", other, f"{kept_out(other)}: their pools have no nodes: "
                                 f"{', '.join(map(repr, lacking[:10]))}") | {"dropped": True})  # fmt: skip
     keep &= code >= 0
     widest = max(pools.values(), default=0)
     wide = keep & (jobs.gpus > widest)
     if count := int(wide.sum()):
         first = int(wide.argmax())
-        findings.append(finding("too_wide", count, f"{count:,} jobs were kept out: they ask for more GPUs than the "
+        findings.append(finding("too_wide", count, f"{kept_out(count)}: they ask for more GPUs than the "
                                 f"largest pool has, {widest:,}; first: job {jobs.job_id[first]}: "
                                 f"{jobs.gpus[first]:,} GPUs") | {"dropped": True})  # fmt: skip
     keep &= ~wide
@@ -132,7 +132,7 @@ def _of_types(jobs: Jobs, gpu_types: Sequence[str], keep: Flags) -> list[dict[st
     wanted = jobs.gpu_types[jobs.gpu_type[first]]
     there = ", ".join(filter(None, gpu_types))
     near = did_you_mean(wanted, list(gpu_types))
-    return [finding("gpu_type", count, f"{count:,} jobs were kept out: they ask for a type of GPU that no node has; "
+    return [finding("gpu_type", count, f"{kept_out(count)}: they ask for a type of GPU that no node has; "
                     f"first: job {jobs.job_id[first]}: {wanted!r}{near} (of the nodes: {there})")
             | {"dropped": True}]  # fmt: skip
 

@@ -19,6 +19,11 @@ def finding(kind: str, count: int, message: str) -> dict[str, Any]:
     return {"kind": kind, "count": count, "message": message}
 
 
+def kept_out(count: int) -> str:
+    """`1 job was kept out`, `2 jobs were kept out`."""
+    return f"{count:,} {'job was' if count == 1 else 'jobs were'} kept out"
+
+
 @dataclass(slots=True)
 class Sieve:
     """Rows of a table that are still good, and findings about the others.
@@ -62,8 +67,7 @@ class Sieve:
         count = len(places) if count is None else count
         self.dropped += count
         where = f"{places[0]}: {cell}" if cell else places[0]
-        jobs = "job was" if count == 1 else "jobs were"
-        said = finding(kind, count, f"{count:,} {jobs} kept out: {wrong}; first: {where.strip()}")
+        said = finding(kind, count, f"{kept_out(count)}: {wrong}; first: {where.strip()}")
         self.findings.append(said | {"dropped": True, "places": places[:_PLACES]})
 
     def _cell(self, ours: str, i: int) -> str:
