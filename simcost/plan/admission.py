@@ -1,9 +1,26 @@
-"""How long a client waits, and what becomes of requests whose replica goes."""
+"""Limits at the door: who waits at the gateway, who is turned away, and what becomes of requests whose replica goes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from simcost.units import Count, PositiveSeconds
+from annotated_types import Gt, Le
+
+from simcost.units import Count, PositiveCount, PositiveSeconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saturation:
+    """The pool is saturated while the mean over its replicas of max(waiting / `queue`, KV share / `kv`) is 1 or more,
+    by the signals that the router has; a replica of which it knows nothing yet counts 1 (llm-d's detector).
+    """
+
+    queue: PositiveCount = 5
+    """Waiting requests of a replica."""
+    kv: Annotated[float, Gt(0), Le(1)] = 0.8
+    """Share of its KV cache in use."""
+    then: Literal["hold", "reject"] = "hold"
+    """Requests wait at the gateway until signals come that say otherwise; or are turned away, as llm-d does with those
+    of negative priority."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +29,13 @@ class Admission:
 
     timeout: PositiveSeconds | None = None
     """A request that is not finished this long after its arrival is abandoned; None = clients wait for ever."""
+    max_ongoing: PositiveCount | None = None
+    """Requests that a replica has at a time, running or waiting; while all have as many, requests wait at the gateway,
+    first come, first served. None = engines queue without limit."""
+    max_queued: Count | None = None
+    """Requests that wait at the gateway; more are rejected, but for those whose replica went. None = no limit."""
+    saturation: Saturation | None = None
+    """Sheds load by the signals of an endpoint picker; None = never."""
     in_flight: Literal["retry", "migrate", "lose"] = "retry"
     """Requests of a replica that is taken away: begin anew elsewhere; go on elsewhere with the tokens they have, once
     prompt and tokens are read again; or fail."""

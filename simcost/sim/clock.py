@@ -34,6 +34,10 @@ class Clock:
         """Seconds per tick."""
         return 1e-9 / self.ticks_per_ns
 
+    def ticks(self, seconds: float) -> int:
+        """A time in whole nanoseconds, in ticks."""
+        return round(seconds * 1e9) * self.ticks_per_ns
+
 
 def clock_for(step: StepTime, *, horizon_s: float, capacity: int, max_num_seqs: int) -> Clock:
     """The finest clock whose numbers cannot overflow within the horizon.

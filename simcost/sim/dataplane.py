@@ -14,10 +14,13 @@ from simcost.sim.clock import Clock
 from simcost.sim.kernel import advance, collect, observe, vacate
 from simcost.sim.layout import NEVER, NIL, Ints, State
 from simcost.sim.pool import Pool
+from simcost.sim.routing import routing_numbers, routing_parameters
 from simcost.trace.batch import RequestBatch
 
+_NO_SESSIONS = np.empty(0, np.int64)
 NO_REQUESTS = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
 _ROWS = 1 << 16
+_REMEMBERED = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,17 @@ class DataPlane:
             next_event=np.full(at.BLOCK, NEVER, np.int64),
             block_event=np.full(1, NEVER, np.int64),
             load=np.full(at.BLOCK, at.CLOSED, np.int32),
-            routable=np.zeros(at.BLOCK, np.int64),
+            routable=np.zeros(2 * at.BLOCK, np.int64),
             heap=np.zeros((at.BLOCK, pool.batching.max_num_seqs), np.int64),
             nodes=np.zeros((0, at.NODE), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
-            limits=np.array([clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s]),
+            limits=np.array([clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s,
+                             *routing_numbers(pool.router, pool.admission)]),  # fmt: skip
             rows=np.zeros((_ROWS if on_rows else 0, at.R_RETRIES + 1), np.int64),
+            memory=np.zeros((_REMEMBERED, 2), np.int64),
         )
-        self.state.totals[[at.FREE, at.GATE_HEAD, at.GATE_TAIL]] = NIL
+        self.state.totals[[at.FREE, at.GATE_HEAD, at.GATE_TAIL, at.SNAPSHOT]] = NIL
         self._grow_nodes(nodes)
 
     def advance(self, until_ns: int) -> None:
@@ -93,6 +98,7 @@ class DataPlane:
                 batch.arrival_ns,
                 batch.prompt_tokens,
                 batch.output_tokens,
+                _NO_SESSIONS if batch.session is None else batch.session,
                 self._next,
                 self._final,
                 until,
@@ -103,6 +109,8 @@ class DataPlane:
                 self._take_batch()
             elif why == at.OUTPUT_FULL:
                 self._hand_over_rows()
+            elif why == at.MEMORY_FULL:
+                self._grow_ring()
             else:
                 self._grow_nodes(2 * len(self.state.nodes))
 
@@ -119,6 +127,9 @@ class DataPlane:
         replica[:] = 0
         replica[[at.HEAD, at.TAIL, at.WAIT_HEAD, at.PREFILLING, at.LEAVING]] = NIL
         replica[at.IDLE_SINCE] = totals[at.NOW]
+        totals[at.OPENED] += 1
+        replica[at.OWNER] = totals[at.OPENED] << at.SLOT_BITS | slot
+        totals[at.WAKE] = at.AT_ONCE
         self.state.load[slot] = 0
         self.state.routable[totals[at.ROUTABLE]] = slot
         totals[at.ROUTABLE] += 1
@@ -175,6 +186,8 @@ class DataPlane:
         following = next(self._arrivals, None)
         self._final = following is None
         self._batch, self._next = following or NO_REQUESTS, 0
+        if self.state.parameters[at.BY_SESSION] and self._batch.session is not None:
+            self._remember_sessions(int(self._batch.session.max(initial=0)) + 1)
 
     def _hand_over_rows(self) -> None:
         totals = self.state.totals
@@ -200,6 +213,15 @@ class DataPlane:
         self.state.totals[at.FREE] = len(old)
         self.state = self.state._replace(nodes=nodes)
 
+    def _grow_ring(self) -> None:
+        ring = np.roll(self.state.memory, -int(self.state.totals[at.SENT_HEAD]), axis=0)
+        self.state.totals[at.SENT_HEAD] = 0
+        self.state = self.state._replace(memory=_doubled(ring, 0))
+
+    def _remember_sessions(self, count: int) -> None:
+        while len(self.state.memory) < count:
+            self.state = self.state._replace(memory=_doubled(self.state.memory, 0))
+
     def _grow_slots(self) -> None:
         s = self.state
         self.state = s._replace(
@@ -216,17 +238,18 @@ def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
     parameters = np.zeros(at.PARAMETERS, np.int64)
     parameters[: at.CAPACITY] = clock.a, clock.b, clock.c, clock.d, clock.e, clock.e_shift
     timeout = pool.admission.timeout
-    parameters[at.CAPACITY :] = (
+    parameters[at.CAPACITY : at.INFORMED] = (
         pool.kv_capacity_tokens,
         pool.batching.max_num_batched_tokens,
         pool.batching.max_num_seqs,
         pool.batching.prefill == "whole",
-        NEVER if timeout is None else round(timeout * 1e9) * clock.ticks_per_ns,
+        NEVER if timeout is None else clock.ticks(timeout),
         pool.router.code,
         window_ns * clock.ticks_per_ns,
         clock.ticks_per_ns,
         salt,
     )
+    parameters[at.INFORMED :] = routing_parameters(pool.router, pool.admission, clock)
     return parameters
 
 

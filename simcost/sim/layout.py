@@ -25,25 +25,41 @@ NODE_LIMIT = 2**NODE_BITS
 # Parameters of the pool (`parameters`).
 A, B, C, D, E, E_SHIFT = range(6)  # step time in ticks; E is a fixed-point number
 CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(6, 15)
-PARAMETERS = 15
+# Of routing and admission, in ticks: REFRESH is the age that signals may have, 0 = none, NIL = no signals.
+(INFORMED, REFRESH, MAX_ONGOING, MAX_QUEUED, SATURATION, RATE_WINDOW, QUEUE_LIMIT, QUEUE_CACHE, BACKOFF,
+ MAX_BACKOFF, PICKER, LOCAL, SCORERS, BY_SESSION) = range(15, 29)  # fmt: skip
+PARAMETERS = 29
+
+# What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
+HOLD, REJECT = 1, 2
+MAX_SCORE, RANDOM, WEIGHTED_RANDOM = range(3)
+# Why `_route` gives no slot: the request waits at the gateway, or is turned away.
+WAITS, REFUSED = -1, -2
 
 # Counters of the pool (`totals`).
 (FREE, IN_SYSTEM, ARRIVED, COMPLETED, REJECTED, TIMED_OUT, SUM_ARRIVALS, SUM_DEPARTURES, GENERATED, STEPS,
  PREEMPTIONS, TURN, GATE_HEAD, GATE_TAIL, GATE_COUNT, ROWS, SLOTS, ROUTABLE, NOW, COMPLETED_PROMPT,
- COMPLETED_OUTPUT, LOST, REQUEUED) = range(23)  # fmt: skip
-TOTALS = 23
+ COMPLETED_OUTPUT, LOST, REQUEUED, WAKE, SNAPSHOT, BACKED_OFF, SENT_HEAD, SENT_COUNT,
+ OPENED) = range(29)  # fmt: skip
+TOTALS = 29
+# WAKE: when the head of the gateway's queue is tried next; AT_ONCE = now. SNAPSHOT: when the router was last told.
+AT_ONCE = 0
 
 # Columns of `replicas`.
 (RUN_START, RUN_STEPS, RUN_SEQS, RUN_FIRST, DECODED_STEPS, DECODING, KV, RESERVED, HEAD, TAIL, WAIT_HEAD,
  PREFILLING, RUNNING, WAITING, BUSY_SINCE, BUSY, PEAK_KV, IDLE_SINCE, LEAVING, RETURNED,
- JOINED, FINISHED, READ, WRITTEN) = range(24)  # fmt: skip
-# The last four count since it became ready: requests that came, requests answered, prompt tokens, output tokens.
+ JOINED, FINISHED, READ, WRITTEN, SEEN_AT, SEEN_WAITING, SEEN_RUNNING, SEEN_KV, SEEN_LOAD, IN_FLIGHT_TOKENS,
+ RECENT, OWNER) = range(32)  # fmt: skip
+# JOINED to WRITTEN count since it became ready: requests that came, requests answered, prompt tokens, output tokens.
+# SEEN_*: what the router knows of it, and since when (+ 1; 0 = never). RECENT: requests sent within RATE_WINDOW.
+# OWNER: this replica, told from earlier ones in the same slot.
 REPLICA = 32
+SLOT_BITS = 20
 
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
 # RETRIES: how often its replica was taken from it.
-NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED, RETRIES = range(11)
-NODE = 11
+NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED, RETRIES, SESSION = range(12)
+NODE = 12
 
 # Columns of `windows`, as the ledger's WINDOWS from `arrived` on, without `late`.
 W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_LOST, W_GOOD, W_PROMPT, W_OUTPUT = range(8)
@@ -63,10 +79,13 @@ SAMPLE = 10
 MIGRATE, RETRY, LOSE = range(3)
 
 # Columns of `limits` (float64).
-TICK_S, TTFT, TPOT, E2E = range(4)
+TICK_S, TTFT, TPOT, E2E, SATURATED_QUEUE, SATURATED_KV = range(6)
+# From SCORER on, per scorer of the picker: which it is, its weight, its threshold, its highest score where busy.
+SCORER, SCORER_WIDTH = 6, 4
+(BY_QUEUE, BY_RUNNING, BY_KV, BY_LOAD, BY_ACTIVE, BY_TOKENS, BY_AFFINITY) = range(7)
 
 # Why `advance` came back.
-UNTIL, INPUT, OUTPUT_FULL, POOL_EMPTY = range(4)
+UNTIL, INPUT, OUTPUT_FULL, POOL_EMPTY, MEMORY_FULL = range(5)
 
 
 class State(NamedTuple):
@@ -83,7 +102,7 @@ class State(NamedTuple):
     load: npt.NDArray[np.int32]
     """[slot] requests at the replica; + CLOSED where it takes none."""
     routable: Ints
-    """The slots that take requests, in the order they became ready."""
+    """The slots that take requests, in the order they became ready; the second half is for those that are not full."""
     heap: Ints
     """[slot, max_num_seqs] min-heap of decoding requests: finishing step << NODE_BITS | node."""
     nodes: Ints
@@ -95,3 +114,6 @@ class State(NamedTuple):
     limits: npt.NDArray[np.float64]
     rows: Ints
     """[row, R_*] outcomes not yet collected; empty where rows are not kept."""
+    memory: Ints
+    """What the router remembers: [entry, (time, OWNER)] a ring of what it sent; or [session, (_, OWNER)] where each
+    session was last. The length of the ring is a power of two."""

@@ -28,6 +28,3 @@ class PowerOfTwo:
 
     kind: Literal["power-of-two"] = "power-of-two"
     code: ClassVar[int] = 2
-
-
-Router = RoundRobin | LeastOutstanding | PowerOfTwo

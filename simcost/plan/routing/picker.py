@@ -6,7 +6,7 @@ Semantics: llm-d-inference-scheduler pkg/epp.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le, MinLen
 
@@ -58,11 +58,12 @@ class EndpointPicker:
     """The replica with the highest weighted sum of scores; or one at random, by weight of its score or not."""
 
     kind: Literal["endpoint-picker"] = "endpoint-picker"
+    code: ClassVar[int] = 7
     scorers: Annotated[tuple[Weighted, ...], MinLen(1)]
     picker: Literal["max-score", "random", "weighted-random"] = "max-score"
     gate: AffinityGate | None = None
     refresh: Seconds = 0.05
-    """Age that signals of the engines may have."""
+    """Age that signals of the engines may have; 0 = always exact. What the picker counts itself is."""
 
     def total(self, seen: Endpoints) -> Floats:
         """The weighted sum, each score clamped to 0..1."""

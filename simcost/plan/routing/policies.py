@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
+from simcost.plan.routing.basic import LeastOutstanding, PowerOfTwo, RoundRobin
 from simcost.plan.routing.endpoints import Endpoints, only
 from simcost.plan.routing.picker import EndpointPicker
-from simcost.units import Count, PositiveCount, Seconds
+from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,11 @@ class LowestRate:
     """The replica that gets the fewest requests per second; one without statistics first."""
 
     kind: Literal["lowest-rate"] = "lowest-rate"
+    code: ClassVar[int] = 4
+    window: PositiveSeconds = 60.0
+    """Over which requests are counted, as production-stack's `--request-stats-window`."""
     refresh: Seconds = 0.0
+    """Age that counts may have; 0 = always exact."""
 
     def scores(self, seen: Endpoints, rng: np.random.Generator) -> Floats:
         """What the highest is taken of."""
@@ -38,10 +43,16 @@ class LowestRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """The next replica on a hash ring from the session's point; without a session the lowest rate."""
+    """The replica that a hash of the session points to, so that few sessions move when replicas come and go; without
+    a session the lowest rate.
+    """
 
     kind: Literal["session"] = "session"
+    code: ClassVar[int] = 5
+    window: PositiveSeconds = 60.0
+    """Over which requests are counted."""
     refresh: Seconds = 0.0
+    """Age that counts may have; 0 = always exact."""
 
     def scores(self, seen: Endpoints, rng: np.random.Generator) -> Floats:
         """What the highest is taken of."""
@@ -83,9 +94,11 @@ class RayPowerOfTwo:
     """The shorter queue of two distinct replicas at random; full ones are passed over, and none may be left."""
 
     kind: Literal["ray-power-of-two"] = "ray-power-of-two"
+    code: ClassVar[int] = 6
     max_ongoing_requests: PositiveCount = 5
+    """Of a replica, running or waiting, as in its deployment."""
     refresh: Seconds = 10.0
-    """Age that a queue length may have."""
+    """Age that a remembered queue length may have; 0 = replicas are always asked."""
     backoff: Seconds = 0.025
     """Before two others are tried; doubles, for ever."""
     max_backoff: Seconds = 0.5
@@ -145,10 +158,14 @@ class DynamoKv:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VllmDataParallel:
-    """The least of four times the waiting plus the running requests."""
+    """The least of four times the waiting plus the running requests; what was sent since the last report counts as
+    waiting.
+    """
 
     kind: Literal["vllm-data-parallel"] = "vllm-data-parallel"
+    code: ClassVar[int] = 3
     refresh: Seconds = 0.1
+    """Age that a report may have; 0 = always exact."""
 
     def scores(self, seen: Endpoints, rng: np.random.Generator) -> Floats:
         """What the highest is taken of."""
@@ -159,3 +176,7 @@ ScoringRouter = (
     LowestRate | Session | PrefixAware | KvAware | RayPowerOfTwo | RayPrefixAware | DynamoKv | VllmDataParallel
     | EndpointPicker
 )  # fmt: skip
+Router = (
+    RoundRobin | LeastOutstanding | PowerOfTwo | VllmDataParallel | LowestRate | Session | RayPowerOfTwo | EndpointPicker
+)
+"""Those that the data plane knows, each by its `code`; the others score by the prefix cache, which engines lack here."""
