@@ -19,8 +19,8 @@ class Saturation:
     kv: Annotated[float, Gt(0), Le(1)] = 0.8
     """Share of its KV cache in use."""
     then: Literal["hold", "reject"] = "hold"
-    """Requests wait at the gateway until signals come that say otherwise; or are turned away, as llm-d does with those
-    of negative priority."""
+    """Requests wait at the gateway until signals come that say otherwise; or are turned away as they arrive, as llm-d
+    does with those of negative priority."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

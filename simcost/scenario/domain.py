@@ -17,6 +17,7 @@ from simcost.scenario.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.job_faults import cluster_faults, job_faults
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node, given, items
+from simcost.scenario.plan_routing import routing_faults
 from simcost.trace.calendar import find_zone, parse_freq
 from simcost.trace.paths import inside
 
@@ -54,6 +55,7 @@ def plan_faults(root: Node, plans: Sequence[Plan | None], catalog: Catalog, file
     for node, plan in zip(items(root.get("plans")), plans, strict=True):
         replica, buy = node.get("replica"), node.get("buy")
         yield from cluster_faults(node, plan, catalog, file)
+        yield from routing_faults(plan, node, file)
         if replica is not None and given(replica) and buy is not None:
             accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
             yield from missing

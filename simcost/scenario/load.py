@@ -15,6 +15,7 @@ from simcost.scenario.domain import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.faults import fault_at, shown, validate
 from simcost.scenario.model import Plan, Scenario
 from simcost.scenario.node import Node, items
+from simcost.scenario.plan_routing import cache_faults
 from simcost.scenario.plan_scaling import manifest_faults, written_in_full
 from simcost.scenario.shape import Conform
 
@@ -75,6 +76,7 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
         return None, [*faults, fault_at(root, f"{shown(root.value)} stands where a scenario is needed", file)]
     root, found = spread(root, file)
     root = written_in_full(root)
+    faults += cache_faults(root, file)
     root = Conform(file, faults).node(root, Scenario, also=("defaults",))
     scenario, wrong = validate(_adapter(Scenario), root, file)
     catalog, missing = find_catalog(root, path)

@@ -40,10 +40,12 @@ class Plan:
     Serve, a minute under AWS, 5 s under Dynamo; exact and fresh otherwise."""
     batching: Batching = field(default_factory=Batching)
     """How the engine fills its steps."""
-    router: Annotated[Router, Field(discriminator="kind")] = field(default_factory=LeastOutstanding)
-    """Which replica gets the next request."""
+    router: Annotated[Router | FromManifest, Field(discriminator="kind")] = field(
+        default_factory=LeastOutstanding
+    )
+    """Which replica gets the next request; `{from: epp.yaml}` takes the endpoint picker of llm-d."""
     admission: Admission = field(default_factory=Admission)
-    """How long clients wait, and what becomes of requests whose replica goes."""
+    """How many requests wait and where, for how long, and what becomes of those whose replica goes."""
     startup: Startup = field(default_factory=Startup)
     """How long a cold start takes."""
     drain: Drain = field(default_factory=Drain)

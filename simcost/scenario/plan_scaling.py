@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromManifest:
     """What a manifest says: of a HorizontalPodAutoscaler, a ScaledObject, a Knative Service, a Ray Serve config, an
-    Application Auto Scaling target, a Dynamo planner; or a Karpenter NodePool for nodes. Written `{from: hpa.yaml}`.
+    Application Auto Scaling target, a Dynamo planner; a Karpenter NodePool for nodes; an EndpointPickerConfig of
+    llm-d for the router. Written `{from: hpa.yaml}`.
     """
 
     kind: Literal["manifest"] = "manifest"
@@ -114,7 +115,7 @@ def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
 
 
 def written_in_full(root: Node) -> Node:
-    """`{from: FILE}` under scaling and nodes of the plans as what it is short for."""
+    """`{from: FILE}` under scaling, nodes and router of the plans as what it is short for."""
     plans = root.get("plans")
     if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
         return root
@@ -126,7 +127,10 @@ def written_in_full(root: Node) -> Node:
 def _plan(plan: Node) -> Node:
     if not isinstance(plan.value, dict):
         return plan
-    found = {key: _full(child) if key in ("scaling", "nodes") else child for key, child in plan.value.items()}
+    found = {
+        key: _full(child) if key in ("scaling", "nodes", "router") else child
+        for key, child in plan.value.items()
+    }
     return replace(plan, value=found)
 
 
@@ -163,9 +167,10 @@ def manifest_faults(
 ) -> Iterator[Fault]:
     """Manifests that cannot be read or do not suit; a plan that is None has other faults already."""
     from simcost.scenario.faults import fault_at
+    from simcost.scenario.plan_routing import router_in
 
     for plan, node in zip(plans, nodes, strict=True):
-        for key, take in (("scaling", policy_in), ("nodes", nodes_in)):
+        for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", router_in)):
             asked, place = getattr(plan, key, None), node.get(key)
             if not isinstance(asked, FromManifest) or place is None:
                 continue

@@ -191,7 +191,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         interruptions=steers.interruptions,
         starts_utc_s=steers.starts_utc_s,
         batching=plan.batching,
-        router=plan.router,
+        router=steers.router,
         admission=plan.admission,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,

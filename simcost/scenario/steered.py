@@ -16,8 +16,10 @@ from simcost.plan import Scaling
 from simcost.plan.autoscaling import Predictive
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
+from simcost.plan.routing import Router
 from simcost.scenario.foreseen import Foreseen
 from simcost.scenario.given import Given
+from simcost.scenario.plan_routing import router_in, unrouted
 from simcost.scenario.plan_scaling import (
     FollowForecast,
     FromManifest,
@@ -43,6 +45,7 @@ class Steered:
 
     scaling: Scaling
     nodes: Nodes
+    router: Router
     interruptions: Interruptions | None
     starts_utc_s: float
     notes: tuple[str, ...] = ()
@@ -74,6 +77,12 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
         notes += filter(None, [not_simulated(manifest)])
         names.append(nodes.path)
         nodes = nodes_in(manifest, nodes)
+    router = plan.router
+    if isinstance(router, FromManifest):
+        manifest = manifest_of(router, folder, catalog)
+        notes += filter(None, [not_simulated(manifest), unrouted(manifest)])
+        names.append(router.path)
+        router = router_in(manifest, router)
     troubles = plan.interruptions
     if troubles is not None and isinstance(troubles.spot, SpotTrace):
         names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
@@ -81,7 +90,7 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     return Steered(
-        scaling=scaling, nodes=nodes, interruptions=troubles, starts_utc_s=utc_s(loaded.scenario.starts),
+        scaling=scaling, nodes=nodes, router=router, interruptions=troubles, starts_utc_s=utc_s(loaded.scenario.starts),
         notes=tuple(notes), inputs=hashes(folder, names),
     )  # fmt: skip
 

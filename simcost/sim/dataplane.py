@@ -68,6 +68,7 @@ class DataPlane:
         self._arrivals, self._batch, self._next, self._final = arrivals, NO_REQUESTS, 0, False
         self._on_rows = on_rows
         self._seen = np.zeros(4, np.int64)
+        slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
             parameters=_parameters(pool, clock, window_ns, salt),
             totals=np.zeros(at.TOTALS, np.int64),
@@ -80,8 +81,7 @@ class DataPlane:
             nodes=np.zeros((0, at.NODE), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
-            limits=np.array([clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s,
-                             *routing_numbers(pool.router, pool.admission)]),  # fmt: skip
+            limits=np.array([*slo, *routing_numbers(pool.router, pool.admission)]),
             rows=np.zeros((_ROWS if on_rows else 0, at.R_RETRIES + 1), np.int64),
             memory=np.zeros((_REMEMBERED, 2), np.int64),
         )

@@ -50,7 +50,7 @@ _SLOTS = (1 << at.SLOT_BITS) - 1
 
 
 @inlined
-def splitmix64(x: int) -> np.uint64:
+def splitmix64(x: int | np.uint64) -> np.uint64:
     """A well-mixed 64-bit hash (Steele, Lea, Flood 2014)."""
     z = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -668,7 +668,7 @@ def _gather_open(s: State, base: int) -> int:
 
 @inlined
 def _lowest(s: State, router: int, draw: np.uint64, base: int, count: int) -> int:
-    """vLLM data parallel and lowest rate: the first slot of least signal in cyclic order from a hashed start."""
+    """VLLM data parallel and lowest rate: the first slot of least signal in cyclic order from a hashed start."""
     best, least = NIL, NEVER
     start = np.int64(draw % np.uint64(count))
     for i in range(count):
@@ -847,7 +847,7 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
         r = _by_session(s, session, base, count)
         _remember_sent(s, r, t)
         return r
-    if router == _LOWEST_RATE or router == _SESSION:
+    if router in (_LOWEST_RATE, _SESSION):
         r = _lowest(s, router, draw, base, count)
         _remember_sent(s, r, t)
         return r
@@ -864,10 +864,8 @@ def _route_informed(s: State, x: int, t: int) -> int:
     p, totals, base, count = s.parameters, s.totals, 0, s.totals[at.ROUTABLE]
     _tell_router_if_due(s, t)
     if p[at.SATURATION] != 0 and _is_saturated(s):
-        if p[at.SATURATION] == at.REJECT:
-            return at.REFUSED
         totals[at.WAKE] = _next_change(s) if p[at.REFRESH] == 0 else (t // p[at.REFRESH] + 1) * p[at.REFRESH]
-        return at.WAITS
+        return at.REFUSED if p[at.SATURATION] == at.REJECT else at.WAITS
     if p[at.MAX_ONGOING] < at.CLOSED:
         _catch_up_all(s, t)
         base = len(s.routable) // 2
@@ -1045,13 +1043,15 @@ def advance(
         if x == NIL:
             continue
         r = _route(s, x, t)
-        if held and r != at.WAITS:
-            _leave_gate(s)
         if r >= 0:
+            if held:
+                _leave_gate(s)
             _enqueue(s, r, x, t)
+        elif held:
+            continue  # whom the gateway has taken in, it keeps
         elif r == at.REFUSED:
             _turn_away(s, x, t, at.IS_REJECTED)
-        elif not held:
+        else:
             _hold(s, x, t)
     if s.parameters[at.REFRESH] > 0:
         _tell_router_if_due(s, until - 1)

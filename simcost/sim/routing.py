@@ -14,7 +14,6 @@ from simcost.sim.layout import NEVER, NIL
 
 _PICKERS = {"max-score": at.MAX_SCORE, "random": at.RANDOM, "weighted-random": at.WEIGHTED_RANDOM}
 _ACTIONS = {"hold": at.HOLD, "reject": at.REJECT}
-_UNINFORMED = RoundRobin | LeastOutstanding | PowerOfTwo
 
 
 def routing_parameters(router: Router, admission: Admission, clock: Clock) -> tuple[int, ...]:
@@ -23,10 +22,11 @@ def routing_parameters(router: Router, admission: Admission, clock: Clock) -> tu
     ray = router if isinstance(router, RayPowerOfTwo) else None
     picker = router if isinstance(router, EndpointPicker) else None
     scorers = [one.scorer for one in picker.scorers] if picker else []
-    told = not isinstance(router, _UNINFORMED | RayPowerOfTwo)
     return (
-        not isinstance(router, _UNINFORMED) or limit is not None or saturation is not None,
-        clock.ticks(router.refresh) if told else NIL,
+        not isinstance(router, RoundRobin | LeastOutstanding | PowerOfTwo) or limit is not None,
+        NIL
+        if isinstance(router, RoundRobin | LeastOutstanding | PowerOfTwo | RayPowerOfTwo)
+        else clock.ticks(router.refresh),
         at.CLOSED if limit is None else limit,
         NEVER if admission.max_queued is None else admission.max_queued,
         _ACTIONS[saturation.then] if saturation else 0,

@@ -1,14 +1,11 @@
 """From a workload to its requests: the same batches for the same seed, index and place."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from simcost.errors import InputError
-from simcost.trace.batch import NO_SESSION, RequestBatch
-from simcost.trace.merge import merge
+from simcost.trace.batch import RequestBatch
+from simcost.trace.merge import apart, merge
 from simcost.trace.paths import inside
 from simcost.trace.replay import replay
 from simcost.trace.store import open_trace
@@ -43,17 +40,7 @@ def merged(workloads: Sequence[Workload], *, folder: Path, seed: int, index: int
     """The requests of several workloads as one sorted stream; arguments as `batches`."""
     streams = [batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
                for part, workload in enumerate(workloads)]  # fmt: skip
-    return merge([_apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
-
-
-def _apart(stream: Iterator[RequestBatch], part: int, parts: int) -> Iterator[RequestBatch]:
-    """The stream with conversations that have other numbers than those of the other streams."""
-    for batch in stream:
-        if batch.session is None or parts == 1:
-            yield batch
-        else:
-            numbers = np.where(batch.session == NO_SESSION, NO_SESSION, batch.session * parts + part)
-            yield replace(batch, session=numbers)
+    return merge([apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
 
 
 def span_s(workload: Workload, folder: Path) -> float:

@@ -1,10 +1,11 @@
 """Several sorted streams of requests become one."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from simcost.trace.batch import RequestBatch, concat
+from simcost.trace.batch import NO_SESSION, RequestBatch, concat
 
 
 def merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
@@ -28,6 +29,16 @@ def merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
                 heads[order] = rest
         batch = concat(parts)
         yield batch[np.argsort(batch.arrival_ns, kind="stable")]
+
+
+def apart(stream: Iterator[RequestBatch], part: int, parts: int) -> Iterator[RequestBatch]:
+    """The stream with conversations that have other numbers than those of the other streams."""
+    for batch in stream:
+        if batch.session is None or parts == 1:
+            yield batch
+        else:
+            numbers = np.where(batch.session == NO_SESSION, NO_SESSION, batch.session * parts + part)
+            yield replace(batch, session=numbers)
 
 
 def _next(stream: Iterator[RequestBatch]) -> RequestBatch | None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from simcost.rng import stream
 from simcost.trace.batch import BATCH_ROWS, RequestBatch, concat
-from simcost.trace.merge import merge
+from simcost.trace.merge import apart, merge
 from simcost.trace.paths import inside
-from simcost.trace.store import open_trace, read_batches
+from simcost.trace.store import open_trace, read_with_sessions
 from simcost.trace.workload import Recorded
 from simcost.units import NS_PER_S
 
@@ -40,15 +40,19 @@ def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s
     copies = [copy(number) for number in range(whole)]
     if (rest := workload.rate_scale - whole) > 0:
         copies.append(_thinned(copy(whole), rest, stream(seed, "thinning", part, index)))
+    copies = [apart(one, number, len(copies)) for number, one in enumerate(copies)]
     if workload.daily is None:
         return merge(copies)
     return _by_the_hour(merge(copies), workload.daily, stream(seed, "daily", part, index))
 
 
 def _again(path: Path, batch_rows: int, period_ns: int, span_ns: int) -> Iterator[RequestBatch]:
-    """The trace, begun anew each period until the span is covered: a mean gap after its last request."""
-    for start_ns in range(0, span_ns + 1, period_ns):
-        for batch in read_batches(path, batch_rows):
+    """The trace, begun anew each period until the span is covered: a mean gap after its last request. Each time its
+    conversations are others.
+    """
+    for turn, start_ns in enumerate(range(0, span_ns + 1, period_ns)):
+        recorded = apart(read_with_sessions(path, batch_rows), turn, span_ns // period_ns + 1)
+        for batch in recorded:
             yield replace(batch, arrival_ns=batch.arrival_ns + start_ns) if start_ns else batch
 
 
@@ -97,7 +101,7 @@ def _resampled(batches: Iterator[RequestBatch], workload: Recorded, span_ns: int
     for start, at in zip(own.tolist(), source.tolist(), strict=True):
         length = min(block_ns, horizon_ns + 1 - start)
         taken = reached.between(at, at + length, keep_from=start - reach_ns)
-        parts.append(RequestBatch(taken.arrival_ns + (start - at), taken.prompt_tokens, taken.output_tokens))
+        parts.append(replace(taken, arrival_ns=taken.arrival_ns + (start - at)))
         rows += len(taken)
         if rows >= BATCH_ROWS:
             yield concat(parts)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.trace.batch import NO_SESSION, Ints, RequestBatch
-from simcost.trace.store import open_trace, read_labelled
+from simcost.trace.store import numbered, open_trace, read_labelled
 
 Shared = tuple[RequestBatch, Ints]
 """Requests, and the leading tokens of each that an earlier one had."""
@@ -62,7 +62,7 @@ def shared_in_trace(path: Path, ttl_s: float) -> Iterator[Shared]:
         elif label == "prefix_hashes":
             yield batch, _by_hashes(batch, column, info.block_tokens or 1, recent, rows)
         else:
-            yield batch, by_sessions(batch, _numbered(column, names), recent)
+            yield batch, by_sessions(batch, numbered(column, names), recent)
         rows += len(batch)
 
 
@@ -98,11 +98,3 @@ def _by_hashes(batch: RequestBatch, lists: pa.Array, block_tokens: int, recent: 
     if some.any():
         leading[some] = np.minimum(np.minimum.reduceat(missed, first[some]), blocks[some])
     return np.minimum(leading * block_tokens, batch.prompt_tokens)
-
-
-def _numbered(labels: pa.Array, names: dict[str, int]) -> Ints:
-    """A number for each label of a dictionary column; `names` grows by those that are new."""
-    numbers = [names.setdefault(name, len(names)) for name in labels.dictionary.to_pylist()]
-    at = labels.indices.fill_null(len(numbers)).to_numpy(zero_copy_only=False)
-    session: Ints = np.array([*numbers, NO_SESSION], np.int64)[at]
-    return session

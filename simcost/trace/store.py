@@ -5,7 +5,7 @@ Columns and metadata are described in docs/reference/trace-format.md.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
-from simcost.trace.batch import BATCH_ROWS, RequestBatch
+from simcost.trace.batch import BATCH_ROWS, NO_SESSION, Ints, RequestBatch
 from simcost.units import NS_PER_S
 
 VERSION = 1
@@ -96,6 +96,26 @@ def read_batches(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBa
     """
     for batch, _ in read_labelled(path, None, batch_rows):
         yield batch
+
+
+def read_with_sessions(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:
+    """The same, each request with the number of its conversation where the trace has them.
+
+    Raises:
+        TraceError: as `read_batches`.
+    """
+    label = "session" if "session" in open_trace(path).columns else None
+    names: dict[str, int] = {}
+    for batch, column in read_labelled(path, label, batch_rows):
+        yield batch if column is None else replace(batch, session=numbered(column, names))
+
+
+def numbered(labels: pa.Array, names: dict[str, int]) -> Ints:
+    """A number for each label of a dictionary column; `names` grows by those that are new."""
+    numbers = [names.setdefault(name, len(names)) for name in labels.dictionary.to_pylist()]
+    at = labels.indices.fill_null(len(numbers)).to_numpy(zero_copy_only=False)
+    session: Ints = np.array([*numbers, NO_SESSION], np.int64)[at]
+    return session
 
 
 def read_labelled(

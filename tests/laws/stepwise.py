@@ -4,6 +4,13 @@ Written from the description of the engine, not from the kernel: no heap, no clo
 """
 
 from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from simcost.plan import Admission
+from simcost.plan.routing import Endpoints
 
 MASK = 2**64 - 1
 
@@ -26,6 +33,7 @@ class Request:
     first: int | None = None
     evicted: int = 0
     retries: int = 0
+    session: int = -1
     status: str = "in system"
     end: int | None = None
 
@@ -47,8 +55,9 @@ class Engine:
     max_seqs: int
     whole: bool
     timeout: int | None
-    router: str
+    router: Any  # a policy of simcost.plan.routing; its seconds are ticks of 1 ns
     salt: int
+    admission: Admission = field(default_factory=Admission)
 
 
 @dataclass(eq=False)
@@ -65,6 +74,7 @@ class Replica:
     preemptions: int = 0
     busy: int = 0
     busy_since: int = 0
+    joined: int = 0
 
     def everyone(self) -> list[Request]:
         return self.decoding + self.prefilling + self.queue
@@ -164,8 +174,24 @@ class Replica:
 
     def take(self, request: Request, now: int) -> None:
         self.queue.append(request)
+        self.joined += 1
         if self.boundary is None:
             self.boundary, self.in_step, self.busy_since = now, False, now
+
+
+def ticks(seconds: float) -> int:
+    return round(seconds * 1e9)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the router was last told of a replica."""
+
+    waiting: int = 0
+    running: int = 0
+    kv: int = 0
+    rate: float = -1.0  # requests sent to it within the window; -1 = never any
+    told: bool = False
 
 
 class Pool:
@@ -174,19 +200,30 @@ class Pool:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.replicas: list[Replica] = []
+        self.gone: list[Replica] = []
         self.ready: list[int] = []
         self.gate: list[Request] = []
         self.requests: list[Request] = []
         self.turn = 0
         self.forgotten = 0  # tokens of requests that began anew
+        self.wake: float = inf  # when the head of the gate is tried again
+        self.backed_off = 0
+        self.held = 0
+        self.told_at = -1
+        self.reports: dict[Replica, Report] = {}
+        self.sent: list[tuple[int, Replica]] = []
+        self.last: dict[int, Replica] = {}  # by session
+        self.queues: dict[Replica, tuple[int, int]] = {}  # length and when it was told, as Ray remembers them
+
+    # --- replicas come and go ---
 
     def open(self, slot: int, now: int) -> None:
         while slot >= len(self.replicas):
             self.replicas.append(Replica(self.engine))
+        self.gone.append(self.replicas[slot])  # whatever stood there is another replica
+        self.replicas[slot] = Replica(self.engine)
         self.ready.append(slot)
-        waiting, self.gate = self.gate, []
-        for request in waiting:
-            self.route(request, now)
+        self.try_gate(now)
 
     def close(self, slot: int) -> None:
         self.ready.remove(slot)
@@ -210,47 +247,224 @@ class Pool:
                 request.generated, request.first = 0, None
             self.gate.append(request)
         self.gate.sort(key=lambda request: request.arrival)
-        if self.ready:
-            waiting, self.gate = self.gate, []
-            for request in waiting:
-                self.route(request, now)
+        self.try_gate(now)
 
-    def arrive(self, now: int, prompt: int, output: int) -> None:
-        request = Request(len(self.requests), now, prompt, output)
+    # --- the gateway ---
+
+    def arrive(self, now: int, prompt: int, output: int, session: int) -> None:
+        self.run_gate(now + 1)
+        request = Request(len(self.requests), now, prompt, output, session=session)
         self.requests.append(request)
         if prompt + output > self.engine.capacity:
             request.status, request.end = "rejected", now
-            if self.ready:
-                self.turn += 1
-        elif self.ready:
-            self.route(request, now)
+            self.turn += 1 if self.ready else 0
+            return
+        self.drop_late_at_gate(now)
+        if not self.ready:
+            self.hold(request, now)
+        elif self.gate:
+            if self.engine.router.kind == "ray-power-of-two":
+                self.wake = now
+            self.hold(request, now)
+            self.run_gate(now + 1)
+        elif not self.route(request, now):
+            limits = self.engine.admission.saturation
+            if limits is not None and limits.then == "reject" and self.is_saturated():
+                request.status, request.end = "rejected", now
+            else:
+                self.hold(request, now)
+
+    def hold(self, request: Request, now: int) -> None:
+        most = self.engine.admission.max_queued
+        if most is not None and len(self.gate) >= most:
+            request.status, request.end = "rejected", now
         else:
             self.gate.append(request)
+            self.held += 1 if self.ready else 0
 
-    def route(self, request: Request, now: int) -> None:
-        for replica in self.replicas:
-            replica.catch_up(now)
-        self.replicas[self.choose(request.number)].take(request, now)
+    def try_gate(self, now: int) -> None:
+        """Send what waits, first come first served, until the first that must go on waiting."""
+        while self.gate and self.ready and self.route(self.gate[0], now):
+            self.gate.pop(0)
 
-    def choose(self, number: int) -> int:
-        draw = splitmix64(number ^ self.engine.salt)
-        load = [len(replica.everyone()) for replica in self.replicas]
-        if self.engine.router == "least-outstanding":
-            start, slots = draw % len(self.replicas), len(self.replicas)
-            cyclic = [(start + i) % slots for i in range(slots)]
-            return min((slot for slot in cyclic if slot in self.ready), key=lambda slot: load[slot])
-        if self.engine.router == "power-of-two" and len(self.ready) > 1:
-            i, j = (draw & 0xFFFFFFFF) % len(self.ready), (draw >> 32) % (len(self.ready) - 1)
-            one, other = self.ready[i], self.ready[j + 1 if j >= i else j]
-            return one if load[one] <= load[other] else other
-        self.turn += 1
-        return self.ready[(self.turn - 1) % len(self.ready)]
+    def run_gate(self, until: int) -> None:
+        while self.gate and self.ready and self.wake < until:
+            now = int(self.wake)
+            self.drop_late_at_gate(now)
+            self.try_gate(now)
 
-    def catch_up(self, until: int) -> None:
-        for replica in self.replicas:
-            replica.catch_up(until)
+    def drop_late_at_gate(self, now: int) -> None:
         timeout = self.engine.timeout
         for request in list(self.gate):
-            if timeout is not None and request.arrival + timeout <= until:
+            if timeout is not None and request.arrival + timeout <= now:
                 self.gate.remove(request)
                 request.status, request.end = "timed_out", request.arrival + timeout
+
+    def catch_up(self, until: int) -> None:
+        self.run_gate(until)
+        if getattr(self.engine.router, "refresh", 0) > 0:
+            self.tell_if_due(until - 1)
+        for replica in self.replicas:
+            replica.catch_up(until)
+        self.drop_late_at_gate(until)
+
+    # --- what the router knows ---
+
+    def tell_if_due(self, now: int) -> None:
+        """The router is told at the multiples of its refresh, at each routing if that is 0."""
+        router = self.engine.router
+        if not hasattr(router, "refresh") or router.kind == "ray-power-of-two":
+            return
+        every = ticks(router.refresh)
+        at = now // every * every if every else now
+        if every and at <= self.told_at:
+            return
+        self.told_at = at
+        for replica in self.replicas:
+            rate = -1.0
+            if hasattr(router, "window"):
+                self.sent = [(t, to) for t, to in self.sent if t > at - ticks(router.window)]
+                rate = sum(to is replica for _, to in self.sent) if replica.joined else -1.0
+            else:
+                replica.catch_up(at)
+            running = len(replica.decoding) + len(replica.prefilling)
+            self.reports[replica] = Report(len(replica.queue), running, replica.kept(), rate, told=True)
+
+    def report(self, slot: int) -> Report:
+        return self.reports.get(self.replicas[slot], Report())
+
+    def is_saturated(self) -> bool:
+        limits = self.engine.admission.saturation
+        if limits is None:
+            return False
+        total = 0.0
+        for slot in self.ready:
+            known = self.report(slot)
+            load = max(known.waiting / limits.queue, known.kv / self.engine.capacity / limits.kv)
+            total += load if known.told else 1.0
+        return total / len(self.ready) >= 1.0
+
+    # --- routing ---
+
+    def route(self, request: Request, now: int) -> bool:
+        """Whether the request was sent; else `wake` is set."""
+        limits, router = self.engine.admission, self.engine.router
+        self.tell_if_due(now)
+        for replica in self.replicas:
+            replica.catch_up(now)
+        boundaries = [self.replicas[slot].boundary for slot in self.ready]
+        next_change = min((at + 1 for at in boundaries if at is not None), default=inf)
+        if self.is_saturated():
+            every = ticks(router.refresh)
+            self.wake = (now // every + 1) * every if every else next_change
+            return False
+        most = limits.max_ongoing or inf
+        free = [slot for slot in self.ready if len(self.replicas[slot].everyone()) < most]
+        if not free:
+            self.wake = next_change
+            return False
+        slot = self.choose(request, now, free)
+        if slot is None:
+            self.backed_off = min(max(2 * self.backed_off, ticks(router.backoff)), ticks(router.max_backoff))
+            self.wake = now + self.backed_off
+            return False
+        self.backed_off = 0
+        self.sent.append((now, self.replicas[slot]))
+        self.last[request.session] = self.replicas[slot]
+        self.replicas[slot].take(request, now)
+        return True
+
+    def choose(self, request: Request, now: int, free: list[int]) -> int | None:
+        router = self.engine.router
+        draw = splitmix64((request.number ^ self.engine.salt) & MASK)
+        load = [len(replica.everyone()) for replica in self.replicas]
+        cyclic = [free[(draw + i) % len(free)] for i in range(len(free))]
+        match router.kind:
+            case "least-outstanding":
+                start, slots = draw % len(self.replicas), len(self.replicas)
+                by_slot = [(start + i) % slots for i in range(slots)]
+                return min((slot for slot in by_slot if slot in free), key=lambda slot: load[slot])
+            case "power-of-two" if len(free) > 1:
+                one, other = two_of(free, draw)
+                return one if load[one] <= load[other] else other
+            case "vllm-data-parallel":
+                slot = min(cyclic, key=lambda slot: 4 * self.report(slot).waiting + self.report(slot).running)
+                known = self.report(slot)
+                self.reports[self.replicas[slot]] = Report(
+                    known.waiting + 1, known.running, known.kv, told=known.told
+                )
+                return slot
+            case "session" if request.session >= 0:
+                point = splitmix64((request.session ^ self.engine.salt) & MASK)
+                return max(free, key=lambda slot: splitmix64(point ^ slot))
+            case "session" | "lowest-rate":
+                return min(cyclic, key=lambda slot: self.report(slot).rate)
+            case "ray-power-of-two":
+                return self.choose_as_ray(now, free, load)
+            case "endpoint-picker":
+                return self.pick(request, draw, cyclic, free, load)
+        self.turn += 1
+        return free[(self.turn - 1) % len(free)]
+
+    def choose_as_ray(self, now: int, free: list[int], load: list[int]) -> int | None:
+        router, most = self.engine.router, self.engine.router.max_ongoing_requests
+        while True:
+            draw = splitmix64((self.turn ^ self.engine.salt) & MASK)
+            self.turn += 1
+            pair = two_of(free, draw) if len(free) > 1 else (free[0], free[0])
+            known = {}
+            for slot in pair:
+                queue, told = self.queues.get(self.replicas[slot], (0, None))
+                if told is not None and now - told < ticks(router.refresh) and queue < most:
+                    known[slot] = queue
+            for slot in pair:
+                if slot not in known:
+                    self.queues[self.replicas[slot]] = load[slot], now
+            if not known:
+                known = {slot: load[slot] for slot in pair if load[slot] < most}
+            if not known:
+                return None
+            slot = min((slot for slot in pair if slot in known), key=lambda slot: known[slot])
+            accepts = load[slot] < most
+            self.queues[self.replicas[slot]] = load[slot] + accepts, now
+            if accepts:
+                return slot
+
+    def pick(self, request: Request, draw: int, cyclic: list[int], free: list[int], load: list[int]) -> int:
+        """By the scores of the policy itself."""
+        router, reports = self.engine.router, [self.report(slot) for slot in free]
+        scores = router.total(
+            Endpoints(
+                waiting=np.array([one.waiting for one in reports], float),
+                running=np.array([one.running for one in reports], float),
+                kv_utilisation=np.array([one.kv for one in reports]) / self.engine.capacity,
+                in_flight=np.array([load[slot] for slot in free], float),
+                in_flight_tokens=np.array(
+                    [sum(r.prompt for r in self.replicas[slot].everyone()) for slot in free], float
+                ),
+                same_session=np.array(
+                    [
+                        request.session >= 0 and self.last.get(request.session) is self.replicas[slot]
+                        for slot in free
+                    ]
+                ),
+            )
+        )
+        score = dict(zip(free, scores.tolist(), strict=True))
+        if router.picker == "max-score":
+            return max(cyclic, key=lambda slot: score[slot])
+        if router.picker == "weighted-random":
+            total = 0.0
+            for slot in free:
+                total += score[slot]
+            point, passed = (draw >> 11) * 2.0**-53 * total, 0.0
+            for slot in free:
+                passed += score[slot]
+                if point < passed:
+                    return slot
+        return cyclic[0]
+
+
+def two_of(slots: list[int], draw: int) -> tuple[int, int]:
+    i, j = (draw & 0xFFFFFFFF) % len(slots), (draw >> 32) % (len(slots) - 1)
+    return slots[i], slots[j + 1 if j >= i else j]

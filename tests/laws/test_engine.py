@@ -1,7 +1,7 @@
 """The compiled engine equals the stepwise one bit for bit, and keeps the laws of queueing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,14 +9,25 @@ import stepwise
 
 from simcost.ledger import Limits
 from simcost.perf import StepTime
-from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin
+from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
+from simcost.plan.admission import Saturation
+from simcost.plan.routing import EndpointPicker, Weighted
+from simcost.plan.routing.policies import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
+from simcost.plan.routing.scorers import (
+    ActiveRequest,
+    KvCacheUtilization,
+    LoadAware,
+    Queue,
+    RunningRequests,
+    SessionAffinity,
+    TokenLoad,
+)
 from simcost.sim import layout as at
 from simcost.sim.clock import Clock
 from simcost.sim.dataplane import DataPlane
 from simcost.sim.pool import Pool
 from simcost.trace.batch import RequestBatch
 
-ROUTERS = {"round-robin": RoundRobin(), "least-outstanding": LeastOutstanding(), "power-of-two": PowerOfTwo()}
 MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}
 MOST_RETRIES = 2
 STEP = StepTime(a_s=1, b_s_per_token=0, c_s_per_sequence=0, d_s_per_token=0, q_s_per_pair=0,
@@ -28,7 +39,7 @@ class Workload:
     """A random small engine, its arrivals, and what control does when: (time, "open"|"close"|"look", slot)."""
 
     engine: stepwise.Engine
-    arrivals: list[tuple[int, int, int]]
+    arrivals: list[tuple[int, int, int, int]]
     control: list[tuple[int, str, int]]
     horizon: int
 
@@ -48,16 +59,61 @@ def random_workload(seed: int) -> Workload:
         max_seqs=max_seqs,
         whole=bool(g.integers(2)),
         timeout=int(g.integers(50, 5000)) if g.random() < 0.4 else None,
-        router=list(ROUTERS)[g.integers(3)],
+        router=random_router(g),
         salt=int(g.integers(2**62)),
     )
+    engine = replace(engine, admission=random_admission(g, engine.router))
     count, gap = int(g.integers(5, 80)), int(g.choice([3, 30, 300, 1500]))
     times = np.cumsum(g.integers(0, 2 * gap, count) * (g.random(count) < 0.8))  # ties too
     prompts = g.integers(1, max(engine.capacity // int(g.integers(1, 6)), 2), count)
     outputs = g.integers(1, int(g.choice([2, 12, 80])), count)
+    sessions = g.integers(-1, int(g.choice([1, 5, 40])), count)
     horizon = int(times[-1] + (g.integers(1, 500) if g.random() < 0.3 else 10**7))
-    return Workload(engine, list(zip(times.tolist(), prompts.tolist(), outputs.tolist(), strict=True)),
-                    random_control(g, int(times[-1]) + 1), horizon)  # fmt: skip
+    arrivals = list(zip(times.tolist(), prompts.tolist(), outputs.tolist(), sessions.tolist(), strict=True))
+    return Workload(engine, arrivals, random_control(g, int(times[-1]) + 1), horizon)
+
+
+def random_router(g: np.random.Generator) -> Router:
+    """Half of the time one that needs no signals; times are in ticks of 1 ns."""
+    refresh, window = int(g.choice([0, 1, 40, 400, 4000])) * 1e-9, int(g.integers(1, 5000)) * 1e-9
+    if g.random() < 0.4:
+        return (RoundRobin(), LeastOutstanding(), PowerOfTwo())[g.integers(3)]
+    kind = g.choice(["vllm", "rate", "session", "ray", "picker", "picker"])
+    if kind == "vllm":
+        return VllmDataParallel(refresh=refresh)
+    if kind == "rate":
+        return LowestRate(refresh=refresh, window=window)
+    if kind == "session":
+        return Session(refresh=refresh, window=window)
+    if kind == "ray":
+        limits = (g.integers(1, 50), g.integers(50, 500))
+        backoff, max_backoff = (int(ticks) * 1e-9 for ticks in limits)
+        most = int(g.integers(1, 9))
+        return RayPowerOfTwo(
+            max_ongoing_requests=most, refresh=refresh, backoff=backoff, max_backoff=max_backoff
+        )
+    scorers = [Queue(), RunningRequests(), KvCacheUtilization(), LoadAware(threshold=int(g.integers(1, 9))),
+               ActiveRequest(idle_threshold=int(g.integers(0, 3)), max_busy_score=float(g.random())),
+               TokenLoad(threshold_tokens=int(g.integers(1, 500))), SessionAffinity()]  # fmt: skip
+    chosen = g.choice(len(scorers), int(g.integers(1, 5)))
+    return EndpointPicker(
+        scorers=tuple(Weighted(scorer=scorers[i], weight=float(g.choice([0.3, 1, 2]))) for i in chosen),
+        picker=("max-score", "max-score", "random", "weighted-random")[g.integers(4)],
+        refresh=refresh,
+    )
+
+
+def random_admission(g: np.random.Generator, router: Router) -> Admission:
+    """Limits now and then; saturation where the router has the signals of it."""
+    saturation = None
+    if isinstance(router, EndpointPicker) and g.random() < 0.5:
+        saturation = Saturation(queue=int(g.integers(1, 6)), kv=float(g.uniform(0.3, 1)),
+                                then="hold" if g.random() < 0.7 else "reject")  # fmt: skip
+    return Admission(
+        max_ongoing=int(g.integers(1, 9)) if g.random() < 0.3 else None,
+        max_queued=int(g.integers(0, 12)) if g.random() < 0.3 else None,
+        saturation=saturation,
+    )
 
 
 def random_control(g: np.random.Generator, span: int) -> list[tuple[int, str, int]]:
@@ -65,18 +121,20 @@ def random_control(g: np.random.Generator, span: int) -> list[tuple[int, str, in
     control: list[tuple[int, str, int]] = []
     ready: list[int] = []
     slots = int(g.integers(1, 5))
-    fresh = 0
+    fresh, vacant = 0, list[int]()
     for now in sorted(g.integers(0, span, int(g.integers(0, 12))).tolist()):
-        action = g.choice(["open", "close", "look", "vacate"])
-        if action == "open" and fresh < slots:
-            control.append((now, "open", fresh))
-            ready.append(fresh)
-            fresh += 1
+        action = g.choice(["open", "open", "close", "look", "vacate", "vacate"])
+        if action == "open" and (vacant or fresh < slots):
+            slot = vacant.pop() if vacant else fresh
+            control.append((now, "open", slot))
+            ready.append(slot)
+            fresh = max(fresh, slot + 1)
         elif action == "close" and ready:
             control.append((now, "close", ready.pop(int(g.integers(len(ready))))))
         elif action == "vacate" and ready:
             slot = ready.pop(int(g.integers(len(ready))))
             control += [(now, "close", slot), (now, str(g.choice(list(MODES))), slot)]
+            vacant.append(slot)
         else:
             control.append((now, "look", 0))
     if g.random() < 0.8 and fresh < slots:
@@ -87,7 +145,7 @@ def random_control(g: np.random.Generator, span: int) -> list[tuple[int, str, in
 def play_stepwise(work: Workload) -> stepwise.Pool:
     pool = stepwise.Pool(work.engine)
     control = iter([*work.control, (work.horizon, "look", 0)])
-    arrivals = iter([*work.arrivals, (work.horizon + 1, 0, 0)])
+    arrivals = iter([*work.arrivals, (work.horizon + 1, 0, 0, -1)])
     arrival = next(arrivals)
     for now, action, slot in control:
         while arrival[0] < now:
@@ -108,12 +166,17 @@ def play_compiled(work: Workload, batch: int) -> tuple[DataPlane, np.ndarray]:
 
     def batches() -> Iterator[RequestBatch]:
         for i in range(0, len(work.arrivals), batch):
-            t, p, o = zip(*work.arrivals[i : i + batch], strict=True)
-            yield RequestBatch(np.array(t, np.int64), np.array(p, np.int32), np.array(o, np.int32))
+            t, p, o, session = zip(*work.arrivals[i : i + batch], strict=True)
+            yield RequestBatch(
+                np.array(t, np.int64),
+                np.array(p, np.int32),
+                np.array(o, np.int32),
+                np.array(session, np.int64),
+            )
 
     pool = Pool(
         name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1),
-        router=ROUTERS[engine.router], admission=Admission(),
+        router=engine.router, admission=engine.admission,
         batching=Batching(max_num_seqs=engine.max_seqs, max_num_batched_tokens=engine.budget,
                           prefill="whole" if engine.whole else "chunked"),
     )  # fmt: skip
@@ -153,11 +216,12 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
         assert row[at.R_EVICTED] == request.evicted
         assert row[at.R_RETRIES] == request.retries
     assert not got
-    preemptions = sum(replica.preemptions for replica in expected.replicas)
+    everyone = expected.replicas + expected.gone
+    preemptions = sum(replica.preemptions for replica in everyone)
     assert totals[at.PREEMPTIONS] == preemptions
     # A run in progress counts its steps when it ends; all others must be there.
-    steps = sum(replica.steps for replica in expected.replicas)
-    idle = all(replica.boundary is None for replica in expected.replicas)
+    steps = sum(replica.steps for replica in everyone)
+    idle = all(replica.boundary is None for replica in everyone)
     if idle:
         assert totals[at.STEPS] == steps
         assert totals[at.GENERATED] == expected.forgotten + sum(r.generated for r in expected.requests)
@@ -175,13 +239,14 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
     assert plane.look().area == sojourns % 2**64  # Little's law, as integers
     return {"steps": steps, "preemptions": preemptions, "rejected": statuses.count("rejected"),
             "timed_out": statuses.count("timed_out"), "completed": statuses.count("completed"),
-            "lost": statuses.count("lost"), "requeued": sum(r.retries > 0 for r in expected.requests)}  # fmt: skip
+            "lost": statuses.count("lost"), "held": expected.held,
+            "requeued": sum(r.retries > 0 for r in expected.requests)}  # fmt: skip
 
 
 @pytest.mark.parametrize("block", range(12))
 def test_compiled_engine_equals_stepwise_engine_bit_for_bit(block: int) -> None:
     seen = dict.fromkeys(
-        ("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "requeued"), 0
+        ("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "held", "requeued"), 0
     )
     for seed in range(block * 250, block * 250 + 250):
         for name, count in assert_equal(random_workload(seed), batch=1 + seed % 17).items():

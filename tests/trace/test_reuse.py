@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from simcost.trace.batch import NO_SESSION, RequestBatch
 from simcost.trace.log.readers import import_trace
-from simcost.trace.reuse import Recent, _numbered, shared_in_stream, shared_in_trace
-from simcost.trace.store import read_tables
+from simcost.trace.reuse import Recent, shared_in_stream, shared_in_trace
+from simcost.trace.store import numbered, read_tables
 from simcost.trace.writer import TraceWriter
 
 BLOCK = 16
@@ -116,5 +116,5 @@ def test_sessions_of_a_stored_trace_keep_their_numbers_over_batches(tmp_path: Pa
     found = np.concatenate([shared for _, shared in shared_in_trace(tmp_path / "t.parquet", 60.0)])
     assert found.tolist() == [0, 0, 0, 10, 0, 20, 0, 12]
     names: dict[str, int] = {}
-    parts = [_numbered(pa.array(labels[i : i + 3]).dictionary_encode(), names) for i in range(0, 8, 3)]
+    parts = [numbered(pa.array(labels[i : i + 3]).dictionary_encode(), names) for i in range(0, 8, 3)]
     assert np.concatenate(parts).tolist() == [0, 1, NO_SESSION, 0, NO_SESSION, 1, 2, 0]

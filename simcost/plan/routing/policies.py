@@ -177,6 +177,13 @@ ScoringRouter = (
     | EndpointPicker
 )  # fmt: skip
 Router = (
-    RoundRobin | LeastOutstanding | PowerOfTwo | VllmDataParallel | LowestRate | Session | RayPowerOfTwo | EndpointPicker
+    RoundRobin
+    | LeastOutstanding
+    | PowerOfTwo
+    | VllmDataParallel
+    | LowestRate
+    | Session
+    | RayPowerOfTwo
+    | EndpointPicker
 )
-"""Those that the data plane knows, each by its `code`; the others score by the prefix cache, which engines lack here."""
+"""Those that the data plane knows, each by its `code`; the others score by the prefix cache, which it lacks."""

@@ -1,0 +1,142 @@
+"""Routers and limits at the door: closed forms of central queues and of loss, and what old signals cost."""
+
+from dataclasses import replace
+from math import factorial
+
+import numpy as np
+import pytest
+
+from simcost.ledger import Outcomes
+from simcost.perf import StepTime
+from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
+from simcost.plan.admission import Saturation
+from simcost.plan.routing import EndpointPicker, Weighted
+from simcost.plan.routing.policies import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
+from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, Queue
+from simcost.sim import Pool, simulate
+from simcost.trace.batch import RequestBatch
+
+SERVERS, MU, COUNT = 5, 2.0, 200_000
+STEP = StepTime(a_s=6e-3, b_s_per_token=16e-6, c_s_per_sequence=13e-6, d_s_per_token=42e-9, q_s_per_pair=0,
+                provenance="given", source="test", sigma=0)  # fmt: skip
+
+
+def lone_servers(admission: Admission) -> Pool:
+    """Servers that take one request at a time, served for a time in proportion to its prompt."""
+    time = replace(STEP, a_s=1e-9, b_s_per_token=1 / (MU * 1e4), c_s_per_sequence=0, d_s_per_token=0)
+    return Pool(name="queue", step=time, kv_capacity_tokens=10**7, scaling=Fixed(replicas=SERVERS),
+                batching=Batching(max_num_seqs=1, max_num_batched_tokens=10**9), router=RoundRobin(),
+                admission=admission)  # fmt: skip
+
+
+def play(pool: Pool, load: float) -> Outcomes:
+    g = np.random.default_rng(5)
+    times = np.cumsum(g.exponential(1e9 / (load * MU), COUNT)).astype(np.int64)
+    prompts = np.maximum(g.exponential(1e4, COUNT), 1).astype(np.int32)
+    batch = RequestBatch(times, prompts, np.ones(COUNT, np.int32))
+    return simulate(pool, iter([batch]), horizon_s=float(times[-1]) * 1e-9 + 600).outcomes
+
+
+def erlang_b(load: float) -> float:
+    terms = [load**k / factorial(k) for k in range(SERVERS + 1)]
+    return terms[-1] / sum(terms)
+
+
+def test_one_request_at_a_time_makes_the_gateway_the_queue_of_mmc() -> None:
+    """Whatever the router, requests wait in one line for the next free server: Erlang C."""
+    load = 4.0
+    waits = erlang_b(load) / (1 - load / SERVERS * (1 - erlang_b(load)))
+    expected = 1 / MU + waits / (SERVERS * MU - load * MU)
+    got = play(lone_servers(Admission(max_ongoing=1)), load)
+    assert got.completed == COUNT
+    assert got.outstanding_s / COUNT == pytest.approx(expected, rel=0.02)
+
+
+def test_no_room_at_the_gateway_is_loss_by_erlang_b() -> None:
+    load = 4.0
+    got = play(lone_servers(Admission(max_ongoing=1, max_queued=0)), load)
+    assert got.rejected + got.completed == COUNT
+    assert got.rejected / COUNT == pytest.approx(erlang_b(load), rel=0.03)
+
+
+def chat(count: int = 40_000, rate_per_s: float = 150) -> RequestBatch:
+    g = np.random.default_rng(1)
+    prompts = np.clip(g.lognormal(np.log(1000), 1.0, count), 1, 16_000).astype(np.int32)
+    outputs = np.clip(g.lognormal(np.log(150), 1.0, count), 1, 4000).astype(np.int32)
+    times = np.cumsum(g.exponential(1e9 / rate_per_s, count)).astype(np.int64)
+    return RequestBatch(times, prompts, outputs, g.integers(0, 3000, count))
+
+
+def served(
+    router: Router, admission: Admission | None = None, requests: RequestBatch | None = None
+) -> Outcomes:
+    pool = Pool(name="p", step=STEP, kv_capacity_tokens=466_160, scaling=Fixed(replicas=16), router=router,
+                batching=Batching(max_num_seqs=64), admission=admission or Admission())  # fmt: skip
+    batch = requests or chat()
+    return simulate(pool, iter([batch]), horizon_s=float(batch.arrival_ns[-1]) * 1e-9 + 600).outcomes
+
+
+def mean_e2e_s(router: Router) -> float:
+    got = served(router)
+    assert got.in_system == 0
+    return got.outstanding_s / got.completed
+
+
+def picker(refresh_s: float) -> EndpointPicker:
+    scorers = (Weighted(scorer=Queue()), Weighted(scorer=KvCacheUtilization()))
+    return EndpointPicker(scorers=scorers, refresh=refresh_s)
+
+
+def test_the_older_the_signals_the_longer_requests_take() -> None:
+    """Between two reports a picker without counters of its own sends all to the one that looked best."""
+    times = [mean_e2e_s(picker(age_s)) for age_s in (0.0, 0.05, 1.0, 5.0)]
+    assert times == sorted(times)
+    assert times[-1] > 3 * times[0]
+
+
+def test_counting_what_was_sent_since_makes_up_for_old_reports() -> None:
+    assert mean_e2e_s(VllmDataParallel(refresh=5.0)) < 1.1 * mean_e2e_s(VllmDataParallel(refresh=0.0))
+    assert mean_e2e_s(VllmDataParallel(refresh=5.0)) < mean_e2e_s(picker(5.0)) / 3
+
+
+def test_power_of_two_that_asks_beats_one_that_remembers() -> None:
+    fresh, asks = mean_e2e_s(PowerOfTwo()), RayPowerOfTwo(max_ongoing_requests=1000, refresh=0)
+    remembers = RayPowerOfTwo(max_ongoing_requests=1000, refresh=10)
+    assert mean_e2e_s(asks) == pytest.approx(fresh, rel=0.01)
+    assert mean_e2e_s(remembers) > 1.02 * fresh
+
+
+def test_routers_that_count_alike_serve_alike() -> None:
+    """The fewest under way is what least-outstanding takes, and what the active-request scorer scores highest."""
+    active = EndpointPicker(scorers=(Weighted(scorer=ActiveRequest()),))
+    assert mean_e2e_s(active) == pytest.approx(mean_e2e_s(LeastOutstanding()), rel=0.01)
+
+
+def test_a_session_stays_where_it_is_and_the_others_go_by_rate() -> None:
+    one = replace(chat(2000, 10), session=np.full(2000, 7))
+    alone = served(Session(), requests=one)
+    everywhere = served(LowestRate(), requests=one)
+    assert alone.outstanding_s > 1.5 * everywhere.outstanding_s  # all on one of sixteen
+
+
+def test_saturation_sheds_or_holds_and_counts_what_it_sheds() -> None:
+    heavy = chat(20_000, 600)
+    shed = served(picker(0.05), Admission(saturation=Saturation(then="reject")), heavy)
+    held = served(picker(0.05), Admission(saturation=Saturation(then="hold")), heavy)
+    bounded = served(picker(0.05), Admission(saturation=Saturation(), max_queued=50), heavy)
+    for got in (shed, held, bounded):
+        assert got.arrived == got.completed + got.rejected + got.timed_out + got.lost + got.in_system
+    assert held.rejected == 0
+    assert shed.rejected > 1000
+    assert bounded.rejected > 1000
+    assert shed.outstanding_s / shed.completed < held.outstanding_s / held.completed
+
+
+@pytest.mark.parametrize(
+    "router", [VllmDataParallel(), LowestRate(), Session(), RayPowerOfTwo(), picker(0.05)]
+)
+def test_same_requests_same_outcomes(router: Router) -> None:
+    batch = chat(3000)
+    one, other = served(router, requests=batch), served(router, requests=batch)
+    assert one.outstanding_s == other.outstanding_s
+    assert one.completed == len(batch)

@@ -1,0 +1,94 @@
+"""Routers in scenario files: what they take, what they refuse and where, and the picker of a manifest."""
+
+from pathlib import Path
+
+import pytest
+
+from scenarios import SMALL, write
+from simcost.plan.routing import EndpointPicker
+from simcost.scenario.load import find_faults, load
+from simcost.scenario.resolve import settle
+
+ROUTERS = [
+    "vllm-data-parallel",
+    "lowest-rate",
+    "session",
+    "{kind: vllm-data-parallel, refresh: 500ms}",
+    "{kind: ray-power-of-two, max_ongoing_requests: 20, refresh: 1s, backoff: 50ms}",
+    "{kind: endpoint-picker, scorers: {scorer: queue}}",
+    "{kind: endpoint-picker, picker: weighted-random,\n"
+    "     scorers: [{scorer: queue}, {scorer: {kind: load-aware, threshold: 9}, weight: 2}]}",
+]
+EPP = """\
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins: [{type: prefix-cache-scorer}, {type: queue-scorer}, {type: max-score-picker}]
+schedulingProfiles:
+  - name: default
+    plugins: [{pluginRef: prefix-cache-scorer, weight: 2}, {pluginRef: queue-scorer}, {pluginRef: max-score-picker}]
+"""
+
+
+def with_router(folder: Path, text: str) -> Path:
+    return write(
+        folder, ("scaling: {kind: fixed, replicas: 2}", "scaling: {kind: fixed, replicas: 2}\n    " + text)
+    )
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_routers_are_taken(router: str, tmp_path: Path) -> None:
+    assert find_faults(with_router(tmp_path, f"router: {router}")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("router: prefix-aware", "plans.1.router", "prefix cache"),
+        ("router: {kind: dynamo-kv}", "plans.1.router.kind", "prefix cache"),
+        ("router: {kind: endpoint-picker, scorers: [{scorer: queue}, {scorer: prefix-cache}]}",
+         "plans.1.router.scorers.1.scorer", "prefix cache"),
+        ("router: {kind: endpoint-picker, scorers: [{scorer: queue}], gate: {}}",
+         "plans.1.router.gate", "prefix cache"),
+        ("router: {kind: endpoint-picker, scorers: []}", "plans.1.router.scorers", "at least 1"),
+        ("router: {kind: vllm-data-parallel, refresh: -1s}", "plans.1.router.refresh", "at least 0"),
+        ("admission: {saturation: {then: hold}}", "plans.1.admission.saturation", "endpoint-picker"),
+        ("admission: {max_ongoing: 0}", "plans.1.admission.max_ongoing", "at least 1"),
+    ],
+)  # fmt: skip
+def test_faults_say_where_and_why(text: str, path: str, words: str, tmp_path: Path) -> None:
+    faults = find_faults(with_router(tmp_path, text))
+    assert [fault.path for fault in faults] == [path]
+    assert words in faults[0].message
+    assert faults[0].line > SMALL.count("\n") - 1
+
+
+def test_the_picker_of_a_manifest_goes_without_what_is_not_simulated(tmp_path: Path) -> None:
+    (tmp_path / "epp.yaml").write_text(EPP, encoding="utf-8")
+    found = settle(load(with_router(tmp_path, "router: {from: epp.yaml}")), seed=None, seeds=None)
+    plan = found.plans[1]
+    assert isinstance(plan.pool.router, EndpointPicker)
+    assert [one.scorer.kind for one in plan.pool.router.scorers] == ["queue"]
+    assert any("prefix-cache: not simulated" in note for note in plan.notes)
+
+
+def test_a_manifest_without_a_scorer_that_is_simulated_is_refused(tmp_path: Path) -> None:
+    text = EPP.replace(", {pluginRef: queue-scorer}", "")
+    (tmp_path / "epp.yaml").write_text(text, encoding="utf-8")
+    faults = find_faults(with_router(tmp_path, "router: {from: epp.yaml}"))
+    assert "none of its scorers is simulated" in faults[0].message
+
+
+def test_a_manifest_that_routes_nothing_is_refused_where_it_is_named(tmp_path: Path) -> None:
+    text = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: chat}
+spec:
+  maxReplicas: 4
+  scaleTargetRef: {name: chat}
+  metrics: [{type: Pods, pods: {metric: {name: "vllm:num_requests_waiting"}, target: {type: AverageValue, averageValue: "5"}}}]
+"""
+    (tmp_path / "hpa.yaml").write_text(text, encoding="utf-8")
+    faults = find_faults(with_router(tmp_path, "router: {from: hpa.yaml}"))
+    assert [fault.path for fault in faults] == ["plans.1.router"]
+    assert "routes nothing" in faults[0].message
