@@ -531,7 +531,7 @@ def _enqueue(s: State, r: int, x: int, t: int) -> None:
     rep[at.RETURNED] += nodes[x, at.RETRIES] > 0
     s.load[r] += 1
     if rep[at.RUN_STEPS] > 1 and nodes[x, at.RETRIES] > 0 and p[at.TIMEOUT] < NEVER:
-        _cut_run(s, r, nodes[x, at.ARRIVAL] + p[at.TIMEOUT])
+        _cut_run(s, r, max(nodes[x, at.ARRIVAL] + p[at.TIMEOUT], t))
     steps = rep[at.RUN_STEPS]
     if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
         rep[at.BUSY_SINCE] = t

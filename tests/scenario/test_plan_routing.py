@@ -16,8 +16,7 @@ ROUTERS = [
     "{kind: vllm-data-parallel, refresh: 500ms}",
     "{kind: ray-power-of-two, max_ongoing_requests: 20, refresh: 1s, backoff: 50ms}",
     "{kind: endpoint-picker, scorers: {scorer: queue}}",
-    "{kind: endpoint-picker, picker: weighted-random,\n"
-    "     scorers: [{scorer: queue}, {scorer: {kind: load-aware, threshold: 9}, weight: 2}]}",
+    "{kind: endpoint-picker, picker: weighted-random, scorers: {scorer: {kind: load-aware, threshold: 9}, weight: 2}}",
 ]
 EPP = """\
 apiVersion: llm-d.ai/v1alpha1
@@ -86,7 +85,9 @@ metadata: {name: chat}
 spec:
   maxReplicas: 4
   scaleTargetRef: {name: chat}
-  metrics: [{type: Pods, pods: {metric: {name: "vllm:num_requests_waiting"}, target: {type: AverageValue, averageValue: "5"}}}]
+  metrics:
+    - type: Pods
+      pods: {metric: {name: "vllm:num_requests_waiting"}, target: {type: AverageValue, averageValue: "5"}}
 """
     (tmp_path / "hpa.yaml").write_text(text, encoding="utf-8")
     faults = find_faults(with_router(tmp_path, "router: {from: hpa.yaml}"))

@@ -294,3 +294,32 @@ def test_merged_workloads(folder: Path) -> None:
     assert ordered(got)
     assert len(got) == sum(map(len, parts))
     assert not same(parts[0], parts[1])
+
+
+def test_recorded_sessions_stay_together_and_are_others_each_time(tmp_path: Path) -> None:
+    """Repeats and superposed copies of a trace are other conversations than those of the trace."""
+    import pyarrow as pa
+
+    count, labels = 60, [None if i % 5 == 0 else f"talk {i % 7}" for i in range(60)]
+    columns = {
+        "arrival_ns": pa.array(np.arange(count) * 10**9),
+        "prompt_tokens": pa.array(np.full(count, 9, np.int32)),
+        "output_tokens": pa.array(np.full(count, 9, np.int32)),
+        "session": pa.array(labels).dictionary_encode(),
+    }
+    with TraceWriter(tmp_path / "talks.parquet", source="test", optional=["session"]) as writer:
+        writer.write(pa.table(columns))
+    found = draw(Recorded(path="talks.parquet", repeat=True, rate_scale=2), tmp_path, horizon_s=119.0)
+    first = draw(Recorded(path="talks.parquet"), tmp_path)
+    talks = {
+        number: {labels[i] for i in np.flatnonzero(first.sessions() == number)} for number in first.sessions()
+    }
+    assert all(len(names) == 1 for names in talks.values())
+    assert talks[-1] == {None}
+    assert len(first.sessions()) == count
+    assert len(np.unique(first.sessions())) == 8
+    assert len(np.unique(found.sessions()[found.sessions() >= 0])) <= 7 * 2 * 2
+    once = draw(Recorded(path="talks.parquet", repeat=True), tmp_path, horizon_s=119.0)
+    early, late = once.sessions()[:count], once.sessions()[count:]
+    assert len(late) > 0
+    assert not set(early[early >= 0]) & set(late[late >= 0])

@@ -25,7 +25,9 @@ class Weighted:
     """A scorer and what it counts."""
 
     scorer: Scorer
+    """What gives each replica a number from 0 to 1."""
     weight: Weight = 1.0
+    """By which its number is multiplied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,11 @@ class EndpointPicker:
     kind: Literal["endpoint-picker"] = "endpoint-picker"
     code: ClassVar[int] = 7
     scorers: Annotated[tuple[Weighted, ...], MinLen(1)]
+    """Added up by their weights."""
     picker: Literal["max-score", "random", "weighted-random"] = "max-score"
+    """The highest score; any replica; or any, the likelier the higher its score."""
     gate: AffinityGate | None = None
+    """Passed before scores count; None = none."""
     refresh: Seconds = 0.05
     """Age that signals of the engines may have; 0 = always exact. What the picker counts itself is."""
 

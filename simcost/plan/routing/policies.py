@@ -102,6 +102,7 @@ class RayPowerOfTwo:
     backoff: Seconds = 0.025
     """Before two others are tried; doubles, for ever."""
     max_backoff: Seconds = 0.5
+    """Longest time between two tries."""
 
     def scores(self, seen: Endpoints, rng: np.random.Generator) -> Floats:
         """What the highest is taken of; all -inf = try again after the backoff."""

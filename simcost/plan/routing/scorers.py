@@ -72,6 +72,7 @@ class ActiveRequest:
     idle_threshold: Annotated[int, Ge(0)] = 0
     """Requests up to which a replica is idle."""
     max_busy_score: Annotated[float, Ge(0), Le(1)] = 1.0
+    """Of a replica that is not idle."""
 
     def score(self, seen: Endpoints) -> Floats:
         """One number per replica."""
@@ -88,6 +89,7 @@ class LoadAware:
 
     kind: Literal["load-aware"] = "load-aware"
     threshold: Annotated[int, Ge(1)] = 128
+    """Waiting requests that score 0."""
 
     def score(self, seen: Endpoints) -> Floats:
         """One number per replica."""
@@ -100,6 +102,7 @@ class TokenLoad:
 
     kind: Literal["token-load"] = "token-load"
     threshold_tokens: Annotated[int, Ge(1)] = 4_194_304
+    """That score 0."""
 
     def score(self, seen: Endpoints) -> Floats:
         """One number per replica."""
@@ -145,8 +148,11 @@ class Latency:
 
     kind: Literal["latency"] = "latency"
     ttft_weight: Annotated[float, Ge(0)] = 0.8
+    """Of the room in time to first token."""
     tpot_weight: Annotated[float, Ge(0)] = 0.2
+    """Of the room in time per token."""
     strategy: Literal["least", "most"] = "least"
+    """Fill replicas up, or spread."""
 
     def score(self, seen: Endpoints) -> Floats:
         """One number per replica."""
