@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import measure
-
-WEEK_S = 7 * 86400.0
+import week
 
 
 def main() -> None:
@@ -52,21 +51,6 @@ def part(name: str, arguments: list[str]) -> dict[str, Any]:
     return measure.in_process(__file__, "--part", name, *arguments)
 
 
-def synthesize(options: argparse.Namespace) -> dict[str, Any]:
-    from simcost.trace.log.readers import import_trace
-    from simcost.trace.synthesis.synthetic import synthesize as write
-    from simcost.trace.workload import Lengths, Synthetic
-
-    out = Path(options.trace)
-    log = measure.SHARED / "data/traces/AzureLLMInferenceTrace_conv.csv"
-    lengths = Lengths()
-    if log.exists():
-        import_trace(log, "azure-llm", out.with_name("azure.parquet"))
-        lengths = Lengths(trace="azure.parquet")
-    spec = Synthetic(rate=options.requests / WEEK_S, lengths=lengths)
-    return dict(write(spec, out, folder=out.parent, seed=1, horizon_s=WEEK_S))
-
-
 def read(options: argparse.Namespace) -> dict[str, Any]:
     return {"requests": sum(len(batch) for batch, _ in requests(options))}
 
@@ -90,7 +74,7 @@ def bill(options: argparse.Namespace, units: bool = False, tier: bool = False) -
         )
     capacity = Provisioned(units=40, price=1.0, input_tokens_per_min=60_000, output_weight=4)
     bought = PerToken(api=price.name, cache=HitShare(hit=0.5), provisioned=capacity if units else None)
-    found = bill_tokens(requests(options), bought, price, WEEK_S)
+    found = bill_tokens(requests(options), bought, price, week.WEEK_S)
     return {"requests": found.requests, "usd": found.total_usd}
 
 
@@ -107,7 +91,7 @@ def column(options: argparse.Namespace) -> dict[str, Any]:
 
 
 PARTS = {
-    "synthesize": synthesize,
+    "synthesize": week.synthesize,
     "read": read,
     "total": bill,
     "tier": lambda options: bill(options, tier=True),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from simcost.errors import FaultsError
+from simcost.errors import Fault, FaultsError
 from simcost.scenario import yaml
 from simcost.scenario.faults import validate
+from simcost.scenario.node import Node
 from simcost.scenario.shape import Conform
 
 T = TypeVar("T")
@@ -23,6 +25,13 @@ def load_as(path: Path, cls: type[T]) -> T:
     Raises:
         FaultsError: all faults of the file, each with its place.
     """
+    return load_with_places(path, cls)[0]
+
+
+def load_with_places(
+    path: Path, cls: type[T], more: Callable[[Node, str], list[Fault]] = lambda _root, _path: []
+) -> tuple[T, Node]:
+    """As `load_as`, with the tree that knows the places; `more` finds what the schema cannot."""
     from pydantic import TypeAdapter
 
     text, faults = yaml.read(path)
@@ -32,7 +41,7 @@ def load_as(path: Path, cls: type[T]) -> T:
         raise FaultsError(faults)
     root = Conform(str(path), faults).node(root, cls)
     loaded, wrong = validate(TypeAdapter(cls), root, str(path))
-    faults += wrong
+    faults += [*wrong, *more(root, str(path))]
     if loaded is None or faults:
         raise FaultsError(sorted(faults, key=lambda fault: (fault.line, fault.column)))
-    return loaded
+    return loaded, root

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 from annotated_types import MinLen
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.forecast.stated.events import Event
 from simcost.forecast.stated.findings import Finding, check_event
-from simcost.scenario import yaml
-from simcost.scenario.faults import fault_at, repeated_names, validate
+from simcost.scenario.faults import fault_at, repeated_names
 from simcost.scenario.node import Node
-from simcost.scenario.shape import Conform
+from simcost.scenario.schema_file import load_with_places
 from simcost.trace.calendar import find_zone
 from simcost.trace.series import Series
 
@@ -71,16 +70,7 @@ def load_events(path: Path) -> StatedEvents:
     Raises:
         FaultsError: all faults of the file, each with its place.
     """
-    text, faults = yaml.read(path)
-    root, found = (None, []) if faults else yaml.parse(text, str(path))
-    faults += found
-    if root is None:
-        raise FaultsError(faults)
-    root = Conform(str(path), faults).node(root, EventsFile)
-    stated, wrong = validate(TypeAdapter(EventsFile), root, str(path))
-    faults += [*wrong, *_own_faults(root, str(path))]
-    if stated is None or faults:
-        raise FaultsError(sorted(faults, key=lambda fault: (fault.line, fault.column)))
+    stated, root = load_with_places(path, EventsFile, _own_faults)
     nodes = _nodes(root)
     places = {
         event.name: fault_at(node, "", str(path)) for event, node in zip(stated.events, nodes, strict=True)

@@ -19,9 +19,9 @@ from simcost.ledger import (
     Limits,
     Outcomes,
 )
-from simcost.sim import layout as at
 from simcost.sim.dataplane import DataPlane
-from simcost.sim.layout import NIL, Ints
+from simcost.sim.kernel import layout as at
+from simcost.sim.kernel.layout import NIL, Ints
 from simcost.units import NS_PER_S
 
 

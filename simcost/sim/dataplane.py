@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from simcost.errors import RunError
 from simcost.ledger import Buckets, Limits
-from simcost.sim import layout as at
 from simcost.sim.clock import Clock
-from simcost.sim.kernel import advance, collect, observe, vacate
-from simcost.sim.layout import NEVER, NIL, Ints, State
+from simcost.sim.kernel import layout as at
+from simcost.sim.kernel.layout import NEVER, NIL, Ints, State
+from simcost.sim.kernel.run import advance, collect, observe, vacate
 from simcost.sim.pool import Pool
 from simcost.sim.routing import routing_numbers, routing_parameters
 from simcost.trace.batch import RequestBatch

@@ -8,9 +8,9 @@ from simcost.plan.routing import scorers as by
 from simcost.plan.routing.basic import LeastOutstanding, PowerOfTwo, RoundRobin
 from simcost.plan.routing.policies import LowestRate, RayPowerOfTwo, Session
 from simcost.plan.routing.scorers import Scorer
-from simcost.sim import layout as at
 from simcost.sim.clock import Clock
-from simcost.sim.layout import NEVER, NIL
+from simcost.sim.kernel import layout as at
+from simcost.sim.kernel.layout import NEVER, NIL
 
 _PICKERS = {"max-score": at.MAX_SCORE, "random": at.RANDOM, "weighted-random": at.WEIGHTED_RANDOM}
 _ACTIONS = {"hold": at.HOLD, "reject": at.REJECT}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim.jobs.compiled import entry, helper
+from simcost.sim.compiled import entry, helper
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -161,20 +161,8 @@ def _srtf(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
                     job["end"], job["runs"] = t, False
                 else:
                     job["left"] -= 1
-        quota, chosen = capacity, []
         known = [job for job in jobs if job["submit"] <= t and job["end"] is None]
-        for job in sorted(known, key=lambda job: (job["left"], job["row"])):
-            if job["gpus"] <= quota:
-                quota -= job["gpus"]
-                chosen.append(job)
-            elif job["runs"]:
-                job["runs"] = False
-                job["stops"] += 1
-                if policy.overhead:
-                    job["left"] += 7 if job["gpus"] == 1 else 30 if job["gpus"] <= 8 else 60
-        for job in chosen:
-            job["runs"] = True
-            job["start"] = t if job["start"] is None else job["start"]
+        _run_first(sorted(known, key=lambda job: (job["left"], job["row"])), capacity, policy, t)
         t += 1
     return jobs
 
@@ -201,23 +189,28 @@ def _las(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
                 job["served"] += job["gpus"]
                 if job["left"] == 0:
                     job["end"], job["runs"] = t, False
-        quota, chosen = capacity, []
         known = [job for job in jobs if job["submit"] <= t and job["end"] is None]
         known.sort(key=lambda job: (sum(job["served"] >= one for one in policy.thresholds), job["row"]))
-        for job in known:
-            if job["gpus"] <= quota:
-                quota -= job["gpus"]
-                chosen.append(job)
-            elif job["runs"]:
-                job["runs"] = False
-                job["stops"] += 1
-                if policy.overhead:
-                    job["left"] += 7 if job["gpus"] == 1 else 30 if job["gpus"] <= 8 else 60
-        for job in chosen:
-            job["runs"] = True
-            job["start"] = t if job["start"] is None else job["start"]
+        _run_first(known, capacity, policy, t)
         t += 1
     return jobs
+
+
+def _run_first(known: list[Job], capacity: int, policy: Any, t: int) -> None:
+    """Those that fit, in order, run; the others stop."""
+    quota, chosen = capacity, []
+    for job in known:
+        if job["gpus"] <= quota:
+            quota -= job["gpus"]
+            chosen.append(job)
+        elif job["runs"]:
+            job["runs"] = False
+            job["stops"] += 1
+            if policy.overhead:
+                job["left"] += 7 if job["gpus"] == 1 else 30 if job["gpus"] <= 8 else 60
+    for job in chosen:
+        job["runs"] = True
+        job["start"] = t if job["start"] is None else job["start"]
 
 
 class _Cohort:
@@ -400,12 +393,7 @@ def _priority(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
     while any(job["end"] is None for job in jobs):
         for job in jobs:
             if job["since"] is not None and job["since"] < t:
-                if job["restart"] > 0:
-                    job["restart"] -= 1
-                else:
-                    job["worked"] += 1
-                if job["kept"] + job["worked"] == job["duration"]:
-                    job["end"], job["since"] = t, None
+                _work(job, t)
         waiting = [job for job in jobs if job["submit"] <= t and job["end"] is None and job["since"] is None]
         while waiting:
             head = min(waiting, key=lambda job: (-job["priority"], job["row"]))
@@ -415,11 +403,7 @@ def _priority(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
             if need > 0 and not victims:
                 break
             for job in victims:
-                saved = floor(job["worked"] / policy.checkpoint_interval) * policy.checkpoint_interval
-                job["lost"] += job["worked"] - saved
-                job["kept"] += saved
-                job["worked"], job["restart"], job["since"] = 0, policy.restart, None
-                job["stops"] += 1
+                _stop(job, policy)
                 waiting.append(job)
             head["since"] = t
             head["start"] = t if head["start"] is None else head["start"]

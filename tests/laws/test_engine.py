@@ -22,9 +22,9 @@ from simcost.plan.routing.scorers import (
     SessionAffinity,
     TokenLoad,
 )
-from simcost.sim import layout as at
 from simcost.sim.clock import Clock
 from simcost.sim.dataplane import DataPlane
+from simcost.sim.kernel import layout as at
 from simcost.sim.pool import Pool
 from simcost.trace.batch import RequestBatch
 

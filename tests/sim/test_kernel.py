@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from simcost.sim import kernel
+from simcost.sim.kernel.arithmetic import steps_until
 
 
 @njit
 def steps(first: int, growth: int, span: int) -> int:
-    return kernel.steps_until(first, growth, span)
+    return steps_until(first, growth, span)
 
 
 def steps_exactly(first: int, growth: int, span: int) -> int:

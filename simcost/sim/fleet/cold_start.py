@@ -10,7 +10,7 @@ from simcost.rng import stream
 from simcost.sim.books import Books
 from simcost.sim.fleet.records import Node, Process
 from simcost.sim.fleet.transfers import Transfer, Transfers
-from simcost.sim.layout import NEVER
+from simcost.sim.kernel.layout import NEVER
 from simcost.units import NS_PER_S
 
 

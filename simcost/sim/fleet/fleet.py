@@ -9,7 +9,6 @@ from heapq import heappop, heappush
 
 import simpy
 
-from simcost.sim import layout as at
 from simcost.sim.books import Books
 from simcost.sim.dataplane import DataPlane, Seen
 from simcost.sim.fleet.cold_start import ColdStart
@@ -17,6 +16,7 @@ from simcost.sim.fleet.machines import Machines
 from simcost.sim.fleet.providers import Provider, provider_of
 from simcost.sim.fleet.records import Node, Process, Replica
 from simcost.sim.fleet.victims import to_remove
+from simcost.sim.kernel import layout as at
 from simcost.sim.pool import Pool
 from simcost.units import NS_PER_S
 

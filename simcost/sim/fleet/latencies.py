@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from simcost.sim import layout as at
 from simcost.sim.dataplane import DataPlane
 from simcost.sim.fleet.samples import Ints
+from simcost.sim.kernel import layout as at
 
 
 class Latencies:

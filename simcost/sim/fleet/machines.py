@@ -9,7 +9,7 @@ from simcost.rng import stream
 from simcost.sim.books import Books
 from simcost.sim.fleet.cold_start import ColdStart
 from simcost.sim.fleet.records import Node
-from simcost.sim.layout import NEVER
+from simcost.sim.kernel.layout import NEVER
 from simcost.sim.pool import Pool
 
 

@@ -12,12 +12,12 @@ from simcost.ledger import Buckets
 from simcost.plan.autoscaling import Chain, Observation, Replicas, Signal, Source
 from simcost.plan.autoscaling.signals import TOTALS_ONLY, SignalName, own
 from simcost.rng import stream
-from simcost.sim import layout as at
 from simcost.sim.fleet import samples as over
 from simcost.sim.fleet.latencies import Latencies
 from simcost.sim.fleet.records import Process
 from simcost.sim.fleet.roster import Roster
 from simcost.sim.fleet.samples import Floats, Sample, Samples
+from simcost.sim.kernel import layout as at
 from simcost.units import NS_PER_S
 
 if TYPE_CHECKING:

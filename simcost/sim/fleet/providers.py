@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool
 from simcost.sim.fleet.records import Node, Process
-from simcost.sim.layout import NEVER
+from simcost.sim.kernel.layout import NEVER
 from simcost.units import NS_PER_S
 
 if TYPE_CHECKING:

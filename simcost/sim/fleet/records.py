@@ -6,7 +6,7 @@ from typing import Any
 
 import simpy
 
-from simcost.sim.layout import NEVER
+from simcost.sim.kernel.layout import NEVER
 
 Process = Generator[simpy.Event, Any, None]
 

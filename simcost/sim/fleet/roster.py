@@ -11,7 +11,7 @@ import numpy as np
 from simcost.plan.autoscaling import Replicas
 from simcost.plan.autoscaling.observation import NOT_READY, PENDING, READY, RUNNING
 from simcost.sim.fleet.samples import Floats, Ints
-from simcost.sim.layout import NEVER
+from simcost.sim.kernel.layout import NEVER
 from simcost.units import NS_PER_S
 
 if TYPE_CHECKING:

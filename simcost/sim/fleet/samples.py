@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim import layout as at
+from simcost.sim.kernel import layout as at
 from simcost.units import NS_PER_S
 
 Floats = npt.NDArray[np.float64]

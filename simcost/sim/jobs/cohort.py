@@ -5,8 +5,8 @@ use, up to its borrowing limit. A job that would fit into its queue's own quota 
 borrow (classic preemption).
 """
 
+from simcost.sim.compiled import NIL, lean
 from simcost.sim.jobs import state as of
-from simcost.sim.jobs.compiled import NIL, lean
 from simcost.sim.jobs.nodes import Cluster, Shapes
 from simcost.sim.jobs.preempt import evict, fits, lend, less_urgent, restore
 from simcost.sim.jobs.state import Flow

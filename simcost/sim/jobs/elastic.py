@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simcost.sim.jobs.compiled import NIL, Floats, Ints, entry, helper
+from simcost.sim.compiled import NIL, Floats, Ints, entry, helper
 
 
 class Runs(NamedTuple):

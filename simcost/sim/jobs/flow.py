@@ -3,9 +3,9 @@
 At one instant all completions and failures release, then all arrivals join, then one pass over the queue is made.
 """
 
+from simcost.sim.compiled import FAR, lean, lean_entry
 from simcost.sim.jobs import cohort, preempt, turns
 from simcost.sim.jobs import state as of
-from simcost.sim.jobs.compiled import FAR, lean, lean_entry
 from simcost.sim.jobs.heap import pop
 from simcost.sim.jobs.nodes import MILLI, Cluster, Shapes
 from simcost.sim.jobs.place import touch

@@ -17,8 +17,8 @@ from simcost.plan.scheduling import (
     Scheduler,
     Srtf,
 )
+from simcost.sim.compiled import FAR
 from simcost.sim.jobs import state as of
-from simcost.sim.jobs.compiled import FAR
 from simcost.sim.jobs.depend import edges
 from simcost.sim.jobs.mishaps import COUNT, FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
 from simcost.sim.jobs.nodes import MILLI, Cluster, Shapes

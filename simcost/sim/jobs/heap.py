@@ -1,6 +1,6 @@
 """Binary heaps of integers in arrays, compiled: the least is on top."""
 
-from simcost.sim.jobs.compiled import Ints, lean
+from simcost.sim.compiled import Ints, lean
 
 
 @lean

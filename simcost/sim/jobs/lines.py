@@ -3,8 +3,8 @@
 Jobs that fit or do not fit alike stand in one line; a pass looks at the heads of the lines alone.
 """
 
+from simcost.sim.compiled import lean, lean_entry
 from simcost.sim.jobs import nodes as at
-from simcost.sim.jobs.compiled import lean, lean_entry
 from simcost.sim.jobs.heap import pop, push
 from simcost.sim.jobs.nodes import Cluster, Floats, Ints, Queue, Shapes, Work
 from simcost.sim.jobs.place import place, release, renew

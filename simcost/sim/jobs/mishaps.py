@@ -12,7 +12,7 @@ from simcost.plan.checkpoints import Checkpoints
 from simcost.plan.failures import NodeFailures
 from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
 from simcost.rng import stream
-from simcost.sim.jobs.compiled import FAR
+from simcost.sim.compiled import FAR
 from simcost.sim.jobs.nodes import Cluster, Shapes
 from simcost.trace.jobs import CHECKPOINTS, Jobs
 from simcost.units import SECONDS_PER_DAY

@@ -5,8 +5,8 @@ Members of a job are placed one after the other; if one finds no node, those bef
 
 import math
 
+from simcost.sim.compiled import lean, lean_entry
 from simcost.sim.jobs import nodes as at
-from simcost.sim.jobs.compiled import lean, lean_entry
 from simcost.sim.jobs.nodes import Cluster, Floats, Ints, Placed, Shapes
 
 

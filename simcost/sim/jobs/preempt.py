@@ -1,8 +1,8 @@
 """One pass over the queue of the general engine, compiled: policies that stop running jobs."""
 
+from simcost.sim.compiled import NIL, lean
 from simcost.sim.jobs import nodes as at
 from simcost.sim.jobs import state as of
-from simcost.sim.jobs.compiled import NIL, lean
 from simcost.sim.jobs.nodes import Cluster, Shapes
 from simcost.sim.jobs.place import move, place, release
 from simcost.sim.jobs.state import Flow

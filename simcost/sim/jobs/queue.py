@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simcost.sim.jobs.compiled import FAR, NIL, Floats, Ints, entry, helper
+from simcost.sim.compiled import FAR, NIL, Floats, Ints, entry, helper
 
 STRICT, SKIP, EASY = range(3)
 

@@ -4,7 +4,7 @@ holds for ever.
 
 from typing import NamedTuple
 
-from simcost.sim.jobs.compiled import Ints, lean
+from simcost.sim.compiled import Ints, lean
 
 
 class Profile(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.sim.jobs.compiled import NIL, Ints, lean
+from simcost.sim.compiled import NIL, Ints, lean
 from simcost.sim.jobs.state import GROUP
 
 _LN_2 = 0.6931471805599453

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simcost.sim.jobs.compiled import Floats, Ints
+from simcost.sim.compiled import Floats, Ints
 
 STRICT, SKIP, EASY, CONSERVATIVE, FAIR, SELECT, PRIORITY, COHORT = range(8)
 COMING, WAITING, RUNNING, ENDED = range(4)

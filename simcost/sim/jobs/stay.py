@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from simcost.sim.compiled import FAR, NIL, Ints, lean
 from simcost.sim.jobs import state as of
-from simcost.sim.jobs.compiled import FAR, NIL, Ints, lean
 from simcost.sim.jobs.heap import pop, push
 from simcost.sim.jobs.nodes import Cluster, Shapes
 from simcost.sim.jobs.place import place, release

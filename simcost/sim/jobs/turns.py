@@ -1,7 +1,7 @@
 """One pass over the queue of the general engine, compiled: policies that stop nobody."""
 
+from simcost.sim.compiled import FAR, NIL, lean
 from simcost.sim.jobs import state as of
-from simcost.sim.jobs.compiled import FAR, NIL, lean
 from simcost.sim.jobs.nodes import Cluster, Shapes
 from simcost.sim.jobs.reserve import Profile, add, earliest, step
 from simcost.sim.jobs.shares import weigh

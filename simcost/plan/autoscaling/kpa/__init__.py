@@ -159,10 +159,6 @@ class Kpa:
             return Decision(seen.current, "BetweenTicks", new)
         return self._tick(now_ns, second, seen, new)
 
-    def activator_in_path(self, state: KpaState) -> bool:
-        """Whether requests go through the activator, which holds them while no replica takes them."""
-        return state["status"] is None or state["status"]["proxied_since_ns"] is not None
-
     def _recorded(self, state: KpaState, second: int, value: float) -> KpaState:
         """The value in each second since the last step."""
         new: KpaState = {**state, "looked": second}

@@ -1,4 +1,4 @@
-"""How the schedulers are compiled, and the names they share."""
+"""How loops are compiled, and the names that compiled code shares."""
 
 from collections.abc import Callable
 from functools import cache
@@ -46,20 +46,27 @@ def lean(function: F) -> F:
     return decorated
 
 
+def inlined(function: F) -> F:
+    """`lean`, of a function so small that passing it the arrays costs more than it does."""
+    decorated: F = njit(function, nogil=True, error_model="numpy", _nrt=False, forceinline=True, **_INNER)
+    return decorated
+
+
 def _kept(entry: Any) -> Any:
-    """Let code on disk be out of date when any file of this folder has changed: numba watches that of the entry
-    alone. Where numba keeps its stamp elsewhere one day, that is all it watches.
+    """Let code on disk be out of date when any file of the entry's folder has changed: numba watches that of the
+    entry alone, and constants and functions of the others are compiled in. Where numba keeps its stamp elsewhere
+    one day, that is all it watches.
     """
     files: Any = getattr(entry._cache, "_cache_file", None)  # noqa: SLF001 - numba has no public stamp
     if hasattr(files, "_source_stamp"):
-        files._source_stamp = _stamp()  # noqa: SLF001 - as above
+        files._source_stamp = _stamp(Path(entry.py_func.__code__.co_filename).parent)  # noqa: SLF001 - as above
     return entry
 
 
 @cache
-def _stamp() -> str:
-    """What all compiled code comes from."""
-    found = sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+def _stamp(folder: Path) -> str:
+    """What the compiled code of a folder comes from."""
+    found = sha256(Path(__file__).read_bytes())
+    for path in sorted(folder.glob("*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()

@@ -33,7 +33,7 @@ PARAMETERS = 29
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
 HOLD, REJECT = 1, 2
 MAX_SCORE, RANDOM, WEIGHTED_RANDOM = range(3)
-# Why `_route` gives no slot: the request waits at the gateway, or is turned away.
+# Why `route` gives no slot: the request waits at the gateway, or is turned away.
 WAITS, REFUSED = -1, -2
 
 # Counters of the pool (`totals`).
