@@ -35,7 +35,8 @@ PARTS = {
     "serving": "#2B6299", "idle": "#A9CCE8", "starting": "#C8641B", "draining": "#F6BD8B",
     "useful": "#7A3E8E", "checkpoint": "#D9B8E3", "lost": "#B00020", "restart": "#F4A6A6",
     "idle_blocked": "#8A6200", "idle_free": "#F3DFC1",
-    "unallocated": "#6E6E6E", "rounding": "#C9C9C9", "storage": "#4B7F3A", "transfer": "#B4D9A2",
+    "unallocated": "#6E6E6E", "rounding": "#C9C9C9", "unused_commitment": "#B8860B",
+    "storage": "#4B7F3A", "transfer": "#B4D9A2",
 }  # fmt: skip
 """Where the money went; dark and light alternate, so that neighbours differ in grey too."""
 TABLES = ("hours", "latency", "timeline")
@@ -92,18 +93,19 @@ def _parts(plan: dict[str, Any], reach: float) -> Rows:
     monthly = cost["per_month"] / cost["total"] if cost["total"] else 0.0
     found = {**cost["by_state"], **{k: v for k, v in cost["by_category"].items() if k != "compute"}}
     rows = []
-    for order, part in enumerate(PARTS):
-        usd = found.get(part, 0.0) * monthly
+    for part, total_usd in found.items():
+        usd = total_usd * monthly
         if usd > 0:
             label = format_usd(usd) if usd > 0.1 * reach else ""
             ink = "white" if part in DARK else "#222222"
+            order = list(PARTS).index(part)
             rows.append({"plan": plan["name"], "part": _named(part), "usd": usd, "order": order, "label": label,
                          "ink": ink})  # fmt: skip
     return rows
 
 
 def _named(part: str) -> str:
-    return GPU_TIME.get(part, part)
+    return GPU_TIME.get(part, part.replace("_", " "))
 
 
 def _total(plan: dict[str, Any]) -> dict[str, Any]:

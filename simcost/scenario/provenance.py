@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from simcost import __version__
+from simcost.billing.spot import Spot
 from simcost.plan import Fixed, Startup
 from simcost.scenario.clusters import assumptions_of
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.load import LoadedScenario
+from simcost.scenario.model import Plan
 from simcost.scenario.resolve import Question
 from simcost.trace.paths import inside
 
@@ -54,6 +56,8 @@ def assumptions(question: Question) -> list[str]:
         sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
         if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
             sentences.setdefault(_startup(), []).append(name)
+        if _is_kept_spot(one.plan):
+            sentences.setdefault(_kept_spot(), []).append(name)
         for note in one.notes:
             sentences.setdefault(note, []).append(name)
     for cluster in question.clusters:
@@ -73,6 +77,16 @@ def _engine(sigma: float, seeds: int) -> str:
     if seeds == 1:
         return f"Engines may differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); not sampled."
     return f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), drawn anew in each run."
+
+
+def _is_kept_spot(plan: Plan) -> bool:
+    return isinstance(plan.buy, Spot) and (plan.interruptions is None or plan.interruptions.spot is None)
+
+
+def _kept_spot() -> str:
+    return (
+        "Spot nodes are never taken back: give `interruptions: {spot: ...}` to see what that does to the SLO."
+    )
 
 
 def _startup() -> str:

@@ -126,8 +126,14 @@ def test_attainment_is_never_rounded_up_to_its_target() -> None:
     ]
 
 
-def test_the_stack_adds_up_to_the_cost_per_month() -> None:
+@pytest.mark.parametrize("unused_usd", [0.0, 500.0])
+def test_the_stack_adds_up_to_the_cost_per_month(unused_usd: float) -> None:
     told = document()
+    cost = told["plans"][0]["cost_usd"]
+    months = cost["total"] / cost["per_month"]
+    cost["by_state"]["unused_commitment"] = unused_usd
+    cost["total"] += unused_usd
+    cost["per_month"] = cost["total"] / months
     cells = [row for rows in datasets(charts.cost_stack(told)) for row in rows]
     for plan in told["plans"]:
         parts = sum(row["usd"] for row in cells if row["plan"] == plan["name"] and "part" in row)

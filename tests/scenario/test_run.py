@@ -216,3 +216,16 @@ def test_a_results_folder_is_billed_as_the_run_was(tmp_path: Path) -> None:
         if (row["plan"], row["replication"]) == (name, 0)
     ]
     assert priced["effective_usd"] == pytest.approx(total, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("bought", "said"),
+    [("kind: spot, offer: aws/g6.xlarge, price: $0.3/h}", True),
+     (("kind: spot, offer: aws/g6.xlarge, price: $0.3/h}\n"
+      "    interruptions: {spot: {kind: hazard, per_node_h: 0.1}}"), False),
+     ("offer: aws/g6.xlarge}", False)],
+)  # fmt: skip
+@pytest.mark.usefixtures("engine")
+def test_spot_that_is_never_taken_back_says_so(tmp_path: Path, bought: str, *, said: bool) -> None:
+    found = result(tmp_path, ("buy: {offer: aws/g6.xlarge}", f"buy: {{{bought}"))
+    assert any("Spot nodes are never taken back" in line for line in found["assumptions"]) == said
