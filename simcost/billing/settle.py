@@ -95,7 +95,9 @@ def months(account: Metered) -> tuple[Floats, Floats]:
     first = np.datetime64(int(account.start_s), "s")
     hours = first + np.arange(count).astype("timedelta64[h]")
     month = hours.astype("datetime64[M]")
-    length = ((month + 1).astype("datetime64[h]") - month.astype("datetime64[h]")).astype(np.float64)
+    length = (
+        (month + np.timedelta64(1, "M")).astype("datetime64[h]") - month.astype("datetime64[h]")
+    ).astype(np.float64)
     return month.astype(np.int64).astype(np.float64), length
 
 

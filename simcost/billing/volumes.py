@@ -111,8 +111,9 @@ def _months(usage: Usage, rows: Flags) -> Iterator[Month]:
         return
     first = np.datetime64(int(usage.start_s[rows].min()), "s").astype("datetime64[M]")
     last = np.datetime64(int(np.ceil(usage.end_s[rows].max())), "s").astype("datetime64[M]")
-    for month in np.arange(first, last + 1):
-        start, end = (m.astype("datetime64[s]").astype(np.int64) for m in (month, month + 1))
+    one = np.timedelta64(1, "M")
+    for month in np.arange(first, last + one):
+        start, end = (m.astype("datetime64[s]").astype(np.int64) for m in (month, month + one))
         yield Month(float(start), float(end))
 
 

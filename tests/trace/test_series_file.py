@@ -330,7 +330,8 @@ def test_what_no_demand_can_be(tmp_path: Path) -> None:
 
 def test_times_that_scatter_around_a_grid(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
-    times = np.datetime64("2024-05-12", "s") + 3600 * np.arange(100) + rng.integers(-200, 200, 100)
+    offsets = 3600 * np.arange(100) + rng.integers(-200, 200, 100)
+    times = np.datetime64("2024-05-12", "s") + offsets.astype("timedelta64[s]")
     rows = [f"{time}Z,{value}" for value, time in enumerate(times)]
     path = table(tmp_path, "\n".join(["timestamp,value", *rows]) + "\n")
     series = only(path)
@@ -339,11 +340,13 @@ def test_times_that_scatter_around_a_grid(tmp_path: Path) -> None:
     late = table(tmp_path, "\n".join(["timestamp,value", *rows[:50], *rows[53:]]) + "\n", "late.csv")
     assert np.isnan(only(late).values).sum() == 3
     phase = table(
-        tmp_path, "\n".join(["timestamp,value", *(f"{t + 1300}Z,1" for t in times)]) + "\n", "half.csv"
+        tmp_path,
+        "\n".join(["timestamp,value", *(f"{t + np.timedelta64(1300, 's')}Z,1" for t in times)]) + "\n",
+        "half.csv",
     )
     assert 1715472000 + 1250 < only(phase).grid.start_s < 1715472000 + 1350
     assert only(phase, freq="2h").grid.step_s == 7200
-    twice = [*rows[:50], f"{times[49] + 60}Z,1", *rows[50:]]
+    twice = [*rows[:50], f"{times[49] + np.timedelta64(60, 's')}Z,1", *rows[50:]]
     with pytest.raises(FaultsError, match="steps must divide a day"):
         read_series(table(tmp_path, "\n".join(["timestamp,value", *twice]) + "\n", "twice.csv"))
 

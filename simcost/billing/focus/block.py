@@ -66,7 +66,7 @@ def _joined(parts: Sequence[Floats]) -> Ints:
 def _times(starts: Ints, ends: Ints) -> dict[str, pa.Array]:
     """Charge periods, and the calendar months in which they begin."""
     month = starts.astype("datetime64[s]").astype("datetime64[M]")
-    bounds = {"BillingPeriodStart": month, "BillingPeriodEnd": month + 1}
+    bounds = {"BillingPeriodStart": month, "BillingPeriodEnd": month + np.timedelta64(1, "M")}
     seconds = {name: value.astype("datetime64[s]").astype(np.int64) for name, value in bounds.items()}
     whole = {"ChargePeriodStart": starts, "ChargePeriodEnd": ends, **seconds}
     return {name: pa.array(value).cast(_UTC) for name, value in whole.items()}

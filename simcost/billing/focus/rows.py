@@ -172,7 +172,8 @@ class Writer:
 def months_of(start_s: float, length_s: float) -> tuple[Floats, Floats, Floats]:
     """The parts of a time that lie in one calendar month each: starts, ends, shares of it."""
     first, last = (np.datetime64(round(at), "s") for at in (start_s, start_s + length_s))
-    inner = np.arange(first.astype("datetime64[M]") + 1, last.astype("datetime64[M]") + 1)
+    month = np.timedelta64(1, "M")
+    inner = np.arange(first.astype("datetime64[M]") + month, last.astype("datetime64[M]") + month)
     cuts = inner.astype("datetime64[s]").astype(np.int64).astype(np.float64)
     edges = np.concatenate([[start_s], cuts[cuts < start_s + length_s], [start_s + length_s]])
     width = np.diff(edges)
