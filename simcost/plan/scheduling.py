@@ -173,7 +173,8 @@ class Quota:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
     """Queues with quotas that lend each other what they do not use, as Kueue's cohorts: who waits and fits into the
-    quota of the own queue takes GPUs back from queues that borrow.
+    quota of the own queue takes GPUs back from queues that borrow. A job wider than its queue's quota borrows what is
+    idle and stops nobody, unless `borrow` lets it.
     """
 
     kind: Literal["quotas"] = "quotas"
@@ -183,8 +184,12 @@ class Quotas:
     """Whether the first job of a queue that cannot start stops its queue (StrictFIFO; else BestEffortFIFO)."""
     reclaim: Literal["never", "lower-priority", "any"] = "any"
     """Whose jobs of borrowing queues may be preempted (reclaimWithinCohort)."""
-    within: Literal["never", "lower-priority"] = "never"
+    within: Literal["never", "lower-priority", "lower-or-newer-equal-priority"] = "never"
     """Whose jobs of the own queue may be preempted (withinClusterQueue)."""
+    borrow: Literal["never", "lower-priority"] = "never"
+    """Whose jobs of borrowing queues may be preempted so that the own queue borrows (borrowWithinCohort)."""
+    borrow_threshold: int | None = None
+    """Those up to this priority alone (maxPriorityThreshold); None = all of lower priority."""
     checkpoint_interval: PositiveSeconds = 3600.0
     """As for `priority-preemptive`."""
     restart: Seconds = 60.0

@@ -93,6 +93,8 @@ def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> N
     assert found["parameters"]["queues"]["a"]["borrowing_limit"] == 2
     assert len(found["provenance"]["inputs"]) == 2
     assert "quotas need --quotas CSV" in refused(*words, "--policy", "quotas")
+    wrong = "quotas:borrow=lower-priority,reclaim=never"
+    assert "which reclaim=never forbids" in refused(*words, "--policy", wrong, "--quotas", tmp_path / "q.csv")
     fair = call(*words, "--policy", "fair-share", "--shares", tmp_path / "s.csv").document()
     assert fair["parameters"]["shares"] == {"lab": 2, "lab/x": 1, "y": 1}
     mishaps = (

@@ -3,8 +3,10 @@
 A job is a dict. `simulate` returns start and end per job; all jobs fit into the pool.
 """
 
-from math import ceil, floor, log
+from math import ceil, log
 from typing import Any
+
+import naive_preemption
 
 Job = dict[str, Any]
 
@@ -16,9 +18,9 @@ def simulate(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
     if kind == "las":
         return _las(jobs, capacity, policy)
     if kind == "quotas":
-        return _quotas(jobs, capacity, policy)
+        return naive_preemption.by_quota(jobs, capacity, policy)
     if kind == "priority-preemptive":
-        return _priority(jobs, capacity, policy)
+        return naive_preemption.by_priority(jobs, capacity, policy)
     if kind == "conservative-backfill":
         return _conservative(jobs, capacity)
     if kind == "elastic":
@@ -211,219 +213,6 @@ def _run_first(known: list[Job], capacity: int, policy: Any, t: int) -> None:
     for job in chosen:
         job["runs"] = True
         job["start"] = t if job["start"] is None else job["start"]
-
-
-class _Cohort:
-    """Kueue's classic preemption, with sets and sums."""
-
-    def __init__(self, jobs: list[Job], capacity: int, policy: Any) -> None:
-        self.jobs, self.capacity, self.policy, self.names = jobs, capacity, policy, list(policy.queues)
-        self.held: list[Job] = []
-
-    def quota(self, queue: int) -> Any:
-        return self.policy.queues[self.names[queue]]
-
-    def used(self, queue: int, held: list[Job]) -> int:
-        return sum(job["gpus"] for job in held if job["pool"] == queue)
-
-    def guaranteed(self, queue: int) -> int:
-        quota = self.quota(queue)
-        return quota.nominal - (
-            quota.nominal if quota.lending_limit is None else min(quota.lending_limit, quota.nominal)
-        )
-
-    def room(self, queue: int, held: list[Job]) -> int:
-        """Own guaranteed quota that is unused, and what the cohort has left for it."""
-        queues = range(len(self.names))
-        over = [max(self.used(one, held) - self.guaranteed(one), 0) for one in queues]
-        left = sum(self.quota(one).nominal - self.guaranteed(one) - over[one] for one in queues)
-        limit = self.quota(queue).borrowing_limit
-        if limit is not None:
-            left = min(left, self.quota(queue).nominal + limit - self.guaranteed(queue) - over[queue])
-        return max(self.guaranteed(queue) - self.used(queue, held), 0) + max(left, 0)
-
-    def fits(self, job: Job, held: list[Job], borrowing: bool) -> bool:
-        if not borrowing and self.used(job["pool"], held) + job["gpus"] > self.quota(job["pool"]).nominal:
-            return False
-        free = self.capacity - sum(one["gpus"] for one in held)
-        return job["gpus"] <= self.room(job["pool"], held) and job["gpus"] <= free
-
-    def victims(self, head: Job, foreign: bool) -> list[Job] | None:
-        held, chosen = list(self.held), []
-        while not self.fits(head, held, not foreign):
-            able = [job for job in held if self.able(job, head, held, foreign)]
-            if not able:
-                return None
-            able.sort(
-                key=lambda job: (job["pool"] == head["pool"], job["priority"], -job["since"], -job["row"])
-            )
-            chosen.append(able[0])
-            held.remove(able[0])
-        for job in reversed(list(chosen)):
-            if self.fits(head, [*held, job], not foreign):
-                held.append(job)
-                chosen.remove(job)
-        return chosen
-
-    def able(self, job: Job, head: Job, held: list[Job], foreign: bool) -> bool:
-        lower = job["priority"] < head["priority"]
-        if not job["preemptible"]:
-            return False
-        if job["pool"] == head["pool"]:
-            return self.policy.within == "lower-priority" and lower
-        borrows = self.used(job["pool"], held) > self.quota(job["pool"]).nominal
-        allowed = self.policy.reclaim == "any" or (self.policy.reclaim == "lower-priority" and lower)
-        return foreign and borrows and allowed
-
-    def admit(self, head: Job, t: int) -> list[Job] | None:
-        """Whom to stop for it; None: it must wait. Who was stopped now stops nobody."""
-        if self.fits(head, self.held, borrowing=True):
-            return []
-        if head["stopped"] == t:
-            return None
-        found = None
-        if (
-            self.policy.reclaim != "never"
-            and self.used(head["pool"], self.held) < self.quota(head["pool"]).nominal
-        ):
-            found = self.victims(head, foreign=True)
-        if found is None and self.policy.within != "never":
-            found = self.victims(head, foreign=False)
-        return found
-
-    def heads(self, waiting: list[Job], refused: list[Job]) -> list[Job]:
-        """Who takes a turn in this cycle, in order."""
-        heads = []
-        for queue in range(len(self.names)):
-            mine = sorted(
-                (job for job in waiting if job["pool"] == queue),
-                key=lambda job: (-job["priority"], job["row"]),
-            )
-            tried = mine[:1] if self.policy.strict else mine
-            able = [job for job in tried if job not in refused]
-            heads += able[:1]
-        over = {
-            job["row"]: self.used(job["pool"], self.held) + job["gpus"] > self.quota(job["pool"]).nominal
-            for job in heads
-        }
-        return sorted(heads, key=lambda job: (over[job["row"]], -job["priority"], job["row"]))
-
-
-def _quotas(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
-    more = {
-        "start": None,
-        "end": None,
-        "kept": 0,
-        "worked": 0,
-        "restart": 0,
-        "since": None,
-        "stops": 0,
-        "stopped": None,
-        "lost": 0,
-    }
-    jobs = [job | more | {"row": row} for row, job in enumerate(jobs)]
-    cohort, t = _Cohort(jobs, capacity, policy), 0
-    while any(job["end"] is None for job in jobs):
-        for job in [job for job in cohort.held if job["since"] < t]:
-            _work(job, t)
-            if job["end"] == t:
-                cohort.held.remove(job)
-        refused: list[Job] = []
-        known = [job for job in jobs if job["submit"] <= t]
-        heads = known if any(t in (job["submit"], job["end"]) for job in jobs) else []  # an event
-        while heads:
-            waiting = [job for job in known if job["end"] is None and job["since"] is None]
-            heads = cohort.heads(waiting, refused)
-            for head in heads:
-                refused = _turn(cohort, head, refused, t)
-        t += 1
-    return jobs
-
-
-def _turn(cohort: _Cohort, head: Job, refused: list[Job], t: int) -> list[Job]:
-    """Who is refused until something changes."""
-    victims = cohort.admit(head, t)
-    if victims is None:
-        return [*refused, head]
-    for job in victims:
-        _stop(job, cohort.policy)
-        job["stopped"] = t
-        cohort.held.remove(job)
-    head["since"] = t
-    head["start"] = t if head["start"] is None else head["start"]
-    cohort.held.append(head)
-    return []
-
-
-def _work(job: Job, t: int) -> None:
-    """A second of it."""
-    if job["restart"] > 0:
-        job["restart"] -= 1
-    else:
-        job["worked"] += 1
-    if job["kept"] + job["worked"] == job["duration"]:
-        job["end"], job["since"] = t, None
-
-
-def _stop(job: Job, policy: Any) -> None:
-    saved = floor(job["worked"] / policy.checkpoint_interval) * policy.checkpoint_interval
-    job["lost"] += job["worked"] - saved
-    job["kept"] += saved
-    job["worked"], job["restart"], job["since"] = 0, policy.restart, None
-    job["stops"] += 1
-
-
-def _priority(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
-    jobs = [
-        job
-        | {
-            "row": row,
-            "start": None,
-            "end": None,
-            "kept": 0,
-            "worked": 0,
-            "restart": 0,
-            "since": None,
-            "stops": 0,
-            "lost": 0,
-        }
-        for row, job in enumerate(jobs)
-    ]
-    t = 0
-    while any(job["end"] is None for job in jobs):
-        for job in jobs:
-            if job["since"] is not None and job["since"] < t:
-                _work(job, t)
-        waiting = [job for job in jobs if job["submit"] <= t and job["end"] is None and job["since"] is None]
-        while waiting:
-            head = min(waiting, key=lambda job: (-job["priority"], job["row"]))
-            running = [job for job in jobs if job["since"] is not None]
-            need = head["gpus"] - capacity + sum(job["gpus"] for job in running)
-            victims = _victims(running, head, need) if need > 0 else []
-            if need > 0 and not victims:
-                break
-            for job in victims:
-                _stop(job, policy)
-                waiting.append(job)
-            head["since"] = t
-            head["start"] = t if head["start"] is None else head["start"]
-            waiting.remove(head)
-        t += 1
-    return jobs
-
-
-def _victims(running: list[Job], head: Job, need: int) -> list[Job]:
-    able = [job for job in running if job["preemptible"] and job["priority"] < head["priority"]]
-    able.sort(key=lambda job: (job["priority"], -job["since"], -job["row"]))
-    for count in range(1, len(able) + 1):
-        prefix = able[:count]
-        if sum(job["gpus"] for job in prefix) >= need:
-            for job in reversed(able[:count]):
-                rest = [other for other in prefix if other is not job]
-                if sum(other["gpus"] for other in rest) >= need:
-                    prefix = rest
-            return prefix
-    return []
 
 
 def _elastic(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:

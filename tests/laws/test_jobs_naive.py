@@ -45,6 +45,10 @@ POLICIES: tuple[tuple[Scheduler, int], ...] = (
     (Quotas(queues=QUEUES[1], within="lower-priority", checkpoint_interval=3, restart=2), 300),
     (Quotas(queues=QUEUES[2], reclaim="lower-priority", checkpoint_interval=3, restart=2), 300),
     (Quotas(queues=QUEUES[1], strict=True, reclaim="never"), 200),
+    (Quotas(queues=QUEUES[0], within="lower-or-newer-equal-priority", checkpoint_interval=3, restart=2), 200),
+    (Quotas(queues=QUEUES[0], borrow="lower-priority", checkpoint_interval=3, restart=2), 300),
+    (Quotas(queues=QUEUES[1], within="lower-priority", borrow="lower-priority", borrow_threshold=0,
+            checkpoint_interval=3, restart=2), 300),
     (PriorityPreemptive(checkpoint_interval=3, restart=2), 600), (DeadlineAware(), 300),
     (FairShare(half_life=10, max_age=30, weight_size=500), 300),
     (Elastic(interval=5, pause=2, scaling=0.7), 200), (Elastic(interval=4.1, pause=0, scaling=1), 200),
@@ -97,3 +101,18 @@ def test_the_kernel_does_what_the_plain_words_say(policy: Scheduler, count: int)
         assert sum(ledger.gpu_seconds.values()) == pytest.approx(capacity * ledger.horizon_s, rel=1e-9)
         if policy.kind != "elastic":
             assert ledger.gpu_seconds["useful"] == pytest.approx(jobs.gpu_seconds, rel=1e-9), note
+
+
+@pytest.mark.parametrize(("borrow", "threshold", "start"), [("never", None, 100), ("lower-priority", None, 10),
+                                                             ("lower-priority", -1, 100)])  # fmt: skip
+def test_a_job_wider_than_its_quota_stops_others_only_with_leave(
+    borrow: Any, threshold: int | None, start: int
+) -> None:
+    """Kueue's borrowWithinCohort and its maxPriorityThreshold."""
+    queues = {"x": Quota(nominal=2), "y": Quota(nominal=2)}
+    policy = Quotas(queues=queues, borrow=borrow, borrow_threshold=threshold)
+    jobs = jobs_of(
+        np.array([0, 10]), np.array([100, 50]), np.array([4, 4]), priority=np.array([0, 1]),
+        pool=np.array([0, 1]), pools=("x", "y"),
+    )  # fmt: skip
+    assert schedule(jobs, 4, policy).outcomes.start_s.tolist() == [0, start]

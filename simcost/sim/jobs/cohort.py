@@ -1,91 +1,15 @@
 """Quotas of queues that lend each other what they do not use, compiled: one pass, as Kueue's scheduler makes it.
 
 Semantics of kueue.x-k8s.io: a queue may use its nominal quota, and borrow what others of the cohort lend and do not
-use, up to its borrowing limit. A job that would fit into its queue's own quota may preempt jobs of queues that
-borrow (classic preemption).
+use, up to its borrowing limit. A job no wider than its queue's quota may stop others, by classic preemption.
 """
 
 from simcost.sim.compiled import NIL, lean
 from simcost.sim.jobs import state as of
 from simcost.sim.jobs.nodes import Cluster, Shapes
-from simcost.sim.jobs.preempt import evict, fits, lend, less_urgent, restore
 from simcost.sim.jobs.state import Flow
 from simcost.sim.jobs.stay import begin, comes_before, leave
-
-NEVER, LOWER, ANY = range(3)
-
-
-@lean
-def available(flow: Flow, queue: int) -> int:
-    """GPU milli that a queue may still take, its own and borrowed."""
-    lendable = 0
-    for i in range(len(flow.groups)):
-        other = flow.groups[i]
-        lendable += other.nominal - other.kept - max(other.used - other.kept, 0)
-    own = flow.groups[queue]
-    most = own.nominal - own.kept - max(own.used - own.kept, 0) + own.borrow
-    return int(max(own.kept - own.used, 0) + max(min(lendable, most), 0))
-
-
-@lean
-def admissible(c: Cluster, shapes: Shapes, flow: Flow, row: int, borrowing: bool) -> bool:
-    """Whether quota and cluster have room for a job."""
-    one = flow.jobs[row]
-    if not borrowing and flow.groups[one.group].used + one.need > flow.groups[one.group].nominal:
-        return False
-    return bool(one.need <= available(flow, one.group)) and fits(c, shapes, flow, row)
-
-
-@lean
-def candidate(flow: Flow, row: int, head: int, foreign: bool) -> bool:
-    """Whether a running job may be stopped for another: one of its own queue, or one that borrows."""
-    one, two, pool = flow.jobs[row], flow.jobs[head], flow.pool[0]
-    lower = one.priority < two.priority
-    if not one.preemptible or one.tried == pool.passes:
-        return False
-    if one.group == two.group:
-        return bool(pool.within == LOWER and lower)
-    borrows = flow.groups[one.group].used > flow.groups[one.group].nominal
-    return bool(foreign and borrows and (pool.reclaim == ANY or (pool.reclaim == LOWER and lower)))
-
-
-@lean
-def next_victim(flow: Flow, head: int, foreign: bool) -> int:
-    """Of the candidates: those of other queues first, then the less urgent, then the later started; or NIL."""
-    found, found_own = NIL, True
-    for i in range(flow.pool[0].running):
-        row = flow.lists[of.HELD, i]
-        own = flow.jobs[row].group == flow.jobs[head].group
-        first = found == NIL or (found_own and not own)
-        first = first or (own == found_own and less_urgent(flow, row, found))
-        if candidate(flow, row, head, foreign) and first:
-            found, found_own = row, own
-    return found
-
-
-@lean
-def reclaim(c: Cluster, shapes: Shapes, flow: Flow, head: int, foreign: bool) -> bool:
-    """Stop jobs until the head may start: with `foreign` those of others too, within its own quota."""
-    flow.pool[0].passes += 1
-    scratch, count, found = flow.lists[of.SCRATCH], 0, False
-    while not found:
-        row = next_victim(flow, head, foreign)
-        if row == NIL:
-            break
-        flow.jobs[row].tried = flow.pool[0].passes
-        lend(c, shapes, flow, row)
-        scratch[count] = row
-        count += 1
-        found = admissible(c, shapes, flow, head, not foreign)
-    for i in range(count - 1, -1, -1):
-        row = scratch[i]
-        restore(c, shapes, flow, row)
-        if found and not admissible(c, shapes, flow, head, not foreign):
-            lend(c, shapes, flow, row)
-        else:
-            scratch[i] = NIL
-    evict(c, shapes, flow, count)
-    return found
+from simcost.sim.jobs.victims import NEVER, available, candidate, make_room, would_borrow
 
 
 @lean
@@ -95,21 +19,41 @@ def stopped_now(flow: Flow, row: int) -> bool:
 
 
 @lean
+def others_may_go(flow: Flow, head: int) -> bool:
+    """Whether jobs of other queues may be stopped for a job."""
+    found = False
+    flow.pool[0].passes += 1
+    for i in range(flow.pool[0].running):
+        row = flow.lists[of.HELD, i]
+        foreign = flow.jobs[row].group != flow.jobs[head].group
+        found = found or (foreign and candidate(flow, row, head, of.WITHIN))
+    return found
+
+
+@lean
+def reclaim(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> bool:
+    """Stop jobs until the head may start. A queue that stops those of others stays within its own quota, unless the
+    cohort lets it borrow in place of the less urgent; one that stops its own alone may borrow.
+    """
+    one, pool = flow.jobs[head], flow.pool[0]
+    own, borrows = flow.groups[one.group], pool.threshold != of.NOBODY
+    if one.need > own.nominal and not borrows:
+        return False
+    if not others_may_go(flow, head) or not (borrows or own.used < own.nominal):
+        return make_room(c, shapes, flow, head, of.BORROWING)
+    return make_room(c, shapes, flow, head, borrows) or make_room(c, shapes, flow, head, not borrows)
+
+
+@lean
 def admit(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> bool:
     """Start a job, if need be in place of others.
 
     Two jobs could stop each other without end at one instant: who was stopped now stops nobody until the next event.
     """
-    one, pool = flow.jobs[head], flow.pool[0]
+    one = flow.jobs[head]
     if one.need <= available(flow, one.group) and begin(c, shapes, flow, head):
         return True
-    if stopped_now(flow, head):
-        return False
-    own = flow.groups[one.group]
-    room = pool.reclaim != NEVER and own.used < own.nominal and reclaim(c, shapes, flow, head, of.ALL)
-    if not room and pool.within != NEVER:
-        room = reclaim(c, shapes, flow, head, of.OWN)
-    return room and begin(c, shapes, flow, head)
+    return not stopped_now(flow, head) and reclaim(c, shapes, flow, head) and begin(c, shapes, flow, head)
 
 
 @lean
@@ -124,10 +68,10 @@ def nominate(flow: Flow) -> bool:
         while queue.cursor < pool.waiting and queue.head == NIL:
             row = flow.lists[of.QUEUE, queue.cursor]
             one = flow.jobs[row]
-            refused = one.tried == -pool.released
+            refused = one.refused == pool.released
             if one.group == q and not refused:
                 queue.head, found = row, True
-                queue.borrows = queue.used + one.need > queue.nominal
+                queue.borrows = would_borrow(flow, row)
             elif one.group == q and pool.strict:
                 queue.cursor = pool.waiting
             else:
@@ -173,7 +117,7 @@ def take_turn(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> None:
         leave(flow, head)
         rewind(flow)
         return
-    one.tried = -pool.released
+    one.refused = pool.released
     if not stopped_now(flow, head):
         blocked[one.line] = pool.released
 

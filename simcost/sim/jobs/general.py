@@ -20,8 +20,8 @@ from simcost.plan.scheduling import (
 from simcost.sim.compiled import FAR
 from simcost.sim.jobs import state as of
 from simcost.sim.jobs.depend import edges
-from simcost.sim.jobs.mishaps import COUNT, FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
-from simcost.sim.jobs.nodes import MILLI, Cluster, Shapes
+from simcost.sim.jobs.mishaps import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
+from simcost.sim.jobs.nodes import COUNT, MILLI, Cluster, Shapes
 from simcost.sim.jobs.order import keys, strict
 from simcost.sim.jobs.shares import share_tree
 from simcost.trace.jobs import Jobs
@@ -29,6 +29,7 @@ from simcost.units import SECONDS_PER_DAY
 
 _ROWS = 1 << 14
 _RECLAIM = ("never", "lower-priority", "any")
+_WITHIN = ("never", "lower-priority", "lower-or-newer-equal-priority")
 
 
 def on_counts(jobs: Jobs, capacity: int) -> Room:
@@ -118,6 +119,8 @@ def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
         return tree, leaf[np.searchsorted(present, jobs.user)]
     if isinstance(policy, Quotas):
         return _queues(policy), _queue_of(jobs, policy)
+    if isinstance(policy, PriorityPreemptive):
+        return _one_queue(), 0
     if isinstance(policy, Las):
         return _levels(policy), 0
     return np.zeros(0, of.GROUP), 0
@@ -165,8 +168,10 @@ def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
         pool["age"], pool["fair"] = policy.weight_age, policy.weight_fair
         pool["max_age"], pool["half_life"] = policy.max_age, policy.half_life
     if isinstance(policy, Quotas):
-        pool["reclaim"], pool["within"] = _RECLAIM.index(policy.reclaim), _RECLAIM.index(policy.within)
-        pool["strict"] = policy.strict
+        pool["reclaim"], pool["within"] = _RECLAIM.index(policy.reclaim), _WITHIN.index(policy.within)
+        pool["strict"], pool["threshold"] = policy.strict, _threshold(policy)
+    if isinstance(policy, PriorityPreemptive):
+        pool["within"] = _WITHIN.index("lower-priority")
     failures = mishaps.failures
     if failures is not None:
         pool["repair"], pool["node_rate"] = round(failures.repair), failures.per_node_day / SECONDS_PER_DAY
@@ -198,6 +203,23 @@ def _queues(policy: Quotas) -> Any:
         found[i]["nominal"], found[i]["kept"] = quota.nominal * MILLI, (quota.nominal - lends) * MILLI
         found[i]["borrow"] = FOREVER if quota.borrowing_limit is None else quota.borrowing_limit * MILLI
     return found
+
+
+def _one_queue() -> Any:
+    """A queue whose quota is endless: priorities are a cohort of one."""
+    found = np.zeros(1, of.GROUP)
+    found["nominal"] = found["kept"] = FOREVER
+    return found
+
+
+def _threshold(policy: Quotas) -> int:
+    """Up to which priority jobs of other queues may be stopped for one that borrows."""
+    if policy.borrow == "never":
+        return of.NOBODY
+    if policy.reclaim == "never":
+        raise InputError("quotas: borrow=lower-priority stops jobs of other queues, which reclaim=never forbids: give "
+                         "reclaim=lower-priority or reclaim=any")  # fmt: skip
+    return FOREVER if policy.borrow_threshold is None else policy.borrow_threshold
 
 
 def most_of(jobs: Jobs, policy: Quotas) -> Ints:

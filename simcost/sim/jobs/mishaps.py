@@ -13,14 +13,12 @@ from simcost.plan.failures import NodeFailures
 from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
 from simcost.rng import stream
 from simcost.sim.compiled import FAR
-from simcost.sim.jobs.nodes import Cluster, Shapes
+from simcost.sim.jobs.nodes import COUNT, Cluster, Shapes
 from simcost.trace.jobs import CHECKPOINTS, Jobs
 from simcost.units import SECONDS_PER_DAY
 
 FOREVER = 1 << 40
 _LUCK = 1 << 16
-COUNT = 5
-"""Placement of members that there are none of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from simcost.trace.jobs.nodes import Nodes
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-CONSOLIDATE, SPREAD, RANDOM, BEST_FIT, FGD = range(5)
+CONSOLIDATE, SPREAD, RANDOM, BEST_FIT, FGD, COUNT = range(6)
 MILLI = 1000
 ANYWHERE: Any = np.int64(-1)
 TAKE: Any = np.int64(-1)

@@ -15,6 +15,9 @@ JOINS, QUEUE, HELD, EVENTS, SCRATCH, BLOCKED, SINCE, FREE, SPAN = range(9)
 LOST, SAVED = False, True
 PREEMPTED, FAILED = False, True
 OWN, ALL = False, True
+WITHIN, BORROWING = False, True
+NOBODY = -(1 << 40)
+"""Priority up to which no queue may stop jobs of others while it borrows."""
 
 
 def record(**fields: type) -> np.dtype[np.void]:
@@ -28,7 +31,7 @@ TASK = record(
     unmet=int, state=int, left=int, owed=int, since=int, end=int, planned=int, fail=int, cross=int, due=int,
     sort=int, served=int, level=int, lives=int, start=int, stops=int, fails=int, lost=int, written=int,
     restarted=int, again=int, reserved=int,
-    promised=int, tried=int, stopped=int,
+    promised=int, tried=int, stopped=int, refused=int,
 )  # fmt: skip
 """Given: submission and work, s; limit - work; GPU milli in all, and GPUs; priority, larger = more urgent; whether it
 may be preempted; group: leaf of the tree of shares, or queue; line: jobs of one fit or do not fit alike; first member
@@ -39,19 +42,20 @@ Found: predecessors that have not ended; state; work left and restart owed at `s
 limit end and failure of this stay, and when LAS next demotes it; the first of these; what running jobs are kept in
 order of; GPU-seconds served and level of LAS; stays so far; first start, or NIL; preemptions; failures; work lost,
 checkpoints, restarts and waits after stops, s; reservation, and the first it had, or NIL; the pass that last tried
-it; its last preemption.
+it; its last preemption; releases when a cohort last refused it.
 """
 
 POOL = record(
     kind=int, all_ties=int, saves=int, overhead=int, extra=int, placement=int, repair=int, breaks=int, reclaim=int,
-    within=int, strict=int, las=int, node_rate=float, age=float, fair=float, max_age=float, half_life=float,
-    now=int, capacity=int, up=int, idle=int, fragmented=float, waiting_need=int, coming=int, waiting=int,
-    running=int, events=int, rows=int, released=int, passes=int, least=int, early=int, fresh=int, next_start=int,
-    repairs=int, done=int, idle_s=float, blocked_s=float, fragmented_s=float, down_s=float,
+    within=int, threshold=int, strict=int, las=int, node_rate=float, age=float, fair=float, max_age=float,
+    half_life=float, now=int, capacity=int, up=int, idle=int, fragmented=float, waiting_need=int, coming=int,
+    waiting=int, running=int, events=int, rows=int, released=int, passes=int, least=int, early=int, fresh=int,
+    next_start=int, repairs=int, done=int, idle_s=float, blocked_s=float, fragmented_s=float, down_s=float,
 )  # fmt: skip
 """The policy: its kind; whether EASY counts all releases of the shadow instant; whether preemption loses no work, and
-costs Helios' overhead; seconds added to each stay; placement; time to repair a node, and whether nodes break; whom a
-cohort preempts, and whether it is strict; whether SELECT is LAS; failures of a node per second; weights of fair share.
+costs Helios' overhead; seconds added to each stay; placement; time to repair a node, and whether nodes break; whose
+jobs of other queues and of the own may be stopped, and up to which priority those of others while the own queue
+borrows; whether a cohort is strict; whether SELECT is LAS; failures of a node per second; weights of fair share.
 
 The pool: the time; GPU milli in all, up, and idle; F of its nodes; GPU milli that wait; lengths of the lists; rows of
 the time line; releases and passes so far; the narrowest job; whether a job ended before its limit; jobs without a
