@@ -1,4 +1,5 @@
-"""The explorer: choose or edit a scenario, run it, look at the result; forecast demand; ask about training and money.
+"""The explorer: choose or edit a scenario, run it, look at the result; forecast demand; ask about training, autoscaling
+and money.
 Start it with `streamlit run app.py`.
 
 Scenarios are read from `scenarios/` and results written to `results/`, both beside this file, or in the folder
@@ -9,6 +10,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,25 +18,22 @@ import streamlit as st
 
 from simcost.errors import Fault, SimcostError
 from simcost.report import html
-from views import forecast, training
-from views.purchases import PURCHASES
+from views import ask, autoscaling, forecast, money, training
 from views.result import plain, show
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
 SCENARIOS, RESULTS = HOME / "scenarios", HOME / "results"
 LONGEST = 200_000  # characters of a scenario
+QUESTIONS = {"Training": training.QUESTIONS, "Autoscaling": autoscaling.QUESTIONS, "Money": money.QUESTIONS}
 JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
 
 
 def main() -> None:
-    """Four pages."""
+    """A page for each kind of question."""
     st.set_page_config(page_title="simcost", layout="wide")
-    pages = [
-        st.Page(compare, title="Compare plans", default=True),
-        st.Page(demand, title="Forecast demand", url_path="forecast"),
-        st.Page(train, title="Training", url_path="training"),
-        st.Page(buy, title="Money", url_path="money"),
-    ]
+    pages = [st.Page(compare, title="Compare plans", default=True),
+             st.Page(demand, title="Forecast demand", url_path="forecast")]  # fmt: skip
+    pages += [st.Page(partial(questions, title), title=title, url_path=title.lower()) for title in QUESTIONS]
     st.navigation(pages, position="top").run()
 
 
@@ -43,14 +42,9 @@ def demand() -> None:
     forecast.show(SCENARIOS, one_at_a_time())
 
 
-def train() -> None:
-    """The page of training."""
-    training.show(SCENARIOS, RESULTS, one_at_a_time())
-
-
-def buy() -> None:
-    """The page of purchasing."""
-    training.show(SCENARIOS, RESULTS, one_at_a_time(), "Money", PURCHASES)
+def questions(title: str) -> None:
+    """A page of questions."""
+    ask.show(title, QUESTIONS[title], SCENARIOS, RESULTS, one_at_a_time())
 
 
 def compare() -> None:

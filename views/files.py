@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-KINDS = ("csv", "gz", "parquet", "json", "txt")
+KINDS = ("csv", "gz", "parquet", "json", "txt", "yaml", "yml")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,10 @@ class Written(Chosen):
         return place
 
 
+Words = list[str | Chosen]
+"""Of a command line."""
+
+
 def choose(label: str, listed: Sequence[Path], key: str) -> Chosen:
     """One of the files listed, or an upload."""
     path = st.selectbox(
@@ -81,3 +85,11 @@ def beside(scenarios: Path) -> list[Path]:
 def finished(results: Path) -> list[Path]:
     """Folders of finished results."""
     return sorted(folder for folder in results.glob("*") if (folder / "result.json").is_file())
+
+
+def manifests(scenarios: Path) -> list[Path]:
+    """Manifests of autoscalers beside the scenarios."""
+    kinds = ("*.yaml", "*.yml", "*.json")
+    return sorted(
+        path for kind in kinds for path in (scenarios / "manifests").glob(kind) if path.name[0] != "."
+    )

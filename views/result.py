@@ -1,13 +1,15 @@
 """A finished result on the page: verdict, tables, charts, files."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from simcost.errors import SimcostError
-from simcost.report import futures, html, job_tables, tables
+from simcost.report import html, tables
 from simcost.report.page import bullets
+from simcost.report.study import Part
 from simcost.report.style import to_spec
 
 
@@ -19,37 +21,23 @@ def show(folder: Path) -> None:
         st.error(plain(str(error)))
         return
     st.header(plain(document["verdict"]))
-    st.dataframe(tables.comparison(document), hide_index=True)
-    over = futures.table(document)
-    if over:
-        st.subheader("Over the futures")
-        st.dataframe(over, hide_index=True)
-    for title, points in (
-        ("What not knowing the demand costs", futures.sentences(document)),
-        ("Targets missed", tables.missed(document)),
-        ("What drives the difference", document["drivers"]),
-    ):
-        if points:
-            st.subheader(title)
-            st.html(bullets(points))
-    for _, chart in html.pictures(document, shown):
-        st.vega_lite_chart(spec=to_spec(chart), theme=None, width="content")
-    sides = {
-        "Jobs": (job_tables.times(document), job_tables.gpu_time(document)),
-        "Requests": (tables.objectives(document), tables.service_levels(document)),
-    }
-    for title, rows in sides.items():
-        if rows[0]:
-            st.subheader(title)
-            for one in rows:
-                st.dataframe(one, hide_index=True)
-    if "demand" in document:
-        st.subheader("Demand")
-        st.html(bullets(futures.demand_sentences(document["demand"])))
-    with st.expander("Assumptions and provenance"):
-        st.html(bullets(document["assumptions"]))
+    body(html.parts(document, shown))
+    with st.expander("Provenance"):
         st.dataframe(tables.provenance(document), hide_index=True)
     offer(folder, document["scenario"])
+
+
+def body(parts: Sequence[Part]) -> None:
+    """Each part under its heading; a chart has its own."""
+    for part in parts:
+        if part.rows or part.said:
+            st.subheader(plain(part.title))
+        if part.rows:
+            st.dataframe(part.rows, hide_index=True)
+        if part.said:
+            st.html(bullets(list(part.said)))
+        if part.chart:
+            st.vega_lite_chart(spec=to_spec(part.chart()), theme=None, width="content")
 
 
 def offer(folder: Path, scenario: str) -> None:

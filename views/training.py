@@ -1,107 +1,139 @@
-"""A page of questions, of training or of money: ask one, look at the answer, take it and the command along."""
+"""What the page of training asks: each question becomes the words of a command."""
 
-import json
-import shlex
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import get_args
 
 import streamlit as st
 
-from simcost.cli import parsed
-from simcost.errors import SimcostError
-from simcost.report.page import bullets
-from simcost.report.study import Part, page
-from simcost.report.style import to_spec
-from views.files import Chosen
-from views.questions import QUESTIONS, Words
-from views.result import plain
+from simcost.catalog import load_catalog
+from simcost.compare.training.choice import OPTIONS
+from simcost.plan.scheduling import Scheduler
+from views.ask import Question
+from views.files import Words, beside, choose, finished
+
+SPOT = ("greedy", "uniform-progress", "up-plain", "spot-only")
 
 
-def show(
-    scenarios: Path,
-    results: Path,
-    lock: AbstractContextManager[Any],
-    title: str = "Training",
-    questions: Mapping[str, Callable[[Path, Path], Words]] = QUESTIONS,
-) -> None:
-    """The page, from top to bottom."""
-    st.title(title)
-    asked = st.segmented_control("Question", list(questions), default=next(iter(questions)), key=f"{title} question",
-                                 label_visibility="collapsed")  # fmt: skip
-    if asked is None:
-        st.info("Choose a question.")
-        return
-    with st.sidebar:
-        words = questions[asked](scenarios, results)
-        ready = all(word for word in words if isinstance(word, Chosen))
-        pressed = st.button("Answer", type="primary", width="stretch", disabled=not ready)
-    answers: dict[str, Any] = st.session_state.setdefault("answers", {})
-    if pressed:
-        answers.pop(asked, None)
-        with lock, st.spinner("Working"), TemporaryDirectory() as folder:
-            run(asked, words, Path(folder), answers)
-    if asked in answers:
-        answer(answers[asked])
-    elif not pressed:
-        st.info(
-            "Fill in what you know and press Answer."
-            if ready
-            else "Choose a file, or upload one, and press Answer."
-        )
+def run_cost(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
+    """`simcost train estimate`."""
+    catalog = load_catalog()
+    models = [model.name for model in catalog.facts.models]
+    cards = [card.name for card in catalog.facts.accelerators]
+    words: Words = ["train", "estimate", st.selectbox("Model", models)]
+    words += _given({"--tokens": st.text_input("Tokens trained on", "2e9")})
+    words += _given({"--on": st.selectbox("Accelerator", cards, index=cards.index("h100-sxm"))})
+    compared = st.checkbox("Ways to train, side by side")
+    if compared:
+        words += ["--compare"]
+        student = st.selectbox("Distil into", models, index=None, placeholder="no student")
+        words += _given({"--student": student, "--serve-tokens": st.text_input("Output tokens served later")})
+    else:
+        words += _method(models)
+    words += _given({"--gpus": st.text_input("GPUs (empty: their number is searched)", "64"),
+                     "--price": st.text_input("Price of a GPU-hour (empty: the catalog's)")})  # fmt: skip
+    if not compared:
+        words += _given({"--deadline": st.text_input("Deadline", placeholder="e.g. 14d"),
+                         "--budget": st.text_input("Budget", placeholder="e.g. $50000")})  # fmt: skip
+    with st.expander("Layout, failures, other prices"):
+        words += _given({
+            "--precision": st.selectbox("Precision", ("bf16", "fp8")),
+            "--tp": st.text_input("Tensor parallelism"),
+            "--pp": st.text_input("Pipeline stages"),
+            "--sequence": st.text_input("Tokens of a sequence", placeholder="4096"),
+            "--mfu": st.text_input("Measured MFU"),
+            "--failure-rate": st.text_input("Failures per node and day", placeholder="as published"),
+            "--job-failures": st.text_input("And per day whatever the size"),
+            "--failure-model": st.text_input("Failure model", placeholder="weibull=0.7"),
+            "--correlated": st.text_input("Nodes lost at once", placeholder="200/0.01/6h"),
+            "--spot": st.text_input("Spot price of a GPU-hour"),
+            "--interruptions": st.text_input("Spot interruptions per node and day"),
+            "--owned": st.text_input("Your own hardware, per GPU-hour"),
+        })  # fmt: skip
+    return words
 
 
-def run(asked: str, words: Words, folder: Path, answers: dict[str, Any]) -> None:
-    """Answer the question, or say why not."""
-    places = [str(word.on_disk(folder)) if isinstance(word, Chosen) else word for word in words]
-    try:
-        arguments = parsed([*places, "--quiet"])
-        document = arguments.answer(arguments)
-        if "provenance" in document:
-            inputs = document["provenance"]["inputs"]
-            document["provenance"]["inputs"] = {Path(name).name: digest for name, digest in inputs.items()}
-        parts = import_module(f"simcost.report.{arguments.report}").parts(document)
-        answers[asked] = {
-            "document": document,
-            "parts": parts,
-            "command": shlex.join(
-                ["simcost", *(word.name if isinstance(word, Chosen) else word for word in words)]
-            ),
-            "html": page(arguments.report.replace("_", " "), document, parts),
-        }
-    except (SimcostError, OSError) as error:
-        told = str(error)
-        for place in {str(Path(place).parent) for place in places if place.startswith("/")}:
-            told = told.replace(f"{place}/", "")
-        for line in told.splitlines():
-            st.error(plain(line))
+def _method(models: list[str]) -> Words:
+    method = st.selectbox("Method", list(OPTIONS), index=1)
+    words = _given({"--method": method})
+    if method == "distill":
+        words += _given({"--teacher": st.selectbox("Teacher", models, index=1)})
+    if method == "pruned":
+        words += _given({"--kept-share": st.text_input("Share of the weights kept", "0.5")})
+    if method == "transfer":
+        words += _given({"--trained-share": st.text_input("Share of the weights trained", "0.25")})
+    return words
 
 
-def answer(found: dict[str, Any]) -> None:
-    """Verdict, tables, charts, files, command."""
-    st.header(plain(found["document"]["verdict"]))
-    body(found["parts"])
-    st.caption("The same on the command line")
-    st.code(found["command"], language="sh", wrap_lines=True)
-    files = {
-        "answer.json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),
-        "answer.html": (found["html"], "text/html"),
-    }
-    for column, (file, (content, kind)) in zip(st.columns(2), files.items(), strict=True):
-        column.download_button(f"Download {file}", content.encode(), file, kind, on_click="ignore")
+def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
+    """`simcost train size`."""
+    words: Words = ["train", "size", choose("Job log", beside(scenarios), "jobs")]
+    kinds = [policy().kind for policy in get_args(Scheduler)]
+    policies = st.multiselect("Policies", kinds, ["fifo-skip", "easy-backfill"])
+    words += [f"--policy={policy}" for policy in policies]
+    words += _given({
+        "--wait": st.text_input("Longest wait", "1h"),
+        "--percentile": str(st.number_input("Percentile of the wait", 1, 99, 95)),
+        "--node": str(st.number_input("GPUs of a node", 1, 1000, 8)),
+        "--gpus": st.text_input("A size to look at besides", placeholder="e.g. 64"),
+        "--price": st.text_input("Price of a GPU-hour", "2.50"),
+    })  # fmt: skip
+    with st.expander("Spot beside reserved GPUs"):
+        zone = choose("Availability of spot", [], "zone")
+        more = _given({"--trace": st.text_input("Trace of the file", key="zone trace"),
+                       "--spot": st.text_input("Spot price of a GPU-hour", key="zone price")})  # fmt: skip
+    return [*words, "--spot-trace", zone, *more] if zone else words
 
 
-def body(parts: Sequence[Part]) -> None:
-    """Each part under its heading."""
-    for part in parts:
-        if part.rows or part.said:
-            st.subheader(plain(part.title))
-        if part.rows:
-            st.dataframe(part.rows, hide_index=True)
-        if part.said:
-            st.html(bullets(list(part.said)))
-        if part.chart:
-            st.vega_lite_chart(spec=to_spec(part.chart()), theme=None, width="content")
+def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
+    """`simcost train spot`."""
+    words: Words = [
+        "train",
+        "spot",
+        choose("Availability or prices of spot", beside(scenarios), "availability"),
+    ]
+    words += _given({
+        "--trace": st.text_input("Traces of the file (* matches)"),
+        "--work": st.text_input("Work of the gang", "48h"),
+        "--deadline": st.text_input("Deadline", "60h"),
+        "--changeover": st.text_input("Changeover", "12min"),
+        "--gang": str(st.number_input("Nodes that run together", 1, 100_000, 1)),
+        "--on-demand": st.text_input("Price of a node on demand", "3.06"),
+        "--spot": st.text_input("On spot (empty: that of the traces)", "0.92"),
+    })  # fmt: skip
+    words += [
+        f"--policy={policy}" for policy in st.multiselect("Policies", SPOT, ["greedy", "uniform-progress"])
+    ]
+    more = st.text_input("And", placeholder="time-sliced=4, mixed=2, spot-below=$1.20")
+    words += [f"--policy={policy.strip()}" for policy in more.split(",") if policy.strip()]
+    words += _given({"--starts": str(st.number_input("Starts on each trace", 1, 10_000, 300))})
+    if st.checkbox("The traces are zones: the job may move"):
+        words += ["--any-zone"]
+    return words
+
+
+def waste(scenarios: Path, results: Path) -> Words:
+    """`simcost waste`."""
+    listed = [*beside(scenarios), *finished(results)]
+    file = choose("Utilisation, job log or result", listed, "utilisation")
+    simulated = file.upload is None and file.path is not None and file.path.is_dir()
+    words: Words = ["waste", file]
+    if simulated:
+        return words + _given({"--plan": st.text_input("Plan (empty: the best)"),
+                               "--price": st.text_input("Price of a GPU-hour (empty: the bill's)")})  # fmt: skip
+    words += _given({"--price": st.text_input("Price of a GPU-hour", "2.50"),
+                     "--timezone": st.text_input("Time zone", "UTC")})  # fmt: skip
+    gpus = st.text_input("GPUs, of a job log", placeholder="64, or long=48, short=16")
+    return words + [f"--gpus={part.strip()}" for part in gpus.split(",") if part.strip()]
+
+
+def _given(options: dict[str, str | None]) -> Words:
+    """Those that were filled in, each as one word, so that no value is taken for an option."""
+    return [f"{option}={value.strip()}" for option, value in options.items() if value and value.strip()]
+
+
+QUESTIONS: dict[str, Question] = {
+    "What does this run cost?": run_cost,
+    "How many GPUs does our queue need?": queue,
+    "Should this run use spot?": spot,
+    "Where do our GPU-hours go?": waste,
+}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, finish, natural, pair, pictures, span, verb
+from simcost.cli.words import Arguments, columns, natural, pair, sourced, span, study
 
 
 def add(verbs: Any) -> None:
@@ -14,10 +14,11 @@ def add(verbs: Any) -> None:
 
 
 def _add_replay(actions: Any) -> None:
-    replay = verb(
+    replay = study(
         actions,
         "replay",
         _replay,
+        "autoscale",
         "what the autoscaler of a manifest asks for at each sync, given recorded metrics, and why",
     )
     replay.add_argument(
@@ -55,10 +56,9 @@ def _add_replay(actions: Any) -> None:
         help="age at which a sample counts no more (default: its usual gap)",
     )
     columns(replay)
-    pictures(replay)
 
 
-def _replay(arguments: Arguments) -> None:
+def _replay(arguments: Arguments) -> dict[str, Any]:
     from simcost.scenario.autoscale import autoscale_replay
 
     document = autoscale_replay(
@@ -71,5 +71,4 @@ def _replay(arguments: Arguments) -> None:
         start=arguments.start,
         stands_s=arguments.stale,
     )
-    files = [arguments.manifest, arguments.metrics]
-    finish(arguments, document, document["findings"], "autoscale", files=files)
+    return sourced(arguments, document, document["findings"], [arguments.manifest, arguments.metrics])

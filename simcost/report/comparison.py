@@ -26,8 +26,8 @@ def text(document: Document) -> str:
         fill(document["verdict"], WIDTH),
         _table(document),
         _section("Targets missed", misses),
-        _section(f"Requests without an answer{_of_which(document)}", _unanswered(document)),
-        _section(f"Jobs without an end{_of_which(document)}", _unfinished(document)),
+        _section(f"Requests without an answer{of_which(document)}", unanswered(document)),
+        _section(f"Jobs without an end{of_which(document)}", _unfinished(document)),
         _titled("Where the GPU time went", job_tables.gpu_time(document)),
         _followed(document),
         _futures(document),
@@ -46,7 +46,7 @@ def text(document: Document) -> str:
 def _followed(document: Document) -> str:
     """How the fleets that changed followed their demand."""
     found = _titled("How the fleets followed demand", following.table(document))
-    return f"{found}\n{fill(following.NOTE, WIDTH)}" if found else ""
+    return "\n".join([found, *(fill(note, WIDTH) for note in following.notes(document))])
 
 
 def _futures(document: Document) -> str:
@@ -66,12 +66,12 @@ def _cut(name: str) -> str:
     return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
 
 
-def _of_which(document: Document) -> str:
+def of_which(document: Document) -> str:
     """Which replication the counts of requests are of."""
     return f", first of {document['replications']} replications" if document["replications"] > 1 else ""
 
 
-def _unanswered(document: Document) -> list[str]:
+def unanswered(document: Document) -> list[str]:
     """Requests rejected or timed out, by plan."""
     reasons = {
         "rejected": "longer than the KV cache of a replica",

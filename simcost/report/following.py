@@ -19,6 +19,11 @@ def table(document: Document) -> Table:
     return [_row(plan) for plan in document["plans"] if "following" in plan]
 
 
+def notes(document: Document) -> list[str]:
+    """What the columns mean; nothing where there are none."""
+    return [NOTE] if table(document) else []
+
+
 def _row(plan: Document) -> dict[str, str]:
     said = plan["following"]
     return {

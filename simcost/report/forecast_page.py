@@ -7,8 +7,8 @@ from simcost.forecast.picture import picture
 from simcost.report import forecast_charts as charts
 from simcost.report import forecast_tables as tables
 from simcost.report import forecast_words as words
-from simcost.report.html import figure
 from simcost.report.page import bullets, frame, paragraphs, section, table
+from simcost.report.study import figure
 from simcost.report.style import Document
 from simcost.report.tables import provenance
 from simcost.scenario.folders import whole_file

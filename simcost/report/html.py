@@ -2,19 +2,17 @@
 
 import json
 import os
-import re
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
-from simcost.report import charts, following, futures, job_charts, job_tables, money, tables
+from simcost.report import charts, comparison, following, futures, job_charts, job_tables, money, tables
 from simcost.report.forecast_charts import fan
 from simcost.report.futures_chart import spread
-from simcost.report.page import bullets, frame, section, table
 from simcost.report.sides import serves, trains
-from simcost.report.style import Document, to_svg
+from simcost.report.study import Part, page
+from simcost.report.style import Document
 
 
 def write_html(folder: Path) -> Path:
@@ -25,7 +23,8 @@ def write_html(folder: Path) -> Path:
     """
     target = folder / "report.html"
     draft = folder / f".report.html.{os.getpid()}.tmp"
-    text = page(*read(folder))
+    document, shown = read(folder)
+    text = page(document["scenario"], document, parts(document, shown))
     try:
         draft.write_text(text, encoding="utf-8")
         draft.replace(target)
@@ -63,55 +62,57 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
     return document, shown
 
 
-def page(document: Document, shown: dict[str, Any]) -> str:
-    """The whole page; every text of the result is escaped."""
-    body = [
-        section("Plans compared", table(tables.comparison(document))),
-        section("Over the futures", table(futures.table(document)), bullets(futures.sentences(document))),
-        section("Targets missed", bullets(tables.missed(document))),
-        section("Jobs", table(job_tables.times(document)), table(job_tables.gpu_time(document))),
-        section("How the fleets followed demand", table(following.table(document))),
-        section("What drives the difference", bullets(document["drivers"])),
-        section(
-            f"Charge by charge, a month, against {document['baseline']}",
-            bullets(money.charge_changes(document)),
+def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
+    """What stands below the verdict, in the order in which a reader asks."""
+    demand = futures.demand_sentences(document["demand"]) if "demand" in document else []
+    return [
+        Part(title="Plans compared", rows=tables.comparison(document)),
+        Part(title="Over the futures", rows=futures.table(document), said=futures.sentences(document)),
+        Part(title="Targets missed", said=tables.missed(document)),
+        Part(
+            title=f"Requests without an answer{comparison.of_which(document)}",
+            said=comparison.unanswered(document),
         ),
-        *(figure(title, chart, i) for i, (title, chart) in enumerate(pictures(document, shown))),
-        section("Requests", table(tables.objectives(document)), table(tables.service_levels(document))),
-        section("Demand", bullets(futures.demand_sentences(document["demand"])))
-        if "demand" in document
-        else "",
-        section("Unit costs and energy", table(money.units(document)), bullets(money.energy_notes(document))),
-        section("Assumptions", bullets(document["assumptions"])),
-        section("Provenance", table(tables.provenance(document), left=True)),
+        Part(title="Jobs", rows=job_tables.times(document)),
+        Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
+        Part(
+            title="How the fleets followed demand",
+            rows=following.table(document),
+            said=following.notes(document),
+        ),
+        Part(title="What drives the difference", said=document["drivers"]),
+        Part(
+            title=f"Charge by charge, a month, against {document['baseline']}",
+            said=money.charge_changes(document),
+        ),
+        *pictures(document, shown),
+        Part(title="Service level", rows=tables.objectives(document)),
+        Part(title="Latency and answers", rows=tables.service_levels(document)),
+        Part(title="Demand", said=demand),
+        Part(title="Unit costs and energy", rows=money.units(document), said=money.energy_notes(document)),
+        Part(title="Assumptions", said=document["assumptions"]),
     ]
-    return frame(document["scenario"], document["verdict"], document.get("question", ""), "".join(body))
 
 
-def pictures(document: Document, shown: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Name and chart, in the order in which a reader asks."""
+def pictures(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
+    """The charts that a result has."""
     if "futures" in document:
-        yield "Cost over the futures", spread(document, shown["runs"])
+        yield Part(title="Cost over the futures", chart=lambda: spread(document, shown["runs"]))
     if "demand" in document:
-        yield "Demand", fan(shown["demand"])
-    yield "Where the money went", charts.cost_stack(document)
+        yield Part(title="Demand", chart=lambda: fan(shown["demand"]))
+    yield Part(title="Where the money went", chart=lambda: charts.cost_stack(document))
     if trains(document):
-        yield "Cost against waiting", job_charts.cost_against_wait(document)
-        yield "GPU time", job_charts.gpu_time(document)
+        yield Part(title="Cost against waiting", chart=lambda: job_charts.cost_against_wait(document))
+        yield Part(title="GPU time", chart=lambda: job_charts.gpu_time(document))
         if "gpus" in shown:
-            yield "GPUs over time", job_charts.gpus_over_time(document, shown["gpus"])
-        yield "Waiting", job_charts.wait_spread(document, shown["waits"])
+            yield Part(
+                title="GPUs over time", chart=lambda: job_charts.gpus_over_time(document, shown["gpus"])
+            )
+        yield Part(title="Waiting", chart=lambda: job_charts.wait_spread(document, shown["waits"]))
     if serves(document):
-        yield "Cost against service level", charts.cost_against_slo(document)
-        yield "Service level by hour", charts.slo_heat(document, shown["hours"])
-        yield "Latency", charts.latency_cdf(document, shown["latency"])
+        yield Part(title="Cost against service level", chart=lambda: charts.cost_against_slo(document))
+        yield Part(title="Service level by hour", chart=lambda: charts.slo_heat(document, shown["hours"]))
+        yield Part(title="Latency", chart=lambda: charts.latency_cdf(document, shown["latency"]))
         if "followed" in shown:
-            yield "Demand and fleet", following.picture(document, shown["followed"])
-        yield "Fleet", charts.fleet_timeline(document, shown["timeline"])
-
-
-def figure(title: str, chart: Any, index: int) -> str:
-    """The chart as inline SVG, its ids made unique on the page and its white ground left out."""
-    svg = re.sub(r'<rect width="\d+" height="\d+" fill="white"/>', "", to_svg(chart), count=1)
-    svg = re.sub(r'(\bid="|url\(#)', rf"\g<1>chart{index}-", svg)
-    return f'<figure role="img" aria-label="{escape(title)}">{svg}</figure>\n'
+            yield Part(title="Demand and fleet", chart=lambda: following.picture(document, shown["followed"]))
+        yield Part(title="Fleet", chart=lambda: charts.fleet_timeline(document, shown["timeline"]))

@@ -1,7 +1,9 @@
 """A study for people, part by part: what its page and the explorer show below the verdict."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +49,17 @@ def page(name: str, document: Document, parts: Sequence[Part]) -> str:
     body = [_part(part, i) for i, part in enumerate(parts)]
     if "provenance" in document:
         body.append(section("Provenance", table(provenance(document), left=True)))
-    return frame(name, document["verdict"], "", "".join(body))
+    return frame(name, document["verdict"], document.get("question", ""), "".join(body))
 
 
 def _part(part: Part, index: int) -> str:
-    from simcost.report.html import figure  # brings what forecasts need, too much for a text
-
     drawn = figure(part.title, part.chart(), index) if part.chart else ""
     body = table(part.rows or []) + bullets(list(part.said))
     return drawn + section(part.title, body)
+
+
+def figure(title: str, chart: Any, index: int) -> str:
+    """The chart as inline SVG, its ids made unique on the page and its white ground left out."""
+    svg = re.sub(r'<rect width="\d+" height="\d+" fill="white"/>', "", to_svg(chart), count=1)
+    svg = re.sub(r'(\bid="|url\(#)', rf"\g<1>chart{index}-", svg)
+    return f'<figure role="img" aria-label="{escape(title)}">{svg}</figure>\n'

@@ -16,10 +16,9 @@ def script(root: str, home: str) -> None:
 
     if root not in sys.path:
         sys.path.insert(0, root)
-    from views import training
-    from views.purchases import PURCHASES
+    from views import ask, money
 
-    training.show(Path(home) / "scenarios", Path(home) / "results", threading.Lock(), "Money", PURCHASES)
+    ask.show("Money", money.QUESTIONS, Path(home) / "scenarios", Path(home) / "results", threading.Lock())
 
 
 @pytest.fixture(scope="module")

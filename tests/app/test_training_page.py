@@ -22,9 +22,11 @@ def script(root: str, home: str) -> None:
 
     if root not in sys.path:
         sys.path.insert(0, root)
-    from views import training
+    from views import ask, training
 
-    training.show(Path(home) / "scenarios", Path(home) / "results", threading.Lock())
+    ask.show(
+        "Training", training.QUESTIONS, Path(home) / "scenarios", Path(home) / "results", threading.Lock()
+    )
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from simcost.report.style import OKABE_ITO, colours
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return dict(pictures(*read(build(tmp_path_factory.mktemp("charts") / "out"))))
+    parts = pictures(*read(build(tmp_path_factory.mktemp("charts") / "out")))
+    return {part.title: part.chart() for part in parts if part.chart}
 
 
 def datasets(chart: Any) -> list[list[dict[str, Any]]]:
@@ -75,8 +76,8 @@ def test_a_plan_keeps_its_colour_when_its_rows_are_missing() -> None:
 def test_no_chart_holds_more_than_about_2000_rows(plans: int, hours: int) -> None:
     names = tuple(f"plan {i}" for i in range(plans))
     shown = {name: pa.table(columns) for name, columns in tables(names, hours).items()}
-    for name, chart in pictures(document(names, hours), shown):
-        assert rows(chart) <= 2100, name
+    for part in pictures(document(names, hours), shown):
+        assert rows(part.chart()) <= 2100, part.title
 
 
 def test_thinning_keeps_the_worst_hour() -> None:
@@ -150,8 +151,8 @@ def test_one_replication_and_an_idle_plan_draw_without_intervals() -> None:
     columns = tables(PLANS[:3], 3)
     columns["hours"]["attainment"][0] = None
     shown = {name: pa.table(values) for name, values in columns.items()}
-    for name, chart in pictures(told, shown):
-        assert "NaN" not in charts.to_svg(chart), name
+    for part in pictures(told, shown):
+        assert "NaN" not in charts.to_svg(part.chart()), part.title
 
 
 def test_intervals_of_attainment_end_at_100_percent_and_cents_look_like_cents() -> None:

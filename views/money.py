@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from views.files import Chosen, Written, beside, choose, finished
+from views.ask import Question
+from views.files import Words, Written, beside, choose, finished
 
-Words = list[str | Chosen]
 _PLAN = """\
 commitments:
   - {kind: savings-plan, name: base, commitment: $20/h, discount: 28 %}
@@ -41,4 +41,4 @@ def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
     return [*words, f"--budget={budget}"] if budget else words
 
 
-PURCHASES = {"What would it cost?": bill, "What should we commit to?": commit}
+QUESTIONS: dict[str, Question] = {"What would it cost?": bill, "What should we commit to?": commit}

@@ -1,0 +1,71 @@
+"""The page of autoscaling without a browser: a recording through a manifest, and bad input as messages."""
+
+from pathlib import Path
+
+import pytest
+from home import APP
+from streamlit.testing.v1 import AppTest
+
+HPA = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: chat}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: chat}
+  minReplicas: 1
+  maxReplicas: 9
+  metrics:
+    - type: External
+      external: {metric: {name: queue}, target: {type: AverageValue, averageValue: "10"}}
+"""
+
+
+def script(root: str, home: str) -> None:
+    """The page by itself: what streamlit runs."""
+    import sys
+    import threading
+    from pathlib import Path
+
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from views import ask, autoscaling
+
+    ask.show("Autoscaling", autoscaling.QUESTIONS, Path(home) / "scenarios", Path(home), threading.Lock())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("autoscaling") / "home"
+    (home / "scenarios" / "manifests").mkdir(parents=True)
+    (home / "scenarios" / "manifests" / "hpa.yaml").write_text(HPA, encoding="utf-8")
+    rows = [f"{15 * i},{2 if i < 10 else 4},{20 if i < 8 else 40}" for i in range(20)]
+    (home / "scenarios" / "tuesday.csv").write_text("\n".join(["t,replicas,queue", *rows]), encoding="utf-8")
+    return home
+
+
+@pytest.fixture
+def page(home: Path) -> AppTest:
+    page = AppTest.from_function(script, args=(str(APP.parent), str(home)), default_timeout=60).run()
+    page.selectbox[0].set_value(home / "scenarios" / "manifests" / "hpa.yaml")
+    page.selectbox[1].set_value(home / "scenarios" / "tuesday.csv")
+    return page.run()
+
+
+def press(page: AppTest) -> None:
+    next(button for button in page.button if button.label == "Answer").click().run()
+    assert not page.exception
+
+
+def test_last_tuesday_is_replayed(page: AppTest) -> None:
+    press(page)
+    assert not page.error
+    assert page.header[0].value.startswith("HorizontalPodAutoscaler chat asks for 2 to 4 replicas")
+    assert list(page.dataframe[0].value["asked for"]) == ["2", "4", "4"]
+    assert page.code[0].value == "simcost autoscale replay hpa.yaml tuesday.csv"
+
+
+def test_a_metric_that_was_not_recorded_is_named(page: AppTest) -> None:
+    next(field for field in page.text_input if field.label.startswith("Columns")).set_value("queue=length")
+    press(page)
+    assert "length" in page.error[0].value
+    assert not any("/tmp" in error.value for error in page.error)
