@@ -34,6 +34,9 @@ class Admission:
     first come, first served. None = engines queue without limit."""
     max_queued: Count | None = None
     """Requests that wait at the gateway; more are rejected, but for those whose replica went. None = no limit."""
+    max_queued_per_replica: Count | None = None
+    """The same for each ready replica, as Knative's queue-proxies let wait: while none is ready, there is no such
+    limit. The tighter of the two counts."""
     saturation: Saturation | None = None
     """Sheds load by the signals of an endpoint picker; None = never."""
     in_flight: Literal["retry", "migrate", "lose"] = "retry"

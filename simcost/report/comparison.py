@@ -74,7 +74,7 @@ def of_which(document: Document) -> str:
 def unanswered(document: Document) -> list[str]:
     """Requests rejected or timed out, by plan."""
     reasons = {
-        "rejected": "longer than the KV cache of a replica",
+        "rejected": "longer than the KV cache of a replica, or turned away at the gateway",
         "timed_out": "clients gave up",
         "lost": "their replica was taken away",
     }

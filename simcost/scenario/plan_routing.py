@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simcost.errors import Fault, InputError
+from simcost.plan import Admission
+from simcost.plan.admission import Saturation
 from simcost.plan.routing import EndpointPicker, Router
-from simcost.plan.routing.policies import DynamoKv, KvAware, PrefixAware, RayPrefixAware
+from simcost.plan.routing.policies import DynamoKv, KvAware, PrefixAware, RayPowerOfTwo, RayPrefixAware
 from simcost.plan.routing.scorers import Latency, NoHitLru, PrefixCache
 from simcost.scenario.faults import fault_at
 from simcost.scenario.node import Node, items
 from simcost.scenario.plan_scaling import FromManifest
+from simcost.units import format_seconds
 
 if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
@@ -83,6 +87,46 @@ def unrouted(manifest: Manifest) -> str | None:
     left: list[str] = [one.scorer.kind for one in picker.scorers if type(one.scorer) in _UNSEEN]
     left += ["prefix-cache-affinity-filter"] if picker.gate else []
     return f"The router goes without {', '.join(left)}: not simulated." if left else None
+
+
+def door_of(plan: Plan, manifests: Sequence[Manifest]) -> tuple[Admission, list[str]]:
+    """The limits of a plan, with those of its manifests where it says nothing itself; and what came from where."""
+    found, said, usual = plan.admission, [], Admission()
+    for manifest in manifests:
+        taken = {}
+        for one in fields(Admission):
+            theirs = getattr(manifest.admission, one.name)
+            if theirs != getattr(usual, one.name) and getattr(found, one.name) == getattr(usual, one.name):
+                taken[one.name] = theirs
+        found = replace(found, **taken)
+        if taken:
+            words = ", ".join(f"{name} {_shown(value)}" for name, value in taken.items())
+            said.append(f"{Path(manifest.file).name}: admission: {words}.")
+    return found, said
+
+
+def _shown(limit: object) -> str:
+    if isinstance(limit, Saturation):
+        return f"from {limit.queue} waiting or {limit.kv:.0%} of the KV cache: {limit.then}"
+    return format_seconds(limit) if isinstance(limit, float) else str(limit)
+
+
+def differing(plan: Plan, manifests: Sequence[Manifest]) -> Iterator[str]:
+    """Accelerators of a replica that a manifest has otherwise."""
+    for one in manifests:
+        if plan.replica is not None and one.gpus is not None and one.gpus != plan.replica.tp:
+            theirs = f"{Path(one.file).name}: its replicas have {one.gpus} accelerators"
+            yield f"{theirs}, those of the plan {plan.replica.tp}."
+
+
+def limited(router: Router, door: Admission, plan: Plan) -> tuple[Router, Admission]:
+    """Ray's router asks replicas itself whether they are full, so that the limit of a manifest is its own."""
+    if not isinstance(router, RayPowerOfTwo) or door.max_ongoing == plan.admission.max_ongoing:
+        return router, door
+    own = replace(door, max_ongoing=None)
+    if router.max_ongoing_requests != RayPowerOfTwo().max_ongoing_requests:
+        return router, own
+    return replace(router, max_ongoing_requests=door.max_ongoing or router.max_ongoing_requests), own
 
 
 def _is_picker(router: Router | FromManifest) -> bool:

@@ -192,7 +192,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         starts_utc_s=steers.starts_utc_s,
         batching=plan.batching,
         router=steers.router,
-        admission=plan.admission,
+        admission=steers.admission,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
         slots_per_node=1 if shared else each // replica.tp,

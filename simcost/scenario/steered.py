@@ -12,14 +12,14 @@ import numpy as np
 
 from simcost.catalog import Catalog
 from simcost.errors import InputError
-from simcost.plan import Scaling
+from simcost.plan import Admission, Scaling
 from simcost.plan.autoscaling import Predictive
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import Router
 from simcost.scenario.foreseen import Foreseen
 from simcost.scenario.given import Given
-from simcost.scenario.plan_routing import router_in, unrouted
+from simcost.scenario.plan_routing import differing, door_of, limited, router_in, unrouted
 from simcost.scenario.plan_scaling import (
     FollowForecast,
     FromManifest,
@@ -33,6 +33,7 @@ from simcost.trace.paths import inside
 
 if TYPE_CHECKING:
     from simcost.scenario.load import LoadedScenario
+    from simcost.scenario.manifests import Manifest
     from simcost.scenario.model import Plan
 
 MOST = 1_000_000
@@ -46,6 +47,7 @@ class Steered:
     scaling: Scaling
     nodes: Nodes
     router: Router
+    admission: Admission
     interruptions: Interruptions | None
     starts_utc_s: float
     notes: tuple[str, ...] = ()
@@ -64,11 +66,13 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     catalog, folder = loaded.catalog, loaded.folder
     notes: list[str] = []
     names: list[str] = []
+    manifests: list[Manifest] = []
     scaling, nodes = plan.scaling, plan.nodes
     if isinstance(scaling, FromManifest):
         manifest = manifest_of(scaling, folder, catalog)
         notes += filter(None, [not_simulated(manifest)])
         names.append(scaling.path)
+        manifests.append(manifest)
         scaling = policy_in(manifest, scaling)
     elif isinstance(scaling, FollowForecast):
         scaling = _ahead(scaling, plan, loaded.catalog, loaded, source)
@@ -82,7 +86,11 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
         manifest = manifest_of(router, folder, catalog)
         notes += filter(None, [not_simulated(manifest), unrouted(manifest)])
         names.append(router.path)
+        manifests.append(manifest)
         router = router_in(manifest, router)
+    door, said = door_of(plan, manifests)
+    notes += [*said, *differing(plan, manifests)]
+    router, door = limited(router, door, plan)
     troubles = plan.interruptions
     if troubles is not None and isinstance(troubles.spot, SpotTrace):
         names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
@@ -90,8 +98,8 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     return Steered(
-        scaling=scaling, nodes=nodes, router=router, interruptions=troubles, starts_utc_s=utc_s(loaded.scenario.starts),
-        notes=tuple(notes), inputs=hashes(folder, names),
+        scaling=scaling, nodes=nodes, router=router, admission=door, interruptions=troubles,
+        starts_utc_s=utc_s(loaded.scenario.starts), notes=tuple(notes), inputs=hashes(folder, names),
     )  # fmt: skip
 
 

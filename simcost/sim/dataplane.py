@@ -66,7 +66,7 @@ class DataPlane:
     ) -> None:
         self.clock = clock
         self._arrivals, self._batch, self._next, self._final = arrivals, NO_REQUESTS, 0, False
-        self._on_rows = on_rows
+        self._on_rows, self._admission = on_rows, pool.admission
         self._seen = np.zeros(4, np.int64)
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
@@ -134,6 +134,7 @@ class DataPlane:
         self.state.routable[totals[at.ROUTABLE]] = slot
         totals[at.ROUTABLE] += 1
         totals[at.SLOTS] = max(totals[at.SLOTS], slot + 1)
+        self._limit_gate()
 
     def close(self, slot: int) -> None:
         """The replica in `slot` takes no more requests; it finishes those it has."""
@@ -142,6 +143,7 @@ class DataPlane:
         routable[: len(kept)] = kept
         totals[at.ROUTABLE] = len(kept)
         self.state.load[slot] += at.CLOSED
+        self._limit_gate()
 
     def vacate(self, slot: int, mode: int, most_retries: int = 2**31) -> None:
         """Take a closed replica away from its requests: they migrate, retry, or are lost (`layout.MIGRATE`)."""
@@ -181,6 +183,13 @@ class DataPlane:
         found = np.zeros((int(self.state.totals[at.SLOTS]), at.SAMPLE), np.int64)
         collect(self.state, int(self.state.totals[at.NOW]), queues, found)
         return found
+
+    def _limit_gate(self) -> None:
+        """Where each ready replica lets so many wait, their number counts."""
+        each, ready = self._admission.max_queued_per_replica, int(self.state.totals[at.ROUTABLE])
+        if each is not None:
+            most = NEVER if self._admission.max_queued is None else self._admission.max_queued
+            self.state.parameters[at.MAX_QUEUED] = min(most, each * ready) if ready else most
 
     def _take_batch(self) -> None:
         following = next(self._arrivals, None)

@@ -132,6 +132,19 @@ def test_saturation_sheds_or_holds_and_counts_what_it_sheds() -> None:
     assert shed.outstanding_s / shed.completed < held.outstanding_s / held.completed
 
 
+def test_so_many_wait_for_each_ready_replica() -> None:
+    """A queue per replica is one queue of as many times the length, while the replicas are the same."""
+    heavy = chat(20_000, 600)
+    each = served(LeastOutstanding(), Admission(max_ongoing=8, max_queued_per_replica=5), heavy)
+    all_of_them = served(LeastOutstanding(), Admission(max_ongoing=8, max_queued=5 * 16), heavy)
+    tighter = served(
+        LeastOutstanding(), Admission(max_ongoing=8, max_queued=7, max_queued_per_replica=5), heavy
+    )
+    assert each.rejected == all_of_them.rejected > 1000
+    assert each.outstanding_s == all_of_them.outstanding_s
+    assert tighter.rejected > each.rejected
+
+
 @pytest.mark.parametrize(
     "router", [VllmDataParallel(), LowestRate(), Session(), RayPowerOfTwo(), picker(0.05)]
 )

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError
+from simcost.plan import Admission
+from simcost.plan.admission import Saturation
 from simcost.plan.autoscaling import AwsScaling, DynamoPlanner, Fixed, Hpa, Keda, Kpa, RayServe, Signal
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
 from simcost.plan.autoscaling.keda import CronTrigger, MetricTrigger
@@ -166,13 +168,19 @@ def test_a_scaled_object(read: Any) -> None:
 def test_knative_annotations_in_both_spellings(read: Any) -> None:
     manifest = read(KNATIVE)
     assert manifest.policy == Kpa(min=1, max=20, window=40, container_concurrency=12)
-    assert manifest.limits.max_queued_requests == 120
+    assert manifest.admission == Admission(max_ongoing=12, max_queued_per_replica=120, timeout=300)
 
 
 def test_a_ray_deployment(read: Any) -> None:
     manifest = read(RAY)
     assert manifest.policy == RayServe(max=10, target_ongoing_requests=32)
-    assert manifest.limits.max_ongoing_requests == 64
+    assert manifest.admission == Admission(max_ongoing=64)
+    assert read(RAY.replace("        max_ongoing_requests: 64\n", "")).admission.max_ongoing == 5
+    limited = read(
+        RAY.replace("64", "64\n        max_queued_requests: 200\n        ray_actor_options: {num_gpus: 4}")
+    )
+    assert (limited.admission.max_queued, limited.gpus) == (200, 4)
+    assert "max_queued_requests of each proxy: there is one gateway" in limited.not_simulated
     assert manifest.name == "Engine"
     fixed = read(RAY.replace("autoscaling_config: {min_replicas: 1, max_replicas: 10, target_ongoing_requests: 32}",
                              "num_replicas: 3"))  # fmt: skip
@@ -215,6 +223,70 @@ def test_a_picker(read: Any) -> None:
         (LoadAware(threshold=64), 1),
     ]
     assert router.picker == "weighted-random"
+
+
+FLOW = """\
+featureGates: [flowControl, prepareDataPlugins]
+saturationDetector: {pluginRef: mine}
+flowControl: {maxRequests: 1k, maxBytes: 1Gi, priorityBands: [{priority: 0, orderingPolicyRef: edf-ordering-policy}]}
+"""
+MINE = """\
+  - {type: utilization-detector, name: mine, parameters: {queueDepthThreshold: 9, metricsStalenessThreshold: 1s}}
+  - {type: latency-scorer}
+schedulingProfiles:
+"""
+
+
+def test_flow_control_of_a_picker_holds_what_the_pool_has_no_room_for(read: Any) -> None:
+    manifest = read(EPP.replace("schedulingProfiles:\n", MINE) + FLOW)
+    assert manifest.admission == Admission(max_queued=1000, saturation=Saturation(queue=9))
+    assert set(manifest.not_simulated) == {
+        "flowControl.maxBytes", "flowControl.priorityBands.0.orderingPolicyRef", "feature gate prepareDataPlugins",
+        "plugin latency-scorer: not in the profile",
+        "metricsStalenessThreshold: signals here are never older than the refresh",
+    }  # fmt: skip
+    older = "saturationDetector: {queueDepthThreshold: 7, kvCacheUtilThreshold: 0.9}\n"
+    held = read(EPP + "featureGates: [flowControl]\n" + older)
+    assert held.admission.saturation == Saturation(queue=7, kv=0.9)
+
+
+def test_without_the_gate_nothing_is_held_and_that_is_said(read: Any) -> None:
+    manifest = read(EPP.replace("schedulingProfiles:\n", MINE) + FLOW.replace("flowControl, ", ""))
+    assert manifest.admission == Admission()
+    assert any(said.startswith("flowControl: without the feature gate") for said in manifest.not_simulated)
+    assert any(said.startswith("saturationDetector: it sheds") for said in manifest.not_simulated)
+
+
+def test_every_field_of_the_manifests_at_hand_is_honoured_or_listed(shared: Path) -> None:
+    """The paths of each file that are read or listed are all that there are."""
+    folder = shared / "data" / "manifests"
+    listed = {path.name: set(read_manifest(path).not_simulated) for path in sorted(folder.iterdir())}
+    assert listed == LISTED
+
+
+LISTED = {
+    "aws-target-tracking.json": set(),
+    "dynamo-planner.yaml": {
+        "mode disagg: one pool is scaled, by the rules of decode; the GPU budget is all of its",
+        "load_predictor arima: the last interval stands for the next (constant)",
+    },
+    "epp-config.yaml": set(),
+    "hpa.yaml": {"metadata.namespace"},
+    "karpenter-nodepool.yaml": {
+        "spec.template.spec.nodeClassRef", "spec.template.spec.taints", "spec.weight: there is one pool of nodes",
+        "requirements: of what they allow, nodes are what the plan buys",
+    },
+    "keda-scaledobject.yaml": {
+        "metadata.namespace", "spec.triggers.0.metadata.serverAddress",
+        'labels {model_name="sum-8b"}, {model_name="sum-8b"} of trigger s0-prometheus: there is one pool',
+    },
+    "knative-service.yaml": {"spec.template.spec.containers"},
+    "ray-serve.yaml": {
+        "applications.0.route_prefix", "applications.0.import_path",
+        "max_queued_requests of each proxy: there is one gateway",
+    },
+}  # fmt: skip
+"""What the example manifests have that changes nothing here; every other field of theirs does."""
 
 
 def test_a_planner(read: Any) -> None:
@@ -303,6 +375,7 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
     "ray policy": (RAY, "min_replicas: 1", "policy: {name: mine}", "is Python code, which is not run"),
     "no instance type": (NODES, "p5.48xlarge", "x9.huge", "no instance type of the catalog meets them; known are"),
     "budget": (NODES, "nodes: 10%", "nodes: some", "'some' is no number of nodes"),
+    "reason": (NODES, "duration: 1h", "duration: 1h, reasons: [Drift]", "'Drift' is not one of Underutilized"),
     "half a schedule": (NODES, ", duration: 1h", "", "needs schedule and duration together"),
     "unknown scorer": (EPP, "type: load-aware-scorer", "type: load-awar-scorer", "did you mean 'load-aware-scorer'"),
     "unknown plugin": (EPP, "pluginRef: load}", "pluginRef: loaded}", "is none of the plugins; there are"),

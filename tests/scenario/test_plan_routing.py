@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from scenarios import SMALL, write
+from simcost.plan import Admission
+from simcost.plan.admission import Saturation
 from simcost.plan.routing import EndpointPicker
+from simcost.plan.routing.policies import RayPowerOfTwo
 from simcost.scenario.load import find_faults, load
-from simcost.scenario.resolve import settle
+from simcost.scenario.resolve import ResolvedPlan, settle
 
 ROUTERS = [
     "vllm-data-parallel",
@@ -75,6 +78,47 @@ def test_a_manifest_without_a_scorer_that_is_simulated_is_refused(tmp_path: Path
     (tmp_path / "epp.yaml").write_text(text, encoding="utf-8")
     faults = find_faults(with_router(tmp_path, "router: {from: epp.yaml}"))
     assert "none of its scorers is simulated" in faults[0].message
+
+
+RAY = """\
+applications:
+  - name: chat
+    deployments:
+      - {name: Engine, num_replicas: 2, max_ongoing_requests: 64, max_queued_requests: 9,
+         ray_actor_options: {num_gpus: 2}}
+"""
+FIXED = "scaling: {kind: fixed, replicas: 2}"
+
+
+def settled(folder: Path, text: str) -> ResolvedPlan:
+    return settle(load(write(folder, (FIXED, text))), seed=None, seeds=None).plans[1]
+
+
+def test_limits_of_a_manifest_are_those_of_the_plan_unless_it_says_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "ray.yaml").write_text(RAY, encoding="utf-8")
+    plan = settled(tmp_path, "scaling: {from: ray.yaml}")
+    assert plan.pool.admission == Admission(max_ongoing=64, max_queued=9)
+    assert "ray.yaml: admission: max_ongoing 64, max_queued 9." in plan.notes
+    assert "ray.yaml: its replicas have 2 accelerators, those of the plan 1." in plan.notes
+    own = settled(tmp_path, "scaling: {from: ray.yaml}\n    admission: {max_queued: 3, timeout: 9s}")
+    assert own.pool.admission == Admission(max_ongoing=64, max_queued=3, timeout=9)
+
+
+def test_ray_s_own_router_has_the_limit_of_its_deployment(tmp_path: Path) -> None:
+    (tmp_path / "ray.yaml").write_text(RAY, encoding="utf-8")
+    plan = settled(tmp_path, "scaling: {from: ray.yaml}\n    router: ray-power-of-two")
+    assert plan.pool.router == RayPowerOfTwo(max_ongoing_requests=64)
+    assert plan.pool.admission == Admission(max_queued=9)
+    said = "scaling: {from: ray.yaml}\n    router: {kind: ray-power-of-two, max_ongoing_requests: 7}"
+    assert settled(tmp_path, said).pool.router == RayPowerOfTwo(max_ongoing_requests=7)
+
+
+def test_flow_control_of_a_picker_is_the_door_of_the_plan(tmp_path: Path) -> None:
+    flow = "featureGates: [flowControl]\nflowControl: {maxRequests: 40}\n"
+    (tmp_path / "epp.yaml").write_text(EPP + flow, encoding="utf-8")
+    plan = settled(tmp_path, FIXED + "\n    router: {from: epp.yaml}")
+    assert plan.pool.admission == Admission(max_queued=40, saturation=Saturation())
+    assert any("saturation from 5 waiting or 80% of the KV cache: hold" in note for note in plan.notes)
 
 
 def test_a_manifest_that_routes_nothing_is_refused_where_it_is_named(tmp_path: Path) -> None:

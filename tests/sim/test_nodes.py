@@ -1,6 +1,7 @@
 """Cold starts phase by phase, nodes as their autoscalers time them, and which replicas go first."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import simpy
 from conserved import conserve, most_at_once
 from pools import CHAT, poisson
 
+from simcost.errors import InputError
 from simcost.ledger import Ledger, Limits
 from simcost.plan import Schedule, Startup
 from simcost.plan.autoscaling import Step
@@ -179,6 +181,39 @@ def test_karpenter_moves_replicas_off_an_underused_node() -> None:
     assert most_at_once(ledger, "nodes") >= 3
     assert ledger.pulse["ready"].to_pylist()[-1] == 2
     assert sum(end == HOUR for _, end in ends(ledger)) == 1
+
+
+def test_a_budget_with_a_schedule_holds_from_its_strikes_for_its_duration() -> None:
+    """Nothing may go from 08:00 for 20 min, and what is empty by then goes once that is over."""
+    office = DisruptionBudget(nodes=0, schedule="0 8 * * mon-fri", duration=1200.0)
+    rules = replace(
+        KARPENTER,
+        consolidation="WhenEmpty",
+        consolidate_after=60.0,
+        budgets=(DisruptionBudget(nodes=9), office),
+    )
+    monday = datetime(2026, 7, 20, 7, 40, tzinfo=UTC).timestamp()  # replicas leave at 08:10
+    held = run(UP_DOWN, nodes=rules, starts_utc_s=monday)
+    assert min(end for _, end in ends(held)) == pytest.approx(2400, abs=10.1)  # 08:20
+    sunday = run(UP_DOWN, nodes=rules, starts_utc_s=monday - 86400)
+    assert min(end for _, end in ends(sunday)) == pytest.approx(1860, abs=11)
+    other = replace(office, reasons=("Underutilized",))
+    rules = replace(rules, budgets=(DisruptionBudget(nodes=9), other))
+    assert ends(run(UP_DOWN, nodes=rules, starts_utc_s=monday)) == ends(
+        sunday
+    )  # empty nodes are not underused
+    with pytest.raises(InputError, match="starts: 2026"):
+        run(UP_DOWN, nodes=rules)
+
+
+def test_a_draining_node_is_taken_away_after_the_grace_of_its_pool() -> None:
+    long = Schedule(steps=(Step(at=0, replicas=2),))
+    soon, late = (
+        run(long, 4, nodes=replace(KARPENTER, expire_after=1200.0, termination_grace=grace))
+        for grace in (0.0, None)
+    )
+    assert soon.outcomes.requeued > 0
+    assert late.outcomes.requeued == 0
 
 
 def test_karpenter_respects_its_limit_and_expires_nodes() -> None:

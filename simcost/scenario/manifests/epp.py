@@ -32,7 +32,12 @@ _PICKERS = {
     "weighted-random-picker": "weighted-random",
 }
 _GATE = "prefix-cache-affinity-filter"
-_INERT = ("single-profile-handler", "disagg-profile-handler", "metrics-data-source", "core-metrics-extractor")
+_INERT = ("single-profile-handler", "metrics-data-source", "core-metrics-extractor", "utilization-detector",
+          "fcfs-ordering-policy", "global-strict-fairness-policy")  # fmt: skip
+"""Plugins of no profile whose behaviour is that of the simulator, or is read elsewhere."""
+_PASSED = ("lora-affinity-scorer", "lora-affinity-filter", "decode-filter", "prefill-filter", "by-label",
+           "by-label-selector", "low-queue-filter", "least-queue-filter", "least-kv-cache-filter")  # fmt: skip
+"""Scorers and filters that the router goes without, and says so."""
 
 
 def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
@@ -58,13 +63,25 @@ def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
             gate = _gate(plugin)
         elif kind in _SCORERS:
             weighted += _weighted(entry, plugin, kind)
+        elif kind in _PASSED:
+            entry.passes(*entry.mapping)
+            root.reading.notes.append(f"plugin {kind}")
         else:
             near = (
                 did_you_mean(kind, [*_SCORERS, *_PICKERS])
                 or f"; known are {', '.join([*_SCORERS, *_PICKERS])}"
             )
             plugin.fault(f"{kind!r} is no scorer or picker known here{near}", "type")
+    _note_others(plugins, wanted[0])
     return root.build(EndpointPicker, scorers=tuple(weighted), picker=picker, gate=gate)
+
+
+def _note_others(plugins: dict[str, Fields], profile: Fields) -> None:
+    """Plugins that the profile does not use."""
+    used = {entry.text("pluginRef") for entry in profile.items("plugins")}
+    for name, plugin in plugins.items():
+        if name not in used and plugin.text("type") not in _INERT:
+            plugin.reading.notes.append(f"plugin {name}: not in the profile")
 
 
 def _weighted(entry: Fields, plugin: Fields, kind: str) -> list[Weighted]:

@@ -47,6 +47,7 @@ class Fields:
     node: Node
     read: set[str] = field(default_factory=set)
     children: dict[str, Fields] = field(default_factory=dict)
+    lists: dict[str, list[Fields]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reading.seen.append(self)
@@ -95,11 +96,10 @@ class Fields:
 
     def items(self, key: str, *, required: bool = False) -> list[Fields]:
         """The mappings of a list."""
-        return [
-            Fields(self.reading, node)
-            for node in self.nodes(key, required=required)
-            if self._is_mapping(node)
-        ]
+        if key not in self.lists:
+            found = self.nodes(key, required=required)
+            self.lists[key] = [Fields(self.reading, node) for node in found if self._is_mapping(node)]
+        return self.lists[key]
 
     def nodes(self, key: str, *, required: bool = False) -> list[Node]:
         """The values of a list."""

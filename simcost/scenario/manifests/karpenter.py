@@ -44,6 +44,7 @@ def read_nodepool(spec: Fields, catalog: Catalog) -> NodePool | None:
         known = ", ".join(sorted({one.type for one in machines})[:12])
         inner.fault(f"no instance type of the catalog meets them; known are {known}, ...; add your own to --catalog",
                     "requirements")  # fmt: skip
+    _note_without_effect(spec, inner)
     disruption = spec.child("disruption")
     limits = spec.child("limits")
     fields = _disruption(disruption) if disruption is not None else {}
@@ -63,6 +64,13 @@ def read_nodepool(spec: Fields, catalog: Catalog) -> NodePool | None:
     if pool is not None and disruption is not None and disruption.text("consolidateAfter") == NEVER:
         pool = replace(pool, consolidate_after=None)
     return pool
+
+
+def _note_without_effect(spec: Fields, inner: Fields) -> None:
+    if spec.has("weight"):
+        spec.reading.notes.append("spec.weight: there is one pool of nodes")
+    if inner.has("requirements"):
+        spec.reading.notes.append("requirements: of what they allow, nodes are what the plan buys")
 
 
 def _values(rule: Fields | None, known: Sequence[str]) -> tuple[str, ...]:
@@ -114,10 +122,13 @@ def _unless_never(fields: Fields, key: str) -> float | None:
 
 
 def _disruption(rules: Fields) -> dict[str, object]:
+    policy = rules.choice("consolidationPolicy", ("WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"))
+    if policy == "Balanced":
+        rules.reading.notes.append(
+            "consolidationPolicy Balanced: as WhenEmptyOrUnderutilized, without its score"
+        )
     return {
-        "consolidation": rules.choice(
-            "consolidationPolicy", ("WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced")
-        ),
+        "consolidation": policy,
         "consolidate_after": _unless_never(rules, "consolidateAfter"),
         "budgets": tuple(each(rules.items("budgets"), _budget)) or None,
     }
@@ -135,7 +146,12 @@ def _budget(entry: Fields) -> DisruptionBudget | None:
         entry.fault(f"{text!r} is no number of nodes; write e.g. 2 or 10%", "nodes")
         return None
     share = int(number) / 100 if text.endswith("%") else None
-    reasons = tuple(word for word in entry.words("reasons") if word in _REASONS)
+    reasons = tuple(entry.words("reasons"))
+    if unknown := [word for word in reasons if word not in _REASONS]:
+        entry.fault(f"{unknown[0]!r} is not one of {', '.join(_REASONS)}", "reasons")
+        return None
+    if set(reasons) == {"Drifted"}:
+        entry.reading.notes.append("budgets for Drifted: nodes do not drift here")
     return entry.build(
         DisruptionBudget, nodes=int(number) if share is None else None, share=share, schedule=schedule,
         duration=duration, reasons=reasons,

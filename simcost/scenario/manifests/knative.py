@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from simcost.plan import Admission
 from simcost.plan.autoscaling import Kpa
 from simcost.scenario.manifests.fields import Fields
-from simcost.scenario.manifests.manifest import ReplicaLimits
 
 GROUP = "autoscaling.knative.dev/"
 QUEUE_DEPTH = 10
-"""Requests that wait at a replica, per one that it takes."""
+"""Requests that wait at a replica, per one that it takes (queue-proxy); one more is answered by 503."""
+TIMEOUT_S = 300.0
+"""`timeoutSeconds`, unless the revision says otherwise."""
 _OLD = {"minScale": "min-scale", "maxScale": "max-scale", "initialScale": "initial-scale",
         "targetUtilizationPercentage": "target-utilization-percentage", "targetBurstCapacity": "target-burst-capacity",
         "panicWindowPercentage": "panic-window-percentage",
@@ -17,12 +19,12 @@ _OLD = {"minScale": "min-scale", "maxScale": "max-scale", "initialScale": "initi
 """Older spellings."""
 
 
-def read_knative(root: Fields, kind: str) -> tuple[Kpa | None, ReplicaLimits | None]:
-    """The autoscaler and what a replica takes."""
+def read_knative(root: Fields, kind: str) -> tuple[Kpa | None, Admission]:
+    """The autoscaler, and what a replica takes and lets wait."""
     spec = root.child("spec", required=kind != "PodAutoscaler")
     template = spec.child("template") if spec is not None and kind in ("Service", "Configuration") else root
     if template is None:
-        return None, None
+        return None, Admission()
     pod = template.child("spec") if template is not root else spec
     meta = template.child("metadata")
     given = meta.child("annotations") if meta is not None else None
@@ -30,12 +32,12 @@ def read_knative(root: Fields, kind: str) -> tuple[Kpa | None, ReplicaLimits | N
     timeout_s = pod.seconds("timeoutSeconds") if pod is not None else None
     notes = _Annotations(given) if given is not None else None
     policy = _policy(notes, limit) if notes is not None else Kpa(container_concurrency=limit or 0)
-    limits = ReplicaLimits(
-        max_ongoing_requests=limit or None,
-        max_queued_requests=QUEUE_DEPTH * limit if limit else None,
-        timeout_s=300.0 if timeout_s is None else timeout_s,
+    door = Admission(
+        max_ongoing=limit or None,
+        max_queued_per_replica=QUEUE_DEPTH * limit if limit else None,
+        timeout=timeout_s or TIMEOUT_S,
     )
-    return policy, limits
+    return policy, door
 
 
 class _Annotations:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from simcost.errors import Fault, FaultsError
+from simcost.plan import Admission
 from simcost.plan.autoscaling import Autoscaler
 from simcost.plan.nodes import NodePool
 from simcost.plan.routing import EndpointPicker
@@ -19,19 +20,6 @@ class Unmapped(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaLimits:
-    """What one replica and the queue before it take."""
-
-    max_ongoing_requests: int | None = None
-    """Requests at a time; more wait. None = no limit."""
-    max_queued_requests: int | None = None
-    """Waiting requests per replica (Knative) or per caller (Ray); more are rejected. None = no limit."""
-    timeout_s: float | None = None
-    """Of a request."""
-    gpus: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """All that simcost takes from one file."""
 
@@ -42,7 +30,10 @@ class Manifest:
     policy: Autoscaler | None = None
     nodes: NodePool | None = None
     router: EndpointPicker | None = None
-    limits: ReplicaLimits | None = None
+    admission: Admission = field(default_factory=Admission)
+    """Limits at the door; those that it says nothing of are as they are by themselves."""
+    gpus: int | None = None
+    """Accelerators of a replica."""
     unmapped: tuple[Unmapped, ...] = ()
     not_simulated: tuple[str, ...] = ()
     """Paths of fields that change nothing here, and other objects of the file."""

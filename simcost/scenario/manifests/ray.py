@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from simcost.plan import Admission
 from simcost.plan.autoscaling import Fixed, RayServe
 from simcost.scenario.manifests.fields import Fields
-from simcost.scenario.manifests.manifest import ReplicaLimits
 
 AUTO_MAX = 100
 """Most replicas of `num_replicas: auto`."""
+ONGOING = 5
+"""Requests that a replica has at a time, unless the deployment says otherwise."""
 
 
 def deployments(root: Fields) -> list[Fields]:
@@ -18,25 +20,39 @@ def deployments(root: Fields) -> list[Fields]:
     return [deployment for one in applications for deployment in one.items("deployments")]
 
 
-def read_ray(deployment: Fields) -> tuple[RayServe | Fixed | None, ReplicaLimits]:
-    """The autoscaler of a deployment, or its fixed replicas, and what a replica takes."""
-    queued = deployment.quantity("max_queued_requests", -1)
-    actor = deployment.child("ray_actor_options")
-    ongoing = deployment.count("max_ongoing_requests", 1)
-    limits = ReplicaLimits(
-        max_ongoing_requests=5 if ongoing is None else ongoing,
-        max_queued_requests=None if queued is None or queued < 0 else int(queued),
-        gpus=actor.quantity("num_gpus") if actor is not None else None,
-    )
+def read_ray(deployment: Fields) -> RayServe | Fixed | None:
+    """The autoscaler of a deployment, or its fixed replicas."""
     config = deployment.child("autoscaling_config")
     replicas = deployment.text("num_replicas")
     if config is None and replicas is not None and replicas != "auto":
-        return deployment.build(Fixed, replicas=deployment.count("num_replicas", 1)), limits
-    if config is None and replicas is None:
-        return Fixed(replicas=1), limits
+        return deployment.build(Fixed, replicas=deployment.count("num_replicas", 1))
     if config is None:
-        return RayServe(max=AUTO_MAX), limits
-    return _autoscaler(config, auto=replicas == "auto"), limits
+        return Fixed(replicas=1) if replicas is None else RayServe(max=AUTO_MAX)
+    return _autoscaler(config, auto=replicas == "auto")
+
+
+def read_door(deployment: Fields) -> Admission:
+    """What a replica takes at a time, and what may wait for it."""
+    ongoing, queued = (
+        deployment.count("max_ongoing_requests", 1),
+        deployment.quantity("max_queued_requests", -1),
+    )
+    if queued is not None and queued >= 0:
+        deployment.reading.notes.append("max_queued_requests of each proxy: there is one gateway")
+    return Admission(
+        max_ongoing=ONGOING if ongoing is None else ongoing,
+        max_queued=None if queued is None or queued < 0 else int(queued),
+    )
+
+
+def read_gpus(deployment: Fields) -> int | None:
+    """Whole accelerators of a replica."""
+    actor = deployment.child("ray_actor_options")
+    gpus = actor.quantity("num_gpus") if actor is not None else None
+    if actor is not None and gpus is not None and gpus != int(gpus):
+        actor.reading.notes.append(f"num_gpus {gpus:g}: a replica has whole accelerators")
+        return None
+    return None if gpus is None else int(gpus)
 
 
 def _autoscaler(config: Fields, *, auto: bool) -> RayServe | None:

@@ -11,7 +11,7 @@ from simcost.catalog import Catalog, load_catalog
 from simcost.errors import Fault, FaultsError, did_you_mean
 from simcost.plan.autoscaling import Source
 from simcost.scenario import yaml
-from simcost.scenario.manifests import aws, dynamo, epp, hpa, karpenter, keda, knative, ray
+from simcost.scenario.manifests import aws, dynamo, epp, epp_door, hpa, karpenter, keda, knative, ray
 from simcost.scenario.manifests.documents import objects_of
 from simcost.scenario.manifests.fields import Fields, Reading
 from simcost.scenario.manifests.manifest import Manifest
@@ -194,7 +194,8 @@ def _read(
         nodes = karpenter.read_nodepool(spec, catalog or load_catalog()) if spec is not None else None
         return replace(named, nodes=nodes)
     if kind == "EndpointPickerConfig":
-        return replace(named, router=epp.read_epp(root, name if name != document.name else None))
+        picker = epp.read_epp(root, name if name != document.name else None)
+        return replace(named, router=picker, admission=epp_door.read_door(root))
     if kind in ("HorizontalPodAutoscaler", "ScaledObject"):
         return _kubernetes(document, named, signals)
     if kind == "Ray Serve":
@@ -204,8 +205,8 @@ def _read(
         return replace(named, policy=policy, name=target, unmapped=tuple(unmapped))
     if kind == "Dynamo planner":
         return replace(named, policy=dynamo.read_dynamo(root))
-    kpa, limits = knative.read_knative(root, kind)
-    return replace(named, policy=kpa, limits=limits)
+    kpa, door = knative.read_knative(root, kind)
+    return replace(named, policy=kpa, admission=door)
 
 
 def _kubernetes(document: _Document, manifest: Manifest, signals: Mapping[str, Source]) -> Manifest:
@@ -233,5 +234,8 @@ def _ray(root: Fields, name: str | None, manifest: Manifest) -> Manifest:
     if len(chosen) != 1:
         root.fault(f"holds the deployments {', '.join(names) or '(none)'}; choose one by its name")
         return manifest
-    policy, limits = ray.read_ray(chosen[0])
-    return replace(manifest, policy=policy, limits=limits, name=chosen[0].text("name") or "")
+    one = chosen[0]
+    return replace(
+        manifest, policy=ray.read_ray(one), admission=ray.read_door(one), gpus=ray.read_gpus(one),
+        name=one.text("name") or "",
+    )  # fmt: skip

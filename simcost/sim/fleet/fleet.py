@@ -92,12 +92,16 @@ class Fleet:
             if replica.placed is not None:
                 replica.placed.succeed()
 
-    def drain_node(self, node: Node) -> None:
-        """Take the replicas off a node, which then goes; others are ordered in their place."""
+    def drain_node(self, node: Node, grace: float | None = None) -> None:
+        """Take the replicas off a node, which then goes, at the latest after `grace` seconds; others are ordered in
+        their place.
+        """
         self.plane.advance(self.now)
         node.cordoned = True
         for replica in [one for one in self.replicas if one.node is node and one.state != "draining"]:
             self._retire(replica)
+            if grace is not None and replica.state == "draining":
+                self.env.process(self._deadline(replica, round(grace * NS_PER_S)))
         if not node.gone and node.replicas == 0:
             self.machines.give_back(node, self.now)
         self.settle()

@@ -5,10 +5,12 @@ One instance type, so a node is deleted where its replicas fit elsewhere, never 
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, floor, isnan
 from typing import TYPE_CHECKING
 
-from simcost.plan.nodes import NodePool, Reason
+from simcost.errors import InputError
+from simcost.plan.autoscaling.keda.cron import next_after
+from simcost.plan.nodes import DisruptionBudget, NodePool, Reason
 from simcost.sim.fleet.records import Node, Process
 from simcost.units import NS_PER_S
 
@@ -26,6 +28,12 @@ class KarpenterProvider:
         self.most = limit // per_node if limit is not None else None
         self._batching = False
         self._last_ns = 0
+        if isnan(fleet.pool.starts_utc_s) and any(budget.schedule for budget in rules.budgets):
+            raise InputError(
+                "disruption budgets with a schedule need the date of time 0; write e.g. starts: 2026-07-20T00:00:00Z"
+            )
+        self._scheduled: dict[DisruptionBudget, tuple[float, bool]] = {}
+        """Of budgets with a schedule: until when, in seconds since 1970, they are known to hold or not to."""
 
     def begin(self) -> None:
         """A look each poll."""
@@ -89,7 +97,7 @@ class KarpenterProvider:
         for node in [
             one for one in self.fleet.machines.nodes if one.ordered_ns <= born_ns and not one.cordoned
         ]:
-            self.fleet.drain_node(node)
+            self.fleet.drain_node(node, self.rules.termination_grace)
 
     def _disrupt(self) -> Node | None:
         """Give back empty nodes; else the node whose few replicas fit elsewhere."""
@@ -102,20 +110,23 @@ class KarpenterProvider:
             for node in fleet.machines.nodes
             if node.ready_ns <= now and max(node.moved_ns, node.ready_ns) <= quiet_ns and not node.cordoned
         ]
-        empty = [node for node in quiet if node.replicas == 0][: self._budget("Empty")]
+        empty = [node for node in quiet if node.replicas == 0]
+        empty = empty[: self._budget("Empty")] if empty else empty
         for node in empty:
             fleet.machines.give_back(node, now)
-        if empty or self.rules.consolidation == "WhenEmpty" or self._budget("Underutilized") < 1:
+        if empty or self.rules.consolidation == "WhenEmpty":
             return None
-        return min(
-            (node for node in quiet if self._fits_elsewhere(node)), key=lambda one: one.replicas, default=None
-        )
+        underused = [node for node in quiet if self._fits_elsewhere(node)]
+        if not underused or self._budget("Underutilized") < 1:
+            return None
+        return min(underused, key=lambda one: one.replicas)
 
     def _consolidate(self, node: Node) -> Process:
-        """Checked again after a while, then drained."""
+        """Checked again after a while, budgets too, then drained."""
         yield self.fleet.env.timeout(round(self.rules.validation * NS_PER_S))
-        if not node.gone and not node.cordoned and self._fits_elsewhere(node):
-            self.fleet.drain_node(node)
+        fits = not node.gone and not node.cordoned and self._fits_elsewhere(node)
+        if fits and self._budget("Underutilized") > 0:
+            self.fleet.drain_node(node, self.rules.termination_grace)
 
     def _fits_elsewhere(self, node: Node) -> bool:
         """Whether ready nodes have room for the replicas of this one, and nothing is pending."""
@@ -132,8 +143,20 @@ class KarpenterProvider:
         nodes = self.fleet.machines.nodes
         going = sum(node.cordoned for node in nodes)
         allowed = [
-            budget.nodes if budget.nodes is not None else ceil((budget.share or 0.0) * len(nodes))
+            budget.nodes if budget.nodes is not None else ceil(round((budget.share or 0.0) * len(nodes), 9))
             for budget in self.rules.budgets
-            if budget.schedule is None and (not budget.reasons or reason in budget.reasons)
+            if (not budget.reasons or reason in budget.reasons) and self._holds(budget)
         ]
         return max(min(allowed, default=len(nodes)) - going, 0)
+
+    def _holds(self, budget: DisruptionBudget) -> bool:
+        """Whether a budget holds now: from a strike of its schedule on, for its duration."""
+        if budget.schedule is None or budget.duration is None:
+            return True
+        utc_s = self.fleet.pool.starts_utc_s + self.fleet.now / NS_PER_S
+        until_s, holds = self._scheduled.get(budget, (0.0, False))
+        if utc_s >= until_s:
+            strike_s = next_after(budget.schedule, "UTC", floor(utc_s - budget.duration))
+            holds = strike_s <= utc_s
+            self._scheduled[budget] = strike_s + budget.duration if holds else strike_s, holds
+        return self._scheduled[budget][1]
