@@ -52,6 +52,12 @@ def inlined(function: F) -> F:
     return decorated
 
 
+def written_in(function: F) -> F:
+    """`lean`, of a function that stands in its callers as if written there: it may take functions as arguments."""
+    decorated: F = njit(function, nogil=True, error_model="numpy", _nrt=False, inline="always", **_INNER)
+    return decorated
+
+
 def _kept(entry: Any) -> Any:
     """Let code on disk be out of date when any file of the entry's folder has changed: numba watches that of the
     entry alone, and constants and functions of the others are compiled in. Where numba keeps its stamp elsewhere

@@ -12,7 +12,7 @@ from simcost.ledger import Buckets, Limits
 from simcost.sim.clock import Clock
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.layout import NEVER, NIL, Ints, State
-from simcost.sim.kernel.run import advance, collect, observe, vacate
+from simcost.sim.kernel.run import advance, advance_informed, collect, observe, vacate
 from simcost.sim.pool import Pool
 from simcost.sim.routing import routing_numbers, routing_parameters
 from simcost.trace.batch import RequestBatch
@@ -91,9 +91,10 @@ class DataPlane:
     def advance(self, until_ns: int) -> None:
         """Play everything strictly before `until_ns`."""
         until = until_ns * self.clock.ticks_per_ns
+        play = advance_informed if self.state.parameters[at.INFORMED] else advance
         while True:
             batch = self._batch
-            self._next, why = advance(
+            self._next, why = play(
                 self.state,
                 batch.arrival_ns,
                 batch.prompt_tokens,

@@ -97,6 +97,13 @@ def tell_router_if_due(s: State, t: int) -> None:
 
 
 @inlined
+def tell_router_on_time(s: State, t: int) -> None:
+    """The same for a router that is told at set times, whether a request comes or not."""
+    if s.parameters[at.REFRESH] > 0:
+        tell_router_if_due(s, t)
+
+
+@inlined
 def _next_change(s: State) -> int:
     """Just after the earliest boundary of the replicas that take requests."""
     earliest = NEVER
@@ -322,7 +329,7 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
 
 
 @lean
-def _route_informed(s: State, x: int, t: int) -> int:
+def route_informed(s: State, x: int, t: int) -> int:
     """As `route`, where the router has signals or a memory, or the door has limits; WAITS and REFUSED too."""
     p, totals, base, count = s.parameters, s.totals, 0, s.totals[at.ROUTABLE]
     tell_router_if_due(s, t)
@@ -350,17 +357,17 @@ def _route_informed(s: State, x: int, t: int) -> int:
 def route(s: State, x: int, t: int) -> int:
     """The slot that gets request x at t, brought up to date until t."""
     router, count = s.parameters[at.ROUTER], s.totals[at.ROUTABLE]
-    if s.parameters[at.INFORMED]:
-        return _route_informed(s, x, t)
     if router == _LEAST_OUTSTANDING:
         catch_up_all(s, t)
         return _least_loaded(s, splitmix64(s.nodes[x, at.REQUEST] ^ s.parameters[at.SALT]))
     if router == _POWER_OF_TWO and count > 1:
-        draw = splitmix64(s.nodes[x, at.REQUEST] ^ s.parameters[at.SALT])
-        one, other = _two_drawn(s, draw, 0, count)
-        catch_up(s, one, t)
-        catch_up(s, other, t)
-        return one if s.load[one] <= s.load[other] else other
-    r = _next_turn(s, 0, count)
-    catch_up(s, r, t)
-    return r
+        one, other = _two_drawn(s, splitmix64(s.nodes[x, at.REQUEST] ^ s.parameters[at.SALT]), 0, count)
+    else:
+        one = other = _next_turn(s, 0, count)
+    r = one
+    while True:  # one place for both: `catch_up` is long, and stands wherever it is called
+        catch_up(s, r, t)
+        if r == other:
+            break
+        r = other
+    return one if s.load[one] <= s.load[other] else other

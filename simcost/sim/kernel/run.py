@@ -1,9 +1,11 @@
 """The entries of the data plane: play time, take a replica away, look."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim.compiled import lean_entry
+from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.arithmetic import steps_until
 from simcost.sim.kernel.gate import (
@@ -18,12 +20,14 @@ from simcost.sim.kernel.gate import (
 from simcost.sim.kernel.heap import stop_decoding
 from simcost.sim.kernel.layout import NEVER, NIL, State
 from simcost.sim.kernel.outcomes import turn_away
-from simcost.sim.kernel.routing import route, tell_router_if_due
-from simcost.sim.kernel.steps import catch_up, enqueue, steps_in_run
+from simcost.sim.kernel.routing import route, route_informed, tell_router_on_time
+from simcost.sim.kernel.steps import catch_up_all, enqueue, steps_in_run
 
 
-@lean_entry
-def advance(
+@written_in
+def _play(
+    choose: Callable[[State, int, int], int],
+    tell_router: Callable[[State, int], None],
     s: State,
     arrival_ns: at.Ints,
     prompt: npt.NDArray[np.int32],
@@ -33,12 +37,7 @@ def advance(
     final: bool,
     until: int,
 ) -> tuple[int, int]:
-    """Play arrivals i, i+1, ... of a batch and all step boundaries, strictly before `until`.
-
-    `session` may be empty. Returns the index of the next arrival and why it stopped: UNTIL; INPUT (the batch is used
-    up and is not the `final` one); OUTPUT_FULL (collect the rows, call again); POOL_EMPTY, MEMORY_FULL (enlarge
-    `nodes`, `memory`, call again).
-    """
+    """`advance`, compiled for each of two kinds of routers."""
     totals, keep_rows = s.totals, len(s.rows) > 0
     while True:
         if keep_rows and len(s.rows) - totals[at.ROWS] < totals[at.IN_SYSTEM] + 1:
@@ -64,7 +63,7 @@ def advance(
             i += 1
         if x == NIL:
             continue
-        r = route(s, x, t)
+        r = choose(s, x, t)
         if r >= 0:
             if held:
                 leave_gate(s)
@@ -75,13 +74,51 @@ def advance(
             turn_away(s, x, t, at.IS_REJECTED)
         else:
             hold(s, x, t)
-    if s.parameters[at.REFRESH] > 0:
-        tell_router_if_due(s, until - 1)
-    for r in range(totals[at.SLOTS]):
-        catch_up(s, r, until)
+    tell_router(s, until - 1)
+    catch_up_all(s, until)
     totals[at.NOW] = until
     drop_at_gate(s, until)
     return i, at.UNTIL
+
+
+@inlined
+def _tell_nobody(_s: State, _t: int) -> None:
+    """Routers without signals."""
+
+
+@lean_entry
+def advance(
+    s: State,
+    arrival_ns: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+) -> tuple[int, int]:
+    """Play arrivals i, i+1, ... of a batch and all step boundaries, strictly before `until`.
+
+    `session` may be empty. Returns the index of the next arrival and why it stopped: UNTIL; INPUT (the batch is used
+    up and is not the `final` one); OUTPUT_FULL (collect the rows, call again); POOL_EMPTY, MEMORY_FULL (enlarge
+    `nodes`, `memory`, call again).
+    """
+    return _play(route, _tell_nobody, s, arrival_ns, prompt, output, session, i, final, until)
+
+
+@lean_entry
+def advance_informed(
+    s: State,
+    arrival_ns: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+) -> tuple[int, int]:
+    """`advance` where the router has signals or a memory, or the door has limits: compiled only when one has."""
+    return _play(route_informed, tell_router_on_time, s, arrival_ns, prompt, output, session, i, final, until)
 
 
 @lean_entry

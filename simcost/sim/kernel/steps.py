@@ -195,7 +195,7 @@ def _start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: boo
     s.next_event[r] = t + run_time(first, growth, steps)
 
 
-@lean
+@inlined
 def catch_up(s: State, r: int, until: int) -> None:
     """All step boundaries of replica r strictly before `until`."""
     p, rep = s.parameters, s.replicas[r]
@@ -216,7 +216,7 @@ def catch_up(s: State, r: int, until: int) -> None:
         _start_run(s, r, t, tokens, pairs, preempted)
 
 
-@lean
+@inlined
 def catch_up_all(s: State, until: int) -> None:
     """All step boundaries before `until`; a block of slots is passed over where nothing is due."""
     for block in range(len(s.block_event)):
