@@ -195,14 +195,16 @@ class Ledger:
         length = self.replicas["end_s"].to_numpy() - self.replicas["start_s"].to_numpy()
         busy = self.replicas["busy_s"].to_numpy()
         ready = state == "ready"
+        held = self.node_hours() * 3600.0 * self.slots_per_node
         seconds = {
             "serving": busy[ready].sum(),
             "idle": (length - busy)[ready].sum(),
             "starting": length[state == "starting"].sum(),
             "draining": length[state == "draining"].sum(),
-            "unallocated": self.node_hours() * 3600.0 * self.slots_per_node - length.sum(),
+            "unallocated": held - length.sum(),
         }
-        return {name: 0.0 if abs(value) < 1e-6 else float(value) for name, value in seconds.items()}
+        residue = min(1e-6, 1e-11 * held)  # what float sums leave; nodes that ran for less still ran
+        return {name: 0.0 if abs(value) < residue else float(value) for name, value in seconds.items()}
 
     def replica_hours(self) -> dict[str, float]:
         """The same in hours."""

@@ -5,7 +5,7 @@ from random import Random
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ledgers import HOUR, Book, Node, Replica, ledger, rule, tiers
 
@@ -50,10 +50,13 @@ def book(price: float, billing: BillingRule, factor: float = 1.0) -> Book:
 
 
 @given(ledgers(), rules, st.floats(0.01, 1000.0))
+@example(ledger([(0.0, 1.192092896e-7)]), rule(), 31.0)  # less than a microsecond is paid and used
 def test_the_bill_adds_up_to_the_ledger(used: Ledger, billing: BillingRule, price: float) -> None:
     result = bill(used, BUY, book(price, billing))
     compute = result.by_category_usd()["compute"]
-    assert sum(result.compute_by_state_usd.values()) == pytest.approx(compute, rel=1e-9, abs=1e-9)
+    metered_to_h = 24 * 1e-12  # each clock-hour
+    by_state = sum(result.compute_by_state_usd.values())
+    assert by_state == pytest.approx(compute, rel=1e-9, abs=metered_to_h * price)
     run = compute - result.compute_by_state_usd["rounding"]
     assert run == pytest.approx(used.node_hours() * price, rel=1e-9, abs=1e-6)
     assert min(result.compute_by_state_usd.values()) >= -1e-6
