@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from warm import warm
+
 ROOT = Path(__file__).resolve().parents[1]
 FENCED = re.compile(r"^```(sh|text \d+-\d+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 _MARK = "--- end of block ---"
@@ -26,13 +28,13 @@ def pages() -> list[Path]:
     return [page for page in found if "```sh\n" in page.read_text(encoding="utf-8")]
 
 
-def shown(page: str, folder: Path) -> str:
-    """The text of a page with the outputs that its blocks have when they run in a folder.
+def shown(page: str, folder: Path, commands: Path) -> str:
+    """The text of a page with the outputs that its blocks have when they run in a folder, `commands` first on PATH.
 
     Raises:
         RuntimeError: a command of a block failed; with the end of its output.
     """
-    printed = _printed([block for kind, block in FENCED.findall(page) if kind == "sh"], folder)
+    printed = _printed([block for kind, block in FENCED.findall(page) if kind == "sh"], folder, commands)
     last: list[str] = []
 
     def fill(block: re.Match[str]) -> str:
@@ -46,11 +48,11 @@ def shown(page: str, folder: Path) -> str:
     return FENCED.sub(fill, page)
 
 
-def _printed(blocks: list[str], folder: Path) -> list[list[str]]:
+def _printed(blocks: list[str], folder: Path, commands: Path) -> list[list[str]]:
     """The lines that each block prints to stdout."""
     ignore = shutil.ignore_patterns("traces", ".*")
     shutil.copytree(ROOT / "scenarios", folder / "scenarios", ignore=ignore)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]])
     script = "".join(f"{block}echo '{_MARK}'\n" for block in blocks)
     done = subprocess.run(  # noqa: S603 - the repository's own pages
         ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - the reader's bash
@@ -63,6 +65,7 @@ def _printed(blocks: list[str], folder: Path) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    for place in [Path(name) for name in sys.argv[1:]] or pages():
-        with TemporaryDirectory() as home:
-            place.write_text(shown(place.read_text(encoding="utf-8"), Path(home)), encoding="utf-8")
+    with TemporaryDirectory() as place, warm(Path(place)) as quick:
+        for page in [Path(name) for name in sys.argv[1:]] or pages():
+            with TemporaryDirectory() as home:
+                page.write_text(shown(page.read_text(encoding="utf-8"), Path(home), quick), encoding="utf-8")

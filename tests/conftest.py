@@ -1,9 +1,11 @@
 """What all tests share."""
 
 import os
+import sys
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line does
+sys.dont_write_bytecode = False  # rewriting all asserts takes longer than most tests: once is enough
 
 import pytest
 from hypothesis import settings

@@ -68,7 +68,7 @@ def random_workload(seed: int) -> Workload:
     prompts = g.integers(1, max(engine.capacity // int(g.integers(1, 6)), 2), count)
     outputs = g.integers(1, int(g.choice([2, 12, 80])), count)
     sessions = g.integers(-1, int(g.choice([1, 5, 40])), count)
-    horizon = int(times[-1] + (g.integers(1, 500) if g.random() < 0.3 else 10**7))
+    horizon = int(times[-1] + (g.integers(1, 500) if g.random() < 0.3 else 10**6))
     arrivals = list(zip(times.tolist(), prompts.tolist(), outputs.tolist(), sessions.tolist(), strict=True))
     return Workload(engine, arrivals, random_control(g, int(times[-1]) + 1), horizon)
 
