@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command line does
-sys.dont_write_bytecode = False  # rewriting all asserts takes longer than most tests: once is enough
 
 import pytest
 from hypothesis import settings
+
+sys.dont_write_bytecode = False  # rewriting all asserts takes longer than most tests: once is enough
 
 # No deadline: the first call compiles. CI tries the same examples each time; elsewhere new ones are looked for.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)

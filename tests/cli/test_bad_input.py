@@ -163,7 +163,8 @@ def test_a_request_longer_than_the_kv_cache_is_rejected_and_reported(tmp_path: P
         assert plan["slo"]["attainment"] == pytest.approx(4 / 6), "a rejected request is a miss"
     said = call(*words).out
     assert (
-        "Requests without an answer\n  one: 2 of 6 rejected (longer than the KV cache of a replica, or turned away at the gateway)\n"
+        "Requests without an answer\n"
+        "  one: 2 of 6 rejected (longer than the KV cache of a replica, or turned away at the gateway)\n"
         in said
     )
 

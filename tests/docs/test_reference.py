@@ -19,9 +19,9 @@ def test_pages_are_up_to_date(pages: dict[str, str]) -> None:
 
 
 def test_each_line_of_a_table_has_a_meaning(pages: dict[str, str]) -> None:
-    for name in pages:
+    for name, text in pages.items():
         if name.endswith(".md"):
-            rows = [line for line in pages[name].splitlines() if line.startswith("| `")]
+            rows = [line for line in text.splitlines() if line.startswith("| `")]
             assert rows, name
             assert [row for row in rows if row.endswith(("|  |", "| None |"))] == []
 
