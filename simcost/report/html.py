@@ -1,8 +1,8 @@
 """A result as one HTML page that needs nothing else: no script, no font, no picture from outside."""
 
 import json
-import os
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,46 @@ from simcost.report.futures_chart import spread
 from simcost.report.sides import serves, trains
 from simcost.report.study import Part, page
 from simcost.report.style import Document
+from simcost.scenario.folders import whole_file
 
 
 def write_html(folder: Path) -> Path:
-    """Write `report.html` into a finished result folder and return its path.
+    """Write `report.html` into a finished result folder and return its path; one that shows this result stays.
 
     Raises:
         InputError: the folder holds no finished result.
     """
     target = folder / "report.html"
-    draft = folder / f".report.html.{os.getpid()}.tmp"
+    stamp = _stamp(folder)
+    if stamp is not None and _last_line(target) == stamp:
+        return target
     document, shown = read(folder)
     text = page(document["scenario"], document, parts(document, shown))
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole_file(target) as draft:
+        draft.write_text(f"{text}{stamp}\n", encoding="utf-8")
     return target
+
+
+def _stamp(folder: Path) -> str | None:
+    """What the report comes from, as its last line says: the result and the code that draws it; None = no result."""
+    made_of = sha256()
+    try:
+        for path in (*_files(folder, ".json"), *_files(folder / "tables"), *_files(Path(__file__).parent)):
+            made_of.update(path.read_bytes())
+    except OSError:
+        return None
+    return f"<!-- made of {made_of.hexdigest()} -->"
+
+
+def _files(folder: Path, suffix: str = "") -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name.endswith(suffix))
+
+
+def _last_line(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")[2]
+    except (OSError, ValueError):
+        return None
 
 
 def read(folder: Path) -> tuple[Document, dict[str, Any]]:

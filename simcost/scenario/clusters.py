@@ -14,15 +14,13 @@ from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
 from simcost.plan.placement import Count, Random
-from simcost.plan.scheduling import Shortest
+from simcost.plan.scheduling import Rigid, Shortest
 from simcost.rng import stream
 from simcost.scenario.model import Plan
 from simcost.scenario.spot import SpotCapacity
 from simcost.scenario.traces import hashes
 from simcost.scenario.training import OnGpus, OnNodes, OnShared, OnSpot, Training
 from simcost.sim.jobs.beside import Capacity, schedule_beside
-from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.gang import Ordered, schedule_on_nodes
 from simcost.trace.jobs import Jobs
 from simcost.trace.jobs.nodes import Nodes, read_nodes
 from simcost.trace.paths import inside
@@ -127,6 +125,9 @@ def run_jobs(
         seed: of the scenario.
         replication: which.
     """
+    from simcost.sim.jobs.counts import schedule  # load numba
+    from simcost.sim.jobs.gang import schedule_on_nodes
+
     on, spot = cluster.training, cluster.spot
     if isinstance(on, OnSpot) and spot is not None:
         left = spot.capacity(spot.first_tick(seed, replication), on.gpus)
@@ -141,11 +142,7 @@ def run_jobs(
     }  # fmt: skip
     if isinstance(on, OnGpus):
         return schedule(jobs, on.gpus, on.scheduler, **rules)
-    if (
-        cluster.nodes is not None
-        and isinstance(on.scheduler, Ordered)
-        and not isinstance(on.placement, Count)
-    ):
+    if cluster.nodes is not None and isinstance(on.scheduler, Rigid) and not isinstance(on.placement, Count):
         return schedule_on_nodes(jobs, cluster.nodes, on.scheduler, on.placement, **rules)
     pools = {} if cluster.nodes is None else cluster.nodes.pool_gpus
     return schedule(jobs, pools if len(pools) > 1 else sum(pools.values()), on.scheduler, **rules)

@@ -12,7 +12,6 @@ from simcost.ledger import Buckets, Limits
 from simcost.sim.clock import Clock
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.layout import NEVER, NIL, Ints, State
-from simcost.sim.kernel.run import advance, advance_informed, collect, observe, vacate
 from simcost.sim.pool import Pool
 from simcost.sim.routing import routing_numbers, routing_parameters
 from simcost.trace.batch import RequestBatch
@@ -64,7 +63,9 @@ class DataPlane:
         on_rows: Callable[[Ints], None] | None = None,
         nodes: int = 1 << 12,
     ) -> None:
-        self.clock = clock
+        from simcost.sim.kernel import run  # loads numba: not where stored runs are read
+
+        self.clock, self._kernel = clock, run
         self._arrivals, self._batch, self._next, self._final = arrivals, NO_REQUESTS, 0, False
         self._on_rows, self._admission = on_rows, pool.admission
         self._seen = np.zeros(4, np.int64)
@@ -91,7 +92,8 @@ class DataPlane:
     def advance(self, until_ns: int) -> None:
         """Play everything strictly before `until_ns`."""
         until = until_ns * self.clock.ticks_per_ns
-        play = advance_informed if self.state.parameters[at.INFORMED] else advance
+        informed = self.state.parameters[at.INFORMED]
+        play = self._kernel.advance_informed if informed else self._kernel.advance
         while True:
             batch = self._batch
             self._next, why = play(
@@ -153,7 +155,7 @@ class DataPlane:
             and len(self.state.rows) - self.state.totals[at.ROWS] < self.state.totals[at.IN_SYSTEM] + 1
         ):
             self._hand_over_rows()
-        vacate(self.state, slot, mode, most_retries)
+        self._kernel.vacate(self.state, slot, mode, most_retries)
 
     def is_empty(self, slot: int) -> bool:
         """Whether a replica has no requests left."""
@@ -173,7 +175,7 @@ class DataPlane:
     def look(self) -> Seen:
         """The pool now."""
         totals, now = self.state.totals, int(self.state.totals[at.NOW])
-        observe(self.state, now, self._seen)
+        self._kernel.observe(self.state, now, self._seen)
         running, waiting, kv_tokens, steps = map(int, self._seen)
         in_system = int(totals[at.IN_SYSTEM])
         area = (in_system * now - int(totals[at.SUM_ARRIVALS]) + int(totals[at.SUM_DEPARTURES])) % 2**64
@@ -182,7 +184,7 @@ class DataPlane:
     def samples(self, *, queues: bool) -> Ints:
         """What each slot shows to a scraper now (layout.S_*), shape (slots, SAMPLE)."""
         found = np.zeros((int(self.state.totals[at.SLOTS]), at.SAMPLE), np.int64)
-        collect(self.state, int(self.state.totals[at.NOW]), queues, found)
+        self._kernel.collect(self.state, int(self.state.totals[at.NOW]), queues, found)
         return found
 
     def _limit_gate(self) -> None:

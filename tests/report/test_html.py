@@ -1,6 +1,7 @@
 """The HTML report: complete, self-contained, escaped, atomic."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -93,6 +94,18 @@ def test_the_page_replaces_the_old_one_and_leaves_nothing_else(folder: Path, pag
         "tables",
         "report.html",
     }
+
+
+def test_a_page_of_the_same_result_stays_and_one_of_another_is_drawn_anew(
+    folder: Path, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    monkeypatch.setattr("simcost.report.html.page", lambda *_: "drawn\n")
+    assert write_html(copy).read_text(encoding="utf-8") == page
+    result = (copy / "result.json").read_text(encoding="utf-8")
+    (copy / "result.json").write_text(result + "\n", encoding="utf-8")
+    assert write_html(copy).read_text(encoding="utf-8").startswith("drawn")
 
 
 @pytest.mark.parametrize("damage", ["result.json", "tables/hours.parquet"])
