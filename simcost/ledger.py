@@ -59,7 +59,7 @@ OUTCOMES = pa.schema([
     ("ttft_s", pa.float64()), ("e2e_s", pa.float64()), ("preemptions", pa.int32()), ("retries", pa.int32()),
 ], metadata={"order": "completion"})  # fmt: skip
 """One row per request that left: completed, rejected, timed_out, or lost with its replica. ttft_s is null without a
-first token.
+first token. retries: how often its replica was taken from it; of clients that retry, how often they sent it again.
 TPOT is (e2e_s - ttft_s) / (output_tokens - 1), undefined for a single output token."""
 
 METRICS = ("ttft_s", "tpot_s", "e2e_s")
@@ -106,6 +106,25 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sendings:
+    """Requests and retries one by one: arrived = completed + rejected + timed_out + lost + in_system."""
+
+    arrived: int
+    """Requests and retries."""
+    completed: int
+    rejected: int
+    timed_out: int
+    lost: int
+    in_system: int
+    """At the end; of some the client has given up already."""
+    retries: int
+    refused: int
+    """Retries that the budget of the clients refused."""
+    waiting: int
+    """Requests that wait to be sent again at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
     """What the requests experienced."""
 
@@ -141,6 +160,9 @@ class Outcomes:
     """[window, metric, bucket] counts of completed requests."""
     rows: Path | None
     """Parquet file of schema OUTCOMES, where rows were kept."""
+    sendings: Sendings | None = None
+    """What became of each sending, where clients send requests again; all else here but `generated_tokens`, `steps`,
+    `work_s`, `preemptions`, `requeued` and `outstanding_s` counts a request once, from its first arrival on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

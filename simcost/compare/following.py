@@ -80,7 +80,8 @@ def followed(ledger: Ledger) -> pa.Table:
     t_s, arrived = pulse["t_s"].to_numpy(), pulse["arrived"].to_numpy()
     rate = _smooth(np.diff(arrived, prepend=0) / np.diff(t_s, prepend=0.0), t_s, ledger.horizon_s)
     felt = ledger.outcomes
-    worked_on = felt.completed + felt.timed_out + felt.lost
+    each = felt.sendings or felt
+    worked_on = each.completed + each.timed_out + each.lost
     work_s = felt.work_s / worked_on if worked_on else 0.0
     needed = np.ceil(rate * work_s / CARRIED - 1e-9).astype(np.int64)
     columns = [t_s, rate, needed, *(pulse[name] for name in ("desired", "ready", "waiting"))]

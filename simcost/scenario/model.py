@@ -13,6 +13,7 @@ from simcost.plan.drain import Drain
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.metrics import Metrics
 from simcost.plan.nodes import AtOnce, Nodes
+from simcost.plan.retries import Retries
 from simcost.scenario.demand import Demand
 from simcost.scenario.plan_scaling import FromManifest, PlanScaling
 from simcost.scenario.training import JobLog, Training
@@ -46,6 +47,8 @@ class Plan:
     """Which replica gets the next request; `{from: epp.yaml}` takes the endpoint picker of llm-d."""
     admission: Admission = field(default_factory=Admission)
     """How many requests wait and where, for how long, and what becomes of those whose replica goes."""
+    retries: Retries | None = None
+    """What clients do when a request fails. None = they give up at once."""
     startup: Startup = field(default_factory=Startup)
     """How long a cold start takes."""
     drain: Drain = field(default_factory=Drain)

@@ -193,6 +193,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         batching=plan.batching,
         router=steers.router,
         admission=steers.admission,
+        retries=plan.retries,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
         slots_per_node=1 if shared else each // replica.tp,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.ledger import Buckets, Ledger, Limits, Outcomes
+from simcost.ledger import Buckets, Ledger, Limits, Outcomes, Sendings
 from simcost.scenario.sealed import read_table, seal, whole
 
 ROWS = "outcomes.parquet"
@@ -60,7 +60,8 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
         "count"
     ].to_numpy()
     return Outcomes(
-        **{name: value for name, value in said.items() if name != "buckets"},
+        **{name: value for name, value in said.items() if name not in ("buckets", "sendings")},
+        sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
         limits=Limits(**limits),
         buckets=Buckets(**said["buckets"]),
         windows=pq.read_table(folder / "windows.parquet"),
@@ -89,4 +90,6 @@ def _scalars(thing: Ledger | Outcomes) -> dict[str, Any]:
     if isinstance(thing, Outcomes):
         limits = {name: None if isinf(value) else value for name, value in asdict(thing.limits).items()}
         found |= {"limits": limits, "buckets": asdict(thing.buckets)}
+        if (sendings := found.pop("sendings")) is not None:
+            found["sendings"] = asdict(sendings)
     return found

@@ -18,11 +18,17 @@ from simcost.ledger import (
     Buckets,
     Limits,
     Outcomes,
+    Sendings,
 )
 from simcost.sim.dataplane import DataPlane
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.layout import NIL, Ints
 from simcost.units import NS_PER_S
+
+
+_ENDS = {"arrived": at.ARRIVED, "completed": at.COMPLETED, "rejected": at.REJECTED, "timed_out": at.TIMED_OUT,
+         "lost": at.LOST, "in_system": at.IN_SYSTEM}  # fmt: skip
+"""Counters of the data plane by the names of the ledger."""
 
 
 class Books:
@@ -117,7 +123,9 @@ def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
 
 def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, rows: Path | None) -> Outcomes:
     """What the data plane counted, at the end of a run; `busy_s` is the busy time of all replicas."""
-    totals, counts, seen = plane.state.totals, plane.state.windows, plane.look()
+    totals, seen, people = plane.state.totals, plane.look(), plane.people
+    counts = plane.state.windows if people is None else people.state.windows
+    histograms = plane.state.histograms if people is None else people.state.histograms
     columns = [
         np.arange(len(counts)) * (window_ns / NS_PER_S),
         *(
@@ -127,13 +135,10 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
         _late(plane, limits, window_ns),
         *(counts[:, c] for c in (at.W_PROMPT, at.W_OUTPUT)),
     ]
+    ends = {name: int(totals[column]) for name, column in _ENDS.items()}
     return Outcomes(
-        arrived=int(totals[at.ARRIVED]),
-        completed=int(totals[at.COMPLETED]),
-        rejected=int(totals[at.REJECTED]),
-        timed_out=int(totals[at.TIMED_OUT]),
-        lost=int(totals[at.LOST]),
-        in_system=int(totals[at.IN_SYSTEM]),
+        **(ends if people is None else people.ends()),
+        sendings=None if people is None else Sendings(**ends, **people.again()),
         prompt_tokens=int(totals[at.COMPLETED_PROMPT]),
         output_tokens=int(totals[at.COMPLETED_OUTPUT]),
         generated_tokens=int(totals[at.GENERATED]),
@@ -146,7 +151,7 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
         window_s=window_ns / NS_PER_S,
         windows=pa.table(columns, schema=WINDOWS),
         buckets=Buckets(),
-        histograms=plane.state.histograms.astype(np.int64),
+        histograms=histograms.astype(np.int64),
         rows=rows,
     )
 
@@ -154,8 +159,12 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
 def _late(plane: DataPlane, limits: Limits, window_ns: int) -> Ints:
     """Requests still in the system and already past a limit, by window of arrival."""
     state, clock = plane.state, plane.clock
-    waiting = state.nodes[state.nodes[:, at.REQUEST] != NIL]
-    age_s = (state.totals[at.NOW] - waiting[:, at.ARRIVAL]) * clock.tick_s
-    late = (age_s > limits.e2e_s) | ((waiting[:, at.FIRST] == NIL) & (age_s > limits.ttft_s))
-    window = waiting[late, at.ARRIVAL] // (window_ns * clock.ticks_per_ns)
+    if plane.people is None:
+        waiting = state.nodes[state.nodes[:, at.REQUEST] != NIL]
+        asked, begun = waiting[:, at.ARRIVAL], waiting[:, at.FIRST] != NIL
+    else:
+        asked, begun = plane.people.open_since(state)
+    age_s = (state.totals[at.NOW] - asked) * clock.tick_s
+    late = (age_s > limits.e2e_s) | (~begun & (age_s > limits.ttft_s))
+    window = asked[late] // (window_ns * clock.ticks_per_ns)
     return np.bincount(window, minlength=len(state.windows))

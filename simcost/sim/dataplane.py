@@ -1,8 +1,10 @@
 """The driver of the compiled data plane: owns its arrays, feeds it batches, collects outcomes."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,9 @@ from simcost.sim.kernel.layout import NEVER, NIL, Ints, State
 from simcost.sim.pool import Pool
 from simcost.sim.routing import routing_numbers, routing_parameters
 from simcost.trace.batch import RequestBatch
+
+if TYPE_CHECKING:
+    from simcost.sim.people import People
 
 _NO_SESSIONS = np.empty(0, np.int64)
 NO_REQUESTS = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
@@ -67,7 +72,14 @@ class DataPlane:
 
         self.clock, self._kernel = clock, run
         self._arrivals, self._batch, self._next, self._final = arrivals, NO_REQUESTS, 0, False
-        self._on_rows, self._admission = on_rows, pool.admission
+        self._admission = pool.admission
+        self.people: People | None = None
+        """Clients who send requests again; None = the engine is all there is."""
+        if pool.retries is not None:
+            from simcost.sim.people import People
+
+            self.people = People(pool.retries, clock, windows, on_rows)
+        self._on_rows = on_rows if self.people is None else None
         self._seen = np.zeros(4, np.int64)
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
@@ -83,7 +95,7 @@ class DataPlane:
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
             limits=np.array([*slo, *routing_numbers(pool.router, pool.admission)]),
-            rows=np.zeros((_ROWS if on_rows else 0, at.R_RETRIES + 1), np.int64),
+            rows=np.zeros((_ROWS if on_rows or self.people else 0, at.R_RETRIES + 1), np.int64),
             memory=np.zeros((_REMEMBERED, 2), np.int64),
         )
         self.state.totals[[at.FREE, at.GATE_HEAD, at.GATE_TAIL, at.SNAPSHOT]] = NIL
@@ -93,7 +105,8 @@ class DataPlane:
         """Play everything strictly before `until_ns`."""
         until = until_ns * self.clock.ticks_per_ns
         informed = self.state.parameters[at.INFORMED]
-        play = self._kernel.advance_informed if informed else self._kernel.advance
+        plain = self._kernel.advance_informed if informed else self._kernel.advance
+        play = plain if self.people is None else self.people.advance
         while True:
             batch = self._batch
             self._next, why = play(
@@ -110,7 +123,7 @@ class DataPlane:
                 return
             if why == at.INPUT:
                 self._take_batch()
-            elif why == at.OUTPUT_FULL:
+            elif why in (at.OUTPUT_FULL, at.CLIENTS_FULL):
                 self._hand_over_rows()
             elif why == at.MEMORY_FULL:
                 self._grow_ring()
@@ -119,6 +132,9 @@ class DataPlane:
 
     def finish(self) -> None:
         """Hand over the rows that are left."""
+        if self.people is not None:
+            self.advance(int(self.state.totals[at.NOW]) // self.clock.ticks_per_ns)
+            self.people.hand_over_rows(self.state)
         if self._on_rows:
             self._hand_over_rows()
 
@@ -150,10 +166,10 @@ class DataPlane:
 
     def vacate(self, slot: int, mode: int, most_retries: int = 2**31) -> None:
         """Take a closed replica away from its requests: they migrate, retry, or are lost (`layout.MIGRATE`)."""
-        if (
-            self._on_rows
-            and len(self.state.rows) - self.state.totals[at.ROWS] < self.state.totals[at.IN_SYSTEM] + 1
-        ):
+        totals, rows = self.state.totals, len(self.state.rows)
+        if rows and rows - totals[at.ROWS] < totals[at.IN_SYSTEM] + 1:
+            if self.people is not None:  # reads them
+                self.advance(int(totals[at.NOW]) // self.clock.ticks_per_ns)
             self._hand_over_rows()
         self._kernel.vacate(self.state, slot, mode, most_retries)
 
@@ -203,11 +219,15 @@ class DataPlane:
 
     def _hand_over_rows(self) -> None:
         totals = self.state.totals
+        if self.people is not None:
+            self.people.hand_over_rows(self.state)
+            self.people.grow(self.state)
         if self._on_rows:
             self._on_rows(self.state.rows[: totals[at.ROWS]])
-        totals[at.ROWS] = 0
-        if len(self.state.rows) < 2 * totals[at.IN_SYSTEM]:
-            rows = np.zeros((4 * int(totals[at.IN_SYSTEM]), at.R_RETRIES + 1), np.int64)
+            totals[at.ROWS] = 0
+        if len(self.state.rows) < 2 * (totals[at.ROWS] + totals[at.IN_SYSTEM]):
+            rows = np.zeros((4 * int(totals[at.ROWS] + totals[at.IN_SYSTEM]), at.R_RETRIES + 1), np.int64)
+            rows[: totals[at.ROWS]] = self.state.rows[: totals[at.ROWS]]
             self.state = self.state._replace(rows=rows)
 
     def _grow_nodes(self, count: int) -> None:

@@ -10,6 +10,7 @@ from simcost.plan.drain import Drain
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.metrics import EXACT, Metrics
 from simcost.plan.nodes import AtOnce, Nodes
+from simcost.plan.retries import Retries
 
 _SCRAPE_S = {
     "hpa": 15.0,
@@ -35,6 +36,7 @@ class Pool:
     batching: Batching = field(default_factory=Batching)
     router: Router = field(default_factory=LeastOutstanding)
     admission: Admission = field(default_factory=Admission)
+    retries: Retries | None = None
     startup: Startup = field(default_factory=Startup)
     metrics: Metrics | None = None
     """None = as the controller has them usually."""

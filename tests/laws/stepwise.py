@@ -213,6 +213,7 @@ class Pool:
         self.reports: dict[Replica, Report] = {}
         self.sent: list[tuple[int, Replica]] = []
         self.last: dict[int, Replica] = {}  # by session
+        self.refused: list[Request] = []  # rejected and lost, in the order of their ends
         self.queues: dict[Replica, tuple[int, int]] = {}  # length and when it was told, as Ray remembers them
 
     # --- replicas come and go ---
@@ -241,6 +242,7 @@ class Pool:
             request.prefilled = 0
             if mode == "lose" or request.retries > most_retries:
                 request.status, request.end = "lost", now
+                self.refused.append(request)
                 continue
             if mode == "retry":
                 self.forgotten += request.generated
@@ -257,6 +259,7 @@ class Pool:
         self.requests.append(request)
         if prompt + output > self.engine.capacity:
             request.status, request.end = "rejected", now
+            self.refused.append(request)
             self.turn += 1 if self.ready else 0
             return
         self.drop_late_at_gate(now)
@@ -271,6 +274,7 @@ class Pool:
             limits = self.engine.admission.saturation
             if limits is not None and limits.then == "reject" and self.is_saturated():
                 request.status, request.end = "rejected", now
+                self.refused.append(request)
             else:
                 self.hold(request, now)
 
@@ -278,6 +282,7 @@ class Pool:
         most = self.engine.admission.max_queued
         if most is not None and len(self.gate) >= most:
             request.status, request.end = "rejected", now
+            self.refused.append(request)
         else:
             self.gate.append(request)
             self.held += 1 if self.ready else 0

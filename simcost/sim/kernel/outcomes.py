@@ -1,6 +1,7 @@
 """How requests leave: counted per window and in histograms, and off the list of their replica."""
 
 import numpy as np
+import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.kernel import layout as at
@@ -8,11 +9,11 @@ from simcost.sim.kernel.layout import NIL, State
 
 
 @inlined
-def _count(s: State, window: int, metric: int, value_s: float) -> None:
+def count(histograms: npt.NDArray[np.int32], window: int, metric: int, value_s: float) -> None:
     """Log-linear bucket straight from the bits of the float: exponent and the top 7 bits of the mantissa."""
     bucket = (np.float64(value_s).view(np.int64) >> 45) - (np.float64(2.0**-14).view(np.int64) >> 45)
-    last = s.histograms.shape[2] - 1
-    s.histograms[window, metric, min(max(bucket, 0), last)] += 1
+    last = histograms.shape[2] - 1
+    histograms[window, metric, min(max(bucket, 0), last)] += 1
 
 
 @lean
@@ -56,12 +57,12 @@ def _record(s: State, x: int, t: int, status: int) -> None:
         counts[at.W_OUTPUT] += node[at.OUTPUT]
         ttft = (node[at.FIRST] - node[at.ARRIVAL]) * limits[at.TICK_S]
         e2e = (t - node[at.ARRIVAL]) * limits[at.TICK_S]
-        _count(s, window, 0, ttft)
-        _count(s, window, 2, e2e)
+        count(s.histograms, window, 0, ttft)
+        count(s.histograms, window, 2, e2e)
         good = ttft <= limits[at.TTFT] and e2e <= limits[at.E2E]
         if node[at.OUTPUT] > 1:
             tpot = (t - node[at.FIRST]) / (node[at.OUTPUT] - 1) * limits[at.TICK_S]
-            _count(s, window, 1, tpot)
+            count(s.histograms, window, 1, tpot)
             good = good and tpot <= limits[at.TPOT]
         counts[at.W_GOOD] += good
 

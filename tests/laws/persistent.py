@@ -1,0 +1,109 @@
+"""Clients who send requests again, as the specification says it: one list, looked at from event to event."""
+
+from dataclasses import dataclass, field
+from math import inf
+
+from stepwise import MASK, Pool, Request, splitmix64, ticks
+
+from simcost.plan.retries import Retries
+
+ONE = 2**20  # the bucket counts in these parts of a retry
+NAMES = {"rejected": "rejected", "timed_out": "timeout", "lost": "lost"}
+
+
+@dataclass(eq=False)
+class Asked:
+    """What a client wants to know, however often it asks."""
+
+    number: int
+    first: int
+    prompt: int
+    output: int
+    session: int
+    sendings: list[Request] = field(default_factory=list)
+    status: str = "in system"
+    end: int | None = None
+
+
+class Clients:
+    def __init__(self, pool: Pool, retries: Retries) -> None:
+        self.pool, self.retries = pool, retries
+        self.asked: list[Asked] = []
+        self.open: list[tuple[Request, Asked]] = []  # sendings whose clients wait, oldest first
+        self.later: list[tuple[int, int, Asked]] = []  # time, order, who sends again
+        self.scheduled = self.sent_again = self.budget_refused = 0
+        self.bucket = retries.burst * ONE
+
+    def play(self, arrivals: list[tuple[int, int, int, int]], until: int) -> None:
+        """What happens strictly before `until`; the arrivals are those that do."""
+        self.look()
+        arrivals = list(arrivals)
+        timeout = self.pool.engine.timeout
+        while True:
+            new = arrivals[0][0] if arrivals else inf
+            again = min(self.later)[0] if self.later else inf
+            oldest = self.open[0] if self.open and timeout is not None else None
+            gone = oldest[0].arrival + timeout + 1 if oldest and timeout is not None else inf
+            if min(new, again, gone) >= until:
+                break
+            if oldest is not None and gone <= min(new, again):
+                self.pool.catch_up(int(gone))
+                self.look()
+                if oldest in self.open:
+                    self.fail(*oldest, "timed_out", int(gone) - 1)
+            elif new <= again:
+                now, prompt, output, session = arrivals.pop(0)
+                asked = Asked(len(self.asked), now, prompt, output, session)
+                self.asked.append(asked)
+                if self.retries.budget is not None:
+                    most = self.retries.burst * ONE
+                    self.bucket = min(self.bucket + round(self.retries.budget * ONE), most)
+                self.send(asked, now)
+            else:
+                due, order, asked = min(self.later)
+                self.later.remove((due, order, asked))
+                self.sent_again += 1
+                self.send(asked, due)
+        self.pool.catch_up(until)
+        self.look()
+
+    def send(self, asked: Asked, now: int) -> None:
+        self.pool.arrive(now, asked.prompt, asked.output, asked.session)
+        request = self.pool.requests[-1]
+        asked.sendings.append(request)
+        self.open.append((request, asked))
+        self.look()
+
+    def look(self) -> None:
+        """Answers and refusals that have come."""
+        for request, asked in list(self.open):
+            if request.status == "completed":
+                self.open.remove((request, asked))
+                asked.status, asked.end = "completed", request.end
+        whose = dict(self.open)
+        for request in self.pool.refused:
+            if request in whose:
+                self.fail(request, whose[request], request.status, int(request.end or 0))
+        self.pool.refused.clear()
+
+    def fail(self, request: Request, asked: Asked, status: str, now: int) -> None:
+        self.open.remove((request, asked))
+        sent = len(asked.sendings)
+        fits = asked.prompt + asked.output <= self.pool.engine.capacity
+        again = NAMES[status] in self.retries.on and sent < self.retries.attempts and fits
+        if again and self.retries.budget is not None:
+            if self.bucket >= ONE:
+                self.bucket -= ONE
+            else:
+                self.budget_refused += 1
+                again = False
+        if not again:
+            asked.status, asked.end = status, now
+            return
+        salt = self.pool.engine.salt
+        draw = splitmix64(splitmix64((asked.number ^ salt) & MASK) ^ (sent << 32))
+        wait = ticks(self.retries.delays_s()[sent - 1])
+        wait -= int((draw >> 11) * 2.0**-53 * self.retries.jitter * wait)
+        due = now + (max(wait, 1) if status == "timed_out" else wait)
+        self.later.append((due, self.scheduled, asked))
+        self.scheduled += 1

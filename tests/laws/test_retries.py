@@ -1,0 +1,157 @@
+"""Clients who send requests again: the compiled ones equal the plain ones bit for bit, and nothing is counted twice."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import persistent
+import pytest
+import stepwise
+import test_engine
+from test_engine import MODES, MOST_RETRIES, STEP, Workload, random_workload
+
+from simcost.ledger import Limits
+from simcost.plan import Admission, Batching, Fixed
+from simcost.plan.retries import Retries
+from simcost.sim.clock import Clock
+from simcost.sim.dataplane import DataPlane
+from simcost.sim.kernel import attempts
+from simcost.sim.kernel import layout as at
+from simcost.sim.pool import Pool
+from simcost.trace.batch import RequestBatch
+
+
+def random_retries(g: np.random.Generator) -> Retries:
+    causes = [one for one in ("rejected", "timeout", "lost") if g.random() < 0.8] or ["timeout"]
+    return Retries(
+        attempts=int(g.integers(2, 6)), on=tuple(causes), backoff=int(g.choice([0, 1, 30, 800])) * 1e-9,
+        factor=float(g.choice([1, 1.5, 2])), max_backoff=int(g.integers(1, 3000)) * 1e-9,
+        jitter=float(g.choice([0, 0.3, 1])), budget=float(g.choice([0.05, 0.2, 1])) if g.random() < 0.4 else None,
+        burst=int(g.integers(1, 5)),
+    )  # fmt: skip
+
+
+def persistent_workload(seed: int) -> tuple[Workload, Retries]:
+    """A workload of the engine's tests, mostly of impatient clients."""
+    g = np.random.default_rng((7, seed))
+    work = random_workload(seed)
+    if work.engine.timeout is None and g.random() < 0.7:
+        work = replace(work, engine=replace(work.engine, timeout=int(g.integers(50, 5000))))
+    return work, random_retries(g)
+
+
+def play_plainly(work: Workload, retries: Retries) -> persistent.Clients:
+    pool = stepwise.Pool(work.engine)
+    clients = persistent.Clients(pool, retries)
+    since = 0
+    for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
+        clients.play([one for one in work.arrivals if since <= one[0] < now], now)
+        since = max(since, now)
+        if action == "open":
+            pool.open(slot, now)
+        elif action == "close":
+            pool.close(slot)
+        elif action in MODES:
+            pool.vacate(slot, now, action, MOST_RETRIES)
+    clients.look()
+    return clients
+
+
+def play_compiled(work: Workload, retries: Retries, batch: int) -> tuple[DataPlane, np.ndarray]:
+    engine, rows = work.engine, []
+
+    def batches() -> Iterator[RequestBatch]:
+        for i in range(0, len(work.arrivals), batch):
+            t, p, o, session = zip(*work.arrivals[i : i + batch], strict=True)
+            tokens = (np.array(p, np.int32), np.array(o, np.int32))
+            yield RequestBatch(np.array(t, np.int64), *tokens, np.array(session, np.int64))
+
+    pool = Pool(
+        name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1), retries=retries,
+        router=engine.router, admission=engine.admission,
+        batching=Batching(max_num_seqs=engine.max_seqs, max_num_batched_tokens=engine.budget,
+                          prefill="whole" if engine.whole else "chunked"),
+    )  # fmt: skip
+    clock = Clock(
+        ticks_per_ns=1, a=engine.a, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift
+    )
+    plane = DataPlane(pool, clock, batches(), limits=Limits(), window_ns=work.horizon + 1, windows=1,
+                      salt=engine.salt, on_rows=lambda part: rows.append(part.copy()), nodes=4)  # fmt: skip
+    if engine.timeout is not None:
+        plane.state.parameters[at.TIMEOUT] = engine.timeout
+    for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
+        plane.advance(now)
+        if action == "open":
+            plane.open(slot)
+        elif action == "close":
+            plane.close(slot)
+        elif action in MODES:
+            plane.vacate(slot, MODES[action], MOST_RETRIES)
+    plane.finish()
+    return plane, np.concatenate(rows)
+
+
+def assert_equal(seed: int) -> dict[str, int]:
+    work, retries = persistent_workload(seed)
+    expected = play_plainly(work, retries)
+    plane, rows = play_compiled(work, retries, batch=1 + seed % 17)
+    got = {int(row[at.R_REQUEST]): row for row in rows}
+    for asked in expected.asked:
+        row = got.pop(asked.number, None)
+        if asked.status == "in system":
+            assert row is None
+            continue
+        assert row is not None
+        assert (at.STATUSES[row[at.R_STATUS]], row[at.R_ARRIVAL]) == (asked.status, asked.first)
+        assert (row[at.R_END], row[at.R_RETRIES]) == (asked.end, len(asked.sendings) - 1)
+        if asked.status == "completed":
+            assert row[at.R_FIRST] == asked.sendings[-1].first
+    assert not got
+    statuses = [request.status for request in expected.pool.requests]
+    totals = plane.state.totals
+    for status, column in (("completed", at.COMPLETED), ("rejected", at.REJECTED), ("timed_out", at.TIMED_OUT),
+                           ("lost", at.LOST), ("in system", at.IN_SYSTEM)):  # fmt: skip
+        assert totals[column] == statuses.count(status)
+    assert plane.people is not None
+    again, ends = plane.people.again(), plane.people.ends()
+    assert again == {"retries": expected.sent_again, "refused": expected.budget_refused,
+                     "waiting": len(expected.later)}  # fmt: skip
+    assert totals[at.ARRIVED] == len(statuses) == len(expected.asked) + expected.sent_again
+    final = [asked.status for asked in expected.asked]
+    assert ends == {"arrived": len(final), "in_system": final.count("in system"),
+                    **{status: final.count(status) for status in at.STATUSES}}  # fmt: skip
+    windows = plane.people.state.windows[0]
+    assert windows[at.W_ARRIVED] == len(final)
+    assert windows[at.W_COMPLETED] == final.count("completed") == plane.people.state.histograms[0, 2].sum()
+    sojourns = sum(
+        (r.end if r.end is not None else work.horizon) - r.arrival for r in expected.pool.requests
+    )
+    assert plane.look().area == sojourns % 2**64  # Little's law of the sendings
+    assert len(plane.people.open_since(plane.state)[0]) == final.count("in system")
+    return {**again, **ends, "saved": sum(a.status == "completed" and len(a.sendings) > 1 for a in expected.asked)}
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_compiled_clients_equal_plain_ones_bit_for_bit(block: int) -> None:
+    seen = dict.fromkeys(("retries", "refused", "saved", "rejected", "timed_out", "lost", "completed"), 0)
+    for seed in range(block * 300, block * 300 + 300):
+        found = assert_equal(seed)
+        for name in seen:
+            seen[name] += found[name]
+    assert min(seen.values()) >= 30  # the workloads reach all that can happen
+
+
+def test_who_never_fails_changes_nothing() -> None:
+    """With retries and nothing to retry, each request is what it is to the engine alone."""
+    for seed in range(40):
+        work, _ = persistent_workload(seed)
+        work = replace(work, engine=replace(work.engine, timeout=None, admission=Admission()))
+        work = replace(work, control=[one for one in work.control if one[1] not in MODES])
+        plane, rows = play_compiled(work, Retries(), batch=5)
+        alone, plain = test_engine.play_compiled(work, 64)
+        assert plane.people is not None
+        assert plane.people.again()["retries"] == 0
+        assert np.array_equal(rows[rows[:, 0].argsort()], plain[plain[:, 0].argsort()])
+        assert np.array_equal(plane.people.state.windows, alone.state.windows)
+        assert plane.look() == alone.look()
+    assert attempts.ONE == persistent.ONE
