@@ -1,6 +1,8 @@
 """One run, priced and assessed: what comparisons are made of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from simcost.billing import Costs
 from simcost.billing.energy import EnergyReport
@@ -23,6 +25,9 @@ class Served:
     """By state, as `Ledger.replica_hours`."""
     following: Following | None = None
     """How the fleet followed its demand; None where it never changed."""
+    retries: Mapping[str, Any] | None = None
+    """What clients sent again: retries, gave_up, refused_by_budget, waiting, generated_tokens, and `sendings`, which
+    add up as those of the ledger; None where they send nothing again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

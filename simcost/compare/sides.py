@@ -22,10 +22,21 @@ def requests(plan: PlanSummary) -> Document:
     served = plan.served
     return {
         "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
+        **_retries(served),
         "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
         "engine_factors": [one.engine_factor for one in served],
         **_following([one.following for one in served if one.following is not None]),
     }
+
+
+def _retries(served: Sequence[Served]) -> Document:
+    """What clients sent again, counts of the first replication; nothing where they send nothing again."""
+    if not served or served[0].retries is None:
+        return {}
+    said = served[0].retries
+    generated = said["generated_tokens"]
+    undelivered = 1 - served[0].output_tokens / generated if generated else 0.0
+    return {"retries": {**said, "undelivered_share": undelivered}}
 
 
 def _following(runs: Sequence[Following]) -> Document:

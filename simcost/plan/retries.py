@@ -34,9 +34,9 @@ class Retries:
     """Longest wait."""
     jitter: Share = 0.5
     """Part of each wait that is random: 0 = all clients wait alike, 1 = anything up to the wait."""
-    budget: Annotated[float, Gt(0), Le(10)] | None = None
+    budget: Annotated[Share, Gt(0)] | None = None
     """Retries per request, over all clients together: each first sending adds so much to a bucket, each retry takes 1
-    (as in Finagle and Linkerd; 20 % = 0.2). With less than 1 in the bucket the client gives up. None = no budget."""
+    (as in Finagle and Linkerd, which have 20%). With less than 1 in the bucket the client gives up. None = no limit."""
     burst: PositiveCount = 10
     """Retries that the bucket holds at most, and has at time 0."""
 

@@ -3,7 +3,7 @@
 from textwrap import fill
 from typing import Any
 
-from simcost.report import following, futures, job_tables, money
+from simcost.report import following, futures, job_tables, money, retries
 from simcost.report.sides import serves, trains, utilisation
 from simcost.report.table import table
 from simcost.units import format_seconds, format_share, format_usd
@@ -27,6 +27,7 @@ def text(document: Document) -> str:
         _table(document),
         _section("Targets missed", misses),
         _section(f"Requests without an answer{of_which(document)}", unanswered(document)),
+        _titled(f"Retries of clients{of_which(document)}", retries.table(document)),
         _section(f"Jobs without an end{of_which(document)}", _unfinished(document)),
         _titled("Where the GPU time went", job_tables.gpu_time(document)),
         _followed(document),

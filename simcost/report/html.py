@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
-from simcost.report import charts, comparison, following, futures, job_charts, job_tables, money, tables
+from simcost.report import (
+    charts,
+    comparison,
+    following,
+    futures,
+    job_charts,
+    job_tables,
+    money,
+    retries,
+    tables,
+)
 from simcost.report.forecast_charts import fan
 from simcost.report.futures_chart import spread
 from simcost.report.sides import serves, trains
@@ -94,6 +104,10 @@ def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
         Part(
             title=f"Requests without an answer{comparison.of_which(document)}",
             said=comparison.unanswered(document),
+        ),
+        Part(
+            title=f"Retries of clients{comparison.of_which(document)}",
+            rows=retries.table(document),
         ),
         Part(title="Jobs", rows=job_tables.times(document)),
         Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),

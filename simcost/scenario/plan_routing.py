@@ -52,6 +52,7 @@ def routing_faults(plan: Plan | None, node: Node, file: str) -> Iterator[Fault]:
         yield fault_at(
             saturation, "is told by the signals of an endpoint-picker; use one, or max_ongoing", file
         )
+    yield from _retry_faults(plan, node, file)
     if router is None or not isinstance(plan.router, EndpointPicker):
         return
     for one, place in zip(plan.router.scorers, items(router.get("scorers")), strict=True):
@@ -61,6 +62,17 @@ def routing_faults(plan: Plan | None, node: Node, file: str) -> Iterator[Fault]:
     gate = router.get("gate")
     if gate is not None and plan.router.gate is not None:
         yield fault_at(gate, f"needs {_UNSEEN[PrefixCache]}; take it out", file)
+
+
+def _retry_faults(plan: Plan, node: Node, file: str) -> Iterator[Fault]:
+    """Retries after a failure that does not happen."""
+    asked, place = plan.retries, node.get("retries")
+    from_manifest = isinstance(plan.scaling, FromManifest)  # may have a time limit
+    if asked is None or place is None or plan.admission.timeout is not None or from_manifest:
+        return
+    if set(asked.on) == {"timeout"}:
+        message = "is the only failure to retry, and clients wait for ever; write admission: {timeout: 60s}"
+        yield fault_at(place.get("on") or place, message, file)
 
 
 def router_in(manifest: Manifest, asked: FromManifest) -> EndpointPicker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from simcost.compare.following import followed, following, moved
 from simcost.compare.result import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
-from simcost.ledger import Ledger, Usage
+from simcost.ledger import Ledger, Outcomes, Usage
 from simcost.scenario.bills import (
     Bought,
     by_accelerator,
@@ -84,6 +84,7 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         },
         output_tokens=felt.output_tokens,
         prompt_tokens=felt.prompt_tokens,
+        retries=_retries(felt),
         replica_hours=ledger.replica_hours(),
         following=following(ledger) if moved(ledger) else None,
     )
@@ -94,6 +95,21 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         followed=followed(ledger) if first and moved(ledger) else None,
         latency=quantiles(felt) if first else None,
     )  # fmt: skip
+
+
+def _retries(felt: Outcomes) -> dict[str, Any] | None:
+    if felt.sendings is None:
+        return None
+    sent = asdict(felt.sendings)
+    again = {name: sent.pop(name) for name in ("retries", "refused", "waiting")}
+    return {
+        "retries": again["retries"],
+        "gave_up": felt.rejected + felt.timed_out + felt.lost,
+        "refused_by_budget": again["refused"],
+        "waiting": again["waiting"],
+        "generated_tokens": felt.generated_tokens,
+        "sendings": sent,
+    }
 
 
 def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> Capacity | None:

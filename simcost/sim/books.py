@@ -25,7 +25,6 @@ from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.layout import NIL, Ints
 from simcost.units import NS_PER_S
 
-
 _ENDS = {"arrived": at.ARRIVED, "completed": at.COMPLETED, "rejected": at.REJECTED, "timed_out": at.TIMED_OUT,
          "lost": at.LOST, "in_system": at.IN_SYSTEM}  # fmt: skip
 """Counters of the data plane by the names of the ledger."""

@@ -123,12 +123,14 @@ def assert_equal(seed: int) -> dict[str, int]:
     windows = plane.people.state.windows[0]
     assert windows[at.W_ARRIVED] == len(final)
     assert windows[at.W_COMPLETED] == final.count("completed") == plane.people.state.histograms[0, 2].sum()
-    sojourns = sum(
-        (r.end if r.end is not None else work.horizon) - r.arrival for r in expected.pool.requests
-    )
+    sojourns = sum((r.end if r.end is not None else work.horizon) - r.arrival for r in expected.pool.requests)
     assert plane.look().area == sojourns % 2**64  # Little's law of the sendings
     assert len(plane.people.open_since(plane.state)[0]) == final.count("in system")
-    return {**again, **ends, "saved": sum(a.status == "completed" and len(a.sendings) > 1 for a in expected.asked)}
+    return {
+        **again,
+        **ends,
+        "saved": sum(a.status == "completed" and len(a.sendings) > 1 for a in expected.asked),
+    }
 
 
 @pytest.mark.parametrize("block", range(3))

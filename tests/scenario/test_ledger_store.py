@@ -12,13 +12,14 @@ from ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
 from simcost.job_ledger import JobLedger, JobOutcomes
-from simcost.ledger import TIMELINE, Ledger, Limits
+from simcost.ledger import TIMELINE, Ledger, Limits, Sendings
 from simcost.plan.checkpoints import Checkpoints
 from simcost.scenario.folders import whole_files, whole_folder
 from simcost.scenario.job_store import load_job_ledger, save_job_ledger
 from simcost.scenario.store import load_ledger, save_ledger
 from simcost.sim.jobs.beside import Capacity, schedule_beside
 
+SENT = [field.name for field in fields(Sendings)]
 VALUES = [(0, 0.25, 2.0, 8), (0, 0.1, 0.1, 1), (1, 0.5, 9.75, 100)]
 
 
@@ -45,9 +46,11 @@ def same(one: object, other: object) -> bool:
     return one == other
 
 
-def test_a_ledger_comes_back_without_loss(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sendings", [None, Sendings(**dict(zip(SENT, range(9), strict=True)))])
+def test_a_ledger_comes_back_without_loss(tmp_path: Path, sendings: Sendings | None) -> None:
     rows = write_rows(tmp_path / "rows.parquet", VALUES)
     saved = sample(rows)
+    saved = replace(saved, outcomes=replace(saved.outcomes, sendings=sendings))
     (tmp_path / "run").mkdir()
     save_ledger(saved, tmp_path / "run")
     found = load_ledger(tmp_path / "run")

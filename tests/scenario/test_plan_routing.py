@@ -9,8 +9,10 @@ from simcost.plan import Admission
 from simcost.plan.admission import Saturation
 from simcost.plan.routing import EndpointPicker
 from simcost.plan.routing.policies import RayPowerOfTwo
+from simcost.report import comparison
 from simcost.scenario.load import find_faults, load
 from simcost.scenario.resolve import ResolvedPlan, settle
+from simcost.scenario.run import run
 
 ROUTERS = [
     "vllm-data-parallel",
@@ -55,6 +57,10 @@ def test_routers_are_taken(router: str, tmp_path: Path) -> None:
         ("router: {kind: vllm-data-parallel, refresh: -1s}", "plans.1.router.refresh", "at least 0"),
         ("admission: {saturation: {then: hold}}", "plans.1.admission.saturation", "endpoint-picker"),
         ("admission: {max_ongoing: 0}", "plans.1.admission.max_ongoing", "at least 1"),
+        ("retries: {attempts: 1}", "plans.1.retries.attempts", "at least 2"),
+        ("retries: {on: [refused]}", "plans.1.retries.on.0", "rejected"),
+        ("retries: {budget: 0%}", "plans.1.retries.budget", "above 0"),
+        ("retries: {on: [timeout]}", "plans.1.retries.on", "admission: {timeout: 60s}"),
     ],
 )  # fmt: skip
 def test_faults_say_where_and_why(text: str, path: str, words: str, tmp_path: Path) -> None:
@@ -119,6 +125,29 @@ def test_flow_control_of_a_picker_is_the_door_of_the_plan(tmp_path: Path) -> Non
     plan = settled(tmp_path, FIXED + "\n    router: {from: epp.yaml}")
     assert plan.pool.admission == Admission(max_queued=40, saturation=Saturation())
     assert any("saturation from 5 waiting or 80% of the KV cache: hold" in note for note in plan.notes)
+
+
+def test_retries_are_counted_in_the_document_and_the_report(tmp_path: Path) -> None:
+    """Plan `two` is overloaded, and its clients come again; a request is counted once."""
+    text = (
+        FIXED
+        + "\n    admission: {timeout: 5s, max_ongoing: 1, max_queued: 2}\n    retries: {attempts: 3, budget: 50%}"
+    )
+    file = write(tmp_path, (FIXED, text), ("rate: 0.5/s", "rate: 6/s"))
+    document = run(load(file), tmp_path / "out", jobs=1)
+    plain, persistent = document["plans"]
+    said, asked = persistent["retries"], persistent["requests"]
+    assert "retries" not in plain
+    assert asked["arrived"] == plain["requests"]["arrived"]
+    assert asked["arrived"] == sum(
+        asked[name] for name in ("completed", "rejected", "timed_out", "lost", "in_system")
+    )
+    assert said["sendings"]["arrived"] == asked["arrived"] + said["retries"]
+    assert said["retries"] > 100
+    assert said["refused_by_budget"] > 100
+    assert said["gave_up"] == asked["rejected"] + asked["timed_out"]
+    assert 0 <= said["undelivered_share"] < 1
+    assert comparison.text(document).count("Retries of clients, first of 2 replications") == 1
 
 
 def test_a_manifest_that_routes_nothing_is_refused_where_it_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,11 @@ def conserve(ledger: Ledger) -> None:
     for name in ("arrived", "completed", "rejected", "timed_out", "lost"):
         assert sum(got.windows[name].to_pylist()) == getattr(got, name)
     assert got.completed == int(got.histograms[:, 2].sum())
+    if (sent := got.sendings) is not None:
+        assert sent.arrived == got.arrived + sent.retries
+        assert sent.arrived == sent.completed + sent.rejected + sent.timed_out + sent.lost + sent.in_system
+        assert sent.completed == got.completed
+        assert got.in_system >= sent.waiting
     rows = ledger.replicas.to_pylist()
     for before, after in pairwise(rows):
         if before["replica"] == after["replica"]:

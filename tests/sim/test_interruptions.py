@@ -23,6 +23,7 @@ from simcost.plan.interruptions import (
     ZoneOutage,
 )
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool
+from simcost.plan.retries import Retries
 from simcost.plan.startup import Varying
 from simcost.sim import simulate
 
@@ -63,6 +64,24 @@ startups = st.sampled_from([
             failed=0.2),
     Startup(node=30, image=20, engine=Varying(median=20, sigma=0.3), together=True, network=1e9),
 ])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_clients_who_try_again_are_counted_once_whatever_happens(seed: int) -> None:
+    """Spot goes, requests are lost with it and sent again: requests and sendings both add up, and most are answered."""
+    spot = Interruptions(zones=2, spot=SpotHazard(per_node_h=6.0), notice=0.0)
+    door = Admission(timeout=40, max_ongoing=20, max_queued=60, in_flight="lose")
+    retries = Retries(attempts=6, backoff=2, budget=0.5 if seed % 2 else None)
+    alone = run(seed, rate=40, interruptions=spot, admission=door)
+    ledger = run(seed, rate=40, interruptions=spot, admission=door, retries=retries)
+    conserve(ledger)
+    got, sent = ledger.outcomes, ledger.outcomes.sendings
+    assert sent is not None
+    assert sent.retries > 0 < sent.lost
+    assert sent.refused == 0 or seed % 2 == 1
+    assert got.arrived == alone.outcomes.arrived
+    assert got.completed > alone.outcomes.completed
+    assert alone.outcomes.sendings is None
 
 
 @settings(max_examples=40, deadline=None)
