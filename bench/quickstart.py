@@ -2,7 +2,8 @@
 
     python bench/quickstart.py [--json]
 
-First: the kernel compiles. Again: compiled, all 20 runs simulated afresh. Unchanged: stored runs and the report are reused.
+First: the kernel compiles. Again: compiled, all 20 runs simulated afresh. Unchanged: stored runs and the report are
+reused.
 """
 
 import argparse

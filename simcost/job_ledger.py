@@ -88,7 +88,8 @@ class JobLedger:
         """What a bill starts from: the cluster in nodes of so many GPUs, there from the start to the end."""
         count = self.gpus // gpus_per_node
         nodes = pa.table(
-            [["cluster"] * count, list(range(count)), [0.0] * count, [self.horizon_s] * count], schema=NODES
+            [["cluster"] * count, list(range(count)), [0] * count, [0.0] * count, [self.horizon_s] * count],
+            schema=NODES,
         )
         return Usage(
             horizon_s=self.horizon_s,

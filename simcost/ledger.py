@@ -4,7 +4,7 @@ Times are seconds from the start of the run. A ledger knows no prices and no tar
 latency limits it was asked to count against.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-NODES = pa.schema(
-    [("pool", pa.string()), ("node", pa.int64()), ("start_s", pa.float64()), ("end_s", pa.float64())]
-)
-"""One row per node: from the order to the release (or the end of the run). What an instance bill starts from."""
+NODES = pa.schema([
+    ("pool", pa.string()), ("node", pa.int64()), ("kind", pa.int64()),
+    ("start_s", pa.float64()), ("end_s", pa.float64()),
+])  # fmt: skip
+"""One row per node: from the order to the release (or the end of the run). What an instance bill starts from.
+kind: which of the kinds of nodes that the plan may order, from 0."""
 
 REPLICAS = pa.schema([
     ("pool", pa.string()), ("replica", pa.int64()), ("node", pa.int64()),
@@ -189,8 +191,8 @@ class Ledger:
     """All that billing and service levels may know of a run of one pool."""
 
     horizon_s: float
-    slots_per_node: int
-    """Replicas that fit on a node."""
+    slots: tuple[int, ...]
+    """Replicas that fit on a node, by its kind."""
     accelerators_per_replica: int
     nodes: Any
     """Table of schema NODES."""
@@ -211,13 +213,13 @@ class Ledger:
 
     def slot_seconds(self) -> dict[str, float]:
         """Seconds of replica slots by state: starting, serving (ready and busy), idle (ready, nothing to do),
-        draining, unallocated (slots of a node without a replica). They add up to node time x slots per node.
+        draining, unallocated (slots of a node without a replica). They add up to the nodes' time x their slots.
         """
         state = self.replicas["state"].to_numpy(zero_copy_only=False)
         length = self.replicas["end_s"].to_numpy() - self.replicas["start_s"].to_numpy()
         busy = self.replicas["busy_s"].to_numpy()
         ready = state == "ready"
-        held = self.node_hours() * 3600.0 * self.slots_per_node
+        held = float(self.offered_s().sum())
         seconds = {
             "serving": busy[ready].sum(),
             "idle": (length - busy)[ready].sum(),
@@ -235,3 +237,18 @@ class Ledger:
     def node_hours(self) -> float:
         """Hours of all nodes, from order to release."""
         return float(self.nodes["end_s"].to_numpy().sum() - self.nodes["start_s"].to_numpy().sum()) / 3600.0
+
+    def offered_s(self) -> npt.NDArray[np.float64]:
+        """Slot-seconds that each node offers."""
+        length = self.nodes["end_s"].to_numpy() - self.nodes["start_s"].to_numpy()
+        offered: npt.NDArray[np.float64] = length * np.array(self.slots)[self.nodes["kind"].to_numpy()]
+        return offered
+
+    def of_kind(self, kind: int) -> "Ledger":
+        """The same of the nodes of one kind, and what was on them."""
+        import pyarrow.compute as pc
+
+        nodes = self.nodes.filter(pc.equal(self.nodes["kind"], kind))
+        return replace(
+            self, nodes=nodes, replicas=self.replicas.filter(pc.is_in(self.replicas["node"], nodes["node"]))
+        )

@@ -133,13 +133,15 @@ def ledger(
     gb_out: float = 0.0,
     felt: Outcomes | None = None,
 ) -> Ledger:
-    node_rows = [{"pool": "p", "node": i, "start_s": a, "end_s": b} for i, (a, b) in enumerate(nodes)]
+    node_rows = [
+        {"pool": "p", "node": i, "kind": 0, "start_s": a, "end_s": b} for i, (a, b) in enumerate(nodes)
+    ]
     replica_rows = [
         {"pool": "p", "replica": i, "node": n, "state": state, "start_s": a, "end_s": b, "busy_s": busy}
         for i, (n, state, a, b, busy) in enumerate(replicas)
     ]
     return Ledger(
-        horizon_s=horizon_s, slots_per_node=slots, accelerators_per_replica=1,
+        horizon_s=horizon_s, slots=(slots,), accelerators_per_replica=1,
         nodes=pa.Table.from_pylist(node_rows, schema=NODES),
         replicas=pa.Table.from_pylist(replica_rows, schema=REPLICAS),
         timeline=TIMELINE.empty_table(), events=EVENTS.empty_table(), pulse=PULSE.empty_table(),

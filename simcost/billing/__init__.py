@@ -31,14 +31,16 @@ __all__ = [
 
 
 def bill(ledger: "Ledger | Usage", buy: Buy, catalog: "Catalog") -> Bill:
-    """The charges of a run.
+    """The charges of a run on nodes of one kind.
 
     Raises:
         CatalogError: the catalog lacks the offer, its billing rule, or a price that is needed.
         InputError: a commitment that ends before the run, or nodes that are not owned.
         RunError: the ledger contradicts itself.
     """
-    from simcost.billing.usage import usage_of
+    from simcost.billing.usage import usages_of
     from simcost.ledger import Ledger
 
-    return buy.bill(usage_of(ledger) if isinstance(ledger, Ledger) else ledger, catalog)
+    if isinstance(ledger, Ledger):
+        [ledger] = usages_of(ledger)
+    return buy.bill(ledger, catalog)

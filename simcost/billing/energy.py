@@ -7,7 +7,7 @@ most constants are those of Cloud Carbon Footprint. What is not known is None an
 price of its own only where hardware is owned; cloud prices contain it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
@@ -88,6 +88,26 @@ def energy(usage: Usage, offer: Offer, catalog: Catalog, site: Site | None = Non
         pue=pue.value, g_per_kwh=grid.value, utilisation=share,
         unknown=tuple(fact.said for fact in facts if fact.value is None),
         assumptions=(*(fact.said for fact in facts if fact.value is not None), _worked(share, site)),
+    )  # fmt: skip
+
+
+def together(reports: Sequence[EnergyReport], hours: Sequence[float]) -> EnergyReport:
+    """The energy of machines of several kinds, each with the accelerator-hours that it was there."""
+
+    def summed(field: str) -> float | None:
+        values = [getattr(one, field) for one in reports]
+        return None if None in values else sum(values)
+
+    def common(field: str) -> float | None:
+        values = {getattr(one, field) for one in reports}
+        return values.pop() if len(values) == 1 else None
+
+    worked = sum(one.utilisation * there for one, there in zip(reports, hours, strict=True))
+    return EnergyReport(
+        **{name: summed(name) for name in ("accelerators_kwh", "hosts_kwh", "kwh", "gco2e", "embodied_gco2e")},
+        pue=common("pue"), g_per_kwh=common("g_per_kwh"), utilisation=worked / (sum(hours) or 1.0),
+        unknown=tuple(dict.fromkeys(said for one in reports for said in one.unknown)),
+        assumptions=tuple(dict.fromkeys(said for one in reports for said in one.assumptions)),
     )  # fmt: skip
 
 

@@ -10,21 +10,26 @@ from simcost.ledger import Ledger, Usage
 _SLACK_S = 1e-6  # a microsecond of float error is no further second
 
 
-def usage_of(ledger: Ledger) -> Usage:
-    """What a serving run used.
+def usages_of(ledger: Ledger) -> list[Usage]:
+    """What a serving run used, by kind of node. What it sent out stands with the first kind.
 
     Raises:
         RunError: the ledger contradicts itself.
     """
     run_seconds(ledger)
-    return Usage(
-        horizon_s=ledger.horizon_s,
-        slots_per_node=ledger.slots_per_node,
-        nodes=ledger.nodes,
-        slot_seconds=slot_seconds(ledger),
-        disk_gb_per_node=ledger.disk_gb_per_node,
-        gb_out=ledger.gb_out,
-    )
+    slot_seconds(ledger)
+    parts = [ledger.of_kind(kind) for kind in range(len(ledger.slots))] if len(ledger.slots) > 1 else [ledger]
+    return [
+        Usage(
+            horizon_s=ledger.horizon_s,
+            slots_per_node=slots,
+            nodes=part.nodes,
+            slot_seconds=part.slot_seconds(),
+            disk_gb_per_node=ledger.disk_gb_per_node,
+            gb_out=ledger.gb_out if kind == 0 else 0.0,
+        )
+        for kind, (slots, part) in enumerate(zip(ledger.slots, parts, strict=True))
+    ]
 
 
 def run_seconds(ledger: Ledger | Usage) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
@@ -78,8 +83,7 @@ def slot_seconds(ledger: Ledger) -> dict[str, float]:
 def _check_nodes(ledger: Ledger, length: npt.NDArray[np.float64]) -> None:
     """Node by node: its replicas took no more slot seconds than it offers."""
     nodes, place = np.unique(ledger.nodes["node"].to_numpy(), return_inverse=True)
-    seconds = ledger.nodes["end_s"].to_numpy() - ledger.nodes["start_s"].to_numpy()
-    slots = np.bincount(place, seconds, minlength=len(nodes)) * ledger.slots_per_node
+    slots = np.bincount(place, ledger.offered_s(), minlength=len(nodes))
     home = ledger.replicas["node"].to_numpy()
     strangers = ~np.isin(home, nodes)
     if strangers.any():

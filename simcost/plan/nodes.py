@@ -13,6 +13,19 @@ from annotated_types import Ge, Le, MinLen
 
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeKind:
+    """A kind of node that may be ordered."""
+
+    slots: PositiveCount = 1
+    """Replicas that fit on it."""
+    usd_per_h: float = 0.0
+    """Its price, where there is a choice."""
+    spot: bool = False
+    """Whether the provider may take it back."""
+
+
 Reason = Literal["Underutilized", "Empty", "Drifted"]
 
 
@@ -103,7 +116,10 @@ class ClusterAutoscaler:
     min: Count = 0
     """Fewest nodes."""
     max: PositiveCount
-    """Most nodes."""
+    """Most nodes, of all kinds."""
+    expander: Literal["least-waste", "price", "priority"] = "least-waste"
+    """Which kind is ordered where the plan has several: the one whose new nodes have least room left, the cheapest for
+    the replicas that wait, or the first listed."""
     spare: Count = 0
     """Nodes that are kept without replicas, as placeholder pods of low priority keep them."""
     scan: PositiveSeconds = 10.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Owned, Serverless, Spot, bill
-from simcost.billing.energy import EnergyReport, energy
+from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill
+from simcost.billing.energy import EnergyReport, energy, together
 from simcost.catalog import Catalog
 from simcost.job_ledger import JobLedger
 from simcost.ledger import Usage
@@ -41,12 +41,16 @@ def _billed(account: Sequence[Bought], catalog: Catalog) -> Costs:
 
 
 def energy_of(bought: Sequence[Bought], catalog: Catalog) -> EnergyReport | None:
-    """Energy of a plan whose nodes are all of one offer; None where they are not."""
-    ways = [one.buy for one in bought]
-    offers = {(way.offer, way.region) for way in ways if isinstance(way, OnDemand | Spot | ManagedEndpoint)}
-    if len(offers) != 1 or any(isinstance(way, Owned | Serverless) for way in ways):
-        return None
-    return energy(_together([one.usage for one in bought]), catalog.offer(*offers.pop()), catalog)
+    """Energy of a plan whose nodes are all offers of the catalog; None where they are not."""
+    by_offer: dict[tuple[str, str | None], list[Usage]] = {}
+    for one in bought:
+        if not isinstance(one.buy, OnDemand | Spot | ManagedEndpoint):
+            return None
+        by_offer.setdefault((one.buy.offer, one.buy.region), []).append(one.usage)
+    usages = {offer: _together(alike) for offer, alike in by_offer.items()}
+    reports = [energy(usage, catalog.offer(*offer), catalog) for offer, usage in usages.items()]
+    hours = [usage.node_hours() * usage.slots_per_node for usage in usages.values()]
+    return together(reports, hours) if len(reports) > 1 else reports[0] if reports else None
 
 
 def nodes_of(bought: Sequence[Bought], catalog: Catalog) -> pa.Table:

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from simcost.billing import Buy, OnDemand, Spot
 from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
+from simcost.plan.nodes import FixedNodes
 from simcost.scenario.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.job_faults import cluster_faults, job_faults
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node, given, items
 from simcost.scenario.plan_routing import routing_faults
+from simcost.scenario.training import OnShared
 from simcost.trace.calendar import find_zone, parse_freq
 from simcost.trace.paths import inside
 
@@ -66,7 +69,32 @@ def plan_faults(root: Node, plans: Sequence[Plan | None], catalog: Catalog, file
                 and plan.replica is not None
             ):
                 yield from _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
-            yield from _purchase_faults(buy, plan, catalog, accelerator, file)
+            for part, way in _ways(node, buy, plan):
+                yield from _purchase_faults(part, way, plan, catalog, accelerator, file)
+            yield from _choice_faults(node.get("or_buy"), plan, file)
+
+
+def _ways(node: Node, buy: Node, plan: Plan | None) -> Iterator[tuple[Node, Buy | None]]:
+    """What a plan may buy, as it is written and, where its schema holds, as an object."""
+    parts = [buy, *items(node.get("or_buy"))]
+    return zip(parts, [None] * len(parts) if plan is None else [plan.buy, *plan.or_buy], strict=True)
+
+
+def _choice_faults(node: Node | None, plan: Plan | None, file: str) -> Iterator[Fault]:
+    """Further kinds of nodes where there is nothing to choose."""
+    if node is None or plan is None or not plan.or_buy:
+        return
+    if not isinstance(plan.buy, OnDemand | Spot):
+        message = (
+            f"stands beside buy of kind {plan.buy.kind}; there is a choice among on-demand and spot alone"
+        )
+        yield fault_at(node, message, file)
+    if isinstance(plan.nodes, FixedNodes):
+        yield fault_at(
+            node, "has no effect: nodes of kind fixed are all of `buy`; remove one of the two", file
+        )
+    if isinstance(plan.training, OnShared):
+        yield fault_at(node, "has no effect: the nodes of a shared fleet are all of `buy`; remove it", file)
 
 
 def _memory_faults(
@@ -86,7 +114,12 @@ def _memory_faults(
 
 
 def _purchase_faults(
-    buy: Node, plan: Plan | None, catalog: Catalog, accelerator: Accelerator | None, file: str
+    buy: Node,
+    way: Buy | None,
+    plan: Plan | None,
+    catalog: Catalog,
+    accelerator: Accelerator | None,
+    file: str,
 ) -> Iterator[Fault]:
     place, region = buy.get("offer"), buy.get("region")
     wanted = region.value if region is not None and isinstance(region.value, str) else None
@@ -95,8 +128,8 @@ def _purchase_faults(
     if place is None or offer is None:
         yield from _own_node_faults(buy, plan, catalog, file)
         return
-    if plan is not None:
-        yield from _price_faults(place, plan, catalog, offer.provider, file)
+    if plan is not None and way is not None:
+        yield from _price_faults(place, plan, way, catalog, offer.provider, file)
     if accelerator is not None and accelerator.name != offer.accelerator:
         names = dict.fromkeys(offer.name for offer in catalog.offers_for(accelerator.name))
         others = f"; offers with {accelerator.name}: {', '.join([*names][:3])}" if names else ""
@@ -119,12 +152,16 @@ def _own_node_faults(buy: Node, plan: Plan | None, catalog: Catalog, file: str) 
         )
 
 
-def _price_faults(place: Node, plan: Plan, catalog: Catalog, provider: str, file: str) -> Iterator[Fault]:
+def _price_faults(
+    place: Node, plan: Plan, way: Buy, catalog: Catalog, provider: str, file: str
+) -> Iterator[Fault]:
     """Rules and prices that a bill of the plan will need."""
-    needed: list[tuple[Callable[..., Any], tuple[str, ...]]] = [(catalog.billing_rule, (provider,))]
-    if plan.buy.storage is None and plan.startup.disk:
+    needed: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(catalog.billing_rule, (provider,))]
+    if isinstance(way, Spot):
+        needed.append((way.line, (catalog,)))
+    if way.storage is None and plan.startup.disk:
         needed.append((catalog.tier_prices, (provider, "storage")))
-    if plan.buy.egress is None and plan.response_bytes_per_token:
+    if way.egress is None and plan.response_bytes_per_token:
         needed.append((catalog.tier_prices, (provider, "egress")))
     for asked, question in needed:
         try:

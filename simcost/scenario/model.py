@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import Field, StringConstraints
 
-from simcost.billing import Buy
+from simcost.billing import Buy, OnDemand, Spot
 from simcost.perf import ReplicaSpec
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
 from simcost.plan.drain import Drain
@@ -19,7 +19,7 @@ from simcost.scenario.plan_scaling import FromManifest, PlanScaling
 from simcost.scenario.training import JobLog, Training
 from simcost.slo import Slo
 from simcost.trace.workload import Recorded, Synthetic
-from simcost.units import PositiveCount, PositiveSeconds
+from simcost.units import ByKind, PositiveCount, PositiveSeconds
 
 Workload = Annotated[Recorded | Synthetic, Field(discriminator="kind")]
 
@@ -32,6 +32,9 @@ class Plan:
     """As tables and charts show it."""
     buy: Buy
     """What the nodes are and how they are paid."""
+    or_buy: tuple[Annotated[OnDemand | Spot, ByKind("on-demand")], ...] = ()
+    """Further kinds of nodes with the same accelerator that may be ordered, larger, smaller, or on spot; `nodes` says
+    which is taken. With spot among them, `interruptions.spot` concerns the spot nodes alone."""
     replica: ReplicaSpec | None = None
     """One copy of the model: accelerators, precision, memory. Required with requests."""
     scaling: Annotated[PlanScaling, Field(discriminator="kind")] | None = None

@@ -80,7 +80,8 @@ def _engine(sigma: float, seeds: int) -> str:
 
 
 def _is_kept_spot(plan: Plan) -> bool:
-    return isinstance(plan.buy, Spot) and (plan.interruptions is None or plan.interruptions.spot is None)
+    spot = any(isinstance(way, Spot) for way in (plan.buy, *plan.or_buy))
+    return spot and (plan.interruptions is None or plan.interruptions.spot is None)
 
 
 def _kept_spot() -> str:

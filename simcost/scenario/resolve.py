@@ -11,10 +11,13 @@ from statistics import NormalDist
 from typing import Any
 
 from simcost import __version__
+from simcost.billing import OnDemand, Spot
+from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.ledger import Limits
 from simcost.perf import MemoryFit, fit_memory, step_time
 from simcost.plan import Startup
+from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
 from simcost.scenario.clusters import Cluster, find_clusters
 from simcost.scenario.foreseen import Foreseen
@@ -166,13 +169,31 @@ def _at_hand(startup: Startup, handover_s: float) -> Startup:
     return replace(startup, node=handover_s, image=0.0, image_size=None)
 
 
+def node_kinds(plan: Plan, catalog: Catalog, per_replica: int) -> tuple[NodeKind, ...]:
+    """What the nodes of a plan may be, with their prices where there is a choice.
+
+    Raises:
+        CatalogError: no such offer, or no price of it.
+    """
+    if not plan.or_buy:
+        return (NodeKind(slots=plan.buy.node_accelerators(catalog, per_replica) // per_replica),)
+    return tuple(
+        NodeKind(
+            slots=way.node_accelerators(catalog, per_replica) // per_replica,
+            usd_per_h=way.line(catalog).contracted_usd,
+            spot=isinstance(way, Spot),
+        )
+        for way in (plan.buy, *plan.or_buy)
+        if isinstance(way, OnDemand | Spot)
+    )
+
+
 def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
     loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
     if replica is None or plan.scaling is None or loaded.scenario.model is None:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
     model = catalog.model(loaded.scenario.model)
     accelerator = catalog.accelerator(replica.accelerator)
-    each = plan.buy.node_accelerators(catalog, replica.tp)
     memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
     step = step_time(catalog, model, accelerator, replica)
     sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
@@ -196,7 +217,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         retries=plan.retries,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
-        slots_per_node=1 if shared else each // replica.tp,
+        kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.tp),
         accelerators_per_replica=replica.tp,
         response_bytes_per_token=plan.response_bytes_per_token,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing.usage import usage_of
+from simcost.billing.usage import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.following import followed, following, moved
 from simcost.compare.result import RunResult, Served, Trained
@@ -42,9 +42,9 @@ class ServedSide:
 
     served: Served
     usage: Usage
-    """By accelerator."""
+    """By accelerator, of the first kind of nodes; a fleet that jobs share has no other."""
     bought: list[Bought]
-    """Nothing where the fleet is shared: jobs and requests are then bought together."""
+    """By kind of nodes; nothing where the fleet is shared: jobs and requests are then bought together."""
     busy_hours: float
     """Accelerator-hours in which tokens took engine time."""
     timeline: pa.Table | None
@@ -68,7 +68,8 @@ class TrainedSide:
 def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
     """Assess a run of requests, and what it used."""
     felt, per_replica, first = ledger.outcomes, ledger.accelerators_per_replica, replication == 0
-    usage, shared = by_accelerator(usage_of(ledger), per_replica), isinstance(plan.plan.training, OnShared)
+    usages = [by_accelerator(usage, per_replica) for usage in usages_of(ledger)]
+    ways = () if isinstance(plan.plan.training, OnShared) else (plan.plan.buy, *plan.plan.or_buy)
     served = Served(
         slo=assess(ledger, question.loaded.scenario.slo),
         engine_factor=plan.factors[replication],
@@ -89,7 +90,8 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         following=following(ledger) if moved(ledger) else None,
     )
     return ServedSide(
-        served=served, usage=usage, bought=[] if shared else [Bought(usage=usage, buy=plan.plan.buy)],
+        served=served, usage=usages[0],
+        bought=[Bought(usage=usage, buy=buy) for usage, buy in zip(usages, ways, strict=False)],
         busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
         followed=followed(ledger) if first and moved(ledger) else None,

@@ -89,11 +89,11 @@ class SpotCapacity:
         """When each node is there, of schema NODES: the one with the lowest number stays longest."""
         there = self._until(self.nodes(first), horizon_s)
         edges = np.minimum(np.arange(len(there) + 1) * self.trace.gap_s, horizon_s)
-        rows: list[tuple[str, int, float, float]] = []
+        rows: list[tuple[str, int, int, float, float]] = []
         for node in range(int(there.max(initial=0))):
             up = np.diff((there > node).astype(np.int8), prepend=0, append=0)
             rows += [
-                ("spot", node, float(edges[start]), float(edges[end]))
+                ("spot", node, 0, float(edges[start]), float(edges[end]))
                 for start, end in zip(np.flatnonzero(up == 1), np.flatnonzero(up == -1), strict=True)
             ]
         columns = zip(*rows, strict=True) if rows else [()] * len(NODES)

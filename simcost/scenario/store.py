@@ -48,7 +48,8 @@ def load_ledger(folder: Path) -> Ledger:
     """
     with whole(folder) as said:
         tables = {name: read_table(folder, name) for name in _TABLES}
-        return Ledger(**tables, **said["ledger"], outcomes=_outcomes(folder, said))
+        scalars = said["ledger"] | {"slots": tuple(said["ledger"]["slots"])}
+        return Ledger(**tables, **scalars, outcomes=_outcomes(folder, said))
 
 
 def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:

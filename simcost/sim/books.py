@@ -43,9 +43,9 @@ class Books:
         self.provisioning_ns = 0
         """Slot time of starting replicas on nodes that boot or pull the image."""
 
-    def node(self, number: int, start_ns: int, end_ns: int) -> None:
+    def node(self, number: int, kind: int, start_ns: int, end_ns: int) -> None:
         """A node from its order to its release."""
-        self._nodes.append((self.pool, number, start_ns / NS_PER_S, end_ns / NS_PER_S))
+        self._nodes.append((self.pool, number, kind, start_ns / NS_PER_S, end_ns / NS_PER_S))
 
     def usage(self, replica: int, node: int, state: str, start_ns: int, end_ns: int, busy_s: float) -> None:
         """A replica in one state; nothing is written for no time."""

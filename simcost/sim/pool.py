@@ -9,7 +9,7 @@ from simcost.plan.autoscaling import Autoscaler
 from simcost.plan.drain import Drain
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.metrics import EXACT, Metrics
-from simcost.plan.nodes import AtOnce, Nodes
+from simcost.plan.nodes import AtOnce, NodeKind, Nodes
 from simcost.plan.retries import Retries
 
 _SCRAPE_S = {
@@ -46,7 +46,8 @@ class Pool:
     starts_utc_s: float = nan
     """Time 0 in seconds since 1970, for policies that look at a calendar."""
     weights_bytes: float = 0.0
-    slots_per_node: int = 1
+    kinds: tuple[NodeKind, ...] = (NodeKind(),)
+    """What nodes may be; those that are there at first are of the first kind."""
     accelerators_per_replica: int = 1
     response_bytes_per_token: float = 0.0
 

@@ -98,7 +98,7 @@ def _ledger(
 ) -> Ledger:
     return Ledger(
         horizon_s=horizon_s,
-        slots_per_node=pool.slots_per_node,
+        slots=tuple(kind.slots for kind in pool.kinds),
         accelerators_per_replica=pool.accelerators_per_replica,
         **tables,
         outcomes=result,

@@ -15,7 +15,7 @@ from ledgers import HOUR, ledger
 from simcost.billing import power
 from simcost.billing.energy import Site, energy
 from simcost.billing.power import accelerator_draw, average_kw, host_draw
-from simcost.billing.usage import usage_of
+from simcost.billing.usage import usages_of
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import PowerDraw
 from simcost.errors import CatalogError
@@ -27,7 +27,7 @@ P4D = CATALOG.offer("aws/p4d.24xlarge", "us-east-1")
 
 
 def usage(hours: float, slots: int = 1, **slot_hours: float) -> Usage:
-    nodes = pa.table([["p"], [0], [0.0], [hours * HOUR]], schema=NODES)
+    nodes = pa.table([["p"], [0], [0], [0.0], [hours * HOUR]], schema=NODES)
     return Usage(horizon_s=hours * HOUR, slots_per_node=slots, nodes=nodes,
                  slot_seconds={state: h * HOUR for state, h in slot_hours.items()})  # fmt: skip
 
@@ -86,7 +86,7 @@ def test_energy_is_linear_in_time_and_grows_with_work(serving: float, idle: floa
 def test_a_serving_run_tells_its_utilisation() -> None:
     run = ledger([(0.0, 10 * HOUR)], [(0, "starting", 0, HOUR, 0), (0, "ready", HOUR, 10 * HOUR, 4.5 * HOUR)],
                  horizon_s=10 * HOUR)  # fmt: skip
-    report = energy(usage_of(run), P4D, CATALOG)
+    report = energy(usages_of(run)[0], P4D, CATALOG)
     assert report.utilisation == pytest.approx(0.45)
 
 

@@ -10,7 +10,7 @@ from simcost.billing import ManagedEndpoint, OnDemand, Owned, Serverless, Spot, 
 from simcost.billing.commitment import ReservedInstances, TakeOrPay
 from simcost.billing.instances import most_at_a_time
 from simcost.billing.spot import SpotPrice
-from simcost.billing.usage import usage_of
+from simcost.billing.usage import usages_of
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError, InputError
 
@@ -73,7 +73,7 @@ def test_a_contract_covers_so_many_at_a_time() -> None:
     held = TakeOrPay(provider="acme", sku="big", count=1, price=1.0, length=24 * HOUR)
     found = bill(TWO, OnDemand(offer="acme/big", commitments=(held,)), Book(price=4.0))
     assert found.total_usd == pytest.approx(10 * 1.0 + 3 * 4.0)
-    assert most_at_a_time(usage_of(TWO)) == 2
+    assert most_at_a_time(usages_of(TWO)[0]) == 2
 
 
 @pytest.mark.parametrize("upfront", ["none", "all"])

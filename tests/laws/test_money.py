@@ -60,7 +60,7 @@ def test_the_bill_adds_up_to_the_ledger(used: Ledger, billing: BillingRule, pric
     run = compute - result.compute_by_state_usd["rounding"]
     assert run == pytest.approx(used.node_hours() * price, rel=1e-9, abs=1e-6)
     assert min(result.compute_by_state_usd.values()) >= -1e-6
-    slot_hours = used.node_hours() * used.slots_per_node
+    slot_hours = used.node_hours() * used.slots[0]
     assert sum(slot_seconds(used).values()) / HOUR == pytest.approx(slot_hours, rel=1e-9, abs=1e-9)
 
 

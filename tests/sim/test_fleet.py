@@ -10,6 +10,7 @@ from pools import CHAT, poisson
 from simcost.ledger import Ledger, Limits
 from simcost.plan import Admission, Fixed, Scaling, Schedule, Startup, TargetConcurrency
 from simcost.plan.autoscaling import Step
+from simcost.plan.nodes import NodeKind
 from simcost.sim import simulate
 
 HOUR = 3600.0
@@ -21,7 +22,7 @@ QUICK = Startup(node=60, image=30, weights=1e9, engine=20)
 def run(
     scaling: Scaling, *, rate: float = 8, slots: int = 1, span_s: float = HOUR, **changes: object
 ) -> Ledger:
-    pool = replace(CHAT, scaling=scaling, startup=QUICK, slots_per_node=slots, **changes)  # type: ignore[arg-type]
+    pool = replace(CHAT, scaling=scaling, startup=QUICK, kinds=(NodeKind(slots=slots),), **changes)  # type: ignore[arg-type]
     return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=Limits(ttft_s=1.0))
 
 

@@ -22,7 +22,7 @@ from simcost.plan.interruptions import (
     ZoneCapacity,
     ZoneOutage,
 )
-from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool
+from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodeKind, NodePool
 from simcost.plan.retries import Retries
 from simcost.plan.startup import Varying
 from simcost.sim import simulate
@@ -90,6 +90,9 @@ def test_clients_who_try_again_are_counted_once_whatever_happens(seed: int) -> N
     nodes=nodes,
     startup=startups,
     slots=st.sampled_from([1, 3]),
+    more=st.sampled_from(
+        [(), (NodeKind(slots=1, usd_per_h=1),), (NodeKind(slots=2, usd_per_h=1, spot=True),)]
+    ),
     notice=st.sampled_from([0.0, 45.0]),
     breaks=st.booleans(),
     in_flight=st.sampled_from(["migrate", "retry", "lose"]),
@@ -97,8 +100,8 @@ def test_clients_who_try_again_are_counted_once_whatever_happens(seed: int) -> N
     seed=st.integers(0, 5),
 )
 def test_nothing_is_lost_uncounted_or_unbilled(
-    spot: Any, nodes: Any, startup: Startup, slots: int, notice: float, breaks: bool, in_flight: Any, grace: Any,
-    seed: int,
+    spot: Any, nodes: Any, startup: Startup, slots: int, more: tuple[NodeKind, ...], notice: float, breaks: bool,
+    in_flight: Any, grace: Any, seed: int,
 ) -> None:  # fmt: skip
     troubles = Interruptions(
         zones=2, spot=spot, notice=notice, replicas_per_day=60.0 if breaks else 0.0,
@@ -107,7 +110,8 @@ def test_nothing_is_lost_uncounted_or_unbilled(
     )  # fmt: skip
     scaling = TargetConcurrency(target=6, min=1, max=5, scale_down_delay=60)
     changes = {
-        "scaling": scaling, "nodes": nodes, "startup": startup, "slots_per_node": slots, "interruptions": troubles,
+        "scaling": scaling, "nodes": nodes, "startup": startup, "kinds": (NodeKind(slots=slots, usd_per_h=2), *more),
+        "interruptions": troubles,
         "admission": Admission(timeout=60, in_flight=in_flight, max_retries=1), "drain": Drain(grace=grace),
     }  # fmt: skip
     ledger = run(seed, span_s=2000, rate=5, **changes)

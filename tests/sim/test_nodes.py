@@ -16,7 +16,7 @@ from simcost.plan import Schedule, Startup
 from simcost.plan.autoscaling import Step
 from simcost.plan.drain import Drain
 from simcost.plan.interruptions import Interruptions
-from simcost.plan.nodes import AtOnce, ClusterAutoscaler, DisruptionBudget, FixedNodes, NodePool
+from simcost.plan.nodes import AtOnce, ClusterAutoscaler, DisruptionBudget, FixedNodes, NodeKind, NodePool
 from simcost.plan.startup import Varying
 from simcost.sim import simulate
 from simcost.sim.fleet.records import Node, Replica
@@ -111,7 +111,7 @@ def test_phases_vary_around_their_medians() -> None:
 
 def test_kernels_are_compiled_once_per_node() -> None:
     building = replace(QUICK, compile=100.0)
-    found = starts(run(startup=building, slots_per_node=1, nodes=FixedNodes(nodes=3)))
+    found = starts(run(startup=building, nodes=FixedNodes(nodes=3)))
     assert found == [16 + 100 + 20.0] * 2
     up_down_up = Schedule(steps=(Step(at=0, replicas=1), Step(at=600, replicas=2), Step(at=1200, replicas=1),
                                  Step(at=1800, replicas=2)), interval=1)  # fmt: skip
@@ -177,7 +177,7 @@ def test_karpenter_moves_replicas_off_an_underused_node() -> None:
     """Five replicas on three nodes of two; two leave, and what is left fits on two nodes."""
     scaling = Schedule(steps=(Step(at=0, replicas=5), Step(at=600, replicas=2)), interval=1)
     rules = replace(KARPENTER, budgets=(DisruptionBudget(nodes=3),))
-    ledger = run(scaling, nodes=rules, slots_per_node=2, drain=Drain(victims="youngest"))
+    ledger = run(scaling, nodes=rules, kinds=(NodeKind(slots=2),), drain=Drain(victims="youngest"))
     assert most_at_once(ledger, "nodes") >= 3
     assert ledger.pulse["ready"].to_pylist()[-1] == 2
     assert sum(end == HOUR for _, end in ends(ledger)) == 1

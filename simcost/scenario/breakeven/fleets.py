@@ -110,7 +110,7 @@ def _tried(question: Question, run: ServingRun, ledger: Ledger) -> _Tried:
             f"plan {plan.plan.name!r} shares its fleet with jobs; name plans that serve requests alone"
         )
     service = side.served.slo
-    hours = side.usage.node_hours() * side.usage.slots_per_node
+    hours = sum(one.usage.node_hours() * one.usage.slots_per_node for one in side.bought)
     fleet = Fleet(
         replicas=largest(plan.pool.scaling),
         usd_per_month=costs_of(side.bought, question.loaded.catalog).per_month_usd,

@@ -140,13 +140,12 @@ class Fleet:
         """Enter what still runs at the end of the run."""
         self.write_books()
         for node in self.machines.nodes:
-            self.books.node(node.number, node.ordered_ns, self.now)
+            self.books.node(node.number, node.kind, node.ordered_ns, self.now)
 
     def _order(self, *, warm: bool) -> None:
         now = self.now
         node = self.machines.roomy()
-        most = self.provider.most
-        if node is None and warm and (most is None or len(self.machines.nodes) < most):
+        if node is None and warm and self.provider.may_order(0):
             node = self.machines.order(warm=True)
         slot = heappop(self._free_slots) if self._free_slots else self._slots
         self._slots = max(self._slots, slot + 1)

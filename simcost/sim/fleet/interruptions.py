@@ -23,7 +23,9 @@ def interrupt(fleet: Fleet) -> None:
         return
     if isinstance(troubles.spot, SpotHazard) and troubles.spot.per_node_h > 0:
         hazard = troubles.spot
-        fleet.machines.on_order.append(lambda node: _start(fleet, _spot_life(fleet, troubles, hazard, node)))
+        fleet.machines.on_order.append(
+            lambda node: _start(fleet, _spot_life(fleet, troubles, hazard, node)) if node.spot else None
+        )
     if isinstance(troubles.spot, SpotCapacity):
         env.process(_spot_capacity(fleet, troubles, troubles.spot))
     if troubles.nodes is not None and isinstance(troubles.nodes.model, Recorded):
@@ -64,8 +66,12 @@ def _spot_life(fleet: Fleet, troubles: Interruptions, hazard: SpotHazard, node: 
     if node.gone or node.cordoned:
         return
     whole = hazard.whole_zone > 0 and rng.random() < hazard.whole_zone
-    for one in fleet.machines.in_zone(node.zone) if whole else [node]:
+    for one in _spot_in(fleet, node.zone) if whole else [node]:
         _start(fleet, _take_back(fleet, one, troubles.notice))
+
+
+def _spot_in(fleet: Fleet, zone: int) -> list[Node]:
+    return [node for node in fleet.machines.in_zone(zone) if node.spot]
 
 
 def _spot_capacity(fleet: Fleet, troubles: Interruptions, spot: SpotCapacity) -> Process:
@@ -76,7 +82,7 @@ def _spot_capacity(fleet: Fleet, troubles: Interruptions, spot: SpotCapacity) ->
             yield from _wait(fleet, after_s)
         rising = nodes > fleet.machines.limit[zone]
         fleet.machines.limit[zone] = nodes
-        held = [node for node in fleet.machines.in_zone(zone) if not node.cordoned]
+        held = [node for node in _spot_in(fleet, zone) if not node.cordoned]
         for place in rng.permutation(len(held))[: max(len(held) - nodes, 0)]:
             _start(fleet, _take_back(fleet, held[place], troubles.notice))
         if rising:

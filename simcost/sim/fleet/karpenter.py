@@ -1,6 +1,5 @@
-"""Karpenter: nodes for batches of pending replicas; empty and underused ones are given back within budgets.
-
-One instance type, so a node is deleted where its replicas fit elsewhere, never replaced by a cheaper one.
+"""Karpenter: nodes for batches of pending replicas; empty and underused ones are given back within budgets, or replaced
+by a cheaper one.
 """
 
 from __future__ import annotations
@@ -11,7 +10,10 @@ from typing import TYPE_CHECKING
 from simcost.errors import InputError
 from simcost.plan.autoscaling.keda.cron import next_after
 from simcost.plan.nodes import DisruptionBudget, NodePool, Reason
+from simcost.sim.fleet.choice import as_karpenter
+from simcost.sim.fleet.consolidation import Move, best_move, move_of
 from simcost.sim.fleet.records import Node, Process
+from simcost.sim.kernel.layout import NEVER
 from simcost.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -19,13 +21,10 @@ if TYPE_CHECKING:
 
 
 class KarpenterProvider:
-    """A node pool of one instance type."""
+    """A node pool."""
 
     def __init__(self, fleet: Fleet, rules: NodePool) -> None:
         self.fleet, self.rules = fleet, rules
-        per_node = fleet.pool.slots_per_node * fleet.pool.accelerators_per_replica
-        limit = rules.max_accelerators
-        self.most = limit // per_node if limit is not None else None
         self._batching = False
         self._last_ns = 0
         if isnan(fleet.pool.starts_utc_s) and any(budget.schedule for budget in rules.budgets):
@@ -34,6 +33,12 @@ class KarpenterProvider:
             )
         self._scheduled: dict[DisruptionBudget, tuple[float, bool]] = {}
         """Of budgets with a schedule: until when, in seconds since 1970, they are known to hold or not to."""
+
+    def may_order(self, kind: int) -> bool:
+        """Whether its accelerators are within the limit."""
+        pool, limit = self.fleet.pool, self.rules.max_accelerators
+        slots = pool.kinds[kind].slots + sum(node.slots for node in self.fleet.machines.nodes)
+        return limit is None or slots * pool.accelerators_per_replica <= limit
 
     def begin(self) -> None:
         """A look each poll."""
@@ -68,13 +73,15 @@ class KarpenterProvider:
 
     def _order(self) -> bool:
         """Nodes for all pending replicas; False where capacity was refused."""
-        fleet, ok = self.fleet, True
-        for _ in range(ceil(len(fleet.pending) / fleet.pool.slots_per_node)):
-            if self.most is not None and len(fleet.machines.nodes) >= self.most:
-                break
-            ok = ok and fleet.machines.order() is not None
-        fleet.place_pending()
-        return ok
+        fleet, left = self.fleet, len(self.fleet.pending)
+        while left > 0:
+            kinds = [kind for kind in as_karpenter(fleet.pool.kinds, left) if self.may_order(kind)]
+            node = fleet.machines.order_one_of(kinds)
+            if node is None:
+                return not kinds
+            left -= node.slots
+            fleet.place_pending()
+        return True
 
     def _polls(self) -> Process:
         poll_ns = round(self.rules.poll * NS_PER_S)
@@ -85,9 +92,9 @@ class KarpenterProvider:
             if self.fleet.pending and not self._batching:
                 self.wanted()
             self._expire()
-            node = self._disrupt()
-            if node is not None:
-                yield from self._consolidate(node)
+            move = self._disrupt()
+            if move is not None:
+                yield from self._consolidate(move)
 
     def _expire(self) -> None:
         """Nodes at the end of their life are drained; budgets do not hold them."""
@@ -99,8 +106,8 @@ class KarpenterProvider:
         ]:
             self.fleet.drain_node(node, self.rules.termination_grace)
 
-    def _disrupt(self) -> Node | None:
-        """Give back empty nodes; else the node whose few replicas fit elsewhere."""
+    def _disrupt(self) -> Move | None:
+        """Give back empty nodes; else say which can go with their replicas."""
         if self.rules.consolidate_after is None:
             return None
         fleet, now = self.fleet, self.fleet.now
@@ -114,29 +121,44 @@ class KarpenterProvider:
         empty = empty[: self._budget("Empty")] if empty else empty
         for node in empty:
             fleet.machines.give_back(node, now)
-        if empty or self.rules.consolidation == "WhenEmpty":
+        if empty or fleet.pending or self.rules.consolidation == "WhenEmpty":
             return None
-        underused = [node for node in quiet if self._fits_elsewhere(node)]
-        if not underused or self._budget("Underutilized") < 1:
-            return None
-        return min(underused, key=lambda one: one.replicas)
+        used = sorted((node for node in quiet if node.replicas), key=lambda node: node.replicas)
+        allowed = used[: self._budget("Underutilized")] if used else used
+        return best_move(allowed, fleet.machines.nodes, fleet.pool.kinds, now)
 
-    def _consolidate(self, node: Node) -> Process:
-        """Checked again after a while, budgets too, then drained."""
-        yield self.fleet.env.timeout(round(self.rules.validation * NS_PER_S))
-        fits = not node.gone and not node.cordoned and self._fits_elsewhere(node)
-        if fits and self._budget("Underutilized") > 0:
-            self.fleet.drain_node(node, self.rules.termination_grace)
+    def _consolidate(self, move: Move) -> Process:
+        """Checked again after a while, budgets too; then the nodes go, once what replaces them is ready."""
+        fleet, machines = self.fleet, self.fleet.machines
+        yield fleet.env.timeout(round(self.rules.validation * NS_PER_S))
+        there = all(not node.gone and not node.cordoned for node in move.nodes)
+        if not there or fleet.pending or self._budget("Underutilized") < len(move.nodes):
+            return
+        if move_of(move.nodes, machines.nodes, fleet.pool.kinds, fleet.now) != move:
+            return
+        if move.kind is None:
+            self._drain(move)
+        elif self.may_order(move.kind) and (node := machines.order(move.kind)) is not None:
+            fleet.env.process(self._replace(move, node))
 
-    def _fits_elsewhere(self, node: Node) -> bool:
-        """Whether ready nodes have room for the replicas of this one, and nothing is pending."""
-        fleet = self.fleet
-        room = sum(
-            fleet.pool.slots_per_node - one.replicas
-            for one in fleet.machines.nodes
-            if one is not node and not one.cordoned and one.ready_ns <= fleet.now
-        )
-        return 0 < node.replicas <= room and not fleet.pending
+    def _replace(self, move: Move, by: Node) -> Process:
+        """Both are paid until the new node is there."""
+        by.moved_ns = NEVER  # not empty, but kept for those that will move
+        for node in move.nodes:
+            node.cordoned = True
+        while by.ready_ns > self.fleet.now and not by.gone:
+            yield self.fleet.env.timeout(round(self.rules.poll * NS_PER_S))
+        if by.gone:
+            for node in move.nodes:
+                node.cordoned = False
+            return
+        by.moved_ns = self.fleet.now
+        self._drain(move)
+
+    def _drain(self, move: Move) -> None:
+        for node in move.nodes:
+            if not node.gone:
+                self.fleet.drain_node(node, self.rules.termination_grace)
 
     def _budget(self, reason: Reason) -> int:
         """Nodes that may still be disrupted now."""

@@ -1,6 +1,6 @@
 """The nodes of a pool: ordered, refused, cordoned, given back. Who orders and gives back are the `providers`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import simpy
@@ -22,7 +22,7 @@ class Machines:
         troubles = pool.interruptions
         zones = troubles.zone_count if troubles else 1
         self.limit = [NEVER] * zones
-        """Nodes that each zone gives at most, now."""
+        """Spot nodes that each zone gives at most, now."""
         self.dark_until = [0] * zones
         """Until when a zone gives none."""
         self.on_order: list[Callable[[Node], None]] = []
@@ -33,35 +33,40 @@ class Machines:
 
     def free_slots(self) -> int:
         """Room for replicas on all nodes that take any."""
-        return sum(self.pool.slots_per_node - node.replicas for node in self.nodes if not node.cordoned)
+        return sum(node.slots - node.replicas for node in self.nodes if not node.cordoned)
 
     def empty(self) -> list[Node]:
         """Nodes without a replica that take one."""
         return [node for node in self.nodes if node.replicas == 0 and not node.cordoned]
 
     def roomy(self, apart_from: Node | None = None) -> Node | None:
-        """The fullest node that has room, the oldest of several: bin-packing, best fit."""
+        """The node with least room left, the oldest of several: bin-packing, best fit."""
         found = [
             node
             for node in self.nodes
-            if node.replicas < self.pool.slots_per_node and not node.cordoned and node is not apart_from
+            if node.replicas < node.slots and not node.cordoned and node is not apart_from
         ]
-        return max(found, key=lambda node: node.replicas, default=None)
+        return min(found, key=lambda node: node.slots - node.replicas, default=None)
 
-    def order(self, *, warm: bool = False) -> Node | None:
-        """A new node in the zone that has fewest, or None where no zone has capacity."""
-        now = int(self.env.now)
-        held = self._held()
+    def order_one_of(self, kinds: Sequence[int]) -> Node | None:
+        """A new node of the first of these kinds that can be had."""
+        return next((node for kind in kinds if (node := self.order(kind)) is not None), None)
+
+    def order(self, kind: int = 0, *, warm: bool = False) -> Node | None:
+        """A new node of a kind in the zone that has fewest, or None where no zone has capacity."""
+        now, is_spot = int(self.env.now), self._is_spot(kind)
+        held, taken = self._by_zone(self.nodes), self._by_zone([node for node in self.nodes if node.spot])
         open_zones = [
             zone
-            for zone, count in enumerate(held)
-            if warm or (count < self.limit[zone] and self.dark_until[zone] <= now)
+            for zone, count in enumerate(taken)
+            if warm or ((not is_spot or count < self.limit[zone]) and self.dark_until[zone] <= now)
         ]
         if not open_zones or (not warm and self._refused and self._rng.random() < self._refused):
             self.books.event(now, "refused", 1.0)
             return None
         zone = min(open_zones, key=lambda one: held[one])
-        node = Node(self._ordered, zone, now, now, moved_ns=now)
+        node = Node(self._ordered, zone, now, now, moved_ns=now, kind=kind, slots=self.pool.kinds[kind].slots,
+                    spot=is_spot)  # fmt: skip
         self._ordered += 1
         if not warm:
             self.cold.order(node)
@@ -78,10 +83,14 @@ class Machines:
         """The node is no longer paid for from then on."""
         node.gone = True
         self.nodes.remove(node)
-        self.books.node(node.number, node.ordered_ns, end_ns)
+        self.books.node(node.number, node.kind, node.ordered_ns, end_ns)
 
-    def _held(self) -> list[int]:
+    def _is_spot(self, kind: int) -> bool:
+        """Whether nodes of a kind can be taken back: where no kind is called spot, what the plan says befalls all."""
+        return self.pool.kinds[kind].spot or not any(one.spot for one in self.pool.kinds)
+
+    def _by_zone(self, nodes: Iterable[Node]) -> list[int]:
         counts = [0] * len(self.limit)
-        for node in self.nodes:
+        for node in nodes:
             counts[node.zone] += 1
         return counts

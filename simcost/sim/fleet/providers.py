@@ -8,6 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool
+from simcost.sim.fleet.choice import by_price, by_waste
 from simcost.sim.fleet.records import Node, Process
 from simcost.sim.kernel.layout import NEVER
 from simcost.units import NS_PER_S
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class Provider(Protocol):
     """What the fleet asks of it."""
 
-    most: int | None
-    """Nodes at most; None = no limit."""
+    def may_order(self, kind: int) -> bool:
+        """Whether there may be one more node, of this kind."""
 
     def begin(self) -> None:
         """Nodes that are there at time 0 whatever the replicas; processes that look now and then."""
@@ -36,19 +37,23 @@ class AtOnceProvider:
     """Nodes come with the replicas that need them and go with the last one; spare ones are kept."""
 
     def __init__(self, fleet: Fleet, rules: AtOnce) -> None:
-        self.fleet, self.rules, self.most = fleet, rules, rules.max
+        self.fleet, self.rules = fleet, rules
         self._waiting = False
+
+    def may_order(self, kind: int) -> bool:
+        """Whether the most nodes are not there yet."""
+        return self.rules.max is None or len(self.fleet.machines.nodes) < self.rules.max
 
     def begin(self) -> None:
         """The warm pool."""
-        while len(self.fleet.machines.empty()) < self.rules.spare and self._more():
+        while len(self.fleet.machines.empty()) < self.rules.spare and self.may_order(0):
             self.fleet.machines.order(warm=True)
 
     def wanted(self) -> None:
-        """A node for each replica without one, and for the warm pool what it lacks."""
+        """A node for each replica without one, the cheapest first, and for the warm pool what it lacks."""
         machines = self.fleet.machines
-        while self._lacking() and self._more():
-            if machines.order() is None:
+        while self._lacking() and self.may_order(0):
+            if machines.order_one_of(by_price(machines.pool.kinds, max(len(self.fleet.pending), 1))) is None:
                 self._try_later()
                 break
             self.fleet.place_pending()
@@ -62,9 +67,6 @@ class AtOnceProvider:
 
     def _lacking(self) -> bool:
         return bool(self.fleet.pending) or len(self.fleet.machines.empty()) < self.rules.spare
-
-    def _more(self) -> bool:
-        return self.most is None or len(self.fleet.machines.nodes) < self.most
 
     def _try_later(self) -> None:
         if not self._waiting:
@@ -82,8 +84,11 @@ class FixedProvider:
 
     def __init__(self, fleet: Fleet, rules: FixedNodes) -> None:
         self.fleet, self.rules = fleet, rules
-        self.most: int | None = rules.nodes
         self._waiting = False
+
+    def may_order(self, kind: int) -> bool:
+        """Whether one of them is missing."""
+        return len(self.fleet.machines.nodes) < self.rules.nodes
 
     def begin(self) -> None:
         """The nodes that no replica asked for yet."""
@@ -113,10 +118,13 @@ class ScanProvider:
 
     def __init__(self, fleet: Fleet, rules: ClusterAutoscaler) -> None:
         self.fleet, self.rules = fleet, rules
-        self.most: int | None = rules.max
         self._added_ns = -NEVER
-        self._backoff_until_ns = 0
-        self._backoff_s = rules.backoff
+        self._backoff_until_ns = [0] * len(fleet.pool.kinds)
+        self._backoff_s = [rules.backoff] * len(fleet.pool.kinds)
+
+    def may_order(self, kind: int) -> bool:
+        """Whether the most nodes are not there yet."""
+        return len(self.fleet.machines.nodes) < self.rules.max
 
     def begin(self) -> None:
         """The least nodes and the spare ones are there; then a scan each interval."""
@@ -148,28 +156,43 @@ class ScanProvider:
         for node in [one for one in self.fleet.machines.nodes if one.ordered_ns < late_ns]:
             if node.ready_ns > self.fleet.now:
                 self.fleet.lose(node, "node_late")
-                self._back_off()
+                self._back_off(node.kind)
 
     def _add(self) -> bool:
         """Nodes for pending replicas and the spare ones; whether any is wanted."""
         fleet, rules = self.fleet, self.rules
+        kind = self._expand()
+        if kind is None:
+            return bool(fleet.pending)
         missing = rules.spare - len(fleet.machines.empty())
-        lacking = ceil(len(fleet.pending) / fleet.pool.slots_per_node) + max(missing, 0)
+        lacking = ceil(len(fleet.pending) / fleet.pool.kinds[kind].slots) + max(missing, 0)
         lacking = max(lacking, rules.min - len(fleet.machines.nodes))
         wanted = min(lacking, rules.max - len(fleet.machines.nodes))
-        if wanted <= 0 or fleet.now < self._backoff_until_ns:
+        if wanted <= 0:
             return bool(fleet.pending)
         for _ in range(wanted):
-            if fleet.machines.order() is None:
-                self._back_off()
+            if fleet.machines.order(kind) is None:
+                self._back_off(kind)
                 break
-            self._added_ns, self._backoff_s = fleet.now, rules.backoff
+            self._added_ns, self._backoff_s[kind] = fleet.now, rules.backoff
         fleet.place_pending()
         return True
 
-    def _back_off(self) -> None:
-        self._backoff_until_ns = self.fleet.now + round(self._backoff_s * NS_PER_S)
-        self._backoff_s = min(2 * self._backoff_s, self.rules.max_backoff)
+    def _expand(self) -> int | None:
+        """The kind that the expander prefers, of those that are not backed off from."""
+        kinds, waiting = self.fleet.pool.kinds, len(self.fleet.pending)
+        match self.rules.expander:
+            case "least-waste":
+                ranked = by_waste(kinds, waiting)
+            case "price":
+                ranked = by_price(kinds, waiting)
+            case _:
+                ranked = list(range(len(kinds)))
+        return next((kind for kind in ranked if self._backoff_until_ns[kind] <= self.fleet.now), None)
+
+    def _back_off(self, kind: int) -> None:
+        self._backoff_until_ns[kind] = self.fleet.now + round(self._backoff_s[kind] * NS_PER_S)
+        self._backoff_s[kind] = min(2 * self._backoff_s[kind], self.rules.max_backoff)
 
     def _remove(self) -> None:
         """Nodes that have not been needed for long: empty ones together, else one with its replicas."""
@@ -191,11 +214,10 @@ class ScanProvider:
             fleet.drain_node(used[0])
 
     def _unneeded(self, node: Node) -> bool:
-        slots = self.fleet.pool.slots_per_node
         if node.replicas == 0:
             return True
-        elsewhere = self.fleet.machines.free_slots() - (slots - node.replicas)
-        return node.replicas / slots < self.rules.threshold and node.replicas <= elsewhere
+        elsewhere = self.fleet.machines.free_slots() - (node.slots - node.replicas)
+        return node.replicas / node.slots < self.rules.threshold and node.replicas <= elsewhere
 
 
 def provider_of(fleet: Fleet) -> Provider:

@@ -34,6 +34,12 @@ class Node:
     """Whether kernels have been compiled on it."""
     moved_ns: int = 0
     """When a replica last came or went."""
+    kind: int = 0
+    """Which of the pool's kinds."""
+    slots: int = 1
+    """Replicas that fit."""
+    spot: bool = True
+    """Whether what befalls spot befalls it."""
     unneeded_ns: int = NEVER
     """Since when its autoscaler finds it not needed."""
 
