@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
 
+_SHOWN, _LONGEST = 20, 40
+
 
 class SimcostError(Exception):
     """Root of all errors that simcost raises on purpose."""
@@ -76,3 +78,20 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """'; did you mean X?' for the nearest known words, else '' (to be appended to a message)."""
     near = get_close_matches(word, known, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+
+
+def columns_said(names: Sequence[str]) -> str:
+    """'its columns are: a, b and 3 more' (to be appended to a message). What a table of one column that holds the
+    separators of others looks like is said, too.
+    """
+    shown = [_short(name) for name in names[:_SHOWN]]
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    apart = [mark for mark in ";\t|" if len(names) == 1 and mark in names[0] and names[0].isascii()]
+    hint = f"; are its cells separated by {apart[0]!r}? write commas" if apart else ""
+    return f"its columns are: {', '.join(shown) or '(none)'}{more}{hint}"
+
+
+def _short(name: str) -> str:
+    """A name that a terminal can show."""
+    short = name if len(name) <= _LONGEST else name[:_LONGEST] + "..."
+    return short if short.isprintable() else repr(short)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simcost.errors import TraceError
+from simcost.errors import TraceError, columns_said
 from simcost.trace.log.cells import instants, time_rule
 from simcost.trace.log.sources import open_chunks
 from simcost.trace.series.cells import Faults, written
@@ -65,6 +65,4 @@ def _find(path: Path, present: object) -> dict[str, str]:
     for name in names:
         if name.strip().lower() in _TIMES:
             return {"time": name}
-    raise TraceError(
-        f"{path}: no column of times; its columns are: {', '.join(names)}; call it timestamp or t_s"
-    )
+    raise TraceError(f"{path}: no column of times; {columns_said(names)}; call it timestamp or t_s")

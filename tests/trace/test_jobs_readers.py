@@ -142,6 +142,31 @@ def test_nothing_left(tmp_path: Path) -> None:
         read_jobs(log(tmp_path, HEADER))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEADER + "a,1700000000000,5,1\n", r"milliseconds\? call the column submit_ms, .*--map submit_s=submit_ms"),
+        (HEADER.replace(",", ";") + "a;0;5;1\n", r"cells separated by ';'\? write commas"),
+        ("\0\1" * 90 + "\n", r"its columns are: '\\x00\\x01(?:\\x00\\x01)*\.\.\.'$"),
+        ("[5]", "no list of Kubernetes objects"),
+        ("[" * 100_000, "no JSON"),
+    ],
+)  # fmt: skip
+def test_what_the_file_may_be_is_said(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(TraceError, match=said):
+        read_jobs(log(tmp_path, text))
+
+
+def test_blank_rows_are_said_to_be_blank(tmp_path: Path) -> None:
+    jobs, findings = read_jobs(log(tmp_path, HEADER + "a,0,5,1\n\nb,1,5,1\n\n"))
+    assert jobs.job_id.tolist() == ["a", "b"]
+    assert counts(findings) == {"blank": 2}
+    assert next(said["places"] for said in findings if said["kind"] == "blank") == [
+        "row 2 (line 3)",
+        "row 4 (line 5)",
+    ]
+
+
 def test_pools_and_windows(tmp_path: Path) -> None:
     text = "submit_s,duration_s,gpus,pool\n0,5,1,a\n7,5,1,b\n9,5,16,b\n20,5,2,b\n28,5,2,b\n30,5,1,c\n"
     path = log(tmp_path, text)

@@ -8,7 +8,7 @@ import numpy as np
 from simcost.job_ledger import NEVER, Floats, JobLedger
 from simcost.plan.scheduling import Scheduler
 from simcost.trace.jobs import NONE, Jobs
-from simcost.trace.jobs.sieve import kept_out
+from simcost.trace.jobs.sieve import how_many, kept_out
 
 SHORT_S = 10.0
 """Slowdown counts jobs as at least so long."""
@@ -58,11 +58,11 @@ def assumptions(jobs: Jobs, *, counted: bool) -> list[dict[str, Any]]:
     parts = int((jobs.gpu_milli < 1000).sum())
     typed = int(np.array([bool(name) for name in jobs.gpu_types])[jobs.gpu_type].sum())
     found = [
-        ("part_of_gpu", parts, "ask for a part of a GPU; on a count each takes a whole one: give --nodes"),
-        ("any_type", typed, "ask for a type of GPU; a count knows none, and they take any: give --nodes"),
+        ("part_of_gpu", parts, "a part of a GPU; on a count each takes a whole one: give --nodes"),
+        ("any_type", typed, "a type of GPU; a count knows none, and takes any: give --nodes"),
     ]
     return [
-        {"kind": kind, "count": count, "message": f"{count:,} jobs {said}"}
+        {"kind": kind, "count": count, "message": f"{how_many(count, 'job asks', 'jobs ask')} for {said}"}
         for kind, count, said in found
         if count
     ]

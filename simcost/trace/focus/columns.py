@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from simcost.errors import TraceError, did_you_mean
+from simcost.errors import TraceError, columns_said, did_you_mean
 
 Kind = Literal["decimal", "time", "string", "json"]
 Presence = Literal["mandatory", "recommended", "conditional"]
@@ -144,7 +144,6 @@ OF_1_1 = ("CapacityReservationId", "CapacityReservationStatus", "CommitmentDisco
 EXTRA = ("x_SkuDetails", "x_UsageType")
 """Providers' own columns that tell an instance type."""
 WHAT = "FOCUS export, as CSV (also .gz) or Parquet"
-_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +209,7 @@ def _version(names: Iterable[str]) -> Literal["1.0", "1.1", "1.2", "1.3"]:
 
 
 def _refusal(path: Path, names: Sequence[str], gone: list[str], twice: list[str]) -> str:
-    shown = ", ".join(map(repr, names[:_SHOWN])) or "(none)"
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    has = f"its columns are: {shown}{more}"
+    has = columns_said(names)
     if len(gone) == len(NEEDED):
         return f"{path}: no FOCUS export: none of {', '.join(gone)} is a column; {has}"
     faults = [f"no column {name!r}{did_you_mean(name, names)}" for name in gone] + twice

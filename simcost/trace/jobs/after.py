@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.trace.jobs.sieve import Sieve, finding
+from simcost.trace.jobs.sieve import Sieve, finding, how_many
 from simcost.trace.log.cells import as_text
 
 _BETWEEN = re.compile(r"[\s;,|:]+")
@@ -62,8 +62,8 @@ def _say_missing(sieve: Sieve, waits: dict[int, tuple[str, ...]], row_of: dict[s
         row, name = missing[0]
         count = len({row for row, _ in missing})
         sieve.findings.append(
-            finding("after_unknown", count, f"{count:,} jobs wait for jobs that are not among those kept; they were "
-                    f"taken to have ended; first: {sieve.table.place(row)}: job {name}")
+            finding("after_unknown", count, f"{how_many(count, 'job waits', 'jobs wait')} for jobs that are not among "
+                    f"those kept; they were taken to have ended; first: {sieve.table.place(row)}: job {name}")
         )  # fmt: skip
 
 

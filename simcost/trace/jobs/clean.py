@@ -11,9 +11,9 @@ from simcost.trace.jobs import CHECKPOINTS, NONE, STATUS, Ints, Jobs
 from simcost.trace.jobs.after import read_after
 from simcost.trace.jobs.columns import Columns
 from simcost.trace.jobs.nodes import coded
-from simcost.trace.jobs.sieve import Sieve, finding
-from simcost.trace.jobs.times import Clock, Times, read_times
-from simcost.trace.log.cells import Floats, as_text
+from simcost.trace.jobs.sieve import Sieve, finding, how_many
+from simcost.trace.jobs.times import Clock, Times, empty, read_times
+from simcost.trace.log.cells import Flags, Floats, as_text
 from simcost.trace.writer import iso_utc
 from simcost.units import NS_PER_S
 
@@ -43,6 +43,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         TraceError: no job is left, or the times are of two kinds.
     """
     sieve.check()
+    sieve.drop(_blank(sieve), "blank", "", "the row is blank")
     columns = Columns(sieve)
     ids = columns.ids()
     clock = read_times(sieve, timezone)
@@ -75,12 +76,18 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
     )  # fmt: skip
 
 
+def _blank(sieve: Sieve) -> Flags:
+    """Rows without anything in them."""
+    blank: Flags = np.logical_and.reduce([empty(column) for column in sieve.table.columns.values()])
+    return blank
+
+
 def _sorted(sieve: Sieve, submit: Ints) -> Ints:
     """The rows kept, by submission; equal times keep the order of the log."""
     kept = np.flatnonzero(sieve.keep)
     if late := int((np.diff(submit[kept]) < 0).sum()):
-        sieve.findings.append(finding("unsorted", late, f"{late:,} jobs were submitted before the one above them; "
-                                      "the trace was sorted"))  # fmt: skip
+        sieve.findings.append(finding("unsorted", late, f"{how_many(late, 'job was', 'jobs were')} submitted before "
+                                      "the one above; the trace was sorted"))  # fmt: skip
     return kept[np.argsort(submit[kept], kind="stable")]
 
 
@@ -148,8 +155,9 @@ def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
         limit = np.maximum(limit, duration)
     sieve.drop(limit < duration, "limit", "limit_s", "the limit is below the duration")
     if count := int((missing & sieve.keep).sum()):
-        sieve.findings.append(finding("limit_assumed", count, f"{count:,} jobs have no time limit in the log; it was "
-                                      f"taken as duration x {1 + error:g}, which backfill then believes"))  # fmt: skip
+        have, factor = how_many(count, "job has", "jobs have"), f" x {1 + error:g}" if error else ""
+        sieve.findings.append(finding("limit_assumed", count, f"{have} no time limit in the log; the "
+                                      f"duration{factor} was taken, which backfill then believes"))  # fmt: skip
     return limit
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from simcost.errors import TraceError, did_you_mean
+from simcost.errors import TraceError, columns_said, did_you_mean
 
 JobFormat = Literal["philly", "helios", "sia", "openb", "sacct", "kubernetes", "csv", "parquet"]
 JOB_FORMATS: tuple[str, ...] = get_args(JobFormat)
@@ -78,7 +78,7 @@ def find_job_columns(
     faults += _lacking(found)
     faults += [f"column {theirs!r} is there twice" for theirs in found.values() if present.count(theirs) > 1]
     if faults:
-        raise TraceError(f"{place}: {'; '.join(faults)}; its columns are: {', '.join(present) or '(none)'}")
+        raise TraceError(f"{place}: {'; '.join(faults)}; {columns_said(present)}")
     return {ours: found[ours] for ours in OURS if ours in found}
 
 

@@ -77,7 +77,7 @@ def _read(item: Said, kind: str) -> dict[str, Any]:
 
 
 def _items(path: Path) -> list[dict[str, Any]]:
-    """The objects of a List, or the one object of the file."""
+    """The objects of a List or an array, or the one object of the file."""
     with reading(path, "jsonl", _WHAT):
         packed = path.read_bytes()
         text = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
@@ -85,11 +85,12 @@ def _items(path: Path) -> list[dict[str, Any]]:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise TraceError(f"{path}: no JSON: {error}; give a {_WHAT}") from error
-    items = said.get("items", [said]) if isinstance(said, dict) else None
+    items = said.get("items", [said]) if isinstance(said, dict) else said
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise TraceError(f"{path}: no list of Kubernetes objects; give a {_WHAT}")
-    single = str(said.get("kind", "")).removesuffix("List")
-    return [{"kind": single, "apiVersion": said.get("apiVersion"), **item} for item in items]
+    of = said if isinstance(said, dict) else {}
+    single = str(of.get("kind", "")).removesuffix("List")
+    return [{"kind": single, "apiVersion": of.get("apiVersion"), **item} for item in items]
 
 
 def _findings(parts: int, alone: int) -> list[dict[str, Any]]:

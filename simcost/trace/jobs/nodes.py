@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.errors import Fault, FaultsError, InputError, TraceError
+from simcost.errors import Fault, FaultsError, InputError, TraceError, columns_said
 from simcost.trace.jobs.table import Table, header, read_table
 from simcost.trace.log.cells import as_text, whole_numbers
 
@@ -97,9 +97,7 @@ def read_nodes(path: Path) -> Nodes:
     container, names = header(path, _WHAT)
     form = next((form for form in _FORMS if set([*form.values()][:2]) <= set(names)), None)
     if form is None:
-        raise TraceError(
-            f"{path}: no list of nodes; its columns are: {', '.join(names) or '(none)'}; give a {_WHAT}"
-        )
+        raise TraceError(f"{path}: no list of nodes; {columns_said(names)}; give a {_WHAT}")
     table = read_table(path, container, partial(_columns, form), _WHAT)
     found = _counted(table, path) if "nodes" in form else _listed(table, path)
     if not found.gpus.any():

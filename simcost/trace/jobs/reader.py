@@ -141,7 +141,7 @@ def _table(path: Path, form: str, mapping: Mapping[str, str]) -> Table:
 def _recognised(present: Sequence[str], container: str, mapping: Mapping[str, str]) -> str:
     """The format, by the first line of the log."""
     first = present[0].lstrip() if present else ""
-    if first.startswith("{"):
+    if first.startswith(("{", "[")):
         return "kubernetes"
     if "|" in first and "jobid" in first.lower():
         return "sacct"

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
 from simcost.trace.jobs import NONE, Flags, Jobs
-from simcost.trace.jobs.sieve import finding, kept_out
+from simcost.trace.jobs.sieve import finding, how_many, kept_out
 from simcost.trace.log.cells import TimeRule, instants
 from simcost.trace.writer import iso_utc
 from simcost.units import NS_PER_S, format_seconds, parse_seconds
@@ -86,7 +86,8 @@ def gaps(jobs: Jobs) -> list[dict[str, Any]]:
     if len(long) == 0:
         return []
     first = int(long[between[long].argmax()])
-    return [finding("gap", len(long), f"{len(long):,} gaps without a job are longer than "
+    are = how_many(len(long), "gap without a job is", "gaps without a job are")
+    return [finding("gap", len(long), f"{are} longer than "
                     f"{format_seconds(_LONG_GAP_S)}; the longest, {format_seconds(float(between[first]))}, begins "
                     f"{format_seconds(float(jobs.submit_s[first]))} after the start, after job "
                     f"{jobs.job_id[first]}: was the log complete?")]  # fmt: skip

@@ -19,9 +19,14 @@ def finding(kind: str, count: int, message: str) -> dict[str, Any]:
     return {"kind": kind, "count": count, "message": message}
 
 
+def how_many(count: int, one: str, more: str) -> str:
+    """`1 job was`, `2 jobs were`."""
+    return f"{count:,} {one if count == 1 else more}"
+
+
 def kept_out(count: int) -> str:
     """`1 job was kept out`, `2 jobs were kept out`."""
-    return f"{count:,} {'job was' if count == 1 else 'jobs were'} kept out"
+    return f"{how_many(count, 'job was', 'jobs were')} kept out"
 
 
 @dataclass(slots=True)
@@ -45,7 +50,7 @@ class Sieve:
         self.findings = list(self.table.findings)
         if malformed := self.table.malformed:
             reason = malformed[0][1]
-            self._note("malformed", [place for place, _ in malformed], f"cannot be split: {reason}", "")
+            self._note("malformed", [place for place, _ in malformed], f"cannot be read: {reason}", "")
 
     def drop(self, bad: Flags, kind: str, ours: str, wrong: str) -> None:
         """Keep out the rows flagged that are not out already.
@@ -53,14 +58,14 @@ class Sieve:
         Args:
             bad: flag for each row.
             kind: the reason in one word.
-            ours: the column at fault.
+            ours: the column at fault; empty = all of them.
             wrong: what is wrong with it, in words.
         """
         at = np.flatnonzero(bad & self.keep)
         if len(at) == 0:
             return
         self.keep &= ~bad
-        cell = f"{self.table.theirs.get(ours, ours)} {self._cell(ours, int(at[0]))}"
+        cell = f"{self.table.theirs.get(ours, ours)} {self._cell(ours, int(at[0]))}" if ours else ""
         self._note(kind, [self.table.place(int(i)) for i in at[:_PLACES]], wrong, cell, len(at))
 
     def _note(self, kind: str, places: list[str], wrong: str, cell: str, count: int | None = None) -> None:

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.trace.calendar import find_zone
-from simcost.trace.jobs.sieve import Sieve, finding
-from simcost.trace.log.cells import Flags, Ints, as_text, instants, time_rule
+from simcost.trace.jobs.sieve import Sieve, finding, how_many
+from simcost.trace.log.cells import EPOCH_S, Flags, Ints, TimeRule, as_text, instants, time_rule
 from simcost.trace.series.local_time import offsets
 from simcost.units import NS_PER_S
 
@@ -61,7 +61,10 @@ def read_times(sieve: Sieve, timezone: str) -> Clock:
         rule = time_rule(column.filter(pa.array(known)), sieve.table.theirs[ours], None)
         ns, ok = instants(column, rule)
         ok &= (np.abs(ns) < _LATEST_NS) & (rule.epoch | (ns >= 0))
-        sieve.drop(known & ~ok, "time", ours, "no time, negative, or out of range")
+        bad = known & ~ok
+        sieve.drop(
+            bad, "time", ours, f"no time, negative, or out of range{_milliseconds(ours, column, bad, rule)}"
+        )
         found[ours], epochs[ours] = Times(ns, known), rule.epoch
         if rule.unit is None:
             naive[ours] = known & without_zone(column)
@@ -70,9 +73,10 @@ def read_times(sieve: Sieve, timezone: str) -> Clock:
                          for ours, epoch in epochs.items())  # fmt: skip
         raise TraceError(f"{sieve.path}: its times are of two kinds: {said}; write all of them in one way")
     _mixed(sieve, found, naive)
-    if timezone == "UTC" and "submit_s" in naive and (count := int(naive["submit_s"].sum())):
-        sieve.findings.append(finding("no_zone", count, f"{count:,} jobs have times without a zone; they were read as "
-                              "UTC: if they are local, say the time zone"))  # fmt: skip
+    if timezone == "UTC" and "submit_s" in naive and (count := int((naive["submit_s"] & sieve.keep).sum())):
+        have = how_many(count, "job has", "jobs have")
+        sieve.findings.append(finding("no_zone", count, f"{have} times without a zone; they were read as UTC: if they "
+                                      "are local, say the time zone"))  # fmt: skip
     for ours, flags in naive.items():
         found[ours] = _utc(sieve, ours, found[ours], flags, timezone)
     return Clock(found, all(epochs.values()))
@@ -87,6 +91,16 @@ def empty(column: pa.Array) -> Flags:
         missing = pc.or_(missing, pc.fill_null(pc.is_nan(column), fill_value=True))
     flags: Flags = missing.to_numpy(zero_copy_only=False)
     return flags
+
+
+def _milliseconds(ours: str, column: pa.Array, bad: Flags, rule: TimeRule) -> str:
+    """A hint, if cells are dates of our time in milliseconds where the name says seconds."""
+    if rule.unit != "s" or not bad.any():
+        return ""
+    ns, ok = instants(column.filter(pa.array(bad)), TimeRule("ms", epoch=True))
+    dates = ok & (ns >= EPOCH_S[0] * NS_PER_S) & (ns < EPOCH_S[1] * NS_PER_S)
+    called = f"{ours.removesuffix('_s')}_ms"
+    return f" (milliseconds? call the column {called}, and say --map {ours}={called})" if dates.any() else ""
 
 
 def without_zone(column: pa.Array) -> Flags:

@@ -25,7 +25,7 @@ _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
 _ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
 _NO_VALUE = pa.array(["", "na", "nan", "null", "none"])
-_EPOCH_S = (1e9, 1e10)  # 2001 to 2286
+EPOCH_S = (1e9, 1e10)  # 2001 to 2286
 _HEAD = 1000
 _MOST = 2**63 - 1
 
@@ -59,7 +59,7 @@ def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
     middle = float(np.median(numbers)) if len(numbers) else 0.0
     suffix = name.rsplit("_", 1)[-1]
     stated = unit or (suffix if suffix in _DIGITS and "_" in name else None)
-    in_years = [u for u in _DIGITS if _EPOCH_S[0] <= middle * 10.0 ** (_DIGITS[u] - 9) < _EPOCH_S[1]]
+    in_years = [u for u in _DIGITS if EPOCH_S[0] <= middle * 10.0 ** (_DIGITS[u] - 9) < EPOCH_S[1]]
     chosen: Any = stated or (in_years[0] if in_years else "s")
     return TimeRule(chosen, epoch=chosen in in_years, guessed=stated is None)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from simcost.errors import TraceError, did_you_mean
+from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.trace.log.cells import TimeUnit
 
 FormatName = Literal["azure-llm", "burstgpt", "mooncake", "csv", "parquet"]
@@ -93,7 +93,7 @@ def find_columns(
     used = {ours: theirs for ours, theirs in wanted.items() if theirs in present}
     faults += [f"column {theirs!r} is there twice" for theirs in used.values() if present.count(theirs) > 1]
     if faults:
-        raise TraceError(f"{place}: {'; '.join(faults)}; its columns are: {', '.join(present) or '(none)'}")
+        raise TraceError(f"{place}: {'; '.join(faults)}; {columns_said(present)}")
     return {ours: used[ours] for ours in OURS if ours in used}
 
 

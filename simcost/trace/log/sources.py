@@ -76,7 +76,7 @@ def reading(path: Path, container: Container, what: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, csv.Error, OSError, EOFError, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}: cannot be read as {container}: {error}; "
+        raise TraceError(f"{path}: cannot be read as {container}: {' '.join(str(error).split())}; "
                          "is it damaged, or of another format?") from error  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.errors import TraceError, did_you_mean
+from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.trace.log.sources import Container, csv_head, reading
 
 TIMESTAMP, VALUE, SERIES, UNIT = "timestamp", "value", "series", "unit"
@@ -31,7 +31,6 @@ _LOG = (
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d.*)?")
 _SAMPLE = 200
-_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +106,7 @@ def find_series_columns(
         faults += [_no_value(values)] if len(values) != 1 else []
     faults += [f"column {name!r} is there twice" for name in found.values() if head.names.count(name) > 1]
     if faults:
-        shown = ", ".join(head.names[:_NAMES_SHOWN]) or "(none)"
-        more = f" and {len(head.names) - _NAMES_SHOWN} more" if len(head.names) > _NAMES_SHOWN else ""
-        raise TraceError(f"{path}: {'; '.join(faults)}; its columns are: {shown}{more}")
+        raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(head.names)}")
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.errors import TraceError, did_you_mean
+from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.trace.jobs.table import Table, read_table
 from simcost.trace.jobs.times import empty, without_zone
 from simcost.trace.log.cells import Flags, as_text, instants, real_numbers, time_rule
@@ -106,7 +106,7 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
         if what not in found
     ]
     if faults:
-        raise TraceError(f"{path}: {'; '.join(faults)}; its columns are: {', '.join(names[:20]) or '(none)'}")
+        raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(names)}")
     return found
 
 

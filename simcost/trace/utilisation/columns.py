@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from simcost.errors import TraceError, did_you_mean
+from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.trace.series.columns import Head
 
 TIME, UNIT, NODE, POD, POOL, OWNER = "time", "unit", "node", "pod", "pool", "owner"
@@ -42,7 +42,6 @@ _CALLED: dict[str, tuple[str, ...]] = {
     PENDING: (PENDING, "pending_gpu_num"),
     WAITING: (WAITING, "pending_gpujob_num", "pending_jobs"),
 }  # fmt: skip
-_SHOWN = 20
 _PERCENT = re.compile(r"gpu_util$|\[%\]|percent|pct")
 _SHARE = re.compile(r"_prof_|ratio|share")
 
@@ -87,9 +86,8 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
     if GPUS in found and ALLOCATED not in found and DUTY not in found:
         faults.append("no column says how many GPUs are allocated; say --map allocated=COLUMN")
     if faults:
-        shown = ", ".join(head.names[:_SHOWN]) or "(none)"
         hint = "" if TIME in found else "; of a job log say how many GPUs the cluster has"
-        raise TraceError(f"{path}: {'; '.join(faults)}{hint}; its columns are: {shown}")
+        raise TraceError(f"{path}: {'; '.join(faults)}{hint}; {columns_said(head.names)}")
     return found
 
 
