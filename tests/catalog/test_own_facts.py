@@ -136,7 +136,7 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
         load_catalog(tmp_path / "none")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.text(alphabet='ab,"\n\r\t .0123456789-eE\x00é', max_size=200)
     | st.binary(max_size=80).map(lambda b: b.decode("latin-1"))

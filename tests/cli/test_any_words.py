@@ -38,7 +38,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(verbs=st.lists(st.sampled_from(VERBS), max_size=2), words=WORDS)
 def test_any_words(here: Path, verbs: list[str], words: list[str]) -> None:
     said = call(*verbs, *words)
@@ -46,7 +46,7 @@ def test_any_words(here: Path, verbs: list[str], words: list[str]) -> None:
     assert said.out or said.err
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     verb=st.sampled_from([("perf", "llama-3.1-8b", "--on", "h100"), ("check", "bad.yaml"), ("run", "bad.yaml"),
                           ("trace", "describe", "log.csv"), ("catalog", "show"), ("catalog", "list"),

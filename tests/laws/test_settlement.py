@@ -71,7 +71,7 @@ def settled(used: list[Use], held: list[Reserved], plans: list[Plan]) -> Settlem
     st.lists(reserved, max_size=3),
     st.lists(savings, max_size=3),
 )
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_an_hour_is_settled_as_it_is_told(used: list[Use], held: list[Reserved], plans: list[Plan]) -> None:
     assert {"g5"} >= RIGID
     found = settled(used, held, plans)

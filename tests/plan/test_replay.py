@@ -88,7 +88,7 @@ def slowly(rows: list[Row], tick: int, stands: float) -> dict[str, Any] | None:
     return {"pods": pods, "totals": totals}
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(rows=ROWS)
 def test_the_pipeline_is_a_slow_reading_of_the_rows(rows: list[Row]) -> None:
     rows = sorted(

@@ -242,7 +242,7 @@ TREES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
 @given(st.dictionaries(KEYS, TREES, max_size=8), st.dictionaries(KEYS, TREES, max_size=4))
 def test_no_structure_raises(tmp_path: Path, top: dict[str, object], plan: dict[str, object]) -> None:
     sound, _ = parse(SMALL, "f")

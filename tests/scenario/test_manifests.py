@@ -409,7 +409,7 @@ def test_files_that_are_no_manifest(read: Any, text: str, message: str) -> None:
         read(text)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_no_change_of_a_manifest_ends_in_anything_but_an_answer_or_faults(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

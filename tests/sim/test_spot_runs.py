@@ -147,7 +147,7 @@ jobs = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     nodes=whole_traces,
     job=jobs,
@@ -194,7 +194,7 @@ policies = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(nodes=whole_traces, job=jobs, policy=policies, gap_s=st.sampled_from([30.0, 300.0, 3600.0]))
 def test_laws_of_every_policy(nodes: Ints, job: DeadlineJob, policy: SpotPolicy, gap_s: float) -> None:
     weights = np.linspace(1, 2, len(nodes))

@@ -147,7 +147,7 @@ BAD_TIMES = [
 
 
 @given(data=st.data(), rows=st.integers(1, 30))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_bad_cell_is_named_or_counted(tmp_path: Path, data: st.DataObject, rows: int) -> None:
     cells = [[f"2024-01-01 00:00:{i:02d}", str(i + 1), str(i + 1)] for i in range(rows)]
     bad = data.draw(

@@ -267,7 +267,7 @@ def test_synthesize(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=5), min_size=1, max_size=4))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_merge_is_sorted_and_stable(steps: list[list[list[int]]]) -> None:
     def stream(order: int, parts: list[list[int]]) -> Iterator[RequestBatch]:
         now = serial = 0
