@@ -399,7 +399,7 @@ def test_what_is_wrong_is_said_with_its_place_and_remedy(read: Any, change: str)
     [
         ("", "is empty"), ("a: [1", "is not YAML"), ("- 1\n", "no manifest known here"), ("a: 1\n", "known are Horiz"),
         ("apiVersion: v1\nkind: ConfigMap\n", "2:7: kind: ConfigMap is no manifest known here; known are"),
-        (HPA + "---\n" + HPA, "is one of several: .*choose one by its name"),
+        (HPA + "---\n" + HPA, "is one of several: .*choose one with --name"),
         (RAY + "      - {name: Other, autoscaling_config: {}}\n", "the deployments Engine, Other; choose one"),
         ("apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\n", "spec: is required, and missing"),
     ],
