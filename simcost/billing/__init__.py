@@ -1,5 +1,6 @@
 """Ledger x price book -> charges. It knows money, not time steps."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from simcost.billing.charges import Bill, Charge, Costs
@@ -27,7 +28,22 @@ __all__ = [
     "Serverless",
     "Spot",
     "bill",
+    "bill_together",
 ]
+
+
+def bill_together(bought: "Sequence[tuple[Usage, OnDemand | Spot]]", catalog: "Catalog") -> Bill:
+    """The charges of nodes of several kinds on one account: what any commits to covers what it can of all, and
+    the prices of disks and responses of the first hold for all. Raises as `bill`.
+    """
+    from simcost.billing.instances import instances_bill
+
+    first = bought[0][1]
+    return instances_bill(
+        [buy.instances(usage, catalog) for usage, buy in bought], catalog,
+        commitments=[held for _, buy in bought if isinstance(buy, OnDemand) for held in buy.commitments],
+        storage_usd=first.storage, egress_usd=first.egress,
+    )  # fmt: skip
 
 
 def bill(ledger: "Ledger | Usage", buy: Buy, catalog: "Catalog") -> Bill:

@@ -53,12 +53,14 @@ def _cover_capacity(account: Metered, left: Floats, bound: Capacity, bought: Bou
     usd = bound.usd_per_unit_h
     available = bound.payments.active(account) * bound.units
     free = available - sum(bought.covered_h[i] * bound.takes[i] for i in bought.covered_h)
+    taken: list[int] = []
     for i in _lines(account.lines, bound, own=own):
         if bound.takes[i] <= 0:
             continue
         hours = np.minimum(left[:, i], free / bound.takes[i])
         if bound.by_second:
-            hours = np.minimum(hours, _at_once(account, bound, i))
+            hours = np.minimum(hours, _at_once(account, bound, [*taken, i]) - _at_once(account, bound, taken))
+            taken.append(i)
         _enter(bought, left, i, hours, hours * bound.takes[i] * usd)
         free = free - hours * bound.takes[i]
 
@@ -109,10 +111,10 @@ def _enter(bought: Bought, left: Floats, line: int, hours: Floats, usd: Floats) 
     bought.covered_usd[line] = bought.covered_usd.get(line, 0.0) + usd
 
 
-def _at_once(account: Metered, bound: Capacity, line: int) -> Floats:
-    """[hour] Hours of a line within so many units at each instant, while the capacity can be used."""
+def _at_once(account: Metered, bound: Capacity, lines: Sequence[int]) -> Floats:
+    """[hour] Hours of lines within so many units at each instant, while the capacity can be used."""
     within, _ = concurrent(
-        account, [line], bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h
+        account, lines, bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h
     )
     return within
 

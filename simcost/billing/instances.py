@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from simcost.billing.books import compute_charges
-from simcost.billing.charges import Bill, Place
+from simcost.billing.charges import Bill, Charge, Place
 from simcost.billing.commitment import Commitment
 from simcost.billing.compute import by_state, nodes_account
 from simcost.billing.metered import Floats, Line
@@ -28,29 +28,37 @@ class PriceStep:
     usd_per_h: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instances:
+    """Nodes of one kind, as they are metered."""
+
+    usage: Usage
+    """Nodes, and what their slots did."""
+    line: Line
+    """What a node is, with its price."""
+    rule: BillingRule
+    """How nodes are metered."""
+    steps: Sequence[PriceStep] = ()
+    """Prices in effect over time, in place of that of the line; spot alone has them."""
+
+
 def instances_bill(
-    usage: Usage,
-    line: Line,
-    rule: BillingRule,
+    kinds: Sequence[Instances],
     catalog: "Catalog",
     *,
     commitments: Sequence[Commitment] = (),
-    steps: Sequence[PriceStep] = (),
     storage_usd: float | None = None,
     egress_usd: float | None = None,
 ) -> Bill:
-    """Charges for compute, and one each for disks and for responses where there were any.
+    """Charges for compute, and for disks and for responses where there were any: one account.
 
     Nodes and their disks are billed from order to release; what still runs at the end of the run is cut there.
     Simulated time has no calendar: it begins with a clock-hour, and a month of 730 h is like the run.
 
     Args:
-        usage: nodes, and what their slots did.
-        line: what a node is, with its price.
-        rule: how nodes are metered.
+        kinds: the nodes.
         catalog: prices of disks and responses, and of commitments that state none.
-        commitments: what was bought in advance.
-        steps: prices in effect over time, in place of that of the line; spot alone has them.
+        commitments: what was bought in advance; it covers what it can of all kinds.
         storage_usd: own price per GB-month; None = the catalog's.
         egress_usd: own price per GB; None = the catalog's.
 
@@ -59,19 +67,34 @@ def instances_bill(
         InputError: a commitment that ends before the run, or fits nothing.
         RunError: the ledger contradicts itself.
     """
-    nodes = nodes_account(usage, line, rule, steps)
+    nodes = nodes_account(kinds)
     settled = settle(nodes.account, commitments, catalog)
-    place = Place(provider=line.provider, region=line.region, start_s=0.0, end_s=usage.horizon_s)
-    stored = gb_months(usage.disk_gb_per_node * usage.node_hours())
-    disks = volume_charges("storage", stored, place, storage_usd, catalog)
-    responses = volume_charges("egress", usage.gb_out, place, egress_usd, catalog)
     return Bill(
-        charges=(*compute_charges(settled), *disks, *responses),
-        compute_by_state_usd=by_state(usage, nodes, settled),
-        horizon_s=usage.horizon_s,
+        charges=(
+            *compute_charges(settled),
+            *_volumes(kinds, "storage", storage_usd, catalog),
+            *_volumes(kinds, "egress", egress_usd, catalog),
+        ),
+        compute_by_state_usd=by_state(kinds, nodes, settled),
+        horizon_s=kinds[0].usage.horizon_s,
         notes=tuple(note for one in settled.bought for note in one.bound.notes),
         settlement=settled,
     )
+
+
+def _volumes(
+    kinds: Sequence[Instances], item: Literal["storage", "egress"], own_usd: float | None, catalog: "Catalog"
+) -> list[Charge]:
+    """Disks or responses, by place; a place's tiers count what all kinds of nodes have there."""
+    held: dict[Place, float] = {}
+    for kind in kinds:
+        usage = kind.usage
+        stored = gb_months(usage.disk_gb_per_node * usage.node_hours()) if item == "storage" else usage.gb_out
+        place = Place(
+            provider=kind.line.provider, region=kind.line.region, start_s=0.0, end_s=kinds[0].usage.horizon_s
+        )
+        held[place] = held.get(place, 0.0) + stored
+    return [one for place, gb in held.items() for one in volume_charges(item, gb, place, own_usd, catalog)]
 
 
 def most_at_a_time(usage: Usage) -> int:

@@ -8,6 +8,7 @@ from simcost.billing.commitment import Commitment
 from simcost.units import UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
+    from simcost.billing.instances import Instances
     from simcost.billing.metered import Line
     from simcost.catalog import Catalog
     from simcost.ledger import Usage
@@ -49,12 +50,18 @@ class OnDemand:
             as_of="" if own else known.basis.as_of, quality="given" if own else known.basis.quality,
         )  # fmt: skip
 
+    def instances(self, usage: "Usage", catalog: "Catalog") -> "Instances":
+        """The nodes as they are metered. Raises CatalogError."""
+        from simcost.billing.instances import Instances
+
+        line = self.line(catalog)
+        return Instances(usage=usage, line=line, rule=catalog.billing_rule(line.provider))
+
     def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
         """The charges of a run."""
         from simcost.billing.instances import instances_bill
 
-        line = self.line(catalog)
         return instances_bill(
-            usage, line, catalog.billing_rule(line.provider), catalog,
+            [self.instances(usage, catalog)], catalog,
             commitments=self.commitments, storage_usd=self.storage, egress_usd=self.egress,
         )  # fmt: skip

@@ -112,7 +112,7 @@ class Owned:
             InputError: the run needs more nodes than are owned, or the power is not known.
         """
         from simcost.billing.commitment import TakeOrPay
-        from simcost.billing.instances import instances_bill, most_at_a_time
+        from simcost.billing.instances import Instances, instances_bill, most_at_a_time
         from simcost.billing.metered import Line
         from simcost.catalog.facts import BillingRule
 
@@ -135,8 +135,9 @@ class Owned:
             provider="owned", granularity_s=1e-6, minimum_s=0.0, source="", as_of="unknown", quality="A"
         )
         return instances_bill(
-            usage, line, rule, catalog, commitments=[held], storage_usd=self.storage, egress_usd=self.egress
-        )
+            [Instances(usage=usage, line=line, rule=rule)], catalog,
+            commitments=[held], storage_usd=self.storage, egress_usd=self.egress,
+        )  # fmt: skip
 
     def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:
         """What so many nodes cost a year.

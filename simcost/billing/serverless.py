@@ -48,7 +48,7 @@ class Serverless:
     def bill(self, usage: "Usage", catalog: "Catalog") -> "Bill":
         """The charges of a run: a node of it is a worker."""
         from simcost.billing.commitment import TakeOrPay
-        from simcost.billing.instances import instances_bill
+        from simcost.billing.instances import Instances, instances_bill
         from simcost.billing.metered import Line
         from simcost.catalog.facts import BillingRule
 
@@ -61,8 +61,9 @@ class Serverless:
                       price=self.always_on_price or 0.0, length=usage.horizon_s)
         ] if self.always_on else []  # fmt: skip
         return instances_bill(
-            usage, line, rule, catalog, commitments=held, storage_usd=self.storage, egress_usd=self.egress
-        )
+            [Instances(usage=usage, line=line, rule=rule)], catalog,
+            commitments=held, storage_usd=self.storage, egress_usd=self.egress,
+        )  # fmt: skip
 
     def usd(self, runs_s: "Seconds", horizon_s: float) -> float:
         """What workers cost.
@@ -132,7 +133,7 @@ class ManagedEndpoint:
     def bill(self, usage: "Usage", catalog: "Catalog") -> "Bill":
         """The charges of a run: its nodes, and at least `instances` of them all the time unless it scales to zero."""
         from simcost.billing.commitment import TakeOrPay
-        from simcost.billing.instances import instances_bill
+        from simcost.billing.instances import Instances, instances_bill
         from simcost.billing.metered import Line
 
         offer = catalog.offer(self.offer, self.region)
@@ -147,7 +148,7 @@ class ManagedEndpoint:
                            count=self.instances, price=usd, length=usage.horizon_s)  # fmt: skip
         held = [] if self.scale_to_zero else [always]
         return instances_bill(
-            usage, line, catalog.billing_rule(offer.provider), catalog,
+            [Instances(usage=usage, line=line, rule=catalog.billing_rule(offer.provider))], catalog,
             commitments=held, storage_usd=self.storage, egress_usd=self.egress,
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from simcost.errors import CatalogError
 from simcost.units import Seconds, UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
+    from simcost.billing.instances import Instances
     from simcost.billing.metered import Line
     from simcost.catalog import Catalog
     from simcost.ledger import Usage
@@ -74,13 +75,18 @@ class Spot:
             as_of="" if own else offer.as_of, quality="given" if own else offer.quality,
         )  # fmt: skip
 
-    def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
-        """The charges of a run."""
-        from simcost.billing.instances import PriceStep, instances_bill
+    def instances(self, usage: "Usage", catalog: "Catalog") -> "Instances":
+        """The nodes as they are metered. Raises CatalogError."""
+        from simcost.billing.instances import Instances, PriceStep
 
         line = self.line(catalog)
         steps = [PriceStep(from_s=step.at, usd_per_h=step.price) for step in self.prices]
+        return Instances(usage=usage, line=line, rule=catalog.billing_rule(line.provider), steps=steps)
+
+    def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
+        """The charges of a run."""
+        from simcost.billing.instances import instances_bill
+
         return instances_bill(
-            usage, line, catalog.billing_rule(line.provider), catalog,
-            steps=steps, storage_usd=self.storage, egress_usd=self.egress,
-        )  # fmt: skip
+            [self.instances(usage, catalog)], catalog, storage_usd=self.storage, egress_usd=self.egress
+        )

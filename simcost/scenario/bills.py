@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill
+from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, bill_together
 from simcost.billing.energy import EnergyReport, energy, together
 from simcost.catalog import Catalog
 from simcost.job_ledger import JobLedger
@@ -22,22 +22,36 @@ class Bought:
 
     usage: Usage
     buy: Buy
+    beside: Buy | None = None
+    """The purchase on whose account it is; None = on one of its own."""
 
 
 def costs_of(bought: Sequence[Bought], catalog: Catalog) -> Costs:
     """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
-    accounts: list[list[Bought]] = []
-    for one in bought:
-        alike = next((a for a in accounts if a[0].buy == one.buy), None)
-        if alike is None:
-            accounts.append([one])
-        else:
-            alike.append(one)
-    return _joined([_billed(account, catalog) for account in accounts])
+    return _joined(
+        [_billed(account, catalog) for _, account in _grouped(bought, lambda one: one.beside or one.buy)]
+    )
 
 
 def _billed(account: Sequence[Bought], catalog: Catalog) -> Costs:
-    return bill(_together([one.usage for one in account]), account[0].buy, catalog)
+    kinds = [
+        (_together([one.usage for one in alike]), buy)
+        for buy, alike in _grouped(account, lambda one: one.buy)
+    ]
+    several = [(usage, buy) for usage, buy in kinds if isinstance(buy, OnDemand | Spot)]
+    return bill_together(several, catalog) if len(several) > 1 else bill(*kinds[0], catalog)
+
+
+def _grouped(bought: Sequence[Bought], key: Callable[[Bought], Buy]) -> list[tuple[Buy, list[Bought]]]:
+    """Those with the same key together, in the order in which keys come; purchases have no hash."""
+    groups: list[tuple[Buy, list[Bought]]] = []
+    for one in bought:
+        members = next((members for found, members in groups if found == key(one)), None)
+        if members is None:
+            groups.append((key(one), [one]))
+        else:
+            members.append(one)
+    return groups
 
 
 def energy_of(bought: Sequence[Bought], catalog: Catalog) -> EnergyReport | None:

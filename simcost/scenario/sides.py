@@ -91,7 +91,7 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
     )
     return ServedSide(
         served=served, usage=usages[0],
-        bought=[Bought(usage=usage, buy=buy) for usage, buy in zip(usages, ways, strict=False)],
+        bought=[Bought(usage=usage, buy=buy, beside=plan.plan.buy) for usage, buy in zip(usages, ways, strict=False)],
         busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
         followed=followed(ledger) if first and moved(ledger) else None,

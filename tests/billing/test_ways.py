@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from ledgers import HOUR, Book, ledger, offer
 
-from simcost.billing import ManagedEndpoint, OnDemand, Owned, Serverless, Spot, bill
-from simcost.billing.commitment import ReservedInstances, TakeOrPay
+from simcost.billing import ManagedEndpoint, OnDemand, Owned, Serverless, Spot, bill, bill_together
+from simcost.billing.commitment import ReservedInstances, SavingsPlan, TakeOrPay
 from simcost.billing.instances import most_at_a_time
 from simcost.billing.spot import SpotPrice
 from simcost.billing.usage import usages_of
+from simcost.catalog import load_catalog
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError, InputError
 
@@ -38,6 +39,22 @@ def test_spot_pays_the_price_in_effect() -> None:
     assert bill(TWO, moving, Market(price=3.0)).total_usd == pytest.approx(4.5 + 5.5 * 3 + 2.5 + 0.5 * 3)
     with pytest.raises(CatalogError, match="no spot price of acme/big"):
         bill(TWO, Spot(offer="acme/big"), Book())
+
+
+def test_what_is_committed_covers_the_other_kinds_of_nodes_but_no_spot() -> None:
+    """30 USD an hour at half price are 60 USD of value on demand: a large node, and most of a small one beside it."""
+    [usage] = usages_of(TWO)  # one node for 7 h, two for 3 h
+    catalog = load_catalog()
+    large, small = (catalog.offer(name).on_demand_usd_per_h for name in ("aws/p5.48xlarge", "aws/p5.4xlarge"))
+    plan = SavingsPlan(commitment=30.0, discount=0.5)
+    buy = OnDemand(offer="aws/p5.48xlarge", commitments=(plan,))
+    alone = bill_together([(usage, buy), (usage, Spot(offer="aws/p5.4xlarge", price=1.0))], catalog)
+    assert alone.total_usd == pytest.approx(10 * 30 + 3 * (2 * large - 60) + 13)
+    both = bill_together([(usage, buy), (usage, OnDemand(offer="aws/p5.4xlarge"))], catalog)
+    assert both.total_usd == pytest.approx(
+        10 * 30 + 7 * (large + small - 60) + 3 * (2 * large + 2 * small - 60)
+    )
+    assert sum(both.compute_by_state_usd.values()) == pytest.approx(both.total_usd)
 
 
 def test_owned_nodes_cost_the_same_used_or_not() -> None:

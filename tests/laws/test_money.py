@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ledgers import HOUR, Book, Node, Replica, ledger, rule, tiers
 
-from simcost.billing import OnDemand, bill
-from simcost.billing.usage import billed_seconds, slot_seconds
+from simcost.billing import OnDemand, bill, bill_together
+from simcost.billing.commitment import TakeOrPay
+from simcost.billing.usage import billed_seconds, slot_seconds, usages_of
 from simcost.billing.volume import month_usd
 from simcost.catalog.facts import BillingRule
 from simcost.ledger import Ledger
@@ -62,6 +63,21 @@ def test_the_bill_adds_up_to_the_ledger(used: Ledger, billing: BillingRule, pric
     assert min(result.compute_by_state_usd.values()) >= -1e-6
     slot_hours = used.node_hours() * used.slots[0]
     assert sum(slot_seconds(used).values()) / HOUR == pytest.approx(slot_hours, rel=1e-9, abs=1e-9)
+
+
+@given(ledgers(), rules, st.randoms())
+def test_kinds_of_nodes_at_one_price_are_paid_as_one(
+    used: Ledger, billing: BillingRule, random: Random
+) -> None:
+    """However the nodes are told apart: disks in tiers and what is committed count over all of an account."""
+    kinds = pa.array([random.randrange(2) for _ in range(len(used.nodes))], pa.int64())
+    apart = replace(used, nodes=used.nodes.set_column(2, "kind", kinds), slots=2 * used.slots)
+    held = TakeOrPay(provider="acme", sku="big", region="any", count=2, price=1.5, length=HORIZON_S)
+    buy, prices = replace(BUY, commitments=(held,)), book(2.0, billing)
+    once = bill(used, buy, prices)
+    again = bill_together(list(zip(usages_of(apart), (buy, BUY), strict=True)), prices)
+    assert again.total_usd == pytest.approx(once.total_usd, rel=1e-9)
+    assert again.compute_by_state_usd == pytest.approx(once.compute_by_state_usd, rel=1e-9, abs=1e-9)
 
 
 @given(ledgers(), rules, st.floats(0.01, 100.0), st.floats(0.1, 10.0))

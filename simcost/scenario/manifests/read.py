@@ -146,7 +146,9 @@ def _chosen(
         named = [one for one in found if one.name and one.name == name]
         if len(found) > 1 and not named:
             titles = ", ".join(one.title for one in found)
-            found[1].fields.fault(f"is one of several: {titles}; choose one with --name NAME, or `name:` beside `from:`")
+            found[1].fields.fault(
+                f"is one of several: {titles}; choose one with --name NAME, or `name:` beside `from:`"
+            )
         chosen += named or found[:1]
     if not ours and not reading.faults:
         _none(documents, reading, roots)
