@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli import train_estimate, train_replay, train_size, train_spot
+from simcost.cli import train_estimate, train_pack, train_replay, train_size, train_spot
 from simcost.cli.jobs import add_checkpoints, add_jobs, add_price, checkpoints_of, jobs_of
 from simcost.cli.words import Arguments, finish, positive, verb
 
@@ -17,6 +17,7 @@ def add(verbs: Any) -> None:
     train_replay.add(actions)
     train_size.add(actions)
     _add_share(actions)
+    train_pack.add(actions)
     train_estimate.add(actions)
     train_spot.add(actions)
 

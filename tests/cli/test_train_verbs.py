@@ -61,6 +61,25 @@ def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
     )
 
 
+def test_packing_says_what_fragmentation_costs(tmp_path: Path) -> None:
+    """Two halves on different GPUs leave no room for a whole one; FGD lays them on the same."""
+    (tmp_path / "nodes.csv").write_text("node,gpus\na,2\nb,2\n", encoding="utf-8")
+    log = tmp_path / "jobs.csv"
+    log.write_text("submit_s,duration_s,gpus,gpu_milli\n0,1,1,500\n0,1,1,500\n0,1,1,1000\n", encoding="utf-8")
+    words = ("train", "pack", log, "--nodes", tmp_path / "nodes.csv", "--orders", "20")
+    found = call(*words, "--json").document()
+    shares = {one["placement"]: one["allocated_at_end"]["mean"] for one in found["placements"]}
+    assert list(shares) == ["fgd", "best-fit", "random"]
+    assert shares["random"] < shares["fgd"] <= 1
+    assert (
+        found["placements"][0]["fragmented"]["50"]["mean"]
+        <= found["placements"][2]["fragmented"]["50"]["mean"]
+    )
+    assert found["verdict"] in call(*words).out.replace("\n", " ")
+    assert "looks at no nodes" in refused(*words, "--placement", "count")
+    assert "--until above 0" in refused(*words, "--until", "0")
+
+
 def test_policies_take_their_fields_from_the_command_line(jobs: Path) -> None:
     words = ("train", "replay", jobs, "--gpus", "6", "--json", "--policy")
     for text, parameters in (

@@ -1,0 +1,73 @@
+"""How much of a cluster each placement gives away before fragmentation stops it, over several orders of arrival."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from simcost.units import format_share
+
+Run = Callable[[str, int], Mapping[str, Any]]
+"""Packs the cluster by a placement, in the order of a seed: the document of `sim.jobs.fgd.pack`."""
+
+
+def packing(
+    run: Run, placements: Sequence[str], seeds: Sequence[int], *, until: float, gpus: int
+) -> dict[str, Any]:
+    """Placements side by side.
+
+    Args:
+        run: packs the cluster once.
+        placements: names.
+        seeds: of the orders in which jobs arrive.
+        until: demand that arrives in a run, as a share of the GPUs.
+        gpus: of the cluster.
+
+    Returns:
+        `verdict`, `gpus`, `orders`, and for each of `placements`: `allocated`, by per cent of the GPUs that have been
+        asked for, the share given away, `mean` and `sd` over the orders; `fragmented`, the share of the idle ones
+        that no typical job could use; both at the end too; `refused_gpus`, the mean.
+    """
+    found = [_placement(name, [run(name, seed) for seed in seeds]) for name in placements]
+    return {"verdict": _verdict(found, until, gpus), "gpus": gpus, "orders": len(seeds), "placements": found}
+
+
+def _verdict(found: Sequence[Mapping[str, Any]], until: float, gpus: int) -> str:
+    """The placements, the best first, and what it is worth."""
+    by_end = sorted(((one["allocated_at_end"]["mean"], one["placement"]) for one in found), reverse=True)
+    shares = [f"{name} {format_share(share)}" for share, name in by_end]
+    worth = round((by_end[0][0] - by_end[-1][0]) * gpus)
+    more = f": the best placement is worth {worth:,} GPUs" if worth else ""
+    return (
+        f"When {100 * until:g} % of {gpus:,} GPUs have been asked for, {', '.join(shares)} of them have been given "
+        f"away{more}."
+    )
+
+
+def _placement(name: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "placement": name,
+        "allocated": _by_per_cent([run["allocated"] for run in runs]),
+        "fragmented": _by_per_cent([run["fragmented"] for run in runs]),
+        "allocated_at_end": _spread([run["allocated_at_end"] for run in runs]),
+        "refused_gpus": float(np.mean([run["refused_gpus"] for run in runs])),
+    }
+
+
+def _by_per_cent(runs: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Every per cent that all runs have come to; where no job's arrival rounds to one, it is as at the last before."""
+    most = min(max(map(int, run)) for run in runs)
+    steps = [_held(run, most) for run in runs]
+    return {str(at): _spread([step[at] for step in steps]) for at in range(most + 1)}
+
+
+def _held(run: Mapping[str, float], most: int) -> list[float]:
+    """Values from 0 % on, each held until the next."""
+    found = [run.get("0", 0.0)]
+    for at in range(1, most + 1):
+        found.append(run.get(str(at), found[-1]))
+    return found
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"mean": float(np.mean(values)), "sd": float(np.std(values))}
