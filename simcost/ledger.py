@@ -165,6 +165,9 @@ class Outcomes:
     sendings: Sendings | None = None
     """What became of each sending, where clients send requests again; all else here but `generated_tokens`, `steps`,
     `work_s`, `preemptions`, `requeued` and `outstanding_s` counts a request once, from its first arrival on."""
+    by_priority: tuple[dict[str, int], ...] = ()
+    """Where priorities differ, the highest first: priority, arrived, completed, rejected, timed_out, lost, in_system,
+    good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,10 @@ class Saturation:
     """Waiting requests of a replica."""
     kv: Annotated[float, Gt(0), Le(1)] = 0.8
     """Share of its KV cache in use."""
-    then: Literal["hold", "reject"] = "hold"
-    """Requests wait at the gateway until signals come that say otherwise; or are turned away as they arrive, as llm-d
-    does with those of negative priority."""
+    then: Literal["hold", "shed", "reject"] = "hold"
+    """Requests wait at the gateway until signals come that say otherwise, those of higher priority before the others
+    (llm-d's flow control); those of negative priority are turned away as they arrive, and the others let through
+    (llm-d without it); or all are turned away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,9 @@ class Admission:
     max_queued_per_replica: Count | None = None
     """The same for each ready replica, as Knative's queue-proxies let wait: while none is ready, there is no such
     limit. The tighter of the two counts."""
+    max_wait: PositiveSeconds | None = None
+    """A request that has waited so long at the gateway, since it arrived, is rejected (the TTL of flow control).
+    None = it waits as long as its client does."""
     saturation: Saturation | None = None
     """Sheds load by the signals of an endpoint picker; None = never."""
     in_flight: Literal["retry", "migrate", "lose"] = "retry"

@@ -61,7 +61,8 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
         "count"
     ].to_numpy()
     return Outcomes(
-        **{name: value for name, value in said.items() if name not in ("buckets", "sendings")},
+        **{name: value for name, value in said.items() if name not in ("buckets", "sendings", "by_priority")},
+        by_priority=tuple(said.get("by_priority", ())),
         sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
         limits=Limits(**limits),
         buckets=Buckets(**said["buckets"]),
@@ -93,4 +94,6 @@ def _scalars(thing: Ledger | Outcomes) -> dict[str, Any]:
         found |= {"limits": limits, "buckets": asdict(thing.buckets)}
         if (sendings := found.pop("sendings")) is not None:
             found["sendings"] = asdict(sendings)
+        if not found["by_priority"]:
+            del found["by_priority"]
     return found

@@ -135,9 +135,11 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
         *(counts[:, c] for c in (at.W_PROMPT, at.W_OUTPUT)),
     ]
     ends = {name: int(totals[column]) for name, column in _ENDS.items()}
+    again = None if people is None else people.again()
     return Outcomes(
         **(ends if people is None else people.ends()),
-        sendings=None if people is None else Sendings(**ends, **people.again()),
+        sendings=None if again is None else Sendings(**ends, **again),
+        by_priority=() if people is None else people.by_priority(),
         prompt_tokens=int(totals[at.COMPLETED_PROMPT]),
         output_tokens=int(totals[at.COMPLETED_OUTPUT]),
         generated_tokens=int(totals[at.GENERATED]),

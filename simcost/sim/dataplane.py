@@ -75,10 +75,11 @@ class DataPlane:
         self._admission = pool.admission
         self.people: People | None = None
         """Clients who send requests again; None = the engine is all there is."""
-        if pool.retries is not None:
+        first = next(arrivals, None)
+        if pool.retries or pool.admission.max_wait or (first is not None and first.priority is not None):
             from simcost.sim.people import People
 
-            self.people = People(pool.retries, clock, windows, on_rows)
+            self.people = People(pool.retries, pool.admission, clock, windows, on_rows)
         self._on_rows = on_rows if self.people is None else None
         self._seen = np.zeros(4, np.int64)
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
@@ -100,21 +101,24 @@ class DataPlane:
         )
         self.state.totals[[at.FREE, at.GATE_HEAD, at.GATE_TAIL, at.SNAPSHOT]] = NIL
         self._grow_nodes(nodes)
+        self._take(first)
 
     def advance(self, until_ns: int) -> None:
         """Play everything strictly before `until_ns`."""
         until = until_ns * self.clock.ticks_per_ns
         informed = self.state.parameters[at.INFORMED]
         plain = self._kernel.advance_informed if informed else self._kernel.advance
-        play = plain if self.people is None else self.people.advance
+        play: Callable[..., tuple[int, int]] = plain if self.people is None else self.people.advance
         while True:
             batch = self._batch
+            ranks = () if self.people is None else (batch.priorities(),)
             self._next, why = play(
                 self.state,
                 batch.arrival_ns,
                 batch.prompt_tokens,
                 batch.output_tokens,
                 _NO_SESSIONS if batch.session is None else batch.session,
+                *ranks,
                 self._next,
                 self._final,
                 until,
@@ -122,7 +126,7 @@ class DataPlane:
             if why == at.UNTIL:
                 return
             if why == at.INPUT:
-                self._take_batch()
+                self._take(next(self._arrivals, None))
             elif why in (at.OUTPUT_FULL, at.CLIENTS_FULL):
                 self._hand_over_rows()
             elif why == at.MEMORY_FULL:
@@ -146,6 +150,7 @@ class DataPlane:
         replica[:] = 0
         replica[[at.HEAD, at.TAIL, at.WAIT_HEAD, at.PREFILLING, at.LEAVING]] = NIL
         replica[at.IDLE_SINCE] = totals[at.NOW]
+        replica[at.RETURNED] = self.people.overtaken if self.people else 0
         totals[at.OPENED] += 1
         replica[at.OWNER] = totals[at.OPENED] << at.SLOT_BITS | slot
         totals[at.WAKE] = at.AT_ONCE
@@ -210,8 +215,11 @@ class DataPlane:
             most = NEVER if self._admission.max_queued is None else self._admission.max_queued
             self.state.parameters[at.MAX_QUEUED] = min(most, each * ready) if ready else most
 
-    def _take_batch(self) -> None:
-        following = next(self._arrivals, None)
+    def _take(self, following: RequestBatch | None) -> None:
+        if self.people is not None and following is not None:
+            overtaken = self.people.overtaken
+            self.people.know(following.priority)
+            self.state.replicas[:, at.RETURNED] += self.people.overtaken - overtaken
         self._final = following is None
         self._batch, self._next = following or NO_REQUESTS, 0
         if self.state.parameters[at.BY_SESSION] and self._batch.session is not None:

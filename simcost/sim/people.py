@@ -1,4 +1,6 @@
-"""The driver of clients who send requests again: owns what they remember, and counts requests as they see them."""
+"""The driver of clients who send requests again or differ in priority: owns what they remember, and counts requests as
+they see them.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.ledger import Buckets
+from simcost.plan import Admission
 from simcost.plan.retries import Retries
 from simcost.sim.clock import Clock
-from simcost.sim.kernel import attempts
+from simcost.sim.kernel import attempts, bands
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.clients import advance_clients
-from simcost.sim.kernel.layout import NIL, Ints, State
+from simcost.sim.kernel.layout import NEVER, NIL, Ints, State
 
 _ENTRIES = 1 << 10
 _ON = {"rejected": at.IS_REJECTED, "timeout": at.IS_TIMED_OUT, "lost": at.IS_LOST}
@@ -24,28 +27,33 @@ class People:
     """The clients of one pool.
 
     Args:
-        retries: what they do when a request fails.
+        retries: what they do when a request fails; None = they give up.
+        admission: how long the gateway lets requests wait, and which it sheds.
         clock: the integer clock of the run.
         windows: number of the windows that outcomes are counted in.
         on_rows: takes rows of requests (layout.R_*) as they come; None = rows are not kept.
     """
 
     def __init__(
-        self, retries: Retries, clock: Clock, windows: int, on_rows: Callable[[Ints], None] | None
+        self,
+        retries: Retries | None,
+        admission: Admission,
+        clock: Clock,
+        windows: int,
+        on_rows: Callable[[Ints], None] | None,
     ) -> None:
-        self._on_rows = on_rows
-        rules = np.zeros(attempts.RULES, np.int64)
-        rules[attempts.ATTEMPTS] = retries.attempts
-        rules[[attempts.ON + _ON[one] for one in retries.on]] = 1
-        rules[attempts.GAIN] = NIL if retries.budget is None else round(retries.budget * attempts.ONE)
-        rules[attempts.BURST] = retries.burst * attempts.ONE
+        self._on_rows, self._retry = on_rows, retries is not None
+        rules, waits_s = _rules(retries), retries.delays_s() if retries else ()
+        rules[attempts.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
+        rules[attempts.SHEDS] = admission.saturation is not None and admission.saturation.then == "shed"
         self.state = attempts.Clients(
             rules=rules,
-            delays=np.array([clock.ticks(wait_s) for wait_s in retries.delays_s()], np.int64),
-            jitter=np.array([retries.jitter]),
+            delays=np.array([clock.ticks(wait_s) for wait_s in waits_s], np.int64),
+            jitter=np.array([retries.jitter if retries else 0.0]),
             totals=np.zeros(attempts.TOTALS, np.int64),
             ring=np.zeros((_ENTRIES, attempts.REQUEST), np.int64),
             heap=np.zeros((_ENTRIES, attempts.REQUEST), np.int64),
+            bands=_bands(np.zeros(1, np.int64)),
             windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             rows=np.zeros((4 * _ENTRIES if on_rows else 0, at.R_RETRIES + 1), np.int64),
@@ -56,6 +64,21 @@ class People:
         """As `kernel.run.advance`."""
         found: tuple[int, int] = advance_clients(engine, self.state, *requests)
         return found
+
+    @property
+    def overtaken(self) -> int:
+        """At each replica, where requests of one priority may overtake those of another."""
+        return at.OVERTAKEN if len(self.state.bands) > 1 else 0
+
+    def know(self, priorities: npt.NDArray[np.int16] | None) -> None:
+        """Make bands for priorities that are new."""
+        known = self.state.bands
+        new = np.setdiff1d(
+            np.zeros(0, np.int16) if priorities is None else priorities, known[:, bands.PRIORITY]
+        )
+        if len(new):
+            every = np.concatenate([known, _bands(new)])
+            self.state = self.state._replace(bands=every[np.argsort(-every[:, bands.PRIORITY])])
 
     def hand_over_rows(self, engine: State) -> None:
         """Hand over the rows of requests, and make room for those that may follow."""
@@ -86,8 +109,24 @@ class People:
         arrived = mine[attempts.REQUESTS]
         return {"arrived": arrived, **ended, "in_system": arrived - sum(ended.values())}
 
-    def again(self) -> dict[str, int]:
-        """Retries sent, refused and still to come."""
+    def by_priority(self) -> tuple[dict[str, int], ...]:
+        """The same for each priority, the highest first; nothing where there is one."""
+        if len(self.state.bands) < 2:
+            return ()
+        found = []
+        for row in self.state.bands.tolist():
+            ended = dict(zip(at.STATUSES, row[bands.ENDED : bands.ENDED + len(at.STATUSES)], strict=True))
+            arrived = row[bands.ARRIVED]
+            found.append(
+                {"priority": row[bands.PRIORITY], "arrived": arrived, **ended,
+                 "in_system": arrived - sum(ended.values()), "good": row[bands.GOOD]}
+            )  # fmt: skip
+        return tuple(found)
+
+    def again(self) -> dict[str, int] | None:
+        """Retries sent, refused and still to come; None where clients send nothing again."""
+        if not self._retry:
+            return None
         mine = self.state.totals.tolist()
         return {"retries": mine[attempts.RETRIED], "refused": mine[attempts.REFUSED],
                 "waiting": mine[attempts.HEAP_COUNT]}  # fmt: skip
@@ -104,6 +143,25 @@ class People:
         waiting = self.state.heap[: mine[attempts.HEAP_COUNT], attempts.ASKED]
         asked = np.concatenate([entries[live, attempts.ASKED], waiting])
         return asked, np.concatenate([begun, np.zeros(len(waiting), np.bool_)])
+
+
+def _rules(retries: Retries | None) -> Ints:
+    rules = np.zeros(attempts.RULES, np.int64)
+    rules[attempts.ATTEMPTS], rules[attempts.GAIN] = 1, NIL
+    if retries is not None:
+        rules[attempts.ATTEMPTS] = retries.attempts
+        rules[[attempts.ON + _ON[one] for one in retries.on]] = 1
+        rules[attempts.BURST] = retries.burst * attempts.ONE
+        if retries.budget is not None:
+            rules[attempts.GAIN] = round(retries.budget * attempts.ONE)
+    return rules
+
+
+def _bands(priorities: npt.NDArray[Any]) -> Ints:
+    found = np.zeros((len(priorities), bands.BAND), np.int64)
+    found[:, bands.PRIORITY] = priorities
+    found[:, [bands.HEAD, bands.TAIL]] = NIL
+    return found
 
 
 def _longer(array: Ints, length: int) -> Ints:

@@ -13,7 +13,7 @@ from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.layout import NEVER, NIL
 
 _PICKERS = {"max-score": at.MAX_SCORE, "random": at.RANDOM, "weighted-random": at.WEIGHTED_RANDOM}
-_ACTIONS = {"hold": at.HOLD, "reject": at.REJECT}
+_ACTIONS = {"hold": at.HOLD, "reject": at.REJECT, "shed": 0}
 
 
 def routing_parameters(router: Router, admission: Admission, clock: Clock) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ NO_SESSION = -1
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Tokens = npt.NDArray[np.int32]
+Priorities = npt.NDArray[np.int16]
 Pairs = tuple[Tokens, Tokens]
 """Prompt and output tokens."""
 Draw = Callable[[int], tuple[Floats, Pairs | None]]
@@ -28,25 +29,32 @@ class RequestBatch:
         prompt_tokens: int32, at least 1.
         output_tokens: int32, at least 1.
         session: int64, number of the conversation, `NO_SESSION` = none; None = of no request.
+        priority: int16, higher ones leave the gateway first, negative ones may be shed; None = all 0.
     """
 
     arrival_ns: Ints
     prompt_tokens: Tokens
     output_tokens: Tokens
     session: Ints | None = None
+    priority: Priorities | None = None
 
     def __len__(self) -> int:
         return len(self.arrival_ns)
 
     def __getitem__(self, rows: slice | npt.NDArray[np.generic]) -> "RequestBatch":
         session = None if self.session is None else self.session[rows]
+        priority = None if self.priority is None else self.priority[rows]
         return RequestBatch(
-            self.arrival_ns[rows], self.prompt_tokens[rows], self.output_tokens[rows], session
+            self.arrival_ns[rows], self.prompt_tokens[rows], self.output_tokens[rows], session, priority
         )
 
     def sessions(self) -> Ints:
         """The session of each request."""
         return np.full(len(self), NO_SESSION) if self.session is None else self.session
+
+    def priorities(self) -> Priorities:
+        """The priority of each request."""
+        return np.zeros(len(self), np.int16) if self.priority is None else self.priority
 
 
 def concat(parts: Sequence[RequestBatch]) -> RequestBatch:
@@ -56,9 +64,11 @@ def concat(parts: Sequence[RequestBatch]) -> RequestBatch:
     empty = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
     parts = parts or [empty]
     known = any(part.session is not None for part in parts)
+    ranked = any(part.priority is not None for part in parts)
     return RequestBatch(
         np.concatenate([part.arrival_ns for part in parts]),
         np.concatenate([part.prompt_tokens for part in parts]),
         np.concatenate([part.output_tokens for part in parts]),
         np.concatenate([part.sessions() for part in parts]) if known else None,
+        np.concatenate([part.priorities() for part in parts]) if ranked else None,
     )

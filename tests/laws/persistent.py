@@ -20,6 +20,7 @@ class Asked:
     prompt: int
     output: int
     session: int
+    priority: int
     sendings: list[Request] = field(default_factory=list)
     status: str = "in system"
     end: int | None = None
@@ -34,7 +35,7 @@ class Clients:
         self.scheduled = self.sent_again = self.budget_refused = 0
         self.bucket = retries.burst * ONE
 
-    def play(self, arrivals: list[tuple[int, int, int, int]], until: int) -> None:
+    def play(self, arrivals: list[tuple[int, int, int, int, int]], until: int) -> None:
         """What happens strictly before `until`; the arrivals are those that do."""
         self.look()
         arrivals = list(arrivals)
@@ -44,16 +45,23 @@ class Clients:
             again = min(self.later)[0] if self.later else inf
             oldest = self.open[0] if self.open and timeout is not None else None
             gone = oldest[0].arrival + timeout + 1 if oldest and timeout is not None else inf
-            if min(new, again, gone) >= until:
+            longest = self.pool.longest_wait()
+            waits = [r.arrival + longest for r in self.pool.gate] if longest is not None else []
+            expires = max(min(waits), self.pool.control_at) if waits else inf
+            if min(new, again, gone, expires) >= until:
                 break
-            if oldest is not None and gone <= min(new, again):
+            if expires < gone and expires <= min(new, again):
+                self.pool.run_gate(int(expires))
+                self.pool.drop_late_at_gate(int(expires))
+                self.look()
+            elif oldest is not None and gone <= min(new, again):
                 self.pool.catch_up(int(gone))
                 self.look()
                 if oldest in self.open:
                     self.fail(*oldest, "timed_out", int(gone) - 1)
             elif new <= again:
-                now, prompt, output, session = arrivals.pop(0)
-                asked = Asked(len(self.asked), now, prompt, output, session)
+                now, prompt, output, session, priority = arrivals.pop(0)
+                asked = Asked(len(self.asked), now, prompt, output, session, priority)
                 self.asked.append(asked)
                 if self.retries.budget is not None:
                     most = self.retries.burst * ONE
@@ -65,10 +73,11 @@ class Clients:
                 self.sent_again += 1
                 self.send(asked, due)
         self.pool.catch_up(until)
+        self.pool.control_at = until
         self.look()
 
     def send(self, asked: Asked, now: int) -> None:
-        self.pool.arrive(now, asked.prompt, asked.output, asked.session)
+        self.pool.arrive(now, asked.prompt, asked.output, asked.session, asked.priority)
         request = self.pool.requests[-1]
         asked.sendings.append(request)
         self.open.append((request, asked))

@@ -34,6 +34,7 @@ class Request:
     evicted: int = 0
     retries: int = 0
     session: int = -1
+    priority: int = 0
     status: str = "in system"
     end: int | None = None
 
@@ -213,6 +214,7 @@ class Pool:
         self.reports: dict[Replica, Report] = {}
         self.sent: list[tuple[int, Replica]] = []
         self.last: dict[int, Replica] = {}  # by session
+        self.control_at = 0  # when replicas last came or went
         self.refused: list[Request] = []  # rejected and lost, in the order of their ends
         self.queues: dict[Replica, tuple[int, int]] = {}  # length and when it was told, as Ray remembers them
 
@@ -249,13 +251,14 @@ class Pool:
                 request.generated, request.first = 0, None
             self.gate.append(request)
         self.gate.sort(key=lambda request: request.arrival)
+        self.gate.sort(key=lambda request: -request.priority)
         self.try_gate(now)
 
     # --- the gateway ---
 
-    def arrive(self, now: int, prompt: int, output: int, session: int) -> None:
+    def arrive(self, now: int, prompt: int, output: int, session: int, priority: int = 0) -> None:
         self.run_gate(now + 1)
-        request = Request(len(self.requests), now, prompt, output, session=session)
+        request = Request(len(self.requests), now, prompt, output, session=session, priority=priority)
         self.requests.append(request)
         if prompt + output > self.engine.capacity:
             request.status, request.end = "rejected", now
@@ -270,6 +273,9 @@ class Pool:
                 self.wake = now
             self.hold(request, now)
             self.run_gate(now + 1)
+        elif self.sheds(request, now):
+            request.status, request.end = "rejected", now
+            self.refused.append(request)
         elif not self.route(request, now):
             limits = self.engine.admission.saturation
             if limits is not None and limits.then == "reject" and self.is_saturated():
@@ -285,7 +291,15 @@ class Pool:
             self.refused.append(request)
         else:
             self.gate.append(request)
+            self.gate.sort(key=lambda request: -request.priority)
             self.held += 1 if self.ready else 0
+
+    def sheds(self, request: Request, now: int) -> bool:
+        limits = self.engine.admission.saturation
+        if limits is None or limits.then != "shed" or request.priority >= 0:
+            return False
+        self.tell_if_due(now)
+        return self.is_saturated()
 
     def try_gate(self, now: int) -> None:
         """Send what waits, first come first served, until the first that must go on waiting."""
@@ -299,11 +313,20 @@ class Pool:
             self.try_gate(now)
 
     def drop_late_at_gate(self, now: int) -> None:
-        timeout = self.engine.timeout
+        timeout, longest = self.engine.timeout, self.longest_wait()
         for request in list(self.gate):
-            if timeout is not None and request.arrival + timeout <= now:
+            if longest is not None and request.arrival + longest <= now:
+                self.gate.remove(request)
+                request.status, request.end = "rejected", max(request.arrival + longest, self.control_at)
+                self.refused.append(request)
+            elif longest is None and timeout is not None and request.arrival + timeout <= now:
                 self.gate.remove(request)
                 request.status, request.end = "timed_out", request.arrival + timeout
+
+    def longest_wait(self) -> int | None:
+        """Of the gateway, where it is shorter than that of the clients."""
+        most, timeout = self.engine.admission.max_wait, self.engine.timeout
+        return None if most is None or ticks(most) >= (timeout or inf) else ticks(most)
 
     def catch_up(self, until: int) -> None:
         self.run_gate(until)
@@ -359,7 +382,7 @@ class Pool:
             replica.catch_up(now)
         boundaries = [self.replicas[slot].boundary for slot in self.ready]
         next_change = min((at + 1 for at in boundaries if at is not None), default=inf)
-        if self.is_saturated():
+        if limits.saturation is not None and limits.saturation.then != "shed" and self.is_saturated():
             every = ticks(router.refresh)
             self.wake = (now // every + 1) * every if every else next_change
             return False

@@ -1,7 +1,7 @@
 """Clients who send requests again: the compiled ones equal the plain ones bit for bit, and nothing is counted twice."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import persistent
@@ -31,21 +31,42 @@ def random_retries(g: np.random.Generator) -> Retries:
     )  # fmt: skip
 
 
-def persistent_workload(seed: int) -> tuple[Workload, Retries]:
-    """A workload of the engine's tests, mostly of impatient clients."""
+@dataclass(frozen=True)
+class Crowd:
+    """Requests of some priorities, and what their clients do."""
+
+    work: Workload
+    retries: Retries
+    priorities: list[int]
+
+    def arrivals(self) -> list[tuple[int, int, int, int, int]]:
+        return [(*one, rank) for one, rank in zip(self.work.arrivals, self.priorities, strict=True)]
+
+
+def random_crowd(seed: int) -> Crowd:
+    """A workload of the engine's tests, mostly of impatient clients, half of them of several priorities."""
     g = np.random.default_rng((7, seed))
     work = random_workload(seed)
-    if work.engine.timeout is None and g.random() < 0.7:
-        work = replace(work, engine=replace(work.engine, timeout=int(g.integers(50, 5000))))
-    return work, random_retries(g)
+    engine, door = work.engine, work.engine.admission
+    if engine.timeout is None and g.random() < 0.7:
+        engine = replace(engine, timeout=int(g.integers(50, 5000)))
+    if g.random() < 0.3:
+        door = replace(door, max_wait=int(g.integers(20, 2000)) * 1e-9)
+    if door.saturation is not None and g.random() < 0.4:
+        door = replace(door, saturation=replace(door.saturation, then="shed"))
+    ranks = [-1, 0, 5][: int(g.choice([1, 2, 3, 3]))]
+    priorities = (
+        g.choice(ranks, len(work.arrivals)).tolist() if g.random() < 0.6 else [0] * len(work.arrivals)
+    )
+    return Crowd(replace(work, engine=replace(engine, admission=door)), random_retries(g), priorities)
 
 
-def play_plainly(work: Workload, retries: Retries) -> persistent.Clients:
+def play_plainly(crowd: Crowd) -> persistent.Clients:
+    work, since = crowd.work, 0
     pool = stepwise.Pool(work.engine)
-    clients = persistent.Clients(pool, retries)
-    since = 0
+    clients = persistent.Clients(pool, crowd.retries)
     for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
-        clients.play([one for one in work.arrivals if since <= one[0] < now], now)
+        clients.play([one for one in crowd.arrivals() if since <= one[0] < now], now)
         since = max(since, now)
         if action == "open":
             pool.open(slot, now)
@@ -57,17 +78,17 @@ def play_plainly(work: Workload, retries: Retries) -> persistent.Clients:
     return clients
 
 
-def play_compiled(work: Workload, retries: Retries, batch: int) -> tuple[DataPlane, np.ndarray]:
-    engine, rows = work.engine, []
+def play_compiled(crowd: Crowd, batch: int) -> tuple[DataPlane, np.ndarray]:
+    work, engine, rows = crowd.work, crowd.work.engine, []
 
     def batches() -> Iterator[RequestBatch]:
         for i in range(0, len(work.arrivals), batch):
-            t, p, o, session = zip(*work.arrivals[i : i + batch], strict=True)
-            tokens = (np.array(p, np.int32), np.array(o, np.int32))
-            yield RequestBatch(np.array(t, np.int64), *tokens, np.array(session, np.int64))
+            t, p, o, session, rank = zip(*crowd.arrivals()[i : i + batch], strict=True)
+            tokens, ranks = (np.array(p, np.int32), np.array(o, np.int32)), np.array(rank, np.int16)
+            yield RequestBatch(np.array(t, np.int64), *tokens, np.array(session, np.int64), ranks)
 
     pool = Pool(
-        name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1), retries=retries,
+        name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1), retries=crowd.retries,
         router=engine.router, admission=engine.admission,
         batching=Batching(max_num_seqs=engine.max_seqs, max_num_batched_tokens=engine.budget,
                           prefill="whole" if engine.whole else "chunked"),
@@ -92,9 +113,9 @@ def play_compiled(work: Workload, retries: Retries, batch: int) -> tuple[DataPla
 
 
 def assert_equal(seed: int) -> dict[str, int]:
-    work, retries = persistent_workload(seed)
-    expected = play_plainly(work, retries)
-    plane, rows = play_compiled(work, retries, batch=1 + seed % 17)
+    crowd = random_crowd(seed)
+    work, expected = crowd.work, play_plainly(crowd)
+    plane, rows = play_compiled(crowd, batch=1 + seed % 17)
     got = {int(row[at.R_REQUEST]): row for row in rows}
     for asked in expected.asked:
         row = got.pop(asked.number, None)
@@ -120,6 +141,13 @@ def assert_equal(seed: int) -> dict[str, int]:
     final = [asked.status for asked in expected.asked]
     assert ends == {"arrived": len(final), "in_system": final.count("in system"),
                     **{status: final.count(status) for status in at.STATUSES}}  # fmt: skip
+    bands = plane.people.by_priority() or ({"priority": 0, **ends, "good": ends["completed"]},)
+    for band in bands:
+        mine = [asked.status for asked in expected.asked if asked.priority == band["priority"]]
+        assert band == {"priority": band["priority"], "arrived": len(mine), "good": mine.count("completed"),
+                        "in_system": mine.count("in system"),
+                        **{status: mine.count(status) for status in at.STATUSES}}  # fmt: skip
+    assert sum(band["arrived"] for band in bands) == len(final)
     windows = plane.people.state.windows[0]
     assert windows[at.W_ARRIVED] == len(final)
     assert windows[at.W_COMPLETED] == final.count("completed") == plane.people.state.histograms[0, 2].sum()
@@ -146,13 +174,13 @@ def test_compiled_clients_equal_plain_ones_bit_for_bit(block: int) -> None:
 def test_who_never_fails_changes_nothing() -> None:
     """With retries and nothing to retry, each request is what it is to the engine alone."""
     for seed in range(40):
-        work, _ = persistent_workload(seed)
-        work = replace(work, engine=replace(work.engine, timeout=None, admission=Admission()))
+        crowd = random_crowd(seed)
+        work = replace(crowd.work, engine=replace(crowd.work.engine, timeout=None, admission=Admission()))
         work = replace(work, control=[one for one in work.control if one[1] not in MODES])
-        plane, rows = play_compiled(work, Retries(), batch=5)
+        plane, rows = play_compiled(Crowd(work, Retries(), [0] * len(work.arrivals)), batch=5)
         alone, plain = test_engine.play_compiled(work, 64)
         assert plane.people is not None
-        assert plane.people.again()["retries"] == 0
+        assert plane.people.again() == {"retries": 0, "refused": 0, "waiting": 0}
         assert np.array_equal(rows[rows[:, 0].argsort()], plain[plain[:, 0].argsort()])
         assert np.array_equal(plane.people.state.windows, alone.state.windows)
         assert plane.look() == alone.look()

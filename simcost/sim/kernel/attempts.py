@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean
+from simcost.sim.kernel import bands
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.arithmetic import splitmix64
+from simcost.sim.kernel.bands import band_of
 from simcost.sim.kernel.layout import NEVER, NIL, State
 from simcost.sim.kernel.outcomes import count
 
@@ -20,9 +22,9 @@ ONE = 1 << 20
 """A retry in the bucket of the budget."""
 
 # Rules: sendings at most; after which status (layout.IS_*) one follows; what a request adds to the bucket, NIL = no
-# budget; what it holds at most.
-ATTEMPTS, ON, GAIN, BURST = 0, 1, 5, 6
-RULES = 7
+# budget; what it holds at most. Of the gateway: how long a request may wait, whether negative priorities are shed.
+ATTEMPTS, ON, GAIN, BURST, MOST_WAIT, SHEDS = 0, 1, 5, 6, 7, 8
+RULES = 9
 # Counters of `totals`: the ring, the heap, the bucket; requests, and what became of them by status; retries sent,
 # retries that the budget refused; rows to collect.
 (FIRST_SERIAL, RING_HEAD, RING_COUNT, HEAP_COUNT, SEQUENCE, BUCKET, REQUESTS, ENDED, RETRIED, REFUSED, OUT,
@@ -30,8 +32,8 @@ RULES = 7
 TOTALS = 14
 # Columns of a request, in the ring and in the heap. SINCE: when it was sent, or when it is sent again; ORDER: whether
 # it is open; or the order of equal times.
-SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, NUMBER = range(8)
-REQUEST = 8
+SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, PRIORITY, NUMBER = range(9)
+REQUEST = 9
 
 
 class Clients(NamedTuple):
@@ -47,6 +49,8 @@ class Clients(NamedTuple):
     """[entry, REQUEST] sendings without an end, by number; its length is a power of two."""
     heap: at.Ints
     """[entry, REQUEST] requests to be sent again, a heap by time and order."""
+    bands: at.Ints
+    """[priority, bands.BAND] the highest first."""
     windows: at.Ints
     """As those of the engine, of requests by the window of their first arrival."""
     histograms: npt.NDArray[np.int32]
@@ -148,7 +152,7 @@ def _open(s: State, c: Clients, t: int) -> int:
 
 
 @lean
-def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int) -> None:
+def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int) -> None:
     """A request is sent for the first time."""
     mine, one = c.totals, c.ring[_open(s, c, t)]
     one[ASKED] = t
@@ -156,9 +160,11 @@ def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int) ->
     one[PROMPT] = prompt
     one[OUTPUT] = output
     one[SESSION] = session
+    one[PRIORITY] = priority
     one[NUMBER] = mine[REQUESTS]
     mine[REQUESTS] += 1
     c.windows[t // s.parameters[at.WINDOW], at.W_ARRIVED] += 1
+    c.bands[band_of(c, priority), bands.ARRIVED] += 1
     if c.rules[GAIN] != NIL:
         mine[BUCKET] = min(mine[BUCKET] + c.rules[GAIN], c.rules[BURST])
 
@@ -241,7 +247,9 @@ def _conclude(s: State, c: Clients, one: at.Ints, t: int, status: int, first: in
     """Count how a request ended, from its first arrival on."""
     window = one[ASKED] // s.parameters[at.WINDOW]
     counts, tick_s = c.windows[window], s.limits[at.TICK_S]
+    band = c.bands[band_of(c, one[PRIORITY])]
     c.totals[ENDED + status] += 1
+    band[bands.ENDED + status] += 1
     if len(c.rows) > 0:
         _write_row(c, one, t, status, first, evicted)
     if status == at.IS_REJECTED:
@@ -263,6 +271,7 @@ def _conclude(s: State, c: Clients, one: at.Ints, t: int, status: int, first: in
             count(c.histograms, window, 1, tpot)
             good = good and tpot <= s.limits[at.TPOT]
         counts[at.W_GOOD] += good
+        band[bands.GOOD] += good
 
 
 @lean

@@ -1,4 +1,5 @@
-"""The entry of the data plane where clients send requests again: as `run.advance`, with what they do in between.
+"""The entry of the data plane where clients send requests again, or requests differ in priority: as `run.advance`, with
+what clients do in between.
 
 At one instant what control set off comes first, then the impatient, then the gateway's queue, then requests, then those
 sent again.
@@ -8,13 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.compiled import lean, lean_entry
-from simcost.sim.kernel import attempts
+from simcost.sim.kernel import attempts, bands
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.attempts import Clients
-from simcost.sim.kernel.gate import arrive, drop_at_gate, hold, leave_gate, memory_is_full, next_try
+from simcost.sim.kernel.gate import enter, memory_is_full, next_try
 from simcost.sim.kernel.layout import NEVER, NIL, State
 from simcost.sim.kernel.outcomes import turn_away
-from simcost.sim.kernel.routing import route, route_informed, tell_router_on_time
+from simcost.sim.kernel.routing import (
+    is_saturated,
+    route,
+    route_informed,
+    tell_router_if_due,
+    tell_router_on_time,
+)
 from simcost.sim.kernel.steps import catch_up_all, enqueue
 
 
@@ -26,12 +33,14 @@ def advance_clients(
     prompt: npt.NDArray[np.int32],
     output: npt.NDArray[np.int32],
     session: at.Ints,
+    priority: npt.NDArray[np.int16],
     i: int,
     final: bool,
     until: int,
 ) -> tuple[int, int]:
     """As `run.advance`; CLIENTS_FULL too: enlarge what is full, collect the rows of the clients, call again."""
     totals = s.totals
+    bands.take_in_returned(s, c)
     while True:
         if not attempts.has_room(s, c):
             return i, at.CLIENTS_FULL
@@ -41,46 +50,34 @@ def advance_clients(
         if i == len(arrival_ns) and not final:
             return i, at.INPUT
         new = arrival_ns[i] * s.parameters[at.TICKS_PER_NS] if i < len(arrival_ns) else NEVER
-        again = attempts.next_retry(c)
-        t, trial, loss = min(new, again), next_try(s, until), attempts.next_to_give_up(s, c)
+        again, trial = attempts.next_retry(c), next_try(s, until)
+        t, loss = min(new, again), _next_loss(s, c)
         held = trial <= t and trial < NEVER
         if loss < until and loss <= t and loss <= trial and not (held and totals[at.WAKE] == at.AT_ONCE):
-            _give_up(s, c, loss)
+            _lose(s, c, loss)
             continue
         if held:
-            t = trial
             if totals[at.WAKE] != at.AT_ONCE:
-                drop_at_gate(s, t)
-            x = totals[at.GATE_HEAD]
-        else:
-            if t >= until:
-                break
-            if totals[at.FREE] == NIL:
-                return i, at.POOL_EMPTY
-            if new <= again:
-                talk = session[i] if len(session) > 0 else NIL
-                attempts.ask(s, c, t, prompt[i], output[i], talk)
-                x = arrive(s, t, prompt[i], output[i], talk)
-                i += 1
-            else:
-                asked = c.heap[0]
-                words, answer, talk = asked[attempts.PROMPT], asked[attempts.OUTPUT], asked[attempts.SESSION]
-                attempts.ask_again(s, c)
-                x = arrive(s, t, words, answer, talk)
-        if x == NIL:
+                bands.drop_waiting(s, c, trial, c.rules[attempts.MOST_WAIT])
+            _try(s, c, bands.first_waiting(c), trial)
             continue
-        r = _choose(s, x, t)
-        if r >= 0:
-            if held:
-                leave_gate(s)
-            enqueue(s, r, x, t)
-        elif held:
-            continue
-        elif r == at.REFUSED:
-            turn_away(s, x, t, at.IS_REJECTED)
+        if t >= until:
+            break
+        if totals[at.FREE] == NIL:
+            return i, at.POOL_EMPTY
+        if new <= again:
+            talk = session[i] if len(session) > 0 else NIL
+            rank = priority[i] if len(priority) > 0 else 0
+            attempts.ask(s, c, t, prompt[i], output[i], talk, rank)
+            _send(s, c, t, prompt[i], output[i], talk, rank)
+            i += 1
         else:
-            hold(s, x, t)
-    _bring_up(s, until)
+            asked = c.heap[0]
+            words, answer = asked[attempts.PROMPT], asked[attempts.OUTPUT]
+            talk, rank = asked[attempts.SESSION], asked[attempts.PRIORITY]
+            attempts.ask_again(s, c)
+            _send(s, c, t, words, answer, talk, rank)
+    _bring_up(s, c, until)
     totals[at.NOW] = until
     return i, at.UNTIL
 
@@ -91,17 +88,60 @@ def _choose(s: State, x: int, t: int) -> int:
 
 
 @lean
-def _bring_up(s: State, until: int) -> None:
-    """Router, replicas and gateway as they are just before `until`."""
-    tell_router_on_time(s, until - 1)
-    catch_up_all(s, until)
-    drop_at_gate(s, until)
+def _send(s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int) -> None:
+    """A request arrives, and is routed, held or turned away."""
+    s.nodes[s.totals[at.FREE], at.PRIORITY] = priority
+    x = enter(s, t, prompt, output, session)
+    if x == NIL or bands.must_wait(s, c, x, t, c.rules[attempts.MOST_WAIT]):
+        return
+    if priority < 0 and c.rules[attempts.SHEDS] == 1:
+        tell_router_if_due(s, t)
+        if is_saturated(s):
+            turn_away(s, x, t, at.IS_REJECTED)
+            return
+    r = _choose(s, x, t)
+    if r >= 0:
+        enqueue(s, r, x, t)
+    elif r == at.REFUSED:
+        turn_away(s, x, t, at.IS_REJECTED)
+    else:
+        bands.hold_in_band(s, c, x, t)
 
 
 @lean
-def _give_up(s: State, c: Clients, t: int) -> None:
-    """The client of the oldest open sending has waited long enough just before t; it may have its answer."""
-    _bring_up(s, t)
+def _try(s: State, c: Clients, x: int, t: int) -> None:
+    """The first of those who wait is routed, if a replica takes it now."""
+    if x == NIL:
+        return
+    r = _choose(s, x, t)
+    if r >= 0:
+        bands.leave_band(s, c, x)
+        enqueue(s, r, x, t)
+
+
+@lean
+def _bring_up(s: State, c: Clients, until: int) -> None:
+    """Router, replicas and gateway as they are just before `until`."""
+    tell_router_on_time(s, until - 1)
+    catch_up_all(s, until)
+    bands.drop_waiting(s, c, until, c.rules[attempts.MOST_WAIT])
+
+
+@lean
+def _next_loss(s: State, c: Clients) -> int:
+    """When a client next loses patience, or the gateway."""
+    return min(attempts.next_to_give_up(s, c), bands.next_expiry(s, c, c.rules[attempts.MOST_WAIT]))
+
+
+@lean
+def _lose(s: State, c: Clients, t: int) -> None:
+    """A request has waited too long at the gateway; or the client of the oldest open sending has waited long enough
+    just before t, who may have the answer.
+    """
+    if attempts.next_to_give_up(s, c) > t:
+        bands.drop_waiting(s, c, t, c.rules[attempts.MOST_WAIT])
+        return
+    _bring_up(s, c, t)
     serial = c.totals[attempts.FIRST_SERIAL]
     attempts.read_rows(s, c)
     if c.totals[attempts.RING_COUNT] > 0 and c.totals[attempts.FIRST_SERIAL] == serial:

@@ -51,8 +51,8 @@ def hold(s: State, x: int, t: int) -> None:
 
 
 @inlined
-def arrive(s: State, t: int, prompt: int, output: int, session: int) -> int:
-    """One arrival: the request to route, or NIL where it can never fit or waits at the gateway."""
+def enter(s: State, t: int, prompt: int, output: int, session: int) -> int:
+    """One arrival, counted; the request, or NIL where it can never fit."""
     totals = s.totals
     x = totals[at.FREE]
     totals[at.FREE] = s.nodes[x, at.NEXT]
@@ -74,6 +74,15 @@ def arrive(s: State, t: int, prompt: int, output: int, session: int) -> int:
     if prompt + output > s.parameters[at.CAPACITY]:
         totals[at.TURN] += totals[at.ROUTABLE] > 0
         turn_away(s, x, t, at.IS_REJECTED)
+        return NIL
+    return x
+
+
+@inlined
+def arrive(s: State, t: int, prompt: int, output: int, session: int) -> int:
+    """One arrival: the request to route, or NIL where it can never fit or waits at the gateway."""
+    totals, x = s.totals, enter(s, t, prompt, output, session)
+    if x == NIL:
         return NIL
     if totals[at.GATE_COUNT] > 0:
         drop_at_gate(s, t)

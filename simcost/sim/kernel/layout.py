@@ -18,6 +18,7 @@ Ints = npt.NDArray[np.int64]
 NIL = -1
 NEVER = 2**62  # a time that does not come
 CLOSED = 2**30  # load of a slot that takes no requests
+OVERTAKEN = 2**40  # requests that have returned to a replica, where any may overtake another
 BLOCK = 16  # slots per block of next-event times
 NODE_BITS = 24  # node number in a heap entry: at most 16.7 million requests in the system
 NODE_LIMIT = 2**NODE_BITS
@@ -57,9 +58,11 @@ REPLICA = 32
 SLOT_BITS = 20
 
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
-# RETRIES: how often its replica was taken from it.
-NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED, RETRIES, SESSION = range(12)
-NODE = 12
+# RETRIES: how often its replica was taken from it. PRIORITY: used where priorities differ (`bands`).
+NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED, RETRIES, SESSION, PRIORITY = range(
+    13
+)
+NODE = 13
 
 # Columns of `windows`, as the ledger's WINDOWS from `arrived` on, without `late`.
 W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_LOST, W_GOOD, W_PROMPT, W_OUTPUT = range(8)

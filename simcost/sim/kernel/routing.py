@@ -113,7 +113,7 @@ def _next_change(s: State) -> int:
 
 
 @inlined
-def _is_saturated(s: State) -> bool:
+def is_saturated(s: State) -> bool:
     """llm-d's detector: the mean over replicas of queue and KV share against thresholds; unseen ones count 1."""
     count, total = s.totals[at.ROUTABLE], 0.0
     for i in range(count):
@@ -333,7 +333,7 @@ def route_informed(s: State, x: int, t: int) -> int:
     """As `route`, where the router has signals or a memory, or the door has limits; WAITS and REFUSED too."""
     p, totals, base, count = s.parameters, s.totals, 0, s.totals[at.ROUTABLE]
     tell_router_if_due(s, t)
-    if p[at.SATURATION] != 0 and _is_saturated(s):
+    if p[at.SATURATION] != 0 and is_saturated(s):
         totals[at.WAKE] = _next_change(s) if p[at.REFRESH] == 0 else (t // p[at.REFRESH] + 1) * p[at.REFRESH]
         return at.REFUSED if p[at.SATURATION] == at.REJECT else at.WAITS
     if p[at.MAX_ONGOING] < at.CLOSED:

@@ -75,7 +75,7 @@ def _drop_late(s: State, r: int, t: int) -> None:
 
 @lean
 def _drop_all_late(s: State, r: int, t: int) -> None:
-    """The same where requests have come back from another replica, so that the list is not by age."""
+    """The same where the list is not by age: requests came back from another replica, or overtook others."""
     rep, nodes = s.replicas[r], s.nodes
     waiting = False
     x = rep[at.HEAD]
@@ -268,7 +268,7 @@ def enqueue(s: State, r: int, x: int, t: int) -> None:
     rep[at.IN_FLIGHT_TOKENS] += nodes[x, at.PROMPT]
     rep[at.RETURNED] += nodes[x, at.RETRIES] > 0
     s.load[r] += 1
-    if rep[at.RUN_STEPS] > 1 and nodes[x, at.RETRIES] > 0 and p[at.TIMEOUT] < NEVER:
+    if rep[at.RUN_STEPS] > 1 and rep[at.RETURNED] > 0 and p[at.TIMEOUT] < NEVER:
         _cut_run(s, r, max(nodes[x, at.ARRIVAL] + p[at.TIMEOUT], t))
     steps = rep[at.RUN_STEPS]
     if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
