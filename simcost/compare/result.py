@@ -25,6 +25,9 @@ class Served:
     """By state, as `Ledger.replica_hours`."""
     following: Following | None = None
     """How the fleet followed its demand; None where it never changed."""
+    by_priority: tuple[Mapping[str, int], ...] = ()
+    """Where priorities differ, the highest first: priority, arrived, completed, rejected, timed_out, lost, in_system,
+    good."""
     retries: Mapping[str, Any] | None = None
     """What clients sent again: retries, gave_up, refused_by_budget, waiting, generated_tokens, and `sendings`, which
     add up as those of the ledger; None where they send nothing again."""

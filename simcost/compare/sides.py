@@ -23,6 +23,11 @@ def requests(plan: PlanSummary) -> Document:
     return {
         "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
         **_retries(served),
+        **(
+            {"priorities": [dict(one) for one in served[0].by_priority]}
+            if served and served[0].by_priority
+            else {}
+        ),
         "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
         "engine_factors": [one.engine_factor for one in served],
         **_following([one.following for one in served if one.following is not None]),

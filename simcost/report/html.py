@@ -109,6 +109,7 @@ def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
             title=f"Retries of clients{comparison.of_which(document)}",
             rows=retries.table(document),
         ),
+        Part(title=f"By priority{comparison.of_which(document)}", rows=retries.by_priority(document)),
         Part(title="Jobs", rows=job_tables.times(document)),
         Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
         Part(

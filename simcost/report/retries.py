@@ -1,4 +1,4 @@
-"""Requests that clients sent again, as a table."""
+"""Requests that clients sent again, and what became of each priority, as tables."""
 
 from simcost.report.style import Document
 from simcost.units import format_count, format_share
@@ -9,6 +9,24 @@ Table = list[dict[str, str]]
 def table(document: Document) -> Table:
     """One row per plan whose clients send requests again; empty where none do."""
     return [_row(plan) for plan in document["plans"] if "retries" in plan]
+
+
+def by_priority(document: Document) -> Table:
+    """One row per plan and priority; empty where all are alike."""
+    return [_band(plan, one) for plan in document["plans"] for one in plan.get("priorities", ())]
+
+
+def _band(plan: Document, one: Document) -> dict[str, str]:
+    left = one["arrived"] - one["in_system"]
+    return {
+        "Plan": plan["name"],
+        "Priority": str(one["priority"]),
+        "Requests": format_count(one["arrived"]),
+        "Good": format_share(one["good"] / left) if left else "\N{EN DASH}",
+        "Rejected": format_count(one["rejected"]),
+        "Timed out": format_count(one["timed_out"]),
+        "Lost": format_count(one["lost"]),
+    }
 
 
 def _row(plan: Document) -> dict[str, str]:

@@ -86,6 +86,7 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         output_tokens=felt.output_tokens,
         prompt_tokens=felt.prompt_tokens,
         retries=_retries(felt),
+        by_priority=felt.by_priority,
         replica_hours=ledger.replica_hours(),
         following=following(ledger) if moved(ledger) else None,
     )

@@ -111,10 +111,9 @@ class People:
 
     def by_priority(self) -> tuple[dict[str, int], ...]:
         """The same for each priority, the highest first; nothing where there is one."""
-        if len(self.state.bands) < 2:
-            return ()
-        found = []
-        for row in self.state.bands.tolist():
+        there = [row for row in self.state.bands.tolist() if row[bands.ARRIVED]]
+        found: list[dict[str, int]] = []
+        for row in there if len(there) > 1 else ():
             ended = dict(zip(at.STATUSES, row[bands.ENDED : bands.ENDED + len(at.STATUSES)], strict=True))
             arrived = row[bands.ARRIVED]
             found.append(

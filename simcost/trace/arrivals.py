@@ -1,7 +1,10 @@
 """From a workload to its requests: the same batches for the same seed, index and place."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from simcost.errors import InputError
 from simcost.trace.batch import RequestBatch
@@ -40,7 +43,26 @@ def merged(workloads: Sequence[Workload], *, folder: Path, seed: int, index: int
     """The requests of several workloads as one sorted stream; arguments as `batches`."""
     streams = [batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
                for part, workload in enumerate(workloads)]  # fmt: skip
+    if any(_has_priorities(workload, folder) for workload in workloads):
+        streams = [
+            _ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)
+        ]
     return merge([apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
+
+
+def _has_priorities(workload: Workload, folder: Path) -> bool:
+    if workload.priority is not None:
+        return workload.priority != 0
+    if isinstance(workload, Recorded):
+        return "priority" in open_trace(inside(folder, workload.path)).columns
+    return any(client.priority for client in workload.clients)
+
+
+def _ranked(stream: Iterator[RequestBatch], priority: int | None) -> Iterator[RequestBatch]:
+    """Each request with its priority; None = its own, else 0."""
+    for batch in stream:
+        ranks = batch.priorities() if priority is None else np.full(len(batch), priority, np.int16)
+        yield replace(batch, priority=ranks)
 
 
 def span_s(workload: Workload, folder: Path) -> float:

@@ -56,13 +56,13 @@ def shared_in_trace(path: Path, ttl_s: float) -> Iterator[Shared]:
     info, ttl_ns = open_trace(path), round(ttl_s * 1e9)
     label = next((name for name in ("prefix_hashes", "session") if name in info.columns), None)
     recent, rows, names = Recent(ttl_ns), 0, dict[str, int]()
-    for batch, column in read_labelled(path, label):
-        if column is None:
+    for batch, columns in read_labelled(path, [label] if label else []):
+        if label is None:
             yield batch, np.zeros(len(batch), np.int64)
         elif label == "prefix_hashes":
-            yield batch, _by_hashes(batch, column, info.block_tokens or 1, recent, rows)
+            yield batch, _by_hashes(batch, columns[label], info.block_tokens or 1, recent, rows)
         else:
-            yield batch, by_sessions(batch, numbered(column, names), recent)
+            yield batch, by_sessions(batch, numbered(columns[label], names), recent)
         rows += len(batch)
 
 

@@ -94,20 +94,25 @@ def read_batches(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBa
     Raises:
         TraceError: as `read_tables`, or when arrivals are not in order or a value is impossible.
     """
-    for batch, _ in read_labelled(path, None, batch_rows):
+    for batch, _ in read_labelled(path, (), batch_rows):
         yield batch
 
 
 def read_with_sessions(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:
-    """The same, each request with the number of its conversation where the trace has them.
+    """The same, each request with the number of its conversation and its priority where the trace has them.
 
     Raises:
         TraceError: as `read_batches`.
     """
-    label = "session" if "session" in open_trace(path).columns else None
+    there = open_trace(path).columns
+    labels = [name for name in ("session", "priority") if name in there]
     names: dict[str, int] = {}
-    for batch, column in read_labelled(path, label, batch_rows):
-        yield batch if column is None else replace(batch, session=numbered(column, names))
+    for batch, columns in read_labelled(path, labels, batch_rows):
+        session = numbered(columns["session"], names) if "session" in columns else None
+        priority = None
+        if "priority" in columns:
+            priority = columns["priority"].fill_null(0).to_numpy(zero_copy_only=False).astype(np.int16)
+        yield replace(batch, session=session, priority=priority)
 
 
 def numbered(labels: pa.Array, names: dict[str, int]) -> Ints:
@@ -119,11 +124,11 @@ def numbered(labels: pa.Array, names: dict[str, int]) -> Ints:
 
 
 def read_labelled(
-    path: Path, label: str | None, batch_rows: int = BATCH_ROWS
-) -> Iterator[tuple[RequestBatch, pa.Array | None]]:
-    """The same with one more column of the trace, as it is stored; None = without."""
+    path: Path, labels: Sequence[str], batch_rows: int = BATCH_ROWS
+) -> Iterator[tuple[RequestBatch, dict[str, pa.Array]]]:
+    """The same with further columns of the trace, as they are stored."""
     row, last_ns = 0, 0
-    for table in read_tables(path, [*REQUIRED, *([label] if label else [])], batch_rows):
+    for table in read_tables(path, [*REQUIRED, *labels], batch_rows):
         columns = table.columns[: len(REQUIRED)]
         if any(column.null_count for column in columns):
             raise TraceError(f"{path}: missing values after row {row}; import the log again")
@@ -132,7 +137,7 @@ def read_labelled(
             _check(path, batch, row, last_ns)
             last_ns = int(batch.arrival_ns[-1])
             row += len(batch)
-            yield batch, table.column(label) if label else None
+            yield batch, {label: table.column(label) for label in labels}
 
 
 def _check(path: Path, batch: RequestBatch, row: int, last_ns: int) -> None:

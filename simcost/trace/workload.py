@@ -8,6 +8,8 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from simcost.trace.synthesis.gaps import Gaps, Poisson
 from simcost.units import Count, PerS, PositiveSeconds
 
+Priority = Annotated[int, Ge(-1000), Le(1000)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
@@ -26,6 +28,9 @@ class Recorded:
     rate_scale: Annotated[float, Gt(0), Le(1000)] = 1.0
     """Multiplies the request rate, keeping the shape: below 1 each request is kept with this probability;
     above 1 resampled copies of the trace are added to it."""
+    priority: Priority | None = None
+    """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as the trace says,
+    else 0."""
     repeat: bool = False
     """Whether it begins anew whenever it ends, until the end of the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
@@ -102,6 +107,8 @@ class Stream:
     """Multiplies the tokens of outputs."""
     max_tokens: Annotated[int, Ge(2)] | None = None
     """Context limit, prompt + output: a longer prompt, then a longer output, is cut; None = no limit."""
+    priority: Priority = 0
+    """Of its requests at the gateway: the highest leave it first, negative ones may be shed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,9 @@ class Synthetic:
     kind: Literal["synthetic"] = "synthetic"
     rate: PerS
     """Mean request rate over the run."""
+    priority: Priority | None = None
+    """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as its clients
+    say, else 0."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
     """Relative rate in the middle of each of the 24 hours of the day, linear in between; None = that of a public
     chat service (Azure, May 2024)."""

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from math import factorial
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from simcost.ledger import Outcomes
@@ -14,7 +16,7 @@ from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.policies import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
 from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, Queue
 from simcost.sim import Pool, simulate
-from simcost.trace.batch import RequestBatch
+from simcost.trace.batch import Priorities, RequestBatch
 
 SERVERS, MU, COUNT = 5, 2.0, 200_000
 STEP = StepTime(a_s=6e-3, b_s_per_token=16e-6, c_s_per_sequence=13e-6, d_s_per_token=42e-9, q_s_per_pair=0,
@@ -29,12 +31,13 @@ def lone_servers(admission: Admission) -> Pool:
                 admission=admission)  # fmt: skip
 
 
-def play(pool: Pool, load: float) -> Outcomes:
+def play(pool: Pool, load: float, ranks: Priorities | None = None, rows: Path | None = None) -> Outcomes:
     g = np.random.default_rng(5)
     times = np.cumsum(g.exponential(1e9 / (load * MU), COUNT)).astype(np.int64)
     prompts = np.maximum(g.exponential(1e4, COUNT), 1).astype(np.int32)
-    batch = RequestBatch(times, prompts, np.ones(COUNT, np.int32))
-    return simulate(pool, iter([batch]), horizon_s=float(times[-1]) * 1e-9 + 600).outcomes
+    priority = None if ranks is None else ranks[np.arange(COUNT) % len(ranks)]
+    batch = RequestBatch(times, prompts, np.ones(COUNT, np.int32), priority=priority)
+    return simulate(pool, iter([batch]), horizon_s=float(times[-1]) * 1e-9 + 600, rows=rows).outcomes
 
 
 def erlang_b(load: float) -> float:
@@ -143,6 +146,58 @@ def test_so_many_wait_for_each_ready_replica() -> None:
     assert each.rejected == all_of_them.rejected > 1000
     assert each.outstanding_s == all_of_them.outstanding_s
     assert tighter.rejected > each.rejected
+
+
+RANKS = np.array([-1, 0, 7], np.int16)
+
+
+def ranked(requests: RequestBatch) -> RequestBatch:
+    """A third of the requests of each priority, in turn."""
+    return replace(requests, priority=RANKS[np.arange(len(requests)) % 3])
+
+
+def test_waits_by_priority_are_those_of_cobham(tmp_path: Path) -> None:
+    """Servers that finish what they began, the highest of those that wait next: Cobham 1954, for several servers."""
+    load = 4.0
+    delayed = erlang_b(load) / (1 - load / SERVERS * (1 - erlang_b(load)))
+    busy = [load / SERVERS * k / 3 for k in range(4)]
+    rows = tmp_path / "rows.parquet"
+    got = play(lone_servers(Admission(max_ongoing=1)), load, ranks=RANKS[[2, 1, 0]], rows=rows)
+    table = pq.read_table(rows)
+    number, e2e_s = table["request"].to_numpy(), table["e2e_s"].to_numpy()
+    for k in range(3):
+        wait_s = delayed / (SERVERS * MU) / ((1 - busy[k]) * (1 - busy[k + 1]))
+        assert e2e_s[number % 3 == k].mean() == pytest.approx(1 / MU + wait_s, rel=0.06)
+    for name in ("arrived", "completed", "rejected", "timed_out", "lost", "in_system"):
+        assert sum(one[name] for one in got.by_priority) == getattr(got, name)
+    assert [one["priority"] for one in got.by_priority] == [7, 0, -1]
+
+
+def test_without_a_queue_priorities_change_nothing() -> None:
+    requests = chat(3000)
+    one, other = (
+        served(LeastOutstanding(), requests=requests),
+        served(LeastOutstanding(), requests=ranked(requests)),
+    )
+    assert one.outstanding_s == other.outstanding_s
+    assert np.array_equal(one.histograms, other.histograms)
+    assert one.windows.equals(other.windows)
+
+
+def test_only_negative_priorities_are_shed() -> None:
+    heavy = ranked(chat(20_000, 600))
+    shed = served(picker(0.05), Admission(saturation=Saturation(then="shed")), heavy)
+    assert [one["rejected"] > 0 for one in shed.by_priority] == [False, False, True]
+    nobody = served(picker(0.05), Admission(saturation=Saturation(then="shed")), chat(20_000, 600))
+    assert nobody.rejected == 0
+
+
+def test_who_waits_too_long_at_the_gateway_is_rejected() -> None:
+    heavy = chat(20_000, 600)
+    for most_s in (0.5, 2.0):
+        got = served(LeastOutstanding(), Admission(max_ongoing=8, max_wait=most_s), heavy)
+        assert got.rejected > 1000
+        assert got.outstanding_s < got.rejected * most_s + got.completed * (most_s + 15)
 
 
 @pytest.mark.parametrize(

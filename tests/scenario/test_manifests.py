@@ -228,7 +228,9 @@ def test_a_picker(read: Any) -> None:
 FLOW = """\
 featureGates: [flowControl, prepareDataPlugins]
 saturationDetector: {pluginRef: mine}
-flowControl: {maxRequests: 1k, maxBytes: 1Gi, priorityBands: [{priority: 0, orderingPolicyRef: edf-ordering-policy}]}
+flowControl:
+  {maxRequests: 1k, defaultRequestTTL: 30s, maxBytes: 1Gi,
+   priorityBands: [{priority: 0, orderingPolicyRef: edf-ordering-policy}]}
 """
 MINE = """\
   - {type: utilization-detector, name: mine, parameters: {queueDepthThreshold: 9, metricsStalenessThreshold: 1s}}
@@ -239,7 +241,7 @@ schedulingProfiles:
 
 def test_flow_control_of_a_picker_holds_what_the_pool_has_no_room_for(read: Any) -> None:
     manifest = read(EPP.replace("schedulingProfiles:\n", MINE) + FLOW)
-    assert manifest.admission == Admission(max_queued=1000, saturation=Saturation(queue=9))
+    assert manifest.admission == Admission(max_queued=1000, max_wait=30, saturation=Saturation(queue=9))
     assert set(manifest.not_simulated) == {
         "flowControl.maxBytes", "flowControl.priorityBands.0.orderingPolicyRef", "feature gate prepareDataPlugins",
         "plugin latency-scorer: not in the profile",
@@ -250,11 +252,11 @@ def test_flow_control_of_a_picker_holds_what_the_pool_has_no_room_for(read: Any)
     assert held.admission.saturation == Saturation(queue=7, kv=0.9)
 
 
-def test_without_the_gate_nothing_is_held_and_that_is_said(read: Any) -> None:
+def test_without_the_gate_negative_priorities_are_shed_and_nothing_is_held(read: Any) -> None:
     manifest = read(EPP.replace("schedulingProfiles:\n", MINE) + FLOW.replace("flowControl, ", ""))
-    assert manifest.admission == Admission()
+    assert manifest.admission == Admission(saturation=Saturation(queue=9, then="shed"))
     assert any(said.startswith("flowControl: without the feature gate") for said in manifest.not_simulated)
-    assert any(said.startswith("saturationDetector: it sheds") for said in manifest.not_simulated)
+    assert read(EPP).admission == Admission(saturation=Saturation(then="shed"))
 
 
 def test_every_field_of_the_manifests_at_hand_is_honoured_or_listed(shared: Path) -> None:

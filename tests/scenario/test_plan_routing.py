@@ -150,6 +150,23 @@ def test_retries_are_counted_in_the_document_and_the_report(tmp_path: Path) -> N
     assert comparison.text(document).count("Retries of clients, first of 2 replications") == 1
 
 
+def test_workloads_of_several_priorities_are_told_apart_in_document_and_report(tmp_path: Path) -> None:
+    lines = "  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}\n"
+    streams = "".join(
+        f"  - {{kind: synthetic, rate: 3/s, priority: {rank}, lengths: {{prompt_median: 100, output_median: 20}}}}\n"
+        for rank in (5, -1)
+    )
+    door = "\n    admission: {timeout: 5s, max_ongoing: 1}"
+    file = write(tmp_path, (lines, streams), (FIXED, FIXED + door))
+    document = run(load(file), tmp_path / "out", jobs=1)
+    plan = document["plans"][1]
+    high, low = plan["priorities"]
+    assert (high["priority"], low["priority"]) == (5, -1)
+    assert high["arrived"] + low["arrived"] == plan["requests"]["arrived"]
+    assert high["timed_out"] / high["arrived"] < low["timed_out"] / low["arrived"] / 2
+    assert "By priority" in comparison.text(document)
+
+
 def test_a_manifest_that_routes_nothing_is_refused_where_it_is_named(tmp_path: Path) -> None:
     text = """\
 apiVersion: autoscaling/v2

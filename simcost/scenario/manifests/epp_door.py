@@ -5,6 +5,8 @@ Semantics: llm-d-inference-scheduler apix/config/v1alpha1, pkg/epp/framework/plu
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simcost.plan import Admission
 from simcost.plan.admission import Saturation
 from simcost.scenario.manifests.fields import Fields
@@ -14,26 +16,23 @@ _FIRST_COME = "fcfs-ordering-policy"
 
 
 def read_door(root: Fields) -> Admission:
-    """The limits; without the feature gate `flowControl` no request that counts is held back."""
+    """The limits; without the feature gate `flowControl` none is held, and those of negative priority are shed."""
     gates = root.words("featureGates")
     root.reading.notes += [f"feature gate {gate}" for gate in gates if gate != "flowControl"]
     saturation = _saturation(root)
     flow = root.child("flowControl")
     if "flowControl" not in gates:
-        _without_gate(root, flow)
-        return Admission()
-    return Admission(saturation=saturation, max_queued=_most(flow) if flow is not None else None)
-
-
-def _without_gate(root: Fields, flow: Fields | None) -> None:
-    """Only requests of negative priority are turned away then, of which there are none."""
-    if root.has("saturationDetector"):
-        root.reading.notes.append(
-            "saturationDetector: it sheds requests of negative priority alone; the feature gate flowControl holds all"
-        )
-    if flow is not None:
-        flow.passes(*flow.mapping)
-        root.reading.notes.append("flowControl: without the feature gate flowControl llm-d passes it over")
+        if flow is not None:
+            flow.passes(*flow.mapping)
+            root.reading.notes.append(
+                "flowControl: without the feature gate flowControl llm-d passes it over"
+            )
+        return Admission(saturation=replace(saturation, then="shed") if saturation else None)
+    if flow is None:
+        return Admission(saturation=saturation)
+    return Admission(
+        saturation=saturation, max_queued=_most(flow), max_wait=flow.duration("defaultRequestTTL") or None
+    )
 
 
 def _saturation(root: Fields) -> Saturation | None:

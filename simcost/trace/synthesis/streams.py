@@ -84,7 +84,10 @@ def superposed(streams: Sequence[Stream], clock: Clock, source: Source, factors:
     """The independent streams of all clients, merged."""
     total = sum(one.share for one in streams)
     most = max(_FIRST, BATCH_ROWS // len(streams))
-    clients = [_Client(one, number, one.share / total, len(streams)) for number, one in enumerate(streams)]
+    ranked = any(one.priority for one in streams)
+    clients = [
+        _Client(one, number, one.share / total, len(streams), ranked) for number, one in enumerate(streams)
+    ]
     return merge([client.requests(clock, source, factors, cut, most) for client in clients])
 
 
@@ -96,6 +99,8 @@ class _Client:
     number: int
     share: float
     clients: int
+    ranked: bool
+    """Whether priorities differ among the streams."""
 
     def requests(self, clock: Clock, source: Source, factors: Factors | None, cut: Counter[str],
                  most: int) -> Iterator[RequestBatch]:  # fmt: skip
@@ -108,7 +113,8 @@ class _Client:
             batches = self._talking(self.stream.sessions, arrive, clock, source, factors)
         for batch in batches:
             tokens = within_context(batch.prompt_tokens, batch.output_tokens, self.stream.max_tokens, cut)
-            yield RequestBatch(batch.arrival_ns, *tokens, batch.session)
+            ranks = np.full(len(batch), self.stream.priority, np.int16) if self.ranked else None
+            yield RequestBatch(batch.arrival_ns, *tokens, batch.session, ranks)
 
     def _single(self, arrived: Iterator[tuple[Ints, Pairs | None]], source: Source,
                 factors: Factors | None) -> Iterator[RequestBatch]:  # fmt: skip
