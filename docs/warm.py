@@ -4,6 +4,7 @@
 `simcost WORD ...` run by it, with the folder, environment, streams and exit code of a command of its own.
 """
 
+import gc
 import json
 import os
 import select
@@ -14,10 +15,12 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 
 LOADED = ("simcost.cli.run", "simcost.scenario.run", "simcost.scenario.beside", "simcost.report.html",
-          "simcost.forecast.paths", "altair", "vl_convert", "scipy.stats")  # fmt: skip
+          "simcost.sim.jobs.counts", "simcost.sim.jobs.gang", "simcost.sim.kernel.run", "simcost.forecast.paths",
+          "altair", "narwhals", "numba", "scipy.stats")  # fmt: skip
 
 
 @contextmanager
@@ -33,13 +36,18 @@ def warm(folder: Path) -> Iterator[Path]:
     ) as process:
         process.stdout.read(1)
         yield commands
-        process.stdin.close()
 
 
 def serve(address: str) -> None:
     """Answer until stdin ends; all children are waited for."""
     for name in LOADED:
-        __import__(name)
+        import_module(name)
+    pictures = import_module(
+        "vl_convert"
+    )  # no page shows one, and their engine starts slower than most commands
+    pictures.vegalite_to_svg = lambda _: "<svg></svg>"
+    import_module("simcost.scenario.load").check(Path(__file__).parents[1] / "scenarios" / "quickstart.yaml")
+    gc.freeze()  # what is loaded stays shared with the commands
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)
         door.listen()

@@ -308,9 +308,15 @@ def test_only_elastic_jobs_lie_on_no_nodes() -> None:
     [([], 0), (["--fail-on", "slo"], 1), (["--fail-on", "budget=1"], 1), (["--fail-on", "x"], 2)],
 )
 def test_the_command_line_runs_and_gates(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], gates: list[str], code: int
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    gates: list[str],
+    code: int,
 ) -> None:
     file = home(tmp_path)
+    if gates:
+        monkeypatch.setattr("simcost.report.html.write_html", lambda folder: folder / "report.html")
     assert main(["check", str(file)]) == 0
     assert main(["run", str(file), "--out", str(tmp_path / "out"), "--quiet", *gates]) == code
     assert ("large is the cheapest plan" in capsys.readouterr().out) == (code < 2)

@@ -58,7 +58,7 @@ POLICIES: list[Autoscaler] = [
     Hpa(max=6, metrics=(Metric(type="External", name="ttft_p95_s", target_type="Value", target=0.04),)),
     Keda(max=6, triggers=(MetricTrigger(name="in_flight", threshold=4),), cooldown=60, stabilization=60),
     Kpa(target=6, max=6, window=30),
-    RayServe(max=6, target_ongoing_requests=4, upscale_delay=10, downscale_delay=60),
+    RayServe(max=6, target_ongoing_requests=4, upscale_delay=10, downscale_delay=60, interval=1),
     AwsScaling(max=6, policies=(TargetTracking(metric="requests_per_s", target=3.0),)),
     DynamoPlanner(max_gpu_budget=6),
     Chain(first=Wva(max=6), then=Hpa(max=6, metrics=(Metric(
