@@ -81,7 +81,6 @@ class DataPlane:
 
             self.people = People(pool.retries, pool.admission, clock, windows, on_rows)
         self._on_rows = on_rows if self.people is None else None
-        self._seen = np.zeros(4, np.int64)
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
             parameters=_parameters(pool, clock, window_ns, salt),
@@ -107,22 +106,16 @@ class DataPlane:
         """Play everything strictly before `until_ns`."""
         until = until_ns * self.clock.ticks_per_ns
         informed = self.state.parameters[at.INFORMED]
-        plain = self._kernel.advance_informed if informed else self._kernel.advance
-        play: Callable[..., tuple[int, int]] = plain if self.people is None else self.people.advance
+        play = self._kernel.advance_informed if informed else self._kernel.advance
         while True:
             batch = self._batch
-            ranks = () if self.people is None else (batch.priorities(),)
-            self._next, why = play(
-                self.state,
-                batch.arrival_ns,
-                batch.prompt_tokens,
-                batch.output_tokens,
-                _NO_SESSIONS if batch.session is None else batch.session,
-                *ranks,
-                self._next,
-                self._final,
-                until,
-            )
+            talks = _NO_SESSIONS if batch.session is None else batch.session
+            requests = (batch.arrival_ns, batch.prompt_tokens, batch.output_tokens, talks)
+            where = (self._next, self._final, until)
+            if self.people is None:
+                self._next, why = play(*requests, *where, *self.state)
+            else:
+                self._next, why = self.people.advance(self.state, *requests, batch.priorities(), *where)
             if why == at.UNTIL:
                 return
             if why == at.INPUT:
@@ -176,7 +169,7 @@ class DataPlane:
             if self.people is not None:  # reads them
                 self.advance(int(totals[at.NOW]) // self.clock.ticks_per_ns)
             self._hand_over_rows()
-        self._kernel.vacate(self.state, slot, mode, most_retries)
+        self._kernel.vacate(slot, mode, most_retries, *self.state)
 
     def is_empty(self, slot: int) -> bool:
         """Whether a replica has no requests left."""
@@ -195,17 +188,16 @@ class DataPlane:
 
     def look(self) -> Seen:
         """The pool now."""
-        totals, now = self.state.totals, int(self.state.totals[at.NOW])
-        self._kernel.observe(self.state, now, self._seen)
-        running, waiting, kv_tokens, steps = map(int, self._seen)
-        in_system = int(totals[at.IN_SYSTEM])
-        area = (in_system * now - int(totals[at.SUM_ARRIVALS]) + int(totals[at.SUM_DEPARTURES])) % 2**64
-        return Seen(running, waiting, kv_tokens, steps, in_system, int(totals[at.ARRIVED]), area)
+        totals: list[int] = self.state.totals.tolist()
+        in_system = totals[at.IN_SYSTEM]
+        running, waiting, kv_tokens, steps = totals[at.RUNNING_NOW :]
+        area = (in_system * totals[at.NOW] - totals[at.SUM_ARRIVALS] + totals[at.SUM_DEPARTURES]) % 2**64
+        return Seen(running, waiting, kv_tokens, steps, in_system, totals[at.ARRIVED], area)
 
     def samples(self, *, queues: bool) -> Ints:
         """What each slot shows to a scraper now (layout.S_*), shape (slots, SAMPLE)."""
         found = np.zeros((int(self.state.totals[at.SLOTS]), at.SAMPLE), np.int64)
-        self._kernel.collect(self.state, int(self.state.totals[at.NOW]), queues, found)
+        self._kernel.collect(int(self.state.totals[at.NOW]), queues, found, *self.state)
         return found
 
     def _limit_gate(self) -> None:

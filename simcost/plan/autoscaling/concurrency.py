@@ -69,7 +69,8 @@ class TargetConcurrency:
         now_ns, in_flight = ns(now_s), seen.total("in_flight")
         if isnan(in_flight):
             return Decision(seen.current, "NoData: in_flight is unknown", state)
-        recent = [look for look in state["in_flight"] if look[0] > now_ns - ns(self.window)]
+        before_ns = now_ns - ns(self.window)
+        recent = [look for look in state["in_flight"] if look[0] > before_ns]
         looks = [*recent, [now_ns, in_flight]]
         mean = sum(value for _, value in looks) / len(looks)
         wanted = min(max(ceil(mean / self.target), self.min), self.max)

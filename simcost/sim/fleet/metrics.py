@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import nan
 from typing import TYPE_CHECKING, get_args
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from simcost.sim.dataplane import Seen
     from simcost.sim.fleet.fleet import Fleet
 
+Reader = Callable[[Signal, list[Sample]], float]
+
 _GAUGES = {"running": (at.S_RUNNING,), "waiting": (at.S_WAITING,), "in_flight": (at.S_RUNNING, at.S_WAITING),
            "kv_utilisation": (at.S_KV,), "kv_demand": (at.S_KV, at.S_QUEUED),
            "queued_prompt_tokens": (at.S_QUEUED,)}  # fmt: skip
@@ -31,6 +34,7 @@ _RATES = {"busy_fraction": (at.S_BUSY,), "requests_per_s": (at.S_JOINED,), "comp
           "prompt_tokens_per_s": (at.S_READ,), "output_tokens_per_s": (at.S_WRITTEN,),
           "tokens_per_s": (at.S_READ, at.S_WRITTEN)}  # fmt: skip
 _OF_THE_POOL = ("running", "waiting", "in_flight", "requests_per_s", "completions_per_s")
+_LATENCIES = tuple(f"{name}_p" for name in TOTALS_ONLY)
 _MIDDLES = Buckets().middles()
 _WALKED = ("kv_demand", "queued_prompt_tokens", "next_ttft_s")
 """Signals for which the queues must be walked through."""
@@ -51,6 +55,10 @@ class Pipeline:
         windows_s = max((signal.window for signal in signals), default=0.0)
         longest_s = windows_s + self.settings.lag + 2 * self.settings.scrape
         self.samples = Samples(round(longest_s * NS_PER_S))
+        self._read = {
+            name: [(signal, self._reader(signal)) for signal in source]
+            for name, source in self.sources.items()
+        }
         self._rng = stream(fleet.seed, "missed scrapes")
         self._roster = Roster(fleet)
         self._step_s = fleet.plane.clock.tick_s
@@ -89,22 +97,25 @@ class Pipeline:
             ready=fleet.count["ready"],
             starting=fleet.count["starting"],
             draining=fleet.count["draining"],
-            totals={name: self._total(source, shown) for name, source in self.sources.items()},
+            totals={name: self._total(read, shown) for name, read in self._read.items()},
             replicas=self._replicas(shown) if self.by_replica else None,
             utc_s=fleet.pool.starts_utc_s + now / NS_PER_S,
         )
 
-    def _total(self, source: Source, shown: list[Sample]) -> float:
+    def _total(self, read: list[tuple[Signal, Reader]], shown: list[Sample]) -> float:
         """A metric of the pool, NaN without data."""
         if not shown:
             return nan
-        return sum(signal.scale * self._pool_wide(signal, shown) for signal in source)
+        return sum(signal.scale * reader(signal, shown) for signal, reader in read)
 
-    def _pool_wide(self, signal: Signal, shown: list[Sample]) -> float:
+    def _reader(self, signal: Signal) -> Reader:
+        """How a signal of the pool is read: a policy asks thousands of times a day."""
         if _is_latency(signal):
-            return self._percentile(signal, shown)
-        if self._is_pooled(signal):
-            return self._pooled(signal, shown)
+            return self._percentile
+        return self._pooled if self._is_pooled(signal) else self._across
+
+    def _across(self, signal: Signal, shown: list[Sample]) -> float:
+        """Over the replicas that have a value."""
         values = self._each(signal, shown)
         known = values[~np.isnan(values)]
         if not len(known):
@@ -207,7 +218,7 @@ def reads_replicas(policy: object) -> bool:
 
 
 def _is_latency(signal: Signal) -> bool:
-    return signal.name.startswith(tuple(f"{name}_p" for name in TOTALS_ONLY))
+    return signal.name.startswith(_LATENCIES)
 
 
 def _source(name: str, source: Source, kind: str) -> Source:

@@ -22,7 +22,7 @@ from simcost.sim.kernel.routing import (
     tell_router_if_due,
     tell_router_on_time,
 )
-from simcost.sim.kernel.steps import catch_up_all, enqueue
+from simcost.sim.kernel.steps import catch_up_all, enqueue, note
 
 
 @lean_entry
@@ -78,7 +78,7 @@ def advance_clients(
             attempts.ask_again(s, c)
             _send(s, c, t, words, answer, talk, rank)
     _bring_up(s, c, until)
-    totals[at.NOW] = until
+    note(s, until)
     return i, at.UNTIL
 
 

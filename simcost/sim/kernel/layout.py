@@ -41,8 +41,9 @@ WAITS, REFUSED = -1, -2
 (FREE, IN_SYSTEM, ARRIVED, COMPLETED, REJECTED, TIMED_OUT, SUM_ARRIVALS, SUM_DEPARTURES, GENERATED, STEPS,
  PREEMPTIONS, TURN, GATE_HEAD, GATE_TAIL, GATE_COUNT, ROWS, SLOTS, ROUTABLE, NOW, COMPLETED_PROMPT,
  COMPLETED_OUTPUT, LOST, REQUEUED, WAKE, SNAPSHOT, BACKED_OFF, SENT_HEAD, SENT_COUNT,
- OPENED) = range(29)  # fmt: skip
-TOTALS = 29
+ OPENED, RUNNING_NOW, WAITING_NOW, KV_NOW, STEPS_NOW) = range(33)  # fmt: skip
+TOTALS = 33
+# *_NOW: of all slots at NOW, the gateway among the waiting; the steps since the start.
 # WAKE: when the head of the gateway's queue is tried next; AT_ONCE = now. SNAPSHOT: when the router was last told.
 AT_ONCE = 0
 

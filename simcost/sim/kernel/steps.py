@@ -238,6 +238,25 @@ def steps_in_run(s: State, r: int, t: int) -> int:
     return steps_until(rep[at.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[at.RUN_START]) - 1
 
 
+@inlined
+def note(s: State, t: int) -> None:
+    """What there is at t, which is now."""
+    totals = s.totals
+    running, waiting, kv, steps = 0, totals[at.GATE_COUNT], 0, totals[at.STEPS]
+    for r in range(totals[at.SLOTS]):
+        rep = s.replicas[r]
+        running += rep[at.RUNNING]
+        waiting += rep[at.WAITING]
+        done = steps_in_run(s, r, t)
+        kv += rep[at.KV] + rep[at.RESERVED] + done * rep[at.RUN_SEQS]
+        steps += done
+    totals[at.NOW] = t
+    totals[at.RUNNING_NOW] = running
+    totals[at.WAITING_NOW] = waiting
+    totals[at.KV_NOW] = kv
+    totals[at.STEPS_NOW] = steps
+
+
 @lean
 def _cut_run(s: State, r: int, until: int) -> None:
     """End the run of replica r at its first step boundary at or after `until`."""
