@@ -1,10 +1,13 @@
 """Policies as the command line names them: `KIND`, or `KIND:FIELD=VALUE,FIELD=VALUE`."""
 
+import re
 from typing import Any, get_args
 
 from simcost.cli.words import pair
 from simcost.errors import InputError, did_you_mean
 
+_COMMA = re.compile(r",(?![^\[]*\])")
+"""Between two fields, not within a list as [1,2]."""
 SYNTAX = "KIND or KIND:FIELD=VALUE,..., e.g. easy-backfill:shadow_ties=all"
 
 
@@ -42,6 +45,6 @@ def with_words(cls: Any, said: str, option: str) -> Any:
     from simcost.scenario.parts import with_fields
 
     try:
-        return with_fields(cls, dict(map(pair, said.split(","))))
+        return with_fields(cls, dict(map(pair, _COMMA.split(said))))
     except (InputError, ArgumentTypeError) as error:
         raise InputError(f"{option}: {said}: {error}") from error

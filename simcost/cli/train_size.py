@@ -51,7 +51,7 @@ def _size(arguments: Arguments) -> dict[str, Any]:
     jobs, findings = jobs_of(arguments)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
     policies = {name: scheduler(name) for name in names}
-    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
+    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or float(jobs.duration_s.max())
     asked = Question(
         wait_s=arguments.wait,
         percentile=arguments.percentile,

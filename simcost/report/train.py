@@ -44,11 +44,20 @@ def comparison(documents: Sequence[Document]) -> str:
 def _name(document: Document) -> str:
     """As the command line takes it."""
     plain = {name: value for name, value in document["parameters"].items() if not isinstance(value, Mapping)}
-    words = {True: "true", False: "false"}
-    fields = ",".join(
-        f"{name}={words[value] if isinstance(value, bool) else value}" for name, value in plain.items()
-    )
+    fields = ",".join(f"{name}={_word(value)}" for name, value in plain.items())
     return f"{document['policy']}:{fields}" if fields else str(document["policy"])
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_word, value))}]"
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _policy(document: Document) -> list[str]:

@@ -86,6 +86,7 @@ def test_policies_take_their_fields_from_the_command_line(jobs: Path) -> None:
         ("easy-backfill", {}),
         ("easy-backfill:shadow_ties=all", {"shadow_ties": "all"}),
         ("srtf:overhead=false,helios_extra_second=true", {"overhead": False, "helios_extra_second": True}),
+        ("las:thresholds=[5,60],overhead=false", {"thresholds": [5, 60], "overhead": False}),
         ("ssf-skip:by=limit,sigma=0.5", {"by": "limit", "sigma": 0.5}),
         ("priority-preemptive:checkpoint_interval=2h", {"checkpoint_interval": 7200.0}),
     ):

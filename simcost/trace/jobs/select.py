@@ -48,9 +48,8 @@ def select(
         keep &= jobs.submit_s >= _since_s(since, jobs.start_utc)
     if pool is not None:
         if pool not in jobs.pools:
-            raise InputError(
-                f"no pool {pool!r}{did_you_mean(pool, jobs.pools)} (of the trace: {', '.join(jobs.pools)})"
-            )
+            there = f"of the trace: {', '.join(jobs.pools)}" if any(jobs.pools) else "the trace names none"
+            raise InputError(f"no pool {pool!r}{did_you_mean(pool, jobs.pools)} ({there})")
         keep &= jobs.pool == jobs.pools.index(pool)
     if pools is not None:
         jobs, findings = _in_pools(jobs, pools, keep)
