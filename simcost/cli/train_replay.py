@@ -17,9 +17,10 @@ def add(actions: Any) -> None:
         actions, "replay", _replay, "a job log on a cluster under a scheduler: waits, completion, use"
     )
     add_jobs(replay)
-    cluster = replay.add_mutually_exclusive_group(required=True)
-    cluster.add_argument("--gpus", type=positive, metavar="N", help="one pool of GPUs, without nodes")
-    cluster.add_argument(
+    replay.add_argument(
+        "--gpus", type=positive, metavar="N", help="one pool of GPUs; with --nodes: how many those have"
+    )
+    replay.add_argument(
         "--nodes",
         type=Path,
         metavar="CSV",
@@ -57,12 +58,9 @@ def _add_mishaps(replay: Any) -> None:
 
 def _replay(arguments: Arguments) -> None:
     from simcost.sim.jobs.summary import rejections, replay_document
-    from simcost.trace.jobs.nodes import read_nodes
 
     where = placement(arguments.placement)
-    nodes = read_nodes(arguments.nodes).divided(arguments.divide) if arguments.nodes else None
-    if nodes is not None and arguments.pool in nodes.pools:
-        nodes = nodes.of_pool(arguments.pool)
+    nodes = _nodes(arguments)
     policies = [_policy(text, arguments, nodes) for text in arguments.policy or ["fifo-skip"]]
     mishaps = _mishaps(arguments)
     pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}
@@ -77,6 +75,28 @@ def _replay(arguments: Arguments) -> None:
     document = documents[0] if len(documents) == 1 else {"policies": documents}
     files = [path for path in (arguments.nodes, arguments.quotas, arguments.shares) if path]
     finish(arguments, document, findings + said, "train", files=[arguments.file, *files])
+
+
+def _nodes(arguments: Arguments) -> Any:
+    """The nodes, those of the pool asked for; None = a count of GPUs. Raises InputError without either, or if the two
+    differ.
+    """
+    from simcost.errors import InputError
+    from simcost.trace.jobs.nodes import read_nodes
+
+    if arguments.nodes is None and arguments.gpus is None:
+        raise InputError("how large is the cluster? give --gpus N, or --nodes CSV")
+    if arguments.nodes is None:
+        return None
+    nodes = read_nodes(arguments.nodes).divided(arguments.divide)
+    if arguments.pool in nodes.pools:
+        nodes = nodes.of_pool(arguments.pool)
+    total = int(nodes.gpus.sum())
+    if arguments.gpus not in (None, total):
+        raise InputError(
+            f"--gpus {arguments.gpus:,}, but the nodes of {arguments.nodes} have {total:,}; leave --gpus away"
+        )
+    return nodes
 
 
 def _policy(text: str, arguments: Arguments, nodes: Any) -> Any:

@@ -52,6 +52,10 @@ def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
     (tmp_path / "nodes.csv").write_text("node,gpus\na,4\nb,4\n", encoding="utf-8")
     on_nodes = call("train", "replay", jobs, "--nodes", tmp_path / "nodes.csv", "--json").document()
     assert on_nodes["fragmentation"] >= 0
+    both = ("train", "replay", jobs, "--nodes", tmp_path / "nodes.csv", "--json", "--gpus")
+    assert call(*both, "8").document()["jct_s"] == on_nodes["jct_s"]
+    assert "have 8; leave --gpus away" in refused(*both, "9")
+    assert "how large is the cluster?" in refused("train", "replay", jobs)
     both = call(
         "train", "replay", jobs, "--gpus", "8", "--policy", "fifo-skip", "--policy", "srtf", "--json"
     ).document()
