@@ -210,7 +210,9 @@ def methods(document: Document) -> Table:
 def _method(row: Document, *, served: bool) -> dict[str, str]:
     fits, paid, serving = row["fits"], (row["cost_usd"] or {}).get("on_demand"), row["serving"]
     each = {"serving, $/1M tokens": _NONE if serving is None else f"{serving['usd_per_million_tokens']:.3g}"}
-    whole = {"with serving": _NONE if row["total_usd"] is None else format_usd(row["total_usd"]["mid"])}
+    whole = {
+        "with serving": _NONE if row["total_usd"] is None else words.between(row["total_usd"], format_usd)
+    }
     return {
         "method": row["method"],
         "GPUs": f"{row['gpus']:,} (needs {row['gpus_needed']:,})" if fits else _NONE,

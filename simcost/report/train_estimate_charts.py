@@ -131,10 +131,22 @@ def methods(document: Document) -> Any:
             )
     present = list(dict.fromkeys(row["what"] for row in sorted(rows, key=lambda row: row["order"])))
     order = [row["method"] for row in document["methods"]]
+    y = alt.Y("method:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False))
+    axis = alt.Axis(format="~s", tickCount=6, labelExpr=_ZERO)
     bars = alt.Chart(inline(rows)).mark_bar(height=18).encode(
-        x=alt.X("usd:Q", title="USD on demand", axis=alt.Axis(format="~s", tickCount=6, labelExpr=_ZERO)),
-        y=alt.Y("method:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False)),
+        x=alt.X("usd:Q", title="USD on demand; the line: low to high", axis=axis), y=y,
         color=alt.Color("what:N", title=None, scale=alt.Scale(domain=present, range=list(OKABE_ITO[: len(present)]))),
         order="order:Q", tooltip=["method:N", "what:N", alt.Tooltip("usd:Q", format=",.2f")],
     )  # fmt: skip
-    return finish(bars.properties(width=WIDTH, height=alt.Step(ROW)), "What each way costs (USD on demand)")
+    ranges = alt.Chart(inline(_ranges(document))).mark_rule(color=INK).encode(x="low:Q", x2="high:Q", y=y)
+    layers = alt.layer(bars, ranges).properties(width=WIDTH, height=alt.Step(ROW))
+    return finish(layers, "What each way costs (USD on demand)")
+
+
+def _ranges(document: Document) -> Rows:
+    """Low and high of each way, with serving where that is asked."""
+    whole = [
+        (row["method"], row["total_usd"] or (row["cost_usd"] or {}).get("on_demand"))
+        for row in document["methods"]
+    ]
+    return [{"method": method, "low": usd["low"], "high": usd["high"]} for method, usd in whole if usd]

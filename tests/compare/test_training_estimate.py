@@ -375,9 +375,11 @@ def test_levers_with_the_tokens_served_later() -> None:
     assert list(rows) == ["full", "lora", "qlora", "transfer", "pruned", "distill"]
     for row in rows.values():
         assert row["serving_usd"] == pytest.approx(row["serving"]["usd_per_token"] * 2e10)
-        assert row["total_usd"]["mid"] == pytest.approx(
-            row["cost_usd"]["on_demand"]["mid"] + row["serving_usd"]
-        )
+        spread = row["serving"]["spread"]
+        assert spread["low"] < 1 / 1.28 < 1.28 < spread["high"] == pytest.approx(1 / spread["low"])
+        for end, factor in spread.items():
+            paid = row["cost_usd"]["on_demand"][end]
+            assert row["total_usd"][end] == pytest.approx(paid + factor * row["serving_usd"])
     assert rows["distill"]["serving_usd"] < rows["pruned"]["serving_usd"] < rows["full"]["serving_usd"]
     assert found["verdict"].startswith("distill is the cheapest way to train and to serve 20B tokens: $")
     assert found["verdict"].endswith("its quality was measured as 0.8.")

@@ -126,9 +126,9 @@ def _row(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
     serving = served(catalog, run, (levers.serving_batch, levers.serving_context_tokens))
     tokens, paid = levers.serve_tokens, ways.get("on_demand")
     served_usd = None if serving is None or tokens is None else serving["usd_per_token"] * tokens
-    whole = (
-        None if served_usd is None or paid is None else {end: usd + served_usd for end, usd in paid.items()}
-    )
+    whole = None
+    if serving is not None and served_usd is not None and paid is not None:
+        whole = {end: usd + served_usd * serving["spread"][end] for end, usd in paid.items()}
     return {
         **head,
         "fits": True,
@@ -181,6 +181,7 @@ def _notes(levers: Levers) -> list[str]:
     sequences = f"{levers.serving_batch} sequences of {levers.serving_context_tokens:,} tokens each"
     notes = [
         f"serving: output tokens while decoding {sequences}, around the clock at that load",
+        "with serving: between low and high lie eight in ten engines; methods that serve the same model share theirs",
         "a replica has the fewest accelerators that hold the model, and as many sequences as its KV cache holds",
         "prompts are not counted; adapters are merged into the weights",
         "qlora: unpacking 4-bit weights at each use is not counted",

@@ -1,6 +1,7 @@
 """What serving the trained model costs, roughly: decoding a stated batch on the fewest accelerators that hold it."""
 
 from dataclasses import replace
+from math import exp
 from typing import Any
 
 from simcost.catalog import Catalog
@@ -16,10 +17,15 @@ from simcost.units import SECONDS_PER_HOUR
 
 MOST_TP = 16
 MAX_NUM_BATCHED_TOKENS = 8192
+EIGHT_IN_TEN = 1.2816
+"""Normal quantile of 0.9."""
 
 
 def served(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any] | None:
     """Accelerators, batch, output tokens/s and on-demand USD per output token; None where it cannot be known.
+
+    `spread` has the factors on the USD between which eight in ten engines lie, by the log-normal spread of steps around
+    the performance model.
 
     Args:
         catalog: the facts.
@@ -49,6 +55,11 @@ def served(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any]
         "tokens_per_s": tokens_per_s,
         "usd_per_token": usd_per_token,
         "usd_per_million_tokens": usd_per_token * 1e6,
+        "spread": {
+            "low": exp(-EIGHT_IN_TEN * step.sigma),
+            "mid": 1.0,
+            "high": exp(EIGHT_IN_TEN * step.sigma),
+        },
     }
 
 
