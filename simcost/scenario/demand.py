@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
-from pydantic import Field
 
 from simcost.forecast.names import ModelName
 from simcost.forecast.stated.events import Event
 from simcost.trace.workload import Stream
-from simcost.units import PositiveCount, PositiveSeconds, Share, Usd
+from simcost.units import ByKind, PositiveCount, PositiveSeconds, Share, Usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ class Demand:
     """Multiplies the history, e.g. to give a public pattern the level of your own service."""
     timezone: str = "UTC"
     """Where your users live: hours of the day and weekdays are those of its clock, daylight saving included."""
-    events: tuple[Annotated[Event, Field(discriminator="kind")], ...] = ()
+    events: tuple[Annotated[Event, ByKind()], ...] = ()
     """What you know of the future: growth, launches, holidays, promotions, migrations, changes of length."""
     requests: tuple[Stream, ...] = ()
     """What the requests look like, or a mix of clients; none = blocks of requests of the history, a trace."""

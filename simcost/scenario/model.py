@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from simcost.billing import Buy, OnDemand, Spot
 from simcost.perf import ReplicaSpec
@@ -21,7 +21,7 @@ from simcost.slo import Slo
 from simcost.trace.workload import Recorded, Synthetic
 from simcost.units import ByKind, PositiveCount, PositiveSeconds
 
-Workload = Annotated[Recorded | Synthetic, Field(discriminator="kind")]
+Workload = Annotated[Recorded | Synthetic, ByKind()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +37,14 @@ class Plan:
     which is taken. With spot among them, `interruptions.spot` concerns the spot nodes alone."""
     replica: ReplicaSpec | None = None
     """One copy of the model: accelerators, precision, memory. Required with requests."""
-    scaling: Annotated[PlanScaling, Field(discriminator="kind")] | None = None
+    scaling: Annotated[PlanScaling, ByKind()] | None = None
     """How many replicas there are, and when; `{from: hpa.yaml}` takes a manifest. Required with requests."""
     metrics: Metrics | None = None
     """What its controller sees of the replicas. None = a scrape each 15 s under an HPA, KEDA or WVA, 10 s under Ray
     Serve, a minute under AWS, 5 s under Dynamo; exact and fresh otherwise."""
     batching: Batching = field(default_factory=Batching)
     """How the engine fills its steps."""
-    router: Annotated[Router | FromManifest, Field(discriminator="kind")] = field(
-        default_factory=LeastOutstanding
-    )
+    router: Annotated[Router | FromManifest, ByKind()] = field(default_factory=LeastOutstanding)
     """Which replica gets the next request; `{from: epp.yaml}` takes the endpoint picker of llm-d."""
     admission: Admission = field(default_factory=Admission)
     """How many requests wait and where, for how long, and what becomes of those whose replica goes."""
@@ -56,13 +54,13 @@ class Plan:
     """How long a cold start takes."""
     drain: Drain = field(default_factory=Drain)
     """Which replicas go first, and how long they may take."""
-    nodes: Annotated[Nodes | FromManifest, Field(discriminator="kind")] = field(default_factory=AtOnce)
+    nodes: Annotated[Nodes | FromManifest, ByKind()] = field(default_factory=AtOnce)
     """When nodes are ordered and given back; `{from: nodepool.yaml}` takes that of Karpenter."""
     interruptions: Interruptions | None = None
     """What takes nodes and replicas away: spot, failures, outages."""
     response_bytes_per_token: Annotated[float, Ge(0)] = 250.0
     """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
-    training: Annotated[Training, Field(discriminator="kind")] | None = None
+    training: Annotated[Training, ByKind()] | None = None
     """What the jobs run on, and in which order. Required with jobs."""
     training_buy: Buy | None = None
     """How the nodes of a cluster of the jobs' own are paid; None = as `buy`, and then both are one account."""

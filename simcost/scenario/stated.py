@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 from annotated_types import MinLen
-from pydantic import Field
 
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.forecast.stated.events import Event
@@ -18,6 +17,7 @@ from simcost.scenario.node import Node
 from simcost.scenario.schema_file import load_with_places
 from simcost.trace.calendar import find_zone
 from simcost.trace.series import Series
+from simcost.units import ByKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class EventsFile:
 
     timezone: str | None = None
     """Of times without an offset, of days and of weekdays, such as `Europe/Berlin`; None = that of the forecast."""
-    events: Annotated[tuple[Annotated[Event, Field(discriminator="kind")], ...], MinLen(1)]
+    events: Annotated[tuple[Annotated[Event, ByKind()], ...], MinLen(1)]
     """Growth, promotions, holidays, launches, churn, migrations and changes of length."""
 
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
-from pydantic import Field
 
 from simcost.plan.checkpoints import Checkpoints
 from simcost.plan.failures import NodeFailures
 from simcost.plan.placement import Consolidate, Placement
 from simcost.plan.scheduling import EstimateError, FifoSkip, Scheduler
-from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, UsdPerH
+from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ class OnGpus:
     kind: Literal["gpus"] = "gpus"
     gpus: PositiveCount
     """A multiple of those of a node."""
-    scheduler: Annotated[Scheduler, Field(discriminator="kind")] = field(default_factory=FifoSkip)
+    scheduler: Annotated[Scheduler, ByKind()] = field(default_factory=FifoSkip)
     """Which job gets GPUs next."""
     checkpoints: Checkpoints | None = None
     """How jobs save their work, as they would beside requests or on spot; None = it takes no time."""
@@ -63,9 +62,9 @@ class OnNodes:
     """CSV or Parquet with `node,gpus[,pool,...]`, relative to the scenario file and inside its folder."""
     divide: PositiveCount = 1
     """Only this part of the nodes of each pool."""
-    scheduler: Annotated[Scheduler, Field(discriminator="kind")] = field(default_factory=FifoSkip)
+    scheduler: Annotated[Scheduler, ByKind()] = field(default_factory=FifoSkip)
     """Which job gets GPUs next."""
-    placement: Annotated[Placement, Field(discriminator="kind")] = field(default_factory=Consolidate)
+    placement: Annotated[Placement, ByKind()] = field(default_factory=Consolidate)
     """On which nodes; `count` = on any free GPUs of the pool."""
     checkpoints: Checkpoints | None = None
     """How jobs save their work; None = it takes no time."""
