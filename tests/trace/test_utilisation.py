@@ -80,7 +80,12 @@ def test_nvidia_smi_writes_units_in_the_cells(write) -> None:
     assert samples.duty.tolist() == [0.12, 0.01]  # per cent by the name, though no value shows it
     assert (samples.memory_total_bytes == 8192 * MIB).all()
     assert samples.step_s == 30
-    assert kinds(findings) == {"allocated"}
+    assert kinds(findings) == {"allocated", "no_zone"}
+
+
+def test_shares_under_a_name_of_per_cents_are_suspected(write) -> None:
+    _, findings = read_utilisation(write("t_s,gpu,DCGM_FI_DEV_GPU_UTIL\n0,g,0.4\n10,g,1\n20,g,0\n"))
+    assert "call it duty_ratio" in next(said["message"] for said in findings if said["kind"] == "duty_unit")
 
 
 def test_pools_under_other_names(write) -> None:
@@ -120,6 +125,7 @@ def test_work_on_a_gpu_that_nobody_holds_is_said(write) -> None:
 
 @pytest.mark.parametrize(("text", "said"), [
     ("t_s,gpu,duty\n0,g,10\n10,g,-5\n", ":3: duty: '-5' is negative"),
+    ("time,gpu,duty\n2026-01-01T00:00:00Z,g,10\n2026-01-01T00:01:00,g,9\n", ":3: time: says no zone, but others"),
     ("t_s,gpu,duty\n0,g,10\n10,g,101\n", ":3: duty: duty 101 exceeds 100"),
     ("t_s,gpu,duty\n0,g,10\nnoon,g,10\n", ":3: t_s: 'noon' is no time"),
     ("t_s,gpu,duty\n0,g,10\n10,g,full\n", ":3: duty: 'full' is no number"),

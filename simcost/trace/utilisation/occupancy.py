@@ -47,8 +47,14 @@ def _duty(table: Table, order: Ints) -> tuple[Floats, Findings]:
     scale = stated or (100.0 if np.nanmax(duty, initial=0.0) > 1 else 1.0)
     _wrong(table, order, duty > scale, lambda i: f"{name}: duty {duty[i]:g} exceeds {scale:g}")
     words = "per cent" if scale == 100 else "a share from 0 to 1"
-    said = f"{name} was read as {words}"
-    return duty / scale, [] if stated else [finding("duty_unit", "", 1, f"{said}, by its largest value")]
+    fractions = ((duty > 0) & (duty < 1)).any() and np.nanmax(duty) <= 1
+    why = "" if stated else ", by its largest value"
+    if stated == 100 and fractions:
+        why = (
+            ", as its name says, but no value is above 1: if they are shares, call it duty_ratio, and say "
+            "--map duty=duty_ratio"
+        )
+    return duty / scale, [finding("duty_unit", "", 1, f"{name} was read as {words}{why}")] if why else []
 
 
 def _gpus(table: Table, order: Ints) -> tuple[Floats, Findings]:

@@ -60,6 +60,10 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
     columns = find_columns(head, mapping, path)
     table, others = pivoted(read_table(open_chunks(path, head.container, lambda _: columns, WHAT), path))
     findings = [_other(others)] if others else []
+    if table.naive:
+        findings.append(
+            finding("no_zone", "", table.naive, f"{table.naive:,} times say no zone and were read as UTC")
+        )
     unit, units = _units(table, path)
     order, dropped = _order(table, unit)
     if dropped:

@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
+from simcost.trace.jobs.times import without_zone
 from simcost.trace.log.cells import Flags, TimeRule, as_text, instants, real_numbers, time_rule
 from simcost.trace.log.sources import Chunk
 from simcost.trace.series.cells import FAULTS_SHOWN, Faults, codes, written
 from simcost.trace.utilisation import Floats, Ints
 from simcost.trace.utilisation.columns import ALLOCATED, NAMES, NUMBERS, TIME, WIDE
 
+_NAIVE = "naive"
 _UNIT_OF_CELL = r"\s*(%|MiB)\s*$"
 _SLASHED = r"^\s*(\d{4})/(\d\d)/(\d\d)"
 _FLAGS = {"true": "1", "false": "0", "yes": "1", "no": "0"}
@@ -31,6 +33,8 @@ class Table:
     time_ns: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     epoch: bool = False
     """Times count from 1970."""
+    naive: int = 0
+    """Dates that say no zone."""
     codes: dict[str, Ints] = field(default_factory=dict)
     words: dict[str, dict[str, int]] = field(default_factory=dict)
     numbers: dict[str, Floats] = field(default_factory=dict)
@@ -71,10 +75,20 @@ def read_table(chunks: Iterable[Chunk], path: Path) -> Table:
     table.faults.check()
     if rule is None:
         raise TraceError(f"{path}: no rows; give samples of at least two times")
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    joined: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     table.epoch = rule.epoch
     table.place = _placer(places, starts)
+    table.naive = _naive(table, joined.pop(_NAIVE))
     return _unfolded(_filled(table, joined))
+
+
+def _naive(table: Table, naive: Flags) -> int:
+    """How many dates say no zone: all or none of them, else they are faults."""
+    if naive.any() and not naive.all():
+        wrong = f"{table.theirs[TIME]}: says no zone, but others of this file do; say it in all"
+        table.faults.add_all(np.flatnonzero(naive), lambda i: (table.place(i), wrong))
+        table.faults.check()
+    return int(naive.sum())
 
 
 def _placer(places: list[Callable[[int], str]], starts: list[int]) -> Callable[[int], str]:
@@ -89,7 +103,8 @@ def _part(table: Table, chunk: Chunk, times: pa.Array, rule: TimeRule) -> dict[s
     """The arrays of one chunk; empty numbers are NaN."""
     table.theirs |= chunk.theirs
     time_ns, ok = instants(times, rule)
-    read: dict[str, Any] = {TIME: time_ns}
+    naive = without_zone(times) if rule.unit is None else np.zeros(len(times), np.bool_)
+    read: dict[str, Any] = {TIME: time_ns, _NAIVE: naive}
     _note(table, chunk, TIME, ~ok, "is no time; write ISO time, as 2024-05-12T08:00:00Z, or epoch seconds")
     for ours, column in chunk.columns.items():
         if ours in NAMES:
@@ -146,6 +161,7 @@ def _unfolded(table: Table) -> Table:
     if not len(seen):
         raise TraceError(f"{table.path}: no values; give samples of at least two times")
     return Table(table.path, table.faults, time_ns=np.tile(table.time_ns, len(wide))[seen], epoch=table.epoch,
+                 naive=table.naive,
                  codes={"unit": seen // rows}, words={"unit": dict(_numbered(wide))}, numbers={"duty": duty[seen]},
                  theirs={"duty": "its columns"}, place=lambda i: place(int(seen[i]) % rows))  # fmt: skip
 
