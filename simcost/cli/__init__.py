@@ -26,7 +26,9 @@ from simcost.cli.words import Arguments, Parser, UsageError
 from simcost.errors import FaultsError, InputError, SimcostError
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # we have none: looking for some reads every installed package
+os.environ.setdefault(
+    "PYDANTIC_DISABLE_PLUGINS", "1"
+)  # we have none: looking for some reads every installed package
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -116,6 +116,13 @@ def test_the_published_saving_and_a_real_price(shared: Path) -> None:
     assert "us-west-2c_v100_1" in text(flat)
 
 
+def test_a_trace_that_is_silent_for_a_month_is_said() -> None:
+    zone = replace(trace((800, 1)), silent_s=30 * 86400.0)
+    found = spot_study([zone], **JOB, spot_usd_per_h=1, policies=[Greedy()], starts=2)
+    said = next(one["message"] for one in found["findings"] if one["kind"] == "gap")
+    assert said.startswith("zone says nothing for 30 d: the state before was taken to hold")
+
+
 def test_what_cannot_be_studied_is_refused() -> None:
     zone = trace((10, 1))
     for said, changes in (
@@ -124,6 +131,7 @@ def test_what_cannot_be_studied_is_refused() -> None:
         ("on-demand price is 0", {"od_usd_per_h": 0}),
         ("spot price is -1", {"spot_usd_per_h": -1, "starts": [0]}),
         ("cannot be met", {"deadline_h": 10}),
+        ("give at most 1,000,000", {"starts": 10**9}),
     ):
         with pytest.raises(InputError, match=said):
             spot_study([zone], **(JOB | {"policies": [Greedy()]} | changes))

@@ -51,6 +51,7 @@ def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Pa
     assert (trace.name, trace.gap_s, trace.nodes.tolist()) == ("zone", 600, [1, 0, 0, 2])
     (fine,) = read_availability(tmp_path / "zone.csv", gap_s=300)
     assert fine.nodes.tolist() == [1, 1, 0, 0, 0, 0, 2]
+    assert fine.silent_s == trace.silent_s == 1200
     priced = with_prices(trace, read_prices(write(tmp_path, prices, "prices.csv")))
     assert priced.usd_per_h is not None
     assert priced.usd_per_h.tolist() == [1, 1, 0.5, 0.5]
@@ -61,6 +62,7 @@ def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Pa
     [
         ("timestamp,available\nx,1\n2024-01-01,-1\n", FaultsError, "zone.csv:2: timestamp is 'x'"),
         ("timestamp,available\n2024-01-01,1\n2024-01-02,\n", FaultsError, "zone.csv:3: available is ''"),
+        ("timestamp,available\n2024-01-01,1\n2024-01-02T00:00:00Z,1\n", FaultsError, "zone.csv:2: .*zone in all rows"),
         (RUNS + "a,60,0,5,1\na,60,6,1,0\n", FaultsError, "zone.csv:3: a run of 1 ticks from tick 6, where tick 5"),
         (RUNS + "a,60,0,5,0.5\n", FaultsError, "nodes are whole numbers"),
         (RUNS + "a,60,0,5,1\na,30,5,5,1\n", FaultsError, "gap_s is 30"),

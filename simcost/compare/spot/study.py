@@ -11,9 +11,11 @@ from simcost.errors import InputError
 from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy, name_of
 from simcost.sim.spot import STATES, DeadlineJob, course, run_spot
 from simcost.trace.spot import Floats, Ints, SpotTrace, any_zone
-from simcost.units import SECONDS_PER_HOUR
+from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 Findings = list[dict[str, Any]]
+MOST_STARTS = 1_000_000
+LONG_SILENCE_S = 7 * SECONDS_PER_DAY
 
 
 def spot_study(
@@ -58,6 +60,8 @@ def spot_study(
         raise InputError(f"the on-demand price is {od_usd_per_h!r} USD per hour; it must be more than 0")
     job = DeadlineJob(work_s=_seconds(work_h), deadline_s=_seconds(deadline_h), changeover_s=_seconds(changeover_h),
                       gang=gang)  # fmt: skip
+    if isinstance(starts, int) and starts > MOST_STARTS:
+        raise InputError(f"{starts:,} starts on each trace; give at most {MOST_STARTS:,}")
     studied, said = _long_enough(traces, job, starts)
     if together and len(studied) > 1:
         studied = [any_zone(studied), *studied]
@@ -98,6 +102,21 @@ def _seconds(hours: float) -> float:
     return round(hours * SECONDS_PER_HOUR, 6)
 
 
+def _taken(trace: SpotTrace) -> Findings:
+    """What is taken for granted of a trace."""
+    said = Findings()
+    if trace.assumed:
+        text = f"{trace.name} has prices only: spot counts as always there, unless a policy limits its price."
+        said.append({"kind": "assumed", "trace": trace.name, "message": text})
+    if trace.silent_s > LONG_SILENCE_S:
+        days = f"{trace.silent_s / SECONDS_PER_DAY:.4g} d"
+        text = (
+            f"{trace.name} says nothing for {days}: the state before was taken to hold; was the log complete?"
+        )
+        said.append({"kind": "gap", "trace": trace.name, "message": text})
+    return said
+
+
 def _long_enough(
     traces: Sequence[SpotTrace], job: DeadlineJob, starts: int | Sequence[int]
 ) -> tuple[list[SpotTrace], Findings]:
@@ -113,9 +132,7 @@ def _long_enough(
         if not isinstance(starts, int) and max(starts, default=0) > last:
             text = f"{span}: a run that begins at tick {max(starts)} finds no spot after its end."
             said.append({"kind": "beyond", "trace": trace.name, "message": text})
-        if trace.assumed:
-            text = f"{trace.name} has prices only: spot counts as always there, unless a policy limits its price."
-            said.append({"kind": "assumed", "trace": trace.name, "message": text})
+        said += _taken(trace)
         studied.append(trace)
     if not studied:
         longest = max(traces, key=lambda trace: trace.span_s)

@@ -30,6 +30,8 @@ class SpotTrace:
     """Of a node, in effect at the start of each tick."""
     assumed: bool = False
     """Whether spot is taken as always there, as only its price is known."""
+    silent_s: float = 0.0
+    """Longest time between two rows of a log, over which the state before was held."""
 
     @property
     def ticks(self) -> int:

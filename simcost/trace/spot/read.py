@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.errors import InputError, TraceError, did_you_mean
+from simcost.errors import InputError, TraceError, columns_said, did_you_mean
+from simcost.trace.jobs.times import without_zone
 from simcost.trace.log.cells import as_text, instants, real_numbers, time_rule
 from simcost.trace.log.sources import Chunk, open_chunks
 from simcost.trace.series.cells import Faults, written
@@ -31,6 +32,7 @@ _CALLED = {
 }  # fmt: skip
 PRICE_TICK_S = 300.0
 _WHAT = "spot trace"
+_TIME = "a time from 1970 on, with its zone in all rows or in none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _find(path: Path, value: str, present: Sequence[str]) -> dict[str, str]:
     if missing:
         example = "timestamp,available" if value == _AVAILABLE else "timestamp,price_usd_h"
         raise TraceError(
-            f"{path}: no column {' and no column '.join(map(repr, missing))}; its columns are: {', '.join(present)}; "
+            f"{path}: no column {' and no column '.join(map(repr, missing))}; {columns_said(present)}; "
             f"write {example}, or runs with trace, start_tick and ticks"
         )
     return {name: ours[name] for name in (*needed, value, _PRICE, "trace") if name in ours}
@@ -160,7 +162,7 @@ def _cells(chunk: Chunk, names: Sequence[str], faults: Faults) -> list[tuple[str
         bad = [name for name, flags in zip(names, good, strict=True) if not flags[i]]
         if bad:
             cell = written(chunk.columns[bad[0]], i)
-            kind = "a time from 1970 on" if bad[0] == "timestamp" else "a number of 0 or more"
+            kind = _TIME if bad[0] == "timestamp" else "a number of 0 or more"
             faults.add(chunk.place(i), f"{chunk.theirs[bad[0]]} is {cell!r}; write {kind}")
             continue
         numbers = tuple(float(values[i]) for values, _ in read)
@@ -175,8 +177,10 @@ def _numbers(chunk: Chunk, name: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
         return real_numbers(column)
     if pa.types.is_boolean(column.type):
         return np.zeros(len(column)), np.zeros(len(column), np.bool_)
-    time_ns, ok = instants(column, time_rule(column, chunk.theirs[name], None))
-    return time_ns / NS_PER_S, ok
+    rule = time_rule(column, chunk.theirs[name], None)
+    time_ns, ok = instants(column, rule)
+    naive = without_zone(column) if rule.unit is None else np.zeros(len(column), np.bool_)
+    return time_ns / NS_PER_S, ok & (naive.all() | ~naive)
 
 
 def _from_runs(rows: _Rows, faults: Faults) -> SpotTrace | None:
@@ -212,8 +216,9 @@ def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotTrace
     index = np.searchsorted(at, ticks, side="right") - 1
     nodes = rows.columns[_AVAILABLE].astype(np.int64)[index]
     return SpotTrace(
-        name=rows.name, gap_s=gap, nodes=nodes, start_s=float(at[0]), usd_per_h=_priced(rows, index)
-    )
+        name=rows.name, gap_s=gap, nodes=nodes, start_s=float(at[0]), usd_per_h=_priced(rows, index),
+        silent_s=float(np.diff(at).max(initial=0.0)),
+    )  # fmt: skip
 
 
 def _priced(rows: _Rows, index: Ints) -> Floats | None:
