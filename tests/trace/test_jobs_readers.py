@@ -251,6 +251,16 @@ def test_sacct(tmp_path: Path) -> None:
         read_jobs(log(tmp_path, "JobID|Submit|Elapsed|State\n1|2024-05-01T08:00:00|1:00|FAILED\n"))
 
 
+def test_gpus_of_sacct_that_cannot_be_counted(tmp_path: Path) -> None:
+    """Whole GPUs named twice count once; MIG slices and what is no number are kept out, not taken for 0."""
+    tres = ("gres/gpu:a100=2,gres/gpu=2", "gres/gpu:a100=1,gres/gpu:h100=3", "cpu=4", "gres/gpu=NaN",
+            "gres/gpu:a100_1g.5gb=2,gres/gpu=2")  # fmt: skip
+    rows = "".join(f"{i}|2024-05-01T08:00:00|1:00|{said}|COMPLETED\n" for i, said in enumerate(tres))
+    jobs, findings = read_jobs(log(tmp_path, "JobID|Submit|Elapsed|AllocTRES|State\n" + rows))
+    assert (jobs.job_id.tolist(), jobs.gpus.tolist()) == (["0", "1", "2"], [2, 4, 0])
+    assert counts(findings) == {"gpus": 2}
+
+
 def pods(gpus: int | str, **more: object) -> dict[str, Any]:
     resources = {"limits": {"nvidia.com/gpu": str(gpus)}, "requests": {"cpu": "500m", "memory": "2Gi"}}
     return {"containers": [{"name": "a", "resources": resources}, {"name": "b"}], **more}

@@ -150,8 +150,9 @@ def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
     if stated is not None:
         limit = np.where(missing, assumed, np.ceil(np.nan_to_num(stated))).astype(np.int64)
     if sieve.table.grace and (count := int((sieve.keep & (limit < duration)).sum())):
-        said = "jobs ran over their time limit before they were stopped; it was raised to the duration"
-        sieve.findings.append(finding("limit_raised", count, f"{count:,} {said}"))
+        ran = how_many(count, "job ran", "jobs ran")
+        said = f"{ran} over the time limit before being stopped; it was raised to the duration"
+        sieve.findings.append(finding("limit_raised", count, said))
         limit = np.maximum(limit, duration)
     sieve.drop(limit < duration, "limit", "limit_s", "the limit is below the duration")
     if count := int((missing & sieve.keep).sum()):

@@ -29,6 +29,8 @@ _ASK = "sacct -a -X -P -o JobID,User,Partition,Submit,Start,End,ElapsedRaw,Alloc
 _NEVER = pa.array(["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"])
 _CLOCK = r"^(?:(?P<d>\d{1,6})-)?(?:(?P<h>\d{1,6}):)?(?P<m>\d{1,6}):(?P<s>\d{1,6})(?:\.\d+)?$"
 _OPEN = r"^(RUNNING|PENDING|SUSPENDED|REQUEUED|RESIZING|CONFIGURING|COMPLETING)"
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)([KM]?)")
+_MIG = re.compile(r"\dg\.\d+gb")
 _MIB = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1048576.0, "P": 1073741824.0, "": 1.0}
 
 
@@ -36,7 +38,7 @@ def read_sacct(path: Path) -> Table:
     """The jobs of an export; array tasks are jobs, steps are passed over.
 
     A job without a start or an end has no duration here, and is kept out later. GPUs are those allocated, else
-    those asked for; a job that names resources but no GPU has none.
+    those asked for; a job that names resources but no GPU has none, one whose GPUs cannot be counted is kept out later.
 
     Raises:
         TraceError: the file cannot be read or lacks fields; the message says what to export.
@@ -121,13 +123,15 @@ def _resources(tres: pa.Array) -> dict[str, pa.Array]:
             for i, (name, kind) in enumerate(zip(names, types, strict=True))}  # fmt: skip
 
 
-def _resource(text: str) -> tuple[int, float, int, str]:
-    """One such text; GPUs without a total are the sum over their types."""
+def _resource(text: str) -> tuple[int | None, float, int, str]:
+    """One such text; GPUs without a total are the sum over their types. GPUs are None where a count cannot be read, or
+    where MIG slices were given, whose share of a GPU the export does not tell.
+    """
     said = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
     typed = {name.split(":", 1)[1]: value for name, value in said.items() if name.startswith("gres/gpu:")}
-    gpus = (
-        int(_number(said["gres/gpu"])) if "gres/gpu" in said else sum(int(_number(n)) for n in typed.values())
-    )
+    counts = [said["gres/gpu"]] if "gres/gpu" in said else list(typed.values())
+    known = not any(map(_MIG.search, typed)) and all(map(_COUNT.fullmatch, counts))
+    gpus = sum(int(_number(count)) for count in counts) if known else None
     memory = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGTP]?)[cn]?", said.get("mem", "0"))
     mib = 0 if memory is None else round(float(memory[1]) * _MIB[memory[2]])
     return gpus, _number(said.get("cpu", "0")), mib, "|".join(sorted(typed))
@@ -135,5 +139,5 @@ def _resource(text: str) -> tuple[int, float, int, str]:
 
 def _number(text: str) -> float:
     """A count as Slurm writes it, `1.5K` of many CPUs included; what is none counts as 0."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KM]?)", text)
+    match = _COUNT.fullmatch(text)
     return 0.0 if match is None else float(match[1]) * {"": 1, "K": 1000, "M": 1_000_000}[match[2]]
