@@ -76,10 +76,11 @@ class DataPlane:
         self.people: People | None = None
         """Clients who send requests again; None = the engine is all there is."""
         first = next(arrivals, None)
-        if pool.retries or pool.admission.max_wait or (first is not None and first.priority is not None):
+        ranked = first is not None and first.priority is not None
+        if pool.retries or pool.admission.max_wait or ranked or pool.prefix_block_tokens:
             from simcost.sim.people import People
 
-            self.people = People(pool.retries, pool.admission, clock, windows, on_rows)
+            self.people = People(pool, clock, windows, on_rows)
         self._on_rows = on_rows if self.people is None else None
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
@@ -143,7 +144,9 @@ class DataPlane:
         replica[:] = 0
         replica[[at.HEAD, at.TAIL, at.WAIT_HEAD, at.PREFILLING, at.LEAVING]] = NIL
         replica[at.IDLE_SINCE] = totals[at.NOW]
-        replica[at.RETURNED] = self.people.overtaken if self.people else 0
+        if self.people is not None:
+            replica[at.RETURNED] = self.people.overtaken
+            self.people.open(slot)
         totals[at.OPENED] += 1
         replica[at.OWNER] = totals[at.OPENED] << at.SLOT_BITS | slot
         totals[at.WAKE] = at.AT_ONCE
@@ -210,7 +213,7 @@ class DataPlane:
     def _take(self, following: RequestBatch | None) -> None:
         if self.people is not None and following is not None:
             overtaken = self.people.overtaken
-            self.people.know(following.priority)
+            self.people.take(following, self.state)
             self.state.replicas[:, at.RETURNED] += self.people.overtaken - overtaken
         self._final = following is None
         self._batch, self._next = following or NO_REQUESTS, 0

@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.ledger import Buckets
-from simcost.plan import Admission
 from simcost.plan.retries import Retries
 from simcost.sim.clock import Clock
 from simcost.sim.kernel import attempts, bands
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.clients import advance_clients
 from simcost.sim.kernel.layout import NEVER, NIL, Ints, State
+from simcost.sim.pool import Pool
+from simcost.sim.prefix_index import PrefixIndex
+from simcost.trace.batch import RequestBatch
 
 _ENTRIES = 1 << 10
 _ON = {"rejected": at.IS_REJECTED, "timeout": at.IS_TIMED_OUT, "lost": at.IS_LOST}
@@ -27,8 +29,8 @@ class People:
     """The clients of one pool.
 
     Args:
-        retries: what they do when a request fails; None = they give up.
-        admission: how long the gateway lets requests wait, and which it sheds.
+        pool: what they do when a request fails, how long its gateway lets requests wait and which it sheds, and
+            whether its router looks at prefixes.
         clock: the integer clock of the run.
         windows: number of the windows that outcomes are counted in.
         on_rows: takes rows of requests (layout.R_*) as they come; None = rows are not kept.
@@ -36,13 +38,14 @@ class People:
 
     def __init__(
         self,
-        retries: Retries | None,
-        admission: Admission,
+        pool: Pool,
         clock: Clock,
         windows: int,
         on_rows: Callable[[Ints], None] | None,
     ) -> None:
+        retries, admission = pool.retries, pool.admission
         self._on_rows, self._retry = on_rows, retries is not None
+        self.index, self._references = PrefixIndex(pool), np.empty(0, np.int64)
         rules, waits_s = _rules(retries), retries.delays_s() if retries else ()
         rules[attempts.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
         rules[attempts.SHEDS] = admission.saturation is not None and admission.saturation.then == "shed"
@@ -54,6 +57,7 @@ class People:
             ring=np.zeros((_ENTRIES, attempts.REQUEST), np.int64),
             heap=np.zeros((_ENTRIES, attempts.REQUEST), np.int64),
             bands=_bands(np.zeros(1, np.int64)),
+            prefixes=self.index.state,
             windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             rows=np.zeros((4 * _ENTRIES if on_rows else 0, at.R_RETRIES + 1), np.int64),
@@ -62,7 +66,8 @@ class People:
 
     def advance(self, engine: State, *requests: Any) -> tuple[int, int]:
         """As `kernel.run.advance`."""
-        found: tuple[int, int] = advance_clients(engine, self.state, *requests)
+        given = (*requests[:-3], self._references, *requests[-3:])
+        found: tuple[int, int] = advance_clients(engine, self.state, *given)
         return found
 
     @property
@@ -70,7 +75,23 @@ class People:
         """At each replica, where requests of one priority may overtake those of another."""
         return at.OVERTAKEN if len(self.state.bands) > 1 else 0
 
-    def know(self, priorities: npt.NDArray[np.int16] | None) -> None:
+    def open(self, slot: int) -> None:
+        """A new replica is in the slot."""
+        self.index.open(slot)
+        self.state = self.state._replace(prefixes=self.index.state)
+
+    def take(self, batch: RequestBatch, engine: State) -> None:
+        """Know the priorities and prefixes of the requests that come next."""
+        self._know(batch.priority)
+        mine = self.state.totals
+        inside = engine.nodes[engine.nodes[:, at.REQUEST] != NIL, at.PREFIX]
+        k = (mine[attempts.RING_HEAD] + np.arange(mine[attempts.RING_COUNT])) & (len(self.state.ring) - 1)
+        again = self.state.heap[: mine[attempts.HEAP_COUNT], attempts.PREFIX]
+        live = np.concatenate([inside, self.state.ring[k, attempts.PREFIX], again])
+        self._references = self.index.take(batch, live)
+        self.state = self.state._replace(prefixes=self.index.state)
+
+    def _know(self, priorities: npt.NDArray[np.int16] | None) -> None:
         """Make bands for priorities that are new."""
         known = self.state.bands
         new = np.setdiff1d(

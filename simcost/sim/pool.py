@@ -43,6 +43,8 @@ class Pool:
     drain: Drain = field(default_factory=Drain)
     nodes: Nodes = field(default_factory=AtOnce)
     interruptions: Interruptions | None = None
+    prefix_block_tokens: int | None = None
+    """Length of the blocks whose hashes requests carry; None = they carry none."""
     starts_utc_s: float = nan
     """Time 0 in seconds since 1970, for policies that look at a calendar."""
     weights_bytes: float = 0.0

@@ -68,4 +68,6 @@ def _scorer(scorer: Scorer) -> tuple[int, float, float]:
             return at.BY_TOKENS, scorer.threshold_tokens, 0
         case by.SessionAffinity():
             return at.BY_AFFINITY, 0, 0
+        case by.PrefixCache():
+            return at.BY_PREFIX, 0, 0
     raise ValueError(f"no compiled scorer {scorer.kind}")

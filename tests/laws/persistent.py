@@ -21,6 +21,7 @@ class Asked:
     output: int
     session: int
     priority: int
+    prefix: tuple[int, ...]
     sendings: list[Request] = field(default_factory=list)
     status: str = "in system"
     end: int | None = None
@@ -35,7 +36,7 @@ class Clients:
         self.scheduled = self.sent_again = self.budget_refused = 0
         self.bucket = retries.burst * ONE
 
-    def play(self, arrivals: list[tuple[int, int, int, int, int]], until: int) -> None:
+    def play(self, arrivals: list[tuple[int, int, int, int, int, tuple[int, ...]]], until: int) -> None:
         """What happens strictly before `until`; the arrivals are those that do."""
         self.look()
         arrivals = list(arrivals)
@@ -60,8 +61,8 @@ class Clients:
                 if oldest in self.open:
                     self.fail(*oldest, "timed_out", int(gone) - 1)
             elif new <= again:
-                now, prompt, output, session, priority = arrivals.pop(0)
-                asked = Asked(len(self.asked), now, prompt, output, session, priority)
+                asked = Asked(len(self.asked), *arrivals.pop(0))
+                now = asked.first
                 self.asked.append(asked)
                 if self.retries.budget is not None:
                     most = self.retries.burst * ONE
@@ -77,7 +78,7 @@ class Clients:
         self.look()
 
     def send(self, asked: Asked, now: int) -> None:
-        self.pool.arrive(now, asked.prompt, asked.output, asked.session, asked.priority)
+        self.pool.arrive(now, asked.prompt, asked.output, asked.session, asked.priority, asked.prefix)
         request = self.pool.requests[-1]
         asked.sendings.append(request)
         self.open.append((request, asked))

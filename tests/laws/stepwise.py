@@ -35,6 +35,7 @@ class Request:
     retries: int = 0
     session: int = -1
     priority: int = 0
+    prefix: tuple[int, ...] = ()
     status: str = "in system"
     end: int | None = None
 
@@ -59,6 +60,8 @@ class Engine:
     router: Any  # a policy of simcost.plan.routing; its seconds are ticks of 1 ns
     salt: int
     admission: Admission = field(default_factory=Admission)
+    prefix_blocks: int = 0  # of a prompt that the router looks at
+    prefix_capacity: int = 0  # that it remembers of each replica
 
 
 @dataclass(eq=False)
@@ -215,6 +218,8 @@ class Pool:
         self.sent: list[tuple[int, Replica]] = []
         self.last: dict[int, Replica] = {}  # by session
         self.control_at = 0  # when replicas last came or went
+        self.cached: dict[Replica, list[int]] = {}  # as the router believes, newest last
+        self.blocks_asked = self.blocks_hit = 0
         self.refused: list[Request] = []  # rejected and lost, in the order of their ends
         self.queues: dict[Replica, tuple[int, int]] = {}  # length and when it was told, as Ray remembers them
 
@@ -256,9 +261,19 @@ class Pool:
 
     # --- the gateway ---
 
-    def arrive(self, now: int, prompt: int, output: int, session: int, priority: int = 0) -> None:
+    def arrive(
+        self,
+        now: int,
+        prompt: int,
+        output: int,
+        session: int,
+        priority: int = 0,
+        prefix: tuple[int, ...] = (),
+    ) -> None:
         self.run_gate(now + 1)
-        request = Request(len(self.requests), now, prompt, output, session=session, priority=priority)
+        request = Request(
+            len(self.requests), now, prompt, output, session=session, priority=priority, prefix=prefix
+        )
         self.requests.append(request)
         if prompt + output > self.engine.capacity:
             request.status, request.end = "rejected", now
@@ -397,10 +412,32 @@ class Pool:
             self.wake = now + self.backed_off
             return False
         self.backed_off = 0
+        self.remember(request, slot)
         self.sent.append((now, self.replicas[slot]))
         self.last[request.session] = self.replicas[slot]
         self.replicas[slot].take(request, now)
         return True
+
+    def matched(self, request: Request) -> list[int]:
+        """Blocks of the prompt that each ready replica has, up to the first that none has."""
+        found = [0] * len(self.ready)
+        for block in request.prefix[: self.engine.prefix_blocks]:
+            have = [block in self.cached.get(self.replicas[slot], []) for slot in self.ready]
+            if not any(have):
+                break
+            found = [count + one for count, one in zip(found, have, strict=True)]
+        return found
+
+    def remember(self, request: Request, slot: int) -> None:
+        looked_at = request.prefix[: self.engine.prefix_blocks]
+        self.blocks_asked += len(looked_at)
+        self.blocks_hit += self.matched(request)[self.ready.index(slot)]
+        blocks = self.cached.setdefault(self.replicas[slot], [])
+        for block in looked_at:
+            if block in blocks:
+                blocks.remove(block)
+            blocks.append(block)
+            del blocks[: -self.engine.prefix_capacity]
 
     def choose(self, request: Request, now: int, free: list[int]) -> int | None:
         router = self.engine.router
@@ -461,8 +498,10 @@ class Pool:
     def pick(self, request: Request, draw: int, cyclic: list[int], free: list[int], load: list[int]) -> int:
         """By the scores of the policy itself."""
         router, reports = self.engine.router, [self.report(slot) for slot in free]
+        looked_at, have = len(request.prefix[: self.engine.prefix_blocks]), self.matched(request)
         scores = router.total(
             Endpoints(
+                matched=np.array([have[self.ready.index(slot)] / (looked_at or 1) for slot in free]),
                 waiting=np.array([one.waiting for one in reports], float),
                 running=np.array([one.running for one in reports], float),
                 kv_utilisation=np.array([one.kv for one in reports]) / self.engine.capacity,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import persistent
+import pyarrow as pa
 import pytest
 import stepwise
 import test_engine
@@ -13,12 +14,16 @@ from test_engine import MODES, MOST_RETRIES, STEP, Workload, random_workload
 from simcost.ledger import Limits
 from simcost.plan import Admission, Batching, Fixed
 from simcost.plan.retries import Retries
+from simcost.plan.routing import EndpointPicker, Weighted
+from simcost.plan.routing.scorers import PrefixCache
 from simcost.sim.clock import Clock
 from simcost.sim.dataplane import DataPlane
 from simcost.sim.kernel import attempts
 from simcost.sim.kernel import layout as at
 from simcost.sim.pool import Pool
 from simcost.trace.batch import RequestBatch
+
+BLOCK = 4
 
 
 def random_retries(g: np.random.Generator) -> Retries:
@@ -38,9 +43,14 @@ class Crowd:
     work: Workload
     retries: Retries
     priorities: list[int]
+    prefixes: list[tuple[int, ...]] | None = None
 
-    def arrivals(self) -> list[tuple[int, int, int, int, int]]:
-        return [(*one, rank) for one, rank in zip(self.work.arrivals, self.priorities, strict=True)]
+    def arrivals(self) -> list[tuple[int, int, int, int, int, tuple[int, ...]]]:
+        prefixes = self.prefixes or [()] * len(self.priorities)
+        return [
+            (*one, rank, prefix)
+            for one, rank, prefix in zip(self.work.arrivals, self.priorities, prefixes, strict=True)
+        ]
 
 
 def random_crowd(seed: int) -> Crowd:
@@ -58,7 +68,26 @@ def random_crowd(seed: int) -> Crowd:
     priorities = (
         g.choice(ranks, len(work.arrivals)).tolist() if g.random() < 0.6 else [0] * len(work.arrivals)
     )
-    return Crowd(replace(work, engine=replace(engine, admission=door)), random_retries(g), priorities)
+    engine, prefixes = replace(engine, admission=door), None
+    if isinstance(engine.router, EndpointPicker) and g.random() < 0.6:
+        engine = with_prefixes(g, engine)
+        prefixes = [random_prefix(g) for _ in work.arrivals]
+    return Crowd(replace(work, engine=engine), random_retries(g), priorities, prefixes)
+
+
+def with_prefixes(g: np.random.Generator, engine: stepwise.Engine) -> stepwise.Engine:
+    """The engine behind a picker that looks at prefixes too, with a short memory."""
+    most, capacity = int(g.integers(1, 7)), int(g.integers(1, 12))
+    scorer = PrefixCache(block_tokens=BLOCK, max_blocks=most, capacity_tokens=capacity * BLOCK + 1)
+    scorers = (*engine.router.scorers, Weighted(scorer=scorer, weight=float(g.choice([0.5, 1, 4]))))
+    router = replace(engine.router, scorers=scorers[:: int(g.choice([1, -1]))])
+    return replace(engine, router=router, prefix_blocks=most, prefix_capacity=capacity)
+
+
+def random_prefix(g: np.random.Generator) -> tuple[int, ...]:
+    """Blocks of one of some conversations that begin alike."""
+    talk, length = int(g.integers(0, 6)), int(g.integers(0, 9))
+    return tuple(k if k < 2 else (talk + 1) * 2**40 + k for k in range(length))
 
 
 def play_plainly(crowd: Crowd) -> persistent.Clients:
@@ -83,13 +112,17 @@ def play_compiled(crowd: Crowd, batch: int) -> tuple[DataPlane, np.ndarray]:
 
     def batches() -> Iterator[RequestBatch]:
         for i in range(0, len(work.arrivals), batch):
-            t, p, o, session, rank = zip(*crowd.arrivals()[i : i + batch], strict=True)
+            t, p, o, session, rank, prefix = zip(*crowd.arrivals()[i : i + batch], strict=True)
             tokens, ranks = (np.array(p, np.int32), np.array(o, np.int32)), np.array(rank, np.int16)
-            yield RequestBatch(np.array(t, np.int64), *tokens, np.array(session, np.int64), ranks)
+            hashes = None
+            if crowd.prefixes is not None:
+                hashes = pa.array([list(one) or None for one in prefix], pa.list_(pa.int64()))
+            yield RequestBatch(np.array(t, np.int64), *tokens, np.array(session, np.int64), ranks, hashes)
 
     pool = Pool(
         name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1), retries=crowd.retries,
         router=engine.router, admission=engine.admission,
+        prefix_block_tokens=None if crowd.prefixes is None else BLOCK,
         batching=Batching(max_num_seqs=engine.max_seqs, max_num_batched_tokens=engine.budget,
                           prefill="whole" if engine.whole else "chunked"),
     )  # fmt: skip
@@ -149,6 +182,7 @@ def assert_equal(seed: int) -> dict[str, int]:
                         **{status: mine.count(status) for status in at.STATUSES}}  # fmt: skip
     ranks = sorted({asked.priority for asked in expected.asked}, reverse=True)
     assert [band["priority"] for band in bands] == (ranks if len(ranks) > 1 else [])
+    assert plane.people.index.hits() == (expected.pool.blocks_asked, expected.pool.blocks_hit)
     windows = plane.people.state.windows[0]
     assert windows[at.W_ARRIVED] == len(final)
     assert windows[at.W_COMPLETED] == final.count("completed") == plane.people.state.histograms[0, 2].sum()
@@ -157,6 +191,7 @@ def assert_equal(seed: int) -> dict[str, int]:
     assert len(plane.people.open_since(plane.state)[0]) == final.count("in system")
     return {
         **again,
+        "hits": expected.pool.blocks_hit,
         **ends,
         "saved": sum(a.status == "completed" and len(a.sendings) > 1 for a in expected.asked),
     }
@@ -164,7 +199,9 @@ def assert_equal(seed: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("block", range(3))
 def test_compiled_clients_equal_plain_ones_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(("retries", "refused", "saved", "rejected", "timed_out", "lost", "completed"), 0)
+    seen = dict.fromkeys(
+        ("retries", "refused", "saved", "rejected", "timed_out", "lost", "completed", "hits"), 0
+    )
     for seed in range(block * 300, block * 300 + 300):
         found = assert_equal(seed)
         for name in seen:

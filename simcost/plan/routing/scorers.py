@@ -51,13 +51,17 @@ class KvCacheUtilization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixCache:
-    """Share of the prompt that is cached."""
+    """Share of the prompt that is cached, as the picker believes, who remembers the prompts that it sent to each
+    replica. Needs a recorded workload with `prefix_hashes`; prompts are matched by the blocks of the trace.
+    """
 
     kind: Literal["prefix-cache"] = "prefix-cache"
     block_tokens: Annotated[int, Ge(1)] = 16
-    """Length of a block, by which prompts are matched."""
+    """Length of a block."""
     max_blocks: Annotated[int, Ge(1)] = 256
-    """Beginning of the prompt that is looked at."""
+    """Beginning of the prompt that is looked at, at least one block of the trace."""
+    capacity_tokens: Annotated[int, Ge(1)] | None = None
+    """That the picker remembers of each replica, the newest; None = as many as its KV cache holds."""
 
     def score(self, seen: Endpoints) -> Floats:
         """One number per replica."""

@@ -17,6 +17,7 @@ from simcost.sim.kernel.arithmetic import splitmix64
 from simcost.sim.kernel.bands import band_of
 from simcost.sim.kernel.layout import NEVER, NIL, State
 from simcost.sim.kernel.outcomes import count
+from simcost.sim.kernel.prefixes import Prefixes
 
 ONE = 1 << 20
 """A retry in the bucket of the budget."""
@@ -32,8 +33,8 @@ RULES = 9
 TOTALS = 14
 # Columns of a request, in the ring and in the heap. SINCE: when it was sent, or when it is sent again; ORDER: whether
 # it is open; or the order of equal times.
-SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, PRIORITY, NUMBER = range(9)
-REQUEST = 9
+SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, PRIORITY, PREFIX, NUMBER = range(10)
+REQUEST = 10
 
 
 class Clients(NamedTuple):
@@ -51,6 +52,7 @@ class Clients(NamedTuple):
     """[entry, REQUEST] requests to be sent again, a heap by time and order."""
     bands: at.Ints
     """[priority, bands.BAND] the highest first."""
+    prefixes: Prefixes
     windows: at.Ints
     """As those of the engine, of requests by the window of their first arrival."""
     histograms: npt.NDArray[np.int32]
@@ -152,7 +154,9 @@ def _open(s: State, c: Clients, t: int) -> int:
 
 
 @lean
-def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int) -> None:
+def ask(
+    s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int, prefix: int
+) -> None:
     """A request is sent for the first time."""
     mine, one = c.totals, c.ring[_open(s, c, t)]
     one[ASKED] = t
@@ -161,6 +165,7 @@ def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int, pr
     one[OUTPUT] = output
     one[SESSION] = session
     one[PRIORITY] = priority
+    one[PREFIX] = prefix
     one[NUMBER] = mine[REQUESTS]
     mine[REQUESTS] += 1
     c.windows[t // s.parameters[at.WINDOW], at.W_ARRIVED] += 1

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.compiled import lean, lean_entry
-from simcost.sim.kernel import attempts, bands
+from simcost.sim.kernel import attempts, bands, prefixes
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.attempts import Clients
 from simcost.sim.kernel.gate import enter, memory_is_full, next_try
@@ -34,6 +34,7 @@ def advance_clients(
     output: npt.NDArray[np.int32],
     session: at.Ints,
     priority: npt.NDArray[np.int16],
+    prefix: at.Ints,
     i: int,
     final: bool,
     until: int,
@@ -68,29 +69,42 @@ def advance_clients(
         if new <= again:
             talk = session[i] if len(session) > 0 else NIL
             rank = priority[i] if len(priority) > 0 else 0
-            attempts.ask(s, c, t, prompt[i], output[i], talk, rank)
-            _send(s, c, t, prompt[i], output[i], talk, rank)
+            known = prefix[i] if len(prefix) > 0 else 0
+            attempts.ask(s, c, t, prompt[i], output[i], talk, rank, known)
+            _send(s, c, t, prompt[i], output[i], talk, rank, known)
             i += 1
         else:
             asked = c.heap[0]
             words, answer = asked[attempts.PROMPT], asked[attempts.OUTPUT]
-            talk, rank = asked[attempts.SESSION], asked[attempts.PRIORITY]
+            talk, rank, known = asked[attempts.SESSION], asked[attempts.PRIORITY], asked[attempts.PREFIX]
             attempts.ask_again(s, c)
-            _send(s, c, t, words, answer, talk, rank)
+            _send(s, c, t, words, answer, talk, rank, known)
     _bring_up(s, c, until)
     note(s, until)
     return i, at.UNTIL
 
 
 @lean
-def _choose(s: State, x: int, t: int) -> int:
-    return route_informed(s, x, t) if s.parameters[at.INFORMED] else route(s, x, t)
+def _choose(s: State, c: Clients, x: int, t: int) -> int:
+    """As `route` and `route_informed`; the router looks prefixes up, and remembers them."""
+    if not s.parameters[at.INFORMED]:
+        return route(s, x, t)
+    by_prefix = c.prefixes.rules[prefixes.MOST] > 0
+    if by_prefix:
+        prefixes.look_up(s, c.prefixes, x)
+    r = route_informed(s, x, t)
+    if by_prefix and r >= 0:
+        prefixes.remember(s, c.prefixes, x, r)
+    return r
 
 
 @lean
-def _send(s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int) -> None:
+def _send(
+    s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int, prefix: int
+) -> None:
     """A request arrives, and is routed, held or turned away."""
     s.nodes[s.totals[at.FREE], at.PRIORITY] = priority
+    s.nodes[s.totals[at.FREE], at.PREFIX] = prefix
     x = enter(s, t, prompt, output, session)
     if x == NIL or bands.must_wait(s, c, x, t, c.rules[attempts.MOST_WAIT]):
         return
@@ -99,7 +113,7 @@ def _send(s: State, c: Clients, t: int, prompt: int, output: int, session: int, 
         if is_saturated(s):
             turn_away(s, x, t, at.IS_REJECTED)
             return
-    r = _choose(s, x, t)
+    r = _choose(s, c, x, t)
     if r >= 0:
         enqueue(s, r, x, t)
     elif r == at.REFUSED:
@@ -113,7 +127,7 @@ def _try(s: State, c: Clients, x: int, t: int) -> None:
     """The first of those who wait is routed, if a replica takes it now."""
     if x == NIL:
         return
-    r = _choose(s, x, t)
+    r = _choose(s, c, x, t)
     if r >= 0:
         bands.leave_band(s, c, x)
         enqueue(s, r, x, t)

@@ -53,17 +53,17 @@ AT_ONCE = 0
  JOINED, FINISHED, READ, WRITTEN, SEEN_AT, SEEN_WAITING, SEEN_RUNNING, SEEN_KV, SEEN_LOAD, IN_FLIGHT_TOKENS,
  RECENT, OWNER) = range(32)  # fmt: skip
 # JOINED to WRITTEN count since it became ready: requests that came, requests answered, prompt tokens, output tokens.
-# SEEN_*: what the router knows of it, and since when (+ 1; 0 = never). RECENT: requests sent within RATE_WINDOW.
+# SEEN_*: what the router knows of it, and since when (+ 1; 0 = never) (LOAD: blocks of a
+# prefix, for a picker). RECENT: requests sent within RATE_WINDOW.
 # OWNER: this replica, told from earlier ones in the same slot.
 REPLICA = 32
 SLOT_BITS = 20
 
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
-# RETRIES: how often its replica was taken from it. PRIORITY: used where priorities differ (`bands`).
-NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED, RETRIES, SESSION, PRIORITY = range(
-    13
-)
-NODE = 13
+# RETRIES: how often its replica was taken from it. PRIORITY, PREFIX: used by `clients` alone.
+(NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED, RETRIES, SESSION, PRIORITY,
+ PREFIX) = range(14)  # fmt: skip
+NODE = 14
 
 # Columns of `windows`, as the ledger's WINDOWS from `arrived` on, without `late`.
 W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_LOST, W_GOOD, W_PROMPT, W_OUTPUT = range(8)
@@ -86,7 +86,7 @@ MIGRATE, RETRY, LOSE = range(3)
 TICK_S, TTFT, TPOT, E2E, SATURATED_QUEUE, SATURATED_KV = range(6)
 # From SCORER on, per scorer of the picker: which it is, its weight, its threshold, its highest score where busy.
 SCORER, SCORER_WIDTH = 6, 4
-(BY_QUEUE, BY_RUNNING, BY_KV, BY_LOAD, BY_ACTIVE, BY_TOKENS, BY_AFFINITY) = range(7)
+(BY_QUEUE, BY_RUNNING, BY_KV, BY_LOAD, BY_ACTIVE, BY_TOKENS, BY_AFFINITY, BY_PREFIX) = range(8)
 
 # Why `advance` came back.
 UNTIL, INPUT, OUTPUT_FULL, POOL_EMPTY, MEMORY_FULL, CLIENTS_FULL = range(6)

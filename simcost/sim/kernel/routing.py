@@ -247,6 +247,8 @@ def _score(s: State, r: int, session: int, extremes: tuple[int, int, int, int, i
         elif kind == at.BY_ACTIVE:
             most = max(most, 1)
             score = 1.0 if s.load[r] <= threshold else (most - s.load[r]) / most * numbers[i + 3]
+        elif kind == at.BY_PREFIX:
+            score = rep[at.SEEN_LOAD] / threshold if threshold > 0 else 0.0
         elif session != NIL:
             score = 1.0 if s.memory[session, 1] == rep[at.OWNER] else 0.0
         total += numbers[i + 1] * min(max(score, 0.0), 1.0)
