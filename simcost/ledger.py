@@ -165,6 +165,9 @@ class Outcomes:
     sendings: Sendings | None = None
     """What became of each sending, where clients send requests again; all else here but `generated_tokens`, `steps`,
     `work_s`, `preemptions`, `requeued` and `outstanding_s` counts a request once, from its first arrival on."""
+    prefix_blocks: tuple[int, int] | None = None
+    """Blocks of prompts that the router looked up, and those that it believed to be at the replica it chose; None = it
+    looked none up."""
     by_priority: tuple[dict[str, int], ...] = ()
     """Where priorities differ, the highest first: priority, arrived, completed, rejected, timed_out, lost, in_system,
     good."""

@@ -28,6 +28,8 @@ class Served:
     by_priority: tuple[Mapping[str, int], ...] = ()
     """Where priorities differ, the highest first: priority, arrived, completed, rejected, timed_out, lost, in_system,
     good."""
+    prefix_blocks: tuple[int, int] | None = None
+    """Looked up by the router, and believed to be at the replica it chose; None = it looked none up."""
     retries: Mapping[str, Any] | None = None
     """What clients sent again: retries, gave_up, refused_by_budget, waiting, generated_tokens, and `sendings`, which
     add up as those of the ledger; None where they send nothing again."""

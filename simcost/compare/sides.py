@@ -23,6 +23,7 @@ def requests(plan: PlanSummary) -> Document:
     return {
         "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
         **_retries(served),
+        **_prefix(served),
         **(
             {"priorities": [dict(one) for one in served[0].by_priority]}
             if served and served[0].by_priority
@@ -32,6 +33,14 @@ def requests(plan: PlanSummary) -> Document:
         "engine_factors": [one.engine_factor for one in served],
         **_following([one.following for one in served if one.following is not None]),
     }
+
+
+def _prefix(served: Sequence[Served]) -> Document:
+    """What the router believes to be cached, of the first replication; nothing where it does not ask."""
+    if not served or served[0].prefix_blocks is None:
+        return {}
+    blocks, hit = served[0].prefix_blocks
+    return {"prefix": {"blocks": blocks, "blocks_hit": hit, "hit_share": hit / blocks if blocks else None}}
 
 
 def _retries(served: Sequence[Served]) -> Document:

@@ -29,6 +29,7 @@ def text(document: Document) -> str:
         _section(f"Requests without an answer{of_which(document)}", unanswered(document)),
         _titled(f"Retries of clients{of_which(document)}", retries.table(document)),
         _titled(f"By priority{of_which(document)}", retries.by_priority(document)),
+        _section(f"Prefixes{of_which(document)}", retries.prefixes(document)),
         _section(f"Jobs without an end{of_which(document)}", _unfinished(document)),
         _titled("Where the GPU time went", job_tables.gpu_time(document)),
         _followed(document),

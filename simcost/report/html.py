@@ -110,6 +110,7 @@ def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
             rows=retries.table(document),
         ),
         Part(title=f"By priority{comparison.of_which(document)}", rows=retries.by_priority(document)),
+        Part(title=f"Prefixes{comparison.of_which(document)}", said=retries.prefixes(document)),
         Part(title="Jobs", rows=job_tables.times(document)),
         Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
         Part(

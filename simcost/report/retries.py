@@ -1,4 +1,4 @@
-"""Requests that clients sent again, and what became of each priority, as tables."""
+"""Requests that clients sent again, what became of each priority, and prefixes: tables and sentences."""
 
 from simcost.report.style import Document
 from simcost.units import format_count, format_share
@@ -14,6 +14,16 @@ def table(document: Document) -> Table:
 def by_priority(document: Document) -> Table:
     """One row per plan and priority; empty where all are alike."""
     return [_band(plan, one) for plan in document["plans"] for one in plan.get("priorities", ())]
+
+
+def prefixes(document: Document) -> list[str]:
+    """What routers believe to be cached, a sentence a plan; nothing where none asks."""
+    return [
+        f"{plan['name']}: {format_share(plan['prefix']['hit_share'])} of {plan['prefix']['blocks']:,} blocks of "
+        "prompts were sent where the router believes them cached (engines do not reuse them here)"
+        for plan in document["plans"]
+        if "prefix" in plan and plan["prefix"]["hit_share"] is not None
+    ]
 
 
 def _band(plan: Document, one: Document) -> dict[str, str]:

@@ -51,14 +51,16 @@ def scenario_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
     yield from job_faults(root, file, folder)
 
 
-def plan_faults(root: Node, plans: Sequence[Plan | None], catalog: Catalog, file: str) -> Iterator[Fault]:
+def plan_faults(
+    root: Node, plans: Sequence[Plan | None], catalog: Catalog, without_prefixes: str, file: str
+) -> Iterator[Fault]:
     """Plans that the facts contradict; a plan that is None has other faults already."""
     model, missing = ask(root.get("model"), file, catalog.model)
     yield from missing
     for node, plan in zip(items(root.get("plans")), plans, strict=True):
         replica, buy = node.get("replica"), node.get("buy")
         yield from cluster_faults(node, plan, catalog, file)
-        yield from routing_faults(plan, node, file)
+        yield from routing_faults(plan, node, without_prefixes, file)
         if replica is not None and given(replica) and buy is not None:
             accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
             yield from missing

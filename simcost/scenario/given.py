@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from simcost.errors import InputError
 from simcost.scenario.load import LoadedScenario
+from simcost.scenario.plan_routing import may_look_at_prefixes, prefix_block_tokens
 from simcost.scenario.traces import hashed, hashes
 from simcost.trace.arrivals import merged, span_s
 from simcost.trace.paths import inside
@@ -30,6 +31,8 @@ class Given:
     horizon_s: float
     inputs: dict[str, str]
     """SHA-256 of each trace by its name in the scenario."""
+    prefix_block_tokens: int | None = None
+    """Length of the blocks by which a router looks at prefixes; None = none does, or no trace has them."""
 
     @classmethod
     def of(cls, loaded: LoadedScenario, seed: int) -> Self:
@@ -53,13 +56,17 @@ class Given:
             inputs=hashes(
                 loaded.folder, [name for one in scenario.workload for name in workload_traces(one)]
             ),
+            prefix_block_tokens=prefix_block_tokens(scenario.workload, loaded.folder)
+            if any(may_look_at_prefixes(plan) for plan in scenario.plans)
+            else None,
         )
 
     def batches(self, replication: int) -> Iterator[RequestBatch]:
         """The requests of a replication, the same at every call."""
         return merged(
-            self.workloads, folder=self.folder, seed=self.seed, index=replication, horizon_s=self.horizon_s
-        )
+            self.workloads, folder=self.folder, seed=self.seed, index=replication, horizon_s=self.horizon_s,
+            prefixes=self.prefix_block_tokens is not None,
+        )  # fmt: skip
 
     def expected(self) -> float:
         """About how many requests arrive within the horizon."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.catalog import Catalog
-from simcost.errors import Fault, FaultsError
+from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.scenario import yaml
 from simcost.scenario.defaults import spread
 from simcost.scenario.domain import find_catalog, plan_faults, scenario_faults
@@ -83,14 +83,36 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
     faults += [*found, *wrong, *missing, *scenario_faults(root, file, folder)]
     if catalog is not None:
         plans = scenario.plans if scenario else _sound_plans(root, file)
-        faults += plan_faults(root, plans, catalog, file)
-        faults += manifest_faults(plans, items(root.get("plans")), catalog, folder, file)
+        without = _without_prefixes(scenario, folder)
+        faults += plan_faults(root, plans, catalog, without, file)
+        faults += manifest_faults(
+            plans, items(root.get("plans")), catalog, folder, file, with_prefixes=not without
+        )
     faults = _in_order(faults)
     if scenario is None or catalog is None:
         return None, faults
     return LoadedScenario(
         scenario=scenario, text=text, root=root, path=path, folder=folder, catalog=catalog
     ), faults
+
+
+def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:
+    """Why requests carry no prefixes; empty where they do, or other faults come first."""
+    from simcost.scenario.plan_routing import may_look_at_prefixes, prefix_block_tokens
+
+    if scenario is None or not any(may_look_at_prefixes(plan) for plan in scenario.plans):
+        return ""
+    try:
+        if prefix_block_tokens(scenario.workload, folder) is not None:
+            return ""
+    except TraceError:
+        return ""  # said where the trace is named
+    except InputError as error:
+        return str(error)
+    return (
+        "needs requests that carry their prefixes: a recorded workload with prefix_hashes, which `simcost trace "
+        "import` reads and `simcost trace synthesize` writes of conversations; or take it out"
+    )
 
 
 def _in_order(faults: list[Fault]) -> list[Fault]:

@@ -12,10 +12,12 @@ from simcost.plan import Admission
 from simcost.plan.admission import Saturation
 from simcost.plan.routing import EndpointPicker, Router
 from simcost.plan.routing.policies import DynamoKv, KvAware, PrefixAware, RayPowerOfTwo, RayPrefixAware
-from simcost.plan.routing.scorers import Latency, NoHitLru, PrefixCache
+from simcost.plan.routing.scorers import Latency, NoHitLru, PrefixCache, Scorer
 from simcost.scenario.faults import fault_at
 from simcost.scenario.node import Node, items
 from simcost.scenario.plan_scaling import FromManifest
+from simcost.trace.paths import inside
+from simcost.trace.workload import Recorded, Workload
 from simcost.units import format_seconds
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 _BY_CACHE = tuple(cls().kind for cls in (PrefixAware, KvAware, RayPrefixAware, DynamoKv))
 _UNSEEN = {
-    PrefixCache: "the prefix cache, which engines do not have here yet",
     NoHitLru: "the prefix cache, which engines do not have here yet",
     Latency: "predictions of latency, which are not made here",
 }
@@ -37,13 +38,17 @@ def cache_faults(root: Node, file: str) -> Iterator[Fault]:
         said = router if router is None or isinstance(router.value, str) else router.get("kind")
         if said is not None and said.value in _BY_CACHE:
             message = (
-                f"{said.value} routes by the prefix cache, which engines do not have here yet; try session"
+                f"{said.value} routes by the prefix cache, which engines do not have here yet; try session, or "
+                "an endpoint-picker with the scorer prefix-cache"
             )
             yield fault_at(said, message, file)
 
 
-def routing_faults(plan: Plan | None, node: Node, file: str) -> Iterator[Fault]:
-    """What a plan's router and door ask for and cannot have; a plan that is None has other faults already."""
+def routing_faults(plan: Plan | None, node: Node, without_prefixes: str, file: str) -> Iterator[Fault]:
+    """What a plan's router and door ask for and cannot have; a plan that is None has other faults already.
+
+    `without_prefixes` says why requests carry no prefixes; empty where they do.
+    """
     router, door = node.get("router"), node.get("admission")
     if plan is None:
         return
@@ -59,9 +64,13 @@ def routing_faults(plan: Plan | None, node: Node, file: str) -> Iterator[Fault]:
         if type(one.scorer) in _UNSEEN:
             message = f"{one.scorer.kind} needs {_UNSEEN[type(one.scorer)]}; take it out"
             yield fault_at(place.get("scorer") or place, message, file)
+        if isinstance(one.scorer, PrefixCache) and without_prefixes:
+            yield fault_at(place.get("scorer") or place, without_prefixes, file)
+    if sum(isinstance(one.scorer, PrefixCache) for one in plan.router.scorers) > 1:
+        yield fault_at(router.get("scorers") or router, "has two scorers by prefix; one is simulated", file)
     gate = router.get("gate")
     if gate is not None and plan.router.gate is not None:
-        yield fault_at(gate, f"needs {_UNSEEN[PrefixCache]}; take it out", file)
+        yield fault_at(gate, f"needs {_UNSEEN[Latency]}; take it out", file)
 
 
 def _retry_faults(plan: Plan, node: Node, file: str) -> Iterator[Fault]:
@@ -75,8 +84,37 @@ def _retry_faults(plan: Plan, node: Node, file: str) -> Iterator[Fault]:
         yield fault_at(place.get("on") or place, message, file)
 
 
-def router_in(manifest: Manifest, asked: FromManifest) -> EndpointPicker:
-    """The endpoint picker of a manifest, without what is not simulated.
+def may_look_at_prefixes(plan: Plan) -> bool:
+    """Whether its router looks at prefixes, or is that of a manifest, which may."""
+    return isinstance(plan.router, FromManifest) or looks_at_prefixes(plan.router)
+
+
+def looks_at_prefixes(router: Router) -> bool:
+    """Whether a scorer of the router does."""
+    return isinstance(router, EndpointPicker) and any(
+        isinstance(one.scorer, PrefixCache) for one in router.scorers
+    )
+
+
+def prefix_block_tokens(workloads: Sequence[Workload], folder: Path) -> int | None:
+    """Length of the blocks of the recorded workloads whose requests carry prefixes; None = none do.
+
+    Raises:
+        InputError: they differ.
+    """
+    from simcost.trace.store import open_trace
+
+    infos = [open_trace(inside(folder, one.path)) for one in workloads if isinstance(one, Recorded)]
+    lengths = {one.block_tokens for one in infos if "prefix_hashes" in one.columns and one.block_tokens}
+    if len(lengths) > 1:
+        raise InputError(
+            f"prefixes of the traces are hashed by blocks of {sorted(lengths)} tokens; import them alike"
+        )
+    return lengths.pop() if lengths else None
+
+
+def router_in(manifest: Manifest, asked: FromManifest, block_tokens: int | None = None) -> EndpointPicker:
+    """The endpoint picker of a manifest, without what is not simulated; `block_tokens` where requests carry prefixes.
 
     Raises:
         InputError: it has none, or none of its scorers is simulated.
@@ -85,18 +123,24 @@ def router_in(manifest: Manifest, asked: FromManifest) -> EndpointPicker:
         raise InputError(
             f"{asked.path}: a {manifest.kind} routes nothing; name an EndpointPickerConfig of llm-d"
         )
-    kept = tuple(one for one in manifest.router.scorers if type(one.scorer) not in _UNSEEN)
+    kept = tuple(one for one in manifest.router.scorers if _is_simulated(one.scorer, block_tokens))
     if not kept:
         raise InputError(f"{asked.path}: none of its scorers is simulated; name one by queue or KV cache")
     return replace(manifest.router, scorers=kept, gate=None)
 
 
-def unrouted(manifest: Manifest) -> str | None:
+def _is_simulated(scorer: Scorer, block_tokens: int | None) -> bool:
+    return type(scorer) not in _UNSEEN and (block_tokens is not None or not isinstance(scorer, PrefixCache))
+
+
+def unrouted(manifest: Manifest, block_tokens: int | None) -> str | None:
     """What of the picker of a manifest is not simulated, as a sentence."""
     picker = manifest.router
     if picker is None:
         return None
-    left: list[str] = [one.scorer.kind for one in picker.scorers if type(one.scorer) in _UNSEEN]
+    left: list[str] = [
+        one.scorer.kind for one in picker.scorers if not _is_simulated(one.scorer, block_tokens)
+    ]
     left += ["prefix-cache-affinity-filter"] if picker.gate else []
     return f"The router goes without {', '.join(left)}: not simulated." if left else None
 

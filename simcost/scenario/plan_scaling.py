@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -163,14 +164,24 @@ def _signal(node: Node) -> Node:
 
 
 def manifest_faults(
-    plans: Sequence[Any], nodes: Sequence[Node], catalog: Catalog, folder: Path, file: str
+    plans: Sequence[Any],
+    nodes: Sequence[Node],
+    catalog: Catalog,
+    folder: Path,
+    file: str,
+    *,
+    with_prefixes: bool,
 ) -> Iterator[Fault]:
-    """Manifests that cannot be read or do not suit; a plan that is None has other faults already."""
+    """Manifests that cannot be read or do not suit; a plan that is None has other faults already.
+
+    `with_prefixes` says whether requests carry their prefixes.
+    """
     from simcost.scenario.faults import fault_at
     from simcost.scenario.plan_routing import router_in
 
     for plan, node in zip(plans, nodes, strict=True):
-        for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", router_in)):
+        route = partial(router_in, block_tokens=1 if with_prefixes else None)
+        for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", route)):
             asked, place = getattr(plan, key, None), node.get(key)
             if not isinstance(asked, FromManifest) or place is None:
                 continue

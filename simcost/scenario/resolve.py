@@ -25,6 +25,7 @@ from simcost.scenario.given import Given
 from simcost.scenario.job_trace import JobTrace
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Plan
+from simcost.scenario.plan_routing import looks_at_prefixes
 from simcost.scenario.steered import steered
 from simcost.scenario.training import OnShared
 from simcost.sim.pool import Pool
@@ -200,6 +201,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
     shared = plan.training if isinstance(plan.training, OnShared) else None
     if question.source is None:
         raise InputError(f"plan {plan.name!r} has no requests to serve")
+    block = question.source.prefix_block_tokens if isinstance(question.source, Given) else None
     steers = steered(plan, loaded, question.source)
     pool = Pool(
         name=f"{model.name} on {accelerator.name}",
@@ -215,6 +217,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         router=steers.router,
         admission=steers.admission,
         retries=plan.retries,
+        prefix_block_tokens=block if looks_at_prefixes(steers.router) else None,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
         kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.tp),

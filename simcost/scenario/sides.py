@@ -87,6 +87,7 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         prompt_tokens=felt.prompt_tokens,
         retries=_retries(felt),
         by_priority=felt.by_priority,
+        prefix_blocks=felt.prefix_blocks,
         replica_hours=ledger.replica_hours(),
         following=following(ledger) if moved(ledger) else None,
     )

@@ -19,7 +19,7 @@ from simcost.plan.nodes import Nodes
 from simcost.plan.routing import Router
 from simcost.scenario.foreseen import Foreseen
 from simcost.scenario.given import Given
-from simcost.scenario.plan_routing import differing, door_of, limited, router_in, unrouted
+from simcost.scenario.plan_routing import differing, door_of, limited, looks_at_prefixes, router_in, unrouted
 from simcost.scenario.plan_scaling import (
     FollowForecast,
     FromManifest,
@@ -84,10 +84,15 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     router = plan.router
     if isinstance(router, FromManifest):
         manifest = manifest_of(router, folder, catalog)
-        notes += filter(None, [not_simulated(manifest), unrouted(manifest)])
+        block = source.prefix_block_tokens if isinstance(source, Given) else None
+        notes += filter(None, [not_simulated(manifest), unrouted(manifest, block)])
         names.append(router.path)
         manifests.append(manifest)
-        router = router_in(manifest, router)
+        router = router_in(manifest, router, block)
+    if looks_at_prefixes(router):
+        notes.append(
+            "The router looks at prefixes; engines do not reuse their KV cache yet: hits save nothing."
+        )
     door, said = door_of(plan, manifests)
     notes += [*said, *differing(plan, manifests)]
     router, door = limited(router, door, plan)

@@ -17,6 +17,8 @@ from simcost.ledger import Buckets, Ledger, Limits, Outcomes, Sendings
 from simcost.scenario.sealed import read_table, seal, whole
 
 ROWS = "outcomes.parquet"
+_OTHERWISE = ("sendings", "by_priority", "prefix_blocks")
+"""Outcomes that only some runs have."""
 _TABLES = ("nodes", "replicas", "timeline", "events", "pulse")
 
 
@@ -61,7 +63,12 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
         "count"
     ].to_numpy()
     return Outcomes(
-        **{name: value for name, value in said.items() if name not in ("buckets", "sendings", "by_priority")},
+        **{
+            name: value
+            for name, value in said.items()
+            if name not in ("buckets", "sendings", "by_priority", "prefix_blocks")
+        },
+        prefix_blocks=tuple(said["prefix_blocks"]) if "prefix_blocks" in said else None,
         by_priority=tuple(said.get("by_priority", ())),
         sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
         limits=Limits(**limits),
@@ -94,6 +101,5 @@ def _scalars(thing: Ledger | Outcomes) -> dict[str, Any]:
         found |= {"limits": limits, "buckets": asdict(thing.buckets)}
         if (sendings := found.pop("sendings")) is not None:
             found["sendings"] = asdict(sendings)
-        if not found["by_priority"]:
-            del found["by_priority"]
+        found = {k: v for k, v in found.items() if k not in ("by_priority", "prefix_blocks") or v}
     return found

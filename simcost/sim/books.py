@@ -140,6 +140,7 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
         **(ends if people is None else people.ends()),
         sendings=None if again is None else Sendings(**ends, **again),
         by_priority=() if people is None else people.by_priority(),
+        prefix_blocks=people.index.hits() if people is not None and people.index.asked else None,
         prompt_tokens=int(totals[at.COMPLETED_PROMPT]),
         output_tokens=int(totals[at.COMPLETED_OUTPUT]),
         generated_tokens=int(totals[at.GENERATED]),

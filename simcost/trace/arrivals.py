@@ -17,7 +17,7 @@ from simcost.trace.workload import Recorded, Synthetic, Workload
 
 
 def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_s: float | None,
-            part: int = 0) -> Iterator[RequestBatch]:  # fmt: skip
+            part: int = 0, prefixes: bool = False) -> Iterator[RequestBatch]:  # fmt: skip
     """The requests of one replication, sorted by arrival, none after the horizon.
 
     Args:
@@ -27,21 +27,25 @@ def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_
         index: of the replication; equal seed, index and part give equal requests.
         horizon_s: length of the run; None = the span of a recorded trace.
         part: place among the workloads of a scenario, so that equal ones differ.
+        prefixes: with the hashes of prefixes where a trace has them.
 
     Raises:
         InputError: no horizon for a synthetic workload; a trace outside the folder.
         TraceError: a trace that cannot be read.
     """
     if isinstance(workload, Recorded):
-        return replay(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+        return replay(
+            workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part, prefixes=prefixes
+        )
     horizon_s = span_s(workload, folder) if horizon_s is None else horizon_s
     return synthetic(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
 
 
 def merged(workloads: Sequence[Workload], *, folder: Path, seed: int, index: int,
-           horizon_s: float | None) -> Iterator[RequestBatch]:  # fmt: skip
+           horizon_s: float | None, prefixes: bool = False) -> Iterator[RequestBatch]:  # fmt: skip
     """The requests of several workloads as one sorted stream; arguments as `batches`."""
-    streams = [batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+    streams = [batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part,
+                       prefixes=prefixes)
                for part, workload in enumerate(workloads)]  # fmt: skip
     if any(_has_priorities(workload, folder) for workload in workloads):
         streams = [

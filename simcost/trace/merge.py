@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from simcost.trace.batch import NO_SESSION, RequestBatch, concat
+from simcost.trace.batch import NO_SESSION, Ints, RequestBatch, concat
 
 
 def merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
@@ -32,13 +33,33 @@ def merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
 
 
 def apart(stream: Iterator[RequestBatch], part: int, parts: int) -> Iterator[RequestBatch]:
-    """The stream with conversations that have other numbers than those of the other streams."""
+    """The stream with conversations and prefixes that have other numbers than those of the other streams."""
     for batch in stream:
-        if batch.session is None or parts == 1:
+        if parts == 1 or (batch.session is None and batch.prefix is None):
             yield batch
         else:
-            numbers = np.where(batch.session == NO_SESSION, NO_SESSION, batch.session * parts + part)
-            yield replace(batch, session=numbers)
+            yield replace(
+                batch, session=_renumbered(batch, part, parts), prefix=_rehashed(batch.prefix, part)
+            )
+
+
+def _renumbered(batch: RequestBatch, part: int, parts: int) -> Ints | None:
+    if batch.session is None:
+        return None
+    return np.where(batch.session == NO_SESSION, NO_SESSION, batch.session * parts + part)
+
+
+def _rehashed(prefix: Any, part: int) -> Any:
+    """Hashes that none of another part equals, but by chance."""
+    if prefix is None or part == 0:
+        return prefix
+    import pyarrow as pa
+
+    salt = np.uint64(part * 0x9E3779B97F4A7C15 & (2**64 - 1)).astype(np.int64)
+    lengths = prefix.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    hashes = prefix.flatten().to_numpy(zero_copy_only=False) ^ salt
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(hashes))
 
 
 def _next(stream: Iterator[RequestBatch]) -> RequestBatch | None:

@@ -17,7 +17,7 @@ from simcost.units import NS_PER_S
 
 
 def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s: float | None, part: int,
-           batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:  # fmt: skip
+           prefixes: bool = False, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:  # fmt: skip
     """The requests of one replication; see `simcost.trace.workload.batches`.
 
     Rates above 1 add copies resampled with random numbers of their own, the last one thinned.
@@ -30,7 +30,7 @@ def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s
     horizon_ns = span_ns if horizon_s is None else min(span_ns, round(horizon_s * NS_PER_S))
 
     def copy(number: int) -> Iterator[RequestBatch]:
-        recorded = _again(path, batch_rows, period_ns, span_ns)
+        recorded = _again(path, batch_rows, period_ns, span_ns, prefixes=prefixes)
         if index == 0 and number == 0:
             return _until(recorded, horizon_ns)
         rng = stream(seed, "bootstrap", part, index, number)
@@ -46,12 +46,15 @@ def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s
     return _by_the_hour(merge(copies), workload.daily, stream(seed, "daily", part, index))
 
 
-def _again(path: Path, batch_rows: int, period_ns: int, span_ns: int) -> Iterator[RequestBatch]:
+def _again(
+    path: Path, batch_rows: int, period_ns: int, span_ns: int, *, prefixes: bool
+) -> Iterator[RequestBatch]:
     """The trace, begun anew each period until the span is covered: a mean gap after its last request. Each time its
     conversations are others.
     """
     for turn, start_ns in enumerate(range(0, span_ns + 1, period_ns)):
-        recorded = apart(read_with_sessions(path, batch_rows), turn, span_ns // period_ns + 1)
+        whole = read_with_sessions(path, batch_rows, prefixes=prefixes)
+        recorded = apart(whole, turn, span_ns // period_ns + 1)
         for batch in recorded:
             yield replace(batch, arrival_ns=batch.arrival_ns + start_ns) if start_ns else batch
 

@@ -98,21 +98,25 @@ def read_batches(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBa
         yield batch
 
 
-def read_with_sessions(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:
-    """The same, each request with the number of its conversation and its priority where the trace has them.
+def read_with_sessions(
+    path: Path, batch_rows: int = BATCH_ROWS, *, prefixes: bool = False
+) -> Iterator[RequestBatch]:
+    """The same, each request with the number of its conversation and its priority where the trace has them, and with
+    the hashes of its prefix if asked.
 
     Raises:
         TraceError: as `read_batches`.
     """
     there = open_trace(path).columns
-    labels = [name for name in ("session", "priority") if name in there]
+    asked = ("session", "priority", *(["prefix_hashes"] if prefixes else []))
+    labels = [name for name in asked if name in there]
     names: dict[str, int] = {}
     for batch, columns in read_labelled(path, labels, batch_rows):
         session = numbered(columns["session"], names) if "session" in columns else None
         priority = None
         if "priority" in columns:
             priority = columns["priority"].fill_null(0).to_numpy(zero_copy_only=False).astype(np.int16)
-        yield replace(batch, session=session, priority=priority)
+        yield replace(batch, session=session, priority=priority, prefix=columns.get("prefix_hashes"))
 
 
 def numbered(labels: pa.Array, names: dict[str, int]) -> Ints:

@@ -17,7 +17,7 @@ _SCORERS: dict[str, tuple[type, dict[str, str]]] = {
     "kv-cache-utilization-scorer": (s.KvCacheUtilization, {}),
     "prefix-cache-scorer": (s.PrefixCache, {"blockSizeTokens": "block_tokens", "blockSize": "block_tokens",
                                             "maxPrefixBlocksToMatch": "max_blocks"}),
-    "precise-prefix-cache-scorer": (s.PrefixCache, {}),
+    "precise-prefix-cache-scorer": (s.PrefixCache, {"blockSizeTokens": "block_tokens"}),
     "active-request-scorer": (s.ActiveRequest, {"idleThreshold": "idle_threshold", "maxBusyScore": "max_busy_score"}),
     "load-aware-scorer": (s.LoadAware, {"threshold": "threshold"}),
     "token-load-scorer": (s.TokenLoad, {"queueThresholdTokens": "threshold_tokens", "threshold": "threshold_tokens"}),
@@ -63,6 +63,10 @@ def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
             gate = _gate(plugin)
         elif kind in _SCORERS:
             weighted += _weighted(entry, plugin, kind)
+            if kind.startswith("precise"):
+                root.reading.notes.append(
+                    f"plugin {kind}: an estimate, as that of prefix-cache-scorer, stands for it"
+                )
         elif kind in _PASSED:
             entry.passes(*entry.mapping)
             root.reading.notes.append(f"plugin {kind}")
@@ -101,6 +105,15 @@ def _scorer(plugin: Fields, cls: Callable[..., Any], names: dict[str, str]) -> A
         for name, value in given.items()
         if value is not None
     }
+    if (
+        cls is s.PrefixCache
+        and parameters.has("lruCapacityPerServer")
+        and parameters.flag("autoTune") is False
+    ):
+        blocks = parameters.count("lruCapacityPerServer", 1)
+        whole["capacity_tokens"] = (blocks or 1) * int(
+            whole.get("block_tokens", s.PrefixCache().block_tokens)
+        )
     return plugin.build(cls, **whole)
 
 
