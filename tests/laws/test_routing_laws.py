@@ -14,9 +14,11 @@ from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTw
 from simcost.plan.admission import Saturation
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.policies import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
-from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, Queue
+from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, PrefixCache, Queue
 from simcost.sim import Pool, simulate
 from simcost.trace.batch import Priorities, RequestBatch
+from simcost.trace.log.readers import import_trace
+from simcost.trace.store import read_with_sessions
 
 SERVERS, MU, COUNT = 5, 2.0, 200_000
 STEP = StepTime(a_s=6e-3, b_s_per_token=16e-6, c_s_per_sequence=13e-6, d_s_per_token=42e-9, q_s_per_pair=0,
@@ -171,6 +173,27 @@ def test_waits_by_priority_are_those_of_cobham(tmp_path: Path) -> None:
     for name in ("arrived", "completed", "rejected", "timed_out", "lost", "in_system"):
         assert sum(one[name] for one in got.by_priority) == getattr(got, name)
     assert [one["priority"] for one in got.by_priority] == [7, 0, -1]
+
+
+@pytest.mark.parametrize("servers", [1, 4])
+def test_prefixes_of_a_public_trace_are_found_as_a_search_finds_them(
+    shared: Path, tmp_path: Path, servers: int
+) -> None:
+    """With one replica and a long memory a hit is a block that came before; with several, who has it gets it."""
+    log = shared / "data" / "traces" / "mooncake_conversation_trace.jsonl.gz"
+    import_trace(log, "mooncake", tmp_path / "t.parquet")
+    requests = next(read_with_sessions(tmp_path / "t.parquet", 1500, prefixes=True))
+    scorer = PrefixCache(block_tokens=512, max_blocks=4000, capacity_tokens=10**8)
+    pool = Pool(name="p", step=STEP, kv_capacity_tokens=10**6, scaling=Fixed(replicas=servers), prefix_block_tokens=512,
+                router=EndpointPicker(scorers=(Weighted(scorer=scorer),)))  # fmt: skip
+    got = simulate(pool, iter([requests]), horizon_s=float(requests.arrival_ns[-1]) * 1e-9 + 60).outcomes
+    seen, blocks, hits = set[int](), 0, 0
+    for chain in requests.prefix.to_pylist():
+        blocks += len(chain)
+        hits += next((k for k, block in enumerate(chain) if block not in seen), len(chain))
+        seen.update(chain)
+    assert hits > 2000
+    assert got.prefix_blocks == (blocks, hits)
 
 
 def test_without_a_queue_priorities_change_nothing() -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from scenarios import SMALL, write
@@ -13,6 +15,7 @@ from simcost.report import comparison
 from simcost.scenario.load import find_faults, load
 from simcost.scenario.resolve import ResolvedPlan, settle
 from simcost.scenario.run import run
+from simcost.trace.writer import TraceWriter
 
 ROUTERS = [
     "vllm-data-parallel",
@@ -23,6 +26,7 @@ ROUTERS = [
     "{kind: endpoint-picker, scorers: {scorer: queue}}",
     "{kind: endpoint-picker, picker: weighted-random, scorers: {scorer: {kind: load-aware, threshold: 9}, weight: 2}}",
 ]
+FIXED = "scaling: {kind: fixed, replicas: 2}"
 EPP = """\
 apiVersion: llm-d.ai/v1alpha1
 kind: EndpointPickerConfig
@@ -79,6 +83,74 @@ def test_the_picker_of_a_manifest_goes_without_what_is_not_simulated(tmp_path: P
     assert any("prefix-cache: not simulated" in note for note in plan.notes)
 
 
+def with_trace(folder: Path, blocks: int = 512, hashes: bool = True, name: str = "talks.parquet") -> None:
+    """Forty conversations of three turns, a second apart; each turn has one more block of the same beginning."""
+    turns = [(talk, turn) for turn in range(3) for talk in range(40)]
+    columns = {
+        "arrival_ns": np.arange(len(turns)) * 10**9,
+        "prompt_tokens": np.array([blocks * (turn + 1) for _, turn in turns], np.int32),
+        "output_tokens": np.full(len(turns), 5, np.int32),
+    }
+    if hashes:
+        chains = [[1000 * talk + k for k in range(turn + 1)] for talk, turn in turns]
+        columns["prefix_hashes"] = pa.array(chains, pa.list_(pa.int64()))
+    optional = ["prefix_hashes"] if hashes else []
+    with TraceWriter(
+        folder / name, source="test", optional=optional, block_tokens=blocks if hashes else None
+    ) as out:
+        out.write(pa.table(columns))
+
+
+def with_talks(folder: Path, router: str, workload: str = "{kind: trace, path: talks.parquet}") -> Path:
+    drawn = SMALL[SMALL.index("workload:") : SMALL.index("slo:")]
+    return write(folder, (drawn, f"workload: {workload}\n"), (FIXED, f"{FIXED}\n    router: {router}"))
+
+
+BY_PREFIX = "{kind: endpoint-picker, scorers: [{scorer: prefix-cache, weight: 9}, {scorer: queue}]}"
+
+
+def test_turns_of_a_conversation_go_where_their_beginning_is(tmp_path: Path) -> None:
+    """Two of three turns are looked up with 1 + 2 of 1 + 2 + 3 blocks there already: half of all."""
+    with_trace(tmp_path)
+    document = run(load(with_talks(tmp_path, BY_PREFIX)), tmp_path / "out", jobs=1)
+    plain, picker = document["plans"]
+    assert "prefix" not in plain
+    assert picker["prefix"] == {"blocks": 240, "blocks_hit": 120, "hit_share": 0.5}
+    assert "50.0 % of 240 blocks" in " ".join(comparison.text(document).split())
+    assert any("hits save nothing" in said for said in document["assumptions"])
+
+
+@pytest.mark.parametrize("scale", ["rate_scale: 2", "repeat: true"])
+def test_copies_of_a_trace_share_no_prefixes(scale: str, tmp_path: Path) -> None:
+    """A second copy that hit the first would find three of four blocks; one resampled has some turns twice."""
+    with_trace(tmp_path)
+    file = with_talks(tmp_path, BY_PREFIX, f"{{kind: trace, path: talks.parquet, {scale}}}")
+    found = run(load(file), tmp_path / "out", seeds=1, jobs=1)["plans"][1]["prefix"]
+    assert found["blocks"] > 300
+    assert 0.49 < found["hit_share"] < 0.56
+
+
+def test_the_picker_of_a_manifest_looks_at_prefixes_where_requests_have_them(tmp_path: Path) -> None:
+    with_trace(tmp_path)
+    (tmp_path / "epp.yaml").write_text(EPP, encoding="utf-8")
+    plan = settle(load(with_talks(tmp_path, "{from: epp.yaml}")), seed=None, seeds=None).plans[1]
+    assert [one.scorer.kind for one in plan.pool.router.scorers] == ["prefix-cache", "queue"]
+    assert plan.pool.prefix_block_tokens == 512
+    assert not any("goes without" in note for note in plan.notes)
+
+
+def test_prefixes_that_are_not_there_are_said_at_the_scorer(tmp_path: Path) -> None:
+    with_trace(tmp_path, hashes=False)
+    faults = find_faults(with_talks(tmp_path, BY_PREFIX))
+    assert [fault.path for fault in faults] == ["plans.1.router.scorers.0.scorer"]
+    with_trace(tmp_path)
+    with_trace(tmp_path, blocks=16, name="other.parquet")
+    both = "[{kind: trace, path: talks.parquet}, {kind: trace, path: other.parquet}]"
+    assert "blocks of [16, 512] tokens" in find_faults(with_talks(tmp_path, BY_PREFIX, both))[0].message
+    twice = BY_PREFIX.replace("{scorer: queue}", "{scorer: prefix-cache}")
+    assert "two scorers by prefix" in find_faults(with_talks(tmp_path, twice))[0].message
+
+
 def test_a_manifest_without_a_scorer_that_is_simulated_is_refused(tmp_path: Path) -> None:
     text = EPP.replace(", {pluginRef: queue-scorer}", "")
     (tmp_path / "epp.yaml").write_text(text, encoding="utf-8")
@@ -93,7 +165,6 @@ applications:
       - {name: Engine, num_replicas: 2, max_ongoing_requests: 64, max_queued_requests: 9,
          ray_actor_options: {num_gpus: 2}}
 """
-FIXED = "scaling: {kind: fixed, replicas: 2}"
 
 
 def settled(folder: Path, text: str) -> ResolvedPlan:
