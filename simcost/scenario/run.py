@@ -72,8 +72,9 @@ def _rows(question: Question, folder: Path, *, jobs: int, fresh: bool, progress:
     every: list[Run] = [*serving, *training]
 
     def note() -> None:
-        done = sum(run.share == 1.0 for run in every)
-        progress(sum(run.share for run in every) / len(every), f"{done} of {len(every)} runs")
+        done, share = sum(run.share == 1.0 for run in every), sum(run.share for run in every) / len(every)
+        first = "" if share else "; once per machine the simulator is compiled, some 10 s"
+        progress(share, f"{done} of {len(every)} runs{first}")
 
     served, trained = dict[Key, ServedSide](), dict[Key, TrainedSide]()
     if question.source is not None:
