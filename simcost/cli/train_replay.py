@@ -57,11 +57,13 @@ def _add_mishaps(replay: Any) -> None:
 
 
 def _replay(arguments: Arguments) -> None:
+    from simcost.compare.policies import policies_verdict
     from simcost.sim.jobs.summary import rejections, replay_document
 
     where = placement(arguments.placement)
     nodes = _nodes(arguments)
-    policies = [_policy(text, arguments, nodes) for text in arguments.policy or ["fifo-skip"]]
+    names = arguments.policy or ["fifo-skip"]
+    policies = [_policy(text, arguments, nodes) for text in names]
     mishaps = _mishaps(arguments)
     pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}
     jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, **pools)
@@ -72,7 +74,8 @@ def _replay(arguments: Arguments) -> None:
             ledger = _ledger(jobs, nodes, arguments.gpus, policy, where, mishaps)
             documents.append(replay_document(jobs, ledger, policy))
             said += [one for one in rejections(jobs, ledger) if one not in said]
-    document = documents[0] if len(documents) == 1 else {"policies": documents}
+    several = {"verdict": policies_verdict(names, documents), "policies": documents}
+    document = documents[0] if len(documents) == 1 else several
     files = [path for path in (arguments.nodes, arguments.quotas, arguments.shares) if path]
     finish(arguments, document, findings + said, "train", files=[arguments.file, *files])
 

@@ -5,7 +5,7 @@ from textwrap import fill
 from typing import Any
 
 from simcost.report.table import table
-from simcost.units import format_seconds
+from simcost.units import format_seconds, format_share
 
 Document = Mapping[str, Any]
 WIDTH = 100
@@ -24,7 +24,7 @@ BUCKET_TITLES = {
 def text(document: Document) -> str:
     """The document of `simcost train replay`: one policy in full, or several side by side."""
     if "policies" in document:
-        parts = [comparison(document["policies"])]
+        parts = [fill(document["verdict"], WIDTH), comparison(document["policies"])]
     else:
         parts = [_verdict(document), _times(document), _buckets(document)]
         if document["deadlines"]:
@@ -140,4 +140,4 @@ def _number(value: float | None) -> str:
 
 
 def _share(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
+    return "-" if share is None else format_share(share)

@@ -60,6 +60,21 @@ def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
         "train", "replay", jobs, "--gpus", "8", "--policy", "fifo-skip", "--policy", "srtf", "--json"
     ).document()
     assert [one["policy"] for one in both["policies"]] == ["fifo-skip", "srtf"]
+    best = min(both["policies"], key=lambda one: one["jct_s"]["mean"])["policy"]
+    assert both["verdict"].startswith(f"Jobs complete soonest under {best}: ")
+    (tmp_path / "wide.csv").write_text(f"{HEAD}\n1,0,5,9\n", encoding="utf-8")
+    wide = (
+        "train",
+        "replay",
+        tmp_path / "wide.csv",
+        "--gpus",
+        "8",
+        "--policy",
+        "fifo-skip",
+        "--policy",
+        "srtf",
+    )
+    assert call(*wide).out.startswith("No job completes on this cluster")
     assert "on nodes there are" in refused(
         "train", "replay", jobs, "--nodes", tmp_path / "nodes.csv", "--policy", "elastic"
     )
