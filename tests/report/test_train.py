@@ -2,6 +2,7 @@
 
 from jobs_of import jobs_of
 
+from simcost.compare.policies import policies_verdict
 from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict
 from simcost.report.train import comparison, text
 from simcost.sim.jobs.counts import schedule
@@ -15,7 +16,7 @@ def test_a_replay_in_words_and_tables() -> None:
     ledger = schedule(jobs, 4, DeadlineAware())
     shown = text(replay_document(jobs, ledger, DeadlineAware())).splitlines()
     assert shown[0] == (
-        "deadline on 4 GPUs: 2 of 3 jobs completed, mean wait 30 min, 100.0% of the GPU time allocated; 1 wider "
+        "deadline on 4 GPUs: 2 of 3 jobs completed, mean wait 30 min, 100.0 % of the GPU time allocated; 1 wider "
         "than their pool, rejected."
     )
     assert [line.split() for line in shown[4:7]] == [
@@ -34,6 +35,18 @@ def test_policies_side_by_side() -> None:
     jobs = jobs_of([0, 0, 0], [3600, 3600, 3600], [2, 3, 2])
     documents = [replay_document(jobs, schedule(jobs, 4, p), p) for p in (FifoStrict(), FifoSkip())]
     assert [line.split() for line in comparison(documents).splitlines()[2:]] == [
-        ["fifo-strict", "60", "min", "114", "min", "2", "h", "2.00", "0", "58.3%"],
-        ["fifo-skip", "20", "min", "54", "min", "80", "min", "1.33", "0", "87.5%"],
+        ["fifo-strict", "60", "min", "114", "min", "2", "h", "2.00", "0", "58.3", "%"],
+        ["fifo-skip", "20", "min", "54", "min", "80", "min", "1.33", "0", "87.5", "%"],
     ]
+
+
+def test_the_verdict_of_policies_goes_by_completion() -> None:
+    jobs = jobs_of([0, 0, 0], [3600, 3600, 3600], [2, 3, 2])
+    policies = (FifoStrict(), FifoSkip())
+    documents = [replay_document(jobs, schedule(jobs, 4, one), one) for one in policies]
+    assert policies_verdict(["fifo-strict", "fifo-skip"], documents) == (
+        "Jobs complete soonest under fifo-skip: 80 min after submission on average; under fifo-strict 2 h."
+    )
+    assert policies_verdict(["fifo-skip"], documents[1:]).endswith(
+        "fifo-skip: 80 min after submission on average."
+    )
