@@ -131,7 +131,7 @@ def test_what_cannot_be_studied_is_refused() -> None:
         ("on-demand price is 0", {"od_usd_per_h": 0}),
         ("spot price is -1", {"spot_usd_per_h": -1, "starts": [0]}),
         ("cannot be met", {"deadline_h": 10}),
-        ("give at most 1,000,000", {"starts": 10**9}),
+        ("at most 1,000,000", {"starts": 10**9, "deadline_h": 5, "work_h": 4, "spot_usd_per_h": 1}),
     ):
         with pytest.raises(InputError, match=said):
             spot_study([zone], **(JOB | {"policies": [Greedy()]} | changes))

@@ -60,8 +60,6 @@ def spot_study(
         raise InputError(f"the on-demand price is {od_usd_per_h!r} USD per hour; it must be more than 0")
     job = DeadlineJob(work_s=_seconds(work_h), deadline_s=_seconds(deadline_h), changeover_s=_seconds(changeover_h),
                       gang=gang)  # fmt: skip
-    if isinstance(starts, int) and starts > MOST_STARTS:
-        raise InputError(f"{starts:,} starts on each trace; give at most {MOST_STARTS:,}")
     studied, said = _long_enough(traces, job, starts)
     if together and len(studied) > 1:
         studied = [any_zone(studied), *studied]
@@ -158,8 +156,8 @@ def _starts(trace: SpotTrace, job: DeadlineJob, starts: int | Sequence[int], see
     """Ticks from which the trace covers the deadline, drawn as the published study does; or those given."""
     if not isinstance(starts, int):
         return np.asarray(starts, np.int64)
-    if starts < 1:
-        raise InputError(f"{starts} starts cannot be drawn; give at least one")
+    if not 1 <= starts <= MOST_STARTS:
+        raise InputError(f"{starts:,} starts cannot be drawn; give at least one, and at most {MOST_STARTS:,}")
     room = trace.ticks - int(job.deadline_s / trace.gap_s) - 1
     drawn: Ints = np.random.RandomState(seed).randint(0, room, starts).astype(np.int64)
     return drawn
