@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isnan, nan
-from statistics import median
 from typing import Annotated, Literal, NamedTuple, TypedDict
 
 from annotated_types import Ge, Gt, Le
@@ -168,6 +167,8 @@ class Wva:
     def _by_tokens(
         self, rules: Tokens, loads: Sequence[tuple[float, float]], seen: Observation, state: WvaState
     ) -> Decision[WvaState]:
+        from statistics import median
+
         if not loads:
             return Decision(seen.current, "NoReplicas", state)
         bounds, capacities, demand = [*state["bounds"]], [], 0.0

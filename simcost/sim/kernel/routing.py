@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import inlined, lean, written_in
 from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.arithmetic import splitmix64
 from simcost.sim.kernel.layout import NEVER, NIL, State
@@ -90,10 +90,9 @@ def _tell_router(s: State, t: int) -> None:
 def tell_router_if_due(s: State, t: int) -> None:
     """Signals come at the multiples of the refresh; the state is that of the last of them, t included."""
     every = s.parameters[at.REFRESH]
-    if every == 0:
-        _tell_router(s, t)
-    elif every > 0 and t // every * every > s.totals[at.SNAPSHOT]:
-        _tell_router(s, t // every * every)
+    due = t if every <= 0 else t // every * every
+    if every == 0 or (every > 0 and due > s.totals[at.SNAPSHOT]):
+        _tell_router(s, due)
 
 
 @inlined
@@ -179,7 +178,7 @@ def _cached_queue(s: State, r: int, t: int) -> int:
     return rep[at.SEEN_LOAD] if known and rep[at.SEEN_LOAD] < p[at.QUEUE_LIMIT] else NEVER
 
 
-@inlined
+@written_in
 def _ray(s: State, t: int, base: int, count: int) -> int:
     """Ray's power of two: by remembered queues where one of them has room, else by asking both; NIL = both full.
 
@@ -284,7 +283,7 @@ def _drawn_by_score(s: State, session: int, draw: np.uint64, base: int, count: i
     return s.routable[base + np.int64(draw % np.uint64(count))]
 
 
-@inlined
+@written_in
 def _pick(s: State, x: int, t: int, draw: np.uint64, base: int, count: int) -> int:
     """llm-d's endpoint picker."""
     p, session = s.parameters, s.nodes[x, at.SESSION] if s.parameters[at.BY_SESSION] else NIL
@@ -301,7 +300,7 @@ def _pick(s: State, x: int, t: int, draw: np.uint64, base: int, count: int) -> i
     return r
 
 
-@inlined
+@written_in
 def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
     """One of the slots listed from `base` on; NIL = the router takes none of them now."""
     router, session = s.parameters[at.ROUTER], s.nodes[x, at.SESSION]
@@ -330,7 +329,7 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
     return _next_turn(s, base, count)
 
 
-@lean
+@written_in
 def route_informed(s: State, x: int, t: int) -> int:
     """As `route`, where the router has signals or a memory, or the door has limits; WAITS and REFUSED too."""
     p, totals, base, count = s.parameters, s.totals, 0, s.totals[at.ROUTABLE]
