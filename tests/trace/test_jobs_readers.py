@@ -167,6 +167,17 @@ def test_blank_rows_are_said_to_be_blank(tmp_path: Path) -> None:
     ]
 
 
+def test_parquet_of_integers_beyond_floats_and_of_lists(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    good = {"job_id": ["a", "b"], "submit_s": [0, 1], "gpus": [1, 1]}
+    pq.write_table(pa.table(good | {"duration_s": [10**18, 5]}), path)
+    jobs, findings = read_jobs(path)
+    assert (jobs.job_id.tolist(), counts(findings)) == (["b"], {"duration_s": 1})
+    pq.write_table(pa.table(good | {"duration_s": [[3], [5]]}), path)
+    with pytest.raises(TraceError, match="column 'duration_s' holds neither"):
+        read_jobs(path)
+
+
 def test_pools_and_windows(tmp_path: Path) -> None:
     text = "submit_s,duration_s,gpus,pool\n0,5,1,a\n7,5,1,b\n9,5,16,b\n20,5,2,b\n28,5,2,b\n30,5,1,c\n"
     path = log(tmp_path, text)

@@ -101,7 +101,7 @@ def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
     Infinity is no number here.
     """
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return values, ~np.isinf(values)
     text = pc.utf8_trim_whitespace(as_text(column))
     text = pc.if_else(pc.is_in(pc.utf8_lower(text), _NO_VALUE), pa.scalar(None, pa.string()), text)
