@@ -15,7 +15,7 @@ from simcost.plan.retries import Retries
 from simcost.sim.clock import Clock
 from simcost.sim.kernel import attempts, bands
 from simcost.sim.kernel import layout as at
-from simcost.sim.kernel.clients import advance_clients
+from simcost.sim.kernel.clients import advance_clients, advance_clients_informed
 from simcost.sim.kernel.layout import NEVER, NIL, Ints, State
 from simcost.sim.pool import Pool
 from simcost.sim.prefix_index import PrefixIndex
@@ -67,7 +67,8 @@ class People:
     def advance(self, engine: State, *requests: Any) -> tuple[int, int]:
         """As `kernel.run.advance`."""
         given = (*requests[:-3], self._references, *requests[-3:])
-        found: tuple[int, int] = advance_clients(engine, self.state, *given)
+        play = advance_clients_informed if engine.parameters[at.INFORMED] else advance_clients
+        found: tuple[int, int] = play(engine, self.state, *given)
         return found
 
     @property

@@ -186,6 +186,12 @@ def ask_again(s: State, c: Clients) -> None:
 
 
 @inlined
+def newest(c: Clients) -> int:
+    """The place of the newest sending."""
+    return _place(c, c.totals[RING_COUNT] - 1)
+
+
+@inlined
 def next_retry(c: Clients) -> int:
     """When a request is sent again."""
     return c.heap[0, SINCE] if c.totals[HEAP_COUNT] > 0 else NEVER
@@ -200,8 +206,10 @@ def next_to_give_up(s: State, c: Clients) -> int:
 
 
 @lean
-def lose_patience(s: State, c: Clients) -> None:
-    """The client of the oldest open sending gives up on it."""
+def lose_patience(s: State, c: Clients, serial: int) -> None:
+    """The client gives up on the oldest open sending, if that is still the one of this number."""
+    if c.totals[RING_COUNT] == 0 or c.totals[FIRST_SERIAL] != serial:
+        return
     one = c.ring[c.totals[RING_HEAD]]
     _fail(s, c, one, one[SINCE] + s.parameters[at.TIMEOUT], at.IS_TIMED_OUT, NIL, 0)
 
