@@ -16,7 +16,7 @@ from simcost.sim.kernel import layout as at
 from simcost.sim.kernel.layout import NEVER, NIL, Ints, State
 from simcost.sim.pool import Pool
 from simcost.sim.routing import routing_numbers, routing_parameters
-from simcost.trace.batch import RequestBatch
+from simcost.trace.batch import RequestBatch, Tokens
 
 if TYPE_CHECKING:
     from simcost.sim.people import People
@@ -25,6 +25,13 @@ _NO_SESSIONS = np.empty(0, np.int64)
 NO_REQUESTS = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
 _ROWS = 1 << 16
 _REMEMBERED = 1 << 10
+
+
+def _fixed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A column that nobody writes to, as those of files are: loops are compiled once, not once for each kind."""
+    view = column.view()
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,9 @@ class DataPlane:
         from simcost.sim.kernel import run  # loads numba: not where stored runs are read
 
         self.clock, self._kernel = clock, run
-        self._arrivals, self._batch, self._next, self._final = arrivals, NO_REQUESTS, 0, False
+        self._arrivals, self._next, self._final = arrivals, 0, False
+        self._requests: tuple[Ints, Tokens, Tokens, Ints]
+        self._priorities: npt.NDArray[np.int16]
         self._admission = pool.admission
         self.people: People | None = None
         """Clients who send requests again; None = the engine is all there is."""
@@ -109,14 +118,11 @@ class DataPlane:
         informed = self.state.parameters[at.INFORMED]
         play = self._kernel.advance_informed if informed else self._kernel.advance
         while True:
-            batch = self._batch
-            talks = _NO_SESSIONS if batch.session is None else batch.session
-            requests = (batch.arrival_ns, batch.prompt_tokens, batch.output_tokens, talks)
             where = (self._next, self._final, until)
             if self.people is None:
-                self._next, why = play(*requests, *where, *self.state)
+                self._next, why = play(*self._requests, *where, *self.state)
             else:
-                self._next, why = self.people.advance(self.state, *requests, batch.priorities(), *where)
+                self._next, why = self.people.advance(self.state, *self._requests, self._priorities, *where)
             if why == at.UNTIL:
                 return
             if why == at.INPUT:
@@ -216,9 +222,13 @@ class DataPlane:
             self.people.take(following, self.state)
             self.state.replicas[:, at.RETURNED] += self.people.overtaken - overtaken
         self._final = following is None
-        self._batch, self._next = following or NO_REQUESTS, 0
-        if self.state.parameters[at.BY_SESSION] and self._batch.session is not None:
-            self._remember_sessions(int(self._batch.session.max(initial=0)) + 1)
+        batch, self._next = following or NO_REQUESTS, 0
+        sessions = _NO_SESSIONS if batch.session is None else batch.session
+        tokens = _fixed(batch.prompt_tokens), _fixed(batch.output_tokens)
+        self._requests = (_fixed(batch.arrival_ns), *tokens, _fixed(sessions))
+        self._priorities = _fixed(batch.priorities())
+        if self.state.parameters[at.BY_SESSION] and batch.session is not None:
+            self._remember_sessions(int(batch.session.max(initial=0)) + 1)
 
     def _hand_over_rows(self) -> None:
         totals = self.state.totals

@@ -75,7 +75,7 @@ def random_workload(seed: int) -> Workload:
 
 def random_router(g: np.random.Generator) -> Router:
     """Half of the time one that needs no signals; times are in ticks of 1 ns."""
-    refresh, window = int(g.choice([0, 1, 40, 400, 4000])) * 1e-9, int(g.integers(1, 5000)) * 1e-9
+    refresh, window = int(g.choice([0, 5, 40, 400, 4000])) * 1e-9, int(g.integers(1, 5000)) * 1e-9
     if g.random() < 0.4:
         return (RoundRobin(), LeastOutstanding(), PowerOfTwo())[g.integers(3)]
     kind = g.choice(["vllm", "rate", "session", "ray", "picker", "picker"])

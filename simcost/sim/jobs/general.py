@@ -81,7 +81,7 @@ def run_general(
     run = runs.get(_kind(policy), engine.in_order)
     timeline: list[Floats] = []
     while not flow.pool["done"][0]:
-        run(room.cluster, room.shapes, flow, horizon_s)
+        run(room.cluster, room.shapes, flow, float(horizon_s))
         timeline.append(flow.timeline[: flow.pool["rows"][0]].copy())
         flow.pool["rows"] = 0
     if horizon_s < np.inf:
