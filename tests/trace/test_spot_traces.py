@@ -4,6 +4,8 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +79,14 @@ def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Pa
 def test_faults_are_located(tmp_path: Path, text: str, error: type[SimcostError], said: str) -> None:
     with pytest.raises(error, match=said):
         read_availability(write(tmp_path, text))
+
+
+def test_lists_in_parquet_are_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"timestamp": [0, 300], "available": [[1], [0]]}), tmp_path / "zone.parquet")
+    with pytest.raises(
+        TraceError, match="column 'available' holds neither text nor numbers nor times, but list"
+    ):
+        read_availability(tmp_path / "zone.parquet")
 
 
 def test_prices_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def chunks(
 ) -> Iterator[tuple[Rows, Place]]:
     """The cleaned rows of a file, and where each stands."""
     asked = {ours: theirs for ours, theirs in header.theirs.items() if ours in wanted}
-    for chunk in open_chunks(path, peek(path).container, lambda _: asked, WHAT):
+    for chunk in open_chunks(path, peek(path).container, lambda _: asked, WHAT, nested=True):
         for at, reason in chunk.malformed[:1]:
             quality.count(
                 "malformed", f"cannot be split into columns ({reason})", "left out", len(chunk.malformed), at

@@ -119,11 +119,7 @@ def _parsed(path: Path, table: Table, timezone: str, limit_error: float) -> tupl
     try:
         jobs = jobs_of(sieve, timezone=timezone, limit_error=limit_error, source=path.name)
     except pa.ArrowException as error:
-        nested = [
-            table.theirs[ours] for ours, column in table.columns.items() if pa.types.is_nested(column.type)
-        ]
-        which = f"column {', '.join(map(repr, nested))}" if nested else "a column"
-        raise TraceError(f"{path}: {which} holds neither text nor numbers nor times: {error}") from error
+        raise TraceError(f"{path}: a column holds neither text nor numbers nor times: {error}") from error
     return replace(jobs, extra=_counts(sieve)), sieve.findings
 
 

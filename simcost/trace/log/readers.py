@@ -43,7 +43,8 @@ def import_trace(
     """
     form = find_format(fmt)
     intake = Intake(path=path, form=form, on_error=on_error, unit=time_unit or form.unit, start=start)
-    chunks = open_chunks(path, form.container, partial(find_columns, form, mapping or {}, place=str(path)))
+    find = partial(find_columns, form, mapping or {}, place=str(path))
+    chunks = open_chunks(path, form.container, find, nested=True)
     chunk = next(chunks, None)
     optional = [name for name in OPTIONAL if chunk is not None and name in chunk.theirs]
     block_tokens = (block_tokens or form.block_tokens) if "prefix_hashes" in optional else None

@@ -46,7 +46,9 @@ class Chunk:
     malformed: list[tuple[str, str]]
 
 
-def open_chunks(path: Path, container: Container, find: Find, what: str = "request log") -> Iterator[Chunk]:
+def open_chunks(
+    path: Path, container: Container, find: Find, what: str = "request log", *, nested: bool = False
+) -> Iterator[Chunk]:
     """The rows of a log in its order, streamed.
 
     Args:
@@ -54,13 +56,14 @@ def open_chunks(path: Path, container: Container, find: Find, what: str = "reque
         container: how it is written.
         find: which of its columns are read, and what we call them.
         what: the kind of file wanted, for messages.
+        nested: whether cells may hold lists or maps; else they are refused.
 
     Raises:
         TraceError: missing, empty, damaged, or without the columns needed.
     """
     readers: dict[str, Callable[[Path, Find], Iterator[Chunk]]] = {
         "csv": _csv_chunks, "psv": partial(_csv_chunks, delimiter="|"), "jsonl": _json_chunks,
-        "parquet": _parquet_chunks,
+        "parquet": partial(_parquet_chunks, nested=nested),
     }  # fmt: skip
     with reading(path, container, what):
         yield from readers[container](path, find)
@@ -206,9 +209,14 @@ def _row(first: int, i: int) -> str:
     return f"row {first + i}"
 
 
-def _parquet_chunks(path: Path, find: Find) -> Iterator[Chunk]:
+def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
     with pq.ParquetFile(path, pre_buffer=False) as file:
         theirs = find(file.schema_arrow.names)
+        for name in theirs.values():
+            kind = file.schema_arrow.field(name).type
+            if pa.types.is_nested(kind) and not nested:
+                raise TraceError(f"{path}: column {name!r} holds neither text nor numbers nor times, but {kind}; write "
+                                 "one value a row")  # fmt: skip
         row = 1
         for table in file.iter_batches(_PARQUET_ROWS, columns=list(dict.fromkeys(theirs.values()))):
             columns = {ours: table[name] for ours, name in theirs.items()}
