@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 
+from simcost.plan.autoscaling.keda.cron import parse_cron
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
@@ -43,6 +44,14 @@ class DisruptionBudget:
     """How long it holds from the schedule on."""
     reasons: tuple[Reason, ...] = ()
     """Empty = all."""
+
+    def __post_init__(self) -> None:
+        if (self.nodes is None) == (self.share is None):
+            raise ValueError("give either nodes or share")
+        if (self.schedule is None) != (self.duration is None):
+            raise ValueError("a schedule needs a duration, and a duration a schedule; write both or neither")
+        if self.schedule is not None:
+            parse_cron(self.schedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +91,11 @@ class NodePool:
     """From the decision to take replicas off a node until it is checked again and done."""
     retry: PositiveSeconds = 180.0
     """After insufficient capacity, before the same is asked for again."""
+
+    @property
+    def follows_calendar(self) -> bool:
+        """Whether a budget holds at some times of the week only."""
+        return any(budget.schedule is not None for budget in self.budgets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,13 @@ from simcost.billing import Buy, OnDemand, Spot
 from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
-from simcost.plan.nodes import FixedNodes
+from simcost.plan.nodes import FixedNodes, NodePool
 from simcost.scenario.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.job_faults import cluster_faults, job_faults
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node, given, items
 from simcost.scenario.plan_routing import routing_faults
+from simcost.scenario.plan_scaling import UNDATED
 from simcost.scenario.training import OnShared
 from simcost.trace.calendar import find_zone, parse_freq
 from simcost.trace.paths import inside
@@ -61,6 +62,7 @@ def plan_faults(
         replica, buy = node.get("replica"), node.get("buy")
         yield from cluster_faults(node, plan, catalog, file)
         yield from routing_faults(plan, node, without_prefixes, file)
+        yield from _calendar_faults(root, node, plan, file)
         if replica is not None and given(replica) and buy is not None:
             accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
             yield from missing
@@ -97,6 +99,15 @@ def _choice_faults(node: Node | None, plan: Plan | None, file: str) -> Iterator[
         )
     if isinstance(plan.training, OnShared):
         yield fault_at(node, "has no effect: the nodes of a shared fleet are all of `buy`; remove it", file)
+
+
+def _calendar_faults(root: Node, node: Node, plan: Plan | None, file: str) -> Iterator[Fault]:
+    """Nodes whose budgets follow a calendar, without a date of time 0."""
+    place = node.get("nodes")
+    if plan is None or place is None or given(root.get("starts")):
+        return
+    if isinstance(plan.nodes, NodePool) and plan.nodes.follows_calendar:
+        yield fault_at(place, UNDATED, file)
 
 
 def _memory_faults(

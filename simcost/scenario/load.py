@@ -86,7 +86,13 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
         without = _without_prefixes(scenario, folder)
         faults += plan_faults(root, plans, catalog, without, file)
         faults += manifest_faults(
-            plans, items(root.get("plans")), catalog, folder, file, with_prefixes=not without
+            plans,
+            items(root.get("plans")),
+            catalog,
+            folder,
+            file,
+            with_prefixes=not without,
+            dated=scenario is None or scenario.starts is not None,
         )
     faults = _in_order(faults)
     if scenario is None or catalog is None:

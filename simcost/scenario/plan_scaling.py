@@ -71,6 +71,7 @@ class FollowForecast:
     """Between two decisions."""
 
 
+UNDATED = "has disruption budgets with a schedule, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the scenario"
 _WITHOUT_START = (Fixed, Schedule, Kpa, Chain, Predictive)
 PlanScaling = Scaling | FromManifest | FollowForecast
 
@@ -171,10 +172,11 @@ def manifest_faults(
     file: str,
     *,
     with_prefixes: bool,
+    dated: bool,
 ) -> Iterator[Fault]:
     """Manifests that cannot be read or do not suit; a plan that is None has other faults already.
 
-    `with_prefixes` says whether requests carry their prefixes.
+    `with_prefixes` says whether requests carry their prefixes, `dated` whether time 0 has a date.
     """
     from simcost.scenario.faults import fault_at
     from simcost.scenario.plan_routing import router_in
@@ -186,7 +188,9 @@ def manifest_faults(
             if not isinstance(asked, FromManifest) or place is None:
                 continue
             try:
-                take(manifest_of(asked, folder, catalog), asked)
+                found = take(manifest_of(asked, folder, catalog), asked)
+                if isinstance(found, NodePool) and found.follows_calendar and not dated:
+                    yield fault_at(place, UNDATED, file)
             except FaultsError as error:
                 yield from error.faults
             except InputError as error:

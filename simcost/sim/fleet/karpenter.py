@@ -27,7 +27,7 @@ class KarpenterProvider:
         self.fleet, self.rules = fleet, rules
         self._batching = False
         self._last_ns = 0
-        if isnan(fleet.pool.starts_utc_s) and any(budget.schedule for budget in rules.budgets):
+        if isnan(fleet.pool.starts_utc_s) and rules.follows_calendar:
             raise InputError(
                 "disruption budgets with a schedule need the date of time 0; write e.g. starts: 2026-07-20T00:00:00Z"
             )
