@@ -71,7 +71,9 @@ class FollowForecast:
     """Between two decisions."""
 
 
-UNDATED = "has budgets with a schedule, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
+UNDATED = (
+    "has budgets with a schedule, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
+)
 _WITHOUT_START = (Fixed, Schedule, Kpa, Chain, Predictive)
 PlanScaling = Scaling | FromManifest | FollowForecast
 

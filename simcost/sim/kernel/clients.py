@@ -86,25 +86,14 @@ def _play(
             if totals[at.FREE] == NIL:
                 return i, at.POOL_EMPTY
             if new <= again:
-                attempts.ask(
-                    s,
-                    c,
-                    t,
-                    prompt[i],
-                    output[i],
-                    session[i] if len(session) > 0 else NIL,
-                    priority[i] if len(priority) > 0 else 0,
-                    prefix[i] if len(prefix) > 0 else 0,
-                )
+                talk = session[i] if len(session) > 0 else NIL
+                rank = priority[i] if len(priority) > 0 else 0
+                known = prefix[i] if len(prefix) > 0 else 0
+                attempts.ask(s, c, t, prompt[i], output[i], talk, rank, known)
                 i += 1
             else:
                 attempts.ask_again(s, c)
-            asked = c.ring[attempts.newest(c)]
-            s.nodes[totals[at.FREE], at.PRIORITY] = asked[attempts.PRIORITY]
-            s.nodes[totals[at.FREE], at.PREFIX] = asked[attempts.PREFIX]
-            x = enter(s, t, asked[attempts.PROMPT], asked[attempts.OUTPUT], asked[attempts.SESSION])
-            if x != NIL and bands.must_wait(s, c, x, t, most_wait):
-                x = NIL
+            x = _arrived(s, c, t)
         if x == NIL:
             continue
         r = choose(s, c, x, t, held)
@@ -139,6 +128,16 @@ def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
     if by_prefix and r >= 0:
         prefixes.remember(s, c.prefixes, x, r)
     return r
+
+
+@inlined
+def _arrived(s: State, c: Clients, t: int) -> int:
+    """The newest sending as a request of the engine; NIL where it can never fit or waits at the gateway."""
+    asked, node = c.ring[attempts.newest(c)], s.nodes[s.totals[at.FREE]]
+    node[at.PRIORITY] = asked[attempts.PRIORITY]
+    node[at.PREFIX] = asked[attempts.PREFIX]
+    x = enter(s, t, asked[attempts.PROMPT], asked[attempts.OUTPUT], asked[attempts.SESSION])
+    return NIL if x == NIL or bands.must_wait(s, c, x, t, c.rules[attempts.MOST_WAIT]) else x
 
 
 @inlined
