@@ -16,7 +16,7 @@ from simcost.plan import Admission, Scaling
 from simcost.plan.autoscaling import Predictive
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
-from simcost.plan.routing import Router
+from simcost.plan.routing import EndpointPicker, Router
 from simcost.scenario.foreseen import Foreseen
 from simcost.scenario.given import Given
 from simcost.scenario.plan_routing import differing, door_of, limited, looks_at_prefixes, router_in, unrouted
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
     from simcost.scenario.model import Plan
 
+_NO_REUSE = "The router looks at prefixes; engines do not reuse their KV cache yet: hits save nothing."
 MOST = 1_000_000
 """Nodes of a zone while its price is within the bid and nothing else is known."""
 
@@ -84,15 +85,12 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     router = plan.router
     if isinstance(router, FromManifest):
         manifest = manifest_of(router, folder, catalog)
-        block = source.prefix_block_tokens if isinstance(source, Given) else None
-        notes += filter(None, [not_simulated(manifest), unrouted(manifest, block)])
         names.append(router.path)
         manifests.append(manifest)
-        router = router_in(manifest, router, block)
+        router, said = _picker(manifest, router, source)
+        notes += said
     if looks_at_prefixes(router):
-        notes.append(
-            "The router looks at prefixes; engines do not reuse their KV cache yet: hits save nothing."
-        )
+        notes.append(_NO_REUSE)
     door, said = door_of(plan, manifests)
     notes += [*said, *differing(plan, manifests)]
     router, door = limited(router, door, plan)
@@ -106,6 +104,15 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
         scaling=scaling, nodes=nodes, router=router, admission=door, interruptions=troubles,
         starts_utc_s=utc_s(loaded.scenario.starts), notes=tuple(notes), inputs=hashes(folder, names),
     )  # fmt: skip
+
+
+def _picker(
+    manifest: Manifest, asked: FromManifest, source: Given | Foreseen
+) -> tuple[EndpointPicker, list[str]]:
+    """The endpoint picker of a manifest, and what of it is not simulated."""
+    block = source.prefix_block_tokens if isinstance(source, Given) else None
+    said = filter(None, [not_simulated(manifest), unrouted(manifest, block)])
+    return router_in(manifest, asked, block), list(said)
 
 
 def utc_s(text: str | None) -> float:
