@@ -17,7 +17,7 @@ import simcost.sim
 
 pytestmark = pytest.mark.usefixtures("no_report")
 SIMCOST = (sys.executable, "-c", "from simcost.cli import main; raise SystemExit(main())")
-SWEEP = (("horizon: 10min", "horizon: 6h"), ("rate: 1/s", "rate: 5/s"), ("seeds: 2", "seeds: 6"))
+SWEEP = (("horizon: 10min", "horizon: 4h"), ("rate: 1/s", "rate: 5/s"), ("seeds: 2", "seeds: 6"))
 RUNS = 12
 
 
