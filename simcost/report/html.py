@@ -101,34 +101,36 @@ def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
         Part(title="Plans compared", rows=tables.comparison(document)),
         Part(title="Over the futures", rows=futures.table(document), said=futures.sentences(document)),
         Part(title="Targets missed", said=tables.missed(document)),
-        Part(
-            title=f"Requests without an answer{comparison.of_which(document)}",
-            said=comparison.unanswered(document),
-        ),
-        Part(
-            title=f"Retries of clients{comparison.of_which(document)}",
-            rows=retries.table(document),
-        ),
-        Part(title=f"By priority{comparison.of_which(document)}", rows=retries.by_priority(document)),
-        Part(title=f"Prefixes{comparison.of_which(document)}", said=retries.prefixes(document)),
-        Part(title="Jobs", rows=job_tables.times(document)),
-        Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
-        Part(
-            title="How the fleets followed demand",
-            rows=following.table(document),
-            said=following.notes(document),
-        ),
         Part(title="What drives the difference", said=document["drivers"]),
         Part(
             title=f"Charge by charge, a month, against {document['baseline']}",
             said=money.charge_changes(document),
         ),
         *pictures(document, shown),
-        Part(title="Service level", rows=tables.objectives(document)),
-        Part(title="Latency and answers", rows=tables.service_levels(document)),
+        *_requests(document),
+        Part(title="Jobs", rows=job_tables.times(document)),
+        Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
         Part(title="Demand", said=demand),
         Part(title="Unit costs and energy", rows=money.units(document), said=money.energy_notes(document)),
         Part(title="Assumptions", said=document["assumptions"]),
+    ]
+
+
+def _requests(document: Document) -> list[Part]:
+    """What became of requests, and of the fleets that served them."""
+    counted = comparison.of_which(document)
+    return [
+        Part(title="Service level", rows=tables.objectives(document)),
+        Part(title="Latency and answers", rows=tables.service_levels(document)),
+        Part(title=f"Requests without an answer{counted}", said=comparison.unanswered(document)),
+        Part(title=f"Retries of clients{counted}", rows=retries.table(document)),
+        Part(title=f"By priority{counted}", rows=retries.by_priority(document)),
+        Part(title=f"Prefixes{counted}", said=retries.prefixes(document)),
+        Part(
+            title="How the fleets followed demand",
+            rows=following.table(document),
+            said=following.notes(document),
+        ),
     ]
 
 
