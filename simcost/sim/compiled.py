@@ -1,6 +1,7 @@
 """How loops are compiled, and the names that compiled code shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -63,10 +64,34 @@ def _kept(entry: Any) -> Any:
     entry alone, and constants and functions of the others are compiled in. Where numba keeps its stamp elsewhere
     one day, that is all it watches.
     """
-    files: Any = getattr(entry._cache, "_cache_file", None)  # noqa: SLF001 - numba has no public stamp
+    kept: Any = entry._cache  # noqa: SLF001 - numba has no public stamp
+    files: Any = getattr(kept, "_cache_file", None)
     if hasattr(files, "_source_stamp"):
         files._source_stamp = _stamp(Path(entry.py_func.__code__.co_filename).parent)  # noqa: SLF001 - as above
+    compiles = entry.compile
+
+    def compiled_once(signature: Any) -> Any:
+        with _alone(Path(kept.cache_path) / f"{entry.__qualname__}.lock"):
+            return compiles(signature)
+
+    entry.compile = compiled_once
     return entry
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """While other processes that want the same wait, to find then what this one has kept; where files can be locked."""
+    try:
+        import fcntl
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except (ImportError, OSError):
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @cache

@@ -1,6 +1,9 @@
 """Machine code on disk is out of date as soon as any file it comes from has changed."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,25 @@ def test_a_change_anywhere_in_the_folder_is_seen(tmp_path: Path, changed: str) -
             (folder / name).write_text(content)
         stamps.append(stamp(folder / "entry.py"))
     assert stamps[0] == stamps[1] != stamps[2]
+
+
+def test_what_another_process_compiles_is_waited_for(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="files cannot be locked here")
+    (tmp_path / "slow.py").write_text(ENTRY)
+    (tmp_path / "__pycache__").mkdir()
+    ask = "import slow; print('asks', flush=True); print(slow.f(1), flush=True)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    with (tmp_path / "__pycache__" / "f.lock").open("w") as held, subprocess.Popen(
+        [sys.executable, "-c", ask], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:  # fmt: skip
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asks\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        fcntl.flock(held, fcntl.LOCK_UN)
+        assert process.stdout.readline() == "1\n"
 
 
 @pytest.mark.parametrize("entry", [advance, in_order])
