@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,8 +163,6 @@ def play_stepwise(work: Workload) -> stepwise.Pool:
 
 
 def play_compiled(work: Workload, batch: int) -> tuple[DataPlane, np.ndarray]:
-    engine, rows = work.engine, []
-
     def batches() -> Iterator[RequestBatch]:
         for i in range(0, len(work.arrivals), batch):
             t, p, o, session = zip(*work.arrivals[i : i + batch], strict=True)
@@ -174,8 +173,14 @@ def play_compiled(work: Workload, batch: int) -> tuple[DataPlane, np.ndarray]:
                 np.array(session, np.int64),
             )
 
+    return played(work, batches())
+
+
+def played(work: Workload, batches: Iterator[RequestBatch], **more: Any) -> tuple[DataPlane, np.ndarray]:
+    """The compiled engine after the control of a workload, and its rows; `more` of its pool."""
+    engine, rows = work.engine, []
     pool = Pool(
-        name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1),
+        name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1), **more,
         router=engine.router, admission=engine.admission,
         batching=Batching(max_num_seqs=engine.max_seqs, max_num_batched_tokens=engine.budget,
                           prefill="whole" if engine.whole else "chunked"),
@@ -183,7 +188,7 @@ def play_compiled(work: Workload, batch: int) -> tuple[DataPlane, np.ndarray]:
     clock = Clock(
         ticks_per_ns=1, a=engine.a, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift
     )
-    plane = DataPlane(pool, clock, batches(), limits=Limits(), window_ns=work.horizon + 1, windows=1,
+    plane = DataPlane(pool, clock, batches, limits=Limits(), window_ns=work.horizon + 1, windows=1,
                       salt=engine.salt, on_rows=lambda part: rows.append(part.copy()), nodes=4)  # fmt: skip
     if engine.timeout is not None:
         plane.state.parameters[at.TIMEOUT] = engine.timeout

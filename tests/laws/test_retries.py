@@ -9,18 +9,15 @@ import pyarrow as pa
 import pytest
 import stepwise
 import test_engine
-from test_engine import MODES, MOST_RETRIES, STEP, Workload, random_workload
+from test_engine import MODES, MOST_RETRIES, Workload, played, random_workload
 
-from simcost.ledger import Limits
-from simcost.plan import Admission, Batching, Fixed
+from simcost.plan import Admission
 from simcost.plan.retries import Retries
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.scorers import PrefixCache
-from simcost.sim.clock import Clock
 from simcost.sim.dataplane import DataPlane
 from simcost.sim.kernel import attempts
 from simcost.sim.kernel import layout as at
-from simcost.sim.pool import Pool
 from simcost.trace.batch import RequestBatch
 
 BLOCK = 4
@@ -108,7 +105,7 @@ def play_plainly(crowd: Crowd) -> persistent.Clients:
 
 
 def play_compiled(crowd: Crowd, batch: int) -> tuple[DataPlane, np.ndarray]:
-    work, engine, rows = crowd.work, crowd.work.engine, []
+    work = crowd.work
 
     def batches() -> Iterator[RequestBatch]:
         for i in range(0, len(work.arrivals), batch):
@@ -119,30 +116,8 @@ def play_compiled(crowd: Crowd, batch: int) -> tuple[DataPlane, np.ndarray]:
                 hashes = pa.array([list(one) or None for one in prefix], pa.list_(pa.int64()))
             yield RequestBatch(np.array(t, np.int64), *tokens, np.array(session, np.int64), ranks, hashes)
 
-    pool = Pool(
-        name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1), retries=crowd.retries,
-        router=engine.router, admission=engine.admission,
-        prefix_block_tokens=None if crowd.prefixes is None else BLOCK,
-        batching=Batching(max_num_seqs=engine.max_seqs, max_num_batched_tokens=engine.budget,
-                          prefill="whole" if engine.whole else "chunked"),
-    )  # fmt: skip
-    clock = Clock(
-        ticks_per_ns=1, a=engine.a, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift
-    )
-    plane = DataPlane(pool, clock, batches(), limits=Limits(), window_ns=work.horizon + 1, windows=1,
-                      salt=engine.salt, on_rows=lambda part: rows.append(part.copy()), nodes=4)  # fmt: skip
-    if engine.timeout is not None:
-        plane.state.parameters[at.TIMEOUT] = engine.timeout
-    for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
-        plane.advance(now)
-        if action == "open":
-            plane.open(slot)
-        elif action == "close":
-            plane.close(slot)
-        elif action in MODES:
-            plane.vacate(slot, MODES[action], MOST_RETRIES)
-    plane.finish()
-    return plane, np.concatenate(rows)
+    blocks = None if crowd.prefixes is None else BLOCK
+    return played(work, batches(), retries=crowd.retries, prefix_block_tokens=blocks)
 
 
 def assert_equal(seed: int) -> dict[str, int]:
