@@ -27,6 +27,7 @@ def stored(out: Path) -> dict[Path, int]:
 
 STOPPED = """
 import os
+import time
 import simcost.sim
 from simcost.cli import main
 
@@ -37,6 +38,9 @@ def stopped(*words, **options):
     calls.append(1)
     if len(calls) == 3:
         os.kill(os.getpid(), {how:d})
+        while True:  # until it is told to stop
+            time.sleep(0.01)
+            options["progress"](0.1)
     return real(*words, **options)
 
 
