@@ -33,17 +33,16 @@ __all__ = [
 
 
 def bill_together(bought: "Sequence[tuple[Usage, OnDemand | Spot]]", catalog: "Catalog") -> Bill:
-    """The charges of nodes of several kinds on one account: what any commits to covers what it can of all, and
-    the prices of disks and responses of the first hold for all. Raises as `bill`.
+    """The charges of nodes of several kinds on one account: what any commits to covers what it can of all. Raises as
+    `bill`.
     """
     from simcost.billing.instances import instances_bill
 
-    first = bought[0][1]
     return instances_bill(
-        [buy.instances(usage, catalog) for usage, buy in bought], catalog,
+        [buy.instances(usage, catalog) for usage, buy in bought],
+        catalog,
         commitments=[held for _, buy in bought if isinstance(buy, OnDemand) for held in buy.commitments],
-        storage_usd=first.storage, egress_usd=first.egress,
-    )  # fmt: skip
+    )
 
 
 def bill(ledger: "Ledger | Usage", buy: Buy, catalog: "Catalog") -> Bill:

@@ -40,6 +40,10 @@ class Instances:
     """How nodes are metered."""
     steps: Sequence[PriceStep] = ()
     """Prices in effect over time, in place of that of the line; spot alone has them."""
+    storage_usd: float | None = None
+    """Own price per GB-month; None = the catalog's."""
+    egress_usd: float | None = None
+    """Own price per GB; None = the catalog's."""
 
 
 def instances_bill(
@@ -47,8 +51,6 @@ def instances_bill(
     catalog: "Catalog",
     *,
     commitments: Sequence[Commitment] = (),
-    storage_usd: float | None = None,
-    egress_usd: float | None = None,
 ) -> Bill:
     """Charges for compute, and for disks and for responses where there were any: one account.
 
@@ -59,8 +61,6 @@ def instances_bill(
         kinds: the nodes.
         catalog: prices of disks and responses, and of commitments that state none.
         commitments: what was bought in advance; it covers what it can of all kinds.
-        storage_usd: own price per GB-month; None = the catalog's.
-        egress_usd: own price per GB; None = the catalog's.
 
     Raises:
         CatalogError: a price that is needed and nobody states.
@@ -72,8 +72,8 @@ def instances_bill(
     return Bill(
         charges=(
             *compute_charges(settled),
-            *_volumes(kinds, "storage", storage_usd, catalog),
-            *_volumes(kinds, "egress", egress_usd, catalog),
+            *_volumes(kinds, "storage", catalog),
+            *_volumes(kinds, "egress", catalog),
         ),
         compute_by_state_usd=by_state(kinds, nodes, settled),
         horizon_s=kinds[0].usage.horizon_s,
@@ -83,18 +83,19 @@ def instances_bill(
 
 
 def _volumes(
-    kinds: Sequence[Instances], item: Literal["storage", "egress"], own_usd: float | None, catalog: "Catalog"
+    kinds: Sequence[Instances], item: Literal["storage", "egress"], catalog: "Catalog"
 ) -> list[Charge]:
-    """Disks or responses, by place; a place's tiers count what all kinds of nodes have there."""
-    held: dict[Place, float] = {}
+    """Disks or responses, by place and own price; a place's tiers count what all kinds of nodes have there."""
+    held: dict[tuple[Place, float | None], float] = {}
     for kind in kinds:
-        usage = kind.usage
-        stored = gb_months(usage.disk_gb_per_node * usage.node_hours()) if item == "storage" else usage.gb_out
-        place = Place(
-            provider=kind.line.provider, region=kind.line.region, start_s=0.0, end_s=kinds[0].usage.horizon_s
-        )
-        held[place] = held.get(place, 0.0) + stored
-    return [one for place, gb in held.items() for one in volume_charges(item, gb, place, own_usd, catalog)]
+        usage, line = kind.usage, kind.line
+        place = Place(provider=line.provider, region=line.region, start_s=0.0, end_s=kinds[0].usage.horizon_s)
+        if item == "storage":
+            own, gb = kind.storage_usd, gb_months(usage.disk_gb_per_node * usage.node_hours())
+        else:
+            own, gb = kind.egress_usd, usage.gb_out
+        held[place, own] = held.get((place, own), 0.0) + gb
+    return [one for (place, own), gb in held.items() for one in volume_charges(item, gb, place, own, catalog)]
 
 
 def most_at_a_time(usage: Usage) -> int:

@@ -55,13 +55,13 @@ class OnDemand:
         from simcost.billing.instances import Instances
 
         line = self.line(catalog)
-        return Instances(usage=usage, line=line, rule=catalog.billing_rule(line.provider))
+        return Instances(
+            usage=usage, line=line, rule=catalog.billing_rule(line.provider),
+            storage_usd=self.storage, egress_usd=self.egress,
+        )  # fmt: skip
 
     def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
         """The charges of a run."""
         from simcost.billing.instances import instances_bill
 
-        return instances_bill(
-            [self.instances(usage, catalog)], catalog,
-            commitments=self.commitments, storage_usd=self.storage, egress_usd=self.egress,
-        )  # fmt: skip
+        return instances_bill([self.instances(usage, catalog)], catalog, commitments=self.commitments)

@@ -135,8 +135,8 @@ class Owned:
             provider="owned", granularity_s=1e-6, minimum_s=0.0, source="", as_of="unknown", quality="A"
         )
         return instances_bill(
-            [Instances(usage=usage, line=line, rule=rule)], catalog,
-            commitments=[held], storage_usd=self.storage, egress_usd=self.egress,
+            [Instances(usage=usage, line=line, rule=rule, storage_usd=self.storage, egress_usd=self.egress)],
+            catalog, commitments=[held],
         )  # fmt: skip
 
     def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:

@@ -61,8 +61,8 @@ class Serverless:
                       price=self.always_on_price or 0.0, length=usage.horizon_s)
         ] if self.always_on else []  # fmt: skip
         return instances_bill(
-            [Instances(usage=usage, line=line, rule=rule)], catalog,
-            commitments=held, storage_usd=self.storage, egress_usd=self.egress,
+            [Instances(usage=usage, line=line, rule=rule, storage_usd=self.storage, egress_usd=self.egress)],
+            catalog, commitments=held,
         )  # fmt: skip
 
     def usd(self, runs_s: "Seconds", horizon_s: float) -> float:
@@ -148,8 +148,9 @@ class ManagedEndpoint:
                            count=self.instances, price=usd, length=usage.horizon_s)  # fmt: skip
         held = [] if self.scale_to_zero else [always]
         return instances_bill(
-            [Instances(usage=usage, line=line, rule=catalog.billing_rule(offer.provider))], catalog,
-            commitments=held, storage_usd=self.storage, egress_usd=self.egress,
+            [Instances(usage=usage, line=line, rule=catalog.billing_rule(offer.provider),
+                       storage_usd=self.storage, egress_usd=self.egress)],
+            catalog, commitments=held,
         )  # fmt: skip
 
     def usd(self, runs_s: "Seconds", horizon_s: float, on_demand_usd_per_h: float | None = None) -> float:

@@ -81,12 +81,13 @@ class Spot:
 
         line = self.line(catalog)
         steps = [PriceStep(from_s=step.at, usd_per_h=step.price) for step in self.prices]
-        return Instances(usage=usage, line=line, rule=catalog.billing_rule(line.provider), steps=steps)
+        return Instances(
+            usage=usage, line=line, rule=catalog.billing_rule(line.provider), steps=steps,
+            storage_usd=self.storage, egress_usd=self.egress,
+        )  # fmt: skip
 
     def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
         """The charges of a run."""
         from simcost.billing.instances import instances_bill
 
-        return instances_bill(
-            [self.instances(usage, catalog)], catalog, storage_usd=self.storage, egress_usd=self.egress
-        )
+        return instances_bill([self.instances(usage, catalog)], catalog)

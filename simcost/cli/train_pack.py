@@ -5,7 +5,7 @@ from typing import Any
 
 from simcost.cli.jobs import add_jobs, jobs_of
 from simcost.cli.policies import placement
-from simcost.cli.words import Arguments, finish, natural, positive, seed, verb
+from simcost.cli.words import Arguments, finish, number, positive, seed, verb
 from simcost.progress import Progress
 
 _ORDERS = 1000
@@ -25,7 +25,7 @@ def add(actions: Any) -> None:
                       help="repeatable (default: fgd, best-fit, random)")  # fmt: skip
     pack.add_argument("--orders", type=positive, default=5, metavar="N",
                       help="in which the jobs arrive, shuffled (default 5)")  # fmt: skip
-    pack.add_argument("--until", type=natural, default=1.3, metavar="X",
+    pack.add_argument("--until", type=number, default=1.3, metavar="X",
                       help="demand that arrives / GPUs there are (default 1.3)")  # fmt: skip
     seed(pack)
 

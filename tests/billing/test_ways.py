@@ -57,6 +57,13 @@ def test_what_is_committed_covers_the_other_kinds_of_nodes_but_no_spot() -> None
     assert sum(both.compute_by_state_usd.values()) == pytest.approx(both.total_usd)
 
 
+def test_each_kind_of_nodes_has_its_own_price_of_disks() -> None:
+    usage = replace(usages_of(TWO)[0], disk_gb_per_node=730.0)  # 13 node-hours are 13 GB-months
+    dear, cheap = (OnDemand(offer="aws/g6.xlarge", price=1.0, storage=usd) for usd in (2.0, 0.5))
+    both = bill_together([(usage, dear), (usage, cheap)], load_catalog())
+    assert both.by_category_usd()["storage"] == pytest.approx(13 * 2.0 + 13 * 0.5)
+
+
 def test_owned_nodes_cost_the_same_used_or_not() -> None:
     mine = Owned(capex=87600.0, accelerators=8, life_years=1, pue=1.0, electricity=0.1, power=5.0)
     hourly = 10.0 + 0.5

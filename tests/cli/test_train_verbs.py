@@ -96,6 +96,8 @@ def test_packing_says_what_fragmentation_costs(tmp_path: Path) -> None:
     )
     assert found["verdict"] in call(*words).out.replace("\n", " ")
     assert "looks at no nodes" in refused(*words, "--placement", "count")
+    half = call(*words, "--json", "--until", "0.5").document()
+    assert half["placements"][0]["allocated_at_end"]["mean"] <= 0.5
     assert "--until above 0" in refused(*words, "--until", "0")
 
 
