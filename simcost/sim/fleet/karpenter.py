@@ -2,28 +2,23 @@
 by a cheaper one.
 """
 
-from __future__ import annotations
-
 from math import ceil, floor, isnan
-from typing import TYPE_CHECKING
 
 from simcost.errors import InputError
 from simcost.plan.autoscaling.keda.cron import next_after
 from simcost.plan.nodes import DisruptionBudget, NodePool, Reason
 from simcost.sim.fleet.choice import as_karpenter
 from simcost.sim.fleet.consolidation import Move, best_move, move_of
+from simcost.sim.fleet.provisioned_fleet import ProvisionedFleet
 from simcost.sim.fleet.records import Node, Process
 from simcost.sim.kernel.layout import NEVER
 from simcost.units import NS_PER_S
-
-if TYPE_CHECKING:
-    from simcost.sim.fleet.fleet import Fleet
 
 
 class KarpenterProvider:
     """A node pool."""
 
-    def __init__(self, fleet: Fleet, rules: NodePool) -> None:
+    def __init__(self, fleet: ProvisionedFleet, rules: NodePool) -> None:
         self.fleet, self.rules = fleet, rules
         self._batching = False
         self._last_ns = 0

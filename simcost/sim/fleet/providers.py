@@ -2,19 +2,16 @@
 does. Karpenter has a file of its own.
 """
 
-from __future__ import annotations
-
 from math import ceil
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool
 from simcost.sim.fleet.choice import by_price, by_waste
+from simcost.sim.fleet.karpenter import KarpenterProvider
+from simcost.sim.fleet.provisioned_fleet import ProvisionedFleet
 from simcost.sim.fleet.records import Node, Process
 from simcost.sim.kernel.layout import NEVER
 from simcost.units import NS_PER_S
-
-if TYPE_CHECKING:
-    from simcost.sim.fleet.fleet import Fleet
 
 
 class Provider(Protocol):
@@ -36,7 +33,7 @@ class Provider(Protocol):
 class AtOnceProvider:
     """Nodes come with the replicas that need them and go with the last one; spare ones are kept."""
 
-    def __init__(self, fleet: Fleet, rules: AtOnce) -> None:
+    def __init__(self, fleet: ProvisionedFleet, rules: AtOnce) -> None:
         self.fleet, self.rules = fleet, rules
         self._waiting = False
 
@@ -82,7 +79,7 @@ class AtOnceProvider:
 class FixedProvider:
     """Nodes that stay; one that is lost is ordered again."""
 
-    def __init__(self, fleet: Fleet, rules: FixedNodes) -> None:
+    def __init__(self, fleet: ProvisionedFleet, rules: FixedNodes) -> None:
         self.fleet, self.rules = fleet, rules
         self._waiting = False
 
@@ -116,7 +113,7 @@ class FixedProvider:
 class ScanProvider:
     """The cluster-autoscaler: looks at pending replicas and unneeded nodes at each scan."""
 
-    def __init__(self, fleet: Fleet, rules: ClusterAutoscaler) -> None:
+    def __init__(self, fleet: ProvisionedFleet, rules: ClusterAutoscaler) -> None:
         self.fleet, self.rules = fleet, rules
         self._added_ns = -NEVER
         self._backoff_until_ns = [0] * len(fleet.pool.kinds)
@@ -220,10 +217,8 @@ class ScanProvider:
         return node.replicas / node.slots < self.rules.threshold and node.replicas <= elsewhere
 
 
-def provider_of(fleet: Fleet) -> Provider:
+def provider_of(fleet: ProvisionedFleet) -> Provider:
     """The provider that the plan names."""
-    from simcost.sim.fleet.karpenter import KarpenterProvider
-
     rules = fleet.pool.nodes
     match rules:
         case FixedNodes():
