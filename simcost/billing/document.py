@@ -10,15 +10,22 @@ import numpy as np
 from simcost.billing.books import coverage
 from simcost.billing.charges import Bill, Charge
 from simcost.billing.commitment.bound import Bought
+from simcost.billing.price_list import price_list, price_sentences
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_share, format_usd
 
 Document = dict[str, Any]
 COSTS = ("list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd")
 
 
-def bill_document(bill: Bill, name: str) -> Document:
-    """All that a bill says; money in USD, shares from 0 to 1, None where there is nothing to divide by."""
-    settled = bill.settlement
+def bill_document(bill: Bill, name: str, catalog_date: str = "") -> Document:
+    """All that a bill says; money in USD, shares from 0 to 1, None where there is nothing to divide by.
+
+    Args:
+        bill: the charges.
+        name: of the plan.
+        catalog_date: of the newest fact of the catalog that priced it, against which prices are old.
+    """
+    settled, prices = bill.settlement, price_list(bill.charges)
     hours = bill.horizon_s / SECONDS_PER_HOUR
     commitments = [_commitment(bill, one) for one in settled.bought]
     return {
@@ -36,8 +43,8 @@ def bill_document(bill: Bill, name: str) -> Document:
         "coverage": _coverage(bill),
         "unused_usd": fsum(one["unused_usd"] for one in commitments),
         "allocation": allocation(bill.charges),
-        "prices": _prices(bill.charges),
-        "assumptions": list(bill.notes),
+        "prices": prices,
+        "assumptions": [*bill.notes, *price_sentences(prices, catalog_date)],
     }
 
 
@@ -88,25 +95,6 @@ def allocation(charges: Sequence[Charge]) -> Document:
             sums[key] = sums.get(key, 0.0) + charge.effective_cost_usd
         found[name] = {key: usd for key, usd in sums.items() if usd}
     return found
-
-
-def _prices(charges: Sequence[Charge]) -> list[Document]:
-    """The list prices used, and where each comes from."""
-    seen = {
-        (
-            c.provider,
-            c.sku,
-            c.region,
-            c.list_unit_price_usd,
-            c.consumed_unit,
-            c.price_as_of,
-            c.price_quality,
-        ): None
-        for c in charges
-        if c.charge_category == "Usage" and c.commitment_status != "Unused"
-    }
-    keys = ("provider", "sku", "region", "usd", "unit", "as_of", "quality")
-    return [dict(zip(keys, key, strict=True)) for key in seen]
 
 
 def tree(document: Document) -> Iterator[tuple[int, str, float, float, float]]:

@@ -115,7 +115,7 @@ def price_usage(
         else:
             read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
         bill = bill_usage(read, plan, catalog)
-        document = bill_document(bill, plan.purchasing) | {"catalog_date": catalog.as_of}
+        document = bill_document(bill, plan.purchasing, catalog.as_of) | {"catalog_date": catalog.as_of}
         found.append((document | {"findings": list(read.findings)}, bill))
     return found
 
