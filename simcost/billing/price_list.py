@@ -57,11 +57,10 @@ def offer_prices(offer: Offer, *, spot: bool = False) -> list[Row]:
 def token_prices(price: TokenPrice) -> list[Row]:
     """The same of a model behind an API: of its input and of its output."""
     units = {"1M input tokens": price.input_usd_per_m, "1M output tokens": price.output_usd_per_m}
-    rows = [
+    return [
         _priced(price.provider, price.model, "any", usd, price, "list") | {"unit": unit}
         for unit, usd in units.items()
     ]
-    return rows
 
 
 def _priced(provider: str, sku: str, region: str, usd: float, basis: Provenance | Line, pricing: str) -> Row:
@@ -82,8 +81,8 @@ def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[
     for row in dated:
         where = "" if row["region"] == "any" else f" in {row['region']}"
         what = f"{row['provider']}/{row['sku']}{where}{' on spot' if row['pricing'] == 'spot' else ''}"
-        price = price_of_date(row["as_of"], newest)
-        yield f"{what}: ${row['usd']:.6g} per {_unit(row['unit'])}, {price}, quality {row['quality']} ({row['source']})."
+        usd, price = f"${row['usd']:.6g} per {_unit(row['unit'])}", price_of_date(row["as_of"], newest)
+        yield f"{what}: {usd}, {price}, quality {row['quality']} ({row['source']})."
     old = dict.fromkeys(f"{r['provider']}/{r['sku']}" for r in dated if is_stale(r["as_of"], newest))
     if old:
         yield (

@@ -65,10 +65,9 @@ def add(actions: Any) -> None:
 
 
 def _spot(arguments: Arguments) -> dict[str, Any]:
-    from simcost.compare.spot import spot_study
-
-    from simcost.billing.price_list import offer_prices
+    from simcost.billing.price_list import offer_prices, price_sentences
     from simcost.catalog import load_catalog
+    from simcost.compare.spot import spot_study
 
     catalog = load_catalog(arguments.catalog) if arguments.offer else None
     offer = catalog.offer(arguments.offer) if catalog else None
@@ -92,7 +91,8 @@ def _spot(arguments: Arguments) -> dict[str, Any]:
             (arguments.spot is None and not arguments.prices, "spot"),
         ]
         rows = [row for row in offer_prices(offer, spot=True) if (True, row["pricing"]) in used]
-        document |= {"prices": rows, "catalog_date": catalog.as_of}
+        said = list(price_sentences(rows, catalog.as_of))
+        document |= {"prices": rows, "catalog_date": catalog.as_of, "assumptions": said}
     return sourced(arguments, document, document["findings"])
 
 

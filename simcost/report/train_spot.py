@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from simcost.billing.price_list import price_sentences
 from simcost.report import train_spot_charts as charts
 from simcost.report.forecast_words import printable
 from simcost.report.study import Part
@@ -60,7 +59,7 @@ def basis(document: Document) -> list[str]:
     return [
         job,
         f"A node costs {format_usd(document['od_usd_per_h'])}/h on demand, {price} on spot; {starts}",
-        *price_sentences(document.get("prices", []), document.get("catalog_date", "")),
+        *document.get("assumptions", []),
     ]
 
 

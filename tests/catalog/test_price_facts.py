@@ -89,7 +89,8 @@ def test_tiers_of_each_region_are_cumulative_and_fall() -> None:
     for tier in FACTS.tier_prices:
         ladders.setdefault((tier.provider, tier.item, tier.region), []).append((tier.from_gb, tier.price_usd))
     for key, ladder in ladders.items():
-        assert ladder == sorted(ladder) and ladder[0][0] == 0, key
+        assert ladder == sorted(ladder), key
+        assert ladder[0][0] == 0, key
         paid = [usd for _, usd in ladder if usd]
         assert paid == sorted(paid, reverse=True), key
     for provider in ("aws", "azure", "gcp"):

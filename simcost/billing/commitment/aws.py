@@ -195,7 +195,7 @@ class CapacityBlock(Termed):
         region = self.region or only_region(account, "aws", self.sku, self.name)
         wanted, length = ("aws", self.sku, region), 24.0 * self.days
         start = self.since / 3600.0
-        usd_per_h, notes = self.price, ()
+        usd_per_h, notes = self.price, tuple[str, ...]()
         if usd_per_h is None:
             rate = rates.commitment_rate("aws", "capacity-block", self.sku, region, 0, "all")
             usd_per_h, notes = rate.paid_usd_per_h(0.0), (rate_note(self.name, rate),)

@@ -93,7 +93,8 @@ def _costs(
     catalog: Catalog, run: Run, mfu: Mfu, ran: Timed
 ) -> tuple[dict[str, Any], list[dict[str, str]], list[str]]:
     """The ways of buying that have a price, why the others have none, and which prices are old."""
-    costs, missing, old = {}, [], []
+    costs, missing = {}, []
+    old: list[str] = []
     for way in WAYS:
         try:
             price = price_of(catalog, run, way)
