@@ -9,6 +9,8 @@ from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance, TokenPrice
 
 Row = dict[str, Any]
+_THING = ("provider", "sku", "region", "unit", "as_of", "quality", "source", "pricing")
+"""What is priced, and where its price comes from."""
 
 
 def price_list(charges: Iterable[Charge]) -> list[Row]:
@@ -78,17 +80,26 @@ def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[
         newest: date of the newest fact of the catalog.
     """
     dated = [row for row in rows if row["as_of"]]
+    paid: dict[tuple[str, ...], list[float]] = {}
     for row in dated:
-        where = "" if row["region"] == "any" else f" in {row['region']}"
-        what = f"{row['provider']}/{row['sku']}{where}{' on spot' if row['pricing'] == 'spot' else ''}"
-        usd, price = f"${row['usd']:.6g} per {_unit(row['unit'])}", price_of_date(row["as_of"], newest)
-        yield f"{what}: {usd}, {price}, quality {row['quality']} ({row['source']})."
+        paid.setdefault(tuple(row[name] for name in _THING), []).append(row["usd"])
+    for thing, usd in paid.items():
+        yield _sentence(dict(zip(_THING, thing, strict=True)), usd, newest)
     old = dict.fromkeys(f"{r['provider']}/{r['sku']}" for r in dated if is_stale(r["as_of"], newest))
     if old:
         yield (
             f"Prices more than a year older than the newest of the catalog ({newest}): {', '.join(old)}; look them "
             "up before you decide, and give yours in the plan or in your catalog folder."
         )
+
+
+def _sentence(row: Mapping[str, str], usd: Sequence[float], newest: str) -> str:
+    """One thing at its price; where means over tiers differ, from the least to the most."""
+    where = "" if row["region"] == "any" else f" in {row['region']}"
+    what = f"{row['provider']}/{row['sku']}{where}{' on spot' if row['pricing'] == 'spot' else ''}"
+    price = " to ".join(dict.fromkeys(f"${one:.5g}" for one in (min(usd), max(usd))))
+    dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}"
+    return f"{what}: {price} per {_unit(row['unit'])}, {dated} ({row['source']})."
 
 
 def _unit(unit: str) -> str:

@@ -116,7 +116,7 @@ def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) ->
             ended = price.deprecation_date <= newest
             yield (
                 f"{api.name}: the provider {'ended' if ended else 'ends'} {price.model} on {price.deprecation_date}"
-                f"{'; choose another model' if ended else ''}."
+                f"{'; its price is of no use for a plan, choose another model' if ended else ''}."
             )
         if bill.too_long:
             yield (
