@@ -10,22 +10,16 @@ import numpy as np
 from simcost.billing.books import coverage
 from simcost.billing.charges import Bill, Charge
 from simcost.billing.commitment.bound import Bought
-from simcost.billing.price_list import price_list, price_sentences
+from simcost.billing.price_list import price_list
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_share, format_usd
 
 Document = dict[str, Any]
 COSTS = ("list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd")
 
 
-def bill_document(bill: Bill, name: str, catalog_date: str = "") -> Document:
-    """All that a bill says; money in USD, shares from 0 to 1, None where there is nothing to divide by.
-
-    Args:
-        bill: the charges.
-        name: of the plan.
-        catalog_date: of the newest fact of the catalog that priced it, against which prices are old.
-    """
-    settled, prices = bill.settlement, price_list(bill.charges)
+def bill_document(bill: Bill, name: str) -> Document:
+    """All that a bill says; money in USD, shares from 0 to 1, None where there is nothing to divide by."""
+    settled = bill.settlement
     hours = bill.horizon_s / SECONDS_PER_HOUR
     commitments = [_commitment(bill, one) for one in settled.bought]
     return {
@@ -43,8 +37,8 @@ def bill_document(bill: Bill, name: str, catalog_date: str = "") -> Document:
         "coverage": _coverage(bill),
         "unused_usd": fsum(one["unused_usd"] for one in commitments),
         "allocation": allocation(bill.charges),
-        "prices": prices,
-        "assumptions": [*bill.notes, *price_sentences(prices, catalog_date)],
+        "prices": price_list(bill.charges),
+        "assumptions": list(bill.notes),
     }
 
 
