@@ -90,6 +90,20 @@ def test_a_capacity_block_that_nobody_prices_is_an_error(tmp_path: Path) -> None
     assert CapacityBlock(sku="g6.xlarge", count=1, days=2).price is None
 
 
+@pytest.mark.parametrize(("years", "usd_per_h"), [(1, 18.513656), (3, 10.285667)])
+def test_a_gcp_commitment_takes_the_rate_of_its_machine_type(
+    tmp_path: Path, years: int, usd_per_h: float
+) -> None:
+    """Effective hours of a2-highgpu-8g in us-central1 (Cloud Billing API, 2026-07-30)."""
+    cud = f"{{kind: resource-cud, sku: a2-highgpu-8g, region: us-central1, count: 1, years: {years}}}"
+    (tmp_path / "usage.csv").write_text(HEADER + f"{DAY},a2-highgpu-8g,us-central1,1,h,\n")
+    (tmp_path / "plan.yaml").write_text(f"purchasing: plan\nprovider: gcp\ncommitments: [{cud}]\n")
+    [(document, _)] = price_usage(tmp_path / "usage.csv", [tmp_path / "plan.yaml"], {}, None)
+    assert document["effective_usd"] == pytest.approx(24 * usd_per_h)
+    assert f"{usd_per_h:g} USD/h" in document["assumptions"][0]
+    assert "2026-07-30, quality A" in document["assumptions"][0]
+
+
 @pytest.mark.parametrize(
     ("provider", "gb", "usd"),
     [
