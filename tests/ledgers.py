@@ -68,7 +68,7 @@ class Book:
     def billing_rule(self, provider: str) -> BillingRule:
         return self.rule
 
-    def tier_prices(self, provider: str, item: str) -> Sequence[TierPrice]:
+    def tier_prices(self, provider: str, item: str, region: str = "any") -> Sequence[TierPrice]:
         return self.items.get(item, ())
 
 

@@ -105,15 +105,20 @@ def _line(usage: Usage, i: int, purchase: Purchasing, catalog: "Catalog") -> Lin
     contract = catalog.contracted(offer, _day(usage, i)) if offer else None
     listed = contract.list_usd_per_h if contract else own
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None
+    basis = contract.basis if contract and own is None else None
     if pricing == "spot":
-        paid = _spot_usd(usage, i, name, purchase, offer.spot_usd_per_h if offer else None)
+        observed = offer.spot_usd_per_h if offer else None
+        paid = _spot_usd(usage, i, name, purchase, observed)
+        named = name in purchase.spot or sku in purchase.spot
+        given = named or not np.isnan(usage.price_usd[usage.line == i]).any()
+        basis = None if offer is None or given else offer.spot_basis
     return Line(
         provider=provider, sku=sku, region=offer.region if offer and region == "any" else region, zone=zone,
         account=account, pricing="spot" if pricing == "spot" else "standard", tags=tags,
         accelerator=offer.accelerator if offer and offer.accelerator else "",
         list_usd=listed if listed is not None else float(paid or 0.0), contracted_usd=float(paid or 0.0),
-        as_of=contract.basis.as_of if contract and own is None else "",
-        quality=contract.basis.quality if contract and own is None else "given",
+        as_of=basis.as_of if basis else "", quality=basis.quality if basis else "given",
+        source=basis.source if basis else "",
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Boug
         list_unit_price_usd=line.list_usd, list_cost_usd=quantity * line.list_usd,
         contracted_cost_usd=quantity * line.contracted_usd if by else cost,
         effective_cost_usd=cost, billed_cost_usd=0.0 if by else cost,
-        price_as_of=line.as_of, price_quality=line.quality,
+        price_as_of=line.as_of, price_quality=line.quality, price_source=line.source,
         commitment=by.bound.name if by else "", commitment_status="Used" if by else "",
     )  # fmt: skip
 

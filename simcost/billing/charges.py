@@ -22,6 +22,8 @@ class UnitPrice:
     """Date of the catalog's price; empty for a price of the user's own."""
     quality: str
     """A, B or C as in the catalog, or `given`."""
+    source: str = ""
+    """Where the catalog's price comes from."""
 
     @classmethod
     def own(cls, usd: float, *, list_usd: float) -> Self:
@@ -50,6 +52,7 @@ class Charge:
     billed_cost_usd: float
     price_as_of: str
     price_quality: str
+    price_source: str = ""
     zone: str = ""
     account: str = ""
     tags: tuple[tuple[str, str], ...] = ()
@@ -81,7 +84,7 @@ def volume_charge(
         consumed_quantity=quantity, consumed_unit=unit,
         list_unit_price_usd=price.list_usd, list_cost_usd=quantity * price.list_usd,
         contracted_cost_usd=usd, effective_cost_usd=usd, billed_cost_usd=usd,
-        price_as_of=price.as_of, price_quality=price.quality,
+        price_as_of=price.as_of, price_quality=price.quality, price_source=price.source,
     )  # fmt: skip
 
 

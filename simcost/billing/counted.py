@@ -51,4 +51,10 @@ def _price(provider: str, sku: str, unit: str, purchase: Purchasing, catalog: "C
     paid, listed = (
         rates(fact, batch=batch).usd_per_m[0][TOKENS.index(unit)] / 1e6 for batch in (purchase.batch, False)
     )
-    return UnitPrice(list_usd=float(listed), paid_usd=float(paid), as_of=fact.as_of, quality=fact.quality)
+    return UnitPrice(
+        list_usd=float(listed),
+        paid_usd=float(paid),
+        as_of=fact.as_of,
+        quality=fact.quality,
+        source=fact.source,
+    )

@@ -10,6 +10,7 @@ import numpy as np
 from simcost.billing.books import coverage
 from simcost.billing.charges import Bill, Charge
 from simcost.billing.commitment.bound import Bought
+from simcost.billing.price_list import price_list
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_share, format_usd
 
 Document = dict[str, Any]
@@ -36,7 +37,7 @@ def bill_document(bill: Bill, name: str) -> Document:
         "coverage": _coverage(bill),
         "unused_usd": fsum(one["unused_usd"] for one in commitments),
         "allocation": allocation(bill.charges),
-        "prices": _prices(bill.charges),
+        "prices": price_list(bill.charges),
         "assumptions": list(bill.notes),
     }
 
@@ -88,25 +89,6 @@ def allocation(charges: Sequence[Charge]) -> Document:
             sums[key] = sums.get(key, 0.0) + charge.effective_cost_usd
         found[name] = {key: usd for key, usd in sums.items() if usd}
     return found
-
-
-def _prices(charges: Sequence[Charge]) -> list[Document]:
-    """The list prices used, and where each comes from."""
-    seen = {
-        (
-            c.provider,
-            c.sku,
-            c.region,
-            c.list_unit_price_usd,
-            c.consumed_unit,
-            c.price_as_of,
-            c.price_quality,
-        ): None
-        for c in charges
-        if c.charge_category == "Usage" and c.commitment_status != "Unused"
-    }
-    keys = ("provider", "sku", "region", "usd", "unit", "as_of", "quality")
-    return [dict(zip(keys, key, strict=True)) for key in seen]
 
 
 def tree(document: Document) -> Iterator[tuple[int, str, float, float, float]]:

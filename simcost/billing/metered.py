@@ -38,6 +38,8 @@ class Line:
     """Date of the price; empty for a price of the user's own."""
     quality: str
     """A, B or C as in the catalog, or `given`."""
+    source: str = ""
+    """Where the price comes from; empty for a price of the user's own."""
     reserved_idle: bool = False
     """Hours of a capacity reservation that nothing used; discounts reach them after all usage."""
 

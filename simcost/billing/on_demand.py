@@ -48,6 +48,7 @@ class OnDemand:
             list_usd=known.list_usd_per_h,
             contracted_usd=known.contracted_usd_per_h if self.price is None else self.price,
             as_of="" if own else known.basis.as_of, quality="given" if own else known.basis.quality,
+            source="" if own else known.basis.source,
         )  # fmt: skip
 
     def instances(self, usage: "Usage", catalog: "Catalog") -> "Instances":

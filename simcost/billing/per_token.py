@@ -121,7 +121,8 @@ def _beyond(batch: RequestBatch, context_tokens: int | None) -> int:
 
 def token_charges(bill: TokenBill, place: Place) -> tuple[Charge, ...]:
     """A bill as charges: one for each kind of token that was used, and one for provisioned units."""
-    price = UnitPrice(list_usd=0.0, paid_usd=0.0, as_of=bill.price.as_of, quality=bill.price.quality)
+    fact = bill.price
+    price = UnitPrice(list_usd=0.0, paid_usd=0.0, as_of=fact.as_of, quality=fact.quality, source=fact.source)
     usd = bill.paid.by_item_usd(bill.rates)
     used = dict(zip(ITEMS, bill.paid.tokens.sum(axis=0).tolist(), strict=True))
     charges = []

@@ -143,7 +143,7 @@ class ManagedEndpoint:
         own = self.price is not None
         line = Line(provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator or "",
                     list_usd=usd, contracted_usd=usd, as_of="" if own else offer.as_of,
-                    quality="given" if own else offer.quality)  # fmt: skip
+                    quality="given" if own else offer.quality, source="" if own else offer.source)  # fmt: skip
         always = TakeOrPay(name="endpoint", provider=offer.provider, sku=offer.sku, region=offer.region,
                            count=self.instances, price=usd, length=usage.horizon_s)  # fmt: skip
         held = [] if self.scale_to_zero else [always]

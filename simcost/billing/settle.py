@@ -137,7 +137,7 @@ def _unused_line(one: CapacityReservation, region: str, rates: Rates) -> Line:
     return Line(
         provider="aws", sku=one.sku, region=offer.region, zone=one.zone, account=one.account, reserved_idle=True,
         list_usd=offer.on_demand_usd_per_h, contracted_usd=offer.on_demand_usd_per_h, as_of=offer.as_of,
-        quality=offer.quality,
+        quality=offer.quality, source=offer.source,
     )  # fmt: skip
 
 

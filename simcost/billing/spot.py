@@ -68,11 +68,12 @@ class Spot:
             raise CatalogError(
                 f"the catalog has no spot price of {offer.name} in {offer.region}; give `price`, or `prices` over time"
             )
-        own = stated is not None
+        own, basis = stated is not None, offer.spot_basis
         return Line(
             provider=offer.provider, sku=offer.sku, region=offer.region, pricing="spot",
             accelerator=offer.accelerator or "", list_usd=offer.on_demand_usd_per_h, contracted_usd=usd,
-            as_of="" if own else offer.as_of, quality="given" if own else offer.quality,
+            as_of="" if own else basis.as_of, quality="given" if own else basis.quality,
+            source="" if own else basis.source,
         )  # fmt: skip
 
     def instances(self, usage: "Usage", catalog: "Catalog") -> "Instances":

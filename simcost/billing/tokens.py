@@ -44,14 +44,7 @@ def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_
     Raises:
         CatalogError: no batch price, or no price for keeping that long.
     """
-    factor = 1.0
-    if batch:
-        if price.batch_multiplier is None:
-            raise CatalogError(
-                f"the catalog has no batch price of {price.name}; add `batch_multiplier` to token_prices.csv in "
-                "your catalog folder, or leave `batch` out"
-            )
-        factor = price.batch_multiplier
+    factor = _batch_factors(price) if batch else np.ones(len(ITEMS))
     fresh, output = price.input_usd_per_m, price.output_usd_per_m
     read = None if batch and not price.batch_caches else price.cache_read_usd_per_m
     base = np.array([fresh, fresh if read is None else read, _write(price, keep_s), output])
@@ -61,6 +54,19 @@ def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_
         tier[-1] = price.tier_output_usd_per_m
         rows.append(tier)
     return Rates(factor * np.vstack(rows), price.tier_start_input_tokens)
+
+
+def _batch_factors(price: TokenPrice) -> Floats:
+    """What each of ITEMS costs in a batch, against its price. Raises CatalogError."""
+    if price.batch_multiplier is not None:
+        return np.full(len(ITEMS), price.batch_multiplier)
+    if price.batch_input_usd_per_m is None or price.batch_output_usd_per_m is None:
+        raise CatalogError(
+            f"the catalog has no batch price of {price.name}; add `batch_multiplier` to token_prices.csv in "
+            "your catalog folder, or leave `batch` out"
+        )
+    entry = price.batch_input_usd_per_m / price.input_usd_per_m
+    return np.array([entry, entry, entry, price.batch_output_usd_per_m / (price.output_usd_per_m or 1.0)])
 
 
 def _write(price: TokenPrice, keep_s: float) -> float:

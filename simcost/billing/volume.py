@@ -15,8 +15,8 @@ _UNITS = {"storage": "GB-month", "egress": "GB", "inter-zone": "GB"}
 class TierPrices(Protocol):
     """The part of a catalog that is asked here."""
 
-    def tier_prices(self, provider: str, item: Item) -> Sequence[TierPrice]:
-        """The tiers of an item, lowest first."""
+    def tier_prices(self, provider: str, item: Item, region: str = ...) -> Sequence[TierPrice]:
+        """The tiers of an item in a region, lowest first."""
         ...
 
 
@@ -31,7 +31,7 @@ def volume_charges(
     if quantity <= 0:
         return ()
     if own_usd is None:
-        price = _tiered(item, quantity, prices.tier_prices(place.provider, item), place)
+        price = _tiered(item, quantity, prices.tier_prices(place.provider, item, place.region), place)
     else:
         price = UnitPrice.own(own_usd, list_usd=own_usd)
     service: Literal["storage", "transfer"] = "storage" if item == "storage" else "transfer"
@@ -45,8 +45,15 @@ def _tiered(item: Item, quantity: float, tiers: Sequence[TierPrice], place: Plac
             f"{_UNITS[item]}; set `buy.{item}` to the price (0 where the instance price contains it)"
         )
     usd = run_usd(quantity, tiers, place.end_s - place.start_s) / quantity
-    quality = max(tier.quality for tier in tiers)
-    return UnitPrice(list_usd=usd, paid_usd=usd, as_of=min(tier.as_of for tier in tiers), quality=quality)
+    return mean_price(usd, tiers)
+
+
+def mean_price(usd: float, tiers: Sequence[TierPrice]) -> UnitPrice:
+    """The mean price of a unit over tiers, as old and as good as the oldest and the weakest of them."""
+    return UnitPrice(
+        list_usd=usd, paid_usd=usd, as_of=min(tier.as_of for tier in tiers),
+        quality=max(tier.quality for tier in tiers), source="; ".join(dict.fromkeys(t.source for t in tiers)),
+    )  # fmt: skip
 
 
 def month_usd(quantity_gb: float, tiers: Sequence[TierPrice]) -> float:

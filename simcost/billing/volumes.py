@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from simcost.billing.charges import Charge, Place, UnitPrice, volume_charge
 from simcost.billing.purchasing import Purchasing
-from simcost.billing.volume import Item, month_usd, run_usd
+from simcost.billing.volume import Item, mean_price, month_usd, run_usd
 from simcost.catalog.facts import TierPrice
 from simcost.trace.usage import KEY, Usage
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -88,8 +88,7 @@ def _price(
         return UnitPrice.own(own_usd * _SIDES[item], list_usd=own_usd * _SIDES[item])
     tiers = catalog.tier_prices(provider, item)
     usd = _SIDES[item] * month.usd(quantity, tiers) / quantity
-    as_of, quality = min(tier.as_of for tier in tiers), max(tier.quality for tier in tiers)
-    return UnitPrice(list_usd=usd, paid_usd=usd, as_of=as_of, quality=quality)
+    return mean_price(usd, tiers)
 
 
 def _by_tags(

@@ -1,13 +1,14 @@
 """Looking facts up; what is not there is an error that names it and says what to do."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from math import inf, isclose
 from typing import Protocol, TypeVar
 
 from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
+from simcost.catalog.dates import UNKNOWN
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
@@ -29,8 +30,9 @@ from simcost.catalog.facts import (
     TrainingSequence,
     Upfront,
 )
-from simcost.catalog.names import ALIASES, canonical
+from simcost.catalog.names import ALIASES, WITHOUT_DATASHEET, canonical
 from simcost.catalog.patterns import ANY_REGION, matches, narrowness
+from simcost.catalog.reading import Deferred
 from simcost.errors import CatalogError, did_you_mean
 
 
@@ -43,11 +45,11 @@ class Facts:
     machines: tuple[Machine, ...] = ()
     offers: tuple[Offer, ...] = ()
     billing_rules: tuple[BillingRule, ...] = ()
-    commitment_rates: tuple[CommitmentRate, ...] = ()
+    commitment_rates: Sequence[CommitmentRate] = ()
     contracts: tuple[ContractPrice, ...] = ()
     currencies: tuple[CurrencyRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
-    token_prices: tuple[TokenPrice, ...] = ()
+    token_prices: Sequence[TokenPrice] = ()
     step_fits: tuple[StepFit, ...] = ()
     hardware_fits: tuple[HardwareFit, ...] = ()
     training_mfu: tuple[TrainingMfu, ...] = ()
@@ -68,25 +70,33 @@ class Catalog:
     facts: Facts
     _offers: dict[str, list[Offer]] = field(init=False, repr=False, compare=False)
     """By name, lower case."""
-    _rates: dict[tuple[str, str, str], list[CommitmentRate]] = field(init=False, repr=False, compare=False)
-    """By provider, instrument and SKU, lower case; those for several SKUs under `*`."""
+    _rates: dict[tuple[str, str, str], list[CommitmentRate]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    """By provider, instrument and SKU, lower case; those for several SKUs under `*`. Empty until asked for."""
 
     def __post_init__(self) -> None:
         offers: dict[str, list[Offer]] = defaultdict(list)
         for offer in self.facts.offers:
             offers[offer.name.lower()].append(offer)
-        rates: dict[tuple[str, str, str], list[CommitmentRate]] = defaultdict(list)
-        for rate in self.facts.commitment_rates:
-            sku = "*" if rate.sku.endswith("*") else rate.sku.lower()
-            rates[rate.provider, rate.instrument, sku].append(rate)
         object.__setattr__(self, "_offers", dict(offers))
-        object.__setattr__(self, "_rates", dict(rates))
+
+    def _rates_of(self, provider: str, instrument: Instrument, sku: str) -> Iterator[CommitmentRate]:
+        """The rates that are for the SKU."""
+        if not self._rates:
+            for rate in self.facts.commitment_rates:
+                name = "*" if rate.sku.endswith("*") else rate.sku.lower()
+                self._rates.setdefault((rate.provider, rate.instrument, name), []).append(rate)
+        for name in (sku.lower(), "*"):
+            yield from (r for r in self._rates.get((provider, instrument, name), ()) if matches(r.sku, sku))
 
     @property
     def as_of(self) -> str:
         """The newest known date of any fact, `unknown` if none has one."""
-        rows = (row for table in fields(self.facts) for row in getattr(self.facts, table.name))
-        return max((row.as_of for row in rows if row.as_of != "unknown"), default="unknown")
+        tables = [getattr(self.facts, table.name) for table in fields(self.facts)]
+        days = {table.newest for table in tables if isinstance(table, Deferred)}
+        days |= {row.as_of for table in tables if not isinstance(table, Deferred) for row in table}
+        return max(days - {UNKNOWN}, default=UNKNOWN)
 
     def accelerator(self, name: str) -> Accelerator:
         """The accelerator of that name. Raises CatalogError."""
@@ -165,9 +175,7 @@ class Catalog:
         Raises:
             CatalogError: there is none.
         """
-        names = (sku.lower(), "*")
-        rows = [r for name in names for r in self._rates.get((provider, instrument, name), ())]
-        rows = [r for r in rows if matches(r.sku, sku) and r.region in (region, ANY_REGION)]
+        rows = [r for r in self._rates_of(provider, instrument, sku) if r.region in (region, ANY_REGION)]
         fitting = [
             r for r in rows if isclose(r.term_years, term_years, abs_tol=0.01) and r.upfront == upfront
         ]
@@ -180,9 +188,14 @@ class Catalog:
             "commitment_rates.csv in your catalog folder (`simcost prices import` makes one of a price list)"
         )
 
-    def tier_prices(self, provider: str, item: str) -> tuple[TierPrice, ...]:
-        """The price tiers of `storage`, `egress` or `inter-zone`, lowest first. Raises CatalogError."""
-        tiers = [t for t in self.facts.tier_prices if (t.provider, t.item) == (provider, item)]
+    def tier_prices(self, provider: str, item: str, region: str = ANY_REGION) -> tuple[TierPrice, ...]:
+        """The price tiers of `storage`, `egress` or `inter-zone`, lowest first: those of the region, or of any.
+
+        Raises:
+            CatalogError: there are none.
+        """
+        rows = [t for t in self.facts.tier_prices if (t.provider, t.item) == (provider, item)]
+        tiers = [t for t in rows if t.region == region] or [t for t in rows if t.region == ANY_REGION]
         if not tiers:
             raise CatalogError(
                 f"the catalog has no {item} price of {provider}; give yours in the plan, e.g. "
@@ -270,6 +283,11 @@ N = TypeVar("N", bound=Named)
 def _named(what: str, table: str, name: str, rows: Sequence[N]) -> N:
     by_name = {row.name: row for row in rows}
     found = by_name.get(name) or by_name.get(canonical(name))
+    if found is None and what == "accelerator" and canonical(name) in WITHOUT_DATASHEET:
+        raise CatalogError(
+            f"the catalog has prices of {canonical(name)!r} but no datasheet (memory, bandwidth, FLOPS), so times and "
+            "memory of a model on it are not known; add its row to accelerators.csv in your catalog folder"
+        )
     if found is None:
         known = [*by_name, *(alias for alias, target in ALIASES.items() if target in by_name)]
         raise _miss(what, table, name, known)

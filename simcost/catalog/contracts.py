@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from simcost.catalog.facts import Matching, Offer, Positive, Provenance
+from simcost.catalog.facts import Day, Matching, Offer, Positive, Provenance
 from simcost.catalog.patterns import ANY_REGION, matches, narrowness
 from simcost.errors import CatalogError
 
-Day = Annotated[str, Matching(r"\d{4}-\d{2}-\d{2}", "2026-07-20")]
 CurrencyCode = Annotated[str, Matching(r"[A-Z]{3}", "EUR")]
 
 

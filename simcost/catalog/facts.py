@@ -17,6 +17,7 @@ class Matching:
 
 
 Date = Annotated[str, Matching(r"unknown|\d{4}(-\d{2}(-\d{2})?)?", "2026-07-20, 2026-07, 2026 or unknown")]
+Day = Annotated[str, Matching(r"\d{4}-\d{2}-\d{2}", "2026-07-20")]
 Positive = Annotated[float, Gt(0)]
 Amount = Annotated[float, Ge(0)]
 
@@ -33,6 +34,7 @@ class Provenance:
 
     source: str
     as_of: Date
+    """When it held: the date of a price list; of a document without a date, when it was read."""
     quality: Quality
     notes: str = ""
 
@@ -125,15 +127,32 @@ class Offer(Provenance):
     """One observation, not a mean."""
     vcpus: PositiveCount | None = None
     memory_bytes: Positive | None = None
+    spot_source: str = ""
+    """Of the spot price, where it differs from `source`; with `spot_as_of`."""
+    spot_as_of: Date = ""
+    spot_quality: Quality | None = None
 
     def __post_init__(self) -> None:
         if bool(self.accelerator) != bool(self.accelerators):
             raise ValueError("give accelerator and accelerators (at least 1), or leave both empty for none")
+        if bool(self.spot_source) != bool(self.spot_as_of):
+            raise ValueError(
+                "give spot_source and spot_as_of, or leave both empty: as of the on-demand price"
+            )
 
     @property
     def name(self) -> str:
         """`provider/sku`, as scenarios write it."""
         return f"{self.provider}/{self.sku}"
+
+    @property
+    def spot_basis(self) -> Provenance:
+        """Where the spot price comes from."""
+        if not self.spot_as_of:
+            return self
+        return Provenance(
+            source=self.spot_source, as_of=self.spot_as_of, quality=self.spot_quality or self.quality
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +166,7 @@ class BillingRule(Provenance):
 
 Instrument = Literal[
     "reserved-instance", "compute-savings-plan", "instance-savings-plan", "sagemaker-savings-plan",
-    "capacity-block", "azure-reservation", "azure-savings-plan", "resource-cud", "flexible-cud",
-    "dws-flex-start", "dws-calendar", "take-or-pay",
+    "capacity-block", "azure-reservation", "azure-savings-plan", "resource-cud", "flexible-cud", "take-or-pay",
 ]  # fmt: skip
 """Ways to commit; `take-or-pay` is the reserved price of a provider that has only one kind."""
 
@@ -192,6 +210,8 @@ class TierPrice(Provenance):
 
     provider: str
     item: Literal["storage", "egress", "inter-zone"]
+    region: str = "any"
+    """`any` = wherever no row names the region."""
     unit: Literal["GB-month", "GB"]
     from_gb: Amount
     to_gb: Positive | None = None
@@ -225,12 +245,22 @@ class TokenPrice(Provenance):
     tier_output_usd_per_m: Amount | None = None
     batch_multiplier: Positive | None = None
     """On all prices, for answers within a day; None = not known."""
+    batch_input_usd_per_m: Positive | None = None
+    """For answers within a day, where input and output have no factor in common; cache prices fall as input does."""
+    batch_output_usd_per_m: Amount | None = None
     batch_caches: bool = True
     """Cached tokens keep their discount in a batch; else they pay as input there."""
     context_tokens: PositiveCount | None = None
     """Input and output of a request, at most; None = not known."""
+    deprecation_date: Day = ""
+    """From which day the provider no longer offers the model; empty = none announced."""
 
     def __post_init__(self) -> None:
+        batch = (self.batch_input_usd_per_m, self.batch_output_usd_per_m)
+        if batch != (None, None) and (None in batch or self.batch_multiplier is not None):
+            raise ValueError(
+                "give batch_multiplier, or batch_input_usd_per_m with batch_output_usd_per_m, not both"
+            )
         tier = (self.tier_start_input_tokens, self.tier_input_usd_per_m, self.tier_output_usd_per_m)
         if any(part is None for part in tier) and tier != (None, None, None):
             raise ValueError(

@@ -1,7 +1,7 @@
 """Fact files -> catalog: ours, then the rows of the user's folder over them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from simcost.catalog.facts import (
     TrainingMfu,
     TrainingSequence,
 )
-from simcost.catalog.names import canonical
-from simcost.catalog.reading import Row, read_table
+from simcost.catalog.names import WITHOUT_DATASHEET, canonical
+from simcost.catalog.reading import Deferred, Row, read_table
 from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
 
 _OURS = Path(__file__).parent / "facts"
+_DEFERRED = ("commitment_rates", "token_prices")
+"""Files of ours that are read when they are first asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ _TABLES = {
     ),
     "contracts": _table(ContractPrice, "provider", "sku", "region", "valid_from"),
     "currencies": _table(CurrencyRate, "currency", "as_of"),
-    "tier_prices": _Table(TierPrice, ("provider", "item", "from_gb"), ("provider", "item")),
+    "tier_prices": _Table(TierPrice, ("provider", "item", "region", "from_gb"), ("provider", "item")),
     "token_prices": _table(TokenPrice, "provider", "model"),
     "step_fits": _table(StepFit, "accelerator", "model", "tp", "precision"),
     "hardware_fits": _table(HardwareFit, "accelerator", "precision"),
@@ -113,10 +115,13 @@ def with_rows(folder: Path | None, name: str, rows: Sequence[Provenance]) -> lis
 
 @cache
 def _built_in() -> Catalog:
-    return _extended(Facts(), _OURS)
+    tables: dict[str, Any] = {
+        name: Deferred(_OURS / f"{name}.csv", _TABLES[name].kind, _TABLES[name].unique) for name in _DEFERRED
+    }
+    return _extended(Facts(**tables), _OURS, deferred=_DEFERRED)
 
 
-def _extended(base: Facts, folder: Path) -> Catalog:
+def _extended(base: Facts, folder: Path, deferred: Sequence[str] = ()) -> Catalog:
     if not folder.is_dir():
         raise CatalogError(
             f"the catalog folder {str(folder)!r} does not exist; create it or correct `catalog`"
@@ -125,12 +130,12 @@ def _extended(base: Facts, folder: Path) -> Catalog:
     read: dict[str, list[Row[Any]]] = {}
     for name, table in _TABLES.items():
         path = folder / f"{name}.csv"
-        if path.exists():
+        if name not in deferred and path.exists():
             read[name], found = read_table(path, table.kind, table.unique)
             faults += found
     merged = _merge(base, read)
-    for rows in read.values():
-        faults += _reference_faults(rows, merged)
+    for name, rows in read.items():
+        faults += _reference_faults(_TABLES[name].kind, rows, merged)
     faults += _tier_faults(read.get("tier_prices", []))
     if faults:
         raise FaultsError(sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column)))
@@ -150,7 +155,8 @@ def _merge(base: Facts, read: dict[str, list[Row[Any]]]) -> Facts:
     """The base with the rows read over it. `read` is in the order of _TABLES: what is referred to comes first."""
     merged = base
     for name, rows in read.items():
-        new = [_resolved(row.fact, merged) for row in rows]
+        known = _references(_TABLES[name].kind, merged)
+        new = [_resolved(row.fact, known) for row in rows]
         keys = {_key(row, _TABLES[name].replaces) for row in new}
         old = [row for row in getattr(base, name) if _key(row, _TABLES[name].replaces) not in keys]
         merged = replace(merged, **{name: (*old, *new)})
@@ -161,25 +167,33 @@ def _key(row: Provenance, names: tuple[str, ...]) -> tuple[object, ...]:
     return tuple(getattr(row, name) for name in names)
 
 
-def _resolved(row: Provenance, facts: Facts) -> Provenance:
+def _resolved(row: Provenance, known: dict[str, set[str]]) -> Provenance:
     """The row with its references written as the catalog names them."""
     changes: dict[str, Any] = {}
-    for column, known in _references(row, facts):
+    for column, names in known.items():
         written = getattr(row, column)
-        if written and written not in known:
+        if written and written not in names:
             changes[column] = canonical(written)
     return replace(row, **changes) if changes else row
 
 
-def _references(row: Provenance, facts: Facts) -> Iterator[tuple[str, set[str]]]:
+def _references(kind: type[Provenance], facts: Facts) -> dict[str, set[str]]:
+    """The columns of a kind of fact that name accelerators or models, and the names that there are."""
+    columns = {field.name for field in fields(kind)}
+    found: dict[str, set[str]] = {}
+    if kind is TokenPrice:  # its models are the providers' own
+        return found
     for column, table in (("accelerator", "accelerators"), ("model", "models")):
-        if hasattr(row, column) and not isinstance(row, TokenPrice):  # whose models are the providers' own
-            yield column, {fact.name for fact in getattr(facts, table)}
+        if column in columns:
+            found[column] = {fact.name for fact in getattr(facts, table)}
+    if kind is Offer:
+        found["accelerator"] |= WITHOUT_DATASHEET
+    return found
 
 
-def _reference_faults(rows: Sequence[Row[Any]], facts: Facts) -> Iterator[Fault]:
-    for row in rows:
-        for column, known in _references(row.fact, facts):
+def _reference_faults(kind: type[Provenance], rows: Sequence[Row[Any]], facts: Facts) -> Iterator[Fault]:
+    for column, known in _references(kind, facts).items():
+        for row in rows:
             name = getattr(row.fact, column)
             if name and name not in known and canonical(name) not in known:
                 hint = did_you_mean(name, sorted(known)) or ";"
@@ -188,10 +202,10 @@ def _reference_faults(rows: Sequence[Row[Any]], facts: Facts) -> Iterator[Fault]
 
 
 def _tier_faults(rows: Sequence[Row[TierPrice]]) -> Iterator[Fault]:
-    """Tiers of an item must follow each other without gap or overlap, from 0."""
-    items: dict[tuple[str, str], list[Row[TierPrice]]] = {}
+    """Tiers of an item in a region must follow each other without gap or overlap, from 0."""
+    items: dict[tuple[str, str, str], list[Row[TierPrice]]] = {}
     for row in rows:
-        items.setdefault((row.fact.provider, row.fact.item), []).append(row)
+        items.setdefault((row.fact.provider, row.fact.item, row.fact.region), []).append(row)
     for tiers in items.values():
         end: float | None = 0.0
         for row in sorted(tiers, key=lambda row: row.fact.from_gb):

@@ -10,6 +10,8 @@ ALIASES = {
     "h200": "h200-sxm",
     "b200": "b200-sxm",
     "b300": "b300-sxm",
+    "mi355": "mi355x",
+    "rtx-a6000": "a6000",
     "rtx-pro-6000-server": "rtx-pro-6000",
     "deepseek-r1": "deepseek-v3",
     "llama-3.3-70b": "llama-3.1-70b",
@@ -17,6 +19,9 @@ ALIASES = {
     "mixtral-8x7b-v0.1": "mixtral-8x7b",
     "mixtral-8x22b-v0.1": "mixtral-8x22b",
 }
+
+WITHOUT_DATASHEET = frozenset({"a6000", "gh200", "l40", "mi355x", "v100"})
+"""Accelerators that have prices here but no datasheet: times and memory of a model on them cannot be told."""
 
 
 def canonical(name: str) -> str:

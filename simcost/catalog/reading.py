@@ -1,19 +1,19 @@
 """One CSV file -> facts: the columns are the fields of the class, every fault is located and reported."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from math import isfinite
 from pathlib import Path
 from re import fullmatch
 from types import UnionType
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints, overload
 
 from annotated_types import Ge, Gt
 
 from simcost.catalog.facts import Matching, Provenance
-from simcost.errors import Fault, did_you_mean
+from simcost.errors import Fault, FaultsError, did_you_mean
 
 F = TypeVar("F", bound=Provenance)
 
@@ -31,6 +31,39 @@ class Row(Generic[F]):
         """A fault of one of its columns."""
         column = self.header.index(name) + 1 if name in self.header else 1
         return Fault(file=self.file, line=self.line, column=column, path=name, message=message)
+
+
+class Deferred(Sequence[F]):
+    """The facts of a file of ours, read when they are first asked for: long tables that few commands need."""
+
+    def __init__(self, path: Path, kind: type[F], key: tuple[str, ...]) -> None:
+        self._path, self._kind, self._key = path, kind, key
+
+    @cached_property
+    def _facts(self) -> tuple[F, ...]:
+        rows, faults = read_table(self._path, self._kind, self._key)
+        if faults:
+            raise FaultsError(faults)
+        return tuple(row.fact for row in rows)
+
+    @cached_property
+    def newest(self) -> str:
+        """The newest date of its rows, without reading the rest."""
+        with self._path.open(encoding="utf-8", newline="") as file:
+            return max(row["as_of"] for row in csv.DictReader(file))
+
+    @overload
+    def __getitem__(self, index: int) -> F: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[F, ...]: ...
+    def __getitem__(self, index: int | slice) -> F | tuple[F, ...]:
+        return self._facts[index]
+
+    def __iter__(self) -> Iterator[F]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,13 @@ def add(actions: Any) -> None:
 
 
 def _spot(arguments: Arguments) -> dict[str, Any]:
+    from simcost.billing.price_list import offer_prices, price_sentences
+    from simcost.catalog import load_catalog
     from simcost.compare.spot import spot_study
 
-    on_demand, spot = _prices(arguments)
+    catalog = load_catalog(arguments.catalog) if arguments.offer else None
+    offer = catalog.offer(arguments.offer) if catalog else None
+    on_demand, spot = _prices(arguments, offer)
     document = spot_study(
         _traces(arguments),
         work_h=arguments.work / SECONDS_PER_HOUR,
@@ -81,15 +85,21 @@ def _spot(arguments: Arguments) -> dict[str, Any]:
         seed=arguments.seed,
         together=arguments.any_zone,
     )
+    if catalog is not None and offer is not None:
+        used = [
+            (arguments.on_demand is None, "list"),
+            (arguments.spot is None and not arguments.prices, "spot"),
+        ]
+        rows = [row for row in offer_prices(offer, spot=True) if (True, row["pricing"]) in used]
+        said = list(price_sentences(rows, catalog.as_of))
+        document |= {"prices": rows, "catalog_date": catalog.as_of, "assumptions": said}
     return sourced(arguments, document, document["findings"])
 
 
-def _prices(arguments: Arguments) -> tuple[float, float | None]:
+def _prices(arguments: Arguments, offer: Any) -> tuple[float, float | None]:
     """Of a node on demand and on spot: given, or of the offer; None = that of the traces."""
-    from simcost.catalog import load_catalog
     from simcost.errors import InputError
 
-    offer = load_catalog(arguments.catalog).offer(arguments.offer) if arguments.offer else None
     on_demand = (
         arguments.on_demand if offer is None or arguments.on_demand is not None else offer.on_demand_usd_per_h
     )

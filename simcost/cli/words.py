@@ -223,4 +223,5 @@ def sourced(
 
     inputs = {os.path.relpath(path): sha256_of(path) for path in files or [arguments.file] if path}
     provenance = {"simcost_version": __version__, "inputs": inputs}
+    provenance |= {key: document[key] for key in ("catalog_date", "prices") if key in document}
     return {**document, "findings": findings, "provenance": provenance}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from simcost.billing.price_list import price_list, price_sentences
 from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.drivers import Drivers, drivers
 from simcost.compare.futures import futures
@@ -34,6 +35,7 @@ def document(
     driven = drivers(comparison)
     uncertain = {} if comparison.risk is None else {"futures": asdict(futures(comparison, budget_usd))}
     best, results = comparison.best, comparison.baseline.results
+    prices = price_list(charge for plan in comparison.plans for charge in plan.results[0].bill.charges)
     return {
         "scenario": comparison.scenario,
         "model": comparison.model,
@@ -56,8 +58,11 @@ def document(
         "drivers": _drivers(comparison, driven),
         "decomposition": _decomposition(driven) if driven else None,
         **uncertain,
-        "assumptions": _assumptions(comparison),
-        "provenance": dict(provenance),
+        "assumptions": [
+            *_assumptions(comparison),
+            *price_sentences(prices, provenance.get("catalog_date", "")),
+        ],
+        "provenance": {**provenance, "prices": prices},
         "files": list(files),
     }
 
@@ -132,6 +137,7 @@ def _prices(run: RunResult) -> list[Document]:
             "unit": charge.consumed_unit,
             "as_of": charge.price_as_of,
             "quality": charge.price_quality,
+            "source": charge.price_source,
         }
         for charge in run.bill.charges
         if charge.charge_category == "Usage" and charge.commitment_status != "Unused"

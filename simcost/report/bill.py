@@ -104,9 +104,6 @@ def _notes(document: Mapping[str, Any], plans: Sequence[Mapping[str, Any]]) -> I
     prices = [price for plan in plans for price in plan["prices"]]
     yield from (f"note: {said['message']}" for said in document.get("findings", []))
     yield from dict.fromkeys(note for plan in plans for note in plan["assumptions"])
-    dates = sorted({price["as_of"] for price in prices if price["as_of"] not in ("", "unknown")})
-    if dates:
-        yield f"Prices of {dates[0]}" + (f" to {dates[-1]}." if len(dates) > 1 else ".")
     weak = sorted({f"{price['provider']}/{price['sku']}" for price in prices if price["quality"] == "C"})
     if weak:
         yield f"Second-hand or unverified prices: {', '.join(weak)}."

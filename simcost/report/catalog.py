@@ -67,6 +67,10 @@ def _devices(row: Row) -> str:
     return f"{row['accelerators']} x {row['accelerator']}" if row["accelerators"] else "-"
 
 
+def _spot_date(row: Row) -> str:
+    return "-" if row["spot_usd_per_h"] is None else str(row["spot_as_of"] or row["as_of"])
+
+
 def _agreed(row: Row) -> str:
     if row["price_per_h"] is None:
         return f"{row['discount']:.1%} off"
@@ -91,7 +95,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "bf16 TFLOPS": _number("bf16_flops", 1e12, ",.0f"),
         "fp8 TFLOPS": _number("fp8_flops", 1e12, ",.0f"),
         "link GB/s": _number("link_bytes_per_s", 1e9, ",.0f"),
-        "quality": _text("quality"),
+        **_QUALITY,
     }),
     "models": (1, {
         "model": _text("name"),
@@ -101,6 +105,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "heads / KV heads": lambda row: f"{row['heads']} / {row['kv_heads']}",
         "experts": _experts,
         "context": _number("context_tokens"),
+        "as of": _text("as_of"),
     }),
     "machines": (2, {
         "machine": lambda row: f"{row['provider']}/{row['sku']}",
@@ -115,6 +120,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "accelerators": _devices,
         "on demand, $/h": _number("on_demand_usd_per_h", 1, ",.3f"),
         "spot, $/h": _number("spot_usd_per_h", 1, ",.3f"),
+        "spot as of": _spot_date,
         **_QUALITY,
     }),
     "billing-rules": (1, {
@@ -144,9 +150,10 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "source": _text("source"),
         **_QUALITY,
     }),
-    "tier-prices": (3, {
+    "tier-prices": (4, {
         "provider": _text("provider"),
         "item": _text("item"),
+        "region": _text("region"),
         "unit": _text("unit"),
         "GB per month": _range,
         "$ per unit": _number("price_usd", 1, ".4f"),
@@ -159,7 +166,8 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "cache read": _number("cache_read_usd_per_m"),
         "cache write": _number("cache_write_usd_per_m"),
         "more from, tokens": _number("tier_start_input_tokens"),
-        "as of": _text("as_of"),
+        "ends": lambda row: row["deprecation_date"] or "-",
+        **_QUALITY,
     }),
     "training-mfu": (2, {
         "accelerator": _text("accelerator"),
@@ -169,6 +177,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "MFU, p25": _number("mfu_p25", 1, ".3f"),
         "median": _number("mfu_median", 1, ".3f"),
         "p75": _number("mfu_p75", 1, ".3f"),
+        "as of": _text("as_of"),
     }),
     "failure-rates": (1, {
         "cluster": _text("name"),

@@ -114,5 +114,6 @@ def provenance(document: Document) -> Table:
     """What the numbers rest on: versions, seed, dates and the hashes of all inputs."""
     facts = dict(document["provenance"])
     inputs = facts.pop("inputs")
+    facts.pop("prices", None)  # the assumptions say them
     rows = [{"What": name.replace("_", " "), "Value": str(value)} for name, value in facts.items()]
     return rows + [{"What": path, "Value": f"sha256 {digest}"} for path, digest in inputs.items()]

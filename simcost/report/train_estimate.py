@@ -133,6 +133,14 @@ def costs(document: Document) -> Table:
     ]
 
 
+def _prices(document: Document) -> list[str]:
+    """What a GPU-hour costs and where that is from."""
+    return [
+        f"{WAYS[price['way']]}: {format_usd(price['usd_per_gpu_h'])} per GPU-hour, {price['source']}"
+        for price in document["prices"]
+    ]
+
+
 def below_costs(document: Document) -> list[str]:
     """Where prices come from, and what has none."""
     gpus, paid = document["layout"]["gpus"], document["cost_usd"]
@@ -166,7 +174,12 @@ def _of_counts(document: Document) -> list[Part]:
     left = [f"{one['gpus']:,} GPUs: {one['reason']}" for one in document["left_out"]]
     chosen = document["estimate"]
     return [
-        Part(title="Number of GPUs", titled=False, rows=counts(document), said=document["notes"]),
+        Part(
+            title="Number of GPUs",
+            titled=False,
+            rows=counts(document),
+            said=[*document["notes"], *_prices(document)],
+        ),
         *drawn,
         Part(title="Left out", said=left),
         *(_of_run(chosen) if chosen else []),
@@ -198,7 +211,7 @@ def _of_methods(document: Document) -> list[Part]:
     return [
         Part(title="Ways to train", titled=False, rows=methods(document), said=said),
         *(drawn if any((row["cost_usd"] or {}).get("on_demand") for row in document["methods"]) else []),
-        Part(title="Notes", said=document["notes"], listed=True),
+        Part(title="Notes", said=[*document["notes"], *_prices(document)], listed=True),
     ]
 
 

@@ -59,6 +59,7 @@ def basis(document: Document) -> list[str]:
     return [
         job,
         f"A node costs {format_usd(document['od_usd_per_h'])}/h on demand, {price} on spot; {starts}",
+        *document.get("assumptions", []),
     ]
 
 

@@ -44,6 +44,7 @@ def advise(
         InputError: no demand, or options that do not suit it.
     """
     from simcost.billing.account import usage_account
+    from simcost.billing.price_list import line_prices, price_sentences
     from simcost.compare.commit.demand import from_history, from_paths
     from simcost.compare.commit.mix import Aim
     from simcost.compare.commit.study import Asked, offered, study
@@ -72,8 +73,11 @@ def advise(
         demand=demand, offered=choices, rates=catalog,
         aim=Aim(tail=tail, weight=weight, budget_usd_per_h=budget_usd_per_h),
     )  # fmt: skip
-    document = study(asked, same, progress)
-    return document | {"catalog_date": catalog.as_of, "findings": findings}
+    document, prices = study(asked, same, progress), line_prices(demand.lines)
+    assumptions = [*document["assumptions"], *price_sentences(prices, catalog.as_of)]
+    return document | {
+        "assumptions": assumptions, "prices": prices, "catalog_date": catalog.as_of, "findings": findings,
+    }  # fmt: skip
 
 
 def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
@@ -88,6 +92,7 @@ def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
         provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator or "",
         list_usd=known.list_usd_per_h, contracted_usd=known.contracted_usd_per_h if own is None else own,
         as_of="" if own is not None else known.basis.as_of, quality="given" if own is not None else known.basis.quality,
+        source="" if own is not None else known.basis.source,
     )  # fmt: skip
 
 

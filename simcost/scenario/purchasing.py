@@ -105,6 +105,7 @@ def price_usage(
     """
     from simcost.billing.account import bill_usage
     from simcost.billing.document import bill_document
+    from simcost.billing.price_list import price_sentences
     from simcost.trace.usage.read import read_usage
 
     found = []
@@ -116,6 +117,7 @@ def price_usage(
             read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
         bill = bill_usage(read, plan, catalog)
         document = bill_document(bill, plan.purchasing) | {"catalog_date": catalog.as_of}
+        document["assumptions"] += price_sentences(document["prices"], catalog.as_of)
         found.append((document | {"findings": list(read.findings)}, bill))
     return found
 

@@ -38,9 +38,11 @@ def test_models_are_found_under_their_hub_names(written: str) -> None:
         (lambda c: c.offer("aws/p5.48xlarg"), ["aws/p5.48xlarge", "offers.csv"]),
         (lambda c: c.offer("zzz"), ["'zzz'; `simcost catalog list offers`"]),
         (lambda c: c.offer("aws/p5.48xlarge", "mars"), ["'mars'", "us-east-1"]),
-        (lambda c: c.offer("aws/g4dn.xlarge"), ["several regions", "us-west-2", "eu-north-1"]),
+        (lambda c: c.offer("aws/p5en.48xlarge"), ["several regions", "us-west-2", "eu-north-1"]),
+        (lambda c: c.accelerator("L40"), ["'l40'", "no datasheet", "accelerators.csv"]),
+        (lambda c: c.offers_for("gh200"), ["'gh200'", "no datasheet"]),
         (lambda c: c.billing_rule("awz"), ["'awz'", "'aws'", "billing_rules.csv"]),
-        (lambda c: c.tier_prices("azure", "storage"), ["storage price of azure", "tier_prices.csv"]),
+        (lambda c: c.tier_prices("verda", "storage"), ["storage price of verda", "tier_prices.csv"]),
     ],
 )
 def test_a_missing_fact_is_named_with_a_remedy(ask: Callable[[Catalog], object], words: list[str]) -> None:
@@ -55,7 +57,7 @@ def test_an_offer_of_any_region_serves_every_region() -> None:
 
 
 def test_a_region_selects_among_several() -> None:
-    assert CATALOG.offer("AWS/g4dn.xlarge", "eu-north-1").on_demand_usd_per_h == 0.558
+    assert CATALOG.offer("AWS/p5en.48xlarge", "eu-north-1").on_demand_usd_per_h == 67.7267
 
 
 def test_offers_for_an_accelerator_start_with_the_cheapest() -> None:

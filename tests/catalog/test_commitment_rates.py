@@ -28,7 +28,7 @@ def test_the_published_maxima_are_labelled_as_assumptions() -> None:
 
 @pytest.mark.parametrize(("term_years", "discount"), [(1, 0.37), (3, 0.55)])
 def test_what_is_paid_is_the_price_without_the_discount(term_years: int, discount: float) -> None:
-    rate = CATALOG.commitment_rate("gcp", "resource-cud", "a3-highgpu-8g", "us-central1", term_years, "none")
+    rate = CATALOG.commitment_rate("gcp", "resource-cud", "n2-standard-8", "us-central1", term_years, "none")
     assert rate.paid_usd_per_h(100.0) == pytest.approx(100.0 * (1 - discount))
 
 

@@ -27,8 +27,8 @@ def test_a_list_is_one_document_and_one_line_per_fact(kind: str) -> None:
     [
         ("h100", ["accelerators"]),
         ("Qwen/Qwen3-32B", ["models"]),
-        ("azure/standard_nd96isr_h100_v5", ["offers", "machines"]),
-        ("aws/g4dn.xlarge", ["offers"] * 4),
+        ("azure/standard_nd96isr_mi300x_v5", ["offers"] * 4 + ["machines"]),
+        ("aws/p6-b200.48xlarge", ["offers"] + ["commitment-rates"] * 4),
         ("runpod", ["billing-rules", *["tier-prices"] * 3]),
         ("aws/storage", ["tier-prices"]),
     ],

@@ -62,6 +62,19 @@ def test_a_trace_alone_has_a_price(here: Path) -> None:
     assert API in call("api", stored, "--api", API).out
 
 
+def test_a_model_that_its_provider_ends_is_flagged(here: Path) -> None:
+    """`gpt-5-mini` ends after the newest fact of the catalog, the model of Together ended before."""
+    ended = "together/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo"
+    found = call("api", trace(here), "--api", ended, "--api", "openai/gpt-5-mini", "--json").document()
+    said = " ".join(found["assumptions"])
+    assert f"{ended}: the provider ended meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo on 2026-03-06" in said
+    assert "choose another model" in said
+    assert "openai/gpt-5-mini: the provider ends gpt-5-mini on 2026-12-11." in said
+    assert found["apis"][0]["price"]["deprecation_date"] == "2026-03-06"
+    dates = {(row["provider"], row["as_of"], row["quality"]) for row in found["provenance"]["prices"]}
+    assert dates == {("together", "2026-11-20", "A"), ("openai", "2026-11-20", "A")}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -145,7 +145,14 @@ def test_document_keys() -> None:
     assert gap["mean"] == pytest.approx(-40.0)
     assert gap["lo"] < gap["mean"] < gap["hi"]
     assert (again["best"], again["baseline"], gap["level"]) == ("cheap", "dear", 0.95)
+    prices = again["provenance"].pop("prices")
     assert again["provenance"] == PROVENANCE
+    assert {(row["sku"], row["as_of"]) for row in prices} == {
+        (row["sku"], row["as_of"]) for plan in again["plans"] for row in plan["prices"]
+    }
+    assert all(
+        any(row["as_of"] in line and row["sku"] in line for line in again["assumptions"]) for row in prices
+    )
 
 
 def test_one_replication_is_said_plainly() -> None:

@@ -4,6 +4,7 @@ from answers import CHEAP, DEAR, MISSES, PROVENANCE, of, runs
 
 from simcost.compare import document
 from simcost.report.comparison import text
+from simcost.report.tables import provenance
 
 
 def test_verdict_first_then_an_aligned_table() -> None:
@@ -32,3 +33,14 @@ def test_it_fits_100_columns() -> None:
     shown = text(document(of(DEAR[:2], long), PROVENANCE, ["x/" * 60]))
     assert max(len(line) for line in shown.splitlines() if "x/x/" not in line) <= 100
     assert "…" in shown
+
+
+def test_each_price_stands_with_its_date_once() -> None:
+    made = document(of(DEAR, CHEAP), PROVENANCE, [])
+    shown = " ".join(text(made).split())
+    usd = [row["usd"] for row in made["provenance"]["prices"]]
+    least, most = min(usd), max(usd)
+    assert f"acme/big: ${least:.5g} to ${most:.5g} per hour, price of 2026-07-20, quality A (test)." in shown
+    assert shown.count("price of") == 1
+    page = provenance(made)
+    assert "prices" not in [row["What"] for row in page]

@@ -242,7 +242,7 @@ def test_the_text_shows_what_the_document_holds() -> None:
     assert shown.startswith("llama-3.1-405b, full, 15.6T tokens on 16,384 x h100-sxm in bf16: ")
     assert found["mfu"]["source"] in shown
     assert "not priced, owned: owned hardware needs" in shown
-    cards = run(accelerator="l40s", mfu=0.4, method=Lora(), prices=Prices(offer="scaleway/L40S"))
+    cards = run(mfu=0.4, method=Lora(), prices=Prices(offer="verda/1H100.80S.32V"))
     assert "not in the total, on demand: storage" in text(estimate(CATALOG, cards))
     assert "unknown" in text(levers())
     assert "interruptions never" in text(estimate(CATALOG, run(failures=NO_FAILURES)))
@@ -256,7 +256,24 @@ def test_the_offer_is_a_whole_node_and_whole_machines_are_paid_for() -> None:
     assert cost["useful_compute"]["mid"] == pytest.approx(found["compute_s"]["mid"] / 3600 * 2 * 55.04)
     cheapest = estimate(CATALOG, run(layout=Layout(gpus=8)))
     assert CATALOG.offer(cheapest["offer"]).accelerators >= 8
-    assert "16 GPUs are paid for" in text(found)
+    assert "16 GPUs are paid for" in " ".join(text(found).split())
+
+
+def test_the_date_of_the_price_stands_beside_it_and_an_old_one_is_called_so() -> None:
+    found = estimate(CATALOG, run(prices=Prices(offer="aws/p5.48xlarge")))
+    offer = CATALOG.offer("aws/p5.48xlarge")
+    [price] = found["prices"]
+    assert (price["offer"], price["as_of"], price["source"]) == (
+        offer.name, offer.as_of, found["cost_usd"]["on_demand"]["price_source"],
+    )  # fmt: skip
+    assert f"price of {offer.as_of}, quality A" in " ".join(text(found).split())
+    assert "older" not in text(found)
+    old = estimate(CATALOG, run(accelerator="tpu-v5e", mfu=0.4, layout=Layout(gpus=16, tp=8)))
+    assert old["prices"][0]["as_of"] == "2024-12-23"
+    assert "old price of 2024-12-23" in " ".join(text(old).split())
+    assert "is of 2024-12-23, more than a year older than the newest of the catalog" in " ".join(
+        old["assumptions"]
+    )
 
 
 def test_both_hazards_are_said() -> None:

@@ -113,7 +113,13 @@ def test_the_document(made: Made, loaded: LoadedScenario) -> None:
     assert found["verdict"].startswith("At ")
     assert [api["name"] for api in found["apis"]] == [API, DEAR]
     assert (found["apis"][0]["ttft_p95_s"], found["apis"][1]["ttft_p95_s"]) == (0.3, None)
-    assert found["apis"][0]["price"]["as_of"] == "2026-10"
+    assert found["apis"][0]["price"]["as_of"] == loaded.catalog.token_price(API).as_of
+    listed = {(row["provider"], row["sku"]): row["as_of"] for row in found["provenance"]["prices"]}
+    assert listed["aws", "g6.xlarge"] == loaded.catalog.offer("aws/g6.xlarge").as_of
+    assert ("groq", API.removeprefix("groq/")) in listed
+    assert any(
+        "aws/g6.xlarge in us-east-1: $0.8048 per hour, price of" in line for line in found["assumptions"]
+    )
     assert any("x100000 is left out" in line for line in found["assumptions"])
     pair = next(one for one in found["break_even"] if (one["plan"], one["api"]) == ("one", DEAR))
     here = next(one for one in found["demands"] if one["scale"] == 1.0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import MinLen
 
-from simcost.billing.commitment.base import HourlyPrice, SpendPlan, Termed
+from simcost.billing.commitment.base import HourlyPrice, SpendPlan, Termed, rate_note
 from simcost.billing.commitment.terms import Terms
 from simcost.catalog.facts import Instrument
 from simcost.units import PositiveCount, Seconds, UsdPerH
@@ -156,7 +156,7 @@ class CapacityBlock(Termed):
     end, so a block of D days has 24 D - 0.5 hours.
 
     >>> block = CapacityBlock(sku="p5.48xlarge", count=1, days=2, price=39.33)
-    >>> block.fee_usd, block.usable_hours
+    >>> block.fee_usd(39.33), block.usable_hours
     (1887.84, 47.5)
     """
 
@@ -170,8 +170,8 @@ class CapacityBlock(Termed):
     """Instances."""
     days: PositiveCount
     """Length: 1 to 14 days, or whole weeks up to 26."""
-    price: UsdPerH
-    """Per instance and hour, at the time of purchase."""
+    price: UsdPerH | None = None
+    """Per instance and hour, at the time of purchase; None = the catalog's of the region."""
 
     def __post_init__(self) -> None:
         if not (self.days <= 14 or (self.days <= 182 and self.days % 7 == 0)):
@@ -179,10 +179,9 @@ class CapacityBlock(Termed):
                 f"blocks are sold for 1 to 14 days, or whole weeks up to 182 days, not {self.days}"
             )
 
-    @property
-    def fee_usd(self) -> float:
-        """Paid at the start."""
-        return round(self.price * 24.0 * self.days * self.count, 10)
+    def fee_usd(self, usd_per_h: float) -> float:
+        """Paid at the start, at a price per instance and hour."""
+        return round(usd_per_h * 24.0 * self.days * self.count, 10)
 
     @property
     def usable_hours(self) -> float:
@@ -190,16 +189,21 @@ class CapacityBlock(Termed):
         return 24.0 * self.days - 0.5
 
     def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
-        """So many instances at a time, of this type alone."""
+        """So many instances at a time, of this type alone. Raises CatalogError where nobody states a price."""
         from simcost.billing.commitment.bound import Capacity, Payments, only_region, takes_of
 
         region = self.region or only_region(account, "aws", self.sku, self.name)
         wanted, length = ("aws", self.sku, region), 24.0 * self.days
         start = self.since / 3600.0
-        terms = Terms(upfront_usd=self.fee_usd, recurring_usd_per_h=0.0, term_h=length)
+        usd_per_h, notes = self.price, tuple[str, ...]()
+        if usd_per_h is None:
+            rate = rates.commitment_rate("aws", "capacity-block", self.sku, region, 0, "all")
+            usd_per_h, notes = rate.paid_usd_per_h(0.0), (rate_note(self.name, rate),)
+        terms = Terms(upfront_usd=self.fee_usd(usd_per_h), recurring_usd_per_h=0.0, term_h=length)
         return Capacity(
             name=self.name, kind=self.kind, order=10, account=self.account, shared=self.shared,
             payments=Payments(terms=terms, from_h=start, to_h=start + length), units=float(self.count),
             takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
             by_second=True, usable_h=start + self.usable_hours, provider="aws", region=region, sku=self.sku,
+            notes=notes,
         )  # fmt: skip

@@ -148,7 +148,7 @@ class HourlyPrice(Yearly):
             name=self.name, kind=getattr(self, "kind", ""), order=order, account=self.account, shared=self.shared,
             payments=self.payments(self.terms(account, rates, region), account), units=units, takes=takes,
             unit=unit, provider=self.provider, region=region, sku=self.sku,
-            notes=() if self._stated else (_note(self.name, self._listed(rates, region)),),
+            notes=() if self._stated else (rate_note(self.name, self._listed(rates, region)),),
         )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ class SpendPlan(Yearly):
         if self.discount is not None or self.rates:
             return ()
         asked = (
-            _note(self.name, self._of_catalog(line, rates))
+            rate_note(self.name, self._of_catalog(line, rates))
             for line in account.lines
             if line.pricing == "standard" and self.eligible(line, account)
         )
@@ -235,7 +235,7 @@ class SpendPlan(Yearly):
         return self._of_catalog(line, rates).paid_usd_per_h(line.list_usd)
 
 
-def _note(name: str, rate: CommitmentRate) -> str:
+def rate_note(name: str, rate: CommitmentRate) -> str:
     """Where a rate of the catalog comes from; an assumption is called one."""
     what = (
         f"{rate.usd_per_h:g} USD/h"

@@ -65,7 +65,8 @@ def api_document(api: Api, bills: Sequence[TokenBill]) -> Document:
         "batch": api.purchase.batch,
         "ttft_p95_s": api.ttft_p95_s,
         "tpot_p95_s": api.tpot_p95_s,
-        "price": facts | {name: getattr(price, name) for name in ("source", "as_of", "quality", "notes")},
+        "price": facts | {name: getattr(price, name)
+                          for name in ("source", "as_of", "quality", "notes", "deprecation_date")},
     }  # fmt: skip
 
 

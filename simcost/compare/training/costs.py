@@ -6,7 +6,8 @@ from typing import Any
 
 from simcost.billing.volume import Item, gb_months, run_usd
 from simcost.catalog import Catalog
-from simcost.catalog.facts import Offer
+from simcost.catalog.dates import is_stale, price_of_date
+from simcost.catalog.facts import Offer, Provenance
 from simcost.compare.training.interval import Interval
 from simcost.compare.training.run import Run
 from simcost.compare.training.terms import Prices, owned_usd_per_gpu_h
@@ -25,6 +26,8 @@ class Price:
     provider: str | None = None
     """Whose storage and egress it is."""
     offer: str | None = None
+    basis: Provenance | None = None
+    """Where the catalog's price comes from; None = it is the user's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +100,22 @@ def price_of(catalog: Catalog, run: Run, way: str) -> Price:
         of = f" of {offer.name} ({offer.region})" if offer else f" of {run.accelerator.name}"
         raise InputError(f"the catalog has no {way.replace('_', '-')} price{of}; give yours per GPU-hour")
     size = offer.accelerators
+    basis = offer.spot_basis if way == "spot" else catalog.contracted(offer).basis
+    dated = f"{price_of_date(basis.as_of, catalog.as_of)}, quality {basis.quality}"
     return Price(
-        usd_per_gpu_h=listed / size, source=f"{offer.name} in {offer.region}, {offer.source}, {offer.as_of}",
-        gpus=-(-gpus // size) * size, provider=offer.provider, offer=offer.name,
+        usd_per_gpu_h=listed / size, source=f"{offer.name} in {offer.region}, {basis.source}, {dated}",
+        gpus=-(-gpus // size) * size, provider=offer.provider, offer=offer.name, basis=basis,
     )  # fmt: skip
+
+
+def old_price(catalog: Catalog, price: Price) -> str:
+    """A sentence about a price that is more than a year older than the newest of the catalog; else empty."""
+    if price.basis is None or not is_stale(price.basis.as_of, catalog.as_of):
+        return ""
+    return (
+        f"the price of {price.offer} is of {price.basis.as_of}, more than a year older than the newest of the catalog "
+        f"({catalog.as_of}): look it up, or give yours per GPU-hour"
+    )
 
 
 def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Prices) -> dict[str, Any]:
@@ -122,6 +137,8 @@ def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Pric
     return {
         "usd_per_gpu_h": price.usd_per_gpu_h,
         "price_source": price.source,
+        "price_as_of": price.basis.as_of if price.basis else "",
+        "price_quality": price.basis.quality if price.basis else "given",
         "offer": price.offer,
         "paid_gpus": price.gpus,
         "time_s": used.time_s.document(),

@@ -62,6 +62,7 @@ def choose_count(catalog: Catalog, run: Run, target: Target, counts: Sequence[in
         "chosen_gpus": None if chosen is None else chosen["gpus"],
         "estimate": None if chosen is None else tried[chosen["gpus"]],
         "left_out": left_out,
+        "prices": tried[points[0]["gpus"] if chosen is None else chosen["gpus"]]["prices"],
         "notes": _notes(run, target),
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.catalog import Catalog
 from simcost.compare.training.assumptions import assumptions
-from simcost.compare.training.costs import Quantities, cost_document, not_priced, price_of
+from simcost.compare.training.costs import Quantities, cost_document, not_priced, old_price, price_of
 from simcost.compare.training.interval import Interval
 from simcost.compare.training.run import Run
 from simcost.compare.training.timing import Timed, timed
@@ -43,7 +43,7 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
     memory = fit_training(run.model, run.accelerator, run.method, run.layout)
     mfu = _mfu(catalog, run)
     ran = timed(catalog, run, mfu, 0.0)
-    costs, missing = _costs(catalog, run, mfu, ran)
+    costs, missing, old = _costs(catalog, run, mfu, ran)
     document = {
         "model": run.model.name,
         "method": run.method.kind,
@@ -63,9 +63,10 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
         **_failures_document(run, ran),
         "cost_usd": costs,
         "not_priced": missing,
+        "prices": [_price(way, cost) for way, cost in costs.items()],
         "offer": costs["on_demand"]["offer"] if "on_demand" in costs else None,
         "energy_kwh": _energy(run, ran.time_s),
-        "assumptions": list(assumptions(run, mfu, memory)),
+        "assumptions": [*assumptions(run, mfu, memory), *old],
         "catalog_date": catalog.as_of,
     }
     return {"verdict": verdict(document), **document}
@@ -88,9 +89,12 @@ def _mfu(catalog: Catalog, run: Run) -> Mfu:
     return published_mfu(catalog, run.model, run.accelerator, run.precision, run.layout)
 
 
-def _costs(catalog: Catalog, run: Run, mfu: Mfu, ran: Timed) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """The ways of buying that have a price, and why the others have none."""
+def _costs(
+    catalog: Catalog, run: Run, mfu: Mfu, ran: Timed
+) -> tuple[dict[str, Any], list[dict[str, str]], list[str]]:
+    """The ways of buying that have a price, why the others have none, and which prices are old."""
     costs, missing = {}, []
+    old: list[str] = []
     for way in WAYS:
         try:
             price = price_of(catalog, run, way)
@@ -101,7 +105,15 @@ def _costs(catalog: Catalog, run: Run, mfu: Mfu, ran: Timed) -> tuple[dict[str, 
             missing.append(not_priced(way, error))
             continue
         costs[way] = cost_document(catalog, _quantities(run, under), price, run.prices)
-    return costs, missing
+        old += filter(None, [old_price(catalog, price)])
+    return costs, missing, list(dict.fromkeys(old))
+
+
+def _price(way: str, cost: dict[str, Any]) -> dict[str, Any]:
+    """What a GPU-hour costs, its date and where it is from."""
+    named = {"price_as_of": "as_of", "price_quality": "quality", "price_source": "source"}
+    found = {"way": way, "offer": cost["offer"], "usd_per_gpu_h": cost["usd_per_gpu_h"]}
+    return found | {key: cost[name] for name, key in named.items()}
 
 
 def _spot_timed(catalog: Catalog, run: Run, mfu: Mfu) -> Timed:

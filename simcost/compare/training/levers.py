@@ -81,6 +81,7 @@ def compare_methods(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any
         "serve_tokens": levers.serve_tokens,
         "methods": rows,
         "break_even": _break_even(rows),
+        "prices": list({price["source"]: price for row in rows for price in row.pop("prices")}.values()),
         "notes": _notes(levers),
         "catalog_date": catalog.as_of,
     }
@@ -117,7 +118,7 @@ def _row(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
         memory = training_memory(run.model, run.method, run.layout)
         reason = f"no number of GPUs helps: each needs {format_bytes(memory.total)} in this layout"
         nothing = dict.fromkeys(("cost_usd", "serving", "serving_usd", "total_usd"))
-        return {**head, "fits": False, "reason": reason, **nothing}
+        return {**head, "fits": False, "reason": reason, "prices": [], **nothing}
     layout = run.layout
     if not fits(run.model, run.accelerator, run.method, layout):
         layout = replace(layout, gpus=_whole_nodes(needed, run), shards=None)
@@ -137,6 +138,7 @@ def _row(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
         "time_s": found["time_s"],
         "gpu_hours": found["gpu_hours"],
         "cost_usd": ways,
+        "prices": found["prices"],
         "checkpoint_bytes": found["checkpoints"]["bytes"],
         "energy_kwh": found["energy_kwh"],
         "serving": serving,

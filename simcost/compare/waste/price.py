@@ -26,7 +26,7 @@ def price_of(price_usd_per_h: float | None, offer: Offer | None) -> Price:
         spot = None if offer.spot_usd_per_h is None else offer.spot_usd_per_h / offer.accelerators
         return Price(usd_per_h=offer.on_demand_usd_per_h / offer.accelerators, spot_usd_per_h=spot,
                      source=f"{offer.name} on demand, {offer.accelerators} x {offer.accelerator}, "
-                            f"{offer.as_of}")  # fmt: skip
+                            f"price of {offer.as_of}, quality {offer.quality} ({offer.source})")  # fmt: skip
     usd = float(price_usd_per_h or 0.0)
     if not 0 < usd < 1e6:
         raise InputError(

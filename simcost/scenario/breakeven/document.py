@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from simcost import __version__
+from simcost.billing import OnDemand, Spot
 from simcost.billing.per_token import TokenBill, bill_tokens
+from simcost.billing.price_list import line_prices, price_sentences, token_prices
 from simcost.catalog import Catalog
+from simcost.catalog.dates import price_of_date
 from simcost.catalog.facts import TokenPrice
 from simcost.compare.breakeven.document import api_document, document
 from simcost.compare.breakeven.study import Api
@@ -28,7 +31,16 @@ def scenario_document(
 ) -> dict[str, Any]:
     """Fleets of a scenario against APIs as demand grows; see `make_study` for arguments and errors."""
     made = make_study(loaded, asked, runs, settings, progress)
-    return document(made.study, provenance(made.question, made.study.horizon_s), list(_assumptions(made)))
+    prices = [*_fleet_prices(made), *(row for api in made.study.apis for row in token_prices(api.price))]
+    origin = provenance(made.question, made.study.horizon_s) | {"prices": prices}
+    return document(made.study, origin, list(_assumptions(made)))
+
+
+def _fleet_prices(made: Made) -> list[dict[str, Any]]:
+    """The catalog's prices of the nodes of the fleets."""
+    catalog = made.question.loaded.catalog
+    ways = [way for one in made.question.plans for way in (one.plan.buy, *one.plan.or_buy)]
+    return line_prices(way.line(catalog) for way in ways if isinstance(way, OnDemand | Spot))
 
 
 def trace_document(path: Path, asked: Sequence[Asked], catalog: Catalog) -> dict[str, Any]:
@@ -57,10 +69,11 @@ def trace_document(path: Path, asked: Sequence[Asked], catalog: Catalog) -> dict
         "apis": [api_document(api, [bill]) for api, bill in zip(apis, bills, strict=True)],
         "assumptions": [
             f"A month is {HOURS_PER_MONTH:g} h like the {format_seconds(span_s)} of the trace.",
-            *_about_apis(apis, bills),
+            *_about_apis(apis, bills, catalog.as_of),
         ],
         "provenance": {"simcost_version": __version__, "inputs": {str(path): sha256_of(path)},
-                       "catalog_date": catalog.as_of},
+                       "catalog_date": catalog.as_of,
+                       "prices": [row for api in apis for row in token_prices(api.price)]},
     }  # fmt: skip
 
 
@@ -88,14 +101,23 @@ def _assumptions(made: Made) -> Iterator[str]:
     bills = [point.bills for point in study.points if point.scale == 1] or [study.points[0].bills]
     if any(one.count.read_share for some in bills[0] for one in some):
         yield "Fleets compute every prompt anew, APIs find parts of them in their caches."
-    yield from _about_apis(study.apis, [one[0] for one in bills[0]])
+    newest = made.question.loaded.catalog.as_of
+    yield from _about_apis(study.apis, [one[0] for one in bills[0]], newest)
+    yield from price_sentences(_fleet_prices(made), newest)
     yield from assumptions(made.question)
 
 
-def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill]) -> Iterator[str]:
+def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) -> Iterator[str]:
     for api, bill in zip(apis, bills, strict=True):
         price = api.price
-        yield f"{api.name}: {_prices(price)}; {price.source}, {price.as_of}, quality {price.quality}; {api.cache}."
+        dated = f"{price_of_date(price.as_of, newest)}, quality {price.quality}"
+        yield f"{api.name}: {_prices(price)}; {price.source}, {dated}; {api.cache}."
+        if price.deprecation_date:
+            ended = price.deprecation_date <= newest
+            yield (
+                f"{api.name}: the provider {'ended' if ended else 'ends'} {price.model} on {price.deprecation_date}"
+                f"{'; its price is of no use for a plan, choose another model' if ended else ''}."
+            )
         if bill.too_long:
             yield (
                 f"{api.name}: {bill.too_long:,} of {bill.requests:,} requests are longer than its window of "

@@ -1,0 +1,106 @@
+"""The prices that charges rest on: what each is of, its date, its source, and whether it is old."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from simcost.billing.charges import Charge
+from simcost.billing.metered import Line
+from simcost.catalog.dates import is_stale, price_of_date
+from simcost.catalog.facts import Offer, Provenance, TokenPrice
+
+Row = dict[str, Any]
+_THING = ("provider", "sku", "region", "unit", "as_of", "quality", "source", "pricing")
+"""What is priced, and where its price comes from."""
+
+
+def price_list(charges: Iterable[Charge]) -> list[Row]:
+    """`provider`, `sku`, `region`, `pricing`, `usd` a `unit`, `as_of`, `source`, `quality` of each price, once.
+
+    The price is that of the list, of spot the mean paid. One of the user's own has quality `given` and no date.
+    """
+    rows: dict[tuple[object, ...], Row] = {}
+    for charge in charges:
+        if charge.charge_category != "Usage" or charge.commitment_status == "Unused":
+            continue
+        row = _row(charge)
+        rows.setdefault(tuple(row.values()), row)
+    return list(rows.values())
+
+
+def _row(charge: Charge) -> Row:
+    spot = charge.pricing_category == "Dynamic"
+    mean = charge.effective_cost_usd / charge.consumed_quantity if spot and charge.consumed_quantity else None
+    return {
+        "provider": charge.provider, "sku": charge.sku, "region": charge.region,
+        "usd": charge.list_unit_price_usd if mean is None else mean, "unit": charge.consumed_unit,
+        "as_of": charge.price_as_of, "quality": charge.price_quality, "source": charge.price_source,
+        "pricing": "spot" if spot else "list",
+    }  # fmt: skip
+
+
+def line_prices(lines: Iterable[Line]) -> list[Row]:
+    """The same of what is metered by the hour."""
+    rows = [
+        _priced(one.provider, one.sku, one.region, one.contracted_usd if one.pricing == "spot" else one.list_usd, one,
+                "spot" if one.pricing == "spot" else "list") for one in lines
+    ]  # fmt: skip
+    return [row for i, row in enumerate(rows) if row not in rows[:i]]
+
+
+def offer_prices(offer: Offer, *, spot: bool = False) -> list[Row]:
+    """The same of an offer of the catalog, on demand and, where asked, on spot."""
+    at = (offer.provider, offer.sku, offer.region)
+    found = [_priced(*at, offer.on_demand_usd_per_h, offer, "list")]
+    if spot and offer.spot_usd_per_h is not None:
+        found.append(_priced(*at, offer.spot_usd_per_h, offer.spot_basis, "spot"))
+    return found
+
+
+def token_prices(price: TokenPrice) -> list[Row]:
+    """The same of a model behind an API: of its input and of its output."""
+    units = {"1M input tokens": price.input_usd_per_m, "1M output tokens": price.output_usd_per_m}
+    return [
+        _priced(price.provider, price.model, "any", usd, price, "list") | {"unit": unit}
+        for unit, usd in units.items()
+    ]
+
+
+def _priced(provider: str, sku: str, region: str, usd: float, basis: Provenance | Line, pricing: str) -> Row:
+    return {
+        "provider": provider, "sku": sku, "region": region, "usd": usd, "unit": "h", "as_of": basis.as_of,
+        "quality": basis.quality, "source": basis.source, "pricing": pricing,
+    }  # fmt: skip
+
+
+def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[str]:
+    """What each price of the catalog is and when it held; then those that are old.
+
+    Args:
+        rows: of `price_list`.
+        newest: date of the newest fact of the catalog.
+    """
+    dated = [row for row in rows if row["as_of"]]
+    paid: dict[tuple[str, ...], list[float]] = {}
+    for row in dated:
+        paid.setdefault(tuple(row[name] for name in _THING), []).append(row["usd"])
+    for thing, usd in paid.items():
+        yield _sentence(dict(zip(_THING, thing, strict=True)), usd, newest)
+    old = dict.fromkeys(f"{r['provider']}/{r['sku']}" for r in dated if is_stale(r["as_of"], newest))
+    if old:
+        yield (
+            f"Prices more than a year older than the newest of the catalog ({newest}): {', '.join(old)}; look them "
+            "up before you decide, and give yours in the plan or in your catalog folder."
+        )
+
+
+def _sentence(row: Mapping[str, str], usd: Sequence[float], newest: str) -> str:
+    """One thing at its price; where means over tiers differ, from the least to the most."""
+    where = "" if row["region"] == "any" else f" in {row['region']}"
+    what = f"{row['provider']}/{row['sku']}{where}{' on spot' if row['pricing'] == 'spot' else ''}"
+    price = " to ".join(dict.fromkeys(f"${one:.5g}" for one in (min(usd), max(usd))))
+    dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}"
+    return f"{what}: {price} per {_unit(row['unit'])}, {dated} ({row['source']})."
+
+
+def _unit(unit: str) -> str:
+    return {"h": "hour", "1000000 Tokens": "1M tokens"}.get(unit, unit)

@@ -1,0 +1,27 @@
+"""Dates of facts: which are too old to be compared with the newest."""
+
+UNKNOWN = "unknown"
+STALE_YEARS = 1
+
+
+def is_stale(as_of: str, newest: str) -> bool:
+    """True if a fact is more than a year older than the newest one; a year or month counts to its end.
+
+    >>> [is_stale(day, "2026-11-20") for day in ("2024-12-23", "2025-11-19", "2025-11-20", "2025", "unknown", "")]
+    [True, True, False, False, True, False]
+    """
+    if not as_of or newest in ("", UNKNOWN):
+        return False
+    if as_of == UNKNOWN:
+        return True
+    limit = f"{int(newest[:4]) - STALE_YEARS:04d}{newest[4:]}"
+    return as_of + "-12-31"[len(as_of) - 4 :] < limit
+
+
+def price_of_date(day: str, newest: str) -> str:
+    """When a price held, for sentences; an old one is called so.
+
+    >>> price_of_date("2026-11-09", "2026-11-20"), price_of_date("2024-12-23", "2026-11-20")
+    ('price of 2026-11-09', 'old price of 2024-12-23')
+    """
+    return f"{'old ' if is_stale(day, newest) else ''}price of {'unknown date' if day == UNKNOWN else day}"
