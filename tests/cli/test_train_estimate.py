@@ -58,7 +58,7 @@ def test_how_many_gpus_for_a_deadline(tmp_path: Path) -> None:
     found = estimate("--deadline", "1h", "--price", "2.5", "--html", page)
     assert found["estimate"]["time_s"]["high"] <= 3600
     assert page.read_text(encoding="utf-8").count("<svg") == 3
-    several = estimate("--gpus", "8,16", "--budget", "$200", "--price", "2.5")
+    several = estimate("--gpus", "8,16", "--budget", "$220", "--price", "2.5")
     assert [point["gpus"] for point in several["points"]] == [8, 16]
     assert several["chosen_gpus"] == 16
 
