@@ -44,8 +44,9 @@ def test_failures_of_every_kind_reach_the_run(tmp_path: Path) -> None:
 
 
 def test_prices_of_every_way() -> None:
-    found = estimate("--gpus", "16", "--price", "2.5", "--spot", "1", "--interruptions", "2", "--capex", "30000",
-                     "--life-years", "4", "--used-share", "0.8", "--usd-per-kwh", "0.1", "--pue", "1.2",
+    found = estimate("--gpus", "16", "--price", "2.5", "--spot", "1", "--interruptions", "2", "--capex", "240000",
+                     "--life-years", "4", "--used-share", "0.8", "--electricity", "0.1", "--pue", "1.2",
+                     "--power", "6kW",
                      "--storage", "$0.02/GB", "--egress", "$0.09/GB", "--kept", "2", "--copies", "3")  # fmt: skip
     assert list(found["cost_usd"]) == ["on_demand", "spot", "owned"]
     assert found["not_priced"] == []
