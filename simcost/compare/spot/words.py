@@ -23,7 +23,13 @@ def verdict(rows: Sequence[Row]) -> str:
         if not safe:
             return f"Stay on demand: no other policy met the deadline in {met}."
         other = min(safe, key=_usd)
-        more = _percent(max(_usd(other) / _usd(base) - 1, 0.0))
+        more = _usd(other) / _usd(base) - 1
+        if more < 0:
+            return (
+                f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, costs only "
+                f"{_percent(-more)} less, and no less than the work alone."
+            )
+        more = _percent(more)
         return f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, costs {more} more."
     lo, hi = (100 * best["saving_spread"][name] for name in ("p10", "p90"))
     spread = f" ({lo:.0f} to {hi:.0f} % in eight of ten)" if runs > 1 else ""
