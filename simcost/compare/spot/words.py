@@ -29,8 +29,7 @@ def verdict(rows: Sequence[Row]) -> str:
                 f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, costs only "
                 f"{_percent(-more)} less, and no less than the work alone."
             )
-        more = _percent(more)
-        return f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, costs {more} more."
+        return f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, costs {_percent(more)} more."
     lo, hi = (100 * best["saving_spread"][name] for name in ("p10", "p90"))
     spread = f" ({lo:.0f} to {hi:.0f} % in eight of ten)" if runs > 1 else ""
     return f"{best['policy']} saves {_percent(best['saving'])}{spread} against on-demand and met the deadline in {met}."
