@@ -49,8 +49,12 @@ def _of_run(document: Document) -> list[Part]:
     )
     usable = format_bytes(document["memory_bytes"]["usable"])
     return [
-        Part(title="Reliability", titled=False, said=reliability(document)),
-        Part(title="Time and speed", titled=False, rows=speed(document), said=basis(document)),
+        Part(
+            title="Time and speed",
+            titled=False,
+            rows=speed(document),
+            said=[*reliability(document), *basis(document)],
+        ),
         Part(title="What it costs", titled=False, rows=costs(document), said=below_costs(document)),
         Part(title="Cost by part", chart=lambda: charts.costs(document)),
         Part(title=f"Memory of each GPU ({how}); {usable} usable", rows=memory(document)),
