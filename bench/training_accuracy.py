@@ -23,7 +23,7 @@ from simcost.catalog import Catalog, load_catalog
 from simcost.catalog.facts import TrainingMfu
 from simcost.catalog.training_runs import TrainingRun
 from simcost.perf.training.utilisation import benchmark_mfu
-from simcost.perf.training.whole_runs import counted_runs, run_ratio, whole_runs
+from simcost.perf.training.whole_runs import run_ratio, whole_runs
 
 PUBLISHED = measure.SHARED / "data/published_mfu.csv"
 CARDS = {"a100_40gb": "a100-40gb-sxm", "a100_80gb": "a100-80gb-sxm", "h100_80gb": "h100-sxm"}
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     catalog, since = load_catalog(), (time.monotonic(), measure.cpu_s())
-    runs = counted_runs(catalog)
+    runs = catalog.facts.training_runs
     document = {
         "name": "training_accuracy",
         "work": f"{len(runs)} whole runs, and the rows of {PUBLISHED.name} where it is there",
@@ -99,7 +99,7 @@ def size_class(card: str, parameters: float, rows: Sequence[Row]) -> TrainingMfu
 
 def covered_runs(catalog: Catalog) -> dict[str, dict[str, float]]:
     """By nominal level: the share of the runs that the other families cover, and of the families, each run its part."""
-    runs, found = counted_runs(catalog), {}
+    runs, found = catalog.facts.training_runs, {}
     for level in LEVELS:
         inside: dict[str, list[bool]] = defaultdict(list)
         for run in runs:
@@ -114,7 +114,7 @@ def covered_runs(catalog: Catalog) -> dict[str, dict[str, float]]:
 def one_run(catalog: Catalog, run: TrainingRun) -> dict[str, float | str | bool]:
     """Published GPU-hours over those of the benchmarks, and what the other families say of them."""
     ratio, interval = run_ratio(catalog, run), whole_runs(catalog, without=run.family)
-    hours = run.gpu_hours or math.nan
+    hours = run.gpu_hours
     return {
         "published": hours, "benchmark": hours / ratio, "ratio": ratio,
         "low": hours / ratio * interval.low, "high": hours / ratio * interval.high,

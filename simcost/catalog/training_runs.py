@@ -21,10 +21,10 @@ class TrainingRun(Provenance):
     """Of the hidden state: heads x head_dim."""
     sequence_tokens: PositiveCount
     tokens: Positive
+    gpu_hours: Positive
+    """As published: what they count is in the notes."""
     gpus: PositiveCount | None = None
     """None = not published."""
-    gpu_hours: Positive | None = None
-    """As published; None = only the batch is."""
     global_batch_tokens: Positive | None = None
     """Tokens of an optimizer step, the largest of the run."""
 

@@ -59,7 +59,7 @@ def whole_runs(catalog: Catalog, *, without: str | None = None, level: float = L
         CatalogError: fewer than three families of runs.
     """
     logs: dict[str, list[float]] = defaultdict(list)
-    for run in counted_runs(catalog):
+    for run in catalog.facts.training_runs:
         if run.family != without:
             logs[run.family].append(log(run_ratio(catalog, run)))
     if len(logs) < LEAST_FAMILIES:
@@ -74,19 +74,12 @@ def whole_runs(catalog: Catalog, *, without: str | None = None, level: float = L
     )  # fmt: skip
 
 
-def counted_runs(catalog: Catalog) -> list[TrainingRun]:
-    """The runs whose hours were published."""
-    return [run for run in catalog.facts.training_runs if run.gpu_hours is not None]
-
-
 def run_ratio(catalog: Catalog, run: TrainingRun) -> float:
     """Published accelerator-hours over those of the benchmarks; no loss to scale where the GPUs are not published.
 
     Raises:
-        CatalogError: no such accelerator, no benchmark of it, or no hours published.
+        CatalogError: no such accelerator, or no benchmark of it.
     """
-    if run.gpu_hours is None:
-        raise CatalogError(f"the accelerator-hours of {run.name} are not published")
     peak = peak_flops(catalog.accelerator(run.accelerator), run.precision)
     mfu = benchmark_mfu(
         catalog, run.accelerator, run.precision, run.parameters, run.sequence_tokens, run.gpus or SCALE_FROM
