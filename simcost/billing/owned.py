@@ -1,10 +1,12 @@
-"""Hardware of one's own: what it costs a year, used or not.
+"""Hardware of one's own: what it costs a year, used or not. Plans, break-evens and training runs all price it here.
 
     usd_per_year = capital + kW_average x PUE x 8760 x usd_per_kWh + usd_per_kW_month x 12 x kW_contracted
                    + staff + maintenance_share x capex
 
 Capital is (capex - residual) / life, or with a cost of capital w the annuity of y years
 (capex - residual / (1 + w)^y) w / (1 - (1 + w)^-y). Energy goes by the AVERAGE power, colocation by the CONTRACTED.
+A run pays usd_per_year / 8760 for each hour in which it has the nodes; work that keeps them busy for a share u of the
+time pays 1 / u of that.
 """
 
 from dataclasses import dataclass
@@ -117,16 +119,8 @@ class Owned:
         from simcost.catalog.facts import BillingRule
 
         most = most_at_a_time(usage)
-        count = self.nodes or max(most, 1)
-        if most > count:
-            raise InputError(
-                f"the run has {most} nodes at a time, but only {count} are owned; own more of them"
-            )
-        if self.power is None:
-            raise InputError(
-                "the average power of a node that is owned is not known; give `power`, such as 6.5kW"
-            )
-        usd = self.cost(count).usd_per_h / count
+        count = self.nodes_for(most)
+        usd = self.cost_of_run(most).usd_per_h / count
         line = Line(provider="owned", sku="node", region="any", list_usd=usd, contracted_usd=usd, as_of="",
                     quality="given")  # fmt: skip
         held = TakeOrPay(name="owned nodes", provider="owned", sku="node", region="any", count=count, price=usd,
@@ -138,6 +132,32 @@ class Owned:
             [Instances(usage=usage, line=line, rule=rule, storage_usd=self.storage, egress_usd=self.egress)],
             catalog, commitments=[held],
         )  # fmt: skip
+
+    def nodes_for(self, most: int) -> int:
+        """The nodes that are paid for where a run has so many at a time: all that are owned.
+
+        Raises:
+            InputError: more than are owned.
+        """
+        count = self.nodes or max(most, 1)
+        if most > count:
+            raise InputError(
+                f"the run has {most} nodes at a time, but only {count} are owned; own more of them"
+            )
+        return count
+
+    def cost_of_run(self, most: int) -> YearlyCost:
+        """What the nodes behind a run cost a year.
+
+        Raises:
+            InputError: the run has more nodes at a time than are owned, or the power is not known.
+        """
+        count = self.nodes_for(most)
+        if self.power is None:
+            raise InputError(
+                "the average power of a node that is owned is not known; give `power`, such as 6.5kW"
+            )
+        return self.cost(count)
 
     def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:
         """What so many nodes cost a year.
@@ -162,11 +182,25 @@ class Owned:
         )
 
     def capital_usd_per_year(self) -> float:
-        """Depreciation of a node, with interest where capital has a cost.
+        """Depreciation of a node, with interest where capital has a cost: the annuity.
+
+        With C for the capex, R for the residual, y years and the rate w, the payments and the residual are worth the
+        capex today: sum of A / (1 + w)^t over t = 1 .. y, and R / (1 + w)^y, are C. So
+
+            A = (C - R / (1 + w)^y) w / (1 - (1 + w)^-y)
+
+        Special cases: w = 0 is the straight line (C - R) / y; R = C leaves the interest w C; y without end too.
 
         >>> owned = Owned(capex=1000.0, accelerators=1, life_years=2, residual=100.0, pue=1, electricity=0.0)
         >>> owned.capital_usd_per_year()
         450.0
+        >>> from dataclasses import replace
+        >>> round(replace(owned, capital_rate=0.1).capital_usd_per_year(), 4)
+        528.5714
+        >>> round((1000 - 100 / 1.21) * 0.1 / (1 - 1 / 1.21), 4)
+        528.5714
+        >>> round(replace(owned, capital_rate=0.1, residual=1000.0).capital_usd_per_year(), 4)
+        100.0
         """
         rate, years = self.capital_rate, self.life_years
         if rate == 0:

@@ -33,6 +33,7 @@ from simcost.catalog.facts import (
 from simcost.catalog.names import ALIASES, WITHOUT_DATASHEET, canonical
 from simcost.catalog.patterns import ANY_REGION, matches, narrowness
 from simcost.catalog.reading import Deferred
+from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, did_you_mean
 
 
@@ -54,6 +55,7 @@ class Facts:
     hardware_fits: tuple[HardwareFit, ...] = ()
     training_mfu: tuple[TrainingMfu, ...] = ()
     training_sequences: tuple[TrainingSequence, ...] = ()
+    training_runs: tuple[TrainingRun, ...] = ()
     failure_rates: tuple[FailureRate, ...] = ()
     power: tuple[PowerDraw, ...] = ()
     pue: tuple[Pue, ...] = ()

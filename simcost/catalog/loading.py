@@ -29,6 +29,7 @@ from simcost.catalog.facts import (
 )
 from simcost.catalog.names import WITHOUT_DATASHEET, canonical
 from simcost.catalog.reading import Deferred, Row, read_table
+from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
 
 _OURS = Path(__file__).parent / "facts"
@@ -70,6 +71,7 @@ _TABLES = {
         ("accelerator", "precision"),
     ),
     "training_sequences": _Table(TrainingSequence, ("accelerator", "sequence_tokens"), ("accelerator",)),
+    "training_runs": _table(TrainingRun, "name"),
     "failure_rates": _table(FailureRate, "name"),
     "power": _table(PowerDraw, "name"),
     "pue": _table(Pue, "provider"),

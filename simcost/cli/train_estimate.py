@@ -17,7 +17,16 @@ from simcost.cli.words import (
     study,
     usd_per_h,
 )
-from simcost.units import BYTES_PER_S, USD, USD_PER_GB
+from simcost.units import (
+    BYTES_PER_S,
+    KILOWATTS,
+    SHARE,
+    USD,
+    USD_PER_GB,
+    USD_PER_KW_MONTH,
+    USD_PER_KWH,
+    USD_PER_YEAR,
+)
 
 MOST_COUNTS = 64
 
@@ -43,6 +52,7 @@ def add(actions: Any) -> None:
     _add_layout(run.add_argument_group("layout and speed"))
     _add_failures(run.add_argument_group("failures and checkpoints"))
     _add_prices(run.add_argument_group("prices and energy"))
+    _add_owned(run.add_argument_group("hardware of your own, as `buy: {kind: owned}` of a plan"))
     _add_questions(run.add_argument_group("questions"))
     own_catalog(run)
 
@@ -109,14 +119,10 @@ def _add_prices(group: Any) -> None:
     _add(group, usd_per_h, "USD", {
         "--price": "per accelerator and hour on demand",
         "--spot": "the same on spot",
-        "--owned": "the same of your own hardware",
+        "--owned": "the same of your own hardware; or give --capex and the rest below",
     })  # fmt: skip
-    _add(group, quantity(USD), "USD", {"--capex": "or what an accelerator cost, with its host and network"})
     _add(group, number, "X", {
         "--interruptions": "of spot, per node and day; without it spot is not priced",
-        "--life-years": "of your own hardware",
-        "--used-share": "of its life in which it works",
-        "--usd-per-kwh": "of its electricity",
         "--pue": "power of the data centre / of its devices",
         "--power-share": "mean power / nominal power (default 1)",
         "--power-w": "nominal power of an accelerator (default: the catalog's)",
@@ -127,6 +133,41 @@ def _add_prices(group: Any) -> None:
     })  # fmt: skip
     group.add_argument("--kept", type=int, metavar="N", help="checkpoints kept (default 3)")
     group.add_argument("--copies", type=int, metavar="N", help="of the weights that leave (default 1)")
+
+
+def _add_owned(group: Any) -> None:
+    """The keys of `buy: {kind: owned}`; --pue stands with the energy."""
+    _add(group, quantity(USD), "USD", {
+        "--capex": "of a node, with its part of network and racks",
+        "--residual": "what a node is sold for at the end (default 0)",
+    })  # fmt: skip
+    _add(group, positive, "N", {
+        "--accelerators": "of a node (default: --node)",
+        "--nodes": "owned, all of them paid (default: those that the run needs)",
+    })  # fmt: skip
+    _add(group, number, "X", {"--life-years": "how long it is used"})
+    _add(group, quantity(KILOWATTS), "KW", {
+        "--power": "of a node on average, cooling not included, e.g. 6.5kW",
+        "--contracted": "reserved for a node, which colocation is paid for (default 0)",
+    })  # fmt: skip
+    _add(group, quantity(USD_PER_KWH), "USD", {"--electricity": "of a kilowatt-hour, e.g. $0.08/kWh"})
+    _add(
+        group,
+        quantity(USD_PER_KW_MONTH),
+        "USD",
+        {"--colocation": "rent of the place, e.g. $200/kW (default 0)"},
+    )
+    _add(
+        group,
+        quantity(USD_PER_YEAR),
+        "USD",
+        {"--staff": "people, for all nodes, e.g. $20,000/year (default 0)"},
+    )
+    _add(group, quantity(SHARE), "X", {
+        "--maintenance": "per year, of the capex (default 0)",
+        "--capital-rate": "cost of capital per year (default 0)",
+        "--used-share": "of the time in which the nodes work; the run pays for the rest too (default 1)",
+    })  # fmt: skip
 
 
 def _add_questions(group: Any) -> None:
@@ -174,6 +215,23 @@ BELONGS = {
     "student_tokens": ("student", "--student"),
     "serve_tokens": ("compare", "--compare"),
     "quality": ("compare", "--compare"),
+    **dict.fromkeys(
+        (
+            "residual",
+            "accelerators",
+            "nodes",
+            "life_years",
+            "power",
+            "contracted",
+            "electricity",
+            "colocation",
+            "staff",
+            "maintenance",
+            "capital_rate",
+            "used_share",
+        ),
+        ("capex", "--capex"),
+    ),
 }
 """Options that mean nothing without another."""
 

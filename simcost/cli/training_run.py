@@ -7,6 +7,8 @@ from typing import Any
 
 from simcost.cli.words import Arguments, number
 
+NODE_ACCELERATORS = 8
+"""Of a node that --node and --accelerators do not describe."""
 MODELS = "exponential, weibull=SHAPE, lognormal=SIGMA, gamma=SHAPE or recorded=FILE"
 
 
@@ -78,12 +80,8 @@ def levers_of(arguments: Arguments, catalog: Any) -> Any:
 
 
 def _prices(arguments: Arguments) -> Any:
-    from simcost.compare.training import Owned, Prices, Spot
+    from simcost.compare.training import Prices, Spot
 
-    owned = Owned(
-        usd_per_gpu_h=arguments.owned, capex_usd_per_gpu=arguments.capex, life_years=arguments.life_years,
-        used_share=arguments.used_share, usd_per_kwh=arguments.usd_per_kwh,
-    )  # fmt: skip
     volumes = _given(
         storage_usd_per_gb_month=arguments.storage, egress_usd_per_gb=arguments.egress,
         kept_checkpoints=arguments.kept, egress_copies=arguments.copies,
@@ -93,9 +91,42 @@ def _prices(arguments: Arguments) -> Any:
         region=arguments.region,
         on_demand_usd_per_gpu_h=arguments.price,
         spot=Spot(usd_per_gpu_h=arguments.spot, interruptions_per_node_day=arguments.interruptions),
-        owned=owned,
+        owned=_owned(arguments),
+        owned_usd_per_gpu_h=arguments.owned,
+        **_given(used_share=arguments.used_share),
         **volumes,
     )
+
+
+def _owned(arguments: Arguments) -> Any:
+    """Nodes of one's own; None where no --capex is given. Raises InputError for what is missing or contradicts."""
+    if arguments.capex is None:
+        return None
+    from simcost.compare.training import Owned
+    from simcost.errors import InputError
+
+    needed = ("life_years", "power", "pue", "electricity")
+    missing = [f"--{name.replace('_', '-')}" for name in needed if getattr(arguments, name) is None]
+    if missing:
+        raise InputError(f"hardware of your own needs {', '.join(missing)} too; give them beside --capex")
+    keys = (
+        "capex",
+        "residual",
+        "nodes",
+        "colocation",
+        "contracted",
+        "maintenance",
+        "staff",
+        "capital_rate",
+        *needed,
+    )
+    stated = {name: getattr(arguments, name) for name in keys}
+    try:
+        return Owned(
+            accelerators=arguments.accelerators or arguments.node or NODE_ACCELERATORS, **_given(**stated)
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def _energy(arguments: Arguments) -> Any:

@@ -223,6 +223,8 @@ def _best(rows: Sequence[Document]) -> Document:
 
 def _verdict(rows: Sequence[Document], best: Document) -> str:
     whole = rows[-1]
+    if best is whole and whole["usd_per_month"] is None:
+        return f"No mix with spot keeps the target with fewer than {whole['base_gpus']:,} reserved GPUs."
     if best is whole:
         return f"No mix with spot is cheaper than {whole['base_gpus']:,} reserved GPUs."
     what = f"{best['base_gpus']:,} reserved GPUs and up to {best['spot_gpus']:,} on spot"

@@ -103,12 +103,33 @@ def _policy(run: Run, name: str, question: Question, least: int, guess: int) -> 
         high = nodes if wait(nodes) <= question.wait_s else high
         if wait(nodes) > 2 * question.wait_s:
             break
-    shown = range(max(least, high // 2), 2 * high + 1)
-    for nodes in np.unique(np.linspace(shown[0], shown[-1], POINTS).astype(int)).tolist():
-        wait(nodes)
+    high, shown = _settled(wait, seen, question, least, high)
     curve = [_point(seen[nodes], nodes * question.step, question) for nodes in sorted(seen) if nodes in shown]
-    at = [_point(run(gpus, name), gpus, question) for gpus in question.also]
+    at = [_point(_of_size(run, seen, gpus, name, question.step), gpus, question) for gpus in question.also]
     return {"policy": name, **_point(seen[high], high * question.step, question), "curve": curve, "at": at}
+
+
+def _settled(
+    wait: Callable[[int], float], seen: dict[int, JobLedger], question: Question, least: int, high: int
+) -> tuple[int, range]:
+    """The smallest number of nodes of all that were tried, those of its curve included, that keeps the target."""
+    for gpus in question.also:
+        if gpus % question.step == 0 and gpus >= least * question.step:
+            wait(gpus // question.step)
+    while True:
+        shown = range(max(least, high // 2), 2 * high + 1)
+        for nodes in np.unique(np.linspace(shown[0], shown[-1], POINTS).astype(int)).tolist():
+            wait(nodes)
+        smallest = min(nodes for nodes in seen if nodes >= least and wait(nodes) <= question.wait_s)
+        if smallest == high:
+            return high, shown
+        high = smallest
+
+
+def _of_size(run: Run, seen: dict[int, JobLedger], gpus: int, name: str, step: int) -> JobLedger:
+    """The replay on so many GPUs, whole nodes or not."""
+    nodes, rest = divmod(gpus, step)
+    return seen[nodes] if not rest and nodes in seen else run(gpus, name)
 
 
 def _point(ledger: JobLedger, gpus: int, question: Question) -> dict[str, Any]:

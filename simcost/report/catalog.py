@@ -179,6 +179,15 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "p75": _number("mfu_p75", 1, ".3f"),
         "as of": _text("as_of"),
     }),
+    "training-runs": (1, {
+        "run": _text("name"),
+        "accelerator": _text("accelerator"),
+        "parameters, 1e9": _number("parameters", 1e9, ".3g"),
+        "tokens, 1e9": _number("tokens", 1e9, ",.0f"),
+        "GPU-hours": _number("gpu_hours", 1, ",.0f"),
+        "batch, 1e6 tokens": _number("global_batch_tokens", 1e6, ".3g"),
+        "as of": _text("as_of"),
+    }),
     "failure-rates": (1, {
         "cluster": _text("name"),
         "per node and day": _number("per_node_day"),

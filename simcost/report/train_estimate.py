@@ -49,13 +49,25 @@ def _of_run(document: Document) -> list[Part]:
     )
     usable = format_bytes(document["memory_bytes"]["usable"])
     return [
-        Part(title="Time and speed", titled=False, rows=speed(document), said=basis(document)),
+        Part(
+            title="Time and speed",
+            titled=False,
+            rows=speed(document),
+            said=[*reliability(document), *basis(document)],
+        ),
         Part(title="What it costs", titled=False, rows=costs(document), said=below_costs(document)),
         Part(title="Cost by part", chart=lambda: charts.costs(document)),
         Part(title=f"Memory of each GPU ({how}); {usable} usable", rows=memory(document)),
         Part(title="Memory", chart=lambda: charts.memory(document)),
         Part(title="Assumptions", said=document["assumptions"], listed=True),
     ]
+
+
+def reliability(document: Document) -> list[str]:
+    """How far whole runs were from benchmarks, and what is out of published practice."""
+    found = document["whole_runs"]
+    said = [] if found is None else [words.whole_runs(found)]
+    return said + [f"warning: {one}" for one in document["warnings"]]
 
 
 def speed(document: Document) -> Table:
@@ -70,12 +82,13 @@ def speed(document: Document) -> Table:
     ]
     if document["energy_kwh"]:
         rows.append(("energy, kWh", document["energy_kwh"], format_count))
-    return [_ends("time and speed", *row) for row in rows]
+    middle = "measured" if document["whole_runs"] is None else "benchmark"
+    return [_ends(middle, *row) for row in rows]
 
 
-def _ends(head: str, name: str, values: Document, show: Callable[[float], str]) -> dict[str, str]:
+def _ends(middle: str, name: str, values: Document, show: Callable[[float], str]) -> dict[str, str]:
     low, mid, high = (show(values[end]) for end in ("low", "mid", "high"))
-    return {head: name, "low": low, "likely": mid, "high": high}
+    return {"time and speed": name, "low": low, middle: mid, "high": high}
 
 
 def basis(document: Document) -> list[str]:
@@ -99,7 +112,7 @@ def basis(document: Document) -> list[str]:
         where = ", ".join(f"{name} {time}" for name, time in spent.items())
         times = [format_seconds(found["time_s"][name]) for name in ("mean", "p5", "p95")]
         said.append(
-            f"{found['runs']:,} runs under {failures['model']} failures at the likely speed: {times[0]} on average "
+            f"{found['runs']:,} runs under {failures['model']} failures at that speed: {times[0]} on average "
             f"({times[1]} to {times[2]} in nine of ten), {found['failures']:.1f} failures; {where}"
         )
     return said

@@ -28,6 +28,7 @@ def text(document: Document) -> str:
     )
     parts = [
         fill(document["verdict"], WIDTH),
+        *_rounded(document),
         table(["", "GPUs", "$/month", "P95 wait"], rows),
         fill(held, WIDTH),
         fill(done, WIDTH),
@@ -35,6 +36,17 @@ def text(document: Document) -> str:
         *(fill(f"note: {finding['message']}", WIDTH) for finding in document.get("findings", ())),
     ]
     return "\n\n".join(parts)
+
+
+def _rounded(document: Document) -> list[str]:
+    """Where the fleet asked for is no whole number of nodes."""
+    if document["requested_gpus"] == document["gpus"]:
+        return []
+    said = (
+        f"{document['requested_gpus']:,} GPUs are rounded up to {document['gpus']:,}, as the other two fleets are: "
+        f"nodes of {document['node_gpus']:,} GPUs (--node)"
+    )
+    return [fill(said, WIDTH)]
 
 
 def _cells(side: Document) -> list[str]:

@@ -17,7 +17,7 @@ from simcost.job_ledger import JobLedger
 from simcost.plan.checkpoints import Checkpoints
 from simcost.sim.jobs.beside import Capacity, schedule_beside
 from simcost.trace.jobs import Jobs
-from simcost.units import HOURS_PER_MONTH, format_share, format_usd
+from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
 
 Document = dict[str, Any]
 
@@ -35,6 +35,11 @@ class ServingUse:
     def peak(self) -> int:
         """The most it holds at a time: what a fleet of its own would need."""
         return int(self.gpus.max())
+
+    @property
+    def least(self) -> int:
+        """The least it holds at a time."""
+        return int(self.gpus.min())
 
     @property
     def mean(self) -> float:
@@ -94,7 +99,7 @@ def share(
     usd_per_gpu_h: float | None,
     step: int = 8,
 ) -> Document:
-    """One fleet for both, and what two fleets would need for the same wait.
+    """One fleet for both, and the two fleets in which jobs would wait no longer; all of them in whole nodes.
 
     The serving plan has the right of way: when it starts a replica, jobs give up the GPUs at once, within its
     cold start, so that its requests feel nothing of them.
@@ -102,64 +107,107 @@ def share(
     Args:
         jobs: the training jobs.
         use: what serving holds.
-        gpus: of the shared fleet.
+        gpus: of the shared fleet; rounded up to whole nodes, as the other fleets are.
         checkpoints: how jobs save their work.
         usd_per_gpu_h: price of a GPU-hour; None = no money is shown.
         step: GPUs of a node.
 
     Raises:
-        InputError: a fleet smaller than what serving holds, or than the widest job.
+        InputError: a fleet smaller than what serving holds, or one that never has room for the widest job.
     """
     if gpus < use.peak:
         raise InputError(
             f"{gpus} GPUs are fewer than the {use.peak} that {use.plan} holds at its peak; give more"
         )
+    shared, serving = _whole(gpus, step), _whole(use.peak, step)
     horizon_s = float(jobs.submit_s[-1]) + use.horizon_s
-    together = schedule_beside(jobs, use.left_of(gpus, horizon_s), checkpoints, horizon_s=horizon_s)
+    left = use.left_of(shared, horizon_s)
+    widest, most = int(jobs.gpus.max()), int(left.gpus.max())
+    if widest > most:
+        raise InputError(
+            f"the widest job needs {widest:,} GPUs, but {use.plan} never leaves more than {most:,} of {shared:,}; "
+            f"give {use.least + widest:,} GPUs or more, or keep such jobs out of the log"
+        )
+    together = schedule_beside(jobs, left, checkpoints, horizon_s=horizon_s)
     waited = _percentile(together)
 
     def alone(count: int, _policy: str) -> JobLedger:
         constant = Capacity(since_s=np.zeros(1), gpus=np.array([count], np.int64))
         return schedule_beside(jobs, constant, checkpoints, horizon_s=horizon_s)
 
-    asked = Question(wait_s=waited, percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)
+    question = Question(wait_s=waited, percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)
     offered = jobs.gpu_seconds / horizon_s
-    [own] = size(alone, ["fifo-skip"], asked, offered=offered, widest=int(jobs.gpus.max()))["policies"]
-    fleets = -(-use.peak // step) * step + own["gpus"]
-    return {
+    [own] = size(alone, ["fifo-skip"], question, offered=offered, widest=widest)["policies"]
+    fleets = serving + own["gpus"]
+    document = {
         "plan": use.plan,
-        "gpus": gpus,
+        "gpus": shared,
+        "requested_gpus": gpus,
+        "node_gpus": step,
         "serving": {"peak_gpus": use.peak, "mean_gpus": use.mean},
         "jobs": _jobs(together),
         "wait_s": {"mean": _mean(together), "p95": waited},
         "offered_gpus": offered,
         "gpu_hours": {name: seconds / 3600.0 for name, seconds in together.gpu_seconds.items()},
         "preemptions": int(together.outcomes.preemptions.sum()),
-        "usd_per_month": _monthly(gpus, usd_per_gpu_h),
+        "usd_per_month": _monthly(shared, usd_per_gpu_h),
         "separate": {
-            "serving_gpus": fleets - own["gpus"],
+            "serving_gpus": serving,
             "training_gpus": own["gpus"],
             "gpus": fleets,
             "wait_s": {"p95": own["wait_s"]["target"]},
             "usd_per_month": _monthly(fleets, usd_per_gpu_h),
         },
+        "saved_gpus": fleets - shared,
+        "saved_usd_per_month": _monthly(fleets - shared, usd_per_gpu_h),
         "checkpoints": {f"{name}_s": value for name, value in asdict(checkpoints).items()},
-        "verdict": _verdict(use, gpus, fleets, together, usd_per_gpu_h),
     }
+    return {**document, "verdict": share_verdict(document)}
 
 
-def _verdict(use: ServingUse, gpus: int, fleets: int, together: JobLedger, usd: float | None) -> str:
-    lost = together.gpu_seconds["lost"] + together.gpu_seconds["restart"]
-    busy = lost + together.gpu_seconds["useful"] + together.gpu_seconds["checkpoint"]
-    price = f", {format_usd(abs(fleets - gpus) * usd * HOURS_PER_MONTH)} a month" if usd else ""
+def share_verdict(document: Document) -> str:
+    """What sharing saves, from the figures of the table alone."""
+    apart, waits = document["separate"], _waits(document)
+    one, two, saved = document["gpus"], apart["gpus"], document["saved_gpus"]
+    if saved <= 0:
+        more = "as many GPUs" if saved == 0 else f"{-saved:,} GPUs fewer"
+        return f"Sharing saves nothing here: two fleets need {more} ({two:,} against {one:,}), {waits}."
+    usd = document["saved_usd_per_month"]
+    worth = "" if usd is None else f", {format_usd(usd)} a month"
+    return (
+        f"One fleet of {one:,} {_gpus(one)} takes the place of two of {two:,}: {saved:,} {_gpus(saved)} fewer{worth}, "
+        f"{waits}; {_because(document)}."
+    )
+
+
+def _waits(document: Document) -> str:
+    """P95 of the wait on both sides, as the table shows it."""
+    shared, apart = (format_seconds(side["wait_s"]["p95"]) for side in (document, document["separate"]))
+    if shared == apart:
+        return f"with the same P95 wait of {shared}"
+    return f"with a P95 wait of {shared} on the shared fleet and {apart} on two"
+
+
+def _because(document: Document) -> str:
+    """The GPUs that serving gave back, and what taking them again cost the jobs."""
+    serving = document["serving"]
+    if serving["mean_gpus"] >= serving["peak_gpus"] * (1 - 1e-9):
+        node = document["node_gpus"]
+        return f"serving gives no GPU back, so this is only the rounding to nodes of {node:,}"
+    hours = document["gpu_hours"]
+    lost = hours["lost"] + hours["restart"]
+    busy = lost + hours["useful"] + hours["checkpoint"]
     redone = format_share(lost / busy if busy else 0.0)
-    if fleets > gpus:
-        return (
-            f"One fleet of {gpus:,} GPUs does what two of {fleets:,} would, with the same P95 wait: "
-            f"{fleets - gpus:,} GPUs fewer{price}; {redone} of the jobs' GPU time is redone after {use.plan} took "
-            "its GPUs back."
-        )
-    return f"Two fleets of {fleets:,} GPUs would keep the same P95 wait as one of {gpus:,}: sharing saves nothing here."
+    return f"{redone} of the jobs' GPU time is lost when serving takes its GPUs back"
+
+
+def _gpus(count: int) -> str:
+    return "GPU" if count == 1 else "GPUs"
+
+
+def _whole(gpus: int, step: int) -> int:
+    """Rounded up to nodes of so many GPUs."""
+    return -(-gpus // step) * step
 
 
 def _jobs(ledger: JobLedger) -> Document:

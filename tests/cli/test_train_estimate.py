@@ -44,8 +44,9 @@ def test_failures_of_every_kind_reach_the_run(tmp_path: Path) -> None:
 
 
 def test_prices_of_every_way() -> None:
-    found = estimate("--gpus", "16", "--price", "2.5", "--spot", "1", "--interruptions", "2", "--capex", "30000",
-                     "--life-years", "4", "--used-share", "0.8", "--usd-per-kwh", "0.1", "--pue", "1.2",
+    found = estimate("--gpus", "16", "--price", "2.5", "--spot", "1", "--interruptions", "2", "--capex", "240000",
+                     "--life-years", "4", "--used-share", "0.8", "--electricity", "0.1", "--pue", "1.2",
+                     "--power", "6kW",
                      "--storage", "$0.02/GB", "--egress", "$0.09/GB", "--kept", "2", "--copies", "3")  # fmt: skip
     assert list(found["cost_usd"]) == ["on_demand", "spot", "owned"]
     assert found["not_priced"] == []
@@ -58,7 +59,7 @@ def test_how_many_gpus_for_a_deadline(tmp_path: Path) -> None:
     found = estimate("--deadline", "1h", "--price", "2.5", "--html", page)
     assert found["estimate"]["time_s"]["high"] <= 3600
     assert page.read_text(encoding="utf-8").count("<svg") == 3
-    several = estimate("--gpus", "8,16", "--budget", "$200", "--price", "2.5")
+    several = estimate("--gpus", "8,16", "--budget", "$220", "--price", "2.5")
     assert [point["gpus"] for point in several["points"]] == [8, 16]
     assert several["chosen_gpus"] == 16
 

@@ -124,14 +124,22 @@ def test_spot_is_slower_by_its_interruptions_and_not_priced_without_them() -> No
     assert "interruptions per node and day" in reasons[0]
 
 
-def test_owned_hardware_costs_its_capital_and_its_power() -> None:
-    owned = Owned(capex_usd_per_gpu=35_040.0, life_years=4, used_share=0.5, usd_per_kwh=0.1)
-    prices = Prices(owned=owned, storage_usd_per_gb_month=0, egress_usd_per_gb=0)
+def test_owned_hardware_costs_what_a_year_of_it_costs() -> None:
+    owned = Owned(capex=8 * 35_040.0, accelerators=8, life_years=4, pue=1.25, electricity=0.1, power=5.6)
+    prices = Prices(owned=owned, used_share=0.5, storage_usd_per_gb_month=0, egress_usd_per_gb=0)
     found = estimate(CATALOG, run(prices=prices, energy=Energy(pue=1.25)))
-    assert found["cost_usd"]["owned"]["usd_per_gpu_h"] == pytest.approx(2.0 + 0.7 * 1.25 * 0.1)
+    assert found["cost_usd"]["owned"]["usd_per_gpu_h"] == pytest.approx((1.0 + 0.7 * 1.25 * 0.1) / 0.5)
     assert found["energy_kwh"]["mid"] == pytest.approx(found["gpu_hours"]["mid"] * 0.7 * 1.25)
-    part = estimate(CATALOG, run(prices=Prices(owned=Owned(capex_usd_per_gpu=1.0))))
-    assert "life_years, used_share, usd_per_kwh, pue" in part["not_priced"][-1]["reason"]
+    part = estimate(CATALOG, run(prices=Prices(owned=replace(owned, power=None))))
+    assert "give `power`" in part["not_priced"][-1]["reason"]
+    few = estimate(CATALOG, run(layout=Layout(gpus=16), prices=Prices(owned=replace(owned, nodes=1))))
+    assert "only 1 are owned" in few["not_priced"][-1]["reason"]
+    with pytest.raises(InputError, match="give one"):
+        Prices(owned=owned, owned_usd_per_gpu_h=1.0)
+    assert (
+        "capex, life_years, power, pue and electricity"
+        in estimate(CATALOG, run())["not_priced"][-1]["reason"]
+    )
 
 
 def test_an_offer_of_another_card_is_refused() -> None:
@@ -164,7 +172,7 @@ def test_figures_that_cannot_be_are_refused(wrong: dict[str, Any], words: str) -
 
 def test_prices_and_power_that_cannot_be_are_refused() -> None:
     for make in (lambda: Prices(on_demand_usd_per_gpu_h=-1.0), lambda: Energy(pue=0.9),
-                 lambda: Owned(used_share=0.0), lambda: Spot(interruptions_per_node_day=float("inf"))):  # fmt: skip
+                 lambda: Prices(used_share=0.0), lambda: Spot(interruptions_per_node_day=float("inf"))):  # fmt: skip
         with pytest.raises(InputError, match="it must be"):
             make()
 

@@ -23,8 +23,13 @@ def verdict(rows: Sequence[Row]) -> str:
         if not safe:
             return f"Stay on demand: no other policy met the deadline in {met}."
         other = min(safe, key=_usd)
-        more = _percent(max(_usd(other) / _usd(base) - 1, 0.0))
-        return f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, costs {more} more."
+        more = _usd(other) / _usd(base) - 1
+        cost = (
+            f"costs {_percent(more)} more"
+            if more >= 0
+            else f"costs only {_percent(-more)} less, and no less than the work alone"
+        )
+        return f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, {cost}."
     lo, hi = (100 * best["saving_spread"][name] for name in ("p10", "p90"))
     spread = f" ({lo:.0f} to {hi:.0f} % in eight of ten)" if runs > 1 else ""
     return f"{best['policy']} saves {_percent(best['saving'])}{spread} against on-demand and met the deadline in {met}."

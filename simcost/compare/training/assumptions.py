@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from simcost.compare.training.run import Run
 from simcost.perf.training.memory import TrainingMemory
 from simcost.perf.training.utilisation import Mfu
+from simcost.perf.training.whole_runs import WholeRuns
 
 
-def assumptions(run: Run, mfu: Mfu, memory: TrainingMemory) -> Iterator[str]:
+def assumptions(run: Run, mfu: Mfu, memory: TrainingMemory, whole: WholeRuns | None) -> Iterator[str]:
     """The sentences for a run."""
     attention = (
         ", 12 L d s of attention (no causal halving)" if run.count_attention else ", attention not counted"
@@ -16,8 +17,7 @@ def assumptions(run: Run, mfu: Mfu, memory: TrainingMemory) -> Iterator[str]:
     yield f"MFU: {mfu.source}"
     yield from mfu.notes
     yield from _failures(run)
-    yield "low and high are the ends of published MFU and failure rates together, no confidence level"
-    yield "start-up, data loading, evaluation and runs that fail for good are not counted"
+    yield from _range(whole)
     if run.precision == "fp8":
         yield "memory: weights, gradients and optimizer as in 16-bit mixed precision, though matrices multiply in fp8"
     if run.method.kind == "qlora":
@@ -25,6 +25,24 @@ def assumptions(run: Run, mfu: Mfu, memory: TrainingMemory) -> Iterator[str]:
     if memory.gathered and run.model.experts:
         yield "ZeRO 3 gathers all experts of a layer; expert parallelism is not modelled"
     yield _energy(run)
+
+
+def _range(whole: WholeRuns | None) -> Iterator[str]:
+    """What low and high are."""
+    if whole is None:
+        yield "low and high are the ends of the published failure rates; the speed is the one you measured"
+        yield "start-up, data loading, evaluation and runs that fail for good are not counted"
+        return
+    yield (
+        f"low and high: a prediction interval of {100 * whole.level:g} % from {whole.runs} published pre-training runs "
+        f"of dense models in 16 bits ({whole.families} families), whose GPU-hours were {whole.low:.2f} to "
+        f"{whole.high:.2f} times those of the benchmarks (median {whole.mid:.2f}), and the ends of the published "
+        "failure rates"
+    )
+    yield (
+        "the middle is the training loop alone; start-up, data loading, evaluation, slower stacks and restarts are in "
+        "the published GPU-hours, and so in the high end"
+    )
 
 
 def _failures(run: Run) -> Iterator[str]:

@@ -10,9 +10,9 @@ from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance
 from simcost.compare.training.interval import Interval
 from simcost.compare.training.run import Run
-from simcost.compare.training.terms import Prices, owned_usd_per_gpu_h
+from simcost.compare.training.terms import Prices
 from simcost.errors import CatalogError, InputError
-from simcost.units import GB, SECONDS_PER_HOUR
+from simcost.units import GB, SECONDS_PER_HOUR, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,9 @@ class Price:
     offer: str | None = None
     basis: Provenance | None = None
     """Where the catalog's price comes from; None = it is the user's own."""
+    storage_usd: float | None = None
+    """Per GB-month, where the price of the hardware says it; None = the provider's."""
+    egress_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +91,7 @@ def price_of(catalog: Catalog, run: Run, way: str) -> Price:
     """
     prices, gpus = run.prices, run.layout.gpus
     if way == "owned":
-        usd = owned_usd_per_gpu_h(prices.owned, run.energy, run.accelerator)
-        return Price(usd_per_gpu_h=usd, source="given", gpus=gpus)
+        return _owned_price(prices, gpus)
     offer = chosen_offer(catalog, run, way)
     given = prices.on_demand_usd_per_gpu_h if way == "on_demand" else prices.spot.usd_per_gpu_h
     if given is not None:
@@ -118,19 +120,41 @@ def old_price(catalog: Catalog, price: Price) -> str:
     )
 
 
+def _owned_price(prices: Prices, gpus: int) -> Price:
+    """Of nodes of one's own, all of them while the run has them, and their idle time where there is some.
+
+    Raises:
+        InputError: no price and nothing that it follows from; more nodes than are owned; no power.
+    """
+    if prices.owned_usd_per_gpu_h is not None:
+        return Price(usd_per_gpu_h=prices.owned_usd_per_gpu_h, source="given", gpus=gpus)
+    owned = prices.owned
+    if owned is None:
+        raise InputError(
+            "owned hardware needs its price per GPU-hour, or the capex, life_years, power, pue and electricity "
+            "of a node"
+        )
+    nodes = -(-gpus // owned.accelerators)
+    cost, paid = owned.cost_of_run(nodes), owned.nodes_for(nodes) * owned.accelerators
+    used = f"work {100 * prices.used_share:g} % of the time"
+    source = f"{format_usd(cost.usd_per_year)} a year for {paid:,} GPUs that {used}"
+    return Price(
+        usd_per_gpu_h=cost.usd_per_accelerator_h(paid, prices.used_share), source=source, gpus=paid,
+        storage_usd=owned.storage, egress_usd=owned.egress,
+    )  # fmt: skip
+
+
 def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Prices) -> dict[str, Any]:
     """The parts and the total of one way of buying, each low, mid and high; parts without a price are `None`."""
     compute = used.time_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     useful = used.useful_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     lost = Interval(compute.low - useful.low, compute.mid - useful.mid, compute.high - useful.high)
     kept_gb = used.checkpoint_bytes * prices.kept_checkpoints / GB
-    storage, no_storage = _volume(
-        catalog, "storage", price.provider, prices.storage_usd_per_gb_month, used.time_s, kept_gb
-    )
+    own_storage = _first(prices.storage_usd_per_gb_month, price.storage_usd)
+    storage, no_storage = _volume(catalog, "storage", price.provider, own_storage, used.time_s, kept_gb)
     sent_gb = used.result_bytes * prices.egress_copies / GB
-    egress, no_egress = _volume(
-        catalog, "egress", price.provider, prices.egress_usd_per_gb, used.time_s, sent_gb
-    )
+    own_egress = _first(prices.egress_usd_per_gb, price.egress_usd)
+    egress, no_egress = _volume(catalog, "egress", price.provider, own_egress, used.time_s, sent_gb)
     total = useful.plus(lost)
     for part in (storage, egress):
         total = total if part is None else total.plus(part)
@@ -150,6 +174,11 @@ def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Pric
         "total": total.document(),
         "missing": [reason for reason in (no_storage, no_egress) if reason],
     }
+
+
+def _first(stated: float | None, otherwise: float | None) -> float | None:
+    """What the user stated, else the other."""
+    return otherwise if stated is None else stated
 
 
 def _volume(

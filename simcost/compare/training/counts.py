@@ -63,7 +63,7 @@ def choose_count(catalog: Catalog, run: Run, target: Target, counts: Sequence[in
         "estimate": None if chosen is None else tried[chosen["gpus"]],
         "left_out": left_out,
         "prices": tried[points[0]["gpus"] if chosen is None else chosen["gpus"]]["prices"],
-        "notes": _notes(run, target),
+        "notes": [*_notes(run, target), *_warned(points, chosen)],
     }
 
 
@@ -151,6 +151,7 @@ def _point(found: Document, target: Target) -> Document:
         "mfu": found["mfu"]["mid"],
         "energy_kwh": found["energy_kwh"],
         "not_priced": found["not_priced"],
+        "warnings": found["warnings"],
     }
     return {**point, "keeps": _keeps(point, target)}
 
@@ -217,6 +218,13 @@ def _notes(run: Run, target: Target) -> list[str]:
     if run.mfu or run.tokens_per_s_per_gpu or run.flops_per_s_per_gpu:
         notes.append("the speed you measured is taken at every number of GPUs; on more of them it is lower")
     return notes
+
+
+def _warned(points: Sequence[Document], chosen: Document | None) -> list[str]:
+    """The numbers of GPUs that come with a warning; that of the chosen one is shown with it."""
+    counts = [f"{point['gpus']:,}" for point in points if point["warnings"] and point is not chosen]
+    first = next((point["warnings"][0] for point in points if point["warnings"] and point is not chosen), "")
+    return [f"warning, {', '.join(counts)} GPUs: {first}"] if counts else []
 
 
 def _usd(point: Document, target: Target) -> float:

@@ -12,12 +12,14 @@ from simcost.compare.training.costs import Quantities, cost_document, not_priced
 from simcost.compare.training.interval import Interval
 from simcost.compare.training.run import Run
 from simcost.compare.training.timing import Timed, timed
+from simcost.compare.training.warnings import batch_document, warnings
 from simcost.compare.training.words import verdict
 from simcost.errors import CatalogError, InputError
 from simcost.perf.training.duration import first_order_ettr, node_count, peak_flops
 from simcost.perf.training.memory import fit_training
 from simcost.perf.training.methods import BF16_BYTES
 from simcost.perf.training.utilisation import Mfu, measured_mfu, published_mfu
+from simcost.perf.training.whole_runs import WholeRuns, over_whole_runs, whole_runs
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -32,8 +34,10 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
     Returns:
         `verdict`, `fits` (true; what does not fit is an error), `memory_bytes` by part, `flops`, `mfu` with its
         source, `compute_s` (without failures and checkpoints), `time_s`, `gpu_hours`, `ettr`, `failures`,
-        `checkpoints`, `cost_usd` by way of buying and part, `not_priced`, `energy_kwh`, `assumptions`. Intervals
-        have `low`, `mid` and `high`: low is the fast and cheap end.
+        `checkpoints`, `cost_usd` by way of buying and part, `not_priced`, `energy_kwh`, `warnings`,
+        `assumptions`. Intervals have `low`, `mid` and `high`: low is the fast and cheap end. Where the MFU is not
+        measured, `mid` is the speed of published benchmarks, low and high are the prediction interval of
+        `whole_runs`, and `whole_runs.gpu_hours` is its median.
 
     Raises:
         DoesNotFitError: too little memory.
@@ -41,7 +45,7 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
         InputError: a figure that cannot be.
     """
     memory = fit_training(run.model, run.accelerator, run.method, run.layout)
-    mfu = _mfu(catalog, run)
+    mfu, whole = _mfu(catalog, run)
     ran = timed(catalog, run, mfu, 0.0)
     costs, missing, old = _costs(catalog, run, mfu, ran)
     document = {
@@ -59,6 +63,9 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
         "compute_s": ran.useful_s.document(),
         "time_s": ran.time_s.document(),
         "gpu_hours": ran.time_s.times(run.layout.gpus / SECONDS_PER_HOUR).document(),
+        "whole_runs": None if whole is None else _whole_document(whole, run, ran),
+        "global_batch": batch_document(catalog, run),
+        "warnings": warnings(catalog, run),
         "tokens_per_s": _speed(run, ran.time_s),
         **_failures_document(run, ran),
         "cost_usd": costs,
@@ -66,7 +73,7 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
         "prices": [_price(way, cost) for way, cost in costs.items()],
         "offer": costs["on_demand"]["offer"] if "on_demand" in costs else None,
         "energy_kwh": _energy(run, ran.time_s),
-        "assumptions": [*assumptions(run, mfu, memory), *old],
+        "assumptions": [*assumptions(run, mfu, memory, whole), *old],
         "catalog_date": catalog.as_of,
     }
     return {"verdict": verdict(document), **document}
@@ -76,17 +83,26 @@ def _usable(run: Run) -> float:
     return run.accelerator.memory_bytes * run.layout.memory_utilisation
 
 
-def _mfu(catalog: Catalog, run: Run) -> Mfu:
+def _mfu(catalog: Catalog, run: Run) -> tuple[Mfu, WholeRuns | None]:
+    """What was measured; else what was published, and how far whole runs were from it."""
     peak = peak_flops(run.accelerator, run.precision)
     if run.mfu is not None:
-        return measured_mfu(run.mfu)
+        return measured_mfu(run.mfu), None
     if run.tokens_per_s_per_gpu is not None:
         share = run.tokens_per_s_per_gpu * run.token_flops.model / peak
-        return measured_mfu(share, f"{run.tokens_per_s_per_gpu:,.6g} tokens/s per GPU")
+        return measured_mfu(share, f"{run.tokens_per_s_per_gpu:,.6g} tokens/s per GPU"), None
     if run.flops_per_s_per_gpu is not None:
         reached = run.flops_per_s_per_gpu
-        return measured_mfu(reached / peak, f"{reached / 1e12:,.4g} TFLOP/s per GPU")
-    return published_mfu(catalog, run.model, run.accelerator, run.precision, run.layout)
+        return measured_mfu(reached / peak, f"{reached / 1e12:,.4g} TFLOP/s per GPU"), None
+    benchmark = published_mfu(catalog, run.model, run.accelerator, run.precision, run.layout)
+    whole = whole_runs(catalog)
+    return over_whole_runs(benchmark, whole), whole
+
+
+def _whole_document(whole: WholeRuns, run: Run, ran: Timed) -> dict[str, Any]:
+    """The prediction, and the GPU-hours that half of such runs exceed."""
+    hours = ran.time_s.mid * run.layout.gpus / SECONDS_PER_HOUR
+    return {**asdict(whole), "gpu_hours": hours * whole.mid}
 
 
 def _costs(

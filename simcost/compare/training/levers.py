@@ -185,6 +185,7 @@ def _notes(levers: Levers) -> list[str]:
         f"serving: output tokens while decoding {sequences}, around the clock at that load",
         "with serving: between low and high lie eight in ten engines; methods that serve the same model share theirs",
         "a replica has the fewest accelerators that hold the model, and as many sequences as its KV cache holds",
+        "training: low and high are those of one run (`train estimate` without --compare says of what)",
         "prompts are not counted; adapters are merged into the weights",
         "qlora: unpacking 4-bit weights at each use is not counted",
     ]

@@ -5,13 +5,12 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
+from simcost.billing.owned import Owned
 from simcost.catalog.facts import Accelerator
 from simcost.errors import InputError
 from simcost.perf.training.limits import check_limits
 from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, Recorded
-from simcost.units import Count, Usd, UsdPerGb, UsdPerH
-
-HOURS_PER_YEAR = 8760.0
+from simcost.units import Count, UsdPerGb, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,22 +21,6 @@ class Spot:
     """None = the spot price observed for the offer."""
     interruptions_per_node_day: Annotated[float, Ge(0)] | None = None
     """Nodes taken back, beside failures. Not in the catalog: without it spot is not priced."""
-
-    def __post_init__(self) -> None:
-        check_limits(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
-    """Hardware of one's own: a price per hour, or what it follows from."""
-
-    usd_per_gpu_h: UsdPerH | None = None
-    capex_usd_per_gpu: Usd | None = None
-    """With its share of host, network and building."""
-    life_years: Annotated[float, Gt(0)] | None = None
-    used_share: Annotated[float, Gt(0), Le(1)] | None = None
-    """Share of its life in which the hardware works; the idle rest is paid by the work."""
-    usd_per_kwh: Annotated[float, Ge(0)] | None = None
 
     def __post_init__(self) -> None:
         check_limits(self)
@@ -95,7 +78,12 @@ class Prices:
     region: str | None = None
     on_demand_usd_per_gpu_h: UsdPerH | None = None
     spot: Spot = field(default_factory=Spot)
-    owned: Owned = field(default_factory=Owned)
+    owned: Owned | None = None
+    """Nodes of one's own, as the plans of a scenario buy them."""
+    owned_usd_per_gpu_h: UsdPerH | None = None
+    """Or what an accelerator of one's own costs an hour."""
+    used_share: Annotated[float, Gt(0), Le(1)] = 1.0
+    """Share of the time in which nodes of one's own work; the work pays for the idle rest."""
     storage_usd_per_gb_month: UsdPerGb | None = None
     egress_usd_per_gb: UsdPerGb | None = None
     kept_checkpoints: Count = 3
@@ -104,32 +92,9 @@ class Prices:
 
     def __post_init__(self) -> None:
         check_limits(self)
-
-
-def owned_usd_per_gpu_h(owned: Owned, energy: Energy, accelerator: Accelerator) -> float:
-    """Capital over the hours worked, and electricity.
-
-    usd/h = capex / (life x 8760 h x used share) + kW x PUE x usd/kWh.
-
-    Raises:
-        InputError: a part is missing; the message names it.
-    """
-    if owned.usd_per_gpu_h is not None:
-        return owned.usd_per_gpu_h
-    kw = energy.kw_per_gpu(accelerator)
-    capex, life, used, usd_per_kwh = (
-        owned.capex_usd_per_gpu, owned.life_years, owned.used_share, owned.usd_per_kwh
-    )  # fmt: skip
-    if (
-        capex is None
-        or life is None
-        or used is None
-        or usd_per_kwh is None
-        or energy.pue is None
-        or kw is None
-    ):
-        parts = {"capex_usd_per_gpu": capex, "life_years": life, "used_share": used, "usd_per_kwh": usd_per_kwh,
-                 "pue": energy.pue, "power_w": kw}  # fmt: skip
-        missing = ", ".join(name for name, value in parts.items() if value is None)
-        raise InputError(f"owned hardware needs its usd_per_gpu_h, or {missing}")
-    return capex / (life * HOURS_PER_YEAR * used) + kw * usd_per_kwh
+        if self.owned is not None:
+            check_limits(self.owned)
+            if self.owned_usd_per_gpu_h is not None:
+                raise InputError(
+                    "the price of owned hardware and what it follows from say the same; give one"
+                )

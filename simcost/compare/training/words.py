@@ -19,6 +19,15 @@ def verdict(document: Document) -> str:
     )
 
 
+def whole_runs(found: Document) -> str:
+    """What whole runs took, where the speed is that of benchmarks."""
+    return (
+        f"The middle is the speed of published benchmarks; whole published runs took {found['mid']:.2f} times as long "
+        f"({found['low']:.2f} to {found['high']:.2f} in {100 * found['level']:g} % of them): "
+        f"{format_count(found['gpu_hours'])} GPU-hours at the median."
+    )
+
+
 def _paid(costs: Document) -> str:
     """The cheapest way that has a price; on demand comes first where both are said."""
     if not costs:

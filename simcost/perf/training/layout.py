@@ -52,6 +52,11 @@ class Layout:
         """Copies of the model that see different tokens."""
         return self.gpus // (self.tp * self.pp)
 
+    @property
+    def least_batch_tokens(self) -> int:
+        """Tokens of an optimizer step without gradient accumulation: no global batch of this layout is smaller."""
+        return self.data_parallel * self.micro_batch * self.sequence_tokens
+
     def sharded_over(self, zero: int) -> int:
         """Ranks over which a state is spread that ZeRO shards from stage `zero` on."""
         return (self.shards or self.data_parallel) if self.zero >= zero else 1

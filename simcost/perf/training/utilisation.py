@@ -5,7 +5,7 @@ runs are the interval.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 
 from simcost.catalog import Catalog
@@ -48,26 +48,46 @@ def measured_mfu(mfu: float, what: str = "MFU") -> Mfu:
 def published_mfu(
     catalog: Catalog, model: Model, accelerator: Accelerator, precision: Precision, layout: Layout
 ) -> Mfu:
-    """The utilisation of published runs of this size class, moved to this sequence length and GPU count.
+    """The utilisation of the training loop in published benchmarks of this size class.
 
     A mixture of experts is looked up by the parameters that a token uses.
 
     Raises:
         CatalogError: nothing was published for this accelerator and precision.
     """
-    row = catalog.training_mfu(accelerator.name, precision, active_parameters(model))
-    sequences = catalog.training_sequences(accelerator.name)
+    found = benchmark_mfu(
+        catalog, accelerator.name, precision, active_parameters(model), layout.sequence_tokens, layout.gpus
+    )
+    if not model.experts:
+        return found
+    exchange = "MFU of dense models: a mixture of experts also waits for its all-to-all exchange"
+    return replace(found, notes=(*found.notes, exchange))
+
+
+def benchmark_mfu(
+    catalog: Catalog,
+    accelerator: str,
+    precision: Precision,
+    parameters: float,
+    sequence_tokens: int,
+    gpus: int,
+) -> Mfu:
+    """Quartiles of the published benchmarks, moved to this sequence length and GPU count.
+
+    Raises:
+        CatalogError: nothing was published for this accelerator and precision.
+    """
+    row = catalog.training_mfu(accelerator, precision, parameters)
+    sequences = catalog.training_sequences(accelerator)
     factor, notes = 1.0, []
     if row.sequence_tokens is not None:
-        there, note = _sequence_factor(sequences, row.sequence_tokens, accelerator.name)
-        here, note = _sequence_factor(sequences, layout.sequence_tokens, accelerator.name)
+        there, note = _sequence_factor(sequences, row.sequence_tokens, accelerator)
+        here, note = _sequence_factor(sequences, sequence_tokens, accelerator)
         factor, notes = here / there, note
     else:
         notes = ["the published runs do not say their sequence length: no factor for it"]
-    factor *= scale_factor(layout.gpus) / scale_factor(row.gpus or SCALE_FROM)
-    notes += _scale_notes(layout.gpus)
-    if model.experts:
-        notes.append("MFU of dense models: a mixture of experts also waits for its all-to-all exchange")
+    factor *= scale_factor(gpus) / scale_factor(row.gpus or SCALE_FROM)
+    notes += _scale_notes(gpus)
     low, mid, high = (min(1.0, value * factor) for value in (row.mfu_p25, row.mfu_median, row.mfu_p75))
     return Mfu(low=low, mid=mid, high=high, source=_source(row, factor), notes=tuple(notes))
 

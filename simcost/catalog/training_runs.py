@@ -1,0 +1,34 @@
+"""Training runs whose accelerator-hours were published: what an estimate of a whole run is held against."""
+
+from dataclasses import dataclass
+
+from simcost.catalog.facts import Positive, Precision, Provenance
+from simcost.units import PositiveCount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun(Provenance):
+    """A published training run from start to end: what it computed, and the accelerator-hours it took."""
+
+    name: str
+    family: str
+    """Runs of one team and stack, which are not independent of each other."""
+    accelerator: str
+    precision: Precision
+    parameters: Positive
+    layers: PositiveCount
+    width: PositiveCount
+    """Of the hidden state: heads x head_dim."""
+    sequence_tokens: PositiveCount
+    tokens: Positive
+    gpu_hours: Positive
+    """As published: what they count is in the notes."""
+    gpus: PositiveCount | None = None
+    """None = not published."""
+    global_batch_tokens: Positive | None = None
+    """Tokens of an optimizer step, the largest of the run."""
+
+    @property
+    def flops(self) -> float:
+        """6 N + 12 L d s for each token."""
+        return (6 * self.parameters + 12.0 * self.layers * self.width * self.sequence_tokens) * self.tokens

@@ -1,0 +1,59 @@
+"""The verdicts of `train size` and `train spot` are not refuted by the tables below them."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.compare.sizing import Question, size
+from simcost.compare.spot.words import verdict
+from simcost.job_ledger import JobLedger
+from simcost.plan.checkpoints import Checkpoints
+from simcost.sim.jobs.beside import Capacity, schedule_beside
+from simcost.trace.jobs import Jobs
+
+
+@pytest.mark.parametrize("case", [*range(20), 69, 79, 118, 131, 154, 173, 214, 248])
+def test_no_smaller_cluster_of_the_tables_keeps_the_target(case: int) -> None:
+    """Waits do not fall at every step of size: the search must not stop at a size when its own curve has a smaller."""
+    rng = np.random.default_rng(case)
+    submit, duration = np.sort(rng.integers(0, 20_000, 40)), rng.integers(60, 9000, 40)
+    jobs = Jobs.of(submit_s=submit, duration_s=duration, gpus=rng.choice(np.array([1, 1, 2, 4, 8]), 40))
+    step, wait_s = int(rng.choice([1, 2])), float(rng.choice([600.0, 3600.0, 7200.0]))
+
+    def run(count: int, _: str) -> JobLedger:
+        constant = Capacity(since_s=np.zeros(1), gpus=np.array([count], np.int64))
+        return schedule_beside(jobs, constant, Checkpoints(), horizon_s=1e6)
+
+    percentile = float(rng.choice([0.5, 0.9]))
+    also = tuple(rng.integers(8, 40, 2).tolist())
+    question = Question(wait_s=wait_s, percentile=percentile, step=step, usd_per_gpu_h=1.0, also=also)
+    found = size(run, ["fifo-skip"], question, offered=jobs.gpu_seconds / 20_000, widest=8)
+    [policy] = found["policies"]
+    whole = [point for point in policy["at"] if point["gpus"] % step == 0]
+    keep = [point["gpus"] for point in (*policy["curve"], *whole) if point["wait_s"]["target"] <= wait_s]
+    assert min(keep) == policy["gpus"]
+    assert policy["wait_s"]["target"] <= wait_s
+    assert f"needs {policy['gpus']:,} GPUs" in found["verdict"]
+
+
+@given(st.lists(st.tuples(st.floats(50, 200), st.sampled_from([1.0, 0.5])), min_size=1, max_size=4))
+def test_the_verdict_of_a_spot_study_says_what_its_costs_say(costs: list[tuple[float, float]]) -> None:
+    work, base = 100.0, 100.4
+    rows = [
+        {
+            "policy": f"policy {i}", "runs": 10, "deadline_met": met, "billed_usd": {"mean": usd},
+            "saving": 1 - usd / work, "saving_spread": {"p10": 1 - usd / work, "p90": 1 - usd / work},
+        }
+        for i, (usd, met) in enumerate([(base, 1.0), *costs])
+    ]  # fmt: skip
+    said, safe = verdict(rows), [usd for usd, met in costs if met == 1]
+    assert (" saves " in said) == any(usd < work for usd in safe)
+    assert ("no other policy met" in said) == (not safe)
+    if safe and min(safe) >= work:
+        share = float(re.search(r"costs (?:only )?([\d.]+) %", said)[1])  # type: ignore[index]
+        assert abs(share - abs(100 * (min(safe) / base - 1))) <= 0.051
+        assert (" less, and no less than the work alone" in said) == (min(safe) < base)
+        assert (" more." in said) == (min(safe) >= base)
