@@ -80,7 +80,7 @@ def _plans(plans: Sequence[Mapping[str, Any]]) -> Table:
     return [
         {
             "plan": plan["plan"],
-            "effective": format_usd(plan["effective_usd"]),
+            "effective": _with_margin(plan),
             "invoiced": format_usd(plan["billed_usd"]),
             "vs first": _change(plan, plans[0]),
             "covered": _share(plan["coverage"]),
@@ -88,6 +88,15 @@ def _plans(plans: Sequence[Mapping[str, Any]]) -> Table:
         }
         for plan in plans
     ]
+
+
+def _with_margin(plan: Mapping[str, Any]) -> str:
+    """The cost, and of a run half the width of its interval."""
+    interval = plan.get("intervals", {}).get("effective_usd")
+    margin = (
+        f" \N{PLUS-MINUS SIGN} {format_usd(interval['margin'])}" if interval and interval["margin"] else ""
+    )
+    return format_usd(plan["effective_usd"]) + margin
 
 
 def _change(plan: Mapping[str, Any], first: Mapping[str, Any]) -> str:

@@ -225,5 +225,5 @@ def as_one(
         followed=None if served is None else served.followed,
         gpus=None if trained is None else trained.timeline,
         waits=None if trained is None else trained.waits,
-        nodes=nodes_of(bought, catalog) if replication == 0 else None,
+        nodes=nodes_of(bought, catalog),
     )
