@@ -15,6 +15,7 @@ from simcost.report import (
     job_charts,
     job_tables,
     money,
+    provisioning,
     retries,
     tables,
 )
@@ -126,6 +127,11 @@ def _requests(document: Document) -> list[Part]:
         Part(title=f"Retries of clients{counted}", rows=retries.table(document)),
         Part(title=f"By priority{counted}", rows=retries.by_priority(document)),
         Part(title=f"Prefixes{counted}", said=retries.prefixes(document)),
+        Part(
+            title="Paid and needed replica-hours, a month",
+            rows=provisioning.table(document),
+            said=provisioning.notes(document),
+        ),
         Part(
             title="How the fleets followed demand",
             rows=following.table(document),

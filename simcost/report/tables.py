@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from simcost.report import provisioning
 from simcost.report.sides import serves, trains
 from simcost.report.style import Document
 from simcost.units import format_count, format_seconds, format_share, format_usd
@@ -20,10 +21,17 @@ def comparison(document: Document) -> Table:
             "Against the baseline": _difference(against.get(plan["name"])),
             "SLO": "met" if plan["slo"]["met"] else "missed",
             **_levels(document, plan),
-            "Utilisation": _text(plan["utilisation"], format_share),
+            **_use(document, plan),
         }
         for plan in document["plans"]
     ]
+
+
+def _use(document: Document, plan: Document) -> dict[str, str]:
+    """Of requests alone, what was paid beyond what they need; else the utilisation."""
+    if trains(document):
+        return {"Utilisation": _text(plan["utilisation"], format_share)}
+    return {"Over-provisioned": provisioning.cell(plan)}
 
 
 def _levels(document: Document, plan: Document) -> dict[str, str]:

@@ -11,7 +11,7 @@ from simcost.units import SECONDS_PER_HOUR
 
 JOBS = {"useful": "useful", "checkpoint": "checkpoint", "lost": "lost", "restart": "restart",
         "idle_blocked": "blocked_in_pool", "idle_free": "free_idle", "down": "down"}  # fmt: skip
-SERVING = {"serving": "useful", "idle": "allocated_idle", "starting": "restart", "draining": "restart",
+SERVING = {"computing": "useful", "idle": "allocated_idle", "starting": "restart", "draining": "restart",
            "unallocated": "free_idle"}  # fmt: skip
 Plan = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ def waste_of_plan(
 ) -> dict[str, Any]:
     """The document of `waste` for a plan, without what only samples can tell.
 
-    Useful is a replica that is ready with at least one request, and work of jobs that was kept.
+    Useful is engine time that tokens took in ready replicas, and work of jobs that was kept.
 
     Args:
         plan: as it stands in the result of a run: `replica_hours` and `accelerator_hours` of its fleets,
