@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from home import APP, TINY, furnish
+from home import APP, TINY, furnish, settle
 from streamlit.testing.v1 import AppTest
 
 VERDICT = "one L4, the baseline, is the cheapest plan that meets the SLO"
@@ -70,7 +70,7 @@ def test_an_edited_scenario_reads_traces_in_the_folder_of_scenarios_only(page: A
 
 
 def test_a_run_shows_its_verdict_and_a_new_session_remembers_it(page: AppTest, home: Path) -> None:
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert not page.exception
     assert not page.error
     assert page.header[0].value.startswith(VERDICT)
@@ -79,7 +79,7 @@ def test_a_run_shows_its_verdict_and_a_new_session_remembers_it(page: AppTest, h
     assert {"result.json", "report.html"} <= {path.name for path in folder.iterdir()}
     simulated = written(folder)
     assert len(simulated) == 4  # two plans under two replications
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert written(folder) == simulated  # known, so reused
     later = AppTest.from_file(str(APP), default_timeout=60)
     later.query_params["result"] = folder.name
@@ -121,7 +121,7 @@ def test_a_queue_of_jobs_is_run_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SIMCOST_HOME", str(home))
     page = AppTest.from_file(str(APP), default_timeout=60).run()
     page.text_area[0].set_value(QUEUE).run()
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert not page.exception
     assert not page.error
     assert page.header[0].value.startswith("sixteen misses the SLO at")
