@@ -60,11 +60,11 @@ class Work:
 
 
 def start(name: str, task: Task, lock: threading.Lock) -> None:
-    """Begin a task; sessions share the machine, so tasks with one lock wait for each other."""
+    """Begin a task and draw the page anew; sessions share the machine, so tasks with one lock wait for each other."""
     work = works()[name] = Work()
     threading.Thread(target=work.run, args=(task, lock), daemon=True).start()
-    if work.done.wait(QUICK_S):
-        st.rerun()
+    work.done.wait(QUICK_S)
+    st.rerun()
 
 
 def works() -> dict[str, Work]:

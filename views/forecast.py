@@ -21,6 +21,7 @@ from simcost.report.page import bullets
 from simcost.report.style import to_spec
 from simcost.units import parse_seconds
 from views import background
+from views.table import table as drawn
 from views.text import plain
 
 WORK = "forecast"
@@ -178,7 +179,7 @@ def result(found: dict[str, Any]) -> None:
     name = names[0]
     if len(document["series"]) > 1:
         st.header(plain(words.overview(document)))
-        st.dataframe(tables.overview(document), hide_index=True)
+        drawn(tables.overview(document))
         left = len(document["series"]) - len(names)
         name = st.selectbox(f"Look at (the first {len(names)})" if left else "Look at", names)
     one(name, document["series"][name], pictures[name])
@@ -202,7 +203,7 @@ def one(name: str, entry: dict[str, Any], picture: dict[str, Any]) -> None:
             st.subheader(title)
             st.html(bullets(items))
     with st.expander("Step by step" if not entry["days"] else "Day by day"):
-        st.dataframe(tables.course(entry), hide_index=True)
+        drawn(tables.course(entry))
 
 
 def table(title: str, rows: tables.Table, note: str = "") -> None:
@@ -211,4 +212,4 @@ def table(title: str, rows: tables.Table, note: str = "") -> None:
         st.subheader(title)
         if note:
             st.caption(plain(note))
-        st.dataframe(rows, hide_index=True)
+        drawn(rows)

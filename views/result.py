@@ -10,6 +10,7 @@ from simcost.report import html, tables
 from simcost.report.page import bullets
 from simcost.report.study import Part
 from simcost.report.style import to_spec
+from views.table import table
 from views.text import plain
 
 
@@ -33,7 +34,7 @@ def body(parts: Sequence[Part]) -> None:
         if part.rows or part.said:
             st.subheader(plain(part.title))
         if part.rows:
-            st.dataframe(part.rows, hide_index=True)
+            table(part.rows)
         if part.said:
             st.html(bullets(list(part.said)))
         if part.chart:

@@ -9,7 +9,7 @@ from simcost.report.bill_chart import spending
 from simcost.report.study import Part
 from simcost.report.table import table_of
 from simcost.report.tables import Table
-from simcost.units import format_share, format_usd
+from simcost.units import Formatted, format_share, format_usd
 
 WIDTH = 100
 
@@ -96,13 +96,14 @@ def _with_margin(plan: Mapping[str, Any]) -> str:
     margin = (
         f" \N{PLUS-MINUS SIGN} {format_usd(interval['margin'])}" if interval and interval["margin"] else ""
     )
-    return format_usd(plan["effective_usd"]) + margin
+    return Formatted(f"{format_usd(plan['effective_usd'])}{margin}", plan["effective_usd"])
 
 
 def _change(plan: Mapping[str, Any], first: Mapping[str, Any]) -> str:
     if plan is first or not first["effective_usd"]:
         return "baseline"
-    return f"{100 * (plan['effective_usd'] / first['effective_usd'] - 1):+.1f} %"
+    share = plan["effective_usd"] / first["effective_usd"] - 1
+    return Formatted(f"{100 * share:+.1f} %", share)
 
 
 def _share(value: float | None) -> str:

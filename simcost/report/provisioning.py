@@ -3,7 +3,7 @@
 from typing import Any
 
 from simcost.report.sides import serves
-from simcost.units import format_count, format_share, format_usd
+from simcost.units import Formatted, format_count, format_share, format_usd
 
 Document = dict[str, Any]
 MEANING = (
@@ -26,10 +26,11 @@ def notes(document: Document) -> list[str]:
     return [NOTE] if serves(document) else []
 
 
-def cell(plan: Document) -> str:
+def cell(plan: Document) -> Formatted:
     """`$5,098 (62.5 %)`: the money of a month and its share of the hours paid."""
     over = plan["over_provisioned"]
-    return f"{format_usd(over['per_month']['usd'])} ({format_share(over['share'])})"
+    usd = over["per_month"]["usd"]
+    return Formatted(f"{format_usd(usd)} ({format_share(over['share'])})", usd)
 
 
 def _row(plan: Document) -> dict[str, str]:
@@ -41,6 +42,8 @@ def _row(plan: Document) -> dict[str, str]:
         "Utilisation": format_share(plan["utilisation"]),
         "Paid": format_count(month["paid_replica_hours"]),
         "Needed": format_count(month["needed_replica_hours"]),
-        "Over-provisioned": f"{format_count(month['replica_hours'])} ({format_share(over['share'])})",
+        "Over-provisioned": Formatted(
+            f"{format_count(month['replica_hours'])} ({format_share(over['share'])})", month["replica_hours"]
+        ),
         "USD": format_usd(month["usd"]),
     }
