@@ -81,7 +81,8 @@ def compare() -> None:
 def look(folder: Path | None, file: Path, text: str, seeds: int | None) -> None:
     """The last result, with a warning where it is not that of the scenario above."""
     if folder is None:
-        st.info("Choose a scenario and run it.")
+        if RUN not in background.works():
+            st.info("Choose a scenario and run it.")
         return
     origin = origin_of(folder)
     if digest(text, file) not in origin["inputs"].values() or (seeds and seeds != origin.get("seeds")):

@@ -7,6 +7,8 @@ import streamlit as st
 from simcost.report.tables import Table
 from simcost.units import Formatted
 
+NONE = "\N{EN DASH}"
+
 
 def table(rows: Table) -> None:
     """The rows of a report."""
@@ -18,8 +20,8 @@ def table(rows: Table) -> None:
     )
     style = frame.style
     for name in numbers:
-        style = style.format(_texts(rows, name).__getitem__, subset=[name], na_rep=_missing(rows, name))
-    st.dataframe(style, hide_index=True)
+        style = style.format(_texts(rows, name).__getitem__, subset=[name], na_rep=NONE)
+    st.dataframe(style, hide_index=True, placeholder=NONE)
 
 
 def _is_numeric(cells: list[str]) -> bool:
@@ -34,9 +36,3 @@ def _value(cell: str) -> float | None:
 
 def _texts(rows: Table, name: str) -> dict[Any, str]:
     return {cell.value: str(cell) for row in rows if isinstance(cell := row[name], Formatted)}
-
-
-def _missing(rows: Table, name: str) -> str:
-    """Words of the cells without a number, where they agree."""
-    words = {row[name] for row in rows if not isinstance(row[name], Formatted)}
-    return words.pop() if len(words) == 1 else "\N{EN DASH}"

@@ -52,7 +52,7 @@ def _levels(document: Document, plan: Document) -> dict[str, str]:
 def _difference(row: Mapping[str, Any] | None) -> str:
     """Mean difference of the cost per month and its interval, where there are replications to make one."""
     if row is None:
-        return "baseline"
+        return Formatted("baseline", 0.0)
     cost = row["per_month_usd"]
     mean, sign = format_usd(cost["mean"]), "+" if cost["mean"] > 0 else ""
     known = cost["lo"] is not None and cost["lo"] < cost["hi"]
