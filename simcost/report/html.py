@@ -86,6 +86,8 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
             for name, file in files.items()
             if name != "gpus" or file.exists()
         }
+        if any("over_provisioned" not in plan for plan in document["plans"]):
+            raise ValueError("it was written by an older simcost")  # noqa: TRY301  # as any other unusable file
         if "demand" in document:
             shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, pa.ArrowException) as error:

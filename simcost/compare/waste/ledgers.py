@@ -57,6 +57,12 @@ def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:
     states = plan.get("replica_hours") or {}
     replicas = sum(states.values())
     totals: dict[str, float] = {"useful": 0.0}
+    strange = sorted(set(states) - set(SERVING))
+    if strange:
+        raise InputError(
+            f"the plan {plan['name']!r} has hours of {', '.join(strange)}: its result was written by an older simcost; "
+            "run the scenario again"
+        )
     for state, hours in states.items():
         bucket, part = SERVING[state], hours / replicas if replicas else 0.0
         totals[bucket] = totals.get(bucket, 0.0) + part * gpu_hours * SECONDS_PER_HOUR
