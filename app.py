@@ -6,6 +6,7 @@ Scenarios are read from `scenarios/` and results written to `results/`, both bes
 that the environment variable SIMCOST_HOME names.
 """
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -13,16 +14,19 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from simcost.errors import Fault, SimcostError
 from simcost.report import html
-from views import ask, autoscaling, forecast, money, training
-from views.result import plain, show
+from views import ask, autoscaling, background, forecast, money, training
+from views.result import show
+from views.text import plain
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
 SCENARIOS, RESULTS = HOME / "scenarios", HOME / "results"
+RUN = "run of a scenario"
 LONGEST = 200_000  # characters of a scenario
 QUESTIONS = {"Training": training.QUESTIONS, "Autoscaling": autoscaling.QUESTIONS, "Money": money.QUESTIONS}
 JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
@@ -51,21 +55,63 @@ def compare() -> None:
     """The page of scenarios, from top to bottom."""
     st.title("simcost")
     st.caption("What an AI workload would cost, and how it would feel, on hardware you have not bought yet.")
+    finished = background.taken(RUN)
+    if finished is not None and finished.result:
+        st.query_params["result"] = finished.result
     with st.sidebar:
         file = choose()
-        seeds = st.number_input("Replications (0: as the scenario says)", 0, 100, 0)
+        seeds = int(st.number_input("Replications (0: as the scenario says)", 0, 100, 0)) or None
         fresh = st.checkbox("Run again even if the result is known")
         button = st.empty()
     text = edit(file)
     faults = check(file, text) if text.strip() else [Fault(file=file.name, message="nothing to run")]
     show_faults(faults, text)
-    if button.button("Run", type="primary", disabled=bool(faults), width="stretch"):
-        run(file, text, int(seeds) or None, fresh=fresh)
-    folder = remembered()
+    busy = RUN in background.works()
+    if button.button("Run", type="primary", disabled=busy or bool(faults), width="stretch"):
+        background.start(RUN, partial(run, file, text, seeds, fresh), one_at_a_time())
+    if RUN in background.works():
+        background.watch(RUN)
+    if finished is not None and finished.error:
+        st.error(plain(finished.error))
+    elif finished is not None and not finished.result:
+        st.info("Cancelled; runs that had ended are kept.")
+    look(remembered(), file, text, seeds)
+
+
+def look(folder: Path | None, file: Path, text: str, seeds: int | None) -> None:
+    """The last result, with a warning where it is not that of the scenario above."""
     if folder is None:
-        st.info("Choose a scenario and run it.")
-    else:
-        show(folder)
+        if RUN not in background.works():
+            st.info("Choose a scenario and run it.")
+        return
+    origin = origin_of(folder)
+    if digest(text, file) not in origin["inputs"].values() or (seeds and seeds != origin.get("seeds")):
+        st.warning(
+            plain(
+                f"This result, {folder.name}, is not of the scenario above as it stands; press Run for its own."
+            )
+        )
+    show(folder)
+
+
+def origin_of(folder: Path) -> dict[str, Any]:
+    """What a finished result says that it was made of: files with their SHA-256, replications."""
+    try:
+        found = json.loads((folder / "result.json").read_text(encoding="utf-8"))["provenance"]
+        return {"inputs": dict(found["inputs"]), "seeds": found.get("seeds")}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {"inputs": {}, "seeds": None}
+
+
+def first_shown(files: list[Path]) -> int:
+    """The scenario to open on: that of the result in the address, the quickstart, or any other, if it can run."""
+    folder = remembered()
+    made_of = {Path(name).name for name in origin_of(folder)["inputs"]} if folder else set()
+    wanted = [
+        *(file for file in files if file.name in made_of),
+        *(file for file in files if file.stem == "quickstart"),
+    ]
+    return files.index(next((file for file in [*wanted, *files] if not check(file, stored(file))), files[0]))
 
 
 def choose() -> Path:
@@ -74,7 +120,9 @@ def choose() -> Path:
     if not files:
         st.error(plain(f"No scenario in {SCENARIOS}; put a YAML file there."))
         st.stop()
-    file: Path = st.selectbox("Scenario", files, format_func=lambda path: path.stem)
+    if "scenario" not in st.session_state:
+        st.session_state["scenario"] = files[first_shown(files)]
+    file: Path = st.selectbox("Scenario", files, format_func=lambda path: path.stem, key="scenario")
     key = editor(file)
     if key not in st.session_state:
         st.session_state[key] = stored(file)
@@ -115,7 +163,7 @@ def on_disk(file: Path, text: str) -> Iterator[Path]:
     if text == stored(file):
         yield file
         return
-    draft = SCENARIOS / f".edited-{digest(text)}-{threading.get_ident()}.yaml"
+    draft = SCENARIOS / f".edited-{sha256(text.encode()).hexdigest()[:12]}-{threading.get_ident()}.yaml"
     try:
         draft.write_text(text, encoding="utf-8")
         yield draft
@@ -128,9 +176,9 @@ def stored(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace")
 
 
-def digest(text: str) -> str:
-    """Twelve hex digits that stand for a text."""
-    return sha256(text.encode()).hexdigest()[:12]
+def digest(text: str, file: Path) -> str:
+    """The SHA-256 of a text, or of the file that it is the text of."""
+    return sha256(file.read_bytes() if text == stored(file) else text.encode()).hexdigest()
 
 
 def check(file: Path, text: str) -> list[Fault]:
@@ -155,27 +203,21 @@ def show_faults(faults: list[Fault], text: str) -> None:
             st.code(f"{fault.line:>4} | {lines[fault.line - 1]}", language=None)
 
 
-def run(file: Path, text: str, seeds: int | None, *, fresh: bool) -> None:
-    """Run the scenario with a progress bar and remember the folder of its result."""
+def run(file: Path, text: str, seeds: int | None, fresh: bool, tell: background.Progress) -> str:
+    """Run the scenario; the name of the folder of its result."""
     from simcost.scenario.load import load
     from simcost.scenario.run import run as execute
 
-    bar = st.progress(0.0, "Starting")
-    try:
-        with on_disk(file, text) as path, one_at_a_time():
-            loaded = load(path)
-            known = path == file and seeds is None
-            name = loaded.scenario.scenario
-            folder = RESULTS / (name if known else f"{name}-{digest(f'{seeds} {text}')}")
-            execute(loaded, folder, seeds=seeds, jobs=JOBS, fresh=fresh,
-                    progress=lambda share, what: bar.progress(min(share, 1.0), plain(what)))  # fmt: skip
-            html.write_html(folder)
-        st.query_params["result"] = folder.name
-        st.rerun()
-    except (SimcostError, OSError) as error:
-        st.error(plain(str(error)))
-    finally:
-        bar.empty()
+    with on_disk(file, text) as path:
+        loaded = load(path)
+        known = path == file and seeds is None
+        name = loaded.scenario.scenario
+        folder = RESULTS / (
+            name if known else f"{name}-{sha256(f'{seeds} {text}'.encode()).hexdigest()[:12]}"
+        )
+        execute(loaded, folder, seeds=seeds, jobs=JOBS, fresh=fresh, progress=tell)
+        html.write_html(folder)
+    return folder.name
 
 
 @st.cache_resource

@@ -184,6 +184,9 @@ class Usage:
     """Table of schema NODES."""
     slot_seconds: dict[str, float]
     """By state; they add up to node time x slots per node."""
+    stepping_s: float = 0.0
+    """Of the idle slot-seconds, those in which the engine ran steps: their fixed part, which draws power and serves
+    no further token."""
     disk_gb_per_node: float = 0.0
     gb_out: float = 0.0
 
@@ -218,23 +221,34 @@ class Ledger:
     """Response bytes that left the pool, in GB (1e9 bytes)."""
 
     def slot_seconds(self) -> dict[str, float]:
-        """Seconds of replica slots by state: starting, serving (ready and busy), idle (ready, nothing to do),
-        draining, unallocated (slots of a node without a replica). They add up to the nodes' time x their slots.
+        """Seconds of replica slots by state: starting, computing (ready, tokens take engine time), idle (ready, they do
+        not: nothing is there, or the fixed part of steps, which larger batches would share), draining, unallocated
+        (slots of a node without a replica). They add up to the nodes' time x their slots.
         """
         state = self.replicas["state"].to_numpy(zero_copy_only=False)
         length = self.replicas["end_s"].to_numpy() - self.replicas["start_s"].to_numpy()
-        busy = self.replicas["busy_s"].to_numpy()
         ready = state == "ready"
         held = float(self.offered_s().sum())
+        computing = self.busy_ready_s() * self.computing_share()
         seconds = {
-            "serving": busy[ready].sum(),
-            "idle": (length - busy)[ready].sum(),
+            "computing": computing,
+            "idle": length[ready].sum() - computing,
             "starting": length[state == "starting"].sum(),
             "draining": length[state == "draining"].sum(),
             "unallocated": held - length.sum(),
         }
         residue = min(1e-6, 1e-11 * held)  # what float sums leave; nodes that ran for less still ran
         return {name: 0.0 if abs(value) < residue else float(value) for name, value in seconds.items()}
+
+    def busy_ready_s(self) -> float:
+        """Seconds in which ready replicas had at least one request, so that their engines ran steps."""
+        state = self.replicas["state"].to_numpy(zero_copy_only=False)
+        return float(self.replicas["busy_s"].to_numpy()[state == "ready"].sum())
+
+    def computing_share(self) -> float:
+        """Part of the time with requests in which tokens took engine time, over all replicas."""
+        busy_s = float(self.replicas["busy_s"].to_numpy().sum())
+        return min(self.outcomes.work_s / busy_s, 1.0) if busy_s > 0 else 0.0
 
     def replica_hours(self) -> dict[str, float]:
         """The same in hours."""
@@ -251,10 +265,10 @@ class Ledger:
         return offered
 
     def of_kind(self, kind: int) -> "Ledger":
-        """The same of the nodes of one kind, and what was on them."""
+        """The same of the nodes of one kind, and what was on them; engine time by the time with requests."""
         import pyarrow.compute as pc
 
         nodes = self.nodes.filter(pc.equal(self.nodes["kind"], kind))
-        return replace(
-            self, nodes=nodes, replicas=self.replicas.filter(pc.is_in(self.replicas["node"], nodes["node"]))
-        )
+        replicas = self.replicas.filter(pc.is_in(self.replicas["node"], nodes["node"]))
+        work_s = self.computing_share() * float(replicas["busy_s"].to_numpy().sum())
+        return replace(self, nodes=nodes, replicas=replicas, outcomes=replace(self.outcomes, work_s=work_s))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from math import isfinite
 from types import NoneType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -165,8 +165,28 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def format_seconds(value_s: float) -> str:
+class Formatted(str):
+    """A number as text for people that keeps its value, so that tables can sort by it."""
+
+    __slots__ = ("value",)
+    value: float
+
+    def __new__(cls, text: str, value: float) -> Self:
+        """The text of a value."""
+        made = super().__new__(cls, text)
+        made.value = float(value)
+        return made
+
+    def __getnewargs__(self) -> tuple[str, float]:  # type: ignore[override]  # str has one argument
+        return str(self), self.value
+
+
+def format_seconds(value_s: float) -> Formatted:
     """A duration for people: three significant digits and the unit that suits it."""
+    return Formatted(_duration(value_s), value_s)
+
+
+def _duration(value_s: float) -> str:
     for unit, factor in (
         ("d", 86400.0),
         ("h", 3600.0),
@@ -181,28 +201,36 @@ def format_seconds(value_s: float) -> str:
     return f"{value_s / 1e-9:.3g} ns" if value_s else "0 s"
 
 
-def format_usd(value_usd: float) -> str:
+def format_usd(value_usd: float) -> Formatted:
     """Money for people: `$1,234`, `$12.30`, `$0.0042`, `-$5.00`."""
+    return Formatted(_money(value_usd), value_usd)
+
+
+def _money(value_usd: float) -> str:
     size, sign = abs(value_usd), "-" if value_usd < 0 else ""
     if size >= 1000:
         return f"{sign}${size:,.0f}"
     return f"{sign}${size:.2f}" if size >= 1 or size == 0 else f"{sign}${size:.3g}"
 
 
-def format_bytes(value_bytes: float) -> str:
+def format_bytes(value_bytes: float) -> Formatted:
     """Bytes for people, binary units: `141 GiB`."""
+    return Formatted(_binary(value_bytes), value_bytes)
+
+
+def _binary(value_bytes: float) -> str:
     for unit in ("TiB", "GiB", "MiB", "KiB"):
         if abs(value_bytes) >= _BYTES[unit]:
             return f"{value_bytes / _BYTES[unit]:.4g} {unit}"
     return f"{value_bytes:.0f} B"
 
 
-def format_count(value: float) -> str:
+def format_count(value: float) -> Formatted:
     """A count for people: `12,345`, `44.0M`."""
-    return f"{value / 1e6:,.1f}M" if abs(value) >= 1e7 else f"{value:,.0f}"
+    return Formatted(f"{value / 1e6:,.1f}M" if abs(value) >= 1e7 else f"{value:,.0f}", value)
 
 
-def format_share(value: float) -> str:
+def format_share(value: float) -> Formatted:
     """A share for people: `99.5 %`; never rounds up to 100 %."""
     shown = f"{100 * value:.1f}"
-    return "99.9+ %" if shown == "100.0" and value < 1 else f"{shown} %"
+    return Formatted("99.9+ %" if shown == "100.0" and value < 1 else f"{shown} %", value)

@@ -1,6 +1,7 @@
 """Small ledgers, facts and a catalog for tests of money and service levels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,9 @@ def ledger(
     node_rows = [
         {"pool": "p", "node": i, "kind": 0, "start_s": a, "end_s": b} for i, (a, b) in enumerate(nodes)
     ]
+    worked = replace(
+        outcomes(), work_s=sum(busy for *_, busy in replicas)
+    )  # tokens take all the time with requests
     replica_rows = [
         {"pool": "p", "replica": i, "node": n, "state": state, "start_s": a, "end_s": b, "busy_s": busy}
         for i, (n, state, a, b, busy) in enumerate(replicas)
@@ -145,5 +149,5 @@ def ledger(
         nodes=pa.Table.from_pylist(node_rows, schema=NODES),
         replicas=pa.Table.from_pylist(replica_rows, schema=REPLICAS),
         timeline=TIMELINE.empty_table(), events=EVENTS.empty_table(), pulse=PULSE.empty_table(),
-        outcomes=felt or outcomes(), provisioning_s=0.0, disk_gb_per_node=disk_gb, gb_out=gb_out,
+        outcomes=felt or worked, provisioning_s=0.0, disk_gb_per_node=disk_gb, gb_out=gb_out,
     )  # fmt: skip

@@ -2,8 +2,9 @@
 
 import json
 import shlex
+import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +13,12 @@ from typing import Any
 import streamlit as st
 
 from simcost.cli import parsed
-from simcost.errors import SimcostError
+from simcost.errors import InputError, SimcostError
 from simcost.report.study import page
+from views import background
 from views.files import Chosen, Words
-from views.result import body, plain
+from views.result import body
+from views.text import plain
 
 Question = Callable[[Path, Path], Words]
 """Asks for what it needs to know, given the folders of scenarios and results: the words of a command."""
@@ -26,7 +29,7 @@ def show(
     questions: Mapping[str, Question],
     scenarios: Path,
     results: Path,
-    lock: AbstractContextManager[Any],
+    lock: threading.Lock,
 ) -> None:
     """The page, from top to bottom."""
     st.title(title)
@@ -38,15 +41,22 @@ def show(
     with st.sidebar:
         words = questions[asked](scenarios, results)
         ready = all(word for word in words if isinstance(word, Chosen))
-        pressed = st.button("Answer", type="primary", width="stretch", disabled=not ready)
+        finished = background.taken(asked)
+        busy = asked in background.works()
+        pressed = st.button("Answer", type="primary", width="stretch", disabled=busy or not ready)
     answers: dict[str, Any] = st.session_state.setdefault("answers", {})
     if pressed:
         answers.pop(asked, None)
-        with lock, st.spinner("Working"), TemporaryDirectory() as folder:
-            run(asked, words, Path(folder), answers)
-    if asked in answers:
-        answer(answers[asked])
-    elif not pressed:
+        background.start(asked, partial(run, words), lock)
+    if finished is not None:
+        answers[asked] = finished.result
+        for line in finished.error.splitlines():
+            st.error(plain(line))
+    if asked in background.works():
+        background.watch(asked, stoppable=False)
+    elif answers.get(asked):
+        answer(answers[asked], outdated=answers[asked]["words"] != shown(words))
+    elif finished is None:
         st.info(
             "Fill in what you know and press Answer."
             if ready
@@ -54,34 +64,49 @@ def show(
         )
 
 
-def run(asked: str, words: Words, folder: Path, answers: dict[str, Any]) -> None:
-    """Answer the question, or say why not."""
-    places = [str(word.on_disk(folder)) if isinstance(word, Chosen) else word for word in words]
-    try:
-        arguments = parsed([*places, "--quiet"])
-        document = arguments.answer(arguments)
-        if "provenance" in document:
-            inputs = document["provenance"]["inputs"]
-            document["provenance"]["inputs"] = {Path(name).name: digest for name, digest in inputs.items()}
-        parts = import_module(f"simcost.report.{arguments.report}").parts(document)
-        answers[asked] = {
-            "document": document,
-            "parts": parts,
-            "command": shlex.join(
-                ["simcost", *(word.name if isinstance(word, Chosen) else word for word in words)]
-            ),
-            "html": page(arguments.report.replace("_", " "), document, parts),
-        }
-    except (SimcostError, OSError) as error:
-        told = str(error)
-        for place in {str(Path(place).parent) for place in places if place.startswith("/")}:
-            told = told.replace(f"{place}/", "")
-        for line in told.splitlines():
-            st.error(plain(line))
+def shown(words: Words) -> list[str]:
+    """The words of the command, files by their names."""
+    return [word.name if isinstance(word, Chosen) else word for word in words]
 
 
-def answer(found: dict[str, Any]) -> None:
+def run(words: Words, tell: background.Progress) -> dict[str, Any]:
+    """The answer to a question.
+
+    Raises:
+        InputError: why there is none, without the places where files lay for a moment.
+    """
+    tell(0.0, "Works")
+    with TemporaryDirectory() as folder:
+        places = [str(word.on_disk(Path(folder))) if isinstance(word, Chosen) else word for word in words]
+        try:
+            return _answered(words, places)
+        except (SimcostError, OSError) as error:
+            told = str(error)
+            for place in {str(Path(place).parent) for place in places if place.startswith("/")}:
+                told = told.replace(f"{place}/", "")
+            raise InputError(told) from error
+
+
+def _answered(words: Words, places: list[str]) -> dict[str, Any]:
+    arguments = parsed([*places, "--quiet"])
+    document = arguments.answer(arguments)
+    if "provenance" in document:
+        inputs = document["provenance"]["inputs"]
+        document["provenance"]["inputs"] = {Path(name).name: digest for name, digest in inputs.items()}
+    parts = import_module(f"simcost.report.{arguments.report}").parts(document)
+    return {
+        "document": document,
+        "parts": parts,
+        "words": shown(words),
+        "command": shlex.join(["simcost", *shown(words)]),
+        "html": page(arguments.report.replace("_", " "), document, parts),
+    }
+
+
+def answer(found: dict[str, Any], *, outdated: bool) -> None:
     """Verdict, tables, charts, files, command."""
+    if outdated:
+        st.warning("This answers an earlier question; press Answer for what is asked now.")
     st.header(plain(found["document"]["verdict"]))
     body(found["parts"])
     st.caption("The same on the command line")

@@ -2,8 +2,10 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
@@ -18,8 +20,11 @@ from simcost.report import forecast_words as words
 from simcost.report.page import bullets
 from simcost.report.style import to_spec
 from simcost.units import parse_seconds
-from views.result import plain
+from views import background
+from views.table import table as drawn
+from views.text import plain
 
+WORK = "forecast"
 KINDS = ("csv", "gz", "parquet")
 LONGEST = 50_000  # characters of events
 EXAMPLE = """\
@@ -33,7 +38,7 @@ events:
 """
 
 
-def show(scenarios: Path, lock: AbstractContextManager[Any]) -> None:
+def show(scenarios: Path, lock: threading.Lock) -> None:
     """The page, from top to bottom."""
     st.title("Forecast")
     st.caption("What demand may come, from what was recorded and what you know of the future.")
@@ -41,18 +46,29 @@ def show(scenarios: Path, lock: AbstractContextManager[Any]) -> None:
         file = choose(scenarios)
         upload = st.file_uploader("Or your own", type=list(KINDS), key="series")
         asked = ask()
-        pressed = st.button("Forecast", type="primary", width="stretch", disabled=not (file or upload))
+        finished, busy = background.taken(WORK), WORK in background.works()
+        pressed = st.button(
+            "Forecast", type="primary", width="stretch", disabled=busy or not (file or upload)
+        )
     with st.expander("What you know of the future"):
         events = st.text_area(
             "Events as YAML", key="events", height=220, max_chars=LONGEST, placeholder=EXAMPLE
         )
+    stated = {**asked, "series": upload.name if upload else str(file), "events": events}
     if pressed:
         st.session_state.pop("forecast", None)
-        with on_disk(file, upload, events) as (series, stated, folder), lock:
-            run(series, stated, folder, asked)
-    if "forecast" in st.session_state:
+        background.start(WORK, partial(run, file, upload, events, stated), lock)
+    if finished is not None:
+        st.session_state["forecast"] = finished.result
+        for line in finished.error.splitlines():
+            st.error(plain(line))
+    if WORK in background.works():
+        background.watch(WORK)
+    elif st.session_state.get("forecast"):
+        if st.session_state["forecast"]["asked"] != stated:
+            st.warning("This forecast is of other inputs; press Forecast for those above.")
         result(st.session_state["forecast"])
-    elif not pressed:
+    elif finished is None:
         st.info("Choose a series or a trace, or upload one, and press Forecast.")
 
 
@@ -91,21 +107,22 @@ def on_disk(file: Path | None, upload: Any, events: str) -> Iterator[tuple[Path 
         yield file, stated, folder
 
 
-def run(series: Path, events: Path | None, folder: Path, asked: dict[str, Any]) -> None:
-    """Forecast with a progress bar and remember the result."""
-    bar = st.progress(0.0, "Starting")
-    try:
-        st.session_state["forecast"] = forecast(
-            series, events, folder, asked, lambda share, what: bar.progress(min(share, 1.0), plain(what))
-        )
-    except (SimcostError, OSError) as error:
-        told = str(error)
-        for place in (series.parent, folder):
-            told = told.replace(f"{place}/", "")
-        for line in told.splitlines():
-            st.error(plain(line))
-    finally:
-        bar.empty()
+def run(
+    file: Path | None, upload: Any, events: str, asked: dict[str, Any], tell: background.Progress
+) -> dict[str, Any]:
+    """The forecast.
+
+    Raises:
+        InputError: why there is none, without the places where files lay for a moment.
+    """
+    with on_disk(file, upload, events) as (series, stated, folder):
+        try:
+            return forecast(series, stated, folder, asked, tell) | {"asked": asked}
+        except (SimcostError, OSError) as error:
+            told = str(error)
+            for place in (series.parent, folder):
+                told = told.replace(f"{place}/", "")
+            raise InputError(told) from error
 
 
 def forecast(
@@ -162,7 +179,7 @@ def result(found: dict[str, Any]) -> None:
     name = names[0]
     if len(document["series"]) > 1:
         st.header(plain(words.overview(document)))
-        st.dataframe(tables.overview(document), hide_index=True)
+        drawn(tables.overview(document))
         left = len(document["series"]) - len(names)
         name = st.selectbox(f"Look at (the first {len(names)})" if left else "Look at", names)
     one(name, document["series"][name], pictures[name])
@@ -186,7 +203,7 @@ def one(name: str, entry: dict[str, Any], picture: dict[str, Any]) -> None:
             st.subheader(title)
             st.html(bullets(items))
     with st.expander("Step by step" if not entry["days"] else "Day by day"):
-        st.dataframe(tables.course(entry), hide_index=True)
+        drawn(tables.course(entry))
 
 
 def table(title: str, rows: tables.Table, note: str = "") -> None:
@@ -195,4 +212,4 @@ def table(title: str, rows: tables.Table, note: str = "") -> None:
         st.subheader(title)
         if note:
             st.caption(plain(note))
-        st.dataframe(rows, hide_index=True)
+        drawn(rows)

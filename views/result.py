@@ -1,6 +1,5 @@
 """A finished result on the page: verdict, tables, charts, files."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from simcost.report import html, tables
 from simcost.report.page import bullets
 from simcost.report.study import Part
 from simcost.report.style import to_spec
+from views.table import table
+from views.text import plain
 
 
 def show(folder: Path) -> None:
@@ -33,7 +34,7 @@ def body(parts: Sequence[Part]) -> None:
         if part.rows or part.said:
             st.subheader(plain(part.title))
         if part.rows:
-            st.dataframe(part.rows, hide_index=True)
+            table(part.rows)
         if part.said:
             st.html(bullets(list(part.said)))
         if part.chart:
@@ -47,8 +48,3 @@ def offer(folder: Path, scenario: str) -> None:
         if (folder / name).is_file():
             file = (folder / name).read_bytes()
             column.download_button(f"Download {name}", file, f"{scenario}-{name}", kind, on_click="ignore")
-
-
-def plain(text: str) -> str:
-    """Text that Markdown shows as it is: money is no formula, an underscore no emphasis."""
-    return re.sub(r"([\\`*_\[\]<>#~$:|])", r"\\\1", text)

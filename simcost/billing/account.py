@@ -132,7 +132,7 @@ def _day(usage: Usage, line: int) -> date | None:
 def _spot_usd(usage: Usage, i: int, name: str, purchase: Purchasing, observed: float | None) -> float:
     """Mean price in effect of the rows of a spot line."""
     rows = usage.line == i
-    prices = usage.price_usd[rows]
+    prices = usage.price_usd[rows] if rows.any() else np.full(1, np.nan)  # not used in this replication
     stated = purchase.spot.get(name, purchase.spot.get(usage.keys[i][1], observed))
     if np.isnan(prices).any() and stated is None:
         raise CatalogError(

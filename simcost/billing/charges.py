@@ -94,7 +94,7 @@ class Costs:
 
     charges: tuple[Charge, ...]
     compute_by_state_usd: dict[str, float]
-    """serving (useful), idle, starting, draining, unallocated, rounding (minimums and granularity), and what of
+    """computing (useful), idle, starting, draining, unallocated, rounding (minimums and granularity), and what of
     commitments nothing used; they add up to the effective compute. Empty where states are not known."""
     horizon_s: float
     notes: tuple[str, ...] = ()

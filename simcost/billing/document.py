@@ -17,14 +17,20 @@ Document = dict[str, Any]
 COSTS = ("list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd")
 
 
-def bill_document(bill: Bill, name: str) -> Document:
-    """All that a bill says; money in USD, shares from 0 to 1, None where there is nothing to divide by."""
+def bill_document(bill: Bill, name: str, rests_on: str = "") -> Document:
+    """All that a bill says; money in USD, shares from 0 to 1, None where there is nothing to divide by.
+
+    Args:
+        bill: the bill.
+        name: of the purchasing plan.
+        rests_on: said beside the total in the verdict, such as the interval around a mean.
+    """
     settled = bill.settlement
     hours = bill.horizon_s / SECONDS_PER_HOUR
     commitments = [_commitment(bill, one) for one in settled.bought]
     return {
         "plan": name,
-        "verdict": _verdict(bill, commitments, name),
+        "verdict": _verdict(bill, commitments, name, rests_on),
         "billed_usd": bill.billed_usd,
         "effective_usd": bill.total_usd,
         "list_usd": bill.list_usd,
@@ -126,7 +132,7 @@ def _what(charge: Document) -> str:
     return "spot" if charge["pricing_category"] == "Dynamic" else "on demand"
 
 
-def _verdict(bill: Bill, commitments: Sequence[Document], name: str) -> str:
+def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: str) -> str:
     total, listed = bill.total_usd, bill.list_usd
     what = f"{name}: " if name else ""
     if listed <= 0:
@@ -138,7 +144,8 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str) -> str:
         else "as much as"
     )
     against = f"{side} the list price of {format_usd(listed)}"
-    text = f"{what}{format_usd(total)} ({format_usd(bill.billed_usd)} invoiced in this time), {against}"
+    rests_on = f"{rests_on}; " if rests_on else ""
+    text = f"{what}{format_usd(total)} ({rests_on}{format_usd(bill.billed_usd)} invoiced in this time), {against}"
     if not commitments:
         return f"{text}; nothing is committed."
     unused = fsum(one["unused_usd"] for one in commitments)

@@ -20,8 +20,9 @@ from simcost.errors import CatalogError
 from simcost.ledger import Usage
 from simcost.units import SECONDS_PER_HOUR, Share
 
-WORKING = ("serving", "draining", "useful", "checkpoint", "lost")
-"""States of a slot in which its accelerators work; work that is redone later took its energy too."""
+WORKING = ("computing", "draining", "useful", "checkpoint", "lost")
+"""States of a slot in which its accelerators work, and `Usage.stepping_s`; work done again took its energy
+too."""
 OFF = ("down",)
 SERVER_LIFE_H = 35_040.0
 """4 years, over which what building a machine emitted is spread."""
@@ -130,7 +131,7 @@ def working_share(usage: Usage) -> float:
     """Share of the slot time in which accelerators work, of that in which they have power."""
     powered = sum(seconds for state, seconds in usage.slot_seconds.items() if state not in OFF)
     working = sum(seconds for state, seconds in usage.slot_seconds.items() if state in WORKING)
-    return working / powered if powered else 0.0
+    return (working + usage.stepping_s) / powered if powered else 0.0
 
 
 def powered_node_hours(usage: Usage) -> float:

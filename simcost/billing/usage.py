@@ -25,6 +25,7 @@ def usages_of(ledger: Ledger) -> list[Usage]:
             slots_per_node=slots,
             nodes=part.nodes,
             slot_seconds=part.slot_seconds(),
+            stepping_s=part.busy_ready_s() * (1 - part.computing_share()),
             disk_gb_per_node=ledger.disk_gb_per_node,
             gb_out=ledger.gb_out if kind == 0 else 0.0,
         )
@@ -73,6 +74,8 @@ def slot_seconds(ledger: Ledger) -> dict[str, float]:
     busy = ledger.replicas["busy_s"].to_numpy()
     if (length < -_SLACK_S).any() or (busy < -_SLACK_S).any() or (busy > length + _SLACK_S).any():
         raise RunError("ledger: a replica was busy for longer than it was there; please report this")
+    if ledger.outcomes.work_s > busy.sum() * (1 + 1e-9) + _SLACK_S:
+        raise RunError("ledger: tokens took more engine time than replicas were busy; please report this")
     unknown = set(ledger.replicas["state"].to_pylist()) - {"starting", "ready", "draining"}
     if unknown:
         raise RunError(f"ledger: unknown replica state {sorted(unknown)}; please report this")

@@ -1,10 +1,7 @@
 """How a fleet followed its demand: how fast, how steadily, at what price in hours; read from the ledger alone.
 
-A replica is taken to carry 80 % of the load that saturates it. With w the engine time that tokens took per request
-(`Outcomes.work_s` over those that were worked on), demand of r requests per second needs r*w/0.8 replicas, rounded up;
-r is a centred mean over five minutes (of short runs: a 24th of the run), which neither lags nor leads. A shortage is a
-stretch of time in which fewer replicas are ready than are needed; how long shortages last is the reaction time: from
-the moment demand needs more until they are ready, or no longer needed.
+How many replicas demand needs, `provisioning` says. A shortage is a stretch of time in which fewer are ready; how long
+shortages last is the reaction time: from the moment demand needs more until they are ready, or no longer needed.
 """
 
 from dataclasses import dataclass
@@ -14,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from simcost.compare.provisioning import demand, needed_replicas, target_utilisation
 from simcost.ledger import Ledger
+from simcost.slo import SloReport
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
-CARRIED = 0.8
-"""Share of the load that saturates a replica, up to which one is enough."""
-SMOOTHED_S = 300.0
 INTERRUPTED = ("noticed", "node_failed", "zone_failed", "node_late", "replica_failed")
 FOLLOWED = pa.schema([
     ("t_s", pa.float64()), ("requests_per_s", pa.float64()), ("needed", pa.int64()), ("desired", pa.int64()),
@@ -53,9 +49,9 @@ class Following:
     """Of starting replicas after that."""
 
 
-def following(ledger: Ledger) -> Following:
+def following(ledger: Ledger, slo: SloReport | None = None) -> Following:
     """How the fleet of a run followed its demand."""
-    story, events = followed(ledger), ledger.events
+    story, events = followed(ledger, slo), ledger.events
     what, value = events["what"].to_numpy(zero_copy_only=False), events["value"].to_numpy()
     short = story["ready"].to_numpy() < story["needed"].to_numpy()
     lengths_s = _lengths(short) * _step_s(story)
@@ -74,34 +70,17 @@ def following(ledger: Ledger) -> Following:
     )
 
 
-def followed(ledger: Ledger) -> pa.Table:
+def followed(ledger: Ledger, slo: SloReport | None = None) -> pa.Table:
     """Demand and fleet along time, of schema FOLLOWED."""
-    pulse = ledger.pulse
-    t_s, arrived = pulse["t_s"].to_numpy(), pulse["arrived"].to_numpy()
-    rate = _smooth(np.diff(arrived, prepend=0) / np.diff(t_s, prepend=0.0), t_s, ledger.horizon_s)
-    felt = ledger.outcomes
-    each = felt.sendings or felt
-    worked_on = each.completed + each.timed_out + each.lost
-    work_s = felt.work_s / worked_on if worked_on else 0.0
-    needed = np.ceil(rate * work_s / CARRIED - 1e-9).astype(np.int64)
-    columns = [t_s, rate, needed, *(pulse[name] for name in ("desired", "ready", "waiting"))]
+    t_s, rate = demand(ledger)
+    needed = needed_replicas(ledger, rate, target_utilisation(ledger, slo))
+    columns = [t_s, rate, needed, *(ledger.pulse[name] for name in ("desired", "ready", "waiting"))]
     return pa.table(columns, schema=FOLLOWED)
 
 
 def moved(ledger: Ledger) -> bool:
     """Whether the fleet ever changed or should have."""
     return len(ledger.events) > 0
-
-
-def _smooth(rate: Floats, t_s: Floats, horizon_s: float) -> Floats:
-    """Centred means; at the ends over what there is."""
-    if not len(rate):
-        return rate
-    width = max(round(min(SMOOTHED_S, horizon_s / 24) / (t_s[0] or 1.0)), 1)
-    total, count = (np.convolve(row, np.ones(width), "full") for row in (rate, np.ones(len(rate))))
-    centre = slice(width // 2, width // 2 + len(rate))
-    mean: Floats = total[centre] / count[centre]
-    return mean
 
 
 def _step_s(story: Any) -> float:

@@ -9,7 +9,7 @@ from simcost.compare.result import RunResult
 from simcost.compare.summary import PlanSummary, mean_of
 
 Document = dict[str, Any]
-WORKING = ("serving", "useful", "checkpoint")
+WORKING = ("computing", "useful", "checkpoint")
 """States of accelerators in which they do what they are paid for."""
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 from simcost.billing import Costs
 from simcost.billing.energy import EnergyReport
 from simcost.compare.following import Following
+from simcost.compare.provisioning import Provisioning
 from simcost.slo import Check, JobReport, SloReport
 
 
@@ -23,6 +25,8 @@ class Served:
     prompt_tokens: int
     replica_hours: dict[str, float]
     """By state, as `Ledger.replica_hours`."""
+    provisioning: Provisioning
+    """Replica-hours paid, needed, and over-provisioned."""
     following: Following | None = None
     """How the fleet followed its demand; None where it never changed."""
     by_priority: tuple[Mapping[str, int], ...] = ()
@@ -65,6 +69,17 @@ class RunResult:
     trained: Trained | None = None
     energy: EnergyReport | None = None
     """Of all nodes; None where they are of several kinds or no offer of the catalog."""
+
+    @property
+    def over_provisioned_usd(self) -> float | None:
+        """What over-provisioned replica-hours cost, at what an hour of the plan's replicas cost on average; None
+        without requests.
+        """
+        if self.served is None:
+            return None
+        hours = fsum(self.served.replica_hours.values())
+        spent = fsum(self.bill.compute_by_state_usd.get(state, 0.0) for state in self.served.replica_hours)
+        return self.served.provisioning.over_h * spent / hours if hours else 0.0
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from math import fsum
 from typing import Any
 
 from simcost.compare.following import Following
@@ -30,8 +31,31 @@ def requests(plan: PlanSummary) -> Document:
             else {}
         ),
         "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
+        "over_provisioned": _over_provisioned(plan),
         "engine_factors": [one.engine_factor for one in served],
         **_following([one.following for one in served if one.following is not None]),
+    }
+
+
+def _over_provisioned(plan: PlanSummary) -> Document:
+    """Replica-hours paid beyond those that demand needs, and their cost, of the whole run and a month; None throughout
+    without requests.
+    """
+    fleets = [one.provisioning for one in plan.served]
+    if not fleets:
+        return dict.fromkeys(("replica_hours", "usd", "share", "per_month"))
+    hours = {
+        "paid_replica_hours": fsum(one.paid_h for one in fleets) / len(fleets),
+        "needed_replica_hours": fsum(one.needed_h for one in fleets) / len(fleets),
+        "replica_hours": fsum(one.over_h for one in fleets) / len(fleets),
+        "usd": plan.mean(lambda run: run.over_provisioned_usd) or 0.0,
+    }
+    paid_h = hours["paid_replica_hours"]
+    return {
+        "replica_hours": hours["replica_hours"],
+        "usd": hours["usd"],
+        "share": hours["replica_hours"] / paid_h if paid_h else 0.0,
+        "per_month": {name: value / plan.months for name, value in hours.items()},
     }
 
 

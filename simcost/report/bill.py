@@ -9,7 +9,7 @@ from simcost.report.bill_chart import spending
 from simcost.report.study import Part
 from simcost.report.table import table_of
 from simcost.report.tables import Table
-from simcost.units import format_share, format_usd
+from simcost.units import Formatted, format_share, format_usd
 
 WIDTH = 100
 
@@ -80,7 +80,7 @@ def _plans(plans: Sequence[Mapping[str, Any]]) -> Table:
     return [
         {
             "plan": plan["plan"],
-            "effective": format_usd(plan["effective_usd"]),
+            "effective": _with_margin(plan),
             "invoiced": format_usd(plan["billed_usd"]),
             "vs first": _change(plan, plans[0]),
             "covered": _share(plan["coverage"]),
@@ -90,10 +90,20 @@ def _plans(plans: Sequence[Mapping[str, Any]]) -> Table:
     ]
 
 
+def _with_margin(plan: Mapping[str, Any]) -> str:
+    """The cost, and of a run half the width of its interval."""
+    interval = plan.get("intervals", {}).get("effective_usd")
+    margin = (
+        f" \N{PLUS-MINUS SIGN} {format_usd(interval['margin'])}" if interval and interval["margin"] else ""
+    )
+    return Formatted(f"{format_usd(plan['effective_usd'])}{margin}", plan["effective_usd"])
+
+
 def _change(plan: Mapping[str, Any], first: Mapping[str, Any]) -> str:
     if plan is first or not first["effective_usd"]:
         return "baseline"
-    return f"{100 * (plan['effective_usd'] / first['effective_usd'] - 1):+.1f} %"
+    share = plan["effective_usd"] / first["effective_usd"] - 1
+    return Formatted(f"{100 * share:+.1f} %", share)
 
 
 def _share(value: float | None) -> str:

@@ -32,7 +32,7 @@ from simcost.units import format_usd
 __all__ = ["cost_against_slo", "cost_stack", "fleet_timeline", "latency_cdf", "slo_heat", "to_png", "to_svg"]
 
 PARTS = {
-    "serving": "#2B6299", "idle": "#A9CCE8", "starting": "#C8641B", "draining": "#F6BD8B",
+    "computing": "#2B6299", "idle": "#A9CCE8", "starting": "#C8641B", "draining": "#F6BD8B",
     "useful": "#7A3E8E", "checkpoint": "#D9B8E3", "lost": "#B00020", "restart": "#F4A6A6",
     "idle_blocked": "#8A6200", "idle_free": "#F3DFC1",
     "unallocated": "#6E6E6E", "rounding": "#C9C9C9", "unused_commitment": "#B8860B",
@@ -41,7 +41,7 @@ PARTS = {
 """Where the money went; dark and light alternate, so that neighbours differ in grey too."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
-DARK = ("serving", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage")
+DARK = ("computing", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage")
 
 
 def cost_stack(document: Document) -> Any:

@@ -3,7 +3,7 @@
 from textwrap import fill
 from typing import Any
 
-from simcost.report import following, futures, job_tables, money, retries
+from simcost.report import following, futures, job_tables, money, provisioning, retries
 from simcost.report.sides import serves, trains, utilisation
 from simcost.report.table import table
 from simcost.units import format_seconds, format_share, format_usd
@@ -32,6 +32,7 @@ def text(document: Document) -> str:
         _section(f"Prefixes{of_which(document)}", retries.prefixes(document)),
         _section(f"Jobs without an end{of_which(document)}", _unfinished(document)),
         _titled("Where the GPU time went", job_tables.gpu_time(document)),
+        _provisioned(document),
         _followed(document),
         _futures(document),
         _section("What not knowing the demand costs", futures.sentences(document)),
@@ -50,6 +51,12 @@ def _followed(document: Document) -> str:
     """How the fleets that changed followed their demand."""
     found = _titled("How the fleets followed demand", following.table(document))
     return "\n".join([found, *(fill(note, WIDTH) for note in following.notes(document))])
+
+
+def _provisioned(document: Document) -> str:
+    """Paid and needed replicas of each plan."""
+    found = _titled("Paid and needed replica-hours, a month", provisioning.table(document))
+    return "\n".join([found, *(fill(note, WIDTH) for note in provisioning.notes(document))])
 
 
 def _futures(document: Document) -> str:
@@ -119,7 +126,10 @@ def _table(document: Document) -> str:
     lines.insert(1, "-" * (sum(widths) + len(_GAP) * len(widths)))
     used = "".join(marks) + "".join(row[2] for row in rows)
     legend = "   ".join(f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in used)
-    return "\n".join([*lines, *([legend] if legend else []), f"utilisation: {utilisation(document)}"])
+    meaning = (
+        f"utilisation: {utilisation(document)}" if trains(document) else fill(provisioning.MEANING, WIDTH)
+    )
+    return "\n".join([*lines, *([legend] if legend else []), meaning])
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
@@ -137,11 +147,17 @@ def _mark(document: Document, plan: Document) -> str:
 
 def _row(document: Document, plan: Document) -> tuple[str, ...]:
     money = (plan["name"], _cost(plan), _against(document, plan["name"]))
-    return (*money, *_levels(document, plan).values(), format_share(plan["utilisation"]))
+    return (*money, *_levels(document, plan).values(), _use(document, plan))
 
 
 def _head(document: Document) -> tuple[str, ...]:
-    return ("plan", "$/month", "vs baseline", *_levels(document, document["plans"][0]), "utilisation")
+    use = "utilisation" if trains(document) else "over-provisioned"
+    return ("plan", "$/month", "vs baseline", *_levels(document, document["plans"][0]), use)
+
+
+def _use(document: Document, plan: Document) -> str:
+    """Of requests alone, what was paid beyond what they need; else the utilisation."""
+    return format_share(plan["utilisation"]) if trains(document) else provisioning.cell(plan)
 
 
 def _levels(document: Document, plan: Document) -> dict[str, str]:

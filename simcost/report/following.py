@@ -7,8 +7,9 @@ from simcost.units import format_count, format_seconds, format_share
 
 Table = list[dict[str, str]]
 NOTE = (
-    "reaction: from the moment demand needs more replicas than are ready until they are; turns: changes of direction "
-    "of what is desired; starting: hours of replicas on nodes that boot + of replicas that load"
+    "reaction: from the moment demand needs more replicas than are ready until they are; short: share of the time; "
+    "over: share of the replica-hours paid that is over-provisioned; turns: changes of direction of what is desired; "
+    "starting: hours of replicas on nodes that boot + of replicas that load"
 )
 LINES = {"needed": "#B00020", "desired": "#777777", "ready": "#2B6299"}
 SAMPLES = 240
@@ -29,12 +30,16 @@ def _row(plan: Document) -> dict[str, str]:
     return {
         "Plan": plan["name"],
         "Reaction": _seconds(said["reaction_s"]),
-        "Short of replicas": format_share(said["short_share"]),
-        "Turns a day": f"{said['turns_per_day']:.3g}",
+        "Short / over": f"{format_share(said['short_share'])} / {_over(plan)}",
+        "Turns/day": f"{said['turns_per_day']:.3g}",
         "Cold starts": _starts(said),
         "Interruptions": _count(said["interruptions"]),
         "Starting h": f"{said['provisioning_h']:.3g} + {said['loading_h']:.3g}",
     }
+
+
+def _over(plan: Document) -> str:
+    return format_share(plan["over_provisioned"]["share"])
 
 
 def _starts(said: Document) -> str:
@@ -66,7 +71,9 @@ def picture(document: Document, followed: Any) -> Any:
         x = _time(unit, span, labels=name == shown[-1])
         panels = _replicas(mine, name, x, most), _queue(mine, x, longest)
         rows.append(alt.hconcat(*panels, spacing=70, bounds="flush"))
-    note = "Needed: replicas that carry the arrivals at 80 % of saturation."
+    note = (
+        "Needed: replicas that carry the arrivals at 80 % of saturation, or less where the SLO asks for it."
+    )
     return finish(
         alt.vconcat(*rows, spacing=4),
         "Demand, desired and ready (count of replicas), and queue (count of requests)",

@@ -15,6 +15,7 @@ from simcost.report import (
     job_charts,
     job_tables,
     money,
+    provisioning,
     retries,
     tables,
 )
@@ -85,6 +86,8 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
             for name, file in files.items()
             if name != "gpus" or file.exists()
         }
+        if any("over_provisioned" not in plan for plan in document["plans"]):
+            raise ValueError("it was written by an older simcost")  # noqa: TRY301  # as any other unusable file
         if "demand" in document:
             shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -126,6 +129,11 @@ def _requests(document: Document) -> list[Part]:
         Part(title=f"Retries of clients{counted}", rows=retries.table(document)),
         Part(title=f"By priority{counted}", rows=retries.by_priority(document)),
         Part(title=f"Prefixes{counted}", said=retries.prefixes(document)),
+        Part(
+            title="Paid and needed replica-hours, a month",
+            rows=provisioning.table(document),
+            said=provisioning.notes(document),
+        ),
         Part(
             title="How the fleets followed demand",
             rows=following.table(document),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simcost.units import format_usd
+from simcost.units import Formatted, format_usd
 
 Document = dict[str, Any]
 _TELLING = (" covered by ", ", unused", " spot")
@@ -72,10 +72,7 @@ def energy_notes(document: Document) -> list[str]:
 
 
 def _number(value: float | None, factor: float = 1.0) -> str:
-    return (
-        "-"
-        if value is None
-        else f"{value * factor:,.3g}"
-        if value * factor < 100
-        else f"{value * factor:,.0f}"
-    )
+    if value is None:
+        return "-"
+    amount = value * factor
+    return Formatted(f"{amount:,.3g}" if amount < 100 else f"{amount:,.0f}", amount)

@@ -2,12 +2,6 @@
 
 from simcost.report.style import Document
 
-_USED = {
-    (True, False): "share of the paid time that the tokens took; a plan near 100 % is saturated",
-    (False, True): "share of the paid GPU time in which jobs ran",
-    (True, True): "share of the paid GPU time that tokens took or in which jobs ran",
-}
-
 
 def serves(document: Document) -> bool:
     """Whether its plans serve requests."""
@@ -20,5 +14,6 @@ def trains(document: Document) -> bool:
 
 
 def utilisation(document: Document) -> str:
-    """What utilisation means in this result."""
-    return _USED[serves(document), trains(document)]
+    """What utilisation means in a result with jobs."""
+    tokens = "that tokens took or " if serves(document) else ""
+    return f"share of the paid GPU time {tokens}in which jobs ran"

@@ -1,11 +1,13 @@
 """The tables of a result as texts for people, shared by the HTML page and the app."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from simcost.report import provisioning
 from simcost.report.sides import serves, trains
 from simcost.report.style import Document
-from simcost.units import format_count, format_seconds, format_share, format_usd
+from simcost.units import Formatted, format_count, format_seconds, format_share, format_usd
 
 Table = list[dict[str, str]]
 
@@ -20,10 +22,17 @@ def comparison(document: Document) -> Table:
             "Against the baseline": _difference(against.get(plan["name"])),
             "SLO": "met" if plan["slo"]["met"] else "missed",
             **_levels(document, plan),
-            "Utilisation": _text(plan["utilisation"], format_share),
+            **_use(document, plan),
         }
         for plan in document["plans"]
     ]
+
+
+def _use(document: Document, plan: Document) -> dict[str, str]:
+    """Of requests alone, what was paid beyond what they need; else the utilisation."""
+    if trains(document):
+        return {"Utilisation": _text(plan["utilisation"], format_share)}
+    return {"Over-provisioned": provisioning.cell(plan)}
 
 
 def _levels(document: Document, plan: Document) -> dict[str, str]:
@@ -43,12 +52,13 @@ def _levels(document: Document, plan: Document) -> dict[str, str]:
 def _difference(row: Mapping[str, Any] | None) -> str:
     """Mean difference of the cost per month and its interval, where there are replications to make one."""
     if row is None:
-        return "baseline"
+        return Formatted("baseline", 0.0)
     cost = row["per_month_usd"]
     mean, sign = format_usd(cost["mean"]), "+" if cost["mean"] > 0 else ""
     known = cost["lo"] is not None and cost["lo"] < cost["hi"]
     noise = ", within the noise" if row["noise_explains"] and row["share"] else ""
-    return sign + mean + (f" ({format_usd(cost['lo'])} to {format_usd(cost['hi'])}{noise})" if known else "")
+    between = f" ({format_usd(cost['lo'])} to {format_usd(cost['hi'])}{noise})" if known else ""
+    return Formatted(f"{sign}{mean}{between}", cost["mean"])
 
 
 def missed(document: Document) -> list[str]:
@@ -66,10 +76,12 @@ def objectives(document: Document) -> Table:
             {
                 "Plan": plan["name"],
                 "SLO met in": f"{round(plan['slo']['met_share'] * runs)} of {runs} runs",
-                "Error budget used, of 1": _text(plan["slo"]["error_budget_used"], "{:.2f}".format),
-                "Hours missed": f"{plan['slo']['hours_missed']:.3g}",
-                "Good requests": f"{plan['slo']['goodput_per_s']:.3g}/s",
-                "Output tokens": f"{format_count(plan['slo']['output_tokens_per_s'])}/s",
+                "Error budget used, of 1": _text(
+                    plan["slo"]["error_budget_used"], partial(_figure, shape="{:.2f}")
+                ),
+                "Hours missed": _figure(plan["slo"]["hours_missed"], "{:.3g}"),
+                "Good requests": _figure(plan["slo"]["goodput_per_s"], "{:.3g}/s"),
+                "Output tokens": _figure(plan["slo"]["output_tokens_per_s"], "{:,.0f}/s"),
                 "USD per 1M of them": _text(plan["cost_usd"]["per_million_output_tokens"], format_usd),
             }
             for plan in document["plans"]
@@ -105,9 +117,13 @@ def _counts(requests: Mapping[str, int], *keys: str) -> str:
     return " \N{MIDDLE DOT} ".join(format_count(requests[key]) for key in keys)
 
 
-def _text(value: float | None, show: Any) -> str:
+def _text(value: float | None, show: Callable[[float], str]) -> str:
     """A value for people; an en dash where no request tells."""
-    return "\N{EN DASH}" if value is None else str(show(value))
+    return "\N{EN DASH}" if value is None else show(value)
+
+
+def _figure(value: float, shape: str) -> Formatted:
+    return Formatted(shape.format(value), value)
 
 
 def provenance(document: Document) -> Table:

@@ -87,7 +87,12 @@ def nodes_of(bought: Sequence[Bought], catalog: Catalog) -> pa.Table:
 def by_accelerator(usage: Usage, per_slot: int) -> Usage:
     """Usage of slots of so many accelerators each, with a slot for each accelerator."""
     seconds = {state: slot_s * per_slot for state, slot_s in usage.slot_seconds.items()}
-    return replace(usage, slots_per_node=usage.slots_per_node * per_slot, slot_seconds=seconds)
+    return replace(
+        usage,
+        slots_per_node=usage.slots_per_node * per_slot,
+        slot_seconds=seconds,
+        stepping_s=usage.stepping_s * per_slot,
+    )
 
 
 def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) -> list[Bought]:
@@ -111,6 +116,7 @@ def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int
     usage = replace(
         whole,
         slot_seconds={**requests.slot_seconds, **work},
+        stepping_s=requests.stepping_s,
         disk_gb_per_node=requests.disk_gb_per_node,
         gb_out=requests.gb_out,
     )
@@ -133,6 +139,7 @@ def _together(usages: Sequence[Usage]) -> Usage:
         slots_per_node=first.slots_per_node,
         nodes=pa.concat_tables([usage.nodes for usage in usages]),
         slot_seconds=seconds,
+        stepping_s=sum(usage.stepping_s for usage in usages),
         disk_gb_per_node=stored / hours if hours else 0.0,
         gb_out=sum(usage.gb_out for usage in usages),
     )

@@ -11,6 +11,7 @@ import pyarrow as pa
 from simcost.billing.usage import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.following import followed, following, moved
+from simcost.compare.provisioning import provisioning
 from simcost.compare.result import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
@@ -70,8 +71,9 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
     felt, per_replica, first = ledger.outcomes, ledger.accelerators_per_replica, replication == 0
     usages = [by_accelerator(usage, per_replica) for usage in usages_of(ledger)]
     ways = () if isinstance(plan.plan.training, OnShared) else (plan.plan.buy, *plan.plan.or_buy)
+    report = assess(ledger, question.loaded.scenario.slo)
     served = Served(
-        slo=assess(ledger, question.loaded.scenario.slo),
+        slo=report,
         engine_factor=plan.factors[replication],
         requests={
             "arrived": felt.arrived,
@@ -89,14 +91,15 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         by_priority=felt.by_priority,
         prefix_blocks=felt.prefix_blocks,
         replica_hours=ledger.replica_hours(),
-        following=following(ledger) if moved(ledger) else None,
+        provisioning=provisioning(ledger, report),
+        following=following(ledger, report) if moved(ledger) else None,
     )
     return ServedSide(
         served=served, usage=usages[0],
         bought=[Bought(usage=usage, buy=buy, beside=plan.plan.buy) for usage, buy in zip(usages, ways, strict=False)],
         busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
-        followed=followed(ledger) if first and moved(ledger) else None,
+        followed=followed(ledger, report) if first and moved(ledger) else None,
         latency=quantiles(felt) if first else None,
     )  # fmt: skip
 
@@ -225,5 +228,5 @@ def as_one(
         followed=None if served is None else served.followed,
         gpus=None if trained is None else trained.timeline,
         waits=None if trained is None else trained.waits,
-        nodes=nodes_of(bought, catalog) if replication == 0 else None,
+        nodes=nodes_of(bought, catalog),
     )

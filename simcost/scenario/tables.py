@@ -22,14 +22,14 @@ _LEVELS = pa.schema([("metric", pa.string()), ("quantile", pa.float64()), ("valu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """What one run of one plan contributes; all tables are of replication 0 alone, None where there are none."""
+    """What one run of one plan contributes; tables but `nodes` are of replication 0 alone, None = there is none."""
 
     result: RunResult
+    nodes: pa.Table
     timeline: pa.Table | None = None
     latency: pa.Table | None = None
     gpus: pa.Table | None = None
     waits: pa.Table | None = None
-    nodes: pa.Table | None = None
     followed: pa.Table | None = None
 
 
@@ -40,9 +40,9 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
     latency: `plan, metric, quantile, value_s`, within the error of the histograms; followed: `plan` and the columns of
     `following.FOLLOWED`, of fleets that changed. Of jobs: waits: `plan, metric,
     quantile, value_s`; gpus: `plan, t_s`, GPUs that `jobs` and `requests` hold, `waiting_jobs`, means from each time
-    to the next. nodes: `plan`, the columns of `ledger.NODES`, and `provider, sku, region`: what was metered, for
-    `simcost bill`. These are of replication 0. charges: `plan, replication` and the fields of `Charge`. runs: one line
-    per plan and replication.
+    to the next. These are of replication 0. nodes: `plan, replication`, the columns of `ledger.NODES`, and
+    `provider, sku, region`: what was metered, for `simcost bill`. charges: `plan, replication` and the fields of
+    `Charge`. runs: one line per plan and replication.
     """
     folder.mkdir()
     results = [row.result for row in rows]
@@ -54,7 +54,7 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
         "followed": _joined((row.result.plan, row.followed) for row in rows),
         "waits": _joined((row.result.plan, row.waits) for row in rows),
         "gpus": _joined((row.result.plan, row.gpus) for row in rows),
-        "nodes": _joined((row.result.plan, row.nodes) for row in rows),
+        "nodes": _joined((row.result.plan, _numbered(row)) for row in rows),
         "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
         "runs": pa.Table.from_pylist([_line(result) for result in results]),
     }  # fmt: skip
@@ -72,6 +72,13 @@ def _joined(parts: Iterable[tuple[str, pa.Table | None]]) -> pa.Table | None:
         if table is not None
     ]
     return pa.concat_tables(found) if found else None
+
+
+def _numbered(row: Rows) -> pa.Table:
+    """The nodes of a run with its replication in front."""
+    return row.nodes.add_column(
+        0, "replication", pa.array([row.result.replication] * len(row.nodes), pa.int64())
+    )
 
 
 def job_quantiles(ledger: JobLedger) -> pa.Table:
@@ -118,6 +125,7 @@ def _line(result: RunResult) -> Row:
         "attainment": result.attainment,
         **(_served(result.served) if result.served else {}),
         **(_trained(result.trained) if result.trained else {}),
+        "horizon_s": result.bill.horizon_s,
         "node_h": result.node_hours,
         "accelerator_h": result.accelerator_hours,
         "utilisation": result.utilisation,

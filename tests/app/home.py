@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from streamlit.testing.v1 import AppTest
+
 APP = Path(__file__).resolve().parents[2] / "app.py"
 TINY = """\
 scenario: tiny
@@ -31,3 +33,12 @@ def furnish(home: Path) -> Path:
     (home / "scenarios").mkdir(parents=True)
     (home / "scenarios" / "tiny.yaml").write_text(TINY, encoding="utf-8")
     return home
+
+
+def settle(page: AppTest) -> AppTest:
+    """The page after the work that it has going on."""
+    while page.session_state.get("works"):
+        for work in page.session_state["works"].values():
+            assert work.done.wait(60)
+        page.run()
+    return page

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from home import APP
+from home import APP, settle
 from streamlit.testing.v1 import AppTest
 
 HPA = """\
@@ -52,7 +52,7 @@ def page(home: Path) -> AppTest:
 
 
 def press(page: AppTest) -> None:
-    next(button for button in page.button if button.label == "Answer").click().run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
     assert not page.exception
 
 

@@ -1,12 +1,30 @@
 """The explorer without a browser: choose, edit, run, remember."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from home import APP, TINY, furnish
+from home import APP, TINY, furnish, settle
 from streamlit.testing.v1 import AppTest
 
+from simcost.scenario.run import run
+
 VERDICT = "one L4, the baseline, is the cheapest plan that meets the SLO"
+
+
+class Slow:
+    """Stands in for the run of a scenario: reports progress until it may go on."""
+
+    def __init__(self) -> None:
+        self.calls, self.go = 0, threading.Event()
+
+    def __call__(self, loaded: Any, out: Path, *, progress: Any, **_: Any) -> Any:
+        self.calls += 1
+        while not self.go.wait(0.01):
+            progress(0.25, "1 of 4 runs")
+        return run(loaded, out)
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +36,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(home: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setenv("SIMCOST_HOME", str(home))
     return AppTest.from_file(str(APP), default_timeout=60).run()
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    """Runs that go on until they are let go."""
+    monkeypatch.setattr("views.background.QUICK_S", 0.0)
+    runs = Slow()
+    monkeypatch.setattr("simcost.scenario.run.run", runs)
+    yield runs
+    runs.go.set()
 
 
 def edit(page: AppTest, old: str, new: str) -> AppTest:
@@ -70,7 +98,7 @@ def test_an_edited_scenario_reads_traces_in_the_folder_of_scenarios_only(page: A
 
 
 def test_a_run_shows_its_verdict_and_a_new_session_remembers_it(page: AppTest, home: Path) -> None:
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert not page.exception
     assert not page.error
     assert page.header[0].value.startswith(VERDICT)
@@ -79,11 +107,76 @@ def test_a_run_shows_its_verdict_and_a_new_session_remembers_it(page: AppTest, h
     assert {"result.json", "report.html"} <= {path.name for path in folder.iterdir()}
     simulated = written(folder)
     assert len(simulated) == 4  # two plans under two replications
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert written(folder) == simulated  # known, so reused
     later = AppTest.from_file(str(APP), default_timeout=60)
     later.query_params["result"] = folder.name
     assert later.run().header[0].value.startswith(VERDICT)
+
+
+def button(page: AppTest, label: str) -> Any:
+    return next(one for one in page.button if one.label == label)
+
+
+def test_a_click_does_not_end_a_run(page: AppTest, slow: Slow) -> None:
+    button(page, "Run").click().run()
+    assert button(page, "Run").disabled
+    for _ in range(2):
+        page.checkbox[0].check().run()
+        assert {one.label for one in page.button} >= {"Run", "Cancel"}
+    edit(page, "rate: 0.5/s", "rate: 0.25/s")
+    slow.go.set()
+    settle(page)
+    assert slow.calls == 1
+    assert page.header[0].value.startswith(VERDICT)
+    assert (
+        "is not of the scenario above as it stands" in page.warning[0].value
+    )  # the text was edited meanwhile
+
+
+def test_a_run_can_be_cancelled(page: AppTest, slow: Slow) -> None:
+    button(page, "Run").click().run()
+    button(page, "Cancel").click().run()
+    settle(page)
+    assert page.info[0].value.startswith("Cancelled")
+    assert not button(page, "Run").disabled
+    assert not page.exception
+
+
+def test_a_result_of_another_text_says_so(page: AppTest) -> None:
+    settle(button(page, "Run").click().run())
+    assert not page.warning
+    edit(page, "rate: 0.5/s", "rate: 0.25/s")
+    assert "press Run for its own" in page.warning[0].value
+    assert page.header[0].value.startswith(VERDICT)
+    page.text_area[0].set_value(TINY).run()
+    assert not page.warning
+    page.number_input[0].set_value(3).run()
+    assert page.warning
+
+
+def test_the_page_opens_on_a_scenario_that_can_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = furnish(tmp_path / "home")
+    recorded = TINY.replace("kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
+                            "kind: trace\n  path: traces/none.parquet")  # fmt: skip
+    (home / "scenarios/another.yaml").write_text(recorded, encoding="utf-8")
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert page.selectbox[0].options == ["another", "tiny"]
+    assert page.selectbox[0].value.stem == "tiny"
+    assert not page.error
+    (home / "scenarios/quickstart.yaml").write_text(TINY, encoding="utf-8")
+    (home / "scenarios/b.yaml").write_text(TINY, encoding="utf-8")
+    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert page.selectbox[0].value.stem == "quickstart"
+
+
+def test_money_sorts_by_amount(page: AppTest) -> None:
+    settle(button(page, "Run").click().run())
+    plans = page.dataframe[0].value
+    assert plans["USD per month"].dtype == float
+    assert plans["Attainment"].max() <= 1.0
+    assert list(plans["Against the baseline"] == 0) == [True, False]
 
 
 @pytest.mark.parametrize("name", ["..", "../scenarios", "\x00", ""])
@@ -121,7 +214,7 @@ def test_a_queue_of_jobs_is_run_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SIMCOST_HOME", str(home))
     page = AppTest.from_file(str(APP), default_timeout=60).run()
     page.text_area[0].set_value(QUEUE).run()
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert not page.exception
     assert not page.error
     assert page.header[0].value.startswith("sixteen misses the SLO at")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from home import APP, furnish
+from home import APP, furnish, settle
 from streamlit.testing.v1 import AppTest
 
 EVENTS = (
@@ -57,7 +57,7 @@ def test_series_beside_the_scenarios_are_listed(page: AppTest) -> None:
 def test_a_forecast_shows_its_verdict_tables_and_what_was_stated(page: AppTest, home: Path) -> None:
     field(page, "Horizon").set_value("1d")
     page.text_area[0].set_value(EVENTS)
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert not page.exception
     assert not page.error
     assert page.subheader[0].value.startswith("chat\\: ")
@@ -78,7 +78,7 @@ def test_bad_input_is_a_message_without_our_folders(
 ) -> None:
     field(page, "Horizon").set_value(horizon)
     page.text_area[0].set_value(events)
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert not page.exception
     assert any(told in error.value for error in page.error)
     assert not any("/tmp" in error.value for error in page.error)
@@ -87,7 +87,7 @@ def test_bad_input_is_a_message_without_our_folders(
 def test_findings_on_events_are_told_without_our_folders(page: AppTest) -> None:
     field(page, "Horizon").set_value("1d")
     page.text_area[0].set_value(EVENTS.replace("+6h", "+9d"))
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert not page.error
     shown = " ".join(block.body for block in page.get("html"))
     assert "events.yaml:2:" in shown
@@ -96,7 +96,7 @@ def test_findings_on_events_are_told_without_our_folders(page: AppTest) -> None:
 
 def test_a_broken_file_is_a_message_with_its_line(page: AppTest, home: Path) -> None:
     page.selectbox[0].set_value(home / "scenarios" / "traces" / "broken.csv")
-    page.button[0].click().run()
+    settle(page.button[0].click().run())
     assert not page.exception
     assert "broken.csv\\:2" in page.error[0].value
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from home import APP
+from home import APP, settle
 from streamlit.testing.v1 import AppTest
 
 
@@ -40,7 +40,7 @@ def page(home: Path) -> AppTest:
 
 def answer(page: AppTest, home: Path) -> None:
     page.selectbox[0].set_value(home / "scenarios" / "usage.csv").run()
-    next(button for button in page.button if button.label == "Answer").click().run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
 
 
 def text_area(page: AppTest) -> Any:

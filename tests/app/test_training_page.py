@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from home import APP
+from home import APP, settle
 from streamlit.testing.v1 import AppTest
 
 RUN, QUEUE, SPOT, WASTE = (
@@ -59,7 +59,7 @@ def field(page: AppTest, label: str) -> Any:
 
 
 def press(page: AppTest) -> None:
-    next(button for button in page.button if button.label == "Answer").click().run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
     assert not page.exception
 
 

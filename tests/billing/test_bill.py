@@ -21,7 +21,7 @@ def test_compute_by_state_on_paper() -> None:
     )
     result = bill(used, BUY, Book(price=3600.0, rule=rule(60.0)))
     assert result.compute_by_state_usd == pytest.approx({
-        "serving": 10.0, "idle": 15.0, "starting": 15.0, "draining": 5.0, "unallocated": 45.5, "rounding": 29.5,
+        "computing": 10.0, "idle": 15.0, "starting": 15.0, "draining": 5.0, "unallocated": 45.5, "rounding": 29.5,
     })  # fmt: skip
     assert result.by_category_usd() == pytest.approx({"compute": 120.0, "storage": 0.0, "transfer": 0.0})
 

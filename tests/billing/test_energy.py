@@ -41,7 +41,7 @@ def test_energy_of_the_vectors(shared: Path) -> None:
         draw = power.Draw(asked["idle_w"], asked["max_w"])
         assert draw.watts(asked["utilization"]) == pytest.approx(expected["power_w"], rel=case["tolerance"])
         one = replace(P4D, accelerators=1)
-        used = usage(asked["hours"], serving=asked["utilization"] * asked["hours"],
+        used = usage(asked["hours"], computing=asked["utilization"] * asked["hours"],
                      idle=(1 - asked["utilization"]) * asked["hours"])  # fmt: skip
         report = energy(used, one, CATALOG, Site(pue=asked["pue"], g_per_kwh=asked["g_per_kwh"]))
         assert report.accelerators_kwh * asked["pue"] == pytest.approx(
@@ -54,7 +54,7 @@ def test_energy_of_the_vectors(shared: Path) -> None:
 
 
 def test_a_node_in_parts() -> None:
-    report = energy(usage(10, serving=5, idle=5), P4D, CATALOG)
+    report = energy(usage(10, computing=5, idle=5), P4D, CATALOG)
     assert report.accelerators_kwh == pytest.approx(10 * 8 * 226.5 / 1e3)
     host_w = 96 * (0.74 + 0.5 * (3.5 - 0.74)) + P4D.memory_bytes / 1e9 * 0.392
     assert report.hosts_kwh == pytest.approx(10 * host_w / 1e3)
@@ -70,16 +70,16 @@ def test_a_node_in_parts() -> None:
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0.1, 1))
-def test_energy_is_linear_in_time_and_grows_with_work(serving: float, idle: float, level: float) -> None:
-    hours = serving + idle + 1.0
-    used = usage(hours, serving=serving, idle=idle + 1.0)
+def test_energy_is_linear_in_time_and_grows_with_work(computing: float, idle: float, level: float) -> None:
+    hours = computing + idle + 1.0
+    used = usage(hours, computing=computing, idle=idle + 1.0)
     site = Site(working_power=level)
     kwh = energy(used, P4D, CATALOG, site).accelerators_kwh
-    expected = 8 * (hours * 46 + serving * level * (407 - 46)) / 1e3
+    expected = 8 * (hours * 46 + computing * level * (407 - 46)) / 1e3
     assert kwh == pytest.approx(expected)
-    twice = usage(2 * hours, serving=2 * serving, idle=2 * (idle + 1.0))
+    twice = usage(2 * hours, computing=2 * computing, idle=2 * (idle + 1.0))
     assert energy(twice, P4D, CATALOG, site).accelerators_kwh == pytest.approx(2 * kwh)
-    busier = usage(hours, serving=serving + 1.0, idle=idle)
+    busier = usage(hours, computing=computing + 1.0, idle=idle)
     assert energy(busier, P4D, CATALOG, site).kwh >= energy(used, P4D, CATALOG, site).kwh
 
 
@@ -105,20 +105,20 @@ def test_jobs_draw_power_for_lost_work_and_none_while_down() -> None:
 
 def test_what_is_not_known_is_named_and_never_zero() -> None:
     lambda_h100 = CATALOG.offer("lambda/gpu_8x_h100_sxm5")
-    report = energy(usage(1, serving=1), lambda_h100, CATALOG)
+    report = energy(usage(1, computing=1), lambda_h100, CATALOG)
     assert report.accelerators_kwh == pytest.approx(8 * 0.7)
     assert (report.kwh, report.gco2e) == (None, None)
     assert any("PUE of provider 'lambda'" in said for said in report.unknown)
     assert any("grid intensity of 'lambda/any'" in said for said in report.unknown)
-    known = energy(usage(1, serving=1), lambda_h100, CATALOG, Site(pue=1.2, g_per_kwh=100.0))
+    known = energy(usage(1, computing=1), lambda_h100, CATALOG, Site(pue=1.2, g_per_kwh=100.0))
     if report.hosts_kwh is None:
         assert known.kwh is None
     else:
         assert known.gco2e == pytest.approx((report.accelerators_kwh + report.hosts_kwh) * 1.2 * 100)
-    bare = energy(usage(1, serving=1), replace(P4D, vcpus=None), CATALOG)
+    bare = energy(usage(1, computing=1), replace(P4D, vcpus=None), CATALOG)
     assert (bare.hosts_kwh, bare.kwh, bare.gco2e) == (None, None, None)
     assert "vCPUs and memory of aws/p4d.24xlarge" in bare.unknown[0]
-    elsewhere = energy(usage(1, serving=1), replace(P4D, region="moon-1"), CATALOG)
+    elsewhere = energy(usage(1, computing=1), replace(P4D, region="moon-1"), CATALOG)
     assert elsewhere.kwh
     assert elsewhere.gco2e is None
     with pytest.raises(CatalogError, match="no power of 'tpu-v5e'"):
@@ -126,7 +126,7 @@ def test_what_is_not_known_is_named_and_never_zero() -> None:
 
 
 def test_embodied_carbon_is_a_part_of_four_years() -> None:
-    report = energy(usage(350.4, serving=1), P4D, CATALOG, Site(embodied_kg_per_node=3500.0))
+    report = energy(usage(350.4, computing=1), P4D, CATALOG, Site(embodied_kg_per_node=3500.0))
     assert report.embodied_gco2e == pytest.approx(35_000.0)
 
 

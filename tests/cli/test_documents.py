@@ -26,10 +26,16 @@ def test_run_has_its_keys(document: dict[str, Any]) -> None:
         "files",
     }
     assert document["provenance"].keys() >= {"simcost_version", "seed", "inputs", "catalog_date"}
+    assert document["baseline"] == document["plans"][0]["name"]
+    assert document["verdict"].endswith(".")
     assert document["provenance"]["inputs"].keys() == {"tiny.yaml"}
     assert len(document["provenance"]["inputs"]["tiny.yaml"]) == 64
     for plan in document["plans"]:
-        assert plan.keys() >= {"name", "cost_usd", "slo", "requests", "replica_hours", "utilisation"}
+        assert plan.keys() >= {
+            "name", "cost_usd", "slo", "requests", "replica_hours", "utilisation", "over_provisioned"
+        }  # fmt: skip
+        assert plan["over_provisioned"].keys() >= {"replica_hours", "usd"}
+        assert plan["replica_hours"].keys() == {"computing", "idle", "starting", "draining", "unallocated"}
         assert plan["cost_usd"].keys() >= {"total", "per_month", "by_category"}
         assert plan["slo"].keys() >= {"met", "attainment", "metrics"}
         for metric in ("ttft_s", "tpot_s", "e2e_s"):
@@ -61,7 +67,16 @@ def test_hours_add_up_to_the_nodes_paid(document: dict[str, Any]) -> None:
     for plan in document["plans"]:
         hours = plan["replica_hours"]
         assert fsum(hours.values()) == pytest.approx(plan["node_hours"], rel=1e-9)
-        assert 0 < plan["utilisation"] <= hours["serving"] / plan["node_hours"]
+        assert plan["utilisation"] > 0
+        assert hours["computing"] / plan["node_hours"] == pytest.approx(plan["utilisation"], rel=0.05)
+        over = plan["over_provisioned"]
+        paid = over["per_month"]["paid_replica_hours"]
+        assert paid == pytest.approx(plan["node_hours"] * 730 * 6, rel=1e-9)
+        assert paid == pytest.approx(
+            over["per_month"]["needed_replica_hours"] + over["per_month"]["replica_hours"]
+        )
+        price = plan["cost_usd"]["by_category"]["compute"] / plan["node_hours"]
+        assert over["usd"] == pytest.approx(over["replica_hours"] * price, rel=0.01)
     assert document["plans"][0]["node_hours"] == pytest.approx(1 / 6)
 
 

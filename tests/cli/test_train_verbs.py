@@ -311,7 +311,7 @@ def test_what_serving_leaves_needs_a_finished_run(jobs: Path, tmp_path: Path) ->
 def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     folder.mkdir()
-    plan = {"name": "a", "replica_hours": {"serving": 1.0, "idle": 3.0}, "accelerator_hours": 8.0,
+    plan = {"name": "a", "replica_hours": {"computing": 1.0, "idle": 3.0}, "accelerator_hours": 8.0,
             "cost_usd": {"by_category": {"compute": 16.0}}}  # fmt: skip
     whole = {"plans": [plan], "best": "a", "baseline": "a", "provenance": {"horizon_s": 3600}}
     (folder / "result.json").write_text(json.dumps(whole), encoding="utf-8")

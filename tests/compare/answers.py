@@ -7,6 +7,7 @@ from ledgers import HOUR, Book, ledger
 
 from simcost.billing import OnDemand, bill
 from simcost.compare import Comparison, RunResult, compare
+from simcost.compare.provisioning import Provisioning
 from simcost.compare.result import Served
 from simcost.slo import Slo, SloReport
 
@@ -46,6 +47,7 @@ def result(
         requests={"arrived": 100, "completed": 99 if slo.attainment else 0, "rejected": 0, "timed_out": 0,
                   "in_system": 1, "preemptions": 0},
         output_tokens=1_000_000, prompt_tokens=1_000_000, replica_hours=used.replica_hours(),
+        provisioning=Provisioning(paid_h=hours, needed_h=busy * hours, over_h=(1 - busy) * hours),
     )  # fmt: skip
     return RunResult(
         plan=plan, replication=replication, bill=bill(used, OnDemand(offer="acme/big"), Book(usd / hours)),

@@ -123,7 +123,7 @@ def test_drivers_add_up_to_the_difference() -> None:
     first, second, third = found.sentences()
     assert first.startswith("Accelerator-hours a month: 1,947 against 5,840 in base: -$")
     assert second.startswith("Price per accelerator-hour: $1.88 against $1.25 in base: +$")
-    assert third == "Compute money of plan (of base) by state: serving 90 % (30 %), idle 10 % (70 %)."
+    assert third == "Compute money of plan (of base) by state: computing 90 % (30 %), idle 10 % (70 %)."
 
 
 def test_document_keys() -> None:

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from ledgers import HOUR, ledger, outcomes
 
-from simcost.compare.following import CARRIED, followed, following, moved
+from simcost.compare.following import followed, following, moved
+from simcost.compare.provisioning import CARRIED
 from simcost.ledger import EVENTS, PULSE, Ledger
 
 MINUTE = 60.0

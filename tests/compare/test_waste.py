@@ -278,7 +278,7 @@ def test_a_plan_that_serves_and_trains() -> None:
     """Replicas of 2 GPUs served 3 h of 4; jobs had 2 GPU-hours."""
     plan = {
         "name": "a", "gpu_hours": {"requests": 8.0, "useful": 2.0}, "accelerator_hours": 10.0,
-        "replica_hours": {"serving": 3.0, "idle": 0.5, "starting": 0.5, "draining": 0, "unallocated": 0},
+        "replica_hours": {"computing": 3.0, "idle": 0.5, "starting": 0.5, "draining": 0, "unallocated": 0},
         "cost_usd": {"by_category": {"compute": 1.0}},
     }  # fmt: skip
     document = waste_of_plan(plan, 3600.0, price_usd_per_h=1.0)

@@ -39,9 +39,11 @@ def ledgers(draw: st.DrawFn) -> Ledger:
                 (node, "ready", ready, drain, draw(shares) * (drain - ready)),
                 (node, "draining", drain, stop, 0.0),
             ]
-    return ledger(
+    made = ledger(
         nodes, replicas, slots=slots, disk_gb=draw(st.floats(0, 500)), gb_out=draw(st.floats(0, 1e4))
     )
+    work_s = draw(shares) * made.outcomes.work_s
+    return replace(made, outcomes=replace(made.outcomes, work_s=work_s))
 
 
 def book(price: float, billing: BillingRule, factor: float = 1.0) -> Book:
@@ -61,6 +63,9 @@ def test_the_bill_adds_up_to_the_ledger(used: Ledger, billing: BillingRule, pric
     run = compute - result.compute_by_state_usd["rounding"]
     assert run == pytest.approx(used.node_hours() * price, rel=1e-9, abs=1e-6)
     assert min(result.compute_by_state_usd.values()) >= -1e-6
+    states = {"computing", "idle", "starting", "draining", "unallocated", "rounding"}
+    assert result.compute_by_state_usd.keys() == states
+    assert slot_seconds(used)["computing"] == pytest.approx(used.outcomes.work_s, rel=1e-9, abs=1e-6)
     slot_hours = used.node_hours() * used.slots[0]
     assert sum(slot_seconds(used).values()) / HOUR == pytest.approx(slot_hours, rel=1e-9, abs=1e-9)
 

@@ -60,7 +60,7 @@ def _plan(name: str, i: int) -> dict[str, Any]:
     month, attainment = MONTHLY[i % 4], ATTAINMENT[i % 4]
     day = month * 24 / 730
     shares = {
-        "serving": 0.52,
+        "computing": 0.52,
         "idle": 0.3,
         "starting": 0.04,
         "draining": 0.02,
@@ -99,7 +99,7 @@ def _plan(name: str, i: int) -> dict[str, Any]:
         "requests": {"arrived": 86400, "completed": 86210, "rejected": 12, "timed_out": 140, "in_system": 38},
         "replica_hours": {
             "starting": 3.0,
-            "serving": 80.0,
+            "computing": 80.0,
             "idle": 40.0,
             "draining": 1.0,
             "unallocated": 0.0,
@@ -116,6 +116,17 @@ def _plan(name: str, i: int) -> dict[str, Any]:
             "loading_h": 1.5,
         },
         "utilisation": 0.52,
+        "over_provisioned": {
+            "replica_hours": 31.0,
+            "usd": 0.25 * month / 30,
+            "share": 0.25,
+            "per_month": {
+                "paid_replica_hours": 3772.0,
+                "needed_replica_hours": 2829.0,
+                "replica_hours": 943.0,
+                "usd": 0.25 * month,
+            },
+        },
     }
 
 

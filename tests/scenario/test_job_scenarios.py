@@ -65,11 +65,24 @@ def test_a_queue_is_a_deterministic_replay(tmp_path: Path) -> None:
     assert small["slo"]["metrics"]["ttft_s"]["p95"] is None
 
 
+def cost_of_fleets(plan: dict[str, Any]) -> float:
+    """What the states of replicas cost, of a whole run."""
+    return sum(plan["cost_usd"]["by_state"][state] for state in plan["replica_hours"]) + 1e-9
+
+
 @pytest.mark.parametrize("text", [QUEUE, NIGHT, SPOT], ids=["queue", "night", "spot"])
 def test_jobs_gpu_time_and_money_are_conserved(tmp_path: Path, text: str) -> None:
     document = result(tmp_path, text=text)
     for one in document["plans"]:
         jobs, hours = one["jobs"], one["gpu_hours"]
+        assert one["wait_s"].keys() >= {"mean", "p50", "p95", "p99"}
+        assert one["jct_s"].keys() >= {"mean", "p50", "p95", "p99"}
+        assert one.keys() >= {"slo", "requests", "replica_hours", "utilisation", "over_provisioned"}
+        if one["replica_hours"]:
+            assert 0 <= one["over_provisioned"]["replica_hours"] <= sum(one["replica_hours"].values())
+            assert one["over_provisioned"]["usd"] <= cost_of_fleets(one)
+        else:
+            assert set(one["over_provisioned"].values()) == {None}
         assert jobs["submitted"] == jobs["completed"] + jobs["failed"] + jobs["in_system"]
         assert sum(hours.values()) - hours["down"] == pytest.approx(one["accelerator_hours"])
         assert min(hours.values()) >= 0

@@ -44,14 +44,15 @@ def test_a_node_stays_until_the_last_of_its_replicas_has_drained() -> None:
 
 def test_a_fixed_fleet_is_paid_for_the_whole_run() -> None:
     hours = run(Fixed(replicas=3)).replica_hours()
-    assert hours["serving"] + hours["idle"] == pytest.approx(3.0)
+    assert hours["computing"] + hours["idle"] == pytest.approx(3.0)
     assert hours["starting"] == hours["draining"] == hours["unallocated"] == 0
 
 
 def test_busy_time_is_the_union_of_steps_at_light_load() -> None:
     """At a load where requests never meet, busy time = sum of sojourns = sum of the steps of each alone."""
     ledger = run(Fixed(replicas=1), rate=0.02, span_s=50 * HOUR)
-    assert ledger.replica_hours()["serving"] * HOUR == pytest.approx(ledger.outcomes.outstanding_s, rel=0.05)
+    assert ledger.busy_ready_s() == pytest.approx(ledger.outcomes.outstanding_s, rel=0.05)
+    assert ledger.replica_hours()["computing"] * HOUR == pytest.approx(ledger.outcomes.work_s)
 
 
 def test_a_cold_start_takes_node_image_weights_and_engine() -> None:
@@ -138,5 +139,4 @@ def test_work_is_the_offered_load_of_the_tokens() -> None:
     work_s = (step.b_s_per_token * prompt + step.q_s_per_pair * prompt**2 / 2
               + step.c_s_per_sequence * more + step.d_s_per_token * context)  # fmt: skip
     assert ledger.outcomes.work_s == pytest.approx(work_s.sum(), rel=1e-6)
-    hours = ledger.replica_hours()
-    assert ledger.outcomes.work_s < hours["serving"] * HOUR
+    assert ledger.outcomes.work_s < ledger.busy_ready_s()

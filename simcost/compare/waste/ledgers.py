@@ -11,7 +11,7 @@ from simcost.units import SECONDS_PER_HOUR
 
 JOBS = {"useful": "useful", "checkpoint": "checkpoint", "lost": "lost", "restart": "restart",
         "idle_blocked": "blocked_in_pool", "idle_free": "free_idle", "down": "down"}  # fmt: skip
-SERVING = {"serving": "useful", "idle": "allocated_idle", "starting": "restart", "draining": "restart",
+SERVING = {"computing": "useful", "idle": "allocated_idle", "starting": "restart", "draining": "restart",
            "unallocated": "free_idle"}  # fmt: skip
 Plan = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ def waste_of_plan(
 ) -> dict[str, Any]:
     """The document of `waste` for a plan, without what only samples can tell.
 
-    Useful is a replica that is ready with at least one request, and work of jobs that was kept.
+    Useful is engine time that tokens took in ready replicas, and work of jobs that was kept.
 
     Args:
         plan: as it stands in the result of a run: `replica_hours` and `accelerator_hours` of its fleets,
@@ -57,6 +57,12 @@ def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:
     states = plan.get("replica_hours") or {}
     replicas = sum(states.values())
     totals: dict[str, float] = {"useful": 0.0}
+    strange = sorted(set(states) - set(SERVING))
+    if strange:
+        raise InputError(
+            f"the plan {plan['name']!r} has hours of {', '.join(strange)}: its result was written by an older simcost; "
+            "run the scenario again"
+        )
     for state, hours in states.items():
         bucket, part = SERVING[state], hours / replicas if replicas else 0.0
         totals[bucket] = totals.get(bucket, 0.0) + part * gpu_hours * SECONDS_PER_HOUR

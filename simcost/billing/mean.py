@@ -1,0 +1,108 @@
+"""One bill of several replications of a run: the mean of their hourly books, line by line."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from simcost.billing.books import compute_charges
+from simcost.billing.charges import Bill, Charge
+from simcost.billing.commitment.bound import Bought, Floats
+from simcost.billing.metered import Ints, Metered, Runs
+from simcost.billing.settle import Settlement
+
+_AMOUNTS = (
+    "consumed_quantity", "list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd",
+)  # fmt: skip
+
+
+def mean_bill(bills: Sequence[Bill]) -> Bill:
+    """The mean of bills of the same lines and commitments, whose costs are the means of theirs.
+
+    Each is settled by itself first: what a commitment covers of the mean usage is not the mean of what it covers.
+    """
+    if len(bills) == 1:
+        return bills[0]
+    settled = _mean_settlement([bill.settlement for bill in bills])
+    volumes = [charge for bill in bills for charge in bill.charges if charge.service != "compute"]
+    return Bill(
+        charges=(*compute_charges(settled), *_mean_charges(volumes, len(bills))),
+        compute_by_state_usd={},
+        horizon_s=settled.end_s - settled.start_s,
+        notes=tuple(dict.fromkeys(note for bill in bills for note in bill.notes)),
+        settlement=settled,
+    )
+
+
+def _mean_settlement(settled: Sequence[Settlement]) -> Settlement:
+    return Settlement(
+        account=_mean_account([one.account for one in settled]),
+        bought=tuple(map(_mean_bought, zip(*(one.bought for one in settled), strict=True))),
+        rest_h=_mean([one.rest_h for one in settled]),
+        rest_usd=_mean([one.rest_usd for one in settled]),
+    )
+
+
+def _mean_account(accounts: Sequence[Metered]) -> Metered:
+    first = accounts[0]
+    varying = [one.varying_usd for one in accounts if one.varying_usd is not None]
+
+    def joined(column: Callable[[Runs], Floats | Ints | None]) -> Any:
+        return np.concatenate([column(one.runs) for one in accounts])
+
+    return replace(
+        first,
+        length_h=_mean([one.length_h for one in accounts]),
+        hours=_mean([one.hours for one in accounts]),
+        varying_usd=_mean(varying) if varying else None,
+        runs=Runs(
+            start_s=joined(lambda runs: runs.start_s), end_s=joined(lambda runs: runs.end_s),
+            line=joined(lambda runs: runs.line), units=joined(lambda runs: runs.units) / len(accounts),
+            price_usd=joined(lambda runs: runs.price_usd) if varying else None,
+        ),
+    )  # fmt: skip
+
+
+def _mean_bought(same: Sequence[Bought]) -> Bought:
+    """One commitment over the replications."""
+
+    def by_line(covered: Sequence[dict[int, Floats]]) -> dict[int, Floats]:
+        lines = sorted({line for one in covered for line in one})
+        return {line: _mean([one.get(line, np.zeros(1)) for one in covered]) for line in lines}
+
+    return Bought(
+        bound=same[0].bound,
+        one_time_usd=_mean([one.one_time_usd for one in same]),
+        recurring_usd=_mean([one.recurring_usd for one in same]),
+        committed_usd=_mean([one.committed_usd for one in same]),
+        unused_usd=_mean([one.unused_usd for one in same]),
+        covered_h=by_line([one.covered_h for one in same]),
+        covered_usd=by_line([one.covered_usd for one in same]),
+    )
+
+
+def _mean(arrays: Sequence[Floats]) -> Floats:
+    """The mean hour by hour; what ends earlier has nothing in the hours after."""
+    total = np.zeros((max(map(len, arrays)), *arrays[0].shape[1:]))
+    for array in arrays:
+        total[: len(array)] += array
+    mean: Floats = total / len(arrays)
+    return mean
+
+
+def _mean_charges(charges: Sequence[Charge], count: int) -> list[Charge]:
+    """Charges of the same thing as one; its unit price is the mean one, since tiers fill differently."""
+    groups: dict[tuple[Any, ...], list[Charge]] = {}
+    for charge in charges:
+        key = charge.service, charge.provider, charge.sku, charge.region, charge.tags, charge.consumed_unit
+        groups.setdefault(key, []).append(charge)
+    found = []
+    for same in groups.values():
+        mean = {name: sum(getattr(one, name) for one in same) / count for name in _AMOUNTS}
+        quantity = mean["consumed_quantity"]
+        found.append(replace(
+            same[0], **mean, charge_period_end_s=max(one.charge_period_end_s for one in same),
+            list_unit_price_usd=mean["list_cost_usd"] / quantity if quantity else same[0].list_unit_price_usd,
+        ))  # fmt: skip
+    return found

@@ -1,0 +1,126 @@
+"""Replicas that demand needs, and what was paid beyond them; read from the ledger and its service levels alone.
+
+A replica carries the requests that keep its engine at a target utilisation. With w the engine time that tokens took per
+request (`Outcomes.work_s` over those worked on), r requests per second need r*w/target replicas, rounded up; r is a
+centred mean over five minutes (of short runs: a 24th of the run), which neither lags nor leads.
+
+The target is 80 % of what saturates the engine, or less where the SLO asks for it: at a utilisation u a step lasts
+a/(1-u), with a its fixed part, since the longer it lasts the more tokens it has to compute. A limit L on the time per
+output token therefore holds up to u = 1 - a/L. The fixed part is measured: time with requests that no token took, over
+the steps. A limit on E2E counts per output token of a mean request.
+
+Over-provisioned are paid replica-hours beyond those needed, minute by minute; a shortage at another time does not make
+up for them. In an hour that missed the SLO nothing was too much, whatever the load says.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.ledger import Ledger
+from simcost.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from simcost.slo import SloReport
+
+CARRIED = 0.8
+"""Share of the load that saturates a replica, up to which one is enough."""
+SMOOTHED_S = 300.0
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioning:
+    """Replica-hours of a run: paid = needed + over-provisioned."""
+
+    paid_h: float
+    """From the order of nodes to their release, in slots of replicas."""
+    needed_h: float
+    over_h: float
+
+
+def provisioning(ledger: Ledger, slo: "SloReport") -> Provisioning:
+    """What a fleet paid beyond the replicas that its demand needed."""
+    t_s, rate = demand(ledger)
+    paid_s = np.diff(_held_s(ledger, np.append(0.0, t_s)))
+    needed_s = needed_replicas(ledger, rate, target_utilisation(ledger, slo)) * np.diff(t_s, prepend=0.0)
+    over_s = np.where(_missed(ledger, slo, t_s), 0.0, np.maximum(paid_s - needed_s, 0.0))
+    paid_h, over_h = (
+        float(ledger.offered_s().sum()) / SECONDS_PER_HOUR,
+        float(over_s.sum()) / SECONDS_PER_HOUR,
+    )
+    return Provisioning(paid_h=paid_h, needed_h=paid_h - over_h, over_h=over_h)
+
+
+def demand(ledger: Ledger) -> tuple[Floats, Floats]:
+    """Ends of the intervals of the pulse, and the smoothed rate of arrivals in each."""
+    t_s, arrived = ledger.pulse["t_s"].to_numpy(), ledger.pulse["arrived"].to_numpy()
+    return t_s, _smooth(np.diff(arrived, prepend=0) / np.diff(t_s, prepend=0.0), t_s, ledger.horizon_s)
+
+
+def needed_replicas(ledger: Ledger, rate: Floats, target: float) -> npt.NDArray[np.int64]:
+    """The smallest number of replicas that carries a rate of requests at a target utilisation of each."""
+    sent = ledger.outcomes.sendings or ledger.outcomes
+    worked_on = sent.completed + sent.timed_out + sent.lost
+    work_s = ledger.outcomes.work_s / worked_on if worked_on else 0.0
+    return np.ceil(rate * work_s / target - 1e-9).astype(np.int64)
+
+
+def target_utilisation(ledger: Ledger, slo: "SloReport | None" = None) -> float:
+    """Up to which utilisation a replica is enough; without service levels the limits of the ledger count alone."""
+    found, fixed_s = ledger.outcomes, _fixed_step_s(ledger)
+    tokens = found.output_tokens / found.completed if found.completed else 0.0
+    limits = [found.limits.tpot_s, *([found.limits.e2e_s / tokens] if tokens else [])]
+    for check in slo.checks if slo else ():
+        metric, _, percentile = check.name.partition("_s ")
+        if percentile and metric == "tpot":
+            limits.append(check.target)
+        if percentile and metric == "e2e" and tokens:
+            limits.append(check.target / tokens)
+    return max(min(CARRIED, 1 - fixed_s / min(limits)), 0.01)
+
+
+def _fixed_step_s(ledger: Ledger) -> float:
+    """Mean length of the part of a step that no token takes."""
+    steps, busy_s = ledger.outcomes.steps, float(ledger.replicas["busy_s"].to_numpy().sum())
+    return max(busy_s - ledger.outcomes.work_s, 0.0) / steps if steps else 0.0
+
+
+def _held_s(ledger: Ledger, t_s: Floats) -> Floats:
+    """Slot-seconds of nodes up to each time."""
+    slots = np.array(ledger.slots, np.float64)[ledger.nodes["kind"].to_numpy()]
+    start, end = ledger.nodes["start_s"].to_numpy(), ledger.nodes["end_s"].to_numpy()
+    return _since(start, slots, t_s) - _since(end, slots, t_s)
+
+
+def _since(at_s: Floats, slots: Floats, t_s: Floats) -> Floats:
+    """Sum over events of the time since each, times its slots."""
+    order = np.argsort(at_s, kind="stable")
+    count = np.searchsorted(at_s[order], t_s, side="right")
+    weight, moment = (np.append(0.0, np.cumsum(row)) for row in (slots[order], (slots * at_s)[order]))
+    found: Floats = t_s * weight[count] - moment[count]
+    return found
+
+
+def _missed(ledger: Ledger, slo: "SloReport", t_s: Floats) -> npt.NDArray[np.bool_]:
+    """Whether the hour in which an interval of the pulse ends missed the SLO."""
+    if not len(slo.hours):
+        return np.zeros(len(t_s), np.bool_)
+    missed = np.array([met is False for met in slo.hours["met"].to_pylist()])
+    hour = np.ceil(t_s / ledger.outcomes.window_s - 1e-9).astype(np.int64) - 1
+    found: npt.NDArray[np.bool_] = missed[np.clip(hour, 0, len(missed) - 1)]
+    return found
+
+
+def _smooth(rate: Floats, t_s: Floats, horizon_s: float) -> Floats:
+    """Centred means; at the ends over what there is."""
+    if not len(rate):
+        return rate
+    width = max(round(min(SMOOTHED_S, horizon_s / 24) / (t_s[0] or 1.0)), 1)
+    total, count = (np.convolve(row, np.ones(width), "full") for row in (rate, np.ones(len(rate))))
+    centre = slice(width // 2, width // 2 + len(rate))
+    mean: Floats = total[centre] / count[centre]
+    return mean

@@ -1,0 +1,78 @@
+"""Replicas that demand needs and those that were paid, on fleets whose answer is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from answers import report
+from hypothesis import given
+from hypothesis import strategies as st
+from ledgers import HOUR, ledger
+from test_following import MINUTE, along
+
+from simcost.compare.provisioning import CARRIED, provisioning, target_utilisation
+from simcost.ledger import Ledger, Limits
+from simcost.slo import Slo, assess
+
+
+def fleet(
+    rates: np.ndarray, replicas: int, *, work_s: float = 0.5, steps: int = 0, busy: float = 1.0
+) -> Ledger:
+    """So many replicas from start to end, busy for a share of the time; each request takes `work_s`."""
+    demand = along(rates, np.full(len(rates), replicas), work_s)
+    end_s = len(rates) * MINUTE
+    paid = ledger([(0.0, end_s)] * replicas, [(i, "ready", 0.0, end_s, busy * end_s) for i in range(replicas)],
+                  horizon_s=end_s)  # fmt: skip
+    return replace(paid, pulse=demand.pulse, outcomes=replace(demand.outcomes, steps=steps))
+
+
+def test_paid_beyond_what_the_load_needs() -> None:
+    found = provisioning(fleet(np.full(120, 8.0), 9), report())
+    needed = np.ceil(8.0 * 0.5 / CARRIED)
+    assert found.paid_h == pytest.approx(9 * 2)
+    assert found.over_h == pytest.approx((9 - needed) * 2)
+    assert found.needed_h == pytest.approx(needed * 2)
+
+
+def test_a_shortage_does_not_make_up_for_what_is_too_much() -> None:
+    """Two hours at 8 requests a second, two at none: five replicas are needed, then none; three are paid throughout."""
+    found = provisioning(fleet(np.repeat([8.0, 0.0], 120), 3), report())
+    assert found.over_h == pytest.approx(3 * 2, abs=0.2)
+
+
+def test_hours_that_missed_the_slo_had_nothing_too_much() -> None:
+    used = fleet(np.full(120, 1.0), 4)
+    felt = replace(used.outcomes, windows=ledger(felt=None).outcomes.windows)
+    hours = assess(replace(used, outcomes=felt), Slo(ttft=1.0)).hours
+    missed = replace(report(), hours=hours.set_column(hours.schema.get_field_index("met"), "met", [[False]]))
+    assert provisioning(used, missed).over_h == 0.0
+    assert provisioning(used, report()).over_h == pytest.approx(3 * 2)
+
+
+def test_a_limit_on_the_time_per_token_lowers_the_load_a_replica_carries() -> None:
+    """Steps of 20 ms without tokens: at a utilisation u they last 20 ms / (1 - u), at 40 ms u is a half."""
+    busy_s, work_s = 2 * HOUR, 1 * HOUR
+    used = fleet(np.full(60, 1.0), 2, steps=int((busy_s - work_s) / 0.020))
+    felt = replace(used.outcomes, work_s=work_s, output_tokens=100 * used.outcomes.completed)
+
+    def target(**limits: float) -> float:
+        return target_utilisation(replace(used, outcomes=replace(felt, limits=Limits(**limits))))
+
+    assert target() == CARRIED
+    assert target(tpot_s=1.0) == CARRIED
+    assert target(tpot_s=0.040) == pytest.approx(0.5)
+    assert target(e2e_s=4.0) == pytest.approx(0.5)  # 100 tokens
+    assert target(tpot_s=0.010) > 0  # no load keeps it: all that is paid is needed
+    slo = report(slo=Slo(percentiles={"tpot": {"p95": 0.040}}))
+    assert target_utilisation(replace(used, outcomes=felt), slo) == pytest.approx(0.5)
+
+
+@given(st.lists(st.floats(0.0, 20.0), min_size=30, max_size=90), st.integers(1, 12), st.floats(0.01, 2.0))
+def test_paid_is_needed_and_over_provisioned(rates: list[float], replicas: int, work_s: float) -> None:
+    used = fleet(np.array(rates), replicas, work_s=work_s)
+    found = provisioning(used, report())
+    assert found.paid_h == pytest.approx(sum(used.replica_hours().values()))
+    assert found.paid_h == pytest.approx(found.needed_h + found.over_h)
+    assert -1e-9 <= found.over_h <= found.paid_h + 1e-9
+    larger = provisioning(fleet(np.array(rates), replicas + 1, work_s=work_s), report())
+    assert larger.over_h >= found.over_h - 1e-9

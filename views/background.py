@@ -1,0 +1,97 @@
+"""Work that goes on while the page is drawn anew: each in a thread of its own, watched and cancelled from the page."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from simcost.errors import SimcostError
+from views.text import plain
+
+QUICK_S = 0.5
+"""What is done within this time shows at once, without progress."""
+Progress = Callable[[float, str], None]
+Task = Callable[[Progress], Any]
+
+
+class CancelledError(Exception):
+    """The user cancelled the work."""
+
+
+@dataclass
+class Work:
+    """A task in a thread: how far it is, and what came of it."""
+
+    share: float = 0.0
+    doing: str = "Starting"
+    result: Any = None
+    error: str = ""
+    """The message of a task that was refused."""
+    failure: Exception | None = None
+    """Anything else that it raised."""
+    done: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def tell(self, share: float, doing: str) -> None:
+        """Note the progress; raises CancelledError once the user has cancelled."""
+        self.share, self.doing = min(max(share, 0.0), 1.0), doing
+        if self.cancelled.is_set():
+            raise CancelledError
+
+    def run(self, task: Task, lock: threading.Lock) -> None:
+        """Do the task when its turn comes."""
+        try:
+            while not lock.acquire(timeout=0.2):
+                self.tell(0.0, "Waits for another run to end")
+            try:
+                self.result = task(self.tell)
+            finally:
+                lock.release()
+        except CancelledError:
+            pass
+        except (SimcostError, OSError) as error:
+            self.error = str(error)
+        except Exception as error:  # noqa: BLE001  # raised again on the page
+            self.failure = error
+        finally:
+            self.done.set()
+
+
+def start(name: str, task: Task, lock: threading.Lock) -> None:
+    """Begin a task and draw the page anew; sessions share the machine, so tasks with one lock wait for each other."""
+    work = works()[name] = Work()
+    threading.Thread(target=work.run, args=(task, lock), daemon=True).start()
+    work.done.wait(QUICK_S)
+    st.rerun()
+
+
+def works() -> dict[str, Work]:
+    """What this session has going on, by name."""
+    found: dict[str, Work] = st.session_state.setdefault("works", {})
+    return found
+
+
+def taken(name: str) -> Work | None:
+    """The work that has ended since the last look, once; None = none has."""
+    work = works().get(name)
+    if work is None or not work.done.is_set():
+        return None
+    del works()[name]
+    if work.failure is not None:
+        raise work.failure
+    return work
+
+
+@st.fragment(run_every=0.5)
+def watch(name: str, *, stoppable: bool = True) -> None:
+    """Progress of a work and a button to cancel it; the page is drawn anew when it ends."""
+    work = works().get(name)
+    if work is None:
+        return
+    if work.done.is_set():
+        st.rerun()
+    st.progress(work.share, plain("Stops" if work.cancelled.is_set() else work.doing))
+    if stoppable and st.button("Cancel", key=f"cancel {name}", disabled=work.cancelled.is_set()):
+        work.cancelled.set()

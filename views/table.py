@@ -1,0 +1,38 @@
+"""Tables on the page: numbers are columns of numbers, which sort by value and show as the text of the report."""
+
+from typing import Any
+
+import streamlit as st
+
+from simcost.report.tables import Table
+from simcost.units import Formatted
+
+NONE = "\N{EN DASH}"
+
+
+def table(rows: Table) -> None:
+    """The rows of a report."""
+    import pandas as pd
+
+    numbers = [name for name in rows[0] if _is_numeric([row[name] for row in rows])]
+    frame = pd.DataFrame(
+        {name: [_value(row[name]) if name in numbers else row[name] for row in rows] for name in rows[0]}
+    )
+    style = frame.style
+    for name in numbers:
+        style = style.format(_texts(rows, name).__getitem__, subset=[name], na_rep=NONE)
+    st.dataframe(style, hide_index=True, placeholder=NONE)
+
+
+def _is_numeric(cells: list[str]) -> bool:
+    """Whether cells are numbers, but for some that say in words that there is none."""
+    words = [cell for cell in cells if not isinstance(cell, Formatted)]
+    return len(words) < len(cells) and not any(letter.isdigit() for cell in words for letter in cell)
+
+
+def _value(cell: str) -> float | None:
+    return cell.value if isinstance(cell, Formatted) else None
+
+
+def _texts(rows: Table, name: str) -> dict[Any, str]:
+    return {cell.value: str(cell) for row in rows if isinstance(cell := row[name], Formatted)}
