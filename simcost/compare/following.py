@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.ledger import Ledger
+from simcost.ledger import UNREAD, Ledger
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 CARRIED = 0.8
@@ -90,7 +90,13 @@ def followed(ledger: Ledger) -> pa.Table:
 
 def moved(ledger: Ledger) -> bool:
     """Whether the fleet ever changed or should have."""
-    return len(ledger.events) > 0
+    return len(ledger.events) > len(unread(ledger))
+
+
+def unread(ledger: Ledger) -> tuple[str, ...]:
+    """Metrics of the autoscaler that had no value at any of its decisions."""
+    words = ledger.events["what"].to_pylist()
+    return tuple(word.removeprefix(UNREAD) for word in words if word.startswith(UNREAD))
 
 
 def _smooth(rate: Floats, t_s: Floats, horizon_s: float) -> Floats:

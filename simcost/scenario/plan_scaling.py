@@ -182,17 +182,23 @@ def manifest_faults(
     """
     from simcost.scenario.faults import fault_at
     from simcost.scenario.plan_routing import router_in
+    from simcost.scenario.policy_checks import node_pool_faults, policy_faults
 
     for plan, node in zip(plans, nodes, strict=True):
         route = partial(router_in, block_tokens=1 if with_prefixes else None)
         for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", route)):
             asked, place = getattr(plan, key, None), node.get(key)
-            if not isinstance(asked, FromManifest) or place is None:
+            if asked is None or place is None:
                 continue
             try:
-                found = take(manifest_of(asked, folder, catalog), asked)
-                if isinstance(found, NodePool) and found.follows_calendar and not dated:
+                read = isinstance(asked, FromManifest)
+                found = take(manifest_of(asked, folder, catalog), asked) if read else asked
+                if read and isinstance(found, NodePool) and found.follows_calendar and not dated:
                     yield fault_at(place, UNDATED, file)
+                if isinstance(found, NodePool):
+                    yield from node_pool_faults(found, plan, place, catalog, file)
+                elif key == "scaling" and not isinstance(found, FollowForecast):
+                    yield from policy_faults(found, place, file)
             except FaultsError as error:
                 yield from error.faults
             except InputError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -38,9 +39,40 @@ METRICS = {
     "queue_requests_per_second": Known("requests_per_s"),
     "serve_replica_processing_queries": Known("running"),
     "serve_deployment_queued_queries": Known("waiting"),
+    "jetstream_prefill_backlog_size": Known("waiting"),
     "DCGM_FI_DEV_GPU_UTIL": Known("busy_fraction", "mean", 100.0),
     "DCGM_FI_PROF_GR_ENGINE_ACTIVE": Known("busy_fraction", "mean"),
+    "kubernetes.io|container|accelerator|duty_cycle": Known("busy_fraction", "mean", 100.0),
 }  # fmt: skip
+LATENCIES = {
+    "vllm:time_to_first_token_seconds_bucket": "ttft",
+    "vllm:inter_token_latency_seconds_bucket": "tpot",
+    "vllm:time_per_output_token_seconds_bucket": "tpot",
+    "vllm:request_time_per_output_token_seconds_bucket": "tpot",
+    "vllm:e2e_request_latency_seconds_bucket": "e2e",
+    "sglang:time_to_first_token_seconds_bucket": "ttft",
+    "sglang:inter_token_latency_seconds_bucket": "tpot",
+    "sglang:time_per_output_token_seconds_bucket": "tpot",
+    "sglang:e2e_request_latency_seconds_bucket": "e2e",
+    "tgi_request_mean_time_per_token_duration_bucket": "tpot",
+    "tgi_request_duration_bucket": "e2e",
+}
+"""Histograms, and the latency that each counts."""
+_CLOUD = re.compile(
+    r"(?:prometheus|external|custom)\.googleapis\.com[|/](.+?)(?:[|/](?:gauge|counter|unknown|histogram))?"
+)
+"""A metric as Google's adapter names it."""
+_PREFIXES = {"vllm_": "vllm:", "sglang_": "sglang:"}
+_CANONICAL = {name.lower(): name for name in (*METRICS, *LATENCIES)}
+_NEAREST: tuple[tuple[str, SignalName], ...] = (
+    ("ttft|first_token", "ttft_p95_s"), ("tpot|itl|inter_token|per_output_token|per_token", "tpot_p95_s"),
+    ("e2e|latency|duration|response_time|time_queue|wait_time", "e2e_p95_s"),
+    ("queue|wait|pending|backlog|lag", "waiting"), ("in_flight|inflight|concurren|ongoing", "in_flight"),
+    ("running|active|batch|slot", "running"), ("cache|kv", "kv_utilisation"),
+    ("prompt_token|input_token", "prompt_tokens_per_s"), ("token", "output_tokens_per_s"),
+    ("request|rps|qps|query|queries|invocation", "requests_per_s"),
+    ("gpu|util|duty|busy|cpu|memory", "busy_fraction"),
+)  # fmt: skip
 RATE_WINDOW_S = 60.0
 """Of the rate of a recorded counter, where nothing says one."""
 _SUMS: dict[SignalName, tuple[SignalName, ...]] = {
@@ -59,13 +91,45 @@ class Recorded(NamedTuple):
     over: Over = "sum"
 
 
+def canonical(name: str) -> str:
+    """The name that an engine gives a metric, where Ray, an adapter or a cloud has changed it; else the name itself.
+
+    >>> canonical("ray_vllm_num_requests_waiting"), canonical("dcgm_fi_dev_gpu_util")
+    ('vllm:num_requests_waiting', 'DCGM_FI_DEV_GPU_UTIL')
+    >>> canonical("prometheus.googleapis.com|tgi_queue_size|gauge"), canonical("gpu_cache_usage_perc")
+    ('tgi_queue_size', 'vllm:gpu_cache_usage_perc')
+    """
+    bare = name.replace("/", "|") if name.startswith("kubernetes.io/") else name
+    if (match := _CLOUD.fullmatch(bare)) is not None:
+        bare = match[1]
+    bare = bare.lower().removeprefix("ray_")
+    for prefix, engine in _PREFIXES.items():
+        bare = engine + bare.removeprefix(prefix) if bare.startswith(prefix) else bare
+    return _CANONICAL.get(bare) or _CANONICAL.get(f"vllm:{bare}") or name
+
+
 def known(name: str) -> Known | None:
-    """What a metric measures, also where Ray or an adapter for Kubernetes has changed its name a little.
+    """What a metric measures.
 
     >>> known("vllm_num_requests_waiting") == known("ray_vllm_num_requests_waiting") == Known("waiting")
     True
     """
-    return METRICS.get(name) or METRICS.get(name.removeprefix("ray_").replace("vllm_", "vllm:", 1))
+    return METRICS.get(canonical(name))
+
+
+def nearest(name: str) -> str:
+    """The signal that a metric of another name is most likely made of, as a scenario writes it; empty if none is near.
+
+    >>> nearest("avg_ttft_ms"), nearest("my_queue_depth"), nearest("foo")
+    ('{from: ttft_p95_s, window: 60s, scale: 1000}', '{from: waiting}', '')
+    """
+    word = name.lower()
+    signal = next((one for pattern, one in _NEAREST if re.search(pattern, word)), None)
+    if signal is None:
+        return ""
+    window = f", window: {RATE_WINDOW_S:g}s" if signal.endswith("_s") else ""
+    scale = ", scale: 1000" if re.search(r"_ms\b|milli", word) else ""
+    return f"{{from: {signal}{window}{scale}}}"
 
 
 def recorded_as(signal: Signal, names: Collection[str]) -> list[Recorded]:

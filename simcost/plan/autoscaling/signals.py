@@ -23,6 +23,9 @@ end."""
 TOTALS_ONLY = ("ttft", "tpot", "e2e")
 """Beginnings of the signals that no single replica has."""
 
+LATENCIES = tuple(f"{name}_p" for name in TOTALS_ONLY)
+"""Beginnings of the names of percentiles of latency."""
+
 Over = Literal["sum", "mean", "max", "min"]
 
 
@@ -40,6 +43,11 @@ class Signal:
     """Factor from our unit to that of the metric: 100 for a share in percent."""
     metric: str = ""
     """Its name in the monitoring system, where that differs from ours; recorded metrics are looked up by it."""
+
+    @property
+    def of_the_pool_alone(self) -> bool:
+        """Whether no single replica has it: a percentile of latency."""
+        return self.name.startswith(LATENCIES)
 
 
 Source = tuple[Signal, ...]

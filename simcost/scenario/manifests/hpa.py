@@ -11,6 +11,7 @@ from simcost.scenario.faults import fault_at
 from simcost.scenario.manifests.fields import Fields, each
 from simcost.scenario.manifests.manifest import Unmapped
 from simcost.scenario.manifests.promql import metric_source
+from simcost.scenario.manifests.remedies import unmapped_metric
 
 TYPES = ("Resource", "ContainerResource", "Pods", "Object", "External")
 _DEFAULT = Metric(type="Resource", name="cpu", target_type="Utilization", target=80)
@@ -126,8 +127,4 @@ def _target(target: Fields | None, kind: str) -> tuple[str, float] | None:
 
 def _unknown(body: Fields, name: str) -> Fault:
     node = body.mapping.get("metric", body.node)
-    message = (
-        f"{name!r} is no metric that the simulator has; say what it is made of, as signals: "
-        f"{{{name}: {{from: output_tokens_per_s}}}}"
-    )
-    return fault_at(node, message, body.reading.file)
+    return fault_at(node, unmapped_metric(name, body.reading.file), body.reading.file)
