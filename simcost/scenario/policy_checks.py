@@ -10,14 +10,12 @@ from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
 from simcost.plan import Scaling
+from simcost.plan.autoscaling.monitoring import OF_EACH
 from simcost.plan.autoscaling.signals import SignalName
 from simcost.plan.nodes import NodePool, Nodes
 from simcost.scenario.faults import fault_at
 from simcost.scenario.model import Plan
 from simcost.scenario.node import Node
-
-_EACH = {"ttft": "next_ttft_s", "tpot": "next_itl_s"}
-"""What a replica has in place of a percentile of the pool."""
 
 
 def policy_faults(policy: Scaling, place: Node, file: str) -> Iterator[Fault]:
@@ -33,7 +31,7 @@ def policy_faults(policy: Scaling, place: Node, file: str) -> Iterator[Fault]:
             yield fault_at(at, message, file)
         alone = next((one for one in source if one.of_the_pool_alone), None)
         if alone is not None and name in each:
-            other = _EACH.get(alone.name.partition("_")[0])
+            other = next((one for pool, one in OF_EACH.items() if pool[:4] == alone.name[:4]), None)
             instead = f", or make it of {other}, which each replica has" if other else ""
             message = (
                 f"{name!r} is read of each replica, and {alone.name} is one number for all of them, so that it would "

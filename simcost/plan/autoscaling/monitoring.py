@@ -35,6 +35,12 @@ METRICS = {
     "tgi_queue_size": Known("waiting"),
     "inference_pool_average_queue_size": Known("waiting", "mean"),
     "inference_pool_average_kv_cache_utilization": Known("kv_utilisation", "mean"),
+    "inference_pool_average_running_requests": Known("running", "mean"),
+    "igw_queue_depth": Known("gateway_waiting"),
+    "inference_extension_flow_control_queue_size": Known("gateway_waiting"),
+    "llm_d_epp_flow_control_queue_size": Known("gateway_waiting"),
+    "igw_running_requests": Known("dispatched"),
+    "inference_objective_running_requests": Known("dispatched"),
     "queue_average_concurrent_requests": Known("in_flight"),
     "queue_requests_per_second": Known("requests_per_s"),
     "serve_replica_processing_queries": Known("running"),
@@ -65,14 +71,19 @@ _CLOUD = re.compile(
 _PREFIXES = {"vllm_": "vllm:", "sglang_": "sglang:"}
 _CANONICAL = {name.lower(): name for name in (*METRICS, *LATENCIES)}
 _NEAREST: tuple[tuple[str, SignalName], ...] = (
-    ("ttft|first_token", "ttft_p95_s"), ("tpot|itl|inter_token|per_output_token|per_token", "tpot_p95_s"),
-    ("e2e|latency|duration|response_time|time_queue|wait_time", "e2e_p95_s"),
+    ("ttft|first_token|time_queue|queue_time|wait_time|queue_duration", "ttft_p95_s"),
+    ("tpot|itl|inter_token|per_output_token|per_token", "tpot_p95_s"),
+    ("e2e|latency|duration|response_time", "e2e_p95_s"),
     ("queue|wait|pending|backlog|lag", "waiting"), ("in_flight|inflight|concurren|ongoing", "in_flight"),
     ("running|active|batch|slot", "running"), ("cache|kv", "kv_utilisation"),
     ("prompt_token|input_token", "prompt_tokens_per_s"), ("token", "output_tokens_per_s"),
     ("request|rps|qps|query|queries|invocation", "requests_per_s"),
     ("gpu|util|duty|busy|cpu|memory", "busy_fraction"),
 )  # fmt: skip
+OF_EACH: dict[SignalName, SignalName] = {"ttft_p95_s": "next_ttft_s", "tpot_p95_s": "next_itl_s"}
+"""What each replica has in place of a percentile of the pool."""
+_UNITS = {r"_ms\b|milli": "1000", r"_us\b|micro": "1e6"}
+"""Units in the names of latencies, and how many of them are a second."""
 RATE_WINDOW_S = 60.0
 """Of the rate of a recorded counter, where nothing says one."""
 _SUMS: dict[SignalName, tuple[SignalName, ...]] = {
@@ -89,6 +100,11 @@ class Recorded(NamedTuple):
     window_s: float = 0.0
     """Over which the rate of a counter is taken; 0 = the metric is no counter."""
     over: Over = "sum"
+
+
+def is_average(name: str) -> bool:
+    """Whether a metric is one number that averages over the pool already."""
+    return canonical(name).startswith("inference_pool_average_")
 
 
 def canonical(name: str) -> str:
@@ -117,18 +133,25 @@ def known(name: str) -> Known | None:
     return METRICS.get(canonical(name))
 
 
-def nearest(name: str) -> str:
+def nearest(name: str, *, each: bool = False) -> str:
     """The signal that a metric of another name is most likely made of, as a scenario writes it; empty if none is near.
+
+    `each` asks for one that each replica has.
 
     >>> nearest("avg_ttft_ms"), nearest("my_queue_depth"), nearest("foo")
     ('{from: ttft_p95_s, window: 60s, scale: 1000}', '{from: waiting}', '')
+    >>> nearest("avg_ttft_ms", each=True)
+    '{from: next_ttft_s, scale: 1000}'
     """
     word = name.lower()
     signal = next((one for pattern, one in _NEAREST if re.search(pattern, word)), None)
+    if each and signal is not None:
+        signal = OF_EACH.get(signal, None if signal.endswith("_p95_s") else signal)
     if signal is None:
         return ""
-    window = f", window: {RATE_WINDOW_S:g}s" if signal.endswith("_s") else ""
-    scale = ", scale: 1000" if re.search(r"_ms\b|milli", word) else ""
+    window = f", window: {RATE_WINDOW_S:g}s" if signal.endswith(("_p95_s", "_per_s")) else ""
+    factor = next((size for unit, size in _UNITS.items() if re.search(unit, word)), "")
+    scale = f", scale: {factor}" if factor and "_s" in signal[-3:] and "per_s" not in signal else ""
     return f"{{from: {signal}{window}{scale}}}"
 
 

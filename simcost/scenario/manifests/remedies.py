@@ -20,8 +20,10 @@ def published(text: str) -> str:
     return found[1] if found else ""
 
 
-def unmapped_metric(name: str, file: str, *, asked: str = "") -> str:
-    """Message for a metric without a signal: what it is, and what to write; `asked` is its query."""
+def unmapped_metric(name: str, file: str, *, asked: str = "", each: bool = False) -> str:
+    """Message for a metric without a signal: what it is, and what to write; `asked` is its query, `each` whether it is
+    read of each replica.
+    """
     if found := published(name) or published(asked):
         publishes = "" if found == PUBLISHED else f", publishes: {found}"
         return (
@@ -34,7 +36,7 @@ def unmapped_metric(name: str, file: str, *, asked: str = "") -> str:
             f"scale by what it runs or queues, as type: Pods with vllm:num_requests_running, or say what it is made "
             f"of, as signals: {{{name}: {{from: busy_fraction}}}}"
         )
-    if near := nearest(name) or nearest(asked):
+    if near := nearest(name, each=each) or nearest(asked, each=each):
         return f"{name!r} is no metric that the simulator has; say what it is made of, as signals: {{{name!s}: {near}}}"
     return (
         f"{name!r} is no metric that the simulator has; say what it is made of, as signals: "

@@ -51,9 +51,7 @@ class Pipeline:
         self.by_replica = bool(self._of_replicas)
         self._collects = self.by_replica or not all(map(self._is_pooled, signals))
         self._walks = any(signal.name in _WALKED for signal in signals)
-        self._latencies = (
-            Latencies(fleet.plane) if any(signal.of_the_pool_alone for signal in signals) else None
-        )
+        self._latencies = Latencies(fleet.plane) if any(signal.is_latency for signal in signals) else None
         windows_s = max((signal.window for signal in signals), default=0.0)
         longest_s = windows_s + self.settings.lag + 2 * self.settings.scrape
         self.samples = Samples(round(longest_s * NS_PER_S))
@@ -125,8 +123,10 @@ class Pipeline:
 
     def _reader(self, signal: Signal) -> Reader:
         """How a signal of the pool is read: a policy asks thousands of times a day."""
-        if signal.of_the_pool_alone:
+        if signal.is_latency:
             return self._percentile
+        if signal.of_the_pool_alone:
+            return self._at_gateway
         return self._pooled if self._is_pooled(signal) else self._across
 
     def _across(self, signal: Signal, shown: list[Sample]) -> float:
@@ -160,6 +160,15 @@ class Pipeline:
                 signal.name, newest.running + newest.waiting
             )
         )
+
+    def _at_gateway(self, signal: Signal, shown: list[Sample]) -> float:
+        """Requests that wait at the gateway, or that it has handed on; over a window their mean."""
+        if not self.settings.gateway:
+            return nan
+        window = over.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
+        held = signal.name == "gateway_waiting"
+        counts = [one.gate if held else one.running + one.waiting - one.gate for one in window]
+        return sum(counts) / len(counts)
 
     def _percentile(self, signal: Signal, shown: list[Sample]) -> float:
         metric, level, _ = signal.name.split("_")
