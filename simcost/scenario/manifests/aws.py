@@ -62,10 +62,9 @@ def read_aws(
         (file.target or root).fault(
             "is 0, from which target tracking cannot scale out; add a step scaling policy", "MinCapacity"
         )
-    title = file.target.text("ResourceId") if file.target is not None else None
     if low is None or high is None or not policies:
-        return None, title or "", unmapped
-    return root.build(AwsScaling, min=low, max=high, policies=tuple(policies)), title or "", unmapped
+        return None, file.name, unmapped
+    return root.build(AwsScaling, min=low, max=high, policies=tuple(policies)), file.name, unmapped
 
 
 def _capacity(root: Fields, target: Fields | None, bounds: Bounds) -> tuple[int | None, int | None]:

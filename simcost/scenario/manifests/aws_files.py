@@ -28,6 +28,8 @@ class AwsFile:
     """The capacity; None where the file has none."""
     policies: list[Fields]
     """Each with PolicyType and its configuration."""
+    name: str = ""
+    """Of the resource that is scaled."""
     config: str = ""
     """Where the one policy is the configuration alone: which type it is of."""
 
@@ -51,7 +53,7 @@ def aws_file(root: Fields, name: str | None) -> AwsFile:
         return _template(root, name)
     if root.has("TargetValue") or root.has("StepAdjustments"):
         tracking = root.has("TargetValue")
-        return AwsFile(None, [root], "TargetTrackingScaling" if tracking else "StepScaling")
+        return AwsFile(None, [root], config="TargetTrackingScaling" if tracking else "StepScaling")
     if root.has("PolicyType"):
         root.passes("ServiceNamespace", "ScalableDimension", "ResourceId", *_ANSWER_KEYS)
         return AwsFile(None, [root])
@@ -65,7 +67,7 @@ def aws_file(root: Fields, name: str | None) -> AwsFile:
     wanted = _chosen(root, targets, policies, name)
     policies = [policy for policy in policies if policy.text("ResourceId") in (None, wanted)]
     targets = [found for found in targets if len(targets) == 1 or found.text("ResourceId") == wanted]
-    return AwsFile(targets[0] if targets else None, policies)
+    return AwsFile(targets[0] if targets else None, policies, wanted or "")
 
 
 def _chosen(root: Fields, targets: list[Fields], policies: list[Fields], name: str | None) -> str | None:
@@ -95,7 +97,7 @@ def _template(root: Fields, name: str | None) -> AwsFile:
         found[kind].append((key, Fields(root.reading, _filled(body, defaults))))
         entry.passes("Properties", "DependsOn")
     root.passes("AWSTemplateFormatVersion", "Description", "Parameters", "Transform")
-    targets = [fields for key, fields in found[_TARGET] if name in (None, key, fields.text("ResourceId"))]
+    targets = [fields for key, fields in found[_TARGET] if name in (None, key)]
     if len(targets) > 1:
         names = ", ".join(key for key, _ in found[_TARGET])
         root.fault(f"scales {names}; choose one with --name NAME, or `name:` beside `from:`", "Resources")
@@ -109,8 +111,8 @@ def _template(root: Fields, name: str | None) -> AwsFile:
         policy.passes("ServiceNamespace", "ScalableDimension", "ResourceId", "ScalingTargetId", *_ANSWER_KEYS)
         _with_alarm(key, policy, found[_ALARM])
     if target is not None:
-        target.passes(*_TARGET_KEYS)
-    return AwsFile(target, [policy for _, policy in policies])
+        target.passes("ResourceId", *_TARGET_KEYS)
+    return AwsFile(target, [policy for _, policy in policies], "".join(ids))
 
 
 def _with_alarm(key: str, policy: Fields, alarms: list[tuple[str, Fields]]) -> None:

@@ -167,9 +167,8 @@ def _remedy(name: str, query: Query | str | None, kind: str, details: Fields) ->
     if published(asked):
         return unmapped_metric(name, details.reading.file, asked=asked)
     if isinstance(query, Query):
-        return (
-            f"{query.several}: KEDA fails on a query that returns several elements, and then changes nothing"
-        )
+        what, _, instead = query.several.partition("; ")
+        return f"{what}, and KEDA fails on a query of several, so that it changes nothing; {instead}"
     why = query or f"what a {kind} trigger reads is no signal of the simulator"
     near = nearest(asked or name) or "{from: waiting}"
     return f"{why}; or say what it is made of, as signals: {{{name}: {near}}}"
