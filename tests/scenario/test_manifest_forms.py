@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scenarios import SMALL, write
-from simcost.errors import FaultsError, InputError
+from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.plan.autoscaling import AwsScaling, Fixed, Hpa, RayServe, Scaling
 from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.scenario.load import find_faults, load
@@ -311,3 +313,43 @@ def test_the_inputs_at_hand_are_read_or_refused_with_a_remedy_that_fits(shared: 
     assert "would never scale" in str(find_faults(folder / "sc-ttft.yaml"))
     assert "allows no g6e.xlarge, but p5.48xlarge" in str(find_faults(folder / "sc-np9.yaml"))
     assert find_faults(folder / "sc-ttftext.yaml") == []
+
+
+WORDS = [
+    "",
+    "x",
+    "0",
+    "-1",
+    "null",
+    "[]",
+    "{}",
+    ":",
+    '"',
+    "1e99",
+    "true",
+    "\n",
+    "  ",
+    "!Ref ",
+    "Fn::Sub",
+    "or vector(0)",
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_change_of_a_form_ends_in_anything_but_an_answer_or_faults(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    steps = TEMPLATE[: TEMPLATE.index("  Policy:")] + STEPS
+    query = "sum by (model_name) (vllm:num_requests_waiting) or on() vector(0)"
+    answer = json.dumps({"ScalingPolicies": [POLICY]})
+    forms = [TEMPLATE, steps, LLM, service("2.24.0", OLD), in_config_map(EPP), answer,
+             scaled(f"{{type: prometheus, metadata: {{query: '{query}', threshold: '5'}}}}")]  # fmt: skip
+    text = data.draw(st.sampled_from(forms))
+    for _ in range(data.draw(st.integers(1, 3))):
+        start, length = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 12))
+        text = text[:start] + data.draw(st.sampled_from(WORDS)) + text[start + length :]
+    path = tmp_path_factory.mktemp("any") / "manifest.yaml"
+    path.write_text(text, encoding="utf-8")
+    with suppress(SimcostError):
+        read_manifest(path, bounds=Bounds(1, 4))

@@ -1,5 +1,6 @@
 """Queries mean what Prometheus would answer: nested aggregations, labels, missing data, histograms."""
 
+from contextlib import suppress
 from statistics import mean
 from typing import Any
 
@@ -85,6 +86,21 @@ BUCKET = "vllm:time_to_first_token_seconds_bucket"
 def test_queries_that_are_refused(query: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_promql(query)
+
+
+TOKENS = ["sum", "avg", "max", "by", "without", "(", ")", ",", "+", "*", "/", "-", "or", "on", "vector", "0", "2",
+          WAITING, RUNNING, BUCKET, "rate", "[1m]", "histogram_quantile", "0.95", "le", "pod", '{a="}"}']  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=24))
+def test_any_words_are_understood_or_refused(words: list[str]) -> None:
+    with suppress(ValueError):
+        parse_promql(" ".join(words))
+
+
+def test_no_depth_exhausts_the_stack() -> None:
+    with pytest.raises(ValueError, match="nested deeper than 40 levels"):
+        parse_promql("(" * 9000 + WAITING)
 
 
 @st.composite
