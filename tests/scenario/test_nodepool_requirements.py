@@ -38,6 +38,16 @@ def read(tmp_path: Path) -> Any:
     return read
 
 
+AT_HAND = {
+    "p5.48xlarge",
+    "p5.4xlarge",
+    "g6e.xlarge",
+    "g6e.2xlarge",
+    "g6e.12xlarge",
+    "g6e.24xlarge",
+    "g6e.48xlarge",
+}
+"""Types that are looked at; the catalog may have more of the two families."""
 FAMILY = f"key: {AWS}family, operator: In, values: [p5, g6e]"
 
 
@@ -60,7 +70,7 @@ FAMILY = f"key: {AWS}family, operator: In, values: [p5, g6e]"
 )  # fmt: skip
 def test_well_known_labels(read: Any, requirement: str, kept: set[str]) -> None:
     if kept:
-        assert set(read(FAMILY, requirement).instance_types) == kept
+        assert set(read(FAMILY, requirement).instance_types) & AT_HAND == kept
         return
     with pytest.raises(FaultsError, match="no instance type of the catalog meets them"):
         read(FAMILY, requirement)
