@@ -39,7 +39,8 @@ desired: replicas wanted from then on. started: a replica became ready, after so
 provisioned: of those seconds, the ones it waited for a node and its image. refused: an order of a node, for want of
 capacity. noticed: a node will be taken back, with so many replicas on it. interrupted, node_failed, zone_failed,
 node_late: a node was lost, with so many replicas. replica_failed: one crashed. failed_start: one began anew.
-cut: a drain ended by its grace period."""
+cut: a drain ended by its grace period. unread NAME: at the end, a metric that had no value at any decision."""
+UNREAD = "unread "
 
 PULSE = pa.schema([
     ("t_s", pa.float64()), ("arrived", pa.int64()), ("desired", pa.int64()), ("ready", pa.int64()),

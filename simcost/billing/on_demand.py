@@ -32,6 +32,11 @@ class OnDemand:
     egress: UsdPerGb | None = None
     """Price of responses sent to the internet per GB; None = the catalog's tiers for the provider."""
 
+    @property
+    def capacity_type(self) -> str:
+        """What node provisioners call it; commitments are a matter of the bill."""
+        return "on-demand"
+
     def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:
         """Of a node. Raises CatalogError."""
         return catalog.offer(self.offer, self.region).accelerators

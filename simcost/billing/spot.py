@@ -49,6 +49,11 @@ class Spot:
         if times != sorted(set(times)):
             raise ValueError("`prices` must be in order of time, each time once")
 
+    @property
+    def capacity_type(self) -> str:
+        """What node provisioners call it; commitments are a matter of the bill."""
+        return "spot"
+
     def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:
         """Of a node. Raises CatalogError."""
         return catalog.offer(self.offer, self.region).accelerators

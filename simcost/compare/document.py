@@ -58,6 +58,7 @@ def document(
         "drivers": _drivers(comparison, driven),
         "decomposition": _decomposition(driven) if driven else None,
         **uncertain,
+        "findings": _findings(comparison.plans),
         "assumptions": [
             *_assumptions(comparison),
             *price_sentences(prices, provenance.get("catalog_date", "")),
@@ -169,6 +170,22 @@ def _decomposition(driven: Drivers) -> Document:
         "accelerator_hours_per_month": pair(driven.accelerator_hours),
         "by_state_per_month_usd": {state: pair(values) for state, values in driven.by_state_usd.items()},
     }
+
+
+def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
+    """What is wrong with a plan, though it ran: metrics of its autoscaler that never had a value."""
+    found = []
+    for plan in plans:
+        for metric in sorted({name for one in plan.served for name in one.unread}):
+            runs = sum(metric in one.unread for one in plan.served)
+            where = "the run" if len(plan.served) == 1 else f"{runs} of {len(plan.served)} replications"
+            message = (
+                f"{plan.name}: the metric {metric!r} of its autoscaler had no value at any decision of {where}, so "
+                "that it never changed the replicas; make it of a signal that the pool has"
+            )
+            found.append({"kind": "unread-metric", "plan": plan.name, "metric": metric, "replications": runs,
+                          "message": message})  # fmt: skip
+    return found
 
 
 def _assumptions(comparison: Comparison) -> list[str]:

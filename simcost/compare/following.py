@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.compare.provisioning import demand, needed_replicas, target_utilisation
-from simcost.ledger import Ledger
+from simcost.ledger import UNREAD, Ledger
 from simcost.slo import SloReport
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -80,7 +80,13 @@ def followed(ledger: Ledger, slo: SloReport | None = None) -> pa.Table:
 
 def moved(ledger: Ledger) -> bool:
     """Whether the fleet ever changed or should have."""
-    return len(ledger.events) > 0
+    return len(ledger.events) > len(unread(ledger))
+
+
+def unread(ledger: Ledger) -> tuple[str, ...]:
+    """Metrics of the autoscaler that had no value at any of its decisions."""
+    words = ledger.events["what"].to_pylist()
+    return tuple(word.removeprefix(UNREAD) for word in words if word.startswith(UNREAD))
 
 
 def _step_s(story: Any) -> float:

@@ -29,6 +29,8 @@ class Served:
     """Replica-hours paid, needed, and over-provisioned."""
     following: Following | None = None
     """How the fleet followed its demand; None where it never changed."""
+    unread: tuple[str, ...] = ()
+    """Metrics of the autoscaler that had no value at any of its decisions."""
     by_priority: tuple[Mapping[str, int], ...] = ()
     """Where priorities differ, the highest first: priority, arrived, completed, rejected, timed_out, lost, in_system,
     good."""

@@ -25,6 +25,10 @@ class NodeKind:
     """Its price, where there is a choice."""
     spot: bool = False
     """Whether the provider may take it back."""
+    vcpus: float = 0.0
+    """For the limits of a node pool; 0 = not known."""
+    memory_bytes: float = 0.0
+    """For the limits of a node pool; 0 = not known."""
 
 
 Reason = Literal["Underutilized", "Empty", "Drifted"]
@@ -69,6 +73,10 @@ class NodePool:
     """Empty = all."""
     max_accelerators: Count | None = None
     """`limits` of nvidia.com/gpu."""
+    max_vcpus: Annotated[float, Ge(0)] | None = None
+    """`limits` of cpu."""
+    max_memory_bytes: Annotated[float, Ge(0)] | None = None
+    """`limits` of memory."""
     weight: Annotated[int, Ge(0), Le(100)] = 0
     """Pools of higher weight are tried first."""
     consolidation: Literal["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"] = "WhenEmptyOrUnderutilized"
@@ -92,10 +100,45 @@ class NodePool:
     retry: PositiveSeconds = 180.0
     """After insufficient capacity, before the same is asked for again."""
 
+    def refuses(self, instance_type: str, capacity_type: str, region: str) -> str:
+        """Why no node of a kind may be bought; empty where one may."""
+        if instance_type not in self.instance_types:
+            return f"it allows no {instance_type}, but {_some(self.instance_types)}"
+        if capacity_type not in self.capacity_types:
+            return f"it allows {' and '.join(self.capacity_types)} capacity, not {capacity_type}"
+        if (
+            self.zones
+            and region not in ("", "any")
+            and not any(zone.startswith(region) for zone in self.zones)
+        ):
+            return f"it allows the zones {_some(self.zones)}, none of {region}"
+        return ""
+
+    def exceeds(self, accelerators: float, vcpus: float, memory_bytes: float) -> str:
+        """Why so much is over its limits; empty where it is not."""
+        for limit, size, what in (
+            (self.max_accelerators, accelerators, "accelerators"),
+            (self.max_vcpus, vcpus, "vCPUs"),
+            (self.max_memory_bytes, memory_bytes, "bytes of memory"),
+        ):
+            if limit is not None and size > limit:
+                return f"{size:g} {what} are above its limit of {limit:g}"
+        return ""
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit to what all nodes together have."""
+        return (self.max_accelerators, self.max_vcpus, self.max_memory_bytes) != (None, None, None)
+
     @property
     def follows_calendar(self) -> bool:
         """Whether a budget holds at some times of the week only."""
         return any(budget.schedule is not None for budget in self.budgets)
+
+
+def _some(names: tuple[str, ...], most: int = 6) -> str:
+    """The first of some names."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

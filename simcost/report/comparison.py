@@ -25,6 +25,7 @@ def text(document: Document) -> str:
     parts = [
         fill(document["verdict"], WIDTH),
         _table(document),
+        _section("Findings", [finding["message"] for finding in document.get("findings", [])]),
         _section("Targets missed", misses),
         _section(f"Requests without an answer{of_which(document)}", unanswered(document)),
         _titled(f"Retries of clients{of_which(document)}", retries.table(document)),

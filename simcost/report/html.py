@@ -103,6 +103,7 @@ def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
     return [
         Part(title="Plans compared", rows=tables.comparison(document)),
         Part(title="Over the futures", rows=futures.table(document), said=futures.sentences(document)),
+        Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),
         Part(title="Targets missed", said=tables.missed(document)),
         Part(title="What drives the difference", said=document["drivers"]),
         Part(

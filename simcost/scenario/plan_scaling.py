@@ -13,7 +13,19 @@ from annotated_types import Gt
 from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.plan import Scaling
-from simcost.plan.autoscaling import Chain, Fixed, Kpa, Predictive, Schedule, Signal
+from simcost.plan.autoscaling import (
+    Chain,
+    DynamoPlanner,
+    Fixed,
+    Hpa,
+    Keda,
+    Kpa,
+    Predictive,
+    Schedule,
+    Signal,
+    Wva,
+)
+from simcost.plan.autoscaling.wva import PUBLISHED
 from simcost.plan.nodes import NodePool
 from simcost.scenario.node import Node
 from simcost.trace.paths import inside
@@ -37,6 +49,15 @@ class FromManifest:
     """Of the object, where the file holds several."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = the fewest that the manifest allows."""
+    min: Count | None = None
+    """Fewest replicas, where the file says nothing of them: policies of AWS without their scalable target."""
+    max: PositiveCount | None = None
+    """Most replicas, where the file says nothing of them."""
+    first: Wva | DynamoPlanner | None = None
+    """Who says how many, where the autoscaler of the file follows a metric that another publishes; in short `{kind:
+    chain, first: {kind: wva, ...}, then: {from: hpa.yaml}}`."""
+    publishes: str = PUBLISHED
+    """Name of that metric."""
     signals: Mapping[str, tuple[Signal, ...]] = field(default_factory=dict)
     """What metrics are made of that are not known by their names: `{my_metric: {from: output_tokens_per_s,
     window: 60s}}`."""
@@ -86,9 +107,15 @@ def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest
         InputError: a path outside the folder.
     """
     from simcost.scenario.manifests import read_manifest
+    from simcost.scenario.manifests.aws import NO_BOUNDS, Bounds
 
-    path = inside(folder, asked.path)
-    return read_manifest(path, name=asked.name, signals=asked.signals, catalog=catalog).mapped()
+    path, bounds = inside(folder, asked.path), Bounds(asked.min, asked.max)
+    found = read_manifest(path, name=asked.name, signals=asked.signals, catalog=catalog, bounds=bounds)
+    if bounds != NO_BOUNDS and found.kind != "Application Auto Scaling":
+        raise InputError(f"{asked.path}: the {found.kind} has bounds of its own; remove min and max")
+    if asked.first is not None:
+        found = replace(found, unmapped=tuple(one for one in found.unmapped if one.metric != asked.publishes))
+    return found.mapped()
 
 
 def policy_in(manifest: Manifest, asked: FromManifest) -> Scaling:
@@ -102,9 +129,16 @@ def policy_in(manifest: Manifest, asked: FromManifest) -> Scaling:
         raise InputError(
             f"{asked.path}: a {manifest.kind} scales no replicas; name the manifest of an autoscaler"
         )
-    if asked.start is None or isinstance(policy, _WITHOUT_START):
+    if asked.start is not None and not isinstance(policy, _WITHOUT_START):
+        policy = replace(policy, start=asked.start)
+    if asked.first is None:
         return policy
-    return replace(policy, start=asked.start)
+    if not isinstance(policy, Hpa | Keda):
+        raise InputError(f"{asked.path}: a {manifest.kind} follows nobody; name an HPA or a ScaledObject")
+    try:
+        return Chain(first=asked.first, then=policy, publishes=asked.publishes)
+    except ValueError as error:
+        raise InputError(f"{asked.path}: {error}") from error
 
 
 def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
@@ -139,7 +173,11 @@ def _plan(plan: Node) -> Node:
 
 
 def _full(node: Node) -> Node:
-    value = node.value
+    value, then = node.value, node.get("then")
+    if isinstance(value, dict) and then is not None and then.get("from") is not None and _is_chain(value):
+        followed = _full(then)
+        rest = {key: child for key, child in value.items() if key not in ("kind", "then")}
+        return replace(node, value={**(followed.value if isinstance(followed.value, dict) else {}), **rest})
     if not isinstance(value, dict) or "from" not in value or "kind" in value:
         return node
     rest = {key: child for key, child in value.items() if key not in ("from", "signals")}
@@ -150,6 +188,10 @@ def _full(node: Node) -> Node:
             each = {key: _signals(child) for key, child in signals.value.items()}
             found["signals"] = replace(signals, value=each)
     return replace(node, value=found)
+
+
+def _is_chain(value: Mapping[str, Node]) -> bool:
+    return "kind" in value and value["kind"].value == "chain"
 
 
 def _signals(node: Node) -> Node:
@@ -182,17 +224,24 @@ def manifest_faults(
     """
     from simcost.scenario.faults import fault_at
     from simcost.scenario.plan_routing import router_in
+    from simcost.scenario.policy_checks import node_pool_faults, policy_faults
 
     for plan, node in zip(plans, nodes, strict=True):
         route = partial(router_in, block_tokens=1 if with_prefixes else None)
         for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", route)):
             asked, place = getattr(plan, key, None), node.get(key)
-            if not isinstance(asked, FromManifest) or place is None:
+            if asked is None or place is None:
                 continue
             try:
-                found = take(manifest_of(asked, folder, catalog), asked)
-                if isinstance(found, NodePool) and found.follows_calendar and not dated:
-                    yield fault_at(place, UNDATED, file)
+                found = asked
+                if isinstance(asked, FromManifest):
+                    found = take(manifest_of(asked, folder, catalog), asked)
+                    if isinstance(found, NodePool) and found.follows_calendar and not dated:
+                        yield fault_at(place, UNDATED, file)
+                if isinstance(found, NodePool):
+                    yield from node_pool_faults(found, plan, place, catalog, file)
+                elif key == "scaling" and not isinstance(found, FollowForecast):
+                    yield from policy_faults(found, place, file)
             except FaultsError as error:
                 yield from error.faults
             except InputError as error:

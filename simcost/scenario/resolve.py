@@ -26,6 +26,7 @@ from simcost.scenario.job_trace import JobTrace
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Plan
 from simcost.scenario.plan_routing import looks_at_prefixes
+from simcost.scenario.policy_checks import within
 from simcost.scenario.steered import steered
 from simcost.scenario.training import OnShared
 from simcost.sim.pool import Pool
@@ -176,16 +177,24 @@ def node_kinds(plan: Plan, catalog: Catalog, per_replica: int) -> tuple[NodeKind
     Raises:
         CatalogError: no such offer, or no price of it.
     """
-    if not plan.or_buy:
+    if not isinstance(plan.buy, OnDemand | Spot):
         return (NodeKind(slots=plan.buy.node_accelerators(catalog, per_replica) // per_replica),)
     return tuple(
-        NodeKind(
-            slots=way.node_accelerators(catalog, per_replica) // per_replica,
-            usd_per_h=way.line(catalog).contracted_usd,
-            spot=isinstance(way, Spot),
-        )
+        _node_kind(way, catalog, per_replica, chosen=bool(plan.or_buy))
         for way in (plan.buy, *plan.or_buy)
         if isinstance(way, OnDemand | Spot)
+    )
+
+
+def _node_kind(way: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chosen: bool) -> NodeKind:
+    """A kind of node, with its price where one is `chosen` by it."""
+    offer = catalog.offer(way.offer, way.region)
+    return NodeKind(
+        slots=offer.accelerators // per_replica,
+        usd_per_h=way.line(catalog).contracted_usd if chosen else 0.0,
+        spot=chosen and isinstance(way, Spot),
+        vcpus=float(offer.vcpus or 0),
+        memory_bytes=offer.memory_bytes or 0.0,
     )
 
 
@@ -203,6 +212,7 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         raise InputError(f"plan {plan.name!r} has no requests to serve")
     block = question.source.prefix_block_tokens if isinstance(question.source, Given) else None
     steers = steered(plan, loaded, question.source)
+    plan, refused = within(plan, steers.nodes, catalog)
     pool = Pool(
         name=f"{model.name} on {accelerator.name}",
         step=step,
@@ -231,6 +241,6 @@ def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
         memory=memory,
         sigma=sigma,
         factors=factors,
-        notes=steers.notes,
+        notes=(*steers.notes, *refused),
         inputs=steers.inputs,
     )

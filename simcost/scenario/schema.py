@@ -29,6 +29,7 @@ def json_schema() -> Schema:
     """
     members = {_title(part.cls): _object(part.cls) for part in parts() if part.cls is not Scenario}
     members["From"] = _short(members["FromManifest"])
+    members["Chain"]["properties"]["then"]["anyOf"].append({"$ref": "#/$defs/From"})
     top = _object(Scenario)
     shared = "Plan fields that all plans share; each plan may override them key by key."
     top["properties"]["defaults"] = {"$ref": "#/$defs/Defaults", "description": shared}
@@ -40,7 +41,9 @@ def json_schema() -> Schema:
 
 def _short(manifest: Schema) -> Schema:
     """`{from: FILE}`, with signals named by `from` too."""
-    fields = {key: value for key, value in manifest["properties"].items() if key in ("name", "start")}
+    fields = {
+        key: value for key, value in manifest["properties"].items() if key in ("name", "start", "min", "max")
+    }
     signals = {"type": "object", "description": manifest["properties"]["signals"]["description"]}
     properties = {"from": {"type": "string", "description": "Manifest, relative to this file."}}
     return {"type": "object", "description": manifest["description"], "additionalProperties": False,

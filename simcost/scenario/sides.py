@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from simcost.billing.usage import usages_of
 from simcost.catalog import Catalog
-from simcost.compare.following import followed, following, moved
+from simcost.compare.following import followed, following, moved, unread
 from simcost.compare.provisioning import provisioning
 from simcost.compare.result import RunResult, Served, Trained
 from simcost.errors import InputError
@@ -93,6 +93,7 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         replica_hours=ledger.replica_hours(),
         provisioning=provisioning(ledger, report),
         following=following(ledger, report) if moved(ledger) else None,
+        unread=unread(ledger),
     )
     return ServedSide(
         served=served, usage=usages[0],

@@ -22,6 +22,10 @@ MAX_NODES = 100_000
 MAX_DEPTH = 50
 MAX_INTEGER = 2**53
 
+FUNCTIONS = {f"!{name}": name if name in ("Ref", "Condition") else f"Fn::{name}" for name in (
+    "Ref", "Condition", "Sub", "GetAtt", "If", "Join", "Select", "Split", "FindInMap", "ImportValue", "Equals", "Not",
+    "And", "Or", "Base64", "Cidr", "GetAZs", "Transform")}  # fmt: skip
+"""Functions of CloudFormation by their tags, and what they are called without one."""
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
@@ -175,7 +179,9 @@ class _Builder:
         self.open.append(_Open(node=node, anchor=event.anchor))
 
     def _scalar(self, event: yaml.ScalarEvent, line: int, column: int) -> None:
-        self._no_tag(event, line, column)
+        function = FUNCTIONS.get(event.tag or "") if self.many else None
+        if function is None:
+            self._no_tag(event, line, column)
         is_key = bool(self.open) and isinstance(self.open[-1].node.value, dict) and self.open[-1].key is None
         value: Scalar = event.value
         if event.implicit[0] and not is_key:  # quoted and block scalars are text, and so are keys
@@ -183,7 +189,10 @@ class _Builder:
                 value = scalar(event.value)
             except ValueError as error:
                 self.fault(line, column, self._path(), str(error))
-        self._add(Node(value=value, line=line, column=column, path=self._path()), event.anchor, 1, 0)
+        node = Node(value=value, line=line, column=column, path=self._path())
+        if function is not None:
+            node = replace(node, value={function: node})
+        self._add(node, event.anchor, 1, 0)
 
     def _alias(self, anchor: str, line: int, column: int) -> None:
         if anchor not in self.anchors:
@@ -238,7 +247,7 @@ class _Builder:
         return (*around.node.path, str(around.key.value)) if around.key else around.node.path
 
     def _no_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int, column: int) -> None:
-        if event.tag is not None:
+        if event.tag is not None and not (self.many and event.tag in FUNCTIONS):
             self.fault(
                 line, column, self._path(), f"has the tag {event.tag!r}; tags are not allowed: remove it"
             )

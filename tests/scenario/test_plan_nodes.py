@@ -20,9 +20,14 @@ GROWS = "scaling: {kind: schedule, steps: [{at: 0, replicas: 1}, {at: 60, replic
 def test_kinds_have_slots_prices_and_may_be_spot(tmp_path: Path) -> None:
     file = write(tmp_path, (ONE, f"{ONE}\n    or_buy: [{{offer: aws/g6.12xlarge}}, {SPOT}]"))
     several, single = settle(load(file), seed=None, seeds=None).plans
-    large, spot = NodeKind(slots=4, usd_per_h=4.6016), NodeKind(slots=1, usd_per_h=0.3, spot=True)
-    assert several.pool.kinds == (NodeKind(slots=1, usd_per_h=0.8048), large, spot)
-    assert single.pool.kinds == (NodeKind(slots=1),)  # without a choice a price decides nothing
+    small, size = 16 * 2.0**30, 192 * 2.0**30
+    assert several.pool.kinds == (
+        NodeKind(slots=1, usd_per_h=0.8048, vcpus=4, memory_bytes=small),
+        NodeKind(slots=4, usd_per_h=4.6016, vcpus=48, memory_bytes=size),
+        NodeKind(slots=1, usd_per_h=0.3, spot=True, vcpus=4, memory_bytes=small),
+    )
+    alone = NodeKind(slots=1, vcpus=4, memory_bytes=small)
+    assert single.pool.kinds == (alone,)  # without a choice a price decides nothing
 
 
 def test_each_kind_is_billed_at_its_price(tmp_path: Path) -> None:

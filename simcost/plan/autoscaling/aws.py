@@ -232,6 +232,10 @@ class AwsScaling:
         """The metrics of the policies."""
         return {policy.metric: policy.source for policy in self.policies}
 
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
     def step(self, now_s: float, seen: Observation, state: AwsState) -> Decision[AwsState]:
         """Take the datapoints that are complete, and act on the alarms they set off."""
         now_ns = ns(now_s)

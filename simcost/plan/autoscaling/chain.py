@@ -63,6 +63,10 @@ class Chain:
         others = {name: source for name, source in self.then.reads().items() if name != self.publishes}
         return {**self.first.reads(), **others}
 
+    def by_replica(self) -> frozenset[str]:
+        """Those of either."""
+        return self.first.by_replica() | (self.then.by_replica() - {self.publishes})
+
     def step(self, now_s: float, seen: Observation, state: ChainState) -> Decision[ChainState]:
         """Those that are due, in this order."""
         now_ns, words = ns(now_s), ""

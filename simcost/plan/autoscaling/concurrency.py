@@ -64,6 +64,10 @@ class TargetConcurrency:
         """Requests in flight."""
         return own("in_flight")
 
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
     def step(self, now_s: float, seen: Observation, state: ConcurrencyState) -> Decision[ConcurrencyState]:
         """Window mean over the target, with a delayed fall."""
         now_ns, in_flight = ns(now_s), seen.total("in_flight")

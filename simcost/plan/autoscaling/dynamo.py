@@ -106,6 +106,10 @@ class DynamoPlanner:
         arrivals = own("requests_per_s") if self._by_throughput() else {}
         return arrivals | (own(*self._load_signals()) if self._by_load() else {})
 
+    def by_replica(self) -> frozenset[str]:
+        """All of them."""
+        return frozenset(self.reads())
+
     def step(self, now_s: float, seen: Observation, state: DynamoState) -> Decision[DynamoState]:
         """The stages that are due; a decision by load goes first."""
         now_ns, desired, reasons = ns(now_s), seen.current, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -34,13 +35,55 @@ METRICS = {
     "tgi_queue_size": Known("waiting"),
     "inference_pool_average_queue_size": Known("waiting", "mean"),
     "inference_pool_average_kv_cache_utilization": Known("kv_utilisation", "mean"),
+    "inference_pool_average_running_requests": Known("running", "mean"),
+    "igw_queue_depth": Known("gateway_waiting"),
+    "inference_extension_flow_control_queue_size": Known("gateway_waiting"),
+    "llm_d_epp_flow_control_queue_size": Known("gateway_waiting"),
+    "igw_running_requests": Known("dispatched"),
+    "inference_objective_running_requests": Known("dispatched"),
     "queue_average_concurrent_requests": Known("in_flight"),
     "queue_requests_per_second": Known("requests_per_s"),
     "serve_replica_processing_queries": Known("running"),
     "serve_deployment_queued_queries": Known("waiting"),
+    "jetstream_prefill_backlog_size": Known("waiting"),
     "DCGM_FI_DEV_GPU_UTIL": Known("busy_fraction", "mean", 100.0),
     "DCGM_FI_PROF_GR_ENGINE_ACTIVE": Known("busy_fraction", "mean"),
+    "kubernetes.io|container|accelerator|duty_cycle": Known("busy_fraction", "mean", 100.0),
 }  # fmt: skip
+LATENCIES = {
+    "vllm:time_to_first_token_seconds_bucket": "ttft",
+    "vllm:inter_token_latency_seconds_bucket": "tpot",
+    "vllm:time_per_output_token_seconds_bucket": "tpot",
+    "vllm:request_time_per_output_token_seconds_bucket": "tpot",
+    "vllm:e2e_request_latency_seconds_bucket": "e2e",
+    "sglang:time_to_first_token_seconds_bucket": "ttft",
+    "sglang:inter_token_latency_seconds_bucket": "tpot",
+    "sglang:time_per_output_token_seconds_bucket": "tpot",
+    "sglang:e2e_request_latency_seconds_bucket": "e2e",
+    "tgi_request_mean_time_per_token_duration_bucket": "tpot",
+    "tgi_request_duration_bucket": "e2e",
+}
+"""Histograms, and the latency that each counts."""
+_CLOUD = re.compile(
+    r"(?:prometheus|external|custom)\.googleapis\.com[|/](.+?)(?:[|/](?:gauge|counter|unknown|histogram))?"
+)
+"""A metric as Google's adapter names it."""
+_PREFIXES = {"vllm_": "vllm:", "sglang_": "sglang:"}
+_CANONICAL = {name.lower(): name for name in (*METRICS, *LATENCIES)}
+_NEAREST: tuple[tuple[str, SignalName], ...] = (
+    ("ttft|first_token|time_queue|queue_time|wait_time|queue_duration", "ttft_p95_s"),
+    ("tpot|itl|inter_token|per_output_token|per_token", "tpot_p95_s"),
+    ("e2e|latency|duration|response_time", "e2e_p95_s"),
+    ("queue|wait|pending|backlog|lag", "waiting"), ("in_flight|inflight|concurren|ongoing", "in_flight"),
+    ("running|active|batch|slot", "running"), ("cache|kv", "kv_utilisation"),
+    ("prompt_token|input_token", "prompt_tokens_per_s"), ("token", "output_tokens_per_s"),
+    ("request|rps|qps|query|queries|invocation", "requests_per_s"),
+    ("gpu|util|duty|busy|cpu|memory", "busy_fraction"),
+)  # fmt: skip
+OF_EACH: dict[SignalName, SignalName] = {"ttft_p95_s": "next_ttft_s", "tpot_p95_s": "next_itl_s"}
+"""What each replica has in place of a percentile of the pool."""
+_UNITS = {r"_ms\b|milli": "1000", r"_us\b|micro": "1e6"}
+"""Units in the names of latencies, and how many of them are a second."""
 RATE_WINDOW_S = 60.0
 """Of the rate of a recorded counter, where nothing says one."""
 _SUMS: dict[SignalName, tuple[SignalName, ...]] = {
@@ -59,13 +102,57 @@ class Recorded(NamedTuple):
     over: Over = "sum"
 
 
+def is_average(name: str) -> bool:
+    """Whether a metric is one number that averages over the pool already."""
+    return canonical(name).startswith("inference_pool_average_")
+
+
+def canonical(name: str) -> str:
+    """The name that an engine gives a metric, where Ray, an adapter or a cloud has changed it; else the name itself.
+
+    >>> canonical("ray_vllm_num_requests_waiting"), canonical("dcgm_fi_dev_gpu_util")
+    ('vllm:num_requests_waiting', 'DCGM_FI_DEV_GPU_UTIL')
+    >>> canonical("prometheus.googleapis.com|tgi_queue_size|gauge"), canonical("gpu_cache_usage_perc")
+    ('tgi_queue_size', 'vllm:gpu_cache_usage_perc')
+    """
+    bare = name.replace("/", "|") if name.startswith("kubernetes.io/") else name
+    if (match := _CLOUD.fullmatch(bare)) is not None:
+        bare = match[1]
+    bare = bare.lower().removeprefix("ray_")
+    for prefix, engine in _PREFIXES.items():
+        bare = engine + bare.removeprefix(prefix) if bare.startswith(prefix) else bare
+    return _CANONICAL.get(bare) or _CANONICAL.get(f"vllm:{bare}") or name
+
+
 def known(name: str) -> Known | None:
-    """What a metric measures, also where Ray or an adapter for Kubernetes has changed its name a little.
+    """What a metric measures.
 
     >>> known("vllm_num_requests_waiting") == known("ray_vllm_num_requests_waiting") == Known("waiting")
     True
     """
-    return METRICS.get(name) or METRICS.get(name.removeprefix("ray_").replace("vllm_", "vllm:", 1))
+    return METRICS.get(canonical(name))
+
+
+def nearest(name: str, *, each: bool = False) -> str:
+    """The signal that a metric of another name is most likely made of, as a scenario writes it; empty if none is near.
+
+    `each` asks for one that each replica has.
+
+    >>> nearest("avg_ttft_ms"), nearest("my_queue_depth"), nearest("foo")
+    ('{from: ttft_p95_s, window: 60s, scale: 1000}', '{from: waiting}', '')
+    >>> nearest("avg_ttft_ms", each=True)
+    '{from: next_ttft_s, scale: 1000}'
+    """
+    word = name.lower()
+    signal = next((one for pattern, one in _NEAREST if re.search(pattern, word)), None)
+    if each and signal is not None:
+        signal = OF_EACH.get(signal, None if signal.endswith("_p95_s") else signal)
+    if signal is None:
+        return ""
+    window = f", window: {RATE_WINDOW_S:g}s" if signal.endswith(("_p95_s", "_per_s")) else ""
+    factor = next((size for unit, size in _UNITS.items() if re.search(unit, word)), "")
+    scale = f", scale: {factor}" if factor and "_s" in signal[-3:] and "per_s" not in signal else ""
+    return f"{{from: {signal}{window}{scale}}}"
 
 
 def recorded_as(signal: Signal, names: Collection[str]) -> list[Recorded]:

@@ -141,6 +141,9 @@ class Policy(Protocol):
     def reads(self) -> Mapping[str, Source]:
         """Metrics that must be in the observation, by the name they must have there, and where each comes from."""
 
+    def by_replica(self) -> frozenset[str]:
+        """Those of them that it looks at replica by replica."""
+
 
 def ns(time_s: float) -> int:
     """An instant or a duration in whole nanoseconds."""

@@ -55,6 +55,10 @@ class Predictive:
         """The demand, where it counts."""
         return own(self.signal) if self.reactive else {}
 
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
     def step(self, now_s: float, seen: Observation, state: None) -> Decision[None]:
         """The most that is needed until the replicas ordered at the next decision are ready."""
         ahead, now = self._ahead(now_s), seen.total(self.signal) if self.reactive else 0.0

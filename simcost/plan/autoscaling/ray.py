@@ -97,6 +97,10 @@ class RayServe:
         """Requests in flight: running, and queued at the handles."""
         return own("in_flight")
 
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
     def step(self, now_s: float, seen: Observation, state: RayState) -> Decision[RayState]:
         """Take the look-back mean, and decide."""
         now_ns = ns(now_s)

@@ -37,6 +37,10 @@ class Fixed:
         """Nothing."""
         return {}
 
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
     def step(self, now_s: float, seen: Observation, state: None) -> Decision[None]:
         """The constant."""
         return Decision(self.replicas, "Fixed", state)
@@ -72,6 +76,10 @@ class Schedule:
     def reads(self) -> Mapping[str, Source]:
         """Nothing."""
         return {}
+
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
 
     def step(self, now_s: float, seen: Observation, state: None) -> Decision[None]:
         """What the timetable says now."""

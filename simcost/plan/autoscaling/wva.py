@@ -155,6 +155,10 @@ class Wva:
         """KV use and queue of each replica, their maxima over the last minute."""
         return own("kv_utilisation", "waiting")
 
+    def by_replica(self) -> frozenset[str]:
+        """All of them."""
+        return frozenset(self.reads())
+
     def step(self, now_s: float, seen: Observation, state: WvaState) -> Decision[WvaState]:
         """One analysis."""
         loads = _loads(seen)

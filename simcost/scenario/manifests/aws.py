@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from simcost.plan.autoscaling import AwsScaling, Signal, Source
 from simcost.plan.autoscaling.aws import ScalingPolicy, StepAdjustment, StepScaling, TargetTracking
 from simcost.scenario.faults import fault_at
+from simcost.scenario.manifests.aws_files import aws_file
 from simcost.scenario.manifests.fields import Fields, each
 from simcost.scenario.manifests.manifest import Unmapped
+from simcost.scenario.manifests.remedies import unmapped_metric
 
+_NO_POLICY = (
+    "holds no scaling policy; give the answer of `aws application-autoscaling describe-scaling-policies` too, as "
+    "ScalingPolicies"
+)
+_NO_CAPACITY = (
+    "says nothing of the capacity; write min and max beside `from:`, or add the answer of `aws "
+    "application-autoscaling describe-scalable-targets` to the file, as ScalableTargets"
+)
+
+
+class Bounds(NamedTuple):
+    """Fewest and most replicas, for files that have none."""
+
+    low: int | None = None
+    high: int | None = None
+
+
+NO_BOUNDS = Bounds()
 _HIGH_RESOLUTION_S = 10.0
 _CONCURRENT: Source = (Signal(name="in_flight", over="mean"),)
 _PREDEFINED: dict[str, Source] = {
@@ -27,41 +48,55 @@ _ALARM = ("is required for step scaling, which acts on a CloudWatch alarm; write
           "ComparisonOperator, EvaluationPeriods and Period here")  # fmt: skip
 
 
-def read_aws(root: Fields, signals: Mapping[str, Source]) -> tuple[AwsScaling | None, str, list[Unmapped]]:
+def read_aws(
+    root: Fields, signals: Mapping[str, Source], name: str | None = None, bounds: Bounds = NO_BOUNDS
+) -> tuple[AwsScaling | None, str, list[Unmapped]]:
     """The autoscaler, the name of its target, and the metrics that are none of the simulator's."""
-    target = root.child("ScalableTarget", required=True)
-    several = root.items("ScalingPolicies") if root.has("ScalingPolicies") else []
-    one = root.child("ScalingPolicy", required=not several)
-    if target is None:
-        return None, "", []
+    file = aws_file(root, name)
     unmapped: list[Unmapped] = []
-    policies = list(
-        each([*several, *([one] if one else [])], lambda entry: _policy(entry, signals, unmapped))
-    )
+    policies = list(each(file.policies, lambda entry: _policy(entry, signals, unmapped, file.config)))
+    if not file.policies:
+        root.fault(_NO_POLICY)
+    low, high = _capacity(root, file.target, bounds)
+    if low == 0 and not any(isinstance(policy, StepScaling) for policy in policies):
+        (file.target or root).fault(
+            "is 0, from which target tracking cannot scale out; add a step scaling policy", "MinCapacity"
+        )
+    if low is None or high is None or not policies:
+        return None, file.name, unmapped
+    return root.build(AwsScaling, min=low, max=high, policies=tuple(policies)), file.name, unmapped
+
+
+def _capacity(root: Fields, target: Fields | None, bounds: Bounds) -> tuple[int | None, int | None]:
+    """Fewest and most replicas: those of the target, or those that are given beside the file."""
+    if target is None:
+        if bounds.low is None or bounds.high is None:
+            root.fault(_NO_CAPACITY)
+        elif bounds.low > bounds.high:
+            root.fault(f"max ({bounds.high}) is below min ({bounds.low}); raise it or lower min")
+        return bounds
     low, high = target.count("MinCapacity", required=True), target.count("MaxCapacity", 1, required=True)
     if low is not None and high is not None and low > high:
         target.fault(f"{high} is below MinCapacity ({low}); raise it or lower MinCapacity", "MaxCapacity")
-    if low == 0 and not any(isinstance(policy, StepScaling) for policy in policies):
-        target.fault(
-            "is 0, from which target tracking cannot scale out; add a step scaling policy", "MinCapacity"
-        )
     target.passes("ServiceNamespace", "ScalableDimension")
-    name = target.text("ResourceId") or ""
-    return root.build(AwsScaling, min=low, max=high, policies=tuple(policies)), name, unmapped
+    return low, high
 
 
-def _policy(entry: Fields, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> ScalingPolicy | None:
-    kind = entry.choice("PolicyType", ("TargetTrackingScaling", "StepScaling"), required=True)
+def _policy(
+    entry: Fields, signals: Mapping[str, Source], unmapped: list[Unmapped], config: str
+) -> ScalingPolicy | None:
+    """A policy; `config` says of which type one is that has no more than its configuration."""
+    kind = config or entry.choice("PolicyType", ("TargetTrackingScaling", "StepScaling"), required=True)
     entry.passes("PolicyName")
     if kind is None:
         return None
-    config = entry.child(f"{kind}PolicyConfiguration", required=True)
-    if config is None:
+    body = entry if config else entry.child(f"{kind}PolicyConfiguration", required=True)
+    if body is None:
         return None
     return (
-        _tracking(config, signals, unmapped)
+        _tracking(body, signals, unmapped)
         if kind == "TargetTrackingScaling"
-        else _steps(entry, config, signals, unmapped)
+        else _steps(entry, body, signals, unmapped)
     )
 
 
@@ -78,7 +113,7 @@ def _tracking(
     if predefined is not None:
         name = predefined.text("PredefinedMetricType", required=True)
     else:
-        name = custom.text("MetricName", required=True) if custom is not None else None
+        name = _customized(custom) if custom is not None else None
     target = config.quantity("TargetValue", above=True, required=True)
     if name is None or target is None:
         return None
@@ -89,6 +124,21 @@ def _tracking(
         in_cooldown=config.seconds("ScaleInCooldown"),
         period=_HIGH_RESOLUTION_S if name.endswith("HighResolution") else None,
     )  # fmt: skip
+
+
+def _customized(custom: Fields) -> str | None:
+    """The name of a metric, or what metric math calls the result that it returns."""
+    if not custom.has("Metrics"):
+        custom.passes("Namespace", "Dimensions", "Statistic", "Unit")
+        return custom.text("MetricName", required=True)
+    entries = custom.items("Metrics")
+    for entry in entries:
+        entry.passes(*entry.mapping)
+    returned = [entry for entry in entries if entry.flag("ReturnData") is not False]
+    if not returned:
+        custom.fault("returns nothing; one of them must have ReturnData: true", "Metrics")
+        return None
+    return returned[-1].text("Label") or returned[-1].text("Id", required=True)
 
 
 def _steps(
@@ -129,8 +179,8 @@ def _step(entry: Fields) -> StepAdjustment | None:
 def _source(at: Fields, name: str, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Source:
     source = signals.get(name, _PREDEFINED.get(name, ()))
     if not source:
-        message = (
-            f"{name!r} is no metric that the simulator has; map it: signals: {{{name}: {{from: running}}}}"
-        )
+        message = unmapped_metric(name, at.reading.file)
+        if (custom := at.child("CustomizedMetricSpecification")) is not None and custom.has("Metrics"):
+            message = f"is metric math, which is not evaluated: {message}"
         unmapped.append(Unmapped(name, fault_at(at.node, message, at.reading.file)))
     return source

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from simcost.scenario import yaml
 from simcost.scenario.manifests.fields import Reading
 from simcost.scenario.node import Node
 
+RAY_VERSION = "rayVersion"
+"""Key under which the Serve config of a RayService has the version of Ray."""
+_CONFIGS = ("kind", "applications", "llm_configs", "optimization_target", "plugins")
+"""Any of them at the top of a text in a ConfigMap shows that it is a config of its own."""
+
 
 def objects_of(text: str, file: str) -> tuple[list[Node], Reading]:
     """All objects of a file, and what is wrong with its syntax.
 
-    A `List`, as kubectl writes it, is its items; a RayService is the Serve config that it holds as a string.
+    A `List`, as kubectl writes it, is its items; a RayService is the Serve config that it holds as a string, a
+    ConfigMap the configs that it holds as texts.
     """
     roots, faults = yaml.parse_documents(text, file)
     reading = Reading(file, faults)
@@ -26,18 +33,41 @@ def _objects(root: Node, reading: Reading) -> Iterator[Node]:
             yield from _objects(item, reading)
     elif kind is not None and kind.value == "RayService":
         yield from _serve_config(root, reading)
+    elif kind is not None and kind.value == "ConfigMap":
+        yield from _configs(root, reading)
     else:
         yield root
 
 
 def _serve_config(root: Node, reading: Reading) -> Iterator[Node]:
-    """The Serve config inside a RayService, its lines as they are in the file."""
+    """The Serve config inside a RayService, its lines as they are in the file, with the version of Ray."""
     spec = root.get("spec")
     config = spec.get("serveConfigV2") if spec is not None else None
     if config is None or not isinstance(config.value, str):
         reading.fault(spec or root, "is required, and missing: the Serve config as text", "serveConfigV2")
         return
-    roots, faults = yaml.parse_documents("\n" * config.line + config.value, reading.file)
-    reading.faults += faults
+    cluster = spec.get("rayClusterConfig") if spec is not None else None
+    version = cluster.get(RAY_VERSION) if cluster is not None else None
     reading.notes.append("RayService: all but spec.serveConfigV2")
-    yield from roots
+    for one in _embedded(config, config.value, reading):
+        known = version is not None and isinstance(one.value, dict)
+        yield replace(one, value={**one.value, RAY_VERSION: version}) if known else one  # type: ignore[dict-item]
+
+
+def _configs(root: Node, reading: Reading) -> Iterator[Node]:
+    """The configs inside a ConfigMap; the map itself where it has none."""
+    data, found = root.get("data"), []
+    for key, value in (data.value if data is not None and isinstance(data.value, dict) else {}).items():
+        if isinstance(value.value, str) and any(f"{word}:" in value.value for word in _CONFIGS):
+            quiet = Reading(reading.file)
+            found += [one for one in _embedded(value, value.value, quiet) if isinstance(one.value, dict)]
+            if quiet.faults:
+                reading.notes.append(f"ConfigMap: data.{key}")
+    yield from found or [root]
+
+
+def _embedded(node: Node, text: str, reading: Reading) -> list[Node]:
+    """The documents of a text inside a file, their lines as they are in the file."""
+    roots, faults = yaml.parse_documents("\n" * node.line + text, reading.file)
+    reading.faults += faults
+    return roots

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from simcost.errors import Fault
 from simcost.plan.autoscaling import Hpa, Source
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+from simcost.plan.autoscaling.monitoring import is_average
 from simcost.scenario.faults import fault_at
-from simcost.scenario.manifests.fields import Fields, each
+from simcost.scenario.manifests.fields import Fields, Reading, each
 from simcost.scenario.manifests.manifest import Unmapped
 from simcost.scenario.manifests.promql import metric_source
+from simcost.scenario.manifests.remedies import unmapped_metric
 
 TYPES = ("Resource", "ContainerResource", "Pods", "Object", "External")
 _DEFAULT = Metric(type="Resource", name="cpu", target_type="Utilization", target=80)
@@ -93,9 +96,9 @@ def _metric(entry: Fields, signals: Mapping[str, Source], unmapped: list[Unmappe
     target = _target(body.child("target", required=True), kind)
     if name is None or target is None:
         return None
-    source = signals.get(name, metric_source(name))
+    source = signals.get(name) or _source(name, kind, target[0], body.reading)
     if not source:
-        unmapped.append(Unmapped(name, _unknown(body, name)))
+        unmapped.append(Unmapped(name, _unknown(body, name, each=kind not in ("Object", "External"))))
     return body.build(Metric, type=kind, name=name, target_type=target[0], target=target[1], source=source)
 
 
@@ -110,13 +113,23 @@ def _name(body: Fields, kind: str) -> str | None:
 
 
 def _target(target: Fields | None, kind: str) -> tuple[str, float] | None:
-    """Kind and size of the target, which must agree."""
+    """Kind and size of the target: the controller takes the field that is set, and for an Object what `type` says."""
     if target is None:
         return None
-    of = target.choice("type", _ALLOWED[kind], required=True)
+    of = target.choice("type", tuple(_FIELD), required=True)
     if of is None:
         return None
-    others = [key for name, key in _FIELD.items() if name != of and target.has(key)]
+    given = [name for name, key in _FIELD.items() if target.has(key)]
+    if kind != "Object" and len(given) == 1 and given[0] in _ALLOWED[kind]:
+        if of != given[0]:
+            target.reading.notes.append(f"target type {of}: {_FIELD[given[0]]} is what Kubernetes reads")
+        of = given[0]
+    if of not in _ALLOWED[kind]:
+        target.fault(
+            f"{of!r} is not one of {', '.join(_ALLOWED[kind])}, which a {kind} metric may have", "type"
+        )
+        return None
+    others = [_FIELD[name] for name in given if name != of]
     if others:
         target.fault(f"stands beside type: {of}, which reads {_FIELD[of]}; keep one of the two", others[0])
         return None
@@ -124,10 +137,19 @@ def _target(target: Fields | None, kind: str) -> tuple[str, float] | None:
     return None if value is None else (of, value)
 
 
-def _unknown(body: Fields, name: str) -> Fault:
-    node = body.mapping.get("metric", body.node)
-    message = (
-        f"{name!r} is no metric that the simulator has; say what it is made of, as signals: "
-        f"{{{name}: {{from: output_tokens_per_s}}}}"
+def _source(name: str, kind: str, of: str, reading: Reading) -> Source:
+    """The signal of a metric by its name; of the series of an External one, which are the replicas', the sum."""
+    source = metric_source(name)
+    if kind != "External" or not source or is_average(name) or source[0].over == "sum":
+        return source
+    if of == "AverageValue":
+        return tuple(replace(one, over="sum") for one in source)
+    reading.notes.append(
+        f"External metric {name} with a target of type Value: the mean over the replicas counts"
     )
-    return fault_at(node, message, body.reading.file)
+    return source
+
+
+def _unknown(body: Fields, name: str, *, each: bool) -> Fault:
+    node = body.mapping.get("metric", body.node)
+    return fault_at(node, unmapped_metric(name, body.reading.file, each=each), body.reading.file)

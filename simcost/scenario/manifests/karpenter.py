@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from simcost.catalog import Catalog
+from simcost.catalog.facts import Offer
 from simcost.plan.autoscaling.keda.cron import parse_cron
 from simcost.plan.nodes import DisruptionBudget, NodePool
 from simcost.scenario.manifests.fields import Fields, each
-
-TYPE, CAPACITY, ZONE = (
-    "node.kubernetes.io/instance-type",
-    "karpenter.sh/capacity-type",
-    "topology.kubernetes.io/zone",
+from simcost.scenario.manifests.requirements import (
+    Requirement,
+    capacities,
+    excluding,
+    labels_of,
+    meeting,
+    read_requirements,
+    unanswered,
+    zones,
 )
-_AWS = "karpenter.k8s.aws/instance-"
+
 NEVER = "Never"
-_CAPACITIES = ("on-demand", "spot", "reserved")
-_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
 _REASONS = ("Underutilized", "Empty", "Drifted")
-
-
-class Machine(NamedTuple):
-    """A machine that can be bought."""
-
-    type: str
-    accelerators: int
+_ACCELERATORS = ("nvidia.com/gpu", "amd.com/gpu", "aws.amazon.com/neuron", "aws.amazon.com/neurondevice")
 
 
 def read_nodepool(spec: Fields, catalog: Catalog) -> NodePool | None:
@@ -36,24 +32,17 @@ def read_nodepool(spec: Fields, catalog: Catalog) -> NodePool | None:
     inner = template.child("spec", required=True) if template is not None else None
     if inner is None:
         return None
-    requirements = inner.items("requirements")
-    allowed = {one.text("key") or "": one for one in requirements}
-    machines = [Machine(one.sku, one.accelerators) for one in catalog.facts.offers if one.accelerators]
-    types = sorted({one.type for one in machines if all(_meets(one, rule) for rule in requirements)})
-    if not types and not spec.reading.faults:
-        known = ", ".join(sorted({one.type for one in machines})[:12])
-        inner.fault(f"no instance type of the catalog meets them; known are {known}, ...; add your own to --catalog",
-                    "requirements")  # fmt: skip
-    _note_without_effect(spec, inner)
+    requirements = read_requirements(inner.items("requirements"))
+    types = _types(inner, requirements, [one for one in catalog.facts.offers if one.accelerators])
+    _note_without_effect(spec, inner, requirements)
     disruption = spec.child("disruption")
-    limits = spec.child("limits")
     fields = _disruption(disruption) if disruption is not None else {}
     pool = spec.build(
         NodePool,
         instance_types=tuple(types),
-        capacity_types=_values(allowed.get(CAPACITY), _CAPACITIES) or ("on-demand",),
-        zones=_values(allowed.get(ZONE), ()),
-        max_accelerators=limits.count("nvidia.com/gpu") if limits is not None else None,
+        capacity_types=capacities(requirements),
+        zones=zones(requirements),
+        **_limits(spec.child("limits")),
         weight=spec.count("weight", 0, 100),
         expire_after=_unless_never(inner, "expireAfter"),
         termination_grace=inner.duration("terminationGracePeriod"),
@@ -66,55 +55,44 @@ def read_nodepool(spec: Fields, catalog: Catalog) -> NodePool | None:
     return pool
 
 
-def _note_without_effect(spec: Fields, inner: Fields) -> None:
+def _types(inner: Fields, requirements: Sequence[Requirement], offers: Sequence[Offer]) -> list[str]:
+    """Instance types that meet the requirements; a fault where none does."""
+    types = meeting(requirements, offers)
+    if not types and not inner.reading.faults:
+        one = excluding(requirements, offers)
+        why = "" if one is None else f" ({one})"
+        near = [offer for offer in offers if one is None or one.key in labels_of(offer)]
+        known = ", ".join(sorted({offer.sku for offer in near})[:12])
+        message = (
+            f"no instance type of the catalog meets them{why}; known are {known}, ..., those with accelerators; "
+            "change them, or add your own to --catalog"
+        )
+        if one is None:
+            inner.fault(message, "requirements")
+        else:
+            one.fields.fault(message)
+    return types
+
+
+def _limits(limits: Fields | None) -> dict[str, object]:
+    """What all nodes together may have."""
+    if limits is None:
+        return {}
+    counts = [found for key in _ACCELERATORS if (found := limits.count(key)) is not None]
+    return {
+        "max_accelerators": min(counts, default=None),
+        "max_vcpus": limits.quantity("cpu"),
+        "max_memory_bytes": limits.quantity("memory"),
+    }
+
+
+def _note_without_effect(spec: Fields, inner: Fields, requirements: Sequence[Requirement]) -> None:
+    notes = spec.reading.notes
     if spec.has("weight"):
-        spec.reading.notes.append("spec.weight: there is one pool of nodes")
+        notes.append("spec.weight: there is one pool of nodes")
     if inner.has("requirements"):
-        spec.reading.notes.append("requirements: of what they allow, nodes are what the plan buys")
-
-
-def _values(rule: Fields | None, known: Sequence[str]) -> tuple[str, ...]:
-    """The values that a requirement leaves, of those that there are."""
-    if rule is None:
-        return ()
-    given, operator = rule.words("values"), rule.text("operator")
-    if operator == "NotIn":
-        return tuple(one for one in known if one not in given)
-    if known and (unknown := [one for one in given if one not in known]):
-        rule.fault(f"{unknown[0]!r} is not one of {', '.join(known)}", "values")
-    return tuple(given)
-
-
-def _meets(machine: Machine, rule: Fields) -> bool:
-    """Whether a machine meets a requirement; those about what the catalog does not know count as met."""
-    key, operator = rule.text("key", required=True), rule.choice("operator", _OPERATORS, required=True)
-    value = _property(machine, key or "")
-    if value is None or operator is None:
-        if key not in (CAPACITY, ZONE, TYPE):
-            _unknown(rule, key)
-        return True
-    values = rule.words("values")
-    if operator in ("Gt", "Lt"):
-        if len(values) != 1 or not values[0].isdecimal():
-            rule.fault("needs one whole number for Gt and Lt", "values")
-            return True
-        return int(value) > int(values[0]) if operator == "Gt" else int(value) < int(values[0])
-    if operator in ("In", "NotIn"):
-        return (value in values) == (operator == "In")
-    return operator == "Exists"
-
-
-def _property(machine: Machine, key: str) -> str | None:
-    family, _, size = machine.type.partition(".")
-    known = {TYPE: machine.type, f"{_AWS}family": family, f"{_AWS}size": size,
-             f"{_AWS}gpu-count": str(machine.accelerators)}  # fmt: skip
-    return known.get(key)
-
-
-def _unknown(rule: Fields, key: str | None) -> None:
-    note = f"requirement {key}"
-    if note not in rule.reading.notes:
-        rule.reading.notes.append(note)
+        notes.append("requirements: of what they allow, nodes are what the plan buys")
+    notes += dict.fromkeys(f"requirement {key}: taken as met" for key in unanswered(requirements))
 
 
 def _unless_never(fields: Fields, key: str) -> float | None:

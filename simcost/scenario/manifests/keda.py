@@ -8,11 +8,13 @@ from typing import NamedTuple
 from simcost.errors import InputError
 from simcost.plan.autoscaling import Keda, Source
 from simcost.plan.autoscaling.keda import CronTrigger, Fallback, MetricTrigger, Trigger
+from simcost.plan.autoscaling.monitoring import nearest
 from simcost.scenario.faults import fault_at
 from simcost.scenario.manifests.fields import Fields
 from simcost.scenario.manifests.hpa import read_behavior
 from simcost.scenario.manifests.manifest import Unmapped
 from simcost.scenario.manifests.promql import Query, parse_promql
+from simcost.scenario.manifests.remedies import published, unmapped_metric
 from simcost.trace.calendar import find_zone
 
 ON = "autoscaling.keda.sh/"
@@ -23,21 +25,24 @@ class Keys(NamedTuple):
 
     threshold: str
     activation: str
+    default: float | None = None
+    """The threshold where none is written; None = KEDA asks for one."""
 
 
 _SCALERS = {
     "prometheus": Keys("threshold", "activationThreshold"),
-    "kafka": Keys("lagThreshold", "activationLagThreshold"),
-    "apache-kafka": Keys("lagThreshold", "activationLagThreshold"),
+    "kafka": Keys("lagThreshold", "activationLagThreshold", 10),
+    "apache-kafka": Keys("lagThreshold", "activationLagThreshold", 10),
     "rabbitmq": Keys("value", "activationValue"),
-    "aws-sqs-queue": Keys("queueLength", "activationQueueLength"),
+    "aws-sqs-queue": Keys("queueLength", "activationQueueLength", 5),
     "aws-cloudwatch": Keys("targetMetricValue", "activationTargetMetricValue"),
-    "azure-servicebus": Keys("messageCount", "activationMessageCount"),
+    "azure-servicebus": Keys("messageCount", "activationMessageCount", 5),
     "gcp-pubsub": Keys("value", "activationValue"),
-    "redis": Keys("listLength", "activationListLength"),
+    "redis": Keys("listLength", "activationListLength", 5),
     "metrics-api": Keys("targetValue", "activationTargetValue"),
     "datadog": Keys("targetValue", "activationQueryValue"),
     "external": Keys("threshold", "activationThreshold"),
+    "external-push": Keys("threshold", "activationThreshold"),
 }
 _RESOURCES = ("cpu", "memory")
 _MODIFIERS = (
@@ -119,26 +124,28 @@ def _trigger(
     if kind == "cron":
         return _cron(details)
     if kind in _RESOURCES:
-        return _resource(entry, details, kind)
+        return _resource(entry, details, kind, signals, unmapped)
     name = entry.text("name") or details.text("metricName") or f"s{number}-{kind}"
     keys = _SCALERS[kind]
-    threshold = details.quantity(keys.threshold, above=True, required=True)
+    threshold = details.quantity(keys.threshold, above=True, required=keys.default is None)
     query = _query(details, kind)
-    source = signals.get(name, query.source if isinstance(query, Query) else ())
+    name = published(details.text("query") or "") or name
+    found = query if isinstance(query, Query) else None
+    source = signals.get(name, found.source if found is not None and not found.several else ())
     if not source:
-        why = (
-            query if isinstance(query, str) else f"what a {kind} trigger reads is no signal of the simulator"
-        )
-        remedy = f"{why}; say what it is made of, as signals: {{{name}: {{from: waiting}}}}"
         node = details.mapping.get("query", details.node)
+        remedy = _remedy(name, query, kind, details)
         unmapped.append(Unmapped(name, fault_at(node, remedy, entry.reading.file)))
-    if isinstance(query, Query) and query.labels:
-        entry.reading.notes.append(f"labels {', '.join(query.labels)} of trigger {name}: there is one pool")
-    if threshold is None:
+    if found is not None and found.labels:
+        entry.reading.notes.append(f"labels {', '.join(found.labels)} of trigger {name}: there is one pool")
+    value = keys.default if threshold is None and not details.has(keys.threshold) else threshold
+    if value is None:
         return None
+    ignore_null = details.flag("ignoreNullValues")
     return entry.build(
-        MetricTrigger, name=name, threshold=threshold, source=source,
-        activation_threshold=details.quantity(keys.activation), ignore_null=details.flag("ignoreNullValues"),
+        MetricTrigger, name=name, threshold=value, source=source,
+        activation_threshold=details.quantity(keys.activation),
+        ignore_null=True if found is not None and found.zero else ignore_null,
         cached=entry.flag("useCachedMetrics"), target_type=entry.choice("metricType", ("AverageValue", "Value")),
     )  # fmt: skip
 
@@ -152,6 +159,19 @@ def _query(details: Fields, kind: str) -> Query | str | None:
         return None if text is None else parse_promql(text)
     except ValueError as error:
         return str(error)
+
+
+def _remedy(name: str, query: Query | str | None, kind: str, details: Fields) -> str:
+    """Why a trigger has no signal, and what to write."""
+    asked = details.text("query") or ""
+    if published(asked):
+        return unmapped_metric(name, details.reading.file, asked=asked)
+    if isinstance(query, Query):
+        what, _, instead = query.several.partition("; ")
+        return f"{what}, and KEDA fails on a query of several, so that it changes nothing; {instead}"
+    why = query or f"what a {kind} trigger reads is no signal of the simulator"
+    near = nearest(asked or name) or "{from: waiting}"
+    return f"{why}; or say what it is made of, as signals: {{{name}: {near}}}"
 
 
 def _cron(details: Fields) -> CronTrigger | None:
@@ -170,10 +190,21 @@ def _cron(details: Fields) -> CronTrigger | None:
     return details.build(CronTrigger, start=start, end=end, timezone=zone, replicas=replicas)
 
 
-def _resource(entry: Fields, details: Fields, name: str) -> MetricTrigger | None:
+def _resource(
+    entry: Fields, details: Fields, name: str, signals: Mapping[str, Source], unmapped: list[Unmapped]
+) -> MetricTrigger | None:
     """CPU or memory of the pods, which never makes a trigger active."""
-    of = entry.choice("metricType", ("Utilization", "AverageValue"), required=True)
+    older = entry.has("metricType") or not details.has("type")
+    of = (entry if older else details).choice(
+        "metricType" if older else "type", ("Utilization", "AverageValue"), required=True
+    )
     value = details.quantity("value", above=True, required=True)
     if of is None or value is None:
         return None
-    return entry.build(MetricTrigger, name=name, threshold=value, target_type=of, resource=True)
+    source = signals.get(name, ())
+    if not source:
+        message = unmapped_metric(name, entry.reading.file)
+        unmapped.append(Unmapped(name, fault_at(entry.node, message, entry.reading.file)))
+    return entry.build(
+        MetricTrigger, name=name, threshold=value, target_type=of, resource=True, source=source
+    )

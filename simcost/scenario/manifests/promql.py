@@ -1,34 +1,43 @@
 """PromQL queries of known shape as signals of the simulator: nothing is evaluated, everything else is refused.
 
-Known: a metric, `sum|avg|max|min(...)` of it, `rate(...[w])` of a counter, `histogram_quantile` of a latency, sums of
-these, each times or divided by a number.
+Known: a metric, `sum|avg|max|min(...)` of it, one inside another, by labels or without some, `rate(...[w])` and
+`increase(...[w])` of a counter, `avg_over_time(...[w])` of a gauge, `histogram_quantile` of a latency, sums of these,
+each times or divided by a number, `or vector(0)`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from simcost.errors import did_you_mean
-from simcost.plan.autoscaling.monitoring import METRICS, Known, known
-from simcost.plan.autoscaling.signals import Over, Signal, SignalName, Source
+from simcost.plan.autoscaling.monitoring import LATENCIES, METRICS, Known, canonical, known
+from simcost.plan.autoscaling.signals import Signal, SignalName, Source
+from simcost.scenario.manifests.promql_series import (
+    OVER,
+    SHAPES,
+    Series,
+    added,
+    aggregated,
+    either,
+    gauge,
+    scaled,
+    without_buckets,
+)
 from simcost.scenario.manifests.quantities import go_duration
 
-_LATENCIES = {
-    "vllm:time_to_first_token_seconds_bucket": "ttft",
-    "vllm:inter_token_latency_seconds_bucket": "tpot",
-    "vllm:time_per_output_token_seconds_bucket": "tpot",
-    "vllm:e2e_request_latency_seconds_bucket": "e2e",
-}
 _PERCENTILES: dict[str, dict[float, SignalName]] = {
     "ttft": {0.5: "ttft_p50_s", 0.9: "ttft_p90_s", 0.95: "ttft_p95_s", 0.99: "ttft_p99_s"},
     "tpot": {0.5: "tpot_p50_s", 0.9: "tpot_p90_s", 0.95: "tpot_p95_s", 0.99: "tpot_p99_s"},
     "e2e": {0.5: "e2e_p50_s", 0.9: "e2e_p90_s", 0.95: "e2e_p95_s", 0.99: "e2e_p99_s"},
 }
-_OVER: dict[str, Over] = {"sum": "sum", "avg": "mean", "max": "max", "min": "min"}
+_DEEPEST = 40
+"""Levels of brackets in a query."""
+_RANGES = ("rate", "increase", "avg_over_time")
+_STRING = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`'
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>[A-Za-z_:][\w:]*)|(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?)|(?P<labels>\{[^{}]*\})"
-    r"|(?P<window>\[[^\[\]]*\])|(?P<sign>[()+*/,]))"
+    r"\s*(?:(?P<name>[A-Za-z_:][\w:]*)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    rf"|(?P<labels>\{{(?:[^{{}}\"'`]|{_STRING})*\}})|(?P<window>\[[^\[\]]*\])|(?P<sign>[()+*/,-]))"
 )
 
 
@@ -38,7 +47,11 @@ class Query:
 
     source: Source
     labels: tuple[str, ...]
-    """Label matchers, which are not simulated: the pool is all there is."""
+    """Label matchers and groupings, which are not simulated: the pool is all there is."""
+    several: str = ""
+    """Why it gives more than one series, so that KEDA fails; empty where it gives one."""
+    zero: bool = False
+    """Whether it is 0 where there are no data."""
 
 
 def parse_promql(text: str) -> Query:
@@ -48,26 +61,28 @@ def parse_promql(text: str) -> Query:
         ValueError: a shape or a metric that is not known; the message says what is.
     """
     parser = _Parser(_tokens(text))
-    source = parser.sum()
+    found = without_buckets(parser.either())
     if parser.tokens:
         raise ValueError(f"{parser.tokens[0][1]!r} is not understood here; {SHAPES}")
-    return Query(source, tuple(parser.labels))
-
-
-SHAPES = (
-    "known are sum, avg, max, min of a known metric, rate(...[w]) of a known counter, histogram_quantile of a "
-    "latency, and sums of these"
-)
+    if found.number is not None:
+        raise ValueError(f"is the number {found.number:g}, whatever the load; {SHAPES}")
+    several = "gives a series for each replica; write sum(...), or avg(...)" if found.each else ""
+    if found.extra and not found.each:
+        several = "gives the series of vector(0) beside one with labels; write `or on() vector(0)`"
+    return Query(found.source, tuple(parser.labels), several, found.zero)
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found, at = [], 0
+    found, at, depth = [], 0, 0
     while at < len(text.rstrip()):
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError(f"{text[at:].strip()[:20]!r} is not understood; {SHAPES}")
         found.append((str(match.lastgroup), str(match[match.lastgroup or 0])))
         at = match.end()
+        depth += (found[-1][1] == "(") - (found[-1][1] == ")")
+        if depth > _DEEPEST:
+            raise ValueError(f"is nested deeper than {_DEEPEST} levels; {SHAPES}")
     return found
 
 
@@ -78,108 +93,154 @@ class _Parser:
         self.tokens = tokens
         self.labels: list[str] = []
 
-    def sum(self) -> Source:
-        """Terms with plus signs between them."""
-        source = self.term()
-        while self.takes("+"):
-            source += self.term()
-        return source
+    def either(self) -> Series:
+        """Sums with `or` between them."""
+        found = self.sum()
+        while self.takes("or"):
+            free = self.matching()
+            found = either(found, self.sum(), free=free)
+        return found
 
-    def term(self) -> Source:
+    def matching(self) -> bool:
+        """`on (...)` after an operator; True if by no label at all."""
+        if self.takes("on"):
+            return not self.names()
+        return False
+
+    def sum(self) -> Series:
+        """Terms with plus signs between them."""
+        found = self.term()
+        while self.tokens and self.tokens[0][1] in "+-":
+            if self.take()[1] == "-":
+                raise ValueError(f"a difference is not understood; {SHAPES}")
+            found = added(found, self.term())
+        return found
+
+    def term(self) -> Series:
         """A metric times or divided by numbers."""
-        source = self.metric()
+        found = self.metric()
         while self.tokens and self.tokens[0][1] in "*/":
             divide = self.take()[1] == "/"
-            kind, word = self.take()
-            if kind != "number" or not float(word):
-                raise ValueError(f"{word!r} stands where a number is needed; {SHAPES}")
-            factor = 1 / float(word) if divide else float(word)
-            source = tuple(replace(one, scale=one.scale * factor) for one in source)
-        return source
+            found = scaled(found, self.metric(), divide=divide)
+        return found
 
-    def metric(self) -> Source:
-        """A metric by itself, or in functions."""
+    def metric(self) -> Series:
+        """A number, a metric by itself, or in functions."""
         if self.takes("("):
-            source = self.sum()
+            found = self.either()
             self.needs(")")
-            return source
+            return found
         kind, word = self.take()
+        if kind == "number":
+            return Series(number=float(word))
         if kind != "name":
             raise ValueError(f"{word!r} stands where a metric is needed; {SHAPES}")
-        if word in _OVER:
-            return self.aggregated(word)
-        if word in ("rate", "irate", "increase"):
-            return (self.rated(word),)
+        called = bool(self.tokens) and (self.tokens[0][1] == "(" or self.tokens[0][1] in ("by", "without"))
+        if called and word.lower() in OVER:
+            return self.aggregated(word.lower())
+        if called:
+            return self.function(word)
+        return self.gauge(word)
+
+    def function(self, word: str) -> Series:
+        """A function of known shape."""
+        if word in _RANGES:
+            return self.ranged(word)
         if word == "histogram_quantile":
-            return (self.quantile(),)
-        return (self.gauge(word),)
-
-    def aggregated(self, word: str) -> Source:
-        """`sum by (pod) (...)`, `avg(...)`."""
-        self.grouping()
+            return self.quantile()
+        if word != "vector":
+            raise ValueError(f"{word}() is not known here; {SHAPES}")
         self.needs("(")
-        inner = self.sum()
+        kind, number = self.take()
+        if kind != "number":
+            raise ValueError(f"{number!r} stands where the number of vector() is needed; {SHAPES}")
         self.needs(")")
-        self.grouping()
-        return tuple(replace(one, over=_OVER[word]) for one in inner)
+        return Series(number=float(number), zero=float(number) == 0)
 
-    def grouping(self) -> None:
-        """`by (...)`, which does not matter for one pool."""
-        if self.tokens and self.tokens[0][1] in ("by", "without"):
-            self.take()
-            self.needs("(")
-            while not self.takes(")"):
-                self.take()
+    def aggregated(self, word: str) -> Series:
+        """`sum by (pod) (...)`, `avg(...)`."""
+        given = self.grouping()
+        self.needs("(")
+        inner = self.either()
+        self.needs(")")
+        without, labels = given or self.grouping() or (False, ())
+        return aggregated(word, inner, frozenset(labels), without=without)
 
-    def rated(self, word: str) -> Signal:
+    def grouping(self) -> tuple[bool, tuple[str, ...]] | None:
+        """`by (...)` or `without (...)`: whether it is the latter, and the labels."""
+        if not self.tokens or self.tokens[0][1] not in ("by", "without"):
+            return None
+        word = self.take()[1]
+        names = self.names()
+        if kept := [name for name in names if name != "le"]:
+            self.labels.append(f"{word} ({', '.join(kept)})")
+        return word == "without", names
+
+    def names(self) -> tuple[str, ...]:
+        """`(a, b)`."""
+        self.needs("(")
+        found: list[str] = []
+        while not self.takes(")"):
+            kind, word = self.take()
+            if kind == "name":
+                found.append(word)
+            elif word != ",":
+                raise ValueError(f"{word!r} stands where a label is needed; {SHAPES}")
+        return tuple(found)
+
+    def ranged(self, word: str) -> Series:
         """`rate(counter{...}[w])`."""
         self.needs("(")
         name = self.take()[1]
         self.label()
         window = self.take()[1] if self.tokens and self.tokens[0][0] == "window" else ""
-        measured = _known(name)
-        if word != "rate":
-            raise ValueError(f"{word}() is not known; write rate({name}[w])")
-        if not window or not measured.counter:
-            why = (
-                "has no window: write rate(...[1m])"
-                if measured.counter
-                else "is a gauge; take it without rate()"
-            )
-            raise ValueError(f"{name} {why}")
+        latency = LATENCIES.get(canonical(name), "")
+        measured = None if latency else _known(name)
+        counts = measured is None or measured.counter
+        if counts and word == "avg_over_time":
+            raise ValueError(f"{name} is a counter; write rate({name}[1m])")
+        if not counts and word != "avg_over_time":
+            raise ValueError(f"{name} is a gauge; take it without {word}()")
+        if not window:
+            raise ValueError(f"{name} has no window: write {word}(...[1m])")
         self.needs(")")
         window_s = go_duration(window.strip("[] "))
-        return Signal(
-            name=measured.signal, over=measured.over, window=window_s, scale=measured.scale, metric=name
-        )
+        if measured is None:
+            return Series(by=None, latency=canonical(name), window=window_s)
+        scale = measured.scale * (window_s if word == "increase" else 1.0)
+        return gauge(measured._replace(scale=scale), name, window_s)
 
-    def gauge(self, name: str) -> Signal:
+    def gauge(self, name: str) -> Series:
         """`metric{...}`."""
-        measured = _known(name)
         self.label()
+        if canonical(name) in LATENCIES:
+            return Series(by=None, latency=canonical(name))
+        measured = _known(name)
         if measured.counter:
             raise ValueError(f"{name} is a counter; write rate({name}[1m])")
-        return Signal(name=measured.signal, over=measured.over, scale=measured.scale, metric=name)
+        return gauge(measured, name, 0.0)
 
-    def quantile(self) -> Signal:
+    def quantile(self) -> Series:
         """`histogram_quantile(0.95, sum by (le) (rate(latency_bucket[w])))`."""
         self.needs("(")
         share = float(self.take()[1]) if self.tokens and self.tokens[0][0] == "number" else 0.0
         self.needs(",")
-        names = [word for kind, word in self.tokens if kind == "name" and word in _LATENCIES]
-        windows = [word for kind, word in self.tokens if kind == "window"]
-        table = _PERCENTILES[_LATENCIES[names[0]]] if names else {}
-        if share not in table or len(windows) != 1:
+        buckets = self.either()
+        self.needs(")")
+        table = _PERCENTILES[LATENCIES[buckets.latency]] if buckets.latency else {}
+        if share not in table:
             raise ValueError(
-                f"this quantile is not known; known are 0.5, 0.9, 0.95, 0.99 of {', '.join(_LATENCIES)}"
+                f"this quantile is not known; known are 0.5, 0.9, 0.95, 0.99 of {', '.join(LATENCIES)}"
             )
-        depth = 1
-        while depth and self.tokens:
-            word = self.take()[1]
-            depth += (word == "(") - (word == ")")
-        return Signal(
-            name=table[share], over="mean", window=go_duration(windows[0].strip("[] ")), metric=names[0]
-        )
+        if not buckets.window:
+            raise ValueError(f"counts since the engines started; write rate({buckets.latency}[5m])")
+        if buckets.each:
+            raise ValueError(
+                f"takes a quantile for each replica; write histogram_quantile({share:g}, sum by (le) "
+                f"(rate({buckets.latency}[5m]))), that of the pool"
+            )
+        signal = Signal(name=table[share], over="mean", window=buckets.window, metric=buckets.latency)
+        return Series((signal,), buckets.by)
 
     def label(self) -> None:
         """`{...}`, remembered."""
@@ -193,7 +254,7 @@ class _Parser:
         return self.tokens.pop(0)
 
     def takes(self, sign: str) -> bool:
-        """Whether the next token is this sign, which is then taken."""
+        """True if the next token is this sign, which is then taken."""
         if self.tokens and self.tokens[0][1] == sign:
             self.take()
             return True
@@ -208,10 +269,16 @@ class _Parser:
 
 def _known(name: str) -> Known:
     found = known(name)
-    if found is None:
-        near = did_you_mean(name, list(METRICS)) or f"; known are {', '.join(METRICS)}"
-        raise ValueError(f"{name!r} is no metric known here{near}")
-    return found
+    if found is not None:
+        return found
+    base = canonical(f"{name.rpartition('_')[0]}_bucket")
+    if name.endswith(("_sum", "_count")) and base in LATENCIES:
+        raise ValueError(
+            f"{name!r} makes a mean, which is no signal of the simulator; write histogram_quantile(0.5, sum by (le) "
+            f"(rate({base}[5m])))"
+        )
+    near = did_you_mean(name, list(METRICS)) or f"; known are {', '.join(METRICS)}"
+    raise ValueError(f"{name!r} is no metric known here{near}")
 
 
 def metric_source(name: str) -> Source:

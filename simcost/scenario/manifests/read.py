@@ -6,12 +6,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from simcost.catalog import Catalog, load_catalog
 from simcost.errors import Fault, FaultsError, did_you_mean
 from simcost.plan.autoscaling import Source
 from simcost.scenario import yaml
-from simcost.scenario.manifests import aws, dynamo, epp, epp_door, hpa, karpenter, keda, knative, ray
+from simcost.scenario.manifests import (
+    aws,
+    aws_files,
+    dynamo,
+    epp,
+    epp_door,
+    hpa,
+    karpenter,
+    keda,
+    knative,
+    ray,
+)
 from simcost.scenario.manifests.documents import objects_of
 from simcost.scenario.manifests.fields import Fields, Reading
 from simcost.scenario.manifests.manifest import Manifest
@@ -34,6 +46,24 @@ _KINDS = {
     "NodePool": ("karpenter.sh/v1",),
     "EndpointPickerConfig": ("llm-d.ai/v1alpha1", "inference.networking.x-k8s.io/v1alpha1"),
 }
+_INSTEAD = {
+    "InferenceService": "KServe makes an autoscaler of it: give that, by kubectl get hpa,scaledobject,ksvc -o yaml",
+    "LLMInferenceService": "KServe makes an autoscaler of it: give that, by kubectl get hpa,scaledobject -o yaml, and "
+    "its EndpointPickerConfig for the router",
+    "VLLMRuntime": "production-stack makes a ScaledObject of it: give that, by kubectl get scaledobject -o yaml",
+    "NIMService": "the NIM operator makes an autoscaler of spec.scale: give that, by kubectl get hpa -o yaml",
+    "VariantAutoscaling": "it publishes replicas that an HPA follows: write scaling: {kind: chain, first: {kind: wva, "
+    "max: 8}, then: {from: hpa.yaml}}",
+    "InferencePool": "it names the picker of its endpoints: give the EndpointPickerConfig, or its ConfigMap",
+    "DynamoGraphDeployment": "its planner scales it: give the config of the planner",
+    "Deployment": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml, or write "
+    "scaling: {kind: fixed, replicas: ...}",
+    "StatefulSet": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
+    "LeaderWorkerSet": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
+    "RayCluster": "it scales nodes, not replicas: give the Serve config, or the RayService",
+    "EC2NodeClass": "it says how nodes are made: give the NodePool that names it",
+}
+"""What to give in place of objects that others make an autoscaler of."""
 _SCALERS = ("HorizontalPodAutoscaler", "ScaledObject", "Service", "Configuration", "Revision", "PodAutoscaler",
             "Ray Serve", "Application Auto Scaling", "Dynamo planner")  # fmt: skip
 _KNOWN = (
@@ -52,12 +82,23 @@ class _Document:
     title: str
 
 
+class _Asked(NamedTuple):
+    """What is asked for besides the file."""
+
+    name: str | None
+    """Of a part within a document: a deployment, a profile, a target; None = no part, or the only one."""
+    signals: Mapping[str, Source]
+    catalog: Catalog | None
+    bounds: aws.Bounds
+
+
 def read_manifest(
     path: Path,
     *,
     name: str | None = None,
     signals: Mapping[str, Source] = _NONE,
     catalog: Catalog | None = None,
+    bounds: aws.Bounds = aws.NO_BOUNDS,
 ) -> Manifest:
     """What simcost takes from a manifest.
 
@@ -66,6 +107,7 @@ def read_manifest(
         name: which object, deployment or profile, where the file holds several.
         signals: metric to the signals it is made of, for metrics that are not known by their names or queries.
         catalog: facts about instance types; None = ours.
+        bounds: fewest and most replicas, where the file has none.
 
     Returns:
         Policy, node pool, router and limits, as far as the file has them. Metrics that no signal makes are in
@@ -82,8 +124,10 @@ def read_manifest(
     found = [_document(Fields(reading, root)) for root in roots]
     manifest = Manifest(file=str(path), kind="", name="")
     if not reading.faults:
-        for document in _chosen(found, name, reading, roots):
-            manifest = _read(document, name, manifest, signals, catalog)
+        chosen = _chosen(found, name, reading, roots)
+        asked = _Asked(None if any(one.name == name for one in chosen) else name, signals, catalog, bounds)
+        for document in chosen:
+            manifest = _read(document, asked, manifest)
     if reading.faults:
         raise FaultsError(sorted(reading.faults, key=lambda fault: (fault.line, fault.column)))
     return replace(manifest, not_simulated=tuple(reading.not_simulated()))
@@ -109,9 +153,9 @@ def _document(fields: Fields) -> _Document:
     if version or kind:
         return _Document(fields, "", name, f"{kind} {name}".strip())
     keys = set(fields.mapping)
-    if keys & {"applications", "deployments"}:
+    if keys & set(ray.KEYS):
         return _Document(fields, "Ray Serve", "", "Ray Serve")
-    if keys & {"ScalableTarget", "ScalingPolicy", "ScalingPolicies"}:
+    if keys & set(aws_files.KEYS) or aws_files.is_template(fields):
         return _Document(fields, "Application Auto Scaling", "", "Application Auto Scaling")
     if keys & set(dynamo.KEYS):
         return _Document(fields, "Dynamo planner", "", "Dynamo planner")
@@ -168,8 +212,9 @@ def _none(documents: list[_Document], reading: Reading, roots: list[Node]) -> No
             Fault(file=reading.file, line=1, column=1, message=f"is empty; known here are {_KNOWN}")
         )
     for document in documents:
-        kind = document.fields.text("kind")
-        message = f"{document.title} is no manifest known here; known are {_KNOWN}"
+        kind = document.fields.get("kind")
+        instead = _INSTEAD.get(str(kind.value) if kind is not None else "", f"known are {_KNOWN}")
+        message = f"{document.title} is no manifest known here; {instead}"
         document.fields.fault(message, "kind" if kind else "")
 
 
@@ -181,29 +226,22 @@ def _pass_over(document: _Document, reading: Reading) -> None:
     reading.notes.append(document.title)
 
 
-def _read(
-    document: _Document,
-    name: str | None,
-    manifest: Manifest,
-    signals: Mapping[str, Source],
-    catalog: Catalog | None,
-) -> Manifest:
+def _read(document: _Document, asked: _Asked, manifest: Manifest) -> Manifest:
     """The manifest with what a document adds."""
     root, kind = document.fields, document.kind
     named = replace(manifest, kind=manifest.kind or kind, name=manifest.name or document.name)
     if kind == "NodePool":
         spec = root.child("spec", required=True)
-        nodes = karpenter.read_nodepool(spec, catalog or load_catalog()) if spec is not None else None
+        nodes = karpenter.read_nodepool(spec, asked.catalog or load_catalog()) if spec is not None else None
         return replace(named, nodes=nodes)
     if kind == "EndpointPickerConfig":
-        picker = epp.read_epp(root, name if name != document.name else None)
-        return replace(named, router=picker, admission=epp_door.read_door(root))
+        return replace(named, router=epp.read_epp(root, asked.name), admission=epp_door.read_door(root))
     if kind in ("HorizontalPodAutoscaler", "ScaledObject"):
-        return _kubernetes(document, named, signals)
+        return _kubernetes(document, named, asked.signals)
     if kind == "Ray Serve":
-        return _ray(root, name, named)
+        return _ray(root, asked.name, named)
     if kind == "Application Auto Scaling":
-        policy, target, unmapped = aws.read_aws(root, signals)
+        policy, target, unmapped = aws.read_aws(root, asked.signals, asked.name, asked.bounds)
         return replace(named, policy=policy, name=target, unmapped=tuple(unmapped))
     if kind == "Dynamo planner":
         return replace(named, policy=dynamo.read_dynamo(root))
@@ -231,13 +269,13 @@ def _kubernetes(document: _Document, manifest: Manifest, signals: Mapping[str, S
 
 def _ray(root: Fields, name: str | None, manifest: Manifest) -> Manifest:
     found = ray.deployments(root)
-    names = [one.text("name", required=True) or "" for one in found]
-    chosen = [one for one, title in zip(found, names, strict=True) if name in (None, title)]
+    chosen = [one for one in found if name in (None, one.name)]
     if len(chosen) != 1:
-        root.fault(f"holds the deployments {', '.join(names) or '(none)'}; choose one by its name")
+        if not root.reading.faults:
+            names = ", ".join(one.name for one in found) or "(none)"
+            root.fault(f"holds the deployments {names}; choose one by its name")
         return manifest
     one = chosen[0]
     return replace(
-        manifest, policy=ray.read_ray(one), admission=ray.read_door(one), gpus=ray.read_gpus(one),
-        name=one.text("name") or "",
+        manifest, policy=ray.read_ray(one), admission=ray.read_door(one), gpus=ray.read_gpus(one), name=one.name,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from heapq import heappop, heappush
 
 import simpy
 
+from simcost.ledger import UNREAD
 from simcost.sim.books import Books
 from simcost.sim.dataplane import DataPlane, Seen
 from simcost.sim.fleet.cold_start import ColdStart
@@ -41,6 +42,8 @@ class Fleet:
         self.desired = pool.scaling.initial()
         self.on_ready: list[Callable[[Replica], None]] = []
         """Called with each replica that becomes ready."""
+        self.unread: set[str] = set()
+        """Metrics of the autoscaler that had no value at any of its decisions."""
         self._orders = self._slots = 0
         self._free_slots: list[int] = []
         self.provider: Provider = provider_of(self)
@@ -141,6 +144,8 @@ class Fleet:
         self.write_books()
         for node in self.machines.nodes:
             self.books.node(node.number, node.kind, node.ordered_ns, self.now)
+        for name in sorted(self.unread):
+            self.books.event(self.now, f"{UNREAD}{name}", 0.0)
 
     def _order(self, *, warm: bool) -> None:
         now = self.now

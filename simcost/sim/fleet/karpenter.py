@@ -30,10 +30,14 @@ class KarpenterProvider:
         """Of budgets with a schedule: until when, in seconds since 1970, they are known to hold or not to."""
 
     def may_order(self, kind: int) -> bool:
-        """Whether its accelerators are within the limit."""
-        pool, limit = self.fleet.pool, self.rules.max_accelerators
-        slots = pool.kinds[kind].slots + sum(node.slots for node in self.fleet.machines.nodes)
-        return limit is None or slots * pool.accelerators_per_replica <= limit
+        """Whether one more of it is within the limits."""
+        if not self.rules.limited:
+            return True
+        kinds, pool = self.fleet.pool.kinds, self.fleet.pool
+        there = [kinds[kind], *(kinds[node.kind] for node in self.fleet.machines.nodes)]
+        accelerators = pool.accelerators_per_replica * sum(one.slots for one in there)
+        vcpus, memory_bytes = (sum(getattr(one, name) for one in there) for name in ("vcpus", "memory_bytes"))
+        return not self.rules.exceeds(accelerators, vcpus, memory_bytes)
 
     def begin(self) -> None:
         """A look each poll."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import nan
+from math import isnan, nan
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from simcost.errors import InputError
 from simcost.ledger import Buckets
-from simcost.plan.autoscaling import Chain, Observation, Replicas, Signal, Source
+from simcost.plan.autoscaling import Observation, Replicas, Signal, Source
 from simcost.plan.autoscaling.signals import TOTALS_ONLY, SignalName, own
 from simcost.rng import stream
 from simcost.sim.fleet import samples as over
@@ -34,7 +34,6 @@ _RATES = {"busy_fraction": (at.S_BUSY,), "requests_per_s": (at.S_JOINED,), "comp
           "prompt_tokens_per_s": (at.S_READ,), "output_tokens_per_s": (at.S_WRITTEN,),
           "tokens_per_s": (at.S_READ, at.S_WRITTEN)}  # fmt: skip
 _OF_THE_POOL = ("running", "waiting", "in_flight", "requests_per_s", "completions_per_s")
-_LATENCIES = tuple(f"{name}_p" for name in TOTALS_ONLY)
 _MIDDLES = Buckets().middles()
 _WALKED = ("kv_demand", "queued_prompt_tokens", "next_ttft_s")
 """Signals for which the queues must be walked through."""
@@ -48,10 +47,11 @@ class Pipeline:
         self.fleet, self.settings = fleet, fleet.pool.seen_through
         self.sources = {name: _source(name, source, policy.kind) for name, source in policy.reads().items()}
         signals = [signal for source in self.sources.values() for signal in source]
-        self.by_replica = reads_replicas(policy)
+        self._of_replicas = policy.by_replica()
+        self.by_replica = bool(self._of_replicas)
         self._collects = self.by_replica or not all(map(self._is_pooled, signals))
         self._walks = any(signal.name in _WALKED for signal in signals)
-        self._latencies = Latencies(fleet.plane) if any(map(_is_latency, signals)) else None
+        self._latencies = Latencies(fleet.plane) if any(signal.is_latency for signal in signals) else None
         windows_s = max((signal.window for signal in signals), default=0.0)
         longest_s = windows_s + self.settings.lag + 2 * self.settings.scrape
         self.samples = Samples(round(longest_s * NS_PER_S))
@@ -61,6 +61,7 @@ class Pipeline:
         }
         self._rng = stream(fleet.seed, "missed scrapes")
         self._roster = Roster(fleet)
+        self._unseen = True
         self._step_s = fleet.plane.clock.tick_s
 
     def scrapes(self) -> Process:
@@ -92,15 +93,27 @@ class Pipeline:
         shown = self.samples.until(now - round(self.settings.lag * NS_PER_S))
         if shown and now - shown[-1].t_ns > round(self.settings.staleness * NS_PER_S):
             shown = []
+        totals = {name: self._total(read, shown) for name, read in self._read.items()}
+        replicas = self._replicas(shown) if self.by_replica else None
+        if self._unseen:
+            fleet.unread, self._unseen = set(self.sources), False
+        if fleet.unread:
+            fleet.unread -= {name for name in fleet.unread if self._has_data(name, totals, replicas)}
         return Observation(
             current=fleet.desired,
             ready=fleet.count["ready"],
             starting=fleet.count["starting"],
             draining=fleet.count["draining"],
-            totals={name: self._total(read, shown) for name, read in self._read.items()},
-            replicas=self._replicas(shown) if self.by_replica else None,
+            totals=totals,
+            replicas=replicas,
             utc_s=fleet.pool.starts_utc_s + now / NS_PER_S,
         )
+
+    def _has_data(self, name: str, totals: dict[str, float], replicas: Replicas | None) -> bool:
+        """Whether a metric has a value now: of some replica, where the policy looks at each of them."""
+        if name not in self._of_replicas or replicas is None:
+            return not isnan(totals[name])
+        return name in replicas.signals and not bool(np.isnan(replicas.signals[name]).all())
 
     def _total(self, read: list[tuple[Signal, Reader]], shown: list[Sample]) -> float:
         """A metric of the pool, NaN without data."""
@@ -110,8 +123,10 @@ class Pipeline:
 
     def _reader(self, signal: Signal) -> Reader:
         """How a signal of the pool is read: a policy asks thousands of times a day."""
-        if _is_latency(signal):
+        if signal.is_latency:
             return self._percentile
+        if signal.of_the_pool_alone:
+            return self._at_gateway
         return self._pooled if self._is_pooled(signal) else self._across
 
     def _across(self, signal: Signal, shown: list[Sample]) -> float:
@@ -129,7 +144,7 @@ class Pipeline:
     def _is_pooled(self, signal: Signal) -> bool:
         """Whether the gateway knows it."""
         counted = signal.name in _OF_THE_POOL and signal.over == "sum" and self.settings.gateway
-        return _is_latency(signal) or (counted and (signal.window == 0 or signal.name in _RATES))
+        return signal.of_the_pool_alone or (counted and (signal.window == 0 or signal.name in _RATES))
 
     def _pooled(self, signal: Signal, shown: list[Sample]) -> float:
         newest, first = shown[-1], over.within(shown, round(signal.window * NS_PER_S))[0]
@@ -145,6 +160,15 @@ class Pipeline:
                 signal.name, newest.running + newest.waiting
             )
         )
+
+    def _at_gateway(self, signal: Signal, shown: list[Sample]) -> float:
+        """Requests that wait at the gateway, or that it has handed on; over a window their mean."""
+        if not self.settings.gateway:
+            return nan
+        window = over.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
+        held = signal.name == "gateway_waiting"
+        counts = [one.gate if held else one.running + one.waiting - one.gate for one in window]
+        return sum(counts) / len(counts)
 
     def _percentile(self, signal: Signal, shown: list[Sample]) -> float:
         metric, level, _ = signal.name.split("_")
@@ -194,7 +218,7 @@ class Pipeline:
         signals = {
             name: self._aligned(sum((s.scale * self._each(s, shown) for s in source), start=np.zeros(1)), shown)
             for name, source in self.sources.items()
-            if not any(map(_is_latency, source))
+            if not any(signal.of_the_pool_alone for signal in source)
         } if shown else {name: np.full(len(roster.numbers), nan) for name in self.sources}  # fmt: skip
         sample_age_s = (now - shown[-1].t_ns) / NS_PER_S if shown else nan
         return roster.replicas(signals, now, sample_age_s, self.settings.scrape)
@@ -205,20 +229,6 @@ class Pipeline:
         there, place = over.places(self._roster.numbers, shown[-1].numbers)
         found[there] = values[place]
         return found
-
-
-def reads_replicas(policy: object) -> bool:
-    """Whether a policy looks at replicas one by one."""
-    if isinstance(policy, Chain):
-        return reads_replicas(policy.first) or reads_replicas(policy.then)
-    metrics = getattr(policy, "metrics", ())
-    return getattr(policy, "kind", "") in ("wva", "dynamo") or any(
-        one.type not in ("Object", "External") for one in metrics
-    )
-
-
-def _is_latency(signal: Signal) -> bool:
-    return signal.name.startswith(_LATENCIES)
 
 
 def _source(name: str, source: Source, kind: str) -> Source:

@@ -86,6 +86,10 @@ class Hpa:
         """The metrics by name."""
         return {metric.name: metric.source for metric in self.metrics}
 
+    def by_replica(self) -> frozenset[str]:
+        """Those of pods: all but Object and External ones."""
+        return frozenset(metric.name for metric in self.metrics if metric.of_pods)
+
     def step(self, now_s: float, seen: Observation, state: HpaState) -> Decision[HpaState]:
         """One sync."""
         now_ns, current = ns(now_s), seen.current

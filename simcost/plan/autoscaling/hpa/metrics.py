@@ -41,6 +41,11 @@ class Metric:
             raise ValueError(f"a {self.type} metric has a target of {words}, not {self.target_type}")
 
     @property
+    def of_pods(self) -> bool:
+        """Whether each pod has its own value."""
+        return self.type not in ("Object", "External")
+
+    @property
     def whole(self) -> int:
         """The target in percent or, rounded up, in thousandths."""
         return round(self.target) if self.target_type == "Utilization" else ceil(self.target * 1000 - SLACK)
@@ -70,7 +75,7 @@ def propose(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Patien
     """Replicas that the metric asks for; the target says whether the pool as a whole counts or each pod."""
     if metric.name in seen.failed:
         return _unusable(metric, "its source failed")
-    if metric.type not in ("Object", "External"):
+    if metric.of_pods:
         return _from_pods(metric, seen, tolerance, cpu)
     value = seen.total(metric.name)
     if not isfinite(value):

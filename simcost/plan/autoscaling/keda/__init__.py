@@ -170,6 +170,10 @@ class Keda:
         """The metrics of the triggers."""
         return {one.name: one.source for one in self.triggers if isinstance(one, MetricTrigger)}
 
+    def by_replica(self) -> frozenset[str]:
+        """CPU and memory, which the HPA takes from the pods."""
+        return frozenset(one.name for one in self.triggers if isinstance(one, MetricTrigger) and one.resource)
+
     def step(self, now_s: float, seen: Observation, state: KedaState) -> Decision[KedaState]:
         """The loops that are due: first the HPA, then the activation loop on what it left."""
         now_ns = ns(now_s)
@@ -274,5 +278,6 @@ def _metric(trigger: Trigger) -> Metric:
     if isinstance(trigger, CronTrigger):
         return Metric(type="External", name=trigger.name, target_type="AverageValue", target=1)
     return Metric(
-        type="External", name=trigger.name, target_type=trigger.target_type, target=trigger.threshold
-    )
+        type="Resource" if trigger.resource else "External", name=trigger.name, target_type=trigger.target_type,
+        target=trigger.threshold,
+    )  # fmt: skip

@@ -148,6 +148,10 @@ class Kpa:
         """Requests in flight, or arrivals."""
         return own("in_flight" if self.metric == "concurrency" else "requests_per_s")
 
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
     def step(self, now_s: float, seen: Observation, state: KpaState) -> Decision[KpaState]:
         """Record what was seen; at a tick, or with the first load at zero replicas, decide."""
         now_ns = ns(now_s)

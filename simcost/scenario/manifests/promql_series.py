@@ -1,0 +1,132 @@
+"""What the parts of a PromQL query give: numbers, buckets of a latency, series of replicas or of the pool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from simcost.plan.autoscaling.monitoring import Known
+from simcost.plan.autoscaling.signals import Over, Signal, Source
+
+OVER: dict[str, Over] = {"sum": "sum", "avg": "mean", "max": "max", "min": "min"}
+_REPLICA = frozenset(
+    {"pod", "instance", "pod_name", "kubernetes_pod_name", "exported_pod", "exported_instance", "node", "hostname",
+     "gpu", "uuid", "device", "replica"}
+)  # fmt: skip
+"""Labels that tell replicas apart."""
+_DROPPED = frozenset({"pod", "instance"})
+"""Labels without which all replicas are one series."""
+SHAPES = (
+    "known are sum, avg, max, min of a known metric, rate(...[w]) of a known counter, histogram_quantile of a "
+    "latency, sums of these, and `or vector(0)`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a part of a query gives: a number, buckets of a latency, or signals."""
+
+    source: Source = ()
+    by: frozenset[str] | None = frozenset()
+    """Labels that the series differ by; None = all that there are."""
+    number: float | None = None
+    latency: str = ""
+    """The latency of a histogram that no quantile has been taken of."""
+    window: float = 0.0
+    """Of the rate of such a histogram; 0 = since the engines started."""
+    zero: bool = False
+    extra: bool = False
+    """Whether `or vector(0)` has added a series without labels to others."""
+
+    @property
+    def each(self) -> bool:
+        """Whether there is one for each replica."""
+        return self.by is None or any(label.lower() in _REPLICA for label in self.by)
+
+
+def gauge(measured: Known, name: str, window_s: float) -> Series:
+    """A metric as it is scraped: one series for each replica."""
+    signal = Signal(
+        name=measured.signal, over=measured.over, window=window_s, scale=measured.scale, metric=name
+    )
+    return Series((signal,), None)
+
+
+def without_buckets(series: Series) -> Series:
+    """The series, which must not be buckets of a histogram."""
+    if series.latency:
+        raise ValueError(
+            f"{series.latency} is a histogram; write histogram_quantile(0.95, sum by (le) "
+            f"(rate({series.latency}[5m])))"
+        )
+    return series
+
+
+def aggregated(word: str, inner: Series, labels: frozenset[str], *, without: bool) -> Series:
+    """Replicas taken together, where the labels that tell them apart go; what is one series stays as it is."""
+    if inner.number is not None:
+        return inner
+    if inner.latency:
+        return _added_buckets(word, inner, labels, without=without)
+    if without:
+        dropped = labels >= _DROPPED if inner.by is None else False
+        by = frozenset() if dropped else None if inner.by is None else inner.by - labels
+    else:
+        by = labels if inner.by is None else labels & inner.by
+    found = replace(inner, by=by, extra=False)
+    if inner.extra and word in ("avg", "min"):
+        raise ValueError(
+            f"{word} counts the 0 of vector(0) as one more replica; write {word}(...) or vector(0)"
+        )
+    if not inner.each or found.each:
+        return found
+    if word in ("max", "min") and len(inner.source) > 1:
+        raise ValueError(f"{word} of a sum of metrics is not known, for one of them alone it is; {SHAPES}")
+    return replace(found, source=tuple(replace(one, over=OVER[word]) for one in inner.source))
+
+
+def _added_buckets(word: str, inner: Series, labels: frozenset[str], *, without: bool) -> Series:
+    """Buckets of several replicas as those of one."""
+    if word != "sum" or ("le" in labels) == without:
+        raise ValueError(f"the buckets of {inner.latency} are added up by sum by (le) (...); {SHAPES}")
+    if without:
+        return replace(inner, by=frozenset() if labels >= _DROPPED else inner.by)
+    kept = labels - {"le"}
+    return replace(inner, by=kept if inner.by is None else kept & inner.by)
+
+
+def added(one: Series, other: Series) -> Series:
+    """The sum of two, which must have the same labels for Prometheus to match them."""
+    one, other = without_buckets(one), without_buckets(other)
+    if one.number is not None or other.number is not None:
+        raise ValueError(f"a sum with a number is not known; {SHAPES}")
+    if one.by != other.by:
+        raise ValueError(
+            "adds up series of different labels, which Prometheus does not match, so that nothing is left; "
+            "aggregate both by the same labels, as sum(...) + sum(...)"
+        )
+    return Series(one.source + other.source, one.by, zero=one.zero and other.zero)
+
+
+def scaled(one: Series, other: Series, *, divide: bool) -> Series:
+    """Times or divided by a number."""
+    one, other = without_buckets(one), without_buckets(other)
+    if one.number is not None and not divide:
+        one, other = other, one
+    if one.number is not None or other.number is None or other.number <= 0:
+        word = "divided by" if divide else "times"
+        raise ValueError(f"what is {word} anything but a number above 0 is not known; {SHAPES}")
+    factor = 1 / other.number if divide else other.number
+    return replace(one, source=tuple(replace(part, scale=part.scale * factor) for part in one.source))
+
+
+def either(one: Series, other: Series, *, free: bool) -> Series:
+    """`or`: with vector(0) a value where there are no data, with a metric of the same meaning that metric."""
+    one, other = without_buckets(one), without_buckets(other)
+    if other.zero and other.number == 0 and one.number is None:
+        return replace(one, zero=True, extra=not free and one.by != frozenset())
+    meanings = [
+        [(part.name, part.over, part.scale, part.window) for part in side.source] for side in (one, other)
+    ]
+    if one.number is None and other.number is None and one.by == other.by and meanings[0] == meanings[1]:
+        return one
+    raise ValueError(f"`or` with anything but vector(0) is not known; {SHAPES}")
