@@ -125,8 +125,9 @@ class Catalog:
         regions = ", ".join(offer.region for offer in found)
         if not fitting:
             raise CatalogError(
-                f"the catalog has no price of {name!r} in region {region!r}, only in: {regions}; "
-                "choose one of them, or add yours to offers.csv in your catalog folder"
+                f"the catalog has no price of {name!r} in region {region!r}, only in: {regions}"
+                f"{did_you_mean(region or '', [offer.region for offer in found]) or ';'} choose one of them, or "
+                "add yours to offers.csv in your catalog folder"
             )
         exact = [offer for offer in fitting if offer.region == region] or fitting
         if len(exact) > 1:

@@ -1,6 +1,8 @@
 """Metered usage as a provider's meter or an own inventory writes it: what ran, where, from when to when."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,10 @@ class Usage:
     horizon_s: float | None = None
     """Length of a simulated time without a calendar, whose times count from its start; None = since 1970."""
     findings: tuple[dict[str, Any], ...] = ()
+    path: Path | None = None
+    """The file; None of a run."""
+    place: Callable[[int], str] | None = None
+    """Where the i-th row stands in it."""
 
     def __len__(self) -> int:
         return len(self.start_s)

@@ -80,7 +80,7 @@ def read_usage(
     usage = Usage(
         start_s=start_s, end_s=end_s, quantity=quantity, price_usd=_numbers(table, faults, "price", np.nan),
         interrupted=_flags(table), line=line, keys=keys, tags=_tags(theirs), resource=resource,
-        findings=tuple(findings),
+        findings=tuple(findings), path=path, place=table.place,
     )  # fmt: skip
     _no_overlap(usage, table, faults)
     faults.check()
