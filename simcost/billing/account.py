@@ -12,6 +12,7 @@ from simcost.billing.counted import counted_charges
 from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
 from simcost.billing.metered import Floats, Ints, Line, Metered, Runs, metered
 from simcost.billing.missing import MissingPrices
+from simcost.billing.prompts import uncached
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.settle import settle
 from simcost.billing.usage import billed_seconds
@@ -34,6 +35,7 @@ def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
         FaultsError: prices that neither the plan nor the catalog has, all of them, each with its place.
         InputError: a commitment that ends before the usage, or fits nothing.
     """
+    usage, prompts = uncached(usage)
     missing = MissingPrices(usage)
     others = (
         *volume_charges_of(usage, purchase, catalog, missing),
@@ -45,7 +47,7 @@ def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
         charges=(*compute_charges(settled), *others),
         compute_by_state_usd={},
         horizon_s=settled.end_s - settled.start_s,
-        notes=tuple(note for one in settled.bought for note in one.bound.notes),
+        notes=(*prompts, *(note for one in settled.bought for note in one.bound.notes)),
         settlement=settled,
     )
 

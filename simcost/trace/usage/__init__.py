@@ -14,7 +14,10 @@ Ints = npt.NDArray[np.int64]
 VOLUMES = ("storage", "egress", "inter-zone")
 """SKUs that are counted in GB."""
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
-"""Units of SKUs that are models behind APIs."""
+"""Units of SKUs that are models behind APIs: what is charged. Input is what was neither read from a cache nor written
+to one."""
+PROMPT = "prompt_tokens"
+"""Unit of whole prompts: tokens read from a cache or written to one are among them."""
 HOURLY = "h"
 """Unit of what runs by the hour."""
 KEY = 7
