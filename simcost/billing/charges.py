@@ -59,6 +59,8 @@ class Charge:
     commitment: str = ""
     """Name of the commitment that covers, is unused, or is bought."""
     commitment_status: Literal["", "Used", "Unused"] = ""
+    capacity_reservation_status: Literal["", "Unused"] = ""
+    """Unused = capacity that was reserved, and idle."""
     charge_frequency: Literal["Usage-Based", "One-Time", "Recurring"] = "Usage-Based"
 
 

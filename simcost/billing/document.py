@@ -42,6 +42,7 @@ def bill_document(bill: Bill, name: str, rests_on: str = "") -> Document:
         "commitments": commitments,
         "coverage": _coverage(bill),
         "unused_usd": fsum(one["unused_usd"] for one in commitments),
+        "idle_reservation_usd": _idle_usd(bill),
         "allocation": allocation(bill.charges),
         "prices": price_list(bill.charges),
         "assumptions": list(bill.notes),
@@ -83,7 +84,7 @@ def _coverage(bill: Bill) -> float | None:
 
 def allocation(charges: Sequence[Charge]) -> Document:
     """By tag: who pays for what. Each sums up to the bill: what words are paid for, what has none, what of
-    commitments nobody used.
+    commitments nobody used, and what of reserved capacity was idle.
     """
     names = dict.fromkeys(name for charge in charges for name, _ in charge.tags)
     found: Document = {}
@@ -91,10 +92,17 @@ def allocation(charges: Sequence[Charge]) -> Document:
         sums: dict[str, float] = {}
         for charge in charges:
             word = dict(charge.tags).get(name, "")
-            key = word or ("(unused commitment)" if charge.commitment_status == "Unused" else "(untagged)")
+            key = word or _nobody(charge)
             sums[key] = sums.get(key, 0.0) + charge.effective_cost_usd
         found[name] = {key: usd for key, usd in sums.items() if usd}
     return found
+
+
+def _nobody(charge: Charge) -> str:
+    """What a charge without a tag is for."""
+    if charge.commitment_status == "Unused":
+        return "(unused commitment)"
+    return "(idle reservation)" if charge.capacity_reservation_status else "(untagged)"
 
 
 def tree(document: Document) -> Iterator[tuple[int, str, float, float, float]]:
@@ -121,7 +129,8 @@ def _place(charge: Document) -> str:
     if charge["commitment"] and charge["commitment_status"] != "Used":
         return f"{charge['commitment']}"
     region = "" if charge["region"] == "any" else f" {charge['region']}"
-    return f"{charge['provider']}/{charge['sku']}{region}"
+    idle = ", reserved and idle" if charge["capacity_reservation_status"] else ""
+    return f"{charge['provider']}/{charge['sku']}{region}{idle}"
 
 
 def _what(charge: Document) -> str:
@@ -130,6 +139,11 @@ def _what(charge: Document) -> str:
     if charge["commitment"]:
         return "unused" if charge["commitment_status"] == "Unused" else f"covered by {charge['commitment']}"
     return "spot" if charge["pricing_category"] == "Dynamic" else "on demand"
+
+
+def _idle_usd(bill: Bill) -> float:
+    """Effective cost of capacity that was reserved, and idle."""
+    return fsum(one.effective_cost_usd for one in bill.charges if one.capacity_reservation_status)
 
 
 def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: str) -> str:
@@ -146,15 +160,17 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: s
     against = f"{side} the list price of {format_usd(listed)}"
     rests_on = f"{rests_on}; " if rests_on else ""
     text = f"{what}{format_usd(total)} ({rests_on}{format_usd(bill.billed_usd)} invoiced in this time), {against}"
+    idle = _idle_usd(bill)
+    held = f"; {format_usd(idle)} is for reserved capacity that was idle" if idle > 0 else ""
     if not commitments:
-        return f"{text}; nothing is committed."
+        return f"{text}; nothing is committed{held}."
     unused = fsum(one["unused_usd"] for one in commitments)
     share = _coverage(bill)
     covered = (
         f"commitments cover {format_share(share)} of the usage" if share is not None else "nothing to cover"
     )
     lost = f"{format_usd(unused)} of them unused" if unused > 0 else "all of them used"
-    return f"{text}; {covered}, {lost}."
+    return f"{text}; {covered}, {lost}{held}."
 
 
 def _time(start_s: float | None) -> str | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from simcost.billing.account import bill_usage
 from simcost.billing.charges import Bill
-from simcost.billing.commitment import SavingsPlan
+from simcost.billing.commitment import CapacityReservation, SavingsPlan
 from simcost.billing.document import bill_document, tree
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
@@ -238,6 +238,21 @@ def test_who_pays_adds_up_to_the_bill(tmp_path: Path) -> None:
     )
     [one] = document["commitments"]
     assert one["utilisation"] == pytest.approx(1 - document["unused_usd"] / one["committed_usd"])
+
+
+def test_idle_reservations_have_a_line_of_their_own(tmp_path: Path) -> None:
+    """In the tree and among those who pay; what a team ran is not dearer for it."""
+    rows = [run(0, 10, team="a")]
+    found = billed(
+        tmp_path, rows, prices=OWN, commitments=(CapacityReservation(sku="x.large", region="r", count=3),)
+    )
+    document = bill_document(found, "plan")
+    assert document["allocation"]["team"] == pytest.approx({"a": 20.0, "(idle reservation)": 40.0})
+    assert document["idle_reservation_usd"] == pytest.approx(40.0)
+    assert "$40.00 is for reserved capacity that was idle" in document["verdict"]
+    by_row = {what: (listed, effective) for _, what, listed, effective, _ in tree(document)}
+    assert by_row["aws/x.large r, reserved and idle"] == pytest.approx((40.0, 40.0))
+    assert by_row["aws/x.large r"] == pytest.approx((20.0, 20.0))
 
 
 pieces = st.lists(
