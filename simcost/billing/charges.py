@@ -100,7 +100,7 @@ class Costs:
     commitments nothing used; they add up to the effective compute. Empty where states are not known."""
     horizon_s: float
     notes: tuple[str, ...] = ()
-    """What prices of commitments rest on, where the user did not state them."""
+    """What prices of commitments rest on, and how usage was read."""
 
     @property
     def total_usd(self) -> float:

@@ -44,7 +44,7 @@ def _period(actuals: Actuals) -> dict[str, str]:
 
 
 def _below_list(actuals: Actuals) -> float | None:
-    """1 - effective cost / list cost, of usage and idle reserved capacity; what was lost of commitments is spent, and is
+    """1 - effective cost / list cost, of usage and idle reserved capacity; what was lost of commitments is spent, but
     on no list.
     """
     paid, lost = (summed(is_(actuals.lines, "kind", *kinds), []) for kinds in (_USED, ("unused",)))
