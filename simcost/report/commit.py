@@ -30,9 +30,9 @@ def parts(document: Mapping[str, Any]) -> list[Part]:
         document["assumptions"]
     )
     return [
-        Part(title="What to buy", rows=mix(document), titled=False),
-        Part(title="Cost against commitment", chart=lambda: curves(dict(document))),
         Part(title="If demand falls", rows=falls(document)),
+        Part(title="What to buy", rows=mix(document)),
+        Part(title="Cost against commitment", chart=lambda: curves(dict(document))),
         Part(title=USUAL, rows=usual(document)),
         Part(title="Notes", said=notes, titled=False),
     ]
@@ -59,6 +59,7 @@ def falls(document: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "demand": f"{100 * one['demand']:.0f} %",
             "this mix": format_usd(one["usd_per_month"]),
+            "against on demand": _change(one["loss_usd_per_month"]),
             "best mix then": format_usd(one["best_usd_per_month"]),
             "regret a month": format_usd(one["regret_usd_per_month"]),
             "on demand": format_usd(one["on_demand_usd_per_month"]),
@@ -85,6 +86,11 @@ def usual(document: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _amount(amount: float, unit: str) -> str:
     return f"{amount:,.0f}" if unit == "instances" else f"{format_usd(amount)}/h"
+
+
+def _change(usd: float) -> str:
+    """A loss with its sign, a saving with its own."""
+    return f"{'+' if usd > 0 else '-'}{format_usd(abs(usd))}"
 
 
 def _share(value: float | None) -> str:
