@@ -11,7 +11,7 @@ from simcost.billing.books import coverage
 from simcost.billing.charges import Bill, Charge
 from simcost.billing.commitment.bound import Bought
 from simcost.billing.price_list import price_list
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_share, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, difference_usd, format_share, format_usd
 
 Document = dict[str, Any]
 COSTS = ("list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd")
@@ -68,7 +68,7 @@ def _commitment(bill: Bill, one: Bought) -> Document:
         "coverage": coverage(settled, one),
         "utilisation": one.utilisation,
         "unused_usd": unused,
-        "saved_usd": otherwise - committed,
+        "saved_usd": difference_usd(otherwise, committed),
     }
 
 
@@ -180,7 +180,7 @@ def _time(start_s: float | None) -> str | None:
 def side_by_side(documents: Sequence[Document]) -> Document:
     """Several plans over one usage, and what the cheapest saves against the first."""
     first, best = documents[0], min(documents, key=lambda one: one["effective_usd"])
-    saved = first["effective_usd"] - best["effective_usd"]
+    saved = difference_usd(first["effective_usd"], best["effective_usd"])
     verdict = f"{best['plan']} is the cheapest of {len(documents)} plans: {format_usd(best['effective_usd'])}"
     if best is not first and first["effective_usd"]:
         share = format_share(saved / first["effective_usd"])

@@ -7,7 +7,7 @@ from typing import Any
 from simcost.report.commit_chart import curves
 from simcost.report.study import Part
 from simcost.report.table import table_of
-from simcost.units import format_share, format_usd
+from simcost.units import difference_usd, format_share, format_usd
 
 WIDTH = 100
 USUAL = "The usual advice: what would have been best over the last days"
@@ -78,7 +78,7 @@ def usual(document: Mapping[str, Any]) -> list[dict[str, str]]:
             "look-back": f"{one['days']} days",
             "buy": _amount(one["amount"], units[one["name"]]),
             "$/month": format_usd(one["usd_per_month"]),
-            "dearer than this mix": format_usd(one["usd_per_month"] - mine),
+            "dearer than this mix": format_usd(difference_usd(one["usd_per_month"], mine)),
         }
         for one in document["usual"]
     ]

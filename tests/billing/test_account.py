@@ -19,6 +19,7 @@ from simcost.billing.document import bill_document, tree
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, TraceError
+from simcost.report.bill import text
 from simcost.scenario.purchasing import load_purchasing
 from simcost.trace.usage.read import read_usage
 
@@ -253,6 +254,18 @@ def test_idle_reservations_have_a_line_of_their_own(tmp_path: Path) -> None:
     by_row = {what: (listed, effective) for _, what, listed, effective, _ in tree(document)}
     assert by_row["aws/x.large r, reserved and idle"] == pytest.approx((40.0, 40.0))
     assert by_row["aws/x.large r"] == pytest.approx((20.0, 20.0))
+
+
+def test_what_rounding_leaves_is_no_amount(tmp_path: Path) -> None:
+    """Sums of millions in other orders differ by 1e-10 USD, which was shown as a discount."""
+    random = Random(1)
+    rows = [run(h, h + 1, quantity=100 + round(random.random() * 23, 3)) for h in range(720)]
+    plans = [SavingsPlan(name=f"plan {i}", commitment=3911.17 + i, discount=0.283) for i in range(12)]
+    bills = [billed(tmp_path, rows, prices={"aws/x.large": 55.04}, commitments=(plan,)) for plan in plans]
+    for document in (bill_document(bill, "plan") for bill in bills):
+        shown = text(document)
+        assert not re.search(r"\de-\d", shown)
+        assert next(line for line in shown.splitlines() if "on demand" in line).split()[3] == "$0.00"
 
 
 pieces = st.lists(

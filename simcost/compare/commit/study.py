@@ -24,7 +24,7 @@ from simcost.compare.commit.demand import Demand
 from simcost.compare.commit.mix import Aim, Option, best_mix
 from simcost.compare.commit.words import verdict
 from simcost.errors import InputError
-from simcost.units import HOURS_PER_MONTH
+from simcost.units import HOURS_PER_MONTH, difference_usd
 
 Document = dict[str, Any]
 Offered = ReservedInstances | SavingsPlan | AzureReservation | AzureSavingsPlan | ResourceCud | FlexibleCud
@@ -209,9 +209,9 @@ def _fall(asked: Asked, options: Sequence[Option], amounts: Floats, factor: floa
         "demand": factor,
         "usd_per_month": float(mix.mean()),
         "best_usd_per_month": float(best.mean()),
-        "regret_usd_per_month": float(mix.mean() - best.mean()),
+        "regret_usd_per_month": difference_usd(float(mix.mean()), float(best.mean())),
         "on_demand_usd_per_month": float(nothing.mean()),
-        "loss_usd_per_month": float(mix.mean() - nothing.mean()),
+        "loss_usd_per_month": difference_usd(float(mix.mean()), float(nothing.mean())),
     }
 
 
