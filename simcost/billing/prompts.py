@@ -25,7 +25,7 @@ def uncached(usage: Usage) -> tuple[Usage, tuple[str, ...]]:
     units = {key[_UNIT] for key in usage.keys}
     if PROMPT not in units:
         return usage, ()
-    total = np.bincount(usage.line, usage.quantity, minlength=len(usage.keys))
+    total: Floats = np.bincount(usage.line, usage.quantity, minlength=len(usage.keys)).astype(np.float64)
     place = {key: i for i, key in enumerate(usage.keys)}
     faults = _faults(usage, place, total)
     if faults:

@@ -128,7 +128,7 @@ def weekly(count: int, change: float = 0.0) -> Demand:
 
 
 def test_alike_weeks_are_no_certainty_and_the_loss_leads() -> None:
-    """Three years on four weeks that repeat: no interval, no `every future`; what a fall of demand costs comes first."""
+    """Three years on four weeks that repeat: no interval, no `every future`; what a fall of demand costs leads."""
     of = weekly(4)
     found = study(asked(of, SavingsPlan(name="plan", commitment=40.0, discount=0.45, years=3)), of)
     assert found["evidence"] == {"kind": "history", "pieces": "weeks", "futures": 4, "distinct_futures": 1,
