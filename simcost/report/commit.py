@@ -7,7 +7,7 @@ from typing import Any
 from simcost.report.commit_chart import curves
 from simcost.report.study import Part
 from simcost.report.table import table_of
-from simcost.units import difference_usd, format_share, format_usd
+from simcost.units import Formatted, difference_usd, format_share, format_usd
 
 WIDTH = 100
 USUAL = "The usual advice: what would have been best over the last days"
@@ -88,9 +88,9 @@ def _amount(amount: float, unit: str) -> str:
     return f"{amount:,.0f}" if unit == "instances" else f"{format_usd(amount)}/h"
 
 
-def _change(usd: float) -> str:
-    """A loss with its sign, a saving with its own."""
-    return f"{'+' if usd > 0 else '-'}{format_usd(abs(usd))}"
+def _change(usd: float) -> Formatted:
+    """A loss or a saving, with its sign."""
+    return Formatted(f"{'+' if usd > 0 else ''}{format_usd(usd)}", usd)
 
 
 def _share(value: float | None) -> str:
