@@ -201,6 +201,16 @@ def _duration(value_s: float) -> str:
     return f"{value_s / 1e-9:.3g} ns" if value_s else "0 s"
 
 
+def difference_usd(usd: float, less: float) -> float:
+    """What one amount is above another; 0 where they differ by the rounding of their sums alone.
+
+    >>> difference_usd(746604.0 + 2.0**-33, 746604.0), difference_usd(3.0, 2.5)
+    (0.0, 0.5)
+    """
+    change = usd - less
+    return 0.0 if abs(change) <= 1e-11 * max(abs(usd), abs(less)) else change
+
+
 def format_usd(value_usd: float) -> Formatted:
     """Money for people: `$1,234`, `$12.30`, `$0.0042`, `-$5.00`."""
     return Formatted(_money(value_usd), value_usd)

@@ -8,11 +8,11 @@ from views.ask import Question
 from views.files import Words, Written, beside, choose, finished
 
 _PLAN = """\
-commitments:
+commitments:                # the discount is an assumption: put your quote in its place
   - {kind: savings-plan, name: base, commitment: $20/h, discount: 28 %}
 """
 _OPTIONS = """\
-commitments:
+commitments:                # the discounts are assumptions: put your quotes in their place
   - {kind: savings-plan, name: one year, commitment: $300/h, discount: 28 %}
   - {kind: savings-plan, name: three years, commitment: $300/h, discount: 45 %, years: 3}
 """

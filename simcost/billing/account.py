@@ -9,7 +9,10 @@ import numpy as np
 from simcost.billing.books import compute_charges
 from simcost.billing.charges import Bill
 from simcost.billing.counted import counted_charges
+from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
 from simcost.billing.metered import Floats, Ints, Line, Metered, Runs, metered
+from simcost.billing.missing import MissingPrices
+from simcost.billing.prompts import uncached
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.settle import settle
 from simcost.billing.usage import billed_seconds
@@ -21,9 +24,6 @@ from simcost.units import SECONDS_PER_HOUR
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
 
-_JOIN_S = 1e-3
-"""Runs of one machine this close are one run."""
-
 
 def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
     """The bill of metered usage.
@@ -32,38 +32,49 @@ def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
     the end of the file is cut there; else quantities are taken as metered already.
 
     Raises:
-        CatalogError: prices that neither the plan nor the catalog has, all of them.
+        FaultsError: prices that neither the plan nor the catalog has, all of them, each with its place.
         InputError: a commitment that ends before the usage, or fits nothing.
     """
-    account = usage_account(usage, purchase, catalog)
+    usage, prompts = uncached(usage)
+    missing = MissingPrices(usage)
+    others = (
+        *volume_charges_of(usage, purchase, catalog, missing),
+        *counted_charges(usage, purchase, catalog, missing),
+    )
+    account = usage_account(usage, purchase, catalog, missing)
     settled = settle(account, purchase.commitments, catalog, sustained=purchase.sustained_use)
-    others = (*volume_charges_of(usage, purchase, catalog), *counted_charges(usage, purchase, catalog))
     return Bill(
         charges=(*compute_charges(settled), *others),
         compute_by_state_usd={},
         horizon_s=settled.end_s - settled.start_s,
-        notes=tuple(note for one in settled.bought for note in one.bound.notes),
+        notes=(*prompts, *(note for one in settled.bought for note in one.bound.notes)),
         settlement=settled,
     )
 
 
-def usage_account(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Metered:
-    """What runs by the hour, with its prices. Raises CatalogError for all that is missing."""
+def usage_account(
+    usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices | None = None
+) -> Metered:
+    """What runs by the hour, with its prices.
+
+    Raises:
+        FaultsError: prices that are missing, these and those already in `missing`, each with its place.
+    """
     hourly = [i for i, key in enumerate(usage.keys) if key[KEY - 1] == HOURLY]
-    lines = _priced(usage, hourly, purchase, catalog)
+    lines = _priced(usage, hourly, purchase, catalog, missing or MissingPrices(usage))
     place = np.full(len(usage.keys), -1, np.int64)
     place[hourly] = np.arange(len(hourly))
     rows = np.flatnonzero(place[usage.line] >= 0)
     start_s = _first_hour(usage) if usage.horizon_s is None else 0.0
-    if usage.resource is not None:
-        start, end, row = _joined(usage, rows)
-        end = _rounded(usage, start, end, row, catalog)
-    else:
-        start, end, row = usage.start_s[rows], usage.end_s[rows], rows
-    line = place[usage.line[row]]
+    of_machines = machine_runs(usage, rows)
+    check_interruptions(usage, rows, of_machines)
+    end = (
+        _metered_ends(usage, rows, of_machines, catalog) if usage.resource is not None else usage.end_s[rows]
+    )
+    line = place[usage.line[rows]]
     runs = Runs(
-        start_s=start - start_s, end_s=end - start_s, line=line, units=usage.quantity[row],
-        price_usd=_in_effect(usage, row, line, lines),
+        start_s=usage.start_s[rows] - start_s, end_s=end - start_s, line=line, units=usage.quantity[rows],
+        price_usd=_in_effect(usage, rows, line, lines, of_machines),
     )  # fmt: skip
     if usage.horizon_s is not None:
         return metered(lines, runs, horizon_s=usage.horizon_s, start_s=None)
@@ -75,17 +86,15 @@ def _first_hour(usage: Usage) -> float:
     return float(np.floor(usage.start_s.min() / SECONDS_PER_HOUR) * SECONDS_PER_HOUR)
 
 
-def _priced(usage: Usage, hourly: Sequence[int], purchase: Purchasing, catalog: "Catalog") -> list[Line]:
+def _priced(
+    usage: Usage, hourly: Sequence[int], purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
+) -> list[Line]:
     """The lines with their prices; what has none is named, all at once."""
     lines: list[Line] = []
-    missing: dict[str, None] = {}
     for i in hourly:
-        try:
+        with missing.of(i):
             lines.append(_line(usage, i, purchase, catalog))
-        except CatalogError as error:
-            missing[str(error)] = None
-    if missing:
-        raise CatalogError("; ".join(missing))
+    missing.check()
     return lines
 
 
@@ -143,45 +152,30 @@ def _spot_usd(usage: Usage, i: int, name: str, purchase: Purchasing, observed: f
     return float(np.average(filled, weights=weight)) if weight.sum() else float(filled.mean())
 
 
-def _in_effect(usage: Usage, row: Ints, line: Ints, lines: Sequence[Line]) -> Floats | None:
-    """Price of each run where it is not its line's: spot at the price in effect, and nothing for what AWS interrupts
-    within its first hour.
+def _in_effect(
+    usage: Usage, rows: Ints, line: Ints, lines: Sequence[Line], runs: MachineRuns
+) -> Floats | None:
+    """Price of each row where it is not its line's: spot at the price in effect, and nothing for a run that AWS
+    interrupts within its first hour.
     """
     spot = np.array([one.pricing == "spot" for one in lines], np.bool_)
     if not spot.any():
         return None
     own = np.array([one.contracted_usd for one in lines], np.float64)[line]
-    price = np.where(np.isnan(usage.price_usd[row]), own, usage.price_usd[row])
+    price = np.where(np.isnan(usage.price_usd[rows]), own, usage.price_usd[rows])
     aws = np.array([one.provider == "aws" for one in lines], np.bool_)[line]
-    short = usage.end_s[row] - usage.start_s[row] < SECONDS_PER_HOUR
-    free = spot[line] & aws & usage.interrupted[row] & short
+    free = spot[line] & aws & runs.interrupted & runs.within_first_hour
     return np.where(free, 0.0, price)
 
 
-def _joined(usage: Usage, rows: Ints) -> tuple[Floats, Floats, Ints]:
-    """Runs of each machine: rows of one line, price and quantity that follow each other are one."""
-    resource = usage.resource[rows] if usage.resource is not None else rows
-    order = rows[np.lexsort((usage.start_s[rows], usage.line[rows], resource))]
-    start, end = usage.start_s[order], usage.end_s[order]
-    code = np.zeros(len(usage), np.int64) if usage.resource is None else usage.resource
-    price = np.nan_to_num(usage.price_usd[order], nan=-1.0)
-    same = (
-        (np.diff(code[order]) == 0) & (np.diff(usage.line[order]) == 0)
-        & (np.diff(usage.quantity[order]) == 0) & (np.diff(price) == 0) & (start[1:] - end[:-1] <= _JOIN_S)
-    )  # fmt: skip
-    first = np.flatnonzero(np.append(True, ~same))
-    last = np.append(first[1:], len(order)) - 1
-    return start[first], end[last], order[first]
-
-
-def _rounded(usage: Usage, start: Floats, end: Floats, row: Ints, catalog: "Catalog") -> Floats:
-    """Ends as the providers meter them."""
+def _metered_ends(usage: Usage, rows: Ints, runs: MachineRuns, catalog: "Catalog") -> Floats:
+    """Ends of rows as the providers meter runs: what granularity and minimum add lies behind the last row."""
     final = float(usage.end_s.max()) if usage.horizon_s is None else usage.horizon_s
-    found = end.copy()
-    providers = np.array([key[0] for key in usage.keys])[usage.line[row]]
+    found = usage.end_s[rows].copy()
+    providers = np.array([key[0] for key in usage.keys])[usage.line[rows]]
     for provider in np.unique(providers):
-        mine = providers == provider
         rule = catalog.billing_rule(str(provider))
-        billed = billed_seconds(end[mine] - start[mine], end[mine] >= final - _JOIN_S, rule)
-        found[mine] = start[mine] + billed
+        ends = (providers == provider) & runs.last
+        start, end = runs.start_s[ends], runs.end_s[ends]
+        found[ends] = start + billed_seconds(end - start, end >= final - JOIN_S, rule)
     return found

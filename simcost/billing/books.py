@@ -38,6 +38,7 @@ def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Boug
         effective_cost_usd=cost, billed_cost_usd=0.0 if by else cost,
         price_as_of=line.as_of, price_quality=line.quality, price_source=line.source,
         commitment=by.bound.name if by else "", commitment_status="Used" if by else "",
+        capacity_reservation_status="Unused" if line.reserved_idle else "",
     )  # fmt: skip
 
 

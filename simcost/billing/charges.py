@@ -59,6 +59,8 @@ class Charge:
     commitment: str = ""
     """Name of the commitment that covers, is unused, or is bought."""
     commitment_status: Literal["", "Used", "Unused"] = ""
+    capacity_reservation_status: Literal["", "Unused"] = ""
+    """Unused = capacity that was reserved, and idle."""
     charge_frequency: Literal["Usage-Based", "One-Time", "Recurring"] = "Usage-Based"
 
 
@@ -98,7 +100,7 @@ class Costs:
     commitments nothing used; they add up to the effective compute. Empty where states are not known."""
     horizon_s: float
     notes: tuple[str, ...] = ()
-    """What prices of commitments rest on, where the user did not state them."""
+    """What prices of commitments rest on, and how usage was read."""
 
     @property
     def total_usd(self) -> float:

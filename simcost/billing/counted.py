@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simcost.billing.charges import Charge, Place, Service, UnitPrice, volume_charge
+from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.tokens import rates
 from simcost.errors import CatalogError
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from simcost.catalog import Catalog
 
 
-def counted_charges(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Iterator[Charge]:
-    """A charge for each line. Tokens are priced by the base tier: totals do not say how long their prompts were.
-
-    Raises:
-        CatalogError: a unit without a price.
+def counted_charges(
+    usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
+) -> Iterator[Charge]:
+    """A charge for each line; units without a price are kept in `missing`. Tokens are priced by the base tier: totals
+    do not say how long their prompts were.
     """
     for i, key in enumerate(usage.keys):
         provider, sku, region, zone, account, _, unit = key[:KEY]
@@ -29,13 +30,14 @@ def counted_charges(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> I
         rows = usage.line == i
         place = Place(provider=provider, region=region, start_s=float(usage.start_s[rows].min()),
                       end_s=float(usage.end_s[rows].max()))  # fmt: skip
-        price = _price(provider, sku, unit, purchase, catalog)
-        service: Service = "tokens" if unit in TOKENS else "compute"
-        charge = volume_charge(place, service, sku, float(np.sum(usage.quantity[rows])), unit, price)
-        words = zip(usage.tags, key[KEY:], strict=True)
-        yield replace(
-            charge, zone=zone, account=account, tags=tuple((name, word) for name, word in words if word)
-        )
+        with missing.of(i):
+            price = _price(provider, sku, unit, purchase, catalog)
+            service: Service = "tokens" if unit in TOKENS else "compute"
+            charge = volume_charge(place, service, sku, float(np.sum(usage.quantity[rows])), unit, price)
+            words = zip(usage.tags, key[KEY:], strict=True)
+            yield replace(
+                charge, zone=zone, account=account, tags=tuple((name, word) for name, word in words if word)
+            )
 
 
 def _price(provider: str, sku: str, unit: str, purchase: Purchasing, catalog: "Catalog") -> UnitPrice:

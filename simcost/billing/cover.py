@@ -14,7 +14,7 @@ from simcost.billing.commitment.bound import Bought, Bound, Capacity, Floats, Sp
 from simcost.billing.metered import Line, Metered
 
 _DUST = 1e-10
-"""USD or units an hour that count as nothing: what rounding leaves."""
+"""USD or units an hour that count as nothing, and the share of larger amounts that does: what rounding leaves."""
 
 
 def cover(account: Metered, bounds: Sequence[Bound]) -> tuple[Floats, list[Bought]]:
@@ -106,7 +106,7 @@ def _enter(bought: Bought, left: Floats, line: int, hours: Floats, usd: Floats) 
     left[:, line] = np.where(left[:, line] - hours < _DUST, 0.0, left[:, line] - hours)
     unused = bought.unused_usd
     np.subtract(unused, usd, out=unused)
-    unused[np.abs(unused) < _DUST] = 0.0
+    unused[np.abs(unused) < _DUST * np.maximum(1.0, bought.committed_usd)] = 0.0
     bought.covered_h[line] = bought.covered_h.get(line, 0.0) + hours
     bought.covered_usd[line] = bought.covered_usd.get(line, 0.0) + usd
 

@@ -11,7 +11,7 @@ from simcost.billing.books import coverage
 from simcost.billing.charges import Bill, Charge
 from simcost.billing.commitment.bound import Bought
 from simcost.billing.price_list import price_list
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_share, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, difference_usd, format_share, format_usd
 
 Document = dict[str, Any]
 COSTS = ("list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd")
@@ -42,6 +42,7 @@ def bill_document(bill: Bill, name: str, rests_on: str = "") -> Document:
         "commitments": commitments,
         "coverage": _coverage(bill),
         "unused_usd": fsum(one["unused_usd"] for one in commitments),
+        "idle_reservation_usd": _idle_usd(bill),
         "allocation": allocation(bill.charges),
         "prices": price_list(bill.charges),
         "assumptions": list(bill.notes),
@@ -67,7 +68,7 @@ def _commitment(bill: Bill, one: Bought) -> Document:
         "coverage": coverage(settled, one),
         "utilisation": one.utilisation,
         "unused_usd": unused,
-        "saved_usd": otherwise - committed,
+        "saved_usd": difference_usd(otherwise, committed),
     }
 
 
@@ -83,7 +84,7 @@ def _coverage(bill: Bill) -> float | None:
 
 def allocation(charges: Sequence[Charge]) -> Document:
     """By tag: who pays for what. Each sums up to the bill: what words are paid for, what has none, what of
-    commitments nobody used.
+    commitments nobody used, and what of reserved capacity was idle.
     """
     names = dict.fromkeys(name for charge in charges for name, _ in charge.tags)
     found: Document = {}
@@ -91,10 +92,17 @@ def allocation(charges: Sequence[Charge]) -> Document:
         sums: dict[str, float] = {}
         for charge in charges:
             word = dict(charge.tags).get(name, "")
-            key = word or ("(unused commitment)" if charge.commitment_status == "Unused" else "(untagged)")
+            key = word or _nobody(charge)
             sums[key] = sums.get(key, 0.0) + charge.effective_cost_usd
         found[name] = {key: usd for key, usd in sums.items() if usd}
     return found
+
+
+def _nobody(charge: Charge) -> str:
+    """What a charge without a tag is for."""
+    if charge.commitment_status == "Unused":
+        return "(unused commitment)"
+    return "(idle reservation)" if charge.capacity_reservation_status else "(untagged)"
 
 
 def tree(document: Document) -> Iterator[tuple[int, str, float, float, float]]:
@@ -121,7 +129,8 @@ def _place(charge: Document) -> str:
     if charge["commitment"] and charge["commitment_status"] != "Used":
         return f"{charge['commitment']}"
     region = "" if charge["region"] == "any" else f" {charge['region']}"
-    return f"{charge['provider']}/{charge['sku']}{region}"
+    idle = ", reserved and idle" if charge["capacity_reservation_status"] else ""
+    return f"{charge['provider']}/{charge['sku']}{region}{idle}"
 
 
 def _what(charge: Document) -> str:
@@ -130,6 +139,11 @@ def _what(charge: Document) -> str:
     if charge["commitment"]:
         return "unused" if charge["commitment_status"] == "Unused" else f"covered by {charge['commitment']}"
     return "spot" if charge["pricing_category"] == "Dynamic" else "on demand"
+
+
+def _idle_usd(bill: Bill) -> float:
+    """Effective cost of capacity that was reserved, and idle."""
+    return fsum(one.effective_cost_usd for one in bill.charges if one.capacity_reservation_status)
 
 
 def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: str) -> str:
@@ -146,15 +160,17 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: s
     against = f"{side} the list price of {format_usd(listed)}"
     rests_on = f"{rests_on}; " if rests_on else ""
     text = f"{what}{format_usd(total)} ({rests_on}{format_usd(bill.billed_usd)} invoiced in this time), {against}"
+    idle = _idle_usd(bill)
+    held = f"; {format_usd(idle)} is for reserved capacity that was idle" if idle > 0 else ""
     if not commitments:
-        return f"{text}; nothing is committed."
+        return f"{text}; nothing is committed{held}."
     unused = fsum(one["unused_usd"] for one in commitments)
     share = _coverage(bill)
     covered = (
         f"commitments cover {format_share(share)} of the usage" if share is not None else "nothing to cover"
     )
     lost = f"{format_usd(unused)} of them unused" if unused > 0 else "all of them used"
-    return f"{text}; {covered}, {lost}."
+    return f"{text}; {covered}, {lost}{held}."
 
 
 def _time(start_s: float | None) -> str | None:
@@ -164,7 +180,7 @@ def _time(start_s: float | None) -> str | None:
 def side_by_side(documents: Sequence[Document]) -> Document:
     """Several plans over one usage, and what the cheapest saves against the first."""
     first, best = documents[0], min(documents, key=lambda one: one["effective_usd"])
-    saved = first["effective_usd"] - best["effective_usd"]
+    saved = difference_usd(first["effective_usd"], best["effective_usd"])
     verdict = f"{best['plan']} is the cheapest of {len(documents)} plans: {format_usd(best['effective_usd'])}"
     if best is not first and first["effective_usd"]:
         share = format_share(saved / first["effective_usd"])

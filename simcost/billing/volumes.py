@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.billing.charges import Charge, Place, UnitPrice, volume_charge
+from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.volume import Item, mean_price, month_usd, run_usd
 from simcost.catalog.facts import TierPrice
@@ -45,12 +46,12 @@ class Month:
         return month_usd(quantity, tiers)
 
 
-def volume_charges_of(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Iterator[Charge]:
+def volume_charges_of(
+    usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
+) -> Iterator[Charge]:
     """A charge for each provider, item, month and set of tags. Tiers are filled by all accounts and regions of a
-    provider together, and all pay their mean price.
-
-    Raises:
-        CatalogError: an item that neither the plan nor the catalog has a price of.
+    provider together, and all pay their mean price. Items that neither the plan nor the catalog has a price of are
+    kept in `missing`.
     """
     own = {"storage": purchase.storage, "egress": purchase.egress, "inter-zone": purchase.inter_zone}
     for item in _ITEMS:
@@ -60,9 +61,10 @@ def volume_charges_of(usage: Usage, purchase: Purchasing, catalog: "Catalog") ->
                 by_tags = _by_tags(usage, lines, month, stored=item == "storage")
                 total = sum(by_tags.values())
                 if total > 0:
-                    price = _price(item, provider, total, own[item], month, catalog)
-                    for tags, quantity in by_tags.items():
-                        yield _charge(item, provider, quantity, month, price, tags)
+                    with missing.of(lines[0]):
+                        price = _price(item, provider, total, own[item], month, catalog)
+                        for tags, quantity in by_tags.items():
+                            yield _charge(item, provider, quantity, month, price, tags)
 
 
 def _charge(

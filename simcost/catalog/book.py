@@ -125,8 +125,9 @@ class Catalog:
         regions = ", ".join(offer.region for offer in found)
         if not fitting:
             raise CatalogError(
-                f"the catalog has no price of {name!r} in region {region!r}, only in: {regions}; "
-                "choose one of them, or add yours to offers.csv in your catalog folder"
+                f"the catalog has no price of {name!r} in region {region!r}, only in: {regions}"
+                f"{did_you_mean(region or '', [offer.region for offer in found]) or ';'} choose one of them, or "
+                "add yours to offers.csv in your catalog folder"
             )
         exact = [offer for offer in fitting if offer.region == region] or fitting
         if len(exact) > 1:
@@ -186,7 +187,8 @@ class Catalog:
         terms = ", ".join(sorted({f"{r.term_years:g} years, upfront {r.upfront}" for r in rows}))
         raise CatalogError(
             f"the catalog has no {instrument} rate of {provider}/{sku} in {region} for {term_years:g} years, upfront "
-            f"{upfront}{f' (only: {terms})' if terms else ''}; give `discount` or the rate in the plan, or add it to "
+            f"{upfront}{f' (only: {terms})' if terms else ''}; give {_rate_keys(instrument, sku)} in the plan, from "
+            "your quote or price list (a maximum as advertised, `up to` so much, is no rate), or add it to "
             "commitment_rates.csv in your catalog folder (`simcost prices import` makes one of a price list)"
         )
 
@@ -280,6 +282,13 @@ class Named(Protocol):
 
 
 N = TypeVar("N", bound=Named)
+
+
+def _rate_keys(instrument: Instrument, sku: str) -> str:
+    """The keys of a commitment that say its rate."""
+    spend = instrument.endswith("savings-plan") or instrument == "flexible-cud"
+    each = f"`rates: {{{sku}: USD/h}}`" if spend else "`price: USD/h`, `fee` with `hourly`,"
+    return f"{each} or `discount`"
 
 
 def _named(what: str, table: str, name: str, rows: Sequence[N]) -> N:

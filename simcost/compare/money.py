@@ -50,6 +50,8 @@ def label(charge: Charge) -> str:
     if charge.commitment_status == "Unused":
         return f"{charge.commitment}, unused"
     name = f"{charge.provider}/{charge.sku}"
+    if charge.capacity_reservation_status:
+        return f"{name} reserved and idle"
     if charge.commitment:
         return f"{name} covered by {charge.commitment}"
     if charge.service != "compute":

@@ -9,7 +9,7 @@ from simcost.report.bill_chart import spending
 from simcost.report.study import Part
 from simcost.report.table import table_of
 from simcost.report.tables import Table
-from simcost.units import Formatted, format_share, format_usd
+from simcost.units import Formatted, difference_usd, format_share, format_usd
 
 WIDTH = 100
 
@@ -47,7 +47,7 @@ def _tree(document: Mapping[str, Any]) -> Table:
         {
             "charge": "  " * depth + what,
             "list": format_usd(listed),
-            "discount": format_usd(effective - listed),
+            "discount": format_usd(difference_usd(effective, listed)),
             "effective": format_usd(effective),
             "invoiced": format_usd(billed),
         }

@@ -7,6 +7,7 @@ from simcost.report.style import WIDTH, finish, inline
 
 _COLOURS = {
     "covered by commitments": "#2B6299", "on demand": "#D55E00", "spot": "#E69F00", "unused commitment": "#C9C9C9",
+    "idle reservation": "#8C8C8C",
     "storage": "#4B7F3A", "transfer": "#B4D9A2", "tokens": "#7A5195",
 }  # fmt: skip
 
@@ -42,6 +43,8 @@ def _by_way(plan: Mapping[str, Any]) -> dict[str, float]:
 def _way(charge: Mapping[str, Any]) -> str:
     if charge["service"] != "compute":
         return str(charge["service"])
+    if charge["capacity_reservation_status"]:
+        return "idle reservation"
     if charge["commitment_status"]:
         return "unused commitment" if charge["commitment_status"] == "Unused" else "covered by commitments"
     return "spot" if charge["pricing_category"] == "Dynamic" else "on demand"

@@ -7,7 +7,7 @@ from typing import Any
 from simcost.report.commit_chart import curves
 from simcost.report.study import Part
 from simcost.report.table import table_of
-from simcost.units import format_share, format_usd
+from simcost.units import Formatted, difference_usd, format_share, format_usd
 
 WIDTH = 100
 USUAL = "The usual advice: what would have been best over the last days"
@@ -30,9 +30,9 @@ def parts(document: Mapping[str, Any]) -> list[Part]:
         document["assumptions"]
     )
     return [
-        Part(title="What to buy", rows=mix(document), titled=False),
-        Part(title="Cost against commitment", chart=lambda: curves(dict(document))),
         Part(title="If demand falls", rows=falls(document)),
+        Part(title="What to buy", rows=mix(document)),
+        Part(title="Cost against commitment", chart=lambda: curves(dict(document))),
         Part(title=USUAL, rows=usual(document)),
         Part(title="Notes", said=notes, titled=False),
     ]
@@ -59,6 +59,7 @@ def falls(document: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "demand": f"{100 * one['demand']:.0f} %",
             "this mix": format_usd(one["usd_per_month"]),
+            "against on demand": _change(one["loss_usd_per_month"]),
             "best mix then": format_usd(one["best_usd_per_month"]),
             "regret a month": format_usd(one["regret_usd_per_month"]),
             "on demand": format_usd(one["on_demand_usd_per_month"]),
@@ -77,7 +78,7 @@ def usual(document: Mapping[str, Any]) -> list[dict[str, str]]:
             "look-back": f"{one['days']} days",
             "buy": _amount(one["amount"], units[one["name"]]),
             "$/month": format_usd(one["usd_per_month"]),
-            "dearer than this mix": format_usd(one["usd_per_month"] - mine),
+            "dearer than this mix": format_usd(difference_usd(one["usd_per_month"], mine)),
         }
         for one in document["usual"]
     ]
@@ -85,6 +86,11 @@ def usual(document: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _amount(amount: float, unit: str) -> str:
     return f"{amount:,.0f}" if unit == "instances" else f"{format_usd(amount)}/h"
+
+
+def _change(usd: float) -> Formatted:
+    """A loss or a saving, with its sign."""
+    return Formatted(f"{'+' if usd > 0 else ''}{format_usd(usd)}", usd)
 
 
 def _share(value: float | None) -> str:

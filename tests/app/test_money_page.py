@@ -74,4 +74,4 @@ def test_what_to_commit_to(page: AppTest, home: Path) -> None:
     assert not page.exception
     assert not page.error
     assert page.header[0].value.startswith("Buy base\\: ")
-    assert [title.value for title in page.subheader][:2] == ["What to buy", "If demand falls"]
+    assert [title.value for title in page.subheader][:2] == ["If demand falls", "What to buy"]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 
 from simcost.billing.account import bill_usage
 from simcost.billing.charges import Bill
-from simcost.billing.commitment import SavingsPlan
+from simcost.billing.commitment import CapacityReservation, SavingsPlan
 from simcost.billing.document import bill_document, tree
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
-from simcost.errors import CatalogError, FaultsError, TraceError
+from simcost.errors import FaultsError, TraceError
+from simcost.report.bill import text
+from simcost.scenario.purchasing import load_purchasing
 from simcost.trace.usage.read import read_usage
 
 CATALOG = load_catalog()
@@ -83,8 +86,27 @@ def test_rows_that_cannot_be_are_named_with_their_lines(tmp_path: Path) -> None:
 
 def test_missing_prices_are_named_all_at_once(tmp_path: Path) -> None:
     rows = [run(0, 1), run(0, 1, sku="aws/y.large"), run(0, 1, sku="aws/z.large")]
-    with pytest.raises(CatalogError, match=r"aws/x\.large.*aws/y\.large.*aws/z\.large"):
+    with pytest.raises(FaultsError) as wrong:
+        billed(tmp_path, [*rows, rows[0]])
+    for line, name, more in ((2, "x", r" \(2 rows\)"), (3, "y", ""), (4, "z", "")):
+        assert re.search(
+            rf"(?m)usage\.csv:{line}: aws/{name}\.large in region r: .*{more}$", str(wrong.value)
+        )
+
+
+def test_unknown_skus_and_regions_name_their_row_and_the_nearest(tmp_path: Path) -> None:
+    """Of all services at once: machines, models behind APIs."""
+    rows = [
+        run(0, 1, sku="aws/p5.48xlrge", region="us-east-1"),
+        run(0, 1, sku="aws/p5.48xlarge", region="us-est-1"),
+        run(0, 1, sku="openai/gpt-5-mni", unit="input_tokens"),
+    ]
+    with pytest.raises(FaultsError) as wrong:
         billed(tmp_path, rows)
+    found = str(wrong.value).splitlines()
+    for line, words in zip(found, ("'aws/p5.48xlarge'", "'us-east-1'", "'openai/gpt-5-mini'"), strict=True):
+        assert f"did you mean {words}" in line
+    assert [line.split(":")[1] for line in found] == ["2", "3", "4"]
 
 
 def test_spot_intervals_as_in_worked_examples(shared: Path, tmp_path: Path) -> None:
@@ -111,6 +133,71 @@ def test_spot_that_aws_takes_within_an_hour_is_free(tmp_path: Path) -> None:
     last = run(50, 51, quantity=0, resource="z")
     assert billed(tmp_path, [short, last], prices=OWN).total_usd == 0.0
     assert billed(tmp_path, [short | {"interrupted": ""}, last], prices=OWN).total_usd == pytest.approx(0.5)
+
+
+def spot(start: float, end: float, price: float, **more: Any) -> dict[str, Any]:
+    return run(start, end, pricing="spot", price=price, resource="i", **more)
+
+
+LATER = run(50, 51, quantity=0, resource="z")
+"""The file goes on after what it is about."""
+
+
+@pytest.mark.parametrize(
+    ("rows", "usd"),
+    [
+        ([spot(0, 1, 1.0), spot(1, 1.5, 2.0, interrupted="true")], 2.0),
+        ([spot(5 / 6, 1, 1.0), spot(1, 4 / 3, 1.0, interrupted="true")], 0.0),
+        ([spot(0, 1, 1.0), spot(1, 1.5, 1.0, interrupted="true")], 1.5),
+        ([spot(0, 0.5, 1.0, team="a"), spot(0.5, 1.5, 1.0, team="b", interrupted="true")], 1.5),
+        ([spot(0, 0.5, 1.0), spot(0.75, 1.5, 1.0, interrupted="true")], 0.5),
+    ],
+)
+def test_an_interruption_is_about_the_run_of_an_instance(tmp_path: Path, rows: Rows, usd: float) -> None:
+    """It stands on the last row; a run goes on where the price, the clock-hour or the workload changes."""
+    assert billed(tmp_path, [*rows, LATER], prices=OWN).total_usd == pytest.approx(usd, rel=1e-12)
+
+
+def test_bills_of_interrupted_runs_by_hand(shared: Path) -> None:
+    folder = shared / "cases/money"
+    if not folder.is_dir():
+        pytest.skip("the cases of the project are not here")
+    plan, catalog = load_purchasing(folder / "spot_plan.yaml")
+    found = [bill_usage(read_usage(folder / f"spot_interrupted_{i}.csv"), plan, catalog) for i in range(1, 5)]
+    assert [bill.billed_usd for bill in found] == pytest.approx([2.00, 0.0, 1.50, 3.013])
+
+
+def test_rows_that_do_not_tell_which_run_was_interrupted_are_named(tmp_path: Path) -> None:
+    rows = [spot(0, 1, 1.0), spot(1, 1.5, 1.0, interrupted="true")]
+    without = [{name: cell for name, cell in row.items() if name != "resource"} for row in rows]
+    with pytest.raises(FaultsError, match=r"usage\.csv:3: is interrupted, and another row .* `resource`"):
+        billed(tmp_path, without, prices=OWN)
+    assert billed(tmp_path, without[1:], prices=OWN).total_usd == 0.0
+    with pytest.raises(FaultsError, match=r"usage\.csv:2: is interrupted, but its machine runs on"):
+        billed(tmp_path, [rows[0] | {"interrupted": "true"}, spot(1, 1.5, 1.0)], prices=OWN)
+
+
+@given(
+    st.integers(1, 130), st.sets(st.integers(1, 129), max_size=5), st.integers(0, 80), st.booleans(),
+    st.sampled_from(["aws", "gcp"]), st.sampled_from(["spot", "standard"]),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_cutting_a_run_into_rows_does_not_change_its_bill(
+    tmp_path: Path, minutes: int, cuts: set[int], start: int, interrupted: bool, provider: str, pricing: str
+) -> None:
+    edges = [0, *sorted(cut for cut in cuts if cut < minutes), minutes]
+    kind = {"sku": f"{provider}/x.large", "pricing": pricing, "resource": "i"}
+    last = {"interrupted": "true"} if interrupted else {}
+
+    def rows(at_: list[int]) -> Rows:
+        parts = [run((start + a) / 60, (start + b) / 60, **kind) for a, b in pairwise(at_)]
+        return [*parts[:-1], parts[-1] | last, LATER | {"sku": f"{provider}/x.large"}]
+
+    own = {"prices": {f"{provider}/x.large": 2.0}, "spot": {f"{provider}/x.large": 1.0}}
+    whole, cut_up = (billed(tmp_path, rows(at_), **own).total_usd for at_ in ([0, minutes], edges))
+    assert cut_up == pytest.approx(whole, abs=1e-9)
+    free = provider == "aws" and pricing == "spot" and interrupted and minutes < 60
+    assert (whole == 0.0) == free
 
 
 def test_volumes_by_calendar_month(tmp_path: Path, shared: Path) -> None:
@@ -152,6 +239,33 @@ def test_who_pays_adds_up_to_the_bill(tmp_path: Path) -> None:
     )
     [one] = document["commitments"]
     assert one["utilisation"] == pytest.approx(1 - document["unused_usd"] / one["committed_usd"])
+
+
+def test_idle_reservations_have_a_line_of_their_own(tmp_path: Path) -> None:
+    """In the tree and among those who pay; what a team ran is not dearer for it."""
+    rows = [run(0, 10, team="a")]
+    found = billed(
+        tmp_path, rows, prices=OWN, commitments=(CapacityReservation(sku="x.large", region="r", count=3),)
+    )
+    document = bill_document(found, "plan")
+    assert document["allocation"]["team"] == pytest.approx({"a": 20.0, "(idle reservation)": 40.0})
+    assert document["idle_reservation_usd"] == pytest.approx(40.0)
+    assert "$40.00 is for reserved capacity that was idle" in document["verdict"]
+    by_row = {what: (listed, effective) for _, what, listed, effective, _ in tree(document)}
+    assert by_row["aws/x.large r, reserved and idle"] == pytest.approx((40.0, 40.0))
+    assert by_row["aws/x.large r"] == pytest.approx((20.0, 20.0))
+
+
+def test_what_rounding_leaves_is_no_amount(tmp_path: Path) -> None:
+    """Sums of millions in other orders differ by 1e-10 USD, which was shown as a discount."""
+    random = Random(1)
+    rows = [run(h, h + 1, quantity=100 + round(random.random() * 23, 3)) for h in range(720)]
+    plans = [SavingsPlan(name=f"plan {i}", commitment=3911.17 + i, discount=0.283) for i in range(12)]
+    bills = [billed(tmp_path, rows, prices={"aws/x.large": 55.04}, commitments=(plan,)) for plan in plans]
+    for document in (bill_document(bill, "plan") for bill in bills):
+        shown = text(document)
+        assert not re.search(r"\de-\d", shown)
+        assert next(line for line in shown.splitlines() if "on demand" in line).split()[3] == "$0.00"
 
 
 pieces = st.lists(

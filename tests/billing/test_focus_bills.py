@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from simcost.billing.books import compute_charges
 from simcost.billing.charges import Bill, Charge, Place, UnitPrice, volume_charge
 from simcost.billing.commitment import CapacityReservation, Commitment, ReservedInstances, SavingsPlan
+from simcost.billing.document import bill_document
 from simcost.billing.focus import Stamp, focus_table
 from simcost.billing.focus.rows import months_of
 from simcost.billing.metered import Line, Runs, metered
@@ -153,7 +154,8 @@ def test_every_column_stands_in_its_place(table: pa.Table) -> None:
 def test_each_kind_of_charge_as_the_specification_wants_it(table: pa.Table) -> None:
     spot = rows(table, PricingCategory="Dynamic")
     assert spot.num_rows == HOURS
-    assert set(spot["ListUnitPrice"].to_pylist()) == {0.25}
+    assert set(spot["ContractedUnitPrice"].to_pylist()) == {0.25}, "the price in effect"
+    assert set(spot["ListUnitPrice"].to_pylist()) == {0.3}, "on demand"
     used = rows(table, CommitmentDiscountStatus="Used")
     assert total(used, "BilledCost") == 0
     assert set(used["PricingCategory"].to_pylist()) == {"Committed"}
@@ -187,9 +189,7 @@ def test_costs_are_prices_times_quantities_and_sum_up_to_the_bill(table: pa.Tabl
     assert total(table, "EffectiveCost") == pytest.approx(bill.total_usd)
     assert total(table, "BilledCost") == pytest.approx(bill.billed_usd)
     usage = rows(table, ChargeCategory="Usage")
-    assert total(usage, "ListCost") - total(
-        rows(usage, PricingCategory="Dynamic"), "ListCost"
-    ) == pytest.approx(bill.list_usd - 0.3 * 5 * HOURS)
+    assert total(usage, "ListCost") == pytest.approx(bill.list_usd)
     for price, cost in (("ListUnitPrice", "ListCost"), ("ContractedUnitPrice", "ContractedCost")):
         product = pc.multiply(table[price], table["PricingQuantity"]).to_numpy()
         assert product == pytest.approx(table[cost].to_numpy(), abs=1e-9)
@@ -308,7 +308,9 @@ some_commitments = st.lists(
     st.builds(SavingsPlan, commitment=cents, discount=st.integers(5, 70).map(lambda n: n / 100),
               upfront=st.sampled_from(["none", "partial", "all"]))
     | st.builds(ReservedInstances, sku=skus, region=st.just("us-east-1"), count=st.integers(1, 4), price=cents,
-                upfront=st.sampled_from(["none", "partial", "all"])),
+                upfront=st.sampled_from(["none", "partial", "all"]))
+    | st.builds(CapacityReservation, sku=st.sampled_from(["p5.48xlarge", "g6.xlarge"]), region=st.just("us-east-1"),
+                count=st.integers(1, 4)),
     max_size=3,
 )  # fmt: skip
 
@@ -316,7 +318,8 @@ some_commitments = st.lists(
 @given(some_lines, some_commitments, st.integers(1, 5), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_there_and_back(used: list, bought: list[Commitment], hours: int, text: bool) -> None:
-    lines = [line(sku, usd, pricing=kind, region=region) for sku, usd, kind, region, _ in used]
+    lines = [line(sku, usd, pricing=kind, region=region, contracted_usd=0.9 * usd)
+             for sku, usd, kind, region, _ in used]  # fmt: skip
     units = [count for *_, count in used]
     if not any(units) and not bought:
         return
@@ -329,6 +332,11 @@ def test_there_and_back(used: list, bought: list[Commitment], hours: int, text: 
     assert told["quality"] == []
     assert told["billed_usd"] == pytest.approx(bill.billed_usd, abs=1e-6)
     assert told["effective_usd"] == pytest.approx(bill.total_usd, abs=1e-6)
+    assert told["list_usd"] == pytest.approx(bill.list_usd, abs=1e-6)
+    if bill.list_usd:
+        assert told["below_list_share"] == pytest.approx(1 - bill.total_usd / bill.list_usd, abs=1e-6)
+    assert told["coverage"]["all"] == pytest.approx(bill_document(bill, "")["coverage"], abs=1e-6)
+    assert fsum(row["list_usd"] for row in told["months"]) == pytest.approx(bill.list_usd, abs=1e-6)
     wanted = {(one.sku, one.region): 0.0 for one in lines}
     for one, count in zip(lines, units, strict=True):
         wanted[one.sku, one.region] += count * hours

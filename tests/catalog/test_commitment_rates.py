@@ -17,19 +17,25 @@ def own(tmp_path: Path, *rows: str) -> Path:
     return tmp_path
 
 
-def test_the_published_maxima_are_labelled_as_assumptions() -> None:
-    rate = CATALOG.commitment_rate("aws", "compute-savings-plan", "p5.48xlarge", "us-east-1", 3, "all")
-    assert (rate.discount, rate.usd_per_h, rate.quality) == (0.66, None, "C")
+def test_published_maxima_are_no_rates() -> None:
+    """A rate is of a family and a term; what holds for all families is a maximum as advertised."""
     for row in CATALOG.facts.commitment_rates:
-        if row.sku == "*" and row.region == "any":
-            assert row.quality == "C"
-            assert row.notes.startswith("assumption"), row
+        assert row.sku.strip("*.-") not in ("", "ml"), row
+        assert "up to" not in row.source
+        assert "assumption" not in row.notes
 
 
-@pytest.mark.parametrize(("term_years", "discount"), [(1, 0.37), (3, 0.55)])
-def test_what_is_paid_is_the_price_without_the_discount(term_years: int, discount: float) -> None:
-    rate = CATALOG.commitment_rate("gcp", "resource-cud", "n2-standard-8", "us-central1", term_years, "none")
-    assert rate.paid_usd_per_h(100.0) == pytest.approx(100.0 * (1 - discount))
+@pytest.mark.parametrize(("term_years", "usd_per_h"), [(1, 18.513656), (3, 10.285667)])
+def test_a_sourced_rate_is_paid_with_its_date(term_years: int, usd_per_h: float) -> None:
+    rate = CATALOG.commitment_rate("gcp", "resource-cud", "a2-highgpu-8g", "us-central1", term_years, "none")
+    assert rate.paid_usd_per_h(29.38708) == usd_per_h
+    assert (rate.as_of, rate.quality) == ("2026-07-30", "A")
+
+
+def test_a_discount_is_taken_off_the_price_on_demand(tmp_path: Path) -> None:
+    catalog = load_catalog(own(tmp_path, "aws,reserved-instance,p5.*,any,1,none,,0.37"))
+    rate = catalog.commitment_rate("aws", "reserved-instance", "p5.48xlarge", "us-east-1", 1, "none")
+    assert rate.paid_usd_per_h(100.0) == pytest.approx(63.0)
 
 
 def test_the_narrowest_row_wins_name_then_beginning_then_region(tmp_path: Path) -> None:
@@ -61,10 +67,11 @@ def test_a_price_is_paid_whatever_on_demand_costs(tmp_path: Path) -> None:
 
 def test_a_missing_rate_says_which_terms_there_are_and_what_to_do() -> None:
     with pytest.raises(CatalogError) as error:
-        CATALOG.commitment_rate("aws", "compute-savings-plan", "p5.48xlarge", "us-east-1", 1, "none")
-    assert "aws/p5.48xlarge in us-east-1 for 1 years, upfront none" in str(error.value)
-    assert "only: 3 years, upfront all" in str(error.value)
-    assert all(word in str(error.value) for word in ("`discount`", "commitment_rates.csv", "prices import"))
+        CATALOG.commitment_rate("gcp", "resource-cud", "a3-highgpu-8g", "us-central1", 1, "all")
+    assert "gcp/a3-highgpu-8g in us-central1 for 1 years, upfront all" in str(error.value)
+    assert "only: 1 years, upfront none, 3 years, upfront none" in str(error.value)
+    for word in ("`price: USD/h`", "`discount`", "commitment_rates.csv", "prices import"):
+        assert word in str(error.value)
 
 
 @pytest.mark.parametrize(

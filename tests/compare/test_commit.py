@@ -15,7 +15,7 @@ from simcost.catalog import load_catalog
 from simcost.compare.commit.curve import pieces
 from simcost.compare.commit.demand import Demand, from_history, from_paths
 from simcost.compare.commit.mix import Aim, best_mix
-from simcost.compare.commit.study import Asked, best_amounts, offered, study
+from simcost.compare.commit.study import Asked, best_amounts, break_even_demand, offered, study
 from simcost.errors import InputError
 from simcost.forecast.paths import Paths
 from simcost.trace.series import Grid
@@ -118,6 +118,53 @@ def test_the_document_says_what_is_risked() -> None:
     curve = [point["usd_per_month"] for point in found["curves"]["plan"]]
     assert min(curve) >= found["cost_usd_per_month"]["mean"] - 1e-6
     assert "plan" in found["verdict"]
+
+
+def weekly(count: int, change: float = 0.0) -> Demand:
+    """Weeks of 4 by day and 2 by night, each so many more than the one before."""
+    week = np.tile(np.where((np.arange(24) >= 8) & (np.arange(24) < 20), 4.0, 2.0), 7)
+    hours = np.concatenate([week + change * i for i in range(count)])
+    return from_history(demand([hours]).account(hours[:, None]))
+
+
+def test_alike_weeks_are_no_certainty_and_the_loss_leads() -> None:
+    """Three years on four weeks that repeat: no interval, no `every future`; what a fall of demand costs leads."""
+    of = weekly(4)
+    found = study(asked(of, SavingsPlan(name="plan", commitment=40.0, discount=0.45, years=3)), of)
+    assert found["evidence"] == {"kind": "history", "pieces": "weeks", "futures": 4, "distinct_futures": 1,
+                                 "days": 28.0, "longest_term_years": 3}  # fmt: skip
+    said = found["verdict"]
+    for words in ("in each of its 4 weeks, which are all alike: they do not show how demand may change",
+                  "Behind a term of 3 years stand 28 days of history."):  # fmt: skip
+        assert words in said
+    assert "every future" not in said
+    assert "nine of ten" not in said
+    assert said.index("If demand falls by more than") < said.index("it saves")
+    varied = weekly(4, 0.5)
+    said = study(asked(varied, SavingsPlan(name="plan", commitment=40.0, discount=0.45)), varied)["verdict"]
+    assert " in its 4 weeks" in said
+    assert "Behind a term of a year stand 28 days of history." in said
+
+
+@given(st.lists(st.integers(0, 9), min_size=4, max_size=30), st.sampled_from([0.2, 0.45, 0.7]))
+@settings(max_examples=25, deadline=None)
+def test_at_the_break_even_demand_the_mix_costs_what_on_demand_does(
+    level: list[int], discount: float
+) -> None:
+    of = demand([level])
+    question = asked(of, SavingsPlan(commitment=20.0, discount=discount))
+    amounts = best_amounts(question, question.options())
+    even = break_even_demand(question, amounts)
+    if even is None:
+        assert (
+            not amounts.any()
+            or question.monthly(amounts).mean() >= question.monthly(0 * amounts).mean() - 1e-9
+        )
+        return
+    for factor, sign in ((even + 2e-3, 1), (even - 2e-3, -1)):
+        less = of.scaled(factor)
+        saved = question.monthly(0 * amounts, less).mean() - question.monthly(amounts, less).mean()
+        assert sign * saved >= -1e-9
 
 
 def test_futures_of_a_forecast_and_pieces_of_a_history() -> None:

@@ -356,3 +356,18 @@ def test_an_end_without_values_is_told(tmp_path: Path) -> None:
     assert found["message"].endswith("have a row without a value, the last 2 steps among them: the forecast "
                                      "begins after these")  # fmt: skip
     assert kinds(table(tmp_path, hourly([1, "", 3]))) == {"missing": 1}
+
+
+def test_labels_of_one_column_keep_their_names(tmp_path: Path) -> None:
+    """`aws/p5.48xlarge` stays the SKU that other commands know; of several columns `/` parts the labels."""
+    text = "timestamp,sku,team,value\n" + "".join(
+        f"2024-05-12T{h:02d}:00:00Z,{sku},a/b,{h}\n"
+        for h in range(3)
+        for sku in ("aws/p5.48xlarge", "/v1/chat")
+    )
+    path = table(tmp_path, text)
+    assert sorted(one.name for one in read_series(path, by=["sku"])[0]) == [":v1:chat", "aws/p5.48xlarge"]
+    assert sorted(one.name for one in read_series(path, by=["team", "sku"])[0]) == [
+        "a:b/:v1:chat",
+        "a:b/aws:p5.48xlarge",
+    ]

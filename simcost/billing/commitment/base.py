@@ -10,7 +10,7 @@ from annotated_types import Gt, MinLen
 
 from simcost.billing.commitment.terms import Discount, Terms, Years, years_h
 from simcost.catalog.facts import CommitmentRate, Instrument, Upfront
-from simcost.errors import InputError
+from simcost.errors import CatalogError, InputError
 from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Yearly(Termed):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourlyPrice(Yearly):
     """So many units of a SKU for years, at a price an hour: `price` (all included), `fee` and `hourly`, or `discount`;
-    None of them = the catalog's.
+    none of them = the catalog's rate of the SKU, region and term, where it has a sourced one.
     """
 
     instrument: ClassVar[Instrument]
@@ -97,11 +97,6 @@ class HourlyPrice(Yearly):
         if sum(ways) > 1:
             raise ValueError("give one of `price`, `discount`, or `fee` with `hourly`")
 
-    @property
-    def _stated(self) -> bool:
-        """Whether the user says what it costs."""
-        return not (self.price is None and self.discount is None and self.fee is None and self.hourly is None)
-
     def terms(self, account: "Metered", rates: "Rates", region: str) -> Terms:
         """What `count` units cost.
 
@@ -125,10 +120,21 @@ class HourlyPrice(Yearly):
         found = self._listed(rates, region)
         return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
 
+    def _basis(self, rates: "Rates", region: str) -> str:
+        """What its price rests on."""
+        if self.discount is not None:
+            return assumed_note(self.name, self.discount)
+        if self.price is not None or self.fee is not None or self.hourly is not None:
+            return f"{self.name}: the price is the plan's own"
+        return rate_note(self.name, self._listed(rates, region))
+
     def _listed(self, rates: "Rates", region: str) -> CommitmentRate:
-        return rates.commitment_rate(
-            self.provider, self.instrument, self.sku, region, self.years, self.upfront
-        )
+        try:
+            return rates.commitment_rate(
+                self.provider, self.instrument, self.sku, region, self.years, self.upfront
+            )
+        except CatalogError as error:
+            raise CatalogError(f"{self.name}: {error}") from error
 
     def capacity(
         self,
@@ -148,14 +154,14 @@ class HourlyPrice(Yearly):
             name=self.name, kind=getattr(self, "kind", ""), order=order, account=self.account, shared=self.shared,
             payments=self.payments(self.terms(account, rates, region), account), units=units, takes=takes,
             unit=unit, provider=self.provider, region=region, sku=self.sku,
-            notes=() if self._stated else (rate_note(self.name, self._listed(rates, region)),),
+            notes=(self._basis(rates, region),),
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendPlan(Yearly):
     """So much an hour for years, at rates below on-demand: `rates` by SKU, `discount` for the others; neither = the
-    catalog's.
+    catalog's of each SKU, region and term, where it has sourced ones.
     """
 
     commitment: Annotated[UsdPerH, Gt(0)]
@@ -189,15 +195,27 @@ class SpendPlan(Yearly):
         raise NotImplementedError
 
     def bind(self, account: "Metered", rates: "Rates") -> "Spend":
-        """Rates by line; what is not eligible, or cheaper on demand, is left alone."""
+        """Rates by line; what is not eligible, or cheaper on demand, is left alone.
+
+        Raises:
+            CatalogError: eligible usage of which nobody states a rate, all of it.
+        """
         import numpy as np
 
         from simcost.billing.commitment.bound import Spend
 
-        found = [
-            self._rate(line, rates) if line.pricing == "standard" and self.eligible(line, account) else 0.0
-            for line in account.lines
-        ]
+        found = [0.0] * len(account.lines)
+        missing: dict[str, CatalogError] = {}
+        for i, line in enumerate(account.lines):
+            if line.pricing == "standard" and self.eligible(line, account):
+                try:
+                    found[i] = self._rate(line, rates)
+                except CatalogError as error:
+                    missing.setdefault(f"{line.name} in {line.region}", error)
+        if missing:
+            first, *others = missing
+            same = f"; the same is missing of {', '.join(others)}" if others else ""
+            raise CatalogError(f"{self.name}: {missing[first]}{same}")
         return Spend(
             name=self.name, kind=getattr(self, "kind", ""), order=self.order, account=self.account,
             shared=self.shared, usd_per_h=self.hourly_usd, rates=np.array(found, np.float64),
@@ -206,9 +224,10 @@ class SpendPlan(Yearly):
         )  # fmt: skip
 
     def _notes(self, account: "Metered", rates: "Rates") -> tuple[str, ...]:
-        """What rates of the catalog were taken."""
+        """What its rates rest on."""
         if self.discount is not None or self.rates:
-            return ()
+            own = (f"{self.name}: the rates are the plan's own",) if self.rates else ()
+            return own if self.discount is None else (*own, assumed_note(self.name, self.discount))
         asked = (
             rate_note(self.name, self._of_catalog(line, rates))
             for line in account.lines
@@ -233,6 +252,11 @@ class SpendPlan(Yearly):
         if self.discount is not None:
             return line.list_usd * (1 - self.discount)
         return self._of_catalog(line, rates).paid_usd_per_h(line.list_usd)
+
+
+def assumed_note(name: str, discount: float) -> str:
+    """A discount of the plan is the user's assumption until a quote confirms it."""
+    return f"{name}: {100 * discount:g} % off on demand is the plan's own assumption, no listed rate"
 
 
 def rate_note(name: str, rate: CommitmentRate) -> str:

@@ -90,7 +90,7 @@ class Capacity:
     region: str = ""
     sku: str = ""
     notes: tuple[str, ...] = ()
-    """What its price rests on, where the user did not state it."""
+    """What its price rests on."""
 
     @property
     def usd_per_unit_h(self) -> float:
@@ -114,7 +114,7 @@ class Spend:
     provider: str = ""
     region: str = ""
     notes: tuple[str, ...] = ()
-    """What its rates rest on, where the user did not state them."""
+    """What its rates rest on."""
 
 
 Bound = Capacity | Spend

@@ -3,15 +3,20 @@
 Source: Google Cloud documentation (committed use discounts; spend-based ones as they are since 2026-01-21).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from simcost.billing.commitment.base import HourlyPrice, SpendPlan
 from simcost.catalog.facts import Instrument
+from simcost.errors import InputError
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import Capacity, Rates
+    from simcost.billing.commitment.bound import Capacity, Rates, Spend
     from simcost.billing.metered import Line, Metered
+
+_ACCELERATED = ("a2-", "a3-", "a4-", "a4x-", "g2-", "g4-", "ct", "tpu", "v4-", "v5", "v6e")
+"""How instance types of accelerator-optimised families and TPUs begin."""
+_NOT_FLEXIBLE = "accelerator-optimised families, GPUs and TPUs are not eligible"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +46,8 @@ class ResourceCud(HourlyPrice):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlexibleCud(SpendPlan):
-    """A commitment to spend so much an hour in any region, at a discount.
+    """A commitment to spend so much an hour in any region, at a discount; not on accelerator-optimised families, GPUs
+    or TPUs.
 
     >>> FlexibleCud(commitment=100.0, commit_basis="on-demand", discount=0.46).hourly_usd
     54.0
@@ -69,5 +75,28 @@ class FlexibleCud(SpendPlan):
         return round(self.commitment * share, 10)
 
     def eligible(self, line: "Line", account: "Metered") -> bool:
-        """All compute of GCP."""
-        return line.provider == "gcp"
+        """Compute of GCP without accelerators."""
+        return line.provider == "gcp" and not has_accelerators(line)
+
+    def bind(self, account: "Metered", rates: "Rates") -> "Spend":
+        """Rates by line.
+
+        Raises:
+            InputError: all usage of GCP is of families that it does not cover.
+            CatalogError: eligible usage of which nobody states a rate.
+        """
+        lines = [line for line in account.lines if line.provider == "gcp" and line.pricing == "standard"]
+        beyond = sorted({line.name for line in lines if has_accelerators(line)})
+        if beyond and len(beyond) == len({line.name for line in lines}):
+            raise InputError(
+                f"{self.name}: flexible committed-use discounts do not cover {', '.join(beyond)}: {_NOT_FLEXIBLE}; "
+                "commit to them by `resource-cud`"
+            )
+        bound = SpendPlan.bind(self, account, rates)
+        left_out = f"{self.name}: does not cover {', '.join(beyond)}: {_NOT_FLEXIBLE}"
+        return replace(bound, notes=(*bound.notes, left_out)) if beyond else bound
+
+
+def has_accelerators(line: "Line") -> bool:
+    """Whether a machine is of an accelerator-optimised family, or has GPUs or TPUs."""
+    return bool(line.accelerator) or line.sku.startswith(_ACCELERATED)

@@ -31,8 +31,9 @@ class Stamp:
 def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer]) -> pa.Table:
     """One row per clock-hour, resource and charge, all 57 columns of FOCUS 1.2 and x_SimcostRunId, x_PriceAsOf.
 
-    Nothing here is an invoice: InvoiceId is null. Of spot, the unit prices are those in effect. An unused commitment
-    has list and contracted costs of 0. What is billed by the month (storage, transfer, tokens) has a row a month.
+    Nothing here is an invoice: InvoiceId is null. Of spot, the list price is that on demand, and the contracted one is
+    the price in effect. An unused commitment has list and contracted costs of 0. What is billed by the month (storage,
+    transfer, tokens) has a row a month.
 
     Args:
         bill: any bill; its hourly books become the rows of compute.

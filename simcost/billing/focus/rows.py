@@ -52,7 +52,7 @@ class Writer:
         at = np.flatnonzero(hours > 0)
         quantity, usd = hours[at], self.settled.rest_usd[at, i]
         spot = line.pricing == "spot"
-        prices = (usd / quantity, usd / quantity) if spot else (line.list_usd, line.contracted_usd)
+        prices = (line.list_usd, usd / quantity if spot else line.contracted_usd)
         words = self._line_words(i) | {"PricingCategory": "Dynamic" if spot else "Standard"}
         yield from self._block(at, words, priced(quantity, *prices) | {
             "EffectiveCost": usd, "BilledCost": usd, "ConsumedQuantity": quantity})  # fmt: skip

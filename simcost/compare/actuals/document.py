@@ -9,6 +9,8 @@ from simcost.trace.focus.read import Actuals
 from simcost.units import format_count, format_usd
 
 Document = dict[str, Any]
+_USED = ("usage", "unused_capacity")
+"""Kinds of rows that have a price on the list: what ran, and what was held for it and idle."""
 
 
 def actuals_document(actuals: Actuals) -> Document:
@@ -42,14 +44,14 @@ def _period(actuals: Actuals) -> dict[str, str]:
 
 
 def _below_list(actuals: Actuals) -> float | None:
-    """1 - effective cost of usage and of what was lost of commitments / list cost of the usage."""
-    used, lost = (
-        summed(is_(actuals.lines, "kind", *kinds), []) for kinds in (["usage"], ["unused", "unused_capacity"])
-    )
-    listed = cost(used[0], "list_usd") if used else None
+    """1 - effective cost / list cost, of usage and idle reserved capacity; what was lost of commitments is spent, but
+    on no list.
+    """
+    paid, lost = (summed(is_(actuals.lines, "kind", *kinds), []) for kinds in (_USED, ("unused",)))
+    listed = cost(paid[0], "list_usd") if paid else None
     if not listed:
         return None
-    spent = sum(row["effective_usd"] or 0.0 for row in (*used, *lost))
+    spent = sum(row["effective_usd"] or 0.0 for row in (*paid, *lost))
     return 1 - float(spent) / listed
 
 
@@ -72,8 +74,10 @@ def _skus(actuals: Actuals) -> list[Document]:
 
 
 def _coverage(actuals: Actuals) -> dict[str, float | None]:
-    """Committed over committed and on-demand usage, at list prices; None where neither has one."""
-    used = is_(actuals.lines, "kind", "usage")
+    """Committed over committed and on-demand usage, idle reserved capacity with it, at list prices; None where there is
+    neither.
+    """
+    used = is_(actuals.lines, "kind", *_USED)
     rows = summed(used, ["provider", "pricing"])
     usd: dict[str, dict[str, float]] = {"all": {}}
     for row in rows:

@@ -118,4 +118,6 @@ def side_of_charges(
 def _kind(charge: Mapping[str, Any]) -> str:
     if charge["charge_category"] == "Purchase":
         return "purchase"
+    if charge.get("capacity_reservation_status"):
+        return "unused_capacity"
     return "unused" if charge["commitment_status"] == "Unused" else "usage"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -21,11 +22,24 @@ class Demand:
     """Shape (futures, hours, lines)."""
     source: str
     """What the futures are, for people."""
+    history: Literal["", "weeks", "days"] = ""
+    """Pieces of which a history consists; empty for a forecast."""
 
     @property
     def futures(self) -> int:
         """How many."""
         return int(self.hours.shape[0])
+
+    @property
+    def span_h(self) -> int:
+        """Hours that stand behind the futures: of all pieces of a history, or how far a forecast reaches."""
+        hours = int(self.hours.shape[1])
+        return hours * self.futures if self.history else hours
+
+    @property
+    def distinct(self) -> int:
+        """How many futures differ."""
+        return len(np.unique(np.round(self.hours, 9), axis=0))
 
     @property
     def pooled(self) -> Floats:
@@ -63,8 +77,9 @@ def from_history(account: Metered) -> Demand:
             "sample paths of a forecast"
         )
     hours = account.hours[count - pieces * piece :, standard].reshape(pieces, piece, len(standard))
-    what = f"{pieces} {'weeks' if piece == WEEK_H else 'days'} of history"
-    return Demand(lines=tuple(account.lines[i] for i in standard), hours=hours, source=what)
+    what: Literal["weeks", "days"] = "weeks" if piece == WEEK_H else "days"
+    lines = tuple(account.lines[i] for i in standard)
+    return Demand(lines=lines, hours=hours, source=f"{pieces} {what} of history", history=what)
 
 
 def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: float) -> Demand:

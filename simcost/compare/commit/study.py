@@ -22,8 +22,9 @@ from simcost.billing.settle import Settlement, settle
 from simcost.compare.commit.curve import pieces
 from simcost.compare.commit.demand import Demand
 from simcost.compare.commit.mix import Aim, Option, best_mix
+from simcost.compare.commit.words import verdict
 from simcost.errors import InputError
-from simcost.units import HOURS_PER_MONTH, format_share, format_usd
+from simcost.units import HOURS_PER_MONTH, difference_usd
 
 Document = dict[str, Any]
 Offered = ReservedInstances | SavingsPlan | AzureReservation | AzureSavingsPlan | ResourceCud | FlexibleCud
@@ -138,9 +139,11 @@ def study(asked: Asked, history: Demand | None, progress: Callable[[str], None] 
         },
         "curves": {option.bound.name: _curve(asked, option) for option in options},
         "falls": [_fall(asked, options, amounts, factor) for factor in FALLS],
+        "break_even_demand": break_even_demand(asked, amounts),
+        "evidence": evidence(asked, amounts),
         "usual": _usual(asked, options, history) if history else [],
     }
-    return {"verdict": _verdict(document), **document, "assumptions": _assumptions(asked)}
+    return {"verdict": verdict(document), **document, "assumptions": _assumptions(asked)}
 
 
 def best_amounts(asked: Asked, options: Sequence[Option]) -> Floats:
@@ -206,8 +209,45 @@ def _fall(asked: Asked, options: Sequence[Option], amounts: Floats, factor: floa
         "demand": factor,
         "usd_per_month": float(mix.mean()),
         "best_usd_per_month": float(best.mean()),
-        "regret_usd_per_month": float(mix.mean() - best.mean()),
+        "regret_usd_per_month": difference_usd(float(mix.mean()), float(best.mean())),
         "on_demand_usd_per_month": float(nothing.mean()),
+        "loss_usd_per_month": difference_usd(float(mix.mean()), float(nothing.mean())),
+    }
+
+
+def break_even_demand(asked: Asked, amounts: Floats) -> float | None:
+    """The share of the demand at which the mix costs as much as on demand, to a thousandth; None where nothing is
+    committed or the mix never saves. What a mix saves falls with demand, so there is one such share at most.
+    """
+    nothing = np.zeros(len(amounts))
+
+    def saving(factor: float) -> float:
+        less = asked.demand.scaled(factor)
+        return float(asked.monthly(nothing, less).mean() - asked.monthly(amounts, less).mean())
+
+    if not amounts.any():
+        return None
+    low, high, lost, saved = 0.0, 1.0, saving(0.0), saving(1.0)
+    if saved <= 0 or lost >= 0:
+        return None
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        found = saving(middle)
+        low, high = (middle, high) if found < 0 else (low, middle)
+    return (low + high) / 2
+
+
+def evidence(asked: Asked, amounts: Floats) -> Document:
+    """How much stands behind the terms: what is known of demand, and for how long one binds oneself."""
+    years = [one.years for one, amount in zip(asked.offered, amounts, strict=True) if amount > 1e-9]
+    demand = asked.demand
+    return {
+        "kind": "history" if demand.history else "forecast",
+        "pieces": demand.history or "futures",
+        "futures": demand.futures,
+        "distinct_futures": demand.distinct,
+        "days": demand.span_h / 24,
+        "longest_term_years": max(years, default=None),
     }
 
 
@@ -233,7 +273,10 @@ def _usual(asked: Asked, options: Sequence[Option], history: Demand) -> list[Doc
 
 def _spread(values: Floats) -> Document:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    return {"mean": float(values.mean()), "p5": float(low), "p50": float(middle), "p95": float(high)}
+    return {
+        "mean": float(values.mean()), "p5": float(low), "p50": float(middle), "p95": float(high),
+        "least": float(values.min()), "most": float(values.max()),
+    }  # fmt: skip
 
 
 def _worst(values: Floats, tail: float) -> float:
@@ -255,28 +298,6 @@ def _words(one: Offered) -> Document:
     if one.renewed:
         found["renewed"] = True
     return found
-
-
-def _verdict(document: Document) -> str:
-    chosen = [one for one in document["recommended"] if one["committed_usd_per_h"] > 0]
-    usd = document["on_demand_usd_per_month"]["mean"]
-    if not chosen:
-        return f"Commit to nothing: no option beats on demand, {format_usd(usd)} a month."
-    parts = ", ".join(f"{one['name']}: {_amount(one)}" for one in chosen)
-    saving, share = document["saving_usd_per_month"], document["saving_share"]
-    loss = document["chance_of_loss"]
-    risk = "cheaper in every future" if loss == 0 else f"dearer in {format_share(loss)} of the futures"
-    return (
-        f"Buy {parts}. Expect {format_usd(saving['mean'])} a month ({format_share(share)}) less than the "
-        f"{format_usd(usd)} of on demand, {format_usd(saving['p5'])} to {format_usd(saving['p95'])} in nine of ten "
-        f"futures, {risk}."
-    )
-
-
-def _amount(one: Document) -> str:
-    if one["unit"] == "instances":
-        return f"{one['amount']:,.0f} instances"
-    return f"{format_usd(one['amount'])}/h"
 
 
 def _assumptions(asked: Asked) -> list[str]:

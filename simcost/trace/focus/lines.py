@@ -9,7 +9,7 @@ from simcost.trace.focus.cells import Words
 from simcost.trace.focus.rows import Rows
 from simcost.trace.focus.sums import Names, Sums, named
 from simcost.trace.focus.units import instance_type, provider_of, unit_of
-from simcost.trace.log.cells import Floats, Ints
+from simcost.trace.log.cells import Flags, Floats, Ints
 
 COSTS = {"billed_usd": "BilledCost", "effective_usd": "EffectiveCost", "list_usd": "ListCost",
          "contracted_usd": "ContractedCost"}  # fmt: skip
@@ -67,6 +67,8 @@ class Lines:
 
     def _values(self, rows: Rows, rate: Floats, quantity: Floats) -> dict[str, Floats]:
         costs = {name: cost(rows, column) * rate for name, column in COSTS.items()}
+        for name in ("list_usd", "contracted_usd"):
+            costs[name] = np.where(in_advance(rows), 0.0, costs[name])
         usage = rows.is_("ChargeCategory", "Usage")
         effective = np.nan_to_num(costs["effective_usd"])
         by_status = {f"{status.lower()}_usd": effective * (usage & rows.is_("CommitmentDiscountStatus", status))
@@ -96,6 +98,16 @@ def cost(rows: Rows, column: str) -> Floats:
     if price is None:
         return stated
     return np.where(np.isnan(stated), rows.number(price) * rows.number("PricingQuantity"), stated)
+
+
+def in_advance(rows: Rows) -> Flags:
+    """Purchases that pay for usage of other rows: what these cost on the list stands there, and sums of both would
+    count it twice. Found as FOCUS says (List Cost, aggregation): purchases that are billed, at an effective cost of 0.
+    """
+    free = rows.has("EffectiveCost") & (np.nan_to_num(rows.number("EffectiveCost")) == 0)
+    paid = rows.has("BilledCost") & (np.nan_to_num(rows.number("BilledCost")) != 0)
+    found: Flags = rows.is_("ChargeCategory", "Purchase") & paid & free
+    return found
 
 
 def kinds(rows: Rows) -> Ints:

@@ -24,6 +24,14 @@ _OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)
 _LINE = re.compile(r"line (\d+)")
 
 
+def located(path: Path, place: str, message: str) -> Fault:
+    """A fault of a file at a place as a `Chunk` says it, or empty."""
+    line = _LINE.search(place)
+    return Fault(
+        file=str(path), line=int(line[1]) if line else 0, path="" if line else place, message=message
+    )
+
+
 @dataclass(slots=True)
 class Faults:
     """Located faults of one file: the first are shown, the rest counted."""
@@ -35,9 +43,7 @@ class Faults:
     def add(self, place: str, message: str) -> None:
         """Note a fault; `place` is as a `Chunk` says it, or empty."""
         if len(self.shown) < FAULTS_SHOWN:
-            line = _LINE.search(place)
-            self.shown.append(Fault(file=str(self.path), line=int(line[1]) if line else 0,
-                                    path="" if line else place, message=message))  # fmt: skip
+            self.shown.append(located(self.path, place, message))
         self.count += 1
 
     def add_all(self, at: Ints, say: Callable[[int], tuple[str, str]]) -> None:

@@ -200,12 +200,16 @@ def _groups(table: pa.RecordBatch, by: Sequence[str]) -> list[tuple[str, Any]]:
 
 
 def joined(columns: Sequence[pa.Array]) -> pa.Array:
-    """Names of a hierarchy, `a/b`, from text columns; a `/` within a label becomes `:`."""
+    """Names of a hierarchy, `a/b`, from text columns. The labels of one column are kept, as `aws/p5.48xlarge`, unless a
+    part of theirs is empty; else a `/` within a label becomes `:`.
+    """
     import pyarrow.compute as pc
 
-    parts = [pc.replace_substring(pc.if_else(pc.equal(pc.fill_null(text, ""), ""), NO_LABEL, text), "/", ":")
-             for text in columns]  # fmt: skip
-    return pc.binary_join_element_wise(*parts, "/") if len(parts) > 1 else parts[0]
+    texts = [pc.if_else(pc.equal(pc.fill_null(text, ""), ""), NO_LABEL, text) for text in columns]
+    parts = [pc.replace_substring(text, "/", ":") for text in texts]
+    if len(parts) > 1:
+        return pc.binary_join_element_wise(*parts, "/")
+    return pc.if_else(pc.match_substring_regex(texts[0], "^/|//|/$"), parts[0], texts[0])
 
 
 def stem(path: Path) -> str:

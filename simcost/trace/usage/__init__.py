@@ -1,6 +1,8 @@
 """Metered usage as a provider's meter or an own inventory writes it: what ran, where, from when to when."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,10 @@ Ints = npt.NDArray[np.int64]
 VOLUMES = ("storage", "egress", "inter-zone")
 """SKUs that are counted in GB."""
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
-"""Units of SKUs that are models behind APIs."""
+"""Units of SKUs that are models behind APIs: what is charged. Input is what was neither read from a cache nor written
+to one."""
+PROMPT = "prompt_tokens"
+"""Unit of whole prompts: tokens read from a cache or written to one are among them."""
 HOURLY = "h"
 """Unit of what runs by the hour."""
 KEY = 7
@@ -42,6 +47,10 @@ class Usage:
     horizon_s: float | None = None
     """Length of a simulated time without a calendar, whose times count from its start; None = since 1970."""
     findings: tuple[dict[str, Any], ...] = ()
+    path: Path | None = None
+    """The file; None of a run."""
+    place: Callable[[int], str] | None = None
+    """Where the i-th row stands in it."""
 
     def __len__(self) -> int:
         return len(self.start_s)

@@ -15,6 +15,7 @@ from simcost.trace.log.cells import Flags, as_text, instants, real_numbers, time
 from simcost.trace.series.cells import Faults, written
 from simcost.trace.series.columns import peek
 from simcost.trace.usage import HOURLY, VOLUMES, Floats, Ints, Usage
+from simcost.trace.usage.token_columns import by_unit, token_columns, token_units
 from simcost.units import NS_PER_S
 
 _WHAT = "file of usage"
@@ -63,7 +64,7 @@ def read_usage(
     """
     head = peek(path)
     theirs = _columns(head.names, mapping or {}, path)
-    table = read_table(path, head.container, lambda _: theirs, _WHAT)
+    table = by_unit(read_table(path, head.container, lambda _: theirs, _WHAT))
     faults = Faults(path)
     for place, reason in table.malformed:
         faults.add(place, reason)
@@ -80,7 +81,7 @@ def read_usage(
     usage = Usage(
         start_s=start_s, end_s=end_s, quantity=quantity, price_usd=_numbers(table, faults, "price", np.nan),
         interrupted=_flags(table), line=line, keys=keys, tags=_tags(theirs), resource=resource,
-        findings=tuple(findings),
+        findings=tuple(findings), path=path, place=table.place,
     )  # fmt: skip
     _no_overlap(usage, table, faults)
     faults.check()
@@ -100,6 +101,10 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
     found |= {_TAG + name: lower[name] for name in _TAGS if name in lower}
     found |= {name: lower[name] for name in lower if name.startswith(_TAG)}
     found |= mapping
+    tokens = token_columns(lower) if "quantity" not in found and "unit" not in found else {}
+    if tokens and "sku" not in found and "model" in lower:
+        found["sku"] = lower["model"]
+    found |= tokens
     faults += [
         f"no column says the {what}; say --map {what}=COLUMN"
         for what in ("sku", "start")
@@ -165,7 +170,7 @@ def _lines(table: Table, provider: str, region: str) -> tuple[tuple[tuple[str, .
     texts["region"] = _otherwise(texts["region"], region)
     spot = pc.is_in(pc.utf8_lower(texts["pricing"]), pa.array(sorted(_SPOT)))
     texts["pricing"] = pc.if_else(spot, "spot", "standard")
-    texts["unit"] = _units(texts)
+    texts["unit"] = token_units(_units(texts), texts["provider"])
     return _distinct(list(texts.values()))
 
 

@@ -1,0 +1,113 @@
+"""Runs of machines: which rows of a file of usage are one run, from its start to its end.
+
+A minimum charge, granularity, and what a provider does not charge of an interrupted instance are about the run of an
+instance, however many rows a file cuts it into: at each clock-hour, where the price changes, or where it serves another
+workload.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.trace.series.cells import Faults
+from simcost.trace.usage import Floats, Ints, Usage
+from simcost.units import SECONDS_PER_HOUR
+
+JOIN_S = 1e-3
+"""Rows of one machine this close follow each other."""
+_MACHINE = (0, 1, 2, 3, 5)
+"""What of a key tells machines apart: provider, SKU, region, zone, pricing; who pays for it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MachineRuns:
+    """Of each row, in the order of the rows: the run that it is a part of."""
+
+    start_s: Floats
+    end_s: Floats
+    last: npt.NDArray[np.bool_]
+    """Whether the row lasts to the end of its run."""
+    interrupted: npt.NDArray[np.bool_]
+    """Whether the provider ended the run: its last row says so."""
+
+    @property
+    def within_first_hour(self) -> npt.NDArray[np.bool_]:
+        """Whether the run ended before its first hour was over."""
+        return self.end_s - self.start_s < SECONDS_PER_HOUR
+
+
+def check_interruptions(usage: Usage, rows: Ints, runs: MachineRuns) -> None:
+    """Raise FaultsError where rows do not tell which run was interrupted, of those that AWS would not charge."""
+    aws_spot = np.array([key[0] == "aws" and key[5] == "spot" for key in usage.keys], np.bool_)
+    marked = usage.interrupted[rows] & aws_spot[usage.line[rows]]
+    if usage.resource is None:
+        wrong = marked & runs.within_first_hour & _follows(usage, rows)
+        message = (
+            "is interrupted, and another row of this SKU ends when it starts; AWS charges nothing for a run that it "
+            "interrupts within its first hour: say in a column `resource` which machine each row is of"
+        )
+    else:
+        wrong = marked & ~runs.interrupted
+        message = (
+            "is interrupted, but its machine runs on in the next row; mark the last row of the run, or give the next "
+            "run a `resource` of its own"
+        )
+    if wrong.any() and usage.path is not None and usage.place is not None:
+        faults = Faults(usage.path)
+        place = usage.place
+        faults.add_all(rows[wrong], lambda row: (place(row), message))
+        faults.check()
+
+
+def _follows(usage: Usage, rows: Ints) -> npt.NDArray[np.bool_]:
+    """Whether another row of the same line ends when a row starts."""
+    times = np.concatenate([usage.start_s[rows], usage.end_s[rows]])
+    instant = np.unique(np.round(times / JOIN_S), return_inverse=True)[1]
+    start, end = (usage.line[rows] * len(times) + part for part in np.split(instant, 2))
+    found: npt.NDArray[np.bool_] = np.isin(start, end[usage.end_s[rows] > usage.start_s[rows]])
+    return found
+
+
+def machine_runs(usage: Usage, rows: Ints) -> MachineRuns:
+    """The runs of rows: those of one machine that follow each other. Without machines, each row is a run."""
+    start, end = usage.start_s[rows], usage.end_s[rows]
+    if usage.resource is None:
+        return MachineRuns(
+            start_s=start, end_s=end, last=np.ones(len(rows), np.bool_), interrupted=usage.interrupted[rows]
+        )
+    machine = _machines(usage)[usage.line[rows]]
+    resource = usage.resource[rows]
+    order = np.lexsort((end, start, machine, resource))
+    same = (np.diff(resource[order]) == 0) & (np.diff(machine[order]) == 0)
+    until = _end_so_far(end[order], np.append(False, same))
+    joined = same & (start[order][1:] <= until[:-1] + JOIN_S)
+    run = np.empty(len(rows), np.int64)
+    run[order] = np.cumsum(np.append(False, ~joined)) if len(rows) else 0
+    count = int(run.max()) + 1 if len(rows) else 0
+    first_s, last_s = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(first_s, run, start)
+    np.maximum.at(last_s, run, end)
+    last = end >= last_s[run] - JOIN_S
+    ended = np.zeros(count, np.bool_)
+    np.logical_or.at(ended, run, last & usage.interrupted[rows])
+    return MachineRuns(start_s=first_s[run], end_s=last_s[run], last=last, interrupted=ended[run])
+
+
+def _machines(usage: Usage) -> Ints:
+    """[line] The same number for lines that may be one machine."""
+    known: dict[tuple[str, ...], int] = {}
+    return np.array(
+        [known.setdefault(tuple(key[i] for i in _MACHINE), len(known)) for key in usage.keys], np.int64
+    )
+
+
+def _end_so_far(end: Floats, same: npt.NDArray[np.bool_]) -> Floats:
+    """The latest end up to each row of its machine, rows of a machine in order of their starts."""
+    by_end = np.argsort(end, kind="stable")
+    rank = np.empty(len(end), np.int64)
+    rank[by_end] = np.arange(len(end))
+    offset = np.cumsum(~same) * len(end)
+    latest = np.maximum.accumulate(rank + offset) - offset
+    found: Floats = end[by_end][latest]
+    return found

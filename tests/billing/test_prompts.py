@@ -1,0 +1,97 @@
+"""Tokens of usage files: whole prompts or uncached input, as the provider counts them or as the file declares."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simcost.billing.account import bill_usage
+from simcost.billing.charges import Bill
+from simcost.billing.purchasing import Purchasing
+from simcost.catalog import load_catalog
+from simcost.errors import FaultsError
+from simcost.trace.usage.read import read_usage
+
+CATALOG = load_catalog()
+OPENAI, ANTHROPIC = "openai/gpt-5-mini", "anthropic/claude-haiku-4-5"
+DAY = "2026-04-01T00:00:00Z"
+
+
+def billed(folder: Path, text: str, **plan: str) -> Bill:
+    path = folder / "usage.csv"
+    path.write_text(text)
+    return bill_usage(read_usage(path), Purchasing(**plan), CATALOG)
+
+
+def usd(model: str, uncached: float, read: float, write: float, output: float) -> float:
+    """By hand: each token once, at its price."""
+    price = CATALOG.token_price(model)
+    of_reads, of_writes = price.cache_read_usd_per_m, price.cache_write_usd_per_m
+    each = (price.input_usd_per_m, of_reads, price.input_usd_per_m if of_writes is None else of_writes)
+    return (uncached * each[0] + read * each[1] + write * each[2] + output * price.output_usd_per_m) / 1e6
+
+
+def rows(model: str, **tokens: int) -> str:
+    lines = [f"{model},{DAY},{count},{unit}" for unit, count in tokens.items()]
+    return "\n".join(["sku,start,quantity,unit", *lines])
+
+
+@pytest.mark.parametrize("unit", ["input_tokens", "prompt_tokens", "total_input_tokens", "promptTokenCount"])
+def test_prompts_of_openai_hold_their_cached_tokens(tmp_path: Path, unit: str) -> None:
+    """The worked example: 2,746 in, 2,208 of them cached, 197 out cost $0.0005837."""
+    found = billed(tmp_path, rows(OPENAI, **{unit: 2746}, cached_tokens=2208, output_tokens=197))
+    assert found.total_usd == pytest.approx(0.0005837, rel=1e-9)
+    assert found.total_usd == pytest.approx(usd(OPENAI, 538, 2208, 0, 197))
+    assert any("2,208 cached tokens were taken off the 2,746 input tokens" in note for note in found.notes)
+
+
+def test_columns_of_tokens_one_beside_the_other(tmp_path: Path) -> None:
+    text = f"model,start,team,prompt_tokens,cached_tokens,completion_tokens\n{OPENAI},{DAY},a,2746,2208,197\n"
+    found = billed(tmp_path, text + f"{OPENAI},{DAY},b,1000,0,10\n")
+    assert found.total_usd == pytest.approx(0.0005837 + usd(OPENAI, 1000, 0, 0, 10))
+    with pytest.raises(FaultsError, match=r"usage\.csv:3: .*'x' is no number"):
+        billed(tmp_path, text + f"{OPENAI},{DAY},b,x,0,10\n")
+
+
+def test_input_of_anthropic_leaves_cached_tokens_out(tmp_path: Path) -> None:
+    cached = {"cache_read_input_tokens": 6000, "cache_creation_input_tokens": 2000}
+    own = billed(tmp_path, rows(ANTHROPIC, input_tokens=2000, **cached, output_tokens=500))
+    assert own.total_usd == pytest.approx(usd(ANTHROPIC, 2000, 6000, 2000, 500))
+    assert not own.notes
+    whole = billed(tmp_path, rows(ANTHROPIC, prompt_tokens=10_000, **cached, output_tokens=500))
+    assert whole.total_usd == pytest.approx(own.total_usd)
+
+
+def test_input_that_is_declared_uncached_stays(tmp_path: Path) -> None:
+    found = billed(tmp_path, rows(OPENAI, uncached_input_tokens=538, cached_tokens=2208, output_tokens=197))
+    assert found.total_usd == pytest.approx(0.0005837, rel=1e-9)
+
+
+def test_counts_that_contradict_each_other_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FaultsError, match=r"usage\.csv:2: .*3,000 cached tokens of 2,000 input tokens"):
+        billed(tmp_path, rows(OPENAI, prompt_tokens=2000, cached_tokens=3000))
+    with pytest.raises(FaultsError, match=r"usage\.csv:3: .*both whole prompts and uncached input"):
+        billed(tmp_path, rows(OPENAI, prompt_tokens=2000, uncached_input_tokens=1000))
+    apart = (
+        f"sku,start,quantity,unit,team\n{OPENAI},{DAY},9,prompt_tokens,a\n{OPENAI},{DAY},5,cached_tokens,b\n"
+    )
+    with pytest.raises(
+        FaultsError, match=r"usage\.csv:3: .*no input tokens with the same region, account and tags"
+    ):
+        billed(tmp_path, apart)
+
+
+counts = st.integers(0, 10**9)
+
+
+@given(counts, counts, counts, counts)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_ways_of_counting_cost_the_same(
+    tmp_path: Path, fresh: int, read: int, write: int, output: int
+) -> None:
+    rest = {"cache_read_tokens": read, "cache_write_tokens": write, "output_tokens": output}
+    for model in (OPENAI, ANTHROPIC):
+        apart = billed(tmp_path, rows(model, uncached_input_tokens=fresh, **rest))
+        whole = billed(tmp_path, rows(model, prompt_tokens=fresh + read + write, **rest))
+        assert whole.total_usd == pytest.approx(apart.total_usd, rel=1e-9, abs=1e-12)
