@@ -23,7 +23,7 @@ from simcost.cli import (
     train,
     waste,
 )
-from simcost.cli.words import Arguments, Parser, UsageError
+from simcost.cli.words import Arguments, Parser, UsageError, check_written
 from simcost.errors import FaultsError, InputError, SimcostError
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(_ALLOCATIONS)
     try:
         arguments = parsed(sys.argv[1:] if argv is None else argv)
+        check_written(arguments)
         arguments.verb(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
+from simcost.outputs import whole_file
 from simcost.report import (
     charts,
     comparison,
@@ -24,7 +25,6 @@ from simcost.report.futures_chart import spread
 from simcost.report.sides import serves, trains
 from simcost.report.study import Part, page
 from simcost.report.style import Document
-from simcost.scenario.folders import whole_file
 
 
 def write_html(folder: Path) -> Path:

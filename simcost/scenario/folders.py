@@ -1,69 +1,60 @@
-"""Folders and files that are there as a whole or not at all."""
+"""Folders that are there as a whole or not at all."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from filecmp import cmp
 from hashlib import file_digest
 from pathlib import Path
-from time import time
-from uuid import uuid4
+from tempfile import mkdtemp
 
-from simcost.errors import InputError
-from simcost.units import SECONDS_PER_DAY
+from simcost.outputs import new_draft, output_file, writing
 
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the place of `folder` at the end; on any error it vanishes."""
-    draft = _draft(folder.parent)
-    try:
-        yield draft
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.replace(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    """A new folder to fill, which takes the place of `folder` at the end; on any error it vanishes.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    with writing(folder):
+        draft = new_draft(folder.parent)
+        draft.mkdir(parents=True)
+        try:
+            yield draft
+            if folder.exists():
+                shutil.rmtree(folder)
+            draft.replace(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 @contextmanager
 def whole_files(folder: Path, last: str) -> Iterator[Path]:
     """A new folder to fill; at the end its files move into `folder`, over what is there.
 
-    The file `last` says that all is there: the old one goes first, the new one comes last.
-    """
-    draft = _draft(folder)
-    try:
-        yield draft
-        (folder / last).unlink(missing_ok=True)
-        written = [path for path in sorted(draft.rglob("*")) if path.is_file()]
-        for path in sorted(written, key=lambda path: path.name == last):
-            target = folder / path.relative_to(draft)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A name to write to, which takes the place of `path` at the end; on any error it vanishes.
+    The file `last` says that all is there: the old one goes first, the new one comes last. Where `folder` has all of
+    them already, byte by byte, nothing is touched, so that it may be one that cannot be written.
 
     Raises:
-        InputError: nothing can be written there.
+        InputError: something else cannot be written there.
     """
-    draft = path.parent / f".{path.name}.{uuid4().hex[:16]}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(folder), _drafted(folder) as (draft, refused):
         yield draft
-        draft.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror or error}; choose another place"
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
+        written = sorted(path.relative_to(draft) for path in draft.rglob("*") if path.is_file())
+        if all(_same(draft / name, folder / name) for name in written):
+            return
+        if refused:
+            raise refused
+        for name in written:
+            output_file(folder / name)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / last).unlink(missing_ok=True)
+        for name in sorted(written, key=lambda name: name == Path(last)):
+            (draft / name).replace(folder / name)
 
 
 def sha256_of(path: Path) -> str:
@@ -72,21 +63,19 @@ def sha256_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _draft(parent: Path) -> Path:
-    _forget_drafts(parent)
-    draft = parent / f".draft-{uuid4().hex[:16]}"
+@contextmanager
+def _drafted(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
+    """A folder to fill that vanishes in the end: in `folder`, or elsewhere for the error that keeps it from there."""
+    draft, refused = new_draft(folder), None
     try:
         draft.mkdir(parents=True)
     except OSError as error:
-        raise InputError(
-            f"{parent}: no folder can be made there: {error.strerror}; choose another place"
-        ) from error
-    return draft
+        draft, refused = Path(mkdtemp()), error
+    try:
+        yield draft, refused
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _forget_drafts(parent: Path) -> None:
-    """Remove what a killed process left a day ago; younger drafts may belong to one that runs."""
-    for draft in parent.glob(".draft-*"):
-        with suppress(FileNotFoundError):  # finished meanwhile
-            if time() - draft.stat().st_mtime > SECONDS_PER_DAY:
-                shutil.rmtree(draft, ignore_errors=True)
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and cmp(one, other, shallow=False)
