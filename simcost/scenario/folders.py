@@ -12,6 +12,8 @@ from tempfile import mkdtemp
 
 from simcost.outputs import new_draft, output_file, writing
 
+SUMS = "SHA256SUMS"
+
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
@@ -33,11 +35,11 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_files(folder: Path, last: str) -> Iterator[Path]:
+def whole_files(folder: Path, *last: str) -> Iterator[Path]:
     """A new folder to fill; at the end its files move into `folder`, over what is there.
 
-    The file `last` says that all is there: the old one goes first, the new one comes last. Where `folder` has all of
-    them already, byte by byte, nothing is touched, so that it may be one that cannot be written.
+    The files `last` say that all is there: the old ones go first, the new ones come last, in this order. Where `folder`
+    has all of them already, byte by byte, nothing is touched, so that it may be one that cannot be written.
 
     Raises:
         InputError: something else cannot be written there.
@@ -52,9 +54,39 @@ def whole_files(folder: Path, last: str) -> Iterator[Path]:
         for name in written:
             output_file(folder / name)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / last).unlink(missing_ok=True)
-        for name in sorted(written, key=lambda name: name == Path(last)):
+        for name in reversed(last):
+            (folder / name).unlink(missing_ok=True)
+        for name in sorted(written, key=lambda name: last.index(str(name)) if str(name) in last else -1):
             (draft / name).replace(folder / name)
+
+
+def write_sums(folder: Path) -> None:
+    """Write the SHA-256 of all files under a folder into `SHA256SUMS` of it, as `sha256sum -c` reads them."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    text = "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names)
+    (folder / SUMS).write_text(text, encoding="utf-8")
+
+
+def check_sums(folder: Path, *, nothing_else: bool = False) -> None:
+    """Check the files of a folder against its `SHA256SUMS`; with `nothing_else` it holds no other file.
+
+    Raises:
+        OSError: there are no sums.
+        ValueError: a file is missing, changed or one too many; the message names them.
+    """
+    lines = (folder / SUMS).read_bytes().decode().split("\n")
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines[:-1])}
+    wrong = [name for name, digest in sums.items() if not _has(folder / name, digest)]
+    if nothing_else:
+        wrong += [path.name for path in folder.iterdir() if path.name not in (SUMS, *sums)]
+    if wrong or lines[-1] or len(sums) < len(lines) - 1:
+        raise ValueError(f"{', '.join(wrong) or SUMS} does not fit")
+
+
+def check_result(folder: Path) -> None:
+    """Raise ValueError if a file of a finished result has changed; results of old have no sums to tell."""
+    if (folder / SUMS).exists():
+        check_sums(folder)
 
 
 def sha256_of(path: Path) -> str:
@@ -75,6 +107,10 @@ def _drafted(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
         yield draft, refused
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _has(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_of(path) == digest
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -13,6 +13,7 @@ from simcost import __version__
 from simcost.billing.spot import Spot
 from simcost.plan import Fixed, Startup
 from simcost.scenario.clusters import assumptions_of
+from simcost.scenario.engine import engine_version
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Plan
@@ -29,6 +30,7 @@ def provenance(question: Question, horizon_s: float) -> dict[str, Any]:
     }
     return {
         "simcost_version": __version__,
+        "engine_version": engine_version(),
         "seed": question.seed,
         "seeds": question.seeds,
         "horizon_s": horizon_s,

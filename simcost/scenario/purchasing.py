@@ -16,7 +16,7 @@ from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
 from simcost.errors import InputError, did_you_mean
 from simcost.outputs import check_outputs, whole_file
-from simcost.scenario.folders import sha256_of
+from simcost.scenario.folders import check_result, sha256_of
 from simcost.scenario.schema_file import load_as
 from simcost.trace.paths import inside
 from simcost.trace.usage import HOURLY, Usage
@@ -59,6 +59,7 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         InputError: no finished result, or no such plan.
     """
     try:
+        check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         nodes, charges, runs = (pq.ParquetFile(folder / "tables" / f"{name}.parquet").read().to_pylist()
                                 for name in ("nodes", "charges", "runs"))  # fmt: skip

@@ -15,7 +15,7 @@ from simcost.errors import InputError
 from simcost.outputs import check_folder, check_outputs
 from simcost.scenario.arrivals import Arrivals
 from simcost.scenario.execute import Run, execute
-from simcost.scenario.folders import whole_files
+from simcost.scenario.folders import SUMS, whole_files, write_sums
 from simcost.scenario.foreseen import DEMAND_FILES, Foreseen, write_demand
 from simcost.scenario.job_runs import JobRun, job_ledger, list_job_runs
 from simcost.scenario.load import LoadedScenario
@@ -140,7 +140,7 @@ def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
         risk=scenario.demand.risk if scenario.demand else None,
     )
     longest_s = max(row.result.bill.horizon_s for row in rows)
-    with whole_files(out, last="result.json") as draft:
+    with whole_files(out, SUMS, "result.json") as draft:
         names = write_tables(rows, draft / "tables")
         (draft / "scenario.yaml").write_text(resolved_text(question), encoding="utf-8")
         source = question.source
@@ -154,6 +154,7 @@ def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
         found["assumptions"] += assumptions(question)
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
         (draft / "result.json").write_text(text + "\n", encoding="utf-8")
+        write_sums(draft)
     return found
 
 
