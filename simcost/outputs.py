@@ -52,9 +52,8 @@ def writing(path: Path) -> Iterator[None]:
         named = error.filename
         if named is not None and not _beside(Path(os.fsdecode(named)), path):
             raise
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror or error}; make room or choose another place"
-        ) from error
+        why = os.strerror(error.errno) if error.errno else error
+        raise InputError(f"{path}: cannot be written: {why}; make room or choose another place") from error
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
