@@ -54,8 +54,8 @@ def whole_files(folder: Path, *last: str) -> Iterator[Path]:
         for name in written:
             output_file(folder / name)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        for name in reversed(last):
-            (folder / name).unlink(missing_ok=True)
+        for seal in reversed(last):
+            (folder / seal).unlink(missing_ok=True)
         for name in sorted(written, key=lambda name: last.index(str(name)) if str(name) in last else -1):
             (draft / name).replace(folder / name)
 

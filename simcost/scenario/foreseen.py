@@ -62,7 +62,7 @@ class Foreseen:
         Raises:
             InputError: a history that cannot be read or forecast.
         """
-        series, notes = _history(demand, loaded.folder)
+        series, notes = history_of(demand, loaded.folder)
         ahead = demand.forecast
         streams = _streams(demand, loaded.folder)
         asked = Asked(
@@ -163,7 +163,7 @@ class Foreseen:
         return path
 
 
-def _history(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
+def history_of(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
     """The series that is forecast, scaled, in requests per step; and what was found in it.
 
     Raises:
