@@ -20,7 +20,7 @@ Generated from the parser; do not edit.
 
 - The result goes to stdout; progress, notes and errors go to stderr. `--json` prints one document and nothing else.
 - Exit code 0: done. 1: the run failed, or a gate of `--fail-on` was broken. 2: bad usage or bad input.
-  130: interrupted.
+  130: interrupted. 143: terminated.
 - `simcost VERB --help` prints the arguments of a verb, `simcost --version` the version.
 """
 

@@ -1,12 +1,16 @@
 """The command line: verbs, exit codes, and nothing else. Results go to stdout, progress and errors to stderr.
 
-Exit 0: done. 1: the run failed or a gate was broken. 2: bad usage or input. 130: interrupted.
+Exit 0: done. 1: the run failed or a gate was broken. 2: bad usage or input. 130: interrupted. 143: terminated.
 """
 
 import gc
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from typing import NoReturn
 
 from simcost import __version__
 from simcost.cli import (
@@ -23,7 +27,7 @@ from simcost.cli import (
     train,
     waste,
 )
-from simcost.cli.words import Arguments, Parser, UsageError
+from simcost.cli.words import Arguments, Parser, UsageError, check_written
 from simcost.errors import FaultsError, InputError, SimcostError
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
@@ -35,13 +39,27 @@ _ALLOCATIONS = 200_000
 """Between two looks for cyclic garbage: loading and compiling make few cycles, and looking took a sixth of the time."""
 
 
+class TerminatedError(KeyboardInterrupt):
+    """A signal that ends the process: what an interrupt leaves undone, it leaves undone, and no draft stays."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     gc.set_threshold(_ALLOCATIONS)
+    with _ended_in_order():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """Run one verb; errors are said on stderr."""
     try:
         arguments = parsed(sys.argv[1:] if argv is None else argv)
+        check_written(arguments)
         arguments.verb(arguments)
         sys.stdout.flush()
+    except TerminatedError as error:
+        print("terminated; what was finished is kept", file=sys.stderr)
+        return 128 + int(error.args[0])
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
@@ -65,6 +83,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"simcost: not enough memory: {error}; lower --jobs, the horizon or the rate", file=sys.stderr)
         return SimcostError.exit_code
     return 0
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the process as Ctrl-C does; outside, as ever."""
+
+    def end(number: int, _: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)  # a second one would stop the tidying up
+        raise TerminatedError(number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    if current_thread() is not main_thread():
+        taken = []  # signals come to the main thread alone
+    for number in taken:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def parsed(words: Sequence[str]) -> Arguments:

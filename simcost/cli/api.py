@@ -6,7 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcost.cli.words import Arguments, data, own_catalog, positive, seed, show, verb
+from simcost.cli.words import (
+    Arguments,
+    data,
+    output,
+    output_folder,
+    own_catalog,
+    positive,
+    seed,
+    show,
+    verb,
+)
 from simcost.errors import did_you_mean
 from simcost.progress import Progress
 
@@ -46,8 +56,8 @@ def add(verbs: Any) -> None:
         "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)"
     )
     api.add_argument("--fresh", action="store_true", help="run again what is already known")
-    api.add_argument("--out", type=Path, help="folder that keeps the runs (default: results/SCENARIO)")
-    api.add_argument("--svg", type=Path, metavar="FILE", help="write the picture of costs against demand")
+    output_folder(api, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
+    output(api, "--svg", metavar="FILE", help="write the picture of costs against demand")
     data(api)
     seed(api)
     own_catalog(api)
@@ -96,9 +106,9 @@ def _of_scenario(arguments: Arguments) -> dict[str, Any]:
 
 
 def _draw(document: dict[str, Any], path: Path) -> None:
+    from simcost.outputs import whole_file
     from simcost.report.api_chart import cost_curves
     from simcost.report.style import to_svg
-    from simcost.scenario.folders import whole_file
 
     with whole_file(path) as draft:
         draft.write_text(to_svg(cost_curves(document)), encoding="utf-8")

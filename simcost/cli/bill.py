@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, sourced, study
+from simcost.cli.words import Arguments, columns, output, sourced, study
 from simcost.errors import InputError
 
 
@@ -24,11 +24,8 @@ def add(verbs: Any) -> None:
         metavar="YAML",
         help="purchasing plan; repeatable",
     )
-    bill.add_argument(
-        "--focus",
-        type=Path,
-        metavar="OUT",
-        help="write the bill in the FOCUS format (.parquet or .csv); one plan",
+    output(
+        bill, "--focus", metavar="OUT", help="write the bill in the FOCUS format (.parquet or .csv); one plan"
     )
     bill.add_argument("--run-plan", metavar="NAME", help="plan of a results folder (default: the best)")
     columns(bill)

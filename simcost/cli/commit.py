@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, sourced, study, usd_per_h
+from simcost.cli.words import Arguments, columns, output, sourced, study, usd_per_h
 from simcost.progress import Progress
 
 
@@ -38,9 +38,7 @@ def add(verbs: Any) -> None:
         "--tail", type=_share, default=0.05, metavar="SHARE", help="that are the worst (default 5%%)"
     )
     commit.add_argument("--budget", type=usd_per_h, metavar="USD", help="most to commit, e.g. $100/h")
-    commit.add_argument(
-        "-o", "--output", type=Path, metavar="YAML", help="write the mix as a purchasing plan"
-    )
+    output(commit, "-o", "--output", metavar="YAML", help="write the mix as a purchasing plan")
     columns(commit)
 
 

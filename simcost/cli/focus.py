@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcost.cli.words import Arguments, finish, pictures, verb
+from simcost.cli.words import Arguments, finish, output, pictures, verb
 from simcost.errors import GateError
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ def add(verbs: Any) -> None:
     actions = focus.add_subparsers(title="actions", required=True, metavar="ACTION")
     read = verb(actions, "read", _read, "what was used and paid, as a provider's FOCUS export says")
     read.add_argument("files", type=Path, nargs="+", help="FOCUS 1.0 to 1.3, CSV (also .gz) or Parquet")
-    read.add_argument(
-        "-o", "--out", type=Path, help="write the hours of machines for `simcost bill` (.parquet)"
-    )
+    output(read, "-o", "--out", help="write the hours of machines for `simcost bill` (.parquet)")
     pictures(read)
     _rates(read)
     check = verb(actions, "check", _check, "whether a file keeps the rules of FOCUS 1.2; exit code 1 if not")
@@ -111,7 +109,7 @@ def _write(actuals: "Actuals", path: Path) -> None:
     import pyarrow.parquet as pq
 
     from simcost.errors import TraceError
-    from simcost.scenario.folders import whole_file
+    from simcost.outputs import whole_file
 
     if not actuals.usage:
         raise TraceError("no row is usage counted in hours, so there is nothing to write for `simcost bill`")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args
 
-from simcost.cli.words import Arguments, columns, positive, seconds, seed, show, verb
+from simcost.cli.words import Arguments, columns, output, positive, seconds, seed, show, verb
 from simcost.forecast.names import ModelName
 from simcost.progress import Progress
 
@@ -69,9 +69,9 @@ def _add_forecast(verbs: Any) -> None:
     )
     ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
     seed(ahead)
-    ahead.add_argument("-o", "--out", type=Path, help="write the forecast (.parquet), to be scored later")
-    ahead.add_argument("--paths-out", type=Path, metavar="PARQUET", help="write the sample paths")
-    ahead.add_argument("--html", type=Path, metavar="FILE", help="write a page with the fan charts")
+    output(ahead, "-o", "--out", help="write the forecast (.parquet), to be scored later")
+    output(ahead, "--paths-out", metavar="PARQUET", help="write the sample paths")
+    output(ahead, "--html", metavar="FILE", help="write a page with the fan charts")
 
 
 def _add_reading(parser: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from re import fullmatch
 from typing import Any
 
-from simcost.cli.words import Arguments, finish, own_catalog, show, verb
+from simcost.cli.words import Arguments, finish, output_folder, own_catalog, show, verb
 from simcost.errors import InputError
 
 
@@ -21,9 +21,7 @@ def add(verbs: Any) -> None:
         "--format", required=True, metavar="F",
         help="aws, azure, gcp, skypilot, gpuhunt, genai-prices or own",
     )  # fmt: skip
-    load.add_argument(
-        "-o", "--out", type=Path, metavar="FOLDER", help="catalog folder to write to (none: only look)"
-    )
+    output_folder(load, "-o", "--out", metavar="FOLDER", help="catalog folder to write to (none: only look)")
     load.add_argument("--provider", default="", help="of skypilot and gpuhunt lists, e.g. gcp")
     load.add_argument("--as-of", type=_day, metavar="DAY", help="day you fetched the list, YYYY-MM-DD")
     load.add_argument(
@@ -51,7 +49,7 @@ def _import(arguments: Arguments) -> None:
     from simcost.catalog import load_catalog
     from simcost.catalog.prices.findings import OUT, UNASKED
     from simcost.catalog.prices.importing import import_prices
-    from simcost.scenario.folders import whole_file
+    from simcost.outputs import whole_file
 
     folder = arguments.out
     if folder and arguments.catalog:

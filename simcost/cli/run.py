@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, data, positive, print_json, seed, show, verb
+from simcost.cli.words import Arguments, data, output_folder, positive, print_json, seed, show, verb
 from simcost.errors import FaultsError, GateError, InputError
 from simcost.progress import Progress
 
@@ -22,7 +22,7 @@ def add(verbs: Any) -> None:
 def _add_run(verbs: Any) -> None:
     run = verb(verbs, "run", _run, "simulate the plans of a scenario and compare them")
     run.add_argument("file", type=Path, help="scenario YAML")
-    run.add_argument("--out", type=Path, help="results folder (default: results/SCENARIO)")
+    output_folder(run, "--out", help="results folder (default: results/SCENARIO)")
     run.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
     run.add_argument(
         "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)"

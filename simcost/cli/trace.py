@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, natural, positive, seconds, seed, show, verb
+from simcost.cli.words import Arguments, columns, natural, output, positive, seconds, seed, show, verb
 from simcost.progress import Progress
 
 
@@ -52,7 +52,7 @@ def add(verbs: Any) -> None:
     )
     seed(synthesize)
     for action in (load, synthesize):
-        action.add_argument("-o", "--out", type=Path, required=True, help="the trace to write (.parquet)")
+        output(action, "-o", "--out", required=True, help="the trace to write (.parquet)")
 
 
 def _trace_import(arguments: Arguments) -> None:

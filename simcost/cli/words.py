@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from simcost.errors import InputError
+from simcost.outputs import check_folder, check_outputs
 
 Arguments = argparse.Namespace
 Document = Mapping[str, Any]
@@ -36,7 +37,7 @@ def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) 
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:]
     )
-    parser.set_defaults(verb=run)
+    parser.set_defaults(verb=run, writes=(), fills=())
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return parser
@@ -58,10 +59,39 @@ def _answer(arguments: Arguments) -> None:
     show(arguments, document, arguments.report)
 
 
+def output(parser: argparse.ArgumentParser, *flags: str, **options: Any) -> None:
+    """An argument that names a file to write, which `check_written` then keeps from replacing an input."""
+    written = parser.add_argument(*flags, type=Path, **options)
+    parser.set_defaults(writes=(*parser.get_default("writes"), written.dest))
+
+
+def output_folder(parser: argparse.ArgumentParser, *flags: str, **options: Any) -> None:
+    """An argument that names a folder to write to."""
+    filled = parser.add_argument(*flags, type=Path, **options)
+    parser.set_defaults(fills=(*parser.get_default("fills"), filled.dest))
+
+
+def check_written(arguments: Arguments) -> None:
+    """Raise InputError where a file to write is an input of the call, another output, or no file."""
+    given = vars(arguments)
+    outputs = (*given.get("writes", ()), *given.get("fills", ()))
+    values = [value for name, value in given.items() if name not in outputs]
+    read = [
+        path
+        for value in values
+        for path in (value if isinstance(value, list) else [value])
+        if isinstance(path, Path)
+    ]
+    check_outputs([given[name] for name in given.get("writes", ()) if given[name]], read)
+    for name in given.get("fills", ()):
+        if given[name]:
+            check_folder(given[name])
+
+
 def pictures(parser: argparse.ArgumentParser) -> None:
     """Where to look at a study rather than read it."""
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with tables and charts")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="write its first chart")
+    output(parser, "--html", metavar="FILE", help="write a page with tables and charts")
+    output(parser, "--svg", metavar="FILE", help="write its first chart")
 
 
 def draw(arguments: Arguments, document: dict[str, Any], report: str) -> None:

@@ -28,7 +28,9 @@ class Served:
     provisioning: Provisioning
     """Replica-hours paid, needed, and over-provisioned."""
     following: Following | None = None
-    """How the fleet followed its demand; None where it never changed."""
+    """How the fleet followed its demand."""
+    fleet_changed: bool = False
+    """True if the fleet changed in this replication, or should have; in another one it may still."""
     unread: tuple[str, ...] = ()
     """Metrics of the autoscaler that had no value at any of its decisions."""
     by_priority: tuple[Mapping[str, int], ...] = ()

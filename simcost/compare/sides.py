@@ -33,7 +33,7 @@ def requests(plan: PlanSummary) -> Document:
         "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
         "over_provisioned": _over_provisioned(plan),
         "engine_factors": [one.engine_factor for one in served],
-        **_following([one.following for one in served if one.following is not None]),
+        **_following(served),
     }
 
 
@@ -77,10 +77,11 @@ def _retries(served: Sequence[Served]) -> Document:
     return {"retries": {**said, "undelivered_share": undelivered}}
 
 
-def _following(runs: Sequence[Following]) -> Document:
-    """How the fleet followed its demand, means over the replications; nothing where it never changed."""
-    if not runs:
+def _following(served: Sequence[Served]) -> Document:
+    """How the fleet followed its demand, means over all replications; nothing where it changed in none."""
+    if not any(one.fleet_changed for one in served):
         return {}
+    runs = [one.following for one in served if one.following is not None]
     names = [field.name for field in fields(Following)]
     known = {name: [value for run in runs if (value := getattr(run, name)) is not None] for name in names}
     return {

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from simcost.forecast.picture import picture
+from simcost.outputs import whole_file
 from simcost.report import forecast_charts as charts
 from simcost.report import forecast_tables as tables
 from simcost.report import forecast_words as words
@@ -11,7 +12,6 @@ from simcost.report.page import bullets, frame, paragraphs, section, table
 from simcost.report.study import figure
 from simcost.report.style import Document
 from simcost.report.tables import provenance
-from simcost.scenario.folders import whole_file
 from simcost.scenario.outlook import Outlook
 
 DRAWN = 20

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
+from simcost.outputs import whole_file
 from simcost.report import (
     charts,
     comparison,
@@ -24,7 +25,7 @@ from simcost.report.futures_chart import spread
 from simcost.report.sides import serves, trains
 from simcost.report.study import Part, page
 from simcost.report.style import Document
-from simcost.scenario.folders import whole_file
+from simcost.scenario.folders import check_result
 
 
 def write_html(folder: Path) -> Path:
@@ -76,6 +77,7 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
+        check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         names = [*(charts.TABLES if serves(document) else ()), *(job_charts.TABLES if trains(document) else ()),
                  *(("runs",) if "futures" in document else ()),

@@ -7,10 +7,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from simcost.outputs import whole_file
 from simcost.report.page import bullets, frame, section, table
 from simcost.report.style import Document, to_svg
 from simcost.report.tables import Table, provenance
-from simcost.scenario.folders import whole_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

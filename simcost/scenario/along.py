@@ -10,17 +10,19 @@ from typing import Any
 from simcost.errors import InputError, did_you_mean
 from simcost.forecast.paths import Paths
 from simcost.forecast.totals import counted, weight
+from simcost.outputs import check_outputs
 from simcost.scenario.parts import load_workload
 from simcost.scenario.paths_file import read_paths
 from simcost.trace.jobs.describe import description
 from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
+from simcost.trace.paths import inside
 from simcost.trace.series.trace import is_trace
 from simcost.trace.synthesis.gaps import Bootstrap
 from simcost.trace.synthesis.jobs import jobs_along
 from simcost.trace.synthesis.rates import Rates
 from simcost.trace.synthesis.streams import drawn
 from simcost.trace.synthesis.synthetic import stored
-from simcost.trace.workload import Stream
+from simcost.trace.workload import Stream, traces
 from simcost.trace.writer import iso_utc
 from simcost.units import NS_PER_S
 
@@ -52,8 +54,7 @@ def synthesize_along(
     Raises:
         InputError: files that cannot be read or written, or paths that do not count what is to come.
     """
-    if out.resolve() in (file.resolve(), along.resolve()):
-        raise InputError(f"{out}: is read; name another file to write")
+    check_outputs([out], [file, along])
     path = _chosen(read_paths(along), series, along)
     told = {"seed": seed, "series": path.series, "path": number}
     if is_jobs(file):
@@ -62,6 +63,7 @@ def synthesize_along(
         write_jobs(out, jobs)
         return {"file": str(out), **told, **description(jobs)}
     rates, clients, cut = _rates(path, number, "request", along), _clients(file), Counter(prompt=0, output=0)
+    check_outputs([out], [inside(file.parent, name) for one in clients for name in traces(one)])
     batches = drawn(clients, rates, folder=file.parent, seed=seed, index=number, cut=cut)
     source = f"path {number} of {path.series} in {along.name}, seed {seed}"
     found = stored(batches, clients, out, folder=file.parent, source=source, horizon_s=rates.span_s,

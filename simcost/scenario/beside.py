@@ -15,6 +15,7 @@ from simcost.compare.sizing import Question, size
 from simcost.errors import InputError, did_you_mean
 from simcost.job_ledger import JobLedger
 from simcost.plan.checkpoints import Checkpoints
+from simcost.scenario.folders import check_result
 from simcost.sim.jobs.beside import Capacity, schedule_beside
 from simcost.trace.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
@@ -62,6 +63,7 @@ def serving_use(folder: Path, plan: str | None) -> ServingUse:
         InputError: no finished result, or no such plan.
     """
     try:
+        check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         timeline = pq.ParquetFile(folder / "tables" / "timeline.parquet").read()
         plans = {one["name"]: one for one in document["plans"]}

@@ -104,11 +104,14 @@ def write_plan(path: Path, commitments: list[Document], options: Path) -> None:
     """
     import yaml as pyyaml
 
+    from simcost.outputs import check_outputs, whole_file
     from simcost.scenario import yaml
-    from simcost.scenario.folders import whole_file
+    from simcost.trace.paths import inside
 
     root = yaml.parse(yaml.read(options)[0], str(options))[0]
     said: Document = root.plain() if root is not None else {}  # type: ignore[assignment]
+    if said.get("catalog"):
+        check_outputs([path], [inside(options.parent, said["catalog"])])
     said |= {"purchasing": path.stem, "commitments": commitments}
     with whole_file(path) as draft:
         draft.write_text(pyyaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError, did_you_mean
+from simcost.scenario.folders import check_result
 
 
 def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any], float]:
@@ -16,6 +17,7 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
         InputError: no finished result, or no such plan.
     """
     try:
+        check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         plans = {str(one["name"]): one for one in document["plans"]}
         chosen = name or document["best"] or document["baseline"]

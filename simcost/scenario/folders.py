@@ -1,69 +1,92 @@
-"""Folders and files that are there as a whole or not at all."""
+"""Folders that are there as a whole or not at all."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from filecmp import cmp
 from hashlib import file_digest
 from pathlib import Path
-from time import time
-from uuid import uuid4
+from tempfile import mkdtemp
 
-from simcost.errors import InputError
-from simcost.units import SECONDS_PER_DAY
+from simcost.outputs import new_draft, output_file, writing
+
+SUMS = "SHA256SUMS"
 
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the place of `folder` at the end; on any error it vanishes."""
-    draft = _draft(folder.parent)
-    try:
-        yield draft
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.replace(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-@contextmanager
-def whole_files(folder: Path, last: str) -> Iterator[Path]:
-    """A new folder to fill; at the end its files move into `folder`, over what is there.
-
-    The file `last` says that all is there: the old one goes first, the new one comes last.
-    """
-    draft = _draft(folder)
-    try:
-        yield draft
-        (folder / last).unlink(missing_ok=True)
-        written = [path for path in sorted(draft.rglob("*")) if path.is_file()]
-        for path in sorted(written, key=lambda path: path.name == last):
-            target = folder / path.relative_to(draft)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A name to write to, which takes the place of `path` at the end; on any error it vanishes.
+    """A new folder to fill, which takes the place of `folder` at the end; on any error it vanishes.
 
     Raises:
         InputError: nothing can be written there.
     """
-    draft = path.parent / f".{path.name}.{uuid4().hex[:16]}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        draft = new_draft(folder.parent)
+        draft.mkdir(parents=True)
+        try:
+            yield draft
+            if folder.exists():
+                shutil.rmtree(folder)
+            draft.replace(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def whole_files(folder: Path, *last: str) -> Iterator[Path]:
+    """A new folder to fill; at the end its files move into `folder`, over what is there.
+
+    The files `last` say that all is there: the old ones go first, the new ones come last, in this order. Where `folder`
+    has all of them already, byte by byte, nothing is touched, so that it may be one that cannot be written.
+
+    Raises:
+        InputError: something else cannot be written there.
+    """
+    with writing(folder), _drafted(folder) as (draft, refused):
         yield draft
-        draft.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror or error}; choose another place"
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
+        written = sorted(path.relative_to(draft) for path in draft.rglob("*") if path.is_file())
+        if all(_same(draft / name, folder / name) for name in written):
+            return
+        if refused:
+            raise refused
+        for name in written:
+            output_file(folder / name)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        for seal in reversed(last):
+            (folder / seal).unlink(missing_ok=True)
+        for name in sorted(written, key=lambda name: last.index(str(name)) if str(name) in last else -1):
+            (draft / name).replace(folder / name)
+
+
+def write_sums(folder: Path) -> None:
+    """Write the SHA-256 of all files under a folder into `SHA256SUMS` of it, as `sha256sum -c` reads them."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    text = "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names)
+    (folder / SUMS).write_text(text, encoding="utf-8")
+
+
+def check_sums(folder: Path, *, nothing_else: bool = False) -> None:
+    """Check the files of a folder against its `SHA256SUMS`; with `nothing_else` it holds no other file.
+
+    Raises:
+        OSError: there are no sums.
+        ValueError: a file is missing, changed or one too many; the message names them.
+    """
+    lines = (folder / SUMS).read_bytes().decode().split("\n")
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines[:-1])}
+    wrong = [name for name, digest in sums.items() if not _has(folder / name, digest)]
+    if nothing_else:
+        wrong += [path.name for path in folder.iterdir() if path.name not in (SUMS, *sums)]
+    if wrong or lines[-1] or len(sums) < len(lines) - 1:
+        raise ValueError(f"{', '.join(wrong) or SUMS} does not fit")
+
+
+def check_result(folder: Path) -> None:
+    """Raise ValueError if a file of a finished result has changed; results of old have no sums to tell."""
+    if (folder / SUMS).exists():
+        check_sums(folder)
 
 
 def sha256_of(path: Path) -> str:
@@ -72,21 +95,23 @@ def sha256_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _draft(parent: Path) -> Path:
-    _forget_drafts(parent)
-    draft = parent / f".draft-{uuid4().hex[:16]}"
+@contextmanager
+def _drafted(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
+    """A folder to fill that vanishes in the end: in `folder`, or elsewhere for the error that keeps it from there."""
+    draft, refused = new_draft(folder), None
     try:
         draft.mkdir(parents=True)
     except OSError as error:
-        raise InputError(
-            f"{parent}: no folder can be made there: {error.strerror}; choose another place"
-        ) from error
-    return draft
+        draft, refused = Path(mkdtemp()), error
+    try:
+        yield draft, refused
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _forget_drafts(parent: Path) -> None:
-    """Remove what a killed process left a day ago; younger drafts may belong to one that runs."""
-    for draft in parent.glob(".draft-*"):
-        with suppress(FileNotFoundError):  # finished meanwhile
-            if time() - draft.stat().st_mtime > SECONDS_PER_DAY:
-                shutil.rmtree(draft, ignore_errors=True)
+def _has(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_of(path) == digest
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and cmp(one, other, shallow=False)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from simcost.errors import InputError
 from simcost.forecast.level import Levels
 from simcost.forecast.score.issued import MEASURES, Issued
-from simcost.scenario.folders import whole_file
+from simcost.outputs import whole_file
 from simcost.trace.series import Floats, Grid
 
 VERSION = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,6 +17,7 @@ from simcost.errors import InputError, did_you_mean
 from simcost.forecast.document import forecast_document
 from simcost.forecast.score.issued import issued
 from simcost.forecast.score.scored import score
+from simcost.outputs import check_outputs
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.forecast_file import read_forecast, write_forecast
 from simcost.scenario.outlook import Asked, Outlook, look_ahead
@@ -109,7 +110,7 @@ def forecast_file(
     Raises:
         InputError: anything that cannot be read, forecast or written.
     """
-    _check_outputs(filter(None, (path, events)), filter(None, (out, paths_out, page)))
+    check_outputs(filter(None, (out, paths_out, page)), filter(None, (path, events)))
     stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
     zones = (reading.timezone, stated.timezone, asked.zone)
     asked = replace(asked, zone=next(zone for zone in zones if zone is not None))
@@ -184,17 +185,6 @@ def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Do
         **document,
         "provenance": {"simcost_version": __version__, "inputs": inputs},
     }
-
-
-def _check_outputs(read: Iterable[Path], written: Iterable[Path]) -> None:
-    """Raise InputError where a file to write is a folder, or one that is read, or two are the same."""
-    taken = {file.resolve() for file in read}
-    for file in written:
-        if file.is_dir():
-            raise InputError(f"{file}: is a folder; name a file in it")
-        if file.resolve() in taken:
-            raise InputError(f"{file}: is read or written already; name another file to write")
-        taken.add(file.resolve())
 
 
 def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from simcost.trace.batch import RequestBatch
 
 
+DEMAND_FILES = ("demand.json", "paths.parquet")
+"""Of a results folder: what a chart draws of the demand, and all its sample paths."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Foreseen:
     """A forecast demand and the futures of it that are simulated."""
@@ -58,7 +62,7 @@ class Foreseen:
         Raises:
             InputError: a history that cannot be read or forecast.
         """
-        series, notes = _history(demand, loaded.folder)
+        series, notes = history_of(demand, loaded.folder)
         ahead = demand.forecast
         streams = _streams(demand, loaded.folder)
         asked = Asked(
@@ -159,7 +163,7 @@ class Foreseen:
         return path
 
 
-def _history(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
+def history_of(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
     """The series that is forecast, scaled, in requests per step; and what was found in it.
 
     Raises:
@@ -204,8 +208,9 @@ def write_demand(foreseen: Foreseen, folder: Path) -> list[str]:
     """Write into a results folder what a chart draws of the demand, and all its sample paths; their names."""
     outlook = foreseen.outlook
     drawn = picture(outlook.forecast, outlook.stated, timezone=foreseen.demand.timezone)
-    (folder / "demand.json").write_text(
+    picture_file, paths_file = DEMAND_FILES
+    (folder / picture_file).write_text(
         json.dumps(drawn, ensure_ascii=False, allow_nan=False), encoding="utf-8"
     )
-    write_paths(folder / "paths.parquet", [foreseen.outlook.futures], {"seed": foreseen.seed})
-    return ["demand.json", "paths.parquet"]
+    write_paths(folder / paths_file, [foreseen.outlook.futures], {"seed": foreseen.seed})
+    return list(DEMAND_FILES)

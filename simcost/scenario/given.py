@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from simcost.errors import InputError
 from simcost.scenario.load import LoadedScenario
+from simcost.scenario.model import Scenario
 from simcost.scenario.plan_routing import may_look_at_prefixes, prefix_block_tokens
 from simcost.scenario.traces import hashed, hashes
 from simcost.trace.arrivals import merged, span_s
@@ -43,16 +44,11 @@ class Given:
             InputError: a trace without a length, and no horizon.
         """
         scenario = loaded.scenario
-        spans = [span_s(one, loaded.folder) for one in scenario.workload if isinstance(one, Recorded)]
-        span = max(spans, default=0.0)
-        if scenario.horizon is None and span <= 0:
-            raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")
         return cls(
             workloads=scenario.workload,
             folder=loaded.folder,
             seed=seed,
-            # A run plays what arrives strictly before its end: the next whole second takes in the last request.
-            horizon_s=scenario.horizon or floor(span) + 1.0,
+            horizon_s=horizon_of(scenario, loaded.folder),
             inputs=hashes(
                 loaded.folder, [name for one in scenario.workload for name in workload_traces(one)]
             ),
@@ -109,3 +105,18 @@ class Given:
         if recorded and replications == 1:
             return ["One replication of recorded arrivals: nothing in it is random."]
         return []
+
+
+def horizon_of(scenario: Scenario, folder: Path) -> float:
+    """Length of a run of given workloads: the horizon, else that of the longest trace.
+
+    Raises:
+        TraceError: a trace that cannot be read.
+        InputError: a trace without a length, and no horizon.
+    """
+    spans = [span_s(one, folder) for one in scenario.workload if isinstance(one, Recorded)]
+    span = max(spans, default=0.0)
+    if scenario.horizon is None and span <= 0:
+        raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")
+    # A run plays what arrives strictly before its end: the next whole second takes in the last request.
+    return scenario.horizon or floor(span) + 1.0

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from simcost.errors import RunError
 from simcost.job_ledger import Floats, JobLedger
 from simcost.scenario.clusters import Cluster, run_jobs
 from simcost.scenario.folders import whole_folder
 from simcost.scenario.job_store import load_job_ledger, save_job_ledger
 from simcost.scenario.resolve import Question, job_key, run_key
+from simcost.scenario.sealed import reused
 from simcost.sim.jobs.beside import Capacity
 
 SAMPLES = 480
@@ -51,9 +50,8 @@ def list_job_runs(question: Question, folder: Path) -> list[JobRun]:
 
 def job_ledger(question: Question, run: JobRun, left: Capacity | None, *, fresh: bool) -> JobLedger:
     """The stored ledger, or that of a new simulation; `left` is what requests leave of a shared fleet."""
-    if not fresh:
-        with suppress(RunError):
-            return load_job_ledger(run.folder)
+    if not fresh and (stored := reused(run.folder, load_job_ledger)) is not None:
+        return stored
     with whole_folder(run.folder) as draft:
         ledger = _simulate(question, run, left)
         save_job_ledger(ledger, draft)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from simcost.job_ledger import JobLedger, JobOutcomes
+from simcost.scenario.conservation import check_job_ledger
 from simcost.scenario.sealed import read_table, seal, whole
 
 
@@ -28,7 +29,9 @@ def load_job_ledger(folder: Path) -> JobLedger:
         tables = {
             name: read_table(folder, name)
             for name in ("nodes", "timeline")
-            if f"{name}.parquet" in said["files"]
+            if (folder / f"{name}.parquet").exists()
         }
         columns = {name: jobs[name].to_numpy() for name in jobs.column_names}
-        return JobLedger(**tables, **said["ledger"], outcomes=JobOutcomes(**columns))
+        ledger = JobLedger(**tables, **said["ledger"], outcomes=JobOutcomes(**columns))
+        check_job_ledger(ledger)
+        return ledger

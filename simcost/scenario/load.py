@@ -94,6 +94,10 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
             with_prefixes=not without,
             dated=scenario is None or scenario.starts is not None,
         )
+    if scenario is not None and catalog is not None and not faults:
+        from simcost.scenario.input_faults import input_faults
+
+        faults += input_faults(scenario, root, catalog, folder, file)
     faults = _in_order(faults)
     if scenario is None or catalog is None:
         return None, faults

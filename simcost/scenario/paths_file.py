@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError
 from simcost.forecast.paths import Paths
-from simcost.scenario.folders import whole_file
+from simcost.outputs import whole_file
 from simcost.trace.series import Grid
 
 VERSION = 1

@@ -13,6 +13,7 @@ from simcost import __version__
 from simcost.billing.spot import Spot
 from simcost.plan import Fixed, Startup
 from simcost.scenario.clusters import assumptions_of
+from simcost.scenario.engine import engine_version
 from simcost.scenario.folders import sha256_of
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Plan
@@ -24,20 +25,33 @@ def provenance(question: Question, horizon_s: float) -> dict[str, Any]:
     """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
     loaded = question.loaded
     files = [loaded.path, *_own_facts(loaded)]
-    sides = (question.source, question.jobs, *question.clusters, *question.plans)
-    named = {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
-    traces = {os.path.relpath(inside(loaded.folder, name)): digest for name, digest in named.items()}
+    named = {
+        os.path.relpath(inside(loaded.folder, name)): digest for name, digest in _named(question).items()
+    }
     return {
         "simcost_version": __version__,
+        "engine_version": engine_version(),
         "seed": question.seed,
         "seeds": question.seeds,
         "horizon_s": horizon_s,
-        "inputs": {os.path.relpath(file): sha256_of(file) for file in files} | traces,
+        "inputs": {os.path.relpath(file): sha256_of(file) for file in files} | named,
         "catalog_date": loaded.catalog.as_of,
         "python_version": platform.python_version(),
         "numpy_version": version("numpy"),
         "numba_version": version("numba"),
     }
+
+
+def input_files(question: Question) -> list[Path]:
+    """The files that a question is read from: its scenario, own facts, and what the scenario names."""
+    loaded = question.loaded
+    return [loaded.path, *_own_facts(loaded), *(inside(loaded.folder, name) for name in _named(question))]
+
+
+def _named(question: Question) -> dict[str, str]:
+    """SHA-256 of the files that a scenario names, by their names."""
+    sides = (question.source, question.jobs, *question.clusters, *question.plans)
+    return {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
 
 
 def _own_facts(loaded: LoadedScenario) -> list[Path]:

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
 from simcost.errors import InputError, did_you_mean
-from simcost.scenario.folders import sha256_of, whole_file
+from simcost.outputs import check_outputs, whole_file
+from simcost.scenario.folders import check_result, sha256_of
 from simcost.scenario.schema_file import load_as
 from simcost.trace.paths import inside
 from simcost.trace.usage import HOURLY, Usage
@@ -58,6 +59,7 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         InputError: no finished result, or no such plan.
     """
     try:
+        check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         nodes, charges, runs = (pq.ParquetFile(folder / "tables" / f"{name}.parquet").read().to_pylist()
                                 for name in ("nodes", "charges", "runs"))  # fmt: skip
@@ -168,6 +170,8 @@ def write_focus_bill(path: Path, bill: Any, usage: Path, plan: Path) -> None:
 
     check_suffix(path)
     purchasing, catalog = load_purchasing(plan)
+    if purchasing.catalog:
+        check_outputs([path], [inside(plan.parent, purchasing.catalog)])
     run_id = sha256(f"{sha256_of(hashed(usage))} {sha256_of(plan)}".encode()).hexdigest()[:16]
     stamp = Stamp(run_id=run_id, tags={"plan": purchasing.purchasing})
     with whole_file(path) as draft:

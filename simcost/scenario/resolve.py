@@ -10,7 +10,6 @@ from math import exp
 from statistics import NormalDist
 from typing import Any
 
-from simcost import __version__
 from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.errors import InputError
@@ -162,8 +161,8 @@ def job_key(question: Question, cluster: Cluster, beside: str, replication: int)
 
 
 def key_of(**depends: Any) -> str:
-    """SHA-256 of plain data, and of this version of simcost."""
-    return sha256(json.dumps({"simcost": __version__, **depends}, sort_keys=True).encode()).hexdigest()
+    """SHA-256 of plain data. The code that makes the run is no part of it: the stored run says which has made it."""
+    return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
 def _at_hand(startup: Startup, handover_s: float) -> Startup:

@@ -31,7 +31,7 @@ _Dumper.add_representer(tuple, yaml.SafeDumper.represent_list)
 
 
 def resolved_text(question: Question) -> str:
-    """The YAML of the scenario with all defaults, in SI units; it reads back to the same scenario."""
+    """The YAML of the scenario with all defaults, in SI units; it reads back to the same scenario, and to itself."""
     scenario = question.loaded.scenario
     horizon = question.horizon_s if scenario.demand is None else None
     scenario = replace(scenario, seed=question.seed, seeds=question.seeds, horizon=horizon)
@@ -39,7 +39,8 @@ def resolved_text(question: Question) -> str:
     said = asdict(scenario)
     if question.source is None:
         said["plans"] = [{key: plan[key] for key in _OF_JOBS} for plan in said["plans"]]
-    return head + dump(said)
+    text, written = dump(said), question.loaded.text
+    return written if written.partition("\n")[2] == text else head + text
 
 
 def dump(value: Any) -> str:

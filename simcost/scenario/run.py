@@ -12,13 +12,14 @@ from simcost.compare.comparison import compare
 from simcost.compare.document import document
 from simcost.compare.result import RunResult
 from simcost.errors import InputError
+from simcost.outputs import check_folder, check_outputs
 from simcost.scenario.arrivals import Arrivals
 from simcost.scenario.execute import Run, execute
-from simcost.scenario.folders import whole_files
-from simcost.scenario.foreseen import Foreseen, write_demand
+from simcost.scenario.folders import SUMS, whole_files, write_sums
+from simcost.scenario.foreseen import DEMAND_FILES, Foreseen, write_demand
 from simcost.scenario.job_runs import JobRun, job_ledger, list_job_runs
 from simcost.scenario.load import LoadedScenario
-from simcost.scenario.provenance import assumptions, provenance
+from simcost.scenario.provenance import assumptions, input_files, provenance
 from simcost.scenario.resolve import Question, settle
 from simcost.scenario.resolved_text import resolved_text
 from simcost.scenario.serving_runs import ServingRun, list_serving_runs, serving_ledger
@@ -63,7 +64,22 @@ def run(
             f"{out}: its scenario.yaml was not written by a run and would be lost; choose another --out"
         )
     question = settle(loaded, seed=seed, seeds=seeds)
+    _check_results(question, out)
     return _write(question, _rows(question, out / "runs", jobs=jobs, fresh=fresh, progress=progress), out)
+
+
+def _check_results(question: Question, out: Path) -> None:
+    """Raise InputError where a result would replace an input; a scenario that stays as it is does not count."""
+    check_folder(out)
+    read, resolved = input_files(question), out / "scenario.yaml"
+    names = ["result.json", "report.html", *(DEMAND_FILES if isinstance(question.source, Foreseen) else ())]
+    if resolved.is_file() and resolved.read_bytes() != resolved_text(question).encode():
+        names.append(resolved.name)
+    check_outputs([*(out / name for name in names), *out.glob("tables/*")], read)
+    stored = (out / "runs").resolve()
+    for path in read:
+        if path.resolve().is_relative_to(stored):
+            raise InputError(f"{path}: is an input and lies among the runs of {out}; choose another --out")
 
 
 def _rows(question: Question, folder: Path, *, jobs: int, fresh: bool, progress: Progress) -> list[Rows]:
@@ -124,7 +140,7 @@ def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
         risk=scenario.demand.risk if scenario.demand else None,
     )
     longest_s = max(row.result.bill.horizon_s for row in rows)
-    with whole_files(out, last="result.json") as draft:
+    with whole_files(out, SUMS, "result.json") as draft:
         names = write_tables(rows, draft / "tables")
         (draft / "scenario.yaml").write_text(resolved_text(question), encoding="utf-8")
         source = question.source
@@ -138,6 +154,7 @@ def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
         found["assumptions"] += assumptions(question)
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
         (draft / "result.json").write_text(text + "\n", encoding="utf-8")
+        write_sums(draft)
     return found
 
 

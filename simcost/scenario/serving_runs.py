@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simcost.errors import RunError
 from simcost.ledger import Ledger
 from simcost.rng import stream
 from simcost.scenario.arrivals import Arrivals
 from simcost.scenario.folders import whole_folder
 from simcost.scenario.resolve import Question, ResolvedPlan, run_key
+from simcost.scenario.sealed import reused
 from simcost.scenario.store import ROWS, load_ledger, save_ledger, with_rows_in
 from simcost.sim.pool import Pool
 
@@ -49,9 +48,8 @@ def serving_ledger(
     question: Question, run: ServingRun, arrivals: Arrivals, tell: Callable[[float], None], *, fresh: bool
 ) -> Ledger:
     """The stored ledger, or that of a new simulation."""
-    if not fresh:
-        with suppress(RunError):
-            return load_ledger(run.folder)
+    if not fresh and (stored := reused(run.folder, load_ledger)) is not None:
+        return stored
     with whole_folder(run.folder) as draft:
         ledger = _simulate(question, run, arrivals, draft, tell)
         save_ledger(ledger, draft)

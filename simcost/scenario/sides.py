@@ -92,7 +92,8 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         prefix_blocks=felt.prefix_blocks,
         replica_hours=ledger.replica_hours(),
         provisioning=provisioning(ledger, report),
-        following=following(ledger, report) if moved(ledger) else None,
+        following=following(ledger, report),
+        fleet_changed=moved(ledger),
         unread=unread(ledger),
     )
     return ServedSide(
@@ -100,7 +101,7 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         bought=[Bought(usage=usage, buy=buy, beside=plan.plan.buy) for usage, buy in zip(usages, ways, strict=False)],
         busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
-        followed=followed(ledger, report) if first and moved(ledger) else None,
+        followed=followed(ledger, report) if first else None,
         latency=quantiles(felt) if first else None,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from simcost.compare.actuals.sides import Basis, Side, side_of_charges, side_of_file
 from simcost.errors import InputError, did_you_mean
+from simcost.scenario.folders import check_result
 from simcost.trace.focus.read import read_focus
 
 _HOUR_S = 3600.0
@@ -41,6 +42,7 @@ def simulated_side(
 
 def _of_folder(folder: Path, basis: Basis, plan: str | None) -> Side:
     try:
+        check_result(folder)
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         charges = pq.ParquetFile(folder / "tables" / "charges.parquet").read()
         names = [one["name"] for one in result["plans"]]

@@ -97,7 +97,7 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     troubles = plan.interruptions
     if troubles is not None and isinstance(troubles.spot, SpotTrace):
         names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
-        troubles = replace(troubles, spot=_capacity(troubles.spot, folder))
+        troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     return Steered(
@@ -130,7 +130,7 @@ def utc_s(text: str | None) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def _capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
+def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
     """The zones of a trace along time, with nothing where the price is above the bid."""
     from simcost.trace.spot import with_prices
     from simcost.trace.spot.read import read_availability, read_prices

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.ledger import Buckets, Ledger, Limits, Outcomes, Sendings
+from simcost.scenario.conservation import check_ledger
 from simcost.scenario.sealed import read_table, seal, whole
 
 ROWS = "outcomes.parquet"
@@ -39,19 +40,21 @@ def save_ledger(ledger: Ledger, folder: Path) -> None:
             k: v for k, v in _scalars(outcomes).items() if k not in ("windows", "histograms", "rows")
         },
     }
-    seal(folder, tables, said, *([ROWS] if outcomes.rows is not None else []))
+    seal(folder, tables, said)
 
 
 def load_ledger(folder: Path) -> Ledger:
     """The ledger in a folder.
 
     Raises:
-        RunError: there is none, or a file of it is missing, cut short or changed.
+        RunError: there is none, or a file of it is missing, cut short or changed; or other code has made it.
     """
     with whole(folder) as said:
         tables = {name: read_table(folder, name) for name in _TABLES}
         scalars = said["ledger"] | {"slots": tuple(said["ledger"]["slots"])}
-        return Ledger(**tables, **scalars, outcomes=_outcomes(folder, said))
+        ledger = Ledger(**tables, **scalars, outcomes=_outcomes(folder, said))
+        check_ledger(ledger)
+        return ledger
 
 
 def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
@@ -75,7 +78,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
         buckets=Buckets(**said["buckets"]),
         windows=pq.read_table(folder / "windows.parquet"),
         histograms=histograms,
-        rows=folder / ROWS if ROWS in seal["files"] else None,
+        rows=folder / ROWS if (folder / ROWS).exists() else None,
     )
 
 

@@ -38,7 +38,7 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
 
     Of requests: timeline: `plan` and the columns of `ledger.TIMELINE`; hours: `plan` and those of `SloReport.hours`;
     latency: `plan, metric, quantile, value_s`, within the error of the histograms; followed: `plan` and the columns of
-    `following.FOLLOWED`, of fleets that changed. Of jobs: waits: `plan, metric,
+    `following.FOLLOWED`, of fleets that changed in any replication. Of jobs: waits: `plan, metric,
     quantile, value_s`; gpus: `plan, t_s`, GPUs that `jobs` and `requests` hold, `waiting_jobs`, means from each time
     to the next. These are of replication 0. nodes: `plan, replication`, the columns of `ledger.NODES`, and
     `provider, sku, region`: what was metered, for `simcost bill`. charges: `plan, replication` and the fields of
@@ -46,12 +46,13 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
     """
     folder.mkdir()
     results = [row.result for row in rows]
+    changed = {one.plan for one in results if one.served and one.served.fleet_changed}
     tables = {
         "timeline": _joined((row.result.plan, row.timeline) for row in rows),
         "hours": _joined((one.plan, one.served.slo.hours if one.served else None)
                          for one in results if one.replication == 0),
         "latency": _joined((row.result.plan, row.latency) for row in rows),
-        "followed": _joined((row.result.plan, row.followed) for row in rows),
+        "followed": _joined((row.result.plan, row.followed) for row in rows if row.result.plan in changed),
         "waits": _joined((row.result.plan, row.waits) for row in rows),
         "gpus": _joined((row.result.plan, row.gpus) for row in rows),
         "nodes": _joined((row.result.plan, _numbered(row)) for row in rows),

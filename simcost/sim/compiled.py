@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
+from logging import getLogger
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ _INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 def entry(function: F) -> F:
     """Compile a function that Python calls; the machine code is kept on disk."""
-    decorated: F = _kept(njit(function, nogil=True, error_model="numpy", cache=True))
+    decorated: F = _kept(function, nogil=True, error_model="numpy")
     return decorated
 
 
@@ -37,7 +38,7 @@ def helper(function: F) -> F:
 
 def lean_entry(function: F) -> F:
     """`entry`, of a function that allocates nothing: without reference counting it compiles in half the time."""
-    decorated: F = _kept(njit(function, nogil=True, error_model="numpy", _nrt=False, cache=True))
+    decorated: F = _kept(function, nogil=True, error_model="numpy", _nrt=False)
     return decorated
 
 
@@ -59,23 +60,45 @@ def written_in(function: F) -> F:
     return decorated
 
 
-def _kept(entry: Any) -> Any:
-    """Let code on disk be out of date when any file of the entry's folder has changed: numba watches that of the
-    entry alone, and constants and functions of the others are compiled in. Where numba keeps its stamp elsewhere
+def _kept(function: Callable[..., object], **options: Any) -> Any:
+    """Compile a function and keep its code on disk; where no folder can be written, in memory alone.
+
+    Code on disk is out of date when any file of the function's folder has changed: numba watches that of the
+    function alone, and constants and functions of the others are compiled in. Where numba keeps its stamp elsewhere
     one day, that is all it watches.
     """
+    try:
+        entry: Any = njit(function, cache=True, **options)
+    except RuntimeError:  # no folder can be written: neither that of the code, nor one of the user's
+        _log_not_kept()
+        return njit(function, **options)
     kept: Any = entry._cache  # noqa: SLF001 - numba has no public stamp
     files: Any = getattr(kept, "_cache_file", None)
     if hasattr(files, "_source_stamp"):
         files._source_stamp = _stamp(Path(entry.py_func.__code__.co_filename).parent)  # noqa: SLF001 - as above
-    compiles = entry.compile
+    compiles, saves = entry.compile, kept.save_overload
 
     def compiled_once(signature: Any) -> Any:
         with _alone(Path(kept.cache_path) / f"{entry.__qualname__}.lock"):
             return compiles(signature)
 
-    entry.compile = compiled_once
+    def saved_if_possible(signature: Any, code: Any) -> None:
+        try:
+            saves(signature, code)
+        except OSError:  # a full disk, say
+            _log_not_kept()
+
+    entry.compile, kept.save_overload = compiled_once, saved_if_possible
     return entry
+
+
+@cache
+def _log_not_kept() -> None:
+    """Once in a process."""
+    getLogger(__name__).warning(
+        "no folder can be written to keep compiled code in: each command compiles it anew, which takes some 10 s; "
+        "set NUMBA_CACHE_DIR to a folder that can be written"
+    )
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Writing a trace: whole or not at all, sorted whatever the order it came in."""
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,7 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.errors import InputError, TraceError
+from simcost.errors import TraceError
+from simcost.outputs import new_draft, output_file, writing
 from simcost.trace.batch import BATCH_ROWS, RequestBatch
 from simcost.trace.sort import SAMPLE_EVERY, sorted_tables
 from simcost.trace.store import KEY, UNITS, VERSION, trace_schema
@@ -54,18 +54,11 @@ class TraceWriter:
         self._first = self._low = self._high = 0
 
     def __enter__(self) -> Self:
-        self._spool, self._ordered = (
-            self.path.parent / f".{self.path.name}.{os.getpid()}.{part}.tmp" for part in ("spool", "sorted")
-        )
-        if self.path.is_dir():
-            raise InputError(
-                f"{self.path}: is a folder; name a file in it, such as {self.path / 'trace.parquet'}"
-            )
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(self.path):
+            self._target = output_file(self.path)
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._spool, self._ordered = (new_draft(self._target.parent) for _ in range(2))
             self._file = self._open(self._spool)
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot write: {error.strerror}; choose another place") from error
         return self
 
     def write(self, table: pa.Table) -> None:
@@ -76,7 +69,8 @@ class TraceWriter:
         self._pending.append(table.select(self.schema.names).cast(self.schema))
         self._pending_rows += table.num_rows
         if self._pending_rows >= BATCH_ROWS:
-            self._flush()
+            with writing(self.path):
+                self._flush()
 
     def write_batch(self, batch: RequestBatch) -> None:
         """Append the requests of a batch."""
@@ -87,7 +81,8 @@ class TraceWriter:
                  trace: TracebackType | None) -> None:  # fmt: skip
         try:
             if kind is None:
-                self._finish()
+                with writing(self.path):
+                    self._finish()
         finally:
             with suppress(Exception):
                 self._file.close()
@@ -142,7 +137,7 @@ class TraceWriter:
         }  # fmt: skip
         file.add_key_value_metadata({KEY: json.dumps(said)})
         file.close()
-        temporary.replace(self.path)
+        temporary.replace(self._target)
 
     def _start_utc(self, zero: int) -> str | None:
         if self.origin == "epoch":

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 from typing import Any, NoReturn
 
 import pyarrow.parquet as pq
 import pytest
-from commands import call, contents, refused, scenario
+from commands import Said, call, contents, refused, scenario
+from unprivileged import unprivileged
 
 import simcost.sim
 
@@ -60,7 +62,10 @@ def stop(folder: Path, how: signal.Signals) -> tuple[int, str]:
     return found.returncode, found.stderr
 
 
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -signal.SIGKILL)],
+)
 def test_a_stopped_sweep_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals, code: int
 ) -> None:
@@ -70,8 +75,9 @@ def test_a_stopped_sweep_goes_on_where_it_was(
     assert [path.name for path in out.iterdir() if not path.name.startswith(".")] == ["runs"]
     kept = stored(out)
     assert len(kept) == 2
-    if how is signal.SIGINT:
-        assert err.endswith("interrupted; what was finished is kept\n")
+    if how is not signal.SIGKILL:
+        word = "interrupted" if how is signal.SIGINT else "terminated"
+        assert err.endswith(f"{word}; what was finished is kept\n")
         assert "Traceback" not in err
         assert not list(out.rglob(".*")), "nothing half-written"
 
@@ -112,6 +118,52 @@ def test_a_full_disk_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.Mon
     assert (out / "result.json").is_file()
 
 
+LIMITED = """
+import resource
+import sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+from simcost.cli import main
+raise SystemExit(main())
+"""
+"""No file may be longer than 64 bytes: as a full disk, an error of the system without a name of a file."""
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [("run tiny.yaml --out out --quiet", "out/runs/"), ("forecast series.csv --horizon 2d -o f.parquet", "f.parquet"),
+     ("forecast series.csv --horizon 2d --paths-out p.parquet", "p.parquet"),
+     ("trace import log.csv --format csv -o t.parquet", "t.parquet"),
+     ("trace synthesize mix.yaml --horizon 1min -o s.parquet", "s.parquet"),
+     ("bill usage.csv --plan plan.yaml --html b.html", "b.html")],
+)  # fmt: skip
+def test_a_full_disk_names_what_was_written(tmp_path: Path, words: str, named: str) -> None:
+    pytest.importorskip("resource", reason="files cannot be limited here")
+    scenario(tmp_path)
+    series = "".join(f"2026-01-{day:02},{day}\n" for day in range(1, 29))
+    usage = "sku,start,end,quantity\ng6.xlarge,2026-01-01T00:00:00Z,2026-01-01T05:00:00Z,1\n"
+    texts = {
+        "series.csv": f"timestamp,value\n{series}", "usage.csv": usage,
+        "plan.yaml": "purchasing: plain\nprovider: aws\nregion: us-east-1\n",
+        "mix.yaml": "kind: synthetic\nrate: 1/s\n",
+        "log.csv": "arrival,prompt_tokens,output_tokens\n0,1,1\n",
+    }  # fmt: skip
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    before = set(contents(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *words.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(f"simcost: {named}")
+    assert said.endswith(": cannot be written: File too large; make room or choose another place")
+    assert set(contents(tmp_path)) == before, "nothing half-written"
+
+
 def test_a_full_disk_keeps_the_result_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, out = scenario(tmp_path), tmp_path / "out"
     words = ("run", file, "--out", out, "--quiet")
@@ -120,6 +172,29 @@ def test_a_full_disk_keeps_the_result_that_was_there(tmp_path: Path, monkeypatch
     monkeypatch.setattr(pq, "write_table", full)
     refused(*words, "--fresh")
     assert contents(out) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions are others here")
+def test_an_unchanged_result_in_a_folder_that_cannot_be_written_is_shown(
+    finished: Said, home: Path, tmp_path: Path
+) -> None:
+    copytree(home, tmp_path, dirs_exist_ok=True)
+    words = [*unprivileged(), *SIMCOST, "run", "tiny.yaml", "--out", "out", "--json", "--quiet"]
+    folders = [path for path in (tmp_path / "out", *(tmp_path / "out").rglob("*")) if path.is_dir()]
+    try:
+        for folder in folders:
+            folder.chmod(0o555)
+        again, other, anew = (
+            subprocess.run([*words, *more], cwd=tmp_path, capture_output=True, text=True, check=False)
+            for more in ([], ["--seeds", "1"], ["--fresh"])
+        )
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+    assert (again.returncode, again.stdout, again.stderr) == (0, finished.out, "")
+    for done in (other, anew):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "cannot be written: Permission denied" in done.stderr
 
 
 def test_a_full_disk_leaves_no_half_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,6 +234,26 @@ def test_work_of_failed_and_cancelled_jobs_is_ranked_beside_the_buckets(tmp_path
     assert document["utilisation"] == 1
 
 
+@pytest.mark.parametrize("used", [0, 1_000_000])
+def test_units_whose_memory_is_not_known_share_as_if_it_was_not_measured(tmp_path: Path, used: int) -> None:
+    """DCGM writes 0 used and 0 free where it cannot tell; that divided by zero."""
+    saved = []
+    for memory in (f"{used},0", ","):
+        file = tmp_path / "samples.csv"
+        lines = [f"{60 * t},g{g},0.1,{memory}" for t in range(20) for g in range(2)]
+        file.write_text("t_s,gpu,duty,memory_used_bytes,memory_total_bytes\n" + "\n".join(lines) + "\n")
+        actions = {one["action"]: one for one in waste(file, price_usd_per_h=2.0)["actions"]}
+        saved.append(actions["share GPUs"])
+    assert saved[0] == saved[1]
+
+
+def test_samples_without_a_gpu_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "pools.csv"
+    file.write_text("t_s,pool,gpus,allocated,pending\n0,p,0,0,0\n60,p,0,0,0\n")
+    with pytest.raises(InputError, match="no GPU is there"):
+        waste(file, price_usd_per_h=2.0)
+
+
 def test_the_price_is_said_or_that_of_an_offer(tmp_path: Path) -> None:
     path = tmp_path / "duty.csv"
     path.write_text("t_s,gpu,duty\n0,g,50\n3600,g,50\n")

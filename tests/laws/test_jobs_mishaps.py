@@ -29,6 +29,7 @@ from simcost.plan.scheduling import (
     SjfSkip,
     Srtf,
 )
+from simcost.scenario.conservation import check_job_ledger
 from simcost.sim.jobs.counts import schedule
 from simcost.sim.jobs.gang import schedule_on_nodes
 from simcost.trace.jobs import Jobs
@@ -74,6 +75,7 @@ def test_work_done_and_lost_is_work_run(policy: Rigid, *, placed: bool) -> None:
         ("restart", out.restart_s),
     ):
         assert ledger.gpu_seconds[bucket] == pytest.approx(np.dot(seconds, jobs.gpus), rel=1e-12)
+    check_job_ledger(ledger)
     assert sum(ledger.gpu_seconds.values()) == pytest.approx(32 * ledger.horizon_s, rel=1e-9)
     assert (ledger.gpu_seconds["down"] > 0) == placed
     assert (out.lost_s[(out.failures == 0) & (out.preemptions == 0)] == 0).all()

@@ -26,6 +26,7 @@ from simcost.plan.scheduling import (
     SsfSkip,
     SsfStrict,
 )
+from simcost.scenario.conservation import check_job_ledger
 from simcost.sim.jobs.counts import schedule
 from simcost.sim.jobs.general import most_of
 from simcost.trace.jobs import Jobs
@@ -98,6 +99,7 @@ def test_the_kernel_does_what_the_plain_words_say(policy: Scheduler, count: int)
             assert ledger.outcomes.lost_s.tolist() == [job.get("lost", 0) for job in expected], note
         else:
             assert not ledger.outcomes.preemptions.any()
+        check_job_ledger(ledger)
         assert sum(ledger.gpu_seconds.values()) == pytest.approx(capacity * ledger.horizon_s, rel=1e-9)
         if policy.kind != "elastic":
             assert ledger.gpu_seconds["useful"] == pytest.approx(jobs.gpu_seconds, rel=1e-9), note

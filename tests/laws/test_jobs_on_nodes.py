@@ -20,6 +20,7 @@ from simcost.plan.scheduling import (
     Scheduler,
     Srtf,
 )
+from simcost.scenario.conservation import check_job_ledger
 from simcost.sim.jobs.counts import schedule
 from simcost.sim.jobs.gang import Ordered, replay_on_nodes
 from simcost.trace.jobs import Jobs
@@ -74,6 +75,7 @@ def test_equals_the_rules_spelled_out(policy: Ordered) -> None:
         assert found.end_s.tolist() == [job["end"] for job in expected], seed
         assert found.preemptions.tolist() == [job["stops"] for job in expected], seed
         assert found.lost_s.tolist() == [job["lost"] for job in expected], seed
+        check_job_ledger(ledger)
         assert sum(ledger.gpu_seconds.values()) == pytest.approx(ledger.gpus * ledger.horizon_s, rel=1e-9)
 
 

@@ -10,6 +10,7 @@ from placed_jobs import jobs_of, nodes_of
 
 from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread
 from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict, SjfSkip, SjfStrict
+from simcost.scenario.conservation import check_job_ledger
 from simcost.sim.jobs.gang import Ordered, replay_on_nodes
 from simcost.trace.jobs import Jobs
 from simcost.trace.jobs.nodes import Nodes
@@ -104,6 +105,7 @@ def test_all_or_nothing_and_nothing_twice(placement: OnNodes) -> None:
                 used[node] += [jobs.gpu_milli[job] * (int(gpus) >> i & 1) for i in range(4)]
             room = 1000 * (np.arange(4)[None, :] < nodes.gpus[:, None])
             assert (used <= room).all()
+        check_job_ledger(ledger)
         assert sum(ledger.gpu_seconds.values()) == pytest.approx(ledger.gpus * ledger.horizon_s, rel=1e-12)
 
 

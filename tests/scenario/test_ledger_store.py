@@ -14,7 +14,7 @@ from simcost.errors import RunError
 from simcost.job_ledger import JobLedger, JobOutcomes
 from simcost.ledger import TIMELINE, Ledger, Limits, Sendings
 from simcost.plan.checkpoints import Checkpoints
-from simcost.scenario.folders import whole_files, whole_folder
+from simcost.scenario.folders import whole_files, whole_folder, write_sums
 from simcost.scenario.job_store import load_job_ledger, save_job_ledger
 from simcost.scenario.store import load_ledger, save_ledger
 from simcost.sim.jobs.beside import Capacity, schedule_beside
@@ -46,7 +46,9 @@ def same(one: object, other: object) -> bool:
     return one == other
 
 
-@pytest.mark.parametrize("sendings", [None, Sendings(**dict(zip(SENT, range(9), strict=True)))])
+@pytest.mark.parametrize(
+    "sendings", [None, Sendings(**dict(zip(SENT, (9, 4, 3, 1, 1, 0, 5, 6, 7), strict=True)))]
+)
 def test_a_ledger_comes_back_without_loss(tmp_path: Path, sendings: Sendings | None) -> None:
     rows = write_rows(tmp_path / "rows.parquet", VALUES)
     saved = sample(rows)
@@ -90,18 +92,22 @@ def test_a_damaged_folder_is_no_ledger(tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     save_ledger(sample(), folder)
-    nodes, seal = folder / "nodes.parquet", folder / "ledger.json"
+    nodes, said, sums = (folder / name for name in ("nodes.parquet", "ledger.json", "SHA256SUMS"))
     match damage:
         case "cut":
             nodes.write_bytes(nodes.read_bytes()[:-9])
         case "missing":
             nodes.unlink()
         case "sealed not":
-            seal.unlink()
+            sums.unlink()
         case "other version":
-            seal.write_text(seal.read_text().replace('"version": 2', '"version": 0'))
+            said.write_text(said.read_text().replace('"version": 3', '"version": 0'))
+            sums.unlink()
+            write_sums(folder)
         case "no json":
-            seal.write_text("[1]")
+            said.write_text("[1]")
+            sums.unlink()
+            write_sums(folder)
         case "nothing":
             folder = tmp_path / "none"
     with pytest.raises(RunError, match="no whole run is stored here"):
@@ -127,11 +133,11 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_files_move_in_together_and_the_last_one_seals(tmp_path: Path) -> None:
     for text in ("1", "2"):
-        with whole_files(tmp_path, last="seal") as draft:
+        with whole_files(tmp_path, "seal") as draft:
             (draft / "t").mkdir()
             for name in ("seal", "z", "t/a"):
                 (draft / name).write_text(text)
-    interrupted(whole_files(tmp_path, last="seal"))
+    interrupted(whole_files(tmp_path, "seal"))
     files = {
         str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()
     }

@@ -133,7 +133,8 @@ def test_traces_must_be_there_and_beside_the_scenario(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "gone.parquet").touch()
-    assert not find_faults(write(tmp_path, ("prompt_median: 100", "trace: gone.parquet")), data)
+    [found] = find_faults(write(tmp_path, ("prompt_median: 100", "trace: gone.parquet")), data)
+    assert "the file is empty" in found.message
 
 
 def test_all_faults_of_a_file_are_reported_together(tmp_path: Path) -> None:

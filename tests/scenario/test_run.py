@@ -1,9 +1,11 @@
 """Runs of a scenario: stored, reused, resumed, the same whatever the number of jobs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -171,7 +173,13 @@ def test_the_result_is_the_same_whatever_the_jobs(tmp_path: Path) -> None:
         folder = tmp_path / str(jobs)
         folder.mkdir()
         result(folder, THREE, jobs=jobs)
-        found.append({name: text for name, text in contents(folder / "out").items() if name != "result.json"})
+        found.append(
+            {
+                name: text
+                for name, text in contents(folder / "out").items()
+                if name not in ("result.json", "SHA256SUMS")
+            }
+        )
     assert found[0] == found[1]
     documents = [json.loads((tmp_path / jobs / "out" / "result.json").read_text()) for jobs in "13"]
     assert documents[0]["plans"] == documents[1]["plans"]
@@ -229,3 +237,25 @@ def test_a_results_folder_is_billed_as_the_run_was(tmp_path: Path) -> None:
 def test_spot_that_is_never_taken_back_says_so(tmp_path: Path, bought: str, *, said: bool) -> None:
     found = result(tmp_path, ("buy: {offer: aws/g6.xlarge}", f"buy: {{{bought}"))
     assert any("Spot nodes are never taken back" in line for line in found["assumptions"]) == said
+
+
+def test_a_fleet_that_changes_in_a_later_replication_only_is_reported(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replication 0 has its course drawn whether its own fleet changed or not."""
+    from simcost.ledger import EVENTS
+    from simcost.report.html import read
+
+    def later(pool: Any, arrivals: Any, *, rows: Path | None, **options: Any) -> Any:
+        ledger = engine(pool, arrivals, rows=rows, **options)
+        events = [
+            {"t_s": 60.0, "what": "desired", "value": 2.0},
+            {"t_s": 90.0, "what": "started", "value": 30.0},
+        ]
+        return ledger if rows is not None else replace(ledger, events=pa.Table.from_pylist(events, EVENTS))
+
+    monkeypatch.setattr(simcost.sim, "simulate", later)
+    document = result(tmp_path)
+    assert [plan["following"]["cold_starts"] for plan in document["plans"]] == [0.5, 0.5], "means over both"
+    _, shown = read(tmp_path / "out")
+    assert set(shown["followed"]["plan"].to_pylist()) <= {"one", "two"}

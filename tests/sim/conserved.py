@@ -5,9 +5,11 @@ from itertools import pairwise
 import pytest
 
 from simcost.ledger import Ledger
+from simcost.scenario.conservation import check_ledger
 
 
 def conserve(ledger: Ledger) -> None:
+    check_ledger(ledger)
     got = ledger.outcomes
     assert got.arrived == got.completed + got.rejected + got.timed_out + got.lost + got.in_system
     for name in ("arrived", "completed", "rejected", "timed_out", "lost"):

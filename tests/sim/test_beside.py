@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from simcost.errors import InputError
 from simcost.job_ledger import JobLedger
 from simcost.plan.checkpoints import Checkpoints
+from simcost.scenario.conservation import check_job_ledger
 from simcost.sim.jobs.beside import Capacity, schedule_beside
 from simcost.trace.jobs import Jobs
 
@@ -31,6 +32,7 @@ SAVES = Checkpoints(interval=10, write=1, restart=2)
 def check(ledger: JobLedger, of: Jobs, given_: Capacity) -> None:
     """Every GPU-second in one bucket; work kept is the work of the finished jobs and part of that of the others."""
     most = given_.gpus.max() * ledger.horizon_s
+    check_job_ledger(ledger)
     assert sum(ledger.gpu_seconds.values()) == pytest.approx(most, rel=1e-9, abs=1e-6)
     assert min(ledger.gpu_seconds.values()) >= -1e-9
     ended = ledger.outcomes.end_s >= 0

@@ -173,7 +173,7 @@ def test_empty_trace_is_refused(tmp_path: Path) -> None:
 def test_no_place_to_write(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(InputError, match="cannot write"),
+        pytest.raises(InputError, match="cannot be written"),
         TraceWriter(tmp_path / "file" / "a.parquet", source="t"),
     ):
         pass

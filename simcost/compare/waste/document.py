@@ -21,6 +21,7 @@ from simcost.compare.waste.source import read
 from simcost.compare.waste.spot import SpotCase, move_to_spot
 from simcost.compare.waste.sweep import Ints
 from simcost.compare.waste.verdict import verdict
+from simcost.errors import InputError
 from simcost.trace.calendar import find_zone
 from simcost.trace.jobs import Jobs
 from simcost.trace.series.step import finding
@@ -61,6 +62,8 @@ def waste(
     find_zone(timezone)
     samples, findings, own = read(path, mapping, gpus, timezone)
     account = split(samples)
+    if not sum(account.totals.values()) > 0:
+        raise InputError(f"{path}: no GPU is there at any time; give samples with GPUs in them")
     memory = measure(account)
     jobs = own if jobs is None else jobs
     found = None if jobs is None else outcomes(jobs)

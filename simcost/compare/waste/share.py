@@ -98,7 +98,8 @@ def _memory(waste: Waste, mine: Flags) -> Floats:
     """Largest share of the GPU's memory that each unit used; 0 where it was not measured."""
     samples = waste.samples
     most = np.zeros(len(samples.units))
-    share = np.nan_to_num(samples.memory_used_bytes / samples.memory_total_bytes)
+    used, total = samples.memory_used_bytes, samples.memory_total_bytes
+    share = np.nan_to_num(np.divide(used, total, out=np.zeros(len(used)), where=total > 0))
     np.maximum.at(most, samples.unit[mine], share[mine])
     return most
 

@@ -1,7 +1,6 @@
 """The store of job traces: one Parquet file, a column for each of `Jobs`, and what is said once in its metadata."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.errors import InputError, TraceError
+from simcost.errors import TraceError
+from simcost.outputs import whole_file
 from simcost.trace.jobs import CHECKPOINTS, NONE, STATUS, Jobs
 from simcost.trace.jobs.nodes import coded
 
@@ -42,17 +42,8 @@ def write_jobs(path: Path, jobs: Jobs) -> None:
             "pools": jobs.pools, "gpu_types": jobs.gpu_types, "users_known": jobs.users_known,
             "extra": jobs.extra}  # fmt: skip
     table = pa.table(columns).replace_schema_metadata({KEY: json.dumps(said)})
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file in it, such as {path / 'jobs.parquet'}")
-    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, temporary, compression="zstd")
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot write: {error.strerror or error}; choose another place") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as draft:
+        pq.write_table(table, draft, compression="zstd")
 
 
 def is_jobs(path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from simcost.outputs import check_outputs
 from simcost.rng import stream
 from simcost.trace.batch import BATCH_ROWS, Floats, Ints, RequestBatch
 from simcost.trace.paths import inside
@@ -17,7 +18,7 @@ from simcost.trace.synthesis.prefixes import BLOCK_TOKENS, with_sessions
 from simcost.trace.synthesis.rates import Clock
 from simcost.trace.synthesis.shape import shape
 from simcost.trace.synthesis.streams import Source, superposed
-from simcost.trace.workload import Stream, Synthetic
+from simcost.trace.workload import Stream, Synthetic, workload_traces
 from simcost.trace.writer import TraceWriter
 from simcost.units import NS_PER_S
 
@@ -101,6 +102,7 @@ def synthesize(spec: Synthetic, out: Path, *, folder: Path, seed: int, horizon_s
     Raises:
         InputError: the horizon is impossible, or the file cannot be written.
     """
+    check_outputs([out], [inside(folder, name) for name in workload_traces(spec)])
     cut = Counter({"prompt": 0, "output": 0})
     batches = synthetic(spec, folder=folder, seed=seed, index=0, horizon_s=horizon_s, cut=cut)
     found = stored(batches, spec.clients, out, folder=folder, source=f"synthetic, seed {seed}",

@@ -1,0 +1,152 @@
+"""Files that are written: as a whole or not at all, and never over an input, a folder or a device."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from time import time
+
+from simcost.errors import InputError
+
+FORGOTTEN_AFTER_S = 86_400.0
+"""Age from which a draft is that of a killed process; a younger one may belong to a process that runs."""
+_DRAFT = ".draft-"
+_STREAMS = (0, 1, 2)
+"""What a command reads and prints: its own stdin, stdout and stderr."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A name to write to, which takes the place of `path` at the end; on any error it vanishes.
+
+    A symbolic link stays, and the file that it names is replaced.
+
+    Raises:
+        InputError: nothing can be written there, or something is there that is no file.
+    """
+    with writing(path):
+        target = output_file(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = new_draft(target.parent)
+        try:
+            yield draft
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Errors of the file system within are said with the name of what was to be written.
+
+    Raises:
+        InputError: instead of such an error, unless it names another file, which was to be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = error.filename
+        if named is not None and not _beside(Path(os.fsdecode(named)), path):
+            raise
+        why = os.strerror(error.errno) if error.errno else error
+        raise InputError(f"{path}: cannot be written: {why}; make room or choose another place") from error
+
+
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
+    """Check files to write before anything is done.
+
+    Args:
+        outputs: the files; those that are not there yet are new.
+        inputs: what the same call reads; of a folder, the files in it that simcost reads.
+
+    Raises:
+        InputError: one is a folder, a device or a pipe, or is an input or another output, whatever it is called:
+            by another spelling, a symbolic or a hard link.
+    """
+    read = {_identity(file) for path in inputs for file in _files_of(path)}
+    written = set[object]()
+    for path in outputs:
+        output_file(path)
+        identity = _identity(path)
+        if identity in read:
+            raise InputError(f"{path}: is an input, which would be replaced; name another file to write")
+        if identity in written or identity in _streams():
+            raise InputError(f"{path}: is written already; name another file to write")
+        written.add(identity)
+
+
+def check_folder(path: Path) -> None:
+    """Raise InputError if a folder to write to is something else."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is no folder; choose another place")
+
+
+def output_file(path: Path) -> Path:
+    """The file that a name to write to stands for, symbolic links followed; it need not be there.
+
+    Raises:
+        InputError: it is a folder, a device, a pipe or a socket.
+    """
+    try:
+        target, mode = path.resolve(), path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return path.resolve()
+    except RuntimeError as error:  # a loop of links, until Python 3.13
+        raise InputError(f"{path}: is a link to itself; name a file") from error
+    if S_ISDIR(mode):
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if not S_ISREG(mode):
+        raise InputError(f"{path}: is a device or a pipe, which is never replaced; name a file")
+    return target
+
+
+def new_draft(folder: Path) -> Path:
+    """A name in a folder for what is not finished; drafts that killed processes left a day ago are removed."""
+    for draft in folder.glob(f"{_DRAFT}*"):
+        with suppress(OSError):  # finished meanwhile, or not ours to remove
+            if time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S:
+                shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
+    return folder / f"{_DRAFT}{os.urandom(8).hex()}"
+
+
+def _beside(named: Path, target: Path) -> bool:
+    """True if a name is that of a target, of something in it, of its draft, or of a folder that it lies in."""
+    name = named.absolute()
+    drafted = any(part.startswith(_DRAFT) for part in name.parts)
+    return any(
+        name == one or one in name.parents or name in one.parents or (drafted and one.parent in name.parents)
+        for one in (target.absolute(), target.resolve())
+    )
+
+
+def _files_of(path: Path) -> list[Path]:
+    """An input itself; of a results folder what a run wrote, of a catalog its tables."""
+    if not path.is_dir():
+        return [path]
+    return [
+        file for pattern in ("*.csv", "*.json", "scenario.yaml", "tables/*") for file in path.glob(pattern)
+    ]
+
+
+def _identity(path: Path) -> object:
+    """The same for all names of a file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return path.resolve()
+    return status.st_dev, status.st_ino
+
+
+def _streams() -> set[object]:
+    """Files that stdin, stdout and stderr are redirected to."""
+    found = set[object]()
+    for number in _STREAMS:
+        with suppress(OSError):
+            status = os.fstat(number)
+            if S_ISREG(status.st_mode):
+                found.add((status.st_dev, status.st_ino))
+    return found
