@@ -25,6 +25,11 @@ _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
 _ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
 _NO_VALUE = pa.array(["", "na", "nan", "null", "none"])
+_TEXT: dict[pa.DataType, tuple[pa.DataType, pa.DataType]] = {
+    **dict.fromkeys((pa.string(), pa.binary()), (pa.binary(), pa.string())),
+    **dict.fromkeys((pa.large_string(), pa.large_binary()), (pa.large_binary(), pa.large_string())),
+}
+"""Types of text: the same as bytes, and as UTF-8."""
 EPOCH_S = (1e9, 1e10)  # 2001 to 2286
 _HEAD = 1000
 _MOST = 2**63 - 1
@@ -123,6 +128,31 @@ def as_text(column: pa.Array) -> pa.Array:
         return column.cast(pa.string())
     text, ok = cast_where(column, pa.string())
     return text if ok.all() else pc.if_else(pc.or_(pa.array(ok), column.is_null()), text, "\ufffd")
+
+
+def undecodable(column: pa.Array) -> list[int]:
+    """Rows whose text is not UTF-8; a Parquet file may hold such text."""
+    if pa.types.is_dictionary(column.type):
+        if not undecodable(column.dictionary):
+            return []
+        column = column.dictionary_decode()
+    raw, text = _TEXT.get(column.type, (None, None))
+    if raw is None:
+        return []
+    with suppress(pa.ArrowInvalid):
+        column.cast(raw).cast(text)
+        return []
+    _, ok = cast_where(column.cast(raw), text)
+    bad: list[int] = np.flatnonzero(~ok & _valid(column)).tolist()
+    return bad
+
+
+def bytes_of(column: pa.Array, i: int) -> bytes:
+    """The bytes of a cell of text."""
+    one = column[i : i + 1]
+    one = one.dictionary_decode() if pa.types.is_dictionary(one.type) else one
+    data: bytes = one.cast(_TEXT[one.type][0])[0].as_py()
+    return data
 
 
 def cast_where(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, Flags]:

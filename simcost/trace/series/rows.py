@@ -20,7 +20,6 @@ from simcost.trace.series.cells import (
     codes,
     dates,
     empty,
-    garbled,
     labels,
     written,
     wrong,
@@ -62,8 +61,8 @@ def read_rows(chunks: Iterable[Chunk], path: Path) -> Rows:
     """All rows of a table, given its columns as `find_series_columns` names them.
 
     Raises:
-        FaultsError: cells that are no time, no number, negative or beyond reason, names that are no UTF-8, rows
-            that could not be split.
+        FaultsError: cells that are no time, no number, negative or beyond reason, rows that could
+            not be split.
         TraceError: a column of a type that cannot be read, or no rows.
     """
     intake = _Intake(path, Faults(path))
@@ -108,7 +107,7 @@ class _Intake:
         good = {
             TIMESTAMP: time_ok,
             VALUE: ok & ~(values < 0) & ~(values > LARGEST),
-            SERIES: ~(empty(names) | garbled(names)),
+            SERIES: ~empty(names),
         }
         good |= {name: np.isfinite(read) for name, (read, _) in influences.items()}
         bad = {name: ~(ok | blank) for name, ok in good.items()}
