@@ -49,7 +49,7 @@ def read_paths(path: Path) -> list[Paths]:
             about = json.loads((file.metadata.metadata or {})[KEY])
             table = file.read(SCHEMA.names)
         return list(_series(about, table))
-    except (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError) as error:
+    except (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise InputError(
             f"{path}: no sample paths ({error}); write them with `simcost forecast FILE --paths-out {path.name}`"
         ) from error

@@ -31,6 +31,8 @@ _TEXT: dict[pa.DataType, tuple[pa.DataType, pa.DataType]] = {
 }
 """Types of text: the same as bytes, and as UTF-8."""
 EPOCH_S = (1e9, 1e10)  # 2001 to 2286
+LARGEST = 1e100
+"""No number of a file is larger; squares and sums of what is below stay finite."""
 _HEAD = 1000
 _MOST = 2**63 - 1
 
@@ -101,13 +103,14 @@ def whole_numbers(column: pa.Array) -> tuple[Ints, Flags]:
 
 
 def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
-    """The numbers of a column of any type, NaN where empty or a word for that, and which cells are either.
+    """The numbers of a column of any type, NaN where there is none, and which cells hold one or are empty.
 
-    Infinity is no number here.
+    A word for no value counts as empty. Infinity is no number here, nor is what is so large that a product of it
+    would be; what is so near 0 that a quotient would be is 0.
     """
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
         values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return values, ~np.isinf(values)
+        return _ordinary(values, np.isnan(values))
     text = pc.utf8_trim_whitespace(as_text(column))
     text = pc.if_else(pc.is_in(pc.utf8_lower(text), _NO_VALUE), pa.scalar(None, pa.string()), text)
     try:
@@ -115,7 +118,18 @@ def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
     except pa.ArrowInvalid:
         numbers = _only(text, _NUMBER).cast(pa.float64())
     values = numbers.to_numpy(zero_copy_only=False)
-    return values, np.isfinite(values) | ~_valid(text)
+    return _ordinary(values, ~_valid(text))
+
+
+def _ordinary(values: Floats, empty: Flags) -> tuple[Floats, Flags]:
+    """The numbers whose squares and quotients are finite, and which cells hold one or are empty."""
+    size = np.abs(values)
+    known: Flags = size <= LARGEST
+    if not (known | empty).all():
+        values = np.where(known, values, np.nan)
+    if (tiny := (size < 1 / LARGEST) & (size > 0)).any():
+        values = np.where(tiny, 0.0, values)
+    return values, known | empty
 
 
 def as_text(column: pa.Array) -> pa.Array:

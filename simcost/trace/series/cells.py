@@ -11,13 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import Fault, FaultsError
-from simcost.trace.log.cells import Flags, Ints, as_text
+from simcost.trace.log.cells import LARGEST, Flags, Ints, as_text
 from simcost.trace.series.columns import BY, REGRESSOR, SERIES, TIMESTAMP, VALUE
 from simcost.trace.series.trace import joined
 
 FAULTS_SHOWN = 10
-LARGEST = 1e100
-"""No demand is larger; squares and sums of what is below stay finite."""
 _OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}
 _LINE = re.compile(r"line (\d+)")
 

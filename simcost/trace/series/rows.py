@@ -15,7 +15,6 @@ from simcost.trace.log.cells import Flags, Floats, Ints, TimeRule, as_text, inst
 from simcost.trace.log.sources import Chunk
 from simcost.trace.series.cells import (
     FAULTS_SHOWN,
-    LARGEST,
     Faults,
     codes,
     dates,
@@ -106,7 +105,7 @@ class _Intake:
         blank = empty(columns[TIMESTAMP]) & ok & np.isnan(values)
         good = {
             TIMESTAMP: time_ok,
-            VALUE: ok & ~(values < 0) & ~(values > LARGEST),
+            VALUE: ok & ~(values < 0),
             SERIES: ~empty(names),
         }
         good |= {name: np.isfinite(read) for name, (read, _) in influences.items()}
