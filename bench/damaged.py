@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32, help="default: another each time")
     parser.add_argument("--kind", help="only kinds whose name holds this")
     options = parser.parse_args()
+    print(f"seed {options.seed}", file=sys.stderr, flush=True)
     found: Counter[str] = Counter()
     cases: list[str] = []
     with TemporaryDirectory() as name:

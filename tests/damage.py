@@ -239,7 +239,7 @@ def outcome(kind: Kind, data: bytes, folder: Path) -> Outcome:
     if "Exception ignored" in err.getvalue() or "Traceback" in err.getvalue() or code not in (0, 2):
         return Outcome("traceback", f"exit {code}: {err.getvalue()}")
     if code == 2:
-        names = {Path(word).name for word in words if word.startswith(str(folder))} | {file.name}
+        names = {Path(word).name for word in words if word.startswith(str(folder))} | {file.stem}
         named = any(name in err.getvalue() for name in names) and not out.getvalue()
         return Outcome("refused" if named else "unnamed", err.getvalue())
     if "--json" not in words:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from simcost.forecast.level import Levels
 from simcost.forecast.score.issued import MEASURES, Issued, days
 from simcost.scenario.folders import whole_file
 from simcost.trace.calendar import find_zone
+from simcost.trace.log.cells import LARGEST
 from simcost.trace.series import Floats, Grid
 
 VERSION = 2
@@ -160,7 +160,7 @@ def _forecasts(about: dict[str, Any], table: pa.Table) -> Iterator[Issued]:
 
 def _column(rows: pa.Table, name: str) -> Floats:
     values: Floats = rows[name].to_numpy().astype(np.float64)
-    if not np.isfinite(values).all():
+    if not (np.abs(values) <= LARGEST).all():
         raise ValueError(f"column {name} has missing values")
     return values
 
@@ -172,7 +172,9 @@ def _ends(said: dict[str, Any], what: str, levels: Sequence[int], count: int) ->
     }
     if set(found) != {0, *map(int, levels)}:
         raise ValueError(f"{what} has the levels {sorted(found)}, not those of the steps")
-    if any(end.shape != (count,) or not np.isfinite(end).all() for ends in found.values() for end in ends):
+    if any(
+        end.shape != (count,) or not (np.abs(end) <= LARGEST).all() for ends in found.values() for end in ends
+    ):
         raise ValueError(f"{what} has not {count} numbers a level")
     return found
 
@@ -180,6 +182,6 @@ def _ends(said: dict[str, Any], what: str, levels: Sequence[int], count: int) ->
 def _finite(value: object) -> float:
     """A number. Raises ValueError for others."""
     number = float(str(value))
-    if not isfinite(number):
+    if not abs(number) <= LARGEST:
         raise ValueError(f"{value} is not a finite number")
     return number

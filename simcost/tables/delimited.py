@@ -21,6 +21,8 @@ _LONGEST_LINE = 16 * BLOCK_BYTES
 _LONGEST_CELL = BLOCK_BYTES // 2
 _QUOTE, _CR, _LF = 34, 13, 10
 _SHOWN = 40
+_ALIKE = 0.7
+"""Share of the cells of two rows that are of the same kind."""
 _CLOSING = re.compile(rb'(?:[^"]|"")*+"')
 _NUMBER = re.compile(r"(?=.*\d)[-+\d\s.:/%TZeE]+")
 """Numbers and times."""
@@ -195,6 +197,7 @@ class _Splitter:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._mark = layout.delimiter.encode()
+        self._usual = b""  # the last row that stands on one line
 
     def block(self, data: bytes, row: int, line: int, *, final: bool) -> tuple[Block, int, int]:
         """The records of whole lines, the bytes and the lines that they and the malformed ones take.
@@ -203,6 +206,7 @@ class _Splitter:
         """
         if self._plain(data):
             count = count_lines(data)
+            self._usual = data[data.rfind(b"\n", 0, -1) + 1 :] or self._usual
             return Block(data=data, count=count, row=row, line=line), len(data), count
         lines = data.splitlines(keepends=True)
         kept: list[bytes] = []
@@ -219,6 +223,7 @@ class _Splitter:
                 malformed.append(Malformed(row, line + at, wrong))
             else:
                 kept.append(record)
+                self._usual = record if taken == 1 else self._usual
                 numbers.append((row, line + at))
             row, at = row + 1, at + taken
         block = Block(data=b"".join(kept), count=len(kept), row=row, line=line, malformed=malformed,
@@ -263,9 +268,9 @@ class _Splitter:
             scan = self._scan(lines[end], inside=True)
             cells += scan.cells - 1
         wanted = cells if header else len(self._layout.names)
-        joined = end > at
-        if joined and not (scan.whole and cells == wanted and not self._rows(lines[at], lines[end], wanted,
-                                                                             first, header)):  # fmt: skip
+        if end > at and (
+            not scan.whole or cells != wanted or self._hold_row(lines, at, end, wanted, header=header)
+        ):
             return 1, self._unclosed(first, lines[at])
         return (end - at + 1, "") if scan.opened < 0 else (1, self._unclosed(first, lines[at]))
 
@@ -286,17 +291,17 @@ class _Splitter:
                 return _Scan(cells, -1, whole)
             at, cells = end + 1, cells + 1
 
-    def _rows(self, first: bytes, last: bytes, wanted: int, scan: _Scan, header: bool) -> bool:
-        """True if the first and the last of joined lines look like rows: as many cells, of like content."""
-        own = [self._alone(line) for line in (first, last)]
-        if wanted < 2 or any(len(cells) != wanted for cells in own):
-            return False
+    def _hold_row(self, lines: Sequence[bytes], at: int, end: int, wanted: int, *, header: bool) -> bool:
+        """True if a line that is joined to the one before is a row: as many cells, of the kinds of other rows."""
+        alone = [self._alone(line) for line in lines[at + 1 : end + 1]]
         if header:
-            return True
-        pairs = [(a, b) for i, (a, b) in enumerate(zip(*own, strict=True))
-                 if i != scan.cells - 1 and a and b]  # fmt: skip
-        alike = sum((_NUMBER.fullmatch(a) is None) == (_NUMBER.fullmatch(b) is None) for a, b in pairs)
-        return 0 < len(pairs) <= 2 * alike
+            widths = {wanted, *(len(self._alone(line)) for line in lines[end + 1 : end + 2])} - {1}
+            return any(len(cells) in widths for cells in alone)
+        joined = [cells for cells in alone if len(cells) == wanted > 1]
+        others = [self._usual, *lines[end + 1 : end + 2]]
+        others += [lines[at]] if self._usual == b"" else []
+        rows = [cells for line in others if len(cells := self._alone(line)) == wanted]
+        return any(_alike(one, row) for one in joined for row in rows)
 
     def _alone(self, line: bytes) -> list[str]:
         """The cells of a line read by itself, a quote that stays open taken as text."""
@@ -328,6 +333,17 @@ class _Splitter:
             if not is_utf8(cell := cells[i].encode("latin-1")):
                 return f"{names[i]}: {not_utf8(cell)}"
         return ""
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> bool:
+    """True if two rows have numbers and times in the same columns, or nearly so."""
+    same = [
+        bool(a) == bool(b) and bool(_NUMBER.fullmatch(a)) == bool(_NUMBER.fullmatch(b))
+        for a, b in zip(one, other, strict=True)
+        if a or b
+    ]
+    numbers = any(_NUMBER.fullmatch(a) and _NUMBER.fullmatch(b) for a, b in zip(one, other, strict=True))
+    return numbers and sum(same) >= _ALIKE * len(same)
 
 
 def wrong_count(cells: int, columns: int) -> str:
