@@ -39,7 +39,7 @@ def main() -> int:
         kinds = [kind for kind in damage.kinds().values() if not options.kind or options.kind in kind.name]
         for i in range(options.count):
             kind = kinds[i % len(kinds)]
-            random = Random(f"{options.seed}/{i}")  # noqa: S311  # no secret
+            random = Random(f"{options.seed}/{i}")  # no secret
             data = damage.damaged(kind, random)
             outcome = damage.outcome(kind, data, folder)
             found[outcome.word] += 1

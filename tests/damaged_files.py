@@ -7,7 +7,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from focus_files import DIRTY, HEAD
@@ -69,8 +68,8 @@ FAILURES = partial(table, "timestamp,node", "2026-03-{d}T{h}:00:00Z,n1")
 OWN_PRICES = partial(
     table, "provider,sku,price_per_h,region,way,term_years,upfront", "aws,p5.{i},55,us-east-1,on-demand,,"
 )
-SKYPILOT = partial(table, "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,"
-                   "Price,SpotPrice", "g6.{i}xlarge,4,16,L4,1,,us-east-1,us-east-1a,0.9,0.3")  # fmt: skip
+SKYPILOT = partial(table, "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,"
+                   "AvailabilityZone,Price,SpotPrice", "g6.{i}xlarge,4,16,L4,1,,us-east-1,0.9,0.3")  # fmt: skip
 OFFERS = partial(table, "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality",
                  "aws,mine{i},any,h100,1,1,s,2026-01-01,A")  # fmt: skip
 FOCUS = "\n".join([HEAD, *DIRTY * 2, ""]).encode
@@ -180,10 +179,12 @@ plans:
     scaling: {kind: target-concurrency, target: 2, min: 1, max: 3, start: 2, scale_down_delay: 1min}
 """
 PLAN = "purchasing: p\ncommitments: [{kind: savings-plan, commitment: 50, discount: 0.3}]\n"
-PLANS = (
-    "spot", "--work", "10h", "--deadline", "20h", "--changeover", "30min", "--on-demand", "4", "--spot", "1", "--starts",
-    "3", "--json",
-)  # fmt: skip
+SPOT = ("train", "spot", "FILE", "--work", "10h", "--deadline", "20h", "--changeover", "30min", "--on-demand", "4",
+        "--spot", "1", "--starts", "3", "--json")  # fmt: skip
+FORECAST = ("forecast", "FILE", "--horizon", "3h", "--model", "flat", "--paths", "5", "--json")
+WASTE = ("waste", "FILE", "--price", "$2/h", "--json")
+ESTIMATE = ("train", "estimate", "llama-3.1-8b", "--tokens", "2e9", "--on", "h100", "--gpus", "64", "--failure-model",
+            "recorded=FILE", "--log-span", "30d", "--simulate", "5", "--json")  # fmt: skip
 REPLAY = ("train", "replay", "FOLDER/jobs.csv", "--json", "--nodes")
 AUTOSCALE = ("autoscale", "replay", "FILE", "FOLDER/metrics.csv", "--start", "2", "--json")
 KEDA = (*AUTOSCALE, "--metric", "s0-prometheus=in_flight")
@@ -201,31 +202,30 @@ OTHERS = (
     ("usage parquet", "parquet", lambda: as_parquet(USAGE()), ("bill", "FILE", "--plan", "FOLDER/plan.yaml", "--json"),
      "parquet"),
     ("purchasing plan", "yaml", PLAN.encode, ("bill", "FOLDER/usage.csv", "--plan", "FILE", "--json"), "structure"),
-    ("series", "csv", SERIES, ("forecast", "FILE", "--horizon", "3h", "--model", "flat", "--paths", "5", "--json"), "lines"),
+    ("series", "csv", SERIES, FORECAST, "lines"),
     ("series parquet", "parquet", lambda: as_parquet(SERIES()),
-     ("forecast", "FILE", "--horizon", "3h", "--model", "flat", "--paths", "5", "--json"), "parquet"),
+     FORECAST, "parquet"),
     ("metrics", "csv", METRICS, ("autoscale", "replay", "FOLDER/aws.json", "FILE", "--start", "2", "--json"), "lines"),
     ("metrics parquet", "parquet", lambda: as_parquet(METRICS()),
      ("autoscale", "replay", "FOLDER/aws.json", "FILE", "--start", "2", "--json"), "parquet"),
-    ("utilisation", "csv", UTILISATION, ("waste", "FILE", "--price", "$2/h", "--json"), "lines"),
-    ("utilisation parquet", "parquet", lambda: as_parquet(UTILISATION()), ("waste", "FILE", "--price", "$2/h", "--json"),
-     "parquet"),
+    ("utilisation", "csv", UTILISATION, WASTE, "lines"),
+    ("utilisation parquet", "parquet", lambda: as_parquet(UTILISATION()), WASTE, "parquet"),
     ("accounting", "txt", SACCT, ("waste", "FILE", "--gpus", "16", "--price", "$2/h", "--json"), "lines"),
-    ("spot runs", "csv", RUNS, ("train", PLANS[0], "FILE", *PLANS[1:]), "lines"),
-    ("spot changes", "csv", CHANGES, ("train", PLANS[0], "FILE", *PLANS[1:]), "lines"),
-    ("spot parquet", "parquet", lambda: as_parquet(RUNS()), ("train", PLANS[0], "FILE", *PLANS[1:]), "parquet"),
+    ("spot runs", "csv", RUNS, SPOT, "lines"),
+    ("spot changes", "csv", CHANGES, SPOT, "lines"),
+    ("spot parquet", "parquet", lambda: as_parquet(RUNS()), SPOT, "parquet"),
     ("focus", "csv", FOCUS, ("focus", "read", "FILE", "--json"), "lines"),
     ("focus parquet", "parquet", lambda: as_parquet(FOCUS()), ("focus", "read", "FILE", "--json"), "parquet"),
     ("nodes", "csv", NODES, (*REPLAY, "FILE"), "lines"),
     ("quotas", "csv", QUOTAS, (*REPLAY, "FOLDER/nodes.csv", "--policy", "quotas", "--quotas", "FILE"), "lines"),
     ("shares", "csv", SHARES, (*REPLAY, "FOLDER/nodes.csv", "--policy", "fair-share", "--shares", "FILE"), "lines"),
-    ("failures", "csv", FAILURES, ("train", "estimate", "llama-3.1-8b", "--tokens", "2e9", "--on", "h100", "--gpus", "64",
-     "--failure-model", "recorded=FILE", "--log-span", "30d", "--simulate", "5", "--json"), "lines"),
+    ("failures", "csv", FAILURES, ESTIMATE, "lines"),
     ("own prices", "csv", OWN_PRICES, ("prices", "import", "FILE", "--format", "own", "--json"), "lines"),
     ("skypilot", "csv", SKYPILOT, ("prices", "import", "FILE", "--format", "skypilot", "--provider", "aws", "--json"),
      "lines"),
     ("own facts", "csv", OFFERS, ("catalog", "list", "offers", "--catalog", "FOLDER/catalog", "--json"), "lines"),
-    ("requests stored", "parquet", partial(written, "stored.parquet"), ("trace", "describe", "FILE", "--json"), "parquet"),
+    ("requests stored", "parquet", partial(written, "stored.parquet"), ("trace", "describe", "FILE", "--json"),
+     "parquet"),
     ("jobs stored", "parquet", partial(written, "jobs.parquet"),
      ("train", "replay", "FILE", "--gpus", "64", "--json"), "parquet"),
     ("forecast", "parquet", partial(written, "forecast.parquet"),
@@ -243,9 +243,10 @@ def prepare(folder: Path) -> None:
     """Write what the commands need besides the damaged file."""
     (folder / "catalog").mkdir()
     actual = table("timestamp,value,tenant", "2024-03-{d}T{h}:00:00Z,{i}0,a", 96)
-    for name, data in {"usage.csv": USAGE(rows=72), "plan.yaml": PLAN.encode(), "metrics.csv": METRICS(), "jobs.csv": JOBS(),
-                       "nodes.csv": NODES(), "actual.csv": actual, "series.csv": SERIES(), "skus.csv": SKUS(), "own.csv": OWN(),
-                       "aws.json": MANIFESTS["aws"].encode()}.items():  # fmt: skip
+    made = {"usage.csv": USAGE(rows=72), "plan.yaml": PLAN.encode(), "metrics.csv": METRICS(), "jobs.csv": JOBS(),
+            "nodes.csv": NODES(), "actual.csv": actual, "series.csv": SERIES(), "skus.csv": SKUS(),
+            "own.csv": OWN(), "aws.json": MANIFESTS["aws"].encode()}  # fmt: skip
+    for name, data in made.items():
         (folder / name).write_bytes(data)
     for words in (
         ("trace", "import", "own.csv", "--format", "csv", "-o", "stored.parquet"),

@@ -245,8 +245,10 @@ class _Splitter:
         beside[[_QUOTE, _CR, _LF, self._mark[0]]] = True
         if not (beside[padded[opening - 1]].all() and beside[padded[closing + 1]].all()):
             return False
-        ends = np.flatnonzero((padded == _LF) | (padded == _CR))
-        return bool((np.searchsorted(ends, opening) == np.searchsorted(ends, closing)).all())
+        ends = padded == _LF
+        if b"\r" in data:
+            ends |= padded == _CR
+        return not (np.searchsorted(quotes, np.flatnonzero(ends)) % 2).any()
 
     def span(self, lines: Sequence[bytes], at: int, *, final: bool, header: bool = False) -> tuple[int, str]:
         """How many lines the record at a line takes, and what is wrong with it.

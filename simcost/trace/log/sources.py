@@ -148,6 +148,11 @@ def _parsed(block: Block, layout: Layout, theirs: Mapping[str, str], read: Mappi
     """The records of a block as columns. Raises csv.Error if the parser counts other records than the block has."""
     aside: list[Any] = []
     columns: Mapping[str, pa.Array] = {}
+
+    def set_aside(row: Any) -> str:
+        aside.append(row)
+        return "skip"
+
     if block.count:
         wanted = [str(i) for i in layout.read]
         table = pacsv.read_csv(
@@ -155,8 +160,7 @@ def _parsed(block: Block, layout: Layout, theirs: Mapping[str, str], read: Mappi
             pacsv.ReadOptions(use_threads=False, block_size=len(block.data) + 1,
                               column_names=[str(i) for i in range(len(layout.names))]),
             pacsv.ParseOptions(delimiter=layout.delimiter, quote_char=layout.quoted and '"', ignore_empty_lines=False,
-                               newlines_in_values=True,
-                               invalid_row_handler=lambda row: aside.append(row) or "skip"),
+                               newlines_in_values=True, invalid_row_handler=set_aside),
             pacsv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()),
                                  check_utf8=False),
         )  # fmt: skip
