@@ -69,7 +69,7 @@ OWN_PRICES = partial(
     table, "provider,sku,price_per_h,region,way,term_years,upfront", "aws,p5.{i},55,us-east-1,on-demand,,"
 )
 SKYPILOT = partial(table, "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,"
-                   "AvailabilityZone,Price,SpotPrice", "g6.{i}xlarge,4,16,L4,1,,us-east-1,0.9,0.3")  # fmt: skip
+                   "Price,SpotPrice", "g6.{i}xlarge,4,16,L4,1,,us-east-1,0.9,0.3")  # fmt: skip
 OFFERS = partial(table, "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality",
                  "aws,mine{i},any,h100,1,1,s,2026-01-01,A")  # fmt: skip
 FOCUS = "\n".join([HEAD, *DIRTY * 2, ""]).encode
