@@ -146,5 +146,5 @@ def test_names_that_are_not_utf8_are_damage(tmp_path: Path) -> None:
     column = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xfc", b"\xff"], pa.binary()).buffers())
     at = table.schema.get_field_index("job_id")
     pq.write_table(table.set_column(at, "job_id", column), path)
-    with pytest.raises(TraceError, match="jobs.parquet: no Parquet file, or a damaged one"):
+    with pytest.raises(TraceError, match=r"jobs\.parquet: no Parquet file, or a damaged one"):
         open_jobs(path)
