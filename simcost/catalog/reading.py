@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt
 
 from simcost.catalog.facts import Matching, Provenance
 from simcost.errors import Fault, FaultsError, did_you_mean
+from simcost.tables.records import read_records
 
 F = TypeVar("F", bound=Provenance)
 
@@ -85,20 +86,18 @@ def read_table(path: Path, kind: type[F], key: tuple[str, ...]) -> tuple[list[Ro
         key: fields that must differ between rows.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        records = read_records(path)
+    except (OSError, csv.Error) as error:
         return [], [Fault(file=str(path), message=f"cannot be read as UTF-8 CSV: {error}")]
-    columns = _columns(kind)
-    if not lines:
+    columns, header = _columns(kind), records.header
+    if not header:
         return [], [Fault(file=str(path), message=f"is empty; first line: {','.join(columns)}")]
-    (_, header), *body = lines
     faults = list(_header_faults(path, header, columns))
     if faults:
         return [], faults
+    faults = [Fault(file=str(path), line=line, message=message) for line, message in records.faults]
     rows: list[Row[F]] = []
-    for line, cells in body:
+    for line, cells in records.rows:
         fault = partial(Fault, file=str(path), line=line)
         values, found = _read_cells(header, cells, columns, fault)
         if not found and values:

@@ -19,14 +19,18 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError
 from simcost.forecast.level import Levels
-from simcost.forecast.score.issued import MEASURES, Issued
+from simcost.forecast.score.issued import MEASURES, Issued, days
 from simcost.outputs import whole_file
+from simcost.trace.calendar import find_zone
+from simcost.trace.log.cells import LARGEST
 from simcost.trace.series import Floats, Grid
 
 VERSION = 2
 KEY = b"simcost.forecast"
 _TIME = pa.timestamp("us", "UTC")
 _PART = "part:"
+_WHOLE = ("total", "peak")
+"""Measures of the whole horizon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,8 @@ def read_forecast(path: Path) -> ForecastFile:
             about, table = json.loads((file.metadata.metadata or {})[KEY]), file.read()
         forecasts = list(_forecasts(about, table))
         return ForecastFile(forecasts=forecasts, timezone=str(about["timezone"]), said=dict(about["said"]))
-    except (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError) as error:
+    except (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError, ArithmeticError,
+            InputError) as error:  # fmt: skip
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(
             f"{path}: no forecast, or a damaged one ({why}); write one with `simcost forecast FILE -o {path.name}`"
@@ -125,12 +130,16 @@ def _forecasts(about: dict[str, Any], table: pa.Table) -> Iterator[Issued]:
     bounds = np.cumsum([0, *(int(said["steps"]) for said in about["series"].values())]).tolist()
     if bounds[-1] != table.num_rows or not about["series"]:
         raise ValueError(f"{table.num_rows} rows, but {bounds[-1]} were written")
+    zone = find_zone(str(about["timezone"]))
     for (name, said), (first, end) in zip(about["series"].items(), pairwise(bounds), strict=True):
         rows = table.slice(first, end - first)
         grid = Grid(start_s=int(said["start_s"]), step_s=int(said["step_s"]))
+        if end <= first or grid.step_s <= 0:
+            raise ValueError(f"{end - first} steps of {grid.step_s} s for {name}")
         times = rows["timestamp_utc"].cast(pa.timestamp("s")).to_numpy()
         if rows["series"].to_pylist() != [name] * len(rows) or (times != grid.times(len(rows))).any():
             raise ValueError(f"the rows of {name} are not as they were written")
+        count = 0 if grid.dates else len(days(grid, len(rows), zone)[0])
         yield Issued(
             name=name,
             quantity=str(said["quantity"]),
@@ -142,21 +151,37 @@ def _forecasts(about: dict[str, Any], table: pa.Table) -> Iterator[Issued]:
             levels={level: (_column(rows, f"lo_{level}"), _column(rows, f"hi_{level}"))
                     for level in map(int, about["levels"])},
             parts={part: _column(rows, _PART + part) for part in said["parts"]},
-            measures={what: _ends(said["measures"][what]) for what in MEASURES if what in said["measures"]},
-            expected={what: float(said["expected"][what]) for what in ("total", "peak")},
-            scale=None if said["scale"] is None else float(said["scale"]),
+            measures={what: _ends(said["measures"][what], what, about["levels"], 1 if what in _WHOLE else count)
+                      for what in MEASURES if what in _WHOLE or not grid.dates},
+            expected={what: _finite(said["expected"][what]) for what in _WHOLE},
+            scale=None if said["scale"] is None else _finite(said["scale"]),
         )  # fmt: skip
 
 
 def _column(rows: pa.Table, name: str) -> Floats:
     values: Floats = rows[name].to_numpy().astype(np.float64)
-    if not np.isfinite(values).all():
+    if not (np.abs(values) <= LARGEST).all():
         raise ValueError(f"column {name} has missing values")
     return values
 
 
-def _ends(said: dict[str, Any]) -> Levels:
-    return {
-        int(level): (np.array(lo, dtype=np.float64), np.array(hi, dtype=np.float64))
-        for level, (lo, hi) in said.items()
+def _ends(said: dict[str, Any], what: str, levels: Sequence[int], count: int) -> Levels:
+    """The ends of the levels, and of the median as level 0, of one measure. Raises ValueError for others."""
+    found = {
+        int(level): (np.array(lo, np.float64), np.array(hi, np.float64)) for level, (lo, hi) in said.items()
     }
+    if set(found) != {0, *map(int, levels)}:
+        raise ValueError(f"{what} has the levels {sorted(found)}, not those of the steps")
+    if any(
+        end.shape != (count,) or not (np.abs(end) <= LARGEST).all() for ends in found.values() for end in ends
+    ):
+        raise ValueError(f"{what} has not {count} numbers a level")
+    return found
+
+
+def _finite(value: object) -> float:
+    """A number. Raises ValueError for others."""
+    number = float(str(value))
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"{value} is not a finite number")
+    return number

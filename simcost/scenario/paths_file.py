@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from simcost.errors import InputError
 from simcost.forecast.paths import Paths
 from simcost.outputs import whole_file
+from simcost.trace.log.cells import LARGEST
 from simcost.trace.series import Grid
 
 VERSION = 1
@@ -49,7 +50,15 @@ def read_paths(path: Path) -> list[Paths]:
             about = json.loads((file.metadata.metadata or {})[KEY])
             table = file.read(SCHEMA.names)
         return list(_series(about, table))
-    except (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError) as error:
+    except (
+        OSError,
+        pa.ArrowException,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+    ) as error:
         raise InputError(
             f"{path}: no sample paths ({error}); write them with `simcost forecast FILE --paths-out {path.name}`"
         ) from error
@@ -109,5 +118,5 @@ def _check_rows(name: str, rows: pa.Table, count: int, steps: int, grid: Grid) -
     )
     if not ordered:
         raise ValueError(f"the rows of {name} are not sorted by path and time, or do not begin as said")
-    if not np.isfinite(rows["value"].to_numpy()).all():
+    if not (np.abs(rows["value"].to_numpy()) <= LARGEST).all():
         raise ValueError(f"a value of {name} is no number")

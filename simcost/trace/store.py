@@ -83,7 +83,9 @@ def read_tables(path: Path, columns: Sequence[str], batch_rows: int = BATCH_ROWS
     open_trace(path)
     with _parquet(path) as file:
         try:
-            yield from file.iter_batches(batch_size=batch_rows, columns=list(columns))
+            for batch in file.iter_batches(batch_size=batch_rows, columns=list(columns)):
+                batch.validate(full=True)  # text may be no UTF-8
+                yield batch
         except (pa.ArrowException, OSError) as error:
             raise TraceError(f"{path}: damaged: {error}; import the log again") from error
 

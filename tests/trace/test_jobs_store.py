@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -135,3 +136,15 @@ def test_nodes(shared: Path, tmp_path: Path) -> None:
         read_nodes(path)
     with pytest.raises(InputError, match="divided by 0"):
         philly.divided(0)
+
+
+def test_names_that_are_not_utf8_are_damage(tmp_path: Path) -> None:
+    path, log = tmp_path / "jobs.parquet", tmp_path / "jobs.csv"
+    log.write_text("job_id,submit_s,duration_s,gpus\na,0,5,1\nb,1,5,1\n")
+    import_jobs(log, "csv", path)
+    table = pq.read_table(path)
+    column = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xfc", b"\xff"], pa.binary()).buffers())
+    at = table.schema.get_field_index("job_id")
+    pq.write_table(table.set_column(at, "job_id", column), path)
+    with pytest.raises(TraceError, match=r"jobs\.parquet: no Parquet file, or a damaged one"):
+        open_jobs(path)

@@ -201,7 +201,7 @@ def test_every_bad_json_line_is_named(tmp_path: Path, lines: list[str]) -> None:
 
 
 def test_line_numbers_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.trace.log.sources._BLOCK_BYTES", 4096)
+    monkeypatch.setattr("simcost.tables.delimited.BLOCK_BYTES", 4096)
     rows = [f"{i},1,1" for i in range(5000)]
     for bad in (10, 2000, 4000):
         rows[bad] = "1,2"
@@ -265,8 +265,8 @@ def test_suggestions(tmp_path: Path, mapping: dict[str, str], said: str) -> None
 @pytest.mark.parametrize(("content", "fmt", "said"), [
     (b"", "csv", "empty"), (HEADER.encode(), "csv", "no requests"), (b"\n\n", "csv", "its columns are"),
     (b"arrival,arrival,prompt_tokens,output_tokens\n1,1,1,1\n", "csv", "there twice"),
-    (b"\xff\xfe\x00a\x00", "csv", "its columns are"), (b"x" * 100, "parquet", "cannot be read as parquet"),
-    (b"\xff\n", "mooncake", "cannot be read as jsonl"), (b"{}\n", "mooncake", "its columns are: .none"),
+    (b"\xff\xfe\x00a\x00", "csv", "looks like UTF-16"), (b"x" * 100, "parquet", "cannot be read as parquet"),
+    (b"\xff\n", "mooncake", "line 1: .* is not UTF-8"), (b"{}\n", "mooncake", "its columns are: .none"),
     (gzip.compress(HEADER.encode() + b"1,1,1\n" * 1000, mtime=0)[:-20], "csv", "cannot be read as csv"),
     (b"\x1f\x8bnot gzip", "mooncake", "cannot be read"), (b"x", "cvs", "did you mean 'csv'"),
 ])  # fmt: skip

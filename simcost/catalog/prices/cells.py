@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import Fault, FaultsError, did_you_mean
+from simcost.tables.records import read_records
 
 GIB = 2.0**30
 HOURS_PER_YEAR = 8760.0
@@ -87,23 +88,27 @@ def csv_rows(file: Path, needed: Sequence[str], example: str) -> Iterator[tuple[
         FaultsError: the file is no CSV, or lacks a column that is needed.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.reader(opened, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if any(cells)]
-    except (UnicodeDecodeError, csv.Error) as error:
+        records = read_records(file)
+    except csv.Error as error:
         raise FaultsError([Fault(file=str(file), message=f"cannot be read as UTF-8 CSV: {error}")]) from None
-    header = [name.strip() for name in lines[0][1]] if lines else []
+    header = [name.strip() for name in records.header]
+    rows = [(line, cells) for line, cells in records.rows if any(cells)]
     missing = [name for name in needed if name not in header]
     if missing:
         hint = did_you_mean(missing[0], header)
         message = f"has no column {missing[0]!r}{hint}; a file of this format begins {example}"
         raise FaultsError([Fault(file=str(file), line=1, column=1, message=message)])
-    faults = [
+    repeated = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
+    if repeated:
+        message = f"columns that appear more than once: {', '.join(repeated)}; leave one of each"
+        raise FaultsError([Fault(file=str(file), line=1, column=1, message=message)])
+    faults = [Fault(file=str(file), line=line, message=message) for line, message in records.faults]
+    faults += [
         Fault(file=str(file), line=line, column=1, message=f"{len(cells)} cells under {len(header)} columns")
-        for line, cells in lines[1:]
+        for line, cells in rows
         if len(cells) != len(header)
     ]
     if faults:
-        raise FaultsError(faults)
-    for line, cells in lines[1:]:
+        raise FaultsError(sorted(faults, key=lambda fault: fault.line))
+    for line, cells in rows:
         yield f"line {line}", dict(zip(header, map(str.strip, cells), strict=True))

@@ -18,6 +18,8 @@ from simcost.plan.autoscaling.signals import Source
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 ROUNDING = 1e-9
+MOST_REPLICAS = 1e9
+"""More than any `max`; a metric over a tiny target may be beyond all numbers."""
 Points = list[float | None]
 """Datapoints of an alarm, the newest last; None = no data in that period."""
 
@@ -65,8 +67,8 @@ class TargetTracking:
         return self._wanted(points, current) if self.scale_in and below else None
 
     def _wanted(self, points: Sequence[float | None], base: int) -> int:
-        latest = points[-1]
-        return ceil(base * (latest or 0.0) / self.target - ROUNDING)
+        wanted = base * (points[-1] or 0.0) / self.target
+        return ceil(min(wanted, MOST_REPLICAS) - ROUNDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from math import inf
+from types import UnionType
+from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.faults import fault_at, shown
@@ -12,6 +15,8 @@ from simcost.scenario.manifests.quantities import go_duration, quantity
 from simcost.scenario.node import Node, dotted
 
 T = TypeVar("T")
+_LONGEST = 300
+"""Digits of a number that is a float."""
 
 
 @dataclass(slots=True)
@@ -149,10 +154,13 @@ class Fields:
         return word == "true"
 
     def quantity(
-        self, key: str, low: float = 0.0, *, above: bool = False, required: bool = False
+        self, key: str, low: float = 0.0, high: float = inf, *, above: bool = False, required: bool = False
     ) -> float | None:
-        """A Kubernetes quantity or a plain number, from `low` up, or above it."""
+        """A Kubernetes quantity or a plain number, from `low` up, or above it, to `high`."""
         value = self._parsed(key, quantity, required=required)
+        if value is not None and value > high:
+            self.fault(f"{shown(self.mapping[key].value)} must be at most {high:g}", key)
+            return None
         if value is not None and (value < low or (above and value == low)):
             self.fault(
                 f"{shown(self.mapping[key].value)} must be {'above' if above else 'at least'} {low:g}", key
@@ -212,6 +220,7 @@ class Fields:
         """The object of these fields, None = its own default; what it refuses is a fault of the mapping."""
         given = {name: value for name, value in fields.items() if value is not None}
         try:
+            _check_limits(make, given)
             return make(**given)
         except (ValueError, TypeError) as error:
             if not self.reading.faults:
@@ -219,8 +228,30 @@ class Fields:
             return None
 
 
+def _check_limits(make: Callable[..., object], given: Mapping[str, object]) -> None:
+    """Raise ValueError for numbers beyond the limits that the fields of a class declare."""
+    hints = get_type_hints(make, include_extras=True) if isinstance(make, type) else {}
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        for limit in _limits(hints.get(name)):
+            for bound, holds, word in (("ge", operator.ge, "at least"), ("gt", operator.gt, "above"),
+                                       ("le", operator.le, "at most"), ("lt", operator.lt, "below")):  # fmt: skip
+                if (end := getattr(limit, bound, None)) is not None and not holds(value, end):
+                    raise ValueError(f"{name} ({value:g}) must be {word} {end:g}")
+
+
+def _limits(hint: object) -> Iterator[object]:
+    """What `Annotated` says of a type, or of the members of a union."""
+    if get_origin(hint) is Annotated:
+        yield from get_args(hint)[1:]
+    elif get_origin(hint) in (Union, UnionType):
+        for part in get_args(hint):
+            yield from _limits(part)
+
+
 def _whole(text: str) -> int:
-    number = float(text) if text.replace(".", "", 1).isdecimal() else None
+    number = float(text) if len(text) < _LONGEST and text.replace(".", "", 1).isdecimal() else None
     if number is None or number != int(number):
         raise ValueError(f"{text!r} is no whole number")
     return int(number)

@@ -86,7 +86,11 @@ def chunks(
                 "malformed", f"cannot be split into columns ({reason})", "left out", len(chunk.malformed), at
             )
         if chunk.columns and len(next(iter(chunk.columns.values()))):
-            yield clean(chunk.columns), chunk.place
+            try:
+                rows = clean(chunk.columns)
+            except TraceError as error:
+                raise TraceError(f"{path}: {error}") from error
+            yield rows, chunk.place
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from simcost.errors import TraceError
 from simcost.trace.focus.cells import Mended, Words, numbers, times, words
 from simcost.trace.focus.columns import COLUMNS
 from simcost.trace.log.cells import Flags, Floats, Ints
@@ -55,7 +56,11 @@ class Rows:
 
 
 def clean(columns: Mapping[str, pa.Array]) -> Rows:
-    """The columns of a chunk, each by its kind; what is no column of FOCUS is text."""
+    """The columns of a chunk, each by its kind; what is no column of FOCUS is text.
+
+    Raises:
+        TraceError: a column of a type that cannot be read.
+    """
     found: dict[str, Words] = {}
     floats: dict[str, Floats] = {}
     seconds: dict[str, Ints] = {}
@@ -63,13 +68,16 @@ def clean(columns: Mapping[str, pa.Array]) -> Rows:
     mended: dict[str, Mended] = {}
     for name, column in columns.items():
         kind = COLUMNS[name].kind if name in COLUMNS else "string"
-        if kind == "decimal":
-            floats[name], mended[name] = numbers(column)
-        elif kind == "time":
-            seconds[name], timed[name], mended[name] = times(column)
-        else:
-            allowed = COLUMNS[name].allowed if name in COLUMNS else ()
-            found[name], mended[name] = words(column, allowed)
+        try:
+            if kind == "decimal":
+                floats[name], mended[name] = numbers(column)
+            elif kind == "time":
+                seconds[name], timed[name], mended[name] = times(column)
+            else:
+                allowed = COLUMNS[name].allowed if name in COLUMNS else ()
+                found[name], mended[name] = words(column, allowed)
+        except pa.ArrowException as error:
+            raise TraceError(f"column {name!r} holds {column.type}; write one value a row") from error
     count = len(next(iter(columns.values()))) if columns else 0
     return Rows(count, found, floats, seconds, timed, mended)
 

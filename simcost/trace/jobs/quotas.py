@@ -68,10 +68,9 @@ def _names(table: Table, key: str, path: Path, faults: list[Fault]) -> list[str]
         raise TraceError(f"{path}: no rows")
     texts = [text or "" for text in as_text(table.columns[key]).to_pylist()]
     for i, text in enumerate(texts):
-        if text in texts[:i]:
-            faults.append(
-                Fault(file=str(path), path=table.place(i), message=f"{key}: {text!r} is there twice")
-            )
+        if not text.strip() or text in texts[:i]:
+            wrong = f"{text!r} is there twice" if text.strip() else "the cell is empty"
+            faults.append(Fault(file=str(path), path=table.place(i), message=f"{key}: {wrong}"))
     return texts
 
 

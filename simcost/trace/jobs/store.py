@@ -66,7 +66,8 @@ def open_jobs(path: Path) -> Jobs:
                          "give a job trace that `simcost trace import` wrote")  # fmt: skip
     try:
         table = pq.read_table(path, memory_map=False)
-    except (pa.ArrowException, OSError) as error:
+        table.validate(full=True)  # text may be no UTF-8
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise TraceError(f"{path}: no Parquet file, or a damaged one: {error}; {_AGAIN}") from error
     said = _metadata(path, table)
     _check_columns(path, table)

@@ -69,7 +69,7 @@ def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -
         part = bisect_right(starts, i) - 1
         return places[part](i - starts[part])
 
-    columns = {ours: joined(arrays) for ours, arrays in parts.items()}
+    columns = {ours: joined(parts[ours]) if ours in parts else pa.array([], pa.string()) for ours in theirs}
     return Table(columns=columns, theirs=theirs, place=place, malformed=malformed)
 
 

@@ -25,7 +25,14 @@ _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
 _ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
 _NO_VALUE = pa.array(["", "na", "nan", "null", "none"])
+_TEXT: dict[pa.DataType, tuple[pa.DataType, pa.DataType]] = {
+    **dict.fromkeys((pa.string(), pa.binary()), (pa.binary(), pa.string())),
+    **dict.fromkeys((pa.large_string(), pa.large_binary()), (pa.large_binary(), pa.large_string())),
+}
+"""Types of text: the same as bytes, and as UTF-8."""
 EPOCH_S = (1e9, 1e10)  # 2001 to 2286
+LARGEST = 1e100
+"""No number of a file is larger; squares and sums of what is below stay finite."""
 _HEAD = 1000
 _MOST = 2**63 - 1
 
@@ -96,13 +103,14 @@ def whole_numbers(column: pa.Array) -> tuple[Ints, Flags]:
 
 
 def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
-    """The numbers of a column of any type, NaN where empty or a word for that, and which cells are either.
+    """The numbers of a column of any type, NaN where there is none, and which cells hold one or are empty.
 
-    Infinity is no number here.
+    A word for no value counts as empty. Infinity is no number here, nor is what is so large that a product of it
+    would be; what is so near 0 that a quotient would be is 0.
     """
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
         values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return values, ~np.isinf(values)
+        return _ordinary(values, np.isnan(values))
     text = pc.utf8_trim_whitespace(as_text(column))
     text = pc.if_else(pc.is_in(pc.utf8_lower(text), _NO_VALUE), pa.scalar(None, pa.string()), text)
     try:
@@ -110,7 +118,18 @@ def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
     except pa.ArrowInvalid:
         numbers = _only(text, _NUMBER).cast(pa.float64())
     values = numbers.to_numpy(zero_copy_only=False)
-    return values, np.isfinite(values) | ~_valid(text)
+    return _ordinary(values, ~_valid(text))
+
+
+def _ordinary(values: Floats, empty: Flags) -> tuple[Floats, Flags]:
+    """The numbers whose squares and quotients are finite, and which cells hold one or are empty."""
+    size = np.abs(values)
+    known: Flags = size <= LARGEST
+    if not (known | empty).all():
+        values = np.where(known, values, np.nan)
+    if (tiny := (size < 1 / LARGEST) & (size > 0)).any():
+        values = np.where(tiny, 0.0, values)
+    return values, known | empty
 
 
 def as_text(column: pa.Array) -> pa.Array:
@@ -123,6 +142,31 @@ def as_text(column: pa.Array) -> pa.Array:
         return column.cast(pa.string())
     text, ok = cast_where(column, pa.string())
     return text if ok.all() else pc.if_else(pc.or_(pa.array(ok), column.is_null()), text, "\ufffd")
+
+
+def undecodable(column: pa.Array) -> list[int]:
+    """Rows whose text is not UTF-8; a Parquet file may hold such text."""
+    if pa.types.is_dictionary(column.type):
+        if not undecodable(column.dictionary):
+            return []
+        column = column.dictionary_decode()
+    raw, text = _TEXT.get(column.type, (None, None))
+    if raw is None:
+        return []
+    with suppress(pa.ArrowInvalid):
+        column.cast(raw).cast(text)
+        return []
+    _, ok = cast_where(column.cast(raw), text)
+    bad: list[int] = np.flatnonzero(~ok & _valid(column)).tolist()
+    return bad
+
+
+def bytes_of(column: pa.Array, i: int) -> bytes:
+    """The bytes of a cell of text."""
+    one = column[i : i + 1]
+    one = one.dictionary_decode() if pa.types.is_dictionary(one.type) else one
+    data: bytes = one.cast(_TEXT[one.type][0])[0].as_py()
+    return data
 
 
 def cast_where(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, Flags]:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,19 +11,31 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
-from simcost.trace.log.cells import as_text
+from simcost.tables.delimited import (
+    BLOCK_BYTES,
+    Block,
+    Layout,
+    Malformed,
+    count_lines,
+    read_blocks,
+    read_header,
+    wrong_count,
+)
+from simcost.tables.encoding import not_utf8, wide_encoding, without_mark
+from simcost.trace.log.cells import Ints, as_text, bytes_of, undecodable
 
 Container = Literal["csv", "psv", "jsonl", "parquet"]
 """`psv`: as CSV, but with | between the cells and no quotes."""
 Find = Callable[[Sequence[str]], dict[str, str]]
 """From the columns present to ours -> theirs; raises TraceError for those missing."""
 
-_BLOCK_BYTES = 2_097_152  # Arrow holds a few dozen of them
+_HEAD_BYTES = 65_536
 _LINES = 16_384
 _PARQUET_ROWS = 262_144
 
@@ -78,7 +89,9 @@ def reading(path: Path, container: Container, what: str) -> Iterator[None]:
         raise TraceError(f"{path}: the file is empty; give a {what} with at least one row")
     try:
         yield
-    except (pa.ArrowException, csv.Error, OSError, EOFError, UnicodeDecodeError) as error:
+    except csv.Error as error:
+        raise TraceError(f"{path}: {error}") from error
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         raise TraceError(f"{path}: cannot be read as {container}: {' '.join(str(error).split())}; "
                          "is it damaged, or of another format?") from error  # fmt: skip
 
@@ -91,68 +104,93 @@ def _stream(path: Path) -> Any:
 
 
 def csv_head(path: Path, rows: int = 1, delimiter: str = ",") -> list[list[str]]:
-    """The header and the rows after it, `rows` in all if the first 64 KiB hold them."""
+    """The header and the rows after it, `rows` in all if the first 64 KiB hold them. Raises csv.Error."""
     with _stream(path) as stream:
-        head = stream.read(65_536).decode("utf-8-sig", "replace")
-    return list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), rows))
+        head = _head(stream)
+    names, header = read_header(head, delimiter, quoted=delimiter == ",")
+    after = io.StringIO(head[len(header) :].decode("utf-8", "replace"), newline="")
+    return [names, *islice(csv.reader(after, delimiter=delimiter), rows - 1)]
+
+
+def _head(stream: Any) -> bytes:
+    """The first bytes of a file, with a whole line if it has one."""
+    head: bytes = stream.read(_HEAD_BYTES)
+    while (
+        not (b"\n" in head or b"\r" in head)
+        and len(head) < BLOCK_BYTES
+        and (more := stream.read(_HEAD_BYTES))
+    ):
+        head += more
+    return head
 
 
 def _csv_chunks(path: Path, find: Find, delimiter: str = ",") -> Iterator[Chunk]:
-    """Cells stay bytes until `cells` reads them. Rows of a wrong length are set aside by Arrow's callback."""
-    theirs = find(next(iter(csv_head(path, delimiter=delimiter)), []))
-    if "prefix_hashes" in theirs:
-        raise TraceError(f"{path}: prefix_hashes cannot be read from CSV; use Parquet or --format mooncake")
-    lines = _CsvLines()
+    """Cells are UTF-8. Lines that are not records, and records of a wrong length, are set aside."""
     with _stream(path) as stream:
-        reader = pacsv.open_csv(
-            stream,
-            pacsv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-            pacsv.ParseOptions(delimiter=delimiter, quote_char=delimiter == "," and '"', ignore_empty_lines=False,
-                               invalid_row_handler=lines.set_aside),
-            pacsv.ConvertOptions(include_columns=list(dict.fromkeys(theirs.values())),
-                                 column_types=dict.fromkeys(theirs.values(), pa.binary())),
-        )  # fmt: skip
-        row = 0
-        for table in reader:
-            columns = {ours: as_text(table[name]) for ours, name in theirs.items()}
-            yield Chunk(columns=columns, theirs=theirs, place=lines.placer(row), malformed=lines.take())
-            row += table.num_rows
-    yield Chunk(columns={}, theirs=theirs, place=lines.placer(row), malformed=lines.take())
+        head = _head(stream)
+        names, header = read_header(head, delimiter, quoted=delimiter == ",")
+        theirs = find(names)
+        if "prefix_hashes" in theirs:
+            raise TraceError(
+                f"{path}: prefix_hashes cannot be read from CSV; use Parquet or --format mooncake"
+            )
+        _refuse_repeated(path, theirs, names)
+        read = {ours: names.index(name) for ours, name in theirs.items()}
+        layout = Layout(
+            delimiter=delimiter, quoted=delimiter == ",", names=names, read=sorted(set(read.values()))
+        )
+        for block in read_blocks(stream, layout, begun=head[len(header) :], line=count_lines(header) + 1):
+            yield _parsed(block, layout, theirs, read)
+    yield Chunk(columns={}, theirs=theirs, place=str, malformed=[])
 
 
-class _CsvLines:
-    """Line numbers of the rows that Arrow's reader keeps, given those it set aside."""
+def _parsed(block: Block, layout: Layout, theirs: Mapping[str, str], read: Mapping[str, int]) -> Chunk:
+    """The records of a block as columns. Raises csv.Error if the parser counts other records than the block has."""
+    aside: list[Any] = []
+    columns: Mapping[str, pa.Array] = {}
 
-    def __init__(self) -> None:
-        self._before: list[int] = []  # line of each row set aside, less how many were before it
-        self._new: list[tuple[str, str]] = []
-
-    def set_aside(self, row: Any) -> str:
-        self._before.append(row.number - len(self._before))
-        reason = f"{row.actual_columns} values, but the header has {row.expected_columns} columns"
-        self._new.append((f"row {row.number - 1} (line {row.number})", reason))
+    def set_aside(row: Any) -> str:
+        aside.append(row)
         return "skip"
 
-    def take(self) -> list[tuple[str, str]]:
-        new, self._new = self._new, []
-        return new
+    if block.count:
+        wanted = [str(i) for i in layout.read]
+        table = pacsv.read_csv(
+            pa.BufferReader(block.data),
+            pacsv.ReadOptions(use_threads=False, block_size=len(block.data) + 1,
+                              column_names=[str(i) for i in range(len(layout.names))]),
+            pacsv.ParseOptions(delimiter=layout.delimiter, quote_char=layout.quoted and '"', ignore_empty_lines=False,
+                               newlines_in_values=True, invalid_row_handler=set_aside),
+            pacsv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()),
+                                 check_utf8=False),
+        )  # fmt: skip
+        if table.num_rows + len(aside) != block.count:
+            raise csv.Error(f"lines {block.line} and later cannot be split into rows")
+        columns = {ours: table[str(i)].combine_chunks() for ours, i in read.items()}
+    short = [Malformed(*block.number(row.number - 1), wrong_count(row.actual_columns, row.expected_columns))
+             for row in aside]  # fmt: skip
+    malformed = sorted([*block.malformed, *short], key=lambda each: each.row)
+    return Chunk(columns=columns, theirs=theirs, place=block.placer([row.number - 1 for row in aside]),
+                 malformed=[(each.place, each.reason) for each in malformed])  # fmt: skip
 
-    def placer(self, first: int) -> Callable[[int], str]:
-        """The place of the i-th row after `first` kept rows; line 1 is the header."""
 
-        def place(i: int) -> str:
-            line = first + i + 2
-            line += bisect_right(self._before, line)
-            return f"row {line - 1} (line {line})"
-
-        return place
+def _refuse_repeated(path: Path, theirs: Mapping[str, str], present: Sequence[str]) -> None:
+    """Raise TraceError if a column that is read is there more than once."""
+    repeated = [name for name in dict.fromkeys(theirs.values()) if present.count(name) > 1]
+    if repeated:
+        said = ", ".join(f"{name!r} ({present.count(name)} times)" for name in repeated)
+        raise TraceError(
+            f"{path}: columns that appear more than once: {said}; leave one of each, or rename the others"
+        )
 
 
 def _json_chunks(path: Path, find: Find) -> Iterator[Chunk]:
     """One JSON object a line; blank lines are passed over."""
     theirs: dict[str, str] = {}
-    with io.TextIOWrapper(_stream(path), encoding="utf-8") as text:
-        numbered = ((number, line) for number, line in enumerate(text, start=1) if not line.isspace())
+    with io.BufferedReader(_stream(path)) as stream:
+        if wide := wide_encoding(stream.peek(_HEAD_BYTES)):
+            raise TraceError(f"{path}: looks like {wide}; convert it with iconv -f {wide} -t UTF-8")
+        numbered = ((number, line) for number, line in enumerate(stream, start=1) if not line.isspace())
         while block := list(islice(numbered, _LINES)):
             good, malformed = _objects(block, theirs.get("prefix_hashes"))
             if good and not theirs:
@@ -169,13 +207,16 @@ def _line(numbers: list[int], i: int) -> str:
 
 
 def _objects(
-    block: list[tuple[int, str]], hashes: str | None
+    block: list[tuple[int, bytes]], hashes: str | None
 ) -> tuple[list[tuple[int, dict[str, Any]]], list[tuple[str, str]]]:
     """The objects with their line numbers, and the lines that are none."""
     good, malformed = [], []
     for number, line in block:
         try:
-            said = json.loads(line)
+            said = json.loads(without_mark(line).decode("utf-8"))
+        except UnicodeDecodeError:
+            malformed.append((f"line {number}", not_utf8(line.strip())))
+            continue
         except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
@@ -205,13 +246,11 @@ def _column(ours: str, values: list[Any]) -> pa.Array:
     return as_text(pa.array([None if t is None else t.encode("utf-8", "replace") for t in text], pa.binary()))
 
 
-def _row(first: int, i: int) -> str:
-    return f"row {first + i}"
-
-
 def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
+    """Rows with text that is not UTF-8 are set aside."""
     with pq.ParquetFile(path, pre_buffer=False) as file:
         theirs = find(file.schema_arrow.names)
+        _refuse_repeated(path, theirs, file.schema_arrow.names)
         for name in theirs.values():
             kind = file.schema_arrow.field(name).type
             if pa.types.is_nested(kind) and not nested:
@@ -219,6 +258,17 @@ def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
                                  "one value a row")  # fmt: skip
         row = 1
         for table in file.iter_batches(_PARQUET_ROWS, columns=list(dict.fromkeys(theirs.values()))):
-            columns = {ours: table[name] for ours, name in theirs.items()}
-            yield Chunk(columns=columns, theirs=theirs, malformed=[], place=partial(_row, row))
+            bad: dict[int, str] = {}
+            for name in table.schema.names:
+                for i in undecodable(table[name]):
+                    bad.setdefault(i, f"{name}: {not_utf8(bytes_of(table[name], i))}")
+            kept = np.delete(np.arange(table.num_rows), list(bad))
+            good = table.take(pa.array(kept)) if bad else table
+            yield Chunk(columns={ours: good[name] for ours, name in theirs.items()}, theirs=theirs,
+                        malformed=[(f"row {row + i}", reason) for i, reason in sorted(bad.items())],
+                        place=partial(_row, row + kept))  # fmt: skip
             row += table.num_rows
+
+
+def _row(numbers: Ints, i: int) -> str:
+    return f"row {numbers[i]}"

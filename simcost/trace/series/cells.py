@@ -11,15 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import Fault, FaultsError
-from simcost.trace.log.cells import Flags, Ints, as_text
+from simcost.trace.log.cells import LARGEST, Flags, Ints, as_text
 from simcost.trace.series.columns import BY, REGRESSOR, SERIES, TIMESTAMP, VALUE
 from simcost.trace.series.trace import joined
 
 FAULTS_SHOWN = 10
-LARGEST = 1e100
-"""No demand is larger; squares and sums of what is below stay finite."""
-_GARBLED = "\ufffd"
-"""What stands for bytes that are no UTF-8."""
 _OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}
 _LINE = re.compile(r"line (\d+)")
 
@@ -98,20 +94,10 @@ def empty(column: pa.Array) -> Flags:
     return flags
 
 
-def garbled(column: pa.Array) -> Flags:
-    """Cells of text with bytes that are no UTF-8: different names would look alike."""
-    flags: Flags = pc.fill_null(pc.match_substring(column, _GARBLED), fill_value=False).to_numpy(
-        zero_copy_only=False
-    )
-    return flags
-
-
 def wrong(ours: str, cell: str) -> str:
     """What is wrong with a cell, as `written` has it, and what to write."""
     if not cell:
         return "the cell is empty" + ("; write 0 or the value" if ours.startswith(REGRESSOR) else "")
-    if _GARBLED in cell and ours == SERIES:
-        return "the name is no UTF-8 text; save the file as UTF-8"
     shown = repr(cell if len(cell) <= 40 else cell[:40] + "...")
     if ours == TIMESTAMP:
         return (

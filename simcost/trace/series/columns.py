@@ -64,9 +64,9 @@ def peek(path: Path, what: str = WHAT) -> Head:
 
 
 def _check_header(names: list[str], path: Path) -> None:
-    """Raise TraceError for a header that is no UTF-8, or whose names are not separated by commas."""
-    if any("\ufffd" in name or "\0" in name for name in names):
-        raise TraceError(f"{path}: its header is no UTF-8 text; save it as CSV in UTF-8")
+    """Raise TraceError for a header that is no text, or whose names are not separated by commas."""
+    if any("\0" in name for name in names):
+        raise TraceError(f"{path}: its header is no text; save it as CSV in UTF-8")
     other = len(names) == 1 and re.search(r"[;\t|]", names[0])
     if other or (names and names[0].startswith("{")):
         by = f", {names[0]!r}, is not separated by commas" if other else " is no CSV header"

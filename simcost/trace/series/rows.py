@@ -15,12 +15,10 @@ from simcost.trace.log.cells import Flags, Floats, Ints, TimeRule, as_text, inst
 from simcost.trace.log.sources import Chunk
 from simcost.trace.series.cells import (
     FAULTS_SHOWN,
-    LARGEST,
     Faults,
     codes,
     dates,
     empty,
-    garbled,
     labels,
     written,
     wrong,
@@ -62,8 +60,8 @@ def read_rows(chunks: Iterable[Chunk], path: Path) -> Rows:
     """All rows of a table, given its columns as `find_series_columns` names them.
 
     Raises:
-        FaultsError: cells that are no time, no number, negative or beyond reason, names that are no UTF-8, rows
-            that could not be split.
+        FaultsError: cells that are no time, no number, negative or beyond reason, rows that could
+            not be split.
         TraceError: a column of a type that cannot be read, or no rows.
     """
     intake = _Intake(path, Faults(path))
@@ -107,8 +105,8 @@ class _Intake:
         blank = empty(columns[TIMESTAMP]) & ok & np.isnan(values)
         good = {
             TIMESTAMP: time_ok,
-            VALUE: ok & ~(values < 0) & ~(values > LARGEST),
-            SERIES: ~(empty(names) | garbled(names)),
+            VALUE: ok & ~(values < 0),
+            SERIES: ~empty(names),
         }
         good |= {name: np.isfinite(read) for name, (read, _) in influences.items()}
         bad = {name: ~(ok | blank) for name, ok in good.items()}

@@ -31,6 +31,7 @@ _CALLED = {
     "spot_price": _PRICE, "zone": "trace", "availabilityzone": "trace", "availability_zone": "trace",
 }  # fmt: skip
 PRICE_TICK_S = 300.0
+_MOST_NODES = 1_000_000_000
 _WHAT = "spot trace"
 _TIME = "a time from 1970 on, with its zone in all rows or in none"
 
@@ -251,7 +252,8 @@ def _check_order(rows: _Rows, at: Floats, faults: Faults) -> bool:
 
 
 def _check_whole(rows: _Rows, name: str, faults: Faults) -> bool:
-    for i in np.flatnonzero(rows.columns[name] % 1 != 0)[:1]:
-        faults.add(rows.places[i], f"{name} is {rows.columns[name][i]:g}; nodes are whole numbers")
+    values = rows.columns[name]
+    for i in np.flatnonzero((values % 1 != 0) | (values > _MOST_NODES))[:1]:
+        faults.add(rows.places[i], f"{name} is {values[i]:g}; nodes are whole numbers up to {_MOST_NODES:,}")
         return False
     return True

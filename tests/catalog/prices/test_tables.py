@@ -206,7 +206,7 @@ def test_an_own_list_holds_any_way_of_buying_and_any_currency(tmp_path: Path) ->
         ("provider,sku,price\n", "own", ":1:1", "no column 'price_per_h'; did you mean 'price'?"),
         (SKYPILOT + "a,b\n", "skypilot", ":2:1", "2 cells under 10 columns"),
         ("", "skypilot", ":1:1", "no column 'InstanceType'"),
-        (SKYPILOT + 'a,"b', "skypilot", "", "cannot be read as UTF-8 CSV"),
+        (SKYPILOT + 'a,"b', "skypilot", ":2: ", "never closed"),
     ],
 )
 def test_files_that_cannot_be_used_are_located(

@@ -1,0 +1,55 @@
+"""Damaged files of every kind that simcost reads: each must be refused in words, or read whole.
+
+    python bench/damaged.py [--count 20000] [--seed N] [--kind NAME]
+
+Prints how many inputs were read, refused, ended in a traceback, lost rows in silence, or printed what is not JSON,
+with the first of each such case; exit code 1 if there was one. What is done to the files is in tests/damage.py.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import damage
+
+
+def main() -> int:
+    """Damage, read, count."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=20_000, help="inputs in all (default 20,000)")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32, help="default: another each time")
+    parser.add_argument("--kind", help="only kinds whose name holds this")
+    options = parser.parse_args()
+    print(f"seed {options.seed}", file=sys.stderr, flush=True)
+    found: Counter[str] = Counter()
+    cases: list[str] = []
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            damage.prepare(folder)
+        kinds = [kind for kind in damage.kinds().values() if not options.kind or options.kind in kind.name]
+        for i in range(options.count):
+            kind = kinds[i % len(kinds)]
+            random = Random(f"{options.seed}/{i}")  # no secret
+            data = damage.damaged(kind, random)
+            outcome = damage.outcome(kind, data, folder)
+            found[outcome.word] += 1
+            if outcome.word not in ("read", "refused"):
+                cases.append(f"{i} {kind.name}: {outcome.word}: {outcome.detail[:300]}")
+                print(cases[-1], file=sys.stderr, flush=True)
+    print(json.dumps({"name": "damaged", "seed": options.seed, "inputs": options.count, "kinds": len(kinds),
+                      **found, "cases": cases[:20]}, indent=2))  # fmt: skip
+    return 1 if cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Reading CSV, JSON lines and Parquet: sources, cells, faults with their place."""

@@ -1,0 +1,48 @@
+"""Whatever befalls a file: it is refused in words that name it, or read whole. More of them: bench/damaged.py."""
+
+from pathlib import Path
+from random import Random
+
+import damage
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+KINDS = sorted(damage.kinds())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that the commands need besides the damaged one."""
+    made = tmp_path_factory.mktemp("damaged")
+    damage.prepare(made)
+    return made
+
+
+@settings(max_examples=max(settings().max_examples // 10, 1))
+@given(seed=st.integers(0, 2**32))
+@pytest.mark.parametrize("name", KINDS)
+def test_a_damaged_file_is_refused_in_words_or_read_whole(folder: Path, name: str, seed: int) -> None:
+    kind = damage.kinds()[name]
+    data = damage.damaged(kind, Random(seed))  # no secret
+    outcome = damage.outcome(kind, data, folder)
+    assert outcome.word in ("read", "refused"), (outcome, data[:2000])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_undamaged_file_is_read(folder: Path, name: str) -> None:
+    kind = damage.kinds()[name]
+    assert damage.outcome(kind, kind.make(), folder).word == "read"
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if damage.kinds()[name].suffix == "csv"])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_open_quote_costs_its_row_and_no_other(folder: Path, name: str, first: bool) -> None:
+    """Refused with the line where it opens, or the row is counted and the others are read."""
+    kind = damage.kinds()[name]
+    lines = kind.make().split(b"\n")
+    start, mark, end = lines[5].partition(b",") if first else lines[5].rpartition(b",")
+    lines[5] = b'"' + lines[5] if first else start + mark + b'"' + end
+    outcome = damage.outcome(kind, b"\n".join(lines), folder)
+    assert outcome.word in ("read", "refused"), outcome
+    assert outcome.word == "read" or ":6: " in outcome.detail or "(line 6): " in outcome.detail
