@@ -22,9 +22,11 @@ def other_models(scenario: Scenario, folder: Path) -> list[str]:
     Raises:
         TraceError: a trace that cannot be read.
     """
+    paths = dict.fromkeys(one.path for one in scenario.workload if isinstance(one, Recorded))
+    if not paths:
+        return []
     from simcost.trace.store import open_trace
 
-    paths = dict.fromkeys(one.path for one in scenario.workload if isinstance(one, Recorded))
     notes = [_note(path, scenario.model or "", open_trace(inside(folder, path)).models) for path in paths]
     return [note for note in notes if note]
 

@@ -150,8 +150,9 @@ def test_one_mark_for_two_things(tmp_path: Path) -> None:
 
 
 def test_failed_requests_are_left_out_by_reason(tmp_path: Path) -> None:
+    said = [(200, "INFO"), (500, "INFO"), (429, "WARN"), (200, "ERROR")]
     lines = [{"arrival": i, "prompt_tokens": 5, "output_tokens": 6, "status": status, "level": level}
-             for i, (status, level) in enumerate([(200, "INFO"), (500, "INFO"), (429, "WARN"), (200, "ERROR")])]  # fmt: skip
+             for i, (status, level) in enumerate(said)]  # fmt: skip
     lines += [{"arrival": 9, "prompt_tokens": 5, "output_tokens": 0}, {"arrival": 10, "status": 200},
               {"arrival": 11, "prompt_tokens": "x", "output_tokens": 1, "status": "timeout"}, {"status": 200},
               {"arrival": 12, "prompt_tokens": 8, "output_tokens": 1, "status": "odd"}]  # fmt: skip
@@ -244,10 +245,8 @@ def test_where_takes_any_column(tmp_path: Path) -> None:
     got = imported(tmp_path, path, "csv", where=[("model", "a"), ("model", "b")])
     assert pairs(tmp_path) == [(1, 1), (2, 1), (3, 1)]
     assert "models" not in messages(got)
-    assert (
-        "a (1), b (1)"
-        in messages(imported(tmp_path, path, "csv", where=[("team", "x")], on_error="skip"))["models"]
-    )
+    got = imported(tmp_path, path, "csv", where=[("team", "x")], on_error="skip")
+    assert "a (1), b (1)" in messages(got)["models"]
     with pytest.raises(TraceError, match=r"no column 'modell'; did you mean 'model'"):
         imported(tmp_path, path, "csv", where=[("modell", "a")])
     with pytest.raises(TraceError, match=r"no row with model=d; the log has 'a' \(2\)"):
