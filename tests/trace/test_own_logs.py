@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from simcost.errors import TraceError
 from simcost.trace.batch import concat
@@ -296,6 +298,33 @@ def test_faults_of_standard_input_are_named(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
         with pytest.raises(TraceError, match=said):
             imported(tmp_path, Path("-"), "csv")
+
+
+CELLS = st.sampled_from(["", "0", "5", "x", "2.000", "7.0"])
+ROWS = st.tuples(st.sampled_from(["1", "2", "", "-1"]), CELLS, CELLS, st.sampled_from(["a", "b", ""]),
+                 st.sampled_from(["200", "500", "", "odd"]))  # fmt: skip
+
+
+@given(rows=st.lists(ROWS, max_size=20), where=st.sampled_from([(), (("model", "a"),)]))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_row_is_counted_once(
+    tmp_path: Path, rows: list[tuple[str, ...]], where: tuple[tuple[str, str], ...]
+) -> None:
+    rows = [("1", "5", "5", "a", "200"), *rows]
+    text = HEADER.replace("\n", ",model,status\n") + "".join(",".join(row) + "\n" for row in rows)
+    got = imported(tmp_path, log(tmp_path, text), "csv", on_error="skip", where=where)
+    assert got["read"] == len(rows) == got["rows"] + got["dropped"] + got["unselected"]
+    served = [row for row in rows if row[0] in "12" and row[0] and {row[1], row[2]} <= {"5", "7.0", "0"}
+              and row[2] != "0" and row[4] != "500" and (not where or row[3] == "a")]  # fmt: skip
+    assert got["rows"] == len(served)
+    assert got["unselected"] == sum(row[3] != "a" for row in rows) * bool(where)
+
+
+def test_a_status_of_floating_point(tmp_path: Path) -> None:
+    columns = {"arrival": [0, 1], "prompt_tokens": [1, 2], "output_tokens": [1, 2], "status": [200.0, 503.0]}
+    pq.write_table(pa.table(columns), tmp_path / "log")
+    assert imported(tmp_path, tmp_path / "log", "parquet")["dropped_by"] == {"failed_status": 1}
+    assert imported(tmp_path, tmp_path / "log", "parquet", where=[("status", "200")])["unselected"] == 1
 
 
 def test_a_log_without_requests_says_why(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.trace.log.cells import Flags, Ints, TimeRule, TimeUnit, instants, time_rule
@@ -88,7 +89,8 @@ class ArrivalReader:
             self._rule = TimeRule(None, epoch=True)
         else:
             unit = self.unit or ("ns" if name.endswith(_UNIX_NS) else None)
-            self._rule = time_rule(column, name, unit)
+            filled = column.filter(pc.not_equal(column, "")) if pa.types.is_string(column.type) else column
+            self._rule = time_rule(filled, name, unit)
         if self.start is not None:
             self.start_ns = self._parse_start(self.start, self._rule)
 
