@@ -184,7 +184,7 @@ def pair(text: str) -> tuple[str, str]:
 
 def pairs(text: str) -> list[tuple[str, str]]:
     """OURS=THEIRS, or several after commas; a comma that no OURS= follows is part of the name."""
-    return [pair(part) for part in re.split(rf",(?={_PAIR.pattern})", text)]
+    return [pair(part) for part in re.split(rf",\s*(?={_PAIR.pattern})", text)]
 
 
 def condition(text: str) -> tuple[str, str]:

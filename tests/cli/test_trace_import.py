@@ -15,7 +15,7 @@ TO_TRACE = ("workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 100
 
 @pytest.mark.parametrize("words", [
     ("FILE", "--map", *MAP), ("--map", *MAP, "FILE"),
-    ("--map", ",".join(MAP), "FILE"), ("FILE", f"--map={','.join(MAP)}"),
+    ("--map", ",".join(MAP), "FILE"), ("FILE", f"--map={', '.join(MAP)}"),
     ("--map", MAP[0], "FILE", "--map", MAP[1], MAP[2]), (f"--map={MAP[0]}", MAP[1], "FILE", "--map", MAP[2]),
     ("--map", *MAP, "--quiet", "FILE"), ("--map", MAP[0], "--map", MAP[1], "--map", MAP[2], "--", "FILE"),
 ])  # fmt: skip
