@@ -38,7 +38,7 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
     Args:
         path: the log, gzipped or not.
         find: which of its columns are read; it sees the dotted paths of the first block.
-        rows: the requests of one object; None of it = it holds none and is at fault.
+        rows: the requests of one object; raises ValueError where it is not what the format has.
 
     Raises:
         TraceError: columns are missing, or an array or document is broken, after which nothing can be read.
