@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.cli.words import Arguments, data, output_folder, positive, print_json, seed, show, verb
-from simcost.errors import FaultsError, GateError, InputError
+from simcost.errors import Fault, FaultsError, GateError, InputError
 from simcost.progress import Progress
 
 
@@ -67,19 +67,20 @@ def _run(arguments: Arguments) -> None:
 
 
 def _check(arguments: Arguments) -> None:
-    from simcost.scenario.load import check, find_faults
+    from simcost.scenario.load import check
 
+    document = check(arguments.file, arguments.data)
     if arguments.json:
-        document = check(arguments.file, arguments.data)
         print_json(document)
         if document["faults"]:
             sys.stdout.flush()
             raise SystemExit(InputError.exit_code)
         return
-    faults = find_faults(arguments.file, arguments.data)
-    if faults:
-        raise FaultsError(faults)
+    if document["faults"]:
+        raise FaultsError([Fault(**fault) for fault in document["faults"]])
     print(f"{arguments.file}: no faults")
+    for note in document["notes"]:
+        print(f"note: {note}")
 
 
 def _schema(_: Arguments) -> None:

@@ -3,7 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli.words import Arguments, columns, natural, output, positive, seconds, seed, show, verb
+from simcost.cli.words import (
+    Arguments,
+    columns,
+    condition,
+    delimiter,
+    mark,
+    natural,
+    output,
+    positive,
+    seconds,
+    seed,
+    show,
+    verb,
+)
+from simcost.errors import InputError
 from simcost.progress import Progress
 
 
@@ -14,15 +28,31 @@ def add(verbs: Any) -> None:
     )
     actions = trace.add_subparsers(title="actions", required=True, metavar="ACTION")
     load = verb(actions, "import", _trace_import, "turn a log of requests or of jobs into a trace")
-    load.add_argument("file", type=Path, help="the log; .gz is read as it is")
+    load.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="the log or several; .gz is read as it is, - is stdin",
+    )
     load.add_argument(
         "--format",
         required=True,
         metavar="F",
-        help="azure-llm, burstgpt, mooncake, csv or parquet; of jobs philly, helios, sia, openb, sacct, kubernetes",
+        help="csv, jsonl, parquet, otel, litellm, langfuse, azure-llm, burstgpt or mooncake; "
+        "of jobs philly, helios, sia, openb, sacct, kubernetes",
     )
     load.add_argument("--jobs", action="store_true", help="a log of jobs, where its format is csv or parquet")
     columns(load)
+    load.add_argument(
+        "--where",
+        action="append",
+        type=condition,
+        default=[],
+        metavar="COL=VALUE",
+        help="take only rows with this value, e.g. model=llama-3.1-8b; repeatable: other columns must hold, too, "
+        "values of one column are alternatives",
+    )
     load.add_argument(
         "--on-error", choices=("stop", "skip"), default="stop", help="what to do with a bad row"
     )
@@ -31,6 +61,17 @@ def add(verbs: Any) -> None:
     )
     load.add_argument("--start", metavar="ISO", help="time at which relative arrivals are 0")
     load.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric arrivals")
+    load.add_argument(
+        "--time-format", metavar="PATTERN", help="of arrivals, as of strptime: '%%d.%%m.%%Y %%H:%%M:%%S'"
+    )
+    load.add_argument("--decimal", choices=(".", ","), help="decimal mark of the numbers")
+    load.add_argument("--thousands", type=mark, metavar="MARK", help="mark between thousands, e.g. . or ,")
+    load.add_argument(
+        "--delimiter",
+        type=delimiter,
+        metavar="MARK",
+        help="between cells: , or ; or tab (default: that of the header)",
+    )
     load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
     describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
     describe.add_argument("file", type=Path, help="a stored trace")
@@ -58,33 +99,49 @@ def add(verbs: Any) -> None:
 def _trace_import(arguments: Arguments) -> None:
     from simcost.trace.jobs.formats import JOB_FORMATS
     from simcost.trace.log.formats import FORMATS
-    from simcost.trace.log.readers import import_trace
+    from simcost.trace.log.readers import Notation, import_trace
 
     if arguments.jobs or arguments.format in set(JOB_FORMATS) - set(FORMATS):
-        from simcost.trace.jobs.reader import import_jobs
-
-        document = import_jobs(
-            arguments.file,
-            arguments.format,
-            arguments.out,
-            mapping=dict(arguments.map),
-            timezone=arguments.timezone,
-        )
-        show(arguments, document, "jobs")
+        _jobs_import(arguments)
         return
+    notation = Notation(
+        delimiter=arguments.delimiter,
+        decimal=arguments.decimal,
+        thousands=arguments.thousands,
+        time_format=arguments.time_format,
+        time_unit=arguments.time_unit,
+    )
     with Progress("import", quiet=arguments.quiet) as progress:
         document = import_trace(
-            arguments.file,
+            arguments.files,
             arguments.format,
             arguments.out,
             mapping=dict(arguments.map),
+            where=arguments.where,
             on_error=arguments.on_error,
             start=arguments.start,
-            time_unit=arguments.time_unit,
+            notation=notation,
             block_tokens=arguments.block_tokens,
             progress=progress.rows,
         )
     show(arguments, document, "trace")
+
+
+def _jobs_import(arguments: Arguments) -> None:
+    from simcost.trace.jobs.reader import import_jobs
+
+    if len(arguments.files) > 1:
+        raise InputError(
+            f"{arguments.files[1]}: a trace of jobs is imported from one log; leave the others out"
+        )
+    document = import_jobs(
+        arguments.files[0],
+        arguments.format,
+        arguments.out,
+        mapping=dict(arguments.map),
+        timezone=arguments.timezone,
+    )
+    show(arguments, document, "jobs")
 
 
 def _trace_describe(arguments: Arguments) -> None:

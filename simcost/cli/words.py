@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from math import isfinite
@@ -13,6 +14,8 @@ from simcost.errors import InputError
 from simcost.outputs import check_folder, check_outputs
 
 Arguments = argparse.Namespace
+_MAP = "--map"
+_PAIR = re.compile(r"[A-Za-z]\w*=")
 Document = Mapping[str, Any]
 
 
@@ -26,6 +29,10 @@ class UsageError(InputError):
 
 class Parser(argparse.ArgumentParser):
     """argparse, with errors in our form."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, after each pair of `--map a=b c=d` has an option of its own: argparse would take FILE for one, too."""
+        return super().parse_known_args(None if args is None else _separate_maps(args), namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""
@@ -143,12 +150,26 @@ def columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map",
         action="extend",
-        nargs="+",
-        type=pair,
+        type=pairs,
         default=[],
         metavar="OURS=THEIRS",
-        help="columns of the file",
+        help="columns of the file: a=b, several as a=b,c=d or apart; repeatable",
     )
+
+
+def _separate_maps(words: Sequence[str]) -> list[str]:
+    """The words, with `--map a=b c=d` as `--map a=b --map c=d`."""
+    separate: list[str] = []
+    mapping = False
+    for at, word in enumerate(words):
+        if word == "--":
+            return [*separate, *words[at:]]
+        if mapping and separate[-1] != _MAP and _PAIR.match(word):
+            separate.append(_MAP)
+        elif separate[-1:] != [_MAP]:
+            mapping = word == _MAP or word.startswith(_MAP + "=")
+        separate.append(word)
+    return separate
 
 
 def natural(text: str) -> int:
@@ -189,6 +210,34 @@ def pair(text: str) -> tuple[str, str]:
     if not (ours and equals and theirs):
         raise argparse.ArgumentTypeError(f"{text!r} is no OURS=THEIRS, e.g. prompt_tokens=ContextTokens")
     return ours, theirs
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """OURS=THEIRS, or several after commas; a comma that no OURS= follows is part of the name."""
+    return [pair(part) for part in re.split(rf",\s*(?={_PAIR.pattern})", text)]
+
+
+def condition(text: str) -> tuple[str, str]:
+    """COL=VALUE; the value may be empty."""
+    column, equals, value = text.partition("=")
+    if not (column and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not COL=VALUE, e.g. model=llama-3.1-8b")
+    return column, value
+
+
+def mark(text: str) -> str:
+    """One character that is neither a letter nor a digit."""
+    if len(text) != 1 or text.isalnum():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mark; write one character such as .")
+    return text
+
+
+def delimiter(text: str) -> str:
+    """What stands between cells."""
+    marks = {",": ",", ";": ";", "tab": "\t", "\\t": "\t", "\t": "\t"}
+    if text not in marks:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a delimiter; write , or ; or tab")
+    return marks[text]
 
 
 def number(text: str) -> float:

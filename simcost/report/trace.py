@@ -7,6 +7,7 @@ from simcost.report.table import table
 from simcost.units import format_count, format_seconds, format_share
 
 _BARS = 48
+_MODELS = 5
 
 
 def text(document: Mapping[str, Any]) -> str:
@@ -42,6 +43,11 @@ def _arrivals(document: Mapping[str, Any]) -> str:
     if document["prefix_reuse"] is not None:
         lines.append(f"prompt blocks seen before: {format_share(document['prefix_reuse'])} "
                      f"(blocks of {document['block_tokens']} tokens)")  # fmt: skip
+    if models := document.get("models"):
+        shown = ", ".join(f"{name} ({format_count(count)})" for name, count in list(models.items())[:_MODELS])
+        lines.append(
+            f"models: {shown}" + (f" and {len(models) - _MODELS} more" if len(models) > _MODELS else "")
+        )
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from simcost.errors import InputError
 from simcost.scenario.load import LoadedScenario
 from simcost.scenario.model import Scenario
 from simcost.scenario.plan_routing import may_look_at_prefixes, prefix_block_tokens
+from simcost.scenario.trace_models import other_models
 from simcost.scenario.traces import hashed, hashes
 from simcost.trace.arrivals import merged, span_s
 from simcost.trace.paths import inside
@@ -32,6 +33,8 @@ class Given:
     horizon_s: float
     inputs: dict[str, str]
     """SHA-256 of each trace by its name in the scenario."""
+    other_models: tuple[str, ...] = ()
+    """Notes on traces whose requests name another model than the scenario's."""
     prefix_block_tokens: int | None = None
     """Length of the blocks by which a router looks at prefixes; None = none does, or no trace has them."""
 
@@ -52,6 +55,7 @@ class Given:
             inputs=hashes(
                 loaded.folder, [name for one in scenario.workload for name in workload_traces(one)]
             ),
+            other_models=tuple(other_models(scenario, loaded.folder)),
             prefix_block_tokens=prefix_block_tokens(scenario.workload, loaded.folder)
             if any(may_look_at_prefixes(plan) for plan in scenario.plans)
             else None,
@@ -75,7 +79,7 @@ class Given:
 
     def caveats(self, replications: int) -> list[str]:
         """What a reader of the result should know about its requests."""
-        return [*self._ended(), *self._nothing_random(replications)]
+        return [*self.other_models, *self._ended(), *self._nothing_random(replications)]
 
     def _expected(self, workload: Workload) -> float:
         from simcost.trace.store import open_trace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from simcost.scenario.node import Node, items
 from simcost.scenario.plan_routing import cache_faults
 from simcost.scenario.plan_scaling import manifest_faults, written_in_full
 from simcost.scenario.shape import Conform
+from simcost.scenario.trace_models import other_models
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -60,8 +62,15 @@ def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
 
 
 def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
-    """The document of `simcost check`: `faults[]` with file, line, column, path, message."""
-    return {"faults": [asdict(fault) for fault in find_faults(path, data_folder)]}
+    """The document of `simcost check`: `faults[]` with file, line, column, path, message; and `notes[]`, which are
+    sentences about what is no fault.
+    """
+    loaded, faults = _read(path, data_folder or path.parent)
+    notes: list[str] = []
+    if loaded is not None and not faults:
+        with suppress(TraceError):  # of a trace that cannot be read only the run speaks
+            notes = other_models(loaded.scenario, loaded.folder)
+    return {"faults": [asdict(fault) for fault in faults], "notes": notes}
 
 
 def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:

@@ -50,6 +50,7 @@ def describe_trace(path: Path) -> dict[str, Any]:
         "prefix_reuse": _prefix_reuse(info),
         "block_tokens": info.block_tokens,
         "columns": list(info.columns),
+        "models": info.models,
         "findings": arrival_findings(gaps, info)
         + token_findings("prompt_tokens", prompt)
         + token_findings("output_tokens", output),

@@ -50,6 +50,8 @@ class TraceInfo:
     block_tokens: int | None
     """Tokens per block of `prefix_hashes`."""
     columns: tuple[str, ...]
+    models: dict[str, int]
+    """Requests of each model that the log names, the most frequent first; empty where it names none."""
 
     @property
     def span_s(self) -> float:
@@ -68,7 +70,7 @@ def open_trace(path: Path) -> TraceInfo:
         columns = tuple(file.schema_arrow.names)
         info = TraceInfo(path=path, rows=file.metadata.num_rows, columns=columns, span_ns=said["span_ns"],
                          start_utc=said["start_utc"], source=said["source"],
-                         block_tokens=said["block_tokens"])  # fmt: skip
+                         block_tokens=said["block_tokens"], models=said["models"])  # fmt: skip
     if info.rows == 0:
         raise TraceError(f"{path}: the trace is empty; import a log with at least one request")
     return info
@@ -181,7 +183,8 @@ def _metadata(path: Path, file: Any) -> dict[str, Any]:
         said = json.loads((file.metadata.metadata or {})[KEY])
         version, rows = int(said["version"]), int(said["rows"])
         said = {"span_ns": int(said["span_ns"]), "start_utc": said["start_utc"],
-                "source": str(said["source"]), "block_tokens": said["block_tokens"]}  # fmt: skip
+                "source": str(said["source"]), "block_tokens": said["block_tokens"],
+                "models": {str(name): int(count) for name, count in dict(said.get("models", {})).items()}}  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise TraceError(f"{path}: Parquet, but not a simcost trace: no metadata; {remedy}") from error
     if version != VERSION:

@@ -1,6 +1,7 @@
 """Writing a trace: whole or not at all, sorted whatever the order it came in."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ from simcost.units import NS_PER_S
 Origin = Literal["start", "relative", "epoch"]
 """What arrivals count from: the start of the trace; some unknown instant; 1970-01-01 UTC.
 With the latter two the first arrival becomes 0, with the last it also becomes the start time."""
+
+
+_MODELS = 50  # names kept in the metadata
 
 
 class TraceWriter:
@@ -52,6 +56,7 @@ class TraceWriter:
         self._pending_rows = 0
         self._sample: list[npt.NDArray[np.int64]] = []
         self._first = self._low = self._high = 0
+        self._models: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         with writing(self.path):
@@ -67,6 +72,9 @@ class TraceWriter:
             return
         self._watch(table["arrival_ns"].to_numpy())
         self._pending.append(table.select(self.schema.names).cast(self.schema))
+        if "model" in self.schema.names:
+            for item in table["model"].drop_null().value_counts().to_pylist():
+                self._models[item["values"]] += item["counts"]
         self._pending_rows += table.num_rows
         if self._pending_rows >= BATCH_ROWS:
             with writing(self.path):
@@ -133,7 +141,7 @@ class TraceWriter:
             "version": VERSION, "units": UNITS, "source": self.source, "rows": self.rows,
             "span_ns": self._high - zero if self.span_ns is None else self.span_ns,
             "start_utc": self._start_utc(zero),
-            "block_tokens": self.block_tokens,
+            "block_tokens": self.block_tokens, "models": dict(self._models.most_common(_MODELS)),
         }  # fmt: skip
         file.add_key_value_metadata({KEY: json.dumps(said)})
         file.close()

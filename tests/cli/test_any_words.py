@@ -21,6 +21,7 @@ VERBS = (
     "perf",
 )
 FLAGS = ("--json", "--quiet", "--out", "-o", "--format", "--map", "--on", "--tp", "--precision", "--horizon",
+         "--where", "--time-format", "--delimiter", "--decimal", "--thousands",
          "--kv-precision", "--context", "--max-num-seqs", "--fail-on", "--data", "--catalog", "--on-error",
          "--memory-utilisation", "--start", "--time-unit", "--block-tokens", "--", "-h")  # fmt: skip
 VALUES = ("bad.yaml", "log.csv", "gone", ".", "", "csv", "azure-llm", "h100", "llama-3.1-8b", "models", "offers",

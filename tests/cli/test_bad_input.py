@@ -128,12 +128,12 @@ def test_bad_rows_are_skipped_if_wanted_and_counted(tmp_path: Path) -> None:
     assert "line 6" in said.out
 
 
-def test_unsorted_and_duplicate_times_and_empty_outputs_are_mended_and_said(tmp_path: Path) -> None:
-    stored = trace(tmp_path, "arrival,prompt_tokens,output_tokens\n9,5,5\n3,5,5\n3,5,0\n0,0,5\n")
+def test_unsorted_and_duplicate_times_are_mended_and_empty_outputs_left_out(tmp_path: Path) -> None:
+    stored = trace(tmp_path, "arrival,prompt_tokens,output_tokens\n9,5,5\n3,5,5\n3,5,6\n2,5,0\n0,0,5\n")
     said = call("trace", "import", tmp_path / "log.csv", "--format", "csv", "-o", stored)
     assert "4 requests in 9 s" in said.out
     assert "the trace was sorted" in said.out
-    assert "outputs of 0 tokens were set to 1" in said.out
+    assert "1 requests without output tokens failed" in said.out
     assert "prompts of 0 tokens were set to 1" in said.out
     assert "arrive at the same instant" in said.out
     ran = call(

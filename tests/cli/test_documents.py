@@ -116,7 +116,7 @@ def test_nothing_is_said_on_stderr_when_quiet(finished: Said, home: Path) -> Non
 
 def test_check(tmp_path: Path) -> None:
     good = call("check", scenario(tmp_path), "--json")
-    assert (good.code, good.document(), good.err) == (0, {"faults": []}, "")
+    assert (good.code, good.document(), good.err) == (0, {"faults": [], "notes": []}, "")
     bad = call("check", scenario(tmp_path, ("rate: 1/s", "rte: 1/s")), "--json")
     assert bad.code == 2
     assert bad.err == ""

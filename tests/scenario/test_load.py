@@ -26,7 +26,7 @@ def faults_of(folder: Path, *changes: tuple[str, str]) -> list[str]:
 
 def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
     loaded = load(write(tmp_path))
-    assert check(loaded.path) == {"faults": []}
+    assert check(loaded.path) == {"faults": [], "notes": []}
     assert [plan.name for plan in loaded.scenario.plans] == ["one", "two"]
     assert loaded.scenario.horizon == 600.0
     assert loaded.scenario.slo.attainment == 0.95
@@ -264,7 +264,7 @@ def test_a_workload_of_its_own_is_read_with_the_same_care(tmp_path: Path) -> Non
 def test_checking_loads_no_numerics(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from simcost.scenario.load import check\n"
-        f"assert check(Path({str(write(tmp_path))!r})) == {{'faults': []}}\n"
+        f"assert check(Path({str(write(tmp_path))!r})) == {{'faults': [], 'notes': []}}\n"
         "print([m for m in ('numpy', 'pyarrow', 'scipy', 'simpy', 'numba', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

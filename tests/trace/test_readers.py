@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import TraceError
 from simcost.trace.batch import RequestBatch, concat
-from simcost.trace.log.readers import import_trace
+from simcost.trace.log.readers import Notation, import_trace
 from simcost.trace.store import open_trace, read_batches, read_tables
 
 HEADER = "arrival,prompt_tokens,output_tokens\n"
@@ -69,11 +69,11 @@ def test_burstgpt(tmp_path: Path) -> None:
     assert table.to_pydict() == {"model": ["ChatGPT", "GPT-4"], "session": [None, "9"]}
 
 
-def test_zero_lengths_are_mended_elsewhere(tmp_path: Path) -> None:
+def test_requests_without_output_are_left_out_and_empty_prompts_mended(tmp_path: Path) -> None:
     text = AZURE + "2024-01-01 00:00:00,0,5\n2024-01-01 00:00:01,3,0\n"
     got = import_trace(log(tmp_path, text), "azure-llm", tmp_path / "a.parquet")
-    assert got["repaired_by"] == {"zero_prompt": 1, "zero_output": 1}
-    assert load(tmp_path / "a.parquet").output_tokens.tolist() == [5, 1]
+    assert (got["repaired_by"], got["dropped_by"]) == ({"zero_prompt": 1}, {"failed": 1})
+    assert load(tmp_path / "a.parquet").output_tokens.tolist() == [5]
 
 
 def test_unsorted_log(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_decimal_times_are_exact(tmp_path: Path, times: list[Decimal], unit: str
     places = {"s": 9, "ms": 6, "us": 3}[unit]
     cells = [f"{time:.{places}f}" for time in times]
     path = log(tmp_path, HEADER + "".join(f"{cell},1,1\n" for cell in cells))
-    import_trace(path, "csv", tmp_path / "a.parquet", time_unit=unit)  # type: ignore[arg-type]
+    import_trace(path, "csv", tmp_path / "a.parquet", notation=Notation(time_unit=unit))  # type: ignore[arg-type]
     exact = sorted(int(Decimal(cell).scaleb(places)) for cell in cells)
     assert load(tmp_path / "a.parquet").arrival_ns.tolist() == [time - exact[0] for time in exact]
 

@@ -1,9 +1,8 @@
 """Cleaning a log chunk by chunk: what cannot be read is a fault, what can be mended is counted."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, nan
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,65 +11,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.trace.log.cells import (
-    Flags,
-    Ints,
-    TimeRule,
-    TimeUnit,
-    as_text,
-    instants,
-    time_rule,
-    whole_numbers,
-)
-from simcost.trace.log.formats import NEEDED, Format
+from simcost.trace.log.arrivals import ArrivalReader
+from simcost.trace.log.cells import Flags, Ints, as_text, whole_numbers
+from simcost.trace.log.formats import NEEDED
+from simcost.trace.log.number_marks import NumberMarks
+from simcost.trace.log.outcomes import Rule, left_out
+from simcost.trace.log.selection import Selection
 from simcost.trace.log.sources import Chunk
+from simcost.trace.log.tally import Tally, describe_cell
 from simcost.trace.store import MAX_TOKENS, OPTIONAL, trace_schema
 
 OnError = Literal["stop", "skip"]
 _SHOWN = 5
-_LATEST_NS = 2**62  # so that differences stay within 64 bits
-_RANGES = {
+RANGES = {
     "prompt_tokens": (0, MAX_TOKENS),
     "output_tokens": (0, MAX_TOKENS),
     "priority": (-(2**15), 2**15 - 1),
-}
-_SAID = {
-    "blank": "rows without any value were left out",
-    "failed": "requests without output tokens failed in the service that logged them; they were left out",
-    "malformed": "rows could not be split into columns and were left out",
-    "zero_prompt": "prompts of 0 tokens were set to 1",
-    "zero_output": "outputs of 0 tokens were set to 1",
-    "unsorted": "rows were earlier than a row before them; the trace was sorted",
 }
 
 
 @dataclass(slots=True, kw_only=True)
 class Intake:
-    """Turns chunks into tables of the store's schema and keeps count of what it left out or mended.
+    """Turns the chunks of one file into tables of the store's schema; its tally has what was left out or mended.
 
     Attributes:
-        dropped: rows left out, by reason or by the column at fault.
-        repaired: rows mended, by reason.
-        rows_read: rows seen so far.
+        name: of the file, for messages.
+        arrivals: how arrivals are read.
+        on_error: stop at rows that cannot be read, or leave them out.
+        optional: columns of the trace beside those needed.
+        marks: of the numbers.
+        rules: keys of a chunk -> rows that were not served.
+        selection: rows that are asked for.
+        tally: counts so far.
     """
 
-    path: Path
-    form: Format
+    name: str
+    arrivals: ArrivalReader
     on_error: OnError
-    unit: TimeUnit | None
-    start: str | None
-    dropped: Counter[str] = field(default_factory=Counter)
-    repaired: Counter[str] = field(default_factory=Counter)
-    rows_read: int = 0
-    _rule: TimeRule | None = None
-    _start_ns: int = 0
-    _time_column: str = ""
-    _examples: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def epoch(self) -> bool:
-        """Whether arrivals count from 1970."""
-        return self.start is not None or (self._rule is not None and self._rule.epoch)
+    optional: Sequence[str] = ()
+    marks: NumberMarks = field(default_factory=NumberMarks)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
+    tally: Tally = field(default_factory=Tally)
 
     def table(self, chunk: Chunk) -> pa.Table:
         """The good rows of a chunk, arrivals in ns from the log's own zero.
@@ -79,79 +61,73 @@ class Intake:
             TraceError: some rows are at fault, unless they are to be skipped.
         """
         rows = len(chunk.columns["arrival"]) if chunk.columns else 0
-        self.rows_read += rows + len(chunk.malformed)
+        self.tally.read += rows + len(chunk.malformed)
         faults = [("malformed", f"{place}: {reason}") for place, reason in chunk.malformed]
         if rows == 0:
             self._report(faults, Counter(malformed=len(faults)))
-            return trace_schema().empty_table()
-        values, keep = self._clean(chunk, faults)
+            return trace_schema(self.optional).empty_table()
+        values, keep = self._clean(chunk, rows, faults)
         table = pa.table(values)
         return table if keep.all() else table.filter(pa.array(keep))
 
-    def findings(self) -> list[dict[str, Any]]:
-        """What was left out, mended or assumed, for people."""
-        found = [_finding(kind, count, self._examples.get(kind)) for kind, count in
-                 [*(+self.dropped).items(), *(+self.repaired).items()]]  # fmt: skip
-        if self._rule is not None and self._rule.guessed:
-            zero = "1970-01-01 UTC" if self._rule.epoch else "an unknown start"
-            found.append({"kind": "time_unit", "count": 1, "message":
-                          f"{self._time_column} was read as {self._rule.unit} since {zero}; "
-                          "if that is wrong, say --time-unit"})  # fmt: skip
-        return found
-
-    def _clean(self, chunk: Chunk, faults: list[tuple[str, str]]) -> tuple[dict[str, Any], Flags]:
-        """Columns of the store's schema, and which rows to keep; bad and empty rows are counted here."""
+    def _clean(self, chunk: Chunk, rows: int, faults: list[tuple[str, str]]) -> tuple[dict[str, Any], Flags]:
+        """Columns of the store's schema, and which rows to keep; all others are counted here."""
+        counts = Counter(malformed=len(faults))
+        left = self._served(chunk, rows, counts)
         cells = {ours: self._read(ours, chunk) for ours in chunk.columns if ours in (*NEEDED, "priority")}
-        good: Flags = np.logical_and.reduce([ok for _, ok in cells.values()])
+        good: Flags = left & np.logical_and.reduce([ok for _, ok in cells.values()])
         prompt, output = cells["prompt_tokens"][0], cells["output_tokens"][0]
-        failed = good & (output == 0) & self.form.failed_without_output
-        keep = good & ~failed
-        counts = Counter(failed=int(failed.sum()), malformed=len(faults))
-        if not good.all():
-            faults = faults + _faults(chunk, cells, counts)
+        empty = good & (output == 0)
+        keep = good & ~empty
+        counts["failed"] += int(empty.sum())
+        if (left & ~good).any():
+            faults = faults + self._faults(chunk, cells, left & ~good, counts)
         self._report(faults, counts)
-        self.repaired["zero_prompt"] += int((keep & (prompt == 0)).sum())
-        self.repaired["zero_output"] += int((keep & (output == 0)).sum())
-        columns = {"arrival_ns": cells["arrival"][0] + self._start_ns, "prompt_tokens": _tokens(prompt),
+        self.tally.repaired["zero_prompt"] += int((keep & (prompt == 0)).sum())
+        columns = {"arrival_ns": cells["arrival"][0] + self.arrivals.start_ns, "prompt_tokens": _tokens(prompt),
                    "output_tokens": _tokens(output)}  # fmt: skip
-        extra = {ours: self._optional(ours, chunk, cells) for ours in OPTIONAL if ours in chunk.columns}
-        return columns | extra, keep
+        return columns | {ours: self._optional(ours, chunk, cells, rows) for ours in self.optional}, keep
+
+    def _served(self, chunk: Chunk, rows: int, counts: Counter[str]) -> Flags:
+        """Rows that are asked for, and that a model served; the rest is counted."""
+        selected = self.selection.rows(chunk.columns, rows)
+        self.tally.unselected += rows - int(selected.sum())
+        out = left_out(self.rules, chunk.columns, selected)
+        for key, rule in self.rules.items():
+            if key in chunk.columns:
+                self.tally.note_statuses(
+                    rule.column, rule.unknown(chunk.columns[key].filter(pa.array(selected)))
+                )
+        nothing = {ours: _null(chunk.columns[ours]) for ours in NEEDED}
+        tokenless = nothing["prompt_tokens"] & nothing["output_tokens"]
+        left = selected & ~np.logical_or.reduce([np.zeros(rows, bool), *out.values()])
+        out["blank"] = left & tokenless & nothing["arrival"]
+        out["no_usage"] = left & tokenless & ~nothing["arrival"]
+        for reason, flags in out.items():
+            counts[reason] += int(flags.sum())
+        served: Flags = left & ~tokenless
+        return served
 
     def _read(self, ours: str, chunk: Chunk) -> tuple[Ints, Flags]:
         """The values of a numeric column, and which are possible."""
         column = chunk.columns[ours]
         try:
             if ours == "arrival":
-                values, ok = instants(column, self._time_rule(chunk))
-                return values, ok & (np.abs(values) < _LATEST_NS) & (self.epoch | (values >= 0))
-            values, ok = whole_numbers(column)
+                return self.arrivals.read(column, chunk.theirs[ours])
+            plain = self.marks.plain(column) if pa.types.is_string(column.type) else column
+            values, ok = whole_numbers(plain)
         except pa.ArrowException as error:
-            raise TraceError(f"{self.path}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
+            raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
         if ours == "priority":
             ok = ok | _null(column)
-        low, high = _RANGES[ours]
+        low, high = RANGES[ours]
         return values, ok & (values >= low) & (values <= high)
 
-    def _time_rule(self, chunk: Chunk) -> TimeRule:
-        """How to read arrivals; decided at the first chunk."""
-        if self._rule is None:
-            self._time_column = chunk.theirs["arrival"]
-            self._rule = time_rule(chunk.columns["arrival"], self._time_column, self.unit)
-            if self.start is not None:
-                self._start_ns = self._parse_start(self._rule)
-        return self._rule
-
-    def _parse_start(self, rule: TimeRule) -> int:
-        values, ok = instants(pa.array([self.start]), TimeRule(None, epoch=True))
-        if not ok[0]:
-            raise TraceError(f"{self.start!r} is no ISO time; write e.g. 2024-05-12T00:00:00Z")
-        if rule.epoch:
-            raise TraceError(f"{self.path}: {self._time_column} has dates of its own; leave out --start")
-        return int(values[0])
-
-    def _optional(self, ours: str, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]]) -> pa.Array:
-        """An optional column in the store's type; empty labels become null."""
-        column = chunk.columns[ours]
+    def _optional(self, ours: str, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], rows: int) -> pa.Array:
+        """An optional column in the store's type; empty labels become null, and a column that this file lacks."""
+        column = chunk.columns.get(ours)
+        if column is None:
+            return pa.nulls(rows, OPTIONAL[ours])
         try:
             if ours == "priority":
                 return pa.array(
@@ -162,40 +138,37 @@ class Intake:
             text = as_text(column)
             return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text).dictionary_encode()
         except pa.ArrowException as error:
-            raise TraceError(f"{self.path}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
+            raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
+
+    def _faults(self, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], bad: Flags,
+                counts: Counter[str]) -> list[tuple[str, str]]:  # fmt: skip
+        """The first bad cells of each column, in the order of the rows. A row counts under its first bad column."""
+        first = []
+        for ours, (_, ok) in cells.items():
+            wrong = np.flatnonzero(bad & ~ok)
+            counts[ours] += len(wrong)
+            first += [(int(i), ours) for i in wrong[:_SHOWN]]
+            bad = bad & ok
+        return [(ours, self._say(ours, chunk, i)) for i, ours in sorted(first)]
+
+    def _say(self, ours: str, chunk: Chunk, i: int) -> str:
+        """Place, column, value and what is wrong with it."""
+        column = chunk.columns[ours]
+        value = "a time" if pa.types.is_timestamp(column.type) else column[i].as_py()
+        wrong = describe_cell(value, self.arrivals.expected, self.marks, RANGES.get(ours))
+        return f"{chunk.place(i)}: {chunk.theirs[ours]}: {wrong}"
 
     def _report(self, faults: list[tuple[str, str]], counts: Counter[str]) -> None:
         """Count what is left out; raise if it is at fault and nothing may be skipped."""
-        total = sum(count for kind, count in counts.items() if kind not in ("blank", "failed"))
+        total = sum(count for kind, count in counts.items() if kind in (*NEEDED, "priority", "malformed"))
         if total and self.on_error == "stop":
-            lines = [f"{self.path}: {text}" for _, text in faults[:_SHOWN]]
+            lines = [f"{self.name}: {text}" for _, text in faults[:_SHOWN]]
             more = f"\nand {total - len(lines)} more rows in this block" if total > len(lines) else ""
             raise TraceError("\n".join(lines) + more + "\ncorrect the log, or leave such rows out with "
                              "--on-error skip")  # fmt: skip
-        self.dropped += counts
+        self.tally.dropped += counts
         for kind, text in faults:
-            self._examples.setdefault(kind, text)
-
-
-def _faults(
-    chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], counts: Counter[str]
-) -> list[tuple[str, str]]:
-    """The first bad cells of each column, in the order of the rows. A row counts under its first bad column."""
-    blank = _blank(chunk)
-    counts["blank"] = int(blank.sum())
-    left, first = ~blank, []
-    for ours, (_, ok) in cells.items():
-        bad = np.flatnonzero(left & ~ok)
-        counts[ours] += len(bad)
-        first += [(int(i), ours) for i in bad[:_SHOWN]]
-        left &= ok
-    return [(ours, _say(ours, chunk, i)) for i, ours in sorted(first)]
-
-
-def _blank(chunk: Chunk) -> Flags:
-    """Rows of which all columns needed are empty, as the blank lines of a CSV file are."""
-    blank: Flags = np.logical_and.reduce([_null(chunk.columns[ours]) for ours in NEEDED])
-    return blank
+            self.tally.examples.setdefault(kind, text)
 
 
 def _null(column: pa.Array) -> Flags:
@@ -210,38 +183,3 @@ def _null(column: pa.Array) -> Flags:
 def _tokens(values: Ints) -> npt.NDArray[np.int32]:
     """As the store keeps them; what is out of range here is dropped with its row."""
     return np.clip(values, 1, MAX_TOKENS).astype(np.int32)
-
-
-def _say(ours: str, chunk: Chunk, i: int) -> str:
-    """Place, column, value and what is wrong with it."""
-    value = (
-        chunk.columns[ours][i].as_py() if not pa.types.is_timestamp(chunk.columns[ours].type) else "a time"
-    )
-    return f"{chunk.place(i)}: {chunk.theirs[ours]}: {_wrong(ours, value)}"
-
-
-def _wrong(ours: str, value: object) -> str:
-    if value is None or value == "":
-        return "the value is missing"
-    shown = repr(value) if len(str(value)) <= 40 else repr(str(value)[:40] + "...")
-    if ours == "arrival":
-        return f"{shown} is no time, or out of range; write ISO time or a number that is not negative"
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = nan
-    if not isfinite(number):
-        return f"{shown} is no number"
-    low, high = _RANGES[ours]
-    if number < low or number > high:
-        return f"{shown} is out of range; it must be from {low:,} to {high:,}"
-    return f"{shown} is no whole number"
-
-
-def _finding(kind: str, count: int, example: str | None) -> dict[str, Any]:
-    said = _SAID.get(kind, f"rows had an impossible {kind} and were left out")
-    return {
-        "kind": kind,
-        "count": count,
-        "message": f"{count:,} {said}" + (f"; first: {example}" if example else ""),
-    }

@@ -1,8 +1,7 @@
-"""Logs as streams of columns, each row with its place: CSV, JSON lines (both also gzipped) and Parquet."""
+"""Logs as streams of columns, each row with its place: CSV (also gzipped) and Parquet."""
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,16 +26,16 @@ from simcost.tables.delimited import (
     read_header,
     wrong_count,
 )
-from simcost.tables.encoding import not_utf8, wide_encoding, without_mark
-from simcost.trace.log.cells import Ints, as_text, bytes_of, undecodable
+from simcost.tables.encoding import not_utf8
+from simcost.trace.log.cells import Ints, bytes_of, undecodable
+from simcost.trace.log.struct_fields import field_of, field_paths, values_at
 
-Container = Literal["csv", "psv", "jsonl", "parquet"]
+Container = Literal["csv", "psv", "parquet"]
 """`psv`: as CSV, but with | between the cells and no quotes."""
 Find = Callable[[Sequence[str]], dict[str, str]]
 """From the columns present to ours -> theirs; raises TraceError for those missing."""
 
 _HEAD_BYTES = 65_536
-_LINES = 16_384
 _PARQUET_ROWS = 262_144
 
 
@@ -58,8 +57,9 @@ class Chunk:
 
 
 def open_chunks(
-    path: Path, container: Container, find: Find, what: str = "request log", *, nested: bool = False
-) -> Iterator[Chunk]:
+    path: Path, container: Container, find: Find, what: str = "request log", *, nested: bool = False,
+    delimiter: str = ",",
+) -> Iterator[Chunk]:  # fmt: skip
     """The rows of a log in its order, streamed.
 
     Args:
@@ -67,13 +67,14 @@ def open_chunks(
         container: how it is written.
         find: which of its columns are read, and what we call them.
         what: the kind of file wanted, for messages.
-        nested: whether cells may hold lists or maps; else they are refused.
+        nested: whether cells may hold lists or maps, and columns be fields of others by dotted path.
+        delimiter: between the cells of a `csv`.
 
     Raises:
         TraceError: missing, empty, damaged, or without the columns needed.
     """
     readers: dict[str, Callable[[Path, Find], Iterator[Chunk]]] = {
-        "csv": _csv_chunks, "psv": partial(_csv_chunks, delimiter="|"), "jsonl": _json_chunks,
+        "csv": partial(_csv_chunks, delimiter=delimiter), "psv": partial(_csv_chunks, delimiter="|"),
         "parquet": partial(_parquet_chunks, nested=nested),
     }  # fmt: skip
     with reading(path, container, what):
@@ -81,7 +82,7 @@ def open_chunks(
 
 
 @contextmanager
-def reading(path: Path, container: Container, what: str) -> Iterator[None]:
+def reading(path: Path, container: Container | Literal["jsonl"], what: str) -> Iterator[None]:
     """Check that a file is there, and turn what goes wrong while it is read into a TraceError."""
     if not path.is_file():
         raise TraceError(f"{path}: {'is no file' if path.exists() else 'no such file'}; give a {what}")
@@ -96,7 +97,7 @@ def reading(path: Path, container: Container, what: str) -> Iterator[None]:
                          "is it damaged, or of another format?") from error  # fmt: skip
 
 
-def _stream(path: Path) -> Any:
+def open_stream(path: Path) -> Any:
     """The bytes of a file, gunzipped where its first bytes say so."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
@@ -105,9 +106,9 @@ def _stream(path: Path) -> Any:
 
 def csv_head(path: Path, rows: int = 1, delimiter: str = ",") -> list[list[str]]:
     """The header and the rows after it, `rows` in all if the first 64 KiB hold them. Raises csv.Error."""
-    with _stream(path) as stream:
+    with open_stream(path) as stream:
         head = _head(stream)
-    names, header = read_header(head, delimiter, quoted=delimiter == ",")
+    names, header = read_header(head, delimiter, quoted=delimiter != "|")
     after = io.StringIO(head[len(header) :].decode("utf-8", "replace"), newline="")
     return [names, *islice(csv.reader(after, delimiter=delimiter), rows - 1)]
 
@@ -126,18 +127,18 @@ def _head(stream: Any) -> bytes:
 
 def _csv_chunks(path: Path, find: Find, delimiter: str = ",") -> Iterator[Chunk]:
     """Cells are UTF-8. Lines that are not records, and records of a wrong length, are set aside."""
-    with _stream(path) as stream:
+    with open_stream(path) as stream:
         head = _head(stream)
-        names, header = read_header(head, delimiter, quoted=delimiter == ",")
+        names, header = read_header(head, delimiter, quoted=delimiter != "|")
         theirs = find(names)
         if "prefix_hashes" in theirs:
             raise TraceError(
-                f"{path}: prefix_hashes cannot be read from CSV; use Parquet or --format mooncake"
+                f"{path}: prefix_hashes cannot be read from CSV; use Parquet, --format jsonl or mooncake"
             )
         _refuse_repeated(path, theirs, names)
         read = {ours: names.index(name) for ours, name in theirs.items()}
         layout = Layout(
-            delimiter=delimiter, quoted=delimiter == ",", names=names, read=sorted(set(read.values()))
+            delimiter=delimiter, quoted=delimiter != "|", names=names, read=sorted(set(read.values()))
         )
         for block in read_blocks(stream, layout, begun=head[len(header) :], line=count_lines(header) + 1):
             yield _parsed(block, layout, theirs, read)
@@ -184,86 +185,25 @@ def _refuse_repeated(path: Path, theirs: Mapping[str, str], present: Sequence[st
         )
 
 
-def _json_chunks(path: Path, find: Find) -> Iterator[Chunk]:
-    """One JSON object a line; blank lines are passed over."""
-    theirs: dict[str, str] = {}
-    with io.BufferedReader(_stream(path)) as stream:
-        if wide := wide_encoding(stream.peek(_HEAD_BYTES)):
-            raise TraceError(f"{path}: looks like {wide}; convert it with iconv -f {wide} -t UTF-8")
-        numbered = ((number, line) for number, line in enumerate(stream, start=1) if not line.isspace())
-        while block := list(islice(numbered, _LINES)):
-            good, malformed = _objects(block, theirs.get("prefix_hashes"))
-            if good and not theirs:
-                theirs = find(list(good[0][1]))
-                good, malformed = _objects(block, theirs.get("prefix_hashes"))
-            columns = {ours: _column(ours, [said.get(name) for _, said in good])
-                       for ours, name in theirs.items()}  # fmt: skip
-            yield Chunk(columns=columns, theirs=theirs, malformed=malformed,
-                        place=partial(_line, [number for number, _ in good]))  # fmt: skip
-
-
-def _line(numbers: list[int], i: int) -> str:
-    return f"line {numbers[i]}"
-
-
-def _objects(
-    block: list[tuple[int, bytes]], hashes: str | None
-) -> tuple[list[tuple[int, dict[str, Any]]], list[tuple[str, str]]]:
-    """The objects with their line numbers, and the lines that are none."""
-    good, malformed = [], []
-    for number, line in block:
-        try:
-            said = json.loads(without_mark(line).decode("utf-8"))
-        except UnicodeDecodeError:
-            malformed.append((f"line {number}", not_utf8(line.strip())))
-            continue
-        except (ValueError, RecursionError):
-            said = None
-        if not isinstance(said, dict):
-            malformed.append((f"line {number}", "no JSON object"))
-        elif hashes and not _is_hashes(said.get(hashes)):
-            malformed.append((f"line {number}", f"{hashes} is no list of 64-bit integers"))
-        else:
-            good.append((number, said))
-    return good, malformed
-
-
-def _is_hashes(value: Any) -> bool:
-    """Whether a value is missing or a list of 64-bit integers."""
-    return value is None or (
-        isinstance(value, list) and all(type(item) is int and -(2**63) <= item < 2**63 for item in value)
-    )
-
-
-def _column(ours: str, values: list[Any]) -> pa.Array:
-    """Values as lists for hashes, as integers where all are, else as text."""
-    if ours == "prefix_hashes":
-        return pa.array(values, pa.list_(pa.int64()))
-    if all(type(value) is int and abs(value) < 2**63 for value in values):
-        return pa.array(values, pa.int64())
-    text = [None if value is None else value if isinstance(value, str) else json.dumps(value)
-            for value in values]  # fmt: skip
-    return as_text(pa.array([None if t is None else t.encode("utf-8", "replace") for t in text], pa.binary()))
-
-
 def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
     """Rows with text that is not UTF-8 are set aside."""
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        theirs = find(file.schema_arrow.names)
+        theirs = find(field_paths(file.schema_arrow) if nested else file.schema_arrow.names)
         _refuse_repeated(path, theirs, file.schema_arrow.names)
         for name in theirs.values():
-            kind = file.schema_arrow.field(name).type
+            kind = field_of(file.schema_arrow, name).type
             if pa.types.is_nested(kind) and not nested:
                 raise TraceError(f"{path}: column {name!r} holds neither text nor numbers nor times, but {kind}; write "
                                  "one value a row")  # fmt: skip
         row = 1
         for table in file.iter_batches(_PARQUET_ROWS, columns=list(dict.fromkeys(theirs.values()))):
+            cells = {name: values_at(table, name) for name in theirs.values()}
             bad: dict[int, str] = {}
-            for name in table.schema.names:
-                for i in undecodable(table[name]):
-                    bad.setdefault(i, f"{name}: {not_utf8(bytes_of(table[name], i))}")
+            for name, column in cells.items():
+                for i in undecodable(column):
+                    bad.setdefault(i, f"{name}: {not_utf8(bytes_of(column, i))}")
             kept = np.delete(np.arange(table.num_rows), list(bad))
-            good = table.take(pa.array(kept)) if bad else table
+            good = {name: column.take(pa.array(kept)) if bad else column for name, column in cells.items()}
             yield Chunk(columns={ours: good[name] for ours, name in theirs.items()}, theirs=theirs,
                         malformed=[(f"row {row + i}", reason) for i, reason in sorted(bad.items())],
                         place=partial(_row, row + kept))  # fmt: skip

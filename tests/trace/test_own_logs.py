@@ -1,0 +1,333 @@
+"""Logs as companies export them: each format, dates and marks, failed requests, several models, several files."""
+
+import gzip
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simcost.errors import TraceError
+from simcost.trace.batch import concat
+from simcost.trace.describe import describe_trace
+from simcost.trace.log.readers import Notation, import_trace
+from simcost.trace.store import read_batches, read_tables
+
+HEADER = "arrival,prompt_tokens,output_tokens\n"
+TS = {"arrival": "ts", "prompt_tokens": "pt", "output_tokens": "ct"}
+NESTED = {"arrival": "ts", "prompt_tokens": "usage.prompt_tokens", "output_tokens": "usage.completion_tokens"}
+SPANS = {"arrival": "start_time", "prompt_tokens": "attributes.gen_ai.usage.input_tokens",
+         "output_tokens": "attributes.gen_ai.usage.output_tokens"}  # fmt: skip
+GERMAN = {"arrival": "Zeitstempel", "prompt_tokens": "Prompt Tokens", "output_tokens": "Completion Tokens"}
+STAMP = {"arrival": "timestamp"}
+
+
+def log(folder: Path, text: str | bytes, name: str = "log.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def imported(folder: Path, logs: Path | list[Path], fmt: str, **options: Any) -> dict[str, Any]:
+    return import_trace(logs, fmt, folder / "t.parquet", **options)  # type: ignore[arg-type]
+
+
+def pairs(folder: Path) -> list[tuple[int, int]]:
+    requests = concat(list(read_batches(folder / "t.parquet")))
+    return list(zip(requests.prompt_tokens.tolist(), requests.output_tokens.tolist(), strict=True))
+
+
+def messages(document: dict[str, Any]) -> dict[str, str]:
+    return {finding["kind"]: finding["message"] for finding in document["findings"]}
+
+
+# rows, dropped, sums of prompt and output tokens (counted apart, with csv and json alone), start to the second
+@pytest.mark.parametrize(("name", "fmt", "mapping", "notation", "rows", "models"), [
+    ("langfuse.csv", "langfuse", {}, {}, 300, 2), ("langfuse_iso.csv", "langfuse", {}, {}, 300, 2),
+    ("litellm.csv", "litellm", {}, {}, 295, 2), ("otel.jsonl", "otel", {}, {}, 500, 2),
+    ("otel_flat.json", "otel", {}, {}, 200, 2), ("otel_flat.json", "jsonl", SPANS, {}, 200, 2),
+    ("flat.jsonl", "jsonl", TS, {}, 50, 0), ("flat2.jsonl", "jsonl", TS, {}, 50, 0),
+    ("vllm.jsonl", "jsonl", NESTED, {}, 300, 2),
+    ("excel_de.csv", "csv", GERMAN, {"time_format": "%d.%m.%Y %H:%M:%S"}, 300, 0),
+    ("datadog.tsv", "csv", STAMP, {}, 300, 0), ("floats.csv", "csv", {}, {}, 300, 0),
+    ("local.csv", "csv", {"arrival": "created_at", "prompt_tokens": "input_tokens"}, {}, 300, 0),
+    ("flat.parquet", "parquet", STAMP | {"prompt_tokens": "input_tokens"}, {}, 3000, 0),
+    ("gateway.parquet", "parquet", NESTED | STAMP, {}, 3000, 2),
+])  # fmt: skip
+def test_exports(
+    shared: Path, tmp_path: Path, name: str, fmt: str, mapping: dict[str, str], notation: dict[str, Any],
+    rows: int, models: int,
+) -> None:  # fmt: skip
+    cases = shared / "cases/logs"
+    if not cases.is_dir():
+        pytest.skip(f"no cases at {cases}")
+    got = imported(tmp_path, cases / name, fmt, mapping=mapping, notation=Notation(**notation))
+    assert (got["rows"], got["dropped"] + got["rows"], got["repaired"]) == (rows, got["read"], 0)
+    assert got["start_utc"].startswith(
+        "2026-03-02T07:00:00" if name == "local.csv" else "2026-03-02T09:00:00"
+    )
+    assert len(got["models"]) == models == len(describe_trace(tmp_path / "t.parquet")["models"])
+    assert ("models" in messages(got)) == (models == 2)
+    assert pairs(tmp_path)[:2] in ([(503, 73), (2271, 115)], [(503, 73), (331, 354)])
+
+
+def test_the_cases_hold_the_same_requests(shared: Path, tmp_path: Path) -> None:
+    cases = shared / "cases/logs"
+    if not cases.is_dir():
+        pytest.skip(f"no cases at {cases}")
+    imported(tmp_path, cases / "floats.csv", "csv")
+    wanted = pairs(tmp_path)
+    for name, fmt, mapping, notation in [
+        ("langfuse.csv", "langfuse", {}, Notation()), ("langfuse_iso.csv", "langfuse", {}, Notation()),
+        ("datadog.tsv", "csv", STAMP, Notation()), ("vllm.jsonl", "jsonl", NESTED, Notation()),
+        ("excel_de.csv", "csv", GERMAN, Notation(time_format="%d.%m.%Y %H:%M:%S")),
+    ]:  # fmt: skip
+        imported(tmp_path, cases / name, fmt, mapping=mapping, notation=notation)
+        assert pairs(tmp_path) == wanted, name
+
+
+def test_columns_of_json_need_not_be_in_its_first_row(tmp_path: Path) -> None:
+    text = '{"ts": 1}\n{"ts": 2, "usage": null}\n{"ts": 3, "usage": {"prompt_tokens": 5, "completion_tokens": 7}}\n'
+    got = imported(tmp_path, log(tmp_path, gzip.compress(text.encode())), "jsonl", mapping=NESTED)
+    assert (got["rows"], got["dropped_by"]) == (1, {"no_usage": 2})
+    assert pairs(tmp_path) == [(5, 7)]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_the_delimiter_is_that_of_the_header(tmp_path: Path, delimiter: str) -> None:
+    text = HEADER.replace(",", delimiter) + f'0{delimiter}"5"{delimiter}6\n'
+    imported(tmp_path, log(tmp_path, text), "csv")
+    assert pairs(tmp_path) == [(5, 6)]
+
+
+def test_a_doubtful_delimiter_is_asked_for(tmp_path: Path) -> None:
+    path = log(tmp_path, "arrival;prompt_tokens;output_tokens;cost, USD\n0;5;6;1,25\n")
+    with pytest.raises(TraceError, match=r"its header has , and ;; pass .* --delimiter"):
+        imported(tmp_path, path, "csv")
+    imported(tmp_path, path, "csv", notation=Notation(delimiter=";"))
+    quoted = log(tmp_path, 'arrival,prompt_tokens,output_tokens,"a;b"\n0,5,6,1\n')
+    imported(tmp_path, quoted, "csv")
+
+
+@pytest.mark.parametrize(("cell", "marks", "tokens"), [
+    ("1.234", {"decimal": ",", "thousands": "."}, 1234), ("1.234.567,0", {"thousands": "."}, 1234567),
+    ("1,234", {"thousands": ","}, 1234), ("1'234", {"thousands": "'"}, 1234), ("1\u202f234", {"thousands": " "}, 1234),
+    ("2,0", {"decimal": ","}, 2), ("503.000", {"decimal": "."}, 503), ("1234", {"thousands": "."}, 1234),
+])  # fmt: skip
+def test_declared_marks(tmp_path: Path, cell: str, marks: dict[str, str], tokens: int) -> None:
+    path = log(tmp_path, HEADER.replace(",", ";") + f"0;{cell};6\n1;7;8\n")
+    imported(tmp_path, path, "csv", notation=Notation(**marks))
+    assert pairs(tmp_path) == [(tokens, 6), (7, 8)]
+
+
+@pytest.mark.parametrize("cells", [("0,25", "1"), ("2026-03-02 09:00:00,25", "2026-03-02 09:00:01")])
+def test_times_with_a_decimal_comma(tmp_path: Path, cells: tuple[str, str]) -> None:
+    path = log(tmp_path, HEADER.replace(",", ";") + "".join(f"{cell};7;8\n" for cell in cells))
+    assert imported(tmp_path, path, "csv", notation=Notation(decimal=","))["span_s"] == 0.75
+
+
+@pytest.mark.parametrize(("cell", "marks", "said"), [
+    ("2.000", {}, "'2.000' may be 2 or 2,000; pass --decimal . or --thousands ."),
+    ("2,271", {}, "pass --thousands and --decimal"), ("1.234", {"decimal": ","}, "pass --thousands and --decimal"),
+    ("2.000", {"decimal": ","}, "pass --thousands"), ("1.23.4", {"thousands": "."}, "no number"),
+    ("2.5", {}, "'2.5' is no whole number"),
+])  # fmt: skip
+def test_undeclared_marks_are_faults(tmp_path: Path, cell: str, marks: dict[str, str], said: str) -> None:
+    path = log(tmp_path, HEADER.replace(",", ";") + f"0;{cell};6\n")
+    with pytest.raises(TraceError) as error:
+        imported(tmp_path, path, "csv", notation=Notation(**marks))
+    assert said in str(error.value)
+    assert "row 1 (line 2): prompt_tokens" in str(error.value)
+
+
+def test_one_mark_for_two_things(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="both --thousands and --decimal"):
+        imported(tmp_path, log(tmp_path, HEADER), "csv", notation=Notation(decimal=",", thousands=","))
+
+
+def test_failed_requests_are_left_out_by_reason(tmp_path: Path) -> None:
+    said = [(200, "INFO"), (500, "INFO"), (429, "WARN"), (200, "ERROR")]
+    lines = [{"arrival": i, "prompt_tokens": 5, "output_tokens": 6, "status": status, "level": level}
+             for i, (status, level) in enumerate(said)]  # fmt: skip
+    lines += [{"arrival": 9, "prompt_tokens": 5, "output_tokens": 0}, {"arrival": 10, "status": 200},
+              {"arrival": 11, "prompt_tokens": "x", "output_tokens": 1, "status": "timeout"}, {"status": 200},
+              {"arrival": 12, "prompt_tokens": 8, "output_tokens": 1, "status": "odd"}]  # fmt: skip
+    got = imported(tmp_path, log(tmp_path, "\n".join(map(json.dumps, lines))), "jsonl")
+    assert pairs(tmp_path) == [(5, 6), (8, 1)]
+    assert got["dropped_by"] == {"failed_status": 4, "failed": 1, "no_usage": 1, "blank": 1}
+    assert got["repaired"] == 0
+    assert "status 'odd' (1)" in messages(got)["unknown_status"]
+    assert "4 requests failed, as their status says" in messages(got)["failed_status"]
+
+
+def test_the_status_may_have_another_name(tmp_path: Path) -> None:
+    text = HEADER.replace("\n", ",http\n") + "0,1,2,200\n1,3,4,503\n"
+    got = imported(tmp_path, log(tmp_path, text), "csv", mapping={"status": "http"})
+    assert (pairs(tmp_path), got["dropped_by"]) == ([(1, 2)], {"failed_status": 1})
+
+
+def test_litellm(tmp_path: Path) -> None:
+    head = "call_type,prompt_tokens,completion_tokens,startTime,model,team_id,cache_hit,status\n"
+    lines = [
+        "acompletion,5,6,2026-03-02 09:00:00.5+00,openai/a,t,False,success",
+        "aembedding,9,0,2026-03-02 09:00:01+00,e,t,False,success",
+        "acompletion,5,6,2026-03-02 09:00:02+00,openai/a,t,True,success",
+        "acompletion,7,0,2026-03-02 09:00:03+00,openai/a,t,False,failure",
+    ]
+    text = head + "\n".join(lines)
+    got = imported(tmp_path, log(tmp_path, text), "litellm")
+    assert (pairs(tmp_path), got["models"]) == ([(5, 6)], {"openai/a": 1})
+    assert got["dropped_by"] == {"failed_status": 1, "cache_hit": 1, "other_operation": 1}
+    rows = [
+        dict(zip(head.strip().split(","), line.split(","), strict=True)) for line in text.splitlines()[1:]
+    ]
+    again = imported(tmp_path, log(tmp_path, json.dumps(rows)), "litellm")
+    assert again["dropped_by"] == got["dropped_by"]
+
+
+def test_langfuse_json(tmp_path: Path) -> None:
+    lines = [
+        {"type": "GENERATION", "level": "DEFAULT", "startTime": "2026-03-02T09:00:00.181Z", "model": "a",
+         "usageDetails": {"input": 100, "input_cached_tokens": 400, "output": 5, "total": 505}},
+        {"type": "SPAN", "level": "DEFAULT", "startTime": "2026-03-02T09:00:01Z"},
+        {"type": "GENERATION", "level": "ERROR", "startTime": "2026-03-02T09:00:01Z", "usageDetails": {"input": 3}},
+        {"type": "GENERATION", "level": "WARNING", "startTime": "2026-03-02T09:00:02Z", "usageDetails": {"input": "x"}},
+    ]  # fmt: skip
+    text = "\n".join(map(json.dumps, lines))
+    got = imported(tmp_path, log(tmp_path, text), "langfuse", on_error="skip")
+    assert pairs(tmp_path) == [(500, 5)], "cached tokens are part of the prompt"
+    assert got["dropped_by"] == {"other_operation": 1, "failed_status": 1, "prompt_tokens": 1}
+
+
+def span(start: object, attributes: dict[str, object], **more: object) -> dict[str, object]:
+    kinds = {int: "intValue", str: "stringValue", float: "doubleValue"}
+    listed = [{"key": key, "value": {kinds[type(value)]: str(value) if type(value) is int else value}}
+              for key, value in attributes.items()]  # fmt: skip
+    return {"startTimeUnixNano": start, "attributes": listed, **more}
+
+
+def test_otel_spans_of_old_and_new_names(tmp_path: Path) -> None:
+    new = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "a", "gen_ai.usage.input_tokens": 5,
+           "gen_ai.usage.output_tokens": 6, "gen_ai.conversation.id": "c1"}  # fmt: skip
+    old = {"gen_ai.response.model": "a", "gen_ai.usage.prompt_tokens": 7, "gen_ai.usage.completion_tokens": 8}
+    start = 1_772_442_000_000_000_000
+    spans = [
+        span(str(start), new), span(start + 10**9, old), span(start, {"http.route": "/v1"}),
+        span(start, new | {"gen_ai.operation.name": "embeddings"}),
+        span(start, new | {"gen_ai.operation.name": "invoke_agent"}), span(start, new, status={"code": 2}),
+        span(start, new | {"error.type": "timeout"}), span("0", new),
+    ]  # fmt: skip
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "api"}}]}
+    document = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
+    text = json.dumps(document) + '\n{"resourceLogs": []}\n{"resourceSpans": {}}\n'
+    path = log(tmp_path, text, "spans.jsonl")
+    got = imported(tmp_path, path, "otel", on_error="skip", where=[("service.name", "api")])
+    assert pairs(tmp_path) == [(5, 6), (7, 8)]
+    assert got["start_utc"] == "2026-03-02T09:00:00.000000000Z"
+    assert got["dropped_by"] == {"other_operation": 3, "failed_status": 2, "arrival": 1, "malformed": 1}
+    assert got["models"] == {"a": 2}
+    assert "line 1, span 8: startTimeUnixNano: the value is missing" in messages(got)["arrival"]
+    pretty = log(tmp_path, json.dumps(document, indent=2), "pretty.json")
+    assert imported(tmp_path, pretty, "otel", on_error="skip")["rows"] == 2
+
+
+def test_where_takes_any_column(tmp_path: Path) -> None:
+    text = HEADER.replace("\n", ",model,team\n") + "0,1,1,a,x\n1,2,1,b,x\n2,3,1,a,y\n3,bad,1,c,x\n"
+    path = log(tmp_path, text)
+    got = imported(tmp_path, path, "csv", where=[("model", "a")])
+    assert (pairs(tmp_path), got["unselected"], got["dropped"]) == ([(1, 1), (3, 1)], 2, 0)
+    imported(tmp_path, path, "csv", where=[("model", "a"), ("team", "x")])
+    assert pairs(tmp_path) == [(1, 1)]
+    got = imported(tmp_path, path, "csv", where=[("model", "a"), ("model", "b")])
+    assert pairs(tmp_path) == [(1, 1), (2, 1), (3, 1)]
+    assert "models" not in messages(got)
+    got = imported(tmp_path, path, "csv", where=[("team", "x")], on_error="skip")
+    assert "a (1), b (1)" in messages(got)["models"]
+    with pytest.raises(TraceError, match=r"no column 'modell'; did you mean 'model'"):
+        imported(tmp_path, path, "csv", where=[("modell", "a")])
+    with pytest.raises(TraceError, match=r"no row with model=d; the log has 'a' \(2\)"):
+        imported(tmp_path, path, "csv", where=[("model", "d")])
+
+
+def test_struct_fields_of_parquet(tmp_path: Path) -> None:
+    usage = [
+        {"prompt": {"tokens": 3}, "out": 4},
+        None,
+        {"prompt": None, "out": 5},
+        {"prompt": {"tokens": 6}, "out": 7},
+    ]
+    table = pa.table({"arrival": [0, 1, 2, 3], "usage": usage, "model.name": ["a", "a", "a", "b"]})
+    pq.write_table(table, tmp_path / "log")
+    mapping = {"prompt_tokens": "usage.prompt.tokens", "output_tokens": "usage.out", "model": "model.name"}
+    got = imported(tmp_path, tmp_path / "log", "parquet", mapping=mapping, on_error="skip")
+    assert (pairs(tmp_path), got["dropped_by"]) == ([(3, 4), (6, 7)], {"no_usage": 1, "prompt_tokens": 1})
+    with pytest.raises(TraceError, match="usage holds struct"):
+        imported(tmp_path, tmp_path / "log", "parquet", mapping=mapping | {"prompt_tokens": "usage"})
+
+
+def test_several_files_make_one_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = log(tmp_path, HEADER.replace("\n", ",model\n") + "2024-05-01T00:00:10,1,1,a\n", "one.csv")
+    two = log(tmp_path, HEADER.replace(",", ";") + "1714521600;2;2\n1714521601;x;2\n", "two.csv")
+    monkeypatch.setattr(
+        sys, "stdin", io.TextIOWrapper(io.BytesIO(HEADER.encode() + b"2024-05-01,3,3\nnow,1,1\n"))
+    )
+    got = imported(tmp_path, [one, two, Path("-")], "csv", on_error="skip")
+    assert (got["rows"], got["dropped"], got["repaired_by"]) == (3, 2, {"unsorted": 2})
+    assert pairs(tmp_path) == [(2, 2), (3, 3), (1, 1)]
+    bad = {finding["file"]: finding["message"] for finding in got["findings"] if finding["kind"] in HEADER}
+    assert set(bad) == {str(two), "standard input"}
+    assert bad[str(two)].startswith(f"{two}: 1 rows had an impossible prompt_tokens")
+    labels = pa.Table.from_batches(read_tables(tmp_path / "t.parquet", ["model"])).to_pydict()["model"]
+    assert labels == [None, None, "a"]
+    with pytest.raises(TraceError, match=r"two\.csv: row 2 \(line 3\): prompt_tokens"):
+        imported(tmp_path, [one, two], "csv")
+    relative = log(tmp_path, HEADER + "0,1,1\n", "relative.csv")
+    with pytest.raises(TraceError, match=r"relative\.csv: .*different zeros"):
+        imported(tmp_path, [one, relative], "csv")
+
+
+def test_faults_of_standard_input_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, said in [(b"", "standard input: the file is empty"), (b"a,b\n1,2\n", "standard input: arrival: no col"),
+                       (HEADER.encode() + b"1,,1\n", "standard input: row 1")]:  # fmt: skip
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        with pytest.raises(TraceError, match=said):
+            imported(tmp_path, Path("-"), "csv")
+
+
+CELLS = st.sampled_from(["", "0", "5", "x", "2.000", "7.0"])
+ROWS = st.tuples(st.sampled_from(["1", "2", "", "-1"]), CELLS, CELLS, st.sampled_from(["a", "b", ""]),
+                 st.sampled_from(["200", "500", "", "odd"]))  # fmt: skip
+
+
+@given(rows=st.lists(ROWS, max_size=20), where=st.sampled_from([(), (("model", "a"),)]))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_row_is_counted_once(
+    tmp_path: Path, rows: list[tuple[str, ...]], where: tuple[tuple[str, str], ...]
+) -> None:
+    rows = [("1", "5", "5", "a", "200"), *rows]
+    text = HEADER.replace("\n", ",model,status\n") + "".join(",".join(row) + "\n" for row in rows)
+    got = imported(tmp_path, log(tmp_path, text), "csv", on_error="skip", where=where)
+    assert got["read"] == len(rows) == got["rows"] + got["dropped"] + got["unselected"]
+    served = [row for row in rows if row[0] in "12" and row[0] and {row[1], row[2]} <= {"5", "7.0", "0"}
+              and row[2] != "0" and row[4] != "500" and (not where or row[3] == "a")]  # fmt: skip
+    assert got["rows"] == len(served)
+    assert got["unselected"] == sum(row[3] != "a" for row in rows) * bool(where)
+
+
+def test_a_status_of_floating_point(tmp_path: Path) -> None:
+    columns = {"arrival": [0, 1], "prompt_tokens": [1, 2], "output_tokens": [1, 2], "status": [200.0, 503.0]}
+    pq.write_table(pa.table(columns), tmp_path / "log")
+    assert imported(tmp_path, tmp_path / "log", "parquet")["dropped_by"] == {"failed_status": 1}
+    assert imported(tmp_path, tmp_path / "log", "parquet", where=[("status", "200")])["unselected"] == 1
+
+
+def test_a_log_without_requests_says_why(tmp_path: Path) -> None:
+    text = HEADER + "0,5,0\n1,6,0\n"
+    with pytest.raises(TraceError, match="no requests: 2 requests without output tokens failed"):
+        imported(tmp_path, log(tmp_path, text), "csv")
