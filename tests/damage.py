@@ -4,6 +4,7 @@ A damaged file is refused with exit code 2 and a message that names it, or each 
 out. Nothing ends in a traceback or a warning, and what is printed as JSON is JSON.
 """
 
+import csv
 import gzip
 import io
 import json
@@ -293,10 +294,30 @@ def rows_of(kind: Kind, data: bytes) -> int:
     if kind.text == "parquet":
         return int(pq.ParquetFile(io.BytesIO(data)).metadata.num_rows)
     data = files.unpacked(data)
-    lines = data.splitlines()
     if kind.suffix == "jsonl":
         return sum(not line.isspace() and bool(line) for line in data.split(b"\n"))
-    return len(lines) - 1
+    lines = [line.decode("latin-1") for line in data.splitlines()]
+    if b"|" in data[:10]:
+        return len(lines) - 1
+    width, rows, at = len(next(csv.reader(lines[:1]), [])), 0, 1
+    while at < len(lines):
+        rows, at = rows + 1, at + _lines_of_cell(lines[at : at + 40], width)
+    return rows
+
+
+def _lines_of_cell(lines: list[str], width: int) -> int:
+    """How many lines a row takes: more than one where a cell in quotes spans them, none of which is a row."""
+    for end in range(2, len(lines) + 1):
+        text = "\n".join(lines[:end])
+        if lines[0].count('"') % 2 == 0 or len(next(csv.reader(lines[end - 1 : end]), [])) == width:
+            break
+        if text.count('"') % 2 == 0:
+            try:
+                rows = list(csv.reader(io.StringIO(text), strict=True))
+            except csv.Error:
+                break
+            return end if [len(row) for row in rows] == [width] else 1
+    return 1
 
 
 def kinds() -> dict[str, Kind]:
