@@ -10,7 +10,7 @@ from pathlib import Path
 import simcost
 
 MADE_BY = ("forecast", "job_ledger.py", "latency.py", "ledger.py", "perf", "plan", "rng.py", "scenario", "sim",
-           "trace", "units.py")  # fmt: skip
+           "tables", "trace", "units.py")  # fmt: skip
 """What a run may depend on; the catalog does by its values alone, which its key holds."""
 LIBRARIES = ("numba", "numpy")
 """Libraries whose random numbers and machine code a run depends on."""

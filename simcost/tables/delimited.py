@@ -10,16 +10,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
-
-import numpy as np
 
 from simcost.tables.encoding import is_utf8, not_utf8, wide_encoding, without_mark
 
 BLOCK_BYTES = 2_097_152
 _LONGEST_LINE = 16 * BLOCK_BYTES
 _LONGEST_CELL = BLOCK_BYTES // 2
-_QUOTE, _CR, _LF = 34, 13, 10
 _SHOWN = 40
 _ALIKE = 0.7
 """Share of the cells of two rows that are of the same kind."""
@@ -191,12 +189,21 @@ class _Scan:
     whole: bool
 
 
+@cache
+def _plain_lines(mark: bytes) -> re.Pattern[bytes]:
+    """Lines in which each quote opens or closes a cell, or is one of two within it; without backtracking."""
+    before, after = rb"(?:(?<=[\r\n%b])|\A)" % re.escape(mark), rb"(?=[\r\n%b]|\Z)" % re.escape(mark)
+    cell = before + rb'"[^"\r\n]*+(?:""[^"\r\n]*+)*+"' + after
+    return re.compile(rb'(?:[^"]++|' + cell + rb")*+")
+
+
 class _Splitter:
     """Records and malformed lines of blocks."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._mark = layout.delimiter.encode()
+        self._plain_lines = _plain_lines(self._mark)
         self._usual = b""  # the last row that stands on one line
 
     def block(self, data: bytes, row: int, line: int, *, final: bool) -> tuple[Block, int, int]:
@@ -236,19 +243,7 @@ class _Splitter:
             return False
         if not self._layout.quoted or b'"' not in data:
             return True
-        padded = np.frombuffer(b"\n" + data + b"\n", np.uint8)
-        quotes = np.flatnonzero(padded == _QUOTE)
-        if len(quotes) % 2:
-            return False
-        opening, closing = quotes[0::2], quotes[1::2]
-        beside = np.zeros(256, np.bool_)
-        beside[[_QUOTE, _CR, _LF, self._mark[0]]] = True
-        if not (beside[padded[opening - 1]].all() and beside[padded[closing + 1]].all()):
-            return False
-        ends = padded == _LF
-        if b"\r" in data:
-            ends |= padded == _CR
-        return not (np.searchsorted(quotes, np.flatnonzero(ends)) % 2).any()
+        return self._plain_lines.fullmatch(data) is not None
 
     def span(self, lines: Sequence[bytes], at: int, *, final: bool, header: bool = False) -> tuple[int, str]:
         """How many lines the record at a line takes, and what is wrong with it.
