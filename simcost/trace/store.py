@@ -88,7 +88,7 @@ def read_tables(path: Path, columns: Sequence[str], batch_rows: int = BATCH_ROWS
             for batch in file.iter_batches(batch_size=batch_rows, columns=list(columns)):
                 batch.validate(full=True)  # text may be no UTF-8
                 yield batch
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise TraceError(f"{path}: damaged: {error}; import the log again") from error
 
 
@@ -170,7 +170,7 @@ def _parquet(path: Path) -> Any:
         raise TraceError(f"{path}: the file is empty; import the log again")
     try:
         return pq.ParquetFile(path, pre_buffer=False)  # else the whole file is held
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise TraceError(f"{path}: no Parquet file, or a truncated one; if it is a log, convert it with "
                          f"`simcost trace import`, else import again") from error  # fmt: skip
 

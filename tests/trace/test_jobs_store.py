@@ -17,6 +17,7 @@ from simcost.trace.jobs.describe import describe_jobs
 from simcost.trace.jobs.nodes import read_nodes
 from simcost.trace.jobs.reader import import_jobs, read_jobs
 from simcost.trace.jobs.store import KEY, is_jobs, open_jobs, write_jobs
+from simcost.trace.store import open_trace
 
 LOG = """job_id,submit_time,start_time,duration,gpus,gpu_milli,vc,user,state,deadline_s,state_bytes,limit_s
 a,2024-05-01 00:00:00,2024-05-01 00:00:09,3600,4,,x,ann,failed,,,4000
@@ -148,3 +149,14 @@ def test_names_that_are_not_utf8_are_damage(tmp_path: Path) -> None:
     pq.write_table(table.set_column(at, "job_id", column), path)
     with pytest.raises(TraceError, match=r"jobs\.parquet: no Parquet file, or a damaged one"):
         open_jobs(path)
+
+
+def test_a_column_name_that_is_not_utf8_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "odd.parquet"
+    pq.write_table(pa.table({"job_id": ["a"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"job_id", b"j\xfa\xfb_id"))
+    assert not is_jobs(path)
+    with pytest.raises(TraceError, match="damaged one"):
+        open_jobs(path)
+    with pytest.raises(TraceError, match="no Parquet file"):
+        open_trace(path)

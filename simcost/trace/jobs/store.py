@@ -51,7 +51,7 @@ def is_jobs(path: Path) -> bool:
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             return KEY in (file.metadata.metadata or {})
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return False
 
 
