@@ -61,9 +61,8 @@ class PublicTrace(Provenance):
     @property
     def columns(self) -> dict[str, str]:
         """Our column -> that of the file."""
-        return dict(
-            (ours, theirs) for ours, _, theirs in (pair.partition("=") for pair in self.mapping.split())
-        )
+        pairs = (pair.partition("=") for pair in self.mapping.split())
+        return {ours: theirs for ours, _, theirs in pairs}
 
 
 def is_allowed(url: str) -> bool:
