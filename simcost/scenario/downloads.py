@@ -33,7 +33,7 @@ def missing_downloads(file: Path) -> list[str]:
     """The commands that get what a scenario names, is missing and can be downloaded; of a broken file none."""
     text, faults = yaml.read(file)
     root = None if faults else yaml.parse(text, str(file))[0]
-    missing = [name for name in _texts(root) if not _is_there(file.parent, name)] if root else []
+    missing = [name for name in _texts(root) if _is_missing(file.parent, name)] if root else []
     commands = (download_command(file.parent, name) for name in missing)
     return list(dict.fromkeys(command for command in commands if command))
 
@@ -47,8 +47,9 @@ def _texts(node: Node) -> Iterator[str]:
             yield from _texts(child)
 
 
-def _is_there(folder: Path, name: str) -> bool:
+def _is_missing(folder: Path, name: str) -> bool:
+    """True if a name could be that of a file beside the scenario, and there is none."""
     try:
-        return inside(folder, name).exists()
+        return not inside(folder, name).exists()
     except (InputError, OSError, ValueError):
         return False

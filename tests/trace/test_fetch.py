@@ -234,9 +234,10 @@ def test_the_command_and_a_catalog_of_ones_own(
 ) -> None:
     header = "name,what,holds,format,mapping,urls,licence,citation,source,as_of,quality\n"
     row = f"ours,our jobs,jobs,csv,gpus=n,{site.url}/jobs.csv,ours,us,us,2026-01,A\n"
-    (tmp_path / "public_traces.csv").write_text(header + row)
+    (tmp_path / "facts").mkdir()
+    (tmp_path / "facts" / "public_traces.csv").write_text(header + row)
     site.files["/jobs.csv"] = b"submit,duration,n\n0,100,2\n5,60,1\n"
-    words = ["trace", "fetch", "ours", "-o", str(tmp_path), "--catalog", str(tmp_path)]
+    words = ["trace", "fetch", "ours", "-o", str(tmp_path), "--catalog", str(tmp_path / "facts")]
     assert main([*words, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert {"file", "bytes", "sha256", "licence", "source"} <= set(document)

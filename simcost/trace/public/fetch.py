@@ -8,7 +8,7 @@ from simcost.catalog.public_traces import PublicTrace
 from simcost.errors import InputError, TraceError
 from simcost.trace.jobs.reader import import_jobs
 from simcost.trace.jobs.store import is_jobs, open_jobs
-from simcost.trace.log.readers import import_trace
+from simcost.trace.log.readers import Notation, import_trace
 from simcost.trace.public.checksum import Digests, checked_by, difference, digests_of, published
 from simcost.trace.public.download import Partial, Report, UnavailableError, download
 from simcost.trace.store import open_trace
@@ -126,7 +126,7 @@ def _imported(trace: PublicTrace, log: Path, stored: Path, rows: Rows) -> dict[s
         trace.format,  # type: ignore[arg-type]  # a test knows that all are formats
         stored,
         mapping=trace.columns,
-        time_unit=trace.time_unit,
+        notation=Notation(time_unit=trace.time_unit),
         block_tokens=trace.block_tokens or None,
         progress=rows,
     )
