@@ -122,12 +122,19 @@ def choose() -> Path:
         st.stop()
     if "scenario" not in st.session_state:
         st.session_state["scenario"] = files[first_shown(files)]
-    file: Path = st.selectbox("Scenario", files, format_func=lambda path: path.stem, key="scenario")
+    file: Path = st.selectbox("Scenario", files, format_func=titled, key="scenario")
     key = editor(file)
     if key not in st.session_state:
         st.session_state[key] = stored(file)
     st.file_uploader("Or your own", type=["yaml", "yml"], key="upload", on_change=take_upload, args=(key,))
     return file
+
+
+def titled(file: Path) -> str:
+    """The name of a scenario; one that lacks a file which a command gets is said to."""
+    from simcost.scenario.downloads import missing_downloads
+
+    return f"{file.stem} (needs a download)" if missing_downloads(file) else file.stem
 
 
 def editor(file: Path) -> str:

@@ -35,6 +35,14 @@ class Progress:
         """Say that so many rows are done, and which share of all that is."""
         self(share, f"{count:,} rows")
 
+    def bytes(self, count: int, whole: int | None) -> None:
+        """Say that so many bytes are done, of a number that may be unknown."""
+        done = f"{count / 1e6:,.1f} MB"
+        if whole:
+            self(count / whole, done)
+        else:
+            self._say(done, last=False)
+
     def _say(self, text: str, *, last: bool) -> None:
         now = monotonic()
         pause = 0.1 if self._terminal else 5.0

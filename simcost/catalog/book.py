@@ -32,6 +32,7 @@ from simcost.catalog.facts import (
 )
 from simcost.catalog.names import ALIASES, WITHOUT_DATASHEET, canonical
 from simcost.catalog.patterns import ANY_REGION, matches, narrowness
+from simcost.catalog.public_traces import PublicTrace
 from simcost.catalog.reading import Deferred
 from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, did_you_mean
@@ -60,6 +61,7 @@ class Facts:
     power: tuple[PowerDraw, ...] = ()
     pue: tuple[Pue, ...] = ()
     grid: tuple[GridIntensity, ...] = ()
+    public_traces: Sequence[PublicTrace] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,15 @@ class Catalog:
         days = {table.newest for table in tables if isinstance(table, Deferred)}
         days |= {row.as_of for table in tables if not isinstance(table, Deferred) for row in table}
         return max(days - {UNKNOWN}, default=UNKNOWN)
+
+    def public_trace(self, name: str) -> PublicTrace:
+        """The public trace of that name. Raises CatalogError."""
+        found = [trace for trace in self.facts.public_traces if trace.name == name]
+        if not found:
+            known = [trace.name for trace in self.facts.public_traces]
+            hint = did_you_mean(name, known) or "; `simcost trace fetch` lists them"
+            raise CatalogError(f"the catalog has no public trace {name!r}{hint}")
+        return found[0]
 
     def accelerator(self, name: str) -> Accelerator:
         """The accelerator of that name. Raises CatalogError."""

@@ -26,6 +26,7 @@ KINDS = {
     "power": "power",
     "pue": "pue",
     "grid": "grid",
+    "public-traces": "public_traces",
 }
 """Kinds as the command line writes them, and their field of `Facts`."""
 _NAMES = {
@@ -43,6 +44,7 @@ _NAMES = {
     "power": "{name}",
     "pue": "{provider}",
     "grid": "{provider} {provider}/{region}",
+    "public-traces": "{name}",
 }
 """Kinds that `catalog_show` finds, and the names of their rows."""
 

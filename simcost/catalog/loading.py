@@ -28,12 +28,13 @@ from simcost.catalog.facts import (
     TrainingSequence,
 )
 from simcost.catalog.names import WITHOUT_DATASHEET, canonical
+from simcost.catalog.public_traces import PublicTrace
 from simcost.catalog.reading import Deferred, Row, read_table
 from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
 
 _OURS = Path(__file__).parent / "facts"
-_DEFERRED = ("commitment_rates", "token_prices")
+_DEFERRED = ("commitment_rates", "token_prices", "public_traces")
 """Files of ours that are read when they are first asked for."""
 
 
@@ -76,6 +77,7 @@ _TABLES = {
     "power": _table(PowerDraw, "name"),
     "pue": _table(Pue, "provider"),
     "grid": _table(GridIntensity, "provider", "region"),
+    "public_traces": _table(PublicTrace, "name"),
 }
 
 

@@ -11,6 +11,7 @@ from simcost.cli.words import (
     mark,
     natural,
     output,
+    own_catalog,
     positive,
     seconds,
     seed,
@@ -24,7 +25,8 @@ from simcost.progress import Progress
 def add(verbs: Any) -> None:
     """The verb `trace`."""
     trace = verbs.add_parser(
-        "trace", help="import, describe, compare or synthesize traces of requests; import or describe jobs"
+        "trace",
+        help="fetch, import, describe, compare or synthesize traces of requests; import or describe jobs",
     )
     actions = trace.add_subparsers(title="actions", required=True, metavar="ACTION")
     load = verb(actions, "import", _trace_import, "turn a log of requests or of jobs into a trace")
@@ -73,6 +75,18 @@ def add(verbs: Any) -> None:
         help="between cells: , or ; or tab (default: that of the header)",
     )
     load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
+    fetch = verb(actions, "fetch", _trace_fetch, "download a public trace by name, check it and import it")
+    fetch.add_argument("name", nargs="?", help="name of a public trace; none lists them")
+    fetch.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder to put it in (default: this one)",
+    )
+    fetch.add_argument("--list", action="store_true", help="list the public traces")
+    own_catalog(fetch)
     describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
     describe.add_argument("file", type=Path, help="a stored trace")
     compare = verb(actions, "compare", _trace_compare, "how like a real trace a synthetic one is")
@@ -142,6 +156,26 @@ def _jobs_import(arguments: Arguments) -> None:
         timezone=arguments.timezone,
     )
     show(arguments, document, "jobs")
+
+
+def _trace_fetch(arguments: Arguments) -> None:
+    from simcost.catalog import load_catalog
+
+    catalog = load_catalog(arguments.catalog)
+    if arguments.list or arguments.name is None:
+        from simcost.catalog.listing import catalog_list
+
+        show(arguments, catalog_list(catalog, "public-traces"), "catalog")
+        return
+    from simcost.trace.public.fetch import fetch_trace
+
+    trace = catalog.public_trace(arguments.name)
+    with (
+        Progress("download", quiet=arguments.quiet) as download,
+        Progress("import", quiet=arguments.quiet) as load,
+    ):
+        document = fetch_trace(trace, arguments.out, report=download.bytes, rows=load.rows)
+    show(arguments, document, "trace_fetch")
 
 
 def _trace_describe(arguments: Arguments) -> None:

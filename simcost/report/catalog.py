@@ -207,4 +207,12 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         "gCO2e/kWh": _number("g_per_kwh"),
         **_QUALITY,
     }),
+    "public-traces": (3, {
+        "name": _text("name"),
+        "what": _text("what"),
+        "holds": _text("holds"),
+        "bytes": _number("bytes", digits=",.0f"),
+        "licence": _text("licence"),
+        "quality": _text("quality"),
+    }),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from simcost.errors import Fault, InputError, did_you_mean
+from simcost.scenario.downloads import download_command
 from simcost.scenario.node import Keys, Node, dotted
 from simcost.trace.paths import inside
 
@@ -97,11 +98,13 @@ def ask(node: Node | None, file: str, question: Callable[..., T], *more: Any) ->
 
 
 def file_faults(node: Node | None, file: str, folder: Path, remedy: str) -> Iterator[Fault]:
-    """A file that is named and not there, or outside the folder."""
+    """A file that is named and not there, or outside the folder; a public trace is downloaded by a command."""
     if node is None or not isinstance(node.value, str):
         return
     try:
         if not inside(folder, node.value).is_file():
+            command = download_command(folder, node.value)
+            remedy = f"get it by `{command}`" if command else remedy
             yield fault_at(node, f"no file {node.value!r} in {folder}; {remedy}", file)
     except (InputError, OSError, ValueError) as error:
         yield fault_at(node, str(error), file)

@@ -1,6 +1,7 @@
 """A scenario whose demand is forecast: the same futures for every plan, counted, and none simulated twice."""
 
 import gzip
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,12 @@ def test_real_conversations_along_a_public_week(shared: Path, tmp_path: Path) ->
     shutil.copy(scenarios / "azure-forecast.yaml", tmp_path)
     scenario = tmp_path / "azure-forecast.yaml"
     short = scenario.read_text(encoding="utf-8").replace("horizon: 28d", "horizon: 3h, paths: 20")
+    for old, new in (
+        ("history: .*", "history: traces/azure-conv-2024-hourly.csv"),
+        ("requests: .*", "requests: {gaps: {kind: bootstrap, trace: traces/azure-conv-2023.parquet}}"),
+    ):
+        short, changed = re.subn(f"(?m)^  {old}$", f"  {new}", short)
+        assert changed == 1
     scenario.write_text(short.replace("start: +10d", "start: +0d"), encoding="utf-8")
     document = run(load(scenario), tmp_path / "out", seeds=2, jobs=2)
     assert document["futures"]["plans"][2]["plan"] == "scaled"

@@ -1,0 +1,134 @@
+"""Writes the synthetic files beside it: `python scenarios/synthetic/generate.py`.
+
+They stand in for public traces that cannot be had by one download. All of it is drawn from the rates and distributions
+below, with a fixed seed; none of it is a row of those traces.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+START = datetime(2017, 10, 1, tzinfo=UTC)  # a Sunday, as the Philly trace is read from
+JOBS, DAYS = 9_000, 14
+GPU_HOURS_A_JOB = 21.0
+LONGEST_HOURS = 40.0
+SIZES = {1: 0.60, 2: 0.10, 4: 0.13, 8: 0.12, 16: 0.04, 32: 0.01}
+"""GPUs of a job, and their share of the jobs."""
+TEAMS = {
+    "vision": (128, 0.39), "speech": (64, 0.19), "search": (48, 0.15), "ads": (32, 0.08), "language": (24, 0.06),
+    "maps": (20, 0.045), "robots": (16, 0.03), "research": (12, 0.035), "interns": (8, 0.02),
+}  # fmt: skip
+"""Nodes of each virtual cluster, 8 GPUs each, and its share of the jobs."""
+NIGHT_SHARE = 0.35
+"""Submissions at night and on weekends, relative to the busiest hours."""
+
+WEEK = datetime(2024, 5, 12, tzinfo=UTC)  # a Sunday
+REQUESTS_PER_S = 45.0
+DAY = (0.55, 0.47, 0.42, 0.40, 0.42, 0.50, 0.66, 0.86, 1.08, 1.27, 1.38, 1.43,
+       1.42, 1.46, 1.50, 1.46, 1.38, 1.26, 1.14, 1.06, 1.00, 0.92, 0.80, 0.67)  # fmt: skip
+WEEKDAYS = (0.78, 1.08, 1.12, 1.12, 1.10, 1.02, 0.78)
+"""From Sunday on."""
+NOISE = 0.04
+
+SPOT_NODES, SPOT_DAYS, TICK_S = 4, 18, 300
+HOURS_HELD, HOURS_GONE = 30.0, 4.0
+"""Means of the time that a spot node is held, and gone."""
+ZONE_DRY, ZONE_DRY_HOURS = 0.25, 6.0
+"""How often a day the zone has no node at all, and for how long."""
+
+
+def jobs(random: Random) -> str:
+    """Jobs of two weeks: submit time in Pacific time, duration, GPUs, virtual cluster."""
+    instants = sorted(_submitted(random) for _ in range(JOBS))
+    names, shares = list(TEAMS), [share for _, share in TEAMS.values()]
+    drawn = []
+    for instant in instants:
+        [team] = random.choices(names, shares)
+        [gpus] = random.choices(list(SIZES), list(SIZES.values()))
+        gpus = min(gpus, TEAMS[team][0] * 8 // 4)  # fits when the scenario divides the nodes by four
+        long = random.random() < 0.12  # trainings; the others are tries that end soon
+        hours = (
+            random.lognormvariate(math.log(9), 0.9) if long else random.lognormvariate(math.log(0.25), 1.3)
+        )
+        drawn.append((instant, min(hours, LONGEST_HOURS), gpus, team))
+    scale = GPU_HOURS_A_JOB * JOBS / sum(hours * gpus for _, hours, gpus, _ in drawn)
+    rows = ["submit_time,duration_s,num_gpus,vc"]
+    for instant, hours, gpus, team in drawn:
+        seconds = max(30, round(3600 * hours * scale))
+        rows.append(f"{START + timedelta(seconds=instant):%Y-%m-%d %H:%M:%S},{seconds},{gpus},{team}")
+    return "\n".join(rows) + "\n"
+
+
+def _submitted(random: Random) -> int:
+    """Seconds from the start, mostly within the hours of work."""
+    while True:
+        instant = random.randrange(DAYS * 86400)
+        day, hour = instant // 86400 % 7, instant // 3600 % 24
+        busy = 1.0 if day in range(1, 6) and 9 <= hour < 19 else NIGHT_SHARE
+        if random.random() < busy:
+            return instant
+
+
+def nodes() -> str:
+    """Nodes of each virtual cluster."""
+    return "\n".join(["vc,node num", *(f"{team},{count}" for team, (count, _) in TEAMS.items())]) + "\n"
+
+
+def requests(random: Random) -> str:
+    """Requests in each hour of a week."""
+    level = REQUESTS_PER_S * 3600 / (sum(DAY) / 24) / (sum(WEEKDAYS) / 7)
+    rows = ["timestamp,requests"]
+    for hour in range(7 * 24):
+        count = level * DAY[hour % 24] * WEEKDAYS[hour // 24] * random.lognormvariate(0, NOISE)
+        rows.append(f"{WEEK + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ},{round(count)}")
+    return "\n".join(rows) + "\n"
+
+
+def spot(random: Random) -> str:
+    """Spot nodes that can be had, in runs of ticks of equal availability."""
+    ticks = SPOT_DAYS * 86400 // TICK_S
+    held = [_held(random, ticks) for _ in range(SPOT_NODES)]
+    dry = [False] * ticks
+    for _ in range(round(ZONE_DRY * SPOT_DAYS)):
+        first = random.randrange(ticks)
+        length = round(random.expovariate(1 / ZONE_DRY_HOURS) * 3600 / TICK_S)
+        dry[first : first + length] = [True] * len(dry[first : first + length])
+    there = [0 if dry[tick] else sum(node[tick] for node in held) for tick in range(ticks)]
+    rows, first = ["trace,gap_s,start_tick,ticks,nodes_available"], 0
+    for tick in range(1, ticks + 1):
+        if tick == ticks or there[tick] != there[first]:
+            rows.append(f"synthetic-zone,{TICK_S},{first},{tick - first},{there[first]}")
+            first = tick
+    return "\n".join(rows) + "\n"
+
+
+def _held(random: Random, ticks: int) -> list[bool]:
+    """Whether one node is held, at each tick."""
+    states: list[bool] = []
+    state = True
+    while len(states) < ticks:
+        hours = random.expovariate(1 / (HOURS_HELD if state else HOURS_GONE))
+        states += [state] * max(1, round(hours * 3600 / TICK_S))
+        state = not state
+    return states[:ticks]
+
+
+def generated() -> dict[str, str]:
+    """Name to text of all files."""
+    return {
+        "jobs.csv.gz": jobs(Random(1)),
+        "nodes.csv": nodes(),
+        "requests-hourly.csv": requests(Random(2)),
+        "spot.csv": spot(Random(3)),
+    }
+
+
+if __name__ == "__main__":
+    for name, text in generated().items():
+        data = text.encode()
+        path = Path(__file__).with_name(name)
+        path.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)

@@ -1,0 +1,1 @@
+"""Public traces: downloaded by name, checked, and imported into stored traces."""
