@@ -500,3 +500,9 @@ def test_quantities_durations_and_queries_of_any_text(text: str) -> None:
     for parse in (quantity, go_duration, parse_promql):
         with contextlib.suppress(ValueError):
             parse(text)
+
+
+@pytest.mark.parametrize("text", ["1e400", "1e308", "1e-320"])
+def test_quantities_whose_products_are_infinite_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is too (large|near 0) for a number"):
+        quantity(text)

@@ -10,6 +10,8 @@ _DECIMAL = {"n": "1e-9", "u": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e
 _SUFFIXES = {name: Decimal(factor) for name, factor in _DECIMAL.items()} | {
     f"{name}i": Decimal(2) ** (10 * power) for power, name in enumerate("KMGTPE", 1)
 }
+_LARGEST = 1e100
+"""Products and quotients of what is below stay finite."""
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z]{0,2})")
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -28,9 +30,12 @@ def quantity(text: str) -> float:
     if match is None or match[2] not in _SUFFIXES:
         raise ValueError(f"{text!r} is no quantity; write e.g. 4, 0.5, 500m or 2Gi")
     try:
-        return float(Decimal(match[1]) * _SUFFIXES[match[2]])
+        value = float(Decimal(match[1]) * _SUFFIXES[match[2]])
     except (InvalidOperation, OverflowError) as error:
         raise ValueError(f"{text!r} is too large for a number") from error
+    if value and not 1 / _LARGEST <= abs(value) <= _LARGEST:
+        raise ValueError(f"{text!r} is too {'large' if abs(value) > 1 else 'near 0'} for a number")
+    return value
 
 
 def go_duration(text: str) -> float:
