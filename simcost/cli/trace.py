@@ -11,6 +11,7 @@ from simcost.cli.words import (
     mark,
     natural,
     output,
+    output_folder,
     own_catalog,
     positive,
     seconds,
@@ -77,13 +78,8 @@ def add(verbs: Any) -> None:
     load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
     fetch = verb(actions, "fetch", _trace_fetch, "download a public trace by name, check it and import it")
     fetch.add_argument("name", nargs="?", help="name of a public trace; none lists them")
-    fetch.add_argument(
-        "-o",
-        "--out",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="folder to put it in (default: this one)",
+    output_folder(
+        fetch, "-o", "--out", default=Path(), metavar="DIR", help="folder to put it in (default: this one)"
     )
     fetch.add_argument("--list", action="store_true", help="list the public traces")
     own_catalog(fetch)
