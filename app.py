@@ -19,7 +19,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.errors import Fault, SimcostError
-from simcost.report import html
+from simcost.studies.plans import sections
 from views import ask, autoscaling, background, forecast, money, training
 from views.result import show
 from views.text import plain
@@ -132,7 +132,7 @@ def choose() -> Path:
 
 def titled(file: Path) -> str:
     """The name of a scenario; one that lacks a file which a command gets is said to."""
-    from simcost.scenario.downloads import missing_downloads
+    from simcost.scenario.checks.downloads import missing_downloads
 
     return f"{file.stem} (needs a download)" if missing_downloads(file) else file.stem
 
@@ -190,7 +190,7 @@ def digest(text: str, file: Path) -> str:
 
 def check(file: Path, text: str) -> list[Fault]:
     """All faults of the scenario as it stands in the editor."""
-    from simcost.scenario.load import find_faults
+    from simcost.scenario.checks.load import find_faults
 
     try:
         with on_disk(file, text) as path:
@@ -212,8 +212,8 @@ def show_faults(faults: list[Fault], text: str) -> None:
 
 def run(file: Path, text: str, seeds: int | None, fresh: bool, tell: background.Progress) -> str:
     """Run the scenario; the name of the folder of its result."""
-    from simcost.scenario.load import load
-    from simcost.scenario.run import run as execute
+    from simcost.scenario.checks.load import load
+    from simcost.scenario.runs.run import run as execute
 
     with on_disk(file, text) as path:
         loaded = load(path)
@@ -223,7 +223,7 @@ def run(file: Path, text: str, seeds: int | None, fresh: bool, tell: background.
             name if known else f"{name}-{sha256(f'{seeds} {text}'.encode()).hexdigest()[:12]}"
         )
         execute(loaded, folder, seeds=seeds, jobs=JOBS, fresh=fresh, progress=tell)
-        html.write_html(folder)
+        sections.write_html(folder)
     return folder.name
 
 

@@ -43,7 +43,7 @@ def run(*, looking: bool) -> dict[str, Any]:
     from simcost.perf import StepTime
     from simcost.plan import Fixed, RoundRobin, Scaling, TargetConcurrency
     from simcost.sim import Pool, simulate
-    from simcost.trace.batch import RequestBatch
+    from simcost.trace.requests.batch import RequestBatch
 
     count = 200_000
     times = np.linspace(0, WEEK_S * 1e9, count, endpoint=False).astype(np.int64)

@@ -43,7 +43,7 @@ def part(name: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def simulate(options: argparse.Namespace) -> dict[str, Any]:
-    from simcost.ledger import Limits
+    from simcost.ledger.requests import Limits
     from simcost.perf import StepTime
     from simcost.plan import PowerOfTwo, Startup
     from simcost.plan.autoscaling import Hpa
@@ -51,7 +51,7 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.plan.interruptions import Interruptions, SpotHazard
     from simcost.plan.startup import Varying
     from simcost.sim import Pool, simulate
-    from simcost.trace.store import read_batches
+    from simcost.trace.requests.store import read_batches
 
     step = StepTime(a_s=6e-3, b_s_per_token=16.1e-6, c_s_per_sequence=13.4e-6, d_s_per_token=42.4e-9,
                     q_s_per_pair=0.894e-9, provenance="given", source="Llama-3.1-8B, H100", sigma=0.0)  # fmt: skip

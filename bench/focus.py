@@ -16,13 +16,13 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from settle import HOURS, plans, year
 
-from simcost.billing.charges import Bill
+from simcost.billing.bill import Bill
 from simcost.billing.focus import Stamp, focus_table
-from simcost.billing.settle import settle
+from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
-from simcost.compare.actuals.document import actuals_document
-from simcost.trace.focus.check import check_focus
-from simcost.trace.focus.read import read_focus
+from simcost.studies.actuals.document import actuals_document
+from simcost.trace.focus.reader import read_focus
+from simcost.trace.focus.validation import check_focus
 from simcost.trace.focus.write import write_focus
 
 COMMON = {

@@ -18,14 +18,14 @@ from typing import Any
 import measure
 import numpy as np
 
-from simcost.forecast import metrics
+from simcost.forecast import accuracy as metrics
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.history import History
-from simcost.forecast.model.combination import Combination
-from simcost.forecast.model.library import Library
-from simcost.forecast.model.selection import best_of_last_days, selection
+from simcost.forecast.models.combination import Combination
+from simcost.forecast.models.selection import best_of_last_days, selection
+from simcost.forecast.models.statsmodels_adapter import Library
 from simcost.forecast.season import Season
-from simcost.trace.series import Floats, Grid, Series
+from simcost.trace.series.series import Floats, Grid, Series
 
 DATA = measure.SHARED / "data"
 HOURLY = Season(24, 168)

@@ -17,11 +17,11 @@ import numpy as np
 from measure import SHARED, account, cpu_s, show
 
 from simcost.compare.futures import SHARES, quantile
-from simcost.forecast.screening import screen
-from simcost.scenario.load import load
-from simcost.scenario.paths_file import read_paths
-from simcost.scenario.run import run
-from simcost.trace.log.readers import import_trace
+from simcost.forecast.scenario_reduction import screen
+from simcost.scenario.checks.load import load
+from simcost.scenario.runs.run import run
+from simcost.scenario.storage.sample_paths import read_paths
+from simcost.trace.requests.readers import import_trace
 
 FUTURES, COUNTS, RANDOM = 100, (5, 10, 20, 50), 200
 SCENARIO = """\

@@ -28,9 +28,9 @@ RUNS = 10
 
 def generate(law: str, requests: int, folder: Path) -> dict[str, Any]:
     """Draw a week and drop it; arrivals and both token counts."""
+    from simcost.trace.synthesis.generator import drawn
     from simcost.trace.synthesis.rates import Rates
-    from simcost.trace.synthesis.streams import drawn
-    from simcost.trace.workload import Stream
+    from simcost.trace.workload.spec import Stream
 
     shape = 1 + 0.5 * np.sin(np.arange(168) * 2 * np.pi / 24)
     rates = Rates(step_s=3600.0, expected=requests * shape / shape.sum())
@@ -41,9 +41,9 @@ def generate(law: str, requests: int, folder: Path) -> dict[str, Any]:
 
 def dispersion(folder: Path) -> dict[str, Any]:
     """Dispersion and distance of gaps of each law against the trace."""
-    from simcost.trace.batch import concat
-    from simcost.trace.compare import ks_distance
-    from simcost.trace.store import open_trace, read_batches
+    from simcost.trace.requests.batch import concat
+    from simcost.trace.requests.similarity import ks_distance
+    from simcost.trace.requests.store import open_trace, read_batches
 
     path = folder / TRACE
     real, span_ns = concat(list(read_batches(path))).arrival_ns, open_trace(path).span_ns
@@ -63,10 +63,10 @@ def dispersion(folder: Path) -> dict[str, Any]:
 
 def _run(law: Gaps, real: Any, span_ns: int, folder: Path, index: int) -> Any:
     """The arrivals of one run along the trace's own smoothed rate."""
-    from simcost.trace.batch import concat
+    from simcost.trace.requests.batch import concat
+    from simcost.trace.synthesis.generator import drawn
     from simcost.trace.synthesis.rates import Rates
-    from simcost.trace.synthesis.streams import drawn
-    from simcost.trace.workload import Stream
+    from simcost.trace.workload.spec import Stream
 
     windows = round(span_ns / 60e9)
     counts = np.bincount(np.minimum(real * windows // span_ns, windows - 1), minlength=windows)
@@ -76,7 +76,7 @@ def _run(law: Gaps, real: Any, span_ns: int, folder: Path, index: int) -> Any:
 
 
 def _idc(arrival_ns: Any, span_ns: int) -> list[float]:
-    from simcost.trace.statistics import Windows
+    from simcost.trace.requests.statistics import Windows
 
     found = []
     for width_s in (1, 10, 60):
@@ -87,7 +87,7 @@ def _idc(arrival_ns: Any, span_ns: int) -> list[float]:
 
 
 def main() -> None:
-    from simcost.trace.log.readers import import_trace
+    from simcost.trace.requests.readers import import_trace
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000_000)

@@ -25,7 +25,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 from jobs_of import jobs_of
 
-from simcost.job_ledger import JobLedger
+from simcost.ledger.jobs import JobLedger
 from simcost.plan.placement import Consolidate
 from simcost.plan.scheduling import (
     ConservativeBackfill,
@@ -46,10 +46,10 @@ from simcost.plan.scheduling import (
     Srtf,
     SsfSkip,
 )
-from simcost.sim.jobs.counts import schedule
 from simcost.sim.jobs.estimates import with_limits
-from simcost.sim.jobs.gang import schedule_on_nodes
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs.simulate import schedule
+from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
+from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import read_nodes
 from simcost.trace.jobs.reader import read_jobs
 

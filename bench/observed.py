@@ -20,7 +20,7 @@ from simcost.catalog import load_catalog
 from simcost.perf import ReplicaSpec, fit_memory, step_time
 from simcost.plan import Batching, Fixed
 from simcost.sim import Pool, simulate
-from simcost.trace.batch import RequestBatch
+from simcost.trace.requests.batch import RequestBatch
 
 OBSERVED = measure.SHARED / "data/observed"
 RUNS = {"RTXPRO6000_Llama-3.1-8B": ("llama-3.1-8b", 1), "RTXPRO6000_Qwen3-32B": ("qwen3-32b", 2)}

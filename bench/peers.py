@@ -71,7 +71,7 @@ def main() -> None:
         print(json.dumps({"name": "peers", "skipped": f"no trace {LOG.name} beside the checkout"}))
         return
     with tempfile.TemporaryDirectory() as folder:
-        from simcost.trace.log.readers import import_trace
+        from simcost.trace.requests.readers import import_trace
 
         import_trace(LOG, "azure-llm", Path(folder, "trace.parquet"))
         measure.in_process(__file__, "--part", "0", "--folder", folder)  # compiles and caches the kernel
@@ -136,8 +136,8 @@ def arrivals(setting: Setting, folder: Path) -> Any:
     """The trace, or its first requests, or each request `copies` times, 7 ms apart, as the peers were fed."""
     import numpy as np
 
-    from simcost.trace.batch import RequestBatch
-    from simcost.trace.store import read_batches
+    from simcost.trace.requests.batch import RequestBatch
+    from simcost.trace.requests.store import read_batches
 
     parts = list(read_batches(folder / "trace.parquet"))
     arrival = np.concatenate([part.arrival_ns for part in parts])[: setting.requests]

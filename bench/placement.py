@@ -15,9 +15,9 @@ import numpy as np
 
 from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread, Topology
 from simcost.plan.scheduling import FifoSkip, FifoStrict
-from simcost.sim.jobs.fgd import pack
-from simcost.sim.jobs.gang import schedule_on_nodes
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs.packing import pack
+from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
+from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import Nodes, read_nodes
 from simcost.trace.jobs.reader import read_jobs
 

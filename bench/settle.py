@@ -11,8 +11,8 @@ import measure
 import numpy as np
 
 from simcost.billing.commitment import Commitment, ReservedInstances, SavingsPlan
-from simcost.billing.metered import Line, Metered, Runs
-from simcost.billing.settle import settle
+from simcost.billing.metering import Line, Metered, Runs
+from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
 
 HOURS = 8760

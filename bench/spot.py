@@ -33,9 +33,9 @@ def main() -> None:
 
 
 def study() -> dict[str, Any]:
-    from simcost.compare.spot import spot_study
     from simcost.plan.spot import Greedy, SpotOnly, TimeSliced, UniformProgress
-    from simcost.trace.spot.read import read_availability
+    from simcost.studies.spot.study import spot_study
+    from simcost.trace.spot import read_availability
 
     traces = read_availability(measure.SHARED / "data" / "spot_availability_rle.csv.gz")
     zone = next(trace for trace in traces if trace.name == TRACE)

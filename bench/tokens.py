@@ -56,15 +56,15 @@ def read(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def requests(options: argparse.Namespace) -> Iterator[Any]:
-    from simcost.trace.reuse import shared_in_trace
+    from simcost.trace.requests.prefix_reuse import shared_in_trace
 
     return shared_in_trace(Path(options.trace), 300.0)
 
 
 def bill(options: argparse.Namespace, units: bool = False, tier: bool = False) -> dict[str, Any]:
-    from simcost.billing.per_token import PerToken, bill_tokens
-    from simcost.billing.prompt_cache import HitShare
-    from simcost.billing.provisioned import Provisioned
+    from simcost.billing.api.pricing import PerToken, bill_tokens
+    from simcost.billing.api.prompt_cache import HitShare
+    from simcost.billing.api.provisioned import Provisioned
     from simcost.catalog import load_catalog
 
     price = load_catalog().token_price("openai/gpt-5-mini")
@@ -79,7 +79,7 @@ def bill(options: argparse.Namespace, units: bool = False, tier: bool = False) -
 
 
 def column(options: argparse.Namespace) -> dict[str, Any]:
-    from simcost.billing.tokens import rates, request_usd
+    from simcost.billing.api.tokens import rates, request_usd
     from simcost.catalog import load_catalog
 
     paid = rates(load_catalog().token_price("openai/gpt-5-mini"))

@@ -22,7 +22,7 @@ import numpy as np
 from simcost.catalog import Catalog, load_catalog
 from simcost.catalog.facts import TrainingMfu
 from simcost.catalog.training_runs import TrainingRun
-from simcost.perf.training.utilisation import benchmark_mfu
+from simcost.perf.training.utilization import benchmark_mfu
 from simcost.perf.training.whole_runs import run_ratio, whole_runs
 
 PUBLISHED = measure.SHARED / "data/published_mfu.csv"

@@ -52,9 +52,9 @@ def part(name: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def synthesize(options: argparse.Namespace) -> dict[str, Any]:
-    from simcost.trace.log.readers import import_trace
+    from simcost.trace.requests.readers import import_trace
     from simcost.trace.synthesis.synthetic import synthesize as write
-    from simcost.trace.workload import Lengths, Synthetic
+    from simcost.trace.workload.spec import Lengths, Synthetic
 
     out = Path(options.trace)
     log = measure.SHARED / "data/traces/AzureLLMInferenceTrace_conv.csv"
@@ -68,11 +68,11 @@ def synthesize(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def simulate(options: argparse.Namespace) -> dict[str, Any]:
-    from simcost.ledger import Limits
+    from simcost.ledger.requests import Limits
     from simcost.perf import StepTime
     from simcost.plan import Fixed, LeastOutstanding, PowerOfTwo, RoundRobin
     from simcost.sim import Pool, simulate
-    from simcost.trace.store import read_batches
+    from simcost.trace.requests.store import read_batches
 
     step = StepTime(a_s=6e-3, b_s_per_token=16.1e-6, c_s_per_sequence=13.4e-6, d_s_per_token=42.4e-9,
                     q_s_per_pair=0.894e-9, provenance="given", source="Llama-3.1-8B, H100", sigma=0.0)  # fmt: skip

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from simcost.cli import command_line
-from simcost.scenario.reference import reference_markdown
-from simcost.scenario.schema import json_schema
+from simcost.cli.main import command_line
+from simcost.scenario.files.json_schema import json_schema
+from simcost.scenario.files.reference import reference_markdown
 
 _HEAD = """# The command line
 

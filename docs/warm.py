@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
-LOADED = ("simcost.cli.run", "simcost.scenario.run", "simcost.scenario.beside", "simcost.report.html",
-          "simcost.sim.jobs.counts", "simcost.sim.jobs.gang", "simcost.sim.kernel.run", "simcost.forecast.paths",
+LOADED = ("simcost.studies.plans.command", "simcost.scenario.runs.run", "simcost.studies.scheduling.sharing", "simcost.studies.plans.sections",
+          "simcost.sim.jobs.simulate", "simcost.sim.jobs.simulate_on_nodes", "simcost.sim.serving.engine.entries", "simcost.forecast.paths",
           "altair", "narwhals", "numba", "scipy.stats")  # fmt: skip
 
 
@@ -46,7 +46,9 @@ def serve(address: str) -> None:
         "vl_convert"
     )  # no page shows one, and their engine starts slower than most commands
     pictures.vegalite_to_svg = lambda _: "<svg></svg>"
-    import_module("simcost.scenario.load").check(Path(__file__).parents[1] / "scenarios" / "quickstart.yaml")
+    import_module("simcost.scenario.checks.load").check(
+        Path(__file__).parents[1] / "scenarios" / "quickstart.yaml"
+    )
     gc.freeze()  # what is loaded stays shared with the commands
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)
@@ -80,7 +82,7 @@ def _answer(caller: socket.socket) -> int:
 
 def _code(words: list[str]) -> int:
     """Run a command; its exit code."""
-    from simcost.cli import main
+    from simcost.cli.main import main
 
     try:
         code = main(words)

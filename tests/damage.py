@@ -20,8 +20,8 @@ import damaged_files as files
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.cli import main
-from simcost.trace.log import sources
+from simcost.cli.main import main
+from simcost.tables import sources
 
 ODD_CELLS = ("", "nan", "inf", "-inf", "1e308", "1e-320", "-1", "0", "9" * 25, "1" * 400, "=1+1", "NULL", "2024-13-45",
              "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1,5", "\u00fc", "\u0660\u0661", "true", "a" * 5000,

@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from focus_files import DIRTY, HEAD
 
-from simcost.cli import main
+from simcost.cli.main import main
 
 ROWS = 30
 P5, G6 = "aws/p5.48xlarge", "aws/g6e.xlarge"

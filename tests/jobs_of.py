@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.trace.jobs import Jobs
+from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.reader import read_jobs
 
 

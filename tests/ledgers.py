@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from simcost.catalog.contracts import Contracted
 from simcost.catalog.facts import BillingRule, Offer, TierPrice
-from simcost.ledger import (
+from simcost.ledger.requests import (
     EVENTS,
     METRICS,
     NODES,

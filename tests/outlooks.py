@@ -5,10 +5,10 @@ from functools import cache
 
 import numpy as np
 
+from simcost.forecast.events.apply import Base, Stated, apply
+from simcost.forecast.events.events import Launch, Promotion
 from simcost.forecast.forecast import Forecast, forecast
-from simcost.forecast.stated.events import Launch, Promotion
-from simcost.forecast.stated.laid import Base, Stated, apply
-from simcost.trace.series import Grid, Series
+from simcost.trace.series.series import Grid, Series
 
 ODD = "a|b `*c*` <b>d</b> & \x1b[31m$e$_f_"
 """A name that HTML, Markdown and terminals would take for something else."""

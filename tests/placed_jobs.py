@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.trace.jobs import NONE, Jobs
+from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.jobs.nodes import Nodes
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import streamlit as st
 
-from simcost.cli import parsed
+from simcost.cli.main import parsed
 from simcost.errors import InputError, SimcostError
-from simcost.report.study import page
+from simcost.present.parts import page
 from views import background
 from views.files import Chosen, Words
 from views.result import body

@@ -15,10 +15,10 @@ import streamlit as st
 
 from simcost.errors import InputError, SimcostError
 from simcost.forecast.names import ModelName
-from simcost.report import forecast_tables as tables
-from simcost.report import forecast_words as words
-from simcost.report.page import bullets
-from simcost.report.style import to_spec
+from simcost.present import forecast_wording as words
+from simcost.present.chart_style import to_spec
+from simcost.present.html import bullets
+from simcost.studies.forecasting import forecast_tables as tables
 from simcost.units import parse_seconds
 from views import background
 from views.table import table as drawn
@@ -129,9 +129,9 @@ def forecast(
     series: Path, events: Path | None, folder: Path, asked: dict[str, Any], progress: Any
 ) -> dict[str, Any]:
     """The document, what to draw, and the files to take along."""
-    from simcost.report import forecast_page
-    from simcost.scenario.forecasting import Reading, forecast_file
-    from simcost.scenario.outlook import Asked
+    from simcost.forecast.project import Asked
+    from simcost.studies.forecasting import page
+    from simcost.studies.forecasting.study import Reading, forecast_file
 
     kept = folder / "forecast.parquet"
     document, outlooks = forecast_file(
@@ -152,14 +152,14 @@ def forecast(
             note | {"message": note["message"].replace(f"{folder}/", "")} for note in entry["findings"]
         ]
     document["provenance"]["inputs"] = {Path(file).name: digest for file, digest in inputs.items()}
-    pictures = forecast_page.pictures(document, outlooks)
+    pictures = page.pictures(document, outlooks)
     return {
         "document": document,
         "pictures": pictures,
         "files": {
             "forecast.json": (json.dumps(document, allow_nan=False, indent=1).encode(), "application/json"),
             "forecast.parquet": (kept.read_bytes(), "application/vnd.apache.parquet"),
-            "forecast.html": (forecast_page.page(document, pictures).encode(), "text/html"),
+            "forecast.html": (page.page(document, pictures).encode(), "text/html"),
         },
     }
 
@@ -189,7 +189,7 @@ def result(found: dict[str, Any]) -> None:
 
 def one(name: str, entry: dict[str, Any], picture: dict[str, Any]) -> None:
     """What a reader asks of a series, in that order."""
-    from simcost.report.forecast_page import COVERAGE, drawings
+    from simcost.studies.forecasting.page import COVERAGE, drawings
 
     st.subheader(plain(words.verdict(name, entry)))
     st.caption(plain(words.basis(entry)))

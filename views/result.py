@@ -6,10 +6,10 @@ from pathlib import Path
 import streamlit as st
 
 from simcost.errors import SimcostError
-from simcost.report import html, tables
-from simcost.report.page import bullets
-from simcost.report.study import Part
-from simcost.report.style import to_spec
+from simcost.present.chart_style import to_spec
+from simcost.present.html import bullets
+from simcost.present.parts import Part, provenance
+from simcost.studies.plans import sections
 from views.table import table
 from views.text import plain
 
@@ -17,14 +17,14 @@ from views.text import plain
 def show(folder: Path) -> None:
     """The whole result, or why it cannot be read."""
     try:
-        document, shown = html.read(folder)
+        document, shown = sections.read(folder)
     except SimcostError as error:
         st.error(plain(str(error)))
         return
     st.header(plain(document["verdict"]))
-    body(html.parts(document, shown))
+    body(sections.parts(document, shown))
     with st.expander("Provenance"):
-        st.dataframe(tables.provenance(document), hide_index=True)
+        st.dataframe(provenance(document), hide_index=True)
     offer(folder, document["scenario"])
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from simcost.report.tables import Table
+from simcost.present.parts import Table
 from simcost.units import Formatted
 
 NONE = "\N{EN DASH}"

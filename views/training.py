@@ -6,8 +6,8 @@ from typing import get_args
 import streamlit as st
 
 from simcost.catalog import load_catalog
-from simcost.compare.training.choice import OPTIONS
 from simcost.plan.scheduling import Scheduler
+from simcost.studies.training_cost.choice import OPTIONS
 from views.ask import Question
 from views.files import Words, beside, choose, finished
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from simcost.billing.charges import Bill, Charge, Costs
+from simcost.billing.bill import Bill, Charge, Costs
 from simcost.billing.on_demand import OnDemand
 from simcost.billing.owned import Owned
 from simcost.billing.serverless import ManagedEndpoint, Serverless
@@ -12,7 +12,7 @@ from simcost.units import ByKind
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
-    from simcost.ledger import Ledger, Usage
+    from simcost.ledger.requests import Ledger, Usage
 
 Buy = Annotated[OnDemand | Spot | Owned | Serverless | ManagedEndpoint, ByKind("on-demand")]
 """What the nodes of a run are, and how they are paid."""
@@ -54,7 +54,7 @@ def bill(ledger: "Ledger | Usage", buy: Buy, catalog: "Catalog") -> Bill:
         RunError: the ledger contradicts itself.
     """
     from simcost.billing.usage import usages_of
-    from simcost.ledger import Ledger
+    from simcost.ledger.requests import Ledger
 
     if isinstance(ledger, Ledger):
         [ledger] = usages_of(ledger)

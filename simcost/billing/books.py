@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from simcost.billing.charges import Charge
+from simcost.billing.bill import Charge
 from simcost.billing.commitment.bound import Bought, Capacity, Floats
-from simcost.billing.metered import Line
-from simcost.billing.settle import Settlement
+from simcost.billing.metering import Line
+from simcost.billing.settlement import Settlement
 
 
 def compute_charges(settled: Settlement) -> Iterator[Charge]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simcost.billing.metered import Floats, Metered, Runs, metered
-from simcost.billing.settle import Settlement
+from simcost.billing.metering import Floats, Metered, Runs, metered
+from simcost.billing.settlement import Settlement
 from simcost.billing.usage import billed_seconds, run_seconds
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simcost.billing.charges import Charge, Place, Service, UnitPrice, volume_charge
+from simcost.billing.api.tokens import rates
+from simcost.billing.bill import Charge, Place, Service, UnitPrice, volume_charge
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
-from simcost.billing.tokens import rates
 from simcost.errors import CatalogError
-from simcost.trace.usage import HOURLY, KEY, TOKENS, VOLUMES, Usage
+from simcost.trace.usage.usage import HOURLY, KEY, TOKENS, VOLUMES, Usage
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import coverage
-from simcost.billing.charges import Bill, Charge
 from simcost.billing.commitment.bound import Bought
 from simcost.billing.price_list import price_list
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, difference_usd, format_share, format_usd

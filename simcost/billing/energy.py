@@ -17,7 +17,7 @@ from simcost.billing.power import Draw, accelerator_draw, host_draw
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError
-from simcost.ledger import Usage
+from simcost.ledger.requests import Usage
 from simcost.units import SECONDS_PER_HOUR, Share
 
 WORKING = ("computing", "draining", "useful", "checkpoint", "lost")

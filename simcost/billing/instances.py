@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from simcost.billing.bill import Bill, Charge, Place
 from simcost.billing.books import compute_charges
-from simcost.billing.charges import Bill, Charge, Place
 from simcost.billing.commitment import Commitment
 from simcost.billing.compute import by_state, nodes_account
-from simcost.billing.metered import Floats, Line
-from simcost.billing.settle import settle
+from simcost.billing.metering import Floats, Line
+from simcost.billing.settlement import settle
 from simcost.billing.volume import gb_months, volume_charges
 from simcost.catalog.facts import BillingRule
-from simcost.ledger import Usage
+from simcost.ledger.requests import Usage
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog

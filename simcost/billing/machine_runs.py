@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.trace.series.cells import Faults
-from simcost.trace.usage import Floats, Ints, Usage
+from simcost.trace.usage.usage import Floats, Ints, Usage
 from simcost.units import SECONDS_PER_HOUR
 
 JOIN_S = 1e-3

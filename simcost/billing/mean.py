@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import compute_charges
-from simcost.billing.charges import Bill, Charge
 from simcost.billing.commitment.bound import Bought, Floats
-from simcost.billing.metered import Ints, Metered, Runs
-from simcost.billing.settle import Settlement
+from simcost.billing.metering import Ints, Metered, Runs
+from simcost.billing.settlement import Settlement
 
 _AMOUNTS = (
     "consumed_quantity", "list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd",

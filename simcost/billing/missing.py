@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.errors import CatalogError, Fault, FaultsError
 from simcost.trace.series.cells import located
-from simcost.trace.usage import Usage
+from simcost.trace.usage.usage import Usage
 
 
 @dataclass(slots=True)

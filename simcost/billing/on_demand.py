@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simcost.billing.charges import Bill
+from simcost.billing.bill import Bill
 from simcost.billing.commitment import Commitment
 from simcost.units import UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.instances import Instances
-    from simcost.billing.metered import Line
+    from simcost.billing.metering import Line
     from simcost.catalog import Catalog
-    from simcost.ledger import Usage
+    from simcost.ledger.requests import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class OnDemand:
 
     def line(self, catalog: "Catalog") -> "Line":
         """The instances with their price. Raises CatalogError."""
-        from simcost.billing.metered import Line
+        from simcost.billing.metering import Line
 
         offer = catalog.offer(self.offer, self.region)
         known = catalog.contracted(offer)

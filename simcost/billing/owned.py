@@ -29,9 +29,9 @@ from simcost.units import (
 )
 
 if TYPE_CHECKING:
-    from simcost.billing.charges import Bill
+    from simcost.billing.bill import Bill
     from simcost.catalog import Catalog
-    from simcost.ledger import Usage
+    from simcost.ledger.requests import Usage
 
 MONTHS_PER_YEAR = 12
 
@@ -115,7 +115,7 @@ class Owned:
         """
         from simcost.billing.commitment import TakeOrPay
         from simcost.billing.instances import Instances, instances_bill, most_at_a_time
-        from simcost.billing.metered import Line
+        from simcost.billing.metering import Line
         from simcost.catalog.facts import BillingRule
 
         most = most_at_a_time(usage)

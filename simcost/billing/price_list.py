@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from simcost.billing.charges import Charge
-from simcost.billing.metered import Line
+from simcost.billing.bill import Charge
+from simcost.billing.metering import Line
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance, TokenPrice
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from simcost.billing.charges import Bill
+    from simcost.billing.bill import Bill
     from simcost.catalog import Catalog
-    from simcost.ledger import Usage
+    from simcost.ledger.requests import Usage
 
     Seconds = Sequence[float] | npt.NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class Serverless:
         """The charges of a run: a node of it is a worker."""
         from simcost.billing.commitment import TakeOrPay
         from simcost.billing.instances import Instances, instances_bill
-        from simcost.billing.metered import Line
+        from simcost.billing.metering import Line
         from simcost.catalog.facts import BillingRule
 
         line = Line(provider="serverless", sku="worker", region="any", list_usd=self.price, contracted_usd=self.price,
@@ -134,7 +134,7 @@ class ManagedEndpoint:
         """The charges of a run: its nodes, and at least `instances` of them all the time unless it scales to zero."""
         from simcost.billing.commitment import TakeOrPay
         from simcost.billing.instances import Instances, instances_bill
-        from simcost.billing.metered import Line
+        from simcost.billing.metering import Line
 
         offer = catalog.offer(self.offer, self.region)
         usd = (

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simcost.billing.charges import Bill
+from simcost.billing.bill import Bill
 from simcost.errors import CatalogError
 from simcost.units import Seconds, UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.instances import Instances
-    from simcost.billing.metered import Line
+    from simcost.billing.metering import Line
     from simcost.catalog import Catalog
-    from simcost.ledger import Usage
+    from simcost.ledger.requests import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Spot:
         Raises:
             CatalogError: no such offer, or no spot price of it.
         """
-        from simcost.billing.metered import Line
+        from simcost.billing.metering import Line
 
         offer = catalog.offer(self.offer, self.region)
         stated = self.prices[0].price if self.prices else self.price

@@ -6,7 +6,7 @@ Source: Google Cloud documentation, sustained use discounts.
 import numpy as np
 
 from simcost.billing.commitment.bound import Floats
-from simcost.billing.metered import Line
+from simcost.billing.metering import Line
 from simcost.units import HOURS_PER_MONTH
 
 QUARTERS = {30: (1.0, 0.8, 0.6, 0.4), 20: (1.0, 0.8678, 0.733, 0.6)}

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from simcost.catalog.facts import BillingRule
 from simcost.errors import RunError
-from simcost.ledger import Ledger, Usage
+from simcost.ledger.requests import Ledger, Usage
 
 _SLACK_S = 1e-6  # a microsecond of float error is no further second
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from simcost.billing.charges import Charge, Place, UnitPrice, volume_charge
+from simcost.billing.bill import Charge, Place, UnitPrice, volume_charge
 from simcost.catalog.facts import TierPrice
 from simcost.errors import CatalogError
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR

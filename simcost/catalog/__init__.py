@@ -4,7 +4,7 @@ The facts are the CSV files in `facts/`; a user's own folder of files with the s
 overrides them row by row.
 """
 
-from simcost.catalog.book import Catalog
+from simcost.catalog.catalog import Catalog
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,

@@ -276,7 +276,7 @@ class TokenPrice(Provenance):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFit(Provenance):
     """Step-time coefficients fitted for one (accelerator, model, tp, precision):
-    t = a + b*P + c*B + d*K + q*Q, see `simcost.perf.step`.
+    t = a + b*P + c*B + d*K + q*Q, see `simcost.perf.step_time`.
     """
 
     accelerator: str

@@ -6,8 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from simcost.catalog.book import Catalog, Facts
+from simcost.catalog.aliases import WITHOUT_DATASHEET, canonical
+from simcost.catalog.catalog import Catalog, Facts
 from simcost.catalog.contracts import ContractPrice, CurrencyRate
+from simcost.catalog.csv_reader import Deferred, Row, read_table
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
@@ -27,9 +29,7 @@ from simcost.catalog.facts import (
     TrainingMfu,
     TrainingSequence,
 )
-from simcost.catalog.names import WITHOUT_DATASHEET, canonical
 from simcost.catalog.public_traces import PublicTrace
-from simcost.catalog.reading import Deferred, Row, read_table
 from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
 

@@ -1,7 +1,7 @@
-"""`python -m simcost.cli`."""
+"""`python -m simcost.cli.main`."""
 
 import sys
 
-from simcost.cli import main
+from simcost.cli.main import main
 
 sys.exit(main())

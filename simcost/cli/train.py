@@ -3,9 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.cli import train_estimate, train_pack, train_replay, train_size, train_spot
-from simcost.cli.jobs import add_checkpoints, add_jobs, add_price, checkpoints_of, jobs_of
-from simcost.cli.words import Arguments, finish, positive, verb
+from simcost.studies.options import Arguments, finish, positive, verb
+from simcost.studies.scheduling import pack_command, replay_command, size_command
+from simcost.studies.scheduling.job_options import (
+    add_checkpoints,
+    add_jobs,
+    add_price,
+    checkpoints_of,
+    jobs_of,
+)
+from simcost.studies.spot import command as train_spot
+from simcost.studies.training_cost import command as train_estimate
 
 
 def add(verbs: Any) -> None:
@@ -14,10 +22,10 @@ def add(verbs: Any) -> None:
         "train", help="training: replay queues, size clusters, share fleets, spot, run costs"
     )
     actions = train.add_subparsers(title="actions", required=True, metavar="ACTION")
-    train_replay.add(actions)
-    train_size.add(actions)
+    replay_command.add(actions)
+    size_command.add(actions)
     _add_share(actions)
-    train_pack.add(actions)
+    pack_command.add(actions)
     train_estimate.add(actions)
     train_spot.add(actions)
 
@@ -37,7 +45,7 @@ def _add_share(actions: Any) -> None:
 
 
 def _share(arguments: Arguments) -> None:
-    from simcost.scenario.beside import serving_use, share
+    from simcost.studies.scheduling.sharing import serving_use, share
 
     jobs, findings = jobs_of(arguments)
     document = share(

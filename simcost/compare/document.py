@@ -6,13 +6,13 @@ from typing import Any
 
 from simcost.billing.price_list import price_list, price_sentences
 from simcost.compare.comparison import Comparison, Difference
+from simcost.compare.confidence import Interval
 from simcost.compare.drivers import Drivers, drivers
 from simcost.compare.futures import futures
-from simcost.compare.interval import Interval
-from simcost.compare.money import charge_changes, money
 from simcost.compare.result import RunResult
+from simcost.compare.results import PlanSummary, mean_of
 from simcost.compare.sides import job_sentences, jobs, requests, service_levels
-from simcost.compare.summary import PlanSummary, mean_of
+from simcost.compare.unit_costs import charge_changes, money
 from simcost.compare.verdict import verdict
 from simcost.compare.words import missed, percent
 from simcost.units import HOURS_PER_MONTH, format_seconds

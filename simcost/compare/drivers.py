@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from simcost.compare.comparison import Comparison
-from simcost.compare.summary import PlanSummary
+from simcost.compare.results import PlanSummary
 from simcost.compare.words import GPU_TIME
 from simcost.units import format_count, format_usd
 

@@ -6,7 +6,7 @@ from math import fsum
 
 from simcost.compare.comparison import Comparison
 from simcost.compare.result import RunResult
-from simcost.compare.summary import PlanSummary
+from simcost.compare.results import PlanSummary
 
 SHARES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 Quantiles = dict[str, float]

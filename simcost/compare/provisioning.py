@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from simcost.ledger import Ledger
+from simcost.ledger.requests import Ledger
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from math import fsum
 from typing import Any
 
-from simcost.billing.charges import Bill
+from simcost.billing.bill import Bill
 from simcost.billing.document import bill_document
 from simcost.billing.mean import mean_bill
-from simcost.compare.interval import interval
+from simcost.compare.confidence import interval
 from simcost.compare.words import bounds
 
 Document = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 from simcost.billing import Costs
 from simcost.billing.energy import EnergyReport
-from simcost.compare.following import Following
+from simcost.compare.fleet_tracking import Following
 from simcost.compare.provisioning import Provisioning
 from simcost.slo import Check, JobReport, SloReport
 

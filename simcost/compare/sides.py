@@ -5,9 +5,9 @@ from dataclasses import fields
 from math import fsum
 from typing import Any
 
-from simcost.compare.following import Following
+from simcost.compare.fleet_tracking import Following
 from simcost.compare.result import Served, Trained
-from simcost.compare.summary import PlanSummary, mean_by_key, mean_of
+from simcost.compare.results import PlanSummary, mean_by_key, mean_of
 from simcost.compare.words import percent
 from simcost.slo import JobReport
 from simcost.units import format_seconds

@@ -2,7 +2,7 @@
 
 from simcost.compare.comparison import Comparison, difference
 from simcost.compare.futures import quantiles
-from simcost.compare.summary import PlanSummary
+from simcost.compare.results import PlanSummary
 from simcost.compare.words import against, missed, monthly, percent
 from simcost.units import format_usd
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from simcost.compare.comparison import Difference
-from simcost.compare.interval import Interval
+from simcost.compare.confidence import Interval
 from simcost.slo import Check
 from simcost.units import format_seconds, format_usd
 

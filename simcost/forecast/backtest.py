@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcost.forecast import metrics
+from simcost.forecast import accuracy
 from simcost.forecast.history import History
-from simcost.forecast.level import level_draws, level_error, levels_of, with_level
-from simcost.forecast.model import Fitted, Model, fitted
-from simcost.forecast.model.combination import Combination, Combined, Picked
-from simcost.forecast.model.members import SeasonalNaive
+from simcost.forecast.level_error import level_draws, level_error, levels_of, with_level
+from simcost.forecast.models.base import Fitted, Model, fitted
+from simcost.forecast.models.combination import Combination, Combined, Picked
+from simcost.forecast.models.members import SeasonalNaive
 from simcost.forecast.quantile import median, quantiles
 from simcost.rng import stream
-from simcost.trace.series import Floats
+from simcost.trace.series.series import Floats
 from simcost.units import plural
 
 ORIGINS = 5
@@ -192,9 +192,9 @@ def _score(looks: list[Origin], name: str, *, chosen: bool) -> Score:
         paths = np.concatenate([origin.naive_paths for origin in looks], axis=1)
     return Score(
         name=name,
-        mase=_mean([metrics.mase(origin.actual, origin.points[name], origin.scale) for origin in looks]),
-        wape=metrics.wape(actual, point),
-        bias=metrics.bias(actual, point),
+        mase=_mean([accuracy.mase(origin.actual, origin.points[name], origin.scale) for origin in looks]),
+        wape=accuracy.wape(actual, point),
+        bias=accuracy.bias(actual, point),
         pinball=None if paths is None else _pinball(actual, paths),
     )
 
@@ -203,7 +203,7 @@ def _pinball(actual: Floats, paths: Floats) -> float | None:
     deciles = np.arange(1, 10) / 10
     return _mean(
         [
-            metrics.pinball(actual, q, float(p))
+            accuracy.pinball(actual, q, float(p))
             for p, q in zip(deciles, quantiles(paths, deciles.tolist()), strict=True)
         ]
     )
@@ -220,7 +220,7 @@ def _coverage(
         paths = with_level(origin.paths, sigma, draws, floor=origin.floor)
         for what, (actual, futures) in _measured(origin.actual, paths, day).items():
             for level, (lo, hi) in levels_of(futures, levels).items():
-                inside.setdefault((level, what), []).append(metrics.coverage(actual, lo, hi))
+                inside.setdefault((level, what), []).append(accuracy.coverage(actual, lo, hi))
     return tuple(
         Coverage(
             level=level,

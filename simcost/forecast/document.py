@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from simcost.forecast.backtest import Backtest
-from simcost.forecast.clean import Edit
+from simcost.forecast.cleaning import Edit
+from simcost.forecast.events.apply import Stated
 from simcost.forecast.forecast import Forecast
-from simcost.forecast.level import Levels
-from simcost.forecast.stated.laid import Stated
-from simcost.forecast.totals import DIGITS, counted, local_days, rounded, spreads, sums, weight
-from simcost.trace.series import Floats, Grid, Seconds64, Series
-from simcost.trace.series.step import is_rate
+from simcost.forecast.level_error import Levels
+from simcost.forecast.sample_paths import DIGITS, counted, local_days, rounded, spreads, sums, weight
+from simcost.trace.series.resample import is_rate
+from simcost.trace.series.series import Floats, Grid, Seconds64, Series
 
 
 def forecast_document(

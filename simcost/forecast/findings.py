@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from simcost.forecast.backtest import Backtest
-from simcost.forecast.conformal import Factor
+from simcost.forecast.calibration import Factor
 from simcost.forecast.history import History
-from simcost.forecast.model import Model, Seen
-from simcost.forecast.model.combination import Picked
-from simcost.forecast.model.members import SeasonalNaive
-from simcost.forecast.model.named import remarks
-from simcost.forecast.model.selection import Selection
+from simcost.forecast.models.base import Model, Seen
+from simcost.forecast.models.combination import Picked
+from simcost.forecast.models.members import SeasonalNaive
+from simcost.forecast.models.registry import remarks
+from simcost.forecast.models.selection import Selection
 from simcost.forecast.quantile import quantiles
-from simcost.trace.series import Floats, Grid
+from simcost.trace.series.series import Floats, Grid
 from simcost.units import plural
 
 Finding = dict[str, str]
@@ -115,7 +115,7 @@ def of_backtest(history: History, found: Backtest | None, model: Model) -> Itera
 def of_total(mean: Floats, paths: Floats, factor: float) -> Iterator[Finding]:
     """That the point forecast adds up to less, or more, than nearly all paths do: skewed demand.
 
-    `factor` turns a sum over the steps into a total, as in `simcost.forecast.totals.weight`.
+    `factor` turns a sum over the steps into a total, as in `simcost.forecast.sample_paths.weight`.
     """
     total = factor * float(mean.sum())
     lo, middle, hi = (factor * float(end) for end in quantiles(paths.sum(axis=1), (0.1, 0.5, 0.9)))

@@ -8,18 +8,18 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.forecast import findings as told
 from simcost.forecast.backtest import Backtest, backtest
-from simcost.forecast.clean import RULES, Bools, Edit, Rule
-from simcost.forecast.conformal import Factor, adapted, scaled_levels
+from simcost.forecast.calibration import Factor, adapted, scaled_levels
+from simcost.forecast.cleaning import RULES, Bools, Edit, Rule
 from simcost.forecast.history import History, history_of
-from simcost.forecast.level import Levels, level_draws, levels_of, widened, with_level
-from simcost.forecast.model import Fitted, Model, Seen, fitted
-from simcost.forecast.model.combination import Combination
-from simcost.forecast.model.named import default_model
-from simcost.forecast.model.selection import Selection, selection
+from simcost.forecast.level_error import Levels, level_draws, levels_of, widened, with_level
+from simcost.forecast.models.base import Fitted, Model, Seen, fitted
+from simcost.forecast.models.combination import Combination
+from simcost.forecast.models.registry import default_model
+from simcost.forecast.models.selection import Selection, selection
 from simcost.forecast.quantile import median
-from simcost.forecast.totals import weight
+from simcost.forecast.sample_paths import weight
 from simcost.rng import stream
-from simcost.trace.series import Floats, Grid, Series
+from simcost.trace.series.series import Floats, Grid, Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

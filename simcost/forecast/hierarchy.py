@@ -16,7 +16,7 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.forecast.history import steps_before_demand
 from simcost.forecast.season import Season
-from simcost.trace.series import Floats, Series
+from simcost.trace.series.series import Floats, Series
 
 TOTAL = "total"
 Reconciliation = Literal["bottom-up", "top-down"]

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast import metrics
-from simcost.forecast.clean import RULES, Bools, Edit, Rule, clean
-from simcost.forecast.model import Seen
-from simcost.forecast.model.intermittent import MOSTLY_ZERO
+from simcost.forecast import accuracy
+from simcost.forecast.cleaning import RULES, Bools, Edit, Rule, clean
+from simcost.forecast.models.base import Seen
+from simcost.forecast.models.intermittent import MOSTLY_ZERO
 from simcost.forecast.season import Season, season_of
-from simcost.trace.series import Floats, Series
+from simcost.trace.series.series import Floats, Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class History:
 
     def scale(self, end: int) -> float | None:
         """The denominator of MASE of the first `end` steps."""
-        return metrics.scale(self.raw[:end], self.season.short)
+        return accuracy.scale(self.raw[:end], self.season.short)
 
 
 def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) -> History:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simcost.trace.series import Floats, Grid
+from simcost.trace.series.series import Floats, Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from simcost.forecast.clean import runs
+from simcost.forecast.cleaning import runs
 from simcost.forecast.document import outcome
+from simcost.forecast.events.apply import Stated
 from simcost.forecast.forecast import Forecast
+from simcost.forecast.sample_paths import rounded, weight
 from simcost.forecast.season import season_of
-from simcost.forecast.stated.laid import Stated
-from simcost.forecast.totals import rounded, weight
-from simcost.trace.series import Floats, Grid, Series
 from simcost.trace.series.local_time import offsets
-from simcost.trace.series.step import is_rate
+from simcost.trace.series.resample import is_rate
+from simcost.trace.series.series import Floats, Grid, Series
 
 Columns = dict[str, Floats]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simcost.trace.series import Floats
+from simcost.trace.series.series import Floats
 
 
 def quantiles(samples: Floats, probabilities: Sequence[float]) -> Floats:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simcost.trace.series import Grid
+from simcost.trace.series.series import Grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 
-from simcost.plan.autoscaling.keda.cron import parse_cron
+from simcost.plan.autoscaling.cron import parse_cron
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 

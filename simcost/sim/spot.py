@@ -20,8 +20,8 @@ from simcost.plan.spot import (
     UniformProgress,
     UniformProgressPlain,
 )
-from simcost.sim import spot_ticks as ticks
-from simcost.sim.spot_ticks import STATES, Flags, Floats, Ints, Sizes
+from simcost.sim import spot_loops as ticks
+from simcost.sim.spot_loops import STATES, Flags, Floats, Ints, Sizes
 from simcost.units import SECONDS_PER_HOUR
 
 __all__ = ["STATES", "DeadlineJob", "SpotRuns", "course", "run_spot"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from simcost.slo.targets import Check, Slo
 
 if TYPE_CHECKING:
-    from simcost.job_ledger import Floats, Ints, JobLedger
+    from simcost.ledger.jobs import Floats, Ints, JobLedger
 
 LEVELS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 Levels = Mapping[str, float | None]

@@ -8,8 +8,8 @@ from simcost.slo.targets import Check, Slo
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
-    from simcost.latency import Floats, Latency
-    from simcost.ledger import Ledger
+    from simcost.ledger.percentiles import Floats, Latency
+    from simcost.ledger.requests import Ledger
 
 _HOURS = {"start_s": "float64", "arrived": "int64", "completed": "int64", "attainment": "float64",
           "error_share": "float64", "ttft_p95_s": "float64", "tpot_p95_s": "float64", "e2e_p95_s": "float64",
@@ -52,7 +52,7 @@ def assess(ledger: "Ledger", slo: Slo) -> SloReport:
     Raises:
         RunError: the rows of the run's requests cannot be read.
     """
-    from simcost.latency import latency
+    from simcost.ledger.percentiles import latency
 
     outcomes = ledger.outcomes
     felt = latency(outcomes)
@@ -83,8 +83,8 @@ def _known(value: float) -> float | None:
 
 
 def _metrics(felt: "Latency") -> dict[str, dict[str, float | None]]:
-    from simcost.latency import PERCENTILES
-    from simcost.ledger import METRICS
+    from simcost.ledger.percentiles import PERCENTILES
+    from simcost.ledger.requests import METRICS
 
     return {
         metric: {"mean": _known(mean)} | dict(zip(PERCENTILES, map(_known, values), strict=True))
@@ -96,8 +96,8 @@ def _measured(
     attainment: float | None, error_share: float | None, percentiles: "Floats"
 ) -> dict[str, float | None]:
     """What checks compare, by the name of the check."""
-    from simcost.latency import PERCENTILES
-    from simcost.ledger import METRICS
+    from simcost.ledger.percentiles import PERCENTILES
+    from simcost.ledger.requests import METRICS
 
     names = [f"{metric} {percentile}" for metric in METRICS for percentile in PERCENTILES]
     named = dict(zip(names, map(_known, percentiles.ravel()), strict=True))

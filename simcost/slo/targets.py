@@ -9,7 +9,7 @@ from annotated_types import MinLen
 from simcost.units import PositiveSeconds, Seconds, Share
 
 if TYPE_CHECKING:
-    from simcost.ledger import Limits
+    from simcost.ledger.requests import Limits
 
 Percentile = Literal["p50", "p90", "p95", "p99"]
 JobLevel = Literal["mean", "p50", "p90", "p95", "p99", "max"]
@@ -51,7 +51,7 @@ class Slo:
 
     def limits(self) -> "Limits":
         """The per-request limits, as the simulation counts against them."""
-        from simcost.ledger import Limits
+        from simcost.ledger.requests import Limits
 
         inf = float("inf")
         return Limits(ttft_s=self.ttft or inf, tpot_s=self.tpot or inf, e2e_s=self.e2e or inf)

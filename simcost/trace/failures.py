@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from simcost.errors import TraceError, columns_said
-from simcost.trace.log.cells import instants, time_rule
-from simcost.trace.log.sources import open_chunks
+from simcost.tables.cells import instants, time_rule
+from simcost.tables.sources import open_chunks
 from simcost.trace.series.cells import Faults, written
 from simcost.units import NS_PER_S
 

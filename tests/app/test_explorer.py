@@ -9,7 +9,7 @@ import pytest
 from home import APP, TINY, furnish, settle
 from streamlit.testing.v1 import AppTest
 
-from simcost.scenario.run import run
+from simcost.scenario.runs.run import run
 
 VERDICT = "one L4, the baseline, is the cheapest plan that meets the SLO"
 
@@ -43,7 +43,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
     """Runs that go on until they are let go."""
     monkeypatch.setattr("views.background.QUICK_S", 0.0)
     runs = Slow()
-    monkeypatch.setattr("simcost.scenario.run.run", runs)
+    monkeypatch.setattr("simcost.scenario.runs.run.run", runs)
     yield runs
     runs.go.set()
 

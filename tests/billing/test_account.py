@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simcost.billing.account import bill_usage
-from simcost.billing.charges import Bill
+from simcost.billing.bill import Bill
 from simcost.billing.commitment import CapacityReservation, SavingsPlan
 from simcost.billing.document import bill_document, tree
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, TraceError
-from simcost.report.bill import text
-from simcost.scenario.purchasing import load_purchasing
-from simcost.trace.usage.read import read_usage
+from simcost.scenario.inputs.purchasing import load_purchasing
+from simcost.studies.bills.view import text
+from simcost.trace.usage.reader import read_usage
 
 CATALOG = load_catalog()
 Rows = list[dict[str, Any]]

@@ -19,8 +19,8 @@ from simcost.billing.usage import usages_of
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import PowerDraw
 from simcost.errors import CatalogError
-from simcost.job_ledger import JobLedger, JobOutcomes
-from simcost.ledger import NODES, Usage
+from simcost.ledger.jobs import JobLedger, JobOutcomes
+from simcost.ledger.requests import NODES, Usage
 
 CATALOG = load_catalog()
 P4D = CATALOG.offer("aws/p4d.24xlarge", "us-east-1")

@@ -15,21 +15,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simcost.billing.api.pricing import MILLION
+from simcost.billing.bill import Bill, Charge, Place, UnitPrice, volume_charge
 from simcost.billing.books import compute_charges
-from simcost.billing.charges import Bill, Charge, Place, UnitPrice, volume_charge
 from simcost.billing.commitment import CapacityReservation, Commitment, ReservedInstances, SavingsPlan
 from simcost.billing.document import bill_document
 from simcost.billing.focus import Stamp, focus_table
 from simcost.billing.focus.rows import months_of
-from simcost.billing.metered import Line, Runs, metered
-from simcost.billing.per_token import MILLION
-from simcost.billing.settle import settle
+from simcost.billing.metering import Line, Runs, metered
+from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
-from simcost.compare.actuals.document import actuals_document
 from simcost.errors import InputError
-from simcost.trace.focus.check import check_focus
+from simcost.studies.actuals.document import actuals_document
 from simcost.trace.focus.columns import COLUMNS
-from simcost.trace.focus.read import read_focus
+from simcost.trace.focus.reader import read_focus
+from simcost.trace.focus.validation import check_focus
 from simcost.trace.focus.write import check_suffix, write_focus
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared/vectors/billing.json"

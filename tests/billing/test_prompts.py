@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simcost.billing.account import bill_usage
-from simcost.billing.charges import Bill
+from simcost.billing.bill import Bill
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError
-from simcost.trace.usage.read import read_usage
+from simcost.trace.usage.reader import read_usage
 
 CATALOG = load_catalog()
 OPENAI, ANTHROPIC = "openai/gpt-5-mini", "anthropic/claude-haiku-4-5"

@@ -14,11 +14,11 @@ from simcost.billing.commitment import (
     ResourceCud,
     SavingsPlan,
 )
-from simcost.billing.metered import Line, Metered, Runs, metered
-from simcost.billing.settle import Settlement, settle
+from simcost.billing.metering import Line, Metered, Runs, metered
+from simcost.billing.settlement import Settlement, settle
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, InputError
-from simcost.scenario.committing import advise
+from simcost.studies.commitments.advise import advise
 
 CATALOG = load_catalog()
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.billing import tokens
-from simcost.billing.charges import Place
-from simcost.billing.per_token import PerToken, bill_tokens, token_charges
-from simcost.billing.prompt_cache import HitShare, NoCache, PrefixReuse
-from simcost.billing.provisioned import Provisioned
-from simcost.billing.tokens import NOTHING, count_tokens, rates, request_usd
+from simcost.billing.api import tokens
+from simcost.billing.api.pricing import PerToken, bill_tokens, token_charges
+from simcost.billing.api.prompt_cache import HitShare, NoCache, PrefixReuse
+from simcost.billing.api.provisioned import Provisioned
+from simcost.billing.api.tokens import NOTHING, count_tokens, rates, request_usd
+from simcost.billing.bill import Place
 from simcost.catalog.facts import TokenPrice
 from simcost.errors import CatalogError
-from simcost.trace.batch import RequestBatch
+from simcost.trace.requests.batch import RequestBatch
 
 FACT = {"source": "test", "as_of": "2026-10", "quality": "A"}
 PRICE = TokenPrice(provider="acme", model="m", input_usd_per_m=3, output_usd_per_m=15, cache_read_usd_per_m=0.3,

@@ -16,8 +16,8 @@ from simcost.billing.commitment import (
     SavingsPlan,
 )
 from simcost.billing.commitment.terms import Terms, years_h
-from simcost.billing.metered import Line, Metered, Runs, metered
-from simcost.billing.settle import Settlement, settle
+from simcost.billing.metering import Line, Metered, Runs, metered
+from simcost.billing.settlement import Settlement, settle
 from simcost.billing.sustained import sustained_use
 from simcost.billing.usage import billed_seconds
 from simcost.billing.volume import gb_months, month_usd

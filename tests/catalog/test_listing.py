@@ -5,9 +5,9 @@ import json
 import pytest
 
 from simcost.catalog import load_catalog
-from simcost.catalog.listing import KINDS, catalog_list, catalog_show
+from simcost.catalog.documents import KINDS, catalog_list, catalog_show
 from simcost.errors import CatalogError
-from simcost.report.catalog import text
+from simcost.studies.catalog.view import text
 
 CATALOG = load_catalog()
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.catalog import Offer, load_catalog
-from simcost.catalog.reading import read_table
+from simcost.catalog.csv_reader import read_table
 from simcost.errors import CatalogError, Fault, FaultsError
 
 OFFER = "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality\n"

@@ -9,9 +9,9 @@ from itertools import chain
 import pytest
 
 from simcost.catalog import Offer, load_catalog
+from simcost.catalog.aliases import WITHOUT_DATASHEET
 from simcost.catalog.dates import is_stale
 from simcost.catalog.facts import Provenance
-from simcost.catalog.names import WITHOUT_DATASHEET
 
 CATALOG = load_catalog()
 FACTS = CATALOG.facts

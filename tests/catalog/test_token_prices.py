@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simcost.billing.tokens import rates
+from simcost.billing.api.tokens import rates
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, FaultsError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simcost.cli import main
+from simcost.cli.main import main
 
 TINY = """\
 scenario: tiny

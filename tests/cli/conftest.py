@@ -10,7 +10,7 @@ from commands import FOLDER, Said, call, scenario
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out the charts, which take most of the time of a tiny run."""
-    monkeypatch.setattr("simcost.report.html.write_html", lambda folder: folder / "report.html")
+    monkeypatch.setattr("simcost.studies.plans.sections.write_html", lambda folder: folder / "report.html")
 
 
 @pytest.fixture(scope="session")

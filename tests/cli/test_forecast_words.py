@@ -2,7 +2,7 @@
 
 import pytest
 
-from simcost.cli import command_line, main
+from simcost.cli.main import command_line, main
 
 
 @pytest.mark.parametrize(

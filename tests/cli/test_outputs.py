@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commands import TINY, call, contents, refused, scenario, trace
 
-from simcost.cli import command_line
+from simcost.cli.main import command_line
 
 SERIES = "timestamp,value\n" + "".join(f"2026-01-{day:02},{100 + day % 7}\n" for day in range(1, 29))
 USAGE = "sku,start,end,quantity\ng6.xlarge,2026-01-01T00:00:00Z,2026-01-01T05:00:00Z,1\n"
@@ -116,7 +116,7 @@ def test_two_outputs_of_a_call_are_two_files(folder: Path) -> None:
 
 
 def test_what_stdout_and_stdin_are_redirected_to_is_not_replaced(folder: Path) -> None:
-    words = [sys.executable, "-m", "simcost.cli", "forecast", "series.csv", "--horizon", "2d", "-o"]
+    words = [sys.executable, "-m", "simcost.cli.main", "forecast", "series.csv", "--horizon", "2d", "-o"]
     for name in ("/dev/stdout", "said.txt"):
         with (folder / "said.txt").open("w") as out:
             done = subprocess.run([*words, name], stdout=out, stderr=subprocess.PIPE, text=True, check=False)

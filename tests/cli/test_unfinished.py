@@ -17,7 +17,7 @@ from unprivileged import unprivileged
 import simcost.sim
 
 pytestmark = pytest.mark.usefixtures("no_report")
-SIMCOST = (sys.executable, "-c", "from simcost.cli import main; raise SystemExit(main())")
+SIMCOST = (sys.executable, "-c", "from simcost.cli.main import main; raise SystemExit(main())")
 SWEEP = (("seeds: 2", "seeds: 6"),)
 RUNS = 12
 
@@ -31,7 +31,7 @@ STOPPED = """
 import os
 import time
 import simcost.sim
-from simcost.cli import main
+from simcost.cli.main import main
 
 real, calls = simcost.sim.simulate, []
 
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.Mon
         if where == "tables":
             patched.setattr(pq, "write_table", full)
         elif where == "result":
-            patched.setattr("simcost.scenario.run.resolved_text", full)
+            patched.setattr("simcost.scenario.runs.run.resolved_text", full)
         else:
             patched.setattr(Path, "replace", full)
         assert refused(*words) == "simcost: somewhere: No space left on device\n"
@@ -122,7 +122,7 @@ LIMITED = """
 import resource
 import sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
-from simcost.cli import main
+from simcost.cli.main import main
 raise SystemExit(main())
 """
 """No file may be longer than 64 bytes: as a full disk, an error of the system without a name of a file."""
@@ -228,7 +228,7 @@ def test_a_reader_that_leaves_early_is_no_fault() -> None:
 def test_nothing_heavy_is_imported(tmp_path: Path, words: list[str]) -> None:
     scenario(tmp_path)
     script = (
-        "import sys; from simcost.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "import sys; from simcost.cli.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
         "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
     )
     done = subprocess.run(

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
-from simcost.billing.metered import Line
+from simcost.billing.metering import Line
 from simcost.catalog import load_catalog
-from simcost.compare.commit.curve import pieces
-from simcost.compare.commit.demand import Demand, from_history, from_paths
-from simcost.compare.commit.mix import Aim, best_mix
-from simcost.compare.commit.study import Asked, best_amounts, break_even_demand, offered, study
 from simcost.errors import InputError
 from simcost.forecast.paths import Paths
-from simcost.trace.series import Grid
+from simcost.studies.commitments.curve import pieces
+from simcost.studies.commitments.demand import Demand, from_history, from_paths
+from simcost.studies.commitments.optimizer import Aim, best_mix
+from simcost.studies.commitments.study import Asked, best_amounts, break_even_demand, offered, study
+from simcost.trace.series.series import Grid
 
 CATALOG = load_catalog()
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.compare.breakeven import crossing as module
-from simcost.compare.breakeven.crossing import Crossing, Spread, crossing, doubtful, over_replications
-from simcost.compare.breakeven.search import CLOSE, Search
+from simcost.studies.breakeven import crossing as module
+from simcost.studies.breakeven.crossing import Crossing, Spread, crossing, doubtful, over_replications
+from simcost.studies.breakeven.search import CLOSE, Search
 
 
 def searched(least: int, guess: int) -> tuple[int | None, int]:

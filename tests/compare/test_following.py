@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from ledgers import HOUR, ledger, outcomes
 
-from simcost.compare.following import followed, following, moved
+from simcost.compare.fleet_tracking import followed, following, moved
 from simcost.compare.provisioning import CARRIED
-from simcost.ledger import EVENTS, PULSE, Ledger
+from simcost.ledger.requests import EVENTS, PULSE, Ledger
 
 MINUTE = 60.0
 

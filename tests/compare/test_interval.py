@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.compare.interval import interval, paired
+from simcost.compare.confidence import interval, paired
 
 T_4_95 = 2.7764451051977987  # t(4, 0.975), any table
 

@@ -11,7 +11,7 @@ from ledgers import HOUR, ledger
 from test_following import MINUTE, along
 
 from simcost.compare.provisioning import CARRIED, provisioning, target_utilisation
-from simcost.ledger import Ledger, Limits
+from simcost.ledger.requests import Ledger, Limits
 from simcost.slo import Slo, assess
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from jobs_of import jobs_of
 
-from simcost.compare.sizing import Question, size
 from simcost.errors import InputError
-from simcost.job_ledger import BUCKETS, JobLedger, JobOutcomes
+from simcost.ledger.jobs import BUCKETS, JobLedger, JobOutcomes
 from simcost.plan.scheduling import FifoSkip
-from simcost.sim.jobs.counts import schedule
+from simcost.sim.jobs.simulate import schedule
+from simcost.studies.scheduling.sizing import Question, size
 
 ASKED = Question(wait_s=60.0, percentile=0.95, step=8, usd_per_gpu_h=2.0)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcost.compare.spot import spot_study
 from simcost.errors import InputError
 from simcost.plan.spot import Greedy, Mixed, SpotBelow, SpotOnly, UniformProgress
-from simcost.report.train_spot import text
-from simcost.trace.spot import SpotTrace, with_prices
-from simcost.trace.spot.read import read_availability, read_prices
+from simcost.studies.spot.study import spot_study
+from simcost.studies.spot.view import text
+from simcost.trace.spot import read_availability, read_prices
+from simcost.trace.spot_init import SpotTrace, with_prices
 
 JOB = {"work_h": 10, "deadline_h": 20, "changeover_h": 0.5, "od_usd_per_h": 4.0}
 

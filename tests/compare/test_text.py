@@ -3,8 +3,8 @@
 from answers import CHEAP, DEAR, MISSES, PROVENANCE, of, runs
 
 from simcost.compare import document
-from simcost.report.comparison import text
-from simcost.report.tables import provenance
+from simcost.present.parts import provenance
+from simcost.studies.plans.text import text
 
 
 def test_verdict_first_then_an_aligned_table() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from simcost.cli import command_line
-from simcost.cli.train_spot import policy
+from simcost.cli.main import command_line
+from simcost.studies.spot.command import policy
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [

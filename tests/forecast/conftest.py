@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcost.trace.series import Floats
+from simcost.trace.series.series import Floats
 
 
 @pytest.fixture(scope="session")

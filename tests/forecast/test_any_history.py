@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.forecast.forecast import Forecast, forecast
-from simcost.trace.series import Floats, Grid, Series
+from simcost.trace.series.series import Floats, Grid, Series
 
 STEPS_S = (3600, 900, 21600, 86400, 604800, 0, 18000)
 

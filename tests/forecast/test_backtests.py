@@ -5,11 +5,11 @@ import pytest
 
 from simcost.forecast.backtest import backtest, horizon_of, origins
 from simcost.forecast.history import History
-from simcost.forecast.model.combination import Combination, Picked
-from simcost.forecast.model.members import Flat, SeasonalNaive
-from simcost.forecast.model.selection import best_of_last_days, default_model, selection
+from simcost.forecast.models.combination import Combination, Picked
+from simcost.forecast.models.members import Flat, SeasonalNaive
+from simcost.forecast.models.selection import best_of_last_days, default_model, selection
 from simcost.forecast.season import Season
-from simcost.trace.series import Floats
+from simcost.trace.series.series import Floats
 
 HOURLY = Season(24, 168)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simcost.forecast.clean import Edit, clean, runs
+from simcost.forecast.cleaning import Edit, clean, runs
 from simcost.forecast.season import Season
-from simcost.trace.series import Floats
+from simcost.trace.series.series import Floats
 
 HOURLY = Season(24, 168)
 QUARTERS = Season(96, 672)

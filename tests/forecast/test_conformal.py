@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simcost.forecast.conformal import Factor, adapted, replay, scaled_levels
+from simcost.forecast.calibration import Factor, adapted, replay, scaled_levels
 from simcost.forecast.forecast import forecast
 from simcost.forecast.history import History
-from simcost.forecast.level import levels_of
-from simcost.forecast.model.members import SeasonalNaive
+from simcost.forecast.level_error import levels_of
+from simcost.forecast.models.members import SeasonalNaive
 from simcost.forecast.quantile import median
 from simcost.forecast.season import Season
-from simcost.trace.series import Grid, Series
+from simcost.trace.series.series import Grid, Series
 
 
 def test_a_pool_half_as_wide_as_it_should_be_comes_to_cover() -> None:

@@ -13,8 +13,8 @@ from outlooks import ODD, demand, made, renamed, stated
 from simcost.forecast.document import forecast_document, iso, series_document
 from simcost.forecast.forecast import forecast
 from simcost.forecast.picture import POINTS, picture
-from simcost.forecast.totals import rounded
-from simcost.trace.series import Grid
+from simcost.forecast.sample_paths import rounded
+from simcost.trace.series.series import Grid
 
 
 def test_the_document_is_json_with_the_keys_that_others_read() -> None:

@@ -9,7 +9,7 @@ from simcost.errors import InputError
 from simcost.forecast.hierarchy import aggregate, bottom_up, parents_of, reconcile, top_down
 from simcost.forecast.season import Season
 from simcost.rng import stream
-from simcost.trace.series import Floats, Grid, Series
+from simcost.trace.series.series import Floats, Grid, Series
 
 NAMES = ("chat/large", "chat/small", "code", "search/eu/rank", "search/eu/embed")
 SEASON = Season(4)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
-from simcost.forecast.model import Seen
-from simcost.forecast.model.intermittent import Intermittent, is_intermittent
+from simcost.forecast.models.base import Seen
+from simcost.forecast.models.intermittent import Intermittent, is_intermittent
 from simcost.forecast.season import Season
 from simcost.rng import stream
 

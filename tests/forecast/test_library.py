@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
-from simcost.forecast.model import Seen, library
-from simcost.forecast.model.library import Library
+from simcost.forecast.models import statsmodels_adapter
+from simcost.forecast.models.base import Seen
+from simcost.forecast.models.statsmodels_adapter import Library
 from simcost.forecast.season import Season
 from simcost.rng import stream
 
@@ -52,7 +53,7 @@ def test_theta_is_statsmodels_theta():
 def test_seasonal_differences_are_undone():
     values = stream(4).random(31)
     ahead = (values[8:] - values[:-8])[-14:]
-    assert np.allclose(library._summed(ahead[None], values[-22:-14])[0], values[-14:])
+    assert np.allclose(statsmodels_adapter._summed(ahead[None], values[-22:-14])[0], values[-14:])
 
 
 def test_ets_chooses_a_season_that_grows_with_the_level_when_it_does():
@@ -92,7 +93,7 @@ def test_what_cannot_be_fitted_is_replaced_and_said(name, values, why, used):
 
 
 def test_a_fit_that_does_not_converge_is_replaced_and_said(monkeypatch):
-    monkeypatch.setattr(library, "_sarimax", lambda values, season: None)
+    monkeypatch.setattr(statsmodels_adapter, "_sarimax", lambda values, season: None)
     known = seen(daily(5, noise=1.25))
     assert "did not converge: seasonal-naive in its place" in Library("sarimax").remarks(known)[0]
     assert np.array_equal(Library("sarimax").point(known, 8), known.values[-8:])

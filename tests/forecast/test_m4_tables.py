@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcost.forecast import metrics
-from simcost.forecast.clean import RULES, Rule
+from simcost.forecast import accuracy
+from simcost.forecast.cleaning import RULES, Rule
 from simcost.forecast.history import History
-from simcost.forecast.model.combination import Combination
-from simcost.forecast.model.selection import default_model
+from simcost.forecast.models.combination import Combination
+from simcost.forecast.models.selection import default_model
 from simcost.forecast.season import Season
-from simcost.trace.series import Floats
+from simcost.trace.series.series import Floats
 
 Windows = list[tuple[Floats, Floats]]
 HOURLY = Season(24, 168)
@@ -42,7 +42,7 @@ def errors(windows: Windows) -> dict[str, tuple[float, float]]:
     found: dict[str, list[tuple[float | None, float | None]]] = {}
     for raw, actual in windows:
         for name, point in candidates(raw).items():
-            pair = metrics.smape(actual, point), metrics.mase(actual, point, metrics.scale(raw, 24))
+            pair = accuracy.smape(actual, point), accuracy.mase(actual, point, accuracy.scale(raw, 24))
             found.setdefault(name, []).append(pair)
     return {name: tuple(np.mean(each, axis=0)) for name, each in found.items()}
 
@@ -50,15 +50,15 @@ def errors(windows: Windows) -> dict[str, tuple[float, float]]:
 def test_official_window(m4: Windows) -> None:
     found = errors(m4)
     assert {name: pytest.approx(pair, abs=1e-3) for name, pair in OFFICIAL.items()} == found
-    assert metrics.owa(*found["combination"], (18.949, 1.914)) == pytest.approx(0.4079, abs=1e-3)
+    assert accuracy.owa(*found["combination"], (18.949, 1.914)) == pytest.approx(0.4079, abs=1e-3)
 
 
 def test_naive2_of_the_benchmark(m4: Windows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "bench")
     naive2 = importlib.import_module("forecast").naive2
     pairs = [(naive2(raw, 48), raw, actual) for raw, actual in m4]
-    smape = np.mean([metrics.smape(actual, point) for point, _, actual in pairs])
-    mase = np.mean([metrics.mase(actual, point, metrics.scale(raw, 24)) for point, raw, actual in pairs])
+    smape = np.mean([accuracy.smape(actual, point) for point, _, actual in pairs])
+    mase = np.mean([accuracy.mase(actual, point, accuracy.scale(raw, 24)) for point, raw, actual in pairs])
     assert (smape, mase) == pytest.approx((18.949, 1.914), abs=1e-3)
 
 
@@ -74,7 +74,7 @@ def test_short_histories(m4: Windows, last: int, mase: float) -> None:
     for raw, actual in m4:
         seen, _ = History(raw=raw[-last:], season=HOURLY, rules=OUTAGE).seen(last)
         point = default_model(seen).point(seen, 48)
-        found.append(metrics.mase(actual, point, metrics.scale(raw, 24)))
+        found.append(accuracy.mase(actual, point, accuracy.scale(raw, 24)))
     assert np.mean(found) == pytest.approx(mase, abs=2e-3)
 
 
@@ -102,13 +102,13 @@ def test_damaged_histories(m4: Windows, damage: Callable[[Floats], Floats], futu
     found = []
     for raw, actual in m4[::3]:
         point = candidates(damage(raw.copy()), RULES)["combination"]
-        found.append(metrics.mase(actual, point / future, metrics.scale(raw, 24)))
+        found.append(accuracy.mase(actual, point / future, accuracy.scale(raw, 24)))
     assert np.mean(found) == pytest.approx(mase, rel=0.1)
 
 
 def test_an_uncleaned_outage_costs_four_fold(m4: Windows) -> None:
     found = [
-        metrics.mase(actual, candidates(dropped(raw.copy()), ())["combination"], metrics.scale(raw, 24))
+        accuracy.mase(actual, candidates(dropped(raw.copy()), ())["combination"], accuracy.scale(raw, 24))
         for raw, actual in m4[::8]
     ]
     assert np.mean(found) > 3

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from simcost.forecast.model import Model, Seen, blocks, ridge
-from simcost.forecast.model.combination import LINEAR, NAIVE, Combination, Picked
-from simcost.forecast.model.members import Autoregression, Flat, Profile, SeasonalNaive
+from simcost.forecast.models import blocks, ridge
+from simcost.forecast.models.base import Model, Seen
+from simcost.forecast.models.combination import LINEAR, NAIVE, Combination, Picked
+from simcost.forecast.models.members import Autoregression, Flat, Profile, SeasonalNaive
 from simcost.forecast.season import Season
-from simcost.trace.series import Floats
+from simcost.trace.series.series import Floats
 
 HOURLY = Season(24, 168)
 EVERY: tuple[Model, ...] = (*NAIVE, *LINEAR, Flat(), Combination(), Combination(of="linear"))

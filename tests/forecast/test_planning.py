@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from simcost.forecast.model import Seen
-from simcost.forecast.model.planning import Planning
+from simcost.forecast.models.base import Seen
+from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.season import Season
 from simcost.rng import stream
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
-from simcost.forecast.model import Seen
-from simcost.forecast.model.regression import Regression
+from simcost.forecast.models.base import Seen
+from simcost.forecast.models.regression import Regression
 from simcost.forecast.season import Season
 from simcost.rng import stream
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from simcost.forecast import metrics
+from simcost.forecast import accuracy
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.history import History
-from simcost.forecast.level import level_draws, level_error, levels_of, widened, with_level
-from simcost.forecast.model.combination import Combination
+from simcost.forecast.level_error import level_draws, level_error, levels_of, widened, with_level
+from simcost.forecast.models.combination import Combination
 from simcost.forecast.season import Season
 from simcost.rng import stream
-from simcost.trace.series import Floats, Grid, Series
+from simcost.trace.series.series import Floats, Grid, Series
 
 HOURLY = Season(24, 168)
 
@@ -27,7 +27,7 @@ def inside(paths: Floats, actual: Floats) -> list[float]:
         (paths.sum(axis=1, keepdims=True), actual.sum(keepdims=True)),
         (paths.max(axis=1, keepdims=True), actual.max(keepdims=True)),
     ):
-        found.append(metrics.coverage(came, *levels_of(futures, (80,))[80]) or 0.0)
+        found.append(accuracy.coverage(came, *levels_of(futures, (80,))[80]) or 0.0)
     return found
 
 

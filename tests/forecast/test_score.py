@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.forecast.level import levels_of
+from simcost.forecast.level_error import levels_of
 from simcost.forecast.quantile import median
-from simcost.forecast.score.drivers import drivers
-from simcost.forecast.score.issued import Issued, days
-from simcost.forecast.score.scored import score
-from simcost.report.forecast_score import text
-from simcost.scenario.forecast_file import read_forecast, write_forecast
-from simcost.trace.series import Floats, Grid, Series
+from simcost.forecast.scoring.drivers import drivers
+from simcost.forecast.scoring.issued import Issued, days
+from simcost.forecast.scoring.score import score
+from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
+from simcost.studies.forecasting.score_view import text
+from simcost.trace.series.series import Floats, Grid, Series
 
 STEPS = 96
 GRID = Grid(start_s=1_767_225_600, step_s=3600)  # 2026-01-01 00:00 UTC, a Thursday

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simcost.forecast.screening import screen
+from simcost.forecast.scenario_reduction import screen
 
 PATHS = np.exp(
     np.random.default_rng(3).normal(0, 0.3, (200, 1)) + np.random.default_rng(4).normal(0, 0.2, (200, 48))

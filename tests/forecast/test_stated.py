@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.forecast.stated.events import (
+from simcost.forecast.events.apply import Base, Stated, apply, apply_all, length_scale, masked
+from simcost.forecast.events.events import (
     Churn,
     Event,
     Growth,
@@ -19,9 +20,8 @@ from simcost.forecast.stated.events import (
     Migration,
     Promotion,
 )
-from simcost.forecast.stated.instant import written
-from simcost.forecast.stated.laid import Base, Stated, apply, apply_all, length_scale, masked
-from simcost.trace.series import Floats, Grid, Series
+from simcost.forecast.events.time import written
+from simcost.trace.series.series import Floats, Grid, Series
 
 HOUR = 3600
 ALL: tuple[Event, ...] = (

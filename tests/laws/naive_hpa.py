@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from simcost.plan.autoscaling.hpa import Direction, Hpa
-from simcost.plan.autoscaling.hpa.rules import DOWN, UP
+from simcost.plan.autoscaling.hpa_behavior import DOWN, UP
 
 
 @dataclass

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import stepwise
 
-from simcost.ledger import Limits
+from simcost.ledger.requests import Limits
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
-from simcost.plan.admission import Saturation
 from simcost.plan.routing import EndpointPicker, Weighted
-from simcost.plan.routing.policies import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
+from simcost.plan.routing.routers import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
 from simcost.plan.routing.scorers import (
     ActiveRequest,
     KvCacheUtilization,
@@ -23,11 +22,12 @@ from simcost.plan.routing.scorers import (
     SessionAffinity,
     TokenLoad,
 )
+from simcost.plan.serving import Saturation
 from simcost.sim.clock import Clock
-from simcost.sim.dataplane import DataPlane
-from simcost.sim.kernel import layout as at
-from simcost.sim.pool import Pool
-from simcost.trace.batch import RequestBatch
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine_driver import DataPlane
+from simcost.sim.serving.pool import Pool
+from simcost.trace.requests.batch import RequestBatch
 
 MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}
 MOST_RETRIES = 2

@@ -29,10 +29,10 @@ from simcost.plan.scheduling import (
     SjfSkip,
     Srtf,
 )
-from simcost.scenario.conservation import check_job_ledger
-from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.gang import schedule_on_nodes
-from simcost.trace.jobs import Jobs
+from simcost.scenario.storage.laws import check_job_ledger
+from simcost.sim.jobs.simulate import schedule
+from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
+from simcost.trace.jobs.jobs import Jobs
 
 QUOTAS = Quotas(queues={"a": Quota(nominal=20), "b": Quota(nominal=12)})
 POLICIES: tuple[Rigid, ...] = (

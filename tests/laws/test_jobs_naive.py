@@ -26,10 +26,10 @@ from simcost.plan.scheduling import (
     SsfSkip,
     SsfStrict,
 )
-from simcost.scenario.conservation import check_job_ledger
-from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.general import most_of
-from simcost.trace.jobs import Jobs
+from simcost.scenario.storage.laws import check_job_ledger
+from simcost.sim.jobs.engine.setup import most_of
+from simcost.sim.jobs.simulate import schedule
+from simcost.trace.jobs.jobs import Jobs
 
 QUEUES = (
     {"a": Quota(nominal=3), "b": Quota(nominal=4)},

@@ -20,10 +20,10 @@ from simcost.plan.scheduling import (
     Scheduler,
     Srtf,
 )
-from simcost.scenario.conservation import check_job_ledger
-from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.gang import Ordered, replay_on_nodes
-from simcost.trace.jobs import Jobs
+from simcost.scenario.storage.laws import check_job_ledger
+from simcost.sim.jobs.simulate import schedule
+from simcost.sim.jobs.simulate_on_nodes import Ordered, replay_on_nodes
+from simcost.trace.jobs.jobs import Jobs
 
 POLICIES: tuple[Ordered, ...] = (
     EasyBackfill(), EasyBackfill(shadow_ties="all"), ConservativeBackfill(), Srtf(overhead=False), Srtf(),

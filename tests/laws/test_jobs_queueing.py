@@ -18,10 +18,10 @@ from simcost.plan.scheduling import (
     SjfStrict,
     Srtf,
 )
-from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.general import on_counts, run_general
-from simcost.sim.jobs.mishaps import Mishaps
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs.disruptions import Mishaps
+from simcost.sim.jobs.engine.setup import on_counts, run_general
+from simcost.sim.jobs.simulate import schedule
+from simcost.trace.jobs.jobs import Jobs
 
 MEAN_S = 1_000_000
 """So long that whole seconds make no difference."""

@@ -14,7 +14,7 @@ from simcost.billing.commitment import TakeOrPay
 from simcost.billing.usage import billed_seconds, slot_seconds, usages_of
 from simcost.billing.volume import month_usd
 from simcost.catalog.facts import BillingRule
-from simcost.ledger import Ledger
+from simcost.ledger.requests import Ledger
 
 HORIZON_S = 24 * HOUR
 BUY = OnDemand(offer="acme/big")

@@ -12,13 +12,13 @@ from simcost.billing.account import bill_usage
 from simcost.billing.mean import mean_bill
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
-from simcost.cli import main
-from simcost.compare.actuals.sides import Side
-from simcost.report import html
-from simcost.scenario.load import load
-from simcost.scenario.purchasing import price_usage, usage_of_run
-from simcost.scenario.run import run
-from simcost.scenario.simulated import simulated_side
+from simcost.cli.main import main
+from simcost.scenario.checks.load import load
+from simcost.scenario.inputs.purchasing import price_usage, usage_of_run
+from simcost.scenario.runs.run import run
+from simcost.studies.actuals.sides import Side
+from simcost.studies.actuals.simulated import simulated_side
+from simcost.studies.plans import sections
 from simcost.units import format_usd
 
 SCENARIO = """\
@@ -66,8 +66,8 @@ def test_every_view_shows_the_mean(folder: Path, plans: dict[str, Any], name: st
         assert bill["intervals"][key] == pytest.approx(said, rel=1e-6, abs=1e-9)
     side: Side = simulated_side(folder / "out", "effective", plan=name, usd_per={})
     assert fsum(one.usd for one in side.amounts.values()) == pytest.approx(usd, rel=1e-9)
-    document, shown = html.read(folder / "out")
-    [table] = [part.rows for part in html.parts(document, shown) if part.title == "Plans compared"]
+    document, shown = sections.read(folder / "out")
+    [table] = [part.rows for part in sections.parts(document, shown) if part.title == "Plans compared"]
     assert table is not None
     [row] = [row for row in table if row["Plan"] == name]
     assert row["USD per month"] == format_usd(plans[name]["cost_usd"]["per_month"])
@@ -98,7 +98,7 @@ def test_commitments_are_settled_in_each_replication(folder: Path) -> None:
     plan = folder / "committed.yaml"
     plan.write_text("commitments:\n  - {kind: take-or-pay, provider: aws, sku: g6.xlarge, region: us-east-1, "
                     "count: 3, price: $0.5/h, length: 1h}\n", encoding="utf-8")  # fmt: skip
-    from simcost.scenario.purchasing import load_purchasing
+    from simcost.scenario.inputs.purchasing import load_purchasing
 
     purchase, _ = load_purchasing(plan)
     each = [bill_usage(usage, purchase, catalog) for usage in used.usages]
@@ -113,7 +113,7 @@ def test_commitments_are_settled_in_each_replication(folder: Path) -> None:
 
 def test_usage_that_one_replication_lacks_costs_nothing_there() -> None:
     """Nodes of the second kind in one of two replications: every bill has both lines."""
-    from simcost.scenario.purchasing import _usages
+    from simcost.scenario.inputs.purchasing import _usages
 
     node = {"replication": 0, "start_s": 0.0, "end_s": 3600.0, "provider": "aws", "region": "us-east-1"}
     kinds = ({"sku": "g6.xlarge", "pricing": "standard"}, {"sku": "g6e.xlarge", "pricing": "spot"})

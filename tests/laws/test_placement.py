@@ -10,9 +10,9 @@ from placed_jobs import jobs_of, nodes_of
 
 from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread
 from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict, SjfSkip, SjfStrict
-from simcost.scenario.conservation import check_job_ledger
-from simcost.sim.jobs.gang import Ordered, replay_on_nodes
-from simcost.trace.jobs import Jobs
+from simcost.scenario.storage.laws import check_job_ledger
+from simcost.sim.jobs.simulate_on_nodes import Ordered, replay_on_nodes
+from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import Nodes
 
 TYPES = ("", "a100", "a100|t4")

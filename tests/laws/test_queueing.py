@@ -6,11 +6,11 @@ from math import factorial, log
 import numpy as np
 import pytest
 
-from simcost.ledger import Ledger, Limits
+from simcost.ledger.requests import Ledger, Limits
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, RoundRobin
 from simcost.sim import Pool, simulate
-from simcost.trace.batch import RequestBatch
+from simcost.trace.requests.batch import RequestBatch
 
 ONE_AT_A_TIME = Batching(max_num_seqs=1, max_num_batched_tokens=10**9)
 

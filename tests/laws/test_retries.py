@@ -15,10 +15,10 @@ from simcost.plan import Admission
 from simcost.plan.retries import Retries
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.scorers import PrefixCache
-from simcost.sim.dataplane import DataPlane
-from simcost.sim.kernel import attempts
-from simcost.sim.kernel import layout as at
-from simcost.trace.batch import RequestBatch
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import retries as attempts
+from simcost.sim.serving.engine_driver import DataPlane
+from simcost.trace.requests.batch import RequestBatch
 
 BLOCK = 4
 

@@ -8,17 +8,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from simcost.ledger import Outcomes
+from simcost.ledger.requests import Outcomes
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
-from simcost.plan.admission import Saturation
 from simcost.plan.routing import EndpointPicker, Weighted
-from simcost.plan.routing.policies import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
+from simcost.plan.routing.routers import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
 from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, PrefixCache, Queue
+from simcost.plan.serving import Saturation
 from simcost.sim import Pool, simulate
-from simcost.trace.batch import Priorities, RequestBatch
-from simcost.trace.log.readers import import_trace
-from simcost.trace.store import read_with_sessions
+from simcost.trace.requests.batch import Priorities, RequestBatch
+from simcost.trace.requests.readers import import_trace
+from simcost.trace.requests.store import read_with_sessions
 
 SERVERS, MU, COUNT = 5, 2.0, 200_000
 STEP = StepTime(a_s=6e-3, b_s_per_token=16e-6, c_s_per_sequence=13e-6, d_s_per_token=42e-9, q_s_per_pair=0,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcost.trace.series import Grid, Series
-from simcost.trace.series.file import read_series
+from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.series.local_time import from_local, local_numbers, local_steps, local_values
-from simcost.trace.series.step import coarsen
-from simcost.trace.writer import TraceWriter
+from simcost.trace.series.reader import read_series
+from simcost.trace.series.resample import coarsen
+from simcost.trace.series.series import Grid, Series
 
 ZONES = st.sampled_from(
     ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe"]

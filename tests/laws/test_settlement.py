@@ -12,8 +12,8 @@ from settled_plainly import RIGID, Plan, Reserved, Use, settle_hour
 
 from simcost.billing.books import compute_charges, coverage
 from simcost.billing.commitment import Commitment, ReservedInstances, SavingsPlan
-from simcost.billing.metered import Line, Metered, Runs, metered
-from simcost.billing.settle import Settlement, settle
+from simcost.billing.metering import Line, Metered, Runs, metered
+from simcost.billing.settlement import Settlement, settle
 from simcost.catalog import load_catalog
 
 CATALOG = load_catalog()

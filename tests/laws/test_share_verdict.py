@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.plan.checkpoints import Checkpoints
-from simcost.report.train_share import text
-from simcost.scenario.beside import ServingUse, share
-from simcost.trace.jobs import Jobs
+from simcost.studies.scheduling.share_view import text
+from simcost.studies.scheduling.sharing import ServingUse, share
+from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
 
 SAVES = Checkpoints(interval=600, write=5, restart=20)

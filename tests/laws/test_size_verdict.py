@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.compare.sizing import Question, size
-from simcost.compare.spot.words import verdict
-from simcost.job_ledger import JobLedger
+from simcost.ledger.jobs import JobLedger
 from simcost.plan.checkpoints import Checkpoints
-from simcost.sim.jobs.beside import Capacity, schedule_beside
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.studies.scheduling.sizing import Question, size
+from simcost.studies.spot.words import verdict
+from simcost.trace.jobs.jobs import Jobs
 
 
 @pytest.mark.parametrize("case", [*range(20), 69, 79, 118, 131, 154, 173, 214, 248])

@@ -10,7 +10,7 @@ from placed_jobs import jobs_of, nodes_of
 from simcost.errors import InputError
 from simcost.plan.placement import Consolidate, Topology
 from simcost.plan.scheduling import FifoSkip
-from simcost.sim.jobs.gang import replay_on_nodes, schedule_on_nodes
+from simcost.sim.jobs.simulate_on_nodes import replay_on_nodes, schedule_on_nodes
 from simcost.trace.jobs.nodes import Nodes
 
 FOUR = frozenset({0})

@@ -8,8 +8,8 @@ import pytest
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError
 from simcost.perf import ReplicaSpec
-from simcost.perf.describe import perf_document
-from simcost.report.perf import text
+from simcost.perf.document import perf_document
+from simcost.studies.catalog.perf_view import text
 
 CATALOG = load_catalog()
 

@@ -10,7 +10,7 @@ import pytest
 
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, InputError
-from simcost.perf.training import duration, utilisation
+from simcost.perf.training import duration, utilization
 from simcost.perf.training.duration import (
     Failures,
     checkpoints,
@@ -21,7 +21,7 @@ from simcost.perf.training.duration import (
 )
 from simcost.perf.training.layout import Layout
 from simcost.perf.training.methods import Distill, Full, Lora, Pruned, Transfer
-from simcost.perf.training.utilisation import measured_mfu, published_mfu, scale_factor
+from simcost.perf.training.utilization import measured_mfu, published_mfu, scale_factor
 
 CATALOG = load_catalog()
 H100 = CATALOG.accelerator("h100")
@@ -61,7 +61,7 @@ def test_lora_trains_about_as_much_faster_as_was_measured(size: str) -> None:
 
 
 def test_examples_of_the_formulas() -> None:
-    for module in (duration, utilisation):
+    for module in (duration, utilization):
         found = doctest.testmod(module)
         assert found.attempted
         assert not found.failed

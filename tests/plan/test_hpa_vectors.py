@@ -9,9 +9,7 @@ from vectors import Case, cases
 
 from simcost.plan.autoscaling import Hpa, Observation, Replicas
 from simcost.plan.autoscaling.hpa import Behavior, Direction, HpaState, Metric, Rule
-from simcost.plan.autoscaling.hpa.metrics import Tolerance, propose
-from simcost.plan.autoscaling.hpa.pods import Patience, grouped, milli
-from simcost.plan.autoscaling.hpa.rules import (
+from simcost.plan.autoscaling.hpa_behavior import (
     changed_within,
     down_limit,
     limited,
@@ -21,7 +19,9 @@ from simcost.plan.autoscaling.hpa.rules import (
     stabilized_plainly,
     up_limit,
 )
-from simcost.plan.autoscaling.observation import NOT_READY, READY, RUNNING, UNKNOWN, ns
+from simcost.plan.autoscaling.hpa_metrics import Tolerance, propose
+from simcost.plan.autoscaling.pods import Patience, grouped, milli
+from simcost.plan.autoscaling.policy import NOT_READY, READY, RUNNING, UNKNOWN, ns
 
 NOW_NS = ns(1e6)
 PHASES = {"Pending": 0, "Running": 1, "Succeeded": 2, "Failed": 3}

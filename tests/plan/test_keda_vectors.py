@@ -3,8 +3,8 @@
 import pytest
 from vectors import Case, cases
 
-from simcost.plan.autoscaling.keda.executor import Activity, Limits, execute
-from simcost.plan.autoscaling.observation import ns
+from simcost.plan.autoscaling.executor import Activity, Limits, execute
+from simcost.plan.autoscaling.policy import ns
 
 NOW_S = 1e6
 ON = "autoscaling.keda.sh/"

@@ -6,9 +6,9 @@ import pytest
 from vectors import Case, cases
 
 from simcost.plan.autoscaling import Observation
+from simcost.plan.autoscaling.decider import Decider, Panic, decide, fresh
 from simcost.plan.autoscaling.kpa import Kpa
-from simcost.plan.autoscaling.kpa.decider import Decider, Panic, decide, fresh
-from simcost.plan.autoscaling.observation import ns
+from simcost.plan.autoscaling.policy import ns
 
 FIELDS = {
     "target_value": "target", "total_value": "total", "stable_window_s": "window_s",

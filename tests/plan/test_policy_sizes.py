@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from simcost.errors import InputError
 from simcost.plan import Fixed, Schedule, TargetConcurrency
 from simcost.plan.autoscaling import Kpa, Step
-from simcost.plan.sizing import largest, sized
+from simcost.plan.replica_counts import largest, sized
 
 POLICIES = [
     Fixed(replicas=3),

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from vectors import Case, cases
 
 from simcost.plan.routing import EndpointPicker, Endpoints, Weighted, pick
-from simcost.plan.routing.picker import AffinityGate
-from simcost.plan.routing.policies import (
+from simcost.plan.routing.endpoint_picker import AffinityGate
+from simcost.plan.routing.routers import (
     DynamoKv,
     KvAware,
     LowestRate,

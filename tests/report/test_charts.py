@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from result_folder import PLANS, build, document, tables
 
-from simcost.report import charts
-from simcost.report.html import pictures, read
-from simcost.report.style import OKABE_ITO, colours
+from simcost.present.chart_style import OKABE_ITO, colours
+from simcost.studies.plans import cost_charts
+from simcost.studies.plans.sections import pictures, read
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +46,14 @@ def test_every_chart_renders_with_a_title_that_names_its_unit(drawn: dict[str, A
     for name, chart in drawn.items():
         spec = chart.to_dict()  # validates against the schema
         assert re.search(r"USD|%|seconds|count", spec["title"]["text"]), name
-        svg = charts.to_svg(chart)
+        svg = cost_charts.to_svg(chart)
         assert svg.startswith("<svg"), name
         assert "NaN" not in svg
         assert "undefined" not in svg
 
 
 def test_png_has_the_scale_asked_for(drawn: dict[str, Any]) -> None:
-    one, two = (charts.to_png(drawn["Where the money went"], scale) for scale in (1, 2))
+    one, two = (cost_charts.to_png(drawn["Where the money went"], scale) for scale in (1, 2))
     assert one.startswith(b"\x89PNG")
     assert [int.from_bytes(png[16:20], "big") for png in (one, two)][1] == 2 * int.from_bytes(
         one[16:20], "big"
@@ -68,7 +68,7 @@ def test_colours_follow_the_order_of_the_document_in_every_chart(drawn: dict[str
 
 def test_a_plan_keeps_its_colour_when_its_rows_are_missing() -> None:
     columns = tables(PLANS[1:], 3)["latency"]
-    chart = charts.latency_cdf(document(), pa.table(columns))
+    chart = cost_charts.latency_cdf(document(), pa.table(columns))
     assert colour_of_plans(chart.to_dict()) == {tuple(colours(document()).items())}
 
 
@@ -85,7 +85,7 @@ def test_thinning_keeps_the_worst_hour() -> None:
     columns = tables(names, 24 * 90)["hours"]
     columns["attainment"] = [1.0] * len(columns["plan"])
     columns["attainment"][777] = 0.5
-    chart = charts.slo_heat(document(names, 24 * 90), pa.table(columns)).to_dict()
+    chart = cost_charts.slo_heat(document(names, 24 * 90), pa.table(columns)).to_dict()
     cells = [row for rows in datasets(chart) for row in rows]
     assert [row["percent"] for row in cells if row["class"] != "met"] == [50.0]
     assert "worst hour of every 3 h" in chart["title"]["text"]
@@ -94,7 +94,7 @@ def test_thinning_keeps_the_worst_hour() -> None:
 def test_a_short_run_shows_each_of_its_windows_in_minutes() -> None:
     starts = [0.0, 300.0, 600.0]
     columns = {"plan": ["one"] * 3, "start_s": starts, "arrived": [9] * 3, "attainment": [1.0, 0.5, None]}
-    chart = charts.slo_heat(document(("one",), 0.2), pa.table(columns)).to_dict()
+    chart = cost_charts.slo_heat(document(("one",), 0.2), pa.table(columns)).to_dict()
     cells = [row for rows in datasets(chart) for row in rows]
     assert [(row["start"], row["end"], row["percent"]) for row in cells] == [
         (0, 5, 100),
@@ -110,7 +110,7 @@ def test_thinning_keeps_the_longest_queue_and_every_change_of_the_fleet() -> Non
     columns["ready"] = [3] * 1000 + [4] * (len(columns["ready"]) - 1000)
     columns["starting"] = columns["draining"] = [0] * len(columns["ready"])
     columns["desired"] = columns["ready"]
-    chart = charts.fleet_timeline(document(("one",), 48), pa.table(columns)).to_dict()
+    chart = cost_charts.fleet_timeline(document(("one",), 48), pa.table(columns)).to_dict()
     sets = datasets(chart)
     assert max(row.get("waiting", 0) for rows in sets for row in rows) == 9999
     assert [row["ready"] for rows in sets for row in rows if "ready" in row] == [3, 4, 4]
@@ -119,7 +119,7 @@ def test_thinning_keeps_the_longest_queue_and_every_change_of_the_fleet() -> Non
 def test_attainment_is_never_rounded_up_to_its_target() -> None:
     columns = tables(("one",), 2)["hours"]
     columns["attainment"] = [0.98999, 0.99]
-    chart = charts.slo_heat(document(("one",), 2), pa.table(columns)).to_dict()
+    chart = cost_charts.slo_heat(document(("one",), 2), pa.table(columns)).to_dict()
     cells = [row for rows in datasets(chart) for row in rows]
     assert [(row["label"], row["class"]) for row in cells] == [
         ("98.9", "missed by up to 1 point"),
@@ -135,7 +135,7 @@ def test_the_stack_adds_up_to_the_cost_per_month(unused_usd: float) -> None:
     cost["by_state"]["unused_commitment"] = unused_usd
     cost["total"] += unused_usd
     cost["per_month"] = cost["total"] / months
-    cells = [row for rows in datasets(charts.cost_stack(told)) for row in rows]
+    cells = [row for rows in datasets(cost_charts.cost_stack(told)) for row in rows]
     for plan in told["plans"]:
         parts = sum(row["usd"] for row in cells if row["plan"] == plan["name"] and "part" in row)
         assert parts == pytest.approx(plan["cost_usd"]["per_month"])
@@ -152,7 +152,7 @@ def test_one_replication_and_an_idle_plan_draw_without_intervals() -> None:
     columns["hours"]["attainment"][0] = None
     shown = {name: pa.table(values) for name, values in columns.items()}
     for part in pictures(told, shown):
-        assert "NaN" not in charts.to_svg(part.chart()), part.title
+        assert "NaN" not in cost_charts.to_svg(part.chart()), part.title
 
 
 def test_intervals_of_attainment_end_at_100_percent_and_cents_look_like_cents() -> None:
@@ -160,7 +160,7 @@ def test_intervals_of_attainment_end_at_100_percent_and_cents_look_like_cents() 
     for plan, usd in zip(told["plans"], (40_000.00, 40_000.01), strict=True):
         plan["cost_usd"]["per_month"] = usd
         plan["intervals"] = {"per_month_usd": None, "attainment": {"lo": 0.6, "hi": 1.3}}
-    chart = charts.cost_against_slo(told).to_dict()
+    chart = cost_charts.cost_against_slo(told).to_dict()
     points = [row for rows in datasets(chart) for row in rows if "usd" in row]
     assert {row["attainment_hi"] for row in points} == {100.0}
     [lo, hi] = next(
@@ -171,6 +171,6 @@ def test_intervals_of_attainment_end_at_100_percent_and_cents_look_like_cents() 
 
 def test_names_of_plans_stay_text(tmp_path: Path) -> None:
     names = ("<script>alert(1)</script>", 'a & "b"')
-    chart = charts.cost_stack(document(names))
-    assert "<script>" not in charts.to_svg(chart)
+    chart = cost_charts.cost_stack(document(names))
+    assert "<script>" not in cost_charts.to_svg(chart)
     assert json.dumps(chart.to_dict())

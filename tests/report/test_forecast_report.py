@@ -13,12 +13,13 @@ from outlooks import ODD, demand, made, renamed, stated
 from simcost.forecast.document import forecast_document
 from simcost.forecast.forecast import forecast
 from simcost.forecast.picture import picture
-from simcost.report import forecast_charts as charts
-from simcost.report import forecast_page
-from simcost.report import forecast_words as words
-from simcost.report.forecast import COLUMNS, text
-from simcost.report.style import ROWS, to_spec, to_svg
-from simcost.scenario.outlook import Outlook
+from simcost.forecast.project import Outlook
+from simcost.present import forecast_charts as charts
+from simcost.present import forecast_wording as words
+from simcost.present.chart_style import ROWS, to_spec, to_svg
+from simcost.present.format import amount, printable
+from simcost.studies.forecasting import page as forecast_page
+from simcost.studies.forecasting.view import COLUMNS, text
 
 
 def document(*outlooks: Outlook, **more: Any) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def test_the_first_line_is_the_verdict() -> None:
     total = found["series"]["chat"]["total"]
     first = " ".join(text(found).split("\n\n")[0].split())
     assert first == words.verdict("chat", found["series"]["chat"])
-    assert first.startswith(f"chat: {words.amount(total['mean'])} requests in the next 2 days, 80 % between")
+    assert first.startswith(f"chat: {amount(total['mean'])} requests in the next 2 days, 80 % between")
     assert "; peak hour " in first
 
 
@@ -130,7 +131,7 @@ def test_no_chart_holds_more_than_the_rows_allowed() -> None:
 
 def test_stated_parts_stack_in_their_order() -> None:
     spec = to_spec(charts.parts(picture(made(), stated())))
-    assert spec["encoding"]["color"]["sort"] == ["sale", words.printable(f"launch {ODD}")]
+    assert spec["encoding"]["color"]["sort"] == ["sale", printable(f"launch {ODD}")]
     assert "NaN" not in to_svg(charts.parts(picture(made(), stated())))
 
 
@@ -172,8 +173,8 @@ def test_only_the_first_series_are_drawn_and_all_are_listed(monkeypatch: pytest.
     ],
 )
 def test_amounts_have_three_digits(value: float, shown: str) -> None:
-    assert words.amount(value) == shown
+    assert amount(value) == shown
 
 
 def test_words_never_fail_on_any_number() -> None:
-    assert all(words.amount(float(value)) for value in np.geomspace(1e-12, 1e18, 200))
+    assert all(amount(float(value)) for value in np.geomspace(1e-12, 1e18, 200))

@@ -9,7 +9,7 @@ import pytest
 from result_folder import PLANS, build
 
 from simcost.errors import InputError
-from simcost.report.html import write_html
+from simcost.studies.plans.sections import write_html
 
 
 class Seen(HTMLParser):
@@ -103,7 +103,7 @@ def test_a_page_of_the_same_result_stays_and_one_of_another_is_drawn_anew(
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
-    monkeypatch.setattr("simcost.report.html.page", lambda *_: "drawn\n")
+    monkeypatch.setattr("simcost.studies.plans.sections.page", lambda *_: "drawn\n")
     assert write_html(copy).read_text(encoding="utf-8") == page
     result = (copy / "result.json").read_text(encoding="utf-8")
     (copy / "result.json").write_text(result + "\n", encoding="utf-8")

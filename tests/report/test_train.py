@@ -2,11 +2,11 @@
 
 from jobs_of import jobs_of
 
-from simcost.compare.policies import policies_verdict
 from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict
-from simcost.report.train import comparison, text
-from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.summary import replay_document
+from simcost.sim.jobs.document import replay_document
+from simcost.sim.jobs.simulate import schedule
+from simcost.studies.scheduling.compare_policies import policies_verdict
+from simcost.studies.scheduling.view import comparison, text
 
 
 def test_a_replay_in_words_and_tables() -> None:

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from simcost.compare.waste.document import waste
-from simcost.report.style import ROWS, to_svg
-from simcost.report.waste import text
-from simcost.report.waste_chart import duty_heat, waste_bars
+from simcost.present.chart_style import ROWS, to_svg
+from simcost.studies.waste.charts import duty_heat, waste_bars
+from simcost.studies.waste.study import waste
+from simcost.studies.waste.view import text
 
 
 @pytest.fixture(scope="module")

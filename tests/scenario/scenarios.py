@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simcost.ledger import OUTCOMES, Ledger
+from simcost.ledger.requests import OUTCOMES, Ledger
 
 SMALL = """\
 scenario: small

@@ -9,13 +9,13 @@ from jobs_of import jobs_of
 
 from simcost.errors import InputError
 from simcost.forecast.paths import Paths
-from simcost.scenario.along import synthesize_along
-from simcost.scenario.paths_file import write_paths
-from simcost.trace.batch import RequestBatch
+from simcost.scenario.storage.sample_paths import write_paths
+from simcost.studies.traces.synthesis import synthesize_along
 from simcost.trace.jobs.store import open_jobs, write_jobs
-from simcost.trace.series import Grid
-from simcost.trace.series.file import read_series
-from simcost.trace.writer import TraceWriter
+from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.requests.writer import TraceWriter
+from simcost.trace.series.reader import read_series
+from simcost.trace.series.series import Grid
 
 HOURS = Grid(start_s=1767571200, step_s=3600)  # 2026-01-05 00:00 UTC
 DAY = 300.0 * (1 + np.arange(24) % 12)

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 
 from scenarios import SMALL, write
-from simcost.billing.prompt_cache import HitShare, NoCache, PrefixReuse
-from simcost.cli.api import asked
+from simcost.billing.api.prompt_cache import HitShare, NoCache, PrefixReuse
 from simcost.errors import InputError
 from simcost.plan import Fixed
-from simcost.scenario.breakeven.document import scenario_document, trace_document
-from simcost.scenario.breakeven.prices import in_scenario
-from simcost.scenario.breakeven.scaled import scaled
-from simcost.scenario.breakeven.study import Made, Settings, make_study
-from simcost.scenario.load import LoadedScenario, load
-from simcost.scenario.resolve import settle
-from simcost.scenario.run import run
+from simcost.scenario.checks.load import load
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.run import run
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.studies.breakeven.command import asked
+from simcost.studies.breakeven.fleets import Made, Settings, make_study
+from simcost.studies.breakeven.prices import in_scenario
+from simcost.studies.breakeven.question import scenario_document, trace_document
+from simcost.studies.breakeven.scaled import scaled
 from simcost.trace.synthesis.synthetic import synthesize
-from simcost.trace.workload import Recorded, Sessions, Stream, Synthetic
+from simcost.trace.workload.spec import Recorded, Sessions, Stream, Synthetic
 
 API, DEAR = "groq/llama-3.1-8b-instant", "openai/gpt-4o"
 BUSY = (("rate: 0.5/s", "rate: 8/s"), ("ttft: 1s", "ttft: 300ms, tpot: 12ms"))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from simcost.scenario.downloads import missing_downloads
-from simcost.scenario.load import find_faults
+from simcost.scenario.checks.downloads import missing_downloads
+from simcost.scenario.checks.load import find_faults
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))

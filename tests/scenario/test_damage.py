@@ -17,19 +17,19 @@ from test_ledger_store import sample
 import simcost.sim
 from scenarios import Engine, write
 from simcost.errors import InputError, RunError
-from simcost.job_ledger import JobLedger
-from simcost.ledger import Sendings
+from simcost.ledger.jobs import JobLedger
+from simcost.ledger.requests import Sendings
 from simcost.plan.checkpoints import Checkpoints
-from simcost.report.html import read
-from simcost.scenario import sealed
-from simcost.scenario.engine import LIBRARIES, MADE_BY, engine_version, fingerprint
-from simcost.scenario.finished import finished_plan
-from simcost.scenario.job_store import load_job_ledger, save_job_ledger
-from simcost.scenario.load import load
-from simcost.scenario.run import run
-from simcost.scenario.sealed import OtherEngineError
-from simcost.scenario.store import load_ledger, save_ledger
-from simcost.sim.jobs.beside import Capacity, schedule_beside
+from simcost.scenario.checks.load import load
+from simcost.scenario.runs.run import run
+from simcost.scenario.storage import sealed
+from simcost.scenario.storage.engine_version import LIBRARIES, MADE_BY, engine_version, fingerprint
+from simcost.scenario.storage.job_store import load_job_ledger, save_job_ledger
+from simcost.scenario.storage.ledgers import load_ledger, save_ledger
+from simcost.scenario.storage.results import finished_plan
+from simcost.scenario.storage.sealed import OtherEngineError
+from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.studies.plans.sections import read
 
 PACKAGE = Path(simcost.__file__).parent
 NOT_OF_RUNS = {"__init__.py", "billing", "catalog", "cli", "compare", "errors.py", "outputs.py", "progress.py",
@@ -148,7 +148,7 @@ def test_runs_of_another_engine_are_simulated_again_with_one_word(
 ) -> None:
     before = run(load(write(tmp_path)), tmp_path / "out")
     monkeypatch.setattr(sealed, "engine_version", lambda: "0123456789ab")
-    monkeypatch.setattr("simcost.scenario.provenance.engine_version", lambda: "0123456789ab")
+    monkeypatch.setattr("simcost.scenario.runs.provenance.engine_version", lambda: "0123456789ab")
     after = run(load(write(tmp_path)), tmp_path / "out")
     assert engine.calls == 8
     said = [record.getMessage() for record in caplog.records]
@@ -192,7 +192,8 @@ def test_the_version_of_the_engine_changes_with_its_libraries(monkeypatch: pytes
     for name in LIBRARIES:
         with monkeypatch.context() as patched:
             patched.setattr(
-                "simcost.scenario.engine.version", lambda other, name=name: "9" if other == name else "1"
+                "simcost.scenario.storage.engine_version.version",
+                lambda other, name=name: "9" if other == name else "1",
             )
             assert fingerprint(PACKAGE) != before
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from simcost.errors import FaultsError
-from simcost.forecast.stated.events import Growth, Launch, Migration
-from simcost.forecast.stated.laid import Base, apply
-from simcost.scenario.stated import load_events
-from simcost.trace.series import Grid, Series
+from simcost.forecast.events.apply import Base, apply
+from simcost.forecast.events.events import Growth, Launch, Migration
+from simcost.studies.forecasting.stated import load_events
+from simcost.trace.series.series import Grid, Series
 
 SOUND = """timezone: Europe/Berlin
 events:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from time import time
 
-from simcost.scenario.folders import whole_folder
+from simcost.scenario.storage.folders import whole_folder
 
 
 def test_only_old_drafts_are_removed(tmp_path: Path) -> None:

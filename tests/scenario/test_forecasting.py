@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from simcost.errors import InputError
-from simcost.scenario.forecasting import Reading, forecast_file, score_file
-from simcost.scenario.outlook import Asked
+from simcost.forecast.project import Asked
+from simcost.studies.forecasting.study import Reading, forecast_file, score_file
 
 HORIZON_S = 48 * 3600.0
 

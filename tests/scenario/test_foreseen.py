@@ -12,11 +12,11 @@ import pytest
 
 from scenarios import write
 from simcost.errors import FaultsError, InputError
-from simcost.scenario.load import find_faults, load
-from simcost.scenario.paths_file import read_paths
-from simcost.scenario.resolve import run_key, settle
-from simcost.scenario.run import run
-from simcost.trace.log.readers import import_trace
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import run_key, settle
+from simcost.scenario.runs.run import run
+from simcost.scenario.storage.sample_paths import read_paths
+from simcost.trace.requests.readers import import_trace
 
 DEMAND = """\
 scenario: ahead

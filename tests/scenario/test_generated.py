@@ -7,11 +7,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from scenarios import SMALL
-from simcost.scenario.describe import parts
-from simcost.scenario.reference import reference_markdown
-from simcost.scenario.schema import json_schema
-from simcost.scenario.shape import hints
-from simcost.scenario.yaml import parse
+from simcost.scenario.files.conform import hints
+from simcost.scenario.files.describe import parts
+from simcost.scenario.files.json_schema import json_schema
+from simcost.scenario.files.reference import reference_markdown
+from simcost.scenario.files.yaml import parse
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))

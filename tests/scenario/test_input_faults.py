@@ -9,9 +9,9 @@ from job_scenarios import QUEUE, SPOT, home
 
 from scenarios import SMALL, write
 from simcost.errors import InputError
-from simcost.scenario.load import find_faults, load
-from simcost.scenario.resolve import settle
-from simcost.trace.writer import TraceWriter
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import settle
+from simcost.trace.requests.writer import TraceWriter
 
 DRAWN = "workload:\n  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}\n"
 FORECAST = "demand: {history: FILE, forecast: {horizon: 1d}, requests: {lengths: {prompt_median: 100}}}\n"
@@ -108,5 +108,5 @@ def test_interruptions_along_a_file_that_cannot_be_read_or_lacks_the_zone(
 def test_large_logs_are_left_to_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = home(tmp_path)
     (tmp_path / "jobs.csv").write_text("a,b\n1,2\n")
-    monkeypatch.setattr("simcost.scenario.input_faults.WHOLE_BYTES", 3)
+    monkeypatch.setattr("simcost.scenario.checks.input_checks.WHOLE_BYTES", 3)
     assert find_faults(scenario) == []

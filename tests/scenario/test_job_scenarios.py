@@ -9,17 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 from job_scenarios import NIGHT, QUEUE, SPOT, home
 
-import simcost.scenario.job_runs
-from simcost.cli import main
+import simcost.scenario.runs.job_runs
+from simcost.cli.main import main
 from simcost.compare import broken_gates
 from simcost.errors import InputError
 from simcost.plan.scheduling import Elastic, Scheduler
-from simcost.report import comparison, job_tables
-from simcost.report.html import write_html
-from simcost.scenario.clusters import run_jobs
-from simcost.scenario.load import find_faults, load
-from simcost.scenario.run import run
-from simcost.sim.jobs.gang import Ordered
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.inputs.clusters import run_jobs
+from simcost.scenario.runs.run import run
+from simcost.sim.jobs.simulate_on_nodes import Ordered
+from simcost.studies.plans import job_tables
+from simcost.studies.plans import text as comparison
+from simcost.studies.plans.sections import write_html
 
 
 class Counted:
@@ -36,7 +37,7 @@ class Counted:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Counted:
     found = Counted()
-    monkeypatch.setattr(simcost.scenario.job_runs, "run_jobs", found)
+    monkeypatch.setattr(simcost.scenario.runs.job_runs, "run_jobs", found)
     return found
 
 
@@ -329,7 +330,9 @@ def test_the_command_line_runs_and_gates(
 ) -> None:
     file = home(tmp_path)
     if gates:
-        monkeypatch.setattr("simcost.report.html.write_html", lambda folder: folder / "report.html")
+        monkeypatch.setattr(
+            "simcost.studies.plans.sections.write_html", lambda folder: folder / "report.html"
+        )
     assert main(["check", str(file)]) == 0
     assert main(["run", str(file), "--out", str(tmp_path / "out"), "--quiet", *gates]) == code
     assert ("large is the cheapest plan" in capsys.readouterr().out) == (code < 2)

@@ -11,13 +11,13 @@ from jobs_of import jobs_of
 from ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
-from simcost.job_ledger import JobLedger, JobOutcomes
-from simcost.ledger import TIMELINE, Ledger, Limits, Sendings
+from simcost.ledger.jobs import JobLedger, JobOutcomes
+from simcost.ledger.requests import TIMELINE, Ledger, Limits, Sendings
 from simcost.plan.checkpoints import Checkpoints
-from simcost.scenario.folders import whole_files, whole_folder, write_sums
-from simcost.scenario.job_store import load_job_ledger, save_job_ledger
-from simcost.scenario.store import load_ledger, save_ledger
-from simcost.sim.jobs.beside import Capacity, schedule_beside
+from simcost.scenario.storage.folders import whole_files, whole_folder, write_sums
+from simcost.scenario.storage.job_store import load_job_ledger, save_job_ledger
+from simcost.scenario.storage.ledgers import load_ledger, save_ledger
+from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 
 SENT = [field.name for field in fields(Sendings)]
 VALUES = [(0, 0.25, 2.0, 8), (0, 0.1, 0.1, 1), (1, 0.5, 9.75, 100)]

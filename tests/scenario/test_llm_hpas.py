@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scenarios import SMALL, write
-from simcost.scenario.load import find_faults, load
-from simcost.scenario.resolve import settle
-from simcost.scenario.run import run
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.run import run
 
 HEAD = """\
 apiVersion: autoscaling/v2

@@ -13,10 +13,10 @@ from scenarios import SMALL, write
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.plan.autoscaling import AwsScaling, Fixed, Hpa, RayServe, Scaling
 from simcost.plan.autoscaling.keda import MetricTrigger
-from simcost.scenario.load import find_faults, load
+from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.manifests import Manifest, read_manifest
 from simcost.scenario.manifests.aws import Bounds
-from simcost.scenario.resolve import settle
+from simcost.scenario.runs.resolve import settle
 
 ONE = SMALL[: SMALL.index("  - name: two")]
 SCALING = "scaling: {kind: fixed, replicas: 1}"

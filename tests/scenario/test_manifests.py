@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError
 from simcost.plan import Admission
-from simcost.plan.admission import Saturation
 from simcost.plan.autoscaling import AwsScaling, DynamoPlanner, Fixed, Hpa, Keda, Kpa, RayServe, Signal
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
 from simcost.plan.autoscaling.keda import CronTrigger, MetricTrigger
 from simcost.plan.nodes import DisruptionBudget
 from simcost.plan.routing.scorers import LoadAware, PrefixCache
+from simcost.plan.serving import Saturation
 from simcost.scenario.manifests import Manifest, read_manifest
 from simcost.scenario.manifests.promql import parse_promql
 from simcost.scenario.manifests.quantities import go_duration, quantity

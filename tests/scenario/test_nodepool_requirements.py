@@ -11,10 +11,10 @@ from scenarios import SMALL, write
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError
 from simcost.plan.nodes import NodePool
-from simcost.scenario.load import find_faults, load
+from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.manifests import read_manifest
 from simcost.scenario.manifests.requirements import Requirement, labels_of
-from simcost.scenario.resolve import settle
+from simcost.scenario.runs.resolve import settle
 
 HEAD = "apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: gpu}\nspec:\n"
 AWS = "karpenter.k8s.aws/instance-"

@@ -9,8 +9,8 @@ import pytest
 
 from simcost.errors import InputError
 from simcost.forecast.paths import Paths
-from simcost.scenario.paths_file import read_paths, write_paths
-from simcost.trace.series import Grid
+from simcost.scenario.storage.sample_paths import read_paths, write_paths
+from simcost.trace.series.series import Grid
 
 
 def futures() -> list[Paths]:

@@ -8,9 +8,9 @@ import pytest
 
 from scenarios import write
 from simcost.plan.nodes import NodeKind
-from simcost.scenario.load import find_faults, load
-from simcost.scenario.resolve import settle
-from simcost.scenario.run import run
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.run import run
 
 ONE = "scaling: {kind: fixed, replicas: 1}"
 SPOT = "{kind: spot, offer: aws/g6.xlarge, price: $0.3/h}"

@@ -8,14 +8,14 @@ import pytest
 
 from scenarios import SMALL, write
 from simcost.plan import Admission
-from simcost.plan.admission import Saturation
 from simcost.plan.routing import EndpointPicker
-from simcost.plan.routing.policies import RayPowerOfTwo
-from simcost.report import comparison
-from simcost.scenario.load import find_faults, load
-from simcost.scenario.resolve import ResolvedPlan, settle
-from simcost.scenario.run import run
-from simcost.trace.writer import TraceWriter
+from simcost.plan.routing.routers import RayPowerOfTwo
+from simcost.plan.serving import Saturation
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import ResolvedPlan, settle
+from simcost.scenario.runs.run import run
+from simcost.studies.plans import text as comparison
+from simcost.trace.requests.writer import TraceWriter
 
 ROUTERS = [
     "vllm-data-parallel",

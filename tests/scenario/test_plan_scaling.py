@@ -9,11 +9,11 @@ from scenarios import SMALL, write
 from simcost.errors import FaultsError
 from simcost.plan.autoscaling import Hpa, Predictive
 from simcost.plan.nodes import NodePool
-from simcost.scenario.load import find_faults, load
-from simcost.scenario.resolve import settle
-from simcost.scenario.run import run
-from simcost.scenario.schema import json_schema
-from simcost.scenario.yaml import parse
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.files.json_schema import json_schema
+from simcost.scenario.files.yaml import parse
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.run import run
 
 HPA = """\
 apiVersion: autoscaling/v2

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from simcost.scenario.load import load
-from simcost.scenario.run import run
+from simcost.scenario.checks.load import load
+from simcost.scenario.runs.run import run
 
 QUICKSTART = Path(__file__).parents[2] / "scenarios/quickstart.yaml"
 SIZES = {"L40S bf16, fixed": 5, "L40S fp8, fixed": 3, "H100 fp8, fixed": 1}

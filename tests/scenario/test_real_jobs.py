@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from simcost.scenario.load import load
-from simcost.scenario.run import run
-from simcost.trace.log.readers import import_trace
+from simcost.scenario.checks.load import load
+from simcost.scenario.runs.run import run
+from simcost.trace.requests.readers import import_trace
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 FILES = {

@@ -12,9 +12,9 @@ import pytest
 import simcost.sim
 from scenarios import Engine, write
 from simcost.errors import RunError
-from simcost.scenario.load import load
-from simcost.scenario.resolve import engine_factors, settle
-from simcost.scenario.run import run
+from simcost.scenario.checks.load import load
+from simcost.scenario.runs.resolve import engine_factors, settle
+from simcost.scenario.runs.run import run
 
 THREE = ("seeds: 2", "seeds: 3")
 
@@ -212,7 +212,7 @@ def test_engine_factors_are_balanced_and_shared(tmp_path: Path) -> None:
 
 def test_a_results_folder_is_billed_as_the_run_was(tmp_path: Path) -> None:
     """Without a simulation: nodes and volumes of the folder under a plan that commits to nothing."""
-    from simcost.scenario.purchasing import price_usage
+    from simcost.scenario.inputs.purchasing import price_usage
 
     document = run(load(write(tmp_path)), tmp_path / "out")
     (tmp_path / "on-demand.yaml").write_text("purchasing: on demand\n")
@@ -243,8 +243,8 @@ def test_a_fleet_that_changes_in_a_later_replication_only_is_reported(
     tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Replication 0 has its course drawn whether its own fleet changed or not."""
-    from simcost.ledger import EVENTS
-    from simcost.report.html import read
+    from simcost.ledger.requests import EVENTS
+    from simcost.studies.plans.sections import read
 
     def later(pool: Any, arrivals: Any, *, rows: Path | None, **options: Any) -> Any:
         ledger = engine(pool, arrivals, rows=rows, **options)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simcost.scenario.trace_models import is_same_model
+from simcost.scenario.inputs.trace_models import is_same_model
 
 
 @pytest.mark.parametrize(("model", "name", "same"), [

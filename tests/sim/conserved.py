@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from simcost.ledger import Ledger
-from simcost.scenario.conservation import check_ledger
+from simcost.ledger.requests import Ledger
+from simcost.scenario.storage.laws import check_ledger
 
 
 def conserve(ledger: Ledger) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 
 from simcost.perf import StepTime
 from simcost.plan import Fixed
-from simcost.sim.pool import Pool
-from simcost.trace.batch import RequestBatch
+from simcost.sim.serving.pool import Pool
+from simcost.trace.requests.batch import RequestBatch
 
 
 def step(a_s: float, b: float = 0.0, c: float = 0.0, d: float = 0.0, q: float = 0.0) -> StepTime:

@@ -10,7 +10,7 @@ from conserved import conserve
 from pools import CHAT, poisson
 
 from simcost.errors import InputError
-from simcost.ledger import Buckets, Ledger, Limits
+from simcost.ledger.requests import Buckets, Ledger, Limits
 from simcost.plan import Schedule, Startup
 from simcost.plan.autoscaling import (
     Autoscaler,
@@ -32,12 +32,12 @@ from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric
 from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.plan.metrics import Metrics
 from simcost.sim import simulate
-from simcost.sim.books import Books
 from simcost.sim.clock import clock_for
-from simcost.sim.dataplane import DataPlane
 from simcost.sim.fleet import Fleet
-from simcost.sim.fleet.metrics import Pipeline
-from simcost.sim.pool import Pool
+from simcost.sim.fleet.metrics_pipeline import Pipeline
+from simcost.sim.serving.engine_driver import DataPlane
+from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.recorder import Books
 
 HOUR = 3600.0
 QUICK = Startup(node=60, image=30, weights=1e9, engine=20)

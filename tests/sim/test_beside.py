@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.job_ledger import JobLedger
+from simcost.ledger.jobs import JobLedger
 from simcost.plan.checkpoints import Checkpoints
-from simcost.scenario.conservation import check_job_ledger
-from simcost.sim.jobs.beside import Capacity, schedule_beside
-from simcost.trace.jobs import Jobs
+from simcost.scenario.storage.laws import check_job_ledger
+from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.trace.jobs.jobs import Jobs
 
 
 def jobs(*rows: tuple[int, int, int]) -> Jobs:

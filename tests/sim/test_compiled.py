@@ -12,8 +12,8 @@ import pytest
 from unprivileged import unprivileged
 
 from simcost.sim.compiled import _log_not_kept
-from simcost.sim.jobs.flow import in_order
-from simcost.sim.kernel.run import advance
+from simcost.sim.jobs.engine.event_loop import in_order
+from simcost.sim.serving.engine.entries import advance
 
 ENTRY = """
 from simcost.sim.compiled import lean_entry

@@ -17,7 +17,7 @@ from simcost.plan.failures import (
     Weibull,
 )
 from simcost.rng import stream
-from simcost.sim.failures import FailureRuns, Gang, run_under_failures
+from simcost.sim.training_failures import FailureRuns, Gang, run_under_failures
 from simcost.units import SECONDS_PER_DAY
 
 MODELS = (Exponential(), Weibull(shape=0.6), LogNormal(sigma=1.2), Gamma(shape=0.5),

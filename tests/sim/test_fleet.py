@@ -7,7 +7,7 @@ import pytest
 from conserved import conserve
 from pools import CHAT, poisson
 
-from simcost.ledger import Ledger, Limits
+from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Admission, Fixed, Scaling, Schedule, Startup, TargetConcurrency
 from simcost.plan.autoscaling import Step
 from simcost.plan.nodes import NodeKind

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pools import CHAT, poisson
 
-from simcost.ledger import Ledger, Limits
+from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Admission, Fixed, Startup, TargetConcurrency
 from simcost.plan.drain import Drain
 from simcost.plan.failures import Recorded

@@ -26,12 +26,12 @@ from simcost.plan.scheduling import (
     SsfSkip,
     SsfStrict,
 )
-from simcost.sim.jobs.counts import schedule
+from simcost.sim.jobs.disruptions import Mishaps
+from simcost.sim.jobs.document import replay_document
+from simcost.sim.jobs.engine.setup import on_counts, run_general
 from simcost.sim.jobs.estimates import estimates, with_limits
-from simcost.sim.jobs.general import on_counts, run_general
-from simcost.sim.jobs.mishaps import Mishaps
-from simcost.sim.jobs.summary import replay_document
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs.simulate import schedule
+from simcost.trace.jobs.jobs import Jobs
 
 EVERY: tuple[Scheduler, ...] = (
     FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), SsfStrict(), SsfSkip(), EasyBackfill(),

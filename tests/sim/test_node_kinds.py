@@ -8,7 +8,7 @@ from conserved import conserve
 from pools import CHAT, poisson
 
 from simcost.billing.usage import usages_of
-from simcost.ledger import Ledger, Limits
+from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Fixed, Schedule, Startup
 from simcost.plan.autoscaling import Step
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotHazard, ZoneCapacity

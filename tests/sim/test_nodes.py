@@ -11,7 +11,7 @@ from conserved import conserve, most_at_once
 from pools import CHAT, poisson
 
 from simcost.errors import InputError
-from simcost.ledger import Ledger, Limits
+from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Schedule, Startup
 from simcost.plan.autoscaling import Step
 from simcost.plan.drain import Drain

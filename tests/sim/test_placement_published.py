@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from placed_jobs import openb, philly
 
-from simcost.job_ledger import JobLedger
+from simcost.ledger.jobs import JobLedger
 from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random
 from simcost.plan.scheduling import FifoStrict
-from simcost.sim.jobs.fgd import pack
-from simcost.sim.jobs.gang import schedule_on_nodes
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs.packing import pack
+from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
+from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import read_nodes
 
 FORTNIGHT, TWO_MONTHS = 1_209_600, 5_270_340

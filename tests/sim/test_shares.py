@@ -6,8 +6,8 @@ from jobs_of import jobs_of
 
 from simcost.errors import InputError
 from simcost.plan.scheduling import FairShare
-from simcost.sim.jobs.counts import schedule
-from simcost.sim.jobs.shares import share_tree, weigh
+from simcost.sim.jobs.engine.fair_share import share_tree, weigh
+from simcost.sim.jobs.simulate import schedule
 
 
 def test_normalised_shares_and_effective_usage() -> None:

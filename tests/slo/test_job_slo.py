@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simcost.job_ledger import NEVER, JobLedger, JobOutcomes
+from simcost.ledger.jobs import NEVER, JobLedger, JobOutcomes
 from simcost.slo import Slo, assess_jobs
 
 

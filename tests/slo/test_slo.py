@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
-from simcost.ledger import Ledger
+from simcost.ledger.requests import Ledger
 from simcost.slo import Slo, assess
 
 VALUES = [(0, 0.1 * i, 0.1 * i + 2.0, 11) for i in range(1, 101)] + [(1, 5.0, 5.0, 1)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simcost.trace.log.readers import import_trace
+from simcost.trace.requests.readers import import_trace
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcost.report.trace_compare import text
-from simcost.trace.batch import RequestBatch
-from simcost.trace.compare import TOLERANCES, compare_traces, ks_distance, rank_correlation
+from simcost.studies.traces.compare_view import text
+from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.requests.similarity import TOLERANCES, compare_traces, ks_distance, rank_correlation
+from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Gaps
 from simcost.trace.synthesis.synthetic import synthesize
-from simcost.trace.workload import Lengths, Stream, Synthetic
-from simcost.trace.writer import TraceWriter
+from simcost.trace.workload.spec import Lengths, Stream, Synthetic
 
 TRACE = "bursty.parquet"
 

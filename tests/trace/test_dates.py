@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import TraceError
-from simcost.trace.log.dates import TimePattern, dated
+from simcost.trace.requests.dates import TimePattern, dated
 
 PATTERNS = ["%d.%m.%Y %H:%M:%S", "%m/%d/%Y, %I:%M:%S %p", "%Y%m%dT%H%M%S", "%d %b %Y %H:%M:%S", "%B %d, %Y %I:%M:%S%p",
             "%a, %d %b %Y %T %z", "%y-%m-%d %H:%M:%S", "%FT%T", "%D %T", "100%% %F %T"]  # fmt: skip

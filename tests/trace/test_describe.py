@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simcost.report.trace import text
-from simcost.trace.batch import RequestBatch
-from simcost.trace.describe import describe_trace
-from simcost.trace.log.readers import import_trace
+from simcost.studies.traces.view import text
+from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.requests.describe import describe_trace
+from simcost.trace.requests.readers import import_trace
+from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.synthetic import synthesize
-from simcost.trace.workload import Synthetic
-from simcost.trace.writer import TraceWriter
+from simcost.trace.workload.spec import Synthetic
 
 
 def store(
@@ -34,7 +34,7 @@ def ones(count: int) -> np.ndarray:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_against_plain_computation(tmp_path: Path, gaps: list[int], batch: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("simcost.trace.store.read_batches.__defaults__", (batch,))
+        patch.setattr("simcost.trace.requests.store.read_batches.__defaults__", (batch,))
         arrival = np.cumsum([0, *gaps]).astype(float)
         prompt = np.arange(1, len(arrival) + 1) ** 2
         got = describe_trace(store(tmp_path / "a.parquet", arrival, prompt, ones(len(arrival))))
@@ -76,8 +76,8 @@ def test_one_request(tmp_path: Path) -> None:
 
 
 def test_prefix_reuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.trace.describe._MERGE_HASHES", 2)
-    monkeypatch.setattr("simcost.trace.store.read_tables.__defaults__", (1,))
+    monkeypatch.setattr("simcost.trace.requests.describe._MERGE_HASHES", 2)
+    monkeypatch.setattr("simcost.trace.requests.store.read_tables.__defaults__", (1,))
     hashes = [[1, 2, 3], [], None, [1, 2, 4], [5]]
     columns = [range(5), [9] * 5, [2] * 5, hashes]
     names = ["arrival_ns", "prompt_tokens", "output_tokens", "prefix_hashes"]

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from simcost.catalog import load_catalog
 from simcost.catalog.public_traces import PublicTrace
-from simcost.cli import main
+from simcost.cli.main import main
 from simcost.errors import CatalogError, FaultsError, InputError
 from simcost.trace.jobs.formats import JOB_FORMATS
-from simcost.trace.log.formats import FORMATS
 from simcost.trace.public import download
 from simcost.trace.public.fetch import fetch_trace
+from simcost.trace.requests.formats import FORMATS
 
 LOG = b"TIMESTAMP,ContextTokens,GeneratedTokens\n" + b"".join(
     b"2023-11-16 18:17:%02d.9799600,%d,10\n" % (second, 100 + second) for second in range(60)

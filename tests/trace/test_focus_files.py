@@ -16,16 +16,16 @@ from focus_files import DIRTY, HEAD, cost_file, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcost.compare.actuals.document import actuals_document
 from simcost.errors import TraceError
-from simcost.report.focus import text
+from simcost.studies.actuals.document import actuals_document
+from simcost.studies.actuals.view import text
 from simcost.trace.focus.cells import NULL_WORDS, numbers, times, words
-from simcost.trace.focus.check import check_focus
 from simcost.trace.focus.columns import COLUMNS, NEEDED, SUBCATEGORIES
-from simcost.trace.focus.read import Actuals, read_focus
+from simcost.trace.focus.reader import Actuals, read_focus
 from simcost.trace.focus.sums import Sums
 from simcost.trace.focus.units import instance_type, provider_of, unit_of
-from simcost.trace.usage.read import read_usage
+from simcost.trace.focus.validation import check_focus
+from simcost.trace.usage.reader import read_usage
 
 
 def document(path: Path, **more: float) -> dict:

@@ -8,19 +8,19 @@ import numpy.typing as npt
 import pytest
 
 from simcost.errors import TraceError
-from simcost.trace.batch import RequestBatch, concat
-from simcost.trace.compare import ks_distance, rank_correlation
-from simcost.trace.statistics import Windows
-from simcost.trace.store import open_trace, read_batches
+from simcost.trace.requests.batch import RequestBatch, concat
+from simcost.trace.requests.similarity import ks_distance, rank_correlation
+from simcost.trace.requests.statistics import Windows
+from simcost.trace.requests.store import open_trace, read_batches
+from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.bootstrap import rows_in_blocks
 from simcost.trace.synthesis.fits import gamma_shape, weibull_shape
 from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Gaps, Mmpp, Poisson, Weibull
+from simcost.trace.synthesis.generator import drawn
 from simcost.trace.synthesis.mmpp import States, fit_states, shares
 from simcost.trace.synthesis.rates import Rates
-from simcost.trace.synthesis.rescale import rescaled_gaps, tuples
-from simcost.trace.synthesis.streams import drawn
-from simcost.trace.workload import Stream
-from simcost.trace.writer import TraceWriter
+from simcost.trace.synthesis.time_rescaling import rescaled_gaps, tuples
+from simcost.trace.workload.spec import Stream
 
 TRACE = "conversation.parquet"
 STATES = {"levels": (0.1, 1.0, 6.0), "dwell": (60.0, 100.0, 40.0)}

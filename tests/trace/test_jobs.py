@@ -12,7 +12,7 @@ from simcost.errors import InputError
 from simcost.trace.synthesis.fits import weibull_shape
 from simcost.trace.synthesis.jobs import job_arrivals
 from simcost.trace.synthesis.rates import Rates
-from simcost.trace.synthesis.rescale import rescaled_gaps
+from simcost.trace.synthesis.time_rescaling import rescaled_gaps
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import InputError, SimcostError, TraceError
-from simcost.trace.jobs import NONE, STATUS, Jobs
+from simcost.trace.jobs.jobs import NONE, STATUS, Jobs
 from simcost.trace.jobs.nodes import read_nodes
 from simcost.trace.jobs.reader import read_jobs
 

@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from simcost.errors import FaultsError, InputError, TraceError
-from simcost.report.jobs import text
-from simcost.trace.jobs import Jobs
+from simcost.studies.traces.jobs_view import text
 from simcost.trace.jobs.describe import describe_jobs
+from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import read_nodes
 from simcost.trace.jobs.reader import import_jobs, read_jobs
 from simcost.trace.jobs.store import KEY, is_jobs, open_jobs, write_jobs
-from simcost.trace.store import open_trace
+from simcost.trace.requests.store import open_trace
 
 LOG = """job_id,submit_time,start_time,duration,gpus,gpu_milli,vc,user,state,deadline_s,state_bytes,limit_s
 a,2024-05-01 00:00:00,2024-05-01 00:00:09,3600,4,,x,ann,failed,,,4000

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import TraceError
-from simcost.trace.log.objects import at_path, one_row, paths, read_objects
-from simcost.trace.log.sources import reading
+from simcost.tables.json_objects import at_path, one_row, paths, read_objects
+from simcost.tables.sources import reading
 
 KEYS = st.text(st.sampled_from("ab._"), min_size=1, max_size=3)
 TREES = st.recursive(st.integers(-9, 9) | st.none() | st.text(max_size=3), lambda inner: st.dictionaries(KEYS, inner),

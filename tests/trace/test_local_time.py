@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
-from simcost.trace.series import Grid
 from simcost.trace.series.local_time import (
     find_zone,
     from_local,
@@ -13,6 +12,7 @@ from simcost.trace.series.local_time import (
     offsets,
     utc_in_order,
 )
+from simcost.trace.series.series import Grid
 
 CHANGES = [("Europe/Berlin", "2024-03-31T01:00", "2024-10-27T01:00"),
            ("America/Los_Angeles", "2024-03-10T10:00", "2024-11-03T09:00")]  # fmt: skip

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError, TraceError
-from simcost.plan.autoscaling import observation
-from simcost.trace.metrics import PHASES, READINESS, Recording
-from simcost.trace.metrics.read import read_metrics
+from simcost.plan.autoscaling import policy
+from simcost.trace.metrics import read_metrics
+from simcost.trace.metrics_init import PHASES, READINESS, Recording
 
 LONG = """\
 timestamp,pod,metric,value,ready,phase,request
@@ -58,12 +58,12 @@ def test_rows_become_samples(read: Any) -> None:
 
 
 def test_codes_are_those_of_observations() -> None:
-    own = [observation.PENDING, observation.RUNNING, observation.SUCCEEDED, observation.FAILED]
+    own = [policy.PENDING, policy.RUNNING, policy.SUCCEEDED, policy.FAILED]
     assert [PHASES[code].upper() for code in own] == ["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
     assert READINESS == {
-        "not ready": observation.NOT_READY,
-        "ready": observation.READY,
-        "unknown": observation.UNKNOWN,
+        "not ready": policy.NOT_READY,
+        "ready": policy.READY,
+        "unknown": policy.UNKNOWN,
     }
 
 

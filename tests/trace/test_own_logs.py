@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import TraceError
-from simcost.trace.batch import concat
-from simcost.trace.describe import describe_trace
-from simcost.trace.log.readers import Notation, import_trace
-from simcost.trace.store import read_batches, read_tables
+from simcost.trace.requests.batch import concat
+from simcost.trace.requests.describe import describe_trace
+from simcost.trace.requests.readers import Notation, import_trace
+from simcost.trace.requests.store import read_batches, read_tables
 
 HEADER = "arrival,prompt_tokens,output_tokens\n"
 TS = {"arrival": "ts", "prompt_tokens": "pt", "output_tokens": "ct"}

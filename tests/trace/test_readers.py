@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import TraceError
-from simcost.trace.batch import RequestBatch, concat
-from simcost.trace.log.readers import Notation, import_trace
-from simcost.trace.store import open_trace, read_batches, read_tables
+from simcost.trace.requests.batch import RequestBatch, concat
+from simcost.trace.requests.readers import Notation, import_trace
+from simcost.trace.requests.store import open_trace, read_batches, read_tables
 
 HEADER = "arrival,prompt_tokens,output_tokens\n"
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.trace.batch import NO_SESSION, RequestBatch
-from simcost.trace.log.readers import import_trace
-from simcost.trace.reuse import Recent, shared_in_stream, shared_in_trace
-from simcost.trace.store import numbered, read_tables
-from simcost.trace.writer import TraceWriter
+from simcost.trace.requests.batch import NO_SESSION, RequestBatch
+from simcost.trace.requests.prefix_reuse import Recent, shared_in_stream, shared_in_trace
+from simcost.trace.requests.readers import import_trace
+from simcost.trace.requests.store import numbered, read_tables
+from simcost.trace.requests.writer import TraceWriter
 
 BLOCK = 16
 prompts = st.lists(

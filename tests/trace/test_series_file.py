@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, InputError
-from simcost.trace.calendar import parse_freq
-from simcost.trace.series import Grid, Series
-from simcost.trace.series.file import read_series
+from simcost.tables.calendar import parse_freq
+from simcost.trace.series.reader import read_series
+from simcost.trace.series.series import Grid, Series
 
 
 def table(folder: Path, text: str, name: str = "demand.csv") -> Path:

@@ -9,10 +9,10 @@ from jobs_of import jobs_of
 
 from simcost.errors import InputError
 from simcost.trace.jobs.store import write_jobs
-from simcost.trace.log.readers import import_trace
-from simcost.trace.series import Grid
-from simcost.trace.series.file import is_stored, read_series
-from simcost.trace.writer import TraceWriter
+from simcost.trace.requests.readers import import_trace
+from simcost.trace.requests.writer import TraceWriter
+from simcost.trace.series.reader import is_stored, read_series
+from simcost.trace.series.series import Grid
 
 NS = 1_000_000_000
 

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from simcost.errors import InputError, TraceError
-from simcost.trace.batch import RequestBatch, concat
-from simcost.trace.paths import inside
-from simcost.trace.store import KEY, open_trace, read_batches, read_tables
-from simcost.trace.writer import TraceWriter
+from simcost.tables.paths import inside
+from simcost.trace.requests.batch import RequestBatch, concat
+from simcost.trace.requests.store import KEY, open_trace, read_batches, read_tables
+from simcost.trace.requests.writer import TraceWriter
 
 
 def batch(arrival: list[int], prompt: int = 10, output: int = 5) -> RequestBatch:
@@ -125,8 +125,8 @@ def test_impossible_values(tmp_path: Path, column: str, row: int, value: int, sa
 
 
 def test_unsorted_rows_are_sorted_stably(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.trace.sort.CHUNK_ROWS", 1024)
-    monkeypatch.setattr("simcost.trace.writer.BATCH_ROWS", 1000)
+    monkeypatch.setattr("simcost.trace.requests.sort.CHUNK_ROWS", 1024)
+    monkeypatch.setattr("simcost.trace.requests.writer.BATCH_ROWS", 1000)
     rng = np.random.default_rng(2)
     arrival = rng.integers(0, 3000, 20_000)
     prompt = np.arange(1, 20_001, dtype=np.int32)

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError, TraceError
-from simcost.trace.batch import RequestBatch, concat
-from simcost.trace.compare import compare_traces, rank_correlation
-from simcost.trace.describe import describe_trace
-from simcost.trace.store import open_trace, read_tables
+from simcost.trace.requests.batch import RequestBatch, concat
+from simcost.trace.requests.describe import describe_trace
+from simcost.trace.requests.similarity import compare_traces, rank_correlation
+from simcost.trace.requests.store import open_trace, read_tables
 from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Poisson
+from simcost.trace.synthesis.generator import drawn
 from simcost.trace.synthesis.linking import recorded
 from simcost.trace.synthesis.rates import Rates
-from simcost.trace.synthesis.streams import drawn
 from simcost.trace.synthesis.synthetic import synthesize
-from simcost.trace.workload import Lengths, Sessions, Stream, Synthetic, workload_traces
+from simcost.trace.workload.spec import Lengths, Sessions, Stream, Synthetic, workload_traces
 
 FLAT = (1.0,) * 24
 HOURS = Rates(step_s=3600.0, expected=np.array([4000.0, 8000.0, 0.0, 6000.0]))
@@ -50,8 +50,8 @@ def test_clients_have_their_shares_and_add_up() -> None:
 
 
 def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.trace.synthesis.streams.BATCH_ROWS", 2000)
-    monkeypatch.setattr("simcost.trace.synthesis.streams._FIRST", 500)
+    monkeypatch.setattr("simcost.trace.synthesis.generator.BATCH_ROWS", 2000)
+    monkeypatch.setattr("simcost.trace.synthesis.generator._FIRST", 500)
     sizes = [len(b) for b in drawn([Stream()], HOURS, folder=Path(), seed=1, index=0)]
     assert max(sizes) <= 2000
     assert sum(sizes) == pytest.approx(18_000, rel=0.03)

@@ -8,8 +8,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError, TraceError
-from simcost.trace.utilisation.columns import MIB
-from simcost.trace.utilisation.read import read_utilisation
+from simcost.trace.utilization.columns import MIB
+from simcost.trace.utilization.reader import read_utilisation
 
 
 @pytest.fixture

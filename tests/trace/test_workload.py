@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.trace.arrivals import batches, merged, span_s
-from simcost.trace.batch import RequestBatch, concat
-from simcost.trace.merge import merge
-from simcost.trace.replay import replay
-from simcost.trace.store import open_trace, read_batches
+from simcost.trace.requests.batch import RequestBatch, concat
+from simcost.trace.requests.merge import merge
+from simcost.trace.requests.store import open_trace, read_batches
+from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.synthetic import synthesize, synthetic
-from simcost.trace.workload import Lengths, Recorded, Synthetic, Workload
-from simcost.trace.writer import TraceWriter
+from simcost.trace.workload.arrivals import batches, merged, span_s
+from simcost.trace.workload.replay import replay
+from simcost.trace.workload.spec import Lengths, Recorded, Synthetic, Workload
 
 FLAT = (1.0,) * 24
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from simcost.billing.commitment.aws import CapacityBlock, CapacityReservation, ReservedInstances, SavingsPlan
 from simcost.billing.commitment.azure import AzureReservation, AzureSavingsPlan
+from simcost.billing.commitment.fixed_term import TakeOrPay
 from simcost.billing.commitment.gcp import FlexibleCud, ResourceCud
-from simcost.billing.commitment.period import TakeOrPay
 from simcost.units import ByKind
 
 Commitment = Annotated[

@@ -16,7 +16,7 @@ from simcost.units import PositiveCount, Seconds, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import Capacity, Rates
-    from simcost.billing.metered import Line, Metered
+    from simcost.billing.metering import Line, Metered
 
 _SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0, "xlarge": 8.0}
 _METAL = {"i3": 128.0, "c5": 192.0}

@@ -15,7 +15,7 @@ from simcost.catalog.facts import Instrument
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import Capacity, Rates
-    from simcost.billing.metered import Line, Metered
+    from simcost.billing.metering import Line, Metered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

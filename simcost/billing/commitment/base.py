@@ -15,7 +15,7 @@ from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import Capacity, Floats, Payments, Rates, Spend
-    from simcost.billing.metered import Line, Metered
+    from simcost.billing.metering import Line, Metered
 
 Offset = Annotated[float, SECONDS]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.billing.commitment.terms import Terms
-from simcost.billing.metered import Line, Metered
+from simcost.billing.metering import Line, Metered
 from simcost.catalog.facts import CommitmentRate, Instrument, Offer, Upfront
 from simcost.errors import InputError
 

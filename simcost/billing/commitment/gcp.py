@@ -12,7 +12,7 @@ from simcost.errors import InputError
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import Capacity, Rates, Spend
-    from simcost.billing.metered import Line, Metered
+    from simcost.billing.metering import Line, Metered
 
 _ACCELERATED = ("a2-", "a3-", "a4-", "a4x-", "g2-", "g4-", "ct", "tpu", "v4-", "v5", "v6e")
 """How instance types of accelerator-optimised families and TPUs begin."""

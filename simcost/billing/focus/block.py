@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing.metered import Floats, Ints
+from simcost.billing.metering import Floats, Ints
 from simcost.trace.focus.columns import COLUMNS
 
 OWN = ("x_SimcostRunId", "x_PriceAsOf")

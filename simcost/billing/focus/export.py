@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing.charges import Bill, Charge
+from simcost.billing.bill import Bill, Charge
 from simcost.billing.focus.block import table_of
 from simcost.billing.focus.rows import Writer
-from simcost.billing.focus.words import machines
+from simcost.billing.focus.vocabulary import machines
 from simcost.catalog.facts import Offer
-from simcost.trace.usage import HOURLY
+from simcost.trace.usage.usage import HOURLY
 
 ACCOUNT = "simcost"
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcost.billing.charges import Charge
+from simcost.billing.bill import Charge
 from simcost.billing.commitment.bound import Bought, Bound, Capacity, Floats
 from simcost.billing.focus.block import Block, priced
-from simcost.billing.focus.words import (
+from simcost.billing.focus.vocabulary import (
     commitment_words,
     place_words,
     provider_words,
@@ -18,8 +18,8 @@ from simcost.billing.focus.words import (
     tags_text,
     unit_of,
 )
-from simcost.billing.metered import Ints, Line
-from simcost.billing.settle import Settlement
+from simcost.billing.metering import Ints, Line
+from simcost.billing.settlement import Settlement
 from simcost.units import SECONDS_PER_HOUR
 
 

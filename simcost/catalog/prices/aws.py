@@ -17,7 +17,7 @@ from simcost.catalog.prices.cells import (
     whole,
     words,
 )
-from simcost.catalog.prices.json_text import Path_, place, values
+from simcost.catalog.prices.json_stream import Path_, place, values
 from simcost.catalog.prices.quote import Quote, Reading
 from simcost.errors import Fault, FaultsError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from simcost.catalog.facts import Upfront
 from simcost.catalog.prices.cells import HOURS_PER_YEAR, UnreadableError, number, said, words
-from simcost.catalog.prices.json_text import Path_, place, values
+from simcost.catalog.prices.json_stream import Path_, place, values
 from simcost.catalog.prices.quote import Quote, Reading, Way
 from simcost.errors import Fault, FaultsError
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from simcost.catalog.book import Catalog
+from simcost.catalog.aliases import canonical
+from simcost.catalog.catalog import Catalog
 from simcost.catalog.facts import Accelerator, Machine, Offer
-from simcost.catalog.names import canonical
 from simcost.catalog.prices.quote import Quote, Reading
 
 _NEAR = 0.1  # nominal GB, GiB and what a driver reports lie closer; the next size of a device does not

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from simcost.catalog.book import Catalog
+from simcost.catalog.catalog import Catalog
 from simcost.catalog.facts import Provenance
 
 _KEYS = {

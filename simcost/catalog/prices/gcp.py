@@ -7,7 +7,7 @@ from re import IGNORECASE, match, search
 from typing import Any
 
 from simcost.catalog.prices.cells import UnreadableError, inner, listed, mapped, number, words
-from simcost.catalog.prices.json_text import place, values
+from simcost.catalog.prices.json_stream import place, values
 from simcost.catalog.prices.quote import Part, Quote, Reading, Way
 from simcost.errors import Fault, FaultsError
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from simcost.catalog.book import Catalog
+from simcost.catalog.catalog import Catalog
 from simcost.catalog.facts import Instrument, Upfront
 from simcost.catalog.prices.findings import Findings
 

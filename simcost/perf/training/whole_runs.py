@@ -23,7 +23,7 @@ from simcost.catalog import Catalog
 from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError
 from simcost.perf.training.duration import peak_flops
-from simcost.perf.training.utilisation import SCALE_FROM, Mfu, benchmark_mfu
+from simcost.perf.training.utilization import SCALE_FROM, Mfu, benchmark_mfu
 from simcost.units import SECONDS_PER_HOUR
 
 LEVEL = 0.9

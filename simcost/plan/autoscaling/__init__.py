@@ -7,11 +7,11 @@ from simcost.plan.autoscaling.dynamo import DynamoPlanner
 from simcost.plan.autoscaling.hpa import Hpa
 from simcost.plan.autoscaling.keda import Keda
 from simcost.plan.autoscaling.kpa import Kpa
-from simcost.plan.autoscaling.observation import Decision, Observation, Policy, Replicas
+from simcost.plan.autoscaling.policy import Decision, Observation, Policy, Replicas
 from simcost.plan.autoscaling.predictive import Predictive
 from simcost.plan.autoscaling.ray import RayServe
 from simcost.plan.autoscaling.signals import Signal, Source
-from simcost.plan.autoscaling.stated import Fixed, Schedule, Step
+from simcost.plan.autoscaling.simple import Fixed, Schedule, Step
 from simcost.plan.autoscaling.wva import Wva
 
 __all__ = ["Autoscaler", "AwsScaling", "Chain", "Decision", "DynamoPlanner", "Fixed", "Hpa", "Keda", "Kpa",

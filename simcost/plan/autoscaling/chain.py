@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict
 from simcost.plan.autoscaling.dynamo import DynamoPlanner
 from simcost.plan.autoscaling.hpa import Hpa, HpaState
 from simcost.plan.autoscaling.keda import Keda, KedaState
-from simcost.plan.autoscaling.observation import Decision, Observation, ns
+from simcost.plan.autoscaling.policy import Decision, Observation, ns
 from simcost.plan.autoscaling.signals import Source
 from simcost.plan.autoscaling.wva import PUBLISHED, Wva
 from simcost.units import NS_PER_S

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, MinLen
 
-from simcost.plan.autoscaling.observation import Decision, Observation
+from simcost.plan.autoscaling.policy import Decision, Observation
 from simcost.plan.autoscaling.signals import SignalName, Source, own
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple, TypedDict
 
 from annotated_types import Ge, Gt, Le
 
-from simcost.plan.autoscaling.observation import Decision, Observation
+from simcost.plan.autoscaling.policy import Decision, Observation
 from simcost.plan.autoscaling.signals import Source, own
 from simcost.units import Count, PositiveCount, PositiveSeconds
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simcost.plan.autoscaling import AwsScaling, Signal, Source
 from simcost.plan.autoscaling.aws import ScalingPolicy, StepAdjustment, StepScaling, TargetTracking
-from simcost.scenario.faults import fault_at
+from simcost.scenario.files.faults import fault_at
 from simcost.scenario.manifests.aws_files import aws_file
 from simcost.scenario.manifests.fields import Fields, each
 from simcost.scenario.manifests.manifest import Unmapped

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from simcost.scenario.files.nodes import Node
 from simcost.scenario.manifests.fields import Fields
-from simcost.scenario.node import Node
 
 KEYS = ("ScalableTarget", "ScalableTargets", "ScalingPolicy", "ScalingPolicies", "PolicyType",
         "PredefinedMetricSpecification", "CustomizedMetricSpecification", "StepAdjustments")  # fmt: skip

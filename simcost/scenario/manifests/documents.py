@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from simcost.scenario import yaml
+from simcost.scenario.files import yaml
+from simcost.scenario.files.nodes import Node
 from simcost.scenario.manifests.fields import Reading
-from simcost.scenario.node import Node
 
 RAY_VERSION = "rayVersion"
 """Key under which the Serve config of a RayService has the version of Ray."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simcost.plan import Admission
-from simcost.plan.admission import Saturation
+from simcost.plan.serving import Saturation
 from simcost.scenario.manifests.fields import Fields
 
 _DETECTOR = "utilization-detector"

@@ -10,9 +10,9 @@ from types import UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from simcost.errors import Fault, did_you_mean
-from simcost.scenario.faults import fault_at, shown
+from simcost.scenario.files.faults import fault_at, shown
+from simcost.scenario.files.nodes import Node, dotted
 from simcost.scenario.manifests.quantities import go_duration, quantity
-from simcost.scenario.node import Node, dotted
 
 T = TypeVar("T")
 _LONGEST = 300

@@ -8,8 +8,8 @@ from dataclasses import replace
 from simcost.errors import Fault
 from simcost.plan.autoscaling import Hpa, Source
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
-from simcost.plan.autoscaling.monitoring import is_average
-from simcost.scenario.faults import fault_at
+from simcost.plan.autoscaling.metric_adapter import is_average
+from simcost.scenario.files.faults import fault_at
 from simcost.scenario.manifests.fields import Fields, Reading, each
 from simcost.scenario.manifests.manifest import Unmapped
 from simcost.scenario.manifests.promql import metric_source

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
-from simcost.plan.autoscaling.keda.cron import parse_cron
+from simcost.plan.autoscaling.cron import parse_cron
 from simcost.plan.nodes import DisruptionBudget, NodePool
 from simcost.scenario.manifests.fields import Fields, each
 from simcost.scenario.manifests.requirements import (

@@ -8,14 +8,14 @@ from typing import NamedTuple
 from simcost.errors import InputError
 from simcost.plan.autoscaling import Keda, Source
 from simcost.plan.autoscaling.keda import CronTrigger, Fallback, MetricTrigger, Trigger
-from simcost.plan.autoscaling.monitoring import nearest
-from simcost.scenario.faults import fault_at
+from simcost.plan.autoscaling.metric_adapter import nearest
+from simcost.scenario.files.faults import fault_at
 from simcost.scenario.manifests.fields import Fields
 from simcost.scenario.manifests.hpa import read_behavior
 from simcost.scenario.manifests.manifest import Unmapped
 from simcost.scenario.manifests.promql import Query, parse_promql
 from simcost.scenario.manifests.remedies import published, unmapped_metric
-from simcost.trace.calendar import find_zone
+from simcost.tables.calendar import find_zone
 
 ON = "autoscaling.keda.sh/"
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from simcost.errors import did_you_mean
-from simcost.plan.autoscaling.monitoring import LATENCIES, METRICS, Known, canonical, known
+from simcost.plan.autoscaling.metric_adapter import LATENCIES, METRICS, Known, canonical, known
 from simcost.plan.autoscaling.signals import Signal, SignalName, Source
 from simcost.scenario.manifests.promql_series import (
     OVER,

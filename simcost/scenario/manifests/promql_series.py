@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from simcost.plan.autoscaling.monitoring import Known
+from simcost.plan.autoscaling.metric_adapter import Known
 from simcost.plan.autoscaling.signals import Over, Signal, Source
 
 OVER: dict[str, Over] = {"sum": "sum", "avg": "mean", "max": "max", "min": "min"}

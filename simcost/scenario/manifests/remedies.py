@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from simcost.plan.autoscaling.monitoring import nearest
+from simcost.plan.autoscaling.metric_adapter import nearest
 from simcost.plan.autoscaling.signals import SignalName
 from simcost.plan.autoscaling.wva import PUBLISHED
 

@@ -1,6 +1,6 @@
 """The control plane in four layers: metrics, policy, replicas, nodes; and what interrupts them. Simpy processes."""
 
-from simcost.sim.fleet.control import control, keep_books, pulse, sample
+from simcost.sim.fleet.control_loop import control, keep_books, pulse, sample
 from simcost.sim.fleet.fleet import Fleet
 from simcost.sim.fleet.interruptions import interrupt
 

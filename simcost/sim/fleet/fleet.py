@@ -9,16 +9,16 @@ from heapq import heappop, heappush
 
 import simpy
 
-from simcost.ledger import UNREAD
-from simcost.sim.books import Books
-from simcost.sim.dataplane import DataPlane, Seen
-from simcost.sim.fleet.cold_start import ColdStart
-from simcost.sim.fleet.machines import Machines
-from simcost.sim.fleet.providers import Provider, provider_of
+from simcost.ledger.requests import UNREAD
+from simcost.sim.fleet.node_pool import Machines
+from simcost.sim.fleet.provisioners import Provider, provider_of
 from simcost.sim.fleet.records import Node, Process, Replica
+from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.fleet.victims import to_remove
-from simcost.sim.kernel import layout as at
-from simcost.sim.pool import Pool
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine_driver import DataPlane, Seen
+from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.recorder import Books
 from simcost.units import NS_PER_S
 
 _MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}

@@ -5,13 +5,13 @@ by a cheaper one.
 from math import ceil, floor, isnan
 
 from simcost.errors import InputError
-from simcost.plan.autoscaling.keda.cron import next_after
+from simcost.plan.autoscaling.cron import next_after
 from simcost.plan.nodes import DisruptionBudget, NodePool, Reason
 from simcost.sim.fleet.choice import as_karpenter
 from simcost.sim.fleet.consolidation import Move, best_move, move_of
 from simcost.sim.fleet.provisioned_fleet import ProvisionedFleet
 from simcost.sim.fleet.records import Node, Process
-from simcost.sim.kernel.layout import NEVER
+from simcost.sim.serving.engine.layout import NEVER
 from simcost.units import NS_PER_S
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from simcost.sim.dataplane import DataPlane
-from simcost.sim.fleet.samples import Ints
-from simcost.sim.kernel import layout as at
+from simcost.sim.fleet.scrape_samples import Ints
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine_driver import DataPlane
 
 
 class Latencies:

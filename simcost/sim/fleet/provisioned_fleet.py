@@ -5,9 +5,9 @@ from typing import Protocol
 
 import simpy
 
-from simcost.sim.fleet.machines import Machines
+from simcost.sim.fleet.node_pool import Machines
 from simcost.sim.fleet.records import Node, Replica
-from simcost.sim.pool import Pool
+from simcost.sim.serving.pool import Pool
 
 
 class ProvisionedFleet(Protocol):

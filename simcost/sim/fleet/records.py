@@ -6,7 +6,7 @@ from typing import Any
 
 import simpy
 
-from simcost.sim.kernel.layout import NEVER
+from simcost.sim.serving.engine.layout import NEVER
 
 Process = Generator[simpy.Event, Any, None]
 

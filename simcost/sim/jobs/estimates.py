@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.job_ledger import Floats, Ints
+from simcost.ledger.jobs import Floats, Ints
 from simcost.plan.scheduling import EstimateError, Shortest
 from simcost.rng import stream
-from simcost.trace.jobs import Jobs
+from simcost.trace.jobs.jobs import Jobs
 
 
 def with_limits(jobs: Jobs, error: EstimateError, seed: int) -> Jobs:

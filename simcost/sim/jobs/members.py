@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from simcost.sim.jobs import nodes as at
-from simcost.sim.jobs.nodes import MILLI, NEVER, NOWHERE, Cluster, Ints, Queue, Shapes, Work
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs import cluster as at
+from simcost.sim.jobs.cluster import MILLI, NEVER, NOWHERE, Cluster, Ints, Queue, Shapes, Work
+from simcost.trace.jobs.jobs import Jobs
 
 TYPICAL = 0.95
 """The most frequent shapes that cover this share of the members stand for all of them (FGD)."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simcost.job_ledger import Floats, Ints
+from simcost.ledger.jobs import Floats, Ints
 from simcost.plan.scheduling import (
     DeadlineAware,
     FifoStrict,
@@ -15,7 +15,7 @@ from simcost.plan.scheduling import (
     SsfStrict,
 )
 from simcost.sim.jobs.estimates import estimates
-from simcost.trace.jobs import NONE, Jobs
+from simcost.trace.jobs.jobs import NONE, Jobs
 
 
 def strict(policy: Scheduler) -> bool:

@@ -13,11 +13,11 @@ from simcost.plan.scheduling import (
     Scheduler,
     Srtf,
 )
-from simcost.sim.jobs.general import on_counts, run_general
-from simcost.sim.jobs.mishaps import Mishaps
+from simcost.sim.jobs.disruptions import Mishaps
+from simcost.sim.jobs.engine.setup import on_counts, run_general
 from simcost.sim.jobs.order import order, strict
-from simcost.sim.jobs.ran import Ran, of_flow, undisturbed
-from simcost.trace.jobs import Jobs
+from simcost.sim.jobs.results import Ran, of_flow, undisturbed
+from simcost.trace.jobs.jobs import Jobs
 
 _GENERAL = ConservativeBackfill | FairShare | Srtf | Las | PriorityPreemptive | Quotas
 
@@ -32,18 +32,18 @@ def run_pool(jobs: Jobs, capacity: int, policy: Scheduler, mishaps: Mishaps, hor
 
 
 def _queue(jobs: Jobs, capacity: int, policy: Scheduler, seed: int, horizon_s: float) -> Ran:
-    from simcost.sim.jobs import queue
+    from simcost.sim.jobs.engine import ranked_queue
 
     easy = isinstance(policy, EasyBackfill)
-    discipline = queue.EASY if easy else queue.STRICT if strict(policy) else queue.SKIP
+    discipline = ranked_queue.EASY if easy else ranked_queue.STRICT if strict(policy) else ranked_queue.SKIP
     all_ties = isinstance(policy, EasyBackfill) and policy.shadow_ties == "all"
     columns = jobs.submit_s, jobs.duration_s, jobs.gpus, jobs.limit_s, order(jobs, policy, seed)
-    start, timeline = queue.run(*columns, capacity, discipline, all_ties, horizon_s)
+    start, timeline = ranked_queue.run(*columns, capacity, discipline, all_ties, horizon_s)
     return undisturbed(jobs, start, timeline, horizon_s)
 
 
 def _elastic(jobs: Jobs, capacity: int, policy: Elastic, horizon_s: float) -> Ran:
-    from simcost.sim.jobs import elastic
+    from simcost.sim.jobs.engine import elastic
 
     most = np.minimum(jobs.max_gpus, capacity)
     columns = jobs.submit_s, jobs.duration_s.astype(float), jobs.gpus, jobs.min_gpus, most

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.trace.log.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers
+from simcost.tables.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers
 from simcost.units import NS_PER_S
 
 NULL_WORDS = ("null", "none", "nan", "na", "n/a", "<na>", "\\n")

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simcost.tables.cells import Flags
 from simcost.trace.focus.columns import SUBCATEGORIES
 from simcost.trace.focus.rows import Rows
 from simcost.trace.focus.rules import Rule
-from simcost.trace.log.cells import Flags
 
 _SIZES = r"[KMGTPE]?b|[KMGTPE]?B|[KMGTPE]i[bB]"
 _TIMES = "Years?|Months?|Days?|Hours?|Minutes?|Seconds?"

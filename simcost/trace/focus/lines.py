@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from simcost.tables.cells import Flags, Floats, Ints
 from simcost.trace.focus.cells import Words
 from simcost.trace.focus.rows import Rows
 from simcost.trace.focus.sums import Names, Sums, named
 from simcost.trace.focus.units import instance_type, provider_of, unit_of
-from simcost.trace.log.cells import Flags, Floats, Ints
 
 COSTS = {"billed_usd": "BilledCost", "effective_usd": "EffectiveCost", "list_usd": "ListCost",
          "contracted_usd": "ContractedCost"}  # fmt: skip

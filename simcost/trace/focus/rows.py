@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.errors import TraceError
+from simcost.tables.cells import Flags, Floats, Ints
 from simcost.trace.focus.cells import Mended, Words, numbers, times, words
 from simcost.trace.focus.columns import COLUMNS
-from simcost.trace.log.cells import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

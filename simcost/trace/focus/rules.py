@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcost.tables.cells import Flags
 from simcost.trace.focus.rows import Rows
-from simcost.trace.log.cells import Flags
 
 _RELATIVE = 1e-6
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from simcost.tables.cells import Flags
 from simcost.trace.focus.columns import COLUMNS
 from simcost.trace.focus.formats import format_rules
 from simcost.trace.focus.rows import Rows
 from simcost.trace.focus.rules import READING, Rule, usage_or_purchase
-from simcost.trace.log.cells import Flags
 
 _BOTH = {
     "CommitmentDiscountCategory": "CommitmentDiscountId", "CommitmentDiscountType": "CommitmentDiscountId",

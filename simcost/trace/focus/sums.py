@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from simcost.tables.cells import Floats, Ints
 from simcost.trace.focus.cells import Words
-from simcost.trace.log.cells import Floats, Ints
 
 _PENDING_ROWS = 500_000
 

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.trace.jobs import Flags, Ints
-from simcost.trace.jobs.sieve import Sieve
+from simcost.tables.cells import Floats, as_text, real_numbers, whole_numbers
+from simcost.trace.jobs.jobs import Flags, Ints
+from simcost.trace.jobs.rejections import Sieve
 from simcost.trace.jobs.times import empty
-from simcost.trace.log.cells import Floats, as_text, real_numbers, whole_numbers
 
 _MOST_GPUS = 10_000_000
 _YES, _NO = ("true", "1", "yes", "t", "y"), ("false", "0", "no", "f", "n")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simcost.trace.jobs import NONE, STATUS, Ints, Jobs
+from simcost.trace.jobs.jobs import NONE, STATUS, Ints, Jobs
 from simcost.trace.jobs.select import gaps, span_s
 from simcost.trace.jobs.store import open_jobs
 

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from simcost.errors import TraceError
-from simcost.trace.jobs.sieve import finding
-from simcost.trace.jobs.table import Table
-from simcost.trace.log.sources import reading
+from simcost.tables.sources import reading
+from simcost.tables.table import Table
+from simcost.trace.jobs.rejections import finding
 
 _WHAT = "listing by `kubectl get pods,jobs -A -o json`"
 _COLUMNS = ("job_id", "submit_s", "start_s", "end_s", "gpus", "min_gpus", "cpu_milli", "memory_mib", "gpu_type",

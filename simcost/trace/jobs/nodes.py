@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError, columns_said
-from simcost.trace.jobs.table import Table, header, read_table
-from simcost.trace.log.cells import as_text, whole_numbers
+from simcost.tables.cells import as_text, whole_numbers
+from simcost.tables.table import Table, header, read_table
 
 Ints = npt.NDArray[np.int64]
 

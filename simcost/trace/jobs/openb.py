@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from simcost.trace.jobs.sieve import finding
-from simcost.trace.jobs.table import Table
+from simcost.tables.cells import real_numbers
+from simcost.tables.table import Table
+from simcost.trace.jobs.rejections import finding
 from simcost.trace.jobs.times import empty
-from simcost.trace.log.cells import real_numbers
 
 
 def never_scheduled(table: Table) -> Table:

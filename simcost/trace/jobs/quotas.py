@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from simcost.errors import Fault, FaultsError, TraceError
-from simcost.trace.jobs.table import Table, header, read_table
-from simcost.trace.log.cells import as_text, real_numbers
+from simcost.tables.cells import as_text, real_numbers
+from simcost.tables.table import Table, header, read_table
 
 _MOST = 10_000_000
 Quota = tuple[int, int | None, int | None]

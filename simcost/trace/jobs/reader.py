@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
-from simcost.trace.jobs import Jobs
-from simcost.trace.jobs.clean import jobs_of
+from simcost.tables.table import Table, header, read_table
+from simcost.trace.jobs.cleaning import jobs_of
 from simcost.trace.jobs.formats import JOB_FORMATS, find_job_columns, recognise
+from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.kubernetes import read_kubernetes
 from simcost.trace.jobs.openb import never_scheduled
-from simcost.trace.jobs.sacct import read_sacct
+from simcost.trace.jobs.rejections import Sieve
 from simcost.trace.jobs.select import gaps, select, span_s
-from simcost.trace.jobs.sieve import Sieve
+from simcost.trace.jobs.slurm import read_sacct
 from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
-from simcost.trace.jobs.table import Table, header, read_table
 
 _NONE: Mapping[str, str] = {}
 _REPAIRS = ("unsorted", "limit_raised")

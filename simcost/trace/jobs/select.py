@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
-from simcost.trace.jobs import NONE, Flags, Jobs
-from simcost.trace.jobs.sieve import finding, how_many, kept_out
-from simcost.trace.log.cells import TimeRule, instants
-from simcost.trace.writer import iso_utc
+from simcost.tables.cells import TimeRule, instants
+from simcost.trace.jobs.jobs import NONE, Flags, Jobs
+from simcost.trace.jobs.rejections import finding, how_many, kept_out
+from simcost.trace.requests.writer import iso_utc
 from simcost.units import NS_PER_S, format_seconds, parse_seconds
 
 _LONG_GAP_S = 7 * 86400

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
 from simcost.outputs import whole_file
-from simcost.trace.jobs import CHECKPOINTS, NONE, STATUS, Jobs
+from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Jobs
 from simcost.trace.jobs.nodes import coded
 
 VERSION = 1

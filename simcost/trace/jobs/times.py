@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.trace.calendar import find_zone
-from simcost.trace.jobs.sieve import Sieve, finding, how_many
-from simcost.trace.log.cells import EPOCH_S, Flags, Ints, TimeRule, as_text, instants, time_rule
+from simcost.tables.calendar import find_zone
+from simcost.tables.cells import EPOCH_S, Flags, Ints, TimeRule, as_text, instants, time_rule
+from simcost.trace.jobs.rejections import Sieve, finding, how_many
 from simcost.trace.series.local_time import offsets
 from simcost.units import NS_PER_S
 

@@ -8,10 +8,10 @@ from simcost.catalog.public_traces import PublicTrace
 from simcost.errors import InputError, TraceError
 from simcost.trace.jobs.reader import import_jobs
 from simcost.trace.jobs.store import is_jobs, open_jobs
-from simcost.trace.log.readers import Notation, import_trace
 from simcost.trace.public.checksum import Digests, checked_by, difference, digests_of, published
 from simcost.trace.public.download import Partial, Report, UnavailableError, download
-from simcost.trace.store import open_trace
+from simcost.trace.requests.readers import Notation, import_trace
+from simcost.trace.requests.store import open_trace
 
 Rows = Callable[[int], None]
 

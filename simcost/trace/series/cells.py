@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import Fault, FaultsError
-from simcost.trace.log.cells import LARGEST, Flags, Ints, as_text
+from simcost.tables.cells import LARGEST, Flags, Ints, as_text
 from simcost.trace.series.columns import BY, REGRESSOR, SERIES, TIMESTAMP, VALUE
-from simcost.trace.series.trace import joined
+from simcost.trace.series.from_traces import joined
 
 FAULTS_SHOWN = 10
 _OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.trace.log.sources import Container, csv_head, reading
+from simcost.tables.sources import Container, csv_head, reading
 
 TIMESTAMP, VALUE, SERIES, UNIT = "timestamp", "value", "series", "unit"
 BY, REGRESSOR = "by:", "x:"

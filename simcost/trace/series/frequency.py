@@ -5,12 +5,12 @@ from math import gcd
 
 import numpy as np
 
-from simcost.trace.calendar import DAY_S, MONTH, STEPS, divides
-from simcost.trace.log.cells import Ints
-from simcost.trace.series import Grid
+from simcost.tables.calendar import DAY_S, MONTH, STEPS, divides
+from simcost.tables.cells import Ints
 from simcost.trace.series.local_time import offsets
 from simcost.trace.series.points import Notes, Points, iso
-from simcost.trace.series.step import is_rate
+from simcost.trace.series.resample import is_rate
+from simcost.trace.series.series import Grid
 
 _NEARLY_A_DAY_S = 23 * 3600
 _SHORTEST_MONTH_S = 28 * DAY_S

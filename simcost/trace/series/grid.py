@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from simcost.trace.calendar import MONTH
-from simcost.trace.log.cells import Floats, Ints
-from simcost.trace.series import Grid, Series
+from simcost.tables.calendar import MONTH
+from simcost.tables.cells import Floats, Ints
 from simcost.trace.series.frequency import LOG, find_step, irregular
 from simcost.trace.series.points import Notes, Points, iso
+from simcost.trace.series.series import Grid, Series
 from simcost.units import plural
 
 _MOST_STEPS = 20_000_000

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from simcost.trace.calendar import DAY_S, find_zone
-from simcost.trace.log.cells import Flags, Floats, Ints
-from simcost.trace.series import Grid
+from simcost.tables.calendar import DAY_S, find_zone
+from simcost.tables.cells import Flags, Floats, Ints
+from simcost.trace.series.series import Grid
 
 _YEAR_S = 366 * DAY_S
 _LONGEST_JUMP_S = 3 * 3600

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from simcost.trace.log.cells import Flags, Floats, Ints
+from simcost.tables.cells import Flags, Floats, Ints
 from simcost.trace.series.cells import Faults
-from simcost.trace.series.step import finding
+from simcost.trace.series.resample import finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.trace.log.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers, time_rule
-from simcost.trace.log.sources import Chunk
+from simcost.tables.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers, time_rule
+from simcost.tables.sources import Chunk
 from simcost.trace.series.cells import (
     FAULTS_SHOWN,
     Faults,
@@ -24,8 +24,8 @@ from simcost.trace.series.cells import (
     wrong,
 )
 from simcost.trace.series.columns import REGRESSOR, SERIES, TIMESTAMP, UNIT, VALUE
-from simcost.trace.series.step import finding
-from simcost.trace.series.trace import stem
+from simcost.trace.series.from_traces import stem
+from simcost.trace.series.resample import finding
 
 _LATEST_NS = 2**62
 _ZONED = r"[ T].*(Z|[-+]\d\d(:?\d\d)?)\s*$"

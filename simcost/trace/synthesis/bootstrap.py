@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simcost.trace.batch import Ints
+from simcost.trace.requests.batch import Ints
 
 
 def rows_in_blocks(known: int, block: int, count: int, rng: np.random.Generator) -> Ints:

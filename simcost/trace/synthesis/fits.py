@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from simcost.trace.batch import Floats
-from simcost.trace.synthesis.rescale import Tuples
+from simcost.trace.requests.batch import Floats
+from simcost.trace.synthesis.time_rescaling import Tuples
 
 _MOST = 262_144
 

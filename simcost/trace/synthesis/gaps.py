@@ -19,7 +19,7 @@ from simcost.units import ByKind, PositiveCount
 if TYPE_CHECKING:
     import numpy as np
 
-    from simcost.trace.batch import Draw, Floats, Pairs
+    from simcost.trace.requests.batch import Draw, Floats, Pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Gamma:
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
         """What draws gaps."""
         from simcost.trace.synthesis.fits import fitted_gamma
-        from simcost.trace.synthesis.rescale import fitted
+        from simcost.trace.synthesis.time_rescaling import fitted
 
         shape = self.shape or fitted(fitted_gamma, folder, str(self.trace))
         return lambda count: (rng.standard_gamma(shape, count) / shape, None)
@@ -75,7 +75,7 @@ class Weibull:
         from math import gamma
 
         from simcost.trace.synthesis.fits import fitted_weibull
-        from simcost.trace.synthesis.rescale import fitted
+        from simcost.trace.synthesis.time_rescaling import fitted
 
         shape = self.shape or fitted(fitted_weibull, folder, str(self.trace))
         mean = gamma(1 + 1 / shape)
@@ -105,7 +105,7 @@ class Mmpp:
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
         """What draws gaps."""
         from simcost.trace.synthesis.mmpp import States, fitted_states, modulated
-        from simcost.trace.synthesis.rescale import fitted
+        from simcost.trace.synthesis.time_rescaling import fitted
 
         if self.levels is not None and self.dwell is not None:
             return modulated(States.of(self.levels, self.dwell), rng)
@@ -126,9 +126,9 @@ class Bootstrap:
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
         """What draws gaps, and the tokens that came with them."""
-        from simcost.trace.paths import inside
+        from simcost.tables.paths import inside
         from simcost.trace.synthesis.bootstrap import rows_in_blocks
-        from simcost.trace.synthesis.rescale import tuples
+        from simcost.trace.synthesis.time_rescaling import tuples
 
         known = tuples(inside(folder, self.trace))
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.rng import stream
-from simcost.trace.batch import Floats, Ints, Pairs
-from simcost.trace.jobs import NONE, Jobs
+from simcost.trace.jobs.jobs import NONE, Jobs
+from simcost.trace.requests.batch import Floats, Ints, Pairs
 from simcost.trace.synthesis.bootstrap import rows_in_blocks
+from simcost.trace.synthesis.generator import arrivals
 from simcost.trace.synthesis.rates import Rates
-from simcost.trace.synthesis.rescale import rescaled_gaps
-from simcost.trace.synthesis.streams import arrivals
+from simcost.trace.synthesis.time_rescaling import rescaled_gaps
 from simcost.units import NS_PER_S
 
 _AT_ONCE = 262_144

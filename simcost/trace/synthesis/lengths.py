@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from simcost.trace.batch import Floats, Ints, Pairs, Tokens
-from simcost.trace.paths import inside
-from simcost.trace.store import MAX_TOKENS, open_trace, read_batches
-from simcost.trace.workload import Lengths
+from simcost.tables.paths import inside
+from simcost.trace.requests.batch import Floats, Ints, Pairs, Tokens
+from simcost.trace.requests.store import MAX_TOKENS, open_trace, read_batches
+from simcost.trace.workload.spec import Lengths
 
 _KEPT_PAIRS = 4_194_304
 

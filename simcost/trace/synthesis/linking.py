@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from simcost.errors import TraceError
 from simcost.rng import stream
-from simcost.trace.batch import Ints
-from simcost.trace.store import open_trace, read_tables
-from simcost.trace.synthesis.rescale import clock_grain_ns
+from simcost.trace.requests.batch import Ints
+from simcost.trace.requests.store import open_trace, read_tables
+from simcost.trace.synthesis.time_rescaling import clock_grain_ns
 
 _MOST_ROWS = 131_072
 _TABLE_ROWS = 32_768

@@ -9,8 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from simcost.trace.batch import Draw, Floats, Ints, Pairs
-from simcost.trace.synthesis.rescale import Tuples
+from simcost.trace.requests.batch import Draw, Floats, Ints, Pairs
+from simcost.trace.synthesis.time_rescaling import Tuples
 
 _SEGMENT = 64  # windows
 _MOST_WINDOWS = 65_536

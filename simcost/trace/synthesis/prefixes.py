@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from simcost.trace.batch import NO_SESSION, Ints, RequestBatch
+from simcost.trace.requests.batch import NO_SESSION, Ints, RequestBatch
 
 BLOCK_TOKENS = 512
 """Tokens in a block of the hashes written; that of the public Mooncake traces."""

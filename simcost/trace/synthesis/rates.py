@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import InputError
-from simcost.trace.batch import Floats, Ints
+from simcost.trace.requests.batch import Floats, Ints
 from simcost.units import NS_PER_S
 
 _KNOTS_A_STEP = 12

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simcost.trace.batch import Floats, Ints, Pairs, RequestBatch, concat
-from simcost.trace.paths import inside
-from simcost.trace.store import MAX_TOKENS
+from simcost.tables.paths import inside
+from simcost.trace.requests.batch import Floats, Ints, Pairs, RequestBatch, concat
+from simcost.trace.requests.store import MAX_TOKENS
 from simcost.trace.synthesis.linking import Recorded, recorded
-from simcost.trace.workload import Sessions
+from simcost.trace.workload.spec import Sessions
 from simcost.units import NS_PER_S
 
 _SAMPLE = 4096

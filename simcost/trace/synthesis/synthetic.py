@@ -10,16 +10,16 @@ import numpy as np
 
 from simcost.outputs import check_outputs
 from simcost.rng import stream
-from simcost.trace.batch import BATCH_ROWS, Floats, Ints, RequestBatch
-from simcost.trace.paths import inside
+from simcost.tables.paths import inside
+from simcost.trace.requests.batch import BATCH_ROWS, Floats, Ints, RequestBatch
+from simcost.trace.requests.writer import TraceWriter
+from simcost.trace.synthesis.generator import Source, superposed
 from simcost.trace.synthesis.lengths import token_pairs
 from simcost.trace.synthesis.linking import recorded
 from simcost.trace.synthesis.prefixes import BLOCK_TOKENS, with_sessions
 from simcost.trace.synthesis.rates import Clock
-from simcost.trace.synthesis.shape import shape
-from simcost.trace.synthesis.streams import Source, superposed
-from simcost.trace.workload import Stream, Synthetic, workload_traces
-from simcost.trace.writer import TraceWriter
+from simcost.trace.workload.shape import shape
+from simcost.trace.workload.spec import Stream, Synthetic, workload_traces
 from simcost.units import NS_PER_S
 
 _LONGEST_BIN_S = 60.0
@@ -28,7 +28,7 @@ _MOST_BINS = 65_536
 
 def synthetic(spec: Synthetic, *, folder: Path, seed: int, index: int, horizon_s: float, part: int = 0,
               cut: Counter[str] | None = None) -> Iterator[RequestBatch]:  # fmt: skip
-    """The requests of one replication; see `simcost.trace.arrivals.batches`. `cut` as in `streams.drawn`."""
+    """The requests of one replication; see `simcost.trace.workload.arrivals.batches`. `cut` as in `streams.drawn`."""
     source = Source(folder=folder, seed=seed, index=index, part=part)
     clock = shape(spec, round(horizon_s * NS_PER_S))
     if spec.clients:

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.trace.jobs.table import Table, joined
-from simcost.trace.log.cells import as_text
-from simcost.trace.usage import PROMPT
+from simcost.tables.cells import as_text
+from simcost.tables.table import Table, joined
+from simcost.trace.usage.usage import PROMPT
 
 UNCACHED, CACHE_READ, CACHE_WRITE, OUTPUT = (
     "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens",

@@ -6,7 +6,7 @@ from typing import Any
 
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import CommitmentRate, Offer
-from simcost.catalog.prices.importing import Imported, import_prices
+from simcost.catalog.prices.importer import Imported, import_prices
 
 CATALOG = load_catalog()
 

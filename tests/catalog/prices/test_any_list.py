@@ -22,9 +22,9 @@ from price_lists import (
     gcp_sku,
 )
 
-from simcost.catalog.prices.importing import FORMATS, import_prices
-from simcost.catalog.prices.json_text import values
-from simcost.catalog.reading import read_table
+from simcost.catalog.csv_reader import read_table
+from simcost.catalog.prices.importer import FORMATS, import_prices
+from simcost.catalog.prices.json_stream import values
 from simcost.errors import FaultsError, InputError
 
 PLAN = {"unitPrice": 60.0, "term": "1 Year"}
@@ -151,7 +151,7 @@ def test_values_are_what_json_says_whatever_is_entered(folder: Path, document: d
 
 
 def test_a_file_beyond_the_limit_says_what_to_take(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.catalog.prices.json_text.LARGEST_BYTES", 10)
+    monkeypatch.setattr("simcost.catalog.prices.json_stream.LARGEST_BYTES", 10)
     (folder / "big.json").write_text(LISTS["azure"][0])
     with pytest.raises(InputError, match="take the list of one region"):
         import_prices(folder / "big.json", "azure", CATALOG)

@@ -12,7 +12,7 @@ import pytest
 from price_lists import CATALOG, found, imported
 
 from simcost.catalog.facts import TokenPrice
-from simcost.catalog.prices.importing import Imported, import_prices
+from simcost.catalog.prices.importer import Imported, import_prices
 from simcost.errors import FaultsError, InputError
 
 SONNET = {

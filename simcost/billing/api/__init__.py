@@ -1,0 +1,1 @@
+"""Prices per token: what a model API charges for a trace."""

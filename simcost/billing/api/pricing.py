@@ -1,0 +1,139 @@
+"""A model behind an API: paid per million tokens, or by units of capacity with the rest per token."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.billing.api.prompt_cache import NoCache, PromptCache
+from simcost.billing.api.provisioned import Meter, Provisioned
+from simcost.billing.api.tokens import ITEMS, NOTHING, Column, Rates, TokenCount, count_tokens, rates
+from simcost.billing.bill import Charge, Place, UnitPrice, volume_charge
+from simcost.catalog.facts import TokenPrice
+from simcost.trace.requests.batch import Ints, RequestBatch
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+
+MILLION = "1000000 Tokens"
+"""As FOCUS writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerToken:
+    """A model behind an API."""
+
+    kind: Literal["per-token"] = "per-token"
+    api: str
+    """`provider/model` of the catalog's token prices."""
+    cache: PromptCache = field(default_factory=NoCache)
+    """What the provider finds of prompts in its cache."""
+    batch: bool = False
+    """Answers within a day, at the batch price."""
+    provisioned: Provisioned | None = None
+    """Units of capacity; None = all is paid per token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenBill:
+    """What the requests of a run cost at an API."""
+
+    price: TokenPrice
+    rates: Rates
+    horizon_s: float
+    paid: TokenCount
+    """Per token."""
+    in_units: TokenCount
+    """Served by provisioned units."""
+    units_usd: float
+    unit_hours: float
+    """Of provisioned units, deployed or reserved."""
+    too_long: int
+    """Requests beyond the context window: the API would refuse them; priced as if it did not."""
+
+    @property
+    def requests(self) -> int:
+        """All of them."""
+        return self.paid.requests + self.in_units.requests
+
+    @property
+    def count(self) -> TokenCount:
+        """All tokens."""
+        return self.paid + self.in_units
+
+    @property
+    def total_usd(self) -> float:
+        """Units and tokens."""
+        return self.units_usd + self.paid.usd(self.rates)
+
+    @property
+    def per_month_usd(self) -> float:
+        """Scaled to 730 h."""
+        return self.total_usd * HOURS_PER_MONTH * SECONDS_PER_HOUR / self.horizon_s
+
+
+def bill_tokens(
+    requests: Iterable[tuple[RequestBatch, Ints]], purchase: PerToken, price: TokenPrice, horizon_s: float
+) -> TokenBill:
+    """The bill of a stream of requests.
+
+    Args:
+        requests: sorted by arrival, with the tokens of each prompt that an earlier one began with
+            (`simcost.trace.requests.prefix_reuse`); they matter to `PrefixReuse` only.
+        purchase: how they are bought.
+        price: of `purchase.api`.
+        horizon_s: length of the run.
+
+    Raises:
+        CatalogError: no price for batches, or for keeping prompts that long.
+    """
+    paid_rates = rates(price, batch=purchase.batch, keep_s=purchase.cache.keep_s)
+    meter = Meter(purchase.provisioned.capacity) if purchase.provisioned else None
+    count = in_units = NOTHING
+    too_long = 0
+    for batch, shared in requests:
+        read, written = purchase.cache.split(batch.prompt_tokens, shared)
+        written = 0 if price.cache_write_usd_per_m is None else written
+        too_long += _beyond(batch, price.context_tokens)
+        count += _count(batch, read, written, paid_rates)
+        if meter is not None and purchase.provisioned is not None:
+            fits = meter.fits(batch.arrival_ns, purchase.provisioned.load(batch, read))
+            in_units += _count(batch[fits], _of(read, fits), _of(written, fits), paid_rates)
+    hours, bought = horizon_s / SECONDS_PER_HOUR, purchase.provisioned
+    return TokenBill(price=price, rates=paid_rates, horizon_s=horizon_s, paid=count - in_units, in_units=in_units,
+                     units_usd=bought.usd(hours) if bought else 0.0,
+                     unit_hours=bought.paid_units * hours if bought else 0.0, too_long=too_long)  # fmt: skip
+
+
+def _count(batch: RequestBatch, read: Column, written: Column, rates: Rates) -> TokenCount:
+    return count_tokens(batch.prompt_tokens, batch.output_tokens, rates, read=read, written=written)
+
+
+def _of(column: Column, rows: npt.NDArray[np.bool_]) -> Column:
+    return column if isinstance(column, int) else column[rows]
+
+
+def _beyond(batch: RequestBatch, context_tokens: int | None) -> int:
+    if context_tokens is None:
+        return 0
+    return int(np.count_nonzero(batch.prompt_tokens.astype(np.int64) + batch.output_tokens > context_tokens))
+
+
+def token_charges(bill: TokenBill, place: Place) -> tuple[Charge, ...]:
+    """A bill as charges: one for each kind of token that was used, and one for provisioned units."""
+    fact = bill.price
+    price = UnitPrice(list_usd=0.0, paid_usd=0.0, as_of=fact.as_of, quality=fact.quality, source=fact.source)
+    usd = bill.paid.by_item_usd(bill.rates)
+    used = dict(zip(ITEMS, bill.paid.tokens.sum(axis=0).tolist(), strict=True))
+    charges = []
+    for item in (item for item in ITEMS if used[item]):
+        per_m = 1e6 * usd[item] / used[item]
+        mean = replace(price, list_usd=per_m, paid_usd=per_m)
+        sku = f"{bill.price.model} {item}"
+        charges.append(volume_charge(place, "tokens", sku, used[item] / 1e6, MILLION, mean))
+    if bill.unit_hours:
+        own = bill.units_usd / bill.unit_hours
+        sku = f"{bill.price.model} provisioned"
+        paid = UnitPrice.own(own, list_usd=own)
+        charges.append(volume_charge(place, "tokens", sku, bill.unit_hours, "unit-hour", paid))
+    return tuple(charges)

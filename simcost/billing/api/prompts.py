@@ -1,0 +1,87 @@
+"""Input that is charged, of prompts that are counted whole: what a cache served or took is charged as that."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.trace.series.cells import Faults
+from simcost.trace.usage.usage import KEY, PROMPT, TOKENS, Floats, Usage
+
+_UNIT = KEY - 1
+_INPUT, _READ, _WRITE, _ = TOKENS
+
+
+def uncached(usage: Usage) -> tuple[Usage, tuple[str, ...]]:
+    """The usage with whole prompts as uncached input, and what was taken off, in words.
+
+    Whole prompts and cached tokens of the same provider, model, region, zone, account and tags belong together.
+
+    Raises:
+        FaultsError: more cached tokens than prompts, cached tokens without prompts, or prompts and uncached input of
+            the same usage, each with its first row.
+    """
+    units = {key[_UNIT] for key in usage.keys}
+    if PROMPT not in units:
+        return usage, ()
+    total: Floats = np.bincount(usage.line, usage.quantity, minlength=len(usage.keys)).astype(np.float64)
+    place = {key: i for i, key in enumerate(usage.keys)}
+    faults = _faults(usage, place, total)
+    if faults:
+        _raise(usage, faults)
+    quantity, keys, notes = usage.quantity.copy(), list(usage.keys), []
+    for i, key in enumerate(usage.keys):
+        if key[_UNIT] != PROMPT:
+            continue
+        cached = sum(total[place[one]] for one in _beside(key, _READ, _WRITE) if one in place)
+        rows = usage.line == i
+        quantity[rows] *= 1 - cached / total[i] if total[i] else 1.0
+        keys[i] = _with_unit(key, _INPUT)
+        if cached:
+            notes.append(
+                f"{key[0]}/{key[1]}: {cached:,.0f} cached tokens were taken off the {total[i]:,.0f} input tokens, "
+                "which count whole prompts; write `uncached_input_tokens` where yours do not"
+            )
+    return replace(usage, quantity=quantity, keys=tuple(keys)), tuple(dict.fromkeys(notes))
+
+
+def _faults(usage: Usage, place: Mapping[tuple[str, ...], int], total: Floats) -> dict[int, str]:
+    """Line -> what is wrong with it."""
+    whole = {key[:2] for key in usage.keys if key[_UNIT] == PROMPT}
+    found: dict[int, str] = {}
+    for i, key in enumerate(usage.keys):
+        with_prompts = _with_unit(key, PROMPT) in place
+        with_input = with_prompts or _with_unit(key, _INPUT) in place
+        if key[_UNIT] == PROMPT:
+            cached = sum(total[place[one]] for one in _beside(key, _READ, _WRITE) if one in place)
+            if cached > total[i] * (1 + 1e-9):
+                found[i] = (
+                    f"{cached:,.0f} cached tokens of {total[i]:,.0f} input tokens; if these leave cached ones out, "
+                    "call them `uncached_input_tokens`"
+                )
+        elif key[_UNIT] == _INPUT and with_prompts:
+            found[i] = "both whole prompts and uncached input of the same usage; give one of them"
+        elif key[_UNIT] in (_READ, _WRITE) and key[:2] in whole and total[i] and not with_input:
+            found[i] = (
+                "cached tokens, but no input tokens with the same region, account and tags; whole prompts count cached "
+                "tokens, too, and it is unknown off which to take these"
+            )
+    return {i: f"{usage.keys[i][0]}/{usage.keys[i][1]}: {message}" for i, message in found.items()}
+
+
+def _raise(usage: Usage, found: Mapping[int, str]) -> None:
+    if usage.path is None or usage.place is None:
+        raise InputError("; ".join(found.values()))
+    faults = Faults(usage.path)
+    for i, message in found.items():
+        faults.add(usage.place(int(np.flatnonzero(usage.line == i)[0])), message)
+    faults.check()
+
+
+def _beside(key: tuple[str, ...], *units: str) -> list[tuple[str, ...]]:
+    return [_with_unit(key, unit) for unit in units]
+
+
+def _with_unit(key: tuple[str, ...], unit: str) -> tuple[str, ...]:
+    return (*key[:_UNIT], unit, *key[KEY:])

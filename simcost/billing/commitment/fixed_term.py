@@ -1,0 +1,67 @@
+"""Capacity for a stated time at a stated price, used or not: calendar reservations and take-or-pay contracts."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import MinLen
+
+from simcost.billing.commitment.base import Termed
+from simcost.billing.commitment.terms import Terms
+from simcost.units import PositiveCount, PositiveSeconds, UsdPerH
+
+if TYPE_CHECKING:
+    from simcost.billing.commitment.bound import Capacity, Rates
+    from simcost.billing.metering import Metered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOrPay(Termed):
+    """A contract for so many instances for a time: what is not used is paid all the same (neoclouds; GCP calendar
+    reservations and future reservations, charged for their whole period).
+    """
+
+    kind: Literal["take-or-pay"] = "take-or-pay"
+    provider: Annotated[str, MinLen(1)]
+    """Whose it is."""
+    sku: Annotated[str, MinLen(1)]
+    """Instance type."""
+    region: str | None = None
+    """None = the only region of the usage."""
+    count: PositiveCount
+    """Instances."""
+    price: UsdPerH
+    """Per instance and hour, as quoted."""
+    length: PositiveSeconds
+    """Of the contract."""
+    prepaid: bool = False
+    """All of it is paid at its start."""
+    min_term: PositiveSeconds | None = None
+    """The shortest contract that the provider sells."""
+    min_count: PositiveCount = 1
+    """The smallest one."""
+
+    def __post_init__(self) -> None:
+        if self.min_term is not None and self.length < self.min_term:
+            raise ValueError(f"length ({self.length:g} s) is below min_term ({self.min_term:g} s)")
+        if self.count < self.min_count:
+            raise ValueError(f"count ({self.count}) is below min_count ({self.min_count})")
+
+    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
+        """So many instances at a time, of this type alone."""
+        from simcost.billing.commitment.bound import Capacity, Payments, only_region, takes_of
+
+        region = self.region or only_region(account, self.provider, self.sku, self.name)
+        hours, start = self.length / 3600.0, self.since / 3600.0
+        usd = self.price * self.count
+        terms = Terms(
+            upfront_usd=usd * hours if self.prepaid else 0.0,
+            recurring_usd_per_h=0.0 if self.prepaid else usd,
+            term_h=hours,
+        )
+        wanted = (self.provider, self.sku, region)
+        return Capacity(
+            name=self.name, kind=self.kind, order=10, account=self.account, shared=self.shared,
+            payments=Payments(terms=terms, from_h=start, to_h=start + hours), units=float(self.count),
+            takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
+            by_second=True, provider=self.provider, region=region, sku=self.sku,
+        )  # fmt: skip

@@ -1,0 +1,143 @@
+"""Who gets what of the commitments, clock-hour by clock-hour; whole columns of hours at a time.
+
+Order: by place in the provider's settlement; within it an account's own usage before that of the others; then for
+capacity the smallest size first, for spend the highest saving first, ties by the lowest rate, and unused reserved
+capacity after usage of the same worth.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from simcost.billing.commitment.bound import Bought, Bound, Capacity, Floats, Spend
+from simcost.billing.metering import Line, Metered
+
+_DUST = 1e-10
+"""USD or units an hour that count as nothing, and the share of larger amounts that does: what rounding leaves."""
+
+
+def cover(account: Metered, bounds: Sequence[Bound]) -> tuple[Floats, list[Bought]]:
+    """Apply commitments in their order.
+
+    Returns:
+        [hour, line] hours that none covers, and what became of each commitment, in the order given.
+    """
+    left = account.hours.copy()
+    bought = {id(bound): _bought(account, bound) for bound in bounds}
+    ordered = sorted(bounds, key=lambda bound: bound.order)
+    for _, same in groupby(ordered, key=lambda bound: bound.order):
+        group = list(same)
+        capacity = [bound for bound in group if isinstance(bound, Capacity)]
+        for own in (True, False):
+            for one in capacity:
+                _cover_capacity(account, left, one, bought[id(one)], own=own)
+            spend = [bound for bound in group if isinstance(bound, Spend)]
+            _cover_spend(account, left, spend, bought, own=own)
+    return left, [bought[id(bound)] for bound in bounds]
+
+
+def _bought(account: Metered, bound: Bound) -> Bought:
+    active = bound.payments.active(account)
+    committed = active * bound.payments.terms.effective_usd_per_h
+    return Bought(
+        bound=bound,
+        one_time_usd=bound.payments.one_time(len(active)),
+        recurring_usd=active * bound.payments.terms.recurring_usd_per_h,
+        committed_usd=committed,
+        unused_usd=committed.copy(),
+    )
+
+
+def _cover_capacity(account: Metered, left: Floats, bound: Capacity, bought: Bought, *, own: bool) -> None:
+    usd = bound.usd_per_unit_h
+    available = bound.payments.active(account) * bound.units
+    free = available - sum(bought.covered_h[i] * bound.takes[i] for i in bought.covered_h)
+    taken: list[int] = []
+    for i in _lines(account.lines, bound, own=own):
+        if bound.takes[i] <= 0:
+            continue
+        hours = np.minimum(left[:, i], free / bound.takes[i])
+        if bound.by_second:
+            hours = np.minimum(hours, _at_once(account, bound, [*taken, i]) - _at_once(account, bound, taken))
+            taken.append(i)
+        _enter(bought, left, i, hours, hours * bound.takes[i] * usd)
+        free = free - hours * bound.takes[i]
+
+
+def _cover_spend(
+    account: Metered, left: Floats, bounds: Sequence[Spend], bought: dict[int, Bought], *, own: bool
+) -> None:
+    """All plans of one place together: (usage, plan) by saving."""
+    pairs = [
+        (
+            1 - bound.rates[i] / account.lines[i].contracted_usd,
+            bound.rates[i],
+            account.lines[i].reserved_idle,
+            i,
+            bound,
+        )
+        for bound in bounds
+        for i in _lines(account.lines, bound, own=own)
+        if bound.rates[i] > 0
+    ]
+    for _, rate, _, i, bound in sorted(
+        pairs, key=lambda pair: (-round(pair[0], 12), pair[1], pair[2], pair[3])
+    ):
+        state = bought[id(bound)]
+        hours = np.minimum(left[:, i], np.maximum(state.unused_usd, 0.0) / rate)
+        _enter(state, left, i, hours, hours * rate)
+
+
+def _lines(lines: Sequence[Line], bound: Bound, *, own: bool) -> Iterator[int]:
+    """Lines of its own account, or of the others; the smallest units first."""
+    if not own and not (bound.shared and bound.account):
+        return
+    chosen = [i for i, line in enumerate(lines) if (bound.account in ("", line.account)) == own]
+    size = bound.takes if isinstance(bound, Capacity) else np.zeros(len(lines))
+    yield from sorted(chosen, key=lambda i: (size[i], lines[i].reserved_idle, i))
+
+
+def _enter(bought: Bought, left: Floats, line: int, hours: Floats, usd: Floats) -> None:
+    hours = np.where(hours < _DUST, 0.0, hours)
+    if not hours.any():
+        return
+    usd = np.where(hours > 0, usd, 0.0)
+    left[:, line] = np.where(left[:, line] - hours < _DUST, 0.0, left[:, line] - hours)
+    unused = bought.unused_usd
+    np.subtract(unused, usd, out=unused)
+    unused[np.abs(unused) < _DUST * np.maximum(1.0, bought.committed_usd)] = 0.0
+    bought.covered_h[line] = bought.covered_h.get(line, 0.0) + hours
+    bought.covered_usd[line] = bought.covered_usd.get(line, 0.0) + usd
+
+
+def _at_once(account: Metered, bound: Capacity, lines: Sequence[int]) -> Floats:
+    """[hour] Hours of lines within so many units at each instant, while the capacity can be used."""
+    within, _ = concurrent(
+        account, lines, bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h
+    )
+    return within
+
+
+def concurrent(
+    account: Metered, lines: Sequence[int], units: float, from_h: float, to_h: float
+) -> tuple[Floats, Floats]:
+    """[hour] Unit-hours of lines that lie within so many units at each instant of a time, and those of the units that
+    nothing used.
+    """
+    runs = account.runs
+    mine = np.isin(runs.line, lines)
+    count = len(account.length_h)
+    stop = min(to_h, float(account.span_h))
+    start = max(from_h, 0.0)
+    begin, end = (np.clip(at[mine] / 3600.0, start, stop) for at in (runs.start_s, runs.end_s))
+    at = np.concatenate([begin, end, np.arange(count + 1, dtype=np.float64), [start, stop]])
+    step = np.concatenate([runs.units[mine], -runs.units[mine], np.zeros(count + 3)])
+    order = np.argsort(at, kind="stable")
+    at, used = at[order], np.cumsum(step[order])
+    width = np.diff(np.append(at, at[-1]))
+    width[(at < start) | (at >= stop)] = 0.0
+    hour = np.clip(at.astype(np.int64), 0, count - 1)
+    within = np.bincount(hour, np.minimum(np.maximum(used, 0.0), units) * width, minlength=count)
+    idle = np.bincount(hour, np.maximum(units - np.maximum(used, 0.0), 0.0) * width, minlength=count)
+    return np.round(within, 12), np.round(idle, 12)

@@ -1,0 +1,151 @@
+"""Settlement of an account: commitments first, what they leave at on-demand or spot prices."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simcost.billing.commitment import CapacityReservation, Commitment
+from simcost.billing.commitment.bound import Bought, Floats, Rates, only_region
+from simcost.billing.coverage import concurrent, cover
+from simcost.billing.metering import Line, Metered
+from simcost.billing.sustained import sustained_percent, sustained_use
+from simcost.units import SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Settlement:
+    """The hourly books of an account; every charge is a sum over them."""
+
+    account: Metered
+    """With a line for what of each capacity reservation nothing used."""
+    bought: tuple[Bought, ...]
+    rest_h: Floats
+    """[hour, line] Hours that no commitment covers."""
+    rest_usd: Floats
+    """[hour, line] What they cost."""
+
+    @property
+    def start_s(self) -> float:
+        """Seconds since 1970; 0 of simulated time."""
+        return self.account.start_s or 0.0
+
+    @property
+    def end_s(self) -> float:
+        """End of the account."""
+        return self.start_s + self.account.span_h * SECONDS_PER_HOUR
+
+    @property
+    def effective_usd(self) -> float:
+        """Amortised commitments and everything else."""
+        return float(self.rest_usd.sum()) + sum(float(one.committed_usd.sum()) for one in self.bought)
+
+    @property
+    def billed_usd(self) -> float:
+        """What is invoiced within the account: advance payments when due, hourly ones, everything else."""
+        paid = sum(float(one.one_time_usd.sum() + one.recurring_usd.sum()) for one in self.bought)
+        return float(self.rest_usd.sum()) + paid
+
+    @property
+    def list_usd(self) -> float:
+        """All usage at on-demand list prices."""
+        return float(self.account.hours.sum(axis=0) @ self._prices())
+
+    def _prices(self) -> Floats:
+        return np.array([line.list_usd for line in self.account.lines], np.float64)
+
+
+def settle(
+    account: Metered, commitments: Sequence[Commitment], rates: Rates, *, sustained: bool = True
+) -> Settlement:
+    """Settle every clock-hour of an account.
+
+    Args:
+        account: what was metered.
+        commitments: what was bought in advance.
+        rates: for commitments that state no price.
+        sustained: whether GCP's sustained-use discounts apply where they can.
+
+    Raises:
+        InputError: a commitment that fits no region, or ends before the usage.
+        CatalogError: a price that nobody states.
+    """
+    named = list(_named(commitments))
+    for one in named:
+        if isinstance(one, CapacityReservation):
+            account = _reserve(account, one, rates)
+    bounds = [one.bind(account, rates) for one in named if not isinstance(one, CapacityReservation)]
+    left, bought = cover(account, bounds)
+    prices = np.array([line.contracted_usd for line in account.lines], np.float64)
+    paid = _sustained(account, left) if sustained else left
+    rest_usd = paid * prices
+    if account.varying_usd is not None:
+        spot = [i for i, line in enumerate(account.lines) if line.pricing == "spot"]
+        rest_usd[:, spot] = account.varying_usd[:, spot]
+    return Settlement(account=account, bought=tuple(bought), rest_h=left, rest_usd=rest_usd)
+
+
+def months(account: Metered) -> tuple[Floats, Floats]:
+    """[hour] The calendar month of each hour, and its length in hours; without a calendar, one month of 730 h whose
+    usage is like that of the account.
+    """
+    count = len(account.length_h)
+    if account.start_s is None:
+        return np.zeros(count), np.full(count, account.span_h)
+    first = np.datetime64(int(account.start_s), "s")
+    hours = first + np.arange(count).astype("timedelta64[h]")
+    month = hours.astype("datetime64[M]")
+    length = (
+        (month + np.timedelta64(1, "M")).astype("datetime64[h]") - month.astype("datetime64[h]")
+    ).astype(np.float64)
+    return month.astype(np.int64).astype(np.float64), length
+
+
+def _named(commitments: Sequence[Commitment]) -> Iterator[Commitment]:
+    """Each with a name of its own: the given one, or its kind and number."""
+    kinds = [one.kind for one in commitments]
+    for i, one in enumerate(commitments):
+        if isinstance(one, CapacityReservation) or one.name:
+            yield one
+        else:
+            number = "" if kinds.count(one.kind) == 1 else f" {kinds[: i + 1].count(one.kind)}"
+            yield replace(one, name=one.kind + number)
+
+
+def _reserve(account: Metered, one: CapacityReservation, rates: Rates) -> Metered:
+    """The account with a line for what nothing used of a capacity reservation."""
+    region = one.region or only_region(account, "aws", one.sku, one.kind)
+    same = [
+        i
+        for i, ln in enumerate(account.lines)
+        if (ln.provider, ln.sku, ln.region) == ("aws", one.sku, region) and one.zone in ("", ln.zone)
+        and ln.pricing == "standard"
+    ]  # fmt: skip
+    until = account.span_h if one.until is None else one.until / 3600.0
+    _, idle = concurrent(account, same, float(one.count), one.since / 3600.0, until)
+    if same:
+        line = replace(
+            account.lines[same[0]], reserved_idle=True, zone=one.zone, account=one.account, tags=()
+        )
+    else:
+        line = _unused_line(one, region, rates)
+    return replace(account, lines=(*account.lines, line), hours=np.column_stack([account.hours, idle]))
+
+
+def _unused_line(one: CapacityReservation, region: str, rates: Rates) -> Line:
+    offer = rates.offer(f"aws/{one.sku}", None if region == "any" else region)
+    return Line(
+        provider="aws", sku=one.sku, region=offer.region, zone=one.zone, account=one.account, reserved_idle=True,
+        list_usd=offer.on_demand_usd_per_h, contracted_usd=offer.on_demand_usd_per_h, as_of=offer.as_of,
+        quality=offer.quality, source=offer.source,
+    )  # fmt: skip
+
+
+def _sustained(account: Metered, left: Floats) -> Floats:
+    month, length = months(account)
+    paid = left.copy()
+    for i, line in enumerate(account.lines):
+        percent = sustained_percent(line)
+        if percent is not None:
+            paid[:, i] = sustained_use(left[:, i], month, length, percent)
+    return paid

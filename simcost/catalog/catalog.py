@@ -1,0 +1,324 @@
+"""Looking facts up; what is not there is an error that names it and says what to do."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date
+from math import inf, isclose
+from typing import Protocol, TypeVar
+
+from simcost.catalog.aliases import ALIASES, WITHOUT_DATASHEET, canonical
+from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
+from simcost.catalog.csv_reader import Deferred
+from simcost.catalog.dates import UNKNOWN
+from simcost.catalog.facts import (
+    Accelerator,
+    BillingRule,
+    CommitmentRate,
+    FailureRate,
+    GridIntensity,
+    HardwareFit,
+    Instrument,
+    Machine,
+    Model,
+    Offer,
+    PowerDraw,
+    Precision,
+    Pue,
+    StepFit,
+    TierPrice,
+    TokenPrice,
+    TrainingMfu,
+    TrainingSequence,
+    Upfront,
+)
+from simcost.catalog.patterns import ANY_REGION, matches, narrowness
+from simcost.catalog.public_traces import PublicTrace
+from simcost.catalog.training_runs import TrainingRun
+from simcost.errors import CatalogError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The rows of all fact files; a field is a file."""
+
+    accelerators: tuple[Accelerator, ...] = ()
+    models: tuple[Model, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    billing_rules: tuple[BillingRule, ...] = ()
+    commitment_rates: Sequence[CommitmentRate] = ()
+    contracts: tuple[ContractPrice, ...] = ()
+    currencies: tuple[CurrencyRate, ...] = ()
+    tier_prices: tuple[TierPrice, ...] = ()
+    token_prices: Sequence[TokenPrice] = ()
+    step_fits: tuple[StepFit, ...] = ()
+    hardware_fits: tuple[HardwareFit, ...] = ()
+    training_mfu: tuple[TrainingMfu, ...] = ()
+    training_sequences: tuple[TrainingSequence, ...] = ()
+    training_runs: tuple[TrainingRun, ...] = ()
+    failure_rates: tuple[FailureRate, ...] = ()
+    power: tuple[PowerDraw, ...] = ()
+    pue: tuple[Pue, ...] = ()
+    grid: tuple[GridIntensity, ...] = ()
+    public_traces: Sequence[PublicTrace] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The facts and the questions asked of them.
+
+    Accelerators and models are found by the name as written, then as `canonical` reads it.
+    """
+
+    facts: Facts
+    _offers: dict[str, list[Offer]] = field(init=False, repr=False, compare=False)
+    """By name, lower case."""
+    _rates: dict[tuple[str, str, str], list[CommitmentRate]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    """By provider, instrument and SKU, lower case; those for several SKUs under `*`. Empty until asked for."""
+
+    def __post_init__(self) -> None:
+        offers: dict[str, list[Offer]] = defaultdict(list)
+        for offer in self.facts.offers:
+            offers[offer.name.lower()].append(offer)
+        object.__setattr__(self, "_offers", dict(offers))
+
+    def _rates_of(self, provider: str, instrument: Instrument, sku: str) -> Iterator[CommitmentRate]:
+        """The rates that are for the SKU."""
+        if not self._rates:
+            for rate in self.facts.commitment_rates:
+                name = "*" if rate.sku.endswith("*") else rate.sku.lower()
+                self._rates.setdefault((rate.provider, rate.instrument, name), []).append(rate)
+        for name in (sku.lower(), "*"):
+            yield from (r for r in self._rates.get((provider, instrument, name), ()) if matches(r.sku, sku))
+
+    @property
+    def as_of(self) -> str:
+        """The newest known date of any fact, `unknown` if none has one."""
+        tables = [getattr(self.facts, table.name) for table in fields(self.facts)]
+        days = {table.newest for table in tables if isinstance(table, Deferred)}
+        days |= {row.as_of for table in tables if not isinstance(table, Deferred) for row in table}
+        return max(days - {UNKNOWN}, default=UNKNOWN)
+
+    def public_trace(self, name: str) -> PublicTrace:
+        """The public trace of that name. Raises CatalogError."""
+        found = [trace for trace in self.facts.public_traces if trace.name == name]
+        if not found:
+            known = [trace.name for trace in self.facts.public_traces]
+            hint = did_you_mean(name, known) or "; `simcost trace fetch` lists them"
+            raise CatalogError(f"the catalog has no public trace {name!r}{hint}")
+        return found[0]
+
+    def accelerator(self, name: str) -> Accelerator:
+        """The accelerator of that name. Raises CatalogError."""
+        return _named("accelerator", "accelerators", name, self.facts.accelerators)
+
+    def model(self, name: str) -> Model:
+        """The model of that name. Raises CatalogError."""
+        return _named("model", "models", name, self.facts.models)
+
+    def offer(self, name: str, region: str | None = None) -> Offer:
+        """The offer `provider/sku` in a region.
+
+        Args:
+            name: `provider/sku`; case does not matter.
+            region: None = the only region of the offer. An offer of region `any` serves every region.
+
+        Raises:
+            CatalogError: no such offer; not in that region; or several regions and none given.
+        """
+        found = self._offers.get(name.lower(), [])
+        if not found:
+            raise _miss("offer", "offers", name, [offer.name for offer in self.facts.offers])
+        fitting = [offer for offer in found if region in (None, offer.region) or offer.region == "any"]
+        regions = ", ".join(offer.region for offer in found)
+        if not fitting:
+            raise CatalogError(
+                f"the catalog has no price of {name!r} in region {region!r}, only in: {regions}"
+                f"{did_you_mean(region or '', [offer.region for offer in found]) or ';'} choose one of them, or "
+                "add yours to offers.csv in your catalog folder"
+            )
+        exact = [offer for offer in fitting if offer.region == region] or fitting
+        if len(exact) > 1:
+            raise CatalogError(f"{name!r} has prices in several regions: {regions}; say which in `region`")
+        return exact[0]
+
+    def offers_for(self, accelerator: str) -> tuple[Offer, ...]:
+        """The offers with an accelerator, cheapest on-demand price per accelerator first."""
+        name = self.accelerator(accelerator).name
+        offers = [offer for offer in self.facts.offers if offer.accelerator == name]
+        return tuple(sorted(offers, key=lambda offer: offer.on_demand_usd_per_h / offer.accelerators))
+
+    def contracted(self, offer: Offer, at: date | None = None) -> Contracted:
+        """The list price of an offer and what is paid for it by the contracts of `contracts.csv`.
+
+        Args:
+            offer: an offer of this catalog.
+            at: the day of use; None = where there is no calendar, the youngest contract holds.
+
+        Raises:
+            CatalogError: the currency of the contract has no rate.
+        """
+        return contracted(offer, self.facts.contracts, self.facts.currencies, at)
+
+    def usd(self, amount: float, currency: str, day: str) -> float:
+        """An amount in USD at the youngest rate up to a day (`unknown` = the youngest). Raises CatalogError."""
+        return amount * usd_per_unit(self.facts.currencies, currency, day)
+
+    def billing_rule(self, provider: str) -> BillingRule:
+        """How a provider meters instances. Raises CatalogError."""
+        for rule in self.facts.billing_rules:
+            if rule.provider == provider:
+                return rule
+        known = [rule.provider for rule in self.facts.billing_rules]
+        raise _miss("billing rule of provider", "billing-rules", provider, known)
+
+    def commitment_rate(
+        self,
+        provider: str,
+        instrument: Instrument,
+        sku: str,
+        region: str,
+        term_years: float,
+        upfront: Upfront,
+    ) -> CommitmentRate:
+        """The rate of a commitment for an instance type; of several the one for the fewest types and regions.
+
+        Raises:
+            CatalogError: there is none.
+        """
+        rows = [r for r in self._rates_of(provider, instrument, sku) if r.region in (region, ANY_REGION)]
+        fitting = [
+            r for r in rows if isclose(r.term_years, term_years, abs_tol=0.01) and r.upfront == upfront
+        ]
+        if fitting:
+            return max(fitting, key=lambda r: narrowness(r.sku, r.region))
+        terms = ", ".join(sorted({f"{r.term_years:g} years, upfront {r.upfront}" for r in rows}))
+        raise CatalogError(
+            f"the catalog has no {instrument} rate of {provider}/{sku} in {region} for {term_years:g} years, upfront "
+            f"{upfront}{f' (only: {terms})' if terms else ''}; give {_rate_keys(instrument, sku)} in the plan, from "
+            "your quote or price list (a maximum as advertised, `up to` so much, is no rate), or add it to "
+            "commitment_rates.csv in your catalog folder (`simcost prices import` makes one of a price list)"
+        )
+
+    def tier_prices(self, provider: str, item: str, region: str = ANY_REGION) -> tuple[TierPrice, ...]:
+        """The price tiers of `storage`, `egress` or `inter-zone`, lowest first: those of the region, or of any.
+
+        Raises:
+            CatalogError: there are none.
+        """
+        rows = [t for t in self.facts.tier_prices if (t.provider, t.item) == (provider, item)]
+        tiers = [t for t in rows if t.region == region] or [t for t in rows if t.region == ANY_REGION]
+        if not tiers:
+            raise CatalogError(
+                f"the catalog has no {item} price of {provider}; give yours in the plan, e.g. "
+                f"`buy: {{{item}: $0.10/GB}}`, or in tier_prices.csv of your catalog folder"
+            )
+        return tuple(sorted(tiers, key=lambda tier: tier.from_gb))
+
+    def token_price(self, name: str) -> TokenPrice:
+        """The prices of the API `provider/model`; case does not matter. Raises CatalogError."""
+        for price in self.facts.token_prices:
+            if price.name.lower() == name.lower():
+                return price
+        known = [price.name for price in self.facts.token_prices]
+        raise _miss("token price of", "token-prices", name, known)
+
+    def step_fit(self, accelerator: str, model: str, tp: int, precision: Precision) -> StepFit | None:
+        """The step-time coefficients fitted for exactly this configuration, if any."""
+        wanted = (accelerator, model, tp, precision)
+        for fit in self.facts.step_fits:
+            if (fit.accelerator, fit.model, fit.tp, fit.precision) == wanted:
+                return fit
+        return None
+
+    def hardware_fit(self, accelerator: str, precision: Precision) -> HardwareFit | None:
+        """The coefficients fitted for this accelerator and precision over all dense models, if any."""
+        for fit in self.facts.hardware_fits:
+            if (fit.accelerator, fit.precision) == (accelerator, precision):
+                return fit
+        return None
+
+    def training_mfu(self, accelerator: str, precision: Precision, parameters: float) -> TrainingMfu:
+        """The published MFU of the narrowest size class that holds the model. Raises CatalogError."""
+        rows = [
+            row
+            for row in self.facts.training_mfu
+            if (row.accelerator, row.precision) == (accelerator, precision)
+        ]
+        fitting = [r for r in rows if r.parameters_from <= parameters < (r.parameters_to or inf)]
+        if fitting:
+            return min(fitting, key=lambda r: (r.parameters_to or inf, -r.parameters_from))
+        known = sorted({f"{row.accelerator} {row.precision}" for row in self.facts.training_mfu})
+        raise CatalogError(
+            f"no MFU of training {parameters / 1e9:.3g}B parameters on {accelerator} in {precision} was published "
+            f"in the catalog (it has {', '.join(known)}); give `mfu` or `tokens_per_s_per_gpu` as you measured it, or "
+            "add it to training_mfu.csv in your catalog folder"
+        )
+
+    def training_sequences(self, accelerator: str) -> tuple[TrainingSequence, ...]:
+        """How MFU falls with the sequence length on an accelerator, shortest first; empty if not measured."""
+        rows = [row for row in self.facts.training_sequences if row.accelerator == accelerator]
+        return tuple(sorted(rows, key=lambda row: row.sequence_tokens))
+
+    def power_draw(self, name: str) -> PowerDraw | None:
+        """The measured power of an accelerator, of a `vcpu` or a `memory-gb`, if any."""
+        return next((draw for draw in self.facts.power if draw.name == name), None)
+
+    def pue(self, provider: str) -> Pue:
+        """The power usage effectiveness of a provider, or of `on-premises`. Raises CatalogError."""
+        for row in self.facts.pue:
+            if row.provider == provider:
+                return row
+        raise _miss("PUE of provider", "pue", provider, [row.provider for row in self.facts.pue])
+
+    def grid(self, provider: str, region: str) -> GridIntensity:
+        """What a kilowatt-hour emits in a region. Raises CatalogError."""
+        rows = [row for row in self.facts.grid if row.provider == provider]
+        for row in rows:
+            if row.region == region:
+                return row
+        place = f"{provider}/{region}"
+        raise _miss("grid intensity of", "grid", place, [f"{row.provider}/{row.region}" for row in rows])
+
+
+class Named(Protocol):
+    """A fact with a name."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def _rate_keys(instrument: Instrument, sku: str) -> str:
+    """The keys of a commitment that say its rate."""
+    spend = instrument.endswith("savings-plan") or instrument == "flexible-cud"
+    each = f"`rates: {{{sku}: USD/h}}`" if spend else "`price: USD/h`, `fee` with `hourly`,"
+    return f"{each} or `discount`"
+
+
+def _named(what: str, table: str, name: str, rows: Sequence[N]) -> N:
+    by_name = {row.name: row for row in rows}
+    found = by_name.get(name) or by_name.get(canonical(name))
+    if found is None and what == "accelerator" and canonical(name) in WITHOUT_DATASHEET:
+        raise CatalogError(
+            f"the catalog has prices of {canonical(name)!r} but no datasheet (memory, bandwidth, FLOPS), so times and "
+            "memory of a model on it are not known; add its row to accelerators.csv in your catalog folder"
+        )
+    if found is None:
+        known = [*by_name, *(alias for alias, target in ALIASES.items() if target in by_name)]
+        raise _miss(what, table, name, known)
+    return found
+
+
+def _miss(what: str, table: str, name: str, known: Sequence[str]) -> CatalogError:
+    hint = did_you_mean(name.lower(), known) or ";"
+    return CatalogError(
+        f"the catalog has no {what} {name!r}{hint} `simcost catalog list {table}` shows what it has; "
+        f"add your own to {table.replace('-', '_')}.csv in your catalog folder"
+    )

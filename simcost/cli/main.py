@@ -1,0 +1,144 @@
+"""The command line: verbs, exit codes, and nothing else. Results go to stdout, progress and errors to stderr.
+
+Exit 0: done. 1: the run failed or a gate was broken. 2: bad usage or input. 130: interrupted. 143: terminated.
+"""
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from typing import NoReturn
+
+from simcost import __version__
+from simcost.cli import train
+from simcost.errors import FaultsError, InputError, SimcostError
+from simcost.studies.actuals import command as focus
+from simcost.studies.autoscaling import command as autoscale
+from simcost.studies.bills import command as bill
+from simcost.studies.breakeven import command as api
+from simcost.studies.catalog import command as catalog
+from simcost.studies.catalog import prices_command
+from simcost.studies.commitments import command as commit
+from simcost.studies.forecasting import command as forecast
+from simcost.studies.options import Arguments, Parser, UsageError, check_written
+from simcost.studies.plans import command as run
+from simcost.studies.traces import command as trace
+from simcost.studies.waste import command as waste
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
+os.environ.setdefault(
+    "PYDANTIC_DISABLE_PLUGINS", "1"
+)  # we have none: looking for some reads every installed package
+
+_ALLOCATIONS = 200_000
+"""Between two looks for cyclic garbage: loading and compiling make few cycles, and looking took a sixth of the time."""
+
+
+class TerminatedError(KeyboardInterrupt):
+    """A signal that ends the process: what an interrupt leaves undone, it leaves undone, and no draft stays."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    gc.set_threshold(_ALLOCATIONS)
+    with _ended_in_order():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """Run one verb; errors are said on stderr."""
+    try:
+        arguments = parsed(sys.argv[1:] if argv is None else argv)
+        check_written(arguments)
+        arguments.verb(arguments)
+        sys.stdout.flush()
+    except TerminatedError as error:
+        print("terminated; what was finished is kept", file=sys.stderr)
+        return 128 + int(error.args[0])
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+    except UsageError as error:
+        print(f"{error.usage}simcost: {error}", file=sys.stderr)
+        return error.exit_code
+    except FaultsError as error:
+        print(error, file=sys.stderr)  # each line begins file:line:column, which editors follow
+        return error.exit_code
+    except SimcostError as error:
+        print(f"simcost: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"simcost: {place}{error.strerror or error}", file=sys.stderr)
+        return InputError.exit_code
+    except MemoryError as error:
+        print(f"simcost: not enough memory: {error}; lower --jobs, the horizon or the rate", file=sys.stderr)
+        return SimcostError.exit_code
+    return 0
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the process as Ctrl-C does; outside, as ever."""
+
+    def end(number: int, _: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)  # a second one would stop the tidying up
+        raise TerminatedError(number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    if current_thread() is not main_thread():
+        taken = []  # signals come to the main thread alone
+    for number in taken:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def parsed(words: Sequence[str]) -> Arguments:
+    """The arguments of a command. Raises UsageError for words that are none."""
+    return command_line().parse_args(_words(words))
+
+
+def command_line() -> Parser:
+    """The parser of all verbs."""
+    parser = Parser(
+        prog="simcost",
+        description="Replay AI workloads against hardware, autoscaling and pricing plans; compare cost and SLA.",
+    )
+    parser.add_argument("--version", action="version", version=f"simcost {__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    for topic in (
+        run,
+        trace,
+        forecast,
+        train,
+        autoscale,
+        waste,
+        bill,
+        commit,
+        api,
+        focus,
+        catalog,
+        prices_command,
+    ):
+        topic.add(verbs)
+    return parser
+
+
+def _words(words: Sequence[str]) -> list[str]:
+    """The words themselves, which must be UTF-8: results name their files in it. A verb of two words is one."""
+    for word in words:
+        if "\0" in word or word.encode(errors="replace").decode() != word:
+            command_line().error(f"{word!r} is no UTF-8 text; rename the file")
+    two = " ".join(words[:2])
+    return [two, *words[2:]] if two == forecast.SCORE else list(words)

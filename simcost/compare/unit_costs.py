@@ -1,0 +1,135 @@
+"""The money of a plan, looked at from all sides: charge by charge, per unit of work, and by what it was spent on."""
+
+from collections.abc import Iterable, Sequence
+from math import fsum
+from typing import Any
+
+from simcost.billing import Charge
+from simcost.compare.result import RunResult
+from simcost.compare.results import PlanSummary, mean_of
+
+Document = dict[str, Any]
+WORKING = ("computing", "useful", "checkpoint")
+"""States of accelerators in which they do what they are paid for."""
+
+
+def money(plan: PlanSummary) -> Document:
+    """What a plan's bill says beyond its total; means over replications, a month where it is said."""
+    return {
+        "unit_costs": unit_costs(plan),
+        "allocation_usd_per_month": allocation(plan),
+        "charges": [
+            {"charge": name, "usd_per_month": usd}
+            for name, usd in charges_usd_per_month(plan.results).items()
+        ],
+        "energy": _energy(plan.results),
+    }
+
+
+def charge_changes(plan: PlanSummary, against: PlanSummary) -> list[Document]:
+    """What each charge adds to the difference of two plans, largest first; they add up to it."""
+    one, other = charges_usd_per_month(plan.results), charges_usd_per_month(against.results)
+    changes = {name: one.get(name, 0.0) - other.get(name, 0.0) for name in (*one, *(set(other) - set(one)))}
+    ordered = sorted(changes.items(), key=lambda item: (-abs(item[1]), item[0]))
+    return [{"charge": name, "usd_per_month": usd} for name, usd in ordered if abs(usd) > 1e-9]
+
+
+def charges_usd_per_month(results: Sequence[RunResult]) -> dict[str, float]:
+    """Effective cost by charge, in the order of the bill."""
+    sums: dict[str, float] = {}
+    for run in results:
+        for charge in run.bill.charges:
+            if charge.charge_category == "Usage":
+                usd = charge.effective_cost_usd / run.bill.months / len(results)
+                sums[label(charge)] = sums.get(label(charge), 0.0) + usd
+    return sums
+
+
+def label(charge: Charge) -> str:
+    """A charge in a few words: `aws/p5.48xlarge covered by base`."""
+    if charge.commitment_status == "Unused":
+        return f"{charge.commitment}, unused"
+    name = f"{charge.provider}/{charge.sku}"
+    if charge.capacity_reservation_status:
+        return f"{name} reserved and idle"
+    if charge.commitment:
+        return f"{name} covered by {charge.commitment}"
+    if charge.service != "compute":
+        return name
+    return f"{name} {'spot' if charge.pricing_category == 'Dynamic' else 'on demand'}"
+
+
+def unit_costs(plan: PlanSummary) -> Document:
+    """USD per unit of work, all costs of the plan in it; None where there is no such work."""
+    usd = plan.total_usd.mean
+    requests = _mean(one.requests["completed"] for one in plan.served)
+    output, prompt = (
+        _mean(one.output_tokens for one in plan.served),
+        _mean(one.prompt_tokens for one in plan.served),
+    )
+    working = plan.accelerator_hours * _share(plan, WORKING)
+    return {
+        "usd_per_request": _per(usd, requests),
+        "usd_per_million_output_tokens": _per(1e6 * usd, output),
+        "usd_per_million_tokens": _per(1e6 * usd, output + prompt),
+        "usd_per_useful_accelerator_hour": _per(usd, working),
+        "usd_per_completed_job": _per(usd, _mean(one.slo.jobs["completed"] for one in plan.trained)),
+    }
+
+
+def allocation(plan: PlanSummary) -> Document:
+    """Where the money of a month went: accelerators at work, each other state, what was committed and not used, disks,
+    transfer; it adds up to the bill.
+    """
+    states = plan.by_state_usd
+    found = {
+        "allocated": fsum(usd for state, usd in states.items() if state in WORKING),
+        **{state: usd for state, usd in states.items() if state not in WORKING},
+        **{service: usd for service, usd in plan.by_category_usd.items() if service != "compute"},
+    }
+    return {name: usd / plan.months for name, usd in found.items()}
+
+
+def _share(plan: PlanSummary, states: Sequence[str]) -> float:
+    """Part of the accelerator time that was paid for use in which accelerators were in some states."""
+    paid = {state: usd for state, usd in plan.by_state_usd.items() if state != "unused_commitment"}
+    total = fsum(paid.values())
+    return fsum(usd for state, usd in paid.items() if state in states) / total if total else 0.0
+
+
+def _energy(results: Sequence[RunResult]) -> Document | None:
+    """Energy and carbon of a month; None where a fact is missing, which `unknown` names."""
+    if any(run.energy is None for run in results):
+        return None
+    reports = [run.energy for run in results if run.energy is not None]
+    months = [run.bill.months for run in results]
+    monthly = {
+        key: mean_of(
+            None if (value := getattr(report, key)) is None else value / month
+            for report, month in zip(reports, months, strict=True)
+        )
+        for key in ("kwh", "gco2e", "embodied_gco2e")
+    }
+    first = reports[0]
+    return {
+        "kwh_per_month": monthly["kwh"],
+        "gco2e_per_month": monthly["gco2e"],
+        **(
+            {"embodied_gco2e_per_month": monthly["embodied_gco2e"]}
+            if monthly["embodied_gco2e"] is not None
+            else {}
+        ),
+        "pue": first.pue,
+        "g_per_kwh": first.g_per_kwh,
+        "unknown": list(first.unknown),
+        "assumptions": list(first.assumptions),
+    }
+
+
+def _per(usd: float, count: float) -> float | None:
+    return usd / count if count else None
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return fsum(known) / len(known) if known else 0.0

@@ -1,0 +1,238 @@
+"""Cleaning of a recorded history: outages, spikes and level shifts, each edit told.
+
+The rules are insurance: on clean histories they change little, on damaged ones they save the forecast.
+Missing (NaN) and idle (0) are kept apart: a short run of almost nothing between normal demand is an outage;
+a long one, or one that reaches the end, is a client that stopped, and stays.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.forecast.models.phase import median_of_columns, profile_median
+from simcost.forecast.season import Season
+from simcost.trace.series.series import Floats
+from simcost.units import plural
+
+Bools = npt.NDArray[np.bool_]
+Rule = Literal["outage", "spike", "level"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+
+LOW = 0.02
+"""Share of the usual value of its phase below which a step counts as an outage."""
+SPIKE = 8.0
+"""Robust standard deviations that make a spike."""
+SHIFT = math.log(1.35)
+"""The least change of level, as a logarithm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One change that cleaning made."""
+
+    rule: Rule | Literal["missing", "stated"]
+    """`missing`: nothing was recorded; `stated`: the user named an event there."""
+    first: int
+    last: int
+    """Steps `first` up to, not including, `last` of the history."""
+    factor: float | None = None
+    """What the steps were multiplied by, for a level shift."""
+    message: str
+
+
+def clean(
+    raw: Floats, season: Season, *, rules: tuple[Rule, ...] = RULES, masked: Bools | None = None
+) -> tuple[Floats, tuple[Edit, ...]]:
+    """A history without NaN, and what was changed.
+
+    Outages, spikes and level shifts are looked for in steps below a day only; elsewhere only missing steps
+    are filled, by the median of their phase.
+
+    Args:
+        raw: recorded values, NaN where nothing was recorded.
+        season: its seasons; all thresholds are stated in days and weeks of it.
+        rules: which rules apply.
+        masked: steps that the user named as past events: always replaced, never an outage.
+    """
+    known = raw if masked is None else np.where(masked, np.nan, raw)
+    usual = np.resize(profile_median(known, season.short), len(raw))
+    edits: list[Edit] = []
+    values = np.where(np.isfinite(known), known, usual)
+    if season.long is not None and "outage" in rules:
+        for first, last in _outages(known, usual, masked, season.short):
+            edits.append(_outage(known, first, last))
+            values[first:last] = usual[first:last]
+    edits += _filled(known, masked, edits)
+    if season.long is not None and "spike" in rules:
+        edits += _remove_spikes(values, season)
+    if season.long is not None and "level" in rules:
+        edits += _align_level(values, season.short)
+    return values, tuple(edits)
+
+
+def runs(mask: Bools) -> list[tuple[int, int]]:
+    """The maximal runs of true steps, as `(first, last)` with `last` not included."""
+    if not mask.any():
+        return []
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _outages(known: Floats, usual: Floats, masked: Bools | None, day: int) -> Iterator[tuple[int, int]]:
+    """Runs of 2..18 hours that are missing or almost nothing, with at least 4 hours after them."""
+    missing = np.isnan(known)
+    low = missing | ((usual > 0) & (known < LOW * usual))
+    if masked is not None:
+        low &= ~masked
+    shortest, longest, after = (max(1, round(hours * day / 24)) for hours in (2, 18, 4))
+    for first, last in runs(low):
+        if shortest <= last - first <= longest and len(known) - last >= after:
+            yield first, last
+
+
+def _outage(known: Floats, first: int, last: int) -> Edit:
+    gone = int(np.isnan(known[first:last]).sum())
+    seen = (
+        "missing" if gone == last - first else "almost nothing" if gone == 0 else "missing or almost nothing"
+    )
+    return Edit(
+        rule="outage",
+        first=first,
+        last=last,
+        message=f"{plural(last - first, 'step')} of {seen} between normal demand: taken as an outage, "
+        "replaced by the median of their phase",
+    )
+
+
+def _filled(known: Floats, masked: Bools | None, outages: list[Edit]) -> Iterator[Edit]:
+    """The other steps that were filled: missing, or named by the user."""
+    missing = np.isnan(known)
+    for edit in outages:
+        missing[edit.first : edit.last] = False
+    stated = np.zeros(len(known), bool) if masked is None else masked
+    for first, last in runs(missing & ~stated):
+        yield Edit(
+            rule="missing",
+            first=first,
+            last=last,
+            message=f"{plural(last - first, 'step')} missing: filled with the median of their phase",
+        )
+    for first, last in runs(stated):
+        yield Edit(
+            rule="stated",
+            first=first,
+            last=last,
+            message=f"{plural(last - first, 'step')} of a stated past event: left out, "
+            "replaced by the median of their phase",
+        )
+
+
+def _remove_spikes(values: Floats, season: Season) -> Iterator[Edit]:
+    """Replace, in place, short runs far from the same hour of the days around."""
+    day, longest = season.short, max(1, round(3 * season.short / 24))
+    if len(values) == 0 or values.min() < 0 or np.mean(values > 0) < 0.5:
+        return
+    offset = max(0.02 * float(values.mean()), 1e-9)
+    logs = np.log(values + offset)
+    usual = _same_phase(logs, day)
+    rest = logs - usual
+    centre = np.median(rest)
+    limit = SPIKE * (1.4826 * float(np.median(np.abs(rest - centre))) + 0.05)
+    half = max(1, day // 2)
+    far = np.maximum(rest - rest.min(), rest.max() - rest) > limit  # nothing else can be a spike
+    mask = np.zeros(len(values), bool)
+    mask[far] = np.abs(rest[far] - _around(rest, np.flatnonzero(far), half)) > limit
+    for first, last in runs(mask):
+        if last - first <= longest:
+            level = np.median(rest[max(0, first - half) : last + half])
+            found = np.maximum(np.exp(usual[first:last] + level) - offset, 0.0)
+            change = float(values[first:last].mean() / max(found.mean(), 1e-300))
+            values[first:last] = found
+            yield Edit(
+                rule="spike",
+                first=first,
+                last=last,
+                message=f"{plural(last - first, 'step')} at {change:.3g} times what the same hours of the days "
+                f"around lead to expect: taken as a {'spike' if change > 1 else 'dip'}, replaced",
+            )
+
+
+def _same_phase(logs: Floats, day: int) -> Floats:
+    """The median over the same phase of the seven days before and after, the step itself included."""
+    table = np.full((15, len(logs)), np.nan)
+    for row, shift in enumerate(range(-7 * day, 7 * day + 1, day)):
+        if abs(shift) < len(logs):
+            inside = slice(max(0, -shift), len(logs) - max(0, shift))
+            table[row, inside] = logs[max(0, shift) : len(logs) + min(0, shift)]
+    return median_of_columns(table)
+
+
+def _around(rest: Floats, at: npt.NDArray[np.intp], half: int) -> Floats:
+    """The median of the steps within half a day of each of the places `at`."""
+    if len(at) == 0:
+        return np.empty(0)
+    padded = np.concatenate((np.full(half, np.nan), rest, np.full(half, np.nan)))
+    return median_of_columns(padded[at + np.arange(2 * half + 1)[:, None]])
+
+
+def _align_level(values: Floats, day: int) -> Iterator[Edit]:
+    """Multiply, in place, everything before a recent lasting change of level by its factor."""
+    days = len(values) // day
+    if days < 10 or np.mean(values <= 0) > 0.1:
+        return
+    begin = len(values) - days * day
+    sums = values[begin:].reshape(days, day).sum(axis=1)
+    if sums.min() <= 0:
+        return
+    found = _shift([math.log(s) for s in sums.tolist()])
+    if found is None:
+        return
+    age, change = found
+    first = len(values) - age * day
+    values[:first] *= math.exp(change)
+    yield Edit(
+        rule="level",
+        first=0,
+        last=first,
+        factor=math.exp(change),
+        message=f"demand changed its level {age} days before the end and kept it: everything before "
+        f"multiplied by {math.exp(change):.3g}",
+    )
+
+
+def _shift(logs: list[float]) -> tuple[int, float] | None:
+    """The age in days and the log factor of the clearest change of level of daily sums, if there is one.
+
+    Each day since the change is compared with the median of the last three days before it of its weekday.
+    """
+    first = max(7, len(logs) - 13)
+    usual = {
+        day: _median([logs[d] for d in range(day - 7, max(day - 22, -1), -7)])
+        for day in range(first, len(logs))
+    }
+    best: tuple[float, int, float] | None = None
+    for age in range(2, min(13, len(logs) - 6) + 1):
+        k = len(logs) - age
+        if k < 7:
+            continue
+        jumps = [logs[day] - usual[day - 7 * ((day - k) // 7)] for day in range(k, len(logs))]
+        change = sum(jumps) / age
+        if abs(change) <= SHIFT:
+            continue
+        spread = float(np.std(jumps))
+        before = np.array(logs[k - 7 : k]) - (logs[k - 14 : k - 7] if k >= 14 else np.mean(logs[:k]))
+        stable = spread < 0.25 * abs(change) and abs(float(before.mean())) < 0.25 * abs(change)
+        clarity = abs(change) / (spread + 0.02) * math.sqrt(age)
+        if stable and (best is None or clarity > best[0]):
+            best = clarity, age, change
+    return best[1:] if best else None
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

@@ -1,0 +1,173 @@
+"""The members of the combination, each also a model of its own: naive, autoregressive, profile, flat."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcost.forecast.models import blocks, ridge
+from simcost.forecast.models.base import Fitted, Fitting, Seen
+from simcost.forecast.models.transform import Transformed
+from simcost.forecast.season import Season
+from simcost.trace.series.series import Floats
+
+DOUBTFUL = math.log(2) / 1.2815515655446004
+"""Spread of the logarithm of demand where too little was seen to measure it: half to double at 80 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """A forecast with past errors added in blocks; the error does not grow with the horizon."""
+
+    point: Floats
+    errors: Floats
+    block: int
+    floor: bool
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """The forecast plus blocks of errors."""
+        block = min(self.block, len(self.errors))
+        found = self.point + blocks.drawn(self.errors, block, len(self.point), count, rng)
+        return np.maximum(found, 0.0) if self.floor else found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """A forecast times one stated factor per path, where the history is too short to show errors."""
+
+    point: Floats
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """The forecast times a log-normal factor: half to double at 80 %."""
+        return self.point * np.exp(DOUBTFUL * rng.standard_normal((count, 1)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """A fitted autoregression with what was taken off before it, on the scale of its transform."""
+
+    transformed: Transformed
+    centre: Floats
+    response: Floats
+    residuals: Floats
+    block: int
+
+    @property
+    def point(self) -> Floats:
+        """The recursion without noise."""
+        return self.transformed.back(self.centre)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """The recursion with blocks of residuals in it: it is linear, so they pass through its response."""
+        noise = blocks.drawn(self.residuals, self.block, len(self.centre), count, rng)
+        return self.transformed.back(self.centre + blocks.through(noise, self.response))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeasonalNaive(Fitting):
+    """Repeat the last season: of a day, or of a week where that was seen; the last value where none was."""
+
+    week: bool = False
+    least_days: int = 7
+    """History from which a week is repeated."""
+
+    @property
+    def name(self) -> str:
+        """As `--model` takes it."""
+        return "seasonal-naive-week" if self.week else "seasonal-naive"
+
+    def fit(self, seen: Seen, horizon: int) -> Fitted:
+        """The last season, and the differences between seasons as errors; between days where only a week was seen."""
+        y, season = seen.values, seen.season
+        enough = self.week and len(y) >= self.least_days * season.short
+        lag = season.long if enough and season.long else season.short
+        lag = lag if len(y) >= lag else 1
+        point = np.resize(y[-lag:], horizon)
+        back = lag if len(y) >= lag + season.short else min(lag, season.short)
+        if len(y) < back + min(lag, season.short):
+            return Scaled(point=point)
+        return Around(point=point, errors=y[back:] - y[:-back], block=season.short, floor=seen.floor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flat(Fitting):
+    """The median of all that was seen, at every step."""
+
+    @property
+    def name(self) -> str:
+        """As `--model` takes it."""
+        return "flat"
+
+    def fit(self, seen: Seen, horizon: int) -> Fitted:
+        """The median, and the distances from it as errors."""
+        level = float(np.median(seen.values))
+        point = np.full(horizon, level)
+        if len(seen.values) < 2 * seen.season.short:
+            return Scaled(point=point)
+        return Around(point=point, errors=seen.values - level, block=seen.season.short, floor=seen.floor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoregression(Fitting):
+    """Ridge autoregression on seasonal lags, of the logarithm or of the values as they are."""
+
+    log: bool = True
+
+    @property
+    def name(self) -> str:
+        """As `--model` takes it."""
+        return "autoregression" if self.log else "autoregression-raw"
+
+    def fit(self, seen: Seen, horizon: int) -> Fitted:
+        """The recursion on the transformed history."""
+        transformed = Transformed.of(seen.values, log=self.log, floor=seen.floor)
+        return _linear(transformed, transformed.z, np.zeros(horizon), seen.season, remainder=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile(Fitting):
+    """A profile of the day and, shrunk, of the week, with a ridge autoregression of what they leave."""
+
+    log: bool = True
+
+    @property
+    def name(self) -> str:
+        """As `--model` takes it."""
+        return "profile" if self.log else "profile-raw"
+
+    def fit(self, seen: Seen, horizon: int) -> Fitted:
+        """Profiles by phase, and the recursion on the remainder."""
+        transformed = Transformed.of(seen.values, log=self.log, floor=seen.floor)
+        steps = np.arange(len(seen.values) + horizon)
+        shape = np.zeros(len(steps))
+        for period, shrunk in ((seen.season.short, False), (seen.season.long, True)):
+            if period and period > 1 and len(seen.values) >= 2 * period:
+                rest = transformed.z - shape[: len(seen.values)]
+                shape += profile(rest, period, shrunk=shrunk)[steps % period]
+        past, future = np.split(shape, [len(seen.values)])
+        return _linear(transformed, transformed.z - past, future, seen.season, remainder=True)
+
+
+def profile(x: Floats, period: int, *, shrunk: bool) -> Floats:
+    """The mean of x by phase; shrunk towards 0 by as much as noise makes up of it (empirical Bayes)."""
+    phase = np.arange(len(x)) % period
+    count = np.bincount(phase, minlength=period)
+    means: Floats = np.bincount(phase, weights=x, minlength=period) / count
+    if not shrunk:
+        return means
+    within = float(np.mean((x - means[phase]) ** 2))
+    between = max(float(means.var()) - within / float(count.mean()), 1e-12)
+    return means * between / (between + within / count)
+
+
+def _linear(transformed: Transformed, x: Floats, shape: Floats, season: Season, *, remainder: bool) -> Linear:
+    lags, penalty = ridge.lags_for(season, len(x), remainder=remainder)
+    fitted = ridge.fit(x, lags, penalty)
+    forecast, response = fitted.ahead(len(shape))
+    return Linear(
+        transformed=transformed,
+        centre=forecast + shape,
+        response=response,
+        residuals=fitted.residuals,
+        block=season.short,
+    )

@@ -1,0 +1,78 @@
+"""Which model to forecast with: the combination, unless the history is short or clearly says otherwise."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simcost.forecast.history import History
+from simcost.forecast.models.base import Model, Seen
+from simcost.forecast.models.combination import LINEAR, LONG_DAYS, NAIVE, Combination, Picked
+from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive
+
+RIVALS: dict[str, Model] = {
+    model.name: model
+    for model in (*NAIVE, *LINEAR, Combination(of="linear"))
+    if model != Autoregression(log=False)
+}
+MARGIN = 0.9
+"""A rival replaces the combination where its error is below this share of the combination's."""
+LONG_MARGIN = 0.6
+"""The same where the history is long: there the combination is seldom wrong, but on demand that is a level rather than
+a rhythm (GPUs in use) it may be by far. Chosen on windows inside the training data of M4 and on half a month of Helios.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The outcome of a rolling selection."""
+
+    model: Model
+    errors: dict[str, float]
+    """Mean absolute error one season ahead, averaged over the origins; empty where there was none."""
+    origins: int
+
+
+def default_model(seen: Seen) -> Model:
+    """What suits the length of a history of demand by hours or days.
+
+    The median below a season, the repetition of the last one below three, else the combination.
+    """
+    seasons = len(seen.values) / seen.season.short
+    if seasons < 1:
+        return Flat()
+    return SeasonalNaive() if seasons < 3 else Combination()
+
+
+def selection(history: History) -> Selection:
+    """The combination, or whatever a look at past days says; on a long history only where the last day does too."""
+    if len(history) < LONG_DAYS * history.season.short:
+        return best_of_last_days(history)
+    last = best_of_last_days(history, days=1, margin=LONG_MARGIN)
+    if last.model == Combination():
+        return last
+    found = best_of_last_days(history, margin=LONG_MARGIN)
+    return replace(found, model=RIVALS.get(found.model.name, found.model))  # with paths of its own
+
+
+def best_of_last_days(history: History, *, days: int = 5, margin: float = MARGIN) -> Selection:
+    """The combination, or a rival that was clearly better on up to five past days (seasons).
+
+    Origins a season apart, the latest one season before the end, each with at least 4 seasons and half of the
+    history; cleaning and fits repeated at each; absolute errors of the next season.
+    """
+    day, steps = history.season.short, len(history)
+    ends = [steps - day * back for back in range(1, days + 1)]
+    found: dict[str, list[float]] = {}
+    for end in ends:
+        actual = history.actual(end, end + day) if end >= max(4 * day, steps / 2) else np.empty(0)
+        known = np.isfinite(actual)
+        if known.any():
+            points = Combination().fit(history.seen(end)[0], day).candidates()
+            for name, point in points.items():
+                found.setdefault(name, []).append(float(np.abs(actual - point)[known].mean()))
+    errors = {name: float(np.mean(each)) for name, each in found.items()}
+    own = Combination()
+    best = min((name for name in RIVALS if name in errors), key=errors.__getitem__, default=own.name)
+    better = best != own.name and errors[best] < margin * errors[own.name]
+    count = len(found.get(own.name, []))
+    return Selection(model=Picked(name=best) if better else own, errors=errors, origins=count)

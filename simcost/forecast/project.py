@@ -1,0 +1,224 @@
+"""From histories to what may come: by the clock of the users, made to add up, with what is stated laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.forecast import findings as told
+from simcost.forecast.cleaning import RULES, Bools, Edit, Rule
+from simcost.forecast.document import outcome
+from simcost.forecast.events.apply import Base, Part, Stated, apply_all, masked
+from simcost.forecast.events.events import Event
+from simcost.forecast.forecast import Forecast, forecast
+from simcost.forecast.hierarchy import Coherent, Reconciliation, aggregate, parents_of, reconcile
+from simcost.forecast.models.base import Model
+from simcost.forecast.models.registry import model_named
+from simcost.forecast.names import ModelName
+from simcost.forecast.paths import Paths
+from simcost.forecast.sample_paths import weight
+from simcost.forecast.season import season_of
+from simcost.tables.cells import Ints
+from simcost.trace.series.local_time import from_local, local_numbers, local_steps, local_values
+from simcost.trace.series.series import Floats, Series
+from simcost.units import plural
+
+MOST_VALUES = 200_000_000
+"""Of all sample paths together: 1.6 GB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How to look ahead; the same for all series."""
+
+    seed: int
+    zone: str = "UTC"
+    """Whose clock and calendar the seasons follow."""
+    model: ModelName = "auto"
+    levels: tuple[int, ...] = (80, 95)
+    """In per cent."""
+    paths: int = 400
+    width: float = 1.0
+    adapt_days: int = 0
+    rules: tuple[Rule, ...] = RULES
+    """Of cleaning; missing values are filled in any case."""
+    reconciliation: Reconciliation | None = None
+    """How series with names like `tenant/model` are made to add up; None = each stands for itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What may come of one series."""
+
+    forecast: Forecast
+    """On the steps of UTC, before anything is stated."""
+    stated: Stated | None
+    """With what is stated; None where nothing is."""
+
+    @property
+    def futures(self) -> Paths:
+        """The sample paths, with what is stated."""
+        made = self.forecast
+        _, _, paths = outcome(made, self.stated)
+        return Paths(series=made.series.name, quantity=made.series.quantity, grid=made.grid, values=paths)
+
+
+def look_ahead(
+    histories: Sequence[Series],
+    horizon: Callable[[Series], int],
+    asked: Asked,
+    *,
+    events: Sequence[Event] = (),
+    progress: Callable[[float, str], None] = lambda _share, _what: None,
+) -> list[Outlook]:
+    """Forecast series.
+
+    Events act on the series themselves; where series are made to add up, their parents are the sums of what
+    came of them, and no event names a parent.
+
+    Args:
+        histories: at least one.
+        horizon: steps ahead of a series.
+        asked: how.
+        events: what the user knows of the future, in their order.
+        progress: called with the share done and the series at hand.
+
+    Returns:
+        One outlook per series, in their order; then those of the parents.
+
+    Raises:
+        InputError: a history that cannot be forecast, series that do not add up, or more futures than fit into
+            memory.
+    """
+    parents = aggregate(list(histories)) if asked.reconciliation else []
+    every = [*histories, *parents]
+    steps = [horizon(series) for series in every]
+    if asked.paths * sum(steps) > MOST_VALUES:
+        raise InputError(
+            f"{asked.paths:,} paths of {sum(steps):,} steps in {plural(len(every), 'forecast')} are too many to hold; "
+            f"give at most {MOST_VALUES // sum(steps):,} paths, or a shorter horizon"
+        )
+    made: list[Forecast] = []
+    for place, series in enumerate(every):
+        progress(place / len(every), series.name)
+        made.append(_forecast(series, steps[place], asked, events))
+    if asked.reconciliation:
+        made = _coherent(made, histories, asked)
+    return _with_events(made, len(histories), events, asked)
+
+
+def _forecast(series: Series, horizon: int, asked: Asked, events: Sequence[Event]) -> Forecast:
+    """The forecast by the clock of the zone, back on the steps of UTC."""
+    after, steps = series.grid.after(len(series)), len(series)
+    grid, values = local_values(series.grid, series.values, asked.zone)
+    model: Model | str = "auto" if asked.model == "auto" else model_named(asked.model)
+    local = replace(series, grid=grid, values=values, regressors=_local_regressors(series, asked.zone))
+    back = _on_local(masked(events, series, asked.zone), series, asked.zone)
+    found = forecast(
+        local,
+        local_steps(after, horizon, asked.zone),
+        model=model,  # type: ignore[arg-type]
+        levels=asked.levels,
+        paths=asked.paths,
+        seed=asked.seed,
+        rules=asked.rules,
+        masked=back if back.any() else None,
+        width=asked.width,
+        adapt_days=asked.adapt_days,
+    )
+    number = local_numbers(series.grid, steps, asked.zone)
+
+    def ahead(local: Floats) -> Floats:
+        return from_local(local, after, horizon, asked.zone)
+
+    return replace(
+        found,
+        series=series,
+        grid=after,
+        mean=ahead(found.mean),
+        paths=ahead(found.paths),
+        levels={level: (ahead(lo), ahead(hi)) for level, (lo, hi) in found.levels.items()},
+        edits=tuple(_on_utc(edit, number) for edit in found.edits),
+        cleaned=found.cleaned[number],
+    )
+
+
+def _on_utc(edit: Edit, number: Ints) -> Edit:
+    """An edit of local steps, given the local step of each step of UTC."""
+    first, last = np.searchsorted(number, edit.first), np.searchsorted(number, edit.last - 1, "right")
+    return replace(edit, first=int(first), last=int(last))
+
+
+def _local_regressors(series: Series, zone: str) -> Floats | None:
+    """Known influences by the wall clock."""
+    if series.regressors is None:
+        return None
+    return np.stack([local_values(series.grid, column, zone)[1] for column in series.regressors.T], axis=1)
+
+
+def _on_local(steps: Bools, series: Series, zone: str) -> Bools:
+    """Steps of UTC on those of the wall clock."""
+    local: Bools = np.nan_to_num(local_values(series.grid, steps.astype(np.float64), zone)[1]) > 0
+    return local
+
+
+def _coherent(made: Sequence[Forecast], leaves: Sequence[Series], asked: Asked) -> list[Forecast]:
+    """The forecasts with means and paths that add up."""
+    found = reconcile(
+        {one.series.name: one for one in made},
+        asked.reconciliation or "bottom-up",
+        histories={series.name: series.values for series in leaves},
+        season=season_of(leaves[0].grid),
+    )
+    names = [leaf.name for leaf in leaves]
+    return [_added_up(one, found[one.series.name], asked, leaf=one.series.name in names) for one in made]
+
+
+def _added_up(one: Forecast, sums: Coherent, asked: Asked, *, leaf: bool) -> Forecast:
+    """A forecast with the mean and paths that add up with those of others; its own, where nothing changes."""
+    if sums.paths is one.paths:
+        return one
+    factor = weight(one.series.quantity, one.grid, len(sums.mean))
+    parent = not leaf or asked.reconciliation == "bottom-up"
+    notes = [note for note in one.findings if note["kind"] != "skewed"]
+    notes.append(told.of_sums(str(asked.reconciliation), parent=parent))
+    notes += told.of_total(sums.mean, sums.paths, factor) if len(sums.paths) else ()
+    return replace(one, mean=sums.mean, paths=sums.paths, levels=one.bands(sums.paths), findings=tuple(notes))
+
+
+def _with_events(
+    made: Sequence[Forecast], leaves: int, events: Sequence[Event], asked: Asked
+) -> list[Outlook]:
+    """Events on the leaves, and on their parents what comes of them."""
+    if not events:
+        return [Outlook(forecast=one, stated=None) for one in made]
+    bases = [Base(history=one.series, point=one.mean, paths=one.paths) for one in made[:leaves]]
+    stated = apply_all(events, bases, zone=asked.zone, seed=asked.seed)
+    if len(made) > leaves:
+        stated |= _of_parents(stated)
+    return [Outlook(forecast=one, stated=stated[one.series.name]) for one in made]
+
+
+def _of_parents(stated: dict[str, Stated]) -> dict[str, Stated]:
+    """The sums of what came of the children; their variances, which are not independent, stay whole."""
+    known = dict(stated)
+    for parent, children in parents_of(stated).items():
+        below = [known[child] for child in children]
+        parts = {(part.name, part.kind): np.zeros_like(part.effect) for one in below for part in one.parts}
+        for one in below:
+            for part in one.parts:
+                parts[part.name, part.kind] = parts[part.name, part.kind] + part.effect
+        known[parent] = Stated(
+            mean=np.sum([one.mean for one in below], axis=0),
+            paths=np.sum([one.paths for one in below], axis=0),
+            parts=tuple(
+                Part(name=name, kind=kind, effect=effect, variance_share=None)
+                for (name, kind), effect in parts.items()
+            ),
+            base_variance_share=None,
+            findings=(),
+        )
+    return {name: one for name, one in known.items() if name not in stated}

@@ -1,0 +1,207 @@
+"""The score of one series."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from simcost.forecast import accuracy
+from simcost.forecast.calibration import Factor, missed
+from simcost.forecast.cleaning import Bools
+from simcost.forecast.document import iso
+from simcost.forecast.events.horizon import Integers, ahead, middles, slots
+from simcost.forecast.sample_paths import counted, weight
+from simcost.forecast.scoring.drivers import drivers
+from simcost.forecast.scoring.issued import Issued, days
+from simcost.forecast.scoring.words import sentences
+from simcost.trace.series.series import Floats, Grid
+
+Document = dict[str, Any]
+WORST = 5
+
+
+def score_series(one: Issued, actual: Floats, zone: ZoneInfo) -> Document:
+    """The score of one series.
+
+    Args:
+        one: as issued.
+        actual: one value per step of the horizon; NaN where none was recorded or none has come.
+        zone: whose days are meant.
+    """
+    known = np.isfinite(actual)
+    came = int(np.flatnonzero(known)[-1]) + 1
+    error = (one.mean - actual)[known]
+    firsts, dates = days(one.grid, len(actual), zone)
+    day = np.repeat(np.arange(len(firsts)), np.diff([*firsts, len(actual)]))
+    slot = slots(middles(ahead(one.grid, len(actual), zone)), one.grid.step_s)
+    windows = _windows(one, actual, firsts, dates)
+    found = {
+        "quantity": one.quantity,
+        "model": one.model,
+        "freq": one.grid.name,
+        "from": iso(one.grid.times(1))[0],
+        "to": iso(one.grid.times(1, came))[0],
+        "steps": int(known.sum()),
+        "missing": int(came - known.sum()),
+        "to_come": len(actual) - came,
+        "mase": accuracy.mase(actual, one.mean, one.scale),
+        "wape": accuracy.wape(actual, one.mean),
+        "bias": accuracy.bias(actual, one.mean),
+        "pinball": _pinball(one, actual),
+        "coverage": {str(level): _coverage(one, actual, firsts, level) for level in one.levels},
+        "total": _total(one, actual, known),
+        "peak": _measure(one, "peak", float(actual[known].max()), float(one.mean[known].max()), known),
+        "drivers": _drivers(error, day[known], slot[known], one.grid),
+        "worst": windows,
+        "parts": _parts(one, actual),
+        "adaptive": _adaptive(one, actual, firsts),
+    }
+    return found | {
+        "noise_explains": (noise := _noise(found)),
+        "sentences": sentences(one.name, found, noise),
+    }
+
+
+def _pinball(one: Issued, actual: Floats) -> float | None:
+    """Mean pinball loss over the median and the ends of all levels."""
+    losses = [accuracy.pinball(actual, one.median, 0.5)]
+    for level, (lo, hi) in one.levels.items():
+        losses += [
+            accuracy.pinball(actual, lo, 0.5 - level / 200),
+            accuracy.pinball(actual, hi, 0.5 + level / 200),
+        ]
+    known = [loss for loss in losses if loss is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _coverage(one: Issued, actual: Floats, firsts: list[int], level: int) -> Document:
+    """Shares inside a level: of steps, of the totals and of the peaks of days that came in whole."""
+    found: Document = {"steps": accuracy.coverage(actual, *one.levels[level]), "days": 0}
+    for what, sums in (("day_totals", np.add), ("day_peaks", np.maximum)):
+        found[what] = None
+        if level in one.measures.get(what, {}):
+            came = sums.reduceat(actual, firsts)  # NaN where a step is missing
+            found[what] = accuracy.coverage(came, *one.measures[what][level])
+            found["days"] = int(np.isfinite(came).sum())
+    return found
+
+
+def _total(one: Issued, actual: Floats, known: Bools) -> Document:
+    """The total of the steps compared, as what it counts; of a rate that does not add up the average."""
+    factor, word = weight(one.quantity, one.grid, int(known.sum())), counted(one.quantity, one.grid)
+    found = _measure(one, "total", float(actual[known].sum()), float(one.mean[known].sum()), known, factor)
+    return found | {"quantity": word or one.quantity, "average": word is None}
+
+
+def _measure(
+    one: Issued, what: str, actual: float, point: float, known: Bools, factor: float = 1.0
+) -> Document:
+    """Total or peak of the steps compared. Once the whole horizon has come, the forecast is what was expected of
+    its paths, with their levels; before, that of the points.
+    """
+    if not known.all():
+        return {"actual": factor * actual, "forecast": factor * point, "levels": None}
+    ends = {
+        level: (factor * float(lo[0]), factor * float(hi[0]))
+        for level, (lo, hi) in one.measures[what].items()
+    }
+    return {
+        "actual": factor * actual,
+        "forecast": factor * one.expected[what],
+        "levels": {
+            str(level): {"lo": lo, "hi": hi, "inside": lo <= factor * actual <= hi}
+            for level, (lo, hi) in ends.items()
+            if level
+        },
+        "median": ends[0][0],
+    }
+
+
+def _drivers(error: Floats, day: Integers, slot: Integers, grid: Grid) -> Document:
+    found = drivers(error, day, slot)
+    at_s = found.worst_slot * grid.step_s
+    return {
+        "level": found.level,
+        "day_to_day": found.day_to_day,
+        "hour_of_day": found.hour_of_day,
+        "rest": found.rest,
+        "mean_error": float(error.mean()),
+        "worst_time": None if grid.dates else f"{at_s // 3600:02d}:{at_s % 3600 // 60:02d}",
+        "worst_time_error": found.slot_error,
+    }
+
+
+def _windows(one: Issued, actual: Floats, firsts: list[int], dates: list[str]) -> list[Document]:
+    """The days (or longer steps) with the largest share of the absolute error, and the events that act in them."""
+    known = np.isfinite(actual)
+    error = np.where(known, np.abs(one.mean - actual), 0.0)
+    shares = np.add.reduceat(error, firsts) / (error.sum() or 1.0)
+    ends = [*firsts[1:], len(actual)]
+    found = []
+    for number in np.argsort(-shares, kind="stable")[:WORST]:
+        inside = slice(firsts[number], ends[number])
+        seen = known[inside]
+        if not seen.any() or not shares[number]:
+            continue
+        factor = weight(one.quantity, one.grid, int(seen.sum()))
+        levels = {str(level): accuracy.coverage(actual[inside], lo[inside], hi[inside])
+                  for level, (lo, hi) in one.levels.items()}  # fmt: skip
+        found.append({
+            "date": dates[number],
+            "steps": int(seen.sum()),
+            "actual": factor * float(actual[inside][seen].sum()),
+            "forecast": factor * float(one.mean[inside][seen].sum()),
+            "error_share": float(shares[number]),
+            "coverage": levels,
+            "events": [name for name, effect in one.parts.items() if effect[inside].any()],
+        })  # fmt: skip
+    return found
+
+
+def _parts(one: Issued, actual: Floats) -> list[Document]:
+    """What the error would have been without each stated event; where there are several, also without all (None)."""
+    known = np.isfinite(actual)
+    factor = weight(one.quantity, one.grid, int(known.sum()))
+    effects: list[tuple[str | None, Floats]] = [*one.parts.items()]
+    if len(effects) > 1:
+        effects.append((None, one.mean - one.base))
+    return [
+        {
+            "name": name,
+            "effect": factor * float(effect[known].sum()),
+            "mase_without": accuracy.mase(actual, one.mean - effect, one.scale),
+            "wape_without": accuracy.wape(actual, one.mean - effect),
+        }
+        for name, effect in effects
+    ]
+
+
+def _adaptive(one: Issued, actual: Floats, firsts: list[int]) -> dict[str, float] | None:
+    """Factors that levels would have after the days that came, had they started at 1; None for longer steps."""
+    if one.grid.dates:
+        return None
+    found = {}
+    for level, (lo, hi) in one.levels.items():
+        factor = Factor(level=level)
+        for inside in map(slice, firsts, [*firsts[1:], len(actual)]):
+            share = missed(actual[inside], *factor.scaled(one.median[inside], lo[inside], hi[inside]))
+            factor = factor if share is None else factor.update(share)
+        found[str(level)] = factor.value
+    return found
+
+
+def _noise(found: Document) -> bool | None:
+    """Whether the miss is within what the narrowest level promises.
+
+    By the total of the horizon once all of it has come; before, by the totals of days, or by single steps where
+    there are none: no more outside than the level allows, give or take two standard deviations of a count.
+    """
+    if not found["coverage"]:
+        return None
+    level = min(found["coverage"], key=int)
+    if found["total"]["levels"] is not None:
+        return bool(found["total"]["levels"][level]["inside"])
+    told = found["coverage"][level]
+    share, count = (told["day_totals"], told["days"]) if told["days"] else (told["steps"], found["steps"])
+    promised = int(level) / 100
+    return bool(share >= promised - 2 * (promised * (1 - promised) / count) ** 0.5)

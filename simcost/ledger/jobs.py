@@ -1,0 +1,99 @@
+"""The hand-over from the simulation of jobs to money and service levels: what each job experienced, and what
+became of every GPU-second of the cluster. Times are seconds from the start of the trace; no prices.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from simcost.ledger.requests import NODES, Usage
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+NEVER = -1
+
+BUCKETS = ("useful", "checkpoint", "lost", "restart", "idle_blocked", "idle_free", "down")
+"""Every GPU-second of capacity lies in exactly one: work kept; writing checkpoints; work redone; restarting and
+provisioning; idle while somebody waits; idle while nobody waits; broken or not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JobOutcomes:
+    """What the jobs experienced, in the order of the trace."""
+
+    submit_s: Floats
+    start_s: Floats
+    """First start; NEVER = has not started by the end of the run, or was rejected."""
+    end_s: Floats
+    """NEVER = has not ended."""
+    gpus: Ints
+    preemptions: Ints
+    lost_s: Floats
+    """Work redone, seconds of the gang."""
+    checkpoint_s: Floats
+    restart_s: Floats
+    rejected: npt.NDArray[np.bool_]
+    """Wider than the pool: kept out, counted, never blocking the line."""
+    resumed_wait_s: Floats | None = None
+    """Waiting after preemptions and failures, where there were any."""
+    failures: Ints | None = None
+    """How often each job failed, where jobs do."""
+
+    @property
+    def wait_s(self) -> Floats:
+        """Start - submit of the jobs that started."""
+        started = self.start_s >= 0
+        found: Floats = (self.start_s - self.submit_s)[started]
+        return found
+
+    @property
+    def jct_s(self) -> Floats:
+        """End - submit of the jobs that ended: job completion time."""
+        ended = self.end_s >= 0
+        found: Floats = (self.end_s - self.submit_s)[ended]
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JobLedger:
+    """All that billing, service levels and comparison may know of a run of jobs on one cluster."""
+
+    horizon_s: float
+    """End of the accounts; for a whole replay, the makespan from second 0."""
+    gpus: int
+    """Of the cluster."""
+    outcomes: JobOutcomes
+    gpu_seconds: dict[str, float]
+    """By bucket; they add up to capacity x time."""
+    nodes: Any = None
+    """Table of schema `ledger.NODES`, one row per node and time it was there; None = a fixed cluster."""
+    fragmented_gpu_seconds: float | None = None
+    """Idle GPU-seconds that no typical job could use (FGD's measure); None without topology."""
+    timeline: Any = None
+    """Table t_s, allocated, waiting_jobs, waiting_gpus: state after each change or sample, where kept."""
+    facts: dict[str, float] = field(default_factory=dict)
+    """Further sums that a policy reports."""
+
+    def waits_s(self) -> Floats:
+        """Waiting time of every job that was not kept out; one that has not started has waited until the end."""
+        felt = self.outcomes
+        start = np.where(felt.start_s < 0, self.horizon_s, felt.start_s)
+        found: Floats = (start - felt.submit_s)[~felt.rejected]
+        return found
+
+    def usage(self, gpus_per_node: int) -> Usage:
+        """What a bill starts from: the cluster in nodes of so many GPUs, there from the start to the end."""
+        count = self.gpus // gpus_per_node
+        nodes = pa.table(
+            [["cluster"] * count, list(range(count)), [0] * count, [0.0] * count, [self.horizon_s] * count],
+            schema=NODES,
+        )
+        return Usage(
+            horizon_s=self.horizon_s,
+            slots_per_node=gpus_per_node,
+            nodes=nodes if self.nodes is None else self.nodes,
+            slot_seconds=dict(self.gpu_seconds),
+        )

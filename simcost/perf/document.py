@@ -1,0 +1,86 @@
+"""The performance of one replica as a document."""
+
+from dataclasses import asdict
+from typing import Any
+
+from simcost.catalog import Catalog
+from simcost.perf.memory import MemoryFit, fit_memory
+from simcost.perf.replica import ReplicaSpec
+from simcost.perf.step_time import StepTime, step_time
+
+_COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
+
+
+def perf_document(
+    catalog: Catalog,
+    model_name: str,
+    spec: ReplicaSpec,
+    *,
+    max_num_seqs: int = 256,
+    max_num_batched_tokens: int = 8192,
+    context_tokens: int = 2048,
+) -> dict[str, Any]:
+    """Coefficients, memory and speed of a replica.
+
+    Args:
+        catalog: the facts.
+        model_name: a model of the catalog.
+        spec: the replica.
+        max_num_seqs: running sequences at most.
+        max_num_batched_tokens: token budget of a step.
+        context_tokens: KV tokens of each sequence in `throughput`.
+
+    Returns:
+        `coefficients`, `provenance`, `source`, `sigma`; `kv_capacity_tokens`, `weights_bytes` and more of memory;
+        `prefill`: one full step of prompts; `throughput`: a row per batch size of steps that only decode, up to
+        the batch that the KV cache holds (empty if it holds not one such sequence).
+
+    Raises:
+        CatalogError, InputError, DoesNotFitError: see `fit_memory` and `step_time`.
+    """
+    model, accelerator = catalog.model(model_name), catalog.accelerator(spec.accelerator)
+    memory = fit_memory(model, accelerator, spec, max_num_batched_tokens)
+    step = step_time(catalog, model, accelerator, spec)
+    batches = _batches(min(max_num_seqs, memory.kv_capacity_tokens // context_tokens))
+    return {
+        "model": model.name,
+        "accelerator": accelerator.name,
+        "tp": spec.tp,
+        "precision": spec.precision,
+        "kv_precision": spec.kv_precision,
+        "coefficients": {name: getattr(step, name) for name in _COEFFICIENTS},
+        "provenance": step.provenance,
+        "source": step.source,
+        "sigma": step.sigma,
+        **_memory(memory),
+        "max_num_seqs": max_num_seqs,
+        "max_num_batched_tokens": max_num_batched_tokens,
+        "context_tokens": context_tokens,
+        "prefill": _prefill(step, max_num_batched_tokens),
+        "throughput": [_decode(step, batch, context_tokens) for batch in batches],
+        "catalog_date": catalog.as_of,
+    }
+
+
+def _memory(memory: MemoryFit) -> dict[str, Any]:
+    document = asdict(memory)
+    document["memory_provenance"] = document.pop("provenance")
+    return document
+
+
+def _prefill(step: StepTime, tokens: int) -> dict[str, float]:
+    """One step that holds a single prompt of the whole token budget."""
+    time_s = step.seconds(tokens, 0, 0, tokens * tokens / 2)
+    return {"tokens": tokens, "step_s": time_s, "tokens_per_s": tokens / time_s}
+
+
+def _decode(step: StepTime, batch: int, context_tokens: int) -> dict[str, float]:
+    """A step that decodes one token of each of `batch` sequences."""
+    time_s = step.seconds(0, batch, batch * context_tokens, 0)
+    return {"batch": batch, "tpot_s": time_s, "tokens_per_s": batch / time_s}
+
+
+def _batches(most: int) -> list[int]:
+    """1, 2, 4, ... and the largest."""
+    powers = [2**n for n in range(most.bit_length())] if most > 0 else []
+    return sorted({*powers, most} - {0}) if powers else []

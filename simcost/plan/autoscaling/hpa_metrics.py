@@ -1,0 +1,170 @@
+"""Metrics of an HPA, and how many replicas each asks for.
+
+Semantics: kubernetes pkg/controller/podautoscaler/replica_calculator.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, inf, isfinite, isnan
+from typing import Annotated, Literal, NamedTuple
+
+from annotated_types import Gt
+
+from simcost.plan.autoscaling.hpa_behavior import MAX_INT32
+from simcost.plan.autoscaling.pods import SLACK, Groups, Patience, Target, grouped, milli
+from simcost.plan.autoscaling.policy import Observation, Replicas
+from simcost.plan.autoscaling.signals import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One entry of `spec.metrics`."""
+
+    type: Literal["Resource", "ContainerResource", "Pods", "Object", "External"]
+    """Usage of a resource by pod or container, a metric of each pod, or one of something else."""
+    name: str
+    """Of the metric or resource."""
+    target_type: Literal["Utilization", "AverageValue", "Value"]
+    """Percent of the request; an amount per pod; an amount."""
+    target: Annotated[float, Gt(0)]
+    """Percent for `Utilization`, else an amount in the unit of the metric."""
+    source: Source = ()
+    """The signals it is made of; empty = recorded metrics only."""
+
+    def __post_init__(self) -> None:
+        allowed = {"Resource": ("Utilization", "AverageValue"), "Pods": ("AverageValue",),
+                   "Object": ("Value", "AverageValue")}  # fmt: skip
+        allowed |= {"ContainerResource": allowed["Resource"], "External": allowed["Object"]}
+        if self.target_type not in allowed[self.type]:
+            words = " or ".join(allowed[self.type])
+            raise ValueError(f"a {self.type} metric has a target of {words}, not {self.target_type}")
+
+    @property
+    def of_pods(self) -> bool:
+        """Whether each pod has its own value."""
+        return self.type not in ("Object", "External")
+
+    @property
+    def whole(self) -> int:
+        """The target in percent or, rounded up, in thousandths."""
+        return round(self.target) if self.target_type == "Utilization" else ceil(self.target * 1000 - SLACK)
+
+
+class Proposal(NamedTuple):
+    """What one metric asks for."""
+
+    replicas: int | None
+    """None = the metric is not usable now."""
+    words: str
+    """Why: what is compared with what, or what is wrong."""
+
+
+class Tolerance(NamedTuple):
+    """Distances of a ratio from 1 that are ignored."""
+
+    down: float
+    up: float
+
+    def covers(self, ratio: float) -> bool:
+        """Whether the ratio is near enough to 1, bounds included."""
+        return 1.0 - self.down <= ratio <= 1.0 + self.up
+
+
+def propose(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Patience) -> Proposal:
+    """Replicas that the metric asks for; the target says whether the pool as a whole counts or each pod."""
+    if metric.name in seen.failed:
+        return _unusable(metric, "its source failed")
+    if metric.of_pods:
+        return _from_pods(metric, seen, tolerance, cpu)
+    value = seen.total(metric.name)
+    if not isfinite(value):
+        return _unusable(metric, "there is no value")
+    whole = int(value * 1000 + SLACK)
+    if metric.target_type == "Value":
+        return _from_value(metric, whole, seen, tolerance)
+    return _from_average_value(metric, whole, seen, tolerance)
+
+
+def _from_value(metric: Metric, value: int, seen: Observation, tolerance: Tolerance) -> Proposal:
+    ratio = value / metric.whole
+    words = _compared(metric, value / 1000, metric.target)
+    if seen.current == 0:
+        return Proposal(_capped(ratio), words)
+    if tolerance.covers(ratio):
+        return Proposal(seen.current, words)
+    if seen.existing + seen.draining == 0:
+        return _unusable(metric, "there are no pods")
+    return Proposal(_capped(ratio * seen.ready), words)
+
+
+def _from_average_value(metric: Metric, value: int, seen: Observation, tolerance: Tolerance) -> Proposal:
+    words = _compared(metric, value / 1000, metric.target, f" x {seen.existing}")
+    expected = metric.whole * seen.existing
+    if expected and tolerance.covers(value / expected):
+        return Proposal(seen.existing, words)
+    return Proposal(_capped(value / metric.whole), words)
+
+
+def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Patience) -> Proposal:
+    replicas = seen.replicas
+    if replicas is not None and not len(replicas):
+        return _unusable(metric, "there are no pods")
+    if replicas is None or metric.name not in replicas.signals:
+        return _unusable(metric, "no pod has a sample")
+    samples = milli(replicas.signals[metric.name])
+    by_readiness = metric.name == "cpu" and metric.type != "Pods"
+    groups = grouped(replicas, samples, cpu if by_readiness else None)
+    if not groups.ready:
+        return _unusable(metric, "no pod that counts has a sample")
+    requests = None
+    if metric.target_type == "Utilization":
+        requests = _requests(replicas, metric.name)
+        if requests is None or not sum(requests[i] for i in groups.ready):
+            return _unusable(metric, f"a pod requests no {metric.name}")
+    return _balanced(metric, {i: samples[i] for i in groups.ready}, groups, Target(metric.whole, requests),
+                     seen.current, tolerance)  # fmt: skip
+
+
+def _balanced(
+    metric: Metric, used: dict[int, float], groups: Groups, target: Target, current: int, tolerance: Tolerance
+) -> Proposal:
+    """From the pods that count; others are filled in with what makes the smaller change."""
+    ratio, compared = target.ratio(used)
+    unit = 1000 if target.requests is None else 1
+    words = _compared(metric, compared / unit, metric.target)
+    filled = groups.unready if groups.unready and ratio > 1.0 else []
+    if not filled and not groups.missing:
+        return Proposal(current if tolerance.covers(ratio) else _capped(ratio * len(groups.ready)), words)
+    if ratio != 1.0:
+        used |= {i: 0.0 if ratio > 1.0 else target.assumed(i) for i in groups.missing}
+    used |= dict.fromkeys(filled, 0.0)
+    again, _ = target.ratio(used)
+    words += f", with {len(filled)} unready and {len(groups.missing)} without a sample filled in"
+    turned = (ratio < 1.0 < again) or (again < 1.0 < ratio)
+    if turned or tolerance.covers(again):
+        return Proposal(current, words)
+    replicas = _capped(again * len(used))
+    against = (again < 1.0 and replicas > current) or (again > 1.0 and replicas < current)
+    return Proposal(current if against else replicas, words)
+
+
+def _requests(replicas: Replicas, name: str) -> list[float] | None:
+    """Thousandths by pod; None where one requests nothing."""
+    if name not in replicas.requests:
+        return None
+    requests = milli(replicas.requests[name])
+    return None if any(map(isnan, requests)) else requests
+
+
+def _capped(replicas: float) -> int:
+    return MAX_INT32 if replicas == inf or replicas > MAX_INT32 else ceil(replicas)
+
+
+def _compared(metric: Metric, value: float, target: float, times: str = "") -> str:
+    unit = " %" if metric.target_type == "Utilization" else ""
+    return f"{metric.name} {value:g}{unit} to {target:g}{unit}{times}"
+
+
+def _unusable(metric: Metric, words: str) -> Proposal:
+    return Proposal(None, f"FailedGet{metric.type}Metric: {metric.name}: {words}")

@@ -1,0 +1,192 @@
+"""Knative Pod Autoscaler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isnan
+from typing import Annotated, Literal, TypedDict
+
+from annotated_types import Ge, Gt, Le
+
+from simcost.plan.autoscaling import decider, kpa_reconciler
+from simcost.plan.autoscaling.decider import TICK_S, Decider, Panic
+from simcost.plan.autoscaling.kpa_reconciler import Bounds, Status
+from simcost.plan.autoscaling.policy import Decision, Observation, ns
+from simcost.plan.autoscaling.signals import Source, own
+from simcost.plan.autoscaling.windows import Window, average, recorded, window
+from simcost.units import NS_PER_S, Count, PositiveSeconds, Seconds
+
+__all__ = ["Decider", "Kpa", "KpaState"]
+
+CONCURRENCY, RPS = 100.0, 200.0
+MIN_TARGET = 0.01
+
+
+class KpaState(TypedDict):
+    """What autoscaler and reconciler remember; None before the first step."""
+
+    stable: Window
+    panic_window: Window
+    looked: int | None
+    """Second of the last step."""
+    panic: Panic | None
+    status: Status | None
+    desired: int
+    """Last valid wish; -1 = none yet."""
+    excess: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kpa:
+    """Concurrency or requests per second per replica near a target, over a stable window and a panic window, down to
+    zero replicas with the activator holding requests meanwhile. Decides as Knative Serving does.
+
+    Called every tick (2 s) with the mean since the last one, which stands for each second of it; or every second.
+    """
+
+    kind: Literal["kpa"] = "kpa"
+    metric: Literal["concurrency", "rps"] = "concurrency"
+    """Requests in flight, or requests per second."""
+    target: Annotated[float, Ge(MIN_TARGET)] | None = None
+    """Per replica; None = `container_concurrency`, else 100 concurrent requests or 200 requests per second."""
+    utilization: Annotated[float, Gt(0), Le(1)] = 0.7
+    """Share of the target that is aimed at."""
+    container_concurrency: Count = 0
+    """Requests that a replica takes at a time; 0 = no limit."""
+    min: Count = 0
+    """Fewest replicas."""
+    max: Count = 0
+    """0 = no limit."""
+    initial_scale: Count = 1
+    """Replicas at time 0, already warm."""
+    activation_scale: Count = 1
+    """Replicas, at least, while there is any load."""
+    window: Annotated[PositiveSeconds, Ge(1), Le(3600)] = 60.0
+    """Length of the stable window."""
+    panic_window: Annotated[float, Ge(1), Le(100)] = 10.0
+    """Percent of the window."""
+    panic_threshold: Annotated[float, Gt(0)] = 200.0
+    """Percent of the ready replicas that the panic window must ask for."""
+    scale_down_delay: Annotated[Seconds, Le(3600)] = 0.0
+    """How long a higher wish holds."""
+    target_burst_capacity: Annotated[float, Ge(-1)] = 211.0
+    """Burst to be taken at once; less room puts the activator in the path. 0 = never in the path, -1 = always."""
+    max_scale_up_rate: Annotated[float, Gt(1)] = 1000.0
+    """Most replicas per ready one in a tick."""
+    max_scale_down_rate: Annotated[float, Gt(1)] = 2.0
+    """Most by which the ready ones are divided in a tick."""
+    to_zero: bool = True
+    """Whether the last replica may go."""
+    grace: Seconds = 30.0
+    """Time behind the activator before the last replica goes."""
+    retention: Seconds = 0.0
+    """Time for which the last replica is kept after the revision became inactive."""
+    progress_deadline: PositiveSeconds = 600.0
+    """Time after which an activation has failed."""
+
+    def __post_init__(self) -> None:
+        if self.max and self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+
+    @property
+    def interval(self) -> float:
+        """A tick."""
+        return float(TICK_S)
+
+    @property
+    def total(self) -> float:
+        """Capacity of a replica."""
+        concurrent = self.metric == "concurrency"
+        if self.target is None:
+            return float(self.container_concurrency or CONCURRENCY) if concurrent else RPS
+        capped = concurrent and self.container_concurrency
+        return min(self.target, float(self.container_concurrency)) if capped else self.target
+
+    @property
+    def signal(self) -> str:
+        """What is read."""
+        return "in_flight" if self.metric == "concurrency" else "requests_per_s"
+
+    def decider(self) -> Decider:
+        """The autoscaler's parameters."""
+        return Decider(
+            target=max(MIN_TARGET, self.total * self.utilization),
+            total=self.total,
+            window_s=self.window,
+            panic_threshold=self.panic_threshold / 100,
+            max_scale_up_rate=self.max_scale_up_rate,
+            max_scale_down_rate=self.max_scale_down_rate,
+            target_burst_capacity=self.target_burst_capacity,
+            activation_scale=self.activation_scale,
+            scale_down_delay_s=self.scale_down_delay,
+        )
+
+    def bounds(self) -> Bounds:
+        """The reconciler's parameters."""
+        return Bounds(
+            min_scale=self.min, max_scale=self.max, initial_scale=self.initial_scale, to_zero=self.to_zero,
+            window_s=self.window, grace_s=self.grace, retention_s=self.retention,
+            progress_deadline_s=self.progress_deadline, always_proxied=self.target_burst_capacity == -1,
+        )  # fmt: skip
+
+    @property
+    def panic_window_s(self) -> float:
+        """Length of the panic window, a second at least."""
+        return max(self.window * self.panic_window / 100, 1.0)
+
+    def initial(self) -> int:
+        """Replicas at the start."""
+        return max(self.min, min(self.initial_scale, self.max or self.initial_scale))
+
+    def fresh(self) -> KpaState:
+        """An autoscaler that has seen nothing."""
+        return {"stable": window(self.window), "panic_window": window(self.panic_window_s), "looked": None,
+                "panic": None, "status": None, "desired": -1, "excess": -1}  # fmt: skip
+
+    def reads(self) -> Mapping[str, Source]:
+        """Requests in flight, or arrivals."""
+        return own("in_flight" if self.metric == "concurrency" else "requests_per_s")
+
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
+    def step(self, now_s: float, seen: Observation, state: KpaState) -> Decision[KpaState]:
+        """Record what was seen; at a tick, or with the first load at zero replicas, decide."""
+        now_ns = ns(now_s)
+        second = now_ns // NS_PER_S
+        value = seen.total(self.signal)
+        new = self._recorded(state, second, value)
+        poked = state["desired"] == 0 and value > 0
+        if state["looked"] is not None and second // TICK_S == state["looked"] // TICK_S and not poked:
+            return Decision(seen.current, "BetweenTicks", new)
+        return self._tick(now_ns, second, seen, new)
+
+    def _recorded(self, state: KpaState, second: int, value: float) -> KpaState:
+        """The value in each second since the last step."""
+        new: KpaState = {**state, "looked": second}
+        if isnan(value):
+            return new
+        since = second if state["looked"] is None else min(state["looked"] + 1, second)
+        for each in range(max(since, second - int(self.window)), second + 1):
+            new["stable"] = recorded(new["stable"], each, value, self.window)
+            new["panic_window"] = recorded(new["panic_window"], each, value, self.panic_window_s)
+        return new
+
+    def _tick(self, now_ns: int, second: int, seen: Observation, state: KpaState) -> Decision[KpaState]:
+        panic = state["panic"] or decider.fresh(seen.ready, now_ns)
+        status = state["status"] or kpa_reconciler.fresh(now_ns)
+        stable = average(state["stable"], second, self.window)
+        desired, excess, words = state["desired"], state["excess"], "no data"
+        if stable is not None:
+            short = average(state["panic_window"], second, self.panic_window_s) or 0.0
+            rules = self.decider()
+            desired, excess, panic = decider.decide(rules, now_ns, stable, short, seen.ready, panic)
+            mode = "stable" if panic["since_ns"] is None else "panic"
+            words = f"{mode} mode, {stable:.4g} and {short:.4g} {self.metric}, {rules.target:.4g} a replica"
+        bounds = self.bounds()
+        want, applied, reason = kpa_reconciler.apply(bounds, now_ns, desired, status)
+        status = kpa_reconciler.reconciled(bounds, now_ns, want, excess, seen.ready, status)
+        new: KpaState = {**state, "panic": panic, "status": status, "desired": desired, "excess": excess}
+        return Decision(want if applied else seen.current, f"{reason}: {words}", new)

@@ -1,0 +1,259 @@
+"""Recorded metrics as a controller sees them at each of its syncs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isnan, nan
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simcost.errors import InputError, did_you_mean
+from simcost.plan.autoscaling.metric_adapter import Recorded, recorded_as, same_as
+from simcost.plan.autoscaling.policy import (
+    NOT_READY,
+    PENDING,
+    READY,
+    RUNNING,
+    SUCCEEDED,
+    Observation,
+    Replicas,
+)
+from simcost.plan.autoscaling.replay_pods import Now, Pods, pods_of
+from simcost.plan.autoscaling.replay_samples import LONG_NS, Samples, samples_of, stands
+from simcost.plan.autoscaling.signals import Over, Source
+from simcost.trace.metrics_init import Floats, Ints, Recording
+from simcost.units import NS_PER_S
+
+CURRENT = ("replicas", "kube_deployment_spec_replicas", "kube_statefulset_replicas",
+           "kube_horizontalpodautoscaler_status_current_replicas")  # fmt: skip
+"""Recorded metrics that say how many replicas are asked for; the first that is there counts."""
+READY_COUNT = (
+    "ready_replicas",
+    "kube_deployment_status_replicas_ready",
+    "kube_statefulset_status_replicas_ready",
+)
+_TAKEN: dict[Over, Callable[[Floats], Any]] = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A recorded metric that makes up, with others, one that the policy reads."""
+
+    over: Over
+    of_pods: Samples | None
+    of_pool: Samples | None
+
+
+class Value(NamedTuple):
+    """A metric at an instant."""
+
+    total: float
+    by_pod: Floats | None
+    """None = only the total is recorded."""
+    request: Floats
+    """By pod, or one number for each."""
+    over: Over
+    failed: bool
+    sample_ns: Floats | None
+    """When the pods' samples were taken."""
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """A recording, read on and on: ask for instants in rising order."""
+
+    parts: Mapping[str, Sequence[Part]]
+    """By the names that the policy reads."""
+    pods: Pods | None
+    """None = the recording has totals alone, or its pods do not matter."""
+    counts: Mapping[str, Samples]
+    """`current` and `ready` replicas, as far as they are recorded."""
+    start_utc_s: float
+    time_ns: Ints
+    until_ns: Ints
+    """Per row the time until which it or an earlier one counts."""
+    changes_ns: Ints
+    """When a sample comes or goes: between two of them only ages change."""
+    _last: tuple[tuple[int, int], int, Observation | None] = ((-1, -1), 0, None)
+
+    def observe(self, now_ns: int, decided: int) -> Observation | None:
+        """What is seen at an instant; None where nothing is recorded.
+
+        `decided` replicas are asked for where the recording does not say it.
+        """
+        same, then_ns, seen = self._last
+        now = (int(np.searchsorted(self.changes_ns, now_ns, "right")), decided)
+        if now != same:
+            then_ns, seen = now_ns, self._observe(now_ns, decided)
+            self._last = now, now_ns, seen
+        return seen if seen is None or then_ns == now_ns else _later(seen, (now_ns - then_ns) / NS_PER_S)
+
+    def _observe(self, now_ns: int, decided: int) -> Observation | None:
+        row = int(np.searchsorted(self.time_ns, now_ns, "right")) - 1
+        values = {name: _value(parts, now_ns) for name, parts in self.parts.items()}
+        now = None if self.pods is None else self.pods.at(now_ns)
+        if row < 0 or self.until_ns[row] <= now_ns:
+            return None
+        alive = decided if now is None else int((~now.deleting & (now.phase < SUCCEEDED)).sum())
+        current = self._count("current", now_ns, alive)
+        ready = min(self._count("ready", now_ns, current), current)
+        replicas = _spread(values, current, ready) if now is None else _of_pods(values, now, now_ns, alive)
+        if now is not None:
+            ready = int(((replicas.ready == READY) & (replicas.phase == RUNNING) & ~replicas.deleting).sum())
+        return Observation(
+            current=current, ready=ready, starting=(current if now is None else alive) - ready,
+            draining=0 if now is None else int(now.deleting.sum()), replicas=replicas,
+            totals={name: value.total for name, value in values.items()},
+            failed=frozenset(name for name, value in values.items() if value.failed),
+            utc_s=self.start_utc_s + now_ns / NS_PER_S,
+        )  # fmt: skip
+
+    def _count(self, word: str, now_ns: int, otherwise: int) -> int:
+        samples = self.counts.get(word)
+        value = nan if samples is None else samples.value_at(now_ns)
+        return otherwise if isnan(value) else max(round(value), 0)
+
+
+def _later(seen: Observation, by_s: float) -> Observation:
+    """The same some time later: all that is there is older."""
+    pods = seen.replicas
+    if pods is not None:
+        pods = replace(pods, age_s=pods.age_s + by_s, ready_age_s=pods.ready_age_s + by_s,
+                       sample_age_s=pods.sample_age_s + by_s)  # fmt: skip
+    return replace(seen, replicas=pods, utc_s=seen.utc_s + by_s)
+
+
+def pipeline_of(
+    recording: Recording, reads: Mapping[str, Source], *, closed: bool = False, stands_s: float | None = None
+) -> Pipeline:
+    """All that a policy reads.
+
+    Args:
+        recording: what was recorded.
+        reads: the policy's metrics, and what they are made of.
+        closed: the replicas are those decided, whatever is recorded.
+        stands_s: time for which a sample counts; None = until the next is due.
+
+    Raises:
+        InputError: a metric that is not recorded; the message says which are.
+    """
+    made = {name: _made_of(name, source, recording.metrics) for name, source in reads.items()}
+    missing = [_missing(name, reads[name], recording.metrics) for name, found in made.items() if not found]
+    if missing:
+        raise InputError(f"{'; '.join(missing)}; recorded are {', '.join(recording.metrics)}")
+    gap_ns, stands_ns = _gaps(recording, stands_s)
+    parts = {name: [_part(recording, one, stands_ns) for one in found] for name, found in made.items()}
+    counts = {} if closed else _counts(recording)
+    return Pipeline(
+        parts=parts, pods=None if closed else pods_of(recording, stands_ns, gap_ns), counts=counts,
+        start_utc_s=recording.start_utc_s, time_ns=recording.time_ns,
+        until_ns=np.maximum.accumulate(recording.time_ns + stands_ns),
+        changes_ns=np.unique(np.concatenate([recording.time_ns, recording.time_ns + stands_ns])),
+    )  # fmt: skip
+
+
+def _gaps(recording: Recording, stands_s: float | None) -> tuple[Ints, Ints]:
+    """Per row the usual gap of its metric, and the time for which it counts."""
+    gap_ns, stands_ns = (np.empty(len(recording), np.int64) for _ in range(2))
+    for number in range(len(recording.metrics)):
+        rows = recording.metric == number
+        gap_ns[rows], stands_ns[rows] = stands(recording.time_ns[rows], recording.pod[rows])
+    return gap_ns, stands_ns if stands_s is None else np.full(len(recording), round(stands_s * NS_PER_S))
+
+
+def _made_of(name: str, source: Source, recorded: Sequence[str]) -> list[Recorded]:
+    """The metric as it is recorded itself, else the recorded metrics that its signals are."""
+    if name in recorded and all(one.metric != name for one in source):
+        return [Recorded(name, over=source[0].over if source else "sum")]
+    found = [recorded_as(signal, recorded) for signal in source]
+    return [one for parts in found for one in parts] if all(found) else []
+
+
+def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
+    """What is not recorded, and what would do as well."""
+    lacking = [same_as(signal) for signal in source if not recorded_as(signal, recorded)]
+    of = [f"{first} (or {', '.join(others)})" if others else first for first, *others in lacking]
+    if not of or of == [name]:
+        return f"{name} is not recorded{did_you_mean(name, recorded)}"
+    return f"{'' if lacking[0][0] == name else f'{name}: '}{' and '.join(of)} is not recorded"
+
+
+def _part(recording: Recording, one: Recorded, stands_ns: Ints) -> Part:
+    of_pods, of_pool = (samples_of(recording, one, stands_ns, per_pod=per_pod) for per_pod in (True, False))
+    return Part(one.over, of_pods, of_pool)
+
+
+def _counts(recording: Recording) -> dict[str, Samples]:
+    """Recorded numbers of replicas, each of which holds until the next."""
+    found, always = {}, np.full(len(recording), LONG_NS)
+    for word, names in (("current", CURRENT), ("ready", READY_COUNT)):
+        known = [name for name in names if name in recording.metrics]
+        samples = samples_of(recording, Recorded(known[0]), always, per_pod=False) if known else None
+        if samples is not None:
+            found[word] = samples
+    return found
+
+
+def _value(parts: Sequence[Part], now_ns: int) -> Value:
+    """The sum of the parts."""
+    found = [_part_value(part, now_ns) for part in parts]
+    by_pod = [one.by_pod for one in found if one.by_pod is not None]
+    return found[0]._replace(
+        total=sum(one.total for one in found), failed=any(one.failed for one in found),
+        by_pod=np.sum(by_pod, axis=0) if len(by_pod) == len(found) else None,
+    )  # fmt: skip
+
+
+def _part_value(part: Part, now_ns: int) -> Value:
+    """A total is what is recorded as one, else it is made of the pods."""
+    by_pod, request, sample_ns, failed, total = None, np.full((), nan), None, False, nan
+    if (samples := part.of_pods) is not None:
+        rows = samples.at(now_ns)
+        by_pod, request, sample_ns = (np.where(rows >= 0, column[rows], nan)
+                                      for column in (samples.value, samples.request, samples.time_ns))  # fmt: skip
+        there = by_pod[~np.isnan(by_pod)]
+        total = float(_TAKEN[part.over](there)) if len(there) else nan
+        failed = bool(samples.failed[rows[rows >= 0]].any())
+    if (samples := part.of_pool) is not None:
+        row = int(samples.at(now_ns)[0])
+        total = float(samples.value[row]) if row >= 0 else nan
+        failed = failed or bool(row >= 0 and samples.failed[row])
+        if by_pod is None and row >= 0:
+            request = samples.request[row]
+    return Value(total, by_pod, request, part.over, failed, sample_ns)
+
+
+def _even(value: Value, pods: int) -> float:
+    """What each pod has of a total."""
+    return value.total / pods if value.over == "sum" and pods else value.total
+
+
+def _spread(values: Mapping[str, Value], current: int, ready: int) -> Replicas:
+    """Pods of which nothing is known but totals: all alike, the first of them ready."""
+    is_ready = np.arange(current) < ready
+    signals = {name: np.where(is_ready, _even(value, ready), nan) for name, value in values.items()}
+    asked = {name: np.full(current, float(value.request)) for name, value in values.items()
+             if value.by_pod is None and not np.isnan(value.request)}  # fmt: skip
+    long = np.full(current, inf)
+    return Replicas(
+        phase=np.where(is_ready, RUNNING, PENDING).astype(np.int8), deleting=np.zeros(current, np.bool_),
+        ready=np.where(is_ready, READY, NOT_READY).astype(np.int8), age_s=long, ready_age_s=long,
+        sample_age_s=np.zeros(current), sample_window_s=np.zeros(current), signals=signals, requests=asked,
+    )  # fmt: skip
+
+
+def _of_pods(values: Mapping[str, Value], now: Now, now_ns: int, alive: int) -> Replicas:
+    """The pods that are recorded; of a total that is recorded alone each has the same."""
+    signals = {name: np.full(len(now.pod), _even(value, alive)) if value.by_pod is None else value.by_pod[now.pod]
+               for name, value in values.items()}  # fmt: skip
+    asked = {name: np.broadcast_to(value.request, len(now.pod)) if value.by_pod is None else value.request[now.pod]
+             for name, value in values.items() if not np.isnan(value.request).all()}  # fmt: skip
+    taken = [values[name].sample_ns for name in sorted(values, key=lambda name: name != "cpu")]
+    sample_ns = next((times[now.pod] for times in taken if times is not None), np.full(len(now.pod), nan))
+    return Replicas(
+        phase=now.phase.astype(np.int8), deleting=now.deleting, ready=now.ready.astype(np.int8), age_s=now.age_s,
+        ready_age_s=now.ready_age_s, sample_age_s=(now_ns - sample_ns) / NS_PER_S, sample_window_s=now.window_s,
+        signals=signals, requests=asked,
+    )  # fmt: skip

@@ -1,0 +1,130 @@
+"""Numbers, steps and sentences of a forecast for people."""
+
+import re
+
+from simcost.forecast.sample_paths import spelled
+from simcost.present.chart_style import Document
+from simcost.present.format import amount
+from simcost.units import format_count, plural
+
+_UNITS = {"s": (1, "second"), "min": (60, "minute"), "h": (3600, "hour"), "d": (86400, "day"),
+          "w": (604800, "week")}  # fmt: skip
+
+
+def unit(entry: Document, step: str) -> str:
+    """The unit of a step: `requests per hour`."""
+    return (
+        spelled(entry["quantity"])
+        if entry["rate"]
+        else f"{spelled(entry['quantity'])} per {step_word(step)}".strip()
+    )
+
+
+def bar_unit(entry: Document, *, by_day: bool) -> str:
+    """The unit of a bar, which is a day or a step: `per hour`, `requests per second`, `in the mean of a day`."""
+    if by_day:
+        return "in the mean of a day" if entry["total"]["average"] else "per day"
+    return spelled(entry["quantity"]) if entry["rate"] else f"per {step_word(entry['history']['step'])}"
+
+
+def span(steps: int, step: str) -> str:
+    """How long some steps are.
+
+    >>> span(672, "1h"), span(3, "1mo"), span(36, "1h"), span(6, "10min"), span(13, "1w")
+    ('28 days', '3 months', '36 hours', '1 hour', '13 weeks')
+    """
+    match = re.fullmatch(r"(\d+)(s|min|h|d|w|mo)", step)
+    count, unit = (int(match[1]) * steps, match[2]) if match else (steps, "")
+    if unit not in _UNITS:
+        return plural(count, "month" if unit else "step")
+    length_s = count * _UNITS[unit][0]
+    for factor, word in reversed(_UNITS.values()):
+        if length_s % factor == 0 and (word != "week" or unit == "w"):
+            return plural(length_s // factor, word)
+    return plural(length_s, "second")
+
+
+def step_word(step: str) -> str:
+    """A step as the unit of a rate: `1h` as `hour`, `15min` as `15 minutes`."""
+    return span(1, step).removeprefix("1 ")
+
+
+def moment(entry: Document, timestamp: str) -> str:
+    """`2024-05-12T08:00:00Z` as `2024-05-12 08:00 UTC`; where steps are days or longer, the date."""
+    if entry["history"]["step"].endswith(("d", "w", "mo")):
+        return timestamp[:10]
+    return timestamp.removesuffix("Z").removesuffix(":00").replace("T", " ") + " UTC"
+
+
+def verdict(name: str, entry: Document) -> str:
+    """One sentence: how much to expect in total and at the peak, and how far to trust it."""
+    step, total, peak = entry["history"]["step"], entry["total"], entry["peak"]
+    what = f"{amount(total['mean'])} {spelled(total['quantity'])}".strip()
+    over = "on average over" if total["average"] else "in"
+    ahead = span(len(entry["mean"]), step).removeprefix("1 ")
+    return (
+        f"{name}: {what} {over} the next {ahead}"
+        f"{_likely(total, ', 80 % between {} and {}')}; "
+        f"peak {step_word(step)} {amount(peak['mean'])}{_rate(entry)}{_likely(peak, ' (80 %: {} to {})')}"
+    )
+
+
+def _rate(entry: Document) -> str:
+    """The unit of a step where it is neither that of the total nor so many per step."""
+    word = spelled(entry["quantity"])
+    known = word == spelled(entry["total"]["quantity"]) or word.endswith(
+        f" per {step_word(entry['history']['step'])}"
+    )
+    return "" if known else f" {word}"
+
+
+def _likely(spread: Document, how: str) -> str:
+    """The middle 80 % in words; nothing where no paths tell."""
+    return "" if spread["p10"] is None else how.format(amount(spread["p10"]), amount(spread["p90"]))
+
+
+def overview(document: Document) -> str:
+    """One sentence for many series."""
+    series = list(document["series"].values())
+    spans = {span(len(entry["mean"]), entry["history"]["step"]) for entry in series}
+    ahead = f"the next {spans.pop()}" if len(spans) == 1 else "horizons of their own"
+    what = sorted({spelled(entry["quantity"]) for entry in series} - {""})
+    told = ", ".join(what) or "demand"
+    return f"{told[0].upper()}{told[1:]} in {ahead}: {len(series)} series"
+
+
+def basis(entry: Document) -> str:
+    """The model and the history it saw."""
+    past = entry["history"]
+    holes = ((past["missing"], "missing"), (past["zeros"], "zero"))
+    told = ", ".join(f"{format_count(count)} {word}" for count, word in holes if count)
+    return (
+        f"model {entry['model']}, from {format_count(past['steps'])} steps of {past['step']}, "
+        f"{moment(entry, past['start'])} to {moment(entry, past['end'])}" + (f" ({told})" if told else "")
+    )
+
+
+def against_naive(entry: Document) -> str:
+    """How the model did in the backtest; nothing where there was none."""
+    found = entry["backtest"]
+    if found is None or found["relative_mase"] is None:
+        return ""
+    ahead, ratio = span(found["horizon_steps"], entry["history"]["step"]), found["relative_mase"]
+    times = "the same error as" if ratio == 1 else f"{ratio:.3g} times the error of"
+    return (
+        f"backtest: {times} repeating the last season (seasonal naive), "
+        f"over {plural(found['origins'], 'origin')}, {ahead} ahead"
+    )
+
+
+def cleaning(entry: Document) -> list[str]:
+    """What was changed in the history, an edit a sentence."""
+    return [
+        f"{moment(entry, edit['from'])} to {moment(entry, edit['to'])}: {edit['message']}"
+        for edit in entry["cleaning"]
+    ]
+
+
+def findings(entry: Document) -> list[str]:
+    """What to be wary of."""
+    return [finding["message"] for finding in entry["findings"]]

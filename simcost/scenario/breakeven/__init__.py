@@ -1,1 +1,0 @@
-"""`simcost api`: fleets of a scenario, re-sized at several demands, against per-token APIs."""

@@ -1,0 +1,1 @@
+"""Faults of a scenario that need more than its schema, all found before a run."""

@@ -1,0 +1,149 @@
+"""Files that a scenario names and that a run would refuse to open: the same readers, before anything is simulated.
+
+Of stored traces only the footer is read, whatever their size; of other files what a run reads, up to `WHOLE_BYTES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from simcost.catalog import Catalog
+from simcost.errors import Fault, FaultsError, InputError
+from simcost.plan.interruptions import SpotTrace
+from simcost.scenario.files.faults import fault_at
+from simcost.scenario.files.nodes import Node, items
+from simcost.scenario.schema.demand import Demand
+from simcost.scenario.schema.scenario import Plan, Scenario
+from simcost.scenario.schema.training import JobLog, OnNodes, OnSpot
+from simcost.tables.paths import inside
+from simcost.trace.workload.spec import Recorded, Stream
+
+WHOLE_BYTES = 2_000_000
+"""Up to which a file is read as a whole; larger ones are left to the run, so that a check stays short."""
+
+
+def input_faults(
+    scenario: Scenario, root: Node, catalog: Catalog, folder: Path, file: str
+) -> Iterator[Fault]:
+    """Faults of the files that a sound scenario names, at the places that name them."""
+    if scenario.workload:
+        for workload, node in zip(scenario.workload, _several(root.get("workload")), strict=True):
+            if isinstance(workload, Recorded):
+                yield from _trace_faults(node.get("path"), folder, file)
+                continue
+            yield from _trace_faults(_below(node, "lengths", "trace"), folder, file)
+            yield from _stream_faults(workload.clients, node.get("clients"), folder, file)
+        yield from _length_faults(scenario, root, folder, file)
+    if scenario.demand is not None:
+        yield from _demand_faults(scenario.demand, root.get("demand"), folder, file)
+    if scenario.jobs is not None:
+        yield from _job_faults(scenario.jobs, root.get("jobs"), folder, file)
+    for plan, node in zip(scenario.plans, items(root.get("plans")), strict=True):
+        yield from _plan_faults(plan, node, catalog, folder, file)
+
+
+def _trace_faults(node: Node | None, folder: Path, file: str) -> Iterator[Fault]:
+    """A file that is no stored trace of requests."""
+    if node is None or not isinstance(node.value, str):
+        return
+    from simcost.trace.requests.store import open_trace
+
+    path = inside(folder, node.value)
+    yield from _refused(node, file, lambda: open_trace(path))
+
+
+def _length_faults(scenario: Scenario, root: Node, folder: Path, file: str) -> Iterator[Fault]:
+    """Traces without a length, and no horizon."""
+    place, recorded = root.get("workload"), [one for one in scenario.workload if isinstance(one, Recorded)]
+    if place is None or not recorded or scenario.horizon is not None:
+        return
+    from simcost.scenario.inputs.recorded_demand import horizon_of
+
+    yield from _refused(place, file, lambda: horizon_of(scenario, folder))
+
+
+def _stream_faults(
+    streams: tuple[Stream, ...], node: Node | None, folder: Path, file: str
+) -> Iterator[Fault]:
+    """Traces that streams draw from, and that are none, or have no conversations where these are drawn."""
+    for stream, place in zip(streams, _several(node), strict=False):
+        for name in ("gaps", "lengths"):
+            yield from _trace_faults(_below(place, name, "trace"), folder, file)
+        sessions = _below(place, "sessions", "trace")
+        if sessions is not None and stream.sessions is not None and stream.sessions.trace is not None:
+            from simcost.trace.synthesis.linking import recorded
+
+            named = inside(folder, stream.sessions.trace)
+            yield from _refused(sessions, file, lambda named=named: recorded(named))  # type: ignore[misc]
+
+
+def _demand_faults(demand: Demand, node: Node | None, folder: Path, file: str) -> Iterator[Fault]:
+    """A history that cannot be read or counts something else, and traces that requests are drawn from."""
+    place = None if node is None else node.get("history")
+    if node is None or place is None:
+        return
+    yield from _stream_faults(demand.requests, node.get("requests"), folder, file)
+    if _short(folder, demand.history):
+        from simcost.scenario.inputs.forecast_demand import history_of
+
+        yield from _refused(place, file, lambda: history_of(demand, folder))
+
+
+def _job_faults(log: JobLog, node: Node | None, folder: Path, file: str) -> Iterator[Fault]:
+    """A log that cannot be read as one of jobs."""
+    place = None if node is None else node.get("path")
+    if place is None or not _short(folder, log.path):
+        return
+    from simcost.trace.jobs.reader import read_jobs
+
+    yield from _refused(
+        place, file,
+        lambda: read_jobs(
+            inside(folder, log.path), format=log.format, mapping=log.map, pool=log.pool, since=log.since,
+            window_s=log.window, timezone=log.timezone, limit_error=log.limit_error,
+        ),
+    )  # fmt: skip
+
+
+def _plan_faults(plan: Plan, node: Node, catalog: Catalog, folder: Path, file: str) -> Iterator[Fault]:
+    """Lists of nodes and recorded spot nodes, of jobs and of requests."""
+    training, troubles = node.get("training"), plan.interruptions
+    if isinstance(plan.training, OnNodes | OnSpot) and training is not None:
+        from simcost.scenario.inputs.clusters import find_clusters
+
+        on_nodes = isinstance(plan.training, OnNodes)
+        place = training.get("nodes" if on_nodes else "spot") or training
+        yield from _refused(place, file, lambda: find_clusters([plan], catalog, folder))
+    if troubles is not None and isinstance(troubles.spot, SpotTrace):
+        from simcost.scenario.inputs.control import zone_capacity
+
+        asked, place = troubles.spot, _below(node, "interruptions", "spot") or node
+        yield from _refused(place, file, lambda: zone_capacity(asked, folder))
+
+
+def _refused(node: Node, file: str, opened: Callable[[], Any]) -> Iterator[Fault]:
+    """The first fault of what a file is opened for, and how many more there are."""
+    try:
+        opened()
+    except FaultsError as error:
+        more = f"; and {len(error.faults) - 1:,} faults more" if len(error.faults) > 1 else ""
+        yield fault_at(node, f"{error.faults[0]}{more}", file)
+    except (InputError, OSError, ValueError) as error:
+        yield fault_at(node, str(error), file)
+
+
+def _short(folder: Path, name: str) -> bool:
+    return inside(folder, name).stat().st_size <= WHOLE_BYTES
+
+
+def _below(node: Node | None, *keys: str) -> Node | None:
+    for key in keys:
+        node = None if node is None else node.get(key)
+    return node
+
+
+def _several(node: Node | None) -> list[Node]:
+    """The items of a list, or the one that stands in place of it."""
+    return items(node) or ([] if node is None else [node])

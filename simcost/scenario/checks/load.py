@@ -1,0 +1,141 @@
+"""A scenario file to a scenario, or all that is wrong with it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcost.errors import Fault, FaultsError, InputError, TraceError
+from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
+from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
+from simcost.scenario.checks.routing_checks import cache_faults
+from simcost.scenario.files import yaml
+from simcost.scenario.files.conform import Conform
+from simcost.scenario.files.defaults import spread
+from simcost.scenario.files.faults import fault_at, shown, validate
+from simcost.scenario.files.nodes import Node, items
+from simcost.scenario.inputs.trace_models import other_models
+from simcost.scenario.schema.scenario import Plan, Scenario
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+
+
+def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
+    """Read a scenario file.
+
+    Args:
+        path: the YAML file.
+        data_folder: where traces are looked for; None = the folder of the file.
+
+    Raises:
+        FaultsError: all faults of the file, each with its place.
+    """
+    loaded, faults = _read(path, data_folder or path.parent)
+    if loaded is None or faults:
+        raise FaultsError(faults)
+    return loaded
+
+
+def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
+    """All faults of a scenario file, in the order of their places."""
+    return _read(path, data_folder or path.parent)[1]
+
+
+def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
+    """The document of `simcost check`: `faults[]` with file, line, column, path, message; and `notes[]`, which are
+    sentences about what is no fault.
+    """
+    loaded, faults = _read(path, data_folder or path.parent)
+    notes: list[str] = []
+    if loaded is not None and not faults:
+        with suppress(TraceError):  # of a trace that cannot be read only the run speaks
+            notes = other_models(loaded.scenario, loaded.folder)
+    return {"faults": [asdict(fault) for fault in faults], "notes": notes}
+
+
+def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
+    text, faults = yaml.read(path)
+    if faults:
+        return None, faults
+    file = str(path)
+    root, faults = yaml.parse(text, file)
+    if root is None:
+        return None, faults
+    if not isinstance(root.value, dict):
+        return None, [*faults, fault_at(root, f"{shown(root.value)} stands where a scenario is needed", file)]
+    root, found = spread(root, file)
+    root = written_in_full(root)
+    faults += cache_faults(root, file)
+    root = Conform(file, faults).node(root, Scenario, also=("defaults",))
+    scenario, wrong = validate(_adapter(Scenario), root, file)
+    catalog, missing = find_catalog(root, path)
+    faults += [*found, *wrong, *missing, *scenario_faults(root, file, folder)]
+    if catalog is not None:
+        plans = scenario.plans if scenario else _sound_plans(root, file)
+        without = _without_prefixes(scenario, folder)
+        faults += plan_faults(root, plans, catalog, without, file)
+        faults += manifest_faults(
+            plans,
+            items(root.get("plans")),
+            catalog,
+            folder,
+            file,
+            with_prefixes=not without,
+            dated=scenario is None or scenario.starts is not None,
+        )
+    if scenario is not None and catalog is not None and not faults:
+        from simcost.scenario.checks.input_checks import input_faults
+
+        faults += input_faults(scenario, root, catalog, folder, file)
+    faults = _in_order(faults)
+    if scenario is None or catalog is None:
+        return None, faults
+    return LoadedScenario(
+        scenario=scenario, text=text, root=root, path=path, folder=folder, catalog=catalog
+    ), faults
+
+
+def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:
+    """Why requests carry no prefixes; empty where they do, or other faults come first."""
+    from simcost.scenario.checks.routing_checks import may_look_at_prefixes, prefix_block_tokens
+
+    if scenario is None or not any(may_look_at_prefixes(plan) for plan in scenario.plans):
+        return ""
+    try:
+        if prefix_block_tokens(scenario.workload, folder) is not None:
+            return ""
+    except TraceError:
+        return ""  # said where the trace is named
+    except InputError as error:
+        return str(error)
+    return (
+        "needs requests that carry their prefixes: a recorded workload with prefix_hashes, which `simcost trace "
+        "import` reads and `simcost trace synthesize` writes of conversations; or take it out"
+    )
+
+
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    """By place; of several faults of one value the first, which the others follow from."""
+    first: dict[tuple[object, ...], Fault] = {}
+    for fault in faults:
+        first.setdefault((fault.file, fault.line, fault.column, fault.path), fault)
+    return sorted(first.values(), key=lambda fault: (fault.line, fault.column))
+
+
+@cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
+
+
+def _sound_plans(root: Node, file: str) -> list[Plan | None]:
+    """The plans of a scenario with faults, None for those that have some."""
+    plans = root.get("plans")
+    nodes = plans.value if plans is not None and isinstance(plans.value, list) else []
+    return [validate(_adapter(Plan), node, file)[0] for node in nodes]

@@ -1,0 +1,190 @@
+"""How a plan scales, where that is not said in place: a manifest that a team runs already, a forecast of its load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcost.catalog import Catalog
+from simcost.errors import Fault, FaultsError, InputError
+from simcost.plan import Scaling
+from simcost.plan.autoscaling import (
+    Chain,
+    Fixed,
+    Hpa,
+    Keda,
+    Kpa,
+    Predictive,
+    Schedule,
+)
+from simcost.plan.nodes import NodePool
+from simcost.scenario.files.nodes import Node
+from simcost.tables.paths import inside
+
+if TYPE_CHECKING:
+    from simcost.scenario.manifests import Manifest
+from simcost.scenario.schema.scaling import FollowForecast, FromManifest
+
+UNDATED = (
+    "has budgets with a schedule, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
+)
+_WITHOUT_START = (Fixed, Schedule, Kpa, Chain, Predictive)
+
+
+def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest:
+    """What is in the file.
+
+    Raises:
+        FaultsError: all that is wrong with it, each with its place; metrics that no signal makes.
+        InputError: a path outside the folder.
+    """
+    from simcost.scenario.manifests import read_manifest
+    from simcost.scenario.manifests.aws import NO_BOUNDS, Bounds
+
+    path, bounds = inside(folder, asked.path), Bounds(asked.min, asked.max)
+    found = read_manifest(path, name=asked.name, signals=asked.signals, catalog=catalog, bounds=bounds)
+    if bounds != NO_BOUNDS and found.kind != "Application Auto Scaling":
+        raise InputError(f"{asked.path}: the {found.kind} has bounds of its own; remove min and max")
+    if asked.first is not None:
+        found = replace(found, unmapped=tuple(one for one in found.unmapped if one.metric != asked.publishes))
+    return found.mapped()
+
+
+def policy_in(manifest: Manifest, asked: FromManifest) -> Scaling:
+    """The autoscaler of a manifest, with the replicas that it starts from.
+
+    Raises:
+        InputError: it has none.
+    """
+    policy = manifest.policy
+    if policy is None:
+        raise InputError(
+            f"{asked.path}: a {manifest.kind} scales no replicas; name the manifest of an autoscaler"
+        )
+    if asked.start is not None and not isinstance(policy, _WITHOUT_START):
+        policy = replace(policy, start=asked.start)
+    if asked.first is None:
+        return policy
+    if not isinstance(policy, Hpa | Keda):
+        raise InputError(f"{asked.path}: a {manifest.kind} follows nobody; name an HPA or a ScaledObject")
+    try:
+        return Chain(first=asked.first, then=policy, publishes=asked.publishes)
+    except ValueError as error:
+        raise InputError(f"{asked.path}: {error}") from error
+
+
+def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
+    """The node pool of a manifest.
+
+    Raises:
+        InputError: it has none.
+    """
+    if manifest.nodes is None:
+        raise InputError(f"{asked.path}: a {manifest.kind} says nothing of nodes; name a Karpenter NodePool")
+    return manifest.nodes
+
+
+def written_in_full(root: Node) -> Node:
+    """`{from: FILE}` under scaling, nodes and router of the plans as what it is short for."""
+    plans = root.get("plans")
+    if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
+        return root
+    return replace(
+        root, value={**root.value, "plans": replace(plans, value=[_plan(one) for one in plans.value])}
+    )
+
+
+def _plan(plan: Node) -> Node:
+    if not isinstance(plan.value, dict):
+        return plan
+    found = {
+        key: _full(child) if key in ("scaling", "nodes", "router") else child
+        for key, child in plan.value.items()
+    }
+    return replace(plan, value=found)
+
+
+def _full(node: Node) -> Node:
+    value, then = node.value, node.get("then")
+    if isinstance(value, dict) and then is not None and then.get("from") is not None and _is_chain(value):
+        followed = _full(then)
+        rest = {key: child for key, child in value.items() if key not in ("kind", "then")}
+        return replace(node, value={**(followed.value if isinstance(followed.value, dict) else {}), **rest})
+    if not isinstance(value, dict) or "from" not in value or "kind" in value:
+        return node
+    rest = {key: child for key, child in value.items() if key not in ("from", "signals")}
+    found = {"kind": replace(value["from"], value="manifest"), "path": value["from"], **rest}
+    if (signals := value.get("signals")) is not None:
+        found["signals"] = signals
+        if isinstance(signals.value, dict):
+            each = {key: _signals(child) for key, child in signals.value.items()}
+            found["signals"] = replace(signals, value=each)
+    return replace(node, value=found)
+
+
+def _is_chain(value: Mapping[str, Node]) -> bool:
+    return "kind" in value and value["kind"].value == "chain"
+
+
+def _signals(node: Node) -> Node:
+    """One signal, or several that are added up; `from` names it."""
+    parts = node.value if isinstance(node.value, list) else [node]
+    return replace(node, value=[_signal(part) for part in parts])
+
+
+def _signal(node: Node) -> Node:
+    if isinstance(node.value, str):
+        return replace(node, value={"name": node})
+    if not isinstance(node.value, dict):
+        return node
+    return replace(node, value={"name" if key == "from" else key: child for key, child in node.value.items()})
+
+
+def manifest_faults(
+    plans: Sequence[Any],
+    nodes: Sequence[Node],
+    catalog: Catalog,
+    folder: Path,
+    file: str,
+    *,
+    with_prefixes: bool,
+    dated: bool,
+) -> Iterator[Fault]:
+    """Manifests that cannot be read or do not suit; a plan that is None has other faults already.
+
+    `with_prefixes` says whether requests carry their prefixes, `dated` whether time 0 has a date.
+    """
+    from simcost.scenario.checks.policy_checks import node_pool_faults, policy_faults
+    from simcost.scenario.checks.routing_checks import router_in
+    from simcost.scenario.files.faults import fault_at
+
+    for plan, node in zip(plans, nodes, strict=True):
+        route = partial(router_in, block_tokens=1 if with_prefixes else None)
+        for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", route)):
+            asked, place = getattr(plan, key, None), node.get(key)
+            if asked is None or place is None:
+                continue
+            try:
+                found = asked
+                if isinstance(asked, FromManifest):
+                    found = take(manifest_of(asked, folder, catalog), asked)
+                    if isinstance(found, NodePool) and found.follows_calendar and not dated:
+                        yield fault_at(place, UNDATED, file)
+                if isinstance(found, NodePool):
+                    yield from node_pool_faults(found, plan, place, catalog, file)
+                elif key == "scaling" and not isinstance(found, FollowForecast):
+                    yield from policy_faults(found, place, file)
+            except FaultsError as error:
+                yield from error.faults
+            except InputError as error:
+                yield fault_at(place, str(error), file)
+
+
+def not_simulated(manifest: Manifest) -> str | None:
+    """What of a manifest changes nothing here, as a sentence."""
+    if not manifest.not_simulated:
+        return None
+    return f"{Path(manifest.file).name}: not simulated: {', '.join(manifest.not_simulated)}."

@@ -1,0 +1,258 @@
+"""Faults that only the facts can tell: what a scenario names must exist, fit and agree.
+
+Each check reads the nodes, and takes a plan as an object where its schema holds, so that one fault does not
+hide another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from simcost.billing import Buy, OnDemand, Spot
+from simcost.catalog import Accelerator, Catalog, Model, load_catalog
+from simcost.errors import Fault, FaultsError, InputError, did_you_mean
+from simcost.perf import ReplicaSpec, fit_memory, step_source
+from simcost.plan.nodes import FixedNodes, NodePool
+from simcost.scenario.checks.job_checks import cluster_faults, job_faults
+from simcost.scenario.checks.manifest_references import UNDATED
+from simcost.scenario.checks.routing_checks import routing_faults
+from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
+from simcost.scenario.files.nodes import Node, given, items
+from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.schema.training import OnShared
+from simcost.tables.calendar import find_zone, parse_freq
+from simcost.tables.paths import inside
+
+
+def find_catalog(root: Node, file: Path) -> tuple[Catalog | None, list[Fault]]:
+    """Our facts with those of the scenario's own folder over them."""
+    own = root.get("catalog")
+    if own is None or not isinstance(own.value, str):
+        return load_catalog(), []
+    try:
+        return load_catalog(inside(file.parent, own.value)), []
+    except FaultsError as error:
+        return None, list(error.faults)
+    except (InputError, OSError) as error:
+        return None, [fault_at(own, str(error), str(file))]
+
+
+def scenario_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
+    """Names, baseline, workload, targets: what holds whatever the catalog says."""
+    plans = items(root.get("plans"))
+    yield from _name_faults(root, plans, file)
+    yield from _source_faults(root, file)
+    for workload in items(root.get("workload")):
+        yield from _workload_faults(root, workload, file, folder)
+    demand = root.get("demand")
+    if demand is not None and isinstance(demand.value, dict):
+        yield from _demand_faults(root, demand, file, folder)
+    yield from job_faults(root, file, folder)
+
+
+def plan_faults(
+    root: Node, plans: Sequence[Plan | None], catalog: Catalog, without_prefixes: str, file: str
+) -> Iterator[Fault]:
+    """Plans that the facts contradict; a plan that is None has other faults already."""
+    model, missing = ask(root.get("model"), file, catalog.model)
+    yield from missing
+    for node, plan in zip(items(root.get("plans")), plans, strict=True):
+        replica, buy = node.get("replica"), node.get("buy")
+        yield from cluster_faults(node, plan, catalog, file)
+        yield from routing_faults(plan, node, without_prefixes, file)
+        yield from _calendar_faults(root, node, plan, file)
+        if replica is not None and given(replica) and buy is not None:
+            accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
+            yield from missing
+            if (
+                model is not None
+                and accelerator is not None
+                and plan is not None
+                and plan.replica is not None
+            ):
+                yield from _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
+            for part, way in _ways(node, buy, plan):
+                yield from _purchase_faults(part, way, plan, catalog, accelerator, file)
+            yield from _choice_faults(node.get("or_buy"), plan, file)
+
+
+def _ways(node: Node, buy: Node, plan: Plan | None) -> Iterator[tuple[Node, Buy | None]]:
+    """What a plan may buy, as it is written and, where its schema holds, as an object."""
+    parts = [buy, *items(node.get("or_buy"))]
+    return zip(parts, [None] * len(parts) if plan is None else [plan.buy, *plan.or_buy], strict=True)
+
+
+def _choice_faults(node: Node | None, plan: Plan | None, file: str) -> Iterator[Fault]:
+    """Further kinds of nodes where there is nothing to choose."""
+    if node is None or plan is None or not plan.or_buy:
+        return
+    if not isinstance(plan.buy, OnDemand | Spot):
+        message = (
+            f"stands beside buy of kind {plan.buy.kind}; there is a choice among on-demand and spot alone"
+        )
+        yield fault_at(node, message, file)
+    if isinstance(plan.nodes, FixedNodes):
+        yield fault_at(
+            node, "has no effect: nodes of kind fixed are all of `buy`; remove one of the two", file
+        )
+    if isinstance(plan.training, OnShared):
+        yield fault_at(node, "has no effect: the nodes of a shared fleet are all of `buy`; remove it", file)
+
+
+def _calendar_faults(root: Node, node: Node, plan: Plan | None, file: str) -> Iterator[Fault]:
+    """Nodes whose budgets follow a calendar, without a date of time 0."""
+    place = node.get("nodes")
+    if plan is None or place is None or given(root.get("starts")):
+        return
+    if isinstance(plan.nodes, NodePool) and plan.nodes.follows_calendar:
+        yield fault_at(place, UNDATED, file)
+
+
+def _memory_faults(
+    node: Node,
+    plan: Plan,
+    replica: ReplicaSpec,
+    catalog: Catalog,
+    model: Model,
+    accelerator: Accelerator,
+    file: str,
+) -> Iterator[Fault]:
+    try:
+        fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
+        step_source(catalog, model, accelerator, replica)
+    except InputError as error:
+        yield fault_at(node, str(error), file)
+
+
+def _purchase_faults(
+    buy: Node,
+    way: Buy | None,
+    plan: Plan | None,
+    catalog: Catalog,
+    accelerator: Accelerator | None,
+    file: str,
+) -> Iterator[Fault]:
+    place, region = buy.get("offer"), buy.get("region")
+    wanted = region.value if region is not None and isinstance(region.value, str) else None
+    offer, missing = ask(place, file, catalog.offer, wanted)
+    yield from missing
+    if place is None or offer is None:
+        yield from _own_node_faults(buy, plan, catalog, file)
+        return
+    if plan is not None and way is not None:
+        yield from _price_faults(place, plan, way, catalog, offer.provider, file)
+    if accelerator is not None and accelerator.name != offer.accelerator:
+        names = dict.fromkeys(offer.name for offer in catalog.offers_for(accelerator.name))
+        others = f"; offers with {accelerator.name}: {', '.join([*names][:3])}" if names else ""
+        has = offer.accelerator or "no accelerator"
+        message = f"{offer.name} has {has}, the replica wants {accelerator.name}; change one{others}"
+        yield fault_at(place, message, file)
+    elif plan is not None and plan.replica is not None and offer.accelerators % plan.replica.tp:
+        message = f"{offer.name} has {offer.accelerators} accelerators, no multiple of tp {plan.replica.tp}"
+        yield fault_at(place, f"{message}; choose another offer or tp", file)
+
+
+def _own_node_faults(buy: Node, plan: Plan | None, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """Nodes that are no offer of the catalog and do not hold a whole number of replicas."""
+    if plan is None or plan.replica is None or hasattr(plan.buy, "offer"):
+        return
+    each = plan.buy.node_accelerators(catalog, plan.replica.tp)
+    if each % plan.replica.tp:
+        yield fault_at(
+            buy, f"{each} accelerators are no multiple of tp {plan.replica.tp}", file, "accelerators"
+        )
+
+
+def _price_faults(
+    place: Node, plan: Plan, way: Buy, catalog: Catalog, provider: str, file: str
+) -> Iterator[Fault]:
+    """Rules and prices that a bill of the plan will need."""
+    needed: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(catalog.billing_rule, (provider,))]
+    if isinstance(way, Spot):
+        needed.append((way.line, (catalog,)))
+    if way.storage is None and plan.startup.disk:
+        needed.append((catalog.tier_prices, (provider, "storage")))
+    if way.egress is None and plan.response_bytes_per_token:
+        needed.append((catalog.tier_prices, (provider, "egress")))
+    for asked, question in needed:
+        try:
+            asked(*question)
+        except InputError as error:
+            yield fault_at(place, str(error), file)
+
+
+def _name_faults(root: Node, plans: Sequence[Node], file: str) -> Iterator[Fault]:
+    names: list[str] = []
+    for name in (plan.get("name") for plan in plans):
+        if name is not None and isinstance(name.value, str):
+            if name.value in names:
+                yield fault_at(
+                    name, f"{name.value!r} is the name of a plan before too; names must differ", file
+                )
+            names.append(name.value)
+    baseline = root.get("baseline")
+    if baseline is not None and isinstance(baseline.value, str) and baseline.value not in names:
+        near = did_you_mean(baseline.value, names) or f"; plans are {', '.join(names)}"
+        yield fault_at(baseline, f"{baseline.value!r} is none of the plans{near}", file)
+
+
+def _workload_faults(root: Node, workload: Node, file: str, folder: Path) -> Iterator[Fault]:
+    kind = workload.get("kind")
+    if kind is not None and kind.value == "trace":
+        yield from _trace_faults(workload.get("path"), file, folder)
+    if kind is not None and kind.value == "synthetic":
+        for part in (workload, *items(workload.get("clients"))):
+            yield from stream_faults(part, file, folder)
+        if not given(root.get("horizon")) and not given(root.get("demand")):
+            yield fault_at(
+                root, "is required with a synthetic workload, which has no end of its own", file, "horizon"
+            )
+
+
+def _source_faults(root: Node, file: str) -> Iterator[Fault]:
+    """There must be requests, from one place, or jobs; what serves requests is there if they are."""
+    workload, demand = root.get("workload"), root.get("demand")
+    if not given(workload) and not given(demand):
+        if not given(root.get("jobs")):
+            message = "is missing; write the requests to replay or to draw, a `demand` to forecast, or `jobs` to run"
+            yield fault_at(root, message, file, "workload")
+        return
+    if given(workload) and demand is not None and given(demand):
+        yield fault_at(demand, "stands beside a workload; write one of the two", file)
+    for node, keys in (
+        (root, ("model",)),
+        *((plan, ("replica", "scaling")) for plan in items(root.get("plans"))),
+    ):
+        yield from (
+            fault_at(node, "is required, and missing", file, key)
+            for key in keys
+            if isinstance(node.value, dict) and not given(node.get(key))
+        )
+
+
+def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterator[Fault]:
+    """The history and all traces must be there, the time zone known, events have names of their own, and no
+    second horizon be given.
+    """
+    yield from _trace_faults(demand.get("history"), file, folder)
+    for stream in items(demand.get("requests")):
+        yield from stream_faults(stream, file, folder)
+    horizon = root.get("horizon")
+    if horizon is not None and given(horizon):
+        yield fault_at(horizon, "stands beside a demand; write it as demand.forecast.horizon", file)
+    yield from repeated_names(items(demand.get("events")), file)
+    ahead = demand.get("forecast")
+    yield from ask(demand.get("timezone"), file, find_zone)[1]
+    yield from ask(ahead.get("freq") if ahead is not None else None, file, parse_freq)[1]
+
+
+def stream_faults(stream: Node, file: str, folder: Path) -> Iterator[Fault]:
+    """Traces that a stream of requests draws from, and that are not there."""
+    for part in (stream.get(name) for name in ("gaps", "lengths", "sessions")):
+        yield from _trace_faults(part.get("trace") if part is not None else None, file, folder)
+
+
+def _trace_faults(node: Node | None, file: str, folder: Path) -> Iterator[Fault]:
+    return file_faults(node, file, folder, "`simcost trace import` makes one")

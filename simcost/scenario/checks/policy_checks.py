@@ -1,0 +1,87 @@
+"""Whether an autoscaler can be fed by the simulator, and a node pool by what its plan buys; at check as in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import get_args
+
+from simcost.billing import OnDemand, Spot
+from simcost.catalog import Catalog
+from simcost.errors import Fault, InputError
+from simcost.plan import Scaling
+from simcost.plan.autoscaling.metric_adapter import OF_EACH
+from simcost.plan.autoscaling.signals import SignalName
+from simcost.plan.nodes import NodePool, Nodes
+from simcost.scenario.files.faults import fault_at
+from simcost.scenario.files.nodes import Node
+from simcost.scenario.schema.scenario import Plan
+
+
+def policy_faults(policy: Scaling, place: Node, file: str) -> Iterator[Fault]:
+    """Metrics of an autoscaler that no signal makes, or that it wants of each replica and only the pool has."""
+    each, signals = policy.by_replica(), place.get("signals")
+    for name, source in policy.reads().items():
+        at = (signals.get(name) if signals is not None else None) or place
+        if not source and name not in get_args(SignalName):
+            message = (
+                f"the {policy.kind} reads {name!r}, which is none of the simulator's signals; say what it is made "
+                f"of: source: [{{name: ...}}], of {', '.join(get_args(SignalName))}"
+            )
+            yield fault_at(at, message, file)
+        alone = next((one for one in source if one.of_the_pool_alone), None)
+        if alone is not None and name in each:
+            other = next((one for pool, one in OF_EACH.items() if pool[:4] == alone.name[:4]), None)
+            instead = f", or make it of {other}, which each replica has" if other else ""
+            message = (
+                f"{name!r} is read of each replica, and {alone.name} is one number for all of them, so that it would "
+                f"never scale; write the metric as type: External with target: {{type: Value}}{instead}"
+            )
+            yield fault_at(at, message, file)
+
+
+def node_pool_faults(pool: NodePool, plan: Plan, place: Node, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """A pool that allows none of the nodes that its plan buys."""
+    try:
+        allowed, refused = _sorted(plan, pool, catalog)
+    except InputError:
+        return  # said where the offer is named
+    if refused and not allowed:
+        message = f"allows none of the nodes that plan {plan.name!r} buys: {'; '.join(refused)}"
+        yield fault_at(place, f"{message}; change its requirements, or buy / or_buy", file)
+
+
+def within(plan: Plan, nodes: Nodes, catalog: Catalog) -> tuple[Plan, list[str]]:
+    """The plan with what its node pool lets it buy, and a sentence for what it does not.
+
+    Raises:
+        InputError: no such offer, or the pool allows nothing of the plan.
+    """
+    if not isinstance(nodes, NodePool):
+        return plan, []
+    allowed, refused = _sorted(plan, nodes, catalog)
+    if not refused:
+        return plan, []
+    if not allowed:
+        raise InputError(f"the nodes of plan {plan.name!r}: {'; '.join(refused)}")
+    first, *others = allowed
+    kept = replace(plan, buy=first, or_buy=tuple(others))
+    return kept, [f"Of what the plan buys, its node pool leaves {len(allowed)}: {'; '.join(refused)}."]
+
+
+def _sorted(plan: Plan, pool: NodePool, catalog: Catalog) -> tuple[list[OnDemand | Spot], list[str]]:
+    """What a pool allows of what the plan buys, and why not the others."""
+    allowed: list[OnDemand | Spot] = []
+    refused: list[str] = []
+    for way in (plan.buy, *plan.or_buy):
+        if not isinstance(way, OnDemand | Spot):
+            continue
+        offer = catalog.offer(way.offer, way.region)
+        why = pool.refuses(offer.sku, way.capacity_type, offer.region) or pool.exceeds(
+            offer.accelerators, offer.vcpus or 0.0, offer.memory_bytes or 0.0
+        )
+        if why:
+            refused.append(f"{way.offer}: {why}")
+        else:
+            allowed.append(way)
+    return allowed, refused

@@ -1,0 +1,189 @@
+"""How a plan routes: what of it the simulator has no signals for, and the endpoint picker of a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simcost.errors import Fault, InputError
+from simcost.plan import Admission
+from simcost.plan.routing import EndpointPicker, Router
+from simcost.plan.routing.routers import DynamoKv, KvAware, PrefixAware, RayPowerOfTwo, RayPrefixAware
+from simcost.plan.routing.scorers import Latency, NoHitLru, PrefixCache, Scorer
+from simcost.plan.serving import Saturation
+from simcost.scenario.files.faults import fault_at
+from simcost.scenario.files.nodes import Node, items
+from simcost.scenario.schema.scaling import FromManifest
+from simcost.tables.paths import inside
+from simcost.trace.workload.spec import Recorded, Workload
+from simcost.units import format_seconds
+
+if TYPE_CHECKING:
+    from simcost.scenario.manifests import Manifest
+    from simcost.scenario.schema.scenario import Plan
+
+_BY_CACHE = tuple(cls().kind for cls in (PrefixAware, KvAware, RayPrefixAware, DynamoKv))
+_UNSEEN = {
+    NoHitLru: "the prefix cache, which engines do not have here yet",
+    Latency: "predictions of latency, which are not made here",
+}
+
+
+def cache_faults(root: Node, file: str) -> Iterator[Fault]:
+    """Routers known by name that route by the prefix cache."""
+    for plan in items(root.get("plans")):
+        router = plan.get("router")
+        said = router if router is None or isinstance(router.value, str) else router.get("kind")
+        if said is not None and said.value in _BY_CACHE:
+            message = (
+                f"{said.value} routes by the prefix cache, which engines do not have here yet; try session, or "
+                "an endpoint-picker with the scorer prefix-cache"
+            )
+            yield fault_at(said, message, file)
+
+
+def routing_faults(plan: Plan | None, node: Node, without_prefixes: str, file: str) -> Iterator[Fault]:
+    """What a plan's router and door ask for and cannot have; a plan that is None has other faults already.
+
+    `without_prefixes` says why requests carry no prefixes; empty where they do.
+    """
+    router, door = node.get("router"), node.get("admission")
+    if plan is None:
+        return
+    saturation = door.get("saturation") if door is not None else None
+    if saturation is not None and plan.admission.saturation is not None and not _is_picker(plan.router):
+        yield fault_at(
+            saturation, "is told by the signals of an endpoint-picker; use one, or max_ongoing", file
+        )
+    yield from _retry_faults(plan, node, file)
+    if router is None or not isinstance(plan.router, EndpointPicker):
+        return
+    for one, place in zip(plan.router.scorers, items(router.get("scorers")), strict=True):
+        if type(one.scorer) in _UNSEEN:
+            message = f"{one.scorer.kind} needs {_UNSEEN[type(one.scorer)]}; take it out"
+            yield fault_at(place.get("scorer") or place, message, file)
+        if isinstance(one.scorer, PrefixCache) and without_prefixes:
+            yield fault_at(place.get("scorer") or place, without_prefixes, file)
+    if sum(isinstance(one.scorer, PrefixCache) for one in plan.router.scorers) > 1:
+        yield fault_at(router.get("scorers") or router, "has two scorers by prefix; one is simulated", file)
+    gate = router.get("gate")
+    if gate is not None and plan.router.gate is not None:
+        yield fault_at(gate, f"needs {_UNSEEN[Latency]}; take it out", file)
+
+
+def _retry_faults(plan: Plan, node: Node, file: str) -> Iterator[Fault]:
+    """Retries after a failure that does not happen."""
+    asked, place = plan.retries, node.get("retries")
+    from_manifest = isinstance(plan.scaling, FromManifest)  # may have a time limit
+    if asked is None or place is None or plan.admission.timeout is not None or from_manifest:
+        return
+    if set(asked.on) == {"timeout"}:
+        message = "is the only failure to retry, and clients wait for ever; write admission: {timeout: 60s}"
+        yield fault_at(place.get("on") or place, message, file)
+
+
+def may_look_at_prefixes(plan: Plan) -> bool:
+    """Whether its router looks at prefixes, or is that of a manifest, which may."""
+    return isinstance(plan.router, FromManifest) or looks_at_prefixes(plan.router)
+
+
+def looks_at_prefixes(router: Router) -> bool:
+    """Whether a scorer of the router does."""
+    return isinstance(router, EndpointPicker) and any(
+        isinstance(one.scorer, PrefixCache) for one in router.scorers
+    )
+
+
+def prefix_block_tokens(workloads: Sequence[Workload], folder: Path) -> int | None:
+    """Length of the blocks of the recorded workloads whose requests carry prefixes; None = none do.
+
+    Raises:
+        InputError: they differ.
+    """
+    from simcost.trace.requests.store import open_trace
+
+    infos = [open_trace(inside(folder, one.path)) for one in workloads if isinstance(one, Recorded)]
+    lengths = {one.block_tokens for one in infos if "prefix_hashes" in one.columns and one.block_tokens}
+    if len(lengths) > 1:
+        raise InputError(
+            f"prefixes of the traces are hashed by blocks of {sorted(lengths)} tokens; import them alike"
+        )
+    return lengths.pop() if lengths else None
+
+
+def router_in(manifest: Manifest, asked: FromManifest, block_tokens: int | None = None) -> EndpointPicker:
+    """The endpoint picker of a manifest, without what is not simulated; `block_tokens` where requests carry prefixes.
+
+    Raises:
+        InputError: it has none, or none of its scorers is simulated.
+    """
+    if manifest.router is None:
+        raise InputError(
+            f"{asked.path}: a {manifest.kind} routes nothing; name an EndpointPickerConfig of llm-d"
+        )
+    kept = tuple(one for one in manifest.router.scorers if _is_simulated(one.scorer, block_tokens))
+    if not kept:
+        raise InputError(f"{asked.path}: none of its scorers is simulated; name one by queue or KV cache")
+    return replace(manifest.router, scorers=kept, gate=None)
+
+
+def _is_simulated(scorer: Scorer, block_tokens: int | None) -> bool:
+    return type(scorer) not in _UNSEEN and (block_tokens is not None or not isinstance(scorer, PrefixCache))
+
+
+def unrouted(manifest: Manifest, block_tokens: int | None) -> str | None:
+    """What of the picker of a manifest is not simulated, as a sentence."""
+    picker = manifest.router
+    if picker is None:
+        return None
+    left: list[str] = [
+        one.scorer.kind for one in picker.scorers if not _is_simulated(one.scorer, block_tokens)
+    ]
+    left += ["prefix-cache-affinity-filter"] if picker.gate else []
+    return f"The router goes without {', '.join(left)}: not simulated." if left else None
+
+
+def door_of(plan: Plan, manifests: Sequence[Manifest]) -> tuple[Admission, list[str]]:
+    """The limits of a plan, with those of its manifests where it says nothing itself; and what came from where."""
+    found, said, usual = plan.admission, [], Admission()
+    for manifest in manifests:
+        taken = {}
+        for one in fields(Admission):
+            theirs = getattr(manifest.admission, one.name)
+            if theirs != getattr(usual, one.name) and getattr(found, one.name) == getattr(usual, one.name):
+                taken[one.name] = theirs
+        found = replace(found, **taken)
+        if taken:
+            words = ", ".join(f"{name} {_shown(value)}" for name, value in taken.items())
+            said.append(f"{Path(manifest.file).name}: admission: {words}.")
+    return found, said
+
+
+def _shown(limit: object) -> str:
+    if isinstance(limit, Saturation):
+        return f"from {limit.queue} waiting or {limit.kv:.0%} of the KV cache: {limit.then}"
+    return format_seconds(limit) if isinstance(limit, float) else str(limit)
+
+
+def differing(plan: Plan, manifests: Sequence[Manifest]) -> Iterator[str]:
+    """Accelerators of a replica that a manifest has otherwise."""
+    for one in manifests:
+        if plan.replica is not None and one.gpus is not None and one.gpus != plan.replica.tp:
+            theirs = f"{Path(one.file).name}: its replicas have {one.gpus} accelerators"
+            yield f"{theirs}, those of the plan {plan.replica.tp}."
+
+
+def limited(router: Router, door: Admission, plan: Plan) -> tuple[Router, Admission]:
+    """Ray's router asks replicas itself whether they are full, so that the limit of a manifest is its own."""
+    if not isinstance(router, RayPowerOfTwo) or door.max_ongoing == plan.admission.max_ongoing:
+        return router, door
+    own = replace(door, max_ongoing=None)
+    if router.max_ongoing_requests != RayPowerOfTwo().max_ongoing_requests:
+        return router, own
+    return replace(router, max_ongoing_requests=door.max_ongoing or router.max_ongoing_requests), own
+
+
+def _is_picker(router: Router | FromManifest) -> bool:
+    return isinstance(router, EndpointPicker | FromManifest)

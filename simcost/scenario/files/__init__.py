@@ -1,0 +1,1 @@
+"""YAML with positions, located faults, JSON Schema and the reference page."""

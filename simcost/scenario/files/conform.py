@@ -1,0 +1,133 @@
+"""What the schema classes ask for: which class a mapping stands for, and which keys it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from simcost.errors import Fault, did_you_mean
+from simcost.scenario.files.nodes import Keys, Node, dotted
+from simcost.units import ByKind
+
+
+@cache
+def hints(cls: type) -> dict[str, Any]:
+    """The fields of a schema class with their annotations."""
+    found = get_type_hints(cls, include_extras=True)
+    return {field.name: found[field.name] for field in fields(cls)}
+
+
+def leaves(hint: Any) -> Iterator[Any]:
+    """The types of a union, or the type itself; metadata stripped."""
+    if get_origin(hint) is Annotated:
+        yield from leaves(get_args(hint)[0])
+    elif get_origin(hint) in (Union, UnionType):
+        for member in get_args(hint):
+            yield from leaves(member)
+    else:
+        yield hint
+
+
+def classes(hint: Any) -> list[type]:
+    """The schema classes that a value of this type may be."""
+    return [leaf for leaf in leaves(hint) if isinstance(leaf, type) and is_dataclass(leaf)]
+
+
+def kinds(hint: Any) -> dict[str, type]:
+    """Kind to class, for a union of classes that tell themselves apart by `kind`; else empty."""
+    members = classes(hint)
+    return {kind(cls): cls for cls in members} if len(members) > 1 else {}
+
+
+def assumed_kind(hint: Any) -> str | None:
+    """The kind of a mapping that says none, where the union names one."""
+    if get_origin(hint) is Annotated:
+        marks = (mark.otherwise for mark in get_args(hint)[1:] if isinstance(mark, ByKind))
+        return next(marks, None) or assumed_kind(get_args(hint)[0])
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else ()
+    return next((found for found in map(assumed_kind, members) if found), None)
+
+
+def kind(cls: type) -> str:
+    """The constant `kind` of a schema class."""
+    return str(get_args(hints(cls)["kind"])[0])
+
+
+def item(hint: Any) -> Any | None:
+    """The type of the items, where a list is asked for."""
+    found = [get_args(leaf)[0] for leaf in leaves(hint) if get_origin(leaf) is tuple]
+    return found[0] if found else None
+
+
+@dataclass(slots=True)
+class Conform:
+    """Writes short forms in full and takes out what the schema does not know, with a fault for each.
+
+    Short forms: a plain text for a mapping with this `kind` and nothing else; one mapping for a list of one.
+    """
+
+    file: str
+    faults: list[Fault]
+
+    def node(self, node: Node, hint: Any, also: Keys = ()) -> Node:
+        """The node as the schema asks for it; `also` are further known keys."""
+        of_kind, one = kinds(hint), item(hint)
+        if of_kind and isinstance(node.value, str):
+            node = replace(node, value={"kind": node})
+        assumed = assumed_kind(hint) if of_kind else None
+        if assumed and isinstance(node.value, dict) and "kind" not in node.value:
+            said = Node(value=assumed, line=node.line, column=node.column, path=(*node.path, "kind"))
+            node = replace(node, value={"kind": said, **node.value})
+        if one is not None and isinstance(node.value, dict) and classes(one):
+            node = replace(node, value=[node])
+        if isinstance(node.value, list):
+            return replace(node, value=[self.node(child, one) for child in node.value]) if one else node
+        if isinstance(node.value, dict):
+            return replace(node, value=self._mapping(node, node.value, hint, of_kind, also))
+        return node
+
+    def _mapping(
+        self, node: Node, value: dict[str, Node], hint: Any, of_kind: dict[str, type], also: Keys
+    ) -> dict[str, Node]:
+        if of_kind:
+            cls = self._member(node, value, of_kind)
+            return self._known(value, hints(cls), also) if cls else value
+        if members := classes(hint):
+            return self._known(value, hints(members[0]), also)
+        maps = [get_args(leaf) for leaf in leaves(hint) if get_origin(leaf) is Mapping]
+        if maps and get_origin(maps[0][0]) is Literal:
+            return self._known(value, dict.fromkeys(get_args(maps[0][0]), maps[0][1]), also)
+        return value
+
+    def _member(self, node: Node, value: dict[str, Node], of_kind: dict[str, type]) -> type | None:
+        """The class that `kind` names."""
+        known, given = ", ".join(of_kind), value.get("kind")
+        if given is None:
+            self._fault(node, (node.line, node.column), f"has no kind; write kind: with one of {known}")
+            return None
+        cls = of_kind.get(given.value) if isinstance(given.value, str) else None
+        if cls is None:
+            near = did_you_mean(str(given.value), list(of_kind))
+            message = f"{given.plain()!r} is no kind known here; one of {known}{near}"
+            self._fault(given, (given.line, given.column), message)
+        return cls
+
+    def _known(self, value: dict[str, Node], known: Mapping[str, Any], also: Keys) -> dict[str, Node]:
+        """The entries whose keys are known; a fault for each other one."""
+        kept: dict[str, Node] = {}
+        for key, child in value.items():
+            if key in known:
+                kept[key] = self.node(child, known[key])
+            elif key not in also:
+                words = [*known, *map(str, also)]
+                near = did_you_mean(key, words) or f"; known here: {', '.join(words)}"
+                self._fault(child, child.key or (child.line, child.column), f"unknown key {key!r}{near}")
+        return kept
+
+    def _fault(self, node: Node, place: tuple[int, int], message: str) -> None:
+        self.faults.append(
+            Fault(file=self.file, line=place[0], column=place[1], path=dotted(node.path), message=message)
+        )

@@ -1,0 +1,141 @@
+"""What is wrong with a value, in the words and at the place of the file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from simcost.errors import Fault, InputError, did_you_mean
+from simcost.scenario.checks.downloads import download_command
+from simcost.scenario.files.nodes import Keys, Node, dotted
+from simcost.tables.paths import inside
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+_MESSAGES = {
+    "missing": "is required, and missing",
+    "value_error": "{error}",
+    "int_type": "{shown} is no whole number",
+    "int_from_float": "{shown} is no whole number",
+    "float_type": "{shown} is no number",
+    "bool_type": "{shown} is neither true nor false",
+    "string_type": "{shown} is no text; put it in quotes if it is meant as text",
+    "dataclass_type": "{shown} stands where a mapping (key: value) is needed",
+    "dict_type": "{shown} stands where a mapping (key: value) is needed",
+    "tuple_type": "{shown} stands where a list is needed",
+    "greater_than": "{shown} must be above {gt:g}",
+    "greater_than_equal": "{shown} must be at least {ge:g}",
+    "less_than": "{shown} must be below {lt:g}",
+    "less_than_equal": "{shown} must be at most {le:g}",
+    "too_short": "has {actual_length} items; needs at least {min_length}",
+    "too_long": "has too many items; takes at most {max_length}",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "{shown} is no name; use a-z, 0-9, '.', '_', '-', a letter or digit first",
+}
+"""By pydantic's type of error; the other names in braces are those of its context."""
+
+
+def validate(adapter: TypeAdapter[T], node: Node, file: str) -> tuple[T | None, list[Fault]]:
+    """The object that a conforming node stands for, or the faults that keep it from being one.
+
+    Validated as JSON, so that lists and mappings are taken for what they are but `true` is no number.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return adapter.validate_json(json.dumps(node.plain()), strict=True), []
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        found = [_fault(dict(detail), node, file) for detail in details]
+        return None, [fault for fault in found if fault is not None]
+
+
+def fault_at(node: Node, message: str, file: str, *more: str) -> Fault:
+    """A fault at a node; `more` extends its path."""
+    return Fault(
+        file=file, line=node.line, column=node.column, path=dotted((*node.path, *more)), message=message
+    )
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: short, and as YAML has it."""
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    words = {None: "nothing (null)", True: "true", False: "false"}
+    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _fault(detail: dict[str, Any], root: Node, file: str) -> Fault | None:
+    """The fault for one error of pydantic; None for what `Conform` has reported, or a mere consequence."""
+    node, missing = _follow(root, detail["loc"])
+    if detail["type"].startswith("union_tag"):
+        return None
+    context = detail.get("ctx", {})
+    if detail["type"] == "too_short" and _length(node) >= context["min_length"]:
+        return None  # an item of it is wrong
+    if detail["type"] == "literal_error":
+        return fault_at(node, _not_one_of(node, context["expected"]), file)
+    words = _MESSAGES.get(detail["type"], "{shown} is not valid here")
+    more = (str(missing),) if detail["type"] == "missing" else ()
+    return fault_at(node, words.format(shown=shown(node.value), **context), file, *more)
+
+
+def ask(node: Node | None, file: str, question: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
+    """What is known under the name in a node, or the fault."""
+    if node is None or not isinstance(node.value, str):
+        return None, []
+    try:
+        return question(node.value, *more), []
+    except InputError as error:
+        return None, [fault_at(node, str(error), file)]
+
+
+def file_faults(node: Node | None, file: str, folder: Path, remedy: str) -> Iterator[Fault]:
+    """A file that is named and not there, or outside the folder; a public trace is downloaded by a command."""
+    if node is None or not isinstance(node.value, str):
+        return
+    try:
+        if not inside(folder, node.value).is_file():
+            command = download_command(folder, node.value)
+            remedy = f"get it by `{command}`" if command else remedy
+            yield fault_at(node, f"no file {node.value!r} in {folder}; {remedy}", file)
+    except (InputError, OSError, ValueError) as error:
+        yield fault_at(node, str(error), file)
+
+
+def repeated_names(events: Sequence[Node], file: str) -> Iterator[Fault]:
+    """Names of events that stand twice."""
+    seen: dict[object, Node] = {}
+    for name in filter(None, (event.get("name") for event in events)):
+        if not isinstance(name.value, dict | list) and seen.setdefault(name.value, name) is not name:
+            message = f"{name.value!r} is the name of the event in line {seen[name.value].line} too; names must differ"
+            yield fault_at(name, message, file)
+
+
+def _length(node: Node) -> int:
+    return len(node.value) if isinstance(node.value, list) else 0
+
+
+def _not_one_of(node: Node, expected: str) -> str:
+    options = re.findall(r"'([^']*)'", expected)
+    near = did_you_mean(str(node.value), options)
+    return f"{shown(node.value)} is not one of {', '.join(options)}{near}"
+
+
+def _follow(root: Node, loc: Keys) -> tuple[Node, str | int]:
+    """The node at a location of pydantic, whose names of union members the file does not have."""
+    node, tag_seen = root, False
+    for key in loc:
+        given = node.get("kind")
+        if given is not None and given.value == key and not tag_seen:
+            tag_seen = True
+        elif (child := node.get(key)) is not None:
+            node, tag_seen = child, False
+    return node, loc[-1] if loc else ""

@@ -1,0 +1,137 @@
+"""The JSON Schema of the scenario file: completion and checks in an editor, before simcost runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from functools import cache, reduce
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+
+from simcost.scenario.files.conform import classes, hints, kinds
+from simcost.scenario.files.describe import defaults, meanings, parts, spread_classes, summary
+from simcost.scenario.schema.scaling import FromManifest
+from simcost.scenario.schema.scenario import Plan, Scenario
+from simcost.units import Unit
+
+Schema = dict[str, Any]
+
+_SIMPLE = {int: "integer", float: "number", str: "string", bool: "boolean", NoneType: "null"}
+
+
+def json_schema() -> Schema:
+    """The schema (draft 2020-12) of a scenario file, short forms and `defaults` included.
+
+    What may be written under `defaults` is required nowhere; `simcost check` knows better.
+    """
+    members = {_title(part.cls): _object(part.cls) for part in parts() if part.cls is not Scenario}
+    members["From"] = _short(members["FromManifest"])
+    members["Chain"]["properties"]["then"]["anyOf"].append({"$ref": "#/$defs/From"})
+    top = _object(Scenario)
+    shared = "Plan fields that all plans share; each plan may override them key by key."
+    top["properties"]["defaults"] = {"$ref": "#/$defs/Defaults", "description": shared}
+    members["Defaults"] = {key: value for key, value in members["Plan"].items() if key != "required"}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "simcost scenario"}
+    needs = {"dependentRequired": {"workload": ["model"], "demand": ["model"]}}
+    return head | top | needs | {"$defs": dict(sorted(members.items()))}
+
+
+def _short(manifest: Schema) -> Schema:
+    """`{from: FILE}`, with signals named by `from` too."""
+    fields = {
+        key: value for key, value in manifest["properties"].items() if key in ("name", "start", "min", "max")
+    }
+    signals = {"type": "object", "description": manifest["properties"]["signals"]["description"]}
+    properties = {"from": {"type": "string", "description": "Manifest, relative to this file."}}
+    return {"type": "object", "description": manifest["description"], "additionalProperties": False,
+            "properties": properties | fields | {"signals": signals}, "required": ["from"]}  # fmt: skip
+
+
+@cache
+def _shared_names() -> frozenset[str]:
+    """Names that several classes have."""
+    counts = Counter(cls.__name__ for cls in {part.cls for part in parts()})
+    return frozenset(name for name, count in counts.items() if count > 1)
+
+
+def _title(cls: type) -> str:
+    """The name of a class, with that of its module where it is not the only one."""
+    module = cls.__module__.rpartition(".")[2]
+    return f"{module}.{cls.__name__}" if cls.__name__ in _shared_names() else cls.__name__
+
+
+def _object(cls: type) -> Schema:
+    """A schema class as an object."""
+    texts, standard = meanings(cls), defaults(cls)
+    properties: dict[str, Schema] = {}
+    for name, hint in hints(cls).items():
+        properties[name] = _of(hint)
+        if name in texts:
+            properties[name]["description"] = texts[name]
+        if isinstance(standard.get(name), int | float | str) and "const" not in properties[name]:
+            properties[name]["default"] = standard[name]
+    found = {
+        "type": "object",
+        "description": summary(cls),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    required = ["name"] if cls is Plan else [name for name in properties if name not in standard]
+    return (
+        found | {"required": required} if required and (cls is Plan or cls not in spread_classes()) else found
+    )
+
+
+def _of(hint: Any) -> Schema:
+    """What a type allows."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return reduce(_limited, arguments[1:], _of(arguments[0]))
+    if origin in (Union, UnionType):
+        names = list(kinds(hint))
+        return {"anyOf": [*map(_of, arguments), *([{"enum": names}] if names else [])]}
+    if origin is Literal:
+        return {"const": arguments[0]} if len(arguments) == 1 else {"enum": list(arguments)}
+    if origin is tuple:
+        array = {"type": "array", "items": _of(arguments[0])}
+        return {"anyOf": [array, _of(arguments[0])]} if classes(arguments[0]) else array
+    if origin is Mapping:
+        return {
+            "type": "object",
+            "propertyNames": _of(arguments[0]),
+            "additionalProperties": _of(arguments[1]),
+        }
+    if hint is FromManifest:
+        return {"anyOf": [{"$ref": "#/$defs/FromManifest"}, {"$ref": "#/$defs/From"}]}
+    if is_dataclass(hint) and isinstance(hint, type):
+        return {"$ref": f"#/$defs/{_title(hint)}"}
+    return {"type": _SIMPLE[hint]}
+
+
+def _limited(schema: Schema, limit: Any) -> Schema:
+    """The schema with one more piece of an annotation."""
+    if "anyOf" in schema and not isinstance(limit, Unit):
+        first, *others = schema["anyOf"]
+        return {"anyOf": [_limited(first, limit), *others]}
+    if isinstance(limit, Unit):
+        text = {"type": "string", "description": f"{limit.name}, e.g. {limit.example}"}
+        return {"anyOf": [schema, text]}
+    many = schema.get("type") == "array"
+    match limit:
+        case Ge():
+            return schema | {"minimum": limit.ge}
+        case Gt():
+            return schema | {"exclusiveMinimum": limit.gt}
+        case Le():
+            return schema | {"maximum": limit.le}
+        case Lt():
+            return schema | {"exclusiveMaximum": limit.lt}
+        case MinLen():
+            return schema | {"minItems" if many else "minLength": limit.min_length}
+        case MaxLen():
+            return schema | {"maxItems" if many else "maxLength": limit.max_length}
+    pattern = getattr(limit, "pattern", None)
+    return schema | {"pattern": pattern} if pattern else schema

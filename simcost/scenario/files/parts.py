@@ -1,0 +1,63 @@
+"""Single parts of a scenario, for verbs that need no whole one."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from simcost.errors import Fault, FaultsError, InputError
+from simcost.perf import ReplicaSpec
+from simcost.scenario.files import yaml
+from simcost.scenario.files.conform import Conform
+from simcost.scenario.files.faults import validate
+from simcost.trace.workload.spec import Synthetic
+
+T = TypeVar("T")
+
+
+def load_workload(path: Path) -> Synthetic:
+    """A synthetic workload from a YAML file of its own.
+
+    Raises:
+        FaultsError: all faults of the file, each with its place.
+    """
+    text, faults = yaml.read(path)
+    workload, found = (None, []) if faults else _part(text, str(path), Synthetic)
+    if workload is None or found:
+        raise FaultsError([*faults, *found])
+    return workload
+
+
+def replica_spec(**options: Any) -> ReplicaSpec:
+    """A replica from options of the command line.
+
+    Raises:
+        InputError: an option is wrong.
+    """
+    spec, faults = _part(json.dumps(options), "", ReplicaSpec)
+    if spec is None:
+        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+    return spec
+
+
+def with_fields(cls: type[T], fields: dict[str, str]) -> T:
+    """A member of the schema from fields as a YAML file would write them: `{"restart": "2min", "overhead": "false"}`.
+
+    Raises:
+        InputError: a field is unknown or wrong.
+    """
+    text = "".join(f"{name}: {value}\n" for name, value in fields.items()) or "{}"
+    part, faults = _part(text, "", cls)
+    if part is None or faults:
+        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+    return part
+
+
+def _part(text: str, file: str, cls: type[T]) -> tuple[T | None, list[Fault]]:
+    root, faults = yaml.parse(text, file)
+    if root is None:
+        return None, faults
+    root = Conform(file, faults).node(root, cls)
+    part, found = validate(TypeAdapter(cls), root, file)
+    return part, [*faults, *found]

@@ -1,0 +1,180 @@
+"""What the jobs of each plan run on, its files read, and how they run there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.billing import Buy
+from simcost.catalog import Catalog
+from simcost.errors import InputError
+from simcost.ledger.jobs import JobLedger
+from simcost.plan.placement import Count, Random
+from simcost.plan.scheduling import Rigid, Shortest
+from simcost.rng import stream
+from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.inputs.spot_capacity import SpotCapacity
+from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.schema.training import OnGpus, OnNodes, OnShared, OnSpot, Training
+from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.tables.paths import inside
+from simcost.trace.jobs.jobs import Jobs
+from simcost.trace.jobs.nodes import Nodes, read_nodes
+from simcost.units import format_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cluster:
+    """What the jobs of a plan run on."""
+
+    plan: Plan
+    training: Training
+    buy: Buy
+    """How its steady nodes are paid."""
+    gpus_per_node: int
+    """Of a steady node."""
+    nodes: Nodes | None = None
+    """Its list, where it has one."""
+    spot: SpotCapacity | None = None
+    inputs: dict[str, str]
+    """SHA-256 of each file by its name in the scenario."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether requests hold a part of it."""
+        return isinstance(self.training, OnShared)
+
+    @property
+    def random(self) -> bool:
+        """Whether one replication may differ from the next even if the jobs do not."""
+        on = self.training
+        placed = isinstance(on, OnNodes) and isinstance(on.placement, Random)
+        if isinstance(on, OnShared | OnSpot):
+            return True
+        guessed = isinstance(on.scheduler, Shortest) and on.scheduler.sigma > 0
+        return placed or guessed or on.failures is not None
+
+    def identity(self, seed: int, replication: int) -> Any:
+        """All that a run on it depends on, but for its jobs and the requests beside it; nothing about money."""
+        said = {name: value for name, value in asdict(self.training).items() if name != "spot"}
+        if isinstance(self.training, OnNodes):
+            said["nodes"] = self.inputs[self.training.nodes]
+        if self.spot is not None:
+            said["spot"] = self.spot.identity(self.spot.first_tick(seed, replication))
+        return said | ({"seed": [seed, replication]} if self.random else {})
+
+
+def find_clusters(plans: Iterable[Plan], catalog: Catalog, folder: Path) -> tuple[Cluster, ...]:
+    """The clusters of the plans that run jobs.
+
+    Raises:
+        InputError: a list of nodes or a trace that cannot be read, or nodes that are not those that are bought.
+    """
+    return tuple(
+        _cluster(plan, plan.training, catalog, folder) for plan in plans if plan.training is not None
+    )
+
+
+def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> Cluster:
+    buy = plan.training_buy or plan.buy
+    gpus = buy.node_accelerators(catalog, 1)
+    nodes, inputs, spot = None, dict[str, str](), None
+    if isinstance(training, OnNodes):
+        nodes = read_nodes(inside(folder, training.nodes)).divided(training.divide)
+        inputs = hashes(folder, [training.nodes])
+        _check_nodes(training.nodes, nodes, gpus, getattr(buy, "offer", buy.kind))
+    if isinstance(training, OnSpot):
+        spot = SpotCapacity.of(training.spot, catalog, folder)
+        inputs = spot.inputs
+    return Cluster(
+        plan=plan, training=training, buy=buy, gpus_per_node=gpus, nodes=nodes, spot=spot,
+        inputs=inputs,
+    )  # fmt: skip
+
+
+def _check_nodes(file: str, nodes: Nodes, gpus: int, offer: str) -> None:
+    other = np.flatnonzero(nodes.gpus != gpus)
+    if len(other):
+        name, has = nodes.names[other[0]], nodes.gpus[other[0]]
+        raise InputError(
+            f"{file}: node {name} has {has} GPUs, {offer} has {gpus}: the bill would be of other nodes; buy an offer "
+            f"of {has} GPUs, or leave such nodes out of the list"
+        )
+
+
+def run_jobs(
+    cluster: Cluster,
+    jobs: Jobs,
+    left: Capacity | None,
+    *,
+    horizon_s: float | None,
+    seed: int,
+    replication: int,
+) -> JobLedger:
+    """Run jobs on a cluster.
+
+    Args:
+        cluster: where.
+        jobs: which; none is submitted after the horizon.
+        left: what requests leave of a shared fleet; None = nobody else is there.
+        horizon_s: end of the run; None = when the last job ends.
+        seed: of the scenario.
+        replication: which.
+    """
+    from simcost.sim.jobs.simulate import schedule  # load numba
+    from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
+
+    on, spot = cluster.training, cluster.spot
+    if isinstance(on, OnSpot) and spot is not None:
+        left = spot.capacity(spot.first_tick(seed, replication), on.gpus)
+    if isinstance(on, OnShared | OnSpot):
+        steady = Capacity(since_s=np.zeros(1), gpus=np.array([on.gpus], np.int64))
+        capacity = steady if left is None else left
+        return schedule_beside(jobs, capacity, on.checkpoints, horizon_s=horizon_s, keep_timeline=True)
+    luck = int(stream(seed, "cluster", replication).integers(2**62))
+    rules: dict[str, Any] = {
+        "horizon_s": horizon_s, "keep_timeline": True, "seed": luck,
+        "checkpoints": on.checkpoints, "failures": on.failures,
+    }  # fmt: skip
+    if isinstance(on, OnGpus):
+        return schedule(jobs, on.gpus, on.scheduler, **rules)
+    if cluster.nodes is not None and isinstance(on.scheduler, Rigid) and not isinstance(on.placement, Count):
+        return schedule_on_nodes(jobs, cluster.nodes, on.scheduler, on.placement, **rules)
+    pools = {} if cluster.nodes is None else cluster.nodes.pool_gpus
+    return schedule(jobs, pools if len(pools) > 1 else sum(pools.values()), on.scheduler, **rules)
+
+
+def assumptions_of(cluster: Cluster) -> list[str]:
+    """What a sceptical reader should know about jobs on a cluster, one sentence each."""
+    on, lines = cluster.training, []
+    if on.checkpoints is not None:
+        interval, write, restart = map(
+            format_seconds, (on.checkpoints.interval, on.checkpoints.write, on.checkpoints.restart)
+        )
+        lines.append(
+            f"Jobs save their work every {interval} in {write} and restart in {restart}; the storage is not billed."
+        )
+    if isinstance(on, OnSpot) and cluster.spot is not None:
+        trace = cluster.spot.trace
+        price = "at the prices in effect" if trace.usd_per_h is not None else "at one price"
+        follow = f"follow the availability of {trace.name}, begun anew after {format_seconds(trace.span_s)}"
+        lines += [
+            f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there.",
+            "Where spot nodes go, the jobs that began last stop, wherever they run.",
+        ]
+    if isinstance(on, OnGpus | OnNodes) and on.failures is not None:
+        each, alone = on.failures.per_node_day, on.failures.size_independent_per_day
+        lines.append(
+            f"Nodes fail {each:g} times a day and stop the gangs on them; jobs, however small, {alone:g} times a day "
+            "besides."
+        )
+    if isinstance(on, OnShared):
+        lines.append(
+            f"A new replica has its GPUs {format_seconds(on.handover)} after jobs gave them up; requests feel nothing "
+            "else of the jobs."
+        )
+    return lines

@@ -1,0 +1,204 @@
+"""The control of a plan, from what its scenario says: policy, nodes and interruptions as the simulator takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from math import inf, nan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simcost.catalog import Catalog
+from simcost.errors import InputError
+from simcost.plan import Admission, Scaling
+from simcost.plan.autoscaling import Predictive
+from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
+from simcost.plan.nodes import Nodes
+from simcost.plan.routing import EndpointPicker, Router
+from simcost.scenario.checks.manifest_references import manifest_of, nodes_in, not_simulated, policy_in
+from simcost.scenario.checks.routing_checks import (
+    differing,
+    door_of,
+    limited,
+    looks_at_prefixes,
+    router_in,
+    unrouted,
+)
+from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.inputs.forecast_demand import Foreseen
+from simcost.scenario.inputs.recorded_demand import Given
+from simcost.scenario.schema.scaling import FollowForecast, FromManifest
+from simcost.tables.paths import inside
+
+if TYPE_CHECKING:
+    from simcost.scenario.manifests import Manifest
+    from simcost.scenario.schema.loaded_scenario import LoadedScenario
+    from simcost.scenario.schema.scenario import Plan
+
+_NO_REUSE = "The router looks at prefixes; engines do not reuse their KV cache yet: hits save nothing."
+MOST = 1_000_000
+"""Nodes of a zone while its price is within the bid and nothing else is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steered:
+    """What steers the fleet of a plan."""
+
+    scaling: Scaling
+    nodes: Nodes
+    router: Router
+    admission: Admission
+    interruptions: Interruptions | None
+    starts_utc_s: float
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how it was read."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each file by its name in the scenario."""
+
+
+def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Steered:
+    """Read the manifests and traces of a plan, and look ahead where it does.
+
+    Raises:
+        FaultsError: what is wrong with a manifest.
+        InputError: a trace that cannot be read or has no such zone, or a date that is none.
+    """
+    catalog, folder = loaded.catalog, loaded.folder
+    notes: list[str] = []
+    names: list[str] = []
+    manifests: list[Manifest] = []
+    scaling, nodes = plan.scaling, plan.nodes
+    if isinstance(scaling, FromManifest):
+        manifest = manifest_of(scaling, folder, catalog)
+        notes += filter(None, [not_simulated(manifest)])
+        names.append(scaling.path)
+        manifests.append(manifest)
+        scaling = policy_in(manifest, scaling)
+    elif isinstance(scaling, FollowForecast):
+        scaling = _ahead(scaling, plan, loaded.catalog, loaded, source)
+    if isinstance(nodes, FromManifest):
+        manifest = manifest_of(nodes, folder, catalog)
+        notes += filter(None, [not_simulated(manifest)])
+        names.append(nodes.path)
+        nodes = nodes_in(manifest, nodes)
+    router = plan.router
+    if isinstance(router, FromManifest):
+        manifest = manifest_of(router, folder, catalog)
+        names.append(router.path)
+        manifests.append(manifest)
+        router, said = _picker(manifest, router, source)
+        notes += said
+    if looks_at_prefixes(router):
+        notes.append(_NO_REUSE)
+    door, said = door_of(plan, manifests)
+    notes += [*said, *differing(plan, manifests)]
+    router, door = limited(router, door, plan)
+    troubles = plan.interruptions
+    if troubles is not None and isinstance(troubles.spot, SpotTrace):
+        names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
+        troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
+    if scaling is None:
+        raise InputError(f"plan {plan.name!r} has no scaling")
+    return Steered(
+        scaling=scaling, nodes=nodes, router=router, admission=door, interruptions=troubles,
+        starts_utc_s=utc_s(loaded.scenario.starts), notes=tuple(notes), inputs=hashes(folder, names),
+    )  # fmt: skip
+
+
+def _picker(
+    manifest: Manifest, asked: FromManifest, source: Given | Foreseen
+) -> tuple[EndpointPicker, list[str]]:
+    """The endpoint picker of a manifest, and what of it is not simulated."""
+    block = source.prefix_block_tokens if isinstance(source, Given) else None
+    said = filter(None, [not_simulated(manifest), unrouted(manifest, block)])
+    return router_in(manifest, asked, block), list(said)
+
+
+def utc_s(text: str | None) -> float:
+    """Seconds since 1970 of a date and time, UTC where it says nothing else; NaN for none.
+
+    Raises:
+        InputError: it is no date and time.
+    """
+    if text is None:
+        return nan
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{text!r} is no date and time; write e.g. 2026-07-20T00:00:00Z") from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
+    """The zones of a trace along time, with nothing where the price is above the bid."""
+    from simcost.trace.spot import read_availability, read_prices
+    from simcost.trace.spot_init import with_prices
+
+    traces = {one.name: one for one in read_availability(inside(folder, asked.path))}
+    prices = read_prices(inside(folder, asked.prices)) if asked.prices is not None else []
+    zones, spans = [], []
+    for name in asked.zones:
+        if name not in traces:
+            raise InputError(f"{asked.path}: no trace {name!r}; there are {', '.join(list(traces)[:5])}")
+        trace = traces[name]
+        nodes = trace.nodes * asked.scale
+        if asked.bid is not None:
+            priced = with_prices(trace, prices)
+            nodes = np.where(
+                (priced.usd_per_h if priced.usd_per_h is not None else inf) <= asked.bid, nodes, 0
+            )
+        changes = np.flatnonzero(np.diff(nodes, prepend=-1))
+        since = tuple((changes * trace.gap_s).tolist())
+        zones.append(ZoneCapacity(since=since, nodes=tuple(int(one) for one in nodes[changes])))
+        spans.append(trace.span_s)
+    return SpotCapacity(zones=tuple(zones), span=min(spans))
+
+
+def _ahead(
+    asked: FollowForecast, plan: Plan, catalog: Catalog, loaded: LoadedScenario, source: Given | Foreseen
+) -> Predictive:
+    """The policy with the demand that it expects."""
+    if isinstance(source, Foreseen):
+        step_s = source.horizon_s / source.futures.shape[1]
+        rates = np.quantile(source.futures, asked.quantile, axis=0) / step_s
+    else:
+        step_s, rates = asked.step, _a_season_before(asked, source)
+    lead_s = asked.lead
+    if lead_s is None:
+        from simcost.perf import fit_memory
+
+        if plan.replica is None or loaded.scenario.model is None:
+            raise InputError(f"plan {plan.name!r} serves no requests; give model and replica")
+        model, accelerator = (
+            catalog.model(loaded.scenario.model),
+            catalog.accelerator(plan.replica.accelerator),
+        )
+        memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens)
+        lead_s = plan.startup.seconds(memory.weights_bytes, new_node=True)
+    return Predictive(
+        demand=tuple(np.round(rates, 9).tolist()), step_length=step_s, per_replica=asked.per_replica, lead=lead_s,
+        min=asked.min, max=asked.max, reactive=True, interval=asked.interval,
+    )  # fmt: skip
+
+
+def _a_season_before(asked: FollowForecast, source: Given) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The quantile of the rates around the same time a season before, by step of the run; 0 in the first season."""
+    steps = max(int(np.ceil(source.horizon_s / asked.step)), 1)
+    counts = np.zeros(steps)
+    for batch in source.batches(0):
+        place = (batch.arrival_ns / 1e9 / asked.step).astype(np.int64)
+        counts += np.bincount(place[place < steps], minlength=steps)
+    rates, season, around = (
+        counts / asked.step,
+        round(asked.season / asked.step),
+        round(asked.around / asked.step),
+    )
+    expected = np.zeros(steps)
+    for now in range(season, steps):
+        then = now - season
+        expected[now] = np.quantile(
+            rates[max(then - around, 0) : min(then + around + 1, now)], asked.quantile
+        )
+    return expected

@@ -1,0 +1,216 @@
+"""Requests as they may come: each replication is one future of a forecast demand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from simcost.errors import InputError, did_you_mean
+from simcost.forecast.document import series_document
+from simcost.forecast.events.apply import length_scale
+from simcost.forecast.horizon_steps import steps_ahead
+from simcost.forecast.picture import picture
+from simcost.forecast.project import Asked, Outlook, look_ahead
+from simcost.forecast.sample_paths import counted, weight
+from simcost.forecast.scenario_reduction import Screening, screen
+from simcost.scenario.inputs.file_hashes import hashed, hashes
+from simcost.scenario.schema.demand import Demand
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.storage.sample_paths import write_paths
+from simcost.tables.paths import inside
+from simcost.trace.series.from_traces import is_trace
+from simcost.trace.series.reader import read_series
+from simcost.trace.series.series import Floats, Series
+from simcost.trace.synthesis.gaps import Bootstrap
+from simcost.trace.synthesis.generator import drawn
+from simcost.trace.synthesis.rates import Rates
+from simcost.trace.workload.spec import Stream, traces
+from simcost.units import format_share
+
+if TYPE_CHECKING:
+    from simcost.trace.requests.batch import RequestBatch
+
+
+DEMAND_FILES = ("demand.json", "paths.parquet")
+"""Of a results folder: what a chart draws of the demand, and all its sample paths."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """A forecast demand and the futures of it that are simulated."""
+
+    demand: Demand
+    outlook: Outlook
+    notes: tuple[str, ...]
+    """What was found in the history."""
+    screening: Screening
+    streams: tuple[Stream, ...]
+    folder: Path
+    seed: int
+    inputs: dict[str, str]
+    """SHA-256 of the history and of each trace by its name in the scenario."""
+
+    @classmethod
+    def of(cls, loaded: LoadedScenario, demand: Demand, seed: int, futures: int) -> Self:
+        """Forecast the demand of a scenario and choose the futures to simulate.
+
+        Raises:
+            InputError: a history that cannot be read or forecast.
+        """
+        series, notes = history_of(demand, loaded.folder)
+        ahead = demand.forecast
+        streams = _streams(demand, loaded.folder)
+        asked = Asked(
+            seed=seed, zone=demand.timezone, model=ahead.model, paths=ahead.paths, width=ahead.width
+        )
+        [outlook] = look_ahead(
+            [series], lambda one: steps_ahead(one, ahead.horizon), asked, events=demand.events
+        )
+        return cls(
+            demand=demand,
+            outlook=outlook,
+            notes=tuple(notes),
+            screening=screen(outlook.futures.values, futures, seed),
+            streams=streams,
+            folder=loaded.folder,
+            seed=seed,
+            inputs=hashes(
+                loaded.folder, [demand.history, *(name for one in streams for name in traces(one))]
+            ),
+        )
+
+    @property
+    def horizon_s(self) -> float:
+        """Length of the forecast in seconds."""
+        return float(len(self.outlook.forecast.mean) * self._step_s)
+
+    @cached_property
+    def futures(self) -> Floats:
+        """Expected requests per step, shape (paths, steps)."""
+        return self.outlook.futures.values
+
+    @cached_property
+    def length_scale(self) -> tuple[Floats, Floats]:
+        """Factors on the tokens of prompts and of outputs in each step."""
+        made = self.outlook.forecast
+        return length_scale(
+            self.demand.events,
+            grid=made.grid,
+            steps=len(made.mean),
+            zone=self.demand.timezone,
+            series=made.series.name,
+        )
+
+    def batches(self, replication: int) -> Iterator[RequestBatch]:
+        """The requests of a future, the same at every call."""
+        return drawn(
+            self.streams,
+            Rates(step_s=float(self._step_s), expected=self._path(replication)),
+            folder=self.folder,
+            seed=self.seed,
+            index=replication,
+            length_scale=self.length_scale,
+        )
+
+    def expected(self) -> float:
+        """About how many requests arrive within the horizon."""
+        return float(self.futures.sum(axis=1).mean())
+
+    def identity(self, replication: int) -> Any:
+        """All that the requests of a future depend on, as plain data."""
+        scales = b"".join(one.tobytes() for one in self.length_scale)
+        return {
+            "path": sha256(self._path(replication).tobytes() + scales).hexdigest(),
+            "requests": [hashed(asdict(stream), self.inputs) for stream in self.streams],
+            "seed": self.seed,
+            "replication": replication,
+        }
+
+    def caveats(self, replications: int) -> list[str]:
+        """What a reader of the result should know about its requests."""
+        screening = self.screening
+        lines = [f"{self.demand.history}: {note.rstrip('.')}." for note in self.notes]
+        if replications < screening.of:
+            lines.append(
+                f"Screening: {replications} of {screening.of} futures are simulated, each standing for "
+                f"{screening.of / replications:.3g}. Their P10 to P90 of the total demand lie within "
+                f"{format_share(screening.total_error)} of those of all, of the busiest step within "
+                f"{format_share(screening.peak_error)}."
+            )
+        return lines
+
+    def document(self) -> dict[str, Any]:
+        """The forecast as `simcost forecast` shows it, and which future each replication is."""
+        made = self.outlook.forecast
+        return {
+            "name": made.series.name,
+            "file": self.demand.history,
+            **series_document(made, self.outlook.stated, timezone=self.demand.timezone),
+            "screening": asdict(self.screening),
+        }
+
+    @property
+    def _step_s(self) -> int:
+        return self.outlook.forecast.grid.step_s
+
+    def _path(self, replication: int) -> Floats:
+        path: Floats = self.futures[self.screening.chosen[replication]]
+        return path
+
+
+def history_of(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
+    """The series that is forecast, scaled, in requests per step; and what was found in it.
+
+    Raises:
+        InputError: there is none, or it counts something else.
+    """
+    path = inside(folder, demand.history)
+    read, notes = read_series(path, freq=demand.forecast.freq, timezone=demand.timezone)
+    known = [one.name for one in read]
+    if demand.series is None and len(read) > 1:
+        raise InputError(f"{path}: has {len(read)} series; name one in demand.series: {', '.join(known[:5])}")
+    found = next((one for one in read if demand.series in (None, one.name)), None)
+    if found is None:
+        near = did_you_mean(str(demand.series), known) or f"; there are {', '.join(known[:5])}"
+        raise InputError(f"{path}: no series {demand.series!r}{near}")
+    if found.grid.step_s == 0:
+        raise InputError(f"{path}: steps of a month are too long to draw requests in; give days or shorter")
+    word = counted(found.quantity, found.grid)
+    if word is None or ("request" not in word and word != "value"):
+        raise InputError(f"{path}: series {found.name!r} counts {found.quantity}; requests are needed")
+    scale = demand.scale * weight(found.quantity, found.grid, len(found))
+    told = [note["message"] for note in notes if note["series"] in ("", found.name)]
+    return replace(found, quantity="requests", values=found.values * scale), told
+
+
+def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:
+    """What the requests look like: as stated, or as those of the history.
+
+    Raises:
+        InputError: nothing is stated, and the history is no trace.
+    """
+    if demand.requests:
+        return demand.requests
+    if not is_trace(inside(folder, demand.history)):
+        raise InputError(
+            f"{demand.history} counts requests but has none: say in demand.requests what they look like, e.g. "
+            "{gaps: {kind: bootstrap, trace: traces/mine.parquet}}"
+        )
+    return (Stream(gaps=Bootstrap(trace=demand.history)),)
+
+
+def write_demand(foreseen: Foreseen, folder: Path) -> list[str]:
+    """Write into a results folder what a chart draws of the demand, and all its sample paths; their names."""
+    outlook = foreseen.outlook
+    drawn = picture(outlook.forecast, outlook.stated, timezone=foreseen.demand.timezone)
+    picture_file, paths_file = DEMAND_FILES
+    (folder / picture_file).write_text(
+        json.dumps(drawn, ensure_ascii=False, allow_nan=False), encoding="utf-8"
+    )
+    write_paths(folder / paths_file, [foreseen.outlook.futures], {"seed": foreseen.seed})
+    return list(DEMAND_FILES)

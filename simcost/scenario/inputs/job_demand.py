@@ -1,0 +1,133 @@
+"""The jobs of a scenario: read once, the same for every plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.rng import stream
+from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.training import JobLog
+from simcost.sim.jobs.estimates import with_limits
+from simcost.tables.paths import inside
+from simcost.trace.jobs.jobs import NONE, Flags, Ints, Jobs
+from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.reader import read_jobs
+from simcost.units import format_count
+
+_ANY_WIDTH = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JobTrace:
+    """The jobs that are run."""
+
+    log: JobLog
+    jobs: Jobs
+    findings: tuple[str, ...]
+    """What was left out or assumed when the log was read."""
+    seed: int
+    inputs: dict[str, str]
+    """SHA-256 of the log by its name in the scenario."""
+    late: int
+    """Jobs submitted after the end of the run, which are left out."""
+
+    @classmethod
+    def of(
+        cls,
+        loaded: LoadedScenario,
+        log: JobLog,
+        seed: int,
+        clusters: Sequence[Nodes],
+        horizon_s: float | None,
+    ) -> Self:
+        """Read the jobs of a scenario.
+
+        Args:
+            loaded: the scenario.
+            log: its `jobs`.
+            seed: of limits that are drawn.
+            clusters: the lists of nodes of its plans: jobs of pools that one of them lacks are kept out of all.
+            horizon_s: end of the run, None = when the last job has ended.
+
+        Raises:
+            InputError: a log that cannot be read, or in which no job is left.
+        """
+        jobs, findings = read_jobs(
+            inside(loaded.folder, log.path),
+            format=log.format,
+            mapping=log.map,
+            pool=log.pool,
+            pools=_pools(clusters),
+            since=log.since,
+            window_s=log.window,
+            timezone=log.timezone,
+            limit_error=log.limit_error,
+        )
+        early: Flags = jobs.submit_s < (np.inf if horizon_s is None else horizon_s)
+        return cls(
+            log=log,
+            jobs=jobs if early.all() else jobs[early],
+            findings=tuple(finding["message"] for finding in findings),
+            seed=seed,
+            inputs=hashes(loaded.folder, [log.path]),
+            late=int((~early).sum()),
+        )
+
+    @property
+    def random(self) -> bool:
+        """Whether the jobs differ from one replication to the next."""
+        return self.log.limits is not None and self.log.limits.sigma > 0
+
+    @property
+    def due_s(self) -> Ints | None:
+        """Deadlines, NONE where a job has none; None if no job has one."""
+        return self.jobs.deadline_s if (self.jobs.deadline_s != NONE).any() else None
+
+    def drawn(self, replication: int) -> Jobs:
+        """The jobs of a replication, the same for every plan."""
+        if self.log.limits is None:
+            return self.jobs
+        return with_limits(self.jobs, self.log.limits, self._seed(replication))
+
+    def identity(self, replication: int) -> Any:
+        """All that the jobs of a replication depend on, as plain data."""
+        known = {"jobs": asdict(self.log) | {"path": self.inputs[self.log.path]}, "pools": self.jobs.pools}
+        return known | ({"seed": self._seed(replication)} if self.random else {})
+
+    def caveats(self) -> list[str]:
+        """What a reader of the result should know about its jobs."""
+        count, hours = format_count(len(self.jobs)), format_count(self.jobs.gpu_seconds / 3600)
+        lines = [
+            f"{self.log.path}: {count} jobs, {hours} GPU-hours; each takes as long on any plan's GPUs as in the log."
+        ]
+        if self.late:
+            lines.append(
+                f"{self.log.path}: {format_count(self.late)} jobs are submitted after the end of the run."
+            )
+        if self.log.limits is not None:
+            error, sigma = self.log.limits.error, self.log.limits.sigma
+            again = ", drawn anew in each replication" if sigma else ""
+            lines.append(f"Time limits are the durations x {1 + error:g} x e^({sigma:g} z){again}.")
+        return lines + [f"{self.log.path}: {finding.rstrip('.')}." for finding in self.findings]
+
+    def _seed(self, replication: int) -> int:
+        return int(stream(self.seed, "jobs", replication).integers(2**62))
+
+
+def _pools(clusters: Sequence[Nodes]) -> dict[str, int] | None:
+    """Pools that every list of several pools has; None where none has several."""
+    several = [nodes.pools for nodes in clusters if len(nodes.pools) > 1]
+    if not several:
+        return None
+    common = [name for name in several[0] if all(name in names for names in several)]
+    if not common:
+        raise InputError(
+            "the lists of nodes have no pool in common, so no job can run on all; name pools alike"
+        )
+    return dict.fromkeys(common, _ANY_WIDTH)

@@ -1,0 +1,178 @@
+"""Purchasing plans in files: what they say, and the catalog they ask."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.billing.purchasing import Purchasing
+from simcost.catalog import Catalog, load_catalog
+from simcost.errors import InputError, did_you_mean
+from simcost.outputs import check_outputs, whole_file
+from simcost.scenario.files.schema_file import load_as
+from simcost.scenario.storage.folders import check_result, sha256_of
+from simcost.tables.paths import inside
+from simcost.trace.usage.usage import HOURLY, Usage
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+
+Document = dict[str, Any]
+Key = tuple[str, ...]
+"""What a line of usage is of, as `Usage.keys`."""
+
+
+def load_purchasing(path: Path) -> tuple[Purchasing, Catalog]:
+    """The plan of a file, named after it unless it has a name, and our facts with those of its folder over them.
+
+    Raises:
+        FaultsError: all faults of the file, each with its place.
+        InputError: a folder of facts outside that of the file, or with faults.
+    """
+    plan = load_as(path, Purchasing)
+    catalog = load_catalog(inside(path.parent, plan.catalog)) if plan.catalog else load_catalog()
+    return replace(plan, purchasing=plan.purchasing or path.stem), catalog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedByRun:
+    """What a plan of a finished run used, replication by replication."""
+
+    usages: list[Usage]
+    level: float
+    """Of the intervals of the run."""
+
+
+def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
+    """What a plan of a results folder of `simcost run` used.
+
+    Args:
+        folder: the results.
+        plan: its name; None = the best of the run, else its baseline.
+
+    Raises:
+        InputError: no finished result, or no such plan.
+    """
+    try:
+        check_result(folder)
+        document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        nodes, charges, runs = (pq.ParquetFile(folder / "tables" / f"{name}.parquet").read().to_pylist()
+                                for name in ("nodes", "charges", "runs"))  # fmt: skip
+        name = plan or document["best"] or document["baseline"]
+        intervals = {str(one["name"]): one["intervals"]["per_month_usd"] for one in document["plans"]}
+        horizons = {int(run["replication"]): float(run["horizon_s"]) for run in runs if run["plan"] == name}
+        numbered = {int(row["replication"]) for row in nodes}
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        raise InputError(
+            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
+        ) from error
+    if name not in intervals:
+        known = ", ".join(intervals)
+        raise InputError(
+            f"{folder}: no plan {name!r}{did_you_mean(name, list(intervals))}; there are {known}"
+        )
+    if not numbered <= set(horizons):
+        raise InputError(f"{folder}: its tables are not of one run; run the scenario again")
+    volumes = [row for row in charges if row["service"] in ("storage", "transfer")]
+    usages = _usages([row for row in nodes if row["plan"] == name],
+                     [row for row in volumes if row["plan"] == name], horizons)  # fmt: skip
+    return UsedByRun(usages=usages, level=(intervals[name] or {}).get("level", 0.95))
+
+
+def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, float]) -> list[Usage]:
+    """A usage for each replication; all name the same lines, also those that one of them did not use."""
+    lines = sorted({*map(_node_key, nodes), *map(_volume_key, volumes)})
+    return [
+        _usage([row for row in nodes if row["replication"] == number],
+               [row for row in volumes if row["replication"] == number], lines, horizon_s)
+        for number, horizon_s in sorted(horizons.items())
+    ]  # fmt: skip
+
+
+def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], horizon_s: float) -> Usage:
+    """Nodes as runs, GB-months as GB that were kept throughout, GB as they are."""
+    place = {key: i for i, key in enumerate(lines)}
+    month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
+    amounts = [
+        row["consumed_quantity"] * (month_s / horizon_s if row["sku"] == "storage" else 1.0)
+        for row in volumes
+    ]
+    count = len(nodes) + len(volumes)
+    return Usage(
+        start_s=np.array([*(row["start_s"] for row in nodes), *(0.0 for _ in volumes)]),
+        end_s=np.array([*(row["end_s"] for row in nodes), *(horizon_s for _ in volumes)]),
+        quantity=np.array([*(1.0 for _ in nodes), *amounts]),
+        price_usd=np.full(count, np.nan), interrupted=np.zeros(count, np.bool_),
+        line=np.array([*(place[_node_key(row)] for row in nodes), *(place[_volume_key(row)] for row in volumes)],
+                      np.int64),
+        keys=tuple(lines), tags=(), resource=np.arange(count), horizon_s=horizon_s,
+    )  # fmt: skip
+
+
+def _node_key(row: Document) -> Key:
+    return (row["provider"], row["sku"], row["region"], "", "", row["pricing"], HOURLY)
+
+
+def _volume_key(row: Document) -> Key:
+    return (row["provider"], row["sku"], "any", "", "", "standard", "")
+
+
+def hashed(usage: Path) -> Path:
+    """The file that stands for a usage: of a results folder, its result."""
+    return usage / "result.json" if usage.is_dir() else usage
+
+
+def price_usage(
+    usage: Path, plans: list[Path], mapping: dict[str, str], plan_of_run: str | None = None
+) -> list[tuple[Document, Any]]:
+    """The bill of a file of usage under each plan: its document and itself. Of a run it is the mean over its
+    replications, each settled by itself.
+
+    Raises:
+        FaultsError: rows of the usage, or lines of a plan, that cannot be.
+        InputError: prices that are missing, commitments that do not suit the usage.
+    """
+    from simcost.billing.account import bill_usage
+    from simcost.billing.price_list import price_sentences
+    from simcost.compare.replicated import replicated_bill
+    from simcost.trace.usage.reader import read_usage
+
+    found = []
+    for path in plans:
+        plan, catalog = load_purchasing(path)
+        if usage.is_dir():
+            used = usage_of_run(usage, plan_of_run)
+            usages, level = used.usages, used.level
+        else:
+            usages = [read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)]
+            level = None
+        bills = [bill_usage(one, plan, catalog) for one in usages]
+        document, bill = replicated_bill(bills, plan.purchasing, level)
+        document |= {"catalog_date": catalog.as_of, "findings": list(usages[0].findings)}
+        document["assumptions"] += price_sentences(document["prices"], catalog.as_of)
+        found.append((document, bill))
+    return found
+
+
+def write_focus_bill(path: Path, bill: Any, usage: Path, plan: Path) -> None:
+    """Write a bill of `price_usage` in the FOCUS format; its run id stands for the usage and the plan.
+
+    Raises:
+        InputError: the name says no format, or nothing can be written there.
+    """
+    from simcost.billing.focus import Stamp, focus_table
+    from simcost.trace.focus.write import check_suffix, write_focus
+
+    check_suffix(path)
+    purchasing, catalog = load_purchasing(plan)
+    if purchasing.catalog:
+        check_outputs([path], [inside(plan.parent, purchasing.catalog)])
+    run_id = sha256(f"{sha256_of(hashed(usage))} {sha256_of(plan)}".encode()).hexdigest()[:16]
+    stamp = Stamp(run_id=run_id, tags={"plan": purchasing.purchasing})
+    with whole_file(path) as draft:
+        write_focus(focus_table(bill, stamp, catalog.facts.offers), draft, text=path.suffix == ".csv")

@@ -1,0 +1,126 @@
+"""Requests as the scenario gives them: traces replayed and requests drawn, anew in each replication."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from math import floor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from simcost.errors import InputError
+from simcost.scenario.checks.routing_checks import may_look_at_prefixes, prefix_block_tokens
+from simcost.scenario.inputs.file_hashes import hashed, hashes
+from simcost.scenario.inputs.trace_models import other_models
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Scenario
+from simcost.tables.paths import inside
+from simcost.trace.workload.arrivals import merged, span_s
+from simcost.trace.workload.spec import Recorded, Workload, workload_traces
+from simcost.units import format_seconds
+
+if TYPE_CHECKING:
+    from simcost.trace.requests.batch import RequestBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The workloads of a scenario."""
+
+    workloads: tuple[Workload, ...]
+    folder: Path
+    seed: int
+    horizon_s: float
+    inputs: dict[str, str]
+    """SHA-256 of each trace by its name in the scenario."""
+    other_models: tuple[str, ...] = ()
+    """Notes on traces whose requests name another model than the scenario's."""
+    prefix_block_tokens: int | None = None
+    """Length of the blocks by which a router looks at prefixes; None = none does, or no trace has them."""
+
+    @classmethod
+    def of(cls, loaded: LoadedScenario, seed: int) -> Self:
+        """The requests of a scenario with a `workload`.
+
+        Raises:
+            TraceError: a trace that cannot be read.
+            InputError: a trace without a length, and no horizon.
+        """
+        scenario = loaded.scenario
+        return cls(
+            workloads=scenario.workload,
+            folder=loaded.folder,
+            seed=seed,
+            horizon_s=horizon_of(scenario, loaded.folder),
+            inputs=hashes(
+                loaded.folder, [name for one in scenario.workload for name in workload_traces(one)]
+            ),
+            other_models=tuple(other_models(scenario, loaded.folder)),
+            prefix_block_tokens=prefix_block_tokens(scenario.workload, loaded.folder)
+            if any(may_look_at_prefixes(plan) for plan in scenario.plans)
+            else None,
+        )
+
+    def batches(self, replication: int) -> Iterator[RequestBatch]:
+        """The requests of a replication, the same at every call."""
+        return merged(
+            self.workloads, folder=self.folder, seed=self.seed, index=replication, horizon_s=self.horizon_s,
+            prefixes=self.prefix_block_tokens is not None,
+        )  # fmt: skip
+
+    def expected(self) -> float:
+        """About how many requests arrive within the horizon."""
+        return sum(map(self._expected, self.workloads))
+
+    def identity(self, replication: int) -> Any:
+        """All that the requests of a replication depend on, as plain data."""
+        workloads = [hashed(asdict(one), self.inputs) for one in self.workloads]
+        return {"workload": workloads, "seed": self.seed, "replication": replication}
+
+    def caveats(self, replications: int) -> list[str]:
+        """What a reader of the result should know about its requests."""
+        return [*self.other_models, *self._ended(), *self._nothing_random(replications)]
+
+    def _expected(self, workload: Workload) -> float:
+        from simcost.trace.requests.store import open_trace
+
+        if not isinstance(workload, Recorded):
+            return workload.rate * self.horizon_s
+        info = open_trace(inside(self.folder, workload.path))
+        covered = self.horizon_s / info.span_s if info.span_s else 1.0
+        kept = 1.0 if workload.daily is None else sum(workload.daily) / 24 / max(workload.daily)
+        return info.rows * workload.rate_scale * kept * (covered if workload.repeat else min(covered, 1.0))
+
+    def _ended(self) -> list[str]:
+        """Which traces are shorter than the run. Not a fault: the drain after the last request may be the question."""
+        once = [one for one in self.workloads if isinstance(one, Recorded) and not one.repeat]
+        spans = {one.path: span_s(one, self.folder) for one in once}
+        return [
+            f"{name} ends after {format_seconds(length_s)} of {format_seconds(self.horizon_s)}: nothing of it "
+            "arrives later, and the costs a month hold that lull."
+            for name, length_s in spans.items()
+            if length_s < self.horizon_s - 1.0  # a run that ends with its trace ends within a second of it
+        ]
+
+    def _nothing_random(self, replications: int) -> list[str]:
+        recorded = all(
+            isinstance(one, Recorded) and one.rate_scale == 1 and one.daily is None for one in self.workloads
+        )
+        if recorded and replications == 1:
+            return ["One replication of recorded arrivals: nothing in it is random."]
+        return []
+
+
+def horizon_of(scenario: Scenario, folder: Path) -> float:
+    """Length of a run of given workloads: the horizon, else that of the longest trace.
+
+    Raises:
+        TraceError: a trace that cannot be read.
+        InputError: a trace without a length, and no horizon.
+    """
+    spans = [span_s(one, folder) for one in scenario.workload if isinstance(one, Recorded)]
+    span = max(spans, default=0.0)
+    if scenario.horizon is None and span <= 0:
+        raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")
+    # A run plays what arrives strictly before its end: the next whole second takes in the last request.
+    return scenario.horizon or floor(span) + 1.0

@@ -1,0 +1,49 @@
+"""Models that recorded requests name, against the model that the scenario serves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simcost.tables.paths import inside
+from simcost.trace.workload.spec import Recorded
+
+if TYPE_CHECKING:
+    from simcost.scenario.schema.scenario import Scenario
+
+_SHOWN = 3
+_PARTS = re.compile(r"\d+(?:\.\d+)?b?|[a-z]+")
+
+
+def other_models(scenario: Scenario, folder: Path) -> list[str]:
+    """One sentence for each recorded workload whose requests name other models than the scenario's.
+
+    Raises:
+        TraceError: a trace that cannot be read.
+    """
+    paths = dict.fromkeys(one.path for one in scenario.workload if isinstance(one, Recorded))
+    if not paths:
+        return []
+    from simcost.trace.requests.store import open_trace
+
+    notes = [_note(path, scenario.model or "", open_trace(inside(folder, path)).models) for path in paths]
+    return [note for note in notes if note]
+
+
+def is_same_model(model: str, name: str) -> bool:
+    """True if a log's name for a model has all parts of the catalog's: openai/Llama-3.1-8B-Instruct of llama-3.1-8b."""
+    return set(_PARTS.findall(model.lower())) <= set(_PARTS.findall(name.lower()))
+
+
+def _note(path: str, model: str, models: dict[str, int]) -> str:
+    others = {name: count for name, count in models.items() if not is_same_model(model, name)}
+    if not others:
+        return ""
+    names = ", ".join(f"{name} ({count:,})" for name, count in list(others.items())[:_SHOWN])
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    return (
+        f"{path}: {sum(others.values()):,} of {sum(models.values()):,} requests that name a model name another than "
+        f"{model}: {names}{more}. They are served as if they were for {model}; `simcost trace import --where "
+        "model=NAME` takes those of one model."
+    )

@@ -1,0 +1,129 @@
+"""EndpointPickerConfig of llm-d."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simcost.errors import did_you_mean
+from simcost.plan.routing import EndpointPicker, Weighted
+from simcost.plan.routing import scorers as s
+from simcost.plan.routing.endpoint_picker import AffinityGate
+from simcost.scenario.manifests.fields import Fields
+
+_SCORERS: dict[str, tuple[type, dict[str, str]]] = {
+    "queue-scorer": (s.Queue, {}),
+    "running-requests-size-scorer": (s.RunningRequests, {}),
+    "kv-cache-utilization-scorer": (s.KvCacheUtilization, {}),
+    "prefix-cache-scorer": (s.PrefixCache, {"blockSizeTokens": "block_tokens", "blockSize": "block_tokens",
+                                            "maxPrefixBlocksToMatch": "max_blocks"}),
+    "precise-prefix-cache-scorer": (s.PrefixCache, {"blockSizeTokens": "block_tokens"}),
+    "active-request-scorer": (s.ActiveRequest, {"idleThreshold": "idle_threshold", "maxBusyScore": "max_busy_score"}),
+    "load-aware-scorer": (s.LoadAware, {"threshold": "threshold"}),
+    "token-load-scorer": (s.TokenLoad, {"queueThresholdTokens": "threshold_tokens", "threshold": "threshold_tokens"}),
+    "session-affinity-scorer": (s.SessionAffinity, {}),
+    "no-hit-lru-scorer": (s.NoHitLru, {}),
+    "latency-scorer": (s.Latency, {"ttftWeight": "ttft_weight", "tpotWeight": "tpot_weight"}),
+}  # fmt: skip
+"""Class, and its fields by the names of the parameters."""
+_PICKERS = {
+    "max-score-picker": "max-score",
+    "random-picker": "random",
+    "weighted-random-picker": "weighted-random",
+}
+_GATE = "prefix-cache-affinity-filter"
+_INERT = ("single-profile-handler", "metrics-data-source", "core-metrics-extractor", "utilization-detector",
+          "fcfs-ordering-policy", "global-strict-fairness-policy")  # fmt: skip
+"""Plugins of no profile whose behaviour is that of the simulator, or is read elsewhere."""
+_PASSED = ("lora-affinity-scorer", "lora-affinity-filter", "decode-filter", "prefill-filter", "by-label",
+           "by-label-selector", "low-queue-filter", "least-queue-filter", "least-kv-cache-filter")  # fmt: skip
+"""Scorers and filters that the router goes without, and says so."""
+
+
+def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
+    """The picker of a profile; None = the first, of which there may be one only."""
+    plugins = {
+        one.text("name") or one.text("type") or "": one for one in root.items("plugins", required=True)
+    }
+    profiles = root.items("schedulingProfiles", required=True)
+    names = [one.text("name") or "" for one in profiles]
+    wanted = [one for one, name in zip(profiles, names, strict=True) if profile in (None, name)]
+    if len(wanted) != 1:
+        root.fault(f"holds the profiles {', '.join(names)}; choose one by its name", "schedulingProfiles")
+        return None
+    picker, gate, weighted = "max-score", None, []
+    for entry in wanted[0].items("plugins", required=True):
+        plugin = plugins.get(entry.text("pluginRef", required=True) or "")
+        kind = plugin.text("type") if plugin is not None else None
+        if plugin is None or kind is None:
+            entry.fault(f"is none of the plugins; there are {', '.join(plugins)}", "pluginRef")
+        elif kind in _PICKERS:
+            picker = _PICKERS[kind]
+        elif kind == _GATE:
+            gate = _gate(plugin)
+        elif kind in _SCORERS:
+            weighted += _weighted(entry, plugin, kind)
+            if kind.startswith("precise"):
+                root.reading.notes.append(
+                    f"plugin {kind}: an estimate, as that of prefix-cache-scorer, stands for it"
+                )
+        elif kind in _PASSED:
+            entry.passes(*entry.mapping)
+            root.reading.notes.append(f"plugin {kind}")
+        else:
+            near = (
+                did_you_mean(kind, [*_SCORERS, *_PICKERS])
+                or f"; known are {', '.join([*_SCORERS, *_PICKERS])}"
+            )
+            plugin.fault(f"{kind!r} is no scorer or picker known here{near}", "type")
+    _note_others(plugins, wanted[0])
+    return root.build(EndpointPicker, scorers=tuple(weighted), picker=picker, gate=gate)
+
+
+def _note_others(plugins: dict[str, Fields], profile: Fields) -> None:
+    """Plugins that the profile does not use."""
+    used = {entry.text("pluginRef") for entry in profile.items("plugins")}
+    for name, plugin in plugins.items():
+        if name not in used and plugin.text("type") not in _INERT:
+            plugin.reading.notes.append(f"plugin {name}: not in the profile")
+
+
+def _weighted(entry: Fields, plugin: Fields, kind: str) -> list[Weighted]:
+    scorer = _scorer(plugin, *_SCORERS[kind])
+    weight = entry.quantity("weight", above=True)
+    made = None if scorer is None else entry.build(Weighted, scorer=scorer, weight=weight)
+    return [] if made is None else [made]
+
+
+def _scorer(plugin: Fields, cls: Callable[..., Any], names: dict[str, str]) -> Any:
+    parameters = plugin.child("parameters")
+    if parameters is None:
+        return cls()
+    given = {ours: parameters.quantity(theirs) for theirs, ours in names.items() if parameters.has(theirs)}
+    whole = {
+        name: int(value) if value == int(value) else value
+        for name, value in given.items()
+        if value is not None
+    }
+    if (
+        cls is s.PrefixCache
+        and parameters.has("lruCapacityPerServer")
+        and parameters.flag("autoTune") is False
+    ):
+        blocks = parameters.count("lruCapacityPerServer", 1)
+        whole["capacity_tokens"] = (blocks or 1) * int(
+            whole.get("block_tokens", s.PrefixCache().block_tokens)
+        )
+    return plugin.build(cls, **whole)
+
+
+def _gate(plugin: Fields) -> AffinityGate | None:
+    parameters = plugin.child("parameters")
+    if parameters is None:
+        return AffinityGate()
+    penalty_ms = parameters.quantity("maxTTFTPenaltyMs")
+    return plugin.build(
+        AffinityGate, threshold=parameters.quantity("affinityThreshold"),
+        explore=parameters.quantity("explorationProbability"),
+        max_ttft_penalty=None if penalty_ms is None else penalty_ms / 1000,
+    )  # fmt: skip

@@ -1,0 +1,283 @@
+"""A manifest file: its documents, what kind each is, and the objects they stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from simcost.catalog import Catalog, load_catalog
+from simcost.errors import Fault, FaultsError, did_you_mean
+from simcost.plan.autoscaling import Source
+from simcost.scenario.files import yaml
+from simcost.scenario.files.nodes import Node
+from simcost.scenario.manifests import (
+    aws,
+    aws_files,
+    dynamo,
+    endpoint_picker,
+    epp_door,
+    hpa,
+    karpenter,
+    keda,
+    knative,
+    ray,
+)
+from simcost.scenario.manifests.documents import objects_of
+from simcost.scenario.manifests.fields import Fields, Reading
+from simcost.scenario.manifests.manifest import Manifest
+
+_NONE: Mapping[str, Source] = {}
+_TEMPLATE = re.compile(r"\{\{-?\s*[.$\w(/\"].*?\}\}")
+_OLD_HPA = {
+    "autoscaling/v1": "holds the CPU target alone; kubectl get hpa.v2.autoscaling NAME -o yaml writes it as v2",
+    "autoscaling/v2beta1": "was removed in Kubernetes 1.25; write autoscaling/v2 and target: {type, averageValue}",
+    "autoscaling/v2beta2": "was removed in Kubernetes 1.26; write autoscaling/v2, the fields are the same",
+}
+_KINDS = {
+    "HorizontalPodAutoscaler": ("autoscaling/v2",),
+    "ScaledObject": ("keda.sh/v1alpha1",),
+    "Service": ("serving.knative.dev/v1",),
+    "Configuration": ("serving.knative.dev/v1",),
+    "Revision": ("serving.knative.dev/v1",),
+    "PodAutoscaler": ("autoscaling.internal.knative.dev/v1alpha1",),
+    "NodePool": ("karpenter.sh/v1",),
+    "EndpointPickerConfig": ("llm-d.ai/v1alpha1", "inference.networking.x-k8s.io/v1alpha1"),
+}
+_INSTEAD = {
+    "InferenceService": "KServe makes an autoscaler of it: give that, by kubectl get hpa,scaledobject,ksvc -o yaml",
+    "LLMInferenceService": "KServe makes an autoscaler of it: give that, by kubectl get hpa,scaledobject -o yaml, and "
+    "its EndpointPickerConfig for the router",
+    "VLLMRuntime": "production-stack makes a ScaledObject of it: give that, by kubectl get scaledobject -o yaml",
+    "NIMService": "the NIM operator makes an autoscaler of spec.scale: give that, by kubectl get hpa -o yaml",
+    "VariantAutoscaling": "it publishes replicas that an HPA follows: write scaling: {kind: chain, first: {kind: wva, "
+    "max: 8}, then: {from: hpa.yaml}}",
+    "InferencePool": "it names the picker of its endpoints: give the EndpointPickerConfig, or its ConfigMap",
+    "DynamoGraphDeployment": "its planner scales it: give the config of the planner",
+    "Deployment": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml, or write "
+    "scaling: {kind: fixed, replicas: ...}",
+    "StatefulSet": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
+    "LeaderWorkerSet": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
+    "RayCluster": "it scales nodes, not replicas: give the Serve config, or the RayService",
+    "EC2NodeClass": "it says how nodes are made: give the NodePool that names it",
+}
+"""What to give in place of objects that others make an autoscaler of."""
+_SCALERS = ("HorizontalPodAutoscaler", "ScaledObject", "Service", "Configuration", "Revision", "PodAutoscaler",
+            "Ray Serve", "Application Auto Scaling", "Dynamo planner")  # fmt: skip
+_KNOWN = (
+    "HorizontalPodAutoscaler, ScaledObject, Knative Service, NodePool, EndpointPickerConfig, and the configs of Ray "
+    "Serve, Application Auto Scaling and the Dynamo planner"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """One document and what it is; no kind = it is none of ours."""
+
+    fields: Fields
+    kind: str
+    name: str
+    title: str
+
+
+class _Asked(NamedTuple):
+    """What is asked for besides the file."""
+
+    name: str | None
+    """Of a part within a document: a deployment, a profile, a target; None = no part, or the only one."""
+    signals: Mapping[str, Source]
+    catalog: Catalog | None
+    bounds: aws.Bounds
+
+
+def read_manifest(
+    path: Path,
+    *,
+    name: str | None = None,
+    signals: Mapping[str, Source] = _NONE,
+    catalog: Catalog | None = None,
+    bounds: aws.Bounds = aws.NO_BOUNDS,
+) -> Manifest:
+    """What simcost takes from a manifest.
+
+    Args:
+        path: YAML or JSON; it may hold several documents, of which other objects are passed over.
+        name: which object, deployment or profile, where the file holds several.
+        signals: metric to the signals it is made of, for metrics that are not known by their names or queries.
+        catalog: facts about instance types; None = ours.
+        bounds: fewest and most replicas, where the file has none.
+
+    Returns:
+        Policy, node pool, router and limits, as far as the file has them. Metrics that no signal makes are in
+        `unmapped`: recorded ones may be replayed, a simulation asks for `mapped()`.
+
+    Raises:
+        FaultsError: all that is wrong, each with its place and remedy.
+    """
+    text, faults = yaml.read(path)
+    faults = faults or _templates(text, str(path))
+    if faults:
+        raise FaultsError(faults)
+    roots, reading = objects_of(text, str(path))
+    found = [_document(Fields(reading, root)) for root in roots]
+    manifest = Manifest(file=str(path), kind="", name="")
+    if not reading.faults:
+        chosen = _chosen(found, name, reading, roots)
+        asked = _Asked(None if any(one.name == name for one in chosen) else name, signals, catalog, bounds)
+        for document in chosen:
+            manifest = _read(document, asked, manifest)
+    if reading.faults:
+        raise FaultsError(sorted(reading.faults, key=lambda fault: (fault.line, fault.column)))
+    return replace(manifest, not_simulated=tuple(reading.not_simulated()))
+
+
+def _templates(text: str, file: str) -> list[Fault]:
+    """Places where a template engine should have been."""
+    faults = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if (found := _TEMPLATE.search(line)) is not None:
+            message = f"holds the template {found[0]}; render it first: helm template CHART > manifest.yaml"
+            faults.append(Fault(file=file, line=number, column=found.start() + 1, message=message))
+    return faults
+
+
+def _document(fields: Fields) -> _Document:
+    """What a document is."""
+    version, kind = fields.text("apiVersion") or "", fields.text("kind") or ""
+    meta = fields.child("metadata")
+    name = (meta.text("name") if meta is not None else None) or ""
+    if kind in _KINDS and _is_ours(fields, kind, version):
+        return _Document(fields, kind, name, f"{kind} {name}".strip())
+    if version or kind:
+        return _Document(fields, "", name, f"{kind} {name}".strip())
+    keys = set(fields.mapping)
+    if keys & set(ray.KEYS):
+        return _Document(fields, "Ray Serve", "", "Ray Serve")
+    if keys & set(aws_files.KEYS) or aws_files.is_template(fields):
+        return _Document(fields, "Application Auto Scaling", "", "Application Auto Scaling")
+    if keys & set(dynamo.KEYS):
+        return _Document(fields, "Dynamo planner", "", "Dynamo planner")
+    return _Document(fields, "", "", "a mapping without apiVersion and kind")
+
+
+def _is_ours(fields: Fields, kind: str, version: str) -> bool:
+    """Whether the version is one that is read; a fault where it is an older one of ours."""
+    known = _KINDS[kind]
+    if version in known:
+        return True
+    if kind == "HorizontalPodAutoscaler" and version in _OLD_HPA:
+        fields.fault(f"{version} {_OLD_HPA[version]}", "apiVersion")
+    elif version.partition("/")[0] == known[0].partition("/")[0] or kind not in (
+        "Service",
+        "Configuration",
+        "Revision",
+    ):
+        near = did_you_mean(version, known) or f"; known is {' or '.join(known)}"
+        fields.fault(f"{version!r} of a {kind} is not known here{near}", "apiVersion")
+    return False
+
+
+def _chosen(
+    documents: list[_Document], name: str | None, reading: Reading, roots: list[Node]
+) -> list[_Document]:
+    """One scaler, one node pool, one picker at most; the others are passed over, or must be chosen from."""
+    ours = [one for one in documents if one.kind]
+    chosen: list[_Document] = []
+    for kinds in (_SCALERS, ("NodePool",), ("EndpointPickerConfig",)):
+        found = [one for one in ours if one.kind in kinds]
+        named = [one for one in found if one.name and one.name == name]
+        if len(found) > 1 and not named:
+            titles = ", ".join(one.title for one in found)
+            found[1].fields.fault(
+                f"is one of several: {titles}; choose one with --name NAME, or `name:` beside `from:`"
+            )
+        chosen += named or found[:1]
+    if not ours and not reading.faults:
+        _none(documents, reading, roots)
+    names = [one.name for one in chosen if one.kind != "EndpointPickerConfig"]  # has profiles of other names
+    if name is not None and chosen and all(names) and len(names) == len(chosen) and name not in names:
+        chosen[0].fields.fault(f"is called {' or '.join(names)}, not {name}")
+    for document in documents:
+        if document not in chosen:
+            _pass_over(document, reading)
+    return chosen
+
+
+def _none(documents: list[_Document], reading: Reading, roots: list[Node]) -> None:
+    """No document is one of ours."""
+    if not roots:
+        reading.faults.append(
+            Fault(file=reading.file, line=1, column=1, message=f"is empty; known here are {_KNOWN}")
+        )
+    for document in documents:
+        kind = document.fields.get("kind")
+        instead = _INSTEAD.get(str(kind.value) if kind is not None else "", f"known are {_KNOWN}")
+        message = f"{document.title} is no manifest known here; {instead}"
+        document.fields.fault(message, "kind" if kind else "")
+
+
+def _pass_over(document: _Document, reading: Reading) -> None:
+    """Another object of the file, noted as one."""
+    for one in reading.seen:
+        if one is document.fields or one is document.fields.children.get("metadata"):
+            one.passes(*one.mapping)
+    reading.notes.append(document.title)
+
+
+def _read(document: _Document, asked: _Asked, manifest: Manifest) -> Manifest:
+    """The manifest with what a document adds."""
+    root, kind = document.fields, document.kind
+    named = replace(manifest, kind=manifest.kind or kind, name=manifest.name or document.name)
+    if kind == "NodePool":
+        spec = root.child("spec", required=True)
+        nodes = karpenter.read_nodepool(spec, asked.catalog or load_catalog()) if spec is not None else None
+        return replace(named, nodes=nodes)
+    if kind == "EndpointPickerConfig":
+        return replace(
+            named, router=endpoint_picker.read_epp(root, asked.name), admission=epp_door.read_door(root)
+        )
+    if kind in ("HorizontalPodAutoscaler", "ScaledObject"):
+        return _kubernetes(document, named, asked.signals)
+    if kind == "Ray Serve":
+        return _ray(root, asked.name, named)
+    if kind == "Application Auto Scaling":
+        policy, target, unmapped = aws.read_aws(root, asked.signals, asked.name, asked.bounds)
+        return replace(named, policy=policy, name=target, unmapped=tuple(unmapped))
+    if kind == "Dynamo planner":
+        return replace(named, policy=dynamo.read_dynamo(root))
+    kpa, door = knative.read_knative(root, kind)
+    return replace(named, policy=kpa, admission=door)
+
+
+def _kubernetes(document: _Document, manifest: Manifest, signals: Mapping[str, Source]) -> Manifest:
+    spec = document.fields.child("spec", required=True)
+    if spec is None:
+        return manifest
+    if document.kind == "HorizontalPodAutoscaler":
+        policy, unmapped = hpa.read_hpa(spec, signals)
+        return replace(manifest, policy=policy, unmapped=tuple(unmapped))
+    meta = document.fields.child("metadata")
+    notes = meta.child("annotations") if meta is not None else None
+    given = (
+        {}
+        if notes is None
+        else {key: str(notes.text(key)) for key in notes.mapping if key.startswith(keda.ON)}
+    )
+    scaled, unmapped = keda.read_keda(spec, given, signals)
+    return replace(manifest, policy=scaled, unmapped=tuple(unmapped))
+
+
+def _ray(root: Fields, name: str | None, manifest: Manifest) -> Manifest:
+    found = ray.deployments(root)
+    chosen = [one for one in found if name in (None, one.name)]
+    if len(chosen) != 1:
+        if not root.reading.faults:
+            names = ", ".join(one.name for one in found) or "(none)"
+            root.fault(f"holds the deployments {names}; choose one by its name")
+        return manifest
+    one = chosen[0]
+    return replace(
+        manifest, policy=ray.read_ray(one), admission=ray.read_door(one), gpus=ray.read_gpus(one), name=one.name,
+    )  # fmt: skip

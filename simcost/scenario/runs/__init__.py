@@ -1,0 +1,1 @@
+"""Scenarios run: plans and seeds in parallel, bills, provenance."""

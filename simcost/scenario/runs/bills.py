@@ -1,0 +1,166 @@
+"""What the runs of a plan used of the nodes that are bought, and one bill for all that is bought in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, bill_together
+from simcost.billing.energy import EnergyReport, energy, together
+from simcost.catalog import Catalog
+from simcost.ledger.jobs import JobLedger
+from simcost.ledger.requests import Usage
+from simcost.scenario.inputs.clusters import Cluster
+from simcost.scenario.schema.training import OnSpot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """What nodes did, by accelerator, and how they are bought."""
+
+    usage: Usage
+    buy: Buy
+    beside: Buy | None = None
+    """The purchase on whose account it is; None = on one of its own."""
+
+
+def costs_of(bought: Sequence[Bought], catalog: Catalog) -> Costs:
+    """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
+    return _joined(
+        [_billed(account, catalog) for _, account in _grouped(bought, lambda one: one.beside or one.buy)]
+    )
+
+
+def _billed(account: Sequence[Bought], catalog: Catalog) -> Costs:
+    kinds = [
+        (_together([one.usage for one in alike]), buy)
+        for buy, alike in _grouped(account, lambda one: one.buy)
+    ]
+    several = [(usage, buy) for usage, buy in kinds if isinstance(buy, OnDemand | Spot)]
+    return bill_together(several, catalog) if len(several) > 1 else bill(*kinds[0], catalog)
+
+
+def _grouped(bought: Sequence[Bought], key: Callable[[Bought], Buy]) -> list[tuple[Buy, list[Bought]]]:
+    """Those with the same key together, in the order in which keys come; purchases have no hash."""
+    groups: list[tuple[Buy, list[Bought]]] = []
+    for one in bought:
+        members = next((members for found, members in groups if found == key(one)), None)
+        if members is None:
+            groups.append((key(one), [one]))
+        else:
+            members.append(one)
+    return groups
+
+
+def energy_of(bought: Sequence[Bought], catalog: Catalog) -> EnergyReport | None:
+    """Energy of a plan whose nodes are all offers of the catalog; None where they are not."""
+    by_offer: dict[tuple[str, str | None], list[Usage]] = {}
+    for one in bought:
+        if not isinstance(one.buy, OnDemand | Spot | ManagedEndpoint):
+            return None
+        by_offer.setdefault((one.buy.offer, one.buy.region), []).append(one.usage)
+    usages = {offer: _together(alike) for offer, alike in by_offer.items()}
+    reports = [energy(usage, catalog.offer(*offer), catalog) for offer, usage in usages.items()]
+    hours = [usage.node_hours() * usage.slots_per_node for usage in usages.values()]
+    return together(reports, hours) if len(reports) > 1 else reports[0] if reports else None
+
+
+def nodes_of(bought: Sequence[Bought], catalog: Catalog) -> pa.Table:
+    """When each node was there, and what it is."""
+    parts = []
+    for one in bought:
+        said = {"provider": one.buy.kind, "sku": "node", "region": "any", "pricing": "standard"}
+        if isinstance(one.buy, OnDemand | Spot | ManagedEndpoint):
+            offer = catalog.offer(one.buy.offer, one.buy.region)
+            said |= {"provider": offer.provider, "sku": offer.sku, "region": offer.region}
+        if isinstance(one.buy, Spot):
+            said["pricing"] = "spot"
+        table = one.usage.nodes
+        for name, word in said.items():
+            table = table.append_column(name, pa.array([word] * len(table), pa.string()))
+        parts.append(table)
+    return pa.concat_tables(parts)
+
+
+def by_accelerator(usage: Usage, per_slot: int) -> Usage:
+    """Usage of slots of so many accelerators each, with a slot for each accelerator."""
+    seconds = {state: slot_s * per_slot for state, slot_s in usage.slot_seconds.items()}
+    return replace(
+        usage,
+        slots_per_node=usage.slots_per_node * per_slot,
+        slot_seconds=seconds,
+        stepping_s=usage.stepping_s * per_slot,
+    )
+
+
+def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) -> list[Bought]:
+    """Of a cluster that jobs have to themselves."""
+    on, spot = cluster.training, cluster.spot
+    if spot is None or not isinstance(on, OnSpot):
+        return [Bought(usage=ledger.usage(cluster.gpus_per_node), buy=cluster.buy)]
+    steady = replace(ledger, gpus=on.gpus, nodes=None).usage(cluster.gpus_per_node)
+    there = Usage(
+        horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={}
+    )
+    at_price = spot.purchase(spot.first_tick(seed, replication), ledger.horizon_s)
+    steady_part = [Bought(usage=_with_states(steady, ledger), buy=cluster.buy)] * bool(on.gpus)
+    return [*steady_part, Bought(usage=_with_states(there, ledger), buy=at_price)]
+
+
+def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int) -> Bought:
+    """Of a fleet of so many GPUs that requests and jobs share: all its nodes are there from start to end."""
+    whole = replace(ledger, gpus=gpus, horizon_s=requests.horizon_s, nodes=None).usage(cluster.gpus_per_node)
+    work = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
+    usage = replace(
+        whole,
+        slot_seconds={**requests.slot_seconds, **work},
+        stepping_s=requests.stepping_s,
+        disk_gb_per_node=requests.disk_gb_per_node,
+        gb_out=requests.gb_out,
+    )
+    return Bought(usage=usage, buy=cluster.buy)
+
+
+def _together(usages: Sequence[Usage]) -> Usage:
+    """Usages of nodes of one kind as one; what disks hold is kept on average over the nodes' time."""
+    first = usages[0]
+    if len(usages) == 1:
+        return first
+    seconds: dict[str, float] = {}
+    for usage in usages:
+        for state, slot_s in usage.slot_seconds.items():
+            seconds[state] = seconds.get(state, 0.0) + slot_s
+    hours = sum(usage.node_hours() for usage in usages)
+    stored = sum(usage.disk_gb_per_node * usage.node_hours() for usage in usages)
+    return Usage(
+        horizon_s=max(usage.horizon_s for usage in usages),
+        slots_per_node=first.slots_per_node,
+        nodes=pa.concat_tables([usage.nodes for usage in usages]),
+        slot_seconds=seconds,
+        stepping_s=sum(usage.stepping_s for usage in usages),
+        disk_gb_per_node=stored / hours if hours else 0.0,
+        gb_out=sum(usage.gb_out for usage in usages),
+    )
+
+
+def _joined(bills: Sequence[Costs]) -> Costs:
+    """The costs of several accounts as one."""
+    by_state: dict[str, float] = {}
+    for one in bills:
+        for state, usd in one.compute_by_state_usd.items():
+            by_state[state] = by_state.get(state, 0.0) + usd
+    return Costs(
+        charges=tuple(charge for one in bills for charge in one.charges),
+        compute_by_state_usd=by_state,
+        horizon_s=max(one.horizon_s for one in bills),
+        notes=tuple(note for one in bills for note in one.notes),
+    )
+
+
+def _with_states(usage: Usage, ledger: JobLedger) -> Usage:
+    """What the nodes did, were work spread evenly over steady and spot nodes."""
+    there = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
+    part = usage.node_hours() * 3600.0 * usage.slots_per_node / (sum(there.values()) or 1.0)
+    return replace(usage, slot_seconds={state: seconds * part for state, seconds in there.items()})

@@ -1,0 +1,234 @@
+"""What runs contribute to the result of a plan: the side of its requests, that of its jobs, and both as one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.billing.usage import usages_of
+from simcost.catalog import Catalog
+from simcost.compare.fleet_tracking import followed, following, moved, unread
+from simcost.compare.provisioning import provisioning
+from simcost.compare.result import RunResult, Served, Trained
+from simcost.errors import InputError
+from simcost.ledger.jobs import JobLedger
+from simcost.ledger.requests import Ledger, Outcomes, Usage
+from simcost.scenario.inputs.clusters import Cluster
+from simcost.scenario.inputs.job_demand import JobTrace
+from simcost.scenario.runs.bills import (
+    Bought,
+    by_accelerator,
+    costs_of,
+    energy_of,
+    job_usage,
+    nodes_of,
+    shared_usage,
+)
+from simcost.scenario.runs.job_runs import means
+from simcost.scenario.runs.resolve import Question, ResolvedPlan
+from simcost.scenario.runs.tables import Rows, job_quantiles, quantiles
+from simcost.scenario.schema.training import OnShared
+from simcost.sim.jobs.changing_capacity import Capacity
+from simcost.slo import assess, assess_jobs
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedSide:
+    """What a plan has of a run of requests."""
+
+    served: Served
+    usage: Usage
+    """By accelerator, of the first kind of nodes; a fleet that jobs share has no other."""
+    bought: list[Bought]
+    """By kind of nodes; nothing where the fleet is shared: jobs and requests are then bought together."""
+    busy_hours: float
+    """Accelerator-hours in which tokens took engine time."""
+    timeline: pa.Table | None
+    """As all tables here, of replication 0 alone."""
+    latency: pa.Table | None
+    followed: pa.Table | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedSide:
+    """What a plan has of a run of jobs."""
+
+    trained: Trained
+    bought: list[Bought]
+    busy_hours: float
+    """GPU-hours in which jobs ran."""
+    timeline: pa.Table | None
+    waits: pa.Table | None
+
+
+def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
+    """Assess a run of requests, and what it used."""
+    felt, per_replica, first = ledger.outcomes, ledger.accelerators_per_replica, replication == 0
+    usages = [by_accelerator(usage, per_replica) for usage in usages_of(ledger)]
+    ways = () if isinstance(plan.plan.training, OnShared) else (plan.plan.buy, *plan.plan.or_buy)
+    report = assess(ledger, question.loaded.scenario.slo)
+    served = Served(
+        slo=report,
+        engine_factor=plan.factors[replication],
+        requests={
+            "arrived": felt.arrived,
+            "completed": felt.completed,
+            "rejected": felt.rejected,
+            "timed_out": felt.timed_out,
+            "lost": felt.lost,
+            "in_system": felt.in_system,
+            "preemptions": felt.preemptions,
+            "requeued": felt.requeued,
+        },
+        output_tokens=felt.output_tokens,
+        prompt_tokens=felt.prompt_tokens,
+        retries=_retries(felt),
+        by_priority=felt.by_priority,
+        prefix_blocks=felt.prefix_blocks,
+        replica_hours=ledger.replica_hours(),
+        provisioning=provisioning(ledger, report),
+        following=following(ledger, report),
+        fleet_changed=moved(ledger),
+        unread=unread(ledger),
+    )
+    return ServedSide(
+        served=served, usage=usages[0],
+        bought=[Bought(usage=usage, buy=buy, beside=plan.plan.buy) for usage, buy in zip(usages, ways, strict=False)],
+        busy_hours=felt.work_s / HOUR * per_replica,
+        timeline=ledger.timeline if first else None,
+        followed=followed(ledger, report) if first else None,
+        latency=quantiles(felt) if first else None,
+    )  # fmt: skip
+
+
+def _retries(felt: Outcomes) -> dict[str, Any] | None:
+    if felt.sendings is None:
+        return None
+    sent = asdict(felt.sendings)
+    again = {name: sent.pop(name) for name in ("retries", "refused", "waiting")}
+    return {
+        "retries": again["retries"],
+        "gave_up": felt.rejected + felt.timed_out + felt.lost,
+        "refused_by_budget": again["refused"],
+        "waiting": again["waiting"],
+        "generated_tokens": felt.generated_tokens,
+        "sendings": sent,
+    }
+
+
+def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> Capacity | None:
+    """What requests leave of a shared fleet; None on a cluster of the jobs' own.
+
+    Raises:
+        InputError: they hold more than the fleet has.
+    """
+    if side is None or not isinstance(cluster.training, OnShared):
+        return None
+    since_s, held = gpus_held(side)
+    gpus = cluster.training.gpus
+    if held.max() > gpus:
+        raise InputError(
+            f"plan {cluster.plan.name!r}: requests hold {held.max()} GPUs at their peak, the fleet has {gpus}; give "
+            "training.gpus as many, or limit the scaling"
+        )
+    return Capacity(since_s=since_s, gpus=gpus - held)
+
+
+def gpus_held(side: ServedSide) -> tuple[Any, Any]:
+    """GPUs of the nodes that requests hold: times of the changes, the first 0, and how many from then on."""
+    start, end = (side.usage.nodes[name].to_numpy() for name in ("start_s", "end_s"))
+    times = np.unique(np.concatenate([[0.0], start, end]))
+    there = np.searchsorted(np.sort(start), times, side="right") - np.searchsorted(
+        np.sort(end), times, side="right"
+    )
+    kept = np.append(True, np.diff(there) != 0) & (times < side.usage.horizon_s)
+    return times[kept], there[kept] * side.usage.slots_per_node
+
+
+def trained_side(
+    question: Question,
+    jobs: JobTrace,
+    cluster: Cluster,
+    replication: int,
+    ledger: JobLedger,
+    beside: ServedSide | None,
+) -> TrainedSide:
+    """Assess a run of jobs, and what it used; `beside`: the requests of the plan."""
+    report = assess_jobs(ledger, question.loaded.scenario.slo, jobs.due_s)
+    gpus, hours, bought = _used(question, cluster, replication, ledger, beside)
+    idle, fragmented = hours["idle_blocked"] + hours["idle_free"], ledger.fragmented_gpu_seconds
+    trained = Trained(
+        slo=report, gpus=gpus, gpu_hours=hours, random=cluster.random or jobs.random,
+        fragmentation=None if fragmented is None else fragmented / HOUR / idle if idle else 0.0,
+    )  # fmt: skip
+    first = replication == 0
+    return TrainedSide(
+        trained=trained, bought=bought,
+        busy_hours=sum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
+        timeline=_gpus_over_time(ledger, beside) if first else None,
+        waits=job_quantiles(ledger) if first else None,
+    )  # fmt: skip
+
+
+def _used(
+    question: Question, cluster: Cluster, replication: int, ledger: JobLedger, beside: ServedSide | None
+) -> tuple[int, dict[str, float], list[Bought]]:
+    """GPUs of the cluster, GPU-hours by bucket, and what its nodes did and how they are bought."""
+    hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
+    on = cluster.training
+    if beside is not None:
+        hours["requests"] = sum(beside.usage.slot_seconds.values()) / HOUR
+    if beside is None or not isinstance(on, OnShared):
+        return ledger.gpus, hours, job_usage(ledger, cluster, question.seed, replication)
+    hours["down"] = 0.0  # what is not there for jobs is what requests hold
+    return on.gpus, hours, [shared_usage(beside.usage, ledger, cluster, on.gpus)]
+
+
+def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | None:
+    """Means over equal parts of the run: GPUs that jobs and requests hold, and jobs that wait; None on nodes."""
+    kept = ledger.timeline
+    if kept is None:
+        return None
+    held = np.zeros(len(kept)) if beside is None else means(*gpus_held(beside), beside.usage.horizon_s)
+    columns = {
+        "t_s": kept["t_s"],
+        "jobs": kept["allocated"],
+        "requests": held,
+        "waiting_jobs": kept["waiting_jobs"],
+    }
+    return pa.table(columns)
+
+
+def as_one(
+    plan: str, replication: int, served: ServedSide | None, trained: TrainedSide | None, catalog: Catalog
+) -> Rows:
+    """The result of a plan in a replication, billed, and its tables."""
+    sides = [side for side in (served, trained) if side is not None]
+    bought = [one for side in sides for one in side.bought]
+    usages = [one.usage for side in sides for one in side.bought]
+    hours = sum(usage.node_hours() * usage.slots_per_node for usage in usages)
+    result = RunResult(
+        plan=plan,
+        replication=replication,
+        bill=costs_of(bought, catalog),
+        node_hours=sum(usage.node_hours() for usage in usages),
+        accelerator_hours=hours,
+        utilisation=sum(side.busy_hours for side in sides) / hours if hours else 0.0,
+        served=None if served is None else served.served,
+        trained=None if trained is None else trained.trained,
+        energy=energy_of(bought, catalog),
+    )
+    return Rows(
+        result=result,
+        timeline=None if served is None else served.timeline,
+        latency=None if served is None else served.latency,
+        followed=None if served is None else served.followed,
+        gpus=None if trained is None else trained.timeline,
+        waits=None if trained is None else trained.waits,
+        nodes=nodes_of(bought, catalog),
+    )

@@ -1,0 +1,93 @@
+"""Simulations of jobs: the distinct ones of a question, stored and reused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.ledger.jobs import Floats, JobLedger
+from simcost.scenario.inputs.clusters import Cluster, run_jobs
+from simcost.scenario.runs.resolve import Question, job_key, run_key
+from simcost.scenario.storage.folders import whole_folder
+from simcost.scenario.storage.job_store import load_job_ledger, save_job_ledger
+from simcost.scenario.storage.sealed import reused
+from simcost.sim.jobs.changing_capacity import Capacity
+
+SAMPLES = 480
+"""Lines of the time line that is kept: means over equal parts of the run."""
+
+
+@dataclass(slots=True, kw_only=True)
+class JobRun:
+    """One simulation, and the plans and replications that share it."""
+
+    cluster: Cluster
+    replication: int
+    folder: Path
+    uses: list[tuple[Cluster, int]] = field(default_factory=list)
+    share: float = 0.0
+    """How much of it is done."""
+
+
+def list_job_runs(question: Question, folder: Path) -> list[JobRun]:
+    """The distinct runs of a question. One in which nothing is random serves all replications."""
+    runs: dict[str, JobRun] = {}
+    serving = {plan.plan.name: plan for plan in question.plans}
+    for replication in range(question.seeds):
+        for cluster in question.clusters:
+            beside = ""
+            if cluster.shared:
+                pool = serving[cluster.plan.name].drawn(replication)
+                beside = run_key(question, pool, replication)
+            key = job_key(question, cluster, beside, replication)
+            one = JobRun(cluster=cluster, replication=replication, folder=folder / key[:32])
+            runs.setdefault(key, one).uses.append((cluster, replication))
+    return list(runs.values())
+
+
+def job_ledger(question: Question, run: JobRun, left: Capacity | None, *, fresh: bool) -> JobLedger:
+    """The stored ledger, or that of a new simulation; `left` is what requests leave of a shared fleet."""
+    if not fresh and (stored := reused(run.folder, load_job_ledger)) is not None:
+        return stored
+    with whole_folder(run.folder) as draft:
+        ledger = _simulate(question, run, left)
+        save_job_ledger(ledger, draft)
+    return ledger
+
+
+def _simulate(question: Question, run: JobRun, left: Capacity | None) -> JobLedger:
+    assert question.jobs is not None  # noqa: S101 - clusters have jobs
+    ledger = run_jobs(
+        run.cluster, question.jobs.drawn(run.replication), left,
+        horizon_s=question.horizon_s, seed=question.seed, replication=run.replication,
+    )  # fmt: skip
+    spot, timeline = run.cluster.spot, ledger.timeline
+    return replace(
+        ledger,
+        nodes=None
+        if spot is None
+        else spot.intervals(spot.first_tick(question.seed, run.replication), ledger.horizon_s),
+        timeline=None if timeline is None else _thinned(timeline, ledger.horizon_s),
+    )
+
+
+def _thinned(timeline: pa.Table, horizon_s: float) -> pa.Table:
+    """Means over equal parts of the run."""
+    since = timeline["t_s"].to_numpy()
+    columns = {name: timeline[name].to_numpy() for name in ("allocated", "waiting_jobs", "waiting_gpus")}
+    start = np.arange(SAMPLES) * (horizon_s / SAMPLES)
+    return pa.table(
+        {"t_s": start} | {name: means(since, values, horizon_s) for name, values in columns.items()}
+    )
+
+
+def means(since_s: Floats, values: Floats, horizon_s: float) -> Floats:
+    """Mean over each of SAMPLES parts of a run of what is constant between changes, and 0 before the first."""
+    t, v = np.append(since_s, max(horizon_s, since_s[-1])), np.append(values, 0.0)
+    area = np.concatenate([[0.0], np.cumsum(np.diff(t) * v[:-1])])
+    edges = np.arange(SAMPLES + 1) * (horizon_s / SAMPLES)
+    found: Floats = np.diff(np.interp(edges, t, area)) / (horizon_s / SAMPLES)
+    return found

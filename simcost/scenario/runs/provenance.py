@@ -1,0 +1,110 @@
+"""What a result rests on: inputs, versions, and the assumptions that a sceptical reader should know."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from math import exp
+from pathlib import Path
+from typing import Any
+
+from simcost import __version__
+from simcost.billing.spot import Spot
+from simcost.plan import Fixed, Startup
+from simcost.scenario.inputs.clusters import assumptions_of
+from simcost.scenario.runs.resolve import Question
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.storage.engine_version import engine_version
+from simcost.scenario.storage.folders import sha256_of
+from simcost.tables.paths import inside
+
+
+def provenance(question: Question, horizon_s: float) -> dict[str, Any]:
+    """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
+    loaded = question.loaded
+    files = [loaded.path, *_own_facts(loaded)]
+    named = {
+        os.path.relpath(inside(loaded.folder, name)): digest for name, digest in _named(question).items()
+    }
+    return {
+        "simcost_version": __version__,
+        "engine_version": engine_version(),
+        "seed": question.seed,
+        "seeds": question.seeds,
+        "horizon_s": horizon_s,
+        "inputs": {os.path.relpath(file): sha256_of(file) for file in files} | named,
+        "catalog_date": loaded.catalog.as_of,
+        "python_version": platform.python_version(),
+        "numpy_version": version("numpy"),
+        "numba_version": version("numba"),
+    }
+
+
+def input_files(question: Question) -> list[Path]:
+    """The files that a question is read from: its scenario, own facts, and what the scenario names."""
+    loaded = question.loaded
+    return [loaded.path, *_own_facts(loaded), *(inside(loaded.folder, name) for name in _named(question))]
+
+
+def _named(question: Question) -> dict[str, str]:
+    """SHA-256 of the files that a scenario names, by their names."""
+    sides = (question.source, question.jobs, *question.clusters, *question.plans)
+    return {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
+
+
+def _own_facts(loaded: LoadedScenario) -> list[Path]:
+    """The fact files that the scenario brings along."""
+    folder = loaded.scenario.catalog
+    return sorted(inside(loaded.path.parent, folder).glob("*.csv")) if folder else []
+
+
+def assumptions(question: Question) -> list[str]:
+    """One sentence each, with the plans it holds for."""
+    sentences: dict[str, list[str]] = {}
+    for one in question.plans:
+        name, step = one.plan.name, one.pool.step
+        sentences.setdefault(f"Step time {step.provenance}: {step.source}.", []).append(name)
+        sentences.setdefault(f"Memory: {one.memory.provenance}.", []).append(name)
+        sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
+        if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
+            sentences.setdefault(_startup(), []).append(name)
+        if _is_kept_spot(one.plan):
+            sentences.setdefault(_kept_spot(), []).append(name)
+        for note in one.notes:
+            sentences.setdefault(note, []).append(name)
+    for cluster in question.clusters:
+        for text in assumptions_of(cluster):
+            sentences.setdefault(text, []).append(cluster.plan.name)
+    every = len(question.loaded.scenario.plans)
+    lines = [
+        text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()
+    ]
+    caveats = [] if question.source is None else question.source.caveats(question.seeds)
+    return [*lines, *caveats, *([] if question.jobs is None else question.jobs.caveats())]
+
+
+def _engine(sigma: float, seeds: int) -> str:
+    if sigma == 0:
+        return "Engines take exactly the modelled step time."
+    if seeds == 1:
+        return f"Engines may differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); not sampled."
+    return f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), drawn anew in each run."
+
+
+def _is_kept_spot(plan: Plan) -> bool:
+    spot = any(isinstance(way, Spot) for way in (plan.buy, *plan.or_buy))
+    return spot and (plan.interruptions is None or plan.interruptions.spot is None)
+
+
+def _kept_spot() -> str:
+    return (
+        "Spot nodes are never taken back: give `interruptions: {spot: ...}` to see what that does to the SLO."
+    )
+
+
+def _startup() -> str:
+    return (
+        "Cold starts take the default times, the middle of published ones: give `startup` if you know yours."
+    )

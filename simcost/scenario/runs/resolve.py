@@ -1,0 +1,245 @@
+"""From a scenario to what is simulated: pools in numbers, one engine factor per replication, a key per run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from math import exp
+from statistics import NormalDist
+from typing import Any
+
+from simcost.billing import OnDemand, Spot
+from simcost.catalog import Catalog
+from simcost.errors import InputError
+from simcost.ledger.requests import Limits
+from simcost.perf import MemoryFit, fit_memory, step_time
+from simcost.plan import Startup
+from simcost.plan.nodes import NodeKind
+from simcost.rng import stream
+from simcost.scenario.checks.policy_checks import within
+from simcost.scenario.checks.routing_checks import looks_at_prefixes
+from simcost.scenario.inputs.clusters import Cluster, find_clusters
+from simcost.scenario.inputs.control import steered
+from simcost.scenario.inputs.forecast_demand import Foreseen
+from simcost.scenario.inputs.job_demand import JobTrace
+from simcost.scenario.inputs.recorded_demand import Given
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.schema.training import OnShared
+from simcost.sim.serving.pool import Pool
+
+COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
+REPLICATIONS, FUTURES = 5, 10
+"""How many runs a plan gets unless the scenario says, of a given workload and of a forecast demand."""
+
+
+Source = Given | Foreseen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A scenario with all that its runs share, settled."""
+
+    loaded: LoadedScenario
+    seed: int
+    seeds: int
+    """Replications; with a forecast demand, the futures that are simulated."""
+    source: Source | None
+    """Where the requests come from; None = there are none."""
+    jobs: JobTrace | None = None
+    """The jobs; None = there are none."""
+    clusters: tuple[Cluster, ...] = ()
+    """What the jobs of each plan run on."""
+
+    @property
+    def horizon_s(self) -> float | None:
+        """Length of a run; None = until the last job has ended."""
+        return self.loaded.scenario.horizon if self.source is None else self.source.horizon_s
+
+    @cached_property
+    def plans(self) -> tuple[ResolvedPlan, ...]:
+        """The plans that serve requests, in numbers; none where there are no requests."""
+        if self.source is None:
+            return ()
+        return tuple(_resolved(plan, self) for plan in self.loaded.scenario.plans)
+
+    @property
+    def limits(self) -> Limits:
+        """What a request must keep to be good."""
+        return self.loaded.scenario.slo.limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedPlan:
+    """A plan as the simulator takes it."""
+
+    plan: Plan
+    pool: Pool
+    """With the step time of the model, no engine factor in it."""
+    memory: MemoryFit
+    sigma: float
+    factors: tuple[float, ...]
+    """On the step time, one for each replication."""
+    notes: tuple[str, ...]
+    """What a reader should know of how its fleet is steered."""
+    inputs: dict[str, str]
+    """SHA-256 of its manifests and spot traces by their names in the scenario."""
+
+    def drawn(self, replication: int) -> Pool:
+        """The pool with the engine factor of a replication."""
+        step, factor = self.pool.step, self.factors[replication]
+        scaled = {name: getattr(step, name) * factor for name in COEFFICIENTS}
+        return replace(self.pool, step=replace(step, **scaled))
+
+
+def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Question:
+    """The question with its seeds, its requests and its jobs; a demand is forecast here.
+
+    Raises:
+        TraceError: a trace that cannot be read.
+        InputError: a history that cannot be forecast, a trace without a length, or a cluster that cannot be read.
+    """
+    scenario = loaded.scenario
+    seed = scenario.seed if seed is None else seed
+    seeds = seeds or scenario.seeds
+    source = _source(loaded, seed, seeds)
+    if scenario.jobs is None:
+        return Question(loaded=loaded, seed=seed, seeds=_replications(source, seeds), source=source)
+    clusters = find_clusters(scenario.plans, loaded.catalog, loaded.folder)
+    lists = [cluster.nodes for cluster in clusters if cluster.nodes is not None]
+    horizon_s = scenario.horizon if source is None else source.horizon_s
+    jobs = JobTrace.of(loaded, scenario.jobs, seed, lists, horizon_s)
+    random = source is not None or jobs.random or any(cluster.random for cluster in clusters)
+    return Question(
+        loaded=loaded, seed=seed, seeds=_replications(source, seeds or (None if random else 1)), source=source,
+        jobs=jobs, clusters=clusters,
+    )  # fmt: skip
+
+
+def _source(loaded: LoadedScenario, seed: int, seeds: int | None) -> Source | None:
+    """The requests, if there are any."""
+    scenario = loaded.scenario
+    if scenario.demand is not None:
+        return Foreseen.of(loaded, scenario.demand, seed, seeds or FUTURES)
+    return Given.of(loaded, seed) if scenario.workload else None
+
+
+def _replications(source: Source | None, seeds: int | None) -> int:
+    return len(source.screening.chosen) if isinstance(source, Foreseen) else seeds or REPLICATIONS
+
+
+def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator: str) -> tuple[float, ...]:
+    """Factors on the step time, stratified: exp(sigma * z) with z the normal quantiles of (k + 1/2) / seeds.
+
+    Their order is drawn per (model, accelerator), so that all plans on the same hardware share the luck. One
+    replication has the factor 1.
+    """
+    order = stream(seed, "engine", model, accelerator).permutation(seeds)
+    return tuple(exp(sigma * NormalDist().inv_cdf((int(k) + 0.5) / seeds)) for k in order)
+
+
+def run_key(question: Question, pool: Pool, replication: int) -> str:
+    """SHA-256 of all that serving requests depends on, and of nothing about money."""
+    return key_of(
+        pool=asdict(pool) | {"step": [getattr(pool.step, name) for name in COEFFICIENTS]},
+        requests=question.source.identity(replication) if question.source else None,
+        horizon_s=question.horizon_s,
+        limits=asdict(question.limits),
+    )
+
+
+def job_key(question: Question, cluster: Cluster, beside: str, replication: int) -> str:
+    """SHA-256 of all that running jobs depends on; `beside` is the key of what serves requests on the same fleet."""
+    return key_of(
+        jobs=question.jobs.identity(replication) if question.jobs else None,
+        cluster=cluster.identity(question.seed, replication),
+        horizon_s=question.horizon_s,
+        beside=beside,
+    )
+
+
+def key_of(**depends: Any) -> str:
+    """SHA-256 of plain data. The code that makes the run is no part of it: the stored run says which has made it."""
+    return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _at_hand(startup: Startup, handover_s: float) -> Startup:
+    """On a node that is there and has the image."""
+    return replace(startup, node=handover_s, image=0.0, image_size=None)
+
+
+def node_kinds(plan: Plan, catalog: Catalog, per_replica: int) -> tuple[NodeKind, ...]:
+    """What the nodes of a plan may be, with their prices where there is a choice.
+
+    Raises:
+        CatalogError: no such offer, or no price of it.
+    """
+    if not isinstance(plan.buy, OnDemand | Spot):
+        return (NodeKind(slots=plan.buy.node_accelerators(catalog, per_replica) // per_replica),)
+    return tuple(
+        _node_kind(way, catalog, per_replica, chosen=bool(plan.or_buy))
+        for way in (plan.buy, *plan.or_buy)
+        if isinstance(way, OnDemand | Spot)
+    )
+
+
+def _node_kind(way: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chosen: bool) -> NodeKind:
+    """A kind of node, with its price where one is `chosen` by it."""
+    offer = catalog.offer(way.offer, way.region)
+    return NodeKind(
+        slots=offer.accelerators // per_replica,
+        usd_per_h=way.line(catalog).contracted_usd if chosen else 0.0,
+        spot=chosen and isinstance(way, Spot),
+        vcpus=float(offer.vcpus or 0),
+        memory_bytes=offer.memory_bytes or 0.0,
+    )
+
+
+def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
+    loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
+    if replica is None or plan.scaling is None or loaded.scenario.model is None:
+        raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
+    model = catalog.model(loaded.scenario.model)
+    accelerator = catalog.accelerator(replica.accelerator)
+    memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
+    step = step_time(catalog, model, accelerator, replica)
+    sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
+    shared = plan.training if isinstance(plan.training, OnShared) else None
+    if question.source is None:
+        raise InputError(f"plan {plan.name!r} has no requests to serve")
+    block = question.source.prefix_block_tokens if isinstance(question.source, Given) else None
+    steers = steered(plan, loaded, question.source)
+    plan, refused = within(plan, steers.nodes, catalog)
+    pool = Pool(
+        name=f"{model.name} on {accelerator.name}",
+        step=step,
+        kv_capacity_tokens=memory.kv_capacity_tokens,
+        scaling=steers.scaling,
+        metrics=plan.metrics,
+        drain=plan.drain,
+        nodes=steers.nodes,
+        interruptions=steers.interruptions,
+        starts_utc_s=steers.starts_utc_s,
+        batching=plan.batching,
+        router=steers.router,
+        admission=steers.admission,
+        retries=plan.retries,
+        prefix_block_tokens=block if looks_at_prefixes(steers.router) else None,
+        startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
+        weights_bytes=memory.weights_bytes,
+        kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.tp),
+        accelerators_per_replica=replica.tp,
+        response_bytes_per_token=plan.response_bytes_per_token,
+    )
+    factors = engine_factors(sigma, question.seed, question.seeds, model.name, accelerator.name)
+    return ResolvedPlan(
+        plan=plan,
+        pool=pool,
+        memory=memory,
+        sigma=sigma,
+        factors=factors,
+        notes=(*steers.notes, *refused),
+        inputs=steers.inputs,
+    )

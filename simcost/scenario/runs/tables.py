@@ -1,0 +1,157 @@
+"""The tables of a results folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.compare.result import RunResult, Served, Trained
+from simcost.ledger.jobs import JobLedger
+from simcost.ledger.requests import METRICS, Outcomes
+
+QUANTILES = np.append(np.arange(1, 200) / 200, 0.999)
+Row = dict[str, Any]
+_LEVELS = pa.schema([("metric", pa.string()), ("quantile", pa.float64()), ("value_s", pa.float64())])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What one run of one plan contributes; tables but `nodes` are of replication 0 alone, None = there is none."""
+
+    result: RunResult
+    nodes: pa.Table
+    timeline: pa.Table | None = None
+    latency: pa.Table | None = None
+    gpus: pa.Table | None = None
+    waits: pa.Table | None = None
+    followed: pa.Table | None = None
+
+
+def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
+    """Write the tables that there are; returns their names relative to the results folder.
+
+    Of requests: timeline: `plan` and the columns of `ledger.TIMELINE`; hours: `plan` and those of `SloReport.hours`;
+    latency: `plan, metric, quantile, value_s`, within the error of the histograms; followed: `plan` and the columns of
+    `following.FOLLOWED`, of fleets that changed in any replication. Of jobs: waits: `plan, metric,
+    quantile, value_s`; gpus: `plan, t_s`, GPUs that `jobs` and `requests` hold, `waiting_jobs`, means from each time
+    to the next. These are of replication 0. nodes: `plan, replication`, the columns of `ledger.NODES`, and
+    `provider, sku, region`: what was metered, for `simcost bill`. charges: `plan, replication` and the fields of
+    `Charge`. runs: one line per plan and replication.
+    """
+    folder.mkdir()
+    results = [row.result for row in rows]
+    changed = {one.plan for one in results if one.served and one.served.fleet_changed}
+    tables = {
+        "timeline": _joined((row.result.plan, row.timeline) for row in rows),
+        "hours": _joined((one.plan, one.served.slo.hours if one.served else None)
+                         for one in results if one.replication == 0),
+        "latency": _joined((row.result.plan, row.latency) for row in rows),
+        "followed": _joined((row.result.plan, row.followed) for row in rows if row.result.plan in changed),
+        "waits": _joined((row.result.plan, row.waits) for row in rows),
+        "gpus": _joined((row.result.plan, row.gpus) for row in rows),
+        "nodes": _joined((row.result.plan, _numbered(row)) for row in rows),
+        "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
+        "runs": pa.Table.from_pylist([_line(result) for result in results]),
+    }  # fmt: skip
+    found = {name: table for name, table in tables.items() if table is not None}
+    for name, table in found.items():
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+    return [f"tables/{name}.parquet" for name in found]
+
+
+def _joined(parts: Iterable[tuple[str, pa.Table | None]]) -> pa.Table | None:
+    """Tables of plans under each other, the plan in front; None where there are none."""
+    found = [
+        table.add_column(0, "plan", pa.array([plan] * len(table), pa.string()))
+        for plan, table in parts
+        if table is not None
+    ]
+    return pa.concat_tables(found) if found else None
+
+
+def _numbered(row: Rows) -> pa.Table:
+    """The nodes of a run with its replication in front."""
+    return row.nodes.add_column(
+        0, "replication", pa.array([row.result.replication] * len(row.nodes), pa.int64())
+    )
+
+
+def job_quantiles(ledger: JobLedger) -> pa.Table:
+    """Quantiles of waiting and completion of the jobs that were not kept out; none where no job tells."""
+    out = ledger.outcomes
+    ends = np.where(out.end_s < 0, ledger.horizon_s, out.end_s)
+    values = {"wait_s": ledger.waits_s(), "jct_s": (ends - out.submit_s)[~out.rejected]}
+    rows = [
+        {"metric": metric, "quantile": float(q), "value_s": float(value)}
+        for metric, times in values.items()
+        if len(times)
+        for q, value in zip(QUANTILES, np.quantile(times, QUANTILES), strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=_LEVELS)
+
+
+def quantiles(outcomes: Outcomes) -> pa.Table:
+    """Quantiles of each metric from the histograms; none where no request tells."""
+    middles, total = outcomes.buckets.middles(), outcomes.histograms.sum(axis=0)
+    found: list[Row] = []
+    for metric, counts in zip(METRICS, total, strict=True):
+        cumulative = counts.cumsum()
+        if cumulative[-1]:
+            place = np.searchsorted(cumulative, np.ceil(QUANTILES * cumulative[-1]))
+            found += [
+                {"metric": metric, "quantile": float(q), "value_s": float(middles[i])}
+                for q, i in zip(QUANTILES, place, strict=True)
+            ]
+    return pa.Table.from_pylist(found, schema=_LEVELS)
+
+
+def _charges(result: RunResult) -> list[Row]:
+    head = {"plan": result.plan, "replication": result.replication}
+    return [head | asdict(charge) for charge in result.bill.charges]
+
+
+def _line(result: RunResult) -> Row:
+    return {
+        "plan": result.plan,
+        "replication": result.replication,
+        "total_usd": result.bill.total_usd,
+        "per_month_usd": result.bill.per_month_usd,
+        "met": result.met,
+        "attainment": result.attainment,
+        **(_served(result.served) if result.served else {}),
+        **(_trained(result.trained) if result.trained else {}),
+        "horizon_s": result.bill.horizon_s,
+        "node_h": result.node_hours,
+        "accelerator_h": result.accelerator_hours,
+        "utilisation": result.utilisation,
+    }
+
+
+def _served(served: Served) -> Row:
+    return {
+        "engine_factor": served.engine_factor,
+        **served.requests,
+        "output_tokens": served.output_tokens,
+        **{
+            f"{metric.removesuffix('_s')}_{level}_s": value
+            for metric, levels in served.slo.metrics.items()
+            for level, value in levels.items()
+        },
+        **{f"{state}_replica_h": hours for state, hours in served.replica_hours.items()},
+    }
+
+
+def _trained(trained: Trained) -> Row:
+    report = trained.slo
+    return {
+        **{f"jobs_{name}": count for name, count in report.jobs.items()},
+        **{f"wait_{level}_s": value for level, value in report.wait_s.items()},
+        **{f"jct_{level}_s": value for level, value in report.jct_s.items()},
+        **{f"{bucket}_gpu_h": hours for bucket, hours in trained.gpu_hours.items()},
+    }

@@ -1,0 +1,1 @@
+"""The classes that a scenario file is read into."""

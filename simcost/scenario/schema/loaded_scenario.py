@@ -1,0 +1,25 @@
+"""A scenario file with all that it names, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simcost.catalog import Catalog
+from simcost.scenario.files.nodes import Node
+from simcost.scenario.schema.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedScenario:
+    """A sound scenario and where it comes from."""
+
+    scenario: Scenario
+    text: str
+    """The file as it is written."""
+    root: Node
+    """What the text says, defaults spread and short forms written in full, each value with its place."""
+    path: Path
+    folder: Path
+    """Where its traces lie."""
+    catalog: Catalog

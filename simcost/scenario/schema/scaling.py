@@ -1,0 +1,78 @@
+"""Scaling of a plan where it is not written in place: a manifest that runs already, a forecast of its load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Gt
+
+from simcost.plan import Scaling
+from simcost.plan.autoscaling import (
+    DynamoPlanner,
+    Signal,
+    Wva,
+)
+from simcost.plan.autoscaling.wva import PUBLISHED
+from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromManifest:
+    """What a manifest says: of a HorizontalPodAutoscaler, a ScaledObject, a Knative Service, a Ray Serve config, an
+    Application Auto Scaling target, a Dynamo planner; a Karpenter NodePool for nodes; an EndpointPickerConfig of
+    llm-d for the router. Written `{from: hpa.yaml}`.
+    """
+
+    kind: Literal["manifest"] = "manifest"
+    path: str
+    """The file, relative to the scenario; `from` in short."""
+    name: str | None = None
+    """Of the object, where the file holds several."""
+    start: Count | None = None
+    """Replicas at time 0, already warm; None = the fewest that the manifest allows."""
+    min: Count | None = None
+    """Fewest replicas, where the file says nothing of them: policies of AWS without their scalable target."""
+    max: PositiveCount | None = None
+    """Most replicas, where the file says nothing of them."""
+    first: Wva | DynamoPlanner | None = None
+    """Who says how many, where the autoscaler of the file follows a metric that another publishes; in short `{kind:
+    chain, first: {kind: wva, ...}, then: {from: hpa.yaml}}`."""
+    publishes: str = PUBLISHED
+    """Name of that metric."""
+    signals: Mapping[str, tuple[Signal, ...]] = field(default_factory=dict)
+    """What metrics are made of that are not known by their names: `{my_metric: {from: output_tokens_per_s,
+    window: 60s}}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowForecast:
+    """Replicas ahead of demand: enough for a quantile of the load to be expected until those ordered now are ready.
+
+    Expected at a time of a recorded or drawn workload is what was there one season before, give or take `around`;
+    in the first season nothing is known ahead, and what is seen is followed.
+    """
+
+    kind: Literal["forecast"] = "forecast"
+    per_replica: Annotated[float, Gt(0)]
+    """Requests per second that one replica takes."""
+    quantile: Share = 0.9
+    """Of the rates that are expected; higher is safer and dearer."""
+    season: PositiveSeconds = 86400.0
+    """After which the load is expected to be alike."""
+    around: Seconds = 1800.0
+    """Of the same time a season before, whose rates count."""
+    step: PositiveSeconds = 300.0
+    """Over which a rate is taken."""
+    lead: Seconds | None = None
+    """From the decision to ready; None = the cold start of the plan on a new node."""
+    min: Count = 1
+    """Fewest replicas."""
+    max: PositiveCount
+    """Most replicas."""
+    interval: PositiveSeconds = 60.0
+    """Between two decisions."""
+
+
+PlanScaling = Scaling | FromManifest | FollowForecast

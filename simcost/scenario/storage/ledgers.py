@@ -1,0 +1,108 @@
+"""A ledger on disk; histograms as the cells that are not zero."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from math import inf, isinf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.ledger.requests import Buckets, Ledger, Limits, Outcomes, Sendings
+from simcost.scenario.storage.laws import check_ledger
+from simcost.scenario.storage.sealed import read_table, seal, whole
+
+ROWS = "outcomes.parquet"
+_OTHERWISE = ("sendings", "by_priority", "prefix_blocks")
+"""Outcomes that only some runs have."""
+_TABLES = ("nodes", "replicas", "timeline", "events", "pulse")
+
+
+def save_ledger(ledger: Ledger, folder: Path) -> None:
+    """Write a ledger into an existing folder, and seal it.
+
+    Rows of requests are copied, unless they lie at `outcomes.parquet` of the folder already.
+    """
+    outcomes = ledger.outcomes
+    tables = {name: getattr(ledger, name) for name in _TABLES}
+    tables |= {"windows": outcomes.windows, "histograms": _cells(outcomes.histograms)}
+    if outcomes.rows is not None and outcomes.rows != folder / ROWS:
+        shutil.copyfile(outcomes.rows, folder / ROWS)
+    said = {
+        "shape": outcomes.histograms.shape,
+        "ledger": {k: v for k, v in _scalars(ledger).items() if k not in (*_TABLES, "outcomes")},
+        "outcomes": {
+            k: v for k, v in _scalars(outcomes).items() if k not in ("windows", "histograms", "rows")
+        },
+    }
+    seal(folder, tables, said)
+
+
+def load_ledger(folder: Path) -> Ledger:
+    """The ledger in a folder.
+
+    Raises:
+        RunError: there is none, or a file of it is missing, cut short or changed; or other code has made it.
+    """
+    with whole(folder) as said:
+        tables = {name: read_table(folder, name) for name in _TABLES}
+        scalars = said["ledger"] | {"slots": tuple(said["ledger"]["slots"])}
+        ledger = Ledger(**tables, **scalars, outcomes=_outcomes(folder, said))
+        check_ledger(ledger)
+        return ledger
+
+
+def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
+    said = dict(seal["outcomes"])
+    limits = {name: inf if value is None else value for name, value in said.pop("limits").items()}
+    histograms = np.zeros(seal["shape"], dtype=np.int64)
+    cells = pq.read_table(folder / "histograms.parquet")
+    histograms[tuple(cells[name].to_numpy() for name in ("window", "metric", "bucket"))] = cells[
+        "count"
+    ].to_numpy()
+    return Outcomes(
+        **{
+            name: value
+            for name, value in said.items()
+            if name not in ("buckets", "sendings", "by_priority", "prefix_blocks")
+        },
+        prefix_blocks=tuple(said["prefix_blocks"]) if "prefix_blocks" in said else None,
+        by_priority=tuple(said.get("by_priority", ())),
+        sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
+        limits=Limits(**limits),
+        buckets=Buckets(**said["buckets"]),
+        windows=pq.read_table(folder / "windows.parquet"),
+        histograms=histograms,
+        rows=folder / ROWS if (folder / ROWS).exists() else None,
+    )
+
+
+def with_rows_in(ledger: Ledger, folder: Path) -> Ledger:
+    """The ledger after its folder has moved."""
+    if ledger.outcomes.rows is None:
+        return ledger
+    return replace(ledger, outcomes=replace(ledger.outcomes, rows=folder / ROWS))
+
+
+def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:
+    window, metric, bucket = np.nonzero(histograms)
+    return pa.table(
+        {"window": window, "metric": metric, "bucket": bucket, "count": histograms[window, metric, bucket]}
+    )
+
+
+def _scalars(thing: Ledger | Outcomes) -> dict[str, Any]:
+    """The fields of a record; limits and buckets as mappings, no limit as null."""
+    found = {name: getattr(thing, name) for name in thing.__dataclass_fields__}
+    if isinstance(thing, Outcomes):
+        limits = {name: None if isinf(value) else value for name, value in asdict(thing.limits).items()}
+        found |= {"limits": limits, "buckets": asdict(thing.buckets)}
+        if (sendings := found.pop("sendings")) is not None:
+            found["sendings"] = asdict(sendings)
+        found = {k: v for k, v in found.items() if k not in ("by_priority", "prefix_blocks") or v}
+    return found

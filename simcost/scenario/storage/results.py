@@ -1,0 +1,33 @@
+"""Results folders of finished runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import InputError, did_you_mean
+from simcost.scenario.storage.folders import check_result
+
+
+def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any], float]:
+    """A plan of the result in a folder, the best one unless named, and the length of the run.
+
+    Raises:
+        InputError: no finished result, or no such plan.
+    """
+    try:
+        check_result(folder)
+        document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        plans = {str(one["name"]): one for one in document["plans"]}
+        chosen = name or document["best"] or document["baseline"]
+        horizon_s = float(document["provenance"]["horizon_s"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputError(
+            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
+        ) from error
+    if chosen not in plans:
+        raise InputError(
+            f"{folder}: no plan {chosen!r}{did_you_mean(chosen, list(plans))}; there are {', '.join(plans)}"
+        )
+    return plans[chosen], horizon_s

@@ -1,0 +1,60 @@
+"""The loop of the autoscaler: look, decide, scale."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from simcost.rng import stream
+from simcost.sim.fleet.fleet import Fleet
+from simcost.sim.fleet.metrics_pipeline import Pipeline
+from simcost.sim.fleet.records import Process
+from simcost.units import NS_PER_S
+
+
+def control(fleet: Fleet) -> Process:
+    """Look at the pool at each interval of the policy, and scale."""
+    policy, env, pipeline = fleet.pool.scaling, fleet.env, Pipeline(fleet)
+    state: Any = policy.fresh()
+    interval_ns = round(policy.interval * NS_PER_S)
+    exact = pipeline.settings.scrape == 0
+    if exact:
+        pipeline.scrape(fleet.look())
+    else:
+        env.process(pipeline.scrapes())
+    share = float(stream(fleet.seed, "controller phase").random()) if pipeline.settings.phase else 1.0
+    yield env.timeout(round(interval_ns * share))
+    while True:
+        seen = fleet.look()
+        if exact:
+            pipeline.scrape(seen)
+        desired, _, state = policy.step(fleet.now / NS_PER_S, pipeline.observe(), state)
+        fleet.scale_to(desired)
+        yield env.timeout(interval_ns)
+
+
+def sample(fleet: Fleet, times_ns: Iterator[int]) -> Process:
+    """Write a line of the timeline at each of the times."""
+    for time_ns in times_ns:
+        yield fleet.env.timeout(time_ns - fleet.now)
+        seen = fleet.look()
+        fleet.books.sample(
+            fleet.now, fleet.desired, *fleet.count.values(), seen.running, seen.waiting, seen.kv_tokens
+        )
+
+
+def pulse(fleet: Fleet, every_ns: int) -> Process:
+    """Write a line of the pulse at each interval."""
+    while True:
+        yield fleet.env.timeout(every_ns)
+        fleet.plane.advance(fleet.now)
+        seen, count = fleet.plane.look(), fleet.count
+        fleet.books.pulse(
+            fleet.now, seen.arrived, fleet.desired, count["ready"], count["starting"], seen.waiting
+        )
+
+
+def keep_books(fleet: Fleet, window_ns: int) -> Process:
+    """Cut the usage at each window of the ledger."""
+    while True:
+        yield fleet.env.timeout(window_ns)
+        fleet.look()
+        fleet.write_books()

@@ -1,0 +1,243 @@
+"""The metric pipeline: from samples of the replicas to the observation that a policy asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isnan, nan
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.ledger.requests import Buckets
+from simcost.plan.autoscaling import Observation, Replicas, Signal, Source
+from simcost.plan.autoscaling.signals import TOTALS_ONLY, SignalName, own
+from simcost.rng import stream
+from simcost.sim.fleet import scrape_samples as over
+from simcost.sim.fleet.latencies import Latencies
+from simcost.sim.fleet.records import Process
+from simcost.sim.fleet.replica_arrays import Roster
+from simcost.sim.fleet.scrape_samples import Floats, Sample, Samples
+from simcost.sim.serving.engine import layout as at
+from simcost.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from simcost.sim.fleet.fleet import Fleet
+    from simcost.sim.serving.engine_driver import Seen
+
+Reader = Callable[[Signal, list[Sample]], float]
+
+_GAUGES = {"running": (at.S_RUNNING,), "waiting": (at.S_WAITING,), "in_flight": (at.S_RUNNING, at.S_WAITING),
+           "kv_utilisation": (at.S_KV,), "kv_demand": (at.S_KV, at.S_QUEUED),
+           "queued_prompt_tokens": (at.S_QUEUED,)}  # fmt: skip
+_RATES = {"busy_fraction": (at.S_BUSY,), "requests_per_s": (at.S_JOINED,), "completions_per_s": (at.S_FINISHED,),
+          "prompt_tokens_per_s": (at.S_READ,), "output_tokens_per_s": (at.S_WRITTEN,),
+          "tokens_per_s": (at.S_READ, at.S_WRITTEN)}  # fmt: skip
+_OF_THE_POOL = ("running", "waiting", "in_flight", "requests_per_s", "completions_per_s")
+_MIDDLES = Buckets().middles()
+_WALKED = ("kv_demand", "queued_prompt_tokens", "next_ttft_s")
+"""Signals for which the queues must be walked through."""
+
+
+class Pipeline:
+    """Takes samples, and shows them as the plan's metrics settings say."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        policy = fleet.pool.scaling
+        self.fleet, self.settings = fleet, fleet.pool.seen_through
+        self.sources = {name: _source(name, source, policy.kind) for name, source in policy.reads().items()}
+        signals = [signal for source in self.sources.values() for signal in source]
+        self._of_replicas = policy.by_replica()
+        self.by_replica = bool(self._of_replicas)
+        self._collects = self.by_replica or not all(map(self._is_pooled, signals))
+        self._walks = any(signal.name in _WALKED for signal in signals)
+        self._latencies = Latencies(fleet.plane) if any(signal.is_latency for signal in signals) else None
+        windows_s = max((signal.window for signal in signals), default=0.0)
+        longest_s = windows_s + self.settings.lag + 2 * self.settings.scrape
+        self.samples = Samples(round(longest_s * NS_PER_S))
+        self._read = {
+            name: [(signal, self._reader(signal)) for signal in source]
+            for name, source in self.sources.items()
+        }
+        self._rng = stream(fleet.seed, "missed scrapes")
+        self._roster = Roster(fleet)
+        self._unseen = True
+        self._step_s = fleet.plane.clock.tick_s
+
+    def scrapes(self) -> Process:
+        """A sample at each scrape."""
+        scrape_ns = round(self.settings.scrape * NS_PER_S)
+        share = float(stream(self.fleet.seed, "scrape phase").random()) if self.settings.phase else 1.0
+        yield self.fleet.env.timeout(round(scrape_ns * share))
+        while True:
+            if not self.settings.missed or self._rng.random() >= self.settings.missed:
+                self.scrape(self.fleet.look())
+            yield self.fleet.env.timeout(scrape_ns)
+
+    def scrape(self, seen: Seen) -> None:
+        """Take a sample of what is there now; the data plane is up to date."""
+        plane, totals = self.fleet.plane, self.fleet.plane.state.totals
+        numbers, rows = over.NOBODY, over.NOTHING
+        if self._collects:
+            serving = self._roster.serving()
+            numbers, rows = serving[0], plane.samples(queues=self._walks)[serving[1]]
+        latency = None if self._latencies is None else self._latencies.read()
+        self.samples.add(
+            Sample(self.fleet.now, seen.area, seen.running, seen.waiting, int(totals[at.GATE_COUNT]),
+                   int(totals[at.ARRIVED]), int(totals[at.COMPLETED]), numbers, rows, latency)
+        )  # fmt: skip
+
+    def observe(self) -> Observation:
+        """What the controller reads now."""
+        fleet, now = self.fleet, self.fleet.now
+        shown = self.samples.until(now - round(self.settings.lag * NS_PER_S))
+        if shown and now - shown[-1].t_ns > round(self.settings.staleness * NS_PER_S):
+            shown = []
+        totals = {name: self._total(read, shown) for name, read in self._read.items()}
+        replicas = self._replicas(shown) if self.by_replica else None
+        if self._unseen:
+            fleet.unread, self._unseen = set(self.sources), False
+        if fleet.unread:
+            fleet.unread -= {name for name in fleet.unread if self._has_data(name, totals, replicas)}
+        return Observation(
+            current=fleet.desired,
+            ready=fleet.count["ready"],
+            starting=fleet.count["starting"],
+            draining=fleet.count["draining"],
+            totals=totals,
+            replicas=replicas,
+            utc_s=fleet.pool.starts_utc_s + now / NS_PER_S,
+        )
+
+    def _has_data(self, name: str, totals: dict[str, float], replicas: Replicas | None) -> bool:
+        """Whether a metric has a value now: of some replica, where the policy looks at each of them."""
+        if name not in self._of_replicas or replicas is None:
+            return not isnan(totals[name])
+        return name in replicas.signals and not bool(np.isnan(replicas.signals[name]).all())
+
+    def _total(self, read: list[tuple[Signal, Reader]], shown: list[Sample]) -> float:
+        """A metric of the pool, NaN without data."""
+        if not shown:
+            return nan
+        return sum(signal.scale * reader(signal, shown) for signal, reader in read)
+
+    def _reader(self, signal: Signal) -> Reader:
+        """How a signal of the pool is read: a policy asks thousands of times a day."""
+        if signal.is_latency:
+            return self._percentile
+        if signal.of_the_pool_alone:
+            return self._at_gateway
+        return self._pooled if self._is_pooled(signal) else self._across
+
+    def _across(self, signal: Signal, shown: list[Sample]) -> float:
+        """Over the replicas that have a value."""
+        values = self._each(signal, shown)
+        known = values[~np.isnan(values)]
+        if not len(known):
+            return nan
+        if signal.over == "mean":
+            return float(known.mean())
+        if signal.over == "sum":
+            return float(known.sum())
+        return float(known.max() if signal.over == "max" else known.min())
+
+    def _is_pooled(self, signal: Signal) -> bool:
+        """Whether the gateway knows it."""
+        counted = signal.name in _OF_THE_POOL and signal.over == "sum" and self.settings.gateway
+        return signal.of_the_pool_alone or (counted and (signal.window == 0 or signal.name in _RATES))
+
+    def _pooled(self, signal: Signal, shown: list[Sample]) -> float:
+        newest, first = shown[-1], over.within(shown, round(signal.window * NS_PER_S))[0]
+        span_ns = newest.t_ns - first.t_ns
+        if signal.name == "in_flight" and self.settings.scrape == 0 and span_ns > 0:
+            return (newest.area - first.area) % 2**64 / (span_ns * self.fleet.plane.clock.ticks_per_ns)
+        if signal.name in _RATES:
+            field = "arrived" if signal.name == "requests_per_s" else "completed"
+            grown = getattr(newest, field) - getattr(first, field)
+            return float(grown) / (span_ns / NS_PER_S) if span_ns else nan
+        return float(
+            {"running": newest.running, "waiting": newest.waiting}.get(
+                signal.name, newest.running + newest.waiting
+            )
+        )
+
+    def _at_gateway(self, signal: Signal, shown: list[Sample]) -> float:
+        """Requests that wait at the gateway, or that it has handed on; over a window their mean."""
+        if not self.settings.gateway:
+            return nan
+        window = over.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
+        held = signal.name == "gateway_waiting"
+        counts = [one.gate if held else one.running + one.waiting - one.gate for one in window]
+        return sum(counts) / len(counts)
+
+    def _percentile(self, signal: Signal, shown: list[Sample]) -> float:
+        metric, level, _ = signal.name.split("_")
+        window = over.within(shown, round(signal.window * NS_PER_S))
+        return over.percentile(window, TOTALS_ONLY.index(metric), int(level[1:]) / 100, _MIDDLES)
+
+    def _each(self, signal: Signal, shown: list[Sample]) -> Floats:
+        """A signal replica by replica, of those in the newest sample."""
+        name, window = signal.name, over.within(shown, round(signal.window * NS_PER_S))
+        if name in _RATES:
+            each = over.rate(window, _RATES[name])
+            return each * self._step_s if name == "busy_fraction" else each
+        if name in _GAUGES:
+            each = over.gauge(window, _GAUGES[name], averaged=signal.window > 0)
+            return each / self.fleet.pool.kv_capacity_tokens if name.startswith("kv_") else each
+        return self._expected(name, shown[-1])
+
+    def _expected(self, name: str, sample: Sample) -> Floats:
+        """The latency that the next request would see, or would see alone, by the step time of the engine."""
+        step, budget = self.fleet.pool.step, self.fleet.pool.batching.max_num_batched_tokens
+        prompt, context = self._mean_request()
+        zeros = np.zeros(len(sample.numbers))
+        rows = sample.rows.astype(np.float64)
+        seqs, kv, queued = (zeros, zeros, zeros) if name.startswith("own") else (
+            rows[:, at.S_DECODING], rows[:, at.S_KV], rows[:, at.S_QUEUED])  # fmt: skip
+        beside_s = step.a_s + step.c_s_per_sequence * seqs + step.d_s_per_token * kv
+        if name.endswith("itl_s"):
+            alone: Floats = beside_s + step.c_s_per_sequence + step.d_s_per_token * context
+            return alone
+        steps = np.ceil((queued + prompt) / budget)
+        first: Floats = steps * beside_s + step.b_s_per_token * (queued + prompt)
+        return first
+
+    def _mean_request(self) -> tuple[float, float]:
+        """Prompt, and tokens in the cache half way, of the requests answered so far; NaN before the first."""
+        totals = self.fleet.plane.state.totals
+        completed = int(totals[at.COMPLETED])
+        if not completed:
+            return nan, nan
+        prompt = int(totals[at.COMPLETED_PROMPT]) / completed
+        return prompt, prompt + int(totals[at.COMPLETED_OUTPUT]) / completed / 2
+
+    def _replicas(self, shown: list[Sample]) -> Replicas:
+        """All replicas that exist, with the samples of those that have some."""
+        roster, now = self._roster, self.fleet.now
+        roster.refresh()
+        signals = {
+            name: self._aligned(sum((s.scale * self._each(s, shown) for s in source), start=np.zeros(1)), shown)
+            for name, source in self.sources.items()
+            if not any(signal.of_the_pool_alone for signal in source)
+        } if shown else {name: np.full(len(roster.numbers), nan) for name in self.sources}  # fmt: skip
+        sample_age_s = (now - shown[-1].t_ns) / NS_PER_S if shown else nan
+        return roster.replicas(signals, now, sample_age_s, self.settings.scrape)
+
+    def _aligned(self, values: Floats, shown: list[Sample]) -> Floats:
+        """Values of the newest sample, at the places of the replicas that exist now."""
+        found = np.full(len(self._roster.numbers), nan)
+        there, place = over.places(self._roster.numbers, shown[-1].numbers)
+        found[there] = values[place]
+        return found
+
+
+def _source(name: str, source: Source, kind: str) -> Source:
+    """What a metric is made of: as the plan says, or the signal of its own name."""
+    if source:
+        return source
+    if name in get_args(SignalName):
+        return own(name)[name]  # type: ignore[arg-type]
+    raise InputError(
+        f"the {kind} reads {name!r}, which is none of the simulator's signals; say what it is made of: "
+        f"source: [{{name: ...}}], of {', '.join(get_args(SignalName))}"
+    )

@@ -1,0 +1,96 @@
+"""The nodes of a pool: ordered, refused, cordoned, given back. Who orders and gives back are the `providers`."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import simpy
+
+from simcost.rng import stream
+from simcost.sim.fleet.records import Node
+from simcost.sim.fleet.startup import ColdStart
+from simcost.sim.serving.engine.layout import NEVER
+from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.recorder import Books
+
+
+class Machines:
+    """The nodes that are there or on their way."""
+
+    def __init__(self, env: simpy.Environment, pool: Pool, books: Books, cold: ColdStart, seed: int) -> None:
+        self.env, self.pool, self.books, self.cold = env, pool, books, cold
+        self.nodes: list[Node] = []
+        troubles = pool.interruptions
+        zones = troubles.zone_count if troubles else 1
+        self.limit = [NEVER] * zones
+        """Spot nodes that each zone gives at most, now."""
+        self.dark_until = [0] * zones
+        """Until when a zone gives none."""
+        self.on_order: list[Callable[[Node], None]] = []
+        """Called with each new node."""
+        self._refused = troubles.refused if troubles else 0.0
+        self._rng: np.random.Generator = stream(seed, "capacity")
+        self._ordered = 0
+
+    def free_slots(self) -> int:
+        """Room for replicas on all nodes that take any."""
+        return sum(node.slots - node.replicas for node in self.nodes if not node.cordoned)
+
+    def empty(self) -> list[Node]:
+        """Nodes without a replica that take one."""
+        return [node for node in self.nodes if node.replicas == 0 and not node.cordoned]
+
+    def roomy(self, apart_from: Node | None = None) -> Node | None:
+        """The node with least room left, the oldest of several: bin-packing, best fit."""
+        found = [
+            node
+            for node in self.nodes
+            if node.replicas < node.slots and not node.cordoned and node is not apart_from
+        ]
+        return min(found, key=lambda node: node.slots - node.replicas, default=None)
+
+    def order_one_of(self, kinds: Sequence[int]) -> Node | None:
+        """A new node of the first of these kinds that can be had."""
+        return next((node for kind in kinds if (node := self.order(kind)) is not None), None)
+
+    def order(self, kind: int = 0, *, warm: bool = False) -> Node | None:
+        """A new node of a kind in the zone that has fewest, or None where no zone has capacity."""
+        now, is_spot = int(self.env.now), self._is_spot(kind)
+        held, taken = self._by_zone(self.nodes), self._by_zone([node for node in self.nodes if node.spot])
+        open_zones = [
+            zone
+            for zone, count in enumerate(taken)
+            if warm or ((not is_spot or count < self.limit[zone]) and self.dark_until[zone] <= now)
+        ]
+        if not open_zones or (not warm and self._refused and self._rng.random() < self._refused):
+            self.books.event(now, "refused", 1.0)
+            return None
+        zone = min(open_zones, key=lambda one: held[one])
+        node = Node(self._ordered, zone, now, now, moved_ns=now, kind=kind, slots=self.pool.kinds[kind].slots,
+                    spot=is_spot)  # fmt: skip
+        self._ordered += 1
+        if not warm:
+            self.cold.order(node)
+        self.nodes.append(node)
+        for tell in self.on_order:
+            tell(node)
+        return node
+
+    def in_zone(self, zone: int) -> list[Node]:
+        """The nodes of a zone."""
+        return [node for node in self.nodes if node.zone == zone]
+
+    def give_back(self, node: Node, end_ns: int) -> None:
+        """The node is no longer paid for from then on."""
+        node.gone = True
+        self.nodes.remove(node)
+        self.books.node(node.number, node.kind, node.ordered_ns, end_ns)
+
+    def _is_spot(self, kind: int) -> bool:
+        """Whether nodes of a kind can be taken back: where no kind is called spot, what the plan says befalls all."""
+        return self.pool.kinds[kind].spot or not any(one.spot for one in self.pool.kinds)
+
+    def _by_zone(self, nodes: Iterable[Node]) -> list[int]:
+        counts = [0] * len(self.limit)
+        for node in nodes:
+            counts[node.zone] += 1
+        return counts

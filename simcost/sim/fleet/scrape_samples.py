@@ -1,0 +1,118 @@
+"""Samples of the replicas, as a scraper takes them, and what they say over a window, replica by replica."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.sim.serving.engine import layout as at
+from simcost.units import NS_PER_S
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+NOBODY = np.empty(0, np.int64)
+NOTHING = np.empty((0, at.SAMPLE), np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """The pool at one instant."""
+
+    t_ns: int
+    area: int
+    """Request-ticks, modulo 2**64."""
+    running: int
+    waiting: int
+    gate: int
+    """Of the waiting, those at the gateway."""
+    arrived: int
+    completed: int
+    numbers: Ints
+    """Of the replicas that answered, rising."""
+    rows: Ints
+    """[replica, S_*]"""
+    latency: Ints | None
+    """[metric, bucket] completed requests since the start."""
+
+
+class Samples:
+    """The last samples, as far back as any window reaches."""
+
+    def __init__(self, longest_ns: int) -> None:
+        self.longest_ns = longest_ns
+        self._kept: deque[Sample] = deque()
+
+    def add(self, sample: Sample) -> None:
+        """Keep a sample; forget those that no window reaches."""
+        kept = self._kept
+        kept.append(sample)
+        while len(kept) > 2 and kept[1].t_ns <= sample.t_ns - self.longest_ns:
+            kept.popleft()
+
+    def until(self, t_ns: int) -> list[Sample]:
+        """Those taken by then, by time."""
+        return [one for one in self._kept if one.t_ns <= t_ns]
+
+
+def within(samples: Sequence[Sample], window_ns: int) -> Sequence[Sample]:
+    """The newest sample and those before it that a window holds; without a window the one before it."""
+    if window_ns == 0:
+        return samples[-2:]
+    return [one for one in samples if one.t_ns >= samples[-1].t_ns - window_ns]
+
+
+def gauge(samples: Sequence[Sample], columns: Sequence[int], *, averaged: bool) -> Floats:
+    """The sum of columns by replica of the newest sample; averaged over all samples that have the replica."""
+    newest = samples[-1]
+    if not averaged:
+        return _sum(newest.rows, columns)
+    total, count = np.zeros(len(newest.numbers)), np.zeros(len(newest.numbers))
+    for one in samples:
+        there, place = places(newest.numbers, one.numbers)
+        total[there] += _sum(one.rows, columns)[place]
+        count[there] += 1
+    return total / count
+
+
+def rate(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
+    """Increase per second of counters, from the first sample that has a replica to the newest; NaN with one alone."""
+    newest = samples[-1]
+    first, since_ns = np.zeros(len(newest.numbers)), np.full(len(newest.numbers), newest.t_ns)
+    for one in reversed(samples):
+        there, place = places(newest.numbers, one.numbers)
+        first[there] = _sum(one.rows, columns)[place]
+        since_ns[there] = one.t_ns
+    span_s = (newest.t_ns - since_ns) / NS_PER_S
+    grown = _sum(newest.rows, columns) - first
+    return np.where(span_s > 0, grown / np.where(span_s > 0, span_s, 1.0), np.nan)
+
+
+def percentile(samples: Sequence[Sample], metric: int, share: float, middles: Floats) -> float:
+    """A latency of the requests answered from the first sample to the last; NaN where there are none."""
+    newest, first = samples[-1].latency, samples[0].latency
+    if newest is None or first is None:
+        return np.nan
+    counts = np.cumsum(newest[metric] - first[metric])
+    if len(samples) < 2 or counts[-1] == 0:
+        return np.nan
+    return float(middles[np.searchsorted(counts, share * counts[-1])])
+
+
+def _sum(rows: Ints, columns: Sequence[int]) -> Floats:
+    total = rows[:, columns[0]].astype(np.float64)
+    for column in columns[1:]:
+        total += rows[:, column]
+    return total
+
+
+def places(wanted: Ints, had: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:
+    """Which of the wanted replicas a sample has, and where."""
+    if len(wanted) == len(had) and (len(had) == 0 or (wanted[0] == had[0] and np.array_equal(wanted, had))):
+        return np.ones(len(wanted), np.bool_), np.arange(len(wanted))
+    if not len(had):
+        return np.zeros(len(wanted), np.bool_), NOBODY
+    place = np.minimum(np.searchsorted(had, wanted), len(had) - 1)
+    there = had[place] == wanted
+    return there, place[there]

@@ -1,0 +1,93 @@
+"""Cold starts: how long nodes and replicas take until they are ready, phase by phase."""
+
+from math import inf
+
+import numpy as np
+import simpy
+
+from simcost.plan.startup import Startup, drawn
+from simcost.rng import stream
+from simcost.sim.fleet.records import Node, Process
+from simcost.sim.fleet.transfers import Transfer, Transfers
+from simcost.sim.serving.engine.layout import NEVER
+from simcost.sim.serving.recorder import Books
+from simcost.units import NS_PER_S
+
+
+class ColdStart:
+    """The phases of the starts of one pool.
+
+    Where all phases are constants that nothing stretches, the end is known at the order, and one event does.
+    """
+
+    def __init__(
+        self, env: simpy.Environment, startup: Startup, weights_bytes: float, books: Books, seed: int
+    ) -> None:
+        self.env, self.startup, self.weights_bytes = env, startup, weights_bytes
+        self.books, self.seed = books, seed
+        self.transfers = Transfers(env, startup.network or inf, startup.storage or inf)
+        self._load_ns = round(startup.seconds(weights_bytes, new_node=False) * NS_PER_S)
+        self._starts = 0
+
+    def order(self, node: Node) -> None:
+        """The node was ordered now: it will boot and pull the image."""
+        rng = stream(self.seed, "node start", node.number)
+        node_s, image_s = drawn(self.startup.node, rng), drawn(self.startup.image, rng)
+        if self.startup.plain:
+            node.ready_ns = node.ordered_ns + round((node_s + image_s) * NS_PER_S)
+        else:
+            node.ready_ns, node.provisioned, node.up = NEVER, self.env.event(), self.env.event()
+            self.env.process(self._boot(node, node_s, image_s))
+
+    def load(self, node: Node) -> Process:
+        """What a replica that starts on a node waits for."""
+        if self.startup.plain:
+            yield self.env.timeout(max(node.ready_ns - int(self.env.now), 0) + self._load_ns)
+            return
+        self._starts += 1
+        rng = stream(self.seed, "replica start", self._starts)
+        while True:
+            yield from self._weights(node)
+            yield self.env.timeout(round(self._engine_s(node, rng) * NS_PER_S))
+            node.compiled = True
+            if not self.startup.failed or rng.random() >= self.startup.failed:
+                return
+            self.books.event(int(self.env.now), "failed_start", 1.0)
+
+    def _boot(self, node: Node, node_s: float, image_s: float) -> Process:
+        provisioned, up = node.provisioned, node.up
+        yield self.env.timeout(round(node_s * NS_PER_S))
+        if node.gone or provisioned is None or up is None:
+            return
+        provisioned.succeed()
+        if self.startup.image_size is None:
+            yield self.env.timeout(round(image_s * NS_PER_S))
+        else:
+            pull = self.transfers.start(node, self.startup.image_size, inf, stored=False)
+            yield pull.done
+        node.ready_ns = int(self.env.now)
+        up.succeed()
+
+    def _weights(self, node: Node) -> Process:
+        """Until the node has the image and the replica its weights."""
+        if not self.startup.together and node.up is not None:
+            yield node.up
+        elif node.provisioned is not None:
+            yield node.provisioned
+        transfer: Transfer | None = None
+        try:
+            transfer = self.transfers.start(node, self.weights_bytes, self.startup.weights, stored=True)
+            yield transfer.done
+        finally:
+            if transfer is not None:
+                self.transfers.cancel(transfer)
+        if node.up is not None:
+            yield node.up
+
+    def _engine_s(self, node: Node, rng: np.random.Generator) -> float:
+        """The phases after the weights."""
+        startup = self.startup
+        build_s, graphs_s, engine_s = (
+            drawn(time, rng) for time in (startup.compile, startup.graphs, startup.engine)
+        )
+        return (0.0 if startup.compile_cached or node.compiled else build_s) + graphs_s + engine_s

@@ -1,0 +1,131 @@
+"""What befalls jobs besides waiting: failures, and how they save their work, as numbers for the general engine."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simcost.ledger.jobs import Floats, Ints
+from simcost.perf.checkpoints import daly_optimum
+from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import NodeFailures
+from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
+from simcost.rng import stream
+from simcost.sim.compiled import FAR
+from simcost.sim.jobs.cluster import COUNT, Cluster, Shapes
+from simcost.trace.jobs.jobs import CHECKPOINTS, Jobs
+from simcost.units import SECONDS_PER_DAY
+
+FOREVER = 1 << 40
+_LUCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mishaps:
+    """What befalls jobs besides waiting."""
+
+    failures: NodeFailures | None = None
+    checkpoints: Checkpoints | None = None
+    """How jobs save their work; None = as the policy says."""
+    seed: int = 0
+
+    @property
+    def none(self) -> bool:
+        """Whether jobs run undisturbed."""
+        return self.failures is None and self.checkpoints is None
+
+
+class Room(NamedTuple):
+    """Where the jobs of a pool run."""
+
+    milli: int
+    """GPU milli."""
+    cluster: Cluster
+    shapes: Shapes
+    members: Any
+    first: Ints
+    """First member of each job, and one past the last."""
+    line: Ints
+    """Jobs of one fit or do not fit alike."""
+    placement: int
+
+
+def saving(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> tuple[Ints, Ints, Ints]:
+    """Whole seconds between checkpoints of each job, to write one, and to restart: as the log says of the job, else
+    as given, else as the policy says; else no work is saved.
+    """
+    given, failures = mishaps.checkpoints, mishaps.failures
+    standard: tuple[float, float, float] = (FOREVER, 0.0, 0.0)
+    if given is not None:
+        standard = given.interval, given.write, given.restart
+    elif isinstance(policy, PriorityPreemptive | Quotas):
+        standard = policy.checkpoint_interval, 0.0, policy.restart
+    interval, write, restart = (
+        _column(getattr(jobs, name), each, len(jobs))
+        for name, each in zip(CHECKPOINTS, standard, strict=True)
+    )
+    if failures is not None and failures.intervals != "given":
+        risks = _risk(jobs, room, failures).tolist()
+        interval = np.array([_best(*one, failures) for one in zip(write, restart, risks, strict=True)])
+    whole = np.rint(np.stack([np.clip(interval, 1, FOREVER), write, restart])).astype(np.int64)
+    return whole[0], whole[1], whole[2]
+
+
+def _column(known: Floats | None, standard: float, count: int) -> Floats:
+    if known is None:
+        known = np.full(count, np.nan)
+    found: Floats = np.where(np.isnan(known), float(standard), known)
+    return found
+
+
+def _best(write: float, restart: float, risk: float, failures: NodeFailures) -> float:
+    """The interval that suits failures per second."""
+    if risk == 0:
+        return FOREVER
+    if failures.intervals == "young":
+        return sqrt(2 * write / risk)
+    return daly_optimum(write, restart, 1 / risk) if write else 1.0
+
+
+def _risk(jobs: Jobs, room: Room, failures: NodeFailures) -> Floats:
+    """Failures per second of each job while it runs."""
+    nodes = -(-jobs.gpus // failures.gpus_per_node)
+    if room.placement != COUNT:
+        nodes = np.diff(room.first)
+    found: Floats = (nodes * failures.per_node_day + _own(jobs, failures)) / SECONDS_PER_DAY
+    return found
+
+
+def _own(jobs: Jobs, failures: NodeFailures) -> Floats:
+    """Failures per day that do not come from nodes."""
+    return np.where(jobs.gpus > 0, failures.size_independent_per_day, 0.0)
+
+
+def hazards(jobs: Jobs, room: Room, failures: NodeFailures | None) -> Floats:
+    """Failures per second that the engine draws for each job: on nodes, what the nodes do not bring."""
+    if failures is None:
+        return np.zeros(len(jobs))
+    return _risk(jobs, room, failures) if room.placement == COUNT else _own(jobs, failures) / SECONDS_PER_DAY
+
+
+def luck(mishaps: Mishaps) -> Floats:
+    """Times to failure of mean 1."""
+    if mishaps.failures is None:
+        return np.ones(1)
+    return mishaps.failures.model.draw(stream(mishaps.seed, "failures"), _LUCK)
+
+
+def plan_failures(room: Room, mishaps: Mishaps) -> bool:
+    """Say when each node fails first; whether nodes do."""
+    failures, nodes = mishaps.failures, room.cluster.nodes
+    nodes["fails"] = nodes["back"] = FAR
+    if failures is None or failures.per_node_day == 0 or not len(nodes):
+        return False
+    first = (
+        failures.model.draw(stream(mishaps.seed, "nodes"), len(nodes))
+        / failures.per_node_day
+        * SECONDS_PER_DAY
+    )
+    nodes["fails"] = np.maximum(np.minimum(first, 1e15), 1.0).astype(np.int64)
+    return True

@@ -1,0 +1,152 @@
+"""The document of a replay: what the jobs of a trace experienced under a policy, for people and programs."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from simcost.ledger.jobs import NEVER, Floats, JobLedger
+from simcost.plan.scheduling import Scheduler
+from simcost.trace.jobs.jobs import NONE, Jobs
+from simcost.trace.jobs.rejections import how_many, kept_out
+
+SHORT_S = 10.0
+"""Slowdown counts jobs as at least so long."""
+
+
+def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[str, Any]:
+    """The document of `simcost train replay`.
+
+    Waits are those of jobs that started, completion times and slowdowns those of jobs that ended; quantiles are
+    linear. `wait_s` ends with the first start; `queue_s` counts the waits after preemptions too, and `queued` the
+    jobs that waited at all. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). What nobody
+    experienced is None.
+    """
+    outcomes, everyone = ledger.outcomes, np.ones(len(jobs), np.bool_)
+    capacity_s = ledger.gpus * ledger.horizon_s
+    busy_s = capacity_s - sum(ledger.gpu_seconds[name] for name in ("idle_blocked", "idle_free", "down"))
+    idle_s = ledger.gpu_seconds["idle_blocked"] + ledger.gpu_seconds["idle_free"]
+    fragmented_s = ledger.fragmented_gpu_seconds
+    return {
+        "policy": policy.kind,
+        "parameters": _parameters(policy),
+        "gpus": ledger.gpus,
+        "jobs": len(jobs),
+        "started": int((outcomes.start_s >= 0).sum()),
+        "completed": int((outcomes.end_s >= 0).sum()),
+        "rejected": int(outcomes.rejected.sum()),
+        **_experience(jobs, ledger, everyone),
+        "makespan_s": _makespan_s(jobs, ledger),
+        "utilisation": busy_s / capacity_s if capacity_s else None,
+        "fragmentation": None if fragmented_s is None else fragmented_s / idle_s if idle_s else 0.0,
+        "preemptions": int(outcomes.preemptions.sum()),
+        "failures": 0 if outcomes.failures is None else int(outcomes.failures.sum()),
+        "topology": _topology(ledger.facts),
+        "gpu_hours": {name: seconds / 3600 for name, seconds in ledger.gpu_seconds.items()},
+        "deadlines": _deadlines(jobs, ledger),
+        "pools": {
+            name: {"jobs": int((jobs.pool == i).sum())} | _experience(jobs, ledger, jobs.pool == i)
+            for i, name in enumerate(jobs.pools)
+        },
+    }
+
+
+def assumptions(jobs: Jobs, *, counted: bool) -> list[dict[str, Any]]:
+    """What a replay takes for granted of these jobs: findings as readers have them."""
+    if not counted:
+        return []
+    parts = int((jobs.gpu_milli < 1000).sum())
+    typed = int(np.array([bool(name) for name in jobs.gpu_types])[jobs.gpu_type].sum())
+    found = [
+        ("part_of_gpu", parts, "a part of a GPU; on a count each takes a whole one: give --nodes"),
+        ("any_type", typed, "a type of GPU; a count knows none, and takes any: give --nodes"),
+    ]
+    return [
+        {"kind": kind, "count": count, "message": f"{how_many(count, 'job asks', 'jobs ask')} for {said}"}
+        for kind, count, said in found
+        if count
+    ]
+
+
+def rejections(jobs: Jobs, ledger: JobLedger) -> list[dict[str, Any]]:
+    """The jobs that a replay kept out, as findings of readers."""
+    rejected = np.flatnonzero(ledger.outcomes.rejected)
+    if not len(rejected):
+        return []
+    first, pool = rejected[0], jobs.pools[jobs.pool[rejected[0]]]
+    asks = f"{jobs.gpus[first]:,} GPUs" + (f" in pool {pool!r}" if pool else "")
+    message = (
+        f"{kept_out(len(rejected))}: they fit nowhere even while nobody else runs, or wait for such jobs; "
+        f"first: job {jobs.job_id[first]}: {asks}"
+    )
+    return [{"kind": "rejected", "count": len(rejected), "message": message, "dropped": True}]
+
+
+def _parameters(policy: Scheduler) -> dict[str, Any]:
+    """The fields of a policy that are not at their defaults."""
+    standard = asdict(type(policy)())
+    return {name: value for name, value in asdict(policy).items() if value != standard[name]}
+
+
+def _experience(jobs: Jobs, ledger: JobLedger, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any]:
+    out = ledger.outcomes
+    started, ended = chosen & (out.start_s >= 0), chosen & (out.end_s >= 0)
+    wait_s = (out.start_s - out.submit_s)[started]
+    again_s = 0.0 if out.resumed_wait_s is None else out.resumed_wait_s[started]
+    jct_s = (out.end_s - out.submit_s)[ended]
+    slowdown = np.maximum(1.0, jct_s / np.maximum(SHORT_S, jobs.duration_s[ended]))
+    return {
+        "wait_s": _spread(wait_s),
+        "queue_s": _spread(wait_s + again_s),
+        "queued": int((wait_s + again_s > 0).sum()),
+        "jct_s": _spread(jct_s),
+        "bounded_slowdown": float(slowdown.mean()) if len(slowdown) else None,
+    }
+
+
+def _spread(values: Floats) -> dict[str, float | None]:
+    if not len(values):
+        return dict.fromkeys(("mean", "p50", "p95", "p99", "max"))
+    p50, p95, p99 = np.quantile(values, (0.5, 0.95, 0.99)).tolist()
+    return {"mean": float(values.mean()), "p50": p50, "p95": p95, "p99": p99, "max": float(values.max())}
+
+
+def _makespan_s(jobs: Jobs, ledger: JobLedger) -> float | None:
+    """From the first submission to the last end."""
+    ended = ledger.outcomes.end_s[ledger.outcomes.end_s >= 0]
+    return float(ended.max() - jobs.submit_s.min()) if len(ended) else None
+
+
+def _topology(facts: dict[str, float]) -> dict[str, Any] | None:
+    """How gangs on several nodes lay: shares of them within one domain and rack, and over how many on average; None
+    where the nodes do not say.
+    """
+    gangs = facts.get("gangs_on_several_nodes")
+    if gangs is None:
+        return None
+    found: dict[str, Any] = {"gangs": int(gangs)}
+    for level in ("domain", "rack"):
+        if f"gangs_in_one_{level}" in facts and gangs:
+            found[f"in_one_{level}"] = facts[f"gangs_in_one_{level}"] / gangs
+            found[f"{level}s_per_gang"] = facts[f"{level}s_of_these_gangs"] / gangs
+    return found
+
+
+def _deadlines(jobs: Jobs, ledger: JobLedger) -> dict[str, Any] | None:
+    """Of the jobs with a deadline that have ended or whose deadline is past; None if no job has one.
+
+    `hopeless` counts jobs whose limit passes the deadline even if they start when they are submitted.
+    """
+    has = jobs.deadline_s != NONE
+    if not has.any():
+        return None
+    end_s, due_s = ledger.outcomes.end_s[has], jobs.deadline_s[has]
+    decided = (end_s != NEVER) | (due_s < ledger.horizon_s)
+    late_s = np.maximum(np.where(end_s == NEVER, ledger.horizon_s, end_s) - due_s, 0.0)[decided]
+    return {
+        "jobs": int(decided.sum()),
+        "met": int((late_s == 0).sum()),
+        "missed_share": float((late_s > 0).mean()) if decided.any() else None,
+        "mean_tardiness_s": float(late_s.mean()) if decided.any() else None,
+        "hopeless": int((jobs.submit_s + jobs.limit_s > jobs.deadline_s)[has].sum()),
+    }

@@ -1,0 +1,1 @@
+"""The job queue, compiled: passes of the scheduler, placements, preemption."""

@@ -1,0 +1,159 @@
+"""Whom to stop so that a waiting job may start, compiled: within one queue by priority, and in a cohort of queues with
+quotas.
+
+Semantics of kueue.x-k8s.io, classic preemption: candidates are taken one after the other until the job would fit,
+then those that turn out unnecessary are left alone. Priorities without quotas are a cohort of one queue.
+"""
+
+from simcost.sim.compiled import NIL, lean
+from simcost.sim.jobs import cluster as at
+from simcost.sim.jobs.cluster import Cluster, Shapes
+from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine.job_lifecycle import stop
+from simcost.sim.jobs.engine.placement import move, place, release
+from simcost.sim.jobs.engine.state import Flow
+
+NEVER, LOWER, ANY = range(3)
+"""Whose jobs may be stopped: nobody's, the less urgent, all; of the own queue, those as urgent if they are newer."""
+
+
+@lean
+def available(flow: Flow, queue: int) -> int:
+    """GPU milli that a queue may still take, its own and borrowed."""
+    lendable = 0
+    for i in range(len(flow.groups)):
+        other = flow.groups[i]
+        lendable += other.nominal - other.kept - max(other.used - other.kept, 0)
+    own = flow.groups[queue]
+    most = own.nominal - own.kept - max(own.used - own.kept, 0) + own.borrow
+    return int(max(own.kept - own.used, 0) + max(min(lendable, most), 0))
+
+
+@lean
+def would_borrow(flow: Flow, row: int) -> bool:
+    """Whether a waiting job would exceed the quota of its queue."""
+    one = flow.jobs[row]
+    return bool(flow.groups[one.group].used + one.need > flow.groups[one.group].nominal)
+
+
+@lean
+def fits(c: Cluster, shapes: Shapes, flow: Flow, row: int, borrowing: bool) -> bool:
+    """Whether quota and cluster have room for a waiting job now."""
+    one = flow.jobs[row]
+    if one.need > flow.pool[0].idle or one.need > available(flow, one.group):
+        return False
+    if not borrowing and would_borrow(flow, row):
+        return False
+    found = place(c, shapes, flow, row, flow.pool[0].placement)[0]
+    if found:
+        release(c, shapes, flow, one.first, one.last)
+    return found
+
+
+@lean
+def lend(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
+    """Take away the GPUs of a running job on trial."""
+    one = flow.jobs[row]
+    release(c, shapes, flow, one.first, one.last)
+    flow.pool[0].idle += one.need
+    flow.groups[one.group].used -= one.need
+
+
+@lean
+def restore(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
+    """Give a running job its own GPUs again."""
+    one = flow.jobs[row]
+    for m in range(one.first, one.last):
+        part = flow.members[m]
+        move(c, shapes, part.shape, part.memory, part.node, part.gpus, at.TAKE)
+    flow.pool[0].idle -= one.need
+    flow.groups[one.group].used += one.need
+
+
+@lean
+def candidate(flow: Flow, row: int, head: int, borrowing: bool) -> bool:
+    """Whether a running job may be stopped for another: one of its own queue, or one of a queue that borrows; with
+    `borrowing`, of those only whom a queue may stop while it borrows itself.
+    """
+    one, two, pool = flow.jobs[row], flow.jobs[head], flow.pool[0]
+    lower = one.priority < two.priority
+    if not one.preemptible or one.tried == pool.passes:
+        return False
+    if one.group == two.group:
+        newer = one.priority == two.priority and head < row
+        return bool((pool.within != NEVER and lower) or (pool.within == ANY and newer))
+    borrows = flow.groups[one.group].used > flow.groups[one.group].nominal
+    allowed = pool.reclaim == ANY or (pool.reclaim == LOWER and lower)
+    below = lower and one.priority <= pool.threshold
+    return bool(borrows and allowed and (below or not borrowing))
+
+
+@lean
+def less_urgent(flow: Flow, row: int, other: int) -> bool:
+    """Which of two running jobs is stopped first: the less urgent, then the later started, then the later row."""
+    one, two = flow.jobs[row], flow.jobs[other]
+    if one.priority != two.priority:
+        return bool(one.priority < two.priority)
+    return bool(one.since > two.since or (one.since == two.since and row > other))
+
+
+@lean
+def next_victim(flow: Flow, head: int, borrowing: bool) -> int:
+    """Of the candidates: those of other queues first, then the less urgent, then the later started; or NIL."""
+    found, found_own = NIL, True
+    for i in range(flow.pool[0].running):
+        row = flow.lists[of.HELD, i]
+        own = flow.jobs[row].group == flow.jobs[head].group
+        first = found == NIL or (found_own and not own)
+        first = first or (own == found_own and less_urgent(flow, row, found))
+        if first and candidate(flow, row, head, borrowing):
+            found, found_own = row, own
+    return found
+
+
+@lean
+def could_have(flow: Flow, head: int, borrowing: bool) -> int:
+    """GPU milli that are idle or held by candidates."""
+    found = flow.pool[0].idle
+    for i in range(flow.pool[0].running):
+        row = flow.lists[of.HELD, i]
+        if candidate(flow, row, head, borrowing):
+            found += flow.jobs[row].need
+    return int(found)
+
+
+@lean
+def evict(c: Cluster, shapes: Shapes, flow: Flow, count: int) -> None:
+    """Stop those of the first `count` rows of SCRATCH that are not NIL; their GPUs are away on trial."""
+    for i in range(count):
+        row = flow.lists[of.SCRATCH, i]
+        if row != NIL:
+            restore(c, shapes, flow, row)
+            stop(c, shapes, flow, row, of.PREEMPTED)
+
+
+@lean
+def make_room(c: Cluster, shapes: Shapes, flow: Flow, head: int, borrowing: bool) -> bool:
+    """Stop the shortest row of victims whose GPUs let the head start, less those that turn out unnecessary."""
+    scratch, count, found = flow.lists[of.SCRATCH], 0, False
+    flow.pool[0].passes += 1
+    if could_have(flow, head, borrowing) < flow.jobs[head].need:
+        return False
+    while not found:
+        row = next_victim(flow, head, borrowing)
+        if row == NIL:
+            break
+        flow.jobs[row].tried = flow.pool[0].passes
+        lend(c, shapes, flow, row)
+        scratch[count] = row
+        count += 1
+        found = fits(c, shapes, flow, head, borrowing)
+    for i in range(count - 1, -1, -1):
+        row = scratch[i]
+        restore(c, shapes, flow, row)
+        if found and not fits(c, shapes, flow, head, borrowing):
+            lend(c, shapes, flow, row)
+        else:
+            scratch[i] = NIL
+    evict(c, shapes, flow, count)
+    return found

@@ -1,0 +1,163 @@
+"""One pass over the queue of the general engine, compiled: policies that stop nobody."""
+
+from simcost.sim.compiled import FAR, NIL, lean
+from simcost.sim.jobs.cluster import Cluster, Shapes
+from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine.fair_share import weigh
+from simcost.sim.jobs.engine.job_lifecycle import begin, profile_of, span
+from simcost.sim.jobs.engine.reservations import Profile, add, earliest, step
+from simcost.sim.jobs.engine.state import Flow
+
+
+@lean
+def reservation(flow: Flow, need: int) -> tuple[int, int]:
+    """(shadow time, extra): when the blocked head can start by the limits, and what is left beside it then."""
+    pool, held = flow.pool[0], flow.lists[of.HELD]
+    i, free, shadow = 0, pool.idle, pool.now
+    while free < need and i < pool.running:
+        one = flow.jobs[held[i]]
+        shadow = one.planned
+        free += one.need
+        i += 1
+    while pool.all_ties and i < pool.running and flow.jobs[held[i]].planned == shadow:
+        free += flow.jobs[held[i]].need
+        i += 1
+    return (shadow, free - need) if free >= need else (FAR, pool.idle)
+
+
+@lean
+def in_order(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+    """Strict, skipping, or EASY backfill."""
+    pool, queue = flow.pool[0], flow.lists[of.QUEUE]
+    i, kept, blocked, shadow, extra = 0, 0, False, 0, 0
+    while i < pool.waiting and pool.idle >= pool.least:
+        row = queue[i]
+        one = flow.jobs[row]
+        long = blocked and pool.now + span(flow, row) > shadow
+        if not (long and one.need > extra) and begin(c, shapes, flow, row):
+            extra -= one.need if long else 0
+            i += 1
+            continue
+        if not blocked and pool.kind == of.STRICT:
+            break
+        if not blocked and pool.kind == of.EASY:
+            shadow, extra = reservation(flow, one.need)
+            blocked = True
+        queue[kept] = row
+        kept += 1
+        i += 1
+    if kept < i:
+        for k in range(i, pool.waiting):
+            queue[kept + k - i] = queue[k]
+        pool.waiting -= i - kept
+
+
+@lean
+def drop_started(flow: Flow) -> None:
+    """Take those that run out of the queue."""
+    kept, queue = 0, flow.lists[of.QUEUE]
+    for i in range(flow.pool[0].waiting):
+        if flow.jobs[queue[i]].state == of.WAITING:
+            queue[kept] = queue[i]
+            kept += 1
+    flow.pool[0].waiting = kept
+
+
+@lean
+def most_urgent(flow: Flow) -> int:
+    """By Slurm's multifactor priority, of those that may fit; or NIL."""
+    pool, queue, best, most = flow.pool[0], flow.lists[of.QUEUE], NIL, 0.0
+    for i in range(pool.waiting):
+        row = queue[i]
+        one = flow.jobs[row]
+        blocked = flow.lists[of.BLOCKED, one.line] == pool.released
+        if one.state == of.WAITING and one.need <= pool.idle and not blocked:
+            worth = (
+                pool.age * min((pool.now - one.submit) / pool.max_age, 1.0)
+                + pool.fair * flow.groups[one.group].factor
+                + one.key
+            )
+            if best == NIL or worth > most or (worth == most and row < best):
+                best, most = row, worth
+    return best
+
+
+@lean
+def by_share(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+    """The most urgent first; those that do not fit are passed over."""
+    weigh(flow.groups)
+    while flow.pool[0].idle >= flow.pool[0].least:
+        row = most_urgent(flow)
+        if row == NIL:
+            break
+        begin(c, shapes, flow, row)
+    drop_started(flow)
+
+
+@lean
+def reserve(flow: Flow, profile: Profile, row: int, start: int) -> None:
+    """Hold GPUs for a waiting job, in place of its reservation."""
+    one = flow.jobs[row]
+    if one.reserved != NIL:
+        add(profile, one.reserved, one.reserved + span(flow, row), one.need)
+    if one.promised == NIL:
+        one.promised = start
+    add(profile, start, start + span(flow, row), -one.need)
+    one.reserved = start
+
+
+@lean
+def move_ahead(flow: Flow, profile: Profile) -> None:
+    """In queue order, reserve for those without a reservation; and if a job has ended early, move the reservations
+    of the others to the earliest place each finds.
+    """
+    pool, queue = flow.pool[0], flow.lists[of.QUEUE]
+    first = 0
+    if not pool.early:
+        first = pool.waiting
+        while pool.fresh:
+            first -= 1
+            pool.fresh -= flow.jobs[queue[first]].reserved == NIL
+    for i in range(first, pool.waiting):
+        one = flow.jobs[queue[i]]
+        own = FAR if one.reserved == NIL else one.reserved
+        if pool.early or own == FAR:
+            found = earliest(profile, pool.now, one.need, span(flow, queue[i]), own)
+            if found < own:
+                reserve(flow, profile, queue[i], found)
+                pool.next_start = min(pool.next_start, found)
+    pool.fresh = pool.early = 0
+
+
+@lean
+def start_due(c: Cluster, shapes: Shapes, flow: Flow, profile: Profile) -> None:
+    """Start who holds a reservation for now. One that finds no place on the nodes is moved to a later change of the
+    profile.
+    """
+    pool, queue, kept = flow.pool[0], flow.lists[of.QUEUE], 0
+    pool.next_start = FAR
+    for i in range(pool.waiting):
+        row = queue[i]
+        one = flow.jobs[row]
+        if one.reserved <= pool.now:
+            if begin(c, shapes, flow, row):
+                continue
+            add(profile, one.reserved, one.reserved + span(flow, row), one.need)
+            one.reserved = NIL
+            after = step(profile, pool.now) + 1
+            later = profile.since[after] if after < profile.span[1] else pool.now + 1
+            reserve(flow, profile, row, earliest(profile, later, one.need, span(flow, row), FAR))
+        pool.next_start = min(pool.next_start, one.reserved)
+        queue[kept] = row
+        kept += 1
+    pool.waiting = kept
+
+
+@lean
+def reserved(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+    """Conservative backfill."""
+    pool, profile = flow.pool[0], profile_of(flow)
+    if pool.early or pool.fresh:
+        move_ahead(flow, profile)
+    if pool.next_start <= pool.now:
+        start_due(c, shapes, flow, profile)

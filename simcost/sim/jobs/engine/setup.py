@@ -1,0 +1,257 @@
+"""From policies and columns of jobs to the general engine, one pool at a time."""
+
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import InputError, did_you_mean
+from simcost.ledger.jobs import NEVER, Floats, Ints
+from simcost.plan.scheduling import (
+    ConservativeBackfill,
+    EasyBackfill,
+    Elastic,
+    FairShare,
+    Las,
+    PriorityPreemptive,
+    Quotas,
+    Scheduler,
+    Srtf,
+)
+from simcost.sim.compiled import FAR
+from simcost.sim.jobs.cluster import COUNT, MILLI, Cluster, Shapes
+from simcost.sim.jobs.dependencies import edges
+from simcost.sim.jobs.disruptions import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
+from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine.fair_share import share_tree
+from simcost.sim.jobs.order import keys, strict
+from simcost.trace.jobs.jobs import Jobs
+from simcost.units import SECONDS_PER_DAY
+
+_ROWS = 1 << 14
+_RECLAIM = ("never", "lower-priority", "any")
+_WITHIN = ("never", "lower-priority", "lower-or-newer-equal-priority")
+
+
+def on_counts(jobs: Jobs, capacity: int) -> Room:
+    """A pool without nodes: fractions of a GPU take a whole one."""
+    from simcost.sim.jobs import cluster as at
+
+    cluster = Cluster(left=np.zeros((0, 1), np.int64), nodes=np.zeros(0, at.NODE), clock=np.ones(1, np.int64),
+                      largest=np.ones(2), free_in=np.zeros(1, np.int64), free_rack=np.zeros(1, np.int64),
+                      rack_of=np.zeros(1, np.int64), chance=np.zeros(1))  # fmt: skip
+    shapes = Shapes(np.zeros(0, at.SHAPE), np.zeros((0, 0), np.int8))
+    line = np.unique(jobs.gpus, return_inverse=True)[1].astype(np.int64)
+    return Room(
+        capacity * MILLI,
+        cluster,
+        shapes,
+        np.zeros(0, at.MEMBER),
+        np.zeros(len(jobs) + 1, np.int64),
+        line,
+        COUNT,
+    )
+
+
+def run_general(
+    jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps, horizon_s: float
+) -> tuple[of.Flow, Floats]:
+    """Run the jobs of a pool until all have ended or the horizon is past.
+
+    Args:
+        jobs: of the pool; each fits on it while it is empty.
+        room: the pool.
+        policy: who goes first.
+        mishaps: failures, checkpoints, seed.
+        horizon_s: whole seconds, or infinite.
+        name: of the pool.
+
+    Returns:
+        What became of the jobs, and the time line.
+
+    Raises:
+        InputError: a policy that runs on counts alone, queues without quotas, shares that are none.
+    """
+    from simcost.sim.jobs.engine import event_loop as engine
+    from simcost.sim.jobs.engine.placement import renew
+
+    flow = _flow(jobs, room, policy, mishaps)
+    flow.pool["fragmented"] = renew(room.cluster, room.shapes)[1]
+    runs = {of.CONSERVATIVE: engine.reserved, of.FAIR: engine.by_share, of.SELECT: engine.by_remaining,
+            of.PRIORITY: engine.by_priority, of.COHORT: engine.by_quota}  # fmt: skip
+    run = runs.get(_kind(policy), engine.in_order)
+    timeline: list[Floats] = []
+    while not flow.pool["done"][0]:
+        run(room.cluster, room.shapes, flow, float(horizon_s))
+        timeline.append(flow.timeline[: flow.pool["rows"][0]].copy())
+        flow.pool["rows"] = 0
+    if horizon_s < np.inf:
+        engine.close(flow, int(horizon_s))
+    return flow, np.concatenate(timeline)
+
+
+def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> of.Flow:
+    """The engine before its first event."""
+    count = len(jobs)
+    tasks = _tasks(jobs, room, policy, mishaps)
+    groups, tasks["group"] = _groups(jobs, policy)
+    if isinstance(policy, Quotas):  # whether a job may start depends on its queue and priority too
+        alike = np.stack([tasks["line"], tasks["group"], tasks["priority"]])
+        tasks["line"] = np.unique(alike, axis=1, return_inverse=True)[1].reshape(-1)
+    after = _after(jobs, tasks)
+    free = np.flatnonzero(tasks["unmet"] == 0)
+    lists = np.zeros((of.SPAN + 1, 4 * count + 200), np.int64)
+    lists[of.JOINS, : len(free)] = tasks["submit"][free] * count + free
+    lists[of.BLOCKED], lists[of.FREE], lists[of.SPAN, 1] = -1, room.milli, 1
+    pool = _pool(policy, room, mishaps)
+    pool["next_start"] = FAR
+    pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=FOREVER)
+    return of.Flow(
+        jobs=tasks, members=room.members, pool=pool, lists=lists, after=after, groups=groups,
+        timeline=np.zeros((_ROWS, 4)), luck=luck(mishaps),
+    )  # fmt: skip
+
+
+def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
+    """The tree of shares, the queues or the levels; and the group of each job."""
+    if isinstance(policy, FairShare):
+        present = np.unique(jobs.user)
+        tree, leaf = share_tree([jobs.users[i] for i in present], policy.shares)
+        return tree, leaf[np.searchsorted(present, jobs.user)]
+    if isinstance(policy, Quotas):
+        return _queues(policy), _queue_of(jobs, policy)
+    if isinstance(policy, PriorityPreemptive):
+        return _one_queue(), 0
+    if isinstance(policy, Las):
+        return _levels(policy), 0
+    return np.zeros(0, of.GROUP), 0
+
+
+def _tasks(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Any:
+    """The jobs as records."""
+    tasks = np.zeros(len(jobs), of.TASK)
+    tasks["submit"], tasks["work"], tasks["left"] = jobs.submit_s, jobs.duration_s, jobs.duration_s
+    tasks["slack"] = 0 if isinstance(policy, Srtf | Las) else jobs.limit_s - jobs.duration_s
+    tasks["need"] = jobs.gpus * (jobs.gpu_milli if room.placement != COUNT else MILLI)
+    tasks["size"], tasks["priority"], tasks["preemptible"] = jobs.gpus, jobs.priority, jobs.preemptible
+    tasks["first"], tasks["last"], tasks["line"] = room.first[:-1], room.first[1:], room.line
+    tasks["start"] = tasks["reserved"] = tasks["promised"] = -1
+    tasks["hazard"] = hazards(jobs, room, mishaps.failures)
+    tasks["interval"], tasks["write"], tasks["restart"] = saving(jobs, room, policy, mishaps)
+    tasks["key"] = _keys(jobs, room, policy, mishaps.seed)
+    return tasks
+
+
+def _keys(jobs: Jobs, room: Room, policy: Scheduler, seed: int) -> Floats:
+    """The queue is kept in order of it; of fair share, the part of the priority that stays."""
+    if isinstance(policy, Srtf):
+        return jobs.duration_s.astype(float)
+    if isinstance(policy, FairShare):
+        most = max(int(jobs.priority.max(initial=0)), 1)
+        size = jobs.gpus / max(room.milli // MILLI, 1)
+        found: Floats = policy.weight_size * size + policy.weight_priority * jobs.priority / most
+        return found
+    return keys(jobs, policy, seed)
+
+
+def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
+    """The policy as numbers, and the pool while it is empty."""
+    pool = np.zeros(1, of.POOL)
+    pool["kind"], pool["placement"], pool["half_life"] = _kind(policy), room.placement, 1.0
+    pool["capacity"] = pool["up"] = pool["idle"] = room.milli
+    if isinstance(policy, EasyBackfill):
+        pool["all_ties"] = policy.shadow_ties == "all"
+    if isinstance(policy, Srtf | Las):
+        pool["saves"], pool["overhead"], pool["las"] = 1, policy.overhead, isinstance(policy, Las)
+    if isinstance(policy, Srtf):
+        pool["extra"] = policy.helios_extra_second
+    if isinstance(policy, FairShare):
+        pool["age"], pool["fair"] = policy.weight_age, policy.weight_fair
+        pool["max_age"], pool["half_life"] = policy.max_age, policy.half_life
+    if isinstance(policy, Quotas):
+        pool["reclaim"], pool["within"] = _RECLAIM.index(policy.reclaim), _WITHIN.index(policy.within)
+        pool["strict"], pool["threshold"] = policy.strict, _threshold(policy)
+    if isinstance(policy, PriorityPreemptive):
+        pool["within"] = _WITHIN.index("lower-priority")
+    failures = mishaps.failures
+    if failures is not None:
+        pool["repair"], pool["node_rate"] = round(failures.repair), failures.per_node_day / SECONDS_PER_DAY
+        pool["breaks"] = plan_failures(room, mishaps)
+    return pool
+
+
+def _kind(policy: Scheduler) -> int:
+    kinds = {EasyBackfill: of.EASY, ConservativeBackfill: of.CONSERVATIVE, FairShare: of.FAIR, Srtf: of.SELECT,
+             Las: of.SELECT, PriorityPreemptive: of.PRIORITY, Quotas: of.COHORT}  # fmt: skip
+    if isinstance(policy, Elastic):
+        raise InputError("elastic runs on GPU counts alone, without failures and dependencies")
+    return kinds.get(type(policy), of.STRICT if strict(policy) else of.SKIP)
+
+
+def _levels(policy: Las) -> Any:
+    found = np.zeros(len(policy.thresholds), of.GROUP)
+    found["threshold"] = np.ceil(policy.thresholds)
+    if (np.diff(found["threshold"]) <= 0).any():
+        raise InputError(f"las: thresholds {', '.join(f'{one:g}' for one in policy.thresholds)} must rise")
+    return found
+
+
+def _queues(policy: Quotas) -> Any:
+    """The quotas, GPU milli."""
+    found = np.zeros(len(policy.queues), of.GROUP)
+    for i, quota in enumerate(policy.queues.values()):
+        lends = quota.nominal if quota.lending_limit is None else min(quota.lending_limit, quota.nominal)
+        found[i]["nominal"], found[i]["kept"] = quota.nominal * MILLI, (quota.nominal - lends) * MILLI
+        found[i]["borrow"] = FOREVER if quota.borrowing_limit is None else quota.borrowing_limit * MILLI
+    return found
+
+
+def _one_queue() -> Any:
+    """A queue whose quota is endless: priorities are a cohort of one."""
+    found = np.zeros(1, of.GROUP)
+    found["nominal"] = found["kept"] = FOREVER
+    return found
+
+
+def _threshold(policy: Quotas) -> int:
+    """Up to which priority jobs of other queues may be stopped for one that borrows."""
+    if policy.borrow == "never":
+        return of.NOBODY
+    if policy.reclaim == "never":
+        raise InputError("quotas: borrow=lower-priority stops jobs of other queues, which reclaim=never forbids: give "
+                         "reclaim=lower-priority or reclaim=any")  # fmt: skip
+    return FOREVER if policy.borrow_threshold is None else policy.borrow_threshold
+
+
+def most_of(jobs: Jobs, policy: Quotas) -> Ints:
+    """GPUs that each job's queue may use at most, while the others use none."""
+    queues = _queues(policy)
+    lendable = queues["nominal"] - queues["kept"]
+    most = queues["kept"] + np.minimum(lendable.sum(), lendable + queues["borrow"])
+    found: Ints = most[_queue_of(jobs, policy)] // MILLI
+    return found
+
+
+def _queue_of(jobs: Jobs, policy: Quotas) -> Ints:
+    """The queue of each job, by the name of its pool."""
+    names = list(policy.queues)
+    used = [jobs.pools[i] for i in np.unique(jobs.pool)]
+    for name in used:
+        if name not in policy.queues:
+            raise InputError(f"pool {name!r} of the jobs has no quota{did_you_mean(name, names)}; quotas are given for "
+                             f"{', '.join(names) or 'none'}")  # fmt: skip
+    index = np.array([names.index(name) if name in policy.queues else NEVER for name in jobs.pools], np.int64)
+    found: Ints = index[jobs.pool]
+    return found
+
+
+def _after(jobs: Jobs, tasks: Any) -> Ints:
+    """Rows that wait for each row, one after the other; `tasks` learns where those of each lie, and how many it
+    waits for itself.
+    """
+    row, before = edges(jobs)
+    tasks["unmet"] = np.bincount(row, minlength=len(jobs))
+    count = np.bincount(before, minlength=len(jobs))
+    tasks["after_end"] = np.cumsum(count)
+    tasks["after"] = tasks["after_end"] - count
+    found: Ints = row[np.argsort(before, kind="stable")]
+    return found

@@ -1,0 +1,350 @@
+"""Jobs on the nodes of a cluster: each gang starts with all its GPUs on nodes, or waits.
+
+The rules are those of jobs on GPU counts; that the pool has enough free GPUs is checked first, then a placement is
+looked for. Reservations of backfill are counts.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.ledger.jobs import BUCKETS, JobLedger
+from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import NodeFailures
+from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread, Topology
+from simcost.plan.scheduling import (
+    DeadlineAware,
+    FifoSkip,
+    FifoStrict,
+    Quotas,
+    Rigid,
+    SjfSkip,
+    SjfStrict,
+    SsfSkip,
+    SsfStrict,
+)
+from simcost.rng import stream
+from simcost.sim.jobs import cluster as at
+from simcost.sim.jobs.cluster import MILLI, NEVER, Cluster, Ints, Shapes
+from simcost.sim.jobs.dependencies import check_pools, with_followers
+from simcost.sim.jobs.disruptions import Mishaps, Room
+from simcost.sim.jobs.engine.setup import most_of, run_general
+from simcost.sim.jobs.members import Gangs, gangs, queue_of, shapes_of, work_of
+from simcost.sim.jobs.order import order, strict
+from simcost.sim.jobs.results import Ran, of_flow, undisturbed
+from simcost.sim.jobs.simulate import outcomes_of, table
+from simcost.trace.jobs.jobs import Flags, Jobs
+from simcost.trace.jobs.nodes import Nodes
+
+InLines = FifoStrict | FifoSkip | SjfStrict | SjfSkip | SsfStrict | SsfSkip | DeadlineAware
+"""Schedulers with an order that does not change, and no reservations: they have an engine of their own."""
+Ordered = Rigid
+POLICIES: dict[type, int] = {
+    Consolidate: at.CONSOLIDATE,
+    Spread: at.SPREAD,
+    Random: at.RANDOM,
+    BestFit: at.BEST_FIT,
+    Fgd: at.FGD,
+    Topology: at.CONSOLIDATE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lying:
+    """Where jobs lay when they last started: one row per job and node."""
+
+    job: Ints
+    """Row of the trace."""
+    node: Ints
+    """Row of the list of nodes."""
+    gpus: Ints
+    """One bit per GPU of the node; for a part of a GPU, the bit of that GPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pool:
+    """What became of the jobs of a pool."""
+
+    rows: Ints
+    """Of the trace: the jobs that fit."""
+    nodes: Ints
+    ran: Ran
+    members: Any
+    first: Ints
+    """First member of each job, and one past the last."""
+    milli: int
+    """Of the pool."""
+    useful: float
+    """GPU-milli-seconds, as the next three."""
+    idle: float
+    blocked: float
+    fragmented: float
+    last: float
+    """The last event, s."""
+    empty: float
+    """Fragmented milli of the empty pool."""
+
+
+def schedule_on_nodes(
+    jobs: Jobs,
+    nodes: Nodes,
+    scheduler: Ordered,
+    placement: OnNodes,
+    *,
+    groups: Ints | None = None,
+    seed: int = 0,
+    horizon_s: float | None = None,
+    keep_timeline: bool = False,
+    failures: NodeFailures | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> JobLedger:
+    """Run jobs on nodes; `replay_on_nodes` without where they lay."""
+    return replay_on_nodes(
+        jobs, nodes, scheduler, placement, groups=groups, seed=seed, horizon_s=horizon_s, keep_timeline=keep_timeline,
+        failures=failures, checkpoints=checkpoints,
+    )[0]  # fmt: skip
+
+
+def replay_on_nodes(
+    jobs: Jobs,
+    nodes: Nodes,
+    scheduler: Ordered,
+    placement: OnNodes,
+    *,
+    groups: Ints | None = None,
+    seed: int = 0,
+    horizon_s: float | None = None,
+    keep_timeline: bool = False,
+    failures: NodeFailures | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> tuple[JobLedger, Lying]:
+    """Run jobs on nodes. Pools are independent; nodes of one pool only serve the jobs of all pools, and so do all
+    nodes where queues have quotas.
+
+    Jobs that do not fit on their empty pool are rejected: counted, never blocking the line; so are those that wait
+    for the end of rejected ones.
+
+    Args:
+        jobs: the trace.
+        nodes: the cluster.
+        scheduler: in which order waiting jobs are tried, and what happens to those that do not fit.
+        placement: on which nodes a job goes.
+        groups: rack or NVLink domain of each node: a job stays within one if one has room; in place of those of the
+            nodes.
+        seed: of random placement, of failures, and of errors in what a policy knows of durations.
+        horizon_s: end of the run and of the accounts, whole seconds; None = when the last job ends.
+        keep_timeline: put the state after each event into the ledger.
+        failures: of nodes and jobs; None = nothing fails.
+        checkpoints: how jobs save their work; None = it costs no time, and happens as the scheduler says.
+
+    Returns:
+        The ledger, with `fragmented_gpu_seconds`, the exact integral of FGD's F over time (typical jobs: those of
+        the pool); and where each job lay.
+
+    Raises:
+        InputError: a job in a pool without nodes, or nodes that cannot be described.
+    """
+    mishaps = Mishaps(failures=failures, checkpoints=checkpoints, seed=seed)
+    horizon = np.inf if horizon_s is None else float(horizon_s // 1)
+    setting = _Setting(jobs, nodes, scheduler, placement, groups, mishaps, horizon)
+    pools_of = _pools(setting)
+    check_pools(jobs, [rows for _, rows, _ in pools_of])
+    sites = [_site(setting, *pool) for pool in pools_of]
+    rejected = np.ones(len(jobs), np.bool_)
+    for site in sites:
+        rejected[site.rows[site.fits]] = False
+    rejected = with_followers(jobs, rejected)
+    pools = [_run(setting, site, rejected) for site in sites]
+    lying = _lying(pools)
+    return _ledger(setting, pools, rejected, keep_timeline, crossings(lying, nodes)), lying
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Setting:
+    """What a replay is given."""
+
+    jobs: Jobs
+    nodes: Nodes
+    scheduler: Ordered
+    placement: OnNodes
+    groups: Ints | None
+    mishaps: Mishaps
+    horizon_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Site:
+    """A pool before it runs."""
+
+    rows: Ints
+    """Jobs of the trace."""
+    nodes: Ints
+    cluster: Cluster
+    asked: Gangs
+    fits: Ints
+    """Those of `rows` that fit on the empty pool."""
+
+
+def _pools(setting: _Setting) -> list[tuple[str, Ints, Ints]]:
+    """Name, jobs and nodes of each pool; a pool of nodes without jobs stands idle."""
+    jobs, here = setting.jobs, at.by_pool(setting.nodes)
+    if len(here) == 1 or isinstance(setting.scheduler, Quotas):
+        everywhere = np.argsort(np.array(setting.nodes.names, dtype=object), kind="stable")
+        return [(next(iter(here)), np.arange(len(jobs)), everywhere)]
+    used = {jobs.pools[i]: np.flatnonzero(jobs.pool == i) for i in np.unique(jobs.pool)}
+    missing = [name for name in used if name not in here or not len(here[name])]
+    if missing:
+        raise InputError(
+            f"pool {missing[0]!r} has {len(used[missing[0]])} jobs but no nodes; add its nodes to the list, "
+            f"leave its jobs out, or give nodes of one pool for all jobs (pools of the nodes: {', '.join(here)})"
+        )
+    none = np.empty(0, np.int64)
+    return [(name, used.get(name, none), rows) for name, rows in here.items() if len(rows)]
+
+
+def _site(setting: _Setting, name: str, rows: Ints, here: Ints) -> _Site:
+    """A pool, and which of its jobs fit on it."""
+    nodes, groups = setting.nodes, setting.groups
+    domain, rack = groups, None
+    if isinstance(setting.placement, Topology) and groups is None:
+        domain, rack = nodes.domain, nodes.rack
+        if domain is None and rack is None:
+            raise InputError(
+                "topology needs a column rack or domain in the list of nodes; or take consolidate"
+            )
+    c = at.cluster(nodes, here, domain, rack, stream(setting.mishaps.seed, "placement", name))
+    mine = setting.jobs[rows]
+    asked = gangs(mine, c, nodes.gpu_types)
+    kept = fitting(asked, mine, c)
+    if isinstance(setting.scheduler, Quotas):
+        kept = kept[mine.gpus[kept] <= most_of(mine, setting.scheduler)[kept]]
+    return _Site(rows, here, c, asked, kept)
+
+
+def _run(setting: _Setting, site: _Site, rejected: Flags) -> _Pool:
+    """One pool to its end, or to the horizon."""
+    kept = site.fits[~rejected[site.rows[site.fits]]]
+    rows = site.rows[kept]
+    mine, asked, policy = setting.jobs[rows], site.asked.of(kept), POLICIES[type(setting.placement)]
+    shapes = shapes_of(asked, len(site.nodes), scored=policy == at.FGD)
+    plain = setting.mishaps.none and mine.after is None and setting.horizon_s == np.inf
+    if isinstance(setting.scheduler, InLines) and plain:
+        return _in_lines(setting, site, mine, rows, asked, shapes, policy)
+    return _in_general(setting, site, mine, rows, asked, shapes, policy)
+
+
+def _in_lines(
+    setting: _Setting, site: _Site, mine: Jobs, rows: Ints, asked: Gangs, shapes: Shapes, policy: int
+) -> _Pool:
+    """By the engine for orders that never change."""
+    from simcost.sim.jobs.engine import gang_queue
+
+    rank = np.empty(len(mine), np.int64)
+    rank[order(mine, setting.scheduler, setting.mishaps.seed)] = np.arange(len(mine))
+    work = work_of(asked, mine, rank, strict=strict(setting.scheduler))
+    milli = int(site.cluster.nodes["total"].sum())
+    timeline = np.zeros((2 * len(mine), 4))
+    noted = gang_queue.replay(site.cluster, shapes, work, policy, queue_of(work), timeline)
+    idle, blocked, fragmented, last = work.totals.tolist()
+    timeline[:, [1, 3]] /= MILLI
+    return _Pool(
+        rows=rows, nodes=site.nodes, members=work.members, first=asked.members[0], milli=milli,
+        ran=undisturbed(mine, work.jobs["start"], timeline[:noted], np.inf),
+        useful=float(work.jobs["need"] @ work.jobs["duration"]), idle=idle, blocked=blocked,
+        fragmented=fragmented, last=last, empty=float(site.cluster.nodes["fragmented"].sum()),  # all have left
+    )  # fmt: skip
+
+
+def _in_general(
+    setting: _Setting, site: _Site, mine: Jobs, rows: Ints, asked: Gangs, shapes: Shapes, policy: int
+) -> _Pool:
+    """By the general engine."""
+    from simcost.sim.jobs.engine import placement as place
+
+    first, members = asked.members
+    room = Room(
+        milli=int(site.cluster.nodes["total"].sum()), cluster=site.cluster, shapes=shapes,
+        members=asked.records(members), first=first, line=asked.request, placement=policy,
+    )  # fmt: skip
+    empty = place.renew(site.cluster, shapes)[1]
+    flow, timeline = run_general(mine, room, setting.scheduler, setting.mishaps, setting.horizon_s)
+    pool = flow.pool[0]
+    return _Pool(
+        rows=rows, nodes=site.nodes, members=flow.members, first=first, milli=room.milli,
+        ran=of_flow(flow, timeline), useful=float(flow.jobs["need"] @ (flow.jobs["work"] - flow.jobs["left"])),
+        idle=float(pool["idle_s"]), blocked=float(pool["blocked_s"]),
+        fragmented=float(pool["fragmented_s"]), last=float(pool["now"]), empty=empty,
+    )  # fmt: skip
+
+
+def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
+    """Rows of the jobs that fit on the pool while it is empty."""
+    from simcost.sim.jobs.engine import placement as place
+
+    if not len(mine):
+        return np.empty(0, np.int64)
+    _, one_each = np.unique(asked.request, return_index=True)
+    sample = asked.of(one_each)
+    work = work_of(sample, mine[one_each], np.arange(len(one_each)), strict=True)
+    shapes = shapes_of(sample, 0, scored=False)
+    place.fill(c, shapes, work, at.SPREAD, at.LEAVE, np.empty(len(one_each)))
+    return np.flatnonzero(work.jobs["start"][asked.request] != NEVER)
+
+
+def crossings(lying: Lying, nodes: Nodes) -> dict[str, float]:
+    """Gangs on several nodes, how many of them lie within one NVLink domain and one rack, and over how many in all;
+    nothing where the nodes do not say.
+    """
+    count = np.bincount(lying.job)
+    several = np.isin(lying.job, np.flatnonzero(count > 1))
+    found: dict[str, float] = {}
+    for level, place in (("domain", nodes.domain), ("rack", nodes.rack)):
+        if place is not None and len(lying.job):
+            pairs = np.unique(np.stack([lying.job[several], place[lying.node[several]]]), axis=1)
+            each = np.bincount(pairs[0])
+            found["gangs_on_several_nodes"] = float((count > 1).sum())
+            found[f"gangs_in_one_{level}"] = float((each == 1).sum())
+            found[f"{level}s_of_these_gangs"] = float(each.sum())
+    return found
+
+
+def _ledger(
+    setting: _Setting, pools: list[_Pool], rejected: Flags, keep_timeline: bool, facts: dict[str, float]
+) -> JobLedger:
+    last = np.array([pool.last for pool in pools])
+    horizon = float(last.max()) if setting.horizon_s == np.inf else setting.horizon_s
+    rest = horizon - last  # a pool stands empty from its last event to the last of all
+    idle = sum(pool.idle for pool in pools) + float(rest @ np.array([pool.milli for pool in pools]))
+    blocked = sum(pool.blocked for pool in pools)
+    fragmented = sum(pool.fragmented for pool in pools) + float(
+        rest @ np.array([pool.empty for pool in pools])
+    )
+    spent = {
+        "useful": sum(pool.useful for pool in pools),
+        "idle_blocked": blocked,
+        "idle_free": idle - blocked,
+    }
+    spent = {bucket: milli_s / MILLI for bucket, milli_s in spent.items()}
+    for pool in pools:
+        for bucket, seconds in pool.ran.spent.items():
+            spent[bucket] = spent.get(bucket, 0.0) + seconds
+    return JobLedger(
+        horizon_s=horizon,
+        gpus=int(setting.nodes.gpus.sum()),
+        outcomes=outcomes_of(setting.jobs, rejected, [(pool.rows, pool.ran) for pool in pools]),
+        gpu_seconds={bucket: spent.get(bucket, 0.0) for bucket in BUCKETS},
+        fragmented_gpu_seconds=fragmented / MILLI,
+        timeline=table([pool.ran.timeline for pool in pools]) if keep_timeline else None,
+        facts=facts,
+    )
+
+
+def _lying(pools: list[_Pool]) -> Lying:
+    """Members of all pools, by job of the trace."""
+    job = np.concatenate([np.repeat(pool.rows, np.diff(pool.first)) for pool in pools])
+    node = np.concatenate([pool.nodes[pool.members["node"]] for pool in pools])
+    gpus = np.concatenate([pool.members["gpus"] for pool in pools])
+    order = np.argsort(job, kind="stable")
+    return Lying(job=job[order], node=node[order], gpus=gpus[order])

@@ -1,0 +1,1 @@
+"""Inference: pools, requests and the engine that serves them."""

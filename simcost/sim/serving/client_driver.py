@@ -1,0 +1,199 @@
+"""The driver of clients who send requests again or differ in priority: owns what they remember, and counts requests as
+they see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.ledger.requests import Buckets
+from simcost.plan.retries import Retries
+from simcost.sim.clock import Clock
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import priority_queues
+from simcost.sim.serving.engine import retries as attempts
+from simcost.sim.serving.engine.client_entries import advance_clients, advance_clients_informed
+from simcost.sim.serving.engine.client_state import Clients
+from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
+from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.prefix_index import PrefixIndex
+from simcost.trace.requests.batch import RequestBatch
+
+_ENTRIES = 1 << 10
+_ON = {"rejected": at.IS_REJECTED, "timeout": at.IS_TIMED_OUT, "lost": at.IS_LOST}
+
+
+class People:
+    """The clients of one pool.
+
+    Args:
+        pool: what they do when a request fails, how long its gateway lets requests wait and which it sheds, and
+            whether its router looks at prefixes.
+        clock: the integer clock of the run.
+        windows: number of the windows that outcomes are counted in.
+        on_rows: takes rows of requests (layout.R_*) as they come; None = rows are not kept.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        windows: int,
+        on_rows: Callable[[Ints], None] | None,
+    ) -> None:
+        retries, admission = pool.retries, pool.admission
+        self._on_rows, self._retry = on_rows, retries is not None
+        self.index, self._references = PrefixIndex(pool), np.empty(0, np.int64)
+        rules, waits_s = _rules(retries), retries.delays_s() if retries else ()
+        rules[attempts.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
+        rules[attempts.SHEDS] = admission.saturation is not None and admission.saturation.then == "shed"
+        self.state = Clients(
+            rules=rules,
+            delays=np.array([clock.ticks(wait_s) for wait_s in waits_s], np.int64),
+            jitter=np.array([retries.jitter if retries else 0.0]),
+            totals=np.zeros(attempts.TOTALS, np.int64),
+            ring=np.zeros((_ENTRIES, attempts.REQUEST), np.int64),
+            heap=np.zeros((_ENTRIES, attempts.REQUEST), np.int64),
+            bands=_bands(np.zeros(1, np.int64)),
+            prefixes=self.index.state,
+            windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
+            histograms=np.zeros((windows, 3, Buckets().count), np.int32),
+            rows=np.zeros((4 * _ENTRIES if on_rows else 0, at.R_RETRIES + 1), np.int64),
+        )
+        self.state.totals[attempts.BUCKET] = rules[attempts.BURST]
+
+    def advance(self, engine: State, *requests: Any) -> tuple[int, int]:
+        """As `kernel.run.advance`."""
+        given = (*requests[:-3], self._references, *requests[-3:])
+        play = advance_clients_informed if engine.parameters[at.INFORMED] else advance_clients
+        found: tuple[int, int] = play(engine, self.state, *given)
+        return found
+
+    @property
+    def overtaken(self) -> int:
+        """At each replica, where requests of one priority may overtake those of another."""
+        return at.OVERTAKEN if len(self.state.bands) > 1 else 0
+
+    def open(self, slot: int) -> None:
+        """A new replica is in the slot."""
+        self.index.open(slot)
+        self.state = self.state._replace(prefixes=self.index.state)
+
+    def take(self, batch: RequestBatch, engine: State) -> None:
+        """Know the priorities and prefixes of the requests that come next."""
+        self._know(batch.priority)
+        mine = self.state.totals
+        inside = engine.nodes[engine.nodes[:, at.REQUEST] != NIL, at.PREFIX]
+        k = (mine[attempts.RING_HEAD] + np.arange(mine[attempts.RING_COUNT])) & (len(self.state.ring) - 1)
+        again = self.state.heap[: mine[attempts.HEAP_COUNT], attempts.PREFIX]
+        live = np.concatenate([inside, self.state.ring[k, attempts.PREFIX], again])
+        self._references = self.index.take(batch, live)
+        self.state = self.state._replace(prefixes=self.index.state)
+
+    def _know(self, priorities: npt.NDArray[np.int16] | None) -> None:
+        """Make bands for priorities that are new."""
+        known = self.state.bands
+        new = np.setdiff1d(
+            np.zeros(0, np.int16) if priorities is None else priorities, known[:, priority_queues.PRIORITY]
+        )
+        if len(new):
+            every = np.concatenate([known, _bands(new)])
+            self.state = self.state._replace(bands=every[np.argsort(-every[:, priority_queues.PRIORITY])])
+
+    def hand_over_rows(self, engine: State) -> None:
+        """Hand over the rows of requests, and make room for those that may follow."""
+        mine = self.state.totals
+        if self._on_rows is None:
+            return
+        self._on_rows(self.state.rows[: mine[attempts.OUT]])
+        mine[attempts.OUT] = 0
+        needed = 2 * int(engine.totals[at.ROWS] + engine.totals[at.IN_SYSTEM]) + 8
+        if len(self.state.rows) < needed:
+            self.state = self.state._replace(rows=np.zeros((2 * needed, at.R_RETRIES + 1), np.int64))
+
+    def grow(self, engine: State) -> None:
+        """Double what is full."""
+        mine, ring, heap = self.state.totals, self.state.ring, self.state.heap
+        if mine[attempts.RING_COUNT] >= len(ring):
+            ring = _longer(np.roll(ring, -int(mine[attempts.RING_HEAD]), axis=0), 2 * len(ring))
+            mine[attempts.RING_HEAD] = 0
+        needed = int(mine[attempts.HEAP_COUNT] + engine.totals[at.ROWS]) + 8
+        if needed >= len(heap):
+            heap = _longer(heap, 2 * needed)
+        self.state = self.state._replace(ring=ring, heap=heap)
+
+    def ends(self) -> dict[str, int]:
+        """Requests, and what became of them, by the names of the ledger."""
+        mine = self.state.totals.tolist()
+        ended = dict(zip(at.STATUSES, mine[attempts.ENDED : attempts.ENDED + len(at.STATUSES)], strict=True))
+        arrived = mine[attempts.REQUESTS]
+        return {"arrived": arrived, **ended, "in_system": arrived - sum(ended.values())}
+
+    def by_priority(self) -> tuple[dict[str, int], ...]:
+        """The same for each priority, the highest first; nothing where there is one."""
+        there = [row for row in self.state.bands.tolist() if row[priority_queues.ARRIVED]]
+        found: list[dict[str, int]] = []
+        for row in there if len(there) > 1 else ():
+            ended = dict(
+                zip(
+                    at.STATUSES,
+                    row[priority_queues.ENDED : priority_queues.ENDED + len(at.STATUSES)],
+                    strict=True,
+                )
+            )
+            arrived = row[priority_queues.ARRIVED]
+            found.append(
+                {"priority": row[priority_queues.PRIORITY], "arrived": arrived, **ended,
+                 "in_system": arrived - sum(ended.values()), "good": row[priority_queues.GOOD]}
+            )  # fmt: skip
+        return tuple(found)
+
+    def again(self) -> dict[str, int] | None:
+        """Retries sent, refused and still to come; None where clients send nothing again."""
+        if not self._retry:
+            return None
+        mine = self.state.totals.tolist()
+        return {"retries": mine[attempts.RETRIED], "refused": mine[attempts.REFUSED],
+                "waiting": mine[attempts.HEAP_COUNT]}  # fmt: skip
+
+    def open_since(self, engine: State) -> tuple[Ints, npt.NDArray[np.bool_]]:
+        """Of requests without an end: when each was first asked, and whether a token of the last sending is there."""
+        mine, ring = self.state.totals, self.state.ring
+        k = np.arange(mine[attempts.RING_COUNT])
+        entries = ring[(mine[attempts.RING_HEAD] + k) & (len(ring) - 1)]
+        live = entries[:, attempts.ORDER] == 1
+        serial = (mine[attempts.FIRST_SERIAL] + k)[live]
+        nodes = engine.nodes[engine.nodes[:, at.REQUEST] != NIL]
+        begun = np.isin(serial, nodes[nodes[:, at.FIRST] != NIL, at.REQUEST])
+        waiting = self.state.heap[: mine[attempts.HEAP_COUNT], attempts.ASKED]
+        asked = np.concatenate([entries[live, attempts.ASKED], waiting])
+        return asked, np.concatenate([begun, np.zeros(len(waiting), np.bool_)])
+
+
+def _rules(retries: Retries | None) -> Ints:
+    rules = np.zeros(attempts.RULES, np.int64)
+    rules[attempts.ATTEMPTS], rules[attempts.GAIN] = 1, NIL
+    if retries is not None:
+        rules[attempts.ATTEMPTS] = retries.attempts
+        rules[[attempts.ON + _ON[one] for one in retries.on]] = 1
+        rules[attempts.BURST] = retries.burst * attempts.ONE
+        if retries.budget is not None:
+            rules[attempts.GAIN] = round(retries.budget * attempts.ONE)
+    return rules
+
+
+def _bands(priorities: npt.NDArray[Any]) -> Ints:
+    found = np.zeros((len(priorities), priority_queues.BAND), np.int64)
+    found[:, priority_queues.PRIORITY] = priorities
+    found[:, [priority_queues.HEAD, priority_queues.TAIL]] = NIL
+    return found
+
+
+def _longer(array: Ints, length: int) -> Ints:
+    longer = np.zeros((length, array.shape[1]), np.int64)
+    longer[: len(array)] = array
+    return longer

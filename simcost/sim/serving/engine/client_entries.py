@@ -1,0 +1,186 @@
+"""The entries of the data plane where clients send requests again, requests differ in priority, or the router looks at
+prefixes: as those of `run`, with what clients do in between.
+
+At one instant what control set off comes first, then the impatient, then the gateway's queue, then requests, then those
+sent again.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.sim.compiled import inlined, lean_entry, written_in
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import prefix_index, priority_queues, retries
+from simcost.sim.serving.engine.client_state import Clients
+from simcost.sim.serving.engine.gateway import enter, memory_is_full, next_try
+from simcost.sim.serving.engine.layout import NEVER, NIL, State
+from simcost.sim.serving.engine.outcomes import turn_away
+from simcost.sim.serving.engine.routing import (
+    is_saturated,
+    route,
+    route_informed,
+    tell_router_if_due,
+    tell_router_on_time,
+)
+from simcost.sim.serving.engine.step import catch_up_all, enqueue, note
+
+
+@written_in
+def _play(
+    choose: Callable[[State, Clients, int, int, bool], int],
+    tell_router: Callable[[State, int], None],
+    s: State,
+    c: Clients,
+    arrival_ns: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: at.Ints,
+    priority: npt.NDArray[np.int16],
+    prefix: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+) -> tuple[int, int]:
+    """`advance_clients`, compiled for each of two kinds of routers. What is long stands in it once."""
+    totals, most_wait, impatient = s.totals, c.rules[retries.MOST_WAIT], NIL
+    priority_queues.take_in_returned(s, c)
+    while True:
+        if not retries.has_room(s, c):
+            return i, at.CLIENTS_FULL
+        retries.read_rows(s, c)
+        if impatient != NIL:
+            retries.lose_patience(s, c, impatient)
+            impatient = NIL
+            continue
+        if memory_is_full(s):
+            return i, at.MEMORY_FULL
+        if i == len(arrival_ns) and not final:
+            return i, at.INPUT
+        new = arrival_ns[i] * s.parameters[at.TICKS_PER_NS] if i < len(arrival_ns) else NEVER
+        again, trial, gone = retries.next_retry(c), next_try(s, until), retries.next_to_give_up(s, c)
+        t = min(new, again)
+        held = trial <= t and trial < NEVER
+        loss = min(gone, priority_queues.next_expiry(s, c, most_wait))
+        lost = loss < until and loss <= t and loss <= trial and not (held and totals[at.WAKE] == at.AT_ONCE)
+        if lost and gone > loss:
+            priority_queues.drop_waiting(s, c, loss, most_wait)
+            continue
+        if lost or (t >= until and not held):
+            goal = loss if lost else until
+            tell_router(s, goal - 1)
+            catch_up_all(s, goal)
+            priority_queues.drop_waiting(s, c, goal, most_wait)
+            if not lost:
+                note(s, until)
+                return i, at.UNTIL
+            impatient = c.totals[retries.FIRST_SERIAL]
+            continue
+        if held:
+            t = trial
+            if totals[at.WAKE] != at.AT_ONCE:
+                priority_queues.drop_waiting(s, c, t, most_wait)
+            x = priority_queues.first_waiting(c)
+        else:
+            if totals[at.FREE] == NIL:
+                return i, at.POOL_EMPTY
+            if new <= again:
+                talk = session[i] if len(session) > 0 else NIL
+                rank = priority[i] if len(priority) > 0 else 0
+                known = prefix[i] if len(prefix) > 0 else 0
+                retries.ask(s, c, t, prompt[i], output[i], talk, rank, known)
+                i += 1
+            else:
+                retries.ask_again(s, c)
+            x = _arrived(s, c, t)
+        if x == NIL:
+            continue
+        r = choose(s, c, x, t, held)
+        if r >= 0:
+            if held:
+                priority_queues.leave_band(s, c, x)
+            enqueue(s, r, x, t)
+        elif held:
+            continue
+        elif r == at.REFUSED:
+            turn_away(s, x, t, at.IS_REJECTED)
+        else:
+            priority_queues.hold_in_band(s, c, x, t)
+
+
+@written_in
+def _route(s: State, _c: Clients, x: int, t: int, _held: bool) -> int:
+    return route(s, x, t)
+
+
+@written_in
+def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
+    """As `route_informed`; sheds what is to be shed, looks prefixes up, and remembers them."""
+    if s.nodes[x, at.PRIORITY] < 0 and c.rules[retries.SHEDS] == 1 and not held:
+        tell_router_if_due(s, t)
+        if is_saturated(s):
+            return at.REFUSED
+    by_prefix = c.prefixes.rules[prefix_index.MOST] > 0
+    if by_prefix:
+        prefix_index.look_up(s, c.prefixes, x)
+    r = route_informed(s, x, t)
+    if by_prefix and r >= 0:
+        prefix_index.remember(s, c.prefixes, x, r)
+    return r
+
+
+@inlined
+def _arrived(s: State, c: Clients, t: int) -> int:
+    """The newest sending as a request of the engine; NIL where it can never fit or waits at the gateway."""
+    asked, node = c.ring[retries.newest(c)], s.nodes[s.totals[at.FREE]]
+    node[at.PRIORITY] = asked[retries.PRIORITY]
+    node[at.PREFIX] = asked[retries.PREFIX]
+    x = enter(s, t, asked[retries.PROMPT], asked[retries.OUTPUT], asked[retries.SESSION])
+    return NIL if x == NIL or priority_queues.must_wait(s, c, x, t, c.rules[retries.MOST_WAIT]) else x
+
+
+@inlined
+def _tell_nobody(_s: State, _t: int) -> None:
+    """Routers without signals."""
+
+
+@lean_entry
+def advance_clients(
+    s: State,
+    c: Clients,
+    arrival_ns: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: at.Ints,
+    priority: npt.NDArray[np.int16],
+    prefix: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+) -> tuple[int, int]:
+    """As `run.advance`; CLIENTS_FULL too: enlarge what is full, collect the rows of the clients, call again."""
+    return _play(
+        _route, _tell_nobody, s, c, arrival_ns, prompt, output, session, priority, prefix, i, final, until
+    )
+
+
+@lean_entry
+def advance_clients_informed(
+    s: State,
+    c: Clients,
+    arrival_ns: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: at.Ints,
+    priority: npt.NDArray[np.int16],
+    prefix: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+) -> tuple[int, int]:
+    """`advance_clients` where the router has signals or a memory, or the door has limits."""
+    return _play(
+        _route_informed, tell_router_on_time, s, c, arrival_ns, prompt, output, session, priority, prefix, i,
+        final, until,
+    )  # fmt: skip

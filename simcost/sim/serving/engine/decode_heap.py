@@ -1,0 +1,78 @@
+"""What decodes on a replica: a binary min-heap of int64 per replica, by the step at which each request is done."""
+
+from simcost.sim.compiled import inlined, lean
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine.layout import NIL, State
+
+_BITS = at.NODE_BITS
+_MASK = at.NODE_LIMIT - 1
+
+
+@inlined
+def _sift_up(heap: at.Ints, i: int) -> None:
+    entry = heap[i]
+    while i > 0:
+        parent = (i - 1) >> 1
+        if heap[parent] <= entry:
+            break
+        heap[i] = heap[parent]
+        i = parent
+    heap[i] = entry
+
+
+@inlined
+def _sift_down(heap: at.Ints, i: int, size: int) -> None:
+    entry = heap[i]
+    child = 2 * i + 1
+    while child < size:
+        if child + 1 < size and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= entry:
+            break
+        heap[i] = heap[child]
+        i = child
+        child = 2 * i + 1
+    heap[i] = entry
+
+
+@inlined
+def start_decoding(s: State, r: int, x: int) -> None:
+    """Put request x into the batch of decoding sequences."""
+    rep, node = s.replicas[r], s.nodes[x]
+    node[at.MARK] = rep[at.DECODED_STEPS] + node[at.OUTPUT] - node[at.DONE]
+    rep[at.KV] += node[at.PROMPT] + node[at.DONE]
+    size = rep[at.DECODING]
+    s.heap[r, size] = (node[at.MARK] << _BITS) | x
+    _sift_up(s.heap[r], size)
+    rep[at.DECODING] = size + 1
+
+
+@inlined
+def stop_decoding(s: State, r: int, i: int) -> None:
+    """Take heap entry i out of the batch, its tokens out of the KV cache; bring its DONE up to date."""
+    rep, heap = s.replicas[r], s.heap[r]
+    node = s.nodes[heap[i] & _MASK]
+    node[at.DONE] = node[at.OUTPUT] - (node[at.MARK] - rep[at.DECODED_STEPS])
+    rep[at.KV] -= node[at.PROMPT] + node[at.DONE]
+    size = rep[at.DECODING] - 1
+    rep[at.DECODING] = size
+    if i < size:
+        heap[i] = heap[size]
+        _sift_down(heap, i, size)
+        _sift_up(heap, i)
+
+
+@lean
+def stop_running(s: State, r: int, x: int) -> None:
+    """Take the running request x out of prefill or decoding. At a boundary at most one is in prefill."""
+    rep, node = s.replicas[r], s.nodes[x]
+    if x == rep[at.PREFILLING]:
+        rep[at.RESERVED] -= node[at.PROMPT] + node[at.DONE]
+        rep[at.PREFILLING] = NIL
+    else:
+        entry = (node[at.MARK] << _BITS) | x
+        i = 0
+        while s.heap[r, i] != entry:
+            i += 1
+        stop_decoding(s, r, i)
+    rep[at.RUNNING] -= 1

@@ -1,0 +1,209 @@
+"""The entries of the data plane: play time, take a replica away, look.
+
+They take the arrays of a State one by one, last: numba unpacks them in half the time of a tuple.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.sim.compiled import inlined, lean_entry, written_in
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine.arithmetic import steps_until
+from simcost.sim.serving.engine.decode_heap import stop_decoding
+from simcost.sim.serving.engine.gateway import (
+    arrive,
+    drop_at_gate,
+    hold,
+    leave_gate,
+    memory_is_full,
+    next_try,
+    return_to_gate,
+)
+from simcost.sim.serving.engine.layout import NEVER, NIL, State
+from simcost.sim.serving.engine.outcomes import turn_away
+from simcost.sim.serving.engine.routing import route, route_informed, tell_router_on_time
+from simcost.sim.serving.engine.step import catch_up_all, enqueue, note, steps_in_run
+
+
+@written_in
+def _play(
+    choose: Callable[[State, int, int], int],
+    tell_router: Callable[[State, int], None],
+    s: State,
+    arrival_ns: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+) -> tuple[int, int]:
+    """`advance`, compiled for each of two kinds of routers."""
+    totals, keep_rows = s.totals, len(s.rows) > 0
+    while True:
+        if keep_rows and len(s.rows) - totals[at.ROWS] < totals[at.IN_SYSTEM] + 1:
+            return i, at.OUTPUT_FULL
+        if memory_is_full(s):
+            return i, at.MEMORY_FULL
+        if i == len(arrival_ns) and not final:
+            return i, at.INPUT
+        t = arrival_ns[i] * s.parameters[at.TICKS_PER_NS] if i < len(arrival_ns) else NEVER
+        trial = next_try(s, until)
+        held = trial <= t and trial < NEVER
+        if held:
+            t = trial
+            if totals[at.WAKE] != at.AT_ONCE:
+                drop_at_gate(s, t)
+            x = totals[at.GATE_HEAD]
+        else:
+            if t >= until:
+                break
+            if totals[at.FREE] == NIL:
+                return i, at.POOL_EMPTY
+            x = arrive(s, t, prompt[i], output[i], session[i] if len(session) > 0 else NIL)
+            i += 1
+        if x == NIL:
+            continue
+        r = choose(s, x, t)
+        if r >= 0:
+            if held:
+                leave_gate(s)
+            enqueue(s, r, x, t)
+        elif held:
+            continue  # whom the gateway has taken in, it keeps
+        elif r == at.REFUSED:
+            turn_away(s, x, t, at.IS_REJECTED)
+        else:
+            hold(s, x, t)
+    tell_router(s, until - 1)
+    catch_up_all(s, until)
+    drop_at_gate(s, until)
+    note(s, until)
+    return i, at.UNTIL
+
+
+@inlined
+def _tell_nobody(_s: State, _t: int) -> None:
+    """Routers without signals."""
+
+
+@lean_entry
+def advance(
+    arrival_ns: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+    *state: Any,
+) -> tuple[int, int]:
+    """Play arrivals i, i+1, ... of a batch and all step boundaries, strictly before `until`.
+
+    `session` may be empty. Returns the index of the next arrival and why it stopped: UNTIL; INPUT (the batch is used
+    up and is not the `final` one); OUTPUT_FULL (collect the rows, call again); POOL_EMPTY, MEMORY_FULL (enlarge
+    `nodes`, `memory`, call again).
+    """
+    return _play(route, _tell_nobody, State(*state), arrival_ns, prompt, output, session, i, final, until)
+
+
+@lean_entry
+def advance_informed(
+    arrival_ns: at.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: at.Ints,
+    i: int,
+    final: bool,
+    until: int,
+    *state: Any,
+) -> tuple[int, int]:
+    """`advance` where the router has signals or a memory, or the door has limits: compiled only when one has."""
+    return _play(
+        route_informed,
+        tell_router_on_time,
+        State(*state),
+        arrival_ns,
+        prompt,
+        output,
+        session,
+        i,
+        final,
+        until,
+    )
+
+
+@lean_entry
+def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
+    """Take the replica in closed slot r away from its requests, now. The step in progress is lost.
+
+    MIGRATE: they go on elsewhere with the tokens they have, once prompt and tokens are read again. RETRY: they start
+    from nothing. LOSE, or more than `most_retries` of them: they leave as lost. The others return to the gateway, by
+    arrival.
+    """
+    s = State(*state)
+    rep, nodes, totals, t = s.replicas[r], s.nodes, s.totals, s.totals[at.NOW]
+    if s.next_event[r] != NEVER:
+        rep[at.BUSY] += t - rep[at.BUSY_SINCE]
+        rep[at.IDLE_SINCE] = t
+    if rep[at.RUN_STEPS] > 0 and s.next_event[r] != NEVER and t > rep[at.RUN_START]:
+        growth = s.parameters[at.D] * rep[at.RUN_SEQS]
+        done = steps_until(rep[at.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[at.RUN_START]) - 1
+        totals[at.STEPS] += done
+        rep[at.DECODED_STEPS] += done
+        rep[at.KV] += done * rep[at.RUN_SEQS]
+        totals[at.GENERATED] += done * rep[at.RUN_SEQS]
+        rep[at.PEAK_KV] = max(rep[at.PEAK_KV], rep[at.KV] + rep[at.RESERVED])
+    while rep[at.DECODING] > 0:
+        stop_decoding(s, r, rep[at.DECODING] - 1)
+    x, before = rep[at.HEAD], NIL
+    while x != NIL:
+        after = nodes[x, at.NEXT]
+        nodes[x, at.RETRIES] += 1
+        if mode == at.LOSE or nodes[x, at.RETRIES] > most_retries:
+            turn_away(s, x, t, at.IS_LOST)
+        else:
+            totals[at.REQUEUED] += 1
+            if mode == at.RETRY:
+                nodes[x, at.DONE] = 0
+                nodes[x, at.FIRST] = NIL
+            if before != NIL and nodes[before, at.ARRIVAL] > nodes[x, at.ARRIVAL]:
+                before = NIL
+            return_to_gate(s, x, before)
+            before = x
+        x = after
+    rep[at.HEAD] = rep[at.TAIL] = rep[at.WAIT_HEAD] = rep[at.PREFILLING] = NIL
+    rep[at.RUNNING] = rep[at.WAITING] = rep[at.KV] = rep[at.RESERVED] = rep[at.RETURNED] = 0
+    rep[at.IN_FLIGHT_TOKENS] = 0
+    totals[at.WAKE] = at.AT_ONCE
+    rep[at.RUN_STEPS] = rep[at.RUN_SEQS] = 0
+    s.load[r] = at.CLOSED
+    s.next_event[r] = NEVER
+    note(s, t)
+
+
+@lean_entry
+def collect(t: int, queues: bool, samples: at.Ints, *state: Any) -> None:
+    """What each slot shows to a scraper at t, into `samples` (layout.S_*); its queue in tokens if `queues`."""
+    s = State(*state)
+    for r in range(s.totals[at.SLOTS]):
+        rep, sample = s.replicas[r], samples[r]
+        decoded = steps_in_run(s, r, t) * rep[at.RUN_SEQS]
+        queued = 0
+        x = rep[at.WAIT_HEAD] if queues else NIL
+        while x != NIL:
+            queued += s.nodes[x, at.PROMPT] + s.nodes[x, at.DONE]
+            x = s.nodes[x, at.NEXT]
+        sample[at.S_RUNNING] = rep[at.RUNNING]
+        sample[at.S_WAITING] = rep[at.WAITING]
+        sample[at.S_DECODING] = rep[at.DECODING]
+        sample[at.S_KV] = rep[at.KV] + rep[at.RESERVED] + decoded
+        sample[at.S_QUEUED] = queued
+        sample[at.S_BUSY] = rep[at.BUSY] + (t - rep[at.BUSY_SINCE] if s.next_event[r] != NEVER else 0)
+        sample[at.S_JOINED] = rep[at.JOINED]
+        sample[at.S_FINISHED] = rep[at.FINISHED]
+        sample[at.S_READ] = rep[at.READ]
+        sample[at.S_WRITTEN] = rep[at.WRITTEN] + decoded

@@ -1,0 +1,172 @@
+"""Writing the ledger: usage rows, the timeline, request outcomes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.ledger.requests import (
+    EVENTS,
+    NODES,
+    OUTCOMES,
+    PULSE,
+    REPLICAS,
+    TIMELINE,
+    WINDOWS,
+    Buckets,
+    Limits,
+    Outcomes,
+    Sendings,
+)
+from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine.layout import NIL, Ints
+from simcost.sim.serving.engine_driver import DataPlane
+from simcost.units import NS_PER_S
+
+_ENDS = {"arrived": at.ARRIVED, "completed": at.COMPLETED, "rejected": at.REJECTED, "timed_out": at.TIMED_OUT,
+         "lost": at.LOST, "in_system": at.IN_SYSTEM}  # fmt: skip
+"""Counters of the data plane by the names of the ledger."""
+
+
+class Books:
+    """Rows of the ledger's tables, as they come."""
+
+    def __init__(self, pool: str) -> None:
+        self.pool = pool
+        self._nodes: list[tuple[Any, ...]] = []
+        self._usage: list[tuple[Any, ...]] = []
+        self._samples: list[tuple[Any, ...]] = []
+        self._events: list[tuple[Any, ...]] = []
+        self._pulse: list[tuple[Any, ...]] = []
+        self.provisioning_ns = 0
+        """Slot time of starting replicas on nodes that boot or pull the image."""
+
+    def node(self, number: int, kind: int, start_ns: int, end_ns: int) -> None:
+        """A node from its order to its release."""
+        self._nodes.append((self.pool, number, kind, start_ns / NS_PER_S, end_ns / NS_PER_S))
+
+    def usage(self, replica: int, node: int, state: str, start_ns: int, end_ns: int, busy_s: float) -> None:
+        """A replica in one state; nothing is written for no time."""
+        if end_ns > start_ns:
+            length_s = (end_ns - start_ns) / NS_PER_S
+            busy_s = min(max(busy_s, 0.0), length_s)
+            row = (self.pool, replica, node, state, start_ns / NS_PER_S, end_ns / NS_PER_S, busy_s)
+            self._usage.append(row)
+
+    def sample(self, time_ns: int, *counts: int) -> None:
+        """A line of the timeline."""
+        self._samples.append((time_ns / NS_PER_S, *counts))
+
+    def event(self, time_ns: int, what: str, value: float) -> None:
+        """Something that happened to the fleet; see EVENTS of the ledger."""
+        self._events.append((time_ns / NS_PER_S, what, value))
+
+    def pulse(self, time_ns: int, *counts: int) -> None:
+        """A line of the pulse."""
+        self._pulse.append((time_ns / NS_PER_S, *counts))
+
+    def tables(self) -> dict[str, pa.Table]:
+        """By name: nodes by number, replicas by number and time, the others by time."""
+        self._nodes.sort()
+        self._usage.sort(key=lambda row: (row[1], row[4]))
+        return {
+            "nodes": _table(self._nodes, NODES), "replicas": _table(self._usage, REPLICAS),
+            "timeline": _table(self._samples, TIMELINE), "events": _table(self._events, EVENTS),
+            "pulse": _table(self._pulse, PULSE),
+        }  # fmt: skip
+
+
+def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    return pa.table([list(column) for column in columns], schema=schema)
+
+
+class RowWriter:
+    """Writes the outcome of each request to a Parquet file of schema OUTCOMES."""
+
+    def __init__(self, path: Path, tick_s: float) -> None:
+        self._file = pq.ParquetWriter(path, OUTCOMES, compression="zstd")
+        self._tick_s = tick_s
+
+    def __call__(self, rows: Ints) -> None:
+        """Append rows (layout.R_*)."""
+        if len(rows):
+            self._file.write_table(_outcome_table(rows, self._tick_s))
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+
+def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
+    column = rows.T
+    status = pa.DictionaryArray.from_arrays(column[at.R_STATUS].astype(np.int32), list(at.STATUSES))
+    ttft_s = (column[at.R_FIRST] - column[at.R_ARRIVAL]) * tick_s
+    return pa.table(
+        [
+            column[at.R_REQUEST],
+            column[at.R_ARRIVAL] * tick_s,
+            status.cast(pa.string()),
+            column[at.R_PROMPT].astype(np.int32),
+            column[at.R_OUTPUT].astype(np.int32),
+            pa.array(ttft_s, mask=column[at.R_FIRST] == NIL),
+            (column[at.R_END] - column[at.R_ARRIVAL]) * tick_s,
+            column[at.R_EVICTED].astype(np.int32),
+            column[at.R_RETRIES].astype(np.int32),
+        ],
+        schema=OUTCOMES,
+    )
+
+
+def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, rows: Path | None) -> Outcomes:
+    """What the data plane counted, at the end of a run; `busy_s` is the busy time of all replicas."""
+    totals, seen, people = plane.state.totals, plane.look(), plane.people
+    counts = plane.state.windows if people is None else people.state.windows
+    histograms = plane.state.histograms if people is None else people.state.histograms
+    columns = [
+        np.arange(len(counts)) * (window_ns / NS_PER_S),
+        *(
+            counts[:, c]
+            for c in (at.W_ARRIVED, at.W_COMPLETED, at.W_REJECTED, at.W_TIMED_OUT, at.W_LOST, at.W_GOOD)
+        ),
+        _late(plane, limits, window_ns),
+        *(counts[:, c] for c in (at.W_PROMPT, at.W_OUTPUT)),
+    ]
+    ends = {name: int(totals[column]) for name, column in _ENDS.items()}
+    again = None if people is None else people.again()
+    return Outcomes(
+        **(ends if people is None else people.ends()),
+        sendings=None if again is None else Sendings(**ends, **again),
+        by_priority=() if people is None else people.by_priority(),
+        prefix_blocks=people.index.hits() if people is not None and people.index.asked else None,
+        prompt_tokens=int(totals[at.COMPLETED_PROMPT]),
+        output_tokens=int(totals[at.COMPLETED_OUTPUT]),
+        generated_tokens=int(totals[at.GENERATED]),
+        preemptions=int(totals[at.PREEMPTIONS]),
+        requeued=int(totals[at.REQUEUED]),
+        steps=seen.steps,
+        work_s=max(busy_s - seen.steps * plane.clock.a * plane.clock.tick_s, 0.0),
+        outstanding_s=seen.area * plane.clock.tick_s,
+        limits=limits,
+        window_s=window_ns / NS_PER_S,
+        windows=pa.table(columns, schema=WINDOWS),
+        buckets=Buckets(),
+        histograms=histograms.astype(np.int64),
+        rows=rows,
+    )
+
+
+def _late(plane: DataPlane, limits: Limits, window_ns: int) -> Ints:
+    """Requests still in the system and already past a limit, by window of arrival."""
+    state, clock = plane.state, plane.clock
+    if plane.people is None:
+        waiting = state.nodes[state.nodes[:, at.REQUEST] != NIL]
+        asked, begun = waiting[:, at.ARRIVAL], waiting[:, at.FIRST] != NIL
+    else:
+        asked, begun = plane.people.open_since(state)
+    age_s = (state.totals[at.NOW] - asked) * clock.tick_s
+    late = (age_s > limits.e2e_s) | (~begun & (age_s > limits.ttft_s))
+    window = asked[late] // (window_ns * clock.ticks_per_ns)
+    return np.bincount(window, minlength=len(state.windows))

@@ -1,0 +1,90 @@
+"""Pictures of a cost file: what each day cost, and where what was paid differs from what was simulated.
+
+Pure functions from documents to Altair charts; nothing is computed here but layout.
+"""
+
+from typing import Any
+
+from simcost.present.chart_style import INK, WIDTH, Document, finish, inline
+from simcost.present.format import printable
+
+PARTS = {
+    "on_demand": ("on demand", "#E69F00"), "committed": ("committed", "#0072B2"), "spot": ("spot", "#009E73"),
+    "other": ("other usage", "#999999"), "unused": ("lost of commitments", "#D55E00"),
+    "unused_capacity": ("lost of reservations", "#F6BD8B"), "purchase": ("purchases", "#CC79A7"),
+    "tax": ("tax", "#C9C9C9"), "credit": ("credits", "#56B4E9"), "adjustment": ("adjustments", "#6E6E6E"),
+}  # fmt: skip
+"""What a day's cost was for: its name and colour."""
+DAYS = 400
+
+
+def days(document: Document) -> Any:
+    """Effective cost of each day, stacked by what it was for; credits below zero."""
+    import altair as alt
+
+    shown = document["days"][-DAYS:]
+    rows = [
+        {"day": day["day"], "part": PARTS[name][0], "usd": round(usd, 4), "order": list(PARTS).index(name)}
+        for day in shown for name, usd in day["effective_usd"].items() if usd
+    ]  # fmt: skip
+    present = {name: colour for name, colour in PARTS.values() if any(row["part"] == name for row in rows)}
+    scale = alt.Scale(domain=list(present), range=list(present.values()))
+    bars = alt.Chart(inline(rows)).mark_bar()
+    chart = bars.encode(
+        x=alt.X("day:T", timeUnit="utcyearmonthdate", title=None, axis=alt.Axis(grid=False, tickCount=8)),
+        y=alt.Y("usd:Q", title="USD per day, effective", axis=alt.Axis(format="$~s", tickCount=6)),
+        color=alt.Color("part:N", title=None, sort=list(present), scale=scale, legend=alt.Legend(columns=5)),
+        order="order:Q", tooltip=["day:T", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
+    ).properties(width=WIDTH, height=260)  # fmt: skip
+    return finish(chart, "Effective cost by day (USD)")
+
+
+EFFECTS = {
+    "quantity_effect_usd": ("other quantity", "#0072B2"), "price_effect_usd": ("other price", "#E69F00"),
+    "only_actual": ("not simulated", "#D55E00"), "only_simulated": ("not paid for", "#999999"),
+}  # fmt: skip
+BARS = 20
+"""SKUs in a chart, at most."""
+
+
+def gaps(document: Document) -> Any:
+    """By SKU, what was paid less what was simulated, split into what another quantity and another price make of it."""
+    import altair as alt
+
+    rows = _gaps(document)
+    total: dict[str, float] = {}
+    for row in rows:
+        total[row["sku"]] = total.get(row["sku"], 0.0) + abs(row["usd"])
+    shown = sorted(total, key=lambda sku: -total[sku])[:BARS]
+    present = {name: colour for name, colour in EFFECTS.values() if any(row["part"] == name for row in rows)}
+    scale = alt.Scale(domain=list(present), range=list(present.values()))
+    axis = alt.Axis(domain=False, ticks=False, labelLimit=260)
+    chart = alt.Chart(inline([row for row in rows if row["sku"] in shown])).mark_bar(
+        stroke="white", strokeWidth=0.5
+    )
+    drawn = chart.encode(
+        y=alt.Y("sku:N", title=None, sort=shown, axis=axis),
+        x=alt.X("usd:Q", title="USD, actual less simulated", axis=alt.Axis(format="$~s", tickCount=6)),
+        color=alt.Color("part:N", title=None, sort=list(present), scale=scale),
+        tooltip=["sku:N", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
+    ).properties(width=WIDTH - 120, height=alt.Step(24))  # fmt: skip
+    rule = alt.Chart(inline([{"usd": 0}])).mark_rule(color=INK).encode(x="usd:Q")
+    return finish(drawn + rule, f"Where {document['cost']} cost differs from what was simulated (USD)")
+
+
+def _gaps(document: Document) -> list[dict[str, Any]]:
+    """One row per SKU and effect, over all months."""
+    usd: dict[tuple[str, str], float] = {}
+
+    def add(row: dict[str, Any], effect: str, value: float) -> None:
+        key = (printable(f"{row['provider']}/{row['sku']} {row['region']}".strip()), EFFECTS[effect][0])
+        usd[key] = usd.get(key, 0.0) + value
+
+    for row in document["skus"]:
+        for effect in ("quantity_effect_usd", "price_effect_usd"):
+            add(row, effect, row[effect])
+    for row in document["only_actual"]:
+        add(row, "only_actual", row["usd"])
+    for row in document["only_simulated"]:
+        add(row, "only_simulated", -row["usd"])
+    return [{"sku": sku, "part": part, "usd": round(value, 4)} for (sku, part), value in usd.items()]

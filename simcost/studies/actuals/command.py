@@ -1,0 +1,117 @@
+"""`simcost focus`: cost files in the FOCUS format, as providers export them."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcost.errors import GateError
+from simcost.studies.options import Arguments, finish, output, pictures, verb
+
+if TYPE_CHECKING:
+    from simcost.trace.focus.reader import Actuals
+
+
+def add(verbs: Any) -> None:
+    """The verb `focus`."""
+    focus = verbs.add_parser("focus", help="read, check or compare cost files in the FOCUS format")
+    actions = focus.add_subparsers(title="actions", required=True, metavar="ACTION")
+    read = verb(actions, "read", _read, "what was used and paid, as a provider's FOCUS export says")
+    read.add_argument("files", type=Path, nargs="+", help="FOCUS 1.0 to 1.3, CSV (also .gz) or Parquet")
+    output(read, "-o", "--out", help="write the hours of machines for `simcost bill` (.parquet)")
+    pictures(read)
+    _rates(read)
+    check = verb(actions, "check", _check, "whether a file keeps the rules of FOCUS 1.2; exit code 1 if not")
+    check.add_argument("file", type=Path, help="a FOCUS file, CSV (also .gz) or Parquet")
+    compare = verb(actions, "compare", _compare, "what was paid against what was simulated, SKU by SKU")
+    compare.add_argument("actual", type=Path, help="a provider's FOCUS export")
+    compare.add_argument(
+        "simulated", type=Path, help="a FOCUS file of `simcost bill`, or a folder of `simcost run`"
+    )
+    compare.add_argument("--plan", metavar="NAME", help="which plan of the folder")
+    compare.add_argument(
+        "--cost", choices=("effective", "billed", "list"), default="effective", help="which cost (effective)"
+    )
+    compare.add_argument(
+        "--per-month", action="store_true", help="scale both to a month of 730 h, whatever their months"
+    )
+    pictures(compare)
+    _rates(compare)
+
+
+def _rates(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rate",
+        action="extend",
+        nargs="+",
+        type=worth,
+        default=[],
+        metavar="CUR=USD",
+        help="USD that a unit of another currency is worth, e.g. EUR=1.08",
+    )
+
+
+def worth(text: str) -> tuple[str, float]:
+    """CUR=USD."""
+    name, _, value = text.partition("=")
+    try:
+        usd = float(value)
+    except ValueError:
+        usd = 0.0
+    if not (len(name) == 3 and name.isalpha() and name.isascii() and 0 < usd < 1e9):
+        raise argparse.ArgumentTypeError(f"{text!r} is no worth of a currency in USD; write e.g. EUR=1.08")
+    return name.upper(), usd
+
+
+def _read(arguments: Arguments) -> None:
+    from simcost.studies.actuals.document import actuals_document
+
+    actuals = _actuals(arguments.files, arguments, series=arguments.out is not None)
+    document = actuals_document(actuals)
+    if arguments.out:
+        _write(actuals, arguments.out)
+    written = [os.path.relpath(path) for path in (arguments.out, arguments.html, arguments.svg) if path]
+    finish(arguments, {**document, "files": written}, [], "focus", files=arguments.files)
+
+
+def _check(arguments: Arguments) -> None:
+    from simcost.trace.focus.validation import check_focus
+
+    document = check_focus(arguments.file)
+    finish(arguments, document, [], "focus_check")
+    if any(row["must"] for row in document["broken"]):
+        raise GateError(document["verdict"])
+
+
+def _compare(arguments: Arguments) -> None:
+    from simcost.studies.actuals.comparison import against
+    from simcost.studies.actuals.sides import side_of_file
+    from simcost.studies.actuals.simulated import simulated_side
+
+    usd_per = dict(arguments.rate)
+    actuals = _actuals([arguments.actual], arguments)
+    expected = simulated_side(arguments.simulated, arguments.cost, plan=arguments.plan, usd_per=usd_per)
+    document = against(
+        side_of_file(actuals, arguments.cost), expected, arguments.cost, per_month=arguments.per_month
+    )
+    simulated = arguments.simulated / "result.json" if arguments.simulated.is_dir() else arguments.simulated
+    files = [arguments.actual, simulated]
+    finish(arguments, {**document, "quality": actuals.quality}, [], "focus_compare", files=files)
+
+
+def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -> "Actuals":
+    from simcost.trace.focus.reader import read_focus
+
+    return read_focus(files, usd_per=dict(arguments.rate), series=series)
+
+
+def _write(actuals: "Actuals", path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from simcost.errors import TraceError
+    from simcost.outputs import whole_file
+
+    if not actuals.usage:
+        raise TraceError("no row is usage counted in hours, so there is nothing to write for `simcost bill`")
+    with whole_file(path) as draft:
+        pq.write_table(actuals.usage, draft, compression="zstd")

@@ -1,0 +1,134 @@
+"""The document of `simcost focus read`: what was used and paid, at which prices, under which commitments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from simcost.compare.words import percent
+from simcost.studies.actuals.sums import COSTS, cost, is_, month, per, summed, unit_price
+from simcost.trace.focus.reader import Actuals
+from simcost.units import format_count, format_usd
+
+Document = dict[str, Any]
+_USED = ("usage", "unused_capacity")
+"""Kinds of rows that have a price on the list: what ran, and what was held for it and idle."""
+
+
+def actuals_document(actuals: Actuals) -> Document:
+    """Sums of the lines; costs of rows without one are in none, and `quality` says how many there are.
+
+    Returns:
+        `verdict`; `billed_usd`, `effective_usd`, `list_usd`, `contracted_usd` (None where no row has one);
+        `below_list_share`; `by_kind_usd` (effective: usage, unused, purchase, tax, credit, ...); `months[]` by
+        provider and service; `skus[]` by month, provider, region, SKU, unit and way of buying, with quantity and unit
+        prices; `coverage` (committed / (committed + on-demand) at list prices, by provider and `all`);
+        `commitments[]` with their utilisation; `days[]` (effective cost by way of buying); `quality[]`.
+    """
+    lines = actuals.lines
+    total = summed(lines, [])[0]
+    document = {
+        "rows": actuals.rows, "focus_versions": list(actuals.versions), "granularity": actuals.grain,
+        "period": _period(actuals), "usd_per": dict(actuals.usd_per),
+        **{name: cost(total, name) for name in COSTS},
+        "below_list_share": _below_list(actuals),
+        "by_kind_usd": {row["kind"]: row["effective_usd"] for row in summed(lines, ["kind"])},
+        "months": [_month(row) for row in summed(month(lines), ["month", "provider", "service"])],
+        "skus": _skus(actuals), "coverage": _coverage(actuals), "commitments": _commitments(actuals),
+        "days": _days(actuals), "quality": actuals.quality,
+    }  # fmt: skip
+    return {"verdict": verdict(document), **document}
+
+
+def _period(actuals: Actuals) -> dict[str, str]:
+    days = actuals.lines["day"].to_numpy().astype("datetime64[D]")
+    return {"first_day": str(days.min()), "last_day": str(days.max())}
+
+
+def _below_list(actuals: Actuals) -> float | None:
+    """1 - effective cost / list cost, of usage and idle reserved capacity; what was lost of commitments is spent, but
+    on no list.
+    """
+    paid, lost = (summed(is_(actuals.lines, "kind", *kinds), []) for kinds in (_USED, ("unused",)))
+    listed = cost(paid[0], "list_usd") if paid else None
+    if not listed:
+        return None
+    spent = sum(row["effective_usd"] or 0.0 for row in (*paid, *lost))
+    return 1 - float(spent) / listed
+
+
+def _month(row: Mapping[str, Any]) -> Document:
+    return {**{key: row[key] for key in ("month", "provider", "service")},
+            **{name: cost(row, name) for name in COSTS}}  # fmt: skip
+
+
+def _skus(actuals: Actuals) -> list[Document]:
+    """What was used of each SKU in each month; what has no quantity is in no row."""
+    used = is_(month(actuals.lines), "kind", "usage")
+    keys = ["month", "provider", "region", "sku", "unit", "pricing"]
+    return [
+        {**{key: row[key] for key in keys}, "quantity": row["quantity"],
+         **{name: cost(row, name) for name in COSTS},
+         "effective_usd_per_unit": unit_price(row, "effective_usd"),
+         "list_usd_per_unit": unit_price(row, "list_usd")}
+        for row in summed(used, keys) if row["quantity"]
+    ]  # fmt: skip
+
+
+def _coverage(actuals: Actuals) -> dict[str, float | None]:
+    """Committed over committed and on-demand usage, idle reserved capacity with it, at list prices; None where there is
+    neither.
+    """
+    used = is_(actuals.lines, "kind", *_USED)
+    rows = summed(used, ["provider", "pricing"])
+    usd: dict[str, dict[str, float]] = {"all": {}}
+    for row in rows:
+        for name in ("all", row["provider"]):
+            sums = usd.setdefault(name, {})
+            sums[row["pricing"]] = sums.get(row["pricing"], 0.0) + row["list_usd"]
+    return {name: per(sums.get("committed", 0.0), sums.get("committed", 0.0) + sums.get("on_demand", 0.0))
+            for name, sums in usd.items()}  # fmt: skip
+
+
+def _commitments(actuals: Actuals) -> list[Document]:
+    """Each commitment: what usage took of it, what was lost, and what was paid for it in these rows."""
+    lines = actuals.lines
+    paid = {
+        row["commitment"]: row["billed_usd"] for row in summed(is_(lines, "kind", "purchase"), ["commitment"])
+    }
+    found = [
+        {"commitment": row["commitment"], "provider": row["provider"], "used_usd": row["used_usd"],
+         "unused_usd": row["unused_usd"], "utilisation": per(row["used_usd"], row["used_usd"] + row["unused_usd"]),
+         "purchased_usd": paid.get(row["commitment"], 0.0)}
+        for row in summed(lines, ["provider", "commitment"]) if row["commitment"]
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: -one["used_usd"] - one["unused_usd"])
+
+
+def _days(actuals: Actuals) -> list[Document]:
+    """Effective cost of each day, by what it was for."""
+    rows = summed(actuals.lines, ["day", "kind", "pricing"])
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        day = found.setdefault(str(row["day"]), {})
+        what = row["pricing"] if row["kind"] == "usage" else row["kind"]
+        day[what] = day.get(what, 0.0) + row["effective_usd"]
+    return [{"day": day, "effective_usd": parts} for day, parts in found.items()]
+
+
+def verdict(document: Document) -> str:
+    """What was paid in which time, what that saved, and how well commitments did."""
+    period = document["period"]
+    paid = (
+        f"{format_usd(document['effective_usd'])} effective and {format_usd(document['billed_usd'])} billed"
+    )
+    said = [f"{paid} from {period['first_day']} to {period['last_day']}"]
+    saved = document["below_list_share"]
+    if saved is not None:
+        said.append(f"{percent(abs(saved))} {'below' if saved >= 0 else 'above'} list prices")
+    coverage = document["coverage"]["all"]
+    if coverage:
+        lost = format_usd(sum(one["unused_usd"] for one in document["commitments"]))
+        said.append(f"commitments cover {percent(coverage)} of what they could, and {lost} of them was lost")
+    findings = len(document["quality"])
+    if findings:
+        said.append(f"{findings} findings on the {format_count(document['rows'])} rows")
+    return "; ".join(said) + "."

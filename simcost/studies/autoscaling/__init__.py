@@ -1,0 +1,1 @@
+"""What an autoscaler would have decided on recorded metrics."""

@@ -1,0 +1,74 @@
+"""`simcost autoscale`: autoscalers as they are, from their manifests."""
+
+from pathlib import Path
+from typing import Any
+
+from simcost.studies.options import Arguments, columns, natural, pair, sourced, span, study
+
+
+def add(verbs: Any) -> None:
+    """The verb `autoscale`."""
+    autoscale = verbs.add_parser("autoscale", help="autoscalers: replay recorded metrics through a manifest")
+    actions = autoscale.add_subparsers(title="actions", required=True, metavar="ACTION")
+    _add_replay(actions)
+
+
+def _add_replay(actions: Any) -> None:
+    replay = study(
+        actions,
+        "replay",
+        _replay,
+        "autoscale",
+        "what the autoscaler of a manifest asks for at each sync, given recorded metrics, and why",
+    )
+    replay.add_argument(
+        "manifest",
+        type=Path,
+        help="HPA, KEDA, Knative, Ray Serve, Application Auto Scaling or Dynamo planner: YAML or JSON",
+    )
+    replay.add_argument(
+        "metrics",
+        type=Path,
+        help="recorded metrics, CSV or Parquet: time, pod (or none: a total), metric, value",
+    )
+    replay.add_argument("--name", metavar="NAME", help="which object of the manifest, where it holds several")
+    replay.add_argument(
+        "--metric",
+        action="extend",
+        nargs="+",
+        type=pair,
+        default=[],
+        metavar="NAME=RECORDED",
+        help="what the recording calls a metric of the manifest",
+    )
+    replay.add_argument(
+        "--closed-loop",
+        action="store_true",
+        help="replicas are what was asked for at the sync before, not what is recorded",
+    )
+    replay.add_argument(
+        "--start", type=natural, metavar="N", help="replicas at the first sync, where they are not recorded"
+    )
+    replay.add_argument(
+        "--stale",
+        type=span,
+        metavar="TIME",
+        help="age at which a sample counts no more (default: its usual gap)",
+    )
+    columns(replay)
+
+
+def _replay(arguments: Arguments) -> dict[str, Any]:
+    from simcost.studies.autoscaling.study import autoscale_replay
+
+    document = autoscale_replay(
+        arguments.manifest,
+        arguments.metrics,
+        name=arguments.name,
+        recorded=dict(arguments.metric),
+        mapping=dict(arguments.map),
+        closed=arguments.closed_loop,
+        start=arguments.start,
+        stands_s=arguments.stale,
+    )
+    return sourced(arguments, document, document["findings"], [arguments.manifest, arguments.metrics])

@@ -1,0 +1,140 @@
+"""`simcost autoscale replay`: recorded metrics through the autoscaler of a manifest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import InputError, did_you_mean
+from simcost.plan.autoscaling import Autoscaler
+from simcost.plan.autoscaling.replay_init import Replayed, replay
+from simcost.scenario.manifests import Manifest, read_manifest
+from simcost.trace.metrics import read_metrics
+from simcost.trace.metrics_init import Recording
+from simcost.units import SECONDS_PER_HOUR, format_seconds
+
+Document = dict[str, Any]
+_NONE: Mapping[str, str] = {}
+
+
+def autoscale_replay(
+    manifest: Path,
+    metrics: Path,
+    *,
+    name: str | None = None,
+    recorded: Mapping[str, str] = _NONE,
+    mapping: Mapping[str, str] = _NONE,
+    closed: bool = False,
+    start: int | None = None,
+    stands_s: float | None = None,
+) -> Document:
+    """What the autoscaler of a manifest asks for at each sync, given recorded metrics.
+
+    Args:
+        manifest: as `read_manifest` takes it.
+        metrics: as `read_metrics` takes it.
+        name: which object of the manifest, where it holds several.
+        recorded: a metric of the manifest -> what the recording calls it.
+        mapping: columns of the recording that have other names than ours.
+        closed: replicas are what was asked for before, whatever is recorded.
+        start: replicas at the first sync where they are not recorded; None = the policy's own.
+        stands_s: time for which a sample counts; None = until the next of its kind is due.
+
+    Returns:
+        A JSON document; `decisions` has the syncs.
+
+    Raises:
+        InputError: what cannot be used of either file, with its place and the remedy.
+    """
+    said = read_manifest(manifest, name=name)
+    if said.policy is None:
+        raise InputError(f"{manifest}: holds no autoscaler, but a {said.kind}; give the manifest of one")
+    recording, findings = read_metrics(metrics, mapping=mapping)
+    recording = _renamed(recording, recorded, metrics)
+    try:
+        replayed = replay(said.policy, recording, closed=closed, start=start, stands_s=stands_s)
+    except InputError as error:
+        raise InputError(f"{metrics}: {error}{_remedy(said, recording)}") from error
+    if replayed.silent:
+        message = f"{replayed.silent:,} syncs were passed over, since nothing is recorded at their time"
+        findings = [*findings, {"kind": "gaps", "series": "", "count": replayed.silent, "message": message}]
+    return _document(said, said.policy, recording, replayed, findings)
+
+
+def _renamed(recording: Recording, recorded: Mapping[str, str], path: Path) -> Recording:
+    """The recording with metrics called as the manifest calls them."""
+    for theirs in recorded.values():
+        if theirs not in recording.metrics:
+            near = did_you_mean(theirs, recording.metrics) or f"; recorded are {', '.join(recording.metrics)}"
+            raise InputError(f"{path}: no metric {theirs!r} is recorded{near}")
+    ours = {theirs: name for name, theirs in recorded.items()}
+    return replace(recording, metrics=tuple(ours.get(name, name) for name in recording.metrics))
+
+
+def _remedy(manifest: Manifest, recording: Recording) -> str:
+    """What to do about a metric that is not recorded, and where the manifest names it."""
+    missing = [one.fault for one in manifest.unmapped if one.metric not in recording.metrics]
+    places = "".join(f" ({fault.file}:{fault.line})" for fault in missing[:1])
+    return f"; record it under its name, or say --metric NAME=RECORDED{places}" if recording.metrics else ""
+
+
+def _document(
+    manifest: Manifest, policy: Autoscaler, recording: Recording, replayed: Replayed, findings: list[Document]
+) -> Document:
+    more, fewer = (int((sign * (replayed.desired - replayed.current) > 0).sum()) for sign in (1, -1))
+    hours = policy.interval / SECONDS_PER_HOUR
+    title = f"{manifest.kind} {manifest.name}".strip()
+    low, high = int(replayed.desired.min()), int(replayed.desired.max())
+    length = format_seconds(float(replayed.time_s[-1] - replayed.time_s[0]))
+    asked = f"{high}" if low == high else f"{low} to {high}"
+    return {
+        "verdict": f"{title} asks for {asked} {'replica' if high == 1 else 'replicas'} over {length}: more than there "
+        f"are at {more:,} of {len(replayed):,} syncs, fewer at {fewer:,}",
+        "manifest": {
+            "file": manifest.file,
+            "kind": manifest.kind,
+            "name": manifest.name,
+            "policy": policy.kind,
+        },
+        "interval_s": policy.interval,
+        "syncs": len(replayed),
+        "scale_ups": more,
+        "scale_downs": fewer,
+        "replica_hours": {
+            "current": float(replayed.current.sum() * hours),
+            "desired": float(replayed.desired.sum() * hours),
+        },
+        "reasons": [{"reason": word, "syncs": count} for word, count in _words(replayed).most_common()],
+        "metrics": list(replayed.totals),
+        "decisions": _decisions(replayed, recording.start_utc_s),
+        "not_simulated": list(manifest.not_simulated),
+        "findings": findings,
+    }
+
+
+def _words(replayed: Replayed) -> Counter[str]:
+    return Counter(reason.partition(":")[0] for reason in replayed.reason)
+
+
+def _decisions(replayed: Replayed, start_utc_s: float) -> list[Document]:
+    """Sync by sync; with the date where the recording has dates."""
+    totals = {name: values.tolist() for name, values in replayed.totals.items()}
+    decisions: list[Document] = []
+    columns = zip(replayed.time_s.tolist(), replayed.current.tolist(), replayed.ready.tolist(),
+                  replayed.desired.tolist(), replayed.reason, strict=True)  # fmt: skip
+    for i, (t_s, current, ready, desired, reason) in enumerate(columns):
+        seen = {name: values[i] if isfinite(values[i]) else None for name, values in totals.items()}
+        time = {} if start_utc_s != start_utc_s else {"time": _iso(start_utc_s + t_s)}
+        decisions.append({"t_s": t_s, **time, "current": current, "ready": ready, "desired": desired, "reason": reason,
+                          "metrics": seen})  # fmt: skip
+    return decisions
+
+
+def _iso(utc_s: float) -> str:
+    instant = datetime.fromtimestamp(utc_s, UTC)
+    return instant.isoformat(timespec="auto").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Usage settled under purchases."""

@@ -1,0 +1,50 @@
+"""Where the money of bills goes: a pure function from their documents to an Altair chart."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from simcost.present.chart_style import WIDTH, finish, inline
+
+_COLOURS = {
+    "covered by commitments": "#2B6299", "on demand": "#D55E00", "spot": "#E69F00", "unused commitment": "#C9C9C9",
+    "idle reservation": "#8C8C8C",
+    "storage": "#4B7F3A", "transfer": "#B4D9A2", "tokens": "#7A5195",
+}  # fmt: skip
+
+
+def spending(plans: Sequence[Mapping[str, Any]]) -> Any:
+    """Effective cost of each plan, stacked by how it is paid."""
+    import altair as alt
+
+    rows = [
+        {"plan": plan["plan"] or "bill", "what": what, "usd": usd, "order": place}
+        for plan in plans
+        for place, (what, usd) in enumerate(_by_way(plan).items())
+        if usd > 0
+    ]
+    present = [what for what in _COLOURS if any(row["what"] == what for row in rows)]
+    fill = alt.Color("what:N", title=None, sort=present, legend=alt.Legend(columns=4),
+                     scale=alt.Scale(domain=present, range=[_COLOURS[what] for what in present]))  # fmt: skip
+    chart = alt.Chart(inline(rows)).mark_bar(stroke="white", strokeWidth=0.5).encode(
+        y=alt.Y("plan:N", title=None, sort=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=200)),
+        x=alt.X("usd:Q", title="USD", axis=alt.Axis(format="~s", tickCount=6)),
+        color=fill, order="order:Q", tooltip=["plan:N", "what:N", alt.Tooltip("usd:Q", format=",.2f")],
+    ).properties(width=WIDTH, height=alt.Step(28))  # fmt: skip
+    return finish(chart, "Where the money goes", "Effective cost: commitments spread over their terms")
+
+
+def _by_way(plan: Mapping[str, Any]) -> dict[str, float]:
+    sums = dict.fromkeys(_COLOURS, 0.0)
+    for charge in plan["charges"]:
+        sums[_way(charge)] += charge["effective_cost_usd"]
+    return sums
+
+
+def _way(charge: Mapping[str, Any]) -> str:
+    if charge["service"] != "compute":
+        return str(charge["service"])
+    if charge["capacity_reservation_status"]:
+        return "idle reservation"
+    if charge["commitment_status"]:
+        return "unused commitment" if charge["commitment_status"] == "Unused" else "covered by commitments"
+    return "spot" if charge["pricing_category"] == "Dynamic" else "on demand"

@@ -1,0 +1,193 @@
+"""`simcost api`: per-token APIs, and from which demand on an own fleet costs less."""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcost.errors import did_you_mean
+from simcost.progress import Progress
+from simcost.studies.options import (
+    Arguments,
+    data,
+    output,
+    output_folder,
+    own_catalog,
+    positive,
+    seed,
+    show,
+    verb,
+)
+
+if TYPE_CHECKING:
+    from simcost.studies.breakeven.prices import Asked
+
+_NUMBERS = ("unit_tokens", "output_weight")
+_KEYS = ("hit", "written", "ttl", "batch", "ttft", "tpot", "units", "unit_price", *_NUMBERS)
+
+
+def add(verbs: Any) -> None:
+    """The verb `api`."""
+    api = verb(
+        verbs, "api", _api, "what per-token APIs cost, and from which demand on an own fleet costs less"
+    )
+    api.add_argument(
+        "file",
+        type=Path,
+        help="scenario YAML or a results folder: its plans against the APIs; or a stored trace",
+    )
+    api.add_argument(
+        "--api", type=asked, action="append", required=True, metavar="NAME[,KEY=VALUE...]",
+        help="provider/model; hit=40%% or ttl=1h of its cache, batch, ttft=0.8s and tpot=20ms (its p95, if you know "
+        "them), units=3,unit_price=$1/h,unit_tokens=2500 per minute; repeatable",
+    )  # fmt: skip
+    api.add_argument("--plan", action="append", default=[], metavar="NAME", help="only this plan; repeatable")
+    api.add_argument(
+        "--scale",
+        type=_scales,
+        metavar="X,X",
+        help="demands, relative to the scenario's (default 0.1 to 100)",
+    )
+    api.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
+    api.add_argument("--most-requests", type=positive, metavar="N",
+                     help="leave out demands whose runs have more (default 2 million)")  # fmt: skip
+    api.add_argument(
+        "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)"
+    )
+    api.add_argument("--fresh", action="store_true", help="run again what is already known")
+    output_folder(api, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
+    output(api, "--svg", metavar="FILE", help="write the picture of costs against demand")
+    data(api)
+    seed(api)
+    own_catalog(api)
+
+
+def _api(arguments: Arguments) -> None:
+    document = _of_scenario(arguments) if _is_scenario(arguments.file) else _of_trace(arguments)
+    if arguments.svg and "break_even" in document:
+        _draw(document, arguments.svg)
+    show(arguments, document, "api")
+
+
+def _is_scenario(file: Path) -> bool:
+    return file.is_dir() or file.suffix in (".yaml", ".yml")
+
+
+def _of_trace(arguments: Arguments) -> dict[str, Any]:
+    from simcost.catalog import load_catalog
+    from simcost.errors import InputError
+    from simcost.studies.breakeven.question import trace_document
+
+    if arguments.svg or arguments.plan or arguments.scale:
+        raise InputError(
+            "--svg, --plan and --scale need a scenario: a trace alone has no fleets to compare with"
+        )
+    return trace_document(arguments.file, arguments.api, load_catalog(arguments.catalog))
+
+
+def _of_scenario(arguments: Arguments) -> dict[str, Any]:
+    from simcost.errors import InputError
+    from simcost.scenario.checks.load import load
+    from simcost.studies.breakeven.fleets import MOST_REQUESTS, SCALES, Settings
+    from simcost.studies.breakeven.question import scenario_document
+
+    if arguments.catalog:
+        raise InputError("--catalog is for traces; name the folder in the scenario as `catalog`")
+    file = arguments.file / "scenario.yaml" if arguments.file.is_dir() else arguments.file
+    loaded = load(file, arguments.data)
+    own = arguments.file if arguments.file.is_dir() else Path("results") / loaded.scenario.scenario
+    settings = Settings(
+        scales=arguments.scale or SCALES, plans=tuple(arguments.plan), seeds=arguments.seeds, seed=arguments.seed,
+        jobs=arguments.jobs, fresh=arguments.fresh, most_requests=arguments.most_requests or MOST_REQUESTS,
+    )  # fmt: skip
+    with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
+        return scenario_document(loaded, arguments.api, (arguments.out or own) / "runs", settings, progress)
+
+
+def _draw(document: dict[str, Any], path: Path) -> None:
+    from simcost.outputs import whole_file
+    from simcost.present.chart_style import to_svg
+    from simcost.studies.breakeven.charts import cost_curves
+
+    with whole_file(path) as draft:
+        draft.write_text(to_svg(cost_curves(document)), encoding="utf-8")
+
+
+def asked(text: str) -> "Asked":
+    """`provider/model` and what is said of it."""
+    name, *words = text.split(",")
+    given: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key not in _KEYS or (key == "batch") == bool(equals):
+            hint = did_you_mean(key, _KEYS) or f"; known: {', '.join(_KEYS)}"
+            raise argparse.ArgumentTypeError(f"{word!r} of {name} is not understood{hint}")
+        given[key] = True if key == "batch" else _value(key, value)
+    try:
+        own = [word for word in words if not word.startswith(("ttft=", "tpot="))]
+        return replace(_built(name, given), name=", ".join([name, *own]))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error}") from error
+
+
+def _value(key: str, text: str) -> float:
+    from simcost.units import SECONDS, SHARE, USD_PER_H
+
+    units = {
+        "hit": SHARE,
+        "written": SHARE,
+        "unit_price": USD_PER_H,
+        "ttl": SECONDS,
+        "ttft": SECONDS,
+        "tpot": SECONDS,
+    }
+    try:
+        value = units[key].parse(text) if key in units else text
+        number = float(str(value))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{key}={text}: {error}") from error
+    if not 0 < number < float("inf") and not (number == 0 and key in ("hit", "written", "unit_price")):
+        raise argparse.ArgumentTypeError(f"{key}={text} must be greater than 0")
+    return number
+
+
+def _built(name: str, given: dict[str, Any]) -> "Asked":
+    from simcost.billing.api.pricing import PerToken
+    from simcost.billing.api.prompt_cache import HitShare, PrefixReuse
+    from simcost.billing.api.provisioned import Provisioned
+    from simcost.studies.breakeven.prices import Asked
+
+    stated = "hit" in given
+    if "written" in given and not stated:
+        raise ValueError("`written` goes with `hit`")
+    if stated and "ttl" in given:
+        raise ValueError("`hit` states the cache's share, `ttl` lets it be found; give one of the two")
+    cache = HitShare(hit=given["hit"], written=given.get("written", 0.0)) if stated else PrefixReuse(
+        **{"ttl": given["ttl"]} if "ttl" in given else {})  # fmt: skip
+    units = None
+    if missing := [key for key in ("units", "unit_price", "unit_tokens") if key not in given]:
+        if len(missing) < 3:
+            raise ValueError(f"provisioned units also need {', '.join(missing)}")
+    else:
+        units = Provisioned(units=int(given["units"]), price=given["unit_price"],
+                            input_tokens_per_min=given["unit_tokens"],
+                            output_weight=given.get("output_weight", 1.0))  # fmt: skip
+    purchase = PerToken(api=name, cache=cache, batch="batch" in given, provisioned=units)
+    return Asked(
+        name=name,
+        purchase=purchase,
+        cache_stated=stated,
+        ttft_p95_s=given.get("ttft"),
+        tpot_p95_s=given.get("tpot"),
+    )
+
+
+def _scales(text: str) -> tuple[float, ...]:
+    try:
+        scales = tuple(sorted({float(part) for part in text.split(",")}))
+    except ValueError:
+        scales = ()
+    if not scales or not all(0 < scale <= 1e6 for scale in scales):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of demands greater than 0, such as 0.1,1,10")
+    return scales

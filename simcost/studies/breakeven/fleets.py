@@ -1,0 +1,150 @@
+"""Fleets and APIs at several demands: what is simulated, and where more is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+from pathlib import Path
+
+from simcost.errors import InputError, did_you_mean
+from simcost.plan.replica_counts import largest
+from simcost.scenario.runs.resolve import Question, settle
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.studies.breakeven.breakeven_fleets import Key, Work, least_fleets, requests_of
+from simcost.studies.breakeven.prices import Asked, bills, in_scenario
+from simcost.studies.breakeven.scaled import scaled
+from simcost.studies.breakeven.study import Api, Point, Study
+
+Progress = Callable[[float, str], None]
+SCALES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+MOST_REQUESTS = 2_000_000
+REFINED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the study is made."""
+
+    scales: tuple[float, ...] = SCALES
+    """Demands relative to the scenario's, increasing."""
+    plans: tuple[str, ...] = ()
+    """Names of the plans; none = all of the scenario."""
+    seeds: int | None = None
+    seed: int | None = None
+    jobs: int = 1
+    fresh: bool = False
+    most_requests: float = MOST_REQUESTS
+    """Demands whose runs would have more requests are left out."""
+    refined: int = REFINED
+    """How often stretches in which it is not sure which is cheaper are halved by a further simulation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The study and what it rests on."""
+
+    study: Study
+    question: Question
+    """At the demand of the scenario."""
+    left_out: tuple[tuple[float, float], ...]
+    """Demands that were not simulated, and the requests their runs would have had."""
+
+
+def make_study(
+    loaded: LoadedScenario, asked: Sequence[Asked], runs: Path, settings: Settings, progress: Progress
+) -> Made:
+    """Simulate the least fleets and price the APIs at each demand, and again where they cross.
+
+    Raises:
+        InputError: no such plan; or no demand that may be simulated.
+        CatalogError: an API without a price.
+    """
+    plans = _plans(loaded, settings.plans)
+    question = settle(loaded, seed=settings.seed, seeds=settings.seeds)
+    expected = requests_of(question).expected()
+    wanted = [scale for scale in settings.scales if scale * expected <= settings.most_requests]
+    left_out = tuple((scale, scale * expected) for scale in settings.scales if scale not in wanted)
+    if not wanted:
+        raise InputError(
+            f"a run would have {min(scale for scale, _ in left_out) * expected:,.0f} requests, more than "
+            f"{settings.most_requests:,.0f}; shorten the horizon, name a smaller --scale, or raise --most-requests"
+        )
+    apis = tuple(in_scenario(one, loaded, requests_of(question)) for one in asked)
+    made = _Points(loaded, plans, apis, runs, settings, progress)
+    for scale in wanted:
+        made.add(scale, plans)
+    study = made.study(question)
+    for _ in range(settings.refined):
+        for scale, doubted in _doubtful(study).items():
+            made.add(scale, doubted)
+        study = made.study(question)
+    return Made(study=study, question=question, left_out=left_out)
+
+
+class _Points:
+    """The points made so far."""
+
+    def __init__(self, loaded: LoadedScenario, plans: tuple[str, ...], apis: tuple[Api, ...], runs: Path,
+                 settings: Settings, progress: Progress) -> None:  # fmt: skip
+        self._loaded, self._plans, self._apis = loaded, plans, apis
+        self._runs, self._settings, self._progress = runs, settings, progress
+        self._made: dict[float, Point] = {}
+
+    def add(self, scale: float, plans: tuple[str, ...]) -> None:
+        """Simulate some plans at one demand, and price it."""
+        settings = self._settings
+        question = settle(scaled(self._loaded, scale), seed=settings.seed, seeds=settings.seeds)
+        done = len(self._made) / (len(settings.scales) + settings.refined)
+        work = Work(runs=self._runs, jobs=settings.jobs, fresh=settings.fresh,
+                    note=lambda: self._progress(min(done, 0.99), f"fleets at x{scale:.3g}"))  # fmt: skip
+        fleets = least_fleets(question, plans, self._guesses(scale, question.seeds), work)
+        priced = [
+            bills(requests_of(question), self._apis, replication) for replication in range(question.seeds)
+        ]
+        self._made[scale] = Point(scale=scale, fleets=fleets, bills=tuple(zip(*priced, strict=True)))
+
+    def study(self, question: Question) -> Study:
+        """All points in order of demand."""
+        scenario = self._loaded.scenario
+        return Study(scenario=scenario.scenario, model=scenario.model or "", plans=self._plans, apis=self._apis,
+                     points=tuple(self._made[scale] for scale in sorted(self._made)), level=scenario.level,
+                     horizon_s=requests_of(question).horizon_s)  # fmt: skip
+
+    def _guesses(self, scale: float, seeds: int) -> dict[Key, int]:
+        """In proportion to the nearest demand that has a fleet, else to the plan's own."""
+        written = {
+            plan.name: largest(plan.scaling)
+            for plan in self._loaded.scenario.plans
+            if plan.name in self._plans
+        }
+        near = sorted(self._made.values(), key=lambda point: abs(point.scale - scale) / point.scale)
+        guesses = {}
+        for name in self._plans:
+            sized = [point for point in near if name in point.fleets]
+            for replication in range(seeds):
+                known = next((p for p in sized if p.fleets[name][replication] is not None), None)
+                fleet = known.fleets[name][replication] if known else None
+                per_demand = fleet.replicas / known.scale if fleet and known else written[name]
+                guesses[name, replication] = max(1, ceil(per_demand * scale))
+        return guesses
+
+
+def _doubtful(study: Study) -> dict[float, tuple[str, ...]]:
+    """The middles of the stretches in which a plan may still be dearer than an API, and the plans to size there."""
+    found: dict[float, set[str]] = {}
+    for plan in study.plans:
+        for api in range(len(study.apis)):
+            stretch = study.break_even(plan, api).doubtful
+            if stretch is not None:
+                found.setdefault(sqrt(stretch[0] * stretch[1]), set()).add(plan)
+    return {scale: tuple(name for name in study.plans if name in found[scale]) for scale in sorted(found)}
+
+
+def _plans(loaded: LoadedScenario, names: Sequence[str]) -> tuple[str, ...]:
+    known = [plan.name for plan in loaded.scenario.plans]
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; plans are {', '.join(known)}"
+            raise InputError(f"no plan {name!r} in {loaded.path}{hint}")
+    return tuple(names) or tuple(known)

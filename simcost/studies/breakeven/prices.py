@@ -1,0 +1,128 @@
+"""What the requests of a scenario cost at APIs, and what is assumed of the providers' caches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+from simcost.billing.api.pricing import PerToken, TokenBill, bill_tokens
+from simcost.billing.api.prompt_cache import HitShare, NoCache, PromptCache
+from simcost.catalog import Catalog
+from simcost.scenario.runs.resolve import Source
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.studies.breakeven.study import Api
+from simcost.tables.paths import inside
+from simcost.trace.requests.prefix_reuse import Shared, shared_in_stream, shared_in_trace
+from simcost.trace.workload.spec import Recorded
+from simcost.units import format_seconds, format_share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An API as the user names it."""
+
+    name: str
+    """How results call it."""
+    purchase: PerToken
+    cache_stated: bool
+    """Else it is looked for in the requests, with the ttl of `purchase.cache`."""
+    ttft_p95_s: float | None = None
+    tpot_p95_s: float | None = None
+
+
+def priced(asked: Asked, catalog: Catalog, cache: PromptCache, said: str) -> Api:
+    """The API with its price, its cache as it was found or stated.
+
+    Raises:
+        CatalogError: no price of it.
+    """
+    purchase = replace(asked.purchase, cache=cache)
+    return Api(name=asked.name, purchase=purchase, price=catalog.token_price(purchase.api), cache=said,
+               ttft_p95_s=asked.ttft_p95_s, tpot_p95_s=asked.tpot_p95_s)  # fmt: skip
+
+
+def in_scenario(asked: Asked, loaded: LoadedScenario, source: Source) -> Api:
+    """The API for the requests of a scenario.
+
+    Of recorded requests the cache is measured once, on the trace as it was recorded, and holds for every demand.
+
+    Raises:
+        CatalogError: no price.
+    """
+    if asked.cache_stated:
+        return priced(asked, loaded.catalog, asked.purchase.cache, stated(asked.purchase.cache))
+    keep_s = asked.purchase.cache.keep_s
+    recorded = [one for one in loaded.scenario.workload if isinstance(one, Recorded)]
+    if recorded and len(recorded) == len(loaded.scenario.workload):
+        paths = [inside(loaded.folder, one.path) for one in recorded]
+        return in_traces(asked, loaded.catalog, paths, source.horizon_s)
+    price = loaded.catalog.token_price(asked.purchase.api)
+
+    def requests() -> Iterator[Shared]:
+        return shared_in_stream(source.batches(0), keep_s)
+
+    cached, plain = (bill_tokens(requests(), replace(asked.purchase, cache=cache), price, source.horizon_s)
+                     for cache in (asked.purchase.cache, NoCache()))  # fmt: skip
+    return _cheaper(asked, loaded.catalog, cached, plain, asked.purchase.cache, "in the conversations drawn")
+
+
+def in_traces(asked: Asked, catalog: Catalog, traces: Sequence[Path], horizon_s: float) -> Api:
+    """The API for stored traces: shares of their tokens that a cache would have held.
+
+    Raises:
+        CatalogError: no price.
+        TraceError: a trace cannot be read.
+    """
+    if asked.cache_stated:
+        return priced(asked, catalog, asked.purchase.cache, stated(asked.purchase.cache))
+    price = catalog.token_price(asked.purchase.api)
+    keep_s = asked.purchase.cache.keep_s
+
+    def requests() -> Iterator[Shared]:
+        return chain.from_iterable(shared_in_trace(path, keep_s) for path in traces)
+
+    cached, plain = (bill_tokens(requests(), replace(asked.purchase, cache=cache), price, horizon_s)
+                     for cache in (asked.purchase.cache, NoCache()))  # fmt: skip
+    written = cached.count.tokens[:, 2].sum() / max(cached.count.input_tokens, 1)
+    found = HitShare(hit=cached.count.read_share, written=float(written))
+    return _cheaper(asked, catalog, cached, plain, found, "in the trace as recorded")
+
+
+def stated(cache: PromptCache) -> str:
+    """A cache that the user stated, in words."""
+    if isinstance(cache, HitShare):
+        return f"{format_share(cache.hit)} of prompts read from its cache, as stated"
+    return "no cache" if isinstance(cache, NoCache) else f"prefixes kept for {format_seconds(cache.keep_s)}"
+
+
+def _cheaper(
+    asked: Asked, catalog: Catalog, cached: TokenBill, plain: TokenBill, cache: PromptCache, where: str
+) -> Api:
+    """With the cache, unless writing costs more than reading saves."""
+    share, ttl = format_share(cached.count.read_share), format_seconds(asked.purchase.cache.keep_s)
+    if cached.count.read_share == 0:
+        return priced(
+            asked, catalog, NoCache(), f"no cache: no prompt begins as one of the last {ttl} {where}"
+        )
+    if cached.total_usd > plain.total_usd:
+        return priced(
+            asked, catalog, NoCache(), f"no cache: writing would cost more than reading {share} saves"
+        )
+    said = f"{share} of prompts read from its cache, kept for {ttl}, found {where}"
+    return priced(asked, catalog, cache, said)
+
+
+def bills(source: Source, apis: Sequence[Api], replication: int) -> tuple[TokenBill, ...]:
+    """The bill of each API for the requests of a replication."""
+    batches = list(source.batches(replication))
+    return tuple(
+        bill_tokens(
+            shared_in_stream(iter(batches), api.purchase.cache.keep_s),
+            api.purchase,
+            api.price,
+            source.horizon_s,
+        )
+        for api in apis
+    )

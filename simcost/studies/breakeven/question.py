@@ -1,0 +1,132 @@
+"""The documents of `simcost api`: a study of a scenario, or the prices of a stored trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from simcost import __version__
+from simcost.billing import OnDemand, Spot
+from simcost.billing.api.pricing import TokenBill, bill_tokens
+from simcost.billing.price_list import line_prices, price_sentences, token_prices
+from simcost.catalog import Catalog
+from simcost.catalog.dates import price_of_date
+from simcost.catalog.facts import TokenPrice
+from simcost.scenario.runs.provenance import assumptions, provenance
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.storage.folders import sha256_of
+from simcost.studies.breakeven.document import api_document, document
+from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
+from simcost.studies.breakeven.prices import Asked, in_traces
+from simcost.studies.breakeven.study import Api
+from simcost.studies.breakeven.words import format_tokens, rate
+from simcost.trace.requests.prefix_reuse import shared_in_trace
+from simcost.trace.requests.store import open_trace
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
+
+
+def scenario_document(
+    loaded: LoadedScenario, asked: Sequence[Asked], runs: Path, settings: Settings, progress: Progress
+) -> dict[str, Any]:
+    """Fleets of a scenario against APIs as demand grows; see `make_study` for arguments and errors."""
+    made = make_study(loaded, asked, runs, settings, progress)
+    prices = [*_fleet_prices(made), *(row for api in made.study.apis for row in token_prices(api.price))]
+    origin = provenance(made.question, made.study.horizon_s) | {"prices": prices}
+    return document(made.study, origin, list(_assumptions(made)))
+
+
+def _fleet_prices(made: Made) -> list[dict[str, Any]]:
+    """The catalog's prices of the nodes of the fleets."""
+    catalog = made.question.loaded.catalog
+    ways = [way for one in made.question.plans for way in (one.plan.buy, *one.plan.or_buy)]
+    return line_prices(way.line(catalog) for way in ways if isinstance(way, OnDemand | Spot))
+
+
+def trace_document(path: Path, asked: Sequence[Asked], catalog: Catalog) -> dict[str, Any]:
+    """What the requests of a stored trace cost at APIs: `verdict`, `requests_per_s`, `tokens_per_month`, `apis[]`.
+
+    Raises:
+        TraceError: the trace cannot be read.
+        CatalogError: an API without a price.
+    """
+    info = open_trace(path)
+    span_s = max(info.span_s, 1.0)
+    apis = [in_traces(one, catalog, [path], span_s) for one in asked]
+    bills = [
+        bill_tokens(shared_in_trace(path, api.purchase.cache.keep_s), api.purchase, api.price, span_s)
+        for api in apis
+    ]
+    tokens = (bills[0].count.input_tokens + bills[0].count.output_tokens) * _months(span_s)
+    best = min(range(len(apis)), key=lambda i: bills[i].per_month_usd)
+    per_s = info.rows / span_s
+    return {
+        "verdict": f"{apis[best].name} costs {format_usd(bills[best].per_month_usd)} a month at {rate(per_s)} "
+        f"({format_tokens(tokens)} tokens a month){f', the least of {len(apis)}' if len(apis) > 1 else ''}.",
+        "trace": str(path),
+        "requests_per_s": per_s,
+        "tokens_per_month": tokens,
+        "apis": [api_document(api, [bill]) for api, bill in zip(apis, bills, strict=True)],
+        "assumptions": [
+            f"A month is {HOURS_PER_MONTH:g} h like the {format_seconds(span_s)} of the trace.",
+            *_about_apis(apis, bills, catalog.as_of),
+        ],
+        "provenance": {"simcost_version": __version__, "inputs": {str(path): sha256_of(path)},
+                       "catalog_date": catalog.as_of,
+                       "prices": [row for api in apis for row in token_prices(api.price)]},
+    }  # fmt: skip
+
+
+def _months(span_s: float) -> float:
+    """How many such spans a month has."""
+    return HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
+
+
+def _assumptions(made: Made) -> Iterator[str]:
+    """What a sceptical reader should know."""
+    study = made.study
+    yield f"A month is {HOURS_PER_MONTH:g} h like the run of {format_seconds(study.horizon_s)}."
+    yield (
+        "A fleet is the least number of replicas that meets the SLO, in each replication for its own arrivals and "
+        "engine speed; of an autoscaled plan all bounds move in proportion, of owned nodes as many are bought as are "
+        "needed. Costs cross where straight lines on logarithmic axes between simulated demands do; beyond the largest "
+        "nothing is simulated."
+    )
+    for scale, requests in made.left_out:
+        yield f"x{scale:g} is left out: a run would have {requests:,.0f} requests (--most-requests)."
+    yield (
+        "Fleets cost their nodes, disks and traffic, not the people who run them; whether the models answer equally "
+        "well is not compared. APIs answer every request, without rate limits."
+    )
+    bills = [point.bills for point in study.points if point.scale == 1] or [study.points[0].bills]
+    if any(one.count.read_share for some in bills[0] for one in some):
+        yield "Fleets compute every prompt anew, APIs find parts of them in their caches."
+    newest = made.question.loaded.catalog.as_of
+    yield from _about_apis(study.apis, [one[0] for one in bills[0]], newest)
+    yield from price_sentences(_fleet_prices(made), newest)
+    yield from assumptions(made.question)
+
+
+def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) -> Iterator[str]:
+    for api, bill in zip(apis, bills, strict=True):
+        price = api.price
+        dated = f"{price_of_date(price.as_of, newest)}, quality {price.quality}"
+        yield f"{api.name}: {_prices(price)}; {price.source}, {dated}; {api.cache}."
+        if price.deprecation_date:
+            ended = price.deprecation_date <= newest
+            yield (
+                f"{api.name}: the provider {'ended' if ended else 'ends'} {price.model} on {price.deprecation_date}"
+                f"{'; its price is of no use for a plan, choose another model' if ended else ''}."
+            )
+        if bill.too_long:
+            yield (
+                f"{api.name}: {bill.too_long:,} of {bill.requests:,} requests are longer than its window of "
+                f"{price.context_tokens:,} tokens; it would refuse them, they are priced as if not."
+            )
+
+
+def _prices(price: TokenPrice) -> str:
+    parts = [f"input ${price.input_usd_per_m:g}", f"output ${price.output_usd_per_m:g}"]
+    if price.cache_read_usd_per_m is not None:
+        parts.insert(1, f"cached ${price.cache_read_usd_per_m:g}")
+    return f"{', '.join(parts)} per 1M tokens"

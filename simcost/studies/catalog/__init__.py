@@ -1,0 +1,1 @@
+"""Facts and price lists: list, show, import, compare."""

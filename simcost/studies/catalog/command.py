@@ -1,0 +1,93 @@
+"""`simcost catalog` and `perf`: what is known of models and hardware."""
+
+from typing import Any
+
+from simcost.studies.options import Arguments, own_catalog, positive, print_json, show, verb
+
+
+def add(verbs: Any) -> None:
+    """The verbs `catalog` and `perf`."""
+    _add_catalog(verbs)
+    _add_perf(verbs)
+
+
+def _add_catalog(verbs: Any) -> None:
+    catalog = verbs.add_parser("catalog", help="list and show models, accelerators, prices")
+    actions = catalog.add_subparsers(title="actions", required=True, metavar="ACTION")
+    listing = verb(actions, "list", _catalog_list, "the facts of one kind")
+    listing.add_argument("kind", nargs="?", help="kind of fact; none lists the kinds")
+    show = verb(actions, "show", _catalog_show, "everything about one name, with its source")
+    show.add_argument(
+        "name", help="accelerator, model, provider, provider/sku, provider/item or provider/model"
+    )
+    for action in (listing, show):
+        own_catalog(action)
+
+
+def _catalog_list(arguments: Arguments) -> None:
+    from simcost.catalog.documents import KINDS, catalog_list
+
+    if arguments.kind is None and arguments.json:
+        print_json({"kinds": list(KINDS)})
+    elif arguments.kind is None:
+        print("\n".join(KINDS))
+    else:
+        show(arguments, catalog_list(_catalog(arguments), arguments.kind), "catalog")
+
+
+def _catalog_show(arguments: Arguments) -> None:
+    from simcost.catalog.documents import catalog_show
+
+    show(arguments, catalog_show(_catalog(arguments), arguments.name), "catalog")
+
+
+def _add_perf(verbs: Any) -> None:
+    perf = verb(verbs, "perf", _perf, "speed and memory of one replica")
+    perf.add_argument("model", help="name of a model in the catalog")
+    perf.add_argument(
+        "--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog"
+    )
+    perf.add_argument("--tp", type=positive, default=1, help="accelerators per replica (default 1)")
+    perf.add_argument("--precision", default="bf16", help="bf16, fp8, int8, int4 or fp4 (default bf16)")
+    perf.add_argument("--kv-precision", default="bf16", help="of the KV cache (default bf16)")
+    perf.add_argument(
+        "--memory-utilisation", type=float, default=0.92, help="share of memory used (default 0.92)"
+    )
+    perf.add_argument(
+        "--max-num-seqs", type=positive, default=256, help="running sequences at most (default 256)"
+    )
+    perf.add_argument(
+        "--max-num-batched-tokens", type=positive, default=8192, help="token budget of a step (default 8192)"
+    )
+    perf.add_argument(
+        "--context", type=positive, default=2048, help="tokens per sequence in the table (default 2048)"
+    )
+    own_catalog(perf)
+
+
+def _perf(arguments: Arguments) -> None:
+    from simcost.perf.document import perf_document
+    from simcost.scenario.files.parts import replica_spec
+
+    spec = replica_spec(
+        accelerator=arguments.on,
+        tp=arguments.tp,
+        precision=arguments.precision,
+        kv_precision=arguments.kv_precision,
+        memory_utilisation=arguments.memory_utilisation,
+    )
+    document = perf_document(
+        _catalog(arguments),
+        arguments.model,
+        spec,
+        max_num_seqs=arguments.max_num_seqs,
+        max_num_batched_tokens=arguments.max_num_batched_tokens,
+        context_tokens=arguments.context,
+    )
+    show(arguments, document, "perf")
+
+
+def _catalog(arguments: Arguments) -> Any:
+    from simcost.catalog import load_catalog
+
+    return load_catalog(arguments.catalog)

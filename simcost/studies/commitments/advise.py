@@ -1,0 +1,117 @@
+"""From files to a question about commitments: usage, a plan with options, sample paths of a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simcost.billing.purchasing import Purchasing
+from simcost.catalog import Catalog
+from simcost.errors import InputError
+from simcost.scenario.inputs.purchasing import load_purchasing
+
+Document = dict[str, Any]
+
+
+def advise(
+    options: Path,
+    *,
+    usage: Path | None,
+    paths: Path | None,
+    mapping: dict[str, str],
+    per_instance: float = 1.0,
+    weight: float = 0.0,
+    tail: float = 0.05,
+    budget_usd_per_h: float | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Document:
+    """What to commit to.
+
+    Args:
+        options: a purchasing plan whose commitments are the options, each with the most that may be bought.
+        usage: what was used; None = only the paths are known.
+        paths: sample paths of a forecast; None = the history is what may come.
+        mapping: columns of the usage file that have other names.
+        per_instance: how much of the quantity of the paths an instance does in an hour.
+        weight: of the worst futures against all.
+        tail: share of the futures that are the worst.
+        budget_usd_per_h: most to be committed.
+        progress: told what is done.
+
+    Raises:
+        FaultsError: faults of the files, with their places.
+        InputError: no demand, or options that do not suit it.
+    """
+    from simcost.billing.account import usage_account
+    from simcost.billing.price_list import line_prices, price_sentences
+    from simcost.scenario.storage.sample_paths import read_paths
+    from simcost.studies.commitments.demand import from_history, from_paths
+    from simcost.studies.commitments.optimizer import Aim
+    from simcost.studies.commitments.study import Asked, offered, study
+    from simcost.trace.usage.reader import read_usage
+
+    plan, catalog = load_purchasing(options)
+    choices = offered(plan.commitments)
+    history = None
+    findings: list[Document] = []
+    if usage is not None:
+        read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
+        findings = list(read.findings)
+        history = from_history(usage_account(read, plan, catalog))
+    if paths is not None:
+        futures = read_paths(paths)
+        demand = from_paths(
+            futures, {one.series: _line(one.series, plan, catalog) for one in futures}, per_instance
+        )
+    elif history is not None:
+        demand = history
+    else:
+        raise InputError("no demand: give a file of usage, or --paths with the sample paths of a forecast")
+    same = history if history is not None and history.lines == demand.lines else None
+    asked = Asked(
+        demand=demand, offered=choices, rates=catalog,
+        aim=Aim(tail=tail, weight=weight, budget_usd_per_h=budget_usd_per_h),
+    )  # fmt: skip
+    document, prices = study(asked, same, progress), line_prices(demand.lines)
+    assumptions = [*document["assumptions"], *price_sentences(prices, catalog.as_of)]
+    return document | {
+        "assumptions": assumptions, "prices": prices, "catalog_date": catalog.as_of, "findings": findings,
+    }  # fmt: skip
+
+
+def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
+    """The instances that a series counts: it is named after its SKU."""
+    from simcost.billing.metering import Line
+
+    name = series if "/" in series or not plan.provider else f"{plan.provider}/{series}"
+    own = plan.prices.get(name, plan.prices.get(name.partition("/")[2]))
+    offer = catalog.offer(name, None if plan.region == "any" else plan.region)
+    known = catalog.contracted(offer)
+    return Line(
+        provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator or "",
+        list_usd=known.list_usd_per_h, contracted_usd=known.contracted_usd_per_h if own is None else own,
+        as_of="" if own is not None else known.basis.as_of, quality="given" if own is not None else known.basis.quality,
+        source="" if own is not None else known.basis.source,
+    )  # fmt: skip
+
+
+def write_plan(path: Path, commitments: list[Document], options: Path) -> None:
+    """The commitments as a purchasing plan, with all else that the options' plan says.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    import yaml as pyyaml
+
+    from simcost.outputs import check_outputs, whole_file
+    from simcost.scenario.files import yaml
+    from simcost.tables.paths import inside
+
+    root = yaml.parse(yaml.read(options)[0], str(options))[0]
+    said: Document = root.plain() if root is not None else {}  # type: ignore[assignment]
+    if said.get("catalog"):
+        check_outputs([path], [inside(options.parent, said["catalog"])])
+    said |= {"purchasing": path.stem, "commitments": commitments}
+    with whole_file(path) as draft:
+        draft.write_text(pyyaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,0 +1,86 @@
+"""`simcost commit`: what to buy in advance."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from simcost.progress import Progress
+from simcost.studies.options import Arguments, columns, output, sourced, study, usd_per_h
+
+
+def add(verbs: Any) -> None:
+    """The verb `commit`."""
+    commit = study(
+        verbs, "commit", _commit, "commit", "what to commit to over the demand that may come, and its risk"
+    )
+    commit.add_argument(
+        "file", type=Path, nargs="?", metavar="USAGE", help="what was used, as for `simcost bill`"
+    )
+    commit.add_argument(
+        "--options", type=Path, required=True, metavar="YAML",
+        help="purchasing plan whose commitments may be bought, each up to its amount",
+    )  # fmt: skip
+    commit.add_argument(
+        "--paths",
+        type=Path,
+        metavar="PARQUET",
+        help="sample paths of a forecast, a series per SKU; else the usage is what may come",
+    )
+    commit.add_argument(
+        "--per-instance", type=_positive, default=1.0, metavar="X",
+        help="quantity of the paths that an instance does in an hour (default: they count instances)",
+    )  # fmt: skip
+    commit.add_argument(
+        "--risk", type=_share, default=0.0, metavar="W",
+        help="weight of the worst futures against all, 0 to 1 (default 0: expected cost)",
+    )  # fmt: skip
+    commit.add_argument(
+        "--tail", type=_share, default=0.05, metavar="SHARE", help="that are the worst (default 5%%)"
+    )
+    commit.add_argument("--budget", type=usd_per_h, metavar="USD", help="most to commit, e.g. $100/h")
+    output(commit, "-o", "--output", metavar="YAML", help="write the mix as a purchasing plan")
+    columns(commit)
+
+
+def _commit(arguments: Arguments) -> dict[str, Any]:
+    from simcost.studies.commitments.advise import advise, write_plan
+
+    with Progress("commit", quiet=arguments.quiet) as progress:
+        document = advise(
+            arguments.options,
+            usage=arguments.file,
+            paths=arguments.paths,
+            mapping=dict(arguments.map),
+            per_instance=arguments.per_instance,
+            weight=arguments.risk,
+            tail=arguments.tail,
+            budget_usd_per_h=arguments.budget,
+            progress=lambda what: progress(0.5, what),
+        )
+    if arguments.output:
+        write_plan(arguments.output, document["commitments"], arguments.options)
+    files = [path for path in (arguments.file, arguments.options, arguments.paths) if path]
+    return sourced(arguments, document, document["findings"], files=files)
+
+
+def _share(text: str) -> float:
+    from simcost.units import SHARE
+
+    try:
+        value = SHARE.parse(text)
+        number = float(value) if isinstance(value, str | float | int) else -1.0
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1, or from 0% to 100%")
+    return number
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
+    if not 0 < value < 1e15:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value

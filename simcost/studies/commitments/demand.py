@@ -1,0 +1,113 @@
+"""Demand by the clock-hour in futures that are equally likely: paths of a forecast, or pieces of a history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from simcost.billing.metering import Floats, Line, Metered, Runs
+from simcost.errors import InputError
+from simcost.forecast.paths import Paths
+
+WEEK_H, DAY_H = 168, 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Demand:
+    """Unit-hours that will be needed."""
+
+    lines: tuple[Line, ...]
+    hours: Floats
+    """Shape (futures, hours, lines)."""
+    source: str
+    """What the futures are, for people."""
+    history: Literal["", "weeks", "days"] = ""
+    """Pieces of which a history consists; empty for a forecast."""
+
+    @property
+    def futures(self) -> int:
+        """How many."""
+        return int(self.hours.shape[0])
+
+    @property
+    def span_h(self) -> int:
+        """Hours that stand behind the futures: of all pieces of a history, or how far a forecast reaches."""
+        hours = int(self.hours.shape[1])
+        return hours * self.futures if self.history else hours
+
+    @property
+    def distinct(self) -> int:
+        """How many futures differ."""
+        return len(np.unique(np.round(self.hours, 9), axis=0))
+
+    @property
+    def pooled(self) -> Floats:
+        """[future x hour, line]."""
+        return self.hours.reshape(-1, self.hours.shape[2])
+
+    def account(self, hours: Floats | None = None) -> Metered:
+        """Hours, all of them by default, as one account without a calendar."""
+        rows = self.pooled if hours is None else hours
+        none = np.empty(0)
+        return Metered(
+            start_s=None, length_h=np.ones(len(rows)), lines=self.lines, hours=rows, varying_usd=None,
+            runs=Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none),
+        )  # fmt: skip
+
+    def scaled(self, factor: float) -> "Demand":
+        """So many times as much."""
+        return replace(self, hours=self.hours * factor)
+
+
+def from_history(account: Metered) -> Demand:
+    """A history is one future, cut into weeks, or days where there are fewer than four weeks; a rest at its begin is
+    left out, so that every piece has each hour of the week, or day, once.
+
+    Raises:
+        InputError: less than two days.
+    """
+    count = len(account.length_h)
+    standard = [i for i, line in enumerate(account.lines) if line.pricing == "standard"]
+    piece = WEEK_H if count >= 4 * WEEK_H else DAY_H
+    pieces = count // piece
+    if pieces < 2:
+        raise InputError(
+            f"the usage covers {count} hours; a commitment needs at least two days of it, better eight weeks, or the "
+            "sample paths of a forecast"
+        )
+    hours = account.hours[count - pieces * piece :, standard].reshape(pieces, piece, len(standard))
+    what: Literal["weeks", "days"] = "weeks" if piece == WEEK_H else "days"
+    lines = tuple(account.lines[i] for i in standard)
+    return Demand(lines=lines, hours=hours, source=f"{pieces} {what} of history", history=what)
+
+
+def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: float) -> Demand:
+    """The sample paths of a forecast as instances that run.
+
+    Args:
+        paths: one for each line, with the same futures.
+        lines: what each series is of, by its name.
+        per_instance: how much of the series' quantity an instance does in an hour; 1 = it counts instances.
+
+    Raises:
+        InputError: series of different lengths, or steps that no clock-hour divides.
+    """
+    shapes = {one.values.shape for one in paths} | {(one.grid.step_s,) for one in paths}
+    if len(shapes) > 2:
+        raise InputError(
+            "the series of the paths differ in their futures, steps or length; forecast them together"
+        )
+    step_s = paths[0].grid.step_s
+    if step_s <= 0 or step_s % 3600:
+        raise InputError(
+            f"paths with steps of {step_s} s cannot be settled by the hour; forecast with --freq 1h"
+        )
+    each = step_s // 3600
+    values = np.stack([one.values / each / per_instance for one in paths], axis=2)
+    hours = np.repeat(np.ceil(values - 1e-9) if per_instance != 1.0 else values, each, axis=1)
+    return Demand(
+        lines=tuple(lines[one.series] for one in paths),
+        hours=hours,
+        source=f"{len(values)} futures of a forecast",
+    )

@@ -1,0 +1,185 @@
+"""The mix of several commitments that costs least in expectation, or with a weight on the worst futures: a linear
+program over a sample of hours (HiGHS), integer where instances are counted.
+
+Within an hour the program may cover usage as it likes; providers cover by the highest saving first. The amounts found
+are therefore priced again by the exact settlement over all hours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import coo_array
+
+from simcost.billing.commitment.bound import Bound, Capacity, Floats
+from simcost.errors import RunError
+from simcost.studies.commitments.demand import Demand
+
+SAMPLED = 1200
+"""Hours in the program, spread over all futures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """What is to be small, and what must not be exceeded."""
+
+    tail: float = 0.05
+    """The worst futures: this share of them."""
+    weight: float = 0.0
+    """Of the mean over the worst futures (CVaR) against that over all: 0 = expectation alone, 1 = the worst alone."""
+    budget_usd_per_h: float | None = None
+    """Most to be committed an hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Option:
+    """A commitment that may be bought, from nothing to all of it."""
+
+    bound: Bound
+    whole: float | None
+    """Units of one instance, where it is bought by instances; None = any amount."""
+
+    @property
+    def most(self) -> float:
+        """Units, or USD an hour, of all of it."""
+        return self.bound.units if isinstance(self.bound, Capacity) else self.bound.usd_per_h
+
+    @property
+    def usd_per_unit_h(self) -> float:
+        """Of a unit and hour."""
+        return self.bound.usd_per_unit_h if isinstance(self.bound, Capacity) else 1.0
+
+    @property
+    def draw(self) -> Floats:
+        """[line] Units that an hour of each line takes."""
+        return self.bound.takes if isinstance(self.bound, Capacity) else self.bound.rates
+
+
+def best_mix(demand: Demand, options: Sequence[Option], aim: Aim) -> Floats:
+    """[option] Amounts that are best.
+
+    Raises:
+        RunError: the solver finds none.
+    """
+    hours = _sample(demand)
+    program = _Program(hours, demand, options, aim)
+    found = milp(
+        program.cost, constraints=program.constraints(), bounds=program.bounds(), integrality=program.whole()
+    )
+    if found.x is None:
+        raise RunError(f"no commitment could be optimised: {found.message}")
+    steps = np.array([option.whole or 1.0 for option in options])
+    amounts: Floats = np.maximum(np.around(found.x[: len(options)], 9), 0.0) * steps
+    return amounts
+
+
+def _sample(demand: Demand) -> Floats:
+    """(futures, hours, lines) A spread of the hours of each future: at even ranks of what they would cost."""
+    usd = np.array([line.contracted_usd for line in demand.lines])
+    kept = max(SAMPLED // demand.futures, 1)
+    count = demand.hours.shape[1]
+    if count <= kept:
+        return demand.hours
+    rank = np.argsort(demand.hours @ usd, axis=1, kind="stable")
+    chosen = ((np.arange(kept) + 0.5) * count / kept).astype(np.int64)
+    return np.take_along_axis(demand.hours, rank[:, chosen, None], axis=1)
+
+
+class _Program:
+    """Variables: amount of each option (in steps of an instance where counted), hours that each covers of each line and
+    sampled hour, the value at risk, and what each future costs beyond it. USD an hour on average.
+    """
+
+    def __init__(self, hours: Floats, demand: Demand, options: Sequence[Option], aim: Aim) -> None:
+        self.options, self.aim = options, aim
+        self.futures, self.each, self.lines = hours.shape
+        self.demand = hours.reshape(-1)
+        self.usd = np.array([line.contracted_usd for line in demand.lines])
+        self.rows = self.futures * self.each
+        self.step_usd = np.array([(o.whole or 1.0) * o.usd_per_unit_h for o in options])
+        k, y = len(options), len(options) * self.rows * self.lines
+        self.amounts, self.covered, self.at_risk = k, y, k + y
+        self.size = k + y + 1 + self.futures
+        self.cost = self._cost()
+
+    def _cost(self) -> Floats:
+        spread, tail = 1 - self.aim.weight, self.aim.weight
+        cost = np.zeros(self.size)
+        cost[: self.amounts] = self.step_usd * spread
+        saved = np.tile(np.tile(self.usd, self.rows), self.amounts)
+        cost[self.amounts : self.at_risk] = -saved * spread / self.rows
+        cost[self.at_risk] = tail
+        cost[self.at_risk + 1 :] = tail / (self.aim.tail * self.futures)
+        return cost
+
+    def _y(self, k: int) -> Floats:
+        """Numbers of the variables of an option."""
+        first = self.amounts + k * self.rows * self.lines
+        return np.arange(first, first + self.rows * self.lines)
+
+    def constraints(self) -> list[LinearConstraint]:
+        """Cover no more than there is, take no more than was bought, keep to the budget, count the worst futures."""
+        cells = self.rows * self.lines
+        columns = np.concatenate([self._y(k) for k in range(self.amounts)])
+        there = coo_array((np.ones(len(columns)), (np.tile(np.arange(cells), self.amounts), columns)),
+                          shape=(cells, self.size))  # fmt: skip
+        found = [LinearConstraint(there.tocsr(), -np.inf, self.demand), self._taken()]
+        if self.aim.budget_usd_per_h is not None:
+            spent = np.zeros((1, self.size))
+            spent[0, : self.amounts] = self.step_usd
+            found.append(LinearConstraint(spent, -np.inf, self.aim.budget_usd_per_h))
+        if self.aim.weight > 0:
+            found.append(self._worst())
+        return found
+
+    def _taken(self) -> LinearConstraint:
+        """Units taken in each hour stay below the amount."""
+        row = np.repeat(np.arange(self.rows), self.lines)
+        data, rows, columns = [], [], []
+        for k, option in enumerate(self.options):
+            data += [np.tile(option.draw, self.rows), np.full(self.rows, -(option.whole or 1.0))]
+            rows += [row + k * self.rows, np.arange(self.rows) + k * self.rows]
+            columns += [self._y(k), np.full(self.rows, k)]
+        matrix = coo_array(
+            (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))),
+            shape=(self.amounts * self.rows, self.size),
+        )
+        return LinearConstraint(matrix.tocsr(), -np.inf, 0.0)
+
+    def _worst(self) -> LinearConstraint:
+        """Excess of a future >= its cost - the value at risk."""
+        future = np.repeat(np.arange(self.futures), self.each * self.lines)
+        usd = np.tile(self.usd, self.rows)
+        data, rows, columns = [], [], []
+        for k in range(self.amounts):
+            data += [np.full(self.futures, self.step_usd[k]), -usd / self.each]
+            rows += [np.arange(self.futures), future]
+            columns += [np.full(self.futures, k), self._y(k)]
+        data += [np.full(self.futures, -1.0), np.full(self.futures, -1.0)]
+        rows += [np.arange(self.futures)] * 2
+        columns += [np.full(self.futures, self.at_risk), np.arange(self.at_risk + 1, self.size)]
+        matrix = coo_array(
+            (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))),
+            shape=(self.futures, self.size),
+        )
+        on_demand = np.bincount(future, self.demand * usd, minlength=self.futures) / self.each
+        return LinearConstraint(matrix.tocsr(), -np.inf, -on_demand)
+
+    def bounds(self) -> Bounds:
+        """From nothing to all of an option; an option that reaches a line not covers nothing of it."""
+        lower, upper = np.zeros(self.size), np.full(self.size, np.inf)
+        for k, option in enumerate(self.options):
+            upper[k] = option.most / (option.whole or 1.0)
+            upper[self._y(k)] = np.tile(np.where(option.draw > 0, np.inf, 0.0), self.rows)
+        lower[self.at_risk] = -np.inf
+        if self.aim.weight == 0:
+            lower[self.at_risk] = 0.0
+            upper[self.at_risk :] = 0.0
+        return Bounds(lower, upper)
+
+    def whole(self) -> Floats:
+        """Which variables are whole numbers."""
+        flags = np.zeros(self.size)
+        flags[: self.amounts] = [option.whole is not None for option in self.options]
+        return flags

@@ -1,0 +1,314 @@
+"""`simcost commit`: what to buy, what it saves, what it risks, and why it is not what the usual advice says."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from simcost.billing.books import coverage
+from simcost.billing.commitment import (
+    AzureReservation,
+    AzureSavingsPlan,
+    Commitment,
+    FlexibleCud,
+    ReservedInstances,
+    ResourceCud,
+    SavingsPlan,
+)
+from simcost.billing.commitment.base import HourlyPrice
+from simcost.billing.commitment.bound import Capacity, Floats, Rates
+from simcost.billing.settlement import Settlement, settle
+from simcost.errors import InputError
+from simcost.studies.commitments.curve import pieces
+from simcost.studies.commitments.demand import Demand
+from simcost.studies.commitments.optimizer import Aim, Option, best_mix
+from simcost.studies.commitments.wording import verdict
+from simcost.units import HOURS_PER_MONTH, difference_usd
+
+Document = dict[str, Any]
+Offered = ReservedInstances | SavingsPlan | AzureReservation | AzureSavingsPlan | ResourceCud | FlexibleCud
+"""Commitments of which any amount can be bought."""
+LEVELS = 60
+"""Points of a curve."""
+USUAL_DAYS = (7, 30, 60)
+"""Look-backs of the advice that providers give."""
+FALLS = (0.8, 0.5)
+"""Demands at which the mix is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """A question about commitments."""
+
+    demand: Demand
+    offered: tuple[Offered, ...]
+    rates: Rates
+    aim: Aim
+
+    def options(self) -> list[Option]:
+        """What may be bought."""
+        hour = self.demand.account(np.zeros((1, len(self.demand.lines))))
+        found = []
+        for one in self.offered:
+            bound = one.bind(hour, self.rates)
+            whole = (
+                bound.units / one.count
+                if isinstance(one, HourlyPrice) and isinstance(bound, Capacity)
+                else None
+            )
+            found.append(Option(bound=bound, whole=whole))
+        return found
+
+    def settled(self, amounts: Floats, demand: Demand | None = None) -> Settlement:
+        """All hours of all futures under so much of each option, by the exact rules."""
+        return settle((demand or self.demand).account(), bought(self.offered, self.options(), amounts), self.rates,
+                      sustained=False)  # fmt: skip
+
+    def monthly(self, amounts: Floats, demand: Demand | None = None) -> Floats:
+        """[future] USD a month."""
+        found = self.settled(amounts, demand)
+        hourly = found.rest_usd.sum(axis=1) + sum((one.committed_usd for one in found.bought), np.zeros(1))
+        monthly: Floats = hourly.reshape(self.demand.futures, -1).mean(axis=1) * HOURS_PER_MONTH
+        return monthly
+
+
+def offered(commitments: Sequence[Commitment]) -> tuple[Offered, ...]:
+    """Commitments as options, each from nothing to the amount it states, with names of their own.
+
+    Raises:
+        InputError: there are none, or one that cannot be bought in any amount.
+    """
+    found = []
+    for i, one in enumerate(commitments):
+        if not isinstance(one, Offered):
+            raise InputError(
+                f"commitments.{i}: {one.kind} is bought as a whole; its amount cannot be optimised"
+            )
+        found.append(replace(one, name=one.name or f"{one.kind} {i + 1}", renewed=True))
+    if not found:
+        raise InputError("no `commitments` to choose from; list them, each with the most that you would buy")
+    return tuple(found)
+
+
+def bought(options: Sequence[Offered], bound: Sequence[Option], amounts: Floats) -> list[Offered]:
+    """The commitments in these amounts; nothing of one that is 0."""
+    found: list[Offered] = []
+    for one, option, amount in zip(options, bound, amounts, strict=True):
+        if amount <= 1e-9:
+            continue
+        if isinstance(one, HourlyPrice):
+            found.append(replace(one, count=round(amount / (option.whole or 1.0))))
+        else:
+            found.append(replace(one, commitment=round(one.commitment * float(amount) / option.most, 6)))
+    return found
+
+
+def study(asked: Asked, history: Demand | None, progress: Callable[[str], None] = lambda _: None) -> Document:
+    """The best mix and what surrounds it.
+
+    Args:
+        asked: the demand, the options, the aim.
+        history: what was used, for the usual advice; None = unknown.
+        progress: told what is done.
+    """
+    options = asked.options()
+    progress("optimising")
+    amounts = best_amounts(asked, options)
+    nothing = np.zeros(len(options))
+    progress("settling")
+    before, after = asked.monthly(nothing), asked.monthly(amounts)
+    settled = asked.settled(amounts)
+    saved = before - after
+    recommended = [_recommended(asked, options, amounts, settled, k) for k in range(len(options))]
+    document = {
+        "futures": asked.demand.futures,
+        "source": asked.demand.source,
+        "recommended": recommended,
+        "commitments": [_words(one) for one in bought(asked.offered, options, amounts)],
+        "on_demand_usd_per_month": _spread(before),
+        "cost_usd_per_month": _spread(after),
+        "saving_usd_per_month": _spread(saved),
+        "saving_share": float(saved.mean() / before.mean()) if before.mean() else None,
+        "chance_of_loss": float((saved < -1e-9).mean()),
+        "cvar_usd_per_month": _worst(after, asked.aim.tail),
+        "aim": {
+            "tail": asked.aim.tail,
+            "weight": asked.aim.weight,
+            "budget_usd_per_h": asked.aim.budget_usd_per_h,
+        },
+        "curves": {option.bound.name: _curve(asked, option) for option in options},
+        "falls": [_fall(asked, options, amounts, factor) for factor in FALLS],
+        "break_even_demand": break_even_demand(asked, amounts),
+        "evidence": evidence(asked, amounts),
+        "usual": _usual(asked, options, history) if history else [],
+    }
+    return {"verdict": verdict(document), **document, "assumptions": _assumptions(asked)}
+
+
+def best_amounts(asked: Asked, options: Sequence[Option]) -> Floats:
+    """Of one option in expectation the quantile of demand, exact; else the linear program."""
+    aim = asked.aim
+    if len(options) == 1 and aim.weight == 0:
+        [option] = options
+        most = option.most
+        if aim.budget_usd_per_h is not None:
+            most = min(most, aim.budget_usd_per_h / option.usd_per_unit_h)
+        found = pieces(option.bound, asked.demand.lines, asked.demand.pooled).best(most, option.whole)
+        return np.array([found])
+    return best_mix(asked.demand, options, aim)
+
+
+def _recommended(
+    asked: Asked, options: Sequence[Option], amounts: Floats, settled: Settlement, k: int
+) -> Document:
+    option, amount = options[k], float(amounts[k])
+    by_name = {one.bound.name: one for one in settled.bought}
+    mine = by_name.get(option.bound.name)
+    price = np.array([line.contracted_usd for line in asked.demand.lines])
+    reached = option.draw > 0
+    even = (option.usd_per_unit_h * option.draw[reached] / price[reached]).min() if reached.any() else None
+    return {
+        "name": option.bound.name,
+        "kind": option.bound.kind,
+        "amount": amount / option.whole if option.whole else amount,
+        "unit": "instances" if option.whole else "USD/h",
+        "committed_usd_per_h": amount * option.usd_per_unit_h,
+        "break_even_utilisation": None if even is None else float(even),
+        "utilisation": mine.utilisation if mine else None,
+        "coverage": coverage(settled, mine) if mine else None,
+    }
+
+
+def _curve(asked: Asked, option: Option) -> list[Document]:
+    """Cost of this option alone, from nothing to all of it."""
+    levels = np.linspace(0, option.most, LEVELS + 1)
+    if option.whole is not None:
+        levels = np.unique(np.round(levels / option.whole)) * option.whole
+    usd = np.array([line.contracted_usd for line in asked.demand.lines])
+    by_future = np.stack([
+        pieces(option.bound, asked.demand.lines, hours).cost(levels) + (hours @ usd).mean()
+        for hours in asked.demand.hours
+    ])  # fmt: skip
+    monthly = by_future * HOURS_PER_MONTH
+    lo, hi = np.quantile(monthly, [0.05, 0.95], axis=0)
+    shown = levels / option.whole if option.whole else levels
+    return [
+        {"amount": float(a), "committed_usd_per_h": float(x * option.usd_per_unit_h), "usd_per_month": float(m),
+         "p5_usd_per_month": float(low), "p95_usd_per_month": float(high)}
+        for a, x, m, low, high in zip(shown, levels, monthly.mean(axis=0), lo, hi, strict=True)
+    ]  # fmt: skip
+
+
+def _fall(asked: Asked, options: Sequence[Option], amounts: Floats, factor: float) -> Document:
+    """The mix, if demand were only so much of what it is expected to be."""
+    less = asked.demand.scaled(factor)
+    mix, nothing = asked.monthly(amounts, less), asked.monthly(np.zeros(len(options)), less)
+    best = asked.monthly(best_amounts(replace(asked, demand=less), options), less)
+    return {
+        "demand": factor,
+        "usd_per_month": float(mix.mean()),
+        "best_usd_per_month": float(best.mean()),
+        "regret_usd_per_month": difference_usd(float(mix.mean()), float(best.mean())),
+        "on_demand_usd_per_month": float(nothing.mean()),
+        "loss_usd_per_month": difference_usd(float(mix.mean()), float(nothing.mean())),
+    }
+
+
+def break_even_demand(asked: Asked, amounts: Floats) -> float | None:
+    """The share of the demand at which the mix costs as much as on demand, to a thousandth; None where nothing is
+    committed or the mix never saves. What a mix saves falls with demand, so there is one such share at most.
+    """
+    nothing = np.zeros(len(amounts))
+
+    def saving(factor: float) -> float:
+        less = asked.demand.scaled(factor)
+        return float(asked.monthly(nothing, less).mean() - asked.monthly(amounts, less).mean())
+
+    if not amounts.any():
+        return None
+    low, high, lost, saved = 0.0, 1.0, saving(0.0), saving(1.0)
+    if saved <= 0 or lost >= 0:
+        return None
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        found = saving(middle)
+        low, high = (middle, high) if found < 0 else (low, middle)
+    return (low + high) / 2
+
+
+def evidence(asked: Asked, amounts: Floats) -> Document:
+    """How much stands behind the terms: what is known of demand, and for how long one binds oneself."""
+    years = [one.years for one, amount in zip(asked.offered, amounts, strict=True) if amount > 1e-9]
+    demand = asked.demand
+    return {
+        "kind": "history" if demand.history else "forecast",
+        "pieces": demand.history or "futures",
+        "futures": demand.futures,
+        "distinct_futures": demand.distinct,
+        "days": demand.span_h / 24,
+        "longest_term_years": max(years, default=None),
+    }
+
+
+def _usual(asked: Asked, options: Sequence[Option], history: Demand) -> list[Document]:
+    """What would have been best over the last days, option by option: the method of the providers' advice."""
+    found = []
+    for k, option in enumerate(options):
+        for days in USUAL_DAYS:
+            hours = history.pooled[-24 * days :]
+            if len(hours) < 24 * days:
+                continue
+            amount = pieces(option.bound, history.lines, hours).best(option.most, option.whole)
+            amounts = np.zeros(len(options))
+            amounts[k] = amount
+            found.append({
+                "name": option.bound.name, "days": days,
+                "amount": amount / option.whole if option.whole else amount,
+                "committed_usd_per_h": amount * option.usd_per_unit_h,
+                "usd_per_month": float(asked.monthly(amounts).mean()),
+            })  # fmt: skip
+    return found
+
+
+def _spread(values: Floats) -> Document:
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    return {
+        "mean": float(values.mean()), "p5": float(low), "p50": float(middle), "p95": float(high),
+        "least": float(values.min()), "most": float(values.max()),
+    }  # fmt: skip
+
+
+def _worst(values: Floats, tail: float) -> float:
+    """Mean over the worst share of the futures."""
+    count = max(round(tail * len(values)), 1)
+    return float(np.sort(values)[-count:].mean())
+
+
+def _words(one: Offered) -> Document:
+    """A commitment as a plan writes it: what differs from its defaults."""
+    from dataclasses import MISSING, fields
+
+    found: Document = {"kind": one.kind}
+    for field in fields(one):
+        value = getattr(one, field.name)
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if field.name not in ("kind", "renewed") and value != default:
+            found[field.name] = dict(value) if hasattr(value, "items") else value
+    if one.renewed:
+        found["renewed"] = True
+    return found
+
+
+def _assumptions(asked: Asked) -> list[str]:
+    lines = [f"Futures: {asked.demand.source}, equally likely. Commitments are settled by the clock-hour."]
+    if "history" in asked.demand.source:
+        lines.append(
+            "A history shows no growth, and its pieces are more alike than the futures of a forecast."
+        )
+    if len(asked.offered) > 1 or asked.aim.weight:
+        lines.append(
+            "The mix is optimised over a sample of hours, then priced by the exact rules over all of them."
+        )
+    lines += dict.fromkeys(note for option in asked.options() for note in option.bound.notes)
+    return lines

@@ -1,0 +1,1 @@
+"""Demand to come, from a file to a page."""

@@ -1,0 +1,172 @@
+"""`simcost forecast` and `simcost forecast score`: what demand may come, and how a forecast turned out."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+from simcost.forecast.names import ModelName
+from simcost.progress import Progress
+from simcost.studies.options import Arguments, columns, output, positive, seconds, seed, show, verb
+
+SCORE = "forecast score"
+"""A verb of two words: `forecast` alone takes a file."""
+
+
+def add(verbs: Any) -> None:
+    """The verbs `forecast` and `forecast score`."""
+    _add_forecast(verbs)
+    score = verb(verbs, SCORE, _score, "how a forecast turned out, and what drove its error")
+    score.add_argument("file", type=Path, metavar="FORECAST", help="what `simcost forecast -o` wrote")
+    score.add_argument("actuals", type=Path, metavar="ACTUALS", help="the series or the trace that came")
+    _add_reading(score)
+
+
+def _add_forecast(verbs: Any) -> None:
+    ahead = verb(
+        verbs, "forecast", _forecast, "demand to come, from a series or a trace, with its uncertainty"
+    )
+    ahead.add_argument(
+        "file",
+        type=Path,
+        help="a series (CSV or Parquet: timestamp,value) or a stored trace of requests or jobs",
+    )
+    ahead.add_argument(
+        "--horizon",
+        type=_ahead,
+        metavar="TIME",
+        help="how far ahead, e.g. 28d or 12mo (default: by the history)",
+    )
+    _add_reading(ahead)
+    ahead.add_argument(
+        "--series", action="append", default=[], metavar="NAME", help="only this series; repeatable"
+    )
+    ahead.add_argument(
+        "--model", choices=get_args(ModelName), default="auto", metavar="M",
+        help=f"auto or one of {', '.join(get_args(ModelName)[1:])}",
+    )  # fmt: skip
+    ahead.add_argument(
+        "--levels",
+        type=_levels,
+        default=(80, 95),
+        metavar="P,P",
+        help="of the bands, in per cent (default 80,95)",
+    )
+    ahead.add_argument("--paths", type=positive, default=400, metavar="N", help="sample paths (default 400)")
+    ahead.add_argument(
+        "--width", type=float, default=1.0, metavar="X", help="widen or narrow the futures (default 1)"
+    )
+    ahead.add_argument(
+        "--adapt",
+        type=positive,
+        metavar="DAYS",
+        help="rescale the bands by how the last days' would have done",
+    )
+    ahead.add_argument("--events", type=Path, metavar="YAML", help="what you know of the future")
+    ahead.add_argument(
+        "--regressors", type=_names, default=(), metavar="A,B", help="columns known for the future too"
+    )
+    ahead.add_argument(
+        "--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up"
+    )
+    ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
+    seed(ahead)
+    output(ahead, "-o", "--out", help="write the forecast (.parquet), to be scored later")
+    output(ahead, "--paths-out", metavar="PARQUET", help="write the sample paths")
+    output(ahead, "--html", metavar="FILE", help="write a page with the fan charts")
+
+
+def _add_reading(parser: Any) -> None:
+    """How a file of series is read."""
+    parser.add_argument(
+        "--freq", metavar="STEP", help="step, e.g. 15min, 1h, 1d, 1w, 1mo (default: the data's)"
+    )
+    parser.add_argument(
+        "--timezone", default=None, metavar="ZONE", help="whose clock and calendar count, e.g. Europe/Berlin"
+    )
+    parser.add_argument("--by", type=_names, default=(), metavar="A,B", help="columns that name a series")
+    parser.add_argument(
+        "--quantity",
+        metavar="Q",
+        help="of a trace: requests, prompt_tokens or output_tokens; of jobs: jobs, gpus or gpu_hours",
+    )
+    columns(parser)
+
+
+def _forecast(arguments: Arguments) -> None:
+    from simcost.forecast.cleaning import RULES
+    from simcost.forecast.project import Asked
+    from simcost.studies.forecasting.page import write_forecast_page
+    from simcost.studies.forecasting.study import forecast_file
+
+    asked = Asked(
+        seed=1 if arguments.seed is None else arguments.seed,
+        model=arguments.model,
+        levels=arguments.levels,
+        paths=arguments.paths,
+        width=arguments.width,
+        adapt_days=arguments.adapt or 0,
+        rules=() if arguments.raw else RULES,
+        reconciliation=arguments.reconcile,
+    )
+    with Progress("forecast", quiet=arguments.quiet) as progress:
+        document, outlooks = forecast_file(
+            arguments.file,
+            asked,
+            horizon_s=arguments.horizon,
+            reading=_reading(arguments, regressors=arguments.regressors, only=tuple(arguments.series)),
+            events=arguments.events,
+            out=arguments.out,
+            paths_out=arguments.paths_out,
+            page=arguments.html,
+            progress=progress,
+        )
+        if arguments.html:
+            write_forecast_page(document, outlooks, arguments.html)
+    show(arguments, document, "forecast")
+
+
+def _score(arguments: Arguments) -> None:
+    from simcost.studies.forecasting.study import score_file
+
+    show(
+        arguments,
+        score_file(arguments.file, arguments.actuals, reading=_reading(arguments)),
+        "forecast_score",
+    )
+
+
+def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
+    from simcost.studies.forecasting.study import Reading
+
+    return Reading(
+        freq=arguments.freq,
+        timezone=arguments.timezone,
+        by=arguments.by,
+        quantity=arguments.quantity,
+        mapping=dict(arguments.map),
+        **more,
+    )
+
+
+def _ahead(text: str) -> float:
+    """A horizon in seconds: a duration, or months and years of the mean length that a forecast counts with."""
+    months, unit = (
+        (text[:-2], 1) if text.endswith("mo") else (text[:-1], 12) if text.endswith("y") else ("", 0)
+    )
+    if months.isdecimal() and len(months) <= 6:
+        from simcost.tables.calendar import MEAN_MONTH_S
+
+        return int(months) * unit * MEAN_MONTH_S
+    return seconds(text)
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    from argparse import ArgumentTypeError
+
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and 0 < int(part) < 100 for part in parts):
+        raise ArgumentTypeError(f"{text!r} is no list of levels; write per cents from 1 to 99, e.g. 80,95")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,0 +1,192 @@
+"""`simcost forecast` and `simcost forecast score`: from files to documents and files."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from simcost import __version__
+from simcost.errors import InputError, did_you_mean
+from simcost.forecast.document import forecast_document
+from simcost.forecast.horizon_steps import steps_ahead
+from simcost.forecast.project import Asked, Outlook, look_ahead
+from simcost.forecast.scoring.issued import issued
+from simcost.forecast.scoring.score import score
+from simcost.outputs import check_outputs
+from simcost.scenario.storage.folders import sha256_of
+from simcost.scenario.storage.sample_paths import write_paths
+from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
+from simcost.studies.forecasting.stated import StatedEvents, load_events
+from simcost.tables.calendar import find_zone
+from simcost.trace.series.reader import is_stored, read_series
+from simcost.trace.series.series import Series
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a file of series is read; see `read_series`."""
+
+    freq: str | None = None
+    """Step; None = that of the file."""
+    timezone: str | None = None
+    """Whose clock and calendar count; None = that of the events or of the forecast scored, else UTC. Of actuals
+    only that of times without an offset: the days of a forecast are those it was issued with."""
+    by: tuple[str, ...] = ()
+    """Columns that name a series."""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """Our columns -> those of the file."""
+    quantity: str | None = None
+    """What is counted."""
+    regressors: tuple[str, ...] = ()
+    """Columns known for the future too."""
+    only: tuple[str, ...] = ()
+    """Names of the series wanted; none = all."""
+
+    def series(self, path: Path, zone: str) -> tuple[list[Series], list[Document]]:
+        """The series wanted, in the order of the file, and what was found in it.
+
+        Raises:
+            InputError: a file that cannot be read, a series that it does not have, or nothing to forecast in it.
+        """
+        found, notes = read_series(
+            path,
+            freq=self.freq,
+            by=self.by,
+            mapping=self.mapping,
+            timezone=zone,
+            quantity=self.quantity,
+            regressors=self.regressors,
+        )
+        known = [one.name for one in found]
+        for name in self.only:
+            if name not in known:
+                near = did_you_mean(name, known) or f"; there are {', '.join(known[:5])}"
+                raise InputError(f"{path}: no series {name!r}{near}")
+        found = [one for one in found if not self.only or one.name in self.only]
+        if not found:
+            raise InputError(f"{path}: no series with a value in it; nothing can be forecast")
+        return found, notes
+
+
+def forecast_file(
+    path: Path,
+    asked: Asked,
+    *,
+    horizon_s: float | None = None,
+    reading: Reading = Reading(),
+    events: Path | None = None,
+    out: Path | None = None,
+    paths_out: Path | None = None,
+    page: Path | None = None,
+    progress: Callable[[float, str], None] = lambda _share, _what: None,
+) -> tuple[Document, list[Outlook]]:
+    """Forecast the series of a file.
+
+    Args:
+        path: series or trace.
+        asked: how to look ahead, in whose zone unless `reading` or the events say.
+        horizon_s: how far ahead; None = as far as the history bears, see `steps_ahead`.
+        reading: how the file is read.
+        events: YAML of what the user knows of the future.
+        out: Parquet of the forecast, to be scored later.
+        paths_out: Parquet of the sample paths.
+        page: what the caller will write; checked here, before anything is done.
+        progress: called with the share done and the series at hand.
+
+    Returns:
+        The document of `simcost forecast`, and the outlooks it tells of.
+
+    Raises:
+        InputError: anything that cannot be read, forecast or written.
+    """
+    check_outputs(filter(None, (out, paths_out, page)), filter(None, (path, events)))
+    stated = load_events(events) if events else StatedEvents(events=(), timezone=None, places={})
+    zones = (reading.timezone, stated.timezone, asked.zone)
+    asked = replace(asked, zone=next(zone for zone in zones if zone is not None))
+    series, notes = reading.series(path, asked.zone)
+    stated.check(series)
+    outlooks = look_ahead(
+        series, lambda one: steps_ahead(one, horizon_s), asked, events=stated.events, progress=progress
+    )
+    inputs = {os.path.relpath(file): sha256_of(file) for file in (path, events) if file is not None}
+    made = [(one.forecast, one.stated) for one in outlooks]
+    document = forecast_document(made, file=os.path.relpath(path), seed=asked.seed, timezone=asked.zone)
+    _tell(document["series"], notes, stated)
+    document["provenance"] = _provenance(asked.seed, inputs)
+    document["files"] = _write(outlooks, asked.zone, document["provenance"], out, paths_out)
+    return document, outlooks
+
+
+def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Document:
+    """How a forecast turned out.
+
+    Args:
+        path: what `forecast_file` wrote to `out`.
+        actuals: what came, series or trace.
+        reading: how the actuals are read, on the steps and in the quantity of the forecast unless it says.
+
+    Raises:
+        InputError: anything that cannot be read, or has no time in common.
+    """
+    told = read_forecast(path)
+    steps = {one.grid.name for one in told.forecasts}
+    if len(steps) == 1 and reading.freq is None:
+        reading = replace(reading, freq=next(iter(steps)))
+    quantities = {one.quantity for one in told.forecasts}
+    if len(quantities) == 1 and reading.quantity is None and is_stored(actuals):
+        reading = replace(reading, quantity=next(iter(quantities)))
+    zone = told.timezone if reading.timezone is None else reading.timezone
+    series, notes = reading.series(actuals, zone)
+    document = score(told.forecasts, series, timezone=told.timezone)
+    document["findings"] += notes
+    inputs = {os.path.relpath(file): sha256_of(file) for file in (path, actuals)}
+    return {
+        "forecast": os.path.relpath(path),
+        "actuals": os.path.relpath(actuals),
+        "issued": told.said,
+        **document,
+        "provenance": {"simcost_version": __version__, "inputs": inputs},
+    }
+
+
+def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:
+    """Put the findings of the reading where they belong, and the places of events into theirs."""
+    for name, entry in series.items():
+        read = [
+            {"kind": note["kind"], "message": note["message"]}
+            for note in notes
+            if note["series"] in ("", name)
+        ]
+        entry["findings"] = [*read, *stated.located(entry["findings"])]
+
+
+def _provenance(seed: int, inputs: dict[str, str]) -> Document:
+    return {
+        "simcost_version": __version__,
+        "seed": seed,
+        "inputs": inputs,
+        "python_version": platform.python_version(),
+        "numpy_version": version("numpy"),
+        "statsmodels_version": version("statsmodels"),
+    }
+
+
+def _write(
+    outlooks: Sequence[Outlook], zone: str, said: Document, out: Path | None, paths_out: Path | None
+) -> list[str]:
+    """Write the files asked for; their names."""
+    if out is not None:
+        made = [issued(one.forecast, one.stated, find_zone(zone)) for one in outlooks]
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        write_forecast(out, made, timezone=zone, said=said | {"created": created})
+    if paths_out is not None:
+        write_paths(paths_out, [one.futures for one in outlooks], said)
+    return [os.path.relpath(file) for file in (out, paths_out) if file is not None]

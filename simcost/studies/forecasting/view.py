@@ -1,0 +1,99 @@
+"""What a forecast says, in the terminal: at most 100 columns, the verdict first."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from simcost.present import forecast_wording as words
+from simcost.present.chart_style import Document
+from simcost.present.format import amount, printable
+from simcost.present.text_table import table
+from simcost.studies.forecasting import forecast_tables as tables
+
+COLUMNS = 100
+MANY = 5
+"""More series than this make one table."""
+_ROWS = 31
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_BAR = 40
+
+
+def text(document: Document) -> str:
+    """The document of `simcost forecast`, laid out for people."""
+    many = len(document["series"]) > MANY
+    parts = [*(_overview(document) if many else _each(document)), _files(document)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _overview(document: Document) -> Iterator[str]:
+    """One row a series, and how many have something to be wary of."""
+    series = document["series"]
+    yield _folded(words.overview(document))
+    yield _table(tables.overview(document))
+    yield "against naive: error over that of repeating the last season, in the backtest; below 1 is better"
+    wary = sum(bool(entry["findings"] or entry["cleaning"]) for entry in series.values())
+    yield f"{wary} of them with findings or cleaning; details: --json" if wary else "details: --json"
+
+
+def _each(document: Document) -> Iterator[str]:
+    """For each series its verdict, course, what was stated, backtest, cleaning and findings."""
+    for name, entry in document["series"].items():
+        yield _folded(words.verdict(name, entry))
+        yield _folded(words.basis(entry)) + "\n" + _bars(entry)
+        if len(document["series"]) == 1:
+            yield _course(entry, document["timezone"])
+        yield _table(tables.stated(entry))
+        yield _folded(words.against_naive(entry))
+        yield _table(tables.backtest(entry))
+        yield _table(tables.coverage(entry))
+        lines = [f"cleaned: {line}" for line in words.cleaning(entry)]
+        lines += [f"note: {line}" for line in words.findings(entry)]
+        yield "\n".join(map(_folded, lines))
+
+
+def _folded(line: str) -> str:
+    """The line, broken where it is too long, but never before a per cent sign."""
+    kept = printable(line).replace(" %", "\N{NO-BREAK SPACE}%")
+    return "\n".join(wrap(kept, COLUMNS, subsequent_indent="  ")).replace("\N{NO-BREAK SPACE}%", " %")
+
+
+def _bars(entry: Document) -> str:
+    """The mean in one line: a bar per day of long horizons, else per step; where they share one, the largest."""
+    days = entry["days"] if len(entry["days"]) > 7 else []
+    values = [day["mean"] for day in days] or entry["mean"]
+    each = -(-len(values) // COLUMNS)
+    shown = [max(values[i : i + each]) for i in range(0, len(values), each)]
+    top = max(shown)
+    bars = "".join(
+        _BLOCKS[max(0, min(7, int(8 * value / top)))] if top > 0 else _BLOCKS[0] for value in shown
+    )
+    start = words.moment(entry, entry["timestamps"][0])
+    return f"{bars}\nfrom {start}, up to {amount(top)} {words.bar_unit(entry, by_day=bool(days))}"
+
+
+def _course(entry: Document, timezone: str) -> str:
+    """Days or steps of the horizon with bars."""
+    rows = tables.course(entry)
+    values = [day["mean"] for day in entry["days"]] or entry["mean"]
+    top = max(values)
+    bars = [{"": f"{'#' * round(_BAR * max(value, 0) / top) if top > 0 else '':<{_BAR}}"} for value in values]
+    more = f"\n... and {len(rows) - _ROWS} more; all: --json" if len(rows) > _ROWS else ""
+    more += f"\ndays of {timezone}" if entry["days"] and timezone != "UTC" else ""
+    return _table([row | bar for row, bar in zip(rows, bars, strict=True)][:_ROWS]) + more
+
+
+def _table(rows: tables.Table) -> str:
+    """The rows, the first column cut to the room that the others leave."""
+    if not rows:
+        return ""
+    head = list(rows[0])
+    rest = sum(2 + max(len(row[name]) for row in (*rows, {n: n for n in head})) for name in head[1:])
+    cells = [[_cut(row[head[0]], COLUMNS - rest), *map(row.get, head[1:])] for row in rows]
+    return table(head, [[printable(cell or "") for cell in line] for line in cells])
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: max(room - 1, 0)] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _files(document: Document) -> str:
+    return "\n".join(f"wrote {file}" for file in document.get("files", ()))

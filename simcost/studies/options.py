@@ -1,0 +1,306 @@
+"""Words of the command line: what verbs share of their arguments, and how they answer."""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from math import isfinite
+from pathlib import Path
+from typing import Any, NoReturn
+
+from simcost.errors import InputError
+from simcost.outputs import check_folder, check_outputs
+
+Arguments = argparse.Namespace
+_MAP = "--map"
+_PAIR = re.compile(r"[A-Za-z]\w*=")
+Document = Mapping[str, Any]
+
+
+class UsageError(InputError):
+    """Words that are no command; `usage` says which are."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors in our form."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, after each pair of `--map a=b c=d` has an option of its own: argparse would take FILE for one, too."""
+        return super().parse_known_args(None if args is None else _separate_maps(args), namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(message, self.format_usage())
+
+
+def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) -> argparse.ArgumentParser:
+    """A verb with the options that all have."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:]
+    )
+    parser.set_defaults(verb=run, writes=(), fills=())
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    return parser
+
+
+def study(
+    verbs: Any, name: str, answer: Callable[[Arguments], dict[str, Any]], report: str, summary: str
+) -> argparse.ArgumentParser:
+    """A verb that answers with one document, which `simcost.present.<report>` lays out and draws."""
+    parser = verb(verbs, name, _answer, summary)
+    parser.set_defaults(answer=answer, report=report)
+    pictures(parser)
+    return parser
+
+
+def _answer(arguments: Arguments) -> None:
+    document = arguments.answer(arguments)
+    draw(arguments, document, arguments.report)
+    show(arguments, document, arguments.report)
+
+
+def output(parser: argparse.ArgumentParser, *flags: str, **options: Any) -> None:
+    """An argument that names a file to write, which `check_written` then keeps from replacing an input."""
+    written = parser.add_argument(*flags, type=Path, **options)
+    parser.set_defaults(writes=(*parser.get_default("writes"), written.dest))
+
+
+def output_folder(parser: argparse.ArgumentParser, *flags: str, **options: Any) -> None:
+    """An argument that names a folder to write to."""
+    filled = parser.add_argument(*flags, type=Path, **options)
+    parser.set_defaults(fills=(*parser.get_default("fills"), filled.dest))
+
+
+def check_written(arguments: Arguments) -> None:
+    """Raise InputError where a file to write is an input of the call, another output, or no file."""
+    given = vars(arguments)
+    outputs = (*given.get("writes", ()), *given.get("fills", ()))
+    values = [value for name, value in given.items() if name not in outputs]
+    read = [
+        path
+        for value in values
+        for path in (value if isinstance(value, list) else [value])
+        if isinstance(path, Path)
+    ]
+    check_outputs([given[name] for name in given.get("writes", ()) if given[name]], read)
+    for name in given.get("fills", ()):
+        if given[name]:
+            check_folder(given[name])
+
+
+def pictures(parser: argparse.ArgumentParser) -> None:
+    """Where to look at a study rather than read it."""
+    output(parser, "--html", metavar="FILE", help="write a page with tables and charts")
+    output(parser, "--svg", metavar="FILE", help="write its first chart")
+
+
+def draw(arguments: Arguments, document: dict[str, Any], report: str) -> None:
+    """Write the page and the first chart, where the arguments name files for them."""
+    page, svg = (getattr(arguments, name, None) for name in ("html", "svg"))
+    if not (page or svg):
+        return
+    from simcost.present.parts import write_page, write_svg
+
+    parts = import_module(f"simcost.report.{report}").parts(document)
+    if svg:
+        write_svg(svg, next(part.chart for part in parts if part.chart)())
+    if page:
+        write_page(page, report.replace("_", " "), document, parts)
+
+
+def show(arguments: Arguments, document: Document, report: str) -> None:
+    """Print the document itself, or its layout for people by `simcost.present.<report>.text`."""
+    if arguments.json:
+        print_json(document)
+    else:
+        print(import_module(f"simcost.report.{report}").text(document))
+
+
+def print_json(document: Document) -> None:
+    """Print one JSON document."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def data(parser: argparse.ArgumentParser) -> None:
+    """Where traces lie."""
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of the traces (default: that of FILE)"
+    )
+
+
+def seed(parser: argparse.ArgumentParser) -> None:
+    """The random seed."""
+    parser.add_argument("--seed", type=natural, help="random seed (default: the scenario's, else 1)")
+
+
+def own_catalog(parser: argparse.ArgumentParser) -> None:
+    """Facts of the user."""
+    parser.add_argument("--catalog", type=Path, metavar="DIR", help="folder of your own facts")
+
+
+def columns(parser: argparse.ArgumentParser) -> None:
+    """Columns of a file that have other names than ours."""
+    parser.add_argument(
+        "--map",
+        action="extend",
+        type=pairs,
+        default=[],
+        metavar="OURS=THEIRS",
+        help="columns of the file: a=b, several as a=b,c=d or apart; repeatable",
+    )
+
+
+def _separate_maps(words: Sequence[str]) -> list[str]:
+    """The words, with `--map a=b c=d` as `--map a=b --map c=d`."""
+    separate: list[str] = []
+    mapping = False
+    for at, word in enumerate(words):
+        if word == "--":
+            return [*separate, *words[at:]]
+        if mapping and separate[-1] != _MAP and _PAIR.match(word):
+            separate.append(_MAP)
+        elif separate[-1:] != [_MAP]:
+            mapping = word == _MAP or word.startswith(_MAP + "=")
+        separate.append(word)
+    return separate
+
+
+def natural(text: str) -> int:
+    """A whole number from 0 up."""
+    if not (text.isdecimal() and len(text) <= 15):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up."""
+    if not (text.isdecimal() and 1 <= len(text) <= 15 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A duration."""
+    from simcost.units import parse_seconds
+
+    try:
+        return parse_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def span(text: str) -> float:
+    """A duration of more than 0."""
+    value = seconds(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write e.g. 5min")
+    return value
+
+
+def pair(text: str) -> tuple[str, str]:
+    """OURS=THEIRS."""
+    ours, equals, theirs = text.partition("=")
+    if not (ours and equals and theirs):
+        raise argparse.ArgumentTypeError(f"{text!r} is no OURS=THEIRS, e.g. prompt_tokens=ContextTokens")
+    return ours, theirs
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """OURS=THEIRS, or several after commas; a comma that no OURS= follows is part of the name."""
+    return [pair(part) for part in re.split(rf",\s*(?={_PAIR.pattern})", text)]
+
+
+def condition(text: str) -> tuple[str, str]:
+    """COL=VALUE; the value may be empty."""
+    column, equals, value = text.partition("=")
+    if not (column and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not COL=VALUE, e.g. model=llama-3.1-8b")
+    return column, value
+
+
+def mark(text: str) -> str:
+    """One character that is neither a letter nor a digit."""
+    if len(text) != 1 or text.isalnum():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mark; write one character such as .")
+    return text
+
+
+def delimiter(text: str) -> str:
+    """What stands between cells."""
+    marks = {",": ",", ";": ";", "tab": "\t", "\\t": "\t", "\t": "\t"}
+    if text not in marks:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a delimiter; write , or ; or tab")
+    return marks[text]
+
+
+def number(text: str) -> float:
+    """A finite number, such as 2e9."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; write e.g. 0.4 or 2e9") from None
+    if not isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no finite number")
+    return value
+
+
+def quantity(unit: Any) -> Callable[[str], float]:
+    """A quantity of 0 or more in a unit of `simcost.units`."""
+
+    def parsed(text: str) -> float:
+        try:
+            value = unit.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        if not isinstance(value, float) or value < 0:
+            raise argparse.ArgumentTypeError(f"{text!r} is below 0; write e.g. {unit.example}")
+        return value
+
+    return parsed
+
+
+def usd_per_h(text: str) -> float:
+    """USD per hour."""
+    from simcost.units import USD_PER_H
+
+    try:
+        value = USD_PER_H.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not isinstance(value, float) or value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no price; write e.g. $2.10/h")
+    return value
+
+
+def finish(
+    arguments: Arguments,
+    document: Document,
+    findings: list[dict[str, Any]],
+    report: str,
+    *,
+    files: Sequence[Path] = (),
+) -> None:
+    """Show, and draw, a document with what was found in its file (or files), and where it comes from."""
+    whole = sourced(arguments, document, findings, files)
+    draw(arguments, whole, report)
+    show(arguments, whole, report)
+
+
+def sourced(
+    arguments: Arguments, document: Document, findings: list[dict[str, Any]], files: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """A document with what was found in its file (or files), and where it comes from."""
+    from simcost import __version__
+    from simcost.scenario.storage.folders import sha256_of
+
+    inputs = {os.path.relpath(path): sha256_of(path) for path in files or [arguments.file] if path}
+    provenance = {"simcost_version": __version__, "inputs": inputs}
+    provenance |= {key: document[key] for key in ("catalog_date", "prices") if key in document}
+    return {**document, "findings": findings, "provenance": provenance}

@@ -1,0 +1,1 @@
+"""Plans compared: the run of a scenario."""

@@ -1,0 +1,178 @@
+"""Pictures of a finished result: pure functions from the document and its tables to Altair charts.
+
+Nothing is computed here but layout: values are scaled to the unit of the axis, put into classes of colour,
+and thinned to at most `ROWS` rows a chart by picking the worst or the largest value of each stretch.
+Tables are `pyarrow.Table`s of the result folder; documents are those of `simcost run`.
+"""
+
+from math import floor
+from typing import Any
+
+from simcost.compare.words import GPU_TIME
+from simcost.present.chart_style import (
+    INK,
+    TARGET,
+    WIDTH,
+    Document,
+    Rows,
+    colour,
+    colour_scale,
+    finish,
+    inline,
+    legend,
+    names,
+    shape,
+    to_png,
+    to_svg,
+)
+from simcost.studies.plans.fleet_chart import fleet_timeline
+from simcost.studies.plans.latency_charts import latency_cdf, slo_heat
+from simcost.units import format_usd
+
+__all__ = ["cost_against_slo", "cost_stack", "fleet_timeline", "latency_cdf", "slo_heat", "to_png", "to_svg"]
+
+PARTS = {
+    "computing": "#2B6299", "idle": "#A9CCE8", "starting": "#C8641B", "draining": "#F6BD8B",
+    "useful": "#7A3E8E", "checkpoint": "#D9B8E3", "lost": "#B00020", "restart": "#F4A6A6",
+    "idle_blocked": "#8A6200", "idle_free": "#F3DFC1",
+    "unallocated": "#6E6E6E", "rounding": "#C9C9C9", "unused_commitment": "#B8860B",
+    "storage": "#4B7F3A", "transfer": "#B4D9A2",
+}  # fmt: skip
+"""Where the money went; dark and light alternate, so that neighbours differ in grey too."""
+TABLES = ("hours", "latency", "timeline")
+"""Tables of the result folder that charts draw."""
+DARK = ("computing", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage")
+
+
+def cost_stack(document: Document) -> Any:
+    """Cost per month of each plan, stacked by where the money went, with total and interval."""
+    import altair as alt
+
+    totals = [_total(plan) for plan in document["plans"]]
+    reach = max(row["hi"] for row in totals)
+    rows = [row for plan in document["plans"] for row in _parts(plan, reach)]
+    usd = alt.Scale(domain=[0, reach * 1.42 or 1], nice=False)
+    y = alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False))
+    x = alt.X("usd:Q", title="USD per month", stack="zero", scale=usd,
+              axis=alt.Axis(format="$,.0f", labelFlush=False, titleAnchor="start", grid=False,
+                            values=_ticks(reach)))  # fmt: skip
+    present = [part for part in PARTS if any(row["part"] == _named(part) for row in rows)]
+    words = [*map(_named, present)]
+    fill = alt.Color("part:N", title=None, sort=words, legend=alt.Legend(columns=4),
+                     scale=alt.Scale(domain=words, range=[PARTS[part] for part in present]))  # fmt: skip
+    stack = alt.Chart(inline(rows)).encode(y=y, x=x, order="order:Q")
+    bars = stack.mark_bar(stroke="white", strokeWidth=0.7, height=26).encode(
+        color=fill, tooltip=["plan:N", "part:N", alt.Tooltip("usd:Q", format="$,.0f")]
+    )
+    inside = stack.mark_text(fontSize=11).encode(
+        x=alt.X("usd:Q", stack="zero", bandPosition=0.5), detail="part:N", text="label:N",
+        color=alt.Color("ink:N", scale=None),
+    )  # fmt: skip
+    end = alt.Chart(inline(totals)).encode(y=y)
+    interval = end.mark_rule(strokeWidth=2, color=INK, yOffset=9).encode(x="lo:Q", x2="hi:Q")
+    label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x="hi:Q", text="label:N")
+    chart = (bars + inside + interval + label).properties(width=WIDTH, height=alt.Step(40))
+    return finish(chart, "Cost per month, by where the money went (USD)")
+
+
+def _ticks(reach: float) -> Any:
+    """Ticks over the bars only, not over the room kept for labels."""
+    import altair as alt
+
+    step = next((s for s in _round_steps() if reach / s <= 5), None)
+    return [step * i for i in range(floor(reach / step) + 1)] if step and reach > 0 else alt.Undefined
+
+
+def _round_steps() -> list[float]:
+    return [unit * 10.0**power for power in range(-4, 10) for unit in (1, 2, 5)]
+
+
+def _parts(plan: dict[str, Any], reach: float) -> Rows:
+    """Monthly USD by part: the compute by state, then the other services; a label where there is room."""
+    cost = plan["cost_usd"]
+    monthly = cost["per_month"] / cost["total"] if cost["total"] else 0.0
+    found = {**cost["by_state"], **{k: v for k, v in cost["by_category"].items() if k != "compute"}}
+    rows = []
+    for part, total_usd in found.items():
+        usd = total_usd * monthly
+        if usd > 0:
+            label = format_usd(usd) if usd > 0.1 * reach else ""
+            ink = "white" if part in DARK else "#222222"
+            order = list(PARTS).index(part)
+            rows.append({"plan": plan["name"], "part": _named(part), "usd": usd, "order": order, "label": label,
+                         "ink": ink})  # fmt: skip
+    return rows
+
+
+def _named(part: str) -> str:
+    return GPU_TIME.get(part, part.replace("_", " "))
+
+
+def _total(plan: dict[str, Any]) -> dict[str, Any]:
+    mean = plan["cost_usd"]["per_month"]
+    lo, hi = _interval(plan, "per_month_usd", mean)
+    spread = f"  ({format_usd(lo)} to {format_usd(hi)})" if hi > lo else ""
+    return {"plan": plan["name"], "lo": lo, "hi": max(hi, mean), "label": format_usd(mean) + spread}
+
+
+def _interval(plan: dict[str, Any], key: str, value: float) -> tuple[float, float]:
+    """Lower and upper end over replications; the value itself where there is one replication only."""
+    interval = plan["intervals"][key]
+    return (interval["lo"], interval["hi"]) if interval else (value, value)
+
+
+def cost_against_slo(document: Document) -> Any:
+    """Each plan's cost per month against its attainment; filled where the SLO is met."""
+    import altair as alt
+
+    rows = [_point(plan) for plan in document["plans"] if plan["slo"]["attainment"] is not None]
+    target = round(100 * float(document["plans"][0]["slo"]["target"]), 6)
+    share = alt.Scale(domain=_percent_domain(rows, target), nice=False, zero=False)
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X("usd:Q", title="cost per month (USD)", axis=alt.Axis(format="$~s", tickCount=6),
+                scale=alt.Scale(domain=_usd_domain(rows), zero=False, nice=False)),
+        y=alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6),
+                scale=share),
+        color=colour(document, legend=legend(document)),
+    )  # fmt: skip
+    points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
+        shape=shape(document),
+        fill=alt.condition("datum.met", alt.Fill("plan:N", scale=colour_scale(document), title=None),
+                           alt.value("white")),
+        tooltip=["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")],
+    )  # fmt: skip
+    across = base.mark_rule(strokeWidth=1.5).encode(x="usd_lo:Q", x2="usd_hi:Q")
+    upright = base.mark_rule(strokeWidth=1.5).encode(y="attainment_lo:Q", y2="attainment_hi:Q")
+    width = WIDTH - 60
+    goal = alt.Chart(inline([{"y": target, "label": f"target {target:g} %"}])).encode(
+        y=alt.Y("y:Q", scale=share)
+    )
+    line = goal.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
+    name = goal.mark_text(align="left", dx=5, color=TARGET, fontSize=12)
+    named = name.encode(x=alt.value("width"), text="label:N")
+    chart = (line + named + across + upright + points).properties(width=width, height=280)
+    note = "Filled: meets the SLO. Hollow: misses it. Bars: confidence intervals over replications."
+    return finish(chart, "Cost (USD per month) against service level (% of requests)", note)
+
+
+def _usd_domain(rows: Rows) -> list[float]:
+    """Around all points and intervals, at least a tenth of the cost wide: cents shall not look like a gulf."""
+    lo = min((row["usd_lo"] for row in rows), default=0.0)
+    hi = max((row["usd_hi"] for row in rows), default=1.0)
+    pad = max(0.08 * (hi - lo), 0.05 * hi - 0.5 * (hi - lo), 1e-6)
+    return [max(lo - pad, 0.0), hi + pad]
+
+
+def _percent_domain(rows: Rows, target: float) -> list[float]:
+    """From just below all points and the target up to 100 %."""
+    low = min([target, *(row["attainment_lo"] for row in rows)])
+    return [max(low - 0.12 * (100 - low) - 0.05, -5), 100]
+
+
+def _point(plan: dict[str, Any]) -> dict[str, Any]:
+    usd, share = plan["cost_usd"]["per_month"], plan["slo"]["attainment"]
+    usd_lo, usd_hi = _interval(plan, "per_month_usd", usd)
+    lo, hi = _interval(plan, "attainment", share)
+    return {"plan": plan["name"], "met": plan["slo"]["met"], "usd": usd, "usd_lo": usd_lo, "usd_hi": usd_hi,
+            "attainment": 100 * share, "attainment_lo": 100 * max(lo, 0.0),
+            "attainment_hi": 100 * min(hi, 1.0)}  # fmt: skip

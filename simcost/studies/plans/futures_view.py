@@ -1,0 +1,74 @@
+"""Plans over many futures, as a table and sentences; for results whose demand was forecast."""
+
+from simcost.present.chart_style import Document
+from simcost.units import format_share, format_usd
+
+Table = list[dict[str, str]]
+NONE = "\N{EN DASH}"
+
+
+def table(document: Document) -> Table:
+    """One row per plan: cost and attainment over the futures, and the chances of a breach; empty without futures."""
+    found = document.get("futures")
+    return [_row(plan, found["budget_usd"]) for plan in found["plans"]] if found else []
+
+
+def _row(plan: Document, budget_usd: float | None) -> dict[str, str]:
+    cost, kept = plan["per_month_usd"], plan["attainment"]
+    row = {
+        "Plan": plan["plan"],
+        "USD/month P10": format_usd(cost["p10"]),
+        "P50": format_usd(cost["p50"]),
+        "P90": format_usd(cost["p90"]),
+        "Attainment P10": format_share(kept["p10"]) if kept else NONE,
+        "Misses SLO": f"{100 * plan['breach_slo']:.3g} %",
+    }
+    if budget_usd is not None:
+        row |= {"Over budget": f"{100 * plan['breach_budget']:.3g} %"}
+    return row
+
+
+def sentences(document: Document) -> list[str]:
+    """What it costs not to know the future, plan by plan and for the best one."""
+    found = document.get("futures")
+    return [*map(_wrong, found["plans"]), *_waiting(document, found)] if found else []
+
+
+def _wrong(plan: Document) -> str:
+    """Being wrong downwards and upwards."""
+    over, rescue = plan["overspend_usd"], plan["rescue_usd"]
+    down = (
+        "never meets the SLO"
+        if over is None
+        else "is the cheapest that meets the SLO wherever it meets it"
+        if over == 0
+        else f"costs {format_usd(over)} a month more than the cheapest plan that would have done"
+    )
+    if rescue is None:
+        up = "" if plan["breach_slo"] == 0 else "; where it misses the SLO, so does every other"
+    else:
+        more = "more" if rescue >= 0 else "less"
+        up = f"; where it misses the SLO, the cheapest plan that meets it costs {format_usd(abs(rescue))} {more}"
+    return f"{plan['plan']} {down}{up}."
+
+
+def _waiting(document: Document, found: Document) -> list[str]:
+    worth = found["value_of_waiting_usd"]
+    if worth is None:
+        return []
+    saved = f"save {format_usd(worth)}" if worth >= 0 else f"cost {format_usd(-worth)} more, to meet the SLO,"
+    best = document["best"]
+    lines = [
+        f"Value of waiting: to know the demand before choosing, instead of taking {best}, would {saved} a month."
+    ]
+    if found["rescued"]:
+        lines.append(f"In {found['rescued']} of the futures it would also avoid missing the SLO.")
+    return lines
+
+
+def demand_sentences(demand: Document) -> list[str]:
+    """What is expected to come, what is stated, and what was found."""
+    from simcost.present.forecast_wording import against_naive, basis, findings, verdict
+
+    told = [basis(demand), against_naive(demand), *findings(demand)]
+    return [verdict(demand["name"], demand), *(f"{text[0].upper()}{text[1:]}" for text in told if text)]

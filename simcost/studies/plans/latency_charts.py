@@ -1,0 +1,178 @@
+"""Pictures of what requests felt: attainment by hour, and the distribution of latencies."""
+
+from math import ceil, floor, log10
+from typing import Any
+
+from simcost.present.chart_style import (  # fmt: skip
+    ROWS,
+    TARGET,
+    WIDTH,
+    Document,
+    Rows,
+    colour,
+    dash,
+    finish,
+    first,
+    inline,
+    legend,
+    names,
+    time_axis,
+    time_unit,
+)
+from simcost.units import format_seconds, format_share
+
+METRICS = {"ttft_s": "TTFT", "tpot_s": "TPOT", "e2e_s": "E2E"}
+HEAT = {"met": "#A9CCE8", "missed by up to 1 point": "#FDD49E", "by up to 10 points": "#F08A34",
+        "by more": "#9C3D00", "no requests": "#DDDDDD"}  # fmt: skip
+
+
+def slo_heat(document: Document, hours: Any) -> Any:
+    """Attainment of each plan in each window of time, in classes around the target; misses carry their number."""
+    import altair as alt
+
+    target = document["plans"][0]["slo"]["target"]
+    unit, _, span = time_unit(document)
+    rows, step_s = _windows(document, hours)
+    wide = len(rows) > 24 * len(document["plans"])
+    classes = [name for name in HEAT if any(row["class"] == name for row in rows)]
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X("start:Q", title=f"{unit} from the start", axis=time_axis(span),
+                scale=alt.Scale(domain=[0, span], nice=False)),
+        y=alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False)),
+    )  # fmt: skip
+    cells = base.mark_rect(stroke="white", strokeWidth=0 if wide else 1).encode(
+        x2="end:Q", color=alt.Color("class:N", title=None, sort=classes, legend=alt.Legend(columns=5),
+                                    scale=alt.Scale(domain=classes, range=[HEAT[c] for c in classes])),
+        tooltip=["plan:N", alt.Tooltip("start:Q", title=f"start ({unit})"),
+                 alt.Tooltip("percent:Q", title="attainment (%)"), "arrived:Q"],
+    )  # fmt: skip
+    text = base.mark_text(fontSize=10).encode(
+        x="middle:Q", text="label:N", color=alt.Color("ink:N", scale=None)
+    )
+    chart = (cells if wide else cells + text).properties(width=WIDTH, height=alt.Step(30))
+    return finish(chart, f"Attainment {_period(hours, step_s)} (% of requests within all limits)",
+                  f"Target {format_share(target)}. {first(document)}")  # fmt: skip
+
+
+def _period(hours: Any, step_s: float) -> str:
+    """What a cell stands for."""
+    window_s = _window_s(hours, step_s)
+    each = "hour" if window_s == 3600 else format_seconds(window_s)
+    return (
+        f"in every {each}" if step_s <= window_s else f"in the worst {each} of every {format_seconds(step_s)}"
+    )
+
+
+def _window_s(hours: Any, otherwise: float) -> float:
+    """Length of the windows: the step from one to the next."""
+    starts = sorted(set(hours["start_s"].to_pylist()))
+    return float(starts[1] - starts[0]) if len(starts) > 1 else otherwise
+
+
+def _windows(document: Document, hours: Any) -> tuple[Rows, float]:
+    """One cell per plan and stretch of time, its worst window; and the length of a stretch in seconds."""
+    _, unit_s, span = time_unit(document)
+    table = hours.select(["plan", "start_s", "arrived", "attainment"]).to_pylist()
+    plans = len(document["plans"])
+    step_s = _window_s(hours, span * unit_s) * -(-len(table) // (ROWS // plans * plans))
+    worst: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in table:
+        key = (row["plan"], int(row["start_s"] // step_s))
+        if key not in worst or _rank(row) < _rank(worst[key]):
+            worst[key] = row
+    target, step = document["plans"][0]["slo"]["target"], step_s / unit_s
+    return [
+        {"start": start, "end": end, "middle": (start + end) / 2, **_cell(plan, row, target)}
+        for (plan, i), row in worst.items()
+        for start, end in [(i * step, min((i + 1) * step, span))]
+    ], step_s
+
+
+def _rank(row: dict[str, Any]) -> float:
+    return 2.0 if _blank(row) else float(row["attainment"])
+
+
+def _blank(row: dict[str, Any]) -> bool:
+    return row["attainment"] is None or row["attainment"] != row["attainment"]
+
+
+def _cell(plan: str, row: dict[str, Any], target: float) -> dict[str, Any]:
+    percent = None if _blank(row) else floor(1000 * row["attainment"] + 1e-9) / 10
+    kind = _class(row, target)
+    label = "" if kind in ("met", "no requests") else f"{percent:.1f}"
+    return {"plan": plan, "label": label, "percent": percent, "arrived": row["arrived"], "class": kind,
+            "ink": "white" if kind == "by more" else "#222222"}  # fmt: skip
+
+
+def _class(row: dict[str, Any], target: float) -> str:
+    if _blank(row):
+        return "no requests"
+    gap = target - row["attainment"]
+    limits = ((0.0, "met"), (0.01, "missed by up to 1 point"), (0.1, "by up to 10 points"))
+    return next((name for limit, name in limits if gap <= limit), "by more")
+
+
+def latency_cdf(document: Document, latency: Any) -> Any:
+    """Share of completed requests that were at least this fast, per metric, with the limit."""
+    import altair as alt
+
+    rows = [row for row in latency.to_pylist() if row["value_s"] and row["value_s"] > 0]
+    limit = ROWS // (len(METRICS) * len(document["plans"]))
+    curves = {
+        metric: [
+            point
+            for plan in names(document)
+            for point in _spread(
+                [row for row in rows if (row["metric"], row["plan"]) == (metric, plan)], limit
+            )
+        ]
+        for metric in METRICS
+    }
+    panels = [_cdf(document, points, metric) for metric, points in curves.items() if points]
+    chart = alt.hconcat(*panels, spacing=20)
+    return finish(
+        chart, "Latency (seconds, log scale): share of requests at least this fast (%)", first(document)
+    )
+
+
+def _spread(rows: Rows, limit: int) -> Rows:
+    """At most `limit` rows, evenly chosen, the first and the last among them."""
+    step = max((len(rows) - 1) / max(limit - 1, 1), 1.0)
+    return [rows[round(i * step)] for i in range(min(len(rows), limit))]
+
+
+def _cdf(document: Document, rows: Rows, metric: str) -> Any:
+    import altair as alt
+
+    limit = document["plans"][0]["slo"]["limits"].get(metric)
+    values = [row["value_s"] for row in rows] + ([limit] if limit else [])
+    lines = alt.Chart(inline(rows)).mark_line(strokeWidth=2).encode(
+        x=alt.X("value_s:Q", title=f"{METRICS[metric]} (s)", scale=alt.Scale(type="log", nice=False),
+                axis=alt.Axis(format="~g", values=_decades(min(values), max(values)), grid=False)),
+        y=alt.Y("quantile:Q", title=None, scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95])),
+        color=colour(document, legend=legend(document, symbolType="stroke", symbolSize=400)),
+        strokeDash=dash(document),
+    )  # fmt: skip
+    layers = lines if limit is None else lines + _limit(limit)
+    return layers.properties(width=(WIDTH - 40) // 3, height=230)
+
+
+def _decades(lo: float, hi: float) -> list[float]:
+    """Ticks of a logarithmic axis: powers of ten, or 1, 2, 5 of each where those are fewer than three."""
+    powers = range(floor(log10(lo)), ceil(log10(hi)) + 1)
+    for steps in ((1,), (1, 2, 5)):
+        ticks = [step * 10.0**power for power in powers for step in steps if lo <= step * 10.0**power <= hi]
+        if len(ticks) >= 3:
+            break
+    return ticks
+
+
+def _limit(limit: float) -> Any:
+    """A line at the limit, its name above the panel, where no curve runs."""
+    import altair as alt
+
+    mark = alt.Chart(inline([{"x": limit, "label": f"limit {format_seconds(limit)}"}])).encode(x="x:Q")
+    rule = mark.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
+    name = mark.mark_text(baseline="bottom", dy=-3, color=TARGET, fontSize=12)
+    return rule + name.encode(y=alt.value(0), text="label:N")

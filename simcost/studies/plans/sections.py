@@ -1,0 +1,179 @@
+"""A result as one HTML page that needs nothing else: no script, no font, no picture from outside."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import InputError
+from simcost.outputs import whole_file
+from simcost.present.chart_style import Document
+from simcost.present.forecast_charts import fan
+from simcost.present.parts import Part, page
+from simcost.scenario.storage.folders import check_result
+from simcost.studies.plans import (
+    cost_charts,
+    fleet_view,
+    futures_view,
+    job_charts,
+    job_tables,
+    money_tables,
+    provisioning_view,
+    retry_tables,
+    tables,
+)
+from simcost.studies.plans import text as comparison
+from simcost.studies.plans.contents import serves, trains
+from simcost.studies.plans.futures_chart import spread
+
+
+def write_html(folder: Path) -> Path:
+    """Write `report.html` into a finished result folder and return its path; one that shows this result stays.
+
+    Raises:
+        InputError: the folder holds no finished result.
+    """
+    target = folder / "report.html"
+    stamp = _stamp(folder)
+    if stamp is not None and _last_line(target) == stamp:
+        return target
+    document, shown = read(folder)
+    text = page(document["scenario"], document, parts(document, shown))
+    with whole_file(target) as draft:
+        draft.write_text(f"{text}{stamp}\n", encoding="utf-8")
+    return target
+
+
+def _stamp(folder: Path) -> str | None:
+    """What the report comes from, as its last line says: the result and the code that draws it; None = no result."""
+    made_of = sha256()
+    try:
+        for path in (*_files(folder, ".json"), *_files(folder / "tables"), *_files(Path(__file__).parent)):
+            made_of.update(path.read_bytes())
+    except OSError:
+        return None
+    return f"<!-- made of {made_of.hexdigest()} -->"
+
+
+def _files(folder: Path, suffix: str = "") -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name.endswith(suffix))
+
+
+def _last_line(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")[2]
+    except (OSError, ValueError):
+        return None
+
+
+def read(folder: Path) -> tuple[Document, dict[str, Any]]:
+    """The document of a result folder, and by name the tables that charts draw.
+
+    Raises:
+        InputError: the folder holds no finished result.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        check_result(folder)
+        document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        names = [*(cost_charts.TABLES if serves(document) else ()), *(job_charts.TABLES if trains(document) else ()),
+                 *(("runs",) if "futures" in document else ()),
+                 *(("followed",) if fleet_view.table(document) else ())]  # fmt: skip
+        files = {name: folder / "tables" / f"{name}.parquet" for name in names}
+        shown = {
+            name: pq.ParquetFile(file).read()
+            for name, file in files.items()
+            if name != "gpus" or file.exists()
+        }
+        if any("over_provisioned" not in plan for plan in document["plans"]):
+            raise ValueError("it was written by an older simcost")  # noqa: TRY301  # as any other unusable file
+        if "demand" in document:
+            shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise InputError(
+            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
+        ) from None
+    return document, shown
+
+
+def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
+    """What stands below the verdict, in the order in which a reader asks."""
+    demand = futures_view.demand_sentences(document["demand"]) if "demand" in document else []
+    return [
+        Part(title="Plans compared", rows=tables.comparison(document)),
+        Part(
+            title="Over the futures", rows=futures_view.table(document), said=futures_view.sentences(document)
+        ),
+        Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),
+        Part(title="Targets missed", said=tables.missed(document)),
+        Part(title="What drives the difference", said=document["drivers"]),
+        Part(
+            title=f"Charge by charge, a month, against {document['baseline']}",
+            said=money_tables.charge_changes(document),
+        ),
+        *pictures(document, shown),
+        *_requests(document),
+        Part(title="Jobs", rows=job_tables.times(document)),
+        Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
+        Part(title="Demand", said=demand),
+        Part(
+            title="Unit costs and energy",
+            rows=money_tables.units(document),
+            said=money_tables.energy_notes(document),
+        ),
+        Part(title="Assumptions", said=document["assumptions"]),
+    ]
+
+
+def _requests(document: Document) -> list[Part]:
+    """What became of requests, and of the fleets that served them."""
+    counted = comparison.of_which(document)
+    return [
+        Part(title="Service level", rows=tables.objectives(document)),
+        Part(title="Latency and answers", rows=tables.service_levels(document)),
+        Part(title=f"Requests without an answer{counted}", said=comparison.unanswered(document)),
+        Part(title=f"Retries of clients{counted}", rows=retry_tables.table(document)),
+        Part(title=f"By priority{counted}", rows=retry_tables.by_priority(document)),
+        Part(title=f"Prefixes{counted}", said=retry_tables.prefixes(document)),
+        Part(
+            title="Paid and needed replica-hours, a month",
+            rows=provisioning_view.table(document),
+            said=provisioning_view.notes(document),
+        ),
+        Part(
+            title="How the fleets followed demand",
+            rows=fleet_view.table(document),
+            said=fleet_view.notes(document),
+        ),
+    ]
+
+
+def pictures(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
+    """The charts that a result has."""
+    if "futures" in document:
+        yield Part(title="Cost over the futures", chart=lambda: spread(document, shown["runs"]))
+    if "demand" in document:
+        yield Part(title="Demand", chart=lambda: fan(shown["demand"]))
+    yield Part(title="Where the money went", chart=lambda: cost_charts.cost_stack(document))
+    if trains(document):
+        yield Part(title="Cost against waiting", chart=lambda: job_charts.cost_against_wait(document))
+        yield Part(title="GPU time", chart=lambda: job_charts.gpu_time(document))
+        if "gpus" in shown:
+            yield Part(
+                title="GPUs over time", chart=lambda: job_charts.gpus_over_time(document, shown["gpus"])
+            )
+        yield Part(title="Waiting", chart=lambda: job_charts.wait_spread(document, shown["waits"]))
+    if serves(document):
+        yield Part(title="Cost against service level", chart=lambda: cost_charts.cost_against_slo(document))
+        yield Part(
+            title="Service level by hour", chart=lambda: cost_charts.slo_heat(document, shown["hours"])
+        )
+        yield Part(title="Latency", chart=lambda: cost_charts.latency_cdf(document, shown["latency"]))
+        if "followed" in shown:
+            yield Part(
+                title="Demand and fleet", chart=lambda: fleet_view.picture(document, shown["followed"])
+            )
+        yield Part(title="Fleet", chart=lambda: cost_charts.fleet_timeline(document, shown["timeline"]))

@@ -1,0 +1,1 @@
+"""Job schedulers, cluster sizes, packing, shared fleets."""

@@ -1,0 +1,57 @@
+"""`simcost train pack`: how much of a cluster can be given away before fragmentation stops it."""
+
+from pathlib import Path
+from typing import Any
+
+from simcost.progress import Progress
+from simcost.studies.options import Arguments, finish, number, positive, seed, verb
+from simcost.studies.scheduling.job_options import add_jobs, jobs_of
+from simcost.studies.scheduling.policies import placement
+
+_ORDERS = 1000
+_MOST = 10
+_OF_TIMES = ("limit_assumed", "limit_raised", "gap")
+"""Findings about times, which do not matter here."""
+
+
+def add(actions: Any) -> None:
+    """The action `pack`."""
+    pack = verb(
+        actions, "pack", _pack, "how much of a cluster can be given away before fragmentation stops it"
+    )
+    add_jobs(pack)
+    pack.add_argument("--nodes", type=Path, required=True, metavar="CSV", help="the nodes, as for replay")
+    pack.add_argument("--placement", action="append", default=[], metavar="P",
+                      help="repeatable (default: fgd, best-fit, random)")  # fmt: skip
+    pack.add_argument("--orders", type=positive, default=5, metavar="N",
+                      help="in which the jobs arrive, shuffled (default 5)")  # fmt: skip
+    pack.add_argument("--until", type=number, default=1.3, metavar="X",
+                      help="demand that arrives / GPUs there are (default 1.3)")  # fmt: skip
+    seed(pack)
+
+
+def _pack(arguments: Arguments) -> None:
+    from simcost.errors import InputError
+    from simcost.sim.jobs.packing import pack
+    from simcost.studies.scheduling.packing import packing
+    from simcost.trace.jobs.nodes import read_nodes
+
+    names = arguments.placement or ["fgd", "best-fit", "random"]
+    placements = {name: placement(name) for name in names}
+    if "count" in names:
+        raise InputError("--placement count looks at no nodes, so nothing is fragmented; name another")
+    if not 0 < arguments.until <= _MOST or arguments.orders > _ORDERS:
+        raise InputError(f"give --until above 0, to {_MOST}, and --orders to {_ORDERS:,}")
+    nodes = read_nodes(arguments.nodes)
+    jobs, findings = jobs_of(arguments, gpu_types=nodes.gpu_types)
+    first = arguments.seed or 0
+    with Progress("pack", quiet=arguments.quiet):
+        document = packing(
+            lambda name, order: pack(jobs, nodes, placements[name], seed=order, until=arguments.until),
+            list(placements),
+            range(first, first + arguments.orders),
+            until=arguments.until,
+            gpus=int(nodes.gpus.sum()),
+        )
+    told = [said for said in findings if said["kind"] not in _OF_TIMES]
+    finish(arguments, document, told, "train_pack", files=[arguments.file, arguments.nodes])

@@ -1,0 +1,189 @@
+"""`simcost train replay`: a job log on a cluster under one policy or several."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from simcost.progress import Progress
+from simcost.studies.options import Arguments, finish, number, positive, quantity, seed, verb
+from simcost.studies.scheduling.job_options import add_jobs, jobs_of
+from simcost.studies.scheduling.policies import SYNTAX, placement, scheduler, with_words
+from simcost.units import BYTES_PER_S
+
+
+def add(actions: Any) -> None:
+    """The action `replay`."""
+    replay = verb(
+        actions, "replay", _replay, "a job log on a cluster under a scheduler: waits, completion, use"
+    )
+    add_jobs(replay)
+    replay.add_argument(
+        "--gpus", type=positive, metavar="N", help="one pool of GPUs; with --nodes: how many those have"
+    )
+    replay.add_argument(
+        "--nodes",
+        type=Path,
+        metavar="CSV",
+        help="the nodes: node,gpus[,pool,rack,domain,gpu_type,cpu_milli,...]",
+    )
+    replay.add_argument(
+        "--divide", type=positive, default=1, metavar="N", help="the nodes of each pool by this"
+    )
+    replay.add_argument("--policy", action="append", default=[], metavar="P",
+                        help=f"repeatable (default: fifo-skip); {SYNTAX}")  # fmt: skip
+    replay.add_argument("--placement", default="consolidate", metavar="P",
+                        help="on nodes (default: consolidate); count: any free GPUs of the pool")  # fmt: skip
+    replay.add_argument("--quotas", type=Path, metavar="CSV",
+                        help="of quotas: queue,nominal[,borrowing_limit,lending_limit]")  # fmt: skip
+    replay.add_argument(
+        "--shares", type=Path, metavar="CSV", help="of fair-share: path,shares, as physics/alice,2"
+    )
+    _add_mishaps(replay)
+    seed(replay)
+
+
+def _add_mishaps(replay: Any) -> None:
+    """What is drawn: limits and failures; and how jobs save their work."""
+    replay.add_argument("--limit-error", type=number, default=0.0, metavar="X",
+                        help="time limits that the log lacks are duration x (1 + X)")  # fmt: skip
+    replay.add_argument("--limit-sigma", type=number, metavar="S",
+                        help="all time limits are drawn: duration x (1 + X) x e^(S z), z standard normal")  # fmt: skip
+    replay.add_argument("--failures", nargs="?", const="", metavar="F=V,...",
+                        help="nodes fail, e.g. per_node_day=0.0065,repair=2h,intervals=young")  # fmt: skip
+    replay.add_argument("--checkpoints", nargs="?", const="", metavar="F=V,...",
+                        help="jobs write checkpoints, e.g. interval=30min,write=1min,restart=3min")  # fmt: skip
+    replay.add_argument("--bandwidth", type=quantity(BYTES_PER_S), metavar="RATE",
+                        help="of checkpoints, e.g. 2GB/s: writing takes the job's state / this")  # fmt: skip
+
+
+def _replay(arguments: Arguments) -> None:
+    from simcost.sim.jobs.document import rejections, replay_document
+    from simcost.studies.scheduling.compare_policies import policies_verdict
+
+    where = placement(arguments.placement)
+    nodes = _nodes(arguments)
+    names = arguments.policy or ["fifo-skip"]
+    policies = [_policy(text, arguments, nodes) for text in names]
+    mishaps = _mishaps(arguments)
+    pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}
+    jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, **pools)
+    jobs, said = _prepared(jobs, arguments, counted=nodes is None or where.kind == "count")
+    documents = []
+    with Progress("replay", quiet=arguments.quiet):
+        for policy in policies:
+            ledger = _ledger(jobs, nodes, arguments.gpus, policy, where, mishaps)
+            documents.append(replay_document(jobs, ledger, policy))
+            said += [one for one in rejections(jobs, ledger) if one not in said]
+    several = {"verdict": policies_verdict(names, documents), "policies": documents}
+    document = documents[0] if len(documents) == 1 else several
+    files = [path for path in (arguments.nodes, arguments.quotas, arguments.shares) if path]
+    finish(arguments, document, findings + said, "train", files=[arguments.file, *files])
+
+
+def _nodes(arguments: Arguments) -> Any:
+    """The nodes, those of the pool asked for; None = a count of GPUs. Raises InputError without either, or if the two
+    differ.
+    """
+    from simcost.errors import InputError
+    from simcost.trace.jobs.nodes import read_nodes
+
+    if arguments.nodes is None and arguments.gpus is None:
+        raise InputError("how large is the cluster? give --gpus N, or --nodes CSV")
+    if arguments.nodes is None:
+        return None
+    nodes = read_nodes(arguments.nodes).divided(arguments.divide)
+    if arguments.pool in nodes.pools:
+        nodes = nodes.of_pool(arguments.pool)
+    total = int(nodes.gpus.sum())
+    if arguments.gpus not in (None, total):
+        raise InputError(
+            f"--gpus {arguments.gpus:,}, but the nodes of {arguments.nodes} have {total:,}; leave --gpus away"
+        )
+    return nodes
+
+
+def _policy(text: str, arguments: Arguments, nodes: Any) -> Any:
+    """A policy with what the tables say of it."""
+    from simcost.errors import InputError
+    from simcost.plan.scheduling import Quota
+    from simcost.trace.jobs.quotas import read_quotas, read_shares
+
+    policy = scheduler(text)
+    if policy.kind == "fair-share" and arguments.shares:
+        return replace(policy, shares=read_shares(arguments.shares))
+    if policy.kind != "quotas":
+        return policy
+    if arguments.quotas:
+        rows = read_quotas(arguments.quotas)
+    elif nodes is not None:
+        rows = {name: (gpus, None, None) for name, gpus in nodes.pool_gpus.items()}
+    else:
+        raise InputError(
+            "quotas need --quotas CSV with queue,nominal[,borrowing_limit,lending_limit], or --nodes"
+        )
+    queues = {
+        name: Quota(nominal=nominal, borrowing_limit=borrows, lending_limit=lends)
+        for name, (nominal, borrows, lends) in rows.items()
+    }
+    return replace(policy, queues=queues)
+
+
+def _pools(policies: list[Any], nodes: Any) -> dict[str, int]:
+    """GPUs by pool: those of the nodes, or the queues that have quotas, which may use them all."""
+    queues = [name for policy in policies if policy.kind == "quotas" for name in policy.queues]
+    gpus: dict[str, int] = nodes.pool_gpus
+    return dict.fromkeys(queues, sum(gpus.values())) if queues else gpus
+
+
+def _mishaps(arguments: Arguments) -> dict[str, Any]:
+    """Failures, checkpoints and the seed, as the engines take them."""
+    from simcost.plan.checkpoints import Checkpoints
+    from simcost.plan.failures import NodeFailures
+
+    given = {"failures": NodeFailures, "checkpoints": Checkpoints}
+    found = {name: with_words(cls, said, f"--{name}") for name, cls in given.items()
+             if (said := getattr(arguments, name)) is not None}  # fmt: skip
+    return {"seed": arguments.seed or 0, **found}
+
+
+def _prepared(jobs: Any, arguments: Arguments, *, counted: bool) -> tuple[Any, list[dict[str, Any]]]:
+    """The jobs with the limits and checkpoints asked for, and what a replay assumes of them."""
+    from simcost.plan.scheduling import EstimateError
+    from simcost.scenario.files.parts import with_fields
+    from simcost.sim.jobs.document import assumptions
+    from simcost.sim.jobs.estimates import with_limits, with_writes
+
+    if arguments.limit_sigma is not None:
+        fields = {"error": arguments.limit_error, "sigma": arguments.limit_sigma}
+        jobs = with_limits(jobs, with_fields(EstimateError, fields), arguments.seed or 0)
+    if arguments.bandwidth is not None:
+        jobs = with_writes(jobs, arguments.bandwidth)
+    return jobs, assumptions(jobs, counted=counted)
+
+
+def _ledger(jobs: Any, nodes: Any, gpus: int, policy: Any, where: Any, mishaps: dict[str, Any]) -> Any:
+    """One replay."""
+    from simcost.sim.jobs.simulate import schedule
+    from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
+
+    if nodes is None:
+        return schedule(jobs, gpus, policy, **mishaps)
+    if where.kind == "count":
+        return schedule(jobs, nodes.pool_gpus, policy, **mishaps)
+    return schedule_on_nodes(jobs, nodes, _rigid(policy), where, **mishaps)
+
+
+def _rigid(policy: Any) -> Any:
+    """A policy that places gangs on nodes; raises InputError for the others."""
+    from typing import get_args
+
+    from simcost.errors import InputError
+    from simcost.plan.scheduling import Rigid
+
+    known = get_args(Rigid)
+    if not isinstance(policy, known):
+        names = ", ".join(cls().kind for cls in known)
+        raise InputError(
+            f"{policy.kind} works on GPU counts (--gpus, or --placement count); on nodes there are {names}"
+        )
+    return policy

@@ -1,0 +1,237 @@
+"""`simcost train share`: jobs on the GPUs that a serving fleet leaves, against two separate fleets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.errors import InputError, did_you_mean
+from simcost.ledger.jobs import JobLedger
+from simcost.plan.checkpoints import Checkpoints
+from simcost.scenario.storage.folders import check_result
+from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.studies.scheduling.sizing import Question, size
+from simcost.trace.jobs.jobs import Jobs
+from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ServingUse:
+    """GPUs that a plan of a finished run holds over time."""
+
+    plan: str
+    since_s: np.ndarray[Any, np.dtype[np.float64]]
+    gpus: np.ndarray[Any, np.dtype[np.int64]]
+    horizon_s: float
+
+    @property
+    def peak(self) -> int:
+        """The most it holds at a time: what a fleet of its own would need."""
+        return int(self.gpus.max())
+
+    @property
+    def least(self) -> int:
+        """The least it holds at a time."""
+        return int(self.gpus.min())
+
+    @property
+    def mean(self) -> float:
+        """Averaged over time."""
+        return float(np.dot(self.gpus, np.diff(np.append(self.since_s, self.horizon_s))) / self.horizon_s)
+
+    def left_of(self, gpus: int, until_s: float) -> Capacity:
+        """What it leaves of so many GPUs, its run repeated up to a time."""
+        repeats = int(np.ceil(until_s / self.horizon_s))
+        since = (np.arange(repeats)[:, None] * self.horizon_s + self.since_s).ravel()
+        left = np.tile(gpus - self.gpus, repeats)
+        changed = np.append(True, np.diff(left) != 0)
+        return Capacity(since_s=since[changed], gpus=left[changed])
+
+
+def serving_use(folder: Path, plan: str | None) -> ServingUse:
+    """What a plan of a results folder of `simcost run` holds: replicas that start, serve or drain.
+
+    Raises:
+        InputError: no finished result, or no such plan.
+    """
+    try:
+        check_result(folder)
+        document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        timeline = pq.ParquetFile(folder / "tables" / "timeline.parquet").read()
+        plans = {one["name"]: one for one in document["plans"]}
+        horizon_s = float(document["provenance"]["horizon_s"])
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        raise InputError(
+            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
+        ) from error
+    name = plan or document["best"] or document["baseline"]
+    if name not in plans:
+        raise InputError(
+            f"{folder}: no plan {name!r}{did_you_mean(name, list(plans))}; there are {', '.join(plans)}"
+        )
+    chosen = plans[name]
+    if not chosen["replica_hours"]:
+        raise InputError(f"{folder}: {name} serves no requests; name a plan of a run that does")
+    held = chosen["gpu_hours"]["requests"] if "jobs" in chosen else chosen["accelerator_hours"]
+    per_replica = held / sum(chosen["replica_hours"].values())
+    rows = [row for row in timeline.to_pylist() if row["plan"] == name]
+    since = np.array([row["t_s"] for row in rows], np.float64)
+    held = np.array([row["ready"] + row["starting"] + row["draining"] for row in rows], np.int64)
+    gpus = np.rint(held * per_replica).astype(np.int64)
+    kept = np.append(np.diff(since) > 0, True) & (since < horizon_s)
+    since, gpus = since[kept], gpus[kept]
+    since[0] = 0.0
+    return ServingUse(plan=name, since_s=since, gpus=gpus, horizon_s=horizon_s)
+
+
+def share(
+    jobs: Jobs,
+    use: ServingUse,
+    *,
+    gpus: int,
+    checkpoints: Checkpoints,
+    usd_per_gpu_h: float | None,
+    step: int = 8,
+) -> Document:
+    """One fleet for both, and the two fleets in which jobs would wait no longer; all of them in whole nodes.
+
+    The serving plan has the right of way: when it starts a replica, jobs give up the GPUs at once, within its
+    cold start, so that its requests feel nothing of them.
+
+    Args:
+        jobs: the training jobs.
+        use: what serving holds.
+        gpus: of the shared fleet; rounded up to whole nodes, as the other fleets are.
+        checkpoints: how jobs save their work.
+        usd_per_gpu_h: price of a GPU-hour; None = no money is shown.
+        step: GPUs of a node.
+
+    Raises:
+        InputError: a fleet smaller than what serving holds, or one that never has room for the widest job.
+    """
+    if gpus < use.peak:
+        raise InputError(
+            f"{gpus} GPUs are fewer than the {use.peak} that {use.plan} holds at its peak; give more"
+        )
+    shared, serving = _whole(gpus, step), _whole(use.peak, step)
+    horizon_s = float(jobs.submit_s[-1]) + use.horizon_s
+    left = use.left_of(shared, horizon_s)
+    widest, most = int(jobs.gpus.max()), int(left.gpus.max())
+    if widest > most:
+        raise InputError(
+            f"the widest job needs {widest:,} GPUs, but {use.plan} never leaves more than {most:,} of {shared:,}; "
+            f"give {use.least + widest:,} GPUs or more, or keep such jobs out of the log"
+        )
+    together = schedule_beside(jobs, left, checkpoints, horizon_s=horizon_s)
+    waited = _percentile(together)
+
+    def alone(count: int, _policy: str) -> JobLedger:
+        constant = Capacity(since_s=np.zeros(1), gpus=np.array([count], np.int64))
+        return schedule_beside(jobs, constant, checkpoints, horizon_s=horizon_s)
+
+    question = Question(wait_s=waited, percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)
+    offered = jobs.gpu_seconds / horizon_s
+    [own] = size(alone, ["fifo-skip"], question, offered=offered, widest=widest)["policies"]
+    fleets = serving + own["gpus"]
+    document = {
+        "plan": use.plan,
+        "gpus": shared,
+        "requested_gpus": gpus,
+        "node_gpus": step,
+        "serving": {"peak_gpus": use.peak, "mean_gpus": use.mean},
+        "jobs": _jobs(together),
+        "wait_s": {"mean": _mean(together), "p95": waited},
+        "offered_gpus": offered,
+        "gpu_hours": {name: seconds / 3600.0 for name, seconds in together.gpu_seconds.items()},
+        "preemptions": int(together.outcomes.preemptions.sum()),
+        "usd_per_month": _monthly(shared, usd_per_gpu_h),
+        "separate": {
+            "serving_gpus": serving,
+            "training_gpus": own["gpus"],
+            "gpus": fleets,
+            "wait_s": {"p95": own["wait_s"]["target"]},
+            "usd_per_month": _monthly(fleets, usd_per_gpu_h),
+        },
+        "saved_gpus": fleets - shared,
+        "saved_usd_per_month": _monthly(fleets - shared, usd_per_gpu_h),
+        "checkpoints": {f"{name}_s": value for name, value in asdict(checkpoints).items()},
+    }
+    return {**document, "verdict": share_verdict(document)}
+
+
+def share_verdict(document: Document) -> str:
+    """What sharing saves, from the figures of the table alone."""
+    apart, waits = document["separate"], _waits(document)
+    one, two, saved = document["gpus"], apart["gpus"], document["saved_gpus"]
+    if saved <= 0:
+        more = "as many GPUs" if saved == 0 else f"{-saved:,} GPUs fewer"
+        return f"Sharing saves nothing here: two fleets need {more} ({two:,} against {one:,}), {waits}."
+    usd = document["saved_usd_per_month"]
+    worth = "" if usd is None else f", {format_usd(usd)} a month"
+    return (
+        f"One fleet of {one:,} {_gpus(one)} takes the place of two of {two:,}: {saved:,} {_gpus(saved)} fewer{worth}, "
+        f"{waits}; {_because(document)}."
+    )
+
+
+def _waits(document: Document) -> str:
+    """P95 of the wait on both sides, as the table shows it."""
+    shared, apart = (format_seconds(side["wait_s"]["p95"]) for side in (document, document["separate"]))
+    if shared == apart:
+        return f"with the same P95 wait of {shared}"
+    return f"with a P95 wait of {shared} on the shared fleet and {apart} on two"
+
+
+def _because(document: Document) -> str:
+    """The GPUs that serving gave back, and what taking them again cost the jobs."""
+    serving = document["serving"]
+    if serving["mean_gpus"] >= serving["peak_gpus"] * (1 - 1e-9):
+        node = document["node_gpus"]
+        return f"serving gives no GPU back, so this is only the rounding to nodes of {node:,}"
+    hours = document["gpu_hours"]
+    lost = hours["lost"] + hours["restart"]
+    busy = lost + hours["useful"] + hours["checkpoint"]
+    redone = format_share(lost / busy if busy else 0.0)
+    return f"{redone} of the jobs' GPU time is lost when serving takes its GPUs back"
+
+
+def _gpus(count: int) -> str:
+    return "GPU" if count == 1 else "GPUs"
+
+
+def _whole(gpus: int, step: int) -> int:
+    """Rounded up to nodes of so many GPUs."""
+    return -(-gpus // step) * step
+
+
+def _jobs(ledger: JobLedger) -> Document:
+    felt = ledger.outcomes
+    ended, rejected = int((felt.end_s >= 0).sum()), int(felt.rejected.sum())
+    return {
+        "submitted": len(felt.submit_s),
+        "completed": ended,
+        "failed": rejected,
+        "in_system": len(felt.submit_s) - ended - rejected,
+    }
+
+
+def _percentile(ledger: JobLedger) -> float:
+    wait = ledger.waits_s()
+    return float(np.quantile(wait, 0.95)) if len(wait) else 0.0
+
+
+def _mean(ledger: JobLedger) -> float:
+    wait = ledger.waits_s()
+    return float(wait.mean()) if len(wait) else 0.0
+
+
+def _monthly(gpus: int, usd_per_gpu_h: float | None) -> float | None:
+    return None if usd_per_gpu_h is None else gpus * usd_per_gpu_h * HOURS_PER_MONTH

@@ -1,0 +1,97 @@
+"""`simcost train size`: how many GPUs a queue of jobs needs."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from simcost.progress import Progress
+from simcost.studies.options import Arguments, natural, positive, seconds, sourced, study, usd_per_h
+from simcost.studies.scheduling.job_options import (
+    add_checkpoints,
+    add_jobs,
+    add_price,
+    checkpoints_of,
+    jobs_of,
+)
+from simcost.studies.scheduling.policies import SYNTAX, scheduler
+
+
+def add(actions: Any) -> None:
+    """The action `size`."""
+    size = study(
+        actions,
+        "size",
+        _size,
+        "train_size",
+        "the smallest cluster that keeps a wait, and what a policy is worth",
+    )
+    add_jobs(size)
+    size.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="P",
+        help=f"repeatable (default: fifo-skip, easy-backfill); {SYNTAX}",
+    )
+    size.add_argument("--wait", type=seconds, required=True, metavar="TIME", help="longest wait, e.g. 1h")
+    size.add_argument(
+        "--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)"
+    )
+    add_price(size)
+    size.add_argument(
+        "--gpus", type=positive, action="append", default=[], metavar="N", help="a size to look at besides"
+    )
+    beside = size.add_argument_group("spot beside it")
+    beside.add_argument(
+        "--spot-trace", type=Path, metavar="TRACE", help="availability of spot nodes: mixes are sized"
+    )
+    beside.add_argument("--trace", metavar="NAME", help="which trace of the file")
+    beside.add_argument("--spot", type=usd_per_h, metavar="USD", help="per GPU and hour on spot")
+    add_checkpoints(beside)
+
+
+def _size(arguments: Arguments) -> dict[str, Any]:
+    from simcost.sim.jobs.simulate import schedule
+    from simcost.studies.scheduling.sizing import Question, size
+
+    jobs, findings = jobs_of(arguments)
+    names = arguments.policy or ["fifo-skip", "easy-backfill"]
+    policies = {name: scheduler(name) for name in names}
+    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or float(jobs.duration_s.max())
+    asked = Question(
+        wait_s=arguments.wait,
+        percentile=arguments.percentile,
+        step=arguments.node,
+        usd_per_gpu_h=arguments.price,
+        also=tuple(arguments.gpus),
+    )
+    with Progress("size", quiet=arguments.quiet):
+        document = size(
+            lambda gpus, name: schedule(jobs, gpus, policies[name]),
+            names,
+            asked,
+            offered=jobs.gpu_seconds / span_s,
+            widest=int(jobs.gpus.max()),
+            every=int(jobs.gpus.sum()),
+        )
+        if arguments.spot_trace:
+            document = _with_mixes(document, jobs, arguments, asked)
+    return sourced(arguments, document, findings)
+
+
+def _with_mixes(document: dict[str, Any], jobs: Any, arguments: Arguments, asked: Any) -> dict[str, Any]:
+    """And the mixes of reserved and spot GPUs that keep the target."""
+    from simcost.studies.scheduling.spot_mix import Spot, mixes
+    from simcost.trace.spot import one_trace
+
+    trace = one_trace(arguments.spot_trace, arguments.trace)
+    spot = Spot(trace=trace, usd_per_gpu_h=arguments.spot, checkpoints=checkpoints_of(arguments))
+    mix = mixes(jobs, spot, asked)
+    return {**document, "verdict": f"{document['verdict']} {mix['verdict']}", "mix": mix}
+
+
+def _percent(text: str) -> float:
+    value = natural(text)
+    if not 1 <= value <= 99:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentile from 1 to 99")
+    return value / 100.0

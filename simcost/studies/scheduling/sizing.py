@@ -1,0 +1,169 @@
+"""How many GPUs a queue of jobs needs: waiting against cluster size, and what a better policy is worth in hardware."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, fsum
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.ledger.jobs import JobLedger
+from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
+
+POINTS = 9
+"""Sizes on a curve."""
+LARGEST = 64
+"""Times the offered load: where the search ends."""
+WALK = 16
+"""Nodes below the answer of the bisection that are tried too, until the wait is twice as long."""
+Run = Callable[[int, str], JobLedger]
+"""Replays the jobs on a number of GPUs under a policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of a cluster."""
+
+    wait_s: float
+    """Longest wait that the percentile may have."""
+    percentile: float
+    """As a share: 0.95."""
+    step: int
+    """GPUs are bought in multiples of it: those of a node."""
+    usd_per_gpu_h: float | None
+    """None = no money is shown."""
+    also: tuple[int, ...] = ()
+    """Numbers of GPUs to look at besides, whether they keep the target or not."""
+
+
+def size(
+    run: Run,
+    policies: Sequence[str],
+    question: Question,
+    *,
+    offered: float,
+    widest: int,
+    every: int | None = None,
+) -> dict[str, Any]:
+    """The smallest cluster for each policy, its curve, and what the best policy saves.
+
+    Args:
+        run: replays the jobs.
+        policies: names, the first the one that the others are compared with.
+        question: target and price.
+        offered: GPUs that the jobs keep busy on average.
+        widest: of any job; smaller clusters would reject it.
+        every: GPUs that all jobs together ask for, beyond which nobody waits; None = unknown.
+
+    Raises:
+        InputError: not even 64 times the offered load, or the widest job, keeps the target.
+    """
+    least = max(ceil(widest / question.step), 1)
+    guess = max(ceil(min(offered, offered if every is None else every) / question.step), least)
+    found = [_policy(run, name, question, least, guess) for name in policies]
+    best = min(found, key=lambda one: one["gpus"])
+    return {
+        "offered_gpus": offered,
+        "target": {"percentile": question.percentile, "wait_s": question.wait_s},
+        "policies": found,
+        "verdict": _verdict(found, best, question),
+    }
+
+
+def _policy(run: Run, name: str, question: Question, least: int, guess: int) -> dict[str, Any]:
+    """Bisection on the number of nodes, then a walk down: waits fall as the cluster grows, but not at every step.
+
+    Args:
+        run: replays the jobs.
+        name: of the policy.
+        question: target and price.
+        least: nodes that hold the widest job.
+        guess: nodes that the offered load fills; where the search begins.
+    """
+    seen: dict[int, JobLedger] = {}
+
+    def wait(nodes: int) -> float:
+        if nodes not in seen:
+            seen[nodes] = run(nodes * question.step, name)
+        return _wait(seen[nodes], question.percentile)
+
+    low, high = least - 1, guess
+    while wait(high) > question.wait_s:
+        if high > LARGEST * guess:
+            raise InputError(
+                f"{name}: not even {high * question.step:,} GPUs keep P{100 * question.percentile:g} of the wait "
+                f"within {format_seconds(question.wait_s)}; ask for a longer wait"
+            )
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if wait(middle) <= question.wait_s else (middle, high)
+    for nodes in range(high - 1, max(least, high - WALK) - 1, -1):
+        high = nodes if wait(nodes) <= question.wait_s else high
+        if wait(nodes) > 2 * question.wait_s:
+            break
+    high, shown = _settled(wait, seen, question, least, high)
+    curve = [_point(seen[nodes], nodes * question.step, question) for nodes in sorted(seen) if nodes in shown]
+    at = [_point(_of_size(run, seen, gpus, name, question.step), gpus, question) for gpus in question.also]
+    return {"policy": name, **_point(seen[high], high * question.step, question), "curve": curve, "at": at}
+
+
+def _settled(
+    wait: Callable[[int], float], seen: dict[int, JobLedger], question: Question, least: int, high: int
+) -> tuple[int, range]:
+    """The smallest number of nodes of all that were tried, those of its curve included, that keeps the target."""
+    for gpus in question.also:
+        if gpus % question.step == 0 and gpus >= least * question.step:
+            wait(gpus // question.step)
+    while True:
+        shown = range(max(least, high // 2), 2 * high + 1)
+        for nodes in np.unique(np.linspace(shown[0], shown[-1], POINTS).astype(int)).tolist():
+            wait(nodes)
+        smallest = min(nodes for nodes in seen if nodes >= least and wait(nodes) <= question.wait_s)
+        if smallest == high:
+            return high, shown
+        high = smallest
+
+
+def _of_size(run: Run, seen: dict[int, JobLedger], gpus: int, name: str, step: int) -> JobLedger:
+    """The replay on so many GPUs, whole nodes or not."""
+    nodes, rest = divmod(gpus, step)
+    return seen[nodes] if not rest and nodes in seen else run(gpus, name)
+
+
+def _point(ledger: JobLedger, gpus: int, question: Question) -> dict[str, Any]:
+    wait = ledger.waits_s()
+    capacity = fsum(ledger.gpu_seconds.values())
+    price = question.usd_per_gpu_h
+    return {
+        "gpus": gpus,
+        "wait_s": {
+            "mean": float(wait.mean()) if len(wait) else 0.0,
+            "target": _wait(ledger, question.percentile),
+            "max": float(wait.max()) if len(wait) else 0.0,
+        },
+        "utilisation": ledger.gpu_seconds["useful"] / capacity if capacity else 0.0,
+        "usd_per_month": None if price is None else gpus * price * HOURS_PER_MONTH,
+    }
+
+
+def _wait(ledger: JobLedger, share: float) -> float:
+    wait = ledger.waits_s()
+    return float(np.quantile(wait, share)) if len(wait) else 0.0
+
+
+def _verdict(found: Sequence[dict[str, Any]], best: dict[str, Any], question: Question) -> str:
+    first = found[0]
+    target = f"P{100 * question.percentile:g} of the wait within {format_seconds(question.wait_s)}"
+    needs = f"{best['policy']} needs {best['gpus']:,} GPUs for {target}{_money(best)}"
+    if best is first or best["gpus"] == first["gpus"]:
+        return f"{needs}; no other policy asked for needs fewer." if len(found) > 1 else f"{needs}."
+    fewer = first["gpus"] - best["gpus"]
+    saved = first["usd_per_month"]
+    worth = "" if saved is None else f", {format_usd(saved - best['usd_per_month'])} a month"
+    return f"{needs}; {first['policy']} needs {first['gpus']:,}: the policy is worth {fewer:,} GPUs{worth}."
+
+
+def _money(point: dict[str, Any]) -> str:
+    return "" if point["usd_per_month"] is None else f" ({format_usd(point['usd_per_month'])} a month)"

@@ -1,0 +1,247 @@
+"""GPUs that are always there and GPUs on spot beside them: the mixes that keep a wait, and what they cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.ledger.jobs import JobLedger
+from simcost.plan.checkpoints import Checkpoints
+from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.studies.scheduling.sizing import LARGEST, Question
+from simcost.trace.jobs.jobs import Jobs
+from simcost.trace.spot_init import Floats, Ints, SpotTrace
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
+
+BASES = 7
+"""Sizes of what is always there that are tried: from none to all."""
+MOST_SPOT = 4
+"""Times the cluster that needs no spot: where the search for spot nodes ends."""
+FOREVER_S = 1e12
+"""Stands for the wait of a job that never ends."""
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spot:
+    """Spot nodes beside a cluster."""
+
+    trace: SpotTrace
+    """Of one zone. It is repeated for as long as there are jobs."""
+    usd_per_gpu_h: float | None
+    """None = no money is shown."""
+    checkpoints: Checkpoints
+    starts: int = 3
+    """Ticks of the trace, evenly apart, at which the jobs begin; results are over all of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tried:
+    """One mix from each of the starts."""
+
+    wait_s: Floats
+    """Of every job and start: time in the queue, that after preemptions included."""
+    spot_gpu_s: float
+    """Held on spot, whole nodes, mean over the starts."""
+    ledgers: Sequence[JobLedger]
+
+
+def mixes(jobs: Jobs, spot: Spot, question: Question) -> Document:
+    """The mixes that keep the target, from all reserved to all on spot.
+
+    Jobs take reserved GPUs first; a spot node is held while jobs need it and it can be had. When spot is taken
+    back, the jobs that started last stop, lose their work since the last checkpoint, and queue again. First in, first
+    out; what does not fit is passed over.
+
+    Args:
+        jobs: the queue.
+        spot: the trace, its price, how jobs save their work.
+        question: target, GPUs of a node, price of a reserved GPU-hour.
+
+    Returns:
+        `mixes[]`: `base_gpus`, `spot_gpus` (at most), `wait_s`, `usd_per_month` in all, reserved and on spot,
+        `spot_gpu_hours_per_month`, `preemptions`, `redone_share`; None for spot where no number keeps the target.
+        `best`, `verdict`, and `notes[]` of what is assumed.
+
+    Raises:
+        InputError: not even without spot the target can be kept.
+    """
+    found: dict[tuple[int, int], _Tried] = {}
+
+    def tried(base: int, nodes: int) -> _Tried:
+        if (base, nodes) not in found:
+            found[base, nodes] = _try(jobs, spot, question.step, base, nodes)
+        return found[base, nodes]
+
+    def keeps(base: int, nodes: int) -> bool:
+        return _percentile(tried(base, nodes), question) <= question.wait_s
+
+    alone = _smallest(lambda nodes: keeps(nodes, 0), 0, LARGEST * _guess(jobs, question.step))
+    if alone is None:
+        raise InputError("no number of reserved GPUs keeps the target; ask for a longer wait")
+    rows: list[Document] = []
+    for base in np.unique(np.linspace(0, alone, BASES).round().astype(int)).tolist()[::-1]:
+        hopeless = (
+            bool(rows) and rows[-1]["spot_gpus"] is None
+        )  # fewer reserved ones cannot do with less spot
+        nodes = None if hopeless else _smallest(partial(keeps, base), -1, MOST_SPOT * alone)
+        rows.append(_row(jobs, base, nodes, None if nodes is None else tried(base, nodes), spot, question))
+    rows.reverse()
+    best = _best(rows)
+    return {
+        "trace": spot.trace.name,
+        "available": float((spot.trace.nodes > 0).mean()),
+        "starts": spot.starts,
+        "mixes": rows,
+        "best": best,
+        "verdict": _verdict(rows, best),
+        "notes": _notes(spot),
+    }
+
+
+def _guess(jobs: Jobs, step: int) -> int:
+    return max(1, -(-int(jobs.gpus.sum()) // step))
+
+
+def _smallest(keeps: Any, none: int, most: int) -> int | None:
+    """The smallest count above `none` that keeps, by bisection; None if not even the most does."""
+    low, high = none, none + 1
+    while not keeps(high):
+        if high >= most:
+            return None
+        low, high = high, min(max(2 * high, 1), most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    return high
+
+
+def _try(jobs: Jobs, spot: Spot, step: int, base: int, nodes: int) -> _Tried:
+    hopeless = _Tried(np.full(1, FOREVER_S), 0.0, ())
+    if (base + nodes) * step < int(jobs.gpus.max()):
+        return hopeless
+    starts = np.linspace(0, spot.trace.ticks, spot.starts if nodes else 1, endpoint=False).astype(int)
+    saved = (
+        spot.checkpoints if nodes else replace(spot.checkpoints, write=0.0)
+    )  # nothing takes reserved GPUs back
+    try:
+        ledgers = [
+            schedule_beside(
+                jobs, _capacity(spot.trace, start, base * step, nodes, step), saved, keep_timeline=True
+            )
+            for start in starts.tolist()
+        ]
+    except InputError:  # a job that never gets through
+        return hopeless
+    wait = np.concatenate([_waits(jobs, ledger) for ledger in ledgers])
+    held = float(np.mean([_held_s(ledger, base * step, step) for ledger in ledgers]))
+    return _Tried(wait, held, ledgers)
+
+
+def _capacity(trace: SpotTrace, start: int, base_gpus: int, nodes: int, step: int) -> Capacity:
+    """What is always there, and what spot gives of so many nodes, from a tick of the trace on.
+
+    More nodes than the trace ever had come and go in proportion.
+    """
+    most = max(int(trace.nodes.max()), 1)
+    there = np.roll(trace.nodes, -start)
+    got: Ints = np.minimum(there, nodes) if nodes <= most else there * nodes // most
+    changed = np.append(True, np.diff(got) != 0)
+    since = np.arange(len(got))[changed] * trace.gap_s
+    return Capacity(since_s=since, gpus=base_gpus + step * got[changed], period_s=trace.span_s)
+
+
+def _waits(jobs: Jobs, ledger: JobLedger) -> Floats:
+    """Time in the queue of each job, all of it: completion less all that its gang did."""
+    felt = ledger.outcomes
+    busy = jobs.duration_s + felt.lost_s + felt.checkpoint_s + felt.restart_s
+    wait: Floats = np.maximum(felt.end_s - felt.submit_s - busy, 0.0)
+    return wait
+
+
+def _held_s(ledger: JobLedger, base_gpus: int, step: int) -> float:
+    """GPU-seconds of the spot nodes that what runs needs beyond the base."""
+    table = ledger.timeline
+    at, allocated = table.column("t_s").to_numpy(), table.column("allocated").to_numpy()
+    length = np.diff(np.append(at, ledger.horizon_s))
+    nodes = -(-np.maximum(allocated - base_gpus, 0) // step)
+    return float((nodes * step) @ length)
+
+
+def _percentile(tried: _Tried, question: Question) -> float:
+    return float(np.quantile(tried.wait_s, question.percentile))
+
+
+def _row(
+    jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: Spot, question: Question
+) -> Document:
+    row: Document = {
+        "base_gpus": base * question.step,
+        "spot_gpus": None if nodes is None else nodes * question.step,
+    }
+    if tried is None:
+        nothing = ("wait_s", "usd_per_month", "reserved_usd_per_month", "spot_usd_per_month",
+                   "spot_gpu_hours_per_month", "preemptions", "redone_share")  # fmt: skip
+        return {**row, **dict.fromkeys(nothing)}
+    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
+    spot_h = tried.spot_gpu_s / SECONDS_PER_HOUR * HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
+    redone = sum(one.gpu_seconds["lost"] + one.gpu_seconds["restart"] for one in tried.ledgers)
+    busy = redone + sum(one.gpu_seconds["useful"] + one.gpu_seconds["checkpoint"] for one in tried.ledgers)
+    return {
+        **row,
+        "wait_s": {"mean": float(tried.wait_s.mean()), "target": _percentile(tried, question)},
+        **_monthly(base * question.step, spot_h, spot, question),
+        "spot_gpu_hours_per_month": spot_h,
+        "preemptions": float(np.mean([one.outcomes.preemptions.sum() for one in tried.ledgers])),
+        "redone_share": redone / busy if busy else 0.0,
+    }  # fmt: skip
+
+
+def _monthly(base_gpus: int, spot_h: float, spot: Spot, question: Question) -> dict[str, float | None]:
+    """Money of a month, in all and of each kind; None without both prices."""
+    if question.usd_per_gpu_h is None or spot.usd_per_gpu_h is None:
+        return dict.fromkeys(("usd_per_month", "reserved_usd_per_month", "spot_usd_per_month"))
+    reserved = base_gpus * question.usd_per_gpu_h * HOURS_PER_MONTH
+    on_spot = spot_h * spot.usd_per_gpu_h
+    return {
+        "usd_per_month": reserved + on_spot,
+        "reserved_usd_per_month": reserved,
+        "spot_usd_per_month": on_spot,
+    }
+
+
+def _best(rows: Sequence[Document]) -> Document:
+    """The cheapest; without prices the fewest reserved GPUs. The last row is all reserved."""
+    kept = [row for row in rows if row["spot_gpus"] is not None]
+    if rows[-1]["usd_per_month"] is None:
+        return kept[0]
+    return min(kept, key=lambda row: (row["usd_per_month"], -row["base_gpus"]))
+
+
+def _verdict(rows: Sequence[Document], best: Document) -> str:
+    whole = rows[-1]
+    if best is whole and whole["usd_per_month"] is None:
+        return f"No mix with spot keeps the target with fewer than {whole['base_gpus']:,} reserved GPUs."
+    if best is whole:
+        return f"No mix with spot is cheaper than {whole['base_gpus']:,} reserved GPUs."
+    what = f"{best['base_gpus']:,} reserved GPUs and up to {best['spot_gpus']:,} on spot"
+    if best["usd_per_month"] is None:
+        return f"{what} keep the target that {whole['base_gpus']:,} reserved GPUs keep."
+    less = whole["usd_per_month"] - best["usd_per_month"]
+    return (
+        f"{what} keep it too, for {format_usd(best['usd_per_month'])} a month: {format_usd(less)} less than "
+        f"{whole['base_gpus']:,} reserved GPUs."
+    )
+
+
+def _notes(spot: Spot) -> list[str]:
+    most = int(spot.trace.nodes.max())
+    return [
+        "waits here count the time in the queue after preemptions too; beside spot, jobs pay for their checkpoints",
+        f"the trace had at most {most:,} node{'s' if most != 1 else ''}; more of them come and go in proportion",
+        "a spot node is paid while jobs need it; one that is needed and to be had is there at once",
+        f"over {spot.starts} starts along {spot.trace.name}",
+    ]

@@ -1,0 +1,1 @@
+"""Is spot worth the restarts? Policies side by side, from many starts along recorded availability."""

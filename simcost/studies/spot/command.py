@@ -1,0 +1,171 @@
+"""`simcost train spot`: whether spot is worth the restarts."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simcost.studies.options import (
+    Arguments,
+    natural,
+    own_catalog,
+    positive,
+    seconds,
+    sourced,
+    span,
+    study,
+    usd_per_h,
+)
+from simcost.units import SECONDS_PER_HOUR
+
+POLICIES = "greedy, uniform-progress, up-plain, spot-only, time-sliced=N, mixed=N, spot-below=USD"
+
+
+def add(actions: Any) -> None:
+    """The action `spot`."""
+    spot = study(
+        actions,
+        "spot",
+        _spot,
+        "train_spot",
+        "is spot worth the restarts: policies along recorded availability",
+    )
+    spot.add_argument(
+        "file", type=Path, metavar="TRACE", help="availability or prices of spot nodes, CSV or Parquet"
+    )
+    spot.add_argument(
+        "--trace", action="append", default=[], metavar="NAME", help="only these traces; * matches"
+    )
+    spot.add_argument("--any-zone", action="store_true", help="the job may move between the traces: zones")
+    spot.add_argument("--prices", type=Path, metavar="FILE", help="spot prices over the same time")
+    spot.add_argument("--tick", type=span, metavar="TIME", help="of traces with timestamps")
+    for option, what in (
+        ("--work", "of the whole gang, without interruptions, e.g. 48h"),
+        ("--deadline", "after the start, e.g. 60h"),
+        ("--changeover", "to get nodes and to be where the job was, e.g. 12min"),
+    ):
+        spot.add_argument(option, type=seconds, required=True, metavar="TIME", help=what)
+    spot.add_argument(
+        "--gang", type=positive, default=1, metavar="N", help="nodes that run together (default 1)"
+    )
+    spot.add_argument("--on-demand", type=usd_per_h, metavar="USD", help="price of a node, e.g. $3.06/h")
+    spot.add_argument(
+        "--spot", type=usd_per_h, metavar="USD", help="price of a node on spot (default: that of the traces)"
+    )
+    spot.add_argument("--offer", metavar="P/SKU", help="or an offer of the catalog: both prices of a node")
+    spot.add_argument("--policy", action="append", default=[], metavar="P[=X]", help=POLICIES)
+    spot.add_argument(
+        "--starts", type=positive, default=300, metavar="N", help="runs on each trace (default 300)"
+    )
+    spot.add_argument(
+        "--start", type=natural, action="append", default=[], metavar="TICK", help="or runs from these ticks"
+    )
+    spot.add_argument("--seed", type=natural, default=0, help="of the starts (default 0)")
+    own_catalog(spot)
+
+
+def _spot(arguments: Arguments) -> dict[str, Any]:
+    from simcost.billing.price_list import offer_prices, price_sentences
+    from simcost.catalog import load_catalog
+    from simcost.studies.spot.study import spot_study
+
+    catalog = load_catalog(arguments.catalog) if arguments.offer else None
+    offer = catalog.offer(arguments.offer) if catalog else None
+    on_demand, spot = _prices(arguments, offer)
+    document = spot_study(
+        _traces(arguments),
+        work_h=arguments.work / SECONDS_PER_HOUR,
+        deadline_h=arguments.deadline / SECONDS_PER_HOUR,
+        changeover_h=arguments.changeover / SECONDS_PER_HOUR,
+        gang=arguments.gang,
+        policies=[policy(text) for text in arguments.policy or ("greedy", "uniform-progress", "spot-only")],
+        od_usd_per_h=on_demand,
+        spot_usd_per_h=spot,
+        starts=arguments.start or arguments.starts,
+        seed=arguments.seed,
+        together=arguments.any_zone,
+    )
+    if catalog is not None and offer is not None:
+        used = [
+            (arguments.on_demand is None, "list"),
+            (arguments.spot is None and not arguments.prices, "spot"),
+        ]
+        rows = [row for row in offer_prices(offer, spot=True) if (True, row["pricing"]) in used]
+        said = list(price_sentences(rows, catalog.as_of))
+        document |= {"prices": rows, "catalog_date": catalog.as_of, "assumptions": said}
+    return sourced(arguments, document, document["findings"])
+
+
+def _prices(arguments: Arguments, offer: Any) -> tuple[float, float | None]:
+    """Of a node on demand and on spot: given, or of the offer; None = that of the traces."""
+    from simcost.errors import InputError
+
+    on_demand = (
+        arguments.on_demand if offer is None or arguments.on_demand is not None else offer.on_demand_usd_per_h
+    )
+    if on_demand is None:
+        raise InputError("no price of a node on demand; give --on-demand $3.06/h, or --offer P/SKU")
+    spot = arguments.spot
+    if spot is None and offer is not None and not arguments.prices:
+        spot = offer.spot_usd_per_h
+    return on_demand, spot
+
+
+def _traces(arguments: Arguments) -> list[Any]:
+    from fnmatch import fnmatchcase
+
+    from simcost.errors import InputError
+    from simcost.trace.spot import read_prices, read_spot
+    from simcost.trace.spot_init import with_prices
+
+    traces = read_spot(arguments.file, tick_s=arguments.tick)
+    wanted = arguments.trace or ["*"]
+    for pattern in wanted:
+        if not any(fnmatchcase(one.name, pattern) for one in traces):
+            raise InputError(
+                f"{arguments.file}: no trace {pattern!r}; there are {', '.join(t.name for t in traces)}"
+            )
+    chosen = [one for one in traces if any(fnmatchcase(one.name, pattern) for pattern in wanted)]
+    if not arguments.prices:
+        return chosen
+    prices = read_prices(arguments.prices)
+    return [with_prices(one, prices) for one in chosen]
+
+
+def policy(text: str) -> Any:
+    """`greedy`, or `time-sliced=4`."""
+    from simcost.errors import InputError, did_you_mean
+    from simcost.plan import spot
+
+    kind, given, value = text.partition("=")
+    with_value: dict[str, Callable[[], Any]] = {
+        "time-sliced": lambda: spot.TimeSliced(slices=_whole(value, 10_000)),
+        "mixed": lambda: spot.Mixed(spot_nodes=_whole(value, 1_000_000)),
+        "spot-below": lambda: spot.SpotBelow(max_usd_per_h=usd_per_h(value)),
+    }
+    plain = {
+        one.kind: one
+        for one in (spot.OnDemandOnly(), spot.SpotOnly(), spot.Greedy(), spot.UniformProgress(),
+                    spot.UniformProgressPlain())
+    }  # fmt: skip
+    if kind in plain and not given:
+        return plain[kind]
+    try:
+        return with_value[kind]()
+    except KeyError:
+        known = [*plain, *with_value]
+        raise InputError(
+            f"--policy {text!r} is none{did_you_mean(kind, known)}; there are {', '.join(known)}"
+        ) from None
+    except argparse.ArgumentTypeError as error:
+        raise InputError(
+            f"--policy {text!r}: {error}; write e.g. time-sliced=4 or spot-below=$1.20"
+        ) from error
+
+
+def _whole(text: str, most: int) -> int:
+    """A whole number from 1 to the most."""
+    value = positive(text)
+    if value > most:
+        raise argparse.ArgumentTypeError(f"{value:,} is more than {most:,}")
+    return value

@@ -1,0 +1,1 @@
+"""Traces: import, describe, synthesize, compare."""

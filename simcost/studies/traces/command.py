@@ -1,0 +1,227 @@
+"""`simcost trace`: traces of requests and of jobs."""
+
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import InputError
+from simcost.progress import Progress
+from simcost.studies.options import (
+    Arguments,
+    columns,
+    condition,
+    delimiter,
+    mark,
+    natural,
+    output,
+    output_folder,
+    own_catalog,
+    positive,
+    seconds,
+    seed,
+    show,
+    verb,
+)
+
+
+def add(verbs: Any) -> None:
+    """The verb `trace`."""
+    trace = verbs.add_parser(
+        "trace",
+        help="fetch, import, describe, compare or synthesize traces of requests; import or describe jobs",
+    )
+    actions = trace.add_subparsers(title="actions", required=True, metavar="ACTION")
+    load = verb(actions, "import", _trace_import, "turn a log of requests or of jobs into a trace")
+    load.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="the log or several; .gz is read as it is, - is stdin",
+    )
+    load.add_argument(
+        "--format",
+        required=True,
+        metavar="F",
+        help="csv, jsonl, parquet, otel, litellm, langfuse, azure-llm, burstgpt or mooncake; "
+        "of jobs philly, helios, sia, openb, sacct, kubernetes",
+    )
+    load.add_argument("--jobs", action="store_true", help="a log of jobs, where its format is csv or parquet")
+    columns(load)
+    load.add_argument(
+        "--where",
+        action="append",
+        type=condition,
+        default=[],
+        metavar="COL=VALUE",
+        help="take only rows with this value, e.g. model=llama-3.1-8b; repeatable: other columns must hold, too, "
+        "values of one column are alternatives",
+    )
+    load.add_argument(
+        "--on-error", choices=("stop", "skip"), default="stop", help="what to do with a bad row"
+    )
+    load.add_argument(
+        "--timezone", default="UTC", metavar="ZONE", help="of jobs, for times without one (default UTC)"
+    )
+    load.add_argument("--start", metavar="ISO", help="time at which relative arrivals are 0")
+    load.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric arrivals")
+    load.add_argument(
+        "--time-format", metavar="PATTERN", help="of arrivals, as of strptime: '%%d.%%m.%%Y %%H:%%M:%%S'"
+    )
+    load.add_argument("--decimal", choices=(".", ","), help="decimal mark of the numbers")
+    load.add_argument("--thousands", type=mark, metavar="MARK", help="mark between thousands, e.g. . or ,")
+    load.add_argument(
+        "--delimiter",
+        type=delimiter,
+        metavar="MARK",
+        help="between cells: , or ; or tab (default: that of the header)",
+    )
+    load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
+    fetch = verb(actions, "fetch", _trace_fetch, "download a public trace by name, check it and import it")
+    fetch.add_argument("name", nargs="?", help="name of a public trace; none lists them")
+    output_folder(
+        fetch, "-o", "--out", default=Path(), metavar="DIR", help="folder to put it in (default: this one)"
+    )
+    fetch.add_argument("--list", action="store_true", help="list the public traces")
+    own_catalog(fetch)
+    describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
+    describe.add_argument("file", type=Path, help="a stored trace")
+    compare = verb(actions, "compare", _trace_compare, "how like a real trace a synthetic one is")
+    compare.add_argument("real", type=Path, help="a stored trace")
+    compare.add_argument("synthetic", type=Path, help="another, drawn after it")
+    synthesize = verb(actions, "synthesize", _trace_synthesize, "write a trace from a workload description")
+    synthesize.add_argument(
+        "file", type=Path, help="YAML of a synthetic workload; with --along also a trace of requests or jobs"
+    )
+    length = synthesize.add_mutually_exclusive_group(required=True)
+    length.add_argument("--horizon", type=seconds, metavar="TIME", help="length, e.g. 7d")
+    length.add_argument(
+        "--along", type=Path, metavar="PATHS", help="follow a sample path of `simcost forecast --paths-out`"
+    )
+    synthesize.add_argument("--series", metavar="NAME", help="of --along; default: its only one")
+    synthesize.add_argument(
+        "--path", type=natural, default=0, metavar="N", help="number of the path (default 0)"
+    )
+    seed(synthesize)
+    for action in (load, synthesize):
+        output(action, "-o", "--out", required=True, help="the trace to write (.parquet)")
+
+
+def _trace_import(arguments: Arguments) -> None:
+    from simcost.trace.jobs.formats import JOB_FORMATS
+    from simcost.trace.requests.formats import FORMATS
+    from simcost.trace.requests.readers import Notation, import_trace
+
+    if arguments.jobs or arguments.format in set(JOB_FORMATS) - set(FORMATS):
+        _jobs_import(arguments)
+        return
+    notation = Notation(
+        delimiter=arguments.delimiter,
+        decimal=arguments.decimal,
+        thousands=arguments.thousands,
+        time_format=arguments.time_format,
+        time_unit=arguments.time_unit,
+    )
+    with Progress("import", quiet=arguments.quiet) as progress:
+        document = import_trace(
+            arguments.files,
+            arguments.format,
+            arguments.out,
+            mapping=dict(arguments.map),
+            where=arguments.where,
+            on_error=arguments.on_error,
+            start=arguments.start,
+            notation=notation,
+            block_tokens=arguments.block_tokens,
+            progress=progress.rows,
+        )
+    show(arguments, document, "trace")
+
+
+def _jobs_import(arguments: Arguments) -> None:
+    from simcost.trace.jobs.reader import import_jobs
+
+    if len(arguments.files) > 1:
+        raise InputError(
+            f"{arguments.files[1]}: a trace of jobs is imported from one log; leave the others out"
+        )
+    document = import_jobs(
+        arguments.files[0],
+        arguments.format,
+        arguments.out,
+        mapping=dict(arguments.map),
+        timezone=arguments.timezone,
+    )
+    show(arguments, document, "jobs")
+
+
+def _trace_fetch(arguments: Arguments) -> None:
+    from simcost.catalog import load_catalog
+
+    catalog = load_catalog(arguments.catalog)
+    if arguments.list or arguments.name is None:
+        from simcost.catalog.documents import catalog_list
+
+        show(arguments, catalog_list(catalog, "public-traces"), "catalog")
+        return
+    from simcost.trace.public.fetch import fetch_trace
+
+    trace = catalog.public_trace(arguments.name)
+    with (
+        Progress("download", quiet=arguments.quiet) as download,
+        Progress("import", quiet=arguments.quiet) as load,
+    ):
+        document = fetch_trace(trace, arguments.out, report=download.bytes, rows=load.rows)
+    show(arguments, document, "trace_fetch")
+
+
+def _trace_describe(arguments: Arguments) -> None:
+    from simcost.trace.jobs.describe import describe_jobs
+    from simcost.trace.jobs.store import is_jobs
+    from simcost.trace.requests.describe import describe_trace
+
+    if is_jobs(arguments.file):
+        show(arguments, describe_jobs(arguments.file), "jobs")
+    else:
+        show(arguments, describe_trace(arguments.file), "trace")
+
+
+def _trace_compare(arguments: Arguments) -> None:
+    from simcost.trace.requests.similarity import compare_traces
+
+    show(arguments, compare_traces(arguments.real, arguments.synthetic), "trace_compare")
+
+
+def _trace_synthesize(arguments: Arguments) -> None:
+    if arguments.along:
+        _trace_along(arguments)
+        return
+    from simcost.scenario.files.parts import load_workload
+    from simcost.trace.synthesis.synthetic import synthesize
+
+    spec = load_workload(arguments.file)
+    with Progress("synthesize", quiet=arguments.quiet) as progress:
+        document = synthesize(
+            spec,
+            arguments.out,
+            folder=arguments.file.parent,
+            seed=1 if arguments.seed is None else arguments.seed,
+            horizon_s=arguments.horizon,
+            progress=progress.share_of_rows,
+        )
+    show(arguments, document, "trace")
+
+
+def _trace_along(arguments: Arguments) -> None:
+    from simcost.studies.traces.synthesis import synthesize_along
+
+    with Progress("synthesize", quiet=arguments.quiet) as progress:
+        document = synthesize_along(
+            arguments.file,
+            arguments.along,
+            arguments.out,
+            series=arguments.series,
+            number=arguments.path,
+            seed=1 if arguments.seed is None else arguments.seed,
+            progress=progress.share_of_rows,
+        )
+    show(arguments, document, "jobs" if "jobs" in document else "trace")

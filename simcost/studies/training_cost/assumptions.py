@@ -1,0 +1,63 @@
+"""What the figures of an estimate rest on, one sentence each."""
+
+from collections.abc import Iterator
+
+from simcost.perf.training.memory import TrainingMemory
+from simcost.perf.training.utilization import Mfu
+from simcost.perf.training.whole_runs import WholeRuns
+from simcost.studies.training_cost.run import Run
+
+
+def assumptions(run: Run, mfu: Mfu, memory: TrainingMemory, whole: WholeRuns | None) -> Iterator[str]:
+    """The sentences for a run."""
+    attention = (
+        ", 12 L d s of attention (no causal halving)" if run.count_attention else ", attention not counted"
+    )
+    yield f"FLOPs of a token: {run.method.formula}{attention}; no recomputation, as MFU is defined"
+    yield f"MFU: {mfu.source}"
+    yield from mfu.notes
+    yield from _failures(run)
+    yield from _range(whole)
+    if run.precision == "fp8":
+        yield "memory: weights, gradients and optimizer as in 16-bit mixed precision, though matrices multiply in fp8"
+    if run.method.kind == "qlora":
+        yield "unpacking 4-bit weights at each use is not counted: measure tokens_per_s_per_gpu"
+    if memory.gathered and run.model.experts:
+        yield "ZeRO 3 gathers all experts of a layer; expert parallelism is not modelled"
+    yield _energy(run)
+
+
+def _range(whole: WholeRuns | None) -> Iterator[str]:
+    """What low and high are."""
+    if whole is None:
+        yield "low and high are the ends of the published failure rates; the speed is the one you measured"
+        yield "start-up, data loading, evaluation and runs that fail for good are not counted"
+        return
+    yield (
+        f"low and high: a prediction interval of {100 * whole.level:g} % from {whole.runs} published pre-training runs "
+        f"of dense models in 16 bits ({whole.families} families), whose GPU-hours were {whole.low:.2f} to "
+        f"{whole.high:.2f} times those of the benchmarks (median {whole.mid:.2f}), and the ends of the published "
+        "failure rates"
+    )
+    yield (
+        "the middle is the training loop alone; start-up, data loading, evaluation, slower stacks and restarts are in "
+        "the published GPU-hours, and so in the high end"
+    )
+
+
+def _failures(run: Run) -> Iterator[str]:
+    failures = run.failures
+    if failures.per_node_day is None:
+        yield "failures per node and day: lowest, median and highest published rate of the catalog"
+    yield (
+        f"each failure costs {failures.restart_s:g} s of restart; checkpoints are written at "
+        f"{failures.write_bytes_per_s / 1e9:g} GB/s per node of {failures.gpus_per_node} GPUs while the run waits"
+    )
+
+
+def _energy(run: Run) -> str:
+    energy = run.energy
+    if energy.kw_per_gpu(run.accelerator) is None:
+        return f"energy: the catalog has no power of {run.accelerator.name}; give power_w"
+    counted = "accelerators only; give pue for the rest" if energy.pue is None else f"PUE {energy.pue:g}"
+    return f"energy: {energy.power_share:.0%} of the accelerator's power, {counted}"

@@ -1,0 +1,208 @@
+"""Money of a run: compute on demand, on spot and on owned hardware; storage of checkpoints; egress."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from simcost.billing.volume import Item, gb_months, run_usd
+from simcost.catalog import Catalog
+from simcost.catalog.dates import is_stale, price_of_date
+from simcost.catalog.facts import Offer, Provenance
+from simcost.errors import CatalogError, InputError
+from simcost.studies.training_cost.inputs import Prices
+from simcost.studies.training_cost.interval import Interval
+from simcost.studies.training_cost.run import Run
+from simcost.units import GB, SECONDS_PER_HOUR, format_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What an accelerator-hour costs, and how many accelerators are paid for."""
+
+    usd_per_gpu_h: float
+    source: str
+    gpus: int
+    """Those of whole machines, where an offer says what a machine has."""
+    provider: str | None = None
+    """Whose storage and egress it is."""
+    offer: str | None = None
+    basis: Provenance | None = None
+    """Where the catalog's price comes from; None = it is the user's own."""
+    storage_usd: float | None = None
+    """Per GB-month, where the price of the hardware says it; None = the provider's."""
+    egress_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantities:
+    """What one way of buying pays for."""
+
+    time_s: Interval
+    useful_s: Interval
+    """The time without failures and checkpoints."""
+    checkpoint_bytes: float
+    result_bytes: float
+    """The trained weights, as they leave."""
+
+
+def chosen_offer(catalog: Catalog, run: Run, way: str = "on_demand") -> Offer | None:
+    """The offer named, else the cheapest of the accelerator by the price of that way; None if there is none.
+
+    Offers of whole nodes come first where the run fills some: accelerators of several machines are not one node.
+
+    Raises:
+        CatalogError: no such offer, or it has another accelerator.
+    """
+    accelerator, prices = run.accelerator, run.prices
+    if prices.offer is None:
+        offers = [o for o in catalog.offers_for(accelerator.name) if _usd_per_h(catalog, o, way) is not None
+                  and (prices.region in (None, o.region) or o.region == "any")]  # fmt: skip
+        node = min(run.layout.gpus, run.failures.gpus_per_node)
+        return min(
+            offers,
+            key=lambda o: (o.accelerators < node, _whole_usd_per_h(catalog, o, way, run.layout.gpus)),
+            default=None,
+        )
+    offer = catalog.offer(prices.offer, prices.region)
+    if offer.accelerator != accelerator.name:
+        raise CatalogError(
+            f"{offer.name} has {offer.accelerator}, the run is on {accelerator.name}; choose an offer of "
+            f"`simcost catalog list offers` with {accelerator.name}"
+        )
+    return offer
+
+
+def _usd_per_h(catalog: Catalog, offer: Offer, way: str) -> float | None:
+    """What is paid for a machine: on demand by contract where there is one, or on spot."""
+    return offer.spot_usd_per_h if way == "spot" else catalog.contracted(offer).contracted_usd_per_h
+
+
+def _whole_usd_per_h(catalog: Catalog, offer: Offer, way: str, gpus: int) -> float:
+    """Of as many machines as hold the GPUs."""
+    return (_usd_per_h(catalog, offer, way) or inf) * -(-gpus // offer.accelerators)
+
+
+def price_of(catalog: Catalog, run: Run, way: str) -> Price:
+    """Price of an accelerator-hour of `on_demand`, `spot` or `owned`.
+
+    Raises:
+        InputError: there is no price; the message says what to give.
+        CatalogError: as `chosen_offer`.
+    """
+    prices, gpus = run.prices, run.layout.gpus
+    if way == "owned":
+        return _owned_price(prices, gpus)
+    offer = chosen_offer(catalog, run, way)
+    given = prices.on_demand_usd_per_gpu_h if way == "on_demand" else prices.spot.usd_per_gpu_h
+    if given is not None:
+        named = None if offer is None else offer.provider
+        return Price(usd_per_gpu_h=given, source="given", gpus=gpus, provider=named)
+    listed = None if offer is None else _usd_per_h(catalog, offer, way)
+    if offer is None or listed is None:
+        of = f" of {offer.name} ({offer.region})" if offer else f" of {run.accelerator.name}"
+        raise InputError(f"the catalog has no {way.replace('_', '-')} price{of}; give yours per GPU-hour")
+    size = offer.accelerators
+    basis = offer.spot_basis if way == "spot" else catalog.contracted(offer).basis
+    dated = f"{price_of_date(basis.as_of, catalog.as_of)}, quality {basis.quality}"
+    return Price(
+        usd_per_gpu_h=listed / size, source=f"{offer.name} in {offer.region}, {basis.source}, {dated}",
+        gpus=-(-gpus // size) * size, provider=offer.provider, offer=offer.name, basis=basis,
+    )  # fmt: skip
+
+
+def old_price(catalog: Catalog, price: Price) -> str:
+    """A sentence about a price that is more than a year older than the newest of the catalog; else empty."""
+    if price.basis is None or not is_stale(price.basis.as_of, catalog.as_of):
+        return ""
+    return (
+        f"the price of {price.offer} is of {price.basis.as_of}, more than a year older than the newest of the catalog "
+        f"({catalog.as_of}): look it up, or give yours per GPU-hour"
+    )
+
+
+def _owned_price(prices: Prices, gpus: int) -> Price:
+    """Of nodes of one's own, all of them while the run has them, and their idle time where there is some.
+
+    Raises:
+        InputError: no price and nothing that it follows from; more nodes than are owned; no power.
+    """
+    if prices.owned_usd_per_gpu_h is not None:
+        return Price(usd_per_gpu_h=prices.owned_usd_per_gpu_h, source="given", gpus=gpus)
+    owned = prices.owned
+    if owned is None:
+        raise InputError(
+            "owned hardware needs its price per GPU-hour, or the capex, life_years, power, pue and electricity "
+            "of a node"
+        )
+    nodes = -(-gpus // owned.accelerators)
+    cost, paid = owned.cost_of_run(nodes), owned.nodes_for(nodes) * owned.accelerators
+    used = f"work {100 * prices.used_share:g} % of the time"
+    source = f"{format_usd(cost.usd_per_year)} a year for {paid:,} GPUs that {used}"
+    return Price(
+        usd_per_gpu_h=cost.usd_per_accelerator_h(paid, prices.used_share), source=source, gpus=paid,
+        storage_usd=owned.storage, egress_usd=owned.egress,
+    )  # fmt: skip
+
+
+def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Prices) -> dict[str, Any]:
+    """The parts and the total of one way of buying, each low, mid and high; parts without a price are `None`."""
+    compute = used.time_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
+    useful = used.useful_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
+    lost = Interval(compute.low - useful.low, compute.mid - useful.mid, compute.high - useful.high)
+    kept_gb = used.checkpoint_bytes * prices.kept_checkpoints / GB
+    own_storage = _first(prices.storage_usd_per_gb_month, price.storage_usd)
+    storage, no_storage = _volume(catalog, "storage", price.provider, own_storage, used.time_s, kept_gb)
+    sent_gb = used.result_bytes * prices.egress_copies / GB
+    own_egress = _first(prices.egress_usd_per_gb, price.egress_usd)
+    egress, no_egress = _volume(catalog, "egress", price.provider, own_egress, used.time_s, sent_gb)
+    total = useful.plus(lost)
+    for part in (storage, egress):
+        total = total if part is None else total.plus(part)
+    return {
+        "usd_per_gpu_h": price.usd_per_gpu_h,
+        "price_source": price.source,
+        "price_as_of": price.basis.as_of if price.basis else "",
+        "price_quality": price.basis.quality if price.basis else "given",
+        "offer": price.offer,
+        "paid_gpus": price.gpus,
+        "time_s": used.time_s.document(),
+        "gpu_hours": used.time_s.times(price.gpus / SECONDS_PER_HOUR).document(),
+        "useful_compute": useful.document(),
+        "failures_and_checkpoints": lost.document(),
+        "storage": None if storage is None else storage.document(),
+        "egress": None if egress is None else egress.document(),
+        "total": total.document(),
+        "missing": [reason for reason in (no_storage, no_egress) if reason],
+    }
+
+
+def _first(stated: float | None, otherwise: float | None) -> float | None:
+    """What the user stated, else the other."""
+    return otherwise if stated is None else stated
+
+
+def _volume(
+    catalog: Catalog, item: Item, provider: str | None, own_usd: float | None, time_s: Interval, gb: float
+) -> tuple[Interval | None, str]:
+    """The price of GB kept over the run, or sent once; None and the reason where nobody knows the price."""
+    if gb == 0:
+        return Interval(0.0, 0.0, 0.0), ""
+
+    def quantity(run_s: float) -> float:
+        return gb_months(gb * run_s / SECONDS_PER_HOUR) if item == "storage" else gb
+
+    if own_usd is not None:
+        return time_s.map(lambda run_s: quantity(run_s) * own_usd), ""
+    if provider is None:
+        return None, f"{item}: no offer of the catalog to take a price from; give yours per GB"
+    try:
+        tiers = catalog.tier_prices(provider, item)
+    except CatalogError:
+        return None, f"{item}: the catalog has no price of {provider}; give yours per GB"
+    priced = [run_usd(quantity(run_s), tiers, run_s) for run_s in (time_s.low, time_s.mid, time_s.high)]
+    return Interval(min(priced), priced[1], max(priced)), ""
+
+
+def not_priced(way: str, error: InputError) -> dict[str, str]:
+    """Why a way of buying has no cost."""
+    return {"way": way, "reason": str(error)}

@@ -1,0 +1,224 @@
+"""`simcost train estimate`: does a run fit, how long does it take, what does it cost."""
+
+from dataclasses import asdict
+from math import isinf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simcost.catalog import Catalog
+from simcost.errors import CatalogError, InputError
+from simcost.perf.training.duration import first_order_ettr, node_count, peak_flops
+from simcost.perf.training.memory import fit_training
+from simcost.perf.training.methods import BF16_BYTES
+from simcost.perf.training.utilization import Mfu, measured_mfu, published_mfu
+from simcost.perf.training.whole_runs import WholeRuns, over_whole_runs, whole_runs
+from simcost.studies.training_cost.assumptions import assumptions
+from simcost.studies.training_cost.costs import Quantities, cost_document, not_priced, old_price, price_of
+from simcost.studies.training_cost.interval import Interval
+from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.timing import Timed, timed
+from simcost.studies.training_cost.warnings import batch_document, warnings
+from simcost.studies.training_cost.wording import verdict
+from simcost.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from simcost.sim.training_failures import FailureRuns
+
+WAYS = ("on_demand", "spot", "owned")
+
+
+def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
+    """The document of a run.
+
+    Returns:
+        `verdict`, `fits` (true; what does not fit is an error), `memory_bytes` by part, `flops`, `mfu` with its
+        source, `compute_s` (without failures and checkpoints), `time_s`, `gpu_hours`, `ettr`, `failures`,
+        `checkpoints`, `cost_usd` by way of buying and part, `not_priced`, `energy_kwh`, `warnings`,
+        `assumptions`. Intervals have `low`, `mid` and `high`: low is the fast and cheap end. Where the MFU is not
+        measured, `mid` is the speed of published benchmarks, low and high are the prediction interval of
+        `whole_runs`, and `whole_runs.gpu_hours` is its median.
+
+    Raises:
+        DoesNotFitError: too little memory.
+        CatalogError: no published MFU, no peak, no failure rate.
+        InputError: a figure that cannot be.
+    """
+    memory = fit_training(run.model, run.accelerator, run.method, run.layout)
+    mfu, whole = _mfu(catalog, run)
+    ran = timed(catalog, run, mfu, 0.0)
+    costs, missing, old = _costs(catalog, run, mfu, ran)
+    document = {
+        "model": run.model.name,
+        "method": run.method.kind,
+        "method_title": run.method.title,
+        "accelerator": run.accelerator.name,
+        "precision": run.precision,
+        "tokens": run.tokens,
+        "layout": asdict(run.layout),
+        "fits": True,
+        "memory_bytes": {**asdict(memory), "total": memory.total, "usable": _usable(run)},
+        "flops": _flops_document(run),
+        "mfu": {**asdict(mfu), "notes": list(mfu.notes)},
+        "compute_s": ran.useful_s.document(),
+        "time_s": ran.time_s.document(),
+        "gpu_hours": ran.time_s.times(run.layout.gpus / SECONDS_PER_HOUR).document(),
+        "whole_runs": None if whole is None else _whole_document(whole, run, ran),
+        "global_batch": batch_document(catalog, run),
+        "warnings": warnings(catalog, run),
+        "tokens_per_s": _speed(run, ran.time_s),
+        **_failures_document(run, ran),
+        "cost_usd": costs,
+        "not_priced": missing,
+        "prices": [_price(way, cost) for way, cost in costs.items()],
+        "offer": costs["on_demand"]["offer"] if "on_demand" in costs else None,
+        "energy_kwh": _energy(run, ran.time_s),
+        "assumptions": [*assumptions(run, mfu, memory, whole), *old],
+        "catalog_date": catalog.as_of,
+    }
+    return {"verdict": verdict(document), **document}
+
+
+def _usable(run: Run) -> float:
+    return run.accelerator.memory_bytes * run.layout.memory_utilisation
+
+
+def _mfu(catalog: Catalog, run: Run) -> tuple[Mfu, WholeRuns | None]:
+    """What was measured; else what was published, and how far whole runs were from it."""
+    peak = peak_flops(run.accelerator, run.precision)
+    if run.mfu is not None:
+        return measured_mfu(run.mfu), None
+    if run.tokens_per_s_per_gpu is not None:
+        share = run.tokens_per_s_per_gpu * run.token_flops.model / peak
+        return measured_mfu(share, f"{run.tokens_per_s_per_gpu:,.6g} tokens/s per GPU"), None
+    if run.flops_per_s_per_gpu is not None:
+        reached = run.flops_per_s_per_gpu
+        return measured_mfu(reached / peak, f"{reached / 1e12:,.4g} TFLOP/s per GPU"), None
+    benchmark = published_mfu(catalog, run.model, run.accelerator, run.precision, run.layout)
+    whole = whole_runs(catalog)
+    return over_whole_runs(benchmark, whole), whole
+
+
+def _whole_document(whole: WholeRuns, run: Run, ran: Timed) -> dict[str, Any]:
+    """The prediction, and the GPU-hours that half of such runs exceed."""
+    hours = ran.time_s.mid * run.layout.gpus / SECONDS_PER_HOUR
+    return {**asdict(whole), "gpu_hours": hours * whole.mid}
+
+
+def _costs(
+    catalog: Catalog, run: Run, mfu: Mfu, ran: Timed
+) -> tuple[dict[str, Any], list[dict[str, str]], list[str]]:
+    """The ways of buying that have a price, why the others have none, and which prices are old."""
+    costs, missing = {}, []
+    old: list[str] = []
+    for way in WAYS:
+        try:
+            price = price_of(catalog, run, way)
+            under = _spot_timed(catalog, run, mfu) if way == "spot" else ran
+        except InputError as error:
+            if run.prices.offer is not None and isinstance(error, CatalogError):
+                raise
+            missing.append(not_priced(way, error))
+            continue
+        costs[way] = cost_document(catalog, _quantities(run, under), price, run.prices)
+        old += filter(None, [old_price(catalog, price)])
+    return costs, missing, list(dict.fromkeys(old))
+
+
+def _price(way: str, cost: dict[str, Any]) -> dict[str, Any]:
+    """What a GPU-hour costs, its date and where it is from."""
+    named = {"price_as_of": "as_of", "price_quality": "quality", "price_source": "source"}
+    found = {"way": way, "offer": cost["offer"], "usd_per_gpu_h": cost["usd_per_gpu_h"]}
+    return found | {key: cost[name] for name, key in named.items()}
+
+
+def _spot_timed(catalog: Catalog, run: Run, mfu: Mfu) -> Timed:
+    rate = run.prices.spot.interruptions_per_node_day
+    if rate is None:
+        raise InputError(
+            "how often nodes are taken back is not in the catalog; give the spot interruptions per node and day, "
+            "or simulate the run on an availability trace (`simcost train spot`)"
+        )
+    return timed(catalog, run, mfu, rate)
+
+
+def _quantities(run: Run, ran: Timed) -> Quantities:
+    trained = run.method.parameters(run.model).trained
+    return Quantities(
+        time_s=ran.time_s,
+        useful_s=ran.useful_s,
+        checkpoint_bytes=ran.written.size_bytes,
+        result_bytes=trained * BF16_BYTES,
+    )
+
+
+def _flops_document(run: Run) -> dict[str, float]:
+    per_token = run.token_flops
+    recomputed = per_token.recomputed if run.layout.recompute == "full" else 0.0
+    return {
+        "per_token": per_token.model,
+        "parameters_per_token": per_token.parameters,
+        "attention_per_token": per_token.attention,
+        "teacher_per_token": per_token.teacher,
+        "hardware_per_token": per_token.model + recomputed,
+        "total": per_token.model * run.tokens,
+        "peak_per_gpu_s": peak_flops(run.accelerator, run.precision),
+    }
+
+
+def _failures_document(run: Run, ran: Timed) -> dict[str, Any]:
+    low, mid, high = ran.ettr
+    interval_s = ran.written.interval_s
+    nodes = node_count(run.layout.gpus, run.failures)
+    losses, alone = run.losses, run.failures.size_independent_per_day
+    return {
+        "ettr": Interval(high.value, mid.value, low.value).document(),
+        "ettr_first_order": first_order_ettr(ran.written, run.layout.gpus, run.failures, mid.per_node_day),
+        "failures": {
+            "per_node_day": Interval(*(rate.per_node_day for rate in (low, mid, high))).document(),
+            "nodes": nodes,
+            "of_nodes_per_day": nodes * mid.per_node_day,
+            "size_independent_per_day": alone,
+            "mtbf_s": None if isinf(mid.mtbf_s) else mid.mtbf_s,
+            "expected": 0.0 if isinf(mid.mtbf_s) else ran.time_s.mid / mid.mtbf_s,
+            "model": losses.model.kind,
+            "correlated": None if losses.correlated is None else asdict(losses.correlated),
+            "spares": losses.spares,
+            "simulated": None if ran.simulated is None else _simulated(ran.simulated),
+        },
+        "checkpoints": {
+            "bytes": ran.written.size_bytes,
+            "write_s": ran.written.write_s,
+            "interval_s": _finite(interval_s),
+            "rule": "given" if run.failures.checkpoint_interval_s else run.failures.optimum,
+            "young_s": _finite(ran.written.young_s),
+            "daly_s": _finite(ran.written.daly_s),
+            "kept": run.prices.kept_checkpoints,
+        },
+    }
+
+
+def _finite(seconds: float) -> float | None:
+    return None if isinf(seconds) else seconds
+
+
+def _simulated(runs: "FailureRuns") -> dict[str, Any]:
+    """Time over the runs at the likely speed and rate, and where it went on average."""
+    p5, p50, p95 = np.quantile(runs.elapsed_s, (0.05, 0.5, 0.95)).tolist()
+    parts = {"useful": runs.useful_s, "lost": runs.lost_s, "checkpoint": runs.checkpoint_s,
+             "restart": runs.restart_s, "waiting": runs.waiting_s}  # fmt: skip
+    return {
+        "runs": len(runs.elapsed_s),
+        "time_s": {"mean": float(runs.elapsed_s.mean()), "p5": p5, "p50": p50, "p95": p95},
+        "failures": float(runs.failures.mean()),
+        "parts_s": {name: float(seconds.mean()) for name, seconds in parts.items()},
+    }
+
+
+def _speed(run: Run, time_s: Interval) -> dict[str, float]:
+    return Interval(run.tokens / time_s.high, run.tokens / time_s.mid, run.tokens / time_s.low).document()
+
+
+def _energy(run: Run, time_s: Interval) -> dict[str, float] | None:
+    kw = run.energy.kw_per_gpu(run.accelerator)
+    return None if kw is None else time_s.times(kw * run.layout.gpus / SECONDS_PER_HOUR).document()

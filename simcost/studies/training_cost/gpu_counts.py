@@ -1,0 +1,238 @@
+"""Time and money of a run against its number of GPUs, and the number to choose for a deadline or a budget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simcost.catalog import Catalog
+from simcost.errors import DoesNotFitError, InputError
+from simcost.perf.training.memory import MOST_GPUS, smallest_gpus
+from simcost.studies.training_cost.estimate import WAYS, estimate
+from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.wording import WAYS as SAID
+from simcost.studies.training_cost.wording import between, tokens
+from simcost.units import format_seconds, format_usd
+
+MOST_POINTS = 64
+NEAR = 0.01
+"""Costs that differ by less are the same."""
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the run must keep; `high` ends of its ranges are held against it. None = no matter."""
+
+    deadline_s: float | None = None
+    budget_usd: float | None = None
+    way: str | None = None
+    """Of WAYS: whose money counts; None = the first that has a price."""
+
+
+def choose_count(catalog: Catalog, run: Run, target: Target, counts: Sequence[int] = ()) -> Document:
+    """The document of `simcost train estimate` over several numbers of GPUs.
+
+    Args:
+        catalog: the facts.
+        run: whose number of GPUs is replaced.
+        target: deadline and budget.
+        counts: numbers of GPUs to look at; none = from the smallest that fits, each about 1.4 times the last one,
+            until the run gets no faster or 64 times are enough, and those around the deadline.
+
+    Returns:
+        `verdict`, `points[]` (`gpus`, `time_s`, `cost_usd` by way, `ettr`, `mfu`, `keeps`), `chosen_gpus` (None =
+        none keeps the target), `estimate` of the chosen one, `left_out[]` with reasons, `notes[]`.
+
+    Raises:
+        InputError, CatalogError: as `estimate`; no number of GPUs fits.
+    """
+    if target.way not in (None, *WAYS):
+        raise InputError(f"no way of buying {target.way!r}; there are {', '.join(WAYS)}")
+    tried, left_out = _given(catalog, run, counts) if counts else _searched(catalog, run, target)
+    if not tried:
+        raise InputError("; ".join(f"{one['gpus']} GPUs: {one['reason']}" for one in left_out))
+    points = [_point(found, target) for _, found in sorted(tried.items())]
+    chosen = _chosen(points, target)
+    return {
+        "verdict": _verdict(run, points, chosen, target),
+        "deadline_s": target.deadline_s,
+        "budget_usd": target.budget_usd,
+        "way": _way(points[0], target),
+        "points": points,
+        "chosen_gpus": None if chosen is None else chosen["gpus"],
+        "estimate": None if chosen is None else tried[chosen["gpus"]],
+        "left_out": left_out,
+        "prices": tried[points[0]["gpus"] if chosen is None else chosen["gpus"]]["prices"],
+        "notes": [*_notes(run, target), *_warned(points, chosen)],
+    }
+
+
+def _with(run: Run, gpus: int) -> Run:
+    return replace(run, layout=replace(run.layout, gpus=gpus, shards=None))
+
+
+def _given(
+    catalog: Catalog, run: Run, counts: Sequence[int]
+) -> tuple[dict[int, Document], list[dict[str, Any]]]:
+    """The counts asked for; those that cannot be are left out, with the reason."""
+    tried, left_out = {}, []
+    for gpus in sorted(set(counts)):
+        try:
+            tried[gpus] = estimate(catalog, _with(run, gpus))
+        except (DoesNotFitError, InputError) as error:
+            left_out.append({"gpus": gpus, "reason": str(error)})
+    return tried, left_out
+
+
+def _searched(catalog: Catalog, run: Run, target: Target) -> tuple[dict[int, Document], list[dict[str, Any]]]:
+    """From the smallest count up, and by bisection around the deadline."""
+    unit = _unit(run)
+    smallest = smallest_gpus(run.model, run.accelerator, run.method, run.layout)
+    if smallest is None:
+        estimate(catalog, run)  # says what is missing
+        raise InputError(
+            f"no number of GPUs holds {run.model.name} in this layout; cut it further with tp or pp"
+        )
+    tried: dict[int, Document] = {}
+    blocks = -(-smallest // unit)
+    first, best_s = blocks, float("inf")
+    while len(tried) < MOST_POINTS and blocks * unit <= MOST_GPUS:
+        try:
+            found = estimate(catalog, _with(run, blocks * unit))
+        except InputError:
+            if tried:
+                break  # so many GPUs fail too often for the run to end
+            raise
+        tried[blocks * unit] = found
+        slower, best_s = found["time_s"]["high"] >= best_s, min(best_s, found["time_s"]["high"])
+        if slower or (blocks >= 64 * first and _seen_enough(found, target)):
+            break
+        blocks = max(blocks + 1, round(blocks * 2**0.5))
+    if target.deadline_s is not None:
+        _bisect(catalog, run, target.deadline_s, unit, tried)
+    return tried, []
+
+
+def _seen_enough(found: Document, target: Target) -> bool:
+    """Whether more GPUs tell nothing new: the deadline is kept, or else the money is spent."""
+    if target.deadline_s is not None:
+        return bool(found["time_s"]["high"] <= target.deadline_s)
+    if target.budget_usd is None:
+        return True
+    return _usd(_point(found, target), target) > target.budget_usd
+
+
+def _unit(run: Run) -> int:
+    """GPUs are added by whole nodes, and by whole replicas."""
+    replica, node = run.layout.tp * run.layout.pp, run.failures.gpus_per_node
+    return replica if replica % node == 0 else node if node % replica == 0 else replica * node
+
+
+def _bisect(catalog: Catalog, run: Run, deadline_s: float, unit: int, tried: dict[int, Document]) -> None:
+    """Add the smallest count that keeps the deadline for sure, and the largest below it."""
+    keeps = [gpus for gpus, found in sorted(tried.items()) if found["time_s"]["high"] <= deadline_s]
+    below = [gpus for gpus in tried if keeps and gpus < keeps[0]]
+    if not below:
+        return
+    low, high = max(below) // unit, keeps[0] // unit
+    while high - low > 1:
+        middle = (low + high) // 2
+        tried[middle * unit] = estimate(catalog, _with(run, middle * unit))
+        low, high = (low, middle) if tried[middle * unit]["time_s"]["high"] <= deadline_s else (middle, high)
+
+
+def _point(found: Document, target: Target) -> Document:
+    point = {
+        "gpus": found["layout"]["gpus"],
+        "time_s": found["time_s"],
+        "gpu_hours": found["gpu_hours"],
+        "cost_usd": {way: cost["total"] for way, cost in found["cost_usd"].items()},
+        "ettr": found["ettr"]["mid"],
+        "mfu": found["mfu"]["mid"],
+        "energy_kwh": found["energy_kwh"],
+        "not_priced": found["not_priced"],
+        "warnings": found["warnings"],
+    }
+    return {**point, "keeps": _keeps(point, target)}
+
+
+def _way(point: Document, target: Target) -> str | None:
+    """The way of buying whose money counts."""
+    if target.way is not None:
+        if target.way not in point["cost_usd"]:
+            reasons = {gap["way"]: gap["reason"] for gap in point["not_priced"]}
+            raise InputError(f"{SAID[target.way]} has no price: {reasons[target.way]}")
+        return target.way
+    way = next(iter(point["cost_usd"]), None)
+    if way is None and target.budget_usd is not None:
+        raise InputError("a budget needs a price: give one per GPU and hour, or an offer of the catalog")
+    return way
+
+
+def _keeps(point: Document, target: Target) -> bool:
+    way = _way(point, target)
+    late = target.deadline_s is not None and point["time_s"]["high"] > target.deadline_s
+    dear = (
+        target.budget_usd is not None
+        and way is not None
+        and point["cost_usd"][way]["high"] > target.budget_usd
+    )
+    return not (late or dear)
+
+
+def _chosen(points: Sequence[Document], target: Target) -> Document | None:
+    """With a deadline the fewest GPUs that cost about the least, else the fastest; without a target none."""
+    keeping = [point for point in points if point["keeps"]]
+    if not keeping or (target.deadline_s is None and target.budget_usd is None):
+        return None
+    if target.deadline_s is None:
+        return min(keeping, key=lambda point: float(point["time_s"]["mid"]))
+    least = min(_usd(point, target) for point in keeping)
+    return next(point for point in keeping if _usd(point, target) <= least * (1 + NEAR))
+
+
+def _verdict(run: Run, points: Sequence[Document], chosen: Document | None, target: Target) -> str:
+    what = f"{run.model.name}, {run.method.kind}, {tokens(run.tokens)} on {run.accelerator.name}"
+    goals = [f"within {format_seconds(target.deadline_s)}"] if target.deadline_s is not None else []
+    goals += [f"for at most {format_usd(target.budget_usd)}"] if target.budget_usd is not None else []
+    if chosen is not None:
+        kept = " and ".join(goals)
+        return f"{what}: {chosen['gpus']:,} GPUs end {kept} even at the high end: {_said(chosen, target)}."
+    ends = (
+        min(points, key=lambda point: point["time_s"]["high"]),
+        min(points, key=lambda point: _usd(point, target)),
+    )
+    if not goals:
+        few, many = points[0], points[-1]
+        return f"{what}: {few['gpus']:,} GPUs take {_said(few, target)}; {many['gpus']:,} take {_said(many, target)}."
+    fastest, cheapest = ends
+    return (
+        f"{what}: no number of GPUs tried ends {' and '.join(goals)} at the high end; the fastest, "
+        f"{fastest['gpus']:,}, takes {_said(fastest, target)}, the cheapest, {cheapest['gpus']:,}, "
+        f"{_said(cheapest, target)}."
+    )
+
+
+def _notes(run: Run, target: Target) -> list[str]:
+    notes = ["a target is kept if the high end of the range keeps it"] if target != Target() else []
+    if run.mfu or run.tokens_per_s_per_gpu or run.flops_per_s_per_gpu:
+        notes.append("the speed you measured is taken at every number of GPUs; on more of them it is lower")
+    return notes
+
+
+def _warned(points: Sequence[Document], chosen: Document | None) -> list[str]:
+    """The numbers of GPUs that come with a warning; that of the chosen one is shown with it."""
+    counts = [f"{point['gpus']:,}" for point in points if point["warnings"] and point is not chosen]
+    first = next((point["warnings"][0] for point in points if point["warnings"] and point is not chosen), "")
+    return [f"warning, {', '.join(counts)} GPUs: {first}"] if counts else []
+
+
+def _usd(point: Document, target: Target) -> float:
+    way = _way(point, target)
+    return 0.0 if way is None else float(point["cost_usd"][way]["high"])
+
+
+def _said(point: Document, target: Target) -> str:
+    way = _way(point, target)
+    time = between(point["time_s"], format_seconds)
+    return time if way is None else f"{time}, {between(point['cost_usd'][way], format_usd)} {SAID[way]}"

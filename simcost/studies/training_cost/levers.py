@@ -1,0 +1,198 @@
+"""Ways to get a model for a task, side by side: memory, time and money of training, and of serving the result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from simcost.catalog import Catalog
+from simcost.catalog.facts import Model
+from simcost.errors import InputError
+from simcost.perf.training.memory import fits, smallest_gpus, training_memory
+from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, Transfer
+from simcost.studies.training_cost.estimate import estimate
+from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.serving import served
+from simcost.studies.training_cost.wording import levers_verdict
+from simcost.units import format_bytes
+
+Quality = Mapping[str, float]
+LARGEST_TOKENS = 1e18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levers:
+    """What is set beside full fine-tuning, LoRA and QLoRA, and how the result is used."""
+
+    rank: int = 16
+    """Of LoRA and QLoRA."""
+    student: Model | None = None
+    """The smaller model to distil into."""
+    student_tokens: float | None = None
+    """Tokens that the student is trained on; None = as many as the run."""
+    pruned: Pruned | None = None
+    transfer: Transfer | None = None
+    quality: Quality = field(default_factory=dict)
+    """By method, what you measured; nothing here predicts it."""
+    serve_tokens: float | None = None
+    """Output tokens served later, in all."""
+    serving_batch: int = 32
+    """Sequences decoded together when the result is served."""
+    serving_context_tokens: int = 2048
+    """Tokens of each of them in the KV cache."""
+
+
+def compare_methods(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
+    """Ways to get a model for a task, side by side.
+
+    Args:
+        catalog: the facts.
+        run: the run whose method is replaced; a method that does not fit on its GPUs gets the fewest nodes that do.
+        levers: which ways, and how the result is served.
+
+    Returns:
+        `verdict`; `methods[]`: per method its memory, GPUs needed and used, time, cost, checkpoint, serving, what
+        training and serving cost together, quality (None = unknown); `break_even`: output tokens after which the
+        distilled model has paid for its training.
+
+    Raises:
+        CatalogError: a fact that is missing for all of them.
+        InputError: a student larger than the model, an unknown method in `quality`.
+    """
+    ways = _ways(run, levers)
+    unknown = set(levers.quality) - ways.keys()
+    if unknown:
+        raise InputError(f"quality names {', '.join(sorted(unknown))}; the methods here: {', '.join(ways)}")
+    if levers.serve_tokens is not None and not 0 <= levers.serve_tokens < LARGEST_TOKENS:
+        raise InputError(
+            f"{levers.serve_tokens!r} tokens cannot be served; give a number of 0 or more, such as 5e9"
+        )
+    rows = []
+    for name, (model, method) in ways.items():
+        tokens = levers.student_tokens if levers.student_tokens and name == "distill" else run.tokens
+        changed = replace(run, model=model, method=method, tokens=tokens)
+        rows.append({**_row(catalog, changed, levers), "quality": levers.quality.get(name)})
+    return {
+        "verdict": levers_verdict(rows, levers.serve_tokens),
+        "model": run.model.name,
+        "student": None if levers.student is None else levers.student.name,
+        "accelerator": run.accelerator.name,
+        "precision": run.precision,
+        "tokens": run.tokens,
+        "serve_tokens": levers.serve_tokens,
+        "methods": rows,
+        "break_even": _break_even(rows),
+        "prices": list({price["source"]: price for row in rows for price in row.pop("prices")}.values()),
+        "notes": _notes(levers),
+        "catalog_date": catalog.as_of,
+    }
+
+
+def _ways(run: Run, levers: Levers) -> dict[str, tuple[Model, Method]]:
+    ways: dict[str, tuple[Model, Method]] = {
+        "full": (run.model, Full()),
+        "lora": (run.model, Lora(rank=levers.rank)),
+        "qlora": (run.model, Lora(kind="qlora", rank=levers.rank)),
+    }
+    for method in (levers.transfer, levers.pruned):
+        if method is not None:
+            ways[method.kind] = run.model, method
+    if levers.student is not None:
+        if levers.student.parameters >= run.model.parameters:
+            raise InputError(
+                f"the student {levers.student.name} is not smaller than {run.model.name}; choose a smaller model"
+            )
+        ways["distill"] = (levers.student, Distill(teacher=run.model))
+    return ways
+
+
+def _row(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
+    """One method, on the run's GPUs or the smallest count that fits."""
+    needed = smallest_gpus(run.model, run.accelerator, run.method, run.layout)
+    head = {
+        "method": run.method.kind,
+        "title": run.method.title,
+        "model": run.model.name,
+        "gpus_needed": needed,
+    }
+    if needed is None:
+        memory = training_memory(run.model, run.method, run.layout)
+        reason = f"no number of GPUs helps: each needs {format_bytes(memory.total)} in this layout"
+        nothing = dict.fromkeys(("cost_usd", "serving", "serving_usd", "total_usd"))
+        return {**head, "fits": False, "reason": reason, "prices": [], **nothing}
+    layout = run.layout
+    if not fits(run.model, run.accelerator, run.method, layout):
+        layout = replace(layout, gpus=_whole_nodes(needed, run), shards=None)
+    found = estimate(catalog, replace(run, layout=layout))
+    ways = {way: cost["total"] for way, cost in found["cost_usd"].items()}
+    serving = served(catalog, run, (levers.serving_batch, levers.serving_context_tokens))
+    tokens, paid = levers.serve_tokens, ways.get("on_demand")
+    served_usd = None if serving is None or tokens is None else serving["usd_per_token"] * tokens
+    whole = None
+    if serving is not None and served_usd is not None and paid is not None:
+        whole = {end: usd + served_usd * serving["spread"][end] for end, usd in paid.items()}
+    return {
+        **head,
+        "fits": True,
+        "gpus": layout.gpus,
+        "memory_bytes": found["memory_bytes"]["total"],
+        "time_s": found["time_s"],
+        "gpu_hours": found["gpu_hours"],
+        "cost_usd": ways,
+        "prices": found["prices"],
+        "checkpoint_bytes": found["checkpoints"]["bytes"],
+        "energy_kwh": found["energy_kwh"],
+        "serving": serving,
+        "serving_usd": served_usd,
+        "total_usd": whole,
+    }
+
+
+def _whole_nodes(gpus: int, run: Run) -> int:
+    """The count rounded up to whole nodes, where it is more than one and they can be cut so."""
+    node = run.failures.gpus_per_node
+    rounded = -(-gpus // node) * node
+    return gpus if gpus <= node or rounded % (run.layout.tp * run.layout.pp) else rounded
+
+
+def _break_even(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """After how many output tokens the distilled model has paid for its training.
+
+    (cost of distilling - cost of the cheapest other method) / (its USD per token - that of the student).
+    """
+    priced = [row for row in rows if row["fits"] and row["cost_usd"].get("on_demand") and row["serving"]]
+    distilled = next((row for row in priced if row["method"] == "distill"), None)
+    others = [row for row in priced if row["method"] != "distill"]
+    if distilled is None or not others:
+        return None
+    other = min(others, key=_likely_usd)
+    saved_usd = other["serving"]["usd_per_token"] - distilled["serving"]["usd_per_token"]
+    extra_usd = _likely_usd(distilled) - _likely_usd(other)
+    return {
+        "against": other["method"],
+        "extra_training_usd": extra_usd,
+        "saved_usd_per_million_tokens": saved_usd * 1e6,
+        "output_tokens": max(0.0, extra_usd / saved_usd) if saved_usd > 0 else None,
+    }
+
+
+def _likely_usd(row: dict[str, Any]) -> float:
+    return float(row["cost_usd"]["on_demand"]["mid"])
+
+
+def _notes(levers: Levers) -> list[str]:
+    sequences = f"{levers.serving_batch} sequences of {levers.serving_context_tokens:,} tokens each"
+    notes = [
+        f"serving: output tokens while decoding {sequences}, around the clock at that load",
+        "with serving: between low and high lie eight in ten engines; methods that serve the same model share theirs",
+        "a replica has the fewest accelerators that hold the model, and as many sequences as its KV cache holds",
+        "training: low and high are those of one run (`train estimate` without --compare says of what)",
+        "prompts are not counted; adapters are merged into the weights",
+        "qlora: unpacking 4-bit weights at each use is not counted",
+    ]
+    if levers.pruned is not None:
+        notes.append(
+            "structured pruning is served as a model with that share of the layers; a mask serves as before"
+        )
+    if not levers.quality:
+        notes.append("quality: unknown, since nobody measured it; a cheaper method may answer worse")
+    return notes

@@ -1,0 +1,113 @@
+"""How long a run takes under one rate of interruptions: in closed form, or simulated."""
+
+from dataclasses import dataclass, replace
+from math import inf
+from typing import TYPE_CHECKING
+
+from simcost.catalog import Catalog
+from simcost.errors import InputError
+from simcost.perf.training.duration import (
+    Checkpoints,
+    Ettr,
+    Failures,
+    checkpoints,
+    compute_s,
+    ettr_of,
+    failure_rates,
+    mtbf_of,
+    node_count,
+    peak_flops,
+)
+from simcost.perf.training.utilization import Mfu
+from simcost.plan.failures import Recorded
+from simcost.rng import stream
+from simcost.studies.training_cost.interval import Interval
+from simcost.studies.training_cost.run import Run
+from simcost.units import SECONDS_PER_DAY
+
+if TYPE_CHECKING:
+    from simcost.sim.training_failures import FailureRuns
+
+LONGEST_S = 1e11
+"""3,000 years."""
+RUNS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """How long a run takes under one rate of interruptions."""
+
+    useful_s: Interval
+    time_s: Interval
+    ettr: tuple[Ettr, Ettr, Ettr]
+    """At the lowest, likely and highest rate."""
+    written: Checkpoints
+    simulated: "FailureRuns | None"
+    """At the likely rate, where runs were simulated."""
+
+
+def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: float) -> Timed:
+    """Time of the run where `interruptions_per_node_day` come beside the failures.
+
+    Raises:
+        InputError: it would never end.
+        CatalogError: no failure rate given, none published.
+    """
+    gpus = run.layout.gpus
+    peak = peak_flops(run.accelerator, run.precision)
+    flops = run.token_flops.model * run.tokens
+    useful_s = Interval(*(compute_s(flops, gpus, peak * share) for share in (mfu.high, mfu.mid, mfu.low)))
+    failures = _as_rates(run)
+    given = failures.per_node_day is not None
+    published = () if given else catalog.facts.failure_rates
+    rates = [rate + interruptions_per_node_day for rate in failure_rates(failures, published)]
+    written = checkpoints(run.method.parameters(run.model).trained, gpus, failures, rates[1])
+    found = [_ettr(run, failures, written, rate, useful_s.mid) for rate in rates]
+    low, mid, high = (one for one, _ in found)
+    low = replace(low, value=max(low.value, mid.value))  # simulated ones may cross by chance
+    high = replace(high, value=min(high.value, mid.value))
+    time_s = Interval(useful_s.low / low.value, useful_s.mid / mid.value, useful_s.high / high.value)
+    if not time_s.high < LONGEST_S:
+        raise InputError(
+            f"the run would take {time_s.high / SECONDS_PER_DAY / 365:.3g} years; check tokens, gpus and mfu"
+        )
+    return Timed(
+        useful_s=useful_s, time_s=time_s, ettr=(low, mid, high), written=written, simulated=found[1][1]
+    )
+
+
+def _as_rates(run: Run) -> Failures:
+    """The failures as rates: those of a recorded log are its mean, and correlated losses come on top."""
+    failures, losses = run.failures, run.losses
+    if isinstance(losses.model, Recorded):
+        if failures.per_node_day or failures.size_independent_per_day:
+            raise InputError("recorded failures and failure rates say the same; give one of them")
+        per_day = len(losses.model.times_s) * SECONDS_PER_DAY / losses.model.span_s
+        failures = replace(failures, per_node_day=0.0, size_independent_per_day=per_day)
+    if losses.correlated is None:
+        return failures
+    together = failures.size_independent_per_day + losses.correlated.per_day
+    return replace(failures, size_independent_per_day=together)
+
+
+def _ettr(
+    run: Run, failures: Failures, written: Checkpoints, rate: float, useful_s: float
+) -> "tuple[Ettr, FailureRuns | None]":
+    """The share of time that is useful, and the runs it was read from, where it has no closed form."""
+    losses = run.losses
+    closed = ettr_of(written, run.layout.gpus, failures, rate) if losses.closed else None
+    if closed is not None and (losses.runs == 0 or closed.mtbf_s == inf):
+        return closed, None
+    from simcost.sim.training_failures import Gang, run_under_failures
+
+    gang = Gang(
+        work_s=useful_s, nodes=node_count(run.layout.gpus, failures), interval_s=min(written.interval_s, useful_s),
+        write_s=written.write_s, restart_s=failures.restart_s, rate_per_node_day=rate,
+        size_independent_per_day=run.failures.size_independent_per_day, model=losses.model,
+        correlated=losses.correlated, spares=losses.spares,
+    )  # fmt: skip
+    runs = run_under_failures(gang, runs=losses.runs or RUNS, rng=stream(losses.seed, "failures"))
+    if closed is not None:
+        return closed, runs
+    mtbf_s = mtbf_of(run.layout.gpus, failures, rate)
+    return Ettr(value=useful_s / float(runs.elapsed_s.mean()), per_node_day=rate, mtbf_s=mtbf_s), runs

@@ -1,0 +1,37 @@
+"""What a run asks for that published practice does not know."""
+
+from typing import Any
+
+from simcost.catalog import Catalog
+from simcost.perf.training.whole_runs import LARGE_BATCH, largest_batch
+from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.wording import tokens
+
+
+def batch_document(catalog: Catalog, run: Run) -> dict[str, Any]:
+    """The smallest global batch of the layout, and the largest published for models of up to twice the size."""
+    published = largest_batch(catalog, run.model.parameters)
+    return {
+        "least_tokens": run.layout.least_batch_tokens,
+        "published_tokens": None if published is None else published.global_batch_tokens,
+        "published_run": None if published is None else published.name,
+    }
+
+
+def warnings(catalog: Catalog, run: Run) -> list[str]:
+    """One sentence each, with what to do."""
+    layout, published = run.layout, largest_batch(catalog, run.model.parameters)
+    least = layout.least_batch_tokens
+    if published is None or not published.global_batch_tokens:
+        return []
+    if least <= LARGE_BATCH * published.global_batch_tokens:
+        return []
+    ranks = int(LARGE_BATCH * published.global_batch_tokens / (layout.micro_batch * layout.sequence_tokens))
+    gpus = ranks * layout.tp * layout.pp
+    said = (
+        f"a global batch of at least {tokens(least)} ({layout.data_parallel:,} data-parallel ranks x "
+        f"{layout.micro_batch} x {layout.sequence_tokens:,}): the largest published for models of up to twice this "
+        f"size is {tokens(published.global_batch_tokens)} ({published.name}: {published.source}), and far "
+        f"larger batches need more tokens to learn as much; use at most {gpus:,} GPUs, or more tp and pp"
+    )
+    return [said]

@@ -1,0 +1,112 @@
+"""The waste ledger: every GPU-second of capacity in exactly one bucket."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcost.studies.waste.sweep import Floats, sweep
+from simcost.trace.utilization.samples import Samples
+
+BUCKETS = {
+    "useful": "allocated and working (duty)",
+    "unmeasured": "allocated; how busy was not measured",
+    "checkpoint": "writing checkpoints",
+    "lost": "work that was redone",
+    "restart": "starting, restarting, draining",
+    "allocated_idle": "allocated, not working (1 - duty)",
+    "blocked_in_pool": "free while a job of the same pool waits: fragments, or a wide job at the head",
+    "blocked_partition": "free while a job of another pool waits",
+    "free_idle": "free while nobody waits who could use it",
+    "down": "broken or withdrawn",
+}
+"""Each with what it means, in the order of tables and charts."""
+IDLE = ("allocated_idle", "blocked_in_pool", "blocked_partition", "free_idle")
+MONITORED = ("useful", "unmeasured", *IDLE, "down")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Who waits while what is idle, over all pools; None where a share has no time to be a share of."""
+
+    pending_gpu_s: float
+    """GPUs asked for by waiting jobs, times the time they waited."""
+    in_pool_gpu_s: float
+    """Sum over pools of min(pending, idle)."""
+    partition_gpu_s: float
+    """min(all pending, all idle) less what is blocked in its own pool."""
+    borrowable_gpu_s: float
+    """The part of it in times in which the idle GPUs of all pools would do for all that wait."""
+    shortage_gpu_s: float
+    """Pending beyond all that is idle: really missing. in pool + partition + shortage = pending."""
+    idle_gpu_s: float
+    """GPUs neither allocated nor down."""
+    waiting_share: float
+    """Share of time in which a job waits."""
+    avoidable_share: float
+    """Share of time in which a job waits though the idle GPUs of all pools would do for all that wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Waste:
+    """Samples with the GPU-seconds of each of them by bucket."""
+
+    samples: Samples
+    seconds: dict[str, Floats]
+    """By bucket of MONITORED, one value per sample; they add up to GPUs x time."""
+    queue: Queue | None
+    """None where the file says nothing of jobs that wait."""
+
+    @property
+    def totals(self) -> dict[str, float]:
+        """GPU-seconds by bucket."""
+        return {name: float(seconds.sum()) for name, seconds in self.seconds.items()}
+
+
+def split(samples: Samples) -> Waste:
+    """Put every GPU-second of the samples into its bucket.
+
+    At each instant, over pools v with pending P_v and idle I_v GPUs: blocked in pool = sum of min(P_v, I_v);
+    blocked by partition = min(sum P, sum I) - blocked in pool, in each pool in proportion to the idle GPUs that
+    its own jobs do not ask for.
+    """
+    held = samples.allocated * samples.hold_s
+    measured = ~np.isnan(samples.duty)
+    useful = np.where(measured, held * np.nan_to_num(samples.duty), 0.0)
+    idle = samples.gpus - samples.allocated - samples.down
+    own = np.minimum(samples.pending, idle)
+    queue, partition = _blocked(samples, idle, own) if samples.queues else (None, np.zeros(len(samples)))
+    spare = (idle - own) * samples.hold_s
+    partition = np.minimum(partition, spare)
+    seconds = {
+        "useful": useful,
+        "unmeasured": np.where(measured, 0.0, held),
+        "allocated_idle": np.where(measured, held - useful, 0.0),
+        "blocked_in_pool": own * samples.hold_s,
+        "blocked_partition": partition,
+        "free_idle": spare - partition,
+        "down": samples.down * samples.hold_s,
+    }
+    return Waste(samples=samples, seconds=seconds, queue=queue)
+
+
+def _blocked(samples: Samples, idle: Floats, own: Floats) -> tuple[Queue, Floats]:
+    """The queue over all pools, and the GPU-seconds of each sample that other pools' jobs could use."""
+    swept = sweep(samples.start_s, samples.end_s, samples.pending, idle, own, samples.waiting_jobs,
+                  np.ones(len(samples)))  # fmt: skip
+    pending, free, in_pool, jobs, rows = swept.sums
+    usable = np.minimum(pending, free)
+    partition = usable - in_pool
+    spare = free - in_pool
+    rate = np.divide(partition, spare, out=np.zeros(len(spare)), where=spare > 0)
+    length = swept.length_s
+    waits = (jobs > 0) | (pending > 0)
+    observed = float(length[rows > 0].sum())
+    queue = Queue(
+        pending_gpu_s=float(pending @ length), in_pool_gpu_s=float(in_pool @ length),
+        partition_gpu_s=float(partition @ length),
+        borrowable_gpu_s=float((partition * (free >= pending)) @ length),
+        shortage_gpu_s=float((pending - usable) @ length),
+        idle_gpu_s=float(free @ length), waiting_share=float(length[waits].sum()) / observed,
+        avoidable_share=float(length[waits & (free >= pending)].sum()) / observed,
+    )  # fmt: skip
+    return queue, (idle - own) * swept.integral(rate)

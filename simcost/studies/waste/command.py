@@ -1,0 +1,125 @@
+"""`simcost waste`: what monitored hardware was used for, what it cost, and what would change it."""
+
+from pathlib import Path
+from typing import Any
+
+from simcost.studies.options import (
+    Arguments,
+    columns,
+    own_catalog,
+    positive,
+    seconds,
+    sourced,
+    study,
+    usd_per_h,
+)
+
+
+def add(verbs: Any) -> None:
+    """The verb `waste`."""
+    waste = study(
+        verbs,
+        "waste",
+        _waste,
+        "waste",
+        "where the GPU-hours of a monitored cluster went, and what would save them",
+    )
+    waste.add_argument(
+        "file",
+        type=Path,
+        help="DCGM, Prometheus or pool samples (CSV or Parquet), a job log (sacct -P), or results of `simcost run`",
+    )
+    columns(waste)
+    waste.add_argument("--plan", metavar="NAME", help="of a results folder (default: the best)")
+    waste.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
+    waste.add_argument(
+        "--offer", metavar="P/SKU", help="or an offer of the catalog, whose price is shared by its GPUs"
+    )
+    waste.add_argument(
+        "--jobs", type=Path, metavar="JOBS", help="job log of the same time: failed and cancelled work"
+    )
+    waste.add_argument(
+        "--gpus", type=_gpus, action="append", default=[], metavar="[POOL=]N",
+        help="where FILE is a job log: GPUs of the cluster, or of each pool",
+    )  # fmt: skip
+    waste.add_argument(
+        "--spot-trace", type=Path, metavar="TRACE", help="availability of spot: jobs are replayed on it"
+    )
+    waste.add_argument("--trace", metavar="NAME", help="which trace of the file")
+    waste.add_argument("--spot", type=usd_per_h, metavar="USD", help="per GPU and hour on spot")
+    waste.add_argument(
+        "--changeover", type=seconds, default=720.0, metavar="TIME", help="on spot (default 12min)"
+    )
+    waste.add_argument(
+        "--timezone", default="UTC", metavar="ZONE", help="of the hours of the day (default UTC)"
+    )
+    own_catalog(waste)
+
+
+def _waste(arguments: Arguments) -> dict[str, Any]:
+    from simcost.catalog import load_catalog
+
+    offer = load_catalog(arguments.catalog).offer(arguments.offer) if arguments.offer else None
+    document = _of_results(arguments, offer) if arguments.file.is_dir() else _of_file(arguments, offer)
+    if arguments.file.is_dir():
+        arguments.file /= "result.json"
+    return sourced(arguments, document, document["findings"])
+
+
+def _of_results(arguments: Arguments, offer: Any) -> dict[str, Any]:
+    """Of a plan of our own."""
+    from simcost.errors import InputError
+    from simcost.scenario.storage.results import finished_plan
+    from simcost.studies.waste.from_results import waste_of_plan
+
+    for option in ("map", "jobs", "gpus", "spot_trace", "spot"):
+        if getattr(arguments, option):
+            raise InputError(
+                f"--{option.replace('_', '-')} is for files; {arguments.file} is a results folder"
+            )
+    plan, horizon_s = finished_plan(arguments.file, arguments.plan)
+    return waste_of_plan(plan, horizon_s, price_usd_per_h=arguments.price, offer=offer)
+
+
+def _of_file(arguments: Arguments, offer: Any) -> dict[str, Any]:
+    """Of what was monitored, or of a job log."""
+    from simcost.errors import InputError
+    from simcost.studies.waste.study import waste
+    from simcost.trace.jobs.reader import read_jobs
+
+    if arguments.plan:
+        raise InputError(f"--plan is for results folders; {arguments.file} is a file")
+    return waste(
+        arguments.file,
+        price_usd_per_h=arguments.price,
+        offer=offer,
+        mapping=dict(arguments.map),
+        timezone=arguments.timezone,
+        jobs=read_jobs(arguments.jobs)[0] if arguments.jobs else None,
+        gpus=_whole(arguments.gpus),
+        spot=_spot(arguments),
+    )
+
+
+def _spot(arguments: Arguments) -> Any:
+    from simcost.studies.waste.workload_actions import SpotCase
+    from simcost.trace.spot import one_trace
+
+    trace = one_trace(arguments.spot_trace, arguments.trace) if arguments.spot_trace else None
+    return SpotCase(trace=trace, usd_per_gpu_h=arguments.spot, changeover_s=arguments.changeover)
+
+
+def _gpus(text: str) -> tuple[str, int]:
+    """`64`, or `long=64`."""
+    pool, _, count = text.rpartition("=")
+    return pool, positive(count)
+
+
+def _whole(given: list[tuple[str, int]]) -> dict[str, int] | int | None:
+    """One number, or one by pool. Raises InputError for both."""
+    from simcost.errors import InputError
+
+    pools = dict(given)
+    if len(pools) != len(given) or ("" in pools and len(pools) > 1):
+        raise InputError("--gpus takes one number for the whole cluster, or POOL=N once for each pool")
+    return pools.get("", pools or None)

@@ -1,0 +1,75 @@
+"""Waste of our own runs: the buckets of a plan of a finished run, of its serving fleets and of its jobs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from simcost.catalog.facts import Offer
+from simcost.errors import InputError
+from simcost.studies.waste.price import Price, price_of
+from simcost.studies.waste.study import summary
+from simcost.units import SECONDS_PER_HOUR
+
+JOBS = {"useful": "useful", "checkpoint": "checkpoint", "lost": "lost", "restart": "restart",
+        "idle_blocked": "blocked_in_pool", "idle_free": "free_idle", "down": "down"}  # fmt: skip
+SERVING = {"computing": "useful", "idle": "allocated_idle", "starting": "restart", "draining": "restart",
+           "unallocated": "free_idle"}  # fmt: skip
+Plan = Mapping[str, Any]
+
+
+def waste_of_plan(
+    plan: Plan, horizon_s: float, *, price_usd_per_h: float | None = None, offer: Offer | None = None
+) -> dict[str, Any]:
+    """The document of `waste` for a plan, without what only samples can tell.
+
+    Useful is engine time that tokens took in ready replicas, and work of jobs that was kept.
+
+    Args:
+        plan: as it stands in the result of a run: `replica_hours` and `accelerator_hours` of its fleets,
+            `gpu_hours` by bucket of its jobs (`requests`: those of its fleets), `cost_usd`.
+        horizon_s: length of the run.
+        price_usd_per_h: of a GPU; or
+        offer: of the catalog; neither = what the plan's accelerators cost on its bill.
+
+    Raises:
+        InputError: two prices, or nothing that was used.
+    """
+    of_jobs = dict(plan.get("gpu_hours") or {})
+    totals = _serving(plan, of_jobs.pop("requests", 0.0) if of_jobs else plan["accelerator_hours"])
+    for name, hours in of_jobs.items():
+        totals[JOBS[name]] = totals.get(JOBS[name], 0.0) + hours * SECONDS_PER_HOUR
+    capacity_h = sum(totals.values()) / SECONDS_PER_HOUR
+    if not capacity_h > 0:
+        raise InputError(f"the plan {plan['name']!r} used no accelerators; there is nothing to look at")
+    given = price_usd_per_h is not None or offer is not None
+    price = price_of(price_usd_per_h, offer) if given else _billed(plan, capacity_h)
+    where = str(plan["name"])
+    rows = [(name, where, seconds) for name, seconds in totals.items() if name != "useful"]
+    idle = totals.get("blocked_in_pool", 0.0) + totals.get("free_idle", 0.0)
+    blocked = totals.get("blocked_in_pool", 0.0)
+    document = summary(totals, rows, [], price, [])
+    return {"file": "", "plan": where, "span_s": horizon_s} | document | {
+        "fragmentation": blocked / idle if idle and of_jobs else None, "blocked": None, "outcomes": None,
+    }  # fmt: skip
+
+
+def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:
+    """GPU-seconds by bucket of the fleets that serve, of so many GPU-hours in all."""
+    states = plan.get("replica_hours") or {}
+    replicas = sum(states.values())
+    totals: dict[str, float] = {"useful": 0.0}
+    strange = sorted(set(states) - set(SERVING))
+    if strange:
+        raise InputError(
+            f"the plan {plan['name']!r} has hours of {', '.join(strange)}: its result was written by an older simcost; "
+            "run the scenario again"
+        )
+    for state, hours in states.items():
+        bucket, part = SERVING[state], hours / replicas if replicas else 0.0
+        totals[bucket] = totals.get(bucket, 0.0) + part * gpu_hours * SECONDS_PER_HOUR
+    return totals
+
+
+def _billed(plan: Plan, capacity_h: float) -> Price:
+    """What the plan's bill says of a GPU-hour."""
+    usd = plan["cost_usd"]["by_category"]["compute"] / capacity_h
+    return Price(usd_per_h=usd, spot_usd_per_h=None, source="compute on the plan's bill / GPU-hours")

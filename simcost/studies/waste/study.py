@@ -1,0 +1,211 @@
+"""The document of `simcost waste`: from samples, or from a ledger of ours, to waste in GPU-hours and money."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.catalog.facts import Offer
+from simcost.errors import InputError
+from simcost.studies.waste.action import Action, Range
+from simcost.studies.waste.actions import share_gpus
+from simcost.studies.waste.buckets import BUCKETS, IDLE, Queue, Waste, split
+from simcost.studies.waste.clock import local_start_s, spread
+from simcost.studies.waste.memory import Memory, measure, right_size
+from simcost.studies.waste.night import shut_at_night
+from simcost.studies.waste.outcomes import Outcomes, fix_failing, outcomes
+from simcost.studies.waste.pools import consolidate, merge_pools
+from simcost.studies.waste.price import Price, price_of
+from simcost.studies.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
+from simcost.studies.waste.source import read
+from simcost.studies.waste.sweep import Ints
+from simcost.studies.waste.verdict import verdict
+from simcost.studies.waste.workload_actions import SpotCase, move_to_spot
+from simcost.tables.calendar import find_zone
+from simcost.trace.jobs.jobs import Jobs
+from simcost.trace.series.resample import finding
+
+_NONE: Mapping[str, str] = {}
+PLACES = 40
+"""Places in charts, those with the most idle GPU-hours first."""
+Findings = list[dict[str, Any]]
+
+
+def waste(
+    path: Path, *, price_usd_per_h: float | None = None, offer: Offer | None = None,
+    mapping: Mapping[str, str] = _NONE, timezone: str = "UTC", jobs: Jobs | None = None,
+    gpus: Mapping[str, int] | int | None = None, spot: SpotCase | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Where the GPU-hours of a monitored cluster went, what they cost, and what would change it.
+
+    Args:
+        path: monitored utilisation, see `simcost.trace.utilization.reader`.
+        price_usd_per_h: of one GPU; or
+        offer: of the catalog, whose on-demand price is shared over its accelerators.
+        mapping: our columns -> the file's, where it calls them otherwise.
+        timezone: of the hours of the day.
+        jobs: the job trace of the same time, for failed and cancelled work and for spot; a job log is its own.
+        gpus: of the cluster, or by pool, where the file is a job log; None = the most that jobs held at once.
+        spot: replays jobs on spot.
+
+    Returns:
+        `capacity_gpu_hours`, `cost_usd`, `allocation` (allocated / capacity), `utilisation` (useful / capacity
+        measured, None if duty was not), `fragmentation` (idle that jobs of the same pool wait for / idle, None
+        without queues), `buckets`, `blocked`, `ranked`, `actions`, `findings`, `verdict`, and what charts show.
+        Actions overlap: their savings do not add up.
+
+    Raises:
+        InputError: no price or two; an unknown time zone; a file that cannot be read (its faults, all at once).
+    """
+    price = price_of(price_usd_per_h, offer)
+    find_zone(timezone)
+    samples, findings, own = read(path, mapping, gpus, timezone)
+    account = split(samples)
+    if not sum(account.totals.values()) > 0:
+        raise InputError(f"{path}: no GPU is there at any time; give samples with GPUs in them")
+    memory = measure(account)
+    jobs = own if jobs is None else jobs
+    found = None if jobs is None else outcomes(jobs)
+    kind, codes, names = places(account)
+    rows = rows_of(account, codes, names) + memory_rows(account, memory, codes, names) + outcome_rows(found)
+    actions = _measures(account, memory, found, timezone, offer)
+    actions += [] if jobs is None else move_to_spot(jobs, price, spot)
+    queue = account.queue
+    shares = {
+        "fragmentation": None
+        if queue is None or not queue.idle_gpu_s
+        else queue.in_pool_gpu_s / queue.idle_gpu_s,
+        "blocked": _blocked(queue),
+        "outcomes": None if found is None else {name: value / 3600.0 for name, value in found.gpu_s.items()},
+        "by": kind,
+        "places": _places(account, codes, names),
+        "hours": _hours(account, codes, names, timezone),
+        "clock": timezone if samples.start_utc_s is not None else None,
+        "samples": _samples(account),
+    }
+    head = {"file": str(path), "span_s": samples.span_s}
+    return head | summary(account.totals, rows, actions, price, findings + _said(account)) | shares
+
+
+def _measures(
+    account: Waste,
+    memory: Memory | None,
+    found: Outcomes | None,
+    timezone: str,
+    offer: Offer | None,
+) -> list[Action]:
+    """All that could be done, of what would have saved something."""
+    accelerator = None if offer is None else offer.accelerator
+    actions = [*shut_at_night(account, timezone), *share_gpus(account), *right_size(memory, accelerator),
+               *consolidate(account), *merge_pools(account)]  # fmt: skip
+    if found is None:
+        return actions
+    return actions + fix_failing(found)
+
+
+def summary(
+    totals: Mapping[str, float], rows: list[Row], actions: list[Action], price: Price, findings: Findings
+) -> dict[str, Any]:
+    """The part of the document that samples and ledgers have in common, from GPU-seconds by bucket."""
+    capacity = sum(totals.values())
+    held = sum(totals[name] for name in totals if name not in (*IDLE[1:], "down"))
+    measured = capacity - totals.get("unmeasured", 0.0)
+    document = {
+        "price": {"usd_per_gpu_hour": price.usd_per_h, "source": price.source},
+        "capacity_gpu_hours": capacity / 3600.0,
+        "cost_usd": capacity / 3600.0 * price.usd_per_h,
+        "allocation": held / capacity,
+        "utilisation": totals["useful"] / measured
+        if totals["useful"] or totals.get("allocated_idle")
+        else None,
+        "buckets": {name: _bucket(totals[name], capacity, price) for name in BUCKETS if name in totals},
+        "ranked": ranked(rows, capacity, price.usd_per_h),
+        "actions": sorted((_action(action, capacity, price) for action in actions), key=_by_usd),
+        "findings": findings,
+    }
+    return document | {"verdict": verdict(document)}
+
+
+def _bucket(seconds: float, capacity: float, price: Price) -> dict[str, float]:
+    hours = seconds / 3600.0
+    return {"gpu_hours": hours, "usd": hours * price.usd_per_h, "share": seconds / capacity}
+
+
+def _action(action: Action, capacity: float, price: Price) -> dict[str, Any]:
+    hours = action.saves_gpu_s.times(1 / 3600.0)
+    usd = action.saves_usd or hours.times(price.usd_per_h)
+    return {"action": action.action, "where": action.where, "buckets": list(action.buckets), "effect": action.effect,
+            "saves_gpu_hours": _range(hours), "saves_usd": _range(usd), "rule": action.rule,
+            "share": None if hours.expected is None else hours.expected * 3600.0 / capacity}  # fmt: skip
+
+
+def _range(amount: Range) -> dict[str, float | None]:
+    return {"lo": amount.lo, "expected": amount.expected, "hi": amount.hi}
+
+
+def _by_usd(action: dict[str, Any]) -> tuple[float, str, str]:
+    return -(action["saves_usd"]["expected"] or 0.0), action["action"], action["where"]
+
+
+def _blocked(queue: Queue | None) -> dict[str, float] | None:
+    if queue is None:
+        return None
+    parts = {"pending": queue.pending_gpu_s, "in_pool": queue.in_pool_gpu_s, "partition": queue.partition_gpu_s,
+             "shortage": queue.shortage_gpu_s, "idle": queue.idle_gpu_s}  # fmt: skip
+    hours = {f"{name}_gpu_hours": seconds / 3600.0 for name, seconds in parts.items()}
+    return hours | {"waiting_share": queue.waiting_share, "avoidable_share": queue.avoidable_share}
+
+
+def _samples(account: Waste) -> dict[str, Any]:
+    """What was measured, sample by sample, whatever time each stands for."""
+    samples = account.samples
+    duty = samples.duty[~np.isnan(samples.duty)]
+    return {"rows": len(samples), "units": len(samples.units), "pools": len(samples.pools),
+            "owners": len(samples.owners), "step_s": samples.step_s,
+            "duty_mean": float(duty.mean()) if len(duty) else None,
+            "duty_zero_share": float((duty == 0).mean()) if len(duty) else None}  # fmt: skip
+
+
+def _shown(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[int]:
+    """The places with the most idle GPU-seconds."""
+    idle = sum(np.bincount(codes, account.seconds[bucket], len(names)) for bucket in IDLE)
+    return [int(i) for i in np.argsort(-np.asarray(idle), kind="stable")[:PLACES]]
+
+
+def _places(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """GPU-hours by bucket of the places shown."""
+    by_bucket = {
+        name: np.bincount(codes, seconds, len(names)) / 3600.0 for name, seconds in account.seconds.items()
+    }
+    return [{"where": names[i], "gpu_hours": {name: float(hours[i]) for name, hours in by_bucket.items() if hours[i]}}
+            for i in _shown(account, codes, names)]  # fmt: skip
+
+
+def _hours(account: Waste, codes: Ints, names: tuple[str, ...], timezone: str) -> list[dict[str, Any]]:
+    """By place shown and hour of the day: share of the capacity that was allocated, and that worked (None: not
+    measured).
+    """
+    samples = account.samples
+    start_s = local_start_s(samples, timezone)
+    row, cell, seconds = spread(start_s, start_s + samples.hold_s, 3600.0)
+    part = seconds / samples.hold_s[row]
+    group = codes[row] * 24 + cell % 24
+    capacity, held, useful = (np.bincount(group, weight[row] * part, 24 * len(names)) for weight in
+                              (samples.gpus * samples.hold_s, samples.allocated * samples.hold_s,
+                               account.seconds["useful"]))  # fmt: skip
+    measured = bool((~np.isnan(samples.duty)).any())
+    return [{"where": names[i], "hour": hour, "allocation": float(held[at] / capacity[at]),
+             "utilisation": float(useful[at] / capacity[at]) if measured else None}
+            for i in _shown(account, codes, names) for hour in range(24)
+            if capacity[at := 24 * i + hour] > 0]  # fmt: skip
+
+
+def _said(account: Waste) -> Findings:
+    totals = account.totals
+    if not totals["unmeasured"]:
+        return []
+    share = totals["unmeasured"] / sum(totals.values())
+    text = (f"{100 * share:.1f} % of the GPU-time was allocated, but how busy was not measured; export duty "
+            "(DCGM_FI_DEV_GPU_UTIL) to see what of it was idle")  # fmt: skip
+    return [finding("unmeasured", "", 1, text)]

@@ -1,0 +1,82 @@
+"""A whole log of jobs as columns of our names, each row with its place."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.tables.sources import Container, Find, csv_head, open_chunks, reading
+
+WHAT = "log of jobs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The rows of a log in its order.
+
+    Attributes:
+        columns: ours -> values, as text or as the log's own type, of equal length.
+        theirs: ours -> the log's column, for messages.
+        place: where the i-th row stands, e.g. `row 17 (line 18)`.
+        malformed: rows that are not in `columns` because they could not be split: place and reason.
+        findings: what the reader of the format left out or assumed: `kind`, `count`, `message`.
+        grace: whether the scheduler let jobs run a little over their limits; such limits are raised.
+    """
+
+    columns: Mapping[str, pa.Array]
+    theirs: Mapping[str, str]
+    place: Callable[[int], str]
+    malformed: Sequence[tuple[str, str]] = ()
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    grace: bool = False
+
+    def __len__(self) -> int:
+        return next((len(column) for column in self.columns.values()), 0)
+
+
+def header(path: Path, what: str = WHAT) -> tuple[Container, list[str]]:
+    """How a table is written and its columns. Raises TraceError if it cannot be read."""
+    container: Container = "csv"
+    with reading(path, "csv", what), path.open("rb") as file:
+        if file.read(4) == b"PAR1" or path.suffix == ".parquet":
+            container = "parquet"
+    with reading(path, container, what):
+        if container == "parquet":
+            return container, list(pq.read_schema(path).names)
+        return container, next(iter(csv_head(path)), [])
+
+
+def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -> Table:
+    """All rows of a CSV or Parquet file. Raises TraceError as `open_chunks` does."""
+    parts: dict[str, list[pa.Array]] = {}
+    places: list[Callable[[int], str]] = []
+    starts, malformed, theirs = [0], [], {}
+    for chunk in open_chunks(path, container, find, what):
+        malformed += chunk.malformed
+        theirs = dict(chunk.theirs)
+        rows = next((len(column) for column in chunk.columns.values()), 0)
+        if rows:
+            for ours, column in chunk.columns.items():
+                parts.setdefault(ours, []).append(column)
+            places.append(chunk.place)
+            starts.append(starts[-1] + rows)
+
+    def place(i: int) -> str:
+        part = bisect_right(starts, i) - 1
+        return places[part](i - starts[part])
+
+    columns = {ours: joined(parts[ours]) if ours in parts else pa.array([], pa.string()) for ours in theirs}
+    return Table(columns=columns, theirs=theirs, place=place, malformed=malformed)
+
+
+def joined(arrays: Sequence[pa.Array]) -> pa.Array:
+    """Arrays of one type one after the other."""
+    chunked = pa.chunked_array(arrays)
+    if pa.types.is_dictionary(chunked.type):
+        chunked = chunked.cast(chunked.type.value_type)
+    one = chunked.combine_chunks()
+    return one if isinstance(one, pa.Array) else pa.concat_arrays(one.chunks)

@@ -1,0 +1,105 @@
+"""The usage of machines in a cost file, as the rows that `simcost bill` reads."""
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.tables.cells import Flags, Floats, Ints
+from simcost.trace.focus.lines import Reading, measured, sku_codes
+from simcost.trace.focus.rows import Rows
+from simcost.trace.focus.sums import Names, Sums, named
+from simcost.units import SECONDS_PER_HOUR
+
+READ = ("AvailabilityZone", "SubAccountId", "Tags")
+"""Columns that are read beside those of lines."""
+TAGS = ("workload", "model", "tenant", "team", "project")
+"""Tags that tell what a machine was used for; case does not matter."""
+_KEYS = ("start_s", "end_s", "provider", "region", "sku", "zone", "account", "spot", *TAGS)
+
+
+@dataclass(slots=True)
+class UsageSeries:
+    """Collects hours of machines by period, SKU, zone, account and tags."""
+
+    reading: Reading
+    zone: Names = field(default_factory=Names)
+    account: Names = field(default_factory=Names)
+    tags: dict[str, Names] = field(default_factory=lambda: {tag: Names() for tag in TAGS})
+    sums: Sums = field(default_factory=lambda: Sums(_KEYS, ("hours", "usd")))
+    others: int = 0
+    """Rows of usage that are not counted in hours."""
+
+    def add(self, rows: Rows, rate: Floats) -> None:
+        """The rows of a chunk; those without a quantity or a period are left out. `rate` as in `Lines.add`."""
+        quantity, unit = measured(rows, self.reading.unit)
+        hourly = unit == self.reading.unit.code("h")
+        self.others += int((~np.isnan(quantity) & ~hourly).sum())
+        keep = ~np.isnan(quantity) & hourly & _timed(rows)
+        if not keep.any():
+            return
+        keys = {
+            "start_s": rows.times_s["ChargePeriodStart"], "end_s": rows.times_s["ChargePeriodEnd"],
+            "provider": self.reading.provider.codes(rows.word("ProviderName")),
+            "region": self.reading.region.codes(rows.word("RegionId")),
+            "sku": sku_codes(rows, self.reading.sku),
+            "zone": self.zone.codes(rows.word("AvailabilityZone")),
+            "account": self.account.codes(rows.word("SubAccountId")),
+            "spot": rows.is_("PricingCategory", "Dynamic").astype(np.int64), **self._tags(rows),
+        }  # fmt: skip
+        values = {"hours": quantity, "usd": rows.number("EffectiveCost") * rate}
+        self.sums.add(*({name: column[keep] for name, column in part.items()} for part in (keys, values)))
+
+    def _tags(self, rows: Rows) -> dict[str, Ints]:
+        said = rows.word("Tags")
+        values = [tags_of(text) for text in said.distinct.to_pylist()]
+        found = {}
+        for i, (tag, names) in enumerate(self.tags.items()):
+            found[tag] = np.array([*(names.code(one[i]) for one in values), 0], np.int64)[said.codes]
+        return found
+
+    def table(self) -> tuple[pa.Table, int]:
+        """The usage, and how many periods are below zero once corrections are netted: that is no usage.
+
+        Columns: provider, sku, region, zone, account, start, end (UTC), quantity (machines that ran all the time from
+        start to end), unit (h), pricing (standard or spot), price (USD an hour of a machine, of spot: what was paid),
+        and the tags that some row has.
+        """
+        sums = self.sums.table()
+        names = {**self.reading.names(), **self.tags, "zone": self.zone, "account": self.account}
+        found = named(sums, {key: known for key, known in names.items() if key in sums.column_names})
+        length_h = pc.divide(pc.subtract(sums["end_s"], sums["start_s"]).cast(pa.float64()), SECONDS_PER_HOUR)
+        spot = pc.equal(sums["spot"], 1)
+        table = pa.table({
+            **{name: found[name] for name in ("provider", "sku", "region", "zone", "account")},
+            "start": _utc(sums["start_s"]), "end": _utc(sums["end_s"]),
+            "quantity": pc.divide(sums["hours"], length_h), "unit": pa.array(["h"] * len(sums)),
+            "pricing": pc.if_else(spot, "spot", "standard"),
+            "price": pc.if_else(spot, pc.divide(sums["usd"], sums["hours"]), pa.scalar(None, pa.float64())),
+            **{tag: found[tag] for tag, known in self.tags.items() if len(known.names) > 1},
+        })  # fmt: skip
+        below = int(pc.sum(pc.less(table["quantity"], -1e-9)).as_py() or 0)
+        return table.filter(pc.greater(table["quantity"], 1e-9)), below
+
+
+@lru_cache(65_536)
+def tags_of(text: str) -> tuple[str, ...]:
+    """The values of TAGS in a JSON object of tags; empty where it has none."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    lower = {str(key).lower(): value for key, value in said.items()} if isinstance(said, dict) else {}
+    return tuple(str(lower[tag]) if lower.get(tag) is not None else "" for tag in TAGS)
+
+
+def _timed(rows: Rows) -> Flags:
+    known: Flags = rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd")
+    return known & (rows.times_s["ChargePeriodEnd"] > rows.times_s["ChargePeriodStart"])
+
+
+def _utc(seconds: pa.ChunkedArray) -> pa.ChunkedArray:
+    return seconds.cast(pa.timestamp("s", "UTC"))

@@ -1,0 +1,197 @@
+"""Reading FOCUS exports: one pass over the rows of one or several files, in columns."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.errors import TraceError
+from simcost.tables.cells import Floats
+from simcost.tables.sources import open_chunks
+from simcost.trace.focus import export as usage
+from simcost.trace.focus import lines
+from simcost.trace.focus.columns import WHAT, Header, find_header
+from simcost.trace.focus.export import UsageSeries
+from simcost.trace.focus.findings import Place, Quality
+from simcost.trace.focus.lines import Lines
+from simcost.trace.focus.rows import Rows, clean
+from simcost.trace.series.columns import peek
+
+_NONE: Mapping[str, float] = {}
+_HOUR_S, _DAY_S = 3600, 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actuals:
+    """What was used and paid, as a provider's export says."""
+
+    lines: pa.Table
+    """One row per day, SKU, way of buying and commitment; see `Lines.table`."""
+    usage: pa.Table | None
+    """The hours of machines by period, for `simcost bill`; None unless they were asked for."""
+    quality: list[dict[str, object]]
+    """What was found in the rows: rule, says, rows, share, example, done."""
+    rows: int
+    versions: tuple[str, ...]
+    """Of FOCUS, by the columns of each file."""
+    grain: str
+    """How long the periods of usage are: hour, day or mixed."""
+    span_h: float
+    """Hours from the first to the end of the last period of usage; 0 without any."""
+    usd_per: Mapping[str, float]
+    """The currencies of the bill, and what each is worth."""
+
+
+def read_focus(
+    paths: Sequence[Path], *, usd_per: Mapping[str, float] = _NONE, series: bool = False
+) -> Actuals:
+    """Read exports of FOCUS 1.0 to 1.3, as they are.
+
+    Args:
+        paths: CSV (also .gz) or Parquet; several files are read as one.
+        usd_per: USD that a unit of a currency is worth; needed for each other than USD.
+        series: whether to keep the usage by period as well.
+
+    Raises:
+        TraceError: a file that is no FOCUS export, is damaged, lacks columns that are needed (all are named), has
+            no rows, or is billed in a currency whose worth is not given.
+    """
+    book = _Book(dict(usd_per) | {"USD": 1.0}, UsageSeries if series else None)
+    versions = []
+    for path in paths:
+        header = header_of(path)
+        versions.append(header.version)
+        book.note_header(header)
+        for rows, place in chunks(path, header, (*lines.READ, *(usage.READ if series else ())), book.quality):
+            book.add(rows, place, path)
+    book.check(paths)
+    return book.actuals(tuple(dict.fromkeys(versions)))
+
+
+def header_of(path: Path) -> Header:
+    """The columns of a file. Raises TraceError if it is no FOCUS export."""
+    return find_header(peek(path).names, path)
+
+
+def chunks(
+    path: Path, header: Header, wanted: Sequence[str], quality: Quality
+) -> Iterator[tuple[Rows, Place]]:
+    """The cleaned rows of a file, and where each stands."""
+    asked = {ours: theirs for ours, theirs in header.theirs.items() if ours in wanted}
+    for chunk in open_chunks(path, peek(path).container, lambda _: asked, WHAT, nested=True):
+        for at, reason in chunk.malformed[:1]:
+            quality.count(
+                "malformed", f"cannot be split into columns ({reason})", "left out", len(chunk.malformed), at
+            )
+        if chunk.columns and len(next(iter(chunk.columns.values()))):
+            try:
+                rows = clean(chunk.columns)
+            except TraceError as error:
+                raise TraceError(f"{path}: {error}") from error
+            yield rows, chunk.place
+
+
+@dataclass(slots=True)
+class _Book:
+    """What is kept of the rows read so far."""
+
+    usd_per: dict[str, float]
+    make_series: type[UsageSeries] | None
+    lines: Lines = field(default_factory=Lines)
+    quality: Quality = field(default_factory=Quality)
+    series: UsageSeries | None = None
+    unpriced: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Currencies without a worth: rows, and the first of them."""
+    currencies: Counter[str] = field(default_factory=Counter)
+    lengths: Counter[int] = field(default_factory=Counter)
+    first_s: int | None = None
+    last_s: int = 0
+
+    def __post_init__(self) -> None:
+        self.series = self.make_series(self.lines.reading) if self.make_series else None
+
+    def note_header(self, header: Header) -> None:
+        gone, strange, other = header.missing, header.strangers, header.respelled
+        self.quality.columns(
+            "missing_column", "mandatory in FOCUS 1.2, but not there", gone, "read without them"
+        )
+        self.quality.columns("unknown_column", "neither FOCUS nor x_", strange, "ignored")
+        self.quality.columns(
+            "renamed_column", "spelled otherwise than in FOCUS 1.2", other, "read as what is meant"
+        )
+
+    def add(self, rows: Rows, place: Place, path: Path) -> None:
+        self.quality.look(rows, place)
+        rate = self._rates(rows, place, path)
+        self.lines.add(rows, rate)
+        if self.series:
+            self.series.add(rows, rate)
+        self._note_periods(rows)
+
+    def _note_periods(self, rows: Rows) -> None:
+        start, end = rows.times_s["ChargePeriodStart"], rows.times_s["ChargePeriodEnd"]
+        whole = rows.used & rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd") & (end > start)
+        if whole.any():
+            lengths, counts = np.unique((end - start)[whole], return_counts=True)
+            self.lengths.update(dict(zip(lengths.tolist(), counts.tolist(), strict=True)))
+            first = int(start[whole].min())
+            self.first_s = first if self.first_s is None else min(first, self.first_s)
+            self.last_s = max(int(end[whole].max()), self.last_s)
+
+    def _rates(self, rows: Rows, place: Place, path: Path) -> Floats:
+        """The worth of each row's currency; rows without one have that of the others."""
+        said = rows.word("BillingCurrency")
+        names = [name.upper() for name in said.distinct.to_pylist()]
+        counts = np.bincount(said.codes[said.given], minlength=len(names))
+        for code, name in enumerate(names):
+            self.currencies[name] += int(counts[code])
+            if name not in self.usd_per and counts[code]:
+                first = place(int((said.codes == code).argmax()))
+                rows_so_far, at = self.unpriced.get(name, (0, f"{path}: {first}"))
+                self.unpriced[name] = (rows_so_far + int(counts[code]), at)
+        self.quality.note("no_currency", "have no BillingCurrency", "taken to be in that of the others",
+                          ~said.given, place)  # fmt: skip
+        worth = [self.usd_per.get(name, np.nan) for name in names]
+        other = self.currencies.most_common(1)[0][0] if self.currencies else "USD"
+        found: Floats = np.array([*worth, self.usd_per.get(other, np.nan)])[said.codes]
+        return found
+
+    def check(self, paths: Sequence[Path]) -> None:
+        """Raise TraceError for currencies without a worth, several where one is missing, or no rows."""
+        if not self.quality.rows:
+            raise TraceError(f"{', '.join(map(str, paths))}: no rows; give a {WHAT} with at least one")
+        if self.unpriced:
+            said = "; ".join(f"{at}: BillingCurrency is {name} ({rows:,} rows)"
+                             for name, (rows, at) in self.unpriced.items())  # fmt: skip
+            remedy = " ".join(f"--rate {name}=..." for name in self.unpriced)
+            raise TraceError(f"{said}; say how many USD one is worth: {remedy}")
+
+    def actuals(self, versions: tuple[str, ...]) -> Actuals:
+        table = self._usage(self.series) if self.series else None
+        return Actuals(
+            lines=self.lines.table(), usage=table, quality=self.quality.table(), rows=self.quality.rows,
+            versions=versions, grain=_grain(self.lengths),
+            span_h=0.0 if self.first_s is None else (self.last_s - self.first_s) / _HOUR_S,
+            usd_per={name: self.usd_per[name] for name, count in self.currencies.items() if count},
+        )  # fmt: skip
+
+    def _usage(self, series: UsageSeries) -> pa.Table:
+        """The hours of machines; what could not be counted in them is noted."""
+        table, below = series.table()
+        for rule, rows, says in (
+            ("not_hourly", series.others, "are usage in other units than hours"),
+            ("negative_usage", below, "periods of a SKU that are below zero after corrections"),
+        ):
+            if rows:
+                self.quality.count(rule, says, "costs count; left out of the usage", rows)
+        return table
+
+
+def _grain(lengths: Counter[int]) -> str:
+    """`hour` or `day` where all periods of usage are that long."""
+    names = {_HOUR_S: "hour", _DAY_S: "day"}
+    found = {names.get(length, "mixed") for length in lengths}
+    return found.pop() if len(found) == 1 else "mixed" if found else "none"

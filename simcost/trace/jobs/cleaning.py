@@ -1,0 +1,199 @@
+"""From the columns of a log to `Jobs`: what is impossible is kept out with its reason, what follows is worked out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.tables.cells import Flags, Floats, as_text
+from simcost.trace.jobs.columns import Columns
+from simcost.trace.jobs.dependencies import read_after
+from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Ints, Jobs
+from simcost.trace.jobs.nodes import coded
+from simcost.trace.jobs.rejections import Sieve, finding, how_many
+from simcost.trace.jobs.times import Clock, Times, empty, read_times
+from simcost.trace.requests.writer import iso_utc
+from simcost.units import NS_PER_S
+
+_MOST_S = 10_000_000_000
+_REALS = {"state_bytes": (0, 1e18), "params": (0, 1e16), "ckpt_interval_s": (1, _MOST_S), "ckpt_write_s": (0, _MOST_S),
+          "restart_s": (0, _MOST_S)}  # fmt: skip
+_BYTES_PER_PARAM = 14.0
+"""Of a checkpoint of mixed-precision Adam: 12 to 16."""
+_OUTCOMES = {
+    "passed": ("pass", "passed", "completed", "complete", "succeeded", "success", "finished", "done", "ok"),
+    "failed": ("failed", "fail", "failure", "error", "timeout", "node_fail", "out_of_memory", "boot_fail", "deadline"),
+    "killed": ("killed", "cancelled", "canceled", "preempted", "aborted", "terminated", "revoked"),
+}  # fmt: skip
+"""Words of the logs for outcomes. A job that ran into its limit or lost a node failed, as the Helios paper counts."""
+
+
+def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> Jobs:
+    """The good jobs of a log, sorted, their times from the first of them.
+
+    Args:
+        sieve: the table; its findings grow.
+        timezone: of times without a zone.
+        limit_error: time limits that the log lacks are duration x (1 + this).
+        source: the name of the log.
+
+    Raises:
+        TraceError: no job is left, or the times are of two kinds.
+    """
+    sieve.check()
+    sieve.drop(_blank(sieve), "blank", "", "the row is blank")
+    columns = Columns(sieve)
+    ids = columns.ids()
+    clock = read_times(sieve, timezone)
+    times = _spans(columns, clock)
+    numbers = columns.sizes() | {
+        "duration_s": times.duration,
+        "limit_s": _limits(columns, times.duration, limit_error),
+    }
+    deadline = _deadlines(columns, clock, times.submit)
+    reals = {ours: columns.real(ours, *bounds) for ours, bounds in _REALS.items()}
+    after = read_after(sieve, ids)
+    sieve.check()
+    kept = _sorted(sieve, times.submit)
+    zero = int(times.submit[kept[0]])
+    taken = pa.array(kept)
+    codes = {ours: coded(_taken(sieve, ours, taken), len(kept)) for ours in ("pool", "user", "gpu_type")}
+    known: dict[str, Any] = {name: values[kept] for name, values in numbers.items()}
+    known |= {ours: None if (one := reals[ours]) is None else one[kept] for ours in CHECKPOINTS}
+    known |= {name: values for name, (values, _) in codes.items()}
+    return Jobs(
+        **known, job_id=np.array(ids.take(taken).to_pylist(), np.object_), submit_s=times.submit[kept] - zero,
+        deadline_s=np.where(deadline[kept] == NONE, NONE, deadline[kept] - zero),
+        pools=codes["pool"][1], users=codes["user"][1], gpu_types=codes["gpu_type"][1],
+        users_known=codes["user"][1] != ("",), status=_status(_taken(sieve, "status", taken), len(kept)),
+        preemptible=columns.flags("preemptible", otherwise=True)[kept],
+        spot_ok=columns.flags("spot_ok", otherwise=False)[kept], source=source,
+        start_utc=iso_utc(zero * NS_PER_S) if clock.epoch else None,
+        recorded_wait_s=None if times.wait is None else times.wait[kept],
+        state_bytes=_state(reals, kept), after=None if after is None else after[kept],
+    )  # fmt: skip
+
+
+def _blank(sieve: Sieve) -> Flags:
+    """Rows without anything in them."""
+    blank: Flags = np.logical_and.reduce([empty(column) for column in sieve.table.columns.values()])
+    return blank
+
+
+def _sorted(sieve: Sieve, submit: Ints) -> Ints:
+    """The rows kept, by submission; equal times keep the order of the log."""
+    kept = np.flatnonzero(sieve.keep)
+    if late := int((np.diff(submit[kept]) < 0).sum()):
+        sieve.findings.append(finding("unsorted", late, f"{how_many(late, 'job was', 'jobs were')} submitted before "
+                                      "the one above; the trace was sorted"))  # fmt: skip
+    return kept[np.argsort(submit[kept], kind="stable")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """When jobs were submitted, and how long they ran and waited."""
+
+    submit: Ints
+    """Seconds of the log's clock."""
+    duration: Ints
+    wait: Ints | None
+
+
+def _spans(columns: Columns, clock: Clock) -> _Spans:
+    """The spans of the jobs; those whose times contradict each other are kept out."""
+    sieve = columns.sieve
+    none = Times(np.zeros(len(sieve.keep), np.int64), np.zeros(len(sieve.keep), np.bool_))
+    submit, start, end = (clock.columns.get(ours, none) for ours in ("submit_s", "start_s", "end_s"))
+    sieve.drop(~submit.known, "submit", "submit_s", "the time of submission is missing")
+    sieve.drop(start.known & (start.ns < submit.ns), "order", "start_s", "it started before it was submitted")
+    sieve.drop(start.known & end.known & (end.ns < start.ns), "order", "end_s", "it ended before it started")
+    return _Spans(submit.s, _ran(columns, start, end), _waits(columns, submit, start))
+
+
+def _ran(columns: Columns, start: Times, end: Times) -> Ints:
+    """Durations, as stated or from start to end; jobs that did not start or have not ended are kept out."""
+    sieve = columns.sieve
+    stated = columns.real("duration_s", 0, _MOST_S)
+    known = np.zeros(len(sieve.keep), np.bool_) if stated is None else ~np.isnan(stated)
+    unknown = "so how long it runs is unknown"
+    if start.known.any():
+        sieve.drop(~known & ~start.known, "never_started", "start_s", f"it never started, {unknown}")
+    if end.known.any():
+        sieve.drop(~known & ~end.known, "running", "end_s", f"it has not ended, {unknown}")
+    sieve.drop(~known & ~(start.known & end.known), "duration", "duration_s", "how long it ran is missing")
+    ran = -(-(end.ns - start.ns) // NS_PER_S)
+    if stated is not None:
+        ran = np.where(known, np.ceil(np.nan_to_num(stated)), ran).astype(np.int64)
+    sieve.drop(ran < 1, "zero_length", "end_s" if stated is None else "duration_s", "it ran for 0 seconds")
+    return ran
+
+
+def _waits(columns: Columns, submit: Times, start: Times) -> Ints | None:
+    """Recorded waits, from the starts, else as stated; None where the log has neither."""
+    if start.known.any():
+        return np.where(start.known, start.s - submit.s, NONE)
+    stated = columns.real("wait_s", 0, _MOST_S)
+    if stated is None:
+        return None
+    return np.where(np.isnan(stated), NONE, np.floor(np.nan_to_num(stated))).astype(np.int64)
+
+
+def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
+    """The users' estimates; those that the log lacks are duration x (1 + error), and that is said."""
+    sieve = columns.sieve
+    stated = columns.real("limit_s", 0, _MOST_S)
+    assumed = np.ceil(np.round(duration * (1.0 + error), 6)).astype(np.int64)
+    missing = np.ones(len(duration), np.bool_) if stated is None else np.isnan(stated)
+    limit = assumed
+    if stated is not None:
+        limit = np.where(missing, assumed, np.ceil(np.nan_to_num(stated))).astype(np.int64)
+    if sieve.table.grace and (count := int((sieve.keep & (limit < duration)).sum())):
+        ran = how_many(count, "job ran", "jobs ran")
+        said = f"{ran} over the time limit before being stopped; it was raised to the duration"
+        sieve.findings.append(finding("limit_raised", count, said))
+        limit = np.maximum(limit, duration)
+    sieve.drop(limit < duration, "limit", "limit_s", "the limit is below the duration")
+    if count := int((missing & sieve.keep).sum()):
+        have, factor = how_many(count, "job has", "jobs have"), f" x {1 + error:g}" if error else ""
+        sieve.findings.append(finding("limit_assumed", count, f"{have} no time limit in the log; the "
+                                      f"duration{factor} was taken, which backfill then believes"))  # fmt: skip
+    return limit
+
+
+def _state(reals: dict[str, Floats | None], kept: Ints) -> Floats | None:
+    """Size of a checkpoint: as stated, else 14 bytes a parameter."""
+    stated, params = reals["state_bytes"], reals["params"]
+    if params is None:
+        return None if stated is None else stated[kept]
+    guess = params * _BYTES_PER_PARAM
+    found: Floats = (guess if stated is None else np.where(np.isnan(stated), guess, stated))[kept]
+    return found
+
+
+def _deadlines(columns: Columns, clock: Clock, submit: Ints) -> Ints:
+    """On the clock of the log; NONE = none."""
+    times = clock.columns.get("deadline_s")
+    if times is None:
+        return np.full(len(submit), NONE, np.int64)
+    passed = times.known & (times.s < submit)
+    columns.sieve.drop(passed, "deadline", "deadline_s", "the deadline is before submission")
+    return np.where(times.known, times.s, NONE)
+
+
+def _taken(sieve: Sieve, ours: str, rows: pa.Array) -> pa.Array | None:
+    column = sieve.table.columns.get(ours)
+    return None if column is None else as_text(column.take(rows))
+
+
+def _status(column: pa.Array | None, rows: int) -> Ints:
+    """Outcomes as indices into STATUS, by the first word of the log's."""
+    found = np.full(rows, STATUS.index("unknown"), np.int64)
+    if column is None:
+        return found
+    text = pc.utf8_lower(pc.utf8_trim_whitespace(column.fill_null("")))
+    word = pc.replace_substring_regex(text, r"[\s+].*$", "")
+    for name, words in _OUTCOMES.items():
+        found[pc.is_in(word, pa.array(words)).to_numpy(zero_copy_only=False)] = STATUS.index(name)
+    return found

@@ -1,0 +1,143 @@
+"""Slurm's accounting, as `sacct -P` (or `-p`) prints it. A row of a job, not of its steps, is a job.
+
+Fields read: JobID, User or Account, Partition, Submit, Start, End, Elapsed or ElapsedRaw, AllocTRES and ReqTRES,
+Timelimit or TimelimitRaw, State, Priority (https://slurm.schedmd.com/sacct.html).
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.errors import TraceError
+from simcost.tables.cells import Flags
+from simcost.tables.table import Table, read_table
+from simcost.trace.jobs.rejections import finding
+from simcost.trace.jobs.times import empty
+
+_FIELDS = {
+    "job_id": ("jobid", "jobidraw"), "submit_s": ("submit",), "start_s": ("start",), "end_s": ("end",),
+    "duration_s": ("elapsedraw", "elapsed"), "alloc": ("alloctres",), "asked": ("reqtres",),
+    "limit_min": ("timelimitraw",), "limit_s": ("timelimit",), "user": ("user", "account"), "pool": ("partition",),
+    "priority": ("priority",), "status": ("state",),
+}  # fmt: skip
+_NEEDED = {"job_id": "JobID", "submit_s": "Submit", "duration_s": "Elapsed or ElapsedRaw", "status": "State"}
+_ASK = "sacct -a -X -P -o JobID,User,Partition,Submit,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
+_NEVER = pa.array(["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"])
+_CLOCK = r"^(?:(?P<d>\d{1,6})-)?(?:(?P<h>\d{1,6}):)?(?P<m>\d{1,6}):(?P<s>\d{1,6})(?:\.\d+)?$"
+_OPEN = r"^(RUNNING|PENDING|SUSPENDED|REQUEUED|RESIZING|CONFIGURING|COMPLETING)"
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)([KM]?)")
+_MIG = re.compile(r"\dg\.\d+gb")
+_MIB = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1048576.0, "P": 1073741824.0, "": 1.0}
+
+
+def read_sacct(path: Path) -> Table:
+    """The jobs of an export; array tasks are jobs, steps are passed over.
+
+    A job without a start or an end has no duration here, and is kept out later. GPUs are those allocated, else
+    those asked for; a job that names resources but no GPU has none, one whose GPUs cannot be counted is kept out later.
+
+    Raises:
+        TraceError: the file cannot be read or lacks fields; the message says what to export.
+    """
+    table = read_table(path, "psv", lambda present: _columns(path, present), "sacct export, made with -P")
+    if not len(table):
+        return table
+    rows = np.flatnonzero(~_matches(table.columns["job_id"], r"\."))
+    columns = {ours: _bare(column.take(pa.array(rows))) for ours, column in table.columns.items()}
+    steps = len(table) - len(rows)
+    said = (
+        [finding("steps", steps, f"{steps:,} rows are steps of jobs; they were passed over")] if steps else []
+    )
+    alloc, asked = columns.pop("alloc", None), columns.pop("asked", None)
+    tres = asked if alloc is None else alloc if asked is None else pc.coalesce(alloc, asked)
+    unfinished = [_matches(columns["status"], _OPEN)]
+    unfinished += [empty(columns[ours]) for ours in ("start_s", "end_s") if ours in columns]
+    columns["duration_s"] = pc.if_else(pa.array(np.logical_or.reduce(unfinished)), pa.scalar(None, pa.string()),
+                                       _seconds(columns["duration_s"]))  # fmt: skip
+    minutes = columns.pop("limit_min", None)
+    if minutes is not None:
+        columns["limit_s"] = _times(minutes, 60)
+    elif "limit_s" in columns:
+        columns["limit_s"] = _seconds(columns["limit_s"])
+    theirs = {ours: name for ours, name in table.theirs.items() if ours in columns}
+    theirs["gpus"] = table.theirs.get("alloc") or table.theirs["asked"]
+    return Table(columns=columns | _resources(tres), theirs=theirs, malformed=table.malformed, findings=said,
+                 place=lambda i: table.place(int(rows[i])), grace=True)  # fmt: skip
+
+
+def _columns(path: Path, present: Sequence[str]) -> dict[str, str]:
+    lower = {name.strip().lower(): name for name in reversed(present)}
+    found = {ours: lower[name] for ours, names in _FIELDS.items()
+             if (name := next((name for name in names if name in lower), None)) is not None}  # fmt: skip
+    lacking = [said for ours, said in _NEEDED.items() if ours not in found]
+    lacking += [] if {"alloc", "asked"} & set(found) else ["AllocTRES or ReqTRES"]
+    if lacking:
+        raise TraceError(f"{path}: no field {', '.join(lacking)}; export with `{_ASK}`")
+    return found
+
+
+def _bare(column: pa.Array) -> pa.Array:
+    """Trimmed, and null for the words that stand for nothing."""
+    text = pc.utf8_trim_whitespace(column)
+    nothing = pc.is_in(pc.utf8_lower(text), _NEVER)
+    return pc.if_else(nothing, pa.scalar(None, pa.string()), text)
+
+
+def _matches(column: pa.Array, pattern: str) -> Flags:
+    found = pc.fill_null(pc.match_substring_regex(column, pattern), fill_value=False)
+    flags: Flags = found.to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _seconds(text: pa.Array) -> pa.Array:
+    """`[days-][hours:]minutes:seconds` as seconds, still text; other cells stay as they are."""
+    parts = pc.extract_regex(text, _CLOCK)
+    if parts.null_count == len(parts):
+        return text
+    total = pa.scalar(0, pa.int64())
+    for name, unit in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        part = pc.struct_field(parts, name)
+        number = pc.if_else(pc.equal(part, ""), "0", part).cast(pa.int64())
+        total = pc.add(total, pc.multiply(number, unit))
+    return pc.coalesce(total.cast(pa.string()), text)
+
+
+def _times(text: pa.Array, factor: int) -> pa.Array:
+    """Whole numbers times a factor, still text; other cells stay as they are."""
+    whole = pc.match_substring_regex(text, r"^\d{1,12}$")
+    number = pc.if_else(whole, text, pa.scalar(None, pa.string())).cast(pa.int64())
+    return pc.coalesce(pc.multiply(number, factor).cast(pa.string()), text)
+
+
+def _resources(tres: pa.Array) -> dict[str, pa.Array]:
+    """GPUs, CPUs, memory and type of GPU of texts such as `cpu=8,mem=64G,node=1,gres/gpu=4`; null stays null."""
+    kinds = tres.dictionary_encode()
+    read = [_resource(text) for text in kinds.dictionary.to_pylist()]
+    names = ("gpus", "cpus", "memory_mib", "gpu_type")
+    types = (pa.int64(), pa.float64(), pa.int64(), pa.string())
+    return {name: pa.array([each[i] for each in read], kind).take(kinds.indices)
+            for i, (name, kind) in enumerate(zip(names, types, strict=True))}  # fmt: skip
+
+
+def _resource(text: str) -> tuple[int | None, float, int, str]:
+    """One such text; GPUs without a total are the sum over their types. GPUs are None where a count cannot be read, or
+    where MIG slices were given, whose share of a GPU the export does not tell.
+    """
+    said = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+    typed = {name.split(":", 1)[1]: value for name, value in said.items() if name.startswith("gres/gpu:")}
+    counts = [said["gres/gpu"]] if "gres/gpu" in said else list(typed.values())
+    known = not any(map(_MIG.search, typed)) and all(map(_COUNT.fullmatch, counts))
+    gpus = sum(int(_number(count)) for count in counts) if known else None
+    memory = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGTP]?)[cn]?", said.get("mem", "0"))
+    mib = 0 if memory is None else round(float(memory[1]) * _MIB[memory[2]])
+    return gpus, _number(said.get("cpu", "0")), mib, "|".join(sorted(typed))
+
+
+def _number(text: str) -> float:
+    """A count as Slurm writes it, `1.5K` of many CPUs included; what is none counts as 0."""
+    match = _COUNT.fullmatch(text)
+    return 0.0 if match is None else float(match[1]) * {"": 1, "K": 1000, "M": 1_000_000}[match[2]]

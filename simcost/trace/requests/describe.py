@@ -1,0 +1,91 @@
+"""What a stored trace is like: rate, burstiness, token quantiles, prefix reuse, and what to be wary of."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.requests.findings import arrival_findings, token_findings
+from simcost.trace.requests.statistics import Gaps, TokenCounts, Windows
+from simcost.trace.requests.store import TraceInfo, open_trace, read_batches, read_tables
+
+_DISPERSION_S = (1, 10, 60)
+_QUANTILES = {"p5": 0.05, "p50": 0.50, "p95": 0.95, "p99": 0.99}
+_MERGE_HASHES = 4_194_304
+
+
+def describe_trace(path: Path) -> dict[str, Any]:
+    """Read a stored trace once, in bounded memory, and describe it.
+
+    Returns:
+        The document of `trace describe`. `cv` is the coefficient of variation of the interarrival times;
+        `dispersion` the variance over the mean of the counts in whole windows of 1, 10 and 60 s (1 for a
+        Poisson process); both are None where there are too few. Quantiles are nearest-rank, exact.
+        `rate_per_hour` has the requests per hour in each hour from the start, the last by the part recorded.
+        `prefix_reuse` is the share of prompt blocks seen before in the trace, None without hashes.
+
+    Raises:
+        TraceError: see `simcost.trace.requests.store`.
+    """
+    info = open_trace(path)
+    gaps, hours = Gaps(), Windows(3600)
+    windows = [Windows(width_s) for width_s in _DISPERSION_S]
+    prompt, output = TokenCounts(), TokenCounts()
+    for batch in read_batches(path):
+        _add(batch, gaps, [*windows, hours], prompt, output)
+    return {
+        "file": str(path),
+        "source": info.source,
+        "start_utc": info.start_utc,
+        "rows": info.rows,
+        "span_s": info.span_s,
+        "rate_per_s": info.rows / info.span_s if info.span_ns else None,
+        "cv": gaps.cv(),
+        "dispersion": {f"{w.width_s}s": w.dispersion(info.span_ns) for w in windows},
+        "prompt_tokens": _tokens(prompt),
+        "output_tokens": _tokens(output),
+        "rate_per_hour": hours.rates_per_hour(info.span_ns),
+        "prefix_reuse": _prefix_reuse(info),
+        "block_tokens": info.block_tokens,
+        "columns": list(info.columns),
+        "models": info.models,
+        "findings": arrival_findings(gaps, info)
+        + token_findings("prompt_tokens", prompt)
+        + token_findings("output_tokens", output),
+    }
+
+
+def _add(
+    batch: RequestBatch, gaps: Gaps, windows: list[Windows], prompt: TokenCounts, output: TokenCounts
+) -> None:
+    gaps.add(batch.arrival_ns)
+    for window in windows:
+        window.add(batch.arrival_ns)
+    prompt.add(batch.prompt_tokens)
+    output.add(batch.output_tokens)
+
+
+def _tokens(counts: TokenCounts) -> dict[str, float]:
+    quantiles: dict[str, float] = {name: counts.quantile(share) for name, share in _QUANTILES.items()}
+    return {"mean": counts.total / counts.rows, **quantiles, "max": counts.largest, "total": counts.total}
+
+
+def _prefix_reuse(info: TraceInfo) -> float | None:
+    """1 - distinct blocks / blocks: each block but its first occurrence was seen before. Holds the distinct
+    hashes (8 bytes each).
+    """
+    if "prefix_hashes" not in info.columns:
+        return None
+    distinct = np.empty(0, np.int64)
+    waiting: list[npt.NDArray[np.int64]] = []
+    blocks = pending = 0
+    for table in read_tables(info.path, ["prefix_hashes"]):
+        hashes = table.column(0).flatten().to_numpy()
+        blocks, pending = blocks + len(hashes), pending + len(hashes)
+        waiting.append(hashes)
+        if pending >= _MERGE_HASHES:
+            distinct, waiting, pending = np.unique(np.concatenate([distinct, *waiting])), [], 0
+    distinct = np.unique(np.concatenate([distinct, *waiting]))
+    return 1 - len(distinct) / blocks if blocks else None

@@ -1,0 +1,157 @@
+"""Which column of a log is which of ours: the public formats, the generic ones, and the user's mapping."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from simcost.errors import TraceError, columns_said, did_you_mean
+from simcost.tables.cells import TimeUnit
+from simcost.tables.json_objects import Rows, one_row
+from simcost.trace.requests.failures import GENERIC_RULES, LANGFUSE_RULES, LITELLM_RULES, SPAN_RULES, Rule
+from simcost.trace.requests.langfuse import observation_row
+from simcost.trace.requests.otel import span_rows
+
+FormatName = Literal[
+    "azure-llm", "burstgpt", "mooncake", "csv", "jsonl", "parquet", "otel", "litellm", "langfuse"
+]
+OURS = (
+    "arrival",
+    "prompt_tokens",
+    "output_tokens",
+    "model",
+    "tenant",
+    "session",
+    "priority",
+    "prefix_hashes",
+)
+NEEDED = OURS[:3]
+STATUS = "status"
+"""Of generic logs: mapped as the columns of a trace are, but only to leave failed rows out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """How one kind of log is written."""
+
+    container: Literal["csv", "jsonl", "parquet"] | None
+    """None: CSV, JSON or Parquet, whichever the first bytes show."""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Ours -> theirs, the first that is there. Without an entry a column of our own name is taken."""
+    unit: TimeUnit | None = None
+    """Of numeric arrivals; None = found out by `cells.time_rule`."""
+    block_tokens: int | None = None
+    rows: Callable[[Mapping[str, Any]], Rows] = one_row
+    """Requests of one JSON object."""
+    rules: tuple[Rule, ...] = ()
+    """Rows that are left out for what a column says."""
+    thousands: str | None = None
+    """Between thousands of token counts."""
+    month_first: bool = False
+    """Dates with AM or PM are those of US English."""
+
+
+FORMATS: Mapping[str, Format] = {
+    "azure-llm": Format(container="csv", columns={
+        "arrival": ["TIMESTAMP"], "prompt_tokens": ["ContextTokens"], "output_tokens": ["GeneratedTokens"]}),
+    "burstgpt": Format(container="csv", unit="s", columns={
+        "arrival": ["Timestamp"], "prompt_tokens": ["Request tokens"], "output_tokens": ["Response tokens"],
+        "model": ["Model"], "session": ["Session ID"]}),
+    "mooncake": Format(container="jsonl", unit="ms", block_tokens=512, columns={
+        "arrival": ["timestamp"], "prompt_tokens": ["input_length"], "output_tokens": ["output_length"],
+        "prefix_hashes": ["hash_ids"]}),
+    "csv": Format(container="csv", rules=GENERIC_RULES),
+    "jsonl": Format(container="jsonl", rules=GENERIC_RULES),
+    "parquet": Format(container="parquet", rules=GENERIC_RULES),
+    "otel": Format(container="jsonl", rows=span_rows, rules=SPAN_RULES, columns={
+        "arrival": ["startTimeUnixNano", "start_time", "startTime"], "session": ["gen_ai.conversation.id"]}),
+    "litellm": Format(container=None, rules=LITELLM_RULES, columns={
+        "arrival": ["startTime"], "prompt_tokens": ["prompt_tokens"], "output_tokens": ["completion_tokens"],
+        "model": ["model"], "tenant": ["team_id"], "session": ["session_id"]}),
+    "langfuse": Format(container=None, rows=observation_row, rules=LANGFUSE_RULES, thousands=",",
+                       month_first=True, columns={
+        "arrival": ["startTime", "start_time"],
+        "prompt_tokens": ["inputUsage", "inputTokens", "promptTokens", "usage.input"],
+        "output_tokens": ["outputUsage", "outputTokens", "completionTokens", "usage.output"],
+        "model": ["model", "providedModelName", "provided_model_name"],
+        "tenant": ["userId", "user_id"], "session": ["sessionId", "session_id"]}),
+}  # fmt: skip
+
+_ALSO_CALLED = {
+    "arrival": ("arrival_ns", "arrival_us", "arrival_ms", "arrival_s", "arrival_time", "timestamp", "time",
+                "created_at", "start_time", "arrived_at"),
+    "prompt_tokens": ("contexttokens", "request tokens", "input_length", "input_tokens", "input_toks",
+                      "prompt_len", "prompt_length", "num_prompt_tokens", "num_prefill_tokens"),
+    "output_tokens": ("generatedtokens", "response tokens", "output_length", "completion_tokens",
+                      "output_toks", "generated_tokens", "output_len", "num_decode_tokens"),
+}  # fmt: skip
+
+
+def find_format(name: str) -> Format:
+    """The format of that name. Raises TraceError for an unknown one."""
+    if name not in FORMATS:
+        raise TraceError(f"unknown format {name!r}{did_you_mean(name, list(FORMATS))} "
+                         f"(known: {', '.join(FORMATS)})")  # fmt: skip
+    return FORMATS[name]
+
+
+def find_columns(
+    form: Format, mapping: Mapping[str, str], present: Sequence[str], place: str
+) -> dict[str, str]:
+    """Ours -> theirs for one log.
+
+    Args:
+        form: the format, whose columns the mapping overrides.
+        mapping: the user's, ours -> theirs; also of a status, which `find_rules` takes.
+        present: the columns of the log.
+        place: the log, for messages.
+
+    Raises:
+        TraceError: columns that are unknown, missing or there twice, all of them, with suggestions.
+    """
+    known = (*OURS, *([STATUS] if any(rule.column == STATUS for rule in form.rules) else []))
+    wanted = {ours: theirs for ours, theirs in _by_name(present).items() if ours not in form.columns}
+    wanted |= {ours: next((name for name in names if name in present), names[0])
+               for ours, names in form.columns.items()}  # fmt: skip
+    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, known)} (known: {', '.join(known)})"
+              for ours in mapping if ours not in known]  # fmt: skip
+    wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
+    faults += [
+        _missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present
+    ]
+    faults += [f"{ours}: no column {theirs!r}{did_you_mean(theirs, present)}"
+               for ours, theirs in mapping.items() if ours in known[3:] and theirs not in present]  # fmt: skip
+    used = {ours: theirs for ours, theirs in wanted.items() if theirs in present}
+    faults += [f"column {theirs!r} is there twice" for theirs in used.values() if present.count(theirs) > 1]
+    if faults:
+        raise TraceError(f"{place}: {'; '.join(faults)}; {columns_said(present)}")
+    return {ours: used[ours] for ours in OURS if ours in used}
+
+
+def find_rules(form: Format, mapping: Mapping[str, str]) -> dict[str, Rule]:
+    """Keys of a chunk -> the rules of a format by their columns, of which the mapping may name the status."""
+    return {f"rule {rule.column}": replace(rule, column=mapping.get(rule.column, rule.column))
+            if rule.column == STATUS else rule for rule in form.rules}  # fmt: skip
+
+
+def _by_name(present: Sequence[str]) -> dict[str, str]:
+    """Columns that carry our own names; arrivals also `arrival_` and a unit, and the one nested field `model`."""
+    found = {ours: ours for ours in OURS if ours in present}
+    models = [name for name in present if name.endswith(".model")]
+    if len(models) == 1:
+        found.setdefault("model", models[0])
+    for unit in ("ns", "us", "ms", "s"):
+        if f"arrival_{unit}" in present:
+            found.setdefault("arrival", f"arrival_{unit}")
+    return found
+
+
+def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
+    """What to say of a needed column that is not there."""
+    lower = {name.lower(): name for name in present}
+    likely = next((lower[name] for name in _ALSO_CALLED[ours] if name in lower), None)
+    if likely is None:
+        hint = did_you_mean(theirs or ours, present) or f"; say which it is: --map {ours}=COLUMN"
+    else:
+        hint = f"; did you mean --map {ours}={likely}?" if " " not in likely else \
+            f"; did you mean --map '{ours}={likely}'?"  # fmt: skip
+    return f"{ours}: no column {theirs or ours!r}{hint}"

@@ -1,0 +1,185 @@
+"""Cleaning a log chunk by chunk: what cannot be read is a fault, what can be mended is counted."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.errors import TraceError
+from simcost.tables.cells import Flags, Ints, as_text, whole_numbers
+from simcost.tables.sources import Chunk
+from simcost.trace.requests.arrival_times import ArrivalReader
+from simcost.trace.requests.failures import Rule, left_out
+from simcost.trace.requests.formats import NEEDED
+from simcost.trace.requests.number_marks import NumberMarks
+from simcost.trace.requests.selection import Selection
+from simcost.trace.requests.store import MAX_TOKENS, OPTIONAL, trace_schema
+from simcost.trace.requests.tally import Tally, describe_cell
+
+OnError = Literal["stop", "skip"]
+_SHOWN = 5
+RANGES = {
+    "prompt_tokens": (0, MAX_TOKENS),
+    "output_tokens": (0, MAX_TOKENS),
+    "priority": (-(2**15), 2**15 - 1),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Intake:
+    """Turns the chunks of one file into tables of the store's schema; its tally has what was left out or mended.
+
+    Attributes:
+        name: of the file, for messages.
+        arrivals: how arrivals are read.
+        on_error: stop at rows that cannot be read, or leave them out.
+        optional: columns of the trace beside those needed.
+        marks: of the numbers.
+        rules: keys of a chunk -> rows that were not served.
+        selection: rows that are asked for.
+        tally: counts so far.
+    """
+
+    name: str
+    arrivals: ArrivalReader
+    on_error: OnError
+    optional: Sequence[str] = ()
+    marks: NumberMarks = field(default_factory=NumberMarks)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
+    tally: Tally = field(default_factory=Tally)
+
+    def table(self, chunk: Chunk) -> pa.Table:
+        """The good rows of a chunk, arrivals in ns from the log's own zero.
+
+        Raises:
+            TraceError: some rows are at fault, unless they are to be skipped.
+        """
+        rows = len(chunk.columns["arrival"]) if chunk.columns else 0
+        self.tally.read += rows + len(chunk.malformed)
+        faults = [("malformed", f"{place}: {reason}") for place, reason in chunk.malformed]
+        if rows == 0:
+            self._report(faults, Counter(malformed=len(faults)))
+            return trace_schema(self.optional).empty_table()
+        values, keep = self._clean(chunk, rows, faults)
+        table = pa.table(values)
+        return table if keep.all() else table.filter(pa.array(keep))
+
+    def _clean(self, chunk: Chunk, rows: int, faults: list[tuple[str, str]]) -> tuple[dict[str, Any], Flags]:
+        """Columns of the store's schema, and which rows to keep; all others are counted here."""
+        counts = Counter(malformed=len(faults))
+        left = self._served(chunk, rows, counts)
+        cells = {ours: self._read(ours, chunk) for ours in chunk.columns if ours in (*NEEDED, "priority")}
+        good: Flags = left & np.logical_and.reduce([ok for _, ok in cells.values()])
+        prompt, output = cells["prompt_tokens"][0], cells["output_tokens"][0]
+        empty = good & (output == 0)
+        keep = good & ~empty
+        counts["failed"] += int(empty.sum())
+        if (left & ~good).any():
+            faults = faults + self._faults(chunk, cells, left & ~good, counts)
+        self._report(faults, counts)
+        self.tally.repaired["zero_prompt"] += int((keep & (prompt == 0)).sum())
+        columns = {"arrival_ns": cells["arrival"][0] + self.arrivals.start_ns, "prompt_tokens": _tokens(prompt),
+                   "output_tokens": _tokens(output)}  # fmt: skip
+        return columns | {ours: self._optional(ours, chunk, cells, rows) for ours in self.optional}, keep
+
+    def _served(self, chunk: Chunk, rows: int, counts: Counter[str]) -> Flags:
+        """Rows that are asked for, and that a model served; the rest is counted."""
+        selected = self.selection.rows(chunk.columns, rows)
+        self.tally.unselected += rows - int(selected.sum())
+        out = left_out(self.rules, chunk.columns, selected)
+        for key, rule in self.rules.items():
+            if key in chunk.columns:
+                self.tally.note_statuses(
+                    rule.column, rule.unknown(chunk.columns[key].filter(pa.array(selected)))
+                )
+        nothing = {ours: _null(chunk.columns[ours]) for ours in NEEDED}
+        tokenless = nothing["prompt_tokens"] & nothing["output_tokens"]
+        left = selected & ~np.logical_or.reduce([np.zeros(rows, bool), *out.values()])
+        out["blank"] = left & tokenless & nothing["arrival"]
+        out["no_usage"] = left & tokenless & ~nothing["arrival"]
+        for reason, flags in out.items():
+            counts[reason] += int(flags.sum())
+        served: Flags = left & ~tokenless
+        return served
+
+    def _read(self, ours: str, chunk: Chunk) -> tuple[Ints, Flags]:
+        """The values of a numeric column, and which are possible."""
+        column = chunk.columns[ours]
+        try:
+            if ours == "arrival":
+                return self.arrivals.read(column, chunk.theirs[ours])
+            plain = self.marks.plain(column) if pa.types.is_string(column.type) else column
+            values, ok = whole_numbers(plain)
+        except pa.ArrowException as error:
+            raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
+        if ours == "priority":
+            ok = ok | _null(column)
+        low, high = RANGES[ours]
+        return values, ok & (values >= low) & (values <= high)
+
+    def _optional(self, ours: str, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], rows: int) -> pa.Array:
+        """An optional column in the store's type; empty labels become null, and a column that this file lacks."""
+        column = chunk.columns.get(ours)
+        if column is None:
+            return pa.nulls(rows, OPTIONAL[ours])
+        try:
+            if ours == "priority":
+                return pa.array(
+                    np.clip(cells[ours][0], -(2**15), 2**15 - 1).astype(np.int16), mask=_null(column)
+                )
+            if ours == "prefix_hashes":
+                return column.cast(OPTIONAL[ours])
+            text = as_text(column)
+            return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text).dictionary_encode()
+        except pa.ArrowException as error:
+            raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
+
+    def _faults(self, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], bad: Flags,
+                counts: Counter[str]) -> list[tuple[str, str]]:  # fmt: skip
+        """The first bad cells of each column, in the order of the rows. A row counts under its first bad column."""
+        first = []
+        for ours, (_, ok) in cells.items():
+            wrong = np.flatnonzero(bad & ~ok)
+            counts[ours] += len(wrong)
+            first += [(int(i), ours) for i in wrong[:_SHOWN]]
+            bad = bad & ok
+        return [(ours, self._say(ours, chunk, i)) for i, ours in sorted(first)]
+
+    def _say(self, ours: str, chunk: Chunk, i: int) -> str:
+        """Place, column, value and what is wrong with it."""
+        column = chunk.columns[ours]
+        value = "a time" if pa.types.is_timestamp(column.type) else column[i].as_py()
+        wrong = describe_cell(value, self.arrivals.expected, self.marks, RANGES.get(ours))
+        return f"{chunk.place(i)}: {chunk.theirs[ours]}: {wrong}"
+
+    def _report(self, faults: list[tuple[str, str]], counts: Counter[str]) -> None:
+        """Count what is left out; raise if it is at fault and nothing may be skipped."""
+        total = sum(count for kind, count in counts.items() if kind in (*NEEDED, "priority", "malformed"))
+        if total and self.on_error == "stop":
+            lines = [f"{self.name}: {text}" for _, text in faults[:_SHOWN]]
+            more = f"\nand {total - len(lines)} more rows in this block" if total > len(lines) else ""
+            raise TraceError("\n".join(lines) + more + "\ncorrect the log, or leave such rows out with "
+                             "--on-error skip")  # fmt: skip
+        self.tally.dropped += counts
+        for kind, text in faults:
+            self.tally.examples.setdefault(kind, text)
+
+
+def _null(column: pa.Array) -> Flags:
+    """Cells that are null or empty text."""
+    empty = column.is_null()
+    if pa.types.is_string(column.type):
+        empty = pc.or_(empty, pc.fill_null(pc.equal(column, ""), fill_value=True))
+    flags: Flags = empty.to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _tokens(values: Ints) -> npt.NDArray[np.int32]:
+    """As the store keeps them; what is out of range here is dropped with its row."""
+    return np.clip(values, 1, MAX_TOKENS).astype(np.int32)

@@ -1,0 +1,30 @@
+"""Observations of Langfuse as requests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from simcost.tables.json_objects import Rows
+
+_DETAILS = ("usageDetails", "usage_details")
+
+
+def observation_row(value: Mapping[str, Any]) -> Rows:
+    """The observation, with sums of its usage details where it has only these.
+
+    Details count cached tokens of the prompt apart from `input`, as `input_cached_tokens` and the like.
+    """
+    details = next((value[name] for name in _DETAILS if isinstance(value.get(name), dict)), None)
+    if details is None or "inputUsage" in value:
+        return [("", value)]
+    return [("", {**value, "inputUsage": _sum(details, "input"), "outputUsage": _sum(details, "output")})]
+
+
+def _sum(details: Mapping[str, Any], side: str) -> Any:
+    """Tokens of one side, None if there are none; what is no whole number is kept for the message."""
+    counts = [count for name, count in details.items() if name.startswith(side) and count is not None]
+    odd = [
+        count
+        for count in counts
+        if type(count) is not int and not (isinstance(count, str) and count.isdecimal())
+    ]
+    return odd[0] if odd else sum(map(int, counts)) if counts else None

@@ -1,0 +1,84 @@
+"""Files of one import, standard input among them: how each is written, and its rows."""
+
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from simcost.errors import TraceError
+from simcost.tables.json_objects import read_objects
+from simcost.tables.sources import Chunk, Find, open_chunks, open_stream, reading
+from simcost.trace.requests.formats import Format
+
+STANDARD_INPUT = "-"
+_HEAD_BYTES = 65_536
+_DELIMITERS = {",": ",", ";": ";", "\t": "tab"}
+
+
+def shown_name(path: Path) -> str:
+    """A file in messages."""
+    return "standard input" if str(path) == STANDARD_INPUT else str(path)
+
+
+@contextmanager
+def local(path: Path) -> Iterator[Path]:
+    """The file itself; of standard input a copy, which messages name as such."""
+    if str(path) != STANDARD_INPUT:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "stdin")
+        with copy.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        try:
+            yield copy
+        except TraceError as error:
+            raise TraceError(str(error).replace(str(copy), shown_name(path))) from error
+
+
+def open_log(path: Path, form: Format, find: Find, *, delimiter: str | None) -> Iterator[Chunk]:
+    """The rows of a log in its order, streamed.
+
+    Args:
+        path: the log, gzipped or not.
+        form: its format.
+        find: which of its columns are read, and what we call them.
+        delimiter: between the cells of a CSV file; None = the one in its header.
+
+    Raises:
+        TraceError: missing, empty, damaged, without the columns needed, or of a delimiter that is not certain.
+    """
+    with reading(path, form.container or "csv", "request log"):
+        container = form.container or _container(path)
+        mark = delimiter or _delimiter(path) if container == "csv" else ","
+    if container == "jsonl":
+        with reading(path, container, "request log"):
+            yield from read_objects(path, find, form.rows)
+    else:
+        yield from open_chunks(path, container, find, nested=True, delimiter=mark)
+
+
+def _container(path: Path) -> Literal["csv", "jsonl", "parquet"]:
+    """JSON, Parquet or CSV, by the first bytes."""
+    with open_stream(path) as stream:
+        head = stream.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    return "jsonl" if head[:1] in (b"{", b"[") else "csv"
+
+
+def _delimiter(path: Path) -> str:
+    """The one delimiter in the header of a CSV file. Raises TraceError where there are several."""
+    with open_stream(path) as stream:
+        head = stream.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
+    header = re.sub(r'"[^"]*"', "", head).lstrip("\r\n").splitlines()
+    there = [mark for mark in _DELIMITERS if header and mark in header[0]]
+    if len(there) > 1:
+        names = " and ".join(_DELIMITERS[mark] for mark in there)
+        raise TraceError(f"{path}: its header has {names}; pass the one between its cells, e.g. --delimiter "
+                         f"'{_DELIMITERS[there[0]]}'")  # fmt: skip
+    return there[0] if there else ","

@@ -1,0 +1,100 @@
+"""Spans of OpenTelemetry as requests: OTLP JSON of a collector, or one span an object as the SDKs print it.
+
+Names are those of the GenAI semantic conventions, now and before v1.27, and of the instrumentations before them.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simcost.tables.json_objects import Rows
+
+_PROMPT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens",
+           "llm.token_count.prompt")  # fmt: skip
+_OUTPUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens",
+           "llm.token_count.completion")  # fmt: skip
+_MODEL = ("gen_ai.request.model", "gen_ai.response.model", "llm.request.model", "llm.model_name")
+OPERATION = "gen_ai.operation.name"
+NOT_GENAI = "(none: no GenAI span)"
+_OTHER_SIGNALS = ("resourceLogs", "resourceMetrics")
+
+
+def span_rows(value: Mapping[str, Any]) -> Rows:
+    """The spans of an OTLP document, or the span that an object is, with token counts under our names.
+
+    Raises:
+        ValueError: it holds no spans.
+    """
+    if "resourceSpans" in value:
+        spans = enumerate(_otlp_spans(value), start=1)
+        return [(f"span {number}", _row(span, resource)) for number, (span, resource) in spans]
+    if any(name in value for name in _OTHER_SIGNALS):
+        return []
+    if not isinstance(value.get("attributes"), (dict, list)):
+        raise ValueError("neither resourceSpans nor a span with attributes; write OTLP as JSON")  # noqa: TRY004
+    resource = value.get("resource")
+    return [("", _row(value, _attributes(resource.get("attributes")) if isinstance(resource, dict) else {}))]
+
+
+def _otlp_spans(value: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """Spans, each with the attributes of its resource."""
+    for group in _objects(value.get("resourceSpans")):
+        resource = group.get("resource")
+        shared = _attributes(resource.get("attributes")) if isinstance(resource, dict) else {}
+        for scope in _objects(group.get("scopeSpans", group.get("instrumentationLibrarySpans"))):
+            for span in _objects(scope.get("spans")):
+                yield span, shared
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """A list of objects. Raises ValueError if it is none."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("resourceSpans, scopeSpans and spans must be lists of objects, as OTLP has them")
+    return value
+
+
+def _row(span: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields, attributes and resource of a span in one object; its own attributes win."""
+    own = _attributes(span.get("attributes"))
+    row = {
+        **resource,
+        **{key: value for key, value in span.items() if not isinstance(value, (dict, list))},
+        **own,
+    }
+    if str(row.get("startTimeUnixNano")) == "0":  # unknown
+        row["startTimeUnixNano"] = None
+    operation = own.get(
+        OPERATION, "" if any(key.startswith(("gen_ai.", "llm.")) for key in own) else NOT_GENAI
+    )
+    return row | {
+        "prompt_tokens": _first(own, _PROMPT),
+        "output_tokens": _first(own, _OUTPUT),
+        "model": _first(own, _MODEL),
+        "status": _status(span.get("status")),
+        OPERATION: operation,
+    }
+
+
+def _first(attributes: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((attributes[name] for name in names if attributes.get(name) is not None), None)
+
+
+def _status(value: Any) -> Any:
+    """The code of a status: OTLP has it as number or name, SDKs print its name."""
+    return value.get("code", value.get("status_code")) if isinstance(value, dict) else value
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """Attributes as one object, of OTLP's list of keys and typed values, or of an object."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list):
+        return {}
+    return {item["key"]: _typed(item.get("value")) for item in value
+            if isinstance(item, dict) and isinstance(item.get("key"), str)}  # fmt: skip
+
+
+def _typed(value: Any) -> Any:
+    """What `{"intValue": "503"}` holds."""
+    return next(iter(value.values()), None) if isinstance(value, dict) else value

@@ -1,0 +1,243 @@
+"""Import: request logs of a public or own format become a stored trace; faults are named, repairs counted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import TraceError
+from simcost.tables.cells import TimeUnit
+from simcost.tables.sources import Chunk
+from simcost.trace.requests.arrival_times import ArrivalReader
+from simcost.trace.requests.dates import TimePattern
+from simcost.trace.requests.describe import describe_trace
+from simcost.trace.requests.formats import Format, FormatName, find_columns, find_format, find_rules
+from simcost.trace.requests.importing import Intake, OnError
+from simcost.trace.requests.log_files import local, open_log, shown_name
+from simcost.trace.requests.number_marks import NumberMarks
+from simcost.trace.requests.selection import Selection
+from simcost.trace.requests.store import OPTIONAL
+from simcost.trace.requests.tally import finding
+from simcost.trace.requests.writer import TraceWriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notation:
+    """How the cells of a log are written, where its format leaves it open; None = not declared."""
+
+    delimiter: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    time_format: str | None = None
+    time_unit: TimeUnit | None = None
+
+
+def import_trace(
+    path: Path | Sequence[Path], fmt: FormatName, out: Path, *, mapping: Mapping[str, str] | None = None,
+    where: Sequence[tuple[str, str]] = (), on_error: OnError = "stop", start: str | None = None,
+    notation: Notation | None = None, block_tokens: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Read logs and write them as one trace.
+
+    Args:
+        path: the log or several, gzipped or not; `-` is standard input.
+        fmt: their format.
+        out: the Parquet file to write.
+        mapping: our column -> the log's column, over those of the format.
+        where: columns of the log and values; rows with other values are not taken. Values of the same column are
+            alternatives.
+        on_error: `skip` drops rows that cannot be read and counts them; `stop` raises at the first block
+            that has some.
+        start: ISO time at which relative arrivals are 0; None = unknown.
+        notation: how the cells are written.
+        block_tokens: tokens per prefix block; None = that of the format.
+        progress: called with the rows read so far.
+
+    Returns:
+        The document of `trace import`: rows, dropped, repaired, span_s, findings[], and details.
+
+    Raises:
+        TraceError: a log cannot be read; the message names file, row and remedy.
+        InputError: the output cannot be written there.
+    """
+    asked = _Request(
+        form=find_format(fmt), mapping=mapping or {}, where=where, on_error=on_error, start=start,
+        notation=notation or Notation(),
+    )  # fmt: skip
+    given = [path] if isinstance(path, Path) else path
+    with ExitStack() as stack:
+        paths = [stack.enter_context(local(each)) for each in given]
+        logs = [_Log(path=each, name=shown_name(name), request=asked)
+                for each, name in zip(paths, given, strict=True)]  # fmt: skip
+        optional = _optional_columns(logs)
+        block_tokens = (block_tokens or asked.form.block_tokens) if "prefix_hashes" in optional else None
+        if "prefix_hashes" in optional and block_tokens is None:
+            raise TraceError(f"{logs[0].name}: prefix_hashes without a block size; say --block-tokens N")
+        with TraceWriter(out, source=_source(logs), optional=optional, block_tokens=block_tokens) as writer:
+            _write(logs, optional, writer, progress)
+    return _document(fmt, out, logs, writer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What is asked of each of the logs."""
+
+    form: Format
+    mapping: Mapping[str, str]
+    where: Sequence[tuple[str, str]]
+    on_error: OnError
+    start: str | None
+    notation: Notation
+
+    @property
+    def marks(self) -> NumberMarks:
+        """Of the numbers: declared, else those of the format."""
+        return NumberMarks(
+            decimal=self.notation.decimal, thousands=self.notation.thousands or self.form.thousands
+        )
+
+    def conditions(self) -> dict[str, list[str]]:
+        """Column -> its values."""
+        wanted: dict[str, list[str]] = {}
+        for column, value in self.where:
+            wanted.setdefault(column, []).append(value)
+        return wanted
+
+
+@dataclass(slots=True, kw_only=True)
+class _Log:
+    """One of the files: how its rows are found, and what becomes of them."""
+
+    path: Path
+    name: str
+    request: _Request
+    intake: Intake = field(init=False)
+    selects_model: bool = False
+
+    def __post_init__(self) -> None:
+        request = self.request
+        pattern = request.notation.time_format
+        arrivals = ArrivalReader(
+            name=self.name, unit=request.notation.time_unit or request.form.unit, start=request.start,
+            pattern=None if pattern is None else TimePattern(pattern), month_first=request.form.month_first,
+            marks=request.marks,
+        )  # fmt: skip
+        self.intake = Intake(
+            name=self.name, arrivals=arrivals, on_error=request.on_error, marks=request.marks,
+            rules=find_rules(request.form, request.mapping), selection=Selection(request.conditions()),
+        )  # fmt: skip
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Its rows in order."""
+        yield from open_log(
+            self.path, self.request.form, self._find, delimiter=self.request.notation.delimiter
+        )
+
+    def _find(self, present: Sequence[str]) -> dict[str, str]:
+        """Columns of the trace, of the conditions and of the rules, as this file calls them."""
+        theirs = find_columns(self.request.form, self.request.mapping, present, place=str(self.path))
+        conditions = self.intake.selection.columns(theirs, present, place=str(self.path))
+        self.selects_model = theirs.get("model", "") in conditions.values()
+        rules = {key: rule.column for key, rule in self.intake.rules.items() if rule.column in present}
+        return theirs | conditions | rules
+
+
+def _optional_columns(logs: Sequence[_Log]) -> list[str]:
+    """Columns of the trace that any of the files has beside those needed."""
+    first = [next(log.chunks(), None) for log in logs]
+    return [name for name in OPTIONAL if any(chunk and name in chunk.theirs for chunk in first)]
+
+
+def _source(logs: Sequence[_Log]) -> str:
+    return logs[0].name.rsplit("/", 1)[-1] + (f" and {len(logs) - 1} more" if len(logs) > 1 else "")
+
+
+def _write(
+    logs: Sequence[_Log], optional: list[str], writer: TraceWriter, progress: Callable[[int], None] | None
+) -> None:
+    """Write the rows of all files; raise TraceError if there are none, or their times count from different zeros."""
+    before, first = 0, None
+    for log in logs:
+        log.intake.optional = optional
+        for chunk in log.chunks():
+            table = log.intake.table(chunk)
+            if log.intake.arrivals.decided:
+                first = first or log
+                _same_zero(first, log)
+                writer.origin = "epoch" if log.intake.arrivals.epoch else "relative"
+            writer.write(table)
+            if progress is not None:
+                progress(before + log.intake.tally.read)
+        before += log.intake.tally.read
+    if writer.rows == 0:
+        raise TraceError(_no_rows(logs))
+
+
+def _same_zero(first: _Log, log: _Log) -> None:
+    if first.intake.arrivals.epoch != log.intake.arrivals.epoch:
+        raise TraceError(f"{log.name}: its arrivals and those of {first.name} count from different zeros, dates and an "
+                         "unknown start; import them apart")  # fmt: skip
+
+
+def _no_rows(logs: Sequence[_Log]) -> str:
+    """Why nothing was written, by file."""
+    parts = []
+    for log in logs:
+        tally = log.intake.tally
+        if tally.unselected and tally.unselected == tally.read:
+            parts.append(f"{log.name}: {log.intake.selection.explanation()}")
+        else:
+            reasons = [each["message"] for each in tally.findings()]
+            parts.append(f"{log.name}: no requests" + (f": {'; '.join(reasons)}" if reasons else ""))
+    return "\n".join([*parts, "nothing was written"])
+
+
+def _document(fmt: str, out: Path, logs: Sequence[_Log], writer: TraceWriter) -> dict[str, Any]:
+    """The document of `trace import`; what the data themselves show comes from `trace describe`."""
+    described = describe_trace(out)
+    tallies = [log.intake.tally for log in logs]
+    dropped: Counter[str] = sum((tally.dropped for tally in tallies), Counter())
+    repaired: Counter[str] = sum((tally.repaired for tally in tallies), Counter(unsorted=writer.late_rows))
+    return {
+        "file": str(out),
+        "source": ", ".join(log.name for log in logs),
+        "format": fmt,
+        "rows": described["rows"],
+        "read": sum(tally.read for tally in tallies),
+        "unselected": sum(tally.unselected for tally in tallies),
+        "dropped": dropped.total(),
+        "dropped_by": dict(dropped),
+        "repaired": repaired.total(),
+        "repaired_by": dict(+repaired),
+        "models": described["models"],
+        "span_s": described["span_s"],
+        "start_utc": described["start_utc"],
+        "findings": _findings(logs, writer, described["models"]) + described["findings"],
+    }
+
+
+def _findings(logs: Sequence[_Log], writer: TraceWriter, models: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What each file showed, named where there are several, and what all of them do."""
+    found = []
+    for log in logs:
+        own = [*log.intake.tally.findings(), *log.intake.arrivals.findings()]
+        if len(logs) > 1:
+            own = [each | {"file": log.name, "message": f"{log.name}: {each['message']}"} for each in own]
+        found += own
+    if writer.late_rows:
+        found.append(finding("unsorted", writer.late_rows))
+    if len(models) > 1 and not logs[0].selects_model:
+        found.append(_several_models(models))
+    return found
+
+
+def _several_models(models: Mapping[str, int]) -> dict[str, Any]:
+    shown = ", ".join(f"{name} ({count:,})" for name, count in list(models.items())[:5])
+    more = f" and {len(models) - 5} more" if len(models) > 5 else ""
+    first = next(iter(models))
+    message = (f"the requests are of {len(models)} models: {shown}{more}; a plan serves one of them: select it with "
+               f"--where model={first}")  # fmt: skip
+    return {"kind": "models", "count": len(models), "message": message}

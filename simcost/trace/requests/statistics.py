@@ -1,0 +1,148 @@
+"""Sums that describe a stream of sorted arrivals and token counts, in memory independent of its length."""
+
+from heapq import nlargest
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.tables.cells import Ints
+from simcost.units import NS_PER_S
+
+_KEPT_GAPS = 100
+_KEPT_STEPS = 100_000
+
+
+class Gaps:
+    """Interarrival times.
+
+    Attributes:
+        count: gaps seen, one less than the arrivals.
+        zero: gaps of length 0: arrivals at the same time as the one before.
+        largest: the longest gaps, (length_ns, from_ns), longest first.
+        steps: the first positive gaps, in ns, to find the grain of the clock.
+    """
+
+    def __init__(self) -> None:
+        self.count = self.zero = self.sum_ns = 0
+        self.largest: list[tuple[int, int]] = []
+        self.steps = np.empty(0, np.int64)
+        self._squares = 0.0
+        self._last: Ints | None = None
+
+    def add(self, arrival_ns: Ints) -> None:
+        """Go on with the next arrivals."""
+        joined = arrival_ns if self._last is None else np.concatenate([self._last, arrival_ns])
+        gaps = np.diff(joined)
+        self._last = arrival_ns[-1:].copy()
+        if len(gaps) == 0:
+            return
+        self.count += len(gaps)
+        self.sum_ns += int(joined[-1]) - int(joined[0])
+        self.zero += int((gaps == 0).sum())
+        seconds = gaps / NS_PER_S
+        self._squares += float(np.dot(seconds, seconds))
+        self._keep(gaps, joined)
+
+    def mean_s(self) -> float:
+        """Mean interarrival time; 0 without any."""
+        return self.sum_ns / self.count / NS_PER_S if self.count else 0.0
+
+    def cv(self) -> float | None:
+        """Standard deviation over mean; None for fewer than two gaps or when all are 0."""
+        mean = self.mean_s()
+        if self.count < 2 or mean == 0:
+            return None
+        return float(np.sqrt(max(self._squares / self.count - mean * mean, 0.0)) / mean)
+
+    def _keep(self, gaps: Ints, joined: Ints) -> None:
+        """Update the longest gaps and the first steps."""
+        top = (
+            np.argpartition(gaps, -_KEPT_GAPS)[-_KEPT_GAPS:]
+            if len(gaps) > _KEPT_GAPS
+            else np.arange(len(gaps))
+        )
+        found = [(int(gaps[i]), int(joined[i])) for i in top]
+        self.largest = nlargest(_KEPT_GAPS, self.largest + found)
+        if len(self.steps) < _KEPT_STEPS:
+            self.steps = np.concatenate([self.steps, gaps[gaps > 0]])[:_KEPT_STEPS]
+
+
+class Windows:
+    """Counts of arrivals in windows of equal width from the start."""
+
+    def __init__(self, width_s: int) -> None:
+        self.width_s = width_s
+        self._width_ns = width_s * NS_PER_S
+        self._index = np.empty(0, np.int64)
+        self._counts = np.empty(0, np.int64)
+        self._sum = self._squares = 0
+        self._hours: dict[int, int] = {}
+
+    def add(self, arrival_ns: Ints) -> None:
+        """Go on with the next arrivals; all windows but the last are then complete."""
+        window = arrival_ns // self._width_ns
+        starts = np.flatnonzero(np.diff(window, prepend=-1))
+        index, counts = window[starts], np.diff(starts, append=len(window))
+        if len(self._index) and self._index[0] == index[0]:
+            counts[0] += self._counts[0]
+        else:
+            self._close(self._index, self._counts)
+        self._close(index[:-1], counts[:-1])
+        self._index, self._counts = index[-1:], counts[-1:]
+
+    def dispersion(self, span_ns: int) -> float | None:
+        """Variance over mean of the counts of the whole windows; None for fewer than two or no arrivals."""
+        whole = span_ns // self._width_ns
+        last = int(self._counts[0]) if len(self._counts) and self._index[0] < whole else 0
+        total, squares = self._sum + last, self._squares + last * last
+        if whole < 2 or total == 0:
+            return None
+        mean = total / whole
+        return (squares / whole - mean * mean) * whole / (whole - 1) / mean
+
+    def rates_per_hour(self, span_ns: int) -> list[float]:
+        """For windows of an hour: arrivals per hour; the last by the time recorded of it."""
+        counts = self._hours | dict(zip(self._index.tolist(), self._counts.tolist(), strict=True))
+        whole, rest_ns = divmod(span_ns, self._width_ns)
+        rates = [float(counts.get(hour, 0)) for hour in range(whole)]
+        if rest_ns:
+            rates.append(counts.get(whole, 0) * self._width_ns / rest_ns)
+        return rates
+
+    def _close(self, index: Ints, counts: Ints) -> None:
+        self._sum += int(counts.sum())
+        self._squares += int(np.dot(counts, counts))
+        if self.width_s == 3600:
+            self._hours.update(zip(index.tolist(), counts.tolist(), strict=True))
+
+
+class TokenCounts:
+    """How often each token count occurs; 8 bytes for each value up to the largest."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(1, np.int64)
+
+    def add(self, tokens: npt.NDArray[np.int32]) -> None:
+        """Go on with the next requests."""
+        new = np.bincount(tokens, minlength=len(self.counts))
+        new[: len(self.counts)] += self.counts
+        self.counts = new
+
+    @property
+    def rows(self) -> int:
+        """Requests seen."""
+        return int(self.counts.sum())
+
+    @property
+    def largest(self) -> int:
+        """The largest count seen."""
+        return int(np.flatnonzero(self.counts)[-1])
+
+    @property
+    def total(self) -> int:
+        """All tokens."""
+        return int(np.dot(self.counts, np.arange(len(self.counts))))
+
+    def quantile(self, share: float) -> int:
+        """The smallest value that at least this share of the requests does not exceed."""
+        return int(np.searchsorted(np.cumsum(self.counts), share * self.rows))

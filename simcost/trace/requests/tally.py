@@ -1,0 +1,101 @@
+"""Counts of an import: rows read, left out and mended, with words for people."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import isfinite, nan
+from typing import Any
+
+import pyarrow as pa
+
+from simcost.trace.requests.number_marks import NumberMarks
+
+_MESSAGES = {
+    "blank": "rows without any value were left out",
+    "failed": "requests without output tokens failed in the service that logged them; they were left out",
+    "failed_status": "requests failed, as their status says; they were left out",
+    "no_usage": "requests have no token counts; they were left out",
+    "cache_hit": "requests were answered from the gateway's cache, not by a model; they were left out",
+    "other_operation": "rows are no generation by a model (embeddings, tools, other spans); they were left out",
+    "malformed": "rows could not be split into columns and were left out",
+    "zero_prompt": "prompts of 0 tokens were set to 1",
+    "unsorted": "rows were earlier than a row before them; the trace was sorted",
+}
+_STATUSES = 1000
+
+
+@dataclass(slots=True)
+class Tally:
+    """Rows of one file.
+
+    Attributes:
+        read: rows seen so far.
+        unselected: rows that were not asked for.
+        dropped: rows left out, by reason or by the column at fault.
+        repaired: rows mended, by reason.
+        examples: the first row of a reason.
+    """
+
+    read: int = 0
+    unselected: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    repaired: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    _statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def note_statuses(self, column: str, values: pa.Array) -> None:
+        """Count values of a status that say neither served nor failed."""
+        if len(self._statuses) < _STATUSES:
+            for item in values.value_counts().to_pylist():
+                self._statuses[column, item["values"]] += item["counts"]
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What was left out or mended, for people."""
+        found = [finding(kind, count, self.examples.get(kind)) for kind, count in
+                 [*(+self.dropped).items(), *(+self.repaired).items()]]  # fmt: skip
+        if self._statuses:
+            shown = ", ".join(f"{column} {value!r} ({count:,})"
+                              for (column, value), count in self._statuses.most_common(5))  # fmt: skip
+            message = (
+                f"requests of an unknown status were taken as served: {shown}; select others with --where"
+            )
+            found.append({"kind": "unknown_status", "count": self._statuses.total(), "message":
+                          f"{self._statuses.total():,} {message}"})  # fmt: skip
+        return found
+
+
+def describe_cell(value: object, times: str, marks: NumberMarks, limits: tuple[int, int] | None) -> str:
+    """What is wrong with a cell.
+
+    Args:
+        value: what it holds.
+        times: how arrivals must be written.
+        marks: of the numbers of the log.
+        limits: lowest and highest number of the column; None = it holds times.
+    """
+    if value is None or value == "":
+        return "the value is missing"
+    shown = repr(value) if len(str(value)) <= 40 else repr(str(value)[:40] + "...")
+    if limits is None:
+        return f"{shown} is no time, or out of range; write {times}"
+    if hint := marks.hint(str(value)):
+        return shown + hint
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = nan
+    if not isfinite(number):
+        return f"{shown} is no number"
+    low, high = limits
+    if number < low or number > high:
+        return f"{shown} is out of range; it must be from {low:,} to {high:,}"
+    return f"{shown} is no whole number"
+
+
+def finding(kind: str, count: int, example: str | None = None) -> dict[str, Any]:
+    """A finding about rows of one kind, with the first of them."""
+    message = _MESSAGES.get(kind, f"rows had an impossible {kind} and were left out")
+    return {
+        "kind": kind,
+        "count": count,
+        "message": f"{count:,} {message}" + (f"; first: {example}" if example else ""),
+    }

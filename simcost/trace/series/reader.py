@@ -1,0 +1,130 @@
+"""Reading demand: series from CSV or Parquet tables, or counted from a stored trace."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.tables.calendar import find_zone, parse_freq
+from simcost.tables.cells import Ints
+from simcost.tables.sources import open_chunks
+from simcost.trace.jobs.store import is_jobs
+from simcost.trace.series.cells import Faults
+from simcost.trace.series.columns import GENERIC, VALUE, WHAT, find_series_columns, peek
+from simcost.trace.series.from_jobs import job_series
+from simcost.trace.series.from_traces import is_trace, trace_series
+from simcost.trace.series.grid import gridded
+from simcost.trace.series.local_time import utc_in_order
+from simcost.trace.series.points import Notes, Points
+from simcost.trace.series.resample import coarsen, finding
+from simcost.trace.series.rows import Rows, read_rows
+from simcost.trace.series.series import Series
+from simcost.units import NS_PER_S
+
+_NONE: Mapping[str, str] = {}
+
+
+def read_series(
+    path: Path, *, freq: str | None = None, by: Sequence[str] = (), mapping: Mapping[str, str] = _NONE,
+    timezone: str = "UTC", quantity: str | None = None, regressors: Sequence[str] = (),
+) -> tuple[list[Series], list[dict[str, Any]]]:  # fmt: skip
+    """The demand series of a file.
+
+    Args:
+        path: CSV (also .gz) or Parquet with `timestamp,value` or `series,timestamp,value`, in any order of
+            rows; or a trace of requests or of jobs that `simcost trace import` wrote.
+        freq: the step wanted, as `1h`; None = that of the rows; for a trace 1 h, or 1 min below a day.
+        by: columns whose values together name a series, as `tenant/model`.
+        mapping: `timestamp`, `value`, `series` or `unit` -> the column of the file, where it has another name.
+        timezone: of times without a zone, and where days, weeks and months begin.
+        quantity: what is counted; None = the `unit` column, the name of the value column, `requests` or `jobs`.
+        regressors: columns of known influences; rows after the last value are their future.
+
+    Returns:
+        The series in the order of the file (of a trace: by name), and findings: `kind`, `series` (empty: all),
+        `count`, `message`.
+
+    Raises:
+        FaultsError: cells or rows at fault, with their lines, all at once.
+        InputError: a file, column, step or time zone that cannot be used; the message says the remedy.
+    """
+    asked_s = None if freq is None else parse_freq(freq)
+    find_zone(timezone)
+    if is_stored(path):
+        if mapping or regressors:
+            raise InputError(f"{path}: is a stored trace; it takes no mapping and no regressors")
+        count = trace_series if is_trace(path) else job_series
+        counted, findings = count(path, step_s=asked_s, by=by, timezone=timezone, quantity=quantity)
+        return counted, _folded(findings, len(counted))
+    head = peek(path)
+    columns = find_series_columns(head, mapping, by, regressors, path)
+    rows = read_rows(open_chunks(path, head.container, lambda _: columns, WHAT), path)
+    notes = Notes(Faults(path), rows.place, list(rows.findings))
+    named = columns[VALUE].lower() if columns[VALUE].lower() not in GENERIC else "value"
+    read = [
+        gridded(points, timezone, asked_s, notes)
+        for points in _points(rows, timezone, quantity, named, notes)
+    ]
+    notes.faults.check()
+    steps = [
+        (series, series.grid.step_s if asked_s is None else asked_s) for series in read if series is not None
+    ]
+    coarse = [coarsen(series, step_s, timezone) for series, step_s in steps]
+    findings = notes.findings + [said for _, more in coarse for said in more]
+    return [series for series, _ in coarse], _folded(findings, len(coarse))
+
+
+def is_stored(path: Path) -> bool:
+    """Whether a file is a trace that simcost stored, of requests or of jobs."""
+    return is_trace(path) or is_jobs(path)
+
+
+def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]:
+    """What is the same for every series of a file is said once, for the whole file."""
+    same: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for said in findings:
+        same.setdefault((said["kind"], said["message"]), []).append(said)
+    found = []
+    for (kind, message), group in same.items():
+        shared = len(group) == series > 1
+        found += [finding(kind, "", sum(said["count"] for said in group), message)] if shared else group
+    return found
+
+
+def _points(rows: Rows, zone: str, quantity: str | None, named: str, notes: Notes) -> list[Points]:
+    """The rows of each series, sorted by time."""
+    time_s = _utc(rows, zone, notes)
+    late = int(((np.diff(time_s) < 0) & (np.diff(rows.series) == 0)).sum())
+    if late:
+        notes.findings.append(
+            finding("unsorted", "", late, f"{late:,} rows are earlier than the row before; sorted")
+        )
+    order = np.lexsort((time_s, rows.series))
+    ends = np.cumsum(np.bincount(rows.series, minlength=len(rows.names)))[:-1]
+    return [Points(name=name, quantity=quantity or unit or named, time_s=time_s[row], values=rows.values[row],
+                   regressors=rows.regressors[row], row=row)
+            for name, unit, row in zip(rows.names, rows.units, np.split(order, ends), strict=True)]  # fmt: skip
+
+
+def _utc(rows: Rows, zone: str, notes: Notes) -> Ints:
+    """UTC seconds of all rows. Raises FaultsError for times between seconds, or that the clock skipped."""
+    time_s, rest = np.divmod(rows.time_ns, NS_PER_S)
+    between = ("the time lies between whole seconds; if each row is one request, import the log with "
+               "`simcost trace import`")  # fmt: skip
+    notes.faults.add_all(np.flatnonzero(rest), lambda i: (rows.place(i), between))
+    naive = np.flatnonzero(rows.naive)
+    if len(naive):
+        time_s[naive], shown = utc_in_order(rows.series[naive], time_s[naive], zone)
+        skipped = f"the clocks of {zone} skipped this time in spring; are the times of another --timezone?"
+        notes.faults.add_all(naive[~shown], lambda i: (rows.place(i), skipped))
+        if zone == "UTC":
+            notes.findings.append(finding("no_zone", "", len(naive), f"{len(naive):,} times say no zone and were "
+                                  "read as UTC; if they are local, say --timezone, as Europe/Berlin"))  # fmt: skip
+    notes.faults.check()
+    if all(said["kind"] != "clock_unknown" for said in notes.findings):
+        text = "its times begin at 1970-01-01, as an unknown start is written: are clock hours and weekdays true?"
+        for number in np.unique(rows.series[time_s == 0]).tolist():
+            notes.findings.append(finding("clock_unknown", rows.names[number], 1, text))
+    return time_s

@@ -1,0 +1,175 @@
+"""Requests of one or more clients along expected rates: one generator for all laws of gaps.
+
+A law gives gaps in operational time; their running sum, mapped back through the expected requests, gives the
+arrivals (inversion; Cinlar 1975). Nothing is thinned, and no request is ever a Python object.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.rng import stream
+from simcost.trace.requests.batch import BATCH_ROWS, Draw, Floats, Ints, Pairs, RequestBatch
+from simcost.trace.requests.merge import merge
+from simcost.trace.synthesis.gaps import Bootstrap
+from simcost.trace.synthesis.lengths import Factors, scaled, token_pairs, within_context
+from simcost.trace.synthesis.rates import Clock, Rates
+from simcost.trace.synthesis.sessions import conversations, talk
+from simcost.trace.workload.spec import Lengths, Sessions, Stream
+from simcost.units import NS_PER_S
+
+_FIRST = 4096
+_NO_PAIRS = (np.empty(0, np.int32), np.empty(0, np.int32))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where random numbers and traces come from; equal sources give equal requests.
+
+    Attributes:
+        folder: traces are looked for in it.
+        seed: of the scenario.
+        index: of the replication.
+        part: place among the workloads of a scenario, so that equal ones differ.
+    """
+
+    folder: Path
+    seed: int
+    index: int
+    part: int = 0
+
+    def rng(self, purpose: str, client: int) -> np.random.Generator:
+        """Random numbers for one purpose of one client."""
+        return stream(self.seed, purpose, self.part, self.index, client)
+
+
+def drawn(streams: Sequence[Stream], rates: Rates, *, folder: Path, seed: int, index: int, part: int = 0,
+          length_scale: tuple[Floats, Floats] | None = None,
+          cut: Counter[str] | None = None) -> Iterator[RequestBatch]:  # fmt: skip
+    """Requests along a path of rates, sorted, from its start to its end.
+
+    Args:
+        streams: the clients; the rates are those of all together.
+        rates: requests expected in each step.
+        folder: traces are looked for in it.
+        seed: of the scenario.
+        index: of the replication; equal seed, index and part give equal requests.
+        part: place among the workloads of a scenario.
+        length_scale: factors on the tokens of prompts and of outputs, one for each step of the rates.
+        cut: counts the prompts and outputs that a context limit cuts.
+
+    Raises:
+        InputError: factors that are not one positive number per step; a trace outside the folder.
+        TraceError: a trace that cannot be read, or lacks what is drawn from it.
+    """
+    factors = None
+    if length_scale is not None:
+        for values in length_scale:
+            if len(values) != len(rates.expected) or not (np.isfinite(values) & (values > 0)).all():
+                raise InputError(
+                    f"length scale: give one positive factor for each of {len(rates.expected)} steps"
+                )
+        factors = Factors(rates.step_s * NS_PER_S, *length_scale)
+    source = Source(folder=folder, seed=seed, index=index, part=part)
+    return superposed(streams, rates.clock(), source, factors, Counter() if cut is None else cut)
+
+
+def superposed(streams: Sequence[Stream], clock: Clock, source: Source, factors: Factors | None,
+               cut: Counter[str]) -> Iterator[RequestBatch]:  # fmt: skip
+    """The independent streams of all clients, merged."""
+    total = sum(one.share for one in streams)
+    most = max(_FIRST, BATCH_ROWS // len(streams))
+    ranked = any(one.priority for one in streams)
+    clients = [
+        _Client(one, number, one.share / total, len(streams), ranked) for number, one in enumerate(streams)
+    ]
+    return merge([client.requests(clock, source, factors, cut, most) for client in clients])
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """One stream among others."""
+
+    stream: Stream
+    number: int
+    share: float
+    clients: int
+    ranked: bool
+    """Whether priorities differ among the streams."""
+
+    def requests(self, clock: Clock, source: Source, factors: Factors | None, cut: Counter[str],
+                 most: int) -> Iterator[RequestBatch]:  # fmt: skip
+        """Its requests, scaled and cut to the context, about `most` at a time."""
+        gaps = self.stream.gaps.drawing(source.folder, source.rng("gaps", self.number))
+        arrive = partial(arrivals, gaps, place=source.rng("start", self.number), most=most)
+        if self.stream.sessions is None:
+            batches = self._single(arrive(clock, self.share), source, factors)
+        else:
+            batches = self._talking(self.stream.sessions, arrive, clock, source, factors)
+        for batch in batches:
+            tokens = within_context(batch.prompt_tokens, batch.output_tokens, self.stream.max_tokens, cut)
+            ranks = np.full(len(batch), self.stream.priority, np.int16) if self.ranked else None
+            yield RequestBatch(batch.arrival_ns, *tokens, batch.session, ranks)
+
+    def _single(self, arrived: Iterator[tuple[Ints, Pairs | None]], source: Source,
+                factors: Factors | None) -> Iterator[RequestBatch]:  # fmt: skip
+        """A request at each arrival."""
+        along = self.stream.lengths is None and isinstance(self.stream.gaps, Bootstrap)
+        pairs = None if along else self._pairs(source)
+        for arrival_ns, tokens in arrived:
+            prompt, output = pairs(len(arrival_ns)) if pairs is not None else tokens or _NO_PAIRS
+            by_prompt, by_output = self._scale(factors, arrival_ns)
+            yield RequestBatch(arrival_ns, scaled(prompt, by_prompt), scaled(output, by_output))
+
+    def _talking(self, sessions: Sessions, arrive: "partial[Iterator[tuple[Ints, Pairs | None]]]", clock: Clock,
+                 source: Source, factors: Factors | None) -> Iterator[RequestBatch]:  # fmt: skip
+        """Conversations; some begin before time 0, so that later turns are there from the start."""
+        drawing = talk(
+            sessions, partial(self._pairs, source), source.folder, source.rng("sessions", self.number)
+        )
+        begun = arrive(clock.with_run_up(drawing.longest_ns), self.share / drawing.mean)
+        starts = (start_ns for start_ns, _ in begun)
+        for batch in conversations(starts, drawing, partial(self._scale, factors), clock.end_ns):
+            session = batch.sessions() * self.clients + self.number
+            yield RequestBatch(batch.arrival_ns, batch.prompt_tokens, batch.output_tokens, session)
+
+    def _pairs(self, source: Source) -> Callable[[int], Pairs]:
+        """What draws tokens on their own; of the trace of the gaps, where nothing else is said."""
+        gaps = self.stream.gaps
+        along = Lengths(trace=gaps.trace) if isinstance(gaps, Bootstrap) else Lengths()
+        return token_pairs(self.stream.lengths or along, source.folder, source.rng("lengths", self.number))
+
+    def _scale(self, factors: Factors | None, time_ns: Ints) -> tuple[float | Floats, float | Floats]:
+        """Factors on prompts and outputs at these times."""
+        prompt, output = self.stream.prompt_scale, self.stream.output_scale
+        if factors is None:
+            return prompt, output
+        by_prompt, by_output = factors.at(time_ns)
+        return prompt * by_prompt, output * by_output
+
+
+def arrivals(gaps: Draw, clock: Clock, share: float, *, place: np.random.Generator,
+             most: int) -> Iterator[tuple[Ints, Pairs | None]]:  # fmt: skip
+    """Sorted arrivals of a share of what the clock expects, with the tokens that the law draws along.
+
+    The process is entered at a uniform instant of a first run of gaps, as an observer does who comes at any
+    time: otherwise the mean count would not be the integral of the rate.
+    """
+    first, end = clock.first * share, clock.total * share
+    gap, along = gaps(min(most, _FIRST))
+    reached = first + np.cumsum(gap)
+    reached -= place.random() * (reached[-1] - first)
+    while True:
+        inside = slice(*np.searchsorted(reached, [first, end]))
+        tokens = None if along is None else (along[0][inside], along[1][inside])
+        yield clock.time_ns(reached[inside] / share), tokens
+        left = end - reached[-1]
+        if left <= 0:
+            return
+        gap, along = gaps(int(np.clip(left * 1.02 + 256, 256, most)))
+        reached = reached[-1] + np.cumsum(gap)

@@ -1,0 +1,56 @@
+"""Metered usage as a provider's meter or an own inventory writes it: what ran, where, from when to when."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+VOLUMES = ("storage", "egress", "inter-zone")
+"""SKUs that are counted in GB."""
+TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
+"""Units of SKUs that are models behind APIs: what is charged. Input is what was neither read from a cache nor written
+to one."""
+PROMPT = "prompt_tokens"
+"""Unit of whole prompts: tokens read from a cache or written to one are among them."""
+HOURLY = "h"
+"""Unit of what runs by the hour."""
+KEY = 7
+"""Words of a key before its tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Usage:
+    """Rows of usage as columns; `line` says what each row is of."""
+
+    start_s: Floats
+    """Seconds since 1970."""
+    end_s: Floats
+    quantity: Floats
+    """Units that ran all the time from start to end; GB kept from start to end (storage); else in total."""
+    price_usd: Floats
+    """Price in effect of a unit, where the file has one; else NaN."""
+    interrupted: npt.NDArray[np.bool_]
+    """Ended by the provider (spot)."""
+    line: Ints
+    keys: tuple[tuple[str, ...], ...]
+    """Of each line: provider, sku, region, zone, account, pricing, unit, and the tags."""
+    tags: tuple[str, ...]
+    """Names of the tags, in the order in which they stand in a key."""
+    resource: Ints | None
+    """Which machine a row is a run of, where the file says so: what starts and stops is then known."""
+    horizon_s: float | None = None
+    """Length of a simulated time without a calendar, whose times count from its start; None = since 1970."""
+    findings: tuple[dict[str, Any], ...] = ()
+    path: Path | None = None
+    """The file; None of a run."""
+    place: Callable[[int], str] | None = None
+    """Where the i-th row stands in it."""
+
+    def __len__(self) -> int:
+        return len(self.start_s)

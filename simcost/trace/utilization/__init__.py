@@ -1,0 +1,1 @@
+"""Monitored utilisation of accelerators."""

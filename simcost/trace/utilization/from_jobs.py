@@ -1,0 +1,129 @@
+"""Samples of a cluster from its job log: what jobs held, what was free, and who waited. Times are seconds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.trace.jobs.jobs import NONE, Jobs
+from simcost.trace.series.resample import finding
+from simcost.trace.utilization.samples import Floats, Samples
+
+Findings = list[dict[str, Any]]
+CLUSTER = "cluster"
+STEP_S = 60.0
+"""What a job is looked at in, where a measure needs steps."""
+_NO_DUTY: Mapping[str, float] = {}
+
+
+def samples_of_jobs(
+    jobs: Jobs, *, gpus: Mapping[str, int] | int | None = None, duty: Mapping[str, float] = _NO_DUTY
+) -> tuple[Samples, Findings]:
+    """Each job is a unit while it runs, and so are the GPUs that each pool has free.
+
+    Args:
+        jobs: a log with its recorded waits.
+        gpus: of the cluster, or by pool; None = the most that jobs held at once.
+        duty: share of their GPUs' time in which jobs worked, by job, where it was measured.
+
+    Raises:
+        InputError: no job held a GPU; fewer GPUs than jobs held at once; a pool without a number of GPUs.
+    """
+    held = jobs.gpus * jobs.gpu_milli / 1000.0
+    some = np.flatnonzero(held > 0)
+    if not len(some):
+        raise InputError("no job of the log held a GPU; give a log with GPUs")
+    wait, findings = _waits(jobs)
+    submit = jobs.submit_s[some].astype(np.float64)
+    start = submit + wait[some]
+    end, held = start + jobs.duration_s[some], held[some]
+    pools, pool = (
+        (jobs.pools, jobs.pool[some]) if isinstance(gpus, Mapping) else ((CLUSTER,), np.zeros_like(some))
+    )
+    known = np.array([duty.get(str(job), np.nan) for job in jobs.job_id[some]])
+    free = []
+    for code, name in enumerate(pools):
+        mine = pool == code
+        capacity, said = _capacity(gpus, name, start[mine], end[mine], held[mine])
+        findings += said
+        free.append(
+            _free(capacity, submit[mine], start[mine], end[mine], held[mine], (0.0, float(end.max())))
+        )
+    unit = [np.full(len(one[0]), len(some) + code) for code, one in enumerate(free)]
+    rows = [np.concatenate(columns) for columns in zip(*free, strict=True)]
+    at, length, left, pending, waiting = rows
+    idle, zero = np.concatenate(unit), np.zeros(len(some))
+    empty = np.full(len(at), np.nan)
+    users = ("", *jobs.users)
+    samples = Samples(
+        unit=np.concatenate([np.arange(len(some)), idle]),
+        pool=np.concatenate([pool, idle - len(some)]),
+        owner=np.concatenate([jobs.user[some] + 1, np.zeros(len(at), np.int64)]),
+        start_s=np.concatenate([start, at]), hold_s=np.concatenate([end - start, length]),
+        gpus=np.concatenate([held, left]), allocated=np.concatenate([held, np.zeros(len(at))]),
+        down=np.zeros(len(some) + len(at)), duty=np.concatenate([known, empty]),
+        pending=np.concatenate([zero, pending]), waiting_jobs=np.concatenate([zero, waiting]),
+        memory_used_bytes=np.full(len(some) + len(at), np.nan),
+        memory_total_bytes=np.full(len(some) + len(at), np.nan),
+        units=(*map(str, jobs.job_id[some]), *(f"free in {name}" for name in pools)), pools=tuple(pools), owners=users,
+        step_s=STEP_S, start_utc_s=_epoch(jobs.start_utc), queues=jobs.recorded_wait_s is not None,
+    )  # fmt: skip
+    return samples, findings
+
+
+def _waits(jobs: Jobs) -> tuple[Floats, Findings]:
+    if jobs.recorded_wait_s is None:
+        said = "the log has no waits: jobs were taken as started when they were submitted"
+        return np.zeros(len(jobs)), [finding("no_waits", "", len(jobs), said)]
+    return np.where(jobs.recorded_wait_s == NONE, 0, jobs.recorded_wait_s).astype(np.float64), []
+
+
+def _capacity(
+    gpus: Mapping[str, int] | int | None, pool: str, start: Floats, end: Floats, held: Floats
+) -> tuple[float, Findings]:
+    """GPUs of a pool: those given, else the most that its jobs held at once."""
+    most = float(_steps(start, end, held)[1].max(initial=0.0))
+    if isinstance(gpus, Mapping) and pool not in gpus:
+        raise InputError(f"the log has jobs in the pool {pool!r}; say how many GPUs it has, too")
+    given = gpus[pool] if isinstance(gpus, Mapping) else gpus
+    if given is None:
+        said = (
+            f"the log does not say how many GPUs there are; the {most:,.0f} that jobs held at once were taken"
+        )
+        return float(np.ceil(most)), [finding("gpus", "", 1, said)]
+    if most > given + 1e-6:
+        where = "" if pool == CLUSTER else f" of {pool}"
+        raise InputError(
+            f"jobs{where} held {most:,g} GPUs at once, more than the {given:,} given; check the number"
+        )
+    return float(given), []
+
+
+def _free(
+    capacity: float, submit: Floats, start: Floats, end: Floats, held: Floats, span: tuple[float, float]
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """From, for how long, free GPUs, GPUs and jobs that wait: one row per stretch in which nothing changes."""
+    edges = np.unique(np.concatenate([submit, start, end, span]))
+    at = edges[:-1]
+
+    def level(since: Floats, until: Floats, value: Floats) -> Floats:
+        times, total = _steps(since, until, value)
+        return np.append(0.0, total)[np.searchsorted(times, at, side="right")]
+
+    free = np.maximum(capacity - level(start, end, held), 0.0)
+    return at, np.diff(edges), free, level(submit, start, held), level(submit, start, np.ones(len(held)))
+
+
+def _steps(since: Floats, until: Floats, value: Floats) -> tuple[Floats, Floats]:
+    """The times at which the sum of values changes, and the sum from each on."""
+    times, place = np.unique(np.concatenate([since, until]), return_inverse=True)
+    change = np.bincount(place, np.concatenate([value, -value]), len(times))
+    total: Floats = np.cumsum(change)
+    return times, np.where(np.abs(total) < 1e-9, 0.0, total)  # dust of fractions
+
+
+def _epoch(iso: str | None) -> float | None:
+    from datetime import datetime
+
+    return None if iso is None else datetime.fromisoformat(iso).timestamp()

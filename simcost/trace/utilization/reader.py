@@ -1,0 +1,189 @@
+"""Reading monitored utilisation: samples of GPUs or of pools, each with the time for which it stands."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import TraceError
+from simcost.tables.sources import open_chunks
+from simcost.trace.series.columns import peek
+from simcost.trace.series.resample import finding
+from simcost.trace.utilization.columns import (
+    ALLOCATED,
+    DUTY,
+    FREE,
+    GPUS,
+    NODE,
+    OWNER,
+    PENDING,
+    POD,
+    POOL,
+    TOTAL,
+    UNIT,
+    USED,
+    WAITING,
+    WHAT,
+    bytes_per,
+    find_columns,
+)
+from simcost.trace.utilization.metrics import pivoted
+from simcost.trace.utilization.occupancy import occupancy
+from simcost.trace.utilization.samples import Floats, Ints, Samples
+from simcost.trace.utilization.table import Table, read_table
+from simcost.units import NS_PER_S, format_seconds
+
+LONGEST_STEPS = 3
+"""A sample stands until the next one of its unit, but for this many median steps at most."""
+_NONE: Mapping[str, str] = {}
+Findings = list[dict[str, Any]]
+
+
+def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Samples, Findings]:
+    """The samples of a monitoring export.
+
+    Args:
+        path: CSV (also .gz) or Parquet: samples of pools (time, pool, gpus, allocated, pending_gpus, ...), or of
+            GPUs or pods (time, unit, duty, memory, ...) as DCGM, Prometheus, nvidia-smi or a dashboard export
+            them: a column per measure, a row per metric, or a column per GPU.
+        mapping: ours -> the file's column, where the file calls it otherwise.
+
+    Returns:
+        The samples, and findings on what was assumed, left out or missing.
+
+    Raises:
+        FaultsError: cells or rows at fault, with their lines, all at once.
+        TraceError: a file or column that cannot be used; the message says the remedy.
+    """
+    head = peek(path, WHAT)
+    columns = find_columns(head, mapping, path)
+    table, others = pivoted(read_table(open_chunks(path, head.container, lambda _: columns, WHAT), path))
+    findings = [_other(others)] if others else []
+    if table.naive:
+        findings.append(
+            finding("no_zone", "", table.naive, f"{table.naive:,} times say no zone and were read as UTC")
+        )
+    unit, units = _units(table, path)
+    order, dropped = _order(table, unit)
+    if dropped:
+        findings.append(finding("duplicate", "", dropped, f"{dropped:,} samples have the unit and time of a later "
+                                "row; the last row of each counts"))  # fmt: skip
+    order, blank = _measured(table, order)
+    if blank:
+        findings.append(finding("blank", "", blank, f"{blank:,} samples without a measurement were left out"))
+    if not len(order):
+        raise TraceError(f"{path}: no sample has a measurement; give samples of at least two times")
+    duty, allocated, gpus, down, said = occupancy(table, order)
+    table.faults.check()
+    time_s, unit = (table.time_ns[order] - table.time_ns[order].min()) / NS_PER_S, unit[order]
+    hold_s, step_s, gaps = _hold(time_s, unit, path)
+    pool, pools = _words(table, POOL, order)
+    owner, owners = _owners(table, order)
+    samples = Samples(
+        unit=unit, pool=pool, owner=owner, start_s=time_s, hold_s=hold_s, gpus=gpus, allocated=allocated,
+        down=down, duty=duty, pending=_zeroed(table, PENDING, order), waiting_jobs=_zeroed(table, WAITING, order),
+        memory_used_bytes=_memory(table, USED, order), memory_total_bytes=_total(table, order),
+        units=units, pools=pools, owners=owners, step_s=step_s,
+        start_utc_s=float(table.time_ns[order].min() / NS_PER_S) if table.epoch else None,
+        queues=PENDING in table.numbers or WAITING in table.numbers,
+    )  # fmt: skip
+    return samples, findings + said + gaps
+
+
+def _other(count: int) -> dict[str, Any]:
+    return finding(
+        "other_metrics", "", count, f"{count:,} rows of metrics that are not used here were passed over"
+    )
+
+
+def _units(table: Table, path: Path) -> tuple[Ints, tuple[str, ...]]:
+    """Which unit each row measures: pools by their name, GPUs by UUID, or by node and index; else pods."""
+    given = [name for name in (NODE, UNIT) if name in table.codes]
+    if UNIT in given and table.theirs.get(UNIT, "").lower() in ("uuid", "gpu_uuid"):
+        given = [UNIT]
+    pooled = GPUS in table.numbers and POOL in table.codes and UNIT not in given
+    keys = [POOL] if pooled else given if UNIT in given else [POD] if POD in table.codes else given
+    if not keys:
+        keys = [POOL] if POOL in table.codes else []
+    if not keys:
+        return np.zeros(len(table), np.int64), (path.name.split(".")[0],)
+    words = [table.names(key) for key in keys]
+    sizes = [len(said) for said in words]
+    distinct, unit = np.unique(
+        np.ravel_multi_index([table.codes[key] for key in keys], sizes), return_inverse=True
+    )
+    parts = np.unravel_index(distinct, sizes)
+    names = tuple(
+        "/".join(said[i] for said, i in zip(words, row, strict=True)) for row in zip(*parts, strict=True)
+    )
+    return unit, names
+
+
+def _order(table: Table, unit: Ints) -> tuple[Ints, int]:
+    """Rows by unit, then time, the last of each; and how many others there were."""
+    order = np.lexsort((table.time_ns, unit))
+    new = np.ones(len(order), np.bool_)
+    new[:-1] = (np.diff(unit[order]) != 0) | (np.diff(table.time_ns[order]) != 0)
+    return order[new], int((~new).sum())
+
+
+def _measured(table: Table, order: Ints) -> tuple[Ints, int]:
+    """The rows that say how many GPUs are allocated, or how busy they are; and how many say neither."""
+    said = np.zeros(len(order), np.bool_)
+    for name in (DUTY, ALLOCATED):
+        if name in table.numbers:
+            said |= ~np.isnan(table.numbers[name][order])
+    return order[said], int((~said).sum())
+
+
+def _hold(time_s: Floats, unit: Ints, path: Path) -> tuple[Floats, float, Findings]:
+    """How long each sample stands, the median step, and what is said of gaps."""
+    step = np.append(np.diff(time_s), 0.0)
+    last = np.append(np.diff(unit) != 0, [True])
+    if last.all():
+        raise TraceError(f"{path}: no unit has two samples, so it is unknown how long one stands; "
+                         "give samples of at least two times")  # fmt: skip
+    step_s = float(np.median(step[~last]))
+    longest = LONGEST_STEPS * step_s
+    hold_s = np.where(last, step_s, np.minimum(step, longest))
+    gaps = ~last & (step > longest * (1 + 1e-9))
+    if not gaps.any():
+        return hold_s, step_s, []
+    missing = float((step - hold_s)[gaps].sum())
+    text = (f"{int(gaps.sum()):,} gaps of more than {LONGEST_STEPS} steps of {format_seconds(step_s)}: "
+            f"{format_seconds(missing)} over all units are in no account")  # fmt: skip
+    return hold_s, step_s, [finding("gaps", "", int(gaps.sum()), text)]
+
+
+def _words(table: Table, name: str, order: Ints) -> tuple[Ints, tuple[str, ...]]:
+    """The codes and words of a column of text; one, empty, where there is none."""
+    if name not in table.codes:
+        return np.zeros(len(order), np.int64), ("",)
+    return table.codes[name][order], table.names(name)
+
+
+def _owners(table: Table, order: Ints) -> tuple[Ints, tuple[str, ...]]:
+    """Who holds the GPU: the owner, else the pod where the unit is a GPU."""
+    if OWNER in table.codes or UNIT not in table.codes:
+        return _words(table, OWNER, order)
+    return _words(table, POD, order)
+
+
+def _zeroed(table: Table, name: str, order: Ints) -> Floats:
+    if name not in table.numbers:
+        return np.zeros(len(order))
+    return np.nan_to_num(table.numbers[name][order])
+
+
+def _memory(table: Table, name: str, order: Ints) -> Floats:
+    if name not in table.numbers:
+        return np.full(len(order), np.nan)
+    return table.numbers[name][order] * bytes_per(table.theirs[name])
+
+
+def _total(table: Table, order: Ints) -> Floats:
+    """The memory of the unit: given, or used + free (without what the driver keeps)."""
+    if TOTAL in table.numbers:
+        return _memory(table, TOTAL, order)
+    return _memory(table, USED, order) + _memory(table, FREE, order)

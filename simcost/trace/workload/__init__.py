@@ -1,0 +1,1 @@
+"""Workloads of a scenario: recorded, synthetic, mixed."""

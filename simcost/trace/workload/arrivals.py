@@ -1,0 +1,81 @@
+"""From a workload to its requests: the same batches for the same seed, index and place."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.tables.paths import inside
+from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.requests.merge import apart, merge
+from simcost.trace.requests.store import open_trace
+from simcost.trace.synthesis.synthetic import synthetic
+from simcost.trace.workload.replay import replay
+from simcost.trace.workload.spec import Recorded, Synthetic, Workload
+
+
+def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_s: float | None,
+            part: int = 0, prefixes: bool = False) -> Iterator[RequestBatch]:  # fmt: skip
+    """The requests of one replication, sorted by arrival, none after the horizon.
+
+    Args:
+        workload: what to replay or to draw.
+        folder: that of the scenario; traces are looked for in it.
+        seed: of the scenario.
+        index: of the replication; equal seed, index and part give equal requests.
+        horizon_s: length of the run; None = the span of a recorded trace.
+        part: place among the workloads of a scenario, so that equal ones differ.
+        prefixes: with the hashes of prefixes where a trace has them.
+
+    Raises:
+        InputError: no horizon for a synthetic workload; a trace outside the folder.
+        TraceError: a trace that cannot be read.
+    """
+    if isinstance(workload, Recorded):
+        return replay(
+            workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part, prefixes=prefixes
+        )
+    horizon_s = span_s(workload, folder) if horizon_s is None else horizon_s
+    return synthetic(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
+
+
+def merged(workloads: Sequence[Workload], *, folder: Path, seed: int, index: int,
+           horizon_s: float | None, prefixes: bool = False) -> Iterator[RequestBatch]:  # fmt: skip
+    """The requests of several workloads as one sorted stream; arguments as `batches`."""
+    streams = [batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part,
+                       prefixes=prefixes)
+               for part, workload in enumerate(workloads)]  # fmt: skip
+    if any(_has_priorities(workload, folder) for workload in workloads):
+        streams = [
+            _ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)
+        ]
+    return merge([apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
+
+
+def _has_priorities(workload: Workload, folder: Path) -> bool:
+    if workload.priority is not None:
+        return workload.priority != 0
+    if isinstance(workload, Recorded):
+        return "priority" in open_trace(inside(folder, workload.path)).columns
+    return any(client.priority for client in workload.clients)
+
+
+def _ranked(stream: Iterator[RequestBatch], priority: int | None) -> Iterator[RequestBatch]:
+    """Each request with its priority; None = its own, else 0."""
+    for batch in stream:
+        ranks = batch.priorities() if priority is None else np.full(len(batch), priority, np.int16)
+        yield replace(batch, priority=ranks)
+
+
+def span_s(workload: Workload, folder: Path) -> float:
+    """Length of a workload that has one of its own.
+
+    Raises:
+        InputError: synthetic requests have none.
+        TraceError: a trace that cannot be read.
+    """
+    if isinstance(workload, Synthetic):
+        raise InputError("a synthetic workload has no end; say how long to run, e.g. `horizon: 24h`")
+    return open_trace(inside(folder, workload.path)).span_s

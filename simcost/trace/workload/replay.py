@@ -1,0 +1,136 @@
+"""Replay of a stored trace: as recorded, resampled in local blocks, thinned or superposed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import floor
+from pathlib import Path
+
+import numpy as np
+
+from simcost.rng import stream
+from simcost.tables.paths import inside
+from simcost.trace.requests.batch import BATCH_ROWS, RequestBatch, concat
+from simcost.trace.requests.merge import apart, merge
+from simcost.trace.requests.store import open_trace, read_with_sessions
+from simcost.trace.workload.spec import Recorded
+from simcost.units import NS_PER_S
+
+
+def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s: float | None, part: int,
+           prefixes: bool = False, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:  # fmt: skip
+    """The requests of one replication; see `simcost.trace.workload.spec.batches`.
+
+    Rates above 1 add copies resampled with random numbers of their own, the last one thinned.
+    """
+    path = inside(folder, workload.path)
+    info = open_trace(path)
+    span_ns, period_ns = info.span_ns, info.span_ns + info.span_ns // max(info.rows - 1, 1) + 1
+    if workload.repeat and horizon_s is not None:
+        span_ns = max(span_ns, round(horizon_s * NS_PER_S))
+    horizon_ns = span_ns if horizon_s is None else min(span_ns, round(horizon_s * NS_PER_S))
+
+    def copy(number: int) -> Iterator[RequestBatch]:
+        recorded = _again(path, batch_rows, period_ns, span_ns, prefixes=prefixes)
+        if index == 0 and number == 0:
+            return _until(recorded, horizon_ns)
+        rng = stream(seed, "bootstrap", part, index, number)
+        return _resampled(recorded, workload, span_ns, horizon_ns, rng)
+
+    whole = floor(workload.rate_scale)
+    copies = [copy(number) for number in range(whole)]
+    if (rest := workload.rate_scale - whole) > 0:
+        copies.append(_thinned(copy(whole), rest, stream(seed, "thinning", part, index)))
+    copies = [apart(one, number, len(copies)) for number, one in enumerate(copies)]
+    if workload.daily is None:
+        return merge(copies)
+    return _by_the_hour(merge(copies), workload.daily, stream(seed, "daily", part, index))
+
+
+def _again(
+    path: Path, batch_rows: int, period_ns: int, span_ns: int, *, prefixes: bool
+) -> Iterator[RequestBatch]:
+    """The trace, begun anew each period until the span is covered: a mean gap after its last request. Each time its
+    conversations are others.
+    """
+    for turn, start_ns in enumerate(range(0, span_ns + 1, period_ns)):
+        whole = read_with_sessions(path, batch_rows, prefixes=prefixes)
+        recorded = apart(whole, turn, span_ns // period_ns + 1)
+        for batch in recorded:
+            yield replace(batch, arrival_ns=batch.arrival_ns + start_ns) if start_ns else batch
+
+
+def _by_the_hour(
+    batches: Iterator[RequestBatch], daily: tuple[float, ...], rng: np.random.Generator
+) -> Iterator[RequestBatch]:
+    """Each request with a probability in proportion to the rate of its time of day."""
+    top = max(daily)
+    for batch in batches:
+        hour = batch.arrival_ns / NS_PER_S / 3600.0 % 24.0
+        share = np.interp(hour, np.arange(24) + 0.5, daily, period=24) / top
+        yield batch[rng.random(len(batch)) < share]
+
+
+def _until(batches: Iterator[RequestBatch], horizon_ns: int) -> Iterator[RequestBatch]:
+    """The requests up to the horizon."""
+    for batch in batches:
+        end = int(np.searchsorted(batch.arrival_ns, horizon_ns, "right"))
+        yield batch[:end]
+        if end < len(batch):
+            return
+
+
+def _thinned(
+    batches: Iterator[RequestBatch], share: float, rng: np.random.Generator
+) -> Iterator[RequestBatch]:
+    """Each request with probability `share`."""
+    for batch in batches:
+        yield batch[rng.random(len(batch)) < share]
+
+
+def _resampled(batches: Iterator[RequestBatch], workload: Recorded, span_ns: int, horizon_ns: int,
+               rng: np.random.Generator) -> Iterator[RequestBatch]:  # fmt: skip
+    """Local block bootstrap: each block of the run is a stretch of the trace that starts, uniformly, within
+    reach of the block's own start. Holds the requests within reach.
+    """
+    block_ns = max(1, min(round(workload.block * NS_PER_S), span_ns + 1))
+    reach_ns = round(workload.reach * NS_PER_S)
+    own = np.arange(0, horizon_ns + 1, block_ns)
+    last = span_ns + 1 - block_ns
+    low, high = np.clip(own - reach_ns, 0, last), np.clip(own + reach_ns, 0, last)
+    source = rng.integers(low, high, endpoint=True)
+    reached = _Reached(batches)
+    parts: list[RequestBatch] = []
+    rows = 0
+    for start, at in zip(own.tolist(), source.tolist(), strict=True):
+        length = min(block_ns, horizon_ns + 1 - start)
+        taken = reached.between(at, at + length, keep_from=start - reach_ns)
+        parts.append(replace(taken, arrival_ns=taken.arrival_ns + (start - at)))
+        rows += len(taken)
+        if rows >= BATCH_ROWS:
+            yield concat(parts)
+            parts, rows = [], 0
+    if rows:
+        yield concat(parts)
+
+
+class _Reached:
+    """The part of a stream that blocks may still be taken from."""
+
+    def __init__(self, batches: Iterator[RequestBatch]) -> None:
+        self._batches = batches
+        self._held = concat([])
+        self._ended = False
+
+    def between(self, start_ns: int, end_ns: int, *, keep_from: int) -> RequestBatch:
+        """The requests with start <= arrival < end; those before `keep_from` will not be asked for again."""
+        while not self._ended and (len(self._held) == 0 or self._held.arrival_ns[-1] < end_ns):
+            self._extend(keep_from)
+        first, last = np.searchsorted(self._held.arrival_ns, [start_ns, end_ns])
+        return self._held[int(first) : int(last)]
+
+    def _extend(self, keep_from: int) -> None:
+        batch = next(self._batches, None)
+        self._ended = batch is None
+        if batch is not None:
+            first = int(np.searchsorted(self._held.arrival_ns, keep_from))
+            self._held = concat([self._held[first:], batch])
