@@ -95,8 +95,8 @@ def week() -> dict[str, Any]:
 
     from simcost.plan.autoscaling import Hpa
     from simcost.plan.autoscaling.hpa import Metric
-    from simcost.plan.autoscaling.replay_init import replay
-    from simcost.trace.metrics_init import Recording
+    from simcost.plan.autoscaling.replay import replay
+    from simcost.trace.metrics import Recording
 
     times = np.arange(WEEK_SYNCS) * 15.0
     load = 10 + 5 * np.sin(times[:, None] / 9000 + np.arange(PODS))

@@ -21,9 +21,9 @@ from simcost.billing.focus import Stamp, focus_table
 from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
 from simcost.studies.actuals.document import actuals_document
+from simcost.trace.focus.export import write_focus
 from simcost.trace.focus.reader import read_focus
 from simcost.trace.focus.validation import check_focus
-from simcost.trace.focus.write import write_focus
 
 COMMON = {
     "BillingAccountId": "123456789012", "BillingAccountName": "SunBird", "BillingCurrency": "USD",

@@ -19,8 +19,8 @@ import measure
 import numpy as np
 
 from simcost.forecast import accuracy as metrics
+from simcost.forecast.cleaning import History
 from simcost.forecast.forecast import Forecast, forecast
-from simcost.forecast.history import History
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.selection import best_of_last_days, selection
 from simcost.forecast.models.statsmodels_adapter import Library

@@ -26,9 +26,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 from jobs_of import jobs_of
 
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.placement import Consolidate
 from simcost.plan.scheduling import (
     ConservativeBackfill,
+    Consolidate,
     DeadlineAware,
     EasyBackfill,
     Elastic,

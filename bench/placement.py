@@ -13,8 +13,17 @@ from typing import Any
 import measure
 import numpy as np
 
-from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread, Topology
-from simcost.plan.scheduling import FifoSkip, FifoStrict
+from simcost.plan.scheduling import (
+    BestFit,
+    Consolidate,
+    Fgd,
+    FifoSkip,
+    FifoStrict,
+    OnNodes,
+    Random,
+    Spread,
+    Topology,
+)
 from simcost.sim.jobs.packing import pack
 from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
 from simcost.trace.jobs.jobs import Jobs

@@ -62,9 +62,8 @@ def requests(options: argparse.Namespace) -> Iterator[Any]:
 
 
 def bill(options: argparse.Namespace, units: bool = False, tier: bool = False) -> dict[str, Any]:
-    from simcost.billing.api.pricing import PerToken, bill_tokens
-    from simcost.billing.api.prompt_cache import HitShare
-    from simcost.billing.api.provisioned import Provisioned
+    from simcost.billing.api.pricing import PerToken, Provisioned, bill_tokens
+    from simcost.billing.api.tokens import HitShare
     from simcost.catalog import load_catalog
 
     price = load_catalog().token_price("openai/gpt-5-mini")

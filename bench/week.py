@@ -53,7 +53,7 @@ def part(name: str, arguments: list[str]) -> dict[str, Any]:
 
 def synthesize(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.trace.requests.readers import import_trace
-    from simcost.trace.synthesis.synthetic import synthesize as write
+    from simcost.trace.synthesis.generator import synthesize as write
     from simcost.trace.workload.spec import Lengths, Synthetic
 
     out = Path(options.trace)

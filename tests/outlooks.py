@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from simcost.forecast.events.apply import Base, Stated, apply
-from simcost.forecast.events.events import Launch, Promotion
+from simcost.forecast.events.schema import Launch, Promotion
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.trace.series.series import Grid, Series
 

@@ -18,7 +18,7 @@ from simcost.forecast.names import ModelName
 from simcost.present import forecast_wording as words
 from simcost.present.chart_style import to_spec
 from simcost.present.html import bullets
-from simcost.studies.forecasting import forecast_tables as tables
+from simcost.studies.forecasting import view as tables
 from simcost.units import parse_seconds
 from views import background
 from views.table import table as drawn

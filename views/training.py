@@ -7,7 +7,7 @@ import streamlit as st
 
 from simcost.catalog import load_catalog
 from simcost.plan.scheduling import Scheduler
-from simcost.studies.training_cost.choice import OPTIONS
+from simcost.studies.training_cost.inputs import OPTIONS
 from views.ask import Question
 from views.files import Words, beside, choose, finished
 

@@ -53,7 +53,7 @@ def bill(ledger: "Ledger | Usage", buy: Buy, catalog: "Catalog") -> Bill:
         InputError: a commitment that ends before the run, or nodes that are not owned.
         RunError: the ledger contradicts itself.
     """
-    from simcost.billing.usage import usages_of
+    from simcost.billing.metering import usages_of
     from simcost.ledger.requests import Ledger
 
     if isinstance(ledger, Ledger):

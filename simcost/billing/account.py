@@ -9,14 +9,12 @@ import numpy as np
 from simcost.billing.api.prompts import uncached
 from simcost.billing.bill import Bill
 from simcost.billing.books import compute_charges
-from simcost.billing.counted import counted_charges
 from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
-from simcost.billing.metering import Floats, Ints, Line, Metered, Runs, metered
+from simcost.billing.metering import Floats, Ints, Line, Metered, Runs, billed_seconds, metered
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.settlement import settle
-from simcost.billing.storage_transfer import volume_charges_of
-from simcost.billing.usage import billed_seconds
+from simcost.billing.storage_transfer import counted_charges, volume_charges_of
 from simcost.errors import CatalogError
 from simcost.trace.usage.usage import HOURLY, KEY, Usage
 from simcost.units import SECONDS_PER_HOUR

@@ -1,23 +1,112 @@
-"""The bill of a run on instances, however they are paid: nodes as an account, disks and responses beside it."""
+"""The bill of a run on instances, however they are paid: nodes as an account, disks and responses beside it.
+
+Nodes of a run as an account, and the same money by what the nodes were used for.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from simcost.billing.bill import Bill, Charge, Place
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment import Commitment
-from simcost.billing.compute import by_state, nodes_account
-from simcost.billing.metering import Floats, Line
-from simcost.billing.settlement import settle
-from simcost.billing.volume import gb_months, volume_charges
+from simcost.billing.metering import Floats, Line, Metered, Runs, billed_seconds, metered, run_seconds
+from simcost.billing.settlement import Settlement, settle
+from simcost.billing.storage_transfer import gb_months, volume_charges
 from simcost.catalog.facts import BillingRule
 from simcost.ledger.requests import Usage
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Nodes:
+    """The account of a run's nodes, and the hours that granularity and minimum add, by kind."""
+
+    account: Metered
+    rounding_h: tuple[float, ...]
+
+
+def nodes_account(kinds: "Sequence[Instances]") -> Nodes:
+    """Every node from order to release, as the provider meters it; at prices in effect where there are `steps`.
+
+    Raises:
+        RunError: the ledger contradicts itself.
+    """
+    parts, rounding_h = [], []
+    varying = any(kind.steps for kind in kinds)
+    for number, kind in enumerate(kinds):
+        run_s, still_running = run_seconds(kind.usage)
+        billed_s = billed_seconds(run_s, still_running, kind.rule)
+        start = kind.usage.nodes["start_s"].to_numpy()
+        steps = [(step.from_s, step.usd_per_h) for step in kind.steps] or [
+            (0.0, kind.line.contracted_usd)
+        ] * varying
+        parts.append(_priced_runs(start, start + billed_s, number, steps))
+        rounding_h.append(float((billed_s - run_s).sum()) / 3600.0)
+    account = metered(
+        [kind.line for kind in kinds], _joined(parts), horizon_s=kinds[0].usage.horizon_s, start_s=None
+    )
+    return Nodes(account=account, rounding_h=tuple(rounding_h))
+
+
+def _priced_runs(start: Floats, end: Floats, line: int, steps: Sequence[tuple[float, float]]) -> Runs:
+    """Runs of nodes, cut where the price changes; without `steps` at the price of the line."""
+    count = len(start)
+    if not steps:
+        return Runs(start_s=start, end_s=end, line=np.full(count, line), units=np.ones(count))
+    edges = np.array([from_s for from_s, _ in steps])
+    until = np.append(edges[1:], np.inf)
+    edges[0] = -np.inf
+    begin = np.maximum(start[:, None], edges).ravel()
+    stop = np.minimum(end[:, None], until).ravel()
+    usd = np.tile([price for _, price in steps], count)
+    kept = stop > begin
+    return Runs(
+        start_s=begin[kept], end_s=stop[kept], line=np.full(kept.sum(), line), units=np.ones(kept.sum()),
+        price_usd=usd[kept],
+    )  # fmt: skip
+
+
+def _joined(parts: Sequence[Runs]) -> Runs:
+    def column(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    priced = parts[0].price_usd is not None
+    return Runs(
+        start_s=column("start_s"), end_s=column("end_s"), line=column("line"), units=column("units"),
+        price_usd=column("price_usd") if priced else None,
+    )  # fmt: skip
+
+
+def by_state(kinds: "Sequence[Instances]", nodes: Nodes, settled: Settlement) -> dict[str, float]:
+    """The effective cost of nodes by state of their slots, in USD.
+
+    Hours that ran share what hours cost on average, those of each kind in proportion to its price, and a node's
+    equally over its slots. `rounding` is what granularity and minimum add; `unused_commitment`, where something was
+    committed, what nobody used of it.
+    """
+    unused = sum(float(one.unused_usd.sum()) for one in settled.bought)
+    idle_reserved = float(settled.rest_usd[:, len(kinds) :].sum())
+    spent = settled.effective_usd - unused - idle_reserved
+    first_usd = kinds[0].line.contracted_usd or 1.0
+    weights = [kind.line.contracted_usd / first_usd for kind in kinds] if len(kinds) > 1 else [1.0]
+    metered_h = float(nodes.account.hours.sum(axis=0) @ weights)
+    each = spent / metered_h if metered_h else 0.0
+    found: dict[str, float] = {}
+    for kind, rounding_h, weight in zip(kinds, nodes.rounding_h, weights, strict=True):
+        usage = kind.usage
+        hours = {
+            state: slot_s / usage.slots_per_node / 3600.0 for state, slot_s in usage.slot_seconds.items()
+        }
+        for state, used in (hours | {"rounding": rounding_h}).items():
+            found[state] = found.get(state, 0.0) + used * each * weight
+    if settled.bought or settled.rest_usd.shape[1] > len(kinds):
+        found["unused_commitment"] = unused + idle_reserved
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,7 +165,7 @@ class Owned:
         Args:
             nodes: bought.
             kw_average: what a node draws on average, where `power` does not say; see
-                `simcost.billing.power.average_kw`.
+                `simcost.billing.energy.average_kw`.
 
         Raises:
             ValueError: the power is neither stated nor given.

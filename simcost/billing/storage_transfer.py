@@ -1,8 +1,12 @@
-"""Storage and transfer of a file of usage, by calendar month."""
+"""Storage and transfer of a file of usage, by calendar month.
+
+Storage and transfer: prices in tiers that are cumulative over a month.
+What is neither run by the hour nor measured in GB: tokens of models behind APIs, requests, anything with a unit.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +14,106 @@ import numpy.typing as npt
 from simcost.billing.bill import Charge, Place, UnitPrice, volume_charge
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
-from simcost.billing.volume import Item, mean_price, month_usd, run_usd
 from simcost.catalog.facts import TierPrice
+from simcost.errors import CatalogError
 from simcost.trace.usage.usage import KEY, Usage
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
+from simcost.billing.api.tokens import rates
+from simcost.billing.bill import Service
+from simcost.trace.usage.usage import HOURLY, TOKENS, VOLUMES
+
+Item = Literal["storage", "egress", "inter-zone"]
+_UNITS = {"storage": "GB-month", "egress": "GB", "inter-zone": "GB"}
+
+
+class TierPrices(Protocol):
+    """The part of a catalog that is asked here."""
+
+    def tier_prices(self, provider: str, item: Item, region: str = ...) -> Sequence[TierPrice]:
+        """The tiers of an item in a region, lowest first."""
+        ...
+
+
+def volume_charges(
+    item: Item, quantity: float, place: Place, own_usd: float | None, prices: TierPrices
+) -> tuple[Charge, ...]:
+    """The charge for a run's GB-months or GB, its unit price the mean over the tiers; none for no quantity.
+
+    Raises:
+        CatalogError: there is no price, neither the catalog's nor `own_usd`.
+    """
+    if quantity <= 0:
+        return ()
+    if own_usd is None:
+        price = _tiered(item, quantity, prices.tier_prices(place.provider, item, place.region), place)
+    else:
+        price = UnitPrice.own(own_usd, list_usd=own_usd)
+    service: Literal["storage", "transfer"] = "storage" if item == "storage" else "transfer"
+    return (volume_charge(place, service, item, quantity, _UNITS[item], price),)
+
+
+def _tiered(item: Item, quantity: float, tiers: Sequence[TierPrice], place: Place) -> UnitPrice:
+    if not tiers:
+        raise CatalogError(
+            f"the catalog has no {item} price for {place.provider}, and the run needs {quantity:.4g} "
+            f"{_UNITS[item]}; set `buy.{item}` to the price (0 where the instance price contains it)"
+        )
+    usd = run_usd(quantity, tiers, place.end_s - place.start_s) / quantity
+    return mean_price(usd, tiers)
+
+
+def mean_price(usd: float, tiers: Sequence[TierPrice]) -> UnitPrice:
+    """The mean price of a unit over tiers, as old and as good as the oldest and the weakest of them."""
+    return UnitPrice(
+        list_usd=usd, paid_usd=usd, as_of=min(tier.as_of for tier in tiers),
+        quality=max(tier.quality for tier in tiers), source="; ".join(dict.fromkeys(t.source for t in tiers)),
+    )  # fmt: skip
+
+
+def month_usd(quantity_gb: float, tiers: Sequence[TierPrice]) -> float:
+    """Price of one month's quantity: the sum of width x price over the tiers that it fills.
+
+    >>> def tier(start, end, usd):
+    ...     return TierPrice(provider="p", item="egress", unit="GB", from_gb=start, to_gb=end, price_usd=usd,
+    ...                      source="", as_of="", quality="A")
+    >>> month_usd(150.0, [tier(0, 100, 0.0), tier(100, None, 0.09)])
+    4.5
+
+    Raises:
+        CatalogError: the tiers leave a part of the quantity without a price.
+    """
+    usd = priced_gb = 0.0
+    for tier in tiers:
+        end_gb = quantity_gb if tier.to_gb is None else min(quantity_gb, tier.to_gb)
+        width_gb = max(0.0, end_gb - tier.from_gb)
+        usd += width_gb * tier.price_usd
+        priced_gb += width_gb
+    if abs(priced_gb - quantity_gb) > 1e-9 * quantity_gb:
+        of = f"{tiers[0].provider} {tiers[0].item}" if tiers else "an unknown item"
+        raise CatalogError(
+            f"the price tiers of {of} cover {priced_gb:g} of {quantity_gb:g} GB a month; "
+            f"complete them in your catalog folder, or set your own price in `buy`"
+        )
+    return usd
+
+
+def run_usd(quantity_gb: float, tiers: Sequence[TierPrice], horizon_s: float) -> float:
+    """Price of the quantity of a run of any length.
+
+    Simulated time has no calendar: the quantity is scaled to a month of 730 h, as if all the month were like
+    the run, priced by the tiers, and the price is scaled back.
+    """
+    scale = HOURS_PER_MONTH * SECONDS_PER_HOUR / horizon_s
+    return month_usd(quantity_gb * scale, tiers) / scale
+
+
+def gb_months(gb_hours: float, month_h: float = HOURS_PER_MONTH) -> float:
+    """GB-months of stored GB-hours; a provider divides by the hours of its calendar month, we by 730."""
+    return gb_hours / month_h
+
 
 Flags = npt.NDArray[np.bool_]
 _ITEMS: tuple[Item, ...] = ("storage", "egress", "inter-zone")
@@ -127,3 +224,48 @@ def _in_month(usage: Usage, rows: Flags, month: Month, *, stored: bool) -> float
     length = end - start
     instant = (length == 0) & (start >= month.start_s) & (start < month.end_s)
     return float(usage.quantity[rows] @ np.where(instant, 1.0, within / np.where(length > 0, length, 1.0)))
+
+
+def counted_charges(
+    usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
+) -> Iterator[Charge]:
+    """A charge for each line; units without a price are kept in `missing`. Tokens are priced by the base tier: totals
+    do not say how long their prompts were.
+    """
+    for i, key in enumerate(usage.keys):
+        provider, sku, region, zone, account, _, unit = key[:KEY]
+        if unit == HOURLY or sku in VOLUMES:
+            continue
+        rows = usage.line == i
+        place = Place(provider=provider, region=region, start_s=float(usage.start_s[rows].min()),
+                      end_s=float(usage.end_s[rows].max()))  # fmt: skip
+        with missing.of(i):
+            price = _unit_price(provider, sku, unit, purchase, catalog)
+            service: Service = "tokens" if unit in TOKENS else "compute"
+            charge = volume_charge(place, service, sku, float(np.sum(usage.quantity[rows])), unit, price)
+            words = zip(usage.tags, key[KEY:], strict=True)
+            yield replace(
+                charge, zone=zone, account=account, tags=tuple((name, word) for name, word in words if word)
+            )
+
+
+def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalog: "Catalog") -> UnitPrice:
+    name = f"{provider}/{sku}" if provider else sku
+    own = purchase.prices.get(name, purchase.prices.get(sku))
+    if own is not None:
+        return UnitPrice.own(own, list_usd=own)
+    if unit not in TOKENS:
+        raise CatalogError(
+            f"{name}: no price of a unit {unit!r}; give it in `prices`, or write `h` if it runs by the hour"
+        )
+    fact = catalog.token_price(name)
+    paid, listed = (
+        rates(fact, batch=batch).usd_per_m[0][TOKENS.index(unit)] / 1e6 for batch in (purchase.batch, False)
+    )
+    return UnitPrice(
+        list_usd=float(listed),
+        paid_usd=float(paid),
+        as_of=fact.as_of,
+        quality=fact.quality,
+        source=fact.source,
+    )

@@ -1,4 +1,7 @@
-"""Other names under which people know accelerators and models; lower case, without the organisation."""
+"""Other names under which people know accelerators and models; lower case, without the organisation.
+
+Names that stand for several: `p5.48xlarge` for itself, `p5.*` for what begins with `p5.`, `*` for all.
+"""
 
 ALIASES = {
     "a100": "a100-80gb-sxm",
@@ -33,3 +36,21 @@ def canonical(name: str) -> str:
     plain = name.rsplit("/", 1)[-1].strip().lower().replace("_", "-")
     plain = plain.removeprefix("meta-").removesuffix("-instruct")
     return ALIASES.get(plain, plain)
+
+
+ANY_REGION = "any"
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether the pattern stands for the name; case does not matter.
+
+    >>> matches("p5.*", "P5.48xlarge"), matches("p5.48xlarge", "p5en.48xlarge"), matches("*", "p5.48xlarge")
+    (True, False, True)
+    """
+    wanted, given = pattern.lower(), name.lower()
+    return given.startswith(wanted[:-1]) if wanted.endswith("*") else given == wanted
+
+
+def narrowness(pattern: str, region: str) -> tuple[bool, int, bool]:
+    """Sorts patterns by how little they stand for: a name, a longer beginning, a shorter; then a region, `any`."""
+    return not pattern.endswith("*"), len(pattern), region != ANY_REGION

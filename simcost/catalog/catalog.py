@@ -7,7 +7,7 @@ from datetime import date
 from math import inf, isclose
 from typing import Protocol, TypeVar
 
-from simcost.catalog.aliases import ALIASES, WITHOUT_DATASHEET, canonical
+from simcost.catalog.aliases import ALIASES, ANY_REGION, WITHOUT_DATASHEET, canonical, matches, narrowness
 from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
 from simcost.catalog.csv_reader import Deferred
 from simcost.catalog.dates import UNKNOWN
@@ -32,7 +32,6 @@ from simcost.catalog.facts import (
     TrainingSequence,
     Upfront,
 )
-from simcost.catalog.patterns import ANY_REGION, matches, narrowness
 from simcost.catalog.public_traces import PublicTrace
 from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, did_you_mean

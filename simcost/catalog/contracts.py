@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
+from simcost.catalog.aliases import ANY_REGION, matches, narrowness
 from simcost.catalog.facts import Day, Matching, Offer, Positive, Provenance
-from simcost.catalog.patterns import ANY_REGION, matches, narrowness
 from simcost.errors import CatalogError
 
 CurrencyCode = Annotated[str, Matching(r"[A-Z]{3}", "EUR")]

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simcost.compare.confidence import Interval, paired
-from simcost.compare.result import RunResult
-from simcost.compare.results import PlanSummary, summarise
+from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.errors import InputError, RunError, did_you_mean
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from simcost.compare.comparison import Comparison
 from simcost.compare.results import PlanSummary
-from simcost.compare.words import GPU_TIME
+from simcost.compare.verdict import GPU_TIME
 from simcost.units import format_count, format_usd
 
 

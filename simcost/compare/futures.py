@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from simcost.compare.comparison import Comparison
-from simcost.compare.result import RunResult
-from simcost.compare.results import PlanSummary
+from simcost.compare.results import PlanSummary, RunResult
 
 SHARES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 Quantiles = dict[str, float]

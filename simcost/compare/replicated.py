@@ -8,7 +8,7 @@ from simcost.billing.bill import Bill
 from simcost.billing.document import bill_document
 from simcost.billing.mean import mean_bill
 from simcost.compare.confidence import interval
-from simcost.compare.words import bounds
+from simcost.compare.verdict import bounds
 
 Document = dict[str, Any]
 

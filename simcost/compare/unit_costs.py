@@ -5,8 +5,7 @@ from math import fsum
 from typing import Any
 
 from simcost.billing import Charge
-from simcost.compare.result import RunResult
-from simcost.compare.results import PlanSummary, mean_of
+from simcost.compare.results import PlanSummary, RunResult, mean_of
 
 Document = dict[str, Any]
 WORKING = ("computing", "useful", "checkpoint")

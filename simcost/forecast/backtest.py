@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.forecast import accuracy
-from simcost.forecast.history import History
+from simcost.forecast.cleaning import History
 from simcost.forecast.level_error import level_draws, level_error, levels_of, with_level
 from simcost.forecast.models.base import Fitted, Model, fitted
 from simcost.forecast.models.combination import Combination, Combined, Picked
 from simcost.forecast.models.members import SeasonalNaive
-from simcost.forecast.quantile import median, quantiles
+from simcost.forecast.sample_paths import median, quantiles
 from simcost.rng import stream
 from simcost.trace.series.series import Floats
 from simcost.units import plural

@@ -6,13 +6,13 @@ import numpy as np
 
 from simcost.forecast.backtest import Backtest
 from simcost.forecast.calibration import Factor
-from simcost.forecast.history import History
+from simcost.forecast.cleaning import History
 from simcost.forecast.models.base import Model, Seen
 from simcost.forecast.models.combination import Picked
 from simcost.forecast.models.members import SeasonalNaive
 from simcost.forecast.models.registry import remarks
 from simcost.forecast.models.selection import Selection
-from simcost.forecast.quantile import quantiles
+from simcost.forecast.sample_paths import quantiles
 from simcost.trace.series.series import Floats, Grid
 from simcost.units import plural
 

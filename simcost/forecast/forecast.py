@@ -9,15 +9,13 @@ from simcost.errors import InputError
 from simcost.forecast import findings as told
 from simcost.forecast.backtest import Backtest, backtest
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
-from simcost.forecast.cleaning import RULES, Bools, Edit, Rule
-from simcost.forecast.history import History, history_of
+from simcost.forecast.cleaning import RULES, Bools, Edit, History, Rule, history_of
 from simcost.forecast.level_error import Levels, level_draws, levels_of, widened, with_level
 from simcost.forecast.models.base import Fitted, Model, Seen, fitted
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.registry import default_model
 from simcost.forecast.models.selection import Selection, selection
-from simcost.forecast.quantile import median
-from simcost.forecast.sample_paths import weight
+from simcost.forecast.sample_paths import median, weight
 from simcost.rng import stream
 from simcost.trace.series.series import Floats, Grid, Series
 

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast.history import steps_before_demand
+from simcost.forecast.cleaning import steps_before_demand
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats, Series
 

@@ -12,14 +12,13 @@ from simcost.forecast import findings as told
 from simcost.forecast.cleaning import RULES, Bools, Edit, Rule
 from simcost.forecast.document import outcome
 from simcost.forecast.events.apply import Base, Part, Stated, apply_all, masked
-from simcost.forecast.events.events import Event
+from simcost.forecast.events.schema import Event
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.hierarchy import Coherent, Reconciliation, aggregate, parents_of, reconcile
 from simcost.forecast.models.base import Model
 from simcost.forecast.models.registry import model_named
 from simcost.forecast.names import ModelName
-from simcost.forecast.paths import Paths
-from simcost.forecast.sample_paths import weight
+from simcost.forecast.sample_paths import Paths, weight
 from simcost.forecast.season import season_of
 from simcost.tables.cells import Ints
 from simcost.trace.series.local_time import from_local, local_numbers, local_steps, local_values

@@ -1,6 +1,12 @@
-"""Sums of a forecast over its horizon and its days, over the sample paths."""
+"""Sums of a forecast over its horizon and its days, over the sample paths.
+
+Sample paths of demand: the one form in which futures travel to simulation, purchasing and autoscaling.
+Quantiles over sample paths, by one sort.
+"""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,10 +14,49 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from simcost.forecast.quantile import quantiles
 from simcost.tables.calendar import DAY_S
 from simcost.trace.series.resample import is_rate
 from simcost.trace.series.series import Floats, Grid, Seconds64, Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Joint futures of one series. Path i of all series of a forecast belongs to the same future."""
+
+    series: str
+    quantity: str
+    """What is counted in each step, e.g. `requests`."""
+    grid: Grid
+    """Of the horizon, UTC."""
+    values: Floats
+    """Shape (paths, steps); at or above 0 where the history is."""
+
+
+def quantiles(samples: Floats, probabilities: Sequence[float]) -> Floats:
+    """The quantiles over the first axis, linear between order statistics (as `numpy.quantile`, in less time).
+
+    Args:
+        samples: shape (count, steps), or (count,).
+        probabilities: k of them.
+
+    Returns:
+        Shape (k, steps), or (k,).
+    """
+    ordered = np.array(samples.T, order="C")
+    ordered.sort(axis=-1)
+    place = np.asarray(probabilities, float) * (len(samples) - 1)
+    low = place.astype(np.intp)
+    high = np.minimum(low + 1, len(samples) - 1)
+    lower = ordered[..., low]
+    found: Floats = (lower + (place - low) * (ordered[..., high] - lower)).T
+    return found
+
+
+def median(samples: Floats) -> Floats:
+    """The median over the first axis; shape (steps,)."""
+    found: Floats = quantiles(samples, (0.5,))[0]
+    return found
+
 
 DIGITS = 6
 _TINY = 1e-200

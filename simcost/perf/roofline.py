@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcost.catalog.facts import HardwareFit, Model, Precision
-from simcost.perf.architecture import active_share, block_parameters, embedding_parameters, routed_parameters
-from simcost.perf.precision import WEIGHT_BYTES
-from simcost.perf.sizes import kv_bytes_per_token
+from simcost.perf.memory import WEIGHT_BYTES, kv_bytes_per_token
+from simcost.perf.replica import active_share, block_parameters, embedding_parameters, routed_parameters
 
 Numbers: TypeAlias = NDArray[np.float64]
 

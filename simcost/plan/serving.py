@@ -1,11 +1,19 @@
-"""Limits at the door: who waits at the gateway, who is turned away, and what becomes of requests whose replica goes."""
+"""Limits at the door: who waits at the gateway, who is turned away, and what becomes of requests whose replica goes.
+
+How an engine fills its steps; names as in vLLM.
+What clients do when a request fails.
+Which replicas go when there are too many, and how they go.
+What controllers see of the replicas: samples, taken now and then, shown late.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Le
+from annotated_types import Ge, Gt, Le, MinLen
 
-from simcost.units import Count, PositiveCount, PositiveSeconds
+from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +56,102 @@ class Admission:
     prompt and tokens are read again; or fail."""
     max_retries: Count = 3
     """How often a request may lose its replica; once more, and it fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batching:
+    """Continuous batching of one replica."""
+
+    max_num_seqs: Annotated[int, Ge(1), Le(4096)] = 256
+    """Running sequences at most."""
+    max_num_batched_tokens: Annotated[int, Ge(2)] = 8192
+    """Token budget of a step; must exceed max_num_seqs, since each running sequence takes one."""
+    prefill: Literal["chunked", "whole"] = "chunked"
+    """chunked: prompts are cut to the budget and share steps with decodes (vLLM v1).
+    whole: a step with prefill holds whole prompts and no decodes (vLLM v0, TGI)."""
+
+    def __post_init__(self) -> None:
+        if self.max_num_batched_tokens <= self.max_num_seqs:
+            raise ValueError(
+                f"max_num_batched_tokens ({self.max_num_batched_tokens}) must exceed max_num_seqs "
+                f"({self.max_num_seqs}): each running sequence takes one token of every step"
+            )
+
+
+Failure = Literal["rejected", "timeout", "lost"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """Clients that send a request again when it fails: a new arrival with the same prompt, after a backoff.
+
+    How long they wait for an answer is `admission.timeout`; each sending has its own. What they no longer wait for is
+    dropped by the engine at the end of its step, and its GPU time is spent. A request that no replica can ever hold
+    is not sent again.
+    """
+
+    attempts: Annotated[int, Ge(2), Le(64)] = 3
+    """Sendings of a request at most, the first included (as `maxAttempts` of gRPC)."""
+    on: Annotated[tuple[Failure, ...], MinLen(1)] = ("rejected", "timeout", "lost")
+    """Failures after which it is sent again: turned away at the gateway; no answer in time; its replica was taken
+    away and the plan loses such requests."""
+    backoff: Seconds = 1.0
+    """Wait before the second sending, from the failure on."""
+    factor: Annotated[float, Ge(1), Le(100)] = 2.0
+    """By which each further wait is longer."""
+    max_backoff: Seconds = 30.0
+    """Longest wait."""
+    jitter: Share = 0.5
+    """Part of each wait that is random: 0 = all clients wait alike, 1 = anything up to the wait."""
+    budget: Annotated[Share, Gt(0)] | None = None
+    """Retries per request, over all clients together: each first sending adds so much to a bucket, each retry takes 1
+    (as in Finagle and Linkerd, which have 20%). With less than 1 in the bucket the client gives up. None = no limit."""
+    burst: PositiveCount = 10
+    """Retries that the bucket holds at most, and has at time 0."""
+
+    def delays_s(self) -> tuple[float, ...]:
+        """The wait after each sending but the last, without jitter."""
+        waits, wait_s = [], self.backoff
+        for _ in range(self.attempts - 1):
+            waits.append(min(wait_s, self.max_backoff))
+            wait_s = min(wait_s * self.factor, self.max_backoff)
+        return tuple(waits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """A replica that goes takes no new requests, and is paid until it has gone."""
+
+    victims: Literal["youngest", "replica-set"] | None = None
+    """Starting ones first, then the youngest; or as a ReplicaSet of Kubernetes: without a node, pending, not ready,
+    with more siblings on its node, ready for a shorter time (on a scale of powers of 2), newer. None = `replica-set`
+    under the controllers of Kubernetes, else `youngest`."""
+    grace: Seconds | None = None
+    """Time to finish the requests it has; what is left then is handled as `admission.in_flight` says. None = no limit.
+    Kubernetes has 30 s (`terminationGracePeriodSeconds`) unless the Deployment says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """The way from a replica to its autoscaler, as Prometheus and a metrics adapter are one."""
+
+    scrape: Seconds = 15.0
+    """Between two samples of all replicas. 0 = at each step of the policy, with gauges as exact means since the last
+    step: what a proxy in the path of the requests knows."""
+    lag: Seconds = 0.0
+    """From a sample until the controller can read it."""
+    staleness: PositiveSeconds = 300.0
+    """Age from which on a sample counts as no data."""
+    missed: Share = 0.0
+    """Share of the scrapes that fail; the last sample before stays until it is stale."""
+    gateway: bool = True
+    """Whether requests at the gateway count in totals of `waiting` and `in_flight`, and arrivals there as requests, as
+    a gateway counts them. false = replicas are all that is measured, as with `vllm:` metrics: at zero replicas there
+    is no data then, and nothing wakes the pool."""
+    phase: bool = True
+    """Whether scrapes and steps of the controller begin at random instants of their intervals, which differ by
+    replication. false = both at time 0, on one grid."""
+
+
+EXACT = Metrics(scrape=0.0, phase=False)
+"""Fresh, and exact between two steps."""

@@ -1,6 +1,6 @@
 """Pictures of a forecast: the fan of its levels, what the user stated, and how models did in the backtest.
 
-Pure functions from a picture (see `simcost.forecast.picture`) to Altair charts. Times are drawn as wall-clock
+Pure functions from a picture (see `simcost.forecast.document`) to Altair charts. Times are drawn as wall-clock
 times of the picture's zone.
 """
 

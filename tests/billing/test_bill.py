@@ -6,7 +6,7 @@ import pytest
 from ledgers import HOUR, Book, ledger, rule, tiers
 
 from simcost.billing import OnDemand, bill
-from simcost.billing.volume import month_usd, run_usd
+from simcost.billing.storage_transfer import month_usd, run_usd
 from simcost.errors import CatalogError, RunError
 from simcost.units import HOURS_PER_MONTH
 

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledgers import HOUR, ledger
 
-from simcost.billing import power
-from simcost.billing.energy import Site, energy
-from simcost.billing.power import accelerator_draw, average_kw, host_draw
-from simcost.billing.usage import usages_of
+from simcost.billing import energy as power
+from simcost.billing.energy import Site, accelerator_draw, average_kw, energy, host_draw
+from simcost.billing.metering import usages_of
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import PowerDraw
 from simcost.errors import CatalogError

@@ -28,9 +28,9 @@ from simcost.catalog import load_catalog
 from simcost.errors import InputError
 from simcost.studies.actuals.document import actuals_document
 from simcost.trace.focus.columns import COLUMNS
+from simcost.trace.focus.export import check_suffix, write_focus
 from simcost.trace.focus.reader import read_focus
 from simcost.trace.focus.validation import check_focus
-from simcost.trace.focus.write import check_suffix, write_focus
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared/vectors/billing.json"
 CASES = json.loads(VECTORS.read_text())["cases"] if VECTORS.exists() else []

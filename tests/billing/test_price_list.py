@@ -7,7 +7,7 @@ import pytest
 from simcost.billing.bill import Charge, Place, UnitPrice, volume_charge
 from simcost.billing.commitment import CapacityBlock
 from simcost.billing.price_list import offer_prices, price_list, price_sentences, token_prices
-from simcost.billing.volume import month_usd
+from simcost.billing.storage_transfer import month_usd
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError
 from simcost.scenario.inputs.purchasing import price_usage

@@ -12,10 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.billing.api import tokens
-from simcost.billing.api.pricing import PerToken, bill_tokens, token_charges
-from simcost.billing.api.prompt_cache import HitShare, NoCache, PrefixReuse
-from simcost.billing.api.provisioned import Provisioned
-from simcost.billing.api.tokens import NOTHING, count_tokens, rates, request_usd
+from simcost.billing.api.pricing import PerToken, Provisioned, bill_tokens, token_charges
+from simcost.billing.api.tokens import (
+    NOTHING,
+    HitShare,
+    NoCache,
+    PrefixReuse,
+    count_tokens,
+    rates,
+    request_usd,
+)
 from simcost.billing.bill import Place
 from simcost.catalog.facts import TokenPrice
 from simcost.errors import CatalogError

@@ -16,11 +16,9 @@ from simcost.billing.commitment import (
     SavingsPlan,
 )
 from simcost.billing.commitment.terms import Terms, years_h
-from simcost.billing.metering import Line, Metered, Runs, metered
-from simcost.billing.settlement import Settlement, settle
-from simcost.billing.sustained import sustained_use
-from simcost.billing.usage import billed_seconds
-from simcost.billing.volume import gb_months, month_usd
+from simcost.billing.metering import Line, Metered, Runs, billed_seconds, metered
+from simcost.billing.settlement import Settlement, settle, sustained_use
+from simcost.billing.storage_transfer import gb_months, month_usd
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import BillingRule, TierPrice
 

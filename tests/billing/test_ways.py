@@ -9,8 +9,8 @@ from ledgers import HOUR, Book, ledger, offer
 from simcost.billing import ManagedEndpoint, OnDemand, Owned, Serverless, Spot, bill, bill_together
 from simcost.billing.commitment import ReservedInstances, SavingsPlan, TakeOrPay
 from simcost.billing.instances import most_at_a_time
+from simcost.billing.metering import usages_of
 from simcost.billing.spot import SpotPrice
-from simcost.billing.usage import usages_of
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError, InputError

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from simcost.catalog import Model, load_catalog
-from simcost.perf.architecture import counted_parameters
-from simcost.perf.sizes import kv_bytes_per_token
+from simcost.perf.memory import kv_bytes_per_token
+from simcost.perf.replica import counted_parameters
 
 CATALOG = load_catalog()
 FACTS = CATALOG.facts

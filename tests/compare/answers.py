@@ -8,7 +8,7 @@ from ledgers import HOUR, Book, ledger
 from simcost.billing import OnDemand, bill
 from simcost.compare import Comparison, RunResult, compare
 from simcost.compare.provisioning import Provisioning
-from simcost.compare.result import Served
+from simcost.compare.results import Served
 from simcost.slo import Slo, SloReport
 
 SLO = Slo(ttft=2.0, attainment=0.99, percentiles={"ttft": {"p95": 2.0}})

@@ -12,8 +12,7 @@ from simcost.errors import InputError
 from simcost.present.chart_style import to_svg
 from simcost.studies.actuals.charts import gaps
 from simcost.studies.actuals.compare_view import text
-from simcost.studies.actuals.comparison import against, effects
-from simcost.studies.actuals.sides import ANY_MONTH, Amount, Key, Side, side_of_charges
+from simcost.studies.actuals.comparison import ANY_MONTH, Amount, Key, Side, against, effects, side_of_charges
 
 amounts = st.builds(Amount, st.floats(0.01, 1e4), st.floats(-1e4, 1e6))
 keys = st.tuples(st.sampled_from(["2026-01", "2026-02"]), st.just("aws"), st.sampled_from(["", "r", "s"]),

@@ -13,10 +13,9 @@ from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.billing.metering import Line
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
-from simcost.forecast.paths import Paths
-from simcost.studies.commitments.curve import pieces
+from simcost.forecast.sample_paths import Paths
 from simcost.studies.commitments.demand import Demand, from_history, from_paths
-from simcost.studies.commitments.optimizer import Aim, best_mix
+from simcost.studies.commitments.optimizer import Aim, best_mix, pieces
 from simcost.studies.commitments.study import Asked, best_amounts, break_even_demand, offered, study
 from simcost.trace.series.series import Grid
 

@@ -8,8 +8,7 @@ from answers import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, 
 from simcost.compare import broken_gates, compare, document, parse_gate
 from simcost.compare.comparison import difference
 from simcost.compare.drivers import drivers
-from simcost.compare.verdict import verdict
-from simcost.compare.words import against
+from simcost.compare.verdict import against, verdict
 from simcost.errors import InputError, RunError
 
 

@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.studies.breakeven import crossing as module
-from simcost.studies.breakeven.crossing import Crossing, Spread, crossing, doubtful, over_replications
-from simcost.studies.breakeven.search import CLOSE, Search
+from simcost.studies.breakeven.crossing import (
+    CLOSE,
+    Crossing,
+    Search,
+    Spread,
+    crossing,
+    doubtful,
+    over_replications,
+)
 
 
 def searched(least: int, guess: int) -> tuple[int | None, int]:

@@ -7,7 +7,7 @@ import pytest
 from jobs_of import jobs_of
 
 from simcost.errors import InputError
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import FifoSkip
 from simcost.present.chart_style import to_svg
 from simcost.sim.jobs.simulate import schedule
@@ -15,7 +15,7 @@ from simcost.studies.scheduling.size_charts import mixes as draw
 from simcost.studies.scheduling.sizing import Question, size
 from simcost.studies.scheduling.spot_mix import Spot, mixes
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.spot_init import SpotTrace
+from simcost.trace.spot import SpotTrace
 
 FREE = Checkpoints(interval=1800.0, write=0.0, restart=0.0)
 ASKED = Question(wait_s=600.0, percentile=0.95, step=4, usd_per_gpu_h=2.0)

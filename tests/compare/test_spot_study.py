@@ -11,8 +11,7 @@ from simcost.errors import InputError
 from simcost.plan.spot import Greedy, Mixed, SpotBelow, SpotOnly, UniformProgress
 from simcost.studies.spot.study import spot_study
 from simcost.studies.spot.view import text
-from simcost.trace.spot import read_availability, read_prices
-from simcost.trace.spot_init import SpotTrace, with_prices
+from simcost.trace.spot import SpotTrace, read_availability, read_prices, with_prices
 
 JOB = {"work_h": 10, "deadline_h": 20, "changeover_h": 0.5, "od_usd_per_h": 4.0}
 

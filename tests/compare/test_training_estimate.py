@@ -10,17 +10,15 @@ from simcost.billing.owned import Owned
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf.training.duration import Failures
-from simcost.perf.training.layout import Layout
 from simcost.perf.training.methods import Full, Lora, Method, Pruned, Transfer
+from simcost.perf.training.utilization import Layout
 from simcost.plan.failures import CorrelatedLoss, Recorded, Weibull
 from simcost.present.chart_style import to_svg
 from simcost.studies.training_cost import charts
-from simcost.studies.training_cost.choice import training_method
 from simcost.studies.training_cost.estimate import estimate
 from simcost.studies.training_cost.gpu_counts import Target, choose_count
-from simcost.studies.training_cost.inputs import Energy, Losses, Prices, Spot
+from simcost.studies.training_cost.inputs import Energy, Losses, Prices, Run, Spot, training_method
 from simcost.studies.training_cost.levers import Levers, compare_methods
-from simcost.studies.training_cost.run import Run
 from simcost.studies.training_cost.view import text
 
 CATALOG = load_catalog()

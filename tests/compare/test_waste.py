@@ -9,18 +9,14 @@ from hypothesis import strategies as st
 
 from simcost.catalog.loading import load_catalog
 from simcost.errors import InputError
-from simcost.studies.waste.actions import share_gpus
+from simcost.studies.waste.actions import consolidate, merge_pools, share_gpus, shut_at_night
 from simcost.studies.waste.buckets import MONITORED, Waste, split
 from simcost.studies.waste.from_results import waste_of_plan
-from simcost.studies.waste.memory import measure, right_size
-from simcost.studies.waste.night import shut_at_night
-from simcost.studies.waste.outcomes import fix_failing, outcomes
-from simcost.studies.waste.pools import consolidate, merge_pools
 from simcost.studies.waste.study import waste
 from simcost.studies.waste.view import text
-from simcost.studies.waste.workload_actions import SpotCase
+from simcost.studies.waste.workload_actions import SpotCase, fix_failing, measure, outcomes, right_size
 from simcost.trace.jobs.jobs import STATUS, Jobs
-from simcost.trace.spot_init import SpotTrace
+from simcost.trace.spot import SpotTrace
 from simcost.trace.utilization.samples import Samples
 
 HOUR = 3600.0

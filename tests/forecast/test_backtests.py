@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simcost.forecast.backtest import backtest, horizon_of, origins
-from simcost.forecast.history import History
+from simcost.forecast.cleaning import History
 from simcost.forecast.models.combination import Combination, Picked
 from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.models.selection import best_of_last_days, default_model, selection

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from simcost.forecast.calibration import Factor, adapted, replay, scaled_levels
+from simcost.forecast.cleaning import History
 from simcost.forecast.forecast import forecast
-from simcost.forecast.history import History
 from simcost.forecast.level_error import levels_of
 from simcost.forecast.models.members import SeasonalNaive
-from simcost.forecast.quantile import median
+from simcost.forecast.sample_paths import median
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Grid, Series
 

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outlooks import ODD, demand, made, renamed, stated
 
-from simcost.forecast.document import forecast_document, iso, series_document
+from simcost.forecast.document import POINTS, forecast_document, iso, picture, series_document
 from simcost.forecast.forecast import forecast
-from simcost.forecast.picture import POINTS, picture
 from simcost.forecast.sample_paths import rounded
 from simcost.trace.series.series import Grid
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from simcost.forecast import accuracy
-from simcost.forecast.cleaning import RULES, Rule
-from simcost.forecast.history import History
+from simcost.forecast.cleaning import RULES, History, Rule
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.selection import default_model
 from simcost.forecast.season import Season

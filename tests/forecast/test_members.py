@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simcost.forecast.models import blocks, ridge
+from simcost.forecast.models import base, ridge
 from simcost.forecast.models.base import Model, Seen
 from simcost.forecast.models.combination import LINEAR, NAIVE, Combination, Picked
 from simcost.forecast.models.members import Autoregression, Flat, Profile, SeasonalNaive
@@ -86,15 +86,15 @@ def test_paths_are_the_recursion_with_noise_in_it() -> None:
         past = u[t - fitted.lags]
         u[t] = fitted.coefficients[:-1] @ past + fitted.coefficients[-1] + noise[0, t - 300] / fitted.sd
     stepwise = fitted.mean + fitted.sd * u[300:]
-    assert point + blocks.through(noise, response)[0] == pytest.approx(stepwise)
+    assert point + base.through(noise, response)[0] == pytest.approx(stepwise)
 
 
 def test_equal_streams_take_equal_blocks_of_any_series() -> None:
     first, second = np.arange(100.0), np.arange(100.0) ** 2
-    a, b = (blocks.drawn(r, 24, 60, 5, np.random.default_rng(1)) for r in (first, second))
+    a, b = (base.drawn(r, 24, 60, 5, np.random.default_rng(1)) for r in (first, second))
     assert (a**2).tolist() == b.tolist()
     assert (np.diff(a[:, :24]) == 1).all()
-    assert blocks.drawn(first[:10], 24, 30, 5, np.random.default_rng(1)).shape == (5, 30)
+    assert base.drawn(first[:10], 24, 30, 5, np.random.default_rng(1)).shape == (5, 30)
 
 
 def test_a_pool_gives_each_member_its_share_in_turn() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simcost.forecast import accuracy
+from simcost.forecast.cleaning import History
 from simcost.forecast.forecast import Forecast, forecast
-from simcost.forecast.history import History
 from simcost.forecast.level_error import level_draws, level_error, levels_of, widened, with_level
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.season import Season

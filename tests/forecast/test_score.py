@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.forecast.level_error import levels_of
-from simcost.forecast.quantile import median
-from simcost.forecast.scoring.drivers import drivers
+from simcost.forecast.sample_paths import median
 from simcost.forecast.scoring.issued import Issued, days
 from simcost.forecast.scoring.score import score
+from simcost.forecast.scoring.series import drivers
 from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
 from simcost.studies.forecasting.score_view import text
 from simcost.trace.series.series import Floats, Grid, Series

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.forecast.events.apply import Base, Stated, apply, apply_all, length_scale, masked
-from simcost.forecast.events.events import (
+from simcost.forecast.events.schema import (
     Churn,
     Event,
     Growth,

@@ -5,7 +5,7 @@ from math import inf
 
 from stepwise import MASK, Pool, Request, splitmix64, ticks
 
-from simcost.plan.retries import Retries
+from simcost.plan.serving import Retries
 
 ONE = 2**20  # the bucket counts in these parts of a retry
 NAMES = {"rejected": "rejected", "timed_out": "timeout", "lost": "lost"}

@@ -11,14 +11,14 @@ from test_jobs_naive import as_dicts, workload
 
 from simcost.errors import InputError
 from simcost.perf.checkpoints import daly_time, young
-from simcost.plan.checkpoints import Checkpoints
-from simcost.plan.failures import NodeFailures, Weibull
-from simcost.plan.placement import Consolidate, Fgd
+from simcost.plan.failures import Checkpoints, NodeFailures, Weibull
 from simcost.plan.scheduling import (
     ConservativeBackfill,
+    Consolidate,
     EasyBackfill,
     Elastic,
     FairShare,
+    Fgd,
     FifoSkip,
     FifoStrict,
     Las,

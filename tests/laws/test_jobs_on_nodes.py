@@ -10,14 +10,18 @@ import pytest
 from placed_jobs import jobs_of, nodes_of
 from test_placement import TYPES, naive_nodes, one_job
 
-from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Spread
 from simcost.plan.scheduling import (
+    BestFit,
     ConservativeBackfill,
+    Consolidate,
     EasyBackfill,
     FairShare,
+    Fgd,
     Las,
+    OnNodes,
     PriorityPreemptive,
     Scheduler,
+    Spread,
     Srtf,
 )
 from simcost.scenario.storage.laws import check_job_ledger

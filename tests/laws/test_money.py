@@ -11,8 +11,8 @@ from ledgers import HOUR, Book, Node, Replica, ledger, rule, tiers
 
 from simcost.billing import OnDemand, bill, bill_together
 from simcost.billing.commitment import TakeOrPay
-from simcost.billing.usage import billed_seconds, slot_seconds, usages_of
-from simcost.billing.volume import month_usd
+from simcost.billing.metering import billed_seconds, slot_seconds, usages_of
+from simcost.billing.storage_transfer import month_usd
 from simcost.catalog.facts import BillingRule
 from simcost.ledger.requests import Ledger
 

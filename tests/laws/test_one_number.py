@@ -16,7 +16,7 @@ from simcost.cli.main import main
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.purchasing import price_usage, usage_of_run
 from simcost.scenario.runs.run import run
-from simcost.studies.actuals.sides import Side
+from simcost.studies.actuals.comparison import Side
 from simcost.studies.actuals.simulated import simulated_side
 from simcost.studies.plans import sections
 from simcost.units import format_usd

@@ -14,11 +14,10 @@ from simcost.catalog import load_catalog
 from simcost.cli.main import command_line
 from simcost.errors import InputError
 from simcost.perf.training.duration import Failures
-from simcost.perf.training.layout import Layout
 from simcost.perf.training.methods import Full
+from simcost.perf.training.utilization import Layout
 from simcost.studies.training_cost.estimate import estimate
-from simcost.studies.training_cost.inputs import Prices
-from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.inputs import Prices, Run
 from simcost.studies.training_cost.run_options import run_of
 from simcost.units import HOURS_PER_YEAR, SECONDS_PER_HOUR
 

@@ -8,8 +8,19 @@ import placed_naively
 import pytest
 from placed_jobs import jobs_of, nodes_of
 
-from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread
-from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict, SjfSkip, SjfStrict
+from simcost.plan.scheduling import (
+    BestFit,
+    Consolidate,
+    DeadlineAware,
+    Fgd,
+    FifoSkip,
+    FifoStrict,
+    OnNodes,
+    Random,
+    SjfSkip,
+    SjfStrict,
+    Spread,
+)
 from simcost.scenario.storage.laws import check_job_ledger
 from simcost.sim.jobs.simulate_on_nodes import Ordered, replay_on_nodes
 from simcost.trace.jobs.jobs import Jobs

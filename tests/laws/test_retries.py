@@ -12,9 +12,9 @@ import test_engine
 from test_engine import MODES, MOST_RETRIES, Workload, played, random_workload
 
 from simcost.plan import Admission
-from simcost.plan.retries import Retries
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.scorers import PrefixCache
+from simcost.plan.serving import Retries
 from simcost.sim.serving.engine import layout as at
 from simcost.sim.serving.engine import retries as attempts
 from simcost.sim.serving.engine_driver import DataPlane

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.studies.scheduling.share_view import text
 from simcost.studies.scheduling.sharing import ServingUse, share
 from simcost.trace.jobs.jobs import Jobs

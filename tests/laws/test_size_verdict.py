@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 from simcost.studies.scheduling.sizing import Question, size
-from simcost.studies.spot.words import verdict
+from simcost.studies.spot.study import verdict
 from simcost.trace.jobs.jobs import Jobs
 
 

@@ -8,8 +8,7 @@ import pytest
 from placed_jobs import jobs_of, nodes_of
 
 from simcost.errors import InputError
-from simcost.plan.placement import Consolidate, Topology
-from simcost.plan.scheduling import FifoSkip
+from simcost.plan.scheduling import Consolidate, FifoSkip, Topology
 from simcost.sim.jobs.simulate_on_nodes import replay_on_nodes, schedule_on_nodes
 from simcost.trace.jobs.nodes import Nodes
 

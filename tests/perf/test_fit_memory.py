@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simcost.catalog import load_catalog
 from simcost.errors import DoesNotFitError, InputError
 from simcost.perf import MemoryFit, ReplicaSpec, fit_memory
-from simcost.perf.sizes import overhead_bytes, possible_tp, weights_bytes
+from simcost.perf.memory import overhead_bytes, possible_tp, weights_bytes
 from simcost.units import GIB
 
 CATALOG = load_catalog()

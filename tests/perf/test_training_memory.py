@@ -6,8 +6,6 @@ import pytest
 
 from simcost.catalog import load_catalog
 from simcost.errors import DoesNotFitError, InputError
-from simcost.perf.training.counts import active_parameters, adapter_parameters
-from simcost.perf.training.layout import Layout
 from simcost.perf.training.memory import (
     activation_bytes_per_layer,
     fit_training,
@@ -15,7 +13,17 @@ from simcost.perf.training.memory import (
     smallest_gpus,
     training_memory,
 )
-from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, Transfer
+from simcost.perf.training.methods import (
+    Distill,
+    Full,
+    Lora,
+    Method,
+    Pruned,
+    Transfer,
+    active_parameters,
+    adapter_parameters,
+)
+from simcost.perf.training.utilization import Layout
 
 CATALOG = load_catalog()
 SMALL, LARGE, HUGE = (CATALOG.model(f"llama-3.1-{size}") for size in ("8b", "70b", "405b"))

@@ -19,9 +19,8 @@ from simcost.perf.training.duration import (
     failure_rates,
     peak_flops,
 )
-from simcost.perf.training.layout import Layout
 from simcost.perf.training.methods import Distill, Full, Lora, Pruned, Transfer
-from simcost.perf.training.utilization import measured_mfu, published_mfu, scale_factor
+from simcost.perf.training.utilization import Layout, measured_mfu, published_mfu, scale_factor
 
 CATALOG = load_catalog()
 H100 = CATALOG.accelerator("h100")

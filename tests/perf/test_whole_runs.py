@@ -14,11 +14,11 @@ from simcost.catalog import Catalog, load_catalog
 from simcost.catalog.catalog import Facts
 from simcost.errors import CatalogError
 from simcost.perf.training import whole_runs as module
-from simcost.perf.training.layout import Layout
 from simcost.perf.training.methods import Full
+from simcost.perf.training.utilization import Layout
 from simcost.perf.training.whole_runs import largest_batch, predicted, run_ratio, whole_runs
 from simcost.studies.training_cost.estimate import estimate
-from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.inputs import Run
 
 CATALOG = load_catalog()
 RUNS = CATALOG.facts.training_runs

@@ -29,9 +29,9 @@ from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.dynamo import share_budget
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
 from simcost.plan.autoscaling.keda import CronTrigger, Fallback, MetricTrigger
+from simcost.plan.autoscaling.kpa_reconciler import average, highest, recorded, window
 from simcost.plan.autoscaling.policy import ns
 from simcost.plan.autoscaling.ray import Load, Wish
-from simcost.plan.autoscaling.windows import average, highest, recorded, window
 from simcost.plan.autoscaling.wva import Saturation, Tokens, Variant, targets
 
 MONDAY_UTC_S = 1_704_067_200.0  # 2024-01-01 00:00

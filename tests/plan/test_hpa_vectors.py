@@ -19,8 +19,7 @@ from simcost.plan.autoscaling.hpa_behavior import (
     stabilized_plainly,
     up_limit,
 )
-from simcost.plan.autoscaling.hpa_metrics import Tolerance, propose
-from simcost.plan.autoscaling.pods import Patience, grouped, milli
+from simcost.plan.autoscaling.hpa_metrics import Patience, Tolerance, grouped, milli, propose
 from simcost.plan.autoscaling.policy import NOT_READY, READY, RUNNING, UNKNOWN, ns
 
 NOW_NS = ns(1e6)

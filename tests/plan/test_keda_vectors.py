@@ -3,7 +3,7 @@
 import pytest
 from vectors import Case, cases
 
-from simcost.plan.autoscaling.executor import Activity, Limits, execute
+from simcost.plan.autoscaling.keda import Activity, Limits, execute
 from simcost.plan.autoscaling.policy import ns
 
 NOW_S = 1e6

@@ -6,8 +6,7 @@ import pytest
 from vectors import Case, cases
 
 from simcost.plan.autoscaling import Observation
-from simcost.plan.autoscaling.decider import Decider, Panic, decide, fresh
-from simcost.plan.autoscaling.kpa import Kpa
+from simcost.plan.autoscaling.kpa import Decider, Kpa, Panic, decide, fresh
 from simcost.plan.autoscaling.policy import ns
 
 FIELDS = {

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from outlooks import ODD, demand, made, renamed, stated
 
-from simcost.forecast.document import forecast_document
+from simcost.forecast.document import forecast_document, picture
 from simcost.forecast.forecast import forecast
-from simcost.forecast.picture import picture
 from simcost.forecast.project import Outlook
 from simcost.present import forecast_charts as charts
 from simcost.present import forecast_wording as words

@@ -5,7 +5,7 @@ from jobs_of import jobs_of
 from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict
 from simcost.sim.jobs.document import replay_document
 from simcost.sim.jobs.simulate import schedule
-from simcost.studies.scheduling.compare_policies import policies_verdict
+from simcost.studies.scheduling.packing import policies_verdict
 from simcost.studies.scheduling.view import comparison, text
 
 

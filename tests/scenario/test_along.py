@@ -8,7 +8,7 @@ import pytest
 from jobs_of import jobs_of
 
 from simcost.errors import InputError
-from simcost.forecast.paths import Paths
+from simcost.forecast.sample_paths import Paths
 from simcost.scenario.storage.sample_paths import write_paths
 from simcost.studies.traces.synthesis import synthesize_along
 from simcost.trace.jobs.store import open_jobs, write_jobs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scenarios import SMALL, write
-from simcost.billing.api.prompt_cache import HitShare, NoCache, PrefixReuse
+from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse
 from simcost.errors import InputError
 from simcost.plan import Fixed
 from simcost.scenario.checks.load import load
@@ -16,11 +16,10 @@ from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.command import asked
-from simcost.studies.breakeven.fleets import Made, Settings, make_study
+from simcost.studies.breakeven.fleets import Made, Settings, make_study, scaled
 from simcost.studies.breakeven.prices import in_scenario
 from simcost.studies.breakeven.question import scenario_document, trace_document
-from simcost.studies.breakeven.scaled import scaled
-from simcost.trace.synthesis.synthetic import synthesize
+from simcost.trace.synthesis.generator import synthesize
 from simcost.trace.workload.spec import Recorded, Sessions, Stream, Synthetic
 
 API, DEAR = "groq/llama-3.1-8b-instant", "openai/gpt-4o"

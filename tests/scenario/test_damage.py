@@ -19,15 +19,14 @@ from scenarios import Engine, write
 from simcost.errors import InputError, RunError
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import Sendings
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.scenario.checks.load import load
 from simcost.scenario.runs.run import run
-from simcost.scenario.storage import sealed
+from simcost.scenario.storage import folders
 from simcost.scenario.storage.engine_version import LIBRARIES, MADE_BY, engine_version, fingerprint
-from simcost.scenario.storage.job_store import load_job_ledger, save_job_ledger
-from simcost.scenario.storage.ledgers import load_ledger, save_ledger
+from simcost.scenario.storage.folders import OtherEngineError
+from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, save_job_ledger, save_ledger
 from simcost.scenario.storage.results import finished_plan
-from simcost.scenario.storage.sealed import OtherEngineError
 from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 from simcost.studies.plans.sections import read
 
@@ -147,7 +146,7 @@ def test_runs_of_another_engine_are_simulated_again_with_one_word(
     tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = run(load(write(tmp_path)), tmp_path / "out")
-    monkeypatch.setattr(sealed, "engine_version", lambda: "0123456789ab")
+    monkeypatch.setattr(folders, "engine_version", lambda: "0123456789ab")
     monkeypatch.setattr("simcost.scenario.runs.provenance.engine_version", lambda: "0123456789ab")
     after = run(load(write(tmp_path)), tmp_path / "out")
     assert engine.calls == 8
@@ -164,7 +163,7 @@ def test_runs_of_another_engine_are_simulated_again_with_one_word(
 def test_a_run_says_which_engine_made_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_ledger(sample(), tmp_path)
     assert json.loads((tmp_path / "ledger.json").read_text())["engine_version"] == engine_version()
-    monkeypatch.setattr(sealed, "engine_version", lambda: "another")
+    monkeypatch.setattr(folders, "engine_version", lambda: "another")
     with pytest.raises(OtherEngineError, match="made by engine"):
         load_ledger(tmp_path)
 

@@ -7,8 +7,8 @@ import pytest
 
 from simcost.errors import FaultsError
 from simcost.forecast.events.apply import Base, apply
-from simcost.forecast.events.events import Growth, Launch, Migration
-from simcost.studies.forecasting.stated import load_events
+from simcost.forecast.events.schema import Growth, Launch, Migration
+from simcost.studies.forecasting.study import load_events
 from simcost.trace.series.series import Grid, Series
 
 SOUND = """timezone: Europe/Berlin

@@ -8,8 +8,7 @@ from jsonschema import Draft202012Validator
 
 from scenarios import SMALL
 from simcost.scenario.files.conform import hints
-from simcost.scenario.files.describe import parts
-from simcost.scenario.files.json_schema import json_schema
+from simcost.scenario.files.json_schema import json_schema, parts
 from simcost.scenario.files.reference import reference_markdown
 from simcost.scenario.files.yaml import parse
 

@@ -13,10 +13,9 @@ from ledgers import HOUR, ledger, outcomes, write_rows
 from simcost.errors import RunError
 from simcost.ledger.jobs import JobLedger, JobOutcomes
 from simcost.ledger.requests import TIMELINE, Ledger, Limits, Sendings
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.scenario.storage.folders import whole_files, whole_folder, write_sums
-from simcost.scenario.storage.job_store import load_job_ledger, save_job_ledger
-from simcost.scenario.storage.ledgers import load_ledger, save_ledger
+from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, save_job_ledger, save_ledger
 from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 
 SENT = [field.name for field in fields(Sendings)]

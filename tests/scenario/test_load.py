@@ -13,10 +13,10 @@ from simcost.errors import FaultsError
 from simcost.plan import Fixed, RoundRobin, Schedule
 from simcost.scenario.checks.load import check, find_faults, load
 from simcost.scenario.files.conform import hints
-from simcost.scenario.files.describe import parts
+from simcost.scenario.files.json_schema import parts
 from simcost.scenario.files.parts import load_workload
 from simcost.scenario.files.yaml import parse
-from simcost.scenario.runs.resolved_text import dump
+from simcost.scenario.runs.provenance import dump
 
 
 def faults_of(folder: Path, *changes: tuple[str, str]) -> list[str]:

@@ -18,8 +18,8 @@ from simcost.plan.nodes import DisruptionBudget
 from simcost.plan.routing.scorers import LoadAware, PrefixCache
 from simcost.plan.serving import Saturation
 from simcost.scenario.manifests import Manifest, read_manifest
+from simcost.scenario.manifests.fields import go_duration, quantity
 from simcost.scenario.manifests.promql import parse_promql
-from simcost.scenario.manifests.quantities import go_duration, quantity
 
 HPA = """\
 apiVersion: autoscaling/v2

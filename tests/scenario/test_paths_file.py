@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from simcost.errors import InputError
-from simcost.forecast.paths import Paths
+from simcost.forecast.sample_paths import Paths
 from simcost.scenario.storage.sample_paths import read_paths, write_paths
 from simcost.trace.series.series import Grid
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simcost.scenario.files import yaml
 from simcost.scenario.files.yaml import MAX_BYTES, parse, read, scalar
-from simcost.scenario.runs.resolved_text import dump
+from simcost.scenario.runs.provenance import dump
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text()

@@ -30,7 +30,7 @@ from simcost.plan.autoscaling import (
 from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric
 from simcost.plan.autoscaling.keda import MetricTrigger
-from simcost.plan.metrics import Metrics
+from simcost.plan.serving import Metrics
 from simcost.sim import simulate
 from simcost.sim.clock import clock_for
 from simcost.sim.fleet import Fleet

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.scenario.storage.laws import check_job_ledger
 from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 from simcost.trace.jobs.jobs import Jobs

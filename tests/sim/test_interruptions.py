@@ -12,7 +12,6 @@ from pools import CHAT, poisson
 
 from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Admission, Fixed, Startup, TargetConcurrency
-from simcost.plan.drain import Drain
 from simcost.plan.failures import Recorded
 from simcost.plan.interruptions import (
     Interruptions,
@@ -23,7 +22,7 @@ from simcost.plan.interruptions import (
     ZoneOutage,
 )
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodeKind, NodePool
-from simcost.plan.retries import Retries
+from simcost.plan.serving import Drain, Retries
 from simcost.plan.startup import Varying
 from simcost.sim import simulate
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from simcost.sim.serving.engine.arithmetic import steps_until
+from simcost.sim.serving.engine.decode_heap import steps_until
 
 
 @njit

@@ -7,15 +7,15 @@ import pytest
 from conserved import conserve
 from pools import CHAT, poisson
 
-from simcost.billing.usage import usages_of
+from simcost.billing.metering import usages_of
 from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Fixed, Schedule, Startup
 from simcost.plan.autoscaling import Step
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotHazard, ZoneCapacity
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, DisruptionBudget, NodeKind, NodePool
 from simcost.sim import simulate
-from simcost.sim.fleet.choice import as_karpenter, by_price, by_waste
-from simcost.sim.fleet.consolidation import best_move, move_of
+from simcost.sim.fleet.karpenter import best_move, move_of
+from simcost.sim.fleet.node_pool import as_karpenter, by_price, by_waste
 from simcost.sim.fleet.records import Node
 
 HOUR = 3600.0

@@ -14,14 +14,13 @@ from simcost.errors import InputError
 from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Schedule, Startup
 from simcost.plan.autoscaling import Step
-from simcost.plan.drain import Drain
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, DisruptionBudget, FixedNodes, NodeKind, NodePool
+from simcost.plan.serving import Drain
 from simcost.plan.startup import Varying
 from simcost.sim import simulate
-from simcost.sim.fleet.records import Node, Replica
-from simcost.sim.fleet.transfers import Transfers
-from simcost.sim.fleet.victims import to_remove
+from simcost.sim.fleet.records import Node, Replica, to_remove
+from simcost.sim.fleet.startup import Transfers
 
 HOUR = 3600.0
 S = 10**9

@@ -5,8 +5,7 @@ import pytest
 from placed_jobs import jobs_of, nodes_of
 
 from simcost.errors import InputError
-from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Spread
-from simcost.plan.scheduling import FifoSkip, FifoStrict
+from simcost.plan.scheduling import BestFit, Consolidate, Fgd, FifoSkip, FifoStrict, OnNodes, Spread
 from simcost.sim.jobs.packing import pack
 from simcost.sim.jobs.simulate_on_nodes import replay_on_nodes, schedule_on_nodes
 

@@ -8,8 +8,7 @@ import pytest
 from placed_jobs import openb, philly
 
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random
-from simcost.plan.scheduling import FifoStrict
+from simcost.plan.scheduling import BestFit, Consolidate, Fgd, FifoStrict, OnNodes, Random
 from simcost.sim.jobs.packing import pack
 from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
 from simcost.trace.jobs.jobs import Jobs

@@ -19,8 +19,7 @@ from simcost.plan.spot import (
     UniformProgressPlain,
 )
 from simcost.sim.spot import DeadlineJob, SpotRuns, run_spot
-from simcost.trace.spot import read_availability
-from simcost.trace.spot_init import Ints, SpotTrace
+from simcost.trace.spot import Ints, SpotTrace, read_availability
 
 HOUR_S = 3600.0
 SAFE = (Greedy(), UniformProgress(), UniformProgressPlain(), TimeSliced(slices=1), TimeSliced(slices=5))

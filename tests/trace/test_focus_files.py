@@ -21,9 +21,8 @@ from simcost.studies.actuals.document import actuals_document
 from simcost.studies.actuals.view import text
 from simcost.trace.focus.cells import NULL_WORDS, numbers, times, words
 from simcost.trace.focus.columns import COLUMNS, NEEDED, SUBCATEGORIES
+from simcost.trace.focus.lines import Sums, instance_type, provider_of, unit_of
 from simcost.trace.focus.reader import Actuals, read_focus
-from simcost.trace.focus.sums import Sums
-from simcost.trace.focus.units import instance_type, provider_of, unit_of
 from simcost.trace.focus.validation import check_focus
 from simcost.trace.usage.reader import read_usage
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError, TraceError
 from simcost.plan.autoscaling import policy
-from simcost.trace.metrics import read_metrics
-from simcost.trace.metrics_init import PHASES, READINESS, Recording
+from simcost.trace.metrics import PHASES, READINESS, Recording, read_metrics
 
 LONG = """\
 timestamp,pod,metric,value,ready,phase,request

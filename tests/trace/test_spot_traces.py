@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, InputError, SimcostError, TraceError
-from simcost.trace.spot import read_availability, read_prices
-from simcost.trace.spot_init import with_prices
+from simcost.trace.spot import read_availability, read_prices, with_prices
 
 RUNS = "trace,gap_s,start_tick,ticks,nodes_available\n"
 

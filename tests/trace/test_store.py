@@ -125,7 +125,7 @@ def test_impossible_values(tmp_path: Path, column: str, row: int, value: int, sa
 
 
 def test_unsorted_rows_are_sorted_stably(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simcost.trace.requests.sort.CHUNK_ROWS", 1024)
+    monkeypatch.setattr("simcost.trace.requests.writer.CHUNK_ROWS", 1024)
     monkeypatch.setattr("simcost.trace.requests.writer.BATCH_ROWS", 1000)
     rng = np.random.default_rng(2)
     arrival = rng.integers(0, 3000, 20_000)

@@ -8,8 +8,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError, TraceError
-from simcost.trace.utilization.columns import MIB
 from simcost.trace.utilization.reader import read_utilisation
+from simcost.trace.utilization.samples import MIB
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.trace.requests.batch import RequestBatch, concat
-from simcost.trace.requests.merge import merge
+from simcost.trace.requests.batch import RequestBatch, concat, merge
 from simcost.trace.requests.store import open_trace, read_batches
 from simcost.trace.requests.writer import TraceWriter
-from simcost.trace.synthesis.synthetic import synthesize, synthetic
+from simcost.trace.synthesis.generator import synthesize, synthetic
 from simcost.trace.workload.arrivals import batches, merged, span_s
 from simcost.trace.workload.replay import replay
 from simcost.trace.workload.spec import Lengths, Recorded, Synthetic, Workload
@@ -206,7 +205,7 @@ def test_burst_levels(folder: Path) -> None:
 def test_chunks_are_bounded(
     folder: Path, rate: float, window_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simcost.trace.synthesis.synthetic.BATCH_ROWS", 1000)
+    monkeypatch.setattr("simcost.trace.synthesis.generator.BATCH_ROWS", 1000)
     spec = Synthetic(rate=rate, daily=FLAT, burst_cv=0.0, burst_window=window_s)
     sizes = [len(part) for part in synthetic(spec, folder=folder, seed=1, index=0, horizon_s=300.0)]
     assert max(sizes) < 1200

@@ -7,9 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.billing.bill import Bill, Charge
-from simcost.billing.focus.block import table_of
 from simcost.billing.focus.rows import Writer
-from simcost.billing.focus.vocabulary import machines
+from simcost.billing.focus.vocabulary import machines, table_of
 from simcost.catalog.facts import Offer
 from simcost.trace.usage.usage import HOURLY
 

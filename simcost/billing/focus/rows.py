@@ -8,10 +8,11 @@ import numpy as np
 
 from simcost.billing.bill import Charge
 from simcost.billing.commitment.bound import Bought, Bound, Capacity, Floats
-from simcost.billing.focus.block import Block, priced
 from simcost.billing.focus.vocabulary import (
+    Block,
     commitment_words,
     place_words,
+    priced,
     provider_words,
     service_words,
     sku_words,

@@ -6,9 +6,17 @@ from re import fullmatch
 from typing import Any
 
 from simcost.catalog.facts import Upfront
-from simcost.catalog.prices.cells import HOURS_PER_YEAR, UnreadableError, number, said, words
 from simcost.catalog.prices.json_stream import Path_, place, values
-from simcost.catalog.prices.quote import Quote, Reading, Way
+from simcost.catalog.prices.quote import (
+    HOURS_PER_YEAR,
+    Quote,
+    Reading,
+    UnreadableError,
+    Way,
+    number,
+    said,
+    words,
+)
 from simcost.errors import Fault, FaultsError
 
 _BOTH: tuple[Upfront, ...] = ("none", "all")  # by month or at once costs the same

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from simcost.catalog.facts import TokenPrice
-from simcost.catalog.prices.cells import UnreadableError, listed, mapped, number, said, whole, words
 from simcost.catalog.prices.json_stream import Path_, place, values
-from simcost.catalog.prices.quote import Reading
+from simcost.catalog.prices.quote import Reading, UnreadableError, listed, mapped, number, said, whole, words
 from simcost.errors import Fault, FaultsError, InputError
 
 PACKAGE = "genai-prices"

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast, get_args
 
+from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import Instrument, Upfront
-from simcost.catalog.patterns import ANY_REGION
-from simcost.catalog.prices.cells import GIB, csv_rows, number, size_bytes, whole
-from simcost.catalog.prices.quote import Quote, Reading, Way
+from simcost.catalog.prices.quote import GIB, Quote, Reading, Way, csv_rows, number, size_bytes, whole
 from simcost.errors import Fault, FaultsError, did_you_mean
 
 _NEEDED = ("provider", "sku", "price_per_h")

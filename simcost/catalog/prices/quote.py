@@ -1,11 +1,195 @@
-"""One price as a list states it, before anything is believed."""
+"""One price as a list states it, before anything is believed.
 
+Values out of rows that may lack them or hold something else.
+What was found in a price list: counted, located, with a reason; nothing is left out silently.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any, Literal
 
 from simcost.catalog.catalog import Catalog
 from simcost.catalog.facts import Instrument, Upfront
-from simcost.catalog.prices.findings import Findings
+from simcost.errors import Fault, FaultsError, did_you_mean
+from simcost.tables.records import read_records
+
+GIB = 2.0**30
+HOURS_PER_YEAR = 8760.0
+
+
+class UnreadableError(ValueError):
+    """A row that lacks something; the message says what."""
+
+
+def inner(row: Any, *keys: str) -> Any:
+    """The value under nested keys. Raises UnreadableError where one is missing."""
+    for key in keys:
+        if not isinstance(row, Mapping):
+            raise UnreadableError(f"no object where {key!r} should stand")
+        if key not in row:
+            raise UnreadableError(f"{key!r} is missing")
+        row = row[key]
+    return row
+
+
+def words(row: Any, *keys: str) -> str:
+    """The text under nested keys. Raises UnreadableError where there is none."""
+    value = inner(row, *keys)
+    if not isinstance(value, str) or not value.strip():
+        raise UnreadableError(f"{keys[-1]!r} is {value!r}, no text")
+    return value.strip()
+
+
+def said(row: Any, key: str) -> str:
+    """The text under a key, empty where there is none."""
+    value = row.get(key) if isinstance(row, Mapping) else None
+    return value.strip() if isinstance(value, str) else ""
+
+
+def listed(row: Any, *keys: str) -> list[Any]:
+    """The list under nested keys. Raises UnreadableError where there is none."""
+    value = inner(row, *keys)
+    if not isinstance(value, list):
+        raise UnreadableError(f"{keys[-1]!r} is no list")
+    return value
+
+
+def mapped(row: Any, *keys: str) -> dict[str, Any]:
+    """The object under nested keys. Raises UnreadableError where there is none."""
+    value = inner(row, *keys)
+    if not isinstance(value, dict):
+        raise UnreadableError(f"{keys[-1] if keys else 'the row'!r} is no object")
+    return value
+
+
+def number(value: Any) -> float:
+    """A number or its text; NaN where there is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return nan
+    try:
+        found = float(value.replace(",", "") if isinstance(value, str) else value)
+    except (ValueError, OverflowError):
+        return nan
+    return found if isfinite(found) else nan
+
+
+def whole(value: Any) -> int | None:
+    """A positive whole number, None where there is none."""
+    found = number(value)
+    return int(found) if found >= 1 and found == int(found) and found < 1e6 else None
+
+
+def size_bytes(value: Any, unit_bytes: float) -> float | None:
+    """A positive size, None where there is none."""
+    found = number(value)
+    return found * unit_bytes if found > 0 else None
+
+
+def csv_rows(file: Path, needed: Sequence[str], example: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a CSV with a header, each with its place; rows of another length raise.
+
+    Raises:
+        FaultsError: the file is no CSV, or lacks a column that is needed.
+    """
+    try:
+        records = read_records(file)
+    except csv.Error as error:
+        raise FaultsError([Fault(file=str(file), message=f"cannot be read as UTF-8 CSV: {error}")]) from None
+    header = [name.strip() for name in records.header]
+    rows = [(line, cells) for line, cells in records.rows if any(cells)]
+    missing = [name for name in needed if name not in header]
+    if missing:
+        hint = did_you_mean(missing[0], header)
+        message = f"has no column {missing[0]!r}{hint}; a file of this format begins {example}"
+        raise FaultsError([Fault(file=str(file), line=1, column=1, message=message)])
+    repeated = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
+    if repeated:
+        message = f"columns that appear more than once: {', '.join(repeated)}; leave one of each"
+        raise FaultsError([Fault(file=str(file), line=1, column=1, message=message)])
+    faults = [Fault(file=str(file), line=line, message=message) for line, message in records.faults]
+    faults += [
+        Fault(file=str(file), line=line, column=1, message=f"{len(cells)} cells under {len(header)} columns")
+        for line, cells in rows
+        if len(cells) != len(header)
+    ]
+    if faults:
+        raise FaultsError(sorted(faults, key=lambda fault: fault.line))
+    for line, cells in rows:
+        yield f"line {line}", dict(zip(header, map(str.strip, cells), strict=True))
+
+
+OUT, UNASKED, CHANGED, NOTED = "kept out", "not asked for", "changed", "kept"
+
+_KINDS = {
+    "unreadable": (OUT, "rows that lack something or hold the wrong kind of value"),
+    "no-price": (OUT, "no number where a price should stand (empty, NaN, infinite, text)"),
+    "zero-price": (OUT, "a price of 0 stands for a missing one"),
+    "negative-price": (OUT, "a price below 0"),
+    "placeholder-price": (OUT, "a price of exactly 700 stands for a missing one"),
+    "commitment-as-on-demand": (
+        OUT,
+        "an on-demand price below 60 % of the median over regions: most likely that of a commitment",
+    ),
+    "spot-not-below-on-demand": (CHANGED, "a spot price not below the on-demand price was dropped; on-demand stays"),
+    "spot-without-on-demand": (OUT, "a spot price of an instance type without an on-demand price"),
+    "host-and-accelerator-apart": (CHANGED, "parts that are priced apart were added up to instances"),
+    "host-without-accelerator": (OUT, "the host alone of an instance type that has accelerators"),
+    "accelerator-without-host": (OUT, "accelerators alone, without the machine that they need"),
+    "memory-unit": (CHANGED, "a memory size in the wrong unit was not believed"),
+    "memory-differs": (NOTED, "another memory size per accelerator than in the catalog, which was kept"),
+    "several-prices": (CHANGED, "different prices for one instance type and region; the highest was kept"),
+    "unknown-accelerator": (
+        OUT, ("an accelerator that the catalog does not know: add it to accelerators.csv, or the instance type to "
+              "machines.csv, in your catalog folder, and import again"),
+    ),
+    "attached-accelerator": (OUT, "accelerators attached to a machine type that is sold without them, too"),
+    "other-currency": (CHANGED, "prices in another currency were converted at a dated rate"),
+    "several-rules": (CHANGED, "several prices by date or hour: the one of the list's date, the dearest hour"),
+    "more-pages": (NOTED, "the list goes on: its other pages are not in this file"),
+    "no-date": (NOTED, "the list has no date, so its prices have none; give `--as-of` with the day you fetched it"),
+    "other-system": (UNASKED, "another operating system than Linux, or software in the price"),
+    "other-tenancy": (UNASKED, "dedicated hosts and dedicated instances"),
+    "other-product": (UNASKED, "no virtual machine by the hour"),
+    "capacity": (UNASKED, "a reserved or unused capacity, not an instance that runs"),
+    "convertible": (UNASKED, "convertible reservations"),
+    "dev-test": (UNASKED, "prices for development and test subscriptions"),
+    "low-priority": (UNASKED, "low-priority machines, which are retired"),
+    "not-asked": (UNASKED, "instance types that `--only` does not name"),
+}  # fmt: skip
+_PLACES = 5
+
+
+class Findings:
+    """Counts findings by kind and remembers the first places of each."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._places: dict[str, list[dict[str, str]]] = {}
+
+    def add(self, kind: str, place: str, detail: str = "") -> None:
+        """One finding: where, and what stands there."""
+        self._counts[kind] += 1
+        places = self._places.setdefault(kind, [])
+        if len(places) < _PLACES:
+            places.append({"place": place, "detail": detail})
+
+    def count(self, outcome: str) -> int:
+        """How many rows or prices had that outcome."""
+        return sum(count for kind, count in self._counts.items() if _KINDS[kind][0] == outcome)
+
+    def document(self) -> list[dict[str, Any]]:
+        """Each kind with its `count`, `outcome`, `message` and first `places`; traps before what was not asked."""
+        kinds = [kind for kind in _KINDS if kind in self._counts]
+        return [
+            {"kind": kind, "count": self._counts[kind], "outcome": _KINDS[kind][0],
+             "message": _KINDS[kind][1], "places": self._places[kind]}
+            for kind in kinds
+        ]  # fmt: skip
+
 
 Way = Literal["on-demand", "spot"] | Instrument
 Part = Literal["", "host", "accelerator", "core", "ram", "gpu"]

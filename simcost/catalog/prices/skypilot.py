@@ -6,9 +6,8 @@ from pathlib import Path
 from re import fullmatch
 from typing import Any, Literal
 
-from simcost.catalog.prices.cells import GIB, csv_rows, number, size_bytes, whole
-from simcost.catalog.prices.gcp_names import family
-from simcost.catalog.prices.quote import Part, Quote, Reading
+from simcost.catalog.prices.gcp import family
+from simcost.catalog.prices.quote import GIB, Part, Quote, Reading, csv_rows, number, size_bytes, whole
 
 _WAYS: tuple[tuple[str, Literal["on-demand", "spot"]], ...] = (("Price", "on-demand"), ("SpotPrice", "spot"))
 _NEEDED = (

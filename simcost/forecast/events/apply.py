@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from simcost import rng
 from simcost.errors import InputError
-from simcost.forecast.events.events import Churn, Event, LengthChange, Migration
 from simcost.forecast.events.findings import (
     Finding,
     check_events,
@@ -27,6 +26,7 @@ from simcost.forecast.events.findings import (
     matches,
 )
 from simcost.forecast.events.horizon import View, ahead
+from simcost.forecast.events.schema import Churn, Event, LengthChange, Migration
 from simcost.tables.calendar import find_zone
 from simcost.trace.series.series import Floats, Grid, Series
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import InputError, did_you_mean
-from simcost.forecast.events.events import (
+from simcost.forecast.events.horizon import View, behind
+from simcost.forecast.events.schema import (
     Churn,
     Event,
     Growth,
@@ -18,7 +19,6 @@ from simcost.forecast.events.events import (
     Migration,
     Promotion,
 )
-from simcost.forecast.events.horizon import View, behind
 from simcost.trace.series.series import Series
 
 Finding = dict[str, str]

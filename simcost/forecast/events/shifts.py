@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Gt
 
-from simcost.forecast.events.chance import Factor, Interval, Name, check_interval, drawn
-from simcost.forecast.events.time import written
+from simcost.forecast.events.time import Factor, Interval, Name, check_interval, drawn, written
 from simcost.units import Seconds, Share
 
 if TYPE_CHECKING:

@@ -1,10 +1,20 @@
-"""What every forecasting model is: a point forecast and sample paths from what was seen."""
+"""What every forecasting model is: a point forecast and sample paths from what was seen.
 
+Medians over the steps that share a phase of the season, without the missing ones.
+The scale on which a linear member is fitted, and the way back to demand.
+Noise for sample paths: blocks of a season from the residuals of a fit, so that errors keep their company.
+
+Where a block starts depends on the random stream and on the number of residuals, never on their values: series of
+equal length that draw from equal streams take the same blocks of time, and so keep their correlation.
+"""
+
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
+from simcost.forecast.sample_paths import quantiles
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
@@ -94,3 +104,88 @@ def fitted(model: Model, seen: Seen, horizon: int) -> Fitted:
     if isinstance(model, Fitting):
         return model.fit(seen, horizon)
     return Deferred(model=model, seen=seen, horizon=horizon)
+
+
+def by_phase(values: Floats, period: int) -> Floats:
+    """The values as one row per season and one column per phase, filled up with NaN."""
+    rows = -(-len(values) // period)
+    found = np.full(rows * period, np.nan)
+    found[: len(values)] = values
+    return found.reshape(rows, period)
+
+
+def median_of_columns(table: Floats) -> Floats:
+    """The median of the finite values of each column; NaN where a column has none."""
+    ordered = np.sort(table, axis=0)  # NaN come last
+    count = np.sum(np.isfinite(table), axis=0)
+    columns = np.arange(table.shape[1])
+    middle = (ordered[np.maximum(count - 1, 0) // 2, columns] + ordered[count // 2 % len(table), columns]) / 2
+    found: Floats = np.where(count > 0, middle, np.nan)
+    return found
+
+
+def profile_median(values: Floats, period: int) -> Floats:
+    """The median of each phase; the median of all where a phase has no finite value (0 where none has)."""
+    medians = median_of_columns(by_phase(values, period))
+    finite = values[np.isfinite(values)]
+    overall = float(np.median(finite)) if len(finite) else 0.0
+    found: Floats = np.where(np.isfinite(medians), medians, overall)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transformed:
+    """A history on the scale of a model: as it is, its logarithm, or the logarithm above an offset."""
+
+    z: Floats
+    lo: float
+    hi: float
+    log: bool
+    offset: float
+    floor: bool
+
+    @classmethod
+    def of(cls, values: Floats, *, log: bool, floor: bool) -> Self:
+        """Logarithms where values allow: an offset of 2 % of the mean where they come near 0."""
+        fifth, middle = quantiles(values, (0.05, 0.5)).tolist()
+        low, high = float(values.min()), float(values.max())
+        if not log or low < 0:
+            return cls(z=values, lo=low, hi=high, log=False, offset=0.0, floor=floor)
+        plain = low > 0 and middle < 20 * fifth
+        offset = 0.0 if plain else max(0.02 * float(values.mean()), 1e-9)
+        lo, hi = math.log(low + offset), math.log(high + offset)
+        return cls(z=np.log(values + offset), lo=lo, hi=hi, log=True, offset=offset, floor=floor)
+
+    def back(self, z: Floats) -> Floats:
+        """Demand from values on this scale, clipped to half a range beyond what the history held.
+
+        The clip keeps near-unit-root recursions finite; it is applied to the output, not inside the recursion.
+        """
+        half = 0.5 * (self.hi - self.lo)
+        kept = np.minimum(np.maximum(z, self.lo - half), self.hi + half)
+        found: Floats = np.exp(kept) - self.offset if self.log else kept
+        return np.maximum(found, 0.0) if self.floor else found
+
+
+def drawn(residuals: Floats, length: int, horizon: int, count: int, rng: np.random.Generator) -> Floats:
+    """Residuals in blocks of `length` steps with uniform starts, end to end; shape (count, horizon).
+
+    Blocks are not aligned to the hour of day; fewer residuals than a block wrap around.
+    """
+    number = -(-horizon // length)
+    choices = len(residuals) - length + 1 if len(residuals) >= length else len(residuals)
+    starts = (rng.random((count, number)) * choices).astype(np.intp)
+    steps = starts[:, :, None] + np.arange(length)
+    found: Floats = residuals[(steps % len(residuals)).reshape(count, number * length)[:, :horizon]]
+    return found
+
+
+def through(noise: Floats, response: Floats) -> Floats:
+    """What noise adds to the forecast of a linear recursion: each row convolved with its response.
+
+    The response is capped where it explodes, which the clip of the output hides.
+    """
+    horizon = len(response)
+    size = 1 << (2 * horizon - 1).bit_length()
+    answer = np.fft.rfft(np.clip(response, -1e6, 1e6), size)
+    return np.fft.irfft(np.fft.rfft(noise, size) * answer, size)[:, :horizon]

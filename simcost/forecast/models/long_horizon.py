@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.forecast.models import ridge
-from simcost.forecast.models.base import Fitted, Fitting, Seen
+from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
 from simcost.forecast.models.members import Flat, Linear
 from simcost.forecast.models.statsmodels_adapter import FEWEST_STEPS, Library
-from simcost.forecast.models.transform import Transformed
 from simcost.forecast.season import Season
 
 WEEKLY = Season(52)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcost.forecast.models import blocks, ridge
-from simcost.forecast.models.base import Fitted, Fitting, Seen
-from simcost.forecast.models.transform import Transformed
+from simcost.forecast.models import base, ridge
+from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
@@ -27,7 +26,7 @@ class Around:
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """The forecast plus blocks of errors."""
         block = min(self.block, len(self.errors))
-        found = self.point + blocks.drawn(self.errors, block, len(self.point), count, rng)
+        found = self.point + base.drawn(self.errors, block, len(self.point), count, rng)
         return np.maximum(found, 0.0) if self.floor else found
 
 
@@ -59,8 +58,8 @@ class Linear:
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """The recursion with blocks of residuals in it: it is linear, so they pass through its response."""
-        noise = blocks.drawn(self.residuals, self.block, len(self.centre), count, rng)
-        return self.transformed.back(self.centre + blocks.through(noise, self.response))
+        noise = base.drawn(self.residuals, self.block, len(self.centre), count, rng)
+        return self.transformed.back(self.centre + base.through(noise, self.response))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.forecast.models import ridge
-from simcost.forecast.models.base import Fitted, Fitting, Seen
+from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
 from simcost.forecast.models.members import Linear, profile
-from simcost.forecast.models.transform import Transformed
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcost.forecast.history import History
+from simcost.forecast.cleaning import History
 from simcost.forecast.models.base import Model, Seen
 from simcost.forecast.models.combination import LINEAR, LONG_DAYS, NAIVE, Combination, Picked
 from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive

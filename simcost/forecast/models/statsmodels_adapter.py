@@ -19,10 +19,9 @@ from typing import Any, Literal
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast.models import blocks
-from simcost.forecast.models.base import Fitted, Fitting, Seen
+from simcost.forecast.models import base as blocks
+from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
 from simcost.forecast.models.members import Flat, SeasonalNaive
-from simcost.forecast.models.transform import Transformed
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 

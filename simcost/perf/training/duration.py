@@ -14,7 +14,7 @@ from annotated_types import Ge
 from simcost.catalog.facts import Accelerator, FailureRate, Precision
 from simcost.errors import CatalogError, InputError
 from simcost.perf.checkpoints import daly_optimum, daly_time, ettr, job_mtbf_s, state_bytes, young
-from simcost.perf.training.limits import check_limits
+from simcost.perf.training.methods import check_limits
 from simcost.units import SECONDS_PER_DAY, BytesPerS, PositiveCount, PositiveSeconds, Seconds
 
 

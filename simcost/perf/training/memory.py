@@ -9,10 +9,10 @@ from math import ceil
 
 from simcost.catalog.facts import Accelerator, Model
 from simcost.errors import DoesNotFitError
-from simcost.perf.architecture import block_parameters
-from simcost.perf.sizes import COLLECTIVES_BYTES, LIBRARIES_BYTES
-from simcost.perf.training.layout import Layout, check_layout
+from simcost.perf.memory import COLLECTIVES_BYTES, LIBRARIES_BYTES
+from simcost.perf.replica import block_parameters
 from simcost.perf.training.methods import BF16_BYTES, Method
+from simcost.perf.training.utilization import Layout, check_layout
 from simcost.units import format_bytes
 
 GRADIENT_BYTES = 2.0

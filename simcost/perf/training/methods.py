@@ -2,19 +2,123 @@
 
 Forward pass 2 FLOPs a parameter, gradients of the activations 2, gradients of the weights 2 (Kaplan et al. 2020); a
 frozen weight needs no gradient of its own. Attention is counted beside them.
+
+The bounds that stand in the annotations of a dataclass, checked where it is made.
+What a model's shape says to training: parameters that a token multiplies, adapters, attention.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cache
+from math import isfinite
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
-from annotated_types import Gt, Le
+from annotated_types import Ge, Gt, Le
 
 from simcost.catalog.facts import Model
 from simcost.errors import InputError
-from simcost.perf.architecture import block_parameters, embedding_matrices, embedding_parameters
-from simcost.perf.training.counts import active_parameters, adapter_parameters, attention_flops
-from simcost.perf.training.limits import check_limits
+from simcost.perf.replica import (
+    active_share,
+    block_parameters,
+    embedding_matrices,
+    embedding_parameters,
+    routed_parameters,
+)
 from simcost.units import PositiveCount
+
+
+def check_limits(made: Any) -> None:
+    """Raises InputError naming the field, its value and what it must be."""
+    for name, (choices, limits) in _limits(type(made)).items():  # type: ignore[arg-type]
+        value = getattr(made, name)
+        if value is None:
+            continue
+        if choices and value not in choices:
+            raise InputError(f"{name} is {value!r}; it must be one of {', '.join(map(str, choices))}")
+        if limits and not isfinite(value):
+            raise InputError(f"{name} is {value!r}; it must be a finite number")
+        for limit in limits:
+            if words := _broken(value, limit):
+                raise InputError(f"{name} is {value!r}; it must be {words}")
+
+
+@cache
+def _limits(kind: type) -> dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    hints = get_type_hints(kind, include_extras=True)
+    found = {}
+    for field in fields(kind):
+        parts = list(_parts(hints[field.name]))
+        choices = tuple(choice for part in parts if get_origin(part) is Literal for choice in get_args(part))
+        limits = tuple(
+            limit for part in parts if get_origin(part) is Annotated for limit in get_args(part)[1:]
+        )
+        if choices or limits:
+            found[field.name] = choices, limits
+    return found
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """The members of a union, or the hint itself."""
+    if get_origin(hint) in (Literal, Annotated) or not get_args(hint):
+        yield hint
+    else:
+        yield from get_args(hint)
+
+
+def _broken(value: float, limit: object) -> str:
+    if isinstance(limit, Gt) and not value > limit.gt:  # type: ignore[operator]
+        return f"more than {limit.gt}"
+    if isinstance(limit, Ge) and not value >= limit.ge:  # type: ignore[operator]
+        return f"{limit.ge} or more"
+    if isinstance(limit, Le) and not value <= limit.le:  # type: ignore[operator]
+        return f"{limit.le} or less"
+    return ""
+
+
+def active_parameters(model: Model) -> float:
+    """Parameters that one token multiplies: all of a dense model, the chosen experts of a mixture."""
+    return model.parameters - routed_parameters(model) * (1 - active_share(model))
+
+
+def attention_flops(model: Model, sequence_tokens: int) -> float:
+    """FLOPs of scores and weighted values per token, forward and backward: 12 L d s.
+
+    d = heads x head_dim. No causal halving, as PaLM and llm-foundry count.
+    """
+    return 12.0 * model.layers * model.heads * model.head_dim * sequence_tokens
+
+
+def adapter_parameters(model: Model, rank: int) -> float:
+    """Parameters of LoRA adapters of a rank r: r (inputs + outputs) per adapted matrix (Hu et al. 2021).
+
+    Adapted are all matrices of the blocks of a dense model; of a mixture, those of the attention.
+    """
+    return float(model.layers * rank * sum(map(sum, _adapted(model))))
+
+
+def _adapted(model: Model) -> Iterator[tuple[int, int]]:
+    """Inputs and outputs of the adapted matrices of one layer."""
+    yield from _attention(model)
+    if not model.experts:
+        yield from 2 * [(model.hidden, model.ffn)]
+        yield model.ffn, model.hidden
+
+
+def _attention(model: Model) -> Iterator[tuple[int, int]]:
+    keys = model.kv_heads * model.head_dim
+    queries = model.heads * (model.head_dim + model.rope_head_dim)
+    if model.q_lora_rank:
+        yield model.hidden, model.q_lora_rank
+        yield model.q_lora_rank, queries
+    else:
+        yield model.hidden, queries
+    if model.kv_lora_rank:
+        yield model.hidden, model.kv_lora_rank + model.rope_head_dim
+        yield model.kv_lora_rank, 2 * model.heads * model.head_dim
+    else:
+        yield from 2 * [(model.hidden, keys)]
+    yield model.heads * model.head_dim, model.hidden
+
 
 BF16_BYTES = 2.0
 NF4_BYTES = (4 + 0.127) / 8

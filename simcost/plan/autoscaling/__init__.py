@@ -1,18 +1,14 @@
 """How many replicas there should be. One interface: `step`, from what was seen and the policy's own state."""
 
 from simcost.plan.autoscaling.aws import AwsScaling
-from simcost.plan.autoscaling.chain import Chain
-from simcost.plan.autoscaling.concurrency import TargetConcurrency
 from simcost.plan.autoscaling.dynamo import DynamoPlanner
 from simcost.plan.autoscaling.hpa import Hpa
 from simcost.plan.autoscaling.keda import Keda
 from simcost.plan.autoscaling.kpa import Kpa
-from simcost.plan.autoscaling.policy import Decision, Observation, Policy, Replicas
-from simcost.plan.autoscaling.predictive import Predictive
+from simcost.plan.autoscaling.policy import Decision, Observation, Policy, Replicas, Signal, Source
 from simcost.plan.autoscaling.ray import RayServe
-from simcost.plan.autoscaling.signals import Signal, Source
-from simcost.plan.autoscaling.simple import Fixed, Schedule, Step
-from simcost.plan.autoscaling.wva import Wva
+from simcost.plan.autoscaling.simple import Fixed, Predictive, Schedule, Step, TargetConcurrency
+from simcost.plan.autoscaling.wva import Chain, Wva
 
 __all__ = ["Autoscaler", "AwsScaling", "Chain", "Decision", "DynamoPlanner", "Fixed", "Hpa", "Keda", "Kpa",
            "Observation", "Policy", "Predictive", "RayServe", "Replicas", "Scaling", "Schedule", "Signal", "Source",

@@ -13,8 +13,7 @@ from typing import Annotated, Literal, TypedDict
 
 from annotated_types import Ge, Gt, Lt, MinLen
 
-from simcost.plan.autoscaling.policy import Decision, Observation, ns
-from simcost.plan.autoscaling.signals import Source
+from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 ROUNDING = 1e-9

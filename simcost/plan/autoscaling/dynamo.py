@@ -12,8 +12,7 @@ from typing import Annotated, Literal, TypedDict
 
 from annotated_types import Ge, Gt, Le
 
-from simcost.plan.autoscaling.policy import Decision, Observation, ns
-from simcost.plan.autoscaling.signals import SignalName, Source, own
+from simcost.plan.autoscaling.policy import Decision, Observation, SignalName, Source, ns, own
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
 Role = Literal["agg", "prefill", "decode"]

@@ -23,10 +23,8 @@ from simcost.plan.autoscaling.hpa_behavior import (
     stabilized_plainly,
     up_limit,
 )
-from simcost.plan.autoscaling.hpa_metrics import Metric, Proposal, Tolerance, propose
-from simcost.plan.autoscaling.pods import Patience
-from simcost.plan.autoscaling.policy import Decision, Observation, ns
-from simcost.plan.autoscaling.signals import Source
+from simcost.plan.autoscaling.hpa_metrics import Metric, Patience, Proposal, Tolerance, propose
+from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 __all__ = ["Behavior", "Direction", "Hpa", "HpaState", "Metric", "Rule"]

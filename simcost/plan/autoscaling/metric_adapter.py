@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from simcost.plan.autoscaling.signals import Over, Signal, SignalName
+from simcost.plan.autoscaling.policy import Over, Signal, SignalName
 
 
 class Known(NamedTuple):

@@ -12,8 +12,7 @@ from typing import Annotated, Literal, NamedTuple, TypedDict
 
 from annotated_types import Gt
 
-from simcost.plan.autoscaling.policy import Decision, Observation, ns
-from simcost.plan.autoscaling.signals import Source, own
+from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns, own
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 SLACK_NS = 1000

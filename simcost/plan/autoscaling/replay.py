@@ -1,4 +1,7 @@
-"""Recorded metrics as a controller sees them at each of its syncs."""
+"""Recorded metrics as a controller sees them at each of its syncs.
+
+Replaying recorded metrics through a scaling policy: what it asked for, or would have, at each sync, and why.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,14 @@ from simcost.plan.autoscaling.policy import (
     RUNNING,
     SUCCEEDED,
     Observation,
+    Over,
+    Policy,
     Replicas,
+    Source,
+    ns,
 )
-from simcost.plan.autoscaling.replay_pods import Now, Pods, pods_of
-from simcost.plan.autoscaling.replay_samples import LONG_NS, Samples, samples_of, stands
-from simcost.plan.autoscaling.signals import Over, Source
-from simcost.trace.metrics_init import Floats, Ints, Recording
+from simcost.plan.autoscaling.replay_samples import LONG_NS, Now, Pods, Samples, pods_of, samples_of, stands
+from simcost.trace.metrics import Floats, Ints, Recording
 from simcost.units import NS_PER_S
 
 CURRENT = ("replicas", "kube_deployment_spec_replicas", "kube_statefulset_replicas",
@@ -256,4 +261,70 @@ def _of_pods(values: Mapping[str, Value], now: Now, now_ns: int, alive: int) -> 
         phase=now.phase.astype(np.int8), deleting=now.deleting, ready=now.ready.astype(np.int8), age_s=now.age_s,
         ready_age_s=now.ready_age_s, sample_age_s=(now_ns - sample_ns) / NS_PER_S, sample_window_s=now.window_s,
         signals=signals, requests=asked,
+    )  # fmt: skip
+
+
+MOST_SYNCS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Replayed:
+    """Sync by sync; all arrays and lists have one length."""
+
+    time_s: Floats
+    current: Ints
+    """Replicas asked for before the sync."""
+    ready: Ints
+    desired: Ints
+    reason: list[str]
+    totals: dict[str, Floats]
+    """What the policy read of the whole pool; NaN = no data."""
+    silent: int
+    """Syncs that were passed over, since nothing is recorded at their time."""
+
+    def __len__(self) -> int:
+        return len(self.desired)
+
+
+def replay(
+    policy: Policy,
+    recording: Recording,
+    *,
+    closed: bool = False,
+    start: int | None = None,
+    stands_s: float | None = None,
+) -> Replayed:
+    """The decisions of a policy on recorded metrics, at each of its syncs from the first sample to the last.
+
+    Args:
+        policy: any scaling policy.
+        recording: the metrics; `Recording.table` makes one of arrays. How many replicas there were is what the metric
+            `replicas` says, else the number of pods, else what the policy decided before.
+        closed: replicas are what the policy decided before, whatever is recorded; pods share the totals evenly.
+        start: replicas at the first sync where they are not recorded; None = the policy's own.
+        stands_s: time for which a sample counts; None = until the next of its kind is due.
+
+    Raises:
+        InputError: a metric that the policy reads is not recorded, or there are too many syncs.
+    """
+    pipeline = pipeline_of(recording, policy.reads(), closed=closed, stands_s=stands_s)
+    step_ns = ns(policy.interval)
+    first_ns, last_ns = int(recording.time_ns[0]), int(recording.time_ns[-1])
+    syncs = (last_ns - first_ns) // step_ns + 1
+    if syncs > MOST_SYNCS:
+        many = f"{syncs:,} syncs of {policy.interval:g} s are more than {MOST_SYNCS:,}"
+        raise InputError(f"{many}; replay a shorter time")
+    decided = policy.initial() if start is None else start
+    state = policy.fresh()
+    rows: list[tuple[float, int, int, int, str, Mapping[str, float]]] = []
+    for now_ns in range(first_ns, last_ns + 1, step_ns):
+        seen = pipeline.observe(now_ns, decided)
+        if seen is not None:
+            decided, reason, state = policy.step(now_ns / NS_PER_S, seen, state)
+            rows.append((now_ns / NS_PER_S, seen.current, seen.ready, decided, reason, seen.totals))
+    time_s, current, ready, desired, reasons, totals = zip(*rows, strict=True)
+    return Replayed(
+        time_s=np.array(time_s), current=np.array(current), ready=np.array(ready), desired=np.array(desired),
+        reason=list(reasons), totals={name: np.array([seen[name] for seen in totals]) for name in policy.reads()},
+        silent=syncs - len(rows),
     )  # fmt: skip

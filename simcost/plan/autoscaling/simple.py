@@ -1,16 +1,20 @@
-"""Replicas that the plan states: a constant, a timetable."""
+"""Replicas that the plan states: a constant, a timetable.
+
+Requests in flight per replica near a target: the shape that all of the production autoscalers share.
+Replicas ahead of demand: those that a forecast asks for by the time they would be ready.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from math import ceil, isnan
+from typing import Annotated, Literal, TypedDict
 
-from annotated_types import MinLen
+from annotated_types import Ge, Gt, MinLen
 
-from simcost.plan.autoscaling.policy import Decision, Observation
-from simcost.plan.autoscaling.signals import Source
-from simcost.units import SECONDS_PER_DAY, Count, PositiveCount, PositiveSeconds, TimeOfDay
+from simcost.plan.autoscaling.policy import Decision, Observation, SignalName, Source, ns, own
+from simcost.units import SECONDS_PER_DAY, Count, PositiveCount, PositiveSeconds, Seconds, TimeOfDay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,3 +98,141 @@ class Schedule:
 
 def _clock(time_of_day_s: float) -> str:
     return f"{int(time_of_day_s) // 3600:02d}:{int(time_of_day_s) // 60 % 60:02d}"
+
+
+class ConcurrencyState(TypedDict):
+    """What was seen and wanted, each after its instant in nanoseconds."""
+
+    in_flight: list[list[float]]
+    wanted: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetConcurrency:
+    """Keep the requests in flight per replica near a target.
+
+    desired = ceil(mean in-flight over `window` / target), held between min and max; it falls only to the
+    highest value wanted within `scale_down_delay`, so that a short lull does not stop replicas.
+    The start counts as wanted at time 0.
+    """
+
+    kind: Literal["target-concurrency"] = "target-concurrency"
+    target: Annotated[float, Gt(0)]
+    """Requests in flight per replica."""
+    min: PositiveCount = 1
+    """Fewest replicas."""
+    max: PositiveCount
+    """Most replicas."""
+    start: Count | None = None
+    """Replicas at time 0, already warm; None = min."""
+    interval: PositiveSeconds = 15.0
+    """Time between two decisions."""
+    window: PositiveSeconds = 60.0
+    """Length of the mean of the requests in flight (Knative: `stable-window`)."""
+    scale_down_delay: Seconds = 300.0
+    """How long fewer replicas must have been enough before any is stopped (HPA: `stabilizationWindowSeconds`)."""
+
+    def __post_init__(self) -> None:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        if self.start is not None and self.start > self.max:
+            raise ValueError(f"start ({self.start}) is above max ({self.max})")
+
+    def initial(self) -> int:
+        """Replicas at the start."""
+        return self.min if self.start is None else self.start
+
+    def fresh(self) -> ConcurrencyState:
+        """The start is wanted at time 0."""
+        return {"in_flight": [], "wanted": [[0, self.initial()]]}
+
+    def reads(self) -> Mapping[str, Source]:
+        """Requests in flight."""
+        return own("in_flight")
+
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
+    def step(self, now_s: float, seen: Observation, state: ConcurrencyState) -> Decision[ConcurrencyState]:
+        """Window mean over the target, with a delayed fall."""
+        now_ns, in_flight = ns(now_s), seen.total("in_flight")
+        if isnan(in_flight):
+            return Decision(seen.current, "NoData: in_flight is unknown", state)
+        before_ns = now_ns - ns(self.window)
+        recent = [look for look in state["in_flight"] if look[0] > before_ns]
+        looks = [*recent, [now_ns, in_flight]]
+        mean = sum(value for _, value in looks) / len(looks)
+        wanted = min(max(ceil(mean / self.target), self.min), self.max)
+        # Only a look higher than all later ones can still be the highest: the first of them is.
+        since_ns = now_ns - ns(self.scale_down_delay)
+        higher = [look for look in state["wanted"] if look[0] > since_ns and look[1] > wanted]
+        new: ConcurrencyState = {"in_flight": looks, "wanted": [*higher, [now_ns, wanted]]}
+        desired = new["wanted"][0][1]
+        word = "ScaleDownDelayed" if desired > wanted else "Target"
+        return Decision(desired, f"{word}: {mean:.4g} in flight of {self.target:g} asks for {wanted}", new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictive:
+    """Enough replicas for a quantile of the forecast demand from now until replicas ordered now are ready, and on to
+    the next decision; optionally also for what is there now.
+    """
+
+    kind: Literal["predictive"] = "predictive"
+    demand: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(1)]
+    """The quantile of the demand in each step of the forecast, from time 0; the last holds on."""
+    step_length: PositiveSeconds
+    """Of the forecast."""
+    per_replica: Annotated[float, Gt(0)]
+    """Demand that one replica takes."""
+    lead: Seconds
+    """From the decision to ready: the cold start."""
+    min: Count = 1
+    """Fewest replicas."""
+    max: PositiveCount
+    """Most replicas."""
+    signal: SignalName = "requests_per_s"
+    """What the demand is counted in."""
+    reactive: bool = False
+    """Whether the demand that is seen counts too, so that a surprise is followed."""
+    interval: PositiveSeconds = 60.0
+    """Between two decisions."""
+
+    def __post_init__(self) -> None:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+
+    def initial(self) -> int:
+        """What the first moments need."""
+        return self._bounded(self._ahead(0.0))
+
+    def fresh(self) -> None:
+        """Nothing to remember."""
+
+    def reads(self) -> Mapping[str, Source]:
+        """The demand, where it counts."""
+        return own(self.signal) if self.reactive else {}
+
+    def by_replica(self) -> frozenset[str]:
+        """None: it reads totals of the pool."""
+        return frozenset()
+
+    def step(self, now_s: float, seen: Observation, state: None) -> Decision[None]:
+        """The most that is needed until the replicas ordered at the next decision are ready."""
+        ahead, now = self._ahead(now_s), seen.total(self.signal) if self.reactive else 0.0
+        most = ahead if isnan(now) else max(ahead, now)
+        word = "Demand" if most > ahead else "Forecast"
+        until_s = now_s + self.lead + self.interval
+        words = f"{most:.4g} {self.signal} until {until_s:.0f} s, {self.per_replica:g} a replica"
+        return Decision(self._bounded(most), f"{word}: {words}", state)
+
+    def _ahead(self, now_s: float) -> float:
+        """The highest demand from now to the end of the lead and one interval."""
+        last = len(self.demand) - 1
+        first = min(int(now_s / self.step_length), last)
+        end = min(ceil((now_s + self.lead + self.interval) / self.step_length), last + 1)
+        return max(self.demand[first : max(end, first + 1)])
+
+    def _bounded(self, demand: float) -> int:
+        return min(max(ceil(demand / self.per_replica), self.min), self.max)

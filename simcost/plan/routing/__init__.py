@@ -1,9 +1,8 @@
 """Which replica gets the next request."""
 
-from simcost.plan.routing.basic import LeastOutstanding, PowerOfTwo, RoundRobin
 from simcost.plan.routing.endpoint_picker import EndpointPicker, Weighted
-from simcost.plan.routing.endpoints import Endpoints, pick
-from simcost.plan.routing.routers import Router, ScoringRouter
+from simcost.plan.routing.routers import LeastOutstanding, PowerOfTwo, RoundRobin, Router, ScoringRouter
+from simcost.plan.routing.scorers import Endpoints, pick
 
 __all__ = ["EndpointPicker", "Endpoints", "LeastOutstanding", "PowerOfTwo", "RoundRobin", "Router",
            "ScoringRouter", "Weighted", "pick"]  # fmt: skip

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le, MinLen
 
-from simcost.plan.routing.endpoints import Endpoints, only
-from simcost.plan.routing.scorers import Scorer, Weight
+from simcost.plan.routing.scorers import Endpoints, Scorer, Weight, only
 from simcost.units import Seconds
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from simcost.plan.routing.endpoints import Flags, Floats
+    from simcost.plan.routing.scorers import Flags, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
 """Routers of production systems as scores over replicas: the highest gets the request, a tie goes at random.
 
 Semantics: vllm-project/production-stack routing_logic.py, ray serve, ai-dynamo kv router, vLLM data parallel.
+
+Routers that the compiled data plane knows each by its `code`.
 """
 
 from __future__ import annotations
@@ -11,15 +13,40 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
-from simcost.plan.routing.basic import LeastOutstanding, PowerOfTwo, RoundRobin
 from simcost.plan.routing.endpoint_picker import EndpointPicker
-from simcost.plan.routing.endpoints import Endpoints, only
+from simcost.plan.routing.scorers import Endpoints, only
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from simcost.plan.routing.endpoints import Floats
+    from simcost.plan.routing.scorers import Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundRobin:
+    """Each ready replica in turn; a rejected request takes its turn too."""
+
+    kind: Literal["round-robin"] = "round-robin"
+    code: ClassVar[int] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastOutstanding:
+    """The replica with the fewest requests in the system, waiting or running (join the shortest queue).
+    Ties are broken by a hash of the request, so that low-numbered replicas do not fill first.
+    """
+
+    kind: Literal["least-outstanding"] = "least-outstanding"
+    code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerOfTwo:
+    """The less loaded of two distinct replicas drawn by a hash of the request (a tie takes the first)."""
+
+    kind: Literal["power-of-two"] = "power-of-two"
+    code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,7 @@ from simcost.errors import Fault, FaultsError, InputError
 from simcost.plan.interruptions import SpotTrace
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import Node, items
-from simcost.scenario.schema.demand import Demand
-from simcost.scenario.schema.scenario import Plan, Scenario
-from simcost.scenario.schema.training import JobLog, OnNodes, OnSpot
+from simcost.scenario.schema.scenario import Demand, JobLog, OnNodes, OnSpot, Plan, Scenario
 from simcost.tables.paths import inside
 from simcost.trace.workload.spec import Recorded, Stream
 
@@ -73,7 +71,7 @@ def _stream_faults(
             yield from _trace_faults(_below(place, name, "trace"), folder, file)
         sessions = _below(place, "sessions", "trace")
         if sessions is not None and stream.sessions is not None and stream.sessions.trace is not None:
-            from simcost.trace.synthesis.linking import recorded
+            from simcost.trace.synthesis.sessions import recorded
 
             named = inside(folder, stream.sessions.trace)
             yield from _refused(sessions, file, lambda named=named: recorded(named))  # type: ignore[misc]

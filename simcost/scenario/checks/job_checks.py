@@ -17,8 +17,7 @@ from simcost.plan.scheduling import Rigid
 from simcost.scenario.files.faults import ask, fault_at, file_faults
 from simcost.scenario.files.nodes import Node, given, items
 from simcost.scenario.schema.scaling import PlanScaling
-from simcost.scenario.schema.scenario import Plan
-from simcost.scenario.schema.training import OnNodes, OnShared
+from simcost.scenario.schema.scenario import OnNodes, OnShared, Plan
 from simcost.tables.calendar import find_zone
 
 _SERVING = ("replica", "scaling", "metrics", "batching", "router", "admission", "startup", "drain", "nodes",

@@ -13,8 +13,7 @@ from simcost.scenario.checks.manifest_references import manifest_faults, written
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.routing_checks import cache_faults
 from simcost.scenario.files import yaml
-from simcost.scenario.files.conform import Conform
-from simcost.scenario.files.defaults import spread
+from simcost.scenario.files.conform import Conform, spread
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.nodes import Node, items
 from simcost.scenario.inputs.trace_models import other_models

@@ -20,8 +20,7 @@ from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.routing_checks import routing_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import Node, given, items
-from simcost.scenario.schema.scenario import Plan
-from simcost.scenario.schema.training import OnShared
+from simcost.scenario.schema.scenario import OnShared, Plan
 from simcost.tables.calendar import find_zone, parse_freq
 from simcost.tables.paths import inside
 

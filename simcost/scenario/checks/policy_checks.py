@@ -11,7 +11,7 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
 from simcost.plan import Scaling
 from simcost.plan.autoscaling.metric_adapter import OF_EACH
-from simcost.plan.autoscaling.signals import SignalName
+from simcost.plan.autoscaling.policy import SignalName
 from simcost.plan.nodes import NodePool, Nodes
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import Node

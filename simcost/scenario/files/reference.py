@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from simcost.scenario.files.conform import classes, hints, kinds, leaves
-from simcost.scenario.files.describe import Part, defaults, meanings, parts, summary
+from simcost.scenario.files.json_schema import Part, defaults, meanings, parts, summary
 from simcost.units import Unit
 
 _WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null"}

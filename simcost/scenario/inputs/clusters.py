@@ -13,13 +13,11 @@ from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.placement import Count, Random
-from simcost.plan.scheduling import Rigid, Shortest
+from simcost.plan.scheduling import Count, Random, Rigid, Shortest
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.spot_capacity import SpotCapacity
-from simcost.scenario.schema.scenario import Plan
-from simcost.scenario.schema.training import OnGpus, OnNodes, OnShared, OnSpot, Training
+from simcost.scenario.schema.scenario import OnGpus, OnNodes, OnShared, OnSpot, Plan, Training
 from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import Jobs

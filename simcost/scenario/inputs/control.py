@@ -133,8 +133,7 @@ def utc_s(text: str | None) -> float:
 
 def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
     """The zones of a trace along time, with nothing where the price is above the bid."""
-    from simcost.trace.spot import read_availability, read_prices
-    from simcost.trace.spot_init import with_prices
+    from simcost.trace.spot import read_availability, read_prices, with_prices
 
     traces = {one.name: one for one in read_availability(inside(folder, asked.path))}
     prices = read_prices(inside(folder, asked.prices)) if asked.prices is not None else []

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from simcost.errors import InputError, did_you_mean
-from simcost.forecast.document import series_document
+from simcost.forecast.document import picture, series_document
 from simcost.forecast.events.apply import length_scale
 from simcost.forecast.horizon_steps import steps_ahead
-from simcost.forecast.picture import picture
 from simcost.forecast.project import Asked, Outlook, look_ahead
 from simcost.forecast.sample_paths import counted, weight
 from simcost.forecast.scenario_reduction import Screening, screen
 from simcost.scenario.inputs.file_hashes import hashed, hashes
-from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Demand
 from simcost.scenario.storage.sample_paths import write_paths
 from simcost.tables.paths import inside
 from simcost.trace.series.from_traces import is_trace

@@ -16,7 +16,7 @@ from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
 from simcost.errors import InputError, did_you_mean
 from simcost.outputs import check_outputs, whole_file
-from simcost.scenario.files.schema_file import load_as
+from simcost.scenario.files.parts import load_as
 from simcost.scenario.storage.folders import check_result, sha256_of
 from simcost.tables.paths import inside
 from simcost.trace.usage.usage import HOURLY, Usage
@@ -166,7 +166,7 @@ def write_focus_bill(path: Path, bill: Any, usage: Path, plan: Path) -> None:
         InputError: the name says no format, or nothing can be written there.
     """
     from simcost.billing.focus import Stamp, focus_table
-    from simcost.trace.focus.write import check_suffix, write_focus
+    from simcost.trace.focus.export import check_suffix, write_focus
 
     check_suffix(path)
     purchasing, catalog = load_purchasing(plan)

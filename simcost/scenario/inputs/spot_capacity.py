@@ -16,12 +16,11 @@ from simcost.errors import CatalogError, InputError, did_you_mean
 from simcost.ledger.requests import NODES
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.schema.training import SpotNodes
+from simcost.scenario.schema.scenario import SpotNodes
 from simcost.sim.jobs.changing_capacity import Capacity
 from simcost.tables.paths import inside
 from simcost.trace.series.series import Floats
-from simcost.trace.spot import read_availability, read_prices
-from simcost.trace.spot_init import Ints, SpotTrace, with_prices
+from simcost.trace.spot import Ints, SpotTrace, read_availability, read_prices, with_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from simcost.errors import did_you_mean
 from simcost.plan.autoscaling.metric_adapter import LATENCIES, METRICS, Known, canonical, known
-from simcost.plan.autoscaling.signals import Signal, SignalName, Source
+from simcost.plan.autoscaling.policy import Signal, SignalName, Source
+from simcost.scenario.manifests.fields import go_duration
 from simcost.scenario.manifests.promql_series import (
     OVER,
     SHAPES,
@@ -24,7 +25,6 @@ from simcost.scenario.manifests.promql_series import (
     scaled,
     without_buckets,
 )
-from simcost.scenario.manifests.quantities import go_duration
 
 _PERCENTILES: dict[str, dict[float, SignalName]] = {
     "ttft": {0.5: "ttft_p50_s", 0.9: "ttft_p90_s", 0.95: "ttft_p95_s", 0.99: "ttft_p99_s"},

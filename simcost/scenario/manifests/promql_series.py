@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simcost.plan.autoscaling.metric_adapter import Known
-from simcost.plan.autoscaling.signals import Over, Signal, Source
+from simcost.plan.autoscaling.policy import Over, Signal, Source
 
 OVER: dict[str, Over] = {"sum": "sum", "avg": "mean", "max": "max", "min": "min"}
 _REPLICA = frozenset(

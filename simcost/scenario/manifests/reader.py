@@ -18,13 +18,13 @@ from simcost.scenario.manifests import (
     aws_files,
     dynamo,
     endpoint_picker,
-    epp_door,
     hpa,
     karpenter,
     keda,
     knative,
     ray,
 )
+from simcost.scenario.manifests import endpoint_picker as epp_door
 from simcost.scenario.manifests.documents import objects_of
 from simcost.scenario.manifests.fields import Fields, Reading
 from simcost.scenario.manifests.manifest import Manifest

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from simcost.plan.autoscaling.metric_adapter import nearest
-from simcost.plan.autoscaling.signals import SignalName
+from simcost.plan.autoscaling.policy import SignalName
 from simcost.plan.autoscaling.wva import PUBLISHED
 
 _PUBLISHED = re.compile(rf"\b({PUBLISHED}|inferno_desired_replicas)\b")

@@ -13,7 +13,7 @@ from simcost.catalog import Catalog
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import Usage
 from simcost.scenario.inputs.clusters import Cluster
-from simcost.scenario.schema.training import OnSpot
+from simcost.scenario.schema.scenario import OnSpot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

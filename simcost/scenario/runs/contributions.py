@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing.usage import usages_of
+from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.fleet_tracking import followed, following, moved, unread
 from simcost.compare.provisioning import provisioning
-from simcost.compare.result import RunResult, Served, Trained
+from simcost.compare.results import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import Ledger, Outcomes, Usage
@@ -30,7 +30,7 @@ from simcost.scenario.runs.bills import (
 from simcost.scenario.runs.job_runs import means
 from simcost.scenario.runs.resolve import Question, ResolvedPlan
 from simcost.scenario.runs.tables import Rows, job_quantiles, quantiles
-from simcost.scenario.schema.training import OnShared
+from simcost.scenario.schema.scenario import OnShared
 from simcost.sim.jobs.changing_capacity import Capacity
 from simcost.slo import assess, assess_jobs
 

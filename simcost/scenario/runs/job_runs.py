@@ -11,9 +11,8 @@ import pyarrow as pa
 from simcost.ledger.jobs import Floats, JobLedger
 from simcost.scenario.inputs.clusters import Cluster, run_jobs
 from simcost.scenario.runs.resolve import Question, job_key, run_key
-from simcost.scenario.storage.folders import whole_folder
-from simcost.scenario.storage.job_store import load_job_ledger, save_job_ledger
-from simcost.scenario.storage.sealed import reused
+from simcost.scenario.storage.folders import reused, whole_folder
+from simcost.scenario.storage.ledgers import load_job_ledger, save_job_ledger
 from simcost.sim.jobs.changing_capacity import Capacity
 
 SAMPLES = 480

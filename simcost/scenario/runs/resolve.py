@@ -26,8 +26,7 @@ from simcost.scenario.inputs.forecast_demand import Foreseen
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.recorded_demand import Given
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import Plan
-from simcost.scenario.schema.training import OnShared
+from simcost.scenario.schema.scenario import OnShared, Plan
 from simcost.sim.serving.pool import Pool
 
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")

@@ -1,20 +1,24 @@
-"""One scenario, run: every plan under the same arrivals, billed, assessed, compared, written down."""
+"""One scenario, run: every plan under the same arrivals, billed, assessed, compared, written down.
+
+Runs in parallel: each simulated once, stored, reused; the result does not depend on the order.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, Protocol, TypeVar
 
 from simcost.compare.comparison import compare
 from simcost.compare.document import document
-from simcost.compare.result import RunResult
+from simcost.compare.results import RunResult
 from simcost.errors import InputError
 from simcost.outputs import check_folder, check_outputs
 from simcost.scenario.inputs.forecast_demand import DEMAND_FILES, Foreseen, write_demand
-from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.contributions import (
     ServedSide,
     TrainedSide,
@@ -23,15 +27,80 @@ from simcost.scenario.runs.contributions import (
     served_side,
     trained_side,
 )
-from simcost.scenario.runs.execute import Run, execute
 from simcost.scenario.runs.job_runs import JobRun, job_ledger, list_job_runs
-from simcost.scenario.runs.provenance import assumptions, input_files, provenance
+from simcost.scenario.runs.provenance import assumptions, input_files, provenance, resolved_text
 from simcost.scenario.runs.resolve import Question, settle
-from simcost.scenario.runs.resolved_text import resolved_text
-from simcost.scenario.runs.serving_runs import ServingRun, list_serving_runs, serving_ledger
+from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, list_serving_runs, serving_ledger
 from simcost.scenario.runs.tables import Rows, write_tables
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import SUMS, whole_files, write_sums
+
+
+class Run(Protocol):
+    """Something that takes a while."""
+
+    share: float
+    """How much of it is done."""
+
+
+class StoppedError(Exception):
+    """The run was asked to stop."""
+
+
+R = TypeVar("R", bound=Run)
+T = TypeVar("T")
+
+
+def execute(
+    runs: Sequence[R],
+    work: Callable[[R, Callable[[float], None]], T],
+    *,
+    jobs: int,
+    note: Callable[[], None],
+) -> list[T]:
+    """What `work` makes of each run, in their order.
+
+    Args:
+        runs: the runs.
+        work: called in a thread for each run, with a function to tell the share done, which raises StoppedError to
+            stop it. No more than `jobs` are at work at a time.
+        jobs: threads; compiled code frees the interpreter.
+        note: called in this thread now and then.
+
+    Raises:
+        KeyboardInterrupt: finished runs stay stored, the others leave nothing.
+    """
+    stop = Event()
+
+    def one(run: R) -> T:
+        def tell(share: float) -> None:
+            run.share = 0.99 * share
+            if stop.is_set():
+                raise StoppedError
+
+        found = work(run, tell)
+        run.share = 1.0
+        return found
+
+    with ThreadPoolExecutor(max_workers=jobs) as threads:
+        futures = [threads.submit(one, run) for run in runs]
+        try:
+            _watch(futures, note)
+            return [future.result() for future in futures]
+        finally:
+            stop.set()
+            threads.shutdown(cancel_futures=True)
+
+
+def _watch(futures: Sequence[Future[T]], note: Callable[[], None]) -> None:
+    """Report until all are done or one has failed; then raise its error."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=0.2, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+        note()
+
 
 Key = tuple[str, int]
 """Plan and replication."""

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.compare.result import RunResult, Served, Trained
+from simcost.compare.results import RunResult, Served, Trained
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import METRICS, Outcomes
 

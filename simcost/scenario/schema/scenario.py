@@ -1,25 +1,194 @@
-"""The scenario file as classes: this module is its schema."""
+"""The scenario file as classes: this module is its schema.
 
+The jobs of a scenario, and what a plan may run them on.
+Demand that is forecast, as a scenario writes it.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import StringConstraints
 
 from simcost.billing import Buy, OnDemand, Spot
+from simcost.forecast.events.schema import Event
+from simcost.forecast.names import ModelName
 from simcost.perf import ReplicaSpec
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
-from simcost.plan.drain import Drain
+from simcost.plan.failures import Checkpoints, NodeFailures
 from simcost.plan.interruptions import Interruptions
-from simcost.plan.metrics import Metrics
 from simcost.plan.nodes import AtOnce, Nodes
-from simcost.plan.retries import Retries
-from simcost.scenario.schema.demand import Demand
+from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placement, Scheduler
+from simcost.plan.serving import Drain, Metrics, Retries
 from simcost.scenario.schema.scaling import FromManifest, PlanScaling
-from simcost.scenario.schema.training import JobLog, Training
 from simcost.slo import Slo
-from simcost.trace.workload.spec import Recorded, Synthetic
-from simcost.units import ByKind, PositiveCount, PositiveSeconds
+from simcost.trace.workload.spec import Recorded, Stream, Synthetic
+from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, Share, Usd, UsdPerH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLog:
+    """Training jobs that were recorded: the same for every plan. Second 0 is the submission of the first job kept."""
+
+    path: str
+    """A job log, or a trace that `simcost trace import --jobs` stored, relative to the scenario file and inside its
+    folder."""
+    format: str = "auto"
+    """Of the log, as `simcost trace import` has them; auto = by its columns."""
+    map: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the log that have other names than ours: `{gpus: n_gpu}`."""
+    pool: str | None = None
+    """Only the jobs of this pool (virtual cluster, queue, partition)."""
+    since: str | None = None
+    """Only jobs submitted from this ISO time on."""
+    window: PositiveSeconds | None = None
+    """And at most this long after the first of them."""
+    timezone: str = "UTC"
+    """Of times of the log that say none."""
+    limit_error: Annotated[float, Ge(0), Le(1e6)] = 0.0
+    """Time limits that the log lacks are duration x (1 + this)."""
+    limits: EstimateError | None = None
+    """Draws all time limits anew, in each replication; None = those of the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnGpus:
+    """A cluster of so many GPUs, all alike; jobs take any that are free."""
+
+    kind: Literal["gpus"] = "gpus"
+    gpus: PositiveCount
+    """A multiple of those of a node."""
+    scheduler: Annotated[Scheduler, ByKind()] = field(default_factory=FifoSkip)
+    """Which job gets GPUs next."""
+    checkpoints: Checkpoints | None = None
+    """How jobs save their work, as they would beside requests or on spot; None = it takes no time."""
+    failures: NodeFailures | None = None
+    """How nodes and jobs fail, drawn anew in each replication; None = nothing fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnNodes:
+    """The nodes of a list; each gang lies whole on nodes of its pool."""
+
+    kind: Literal["nodes"] = "nodes"
+    nodes: str
+    """CSV or Parquet with `node,gpus[,pool,...]`, relative to the scenario file and inside its folder."""
+    divide: PositiveCount = 1
+    """Only this part of the nodes of each pool."""
+    scheduler: Annotated[Scheduler, ByKind()] = field(default_factory=FifoSkip)
+    """Which job gets GPUs next."""
+    placement: Annotated[Placement, ByKind()] = field(default_factory=Consolidate)
+    """On which nodes; `count` = on any free GPUs of the pool."""
+    checkpoints: Checkpoints | None = None
+    """How jobs save their work; None = it takes no time."""
+    failures: NodeFailures | None = None
+    """How nodes and jobs fail, drawn anew in each replication; None = nothing fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotNodes:
+    """Nodes that come and go as a recorded availability says, and are held and paid while they are there."""
+
+    nodes: PositiveCount
+    """Held while the trace is at its most; below it, the same share of them, rounded down."""
+    availability: str
+    """CSV or Parquet of `timestamp,available`, or of runs, relative to the scenario file and inside its folder. Past
+    its end it begins anew; each replication begins at another time of it."""
+    trace: str | None = None
+    """Which trace of the file; None = its only one."""
+    offer: str
+    """What a spot node is: `provider/sku` of the catalog."""
+    region: str | None = None
+    """None = the only region the catalog has for the offer."""
+    price: UsdPerH | None = None
+    """Per node and hour, all the time; None = that in effect by `prices`, else the one that the catalog observed."""
+    prices: str | None = None
+    """Prices in effect, per node and hour, as CSV or Parquet of `timestamp,price_usd_h`, or of runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnSpot:
+    """Steady GPUs, none or some, and spot nodes beside them.
+
+    Jobs queue first in, first out, and those that do not fit are passed over. Where spot nodes go, the jobs that
+    began last stop until the others fit, lose their work since the last checkpoint, and keep their place.
+    """
+
+    kind: Literal["spot"] = "spot"
+    gpus: Count = 0
+    """Steady GPUs, a multiple of those of a node of the plan's `buy`."""
+    spot: SpotNodes
+    """The nodes beside them."""
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    """How jobs save their work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnShared:
+    """One fleet for requests and jobs. Requests have the right of way: what their replicas do not hold, jobs use.
+
+    A new replica takes its GPUs from jobs: those that began last stop at once, until the others fit, lose their work
+    since the last checkpoint, and keep their place. The queue is first in, first out; what does not fit is passed over.
+    """
+
+    kind: Literal["shared"] = "shared"
+    gpus: PositiveCount
+    """Of the whole fleet, a multiple of those of a node, and at least what requests may ever hold."""
+    handover: Seconds = 30.0
+    """From stopping jobs to the GPUs being free for a replica: in place of `startup.node` and `startup.image`, since
+    the node is there and has the image."""
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    """How jobs save their work."""
+
+
+Training = OnGpus | OnNodes | OnSpot | OnShared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """How far to look ahead, and how."""
+
+    horizon: PositiveSeconds
+    """Length of the run, which begins where the history ends."""
+    paths: Annotated[PositiveCount, Ge(2), Le(10_000)] = 200
+    """Futures drawn; `seeds` of them are simulated, chosen so that they stand for all."""
+    freq: str | None = None
+    """Step of the forecast, such as `1h`; None = that of the history, of a trace an hour."""
+    model: ModelName = "auto"
+    """Forecasting model; auto = the combination, unless a backtest says otherwise."""
+    width: Annotated[float, Gt(0), Le(10)] = 1.0
+    """Widens (above 1) or narrows the futures around their middle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Requests that are forecast: a history, what you know of the future, and what the requests look like.
+
+    Every plan meets the same futures, one per replication. Costs and service levels are then distributions,
+    and a plan meets the SLO when all but a share `risk` of the futures meet it.
+    """
+
+    history: str
+    """A stored trace, or a series of request counts (CSV or Parquet with `timestamp,value` or
+    `series,timestamp,value`), relative to the scenario file and inside its folder."""
+    forecast: Ahead
+    """How far to look ahead, and how."""
+    series: str | None = None
+    """Which series of the history's file; None = its only one."""
+    scale: Annotated[float, Gt(0), Le(1e6)] = 1.0
+    """Multiplies the history, e.g. to give a public pattern the level of your own service."""
+    timezone: str = "UTC"
+    """Where your users live: hours of the day and weekdays are those of its clock, daylight saving included."""
+    events: tuple[Annotated[Event, ByKind()], ...] = ()
+    """What you know of the future: growth, launches, holidays, promotions, migrations, changes of length."""
+    requests: tuple[Stream, ...] = ()
+    """What the requests look like, or a mix of clients; none = blocks of requests of the history, a trace."""
+    risk: Share = 0.1
+    """Share of the futures that may miss the SLO."""
+    budget: Usd | None = None
+    """Money for a month; the result gives the chance to exceed it."""
+
 
 Workload = Annotated[Recorded | Synthetic, ByKind()]
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError
-from simcost.forecast.paths import Paths
+from simcost.forecast.sample_paths import Paths
 from simcost.outputs import whole_file
 from simcost.tables.cells import LARGEST
 from simcost.trace.series.series import Grid

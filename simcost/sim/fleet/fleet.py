@@ -12,9 +12,8 @@ import simpy
 from simcost.ledger.requests import UNREAD
 from simcost.sim.fleet.node_pool import Machines
 from simcost.sim.fleet.provisioners import Provider, provider_of
-from simcost.sim.fleet.records import Node, Process, Replica
+from simcost.sim.fleet.records import Node, Process, Replica, to_remove
 from simcost.sim.fleet.startup import ColdStart
-from simcost.sim.fleet.victims import to_remove
 from simcost.sim.serving.engine import layout as at
 from simcost.sim.serving.engine_driver import DataPlane, Seen
 from simcost.sim.serving.pool import Pool

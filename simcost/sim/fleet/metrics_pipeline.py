@@ -11,13 +11,12 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.ledger.requests import Buckets
 from simcost.plan.autoscaling import Observation, Replicas, Signal, Source
-from simcost.plan.autoscaling.signals import TOTALS_ONLY, SignalName, own
+from simcost.plan.autoscaling.policy import TOTALS_ONLY, SignalName, own
 from simcost.rng import stream
 from simcost.sim.fleet import scrape_samples as over
-from simcost.sim.fleet.latencies import Latencies
 from simcost.sim.fleet.records import Process
 from simcost.sim.fleet.replica_arrays import Roster
-from simcost.sim.fleet.scrape_samples import Floats, Sample, Samples
+from simcost.sim.fleet.scrape_samples import Floats, Latencies, Sample, Samples
 from simcost.sim.serving.engine import layout as at
 from simcost.units import NS_PER_S
 

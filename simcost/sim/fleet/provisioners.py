@@ -6,8 +6,8 @@ from math import ceil
 from typing import Protocol
 
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool
-from simcost.sim.fleet.choice import by_price, by_waste
 from simcost.sim.fleet.karpenter import KarpenterProvider
+from simcost.sim.fleet.node_pool import by_price, by_waste
 from simcost.sim.fleet.provisioned_fleet import ProvisionedFleet
 from simcost.sim.fleet.records import Node, Process
 from simcost.sim.serving.engine.layout import NEVER

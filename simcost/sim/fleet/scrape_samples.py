@@ -1,4 +1,7 @@
-"""Samples of the replicas, as a scraper takes them, and what they say over a window, replica by replica."""
+"""Samples of the replicas, as a scraper takes them, and what they say over a window, replica by replica.
+
+Histograms of latency since the start, as a counter that a scraper reads.
+"""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine_driver import DataPlane
 from simcost.units import NS_PER_S
 
 Floats = npt.NDArray[np.float64]
@@ -116,3 +120,26 @@ def places(wanted: Ints, had: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:
     place = np.minimum(np.searchsorted(had, wanted), len(had) - 1)
     there = had[place] == wanted
     return there, place[there]
+
+
+class Latencies:
+    """The data plane counts by window of arrival; here all windows are one, and only those that changed are read."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self.plane = plane
+        histograms = plane.state.histograms
+        self._seen = histograms.copy()
+        self._completed = plane.state.windows[:, at.W_COMPLETED].copy()
+        self._total: Ints = histograms.sum(axis=0, dtype=np.int64)
+
+    def read(self) -> Ints:
+        """[metric, bucket] counts up to now."""
+        completed, histograms = self.plane.state.windows[:, at.W_COMPLETED], self.plane.state.histograms
+        changed = np.flatnonzero(completed != self._completed)
+        if len(changed):
+            self._total = self._total.copy()
+        for window in changed:
+            self._total += histograms[window] - self._seen[window]
+            self._seen[window] = histograms[window]
+        self._completed[:] = completed
+        return self._total

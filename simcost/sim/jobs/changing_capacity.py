@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.ledger.jobs import NEVER, JobLedger, JobOutcomes
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.trace.jobs.jobs import Jobs
 
 Floats = npt.NDArray[np.float64]

@@ -8,8 +8,7 @@ import numpy as np
 
 from simcost.ledger.jobs import Floats, Ints
 from simcost.perf.checkpoints import daly_optimum
-from simcost.plan.checkpoints import Checkpoints
-from simcost.plan.failures import NodeFailures
+from simcost.plan.failures import Checkpoints, NodeFailures
 from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
 from simcost.rng import stream
 from simcost.sim.compiled import FAR

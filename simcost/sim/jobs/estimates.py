@@ -1,4 +1,7 @@
-"""What schedulers know of jobs before they run: the limits of users, and guesses at durations from the past."""
+"""What schedulers know of jobs before they run: the limits of users, and guesses at durations from the past.
+
+The order in which a policy looks at waiting jobs, where it never changes.
+"""
 
 from dataclasses import replace
 
@@ -6,9 +9,20 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.ledger.jobs import Floats, Ints
-from simcost.plan.scheduling import EstimateError, Shortest
+from simcost.plan.scheduling import (
+    DeadlineAware,
+    EstimateError,
+    FifoStrict,
+    PriorityPreemptive,
+    Quotas,
+    Scheduler,
+    Shortest,
+    SjfStrict,
+    SsfSkip,
+    SsfStrict,
+)
 from simcost.rng import stream
-from simcost.trace.jobs.jobs import Jobs
+from simcost.trace.jobs.jobs import NONE, Jobs
 
 
 def with_limits(jobs: Jobs, error: EstimateError, seed: int) -> Jobs:
@@ -69,3 +83,26 @@ def _means(jobs: Jobs, group: Ints, last: int) -> Floats:
         first = np.maximum(ended - last, 0)
         guess[rows] = (total[ended] - total[first]) / np.maximum(ended - first, 1)
     return guess
+
+
+def strict(policy: Scheduler) -> bool:
+    """Whether the first job that does not fit stops the line."""
+    return isinstance(policy, FifoStrict | SjfStrict | SsfStrict)
+
+
+def order(jobs: Jobs, policy: Scheduler, seed: int) -> Ints:
+    """Rows in the order of the policy: by (key, submit, row)."""
+    found: Ints = np.argsort(keys(jobs, policy, seed), kind="stable")
+    return found
+
+
+def keys(jobs: Jobs, policy: Scheduler, seed: int) -> Floats:
+    """By job; the smallest goes first, then the first row."""
+    if isinstance(policy, Shortest):
+        served = jobs.gpus * jobs.gpu_milli if isinstance(policy, SsfStrict | SsfSkip) else 1
+        return estimates(jobs, policy, seed) * served
+    if isinstance(policy, DeadlineAware):
+        return np.where(jobs.deadline_s == NONE, np.inf, jobs.deadline_s)
+    if isinstance(policy, PriorityPreemptive | Quotas):
+        return -jobs.priority.astype(float)
+    return np.zeros(len(jobs))

@@ -8,11 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.plan.placement import OnNodes
+from simcost.plan.scheduling import OnNodes
 from simcost.rng import stream
 from simcost.sim.jobs import cluster as at
-from simcost.sim.jobs.cluster import MILLI, NEVER, Floats, Ints
-from simcost.sim.jobs.members import gangs, shapes_of, work_of
+from simcost.sim.jobs.cluster import MILLI, NEVER, Floats, Ints, gangs, shapes_of, work_of
 from simcost.sim.jobs.simulate_on_nodes import POLICIES
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import Nodes

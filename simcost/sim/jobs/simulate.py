@@ -1,4 +1,7 @@
-"""Scheduling on GPU counts: pools without nodes, each with its own queue."""
+"""Scheduling on GPU counts: pools without nodes, each with its own queue.
+
+A pool on GPU counts: which engine runs it.
+"""
 
 from collections.abc import Mapping
 
@@ -6,15 +9,60 @@ import numpy as np
 
 from simcost.errors import InputError, did_you_mean
 from simcost.ledger.jobs import BUCKETS, NEVER, Floats, Ints, JobLedger, JobOutcomes
-from simcost.plan.checkpoints import Checkpoints
-from simcost.plan.failures import NodeFailures
-from simcost.plan.scheduling import Elastic, Quotas, Scheduler
+from simcost.plan.failures import Checkpoints, NodeFailures
+from simcost.plan.scheduling import (
+    ConservativeBackfill,
+    EasyBackfill,
+    Elastic,
+    FairShare,
+    Las,
+    PriorityPreemptive,
+    Quotas,
+    Scheduler,
+    Srtf,
+)
 from simcost.sim.jobs.dependencies import check_pools, with_followers
 from simcost.sim.jobs.disruptions import Mishaps
-from simcost.sim.jobs.engine.setup import most_of
-from simcost.sim.jobs.results import Ran
-from simcost.sim.jobs.runners import run_pool
+from simcost.sim.jobs.engine.setup import most_of, on_counts, run_general
+from simcost.sim.jobs.estimates import order, strict
+from simcost.sim.jobs.results import Ran, of_flow, undisturbed
 from simcost.trace.jobs.jobs import Flags, Jobs
+
+_GENERAL = ConservativeBackfill | FairShare | Srtf | Las | PriorityPreemptive | Quotas
+
+
+def run_pool(jobs: Jobs, capacity: int, policy: Scheduler, mishaps: Mishaps, horizon_s: float) -> Ran:
+    """Run the jobs of a pool, none wider than it, until all have ended or the horizon is past."""
+    if isinstance(policy, Elastic) and mishaps.none:
+        return _elastic(jobs, capacity, policy, horizon_s)
+    if isinstance(policy, _GENERAL) or not mishaps.none or jobs.after is not None:
+        return of_flow(*run_general(jobs, on_counts(jobs, capacity), policy, mishaps, horizon_s))
+    return _queue(jobs, capacity, policy, mishaps.seed, horizon_s)
+
+
+def _queue(jobs: Jobs, capacity: int, policy: Scheduler, seed: int, horizon_s: float) -> Ran:
+    from simcost.sim.jobs.engine import ranked_queue
+
+    easy = isinstance(policy, EasyBackfill)
+    discipline = ranked_queue.EASY if easy else ranked_queue.STRICT if strict(policy) else ranked_queue.SKIP
+    all_ties = isinstance(policy, EasyBackfill) and policy.shadow_ties == "all"
+    columns = jobs.submit_s, jobs.duration_s, jobs.gpus, jobs.limit_s, order(jobs, policy, seed)
+    start, timeline = ranked_queue.run(*columns, capacity, discipline, all_ties, horizon_s)
+    return undisturbed(jobs, start, timeline, horizon_s)
+
+
+def _elastic(jobs: Jobs, capacity: int, policy: Elastic, horizon_s: float) -> Ran:
+    from simcost.sim.jobs.engine import elastic
+
+    most = np.minimum(jobs.max_gpus, capacity)
+    columns = jobs.submit_s, jobs.duration_s.astype(float), jobs.gpus, jobs.min_gpus, most
+    rules = float(policy.scaling), float(policy.interval), float(policy.pause)
+    runs, timeline = elastic.run(*columns, capacity, *rules, horizon_s)
+    none, never = np.zeros(len(jobs)), np.zeros(len(jobs), np.int64)
+    return Ran(
+        start_s=runs.start, end_s=runs.end, preemptions=never, failures=never, lost_s=none, checkpoint_s=none,
+        restart_s=runs.paused_s, resumed_wait_s=none, timeline=timeline, spent={"restart": float(runs.paused.sum())},
+    )  # fmt: skip
 
 
 def schedule(

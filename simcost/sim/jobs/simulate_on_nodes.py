@@ -11,28 +11,43 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.ledger.jobs import BUCKETS, JobLedger
-from simcost.plan.checkpoints import Checkpoints
-from simcost.plan.failures import NodeFailures
-from simcost.plan.placement import BestFit, Consolidate, Fgd, OnNodes, Random, Spread, Topology
+from simcost.plan.failures import Checkpoints, NodeFailures
 from simcost.plan.scheduling import (
+    BestFit,
+    Consolidate,
     DeadlineAware,
+    Fgd,
     FifoSkip,
     FifoStrict,
+    OnNodes,
     Quotas,
+    Random,
     Rigid,
     SjfSkip,
     SjfStrict,
+    Spread,
     SsfSkip,
     SsfStrict,
+    Topology,
 )
 from simcost.rng import stream
 from simcost.sim.jobs import cluster as at
-from simcost.sim.jobs.cluster import MILLI, NEVER, Cluster, Ints, Shapes
+from simcost.sim.jobs.cluster import (
+    MILLI,
+    NEVER,
+    Cluster,
+    Gangs,
+    Ints,
+    Shapes,
+    gangs,
+    queue_of,
+    shapes_of,
+    work_of,
+)
 from simcost.sim.jobs.dependencies import check_pools, with_followers
 from simcost.sim.jobs.disruptions import Mishaps, Room
 from simcost.sim.jobs.engine.setup import most_of, run_general
-from simcost.sim.jobs.members import Gangs, gangs, queue_of, shapes_of, work_of
-from simcost.sim.jobs.order import order, strict
+from simcost.sim.jobs.estimates import order, strict
 from simcost.sim.jobs.results import Ran, of_flow, undisturbed
 from simcost.sim.jobs.simulate import outcomes_of, table
 from simcost.trace.jobs.jobs import Flags, Jobs

@@ -6,11 +6,9 @@ from math import nan
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
 from simcost.plan.autoscaling import Autoscaler
-from simcost.plan.drain import Drain
 from simcost.plan.interruptions import Interruptions
-from simcost.plan.metrics import EXACT, Metrics
 from simcost.plan.nodes import AtOnce, NodeKind, Nodes
-from simcost.plan.retries import Retries
+from simcost.plan.serving import EXACT, Drain, Metrics, Retries
 
 _SCRAPE_S = {
     "hpa": 15.0,

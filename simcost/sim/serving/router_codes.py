@@ -5,8 +5,14 @@ from collections.abc import Iterator
 from simcost.plan import Admission, Router
 from simcost.plan.routing import EndpointPicker
 from simcost.plan.routing import scorers as by
-from simcost.plan.routing.basic import LeastOutstanding, PowerOfTwo, RoundRobin
-from simcost.plan.routing.routers import LowestRate, RayPowerOfTwo, Session
+from simcost.plan.routing.routers import (
+    LeastOutstanding,
+    LowestRate,
+    PowerOfTwo,
+    RayPowerOfTwo,
+    RoundRobin,
+    Session,
+)
 from simcost.plan.routing.scorers import Scorer
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as at

@@ -84,8 +84,7 @@ def _check(arguments: Arguments) -> None:
 
 
 def _compare(arguments: Arguments) -> None:
-    from simcost.studies.actuals.comparison import against
-    from simcost.studies.actuals.sides import side_of_file
+    from simcost.studies.actuals.comparison import against, side_of_file
     from simcost.studies.actuals.simulated import simulated_side
 
     usd_per = dict(arguments.rate)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError, did_you_mean
 from simcost.scenario.storage.folders import check_result
-from simcost.studies.actuals.sides import Basis, Side, side_of_charges, side_of_file
+from simcost.studies.actuals.comparison import Basis, Side, side_of_charges, side_of_file
 from simcost.trace.focus.reader import read_focus
 
 _HOUR_S = 3600.0

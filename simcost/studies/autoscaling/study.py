@@ -12,10 +12,9 @@ from typing import Any
 
 from simcost.errors import InputError, did_you_mean
 from simcost.plan.autoscaling import Autoscaler
-from simcost.plan.autoscaling.replay_init import Replayed, replay
+from simcost.plan.autoscaling.replay import Replayed, replay
 from simcost.scenario.manifests import Manifest, read_manifest
-from simcost.trace.metrics import read_metrics
-from simcost.trace.metrics_init import Recording
+from simcost.trace.metrics import Recording, read_metrics
 from simcost.units import SECONDS_PER_HOUR, format_seconds
 
 Document = dict[str, Any]

@@ -153,9 +153,8 @@ def _value(key: str, text: str) -> float:
 
 
 def _built(name: str, given: dict[str, Any]) -> "Asked":
-    from simcost.billing.api.pricing import PerToken
-    from simcost.billing.api.prompt_cache import HitShare, PrefixReuse
-    from simcost.billing.api.provisioned import Provisioned
+    from simcost.billing.api.pricing import PerToken, Provisioned
+    from simcost.billing.api.tokens import HitShare, PrefixReuse
     from simcost.studies.breakeven.prices import Asked
 
     stated = "hit" in given

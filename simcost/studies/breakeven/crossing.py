@@ -3,11 +3,13 @@
 A fleet grows by whole machines: between two simulated demands its cost is a staircase that may climb above the API's
 and fall behind it again. Two things bound it: less demand needs no larger fleet, and fleets side by side serve what
 each of them serves. Where the least fleet that is known to do costs no more than the API, no simulation is needed.
+
+The least fleet that is enough, found by asking about one size after the other.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import ceil, exp, log
 from typing import Literal
 
 import numpy as np
@@ -132,3 +134,39 @@ def _between(i: int, scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> f
 def _spread(scales: Sequence[float]) -> Spread:
     mean = exp(sum(map(log, scales)) / len(scales))
     return Spread(mean=mean, lo=min(scales), hi=max(scales))
+
+
+SIZE_TOLERANCE = 0.02
+"""Large fleets are found to within this share of their size."""
+_FURTHEST = 8
+
+
+@dataclass(slots=True)
+class Search:
+    """Asks `size`, is told with `tell`; assumes that what is enough stays enough when it grows."""
+
+    guess: int
+    """Where to begin; the nearer, the fewer questions."""
+    too_few: int = 0
+    """The largest size that was not enough."""
+    enough: int | None = None
+    """The smallest size that was; None = none was."""
+
+    def size(self) -> int | None:
+        """The size to ask about; None = done."""
+        if self.enough is None:
+            furthest = _FURTHEST * (self.guess + 1)
+            size = self.guess if self.too_few == 0 else min(ceil(1.5 * self.too_few), furthest)
+            return size if size > self.too_few else None
+        if self.enough - self.too_few <= max(1, int(SIZE_TOLERANCE * self.enough)):
+            return None
+        if self.too_few == 0:
+            return max(1, min(self.enough - 1, int(0.75 * self.enough)))
+        return (self.too_few + self.enough) // 2
+
+    def tell(self, size: int, *, enough: bool) -> None:
+        """Whether that size was enough."""
+        if enough:
+            self.enough = size if self.enough is None else min(size, self.enough)
+        else:
+            self.too_few = max(size, self.too_few)

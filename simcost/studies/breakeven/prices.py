@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from simcost.billing.api.pricing import PerToken, TokenBill, bill_tokens
-from simcost.billing.api.prompt_cache import HitShare, NoCache, PromptCache
+from simcost.billing.api.tokens import HitShare, NoCache, PromptCache
 from simcost.catalog import Catalog
 from simcost.scenario.runs.resolve import Source
 from simcost.scenario.schema.loaded_scenario import LoadedScenario

@@ -16,11 +16,9 @@ from simcost.catalog.facts import TokenPrice
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import sha256_of
-from simcost.studies.breakeven.document import api_document, document
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
 from simcost.studies.breakeven.prices import Asked, in_traces
-from simcost.studies.breakeven.study import Api
-from simcost.studies.breakeven.words import format_tokens, rate
+from simcost.studies.breakeven.study import Api, api_document, document, format_tokens, rate
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd

@@ -1,10 +1,22 @@
-"""What was simulated and priced: fleets and APIs at several demands."""
+"""What was simulated and priced: fleets and APIs at several demands.
 
-from dataclasses import dataclass
+A break-even study as the JSON document of `simcost api`.
+The decision between fleets and APIs, in words.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import exp, log
+from typing import Any
+
+import numpy as np
 
 from simcost.billing.api.pricing import PerToken, TokenBill
 from simcost.catalog.facts import TokenPrice
+from simcost.compare.confidence import interval
+from simcost.compare.results import mean_of
 from simcost.studies.breakeven.crossing import Place, Spread, crossing, doubtful, over_replications
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_count, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +130,214 @@ class Study:
 
 def _smallest(fleet: Fleet | None) -> bool:
     return fleet is not None and fleet.replicas == 1
+
+
+Figures = Mapping[str, Any]
+
+
+def verdict(document: Figures) -> str:
+    """What is cheapest at the demand of the scenario, and from which demand on a fleet beats the cheapest API."""
+    here = min(document["demands"], key=lambda one: max(one["scale"], 1 / one["scale"]))
+    plans = [
+        (plan["usd_per_month"]["mean"], f"the fleet {plan['name']}") for plan in here["plans"] if plan["met"]
+    ]
+    apis = [(api["usd_per_month"]["mean"], api["name"]) for api in here["apis"]]
+    (usd, name), *others = sorted([*plans, *apis])
+    text = f"At {rate(here['requests_per_s'])} the cheapest is {name}: {format_usd(usd)} a month"
+    if others:
+        text += f", next {others[0][1]} at {format_usd(others[0][0])}"
+    return f"{text}; {_later(document, min(apis)[1])}."
+
+
+def _later(document: Figures, api: str) -> str:
+    """From which demand on a plan costs less than an API; the lowest over the plans."""
+    pairs = [pair for pair in document["break_even"] if pair["api"] == api and pair["place"] is not None]
+    largest = rate(document["demands"][-1]["requests_per_s"])
+    if not pairs:
+        return "no plan meets the SLO at any size that was tried"
+    crossing = [pair for pair in pairs if pair["requests_per_s"] is not None]
+    always = [pair for pair in pairs if pair["place"] == "fleet"]
+    if always:
+        least = rate(document["demands"][0]["requests_per_s"])
+        return f"{always[0]['plan']} costs less than {api} at every demand from {least} to {largest}"
+    if crossing:
+        first = min(crossing, key=lambda pair: float(pair["requests_per_s"]["mean"]))
+        tokens = format_tokens(first["tokens_per_month"]["mean"])
+        begin = f"from {spread(first['requests_per_s'])} on ({tokens} tokens a month)"
+        return f"{begin} {first['plan']} costs less than {api}"
+    best = min(pairs, key=lambda pair: float(pair["cost_ratio_at_largest"] or float("inf")))
+    if best["crossed_in"]:
+        return (
+            f"{best['plan']} becomes cheaper than {api} below {largest} in {best['crossed_in']} of "
+            f"{document['replications']} replications only, so that no break-even can be named"
+        )
+    closest = f"{best['plan']} comes closest, at {best['cost_ratio_at_largest']:.2g} times its cost"
+    return f"up to {largest} {api} costs less than every fleet; {closest}"
+
+
+def rate(per_s: float) -> str:
+    """Requests per second, or per hour where they are few."""
+    return f"{per_s:.3g} requests/s" if per_s >= 0.1 else f"{3600 * per_s:.3g} requests/h"
+
+
+def spread(value: Mapping[str, float]) -> str:
+    """A rate with its range over the replications."""
+    mean = value["mean"]
+    lo, hi = (f"{value[name] * (1.0 if mean >= 0.1 else 3600.0):.3g}" for name in ("lo", "hi"))
+    return rate(mean) if lo == hi else f"{rate(mean)} ({lo} to {hi})"
+
+
+def format_tokens(count: float) -> str:
+    """`4.2B`, `310M`, `12,000`."""
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return format_count(count)
+
+
+Document = dict[str, Any]
+MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
+
+
+def document(study: Study, provenance: Mapping[str, Any], assumptions: Sequence[str]) -> Document:
+    """`verdict`, `demands[]` with the cost of each option (`between[]`: of some), `break_even[]`, `apis[]`; means over
+    replications, of demands geometric with their range.
+    """
+    found = {
+        "scenario": study.scenario,
+        "model": study.model,
+        "replications": len(study.points[0].bills[0]),
+        "demands": [_demand(study, point) for point in study.whole],
+        "between": [_demand(study, point) for point in study.points if point not in study.whole],
+        "apis": [api_document(api, _at_scale_one(study).bills[i]) for i, api in enumerate(study.apis)],
+        "break_even": [
+            _break_even(study, study.break_even(plan, api))
+            for plan in study.plans
+            for api in range(len(study.apis))
+        ],
+        "assumptions": list(assumptions),
+        "provenance": dict(provenance),
+    }
+    return {"verdict": verdict(found), **found}
+
+
+def api_document(api: Api, bills: Sequence[TokenBill]) -> Document:
+    """Prices, what the cache finds, and unit costs at the demand of the bills."""
+    price = api.price
+    facts = {
+        name: value
+        for name, value in asdict(price).items()
+        if name.endswith(("_usd_per_m", "_tokens", "_multiplier"))
+    }
+    return {
+        "name": api.name,
+        "usd_per_month": _mean([bill.per_month_usd for bill in bills]),
+        "usd_per_request": _mean([bill.total_usd / max(bill.requests, 1) for bill in bills]),
+        "usd_per_million_tokens": _mean([1e6 * bill.total_usd / max(_tokens(bill), 1) for bill in bills]),
+        "usd_by_item": {
+            item: _mean([bill.paid.by_item_usd(bill.rates)[item] for bill in bills])
+            for item in bills[0].paid.by_item_usd(bills[0].rates)
+        } | {"provisioned": _mean([bill.units_usd for bill in bills])},
+        "read_share": _mean([bill.count.read_share for bill in bills]),
+        "cache": api.cache,
+        "too_long_requests": _mean([bill.too_long for bill in bills]),
+        "spilled_requests": _mean([bill.paid.requests for bill in bills]) if api.purchase.provisioned else None,
+        "batch": api.purchase.batch,
+        "ttft_p95_s": api.ttft_p95_s,
+        "tpot_p95_s": api.tpot_p95_s,
+        "price": facts | {name: getattr(price, name)
+                          for name in ("source", "as_of", "quality", "notes", "deprecation_date")},
+    }  # fmt: skip
+
+
+def _demand(study: Study, point: Point) -> Document:
+    bills = point.bills[0]
+    return {
+        "scale": point.scale,
+        "requests_per_s": _mean([bill.requests / study.horizon_s for bill in bills]),
+        "tokens_per_month": _mean([_tokens(bill) * MONTH_S / study.horizon_s for bill in bills]),
+        "plans": [_plan(study, point, name) for name in study.plans if name in point.fleets],
+        "apis": [
+            {"name": api.name, "usd_per_month": _interval(point.api_usd(i), study.level)}
+            for i, api in enumerate(study.apis)
+        ],
+    }
+
+
+def _plan(study: Study, point: Point, name: str) -> Document:
+    fleets = [fleet for fleet in point.fleets[name] if fleet is not None]
+    usd = point.fleet_usd(name)
+    if usd is None:
+        return {"name": name, "met": False, "replicas": None, "usd_per_month": None}
+    counts = [fleet.replicas for fleet in fleets]
+    return {
+        "name": name,
+        "met": True,
+        "replicas": {"lo": min(counts), "mean": _mean(counts), "hi": max(counts)},
+        "usd_per_month": _interval(usd, study.level) | {"least": min(usd), "most": max(usd)},
+        "usd_per_million_tokens": _mean(
+            [1e6 * cost / (_tokens(bill) * MONTH_S / study.horizon_s)
+             for cost, bill in zip(usd, point.bills[0], strict=True)]
+        ),
+        "attainment": _known(fleets, lambda fleet: fleet.attainment),
+        "ttft_p95_s": _known(fleets, lambda fleet: fleet.ttft_p95_s),
+        "tpot_p95_s": _known(fleets, lambda fleet: fleet.tpot_p95_s),
+        "utilisation": _known(fleets, lambda fleet: fleet.utilisation),
+    }  # fmt: skip
+
+
+def _break_even(study: Study, found: BreakEven) -> Document:
+    """`scale`, `requests_per_s` and `tokens_per_month` have `mean`, `lo`, `hi`; None where nothing crosses."""
+    point = _at_scale_one(study)
+    bills = point.bills[0]
+    rate = _mean([bill.requests / study.horizon_s for bill in bills]) / point.scale
+    tokens = _mean([_tokens(bill) * MONTH_S / study.horizon_s for bill in bills]) / point.scale
+    last = study.whole[-1]
+    usd = last.fleet_usd(found.plan)
+    return {
+        "plan": found.plan,
+        "api": study.apis[found.api].name,
+        "place": found.place,
+        "crossed_in": found.crossed,
+        "scale": _in(found.scale, 1.0),
+        "requests_per_s": _in(found.scale, rate),
+        "tokens_per_month": _in(found.scale, tokens),
+        "sure_from_requests_per_s": _in(found.sure, rate),
+        "usd_per_month": None if found.scale is None else _api_usd(study, found.api, found.scale.mean),
+        "cost_ratio_at_largest": None if usd is None else _mean(usd) / _mean(last.api_usd(found.api)),
+    }
+
+
+def _api_usd(study: Study, api: int, scale: float) -> float:
+    """A month of an API at any demand: straight between the points on logarithmic axes, in proportion below them."""
+    first = study.points[0]
+    if scale <= first.scale:
+        return _mean(first.api_usd(api)) * scale / first.scale
+    scales = [log(point.scale) for point in study.points]
+    costs = [log(_mean(point.api_usd(api))) for point in study.points]
+    return exp(float(np.interp(log(scale), scales, costs)))
+
+
+def _at_scale_one(study: Study) -> Point:
+    """The point of the scenario's own demand, or the nearest."""
+    return min(study.whole, key=lambda point: max(point.scale, 1 / point.scale))
+
+
+def _tokens(bill: TokenBill) -> int:
+    return bill.count.input_tokens + bill.count.output_tokens
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _known(fleets: Sequence[Fleet], value: Callable[[Fleet], float | None]) -> float | None:
+    return mean_of(map(value, fleets))
+
+
+def _interval(values: Sequence[float], level: float) -> Document:
+    return interval(values, level).document()
+
+
+def _in(found: Spread | None, factor: float) -> Document | None:
+    return None if found is None else found.times(factor)

@@ -6,7 +6,7 @@ from typing import Any
 
 from simcost.present.format import printable
 from simcost.present.text_table import table
-from simcost.studies.breakeven.words import format_tokens, rate, spread
+from simcost.studies.breakeven.study import format_tokens, rate, spread
 from simcost.units import format_seconds, format_share, format_usd
 
 Document = Mapping[str, Any]

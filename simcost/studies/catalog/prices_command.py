@@ -47,8 +47,8 @@ def _day(text: str) -> str:
 
 def _import(arguments: Arguments) -> None:
     from simcost.catalog import load_catalog
-    from simcost.catalog.prices.findings import OUT, UNASKED
     from simcost.catalog.prices.importer import import_prices
+    from simcost.catalog.prices.quote import OUT, UNASKED
     from simcost.outputs import whole_file
 
     folder = arguments.out
@@ -75,7 +75,7 @@ def _import(arguments: Arguments) -> None:
 
 def _diff(arguments: Arguments) -> None:
     from simcost.catalog import load_catalog
-    from simcost.catalog.prices.difference import price_changes
+    from simcost.catalog.prices.catalog_files import price_changes
 
     names = (None, arguments.before) if arguments.after is None else (arguments.before, arguments.after)
     before, after = map(load_catalog, names)

@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.billing.metering import Floats, Line, Metered, Runs
 from simcost.errors import InputError
-from simcost.forecast.paths import Paths
+from simcost.forecast.sample_paths import Paths
 
 WEEK_H, DAY_H = 168, 24
 

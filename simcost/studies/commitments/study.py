@@ -20,9 +20,8 @@ from simcost.billing.commitment.base import HourlyPrice
 from simcost.billing.commitment.bound import Capacity, Floats, Rates
 from simcost.billing.settlement import Settlement, settle
 from simcost.errors import InputError
-from simcost.studies.commitments.curve import pieces
 from simcost.studies.commitments.demand import Demand
-from simcost.studies.commitments.optimizer import Aim, Option, best_mix
+from simcost.studies.commitments.optimizer import Aim, Option, best_mix, pieces
 from simcost.studies.commitments.wording import verdict
 from simcost.units import HOURS_PER_MONTH, difference_usd
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from simcost.forecast.picture import picture
+from simcost.forecast.document import picture
 from simcost.forecast.project import Outlook
 from simcost.outputs import whole_file
 from simcost.present import forecast_charts as charts
@@ -11,7 +11,7 @@ from simcost.present import forecast_wording as words
 from simcost.present.chart_style import Document
 from simcost.present.html import bullets, frame, paragraphs, section, table
 from simcost.present.parts import figure, provenance
-from simcost.studies.forecasting import forecast_tables as tables
+from simcost.studies.forecasting import view as tables
 
 DRAWN = 20
 """Series with a chart; the others are rows of a table."""

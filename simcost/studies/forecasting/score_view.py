@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import fill
 from typing import Any
 
-from simcost.forecast.scoring.words import amount
+from simcost.forecast.scoring.series import amount
 from simcost.present.chart_style import Document
 from simcost.present.text_table import table
 from simcost.units import format_share

@@ -1,4 +1,7 @@
-"""`simcost forecast` and `simcost forecast score`: from files to documents and files."""
+"""`simcost forecast` and `simcost forecast score`: from files to documents and files.
+
+A file of events, what its user knows of the future, and where in it each of them stands.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,110 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import MinLen
 
 from simcost import __version__
-from simcost.errors import InputError, did_you_mean
+from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.forecast.document import forecast_document
+from simcost.forecast.events.findings import Finding, check_event
+from simcost.forecast.events.schema import Event
 from simcost.forecast.horizon_steps import steps_ahead
 from simcost.forecast.project import Asked, Outlook, look_ahead
 from simcost.forecast.scoring.issued import issued
 from simcost.forecast.scoring.score import score
 from simcost.outputs import check_outputs
+from simcost.scenario.files.faults import fault_at, repeated_names
+from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.parts import load_with_places
 from simcost.scenario.storage.folders import sha256_of
 from simcost.scenario.storage.sample_paths import write_paths
 from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
-from simcost.studies.forecasting.stated import StatedEvents, load_events
 from simcost.tables.calendar import find_zone
 from simcost.trace.series.reader import is_stored, read_series
 from simcost.trace.series.series import Series
+from simcost.units import ByKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsFile:
+    """What the user knows of the future; this class is the schema of its file."""
+
+    timezone: str | None = None
+    """Of times without an offset, of days and of weekdays, such as `Europe/Berlin`; None = that of the forecast."""
+    events: Annotated[tuple[Annotated[Event, ByKind()], ...], MinLen(1)]
+    """Growth, promotions, holidays, launches, churn, migrations and changes of length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedEvents:
+    """Events with their places."""
+
+    events: tuple[Event, ...]
+    timezone: str | None
+    places: Mapping[str, Fault]
+    """By name of the event: a fault at its place, without a message."""
+
+    def check(self, histories: Sequence[Series]) -> None:
+        """Whether the events suit the series of a forecast.
+
+        Raises:
+            FaultsError: some do not; each with its place.
+        """
+        faults = []
+        for event in self.events:
+            try:
+                check_event(event, histories)
+            except InputError as error:
+                faults.append(_moved(self.places[event.name], str(error)))
+        if faults:
+            raise FaultsError(faults)
+
+    def located(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings, with the place of the event before the message where they are about one."""
+        return [
+            finding | {"message": str(_moved(self.places[finding["event"]], finding["message"]))}
+            if finding.get("event") in self.places
+            else finding
+            for finding in findings
+        ]
+
+
+def load_events(path: Path) -> StatedEvents:
+    """Read a file of events.
+
+    Raises:
+        FaultsError: all faults of the file, each with its place.
+    """
+    stated, root = load_with_places(path, EventsFile, _own_faults)
+    nodes = _nodes(root)
+    places = {
+        event.name: fault_at(node, "", str(path)) for event, node in zip(stated.events, nodes, strict=True)
+    }
+    return StatedEvents(events=stated.events, timezone=stated.timezone, places=places)
+
+
+def _own_faults(root: Node, file: str) -> list[Fault]:
+    """Faults that the schema cannot tell: an unknown time zone, a name that stands twice."""
+    faults = []
+    zone = root.get("timezone")
+    if zone is not None and isinstance(zone.value, str):
+        try:
+            find_zone(zone.value)
+        except InputError as error:
+            faults.append(fault_at(zone, str(error), file))
+    return [*faults, *repeated_names(_nodes(root), file)]
+
+
+def _nodes(root: Node) -> list[Node]:
+    events = root.get("events")
+    return events.value if events is not None and isinstance(events.value, list) else []
+
+
+def _moved(place: Fault, message: str) -> Fault:
+    return Fault(file=place.file, line=place.line, column=place.column, message=message)
+
 
 Document = dict[str, Any]
 

@@ -1,13 +1,121 @@
-"""What a forecast says, in the terminal: at most 100 columns, the verdict first."""
+"""What a forecast says, in the terminal: at most 100 columns, the verdict first.
 
-from collections.abc import Iterator
+The tables of a forecast as texts for people, shared by the terminal, the HTML page and the app.
+"""
+
+from collections.abc import Callable, Iterator
 from textwrap import wrap
 
 from simcost.present import forecast_wording as words
 from simcost.present.chart_style import Document
-from simcost.present.format import amount, printable
+from simcost.present.forecast_wording import moment, step_word
+from simcost.present.format import amount, printable, signed
 from simcost.present.text_table import table
-from simcost.studies.forecasting import forecast_tables as tables
+from simcost.units import format_share
+
+Table = list[dict[str, str]]
+_NONE = "\N{EN DASH}"
+
+
+def overview(document: Document) -> Table:
+    """One row per series: total (of rates the mean) and peak of the horizon, the model, its error in the backtest."""
+    averages = {entry["total"]["average"] for entry in document["series"].values()}
+    total = "total or mean" if len(averages) > 1 else "mean" if averages == {True} else "total"
+    return [
+        {
+            "series": name,
+            total: amount(entry["total"]["mean"]),
+            "80 % between": _range(entry["total"]),
+            "peak": amount(entry["peak"]["mean"]),
+            "model": entry["model"],
+            "against naive": _text(_relative(entry), "{:.3g}".format),
+        }
+        for name, entry in document["series"].items()
+    ]
+
+
+def _range(spread: Document) -> str:
+    return _NONE if spread["p10"] is None else f"{amount(spread['p10'])} to {amount(spread['p90'])}"
+
+
+def _relative(entry: Document) -> float | None:
+    found = entry["backtest"]
+    return found["relative_mase"] if found else None
+
+
+def course(entry: Document) -> Table:
+    """The days of the horizon; its steps where they are no shorter than a day."""
+    return _days(entry) if entry["days"] else _steps(entry)
+
+
+def _days(entry: Document) -> Table:
+    usual = max(day["steps"] for day in entry["days"])
+    return [
+        {
+            "day": day["date"] + (f", {day['steps']} steps" if 2 * day["steps"] < usual else ""),
+            "P10": _text(day["p10"], amount),
+            "mean": amount(day["mean"]),
+            "P90": _text(day["p90"], amount),
+        }
+        for day in entry["days"]
+    ]
+
+
+def _steps(entry: Document) -> Table:
+    ends = {f"{level} % {end}": entry["levels"][level][key]
+            for level in list(entry["levels"])[:1] for end, key in (("from", "lo"), ("to", "hi"))}  # fmt: skip
+    columns = {"mean": entry["mean"], **ends}
+    return [
+        {step_word(entry["history"]["step"]): moment(entry, time)}
+        | {name: amount(values[i]) for name, values in columns.items()}
+        for i, time in enumerate(entry["timestamps"])
+    ]
+
+
+def stated(entry: Document) -> Table:
+    """What is stated: what each part brings over the horizon, and whose uncertainty it is."""
+    return [
+        {
+            "stated": part["name"],
+            "kind": part["kind"],
+            "adds in total": amount(part["total"]) if part["kind"] == "base" else signed(part["total"]),
+            "share of the variance": _text(part["variance_share"], format_share),
+        }
+        for part in entry["stated"]
+    ]
+
+
+def backtest(entry: Document) -> Table:
+    """The chosen model beside its rivals."""
+    return [
+        {
+            "model": score["model"],
+            "MASE": _text(score["mase"], "{:.3f}".format),
+            "WAPE": _text(score["wape"], format_share),
+            "bias": _text(score["bias"], lambda bias: f"{100 * bias:+.1f} %"),
+            "pinball": _text(score["pinball"], amount),
+        }
+        for score in (entry["backtest"] or {"scores": []})["scores"]
+    ]
+
+
+def coverage(entry: Document) -> Table:
+    """How often what came lay inside the levels."""
+    return [
+        {
+            "level": f"{level} %",
+            **{
+                f"of {what}": _text(kept[what], format_share) for what in ("steps", "days", "totals", "peaks")
+            },
+        }
+        for level, kept in (entry["backtest"] or {"coverage": {}})["coverage"].items()
+    ]
+
+
+def _text(value: float | None, show: Callable[[float], str]) -> str:
+    """A value for people; an en dash where nothing tells."""
+    return _NONE if value is None else show(value)
+
 
 COLUMNS = 100
 MANY = 5
@@ -28,7 +136,7 @@ def _overview(document: Document) -> Iterator[str]:
     """One row a series, and how many have something to be wary of."""
     series = document["series"]
     yield _folded(words.overview(document))
-    yield _table(tables.overview(document))
+    yield _table(overview(document))
     yield "against naive: error over that of repeating the last season, in the backtest; below 1 is better"
     wary = sum(bool(entry["findings"] or entry["cleaning"]) for entry in series.values())
     yield f"{wary} of them with findings or cleaning; details: --json" if wary else "details: --json"
@@ -41,10 +149,10 @@ def _each(document: Document) -> Iterator[str]:
         yield _folded(words.basis(entry)) + "\n" + _bars(entry)
         if len(document["series"]) == 1:
             yield _course(entry, document["timezone"])
-        yield _table(tables.stated(entry))
+        yield _table(stated(entry))
         yield _folded(words.against_naive(entry))
-        yield _table(tables.backtest(entry))
-        yield _table(tables.coverage(entry))
+        yield _table(backtest(entry))
+        yield _table(coverage(entry))
         lines = [f"cleaned: {line}" for line in words.cleaning(entry)]
         lines += [f"note: {line}" for line in words.findings(entry)]
         yield "\n".join(map(_folded, lines))
@@ -72,7 +180,7 @@ def _bars(entry: Document) -> str:
 
 def _course(entry: Document, timezone: str) -> str:
     """Days or steps of the horizon with bars."""
-    rows = tables.course(entry)
+    rows = course(entry)
     values = [day["mean"] for day in entry["days"]] or entry["mean"]
     top = max(values)
     bars = [{"": f"{'#' * round(_BAR * max(value, 0) / top) if top > 0 else '':<{_BAR}}"} for value in values]
@@ -81,7 +189,7 @@ def _course(entry: Document, timezone: str) -> str:
     return _table([row | bar for row, bar in zip(rows, bars, strict=True)][:_ROWS]) + more
 
 
-def _table(rows: tables.Table) -> str:
+def _table(rows: Table) -> str:
     """The rows, the first column cut to the room that the others leave."""
     if not rows:
         return ""

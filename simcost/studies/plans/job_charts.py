@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simcost.compare.words import GPU_TIME
+from simcost.compare.verdict import GPU_TIME
 from simcost.present.chart_style import (
     GRID,
     INK,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from simcost.compare.words import GPU_TIME
+from simcost.compare.verdict import GPU_TIME
 from simcost.present.chart_style import Document
 from simcost.studies.plans.contents import trains
 from simcost.units import format_count, format_seconds, format_share

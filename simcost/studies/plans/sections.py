@@ -25,7 +25,7 @@ from simcost.studies.plans import (
 )
 from simcost.studies.plans import text as comparison
 from simcost.studies.plans.contents import serves, trains
-from simcost.studies.plans.futures_chart import spread
+from simcost.studies.plans.cost_charts import spread
 
 
 def write_html(folder: Path) -> Path:

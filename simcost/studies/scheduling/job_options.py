@@ -1,9 +1,14 @@
-"""Words of the command line about jobs: which jobs, how their log is read, what GPUs cost."""
+"""Words of the command line about jobs: which jobs, how their log is read, what GPUs cost.
 
+Policies as the command line names them: `KIND`, or `KIND:FIELD=VALUE,FIELD=VALUE`.
+"""
+
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from simcost.studies.options import Arguments, columns, positive, seconds, usd_per_h
+from simcost.errors import InputError, did_you_mean
+from simcost.studies.options import Arguments, columns, pair, positive, seconds, usd_per_h
 
 
 def add_jobs(parser: Any) -> None:
@@ -38,7 +43,7 @@ def add_checkpoints(parser: Any) -> None:
 def checkpoints_of(arguments: Arguments) -> Any:
     """How jobs save their work. Raises InputError for an interval of 0."""
     from simcost.errors import InputError
-    from simcost.plan.checkpoints import Checkpoints
+    from simcost.plan.failures import Checkpoints
 
     if arguments.checkpoint == 0:
         raise InputError(
@@ -61,3 +66,47 @@ def jobs_of(arguments: Arguments, **more: Any) -> tuple[Any, list[dict[str, Any]
         timezone=arguments.timezone,
         **more,
     )
+
+
+_COMMA = re.compile(r",(?![^\[]*\])")
+"""Between two fields, not within a list as [1,2]."""
+SYNTAX = "KIND or KIND:FIELD=VALUE,..., e.g. easy-backfill:shadow_ties=all"
+
+
+def scheduler(text: str) -> Any:
+    """The scheduling policy. Raises InputError."""
+    from simcost.plan.scheduling import Scheduler
+
+    return _policy(text, Scheduler, "--policy")
+
+
+def placement(text: str) -> Any:
+    """The placement on nodes. Raises InputError."""
+    from simcost.plan.scheduling import Placement
+
+    return _policy(text, Placement, "--placement")
+
+
+def _policy(text: str, union: Any, option: str) -> Any:
+    """The member of the union of this kind, its fields as said or at their defaults."""
+    kind, _, said = text.partition(":")
+    known = {cls().kind: cls for cls in get_args(union)}
+    if kind not in known:
+        raise InputError(
+            f"{option} {kind!r} is none{did_you_mean(kind, list(known))}; there are {', '.join(known)}"
+        )
+    return with_words(known[kind], said, f"{option} {kind}")
+
+
+def with_words(cls: Any, said: str, option: str) -> Any:
+    """An object of a class from `FIELD=VALUE,FIELD=VALUE`, the others at their defaults. Raises InputError."""
+    if not said:
+        return cls()
+    from argparse import ArgumentTypeError
+
+    from simcost.scenario.files.parts import with_fields
+
+    try:
+        return with_fields(cls, dict(map(pair, _COMMA.split(said))))
+    except (InputError, ArgumentTypeError) as error:
+        raise InputError(f"{option}: {said}: {error}") from error

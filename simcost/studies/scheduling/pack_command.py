@@ -5,8 +5,7 @@ from typing import Any
 
 from simcost.progress import Progress
 from simcost.studies.options import Arguments, finish, number, positive, seed, verb
-from simcost.studies.scheduling.job_options import add_jobs, jobs_of
-from simcost.studies.scheduling.policies import placement
+from simcost.studies.scheduling.job_options import add_jobs, jobs_of, placement
 
 _ORDERS = 1000
 _MOST = 10

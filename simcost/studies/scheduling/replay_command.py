@@ -6,8 +6,7 @@ from typing import Any
 
 from simcost.progress import Progress
 from simcost.studies.options import Arguments, finish, number, positive, quantity, seed, verb
-from simcost.studies.scheduling.job_options import add_jobs, jobs_of
-from simcost.studies.scheduling.policies import SYNTAX, placement, scheduler, with_words
+from simcost.studies.scheduling.job_options import SYNTAX, add_jobs, jobs_of, placement, scheduler, with_words
 from simcost.units import BYTES_PER_S
 
 
@@ -58,7 +57,7 @@ def _add_mishaps(replay: Any) -> None:
 
 def _replay(arguments: Arguments) -> None:
     from simcost.sim.jobs.document import rejections, replay_document
-    from simcost.studies.scheduling.compare_policies import policies_verdict
+    from simcost.studies.scheduling.packing import policies_verdict
 
     where = placement(arguments.placement)
     nodes = _nodes(arguments)
@@ -137,8 +136,7 @@ def _pools(policies: list[Any], nodes: Any) -> dict[str, int]:
 
 def _mishaps(arguments: Arguments) -> dict[str, Any]:
     """Failures, checkpoints and the seed, as the engines take them."""
-    from simcost.plan.checkpoints import Checkpoints
-    from simcost.plan.failures import NodeFailures
+    from simcost.plan.failures import Checkpoints, NodeFailures
 
     given = {"failures": NodeFailures, "checkpoints": Checkpoints}
     found = {name: with_words(cls, said, f"--{name}") for name, cls in given.items()

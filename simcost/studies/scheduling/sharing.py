@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError, did_you_mean
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.scenario.storage.folders import check_result
 from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 from simcost.studies.scheduling.sizing import Question, size

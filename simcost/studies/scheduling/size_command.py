@@ -7,13 +7,14 @@ from typing import Any
 from simcost.progress import Progress
 from simcost.studies.options import Arguments, natural, positive, seconds, sourced, study, usd_per_h
 from simcost.studies.scheduling.job_options import (
+    SYNTAX,
     add_checkpoints,
     add_jobs,
     add_price,
     checkpoints_of,
     jobs_of,
+    scheduler,
 )
-from simcost.studies.scheduling.policies import SYNTAX, scheduler
 
 
 def add(actions: Any) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.checkpoints import Checkpoints
+from simcost.plan.failures import Checkpoints
 from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 from simcost.studies.scheduling.sizing import LARGEST, Question
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.spot_init import Floats, Ints, SpotTrace
+from simcost.trace.spot import Floats, Ints, SpotTrace
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
 
 BASES = 7

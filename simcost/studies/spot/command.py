@@ -115,8 +115,7 @@ def _traces(arguments: Arguments) -> list[Any]:
     from fnmatch import fnmatchcase
 
     from simcost.errors import InputError
-    from simcost.trace.spot import read_prices, read_spot
-    from simcost.trace.spot_init import with_prices
+    from simcost.trace.spot import read_prices, read_spot, with_prices
 
     traces = read_spot(arguments.file, tick_s=arguments.tick)
     wanted = arguments.trace or ["*"]

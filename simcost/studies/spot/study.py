@@ -1,17 +1,153 @@
-"""The document of a spot study."""
+"""The document of a spot study.
 
-from collections.abc import Mapping, Sequence
+The rows of a spot study: a policy over its runs, and a trace.
+The sentence above a spot study, and what its reader must not miss.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from simcost.compare.verdict import percent
 from simcost.errors import InputError
 from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy, name_of
-from simcost.sim.spot import STATES, DeadlineJob, course, run_spot
-from simcost.studies.spot.rows import Outcome, policy_row, trace_row
-from simcost.studies.spot.words import best_of, findings, verdict
-from simcost.trace.spot_init import Floats, Ints, SpotTrace, any_zone
+from simcost.sim.spot import STATES, DeadlineJob, SpotRuns, course, run_spot
+from simcost.trace.spot import Flags, Floats, Ints, SpotTrace, any_zone
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+_PERCENTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """One policy on one trace."""
+
+    runs: SpotRuns
+    billed_usd: Floats
+
+
+def policy_row(
+    name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd: float, gang: int
+) -> dict[str, Any]:
+    """Means over all runs, with the spread of money, saving, hours and finish.
+
+    Runs that the trace cut off have no saving. Hours are those of the gang, but for `total_vm_time_h`: of nodes.
+    """
+
+    def of(pick: Callable[[SpotRuns], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        return np.concatenate([pick(one.runs) for one in outcomes])
+
+    usd, finish = np.concatenate([one.billed_usd for one in outcomes]), of(lambda runs: runs.finish_h)
+    on_demand_h, spot_h = of(lambda runs: runs.on_demand_h), of(lambda runs: runs.spot_h)
+    ended, met = np.isfinite(finish), of(lambda runs: runs.deadline_met)
+    saving = 1 - usd[ended] / on_demand_usd
+    means = {
+        "on_demand_h": on_demand_h, "spot_h": spot_h,
+        "billed_on_demand_h": of(lambda runs: runs.billed_on_demand_h),
+        "billed_spot_h": of(lambda runs: runs.billed_spot_h),
+        "launches": of(lambda runs: runs.launches), "preemptions": of(lambda runs: runs.preemptions),
+        "deadline_met": met, "finished": ended,
+    }  # fmt: skip
+    row = {key: float(values.mean()) for key, values in means.items()}
+    return {
+        "policy": name, "kind": kind, "runs": len(usd),
+        "job_fail_rate": float((~met).mean()),
+        "avg_finish_time_h": _mean(finish[ended]),
+        "total_vm_time_h": gang * (row["billed_on_demand_h"] + row["billed_spot_h"]),
+        "total_vm_cost_usd": float(usd.mean()),
+        **row,
+        "on_demand_spread_h": spread(on_demand_h), "spot_spread_h": spread(spot_h),
+        "billed_usd": spread(usd),
+        "finish_h": _mean(finish[ended]), "finish_spread_h": spread(finish[ended]),
+        "saving": _mean(saving), "saving_spread": spread(saving),
+    }  # fmt: skip
+
+
+def trace_row(trace: SpotTrace, price: Floats, starts: Ints, gang: int) -> dict[str, Any]:
+    """What a trace offers a gang: how often, for how long at a time, and how often it takes it back."""
+    there: Flags = np.any(np.atleast_2d(trace.nodes) >= gang, axis=0)
+    change = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
+    up_h = np.diff(change)[::2] * trace.gap_s / SECONDS_PER_HOUR
+    falls = len(up_h) - int(there[-1])
+    return {
+        "trace": trace.name, "gap_s": trace.gap_s, "span_h": trace.span_s / SECONDS_PER_HOUR,
+        "available": float(there.mean()), "mean_spot_usd_per_h": float(price.mean()), "starts": len(starts),
+        "mean_up_h": _mean(up_h), "median_up_h": float(np.median(up_h)) if len(up_h) else None,
+        "preemptions_per_day_up": falls / float(up_h.sum()) * 24.0 if len(up_h) else None,
+    }  # fmt: skip
+
+
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def spread(values: Floats) -> dict[str, float | None]:
+    """Mean, standard deviation (of these runs) and percentiles; None where no run ended."""
+    if not len(values):
+        return dict.fromkeys(("mean", "sd", *_PERCENTILES))
+    points = np.quantile(values, list(_PERCENTILES.values()))
+    found = {"mean": float(values.mean()), "sd": float(values.std())}
+    return {**found, **dict(zip(_PERCENTILES, map(float, points), strict=True))}
+
+
+Row = Mapping[str, Any]
+
+
+def best_of(rows: Sequence[Row]) -> Row:
+    """The cheapest policy that met the deadline in every run; on-demand only, the first row, unless others save."""
+    safe = [row for row in rows[1:] if row["deadline_met"] == 1 and row["saving"] > 0]
+    return min((rows[0], *safe), key=_usd)
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """What to do, how much it saves, and how surely."""
+    base, best, runs = rows[0], best_of(rows), rows[0]["runs"]
+    met = f"all of {runs:,} runs" if runs > 1 else "the one run tried, which says little"
+    if best is base:
+        safe = [row for row in rows[1:] if row["deadline_met"] == 1]
+        if not safe:
+            return f"Stay on demand: no other policy met the deadline in {met}."
+        other = min(safe, key=_usd)
+        more = _usd(other) / _usd(base) - 1
+        cost = (
+            f"costs {_percent(more)} more"
+            if more >= 0
+            else f"costs only {_percent(-more)} less, and no less than the work alone"
+        )
+        return f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, {cost}."
+    lo, hi = (100 * best["saving_spread"][name] for name in ("p10", "p90"))
+    spread = f" ({lo:.0f} to {hi:.0f} % in eight of ten)" if runs > 1 else ""
+    return f"{best['policy']} saves {_percent(best['saving'])}{spread} against on-demand and met the deadline in {met}."
+
+
+def findings(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Deadlines missed, and policies that cost more than on demand."""
+    base = rows[0]
+    found = []
+    for row in rows[1:]:
+        name, more = row["policy"], _usd(row) / _usd(base) - 1
+        if row["deadline_met"] < 1:
+            late = f"{name} missed the deadline in {_percent(1 - row['deadline_met'])} of the runs"
+            cut = f"; {_percent(1 - row['finished'])} had not ended when the trace did, and their saving is not counted"
+            found.append(
+                {"kind": "late", "policy": name, "message": late + (cut if row["finished"] < 1 else "") + "."}
+            )
+        if more > 0:
+            text = f"{name} costs {_percent(more)} more than pure on-demand: its changeovers cost more than spot saves."
+            found.append({"kind": "dearer", "policy": name, "message": text})
+    return found
+
+
+def _usd(row: Row) -> float:
+    return float(row["billed_usd"]["mean"])
+
+
+def _percent(share: float) -> str:
+    return percent(round(share, 3))
+
 
 Findings = list[dict[str, Any]]
 MOST_STARTS = 1_000_000

@@ -196,7 +196,7 @@ def _trace_synthesize(arguments: Arguments) -> None:
         _trace_along(arguments)
         return
     from simcost.scenario.files.parts import load_workload
-    from simcost.trace.synthesis.synthetic import synthesize
+    from simcost.trace.synthesis.generator import synthesize
 
     spec = load_workload(arguments.file)
     with Progress("synthesize", quiet=arguments.quiet) as progress:

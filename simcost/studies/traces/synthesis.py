@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError, did_you_mean
-from simcost.forecast.paths import Paths
-from simcost.forecast.sample_paths import counted, weight
+from simcost.forecast.sample_paths import Paths, counted, weight
 from simcost.outputs import check_outputs
 from simcost.scenario.files.parts import load_workload
 from simcost.scenario.storage.sample_paths import read_paths
@@ -19,10 +18,9 @@ from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
 from simcost.trace.requests.writer import iso_utc
 from simcost.trace.series.from_traces import is_trace
 from simcost.trace.synthesis.gaps import Bootstrap
-from simcost.trace.synthesis.generator import drawn
+from simcost.trace.synthesis.generator import drawn, stored
 from simcost.trace.synthesis.jobs import jobs_along
 from simcost.trace.synthesis.rates import Rates
-from simcost.trace.synthesis.synthetic import stored
 from simcost.trace.workload.spec import Stream, traces
 from simcost.units import NS_PER_S
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from simcost.perf.training.memory import TrainingMemory
 from simcost.perf.training.utilization import Mfu
 from simcost.perf.training.whole_runs import WholeRuns
-from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.inputs import Run
 
 
 def assumptions(run: Run, mfu: Mfu, memory: TrainingMemory, whole: WholeRuns | None) -> Iterator[str]:

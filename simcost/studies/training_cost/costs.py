@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from simcost.billing.volume import Item, gb_months, run_usd
+from simcost.billing.storage_transfer import Item, gb_months, run_usd
 from simcost.catalog import Catalog
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance
 from simcost.errors import CatalogError, InputError
-from simcost.studies.training_cost.inputs import Prices
-from simcost.studies.training_cost.interval import Interval
-from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.inputs import Interval, Prices, Run
 from simcost.units import GB, SECONDS_PER_HOUR, format_usd
 
 

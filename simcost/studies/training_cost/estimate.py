@@ -15,8 +15,7 @@ from simcost.perf.training.utilization import Mfu, measured_mfu, published_mfu
 from simcost.perf.training.whole_runs import WholeRuns, over_whole_runs, whole_runs
 from simcost.studies.training_cost.assumptions import assumptions
 from simcost.studies.training_cost.costs import Quantities, cost_document, not_priced, old_price, price_of
-from simcost.studies.training_cost.interval import Interval
-from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.inputs import Interval, Run
 from simcost.studies.training_cost.timing import Timed, timed
 from simcost.studies.training_cost.warnings import batch_document, warnings
 from simcost.studies.training_cost.wording import verdict

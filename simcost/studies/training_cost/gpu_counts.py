@@ -8,7 +8,7 @@ from simcost.catalog import Catalog
 from simcost.errors import DoesNotFitError, InputError
 from simcost.perf.training.memory import MOST_GPUS, smallest_gpus
 from simcost.studies.training_cost.estimate import WAYS, estimate
-from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.inputs import Run
 from simcost.studies.training_cost.wording import WAYS as SAID
 from simcost.studies.training_cost.wording import between, tokens
 from simcost.units import format_seconds, format_usd

@@ -1,14 +1,32 @@
-"""At what prices a run is counted, and what its power is. Prices are per accelerator and hour."""
+"""At what prices a run is counted, and what its power is. Prices are per accelerator and hour.
 
-from dataclasses import dataclass, field
-from typing import Annotated
+A training run as it is estimated.
+A way to train, from its name and the options that belong to it.
+Low, likely and high: the intervals of an estimate.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
 from simcost.billing.owned import Owned
-from simcost.catalog.facts import Accelerator
-from simcost.errors import InputError
-from simcost.perf.training.limits import check_limits
+from simcost.catalog import Catalog
+from simcost.catalog.facts import Accelerator, Model, Precision
+from simcost.errors import InputError, did_you_mean
+from simcost.perf.training.duration import Failures
+from simcost.perf.training.methods import (
+    Distill,
+    Full,
+    Lora,
+    Method,
+    Pruned,
+    TokenFlops,
+    Transfer,
+    check_limits,
+)
+from simcost.perf.training.utilization import Layout
 from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, Recorded
 from simcost.units import Count, UsdPerGb, UsdPerH
 
@@ -98,3 +116,116 @@ class Prices:
                 raise InputError(
                     "the price of owned hardware and what it follows from say the same; give one"
                 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A training run, its facts looked up."""
+
+    model: Model
+    accelerator: Accelerator
+    tokens: float
+    method: Method
+    layout: Layout
+    precision: Precision = "bf16"
+    mfu: float | None = None
+    """Measured; None = from `tokens_per_s_per_gpu`, else published."""
+    tokens_per_s_per_gpu: Annotated[float, Gt(0)] | None = None
+    """Measured."""
+    flops_per_s_per_gpu: Annotated[float, Gt(0)] | None = None
+    """Measured, as reports give it: model FLOPs, counted as `count_attention` says."""
+    count_attention: bool = True
+    """False: 6 N only, for an `mfu` that was measured so."""
+    failures: Failures = field(default_factory=Failures)
+    losses: Losses = field(default_factory=Losses)
+    prices: Prices = field(default_factory=Prices)
+    energy: Energy = field(default_factory=Energy)
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+        if not 0 < self.tokens < 1e18:
+            raise InputError(f"tokens is {self.tokens!r}; give a number more than 0, such as 15.6e12")
+        measured = (self.mfu, self.tokens_per_s_per_gpu, self.flops_per_s_per_gpu)
+        if sum(one is not None for one in measured) > 1:
+            raise InputError("mfu, tokens per s and FLOPs per s say the same; give one of them")
+
+    @property
+    def token_flops(self) -> TokenFlops:
+        """FLOPs of one token."""
+        flops = self.method.flops(self.model, self.layout.sequence_tokens)
+        if self.count_attention:
+            return flops
+        return TokenFlops(parameters=flops.parameters, attention=0.0, teacher=flops.teacher,
+                          recomputed=flops.recomputed)  # fmt: skip
+
+
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "pretrain": (),
+    "full": (),
+    "lora": ("rank",),
+    "qlora": ("rank",),
+    "distill": ("teacher",),
+    "pruned": ("pruning", "kept_share", "speedup"),
+    "transfer": ("trained_share",),
+}
+"""Names of the methods and the options that each takes."""
+_NEEDED = {"distill": "teacher", "pruned": "kept_share", "transfer": "trained_share"}
+
+
+def training_method(catalog: Catalog, name: str, **options: Any) -> Method:
+    """The method of that name; options that are None count as not given.
+
+    Raises:
+        InputError: no such method; an option that it does not take; one that it needs is missing or out of range.
+        CatalogError: no such teacher.
+    """
+    if name not in OPTIONS:
+        hint = did_you_mean(name, list(OPTIONS)) or ";"
+        raise InputError(f"no training method {name!r}{hint} methods: {', '.join(OPTIONS)}")
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if option not in OPTIONS[name]:
+            takes = ", ".join(OPTIONS[name]) or "no options"
+            raise InputError(f"method {name!r} has no {option.replace('_', ' ')}; it takes {takes}")
+    if name in _NEEDED and _NEEDED[name] not in given:
+        raise InputError(f"method {name!r} needs the {_NEEDED[name].replace('_', ' ')}; give it")
+    return _built(catalog, name, given)
+
+
+def _built(catalog: Catalog, name: str, given: dict[str, Any]) -> Method:
+    if name == "distill":
+        return Distill(teacher=catalog.model(given["teacher"]))
+    if name == "pruned":
+        return Pruned(**given)
+    if name == "transfer":
+        return Transfer(**given)
+    if name == "lora":
+        return Lora(**given)
+    if name == "qlora":
+        return Lora(kind="qlora", **given)
+    return Full(kind="pretrain") if name == "pretrain" else Full()
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Three values of one quantity, in order."""
+
+    low: float
+    mid: float
+    high: float
+
+    def times(self, factor: float) -> "Interval":
+        """Each times a factor that is not negative."""
+        return self.map(lambda value: value * factor)
+
+    def map(self, function: Callable[[float], float]) -> "Interval":
+        """Each through a function that does not decrease."""
+        return Interval(function(self.low), function(self.mid), function(self.high))
+
+    def plus(self, other: "Interval") -> "Interval":
+        """Ends add up: both come from the same speed."""
+        return Interval(self.low + other.low, self.mid + other.mid, self.high + other.high)
+
+    def document(self) -> dict[str, float]:
+        """As JSON."""
+        return asdict(self)

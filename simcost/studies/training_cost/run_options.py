@@ -15,8 +15,8 @@ MODELS = "exponential, weibull=SHAPE, lognormal=SIGMA, gamma=SHAPE or recorded=F
 def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
     """The run on so many GPUs; 0 = on the fewest of the layout. Raises InputError and CatalogError."""
     from simcost.perf.training.duration import Failures
-    from simcost.perf.training.layout import Layout
-    from simcost.studies.training_cost.run import Run
+    from simcost.perf.training.utilization import Layout
+    from simcost.studies.training_cost.inputs import Run
 
     layout = _given(
         tp=arguments.tp, pp=arguments.pp, sequence_tokens=arguments.sequence, shards=arguments.shards,
@@ -54,7 +54,7 @@ def _given(**options: Any) -> dict[str, Any]:
 
 
 def _method(arguments: Arguments, catalog: Any) -> Any:
-    from simcost.studies.training_cost.choice import training_method
+    from simcost.studies.training_cost.inputs import training_method
 
     names = ("rank", "teacher", "pruning", "kept_share", "speedup", "trained_share")
     options = {} if arguments.compare else {name: getattr(arguments, name) for name in names}

@@ -21,8 +21,7 @@ from simcost.perf.training.duration import (
 from simcost.perf.training.utilization import Mfu
 from simcost.plan.failures import Recorded
 from simcost.rng import stream
-from simcost.studies.training_cost.interval import Interval
-from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.inputs import Interval, Run
 from simcost.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.perf.training.whole_runs import LARGE_BATCH, largest_batch
-from simcost.studies.training_cost.run import Run
+from simcost.studies.training_cost.inputs import Run
 from simcost.studies.training_cost.wording import tokens
 
 

@@ -1,13 +1,61 @@
-"""Sharing GPUs: several lightly used ones are packed on one, by time slices or MIG."""
+"""Sharing GPUs: several lightly used ones are packed on one, by time slices or MIG.
+
+Measures on pools: keep fewer GPUs, and let pools borrow from each other.
+Shut at night: GPUs that stay idle in the same hours of most days are switched off in them.
+What could be done about a bucket of waste, and what it would have saved over the samples.
+"""
 
 from dataclasses import dataclass
+from math import ceil
+from typing import Literal
 
 import numpy as np
 
-from simcost.studies.waste.action import Action, ordered
-from simcost.studies.waste.buckets import Waste
-from simcost.studies.waste.clock import spread
-from simcost.studies.waste.sweep import Flags, Floats, Ints
+from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, local_start_s, quantile, spread, sweep
+
+Effect = Literal["release", "use", "price"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """An amount with bounds; expected is None where only the bounds are known."""
+
+    lo: float
+    expected: float | None
+    hi: float
+
+    def __post_init__(self) -> None:
+        if not self.lo <= (self.lo if self.expected is None else self.expected) <= self.hi:
+            raise ValueError(f"{self} is not in order")
+
+    def times(self, factor: float) -> "Range":
+        """Each bound times a factor."""
+        expected = None if self.expected is None else self.expected * factor
+        return Range(lo=self.lo * factor, expected=expected, hi=self.hi * factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One measure; measures overlap, so that their savings do not add up."""
+
+    action: str
+    where: str
+    buckets: tuple[str, ...]
+    """The buckets it addresses."""
+    saves_gpu_s: Range
+    effect: Effect
+    """release: GPUs that need not be paid for; use: GPUs that would work instead of waiting; price: the same
+    hours for less."""
+    rule: str
+    """How the samples were replayed, and what that assumes."""
+    saves_usd: Range | None = None
+    """Where the saving is not hours times price."""
+
+
+def ordered(lo: float, expected: float, hi: float) -> Range:
+    """A range of three estimates; bounds that cross the expected one, as packings may, are widened to it."""
+    return Range(lo=min(lo, expected), expected=expected, hi=max(hi, expected))
+
 
 MOST_DUTY = 0.8
 QUANTILE = 0.95
@@ -123,3 +171,122 @@ def _saved(duty_s: Floats, held_s: Floats, memory: Floats, units: Ints, most: in
         float((gpu.held_s if gpu.units == 1 else np.minimum(gpu.held_s, cell_s)).sum()) for gpu in shared
     )
     return max(float(held_s[units].sum()) - after, 0.0)
+
+
+QUANTILES = (1.0, 0.99, 0.95)
+"""Of the demand that is kept: low, expected, high saving."""
+NAMED = 5
+"""Pools named in a rule, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The replay of one group of samples with fewer GPUs."""
+
+    saved: tuple[float, ...]
+    """GPU-seconds, one per quantile."""
+    kept: int
+    """GPUs at the expected quantile."""
+    gpus: int
+
+
+def consolidate(waste: Waste) -> list[Action]:
+    """Keep in each pool the p99 of the GPUs allocated or asked for, and hand the rest back while they are free."""
+    samples = waste.samples
+    pools = {name: _replay(waste, samples.pool == i) for i, name in enumerate(samples.pools)}
+    found = [_action(pools, "all" if len(pools) == 1 else "each pool by itself")]
+    if len(pools) > 1:
+        found.append(_action({"": _replay(waste, np.ones(len(samples), np.bool_))}, "all pools as one"))
+    return [action for action in found if (action.saves_gpu_s.expected or 0.0) > 0]
+
+
+def _action(pools: dict[str, _Kept], where: str) -> Action:
+    lo, expected, hi = (sum(one.saved[i] for one in pools.values()) for i in range(len(QUANTILES)))
+    ranked = sorted(pools.items(), key=lambda item: -item[1].saved[1])
+    said = [f"{one.kept:,} of {one.gpus:,}{f' in {name}' if name else ''}"
+            for name, one in ranked if one.saved[1] > 0]  # fmt: skip
+    more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""
+    rule = (f"keeps the p99 over time of the GPUs allocated or asked for (low: the most, high: the p95): "
+            f"{', '.join(said[:NAMED])}{more}; assumes that what exceeds them 1 % of the time may wait, and that "
+            "gangs still find room")  # fmt: skip
+    return Action(action="consolidate", where=where, buckets=("free_idle",), effect="release", rule=rule,
+                  saves_gpu_s=ordered(lo, expected, hi))  # fmt: skip
+
+
+def _replay(waste: Waste, mine: Flags) -> _Kept:
+    """What handing back all but a quantile of the demand saves, never more than what is free at the time."""
+    samples = waste.samples
+    free = waste.seconds["free_idle"][mine] / samples.hold_s[mine]
+    demand = (samples.allocated + samples.pending)[mine]
+    there = (samples.gpus - samples.down)[mine]
+    swept = sweep(samples.start_s[mine], samples.end_s[mine], there, demand, free)
+    capacity, asked, unused = swept.sums
+    unused = np.maximum(unused, 0.0)
+    kept = [ceil(quantile(asked, swept.length_s, level) - 1e-9) for level in QUANTILES]
+    saved = tuple(
+        float(np.minimum(np.maximum(capacity - keep, 0.0), unused) @ swept.length_s) for keep in kept
+    )
+    return _Kept(saved, kept[1], round(float(capacity.max(initial=0.0))))
+
+
+def merge_pools(waste: Waste) -> list[Action]:
+    """Let waiting jobs take idle GPUs of any pool: min(pending, idle) over all pools instead of within each."""
+    queue = waste.queue
+    blocked = float(waste.seconds["blocked_partition"].sum())
+    if queue is None or not blocked > 0:
+        return []
+    lo = min(queue.borrowable_gpu_s, blocked)
+    rule = ("jobs that wait take idle GPUs of any pool; low and expected: only while all that wait would fit at once, "
+            "high: always. Replays the queue as recorded: jobs that start earlier also end earlier, and gangs must "
+            "find their GPUs together")  # fmt: skip
+    return [Action(action="merge pools or borrow", where="all pools", buckets=("blocked_partition",), effect="use",
+                   saves_gpu_s=ordered(lo, lo, blocked), rule=rule)]  # fmt: skip
+
+
+QUIET_DAYS = 0.8
+FEWEST_DAYS = 3
+HOURS = 24
+
+
+def shut_at_night(waste: Waste, timezone: str) -> list[Action]:
+    """Switch off, in each hour of the day, as many GPUs of a unit as stayed idle all through it on 80 % of days.
+
+    Idle is free with nobody waiting, or held at duty 0. Low: as many as stayed idle on every day, of at least
+    three. High: every hour that was idle throughout, known in advance.
+    """
+    samples = waste.samples
+    idle = np.floor(waste.seconds["free_idle"] / samples.hold_s + 1e-9)
+    idle += np.where(samples.duty == 0, samples.allocated, 0.0)
+    start_s = local_start_s(samples, timezone)
+    row, cell, seconds = spread(start_s, start_s + samples.hold_s, 3600.0)
+    lo, expected, hi = _quiet(samples.unit[row], cell, idle[row], seconds)
+    if not expected > 0:
+        return []
+    days = samples.span_s / 86400.0
+    few = days < FEWEST_DAYS
+    short = f"; {days:.1f} days are too few to bound it from below" if few else ""
+    rule = (f"in each hour of the day, off are as many GPUs of a unit as did nothing all through that hour on "
+            f"{100 * QUIET_DAYS:.0f} % of the days; assumes that they start again when the hour ends, that work at "
+            f"duty 0 can be stopped, and that provider and contract bill by the hour{short}")  # fmt: skip
+    return [Action(action="shut at night", where="all", buckets=("allocated_idle", "free_idle"), effect="release",
+                   saves_gpu_s=ordered(0.0 if few else lo, expected, hi), rule=rule)]  # fmt: skip
+
+
+def _quiet(unit: Ints, cell: Ints, idle: Floats, seconds: Floats) -> tuple[float, float, float]:
+    """GPU-seconds of hours off: of GPUs idle on all days, on most days, on that day."""
+    cell = cell - cell.min() // HOURS * HOURS
+    width = int(cell.max()) + 1
+    keys, group = np.unique(unit * width + cell, return_inverse=True)
+    least = np.full(len(keys), np.inf)
+    np.minimum.at(least, group, idle)
+    observed = np.bincount(group, seconds)
+    hour = keys // width * HOURS + keys % width % HOURS
+    order = np.lexsort((-least, hour))
+    begin = np.flatnonzero(np.append(True, np.diff(hour[order]) != 0))
+    days = np.diff(np.append(begin, len(order)))
+    most = begin + np.array([ceil(QUIET_DAYS * count - 1e-9) for count in days.tolist()]) - 1
+    every = begin + days - 1
+    ranked = least[order]
+    always, mostly = (np.minimum(np.repeat(ranked[at], days), ranked) for at in (every, most))
+    observed = observed[order]
+    return float(always @ observed), float(mostly @ observed), float(ranked @ observed)

@@ -1,11 +1,63 @@
-"""The waste ledger: every GPU-second of capacity in exactly one bucket."""
+"""The waste ledger: every GPU-second of capacity in exactly one bucket.
+
+Sums over everything that stands at an instant, exact between the instants at which something changes.
+Samples cut at the borders of cells of time: hours of the wall clock, or the steps of a grid.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from simcost.studies.waste.sweep import Floats, sweep
+from simcost.trace.series.local_time import offsets
 from simcost.trace.utilization.samples import Samples
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """Stretches of time in which nothing changes."""
+
+    length_s: Floats
+    sums: tuple[Floats, ...]
+    """Of each value over the rows that stand; one per stretch."""
+    first: Ints
+    """The stretch in which each row begins."""
+    end: Ints
+    """The stretch after the last of each row."""
+
+    def integral(self, rate: Floats) -> Floats:
+        """The time integral of a rate (one per stretch) over the time for which each row stands."""
+        total = np.concatenate([[0.0], np.cumsum(rate * self.length_s)])
+        found: Floats = total[self.end] - total[self.first]
+        return found
+
+
+def sweep(start_s: Floats, end_s: Floats, *values: Floats) -> Sweep:
+    """Add up values that stand from a start to an end; integers below 2^53 add up exactly."""
+    times, place = np.unique(np.concatenate([start_s, end_s]), return_inverse=True)
+    first, end = place.reshape(2, -1)
+    sums = tuple(_sum(first, end, value, len(times)) for value in values)
+    return Sweep(length_s=np.diff(times), sums=sums, first=first, end=end)
+
+
+def _sum(first: Ints, end: Ints, value: Floats, times: int) -> Floats:
+    change = np.bincount(first, value, times) - np.bincount(end, value, times)
+    total: Floats = np.cumsum(change)[:-1]
+    return total
+
+
+def quantile(values: Floats, weight: Floats, level: float) -> float:
+    """The smallest value that is not exceeded for a share `level` of the weight, as time."""
+    there = weight > 0
+    order = np.argsort(values[there], kind="stable")
+    total = np.cumsum(weight[there][order])
+    at = int(np.searchsorted(total, level * total[-1] * (1 - 1e-12)))
+    return float(values[there][order][min(at, len(total) - 1)])
+
 
 BUCKETS = {
     "useful": "allocated and working (duty)",
@@ -110,3 +162,31 @@ def _blocked(samples: Samples, idle: Floats, own: Floats) -> tuple[Queue, Floats
         avoidable_share=float(length[waits & (free >= pending)].sum()) / observed,
     )  # fmt: skip
     return queue, (idle - own) * swept.integral(rate)
+
+
+def spread(start_s: Floats, end_s: Floats, cell_s: float) -> tuple[Ints, Ints, Floats]:
+    """For each part of a row within one cell: the row, the number of the cell, and the seconds."""
+    first = np.floor(start_s / cell_s).astype(np.int64)
+    last = np.maximum(np.ceil(end_s / cell_s).astype(np.int64) - 1, first)
+    count = last - first + 1
+    row = np.repeat(np.arange(len(start_s)), count)
+    cell = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + first[row]
+    begin = np.maximum(start_s[row], cell * cell_s)
+    seconds = np.maximum(np.minimum(end_s[row], (cell + 1) * cell_s) - begin, 0.0)
+    return row, cell, seconds
+
+
+def local_start_s(samples: Samples, timezone: str) -> Floats:
+    """Start of each sample by the wall clock, seconds since 1970; from the first sample where that is unknown."""
+    if samples.start_utc_s is None:
+        return samples.start_s
+    utc_s = samples.start_s + samples.start_utc_s
+    local: Floats = utc_s + offsets_of(utc_s, timezone)
+    return local
+
+
+def offsets_of(utc_s: Floats, timezone: str) -> Ints:
+    """Offset of the wall clock from UTC at each time, seconds. Raises InputError for an unknown zone."""
+    whole = np.floor(utc_s).astype(np.int64)
+    found: Ints = offsets(timezone, whole).local(whole) - whole
+    return found

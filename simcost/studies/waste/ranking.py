@@ -4,10 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from simcost.studies.waste.buckets import IDLE, Waste
-from simcost.studies.waste.memory import Memory
-from simcost.studies.waste.outcomes import Outcomes
-from simcost.studies.waste.sweep import Ints
+from simcost.studies.waste.buckets import IDLE, Ints, Waste
+from simcost.studies.waste.workload_actions import Memory, Outcomes
 
 SUGGESTED = {
     "allocated_idle": "share, MIG, shut at night",

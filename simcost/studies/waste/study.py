@@ -1,4 +1,8 @@
-"""The document of `simcost waste`: from samples, or from a ledger of ours, to waste in GPU-hours and money."""
+"""The document of `simcost waste`: from samples, or from a ledger of ours, to waste in GPU-hours and money.
+
+What a waste report starts from: monitored utilisation, or a job log, whichever a file is.
+The sentence above a waste report.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,29 +11,103 @@ from typing import Any
 import numpy as np
 
 from simcost.catalog.facts import Offer
+from simcost.compare.verdict import percent
 from simcost.errors import InputError
-from simcost.studies.waste.action import Action, Range
-from simcost.studies.waste.actions import share_gpus
-from simcost.studies.waste.buckets import BUCKETS, IDLE, Queue, Waste, split
-from simcost.studies.waste.clock import local_start_s, spread
-from simcost.studies.waste.memory import Memory, measure, right_size
-from simcost.studies.waste.night import shut_at_night
-from simcost.studies.waste.outcomes import Outcomes, fix_failing, outcomes
-from simcost.studies.waste.pools import consolidate, merge_pools
+from simcost.studies.waste.actions import Action, Range, consolidate, merge_pools, share_gpus, shut_at_night
+from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, Queue, Waste, local_start_s, split, spread
 from simcost.studies.waste.price import Price, price_of
 from simcost.studies.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
-from simcost.studies.waste.source import read
-from simcost.studies.waste.sweep import Ints
-from simcost.studies.waste.verdict import verdict
-from simcost.studies.waste.workload_actions import SpotCase, move_to_spot
+from simcost.studies.waste.workload_actions import (
+    Memory,
+    Outcomes,
+    SpotCase,
+    fix_failing,
+    measure,
+    move_to_spot,
+    outcomes,
+    right_size,
+)
 from simcost.tables.calendar import find_zone
 from simcost.trace.jobs.jobs import Jobs
+from simcost.trace.jobs.reader import read_jobs
+from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
+from simcost.trace.utilization.from_jobs import samples_of_jobs
+from simcost.trace.utilization.reader import read_utilisation
+from simcost.trace.utilization.samples import Samples
+from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
+from simcost.units import format_count, format_usd
+
+Findings = list[dict[str, Any]]
+UNUSED = ("limit_assumed", "limit_raised")
+"""Findings about what schedulers need, which waste does not."""
+
+
+def read(
+    path: Path, mapping: Mapping[str, str], gpus: Mapping[str, int] | int | None, timezone: str
+) -> tuple[Samples, Findings, Jobs | None]:
+    """The samples, what was found, and the jobs where the file is their log.
+
+    A stored trace of jobs and an export of sacct are job logs, and so is a file for which the number of GPUs is given.
+
+    Raises: as the readers.
+    """
+    slurm = is_sacct(path)
+    if not (slurm or is_jobs(path) or gpus is not None):
+        return (*read_utilisation(path, mapping=mapping), None)
+    jobs, said = read_jobs(path, mapping=mapping, timezone=timezone)
+    duty = duty_of_jobs(path) if slurm else {}
+    samples, findings = samples_of_jobs(jobs, gpus=gpus, duty=duty)
+    return samples, [one for one in said if one["kind"] not in UNUSED] + findings, jobs
+
+
+_WASTED = ("allocated_idle", "blocked_in_pool", "blocked_partition", "free_idle", "down", "checkpoint", "lost",
+           "restart")  # fmt: skip
+_SAID = {
+    "allocated_idle": "allocated but idle", "blocked_in_pool": "free while its own pool's jobs wait",
+    "blocked_partition": "free while other pools' jobs wait", "free_idle": "free with nobody waiting for it",
+    "down": "down", "checkpoint": "writing checkpoints", "lost": "work redone", "restart": "starting",
+}  # fmt: skip
+
+
+def verdict(document: dict[str, Any]) -> str:
+    """How much was wasted, on what most, and the measure that would change most of it."""
+    buckets = {name: document["buckets"][name] for name in _WASTED if name in document["buckets"]}
+    usd = sum(bucket["usd"] for bucket in buckets.values())
+    share = sum(bucket["share"] for bucket in buckets.values())
+    least = (
+        "At least "
+        if "unmeasured" in document["buckets"] and document["buckets"]["unmeasured"]["usd"]
+        else ""
+    )
+    first = (f"{least}{percent(share)} of {_hours_text(document['capacity_gpu_hours'])} GPU-hours did no work: "
+             f"{format_usd(usd)} of {format_usd(document['cost_usd'])}")  # fmt: skip
+    if not usd > 0:
+        return f"{first}."
+    most = max(buckets, key=lambda name: float(buckets[name]["usd"]))
+    return (
+        f"{first}, most of it {_SAID[most]} ({format_usd(buckets[most]['usd'])}){_best(document['actions'])}."
+    )
+
+
+def _hours_text(value: float) -> str:
+    return format_count(value) if value >= 10 or value == 0 else f"{value:.3g}"  # two digits
+
+
+def _best(actions: list[dict[str, Any]]) -> str:
+    """The measure that frees the most money, as far as the samples tell."""
+    best = next((one for one in actions if (one["saves_usd"]["expected"] or 0) > 0), None)
+    if best is None:
+        return ""
+    saves = best["saves_usd"]
+    what = "put to work" if best["effect"] == "use" else "save"
+    return (f"; the largest measure would be to {best['action']}, which would {what} {format_usd(saves['expected'])} "
+            f"({format_usd(saves['lo'])} to {format_usd(saves['hi'])})")  # fmt: skip
+
 
 _NONE: Mapping[str, str] = {}
 PLACES = 40
 """Places in charts, those with the most idle GPU-hours first."""
-Findings = list[dict[str, Any]]
 
 
 def waste(

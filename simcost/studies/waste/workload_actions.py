@@ -1,4 +1,8 @@
-"""Move to spot: the jobs that bear it, replayed along recorded availability."""
+"""Move to spot: the jobs that bear it, replayed along recorded availability.
+
+Oversized memory: what units use against what they hold, and the slice of a GPU that would do.
+Work of jobs that failed or were cancelled.
+"""
 
 from dataclasses import dataclass
 
@@ -7,11 +11,11 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.plan.spot import SpotOnly
 from simcost.sim.spot import DeadlineJob, SpotRuns, run_spot
-from simcost.studies.waste.action import Action, Range
+from simcost.studies.waste.actions import Action, Range, ordered
+from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, quantile
 from simcost.studies.waste.price import Price
-from simcost.studies.waste.sweep import Flags, Floats
-from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.spot_init import SpotTrace
+from simcost.trace.jobs.jobs import STATUS, Jobs
+from simcost.trace.spot import SpotTrace
 from simcost.units import SECONDS_PER_HOUR
 
 STARTS = 400
@@ -92,3 +96,114 @@ def _runs(trace: SpotTrace, work_s: float, changeover_s: float) -> SpotRuns:
     )
     starts = np.linspace(0, max(trace.ticks // 2, 1), STARTS, endpoint=False).astype(np.int64)
     return run_spot(SpotOnly(), job, trace.nodes, trace.gap_s, starts)
+
+
+MIG = ((1, 1, 7), (1, 2, 4), (2, 2, 3), (3, 4, 2))
+"""Slices of a seven-slice GPU (A100, H100, H200, B200): compute in sevenths, memory in eighths, instances per GPU.
+Source: NVIDIA MIG User Guide, supported profiles."""
+SLICED = ("a100", "h100", "h200", "b200", "gb200", "b300", "gb300")
+"""Beginnings of the names of accelerators with seven such slices."""
+HEADROOM = 1.1
+"""Memory asked for over the p99 used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Memory:
+    """Use of memory by unit, of those for which it was measured."""
+
+    unit: Ints
+    held_s: Floats
+    """GPU-seconds for which the unit was allocated."""
+    total_bytes: Floats
+    p99_bytes: Floats
+    most_bytes: Floats
+    duty: Floats
+    """Shape (3, units): mean, p95 and largest duty; NaN where not measured."""
+
+    @property
+    def unused_gpu_s(self) -> Floats:
+        """Requested - p99 used, as GPUs x time."""
+        return self.held_s * np.maximum(1 - self.p99_bytes / self.total_bytes, 0.0)
+
+
+def measure(waste: Waste) -> Memory | None:
+    """Quantiles over time held by unit; None where no memory was measured."""
+    samples = waste.samples
+    known = (samples.memory_total_bytes > 0) & ~np.isnan(samples.memory_used_bytes) & (samples.allocated > 0)
+    rows = np.flatnonzero(known & (samples.gpus == 1))
+    if not len(rows):
+        return None
+    first = np.flatnonzero(np.append(True, np.diff(samples.unit[rows]) != 0))
+    groups = np.split(rows, first[1:])
+    used, weight = samples.memory_used_bytes, samples.hold_s * samples.allocated
+    duty = [(float(np.average(samples.duty[g], weights=weight[g])), quantile(samples.duty[g], weight[g], 0.95),
+             float(samples.duty[g].max())) for g in groups]  # fmt: skip
+    return Memory(
+        unit=samples.unit[rows][first],
+        held_s=np.array([weight[g].sum() for g in groups]),
+        total_bytes=np.array([samples.memory_total_bytes[g].max() for g in groups]),
+        p99_bytes=np.array([quantile(used[g], weight[g], 0.99) for g in groups]),
+        most_bytes=np.array([used[g].max() for g in groups]),
+        duty=np.array(duty).T,
+    )
+
+
+def right_size(memory: Memory | None, accelerator: str | None = None) -> list[Action]:
+    """Give each unit the smallest MIG slice that holds its memory and its duty, unless the accelerator has none."""
+    sliced = accelerator is None or accelerator.startswith(SLICED)
+    if memory is None or not sliced or np.isnan(memory.duty).any():
+        return []
+    mean, p95, most = memory.duty
+    cases = [(memory.most_bytes, most), (memory.p99_bytes, np.maximum(p95, mean)), (memory.p99_bytes, mean)]
+    lo, expected, hi = (_saved(memory, used, duty) for used, duty in cases)
+    if not hi > 0:
+        return []
+    rule = (f"each unit gets the smallest MIG slice with {HEADROOM:g} x its p99 memory and a share of compute of at "
+            "least its p95 duty (low: the largest of both; high: mean duty), slices filling whole GPUs; assumes a GPU "
+            "of seven slices and that a unit at duty d needs the share d of its compute")  # fmt: skip
+    return [Action(action="right-size memory (MIG)", where="all", buckets=("allocated_idle",), effect="release",
+                   saves_gpu_s=ordered(lo, expected, hi), rule=rule)]  # fmt: skip
+
+
+def _saved(memory: Memory, used_bytes: Floats, duty: Floats) -> float:
+    """GPU-seconds saved if each unit pays for its slice only; a unit that fits none keeps its GPU."""
+    part = np.ones(len(memory.unit))
+    for compute, eighths, count in reversed(MIG):
+        fits = (HEADROOM * used_bytes <= memory.total_bytes * eighths / 8) & (duty <= compute / 7)
+        part[fits] = 1 / count
+    return float(memory.held_s @ (1 - part))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """GPU-seconds of a job trace by recorded outcome."""
+
+    gpu_s: dict[str, float]
+    """By word of STATUS."""
+    repeated_gpu_s: float
+    """Of failures whose user's previous job in the pool, with as many GPUs, had failed too."""
+
+
+def outcomes(jobs: Jobs) -> Outcomes:
+    """Add up GPUs x duration by outcome; failed and killed jobs held their GPUs all the same."""
+    work: Floats = jobs.gpus * jobs.gpu_milli / 1000.0 * jobs.duration_s
+    by_status = np.bincount(jobs.status, work, len(STATUS))
+    failed = jobs.status == STATUS.index("failed")
+    order = np.lexsort((jobs.submit_s, jobs.gpus, jobs.user, jobs.pool))
+    same = np.ones(max(len(order) - 1, 0), np.bool_)
+    for column in (jobs.gpus, jobs.user, jobs.pool):
+        same &= np.diff(column[order]) == 0
+    again = np.append(False, failed[order][:-1] & same)[: len(order)] & failed[order]
+    return Outcomes(gpu_s=dict(zip(STATUS, by_status.tolist(), strict=True)),
+                    repeated_gpu_s=float(work[order][again].sum()))  # fmt: skip
+
+
+def fix_failing(found: Outcomes) -> list[Action]:
+    """Stop failures that repeat: expected are those that follow a failure of the like, high are all."""
+    failed = found.gpu_s["failed"]
+    if not failed > 0:
+        return []
+    rule = ("expected: failures after a failure of the same user in the same pool with as many GPUs, as a check "
+            "before the next start would catch; high: all failures; low: none")  # fmt: skip
+    return [Action(action="fix failing jobs", where="all", buckets=("failed",), effect="release", rule=rule,
+                   saves_gpu_s=Range(lo=0.0, expected=min(found.repeated_gpu_s, failed), hi=failed))]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simcost.tables.cells import Flags
-from simcost.trace.focus.rows import Rows, pieces
+from simcost.trace.focus.cells import Rows, pieces
 from simcost.trace.focus.rules import READING
 
 Place = Callable[[int], str]

@@ -1,15 +1,157 @@
-"""From the rows of a cost file to its lines: cost and usage by day, SKU, way of buying and commitment."""
+"""From the rows of a cost file to its lines: cost and usage by day, SKU, way of buying and commitment.
 
+How exports write providers, units and instance types, and what we call them.
+Sums by key over many chunks: memory grows with the distinct keys, not with the rows.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.tables.cells import Flags, Floats, Ints
-from simcost.trace.focus.cells import Words
-from simcost.trace.focus.rows import Rows
-from simcost.trace.focus.sums import Names, Sums, named
-from simcost.trace.focus.units import instance_type, provider_of, unit_of
+from simcost.trace.focus.cells import Rows, Words
+
+PROVIDERS = {
+    "aws": "aws", "amazon": "aws", "amazon web services": "aws", "amazon web services, inc.": "aws",
+    "microsoft": "azure", "azure": "azure", "microsoft azure": "azure", "microsoft corporation": "azure",
+    "google": "gcp", "google cloud": "gcp", "google cloud platform": "gcp", "gcp": "gcp",
+}  # fmt: skip
+"""Names in exports -> names in the catalog."""
+_HOURS = {"h": 1.0, "hour": 1.0, "hr": 1.0, "hrs": 1.0, "minute": 1 / 60, "min": 1 / 60, "second": 1 / 3600,
+          "sec": 1 / 3600, "s": 1 / 3600, "day": 24.0}  # fmt: skip
+_OTHERS = {"token": "tokens", "gb-month": "GB-month", "gb-mo": "GB-month", "gb month": "GB-month", "gb": "GB",
+           "request": "requests", "gb-hour": "GB-h"}  # fmt: skip
+_MACHINES = re.compile(
+    r"^(?:instance|vm|virtual machine|gpu instance|node|box|compute)[- ]?(?=hours?$|hrs?$)"
+)
+_BLOCK = re.compile(r"^(\d[\d,]*(?:\.\d+)?)\s*([KMB])?[ /]\s*(.+)$", re.IGNORECASE)
+_SCALE = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
+_TYPE_KEYS = ("InstanceType", "x_InstanceType", "instanceType", "ServiceType", "VMName")
+_USAGE_TYPE = re.compile(
+    r"(?:BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage|UnusedBox|Reservation):([\w.-]+)$"
+)
+
+
+def provider_of(name: str) -> str:
+    """The catalog's name of a provider: `Amazon Web Services` is `aws`; others in lower case, with hyphens."""
+    key = name.strip().lower()
+    return PROVIDERS.get(key, re.sub(r"[^a-z0-9]+", "-", key).strip("-"))
+
+
+def unit_of(text: str) -> tuple[float, str]:
+    """How many of our unit a unit of an export is: `1000000 Tokens` is (1e6, tokens), `Hrs` is (1, h).
+
+    Hours of machines are `h`; what is not known stays as it is written.
+    """
+    block = _BLOCK.match(text.strip())
+    if block:
+        factor, unit = unit_of(block[3])
+        return float(block[1].replace(",", "")) * _SCALE[(block[2] or "").lower()] * factor, unit
+    bare = _MACHINES.sub("", text.strip().lower())
+    single = bare.removesuffix("s") if len(bare) > 1 else bare
+    if single in _HOURS:
+        return _HOURS[single], "h"
+    return 1.0, _OTHERS.get(single, text.strip())
+
+
+@lru_cache(65_536)
+def instance_type(text: str) -> str:
+    """The instance type in SkuPriceDetails, a provider's own details or its usage type; else empty."""
+    usage = _USAGE_TYPE.search(text)
+    if usage:
+        return usage[1]
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return ""
+    if not isinstance(said, dict):
+        return ""
+    return next((str(said[key]) for key in _TYPE_KEYS if said.get(key)), "")
+
+
+_PENDING_ROWS = 500_000
+
+
+class Names:
+    """Numbers for names, the same in every chunk; 0 is no name."""
+
+    def __init__(self, rename: Callable[[str], str] = str) -> None:
+        self.names = [""]
+        self._rename = rename
+        self._codes = {"": 0}
+        self._seen: dict[str, int] = {}
+
+    def codes(self, words: Words) -> Ints:
+        """The number of the name of each row."""
+        found = [self.code(word) for word in words.distinct.to_pylist()]
+        codes: Ints = np.array([*found, 0], np.int64)[words.codes]
+        return codes
+
+    def code(self, word: str) -> int:
+        """The number of one name."""
+        if word not in self._seen:
+            name = self._rename(word)
+            new = self._codes.setdefault(name, len(self.names))
+            if new == len(self.names):
+                self.names.append(name)
+            self._seen[word] = new
+        return self._seen[word]
+
+
+class Sums:
+    """Adds up values of rows with equal keys.
+
+    Args:
+        keys: names of the key columns; their values are integers.
+        values: names of the columns to add up.
+    """
+
+    def __init__(self, keys: Sequence[str], values: Sequence[str]) -> None:
+        self.keys, self.values = list(keys), list(values)
+        self._parts: list[pa.Table] = []
+        self._pending = self._kept = 0
+
+    def add(self, keys: Mapping[str, npt.NDArray[np.int64]], values: Mapping[str, Floats]) -> None:
+        """The rows of a chunk."""
+        if not len(next(iter(keys.values()))):
+            return
+        part = pa.table({name: pa.array(column) for name, column in {**keys, **values}.items()})
+        self._parts.append(self._added(part))
+        self._pending += self._parts[-1].num_rows
+        if self._pending > max(_PENDING_ROWS, self._kept):
+            self._parts = [self.table()]
+            self._kept, self._pending = self._parts[0].num_rows, 0
+
+    def table(self) -> pa.Table:
+        """One row per key, in the order of the keys."""
+        if not self._parts:
+            empty = {name: pa.int64() for name in self.keys} | {name: pa.float64() for name in self.values}
+            return pa.schema(list(empty.items())).empty_table()
+        return self._added(pa.concat_tables(self._parts)).sort_by([(name, "ascending") for name in self.keys])
+
+    def _added(self, table: pa.Table) -> pa.Table:
+        grouped = table.group_by(self.keys, use_threads=False).aggregate(
+            [(name, "sum") for name in self.values]
+        )
+        return grouped.select([*self.keys, *(f"{name}_sum" for name in self.values)]).rename_columns(
+            [*self.keys, *self.values]
+        )
+
+
+def named(table: pa.Table, names: Mapping[str, Names]) -> pa.Table:
+    """The table with the names behind the numbers, as dictionary columns."""
+    for key, known in names.items():
+        codes = table[key].to_numpy().astype(np.int32)
+        labels = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(known.names, pa.string()))
+        table = table.set_column(table.schema.get_field_index(key), key, labels)
+    return table
+
 
 COSTS = {"billed_usd": "BilledCost", "effective_usd": "EffectiveCost", "list_usd": "ListCost",
          "contracted_usd": "ContractedCost"}  # fmt: skip

@@ -13,11 +13,11 @@ from simcost.tables.cells import Floats
 from simcost.tables.sources import open_chunks
 from simcost.trace.focus import export as usage
 from simcost.trace.focus import lines
+from simcost.trace.focus.cells import Rows, clean
 from simcost.trace.focus.columns import WHAT, Header, find_header
 from simcost.trace.focus.export import UsageSeries
 from simcost.trace.focus.findings import Place, Quality
 from simcost.trace.focus.lines import Lines
-from simcost.trace.focus.rows import Rows, clean
 from simcost.trace.series.columns import peek
 
 _NONE: Mapping[str, float] = {}

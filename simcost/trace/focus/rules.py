@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.tables.cells import Flags
-from simcost.trace.focus.rows import Rows
+from simcost.trace.focus.cells import Rows
 
 _RELATIVE = 1e-6
 

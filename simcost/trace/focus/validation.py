@@ -1,17 +1,224 @@
-"""Whether a cost file keeps the rules of FOCUS 1.2."""
+"""Whether a cost file keeps the rules of FOCUS 1.2.
 
-from collections.abc import Mapping
+The rules of FOCUS 1.2 that rows of a file must keep, beside those that reading minds.
+
+Source: FinOps Open Cost and Usage Specification 1.2, requirements of columns and attributes; what depends on more than
+the rows of one file (invoices, price lists, what a provider supports) is not checked.
+How FOCUS 1.2 wants values to be written: units, currencies, JSON objects, names of services.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.trace.focus.columns import COLUMNS, WHAT
+from simcost.tables.cells import Flags
+from simcost.trace.focus.cells import Rows
+from simcost.trace.focus.columns import COLUMNS, SUBCATEGORIES, WHAT
 from simcost.trace.focus.findings import WRITTEN, Finding, Quality
 from simcost.trace.focus.reader import chunks, header_of
-from simcost.trace.focus.rules import Rule
-from simcost.trace.focus.strict import strict_rules
+from simcost.trace.focus.rules import READING, Rule, usage_or_purchase
+
+_SIZES = r"[KMGTPE]?b|[KMGTPE]?B|[KMGTPE]i[bB]"
+_TIMES = "Years?|Months?|Days?|Hours?|Minutes?|Seconds?"
+_COUNT = r"[A-Za-z][A-Za-z0-9]*(?: +[A-Za-z][A-Za-z0-9]*)*"
+_UNIT = re.compile(rf"(?:\d+ )?(?:{_SIZES}|{_TIMES}|{_COUNT})(?:-(?:{_TIMES})|/(?:\d+ )?(?:{_TIMES}))?")
+_PRICE_KEYS = frozenset({"CoreCount", "DiskMaxIops", "DiskSpace", "DiskType", "GpuCount", "InstanceSeries",
+                         "InstanceType", "MemorySize", "NetworkMaxIops", "NetworkMaxThroughput",
+                         "OperatingSystem", "Redundancy", "StorageClass"})  # fmt: skip
+
+
+def format_rules() -> Iterator[Rule]:
+    """Rules on how single values are written."""
+    for name in ("PricingUnit", "ConsumedUnit", "CommitmentDiscountUnit"):
+        yield Rule(f"{name} in no unit format", f"have a {name} that is not in the unit format",
+                   _not(name, lambda text: bool(_UNIT.fullmatch(text))), needs=(name,), must=False,
+                   source="UnitFormat-A-001-M")  # fmt: skip
+    for name in ("BillingCurrency", "PricingCurrency"):
+        yield Rule(f"{name} is no code", f"have a {name} that is no code of three letters",
+                   _not(name, lambda text: bool(re.fullmatch("[A-Z]{3}", text))), needs=(name,),
+                   source="CurrencyFormat-A-001-C")  # fmt: skip
+    yield Rule("tags are no object", "have Tags that are no JSON object of plain values", _not("Tags", _flat),
+               needs=("Tags",), source="KeyValueFormat-A-001-M")  # fmt: skip
+    yield Rule("price details", "have SkuPriceDetails that are no JSON object of properties of FOCUS or x_",
+               _not("SkuPriceDetails", _details), needs=("SkuPriceDetails",),
+               source="SkuPriceDetails-C-017-C")  # fmt: skip
+    yield Rule("subcategory of another", "have a ServiceSubcategory of another ServiceCategory", _misplaced,
+               needs=("ServiceCategory", "ServiceSubcategory"), source="ServiceSubcategory-C-004-M")  # fmt: skip
+
+
+def _not(name: str, good: Callable[[str], bool]) -> Callable[[Rows], Flags]:
+    """Rows whose word is not as it should be; each distinct word is looked at once."""
+
+    def bad(rows: Rows) -> Flags:
+        said = rows.word(name)
+        wrong = np.array([*(not good(text) for text in said.distinct.to_pylist()), False], np.bool_)
+        found: Flags = wrong[said.codes]
+        return found
+
+    return bad
+
+
+def _flat(text: str) -> bool:
+    """Whether a text is a JSON object of plain values."""
+    return _keys(text) is not None
+
+
+def _details(text: str) -> bool:
+    keys = _keys(text)
+    return keys is not None and all(key.startswith("x_") or key in _PRICE_KEYS for key in keys)
+
+
+@lru_cache(65_536)
+def _keys(text: str) -> tuple[str, ...] | None:
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(said, dict) or any(isinstance(value, dict | list) for value in said.values()):
+        return None
+    return tuple(said)
+
+
+def _misplaced(rows: Rows) -> Flags:
+    category, subcategory = rows.word("ServiceCategory"), rows.word("ServiceSubcategory")
+    parents = {name: parent for parent, names in SUBCATEGORIES.items() for name in names}
+    texts = [parents.get(text, "") for text in subcategory.distinct.to_pylist()]
+    parent = pa.array([*texts, None], pa.string()).take(pa.array(subcategory.codes % (len(texts) + 1)))
+    other: Flags = pc.fill_null(pc.not_equal(parent, category.text()), fill_value=False).to_numpy(
+        zero_copy_only=False
+    )
+    return other
+
+
+_BOTH = {
+    "CommitmentDiscountCategory": "CommitmentDiscountId", "CommitmentDiscountType": "CommitmentDiscountId",
+    "CommitmentDiscountUnit": "CommitmentDiscountQuantity", "ConsumedUnit": "ConsumedQuantity",
+    "PricingUnit": "PricingQuantity", "RegionName": "RegionId", "ResourceType": "ResourceId",
+    "SubAccountName": "SubAccountId", "SubAccountType": "SubAccountId", "BillingAccountType": "BillingAccountId",
+}  # fmt: skip
+"""Columns that are there exactly where another is."""
+_NEVER_WITHOUT = {
+    "CommitmentDiscountName": "CommitmentDiscountId", "CommitmentDiscountStatus": "CommitmentDiscountId",
+    "CapacityReservationStatus": "CapacityReservationId", "SkuMeter": "SkuId", "SkuPriceDetails": "SkuPriceId",
+    "ResourceName": "ResourceId",
+}  # fmt: skip
+"""Columns that are null where another is."""
+_OF_PRICES = (
+    "PricingQuantity",
+    "ListUnitPrice",
+    "ContractedUnitPrice",
+    "SkuId",
+    "SkuPriceId",
+    "PricingCategory",
+)
+"""Null for taxes, and there for usage and purchases."""
+
+
+def strict_rules() -> Iterator[Rule]:
+    """All rules, those of single columns first."""
+    yield from _cells()
+    yield from (rule for rule in READING if rule.source)
+    yield from _companions()
+    yield from _charges()
+    yield from format_rules()
+
+
+def _cells() -> Iterator[Rule]:
+    for name, column in COLUMNS.items():
+        if not column.nullable:
+            yield Rule(f"{name} is null", f"have no {name}", _absent(name), needs=(name,))
+        if column.allowed:
+            yield Rule(f"{name} is unknown", f"have a {name} that is none of those there are", _strange(name),
+                       needs=(name,))  # fmt: skip
+
+
+def _companions() -> Iterator[Rule]:
+    for name, other in {**_BOTH, **_NEVER_WITHOUT}.items():
+        yield Rule(f"{name} without {other}", f"have a {name}, but no {other}", _without(name, other),
+                   needs=(name, other))  # fmt: skip
+    for name, other in _BOTH.items():
+        yield Rule(f"{other} without {name}", f"have a {other}, but no {name}", _without(other, name),
+                   needs=(name, other))  # fmt: skip
+    for name in _OF_PRICES:
+        yield Rule(f"{name} of a tax", f"are taxes with a {name}", _of_tax(name), needs=(name,))
+        yield Rule(f"no {name}", f"are usage or purchases without {name}", _lacks(name), needs=(name,))
+
+
+def _charges() -> Iterator[Rule]:
+    quantity, commitment, resource = "CommitmentDiscountQuantity", "CommitmentDiscountId", "ResourceId"
+    yield Rule("usage-based purchase", "are purchases whose ChargeFrequency is Usage-Based", needs=("ChargeFrequency",),
+               broken=lambda rows: rows.is_("ChargeCategory", "Purchase") & rows.is_("ChargeFrequency", "Usage-Based"),
+               source="ChargeFrequency-C-004-C")  # fmt: skip
+    yield Rule("negative price", "have a unit price below 0", source="ListUnitPrice-C-008-M",
+               broken=lambda rows: _below(rows, "ListUnitPrice") | _below(rows, "ContractedUnitPrice"))  # fmt: skip
+    yield Rule("no commitment quantity", f"are usage or purchases of a commitment without {quantity}",
+               lambda rows: usage_or_purchase(rows) & rows.has(commitment) & ~rows.has(quantity),
+               needs=(quantity, commitment), source="CommitmentDiscountQuantity-C-005-C")  # fmt: skip
+    yield Rule("stray commitment quantity", f"have a {quantity}, but are no usage or purchase of a commitment",
+               lambda rows: rows.has(quantity) & ~(usage_or_purchase(rows) & rows.has(commitment))
+               & ~rows.has("ChargeClass"),
+               needs=(quantity, commitment), source="CommitmentDiscountQuantity-C-007-C")  # fmt: skip
+    yield Rule("commitment is not the resource", "buy or lose a commitment that is not their ResourceId",
+               lambda rows: _of_itself(rows) & ~rows.word(resource).same(rows.word(commitment)),
+               needs=(resource, commitment), source="DiscountHandling-A-012-C")  # fmt: skip
+    yield Rule("credit not as billed", "are credits whose EffectiveCost is not their BilledCost",
+               lambda rows: rows.is_("ChargeCategory", "Credit") & _apart(rows, "EffectiveCost", "BilledCost"),
+               source="EffectiveCost-C-010-C")  # fmt: skip
+    yield Rule("billed by another", "are billed though another than the provider issues the invoice",
+               lambda rows: ~rows.word("InvoiceIssuerName").same(rows.word("ProviderName"))
+               & (np.nan_to_num(rows.number("BilledCost")) != 0), needs=("InvoiceIssuerName",),
+               source="BilledCost-C-005-C")  # fmt: skip
+    yield Rule("reservation without id", "are an unused reservation without CapacityReservationId",
+               lambda rows: rows.is_("CapacityReservationStatus", "Unused") & ~rows.has("CapacityReservationId"),
+               needs=("CapacityReservationStatus", "CapacityReservationId"),
+               source="CapacityReservationId-C-005-C")  # fmt: skip
+
+
+def _absent(name: str) -> Callable[[Rows], Flags]:
+    return lambda rows: ~rows.has(name)
+
+
+def _strange(name: str) -> Callable[[Rows], Flags]:
+    return lambda rows: rows.has(name) & ~rows.is_(name, *COLUMNS[name].allowed)
+
+
+def _without(name: str, other: str) -> Callable[[Rows], Flags]:
+    return lambda rows: rows.has(name) & ~rows.has(other)
+
+
+def _of_tax(name: str) -> Callable[[Rows], Flags]:
+    return lambda rows: rows.is_("ChargeCategory", "Tax") & rows.has(name)
+
+
+def _lacks(name: str) -> Callable[[Rows], Flags]:
+    return lambda rows: usage_or_purchase(rows) & ~rows.has(name)
+
+
+def _below(rows: Rows, name: str) -> Flags:
+    with np.errstate(invalid="ignore"):
+        below: Flags = rows.number(name) < 0
+    return below
+
+
+def _apart(rows: Rows, name: str, other: str) -> Flags:
+    with np.errstate(invalid="ignore"):
+        apart: Flags = np.abs(rows.number(name) - rows.number(other)) > 1e-9
+    return apart
+
+
+def _of_itself(rows: Rows) -> Flags:
+    """Rows that stand for a commitment itself: its purchase, or what was lost of it."""
+    lost = rows.is_("CommitmentDiscountStatus", "Unused") & ~rows.is_("CapacityReservationStatus", "Unused")
+    return rows.has("CommitmentDiscountId") & (rows.is_("ChargeCategory", "Purchase") | lost)
+
 
 _TARGET = "1.2"
 _MANDATORY = sum(column.presence == "mandatory" for column in COLUMNS.values())

@@ -1,9 +1,20 @@
-"""Which column of a log of jobs is which of ours: the public formats, the generic ones, and the user's mapping."""
+"""Which column of a log of jobs is which of ours: the public formats, the generic ones, and the user's mapping.
+
+Alibaba's openb pods: some were never scheduled, and are demand all the same.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
+import numpy as np
+import pyarrow as pa
+
 from simcost.errors import TraceError, columns_said, did_you_mean
+from simcost.tables.cells import real_numbers
+from simcost.tables.table import Table
+from simcost.trace.jobs.rejections import finding
+from simcost.trace.jobs.times import empty
 
 JobFormat = Literal["philly", "helios", "sia", "openb", "sacct", "kubernetes", "csv", "parquet"]
 JOB_FORMATS: tuple[str, ...] = get_args(JobFormat)
@@ -107,3 +118,21 @@ def _lacking(found: Mapping[str, str]) -> list[str]:
             "no column says how long jobs ran; say which it is: --map duration_s=COLUMN, or start_s and end_s"
         )
     return faults
+
+
+def never_scheduled(table: Table) -> Table:
+    """The table with a duration for pods that were never scheduled: from creation to deletion, at least 1 s.
+
+    How long they would have run is unknown; what they asked for is not, and placement studies count them.
+    """
+    never = empty(table.columns["start_s"])
+    created, deleted = (real_numbers(table.columns[ours])[0] for ours in ("submit_s", "end_s"))
+    lived = np.maximum(deleted - created, 1.0)
+    known = never & np.isfinite(lived)
+    if not known.any():
+        return table
+    duration = pa.array(lived, mask=~known)
+    said = finding("never_started", int(known.sum()), f"{int(known.sum()):,} pods were never scheduled; they are kept "
+                   "as demand, and the time until they were deleted stands for their duration")  # fmt: skip
+    return replace(table, columns={**table.columns, "duration_s": duration},
+                   findings=[*table.findings, said])  # fmt: skip

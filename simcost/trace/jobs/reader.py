@@ -1,4 +1,7 @@
-"""Reading a log of jobs, of whatever kind, as `Jobs`."""
+"""Reading a log of jobs, of whatever kind, as `Jobs`.
+
+Part of a trace: some pools, from some time on, for some time. First filter, then count from the first kept.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,19 +10,162 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
+from simcost.tables.cells import TimeRule, instants
 from simcost.tables.table import Table, header, read_table
 from simcost.trace.jobs.cleaning import jobs_of
-from simcost.trace.jobs.formats import JOB_FORMATS, find_job_columns, recognise
-from simcost.trace.jobs.jobs import Jobs
+from simcost.trace.jobs.formats import JOB_FORMATS, find_job_columns, never_scheduled, recognise
+from simcost.trace.jobs.jobs import NONE, Flags, Jobs
 from simcost.trace.jobs.kubernetes import read_kubernetes
-from simcost.trace.jobs.openb import never_scheduled
-from simcost.trace.jobs.rejections import Sieve
-from simcost.trace.jobs.select import gaps, select, span_s
+from simcost.trace.jobs.rejections import Sieve, finding, how_many, kept_out
 from simcost.trace.jobs.slurm import read_sacct
 from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
+from simcost.trace.requests.writer import iso_utc
+from simcost.units import NS_PER_S, format_seconds, parse_seconds
+
+_LONG_GAP_S = 7 * 86400
+
+
+def select(
+    jobs: Jobs,
+    *,
+    pool: str | None,
+    pools: Mapping[str, int] | None,
+    gpu_types: Sequence[str] | None,
+    since: str | None,
+    window_s: float | None,
+) -> tuple[Jobs, list[dict[str, Any]]]:
+    """The jobs wanted, their times from the first of them.
+
+    Args:
+        jobs: a whole trace.
+        pool: keep this pool only.
+        pools: GPUs of each pool; jobs of other pools, and those wider than the largest pool, are kept out, and
+            `pools` of the result is in this order.
+        gpu_types: those of the nodes: jobs that accept none of them are kept out; nodes that say none take all.
+        since: keep jobs submitted at or after this ISO time (UTC where it says no zone), or after so many
+            seconds of a trace without dates.
+        window_s: then keep jobs submitted at most this long after the first one kept.
+
+    Raises:
+        InputError: an unknown pool, or a time that cannot be read.
+        TraceError: no job is left.
+    """
+    findings: list[dict[str, Any]] = []
+    keep = np.ones(len(jobs), np.bool_)
+    if since is not None:
+        keep &= jobs.submit_s >= _since_s(since, jobs.start_utc)
+    if pool is not None:
+        if pool not in jobs.pools:
+            there = f"of the trace: {', '.join(jobs.pools)}" if any(jobs.pools) else "the trace names none"
+            raise InputError(f"no pool {pool!r}{did_you_mean(pool, jobs.pools)} ({there})")
+        keep &= jobs.pool == jobs.pools.index(pool)
+    if pools is not None:
+        jobs, findings = _in_pools(jobs, pools, keep)
+    if gpu_types is not None:
+        findings += _of_types(jobs, gpu_types, keep)
+    if window_s is not None and keep.any():
+        keep &= jobs.submit_s - jobs.submit_s[keep][0] <= window_s
+    if not keep.any():
+        why = "; ".join(said["message"] for said in findings) or "widen it"
+        raise TraceError(f"{jobs.source}: no job is left after the choice of pools and times: {why}")
+    return renumbered(jobs[keep] if not keep.all() else jobs), findings
+
+
+def renumbered(jobs: Jobs) -> Jobs:
+    """The same jobs with times from the first of them."""
+    zero = int(jobs.submit_s[0])
+    if zero == 0:
+        return jobs
+    start = None if jobs.start_utc is None else iso_utc(_epoch_ns(jobs.start_utc) + zero * NS_PER_S)
+    return replace(jobs, submit_s=jobs.submit_s - zero, start_utc=start,
+                   deadline_s=np.where(jobs.deadline_s == NONE, NONE, jobs.deadline_s - zero))  # fmt: skip
+
+
+def span_s(jobs: Jobs) -> int:
+    """From the first submission to the last."""
+    return int(jobs.submit_s[-1])
+
+
+def gaps(jobs: Jobs) -> list[dict[str, Any]]:
+    """Weeks without a job."""
+    between = np.diff(jobs.submit_s)
+    long = np.flatnonzero(between > _LONG_GAP_S)
+    if len(long) == 0:
+        return []
+    first = int(long[between[long].argmax()])
+    are = how_many(len(long), "gap without a job is", "gaps without a job are")
+    return [finding("gap", len(long), f"{are} longer than "
+                    f"{format_seconds(_LONG_GAP_S)}; the longest, {format_seconds(float(between[first]))}, begins "
+                    f"{format_seconds(float(jobs.submit_s[first]))} after the start, after job "
+                    f"{jobs.job_id[first]}: was the log complete?")]  # fmt: skip
+
+
+def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, list[dict[str, Any]]]:
+    """The jobs with these pools; `keep` loses those of other pools and the too wide, which are said."""
+    findings = []
+    names = tuple(pools)
+    if names == ("",):
+        jobs = replace(jobs, pools=("",), pool=np.zeros(len(jobs), np.int64))
+    index = {name: i for i, name in enumerate(names)}
+    code = np.array([index.get(name, -1) for name in jobs.pools], np.int64)[jobs.pool]
+    if other := int((keep & (code < 0)).sum()):
+        lacking = [name for name in jobs.pools if name not in index]
+        findings.append(finding("pool", other, f"{kept_out(other)}: their pools have no nodes: "
+                                f"{', '.join(map(repr, lacking[:10]))}") | {"dropped": True})  # fmt: skip
+    keep &= code >= 0
+    widest = max(pools.values(), default=0)
+    wide = keep & (jobs.gpus > widest)
+    if count := int(wide.sum()):
+        first = int(wide.argmax())
+        findings.append(finding("too_wide", count, f"{kept_out(count)}: they ask for more GPUs than the "
+                                f"largest pool has, {widest:,}; first: job {jobs.job_id[first]}: "
+                                f"{jobs.gpus[first]:,} GPUs") | {"dropped": True})  # fmt: skip
+    keep &= ~wide
+    return replace(jobs, pools=names, pool=np.maximum(code, 0)), findings
+
+
+def _of_types(jobs: Jobs, gpu_types: Sequence[str], keep: Flags) -> list[dict[str, Any]]:
+    """`keep` loses the jobs that accept no type of GPU that there is, which is said."""
+    asked = np.array([bool(name) for name in jobs.gpu_types])[jobs.gpu_type] & (jobs.gpus > 0)
+    if not any(gpu_types):
+        count = int((keep & asked).sum())
+        return [finding("gpu_type_unchecked", count, f"{count:,} jobs ask for a type of GPU, but the nodes do not say "
+                        "theirs; every node was taken to do")] if count else []  # fmt: skip
+    known = np.array([not name or bool(set(name.split("|")) & set(gpu_types)) for name in jobs.gpu_types])
+    lost = keep & asked & ~known[jobs.gpu_type]
+    keep &= ~lost
+    if not lost.any():
+        return []
+    first, count = int(lost.argmax()), int(lost.sum())
+    wanted = jobs.gpu_types[jobs.gpu_type[first]]
+    there = ", ".join(filter(None, gpu_types))
+    near = did_you_mean(wanted, list(gpu_types))
+    return [finding("gpu_type", count, f"{kept_out(count)}: they ask for a type of GPU that no node has; "
+                    f"first: job {jobs.job_id[first]}: {wanted!r}{near} (of the nodes: {there})")
+            | {"dropped": True}]  # fmt: skip
+
+
+def _since_s(since: str, start_utc: str | None) -> float:
+    """Seconds of the trace's clock."""
+    if start_utc is None:
+        try:
+            return parse_seconds(since)
+        except ValueError as error:
+            raise InputError(f"{since!r}: the trace has no dates; say after how many seconds, such as 3600 or 2d") \
+                from error  # fmt: skip
+    return (_epoch_ns(since) - _epoch_ns(start_utc)) / NS_PER_S
+
+
+def _epoch_ns(text: str) -> int:
+    values, ok = instants(pa.array([text]), TimeRule(None, epoch=True))
+    if not ok[0]:
+        raise InputError(f"{text!r} is no ISO time; write e.g. 2017-10-01 or 2017-10-01T08:00:00Z")
+    return int(values[0])
+
 
 _NONE: Mapping[str, str] = {}
 _REPAIRS = ("unsorted", "limit_raised")

@@ -1,10 +1,18 @@
-"""Writing a trace: whole or not at all, sorted whatever the order it came in."""
+"""Writing a trace: whole or not at all, sorted whatever the order it came in.
+
+External sort of a stored trace by arrival, in bounded memory.
+
+The time axis is cut where a sample of the arrivals says that about `CHUNK_ROWS` rows lie; for each cut the row
+groups that overlap it are read, filtered, sorted (stable) and handed on. A log that is nearly in order is
+read about once; one in random order is read once per cut.
+"""
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -12,14 +20,47 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
 from simcost.outputs import new_draft, output_file, writing
 from simcost.trace.requests.batch import BATCH_ROWS, RequestBatch
-from simcost.trace.requests.sort import SAMPLE_EVERY, sorted_tables
 from simcost.trace.requests.store import KEY, UNITS, VERSION, trace_schema
 from simcost.units import NS_PER_S
+
+SAMPLE_EVERY = 256
+CHUNK_ROWS = 2_097_152
+_EVER = np.iinfo(np.int64).max
+
+
+def sorted_tables(path: Path, sample: npt.NDArray[np.int64]) -> Iterator[pa.Table]:
+    """The rows of a Parquet file by its first column, `arrival_ns`.
+
+    Args:
+        path: the file; equal arrivals keep its order.
+        sample: about every `SAMPLE_EVERY`-th arrival.
+    """
+    cuts = np.unique(np.sort(sample)[:: CHUNK_ROWS // SAMPLE_EVERY])[1:]
+    bounds = [-_EVER - 1, *map(int, cuts), _EVER]
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for low, high in pairwise(bounds):
+            table = pa.concat_tables(_between(file, low, high)).unify_dictionaries().combine_chunks()
+            order = np.argsort(table["arrival_ns"].to_numpy(), kind="stable")
+            yield table.take(pa.array(order))
+
+
+def _between(file: pq.ParquetFile, low: int, high: int) -> Iterator[pa.Table]:
+    """The rows of each row group with low <= arrival < high."""
+    yield file.schema_arrow.empty_table()
+    for group in range(file.num_row_groups):
+        seen = file.metadata.row_group(group).column(0).statistics
+        if seen.min < high and seen.max >= low:
+            table = file.read_row_group(group)
+            arrival = table["arrival_ns"]
+            inside = pc.and_(pc.greater_equal(arrival, low), pc.less(arrival, high))
+            yield table.filter(inside)
+
 
 Origin = Literal["start", "relative", "epoch"]
 """What arrivals count from: the start of the trace; some unknown instant; 1970-01-01 UTC.
@@ -33,7 +74,7 @@ class TraceWriter:
     """A context manager that writes one trace.
 
     Rows may come in any order: late ones are counted in `late_rows`, and the file is sorted on leaving
-    (stable, external: `simcost.trace.requests.sort`). The file appears under its name only when complete; after an
+    (stable, external: `simcost.trace.requests.writer`). The file appears under its name only when complete; after an
     error or Ctrl-C nothing is left.
 
     Attributes:

@@ -8,10 +8,9 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.tables.paths import inside
-from simcost.trace.requests.batch import RequestBatch
-from simcost.trace.requests.merge import apart, merge
+from simcost.trace.requests.batch import RequestBatch, apart, merge
 from simcost.trace.requests.store import open_trace
-from simcost.trace.synthesis.synthetic import synthetic
+from simcost.trace.synthesis.generator import synthetic
 from simcost.trace.workload.replay import replay
 from simcost.trace.workload.spec import Recorded, Synthetic, Workload
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from simcost.rng import stream
 from simcost.tables.paths import inside
-from simcost.trace.requests.batch import BATCH_ROWS, RequestBatch, concat
-from simcost.trace.requests.merge import apart, merge
+from simcost.trace.requests.batch import BATCH_ROWS, RequestBatch, apart, concat, merge
 from simcost.trace.requests.store import open_trace, read_with_sessions
 from simcost.trace.workload.spec import Recorded
 from simcost.units import NS_PER_S

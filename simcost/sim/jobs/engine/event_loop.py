@@ -5,10 +5,10 @@ At one instant all completions and failures release, then all arrivals join, the
 
 from simcost.sim.compiled import FAR, lean, lean_entry
 from simcost.sim.jobs.cluster import MILLI, Cluster, Shapes
-from simcost.sim.jobs.engine import cohort_quotas, preempt, queue_passes
+from simcost.sim.jobs.engine import cohort_quotas, queue_passes
+from simcost.sim.jobs.engine import queue_passes as preempt
 from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.fair_share import decay
-from simcost.sim.jobs.engine.heap import pop
 from simcost.sim.jobs.engine.job_lifecycle import (
     crossing,
     due,
@@ -23,7 +23,7 @@ from simcost.sim.jobs.engine.job_lifecycle import (
     stop,
 )
 from simcost.sim.jobs.engine.placement import touch
-from simcost.sim.jobs.engine.reservations import add, advance
+from simcost.sim.jobs.engine.reservations import add, advance, pop
 from simcost.sim.jobs.engine.state import Flow
 
 BROKEN = 1 << 58

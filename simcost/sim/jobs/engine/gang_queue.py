@@ -6,8 +6,8 @@ Jobs that fit or do not fit alike stand in one line; a pass looks at the heads o
 from simcost.sim.compiled import lean, lean_entry
 from simcost.sim.jobs import cluster as at
 from simcost.sim.jobs.cluster import Cluster, Floats, Ints, Queue, Shapes, Work
-from simcost.sim.jobs.engine.heap import pop, push
 from simcost.sim.jobs.engine.placement import place, release, renew
+from simcost.sim.jobs.engine.reservations import pop, push
 
 
 @lean

@@ -5,9 +5,8 @@ from typing import Any
 from simcost.sim.compiled import FAR, NIL, Ints, lean
 from simcost.sim.jobs.cluster import Cluster, Shapes
 from simcost.sim.jobs.engine import state as of
-from simcost.sim.jobs.engine.heap import pop, push
 from simcost.sim.jobs.engine.placement import place, release
-from simcost.sim.jobs.engine.reservations import Profile, add
+from simcost.sim.jobs.engine.reservations import Profile, add, pop, push
 from simcost.sim.jobs.engine.state import Flow
 
 

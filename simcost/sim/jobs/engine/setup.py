@@ -23,7 +23,7 @@ from simcost.sim.jobs.dependencies import edges
 from simcost.sim.jobs.disruptions import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
 from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.fair_share import share_tree
-from simcost.sim.jobs.order import keys, strict
+from simcost.sim.jobs.estimates import keys, strict
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import SECONDS_PER_DAY
 

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as at
-from simcost.sim.serving.engine.arithmetic import steps_until
-from simcost.sim.serving.engine.decode_heap import stop_decoding
+from simcost.sim.serving.engine.decode_heap import steps_until, stop_decoding
 from simcost.sim.serving.engine.gateway import (
     arrive,
     drop_at_gate,

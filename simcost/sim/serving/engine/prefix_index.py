@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as at
-from simcost.sim.serving.engine.arithmetic import splitmix64
+from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NIL, State
 
 # Rules: blocks of a prompt that are looked at, 0 = none; where its scorer stands in `limits`.

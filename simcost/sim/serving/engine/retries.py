@@ -10,8 +10,8 @@ import numpy as np
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as at
 from simcost.sim.serving.engine import priority_queues as bands
-from simcost.sim.serving.engine.arithmetic import splitmix64
 from simcost.sim.serving.engine.client_state import Clients
+from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import count
 from simcost.sim.serving.engine.priority_queues import band_of

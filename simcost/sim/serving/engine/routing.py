@@ -4,7 +4,7 @@ import numpy as np
 
 from simcost.sim.compiled import inlined, lean, written_in
 from simcost.sim.serving.engine import layout as at
-from simcost.sim.serving.engine.arithmetic import splitmix64
+from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.step import catch_up, catch_up_all, steps_in_run
 

@@ -2,8 +2,13 @@
 
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as at
-from simcost.sim.serving.engine.arithmetic import run_time, steps_until
-from simcost.sim.serving.engine.decode_heap import start_decoding, stop_decoding, stop_running
+from simcost.sim.serving.engine.decode_heap import (
+    run_time,
+    start_decoding,
+    steps_until,
+    stop_decoding,
+    stop_running,
+)
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import release_leavers, unlink
 
