@@ -93,13 +93,13 @@ def _answered(words: Words, places: list[str]) -> dict[str, Any]:
     if "provenance" in document:
         inputs = document["provenance"]["inputs"]
         document["provenance"]["inputs"] = {Path(name).name: digest for name, digest in inputs.items()}
-    parts = import_module(f"simcost.report.{arguments.report}").parts(document)
+    parts = import_module(f"simcost.studies.{arguments.view}").parts(document)
     return {
         "document": document,
         "parts": parts,
         "words": shown(words),
         "command": shlex.join(["simcost", *shown(words)]),
-        "html": page(arguments.report.replace("_", " "), document, parts),
+        "html": page(arguments.title, document, parts),
     }
 
 

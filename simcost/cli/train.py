@@ -56,4 +56,4 @@ def _share(arguments: Arguments) -> None:
         usd_per_gpu_h=arguments.price,
         step=arguments.node,
     )
-    finish(arguments, document, findings, "train_share")
+    finish(arguments, document, findings, "scheduling.share_view")

@@ -44,26 +44,27 @@ def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) 
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:]
     )
-    parser.set_defaults(verb=run, writes=(), fills=())
+    title = parser.prog.removeprefix("simcost ")
+    parser.set_defaults(verb=run, title=title, writes=(), fills=())
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return parser
 
 
 def study(
-    verbs: Any, name: str, answer: Callable[[Arguments], dict[str, Any]], report: str, summary: str
+    verbs: Any, name: str, answer: Callable[[Arguments], dict[str, Any]], view: str, summary: str
 ) -> argparse.ArgumentParser:
     """A verb that answers with one document, which `simcost.present.<report>` lays out and draws."""
     parser = verb(verbs, name, _answer, summary)
-    parser.set_defaults(answer=answer, report=report)
+    parser.set_defaults(answer=answer, view=view)
     pictures(parser)
     return parser
 
 
 def _answer(arguments: Arguments) -> None:
     document = arguments.answer(arguments)
-    draw(arguments, document, arguments.report)
-    show(arguments, document, arguments.report)
+    draw(arguments, document, arguments.view)
+    show(arguments, document, arguments.view)
 
 
 def output(parser: argparse.ArgumentParser, *flags: str, **options: Any) -> None:
@@ -101,26 +102,26 @@ def pictures(parser: argparse.ArgumentParser) -> None:
     output(parser, "--svg", metavar="FILE", help="write its first chart")
 
 
-def draw(arguments: Arguments, document: dict[str, Any], report: str) -> None:
+def draw(arguments: Arguments, document: dict[str, Any], view: str) -> None:
     """Write the page and the first chart, where the arguments name files for them."""
     page, svg = (getattr(arguments, name, None) for name in ("html", "svg"))
     if not (page or svg):
         return
     from simcost.present.parts import write_page, write_svg
 
-    parts = import_module(f"simcost.report.{report}").parts(document)
+    parts = import_module(f"simcost.studies.{view}").parts(document)
     if svg:
         write_svg(svg, next(part.chart for part in parts if part.chart)())
     if page:
-        write_page(page, report.replace("_", " "), document, parts)
+        write_page(page, arguments.title, document, parts)
 
 
-def show(arguments: Arguments, document: Document, report: str) -> None:
+def show(arguments: Arguments, document: Document, view: str) -> None:
     """Print the document itself, or its layout for people by `simcost.present.<report>.text`."""
     if arguments.json:
         print_json(document)
     else:
-        print(import_module(f"simcost.report.{report}").text(document))
+        print(import_module(f"simcost.studies.{view}").text(document))
 
 
 def print_json(document: Document) -> None:
@@ -283,14 +284,14 @@ def finish(
     arguments: Arguments,
     document: Document,
     findings: list[dict[str, Any]],
-    report: str,
+    view: str,
     *,
     files: Sequence[Path] = (),
 ) -> None:
     """Show, and draw, a document with what was found in its file (or files), and where it comes from."""
     whole = sourced(arguments, document, findings, files)
-    draw(arguments, whole, report)
-    show(arguments, whole, report)
+    draw(arguments, whole, view)
+    show(arguments, whole, view)
 
 
 def sourced(

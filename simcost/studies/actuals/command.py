@@ -71,14 +71,14 @@ def _read(arguments: Arguments) -> None:
     if arguments.out:
         _write(actuals, arguments.out)
     written = [os.path.relpath(path) for path in (arguments.out, arguments.html, arguments.svg) if path]
-    finish(arguments, {**document, "files": written}, [], "focus", files=arguments.files)
+    finish(arguments, {**document, "files": written}, [], "actuals.view", files=arguments.files)
 
 
 def _check(arguments: Arguments) -> None:
     from simcost.trace.focus.validation import check_focus
 
     document = check_focus(arguments.file)
-    finish(arguments, document, [], "focus_check")
+    finish(arguments, document, [], "actuals.check_view")
     if any(row["must"] for row in document["broken"]):
         raise GateError(document["verdict"])
 
@@ -95,7 +95,7 @@ def _compare(arguments: Arguments) -> None:
     )
     simulated = arguments.simulated / "result.json" if arguments.simulated.is_dir() else arguments.simulated
     files = [arguments.actual, simulated]
-    finish(arguments, {**document, "quality": actuals.quality}, [], "focus_compare", files=files)
+    finish(arguments, {**document, "quality": actuals.quality}, [], "actuals.compare_view", files=files)
 
 
 def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -> "Actuals":

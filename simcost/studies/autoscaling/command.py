@@ -18,7 +18,7 @@ def _add_replay(actions: Any) -> None:
         actions,
         "replay",
         _replay,
-        "autoscale",
+        "autoscaling.view",
         "what the autoscaler of a manifest asks for at each sync, given recorded metrics, and why",
     )
     replay.add_argument(

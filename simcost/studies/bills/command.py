@@ -9,7 +9,7 @@ from simcost.studies.options import Arguments, columns, output, sourced, study
 
 def add(verbs: Any) -> None:
     """The verb `bill`."""
-    bill = study(verbs, "bill", _bill, "bill", "price a file of usage under purchasing plans")
+    bill = study(verbs, "bill", _bill, "bills.view", "price a file of usage under purchasing plans")
     bill.add_argument(
         "file",
         type=Path,

@@ -67,7 +67,7 @@ def _api(arguments: Arguments) -> None:
     document = _of_scenario(arguments) if _is_scenario(arguments.file) else _of_trace(arguments)
     if arguments.svg and "break_even" in document:
         _draw(document, arguments.svg)
-    show(arguments, document, "api")
+    show(arguments, document, "breakeven.view")
 
 
 def _is_scenario(file: Path) -> bool:

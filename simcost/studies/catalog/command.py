@@ -32,13 +32,13 @@ def _catalog_list(arguments: Arguments) -> None:
     elif arguments.kind is None:
         print("\n".join(KINDS))
     else:
-        show(arguments, catalog_list(_catalog(arguments), arguments.kind), "catalog")
+        show(arguments, catalog_list(_catalog(arguments), arguments.kind), "catalog.view")
 
 
 def _catalog_show(arguments: Arguments) -> None:
     from simcost.catalog.documents import catalog_show
 
-    show(arguments, catalog_show(_catalog(arguments), arguments.name), "catalog")
+    show(arguments, catalog_show(_catalog(arguments), arguments.name), "catalog.view")
 
 
 def _add_perf(verbs: Any) -> None:
@@ -84,7 +84,7 @@ def _perf(arguments: Arguments) -> None:
         max_num_batched_tokens=arguments.max_num_batched_tokens,
         context_tokens=arguments.context,
     )
-    show(arguments, document, "perf")
+    show(arguments, document, "catalog.perf_view")
 
 
 def _catalog(arguments: Arguments) -> Any:

@@ -70,7 +70,7 @@ def _import(arguments: Arguments) -> None:
         **{name: len(imported.rows.get(name, [])) for name in ("offers", "commitment_rates", "token_prices")},
         "files": [str(folder / name) for name in texts],
     }  # fmt: skip
-    finish(arguments, document, imported.findings.document(), "prices")
+    finish(arguments, document, imported.findings.document(), "catalog.prices_view")
 
 
 def _diff(arguments: Arguments) -> None:
@@ -81,4 +81,4 @@ def _diff(arguments: Arguments) -> None:
     before, after = map(load_catalog, names)
     said = [str(name) if name else "simcost" for name in names]
     document = {"before": said[0], "after": said[1], "changes": price_changes(before, after)}
-    show(arguments, document, "prices")
+    show(arguments, document, "catalog.prices_view")

@@ -121,7 +121,7 @@ def _forecast(arguments: Arguments) -> None:
         )
         if arguments.html:
             write_forecast_page(document, outlooks, arguments.html)
-    show(arguments, document, "forecast")
+    show(arguments, document, "forecasting.view")
 
 
 def _score(arguments: Arguments) -> None:
@@ -130,7 +130,7 @@ def _score(arguments: Arguments) -> None:
     show(
         arguments,
         score_file(arguments.file, arguments.actuals, reading=_reading(arguments)),
-        "forecast_score",
+        "forecasting.score_view",
     )
 
 

@@ -60,7 +60,7 @@ def _run(arguments: Arguments) -> None:
             progress=progress,
         )
         files = [*document["files"], os.path.relpath(write_html(out))]
-    show(arguments, document | {"files": files}, "comparison")
+    show(arguments, document | {"files": files}, "plans.text")
     broken = broken_gates(document, arguments.fail_on)
     if broken:
         raise GateError("; ".join(broken))

@@ -53,4 +53,4 @@ def _pack(arguments: Arguments) -> None:
             gpus=int(nodes.gpus.sum()),
         )
     told = [said for said in findings if said["kind"] not in _OF_TIMES]
-    finish(arguments, document, told, "train_pack", files=[arguments.file, arguments.nodes])
+    finish(arguments, document, told, "scheduling.pack_view", files=[arguments.file, arguments.nodes])

@@ -76,7 +76,7 @@ def _replay(arguments: Arguments) -> None:
     several = {"verdict": policies_verdict(names, documents), "policies": documents}
     document = documents[0] if len(documents) == 1 else several
     files = [path for path in (arguments.nodes, arguments.quotas, arguments.shares) if path]
-    finish(arguments, document, findings + said, "train", files=[arguments.file, *files])
+    finish(arguments, document, findings + said, "scheduling.view", files=[arguments.file, *files])
 
 
 def _nodes(arguments: Arguments) -> Any:

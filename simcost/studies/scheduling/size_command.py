@@ -23,7 +23,7 @@ def add(actions: Any) -> None:
         actions,
         "size",
         _size,
-        "train_size",
+        "scheduling.size_view",
         "the smallest cluster that keeps a wait, and what a policy is worth",
     )
     add_jobs(size)

@@ -27,7 +27,7 @@ def add(actions: Any) -> None:
         actions,
         "spot",
         _spot,
-        "train_spot",
+        "spot.view",
         "is spot worth the restarts: policies along recorded availability",
     )
     spot.add_argument(

@@ -134,7 +134,7 @@ def _trace_import(arguments: Arguments) -> None:
             block_tokens=arguments.block_tokens,
             progress=progress.rows,
         )
-    show(arguments, document, "trace")
+    show(arguments, document, "traces.view")
 
 
 def _jobs_import(arguments: Arguments) -> None:
@@ -151,7 +151,7 @@ def _jobs_import(arguments: Arguments) -> None:
         mapping=dict(arguments.map),
         timezone=arguments.timezone,
     )
-    show(arguments, document, "jobs")
+    show(arguments, document, "traces.jobs_view")
 
 
 def _trace_fetch(arguments: Arguments) -> None:
@@ -161,7 +161,7 @@ def _trace_fetch(arguments: Arguments) -> None:
     if arguments.list or arguments.name is None:
         from simcost.catalog.documents import catalog_list
 
-        show(arguments, catalog_list(catalog, "public-traces"), "catalog")
+        show(arguments, catalog_list(catalog, "public-traces"), "catalog.view")
         return
     from simcost.trace.public.fetch import fetch_trace
 
@@ -171,7 +171,7 @@ def _trace_fetch(arguments: Arguments) -> None:
         Progress("import", quiet=arguments.quiet) as load,
     ):
         document = fetch_trace(trace, arguments.out, report=download.bytes, rows=load.rows)
-    show(arguments, document, "trace_fetch")
+    show(arguments, document, "traces.fetch_view")
 
 
 def _trace_describe(arguments: Arguments) -> None:
@@ -180,15 +180,15 @@ def _trace_describe(arguments: Arguments) -> None:
     from simcost.trace.requests.describe import describe_trace
 
     if is_jobs(arguments.file):
-        show(arguments, describe_jobs(arguments.file), "jobs")
+        show(arguments, describe_jobs(arguments.file), "traces.jobs_view")
     else:
-        show(arguments, describe_trace(arguments.file), "trace")
+        show(arguments, describe_trace(arguments.file), "traces.view")
 
 
 def _trace_compare(arguments: Arguments) -> None:
     from simcost.trace.requests.similarity import compare_traces
 
-    show(arguments, compare_traces(arguments.real, arguments.synthetic), "trace_compare")
+    show(arguments, compare_traces(arguments.real, arguments.synthetic), "traces.compare_view")
 
 
 def _trace_synthesize(arguments: Arguments) -> None:
@@ -208,7 +208,7 @@ def _trace_synthesize(arguments: Arguments) -> None:
             horizon_s=arguments.horizon,
             progress=progress.share_of_rows,
         )
-    show(arguments, document, "trace")
+    show(arguments, document, "traces.view")
 
 
 def _trace_along(arguments: Arguments) -> None:
@@ -224,4 +224,4 @@ def _trace_along(arguments: Arguments) -> None:
             seed=1 if arguments.seed is None else arguments.seed,
             progress=progress.share_of_rows,
         )
-    show(arguments, document, "jobs" if "jobs" in document else "trace")
+    show(arguments, document, "traces.jobs_view" if "jobs" in document else "traces.view")

@@ -37,7 +37,7 @@ def add(actions: Any) -> None:
         actions,
         "estimate",
         _estimate,
-        "train_estimate",
+        "training_cost.view",
         "time, memory and money of a training run, with their ranges",
     )
     run.add_argument("model", help="name of a model in the catalog")

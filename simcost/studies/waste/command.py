@@ -21,7 +21,7 @@ def add(verbs: Any) -> None:
         verbs,
         "waste",
         _waste,
-        "waste",
+        "waste.view",
         "where the GPU-hours of a monitored cluster went, and what would save them",
     )
     waste.add_argument(
