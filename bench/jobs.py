@@ -23,7 +23,7 @@ import measure
 import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-from jobs_of import jobs_of
+from support.jobs_of import jobs_of
 
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.scheduling import (

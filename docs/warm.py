@@ -19,9 +19,19 @@ from importlib import import_module
 from pathlib import Path
 
 LOADED = (
-    "simcost.studies.plans.command", "simcost.scenario.runs.run", "simcost.studies.scheduling.sharing", "simcost.studies.plans.sections",
-          "simcost.sim.jobs.simulate", "simcost.sim.jobs.simulate_on_nodes", "simcost.sim.serving.engine.entries", "simcost.forecast.sample_paths",
-          "altair", "narwhals", "numba", "scipy.stats")  # fmt: skip
+    "simcost.studies.plans.command",
+    "simcost.scenario.runs.run",
+    "simcost.studies.scheduling.sharing",
+    "simcost.studies.plans.sections",
+    "simcost.sim.jobs.simulate",
+    "simcost.sim.jobs.simulate_on_nodes",
+    "simcost.sim.serving.engine.entries",
+    "simcost.forecast.sample_paths",
+    "altair",
+    "narwhals",
+    "numba",
+    "scipy.stats",
+)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`python -m simcost.cli.main`."""
+"""`python -m simcost.cli`."""
 
 import sys
 

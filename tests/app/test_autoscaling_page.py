@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from home import APP, settle
 from streamlit.testing.v1 import AppTest
+from support.home import APP, settle
 
 HPA = """\
 apiVersion: autoscaling/v2

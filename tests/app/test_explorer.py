@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from home import APP, TINY, furnish, settle
 from streamlit.testing.v1 import AppTest
+from support.home import APP, TINY, furnish, settle
 
 from simcost.scenario.runs.run import run
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from home import APP, furnish, settle
 from streamlit.testing.v1 import AppTest
+from support.home import APP, furnish, settle
 
 EVENTS = (
     "events:\n  - {kind: launch, name: second region, start: +6h, ramp: 6h, share: 0.3, range: [0.2, 0.5]}\n"

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from home import APP, settle
 from streamlit.testing.v1 import AppTest
+from support.home import APP, settle
 
 
 def script(root: str, home: str) -> None:

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from home import APP, settle
 from streamlit.testing.v1 import AppTest
+from support.home import APP, settle
 
 RUN, QUEUE, SPOT, WASTE = (
     "What does this run cost?", "How many GPUs does our queue need?", "Should this run use spot?",

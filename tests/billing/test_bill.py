@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from ledgers import HOUR, Book, ledger, rule, tiers
+from support.ledgers import HOUR, Book, ledger, rule, tiers
 
 from simcost.billing import OnDemand, bill
 from simcost.billing.storage_transfer import month_usd, run_usd

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import HOUR, ledger
+from support.ledgers import HOUR, ledger
 
 from simcost.billing import energy as power
 from simcost.billing.energy import Site, accelerator_draw, average_kw, energy, host_draw

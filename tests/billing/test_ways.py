@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ledgers import HOUR, Book, ledger, offer
+from support.ledgers import HOUR, Book, ledger, offer
 
 from simcost.billing import ManagedEndpoint, OnDemand, Owned, Serverless, Spot, bill, bill_together
 from simcost.billing.commitment import ReservedInstances, SavingsPlan, TakeOrPay

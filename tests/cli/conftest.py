@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from commands import FOLDER, Said, call, scenario
+from support.commands import FOLDER, Said, call, scenario
 
 
 @pytest.fixture

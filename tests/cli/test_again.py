@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import FOLDER, Said, call, contents, scenario
+from support.commands import FOLDER, Said, call, contents, scenario
 
 import simcost.sim
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from random import Random
 
-import damage
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import damage
 
 KINDS = sorted(damage.kinds())
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from commands import call, scenario
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.commands import call, scenario
 
 VERBS = (
     "run",

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import call, refused, scenario, trace
+from support.commands import call, refused, scenario, trace
 
 API = "groq/llama-3.1-8b-instant"
 

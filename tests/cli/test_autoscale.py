@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import call
+from support.commands import call
 
 HPA = """\
 apiVersion: autoscaling/v2

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from commands import LOG, TINY, call, refused, scenario, trace
+from support.commands import LOG, TINY, call, refused, scenario, trace
 
 pytestmark = pytest.mark.usefixtures("no_report")
 WORKLOAD = "{kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}"

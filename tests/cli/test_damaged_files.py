@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from commands import call
+from support.commands import call
 
 ACTUAL = "timestamp,value\n" + "".join(
     f"2024-03-{day:02d}T{hour:02d}:00:00Z,{hour}\n" for day in range(20, 31) for hour in range(24)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import FOLDER, LOG, Said, call, scenario, trace
+from support.commands import FOLDER, LOG, Said, call, scenario, trace
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from commands import FOLDER, Said, call, refused, scenario
+from support.commands import FOLDER, Said, call, refused, scenario
 
 pytestmark = pytest.mark.usefixtures("no_report")
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from commands import FOLDER, Said, call, refused
-from focus_files import HEAD, cost_file, row
+from support.commands import FOLDER, Said, call, refused
+from support.focus_files import HEAD, cost_file, row
 
 
 def test_read_has_its_keys_and_writes_what_bill_reads(tmp_path: Path) -> None:

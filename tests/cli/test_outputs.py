@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import TINY, call, contents, refused, scenario, trace
+from support.commands import TINY, call, contents, refused, scenario, trace
 
 from simcost.cli.main import command_line
 

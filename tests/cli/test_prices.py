@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from commands import call, contents, refused
+from support.commands import call, contents, refused
 
 from simcost.catalog import load_catalog
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import call, refused, scenario
+from support.commands import call, refused, scenario
 
 pytestmark = pytest.mark.usefixtures("no_report")
 MAP = ("arrival=ts", "prompt_tokens=n in", "output_tokens=n_out")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import call, refused
+from support.commands import call, refused
 
 RUN = ("train", "estimate", "llama-3.1-8b", "--tokens", "1e9", "--on", "h100")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import call, refused
+from support.commands import call, refused
 
 JOB = ("--work", "10h", "--deadline", "20h", "--changeover", "30min", "--on-demand", "4")
 

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from commands import call, refused
+from support.commands import call, refused
 
 HEAD = "job_id,submit_s,duration_s,gpus"
 

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import pyarrow.parquet as pq
 import pytest
-from commands import Said, call, contents, refused, scenario
-from unprivileged import unprivileged
+from support.commands import Said, call, contents, refused, scenario
+from support.unprivileged import unprivileged
 
 import simcost.sim
 
@@ -217,7 +217,7 @@ def test_out_of_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_reader_that_leaves_early_is_no_fault() -> None:
-    pipe = f"{sys.executable} -c 'from simcost.cli import main; raise SystemExit(main())' schema | head -c 10"
+    pipe = f"{sys.executable} -c 'from simcost.cli.main import main; raise SystemExit(main())' schema | head -c 10"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {pipe}"], capture_output=True, check=False, text=True
     )

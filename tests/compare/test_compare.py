@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from answers import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
+from support.answers import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
 
 from simcost.compare import broken_gates, compare, document, parse_gate
 from simcost.compare.comparison import difference

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from ledgers import HOUR, ledger, outcomes
+from support.ledgers import HOUR, ledger, outcomes
 
 from simcost.compare.fleet_tracking import followed, following, moved
 from simcost.compare.provisioning import CARRIED

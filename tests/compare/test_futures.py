@@ -3,7 +3,7 @@
 from math import isclose
 
 import pytest
-from answers import MONTHS, runs
+from support.answers import MONTHS, runs
 
 from simcost.compare import compare
 from simcost.compare.document import document

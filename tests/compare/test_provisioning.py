@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from answers import report
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import HOUR, ledger
+from support.answers import report
+from support.ledgers import HOUR, ledger
 from test_following import MINUTE, along
 
 from simcost.compare.provisioning import CARRIED, provisioning, target_utilisation

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from outlooks import ODD, demand, made, renamed, stated
+from support.outlooks import ODD, demand, made, renamed, stated
 
 from simcost.forecast.document import POINTS, forecast_document, iso, picture, series_document
 from simcost.forecast.forecast import forecast

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import placed_jobs
 import pytest
-from jobs_of import jobs_of
 from naive_scheduler import simulate
+from support import placed_jobs
+from support.jobs_of import jobs_of
 from test_jobs_naive import as_dicts, workload
 
 from simcost.errors import InputError

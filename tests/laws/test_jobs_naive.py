@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jobs_of import jobs_of
 from naive_scheduler import simulate
+from support.jobs_of import jobs_of
 
 from simcost.plan.scheduling import (
     ConservativeBackfill,

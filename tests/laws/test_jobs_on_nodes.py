@@ -7,7 +7,7 @@ import naive_on_nodes
 import numpy as np
 import placed_naively
 import pytest
-from placed_jobs import jobs_of, nodes_of
+from support.placed_jobs import jobs_of, nodes_of
 from test_placement import TYPES, naive_nodes, one_job
 
 from simcost.plan.scheduling import (

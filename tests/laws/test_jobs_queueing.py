@@ -5,7 +5,7 @@ from math import factorial
 
 import numpy as np
 import pytest
-from jobs_of import jobs_of
+from support.jobs_of import jobs_of
 
 from simcost.plan.scheduling import (
     ConservativeBackfill,

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from ledgers import HOUR, Book, Node, Replica, ledger, rule, tiers
+from support.ledgers import HOUR, Book, Node, Replica, ledger, rule, tiers
 
 from simcost.billing import OnDemand, bill, bill_together
 from simcost.billing.commitment import TakeOrPay

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import Book, ledger
 from pydantic import TypeAdapter
+from support.ledgers import Book, ledger
 
 from simcost.billing import Owned, bill
 from simcost.catalog import load_catalog

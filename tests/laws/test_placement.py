@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import placed_naively
 import pytest
-from placed_jobs import jobs_of, nodes_of
+from support.placed_jobs import jobs_of, nodes_of
 
 from simcost.plan.scheduling import (
     BestFit,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import placed_naively
 import pytest
-from placed_jobs import jobs_of, nodes_of
+from support.placed_jobs import jobs_of, nodes_of
 
 from simcost.errors import InputError
 from simcost.plan.scheduling import Consolidate, FifoSkip, Topology

@@ -1,7 +1,7 @@
 """Application Auto Scaling against the worked examples of its user guide."""
 
 import pytest
-from vectors import Case, cases, document
+from support.vectors import Case, cases, document
 
 from simcost.plan.autoscaling import AwsScaling, Observation
 from simcost.plan.autoscaling.aws import StepAdjustment, StepScaling, adjusted

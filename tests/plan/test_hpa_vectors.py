@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vectors import Case, cases
+from support.vectors import Case, cases
 
 from simcost.plan.autoscaling import Hpa, Observation, Replicas
 from simcost.plan.autoscaling.hpa import Behavior, Direction, HpaState, Metric, Rule

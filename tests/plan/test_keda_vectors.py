@@ -1,7 +1,7 @@
 """KEDA's activation loop against the cases of its own tests."""
 
 import pytest
-from vectors import Case, cases
+from support.vectors import Case, cases
 
 from simcost.plan.autoscaling.keda import Activity, Limits, execute
 from simcost.plan.autoscaling.policy import ns

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from vectors import Case, cases
+from support.vectors import Case, cases
 
 from simcost.plan.autoscaling import Observation
 from simcost.plan.autoscaling.kpa import Decider, Kpa, Panic, decide, fresh

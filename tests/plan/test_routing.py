@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vectors import Case, cases
+from support.vectors import Case, cases
 
 from simcost.plan.routing import EndpointPicker, Endpoints, Weighted, pick
 from simcost.plan.routing.endpoint_picker import AffinityGate

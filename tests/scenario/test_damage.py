@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jobs_of import jobs_of
+from support.jobs_of import jobs_of
+from support.scenarios import Engine, write
 from test_ledger_store import sample
 
 import simcost.sim
-from scenarios import Engine, write
 from simcost.errors import InputError, RunError
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import Sendings
@@ -32,7 +32,7 @@ from simcost.studies.plans.sections import read
 
 PACKAGE = Path(simcost.__file__).parent
 NOT_OF_RUNS = {"__init__.py", "billing", "catalog", "cli", "compare", "errors.py", "outputs.py", "progress.py",
-               "py.typed", "report", "slo"}  # fmt: skip
+               "py.typed", "present", "slo", "studies"}  # fmt: skip
 """Money, targets, words and what is known of hardware: a stored run depends on values of theirs at most, by its key."""
 
 
@@ -181,8 +181,8 @@ def test_the_version_of_the_engine_changes_with_its_code_alone(tmp_path: Path) -
     (tmp_path / "sim" / "inner" / "one.py").rename(tmp_path / "sim" / "one.py")
     seen.add(fingerprint(tmp_path))
     assert len(seen) == len(MADE_BY) + 2
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "html.py").write_text("A = 1\n")
+    (tmp_path / "present").mkdir()
+    (tmp_path / "present" / "html.py").write_text("A = 1\n")
     assert fingerprint(tmp_path) in seen
 
 

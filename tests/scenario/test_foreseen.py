@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from support.scenarios import write
 
-from scenarios import write
 from simcost.errors import FaultsError, InputError
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.resolve import run_key, settle

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from support.scenarios import SMALL
 
-from scenarios import SMALL
 from simcost.scenario.files.conform import hints
 from simcost.scenario.files.json_schema import json_schema, parts
 from simcost.scenario.files.reference import reference_markdown

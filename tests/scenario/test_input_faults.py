@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from job_scenarios import QUEUE, SPOT, home
+from support.job_scenarios import QUEUE, SPOT, home
+from support.scenarios import SMALL, write
 
-from scenarios import SMALL, write
 from simcost.errors import InputError
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.resolve import settle

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from job_scenarios import NIGHT, QUEUE, SPOT, home
+from support.job_scenarios import NIGHT, QUEUE, SPOT, home
 
 import simcost.scenario.runs.job_runs
 from simcost.cli.main import main

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from jobs_of import jobs_of
-from ledgers import HOUR, ledger, outcomes, write_rows
+from support.jobs_of import jobs_of
+from support.ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
 from simcost.ledger.jobs import JobLedger, JobOutcomes

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from support.scenarios import SMALL, write
 
-from scenarios import SMALL, write
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run

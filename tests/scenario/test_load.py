@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.scenarios import SMALL, write
 
-from scenarios import SMALL, write
 from simcost.errors import FaultsError
 from simcost.plan import Fixed, RoundRobin, Schedule
 from simcost.scenario.checks.load import check, find_faults, load
@@ -263,7 +263,7 @@ def test_a_workload_of_its_own_is_read_with_the_same_care(tmp_path: Path) -> Non
 
 def test_checking_loads_no_numerics(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from simcost.scenario.load import check\n"
+        "import sys; from pathlib import Path; from simcost.scenario.checks.load import check\n"
         f"assert check(Path({str(write(tmp_path))!r})) == {{'faults': [], 'notes': []}}\n"
         "print([m for m in ('numpy', 'pyarrow', 'scipy', 'simpy', 'numba', 'pandas') if m in sys.modules])"
     )

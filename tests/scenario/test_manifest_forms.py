@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.scenarios import SMALL, write
 
-from scenarios import SMALL, write
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.plan.autoscaling import AwsScaling, Fixed, Hpa, RayServe, Scaling
 from simcost.plan.autoscaling.keda import MetricTrigger

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.scenarios import SMALL, write
 
-from scenarios import SMALL, write
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError
 from simcost.plan.nodes import NodePool

@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from support.scenarios import write
 
-from scenarios import write
 from simcost.plan.nodes import NodeKind
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.resolve import settle

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from support.scenarios import SMALL, write
 
-from scenarios import SMALL, write
 from simcost.plan import Admission
 from simcost.plan.routing import EndpointPicker
 from simcost.plan.routing.routers import RayPowerOfTwo

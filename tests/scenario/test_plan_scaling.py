@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from support.scenarios import SMALL, write
 
-from scenarios import SMALL, write
 from simcost.errors import FaultsError
 from simcost.plan.autoscaling import Hpa, Predictive
 from simcost.plan.nodes import NodePool

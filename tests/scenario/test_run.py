@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.scenarios import Engine, write
 
 import simcost.sim
-from scenarios import Engine, write
 from simcost.errors import RunError
 from simcost.scenario.checks.load import load
 from simcost.scenario.runs.resolve import engine_factors, settle

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import simpy
-from conserved import conserve
-from pools import CHAT, poisson
+from support.conserved import conserve
+from support.pools import CHAT, poisson
 
 from simcost.errors import InputError
 from simcost.ledger.requests import Buckets, Ledger, Limits

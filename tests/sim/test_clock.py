@@ -1,7 +1,7 @@
 """Whole ticks: fine enough for the coefficients, coarse enough for the horizon."""
 
 import pytest
-from pools import step
+from support.pools import step
 
 from simcost.errors import InputError
 from simcost.sim.clock import clock_for

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from unprivileged import unprivileged
+from support.unprivileged import unprivileged
 
 from simcost.sim.compiled import _log_not_kept
 from simcost.sim.jobs.engine.event_loop import in_order

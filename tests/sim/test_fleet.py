@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conserved import conserve
-from pools import CHAT, poisson
+from support.conserved import conserve
+from support.pools import CHAT, poisson
 
 from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Admission, Fixed, Scaling, Schedule, Startup, TargetConcurrency

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conserved import conserve, most_at_once
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import CHAT, poisson
+from support.conserved import conserve, most_at_once
+from support.pools import CHAT, poisson
 
 from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Admission, Fixed, Startup, TargetConcurrency

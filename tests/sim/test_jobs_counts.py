@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jobs_of import jobs_of, philly
+from support.jobs_of import jobs_of, philly
 
 from simcost.errors import InputError
 from simcost.plan.scheduling import (

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conserved import conserve
-from pools import CHAT, poisson
+from support.conserved import conserve
+from support.pools import CHAT, poisson
 
 from simcost.billing.metering import usages_of
 from simcost.ledger.requests import Ledger, Limits

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import simpy
-from conserved import conserve, most_at_once
-from pools import CHAT, poisson
+from support.conserved import conserve, most_at_once
+from support.pools import CHAT, poisson
 
 from simcost.errors import InputError
 from simcost.ledger.requests import Ledger, Limits

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from placed_jobs import jobs_of, nodes_of
+from support.placed_jobs import jobs_of, nodes_of
 
 from simcost.errors import InputError
 from simcost.plan.scheduling import BestFit, Consolidate, Fgd, FifoSkip, FifoStrict, OnNodes, Spread

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from placed_jobs import openb, philly
+from support.placed_jobs import openb, philly
 
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.scheduling import BestFit, Consolidate, Fgd, FifoStrict, OnNodes, Random

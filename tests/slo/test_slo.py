@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import HOUR, ledger, outcomes, write_rows
+from support.ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
 from simcost.ledger.requests import Ledger

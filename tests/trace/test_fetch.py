@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from file_server import Site, serving
 from hypothesis import given
 from hypothesis import strategies as st
+from support.file_server import Site, serving
 
 from simcost.catalog import load_catalog
 from simcost.catalog.public_traces import PublicTrace

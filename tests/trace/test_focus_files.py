@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
-from focus_files import DIRTY, HEAD, cost_file, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.focus_files import DIRTY, HEAD, cost_file, row
 
 from simcost.errors import TraceError
 from simcost.studies.actuals.document import actuals_document

@@ -26,7 +26,8 @@ from simcost.forecast.events.findings import (
     matches,
 )
 from simcost.forecast.events.horizon import View, ahead
-from simcost.forecast.events.schema import Churn, Event, LengthChange, Migration
+from simcost.forecast.events.schema import Churn, Event
+from simcost.forecast.events.shifts import LengthChange, Migration
 from simcost.tables.calendar import find_zone
 from simcost.trace.series.series import Floats, Grid, Series
 

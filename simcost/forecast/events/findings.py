@@ -9,16 +9,8 @@ import numpy.typing as npt
 
 from simcost.errors import InputError, did_you_mean
 from simcost.forecast.events.horizon import View, behind
-from simcost.forecast.events.schema import (
-    Churn,
-    Event,
-    Growth,
-    Holiday,
-    Launch,
-    LengthChange,
-    Migration,
-    Promotion,
-)
+from simcost.forecast.events.schema import Churn, Event, Growth, Holiday, Launch, Promotion
+from simcost.forecast.events.shifts import LengthChange, Migration
 from simcost.trace.series.series import Series
 
 Finding = dict[str, str]

@@ -11,7 +11,8 @@ import numpy as np
 
 from simcost.plan.autoscaling.metric_adapter import Recorded
 from simcost.plan.autoscaling.policy import READY, RUNNING
-from simcost.trace.metrics import PHASES, SAID, Flags, Floats, Ints, Recording
+from simcost.tables.cells import Flags
+from simcost.trace.metrics import PHASES, SAID, Floats, Ints, Recording
 from simcost.units import NS_PER_S
 
 LONG_NS = 2**60

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import simcost
 
-MADE_BY = ("forecast", "job_ledger.py", "latency.py", "ledger.py", "perf", "plan", "rng.py", "scenario", "sim",
+MADE_BY = ("forecast", "ledger", "perf", "plan", "rng.py", "scenario", "sim",
            "tables", "trace", "units.py")  # fmt: skip
 """What a run may depend on; the catalog does by its values alone, which its key holds."""
 LIBRARIES = ("numba", "numpy")

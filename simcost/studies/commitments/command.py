@@ -11,7 +11,11 @@ from simcost.studies.options import Arguments, columns, output, sourced, study, 
 def add(verbs: Any) -> None:
     """The verb `commit`."""
     commit = study(
-        verbs, "commit", _commit, "commitments.view", "what to commit to over the demand that may come, and its risk"
+        verbs,
+        "commit",
+        _commit,
+        "commitments.view",
+        "what to commit to over the demand that may come, and its risk",
     )
     commit.add_argument(
         "file", type=Path, nargs="?", metavar="USAGE", help="what was used, as for `simcost bill`"

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import simcost.present
 from simcost.errors import InputError
 from simcost.outputs import whole_file
 from simcost.present.chart_style import Document
@@ -49,7 +50,12 @@ def _stamp(folder: Path) -> str | None:
     """What the report comes from, as its last line says: the result and the code that draws it; None = no result."""
     made_of = sha256()
     try:
-        for path in (*_files(folder, ".json"), *_files(folder / "tables"), *_files(Path(__file__).parent)):
+        for path in (
+            *_files(folder, ".json"),
+            *_files(folder / "tables"),
+            *_files(Path(__file__).parent),
+            *_files(Path(simcost.present.__file__).parent),
+        ):
             made_of.update(path.read_bytes())
     except OSError:
         return None

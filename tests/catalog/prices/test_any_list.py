@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from price_lists import (
+from support.price_lists import (
     CATALOG,
     GPUHUNT,
     SKYPILOT,

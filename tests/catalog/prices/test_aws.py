@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from price_lists import (
+from support.price_lists import (
     aws_list,
     aws_on_demand,
     aws_plans,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from price_lists import azure_item, azure_page, found, imported, offers, places, rates
+from support.price_lists import azure_item, azure_page, found, imported, offers, places, rates
 
 H100 = "Standard_ND96isr_H100_v5"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from price_lists import found, gcp_sku, imported, offers, rates
+from support.price_lists import found, gcp_sku, imported, offers, rates
 
 from simcost.errors import InputError
 

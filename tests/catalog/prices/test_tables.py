@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from price_lists import GPUHUNT, SKYPILOT, found, imported, offers, places, rates
+from support.price_lists import GPUHUNT, SKYPILOT, found, imported, offers, places, rates
 
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, InputError

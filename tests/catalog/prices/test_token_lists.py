@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from price_lists import CATALOG, found, imported
+from support.price_lists import CATALOG, found, imported
 
 from simcost.catalog.facts import TokenPrice
 from simcost.catalog.prices.importer import Imported, import_prices

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from jobs_of import jobs_of
+from support.jobs_of import jobs_of
 
 from simcost.errors import InputError
 from simcost.ledger.jobs import BUCKETS, JobLedger, JobOutcomes

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.scenarios import SMALL, write
 
-from scenarios import SMALL, write
 from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse
 from simcost.errors import InputError
 from simcost.plan import Fixed

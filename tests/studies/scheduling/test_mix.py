@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from jobs_of import jobs_of
+from support.jobs_of import jobs_of
 
 from simcost.errors import InputError
 from simcost.plan.failures import Checkpoints

@@ -1,6 +1,6 @@
 """Replays laid out for people."""
 
-from jobs_of import jobs_of
+from support.jobs_of import jobs_of
 
 from simcost.plan.scheduling import DeadlineAware, FifoSkip, FifoStrict
 from simcost.sim.jobs.document import replay_document

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from result_folder import PLANS, build, document, tables
+from support.result_folder import PLANS, build, document, tables
 
 from simcost.present.chart_style import OKABE_ITO, colours
 from simcost.studies.plans import cost_charts

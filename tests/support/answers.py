@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pyarrow as pa
-from ledgers import HOUR, Book, ledger
+from support.ledgers import HOUR, Book, ledger
 
 from simcost.billing import OnDemand, bill
 from simcost.compare import Comparison, RunResult, compare

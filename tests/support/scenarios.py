@@ -47,7 +47,7 @@ class Engine:
 
     def __call__(self, pool: Any, arrivals: Iterator[Any], *, rows: Path | None, **options: Any) -> Ledger:
         import pyarrow.parquet as pq
-        from ledgers import ledger, outcomes
+        from support.ledgers import ledger, outcomes
 
         self.calls += 1
         if self.fail_at is not None and self.calls >= self.fail_at:

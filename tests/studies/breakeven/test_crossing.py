@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simcost.studies.breakeven import crossing as module
 from simcost.studies.breakeven.crossing import (
-    CLOSE,
+    SIZE_TOLERANCE,
     Crossing,
     Search,
     Spread,
@@ -36,8 +36,8 @@ def test_the_least_size_that_is_enough_is_found(least: int, guess: int) -> None:
         assert found is None or found >= least
     else:
         assert found is not None
-        assert least <= found <= max(least, least / (1 - CLOSE))
-        assert least > 1 / CLOSE or found == least
+        assert least <= found <= max(least, least / (1 - SIZE_TOLERANCE))
+        assert least > 1 / SIZE_TOLERANCE or found == least
 
 
 @pytest.mark.parametrize("least", [1, 3, 30, 300])

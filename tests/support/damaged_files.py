@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
-from focus_files import DIRTY, HEAD
+from support.focus_files import DIRTY, HEAD
 
 from simcost.cli.main import main
 

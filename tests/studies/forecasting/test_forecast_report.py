@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from outlooks import ODD, demand, made, renamed, stated
+from support.outlooks import ODD, demand, made, renamed, stated
 
 from simcost.forecast.document import forecast_document, picture
 from simcost.forecast.forecast import forecast

@@ -16,9 +16,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import damaged_files as files
 import pyarrow as pa
 import pyarrow.parquet as pq
+from support import damaged_files as files
 
 from simcost.cli.main import main
 from simcost.tables import sources

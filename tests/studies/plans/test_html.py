@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from result_folder import PLANS, build
+from support.result_folder import PLANS, build
 
 from simcost.errors import InputError
 from simcost.studies.plans.sections import write_html

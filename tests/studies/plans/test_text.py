@@ -1,6 +1,6 @@
 """The text that people read."""
 
-from answers import CHEAP, DEAR, MISSES, PROVENANCE, of, runs
+from support.answers import CHEAP, DEAR, MISSES, PROVENANCE, of, runs
 
 from simcost.compare import document
 from simcost.present.parts import provenance

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from jobs_of import jobs_of
+from support.jobs_of import jobs_of
 
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths

@@ -4,8 +4,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
-
-from scenarios import write
+from support.scenarios import write
 
 QUEUE = """\
 scenario: queue
