@@ -70,6 +70,9 @@ def test_forecasts_of_any_history_are_finite_and_not_below_0(model, values, seas
 
 
 def test_knowing_the_models_loads_neither_statsmodels_nor_scipy():
-    script = "import sys, simcost.forecast.models.registry\nprint({'statsmodels', 'scipy', 'pandas'} & set(sys.modules))"
+    script = (
+        "import sys, simcost.forecast.models.registry\n"
+        "print({'statsmodels', 'scipy', 'pandas'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
