@@ -11,7 +11,7 @@ from simcost.forecast.level_error import level_draws, level_error, levels_of, wi
 from simcost.forecast.models.base import Fitted, Model, fitted
 from simcost.forecast.models.combination import Combination, Combined, Picked
 from simcost.forecast.models.members import SeasonalNaive
-from simcost.forecast.sample_paths import median, quantiles
+from simcost.forecast.quantiles import median, quantiles
 from simcost.rng import stream
 from simcost.trace.series.series import Floats
 from simcost.units import plural

@@ -15,7 +15,7 @@ import numpy as np
 from simcost.forecast.cleaning import History
 from simcost.forecast.level_error import Levels, levels_of
 from simcost.forecast.models.base import Model, fitted
-from simcost.forecast.sample_paths import median
+from simcost.forecast.quantiles import median
 from simcost.rng import stream
 from simcost.trace.series.series import Floats
 

@@ -12,7 +12,7 @@ from simcost.forecast.models.combination import Picked
 from simcost.forecast.models.members import SeasonalNaive
 from simcost.forecast.models.registry import remarks
 from simcost.forecast.models.selection import Selection
-from simcost.forecast.sample_paths import quantiles
+from simcost.forecast.quantiles import quantiles
 from simcost.trace.series.series import Floats, Grid
 from simcost.units import plural
 

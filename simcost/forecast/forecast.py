@@ -15,7 +15,8 @@ from simcost.forecast.models.base import Fitted, Model, Seen, fitted
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.registry import default_model
 from simcost.forecast.models.selection import Selection, selection
-from simcost.forecast.sample_paths import median, weight
+from simcost.forecast.quantiles import median
+from simcost.forecast.sample_paths import weight
 from simcost.rng import stream
 from simcost.trace.series.series import Floats, Grid, Series
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from simcost.forecast.sample_paths import median, quantiles
+from simcost.forecast.quantiles import median, quantiles
 from simcost.trace.series.series import Floats
 
 Levels = dict[int, tuple[Floats, Floats]]

@@ -5,7 +5,6 @@ Quantiles over sample paths, by one sort.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from simcost.forecast.quantiles import quantiles
 from simcost.tables.calendar import DAY_S
 from simcost.trace.series.resample import is_rate
 from simcost.trace.series.series import Floats, Grid, Seconds64, Series
@@ -30,32 +30,6 @@ class Paths:
     """Of the horizon, UTC."""
     values: Floats
     """Shape (paths, steps); at or above 0 where the history is."""
-
-
-def quantiles(samples: Floats, probabilities: Sequence[float]) -> Floats:
-    """The quantiles over the first axis, linear between order statistics (as `numpy.quantile`, in less time).
-
-    Args:
-        samples: shape (count, steps), or (count,).
-        probabilities: k of them.
-
-    Returns:
-        Shape (k, steps), or (k,).
-    """
-    ordered = np.array(samples.T, order="C")
-    ordered.sort(axis=-1)
-    place = np.asarray(probabilities, float) * (len(samples) - 1)
-    low = place.astype(np.intp)
-    high = np.minimum(low + 1, len(samples) - 1)
-    lower = ordered[..., low]
-    found: Floats = (lower + (place - low) * (ordered[..., high] - lower)).T
-    return found
-
-
-def median(samples: Floats) -> Floats:
-    """The median over the first axis; shape (steps,)."""
-    found: Floats = quantiles(samples, (0.5,))[0]
-    return found
 
 
 DIGITS = 6

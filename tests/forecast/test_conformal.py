@@ -10,7 +10,7 @@ from simcost.forecast.cleaning import History
 from simcost.forecast.forecast import forecast
 from simcost.forecast.level_error import levels_of
 from simcost.forecast.models.members import SeasonalNaive
-from simcost.forecast.sample_paths import median
+from simcost.forecast.quantiles import median
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Grid, Series
 

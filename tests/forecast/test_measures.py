@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simcost.forecast import accuracy
-from simcost.forecast.sample_paths import median, quantiles
+from simcost.forecast.quantiles import median, quantiles
 
 Y = np.array([1.0, 2.0, np.nan, 4.0])
 F = np.array([2.0, 2.0, 9.0, 2.0])

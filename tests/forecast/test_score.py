@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.forecast.level_error import levels_of
-from simcost.forecast.sample_paths import median
+from simcost.forecast.quantiles import median
 from simcost.forecast.scoring.issued import Issued, days
 from simcost.forecast.scoring.score import score
 from simcost.forecast.scoring.series import drivers

@@ -14,7 +14,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from simcost.forecast.sample_paths import quantiles
+from simcost.forecast.quantiles import quantiles
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from simcost.forecast.models.base import Fitted, Fitting, Seen
 from simcost.forecast.models.members import Autoregression, Profile, SeasonalNaive
-from simcost.forecast.sample_paths import median
+from simcost.forecast.quantiles import median
 from simcost.trace.series.series import Floats
 
 Member = SeasonalNaive | Autoregression | Profile

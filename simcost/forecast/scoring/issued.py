@@ -13,7 +13,7 @@ from simcost.forecast.events.apply import Stated
 from simcost.forecast.events.horizon import ahead, middles
 from simcost.forecast.forecast import Forecast
 from simcost.forecast.level_error import Levels, levels_of
-from simcost.forecast.sample_paths import median
+from simcost.forecast.quantiles import median
 from simcost.forecast.season import season_of
 from simcost.trace.series.series import Floats, Grid
 
