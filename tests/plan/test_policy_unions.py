@@ -31,9 +31,11 @@ from simcost.plan.autoscaling.wva import PUBLISHED, Follower, Recommender
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import EndpointPicker, Router, Weighted
 from simcost.plan.routing.scorers import Queue
-from simcost.plan.scheduling import Placement, Scheduler
+from simcost.plan.scheduling import Discipline, OnNodes, Placement, Rank, Scheduler, Shortest
 from simcost.plan.serving import Admission
 from simcost.sim.clock import Clock
+from simcost.sim.jobs.engine.setup import DISCIPLINES
+from simcost.sim.jobs.simulate_on_nodes import POLICIES
 from simcost.sim.serving.router_codes import routing_parameters
 
 UNIONS = {
@@ -132,3 +134,20 @@ def test_the_engine_takes_every_router(policy: Callable[..., Router]) -> None:
     picks = {"scorers": (Weighted(scorer=Queue(), weight=1),)} if policy is EndpointPicker else {}
     clock = Clock(ticks_per_ns=1, a=1, b=0, c=0, d=0, e=0, e_shift=0)
     assert len(routing_parameters(policy(**picks), Admission(), clock)) == 14
+
+
+@each_of(Scheduler)
+def test_every_scheduler_has_a_discipline_and_a_rank(policy: Any) -> None:
+    assert policy.discipline in get_args(Discipline)
+    assert policy.ranks_by in get_args(Rank)
+    assert not {"discipline", "ranks_by"} & {field.name for field in fields(policy)}
+    assert (policy.ranks_by in ("duration", "service")) == issubclass(policy, Shortest)
+
+
+def test_every_discipline_is_compiled_and_used() -> None:
+    used = {policy.discipline for policy in get_args(Scheduler)}
+    assert used == set(get_args(Discipline)) == {*DISCIPLINES, "elastic"}
+
+
+def test_every_placement_on_nodes_is_compiled() -> None:
+    assert set(POLICIES) == set(get_args(OnNodes))
