@@ -8,11 +8,18 @@ On which nodes the GPUs of a job lie: all of them at once, or none.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
 from simcost.units import PositiveSeconds, Seconds
+
+Discipline = Literal[
+    "strict", "skip", "easy", "conservative", "fair", "remaining", "priority", "quotas", "elastic"
+]
+"""The compiled pass over the queue: what it does when a job does not fit, and whom it preempts."""
+Rank = Literal["submit", "duration", "service", "deadline", "priority"]
+"""Order of the queue where it never changes; ties by submit, then by row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +27,8 @@ class FifoStrict:
     """First in, first out; the first job that does not fit stops the line. Nobody starves."""
 
     kind: Literal["fifo-strict"] = "fifo-strict"
+    discipline: ClassVar[Discipline] = "strict"
+    ranks_by: ClassVar[Rank] = "submit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +36,8 @@ class FifoSkip:
     """First in, first out; jobs that do not fit are passed over, as Kubernetes and Volcano do: wide jobs may starve."""
 
     kind: Literal["fifo-skip"] = "fifo-skip"
+    discipline: ClassVar[Discipline] = "skip"
+    ranks_by: ClassVar[Rank] = "submit"
 
 
 Known = Literal["duration", "limit", "user", "pool", "user-gpus", "pool-gpus"]
@@ -50,6 +61,8 @@ class SjfStrict(Shortest):
     """Shortest job first; the first job that does not fit stops the line."""
 
     kind: Literal["sjf-strict"] = "sjf-strict"
+    discipline: ClassVar[Discipline] = "strict"
+    ranks_by: ClassVar[Rank] = "duration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,8 @@ class SjfSkip(Shortest):
     """Shortest job first; jobs that do not fit are passed over."""
 
     kind: Literal["sjf-skip"] = "sjf-skip"
+    discipline: ClassVar[Discipline] = "skip"
+    ranks_by: ClassVar[Rank] = "duration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +79,8 @@ class SsfStrict(Shortest):
     """Smallest service first: by duration x GPUs; the first job that does not fit stops the line."""
 
     kind: Literal["ssf-strict"] = "ssf-strict"
+    discipline: ClassVar[Discipline] = "strict"
+    ranks_by: ClassVar[Rank] = "service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +88,8 @@ class SsfSkip(Shortest):
     """Smallest service first: by duration x GPUs; jobs that do not fit are passed over."""
 
     kind: Literal["ssf-skip"] = "ssf-skip"
+    discipline: ClassVar[Discipline] = "skip"
+    ranks_by: ClassVar[Rank] = "service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +99,8 @@ class EasyBackfill:
     """
 
     kind: Literal["easy-backfill"] = "easy-backfill"
+    discipline: ClassVar[Discipline] = "easy"
+    ranks_by: ClassVar[Rank] = "submit"
     shadow_ties: Literal["prefix", "all"] = "prefix"
     """Whether releases at the shadow instant that come later in (limit end, row) count as free for the extra."""
 
@@ -89,6 +110,8 @@ class ConservativeBackfill:
     """Every waiting job holds a reservation, by the limits of the users; nobody is ever delayed beyond it."""
 
     kind: Literal["conservative-backfill"] = "conservative-backfill"
+    discipline: ClassVar[Discipline] = "conservative"
+    ranks_by: ClassVar[Rank] = "submit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +121,8 @@ class Srtf:
     """
 
     kind: Literal["srtf"] = "srtf"
+    discipline: ClassVar[Discipline] = "remaining"
+    ranks_by: ClassVar[Rank] = "submit"
     overhead: bool = True
     """A preempted job has 7 s (1 GPU), 30 s (2 to 8) or 60 s (more) to do again."""
     helios_extra_second: bool = False
@@ -111,6 +136,8 @@ class Las:
     """
 
     kind: Literal["las"] = "las"
+    discipline: ClassVar[Discipline] = "remaining"
+    ranks_by: ClassVar[Rank] = "submit"
     thresholds: Annotated[tuple[Annotated[float, Gt(0), Le(1e12)], ...], MinLen(1)] = (
         3250.0,
         7200.0,
@@ -128,6 +155,8 @@ class PriorityPreemptive:
     """
 
     kind: Literal["priority-preemptive"] = "priority-preemptive"
+    discipline: ClassVar[Discipline] = "priority"
+    ranks_by: ClassVar[Rank] = "priority"
     checkpoint_interval: PositiveSeconds = 3600.0
     """Work between two checkpoints of a stay on the GPUs; work since the last is lost. Writing them costs no time."""
     restart: Seconds = 60.0
@@ -143,6 +172,8 @@ class FairShare:
     """
 
     kind: Literal["fair-share"] = "fair-share"
+    discipline: ClassVar[Discipline] = "fair"
+    ranks_by: ClassVar[Rank] = "submit"
     half_life: PositiveSeconds = 604800.0
     """Of past usage."""
     max_age: PositiveSeconds = 604800.0
@@ -180,6 +211,8 @@ class Quotas:
     """
 
     kind: Literal["quotas"] = "quotas"
+    discipline: ClassVar[Discipline] = "quotas"
+    ranks_by: ClassVar[Rank] = "priority"
     queues: Mapping[str, Quota] = field(default_factory=dict)
     """By name: the pools of the jobs."""
     strict: bool = False
@@ -203,6 +236,8 @@ class DeadlineAware:
     """Earliest deadline first, jobs without one last; jobs that do not fit are passed over."""
 
     kind: Literal["deadline"] = "deadline"
+    discipline: ClassVar[Discipline] = "skip"
+    ranks_by: ClassVar[Rank] = "deadline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +247,8 @@ class Elastic:
     """
 
     kind: Literal["elastic"] = "elastic"
+    discipline: ClassVar[Discipline] = "elastic"
+    ranks_by: ClassVar[Rank] = "submit"
     scaling: Annotated[float, Gt(0), Le(1)] = 0.9
     """Throughput of n GPUs is n^scaling."""
     interval: PositiveSeconds = 60.0

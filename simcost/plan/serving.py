@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
+from simcost.plan.autoscaling.policy import ScaleDownOrder
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
@@ -122,7 +123,7 @@ class Retries:
 class Drain:
     """A replica that goes takes no new requests, and is paid until it has gone."""
 
-    victims: Literal["youngest", "replica-set"] | None = None
+    victims: ScaleDownOrder | None = None
     """Starting ones first, then the youngest; or as a ReplicaSet of Kubernetes: without a node, pending, not ready,
     with more siblings on its node, ready for a shorter time (on a scale of powers of 2), newer. None = `replica-set`
     under the controllers of Kubernetes, else `youngest`."""

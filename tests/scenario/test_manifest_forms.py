@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.scenarios import SMALL, write
 
 from simcost.errors import FaultsError, InputError, SimcostError
-from simcost.plan.autoscaling import AwsScaling, Fixed, Hpa, RayServe, Scaling
+from simcost.plan.autoscaling import AwsScaling, Fixed, Hpa, RayServe
 from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.manifests import Manifest, read_manifest
@@ -280,10 +280,6 @@ def test_cpu_of_a_scaled_object_is_read_of_the_pods_or_refused(read: Any, tmp_pa
     [plan] = settle(load(write(tmp_path, text=text)), seed=None, seeds=None).plans
     assert plan.pool.scaling.by_replica() == {"cpu"}
     assert isinstance(plan.pool.scaling.triggers[0], MetricTrigger)
-
-
-def test_every_policy_says_what_it_reads_of_each_replica() -> None:
-    assert all(callable(getattr(policy, "by_replica", None)) for policy in get_args(Scaling))
 
 
 REMEDIES = {

@@ -50,6 +50,7 @@ class ReservedInstances(HourlyPrice):
     """
 
     kind: Literal["reserved-instances"] = "reserved-instances"
+    focus_type: ClassVar[str] = "Reserved Instance"
     instrument: ClassVar[Instrument] = "reserved-instance"
     zone: str | None = None
     """Availability zone of a zonal reservation; None = regional."""
@@ -87,6 +88,7 @@ class SavingsPlan(SpendPlan):
     """
 
     kind: Literal["savings-plan"] = "savings-plan"
+    focus_type: ClassVar[str] = "Savings Plan"
     provider: ClassVar[str] = "aws"
     covers: Literal["compute", "instance", "sagemaker"] = "compute"
     """compute: any EC2 usage. instance: one family in one region; applied before compute. sagemaker: `ml.*`."""
@@ -161,6 +163,7 @@ class CapacityBlock(Termed):
     """
 
     kind: Literal["capacity-block"] = "capacity-block"
+    focus_type: ClassVar[str] = "Capacity Block"
     provider: ClassVar[str] = "aws"
     sku: Annotated[str, MinLen(1)]
     """Instance type."""
@@ -201,9 +204,19 @@ class CapacityBlock(Termed):
             usd_per_h, notes = rate.paid_usd_per_h(0.0), (rate_note(self.name, rate),)
         terms = Terms(upfront_usd=self.fee_usd(usd_per_h), recurring_usd_per_h=0.0, term_h=length)
         return Capacity(
-            name=self.name, kind=self.kind, order=10, account=self.account, shared=self.shared,
-            payments=Payments(terms=terms, from_h=start, to_h=start + length), units=float(self.count),
+            name=self.name,
+            kind=self.kind,
+            focus_type=self.focus_type,
+            order=10,
+            account=self.account,
+            shared=self.shared,
+            payments=Payments(terms=terms, from_h=start, to_h=start + length),
+            units=float(self.count),
             takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
-            by_second=True, usable_h=start + self.usable_hours, provider="aws", region=region, sku=self.sku,
+            by_second=True,
+            usable_h=start + self.usable_hours,
+            provider="aws",
+            region=region,
+            sku=self.sku,
             notes=notes,
-        )  # fmt: skip
+        )

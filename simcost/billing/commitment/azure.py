@@ -23,6 +23,7 @@ class AzureReservation(HourlyPrice):
     """So many machines of a size, hourly, use it or lose it; other sizes of the group in `ratios` are covered too."""
 
     kind: Literal["azure-reservation"] = "azure-reservation"
+    focus_type: ClassVar[str] = "Reservation"
     instrument: ClassVar[Instrument] = "azure-reservation"
     provider: str = "azure"
     """Whose it is."""
@@ -49,6 +50,7 @@ class AzureSavingsPlan(SpendPlan):
     """A commitment to spend so much an hour; the greatest discount first."""
 
     kind: Literal["azure-savings-plan"] = "azure-savings-plan"
+    focus_type: ClassVar[str] = "Savings Plan"
     provider: ClassVar[str] = "azure"
 
     @property

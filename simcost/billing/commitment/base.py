@@ -24,6 +24,8 @@ Offset = Annotated[float, SECONDS]
 class Termed:
     """Anything that is bought for a time."""
 
+    focus_type: ClassVar[str]
+    """Its CommitmentDiscountType in FOCUS."""
     name: str = ""
     """As bills show it; empty = its kind."""
     account: str = ""
@@ -151,11 +153,21 @@ class HourlyPrice(Yearly):
         from simcost.billing.commitment.bound import Capacity
 
         return Capacity(
-            name=self.name, kind=getattr(self, "kind", ""), order=order, account=self.account, shared=self.shared,
-            payments=self.payments(self.terms(account, rates, region), account), units=units, takes=takes,
-            unit=unit, provider=self.provider, region=region, sku=self.sku,
+            name=self.name,
+            kind=getattr(self, "kind", ""),
+            focus_type=self.focus_type,
+            order=order,
+            account=self.account,
+            shared=self.shared,
+            payments=self.payments(self.terms(account, rates, region), account),
+            units=units,
+            takes=takes,
+            unit=unit,
+            provider=self.provider,
+            region=region,
+            sku=self.sku,
             notes=(self._basis(rates, region),),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,11 +229,18 @@ class SpendPlan(Yearly):
             same = f"; the same is missing of {', '.join(others)}" if others else ""
             raise CatalogError(f"{self.name}: {missing[first]}{same}")
         return Spend(
-            name=self.name, kind=getattr(self, "kind", ""), order=self.order, account=self.account,
-            shared=self.shared, usd_per_h=self.hourly_usd, rates=np.array(found, np.float64),
+            name=self.name,
+            kind=getattr(self, "kind", ""),
+            focus_type=self.focus_type,
+            order=self.order,
+            account=self.account,
+            shared=self.shared,
+            usd_per_h=self.hourly_usd,
+            rates=np.array(found, np.float64),
             payments=self.payments(Terms.of(self.hourly_usd, years_h(self.years), self.upfront), account),
-            provider=getattr(self, "provider", ""), notes=self._notes(account, rates),
-        )  # fmt: skip
+            provider=getattr(self, "provider", ""),
+            notes=self._notes(account, rates),
+        )
 
     def _notes(self, account: "Metered", rates: "Rates") -> tuple[str, ...]:
         """What its rates rest on."""

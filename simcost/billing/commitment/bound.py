@@ -74,6 +74,8 @@ class Capacity:
 
     name: str
     kind: str
+    focus_type: str
+    """Its CommitmentDiscountType."""
     order: int
     account: str
     shared: bool
@@ -104,6 +106,8 @@ class Spend:
 
     name: str
     kind: str
+    focus_type: str
+    """Its CommitmentDiscountType."""
     order: int
     account: str
     shared: bool

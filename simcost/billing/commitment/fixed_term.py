@@ -1,7 +1,7 @@
 """Capacity for a stated time at a stated price, used or not: calendar reservations and take-or-pay contracts."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import MinLen
 
@@ -21,6 +21,7 @@ class TakeOrPay(Termed):
     """
 
     kind: Literal["take-or-pay"] = "take-or-pay"
+    focus_type: ClassVar[str] = "Take-or-Pay Contract"
     provider: Annotated[str, MinLen(1)]
     """Whose it is."""
     sku: Annotated[str, MinLen(1)]
@@ -60,8 +61,17 @@ class TakeOrPay(Termed):
         )
         wanted = (self.provider, self.sku, region)
         return Capacity(
-            name=self.name, kind=self.kind, order=10, account=self.account, shared=self.shared,
-            payments=Payments(terms=terms, from_h=start, to_h=start + hours), units=float(self.count),
+            name=self.name,
+            kind=self.kind,
+            focus_type=self.focus_type,
+            order=10,
+            account=self.account,
+            shared=self.shared,
+            payments=Payments(terms=terms, from_h=start, to_h=start + hours),
+            units=float(self.count),
             takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
-            by_second=True, provider=self.provider, region=region, sku=self.sku,
-        )  # fmt: skip
+            by_second=True,
+            provider=self.provider,
+            region=region,
+            sku=self.sku,
+        )

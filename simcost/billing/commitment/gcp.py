@@ -24,6 +24,7 @@ class ResourceCud(HourlyPrice):
     """So many units of a resource (vCPUs, GB, GPUs or instances: what the SKU counts) in one region, for years."""
 
     kind: Literal["resource-cud"] = "resource-cud"
+    focus_type: ClassVar[str] = "Committed Use Discount"
     instrument: ClassVar[Instrument] = "resource-cud"
     provider: str = "gcp"
     """Whose it is."""
@@ -54,6 +55,7 @@ class FlexibleCud(SpendPlan):
     """
 
     kind: Literal["flexible-cud"] = "flexible-cud"
+    focus_type: ClassVar[str] = "Flexible Committed Use Discount"
     provider: ClassVar[str] = "gcp"
     commit_basis: Literal["discounted", "on-demand"] = "discounted"
     """What `commitment` counts: discounted USD (since 2026-01-21), or their on-demand equivalent (before)."""

@@ -31,11 +31,6 @@ _SERVICES: dict[Service, tuple[str, str, str, str]] = {
 _UNITS = {"h": "Hours", "GB-month": "GB-Months", "GB": "GB", "unit-hour": "Unit-Hours",
           "normalized h": "Normalized Hours"}  # fmt: skip
 """Our units in the unit format of FOCUS."""
-_KINDS = {
-    "reserved-instances": "Reserved Instance", "savings-plan": "Savings Plan", "capacity-block": "Capacity Block",
-    "azure-reservation": "Reservation", "azure-savings-plan": "Savings Plan", "resource-cud": "Committed Use Discount",
-    "flexible-cud": "Flexible Committed Use Discount", "take-or-pay": "Take-or-Pay Contract",
-}  # fmt: skip
 
 
 def provider_words(provider: str) -> dict[str, str]:
@@ -118,7 +113,7 @@ def commitment_words(bound: Bound) -> dict[str, str]:
     return {
         "CommitmentDiscountId": bound.name, "CommitmentDiscountName": bound.name,
         "CommitmentDiscountCategory": "Spend" if spend else "Usage",
-        "CommitmentDiscountType": _KINDS.get(bound.kind, bound.kind), "CommitmentDiscountUnit": commitment_unit(bound),
+        "CommitmentDiscountType": bound.focus_type, "CommitmentDiscountUnit": commitment_unit(bound),
     }  # fmt: skip
 
 

@@ -7,13 +7,13 @@ the shape of the alarms, the margin below the target, the rounding of the propor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 from annotated_types import Ge, Gt, Lt, MinLen
 
-from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 ROUNDING = 1e-9
@@ -202,6 +202,8 @@ class AwsScaling:
     """
 
     kind: Literal["aws"] = "aws"
+    scrape_s: ClassVar[float | None] = 60.0
+    scale_down_order: ClassVar[ScaleDownOrder] = "youngest"
     min: Count = 1
     """From 0 only step scaling leads up again."""
     max: PositiveCount
@@ -223,6 +225,10 @@ class AwsScaling:
     def initial(self) -> int:
         """Replicas at the start."""
         return self.min if self.start is None else self.start
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0."""
+        return replace(self, start=replicas)
 
     def fresh(self) -> AwsState:
         """Alarms without data."""

@@ -6,13 +6,13 @@ Semantics: ai-dynamo components/src/dynamo/planner/core.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, gcd, isnan
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 from annotated_types import Ge, Gt, Le
 
-from simcost.plan.autoscaling.policy import Decision, Observation, SignalName, Source, ns, own
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
 Role = Literal["agg", "prefill", "decode"]
@@ -36,6 +36,8 @@ class DynamoPlanner:
     """
 
     kind: Literal["dynamo"] = "dynamo"
+    scrape_s: ClassVar[float | None] = 5.0
+    scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
     role: Role = "agg"
     """Component that this pool is."""
     target: Literal["throughput", "latency", "load", "sla"] = "throughput"
@@ -91,6 +93,10 @@ class DynamoPlanner:
     def initial(self) -> int:
         """Replicas at the start."""
         return self.min_endpoint if self.start is None else self.start
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0."""
+        return replace(self, start=replicas)
 
     def fresh(self) -> DynamoState:
         """Both stages wait for their first interval."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Literal, TypedDict
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 from annotated_types import Ge, MinLen
 
@@ -24,7 +24,7 @@ from simcost.plan.autoscaling.hpa_behavior import (
     up_limit,
 )
 from simcost.plan.autoscaling.hpa_metrics import Metric, Patience, Proposal, Tolerance, propose
-from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 __all__ = ["Behavior", "Direction", "Hpa", "HpaState", "Metric", "Rule"]
@@ -47,6 +47,8 @@ class Hpa:
     """
 
     kind: Literal["hpa"] = "hpa"
+    scrape_s: ClassVar[float | None] = 15.0
+    scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
     min: Count = 1
     """Fewest replicas; 0 needs the feature gate HPAScaleToZero and an Object or External metric."""
     max: PositiveCount
@@ -75,6 +77,10 @@ class Hpa:
     def initial(self) -> int:
         """Replicas at the start."""
         return self.min if self.start is None else self.start
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0."""
+        return replace(self, start=replicas)
 
     def fresh(self) -> HpaState:
         """A controller that has seen nothing."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import gcd, isnan, nan
-from typing import Annotated, Literal, NamedTuple, TypedDict
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
 
 from annotated_types import Ge, Gt, MinLen
 
@@ -19,7 +19,7 @@ from simcost.errors import InputError
 from simcost.plan.autoscaling.cron import next_after, parse_cron
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Hpa, HpaState
 from simcost.plan.autoscaling.hpa_metrics import Metric
-from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Seconds
 
 
@@ -187,6 +187,8 @@ class Keda:
     """Scales from zero and to zero by whether a trigger is active, and above by an HPA. Decides as KEDA does."""
 
     kind: Literal["keda"] = "keda"
+    scrape_s: ClassVar[float | None] = 15.0
+    scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
     min: Count = 0
     """The HPA keeps at least one. From 1 on `cooldown` does nothing, unless `idle` is given."""
     max: PositiveCount = 100
@@ -238,6 +240,10 @@ class Keda:
     def initial(self) -> int:
         """Replicas at the start."""
         return self.min if self.start is None else self.start
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0."""
+        return replace(self, start=replicas)
 
     def fresh(self) -> KedaState:
         """Both loops before anything happened."""

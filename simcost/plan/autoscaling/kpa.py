@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, isnan
-from typing import Annotated, Literal, NamedTuple, TypedDict
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
 
 from annotated_types import Ge, Gt, Le
 
@@ -25,7 +25,7 @@ from simcost.plan.autoscaling.kpa_reconciler import (
     recorded,
     window,
 )
-from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns, own
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
 from simcost.units import NS_PER_S, Count, PositiveSeconds, Seconds
 
 TICK_S = 2
@@ -143,6 +143,8 @@ class Kpa:
     """
 
     kind: Literal["kpa"] = "kpa"
+    scrape_s: ClassVar[float | None] = None
+    scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
     metric: Literal["concurrency", "rps"] = "concurrency"
     """Requests in flight, or requests per second."""
     target: Annotated[float, Ge(MIN_TARGET)] | None = None
@@ -235,6 +237,10 @@ class Kpa:
     def initial(self) -> int:
         """Replicas at the start."""
         return max(self.min, min(self.initial_scale, self.max or self.initial_scale))
+
+    def starting_with(self, replicas: int) -> Self:
+        """Itself: Knative starts from `initial_scale`."""
+        return self
 
     def fresh(self) -> KpaState:
         """An autoscaler that has seen nothing."""

@@ -12,7 +12,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import nan
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    NamedTuple,
+    Protocol,
+    Self,
+    TypeVar,
+)
 
 from annotated_types import Gt
 
@@ -47,6 +58,8 @@ LATENCIES = tuple(f"{name}_p" for name in TOTALS_ONLY)
 """Beginnings of the names of percentiles of latency."""
 
 Over = Literal["sum", "mean", "max", "min"]
+ScaleDownOrder = Literal["youngest", "replica-set"]
+"""Rules by which replicas are removed, as `Drain.victims` describes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +201,14 @@ class Decision(NamedTuple, Generic[State_co]):
 
 
 class Policy(Protocol):
-    """A scaling policy: a frozen dataclass whose fields are its configuration."""
+    """A scaling policy: a frozen, slotted, keyword-only dataclass whose fields are its configuration, and whose
+    `kind` is its name in YAML. All that depends on the kind is here.
+    """
+
+    scrape_s: ClassVar[float | None]
+    """Usual interval of the metrics that the controller reads; None = exact ones, at each step."""
+    scale_down_order: ClassVar[ScaleDownOrder]
+    """Usual order in which replicas are removed."""
 
     @property
     def interval(self) -> float:
@@ -196,6 +216,9 @@ class Policy(Protocol):
 
     def initial(self) -> int:
         """Replicas at the start, already warm."""
+
+    def starting_with(self, replicas: int) -> Self:
+        """The policy with so many replicas at the start; itself, where its other fields set the start."""
 
     def fresh(self) -> Any:
         """The state before the first step."""

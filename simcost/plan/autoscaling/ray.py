@@ -6,13 +6,13 @@ Semantics: ray 2.60 ray/serve/autoscaling_policy.py and config.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isnan
-from typing import Annotated, Literal, NamedTuple, TypedDict
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
 
 from annotated_types import Gt
 
-from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns, own
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 SLACK_NS = 1000
@@ -53,6 +53,8 @@ class RayServe:
     """Requests running and queued per replica near a target; a change must be wanted for its whole delay."""
 
     kind: Literal["ray-serve"] = "ray-serve"
+    scrape_s: ClassVar[float | None] = 10.0
+    scale_down_order: ClassVar[ScaleDownOrder] = "youngest"
     min: Count = 1
     """Fewest replicas."""
     max: PositiveCount = 1
@@ -87,6 +89,10 @@ class RayServe:
     def initial(self) -> int:
         """Replicas at the start."""
         return min(max(self.min if self.start is None else self.start, self.min), self.max)
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0."""
+        return replace(self, start=replicas)
 
     def fresh(self) -> RayState:
         """Nothing seen, nothing wanted."""

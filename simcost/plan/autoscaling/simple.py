@@ -7,13 +7,13 @@ Replicas ahead of demand: those that a forecast asks for by the time they would 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isnan
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 from annotated_types import Ge, Gt, MinLen
 
-from simcost.plan.autoscaling.policy import Decision, Observation, SignalName, Source, ns, own
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
 from simcost.units import SECONDS_PER_DAY, Count, PositiveCount, PositiveSeconds, Seconds, TimeOfDay
 
 
@@ -22,6 +22,8 @@ class Fixed:
     """Always the same number of replicas."""
 
     kind: Literal["fixed"] = "fixed"
+    scrape_s: ClassVar[float | None] = None
+    scale_down_order: ClassVar[ScaleDownOrder] = "youngest"
     replicas: PositiveCount
     """Replicas, warm from time 0 to the end."""
 
@@ -33,6 +35,10 @@ class Fixed:
     def initial(self) -> int:
         """Replicas at the start."""
         return self.replicas
+
+    def starting_with(self, replicas: int) -> Self:
+        """Itself: it has the same number throughout."""
+        return self
 
     def fresh(self) -> None:
         """Nothing to remember."""
@@ -65,6 +71,8 @@ class Schedule:
     """A daily timetable; time 0 of the run is midnight. Before the first step the last one of the day holds."""
 
     kind: Literal["schedule"] = "schedule"
+    scrape_s: ClassVar[float | None] = None
+    scale_down_order: ClassVar[ScaleDownOrder] = "youngest"
     steps: Annotated[tuple[Step, ...], MinLen(1)]
     """The timetable, in any order."""
     interval: PositiveSeconds = 60.0
@@ -73,6 +81,10 @@ class Schedule:
     def initial(self) -> int:
         """What the timetable says at midnight."""
         return self._at(0.0).replicas
+
+    def starting_with(self, replicas: int) -> Self:
+        """Itself: the timetable holds from time 0 on."""
+        return self
 
     def fresh(self) -> None:
         """Nothing to remember."""
@@ -117,6 +129,8 @@ class TargetConcurrency:
     """
 
     kind: Literal["target-concurrency"] = "target-concurrency"
+    scrape_s: ClassVar[float | None] = None
+    scale_down_order: ClassVar[ScaleDownOrder] = "youngest"
     target: Annotated[float, Gt(0)]
     """Requests in flight per replica."""
     min: PositiveCount = 1
@@ -141,6 +155,10 @@ class TargetConcurrency:
     def initial(self) -> int:
         """Replicas at the start."""
         return self.min if self.start is None else self.start
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0."""
+        return replace(self, start=replicas)
 
     def fresh(self) -> ConcurrencyState:
         """The start is wanted at time 0."""
@@ -180,6 +198,8 @@ class Predictive:
     """
 
     kind: Literal["predictive"] = "predictive"
+    scrape_s: ClassVar[float | None] = None
+    scale_down_order: ClassVar[ScaleDownOrder] = "youngest"
     demand: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(1)]
     """The quantile of the demand in each step of the forecast, from time 0; the last holds on."""
     step_length: PositiveSeconds
@@ -206,6 +226,10 @@ class Predictive:
     def initial(self) -> int:
         """What the first moments need."""
         return self._bounded(self._ahead(0.0))
+
+    def starting_with(self, replicas: int) -> Self:
+        """Itself: the forecast holds from time 0 on."""
+        return self
 
     def fresh(self) -> None:
         """Nothing to remember."""

@@ -9,16 +9,16 @@ A policy that publishes replicas as a metric, and the HPA that follows it with i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, gcd, isnan, nan
-from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict
 
 from annotated_types import Ge, Gt, Le
 
 from simcost.plan.autoscaling.dynamo import DynamoPlanner
 from simcost.plan.autoscaling.hpa import Hpa, HpaState
 from simcost.plan.autoscaling.keda import Keda, KedaState
-from simcost.plan.autoscaling.policy import Decision, Observation, Source, ns, own
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
 HISTORY = 10
@@ -132,6 +132,8 @@ class Wva:
     """Replicas of one variant by how saturated they are; published for an HPA or KEDA to follow (see `chain`)."""
 
     kind: Literal["wva"] = "wva"
+    scrape_s: ClassVar[float | None] = 15.0
+    scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
     rules: Rules = Saturation()
     """How saturation is measured."""
     min: Count = 1
@@ -150,6 +152,10 @@ class Wva:
     def initial(self) -> int:
         """Replicas at the start."""
         return self.min if self.start is None else self.start
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0."""
+        return replace(self, start=replicas)
 
     def fresh(self) -> WvaState:
         """Nothing observed."""
@@ -210,6 +216,12 @@ def _loads(seen: Observation) -> list[tuple[float, float]]:
     return [(kv, queue) for kv, queue in zip(*lists, strict=True) if not (isnan(kv) or isnan(queue))]
 
 
+Recommender = Wva | DynamoPlanner
+"""Policies whose number of replicas may be published as a metric."""
+Follower = Hpa | Keda
+"""Policies that scale by a published metric."""
+
+
 class ChainState(TypedDict):
     """Of both, what was published last, and when each is due."""
 
@@ -225,9 +237,11 @@ class Chain:
     """`first` says how many replicas it wants; `then` reads that as one of its metrics, and scales."""
 
     kind: Literal["chain"] = "chain"
-    first: Wva | DynamoPlanner
+    scrape_s: ClassVar[float | None] = 15.0
+    scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
+    first: Recommender
     """Who says how many."""
-    then: Hpa | Keda
+    then: Follower
     """Who scales."""
     publishes: str = PUBLISHED
     """Name of the metric."""
@@ -246,6 +260,10 @@ class Chain:
     def initial(self) -> int:
         """Replicas at the start."""
         return self.then.initial()
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0 of the policy that scales."""
+        return replace(self, then=self.then.starting_with(replicas))
 
     def fresh(self) -> ChainState:
         """Nothing published."""

@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Any
 from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.plan import Scaling
-from simcost.plan.autoscaling import (
-    Chain,
-    Fixed,
-    Hpa,
-    Keda,
-    Kpa,
-    Predictive,
-    Schedule,
-)
+from simcost.plan.autoscaling import Chain
+from simcost.plan.autoscaling.wva import Follower
 from simcost.plan.nodes import NodePool
 from simcost.scenario.files.nodes import Node
 from simcost.tables.paths import inside
@@ -31,7 +24,6 @@ from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 UNDATED = (
     "has budgets with a schedule, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
 )
-_WITHOUT_START = (Fixed, Schedule, Kpa, Chain, Predictive)
 
 
 def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest:
@@ -64,11 +56,11 @@ def policy_in(manifest: Manifest, asked: FromManifest) -> Scaling:
         raise InputError(
             f"{asked.path}: a {manifest.kind} scales no replicas; name the manifest of an autoscaler"
         )
-    if asked.start is not None and not isinstance(policy, _WITHOUT_START):
-        policy = replace(policy, start=asked.start)
+    if asked.start is not None:
+        policy = policy.starting_with(asked.start)
     if asked.first is None:
         return policy
-    if not isinstance(policy, Hpa | Keda):
+    if not isinstance(policy, Follower):
         raise InputError(f"{asked.path}: a {manifest.kind} follows nobody; name an HPA or a ScaledObject")
     try:
         return Chain(first=asked.first, then=policy, publishes=asked.publishes)

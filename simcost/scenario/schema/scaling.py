@@ -9,12 +9,8 @@ from typing import Annotated, Literal
 from annotated_types import Gt
 
 from simcost.plan import Scaling
-from simcost.plan.autoscaling import (
-    DynamoPlanner,
-    Signal,
-    Wva,
-)
-from simcost.plan.autoscaling.wva import PUBLISHED
+from simcost.plan.autoscaling import Signal
+from simcost.plan.autoscaling.wva import PUBLISHED, Recommender
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
@@ -36,7 +32,7 @@ class FromManifest:
     """Fewest replicas, where the file says nothing of them: policies of AWS without their scalable target."""
     max: PositiveCount | None = None
     """Most replicas, where the file says nothing of them."""
-    first: Wva | DynamoPlanner | None = None
+    first: Recommender | None = None
     """Who says how many, where the autoscaler of the file follows a metric that another publishes; in short `{kind:
     chain, first: {kind: wva, ...}, then: {from: hpa.yaml}}`."""
     publishes: str = PUBLISHED

@@ -227,5 +227,5 @@ def provider_of(fleet: ProvisionedFleet) -> Provider:
             return ScanProvider(fleet, rules)
         case NodePool():
             return KarpenterProvider(fleet, rules)
-        case _:
+        case AtOnce():
             return AtOnceProvider(fleet, rules)

@@ -10,16 +10,9 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.ledger.jobs import Floats, Ints
 from simcost.plan.scheduling import (
-    DeadlineAware,
     EstimateError,
-    FifoStrict,
-    PriorityPreemptive,
-    Quotas,
     Scheduler,
     Shortest,
-    SjfStrict,
-    SsfSkip,
-    SsfStrict,
 )
 from simcost.rng import stream
 from simcost.trace.jobs.jobs import NONE, Jobs
@@ -87,7 +80,7 @@ def _means(jobs: Jobs, group: Ints, last: int) -> Floats:
 
 def strict(policy: Scheduler) -> bool:
     """Whether the first job that does not fit stops the line."""
-    return isinstance(policy, FifoStrict | SjfStrict | SsfStrict)
+    return policy.discipline == "strict"
 
 
 def order(jobs: Jobs, policy: Scheduler, seed: int) -> Ints:
@@ -99,10 +92,10 @@ def order(jobs: Jobs, policy: Scheduler, seed: int) -> Ints:
 def keys(jobs: Jobs, policy: Scheduler, seed: int) -> Floats:
     """By job; the smallest goes first, then the first row."""
     if isinstance(policy, Shortest):
-        served = jobs.gpus * jobs.gpu_milli if isinstance(policy, SsfStrict | SsfSkip) else 1
+        served = jobs.gpus * jobs.gpu_milli if policy.ranks_by == "service" else 1
         return estimates(jobs, policy, seed) * served
-    if isinstance(policy, DeadlineAware):
+    if policy.ranks_by == "deadline":
         return np.where(jobs.deadline_s == NONE, np.inf, jobs.deadline_s)
-    if isinstance(policy, PriorityPreemptive | Quotas):
+    if policy.ranks_by == "priority":
         return -jobs.priority.astype(float)
     return np.zeros(len(jobs))

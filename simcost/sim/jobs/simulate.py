@@ -11,31 +11,27 @@ from simcost.errors import InputError, did_you_mean
 from simcost.ledger.jobs import BUCKETS, NEVER, Floats, Ints, JobLedger, JobOutcomes
 from simcost.plan.failures import Checkpoints, NodeFailures
 from simcost.plan.scheduling import (
-    ConservativeBackfill,
     EasyBackfill,
     Elastic,
-    FairShare,
-    Las,
-    PriorityPreemptive,
     Quotas,
     Scheduler,
-    Srtf,
 )
 from simcost.sim.jobs.dependencies import check_pools, with_followers
 from simcost.sim.jobs.disruptions import Mishaps
 from simcost.sim.jobs.engine.setup import most_of, on_counts, run_general
-from simcost.sim.jobs.estimates import order, strict
+from simcost.sim.jobs.estimates import order
 from simcost.sim.jobs.results import Ran, of_flow, undisturbed
 from simcost.trace.jobs.jobs import Flags, Jobs
 
-_GENERAL = ConservativeBackfill | FairShare | Srtf | Las | PriorityPreemptive | Quotas
+_RANKED = ("strict", "skip", "easy")
+"""Disciplines of queues that keep their order and preempt nobody: they have an engine of their own."""
 
 
 def run_pool(jobs: Jobs, capacity: int, policy: Scheduler, mishaps: Mishaps, horizon_s: float) -> Ran:
     """Run the jobs of a pool, none wider than it, until all have ended or the horizon is past."""
     if isinstance(policy, Elastic) and mishaps.none:
         return _elastic(jobs, capacity, policy, horizon_s)
-    if isinstance(policy, _GENERAL) or not mishaps.none or jobs.after is not None:
+    if policy.discipline not in _RANKED or not mishaps.none or jobs.after is not None:
         return of_flow(*run_general(jobs, on_counts(jobs, capacity), policy, mishaps, horizon_s))
     return _queue(jobs, capacity, policy, mishaps.seed, horizon_s)
 
@@ -43,10 +39,9 @@ def run_pool(jobs: Jobs, capacity: int, policy: Scheduler, mishaps: Mishaps, hor
 def _queue(jobs: Jobs, capacity: int, policy: Scheduler, seed: int, horizon_s: float) -> Ran:
     from simcost.sim.jobs.engine import ranked_queue
 
-    easy = isinstance(policy, EasyBackfill)
-    discipline = ranked_queue.EASY if easy else ranked_queue.STRICT if strict(policy) else ranked_queue.SKIP
     all_ties = isinstance(policy, EasyBackfill) and policy.shadow_ties == "all"
     columns = jobs.submit_s, jobs.duration_s, jobs.gpus, jobs.limit_s, order(jobs, policy, seed)
+    discipline = (ranked_queue.STRICT, ranked_queue.SKIP, ranked_queue.EASY)[_RANKED.index(policy.discipline)]
     start, timeline = ranked_queue.run(*columns, capacity, discipline, all_ties, horizon_s)
     return undisturbed(jobs, start, timeline, horizon_s)
 

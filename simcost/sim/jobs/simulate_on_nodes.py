@@ -15,19 +15,12 @@ from simcost.plan.failures import Checkpoints, NodeFailures
 from simcost.plan.scheduling import (
     BestFit,
     Consolidate,
-    DeadlineAware,
     Fgd,
-    FifoSkip,
-    FifoStrict,
     OnNodes,
     Quotas,
     Random,
     Rigid,
-    SjfSkip,
-    SjfStrict,
     Spread,
-    SsfSkip,
-    SsfStrict,
     Topology,
 )
 from simcost.rng import stream
@@ -53,8 +46,8 @@ from simcost.sim.jobs.simulate import outcomes_of, table
 from simcost.trace.jobs.jobs import Flags, Jobs
 from simcost.trace.jobs.nodes import Nodes
 
-InLines = FifoStrict | FifoSkip | SjfStrict | SjfSkip | SsfStrict | SsfSkip | DeadlineAware
-"""Schedulers with an order that does not change, and no reservations: they have an engine of their own."""
+_IN_LINES = ("strict", "skip")
+"""Disciplines with an order that does not change, and no reservations: they have an engine of their own."""
 Ordered = Rigid
 POLICIES: dict[type, int] = {
     Consolidate: at.CONSOLIDATE,
@@ -245,7 +238,7 @@ def _run(setting: _Setting, site: _Site, rejected: Flags) -> _Pool:
     mine, asked, policy = setting.jobs[rows], site.asked.of(kept), POLICIES[type(setting.placement)]
     shapes = shapes_of(asked, len(site.nodes), scored=policy == at.FGD)
     plain = setting.mishaps.none and mine.after is None and setting.horizon_s == np.inf
-    if isinstance(setting.scheduler, InLines) and plain:
+    if setting.scheduler.discipline in _IN_LINES and plain:
         return _in_lines(setting, site, mine, rows, asked, shapes, policy)
     return _in_general(setting, site, mine, rows, asked, shapes, policy)
 

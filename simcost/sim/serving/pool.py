@@ -10,18 +10,6 @@ from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, NodeKind, Nodes
 from simcost.plan.serving import EXACT, Drain, Metrics, Retries
 
-_SCRAPE_S = {
-    "hpa": 15.0,
-    "keda": 15.0,
-    "chain": 15.0,
-    "wva": 15.0,
-    "ray-serve": 10.0,
-    "aws": 60.0,
-    "dynamo": 5.0,
-}
-"""Usual intervals of the metrics that each controller reads."""
-_OF_KUBERNETES = ("hpa", "keda", "kpa", "chain", "wva", "dynamo")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
@@ -56,11 +44,10 @@ class Pool:
         """The metric pipeline: what the plan says, else a scrape where the controller has one, else exact."""
         if self.metrics is not None:
             return self.metrics
-        scrape_s = _SCRAPE_S.get(self.scaling.kind)
+        scrape_s = self.scaling.scrape_s
         return EXACT if scrape_s is None else Metrics(scrape=scrape_s)
 
     @property
     def victims(self) -> str:
         """The rule by which replicas go."""
-        usual = "replica-set" if self.scaling.kind in _OF_KUBERNETES else "youngest"
-        return self.drain.victims or usual
+        return self.drain.victims or self.scaling.scale_down_order

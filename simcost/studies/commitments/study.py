@@ -16,7 +16,7 @@ from simcost.billing.commitment import (
     ResourceCud,
     SavingsPlan,
 )
-from simcost.billing.commitment.base import HourlyPrice
+from simcost.billing.commitment.base import HourlyPrice, Yearly
 from simcost.billing.commitment.bound import Capacity, Floats, Rates
 from simcost.billing.settlement import Settlement, settle
 from simcost.errors import InputError
@@ -80,7 +80,7 @@ def offered(commitments: Sequence[Commitment]) -> tuple[Offered, ...]:
     """
     found = []
     for i, one in enumerate(commitments):
-        if not isinstance(one, Offered):
+        if not isinstance(one, Yearly):
             raise InputError(
                 f"commitments.{i}: {one.kind} is bought as a whole; its amount cannot be optimised"
             )

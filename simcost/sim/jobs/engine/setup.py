@@ -7,9 +7,7 @@ import numpy as np
 from simcost.errors import InputError, did_you_mean
 from simcost.ledger.jobs import NEVER, Floats, Ints
 from simcost.plan.scheduling import (
-    ConservativeBackfill,
     EasyBackfill,
-    Elastic,
     FairShare,
     Las,
     PriorityPreemptive,
@@ -23,11 +21,14 @@ from simcost.sim.jobs.dependencies import edges
 from simcost.sim.jobs.disruptions import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
 from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.fair_share import share_tree
-from simcost.sim.jobs.estimates import keys, strict
+from simcost.sim.jobs.estimates import keys
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import SECONDS_PER_DAY
 
 _ROWS = 1 << 14
+DISCIPLINES = {"strict": of.STRICT, "skip": of.SKIP, "easy": of.EASY, "conservative": of.CONSERVATIVE,
+               "fair": of.FAIR, "remaining": of.SELECT, "priority": of.PRIORITY, "quotas": of.COHORT}  # fmt: skip
+"""Their numbers in the compiled code."""
 _RECLAIM = ("never", "lower-priority", "any")
 _WITHIN = ("never", "lower-priority", "lower-or-newer-equal-priority")
 
@@ -180,11 +181,9 @@ def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
 
 
 def _kind(policy: Scheduler) -> int:
-    kinds = {EasyBackfill: of.EASY, ConservativeBackfill: of.CONSERVATIVE, FairShare: of.FAIR, Srtf: of.SELECT,
-             Las: of.SELECT, PriorityPreemptive: of.PRIORITY, Quotas: of.COHORT}  # fmt: skip
-    if isinstance(policy, Elastic):
+    if policy.discipline == "elastic":
         raise InputError("elastic runs on GPU counts alone, without failures and dependencies")
-    return kinds.get(type(policy), of.STRICT if strict(policy) else of.SKIP)
+    return DISCIPLINES[policy.discipline]
 
 
 def _levels(policy: Las) -> Any:
