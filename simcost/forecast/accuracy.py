@@ -34,7 +34,7 @@ def scale(history: Floats, season: int) -> float | None:
 def mase(actual: Floats, forecast: Floats, denominator: float | None) -> float | None:
     """Mean absolute scaled error: the mean |y - f| over the `scale` of the history; 1 = as good as repeating."""
     error = _mean(np.abs(actual - forecast))
-    return None if error is None or denominator is None else error / denominator
+    return _scaled(error, denominator)
 
 
 def wape(actual: Floats, forecast: Floats) -> float | None:
@@ -85,7 +85,7 @@ def msis(actual: Floats, lo: Floats, hi: Floats, level: int, denominator: float 
     """
     outside = np.maximum(lo - actual, 0) + np.maximum(actual - hi, 0)
     score = _mean(hi - lo + 2 / (1 - level / 100) * outside)
-    return None if score is None or denominator is None else score / denominator
+    return _scaled(score, denominator)
 
 
 def owa(smape_mean: float, mase_mean: float, naive2: tuple[float, float]) -> float:
@@ -100,6 +100,14 @@ def _mean(values: Floats) -> float | None:
         return float(total / values.size)
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if finite.size else None
+
+
+def _scaled(error: float | None, denominator: float | None) -> float | None:
+    """The quotient; None where there is none, or one beyond all numbers."""
+    if error is None or denominator is None:
+        return None
+    quotient = error / denominator
+    return quotient if isfinite(quotient) else None
 
 
 def _ratio(above: Floats, below: Floats) -> float | None:

@@ -18,7 +18,7 @@ from simcost.forecast.models.selection import Selection, selection
 from simcost.forecast.quantiles import median
 from simcost.forecast.sample_paths import weight
 from simcost.rng import stream
-from simcost.trace.series.series import Floats, Grid, Series
+from simcost.trace.series.series import LARGEST, Floats, Grid, Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +156,12 @@ def _levels(drawn: Floats, levels: tuple[int, ...], factors: tuple[Factor, ...],
 
 
 def _finite(values: Floats, series: Series, model: Model) -> Floats:
-    """The values, if all are finite.
+    """The values, if all are numbers that a forecast may have.
 
     Raises:
         InputError: some are not.
     """
-    if not np.isfinite(values).all():
+    if not (np.abs(values) <= LARGEST).all():
         raise InputError(
             f"series {series.name!r}: model {model.name!r} gives no finite forecast; choose another model"
         )

@@ -204,7 +204,7 @@ class _Splitter:
         self._layout = layout
         self._mark = layout.delimiter.encode()
         self._plain_lines = _plain_lines(self._mark)
-        self._usual = b""  # the last row that stands on one line
+        self._usual = b""  # the last row that stands on one line and is not blank
 
     def block(self, data: bytes, row: int, line: int, *, final: bool) -> tuple[Block, int, int]:
         """The records of whole lines, the bytes and the lines that they and the malformed ones take.
@@ -213,7 +213,8 @@ class _Splitter:
         """
         if self._plain(data):
             count = count_lines(data)
-            self._usual = data[data.rfind(b"\n", 0, -1) + 1 :] or self._usual
+            rows = data.rstrip()
+            self._usual = rows[rows.rfind(b"\n") + 1 :] or self._usual
             return Block(data=data, count=count, row=row, line=line), len(data), count
         lines = data.splitlines(keepends=True)
         kept: list[bytes] = []
@@ -230,7 +231,7 @@ class _Splitter:
                 malformed.append(Malformed(row, line + at, wrong))
             else:
                 kept.append(record)
-                self._usual = record if taken == 1 else self._usual
+                self._usual = record if taken == 1 and record.strip() else self._usual
                 numbers.append((row, line + at))
             row, at = row + 1, at + taken
         block = Block(data=b"".join(kept), count=len(kept), row=row, line=line, malformed=malformed,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,22 @@ _READ_BYTES = 65_536
 _LONGEST = 67_108_864  # characters of one element
 _DEEPEST = 16
 _SPACE = " \t\r\n"
+
+
+def finite_json(text: str | bytes) -> Any:
+    """The value of a JSON text whose numbers are all finite, as those of a document that is written again must be.
+
+    Raises:
+        ValueError: it is not JSON, or has NaN, Infinity or a number that overflows.
+    """
+    return json.loads(text, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def one_row(value: Mapping[str, Any]) -> Rows:

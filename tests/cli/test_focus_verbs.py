@@ -46,6 +46,14 @@ aws,g6.xlarge,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,3,chat
 PLAN = "purchasing: p\ncommitments: [{kind: savings-plan, commitment: 50, discount: 0.3}]\n"
 
 
+def test_a_commitment_that_does_not_suit_the_usage_is_said_with_the_files(tmp_path: Path) -> None:
+    usage, plan = tmp_path / "usage.csv", tmp_path / "plan.yaml"
+    usage.write_text(USAGE + USAGE.splitlines()[1].replace("2026-01", "2028-01") + "\n", encoding="utf-8")
+    plan.write_text(PLAN, encoding="utf-8")
+    said = refused("bill", usage, "--plan", plan)
+    assert f"{usage} under {plan}: savings-plan: its term ends 8,760 h after the start" in said
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_bill_goes_out_and_comes_back(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "usage.csv").write_text(USAGE, encoding="utf-8")

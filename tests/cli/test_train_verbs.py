@@ -78,6 +78,9 @@ def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
     assert "on nodes there are" in refused(
         "train", "replay", jobs, "--nodes", tmp_path / "nodes.csv", "--policy", "elastic"
     )
+    (tmp_path / "nodes.csv").write_text("node,gpus\na,4\nb,888\n", encoding="utf-8")
+    said = refused("train", "replay", jobs, "--nodes", tmp_path / "nodes.csv")
+    assert "nodes.csv: node b has 888 GPUs; placement knows nodes of at most 62" in said
 
 
 def test_packing_says_what_fragmentation_costs(tmp_path: Path) -> None:

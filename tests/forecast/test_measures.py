@@ -41,6 +41,7 @@ def test_nothing_to_measure() -> None:
     assert accuracy.smape(nothing, np.ones(3)) is None
     assert accuracy.mase(np.ones(3), np.ones(3), None) is None
     assert accuracy.wape(np.zeros(3), np.ones(3)) is None
+    assert accuracy.mase(np.ones(3), np.zeros(3), 1e-320) is None  # beyond all numbers
     assert accuracy.coverage(nothing, np.zeros(3), np.ones(3)) is None
     assert accuracy.scale(np.ones(30), 24) is None
     assert accuracy.scale(np.ones(20), 24) is None

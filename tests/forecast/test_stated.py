@@ -301,8 +301,10 @@ def test_names_must_differ_and_steps_must_agree() -> None:
         apply_all(ALL[:1], [base("a"), base("b", days=21)], zone="UTC", seed=1)
 
 
-def test_growth_beyond_all_numbers_is_refused() -> None:
-    one = base(step_s=86400, ahead=3650)
+@pytest.mark.parametrize("ahead", [1000, 3650])
+def test_growth_beyond_all_numbers_is_refused(ahead: int) -> None:
+    """Also where only its squares are: 1000 days at 10^6 a month."""
+    one = base(step_s=86400, ahead=ahead)
     with pytest.raises(InputError, match="beyond all numbers"):
         apply([Growth(name="x", factor=1e6)], one, zone="UTC", seed=1)
 

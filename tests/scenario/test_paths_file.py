@@ -9,7 +9,7 @@ import pytest
 
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
-from simcost.scenario.storage.sample_paths import read_paths, write_paths
+from simcost.scenario.storage.sample_paths import KEY, read_paths, write_paths
 from simcost.trace.series.series import Grid
 
 
@@ -68,6 +68,9 @@ def test_files_of_others_are_checked(tmp_path: Path) -> None:
         "rows, but": pa.concat_tables([table, table.slice(0, 1)]),
         "is no number": table.set_column(3, "value", pa.array(value)),
         "simcost.paths": table.replace_schema_metadata(None),
+        "NaN is not a finite number": table.replace_schema_metadata(
+            {KEY: table.schema.metadata[KEY].replace(b'"seed": 1', b'"seed": NaN')}
+        ),
     }
     for said, other in wrong.items():
         pq.write_table(other, file)

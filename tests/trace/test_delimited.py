@@ -62,6 +62,7 @@ def test_legal_records_stay_whole(record: bytes, size: int, monkeypatch: pytest.
         (b'0,a,1\n1,"b\nc",2,3,4\n4,e,5\n', [3, 4]),
         (b'0,a,1\r1,"b,2\r2,c,3\r', [3]),
         (b'0,a,"', [2]),
+        (b'\n0,a,1\n\n1,"b,2\n\n2,c,3\n\n3,d""",4\n\n4,e,5\n', [2, 4, 5, 6, 8, 10]),
     ],
 )
 def test_a_quote_that_is_never_closed_costs_its_line_only(text: bytes, lines: list[int]) -> None:

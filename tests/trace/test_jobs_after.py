@@ -121,3 +121,6 @@ def test_bad_quotas(tmp_path: Path, text: str, why: str) -> None:
 def test_bad_shares(tmp_path: Path) -> None:
     with pytest.raises(FaultsError, match="shares: '0' is no number above 0"):
         read_shares(log(tmp_path, "path,shares\na,0\n"))
+    for path in ("/alice", "physics/", "physics//alice", "physics/ /alice"):
+        with pytest.raises(FaultsError, match=f"line 3.*path: '{path}' has an empty name"):
+            read_shares(log(tmp_path, f"path,shares\na,1\n{path},2\n"))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import TraceError
-from simcost.tables.json_objects import at_path, one_row, paths, read_objects
+from simcost.tables.json_objects import at_path, finite_json, one_row, paths, read_objects
 from simcost.tables.sources import reading
 
 KEYS = st.text(st.sampled_from("ab._"), min_size=1, max_size=3)
@@ -84,3 +84,10 @@ def test_broken_arrays_end_with_their_place(tmp_path: Path, content: bytes, said
     (tmp_path / "log").write_bytes(content)
     with pytest.raises(TraceError, match=said), reading(tmp_path / "log", "jsonl", "log"):
         rows(tmp_path / "log", content, "a")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400"])
+def test_numbers_that_are_not_finite_are_not_read(number: str) -> None:
+    assert finite_json(b'{"a": [1.5, 2, -1e300, null]}') == {"a": [1.5, 2, -1e300, None]}
+    with pytest.raises(ValueError, match=f"{number} is not a finite number"):
+        finite_json(f'{{"a": [{{"b": {number}}}]}}')

@@ -29,7 +29,7 @@ from simcost.forecast.events.horizon import View, ahead
 from simcost.forecast.events.schema import Churn, Event
 from simcost.forecast.events.shifts import LengthChange, Migration
 from simcost.tables.calendar import find_zone
-from simcost.trace.series.series import Floats, Grid, Series
+from simcost.trace.series.series import LARGEST, Floats, Grid, Series
 
 Values = dict[str, Floats]
 """By series: one row per path, one column per step; the first row is the point forecast."""
@@ -179,7 +179,7 @@ def _laid(event: Event, values: Values, luck: Floats, views: Mapping[str, View])
     with np.errstate(over="ignore", invalid="ignore"):
         for name in filter(lambda name: matches(event, name), values):
             laid[name] = event.lay(values[name], luck, views[name])
-            if not np.isfinite(laid[name]).all():
+            if not (np.abs(laid[name]) <= LARGEST).all():
                 raise InputError(f"event {event.name!r}: demand grows beyond all numbers; is it meant so?")
     if isinstance(event, Migration) and event.to is not None:
         laid[event.to] = laid[event.to] + (values[event.series] - laid[event.series])

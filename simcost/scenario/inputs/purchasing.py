@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
-from simcost.errors import InputError, did_you_mean
+from simcost.errors import FaultsError, InputError, did_you_mean
 from simcost.outputs import check_outputs, whole_file
 from simcost.scenario.files.parts import load_as
 from simcost.scenario.storage.folders import check_result, sha256_of
@@ -151,7 +151,12 @@ def price_usage(
         else:
             usages = [read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)]
             level = None
-        bills = [bill_usage(one, plan, catalog) for one in usages]
+        try:
+            bills = [bill_usage(one, plan, catalog) for one in usages]
+        except FaultsError:
+            raise
+        except InputError as error:
+            raise InputError(f"{usage} under {path}: {error}") from error
         document, bill = replicated_bill(bills, plan.purchasing, level)
         document |= {"catalog_date": catalog.as_of, "findings": list(usages[0].findings)}
         document["assumptions"] += price_sentences(document["prices"], catalog.as_of)

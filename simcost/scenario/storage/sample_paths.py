@@ -16,6 +16,7 @@ from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
 from simcost.outputs import whole_file
 from simcost.tables.cells import LARGEST
+from simcost.tables.json_objects import finite_json
 from simcost.trace.series.series import Grid
 
 VERSION = 1
@@ -47,7 +48,7 @@ def read_paths(path: Path) -> list[Paths]:
     """
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            about = json.loads((file.metadata.metadata or {})[KEY])
+            about = finite_json((file.metadata.metadata or {})[KEY])
             table = file.read(SCHEMA.names)
         return list(_series(about, table))
     except (

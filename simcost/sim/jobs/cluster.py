@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from simcost.errors import InputError
+from simcost.errors import TraceError
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import Nodes
 
@@ -144,14 +144,14 @@ def cluster(
         rng: for random placement.
 
     Raises:
-        InputError: a node of more GPUs, or more types of GPU, than bits in a word.
+        TraceError: a node of more GPUs, or more types of GPU, than bits in a word.
     """
     gpus = nodes.gpus[rows]
     if gpus.max() > _MOST_GPUS:
         name = nodes.names[rows[int(gpus.argmax())]]
-        raise InputError(f"node {name} has {gpus.max()} GPUs; placement knows nodes of at most {_MOST_GPUS}")
+        raise TraceError(f"node {name} has {gpus.max()} GPUs; placement knows nodes of at most {_MOST_GPUS}")
     if len(nodes.gpu_types) > _MOST_TYPES:
-        raise InputError(
+        raise TraceError(
             f"nodes of {len(nodes.gpu_types)} types of GPU; placement knows at most {_MOST_TYPES}"
         )
     known = nodes.cpu_milli[rows]

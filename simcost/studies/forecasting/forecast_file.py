@@ -23,6 +23,7 @@ from simcost.forecast.scoring.issued import MEASURES, Issued, days
 from simcost.outputs import whole_file
 from simcost.tables.calendar import find_zone
 from simcost.tables.cells import LARGEST
+from simcost.tables.json_objects import finite_json
 from simcost.trace.series.series import Floats, Grid
 
 VERSION = 2
@@ -76,7 +77,7 @@ def read_forecast(path: Path) -> ForecastFile:
     """
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            about, table = json.loads((file.metadata.metadata or {})[KEY]), file.read()
+            about, table = finite_json((file.metadata.metadata or {})[KEY]), file.read()
         forecasts = list(_forecasts(about, table))
         return ForecastFile(forecasts=forecasts, timezone=str(about["timezone"]), said=dict(about["said"]))
     except (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError, ArithmeticError,
@@ -154,7 +155,7 @@ def _forecasts(about: dict[str, Any], table: pa.Table) -> Iterator[Issued]:
             measures={what: _ends(said["measures"][what], what, about["levels"], 1 if what in _WHOLE else count)
                       for what in MEASURES if what in _WHOLE or not grid.dates},
             expected={what: _finite(said["expected"][what]) for what in _WHOLE},
-            scale=None if said["scale"] is None else _finite(said["scale"]),
+            scale=None if said["scale"] is None else _positive(said["scale"]),
         )  # fmt: skip
 
 
@@ -184,4 +185,12 @@ def _finite(value: object) -> float:
     number = float(str(value))
     if not abs(number) <= LARGEST:
         raise ValueError(f"{value} is not a finite number")
+    return number
+
+
+def _positive(value: object) -> float:
+    """A number above 0. Raises ValueError for others."""
+    number = _finite(value)
+    if number <= 0:
+        raise ValueError(f"{value} is not above 0")
     return number

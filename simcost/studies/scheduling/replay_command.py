@@ -56,6 +56,7 @@ def _add_mishaps(replay: Any) -> None:
 
 
 def _replay(arguments: Arguments) -> None:
+    from simcost.errors import TraceError
     from simcost.sim.jobs.document import rejections, replay_document
     from simcost.studies.scheduling.packing import policies_verdict
 
@@ -70,7 +71,10 @@ def _replay(arguments: Arguments) -> None:
     documents = []
     with Progress("replay", quiet=arguments.quiet):
         for policy in policies:
-            ledger = _ledger(jobs, nodes, arguments.gpus, policy, where, mishaps)
+            try:
+                ledger = _ledger(jobs, nodes, arguments.gpus, policy, where, mishaps)
+            except TraceError as error:
+                raise TraceError(f"{arguments.nodes}: {error}") from error
             documents.append(replay_document(jobs, ledger, policy))
             said += [one for one in rejections(jobs, ledger) if one not in said]
     several = {"verdict": policies_verdict(names, documents), "policies": documents}
@@ -160,7 +164,7 @@ def _prepared(jobs: Any, arguments: Arguments, *, counted: bool) -> tuple[Any, l
 
 
 def _ledger(jobs: Any, nodes: Any, gpus: int, policy: Any, where: Any, mishaps: dict[str, Any]) -> Any:
-    """One replay."""
+    """One replay; raises TraceError for nodes that placement cannot take."""
     from simcost.sim.jobs.simulate import schedule
     from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
 

@@ -67,24 +67,31 @@ def add(actions: Any) -> None:
 def _spot(arguments: Arguments) -> dict[str, Any]:
     from simcost.billing.price_list import offer_prices, price_sentences
     from simcost.catalog import load_catalog
+    from simcost.errors import TraceError
     from simcost.studies.spot.study import spot_study
 
     catalog = load_catalog(arguments.catalog) if arguments.offer else None
     offer = catalog.offer(arguments.offer) if catalog else None
     on_demand, spot = _prices(arguments, offer)
-    document = spot_study(
-        _traces(arguments),
-        work_h=arguments.work / SECONDS_PER_HOUR,
-        deadline_h=arguments.deadline / SECONDS_PER_HOUR,
-        changeover_h=arguments.changeover / SECONDS_PER_HOUR,
-        gang=arguments.gang,
-        policies=[policy(text) for text in arguments.policy or ("greedy", "uniform-progress", "spot-only")],
-        od_usd_per_h=on_demand,
-        spot_usd_per_h=spot,
-        starts=arguments.start or arguments.starts,
-        seed=arguments.seed,
-        together=arguments.any_zone,
-    )
+    traces = _traces(arguments)
+    try:
+        document = spot_study(
+            traces,
+            work_h=arguments.work / SECONDS_PER_HOUR,
+            deadline_h=arguments.deadline / SECONDS_PER_HOUR,
+            changeover_h=arguments.changeover / SECONDS_PER_HOUR,
+            gang=arguments.gang,
+            policies=[
+                policy(text) for text in arguments.policy or ("greedy", "uniform-progress", "spot-only")
+            ],
+            od_usd_per_h=on_demand,
+            spot_usd_per_h=spot,
+            starts=arguments.start or arguments.starts,
+            seed=arguments.seed,
+            together=arguments.any_zone,
+        )
+    except TraceError as error:
+        raise TraceError(f"{arguments.file}: {error}") from error
     if catalog is not None and offer is not None:
         used = [
             (arguments.on_demand is None, "list"),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.compare.verdict import percent
-from simcost.errors import InputError
+from simcost.errors import InputError, TraceError
 from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy, name_of
 from simcost.sim.spot import STATES, DeadlineJob, SpotRuns, course, run_spot
 from simcost.trace.spot import Flags, Floats, Ints, SpotTrace, any_zone
@@ -188,7 +188,8 @@ def spot_study(
         policy that costs the median, under each policy: states with their hours), `findings[]`.
 
     Raises:
-        InputError: a deadline that cannot be met, traces shorter than the deadline, prices that are not given.
+        TraceError: traces shorter than the deadline, or without the prices that were not given.
+        InputError: a deadline that cannot be met, an impossible price.
     """
     if not traces:
         raise InputError("no availability trace was given; give at least one")
@@ -270,7 +271,7 @@ def _long_enough(
         studied.append(trace)
     if not studied:
         longest = max(traces, key=lambda trace: trace.span_s)
-        raise InputError(
+        raise TraceError(
             f"no trace is longer than the deadline of {job.deadline_s / SECONDS_PER_HOUR:.4g} h: {longest.name!r} "
             f"covers {longest.span_s / SECONDS_PER_HOUR:.4g} h; give a longer trace, or the ticks to start at"
         )
@@ -284,7 +285,7 @@ def _prices(trace: SpotTrace, usd_per_h: float | None) -> Floats:
             raise InputError(f"the spot price is {usd_per_h!r} USD per hour; it must be 0 or more")
         return np.full(trace.nodes.shape, float(usd_per_h))
     if trace.usd_per_h is None:
-        raise InputError(f"no spot price for the trace {trace.name!r}; give spot_usd_per_h or a price trace")
+        raise TraceError(f"no spot price for the trace {trace.name!r}; give spot_usd_per_h or a price trace")
     return trace.usd_per_h
 
 

@@ -10,6 +10,7 @@ from simcost.tables.cells import as_text, real_numbers
 from simcost.tables.table import Table, header, read_table
 
 _MOST = 10_000_000
+_PATH = "path"
 Quota = tuple[int, int | None, int | None]
 """GPUs: nominal, borrowing limit, lending limit; None = no limit."""
 
@@ -33,10 +34,10 @@ def read_shares(path: Path) -> dict[str, float]:
     """Shares among siblings by path (`physics`, `physics/alice`), from CSV or Parquet with `path,shares`.
 
     Raises:
-        FaultsError: cells that are missing or no numbers above 0; paths named twice.
+        FaultsError: cells that are missing or no numbers above 0; paths named twice, or with an empty name.
         TraceError: a file that cannot be read, or lacks columns.
     """
-    names, columns = _read(path, "path", ("shares",), (), whole=False)
+    names, columns = _read(path, _PATH, ("shares",), (), whole=False)
     return {name: float(share or 0) for name, share in zip(names, columns["shares"], strict=True)}
 
 
@@ -70,6 +71,9 @@ def _names(table: Table, key: str, path: Path, faults: list[Fault]) -> list[str]
     for i, text in enumerate(texts):
         if not text.strip() or text in texts[:i]:
             wrong = f"{text!r} is there twice" if text.strip() else "the cell is empty"
+            faults.append(Fault(file=str(path), path=table.place(i), message=f"{key}: {wrong}"))
+        elif key == _PATH and not all(part.strip() for part in text.split("/")):
+            wrong = f"{text!r} has an empty name; write e.g. physics, or physics/alice"
             faults.append(Fault(file=str(path), path=table.place(i), message=f"{key}: {wrong}"))
     return texts
 

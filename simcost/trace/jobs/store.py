@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
 from simcost.outputs import whole_file
+from simcost.tables.json_objects import finite_json
 from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Jobs
 from simcost.trace.jobs.nodes import coded
 
@@ -82,7 +83,7 @@ def _labels(codes: Any, names: tuple[str, ...]) -> pa.Array:
 
 def _metadata(path: Path, table: pa.Table) -> dict[str, Any]:
     try:
-        said = json.loads((table.schema.metadata or {})[KEY])
+        said = finite_json((table.schema.metadata or {})[KEY])
         version, rows = int(said["version"]), int(said["rows"])
         said = {"start_utc": None if said["start_utc"] is None else str(said["start_utc"]),
                 "source": str(said["source"]), "pools": tuple(map(str, said["pools"])),

@@ -3,7 +3,6 @@
 Columns and metadata are described in docs/reference/trace-format.md.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
+from simcost.tables.json_objects import finite_json
 from simcost.trace.requests.batch import BATCH_ROWS, NO_SESSION, Ints, RequestBatch
 from simcost.units import NS_PER_S
 
@@ -180,7 +180,7 @@ def _metadata(path: Path, file: Any) -> dict[str, Any]:
     _check_columns(path, file.schema_arrow)
     remedy = "convert it with `simcost trace import FILE --format parquet`"
     try:
-        said = json.loads((file.metadata.metadata or {})[KEY])
+        said = finite_json((file.metadata.metadata or {})[KEY])
         version, rows = int(said["version"]), int(said["rows"])
         said = {"span_ns": int(said["span_ns"]), "start_utc": said["start_utc"],
                 "source": str(said["source"]), "block_tokens": said["block_tokens"],

@@ -10,6 +10,8 @@ from simcost.tables.calendar import DAY_S, MONTH, UNITS_S
 
 Floats = npt.NDArray[np.float64]
 Seconds64 = npt.NDArray[np.datetime64]
+LARGEST = 1e120
+"""No demand of a forecast is larger: squares and sums of what is below stay finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from simcost.errors import InputError
 from simcost.forecast.project import Asked
+from simcost.studies.forecasting.forecast_file import KEY
 from simcost.studies.forecasting.study import Reading, forecast_file, score_file
 
 HORIZON_S = 48 * 3600.0
@@ -73,6 +75,28 @@ def test_what_was_forecast_is_what_is_scored(history: Path, tmp_path: Path) -> N
     with pytest.raises(InputError, match="output_tokens were forecast, the actuals are requests"):
         score_file(issued, actuals, reading=Reading(quantity="requests"))
     assert score_file(issued, actuals)["series"]  # a mere `value` may be anything
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (b'"seed": 1', b'"seed": NaN', "NaN is not a finite number"),
+        (b'"seed": 1', b'"seed": 1e400', "1e400 is not a finite number"),
+        (b'"scale": ', b'"scale": 0, "was": ', "0 is not above 0"),
+    ],
+)
+def test_numbers_that_no_forecast_has_are_damage(
+    history: Path, tmp_path: Path, old: bytes, new: bytes, why: str
+) -> None:
+    """Also where they are only handed on: what was said of the origin stands in the document."""
+    issued = tmp_path / "issued.parquet"
+    made(history, out=issued)
+    stored = pq.read_table(issued)
+    about = stored.schema.metadata[KEY]
+    assert old in about
+    pq.write_table(stored.replace_schema_metadata({KEY: about.replace(old, new)}), issued)
+    with pytest.raises(InputError, match=rf"issued\.parquet: no forecast, or a damaged one \({why}\)"):
+        score_file(issued, table(tmp_path / "came.csv", 240, 48))
 
 
 def test_an_empty_time_zone_is_none(history: Path) -> None:
