@@ -3,7 +3,7 @@
     python bench/damaged.py [--count 20000] [--seed N] [--kind NAME]
 
 Prints how many inputs were read, refused, ended in a traceback, lost rows in silence, or printed what is not JSON,
-with the first of each such case; exit code 1 if there was one. What is done to the files is in tests/damage.py.
+with the first of each such case; exit code 1 if there was one. What is done to the files is in tests/support/damage.py.
 """
 
 import argparse
