@@ -1,19 +1,36 @@
 """Writes the reference pages: `python docs/generate.py` in the repository.
 
-The scenario page and its JSON Schema come from the schema classes, the page of the command line from its parser.
+The scenario page and its JSON Schema come from the schema classes, the page of the command line from its parser, the
+map of the rooms from the docstrings of the modules.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from simcost.cli.main import command_line
 from simcost.scenario.files.json_schema import json_schema
 from simcost.scenario.files.reference import reference_markdown
 
+ROOT = Path(__file__).resolve().parents[1]
+_ROOMS = """# The rooms
+
+Generated from the first lines of the docstrings; do not edit. A module may import from the rooms below its own, never
+from those above: [defense of design](../design.md) says why, import-linter checks it.
+
+Tests mirror the rooms: those of `simcost/sim/serving/` are in `tests/sim/`. `tests/laws/` has conservation laws, closed
+forms and plain reference engines; `tests/support/` what several tests share.
+"""
+_OUTSIDE = {
+    "views": "Explorer: choose, call, show. It computes no number.",
+    "bench": "Benchmarks, apart from the tests: `python bench/NAME.py`.",
+    "docs": "Scripts that write generated pages and outputs.",
+}
 _HEAD = """# The command line
 
 Generated from the parser; do not edit.
@@ -31,7 +48,55 @@ def generated() -> dict[str, str]:
         "scenarios/scenario.schema.json": json.dumps(json_schema(), indent=2) + "\n",
         "docs/reference/scenario.md": reference_markdown(),
         "docs/reference/cli.md": command_line_markdown(),
+        "docs/reference/rooms.md": rooms_markdown(),
     }
+
+
+def rooms_markdown() -> str:
+    """The page: a section for each package, in the order of the layers, and a line for each module."""
+    return "\n".join([_ROOMS, *_packages(), *_scripts()])
+
+
+def _packages() -> Iterator[str]:
+    package = ROOT / "simcost"
+    yield _room("simcost", _first_line(package / "__init__.py"), _modules(package))
+    for name in _layers():
+        for init in sorted((package / name).rglob("__init__.py")):
+            folder = init.parent
+            yield _room(_shown(folder), _first_line(init), _modules(folder))
+
+
+def _scripts() -> Iterator[str]:
+    for name, meaning in _OUTSIDE.items():
+        yield _room(name, meaning, [*([ROOT / "app.py"] if name == "views" else []), *_modules(ROOT / name)])
+
+
+def _layers() -> Iterator[str]:
+    """The names of the layers, top first."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = next(one for one in project["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
+    for layer in layers["layers"]:
+        yield from layer.split(" | ")
+
+
+def _room(name: str, meaning: str, modules: Iterable[Path]) -> str:
+    rows = [f"| `{path.name}` | {_first_line(path)} |" for path in modules]
+    table = ["", "| file | content |", "|---|---|", *rows] if rows else []
+    return "\n".join([f"## {name}", "", meaning, *table, ""])
+
+
+def _modules(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+
+
+def _shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _first_line(path: Path) -> str:
+    """The first paragraph of a module's docstring, as one line of a table."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split()).replace("|", r"\|")
 
 
 def command_line_markdown() -> str:
@@ -75,7 +140,6 @@ def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 
 
 if __name__ == "__main__":
-    root = Path(__file__).parents[1]
     for name, text in generated().items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(text, encoding="utf-8")

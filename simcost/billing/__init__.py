@@ -1,4 +1,4 @@
-"""Ledger x price book -> charges. It knows money, not time steps."""
+"""Charges of a ledger under a price book. Billing knows money, not time steps."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated

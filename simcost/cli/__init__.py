@@ -1,4 +1,4 @@
-"""The command line: all verbs, exit codes."""
+"""Command line: the list of commands and the exit codes."""
 
 from simcost.cli.main import main
 

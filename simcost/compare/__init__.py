@@ -1,4 +1,4 @@
-"""Many results -> evidence: paired intervals, the verdict, what drives a difference."""
+"""Evidence from many results: paired intervals, the verdict, drivers of a difference."""
 
 from simcost.compare.comparison import Comparison, compare
 from simcost.compare.document import document

@@ -1,1 +1,1 @@
-"""The one hand-over from simulation to bills and service levels: usage, outcomes, percentiles."""
+"""Ledger: usage, outcomes and percentiles, the one hand-over from simulation to bills and service levels."""

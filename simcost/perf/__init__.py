@@ -1,4 +1,4 @@
-"""How long a step takes and what fits in memory, from model, accelerator, precision and tensor parallelism."""
+"""Performance of a replica: step time and memory, from model, accelerator, precision and tensor parallelism."""
 
 from simcost.perf.memory import MemoryFit, fit_memory
 from simcost.perf.replica import GivenStep, ReplicaSpec

@@ -1,1 +1,1 @@
-"""Results -> things to look at. Nothing here computes a number."""
+"""Presentation of finished results: parts, HTML, chart style, number formats. Nothing here computes a number."""

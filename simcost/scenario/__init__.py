@@ -1,1 +1,1 @@
-"""The edge: YAML to domain objects, runs in parallel, results folders. The only place that knows YAML."""
+"""Edge of the house: YAML to domain objects, runs in parallel, results folders. No other room knows YAML."""

@@ -1,4 +1,4 @@
-"""Ledgers -> service levels, of requests and of jobs. It reads nothing of the simulator."""
+"""Service levels of requests and of jobs, from ledgers alone."""
 
 from simcost.slo.jobs import JobReport, assess_jobs
 from simcost.slo.requests import SloReport, assess

@@ -1,1 +1,1 @@
-"""Reading CSV, JSON lines and Parquet: sources, cells, faults with their place."""
+"""Tables: reading CSV, JSON lines and Parquet; sources, cells, faults with their place."""

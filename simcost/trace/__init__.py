@@ -1,1 +1,1 @@
-"""What happened: request logs, columnar, in one Parquet schema; readers, description, synthesis."""
+"""Traces of the past: requests, jobs, demand series, utilization, usage and cost files; readers, stores, synthesis."""

@@ -1,1 +1,1 @@
-"""Prices per token: what a model API charges for a trace."""
+"""Prices per token: charges of a model API for a trace."""

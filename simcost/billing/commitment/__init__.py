@@ -1,4 +1,4 @@
-"""Commitments: what is bought in advance, each with its schema, its rules and its money in one class."""
+"""Commitments: capacity or spend bought in advance, each kind with its schema, rules and money in one class."""
 
 from typing import Annotated
 

@@ -1,5 +1,5 @@
 """Price lists of providers and catalogs, read with distrust: what can be believed becomes facts, the rest is reported.
 
-`importing` runs it: a reader of a format gives quotes, `filters` and `joins` pass them on or report them, `rows`
-makes facts of what is left.
+`importer` runs it: the reader of a format gives quotes, the filters of `importer` and `components` pass them on or
+report them, `catalog_files` makes facts of the rest.
 """

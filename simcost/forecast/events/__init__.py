@@ -1,1 +1,1 @@
-"""What the user knows of the future, laid over forecasts. Importing the classes loads no numpy."""
+"""Events of the future that the user knows, applied to forecasts. Importing the classes loads no numpy."""

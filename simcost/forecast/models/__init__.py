@@ -1,1 +1,1 @@
-"""Forecasting models and their combination."""
+"""Forecasting models: members, their combination, models for special histories, and the registry of names."""

@@ -1,1 +1,1 @@
-"""How a forecast turned out, once the time has come."""
+"""Scores of an issued forecast against the demand that came."""

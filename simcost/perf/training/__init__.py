@@ -1,1 +1,1 @@
-"""What a training run needs: memory, FLOPs, utilisation and time. It knows no money."""
+"""Training runs: memory, FLOPs, utilisation and time. No money."""

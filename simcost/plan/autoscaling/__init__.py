@@ -1,4 +1,4 @@
-"""How many replicas there should be. One interface: `step`, from what was seen and the policy's own state."""
+"""Scaling policies. One interface: `step`, from an observation and the policy's own state to desired replicas."""
 
 from simcost.plan.autoscaling.aws import AwsScaling
 from simcost.plan.autoscaling.dynamo import DynamoPlanner

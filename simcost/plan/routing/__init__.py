@@ -1,4 +1,4 @@
-"""Which replica gets the next request."""
+"""Routing policies: the replica that serves the next request."""
 
 from simcost.plan.routing.endpoint_picker import EndpointPicker, Weighted
 from simcost.plan.routing.routers import LeastOutstanding, PowerOfTwo, RoundRobin, Router, ScoringRouter

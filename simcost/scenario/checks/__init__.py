@@ -1,1 +1,1 @@
-"""Faults of a scenario that need more than its schema, all found before a run."""
+"""Checks of a scenario that need more than its schema: all faults before a run, each with its place."""

@@ -1,1 +1,1 @@
-"""Files that a scenario names, read into demand, capacity and control."""
+"""Files that a scenario names, read into demand, capacity, purchases and control."""

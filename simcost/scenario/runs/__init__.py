@@ -1,1 +1,1 @@
-"""Scenarios run: plans and seeds in parallel, bills, provenance."""
+"""Runs of a scenario: plans and seeds in parallel, bills, tables, provenance."""

@@ -1,1 +1,1 @@
-"""The classes that a scenario file is read into."""
+"""Schema classes of the scenario file."""

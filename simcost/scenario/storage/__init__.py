@@ -1,1 +1,1 @@
-"""Results on disk: whole or not there."""
+"""Stored ledgers, sample paths and results folders: written whole or not at all, checked when read."""

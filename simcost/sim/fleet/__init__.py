@@ -1,4 +1,4 @@
-"""The control plane in four layers: metrics, policy, replicas, nodes; and what interrupts them. Simpy processes."""
+"""Control plane in four layers: metrics, policy, replicas, nodes; and interruptions. Simpy processes."""
 
 from simcost.sim.fleet.control_loop import control, keep_books, pulse, sample
 from simcost.sim.fleet.fleet import Fleet

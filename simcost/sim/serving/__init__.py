@@ -1,1 +1,1 @@
-"""Inference: pools, requests and the engine that serves them."""
+"""Serving: a pool of replicas, its clients, and the drivers of the compiled engine."""

@@ -1,1 +1,1 @@
-"""What was paid, as a provider's export says: in sums, and held against what was simulated."""
+"""Actual costs: a provider's cost file in sums, and compared with a simulation (`simcost focus`)."""

@@ -1,1 +1,1 @@
-"""What an autoscaler would have decided on recorded metrics."""
+"""Decisions of an autoscaler on recorded metrics (`simcost autoscale`)."""

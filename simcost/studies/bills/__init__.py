@@ -1,1 +1,1 @@
-"""Usage settled under purchases."""
+"""Bills of metered usage under purchasing plans (`simcost bill`)."""

@@ -1,1 +1,1 @@
-"""An own fleet against per-token APIs as demand grows: where one becomes cheaper than the other."""
+"""Break-even of an own fleet against per-token APIs as demand grows (`simcost api`)."""

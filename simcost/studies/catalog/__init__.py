@@ -1,1 +1,1 @@
-"""Facts and price lists: list, show, import, compare."""
+"""Facts and price lists: list, show, import, compare (`simcost catalog`, `prices`, `perf`)."""

@@ -1,1 +1,1 @@
-"""What to commit to: the mix of commitments that costs least over the demand that may come, and its risk."""
+"""Commitments to buy: the mix of least cost over the demand that may come, and its risk (`simcost commit`)."""

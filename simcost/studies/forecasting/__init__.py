@@ -1,1 +1,1 @@
-"""Demand to come, from a file to a page."""
+"""Demand forecasts and their scores, from files to a page (`simcost forecast`)."""

@@ -1,1 +1,1 @@
-"""Plans compared: the run of a scenario."""
+"""Plans of a scenario compared: text, page, tables and charts (`simcost run`, `check`, `schema`)."""

@@ -1,1 +1,1 @@
-"""Job schedulers, cluster sizes, packing, shared fleets."""
+"""Job schedulers, cluster sizes, packing, shared fleets (`simcost train replay`, `size`, `pack`, `share`)."""

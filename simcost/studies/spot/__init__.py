@@ -1,1 +1,1 @@
-"""Is spot worth the restarts? Policies side by side, from many starts along recorded availability."""
+"""Spot policies compared from many starts along recorded availability (`simcost train spot`)."""

@@ -1,1 +1,1 @@
-"""Traces: import, describe, synthesize, compare."""
+"""Traces: import, describe, synthesize, compare, fetch (`simcost trace`)."""

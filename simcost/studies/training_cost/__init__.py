@@ -1,1 +1,1 @@
-"""What a training run costs end to end, and what each way to train would cost, with what it saves in serving."""
+"""Cost of a training run end to end, and of other methods to train (`simcost train estimate`)."""

@@ -1,1 +1,1 @@
-"""Waste: where the GPU-hours of a cluster went, what they cost, and what would change it."""
+"""Waste: GPU-hours of a cluster that did no work, their cost, and remedies (`simcost waste`)."""

@@ -1,1 +1,1 @@
-"""Cost files in the FOCUS format, as providers export them: read as they are, tolerant, with an account of faults."""
+"""Cost files in the FOCUS format, as providers export them: read as they are, with an account of faults."""

@@ -1,1 +1,1 @@
-"""Time series of demand."""
+"""Demand series: values per step of time, from tables or counted from a stored trace."""

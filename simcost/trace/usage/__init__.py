@@ -1,1 +1,1 @@
-"""Usage files: what was used, as providers and clusters export it."""
+"""Usage files: metered usage, as providers and clusters export it."""

@@ -1,1 +1,1 @@
-"""Monitored utilisation of accelerators."""
+"""Utilization of accelerators, as monitoring systems export it."""

@@ -1,1 +1,1 @@
-"""The job queue, compiled: passes of the scheduler, placements, preemption."""
+"""Job engine, compiled: queue passes, placement, preemption, the lifecycle of a job."""

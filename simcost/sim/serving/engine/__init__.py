@@ -1,4 +1,4 @@
-"""The data plane: requests and engine steps, compiled.
+"""Data plane: requests and engine steps, compiled.
 
 One replica works in steps. At each step boundary, in this order: finished decodes leave, finished prefills
 give their first token, requests past their timeout are dropped, the last admitted are preempted while the KV
