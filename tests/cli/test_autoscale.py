@@ -51,8 +51,8 @@ def test_decisions() -> None:
     assert shown == [(0, 1, 1), (15, 1, 4), (30, 2, 4), (45, 2, 4)]
     first, second, *_, last = document["decisions"]
     assert first["time"] == "2026-03-03T08:00:00Z"
-    assert second["reason"] == "DesiredWithinRange: queue 31 to 10 asks for 4"
-    assert last["reason"] == "ScaleDownStabilized: queue 1 to 10 asks for 1"
+    assert second["reason"] == "DesiredWithinRange: queue 31, target 10: desired 4"
+    assert last["reason"] == "ScaleDownStabilized: queue 1, target 10: desired 1"
     assert last["metrics"] == {"queue": 2}
     assert (document["scale_ups"], document["scale_downs"], document["syncs"]) == (3, 0, 4)
     assert document["not_simulated"] == ["metadata.labels"]
@@ -73,9 +73,9 @@ def test_text_says_why() -> None:
     said = call("autoscale", "replay", "hpa.yaml", "m.csv")
     assert said.code == 0
     assert said.out.startswith(
-        "HorizontalPodAutoscaler chat asks for 1 to 4 replicas over 45 s: more than there are"
+        "HorizontalPodAutoscaler chat requests 1 to 4 replicas over 45 s: more than there are"
     )
-    assert "2026-03-03 08:00:15  DesiredWithinRange: queue 31 to 10 asks for 4" in said.out
+    assert "2026-03-03 08:00:15  DesiredWithinRange: queue 31, target 10: desired 4" in said.out
     assert "Not simulated: metadata.labels" in said.out
     assert max(map(len, said.out.splitlines())) <= 140
 

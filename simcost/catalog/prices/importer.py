@@ -104,7 +104,7 @@ def _one(group: list[Quote], findings: Findings) -> Quote:
 
 
 def without_disguised_commitments(quotes: list[Quote], findings: Findings) -> Iterator[Quote]:
-    """Without on-demand prices below 60 % of the median over regions; of two regions the dearer is the median."""
+    """Without on-demand prices below 60 % of the median over regions; of two regions the higher is the median."""
     regions: dict[tuple[str, str], list[float]] = defaultdict(list)
     for quote in quotes:
         if quote.way == "on-demand":

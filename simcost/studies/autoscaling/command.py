@@ -19,7 +19,7 @@ def _add_replay(actions: Any) -> None:
         "replay",
         _replay,
         "autoscaling.view",
-        "what the autoscaler of a manifest asks for at each sync, given recorded metrics, and why",
+        "replicas that the autoscaler of a manifest requests at each sync, given recorded metrics, and why",
     )
     replay.add_argument(
         "manifest",

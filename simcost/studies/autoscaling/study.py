@@ -32,7 +32,7 @@ def autoscale_replay(
     start: int | None = None,
     stands_s: float | None = None,
 ) -> Document:
-    """What the autoscaler of a manifest asks for at each sync, given recorded metrics.
+    """Replicas that the autoscaler of a manifest requests at each sync, given recorded metrics.
 
     Args:
         manifest: as `read_manifest` takes it.
@@ -92,7 +92,7 @@ def _document(
     length = format_seconds(float(replayed.time_s[-1] - replayed.time_s[0]))
     asked = f"{high}" if low == high else f"{low} to {high}"
     return {
-        "verdict": f"{title} asks for {asked} {'replica' if high == 1 else 'replicas'} over {length}: more than there "
+        "verdict": f"{title} requests {asked} {'replica' if high == 1 else 'replicas'} over {length}: more than there "
         f"are at {more:,} of {len(replayed):,} syncs, fewer at {fewer:,}",
         "manifest": {
             "file": manifest.file,

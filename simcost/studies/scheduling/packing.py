@@ -1,4 +1,4 @@
-"""How much of a cluster each placement gives away before fragmentation stops it, over several orders of arrival.
+"""How much of a cluster each placement allocates before fragmentation stops it, over several orders of arrival.
 
 Several scheduling policies on one job log, in a sentence.
 """

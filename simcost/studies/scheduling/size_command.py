@@ -24,7 +24,7 @@ def add(actions: Any) -> None:
         "size",
         _size,
         "scheduling.size_view",
-        "the smallest cluster that keeps a wait, and what a policy is worth",
+        "the smallest cluster that meets a queueing-delay target, and what a policy is worth",
     )
     add_jobs(size)
     size.add_argument(
