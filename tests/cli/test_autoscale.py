@@ -83,7 +83,7 @@ def test_text_says_why() -> None:
 def test_pictures(here: Path) -> None:
     replayed("--html", "page.html", "--svg", "chart.svg")
     chart, page = ((here / name).read_text() for name in ("chart.svg", "page.html"))
-    assert all(word in chart for word in ("queue", "replicas", "asked for", "there", "UTC"))
+    assert all(word in chart for word in ("queue", "replicas", "desired", "there", "UTC"))
     assert all(word in page for word in ("ScaleDownStabilized", "metadata.labels", "<svg"))
 
 
@@ -108,10 +108,10 @@ def test_seconds_need_no_dates(here: Path) -> None:
             r"waiting_requests is not recorded",
         ),
         (HPA.replace("{name: queue}", "{name: queues}"), METRICS, "did you mean 'queue'"),
-        (HPA, METRICS.replace(",31", ",many"), "m.csv:3: value: 'many' is no number"),
+        (HPA, METRICS.replace(",31", ",many"), "m.csv:3: value: 'many' is not a number"),
         (HPA, METRICS.replace("metric", "name"), "m.csv: no column is called metric"),
         (HPA, "t,metric,value\n", "m.csv: no rows"),
-        ("apiVersion: v1\nkind: Pod\n", METRICS, "hpa.yaml:2:7: kind: Pod is no manifest known here"),
+        ("apiVersion: v1\nkind: Pod\n", METRICS, "hpa.yaml:2:7: kind: Pod is not a manifest known here"),
         (
             "apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: gpu}\nspec: {}\n",
             METRICS,
@@ -134,8 +134,8 @@ def test_bad_files(here: Path, manifest: str, metrics: str, message: str) -> Non
     [
         (("--metric", "queue=lengths"), "no metric 'lengths' is recorded"),
         (("--name", "other"), "hpa.yaml:1:1: is called chat, not other"),
-        (("--stale", "0s"), "is no time"),
-        (("--start", "-1"), "no whole number"),
+        (("--stale", "0s"), "is not a time"),
+        (("--start", "-1"), "not a whole number"),
         (("--map", "value=count"), "no column 'count'"),
     ],
 )

@@ -131,7 +131,7 @@ def _rules(prices: Any, day: str) -> tuple[list[dict[str, Any]], str]:
     if isinstance(prices, dict):
         return [prices], ""
     if not isinstance(prices, list) or not prices:
-        raise UnreadableError("'prices' is no object and no list")
+        raise UnreadableError("'prices' is neither an object nor a list")
     dated: list[tuple[str, dict[str, Any]]] = []
     timed: list[dict[str, Any]] = []
     for rule in prices:

@@ -46,7 +46,7 @@ def complete(quotes: Iterable[Quote], findings: Findings) -> Iterator[Quote]:
         elif not quote.term_years >= 0:
             findings.add("unreadable", quote.place, f"{quote.what}: no number of years")
         elif quote.as_of and not fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", quote.as_of):
-            findings.add("unreadable", quote.place, f"{quote.what}: {quote.as_of!r} is no day")
+            findings.add("unreadable", quote.place, f"{quote.what}: {quote.as_of!r} is not a day")
         else:
             yield quote
 

@@ -44,7 +44,7 @@ def _add_replay(actions: Any) -> None:
     replay.add_argument(
         "--closed-loop",
         action="store_true",
-        help="replicas are what was asked for at the sync before, not what is recorded",
+        help="replicas are those desired at the sync before, not those recorded",
     )
     replay.add_argument(
         "--start", type=natural, metavar="N", help="replicas at the first sync, where they are not recorded"

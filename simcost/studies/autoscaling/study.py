@@ -79,7 +79,7 @@ def _remedy(manifest: Manifest, recording: Recording) -> str:
     """What to do about a metric that is not recorded, and where the manifest names it."""
     missing = [one.fault for one in manifest.unmapped if one.metric not in recording.metrics]
     places = "".join(f" ({fault.file}:{fault.line})" for fault in missing[:1])
-    return f"; record it under its name, or say --metric NAME=RECORDED{places}" if recording.metrics else ""
+    return f"; record it under its name, or pass --metric NAME=RECORDED{places}" if recording.metrics else ""
 
 
 def _document(

@@ -7,10 +7,9 @@ from simcost.units import format_count, format_seconds, format_share
 
 Table = list[dict[str, str]]
 NOTE = (
-    "reaction: from the moment demand needs more replicas than are ready until they are; under: share of the time "
-    "under-provisioned; over: share of the replica-hours paid that is over-provisioned; reversals: changes of "
-    "direction of the number desired; "
-    "starting: hours of replicas on nodes that boot + of replicas that load"
+    "reaction: from the moment demand needs more replicas than are ready until they are; under / over: share of the "
+    "time under-provisioned / of the replica-hours paid over-provisioned; reversals: changes of direction of the "
+    "number desired; starting: hours of replicas on booting nodes + loading"
 )
 LINES = {"needed": "#B00020", "desired": "#777777", "ready": "#2B6299"}
 SAMPLES = 240

@@ -16,7 +16,7 @@ _NAME = 30
 _LEGEND = {
     "*": "cheapest that meets the SLO",
     "x": "misses the SLO",
-    "~": "a difference that noise alone would explain",
+    "~": "not significantly different",
 }
 
 

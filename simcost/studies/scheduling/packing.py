@@ -42,8 +42,8 @@ def _verdict(found: Sequence[Mapping[str, Any]], until: float, gpus: int) -> str
     worth = round((by_end[0][0] - by_end[-1][0]) * gpus)
     more = f": the best placement is worth {worth:,} GPUs" if worth else ""
     return (
-        f"When {100 * until:g} % of {gpus:,} GPUs have been asked for, {', '.join(shares)} of them have been given "
-        f"away{more}."
+        f"When {100 * until:g} % of {gpus:,} GPUs have been requested, {', '.join(shares)} of them have been "
+        f"allocated{more}."
     )
 
 
