@@ -400,7 +400,7 @@ def test_what_is_wrong_is_said_with_its_place_and_remedy(read: Any, change: str)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is empty"), ("a: [1", "is not YAML"), ("- 1\n", "not a manifest known here"), ("a: 1\n", "known are Horiz"),
+        ("", "is empty"), ("a: [1", "is not YAML"), ("- 1\n", "not a manifest known"), ("a: 1\n", "known are Horiz"),
         ("apiVersion: v1\nkind: ConfigMap\n", "2:7: kind: ConfigMap is not a manifest known here; known are"),
         (HPA + "---\n" + HPA, "is one of several: .*choose one with --name"),
         (RAY + "      - {name: Other, autoscaling_config: {}}\n", "the deployments Engine, Other; choose one"),
