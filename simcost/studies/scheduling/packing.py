@@ -28,7 +28,7 @@ def packing(
 
     Returns:
         `verdict`, `gpus`, `orders`, and for each of `placements`: `allocated`, by per cent of the GPUs that have been
-        asked for, the share given away, `mean` and `sd` over the orders; `fragmented`, the share of the idle ones
+        requested, the share allocated, `mean` and `sd` over the orders; `fragmented`, the share of the idle ones
         that no typical job could use; both at the end too; `refused_gpus`, the mean.
     """
     found = [_placement(name, [run(name, seed) for seed in seeds]) for name in placements]
