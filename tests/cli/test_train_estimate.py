@@ -91,7 +91,7 @@ def test_ways_side_by_side() -> None:
         (("--gpus", "8", "--failure-model", "weibul=1"), "did you mean 'weibull'"),
         (("--gpus", "8", "--failure-model", "gamma=inf"), "not a finite number"),
         (("--gpus", "8", "--failure-model", "recorded=nowhere.csv"), "nowhere.csv"),
-        (("--gpus", "8", "--correlated", "8/2"), "no NODES/PER_DAY/OUTAGE"),
+        (("--gpus", "8", "--correlated", "8/2"), "not NODES/PER_DAY/OUTAGE"),
         (("--gpus", "8", "--correlated", "8/-1/1h"), "per_day is -1"),
         (("--gpus", "8", "--offer", "aws/g6.xlarge"), "has l4"),
         (("--buy", "spot", "--budget", "5"), "on spot has no price: how often nodes are taken back"),
