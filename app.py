@@ -54,7 +54,9 @@ def questions(title: str) -> None:
 def compare() -> None:
     """The page of scenarios, from top to bottom."""
     st.title("simcost")
-    st.caption("What an AI workload would cost, and how it would feel, on hardware you have not bought yet.")
+    st.caption(
+        "What an AI workload would cost, and the latency its users would see, on hardware you have not bought yet."
+    )
     finished = background.taken(RUN)
     if finished is not None and finished.result:
         st.query_params["result"] = finished.result

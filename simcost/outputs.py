@@ -26,7 +26,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     A symbolic link stays, and the file that it names is replaced.
 
     Raises:
-        InputError: nothing can be written there, or something is there that is no file.
+        InputError: nothing can be written there, or something is there that is not a file.
     """
     with writing(path):
         target = output_file(path)
@@ -82,7 +82,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
 def check_folder(path: Path) -> None:
     """Raise InputError if a folder to write to is something else."""
     if path.exists() and not path.is_dir():
-        raise InputError(f"{path}: is no folder; choose another place")
+        raise InputError(f"{path}: is not a folder; choose another place")
 
 
 def output_file(path: Path) -> Path:

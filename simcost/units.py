@@ -48,7 +48,7 @@ class Unit:
         match = _NUMBER.match(_THOUSANDS.sub(r"\1", text))
         if match is None:
             raise ValueError(
-                f"{value!r} is no quantity; write a number of {self.name}, such as {self.example}"
+                f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}"
             )
         number, unit = float(match[1].replace("_", "")), match[2]
         if unit and unit not in self.factors:
@@ -152,7 +152,7 @@ def parse_seconds(text: str) -> float:
     """Seconds in `30s`, `1.5h`, `2d` or a plain number. Raises ValueError with the remedy."""
     value = SECONDS.parse(text)
     if not isinstance(value, float) or not isfinite(value) or value < 0:
-        raise ValueError(f"{text!r} is no duration; write e.g. {SECONDS.example}")
+        raise ValueError(f"{text!r} is not a duration; write e.g. {SECONDS.example}")
     return value
 
 

@@ -68,7 +68,7 @@ def choose(label: str, listed: Sequence[Path], key: str) -> Chosen:
     """One of the files listed, or an upload."""
     path = st.selectbox(
         label, listed, index=None, format_func=lambda one: one.name, key=f"{key} file",
-        placeholder="choose one" if listed else "none beside the scenarios",
+        placeholder="choose one" if listed else "no files in scenarios",
     )  # fmt: skip
     upload = st.file_uploader("Or your own", type=list(KINDS), key=f"{key} upload")
     return Chosen(path, upload)

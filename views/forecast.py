@@ -77,7 +77,10 @@ def choose(scenarios: Path) -> Path | None:
     files = [path for folder in (scenarios, scenarios / "traces") for kind in ("*.csv", "*.csv.gz", "*.parquet")
              for path in sorted(folder.glob(kind)) if not path.name.startswith(".")]  # fmt: skip
     file: Path | None = st.selectbox(
-        "Series or trace", files, format_func=lambda path: path.name, placeholder="none beside the scenarios"
+        "Series or trace",
+        files,
+        format_func=lambda path: path.name,
+        placeholder="no files in scenarios/traces",
     )
     return file
 

@@ -22,7 +22,7 @@ def run_cost(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the
     words: Words = ["train", "estimate", st.selectbox("Model", models)]
     words += _given({"--tokens": st.text_input("Tokens trained on", "2e9")})
     words += _given({"--on": st.selectbox("Accelerator", cards, index=cards.index("h100-sxm"))})
-    compared = st.checkbox("Ways to train, side by side")
+    compared = st.checkbox("Compare training methods")
     if compared:
         words += ["--compare"]
         student = st.selectbox("Distil into", models, index=None, placeholder="no student")

@@ -22,7 +22,7 @@ from simcost.ledger.requests import Usage
 from simcost.units import SECONDS_PER_HOUR, Share
 
 IDLE_SHARE = 0.114
-"""Idle power of an accelerator that nobody measured, of its rated power: the mean of the four that were."""
+"""Idle power of an accelerator that is assumed, of its rated power: the mean of the four that were."""
 _GB = 1e9
 
 
@@ -57,9 +57,7 @@ def accelerator_draw(name: str, catalog: Catalog) -> tuple[Draw, str]:
         raise CatalogError(
             f"the catalog has no power of {name!r}; add it to power.csv in your catalog folder, as idle and full W"
         )
-    said = (
-        f"{name}: rated power {rated_w:g} W at full, {100 * IDLE_SHARE:.3g} % of it idle (nobody measured it)"
-    )
+    said = f"{name}: rated power {rated_w:g} W at full, {100 * IDLE_SHARE:.3g} % of it idle (assumed)"
     return Draw(IDLE_SHARE * rated_w, rated_w), said
 
 

@@ -198,7 +198,7 @@ class Catalog:
         raise CatalogError(
             f"the catalog has no {instrument} rate of {provider}/{sku} in {region} for {term_years:g} years, upfront "
             f"{upfront}{f' (only: {terms})' if terms else ''}; give {_rate_keys(instrument, sku)} in the plan, from "
-            "your quote or price list (a maximum as advertised, `up to` so much, is no rate), or add it to "
+            "your quote or price list (a maximum as advertised, `up to` so much, is not a rate), or add it to "
             "commitment_rates.csv in your catalog folder (`simcost prices import` makes one of a price list)"
         )
 

@@ -118,7 +118,7 @@ def _header_faults(path: Path, header: list[str], columns: dict[str, _Column]) -
                 column=number, path=name, message=f"unknown column{hint}; known: {', '.join(columns)}"
             )
         elif name in header[: number - 1]:
-            yield fault(column=number, path=name, message="the column stands twice")
+            yield fault(column=number, path=name, message="the column appears twice")
     for name, column in columns.items():
         if column.required and name not in header:
             yield fault(column=len(header), path=name, message="the column is missing")
@@ -190,7 +190,7 @@ def _parse_choice(choices: tuple[str, ...], text: str) -> str:
 def _parse_int(text: str) -> int:
     value = _parse_float(text)
     if value != int(value):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return int(value)
 
 
@@ -198,7 +198,7 @@ def _parse_float(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number; write it without unit, e.g. 80e9") from None
+        raise ValueError(f"{text!r} is not a number; write it without unit, e.g. 80e9") from None
     if not isfinite(value):
         raise ValueError(f"{text!r} is not finite")
     return value

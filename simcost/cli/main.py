@@ -139,6 +139,6 @@ def _words(words: Sequence[str]) -> list[str]:
     """The words themselves, which must be UTF-8: results name their files in it. A verb of two words is one."""
     for word in words:
         if "\0" in word or word.encode(errors="replace").decode() != word:
-            command_line().error(f"{word!r} is no UTF-8 text; rename the file")
+            command_line().error(f"{word!r} is not UTF-8 text; rename the file")
     two = " ".join(words[:2])
     return [two, *words[2:]] if two == forecast.SCORE else list(words)

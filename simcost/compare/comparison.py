@@ -68,7 +68,7 @@ def compare(
         risk: where replications are futures: the share of them that may miss the SLO.
 
     Raises:
-        InputError: the baseline is none of the plans, or the level is no share.
+        InputError: the baseline is none of the plans, or the level is not a share.
         RunError: plans have different replications, or none.
     """
     if baseline not in runs:

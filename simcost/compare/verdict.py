@@ -44,12 +44,12 @@ def bounds(cost: Interval) -> str:
 
 
 def against(change: Difference) -> str:
-    """`$120 a month (26 %) less than b (95 % interval $100 to $140)`, or that noise would explain it."""
+    """`$120 a month (26 %) less than b (95 % interval $100 to $140)`, or not significantly different."""
     cost = change.per_month_usd
     if _negligible(change):
         return f"at the same cost as {change.against}"
     if cost.holds_zero:
-        return f"no difference to {change.against} that the noise would not explain ({bounds(cost)})"
+        return f"not significantly different from {change.against} ({bounds(cost)})"
     less = cost.mean < 0
     share = f" ({percent(abs(change.share))})" if change.share is not None else ""
     size = bounds(cost.scaled(-1.0 if less else 1.0))

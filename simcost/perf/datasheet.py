@@ -1,4 +1,4 @@
-"""The eight coefficients of an accelerator that nobody measured: its peaks, and the medians of those measured."""
+"""The eight coefficients of an accelerator without measurements: its peaks, and the medians of those measured."""
 
 from math import inf
 from typing import Literal, TypedDict

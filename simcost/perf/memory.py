@@ -3,7 +3,7 @@
 Bytes of weights, KV cache and overhead.
 
 Sources: the published model configurations; the overhead is calibrated on one real run and wide.
-Number formats: how many bytes a weight takes, and at which rate it is multiplied.
+Precision: how many bytes a weight takes, and at which rate it is multiplied.
 """
 
 from collections.abc import Iterator

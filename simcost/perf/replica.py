@@ -30,16 +30,16 @@ class GivenStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaSpec:
-    """One served copy of the model: its devices, its number format, its share of memory."""
+    """One served copy of the model: its devices, its precision, its share of memory."""
 
     accelerator: str
     """Name of an accelerator in the catalog."""
     tp: PositiveCount = 1
     """Tensor parallelism: accelerators per replica."""
     precision: Precision = "bf16"
-    """Number format of the weights; embedding and LM head stay at 16 bits."""
+    """Precision of the weights; embedding and LM head stay at 16 bits."""
     kv_precision: Precision = "bf16"
-    """Number format of the KV cache: `bf16`, `fp8` or `int8`."""
+    """Precision of the KV cache: `bf16`, `fp8` or `int8`."""
     memory_utilisation: Annotated[float, Gt(0), Le(1)] = 0.92
     """Share of device memory the engine may use (vLLM: `gpu_memory_utilization`)."""
     overhead: Bytes | None = None

@@ -67,7 +67,7 @@ def figure(title: str, chart: Any, index: int) -> str:
 
 
 def provenance(document: Document) -> Table:
-    """What the numbers rest on: versions, seed, dates and the hashes of all inputs."""
+    """Provenance of the numbers: versions, seed, dates and the hashes of all inputs."""
     facts = dict(document["provenance"])
     inputs = facts.pop("inputs")
     facts.pop("prices", None)  # the assumptions say them

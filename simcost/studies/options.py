@@ -176,14 +176,14 @@ def _separate_maps(words: Sequence[str]) -> list[str]:
 def natural(text: str) -> int:
     """A whole number from 0 up."""
     if not (text.isdecimal() and len(text) <= 15):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
     return int(text)
 
 
 def positive(text: str) -> int:
     """A whole number from 1 up."""
     if not (text.isdecimal() and 1 <= len(text) <= 15 and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)
 
 
@@ -201,7 +201,7 @@ def span(text: str) -> float:
     """A duration of more than 0."""
     value = seconds(text)
     if value == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; write e.g. 5min")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write e.g. 5min")
     return value
 
 
@@ -209,7 +209,7 @@ def pair(text: str) -> tuple[str, str]:
     """OURS=THEIRS."""
     ours, equals, theirs = text.partition("=")
     if not (ours and equals and theirs):
-        raise argparse.ArgumentTypeError(f"{text!r} is no OURS=THEIRS, e.g. prompt_tokens=ContextTokens")
+        raise argparse.ArgumentTypeError(f"{text!r} is not OURS=THEIRS, e.g. prompt_tokens=ContextTokens")
     return ours, theirs
 
 
@@ -246,9 +246,9 @@ def number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number; write e.g. 0.4 or 2e9") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number; write e.g. 0.4 or 2e9") from None
     if not isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is no finite number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
     return value
 
 
@@ -276,7 +276,7 @@ def usd_per_h(text: str) -> float:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     if not isinstance(value, float) or value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no price; write e.g. $2.10/h")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a price; write e.g. $2.10/h")
     return value
 
 

@@ -25,7 +25,7 @@ def parse_freq(text: str) -> int:
     """
     match = _FREQ.fullmatch(text)
     if match is None:
-        raise InputError(f"{text!r} is no frequency; write e.g. 15min, 1h, 1d, 1w or 1mo")
+        raise InputError(f"{text!r} is not a frequency; write e.g. 15min, 1h, 1d, 1w or 1mo")
     number, unit = int(match[1] or 1), match[2]
     if unit == "mo" and number == 1:
         return MONTH

@@ -105,7 +105,7 @@ def whole_numbers(column: pa.Array) -> tuple[Ints, Flags]:
 def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
     """The numbers of a column of any type, NaN where there is none, and which cells hold one or are empty.
 
-    A word for no value counts as empty. Infinity is no number here, nor is what is so large that a product of it
+    A word for no value counts as empty. Infinity is not a number here, nor is what is so large that a product of it
     would be; what is so near 0 that a quotient would be is 0.
     """
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):

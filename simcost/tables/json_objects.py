@@ -20,7 +20,7 @@ from simcost.tables.sources import Chunk, Find, open_stream
 Rows = list[tuple[str, Mapping[str, Any]]]
 """Requests of a JSON object, each with its place in it ("" = the object is the request)."""
 Value = tuple[str, Any, str]
-"""A place, and what stands there, or a reason why that is no JSON object."""
+"""A place, and what stands there, or a reason why that is not a JSON object."""
 
 _BLOCK_ROWS = 16_384
 _READ_BYTES = 65_536
@@ -71,7 +71,7 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
                 theirs = find(list(dict.fromkeys(chain.from_iterable(paths(value) for _, value in good))))
             if hashes := theirs.get("prefix_hashes"):
                 listed = [_is_hashes(at_path(value, hashes)) for _, value in good]
-                malformed += [(place, f"{hashes} is no list of 64-bit integers")
+                malformed += [(place, f"{hashes} is not a list of 64-bit integers")
                               for (place, _), right in zip(good, listed, strict=True) if not right]  # fmt: skip
                 good = [each for each, right in zip(good, listed, strict=True) if right]
             columns = {ours: _column(ours, [at_path(value, name) for _, value in good])
@@ -179,7 +179,7 @@ class _Text:
         self.held, self.start, self._ended = "", 0, False
 
     def next(self) -> str:
-        """The next character that is no space, "" at the end; `start` stands on it."""
+        """The next character that is not a space, "" at the end; `start` stands on it."""
         while True:
             while self.start < len(self.held) and self.held[self.start] in _SPACE:
                 self.start += 1

@@ -85,7 +85,7 @@ def open_chunks(
 def reading(path: Path, container: Container | Literal["jsonl"], what: str) -> Iterator[None]:
     """Check that a file is there, and turn what goes wrong while it is read into a TraceError."""
     if not path.is_file():
-        raise TraceError(f"{path}: {'is no file' if path.exists() else 'no such file'}; give a {what}")
+        raise TraceError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; give a {what}")
     if path.stat().st_size == 0:
         raise TraceError(f"{path}: the file is empty; give a {what} with at least one row")
     try:

@@ -195,7 +195,7 @@ def read_metrics(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Rec
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     """Ours -> the file's. Raises TraceError for what is missing or unknown, all of it."""
-    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
+    faults = [f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
               for ours in mapping if ours not in _CALLED]  # fmt: skip
     faults += [f"no column {theirs!r}{did_you_mean(theirs, names)}"
                for theirs in mapping.values() if theirs not in names]  # fmt: skip
@@ -204,10 +204,10 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
     found = {ours: free[key] for ours, spellings in _CALLED.items() if ours not in mapping
              for key in reversed(spellings) if key in free} | dict(mapping)  # fmt: skip
     if TIME not in found:
-        faults.append("no column is called as a time is; say which it is: --map time=COLUMN")
+        faults.append("no timestamp column found; pass --map time=COLUMN")
     if (METRIC in found) != (VALUE in found):
         missing = VALUE if METRIC in found else METRIC
-        faults.append(f"no column is called {missing}; say which it is: --map {missing}=COLUMN")
+        faults.append(f"no column is called {missing}; pass --map {missing}=COLUMN")
     if METRIC not in found and VALUE not in found:
         others = [name for name in names if name not in found.values()]
         if not others:
@@ -244,7 +244,7 @@ class _Intake:
         rule = time_rule(column, self.table.theirs[TIME], None)
         time_ns, ok = instants(column, rule)
         good = ok & ~empty(column) & (np.abs(time_ns) < _LATEST_NS)
-        self.note(TIME, ~good, "is no time; write seconds, as 120.5, or ISO time, as 2026-03-03T08:00:00Z")
+        self.note(TIME, ~good, "is not a time; write seconds, as 120.5, or ISO time, as 2026-03-03T08:00:00Z")
         self.epoch = rule.epoch
         naive = without_zone(column) & good if rule.unit is None else np.zeros(len(time_ns), np.bool_)
         if naive.any():
@@ -257,7 +257,7 @@ class _Intake:
         text = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(as_text(self.table.columns[ours]))), "")
         failed: Flags = pc.equal(text, _ERROR).to_numpy(zero_copy_only=False)
         values, ok = real_numbers(pc.if_else(pa.array(failed), "", text))
-        self.note(ours, ~ok, "is no number; leave the cell empty where there is no sample, or write error where the "
+        self.note(ours, ~ok, "is not a number; leave the cell empty where there is no sample, or write error where the "
                   "source failed")  # fmt: skip
         return values, failed
 
@@ -267,7 +267,7 @@ class _Intake:
         if ours in _AGES:
             values, ok = real_numbers(column)
             self.note(
-                ours, ~ok | (values < 0), "is no number from 0 up; leave the cell empty if it is unknown"
+                ours, ~ok | (values < 0), "is not a number from 0 up; leave the cell empty if it is unknown"
             )
             return values
         words = _READY if ours == "ready" else _PHASE

@@ -111,8 +111,9 @@ def test_waste_of_a_job_log(page: AppTest, home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("label", "value", "told"),
-    [("Tokens trained on", "many", "no number"), ("GPUs (empty: their number is searched)", "0", "whole number"),
-     ("Deadline", "soon", "no quantity"), ("Price of a GPU-hour (empty: the catalog's)", "--json", "no quantity")],
+    [("Tokens trained on", "many", "not a number"), ("GPUs (empty: their number is searched)", "0", "whole number"),
+     ("Deadline", "soon", "not a quantity"),
+     ("Price of a GPU-hour (empty: the catalog's)", "--json", "not a quantity")],
 )  # fmt: skip
 def test_bad_input_is_a_message(page: AppTest, label: str, value: str, told: str) -> None:
     field(page, label).set_value(value)

@@ -50,7 +50,7 @@ def test_columns_of_tokens_one_beside_the_other(tmp_path: Path) -> None:
     text = f"model,start,team,prompt_tokens,cached_tokens,completion_tokens\n{OPENAI},{DAY},a,2746,2208,197\n"
     found = billed(tmp_path, text + f"{OPENAI},{DAY},b,1000,0,10\n")
     assert found.total_usd == pytest.approx(0.0005837 + usd(OPENAI, 1000, 0, 0, 10))
-    with pytest.raises(FaultsError, match=r"usage\.csv:3: .*'x' is no number"):
+    with pytest.raises(FaultsError, match=r"usage\.csv:3: .*'x' is not a number"):
         billed(tmp_path, text + f"{OPENAI},{DAY},b,x,0,10\n")
 
 

@@ -88,7 +88,7 @@ def test_all_faults_come_together_with_line_and_column(tmp_path: Path) -> None:
         ("", "is empty"),
         (OFFER.replace("sku", "skuu"), "did you mean 'sku'"),
         (OFFER.replace(",quality", ""), "the column is missing"),
-        (OFFER.replace("sku", "region"), "stands twice"),
+        (OFFER.replace("sku", "region"), "appears twice"),
         (OFFER + 'aws,"a,any,h100,1,1,s,2026,A\n', ":2: sku: the quote that opens here"),
         (OFFER + 2 * "aws,a,any,h100,1,1,s,2026,A\n", "the same provider, sku, region as line 2"),
         (OFFER + "aws,a,any,h100,1,1,s,2026-7,A\n", "2026-07"),

@@ -51,8 +51,8 @@ def test_decisions() -> None:
     assert shown == [(0, 1, 1), (15, 1, 4), (30, 2, 4), (45, 2, 4)]
     first, second, *_, last = document["decisions"]
     assert first["time"] == "2026-03-03T08:00:00Z"
-    assert second["reason"] == "DesiredWithinRange: queue 31 to 10 asks for 4"
-    assert last["reason"] == "ScaleDownStabilized: queue 1 to 10 asks for 1"
+    assert second["reason"] == "DesiredWithinRange: queue 31, target 10: desired 4"
+    assert last["reason"] == "ScaleDownStabilized: queue 1, target 10: desired 1"
     assert last["metrics"] == {"queue": 2}
     assert (document["scale_ups"], document["scale_downs"], document["syncs"]) == (3, 0, 4)
     assert document["not_simulated"] == ["metadata.labels"]
@@ -73,9 +73,9 @@ def test_text_says_why() -> None:
     said = call("autoscale", "replay", "hpa.yaml", "m.csv")
     assert said.code == 0
     assert said.out.startswith(
-        "HorizontalPodAutoscaler chat asks for 1 to 4 replicas over 45 s: more than there are"
+        "HorizontalPodAutoscaler chat requests 1 to 4 replicas over 45 s: more than there are"
     )
-    assert "2026-03-03 08:00:15  DesiredWithinRange: queue 31 to 10 asks for 4" in said.out
+    assert "2026-03-03 08:00:15  DesiredWithinRange: queue 31, target 10: desired 4" in said.out
     assert "Not simulated: metadata.labels" in said.out
     assert max(map(len, said.out.splitlines())) <= 140
 
@@ -83,7 +83,7 @@ def test_text_says_why() -> None:
 def test_pictures(here: Path) -> None:
     replayed("--html", "page.html", "--svg", "chart.svg")
     chart, page = ((here / name).read_text() for name in ("chart.svg", "page.html"))
-    assert all(word in chart for word in ("queue", "replicas", "asked for", "there", "UTC"))
+    assert all(word in chart for word in ("queue", "replicas", "desired", "there", "UTC"))
     assert all(word in page for word in ("ScaleDownStabilized", "metadata.labels", "<svg"))
 
 
@@ -108,10 +108,10 @@ def test_seconds_need_no_dates(here: Path) -> None:
             r"waiting_requests is not recorded",
         ),
         (HPA.replace("{name: queue}", "{name: queues}"), METRICS, "did you mean 'queue'"),
-        (HPA, METRICS.replace(",31", ",many"), "m.csv:3: value: 'many' is no number"),
+        (HPA, METRICS.replace(",31", ",many"), "m.csv:3: value: 'many' is not a number"),
         (HPA, METRICS.replace("metric", "name"), "m.csv: no column is called metric"),
         (HPA, "t,metric,value\n", "m.csv: no rows"),
-        ("apiVersion: v1\nkind: Pod\n", METRICS, "hpa.yaml:2:7: kind: Pod is no manifest known here"),
+        ("apiVersion: v1\nkind: Pod\n", METRICS, "hpa.yaml:2:7: kind: Pod is not a manifest known here"),
         (
             "apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: gpu}\nspec: {}\n",
             METRICS,
@@ -134,8 +134,8 @@ def test_bad_files(here: Path, manifest: str, metrics: str, message: str) -> Non
     [
         (("--metric", "queue=lengths"), "no metric 'lengths' is recorded"),
         (("--name", "other"), "hpa.yaml:1:1: is called chat, not other"),
-        (("--stale", "0s"), "is no time"),
-        (("--start", "-1"), "no whole number"),
+        (("--stale", "0s"), "is not a time"),
+        (("--start", "-1"), "not a whole number"),
         (("--map", "value=count"), "no column 'count'"),
     ],
 )

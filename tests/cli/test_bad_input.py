@@ -14,11 +14,11 @@ SMALLEST = (("seeds: 2", "seeds: 1"), (WORKLOAD, "{kind: trace, path: log.parque
 @pytest.mark.parametrize(
     ("old", "new", "place", "said"),
     [("rate: 1/s", "rte: 1/s", "5:29", "unknown key 'rte'; did you mean 'rate'?"),
-     ("seeds: 2", "seeds: two", "4:8", "'two' is no whole number"),
-     ("seeds: 2", "seeds: [2]", "4:8", "a list is no whole number"),
+     ("seeds: 2", "seeds: two", "4:8", "'two' is not a whole number"),
+     ("seeds: 2", "seeds: [2]", "4:8", "a list is not a whole number"),
      ("horizon: 10min", "horizon: 10 parsecs", "3:10", "unknown unit 'parsecs'; known here: ns"),
      ("ttft: 1s", "ttft: -1s", "6:13", "'-1s' must be above 0"),
-     ("rate: 1/s", "rate: .nan", "5:35", ".nan is no finite number"),
+     ("rate: 1/s", "rate: .nan", "5:35", ".nan is not a finite number"),
      ("rate: 1/s", "rate: 1e12", "5:35", "must be at most 1e+06"),
      ("horizon: 10min", "horizon: 1e300", "3:10", "must be at most 1e+09"),
      ("replicas: 1", "replicas: 1000000000", "11:38", "must be at most 1e+06"),
@@ -103,9 +103,9 @@ def test_an_unknown_fact() -> None:
      ("arrival,prompt_tokens,output_tokens\n", "no requests"),
      ("arrival,prompt_tokens\n0,1\n", "output_tokens"),
      ("arrival,prompt_tokens,output_tokens\n0,5,5\n1,-5,5\n", "row 2 (line 3): prompt_tokens: '-5' is out of range"),
-     ("arrival,prompt_tokens,output_tokens\n0,5,nan\n", "row 1 (line 2): output_tokens: 'nan' is no number"),
-     ("arrival,prompt_tokens,output_tokens\n0,5,1.5\n", "'1.5' is no whole number"),
-     ("arrival,prompt_tokens,output_tokens\nsoon,5,5\n", "'soon' is no time"),
+     ("arrival,prompt_tokens,output_tokens\n0,5,nan\n", "row 1 (line 2): output_tokens: 'nan' is not a number"),
+     ("arrival,prompt_tokens,output_tokens\n0,5,1.5\n", "'1.5' is not a whole number"),
+     ("arrival,prompt_tokens,output_tokens\nsoon,5,5\n", "'soon' is not a time"),
      ("arrival,prompt_tokens,output_tokens\n0,5,5,5\n", "4 values, but the header has 3 columns")],
 )  # fmt: skip
 def test_a_faulty_log(tmp_path: Path, log: str, said: str) -> None:
@@ -189,7 +189,7 @@ def test_a_scenario_is_not_overwritten_by_results(tmp_path: Path) -> None:
 def test_names_that_are_no_text(tmp_path: Path, word: str) -> None:
     file = scenario(tmp_path)
     for words in (("check", word), ("run", file, "--out", word), ("run", file, "--data", word)):
-        assert "is no UTF-8 text" in refused(*words)
+        assert "is not UTF-8 text" in refused(*words)
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

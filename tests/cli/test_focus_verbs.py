@@ -32,7 +32,7 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_written(tmp_path: Path) -
     assert "no column 'ServiceName'" in said
     path = cost_file(tmp_path, [row(1, BillingCurrency="EUR")])
     assert "--rate EUR=" in refused("focus", "read", path)
-    assert "is no worth of a currency" in refused("focus", "read", path, "--rate", "EUR=x")
+    assert "is not the value of a currency" in refused("focus", "read", path, "--rate", "EUR=x")
     path = cost_file(tmp_path, [row(1, ConsumedUnit="GB")])
     assert "nothing to write" in refused("focus", "read", path, "-o", tmp_path / "u.parquet")
     assert {file.name for file in tmp_path.iterdir()} == {"focus.csv"}
@@ -109,7 +109,7 @@ def test_what_was_paid_against_what_was_simulated(tmp_path: Path, home: Path, fi
     )
     assert call(*words).code == 0, "simulated time begins on a day of its own"
     assert call("focus", "check", tmp_path / "run.csv", "--json").document()["broken"] == []
-    assert "say --plan with one of one, scaled" in refused("focus", "compare", out, home / FOLDER)
+    assert "pass --plan with one of one, scaled" in refused("focus", "compare", out, home / FOLDER)
     assert "did you mean 'scaled'" in refused("focus", "compare", out, home / FOLDER, "--plan", "scled")
     assert "has no plans" in refused("focus", "compare", out, out, "--plan", "x")
     assert "no finished result" in refused("focus", "compare", out, tmp_path)

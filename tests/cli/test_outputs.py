@@ -145,8 +145,8 @@ def test_results_replace_no_input(folder: Path) -> None:
     before = contents(folder)
     assert "is an input, which would be replaced" in refused("run", "tiny.yaml", "--out", "out", "--quiet")
     assert contents(folder) == before
-    assert "is no folder" in refused("run", "tiny.yaml", "--out", "tiny.yaml", "--quiet")
-    assert "is no folder" in refused("run", "tiny.yaml", "--out", "/dev/null", "--quiet")
+    assert "is not a folder" in refused("run", "tiny.yaml", "--out", "tiny.yaml", "--quiet")
+    assert "is not a folder" in refused("run", "tiny.yaml", "--out", "/dev/null", "--quiet")
     (folder / "other").mkdir()
     os.mkfifo(folder / "other" / "result.json")
     scenario(folder)

@@ -38,7 +38,7 @@ def test_a_name_may_hold_a_comma(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("words", "said"), [
     (("--where", "model"), "'model' is not COL=VALUE"), (("--delimiter", "x"), "'x' is not a delimiter"),
-    (("--thousands", "5"), "'5' is not a mark"), (("--map", "arrival"), "is no OURS=THEIRS"),
+    (("--thousands", "5"), "'5' is not a mark"), (("--map", "arrival"), "is not OURS=THEIRS"),
     (("--time-format", "%Q"), "%Q is unknown"), (("--jobs",), "from one log"),
 ])  # fmt: skip
 def test_words_that_are_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

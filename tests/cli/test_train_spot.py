@@ -80,7 +80,7 @@ def test_it_is_drawn(zones: Path, tmp_path: Path) -> None:
         (("--policy", "mixed"), "mixed"),
         (("--start", "100"), "outside the 100 ticks"),
         (("--any-zone", "--trace", "region/*", "--policy", "mixed=1"), "look at each zone by itself"),
-        (("--tick", "0s"), "no time"),
+        (("--tick", "0s"), "not a time"),
         (
             ("--trace", "short"),
             "zones.csv: no trace is longer than the deadline of 20 h: 'short' covers 10 h",

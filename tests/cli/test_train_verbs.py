@@ -119,7 +119,7 @@ def test_policies_take_their_fields_from_the_command_line(jobs: Path) -> None:
         assert found["queued"] <= found["completed"]
     assert "did you mean 'overhead'" in refused(*words, "srtf:overhed=false")
     assert "'some' is not one of prefix, all" in refused(*words, "easy-backfill:shadow_ties=some")
-    assert "no OURS=THEIRS" in refused(*words, "srtf:overhead")
+    assert "is not OURS=THEIRS" in refused(*words, "srtf:overhead")
     drawn = call(*words, "easy-backfill", "--limit-sigma", "1").document()
     assert drawn["wait_s"] != call(*words, "easy-backfill").document()["wait_s"]
     assert "sigma" in refused(*words, "easy-backfill", "--limit-sigma", "-1")
@@ -232,9 +232,9 @@ def test_a_cluster_with_spot_beside_it(jobs: Path, tmp_path: Path) -> None:
     ("words", "why"),
     [
         (("--wait", "5min", "--policy", "fifo"), "'fifo' is none; did you mean"),
-        (("--wait", "soon"), "no quantity"),
-        (("--wait", "5min", "--price", "cheap"), "no quantity"),
-        (("--wait", "5min", "--percentile", "100"), "no percentile from 1 to 99"),
+        (("--wait", "soon"), "not a quantity"),
+        (("--wait", "5min", "--price", "cheap"), "not a quantity"),
+        (("--wait", "5min", "--percentile", "100"), "not a percentile from 1 to 99"),
         (("--wait", "5min", "--pool", "night"), "night"),
     ],
 )

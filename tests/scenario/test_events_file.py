@@ -46,13 +46,13 @@ def test_a_sound_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("growth", "grwth", "3:11: events.0.kind: 'grwth' is no kind known here; one of growth"),
+        ("growth", "grwth", "3:11: events.0.kind: 'grwth' is not a kind known here; one of growth"),
         ("factor: 1.08", "factr: 1.08", "5:5: events.0.factr: unknown key 'factr'; did you mean 'factor'"),
         ("factor: 1.08", "factor: -1", "5:13: events.0.factor: -1 must be above 0"),
         ("factor: 1.08", "factor: 2", "3:5: events.0: range 1.02 to 1.15 does not hold the factor 2"),
         ("[1.02, 1.15]", "[1.02]", "6:12: events.0.range: has 1 items; needs at least 2"),
         ("[1.02, 1.15]", "[1.02, 1.15, 2]", "6:12: events.0.range: has too many items; takes at most 2"),
-        ("+7d", "7d", "7:5: events.1: '7d' is no time; write a date or a time"),
+        ("+7d", "7d", "7:5: events.1: '7d' is not a time; write a date or a time"),
         ("ramp: 14d", "ramp: -1", "7:84: events.1.ramp: -1 must be at least 0"),
         ("share: 40%", "share: 140%", "8:71: events.2.share: '140%' must be at most 1"),
         ("name: smaller", "name: organic", "8:29: events.2.name: 'organic' is the name of the event in line 4"),

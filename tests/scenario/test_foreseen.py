@@ -121,7 +121,7 @@ def test_all_futures_are_simulated_where_seeds_allow_it(tmp_path: Path) -> None:
         ),
         (("horizon: 6h", "horizon: 6h, freq: 7h"), "'7h'"),
         (("horizon: 6h", "horizon: -6h"), "must be above 0"),
-        (("kind: launch", "kind: lunch"), "'lunch' is no kind known here"),
+        (("kind: launch", "kind: lunch"), "'lunch' is not a kind known here"),
         (("[0.2, 1.0]", "[0.6, 1.0]"), "does not hold the share 0.5"),
         (
             ("events: [", "events: [{kind: growth, name: new, factor: 2, per: year}, "),

@@ -340,7 +340,7 @@ def test_the_command_line_runs_and_gates(
 
 QUEUE_FAULTS = [
     (("path: jobs.csv", "path: none.csv"), "3:14: jobs.path: no file 'none.csv' in"),
-    (("path: jobs.csv", "path: jobs.csv, format: slurm"), "3:32: jobs.format: 'slurm' is no format; known: auto"),
+    (("path: jobs.csv", "path: jobs.csv, format: slurm"), "3:32: jobs.format: 'slurm' is not a format; known: auto"),
     (("path: jobs.csv", "path: jobs.csv, timezone: Mars"), "3:34: jobs.timezone: unknown time zone 'Mars'"),
     (("path: jobs.csv", "path: jobs.csv, windw: 1h"), "3:24: jobs.windw: unknown key 'windw'; did you mean 'window'?"),
     (("{path: jobs.csv}", "{}"), "1:1: workload: is missing; write the requests to replay or to draw"),
@@ -348,10 +348,10 @@ QUEUE_FAULTS = [
     (("{wait: {p95: 2h}}", "{}"), "4:6: slo: has no target; give at least one of wait, jct, deadlines"),
     (("wait: {p95: 2h}", "ttft: 1s"), "4:13: slo.ttft: is a target of requests, and there are none"),
     (("slo:", "model: llama-3.1-8b\nslo:"), "4:8: model: serves requests, and there are none"),
-    (("gpus: 16}", "gpus: 12}"), "8:34: plans.0.training.gpus: 12 GPUs are no multiple of the 8 of aws/p4d.24xlarge"),
+    (("gpus: 16}", "gpus: 12}"), "8:34: plans.0.training.gpus: 12 GPUs are not a multiple of the 8 of aws/p4d"),
     (("gpus: 16}", "gpus: 16, shared: true}"), "8:38: plans.0.training.shared: unknown key 'shared'; known here: kind"),
     (("kind: gpus, gpus: 16", "gpus: 16"), "8:15: plans.0.training: has no kind; write kind: with one of gpus, nodes"),
-    (("gpus: 16}", "gpus: 16, scheduler: fifo}"), "8:49: plans.0.training.scheduler: 'fifo' is no kind known here"),
+    (("gpus: 16}", "gpus: 16, scheduler: fifo}"), "8:49: plans.0.training.scheduler: 'fifo' is not a kind known here"),
     (("gpus: 16}", "gpus: 16, failures: {}}"), "8:48: plans.0.training.failures: stand without `checkpoints`"),
     (("kind: gpus, gpus: 16", "kind: shared, gpus: 16"), "8:22: plans.0.training.kind: shares a fleet with requests"),
     (("training: {kind: gpus, gpus: 16}", "scaling: {kind: fixed, replicas: 1}"), "7:5: plans.0.training: is required"),

@@ -57,7 +57,7 @@ RUN = {
 }  # fmt: skip
 REFUSED = {
     "Triton, time in the queue": (pods("avg_time_queue_us", "50000"),
-                                  r"9:\d+: .*'avg_time_queue_us' is no metric .*\{from: next_ttft_s, scale: 1e6\}"),
+                                  r"9:\d+: .*'avg_time_queue_us' is not a metric .*\{from: next_ttft_s, scale: 1e6\}"),
     "CPU": ("    - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}\n",
             "'cpu' of the hosts is not simulated.*type: Pods with vllm:num_requests_running"),
 }  # fmt: skip

@@ -190,7 +190,7 @@ def test_metric_math_is_said(read: Any) -> None:
         "CustomizedMetricSpecification": {"Metrics": [{"Id": "m1", "Expression": "a/b"}]},
     }
     [unmapped] = read(json.dumps(custom), bounds=Bounds(1, 4)).unmapped
-    assert unmapped.fault.message.startswith("is metric math, which is not evaluated: 'm1' is no metric")
+    assert unmapped.fault.message.startswith("is metric math, which is not evaluated: 'm1' is not a metric")
 
 
 HPA = """\
@@ -218,12 +218,12 @@ def in_config_map(text: str) -> str:
 
 def test_a_config_inside_a_config_map(read: Any) -> None:
     assert read(in_config_map(EPP)).router == read(EPP).router
-    with pytest.raises(FaultsError, match=r":8:.*'queue-scorerr' is no scorer or picker known here"):
+    with pytest.raises(FaultsError, match=r":8:.*'queue-scorerr' is not a scorer or picker known here"):
         read(in_config_map(EPP.replace("{type: queue-scorer}", "{name: queue-scorer, type: queue-scorerr}")))
     other = (
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {kind: 'x', log.yaml: 'kind: [a'}\n"
     )
-    with pytest.raises(FaultsError, match="ConfigMap app is no manifest known here"):
+    with pytest.raises(FaultsError, match="ConfigMap app is not a manifest known here"):
         read(other)
 
 
@@ -242,7 +242,7 @@ def test_the_name_of_one_object_is_no_profile_of_another(read: Any) -> None:
      ("NIMService", "kubectl get hpa"), ("EC2NodeClass", "give the NodePool that names it")],
 )  # fmt: skip
 def test_what_to_give_in_place_of_what_others_scale(read: Any, kind: str, instead: str) -> None:
-    with pytest.raises(FaultsError, match="is no manifest known here") as caught:
+    with pytest.raises(FaultsError, match="is not a manifest known here") as caught:
         read(f"apiVersion: x/v1\nkind: {kind}\nmetadata: {{name: chat}}\nspec: {{}}\n")
     assert instead in str(caught.value)
 

@@ -66,7 +66,7 @@ def test_files_of_others_are_checked(tmp_path: Path) -> None:
         "not sorted by path": table.take(np.arange(table.num_rows)[::-1]),
         "rows of jobs": table.slice(0, table.num_rows - 1),
         "rows, but": pa.concat_tables([table, table.slice(0, 1)]),
-        "is no number": table.set_column(3, "value", pa.array(value)),
+        "is not a number": table.set_column(3, "value", pa.array(value)),
         "simcost.paths": table.replace_schema_metadata(None),
         "NaN is not a finite number": table.replace_schema_metadata(
             {KEY: table.schema.metadata[KEY].replace(b'"seed": 1', b'"seed": NaN')}

@@ -80,7 +80,7 @@ def test_karpenter_nodes_come_from_their_manifest(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("scaling", "words"),
     [
-        ("scaling: {from: hpa.yaml}", "'my_tokens' is no metric that the simulator has"),
+        ("scaling: {from: hpa.yaml}", "'my_tokens' is not a metric that the simulator has"),
         ("scaling: {from: none.yaml}", "none.yaml"),
         ("scaling: {from: nodepool.yaml}", "a NodePool scales no replicas"),
         ("scaling: {from: ../hpa.yaml}", "outside"),

@@ -78,7 +78,7 @@ BUCKET = "vllm:time_to_first_token_seconds_bucket"
         (f"sum(rate({BUCKET}[1m]))", r"added up by sum by \(le\)"),
         (f"histogram_quantile(0.95, rate({BUCKET}[5m]))", "takes a quantile for each replica; write"),
         (f"histogram_quantile(0.95, sum by (le) ({BUCKET}))", "counts since the engines started; write rate"),
-        ("rate(vllm:time_to_first_token_seconds_sum[1m])", "makes a mean, which is no signal.*histogram_quantile"),
+        ("rate(vllm:time_to_first_token_seconds_sum[1m])", "makes a mean, which is not a signal.*histogram_quantile"),
         ("avg_over_time(vllm:generation_tokens_total[1m])", "is a counter; write rate"),
         (f'sum({WAITING}{{a="b}})', "is not understood"), (f"sum by (1) ({WAITING})", "a label is needed"),
     ],

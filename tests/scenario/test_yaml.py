@@ -64,12 +64,12 @@ def test_all_faults_are_found_at_once_and_each_at_its_place() -> None:
     text = "a: 1\nb: !!str 5\na: 2\nc: *gone\nd: &r [*r]\n? [k]\n: 3\na: 3\ne: .nan\n"
     assert places(text) == [
         "f:2:4: b: has the tag 'tag:yaml.org,2002:str'; tags are not allowed: remove it",
-        "f:3:1: a: the key 'a' stands twice; first in line 1",
+        "f:3:1: a: the key 'a' appears twice; first in line 1",
         "f:4:4: c: *gone refers to no anchor before it",
         "f:5:8: d.0: *r refers to a value that contains it",
-        "f:6:3: is no key: keys are plain text",
-        "f:8:1: a: the key 'a' stands twice; first in line 1",
-        "f:9:4: e: .nan is no finite number",
+        "f:6:3: is not a key: keys are plain text",
+        "f:8:1: a: the key 'a' appears twice; first in line 1",
+        "f:9:4: e: .nan is not a finite number",
     ]
 
 

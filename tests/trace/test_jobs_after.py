@@ -106,11 +106,11 @@ def test_quotas_and_shares(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("queue,nominal\na,-1\nb,x\nc,\nd,1.5\na,2\n", r"line 2.*nominal: '-1' is no whole number from 0"),
+        ("queue,nominal\na,-1\nb,x\nc,\nd,1.5\na,2\n", r"line 2.*nominal: '-1' is not a whole number from 0"),
         ("queue,nominal\na,1\na,2\n", "'a' is there twice"),
         ("queue,nominal\n", "no rows"),
         ("queue,quota\na,1\n", "no column nominal"),
-        ("queue,nominal,borrowing_limit\na,1,x\n", "borrowing_limit: 'x' is no whole number"),
+        ("queue,nominal,borrowing_limit\na,1,x\n", "borrowing_limit: 'x' is not a whole number"),
     ],
 )
 def test_bad_quotas(tmp_path: Path, text: str, why: str) -> None:
@@ -119,7 +119,7 @@ def test_bad_quotas(tmp_path: Path, text: str, why: str) -> None:
 
 
 def test_bad_shares(tmp_path: Path) -> None:
-    with pytest.raises(FaultsError, match="shares: '0' is no number above 0"):
+    with pytest.raises(FaultsError, match="shares: '0' is not a number above 0"):
         read_shares(log(tmp_path, "path,shares\na,0\n"))
     for path in ("/alice", "physics/", "physics//alice", "physics/ /alice"):
         with pytest.raises(FaultsError, match=f"line 3.*path: '{path}' has an empty name"):

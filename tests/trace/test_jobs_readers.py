@@ -148,7 +148,7 @@ def test_nothing_left(tmp_path: Path) -> None:
         (HEADER + "a,1700000000000,5,1\n", r"milliseconds\? call the column submit_ms, .*--map submit_s=submit_ms"),
         (HEADER.replace(",", ";") + "a;0;5;1\n", r"cells separated by ';'\? write commas"),
         ("\0\1" * 90 + "\n", r"its columns are: '\\x00\\x01(?:\\x00\\x01)*\.\.\.'$"),
-        ("[5]", "no list of Kubernetes objects"),
+        ("[5]", "not a list of Kubernetes objects"),
         ("[" * 100_000, "no JSON"),
     ],
 )  # fmt: skip
@@ -263,7 +263,7 @@ def test_sacct(tmp_path: Path) -> None:
 
 
 def test_gpus_of_sacct_that_cannot_be_counted(tmp_path: Path) -> None:
-    """Whole GPUs named twice count once; MIG slices and what is no number are kept out, not taken for 0."""
+    """Whole GPUs named twice count once; MIG slices and what is not a number are kept out, not taken for 0."""
     tres = ("gres/gpu:a100=2,gres/gpu=2", "gres/gpu:a100=1,gres/gpu:h100=3", "cpu=4", "gres/gpu=NaN",
             "gres/gpu:a100_1g.5gb=2,gres/gpu=2")  # fmt: skip
     rows = "".join(f"{i}|2024-05-01T08:00:00|1:00|{said}|COMPLETED\n" for i, said in enumerate(tres))
@@ -331,7 +331,7 @@ def test_kubernetes(tmp_path: Path) -> None:
     assert jobs.recorded_wait_s is not None
     assert jobs.recorded_wait_s.tolist() == [60, 120, 180, 300]
     assert counts(findings) == {"malformed": 2, "running": 1}
-    assert "kind Service is no job; first: item 7 (Service team/svc)" in str(findings)
+    assert "kind Service is not a job; first: item 7 (Service team/svc)" in str(findings)
     with pytest.raises(TraceError, match="no JSON"):
         read_jobs(log(tmp_path, "{broken"))
 
@@ -353,7 +353,7 @@ def test_own_columns(tmp_path: Path) -> None:
     assert jobs.spot_ok.tolist() == [False, True]
     assert jobs.gpu_seconds == 4 + 0.75
     with pytest.raises(
-        TraceError, match=r"'gpu' is no column of ours; did you mean 'gpus'.*no column 'Card'; did you"
+        TraceError, match=r"'gpu' is not a known column; did you mean 'gpus'.*no column 'Card'; did you"
     ):
         read_jobs(path.with_name("jobs.csv"), mapping={"gpu": "Cards", "gpus": "Card"})
     with pytest.raises(InputError, match="limit error nan: give a number from 0"):

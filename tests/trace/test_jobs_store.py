@@ -133,7 +133,7 @@ def test_nodes(shared: Path, tmp_path: Path) -> None:
     with pytest.raises(FaultsError, match="row 2 \\(line 3\\): node: 'n0' is there twice"):
         read_nodes(path)
     path.write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(TraceError, match="no list of nodes; its columns are: a, b"):
+    with pytest.raises(TraceError, match="not a list of nodes; its columns are: a, b"):
         read_nodes(path)
     with pytest.raises(InputError, match="divided by 0"):
         philly.divided(0)

@@ -123,16 +123,16 @@ def test_arrays_that_do_not_fit(time_s: Any, metrics: Any, said: Any) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (",3,true", ",three,true", ":2: value: 'three' is no number"),
-        ("2026-03-03T08:00:15Z,b", "noon,b", ":4: timestamp: 'noon' is no time"),
+        (",3,true", ",three,true", ":2: value: 'three' is not a number"),
+        ("2026-03-03T08:00:15Z,b", "noon,b", ":4: timestamp: 'noon' is not a time"),
         (",b,w,4.5", ",b,,4.5", ":4: metric: '' is empty"),
         (",false,", ",maybe,", ":3: ready: 'maybe' is none of true"),
         ("Pending", "Waiting", ":3: phase: 'Waiting' is none of pending"),
-        ("Running,2\n", "Running,-2\n", ":2: request: '-2' is no number from 0 up"),
+        ("Running,2\n", "Running,-2\n", ":2: request: '-2' is not a number from 0 up"),
         ("error,,,", "error,,,,", ":5: 8 values, but the header has 7 columns"),
         ("pod,metric", "pod,pod", "column 'pod' is there twice"),
-        (",value,", ",val,", "no column is called value; say which it is: --map value=COLUMN"),
-        ("timestamp,", "when,", "no column is called as a time is"),
+        (",value,", ",val,", "no column is called value; pass --map value=COLUMN"),
+        ("timestamp,", "when,", "no timestamp column found"),
     ],
 )
 def test_bad_cells_are_said_with_their_lines(read: Any, old: str, new: str, message: str) -> None:

@@ -135,8 +135,8 @@ def test_times_with_a_decimal_comma(tmp_path: Path, cells: tuple[str, str]) -> N
 @pytest.mark.parametrize(("cell", "marks", "said"), [
     ("2.000", {}, "'2.000' may be 2 or 2,000; pass --decimal . or --thousands ."),
     ("2,271", {}, "pass --thousands and --decimal"), ("1.234", {"decimal": ","}, "pass --thousands and --decimal"),
-    ("2.000", {"decimal": ","}, "pass --thousands"), ("1.23.4", {"thousands": "."}, "no number"),
-    ("2.5", {}, "'2.5' is no whole number"),
+    ("2.000", {"decimal": ","}, "pass --thousands"), ("1.23.4", {"thousands": "."}, "not a number"),
+    ("2.5", {}, "'2.5' is not a whole number"),
 ])  # fmt: skip
 def test_undeclared_marks_are_faults(tmp_path: Path, cell: str, marks: dict[str, str], said: str) -> None:
     path = log(tmp_path, HEADER.replace(",", ";") + f"0;{cell};6\n")

@@ -126,7 +126,7 @@ def test_start_of_relative_times(tmp_path: Path) -> None:
     path = log(tmp_path, HEADER + "1.5,1,1\n")
     got = import_trace(path, "csv", tmp_path / "a.parquet", start="2024-05-12T00:00:00Z")
     assert got["start_utc"] == "2024-05-12T00:00:01.500000000Z"
-    with pytest.raises(TraceError, match="no ISO time"):
+    with pytest.raises(TraceError, match="not an ISO time"):
         import_trace(path, "csv", tmp_path / "a.parquet", start="noon")
     dated = log(tmp_path, HEADER + "2024-05-12,1,1\n")
     with pytest.raises(TraceError, match="dates of its own"):
@@ -240,7 +240,7 @@ def test_parquet_types(tmp_path: Path) -> None:
     with pytest.raises(TraceError) as error:
         import_trace(path, "parquet", tmp_path / "a.parquet", block_tokens=16)
     assert f"{path}: row 1: prompt_tokens: 2147483648 is out of range" in str(error.value)
-    assert f"{path}: row 2: output_tokens: nan is no number" in str(error.value)
+    assert f"{path}: row 2: output_tokens: nan is not a number" in str(error.value)
     nested = pa.table({"arrival": [1], "prompt_tokens": [[1]], "output_tokens": [1]})
     pq.write_table(nested, path)
     with pytest.raises(TraceError, match="prompt_tokens holds list"):

@@ -118,7 +118,7 @@ def test_bad_parquet_cells(tmp_path: Path) -> None:
     pq.write_table(pa.table({"ds": times, "y": [1.0, 2.0, float("inf")]}), tmp_path / "d.parquet")
     with pytest.raises(
         FaultsError,
-        match=r"(?s)row 2: ds: the cell is empty.*row 3: ds: 'beyond 2262' is no time.*row 3: y: 'inf'",
+        match=r"(?s)row 2: ds: the cell is empty.*row 3: ds: 'beyond 2262' is not a time.*row 3: y: 'inf'",
     ):
         read_series(tmp_path / "d.parquet")
     pq.write_table(pa.table({"ds": ["2024-01-01"], "y": [[1]]}), tmp_path / "d.parquet")
@@ -140,7 +140,7 @@ def test_one_column_of_numbers_is_the_value(tmp_path: Path) -> None:
     assert only(table(tmp_path, text)).quantity == "gpus_busy"
     text = "timestamp,prompt_tokens,output_tokens\n2024-01-01,1,2\n2024-01-02,1,2\n"
     with pytest.raises(
-        InputError, match=r"prompt_tokens or output_tokens; say --map value=COLUMN.*trace import"
+        InputError, match=r"prompt_tokens or output_tokens; pass --map value=COLUMN.*trace import"
     ):
         read_series(table(tmp_path, text))
     assert only(table(tmp_path, text), mapping={"value": "output_tokens"}).values.tolist() == [2, 2]
@@ -167,7 +167,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
     with pytest.raises(FaultsError) as caught:
         read_series(table(tmp_path, text))
     assert sorted(lines(caught)) == [3, 4, 5, 7, 8, 9, 10]
-    wanted = ["'yesterday' is no time", "'-3' is negative", "'many' is no number", "'inf' is no number",
+    wanted = ["'yesterday' is not a time", "'-3' is negative", "'many' is not a number", "'inf' is not a number",
               "series: the cell is empty", "2 values, but the header", "timestamp: the cell is empty"]  # fmt: skip
     assert [words for words in wanted if words not in str(caught.value)] == []
 
@@ -195,7 +195,7 @@ def test_off_grid(tmp_path: Path) -> None:
 def test_mixed_frequencies(tmp_path: Path) -> None:
     text = hourly([8] * 24) + hourly([2] * 96, "2024-05-13", 900).partition("\n")[2]
     path = table(tmp_path, text)
-    with pytest.raises(FaultsError, match=r"csv:26: .*1h and 15min; say --freq 1h"):
+    with pytest.raises(FaultsError, match=r"csv:26: .*1h and 15min; pass --freq 1h"):
         read_series(path)
     assert only(path, freq="1h").values.tolist() == [8] * 48
     assert kinds(path, freq="1h")["mixed_frequency"] == 2
@@ -221,7 +221,7 @@ def test_refused(tmp_path: Path, text: str, said: str) -> None:
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_series(tmp_path / "x.csv")
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         read_series(tmp_path)
     whole = tmp_path / "d.parquet"
     pq.write_table(pa.table({"ds": ["2024-01-01"], "y": [1]}), whole)
@@ -233,7 +233,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("options", "said"), [
     ({"timezone": "Europe/Berln"}, "did you mean 'Europe/Berlin'"), ({"timezone": "utc"}, "did you mean 'UTC'"),
     ({"mapping": {"valu": "x"}}, "did you mean 'value'"), ({"by": ["tenants"]}, "no column 'tenants'"),
-    ({"freq": "1x"}, "no frequency"), ({"freq": "7h"}, "divide a day"), ({"freq": "15min"}, "cannot be split"),
+    ({"freq": "1x"}, "not a frequency"), ({"freq": "7h"}, "divide a day"), ({"freq": "15min"}, "cannot be split"),
     ({"freq": "1w"}, "no whole step"), ({"regressors": ["price"]}, "no column 'price'"),
 ])  # fmt: skip
 def test_wrong_options(tmp_path: Path, options: dict[str, object], said: str) -> None:

@@ -1,4 +1,4 @@
-"""The store: what is written is read back, and what is no trace is refused with the reason."""
+"""The store: what is written is read back, and what is not a trace is refused with the reason."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_optional_columns_survive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "said"), [
-    (None, "no such file"), (b"", "empty"), (b"PAR1 but no more", "truncated"), ("folder", "is no file"),
+    (None, "no such file"), (b"", "empty"), (b"PAR1 but no more", "truncated"), ("folder", "is not a file"),
 ])  # fmt: skip
 def test_no_trace(tmp_path: Path, content: bytes | str | None, said: str) -> None:
     path = tmp_path / "a.parquet"

@@ -127,8 +127,8 @@ def test_work_on_a_gpu_that_nobody_holds_is_said(write) -> None:
     ("t_s,gpu,duty\n0,g,10\n10,g,-5\n", ":3: duty: '-5' is negative"),
     ("time,gpu,duty\n2026-01-01T00:00:00Z,g,10\n2026-01-01T00:01:00,g,9\n", ":3: time: says no zone, but others"),
     ("t_s,gpu,duty\n0,g,10\n10,g,101\n", ":3: duty: duty 101 exceeds 100"),
-    ("t_s,gpu,duty\n0,g,10\nnoon,g,10\n", ":3: t_s: 'noon' is no time"),
-    ("t_s,gpu,duty\n0,g,10\n10,g,full\n", ":3: duty: 'full' is no number"),
+    ("t_s,gpu,duty\n0,g,10\nnoon,g,10\n", ":3: t_s: 'noon' is not a time"),
+    ("t_s,gpu,duty\n0,g,10\n10,g,full\n", ":3: duty: 'full' is not a number"),
     ("t_s,gpu,duty\n0,g,10\n10,g\n", ":3: 2 values, but the header has 3 columns"),
     ("t_s,pool,gpus,allocated\n0,a,8,4\n60,a,8,9\n", ":3: allocated 9 + down 0 exceed 8 GPUs"),
     ("t_s,pool,gpus,allocated,idle_gpus\n0,a,8,4,4\n60,a,8,4,5\n", ":3: allocated 4 + idle 5 exceed 8 GPUs"),
@@ -154,7 +154,7 @@ def test_what_cannot_be_used_is_said_with_a_remedy(write, text: str, said: str) 
 
 
 def test_an_unknown_column_of_ours_is_refused(write) -> None:
-    with pytest.raises(TraceError, match="'dutyy' is no column of ours; did you mean 'duty'"):
+    with pytest.raises(TraceError, match="'dutyy' is not a known column; did you mean 'duty'"):
         read_utilisation(write("t_s,x\n0,1\n"), mapping={"dutyy": "x"})
 
 

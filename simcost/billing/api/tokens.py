@@ -42,7 +42,7 @@ def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_
     Args:
         price: the fact.
         batch: answers within a day, at the batch price.
-        keep_s: how long written tokens are kept; more than 5 min is a dearer write where writes have a price.
+        keep_s: how long written tokens are kept; more than 5 min is a more expensive write where writes have a price.
 
     Raises:
         CatalogError: no batch price, or no price for keeping that long.

@@ -53,12 +53,12 @@ def plan_rates(place: str, term: Any, reading: Reading) -> Iterator[Quote]:
         reading: takes the findings.
 
     Raises:
-        UnreadableError: it is no plan that is known.
+        UnreadableError: it is not a plan that is known.
     """
     description = words(term, "description")
     years = number(inner(term, "leaseContractLength", "duration"))
     if not years > 0:
-        raise UnreadableError("'duration' is no number of years")
+        raise UnreadableError("'duration' is not a number of years")
     instrument, paid = _instrument(description), upfront(description)
     for index, rate in enumerate(listed(term, "rates")):
         at = f"{place}.rates[{index}]"
@@ -191,7 +191,7 @@ def _reserved(at: str, attributes: dict[str, Any], term: Any, reading: Reading) 
         return
     lease = fullmatch(r"([1-9]\d?) ?yr", words(term, "termAttributes", "LeaseContractLength"))
     if lease is None:
-        raise UnreadableError("'LeaseContractLength' is no number of years")
+        raise UnreadableError("'LeaseContractLength' is not a number of years")
     years, price, currency = int(lease[1]), 0.0, "USD"
     for dimension in mapped(term, "priceDimensions").values():
         currency, amount = _money(dimension)

@@ -91,7 +91,7 @@ def _committed(at: str, item: Any, way: Way, price: float, years: int) -> Iterat
 def _years(term: str) -> int:
     count, _, unit = term.partition(" ")
     if not (fullmatch(r"[1-9]\d?", count) and unit.startswith("Year")):
-        raise UnreadableError(f"the term {term!r} is no number of years")
+        raise UnreadableError(f"the term {term!r} is not a number of years")
     return int(count)
 
 

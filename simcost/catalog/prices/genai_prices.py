@@ -131,7 +131,7 @@ def _rules(prices: Any, day: str) -> tuple[list[dict[str, Any]], str]:
     if isinstance(prices, dict):
         return [prices], ""
     if not isinstance(prices, list) or not prices:
-        raise UnreadableError("'prices' is no object and no list")
+        raise UnreadableError("'prices' is neither an object nor a list")
     dated: list[tuple[str, dict[str, Any]]] = []
     timed: list[dict[str, Any]] = []
     for rule in prices:
@@ -144,7 +144,7 @@ def _rules(prices: Any, day: str) -> tuple[list[dict[str, Any]], str]:
     begun = [pair for pair in dated if day == "unknown" or pair[0] <= day] or dated[:1]
     holding = [max(begun, key=lambda pair: pair[0])[1]] if begun else []
     choice = "the newest of several dated prices" if len(dated) > 1 else ""
-    return holding + timed, "the hours of the day differ: the dearer price" if timed else choice
+    return holding + timed, "the hours of the day differ: the more expensive price" if timed else choice
 
 
 def _base_and_tier(value: Any) -> tuple[float, int | None, float | None]:

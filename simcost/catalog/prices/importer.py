@@ -46,7 +46,7 @@ def complete(quotes: Iterable[Quote], findings: Findings) -> Iterator[Quote]:
         elif not quote.term_years >= 0:
             findings.add("unreadable", quote.place, f"{quote.what}: no number of years")
         elif quote.as_of and not fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", quote.as_of):
-            findings.add("unreadable", quote.place, f"{quote.what}: {quote.as_of!r} is no day")
+            findings.add("unreadable", quote.place, f"{quote.what}: {quote.as_of!r} is not a day")
         else:
             yield quote
 
@@ -104,7 +104,7 @@ def _one(group: list[Quote], findings: Findings) -> Quote:
 
 
 def without_disguised_commitments(quotes: list[Quote], findings: Findings) -> Iterator[Quote]:
-    """Without on-demand prices below 60 % of the median over regions; of two regions the dearer is the median."""
+    """Without on-demand prices below 60 % of the median over regions; of two regions the higher is the median."""
     regions: dict[tuple[str, str], list[float]] = defaultdict(list)
     for quote in quotes:
         if quote.way == "on-demand":

@@ -24,7 +24,7 @@ def values(file: Path, enter: Callable[[Path_], bool] | None = None) -> Iterator
             None = into none: a document is one value.
 
     Raises:
-        FaultsError: the file is no JSON, with line and column.
+        FaultsError: the file is not JSON, with line and column.
         InputError: the file is too large.
     """
     text = _text(file)
@@ -61,7 +61,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        message = f"is no UTF-8 text (byte {error.start}); unpack it first if it is compressed"
+        message = f"is not UTF-8 text (byte {error.start}); unpack it first if it is compressed"
         raise FaultsError([Fault(file=str(file), message=message)]) from None
 
 

@@ -54,7 +54,7 @@ def listed(row: Any, *keys: str) -> list[Any]:
     """The list under nested keys. Raises UnreadableError where there is none."""
     value = inner(row, *keys)
     if not isinstance(value, list):
-        raise UnreadableError(f"{keys[-1]!r} is no list")
+        raise UnreadableError(f"{keys[-1]!r} is not a list")
     return value
 
 
@@ -62,7 +62,7 @@ def mapped(row: Any, *keys: str) -> dict[str, Any]:
     """The object under nested keys. Raises UnreadableError where there is none."""
     value = inner(row, *keys)
     if not isinstance(value, dict):
-        raise UnreadableError(f"{keys[-1] if keys else 'the row'!r} is no object")
+        raise UnreadableError(f"{keys[-1] if keys else 'the row'!r} is not an object")
     return value
 
 
@@ -93,7 +93,7 @@ def csv_rows(file: Path, needed: Sequence[str], example: str) -> Iterator[tuple[
     """The rows of a CSV with a header, each with its place; rows of another length raise.
 
     Raises:
-        FaultsError: the file is no CSV, or lacks a column that is needed.
+        FaultsError: the file is not CSV, or lacks a column that is needed.
     """
     try:
         records = read_records(file)

@@ -46,7 +46,7 @@ def written(text: str) -> datetime | float:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no time; write a date or a time, such as 2026-04-01 or 2026-04-01T08:00, "
+            f"{text!r} is not a time; write a date or a time, such as 2026-04-01 or 2026-04-01T08:00, "
             "or +10d for ten days after the end of the history"
         ) from None
     if not _FIRST_YEAR < time.year < _LAST_YEAR:
@@ -55,7 +55,7 @@ def written(text: str) -> datetime | float:
 
 
 def check_window(start: str | None, end: str | None) -> None:
-    """Raise ValueError where a text is no time, or the window is empty and that shows without knowing more."""
+    """Raise ValueError where a text is not a time, or the window is empty and that shows without knowing more."""
     first, last = (None if text is None else written(text) for text in (start, end))
     if isinstance(first, float) and isinstance(last, float):
         empty = last <= first

@@ -73,7 +73,7 @@ def _aligned(one: Issued, series: Series) -> Floats:
     counted = {one.quantity, series.quantity} - {"value"}
     if len(counted) > 1:
         raise InputError(f"series {one.name}: {one.quantity} were forecast, the actuals are {series.quantity}; "
-                         f"give actuals of the same, or say --quantity {one.quantity} if they are")  # fmt: skip
+                         f"give actuals of the same, or pass --quantity {one.quantity} if they are")  # fmt: skip
     if series.grid.step_s != one.grid.step_s:
         raise InputError(f"series {one.name}: steps of {one.grid.name} were forecast, the actuals have steps of "
                          f"{series.grid.name}; read them with --freq {one.grid.name}")  # fmt: skip

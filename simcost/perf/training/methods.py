@@ -1,4 +1,4 @@
-"""Ways to train: each says which parameters it trains, which it only holds, and the FLOPs of a token.
+"""Training methods: each says which parameters it trains, which it only holds, and the FLOPs of a token.
 
 Forward pass 2 FLOPs a parameter, gradients of the activations 2, gradients of the weights 2 (Kaplan et al. 2020); a
 frozen weight needs no gradient of its own. Attention is counted beside them.

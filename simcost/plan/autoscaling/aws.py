@@ -320,4 +320,4 @@ def _highest(points: Sequence[float | None], periods: int) -> float | None:
 
 def _words(policy: ScalingPolicy, series: Series) -> str:
     level = policy.target if isinstance(policy, TargetTracking) else policy.threshold
-    return f"{policy.metric} {series['points'][-1]:.4g} to {level:g}"
+    return f"{policy.metric} {series['points'][-1]:.4g}, target {level:g}"

@@ -78,7 +78,7 @@ def _number(word: str, name: str, low: int, high: int, names: tuple[str, ...]) -
     if word.lower() in names:
         return names.index(word.lower()) + low
     if not word.isdecimal() or not low <= int(word) <= high:
-        raise ValueError(f"{word!r} is no {name} from {low} to {high}")
+        raise ValueError(f"{word!r} is not a valid {name} from {low} to {high}")
     return int(word)
 
 

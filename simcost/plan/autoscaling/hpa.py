@@ -140,7 +140,7 @@ class Hpa:
             rising = self.behavior is not None and wanted >= current
             reason = "ScaleUpStabilized" if rising else "ScaleDownStabilized"
         state = self._noting({**state, "recommendations": log}, current, desired, now_ns)
-        return Decision(desired, f"{reason}: {words} asks for {wanted}", state)
+        return Decision(desired, f"{reason}: {words}: desired {wanted}", state)
 
     def _noting(self, state: HpaState, current: int, desired: int, now_ns: int) -> HpaState:
         """The state with an event, where replicas change."""

@@ -270,7 +270,7 @@ def _capped(replicas: float) -> int:
 
 def _compared(metric: Metric, value: float, target: float, times: str = "") -> str:
     unit = " %" if metric.target_type == "Utilization" else ""
-    return f"{metric.name} {value:g}{unit} to {target:g}{unit}{times}"
+    return f"{metric.name} {value:g}{unit}, target {target:g}{unit}{times}"
 
 
 def _unusable(metric: Metric, words: str) -> Proposal:

@@ -98,7 +98,7 @@ class Recorded(NamedTuple):
     metric: str
     factor: float = 1.0
     window_s: float = 0.0
-    """Over which the rate of a counter is taken; 0 = the metric is no counter."""
+    """Over which the rate of a counter is taken; 0 = the metric is not a counter."""
     over: Over = "sum"
 
 

@@ -127,7 +127,7 @@ class RayServe:
         ratio = load.requests / (self.target_ongoing_requests * load.running)
         wanted = self._scaled(load.running * ratio, load.running)  # in this order, as Ray rounds
         desired, reason, wish = self._delayed(now_ns, max(0, wanted), load.target, wish)
-        return self._bounded(desired), f"{reason}: {words} asks for {wanted}", wish
+        return self._bounded(desired), f"{reason}: {words}: desired {wanted}", wish
 
     def _scaled(self, exact: float, running: int) -> int:
         """A part of the way, a replica at least when it goes down."""

@@ -15,7 +15,7 @@ from simcost.tables.paths import inside
 
 
 def download_command(folder: Path, name: str) -> str | None:
-    """The command that gets a file of a scenario; None where it is no public trace.
+    """The command that gets a file of a scenario; None where it is not a public trace.
 
     Args:
         folder: of the scenario.

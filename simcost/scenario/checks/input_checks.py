@@ -43,7 +43,7 @@ def input_faults(
 
 
 def _trace_faults(node: Node | None, folder: Path, file: str) -> Iterator[Fault]:
-    """A file that is no stored trace of requests."""
+    """A file that is not a stored trace of requests."""
     if node is None or not isinstance(node.value, str):
         return
     from simcost.trace.requests.store import open_trace

@@ -146,7 +146,7 @@ def _format_faults(form: Node | None, file: str) -> Iterator[Fault]:
     if form.value not in JOB_FORMATS:
         near = did_you_mean(form.value, JOB_FORMATS)
         yield fault_at(
-            form, f"{form.value!r} is no format; known: auto, {', '.join(JOB_FORMATS)}{near}", file
+            form, f"{form.value!r} is not a format; known: auto, {', '.join(JOB_FORMATS)}{near}", file
         )
 
 
@@ -168,7 +168,7 @@ def _offer_faults(buy: Node | None, catalog: Catalog, file: str) -> Iterator[Fau
 
 
 def _size_faults(place: Node, gpus: int, buy: Buy, catalog: Catalog, file: str) -> Iterator[Fault]:
-    """GPUs that are no whole number of nodes."""
+    """GPUs that are not a whole number of nodes."""
     try:
         each = buy.node_accelerators(catalog, 1)
     except InputError:
@@ -176,7 +176,7 @@ def _size_faults(place: Node, gpus: int, buy: Buy, catalog: Catalog, file: str) 
     if each and gpus % each:
         more = -(-gpus // each) * each
         name = getattr(buy, "offer", "a node")
-        message = f"{gpus} GPUs are no multiple of the {each} of {name}; write e.g. {more}"
+        message = f"{gpus} GPUs are not a multiple of the {each} of {name}; write e.g. {more}"
         yield fault_at(place, message, file)
 
 

@@ -47,7 +47,7 @@ def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
 
 def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
     """The document of `simcost check`: `faults[]` with file, line, column, path, message; and `notes[]`, which are
-    sentences about what is no fault.
+    sentences about what is not a fault.
     """
     loaded, faults = _read(path, data_folder or path.parent)
     notes: list[str] = []

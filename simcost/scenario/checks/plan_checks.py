@@ -160,7 +160,7 @@ def _own_node_faults(buy: Node, plan: Plan | None, catalog: Catalog, file: str) 
     each = plan.buy.node_accelerators(catalog, plan.replica.tp)
     if each % plan.replica.tp:
         yield fault_at(
-            buy, f"{each} accelerators are no multiple of tp {plan.replica.tp}", file, "accelerators"
+            buy, f"{each} accelerators are not a multiple of tp {plan.replica.tp}", file, "accelerators"
         )
 
 

@@ -25,8 +25,8 @@ def policy_faults(policy: Scaling, place: Node, file: str) -> Iterator[Fault]:
         at = (signals.get(name) if signals is not None else None) or place
         if not source and name not in get_args(SignalName):
             message = (
-                f"the {policy.kind} reads {name!r}, which is none of the simulator's signals; say what it is made "
-                f"of: source: [{{name: ...}}], of {', '.join(get_args(SignalName))}"
+                f"the {policy.kind} reads {name!r}, which is none of the simulator's signals; define it "
+                f"as source: [{{name: ...}}], of {', '.join(get_args(SignalName))}"
             )
             yield fault_at(at, message, file)
         alone = next((one for one in source if one.of_the_pool_alone), None)

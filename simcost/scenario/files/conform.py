@@ -115,7 +115,7 @@ class Conform:
         cls = of_kind.get(given.value) if isinstance(given.value, str) else None
         if cls is None:
             near = did_you_mean(str(given.value), list(of_kind))
-            message = f"{given.plain()!r} is no kind known here; one of {known}{near}"
+            message = f"{given.plain()!r} is not a kind known here; one of {known}{near}"
             self._fault(given, (given.line, given.column), message)
         return cls
 
@@ -153,7 +153,7 @@ def spread(root: Node, file: str) -> tuple[Node, list[Fault]]:
 
 
 def merge(base: Node, own: Node) -> Node:
-    """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is no mapping."""
+    """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is not a mapping."""
     if isinstance(own.value, dict) and isinstance(base.value, str):
         base = replace(base, value={"kind": base})
     if isinstance(own.value, str) and isinstance(base.value, dict) and "kind" in base.value:

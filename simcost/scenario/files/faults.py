@@ -21,11 +21,11 @@ T = TypeVar("T")
 _MESSAGES = {
     "missing": "is required, and missing",
     "value_error": "{error}",
-    "int_type": "{shown} is no whole number",
-    "int_from_float": "{shown} is no whole number",
-    "float_type": "{shown} is no number",
+    "int_type": "{shown} is not a whole number",
+    "int_from_float": "{shown} is not a whole number",
+    "float_type": "{shown} is not a number",
     "bool_type": "{shown} is neither true nor false",
-    "string_type": "{shown} is no text; put it in quotes if it is meant as text",
+    "string_type": "{shown} is not text; put it in quotes if it is meant as text",
     "dataclass_type": "{shown} stands where a mapping (key: value) is needed",
     "dict_type": "{shown} stands where a mapping (key: value) is needed",
     "tuple_type": "{shown} stands where a list is needed",
@@ -36,7 +36,7 @@ _MESSAGES = {
     "too_short": "has {actual_length} items; needs at least {min_length}",
     "too_long": "has too many items; takes at most {max_length}",
     "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "{shown} is no name; use a-z, 0-9, '.', '_', '-', a letter or digit first",
+    "string_pattern_mismatch": "{shown} is not a name; use a-z, 0-9, '.', '_', '-', a letter or digit first",
 }
 """By pydantic's type of error; the other names in braces are those of its context."""
 
@@ -44,7 +44,7 @@ _MESSAGES = {
 def validate(adapter: TypeAdapter[T], node: Node, file: str) -> tuple[T | None, list[Fault]]:
     """The object that a conforming node stands for, or the faults that keep it from being one.
 
-    Validated as JSON, so that lists and mappings are taken for what they are but `true` is no number.
+    Validated as JSON, so that lists and mappings are taken for what they are but `true` is not a number.
     """
     from pydantic import ValidationError
 
@@ -111,7 +111,7 @@ def file_faults(node: Node | None, file: str, folder: Path, remedy: str) -> Iter
 
 
 def repeated_names(events: Sequence[Node], file: str) -> Iterator[Fault]:
-    """Names of events that stand twice."""
+    """Names of events that appear twice."""
     seen: dict[object, Node] = {}
     for name in filter(None, (event.get("name") for event in events)):
         if not isinstance(name.value, dict | list) and seen.setdefault(name.value, name) is not name:

@@ -229,11 +229,11 @@ class _Builder:
             return
         key, around.key = around.key, None
         if not isinstance(key.value, str):
-            self.fault(key.line, key.column, around.node.path, "is no key: keys are plain text")
+            self.fault(key.line, key.column, around.node.path, "is not a key: keys are plain text")
         elif key.value in mapping:
             first = mapping[key.value].key or (0, 0)
             self.fault(key.line, key.column, (*around.node.path, key.value),
-                       f"the key {key.value!r} stands twice; first in line {first[0]}")  # fmt: skip
+                       f"the key {key.value!r} appears twice; first in line {first[0]}")  # fmt: skip
         else:
             mapping[key.value] = replace(node, key=(key.line, key.column))
 
@@ -276,7 +276,7 @@ def scalar(text: str) -> Scalar:
             raise ValueError(f"{text[:20]} is too large for a whole number: 2^53 or more")
         return number
     if _SPECIAL.fullmatch(text) or (_FLOAT.fullmatch(text) and not isfinite(float(text))):
-        raise ValueError(f"{text[:20]} is no finite number")
+        raise ValueError(f"{text[:20]} is not a finite number")
     return float(text) if _FLOAT.fullmatch(text) else text
 
 

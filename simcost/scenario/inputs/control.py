@@ -120,14 +120,14 @@ def utc_s(text: str | None) -> float:
     """Seconds since 1970 of a date and time, UTC where it says nothing else; NaN for none.
 
     Raises:
-        InputError: it is no date and time.
+        InputError: it is not a date and time.
     """
     if text is None:
         return nan
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError(f"{text!r} is no date and time; write e.g. 2026-07-20T00:00:00Z") from None
+        raise InputError(f"{text!r} is not a date and time; write e.g. 2026-07-20T00:00:00Z") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 

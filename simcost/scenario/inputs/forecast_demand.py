@@ -191,7 +191,7 @@ def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:
     """What the requests look like: as stated, or as those of the history.
 
     Raises:
-        InputError: nothing is stated, and the history is no trace.
+        InputError: nothing is stated, and the history is not a trace.
     """
     if demand.requests:
         return demand.requests

@@ -83,7 +83,7 @@ def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
                 did_you_mean(kind, [*_SCORERS, *_PICKERS])
                 or f"; known are {', '.join([*_SCORERS, *_PICKERS])}"
             )
-            plugin.fault(f"{kind!r} is no scorer or picker known here{near}", "type")
+            plugin.fault(f"{kind!r} is not a scorer or picker known here{near}", "type")
     _note_others(plugins, wanted[0])
     return root.build(EndpointPicker, scorers=tuple(weighted), picker=picker, gate=gate)
 

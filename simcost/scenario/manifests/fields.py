@@ -41,7 +41,7 @@ def quantity(text: str) -> float:
     """
     match = _QUANTITY.fullmatch(text.strip())
     if match is None or match[2] not in _SUFFIXES:
-        raise ValueError(f"{text!r} is no quantity; write e.g. 4, 0.5, 500m or 2Gi")
+        raise ValueError(f"{text!r} is not a quantity; write e.g. 4, 0.5, 500m or 2Gi")
     try:
         value = float(Decimal(match[1]) * _SUFFIXES[match[2]])
     except (InvalidOperation, OverflowError) as error:
@@ -65,7 +65,7 @@ def go_duration(text: str) -> float:
         return 0.0
     parts = _PART.findall(bare)
     if not parts or "".join(number + unit for number, unit in parts) != bare:
-        raise ValueError(f"{text!r} is no duration; write e.g. 30s, 5m or 1h30m")
+        raise ValueError(f"{text!r} is not a duration; write e.g. 30s, 5m or 1h30m")
     return float(f"{sum(float(number) * _SECONDS[unit] for number, unit in parts):.15g}")
 
 
@@ -114,7 +114,7 @@ class Fields:
 
     @property
     def mapping(self) -> dict[str, Node]:
-        """Its entries; none where it is no mapping."""
+        """Its entries; none where it is not a mapping."""
         return self.node.value if isinstance(self.node.value, dict) else {}
 
     def get(self, key: str) -> Node | None:
@@ -252,7 +252,7 @@ class Fields:
         if found is None:
             return None
         if isinstance(found.value, bool):
-            self.reading.fault(found, f"{shown(found.value)} is no number")
+            self.reading.fault(found, f"{shown(found.value)} is not a number")
             return None
         try:
             return parse(str(found.value))
@@ -308,7 +308,7 @@ def _limits(hint: object) -> Iterator[object]:
 def _whole(text: str) -> int:
     number = float(text) if len(text) < _LONGEST and text.replace(".", "", 1).isdecimal() else None
     if number is None or number != int(number):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return int(number)
 
 

@@ -121,7 +121,7 @@ def _budget(entry: Fields) -> DisruptionBudget | None:
         return None
     number = text.removesuffix("%")
     if not number.isdecimal():
-        entry.fault(f"{text!r} is no number of nodes; write e.g. 2 or 10%", "nodes")
+        entry.fault(f"{text!r} is not a number of nodes; write e.g. 2 or 10%", "nodes")
         return None
     share = int(number) / 100 if text.endswith("%") else None
     reasons = tuple(entry.words("reasons"))

@@ -169,9 +169,9 @@ def _remedy(name: str, query: Query | str | None, kind: str, details: Fields) ->
     if isinstance(query, Query):
         what, _, instead = query.several.partition("; ")
         return f"{what}, and KEDA fails on a query of several, so that it changes nothing; {instead}"
-    why = query or f"what a {kind} trigger reads is no signal of the simulator"
+    why = query or f"what a {kind} trigger reads is not a signal of the simulator"
     near = nearest(asked or name) or "{from: waiting}"
-    return f"{why}; or say what it is made of, as signals: {{{name}: {near}}}"
+    return f"{why}; or define it as signals: {{{name}: {near}}}"
 
 
 def _cron(details: Fields) -> CronTrigger | None:

@@ -274,11 +274,11 @@ def _known(name: str) -> Known:
     base = canonical(f"{name.rpartition('_')[0]}_bucket")
     if name.endswith(("_sum", "_count")) and base in LATENCIES:
         raise ValueError(
-            f"{name!r} makes a mean, which is no signal of the simulator; write histogram_quantile(0.5, sum by (le) "
+            f"{name!r} makes a mean, which is not a signal of the simulator; write histogram_quantile(0.5, sum by (le) "
             f"(rate({base}[5m])))"
         )
     near = did_you_mean(name, list(METRICS)) or f"; known are {', '.join(METRICS)}"
-    raise ValueError(f"{name!r} is no metric known here{near}")
+    raise ValueError(f"{name!r} is not a metric known here{near}")
 
 
 def metric_source(name: str) -> Source:

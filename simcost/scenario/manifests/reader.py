@@ -214,7 +214,7 @@ def _none(documents: list[_Document], reading: Reading, roots: list[Node]) -> No
     for document in documents:
         kind = document.fields.get("kind")
         instead = _INSTEAD.get(str(kind.value) if kind is not None else "", f"known are {_KNOWN}")
-        message = f"{document.title} is no manifest known here; {instead}"
+        message = f"{document.title} is not a manifest known here; {instead}"
         document.fields.fault(message, "kind" if kind else "")
 
 

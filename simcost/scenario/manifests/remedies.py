@@ -33,12 +33,12 @@ def unmapped_metric(name: str, file: str, *, asked: str = "", each: bool = False
     if name in _RESOURCES:
         return (
             f"{name!r} of the hosts is not simulated, and says nothing of the load of an engine on an accelerator; "
-            f"scale by what it runs or queues, as type: Pods with vllm:num_requests_running, or say what it is made "
-            f"of, as signals: {{{name}: {{from: busy_fraction}}}}"
+            f"scale by what it runs or queues, as type: Pods with vllm:num_requests_running, or define it "
+            f"as signals: {{{name}: {{from: busy_fraction}}}}"
         )
     if near := nearest(name, each=each) or nearest(asked, each=each):
-        return f"{name!r} is no metric that the simulator has; say what it is made of, as signals: {{{name!s}: {near}}}"
+        return f"{name!r} is not a metric that the simulator has; define it as signals: {{{name!s}: {near}}}"
     return (
-        f"{name!r} is no metric that the simulator has; say what it is made of, as signals: "
+        f"{name!r} is not a metric that the simulator has; define it as signals: "
         f"{{{name}: {{from: ...}}}}, of {', '.join(get_args(SignalName))}"
     )

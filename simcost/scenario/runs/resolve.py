@@ -160,7 +160,7 @@ def job_key(question: Question, cluster: Cluster, beside: str, replication: int)
 
 
 def key_of(**depends: Any) -> str:
-    """SHA-256 of plain data. The code that makes the run is no part of it: the stored run says which has made it."""
+    """SHA-256 of plain data. The code that makes the run is not a part of it: the stored run says which has made it."""
     return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 

@@ -132,7 +132,7 @@ def run(
         The document of `simcost run`, as `result.json` has it.
 
     Raises:
-        InputError: a folder that is no results folder; a trace that cannot be read; numbers that cannot be simulated.
+        InputError: a folder that is not a results folder; an unreadable trace; numbers that cannot be simulated.
         RunError: a simulation that could not go on.
     """
     if (out / "scenario.yaml").exists() and not (out / "runs").exists():

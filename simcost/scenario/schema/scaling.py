@@ -54,7 +54,7 @@ class FollowForecast:
     per_replica: Annotated[float, Gt(0)]
     """Requests per second that one replica takes."""
     quantile: Share = 0.9
-    """Of the rates that are expected; higher is safer and dearer."""
+    """Of the rates that are expected; higher is safer and more expensive."""
     season: PositiveSeconds = 86400.0
     """After which the load is expected to be alike."""
     around: Seconds = 1800.0

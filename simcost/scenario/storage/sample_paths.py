@@ -120,4 +120,4 @@ def _check_rows(name: str, rows: pa.Table, count: int, steps: int, grid: Grid) -
     if not ordered:
         raise ValueError(f"the rows of {name} are not sorted by path and time, or do not begin as said")
     if not (np.abs(rows["value"].to_numpy()) <= LARGEST).all():
-        raise ValueError(f"a value of {name} is no number")
+        raise ValueError(f"a value of {name} is not a number")

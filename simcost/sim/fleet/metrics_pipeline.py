@@ -237,6 +237,6 @@ def _source(name: str, source: Source, kind: str) -> Source:
     if name in get_args(SignalName):
         return own(name)[name]  # type: ignore[arg-type]
     raise InputError(
-        f"the {kind} reads {name!r}, which is none of the simulator's signals; say what it is made of: "
+        f"the {kind} reads {name!r}, which is none of the simulator's signals; define it as "
         f"source: [{{name: ...}}], of {', '.join(get_args(SignalName))}"
     )

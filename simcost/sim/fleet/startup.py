@@ -19,7 +19,7 @@ from simcost.units import NS_PER_S
 _REST = 1e-3
 """Bytes that rounding to nanoseconds may leave."""
 _NONE = 1e-6
-"""Of a nanosecond: what is no time."""
+"""Of a nanosecond: what is not a time."""
 
 
 @dataclass(slots=True, eq=False)

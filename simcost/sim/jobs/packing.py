@@ -1,4 +1,4 @@
-"""How much of a cluster can be given away before fragmentation stops it: jobs arrive, none leaves.
+"""How much of a cluster can be allocated before fragmentation stops it: jobs arrive, none leaves.
 
 The experiment of Weng et al., "Beware of Fragmentation" (USENIX ATC 2023).
 """

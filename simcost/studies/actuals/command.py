@@ -59,7 +59,9 @@ def worth(text: str) -> tuple[str, float]:
     except ValueError:
         usd = 0.0
     if not (len(name) == 3 and name.isalpha() and name.isascii() and 0 < usd < 1e9):
-        raise argparse.ArgumentTypeError(f"{text!r} is no worth of a currency in USD; write e.g. EUR=1.08")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the value of a currency in USD; write e.g. EUR=1.08"
+        )
     return name.upper(), usd
 
 

@@ -133,7 +133,7 @@ def _kind(charge: Mapping[str, Any]) -> str:
 
 
 Document = dict[str, Any]
-_DIGITS = 9  # of USD: what rounding leaves is no effect
+_DIGITS = 9  # of USD: what rounding leaves is not an effect
 _NAMED_ALIKE = 10  # to look for names that are alike takes time
 
 
@@ -175,7 +175,7 @@ def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = Fa
         if not both:
             raise InputError(
                 f"no month in common: actual {_list(actual.months)}, simulated {_list(simulated.months)}; "
-                "say --per-month to compare means of a month"
+                "pass --per-month to compare means of a month"
             )
         actual, simulated = actual.in_months(both), simulated.in_months(both)
     pairs, only_actual, only_simulated = _matched(actual.amounts, simulated.amounts)

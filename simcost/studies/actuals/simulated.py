@@ -54,6 +54,6 @@ def _of_folder(folder: Path, basis: Basis, plan: str | None) -> Side:
     chosen = plan or (names[0] if len(names) == 1 else None)
     if chosen not in names:
         wrong = f"no plan {plan!r}{did_you_mean(plan, names)}" if plan else "it has several plans"
-        raise InputError(f"{folder}: {wrong}; say --plan with one of {', '.join(names)}")
+        raise InputError(f"{folder}: {wrong}; pass --plan with one of {', '.join(names)}")
     mine = [row for row in charges.to_pylist() if row["plan"] == chosen]
     return side_of_charges(mine, basis, replications, horizon_s / _HOUR_S)

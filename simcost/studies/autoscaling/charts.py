@@ -14,7 +14,7 @@ METRICS = 4
 """Panels, at most."""
 DAY_S = 36 * 3600
 """Longest replay whose axis shows no dates."""
-LINES = {"there": "#BBBBBB", "asked for": OKABE_ITO[0]}
+LINES = {"there": "#BBBBBB", "desired": OKABE_ITO[0]}
 
 
 def decisions(document: Document) -> Any:
@@ -62,7 +62,7 @@ def _replicas(document: Document, limit: int) -> Any:
     import altair as alt
 
     rows: Rows = []
-    for word, key in (("there", "current"), ("asked for", "desired")):
+    for word, key in (("there", "current"), ("desired", "desired")):
         rows += [{"time": _time(document, one), "replicas": one[key], "line": word}
                  for one in _changes(document["decisions"], key, limit)]  # fmt: skip
     colour = alt.Color("line:N", title=None, scale=alt.Scale(domain=list(LINES), range=list(LINES.values())))

@@ -19,7 +19,7 @@ def _add_replay(actions: Any) -> None:
         "replay",
         _replay,
         "autoscaling.view",
-        "what the autoscaler of a manifest asks for at each sync, given recorded metrics, and why",
+        "replicas that the autoscaler of a manifest requests at each sync, given recorded metrics, and why",
     )
     replay.add_argument(
         "manifest",
@@ -44,7 +44,7 @@ def _add_replay(actions: Any) -> None:
     replay.add_argument(
         "--closed-loop",
         action="store_true",
-        help="replicas are what was asked for at the sync before, not what is recorded",
+        help="replicas are those desired at the sync before, not those recorded",
     )
     replay.add_argument(
         "--start", type=natural, metavar="N", help="replicas at the first sync, where they are not recorded"

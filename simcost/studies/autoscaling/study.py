@@ -32,7 +32,7 @@ def autoscale_replay(
     start: int | None = None,
     stands_s: float | None = None,
 ) -> Document:
-    """What the autoscaler of a manifest asks for at each sync, given recorded metrics.
+    """Replicas that the autoscaler of a manifest requests at each sync, given recorded metrics.
 
     Args:
         manifest: as `read_manifest` takes it.
@@ -79,7 +79,7 @@ def _remedy(manifest: Manifest, recording: Recording) -> str:
     """What to do about a metric that is not recorded, and where the manifest names it."""
     missing = [one.fault for one in manifest.unmapped if one.metric not in recording.metrics]
     places = "".join(f" ({fault.file}:{fault.line})" for fault in missing[:1])
-    return f"; record it under its name, or say --metric NAME=RECORDED{places}" if recording.metrics else ""
+    return f"; record it under its name, or pass --metric NAME=RECORDED{places}" if recording.metrics else ""
 
 
 def _document(
@@ -92,7 +92,7 @@ def _document(
     length = format_seconds(float(replayed.time_s[-1] - replayed.time_s[0]))
     asked = f"{high}" if low == high else f"{low} to {high}"
     return {
-        "verdict": f"{title} asks for {asked} {'replica' if high == 1 else 'replicas'} over {length}: more than there "
+        "verdict": f"{title} requests {asked} {'replica' if high == 1 else 'replicas'} over {length}: more than there "
         f"are at {more:,} of {len(replayed):,} syncs, fewer at {fewer:,}",
         "manifest": {
             "file": manifest.file,

@@ -61,7 +61,7 @@ def _stretches(document: Document, key: Callable[[Document], tuple[Any, ...]]) -
                 "reason, in the first sync": _short(printable(first["reason"])),
                 "syncs": f"{len(found):,}",
                 "replicas": f"{first['current']:,}",
-                "asked for": f"{first['desired']:,}",
+                "desired": f"{first['desired']:,}",
             }
         )
     return rows
@@ -73,9 +73,9 @@ def reasons(document: Document) -> Table:
 
 
 def hours(document: Document) -> str:
-    """Replica-hours there were, and those asked for."""
+    """Replica-hours recorded, and desired."""
     said = document["replica_hours"]
-    return f"Replica-hours: {amount(said['current'])} there, {amount(said['desired'])} asked for"
+    return f"Replica-hours: {amount(said['current'])} there, {amount(said['desired'])} desired"
 
 
 def not_simulated(document: Document) -> str:

@@ -188,5 +188,7 @@ def _scales(text: str) -> tuple[float, ...]:
     except ValueError:
         scales = ()
     if not scales or not all(0 < scale <= 1e6 for scale in scales):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of demands greater than 0, such as 0.1,1,10")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of demands greater than 0, such as 0.1,1,10"
+        )
     return scales

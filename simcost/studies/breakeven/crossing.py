@@ -23,7 +23,7 @@ CLOSE = 1.1
 Usd = Sequence[float]
 Floats = npt.NDArray[np.float64]
 _MANY = 100
-"""Fleets alike side by side, at most."""
+"""Identical fleets in parallel, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -276,7 +276,7 @@ class _Points:
 
 
 def _doubtful(study: Study) -> dict[float, tuple[str, ...]]:
-    """The middles of the stretches in which a plan may still be dearer than an API, and the plans to size there."""
+    """The middles of the stretches in which a plan may cost more than an API, and the plans to size there."""
     found: dict[float, set[str]] = {}
     for plan in study.plans:
         for api in range(len(study.apis)):

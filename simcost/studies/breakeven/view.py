@@ -20,7 +20,7 @@ def text(document: Document) -> str:
     parts = [fill(document["verdict"], WIDTH)]
     if "break_even" in document:
         parts += [_costs(document), _pairs(document), _service(document)]
-    parts += [_apis(document), _points("What the numbers rest on", document["assumptions"])]
+    parts += [_apis(document), _points("Assumptions", document["assumptions"])]
     return "\n\n".join(part for part in parts if part)
 
 

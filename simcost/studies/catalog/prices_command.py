@@ -41,7 +41,7 @@ def add(verbs: Any) -> None:
 
 def _day(text: str) -> str:
     if not fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; write e.g. 2026-07-20")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day; write e.g. 2026-07-20")
     return text
 
 

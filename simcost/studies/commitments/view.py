@@ -78,7 +78,7 @@ def usual(document: Mapping[str, Any]) -> list[dict[str, str]]:
             "look-back": f"{one['days']} days",
             "buy": _amount(one["amount"], units[one["name"]]),
             "$/month": format_usd(one["usd_per_month"]),
-            "dearer than this mix": format_usd(difference_usd(one["usd_per_month"], mine)),
+            "more expensive by": format_usd(difference_usd(one["usd_per_month"], mine)),
         }
         for one in document["usual"]
     ]

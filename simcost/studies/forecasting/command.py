@@ -164,7 +164,7 @@ def _levels(text: str) -> tuple[int, ...]:
 
     parts = text.split(",")
     if not all(part.strip().isdecimal() and 0 < int(part) < 100 for part in parts):
-        raise ArgumentTypeError(f"{text!r} is no list of levels; write per cents from 1 to 99, e.g. 80,95")
+        raise ArgumentTypeError(f"{text!r} is not a list of levels; write per cents from 1 to 99, e.g. 80,95")
     return tuple(sorted({int(part) for part in parts}))
 
 

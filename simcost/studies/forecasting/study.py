@@ -97,7 +97,7 @@ def load_events(path: Path) -> StatedEvents:
 
 
 def _own_faults(root: Node, file: str) -> list[Fault]:
-    """Faults that the schema cannot tell: an unknown time zone, a name that stands twice."""
+    """Faults that the schema cannot tell: an unknown time zone, a name that appears twice."""
     faults = []
     zone = root.get("timezone")
     if zone is not None and isinstance(zone.value, str):

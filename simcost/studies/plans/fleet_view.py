@@ -7,9 +7,9 @@ from simcost.units import format_count, format_seconds, format_share
 
 Table = list[dict[str, str]]
 NOTE = (
-    "reaction: from the moment demand needs more replicas than are ready until they are; short: share of the time; "
-    "over: share of the replica-hours paid that is over-provisioned; turns: changes of direction of what is desired; "
-    "starting: hours of replicas on nodes that boot + of replicas that load"
+    "reaction: from the moment demand needs more replicas than are ready until they are; under / over: share of the "
+    "time under-provisioned / of the replica-hours paid over-provisioned; reversals: changes of direction of the "
+    "number desired; starting: hours of replicas on booting nodes + loading"
 )
 LINES = {"needed": "#B00020", "desired": "#777777", "ready": "#2B6299"}
 SAMPLES = 240
@@ -30,8 +30,8 @@ def _row(plan: Document) -> dict[str, str]:
     return {
         "Plan": plan["name"],
         "Reaction": _seconds(said["reaction_s"]),
-        "Short / over": f"{format_share(said['short_share'])} / {_over(plan)}",
-        "Turns/day": f"{said['turns_per_day']:.3g}",
+        "Under / over": f"{format_share(said['short_share'])} / {_over(plan)}",
+        "Reversals/day": f"{said['turns_per_day']:.3g}",
         "Cold starts": _starts(said),
         "Interruptions": _count(said["interruptions"]),
         "Starting h": f"{said['provisioning_h']:.3g} + {said['loading_h']:.3g}",
@@ -45,7 +45,7 @@ def _over(plan: Document) -> str:
 def _starts(said: Document) -> str:
     if not said["cold_starts"]:
         return "0"
-    return f"{_count(said['cold_starts'])} of {format_seconds(said['cold_start_s'])}"
+    return f"{_count(said['cold_starts'])}, {format_seconds(said['cold_start_s'])} each"
 
 
 def _count(mean: float) -> str:

@@ -44,9 +44,9 @@ def _row(plan: Document) -> dict[str, str]:
     return {
         "Plan": plan["name"],
         "Requests": format_count(asked),
-        "Sent again": format_count(said["retries"]),
+        "Retries": format_count(said["retries"]),
         "Per request": format_share(said["retries"] / asked) if asked else "\N{EN DASH}",
         "Gave up": format_count(said["gave_up"]),
         "Budget refused": format_count(said["refused_by_budget"]),
-        "Tokens for nobody": format_share(said["undelivered_share"]),
+        "Wasted tokens": format_share(said["undelivered_share"]),
     }

@@ -1,7 +1,6 @@
 """The tables of a result as texts for people, shared by the HTML page and the app."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from simcost.present.chart_style import Document
@@ -55,7 +54,7 @@ def _difference(row: Mapping[str, Any] | None) -> str:
     cost = row["per_month_usd"]
     mean, sign = format_usd(cost["mean"]), "+" if cost["mean"] > 0 else ""
     known = cost["lo"] is not None and cost["lo"] < cost["hi"]
-    noise = ", within the noise" if row["noise_explains"] and row["share"] else ""
+    noise = ", not significant" if row["noise_explains"] and row["share"] else ""
     between = f" ({format_usd(cost['lo'])} to {format_usd(cost['hi'])}{noise})" if known else ""
     return Formatted(f"{sign}{mean}{between}", cost["mean"])
 
@@ -75,13 +74,11 @@ def objectives(document: Document) -> Table:
             {
                 "Plan": plan["name"],
                 "SLO met in": f"{round(plan['slo']['met_share'] * runs)} of {runs} runs",
-                "Error budget used, of 1": _text(
-                    plan["slo"]["error_budget_used"], partial(_figure, shape="{:.2f}")
-                ),
+                "Error budget consumed": _text(plan["slo"]["error_budget_used"], format_share),
                 "Hours missed": _figure(plan["slo"]["hours_missed"], "{:.3g}"),
                 "Good requests": _figure(plan["slo"]["goodput_per_s"], "{:.3g}/s"),
                 "Output tokens": _figure(plan["slo"]["output_tokens_per_s"], "{:,.0f}/s"),
-                "USD per 1M of them": _text(plan["cost_usd"]["per_million_output_tokens"], format_usd),
+                "$/1M output tokens": _text(plan["cost_usd"]["per_million_output_tokens"], format_usd),
             }
             for plan in document["plans"]
         ]

@@ -16,7 +16,7 @@ _NAME = 30
 _LEGEND = {
     "*": "cheapest that meets the SLO",
     "x": "misses the SLO",
-    "~": "a difference that noise alone would explain",
+    "~": "not significantly different",
 }
 
 
@@ -45,7 +45,7 @@ def text(document: Document) -> str:
         _section(
             f"Charge by charge, a month, against {document['baseline']}", money.charge_changes(document)
         ),
-        _section("What the numbers rest on", [*document["assumptions"], _provenance(document)]),
+        _section("Assumptions", [*document["assumptions"], _provenance(document)]),
         _section("Files", document["files"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,4 +1,4 @@
-"""`simcost train pack`: how much of a cluster can be given away before fragmentation stops it."""
+"""`simcost train pack`: how much of a cluster can be allocated before fragmentation stops it."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ _OF_TIMES = ("limit_assumed", "limit_raised", "gap")
 def add(actions: Any) -> None:
     """The action `pack`."""
     pack = verb(
-        actions, "pack", _pack, "how much of a cluster can be given away before fragmentation stops it"
+        actions, "pack", _pack, "how much of a cluster can be allocated before fragmentation stops it"
     )
     add_jobs(pack)
     pack.add_argument("--nodes", type=Path, required=True, metavar="CSV", help="the nodes, as for replay")

@@ -1,4 +1,4 @@
-"""How much of a cluster placements give away, in the terminal."""
+"""How much of a cluster placements allocate, in the terminal."""
 
 from textwrap import fill
 from typing import Any
@@ -30,7 +30,7 @@ def text(document: Document) -> str:
     )
     parts = [
         fill(document["verdict"], WIDTH),
-        f"GPUs given away when so many have been asked for ({times})\n{table(header, rows)}",
+        f"GPUs allocated when so many have been requested ({times})\n{table(header, rows)}",
         "idle GPUs that no typical job could use, and GPUs refused\n"
         + table([*header[:-1], "GPUs refused"], idle),
         *(fill(f"note: {finding['message']}", WIDTH) for finding in document.get("findings", ())),

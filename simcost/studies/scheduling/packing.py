@@ -1,4 +1,4 @@
-"""How much of a cluster each placement gives away before fragmentation stops it, over several orders of arrival.
+"""How much of a cluster each placement allocates before fragmentation stops it, over several orders of arrival.
 
 Several scheduling policies on one job log, in a sentence.
 """
@@ -28,7 +28,7 @@ def packing(
 
     Returns:
         `verdict`, `gpus`, `orders`, and for each of `placements`: `allocated`, by per cent of the GPUs that have been
-        asked for, the share given away, `mean` and `sd` over the orders; `fragmented`, the share of the idle ones
+        requested, the share allocated, `mean` and `sd` over the orders; `fragmented`, the share of the idle ones
         that no typical job could use; both at the end too; `refused_gpus`, the mean.
     """
     found = [_placement(name, [run(name, seed) for seed in seeds]) for name in placements]
@@ -42,8 +42,8 @@ def _verdict(found: Sequence[Mapping[str, Any]], until: float, gpus: int) -> str
     worth = round((by_end[0][0] - by_end[-1][0]) * gpus)
     more = f": the best placement is worth {worth:,} GPUs" if worth else ""
     return (
-        f"When {100 * until:g} % of {gpus:,} GPUs have been asked for, {', '.join(shares)} of them have been given "
-        f"away{more}."
+        f"When {100 * until:g} % of {gpus:,} GPUs have been requested, {', '.join(shares)} of them have been "
+        f"allocated{more}."
     )
 
 

@@ -39,7 +39,7 @@ def text(document: Document) -> str:
 
 
 def _rounded(document: Document) -> list[str]:
-    """Where the fleet asked for is no whole number of nodes."""
+    """Where the fleet asked for is not a whole number of nodes."""
     if document["requested_gpus"] == document["gpus"]:
         return []
     said = (

@@ -24,7 +24,7 @@ def add(actions: Any) -> None:
         "size",
         _size,
         "scheduling.size_view",
-        "the smallest cluster that keeps a wait, and what a policy is worth",
+        "the smallest cluster that meets a queueing-delay target, and what a policy is worth",
     )
     add_jobs(size)
     size.add_argument(
@@ -94,5 +94,5 @@ def _with_mixes(document: dict[str, Any], jobs: Any, arguments: Arguments, asked
 def _percent(text: str) -> float:
     value = natural(text)
     if not 1 <= value <= 99:
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentile from 1 to 99")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentile from 1 to 99")
     return value / 100.0

@@ -72,7 +72,9 @@ def synthesize_along(
 def _chosen(found: Sequence[Paths], series: str | None, file: Path) -> Paths:
     known = [one.series for one in found]
     if series is None and len(found) > 1:
-        raise InputError(f"{file}: paths of {len(found)} series; say --series, one of {', '.join(known[:5])}")
+        raise InputError(
+            f"{file}: paths of {len(found)} series; pass --series, one of {', '.join(known[:5])}"
+        )
     chosen = next((one for one in found if series in (None, one.series)), None)
     if chosen is None:
         near = did_you_mean(str(series), known) or f"; there are {', '.join(known[:5])}"

@@ -1,4 +1,4 @@
-"""Pictures of an estimate: memory of a GPU, costs by part, time and money against the number of GPUs, ways to train.
+"""Pictures of an estimate: memory of a GPU, costs by part, time and money against the number of GPUs, training methods.
 
 Pure functions from the document of `simcost train estimate` to Altair charts.
 """

@@ -261,7 +261,7 @@ def _correlated(text: str) -> dict[str, Any]:
     """`200/0.01/6h`."""
     parts = text.split("/")
     if len(parts) != 3:  # nodes, rate, outage
-        raise argparse.ArgumentTypeError(f"{text!r} is no NODES/PER_DAY/OUTAGE, such as 200/0.01/6h")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NODES/PER_DAY/OUTAGE, such as 200/0.01/6h")
     return {"nodes": positive(parts[0]), "per_day": number(parts[1]), "outage": seconds(parts[2])}
 
 

@@ -1,4 +1,4 @@
-"""Ways to get a model for a task, side by side: memory, time and money of training, and of serving the result.
+"""Methods to get a model for a task, compared: memory, time and money of training, and of serving the result.
 
 What serving the trained model costs, roughly: decoding a stated batch on the fewest accelerators that hold it.
 """
@@ -120,7 +120,7 @@ class Levers:
 
 
 def compare_methods(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
-    """Ways to get a model for a task, side by side.
+    """Methods to get a model for a task, compared.
 
     Args:
         catalog: the facts.
@@ -272,5 +272,5 @@ def _notes(levers: Levers) -> list[str]:
             "structured pruning is served as a model with that share of the layers; a mask serves as before"
         )
     if not levers.quality:
-        notes.append("quality: unknown, since nobody measured it; a cheaper method may answer worse")
+        notes.append("quality: not measured; a cheaper method may answer worse")
     return notes

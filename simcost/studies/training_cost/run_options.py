@@ -62,7 +62,7 @@ def _method(arguments: Arguments, catalog: Any) -> Any:
 
 
 def levers_of(arguments: Arguments, catalog: Any) -> Any:
-    """The ways to train that stand side by side. Raises InputError and CatalogError."""
+    """The training methods to compare. Raises InputError and CatalogError."""
     from simcost.perf.training.methods import Pruned, Transfer
     from simcost.studies.training_cost.levers import Levers
 

@@ -1,4 +1,4 @@
-"""The estimate of a training run for people: one run, its number of GPUs, and ways to train side by side."""
+"""The estimate of a training run for people: one run, its number of GPUs, and training methods compared."""
 
 from collections.abc import Callable, Mapping
 from textwrap import fill
@@ -72,7 +72,7 @@ def speed(document: Document) -> Table:
     """Time, GPU-hours, utilisation and energy with their ranges."""
     rows = [
         ("time", document["time_s"], format_seconds),
-        ("of it computing", document["compute_s"], format_seconds),
+        ("compute time", document["compute_s"], format_seconds),
         ("GPU-hours", document["gpu_hours"], format_count),
         ("MFU", document["mfu"], format_share),
         ("effective training time", document["ettr"], format_share),
@@ -220,7 +220,7 @@ def _of_methods(document: Document) -> list[Part]:
     said = [*refused, *filter(None, [break_even(document)])]
     drawn = [Part(title="What each way costs", chart=lambda: charts.methods(document))]
     return [
-        Part(title="Ways to train", titled=False, rows=methods(document), said=said),
+        Part(title="Training methods", titled=False, rows=methods(document), said=said),
         *(drawn if any((row["cost_usd"] or {}).get("on_demand") for row in document["methods"]) else []),
         Part(title="Notes", said=[*document["notes"], *_prices(document)], listed=True),
     ]

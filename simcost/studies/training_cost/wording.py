@@ -1,4 +1,4 @@
-"""The sentences above an estimate and a comparison of ways to train."""
+"""The sentences above an estimate and a comparison of training methods."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -22,7 +22,7 @@ def add(verbs: Any) -> None:
         "waste",
         _waste,
         "waste.view",
-        "where the GPU-hours of a monitored cluster went, and what would save them",
+        "where the GPU-hours of a monitored cluster went, and the possible savings",
     )
     waste.add_argument(
         "file",

@@ -196,7 +196,7 @@ class Rows:
 
 
 def clean(columns: Mapping[str, pa.Array]) -> Rows:
-    """The columns of a chunk, each by its kind; what is no column of FOCUS is text.
+    """The columns of a chunk, each by its kind; what is not a column of FOCUS is text.
 
     Raises:
         TraceError: a column of a type that cannot be read.

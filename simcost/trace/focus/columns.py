@@ -170,7 +170,7 @@ def find_header(names: Sequence[str], path: Path) -> Header:
     """The FOCUS columns among those of a file, whatever their case and underscores.
 
     Raises:
-        TraceError: it is no FOCUS export, or lacks columns without which nothing can be said: all of them are named.
+        TraceError: it is not a FOCUS export, or lacks columns without which nothing can be said: all of them are named.
     """
     known = {_key(name): name for name in (*COLUMNS, *EXTRA)}
     later = {_key(name): ours for name, ours in LATER.items()}

@@ -68,7 +68,7 @@ class UsageSeries:
         return found
 
     def table(self) -> tuple[pa.Table, int]:
-        """The usage, and how many periods are below zero once corrections are netted: that is no usage.
+        """The usage, and how many periods are below zero once corrections are netted: that is not usage.
 
         Columns: provider, sku, region, zone, account, start, end (UTC), quantity (machines that ran all the time from
         start to end), unit (h), pricing (standard or spot), price (USD an hour of a machine, of spot: what was paid),

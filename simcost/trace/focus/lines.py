@@ -79,7 +79,7 @@ _PENDING_ROWS = 500_000
 
 
 class Names:
-    """Numbers for names, the same in every chunk; 0 is no name."""
+    """Numbers for names, the same in every chunk; 0 is not a name."""
 
     def __init__(self, rename: Callable[[str], str] = str) -> None:
         self.names = [""]
@@ -300,7 +300,7 @@ def _types(details: Words, names: Names) -> Ints:
 
 
 def measured(rows: Rows, names: Names) -> tuple[Floats, Ints]:
-    """How much each row used in our units, NaN where it is no usage or does not say; and the unit's number."""
+    """How much each row used in our units, NaN where it is not usage or does not say; and the unit's number."""
     consumed = rows.has("ConsumedQuantity")
     quantity, unit = _in_ours(rows, "PricingQuantity", "PricingUnit", names)
     if consumed.any():

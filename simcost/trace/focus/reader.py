@@ -56,7 +56,7 @@ def read_focus(
         series: whether to keep the usage by period as well.
 
     Raises:
-        TraceError: a file that is no FOCUS export, is damaged, lacks columns that are needed (all are named), has
+        TraceError: a file that is not a FOCUS export, is damaged, lacks columns that are needed (all are named), has
             no rows, or is billed in a currency whose worth is not given.
     """
     book = _Book(dict(usd_per) | {"USD": 1.0}, UsageSeries if series else None)
@@ -72,7 +72,7 @@ def read_focus(
 
 
 def header_of(path: Path) -> Header:
-    """The columns of a file. Raises TraceError if it is no FOCUS export."""
+    """The columns of a file. Raises TraceError if it is not a FOCUS export."""
     return find_header(peek(path).names, path)
 
 

@@ -42,12 +42,12 @@ def format_rules() -> Iterator[Rule]:
                    _not(name, lambda text: bool(_UNIT.fullmatch(text))), needs=(name,), must=False,
                    source="UnitFormat-A-001-M")  # fmt: skip
     for name in ("BillingCurrency", "PricingCurrency"):
-        yield Rule(f"{name} is no code", f"have a {name} that is no code of three letters",
+        yield Rule(f"{name} is no code", f"have a {name} that is not a code of three letters",
                    _not(name, lambda text: bool(re.fullmatch("[A-Z]{3}", text))), needs=(name,),
                    source="CurrencyFormat-A-001-C")  # fmt: skip
-    yield Rule("tags are no object", "have Tags that are no JSON object of plain values", _not("Tags", _flat),
+    yield Rule("tags are no object", "have Tags that are not a JSON object of plain values", _not("Tags", _flat),
                needs=("Tags",), source="KeyValueFormat-A-001-M")  # fmt: skip
-    yield Rule("price details", "have SkuPriceDetails that are no JSON object of properties of FOCUS or x_",
+    yield Rule("price details", "have SkuPriceDetails that are not a JSON object of properties of FOCUS or x_",
                _not("SkuPriceDetails", _details), needs=("SkuPriceDetails",),
                source="SkuPriceDetails-C-017-C")  # fmt: skip
     yield Rule("subcategory of another", "have a ServiceSubcategory of another ServiceCategory", _misplaced,
@@ -232,7 +232,7 @@ def check_focus(path: Path) -> dict[str, Any]:
         `broken[]`: rule, source (of FOCUS 1.2), must, says, rows, share, example.
 
     Raises:
-        TraceError: the file is no FOCUS export, is damaged, or has no rows.
+        TraceError: the file is not a FOCUS export, is damaged, or has no rows.
     """
     header = header_of(path)
     rules = {rule.name: rule for rule in strict_rules()}

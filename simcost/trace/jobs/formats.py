@@ -78,7 +78,7 @@ def find_job_columns(
     Raises:
         TraceError: columns that are unknown, missing or there twice, all of them, with suggestions.
     """
-    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, OURS)} (known: {', '.join(OURS)})"
+    faults = [f"{ours!r} is not a known column{did_you_mean(ours, OURS)} (known: {', '.join(OURS)})"
               for ours in mapping if ours not in OURS]  # fmt: skip
     faults += [f"no column {theirs!r}{did_you_mean(theirs, present)}"
                for theirs in mapping.values() if theirs not in present]  # fmt: skip
@@ -111,12 +111,10 @@ def _by_name(present: Sequence[str], mapping: Mapping[str, str]) -> dict[str, st
 def _lacking(found: Mapping[str, str]) -> list[str]:
     """What cannot be known without further columns."""
     needed = {"submit_s": "when jobs were submitted", "gpus": "how many GPUs they asked for"}
-    faults = [f"no column says {what}; say which it is: --map {ours}=COLUMN"
+    faults = [f"no column says {what}; pass --map {ours}=COLUMN"
               for ours, what in needed.items() if ours not in found]  # fmt: skip
     if "duration_s" not in found and not {"start_s", "end_s"} <= set(found):
-        faults.append(
-            "no column says how long jobs ran; say which it is: --map duration_s=COLUMN, or start_s and end_s"
-        )
+        faults.append("no column says how long jobs ran; pass --map duration_s=COLUMN, or start_s and end_s")
     return faults
 
 

@@ -73,7 +73,7 @@ def _read(item: Said, kind: str) -> dict[str, Any]:
         return _volcano(item) if "volcano" in str(item.get("apiVersion")) else _job(item)
     if kind == "Workload":
         return _workload(item)
-    raise ValueError(f"kind {kind} is no job")
+    raise ValueError(f"kind {kind} is not a job")
 
 
 def _items(path: Path) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def _items(path: Path) -> list[dict[str, Any]]:
         raise TraceError(f"{path}: no JSON: {error}; give a {_WHAT}") from error
     items = said.get("items", [said]) if isinstance(said, dict) else said
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise TraceError(f"{path}: no list of Kubernetes objects; give a {_WHAT}")
+        raise TraceError(f"{path}: not a list of Kubernetes objects; give a {_WHAT}")
     of = said if isinstance(said, dict) else {}
     single = str(of.get("kind", "")).removesuffix("List")
     return [{"kind": single, "apiVersion": of.get("apiVersion"), **item} for item in items]
@@ -197,7 +197,7 @@ def _quantity(text: str) -> float:
     """`500m`, `16Gi`, `8`. Raises ValueError for others."""
     match = _QUANTITY.fullmatch(text)
     if match is None or match[2] not in _UNITS:
-        raise ValueError(f"{text!r} is no quantity")
+        raise ValueError(f"{text!r} is not a quantity")
     return float(match[1]) * _UNITS[match[2]]
 
 

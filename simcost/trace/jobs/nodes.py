@@ -97,7 +97,7 @@ def read_nodes(path: Path) -> Nodes:
     container, names = header(path, _WHAT)
     form = next((form for form in _FORMS if set([*form.values()][:2]) <= set(names)), None)
     if form is None:
-        raise TraceError(f"{path}: no list of nodes; {columns_said(names)}; give a {_WHAT}")
+        raise TraceError(f"{path}: not a list of nodes; {columns_said(names)}; give a {_WHAT}")
     table = read_table(path, container, partial(_columns, form), _WHAT)
     found = _counted(table, path) if "nodes" in form else _listed(table, path)
     if not found.gpus.any():
@@ -175,7 +175,7 @@ def _numbers(table: Table, ours: str, path: Path, faults: list[Fault]) -> Ints:
     for i in np.flatnonzero(bad)[:_SHOWN]:
         cell = table.columns[ours][int(i)].as_py()
         said = (
-            f"{cell!r} is no whole number from 0 to {most:,}"
+            f"{cell!r} is not a whole number from 0 to {most:,}"
             if cell not in (None, "")
             else "the cell is empty"
         )

@@ -90,6 +90,6 @@ def _numbers(
         wanted = "whole number from 0" if whole else "number above 0"
         cell = table.columns[name][int(i)].as_py()
         faults.append(
-            Fault(file=str(path), path=table.place(int(i)), message=f"{name}: {cell!r} is no {wanted}")
+            Fault(file=str(path), path=table.place(int(i)), message=f"{name}: {cell!r} is not a {wanted}")
         )
     return [None if empty[i] else float(values[i]) for i in range(len(table))]

@@ -163,7 +163,7 @@ def _since_s(since: str, start_utc: str | None) -> float:
 def _epoch_ns(text: str) -> int:
     values, ok = instants(pa.array([text]), TimeRule(None, epoch=True))
     if not ok[0]:
-        raise InputError(f"{text!r} is no ISO time; write e.g. 2017-10-01 or 2017-10-01T08:00:00Z")
+        raise InputError(f"{text!r} is not an ISO time; write e.g. 2017-10-01 or 2017-10-01T08:00:00Z")
     return int(values[0])
 
 

@@ -63,7 +63,7 @@ def open_jobs(path: Path) -> Jobs:
         TraceError: missing, damaged, of another kind or version, or with impossible values; the message says which.
     """
     if not path.is_file():
-        raise TraceError(f"{path}: {'is no file' if path.exists() else 'no such file'}; "
+        raise TraceError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; "
                          "give a job trace that `simcost trace import` wrote")  # fmt: skip
     try:
         table = pq.read_table(path, memory_map=False)

@@ -100,7 +100,7 @@ def _milliseconds(ours: str, column: pa.Array, bad: Flags, rule: TimeRule) -> st
     ns, ok = instants(column.filter(pa.array(bad)), TimeRule("ms", epoch=True))
     dates = ok & (ns >= EPOCH_S[0] * NS_PER_S) & (ns < EPOCH_S[1] * NS_PER_S)
     called = f"{ours.removesuffix('_s')}_ms"
-    return f" (milliseconds? call the column {called}, and say --map {ours}={called})" if dates.any() else ""
+    return f" (milliseconds? call the column {called}, and pass --map {ours}={called})" if dates.any() else ""
 
 
 def without_zone(column: pa.Array) -> Flags:

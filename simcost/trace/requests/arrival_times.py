@@ -77,7 +77,7 @@ class ArrivalReader:
             zero = "1970-01-01 UTC" if self._rule.epoch else "an unknown start"
             return [{"kind": "time_unit", "count": 1, "message":
                      f"{self._column} was read as {self._rule.unit} since {zero}; "
-                     "if that is wrong, say --time-unit"}]  # fmt: skip
+                     "if that is wrong, pass --time-unit"}]  # fmt: skip
         return []
 
     def _decide(self, column: pa.Array, name: str) -> None:
@@ -97,7 +97,7 @@ class ArrivalReader:
     def _parse_start(self, start: str, rule: TimeRule) -> int:
         values, ok = instants(pa.array([start]), TimeRule(None, epoch=True))
         if not ok[0]:
-            raise TraceError(f"{start!r} is no ISO time; write e.g. 2024-05-12T00:00:00Z")
+            raise TraceError(f"{start!r} is not an ISO time; write e.g. 2024-05-12T00:00:00Z")
         if rule.epoch:
             raise TraceError(f"{self.name}: {self._column} has dates of its own; leave out --start")
         return int(values[0])

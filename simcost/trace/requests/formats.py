@@ -112,7 +112,7 @@ def find_columns(
     wanted = {ours: theirs for ours, theirs in _by_name(present).items() if ours not in form.columns}
     wanted |= {ours: next((name for name in names if name in present), names[0])
                for ours, names in form.columns.items()}  # fmt: skip
-    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, known)} (known: {', '.join(known)})"
+    faults = [f"{ours!r} is not a known column{did_you_mean(ours, known)} (known: {', '.join(known)})"
               for ours in mapping if ours not in known]  # fmt: skip
     wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
     faults += [
@@ -150,7 +150,7 @@ def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     lower = {name.lower(): name for name in present}
     likely = next((lower[name] for name in _ALSO_CALLED[ours] if name in lower), None)
     if likely is None:
-        hint = did_you_mean(theirs or ours, present) or f"; say which it is: --map {ours}=COLUMN"
+        hint = did_you_mean(theirs or ours, present) or f"; pass --map {ours}=COLUMN"
     else:
         hint = f"; did you mean --map {ours}={likely}?" if " " not in likely else \
             f"; did you mean --map '{ours}={likely}'?"  # fmt: skip

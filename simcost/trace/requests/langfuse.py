@@ -20,7 +20,7 @@ def observation_row(value: Mapping[str, Any]) -> Rows:
 
 
 def _sum(details: Mapping[str, Any], side: str) -> Any:
-    """Tokens of one side, None if there are none; what is no whole number is kept for the message."""
+    """Tokens of one side, None if there are none; what is not a whole number is kept for the message."""
     counts = [count for name, count in details.items() if name.startswith(side) and count is not None]
     odd = [
         count

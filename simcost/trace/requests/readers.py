@@ -75,7 +75,7 @@ def import_trace(
         optional = _optional_columns(logs)
         block_tokens = (block_tokens or asked.form.block_tokens) if "prefix_hashes" in optional else None
         if "prefix_hashes" in optional and block_tokens is None:
-            raise TraceError(f"{logs[0].name}: prefix_hashes without a block size; say --block-tokens N")
+            raise TraceError(f"{logs[0].name}: prefix_hashes without a block size; pass --block-tokens N")
         with TraceWriter(out, source=_source(logs), optional=optional, block_tokens=block_tokens) as writer:
             _write(logs, optional, writer, progress)
     return _document(fmt, out, logs, writer)

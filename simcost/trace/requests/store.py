@@ -164,7 +164,7 @@ def _check(path: Path, batch: RequestBatch, row: int, last_ns: int) -> None:
 def _parquet(path: Path) -> Any:
     """An open Parquet file, or a TraceError that says why not."""
     if not path.is_file():
-        raise TraceError(f"{path}: {'is no file' if path.exists() else 'no such file'}; "
+        raise TraceError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; "
                          "give the Parquet file that `simcost trace import` wrote")  # fmt: skip
     if path.stat().st_size == 0:
         raise TraceError(f"{path}: the file is empty; import the log again")

@@ -15,7 +15,7 @@ _MESSAGES = {
     "failed_status": "requests failed, as their status says; they were left out",
     "no_usage": "requests have no token counts; they were left out",
     "cache_hit": "requests were answered from the gateway's cache, not by a model; they were left out",
-    "other_operation": "rows are no generation by a model (embeddings, tools, other spans); they were left out",
+    "other_operation": "rows are not a generation by a model (embeddings, tools, other spans); they were left out",
     "malformed": "rows could not be split into columns and were left out",
     "zero_prompt": "prompts of 0 tokens were set to 1",
     "unsorted": "rows were earlier than a row before them; the trace was sorted",
@@ -76,7 +76,7 @@ def describe_cell(value: object, times: str, marks: NumberMarks, limits: tuple[i
         return "the value is missing"
     shown = repr(value) if len(str(value)) <= 40 else repr(str(value)[:40] + "...")
     if limits is None:
-        return f"{shown} is no time, or out of range; write {times}"
+        return f"{shown} is not a time, or out of range; write {times}"
     if hint := marks.hint(str(value)):
         return shown + hint
     try:
@@ -84,11 +84,11 @@ def describe_cell(value: object, times: str, marks: NumberMarks, limits: tuple[i
     except ValueError:
         number = nan
     if not isfinite(number):
-        return f"{shown} is no number"
+        return f"{shown} is not a number"
     low, high = limits
     if number < low or number > high:
         return f"{shown} is out of range; it must be from {low:,} to {high:,}"
-    return f"{shown} is no whole number"
+    return f"{shown} is not a whole number"
 
 
 def finding(kind: str, count: int, example: str | None = None) -> dict[str, Any]:

@@ -100,14 +100,12 @@ def wrong(ours: str, cell: str) -> str:
         return "the cell is empty" + ("; write 0 or the value" if ours.startswith(REGRESSOR) else "")
     shown = repr(cell if len(cell) <= 40 else cell[:40] + "...")
     if ours == TIMESTAMP:
-        return (
-            f"{shown} is no time, or out of range; write ISO time, as 2024-05-12T08:00:00Z, or epoch seconds"
-        )
+        return f"{shown} is not a time, or out of range; write ISO time, as 2024-05-12T08:00:00Z, or epoch seconds"
     if re.match(r"-(?!inf)", cell) and ours == VALUE:
         return f"{shown} is negative, but nobody asks for less than nothing; leave it empty if it is unknown"
     if _number(cell) > LARGEST and ours == VALUE:
         return f"{shown} is beyond any demand; leave it empty if it is unknown"
-    return f"{shown} is no number; write digits with a decimal point, or leave it empty if it is unknown"
+    return f"{shown} is not a number; write digits with a decimal point, or leave it empty if it is unknown"
 
 
 def _number(cell: str) -> float:

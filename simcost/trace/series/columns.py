@@ -64,12 +64,12 @@ def peek(path: Path, what: str = WHAT) -> Head:
 
 
 def _check_header(names: list[str], path: Path) -> None:
-    """Raise TraceError for a header that is no text, or whose names are not separated by commas."""
+    """Raise TraceError for a header that is not text, or whose names are not separated by commas."""
     if any("\0" in name for name in names):
-        raise TraceError(f"{path}: its header is no text; save it as CSV in UTF-8")
+        raise TraceError(f"{path}: its header is not text; save it as CSV in UTF-8")
     other = len(names) == 1 and re.search(r"[;\t|]", names[0])
     if other or (names and names[0].startswith("{")):
-        by = f", {names[0]!r}, is not separated by commas" if other else " is no CSV header"
+        by = f", {names[0]!r}, is not separated by commas" if other else " is not a CSV header"
         raise TraceError(f"{path}: its first line{by}; write it as CSV with commas")
 
 
@@ -90,7 +90,7 @@ def find_series_columns(
     """
     asked = {ours: theirs for ours, theirs in mapping.items() if ours in _CALLED}
     asked |= {f"{BY}{name}": name for name in by} | {f"{REGRESSOR}{name}": name for name in regressors}
-    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
+    faults = [f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
               for ours in mapping if ours not in _CALLED]  # fmt: skip
     faults += [f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
                for theirs in asked.values() if theirs not in head.names]  # fmt: skip
@@ -126,11 +126,11 @@ def _values(head: Head, free: Sequence[str]) -> list[str]:
 
 def _no_time(head: Head, free: Sequence[str]) -> str:
     likely = next((name for name in free if name in head.dates), None)
-    ask = f"did you mean --map timestamp={likely}?" if likely else "say which it is: --map timestamp=COLUMN"
-    return f"no column is called as a time is; {ask}"
+    ask = f"did you mean --map timestamp={likely}?" if likely else "pass --map timestamp=COLUMN"
+    return f"no timestamp column found; {ask}"
 
 
 def _no_value(values: Sequence[str]) -> str:
     if not values:
         return f"no column holds values; {_LOG}"
-    return f"the value could be {' or '.join(values[:4])}; say --map value=COLUMN; but {_LOG}"
+    return f"the value could be {' or '.join(values[:4])}; pass --map value=COLUMN; but {_LOG}"

@@ -169,7 +169,7 @@ def _mixed(
     known = np.isin(apart, lengths)
     if asked_s is None:
         change = np.flatnonzero(known & (apart != lengths[0]))[:1]
-        notes.wrong(points, change, lambda _: f"here its steps change: they are {names}; say --freq "
+        notes.wrong(points, change, lambda _: f"here its steps change: they are {names}; pass --freq "
                     f"{_name(max(lengths))} to bring all rows to one step")  # fmt: skip
         return None
     if not divides(step_s) or not _on_grid(points, step_s, notes):

@@ -92,7 +92,7 @@ def stepped(
 
     Raises:
         InputError: no whole step.
-        TraceError: a start that is no time.
+        TraceError: a start that is not a time.
     """
     start_ns, found = _start(record)
     span_s = record.span_ns / NS_PER_S
@@ -131,7 +131,9 @@ def _start(info: Record) -> tuple[int, list[dict[str, Any]]]:
                    "1970-01-01 00:00, and clock hours and weekdays are unknown")]  # fmt: skip
     values, ok = instants(pa.array([info.start_utc]), TimeRule(None, epoch=True))
     if not ok[0]:
-        raise TraceError(f"{info.path}: start_utc {info.start_utc!r} is no ISO time; import the log again")
+        raise TraceError(
+            f"{info.path}: start_utc {info.start_utc!r} is not an ISO time; import the log again"
+        )
     return int(values[0]), []
 
 

@@ -53,7 +53,7 @@ def _once(points: Points, notes: Notes) -> Points:
     equal = ((both[0] == both[1]) | (np.isnan(both[0]) & np.isnan(both[1]))).all(axis=1)
     log = LOG if _MANY * int((~equal).sum()) > len(points) else ""
     notes.wrong(points, same[~equal] + 1, lambda i: f"{iso(points.time_s[i])} has {points.values[i]:g} here, but "
-                f"{points.values[i - 1]:g} in {notes.place(int(points.row[i - 1]))}; keep one, or say --by COLUMN if "
+                f"{points.values[i - 1]:g} in {notes.place(int(points.row[i - 1]))}; keep one, or pass --by COLUMN if "
                 f"a column tells them apart{log}")  # fmt: skip
     if equal.any():
         count = int(equal.sum())

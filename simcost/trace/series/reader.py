@@ -121,7 +121,7 @@ def _utc(rows: Rows, zone: str, notes: Notes) -> Ints:
         notes.faults.add_all(naive[~shown], lambda i: (rows.place(i), skipped))
         if zone == "UTC":
             notes.findings.append(finding("no_zone", "", len(naive), f"{len(naive):,} times say no zone and were "
-                                  "read as UTC; if they are local, say --timezone, as Europe/Berlin"))  # fmt: skip
+                                  "read as UTC; if they are local, pass --timezone, as Europe/Berlin"))  # fmt: skip
     notes.faults.check()
     if all(said["kind"] != "clock_unknown" for said in notes.findings):
         text = "its times begin at 1970-01-01, as an unknown start is written: are clock hours and weekdays true?"

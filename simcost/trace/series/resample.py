@@ -74,10 +74,10 @@ def _check(series: Series, step_s: int) -> None:
     fine_s, fine, wanted = series.grid.step_s, series.grid.name, Grid(start_s=0, step_s=step_s).name
     if fine_s == MONTH or 0 < step_s < fine_s:
         raise InputError(f"{series.name}: its steps are {fine}; they cannot be split into {wanted}; "
-                         f"say --freq {fine} or coarser")  # fmt: skip
+                         f"pass --freq {fine} or coarser")  # fmt: skip
     if (step_s or DAY_S) % fine_s:
         raise InputError(f"{series.name}: steps of {wanted} are not made of whole steps of {fine}; "
-                         f"say --freq {fine} or a multiple of it")  # fmt: skip
+                         f"pass --freq {fine} or a multiple of it")  # fmt: skip
 
 
 def _cover(grid: Grid, step_s: int, rows: int, zone: str) -> _Cover:

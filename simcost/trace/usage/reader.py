@@ -90,7 +90,7 @@ def read_usage(
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     lower = {name.strip().lower(): name for name in reversed(names)}
-    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, list(_CALLED))}; known: {', '.join(_CALLED)}"
+    faults = [f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))}; known: {', '.join(_CALLED)}"
               for ours in mapping if ours not in _CALLED and not ours.startswith(_TAG)]  # fmt: skip
     faults += [f"no column {theirs!r}{did_you_mean(theirs, names)}" for theirs in mapping.values()
                if theirs not in names]  # fmt: skip
@@ -106,7 +106,7 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
         found["sku"] = lower["model"]
     found |= tokens
     faults += [
-        f"no column says the {what}; say --map {what}=COLUMN"
+        f"no column says the {what}; pass --map {what}=COLUMN"
         for what in ("sku", "start")
         if what not in found
     ]
@@ -129,7 +129,7 @@ def _time(table: Table, faults: Faults, ours: str) -> tuple[Floats, Flags]:
     rule = time_rule(column, table.theirs[ours], None)
     ns, ok = instants(column, rule)
     bad = ~ok | missing | (not rule.epoch)
-    _note(table, faults, ours, bad, "is no time; write e.g. 2026-01-05T08:00:00Z, or seconds since 1970")
+    _note(table, faults, ours, bad, "is not a time; write e.g. 2026-01-05T08:00:00Z, or seconds since 1970")
     naive = without_zone(column) if rule.unit is None else np.zeros(len(ns), np.bool_)
     if naive.any() and not naive.all():
         _note(table, faults, ours, naive & ~bad, "says no zone, but others of this file do; say it in all")
@@ -148,7 +148,7 @@ def _numbers(table: Table, faults: Faults, ours: str, otherwise: float) -> Float
     if column is None:
         return np.full(len(table.columns["sku"]), otherwise)
     values, ok = real_numbers(column)
-    _note(table, faults, ours, ~ok, "is no number")
+    _note(table, faults, ours, ~ok, "is not a number")
     _note(table, faults, ours, values < 0, "is negative")
     if ours == "quantity":
         _note(table, faults, ours, ok & np.isnan(values), "is empty; write 0 where nothing ran")
@@ -244,7 +244,11 @@ def _at_a_time(table: Table, faults: Faults, quantity: Floats, length_s: Floats)
     volume = pc.is_in(pc.replace_substring_regex(_text(table, "sku"), "^[^/]*/", ""), pa.array(VOLUMES))
     wrong = pc.and_(volume, pc.invert(pc.is_in(unit, pa.array(_OF_VOLUME))))
     _note(
-        table, faults, "unit", wrong.to_numpy(zero_copy_only=False), "is no unit of a volume; write it in GB"
+        table,
+        faults,
+        "unit",
+        wrong.to_numpy(zero_copy_only=False),
+        "is not a unit of a volume; write it in GB",
     )
     total: Flags = pc.is_in(unit, pa.array(_IN_ALL)).to_numpy(zero_copy_only=False)
     _note(

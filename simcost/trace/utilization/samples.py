@@ -143,21 +143,21 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
     Raises:
         TraceError: columns that are missing or unknown, all of them, with suggestions.
     """
-    faults = [f"{ours!r} is no column of ours{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
+    faults = [f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
               for ours in mapping if ours not in _CALLED]  # fmt: skip
     faults += [f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
                for theirs in mapping.values() if theirs not in head.names]  # fmt: skip
     found = _known(head.names, mapping) | dict(mapping)
     faults += [f"column {name!r} is there twice" for name in found.values() if head.names.count(name) > 1]
     if TIME not in found:
-        faults.append("no column is called as a time is; say which it is: --map time=COLUMN")
+        faults.append("no timestamp column found; pass --map time=COLUMN")
     if DUTY not in found and GPUS not in found:
         found = _wide(head, found) or found
         if not any(name.startswith(WIDE) for name in found):
-            faults.append("no column holds a duty cycle or the number of GPUs; say --map duty=COLUMN for samples "
+            faults.append("no column holds a duty cycle or the number of GPUs; pass --map duty=COLUMN for samples "
                           "of GPUs, --map gpus=COLUMN and --map allocated=COLUMN for samples of pools")  # fmt: skip
     if GPUS in found and ALLOCATED not in found and DUTY not in found:
-        faults.append("no column says how many GPUs are allocated; say --map allocated=COLUMN")
+        faults.append("no column says how many GPUs are allocated; pass --map allocated=COLUMN")
     if faults:
         hint = "" if TIME in found else "; of a job log say how many GPUs the cluster has"
         raise TraceError(f"{path}: {'; '.join(faults)}{hint}; {columns_said(head.names)}")

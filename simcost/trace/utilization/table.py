@@ -118,13 +118,13 @@ def _part(table: Table, chunk: Chunk, times: pa.Array, rule: TimeRule) -> dict[s
     time_ns, ok = instants(times, rule)
     naive = without_zone(times) if rule.unit is None else np.zeros(len(times), np.bool_)
     read: dict[str, Any] = {TIME: time_ns, _NAIVE: naive}
-    _note(table, chunk, TIME, ~ok, "is no time; write ISO time, as 2024-05-12T08:00:00Z, or epoch seconds")
+    _note(table, chunk, TIME, ~ok, "is not a time; write ISO time, as 2024-05-12T08:00:00Z, or epoch seconds")
     for ours, column in chunk.columns.items():
         if ours in NAMES:
             read[ours] = codes(table.words.setdefault(ours, {}), as_text(column))
         elif ours in NUMBERS or ours.startswith(WIDE):
             read[ours], good = real_numbers(_bare(ours, column))
-            _note(table, chunk, ours, ~good, "is no number; leave the cell empty if it is unknown")
+            _note(table, chunk, ours, ~good, "is not a number; leave the cell empty if it is unknown")
             _note(table, chunk, ours, read[ours] < 0, "is negative; leave the cell empty if it is unknown")
     return read
 

@@ -100,7 +100,10 @@ def test_of_hours_of_the_day_the_dearer_price_is_taken(tmp_path: Path) -> None:
         {"constraint": night, "prices": {"input_mtok": 0.135, "output_mtok": 0.55}},
     ]
     price = tokens(imported(tmp_path, data({"id": "m", "prices": rules}), "genai-prices"))["anthropic/m"]
-    assert (price.input_usd_per_m, price.notes) == (0.27, "the hours of the day differ: the dearer price")
+    assert (price.input_usd_per_m, price.notes) == (
+        0.27,
+        "the hours of the day differ: the more expensive price",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The smallest cluster that keeps a wait, and what a policy is worth."""
+"""The smallest cluster that meets a queueing-delay target, and what a policy is worth."""
 
 import numpy as np
 import pytest

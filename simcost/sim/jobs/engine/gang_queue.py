@@ -1,4 +1,4 @@
-"""Gangs on nodes in an order that never changes, compiled: strict, or passing over who does not fit.
+"""Gangs on nodes in an order that never changes, compiled: strict, or FIFO with skip.
 
 Jobs that fit or do not fit alike stand in one line; a pass looks at the heads of the lines alone.
 """
