@@ -17,7 +17,7 @@ from simcost.plan.routing.scorers import (
     ActiveRequest,
     KvCacheUtilization,
     LoadAware,
-    Queue,
+    QueueDepth,
     RunningRequests,
     SessionAffinity,
     TokenLoad,
@@ -93,7 +93,7 @@ def random_router(g: np.random.Generator) -> Router:
         return RayPowerOfTwo(
             max_ongoing_requests=most, refresh=refresh, backoff=backoff, max_backoff=max_backoff
         )
-    scorers = [Queue(), RunningRequests(), KvCacheUtilization(), LoadAware(threshold=int(g.integers(1, 9))),
+    scorers = [QueueDepth(), RunningRequests(), KvCacheUtilization(), LoadAware(threshold=int(g.integers(1, 9))),
                ActiveRequest(idle_threshold=int(g.integers(0, 3)), max_busy_score=float(g.random())),
                TokenLoad(threshold_tokens=int(g.integers(1, 500))), SessionAffinity()]  # fmt: skip
     chosen = g.choice(len(scorers), int(g.integers(1, 5)))

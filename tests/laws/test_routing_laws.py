@@ -13,7 +13,7 @@ from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.routers import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
-from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, PrefixCache, Queue
+from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, PrefixCache, QueueDepth
 from simcost.plan.serving import Saturation
 from simcost.sim import Pool, simulate
 from simcost.trace.requests.batch import Priorities, RequestBatch
@@ -88,7 +88,7 @@ def mean_e2e_s(router: Router) -> float:
 
 
 def picker(refresh_s: float) -> EndpointPicker:
-    scorers = (Weighted(scorer=Queue()), Weighted(scorer=KvCacheUtilization()))
+    scorers = (Weighted(scorer=QueueDepth()), Weighted(scorer=KvCacheUtilization()))
     return EndpointPicker(scorers=scorers, refresh=refresh_s)
 
 

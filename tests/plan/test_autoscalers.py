@@ -27,12 +27,12 @@ from simcost.plan.autoscaling import (
 )
 from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.dynamo import share_budget
-from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.keda import CronTrigger, Fallback, MetricTrigger
 from simcost.plan.autoscaling.kpa_reconciler import average, highest, recorded, window
 from simcost.plan.autoscaling.policy import ns
 from simcost.plan.autoscaling.ray import Load, Wish
-from simcost.plan.autoscaling.wva import Saturation, Tokens, Variant, targets
+from simcost.plan.autoscaling.wva import SaturationThresholds, Tokens, Variant, targets
 
 MONDAY_UTC_S = 1_704_067_200.0  # 2024-01-01 00:00
 
@@ -434,7 +434,7 @@ def test_a_shared_budget_is_kept(counts: tuple[int, int], gpus: tuple[int, int],
 
 
 def test_saturation_of_variants() -> None:
-    rules = Saturation()
+    rules = SaturationThresholds()
 
     def of(name: str, cost: float, count: int, load: tuple[float, float], **more: int) -> Variant:
         return Variant(name, cost, more.get("current", count), more.get("desired", count), more.get("pending", 0),
@@ -453,7 +453,7 @@ def test_saturation_of_variants() -> None:
 
 def test_a_chain_follows_what_is_published_by_its_own_rules() -> None:
     metric = Metric(type="External", name="wva_desired_replicas", target_type="AverageValue", target=1)
-    slow = Behavior(scale_up=Direction(policies=(Rule(type="Pods", value=1, period=60),)))
+    slow = Behavior(scale_up=Direction(policies=(ScalingRule(type="Pods", value=1, period=60),)))
     policy = Chain(first=Wva(max=20), then=Hpa(max=20, start=2, metrics=(metric,), behavior=slow))
     state, current, got = policy.fresh(), 2, []
     for i in range(9):

@@ -12,7 +12,7 @@ from support.pools import CHAT, poisson
 
 from simcost.ledger.requests import Ledger, Limits
 from simcost.plan import Admission, Fixed, Startup, TargetConcurrency
-from simcost.plan.failures import Recorded
+from simcost.plan.failures import RecordedFailures
 from simcost.plan.interruptions import (
     Interruptions,
     NodeFailures,
@@ -172,7 +172,7 @@ def test_a_zone_outage_takes_its_nodes_and_gives_none_meanwhile() -> None:
 
 
 def test_recorded_failures_strike_as_often_as_the_log_says() -> None:
-    log = Recorded(times_s=(100.0, 900.0, 1000.0), span_s=1200.0)
+    log = RecordedFailures(times_s=(100.0, 900.0, 1000.0), span_s=1200.0)
     ledger = run(interruptions=Interruptions(nodes=NodeFailures(per_node_day=0, model=log)), span_s=2 * HOUR)
     assert len(happened(ledger, "node_failed")) == pytest.approx(18, abs=1)
 

@@ -16,7 +16,7 @@ from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import Node, items
 from simcost.scenario.schema.scenario import Demand, JobLog, OnNodes, OnSpot, Plan, Scenario
 from simcost.tables.paths import inside
-from simcost.trace.workload.spec import Recorded, Stream
+from simcost.trace.workload.spec import RecordedWorkload, Stream
 
 WHOLE_BYTES = 2_000_000
 """Up to which a file is read as a whole; larger ones are left to the run, so that a check stays short."""
@@ -28,7 +28,7 @@ def input_faults(
     """Faults of the files that a sound scenario names, at the places that name them."""
     if scenario.workload:
         for workload, node in zip(scenario.workload, _several(root.get("workload")), strict=True):
-            if isinstance(workload, Recorded):
+            if isinstance(workload, RecordedWorkload):
                 yield from _trace_faults(node.get("path"), folder, file)
                 continue
             yield from _trace_faults(_below(node, "lengths", "trace"), folder, file)
@@ -54,7 +54,10 @@ def _trace_faults(node: Node | None, folder: Path, file: str) -> Iterator[Fault]
 
 def _length_faults(scenario: Scenario, root: Node, folder: Path, file: str) -> Iterator[Fault]:
     """Traces without a length, and no horizon."""
-    place, recorded = root.get("workload"), [one for one in scenario.workload if isinstance(one, Recorded)]
+    place, recorded = (
+        root.get("workload"),
+        [one for one in scenario.workload if isinstance(one, RecordedWorkload)],
+    )
     if place is None or not recorded or scenario.horizon is not None:
         return
     from simcost.scenario.inputs.recorded_demand import horizon_of

@@ -11,13 +11,13 @@ from simcost.errors import Fault, InputError
 from simcost.plan import Admission
 from simcost.plan.routing import EndpointPicker, Router
 from simcost.plan.routing.routers import DynamoKv, KvAware, PrefixAware, RayPowerOfTwo, RayPrefixAware
-from simcost.plan.routing.scorers import Latency, NoHitLru, PrefixCache, Scorer
+from simcost.plan.routing.scorers import LatencyHeadroom, NoHitLru, PrefixCache, Scorer
 from simcost.plan.serving import Saturation
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import Node, items
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.tables.paths import inside
-from simcost.trace.workload.spec import Recorded, Workload
+from simcost.trace.workload.spec import RecordedWorkload, Workload
 from simcost.units import format_seconds
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _BY_CACHE = tuple(cls().kind for cls in (PrefixAware, KvAware, RayPrefixAware, DynamoKv))
 _UNSEEN = {
     NoHitLru: "the prefix cache, which engines do not have here yet",
-    Latency: "predictions of latency, which are not made here",
+    LatencyHeadroom: "predictions of latency, which are not made here",
 }
 
 
@@ -70,7 +70,7 @@ def routing_faults(plan: Plan | None, node: Node, without_prefixes: str, file: s
         yield fault_at(router.get("scorers") or router, "has two scorers by prefix; one is simulated", file)
     gate = router.get("gate")
     if gate is not None and plan.router.gate is not None:
-        yield fault_at(gate, f"needs {_UNSEEN[Latency]}; take it out", file)
+        yield fault_at(gate, f"needs {_UNSEEN[LatencyHeadroom]}; take it out", file)
 
 
 def _retry_faults(plan: Plan, node: Node, file: str) -> Iterator[Fault]:
@@ -104,7 +104,7 @@ def prefix_block_tokens(workloads: Sequence[Workload], folder: Path) -> int | No
     """
     from simcost.trace.requests.store import open_trace
 
-    infos = [open_trace(inside(folder, one.path)) for one in workloads if isinstance(one, Recorded)]
+    infos = [open_trace(inside(folder, one.path)) for one in workloads if isinstance(one, RecordedWorkload)]
     lengths = {one.block_tokens for one in infos if "prefix_hashes" in one.columns and one.block_tokens}
     if len(lengths) > 1:
         raise InputError(

@@ -16,7 +16,7 @@ from simcost.ledger.jobs import JobLedger
 from simcost.plan.scheduling import Count, Random, Rigid, Shortest
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.inputs.spot_capacity import SpotCapacity
+from simcost.scenario.inputs.spot_capacity import AvailableSpotNodes
 from simcost.scenario.schema.scenario import OnGpus, OnNodes, OnShared, OnSpot, Plan, Training
 from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
 from simcost.tables.paths import inside
@@ -37,7 +37,7 @@ class Cluster:
     """Of a steady node."""
     nodes: Nodes | None = None
     """Its list, where it has one."""
-    spot: SpotCapacity | None = None
+    spot: AvailableSpotNodes | None = None
     inputs: dict[str, str]
     """SHA-256 of each file by its name in the scenario."""
 
@@ -86,7 +86,7 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
         inputs = hashes(folder, [training.nodes])
         _check_nodes(training.nodes, nodes, gpus, getattr(buy, "offer", buy.kind))
     if isinstance(training, OnSpot):
-        spot = SpotCapacity.of(training.spot, catalog, folder)
+        spot = AvailableSpotNodes.of(training.spot, catalog, folder)
         inputs = spot.inputs
     return Cluster(
         plan=plan, training=training, buy=buy, gpus_per_node=gpus, nodes=nodes, spot=spot,

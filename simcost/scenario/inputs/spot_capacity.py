@@ -20,15 +20,15 @@ from simcost.scenario.schema.scenario import SpotNodes
 from simcost.sim.jobs.changing_capacity import Capacity
 from simcost.tables.paths import inside
 from simcost.trace.series.series import Floats
-from simcost.trace.spot import Ints, SpotTrace, read_availability, read_prices, with_prices
+from simcost.trace.spot import Ints, SpotSeries, read_availability, read_prices, with_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SpotCapacity:
+class AvailableSpotNodes:
     """The spot nodes of a plan; the availability begins anew past its end."""
 
     asked: SpotNodes
-    trace: SpotTrace
+    trace: SpotSeries
     offer: Offer
     inputs: dict[str, str]
     """SHA-256 of each file by its name in the scenario."""
@@ -135,7 +135,7 @@ class SpotCapacity:
         return found
 
 
-def _chosen(traces: list[SpotTrace], asked: SpotNodes) -> SpotTrace:
+def _chosen(traces: list[SpotSeries], asked: SpotNodes) -> SpotSeries:
     names = [trace.name for trace in traces]
     if asked.trace is None and len(traces) == 1:
         return traces[0]

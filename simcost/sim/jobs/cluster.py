@@ -113,7 +113,7 @@ class Placed(Protocol):
         """Records MEMBER."""
 
 
-class Queue(NamedTuple):
+class QueueArrays(NamedTuple):
     """Space for the queue and the running jobs."""
 
     waiting: Ints
@@ -313,8 +313,8 @@ def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> Work:
     return Work(table, asked.records(rows), by_rank, np.cumsum(in_line) - in_line, np.zeros(4))
 
 
-def queue_of(work: Work) -> Queue:
+def queue_of(work: Work) -> QueueArrays:
     """Nobody waits."""
     jobs, lines = len(work.jobs), len(work.line_start)
     size, blocked = np.zeros(lines, np.int64), np.full(lines, NOWHERE, np.int64)
-    return Queue(np.empty(jobs, np.int64), size, blocked, np.empty(jobs, np.int64))
+    return QueueArrays(np.empty(jobs, np.int64), size, blocked, np.empty(jobs, np.int64))

@@ -11,7 +11,7 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.ledger.jobs import BUCKETS, JobLedger
-from simcost.plan.failures import Checkpoints, NodeFailures
+from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import (
     BestFit,
     Consolidate,
@@ -112,7 +112,7 @@ def schedule_on_nodes(
     seed: int = 0,
     horizon_s: float | None = None,
     keep_timeline: bool = False,
-    failures: NodeFailures | None = None,
+    failures: ClusterFailures | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> JobLedger:
     """Run jobs on nodes; `replay_on_nodes` without where they lay."""
@@ -132,7 +132,7 @@ def replay_on_nodes(
     seed: int = 0,
     horizon_s: float | None = None,
     keep_timeline: bool = False,
-    failures: NodeFailures | None = None,
+    failures: ClusterFailures | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[JobLedger, Lying]:
     """Run jobs on nodes. Pools are independent; nodes of one pool only serve the jobs of all pools, and so do all

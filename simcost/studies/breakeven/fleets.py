@@ -24,7 +24,7 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.crossing import Search
 from simcost.studies.breakeven.prices import Asked, bills, in_scenario
 from simcost.studies.breakeven.study import Api, Fleet, Point, Study
-from simcost.trace.workload.spec import Recorded, Workload
+from simcost.trace.workload.spec import RecordedWorkload, Workload
 
 Key = tuple[str, int]
 """Plan and replication."""
@@ -150,7 +150,7 @@ def scaled(loaded: LoadedScenario, scale: float) -> LoadedScenario:
 
 
 def _scaled(workload: Workload, scale: float) -> Workload:
-    if not isinstance(workload, Recorded):
+    if not isinstance(workload, RecordedWorkload):
         return replace(workload, rate=workload.rate * scale)
     rate_scale = workload.rate_scale * scale
     if rate_scale > LARGEST_RECORDED:

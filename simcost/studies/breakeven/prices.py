@@ -15,7 +15,7 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.study import Api
 from simcost.tables.paths import inside
 from simcost.trace.requests.prefix_reuse import Shared, shared_in_stream, shared_in_trace
-from simcost.trace.workload.spec import Recorded
+from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import format_seconds, format_share
 
 
@@ -54,7 +54,7 @@ def in_scenario(asked: Asked, loaded: LoadedScenario, source: Source) -> Api:
     if asked.cache_stated:
         return priced(asked, loaded.catalog, asked.purchase.cache, stated(asked.purchase.cache))
     keep_s = asked.purchase.cache.keep_s
-    recorded = [one for one in loaded.scenario.workload if isinstance(one, Recorded)]
+    recorded = [one for one in loaded.scenario.workload if isinstance(one, RecordedWorkload)]
     if recorded and len(recorded) == len(loaded.scenario.workload):
         paths = [inside(loaded.folder, one.path) for one in recorded]
         return in_traces(asked, loaded.catalog, paths, source.horizon_s)

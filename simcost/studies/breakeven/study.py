@@ -15,7 +15,7 @@ from simcost.billing.api.pricing import PerToken, TokenBill
 from simcost.catalog.facts import TokenPrice
 from simcost.compare.confidence import interval
 from simcost.compare.results import mean_of
-from simcost.studies.breakeven.crossing import Place, Spread, crossing, doubtful, over_replications
+from simcost.studies.breakeven.crossing import DemandSpread, Place, crossing, doubtful, over_replications
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_count, format_usd
 
 
@@ -77,9 +77,9 @@ class BreakEven:
     api: int
     place: Place | None
     """None = the plan meets the SLO at no demand."""
-    scale: Spread | None = None
+    scale: DemandSpread | None = None
     """Demand relative to the scenario's, where all replications cross."""
-    sure: Spread | None = None
+    sure: DemandSpread | None = None
     crossed: int = 0
     """Replications that cross."""
     doubtful: tuple[float, float] | None = None
@@ -339,5 +339,5 @@ def _interval(values: Sequence[float], level: float) -> Document:
     return interval(values, level).document()
 
 
-def _in(found: Spread | None, factor: float) -> Document | None:
+def _in(found: DemandSpread | None, factor: float) -> Document | None:
     return None if found is None else found.times(factor)

@@ -21,7 +21,7 @@ from scipy.sparse import coo_array
 from simcost.billing.commitment.bound import Bound, Capacity, Floats
 from simcost.billing.metering import Line
 from simcost.errors import RunError
-from simcost.studies.commitments.demand import Demand
+from simcost.studies.commitments.demand import CommitmentDemand
 
 SAMPLED = 1200
 """Hours in the program, spread over all futures."""
@@ -63,7 +63,7 @@ class Option:
         return self.bound.takes if isinstance(self.bound, Capacity) else self.bound.rates
 
 
-def best_mix(demand: Demand, options: Sequence[Option], aim: Aim) -> Floats:
+def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> Floats:
     """[option] Amounts that are best.
 
     Raises:
@@ -81,7 +81,7 @@ def best_mix(demand: Demand, options: Sequence[Option], aim: Aim) -> Floats:
     return amounts
 
 
-def _sample(demand: Demand) -> Floats:
+def _sample(demand: CommitmentDemand) -> Floats:
     """(futures, hours, lines) A spread of the hours of each future: at even ranks of what they would cost."""
     usd = np.array([line.contracted_usd for line in demand.lines])
     kept = max(SAMPLED // demand.futures, 1)
@@ -98,7 +98,7 @@ class _Program:
     sampled hour, the value at risk, and what each future costs beyond it. USD an hour on average.
     """
 
-    def __init__(self, hours: Floats, demand: Demand, options: Sequence[Option], aim: Aim) -> None:
+    def __init__(self, hours: Floats, demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> None:
         self.options, self.aim = options, aim
         self.futures, self.each, self.lines = hours.shape
         self.demand = hours.reshape(-1)

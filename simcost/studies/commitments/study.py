@@ -20,7 +20,7 @@ from simcost.billing.commitment.base import HourlyPrice
 from simcost.billing.commitment.bound import Capacity, Floats, Rates
 from simcost.billing.settlement import Settlement, settle
 from simcost.errors import InputError
-from simcost.studies.commitments.demand import Demand
+from simcost.studies.commitments.demand import CommitmentDemand
 from simcost.studies.commitments.optimizer import Aim, Option, best_mix, pieces
 from simcost.studies.commitments.wording import verdict
 from simcost.units import HOURS_PER_MONTH, difference_usd
@@ -40,7 +40,7 @@ FALLS = (0.8, 0.5)
 class Asked:
     """A question about commitments."""
 
-    demand: Demand
+    demand: CommitmentDemand
     offered: tuple[Offered, ...]
     rates: Rates
     aim: Aim
@@ -59,12 +59,12 @@ class Asked:
             found.append(Option(bound=bound, whole=whole))
         return found
 
-    def settled(self, amounts: Floats, demand: Demand | None = None) -> Settlement:
+    def settled(self, amounts: Floats, demand: CommitmentDemand | None = None) -> Settlement:
         """All hours of all futures under so much of each option, by the exact rules."""
         return settle((demand or self.demand).account(), bought(self.offered, self.options(), amounts), self.rates,
                       sustained=False)  # fmt: skip
 
-    def monthly(self, amounts: Floats, demand: Demand | None = None) -> Floats:
+    def monthly(self, amounts: Floats, demand: CommitmentDemand | None = None) -> Floats:
         """[future] USD a month."""
         found = self.settled(amounts, demand)
         hourly = found.rest_usd.sum(axis=1) + sum((one.committed_usd for one in found.bought), np.zeros(1))
@@ -103,7 +103,9 @@ def bought(options: Sequence[Offered], bound: Sequence[Option], amounts: Floats)
     return found
 
 
-def study(asked: Asked, history: Demand | None, progress: Callable[[str], None] = lambda _: None) -> Document:
+def study(
+    asked: Asked, history: CommitmentDemand | None, progress: Callable[[str], None] = lambda _: None
+) -> Document:
     """The best mix and what surrounds it.
 
     Args:
@@ -250,7 +252,7 @@ def evidence(asked: Asked, amounts: Floats) -> Document:
     }
 
 
-def _usual(asked: Asked, options: Sequence[Option], history: Demand) -> list[Document]:
+def _usual(asked: Asked, options: Sequence[Option], history: CommitmentDemand) -> list[Document]:
     """What would have been best over the last days, option by option: the method of the providers' advice."""
     found = []
     for k, option in enumerate(options):

@@ -27,12 +27,12 @@ from simcost.perf.training.methods import (
     check_limits,
 )
 from simcost.perf.training.utilization import Layout
-from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, Recorded
+from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, RecordedFailures
 from simcost.units import Count, UsdPerGb, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
+class SpotTerms:
     """Spare capacity that can be taken back at any time."""
 
     usd_per_gpu_h: UsdPerH | None = None
@@ -77,7 +77,7 @@ class Losses:
     seed: Count = 1
 
     def __post_init__(self) -> None:
-        for made in (self, self.correlated, None if isinstance(self.model, Recorded) else self.model):
+        for made in (self, self.correlated, None if isinstance(self.model, RecordedFailures) else self.model):
             if made is not None:
                 check_limits(made)
 
@@ -95,7 +95,7 @@ class Prices:
     """`provider/sku`; None = the cheapest of the accelerator in whole nodes, on demand or on spot."""
     region: str | None = None
     on_demand_usd_per_gpu_h: UsdPerH | None = None
-    spot: Spot = field(default_factory=Spot)
+    spot: SpotTerms = field(default_factory=SpotTerms)
     owned: Owned | None = None
     """Nodes of one's own, as the plans of a scenario buy them."""
     owned_usd_per_gpu_h: UsdPerH | None = None

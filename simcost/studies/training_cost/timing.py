@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.perf.training.duration import (
-    Checkpoints,
+    CheckpointWrites,
     Ettr,
     Failures,
     checkpoints,
@@ -19,7 +19,7 @@ from simcost.perf.training.duration import (
     peak_flops,
 )
 from simcost.perf.training.utilization import Mfu
-from simcost.plan.failures import Recorded
+from simcost.plan.failures import RecordedFailures
 from simcost.rng import stream
 from simcost.studies.training_cost.inputs import Interval, Run
 from simcost.units import SECONDS_PER_DAY
@@ -40,7 +40,7 @@ class Timed:
     time_s: Interval
     ettr: tuple[Ettr, Ettr, Ettr]
     """At the lowest, likely and highest rate."""
-    written: Checkpoints
+    written: CheckpointWrites
     simulated: "FailureRuns | None"
     """At the likely rate, where runs were simulated."""
 
@@ -78,7 +78,7 @@ def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: floa
 def _as_rates(run: Run) -> Failures:
     """The failures as rates: those of a recorded log are its mean, and correlated losses come on top."""
     failures, losses = run.failures, run.losses
-    if isinstance(losses.model, Recorded):
+    if isinstance(losses.model, RecordedFailures):
         if failures.per_node_day or failures.size_independent_per_day:
             raise InputError("recorded failures and failure rates say the same; give one of them")
         per_day = len(losses.model.times_s) * SECONDS_PER_DAY / losses.model.span_s
@@ -90,7 +90,7 @@ def _as_rates(run: Run) -> Failures:
 
 
 def _ettr(
-    run: Run, failures: Failures, written: Checkpoints, rate: float, useful_s: float
+    run: Run, failures: Failures, written: CheckpointWrites, rate: float, useful_s: float
 ) -> "tuple[Ettr, FailureRuns | None]":
     """The share of time that is useful, and the runs it was read from, where it has no closed form."""
     losses = run.losses

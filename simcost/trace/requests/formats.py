@@ -7,7 +7,13 @@ from typing import Any, Literal
 from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import TimeUnit
 from simcost.tables.json_objects import Rows, one_row
-from simcost.trace.requests.failures import GENERIC_RULES, LANGFUSE_RULES, LITELLM_RULES, SPAN_RULES, Rule
+from simcost.trace.requests.failures import (
+    GENERIC_RULES,
+    LANGFUSE_RULES,
+    LITELLM_RULES,
+    SPAN_RULES,
+    FailureRule,
+)
 from simcost.trace.requests.langfuse import observation_row
 from simcost.trace.requests.otel import span_rows
 
@@ -42,7 +48,7 @@ class Format:
     block_tokens: int | None = None
     rows: Callable[[Mapping[str, Any]], Rows] = one_row
     """Requests of one JSON object."""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[FailureRule, ...] = ()
     """Rows that are left out for what a column says."""
     thousands: str | None = None
     """Between thousands of token counts."""
@@ -127,7 +133,7 @@ def find_columns(
     return {ours: used[ours] for ours in OURS if ours in used}
 
 
-def find_rules(form: Format, mapping: Mapping[str, str]) -> dict[str, Rule]:
+def find_rules(form: Format, mapping: Mapping[str, str]) -> dict[str, FailureRule]:
     """Keys of a chunk -> the rules of a format by their columns, of which the mapping may name the status."""
     return {f"rule {rule.column}": replace(rule, column=mapping.get(rule.column, rule.column))
             if rule.column == STATUS else rule for rule in form.rules}  # fmt: skip

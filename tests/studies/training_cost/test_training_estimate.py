@@ -12,12 +12,12 @@ from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf.training.duration import Failures
 from simcost.perf.training.methods import Full, Lora, Method, Pruned, Transfer
 from simcost.perf.training.utilization import Layout
-from simcost.plan.failures import CorrelatedLoss, Recorded, Weibull
+from simcost.plan.failures import CorrelatedLoss, RecordedFailures, Weibull
 from simcost.present.chart_style import to_svg
 from simcost.studies.training_cost import charts
 from simcost.studies.training_cost.estimate import estimate
 from simcost.studies.training_cost.gpu_counts import Target, choose_count
-from simcost.studies.training_cost.inputs import Energy, Losses, Prices, Run, Spot, training_method
+from simcost.studies.training_cost.inputs import Energy, Losses, Prices, Run, SpotTerms, training_method
 from simcost.studies.training_cost.levers import Levers, compare_methods
 from simcost.studies.training_cost.view import text
 
@@ -105,12 +105,12 @@ def test_a_measured_speed_is_the_speed() -> None:
 def test_spot_is_slower_by_its_interruptions_and_not_priced_without_them() -> None:
     without = estimate(CATALOG, run(prices=OWN))
     assert [gap["way"] for gap in without["not_priced"]] == ["spot", "owned"]
-    spot = Spot(usd_per_gpu_h=1.0, interruptions_per_node_day=10.0)
+    spot = SpotTerms(usd_per_gpu_h=1.0, interruptions_per_node_day=10.0)
     priced = estimate(CATALOG, run(prices=Prices(on_demand_usd_per_gpu_h=2.0, spot=spot)))
     ways = priced["cost_usd"]
     assert ways["spot"]["time_s"]["mid"] > ways["on_demand"]["time_s"]["mid"]
     assert 0.5 < ways["spot"]["total"]["mid"] / ways["on_demand"]["total"]["mid"] < 0.65
-    observed = Prices(spot=Spot(usd_per_gpu_h=1.0))
+    observed = Prices(spot=SpotTerms(usd_per_gpu_h=1.0))
     reasons = [gap["reason"] for gap in estimate(CATALOG, run(prices=observed))["not_priced"]]
     assert "interruptions per node and day" in reasons[0]
 
@@ -162,8 +162,12 @@ def test_figures_that_cannot_be_are_refused(wrong: dict[str, Any], words: str) -
 
 
 def test_prices_and_power_that_cannot_be_are_refused() -> None:
-    for make in (lambda: Prices(on_demand_usd_per_gpu_h=-1.0), lambda: Energy(pue=0.9),
-                 lambda: Prices(used_share=0.0), lambda: Spot(interruptions_per_node_day=float("inf"))):  # fmt: skip
+    for make in (
+        lambda: Prices(on_demand_usd_per_gpu_h=-1.0),
+        lambda: Energy(pue=0.9),
+        lambda: Prices(used_share=0.0),
+        lambda: SpotTerms(interruptions_per_node_day=float("inf")),
+    ):
         with pytest.raises(InputError, match="it must be"):
             make()
 
@@ -341,7 +345,7 @@ def test_clustered_failures_cost_less_and_correlated_losses_make_the_run_wait() 
 
 
 def test_recorded_failures_take_the_place_of_rates() -> None:
-    log = Recorded(times_s=(3600.0, 90_000.0), span_s=172_800.0)
+    log = RecordedFailures(times_s=(3600.0, 90_000.0), span_s=172_800.0)
     found = estimate(CATALOG, run(mfu=0.4, losses=Losses(model=log)))
     assert found["failures"]["mtbf_s"] == 86_400
     with pytest.raises(InputError, match="say the same"):
