@@ -68,7 +68,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock(Unit):
+class ClockTime(Unit):
     """A time of day: `08:30`, or a duration since midnight."""
 
     def parse(self, value: object) -> object:
@@ -89,7 +89,7 @@ class ByKind:
 
 
 SECONDS = Unit("seconds", _TIME, "30s or 1.5h")
-CLOCK = Clock("a time of day", _TIME, "08:30")
+CLOCK = ClockTime("a time of day", _TIME, "08:30")
 BYTES = Unit("bytes", _BYTES, "80GiB")
 BYTES_PER_S = Unit("bytes per second", {f"{k}/s": v for k, v in _BYTES.items()}, "2GB/s")
 SHARE = Unit("a share from 0 to 1", {"%": 0.01}, "99.5%")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import RunError
-from simcost.ledger.requests import METRICS, Outcomes
+from simcost.ledger.requests import METRICS, RequestOutcomes
 
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 Floats = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ class LatencyPercentiles:
     """Largest relative error; 0 = exact."""
 
 
-def latency(outcomes: Outcomes) -> LatencyPercentiles:
+def latency(outcomes: RequestOutcomes) -> LatencyPercentiles:
     """Exact where the run kept its rows, else from the histograms.
 
     Raises:
@@ -51,7 +51,7 @@ def ranks(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return rank
 
 
-def _from_histograms(outcomes: Outcomes) -> LatencyPercentiles:
+def _from_histograms(outcomes: RequestOutcomes) -> LatencyPercentiles:
     middles, counts = outcomes.buckets.middles(), outcomes.histograms
     total = counts.sum(axis=0)
     with np.errstate(invalid="ignore"):
@@ -74,7 +74,7 @@ def _read(counts: npt.NDArray[np.int64], middles: Floats) -> Floats:
     return np.where(some, middles[np.minimum(bucket, len(middles) - 1)], np.nan)
 
 
-def _from_rows(outcomes: Outcomes, rows: Path) -> LatencyPercentiles:
+def _from_rows(outcomes: RequestOutcomes, rows: Path) -> LatencyPercentiles:
     window, values = _completed(rows, outcomes.window_s)
     if len(window) != outcomes.completed:
         raise RunError(

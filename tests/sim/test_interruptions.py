@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.conserved import conserve, most_at_once
 from support.pools import CHAT, poisson
 
-from simcost.ledger.requests import Ledger, Limits
+from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.plan import Admission, Fixed, Startup, TargetConcurrency
 from simcost.plan.failures import RecordedFailures
 from simcost.plan.interruptions import (
@@ -32,7 +32,9 @@ QUICK = Startup(node=60, image=30, weights=1e9, engine=20)
 
 def run(seed: int = 1, rate: float = 6, span_s: float = HOUR, **changes: Any) -> Ledger:
     pool = replace(CHAT, **({"startup": QUICK, "scaling": Fixed(replicas=3)} | changes))
-    return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=Limits(ttft_s=1.0), seed=seed)
+    return simulate(
+        pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0), seed=seed
+    )
 
 
 def happened(ledger: Ledger, what: str) -> list[float]:

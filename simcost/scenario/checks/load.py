@@ -15,7 +15,7 @@ from simcost.scenario.files import yaml
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, spread
 from simcost.scenario.files.faults import fault_at, shown, validate
-from simcost.scenario.files.nodes import Node, items
+from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.inputs.trace_models import other_models
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, Scenario
@@ -123,7 +123,7 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
     return sorted(first.values(), key=lambda fault: (fault.line, fault.column))
 
 
-def _sound_plans(root: Node, file: str) -> list[Plan | None]:
+def _sound_plans(root: YamlNode, file: str) -> list[Plan | None]:
     """The plans of a scenario with faults, None for those that have some."""
     plans = root.get("plans")
     nodes = plans.value if plans is not None and isinstance(plans.value, list) else []

@@ -14,7 +14,7 @@ from simcost.plan.routing.routers import DynamoKv, KvAware, PrefixAware, RayPowe
 from simcost.plan.routing.scorers import LatencyHeadroom, NoHitLru, PrefixCache, Scorer
 from simcost.plan.serving import Saturation
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.files.nodes import Node, items
+from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.tables.paths import inside
 from simcost.trace.workload.spec import RecordedWorkload, Workload
@@ -31,7 +31,7 @@ _UNSEEN = {
 }
 
 
-def cache_faults(root: Node, file: str) -> Iterator[Fault]:
+def cache_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Routers known by name that route by the prefix cache."""
     for plan in items(root.get("plans")):
         router = plan.get("router")
@@ -44,7 +44,7 @@ def cache_faults(root: Node, file: str) -> Iterator[Fault]:
             yield fault_at(said, message, file)
 
 
-def routing_faults(plan: Plan | None, node: Node, without_prefixes: str, file: str) -> Iterator[Fault]:
+def routing_faults(plan: Plan | None, node: YamlNode, without_prefixes: str, file: str) -> Iterator[Fault]:
     """What a plan's router and door ask for and cannot have; a plan that is None has other faults already.
 
     `without_prefixes` says why requests carry no prefixes; empty where they do.
@@ -73,7 +73,7 @@ def routing_faults(plan: Plan | None, node: Node, without_prefixes: str, file: s
         yield fault_at(gate, f"needs {_UNSEEN[LatencyHeadroom]}; take it out", file)
 
 
-def _retry_faults(plan: Plan, node: Node, file: str) -> Iterator[Fault]:
+def _retry_faults(plan: Plan, node: YamlNode, file: str) -> Iterator[Fault]:
     """Retries after a failure that does not happen."""
     asked, place = plan.retries, node.get("retries")
     from_manifest = isinstance(plan.scaling, FromManifest)  # may have a time limit

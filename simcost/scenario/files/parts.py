@@ -16,7 +16,7 @@ from simcost.scenario.files import yaml
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform
 from simcost.scenario.files.faults import validate
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.trace.workload.spec import Synthetic
 
 T = TypeVar("T")
@@ -83,8 +83,8 @@ def load_as(path: Path, cls: type[T]) -> T:
 
 
 def load_with_places(
-    path: Path, cls: type[T], more: Callable[[Node, str], list[Fault]] = lambda _root, _path: []
-) -> tuple[T, Node]:
+    path: Path, cls: type[T], more: Callable[[YamlNode, str], list[Fault]] = lambda _root, _path: []
+) -> tuple[T, YamlNode]:
     """As `load_as`, with the tree that knows the places; `more` finds what the schema cannot."""
     text, faults = yaml.read(path)
     root, found = (None, []) if faults else yaml.parse(text, str(path))

@@ -17,7 +17,7 @@ from simcost.ledger.requests import NODES
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.scenario import SpotNodes
-from simcost.sim.jobs.changing_capacity import Capacity
+from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.tables.paths import inside
 from simcost.trace.series.series import Floats
 from simcost.trace.spot import Ints, SpotSeries, read_availability, read_prices, with_prices
@@ -74,11 +74,11 @@ class AvailableSpotNodes:
         found: Ints = self.asked.nodes * there // there.max()
         return found
 
-    def capacity(self, first: int, steady: int) -> Capacity:
+    def capacity(self, first: int, steady: int) -> GpuCapacity:
         """GPUs of the run, the steady ones included."""
         nodes = self.nodes(first)
         changes = np.flatnonzero(np.diff(nodes, prepend=-1))
-        return Capacity(
+        return GpuCapacity(
             since_s=changes.astype(np.float64) * self.trace.gap_s,
             gpus=steady + nodes[changes] * self.gpus_per_node,
             period_s=self.period_s,

@@ -12,7 +12,7 @@ from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
 from simcost.rng import stream
 from simcost.sim.compiled import FAR
-from simcost.sim.jobs.cluster import COUNT, Cluster, Shapes
+from simcost.sim.jobs.cluster import COUNT, FreeNodes, Shapes
 from simcost.trace.jobs.jobs import CHECKPOINTS, Jobs
 from simcost.units import SECONDS_PER_DAY
 
@@ -40,7 +40,7 @@ class Room(NamedTuple):
 
     milli: int
     """GPU milli."""
-    cluster: Cluster
+    cluster: FreeNodes
     shapes: Shapes
     members: Any
     first: Ints

@@ -35,7 +35,7 @@ from simcost.sim.jobs import cluster as at
 from simcost.sim.jobs.cluster import (
     MILLI,
     NEVER,
-    Cluster,
+    FreeNodes,
     Gangs,
     Ints,
     Shapes,
@@ -51,7 +51,7 @@ from simcost.sim.jobs.estimates import order, strict
 from simcost.sim.jobs.results import Ran, of_flow, undisturbed
 from simcost.sim.jobs.simulate import outcomes_of, table
 from simcost.trace.jobs.jobs import Flags, Jobs
-from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.nodes import NodeTable
 
 InLines = FifoStrict | FifoSkip | SjfStrict | SjfSkip | SsfStrict | SsfSkip | DeadlineAware
 """Schedulers with an order that does not change, and no reservations: they have an engine of their own."""
@@ -104,7 +104,7 @@ class _Pool:
 
 def schedule_on_nodes(
     jobs: Jobs,
-    nodes: Nodes,
+    nodes: NodeTable,
     scheduler: Ordered,
     placement: OnNodes,
     *,
@@ -124,7 +124,7 @@ def schedule_on_nodes(
 
 def replay_on_nodes(
     jobs: Jobs,
-    nodes: Nodes,
+    nodes: NodeTable,
     scheduler: Ordered,
     placement: OnNodes,
     *,
@@ -181,7 +181,7 @@ class _Setting:
     """What a replay is given."""
 
     jobs: Jobs
-    nodes: Nodes
+    nodes: NodeTable
     scheduler: Ordered
     placement: OnNodes
     groups: Ints | None
@@ -196,7 +196,7 @@ class _Site:
     rows: Ints
     """Jobs of the trace."""
     nodes: Ints
-    cluster: Cluster
+    cluster: FreeNodes
     asked: Gangs
     fits: Ints
     """Those of `rows` that fit on the empty pool."""
@@ -294,7 +294,7 @@ def _in_general(
     )  # fmt: skip
 
 
-def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
+def fitting(asked: Gangs, mine: Jobs, c: FreeNodes) -> Ints:
     """Rows of the jobs that fit on the pool while it is empty."""
     from simcost.sim.jobs.engine import placement as place
 
@@ -308,7 +308,7 @@ def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
     return np.flatnonzero(work.jobs["start"][asked.request] != NEVER)
 
 
-def crossings(lying: Lying, nodes: Nodes) -> dict[str, float]:
+def crossings(lying: Lying, nodes: NodeTable) -> dict[str, float]:
     """Gangs on several nodes, how many of them lie within one NVLink domain and one rack, and over how many in all;
     nothing where the nodes do not say.
     """

@@ -35,7 +35,7 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class SmallestFleet:
     """The least fleet of a plan that meets the SLO, in one replication."""
 
     replicas: int
@@ -53,7 +53,7 @@ class Point:
 
     scale: float
     """Relative to the scenario's."""
-    fleets: dict[str, tuple[Fleet | None, ...]]
+    fleets: dict[str, tuple[SmallestFleet | None, ...]]
     """By plan, then replication; None = no size that was tried meets the SLO. In between not all plans are sized."""
     bills: tuple[tuple[TokenBill, ...], ...]
     """By API, then replication."""
@@ -128,7 +128,7 @@ class Study:
                          doubtful=max(doubts, default=None))  # fmt: skip
 
 
-def _smallest(fleet: Fleet | None) -> bool:
+def _smallest(fleet: SmallestFleet | None) -> bool:
     return fleet is not None and fleet.replicas == 1
 
 
@@ -331,7 +331,7 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _known(fleets: Sequence[Fleet], value: Callable[[Fleet], float | None]) -> float | None:
+def _known(fleets: Sequence[SmallestFleet], value: Callable[[SmallestFleet], float | None]) -> float | None:
     return mean_of(map(value, fleets))
 
 

@@ -17,7 +17,7 @@ from simcost.billing.commitment import (
     SavingsPlan,
 )
 from simcost.billing.commitment.base import HourlyPrice
-from simcost.billing.commitment.bound import Capacity, Floats, Rates
+from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Floats
 from simcost.billing.settlement import Settlement, settle
 from simcost.errors import InputError
 from simcost.studies.commitments.demand import CommitmentDemand
@@ -37,12 +37,12 @@ FALLS = (0.8, 0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
+class CommitmentRequest:
     """A question about commitments."""
 
     demand: CommitmentDemand
     offered: tuple[Offered, ...]
-    rates: Rates
+    rates: CommitmentRates
     aim: Aim
 
     def options(self) -> list[Option]:
@@ -53,7 +53,7 @@ class Asked:
             bound = one.bind(hour, self.rates)
             whole = (
                 bound.units / one.count
-                if isinstance(one, HourlyPrice) and isinstance(bound, Capacity)
+                if isinstance(one, HourlyPrice) and isinstance(bound, CommittedUnits)
                 else None
             )
             found.append(Option(bound=bound, whole=whole))
@@ -104,7 +104,9 @@ def bought(options: Sequence[Offered], bound: Sequence[Option], amounts: Floats)
 
 
 def study(
-    asked: Asked, history: CommitmentDemand | None, progress: Callable[[str], None] = lambda _: None
+    asked: CommitmentRequest,
+    history: CommitmentDemand | None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Document:
     """The best mix and what surrounds it.
 
@@ -147,7 +149,7 @@ def study(
     return {"verdict": verdict(document), **document, "assumptions": _assumptions(asked)}
 
 
-def best_amounts(asked: Asked, options: Sequence[Option]) -> Floats:
+def best_amounts(asked: CommitmentRequest, options: Sequence[Option]) -> Floats:
     """Of one option in expectation the quantile of demand, exact; else the linear program."""
     aim = asked.aim
     if len(options) == 1 and aim.weight == 0:
@@ -161,7 +163,7 @@ def best_amounts(asked: Asked, options: Sequence[Option]) -> Floats:
 
 
 def _recommended(
-    asked: Asked, options: Sequence[Option], amounts: Floats, settled: Settlement, k: int
+    asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, settled: Settlement, k: int
 ) -> Document:
     option, amount = options[k], float(amounts[k])
     by_name = {one.bound.name: one for one in settled.bought}
@@ -181,7 +183,7 @@ def _recommended(
     }
 
 
-def _curve(asked: Asked, option: Option) -> list[Document]:
+def _curve(asked: CommitmentRequest, option: Option) -> list[Document]:
     """Cost of this option alone, from nothing to all of it."""
     levels = np.linspace(0, option.most, LEVELS + 1)
     if option.whole is not None:
@@ -201,7 +203,7 @@ def _curve(asked: Asked, option: Option) -> list[Document]:
     ]  # fmt: skip
 
 
-def _fall(asked: Asked, options: Sequence[Option], amounts: Floats, factor: float) -> Document:
+def _fall(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, factor: float) -> Document:
     """The mix, if demand were only so much of what it is expected to be."""
     less = asked.demand.scaled(factor)
     mix, nothing = asked.monthly(amounts, less), asked.monthly(np.zeros(len(options)), less)
@@ -216,7 +218,7 @@ def _fall(asked: Asked, options: Sequence[Option], amounts: Floats, factor: floa
     }
 
 
-def break_even_demand(asked: Asked, amounts: Floats) -> float | None:
+def break_even_demand(asked: CommitmentRequest, amounts: Floats) -> float | None:
     """The share of the demand at which the mix costs as much as on demand, to a thousandth; None where nothing is
     committed or the mix never saves. What a mix saves falls with demand, so there is one such share at most.
     """
@@ -238,7 +240,7 @@ def break_even_demand(asked: Asked, amounts: Floats) -> float | None:
     return (low + high) / 2
 
 
-def evidence(asked: Asked, amounts: Floats) -> Document:
+def evidence(asked: CommitmentRequest, amounts: Floats) -> Document:
     """How much stands behind the terms: what is known of demand, and for how long one binds oneself."""
     years = [one.years for one, amount in zip(asked.offered, amounts, strict=True) if amount > 1e-9]
     demand = asked.demand
@@ -252,7 +254,7 @@ def evidence(asked: Asked, amounts: Floats) -> Document:
     }
 
 
-def _usual(asked: Asked, options: Sequence[Option], history: CommitmentDemand) -> list[Document]:
+def _usual(asked: CommitmentRequest, options: Sequence[Option], history: CommitmentDemand) -> list[Document]:
     """What would have been best over the last days, option by option: the method of the providers' advice."""
     found = []
     for k, option in enumerate(options):
@@ -301,7 +303,7 @@ def _words(one: Offered) -> Document:
     return found
 
 
-def _assumptions(asked: Asked) -> list[str]:
+def _assumptions(asked: CommitmentRequest) -> list[str]:
     lines = [f"Futures: {asked.demand.source}, equally likely. Commitments are settled by the clock-hour."]
     if "history" in asked.demand.source:
         lines.append(

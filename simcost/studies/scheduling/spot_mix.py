@@ -10,7 +10,7 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
-from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
 from simcost.studies.scheduling.sizing import LARGEST, Question
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.spot import Floats, Ints, SpotSeries
@@ -141,7 +141,7 @@ def _try(jobs: Jobs, spot: SpotMix, step: int, base: int, nodes: int) -> _Tried:
     return _Tried(wait, held, ledgers)
 
 
-def _capacity(trace: SpotSeries, start: int, base_gpus: int, nodes: int, step: int) -> Capacity:
+def _capacity(trace: SpotSeries, start: int, base_gpus: int, nodes: int, step: int) -> GpuCapacity:
     """What is always there, and what spot gives of so many nodes, from a tick of the trace on.
 
     More nodes than the trace ever had come and go in proportion.
@@ -151,7 +151,7 @@ def _capacity(trace: SpotSeries, start: int, base_gpus: int, nodes: int, step: i
     got: Ints = np.minimum(there, nodes) if nodes <= most else there * nodes // most
     changed = np.append(True, np.diff(got) != 0)
     since = np.arange(len(got))[changed] * trace.gap_s
-    return Capacity(since_s=since, gpus=base_gpus + step * got[changed], period_s=trace.span_s)
+    return GpuCapacity(since_s=since, gpus=base_gpus + step * got[changed], period_s=trace.span_s)
 
 
 def _waits(jobs: Jobs, ledger: JobLedger) -> Floats:

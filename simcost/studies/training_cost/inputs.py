@@ -26,7 +26,7 @@ from simcost.perf.training.methods import (
     Transfer,
     check_limits,
 )
-from simcost.perf.training.utilization import Layout
+from simcost.perf.training.utilization import ParallelLayout
 from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, RecordedFailures
 from simcost.units import Count, UsdPerGb, UsdPerH
 
@@ -126,7 +126,7 @@ class Run:
     accelerator: Accelerator
     tokens: float
     method: Method
-    layout: Layout
+    layout: ParallelLayout
     precision: Precision = "bf16"
     mfu: float | None = None
     """Measured; None = from `tokens_per_s_per_gpu`, else published."""
@@ -207,24 +207,24 @@ def _built(catalog: Catalog, name: str, given: dict[str, Any]) -> Method:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ValueRange:
     """Three values of one quantity, in order."""
 
     low: float
     mid: float
     high: float
 
-    def times(self, factor: float) -> "Interval":
+    def times(self, factor: float) -> "ValueRange":
         """Each times a factor that is not negative."""
         return self.map(lambda value: value * factor)
 
-    def map(self, function: Callable[[float], float]) -> "Interval":
+    def map(self, function: Callable[[float], float]) -> "ValueRange":
         """Each through a function that does not decrease."""
-        return Interval(function(self.low), function(self.mid), function(self.high))
+        return ValueRange(function(self.low), function(self.mid), function(self.high))
 
-    def plus(self, other: "Interval") -> "Interval":
+    def plus(self, other: "ValueRange") -> "ValueRange":
         """Ends add up: both come from the same speed."""
-        return Interval(self.low + other.low, self.mid + other.mid, self.high + other.high)
+        return ValueRange(self.low + other.low, self.mid + other.mid, self.high + other.high)
 
     def document(self) -> dict[str, float]:
         """As JSON."""

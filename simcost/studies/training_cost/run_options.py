@@ -15,7 +15,7 @@ MODELS = "exponential, weibull=SHAPE, lognormal=SIGMA, gamma=SHAPE or recorded=F
 def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
     """The run on so many GPUs; 0 = on the fewest of the layout. Raises InputError and CatalogError."""
     from simcost.perf.training.duration import Failures
-    from simcost.perf.training.utilization import Layout
+    from simcost.perf.training.utilization import ParallelLayout
     from simcost.studies.training_cost.inputs import Run
 
     layout = _given(
@@ -35,7 +35,7 @@ def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
         accelerator=catalog.accelerator(arguments.on),
         tokens=arguments.tokens,
         method=_method(arguments, catalog),
-        layout=Layout(gpus=gpus or (arguments.tp or 1) * (arguments.pp or 1), **layout),
+        layout=ParallelLayout(gpus=gpus or (arguments.tp or 1) * (arguments.pp or 1), **layout),
         precision=arguments.precision,
         mfu=arguments.mfu,
         tokens_per_s_per_gpu=arguments.tokens_per_s,

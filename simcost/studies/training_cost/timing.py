@@ -21,7 +21,7 @@ from simcost.perf.training.duration import (
 from simcost.perf.training.utilization import Mfu
 from simcost.plan.failures import RecordedFailures
 from simcost.rng import stream
-from simcost.studies.training_cost.inputs import Interval, Run
+from simcost.studies.training_cost.inputs import Run, ValueRange
 from simcost.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ RUNS = 400
 class Timed:
     """How long a run takes under one rate of interruptions."""
 
-    useful_s: Interval
-    time_s: Interval
+    useful_s: ValueRange
+    time_s: ValueRange
     ettr: tuple[Ettr, Ettr, Ettr]
     """At the lowest, likely and highest rate."""
     written: CheckpointWrites
@@ -55,7 +55,7 @@ def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: floa
     gpus = run.layout.gpus
     peak = peak_flops(run.accelerator, run.precision)
     flops = run.token_flops.model * run.tokens
-    useful_s = Interval(*(compute_s(flops, gpus, peak * share) for share in (mfu.high, mfu.mid, mfu.low)))
+    useful_s = ValueRange(*(compute_s(flops, gpus, peak * share) for share in (mfu.high, mfu.mid, mfu.low)))
     failures = _as_rates(run)
     given = failures.per_node_day is not None
     published = () if given else catalog.facts.failure_rates
@@ -65,7 +65,7 @@ def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: floa
     low, mid, high = (one for one, _ in found)
     low = replace(low, value=max(low.value, mid.value))  # simulated ones may cross by chance
     high = replace(high, value=min(high.value, mid.value))
-    time_s = Interval(useful_s.low / low.value, useful_s.mid / mid.value, useful_s.high / high.value)
+    time_s = ValueRange(useful_s.low / low.value, useful_s.mid / mid.value, useful_s.high / high.value)
     if not time_s.high < LONGEST_S:
         raise InputError(
             f"the run would take {time_s.high / SECONDS_PER_DAY / 365:.3g} years; check tokens, gpus and mfu"

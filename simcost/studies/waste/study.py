@@ -18,8 +18,8 @@ from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, QueueWaste, Waste
 from simcost.studies.waste.price import Price, price_of
 from simcost.studies.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
 from simcost.studies.waste.workload_actions import (
+    GpuTimeByOutcome,
     Memory,
-    Outcomes,
     SpotCase,
     fix_failing,
     measure,
@@ -169,7 +169,7 @@ def waste(
 def _measures(
     account: Waste,
     memory: Memory | None,
-    found: Outcomes | None,
+    found: GpuTimeByOutcome | None,
     timezone: str,
     offer: Offer | None,
 ) -> list[Action]:

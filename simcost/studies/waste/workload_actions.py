@@ -175,7 +175,7 @@ def _saved(memory: Memory, used_bytes: Floats, duty: Floats) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcomes:
+class GpuTimeByOutcome:
     """GPU-seconds of a job trace by recorded outcome."""
 
     gpu_s: dict[str, float]
@@ -184,7 +184,7 @@ class Outcomes:
     """Of failures whose user's previous job in the pool, with as many GPUs, had failed too."""
 
 
-def outcomes(jobs: Jobs) -> Outcomes:
+def outcomes(jobs: Jobs) -> GpuTimeByOutcome:
     """Add up GPUs x duration by outcome; failed and killed jobs held their GPUs all the same."""
     work: Floats = jobs.gpus * jobs.gpu_milli / 1000.0 * jobs.duration_s
     by_status = np.bincount(jobs.status, work, len(STATUS))
@@ -194,11 +194,11 @@ def outcomes(jobs: Jobs) -> Outcomes:
     for column in (jobs.gpus, jobs.user, jobs.pool):
         same &= np.diff(column[order]) == 0
     again = np.append(False, failed[order][:-1] & same)[: len(order)] & failed[order]
-    return Outcomes(gpu_s=dict(zip(STATUS, by_status.tolist(), strict=True)),
+    return GpuTimeByOutcome(gpu_s=dict(zip(STATUS, by_status.tolist(), strict=True)),
                     repeated_gpu_s=float(work[order][again].sum()))  # fmt: skip
 
 
-def fix_failing(found: Outcomes) -> list[Action]:
+def fix_failing(found: GpuTimeByOutcome) -> list[Action]:
     """Stop failures that repeat: expected are those that follow a failure of the like, high are all."""
     failed = found.gpu_s["failed"]
     if not failed > 0:

@@ -36,7 +36,7 @@ STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class LogFormat:
     """How one kind of log is written."""
 
     container: Literal["csv", "jsonl", "parquet"] | None
@@ -56,24 +56,24 @@ class Format:
     """Dates with AM or PM are those of US English."""
 
 
-FORMATS: Mapping[str, Format] = {
-    "azure-llm": Format(container="csv", columns={
+FORMATS: Mapping[str, LogFormat] = {
+    "azure-llm": LogFormat(container="csv", columns={
         "arrival": ["TIMESTAMP"], "prompt_tokens": ["ContextTokens"], "output_tokens": ["GeneratedTokens"]}),
-    "burstgpt": Format(container="csv", unit="s", columns={
+    "burstgpt": LogFormat(container="csv", unit="s", columns={
         "arrival": ["Timestamp"], "prompt_tokens": ["Request tokens"], "output_tokens": ["Response tokens"],
         "model": ["Model"], "session": ["Session ID"]}),
-    "mooncake": Format(container="jsonl", unit="ms", block_tokens=512, columns={
+    "mooncake": LogFormat(container="jsonl", unit="ms", block_tokens=512, columns={
         "arrival": ["timestamp"], "prompt_tokens": ["input_length"], "output_tokens": ["output_length"],
         "prefix_hashes": ["hash_ids"]}),
-    "csv": Format(container="csv", rules=GENERIC_RULES),
-    "jsonl": Format(container="jsonl", rules=GENERIC_RULES),
-    "parquet": Format(container="parquet", rules=GENERIC_RULES),
-    "otel": Format(container="jsonl", rows=span_rows, rules=SPAN_RULES, columns={
+    "csv": LogFormat(container="csv", rules=GENERIC_RULES),
+    "jsonl": LogFormat(container="jsonl", rules=GENERIC_RULES),
+    "parquet": LogFormat(container="parquet", rules=GENERIC_RULES),
+    "otel": LogFormat(container="jsonl", rows=span_rows, rules=SPAN_RULES, columns={
         "arrival": ["startTimeUnixNano", "start_time", "startTime"], "session": ["gen_ai.conversation.id"]}),
-    "litellm": Format(container=None, rules=LITELLM_RULES, columns={
+    "litellm": LogFormat(container=None, rules=LITELLM_RULES, columns={
         "arrival": ["startTime"], "prompt_tokens": ["prompt_tokens"], "output_tokens": ["completion_tokens"],
         "model": ["model"], "tenant": ["team_id"], "session": ["session_id"]}),
-    "langfuse": Format(container=None, rows=observation_row, rules=LANGFUSE_RULES, thousands=",",
+    "langfuse": LogFormat(container=None, rows=observation_row, rules=LANGFUSE_RULES, thousands=",",
                        month_first=True, columns={
         "arrival": ["startTime", "start_time"],
         "prompt_tokens": ["inputUsage", "inputTokens", "promptTokens", "usage.input"],
@@ -92,7 +92,7 @@ _ALSO_CALLED = {
 }  # fmt: skip
 
 
-def find_format(name: str) -> Format:
+def find_format(name: str) -> LogFormat:
     """The format of that name. Raises TraceError for an unknown one."""
     if name not in FORMATS:
         raise TraceError(f"unknown format {name!r}{did_you_mean(name, list(FORMATS))} "
@@ -101,7 +101,7 @@ def find_format(name: str) -> Format:
 
 
 def find_columns(
-    form: Format, mapping: Mapping[str, str], present: Sequence[str], place: str
+    form: LogFormat, mapping: Mapping[str, str], present: Sequence[str], place: str
 ) -> dict[str, str]:
     """Ours -> theirs for one log.
 
@@ -133,7 +133,7 @@ def find_columns(
     return {ours: used[ours] for ours in OURS if ours in used}
 
 
-def find_rules(form: Format, mapping: Mapping[str, str]) -> dict[str, FailureRule]:
+def find_rules(form: LogFormat, mapping: Mapping[str, str]) -> dict[str, FailureRule]:
     """Keys of a chunk -> the rules of a format by their columns, of which the mapping may name the status."""
     return {f"rule {rule.column}": replace(rule, column=mapping.get(rule.column, rule.column))
             if rule.column == STATUS else rule for rule in form.rules}  # fmt: skip

@@ -16,7 +16,13 @@ from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
 from simcost.studies.commitments.demand import CommitmentDemand, from_history, from_paths
 from simcost.studies.commitments.optimizer import Aim, best_mix, pieces
-from simcost.studies.commitments.study import Asked, best_amounts, break_even_demand, offered, study
+from simcost.studies.commitments.study import (
+    CommitmentRequest,
+    best_amounts,
+    break_even_demand,
+    offered,
+    study,
+)
 from simcost.trace.series.series import Grid
 
 CATALOG = load_catalog()
@@ -36,8 +42,8 @@ def demand(hours: Any, *prices: float) -> CommitmentDemand:
     return CommitmentDemand(lines=lines, hours=values, source="test")
 
 
-def asked(of: CommitmentDemand, *options: Any, **aim: Any) -> Asked:
-    return Asked(demand=of, offered=offered(options), rates=CATALOG, aim=Aim(**aim))
+def asked(of: CommitmentDemand, *options: Any, **aim: Any) -> CommitmentRequest:
+    return CommitmentRequest(demand=of, offered=offered(options), rates=CATALOG, aim=Aim(**aim))
 
 
 def reserved(count: int, price: float) -> ReservedInstances:
