@@ -41,14 +41,16 @@ def main() -> None:
 
 def steps() -> dict[str, Any]:
     from simcost.plan.autoscaling import Hpa, Keda, Kpa, RayServe
-    from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+    from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
     from simcost.plan.autoscaling.keda import MetricTrigger
 
     pods = Metric(type="Pods", name="w", target_type="AverageValue", target=10)
     cpu = Metric(type="Resource", name="cpu", target_type="Utilization", target=60)
     total = Metric(type="External", name="total", target_type="AverageValue", target=10)
-    rules = Behavior(scale_up=Direction(policies=(Rule(type="Percent", value=50, period=60),)),
-                     scale_down=Direction(window=600, policies=(Rule(type="Pods", value=1, period=180),)))  # fmt: skip
+    rules = Behavior(
+        scale_up=Direction(policies=(ScalingRule(type="Percent", value=50, period=60),)),
+        scale_down=Direction(window=600, policies=(ScalingRule(type="Pods", value=1, period=180),)),
+    )
     policies: dict[str, Any] = {
         "hpa, metric of 50 pods": Hpa(max=100, metrics=(pods,)),
         "hpa, cpu of 50 pods": Hpa(max=100, metrics=(cpu,)),

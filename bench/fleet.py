@@ -43,7 +43,7 @@ def part(name: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def simulate(options: argparse.Namespace) -> dict[str, Any]:
-    from simcost.ledger.requests import Limits
+    from simcost.ledger.requests import LatencyLimits
     from simcost.perf import StepTime
     from simcost.plan import PowerOfTwo, Startup
     from simcost.plan.autoscaling import Hpa
@@ -65,7 +65,7 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     batches: Any = read_batches(Path(options.trace))
     if options.warm_up:
         batches = iter([next(batches)])
-    ledger = simulate(pool, batches, horizon_s=week.WEEK_S, limits=Limits(ttft_s=0.5, tpot_s=0.05))
+    ledger = simulate(pool, batches, horizon_s=week.WEEK_S, limits=LatencyLimits(ttft_s=0.5, tpot_s=0.05))
     got, events = ledger.outcomes, ledger.events["what"].to_pylist()
     good = sum(got.windows["good"].to_pylist())
     return {

@@ -15,14 +15,18 @@ from typing import Any
 import numpy as np
 from measure import SHARED, account, cpu_s, in_process, show
 
-from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Gaps, Mmpp, Poisson, Weibull
+from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Gaps, Mmpp, Poisson, WeibullGaps
 
 TRACE = "conversation.parquet"
 LAWS: dict[str, Gaps] = {
-    "poisson": Poisson(), "gamma": Gamma(trace=TRACE), "weibull": Weibull(trace=TRACE), "mmpp": Mmpp(trace=TRACE),
-    "bootstrap-1": Bootstrap(trace=TRACE, block=1), "bootstrap-50": Bootstrap(trace=TRACE),
+    "poisson": Poisson(),
+    "gamma": GammaGaps(trace=TRACE),
+    "weibull": WeibullGaps(trace=TRACE),
+    "mmpp": Mmpp(trace=TRACE),
+    "bootstrap-1": Bootstrap(trace=TRACE, block=1),
+    "bootstrap-50": Bootstrap(trace=TRACE),
     "bootstrap-500": Bootstrap(trace=TRACE, block=500),
-}  # fmt: skip
+}
 RUNS = 10
 
 

@@ -27,7 +27,7 @@ from simcost.plan.scheduling import (
 from simcost.sim.jobs.packing import pack
 from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.jobs.nodes import Nodes, read_nodes
+from simcost.trace.jobs.nodes import NodeTable, read_nodes
 from simcost.trace.jobs.reader import read_jobs
 
 DATA = measure.SHARED / "data"
@@ -104,11 +104,11 @@ def busy() -> Jobs:
     return Jobs.of(submit_s=submit, duration_s=duration, gpus=gpus, gpu_milli=milli)
 
 
-def eights(count: int) -> Nodes:
+def eights(count: int) -> NodeTable:
     """Nodes of 8 GPUs, nine of them in an NVLink domain, four domains in a rack."""
     none = np.zeros(count, np.int64)
     names = tuple(f"n{i:04}" for i in range(count))
-    return Nodes(
+    return NodeTable(
         names=names, gpus=none + 8, cpu_milli=none, memory_mib=none, pool=none, gpu_type=none, pools=("",),
         domain=np.arange(count) // 9, rack=np.arange(count) // 36,
     )  # fmt: skip

@@ -68,7 +68,7 @@ def synthesize(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def simulate(options: argparse.Namespace) -> dict[str, Any]:
-    from simcost.ledger.requests import Limits
+    from simcost.ledger.requests import LatencyLimits
     from simcost.perf import StepTime
     from simcost.plan import Fixed, LeastOutstanding, PowerOfTwo, RoundRobin
     from simcost.sim import Pool, simulate
@@ -82,7 +82,7 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     batches: Iterator[Any] = read_batches(Path(options.trace))
     if options.warm_up:
         batches = iter([next(batches)])
-    ledger = simulate(pool, batches, horizon_s=WEEK_S, limits=Limits(ttft_s=0.5, tpot_s=0.05))
+    ledger = simulate(pool, batches, horizon_s=WEEK_S, limits=LatencyLimits(ttft_s=0.5, tpot_s=0.05))
     got = ledger.outcomes
     return {"requests": got.arrived, "completed": got.completed, "steps": got.steps}
 

@@ -5,14 +5,11 @@ the unit of its name, or a text with a unit. The scenario edge reads the hooks o
 itself knows nothing of YAML.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from functools import cache, partial
+from dataclasses import dataclass, field
 from math import isfinite
-from types import NoneType
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -71,7 +68,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock(Unit):
+class ClockTime(Unit):
     """A time of day: `08:30`, or a duration since midnight."""
 
     def parse(self, value: object) -> object:
@@ -82,41 +79,17 @@ class Clock(Unit):
 
 @dataclass(frozen=True, slots=True)
 class ByKind:
-    """Marks a union of classes that `kind` tells apart, with or without None, for the scenario edge."""
+    """Marks a union of classes that `kind` tells apart, with or without None.
+
+    A mark alone: `simcost.scenario.files.by_kind` reads it.
+    """
 
     otherwise: str | None = None
     """The kind of a mapping that says none; None = it must."""
 
-    def __get_pydantic_core_schema__(self, source: Any, _: Callable[[Any], Any]) -> dict[str, Any]:
-        """A check that builds the schema of a member when a file first names its kind: most files name few."""
-        members = {next(field.default for field in fields(member) if field.name == "kind"): member
-                   for member in get_args(source) if member is not NoneType}  # fmt: skip
-        function = {"type": "no-info", "function": partial(_member, members)}
-        check = {"type": "function-plain", "function": function}
-        return {"type": "nullable", "schema": check} if NoneType in get_args(source) else check
-
-
-def _member(members: Mapping[Any, type], value: object) -> object:
-    """The object that a mapping stands for, by its kind; errors are those of the member, at their places in it."""
-    from pydantic_core import PydanticCustomError, PydanticKnownError
-
-    if not isinstance(value, dict):
-        raise PydanticKnownError("dict_type")
-    kind = value.get("kind")
-    if not isinstance(kind, str) or kind not in members:
-        raise PydanticCustomError("union_tag_invalid", "no such kind")
-    return _adapter(members[kind]).validate_json(json.dumps(value), strict=True)
-
-
-@cache
-def _adapter(member: type) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(member)
-
 
 SECONDS = Unit("seconds", _TIME, "30s or 1.5h")
-CLOCK = Clock("a time of day", _TIME, "08:30")
+CLOCK = ClockTime("a time of day", _TIME, "08:30")
 BYTES = Unit("bytes", _BYTES, "80GiB")
 BYTES_PER_S = Unit("bytes per second", {f"{k}/s": v for k, v in _BYTES.items()}, "2GB/s")
 SHARE = Unit("a share from 0 to 1", {"%": 0.01}, "99.5%")

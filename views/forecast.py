@@ -132,14 +132,14 @@ def forecast(
     series: Path, events: Path | None, folder: Path, asked: dict[str, Any], progress: Any
 ) -> dict[str, Any]:
     """The document, what to draw, and the files to take along."""
-    from simcost.forecast.project import Asked
+    from simcost.forecast.project import ProjectionOptions
     from simcost.studies.forecasting import page
     from simcost.studies.forecasting.study import Reading, forecast_file
 
     kept = folder / "forecast.parquet"
     document, outlooks = forecast_file(
         series,
-        Asked(seed=1, model=asked["model"]),
+        ProjectionOptions(seed=1, model=asked["model"]),
         horizon_s=horizon_s(asked["horizon"]),
         reading=Reading(freq=asked["freq"], timezone=asked["timezone"]),
         events=events,

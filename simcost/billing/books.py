@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from simcost.billing.bill import Charge
-from simcost.billing.commitment.bound import Bought, Capacity, Floats
+from simcost.billing.commitment.bound import CommitmentUse, CommittedUnits, Floats
 from simcost.billing.metering import Line
 from simcost.billing.settlement import Settlement
 
@@ -24,7 +24,9 @@ def compute_charges(settled: Settlement) -> Iterator[Charge]:
         yield from _bought(settled, one)
 
 
-def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Bought | None = None) -> Charge:
+def _usage(
+    settled: Settlement, line: Line, hours: Floats, usd: Floats, by: CommitmentUse | None = None
+) -> Charge:
     quantity, cost = float(hours.sum()), float(usd.sum())
     return Charge(
         charge_category="Usage",
@@ -42,7 +44,7 @@ def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Boug
     )  # fmt: skip
 
 
-def _bought(settled: Settlement, one: Bought) -> Iterator[Charge]:
+def _bought(settled: Settlement, one: CommitmentUse) -> Iterator[Charge]:
     """What of a commitment nothing used, and its payments."""
     unused = float(one.unused_usd.sum())
     if unused > 0:
@@ -64,12 +66,12 @@ def _bought(settled: Settlement, one: Bought) -> Iterator[Charge]:
             )  # fmt: skip
 
 
-def _commitment(settled: Settlement, one: Bought, usd: float) -> Charge:
+def _commitment(settled: Settlement, one: CommitmentUse, usd: float) -> Charge:
     """So much of a commitment, at no cost yet."""
     bound = one.bound
     return Charge(
         charge_category="Usage", pricing_category="Standard", service="compute", provider=bound.provider,
-        sku=bound.sku if isinstance(bound, Capacity) else bound.kind, region=bound.region or "any",
+        sku=bound.sku if isinstance(bound, CommittedUnits) else bound.kind, region=bound.region or "any",
         account=bound.account, charge_period_start_s=settled.start_s, charge_period_end_s=settled.end_s,
         consumed_quantity=usd, consumed_unit="USD", list_unit_price_usd=1.0, list_cost_usd=0.0,
         contracted_cost_usd=0.0, effective_cost_usd=0.0, billed_cost_usd=0.0, price_as_of="", price_quality="given",
@@ -77,10 +79,10 @@ def _commitment(settled: Settlement, one: Bought, usd: float) -> Charge:
     )  # fmt: skip
 
 
-def coverage(settled: Settlement, one: Bought) -> float | None:
+def coverage(settled: Settlement, one: CommitmentUse) -> float | None:
     """Share of the usage that a commitment may cover, at list prices, that it does; None where there is none."""
     bound = one.bound
-    reach = bound.takes if isinstance(bound, Capacity) else bound.rates
+    reach = bound.takes if isinstance(bound, CommittedUnits) else bound.rates
     prices = np.array([line.list_usd for line in settled.account.lines], np.float64)
     eligible = float(settled.account.hours[:, reach > 0].sum(axis=0) @ prices[reach > 0])
     covered = sum(float(hours.sum()) * prices[i] for i, hours in one.covered_h.items())

@@ -10,14 +10,14 @@ from itertools import groupby
 
 import numpy as np
 
-from simcost.billing.commitment.bound import Bought, Bound, Capacity, Floats, Spend
+from simcost.billing.commitment.bound import Bound, CommitmentUse, CommittedUnits, Floats, Spend
 from simcost.billing.metering import Line, Metered
 
 _DUST = 1e-10
 """USD or units an hour that count as nothing, and the share of larger amounts that does: what rounding leaves."""
 
 
-def cover(account: Metered, bounds: Sequence[Bound]) -> tuple[Floats, list[Bought]]:
+def cover(account: Metered, bounds: Sequence[Bound]) -> tuple[Floats, list[CommitmentUse]]:
     """Apply commitments in their order.
 
     Returns:
@@ -28,7 +28,7 @@ def cover(account: Metered, bounds: Sequence[Bound]) -> tuple[Floats, list[Bough
     ordered = sorted(bounds, key=lambda bound: bound.order)
     for _, same in groupby(ordered, key=lambda bound: bound.order):
         group = list(same)
-        capacity = [bound for bound in group if isinstance(bound, Capacity)]
+        capacity = [bound for bound in group if isinstance(bound, CommittedUnits)]
         for own in (True, False):
             for one in capacity:
                 _cover_capacity(account, left, one, bought[id(one)], own=own)
@@ -37,10 +37,10 @@ def cover(account: Metered, bounds: Sequence[Bound]) -> tuple[Floats, list[Bough
     return left, [bought[id(bound)] for bound in bounds]
 
 
-def _bought(account: Metered, bound: Bound) -> Bought:
+def _bought(account: Metered, bound: Bound) -> CommitmentUse:
     active = bound.payments.active(account)
     committed = active * bound.payments.terms.effective_usd_per_h
-    return Bought(
+    return CommitmentUse(
         bound=bound,
         one_time_usd=bound.payments.one_time(len(active)),
         recurring_usd=active * bound.payments.terms.recurring_usd_per_h,
@@ -49,7 +49,9 @@ def _bought(account: Metered, bound: Bound) -> Bought:
     )
 
 
-def _cover_capacity(account: Metered, left: Floats, bound: Capacity, bought: Bought, *, own: bool) -> None:
+def _cover_capacity(
+    account: Metered, left: Floats, bound: CommittedUnits, bought: CommitmentUse, *, own: bool
+) -> None:
     usd = bound.usd_per_unit_h
     available = bound.payments.active(account) * bound.units
     free = available - sum(bought.covered_h[i] * bound.takes[i] for i in bought.covered_h)
@@ -66,7 +68,7 @@ def _cover_capacity(account: Metered, left: Floats, bound: Capacity, bought: Bou
 
 
 def _cover_spend(
-    account: Metered, left: Floats, bounds: Sequence[Spend], bought: dict[int, Bought], *, own: bool
+    account: Metered, left: Floats, bounds: Sequence[Spend], bought: dict[int, CommitmentUse], *, own: bool
 ) -> None:
     """All plans of one place together: (usage, plan) by saving."""
     pairs = [
@@ -94,11 +96,11 @@ def _lines(lines: Sequence[Line], bound: Bound, *, own: bool) -> Iterator[int]:
     if not own and not (bound.shared and bound.account):
         return
     chosen = [i for i, line in enumerate(lines) if (bound.account in ("", line.account)) == own]
-    size = bound.takes if isinstance(bound, Capacity) else np.zeros(len(lines))
+    size = bound.takes if isinstance(bound, CommittedUnits) else np.zeros(len(lines))
     yield from sorted(chosen, key=lambda i: (size[i], lines[i].reserved_idle, i))
 
 
-def _enter(bought: Bought, left: Floats, line: int, hours: Floats, usd: Floats) -> None:
+def _enter(bought: CommitmentUse, left: Floats, line: int, hours: Floats, usd: Floats) -> None:
     hours = np.where(hours < _DUST, 0.0, hours)
     if not hours.any():
         return
@@ -111,7 +113,7 @@ def _enter(bought: Bought, left: Floats, line: int, hours: Floats, usd: Floats) 
     bought.covered_usd[line] = bought.covered_usd.get(line, 0.0) + usd
 
 
-def _at_once(account: Metered, bound: Capacity, lines: Sequence[int]) -> Floats:
+def _at_once(account: Metered, bound: CommittedUnits, lines: Sequence[int]) -> Floats:
     """[hour] Hours of lines within so many units at each instant, while the capacity can be used."""
     within, _ = concurrent(
         account, lines, bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h

@@ -9,7 +9,7 @@ import numpy as np
 
 from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import coverage
-from simcost.billing.commitment.bound import Bought
+from simcost.billing.commitment.bound import CommitmentUse
 from simcost.billing.price_list import price_list
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, difference_usd, format_share, format_usd
 
@@ -53,7 +53,7 @@ def _charge(charge: Charge) -> Document:
     return asdict(charge) | {"tags": dict(charge.tags)}
 
 
-def _commitment(bill: Bill, one: Bought) -> Document:
+def _commitment(bill: Bill, one: CommitmentUse) -> Document:
     settled = bill.settlement
     lines = settled.account.lines
     at_list = fsum(float(hours.sum()) * lines[i].list_usd for i, hours in one.covered_h.items())

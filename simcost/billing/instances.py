@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Nodes:
+class NodeAccount:
     """The account of a run's nodes, and the hours that granularity and minimum add, by kind."""
 
     account: Metered
     rounding_h: tuple[float, ...]
 
 
-def nodes_account(kinds: "Sequence[Instances]") -> Nodes:
+def nodes_account(kinds: "Sequence[Instances]") -> NodeAccount:
     """Every node from order to release, as the provider meters it; at prices in effect where there are `steps`.
 
     Raises:
@@ -50,7 +50,7 @@ def nodes_account(kinds: "Sequence[Instances]") -> Nodes:
     account = metered(
         [kind.line for kind in kinds], _joined(parts), horizon_s=kinds[0].usage.horizon_s, start_s=None
     )
-    return Nodes(account=account, rounding_h=tuple(rounding_h))
+    return NodeAccount(account=account, rounding_h=tuple(rounding_h))
 
 
 def _priced_runs(start: Floats, end: Floats, line: int, steps: Sequence[tuple[float, float]]) -> Runs:
@@ -82,7 +82,7 @@ def _joined(parts: Sequence[Runs]) -> Runs:
     )  # fmt: skip
 
 
-def by_state(kinds: "Sequence[Instances]", nodes: Nodes, settled: Settlement) -> dict[str, float]:
+def by_state(kinds: "Sequence[Instances]", nodes: NodeAccount, settled: Settlement) -> dict[str, float]:
     """The effective cost of nodes by state of their slots, in USD.
 
     Hours that ran share what hours cost on average, those of each kind in proportion to its price, and a node's

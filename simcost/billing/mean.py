@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import compute_charges
-from simcost.billing.commitment.bound import Bought, Floats
+from simcost.billing.commitment.bound import CommitmentUse, Floats
 from simcost.billing.metering import Ints, Metered, Runs
 from simcost.billing.settlement import Settlement
 
@@ -64,14 +64,14 @@ def _mean_account(accounts: Sequence[Metered]) -> Metered:
     )  # fmt: skip
 
 
-def _mean_bought(same: Sequence[Bought]) -> Bought:
+def _mean_bought(same: Sequence[CommitmentUse]) -> CommitmentUse:
     """One commitment over the replications."""
 
     def by_line(covered: Sequence[dict[int, Floats]]) -> dict[int, Floats]:
         lines = sorted({line for one in covered for line in one})
         return {line: _mean([one.get(line, np.zeros(1)) for one in covered]) for line in lines}
 
-    return Bought(
+    return CommitmentUse(
         bound=same[0].bound,
         one_time_usd=_mean([one.one_time_usd for one in same]),
         recurring_usd=_mean([one.recurring_usd for one in same]),

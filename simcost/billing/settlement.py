@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcost.billing.commitment import CapacityReservation, Commitment
-from simcost.billing.commitment.bound import Bought, Floats, Rates, only_region
+from simcost.billing.commitment.bound import CommitmentRates, CommitmentUse, Floats, only_region
 from simcost.billing.coverage import concurrent, cover
 from simcost.billing.metering import Line, Metered
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -67,7 +67,7 @@ class Settlement:
 
     account: Metered
     """With a line for what of each capacity reservation nothing used."""
-    bought: tuple[Bought, ...]
+    bought: tuple[CommitmentUse, ...]
     rest_h: Floats
     """[hour, line] Hours that no commitment covers."""
     rest_usd: Floats
@@ -104,7 +104,7 @@ class Settlement:
 
 
 def settle(
-    account: Metered, commitments: Sequence[Commitment], rates: Rates, *, sustained: bool = True
+    account: Metered, commitments: Sequence[Commitment], rates: CommitmentRates, *, sustained: bool = True
 ) -> Settlement:
     """Settle every clock-hour of an account.
 
@@ -160,7 +160,7 @@ def _named(commitments: Sequence[Commitment]) -> Iterator[Commitment]:
             yield replace(one, name=one.kind + number)
 
 
-def _reserve(account: Metered, one: CapacityReservation, rates: Rates) -> Metered:
+def _reserve(account: Metered, one: CapacityReservation, rates: CommitmentRates) -> Metered:
     """The account with a line for what nothing used of a capacity reservation."""
     region = one.region or only_region(account, "aws", one.sku, one.kind)
     same = [
@@ -180,7 +180,7 @@ def _reserve(account: Metered, one: CapacityReservation, rates: Rates) -> Metere
     return replace(account, lines=(*account.lines, line), hours=np.column_stack([account.hours, idle]))
 
 
-def _unused_line(one: CapacityReservation, region: str, rates: Rates) -> Line:
+def _unused_line(one: CapacityReservation, region: str, rates: CommitmentRates) -> Line:
     offer = rates.offer(f"aws/{one.sku}", None if region == "any" else region)
     return Line(
         provider="aws", sku=one.sku, region=offer.region, zone=one.zone, account=one.account, reserved_idle=True,

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from simcost.catalog.aliases import ALIASES, ANY_REGION, WITHOUT_DATASHEET, canonical, matches, narrowness
 from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
-from simcost.catalog.csv_reader import Deferred
+from simcost.catalog.csv_reader import LazyFacts
 from simcost.catalog.dates import UNKNOWN
 from simcost.catalog.facts import (
     Accelerator,
@@ -97,8 +97,8 @@ class Catalog:
     def as_of(self) -> str:
         """The newest known date of any fact, `unknown` if none has one."""
         tables = [getattr(self.facts, table.name) for table in fields(self.facts)]
-        days = {table.newest for table in tables if isinstance(table, Deferred)}
-        days |= {row.as_of for table in tables if not isinstance(table, Deferred) for row in table}
+        days = {table.newest for table in tables if isinstance(table, LazyFacts)}
+        days |= {row.as_of for table in tables if not isinstance(table, LazyFacts) for row in table}
         return max(days - {UNKNOWN}, default=UNKNOWN)
 
     def public_trace(self, name: str) -> PublicTrace:

@@ -34,7 +34,7 @@ class Row(Generic[F]):
         return Fault(file=self.file, line=self.line, column=column, path=name, message=message)
 
 
-class Deferred(Sequence[F]):
+class LazyFacts(Sequence[F]):
     """The facts of a file of ours, read when they are first asked for: long tables that few commands need."""
 
     def __init__(self, path: Path, kind: type[F], key: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from simcost.catalog.aliases import WITHOUT_DATASHEET, canonical
 from simcost.catalog.catalog import Catalog, Facts
 from simcost.catalog.contracts import ContractPrice, CurrencyRate
-from simcost.catalog.csv_reader import Deferred, Row, read_table
+from simcost.catalog.csv_reader import LazyFacts, Row, read_table
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
@@ -120,7 +120,7 @@ def with_rows(folder: Path | None, name: str, rows: Sequence[Provenance]) -> lis
 @cache
 def _built_in() -> Catalog:
     tables: dict[str, Any] = {
-        name: Deferred(_OURS / f"{name}.csv", _TABLES[name].kind, _TABLES[name].unique) for name in _DEFERRED
+        name: LazyFacts(_OURS / f"{name}.csv", _TABLES[name].kind, _TABLES[name].unique) for name in _DEFERRED
     }
     return _extended(Facts(**tables), _OURS, deferred=_DEFERRED)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simcost.compare.confidence import Interval, paired
+from simcost.compare.confidence import ConfidenceInterval, paired
 from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.errors import InputError, RunError, did_you_mean
 
@@ -14,12 +14,12 @@ class Difference:
 
     plan: str
     against: str
-    total_usd: Interval
-    per_month_usd: Interval
+    total_usd: ConfidenceInterval
+    per_month_usd: ConfidenceInterval
     share: float | None
     """Difference of the mean costs a month over the mean cost a month of `against`."""
-    attainment: Interval | None
-    wait_p95_s: Interval | None
+    attainment: ConfidenceInterval | None
+    wait_p95_s: ConfidenceInterval | None
     """Of jobs."""
 
 
@@ -90,11 +90,11 @@ def compare(
 def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: bool = False) -> Difference:
     """`plan` minus `against`; what both meet in a replication is the same, so it cancels out."""
 
-    def gap(value: Callable[[RunResult], float | None]) -> Interval | None:
+    def gap(value: Callable[[RunResult], float | None]) -> ConfidenceInterval | None:
         mine, theirs = (_known(map(value, one.results)) for one in (plan, against))
         return None if mine is None or theirs is None else paired(mine, theirs, level, exact=exact)
 
-    def money(value: Callable[[RunResult], float]) -> Interval:
+    def money(value: Callable[[RunResult], float]) -> ConfidenceInterval:
         return paired(
             [value(run) for run in plan.results], [value(run) for run in against.results], level, exact=exact
         )

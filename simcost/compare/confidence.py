@@ -7,7 +7,7 @@ from math import fsum, sqrt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+class ConfidenceInterval:
     """A mean and where the true mean lies with probability `level`; no bounds from a single replication."""
 
     mean: float
@@ -26,11 +26,11 @@ class Interval:
         """Whether zero is within the bounds: a difference that noise alone would explain. None = unknown."""
         return None if self.lo is None or self.hi is None else self.lo <= 0 <= self.hi
 
-    def scaled(self, factor: float) -> "Interval":
+    def scaled(self, factor: float) -> "ConfidenceInterval":
         """The interval in another unit."""
         bounds = sorted(bound * factor for bound in (self.lo, self.hi) if bound is not None)
         lo, hi = bounds or (None, None)
-        return Interval(
+        return ConfidenceInterval(
             mean=self.mean * factor, lo=lo, hi=hi, level=self.level, replications=self.replications
         )
 
@@ -39,7 +39,7 @@ class Interval:
         return {"mean": self.mean, "lo": self.lo, "hi": self.hi, "level": self.level, "margin": self.margin}
 
 
-def interval(values: Sequence[float], level: float, *, exact: bool = False) -> Interval:
+def interval(values: Sequence[float], level: float, *, exact: bool = False) -> ConfidenceInterval:
     """Mean -+ t(n-1, (1 + level) / 2) * s / sqrt(n); equal values give their value exactly, and so does a single
     one that is `exact`, since nothing in it is random.
 
@@ -49,16 +49,16 @@ def interval(values: Sequence[float], level: float, *, exact: bool = False) -> I
     n = len(values)
     if min(values) == max(values):
         bound = None if n == 1 and not exact else values[0]
-        return Interval(mean=values[0], lo=bound, hi=bound, level=level, replications=n)
+        return ConfidenceInterval(mean=values[0], lo=bound, hi=bound, level=level, replications=n)
     mean = fsum(values) / n
     spread = sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1))
     margin = _t(n - 1, level) * spread / sqrt(n)
-    return Interval(mean=mean, lo=mean - margin, hi=mean + margin, level=level, replications=n)
+    return ConfidenceInterval(mean=mean, lo=mean - margin, hi=mean + margin, level=level, replications=n)
 
 
 def paired(
     values: Sequence[float], against: Sequence[float], level: float, *, exact: bool = False
-) -> Interval:
+) -> ConfidenceInterval:
     """Interval of the differences replication by replication: what both share cancels out."""
     return interval([one - other for one, other in zip(values, against, strict=True)], level, exact=exact)
 

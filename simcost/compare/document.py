@@ -10,8 +10,8 @@ from typing import Any
 
 from simcost.billing.price_list import price_list, price_sentences
 from simcost.compare.comparison import Comparison, Difference
-from simcost.compare.confidence import Interval
-from simcost.compare.drivers import Drivers, drivers
+from simcost.compare.confidence import ConfidenceInterval
+from simcost.compare.drivers import CostDrivers, drivers
 from simcost.compare.fleet_tracking import Following
 from simcost.compare.futures import futures
 from simcost.compare.results import PlanSummary, RunResult, Served, Trained, mean_by_key, mean_of
@@ -227,7 +227,7 @@ def document(
     }
 
 
-def _drivers(comparison: Comparison, driven: Drivers | None) -> list[str]:
+def _drivers(comparison: Comparison, driven: CostDrivers | None) -> list[str]:
     """What drives the difference in cost, and what it means for jobs."""
     if driven is None:
         return []
@@ -275,7 +275,7 @@ def _plan(plan: PlanSummary) -> Document:
     }
 
 
-def _known(interval: Interval | None, *, shares: bool = False) -> Document | None:
+def _known(interval: ConfidenceInterval | None, *, shares: bool = False) -> Document | None:
     """An interval, where there are replications to make one; Student's t knows nothing of 0 and 1, shares do."""
     if interval is None or interval.lo is None:
         return None
@@ -317,7 +317,7 @@ def _difference(change: Difference) -> Document:
     }
 
 
-def _decomposition(driven: Drivers) -> Document:
+def _decomposition(driven: CostDrivers) -> Document:
     def pair(values: tuple[float, float]) -> Document:
         return {"plan": values[0], "against": values[1]}
 

@@ -9,7 +9,7 @@ from simcost.units import format_count, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drivers:
+class CostDrivers:
     """The difference of the mean monthly costs, `plan` minus `against`, taken apart; pairs are (plan, against).
 
     Compute is price x hours, so its difference is (price difference x mean hours) + (hour difference x mean
@@ -61,18 +61,18 @@ class Drivers:
         return [f"Compute money of {self.plan} (of {self.against}) by state: {', '.join(parts)}."]
 
 
-def drivers(comparison: Comparison) -> Drivers | None:
+def drivers(comparison: Comparison) -> CostDrivers | None:
     """The best plan against the baseline; where the baseline is the best, the next one against it."""
     base = comparison.baseline
     other = next((plan for plan in comparison.ranked if plan is not base), None)
     return None if other is None else _decompose(other, base)
 
 
-def _decompose(plan: PlanSummary, against: PlanSummary) -> Drivers:
+def _decompose(plan: PlanSummary, against: PlanSummary) -> CostDrivers:
     hours = plan.accelerator_hours / plan.months, against.accelerator_hours / against.months
     spent = [side.by_category_usd["compute"] / side.months for side in (plan, against)]
     price = _price(spent[0], hours[0], spent[1], hours[1]), _price(spent[1], hours[1], spent[0], hours[0])
-    return Drivers(
+    return CostDrivers(
         plan=plan.name,
         against=against.name,
         effects_usd={

@@ -10,7 +10,7 @@ from typing import Any
 
 from simcost.billing import Costs
 from simcost.billing.energy import EnergyReport
-from simcost.compare.confidence import Interval, interval
+from simcost.compare.confidence import ConfidenceInterval, interval
 from simcost.compare.fleet_tracking import Following
 from simcost.compare.provisioning import Provisioning
 from simcost.slo import SHARES_TO_REACH, Check, JobReport, SloReport
@@ -124,11 +124,11 @@ class PlanSummary:
     name: str
     results: tuple[RunResult, ...]
     """In the order of their replications."""
-    total_usd: Interval
-    per_month_usd: Interval
-    attainment: Interval | None
+    total_usd: ConfidenceInterval
+    per_month_usd: ConfidenceInterval
+    attainment: ConfidenceInterval | None
     """None where a replication had no request to judge."""
-    wait_p95_s: Interval | None
+    wait_p95_s: ConfidenceInterval | None
     """Of jobs; None without any."""
     checks: tuple[Check, ...]
     """Every target of the SLO against the mean over replications; of futures, the share that meets them all."""
@@ -195,7 +195,7 @@ def summarise(
     )  # fmt: skip
 
 
-def _interval(values: Sequence[float | None], level: float, exact: bool) -> Interval | None:
+def _interval(values: Sequence[float | None], level: float, exact: bool) -> ConfidenceInterval | None:
     """None where a value is missing."""
     known = [value for value in values if value is not None]
     return interval(known, level, exact=exact) if len(known) == len(values) else None

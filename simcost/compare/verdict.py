@@ -6,7 +6,7 @@ Parts of sentences: differences of money and targets missed.
 from collections.abc import Sequence
 
 from simcost.compare.comparison import Comparison, Difference, difference
-from simcost.compare.confidence import Interval
+from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.futures import quantiles
 from simcost.compare.results import PlanSummary
 from simcost.slo import Check
@@ -27,12 +27,12 @@ JOBS = {"wait": "wait", "jct": "completion time", "mean": "mean", "max": "longes
 """Words for times of jobs and for levels that are no percentile."""
 
 
-def monthly(cost: Interval) -> str:
+def monthly(cost: ConfidenceInterval) -> str:
     """`$1,234 a month (95 % interval $1,200 to $1,268)`."""
     return f"{format_usd(cost.mean)} a month ({bounds(cost)})"
 
 
-def bounds(cost: Interval) -> str:
+def bounds(cost: ConfidenceInterval) -> str:
     """The bounds of an amount of money, or why there are none."""
     if cost.lo is None or cost.hi is None:
         return "one replication, so no interval"

@@ -8,7 +8,7 @@ import numpy as np
 from simcost.forecast import accuracy
 from simcost.forecast.cleaning import History
 from simcost.forecast.level_error import level_draws, level_error, levels_of, with_level
-from simcost.forecast.models.base import Fitted, Model, fitted
+from simcost.forecast.models.base import Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination, Combined, Picked
 from simcost.forecast.models.members import SeasonalNaive
 from simcost.forecast.quantiles import median, quantiles
@@ -123,7 +123,7 @@ def _least(steps: int, turn: int) -> float:
 
 
 def backtest(
-    history: History, model: Model, horizon: int, levels: Sequence[int] = (80, 95), seed: int = 1
+    history: History, model: ForecastModel, horizon: int, levels: Sequence[int] = (80, 95), seed: int = 1
 ) -> Backtest | None:
     """Score a model on up to five origins; None where the history leaves none."""
     turn = history.season.turn
@@ -147,7 +147,7 @@ def backtest(
     )
 
 
-def look(history: History, model: Model, end: int, horizon: int, seed: int) -> Origin:
+def look(history: History, model: ForecastModel, end: int, horizon: int, seed: int) -> Origin:
     """Fit at one origin, as if nothing later were known, and put beside it what came."""
     seen, _ = history.seen(end)
     combined = Combination().fit(seen, horizon)
@@ -168,7 +168,7 @@ def look(history: History, model: Model, end: int, horizon: int, seed: int) -> O
     )
 
 
-def _chosen(combined: Combined, model: Model) -> Fitted | None:
+def _chosen(combined: Combined, model: ForecastModel) -> Fitted | None:
     """The chosen model where the combination holds it, fitted."""
     if isinstance(model, Picked):
         return model.of(combined)

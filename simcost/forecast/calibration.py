@@ -14,7 +14,7 @@ import numpy as np
 
 from simcost.forecast.cleaning import History
 from simcost.forecast.level_error import Levels, levels_of
-from simcost.forecast.models.base import Model, fitted
+from simcost.forecast.models.base import ForecastModel, fitted
 from simcost.forecast.quantiles import median
 from simcost.rng import stream
 from simcost.trace.series.series import Floats
@@ -59,7 +59,7 @@ def replay(factors: Sequence[Factor], actual: Floats, paths: Floats) -> tuple[Fa
 
 
 def adapted(
-    history: History, model: Model, levels: Sequence[int], days: int, seed: int = 1
+    history: History, model: ForecastModel, levels: Sequence[int], days: int, seed: int = 1
 ) -> tuple[tuple[Factor, ...], int]:
     """The factors learnt over the last days of a history, a refit at the start of each; and over how many.
 

@@ -7,7 +7,7 @@ import numpy as np
 from simcost.forecast.backtest import Backtest
 from simcost.forecast.calibration import Factor
 from simcost.forecast.cleaning import History
-from simcost.forecast.models.base import Model, Seen
+from simcost.forecast.models.base import ForecastModel, Seen
 from simcost.forecast.models.combination import Picked
 from simcost.forecast.models.members import SeasonalNaive
 from simcost.forecast.models.registry import remarks
@@ -56,7 +56,7 @@ def of_history(history: History, seen: Seen, horizon: int, grid: Grid) -> Iterat
         yield _finding("intermittent", f"{100 * zeros:.0f} % of the history is 0: relative errors say little")
 
 
-def of_model(model: Model, seen: Seen) -> Iterator[Finding]:
+def of_model(model: ForecastModel, seen: Seen) -> Iterator[Finding]:
     """What the model itself has to say, if anything, and that it leaves regressors aside."""
     if seen.regressors is not None and model.name != "regression":
         yield _finding(
@@ -81,7 +81,7 @@ def of_selection(selected: Selection) -> Iterator[Finding]:
     )
 
 
-def of_backtest(history: History, found: Backtest | None, model: Model) -> Iterator[Finding]:
+def of_backtest(history: History, found: Backtest | None, model: ForecastModel) -> Iterator[Finding]:
     """Whether the forecast could be tested, what it beats, and where its levels are known to be too narrow."""
     if found is None:
         yield _finding(

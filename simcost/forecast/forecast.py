@@ -11,7 +11,7 @@ from simcost.forecast.backtest import Backtest, backtest
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
 from simcost.forecast.cleaning import RULES, Bools, Edit, History, Rule, history_of
 from simcost.forecast.level_error import Levels, level_draws, levels_of, widened, with_level
-from simcost.forecast.models.base import Fitted, Model, Seen, fitted
+from simcost.forecast.models.base import Fitted, ForecastModel, Seen, fitted
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.registry import default_model
 from simcost.forecast.models.selection import Selection, selection
@@ -57,7 +57,7 @@ def forecast(
     series: Series,
     horizon: int,
     *,
-    model: Model | Literal["auto"] = "auto",
+    model: ForecastModel | Literal["auto"] = "auto",
     levels: tuple[int, ...] = (80, 95),
     paths: int = 400,
     seed: int = 1,
@@ -155,7 +155,7 @@ def _levels(drawn: Floats, levels: tuple[int, ...], factors: tuple[Factor, ...],
     return scaled_levels(bands, median(drawn), factors, floor=floor) if factors else bands
 
 
-def _finite(values: Floats, series: Series, model: Model) -> Floats:
+def _finite(values: Floats, series: Series, model: ForecastModel) -> Floats:
     """The values, if all are numbers that a forecast may have.
 
     Raises:

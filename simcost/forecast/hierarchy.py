@@ -23,7 +23,7 @@ Reconciliation = Literal["bottom-up", "top-down"]
 SEASONS_OF_SHARES = 4
 
 
-class Outlook(Protocol):
+class HierarchyMember(Protocol):
     """What a forecast needs to take part in a hierarchy."""
 
     @property
@@ -115,7 +115,7 @@ def _check_alike(first: Series, other: Series) -> None:
             )
 
 
-def bottom_up(leaves: Mapping[str, Outlook]) -> dict[str, Coherent]:
+def bottom_up(leaves: Mapping[str, HierarchyMember]) -> dict[str, Coherent]:
     """The leaves as they are, and each parent as the sum of its children, mean by mean and path by path.
 
     Path i of all leaves must tell the same future (equal block times), or sums come out too narrow.
@@ -136,7 +136,7 @@ def bottom_up(leaves: Mapping[str, Outlook]) -> dict[str, Coherent]:
     return known
 
 
-def top_down(total: Outlook, histories: Mapping[str, Floats], season: Season) -> dict[str, Coherent]:
+def top_down(total: HierarchyMember, histories: Mapping[str, Floats], season: Season) -> dict[str, Coherent]:
     """The total's forecast, split among the leaves by what each had of it lately in the same phase of the season.
 
     Args:
@@ -179,7 +179,7 @@ def _shares(histories: Mapping[str, Floats], season: Season, horizon: int) -> di
 
 
 def reconcile(
-    forecasts: Mapping[str, Outlook],
+    forecasts: Mapping[str, HierarchyMember],
     method: Reconciliation,
     *,
     histories: Mapping[str, Floats],

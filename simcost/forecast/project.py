@@ -15,7 +15,7 @@ from simcost.forecast.events.apply import Base, Part, Stated, apply_all, masked
 from simcost.forecast.events.schema import Event
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.hierarchy import Coherent, Reconciliation, aggregate, parents_of, reconcile
-from simcost.forecast.models.base import Model
+from simcost.forecast.models.base import ForecastModel
 from simcost.forecast.models.registry import model_named
 from simcost.forecast.names import ModelName
 from simcost.forecast.sample_paths import Paths, weight
@@ -30,7 +30,7 @@ MOST_VALUES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ProjectionOptions:
     """How to look ahead; the same for all series."""
 
     seed: int
@@ -49,7 +49,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Projection:
     """What may come of one series."""
 
     forecast: Forecast
@@ -68,11 +68,11 @@ class Outlook:
 def look_ahead(
     histories: Sequence[Series],
     horizon: Callable[[Series], int],
-    asked: Asked,
+    asked: ProjectionOptions,
     *,
     events: Sequence[Event] = (),
     progress: Callable[[float, str], None] = lambda _share, _what: None,
-) -> list[Outlook]:
+) -> list[Projection]:
     """Forecast series.
 
     Events act on the series themselves; where series are made to add up, their parents are the sums of what
@@ -109,11 +109,11 @@ def look_ahead(
     return _with_events(made, len(histories), events, asked)
 
 
-def _forecast(series: Series, horizon: int, asked: Asked, events: Sequence[Event]) -> Forecast:
+def _forecast(series: Series, horizon: int, asked: ProjectionOptions, events: Sequence[Event]) -> Forecast:
     """The forecast by the clock of the zone, back on the steps of UTC."""
     after, steps = series.grid.after(len(series)), len(series)
     grid, values = local_values(series.grid, series.values, asked.zone)
-    model: Model | str = "auto" if asked.model == "auto" else model_named(asked.model)
+    model: ForecastModel | str = "auto" if asked.model == "auto" else model_named(asked.model)
     local = replace(series, grid=grid, values=values, regressors=_local_regressors(series, asked.zone))
     back = _on_local(masked(events, series, asked.zone), series, asked.zone)
     found = forecast(
@@ -164,7 +164,7 @@ def _on_local(steps: Bools, series: Series, zone: str) -> Bools:
     return local
 
 
-def _coherent(made: Sequence[Forecast], leaves: Sequence[Series], asked: Asked) -> list[Forecast]:
+def _coherent(made: Sequence[Forecast], leaves: Sequence[Series], asked: ProjectionOptions) -> list[Forecast]:
     """The forecasts with means and paths that add up."""
     found = reconcile(
         {one.series.name: one for one in made},
@@ -176,7 +176,7 @@ def _coherent(made: Sequence[Forecast], leaves: Sequence[Series], asked: Asked) 
     return [_added_up(one, found[one.series.name], asked, leaf=one.series.name in names) for one in made]
 
 
-def _added_up(one: Forecast, sums: Coherent, asked: Asked, *, leaf: bool) -> Forecast:
+def _added_up(one: Forecast, sums: Coherent, asked: ProjectionOptions, *, leaf: bool) -> Forecast:
     """A forecast with the mean and paths that add up with those of others; its own, where nothing changes."""
     if sums.paths is one.paths:
         return one
@@ -189,16 +189,16 @@ def _added_up(one: Forecast, sums: Coherent, asked: Asked, *, leaf: bool) -> For
 
 
 def _with_events(
-    made: Sequence[Forecast], leaves: int, events: Sequence[Event], asked: Asked
-) -> list[Outlook]:
+    made: Sequence[Forecast], leaves: int, events: Sequence[Event], asked: ProjectionOptions
+) -> list[Projection]:
     """Events on the leaves, and on their parents what comes of them."""
     if not events:
-        return [Outlook(forecast=one, stated=None) for one in made]
+        return [Projection(forecast=one, stated=None) for one in made]
     bases = [Base(history=one.series, point=one.mean, paths=one.paths) for one in made[:leaves]]
     stated = apply_all(events, bases, zone=asked.zone, seed=asked.seed)
     if len(made) > leaves:
         stated |= _of_parents(stated)
-    return [Outlook(forecast=one, stated=stated[one.series.name]) for one in made]
+    return [Projection(forecast=one, stated=stated[one.series.name]) for one in made]
 
 
 def _of_parents(stated: dict[str, Stated]) -> dict[str, Stated]:

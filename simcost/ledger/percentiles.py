@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import RunError
-from simcost.ledger.requests import METRICS, Outcomes
+from simcost.ledger.requests import METRICS, RequestOutcomes
 
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 Floats = npt.NDArray[np.float64]
@@ -19,7 +19,7 @@ _SHARES = np.array(list(PERCENTILES.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
+class LatencyPercentiles:
     """Percentiles of completed requests, seconds; NaN where there was none.
 
     Axes: metric as in `METRICS`, percentile as in `PERCENTILES`.
@@ -35,7 +35,7 @@ class Latency:
     """Largest relative error; 0 = exact."""
 
 
-def latency(outcomes: Outcomes) -> Latency:
+def latency(outcomes: RequestOutcomes) -> LatencyPercentiles:
     """Exact where the run kept its rows, else from the histograms.
 
     Raises:
@@ -51,12 +51,12 @@ def ranks(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return rank
 
 
-def _from_histograms(outcomes: Outcomes) -> Latency:
+def _from_histograms(outcomes: RequestOutcomes) -> LatencyPercentiles:
     middles, counts = outcomes.buckets.middles(), outcomes.histograms
     total = counts.sum(axis=0)
     with np.errstate(invalid="ignore"):
         mean = total @ middles / total.sum(axis=-1)
-    return Latency(mean=mean, overall=_read(total, middles),
+    return LatencyPercentiles(mean=mean, overall=_read(total, middles),
                    by_window=_read(counts, middles), error=outcomes.buckets.relative_error)  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def _read(counts: npt.NDArray[np.int64], middles: Floats) -> Floats:
     return np.where(some, middles[np.minimum(bucket, len(middles) - 1)], np.nan)
 
 
-def _from_rows(outcomes: Outcomes, rows: Path) -> Latency:
+def _from_rows(outcomes: RequestOutcomes, rows: Path) -> LatencyPercentiles:
     window, values = _completed(rows, outcomes.window_s)
     if len(window) != outcomes.completed:
         raise RunError(
@@ -85,7 +85,7 @@ def _from_rows(outcomes: Outcomes, rows: Path) -> Latency:
     window = np.minimum(window, last)
     ends = np.cumsum(np.bincount(window, minlength=last + 1))
     parts = np.split(values[:, np.argsort(window, kind="stable")], ends[:-1], axis=1)
-    return Latency(
+    return LatencyPercentiles(
         mean=np.array([_mean(column) for column in values]),
         overall=_exact(values), by_window=np.stack([_exact(part) for part in parts]), error=0.0,
     )  # fmt: skip

@@ -71,7 +71,7 @@ TPOT (last - first) / (output - 1); E2E from arrival to last token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class LatencyLimits:
     """What a request must stay within to count as good; infinity = no limit."""
 
     ttft_s: float = np.inf
@@ -128,7 +128,7 @@ class Sendings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcomes:
+class RequestOutcomes:
     """What the requests experienced."""
 
     arrived: int
@@ -154,7 +154,7 @@ class Outcomes:
     if batching hid their fixed part; near 1 the pool is saturated, however busy it looks at a few requests."""
     outstanding_s: float
     """Integral of the number of requests in the system: request-seconds (Little's law)."""
-    limits: Limits
+    limits: LatencyLimits
     window_s: float
     windows: Any
     """Table of schema WINDOWS."""
@@ -214,7 +214,7 @@ class Ledger:
     """Table of schema EVENTS."""
     pulse: Any
     """Table of schema PULSE."""
-    outcomes: Outcomes
+    outcomes: RequestOutcomes
     provisioning_s: float
     """Of the slot-seconds of starting replicas, those on nodes that boot or pull the image."""
     disk_gb_per_node: float

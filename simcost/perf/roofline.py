@@ -26,7 +26,7 @@ from simcost.perf.replica import active_share, block_parameters, embedding_param
 Numbers: TypeAlias = NDArray[np.float64]
 
 
-class Load(NamedTuple):
+class StepLoad(NamedTuple):
     """What steps process: P prefill tokens, B sequences, K their KV tokens, Q attention pairs, one entry a step."""
 
     prefill_tokens: Numbers
@@ -35,7 +35,7 @@ class Load(NamedTuple):
     pairs: Numbers
 
 
-class Linear(NamedTuple):
+class LinearStepTime(NamedTuple):
     """t = a + b*P + c*B + d*K + q*Q in seconds, and the mean relative error against the form it stands for."""
 
     a: float
@@ -47,7 +47,7 @@ class Linear(NamedTuple):
 
 
 def seconds(
-    fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision, load: Load
+    fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision, load: StepLoad
 ) -> Numbers:
     """Times of the steps of a load."""
     rows = load.prefill_tokens + load.sequences
@@ -62,7 +62,9 @@ def seconds(
     return result
 
 
-def linear(fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision) -> Linear:
+def linear(
+    fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision
+) -> LinearStepTime:
     """The five coefficients nearest to `seconds` over `grid()`: non-negative, least squares of relative errors."""
     from scipy.optimize import nnls
 
@@ -74,10 +76,10 @@ def linear(fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_pre
     found, _ = nnls(relative, np.ones_like(times))
     error = float(np.mean(np.abs(relative @ found - 1.0)))
     a, b, c, d, q = (float(value) for value in found / scale)
-    return Linear(a, b, c, d, q, error)
+    return LinearStepTime(a, b, c, d, q, error)
 
 
-def grid() -> Load:
+def grid() -> StepLoad:
     """The steps over which the linear form is fitted, as in the fits of the catalog.
 
     Prefill of 64 to 16,384 tokens; chunks of 256 to 2,048 after 512 to 8,192 cached ones; decodes of 1 to 256
@@ -88,7 +90,7 @@ def grid() -> Load:
     steps += [(n, 0, 0, n * (past + n / 2)) for n in chunks for past in (512, 2048, 8192)]
     steps += [(0, 2**b, 2**b * 2**c, 0) for b in range(9) for c in range(7, 15)]
     steps += [(n, b, b * c, n * n / 2) for n in chunks for b in (8, 32, 128) for c in (1024, 4096)]
-    return Load(*np.array(steps, dtype=np.float64).T)
+    return StepLoad(*np.array(steps, dtype=np.float64).T)
 
 
 def _flops(model: Model, tp: int, rows: Numbers) -> Numbers:

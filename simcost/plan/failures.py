@@ -72,7 +72,7 @@ class Gamma:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordedFailures:
     """The failures of a log, over and over; each run begins at a random instant of it. Rates are not used."""
 
     kind: Literal["recorded"] = "recorded"
@@ -93,11 +93,11 @@ class CorrelatedLoss:
     """Time without new nodes."""
 
 
-FailureModel = Exponential | Weibull | LogNormal | Gamma | Recorded
+FailureModel = Exponential | Weibull | LogNormal | Gamma | RecordedFailures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFailures:
+class ClusterFailures:
     """How the nodes and jobs of a cluster fail while a queue runs on it."""
 
     per_node_day: Annotated[float, Ge(0), Le(1000)] = 6.5e-3

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from simcost.errors import InputError, RunError
 from simcost.perf.checkpoints import job_mtbf_s
-from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, Recorded
+from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, RecordedFailures
 from simcost.units import SECONDS_PER_DAY, format_seconds
 
 Ints = npt.NDArray[np.int64]
@@ -51,7 +51,7 @@ class Gang:
             if not 0 <= value < np.inf or (name in positive and value == 0):
                 least = "more than 0" if name in positive else "0 or more"
                 raise InputError(f"{name} is {value!r}; it must be finite and {least}")
-        if isinstance(self.model, Recorded) and max(self.model.times_s) > self.model.span_s:
+        if isinstance(self.model, RecordedFailures) and max(self.model.times_s) > self.model.span_s:
             raise InputError(
                 f"a failure at {max(self.model.times_s):g} s lies after the {self.model.span_s:g} s of its log; "
                 "give the whole time the log covers"
@@ -95,7 +95,11 @@ def run_under_failures(gang: Gang, *, runs: int, rng: np.random.Generator) -> Fa
     """
     parts = {name: np.zeros(runs) for name in ("useful", "lost", "checkpoint", "restart", "waiting")}
     clock, failures = np.zeros(runs), np.zeros(runs, np.int64)
-    origin = rng.uniform(0.0, gang.model.span_s, runs) if isinstance(gang.model, Recorded) else np.zeros(runs)
+    origin = (
+        rng.uniform(0.0, gang.model.span_s, runs)
+        if isinstance(gang.model, RecordedFailures)
+        else np.zeros(runs)
+    )
     active = np.arange(runs)
     for life in count():
         if life > _MOST_FAILURES:
@@ -121,7 +125,7 @@ def run_under_failures(gang: Gang, *, runs: int, rng: np.random.Generator) -> Fa
 
 def _next_failure(gang: Gang, now: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Time to the next failure of each run, and the outage that it brings."""
-    if isinstance(gang.model, Recorded):
+    if isinstance(gang.model, RecordedFailures):
         gap = _recorded(gang.model, now)
     else:
         gap = (
@@ -137,7 +141,7 @@ def _next_failure(gang: Gang, now: Floats, rng: np.random.Generator) -> tuple[Fl
     return np.minimum(gap, together), np.where(together < gap, outage, 0.0)
 
 
-def _recorded(log: Recorded, now: Floats) -> Floats:
+def _recorded(log: RecordedFailures, now: Floats) -> Floats:
     """Time to the next failure of the log, which repeats."""
     times = np.sort(np.asarray(log.times_s))
     at = (now + _INSTANT_S) % log.span_s

@@ -8,7 +8,7 @@ from simcost.slo.targets import Check, Slo
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
-    from simcost.ledger.percentiles import Floats, Latency
+    from simcost.ledger.percentiles import Floats, LatencyPercentiles
     from simcost.ledger.requests import Ledger
 
 _HOURS = {"start_s": "float64", "arrived": "int64", "completed": "int64", "attainment": "float64",
@@ -82,7 +82,7 @@ def _known(value: float) -> float | None:
     return None if value != value else float(value)  # NaN
 
 
-def _metrics(felt: "Latency") -> dict[str, dict[str, float | None]]:
+def _metrics(felt: "LatencyPercentiles") -> dict[str, dict[str, float | None]]:
     from simcost.ledger.percentiles import PERCENTILES
     from simcost.ledger.requests import METRICS
 
@@ -104,7 +104,7 @@ def _measured(
     return {"attainment": attainment, "errors": error_share} | named
 
 
-def _hours(ledger: "Ledger", slo: Slo, felt: "Latency") -> tuple[Any, float]:
+def _hours(ledger: "Ledger", slo: Slo, felt: "LatencyPercentiles") -> tuple[Any, float]:
     """The table by window, and the hours of the windows that missed."""
     import pyarrow as pa
 

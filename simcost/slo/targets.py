@@ -9,7 +9,7 @@ from annotated_types import MinLen
 from simcost.units import PositiveSeconds, Seconds, Share
 
 if TYPE_CHECKING:
-    from simcost.ledger.requests import Limits
+    from simcost.ledger.requests import LatencyLimits
 
 Percentile = Literal["p50", "p90", "p95", "p99"]
 JobLevel = Literal["mean", "p50", "p90", "p95", "p99", "max"]
@@ -49,12 +49,12 @@ class Slo:
     deadlines: Share | None = None
     """Share of the deadlines of jobs that must be kept; None = no target."""
 
-    def limits(self) -> "Limits":
+    def limits(self) -> "LatencyLimits":
         """The per-request limits, as the simulation counts against them."""
-        from simcost.ledger.requests import Limits
+        from simcost.ledger.requests import LatencyLimits
 
         inf = float("inf")
-        return Limits(ttft_s=self.ttft or inf, tpot_s=self.tpot or inf, e2e_s=self.e2e or inf)
+        return LatencyLimits(ttft_s=self.ttft or inf, tpot_s=self.tpot or inf, e2e_s=self.e2e or inf)
 
     def job_checks(self, measured: Mapping[str, float | None]) -> tuple["Check", ...]:
         """Every target of jobs against what was measured; names are `wait_s p95`, `jct_s mean`, `deadlines`."""

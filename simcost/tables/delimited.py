@@ -52,7 +52,7 @@ def placed(row: int, line: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class TextDialect:
     """How the text is written.
 
     Attributes:
@@ -69,7 +69,7 @@ class Layout:
 
 
 @dataclass(slots=True, kw_only=True)
-class Block:
+class RecordBlock:
     """Records of one part of the text.
 
     Attributes:
@@ -106,7 +106,7 @@ def count_lines(data: bytes) -> int:
     return ends + (len(data) > 0 and data[-1:] not in (b"\n", b"\r"))
 
 
-def cells_of(record: str, layout: Layout) -> list[str]:
+def cells_of(record: str, layout: TextDialect) -> list[str]:
     """The cells of one record. Raises csv.Error for cells that are too long."""
     quoting: Any = csv.QUOTE_MINIMAL if layout.quoted else csv.QUOTE_NONE
     return next(csv.reader([record], delimiter=layout.delimiter, quoting=quoting), [])
@@ -128,7 +128,7 @@ def read_header(head: bytes, delimiter: str, *, quoted: bool) -> tuple[list[str]
     lines = without_mark(head).splitlines(keepends=True)
     if not lines:
         return [], b""
-    layout = Layout(delimiter=delimiter, quoted=quoted, names=(), read=())
+    layout = TextDialect(delimiter=delimiter, quoted=quoted, names=(), read=())
     splitter = _Splitter(layout)
     lines_taken, said = splitter.span(lines, 0, final=True, header=True)
     if said:
@@ -140,7 +140,9 @@ def read_header(head: bytes, delimiter: str, *, quoted: bool) -> tuple[list[str]
     return cells_of(header.decode("utf-8").rstrip("\r\n"), layout), mark + header
 
 
-def read_blocks(stream: Any, layout: Layout, *, begun: bytes = b"", line: int = 2) -> Iterator[Block]:
+def read_blocks(
+    stream: Any, layout: TextDialect, *, begun: bytes = b"", line: int = 2
+) -> Iterator[RecordBlock]:
     """The records after the header.
 
     Args:
@@ -200,13 +202,13 @@ def _plain_lines(mark: bytes) -> re.Pattern[bytes]:
 class _Splitter:
     """Records and malformed lines of blocks."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: TextDialect) -> None:
         self._layout = layout
         self._mark = layout.delimiter.encode()
         self._plain_lines = _plain_lines(self._mark)
         self._usual = b""  # the last row that stands on one line and is not blank
 
-    def block(self, data: bytes, row: int, line: int, *, final: bool) -> tuple[Block, int, int]:
+    def block(self, data: bytes, row: int, line: int, *, final: bool) -> tuple[RecordBlock, int, int]:
         """The records of whole lines, the bytes and the lines that they and the malformed ones take.
 
         A record whose quote is still open at the end is left for the next block.
@@ -215,7 +217,7 @@ class _Splitter:
             count = count_lines(data)
             rows = data.rstrip()
             self._usual = rows[rows.rfind(b"\n") + 1 :] or self._usual
-            return Block(data=data, count=count, row=row, line=line), len(data), count
+            return RecordBlock(data=data, count=count, row=row, line=line), len(data), count
         lines = data.splitlines(keepends=True)
         kept: list[bytes] = []
         numbers: list[tuple[int, int]] = []
@@ -234,7 +236,7 @@ class _Splitter:
                 self._usual = record if taken == 1 and record.strip() else self._usual
                 numbers.append((row, line + at))
             row, at = row + 1, at + taken
-        block = Block(data=b"".join(kept), count=len(kept), row=row, line=line, malformed=malformed,
+        block = RecordBlock(data=b"".join(kept), count=len(kept), row=row, line=line, malformed=malformed,
                       numbers=numbers)  # fmt: skip
         return block, sum(map(len, lines[:at])), at
 

@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simcost.tables.delimited import Layout, count_lines, read_blocks, read_header
+from simcost.tables.delimited import TextDialect, count_lines, read_blocks, read_header
 from simcost.tables.encoding import is_utf8, not_utf8
 
 
@@ -34,7 +34,7 @@ def read_records(path: Path) -> Records:
     data = path.read_bytes()
     names, header = read_header(data, ",", quoted=True)
     found = Records(names)
-    layout = Layout(delimiter=",", quoted=True, names=names, read=range(len(names)))
+    layout = TextDialect(delimiter=",", quoted=True, names=names, read=range(len(names)))
     for block in read_blocks(io.BytesIO(data[len(header) :]), layout, line=count_lines(header) + 1):
         found.faults.extend((each.line, each.reason) for each in block.malformed)
         if not is_utf8(block.data):

@@ -19,9 +19,9 @@ from simcost.errors import TraceError
 from simcost.tables.cells import Ints, bytes_of, undecodable
 from simcost.tables.delimited import (
     BLOCK_BYTES,
-    Block,
-    Layout,
     Malformed,
+    RecordBlock,
+    TextDialect,
     count_lines,
     read_blocks,
     read_header,
@@ -137,7 +137,7 @@ def _csv_chunks(path: Path, find: Find, delimiter: str = ",") -> Iterator[Chunk]
             )
         _refuse_repeated(path, theirs, names)
         read = {ours: names.index(name) for ours, name in theirs.items()}
-        layout = Layout(
+        layout = TextDialect(
             delimiter=delimiter, quoted=delimiter != "|", names=names, read=sorted(set(read.values()))
         )
         for block in read_blocks(stream, layout, begun=head[len(header) :], line=count_lines(header) + 1):
@@ -145,7 +145,9 @@ def _csv_chunks(path: Path, find: Find, delimiter: str = ",") -> Iterator[Chunk]
     yield Chunk(columns={}, theirs=theirs, place=str, malformed=[])
 
 
-def _parsed(block: Block, layout: Layout, theirs: Mapping[str, str], read: Mapping[str, int]) -> Chunk:
+def _parsed(
+    block: RecordBlock, layout: TextDialect, theirs: Mapping[str, str], read: Mapping[str, int]
+) -> Chunk:
     """The records of a block as columns. Raises csv.Error if the parser counts other records than the block has."""
     aside: list[Any] = []
     columns: Mapping[str, pa.Array] = {}

@@ -35,7 +35,7 @@ UNBOUNDED = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SpotTrace:
+class SpotSeries:
     """One zone and instance type along regular ticks."""
 
     name: str
@@ -75,7 +75,7 @@ class SpotPrices:
     """End of the last price: the end of its run, or the last time given."""
 
 
-def with_prices(trace: SpotTrace, prices: Sequence[SpotPrices]) -> SpotTrace:
+def with_prices(trace: SpotSeries, prices: Sequence[SpotPrices]) -> SpotSeries:
     """The trace with the price in effect at each tick: of the price trace of its name, or of the only one given.
 
     Raises:
@@ -103,7 +103,7 @@ def with_prices(trace: SpotTrace, prices: Sequence[SpotPrices]) -> SpotTrace:
     return replace(trace, usd_per_h=chosen.usd_per_h[index])
 
 
-def always_there(prices: SpotPrices, gap_s: float) -> SpotTrace:
+def always_there(prices: SpotPrices, gap_s: float) -> SpotSeries:
     """Spot of which only the price is known. Raises TraceError for too many ticks."""
     span = prices.until - float(prices.at[0])
     count = int(span) if prices.in_ticks else int(span // gap_s) + 1
@@ -112,11 +112,11 @@ def always_there(prices: SpotPrices, gap_s: float) -> SpotTrace:
     start_s = None if prices.in_ticks else float(prices.at[0])
     nodes = np.full(count, UNBOUNDED, np.int64)
     return with_prices(
-        SpotTrace(name=prices.name, gap_s=gap_s, nodes=nodes, start_s=start_s, assumed=True), [prices]
+        SpotSeries(name=prices.name, gap_s=gap_s, nodes=nodes, start_s=start_s, assumed=True), [prices]
     )
 
 
-def any_zone(traces: Sequence[SpotTrace]) -> SpotTrace:
+def any_zone(traces: Sequence[SpotSeries]) -> SpotSeries:
     """Several zones over the same time as one trace, `nodes` and prices of shape (zones, ticks).
 
     Raises:
@@ -131,7 +131,7 @@ def any_zone(traces: Sequence[SpotTrace]) -> SpotTrace:
             )
     ticks = min(len(one.nodes) for one in traces)
     prices = [one.usd_per_h[:ticks] for one in traces if one.usd_per_h is not None]
-    return SpotTrace(
+    return SpotSeries(
         name=f"any of {len(traces)} zones",
         gap_s=first.gap_s,
         start_s=first.start_s,
@@ -141,7 +141,7 @@ def any_zone(traces: Sequence[SpotTrace]) -> SpotTrace:
     )
 
 
-def _since(trace: SpotTrace) -> str:
+def _since(trace: SpotSeries) -> str:
     return "an unknown time" if trace.start_s is None else f"{trace.start_s:.0f} s since 1970"
 
 
@@ -165,7 +165,7 @@ class _Rows:
     places: Sequence[str]
 
 
-def read_spot(path: Path, *, tick_s: float | None = None) -> list[SpotTrace]:
+def read_spot(path: Path, *, tick_s: float | None = None) -> list[SpotSeries]:
     """The traces of a file: availability, or prices alone, which say nothing of when spot is there.
 
     Args:
@@ -180,7 +180,7 @@ def read_spot(path: Path, *, tick_s: float | None = None) -> list[SpotTrace]:
     return [always_there(prices, tick_s or PRICE_TICK_S) for prices in read_prices(path)]
 
 
-def one_trace(path: Path, name: str | None = None) -> SpotTrace:
+def one_trace(path: Path, name: str | None = None) -> SpotSeries:
     """The trace of that name, or the only one of the file.
 
     Raises:
@@ -196,7 +196,7 @@ def one_trace(path: Path, name: str | None = None) -> SpotTrace:
     return named[0]
 
 
-def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotTrace]:
+def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotSeries]:
     """The availability traces of a file, in its order.
 
     Args:
@@ -304,7 +304,7 @@ def _numbers(chunk: Chunk, name: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
     return time_ns / NS_PER_S, ok & (naive.all() | ~naive)
 
 
-def _from_runs(rows: _Rows, faults: Faults) -> SpotTrace | None:
+def _from_runs(rows: _Rows, faults: Faults) -> SpotSeries | None:
     columns = rows.columns
     ok = _check_runs(rows, faults)
     gaps = columns["gap_s"]
@@ -316,10 +316,10 @@ def _from_runs(rows: _Rows, faults: Faults) -> SpotTrace | None:
         return None
     index = np.repeat(np.arange(len(gaps)), columns["ticks"].astype(np.int64))
     nodes = columns[_AVAILABLE].astype(np.int64)[index]
-    return SpotTrace(name=rows.name, gap_s=float(gaps[0]), nodes=nodes, usd_per_h=_priced(rows, index))
+    return SpotSeries(name=rows.name, gap_s=float(gaps[0]), nodes=nodes, usd_per_h=_priced(rows, index))
 
 
-def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotTrace | None:
+def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotSeries | None:
     at = rows.columns["timestamp"]
     if not (_check_order(rows, at, faults) & _check_whole(rows, _AVAILABLE, faults)):
         return None
@@ -336,7 +336,7 @@ def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotTrace
     ticks = at[0] + np.arange(int((at[-1] - at[0]) // gap) + 1) * gap
     index = np.searchsorted(at, ticks, side="right") - 1
     nodes = rows.columns[_AVAILABLE].astype(np.int64)[index]
-    return SpotTrace(
+    return SpotSeries(
         name=rows.name, gap_s=gap, nodes=nodes, start_s=float(at[0]), usd_per_h=_priced(rows, index),
         silent_s=float(np.diff(at).max(initial=0.0)),
     )  # fmt: skip

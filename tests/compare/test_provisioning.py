@@ -11,7 +11,7 @@ from support.ledgers import HOUR, ledger
 from test_following import MINUTE, along
 
 from simcost.compare.provisioning import CARRIED, provisioning, target_utilisation
-from simcost.ledger.requests import Ledger, Limits
+from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.slo import Slo, assess
 
 
@@ -56,7 +56,7 @@ def test_a_limit_on_the_time_per_token_lowers_the_load_a_replica_carries() -> No
     felt = replace(used.outcomes, work_s=work_s, output_tokens=100 * used.outcomes.completed)
 
     def target(**limits: float) -> float:
-        return target_utilisation(replace(used, outcomes=replace(felt, limits=Limits(**limits))))
+        return target_utilisation(replace(used, outcomes=replace(felt, limits=LatencyLimits(**limits))))
 
     assert target() == CARRIED
     assert target(tpot_s=1.0) == CARRIED

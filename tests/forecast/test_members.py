@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from simcost.forecast.models import base, ridge
-from simcost.forecast.models.base import Model, Seen
+from simcost.forecast.models.base import ForecastModel, Seen
 from simcost.forecast.models.combination import LINEAR, NAIVE, Combination, Picked
 from simcost.forecast.models.members import Autoregression, Flat, Profile, SeasonalNaive
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
 HOURLY = Season(24, 168)
-EVERY: tuple[Model, ...] = (*NAIVE, *LINEAR, Flat(), Combination(), Combination(of="linear"))
+EVERY: tuple[ForecastModel, ...] = (*NAIVE, *LINEAR, Flat(), Combination(), Combination(of="linear"))
 
 
 def seen(values: Floats, season: Season = HOURLY) -> Seen:
@@ -41,7 +41,7 @@ def test_autoregression_is_that_of_statsmodels_without_its_ridge(m4: list[tuple[
 
 
 @pytest.mark.parametrize("model", EVERY, ids=lambda model: model.name)
-def test_ten_times_the_demand_is_ten_times_the_forecast(model: Model) -> None:
+def test_ten_times_the_demand_is_ten_times_the_forecast(model: ForecastModel) -> None:
     y = np.random.default_rng(2).gamma(5, 1, 700) * (2 + np.sin(np.arange(700) * 2 * np.pi / 24))
     small, large = (model.paths(seen(y * k), 30, 8, np.random.default_rng(3)) for k in (1, 10))
     assert large == pytest.approx(10 * small, rel=1e-5)

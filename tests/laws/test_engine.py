@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import stepwise
 
-from simcost.ledger.requests import Limits
+from simcost.ledger.requests import LatencyLimits
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
 from simcost.plan.routing import EndpointPicker, Weighted
@@ -17,7 +17,7 @@ from simcost.plan.routing.scorers import (
     ActiveRequest,
     KvCacheUtilization,
     LoadAware,
-    Queue,
+    QueueDepth,
     RunningRequests,
     SessionAffinity,
     TokenLoad,
@@ -93,7 +93,7 @@ def random_router(g: np.random.Generator) -> Router:
         return RayPowerOfTwo(
             max_ongoing_requests=most, refresh=refresh, backoff=backoff, max_backoff=max_backoff
         )
-    scorers = [Queue(), RunningRequests(), KvCacheUtilization(), LoadAware(threshold=int(g.integers(1, 9))),
+    scorers = [QueueDepth(), RunningRequests(), KvCacheUtilization(), LoadAware(threshold=int(g.integers(1, 9))),
                ActiveRequest(idle_threshold=int(g.integers(0, 3)), max_busy_score=float(g.random())),
                TokenLoad(threshold_tokens=int(g.integers(1, 500))), SessionAffinity()]  # fmt: skip
     chosen = g.choice(len(scorers), int(g.integers(1, 5)))
@@ -188,7 +188,7 @@ def played(work: Workload, batches: Iterator[RequestBatch], **more: Any) -> tupl
     clock = Clock(
         ticks_per_ns=1, a=engine.a, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift
     )
-    plane = DataPlane(pool, clock, batches, limits=Limits(), window_ns=work.horizon + 1, windows=1,
+    plane = DataPlane(pool, clock, batches, limits=LatencyLimits(), window_ns=work.horizon + 1, windows=1,
                       salt=engine.salt, on_rows=lambda part: rows.append(part.copy()), nodes=4)  # fmt: skip
     if engine.timeout is not None:
         plane.state.parameters[at.TIMEOUT] = engine.timeout

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from naive_hpa import NaiveHpa
 
 from simcost.plan.autoscaling import Hpa, Observation, Replicas
-from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 
 SYNC_S = 15.0
 LOAD = Metric(type="External", name="load", target_type="AverageValue", target=1)
@@ -23,7 +23,9 @@ windows = st.sampled_from([None, 0, 1, 15, 30, 44, 60, 300])
 def directions(draw: st.DrawFn, longest_s: float) -> Direction:
     """Rules whose longest period is given, so that no event is forgotten that the other direction needs."""
     rules = [
-        Rule(type=draw(st.sampled_from(["Pods", "Percent"])), value=draw(st.integers(1, 200)), period=period)
+        ScalingRule(
+            type=draw(st.sampled_from(["Pods", "Percent"])), value=draw(st.integers(1, 200)), period=period
+        )
         for period in [longest_s, *draw(st.lists(periods.filter(lambda p: p <= longest_s), max_size=2))]
     ]
     select = draw(st.sampled_from(["Max", "Min", "Disabled"]))
@@ -90,8 +92,8 @@ def test_replicas_stay_within_min_and_max(policy: Hpa, asked: list[int]) -> None
 def test_no_stretch_of_the_period_changes_more_than_the_policy_allows(
     asked: list[int], pods: int, period_s: float, up: bool
 ) -> None:
-    slow = Direction(policies=(Rule(type="Pods", value=pods, period=period_s),), window=0)
-    free = Direction(policies=(Rule(type="Pods", value=1000, period=period_s),), window=0)
+    slow = Direction(policies=(ScalingRule(type="Pods", value=pods, period=period_s),), window=0)
+    free = Direction(policies=(ScalingRule(type="Pods", value=1000, period=period_s),), window=0)
     behavior = Behavior(scale_up=slow, scale_down=free) if up else Behavior(scale_up=free, scale_down=slow)
     policy = Hpa(max=100, metrics=(LOAD,), behavior=behavior)
     counts = [policy.initial(), *run(policy, asked)]
@@ -106,7 +108,7 @@ def test_no_stretch_of_the_period_changes_more_than_the_policy_allows(
 @given(asked=loads, shorter_s=st.integers(0, 300), longer_s=st.integers(0, 300))
 def test_a_longer_window_never_keeps_fewer(asked: list[int], shorter_s: int, longer_s: int) -> None:
     shorter_s, longer_s = sorted((shorter_s, longer_s))
-    free = (Rule(type="Pods", value=1000, period=15),)
+    free = (ScalingRule(type="Pods", value=1000, period=15),)
 
     def with_window(window_s: float) -> list[int]:
         down = Direction(policies=free, window=window_s)
@@ -133,7 +135,7 @@ def test_pods_without_a_sample_only_make_the_change_smaller(
     samples: list[int], target: int, missing: int
 ) -> None:
     metric = Metric(type="Resource", name="memory", target_type="Utilization", target=target)
-    free = Direction(policies=(Rule(type="Pods", value=100_000, period=15),), window=0)
+    free = Direction(policies=(ScalingRule(type="Pods", value=100_000, period=15),), window=0)
     policy = Hpa(min=0, max=1_000_000, metrics=(metric,), behavior=Behavior(scale_up=free, scale_down=free))
 
     def desired(values: list[float]) -> int:
@@ -181,15 +183,15 @@ def test_boundaries_hold_at_any_phase(phase_s: float) -> None:
 
 
 def test_percent_limits_round_as_floats_do() -> None:
-    rules = Direction(policies=(Rule(type="Percent", value=10, period=60),))
+    rules = Direction(policies=(ScalingRule(type="Percent", value=10, period=60),))
     policy = Hpa(max=500, metrics=(LOAD,), behavior=Behavior(scale_up=rules))
     assert policy.step(0.0, seen(100, 400), policy.fresh()).desired == 111  # 100 x 1.1 is 110.00000000000001
 
 
 def test_events_that_one_direction_has_no_use_for_are_overwritten() -> None:
     """Kubernetes forgets additions by the periods of scaleUp, though limits of scaleDown would count them."""
-    up = Direction(policies=(Rule(type="Pods", value=10, period=15),))
-    down = Direction(policies=(Rule(type="Pods", value=1, period=600),), window=0)
+    up = Direction(policies=(ScalingRule(type="Pods", value=10, period=15),))
+    down = Direction(policies=(ScalingRule(type="Pods", value=1, period=600),), window=0)
     policy = Hpa(max=50, metrics=(LOAD,), behavior=Behavior(scale_up=up, scale_down=down), start=1)
     state = policy.fresh()
     state["added"] = [[4, 0]]

@@ -11,7 +11,7 @@ from test_jobs_naive import as_dicts, workload
 
 from simcost.errors import InputError
 from simcost.perf.checkpoints import daly_time, young
-from simcost.plan.failures import Checkpoints, NodeFailures, Weibull
+from simcost.plan.failures import Checkpoints, ClusterFailures, Weibull
 from simcost.plan.scheduling import (
     ConservativeBackfill,
     Consolidate,
@@ -39,7 +39,7 @@ POLICIES: tuple[Rigid, ...] = (
     FifoStrict(), FifoSkip(), SjfSkip(), EasyBackfill(), ConservativeBackfill(), FairShare(), Srtf(),
     Las(thresholds=(9000.0, 40000.0)), PriorityPreemptive(), QUOTAS,
 )  # fmt: skip
-OFTEN = NodeFailures(per_node_day=2.0, size_independent_per_day=1.0, repair=1800)
+OFTEN = ClusterFailures(per_node_day=2.0, size_independent_per_day=1.0, repair=1800)
 SAVED = Checkpoints(interval=1800, write=60, restart=300)
 
 
@@ -87,7 +87,7 @@ def test_a_gang_takes_as_long_as_daly_says(*, placed: bool) -> None:
     count, mtbf_s = 400, 3.09 * 3600
     interval = round(young(120, mtbf_s))
     jobs = jobs_of(np.zeros(count), np.full(count, 60 * interval), np.full(count, 16))
-    failures = NodeFailures(per_node_day=86400 / mtbf_s / 2, intervals="young")
+    failures = ClusterFailures(per_node_day=86400 / mtbf_s / 2, intervals="young")
     saved = Checkpoints(interval=9.0, write=120, restart=300)
     if placed:
         nodes = placed_jobs.nodes_of(*[8] * (2 * count))
@@ -104,7 +104,7 @@ def test_a_gang_takes_as_long_as_daly_says(*, placed: bool) -> None:
 
 def test_what_fails_seldom_is_as_what_never_fails() -> None:
     jobs = some(2)
-    never = NodeFailures(per_node_day=0.0)
+    never = ClusterFailures(per_node_day=0.0)
     for policy in POLICIES:
         plain = schedule(jobs, 32, policy).outcomes
         same = schedule(jobs, 32, policy, failures=never).outcomes
@@ -126,7 +126,10 @@ def test_failures_that_cluster_leave_more_jobs_alone() -> None:
     jobs = jobs_of(np.zeros(2000), np.full(2000, 40_000), np.full(2000, 1))
     even, clustered = (
         schedule(jobs, 2000, FifoSkip(), failures=one).outcomes
-        for one in (NodeFailures(per_node_day=1.0), NodeFailures(per_node_day=1.0, model=Weibull(shape=0.5)))
+        for one in (
+            ClusterFailures(per_node_day=1.0),
+            ClusterFailures(per_node_day=1.0, model=Weibull(shape=0.5)),
+        )
     )
     assert (even.failures > 0).mean() == pytest.approx(1 - np.exp(-40_000 / 86_400), abs=0.03)
     assert (clustered.failures > 0).mean() > (even.failures > 0).mean()  # many die young
@@ -136,7 +139,7 @@ def test_failures_that_cluster_leave_more_jobs_alone() -> None:
 def test_a_broken_node_takes_its_gangs_along_and_is_away() -> None:
     """One gang on two nodes; a node that breaks stops it whole, and it waits until the node is back."""
     jobs = jobs_of([0], [500_000], [16])
-    often = NodeFailures(per_node_day=1.0, repair=3600)
+    often = ClusterFailures(per_node_day=1.0, repair=3600)
     ledger = schedule_on_nodes(
         jobs,
         placed_jobs.nodes_of(8, 8),

@@ -15,7 +15,7 @@ from simcost.cli.main import command_line
 from simcost.errors import InputError
 from simcost.perf.training.duration import Failures
 from simcost.perf.training.methods import Full
-from simcost.perf.training.utilization import Layout
+from simcost.perf.training.utilization import ParallelLayout
 from simcost.studies.training_cost.estimate import estimate
 from simcost.studies.training_cost.inputs import Prices, Run
 from simcost.studies.training_cost.run_options import run_of
@@ -61,7 +61,7 @@ def test_a_training_run_and_a_plan_pay_the_same_for_the_same_nodes(
     gpus = needed * owned.accelerators
     run = Run(
         model=CATALOG.model("llama-3.2-1b"), accelerator=CATALOG.accelerator("h100"), tokens=1e9, method=Full(),
-        layout=Layout(gpus=gpus), mfu=0.4, failures=Failures(per_node_day=0.0),
+        layout=ParallelLayout(gpus=gpus), mfu=0.4, failures=Failures(per_node_day=0.0),
         prices=Prices(owned=owned, used_share=used),
     )  # fmt: skip
     found = estimate(CATALOG, run)

@@ -24,7 +24,7 @@ from simcost.plan.scheduling import (
 from simcost.scenario.storage.laws import check_job_ledger
 from simcost.sim.jobs.simulate_on_nodes import Ordered, replay_on_nodes
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.nodes import NodeTable
 
 TYPES = ("", "a100", "a100|t4")
 OF_TYPE = (frozenset({0, 1}), frozenset({0}), frozenset({0, 1}))
@@ -38,7 +38,7 @@ SCHEDULERS: tuple[tuple[Ordered, str, bool], ...] = (
 )
 
 
-def some(seed: int) -> tuple[list[dict[str, Any]], dict[str, list[int]], Jobs, Nodes]:
+def some(seed: int) -> tuple[list[dict[str, Any]], dict[str, list[int]], Jobs, NodeTable]:
     """A few jobs and nodes of all sorts."""
     rng = np.random.default_rng(seed)
     count = int(rng.integers(2, 7))

@@ -6,7 +6,7 @@ from math import factorial, log
 import numpy as np
 import pytest
 
-from simcost.ledger.requests import Ledger, Limits
+from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, RoundRobin
 from simcost.sim import Pool, simulate
@@ -52,7 +52,7 @@ def test_mm1_sojourn_and_its_tail() -> None:
     queue = replace(pool(1, a_s=1e-9, b_s=1 / (mu * 1e4)), kv_capacity_tokens=10**7)
     median_s = log(2) / (mu - rho * mu)
     ledger = simulate(queue, iter([batch]), horizon_s=batch.arrival_ns[-1] * 1e-9 + 600,
-                      limits=Limits(ttft_s=median_s))  # fmt: skip
+                      limits=LatencyLimits(ttft_s=median_s))  # fmt: skip
     assert mean_e2e_s(ledger) == pytest.approx(1 / (mu * (1 - rho)), rel=0.02)
     good = sum(ledger.outcomes.windows["good"].to_pylist())
     assert good / count == pytest.approx(0.5, abs=0.005)

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from simcost.ledger.requests import Outcomes
+from simcost.ledger.requests import RequestOutcomes
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.routers import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
-from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, PrefixCache, Queue
+from simcost.plan.routing.scorers import ActiveRequest, KvCacheUtilization, PrefixCache, QueueDepth
 from simcost.plan.serving import Saturation
 from simcost.sim import Pool, simulate
 from simcost.trace.requests.batch import Priorities, RequestBatch
@@ -33,7 +33,9 @@ def lone_servers(admission: Admission) -> Pool:
                 admission=admission)  # fmt: skip
 
 
-def play(pool: Pool, load: float, ranks: Priorities | None = None, rows: Path | None = None) -> Outcomes:
+def play(
+    pool: Pool, load: float, ranks: Priorities | None = None, rows: Path | None = None
+) -> RequestOutcomes:
     g = np.random.default_rng(5)
     times = np.cumsum(g.exponential(1e9 / (load * MU), COUNT)).astype(np.int64)
     prompts = np.maximum(g.exponential(1e4, COUNT), 1).astype(np.int32)
@@ -74,7 +76,7 @@ def chat(count: int = 40_000, rate_per_s: float = 150) -> RequestBatch:
 
 def served(
     router: Router, admission: Admission | None = None, requests: RequestBatch | None = None
-) -> Outcomes:
+) -> RequestOutcomes:
     pool = Pool(name="p", step=STEP, kv_capacity_tokens=466_160, scaling=Fixed(replicas=16), router=router,
                 batching=Batching(max_num_seqs=64), admission=admission or Admission())  # fmt: skip
     batch = requests or chat()
@@ -88,7 +90,7 @@ def mean_e2e_s(router: Router) -> float:
 
 
 def picker(refresh_s: float) -> EndpointPicker:
-    scorers = (Weighted(scorer=Queue()), Weighted(scorer=KvCacheUtilization()))
+    scorers = (Weighted(scorer=QueueDepth()), Weighted(scorer=KvCacheUtilization()))
     return EndpointPicker(scorers=scorers, refresh=refresh_s)
 
 

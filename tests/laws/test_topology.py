@@ -10,17 +10,17 @@ from support.placed_jobs import jobs_of, nodes_of
 from simcost.errors import InputError
 from simcost.plan.scheduling import Consolidate, FifoSkip, Topology
 from simcost.sim.jobs.simulate_on_nodes import replay_on_nodes, schedule_on_nodes
-from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.nodes import NodeTable
 
 FOUR = frozenset({0})
 
 
-def cluster(domains: list[int], racks: list[int] | None = None, gpus: int = 4) -> Nodes:
+def cluster(domains: list[int], racks: list[int] | None = None, gpus: int = 4) -> NodeTable:
     nodes = nodes_of(*[gpus] * len(domains))
     return replace(nodes, domain=np.array(domains), rack=None if racks is None else np.array(racks))
 
 
-def where(rows: list[dict[str, int]], nodes: Nodes) -> dict[int, list[int]]:
+def where(rows: list[dict[str, int]], nodes: NodeTable) -> dict[int, list[int]]:
     _, lying = replay_on_nodes(jobs_of(rows), nodes, FifoSkip(), Topology())
     found: dict[int, list[int]] = {}
     for job, node in zip(lying.job.tolist(), lying.node.tolist(), strict=True):

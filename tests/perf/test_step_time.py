@@ -10,7 +10,7 @@ import pytest
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, InputError
 from simcost.perf import GivenStep, ReplicaSpec, StepTime, step_time
-from simcost.perf.roofline import Load, grid, linear, seconds
+from simcost.perf.roofline import StepLoad, grid, linear, seconds
 
 CATALOG = load_catalog()
 
@@ -35,7 +35,7 @@ def test_published_vectors(vector: tuple[Any, ...]) -> None:
     assert found.seconds(p, b, k, q) * 1e3 == pytest.approx(linear_ms, abs=0.001)
     fit = CATALOG.hardware_fit(accelerator, precision)
     assert fit is not None
-    load = Load(*(np.array([float(x)]) for x in (p, b, k, q)))
+    load = StepLoad(*(np.array([float(x)]) for x in (p, b, k, q)))
     times = seconds(fit, CATALOG.model(model), tp, precision, "bf16", load)
     assert times[0] * 1e3 == pytest.approx(eight_ms, rel=2e-4)
 
@@ -133,7 +133,7 @@ def test_experts_are_read_as_the_batch_touches_them() -> None:
     assert fit is not None
     batch = np.array([1.0, 16.0, 256.0])
     zero = np.zeros(3)
-    times = seconds(fit, model, 1, "bf16", "bf16", Load(zero, batch, zero, zero))
+    times = seconds(fit, model, 1, "bf16", "bf16", StepLoad(zero, batch, zero, zero))
     fixed_s = model.layers * fit.layer_s
     all_weights_s = 2 * model.parameters / (fit.weight_efficiency * fit.memory_bytes_per_s)
     assert times[0] - fixed_s < 0.2 * all_weights_s

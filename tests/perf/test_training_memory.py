@@ -23,15 +23,15 @@ from simcost.perf.training.methods import (
     active_parameters,
     adapter_parameters,
 )
-from simcost.perf.training.utilization import Layout
+from simcost.perf.training.utilization import ParallelLayout
 
 CATALOG = load_catalog()
 SMALL, LARGE, HUGE = (CATALOG.model(f"llama-3.1-{size}") for size in ("8b", "70b", "405b"))
 H100 = CATALOG.accelerator("h100")
-ONE = Layout(gpus=1)
+ONE = ParallelLayout(gpus=1)
 
 
-def states(method: Method, layout: Layout = ONE) -> float:
+def states(method: Method, layout: ParallelLayout = ONE) -> float:
     memory = training_memory(SMALL, method, layout)
     return memory.weights + memory.gradients + memory.optimizer
 
@@ -84,22 +84,22 @@ def test_frozen_layers_keep_no_gradients_and_no_activations() -> None:
     [(0, 16.0), (1, 4 + 12 / 8), (2, 2 + 14 / 8), (3, 16 / 8)],
 )
 def test_each_stage_of_zero_shards_one_more_part(zero: int, bytes_per_parameter: float) -> None:
-    layout = Layout(gpus=8, zero=zero)  # type: ignore[arg-type]
+    layout = ParallelLayout(gpus=8, zero=zero)  # type: ignore[arg-type]
     assert states(Full(), layout) == pytest.approx(bytes_per_parameter * SMALL.parameters)
 
 
 def test_shards_bound_how_far_states_are_spread() -> None:
-    assert states(Full(), Layout(gpus=64, shards=8)) == states(Full(), Layout(gpus=8))
+    assert states(Full(), ParallelLayout(gpus=64, shards=8)) == states(Full(), ParallelLayout(gpus=8))
 
 
 def test_memory_falls_with_the_number_of_shards() -> None:
-    totals = [training_memory(LARGE, Full(), Layout(gpus=gpus)).total for gpus in (2, 4, 8, 64, 512)]
+    totals = [training_memory(LARGE, Full(), ParallelLayout(gpus=gpus)).total for gpus in (2, 4, 8, 64, 512)]
     assert totals == sorted(totals, reverse=True)
     assert len(set(totals)) == 5
 
 
 def test_tensor_and_pipeline_parallelism_split_the_states() -> None:
-    split = Layout(gpus=8, tp=4, pp=2, zero=0)
+    split = ParallelLayout(gpus=8, tp=4, pp=2, zero=0)
     assert states(Full(), split) == pytest.approx(2 * SMALL.parameters)
 
 
@@ -116,7 +116,7 @@ def test_activations_of_a_layer_follow_the_published_formula() -> None:
 
 
 def test_what_does_not_fit_says_what_would() -> None:
-    layout = Layout(gpus=8)
+    layout = ParallelLayout(gpus=8)
     with pytest.raises(DoesNotFitError, match=r"8 x h100-sxm.*18 GPUs") as error:
         fit_training(LARGE, H100, Full(), layout)
     assert "16 GPUs with tp 8" in str(error.value)
@@ -124,7 +124,7 @@ def test_what_does_not_fit_says_what_would() -> None:
 
 @pytest.mark.parametrize("model", [SMALL, LARGE, HUGE], ids=lambda model: model.name)
 def test_the_smallest_count_fits_and_one_less_does_not(model: object) -> None:
-    layout = Layout(gpus=1)
+    layout = ParallelLayout(gpus=1)
     needed = smallest_gpus(model, H100, Full(), layout)  # type: ignore[arg-type]
     assert needed is not None
     assert fits(model, H100, Full(), replace(layout, gpus=needed))  # type: ignore[arg-type]
@@ -132,9 +132,9 @@ def test_the_smallest_count_fits_and_one_less_does_not(model: object) -> None:
 
 
 def test_more_gpus_do_not_help_where_nothing_is_sharded() -> None:
-    assert smallest_gpus(LARGE, H100, Full(), Layout(gpus=8, zero=0)) is None
+    assert smallest_gpus(LARGE, H100, Full(), ParallelLayout(gpus=8, zero=0)) is None
     with pytest.raises(DoesNotFitError, match="with zero 3"):
-        fit_training(LARGE, H100, Full(), Layout(gpus=8, zero=0))
+        fit_training(LARGE, H100, Full(), ParallelLayout(gpus=8, zero=0))
 
 
 def test_a_mixture_counts_the_experts_that_a_token_uses() -> None:
@@ -157,14 +157,14 @@ def test_a_mixture_counts_the_experts_that_a_token_uses() -> None:
 )
 def test_layouts_that_cannot_be_are_refused(wrong: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Layout(**wrong)  # type: ignore[arg-type]
+        ParallelLayout(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_model_is_cut_only_where_it_can_be() -> None:
     with pytest.raises(InputError, match="possible: 1, 2, 4, 8, 16, 32"):
-        training_memory(SMALL, Full(), Layout(gpus=3, tp=3))
+        training_memory(SMALL, Full(), ParallelLayout(gpus=3, tp=3))
     with pytest.raises(InputError, match="exceeds the 32 layers"):
-        training_memory(SMALL, Full(), Layout(gpus=64, pp=64))
+        training_memory(SMALL, Full(), ParallelLayout(gpus=64, pp=64))
 
 
 def test_a_speedup_belongs_to_two_of_four_sparsity_only() -> None:

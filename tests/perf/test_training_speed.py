@@ -20,7 +20,7 @@ from simcost.perf.training.duration import (
     peak_flops,
 )
 from simcost.perf.training.methods import Distill, Full, Lora, Pruned, Transfer
-from simcost.perf.training.utilization import Layout, measured_mfu, published_mfu, scale_factor
+from simcost.perf.training.utilization import ParallelLayout, measured_mfu, published_mfu, scale_factor
 
 CATALOG = load_catalog()
 H100 = CATALOG.accelerator("h100")
@@ -133,7 +133,7 @@ def test_the_narrowest_size_class_is_taken_and_an_unknown_card_is_an_error() -> 
 
 def test_mfu_falls_with_sequence_length_and_with_scale() -> None:
     def likely(gpus: int, sequence_tokens: int) -> float:
-        layout = Layout(gpus=gpus, sequence_tokens=sequence_tokens)
+        layout = ParallelLayout(gpus=gpus, sequence_tokens=sequence_tokens)
         return published_mfu(CATALOG, SMALL, H100, "bf16", layout).mid
 
     assert likely(8, 2048) == pytest.approx(0.416, abs=1e-3)  # the median itself, at the length of its runs
@@ -150,7 +150,7 @@ def test_the_scale_factor_goes_through_the_two_points_measured() -> None:
 
 
 def test_what_was_not_measured_is_said() -> None:
-    far = published_mfu(CATALOG, HUGE, H100, "bf16", Layout(gpus=16384, sequence_tokens=131072))
+    far = published_mfu(CATALOG, HUGE, H100, "bf16", ParallelLayout(gpus=16384, sequence_tokens=131072))
     assert any("65,536" in note for note in far.notes)
     assert any("extrapolated" in note for note in far.notes)
     assert "Megatron" in far.source

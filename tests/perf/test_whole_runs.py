@@ -15,7 +15,7 @@ from simcost.catalog.catalog import Facts
 from simcost.errors import CatalogError
 from simcost.perf.training import whole_runs as module
 from simcost.perf.training.methods import Full
-from simcost.perf.training.utilization import Layout
+from simcost.perf.training.utilization import ParallelLayout
 from simcost.perf.training.whole_runs import largest_batch, predicted, run_ratio, whole_runs
 from simcost.studies.training_cost.estimate import estimate
 from simcost.studies.training_cost.inputs import Run
@@ -37,7 +37,7 @@ def covered(level: float) -> list[str]:
 def run(name: str, gpus: int, **layout: int) -> Run:
     return Run(
         model=CATALOG.model(name), accelerator=CATALOG.accelerator("h100"), tokens=15e12, method=Full(kind="pretrain"),
-        layout=Layout(gpus=gpus, **layout),
+        layout=ParallelLayout(gpus=gpus, **layout),
     )  # fmt: skip
 
 

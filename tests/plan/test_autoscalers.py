@@ -27,12 +27,12 @@ from simcost.plan.autoscaling import (
 )
 from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.dynamo import share_budget
-from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.keda import CronTrigger, Fallback, MetricTrigger
 from simcost.plan.autoscaling.kpa_reconciler import average, highest, recorded, window
 from simcost.plan.autoscaling.policy import ns
-from simcost.plan.autoscaling.ray import Load, Wish
-from simcost.plan.autoscaling.wva import Saturation, Tokens, Variant, targets
+from simcost.plan.autoscaling.ray import RequestLoad, Wish
+from simcost.plan.autoscaling.wva import SaturationThresholds, Tokens, Variant, targets
 
 MONDAY_UTC_S = 1_704_067_200.0  # 2024-01-01 00:00
 
@@ -303,21 +303,21 @@ def test_a_turn_starts_the_delay_anew() -> None:
     policy = RayServe(max=20, upscale_delay=3, downscale_delay=5)
     wish: Wish = {"direction": 0, "since_ns": None}
     for second, requests in ((0, 12.0), (1, 12.0), (2, 2.0), (3, 12.0), (5, 12.0)):
-        desired, _, wish = policy.decide(ns(second), Load(requests, 2, 2), wish)
+        desired, _, wish = policy.decide(ns(second), RequestLoad(requests, 2, 2), wish)
         assert desired == 2
-    assert policy.decide(ns(6), Load(12.0, 2, 2), wish)[0] == 6
+    assert policy.decide(ns(6), RequestLoad(12.0, 2, 2), wish)[0] == 6
 
 
 def test_ray_from_and_to_zero() -> None:
     policy = RayServe(min=0, max=9, downscale_delay=60, downscale_to_zero_delay=5, upscaling_factor=2.5)
     wish: Wish = {"direction": 0, "since_ns": None}
-    assert policy.decide(0, Load(1.0, 0, 0), wish)[0] == 3  # at once
-    assert policy.decide(0, Load(0.0, 0, 0), wish)[0] == 0
-    _, _, wish = policy.decide(0, Load(0.0, 1, 1), wish)
-    assert policy.decide(ns(4.9), Load(0.0, 1, 1), wish)[0] == 1
-    assert policy.decide(ns(5), Load(0.0, 1, 1), wish)[0] == 0
-    _, _, wish = policy.decide(0, Load(0.0, 3, 3), {"direction": 0, "since_ns": None})
-    assert policy.decide(ns(60), Load(0.0, 3, 3), wish)[0] == 1  # never to 0 in one step from more
+    assert policy.decide(0, RequestLoad(1.0, 0, 0), wish)[0] == 3  # at once
+    assert policy.decide(0, RequestLoad(0.0, 0, 0), wish)[0] == 0
+    _, _, wish = policy.decide(0, RequestLoad(0.0, 1, 1), wish)
+    assert policy.decide(ns(4.9), RequestLoad(0.0, 1, 1), wish)[0] == 1
+    assert policy.decide(ns(5), RequestLoad(0.0, 1, 1), wish)[0] == 0
+    _, _, wish = policy.decide(0, RequestLoad(0.0, 3, 3), {"direction": 0, "since_ns": None})
+    assert policy.decide(ns(60), RequestLoad(0.0, 3, 3), wish)[0] == 1  # never to 0 in one step from more
 
 
 def test_a_small_factor_still_moves() -> None:
@@ -325,8 +325,8 @@ def test_a_small_factor_still_moves() -> None:
         min=0, max=99, upscale_delay=0, downscale_delay=0, upscaling_factor=0.5, downscaling_factor=0.1
     )
     wish: Wish = {"direction": 0, "since_ns": None}
-    assert policy.decide(0, Load(40.0, 10, 10), wish)[0] == 15
-    assert policy.decide(0, Load(16.0, 10, 10), wish)[0] == 9  # ceil(10 - 0.2) would stay
+    assert policy.decide(0, RequestLoad(40.0, 10, 10), wish)[0] == 15
+    assert policy.decide(0, RequestLoad(16.0, 10, 10), wish)[0] == 9  # ceil(10 - 0.2) would stay
 
 
 @given(
@@ -434,7 +434,7 @@ def test_a_shared_budget_is_kept(counts: tuple[int, int], gpus: tuple[int, int],
 
 
 def test_saturation_of_variants() -> None:
-    rules = Saturation()
+    rules = SaturationThresholds()
 
     def of(name: str, cost: float, count: int, load: tuple[float, float], **more: int) -> Variant:
         return Variant(name, cost, more.get("current", count), more.get("desired", count), more.get("pending", 0),
@@ -453,7 +453,7 @@ def test_saturation_of_variants() -> None:
 
 def test_a_chain_follows_what_is_published_by_its_own_rules() -> None:
     metric = Metric(type="External", name="wva_desired_replicas", target_type="AverageValue", target=1)
-    slow = Behavior(scale_up=Direction(policies=(Rule(type="Pods", value=1, period=60),)))
+    slow = Behavior(scale_up=Direction(policies=(ScalingRule(type="Pods", value=1, period=60),)))
     policy = Chain(first=Wva(max=20), then=Hpa(max=20, start=2, metrics=(metric,), behavior=slow))
     state, current, got = policy.fresh(), 2, []
     for i in range(9):

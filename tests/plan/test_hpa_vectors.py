@@ -8,7 +8,7 @@ import pytest
 from support.vectors import Case, cases
 
 from simcost.plan.autoscaling import Hpa, Observation, Replicas
-from simcost.plan.autoscaling.hpa import Behavior, Direction, HpaState, Metric, Rule
+from simcost.plan.autoscaling.hpa import Behavior, Direction, HpaState, Metric, ScalingRule
 from simcost.plan.autoscaling.hpa_behavior import (
     changed_within,
     down_limit,
@@ -100,7 +100,9 @@ def test_classes_of_pods(case: Case) -> None:
 def rules(given: Case | None) -> Direction:
     if given is None:
         return Direction()
-    made = tuple(Rule(type=p["type"], value=p["value"], period=p["period_s"]) for p in given["policies"])
+    made = tuple(
+        ScalingRule(type=p["type"], value=p["value"], period=p["period_s"]) for p in given["policies"]
+    )
     return Direction(policies=made, select=given["select"], window=given["stabilization_s"])
 
 

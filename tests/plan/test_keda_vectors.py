@@ -3,7 +3,7 @@
 import pytest
 from support.vectors import Case, cases
 
-from simcost.plan.autoscaling.keda import Activity, Limits, execute
+from simcost.plan.autoscaling.keda import Activity, ScaleLimits, execute
 from simcost.plan.autoscaling.policy import ns
 
 NOW_S = 1e6
@@ -12,7 +12,7 @@ ON = "autoscaling.keda.sh/"
 
 def check(case: Case) -> None:
     notes = case.get("annotations", {})
-    limits = Limits(
+    limits = ScaleLimits(
         least=case["min_replica_count"] or 0,
         idle=case["idle_replica_count"],
         fallback=None,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.plan.autoscaling import Hpa, Keda, Kpa, Observation, RayServe, Replicas, Signal
-from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.keda import CronTrigger, MetricTrigger
 from simcost.plan.autoscaling.replay import pipeline_of, replay
 from simcost.trace.metrics import PHASES, Recording
@@ -125,7 +125,7 @@ def test_the_pipeline_is_a_slow_reading_of_the_rows(rows: list[Row]) -> None:
 
 def test_a_closed_loop_is_the_policy_step_by_step() -> None:
     policy = hpa(
-        TOTAL, behavior=Behavior(scale_up=Direction(policies=(Rule(type="Pods", value=2, period=60),)))
+        TOTAL, behavior=Behavior(scale_up=Direction(policies=(ScalingRule(type="Pods", value=2, period=60),)))
     )
     totals = [30.0 + 25 * np.sin(k / 9) for k in range(200)]
     found = replay(policy, Recording.table([15 * k for k in range(200)], {"w": totals}), start=3)

@@ -23,18 +23,18 @@ from simcost.plan.routing.routers import (
 from simcost.plan.routing.scorers import (
     ActiveRequest,
     KvCacheUtilization,
-    Latency,
+    LatencyHeadroom,
     LoadAware,
     NoHitLru,
     PrefixCache,
-    Queue,
+    QueueDepth,
     RunningRequests,
     SessionAffinity,
     TokenLoad,
 )
 
 SCORERS: dict[str, Any] = {
-    "queue": Queue, "running-requests": RunningRequests, "kv-cache-utilization": KvCacheUtilization,
+    "queue": QueueDepth, "running-requests": RunningRequests, "kv-cache-utilization": KvCacheUtilization,
     "load-aware": LoadAware, "active-request": ActiveRequest, "token-load": TokenLoad,
 }  # fmt: skip
 NAMES = {"kv_cache_usage": "kv_utilisation"}
@@ -65,7 +65,7 @@ def test_all_scores_are_from_0_to_1_and_fall_with_the_load(values: list[float]) 
                      kv_utilisation=load / 200)  # fmt: skip
     order = np.argsort(load, kind="stable")
     for scorer in (
-        Queue(),
+        QueueDepth(),
         RunningRequests(),
         KvCacheUtilization(),
         ActiveRequest(),
@@ -86,18 +86,20 @@ def test_cold_requests_go_to_who_had_one_longest_ago() -> None:
 
 def test_latency_prefers_who_meets_the_objective_with_least_room() -> None:
     seen = Endpoints(ttft_headroom_s=numbers(0.1, 0.5, -0.2), tpot_headroom_s=numbers(0.01, 0.01, 0.01))
-    assert Latency().score(seen) == pytest.approx([1.0, 0.0, 0.0])
-    assert Latency(strategy="most").score(seen) == pytest.approx([0.0, 1.0, 0.0])
+    assert LatencyHeadroom().score(seen) == pytest.approx([1.0, 0.0, 0.0])
+    assert LatencyHeadroom(strategy="most").score(seen) == pytest.approx([0.0, 1.0, 0.0])
     late = Endpoints(ttft_headroom_s=numbers(-0.1, -0.3, -0.2), tpot_headroom_s=numbers(-0.01, 0.01, 0.01))
-    assert Latency().score(late) == pytest.approx([0.0, 0.0, 1.0])  # who misses one objective, by least
+    assert LatencyHeadroom().score(late) == pytest.approx(
+        [0.0, 0.0, 1.0]
+    )  # who misses one objective, by least
     idle = Endpoints(
         ttft_headroom_s=numbers(-9.0, -0.1), tpot_headroom_s=numbers(-1.0, -1.0), in_flight=numbers(0, 3)
     )
-    assert Latency().score(idle) == pytest.approx([1.0, 0.0])
+    assert LatencyHeadroom().score(idle) == pytest.approx([1.0, 0.0])
 
 
 def test_weights_add_up_and_the_highest_is_picked() -> None:
-    picker = EndpointPicker(scorers=(Weighted(scorer=PrefixCache(), weight=2), Weighted(scorer=Queue())))
+    picker = EndpointPicker(scorers=(Weighted(scorer=PrefixCache(), weight=2), Weighted(scorer=QueueDepth())))
     seen = Endpoints(matched=numbers(0.9, 0.0, 0.5), waiting=numbers(10, 0, 5))
     assert picker.total(seen) == pytest.approx([1.8, 1.0, 1.5])
     assert pick(picker.scores(seen, rng()), rng()) == 0

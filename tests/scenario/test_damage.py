@@ -27,7 +27,7 @@ from simcost.scenario.storage.engine_version import LIBRARIES, MADE_BY, engine_v
 from simcost.scenario.storage.folders import OtherEngineError
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, save_job_ledger, save_ledger
 from simcost.scenario.storage.results import finished_plan
-from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
 from simcost.studies.plans.sections import read
 
 PACKAGE = Path(simcost.__file__).parent
@@ -39,7 +39,7 @@ NOT_OF_RUNS = {"__init__.py", "billing", "catalog", "cli", "compare", "errors.py
 def job_sample() -> JobLedger:
     work = jobs_of([0, 5, 9], [40, 30, 20], [2, 1, 9])
     return schedule_beside(
-        work, Capacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
+        work, GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
         Checkpoints(interval=7, write=0.1, restart=1 / 3), keep_timeline=True,
     )  # fmt: skip
 

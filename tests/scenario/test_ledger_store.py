@@ -12,11 +12,11 @@ from support.ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
 from simcost.ledger.jobs import JobLedger, JobOutcomes
-from simcost.ledger.requests import TIMELINE, Ledger, Limits, Sendings
+from simcost.ledger.requests import TIMELINE, LatencyLimits, Ledger, Sendings
 from simcost.plan.failures import Checkpoints
 from simcost.scenario.storage.folders import whole_files, whole_folder, write_sums
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, save_job_ledger, save_ledger
-from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
 
 SENT = [field.name for field in fields(Sendings)]
 VALUES = [(0, 0.25, 2.0, 8), (0, 0.1, 0.1, 1), (1, 0.5, 9.75, 100)]
@@ -28,7 +28,7 @@ def sample(rows: Path | None = None) -> Ledger:
         {"arrived": 1, "completed": 1, "late": 0},
     ]
     felt = replace(
-        outcomes(counts, VALUES, rows=rows), limits=Limits(ttft_s=0.3), outstanding_s=np.float64(1 / 3)
+        outcomes(counts, VALUES, rows=rows), limits=LatencyLimits(ttft_s=0.3), outstanding_s=np.float64(1 / 3)
     )
     line = {"t_s": 0.1, "desired": 1, "ready": 1, "starting": 0, "draining": 0, "running": 2, "waiting": 0,
             "kv_tokens": 7}  # fmt: skip
@@ -70,7 +70,7 @@ def test_a_ledger_comes_back_without_loss(tmp_path: Path, sendings: Sendings | N
 def test_a_ledger_of_jobs_comes_back_without_loss(tmp_path: Path, spot: bool) -> None:
     work = jobs_of([0, 5, 9], [40, 30, 20], [2, 1, 9])
     saved = schedule_beside(
-        work, Capacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
+        work, GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
         Checkpoints(interval=7, write=0.1, restart=1 / 3), keep_timeline=spot,
     )  # fmt: skip
     saved = replace(saved, nodes=sample().nodes if spot else None, facts={"x": 0.1})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simcost.errors import FaultsError, SimcostError
 from simcost.plan import Admission
 from simcost.plan.autoscaling import AwsScaling, DynamoPlanner, Fixed, Hpa, Keda, Kpa, RayServe, Signal
-from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.keda import CronTrigger, MetricTrigger
 from simcost.plan.nodes import DisruptionBudget
 from simcost.plan.routing.scorers import LoadAware, PrefixCache
@@ -140,7 +140,7 @@ def test_an_hpa(read: Any) -> None:
             ),
         ),
         behavior=Behavior(
-            scale_down=Direction(policies=(Rule(type="Pods", value=1, period=60),), tolerance=0.2)
+            scale_down=Direction(policies=(ScalingRule(type="Pods", value=1, period=60),), tolerance=0.2)
         ),
     )
     assert (manifest.kind, manifest.name) == ("HorizontalPodAutoscaler", "chat")

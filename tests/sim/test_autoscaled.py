@@ -10,7 +10,7 @@ from support.conserved import conserve
 from support.pools import CHAT, poisson
 
 from simcost.errors import InputError
-from simcost.ledger.requests import Buckets, Ledger, Limits
+from simcost.ledger.requests import Buckets, LatencyLimits, Ledger
 from simcost.plan import Schedule, Startup
 from simcost.plan.autoscaling import (
     Autoscaler,
@@ -49,7 +49,9 @@ def pods(name: str, target: float, **more: Any) -> Metric:
 
 def run(scaling: Autoscaler, rate: float = 12, span_s: float = HOUR, seed: int = 1, **changes: Any) -> Ledger:
     pool = replace(CHAT, scaling=scaling, startup=QUICK, **changes)
-    return simulate(pool, poisson(rate, span_s * 0.7), horizon_s=span_s, limits=Limits(ttft_s=1.0), seed=seed)
+    return simulate(
+        pool, poisson(rate, span_s * 0.7), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0), seed=seed
+    )
 
 
 POLICIES: list[Autoscaler] = [
@@ -98,7 +100,9 @@ def piped(policy: Autoscaler, metrics: Metrics, rate: float = 10, **changes: Any
     """A pool of fixed replicas whose pipeline is driven by hand."""
     pool: Pool = replace(CHAT, scaling=policy, startup=QUICK, metrics=metrics, **changes)
     clock = clock_for(pool.step, horizon_s=HOUR, capacity=pool.kv_capacity_tokens, max_num_seqs=256)
-    plane = DataPlane(pool, clock, poisson(rate, HOUR), limits=Limits(), window_ns=300 * 10**9, windows=12)
+    plane = DataPlane(
+        pool, clock, poisson(rate, HOUR), limits=LatencyLimits(), window_ns=300 * 10**9, windows=12
+    )
     fleet = Fleet(simpy.Environment(), pool, plane, Books("p"))
     fleet.begin()
     return fleet, Pipeline(fleet)

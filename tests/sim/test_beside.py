@@ -9,7 +9,7 @@ from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
 from simcost.scenario.storage.laws import check_job_ledger
-from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
 from simcost.trace.jobs.jobs import Jobs
 
 
@@ -21,15 +21,15 @@ def jobs(*rows: tuple[int, int, int]) -> Jobs:
     return Jobs.of(submit_s=submit, duration_s=duration, gpus=gpus)
 
 
-def capacity(*steps: tuple[float, int]) -> Capacity:
+def capacity(*steps: tuple[float, int]) -> GpuCapacity:
     since, gpus = zip(*steps, strict=True)
-    return Capacity(since_s=np.array(since, float), gpus=np.array(gpus, np.int64))
+    return GpuCapacity(since_s=np.array(since, float), gpus=np.array(gpus, np.int64))
 
 
 SAVES = Checkpoints(interval=10, write=1, restart=2)
 
 
-def check(ledger: JobLedger, of: Jobs, given_: Capacity) -> None:
+def check(ledger: JobLedger, of: Jobs, given_: GpuCapacity) -> None:
     """Every GPU-second in one bucket; work kept is the work of the finished jobs and part of that of the others."""
     most = given_.gpus.max() * ledger.horizon_s
     check_job_ledger(ledger)
@@ -100,7 +100,7 @@ def test_without_a_horizon_it_ends_with_the_last_job() -> None:
 
 def test_a_capacity_may_begin_anew() -> None:
     work = jobs((0, 30, 2), (0, 30, 2), (70, 30, 4))
-    once = Capacity(since_s=np.array([0.0, 20.0]), gpus=np.array([4, 2]), period_s=50.0)
+    once = GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([4, 2]), period_s=50.0)
     laps = capacity(*((50.0 * lap + since, gpus) for lap in range(6) for since, gpus in ((0, 4), (20, 2))))
     for horizon_s in (None, 220.0):
         again, spelled = (schedule_beside(work, one, SAVES, horizon_s=horizon_s) for one in (once, laps))
@@ -110,7 +110,7 @@ def test_a_capacity_may_begin_anew() -> None:
 
 
 def test_jobs_that_never_get_through_are_no_endless_run() -> None:
-    short = Capacity(since_s=np.array([0.0, 5.0]), gpus=np.array([4, 0]), period_s=1e7)
+    short = GpuCapacity(since_s=np.array([0.0, 5.0]), gpus=np.array([4, 0]), period_s=1e7)
     with pytest.raises(InputError, match="jobs never get through"):
         schedule_beside(jobs((0, 30, 4)), short, SAVES)
     with pytest.raises(InputError, match="never get through"):

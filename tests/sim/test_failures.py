@@ -13,7 +13,7 @@ from simcost.plan.failures import (
     FailureModel,
     Gamma,
     LogNormal,
-    Recorded,
+    RecordedFailures,
     Weibull,
 )
 from simcost.rng import stream
@@ -21,7 +21,7 @@ from simcost.sim.training_failures import FailureRuns, Gang, run_under_failures
 from simcost.units import SECONDS_PER_DAY
 
 MODELS = (Exponential(), Weibull(shape=0.6), LogNormal(sigma=1.2), Gamma(shape=0.5),
-          Recorded(times_s=(500.0, 9000.0, 40000.0), span_s=86400.0))  # fmt: skip
+          RecordedFailures(times_s=(500.0, 9000.0, 40000.0), span_s=86400.0))  # fmt: skip
 
 
 def run(gang: Gang, runs: int = 1) -> FailureRuns:
@@ -76,7 +76,7 @@ def test_times_to_failure_have_the_mean_of_the_rates(model: Exponential) -> None
 def test_recorded_failures_by_hand() -> None:
     """A failure every 25 s: 4 s restart, 1 segment of 11 s, 10 s lost; of 100 s of work, 20 s before the first."""
     gang = Gang(work_s=100, nodes=1, interval_s=10, write_s=1, restart_s=4, rate_per_node_day=0,
-                model=Recorded(times_s=(0.0,), span_s=25.0))  # fmt: skip
+                model=RecordedFailures(times_s=(0.0,), span_s=25.0))  # fmt: skip
     runs = run(gang, 400)
     assert set(runs.failures) == {8, 9, 10}  # 2, 1 or no segments before the first failure
     assert runs.restart_s == pytest.approx(4.0 * runs.failures)
@@ -116,4 +116,4 @@ def test_impossible_gangs_are_refused() -> None:
         with pytest.raises(InputError, match=f"{name} is"):
             Gang(**(good | {name: value}))
     with pytest.raises(InputError, match="lies after the 60 s of its log"):
-        Gang(**good, model=Recorded(times_s=(61.0,), span_s=60.0))
+        Gang(**good, model=RecordedFailures(times_s=(61.0,), span_s=60.0))

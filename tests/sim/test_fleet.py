@@ -7,7 +7,7 @@ import pytest
 from support.conserved import conserve
 from support.pools import CHAT, poisson
 
-from simcost.ledger.requests import Ledger, Limits
+from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.plan import Admission, Fixed, Scaling, Schedule, Startup, TargetConcurrency
 from simcost.plan.autoscaling import Step
 from simcost.plan.nodes import NodeKind
@@ -23,7 +23,7 @@ def run(
     scaling: Scaling, *, rate: float = 8, slots: int = 1, span_s: float = HOUR, **changes: object
 ) -> Ledger:
     pool = replace(CHAT, scaling=scaling, startup=QUICK, kinds=(NodeKind(slots=slots),), **changes)  # type: ignore[arg-type]
-    return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=Limits(ttft_s=1.0))
+    return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0))
 
 
 @pytest.mark.parametrize("slots", [1, 4])

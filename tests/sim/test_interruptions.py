@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from support.conserved import conserve, most_at_once
 from support.pools import CHAT, poisson
 
-from simcost.ledger.requests import Ledger, Limits
+from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.plan import Admission, Fixed, Startup, TargetConcurrency
-from simcost.plan.failures import Recorded
+from simcost.plan.failures import RecordedFailures
 from simcost.plan.interruptions import (
     Interruptions,
     NodeFailures,
@@ -32,7 +32,9 @@ QUICK = Startup(node=60, image=30, weights=1e9, engine=20)
 
 def run(seed: int = 1, rate: float = 6, span_s: float = HOUR, **changes: Any) -> Ledger:
     pool = replace(CHAT, **({"startup": QUICK, "scaling": Fixed(replicas=3)} | changes))
-    return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=Limits(ttft_s=1.0), seed=seed)
+    return simulate(
+        pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0), seed=seed
+    )
 
 
 def happened(ledger: Ledger, what: str) -> list[float]:
@@ -172,7 +174,7 @@ def test_a_zone_outage_takes_its_nodes_and_gives_none_meanwhile() -> None:
 
 
 def test_recorded_failures_strike_as_often_as_the_log_says() -> None:
-    log = Recorded(times_s=(100.0, 900.0, 1000.0), span_s=1200.0)
+    log = RecordedFailures(times_s=(100.0, 900.0, 1000.0), span_s=1200.0)
     ledger = run(interruptions=Interruptions(nodes=NodeFailures(per_node_day=0, model=log)), span_s=2 * HOUR)
     assert len(happened(ledger, "node_failed")) == pytest.approx(18, abs=1)
 

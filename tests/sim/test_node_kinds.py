@@ -8,7 +8,7 @@ from support.conserved import conserve
 from support.pools import CHAT, poisson
 
 from simcost.billing.metering import usages_of
-from simcost.ledger.requests import Ledger, Limits
+from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.plan import Fixed, Schedule, Startup
 from simcost.plan.autoscaling import Step
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotHazard, ZoneCapacity
@@ -31,7 +31,7 @@ def run(*kinds: NodeKind, steps: dict[float, int] | None = None, seed: int = 1, 
         steps=tuple(Step(at=at, replicas=n) for at, n in (steps or {0: 1}).items()), interval=1
     )
     pool = replace(CHAT, **({"startup": QUICK, "kinds": kinds, "scaling": scaling} | changes))
-    ledger = simulate(pool, poisson(2, HOUR), horizon_s=HOUR, limits=Limits(), seed=seed)
+    ledger = simulate(pool, poisson(2, HOUR), horizon_s=HOUR, limits=LatencyLimits(), seed=seed)
     conserve(ledger)
     return ledger
 

@@ -11,7 +11,7 @@ from support.conserved import conserve, most_at_once
 from support.pools import CHAT, poisson
 
 from simcost.errors import InputError
-from simcost.ledger.requests import Ledger, Limits
+from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.plan import Schedule, Startup
 from simcost.plan.autoscaling import Step
 from simcost.plan.interruptions import Interruptions
@@ -36,7 +36,7 @@ def run(
     scaling: Schedule = UP, rate: float = 2, span_s: float = HOUR, seed: int = 1, **changes: Any
 ) -> Ledger:
     pool = replace(CHAT, **({"scaling": scaling, "startup": QUICK} | changes))
-    ledger = simulate(pool, poisson(rate, span_s), horizon_s=span_s, limits=Limits(), seed=seed)
+    ledger = simulate(pool, poisson(rate, span_s), horizon_s=span_s, limits=LatencyLimits(), seed=seed)
     conserve(ledger)
     return ledger
 

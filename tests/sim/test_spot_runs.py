@@ -19,14 +19,14 @@ from simcost.plan.spot import (
     UniformProgressPlain,
 )
 from simcost.sim.spot import DeadlineJob, SpotRuns, run_spot
-from simcost.trace.spot import Ints, SpotTrace, read_availability
+from simcost.trace.spot import Ints, SpotSeries, read_availability
 
 HOUR_S = 3600.0
 SAFE = (Greedy(), UniformProgress(), UniformProgressPlain(), TimeSliced(slices=1), TimeSliced(slices=5))
 
 
 @pytest.fixture(scope="module")
-def traces(shared: Path) -> dict[str, SpotTrace]:
+def traces(shared: Path) -> dict[str, SpotSeries]:
     return {one.name: one for one in read_availability(shared / "data" / "spot_availability_rle.csv.gz")}
 
 
@@ -36,12 +36,12 @@ def hours(work: float, deadline: float, changeover: float, gang: int = 1) -> Dea
     )
 
 
-def study(trace: SpotTrace, policy: SpotPolicy) -> SpotRuns:
+def study(trace: SpotSeries, policy: SpotPolicy) -> SpotRuns:
     starts = np.random.RandomState(0).randint(0, len(trace.nodes) - 361, 300)
     return run_spot(policy, hours(48, 60, 0.2), trace.nodes, trace.gap_s, starts)
 
 
-def test_greedy_gives_the_published_table(traces: dict[str, SpotTrace]) -> None:
+def test_greedy_gives_the_published_table(traces: dict[str, SpotSeries]) -> None:
     published = {
         "2a_k80_1": (5.338, 42.662, 5.385, 44.915), "2a_k80_8": (39.830, 8.170, 40.024, 9.150),
         "2a_v100_1": (13.751, 34.249, 13.855, 35.690), "2a_v100_8": (37.090, 10.910, 37.267, 12.277),
@@ -82,7 +82,7 @@ def test_greedy_gives_the_published_table(traces: dict[str, SpotTrace]) -> None:
     ],
 )  # fmt: skip
 def test_greedy_single_runs_are_as_published(
-    traces: dict[str, SpotTrace], name: str, job: DeadlineJob, numbers: tuple[float, ...], launches: int
+    traces: dict[str, SpotSeries], name: str, job: DeadlineJob, numbers: tuple[float, ...], launches: int
 ) -> None:
     runs = run_spot(Greedy(), job, traces[name].nodes, traces[name].gap_s, np.array([0]))
     found = (runs.on_demand_h, runs.spot_h, runs.billed_on_demand_h, runs.billed_spot_h, runs.finish_h)
@@ -230,7 +230,7 @@ def test_all_spot_and_no_spot() -> None:
     assert (alone.finish_h[0], alone.deadline_met[0], alone.billed_spot_h[0]) == (np.inf, False, 0)
 
 
-def test_one_slice_and_a_gang_wholly_on_spot_are_greedy(traces: dict[str, SpotTrace]) -> None:
+def test_one_slice_and_a_gang_wholly_on_spot_are_greedy(traces: dict[str, SpotSeries]) -> None:
     trace = traces["availability/1-node/aws-10-26-2022/us-west-2a_v100_8"]
     greedy = study(trace, Greedy())
     for policy in (TimeSliced(slices=1), Mixed(spot_nodes=1)):

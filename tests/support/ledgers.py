@@ -20,9 +20,9 @@ from simcost.ledger.requests import (
     TIMELINE,
     WINDOWS,
     Buckets,
+    LatencyLimits,
     Ledger,
-    Limits,
-    Outcomes,
+    RequestOutcomes,
 )
 
 FACT = {"source": "test", "as_of": "2026-07-20", "quality": "A"}
@@ -81,7 +81,7 @@ def outcomes(
     rows: Path | None = None,
     buckets: Buckets = BUCKETS,
     in_system: int = 0,
-) -> Outcomes:
+) -> RequestOutcomes:
     """Outcomes of completed requests (window, ttft_s, e2e_s, output_tokens) and of further counts per window."""
     zero = dict.fromkeys(WINDOWS.names[1:], 0)
     table = [zero | {"start_s": i * window_s} | counts for i, counts in enumerate(windows)]
@@ -92,11 +92,11 @@ def outcomes(
             if value is not None:
                 histograms[window, metric, bucket(buckets, value)] += 1
     total = {name: sum(row[name] for row in table) for name in zero}
-    return Outcomes(
+    return RequestOutcomes(
         **{name: total[name] for name in ("arrived", "completed", "rejected", "timed_out", "lost")},
         in_system=in_system, prompt_tokens=total["prompt_tokens"], output_tokens=total["output_tokens"],
         generated_tokens=total["output_tokens"], preemptions=0, requeued=0, steps=0, work_s=0.0, outstanding_s=0.0,
-        limits=Limits(),
+        limits=LatencyLimits(),
         window_s=window_s, windows=pa.Table.from_pylist(table, schema=WINDOWS), buckets=buckets,
         histograms=histograms, rows=rows,
     )  # fmt: skip
@@ -132,7 +132,7 @@ def ledger(
     slots: int = 1,
     disk_gb: float = 0.0,
     gb_out: float = 0.0,
-    felt: Outcomes | None = None,
+    felt: RequestOutcomes | None = None,
 ) -> Ledger:
     node_rows = [
         {"pool": "p", "node": i, "kind": 0, "start_s": a, "end_s": b} for i, (a, b) in enumerate(nodes)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simcost.trace.jobs.jobs import NONE, Jobs
-from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.nodes import NodeTable
 
 
 def jobs_of(
@@ -37,14 +37,14 @@ def jobs_of(
 
 def nodes_of(
     *gpus: int, types: tuple[str, ...] = ("",), pools: tuple[str, ...] = ("",), **columns: Any
-) -> Nodes:
+) -> NodeTable:
     """Nodes a, b, c ... of so many GPUs; cpu, memory, pool and type by node where given."""
     none = [0] * len(gpus)
     names = tuple(f"{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(len(gpus)))
     cpu, memory, pool, kind = (
         np.array(columns.get(name, none), np.int64) for name in ("cpu", "memory", "pool", "type")
     )
-    return Nodes(names=names, gpus=np.array(gpus, np.int64), cpu_milli=cpu, memory_mib=memory, pool=pool,
+    return NodeTable(names=names, gpus=np.array(gpus, np.int64), cpu_milli=cpu, memory_mib=memory, pool=pool,
                  gpu_type=kind, pools=pools, gpu_types=types)  # fmt: skip
 
 

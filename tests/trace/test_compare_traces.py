@@ -9,7 +9,7 @@ from simcost.studies.traces.compare_view import text
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.similarity import TOLERANCES, compare_traces, ks_distance, rank_correlation
 from simcost.trace.requests.writer import TraceWriter
-from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Gaps
+from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Gaps
 from simcost.trace.synthesis.generator import synthesize
 from simcost.trace.workload.spec import Lengths, Stream, Synthetic
 
@@ -51,7 +51,7 @@ def test_a_bootstrap_is_alike(folder: Path) -> None:
 
 def test_what_is_lost_is_named(folder: Path) -> None:
     assert outside(folder, Bootstrap(trace=TRACE, block=1)) == {"output_lag1_correlation"}
-    regular = outside(folder, Gamma(shape=4.0), Lengths(output_median=60))
+    regular = outside(folder, GammaGaps(shape=4.0), Lengths(output_median=60))
     assert {
         "cv",
         "dispersion_1s",

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.tables import delimited
-from simcost.tables.delimited import Block, Layout, Malformed, count_lines, read_blocks, read_header
+from simcost.tables.delimited import (
+    Malformed,
+    RecordBlock,
+    TextDialect,
+    count_lines,
+    read_blocks,
+    read_header,
+)
 from simcost.tables.encoding import not_utf8, wide_encoding
 
 NAMES = ("time", "note", "value")
@@ -24,8 +31,8 @@ OTHER_SHAPES = [
 """Records that are legal, whatever else is in the file."""
 
 
-def blocks(text: bytes, delimiter: str = ",", *, quoted: bool = True) -> list[Block]:
-    layout = Layout(delimiter=delimiter, quoted=quoted, names=NAMES, read=(0, 1, 2))
+def blocks(text: bytes, delimiter: str = ",", *, quoted: bool = True) -> list[RecordBlock]:
+    layout = TextDialect(delimiter=delimiter, quoted=quoted, names=NAMES, read=(0, 1, 2))
     return list(read_blocks(io.BytesIO(text), layout))
 
 
@@ -135,7 +142,7 @@ def test_rows_that_are_not_utf8_are_named_with_their_bytes_and_the_remedy() -> N
 
 
 def test_bytes_of_columns_that_are_not_read_do_not_matter() -> None:
-    layout = Layout(delimiter=",", quoted=True, names=NAMES, read=(0, 2))
+    layout = TextDialect(delimiter=",", quoted=True, names=NAMES, read=(0, 2))
     assert [block.malformed for block in read_blocks(io.BytesIO(b"1,J\xfcrgen,2\n"), layout)] == [[]]
 
 

@@ -15,7 +15,7 @@ from simcost.trace.requests.store import open_trace, read_batches
 from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.bootstrap import rows_in_blocks
 from simcost.trace.synthesis.fits import gamma_shape, weibull_shape
-from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Gaps, Mmpp, Poisson, Weibull
+from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Gaps, Mmpp, Poisson, WeibullGaps
 from simcost.trace.synthesis.generator import drawn
 from simcost.trace.synthesis.mmpp import States, fit_states, shares
 from simcost.trace.synthesis.rates import Rates
@@ -41,8 +41,8 @@ def rescaled(law: Gaps, folder: Path = Path()) -> Floats:
     ("law", "below"),
     [
         (Poisson(), lambda x: 1 - np.exp(-x)),
-        (Weibull(shape=0.6), lambda x: 1 - np.exp(-((x * gamma(1 + 1 / 0.6)) ** 0.6))),
-        (Gamma(shape=2.0), lambda x: 1 - np.exp(-2 * x) * (1 + 2 * x)),
+        (WeibullGaps(shape=0.6), lambda x: 1 - np.exp(-((x * gamma(1 + 1 / 0.6)) ** 0.6))),
+        (GammaGaps(shape=2.0), lambda x: 1 - np.exp(-2 * x) * (1 + 2 * x)),
     ],
     ids=["poisson", "weibull", "gamma"],
 )
@@ -73,7 +73,7 @@ def test_modulated_poisson_has_the_dispersion_of_its_states() -> None:
 
 @pytest.mark.parametrize(
     "law",
-    [Poisson(), Weibull(shape=0.5), Gamma(shape=0.3), Mmpp(**STATES), Bootstrap(trace="t.parquet")],
+    [Poisson(), WeibullGaps(shape=0.5), GammaGaps(shape=0.3), Mmpp(**STATES), Bootstrap(trace="t.parquet")],
     ids=lambda law: law.kind,
 )  # type: ignore[arg-type]
 def test_the_mean_count_is_the_integral_and_counts_vary(law: Gaps, tmp_path: Path) -> None:
@@ -176,12 +176,12 @@ def test_a_trace_too_short_to_fit(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "t.parquet", source="test") as writer:
         writer.write_batch(RequestBatch(np.arange(5), np.ones(5, np.int32), np.ones(5, np.int32)))
     with pytest.raises(TraceError, match="too few"):
-        draw(Gamma(trace="t.parquet"), WAVE, tmp_path)
+        draw(GammaGaps(trace="t.parquet"), WAVE, tmp_path)
 
 
 @pytest.mark.parametrize("law", [
-    lambda: Gamma(), lambda: Gamma(shape=1.0, trace="t"), lambda: Mmpp(levels=(1, 2, 3)),
-    lambda: Mmpp(levels=(0, 0, 0), dwell=(1, 1, 1)), lambda: Weibull(),
+    lambda: GammaGaps(), lambda: GammaGaps(shape=1.0, trace="t"), lambda: Mmpp(levels=(1, 2, 3)),
+    lambda: Mmpp(levels=(0, 0, 0), dwell=(1, 1, 1)), lambda: WeibullGaps(),
 ])  # fmt: skip
 def test_laws_that_say_too_little_or_too_much(law: object) -> None:
     with pytest.raises(ValueError, match="give"):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.trace.synthesis.rates import Clock, Rates
+from simcost.trace.synthesis.rates import CumulativeRate, Rates
 
 counts = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e9)), min_size=1, max_size=30)
 
@@ -49,6 +49,6 @@ def test_impossible_rates(expected: list[float]) -> None:
 
 
 def test_run_up() -> None:
-    clock = Clock(np.array([0, 10, 20]), np.array([0.0, 5.0, 25.0])).with_run_up(4)
+    clock = CumulativeRate(np.array([0, 10, 20]), np.array([0.0, 5.0, 25.0])).with_run_up(4)
     assert clock.expected(np.array([-4, 0, 15])).tolist() == [-2.0, 0.0, 15.0]
     assert (clock.first, clock.total, clock.end_ns) == (-2.0, 25.0, 20)

@@ -11,7 +11,7 @@ from simcost.trace.requests.batch import RequestBatch, concat
 from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.similarity import compare_traces, rank_correlation
 from simcost.trace.requests.store import open_trace, read_tables
-from simcost.trace.synthesis.gaps import Bootstrap, Gamma, Poisson
+from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Poisson
 from simcost.trace.synthesis.generator import drawn, synthesize
 from simcost.trace.synthesis.rates import Rates
 from simcost.trace.synthesis.sessions import recorded
@@ -28,7 +28,7 @@ def draw(*streams: Stream, rates: Rates = HOURS, folder: Path = Path(), index: i
                              length_scale=length_scale)))  # type: ignore[arg-type]  # fmt: skip
 
 
-@pytest.mark.parametrize("stream", [Stream(), Stream(gaps=Gamma(shape=0.5)), Stream(sessions=TALK)])
+@pytest.mark.parametrize("stream", [Stream(), Stream(gaps=GammaGaps(shape=0.5)), Stream(sessions=TALK)])
 def test_same_seed_same_bytes(stream: Stream) -> None:
     one, again, other = draw(stream), draw(stream), draw(stream, index=1)
     assert one.arrival_ns.tobytes() == again.arrival_ns.tobytes()

@@ -15,7 +15,7 @@ from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.generator import synthesize, synthetic
 from simcost.trace.workload.arrivals import batches, merged, span_s
 from simcost.trace.workload.replay import replay
-from simcost.trace.workload.spec import Lengths, Recorded, Synthetic, Workload
+from simcost.trace.workload.spec import Lengths, RecordedWorkload, Synthetic, Workload
 
 FLAT = (1.0,) * 24
 
@@ -51,17 +51,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_recorded_as_it_was(folder: Path) -> None:
     stored = concat(list(read_batches(folder / "t.parquet")))
-    assert same(draw(Recorded(path="t.parquet"), folder), stored)
-    span = span_s(Recorded(path="t.parquet"), folder)
-    assert same(draw(Recorded(path="t.parquet"), folder, horizon_s=span), stored)
-    cut = draw(Recorded(path="t.parquet"), folder, horizon_s=1000.0)
+    assert same(draw(RecordedWorkload(path="t.parquet"), folder), stored)
+    span = span_s(RecordedWorkload(path="t.parquet"), folder)
+    assert same(draw(RecordedWorkload(path="t.parquet"), folder, horizon_s=span), stored)
+    cut = draw(RecordedWorkload(path="t.parquet"), folder, horizon_s=1000.0)
     assert same(cut, stored[: len(cut)])
     assert cut.arrival_ns[-1] <= 1000 * 10**9 < stored.arrival_ns[len(cut)]
 
 
 @pytest.mark.parametrize("workload", [
-    Recorded(path="t.parquet"), Recorded(path="t.parquet", rate_scale=0.4),
-    Recorded(path="t.parquet", rate_scale=2.3, block=7.0, reach=100.0),
+    RecordedWorkload(path="t.parquet"), RecordedWorkload(path="t.parquet", rate_scale=0.4),
+    RecordedWorkload(path="t.parquet", rate_scale=2.3, block=7.0, reach=100.0),
     Synthetic(rate=3.0), Synthetic(rate=3.0, burst_cv=1.0, burst_window=700.0, lengths=Lengths(trace="t.parquet")),
 ])  # fmt: skip
 @pytest.mark.parametrize("index", [0, 1])
@@ -81,7 +81,7 @@ def test_same_seed_same_bytes(folder: Path, workload: Workload, index: int) -> N
 @pytest.mark.parametrize("rate_scale", [0.3, 1.0, 1.7])
 @pytest.mark.parametrize("index", [0, 3])
 def test_replay_is_independent_of_batch_sizes(folder: Path, rate_scale: float, index: int) -> None:
-    workload = Recorded(path="t.parquet", rate_scale=rate_scale)
+    workload = RecordedWorkload(path="t.parquet", rate_scale=rate_scale)
     small, large = (concat(list(replay(workload, folder=folder, seed=1, index=index, horizon_s=None, part=0,
                                        batch_rows=rows))) for rows in (777, 10**6))  # fmt: skip
     assert same(small, large)
@@ -90,9 +90,9 @@ def test_replay_is_independent_of_batch_sizes(folder: Path, rate_scale: float, i
 @pytest.mark.parametrize("index", [0, 2])
 def test_a_repeated_trace_begins_anew(folder: Path, index: int) -> None:
     """Recorded: shifted copies; resampled: as many requests in the mean."""
-    once = draw(Recorded(path="t.parquet"), folder)
-    span = span_s(Recorded(path="t.parquet"), folder)
-    found = draw(Recorded(path="t.parquet", repeat=True), folder, index, horizon_s=3 * span)
+    once = draw(RecordedWorkload(path="t.parquet"), folder)
+    span = span_s(RecordedWorkload(path="t.parquet"), folder)
+    found = draw(RecordedWorkload(path="t.parquet", repeat=True), folder, index, horizon_s=3 * span)
     assert ordered(found)
     assert len(found) == pytest.approx(3 * len(once), rel=0.05)
     if index == 0:
@@ -104,8 +104,8 @@ def test_a_repeated_trace_begins_anew(folder: Path, index: int) -> None:
 def test_a_day_laid_over_a_trace_leaves_its_busiest_time_as_it_is(folder: Path) -> None:
     night = (0.0,) * 12 + (1.0,) * 12
     day_s = 86400.0
-    whole = draw(Recorded(path="t.parquet", repeat=True), folder, horizon_s=day_s)
-    kept = draw(Recorded(path="t.parquet", repeat=True, daily=night), folder, horizon_s=day_s)
+    whole = draw(RecordedWorkload(path="t.parquet", repeat=True), folder, horizon_s=day_s)
+    kept = draw(RecordedWorkload(path="t.parquet", repeat=True, daily=night), folder, horizon_s=day_s)
     hour = kept.arrival_ns / 3.6e12
     assert not ((hour > 0.5) & (hour < 11.5)).any()
     busy = [(b.arrival_ns / 3.6e12 > 12.5) & (b.arrival_ns / 3.6e12 < 23.5) for b in (whole, kept)]
@@ -113,7 +113,7 @@ def test_a_day_laid_over_a_trace_leaves_its_busiest_time_as_it_is(folder: Path) 
 
 
 def test_bootstrap_takes_from_within_reach(folder: Path) -> None:
-    got = draw(Recorded(path="t.parquet", block=60.0, reach=300.0), folder, 1)
+    got = draw(RecordedWorkload(path="t.parquet", block=60.0, reach=300.0), folder, 1)
     own = got.arrival_ns / 1e9
     moved = np.abs(own - got.prompt_tokens)
     assert moved.max() <= 301
@@ -123,20 +123,20 @@ def test_bootstrap_takes_from_within_reach(folder: Path) -> None:
 
 
 def test_bootstrap_keeps_the_mean(folder: Path) -> None:
-    counts = [len(draw(Recorded(path="t.parquet"), folder, index)) for index in range(1, 41)]
+    counts = [len(draw(RecordedWorkload(path="t.parquet"), folder, index)) for index in range(1, 41)]
     assert np.mean(counts) == pytest.approx(40_000, rel=0.01)
     assert len(set(counts)) > 30
 
 
 def test_bootstrap_of_one_block_is_the_trace(folder: Path) -> None:
-    got = draw(Recorded(path="t.parquet", block=10**6), folder, 1)
+    got = draw(RecordedWorkload(path="t.parquet", block=10**6), folder, 1)
     assert same(got, concat(list(read_batches(folder / "t.parquet"))))
 
 
 @pytest.mark.parametrize("index", [0, 2])
 @pytest.mark.parametrize("scale", [0.25, 1.5, 3.0])
 def test_rate_scale(folder: Path, scale: float, index: int) -> None:
-    got = draw(Recorded(path="t.parquet", rate_scale=scale), folder, index)
+    got = draw(RecordedWorkload(path="t.parquet", rate_scale=scale), folder, index)
     assert len(got) == pytest.approx(40_000 * scale, rel=0.04)
     middle = np.median(got.arrival_ns) / 7200e9
     assert middle == pytest.approx(np.sqrt(0.5), abs=0.02)
@@ -144,7 +144,7 @@ def test_rate_scale(folder: Path, scale: float, index: int) -> None:
 
 def test_paths_outside_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="outside"):
-        draw(Recorded(path="../t.parquet"), folder)
+        draw(RecordedWorkload(path="../t.parquet"), folder)
     with pytest.raises(InputError, match="outside"):
         draw(Synthetic(rate=1.0, lengths=Lengths(trace="/t.parquet")), folder, horizon_s=10.0)
 
@@ -287,7 +287,7 @@ def test_merge_is_sorted_and_stable(steps: list[list[list[int]]]) -> None:
 
 
 def test_merged_workloads(folder: Path) -> None:
-    both = [Synthetic(rate=3.0), Synthetic(rate=3.0), Recorded(path="t.parquet")]
+    both = [Synthetic(rate=3.0), Synthetic(rate=3.0), RecordedWorkload(path="t.parquet")]
     got = concat(list(merged(both, folder=folder, seed=1, index=0, horizon_s=500.0)))
     parts = [draw(workload, folder, 0, 500.0, part) for part, workload in enumerate(both)]
     assert ordered(got)
@@ -308,8 +308,8 @@ def test_recorded_sessions_stay_together_and_are_others_each_time(tmp_path: Path
     }
     with TraceWriter(tmp_path / "talks.parquet", source="test", optional=["session"]) as writer:
         writer.write(pa.table(columns))
-    found = draw(Recorded(path="talks.parquet", repeat=True, rate_scale=2), tmp_path, horizon_s=119.0)
-    first = draw(Recorded(path="talks.parquet"), tmp_path)
+    found = draw(RecordedWorkload(path="talks.parquet", repeat=True, rate_scale=2), tmp_path, horizon_s=119.0)
+    first = draw(RecordedWorkload(path="talks.parquet"), tmp_path)
     talks = {
         number: {labels[i] for i in np.flatnonzero(first.sessions() == number)} for number in first.sessions()
     }
@@ -318,7 +318,7 @@ def test_recorded_sessions_stay_together_and_are_others_each_time(tmp_path: Path
     assert len(first.sessions()) == count
     assert len(np.unique(first.sessions())) == 8
     assert len(np.unique(found.sessions()[found.sessions() >= 0])) <= 7 * 2 * 2
-    once = draw(Recorded(path="talks.parquet", repeat=True), tmp_path, horizon_s=119.0)
+    once = draw(RecordedWorkload(path="talks.parquet", repeat=True), tmp_path, horizon_s=119.0)
     early, late = once.sessions()[:count], once.sessions()[count:]
     assert len(late) > 0
     assert not set(early[early >= 0]) & set(late[late >= 0])

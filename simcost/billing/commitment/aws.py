@@ -15,7 +15,7 @@ from simcost.catalog.facts import Instrument
 from simcost.units import PositiveCount, Seconds, UsdPerH
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import Capacity, Rates
+    from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits
     from simcost.billing.metering import Line, Metered
 
 _SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0, "xlarge": 8.0}
@@ -57,7 +57,7 @@ class ReservedInstances(HourlyPrice):
     flexible: bool = True
     """False for Windows, RHEL, SUSE and dedicated tenancy: the exact type alone."""
 
-    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
+    def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """Units are normalized sizes where sizes are flexible, else instances."""
         from simcost.billing.commitment.bound import only_region, takes_of
 
@@ -191,9 +191,9 @@ class CapacityBlock(Termed):
         """Of an instance."""
         return 24.0 * self.days - 0.5
 
-    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
+    def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """So many instances at a time, of this type alone. Raises CatalogError where nobody states a price."""
-        from simcost.billing.commitment.bound import Capacity, Payments, only_region, takes_of
+        from simcost.billing.commitment.bound import CommittedUnits, Payments, only_region, takes_of
 
         region = self.region or only_region(account, "aws", self.sku, self.name)
         wanted, length = ("aws", self.sku, region), 24.0 * self.days
@@ -203,7 +203,7 @@ class CapacityBlock(Termed):
             rate = rates.commitment_rate("aws", "capacity-block", self.sku, region, 0, "all")
             usd_per_h, notes = rate.paid_usd_per_h(0.0), (rate_note(self.name, rate),)
         terms = Terms(upfront_usd=self.fee_usd(usd_per_h), recurring_usd_per_h=0.0, term_h=length)
-        return Capacity(
+        return CommittedUnits(
             name=self.name,
             kind=self.kind,
             focus_type=self.focus_type,

@@ -14,7 +14,7 @@ from simcost.billing.commitment.base import HourlyPrice, SpendPlan
 from simcost.catalog.facts import Instrument
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import Capacity, Rates
+    from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits
     from simcost.billing.metering import Line, Metered
 
 
@@ -30,7 +30,7 @@ class AzureReservation(HourlyPrice):
     ratios: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     """Instance-size flexibility: ratio of each SKU of the group, the reserved one among them; empty = it alone."""
 
-    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
+    def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """Units are ratios."""
         from simcost.billing.commitment.bound import only_region, takes_of
 

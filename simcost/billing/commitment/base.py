@@ -14,7 +14,7 @@ from simcost.errors import CatalogError, InputError
 from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import Capacity, Floats, Payments, Rates, Spend
+    from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Floats, Payments, Spend
     from simcost.billing.metering import Line, Metered
 
 Offset = Annotated[float, SECONDS]
@@ -99,7 +99,7 @@ class HourlyPrice(Yearly):
         if sum(ways) > 1:
             raise ValueError("give one of `price`, `discount`, or `fee` with `hourly`")
 
-    def terms(self, account: "Metered", rates: "Rates", region: str) -> Terms:
+    def terms(self, account: "Metered", rates: "CommitmentRates", region: str) -> Terms:
         """What `count` units cost.
 
         Raises:
@@ -114,7 +114,7 @@ class HourlyPrice(Yearly):
             )
         return Terms.of(self._each(account, rates, region) * self.count, term_h, self.upfront)
 
-    def _each(self, account: "Metered", rates: "Rates", region: str) -> float:
+    def _each(self, account: "Metered", rates: "CommitmentRates", region: str) -> float:
         if self.price is not None:
             return self.price
         if self.discount is not None:
@@ -122,7 +122,7 @@ class HourlyPrice(Yearly):
         found = self._listed(rates, region)
         return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
 
-    def _basis(self, rates: "Rates", region: str) -> str:
+    def _basis(self, rates: "CommitmentRates", region: str) -> str:
         """What its price rests on."""
         if self.discount is not None:
             return assumed_note(self.name, self.discount)
@@ -130,7 +130,7 @@ class HourlyPrice(Yearly):
             return f"{self.name}: the price is the plan's own"
         return rate_note(self.name, self._listed(rates, region))
 
-    def _listed(self, rates: "Rates", region: str) -> CommitmentRate:
+    def _listed(self, rates: "CommitmentRates", region: str) -> CommitmentRate:
         try:
             return rates.commitment_rate(
                 self.provider, self.instrument, self.sku, region, self.years, self.upfront
@@ -141,18 +141,18 @@ class HourlyPrice(Yearly):
     def capacity(
         self,
         account: "Metered",
-        rates: "Rates",
+        rates: "CommitmentRates",
         region: str,
         *,
         units: float,
         takes: "Floats",
         order: int,
         unit: str = "h",
-    ) -> "Capacity":
+    ) -> "CommittedUnits":
         """The capacity with its payments."""
-        from simcost.billing.commitment.bound import Capacity
+        from simcost.billing.commitment.bound import CommittedUnits
 
-        return Capacity(
+        return CommittedUnits(
             name=self.name,
             kind=getattr(self, "kind", ""),
             focus_type=self.focus_type,
@@ -206,7 +206,7 @@ class SpendPlan(Yearly):
         """Whether it may cover a line."""
         raise NotImplementedError
 
-    def bind(self, account: "Metered", rates: "Rates") -> "Spend":
+    def bind(self, account: "Metered", rates: "CommitmentRates") -> "Spend":
         """Rates by line; what is not eligible, or cheaper on demand, is left alone.
 
         Raises:
@@ -242,7 +242,7 @@ class SpendPlan(Yearly):
             notes=self._notes(account, rates),
         )
 
-    def _notes(self, account: "Metered", rates: "Rates") -> tuple[str, ...]:
+    def _notes(self, account: "Metered", rates: "CommitmentRates") -> tuple[str, ...]:
         """What its rates rest on."""
         if self.discount is not None or self.rates:
             own = (f"{self.name}: the rates are the plan's own",) if self.rates else ()
@@ -254,12 +254,12 @@ class SpendPlan(Yearly):
         )
         return tuple(dict.fromkeys(asked))
 
-    def _of_catalog(self, line: "Line", rates: "Rates") -> CommitmentRate:
+    def _of_catalog(self, line: "Line", rates: "CommitmentRates") -> CommitmentRate:
         return rates.commitment_rate(
             line.provider, self.listed_as, line.sku, line.region, self.years, self.upfront
         )
 
-    def _rate(self, line: "Line", rates: "Rates") -> float:
+    def _rate(self, line: "Line", rates: "CommitmentRates") -> float:
         named = next((usd for sku, usd in self.rates.items() if fnmatchcase(line.sku, sku)), None)
         if named is None and self.rates and self.discount is None:
             return 0.0
@@ -267,7 +267,7 @@ class SpendPlan(Yearly):
             named = self._listed(line, rates)
         return min(named, line.contracted_usd) if named < line.contracted_usd else 0.0
 
-    def _listed(self, line: "Line", rates: "Rates") -> float:
+    def _listed(self, line: "Line", rates: "CommitmentRates") -> float:
         if self.discount is not None:
             return line.list_usd * (1 - self.discount)
         return self._of_catalog(line, rates).paid_usd_per_h(line.list_usd)
@@ -289,7 +289,7 @@ def rate_note(name: str, rate: CommitmentRate) -> str:
     return f"{name}: {what} ({rate.source}, {rate.as_of}, quality {rate.quality}{more})"
 
 
-def list_usd(account: "Metered", rates: "Rates", provider: str, sku: str, region: str) -> float:
+def list_usd(account: "Metered", rates: "CommitmentRates", provider: str, sku: str, region: str) -> float:
     """On-demand list price of a SKU: that of its usage, else the catalog's."""
     for line in account.lines:
         if (line.provider, line.sku, line.region) == (provider, sku, region) and line.pricing == "standard":

@@ -20,7 +20,7 @@ from simcost.errors import InputError
 Floats = npt.NDArray[np.float64]
 
 
-class Rates(Protocol):
+class CommitmentRates(Protocol):
     """The part of a catalog that commitments ask."""
 
     def offer(self, name: str, region: str | None = None) -> Offer:
@@ -69,7 +69,7 @@ class Payments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Capacity:
+class CommittedUnits:
     """Units an hour, used or not."""
 
     name: str
@@ -121,11 +121,11 @@ class Spend:
     """What its rates rest on."""
 
 
-Bound = Capacity | Spend
+Bound = CommittedUnits | Spend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bought:
+class CommitmentUse:
     """What was paid for a commitment over the account, and what became of it."""
 
     bound: Bound

@@ -10,7 +10,7 @@ from simcost.billing.commitment.terms import Terms
 from simcost.units import PositiveCount, PositiveSeconds, UsdPerH
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import Capacity, Rates
+    from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits
     from simcost.billing.metering import Metered
 
 
@@ -47,9 +47,9 @@ class TakeOrPay(Termed):
         if self.count < self.min_count:
             raise ValueError(f"count ({self.count}) is below min_count ({self.min_count})")
 
-    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
+    def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """So many instances at a time, of this type alone."""
-        from simcost.billing.commitment.bound import Capacity, Payments, only_region, takes_of
+        from simcost.billing.commitment.bound import CommittedUnits, Payments, only_region, takes_of
 
         region = self.region or only_region(account, self.provider, self.sku, self.name)
         hours, start = self.length / 3600.0, self.since / 3600.0
@@ -60,7 +60,7 @@ class TakeOrPay(Termed):
             term_h=hours,
         )
         wanted = (self.provider, self.sku, region)
-        return Capacity(
+        return CommittedUnits(
             name=self.name,
             kind=self.kind,
             focus_type=self.focus_type,

@@ -11,7 +11,7 @@ from simcost.catalog.facts import Instrument
 from simcost.errors import InputError
 
 if TYPE_CHECKING:
-    from simcost.billing.commitment.bound import Capacity, Rates, Spend
+    from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Spend
     from simcost.billing.metering import Line, Metered
 
 _ACCELERATED = ("a2-", "a3-", "a4-", "a4x-", "g2-", "g4-", "ct", "tpu", "v4-", "v5", "v6e")
@@ -29,7 +29,7 @@ class ResourceCud(HourlyPrice):
     provider: str = "gcp"
     """Whose it is."""
 
-    def bind(self, account: "Metered", rates: "Rates") -> "Capacity":
+    def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """Units are those of the SKU."""
         from simcost.billing.commitment.bound import only_region, takes_of
 
@@ -80,7 +80,7 @@ class FlexibleCud(SpendPlan):
         """Compute of GCP without accelerators."""
         return line.provider == "gcp" and not has_accelerators(line)
 
-    def bind(self, account: "Metered", rates: "Rates") -> "Spend":
+    def bind(self, account: "Metered", rates: "CommitmentRates") -> "Spend":
         """Rates by line.
 
         Raises:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.billing.bill import Charge
-from simcost.billing.commitment.bound import Bought, Bound, Capacity, Floats
+from simcost.billing.commitment.bound import Bound, CommitmentUse, CommittedUnits, Floats
 from simcost.billing.focus.vocabulary import (
-    Block,
+    ChargeBlock,
     commitment_words,
     place_words,
     priced,
@@ -37,7 +37,7 @@ class Writer:
     details: dict[str, str]
     """SkuPriceDetails by `provider/sku`."""
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[ChargeBlock]:
         """All compute: what no commitment covers, what each covers, what of it was lost, and its payments."""
         for i in range(len(self.settled.account.lines)):
             yield from self._rest(i)
@@ -47,7 +47,7 @@ class Writer:
             yield from self._unused(one)
             yield from self._purchases(one)
 
-    def _rest(self, i: int) -> Iterator[Block]:
+    def _rest(self, i: int) -> Iterator[ChargeBlock]:
         """Hours of a line at its own price: on demand, or spot at the price in effect."""
         line, hours = self.settled.account.lines[i], self.settled.rest_h[:, i]
         at = np.flatnonzero(hours > 0)
@@ -58,22 +58,22 @@ class Writer:
         yield from self._block(at, words, priced(quantity, *prices) | {
             "EffectiveCost": usd, "BilledCost": usd, "ConsumedQuantity": quantity})  # fmt: skip
 
-    def _covered(self, one: Bought, i: int) -> Iterator[Block]:
+    def _covered(self, one: CommitmentUse, i: int) -> Iterator[ChargeBlock]:
         """Hours of a line that a commitment covers: nothing is billed, what the commitment costs is effective."""
         line, hours, usd = self.settled.account.lines[i], one.covered_h[i], one.covered_usd[i]
         at = np.flatnonzero(hours > 0)
-        taken = hours * one.bound.takes[i] if isinstance(one.bound, Capacity) else usd
+        taken = hours * one.bound.takes[i] if isinstance(one.bound, CommittedUnits) else usd
         words = self._line_words(i) | commitment_words(one.bound)
         words |= {"PricingCategory": "Committed", "CommitmentDiscountStatus": "Used"}
         yield from self._block(at, words, priced(hours[at], line.list_usd, line.contracted_usd) | {
             "EffectiveCost": usd[at], "BilledCost": np.zeros(len(at)), "ConsumedQuantity": hours[at],
             "CommitmentDiscountQuantity": taken[at]})  # fmt: skip
 
-    def _unused(self, one: Bought) -> Iterator[Block]:
+    def _unused(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
         """What was lost of a commitment in each hour."""
         at = np.flatnonzero(one.unused_usd > 0)
         usd = one.unused_usd[at]
-        left = usd / one.bound.usd_per_unit_h if isinstance(one.bound, Capacity) else usd
+        left = usd / one.bound.usd_per_unit_h if isinstance(one.bound, CommittedUnits) else usd
         words = self._commitment_row(one.bound) | {
             "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingCategory": "Committed",
             "CommitmentDiscountStatus": "Unused", "ChargeDescription": f"{one.bound.name}, unused",
@@ -82,11 +82,11 @@ class Writer:
         yield from self._block(at, words, priced(left, 0.0, 0.0) | {
             "EffectiveCost": usd, "BilledCost": np.zeros(len(at)), "CommitmentDiscountQuantity": left})  # fmt: skip
 
-    def _purchases(self, one: Bought) -> Iterator[Block]:
+    def _purchases(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
         """Payments of a commitment: in advance for its term, and hour by hour."""
         bound, terms = one.bound, one.bound.payments.terms
         active = bound.payments.active(self.settled.account)
-        each = bound.units if isinstance(bound, Capacity) else bound.usd_per_h
+        each = bound.units if isinstance(bound, CommittedUnits) else bound.usd_per_h
         once = np.flatnonzero(one.one_time_usd)
         usd = one.one_time_usd[once]
         words = self._commitment_row(bound) | {"ChargeCategory": "Purchase", "PricingCategory": "Standard"}
@@ -105,11 +105,11 @@ class Writer:
 
     def _block(
         self, at: Ints, words: dict[str, str], numbers: dict[str, Floats], hours: float = 1.0
-    ) -> Iterator[Block]:
+    ) -> Iterator[ChargeBlock]:
         """Rows for the hours `at`; nothing where there are none."""
         if len(at):
             start = self.start_s + at.astype(np.float64) * SECONDS_PER_HOUR
-            yield Block(start_s=start, end_s=start + hours * SECONDS_PER_HOUR, words=self.common | words,
+            yield ChargeBlock(start_s=start, end_s=start + hours * SECONDS_PER_HOUR, words=self.common | words,
                         numbers=numbers)  # fmt: skip
 
     def _line_words(self, i: int) -> dict[str, str]:
@@ -144,7 +144,7 @@ class Writer:
         return words | {"ResourceId": bound.name, "ResourceType": words["CommitmentDiscountType"],
                         "Tags": tags_text((), self.tags)}  # fmt: skip
 
-    def other(self, charge: Charge) -> Iterator[Block]:
+    def other(self, charge: Charge) -> Iterator[ChargeBlock]:
         """Storage, transfer, tokens, whatever is counted: a row for each calendar month, by its share of the time."""
         start, end, share = months_of(self.start_s + charge.charge_period_start_s - self.settled.start_s,
                                       charge.charge_period_end_s - charge.charge_period_start_s)  # fmt: skip
@@ -161,7 +161,7 @@ class Writer:
         }  # fmt: skip
         each = charge.contracted_cost_usd / charge.consumed_quantity if charge.consumed_quantity else 0.0
         prices = priced(quantity, charge.list_unit_price_usd * unit.units, each * unit.units)
-        yield Block(
+        yield ChargeBlock(
             start_s=start, end_s=end, words=self.common | words,
             numbers=prices | {
                 "EffectiveCost": charge.effective_cost_usd * share, "BilledCost": charge.billed_cost_usd * share,

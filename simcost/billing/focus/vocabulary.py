@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from simcost.billing.api.pricing import MILLION
 from simcost.billing.bill import Service
-from simcost.billing.commitment.bound import Bound, Capacity
+from simcost.billing.commitment.bound import Bound, CommittedUnits
 from simcost.billing.metering import Floats, Ints
 from simcost.catalog.facts import Offer
 from simcost.trace.focus.columns import COLUMNS
@@ -109,7 +109,7 @@ def unit_of(ours: str) -> Unit:
 
 def commitment_words(bound: Bound) -> dict[str, str]:
     """Which commitment a row belongs to."""
-    spend = not isinstance(bound, Capacity)
+    spend = not isinstance(bound, CommittedUnits)
     return {
         "CommitmentDiscountId": bound.name, "CommitmentDiscountName": bound.name,
         "CommitmentDiscountCategory": "Spend" if spend else "Usage",
@@ -119,7 +119,7 @@ def commitment_words(bound: Bound) -> dict[str, str]:
 
 def commitment_unit(bound: Bound) -> str:
     """Money for spend; hours of instances, or of normalized sizes where a reservation covers several."""
-    return _UNITS[bound.unit] if isinstance(bound, Capacity) else "USD"
+    return _UNITS[bound.unit] if isinstance(bound, CommittedUnits) else "USD"
 
 
 OWN = ("x_SimcostRunId", "x_PriceAsOf")
@@ -131,7 +131,7 @@ _SAME_CURRENCY = {"PricingCurrencyListUnitPrice": "ListUnitPrice", "PricingCurre
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Block:
+class ChargeBlock:
     """Rows that share all their words."""
 
     start_s: Floats
@@ -155,7 +155,7 @@ def priced(quantity: Floats, list_usd: Floats | float, contracted_usd: Floats | 
     }  # fmt: skip
 
 
-def table_of(blocks: Sequence[Block]) -> pa.Table:
+def table_of(blocks: Sequence[ChargeBlock]) -> pa.Table:
     """All rows, columns in the order of the specification, ours behind them."""
     lengths = np.array([len(block) for block in blocks], np.int64)
     starts = _joined([block.start_s for block in blocks])
@@ -193,7 +193,7 @@ def _words(values: Sequence[str | None], lengths: Ints) -> pa.Array:
     return pa.DictionaryArray.from_arrays(rows, pa.array(distinct, pa.string()), safe=False)
 
 
-def _amounts(blocks: Sequence[Block], name: str, lengths: Ints) -> pa.Array:
+def _amounts(blocks: Sequence[ChargeBlock], name: str, lengths: Ints) -> pa.Array:
     """Amounts to ten decimals, null in the blocks without."""
     there = np.array([name in block.numbers for block in blocks], np.bool_)
     whole = np.zeros(int(lengths.sum()))

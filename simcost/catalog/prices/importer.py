@@ -140,7 +140,7 @@ def _type(quote: Quote) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class PriceListFormat:
     """How a price list is read."""
 
     title: str
@@ -152,13 +152,13 @@ class Format:
 
 
 FORMATS = {
-    "aws": Format("AWS Price List", "A", aws.read),
-    "azure": Format("Azure Retail Prices API", "A", azure.read),
-    "gcp": Format("Cloud Billing Catalog", "A", gcp.read),
-    "skypilot": Format("SkyPilot catalog", "B", skypilot.read, one_provider=True),
-    "gpuhunt": Format("gpuhunt", "B", skypilot.read_gpuhunt, one_provider=True),
-    "genai-prices": Format(PACKAGE, "B"),
-    "own": Format("own list", "A", own_list.read),
+    "aws": PriceListFormat("AWS Price List", "A", aws.read),
+    "azure": PriceListFormat("Azure Retail Prices API", "A", azure.read),
+    "gcp": PriceListFormat("Cloud Billing Catalog", "A", gcp.read),
+    "skypilot": PriceListFormat("SkyPilot catalog", "B", skypilot.read, one_provider=True),
+    "gpuhunt": PriceListFormat("gpuhunt", "B", skypilot.read_gpuhunt, one_provider=True),
+    "genai-prices": PriceListFormat(PACKAGE, "B"),
+    "own": PriceListFormat("own list", "A", own_list.read),
 }
 
 
@@ -253,7 +253,7 @@ def _package() -> str:
         return PACKAGE
 
 
-def _format(name: str) -> Format:
+def _format(name: str) -> PriceListFormat:
     if name not in FORMATS:
         hint = did_you_mean(name, list(FORMATS)) or ";"
         raise InputError(f"no format {name!r} of price lists{hint} known: {', '.join(FORMATS)}")

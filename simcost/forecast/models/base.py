@@ -49,7 +49,7 @@ class Fitted(Protocol):
         """Joint futures, shape (count, horizon), finite; equal generators give equal paths."""
 
 
-class Model(Protocol):
+class ForecastModel(Protocol):
     """One way to forecast; stateless, so that it can be refitted at every origin of a backtest."""
 
     @property
@@ -82,10 +82,10 @@ class Fitting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deferred:
+class RefittedModel:
     """A model that fits anew for its forecast and for its paths."""
 
-    model: Model
+    model: ForecastModel
     seen: Seen
     horizon: int
 
@@ -99,11 +99,11 @@ class Deferred:
         return self.model.paths(self.seen, self.horizon, count, rng)
 
 
-def fitted(model: Model, seen: Seen, horizon: int) -> Fitted:
+def fitted(model: ForecastModel, seen: Seen, horizon: int) -> Fitted:
     """The model fitted once, where it can be."""
     if isinstance(model, Fitting):
         return model.fit(seen, horizon)
-    return Deferred(model=model, seen=seen, horizon=horizon)
+    return RefittedModel(model=model, seen=seen, horizon=horizon)
 
 
 def by_phase(values: Floats, period: int) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
-from simcost.forecast.models.members import Flat, Linear
+from simcost.forecast.models.members import FittedAutoregression, Flat
 from simcost.forecast.models.statsmodels_adapter import FEWEST_STEPS, Library
 from simcost.forecast.season import Season
 
@@ -66,10 +66,10 @@ def _shorter(seen: Seen) -> Flat | Library:
     return Library("theta", tested=seen.season == WEEKLY)
 
 
-def _recursion(seen: Seen, horizon: int) -> Linear:
+def _recursion(seen: Seen, horizon: int) -> FittedAutoregression:
     transformed = Transformed.of(seen.values, log=True, floor=seen.floor)
     fitted = ridge.fit(transformed.z, LAGS, PENALTY)
     centre, response = fitted.ahead(horizon)
-    return Linear(
+    return FittedAutoregression(
         transformed=transformed, centre=centre, response=response, residuals=fitted.residuals, block=BLOCK
     )

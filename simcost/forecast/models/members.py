@@ -42,7 +42,7 @@ class Scaled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Linear:
+class FittedAutoregression:
     """A fitted autoregression with what was taken off before it, on the scale of its transform."""
 
     transformed: Transformed
@@ -159,11 +159,13 @@ def profile(x: Floats, period: int, *, shrunk: bool) -> Floats:
     return means * between / (between + within / count)
 
 
-def _linear(transformed: Transformed, x: Floats, shape: Floats, season: Season, *, remainder: bool) -> Linear:
+def _linear(
+    transformed: Transformed, x: Floats, shape: Floats, season: Season, *, remainder: bool
+) -> FittedAutoregression:
     lags, penalty = ridge.lags_for(season, len(x), remainder=remainder)
     fitted = ridge.fit(x, lags, penalty)
     forecast, response = fitted.ahead(len(shape))
-    return Linear(
+    return FittedAutoregression(
         transformed=transformed,
         centre=forecast + shape,
         response=response,

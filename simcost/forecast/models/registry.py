@@ -4,7 +4,7 @@ from typing import Protocol, get_args, runtime_checkable
 
 from simcost.errors import InputError, did_you_mean
 from simcost.forecast.models import selection
-from simcost.forecast.models.base import Model, Seen
+from simcost.forecast.models.base import ForecastModel, Seen
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.intermittent import Intermittent, is_intermittent
 from simcost.forecast.models.long_horizon import MONTHLY, WEEKLY, Planning
@@ -13,7 +13,7 @@ from simcost.forecast.models.regression import Regression
 from simcost.forecast.models.statsmodels_adapter import Library
 from simcost.forecast.names import ModelName
 
-MODELS: tuple[Model, ...] = (
+MODELS: tuple[ForecastModel, ...] = (
     Combination(),
     SeasonalNaive(),
     SeasonalNaive(week=True),
@@ -30,7 +30,7 @@ MODELS: tuple[Model, ...] = (
 )
 
 
-def model_named(name: str) -> Model:
+def model_named(name: str) -> ForecastModel:
     """The model that `--model` names; `auto` has none, since it depends on the series.
 
     Raises:
@@ -43,7 +43,7 @@ def model_named(name: str) -> Model:
     raise InputError(f"no model {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
 
 
-def default_model(seen: Seen) -> Model:
+def default_model(seen: Seen) -> ForecastModel:
     """The model that suits a history: by the share of its zeros, then by its step and length."""
     if is_intermittent(seen):
         return Intermittent()
@@ -58,6 +58,6 @@ class Remarking(Protocol):
         """What to say beside its forecast."""
 
 
-def remarks(model: Model, seen: Seen) -> list[str]:
+def remarks(model: ForecastModel, seen: Seen) -> list[str]:
     """What a model has to say beside its forecast of this history; most have nothing."""
     return model.remarks(seen) if isinstance(model, Remarking) else []

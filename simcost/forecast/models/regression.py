@@ -8,7 +8,7 @@ import numpy.typing as npt
 from simcost.errors import InputError
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
-from simcost.forecast.models.members import Linear, profile
+from simcost.forecast.models.members import FittedAutoregression, profile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
@@ -41,7 +41,7 @@ class Regression(Fitting):
         lags, penalty = ridge.lags_for(seen.season, past, remainder=True)
         errors = ridge.fit(transformed.z - shape[:past], lags, penalty)
         centre, response = errors.ahead(horizon)
-        return Linear(
+        return FittedAutoregression(
             transformed=transformed,
             centre=centre + shape[past:],
             response=response,

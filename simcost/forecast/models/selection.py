@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcost.forecast.cleaning import History
-from simcost.forecast.models.base import Model, Seen
+from simcost.forecast.models.base import ForecastModel, Seen
 from simcost.forecast.models.combination import LINEAR, LONG_DAYS, NAIVE, Combination, Picked
 from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive
 
-RIVALS: dict[str, Model] = {
+RIVALS: dict[str, ForecastModel] = {
     model.name: model
     for model in (*NAIVE, *LINEAR, Combination(of="linear"))
     if model != Autoregression(log=False)
@@ -26,13 +26,13 @@ a rhythm (GPUs in use) it may be by far. Chosen on windows inside the training d
 class Selection:
     """The outcome of a rolling selection."""
 
-    model: Model
+    model: ForecastModel
     errors: dict[str, float]
     """Mean absolute error one season ahead, averaged over the origins; empty where there was none."""
     origins: int
 
 
-def default_model(seen: Seen) -> Model:
+def default_model(seen: Seen) -> ForecastModel:
     """What suits the length of a history of demand by hours or days.
 
     The median below a season, the repetition of the last one below three, else the combination.

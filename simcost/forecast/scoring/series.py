@@ -120,7 +120,7 @@ def amount(value: float) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drivers:
+class ErrorDecomposition:
     """Shares of the squared error, which sum to 1; all 0 for a forecast without error."""
 
     level: float
@@ -137,7 +137,7 @@ class Drivers:
     """That mean error, forecast less actual."""
 
 
-def drivers(error: Floats, day: Integers, slot: Integers) -> Drivers:
+def drivers(error: Floats, day: Integers, slot: Integers) -> ErrorDecomposition:
     """Split the squared error by three projections, one after the other: the mean, then the means of days, then the
     means of times of day of what is left. Each takes away just its own squared length, whether or not steps are
     missing, so that the four add up (sequential sums of squares, as in the analysis of variance).
@@ -153,7 +153,7 @@ def drivers(error: Floats, day: Integers, slot: Integers) -> Drivers:
     by_slot = _means(error - level - by_day, slot)
     parts = [float(part @ part) / whole if whole else 0.0 for part in (level, by_day, by_slot)]
     worst = int(np.abs(by_slot).argmax())
-    return Drivers(
+    return ErrorDecomposition(
         level=parts[0],
         day_to_day=parts[1],
         hour_of_day=parts[2],

@@ -51,7 +51,7 @@ class Ettr:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoints:
+class CheckpointWrites:
     """What is written, how often, and how long the run waits for it."""
 
     size_bytes: float
@@ -106,7 +106,9 @@ def failure_rates(failures: Failures, published: Sequence[FailureRate]) -> tuple
     return rates[0], median(rates), rates[-1]
 
 
-def checkpoints(trained_parameters: float, gpus: int, failures: Failures, per_node_day: float) -> Checkpoints:
+def checkpoints(
+    trained_parameters: float, gpus: int, failures: Failures, per_node_day: float
+) -> CheckpointWrites:
     """Size by 14 bytes a trained parameter, written by all nodes at once; the interval given or the best."""
     size = state_bytes(trained_parameters)
     write_s = size / (failures.write_bytes_per_s * node_count(gpus, failures))
@@ -114,10 +116,12 @@ def checkpoints(trained_parameters: float, gpus: int, failures: Failures, per_no
     first, exact = young(write_s, mtbf_s), daly_optimum(write_s, failures.restart_s, mtbf_s)
     best = exact if failures.optimum == "daly" else first
     interval_s = failures.checkpoint_interval_s or best
-    return Checkpoints(size_bytes=size, write_s=write_s, interval_s=interval_s, young_s=first, daly_s=exact)
+    return CheckpointWrites(
+        size_bytes=size, write_s=write_s, interval_s=interval_s, young_s=first, daly_s=exact
+    )
 
 
-def ettr_of(written: Checkpoints, gpus: int, failures: Failures, per_node_day: float) -> Ettr:
+def ettr_of(written: CheckpointWrites, gpus: int, failures: Failures, per_node_day: float) -> Ettr:
     """The share of time that is useful: Daly's expected time, exact for exponential failures.
 
     Raises:
@@ -135,7 +139,7 @@ def ettr_of(written: Checkpoints, gpus: int, failures: Failures, per_node_day: f
     return Ettr(value=1.0 / whole_s, per_node_day=per_node_day, mtbf_s=mtbf_s)
 
 
-def first_order_ettr(written: Checkpoints, gpus: int, failures: Failures, per_node_day: float) -> float:
+def first_order_ettr(written: CheckpointWrites, gpus: int, failures: Failures, per_node_day: float) -> float:
     """The ratio to first order, as Meta reports it: `simcost.perf.checkpoints.ettr`; 1 where nothing fails."""
     if isinf(written.interval_s):
         return 1.0

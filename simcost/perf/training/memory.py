@@ -12,7 +12,7 @@ from simcost.errors import DoesNotFitError
 from simcost.perf.memory import COLLECTIVES_BYTES, LIBRARIES_BYTES
 from simcost.perf.replica import block_parameters
 from simcost.perf.training.methods import BF16_BYTES, Method
-from simcost.perf.training.utilization import Layout, check_layout
+from simcost.perf.training.utilization import ParallelLayout, check_layout
 from simcost.units import format_bytes
 
 GRADIENT_BYTES = 2.0
@@ -45,7 +45,7 @@ class TrainingMemory:
                 + self.activations + self.logits + self.overhead)  # fmt: skip
 
 
-def training_memory(model: Model, method: Method, layout: Layout) -> TrainingMemory:
+def training_memory(model: Model, method: Method, layout: ParallelLayout) -> TrainingMemory:
     """What each device holds.
 
     Raises:
@@ -67,7 +67,9 @@ def training_memory(model: Model, method: Method, layout: Layout) -> TrainingMem
     )
 
 
-def fit_training(model: Model, accelerator: Accelerator, method: Method, layout: Layout) -> TrainingMemory:
+def fit_training(
+    model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout
+) -> TrainingMemory:
     """What each device holds, if it holds it.
 
     Raises:
@@ -81,7 +83,9 @@ def fit_training(model: Model, accelerator: Accelerator, method: Method, layout:
     return memory
 
 
-def smallest_gpus(model: Model, accelerator: Accelerator, method: Method, layout: Layout) -> int | None:
+def smallest_gpus(
+    model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout
+) -> int | None:
     """The smallest GPU count of this layout that fits, tp and pp as given; None if more GPUs do not help."""
     replica = layout.tp * layout.pp
     most = MOST_GPUS // replica
@@ -97,7 +101,7 @@ def smallest_gpus(model: Model, accelerator: Accelerator, method: Method, layout
     return hi * replica
 
 
-def activation_bytes_per_layer(model: Model, layout: Layout) -> float:
+def activation_bytes_per_layer(model: Model, layout: ParallelLayout) -> float:
     """Activations that one layer keeps for the backward pass of one micro batch, on one device.
 
     s b (18 h + 6 f) / t for a gated MLP (18 h + 4 f = 34 h for an ungated one with f = 4 h, as in the paper), plus
@@ -112,7 +116,7 @@ def activation_bytes_per_layer(model: Model, layout: Layout) -> float:
     return kept + (scores if layout.recompute == "none" else 0.0)
 
 
-def _activations(model: Model, layout: Layout, backward_share: float) -> tuple[float, float]:
+def _activations(model: Model, layout: ParallelLayout, backward_share: float) -> tuple[float, float]:
     """Activations and logits of the fuller of the first and the last stage.
 
     With 1F1B the first stage has a micro batch in flight for each stage, the last has one and the logits.
@@ -127,7 +131,7 @@ def _activations(model: Model, layout: Layout, backward_share: float) -> tuple[f
     return (first, 0.0) if layout.pp > 1 and first > last + logits else (last, logits)
 
 
-def _gathered(model: Model, layout: Layout) -> float:
+def _gathered(model: Model, layout: ParallelLayout) -> float:
     if layout.sharded_over(3) == 1:
         return 0.0
     return 2 * BF16_BYTES * block_parameters(model) / model.layers / layout.tp
@@ -138,7 +142,7 @@ def _intermediate(model: Model) -> float:
     return float(max(model.ffn if not model.experts or model.dense_layers else 0, per_expert))
 
 
-def fits(model: Model, accelerator: Accelerator, method: Method, layout: Layout) -> bool:
+def fits(model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout) -> bool:
     """Whether each device holds its part. Raises InputError if the layout does not cut the model."""
     usable = accelerator.memory_bytes * layout.memory_utilisation
     return training_memory(model, method, layout).total <= usable
@@ -148,7 +152,7 @@ def _what_is_missing(
     model: Model,
     accelerator: Accelerator,
     method: Method,
-    layout: Layout,
+    layout: ParallelLayout,
     memory: TrainingMemory,
     usable: float,
 ) -> str:
@@ -161,7 +165,7 @@ def _what_is_missing(
     )
 
 
-def _remedies(model: Model, accelerator: Accelerator, method: Method, layout: Layout) -> list[str]:
+def _remedies(model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout) -> list[str]:
     """The smallest GPU counts that fit, as the layout is and with something changed, while they get smaller."""
     many = replace(layout, gpus=layout.gpus * 8, shards=None)
     sharded = replace(many, zero=3)

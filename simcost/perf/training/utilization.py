@@ -21,7 +21,7 @@ from simcost.units import PositiveCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class ParallelLayout:
     """Devices and what each holds: gpus = tp x pp x data-parallel degree."""
 
     gpus: PositiveCount
@@ -71,7 +71,7 @@ class Layout:
         return (self.shards or self.data_parallel) if self.zero >= zero else 1
 
 
-def check_layout(model: Model, layout: Layout) -> None:
+def check_layout(model: Model, layout: ParallelLayout) -> None:
     """Raises InputError if the model cannot be cut so."""
     if model.heads % layout.tp:
         divisors = [str(tp) for tp in range(1, model.heads + 1) if model.heads % tp == 0]
@@ -115,7 +115,7 @@ def measured_mfu(mfu: float, what: str = "MFU") -> Mfu:
 
 
 def published_mfu(
-    catalog: Catalog, model: Model, accelerator: Accelerator, precision: Precision, layout: Layout
+    catalog: Catalog, model: Model, accelerator: Accelerator, precision: Precision, layout: ParallelLayout
 ) -> Mfu:
     """The utilisation of the training loop in published benchmarks of this size class.
 

@@ -14,7 +14,7 @@ from simcost.plan.autoscaling.hpa_behavior import (
     Behavior,
     Direction,
     Logged,
-    Rule,
+    ScalingRule,
     down_limit,
     limited,
     limited_plainly,
@@ -27,7 +27,7 @@ from simcost.plan.autoscaling.hpa_metrics import Metric, Patience, Proposal, Tol
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
-__all__ = ["Behavior", "Direction", "Hpa", "HpaState", "Metric", "Rule"]
+__all__ = ["Behavior", "Direction", "Hpa", "HpaState", "Metric", "ScalingRule"]
 
 
 class HpaState(TypedDict):

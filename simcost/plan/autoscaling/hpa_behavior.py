@@ -21,7 +21,7 @@ MAX_INT32 = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class ScalingRule:
     """A change allowed within any stretch of time of this length."""
 
     type: Literal["Pods", "Percent"]
@@ -44,7 +44,7 @@ class Rule:
 class Direction:
     """Scaling in one direction; what is left out has the controller's default."""
 
-    policies: Annotated[tuple[Rule, ...], MinLen(1)] | None = None
+    policies: Annotated[tuple[ScalingRule, ...], MinLen(1)] | None = None
     """None = for up 4 pods or 100 % in 15 s, for down 100 % in 15 s; a list replaces that as a whole."""
     select: Literal["Max", "Min", "Disabled"] = "Max"
     """Which policy counts: the one that allows the largest change, the smallest, or none."""
@@ -64,8 +64,8 @@ class Behavior:
     """Rules for fewer replicas."""
 
 
-UP = (Rule(type="Pods", value=4, period=15), Rule(type="Percent", value=100, period=15))
-DOWN = (Rule(type="Percent", value=100, period=15),)
+UP = (ScalingRule(type="Pods", value=4, period=15), ScalingRule(type="Percent", value=100, period=15))
+DOWN = (ScalingRule(type="Percent", value=100, period=15),)
 
 
 def changed_within(events: Sequence[Logged], period_s: float, now_ns: int) -> int:
@@ -97,14 +97,16 @@ def down_limit(
 
 
 def _at_start(
-    current: int, added: Sequence[Logged], removed: Sequence[Logged], rule: Rule, now_ns: int
+    current: int, added: Sequence[Logged], removed: Sequence[Logged], rule: ScalingRule, now_ns: int
 ) -> int:
     """Replicas when the period began."""
     period = rule.period
     return current - changed_within(added, period, now_ns) + changed_within(removed, period, now_ns)
 
 
-def noted(events: Sequence[Logged], change: int, policies: Sequence[Rule], now_ns: int) -> list[Logged]:
+def noted(
+    events: Sequence[Logged], change: int, policies: Sequence[ScalingRule], now_ns: int
+) -> list[Logged]:
     """The events with a new one, which takes the place of the last one older than the longest period."""
     return _put(events, change, now_ns, now_ns - ns(max(rule.period for rule in policies)))
 

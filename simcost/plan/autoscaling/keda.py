@@ -24,7 +24,7 @@ from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Secon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ScaleLimits:
     """What the loop goes by."""
 
     least: int
@@ -55,7 +55,9 @@ class Pass(NamedTuple):
     active: bool
 
 
-def execute(limits: Limits, now_ns: int, current: int, active: bool, error: bool, state: Activity) -> Pass:
+def execute(
+    limits: ScaleLimits, now_ns: int, current: int, active: bool, error: bool, state: Activity
+) -> Pass:
     """One pass: whether any trigger is active, whether any could not be asked."""
     active = active or limits.forced
     if limits.paused:
@@ -73,7 +75,7 @@ def execute(limits: Limits, now_ns: int, current: int, active: bool, error: bool
     return Pass(current, "Inactive", state, active=False)
 
 
-def _active(limits: Limits, now_ns: int, current: int, error: bool, state: Activity) -> Pass:
+def _active(limits: ScaleLimits, now_ns: int, current: int, error: bool, state: Activity) -> Pass:
     refreshed: Activity = {**state, "last_active_ns": now_ns}
     if current == 0 or (limits.idle is not None and current < limits.least):
         if limits.no_scale_out:
@@ -84,7 +86,7 @@ def _active(limits: Limits, now_ns: int, current: int, error: bool, state: Activ
     return Pass(current, "Active", refreshed, active=True)
 
 
-def _inactive(limits: Limits, now_ns: int, current: int, state: Activity) -> Pass:
+def _inactive(limits: ScaleLimits, now_ns: int, current: int, state: Activity) -> Pass:
     last_ns = state["last_active_ns"]
     since_ns, wait_s = (
         (state["created_ns"], limits.initial_cooldown_s) if last_ns is None else (last_ns, limits.cooldown_s)
@@ -325,8 +327,8 @@ class Keda:
         averaged = isinstance(trigger, MetricTrigger) and trigger.target_type == "AverageValue"
         return replicas * int(trigger.threshold) if averaged and isinstance(trigger, MetricTrigger) else nan
 
-    def _limits(self) -> Limits:
-        return Limits(
+    def _limits(self) -> ScaleLimits:
+        return ScaleLimits(
             least=self.min, idle=self.idle, cooldown_s=self.cooldown, initial_cooldown_s=self.initial_cooldown,
             fallback=None if self.fallback is None else self.fallback.replicas, no_scale_in=self.paused_scale_in,
             no_scale_out=self.paused_scale_out, forced=self.force_activation,

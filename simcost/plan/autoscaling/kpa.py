@@ -16,8 +16,8 @@ from annotated_types import Ge, Gt, Le
 
 from simcost.plan.autoscaling import kpa_reconciler
 from simcost.plan.autoscaling.kpa_reconciler import (
-    Bounds,
     Highest,
+    RevisionLimits,
     Status,
     Window,
     average,
@@ -221,9 +221,9 @@ class Kpa:
             scale_down_delay_s=self.scale_down_delay,
         )
 
-    def bounds(self) -> Bounds:
+    def bounds(self) -> RevisionLimits:
         """The reconciler's parameters."""
-        return Bounds(
+        return RevisionLimits(
             min_scale=self.min, max_scale=self.max, initial_scale=self.initial_scale, to_zero=self.to_zero,
             window_s=self.window, grace_s=self.grace, retention_s=self.retention,
             progress_deadline_s=self.progress_deadline, always_proxied=self.target_burst_capacity == -1,

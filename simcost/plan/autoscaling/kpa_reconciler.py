@@ -20,7 +20,7 @@ TIMEOUT_BUFFER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class RevisionLimits:
     """What limits a revision."""
 
     min_scale: int
@@ -62,7 +62,7 @@ def fresh(now_ns: int) -> Status:
     return {"activity": "activating", "since_ns": now_ns, "initialized": False, "proxied_since_ns": now_ns}
 
 
-def apply(bounds: Bounds, now_ns: int, desired: int, status: Status) -> Applied:
+def apply(bounds: RevisionLimits, now_ns: int, desired: int, status: Status) -> Applied:
     """The wish within the bounds, and what of it may be done now; `desired` is -1 where nothing is known."""
     if desired < 0 and status["activity"] != "activating":
         return Applied(desired, applied=False, reason="NoData")
@@ -77,7 +77,7 @@ def apply(bounds: Bounds, now_ns: int, desired: int, status: Status) -> Applied:
     return _to_zero(bounds, now_ns, status)
 
 
-def _to_zero(bounds: Bounds, now_ns: int, status: Status) -> Applied:
+def _to_zero(bounds: RevisionLimits, now_ns: int, status: Status) -> Applied:
     """0 replicas, now or later: inactive first, then behind the activator for the grace period."""
     if not bounds.to_zero:
         return Applied(1, applied=True, reason="ScaleToZeroDisabled")
@@ -93,7 +93,7 @@ def _to_zero(bounds: Bounds, now_ns: int, status: Status) -> Applied:
     return _after_grace(bounds, now_ns, for_ns, status)
 
 
-def _after_grace(bounds: Bounds, now_ns: int, inactive_ns: int, status: Status) -> Applied:
+def _after_grace(bounds: RevisionLimits, now_ns: int, inactive_ns: int, status: Status) -> Applied:
     proxied_since_ns = status["proxied_since_ns"]
     if proxied_since_ns is None and not bounds.always_proxied:
         return Applied(0, applied=False, reason="WaitingForActivator")
@@ -106,7 +106,9 @@ def _after_grace(bounds: Bounds, now_ns: int, inactive_ns: int, status: Status) 
     return Applied(0, applied=False, reason="GracePeriod")
 
 
-def reconciled(bounds: Bounds, now_ns: int, want: int, excess: int, ready: int, status: Status) -> Status:
+def reconciled(
+    bounds: RevisionLimits, now_ns: int, want: int, excess: int, ready: int, status: Status
+) -> Status:
     """The status after a wish: is the activator in the path, is the revision active."""
     proxied = not (want > 0 and excess >= 0)
     since_ns = status["proxied_since_ns"]

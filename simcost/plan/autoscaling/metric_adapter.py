@@ -92,7 +92,7 @@ _SUMS: dict[SignalName, tuple[SignalName, ...]] = {
 }
 
 
-class Recorded(NamedTuple):
+class RecordedMetric(NamedTuple):
     """A recorded metric that makes up a signal."""
 
     metric: str
@@ -155,7 +155,7 @@ def nearest(name: str, *, each: bool = False) -> str:
     return f"{{from: {signal}{window}{scale}}}"
 
 
-def recorded_as(signal: Signal, names: Collection[str]) -> list[Recorded]:
+def recorded_as(signal: Signal, names: Collection[str]) -> list[RecordedMetric]:
     """The recorded metrics whose sum is a signal: its own metric, our name for it, or others that measure the same.
 
     >>> recorded_as(Signal(name="in_flight"), ["vllm:num_requests_running", "vllm:num_requests_waiting"])
@@ -166,7 +166,7 @@ def recorded_as(signal: Signal, names: Collection[str]) -> list[Recorded]:
     if signal.metric in names and (measured := known(signal.metric)):
         return [_measured(signal, signal.metric, measured)]
     if signal.name in names:
-        return [Recorded(signal.name, signal.scale, over=signal.over)]
+        return [RecordedMetric(signal.name, signal.scale, over=signal.over)]
     for name in names:
         if (measured := known(name)) and measured.signal == signal.name:
             return [_measured(signal, name, measured)]
@@ -175,9 +175,9 @@ def recorded_as(signal: Signal, names: Collection[str]) -> list[Recorded]:
     return [one for part in parts for one in part] if all(parts) else []
 
 
-def _measured(signal: Signal, metric: str, measured: Known) -> Recorded:
+def _measured(signal: Signal, metric: str, measured: Known) -> RecordedMetric:
     window_s = (signal.window or RATE_WINDOW_S) if measured.counter else 0.0
-    return Recorded(metric, signal.scale / measured.scale, window_s, signal.over)
+    return RecordedMetric(metric, signal.scale / measured.scale, window_s, signal.over)
 
 
 def same_as(signal: Signal) -> list[str]:

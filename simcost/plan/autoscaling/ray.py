@@ -37,7 +37,7 @@ class RayState(TypedDict):
     wish: Wish
 
 
-class Load(NamedTuple):
+class RequestLoad(NamedTuple):
     """What one decision is made from."""
 
     requests: float
@@ -112,11 +112,11 @@ class RayServe:
         new = self._sampled(state, now_ns, seen.total("in_flight"))
         if new["pushed"] is None:
             return Decision(seen.current, "NoData: no report of requests yet", new)
-        load = Load(new["pushed"][1], seen.ready, seen.current)
+        load = RequestLoad(new["pushed"][1], seen.ready, seen.current)
         desired, reason, wish = self.decide(now_ns, load, new["wish"])
         return Decision(desired, reason, {**new, "wish": wish})
 
-    def decide(self, now_ns: int, load: Load, wish: Wish) -> tuple[int, str, Wish]:
+    def decide(self, now_ns: int, load: RequestLoad, wish: Wish) -> tuple[int, str, Wish]:
         """Replicas for a load, why, and the wish to go on with."""
         words = (
             f"{load.requests:.4g} requests on {load.running} replicas, {self.target_ongoing_requests:g} each"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simcost.errors import InputError, did_you_mean
-from simcost.plan.autoscaling.metric_adapter import Recorded, recorded_as, same_as
+from simcost.plan.autoscaling.metric_adapter import RecordedMetric, recorded_as, same_as
 from simcost.plan.autoscaling.policy import (
     NOT_READY,
     PENDING,
@@ -168,10 +168,10 @@ def _gaps(recording: Recording, stands_s: float | None) -> tuple[Ints, Ints]:
     return gap_ns, stands_ns if stands_s is None else np.full(len(recording), round(stands_s * NS_PER_S))
 
 
-def _made_of(name: str, source: Source, recorded: Sequence[str]) -> list[Recorded]:
+def _made_of(name: str, source: Source, recorded: Sequence[str]) -> list[RecordedMetric]:
     """The metric as it is recorded itself, else the recorded metrics that its signals are."""
     if name in recorded and all(one.metric != name for one in source):
-        return [Recorded(name, over=source[0].over if source else "sum")]
+        return [RecordedMetric(name, over=source[0].over if source else "sum")]
     found = [recorded_as(signal, recorded) for signal in source]
     return [one for parts in found for one in parts] if all(found) else []
 
@@ -185,7 +185,7 @@ def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
     return f"{'' if lacking[0][0] == name else f'{name}: '}{' and '.join(of)} is not recorded"
 
 
-def _part(recording: Recording, one: Recorded, stands_ns: Ints) -> Part:
+def _part(recording: Recording, one: RecordedMetric, stands_ns: Ints) -> Part:
     of_pods, of_pool = (samples_of(recording, one, stands_ns, per_pod=per_pod) for per_pod in (True, False))
     return Part(one.over, of_pods, of_pool)
 
@@ -195,7 +195,7 @@ def _counts(recording: Recording) -> dict[str, Samples]:
     found, always = {}, np.full(len(recording), LONG_NS)
     for word, names in (("current", CURRENT), ("ready", READY_COUNT)):
         known = [name for name in names if name in recording.metrics]
-        samples = samples_of(recording, Recorded(known[0]), always, per_pod=False) if known else None
+        samples = samples_of(recording, RecordedMetric(known[0]), always, per_pod=False) if known else None
         if samples is not None:
             found[word] = samples
     return found

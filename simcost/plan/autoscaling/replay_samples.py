@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simcost.plan.autoscaling.metric_adapter import Recorded
+from simcost.plan.autoscaling.metric_adapter import RecordedMetric
 from simcost.plan.autoscaling.policy import READY, RUNNING
 from simcost.tables.cells import Flags
 from simcost.trace.metrics import PHASES, SAID, Floats, Ints, Recording
@@ -97,7 +97,9 @@ class Samples:
         return float(self.value[row]) if row >= 0 else np.nan
 
 
-def samples_of(recording: Recording, one: Recorded, stands_ns: Ints, *, per_pod: bool) -> Samples | None:
+def samples_of(
+    recording: Recording, one: RecordedMetric, stands_ns: Ints, *, per_pod: bool
+) -> Samples | None:
     """Samples of a recorded metric, of its pods or of the pool, given how long each row counts; None = none."""
     of_metric = recording.metric == recording.metrics.index(one.metric)
     rows = np.flatnonzero(of_metric & ((recording.pod >= 0) == per_pod))

@@ -41,7 +41,7 @@ class Variant(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saturation:
+class SaturationThresholds:
     """Thresholds of V1."""
 
     kind: Literal["saturation"] = "saturation"
@@ -74,7 +74,7 @@ class Saturation:
         return (-1, f"ScaleDownSafe: {words}") if safe else (0, f"Enough: {words}")
 
 
-def targets(rules: Saturation, variants: Sequence[Variant]) -> tuple[dict[str, int], str]:
+def targets(rules: SaturationThresholds, variants: Sequence[Variant]) -> tuple[dict[str, int], str]:
     """Replicas by variant: one more of the cheapest, one fewer of the dearest; nothing while any is moving."""
     reporting = [one for one in variants if one.loads]
     if not reporting:
@@ -118,7 +118,7 @@ class Tokens:
     """Use of the supply below which replicas are removed."""
 
 
-Rules = Saturation | Tokens
+Rules = SaturationThresholds | Tokens
 
 
 class WvaState(TypedDict):
@@ -134,7 +134,7 @@ class Wva:
     kind: Literal["wva"] = "wva"
     scrape_s: ClassVar[float | None] = 15.0
     scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
-    rules: Rules = Saturation()
+    rules: Rules = SaturationThresholds()
     """How saturation is measured."""
     min: Count = 1
     """Fewest replicas."""
@@ -172,7 +172,7 @@ class Wva:
     def step(self, now_s: float, seen: Observation, state: WvaState) -> Decision[WvaState]:
         """One analysis."""
         loads = _loads(seen)
-        if isinstance(self.rules, Saturation):
+        if isinstance(self.rules, SaturationThresholds):
             one = Variant("", 0.0, seen.existing, seen.current, seen.starting, loads)
             wanted, words = targets(self.rules, [one])
             return Decision(self._bounded(wanted[""]), words, state)

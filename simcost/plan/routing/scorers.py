@@ -83,7 +83,7 @@ def only(chosen: Flags, scores: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
+class QueueDepth:
     """The shortest queue 1, the longest 0, in between in proportion."""
 
     kind: Literal["queue"] = "queue"
@@ -211,7 +211,7 @@ class NoHitLru:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
+class LatencyHeadroom:
     """Room between objective and predicted latency: of the replicas that meet it the one with least room (or most),
     else those that miss it least.
     """
@@ -276,7 +276,7 @@ def _below(values: Floats, threshold: float) -> Floats:
 
 
 Scorer = (
-    Queue | RunningRequests | KvCacheUtilization | PrefixCache | ActiveRequest | LoadAware | TokenLoad
-    | SessionAffinity | NoHitLru | Latency
+    QueueDepth | RunningRequests | KvCacheUtilization | PrefixCache | ActiveRequest | LoadAware | TokenLoad
+    | SessionAffinity | NoHitLru | LatencyHeadroom
 )  # fmt: skip
 Weight = Annotated[float, Gt(0)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
 from simcost.scenario.files import yaml
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.tables.paths import inside
 
 
@@ -38,7 +38,7 @@ def missing_downloads(file: Path) -> list[str]:
     return list(dict.fromkeys(command for command in commands if command))
 
 
-def _texts(node: Node) -> Iterator[str]:
+def _texts(node: YamlNode) -> Iterator[str]:
     """All texts below a node."""
     if isinstance(node.value, str):
         yield node.value

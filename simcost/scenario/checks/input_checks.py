@@ -13,22 +13,22 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.plan.interruptions import SpotTrace
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.files.nodes import Node, items
+from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.schema.scenario import Demand, JobLog, OnNodes, OnSpot, Plan, Scenario
 from simcost.tables.paths import inside
-from simcost.trace.workload.spec import Recorded, Stream
+from simcost.trace.workload.spec import RecordedWorkload, Stream
 
 WHOLE_BYTES = 2_000_000
 """Up to which a file is read as a whole; larger ones are left to the run, so that a check stays short."""
 
 
 def input_faults(
-    scenario: Scenario, root: Node, catalog: Catalog, folder: Path, file: str
+    scenario: Scenario, root: YamlNode, catalog: Catalog, folder: Path, file: str
 ) -> Iterator[Fault]:
     """Faults of the files that a sound scenario names, at the places that name them."""
     if scenario.workload:
         for workload, node in zip(scenario.workload, _several(root.get("workload")), strict=True):
-            if isinstance(workload, Recorded):
+            if isinstance(workload, RecordedWorkload):
                 yield from _trace_faults(node.get("path"), folder, file)
                 continue
             yield from _trace_faults(_below(node, "lengths", "trace"), folder, file)
@@ -42,7 +42,7 @@ def input_faults(
         yield from _plan_faults(plan, node, catalog, folder, file)
 
 
-def _trace_faults(node: Node | None, folder: Path, file: str) -> Iterator[Fault]:
+def _trace_faults(node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:
     """A file that is not a stored trace of requests."""
     if node is None or not isinstance(node.value, str):
         return
@@ -52,9 +52,12 @@ def _trace_faults(node: Node | None, folder: Path, file: str) -> Iterator[Fault]
     yield from _refused(node, file, lambda: open_trace(path))
 
 
-def _length_faults(scenario: Scenario, root: Node, folder: Path, file: str) -> Iterator[Fault]:
+def _length_faults(scenario: Scenario, root: YamlNode, folder: Path, file: str) -> Iterator[Fault]:
     """Traces without a length, and no horizon."""
-    place, recorded = root.get("workload"), [one for one in scenario.workload if isinstance(one, Recorded)]
+    place, recorded = (
+        root.get("workload"),
+        [one for one in scenario.workload if isinstance(one, RecordedWorkload)],
+    )
     if place is None or not recorded or scenario.horizon is not None:
         return
     from simcost.scenario.inputs.recorded_demand import horizon_of
@@ -63,7 +66,7 @@ def _length_faults(scenario: Scenario, root: Node, folder: Path, file: str) -> I
 
 
 def _stream_faults(
-    streams: tuple[Stream, ...], node: Node | None, folder: Path, file: str
+    streams: tuple[Stream, ...], node: YamlNode | None, folder: Path, file: str
 ) -> Iterator[Fault]:
     """Traces that streams draw from, and that are none, or have no conversations where these are drawn."""
     for stream, place in zip(streams, _several(node), strict=False):
@@ -77,7 +80,7 @@ def _stream_faults(
             yield from _refused(sessions, file, lambda named=named: recorded(named))  # type: ignore[misc]
 
 
-def _demand_faults(demand: Demand, node: Node | None, folder: Path, file: str) -> Iterator[Fault]:
+def _demand_faults(demand: Demand, node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:
     """A history that cannot be read or counts something else, and traces that requests are drawn from."""
     place = None if node is None else node.get("history")
     if node is None or place is None:
@@ -89,7 +92,7 @@ def _demand_faults(demand: Demand, node: Node | None, folder: Path, file: str) -
         yield from _refused(place, file, lambda: history_of(demand, folder))
 
 
-def _job_faults(log: JobLog, node: Node | None, folder: Path, file: str) -> Iterator[Fault]:
+def _job_faults(log: JobLog, node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:
     """A log that cannot be read as one of jobs."""
     place = None if node is None else node.get("path")
     if place is None or not _short(folder, log.path):
@@ -105,7 +108,7 @@ def _job_faults(log: JobLog, node: Node | None, folder: Path, file: str) -> Iter
     )  # fmt: skip
 
 
-def _plan_faults(plan: Plan, node: Node, catalog: Catalog, folder: Path, file: str) -> Iterator[Fault]:
+def _plan_faults(plan: Plan, node: YamlNode, catalog: Catalog, folder: Path, file: str) -> Iterator[Fault]:
     """Lists of nodes and recorded spot nodes, of jobs and of requests."""
     training, troubles = node.get("training"), plan.interruptions
     if isinstance(plan.training, OnNodes | OnSpot) and training is not None:
@@ -121,7 +124,7 @@ def _plan_faults(plan: Plan, node: Node, catalog: Catalog, folder: Path, file: s
         yield from _refused(place, file, lambda: zone_capacity(asked, folder))
 
 
-def _refused(node: Node, file: str, opened: Callable[[], Any]) -> Iterator[Fault]:
+def _refused(node: YamlNode, file: str, opened: Callable[[], Any]) -> Iterator[Fault]:
     """The first fault of what a file is opened for, and how many more there are."""
     try:
         opened()
@@ -136,12 +139,12 @@ def _short(folder: Path, name: str) -> bool:
     return inside(folder, name).stat().st_size <= WHOLE_BYTES
 
 
-def _below(node: Node | None, *keys: str) -> Node | None:
+def _below(node: YamlNode | None, *keys: str) -> YamlNode | None:
     for key in keys:
         node = None if node is None else node.get(key)
     return node
 
 
-def _several(node: Node | None) -> list[Node]:
+def _several(node: YamlNode | None) -> list[YamlNode]:
     """The items of a list, or the one that stands in place of it."""
     return items(node) or ([] if node is None else [node])

@@ -15,7 +15,7 @@ from simcost.plan.nodes import AtOnce
 from simcost.plan.replica_counts import largest
 from simcost.plan.scheduling import Rigid
 from simcost.scenario.files.faults import ask, fault_at, file_faults
-from simcost.scenario.files.nodes import Node, given, items
+from simcost.scenario.files.nodes import YamlNode, given, items
 from simcost.scenario.schema.scaling import PlanScaling
 from simcost.scenario.schema.scenario import OnNodes, OnShared, Plan
 from simcost.tables.calendar import find_zone
@@ -29,7 +29,7 @@ ON_NODES = tuple(cls().kind for cls in get_args(Rigid))
 """Schedulers that place gangs on nodes."""
 
 
-def job_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
+def job_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     """What holds whatever the catalog says: targets, the log, and what each plan has for whom."""
     jobs, serves = root.get("jobs"), any(given(root.get(key)) for key in ("workload", "demand"))
     trains = given(jobs)
@@ -53,7 +53,7 @@ def job_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
         yield from ask(jobs.get("timezone"), file, find_zone)[1]
 
 
-def cluster_faults(node: Node, plan: Plan | None, catalog: Catalog, file: str) -> Iterator[Fault]:
+def cluster_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file: str) -> Iterator[Fault]:
     """A cluster that the facts contradict; a plan that is None has other faults already."""
     training = node.get("training")
     if training is None or not isinstance(training.value, dict):
@@ -70,7 +70,7 @@ def cluster_faults(node: Node, plan: Plan | None, catalog: Catalog, file: str) -
         yield from _peak_faults(gpus, plan.training.gpus, plan.scaling, plan.replica.tp, file)
 
 
-def _target_faults(slo: Node | None, file: str, *, serves: bool, trains: bool) -> Iterator[Fault]:
+def _target_faults(slo: YamlNode | None, file: str, *, serves: bool, trains: bool) -> Iterator[Fault]:
     """At least one target, and none of what is not there."""
     if slo is None or not isinstance(slo.value, dict):
         return
@@ -84,7 +84,7 @@ def _target_faults(slo: Node | None, file: str, *, serves: bool, trains: bool) -
                 yield fault_at(target, f"is a target of {what}, and there are none; take it out", file)
 
 
-def _idle_faults(node: Node, keys: tuple[str, ...], file: str) -> Iterator[Fault]:
+def _idle_faults(node: YamlNode, keys: tuple[str, ...], file: str) -> Iterator[Fault]:
     """What serves requests, where there are none."""
     for key in keys:
         part = node.get(key)
@@ -93,7 +93,7 @@ def _idle_faults(node: Node, keys: tuple[str, ...], file: str) -> Iterator[Fault
             yield fault_at(part, message, file)
 
 
-def _moving_faults(plan: Node, file: str) -> Iterator[Fault]:
+def _moving_faults(plan: YamlNode, file: str) -> Iterator[Fault]:
     """Nodes that come and go, where a shared fleet stays."""
     for key in ("nodes", "interruptions"):
         part = plan.get(key)
@@ -104,7 +104,7 @@ def _moving_faults(plan: Node, file: str) -> Iterator[Fault]:
 
 
 def _training_faults(
-    training: Node | None, file: str, folder: Path, *, serves: bool, trains: bool
+    training: YamlNode | None, file: str, folder: Path, *, serves: bool, trains: bool
 ) -> Iterator[Fault]:
     if training is None or not isinstance(training.value, dict):
         return
@@ -130,7 +130,7 @@ def _training_faults(
             yield fault_at(prices, "stands beside a price; write one of the two", file)
 
 
-def _order_faults(scheduler: Node | None, file: str) -> Iterator[Fault]:
+def _order_faults(scheduler: YamlNode | None, file: str) -> Iterator[Fault]:
     """A scheduler that knows no nodes."""
     kind = _value(scheduler, "kind")
     if scheduler is not None and kind is not None and kind not in ON_NODES:
@@ -138,7 +138,7 @@ def _order_faults(scheduler: Node | None, file: str) -> Iterator[Fault]:
         yield fault_at(scheduler, message, file)
 
 
-def _format_faults(form: Node | None, file: str) -> Iterator[Fault]:
+def _format_faults(form: YamlNode | None, file: str) -> Iterator[Fault]:
     if form is None or not isinstance(form.value, str) or form.value == "auto":
         return
     from simcost.trace.jobs.formats import JOB_FORMATS
@@ -150,7 +150,7 @@ def _format_faults(form: Node | None, file: str) -> Iterator[Fault]:
         )
 
 
-def _offer_faults(buy: Node | None, catalog: Catalog, file: str) -> Iterator[Fault]:
+def _offer_faults(buy: YamlNode | None, catalog: Catalog, file: str) -> Iterator[Fault]:
     """An offer that is not there, has no price or no accelerators."""
     place = None if buy is None else buy.get("offer")
     region = None if buy is None else buy.get("region")
@@ -167,7 +167,7 @@ def _offer_faults(buy: Node | None, catalog: Catalog, file: str) -> Iterator[Fau
         yield fault_at(place, f"the catalog has no spot price of {offer.name}; give price or prices", file)
 
 
-def _size_faults(place: Node, gpus: int, buy: Buy, catalog: Catalog, file: str) -> Iterator[Fault]:
+def _size_faults(place: YamlNode, gpus: int, buy: Buy, catalog: Catalog, file: str) -> Iterator[Fault]:
     """GPUs that are not a whole number of nodes."""
     try:
         each = buy.node_accelerators(catalog, 1)
@@ -181,7 +181,7 @@ def _size_faults(place: Node, gpus: int, buy: Buy, catalog: Catalog, file: str) 
 
 
 def _peak_faults(
-    place: Node, gpus: int, scaling: PlanScaling, per_replica: int, file: str
+    place: YamlNode, gpus: int, scaling: PlanScaling, per_replica: int, file: str
 ) -> Iterator[Fault]:
     """A fleet smaller than what requests may hold, where their policy tells."""
     try:
@@ -195,11 +195,11 @@ def _peak_faults(
         yield fault_at(place, message, file)
 
 
-def _there(node: Node | None) -> bool:
+def _there(node: YamlNode | None) -> bool:
     """Whether something was written, be it `{}`: all defaults."""
     return node is not None and node.value is not None
 
 
-def _value(node: Node | None, key: str) -> str | None:
+def _value(node: YamlNode | None, key: str) -> str | None:
     child = None if node is None else node.get(key)
     return child.value if child is not None and isinstance(child.value, str) else None

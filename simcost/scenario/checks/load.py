@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.routing_checks import cache_faults
 from simcost.scenario.files import yaml
+from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, spread
 from simcost.scenario.files.faults import fault_at, shown, validate
-from simcost.scenario.files.nodes import Node, items
+from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.inputs.trace_models import other_models
-from simcost.scenario.schema.scenario import Plan, Scenario
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan, Scenario
 
 
 def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
@@ -71,7 +68,7 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
     root = written_in_full(root)
     faults += cache_faults(root, file)
     root = Conform(file, faults).node(root, Scenario, also=("defaults",))
-    scenario, wrong = validate(_adapter(Scenario), root, file)
+    scenario, wrong = validate(adapter(Scenario), root, file)
     catalog, missing = find_catalog(root, path)
     faults += [*found, *wrong, *missing, *scenario_faults(root, file, folder)]
     if catalog is not None:
@@ -126,15 +123,8 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
     return sorted(first.values(), key=lambda fault: (fault.line, fault.column))
 
 
-@cache
-def _adapter(cls: Any) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(cls)
-
-
-def _sound_plans(root: Node, file: str) -> list[Plan | None]:
+def _sound_plans(root: YamlNode, file: str) -> list[Plan | None]:
     """The plans of a scenario with faults, None for those that have some."""
     plans = root.get("plans")
     nodes = plans.value if plans is not None and isinstance(plans.value, list) else []
-    return [validate(_adapter(Plan), node, file)[0] for node in nodes]
+    return [validate(adapter(Plan), node, file)[0] for node in nodes]

@@ -14,7 +14,7 @@ from simcost.plan import Scaling
 from simcost.plan.autoscaling import Chain
 from simcost.plan.autoscaling.wva import Follower
 from simcost.plan.nodes import NodePool
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.tables.paths import inside
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest
         InputError: a path outside the folder.
     """
     from simcost.scenario.manifests import read_manifest
-    from simcost.scenario.manifests.aws import NO_BOUNDS, Bounds
+    from simcost.scenario.manifests.aws import NO_BOUNDS, ReplicaBounds
 
-    path, bounds = inside(folder, asked.path), Bounds(asked.min, asked.max)
+    path, bounds = inside(folder, asked.path), ReplicaBounds(asked.min, asked.max)
     found = read_manifest(path, name=asked.name, signals=asked.signals, catalog=catalog, bounds=bounds)
     if bounds != NO_BOUNDS and found.kind != "Application Auto Scaling":
         raise InputError(f"{asked.path}: the {found.kind} has bounds of its own; remove min and max")
@@ -79,7 +79,7 @@ def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
     return manifest.nodes
 
 
-def written_in_full(root: Node) -> Node:
+def written_in_full(root: YamlNode) -> YamlNode:
     """`{from: FILE}` under scaling, nodes and router of the plans as what it is short for."""
     plans = root.get("plans")
     if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
@@ -89,7 +89,7 @@ def written_in_full(root: Node) -> Node:
     )
 
 
-def _plan(plan: Node) -> Node:
+def _plan(plan: YamlNode) -> YamlNode:
     if not isinstance(plan.value, dict):
         return plan
     found = {
@@ -99,7 +99,7 @@ def _plan(plan: Node) -> Node:
     return replace(plan, value=found)
 
 
-def _full(node: Node) -> Node:
+def _full(node: YamlNode) -> YamlNode:
     value, then = node.value, node.get("then")
     if isinstance(value, dict) and then is not None and then.get("from") is not None and _is_chain(value):
         followed = _full(then)
@@ -117,17 +117,17 @@ def _full(node: Node) -> Node:
     return replace(node, value=found)
 
 
-def _is_chain(value: Mapping[str, Node]) -> bool:
+def _is_chain(value: Mapping[str, YamlNode]) -> bool:
     return "kind" in value and value["kind"].value == "chain"
 
 
-def _signals(node: Node) -> Node:
+def _signals(node: YamlNode) -> YamlNode:
     """One signal, or several that are added up; `from` names it."""
     parts = node.value if isinstance(node.value, list) else [node]
     return replace(node, value=[_signal(part) for part in parts])
 
 
-def _signal(node: Node) -> Node:
+def _signal(node: YamlNode) -> YamlNode:
     if isinstance(node.value, str):
         return replace(node, value={"name": node})
     if not isinstance(node.value, dict):
@@ -137,7 +137,7 @@ def _signal(node: Node) -> Node:
 
 def manifest_faults(
     plans: Sequence[Any],
-    nodes: Sequence[Node],
+    nodes: Sequence[YamlNode],
     catalog: Catalog,
     folder: Path,
     file: str,

@@ -19,13 +19,13 @@ from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.routing_checks import routing_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
-from simcost.scenario.files.nodes import Node, given, items
+from simcost.scenario.files.nodes import YamlNode, given, items
 from simcost.scenario.schema.scenario import OnShared, Plan
 from simcost.tables.calendar import find_zone, parse_freq
 from simcost.tables.paths import inside
 
 
-def find_catalog(root: Node, file: Path) -> tuple[Catalog | None, list[Fault]]:
+def find_catalog(root: YamlNode, file: Path) -> tuple[Catalog | None, list[Fault]]:
     """Our facts with those of the scenario's own folder over them."""
     own = root.get("catalog")
     if own is None or not isinstance(own.value, str):
@@ -38,7 +38,7 @@ def find_catalog(root: Node, file: Path) -> tuple[Catalog | None, list[Fault]]:
         return None, [fault_at(own, str(error), str(file))]
 
 
-def scenario_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
+def scenario_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     """Names, baseline, workload, targets: what holds whatever the catalog says."""
     plans = items(root.get("plans"))
     yield from _name_faults(root, plans, file)
@@ -52,7 +52,7 @@ def scenario_faults(root: Node, file: str, folder: Path) -> Iterator[Fault]:
 
 
 def plan_faults(
-    root: Node, plans: Sequence[Plan | None], catalog: Catalog, without_prefixes: str, file: str
+    root: YamlNode, plans: Sequence[Plan | None], catalog: Catalog, without_prefixes: str, file: str
 ) -> Iterator[Fault]:
     """Plans that the facts contradict; a plan that is None has other faults already."""
     model, missing = ask(root.get("model"), file, catalog.model)
@@ -77,13 +77,13 @@ def plan_faults(
             yield from _choice_faults(node.get("or_buy"), plan, file)
 
 
-def _ways(node: Node, buy: Node, plan: Plan | None) -> Iterator[tuple[Node, Buy | None]]:
+def _ways(node: YamlNode, buy: YamlNode, plan: Plan | None) -> Iterator[tuple[YamlNode, Buy | None]]:
     """What a plan may buy, as it is written and, where its schema holds, as an object."""
     parts = [buy, *items(node.get("or_buy"))]
     return zip(parts, [None] * len(parts) if plan is None else [plan.buy, *plan.or_buy], strict=True)
 
 
-def _choice_faults(node: Node | None, plan: Plan | None, file: str) -> Iterator[Fault]:
+def _choice_faults(node: YamlNode | None, plan: Plan | None, file: str) -> Iterator[Fault]:
     """Further kinds of nodes where there is nothing to choose."""
     if node is None or plan is None or not plan.or_buy:
         return
@@ -100,7 +100,7 @@ def _choice_faults(node: Node | None, plan: Plan | None, file: str) -> Iterator[
         yield fault_at(node, "has no effect: the nodes of a shared fleet are all of `buy`; remove it", file)
 
 
-def _calendar_faults(root: Node, node: Node, plan: Plan | None, file: str) -> Iterator[Fault]:
+def _calendar_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: str) -> Iterator[Fault]:
     """Nodes whose budgets follow a calendar, without a date of time 0."""
     place = node.get("nodes")
     if plan is None or place is None or given(root.get("starts")):
@@ -110,7 +110,7 @@ def _calendar_faults(root: Node, node: Node, plan: Plan | None, file: str) -> It
 
 
 def _memory_faults(
-    node: Node,
+    node: YamlNode,
     plan: Plan,
     replica: ReplicaSpec,
     catalog: Catalog,
@@ -126,7 +126,7 @@ def _memory_faults(
 
 
 def _purchase_faults(
-    buy: Node,
+    buy: YamlNode,
     way: Buy | None,
     plan: Plan | None,
     catalog: Catalog,
@@ -153,7 +153,7 @@ def _purchase_faults(
         yield fault_at(place, f"{message}; choose another offer or tp", file)
 
 
-def _own_node_faults(buy: Node, plan: Plan | None, catalog: Catalog, file: str) -> Iterator[Fault]:
+def _own_node_faults(buy: YamlNode, plan: Plan | None, catalog: Catalog, file: str) -> Iterator[Fault]:
     """Nodes that are no offer of the catalog and do not hold a whole number of replicas."""
     if plan is None or plan.replica is None or hasattr(plan.buy, "offer"):
         return
@@ -165,7 +165,7 @@ def _own_node_faults(buy: Node, plan: Plan | None, catalog: Catalog, file: str) 
 
 
 def _price_faults(
-    place: Node, plan: Plan, way: Buy, catalog: Catalog, provider: str, file: str
+    place: YamlNode, plan: Plan, way: Buy, catalog: Catalog, provider: str, file: str
 ) -> Iterator[Fault]:
     """Rules and prices that a bill of the plan will need."""
     needed: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(catalog.billing_rule, (provider,))]
@@ -182,7 +182,7 @@ def _price_faults(
             yield fault_at(place, str(error), file)
 
 
-def _name_faults(root: Node, plans: Sequence[Node], file: str) -> Iterator[Fault]:
+def _name_faults(root: YamlNode, plans: Sequence[YamlNode], file: str) -> Iterator[Fault]:
     names: list[str] = []
     for name in (plan.get("name") for plan in plans):
         if name is not None and isinstance(name.value, str):
@@ -197,7 +197,7 @@ def _name_faults(root: Node, plans: Sequence[Node], file: str) -> Iterator[Fault
         yield fault_at(baseline, f"{baseline.value!r} is none of the plans{near}", file)
 
 
-def _workload_faults(root: Node, workload: Node, file: str, folder: Path) -> Iterator[Fault]:
+def _workload_faults(root: YamlNode, workload: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     kind = workload.get("kind")
     if kind is not None and kind.value == "trace":
         yield from _trace_faults(workload.get("path"), file, folder)
@@ -210,7 +210,7 @@ def _workload_faults(root: Node, workload: Node, file: str, folder: Path) -> Ite
             )
 
 
-def _source_faults(root: Node, file: str) -> Iterator[Fault]:
+def _source_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """There must be requests, from one place, or jobs; what serves requests is there if they are."""
     workload, demand = root.get("workload"), root.get("demand")
     if not given(workload) and not given(demand):
@@ -231,7 +231,7 @@ def _source_faults(root: Node, file: str) -> Iterator[Fault]:
         )
 
 
-def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterator[Fault]:
+def _demand_faults(root: YamlNode, demand: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     """The history and all traces must be there, the time zone known, events have names of their own, and no
     second horizon be given.
     """
@@ -247,11 +247,11 @@ def _demand_faults(root: Node, demand: Node, file: str, folder: Path) -> Iterato
     yield from ask(ahead.get("freq") if ahead is not None else None, file, parse_freq)[1]
 
 
-def stream_faults(stream: Node, file: str, folder: Path) -> Iterator[Fault]:
+def stream_faults(stream: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     """Traces that a stream of requests draws from, and that are not there."""
     for part in (stream.get(name) for name in ("gaps", "lengths", "sessions")):
         yield from _trace_faults(part.get("trace") if part is not None else None, file, folder)
 
 
-def _trace_faults(node: Node | None, file: str, folder: Path) -> Iterator[Fault]:
+def _trace_faults(node: YamlNode | None, file: str, folder: Path) -> Iterator[Fault]:
     return file_faults(node, file, folder, "`simcost trace import` makes one")

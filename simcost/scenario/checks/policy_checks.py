@@ -14,11 +14,11 @@ from simcost.plan.autoscaling.metric_adapter import OF_EACH
 from simcost.plan.autoscaling.policy import SignalName
 from simcost.plan.nodes import NodePool, Nodes
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.schema.scenario import Plan
 
 
-def policy_faults(policy: Scaling, place: Node, file: str) -> Iterator[Fault]:
+def policy_faults(policy: Scaling, place: YamlNode, file: str) -> Iterator[Fault]:
     """Metrics of an autoscaler that no signal makes, or that it wants of each replica and only the pool has."""
     each, signals = policy.by_replica(), place.get("signals")
     for name, source in policy.reads().items():
@@ -40,7 +40,9 @@ def policy_faults(policy: Scaling, place: Node, file: str) -> Iterator[Fault]:
             yield fault_at(at, message, file)
 
 
-def node_pool_faults(pool: NodePool, plan: Plan, place: Node, catalog: Catalog, file: str) -> Iterator[Fault]:
+def node_pool_faults(
+    pool: NodePool, plan: Plan, place: YamlNode, catalog: Catalog, file: str
+) -> Iterator[Fault]:
     """A pool that allows none of the nodes that its plan buys."""
     try:
         allowed, refused = _sorted(plan, pool, catalog)

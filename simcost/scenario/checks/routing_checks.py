@@ -11,13 +11,13 @@ from simcost.errors import Fault, InputError
 from simcost.plan import Admission
 from simcost.plan.routing import EndpointPicker, Router
 from simcost.plan.routing.routers import DynamoKv, KvAware, PrefixAware, RayPowerOfTwo, RayPrefixAware
-from simcost.plan.routing.scorers import Latency, NoHitLru, PrefixCache, Scorer
+from simcost.plan.routing.scorers import LatencyHeadroom, NoHitLru, PrefixCache, Scorer
 from simcost.plan.serving import Saturation
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.files.nodes import Node, items
+from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.tables.paths import inside
-from simcost.trace.workload.spec import Recorded, Workload
+from simcost.trace.workload.spec import RecordedWorkload, Workload
 from simcost.units import format_seconds
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 _BY_CACHE = tuple(cls().kind for cls in (PrefixAware, KvAware, RayPrefixAware, DynamoKv))
 _UNSEEN = {
     NoHitLru: "the prefix cache, which engines do not have here yet",
-    Latency: "predictions of latency, which are not made here",
+    LatencyHeadroom: "predictions of latency, which are not made here",
 }
 
 
-def cache_faults(root: Node, file: str) -> Iterator[Fault]:
+def cache_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Routers known by name that route by the prefix cache."""
     for plan in items(root.get("plans")):
         router = plan.get("router")
@@ -44,7 +44,7 @@ def cache_faults(root: Node, file: str) -> Iterator[Fault]:
             yield fault_at(said, message, file)
 
 
-def routing_faults(plan: Plan | None, node: Node, without_prefixes: str, file: str) -> Iterator[Fault]:
+def routing_faults(plan: Plan | None, node: YamlNode, without_prefixes: str, file: str) -> Iterator[Fault]:
     """What a plan's router and door ask for and cannot have; a plan that is None has other faults already.
 
     `without_prefixes` says why requests carry no prefixes; empty where they do.
@@ -70,10 +70,10 @@ def routing_faults(plan: Plan | None, node: Node, without_prefixes: str, file: s
         yield fault_at(router.get("scorers") or router, "has two scorers by prefix; one is simulated", file)
     gate = router.get("gate")
     if gate is not None and plan.router.gate is not None:
-        yield fault_at(gate, f"needs {_UNSEEN[Latency]}; take it out", file)
+        yield fault_at(gate, f"needs {_UNSEEN[LatencyHeadroom]}; take it out", file)
 
 
-def _retry_faults(plan: Plan, node: Node, file: str) -> Iterator[Fault]:
+def _retry_faults(plan: Plan, node: YamlNode, file: str) -> Iterator[Fault]:
     """Retries after a failure that does not happen."""
     asked, place = plan.retries, node.get("retries")
     from_manifest = isinstance(plan.scaling, FromManifest)  # may have a time limit
@@ -104,7 +104,7 @@ def prefix_block_tokens(workloads: Sequence[Workload], folder: Path) -> int | No
     """
     from simcost.trace.requests.store import open_trace
 
-    infos = [open_trace(inside(folder, one.path)) for one in workloads if isinstance(one, Recorded)]
+    infos = [open_trace(inside(folder, one.path)) for one in workloads if isinstance(one, RecordedWorkload)]
     lengths = {one.block_tokens for one in infos if "prefix_hashes" in one.columns and one.block_tokens}
     if len(lengths) > 1:
         raise InputError(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.faults import fault_at, shown
-from simcost.scenario.files.nodes import Keys, Node, dotted
+from simcost.scenario.files.nodes import Keys, YamlNode, dotted
 from simcost.units import ByKind
 
 
@@ -76,14 +76,14 @@ class Conform:
     file: str
     faults: list[Fault]
 
-    def node(self, node: Node, hint: Any, also: Keys = ()) -> Node:
+    def node(self, node: YamlNode, hint: Any, also: Keys = ()) -> YamlNode:
         """The node as the schema asks for it; `also` are further known keys."""
         of_kind, one = kinds(hint), item(hint)
         if of_kind and isinstance(node.value, str):
             node = replace(node, value={"kind": node})
         assumed = assumed_kind(hint) if of_kind else None
         if assumed and isinstance(node.value, dict) and "kind" not in node.value:
-            said = Node(value=assumed, line=node.line, column=node.column, path=(*node.path, "kind"))
+            said = YamlNode(value=assumed, line=node.line, column=node.column, path=(*node.path, "kind"))
             node = replace(node, value={"kind": said, **node.value})
         if one is not None and isinstance(node.value, dict) and classes(one):
             node = replace(node, value=[node])
@@ -94,8 +94,8 @@ class Conform:
         return node
 
     def _mapping(
-        self, node: Node, value: dict[str, Node], hint: Any, of_kind: dict[str, type], also: Keys
-    ) -> dict[str, Node]:
+        self, node: YamlNode, value: dict[str, YamlNode], hint: Any, of_kind: dict[str, type], also: Keys
+    ) -> dict[str, YamlNode]:
         if of_kind:
             cls = self._member(node, value, of_kind)
             return self._known(value, hints(cls), also) if cls else value
@@ -106,7 +106,7 @@ class Conform:
             return self._known(value, dict.fromkeys(get_args(maps[0][0]), maps[0][1]), also)
         return value
 
-    def _member(self, node: Node, value: dict[str, Node], of_kind: dict[str, type]) -> type | None:
+    def _member(self, node: YamlNode, value: dict[str, YamlNode], of_kind: dict[str, type]) -> type | None:
         """The class that `kind` names."""
         known, given = ", ".join(of_kind), value.get("kind")
         if given is None:
@@ -119,9 +119,9 @@ class Conform:
             self._fault(given, (given.line, given.column), message)
         return cls
 
-    def _known(self, value: dict[str, Node], known: Mapping[str, Any], also: Keys) -> dict[str, Node]:
+    def _known(self, value: dict[str, YamlNode], known: Mapping[str, Any], also: Keys) -> dict[str, YamlNode]:
         """The entries whose keys are known; a fault for each other one."""
-        kept: dict[str, Node] = {}
+        kept: dict[str, YamlNode] = {}
         for key, child in value.items():
             if key in known:
                 kept[key] = self.node(child, known[key])
@@ -131,13 +131,13 @@ class Conform:
                 self._fault(child, child.key or (child.line, child.column), f"unknown key {key!r}{near}")
         return kept
 
-    def _fault(self, node: Node, place: tuple[int, int], message: str) -> None:
+    def _fault(self, node: YamlNode, place: tuple[int, int], message: str) -> None:
         self.faults.append(
             Fault(file=self.file, line=place[0], column=place[1], path=dotted(node.path), message=message)
         )
 
 
-def spread(root: Node, file: str) -> tuple[Node, list[Fault]]:
+def spread(root: YamlNode, file: str) -> tuple[YamlNode, list[Fault]]:
     """The scenario with its defaults merged into each plan, every value still at the place of its origin."""
     if not isinstance(root.value, dict) or "defaults" not in root.value:
         return root, []
@@ -152,7 +152,7 @@ def spread(root: Node, file: str) -> tuple[Node, list[Fault]]:
     return replace(root, value=top), []
 
 
-def merge(base: Node, own: Node) -> Node:
+def merge(base: YamlNode, own: YamlNode) -> YamlNode:
     """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is not a mapping."""
     if isinstance(own.value, dict) and isinstance(base.value, str):
         base = replace(base, value={"kind": base})
@@ -168,6 +168,6 @@ def merge(base: Node, own: Node) -> Node:
     })  # fmt: skip
 
 
-def _other_kind(mine: dict[str, Node], theirs: dict[str, Node]) -> bool:
+def _other_kind(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> bool:
     """Whether both name a kind, and not the same."""
     return "kind" in mine and "kind" in theirs and mine["kind"].plain() != theirs["kind"].plain()

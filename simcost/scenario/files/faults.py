@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from simcost.errors import Fault, InputError, did_you_mean
 from simcost.scenario.checks.downloads import download_command
-from simcost.scenario.files.nodes import Keys, Node, dotted
+from simcost.scenario.files.nodes import Keys, YamlNode, dotted
 from simcost.tables.paths import inside
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _MESSAGES = {
 """By pydantic's type of error; the other names in braces are those of its context."""
 
 
-def validate(adapter: TypeAdapter[T], node: Node, file: str) -> tuple[T | None, list[Fault]]:
+def validate(adapter: TypeAdapter[T], node: YamlNode, file: str) -> tuple[T | None, list[Fault]]:
     """The object that a conforming node stands for, or the faults that keep it from being one.
 
     Validated as JSON, so that lists and mappings are taken for what they are but `true` is not a number.
@@ -56,7 +56,7 @@ def validate(adapter: TypeAdapter[T], node: Node, file: str) -> tuple[T | None, 
         return None, [fault for fault in found if fault is not None]
 
 
-def fault_at(node: Node, message: str, file: str, *more: str) -> Fault:
+def fault_at(node: YamlNode, message: str, file: str, *more: str) -> Fault:
     """A fault at a node; `more` extends its path."""
     return Fault(
         file=file, line=node.line, column=node.column, path=dotted((*node.path, *more)), message=message
@@ -72,7 +72,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _fault(detail: dict[str, Any], root: Node, file: str) -> Fault | None:
+def _fault(detail: dict[str, Any], root: YamlNode, file: str) -> Fault | None:
     """The fault for one error of pydantic; None for what `Conform` has reported, or a mere consequence."""
     node, missing = _follow(root, detail["loc"])
     if detail["type"].startswith("union_tag"):
@@ -87,7 +87,9 @@ def _fault(detail: dict[str, Any], root: Node, file: str) -> Fault | None:
     return fault_at(node, words.format(shown=shown(node.value), **context), file, *more)
 
 
-def ask(node: Node | None, file: str, question: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
+def ask(
+    node: YamlNode | None, file: str, question: Callable[..., T], *more: Any
+) -> tuple[T | None, list[Fault]]:
     """What is known under the name in a node, or the fault."""
     if node is None or not isinstance(node.value, str):
         return None, []
@@ -97,7 +99,7 @@ def ask(node: Node | None, file: str, question: Callable[..., T], *more: Any) ->
         return None, [fault_at(node, str(error), file)]
 
 
-def file_faults(node: Node | None, file: str, folder: Path, remedy: str) -> Iterator[Fault]:
+def file_faults(node: YamlNode | None, file: str, folder: Path, remedy: str) -> Iterator[Fault]:
     """A file that is named and not there, or outside the folder; a public trace is downloaded by a command."""
     if node is None or not isinstance(node.value, str):
         return
@@ -110,26 +112,26 @@ def file_faults(node: Node | None, file: str, folder: Path, remedy: str) -> Iter
         yield fault_at(node, str(error), file)
 
 
-def repeated_names(events: Sequence[Node], file: str) -> Iterator[Fault]:
+def repeated_names(events: Sequence[YamlNode], file: str) -> Iterator[Fault]:
     """Names of events that appear twice."""
-    seen: dict[object, Node] = {}
+    seen: dict[object, YamlNode] = {}
     for name in filter(None, (event.get("name") for event in events)):
         if not isinstance(name.value, dict | list) and seen.setdefault(name.value, name) is not name:
             message = f"{name.value!r} is the name of the event in line {seen[name.value].line} too; names must differ"
             yield fault_at(name, message, file)
 
 
-def _length(node: Node) -> int:
+def _length(node: YamlNode) -> int:
     return len(node.value) if isinstance(node.value, list) else 0
 
 
-def _not_one_of(node: Node, expected: str) -> str:
+def _not_one_of(node: YamlNode, expected: str) -> str:
     options = re.findall(r"'([^']*)'", expected)
     near = did_you_mean(str(node.value), options)
     return f"{shown(node.value)} is not one of {', '.join(options)}{near}"
 
 
-def _follow(root: Node, loc: Keys) -> tuple[Node, str | int]:
+def _follow(root: YamlNode, loc: Keys) -> tuple[YamlNode, str | int]:
     """The node at a location of pydantic, whose names of union members the file does not have."""
     node, tag_seen = root, False
     for key in loc:

@@ -12,10 +12,10 @@ Plain = Scalar | list["Plain"] | dict[str, "Plain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class YamlNode:
     """A value and where it was written; lines and columns count from 1."""
 
-    value: Scalar | list[Node] | dict[str, Node]
+    value: Scalar | list[YamlNode] | dict[str, YamlNode]
     line: int
     column: int
     path: Keys
@@ -29,7 +29,7 @@ class Node:
             return {key: child.plain() for key, child in self.value.items()}
         return [child.plain() for child in self.value] if isinstance(self.value, list) else self.value
 
-    def get(self, key: str | int) -> Node | None:
+    def get(self, key: str | int) -> YamlNode | None:
         """The child at a key or index, None where there is none."""
         if isinstance(self.value, dict):
             return self.value.get(str(key))
@@ -42,11 +42,11 @@ def dotted(path: Keys) -> str:
     return ".".join(map(str, path))
 
 
-def items(node: Node | None) -> list[Node]:
+def items(node: YamlNode | None) -> list[YamlNode]:
     """The items of a list; none where there is no list."""
     return node.value if node is not None and isinstance(node.value, list) else []
 
 
-def given(node: Node | None) -> bool:
+def given(node: YamlNode | None) -> bool:
     """Whether something was written: not `null`, `{}` or `[]`."""
     return node is not None and node.value is not None and node.value not in ({}, [])

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.perf import ReplicaSpec
 from simcost.scenario.files import yaml
+from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform
 from simcost.scenario.files.faults import validate
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.trace.workload.spec import Synthetic
 
 T = TypeVar("T")
@@ -66,7 +65,7 @@ def _part(text: str, file: str, cls: type[T]) -> tuple[T | None, list[Fault]]:
     if root is None:
         return None, faults
     root = Conform(file, faults).node(root, cls)
-    part, found = validate(TypeAdapter(cls), root, file)
+    part, found = validate(adapter(cls), root, file)
     return part, [*faults, *found]
 
 
@@ -84,18 +83,16 @@ def load_as(path: Path, cls: type[T]) -> T:
 
 
 def load_with_places(
-    path: Path, cls: type[T], more: Callable[[Node, str], list[Fault]] = lambda _root, _path: []
-) -> tuple[T, Node]:
+    path: Path, cls: type[T], more: Callable[[YamlNode, str], list[Fault]] = lambda _root, _path: []
+) -> tuple[T, YamlNode]:
     """As `load_as`, with the tree that knows the places; `more` finds what the schema cannot."""
-    from pydantic import TypeAdapter
-
     text, faults = yaml.read(path)
     root, found = (None, []) if faults else yaml.parse(text, str(path))
     faults += found
     if root is None:
         raise FaultsError(faults)
     root = Conform(str(path), faults).node(root, cls)
-    loaded, wrong = validate(TypeAdapter(cls), root, str(path))
+    loaded, wrong = validate(adapter(cls), root, str(path))
     faults += [*wrong, *more(root, str(path))]
     if loaded is None or faults:
         raise FaultsError(sorted(faults, key=lambda fault: (fault.line, fault.column)))

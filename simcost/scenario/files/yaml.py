@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from simcost.errors import Fault
-from simcost.scenario.files.nodes import Keys, Node, Scalar, dotted
+from simcost.scenario.files.nodes import Keys, Scalar, YamlNode, dotted
 
 MAX_BYTES = 2**20
 MAX_NODES = 100_000
@@ -53,13 +53,13 @@ def read(file: Path) -> tuple[str, list[Fault]]:
         return "", [Fault(file=str(file), line=line, column=column, message="is not UTF-8 text here")]
 
 
-def parse(text: str, file: str) -> tuple[Node | None, list[Fault]]:
+def parse(text: str, file: str) -> tuple[YamlNode | None, list[Fault]]:
     """The document of a YAML text and all faults of its syntax; None where it has no usable document."""
     builder = _build(text, _Builder(file=file))
     return builder.root, builder.faults
 
 
-def parse_documents(text: str, file: str) -> tuple[list[Node], list[Fault]]:
+def parse_documents(text: str, file: str) -> tuple[list[YamlNode], list[Fault]]:
     """All documents of a YAML text that hold something, and all faults of its syntax."""
     builder = _build(text, _Builder(file=file, many=True))
     roots = [*builder.roots, *([builder.root] if builder.root is not None else [])]
@@ -119,9 +119,9 @@ class _TooLargeError(Exception):
 class _Open:
     """A mapping or sequence whose end has not been seen."""
 
-    node: Node
+    node: YamlNode
     anchor: str | None
-    key: Node | None = None
+    key: YamlNode | None = None
     """Of a mapping: the key that waits for its value."""
     size: int = 1
     height: int = 1
@@ -135,12 +135,12 @@ class _Builder:
     many: bool = False
     """Whether there may be several documents."""
     faults: list[Fault] = field(default_factory=list)
-    root: Node | None = None
-    roots: list[Node] = field(default_factory=list)
+    root: YamlNode | None = None
+    roots: list[YamlNode] = field(default_factory=list)
     """The documents before."""
     documents: int = 0
     open: list[_Open] = field(default_factory=list)
-    anchors: dict[str, tuple[Node, int, int]] = field(default_factory=dict)
+    anchors: dict[str, tuple[YamlNode, int, int]] = field(default_factory=dict)
     """Name to node, number of nodes in it, and height."""
 
     def fault(self, line: int, column: int, path: Keys, message: str) -> None:
@@ -174,8 +174,8 @@ class _Builder:
         self._no_tag(event, line, column)
         if len(self.open) >= MAX_DEPTH:
             self._too_large(line, column, f"is nested deeper than {MAX_DEPTH} levels")
-        empty: dict[str, Node] | list[Node] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        node = Node(value=empty, line=line, column=column, path=self._path())
+        empty: dict[str, YamlNode] | list[YamlNode] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        node = YamlNode(value=empty, line=line, column=column, path=self._path())
         self.open.append(_Open(node=node, anchor=event.anchor))
 
     def _scalar(self, event: yaml.ScalarEvent, line: int, column: int) -> None:
@@ -189,7 +189,7 @@ class _Builder:
                 value = scalar(event.value)
             except ValueError as error:
                 self.fault(line, column, self._path(), str(error))
-        node = Node(value=value, line=line, column=column, path=self._path())
+        node = YamlNode(value=value, line=line, column=column, path=self._path())
         if function is not None:
             node = replace(node, value={function: node})
         self._add(node, event.anchor, 1, 0)
@@ -199,14 +199,14 @@ class _Builder:
             nested = any(one.anchor == anchor for one in self.open)
             why = "refers to a value that contains it" if nested else "refers to no anchor before it"
             self.fault(line, column, self._path(), f"*{anchor} {why}")
-            self._add(Node(value=None, line=line, column=column, path=self._path()), None, 1, 0)
+            self._add(YamlNode(value=None, line=line, column=column, path=self._path()), None, 1, 0)
             return
         node, size, height = self.anchors[anchor]
         if len(self.open) + height > MAX_DEPTH:
             self._too_large(line, column, f"*{anchor} makes values nested deeper than {MAX_DEPTH} levels")
         self._add(replace(node, line=line, column=column, path=self._path()), None, size, height)
 
-    def _add(self, node: Node, anchor: str | None, size: int, height: int) -> None:
+    def _add(self, node: YamlNode, anchor: str | None, size: int, height: int) -> None:
         """Put a finished node into what is open around it."""
         if anchor is not None:
             self.anchors[anchor] = (node, size, height)
@@ -222,7 +222,7 @@ class _Builder:
         elif isinstance(around.node.value, dict):
             self._pair(around, around.node.value, node)
 
-    def _pair(self, around: _Open, mapping: dict[str, Node], node: Node) -> None:
+    def _pair(self, around: _Open, mapping: dict[str, YamlNode], node: YamlNode) -> None:
         """The key, or the value that belongs to the key seen before."""
         if around.key is None:
             around.key = node

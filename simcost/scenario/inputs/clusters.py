@@ -16,12 +16,12 @@ from simcost.ledger.jobs import JobLedger
 from simcost.plan.scheduling import Count, Random, Rigid, Shortest
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.inputs.spot_capacity import SpotCapacity
+from simcost.scenario.inputs.spot_capacity import AvailableSpotNodes
 from simcost.scenario.schema.scenario import OnGpus, OnNodes, OnShared, OnSpot, Plan, Training
-from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.jobs.nodes import Nodes, read_nodes
+from simcost.trace.jobs.nodes import NodeTable, read_nodes
 from simcost.units import format_seconds
 
 
@@ -35,9 +35,9 @@ class Cluster:
     """How its steady nodes are paid."""
     gpus_per_node: int
     """Of a steady node."""
-    nodes: Nodes | None = None
+    nodes: NodeTable | None = None
     """Its list, where it has one."""
-    spot: SpotCapacity | None = None
+    spot: AvailableSpotNodes | None = None
     inputs: dict[str, str]
     """SHA-256 of each file by its name in the scenario."""
 
@@ -86,7 +86,7 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
         inputs = hashes(folder, [training.nodes])
         _check_nodes(training.nodes, nodes, gpus, getattr(buy, "offer", buy.kind))
     if isinstance(training, OnSpot):
-        spot = SpotCapacity.of(training.spot, catalog, folder)
+        spot = AvailableSpotNodes.of(training.spot, catalog, folder)
         inputs = spot.inputs
     return Cluster(
         plan=plan, training=training, buy=buy, gpus_per_node=gpus, nodes=nodes, spot=spot,
@@ -94,7 +94,7 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
     )  # fmt: skip
 
 
-def _check_nodes(file: str, nodes: Nodes, gpus: int, offer: str) -> None:
+def _check_nodes(file: str, nodes: NodeTable, gpus: int, offer: str) -> None:
     other = np.flatnonzero(nodes.gpus != gpus)
     if len(other):
         name, has = nodes.names[other[0]], nodes.gpus[other[0]]
@@ -107,7 +107,7 @@ def _check_nodes(file: str, nodes: Nodes, gpus: int, offer: str) -> None:
 def run_jobs(
     cluster: Cluster,
     jobs: Jobs,
-    left: Capacity | None,
+    left: GpuCapacity | None,
     *,
     horizon_s: float | None,
     seed: int,
@@ -130,7 +130,7 @@ def run_jobs(
     if isinstance(on, OnSpot) and spot is not None:
         left = spot.capacity(spot.first_tick(seed, replication), on.gpus)
     if isinstance(on, OnShared | OnSpot):
-        steady = Capacity(since_s=np.zeros(1), gpus=np.array([on.gpus], np.int64))
+        steady = GpuCapacity(since_s=np.zeros(1), gpus=np.array([on.gpus], np.int64))
         capacity = steady if left is None else left
         return schedule_beside(jobs, capacity, on.checkpoints, horizon_s=horizon_s, keep_timeline=True)
     luck = int(stream(seed, "cluster", replication).integers(2**62))

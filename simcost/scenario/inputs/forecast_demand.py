@@ -14,7 +14,7 @@ from simcost.errors import InputError, did_you_mean
 from simcost.forecast.document import picture, series_document
 from simcost.forecast.events.apply import length_scale
 from simcost.forecast.horizon_steps import steps_ahead
-from simcost.forecast.project import Asked, Outlook, look_ahead
+from simcost.forecast.project import Projection, ProjectionOptions, look_ahead
 from simcost.forecast.sample_paths import counted, weight
 from simcost.forecast.scenario_reduction import Screening, screen
 from simcost.scenario.inputs.file_hashes import hashed, hashes
@@ -44,7 +44,7 @@ class Foreseen:
     """A forecast demand and the futures of it that are simulated."""
 
     demand: Demand
-    outlook: Outlook
+    outlook: Projection
     notes: tuple[str, ...]
     """What was found in the history."""
     screening: Screening
@@ -64,7 +64,7 @@ class Foreseen:
         series, notes = history_of(demand, loaded.folder)
         ahead = demand.forecast
         streams = _streams(demand, loaded.folder)
-        asked = Asked(
+        asked = ProjectionOptions(
             seed=seed, zone=demand.timezone, model=ahead.model, paths=ahead.paths, width=ahead.width
         )
         [outlook] = look_ahead(

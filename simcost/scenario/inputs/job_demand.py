@@ -16,7 +16,7 @@ from simcost.scenario.schema.scenario import JobLog
 from simcost.sim.jobs.estimates import with_limits
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import NONE, Flags, Ints, Jobs
-from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.nodes import NodeTable
 from simcost.trace.jobs.reader import read_jobs
 from simcost.units import format_count
 
@@ -43,7 +43,7 @@ class JobTrace:
         loaded: LoadedScenario,
         log: JobLog,
         seed: int,
-        clusters: Sequence[Nodes],
+        clusters: Sequence[NodeTable],
         horizon_s: float | None,
     ) -> Self:
         """Read the jobs of a scenario.
@@ -120,7 +120,7 @@ class JobTrace:
         return int(stream(self.seed, "jobs", replication).integers(2**62))
 
 
-def _pools(clusters: Sequence[Nodes]) -> dict[str, int] | None:
+def _pools(clusters: Sequence[NodeTable]) -> dict[str, int] | None:
     """Pools that every list of several pools has; None where none has several."""
     several = [nodes.pools for nodes in clusters if len(nodes.pools) > 1]
     if not several:

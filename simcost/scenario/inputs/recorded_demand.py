@@ -16,7 +16,7 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Scenario
 from simcost.tables.paths import inside
 from simcost.trace.workload.arrivals import merged, span_s
-from simcost.trace.workload.spec import Recorded, Workload, workload_traces
+from simcost.trace.workload.spec import RecordedWorkload, Workload, workload_traces
 from simcost.units import format_seconds
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Given:
     def _expected(self, workload: Workload) -> float:
         from simcost.trace.requests.store import open_trace
 
-        if not isinstance(workload, Recorded):
+        if not isinstance(workload, RecordedWorkload):
             return workload.rate * self.horizon_s
         info = open_trace(inside(self.folder, workload.path))
         covered = self.horizon_s / info.span_s if info.span_s else 1.0
@@ -93,7 +93,7 @@ class Given:
 
     def _ended(self) -> list[str]:
         """Which traces are shorter than the run. Not a fault: the drain after the last request may be the question."""
-        once = [one for one in self.workloads if isinstance(one, Recorded) and not one.repeat]
+        once = [one for one in self.workloads if isinstance(one, RecordedWorkload) and not one.repeat]
         spans = {one.path: span_s(one, self.folder) for one in once}
         return [
             f"{name} ends after {format_seconds(length_s)} of {format_seconds(self.horizon_s)}: nothing of it "
@@ -104,7 +104,8 @@ class Given:
 
     def _nothing_random(self, replications: int) -> list[str]:
         recorded = all(
-            isinstance(one, Recorded) and one.rate_scale == 1 and one.daily is None for one in self.workloads
+            isinstance(one, RecordedWorkload) and one.rate_scale == 1 and one.daily is None
+            for one in self.workloads
         )
         if recorded and replications == 1:
             return ["One replication of recorded arrivals: nothing in it is random."]
@@ -118,7 +119,7 @@ def horizon_of(scenario: Scenario, folder: Path) -> float:
         TraceError: a trace that cannot be read.
         InputError: a trace without a length, and no horizon.
     """
-    spans = [span_s(one, folder) for one in scenario.workload if isinstance(one, Recorded)]
+    spans = [span_s(one, folder) for one in scenario.workload if isinstance(one, RecordedWorkload)]
     span = max(spans, default=0.0)
     if scenario.horizon is None and span <= 0:
         raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")

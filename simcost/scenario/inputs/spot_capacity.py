@@ -17,18 +17,18 @@ from simcost.ledger.requests import NODES
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.scenario import SpotNodes
-from simcost.sim.jobs.changing_capacity import Capacity
+from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.tables.paths import inside
 from simcost.trace.series.series import Floats
-from simcost.trace.spot import Ints, SpotTrace, read_availability, read_prices, with_prices
+from simcost.trace.spot import Ints, SpotSeries, read_availability, read_prices, with_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SpotCapacity:
+class AvailableSpotNodes:
     """The spot nodes of a plan; the availability begins anew past its end."""
 
     asked: SpotNodes
-    trace: SpotTrace
+    trace: SpotSeries
     offer: Offer
     inputs: dict[str, str]
     """SHA-256 of each file by its name in the scenario."""
@@ -74,11 +74,11 @@ class SpotCapacity:
         found: Ints = self.asked.nodes * there // there.max()
         return found
 
-    def capacity(self, first: int, steady: int) -> Capacity:
+    def capacity(self, first: int, steady: int) -> GpuCapacity:
         """GPUs of the run, the steady ones included."""
         nodes = self.nodes(first)
         changes = np.flatnonzero(np.diff(nodes, prepend=-1))
-        return Capacity(
+        return GpuCapacity(
             since_s=changes.astype(np.float64) * self.trace.gap_s,
             gpus=steady + nodes[changes] * self.gpus_per_node,
             period_s=self.period_s,
@@ -135,7 +135,7 @@ class SpotCapacity:
         return found
 
 
-def _chosen(traces: list[SpotTrace], asked: SpotNodes) -> SpotTrace:
+def _chosen(traces: list[SpotSeries], asked: SpotNodes) -> SpotSeries:
     names = [trace.name for trace in traces]
     if asked.trace is None and len(traces) == 1:
         return traces[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simcost.tables.paths import inside
-from simcost.trace.workload.spec import Recorded
+from simcost.trace.workload.spec import RecordedWorkload
 
 if TYPE_CHECKING:
     from simcost.scenario.schema.scenario import Scenario
@@ -22,7 +22,7 @@ def other_models(scenario: Scenario, folder: Path) -> list[str]:
     Raises:
         TraceError: a trace that cannot be read.
     """
-    paths = dict.fromkeys(one.path for one in scenario.workload if isinstance(one, Recorded))
+    paths = dict.fromkeys(one.path for one in scenario.workload if isinstance(one, RecordedWorkload))
     if not paths:
         return []
     from simcost.trace.requests.store import open_trace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.manifests.fields import Fields
 
 KEYS = ("ScalableTarget", "ScalableTargets", "ScalingPolicy", "ScalingPolicies", "PolicyType",
@@ -39,7 +39,7 @@ def is_template(root: Fields) -> bool:
     return any(kind in (_TARGET, _POLICY) for kind in _types(root.mapping.get("Resources")))
 
 
-def _types(resources: Node | None) -> Iterator[str]:
+def _types(resources: YamlNode | None) -> Iterator[str]:
     entries = resources.value if resources is not None and isinstance(resources.value, dict) else {}
     for entry in entries.values():
         kind = entry.get("Type")
@@ -124,7 +124,7 @@ def _with_alarm(key: str, policy: Fields, alarms: list[tuple[str, Fields]]) -> N
             alarm.passes("AlarmActions", "Namespace", "Dimensions", "Statistic", "AlarmName")
 
 
-def _reference(node: Node | None) -> str | None:
+def _reference(node: YamlNode | None) -> str | None:
     """The resource that a value refers to."""
     if node is None:
         return None
@@ -132,14 +132,14 @@ def _reference(node: Node | None) -> str | None:
     return str(found.value) if found is not None and not isinstance(found.value, dict | list) else None
 
 
-def _parameters(root: Fields) -> dict[str, Node]:
+def _parameters(root: Fields) -> dict[str, YamlNode]:
     """Defaults of the parameters."""
     node = root.mapping.get("Parameters")
     entries = node.value if node is not None and isinstance(node.value, dict) else {}
     return {name: found for name, one in entries.items() if (found := one.get("Default")) is not None}
 
 
-def _filled(node: Node, defaults: dict[str, Node]) -> Node:
+def _filled(node: YamlNode, defaults: dict[str, YamlNode]) -> YamlNode:
     """A value, with what its parameters are unless somebody says otherwise."""
     if isinstance(node.value, list):
         return replace(node, value=[_filled(one, defaults) for one in node.value])

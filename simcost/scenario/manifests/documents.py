@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from simcost.scenario.files import yaml
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.manifests.fields import Reading
 
 RAY_VERSION = "rayVersion"
@@ -15,7 +15,7 @@ _CONFIGS = ("kind", "applications", "llm_configs", "optimization_target", "plugi
 """Any of them at the top of a text in a ConfigMap shows that it is a config of its own."""
 
 
-def objects_of(text: str, file: str) -> tuple[list[Node], Reading]:
+def objects_of(text: str, file: str) -> tuple[list[YamlNode], Reading]:
     """All objects of a file, and what is wrong with its syntax.
 
     A `List`, as kubectl writes it, is its items; a RayService is the Serve config that it holds as a string, a
@@ -26,7 +26,7 @@ def objects_of(text: str, file: str) -> tuple[list[Node], Reading]:
     return [one for root in roots for one in _objects(root, reading)], reading
 
 
-def _objects(root: Node, reading: Reading) -> Iterator[Node]:
+def _objects(root: YamlNode, reading: Reading) -> Iterator[YamlNode]:
     kind, items = root.get("kind"), root.get("items")
     if kind is not None and kind.value == "List" and items is not None and isinstance(items.value, list):
         for item in items.value:
@@ -39,7 +39,7 @@ def _objects(root: Node, reading: Reading) -> Iterator[Node]:
         yield root
 
 
-def _serve_config(root: Node, reading: Reading) -> Iterator[Node]:
+def _serve_config(root: YamlNode, reading: Reading) -> Iterator[YamlNode]:
     """The Serve config inside a RayService, its lines as they are in the file, with the version of Ray."""
     spec = root.get("spec")
     config = spec.get("serveConfigV2") if spec is not None else None
@@ -54,7 +54,7 @@ def _serve_config(root: Node, reading: Reading) -> Iterator[Node]:
         yield replace(one, value={**one.value, RAY_VERSION: version}) if known else one  # type: ignore[dict-item]
 
 
-def _configs(root: Node, reading: Reading) -> Iterator[Node]:
+def _configs(root: YamlNode, reading: Reading) -> Iterator[YamlNode]:
     """The configs inside a ConfigMap; the map itself where it has none."""
     data, found = root.get("data"), []
     for key, value in (data.value if data is not None and isinstance(data.value, dict) else {}).items():
@@ -66,7 +66,7 @@ def _configs(root: Node, reading: Reading) -> Iterator[Node]:
     yield from found or [root]
 
 
-def _embedded(node: Node, text: str, reading: Reading) -> list[Node]:
+def _embedded(node: YamlNode, text: str, reading: Reading) -> list[YamlNode]:
     """The documents of a text inside a file, their lines as they are in the file."""
     roots, faults = yaml.parse_documents("\n" * node.line + text, reading.file)
     reading.faults += faults

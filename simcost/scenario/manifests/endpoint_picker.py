@@ -20,7 +20,7 @@ from simcost.plan.serving import Saturation
 from simcost.scenario.manifests.fields import Fields
 
 _SCORERS: dict[str, tuple[type, dict[str, str]]] = {
-    "queue-scorer": (s.Queue, {}),
+    "queue-scorer": (s.QueueDepth, {}),
     "running-requests-size-scorer": (s.RunningRequests, {}),
     "kv-cache-utilization-scorer": (s.KvCacheUtilization, {}),
     "prefix-cache-scorer": (s.PrefixCache, {"blockSizeTokens": "block_tokens", "blockSize": "block_tokens",
@@ -31,7 +31,7 @@ _SCORERS: dict[str, tuple[type, dict[str, str]]] = {
     "token-load-scorer": (s.TokenLoad, {"queueThresholdTokens": "threshold_tokens", "threshold": "threshold_tokens"}),
     "session-affinity-scorer": (s.SessionAffinity, {}),
     "no-hit-lru-scorer": (s.NoHitLru, {}),
-    "latency-scorer": (s.Latency, {"ttftWeight": "ttft_weight", "tpotWeight": "tpot_weight"}),
+    "latency-scorer": (s.LatencyHeadroom, {"ttftWeight": "ttft_weight", "tpotWeight": "tpot_weight"}),
 }  # fmt: skip
 """Class, and its fields by the names of the parameters."""
 _PICKERS = {

@@ -16,7 +16,7 @@ from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hin
 
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.faults import fault_at, shown
-from simcost.scenario.files.nodes import Node, dotted
+from simcost.scenario.files.nodes import YamlNode, dotted
 
 _DECIMAL = {"n": "1e-9", "u": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12",
             "P": "1e15", "E": "1e18"}  # fmt: skip
@@ -84,7 +84,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     """What is simulated otherwise than it is written."""
 
-    def fault(self, node: Node, message: str, *more: str) -> None:
+    def fault(self, node: YamlNode, message: str, *more: str) -> None:
         """Note what is wrong at a node; `more` extends its path."""
         self.faults.append(fault_at(node, message, self.file, *more))
 
@@ -104,7 +104,7 @@ class Fields:
     """The mapping at a node."""
 
     reading: Reading
-    node: Node
+    node: YamlNode
     read: set[str] = field(default_factory=set)
     children: dict[str, Fields] = field(default_factory=dict)
     lists: dict[str, list[Fields]] = field(default_factory=dict)
@@ -113,11 +113,11 @@ class Fields:
         self.reading.seen.append(self)
 
     @property
-    def mapping(self) -> dict[str, Node]:
+    def mapping(self) -> dict[str, YamlNode]:
         """Its entries; none where it is not a mapping."""
         return self.node.value if isinstance(self.node.value, dict) else {}
 
-    def get(self, key: str) -> Node | None:
+    def get(self, key: str) -> YamlNode | None:
         """The value of a key, which counts as read; None where it is absent or null."""
         self.read.add(key)
         found = self.mapping.get(key)
@@ -161,7 +161,7 @@ class Fields:
             self.lists[key] = [Fields(self.reading, node) for node in found if self._is_mapping(node)]
         return self.lists[key]
 
-    def nodes(self, key: str, *, required: bool = False) -> list[Node]:
+    def nodes(self, key: str, *, required: bool = False) -> list[YamlNode]:
         """The values of a list."""
         found = self.get(key)
         if found is None:
@@ -173,7 +173,7 @@ class Fields:
             return []
         return found.value
 
-    def _is_mapping(self, node: Node) -> bool:
+    def _is_mapping(self, node: YamlNode) -> bool:
         if isinstance(node.value, dict):
             return True
         self.reading.fault(node, f"{shown(node.value)} stands where a mapping is needed")
@@ -260,7 +260,7 @@ class Fields:
             self.reading.fault(found, str(error))
             return None
 
-    def _scalar(self, key: str, *, required: bool) -> Node | None:
+    def _scalar(self, key: str, *, required: bool) -> YamlNode | None:
         found = self.get(key)
         if found is None:
             if required:

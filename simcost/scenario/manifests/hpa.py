@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from simcost.errors import Fault
 from simcost.plan.autoscaling import Hpa, Source
-from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, Rule
+from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.metric_adapter import is_average
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.manifests.fields import Fields, Reading, each
@@ -74,14 +74,14 @@ def _direction(rules: Fields | None) -> Direction | None:
     )  # fmt: skip
 
 
-def _rule(rule: Fields) -> Rule | None:
+def _rule(rule: Fields) -> ScalingRule | None:
     kind = rule.choice("type", ("Pods", "Percent"), required=True)
     value, period = rule.count("value", 1, required=True), rule.seconds("periodSeconds", 1, 1800)
     if not rule.has("periodSeconds"):
         rule.fault("is required, and missing", "periodSeconds")
     if kind is None or value is None or period is None:
         return None
-    return rule.build(Rule, type=kind, value=value, period=period)
+    return rule.build(ScalingRule, type=kind, value=value, period=period)
 
 
 def _metric(entry: Fields, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Metric | None:

@@ -12,7 +12,7 @@ from simcost.catalog import Catalog, load_catalog
 from simcost.errors import Fault, FaultsError, did_you_mean
 from simcost.plan.autoscaling import Source
 from simcost.scenario.files import yaml
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.manifests import (
     aws,
     aws_files,
@@ -89,7 +89,7 @@ class _Asked(NamedTuple):
     """Of a part within a document: a deployment, a profile, a target; None = no part, or the only one."""
     signals: Mapping[str, Source]
     catalog: Catalog | None
-    bounds: aws.Bounds
+    bounds: aws.ReplicaBounds
 
 
 def read_manifest(
@@ -98,7 +98,7 @@ def read_manifest(
     name: str | None = None,
     signals: Mapping[str, Source] = _NONE,
     catalog: Catalog | None = None,
-    bounds: aws.Bounds = aws.NO_BOUNDS,
+    bounds: aws.ReplicaBounds = aws.NO_BOUNDS,
 ) -> Manifest:
     """What simcost takes from a manifest.
 
@@ -180,7 +180,7 @@ def _is_ours(fields: Fields, kind: str, version: str) -> bool:
 
 
 def _chosen(
-    documents: list[_Document], name: str | None, reading: Reading, roots: list[Node]
+    documents: list[_Document], name: str | None, reading: Reading, roots: list[YamlNode]
 ) -> list[_Document]:
     """One scaler, one node pool, one picker at most; the others are passed over, or must be chosen from."""
     ours = [one for one in documents if one.kind]
@@ -205,7 +205,7 @@ def _chosen(
     return chosen
 
 
-def _none(documents: list[_Document], reading: Reading, roots: list[Node]) -> None:
+def _none(documents: list[_Document], reading: Reading, roots: list[YamlNode]) -> None:
     """No document is one of ours."""
     if not roots:
         reading.faults.append(

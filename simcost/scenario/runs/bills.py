@@ -17,7 +17,7 @@ from simcost.scenario.schema.scenario import OnSpot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bought:
+class PurchasedNodes:
     """What nodes did, by accelerator, and how they are bought."""
 
     usage: Usage
@@ -26,14 +26,14 @@ class Bought:
     """The purchase on whose account it is; None = on one of its own."""
 
 
-def costs_of(bought: Sequence[Bought], catalog: Catalog) -> Costs:
+def costs_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
     """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
     return _joined(
         [_billed(account, catalog) for _, account in _grouped(bought, lambda one: one.beside or one.buy)]
     )
 
 
-def _billed(account: Sequence[Bought], catalog: Catalog) -> Costs:
+def _billed(account: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
     kinds = [
         (_together([one.usage for one in alike]), buy)
         for buy, alike in _grouped(account, lambda one: one.buy)
@@ -42,9 +42,11 @@ def _billed(account: Sequence[Bought], catalog: Catalog) -> Costs:
     return bill_together(several, catalog) if len(several) > 1 else bill(*kinds[0], catalog)
 
 
-def _grouped(bought: Sequence[Bought], key: Callable[[Bought], Buy]) -> list[tuple[Buy, list[Bought]]]:
+def _grouped(
+    bought: Sequence[PurchasedNodes], key: Callable[[PurchasedNodes], Buy]
+) -> list[tuple[Buy, list[PurchasedNodes]]]:
     """Those with the same key together, in the order in which keys come; purchases have no hash."""
-    groups: list[tuple[Buy, list[Bought]]] = []
+    groups: list[tuple[Buy, list[PurchasedNodes]]] = []
     for one in bought:
         members = next((members for found, members in groups if found == key(one)), None)
         if members is None:
@@ -54,7 +56,7 @@ def _grouped(bought: Sequence[Bought], key: Callable[[Bought], Buy]) -> list[tup
     return groups
 
 
-def energy_of(bought: Sequence[Bought], catalog: Catalog) -> EnergyReport | None:
+def energy_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> EnergyReport | None:
     """Energy of a plan whose nodes are all offers of the catalog; None where they are not."""
     by_offer: dict[tuple[str, str | None], list[Usage]] = {}
     for one in bought:
@@ -67,7 +69,7 @@ def energy_of(bought: Sequence[Bought], catalog: Catalog) -> EnergyReport | None
     return together(reports, hours) if len(reports) > 1 else reports[0] if reports else None
 
 
-def nodes_of(bought: Sequence[Bought], catalog: Catalog) -> pa.Table:
+def nodes_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> pa.Table:
     """When each node was there, and what it is."""
     parts = []
     for one in bought:
@@ -95,21 +97,21 @@ def by_accelerator(usage: Usage, per_slot: int) -> Usage:
     )
 
 
-def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) -> list[Bought]:
+def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) -> list[PurchasedNodes]:
     """Of a cluster that jobs have to themselves."""
     on, spot = cluster.training, cluster.spot
     if spot is None or not isinstance(on, OnSpot):
-        return [Bought(usage=ledger.usage(cluster.gpus_per_node), buy=cluster.buy)]
+        return [PurchasedNodes(usage=ledger.usage(cluster.gpus_per_node), buy=cluster.buy)]
     steady = replace(ledger, gpus=on.gpus, nodes=None).usage(cluster.gpus_per_node)
     there = Usage(
         horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={}
     )
     at_price = spot.purchase(spot.first_tick(seed, replication), ledger.horizon_s)
-    steady_part = [Bought(usage=_with_states(steady, ledger), buy=cluster.buy)] * bool(on.gpus)
-    return [*steady_part, Bought(usage=_with_states(there, ledger), buy=at_price)]
+    steady_part = [PurchasedNodes(usage=_with_states(steady, ledger), buy=cluster.buy)] * bool(on.gpus)
+    return [*steady_part, PurchasedNodes(usage=_with_states(there, ledger), buy=at_price)]
 
 
-def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int) -> Bought:
+def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int) -> PurchasedNodes:
     """Of a fleet of so many GPUs that requests and jobs share: all its nodes are there from start to end."""
     whole = replace(ledger, gpus=gpus, horizon_s=requests.horizon_s, nodes=None).usage(cluster.gpus_per_node)
     work = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
@@ -120,7 +122,7 @@ def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int
         disk_gb_per_node=requests.disk_gb_per_node,
         gb_out=requests.gb_out,
     )
-    return Bought(usage=usage, buy=cluster.buy)
+    return PurchasedNodes(usage=usage, buy=cluster.buy)
 
 
 def _together(usages: Sequence[Usage]) -> Usage:

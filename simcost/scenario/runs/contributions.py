@@ -15,11 +15,11 @@ from simcost.compare.provisioning import provisioning
 from simcost.compare.results import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
-from simcost.ledger.requests import Ledger, Outcomes, Usage
+from simcost.ledger.requests import Ledger, RequestOutcomes, Usage
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.runs.bills import (
-    Bought,
+    PurchasedNodes,
     by_accelerator,
     costs_of,
     energy_of,
@@ -31,7 +31,7 @@ from simcost.scenario.runs.job_runs import means
 from simcost.scenario.runs.resolve import Question, ResolvedPlan
 from simcost.scenario.runs.tables import Rows, job_quantiles, quantiles
 from simcost.scenario.schema.scenario import OnShared
-from simcost.sim.jobs.changing_capacity import Capacity
+from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.slo import assess, assess_jobs
 
 HOUR = 3600.0
@@ -44,7 +44,7 @@ class ServedSide:
     served: Served
     usage: Usage
     """By accelerator, of the first kind of nodes; a fleet that jobs share has no other."""
-    bought: list[Bought]
+    bought: list[PurchasedNodes]
     """By kind of nodes; nothing where the fleet is shared: jobs and requests are then bought together."""
     busy_hours: float
     """Accelerator-hours in which tokens took engine time."""
@@ -59,7 +59,7 @@ class TrainedSide:
     """What a plan has of a run of jobs."""
 
     trained: Trained
-    bought: list[Bought]
+    bought: list[PurchasedNodes]
     busy_hours: float
     """GPU-hours in which jobs ran."""
     timeline: pa.Table | None
@@ -97,16 +97,20 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         unread=unread(ledger),
     )
     return ServedSide(
-        served=served, usage=usages[0],
-        bought=[Bought(usage=usage, buy=buy, beside=plan.plan.buy) for usage, buy in zip(usages, ways, strict=False)],
+        served=served,
+        usage=usages[0],
+        bought=[
+            PurchasedNodes(usage=usage, buy=buy, beside=plan.plan.buy)
+            for usage, buy in zip(usages, ways, strict=False)
+        ],
         busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
         followed=followed(ledger, report) if first else None,
         latency=quantiles(felt) if first else None,
-    )  # fmt: skip
+    )
 
 
-def _retries(felt: Outcomes) -> dict[str, Any] | None:
+def _retries(felt: RequestOutcomes) -> dict[str, Any] | None:
     if felt.sendings is None:
         return None
     sent = asdict(felt.sendings)
@@ -121,7 +125,7 @@ def _retries(felt: Outcomes) -> dict[str, Any] | None:
     }
 
 
-def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> Capacity | None:
+def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> GpuCapacity | None:
     """What requests leave of a shared fleet; None on a cluster of the jobs' own.
 
     Raises:
@@ -136,7 +140,7 @@ def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> Capacity | None:
             f"plan {cluster.plan.name!r}: requests hold {held.max()} GPUs at their peak, the fleet has {gpus}; give "
             "training.gpus as many, or limit the scaling"
         )
-    return Capacity(since_s=since_s, gpus=gpus - held)
+    return GpuCapacity(since_s=since_s, gpus=gpus - held)
 
 
 def gpus_held(side: ServedSide) -> tuple[Any, Any]:
@@ -177,7 +181,7 @@ def trained_side(
 
 def _used(
     question: Question, cluster: Cluster, replication: int, ledger: JobLedger, beside: ServedSide | None
-) -> tuple[int, dict[str, float], list[Bought]]:
+) -> tuple[int, dict[str, float], list[PurchasedNodes]]:
     """GPUs of the cluster, GPU-hours by bucket, and what its nodes did and how they are bought."""
     hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
     on = cluster.training

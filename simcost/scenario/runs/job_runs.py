@@ -13,7 +13,7 @@ from simcost.scenario.inputs.clusters import Cluster, run_jobs
 from simcost.scenario.runs.resolve import Question, job_key, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import load_job_ledger, save_job_ledger
-from simcost.sim.jobs.changing_capacity import Capacity
+from simcost.sim.jobs.changing_capacity import GpuCapacity
 
 SAMPLES = 480
 """Lines of the time line that is kept: means over equal parts of the run."""
@@ -47,7 +47,7 @@ def list_job_runs(question: Question, folder: Path) -> list[JobRun]:
     return list(runs.values())
 
 
-def job_ledger(question: Question, run: JobRun, left: Capacity | None, *, fresh: bool) -> JobLedger:
+def job_ledger(question: Question, run: JobRun, left: GpuCapacity | None, *, fresh: bool) -> JobLedger:
     """The stored ledger, or that of a new simulation; `left` is what requests leave of a shared fleet."""
     if not fresh and (stored := reused(run.folder, load_job_ledger)) is not None:
         return stored
@@ -57,7 +57,7 @@ def job_ledger(question: Question, run: JobRun, left: Capacity | None, *, fresh:
     return ledger
 
 
-def _simulate(question: Question, run: JobRun, left: Capacity | None) -> JobLedger:
+def _simulate(question: Question, run: JobRun, left: GpuCapacity | None) -> JobLedger:
     assert question.jobs is not None  # noqa: S101 - clusters have jobs
     ledger = run_jobs(
         run.cluster, question.jobs.drawn(run.replication), left,

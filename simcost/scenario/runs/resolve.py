@@ -13,7 +13,7 @@ from typing import Any
 from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.errors import InputError
-from simcost.ledger.requests import Limits
+from simcost.ledger.requests import LatencyLimits
 from simcost.perf import MemoryFit, fit_memory, step_time
 from simcost.plan import Startup
 from simcost.plan.nodes import NodeKind
@@ -65,7 +65,7 @@ class Question:
         return tuple(_resolved(plan, self) for plan in self.loaded.scenario.plans)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> LatencyLimits:
         """What a request must keep to be good."""
         return self.loaded.scenario.slo.limits()
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from simcost.compare.results import RunResult, Served, Trained
 from simcost.ledger.jobs import JobLedger
-from simcost.ledger.requests import METRICS, Outcomes
+from simcost.ledger.requests import METRICS, RequestOutcomes
 
 QUANTILES = np.append(np.arange(1, 200) / 200, 0.999)
 Row = dict[str, Any]
@@ -96,7 +96,7 @@ def job_quantiles(ledger: JobLedger) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=_LEVELS)
 
 
-def quantiles(outcomes: Outcomes) -> pa.Table:
+def quantiles(outcomes: RequestOutcomes) -> pa.Table:
     """Quantiles of each metric from the histograms; none where no request tells."""
     middles, total = outcomes.buckets.middles(), outcomes.histograms.sum(axis=0)
     found: list[Row] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simcost.catalog import Catalog
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.schema.scenario import Scenario
 
 
@@ -17,7 +17,7 @@ class LoadedScenario:
     scenario: Scenario
     text: str
     """The file as it is written."""
-    root: Node
+    root: YamlNode
     """What the text says, defaults spread and short forms written in full, each value with its place."""
     path: Path
     folder: Path

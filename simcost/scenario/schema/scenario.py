@@ -16,14 +16,14 @@ from simcost.forecast.events.schema import Event
 from simcost.forecast.names import ModelName
 from simcost.perf import ReplicaSpec
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
-from simcost.plan.failures import Checkpoints, NodeFailures
+from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, Nodes
 from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placement, Scheduler
 from simcost.plan.serving import Drain, Metrics, Retries
 from simcost.scenario.schema.scaling import FromManifest, PlanScaling
 from simcost.slo import Slo
-from simcost.trace.workload.spec import Recorded, Stream, Synthetic
+from simcost.trace.workload.spec import RecordedWorkload, Stream, Synthetic
 from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, Share, Usd, UsdPerH
 
 
@@ -63,7 +63,7 @@ class OnGpus:
     """Which job gets GPUs next."""
     checkpoints: Checkpoints | None = None
     """How jobs save their work, as they would beside requests or on spot; None = it takes no time."""
-    failures: NodeFailures | None = None
+    failures: ClusterFailures | None = None
     """How nodes and jobs fail, drawn anew in each replication; None = nothing fails."""
 
 
@@ -82,7 +82,7 @@ class OnNodes:
     """On which nodes; `count` = on any free GPUs of the pool."""
     checkpoints: Checkpoints | None = None
     """How jobs save their work; None = it takes no time."""
-    failures: NodeFailures | None = None
+    failures: ClusterFailures | None = None
     """How nodes and jobs fail, drawn anew in each replication; None = nothing fails."""
 
 
@@ -190,7 +190,7 @@ class Demand:
     """Money for a month; the result gives the chance to exceed it."""
 
 
-Workload = Annotated[Recorded | Synthetic, ByKind()]
+Workload = Annotated[RecordedWorkload | Synthetic, ByKind()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.ledger.jobs import JobLedger
-from simcost.ledger.requests import METRICS, Ledger, Outcomes
+from simcost.ledger.requests import METRICS, Ledger, RequestOutcomes
 
 ROUNDING = 1e-9
 """Relative error that sums of floats may have."""
@@ -44,7 +44,7 @@ def _refuse(broken: list[str]) -> None:
         raise ValueError(f"{broken[0]}, which cannot be")
 
 
-def _outcome_faults(out: Outcomes) -> Iterator[str]:
+def _outcome_faults(out: RequestOutcomes) -> Iterator[str]:
     """Requests are conserved, in all and window by window; clients' retries and priorities add up."""
     if out.arrived != sum(getattr(out, name) for name in _LEFT) + out.in_system:
         yield "requests that arrived are not those that left or are in the system"

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.ledger.jobs import JobLedger, JobOutcomes
-from simcost.ledger.requests import Buckets, Ledger, Limits, Outcomes, Sendings
+from simcost.ledger.requests import Buckets, LatencyLimits, Ledger, RequestOutcomes, Sendings
 from simcost.scenario.storage.folders import read_table, seal, whole
 from simcost.scenario.storage.laws import check_job_ledger, check_ledger
 
@@ -61,7 +61,7 @@ def load_ledger(folder: Path) -> Ledger:
         return ledger
 
 
-def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
+def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
     said = dict(seal["outcomes"])
     limits = {name: inf if value is None else value for name, value in said.pop("limits").items()}
     histograms = np.zeros(seal["shape"], dtype=np.int64)
@@ -69,7 +69,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
     histograms[tuple(cells[name].to_numpy() for name in ("window", "metric", "bucket"))] = cells[
         "count"
     ].to_numpy()
-    return Outcomes(
+    return RequestOutcomes(
         **{
             name: value
             for name, value in said.items()
@@ -78,7 +78,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> Outcomes:
         prefix_blocks=tuple(said["prefix_blocks"]) if "prefix_blocks" in said else None,
         by_priority=tuple(said.get("by_priority", ())),
         sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
-        limits=Limits(**limits),
+        limits=LatencyLimits(**limits),
         buckets=Buckets(**said["buckets"]),
         windows=pq.read_table(folder / "windows.parquet"),
         histograms=histograms,
@@ -100,10 +100,10 @@ def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:
     )
 
 
-def _scalars(thing: Ledger | Outcomes) -> dict[str, Any]:
+def _scalars(thing: Ledger | RequestOutcomes) -> dict[str, Any]:
     """The fields of a record; limits and buckets as mappings, no limit as null."""
     found = {name: getattr(thing, name) for name in thing.__dataclass_fields__}
-    if isinstance(thing, Outcomes):
+    if isinstance(thing, RequestOutcomes):
         limits = {name: None if isinf(value) else value for name, value in asdict(thing.limits).items()}
         found |= {"limits": limits, "buckets": asdict(thing.buckets)}
         if (sendings := found.pop("sendings")) is not None:

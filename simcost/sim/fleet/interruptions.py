@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simcost.plan.failures import Recorded
+from simcost.plan.failures import RecordedFailures
 from simcost.plan.interruptions import Interruptions, NodeFailures, SpotCapacity, SpotHazard, ZoneOutage
 from simcost.rng import stream
 from simcost.sim.fleet.fleet import Fleet
@@ -28,7 +28,7 @@ def interrupt(fleet: Fleet) -> None:
         )
     if isinstance(troubles.spot, SpotCapacity):
         env.process(_spot_capacity(fleet, troubles, troubles.spot))
-    if troubles.nodes is not None and isinstance(troubles.nodes.model, Recorded):
+    if troubles.nodes is not None and isinstance(troubles.nodes.model, RecordedFailures):
         env.process(_recorded_failures(fleet, troubles.nodes.model))
     elif troubles.nodes is not None and troubles.nodes.per_node_day > 0:
         failures = troubles.nodes
@@ -109,14 +109,14 @@ def _changes(spot: SpotCapacity, origin_s: float) -> Iterator[tuple[float, int, 
 
 
 def _node_life(fleet: Fleet, failures: NodeFailures, node: Node) -> Process:
-    assert not isinstance(failures.model, Recorded)  # noqa: S101 - those strike the pool
+    assert not isinstance(failures.model, RecordedFailures)  # noqa: S101 - those strike the pool
     rng = stream(fleet.seed, "node failures", node.number)
     mean_s = SECONDS_PER_DAY / failures.per_node_day
     yield from _wait(fleet, mean_s * float(failures.model.draw(rng, 1)[0]))
     fleet.lose(node, "node_failed")
 
 
-def _recorded_failures(fleet: Fleet, log: Recorded) -> Process:
+def _recorded_failures(fleet: Fleet, log: RecordedFailures) -> Process:
     """The failures of a log, over and over from a random instant; each strikes a random node."""
     rng = stream(fleet.seed, "node failures")
     origin_s = float(rng.uniform(0, log.span_s))

@@ -26,7 +26,7 @@ _LONGEST_S = 1e9  # 32 years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Capacity:
+class GpuCapacity:
     """GPUs that jobs may use, constant between changes."""
 
     since_s: Floats
@@ -46,7 +46,7 @@ class Capacity:
 
 def schedule_beside(
     jobs: Jobs,
-    capacity: Capacity,
+    capacity: GpuCapacity,
     checkpoints: Checkpoints,
     *,
     horizon_s: float | None = None,
@@ -73,7 +73,7 @@ def schedule_beside(
 class _Beside:
     """One run; all times in seconds."""
 
-    def __init__(self, jobs: Jobs, capacity: Capacity, checkpoints: Checkpoints) -> None:
+    def __init__(self, jobs: Jobs, capacity: GpuCapacity, checkpoints: Checkpoints) -> None:
         self.jobs, self.capacity, self.checkpoints = jobs, capacity, checkpoints
         number = len(jobs)
         self.width = jobs.gpus.tolist()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from simcost.errors import TraceError
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.nodes import NodeTable
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ MEMBER = _record(shape=np.int64, memory=np.int64, node=np.int64, gpus=np.int64)
 """Shape and memory asked for; where it lies: node, and one bit per GPU of it."""
 
 
-class Cluster(NamedTuple):
+class FreeNodes(NamedTuple):
     """What is left on each node, in order of name. Records, as many arrays are slow to compile for."""
 
     left: Ints
@@ -113,7 +113,7 @@ class Placed(Protocol):
         """Records MEMBER."""
 
 
-class Queue(NamedTuple):
+class QueueArrays(NamedTuple):
     """Space for the queue and the running jobs."""
 
     waiting: Ints
@@ -132,8 +132,8 @@ _CHANCES = 1 << 16
 
 
 def cluster(
-    nodes: Nodes, rows: Ints, domains: Ints | None, racks: Ints | None, rng: np.random.Generator
-) -> Cluster:
+    nodes: NodeTable, rows: Ints, domains: Ints | None, racks: Ints | None, rng: np.random.Generator
+) -> FreeNodes:
     """An empty pool of some of the nodes, in order of name.
 
     Args:
@@ -166,7 +166,7 @@ def cluster(
     of_domain, found["group"] = np.unique(pairs, axis=1, return_inverse=True)
     names, rack_of = np.unique(of_domain[0], return_inverse=True)
     found["rack"] = rack_of[found["group"]]
-    return Cluster(
+    return FreeNodes(
         left=np.where(np.arange(gpus.max())[None, :] < gpus[:, None], MILLI, 0),
         nodes=found,
         clock=np.ones(1, np.int64),
@@ -178,7 +178,7 @@ def cluster(
     )
 
 
-def by_pool(nodes: Nodes) -> dict[str, Ints]:
+def by_pool(nodes: NodeTable) -> dict[str, Ints]:
     """Rows of the nodes of each pool, in order of name."""
     order = np.argsort(np.array(nodes.names, dtype=object), kind="stable")
     return {name: order[nodes.pool[order] == i] for i, name in enumerate(nodes.pools)}
@@ -223,7 +223,7 @@ class Gangs:
         return first, rows
 
 
-def gangs(jobs: Jobs, c: Cluster, node_types: tuple[str, ...]) -> Gangs:
+def gangs(jobs: Jobs, c: FreeNodes, node_types: tuple[str, ...]) -> Gangs:
     """Cut each job into as many whole nodes (the widest that it accepts) as its GPUs fill, and the remainder.
 
     CPU and memory are shared out by GPUs, rounded up.
@@ -257,7 +257,7 @@ def _bits(accepted: str, node_types: tuple[str, ...]) -> int:
     return sum(1 << i for i, name in enumerate(node_types) if not accepted or name in names)
 
 
-def _widest(c: Cluster, bits: int) -> int:
+def _widest(c: FreeNodes, bits: int) -> int:
     """GPUs of the widest node of a type accepted; 0 = none."""
     return int((c.nodes["free"] * ((c.nodes["kind"] & bits) > 0)).max())
 
@@ -313,8 +313,8 @@ def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> Work:
     return Work(table, asked.records(rows), by_rank, np.cumsum(in_line) - in_line, np.zeros(4))
 
 
-def queue_of(work: Work) -> Queue:
+def queue_of(work: Work) -> QueueArrays:
     """Nobody waits."""
     jobs, lines = len(work.jobs), len(work.line_start)
     size, blocked = np.zeros(lines, np.int64), np.full(lines, NOWHERE, np.int64)
-    return Queue(np.empty(jobs, np.int64), size, blocked, np.empty(jobs, np.int64))
+    return QueueArrays(np.empty(jobs, np.int64), size, blocked, np.empty(jobs, np.int64))

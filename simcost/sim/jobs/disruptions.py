@@ -8,11 +8,11 @@ import numpy as np
 
 from simcost.ledger.jobs import Floats, Ints
 from simcost.perf.checkpoints import daly_optimum
-from simcost.plan.failures import Checkpoints, NodeFailures
+from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
 from simcost.rng import stream
 from simcost.sim.compiled import FAR
-from simcost.sim.jobs.cluster import COUNT, Cluster, Shapes
+from simcost.sim.jobs.cluster import COUNT, FreeNodes, Shapes
 from simcost.trace.jobs.jobs import CHECKPOINTS, Jobs
 from simcost.units import SECONDS_PER_DAY
 
@@ -24,7 +24,7 @@ _LUCK = 1 << 16
 class Mishaps:
     """What befalls jobs besides waiting."""
 
-    failures: NodeFailures | None = None
+    failures: ClusterFailures | None = None
     checkpoints: Checkpoints | None = None
     """How jobs save their work; None = as the policy says."""
     seed: int = 0
@@ -40,7 +40,7 @@ class Room(NamedTuple):
 
     milli: int
     """GPU milli."""
-    cluster: Cluster
+    cluster: FreeNodes
     shapes: Shapes
     members: Any
     first: Ints
@@ -78,7 +78,7 @@ def _column(known: Floats | None, standard: float, count: int) -> Floats:
     return found
 
 
-def _best(write: float, restart: float, risk: float, failures: NodeFailures) -> float:
+def _best(write: float, restart: float, risk: float, failures: ClusterFailures) -> float:
     """The interval that suits failures per second."""
     if risk == 0:
         return FOREVER
@@ -87,7 +87,7 @@ def _best(write: float, restart: float, risk: float, failures: NodeFailures) -> 
     return daly_optimum(write, restart, 1 / risk) if write else 1.0
 
 
-def _risk(jobs: Jobs, room: Room, failures: NodeFailures) -> Floats:
+def _risk(jobs: Jobs, room: Room, failures: ClusterFailures) -> Floats:
     """Failures per second of each job while it runs."""
     nodes = -(-jobs.gpus // failures.gpus_per_node)
     if room.placement != COUNT:
@@ -96,12 +96,12 @@ def _risk(jobs: Jobs, room: Room, failures: NodeFailures) -> Floats:
     return found
 
 
-def _own(jobs: Jobs, failures: NodeFailures) -> Floats:
+def _own(jobs: Jobs, failures: ClusterFailures) -> Floats:
     """Failures per day that do not come from nodes."""
     return np.where(jobs.gpus > 0, failures.size_independent_per_day, 0.0)
 
 
-def hazards(jobs: Jobs, room: Room, failures: NodeFailures | None) -> Floats:
+def hazards(jobs: Jobs, room: Room, failures: ClusterFailures | None) -> Floats:
     """Failures per second that the engine draws for each job: on nodes, what the nodes do not bring."""
     if failures is None:
         return np.zeros(len(jobs))

@@ -14,14 +14,14 @@ from simcost.sim.jobs import cluster as at
 from simcost.sim.jobs.cluster import MILLI, NEVER, Floats, Ints, gangs, shapes_of, work_of
 from simcost.sim.jobs.simulate_on_nodes import POLICIES
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.nodes import NodeTable
 
 Order = Literal["shuffled", "given"]
 
 
 def pack(
     pods: Jobs,
-    nodes: Nodes,
+    nodes: NodeTable,
     placement: OnNodes,
     *,
     order: Order = "shuffled",

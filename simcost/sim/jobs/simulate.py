@@ -9,7 +9,7 @@ import numpy as np
 
 from simcost.errors import InputError, did_you_mean
 from simcost.ledger.jobs import BUCKETS, NEVER, Floats, Ints, JobLedger, JobOutcomes
-from simcost.plan.failures import Checkpoints, NodeFailures
+from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import (
     EasyBackfill,
     Elastic,
@@ -68,7 +68,7 @@ def schedule(
     horizon_s: float | None = None,
     keep_timeline: bool = False,
     seed: int = 0,
-    failures: NodeFailures | None = None,
+    failures: ClusterFailures | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> JobLedger:
     """Run a job trace on GPU counts, event by event, in exact seconds.

@@ -11,7 +11,7 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.ledger.jobs import BUCKETS, JobLedger
-from simcost.plan.failures import Checkpoints, NodeFailures
+from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import (
     BestFit,
     Consolidate,
@@ -28,7 +28,7 @@ from simcost.sim.jobs import cluster as at
 from simcost.sim.jobs.cluster import (
     MILLI,
     NEVER,
-    Cluster,
+    FreeNodes,
     Gangs,
     Ints,
     Shapes,
@@ -44,7 +44,7 @@ from simcost.sim.jobs.estimates import order, strict
 from simcost.sim.jobs.results import Ran, of_flow, undisturbed
 from simcost.sim.jobs.simulate import outcomes_of, table
 from simcost.trace.jobs.jobs import Flags, Jobs
-from simcost.trace.jobs.nodes import Nodes
+from simcost.trace.jobs.nodes import NodeTable
 
 _IN_LINES = ("strict", "skip")
 """Disciplines with an order that does not change, and no reservations: they have an engine of their own."""
@@ -97,7 +97,7 @@ class _Pool:
 
 def schedule_on_nodes(
     jobs: Jobs,
-    nodes: Nodes,
+    nodes: NodeTable,
     scheduler: Ordered,
     placement: OnNodes,
     *,
@@ -105,7 +105,7 @@ def schedule_on_nodes(
     seed: int = 0,
     horizon_s: float | None = None,
     keep_timeline: bool = False,
-    failures: NodeFailures | None = None,
+    failures: ClusterFailures | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> JobLedger:
     """Run jobs on nodes; `replay_on_nodes` without where they lay."""
@@ -117,7 +117,7 @@ def schedule_on_nodes(
 
 def replay_on_nodes(
     jobs: Jobs,
-    nodes: Nodes,
+    nodes: NodeTable,
     scheduler: Ordered,
     placement: OnNodes,
     *,
@@ -125,7 +125,7 @@ def replay_on_nodes(
     seed: int = 0,
     horizon_s: float | None = None,
     keep_timeline: bool = False,
-    failures: NodeFailures | None = None,
+    failures: ClusterFailures | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[JobLedger, Lying]:
     """Run jobs on nodes. Pools are independent; nodes of one pool only serve the jobs of all pools, and so do all
@@ -174,7 +174,7 @@ class _Setting:
     """What a replay is given."""
 
     jobs: Jobs
-    nodes: Nodes
+    nodes: NodeTable
     scheduler: Ordered
     placement: OnNodes
     groups: Ints | None
@@ -189,7 +189,7 @@ class _Site:
     rows: Ints
     """Jobs of the trace."""
     nodes: Ints
-    cluster: Cluster
+    cluster: FreeNodes
     asked: Gangs
     fits: Ints
     """Those of `rows` that fit on the empty pool."""
@@ -287,7 +287,7 @@ def _in_general(
     )  # fmt: skip
 
 
-def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
+def fitting(asked: Gangs, mine: Jobs, c: FreeNodes) -> Ints:
     """Rows of the jobs that fit on the pool while it is empty."""
     from simcost.sim.jobs.engine import placement as place
 
@@ -301,7 +301,7 @@ def fitting(asked: Gangs, mine: Jobs, c: Cluster) -> Ints:
     return np.flatnonzero(work.jobs["start"][asked.request] != NEVER)
 
 
-def crossings(lying: Lying, nodes: Nodes) -> dict[str, float]:
+def crossings(lying: Lying, nodes: NodeTable) -> dict[str, float]:
     """Gangs on several nodes, how many of them lie within one NVLink domain and one rack, and over how many in all;
     nothing where the nodes do not say.
     """

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import RunError
-from simcost.ledger.requests import Buckets, Limits
+from simcost.ledger.requests import Buckets, LatencyLimits
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as at
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
@@ -68,7 +68,7 @@ class DataPlane:
         clock: Clock,
         arrivals: Iterator[RequestBatch],
         *,
-        limits: Limits,
+        limits: LatencyLimits,
         window_ns: int,
         windows: int,
         salt: int = 0,

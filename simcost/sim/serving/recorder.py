@@ -16,8 +16,8 @@ from simcost.ledger.requests import (
     TIMELINE,
     WINDOWS,
     Buckets,
-    Limits,
-    Outcomes,
+    LatencyLimits,
+    RequestOutcomes,
     Sendings,
 )
 from simcost.sim.serving.engine import layout as at
@@ -120,7 +120,9 @@ def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
     )
 
 
-def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, rows: Path | None) -> Outcomes:
+def outcomes(
+    plane: DataPlane, busy_s: float, limits: LatencyLimits, window_ns: int, rows: Path | None
+) -> RequestOutcomes:
     """What the data plane counted, at the end of a run; `busy_s` is the busy time of all replicas."""
     totals, seen, people = plane.state.totals, plane.look(), plane.people
     counts = plane.state.windows if people is None else people.state.windows
@@ -136,7 +138,7 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
     ]
     ends = {name: int(totals[column]) for name, column in _ENDS.items()}
     again = None if people is None else people.again()
-    return Outcomes(
+    return RequestOutcomes(
         **(ends if people is None else people.ends()),
         sendings=None if again is None else Sendings(**ends, **again),
         by_priority=() if people is None else people.by_priority(),
@@ -158,7 +160,7 @@ def outcomes(plane: DataPlane, busy_s: float, limits: Limits, window_ns: int, ro
     )
 
 
-def _late(plane: DataPlane, limits: Limits, window_ns: int) -> Ints:
+def _late(plane: DataPlane, limits: LatencyLimits, window_ns: int) -> Ints:
     """Requests still in the system and already past a limit, by window of arrival."""
     state, clock = plane.state, plane.clock
     if plane.people is None:

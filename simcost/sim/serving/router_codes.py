@@ -60,7 +60,7 @@ def routing_numbers(router: Router, admission: Admission) -> Iterator[float]:
 def _scorer(scorer: Scorer) -> tuple[int, float, float]:
     """Which it is, its threshold, its highest score where busy."""
     match scorer:
-        case by.Queue():
+        case by.QueueDepth():
             return at.BY_QUEUE, 0, 0
         case by.RunningRequests():
             return at.BY_RUNNING, 0, 0

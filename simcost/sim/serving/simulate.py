@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from simcost.ledger.requests import Ledger, Limits, Outcomes
+from simcost.ledger.requests import LatencyLimits, Ledger, RequestOutcomes
 from simcost.rng import stream
 from simcost.sim.clock import clock_for
 from simcost.sim.fleet import Fleet, control, interrupt, keep_books, pulse, sample
@@ -37,7 +37,7 @@ def simulate(
     *,
     horizon_s: float,
     seed: int = 0,
-    limits: Limits | None = None,
+    limits: LatencyLimits | None = None,
     rows: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Ledger:
@@ -58,7 +58,7 @@ def simulate(
         InputError: step coefficients that no integer clock can hold.
         RunError: more requests in the system than can be held.
     """
-    limits = limits or Limits()
+    limits = limits or LatencyLimits()
     horizon_ns, window_ns = round(horizon_s * NS_PER_S), round(window_s(horizon_s) * NS_PER_S)
     clock = clock_for(
         pool.step,
@@ -94,7 +94,7 @@ def simulate(
 
 
 def _ledger(
-    pool: Pool, horizon_s: float, tables: dict[str, Any], provisioning_s: float, result: Outcomes
+    pool: Pool, horizon_s: float, tables: dict[str, Any], provisioning_s: float, result: RequestOutcomes
 ) -> Ledger:
     return Ledger(
         horizon_s=horizon_s,

@@ -21,7 +21,7 @@ from simcost.studies.options import (
 )
 
 if TYPE_CHECKING:
-    from simcost.studies.breakeven.prices import Asked
+    from simcost.studies.breakeven.prices import ApiOption
 
 _NUMBERS = ("unit_tokens", "output_weight")
 _KEYS = ("hit", "written", "ttl", "batch", "ttft", "tpot", "units", "unit_price", *_NUMBERS)
@@ -114,7 +114,7 @@ def _draw(document: dict[str, Any], path: Path) -> None:
         draft.write_text(to_svg(cost_curves(document)), encoding="utf-8")
 
 
-def asked(text: str) -> "Asked":
+def asked(text: str) -> "ApiOption":
     """`provider/model` and what is said of it."""
     name, *words = text.split(",")
     given: dict[str, Any] = {}
@@ -152,10 +152,10 @@ def _value(key: str, text: str) -> float:
     return number
 
 
-def _built(name: str, given: dict[str, Any]) -> "Asked":
+def _built(name: str, given: dict[str, Any]) -> "ApiOption":
     from simcost.billing.api.pricing import PerToken, Provisioned
     from simcost.billing.api.tokens import HitShare, PrefixReuse
-    from simcost.studies.breakeven.prices import Asked
+    from simcost.studies.breakeven.prices import ApiOption
 
     stated = "hit" in given
     if "written" in given and not stated:
@@ -173,7 +173,7 @@ def _built(name: str, given: dict[str, Any]) -> "Asked":
                             input_tokens_per_min=given["unit_tokens"],
                             output_weight=given.get("output_weight", 1.0))  # fmt: skip
     purchase = PerToken(api=name, cache=cache, batch="batch" in given, provisioned=units)
-    return Asked(
+    return ApiOption(
         name=name,
         purchase=purchase,
         cache_stated=stated,

@@ -38,7 +38,7 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class DemandSpread:
     """A demand over the replications."""
 
     mean: float
@@ -90,7 +90,7 @@ def doubtful(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> tuple[flo
     return (scales[i], scales[i + 1]) if scales[i + 1] > CLOSE * scales[i] else None
 
 
-def over_replications(found: Sequence[Crossing]) -> tuple[Place, Spread | None, Spread | None]:
+def over_replications(found: Sequence[Crossing]) -> tuple[Place, DemandSpread | None, DemandSpread | None]:
     """What all replications say, `scale` and `sure`; None where one does not cross."""
     places = [one.place for one in found]
     scales = [one.scale for one in found if one.scale is not None]
@@ -131,9 +131,9 @@ def _between(i: int, scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> f
     return exp(log(scales[i]) + above / (above - below) * log(scales[i + 1] / scales[i]))
 
 
-def _spread(scales: Sequence[float]) -> Spread:
+def _spread(scales: Sequence[float]) -> DemandSpread:
     mean = exp(sum(map(log, scales)) / len(scales))
-    return Spread(mean=mean, lo=min(scales), hi=max(scales))
+    return DemandSpread(mean=mean, lo=min(scales), hi=max(scales))
 
 
 SIZE_TOLERANCE = 0.02

@@ -22,9 +22,9 @@ from simcost.scenario.runs.run import execute
 from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.crossing import Search
-from simcost.studies.breakeven.prices import Asked, bills, in_scenario
-from simcost.studies.breakeven.study import Api, Fleet, Point, Study
-from simcost.trace.workload.spec import Recorded, Workload
+from simcost.studies.breakeven.prices import ApiOption, bills, in_scenario
+from simcost.studies.breakeven.study import Api, Point, SmallestFleet, Study
+from simcost.trace.workload.spec import RecordedWorkload, Workload
 
 Key = tuple[str, int]
 """Plan and replication."""
@@ -45,12 +45,12 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class _Tried:
     met: bool
-    fleet: Fleet
+    fleet: SmallestFleet
 
 
 def least_fleets(
     question: Question, plans: tuple[str, ...], guesses: dict[Key, int], work: Work
-) -> dict[str, tuple[Fleet | None, ...]]:
+) -> dict[str, tuple[SmallestFleet | None, ...]]:
     """By plan and replication; None where no size that was tried meets the SLO.
 
     Args:
@@ -118,7 +118,7 @@ def _tried(question: Question, run: ServingRun, ledger: Ledger) -> _Tried:
         )
     service = side.served.slo
     hours = sum(one.usage.node_hours() * one.usage.slots_per_node for one in side.bought)
-    fleet = Fleet(
+    fleet = SmallestFleet(
         replicas=largest(plan.pool.scaling),
         usd_per_month=costs_of(side.bought, question.loaded.catalog).per_month_usd,
         attainment=service.attainment,
@@ -150,7 +150,7 @@ def scaled(loaded: LoadedScenario, scale: float) -> LoadedScenario:
 
 
 def _scaled(workload: Workload, scale: float) -> Workload:
-    if not isinstance(workload, Recorded):
+    if not isinstance(workload, RecordedWorkload):
         return replace(workload, rate=workload.rate * scale)
     rate_scale = workload.rate_scale * scale
     if rate_scale > LARGEST_RECORDED:
@@ -197,7 +197,7 @@ class Made:
 
 
 def make_study(
-    loaded: LoadedScenario, asked: Sequence[Asked], runs: Path, settings: Settings, progress: Progress
+    loaded: LoadedScenario, asked: Sequence[ApiOption], runs: Path, settings: Settings, progress: Progress
 ) -> Made:
     """Simulate the least fleets and price the APIs at each demand, and again where they cross.
 

@@ -15,12 +15,12 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.study import Api
 from simcost.tables.paths import inside
 from simcost.trace.requests.prefix_reuse import Shared, shared_in_stream, shared_in_trace
-from simcost.trace.workload.spec import Recorded
+from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import format_seconds, format_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ApiOption:
     """An API as the user names it."""
 
     name: str
@@ -32,7 +32,7 @@ class Asked:
     tpot_p95_s: float | None = None
 
 
-def priced(asked: Asked, catalog: Catalog, cache: PromptCache, said: str) -> Api:
+def priced(asked: ApiOption, catalog: Catalog, cache: PromptCache, said: str) -> Api:
     """The API with its price, its cache as it was found or stated.
 
     Raises:
@@ -43,7 +43,7 @@ def priced(asked: Asked, catalog: Catalog, cache: PromptCache, said: str) -> Api
                ttft_p95_s=asked.ttft_p95_s, tpot_p95_s=asked.tpot_p95_s)  # fmt: skip
 
 
-def in_scenario(asked: Asked, loaded: LoadedScenario, source: Source) -> Api:
+def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api:
     """The API for the requests of a scenario.
 
     Of recorded requests the cache is measured once, on the trace as it was recorded, and holds for every demand.
@@ -54,7 +54,7 @@ def in_scenario(asked: Asked, loaded: LoadedScenario, source: Source) -> Api:
     if asked.cache_stated:
         return priced(asked, loaded.catalog, asked.purchase.cache, stated(asked.purchase.cache))
     keep_s = asked.purchase.cache.keep_s
-    recorded = [one for one in loaded.scenario.workload if isinstance(one, Recorded)]
+    recorded = [one for one in loaded.scenario.workload if isinstance(one, RecordedWorkload)]
     if recorded and len(recorded) == len(loaded.scenario.workload):
         paths = [inside(loaded.folder, one.path) for one in recorded]
         return in_traces(asked, loaded.catalog, paths, source.horizon_s)
@@ -68,7 +68,7 @@ def in_scenario(asked: Asked, loaded: LoadedScenario, source: Source) -> Api:
     return _cheaper(asked, loaded.catalog, cached, plain, asked.purchase.cache, "in the conversations drawn")
 
 
-def in_traces(asked: Asked, catalog: Catalog, traces: Sequence[Path], horizon_s: float) -> Api:
+def in_traces(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizon_s: float) -> Api:
     """The API for stored traces: shares of their tokens that a cache would have held.
 
     Raises:
@@ -98,7 +98,7 @@ def stated(cache: PromptCache) -> str:
 
 
 def _cheaper(
-    asked: Asked, catalog: Catalog, cached: TokenBill, plain: TokenBill, cache: PromptCache, where: str
+    asked: ApiOption, catalog: Catalog, cached: TokenBill, plain: TokenBill, cache: PromptCache, where: str
 ) -> Api:
     """With the cache, unless writing costs more than reading saves."""
     share, ttl = format_share(cached.count.read_share), format_seconds(asked.purchase.cache.keep_s)

@@ -17,7 +17,7 @@ from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import sha256_of
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
-from simcost.studies.breakeven.prices import Asked, in_traces
+from simcost.studies.breakeven.prices import ApiOption, in_traces
 from simcost.studies.breakeven.study import Api, api_document, document, format_tokens, rate
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
@@ -25,7 +25,7 @@ from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, for
 
 
 def scenario_document(
-    loaded: LoadedScenario, asked: Sequence[Asked], runs: Path, settings: Settings, progress: Progress
+    loaded: LoadedScenario, asked: Sequence[ApiOption], runs: Path, settings: Settings, progress: Progress
 ) -> dict[str, Any]:
     """Fleets of a scenario against APIs as demand grows; see `make_study` for arguments and errors."""
     made = make_study(loaded, asked, runs, settings, progress)
@@ -41,7 +41,7 @@ def _fleet_prices(made: Made) -> list[dict[str, Any]]:
     return line_prices(way.line(catalog) for way in ways if isinstance(way, OnDemand | Spot))
 
 
-def trace_document(path: Path, asked: Sequence[Asked], catalog: Catalog) -> dict[str, Any]:
+def trace_document(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> dict[str, Any]:
     """What the requests of a stored trace cost at APIs: `verdict`, `requests_per_s`, `tokens_per_month`, `apis[]`.
 
     Raises:

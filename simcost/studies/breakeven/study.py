@@ -15,7 +15,7 @@ from simcost.billing.api.pricing import PerToken, TokenBill
 from simcost.catalog.facts import TokenPrice
 from simcost.compare.confidence import interval
 from simcost.compare.results import mean_of
-from simcost.studies.breakeven.crossing import Place, Spread, crossing, doubtful, over_replications
+from simcost.studies.breakeven.crossing import DemandSpread, Place, crossing, doubtful, over_replications
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_count, format_usd
 
 
@@ -35,7 +35,7 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class SmallestFleet:
     """The least fleet of a plan that meets the SLO, in one replication."""
 
     replicas: int
@@ -53,7 +53,7 @@ class Point:
 
     scale: float
     """Relative to the scenario's."""
-    fleets: dict[str, tuple[Fleet | None, ...]]
+    fleets: dict[str, tuple[SmallestFleet | None, ...]]
     """By plan, then replication; None = no size that was tried meets the SLO. In between not all plans are sized."""
     bills: tuple[tuple[TokenBill, ...], ...]
     """By API, then replication."""
@@ -77,9 +77,9 @@ class BreakEven:
     api: int
     place: Place | None
     """None = the plan meets the SLO at no demand."""
-    scale: Spread | None = None
+    scale: DemandSpread | None = None
     """Demand relative to the scenario's, where all replications cross."""
-    sure: Spread | None = None
+    sure: DemandSpread | None = None
     crossed: int = 0
     """Replications that cross."""
     doubtful: tuple[float, float] | None = None
@@ -128,7 +128,7 @@ class Study:
                          doubtful=max(doubts, default=None))  # fmt: skip
 
 
-def _smallest(fleet: Fleet | None) -> bool:
+def _smallest(fleet: SmallestFleet | None) -> bool:
     return fleet is not None and fleet.replicas == 1
 
 
@@ -331,7 +331,7 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _known(fleets: Sequence[Fleet], value: Callable[[Fleet], float | None]) -> float | None:
+def _known(fleets: Sequence[SmallestFleet], value: Callable[[SmallestFleet], float | None]) -> float | None:
     return mean_of(map(value, fleets))
 
 
@@ -339,5 +339,5 @@ def _interval(values: Sequence[float], level: float) -> Document:
     return interval(values, level).document()
 
 
-def _in(found: Spread | None, factor: float) -> Document | None:
+def _in(found: DemandSpread | None, factor: float) -> Document | None:
     return None if found is None else found.times(factor)

@@ -48,7 +48,7 @@ def advise(
     from simcost.scenario.storage.sample_paths import read_paths
     from simcost.studies.commitments.demand import from_history, from_paths
     from simcost.studies.commitments.optimizer import Aim
-    from simcost.studies.commitments.study import Asked, offered, study
+    from simcost.studies.commitments.study import CommitmentRequest, offered, study
     from simcost.trace.usage.reader import read_usage
 
     plan, catalog = load_purchasing(options)
@@ -69,7 +69,7 @@ def advise(
     else:
         raise InputError("no demand: give a file of usage, or --paths with the sample paths of a forecast")
     same = history if history is not None and history.lines == demand.lines else None
-    asked = Asked(
+    asked = CommitmentRequest(
         demand=demand, offered=choices, rates=catalog,
         aim=Aim(tail=tail, weight=weight, budget_usd_per_h=budget_usd_per_h),
     )  # fmt: skip

@@ -14,7 +14,7 @@ WEEK_H, DAY_H = 168, 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Demand:
+class CommitmentDemand:
     """Unit-hours that will be needed."""
 
     lines: tuple[Line, ...]
@@ -55,12 +55,12 @@ class Demand:
             runs=Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none),
         )  # fmt: skip
 
-    def scaled(self, factor: float) -> "Demand":
+    def scaled(self, factor: float) -> "CommitmentDemand":
         """So many times as much."""
         return replace(self, hours=self.hours * factor)
 
 
-def from_history(account: Metered) -> Demand:
+def from_history(account: Metered) -> CommitmentDemand:
     """A history is one future, cut into weeks, or days where there are fewer than four weeks; a rest at its begin is
     left out, so that every piece has each hour of the week, or day, once.
 
@@ -79,10 +79,10 @@ def from_history(account: Metered) -> Demand:
     hours = account.hours[count - pieces * piece :, standard].reshape(pieces, piece, len(standard))
     what: Literal["weeks", "days"] = "weeks" if piece == WEEK_H else "days"
     lines = tuple(account.lines[i] for i in standard)
-    return Demand(lines=lines, hours=hours, source=f"{pieces} {what} of history", history=what)
+    return CommitmentDemand(lines=lines, hours=hours, source=f"{pieces} {what} of history", history=what)
 
 
-def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: float) -> Demand:
+def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: float) -> CommitmentDemand:
     """The sample paths of a forecast as instances that run.
 
     Args:
@@ -106,7 +106,7 @@ def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: 
     each = step_s // 3600
     values = np.stack([one.values / each / per_instance for one in paths], axis=2)
     hours = np.repeat(np.ceil(values - 1e-9) if per_instance != 1.0 else values, each, axis=1)
-    return Demand(
+    return CommitmentDemand(
         lines=tuple(lines[one.series] for one in paths),
         hours=hours,
         source=f"{len(values)} futures of a forecast",

@@ -18,10 +18,10 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
-from simcost.billing.commitment.bound import Bound, Capacity, Floats
+from simcost.billing.commitment.bound import Bound, CommittedUnits, Floats
 from simcost.billing.metering import Line
 from simcost.errors import RunError
-from simcost.studies.commitments.demand import Demand
+from simcost.studies.commitments.demand import CommitmentDemand
 
 SAMPLED = 1200
 """Hours in the program, spread over all futures."""
@@ -50,20 +50,20 @@ class Option:
     @property
     def most(self) -> float:
         """Units, or USD an hour, of all of it."""
-        return self.bound.units if isinstance(self.bound, Capacity) else self.bound.usd_per_h
+        return self.bound.units if isinstance(self.bound, CommittedUnits) else self.bound.usd_per_h
 
     @property
     def usd_per_unit_h(self) -> float:
         """Of a unit and hour."""
-        return self.bound.usd_per_unit_h if isinstance(self.bound, Capacity) else 1.0
+        return self.bound.usd_per_unit_h if isinstance(self.bound, CommittedUnits) else 1.0
 
     @property
     def draw(self) -> Floats:
         """[line] Units that an hour of each line takes."""
-        return self.bound.takes if isinstance(self.bound, Capacity) else self.bound.rates
+        return self.bound.takes if isinstance(self.bound, CommittedUnits) else self.bound.rates
 
 
-def best_mix(demand: Demand, options: Sequence[Option], aim: Aim) -> Floats:
+def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> Floats:
     """[option] Amounts that are best.
 
     Raises:
@@ -81,7 +81,7 @@ def best_mix(demand: Demand, options: Sequence[Option], aim: Aim) -> Floats:
     return amounts
 
 
-def _sample(demand: Demand) -> Floats:
+def _sample(demand: CommitmentDemand) -> Floats:
     """(futures, hours, lines) A spread of the hours of each future: at even ranks of what they would cost."""
     usd = np.array([line.contracted_usd for line in demand.lines])
     kept = max(SAMPLED // demand.futures, 1)
@@ -98,7 +98,7 @@ class _Program:
     sampled hour, the value at risk, and what each future costs beyond it. USD an hour on average.
     """
 
-    def __init__(self, hours: Floats, demand: Demand, options: Sequence[Option], aim: Aim) -> None:
+    def __init__(self, hours: Floats, demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> None:
         self.options, self.aim = options, aim
         self.futures, self.each, self.lines = hours.shape
         self.demand = hours.reshape(-1)
@@ -234,10 +234,10 @@ def pieces(bound: Bound, lines: tuple[Line, ...], hours: Floats) -> Pieces:
         lines: of the demand.
         hours: [hour, line] unit-hours.
     """
-    draw = bound.takes if isinstance(bound, Capacity) else bound.rates
+    draw = bound.takes if isinstance(bound, CommittedUnits) else bound.rates
     usd = np.array([line.contracted_usd for line in lines], np.float64)
     reached = [i for i in range(len(lines)) if draw[i] > 0]
-    if isinstance(bound, Capacity):
+    if isinstance(bound, CommittedUnits):
         order = sorted(reached, key=lambda i: (draw[i], i))
         unit_usd = bound.usd_per_unit_h
     else:

@@ -17,10 +17,10 @@ from simcost.billing.commitment import (
     SavingsPlan,
 )
 from simcost.billing.commitment.base import HourlyPrice, Yearly
-from simcost.billing.commitment.bound import Capacity, Floats, Rates
+from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Floats
 from simcost.billing.settlement import Settlement, settle
 from simcost.errors import InputError
-from simcost.studies.commitments.demand import Demand
+from simcost.studies.commitments.demand import CommitmentDemand
 from simcost.studies.commitments.optimizer import Aim, Option, best_mix, pieces
 from simcost.studies.commitments.wording import verdict
 from simcost.units import HOURS_PER_MONTH, difference_usd
@@ -37,12 +37,12 @@ FALLS = (0.8, 0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
+class CommitmentRequest:
     """A question about commitments."""
 
-    demand: Demand
+    demand: CommitmentDemand
     offered: tuple[Offered, ...]
-    rates: Rates
+    rates: CommitmentRates
     aim: Aim
 
     def options(self) -> list[Option]:
@@ -53,18 +53,18 @@ class Asked:
             bound = one.bind(hour, self.rates)
             whole = (
                 bound.units / one.count
-                if isinstance(one, HourlyPrice) and isinstance(bound, Capacity)
+                if isinstance(one, HourlyPrice) and isinstance(bound, CommittedUnits)
                 else None
             )
             found.append(Option(bound=bound, whole=whole))
         return found
 
-    def settled(self, amounts: Floats, demand: Demand | None = None) -> Settlement:
+    def settled(self, amounts: Floats, demand: CommitmentDemand | None = None) -> Settlement:
         """All hours of all futures under so much of each option, by the exact rules."""
         return settle((demand or self.demand).account(), bought(self.offered, self.options(), amounts), self.rates,
                       sustained=False)  # fmt: skip
 
-    def monthly(self, amounts: Floats, demand: Demand | None = None) -> Floats:
+    def monthly(self, amounts: Floats, demand: CommitmentDemand | None = None) -> Floats:
         """[future] USD a month."""
         found = self.settled(amounts, demand)
         hourly = found.rest_usd.sum(axis=1) + sum((one.committed_usd for one in found.bought), np.zeros(1))
@@ -103,7 +103,11 @@ def bought(options: Sequence[Offered], bound: Sequence[Option], amounts: Floats)
     return found
 
 
-def study(asked: Asked, history: Demand | None, progress: Callable[[str], None] = lambda _: None) -> Document:
+def study(
+    asked: CommitmentRequest,
+    history: CommitmentDemand | None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Document:
     """The best mix and what surrounds it.
 
     Args:
@@ -145,7 +149,7 @@ def study(asked: Asked, history: Demand | None, progress: Callable[[str], None] 
     return {"verdict": verdict(document), **document, "assumptions": _assumptions(asked)}
 
 
-def best_amounts(asked: Asked, options: Sequence[Option]) -> Floats:
+def best_amounts(asked: CommitmentRequest, options: Sequence[Option]) -> Floats:
     """Of one option in expectation the quantile of demand, exact; else the linear program."""
     aim = asked.aim
     if len(options) == 1 and aim.weight == 0:
@@ -159,7 +163,7 @@ def best_amounts(asked: Asked, options: Sequence[Option]) -> Floats:
 
 
 def _recommended(
-    asked: Asked, options: Sequence[Option], amounts: Floats, settled: Settlement, k: int
+    asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, settled: Settlement, k: int
 ) -> Document:
     option, amount = options[k], float(amounts[k])
     by_name = {one.bound.name: one for one in settled.bought}
@@ -179,7 +183,7 @@ def _recommended(
     }
 
 
-def _curve(asked: Asked, option: Option) -> list[Document]:
+def _curve(asked: CommitmentRequest, option: Option) -> list[Document]:
     """Cost of this option alone, from nothing to all of it."""
     levels = np.linspace(0, option.most, LEVELS + 1)
     if option.whole is not None:
@@ -199,7 +203,7 @@ def _curve(asked: Asked, option: Option) -> list[Document]:
     ]  # fmt: skip
 
 
-def _fall(asked: Asked, options: Sequence[Option], amounts: Floats, factor: float) -> Document:
+def _fall(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, factor: float) -> Document:
     """The mix, if demand were only so much of what it is expected to be."""
     less = asked.demand.scaled(factor)
     mix, nothing = asked.monthly(amounts, less), asked.monthly(np.zeros(len(options)), less)
@@ -214,7 +218,7 @@ def _fall(asked: Asked, options: Sequence[Option], amounts: Floats, factor: floa
     }
 
 
-def break_even_demand(asked: Asked, amounts: Floats) -> float | None:
+def break_even_demand(asked: CommitmentRequest, amounts: Floats) -> float | None:
     """The share of the demand at which the mix costs as much as on demand, to a thousandth; None where nothing is
     committed or the mix never saves. What a mix saves falls with demand, so there is one such share at most.
     """
@@ -236,7 +240,7 @@ def break_even_demand(asked: Asked, amounts: Floats) -> float | None:
     return (low + high) / 2
 
 
-def evidence(asked: Asked, amounts: Floats) -> Document:
+def evidence(asked: CommitmentRequest, amounts: Floats) -> Document:
     """How much stands behind the terms: what is known of demand, and for how long one binds oneself."""
     years = [one.years for one, amount in zip(asked.offered, amounts, strict=True) if amount > 1e-9]
     demand = asked.demand
@@ -250,7 +254,7 @@ def evidence(asked: Asked, amounts: Floats) -> Document:
     }
 
 
-def _usual(asked: Asked, options: Sequence[Option], history: Demand) -> list[Document]:
+def _usual(asked: CommitmentRequest, options: Sequence[Option], history: CommitmentDemand) -> list[Document]:
     """What would have been best over the last days, option by option: the method of the providers' advice."""
     found = []
     for k, option in enumerate(options):
@@ -299,7 +303,7 @@ def _words(one: Offered) -> Document:
     return found
 
 
-def _assumptions(asked: Asked) -> list[str]:
+def _assumptions(asked: CommitmentRequest) -> list[str]:
     lines = [f"Futures: {asked.demand.source}, equally likely. Commitments are settled by the clock-hour."]
     if "history" in asked.demand.source:
         lines.append(

@@ -93,11 +93,11 @@ def _add_reading(parser: Any) -> None:
 
 def _forecast(arguments: Arguments) -> None:
     from simcost.forecast.cleaning import RULES
-    from simcost.forecast.project import Asked
+    from simcost.forecast.project import ProjectionOptions
     from simcost.studies.forecasting.page import write_forecast_page
     from simcost.studies.forecasting.study import forecast_file
 
-    asked = Asked(
+    asked = ProjectionOptions(
         seed=1 if arguments.seed is None else arguments.seed,
         model=arguments.model,
         levels=arguments.levels,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from simcost.forecast.document import picture
-from simcost.forecast.project import Outlook
+from simcost.forecast.project import Projection
 from simcost.outputs import whole_file
 from simcost.present import forecast_charts as charts
 from simcost.present import forecast_wording as words
@@ -22,7 +22,7 @@ COVERAGE = (
 )
 
 
-def write_forecast_page(document: Document, outlooks: Sequence[Outlook], path: Path) -> None:
+def write_forecast_page(document: Document, outlooks: Sequence[Projection], path: Path) -> None:
     """Write the page of a forecast.
 
     Args:
@@ -38,7 +38,7 @@ def write_forecast_page(document: Document, outlooks: Sequence[Outlook], path: P
         draft.write_text(text, encoding="utf-8")
 
 
-def pictures(document: Document, outlooks: Sequence[Outlook]) -> list[Document]:
+def pictures(document: Document, outlooks: Sequence[Projection]) -> list[Document]:
     """What to draw of the first series."""
     zone = document["timezone"]
     return [picture(one.forecast, one.stated, timezone=zone) for one in outlooks[:DRAWN]]

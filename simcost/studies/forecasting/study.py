@@ -22,12 +22,12 @@ from simcost.forecast.document import forecast_document
 from simcost.forecast.events.findings import Finding, check_event
 from simcost.forecast.events.schema import Event
 from simcost.forecast.horizon_steps import steps_ahead
-from simcost.forecast.project import Asked, Outlook, look_ahead
+from simcost.forecast.project import Projection, ProjectionOptions, look_ahead
 from simcost.forecast.scoring.issued import issued
 from simcost.forecast.scoring.score import score
 from simcost.outputs import check_outputs
 from simcost.scenario.files.faults import fault_at, repeated_names
-from simcost.scenario.files.nodes import Node
+from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.files.parts import load_with_places
 from simcost.scenario.storage.folders import sha256_of
 from simcost.scenario.storage.sample_paths import write_paths
@@ -96,7 +96,7 @@ def load_events(path: Path) -> StatedEvents:
     return StatedEvents(events=stated.events, timezone=stated.timezone, places=places)
 
 
-def _own_faults(root: Node, file: str) -> list[Fault]:
+def _own_faults(root: YamlNode, file: str) -> list[Fault]:
     """Faults that the schema cannot tell: an unknown time zone, a name that appears twice."""
     faults = []
     zone = root.get("timezone")
@@ -108,7 +108,7 @@ def _own_faults(root: Node, file: str) -> list[Fault]:
     return [*faults, *repeated_names(_nodes(root), file)]
 
 
-def _nodes(root: Node) -> list[Node]:
+def _nodes(root: YamlNode) -> list[YamlNode]:
     events = root.get("events")
     return events.value if events is not None and isinstance(events.value, list) else []
 
@@ -168,7 +168,7 @@ class Reading:
 
 def forecast_file(
     path: Path,
-    asked: Asked,
+    asked: ProjectionOptions,
     *,
     horizon_s: float | None = None,
     reading: Reading = Reading(),
@@ -177,7 +177,7 @@ def forecast_file(
     paths_out: Path | None = None,
     page: Path | None = None,
     progress: Callable[[float, str], None] = lambda _share, _what: None,
-) -> tuple[Document, list[Outlook]]:
+) -> tuple[Document, list[Projection]]:
     """Forecast the series of a file.
 
     Args:
@@ -270,7 +270,7 @@ def _provenance(seed: int, inputs: dict[str, str]) -> Document:
 
 
 def _write(
-    outlooks: Sequence[Outlook], zone: str, said: Document, out: Path | None, paths_out: Path | None
+    outlooks: Sequence[Projection], zone: str, said: Document, out: Path | None, paths_out: Path | None
 ) -> list[str]:
     """Write the files asked for; their names."""
     if out is not None:

@@ -140,9 +140,9 @@ def _pools(policies: list[Any], nodes: Any) -> dict[str, int]:
 
 def _mishaps(arguments: Arguments) -> dict[str, Any]:
     """Failures, checkpoints and the seed, as the engines take them."""
-    from simcost.plan.failures import Checkpoints, NodeFailures
+    from simcost.plan.failures import Checkpoints, ClusterFailures
 
-    given = {"failures": NodeFailures, "checkpoints": Checkpoints}
+    given = {"failures": ClusterFailures, "checkpoints": Checkpoints}
     found = {name: with_words(cls, said, f"--{name}") for name, cls in given.items()
              if (said := getattr(arguments, name)) is not None}  # fmt: skip
     return {"seed": arguments.seed or 0, **found}

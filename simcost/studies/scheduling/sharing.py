@@ -15,7 +15,7 @@ from simcost.errors import InputError, did_you_mean
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
 from simcost.scenario.storage.folders import check_result
-from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
 from simcost.studies.scheduling.sizing import Question, size
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
@@ -47,13 +47,13 @@ class ServingUse:
         """Averaged over time."""
         return float(np.dot(self.gpus, np.diff(np.append(self.since_s, self.horizon_s))) / self.horizon_s)
 
-    def left_of(self, gpus: int, until_s: float) -> Capacity:
+    def left_of(self, gpus: int, until_s: float) -> GpuCapacity:
         """What it leaves of so many GPUs, its run repeated up to a time."""
         repeats = int(np.ceil(until_s / self.horizon_s))
         since = (np.arange(repeats)[:, None] * self.horizon_s + self.since_s).ravel()
         left = np.tile(gpus - self.gpus, repeats)
         changed = np.append(True, np.diff(left) != 0)
-        return Capacity(since_s=since[changed], gpus=left[changed])
+        return GpuCapacity(since_s=since[changed], gpus=left[changed])
 
 
 def serving_use(folder: Path, plan: str | None) -> ServingUse:
@@ -134,7 +134,7 @@ def share(
     waited = _percentile(together)
 
     def alone(count: int, _policy: str) -> JobLedger:
-        constant = Capacity(since_s=np.zeros(1), gpus=np.array([count], np.int64))
+        constant = GpuCapacity(since_s=np.zeros(1), gpus=np.array([count], np.int64))
         return schedule_beside(jobs, constant, checkpoints, horizon_s=horizon_s)
 
     question = Question(wait_s=waited, percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)

@@ -82,11 +82,11 @@ def _size(arguments: Arguments) -> dict[str, Any]:
 
 def _with_mixes(document: dict[str, Any], jobs: Any, arguments: Arguments, asked: Any) -> dict[str, Any]:
     """And the mixes of reserved and spot GPUs that keep the target."""
-    from simcost.studies.scheduling.spot_mix import Spot, mixes
+    from simcost.studies.scheduling.spot_mix import SpotMix, mixes
     from simcost.trace.spot import one_trace
 
     trace = one_trace(arguments.spot_trace, arguments.trace)
-    spot = Spot(trace=trace, usd_per_gpu_h=arguments.spot, checkpoints=checkpoints_of(arguments))
+    spot = SpotMix(trace=trace, usd_per_gpu_h=arguments.spot, checkpoints=checkpoints_of(arguments))
     mix = mixes(jobs, spot, asked)
     return {**document, "verdict": f"{document['verdict']} {mix['verdict']}", "mix": mix}
 

@@ -10,10 +10,10 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
-from simcost.sim.jobs.changing_capacity import Capacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
 from simcost.studies.scheduling.sizing import LARGEST, Question
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.spot import Floats, Ints, SpotTrace
+from simcost.trace.spot import Floats, Ints, SpotSeries
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
 
 BASES = 7
@@ -26,10 +26,10 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spot:
+class SpotMix:
     """Spot nodes beside a cluster."""
 
-    trace: SpotTrace
+    trace: SpotSeries
     """Of one zone. It is repeated for as long as there are jobs."""
     usd_per_gpu_h: float | None
     """None = no money is shown."""
@@ -49,7 +49,7 @@ class _Tried:
     ledgers: Sequence[JobLedger]
 
 
-def mixes(jobs: Jobs, spot: Spot, question: Question) -> Document:
+def mixes(jobs: Jobs, spot: SpotMix, question: Question) -> Document:
     """The mixes that keep the target, from all reserved to all on spot.
 
     Jobs take reserved GPUs first; a spot node is held while jobs need it and it can be had. When spot is taken
@@ -119,7 +119,7 @@ def _smallest(keeps: Any, none: int, most: int) -> int | None:
     return high
 
 
-def _try(jobs: Jobs, spot: Spot, step: int, base: int, nodes: int) -> _Tried:
+def _try(jobs: Jobs, spot: SpotMix, step: int, base: int, nodes: int) -> _Tried:
     hopeless = _Tried(np.full(1, FOREVER_S), 0.0, ())
     if (base + nodes) * step < int(jobs.gpus.max()):
         return hopeless
@@ -141,7 +141,7 @@ def _try(jobs: Jobs, spot: Spot, step: int, base: int, nodes: int) -> _Tried:
     return _Tried(wait, held, ledgers)
 
 
-def _capacity(trace: SpotTrace, start: int, base_gpus: int, nodes: int, step: int) -> Capacity:
+def _capacity(trace: SpotSeries, start: int, base_gpus: int, nodes: int, step: int) -> GpuCapacity:
     """What is always there, and what spot gives of so many nodes, from a tick of the trace on.
 
     More nodes than the trace ever had come and go in proportion.
@@ -151,7 +151,7 @@ def _capacity(trace: SpotTrace, start: int, base_gpus: int, nodes: int, step: in
     got: Ints = np.minimum(there, nodes) if nodes <= most else there * nodes // most
     changed = np.append(True, np.diff(got) != 0)
     since = np.arange(len(got))[changed] * trace.gap_s
-    return Capacity(since_s=since, gpus=base_gpus + step * got[changed], period_s=trace.span_s)
+    return GpuCapacity(since_s=since, gpus=base_gpus + step * got[changed], period_s=trace.span_s)
 
 
 def _waits(jobs: Jobs, ledger: JobLedger) -> Floats:
@@ -176,7 +176,7 @@ def _percentile(tried: _Tried, question: Question) -> float:
 
 
 def _row(
-    jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: Spot, question: Question
+    jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: SpotMix, question: Question
 ) -> Document:
     row: Document = {
         "base_gpus": base * question.step,
@@ -200,7 +200,7 @@ def _row(
     }  # fmt: skip
 
 
-def _monthly(base_gpus: int, spot_h: float, spot: Spot, question: Question) -> dict[str, float | None]:
+def _monthly(base_gpus: int, spot_h: float, spot: SpotMix, question: Question) -> dict[str, float | None]:
     """Money of a month, in all and of each kind; None without both prices."""
     if question.usd_per_gpu_h is None or spot.usd_per_gpu_h is None:
         return dict.fromkeys(("usd_per_month", "reserved_usd_per_month", "spot_usd_per_month"))
@@ -237,7 +237,7 @@ def _verdict(rows: Sequence[Document], best: Document) -> str:
     )
 
 
-def _notes(spot: Spot) -> list[str]:
+def _notes(spot: SpotMix) -> list[str]:
     most = int(spot.trace.nodes.max())
     return [
         "waits here count the time in the queue after preemptions too; beside spot, jobs pay for their checkpoints",

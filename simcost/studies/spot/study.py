@@ -15,7 +15,7 @@ from simcost.compare.verdict import percent
 from simcost.errors import InputError, TraceError
 from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy, name_of
 from simcost.sim.spot import STATES, DeadlineJob, SpotRuns, course, run_spot
-from simcost.trace.spot import Flags, Floats, Ints, SpotTrace, any_zone
+from simcost.trace.spot import Flags, Floats, Ints, SpotSeries, any_zone
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _PERCENTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
@@ -66,7 +66,7 @@ def policy_row(
     }  # fmt: skip
 
 
-def trace_row(trace: SpotTrace, price: Floats, starts: Ints, gang: int) -> dict[str, Any]:
+def trace_row(trace: SpotSeries, price: Floats, starts: Ints, gang: int) -> dict[str, Any]:
     """What a trace offers a gang: how often, for how long at a time, and how often it takes it back."""
     there: Flags = np.any(np.atleast_2d(trace.nodes) >= gang, axis=0)
     change = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
@@ -155,7 +155,7 @@ LONG_SILENCE_S = 7 * SECONDS_PER_DAY
 
 
 def spot_study(
-    traces: Sequence[SpotTrace],
+    traces: Sequence[SpotSeries],
     *,
     work_h: float,
     deadline_h: float,
@@ -237,7 +237,7 @@ def _seconds(hours: float) -> float:
     return round(hours * SECONDS_PER_HOUR, 6)
 
 
-def _taken(trace: SpotTrace) -> Findings:
+def _taken(trace: SpotSeries) -> Findings:
     """What is taken for granted of a trace."""
     said = Findings()
     if trace.assumed:
@@ -253,8 +253,8 @@ def _taken(trace: SpotTrace) -> Findings:
 
 
 def _long_enough(
-    traces: Sequence[SpotTrace], job: DeadlineJob, starts: int | Sequence[int]
-) -> tuple[list[SpotTrace], Findings]:
+    traces: Sequence[SpotSeries], job: DeadlineJob, starts: int | Sequence[int]
+) -> tuple[list[SpotSeries], Findings]:
     """The traces that cover the deadline from some start, and what is said of those and of the others."""
     studied, said = [], Findings()
     for trace in traces:
@@ -278,7 +278,7 @@ def _long_enough(
     return studied, said
 
 
-def _prices(trace: SpotTrace, usd_per_h: float | None) -> Floats:
+def _prices(trace: SpotSeries, usd_per_h: float | None) -> Floats:
     """Price of a node at each tick, in the shape of its nodes."""
     if usd_per_h is not None:
         if not 0 <= usd_per_h < np.inf:
@@ -289,7 +289,7 @@ def _prices(trace: SpotTrace, usd_per_h: float | None) -> Floats:
     return trace.usd_per_h
 
 
-def _starts(trace: SpotTrace, job: DeadlineJob, starts: int | Sequence[int], seed: int) -> Ints:
+def _starts(trace: SpotSeries, job: DeadlineJob, starts: int | Sequence[int], seed: int) -> Ints:
     """Ticks from which the trace covers the deadline, drawn as the published study does; or those given."""
     if not isinstance(starts, int):
         return np.asarray(starts, np.int64)
@@ -300,7 +300,7 @@ def _starts(trace: SpotTrace, job: DeadlineJob, starts: int | Sequence[int], see
     return drawn
 
 
-def _nodes(policy: SpotPolicy, trace: SpotTrace, price: Floats) -> Ints:
+def _nodes(policy: SpotPolicy, trace: SpotSeries, price: Floats) -> Ints:
     """What of a trace a policy takes."""
     if isinstance(policy, SpotBelow):
         return np.where(price <= policy.max_usd_per_h, trace.nodes, 0)
@@ -308,14 +308,14 @@ def _nodes(policy: SpotPolicy, trace: SpotTrace, price: Floats) -> Ints:
 
 
 def _outcome(
-    policy: SpotPolicy, job: DeadlineJob, trace: SpotTrace, price: Floats, starts: Ints, od_usd_per_h: float
+    policy: SpotPolicy, job: DeadlineJob, trace: SpotSeries, price: Floats, starts: Ints, od_usd_per_h: float
 ) -> Outcome:
     runs = run_spot(policy, job, _nodes(policy, trace, price), trace.gap_s, starts, weights=price)
     return Outcome(runs, job.gang * (runs.billed_on_demand_h * od_usd_per_h + runs.weighted_spot_h))
 
 
 def _courses(
-    policies: Mapping[str, SpotPolicy], best: Sequence[Outcome], job: DeadlineJob, traces: Sequence[SpotTrace],
+    policies: Mapping[str, SpotPolicy], best: Sequence[Outcome], job: DeadlineJob, traces: Sequence[SpotSeries],
     prices: Sequence[Floats], begin: Sequence[Ints],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The run in which the best policy costs the median, under each policy that moves the whole gang."""

@@ -9,7 +9,7 @@ from simcost.catalog import Catalog
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance
 from simcost.errors import CatalogError, InputError
-from simcost.studies.training_cost.inputs import Interval, Prices, Run
+from simcost.studies.training_cost.inputs import Prices, Run, ValueRange
 from simcost.units import GB, SECONDS_PER_HOUR, format_usd
 
 
@@ -35,8 +35,8 @@ class Price:
 class Quantities:
     """What one way of buying pays for."""
 
-    time_s: Interval
-    useful_s: Interval
+    time_s: ValueRange
+    useful_s: ValueRange
     """The time without failures and checkpoints."""
     checkpoint_bytes: float
     result_bytes: float
@@ -146,7 +146,7 @@ def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Pric
     """The parts and the total of one way of buying, each low, mid and high; parts without a price are `None`."""
     compute = used.time_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     useful = used.useful_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
-    lost = Interval(compute.low - useful.low, compute.mid - useful.mid, compute.high - useful.high)
+    lost = ValueRange(compute.low - useful.low, compute.mid - useful.mid, compute.high - useful.high)
     kept_gb = used.checkpoint_bytes * prices.kept_checkpoints / GB
     own_storage = _first(prices.storage_usd_per_gb_month, price.storage_usd)
     storage, no_storage = _volume(catalog, "storage", price.provider, own_storage, used.time_s, kept_gb)
@@ -180,11 +180,11 @@ def _first(stated: float | None, otherwise: float | None) -> float | None:
 
 
 def _volume(
-    catalog: Catalog, item: Item, provider: str | None, own_usd: float | None, time_s: Interval, gb: float
-) -> tuple[Interval | None, str]:
+    catalog: Catalog, item: Item, provider: str | None, own_usd: float | None, time_s: ValueRange, gb: float
+) -> tuple[ValueRange | None, str]:
     """The price of GB kept over the run, or sent once; None and the reason where nobody knows the price."""
     if gb == 0:
-        return Interval(0.0, 0.0, 0.0), ""
+        return ValueRange(0.0, 0.0, 0.0), ""
 
     def quantity(run_s: float) -> float:
         return gb_months(gb * run_s / SECONDS_PER_HOUR) if item == "storage" else gb
@@ -198,7 +198,7 @@ def _volume(
     except CatalogError:
         return None, f"{item}: the catalog has no price of {provider}; give yours per GB"
     priced = [run_usd(quantity(run_s), tiers, run_s) for run_s in (time_s.low, time_s.mid, time_s.high)]
-    return Interval(min(priced), priced[1], max(priced)), ""
+    return ValueRange(min(priced), priced[1], max(priced)), ""
 
 
 def not_priced(way: str, error: InputError) -> dict[str, str]:

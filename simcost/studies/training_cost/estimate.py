@@ -15,7 +15,7 @@ from simcost.perf.training.utilization import Mfu, measured_mfu, published_mfu
 from simcost.perf.training.whole_runs import WholeRuns, over_whole_runs, whole_runs
 from simcost.studies.training_cost.assumptions import assumptions
 from simcost.studies.training_cost.costs import Quantities, cost_document, not_priced, old_price, price_of
-from simcost.studies.training_cost.inputs import Interval, Run
+from simcost.studies.training_cost.inputs import Run, ValueRange
 from simcost.studies.training_cost.timing import Timed, timed
 from simcost.studies.training_cost.warnings import batch_document, warnings
 from simcost.studies.training_cost.wording import verdict
@@ -171,10 +171,10 @@ def _failures_document(run: Run, ran: Timed) -> dict[str, Any]:
     nodes = node_count(run.layout.gpus, run.failures)
     losses, alone = run.losses, run.failures.size_independent_per_day
     return {
-        "ettr": Interval(high.value, mid.value, low.value).document(),
+        "ettr": ValueRange(high.value, mid.value, low.value).document(),
         "ettr_first_order": first_order_ettr(ran.written, run.layout.gpus, run.failures, mid.per_node_day),
         "failures": {
-            "per_node_day": Interval(*(rate.per_node_day for rate in (low, mid, high))).document(),
+            "per_node_day": ValueRange(*(rate.per_node_day for rate in (low, mid, high))).document(),
             "nodes": nodes,
             "of_nodes_per_day": nodes * mid.per_node_day,
             "size_independent_per_day": alone,
@@ -214,10 +214,10 @@ def _simulated(runs: "FailureRuns") -> dict[str, Any]:
     }
 
 
-def _speed(run: Run, time_s: Interval) -> dict[str, float]:
-    return Interval(run.tokens / time_s.high, run.tokens / time_s.mid, run.tokens / time_s.low).document()
+def _speed(run: Run, time_s: ValueRange) -> dict[str, float]:
+    return ValueRange(run.tokens / time_s.high, run.tokens / time_s.mid, run.tokens / time_s.low).document()
 
 
-def _energy(run: Run, time_s: Interval) -> dict[str, float] | None:
+def _energy(run: Run, time_s: ValueRange) -> dict[str, float] | None:
     kw = run.energy.kw_per_gpu(run.accelerator)
     return None if kw is None else time_s.times(kw * run.layout.gpus / SECONDS_PER_HOUR).document()

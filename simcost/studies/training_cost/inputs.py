@@ -26,13 +26,13 @@ from simcost.perf.training.methods import (
     Transfer,
     check_limits,
 )
-from simcost.perf.training.utilization import Layout
-from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, Recorded
+from simcost.perf.training.utilization import ParallelLayout
+from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, RecordedFailures
 from simcost.units import Count, UsdPerGb, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
+class SpotTerms:
     """Spare capacity that can be taken back at any time."""
 
     usd_per_gpu_h: UsdPerH | None = None
@@ -77,7 +77,7 @@ class Losses:
     seed: Count = 1
 
     def __post_init__(self) -> None:
-        for made in (self, self.correlated, None if isinstance(self.model, Recorded) else self.model):
+        for made in (self, self.correlated, None if isinstance(self.model, RecordedFailures) else self.model):
             if made is not None:
                 check_limits(made)
 
@@ -95,7 +95,7 @@ class Prices:
     """`provider/sku`; None = the cheapest of the accelerator in whole nodes, on demand or on spot."""
     region: str | None = None
     on_demand_usd_per_gpu_h: UsdPerH | None = None
-    spot: Spot = field(default_factory=Spot)
+    spot: SpotTerms = field(default_factory=SpotTerms)
     owned: Owned | None = None
     """Nodes of one's own, as the plans of a scenario buy them."""
     owned_usd_per_gpu_h: UsdPerH | None = None
@@ -126,7 +126,7 @@ class Run:
     accelerator: Accelerator
     tokens: float
     method: Method
-    layout: Layout
+    layout: ParallelLayout
     precision: Precision = "bf16"
     mfu: float | None = None
     """Measured; None = from `tokens_per_s_per_gpu`, else published."""
@@ -207,24 +207,24 @@ def _built(catalog: Catalog, name: str, given: dict[str, Any]) -> Method:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ValueRange:
     """Three values of one quantity, in order."""
 
     low: float
     mid: float
     high: float
 
-    def times(self, factor: float) -> "Interval":
+    def times(self, factor: float) -> "ValueRange":
         """Each times a factor that is not negative."""
         return self.map(lambda value: value * factor)
 
-    def map(self, function: Callable[[float], float]) -> "Interval":
+    def map(self, function: Callable[[float], float]) -> "ValueRange":
         """Each through a function that does not decrease."""
-        return Interval(function(self.low), function(self.mid), function(self.high))
+        return ValueRange(function(self.low), function(self.mid), function(self.high))
 
-    def plus(self, other: "Interval") -> "Interval":
+    def plus(self, other: "ValueRange") -> "ValueRange":
         """Ends add up: both come from the same speed."""
-        return Interval(self.low + other.low, self.mid + other.mid, self.high + other.high)
+        return ValueRange(self.low + other.low, self.mid + other.mid, self.high + other.high)
 
     def document(self) -> dict[str, float]:
         """As JSON."""

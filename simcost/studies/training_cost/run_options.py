@@ -15,7 +15,7 @@ MODELS = "exponential, weibull=SHAPE, lognormal=SIGMA, gamma=SHAPE or recorded=F
 def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
     """The run on so many GPUs; 0 = on the fewest of the layout. Raises InputError and CatalogError."""
     from simcost.perf.training.duration import Failures
-    from simcost.perf.training.utilization import Layout
+    from simcost.perf.training.utilization import ParallelLayout
     from simcost.studies.training_cost.inputs import Run
 
     layout = _given(
@@ -35,7 +35,7 @@ def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
         accelerator=catalog.accelerator(arguments.on),
         tokens=arguments.tokens,
         method=_method(arguments, catalog),
-        layout=Layout(gpus=gpus or (arguments.tp or 1) * (arguments.pp or 1), **layout),
+        layout=ParallelLayout(gpus=gpus or (arguments.tp or 1) * (arguments.pp or 1), **layout),
         precision=arguments.precision,
         mfu=arguments.mfu,
         tokens_per_s_per_gpu=arguments.tokens_per_s,
@@ -80,7 +80,7 @@ def levers_of(arguments: Arguments, catalog: Any) -> Any:
 
 
 def _prices(arguments: Arguments) -> Any:
-    from simcost.studies.training_cost.inputs import Prices, Spot
+    from simcost.studies.training_cost.inputs import Prices, SpotTerms
 
     volumes = _given(
         storage_usd_per_gb_month=arguments.storage, egress_usd_per_gb=arguments.egress,
@@ -90,7 +90,7 @@ def _prices(arguments: Arguments) -> Any:
         offer=arguments.offer,
         region=arguments.region,
         on_demand_usd_per_gpu_h=arguments.price,
-        spot=Spot(usd_per_gpu_h=arguments.spot, interruptions_per_node_day=arguments.interruptions),
+        spot=SpotTerms(usd_per_gpu_h=arguments.spot, interruptions_per_node_day=arguments.interruptions),
         owned=_owned(arguments),
         owned_usd_per_gpu_h=arguments.owned,
         **_given(used_share=arguments.used_share),
@@ -160,7 +160,7 @@ def _failure_model(text: str, span_s: float | None) -> Any:
         from simcost.trace.failures import read_failures
 
         times_s, whole_s = read_failures(Path(value), span_s=span_s)
-        return failures.Recorded(times_s=times_s, span_s=whole_s)
+        return failures.RecordedFailures(times_s=times_s, span_s=whole_s)
     built: dict[str, Callable[[float], Any]] = {
         "weibull": lambda shape: failures.Weibull(shape=shape),
         "lognormal": lambda sigma: failures.LogNormal(sigma=sigma),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.perf.training.duration import (
-    Checkpoints,
+    CheckpointWrites,
     Ettr,
     Failures,
     checkpoints,
@@ -19,9 +19,9 @@ from simcost.perf.training.duration import (
     peak_flops,
 )
 from simcost.perf.training.utilization import Mfu
-from simcost.plan.failures import Recorded
+from simcost.plan.failures import RecordedFailures
 from simcost.rng import stream
-from simcost.studies.training_cost.inputs import Interval, Run
+from simcost.studies.training_cost.inputs import Run, ValueRange
 from simcost.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ RUNS = 400
 class Timed:
     """How long a run takes under one rate of interruptions."""
 
-    useful_s: Interval
-    time_s: Interval
+    useful_s: ValueRange
+    time_s: ValueRange
     ettr: tuple[Ettr, Ettr, Ettr]
     """At the lowest, likely and highest rate."""
-    written: Checkpoints
+    written: CheckpointWrites
     simulated: "FailureRuns | None"
     """At the likely rate, where runs were simulated."""
 
@@ -55,7 +55,7 @@ def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: floa
     gpus = run.layout.gpus
     peak = peak_flops(run.accelerator, run.precision)
     flops = run.token_flops.model * run.tokens
-    useful_s = Interval(*(compute_s(flops, gpus, peak * share) for share in (mfu.high, mfu.mid, mfu.low)))
+    useful_s = ValueRange(*(compute_s(flops, gpus, peak * share) for share in (mfu.high, mfu.mid, mfu.low)))
     failures = _as_rates(run)
     given = failures.per_node_day is not None
     published = () if given else catalog.facts.failure_rates
@@ -65,7 +65,7 @@ def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: floa
     low, mid, high = (one for one, _ in found)
     low = replace(low, value=max(low.value, mid.value))  # simulated ones may cross by chance
     high = replace(high, value=min(high.value, mid.value))
-    time_s = Interval(useful_s.low / low.value, useful_s.mid / mid.value, useful_s.high / high.value)
+    time_s = ValueRange(useful_s.low / low.value, useful_s.mid / mid.value, useful_s.high / high.value)
     if not time_s.high < LONGEST_S:
         raise InputError(
             f"the run would take {time_s.high / SECONDS_PER_DAY / 365:.3g} years; check tokens, gpus and mfu"
@@ -78,7 +78,7 @@ def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: floa
 def _as_rates(run: Run) -> Failures:
     """The failures as rates: those of a recorded log are its mean, and correlated losses come on top."""
     failures, losses = run.failures, run.losses
-    if isinstance(losses.model, Recorded):
+    if isinstance(losses.model, RecordedFailures):
         if failures.per_node_day or failures.size_independent_per_day:
             raise InputError("recorded failures and failure rates say the same; give one of them")
         per_day = len(losses.model.times_s) * SECONDS_PER_DAY / losses.model.span_s
@@ -90,7 +90,7 @@ def _as_rates(run: Run) -> Failures:
 
 
 def _ettr(
-    run: Run, failures: Failures, written: Checkpoints, rate: float, useful_s: float
+    run: Run, failures: Failures, written: CheckpointWrites, rate: float, useful_s: float
 ) -> "tuple[Ettr, FailureRuns | None]":
     """The share of time that is useful, and the runs it was read from, where it has no closed form."""
     losses = run.losses

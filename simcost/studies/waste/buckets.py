@@ -77,7 +77,7 @@ MONITORED = ("useful", "unmeasured", *IDLE, "down")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
+class QueueWaste:
     """Who waits while what is idle, over all pools; None where a share has no time to be a share of."""
 
     pending_gpu_s: float
@@ -105,7 +105,7 @@ class Waste:
     samples: Samples
     seconds: dict[str, Floats]
     """By bucket of MONITORED, one value per sample; they add up to GPUs x time."""
-    queue: Queue | None
+    queue: QueueWaste | None
     """None where the file says nothing of jobs that wait."""
 
     @property
@@ -141,7 +141,7 @@ def split(samples: Samples) -> Waste:
     return Waste(samples=samples, seconds=seconds, queue=queue)
 
 
-def _blocked(samples: Samples, idle: Floats, own: Floats) -> tuple[Queue, Floats]:
+def _blocked(samples: Samples, idle: Floats, own: Floats) -> tuple[QueueWaste, Floats]:
     """The queue over all pools, and the GPU-seconds of each sample that other pools' jobs could use."""
     swept = sweep(samples.start_s, samples.end_s, samples.pending, idle, own, samples.waiting_jobs,
                   np.ones(len(samples)))  # fmt: skip
@@ -153,7 +153,7 @@ def _blocked(samples: Samples, idle: Floats, own: Floats) -> tuple[Queue, Floats
     length = swept.length_s
     waits = (jobs > 0) | (pending > 0)
     observed = float(length[rows > 0].sum())
-    queue = Queue(
+    queue = QueueWaste(
         pending_gpu_s=float(pending @ length), in_pool_gpu_s=float(in_pool @ length),
         partition_gpu_s=float(partition @ length),
         borrowable_gpu_s=float((partition * (free >= pending)) @ length),

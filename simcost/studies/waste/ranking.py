@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from simcost.studies.waste.buckets import IDLE, Ints, Waste
-from simcost.studies.waste.workload_actions import Memory, Outcomes
+from simcost.studies.waste.workload_actions import GpuTimeByOutcome, Memory
 
 SUGGESTED = {
     "allocated_idle": "share, MIG, shut at night",
@@ -56,7 +56,7 @@ def memory_rows(waste: Waste, memory: Memory | None, codes: Ints, names: tuple[s
     return [("oversized_memory", name, total) for name, total in zip(names, seconds.tolist(), strict=True)]
 
 
-def outcome_rows(found: Outcomes | None) -> list[Row]:
+def outcome_rows(found: GpuTimeByOutcome | None) -> list[Row]:
     """GPU-seconds of failed and cancelled jobs."""
     if found is None:
         return []

@@ -14,12 +14,12 @@ from simcost.catalog.facts import Offer
 from simcost.compare.verdict import percent
 from simcost.errors import InputError
 from simcost.studies.waste.actions import Action, Range, consolidate, merge_pools, share_gpus, shut_at_night
-from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, Queue, Waste, local_start_s, split, spread
+from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, QueueWaste, Waste, local_start_s, split, spread
 from simcost.studies.waste.price import Price, price_of
 from simcost.studies.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
 from simcost.studies.waste.workload_actions import (
+    GpuTimeByOutcome,
     Memory,
-    Outcomes,
     SpotCase,
     fix_failing,
     measure,
@@ -169,7 +169,7 @@ def waste(
 def _measures(
     account: Waste,
     memory: Memory | None,
-    found: Outcomes | None,
+    found: GpuTimeByOutcome | None,
     timezone: str,
     offer: Offer | None,
 ) -> list[Action]:
@@ -226,7 +226,7 @@ def _by_usd(action: dict[str, Any]) -> tuple[float, str, str]:
     return -(action["saves_usd"]["expected"] or 0.0), action["action"], action["where"]
 
 
-def _blocked(queue: Queue | None) -> dict[str, float] | None:
+def _blocked(queue: QueueWaste | None) -> dict[str, float] | None:
     if queue is None:
         return None
     parts = {"pending": queue.pending_gpu_s, "in_pool": queue.in_pool_gpu_s, "partition": queue.partition_gpu_s,

@@ -15,7 +15,7 @@ from simcost.studies.waste.actions import Action, Range, ordered
 from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, quantile
 from simcost.studies.waste.price import Price
 from simcost.trace.jobs.jobs import STATUS, Jobs
-from simcost.trace.spot import SpotTrace
+from simcost.trace.spot import SpotSeries
 from simcost.units import SECONDS_PER_HOUR
 
 STARTS = 400
@@ -25,7 +25,7 @@ STARTS = 400
 class SpotCase:
     """What spot would be like."""
 
-    trace: SpotTrace | None = None
+    trace: SpotSeries | None = None
     """None = always there: then only the most that could be saved is known."""
     usd_per_gpu_h: float | None = None
     """None = the spot price of the offer."""
@@ -64,7 +64,7 @@ def move_to_spot(jobs: Jobs, price: Price, case: SpotCase | None) -> list[Action
 
 
 def _replayed(
-    jobs: Jobs, fit: Flags, work: Floats, case: SpotCase, trace: SpotTrace, usd_per_h: float, spot_usd: float
+    jobs: Jobs, fit: Flags, work: Floats, case: SpotCase, trace: SpotSeries, usd_per_h: float, spot_usd: float
 ) -> tuple[Range, str]:
     """The saving at the spot hours that a typical job is billed, and how it was found."""
     typical_s = float(np.average(jobs.duration_s[fit], weights=work))
@@ -89,7 +89,7 @@ def _replayed(
     return Range(lo=min(lo, mid), expected=mid, hi=max(hi, mid)), rule + unfinished
 
 
-def _runs(trace: SpotTrace, work_s: float, changeover_s: float) -> SpotRuns:
+def _runs(trace: SpotSeries, work_s: float, changeover_s: float) -> SpotRuns:
     """On spot alone, from starts evenly along the first half of the trace."""
     job = DeadlineJob(
         work_s=work_s, deadline_s=max(trace.span_s, work_s + changeover_s), changeover_s=changeover_s
@@ -175,7 +175,7 @@ def _saved(memory: Memory, used_bytes: Floats, duty: Floats) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcomes:
+class GpuTimeByOutcome:
     """GPU-seconds of a job trace by recorded outcome."""
 
     gpu_s: dict[str, float]
@@ -184,7 +184,7 @@ class Outcomes:
     """Of failures whose user's previous job in the pool, with as many GPUs, had failed too."""
 
 
-def outcomes(jobs: Jobs) -> Outcomes:
+def outcomes(jobs: Jobs) -> GpuTimeByOutcome:
     """Add up GPUs x duration by outcome; failed and killed jobs held their GPUs all the same."""
     work: Floats = jobs.gpus * jobs.gpu_milli / 1000.0 * jobs.duration_s
     by_status = np.bincount(jobs.status, work, len(STATUS))
@@ -194,11 +194,11 @@ def outcomes(jobs: Jobs) -> Outcomes:
     for column in (jobs.gpus, jobs.user, jobs.pool):
         same &= np.diff(column[order]) == 0
     again = np.append(False, failed[order][:-1] & same)[: len(order)] & failed[order]
-    return Outcomes(gpu_s=dict(zip(STATUS, by_status.tolist(), strict=True)),
+    return GpuTimeByOutcome(gpu_s=dict(zip(STATUS, by_status.tolist(), strict=True)),
                     repeated_gpu_s=float(work[order][again].sum()))  # fmt: skip
 
 
-def fix_failing(found: Outcomes) -> list[Action]:
+def fix_failing(found: GpuTimeByOutcome) -> list[Action]:
     """Stop failures that repeat: expected are those that follow a failure of the like, high are all."""
     failed = found.gpu_s["failed"]
     if not failed > 0:

@@ -12,7 +12,7 @@ _RELATIVE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RowRule:
     """One thing that rows can be: wrong, or worth knowing."""
 
     name: str
@@ -70,53 +70,53 @@ def _negative(rows: Rows) -> Flags:
 
 
 _STATUS, _ID = "CommitmentDiscountStatus", "CommitmentDiscountId"
-READING: tuple[Rule, ...] = (
-    Rule("no_period", "have no ChargePeriodStart", lambda rows: ~rows.has("ChargePeriodStart"),
+READING: tuple[RowRule, ...] = (
+    RowRule("no_period", "have no ChargePeriodStart", lambda rows: ~rows.has("ChargePeriodStart"),
          done="counted in the month of the billing period; left out of the usage"),
-    Rule("backward_period", "end when they start, or before", _backward,
+    RowRule("backward_period", "end when they start, or before", _backward,
          done="costs count; left out of the usage", source="ChargePeriodEnd-C-004-M"),
-    Rule("no_billed_cost", "have no BilledCost", lambda rows: ~rows.has("BilledCost"),
+    RowRule("no_billed_cost", "have no BilledCost", lambda rows: ~rows.has("BilledCost"),
          done="left out of the billed total"),
-    Rule("no_effective_cost", "have no EffectiveCost", lambda rows: ~rows.has("EffectiveCost"),
+    RowRule("no_effective_cost", "have no EffectiveCost", lambda rows: ~rows.has("EffectiveCost"),
          done="left out of the effective total"),
-    Rule("no_list_cost", "have no ListCost", lambda rows: ~rows.has("ListCost"), needs=("ListCost",),
+    RowRule("no_list_cost", "have no ListCost", lambda rows: ~rows.has("ListCost"), needs=("ListCost",),
          done="ListUnitPrice x PricingQuantity where both are there, else left out of the list total"),
-    Rule("no_contracted_cost", "have no ContractedCost", lambda rows: ~rows.has("ContractedCost"),
+    RowRule("no_contracted_cost", "have no ContractedCost", lambda rows: ~rows.has("ContractedCost"),
          needs=("ContractedCost",),
          done="ContractedUnitPrice x PricingQuantity where both are there, else left out of the contracted total"),
-    Rule("negative", "are negative (credits, refunds, corrections)", _negative, done="kept; they lower the totals"),
-    Rule("correction", "correct an earlier bill", lambda rows: rows.has("ChargeClass"), needs=("ChargeClass",),
+    RowRule("negative", "are negative (credits, refunds, corrections)", _negative, done="kept; they lower the totals"),
+    RowRule("correction", "correct an earlier bill", lambda rows: rows.has("ChargeClass"), needs=("ChargeClass",),
          done="counted in the month that they correct"),
-    Rule("list_product", "have ListUnitPrice x PricingQuantity other than ListCost (blocks, tiers)",
+    RowRule("list_product", "have ListUnitPrice x PricingQuantity other than ListCost (blocks, tiers)",
          lambda rows: differs(rows, "ListUnitPrice", "ListCost"), done="ListCost counts",
          needs=("ListUnitPrice", "PricingQuantity", "ListCost"), source="ListCost-C-009-C"),
-    Rule("contracted_product", "have ContractedUnitPrice x PricingQuantity other than ContractedCost",
+    RowRule("contracted_product", "have ContractedUnitPrice x PricingQuantity other than ContractedCost",
          lambda rows: differs(rows, "ContractedUnitPrice", "ContractedCost"), done="ContractedCost counts",
          needs=("ContractedUnitPrice", "PricingQuantity", "ContractedCost"), source="ContractedCost-C-009-C"),
-    Rule("no_sku", "are usage without SkuId", lambda rows: rows.used & ~rows.has("SkuId"), needs=("SkuId",),
+    RowRule("no_sku", "are usage without SkuId", lambda rows: rows.used & ~rows.has("SkuId"), needs=("SkuId",),
          done="named by the instance type, else by meter or service", source="SkuId-C-005-C"),
-    Rule("no_consumed_quantity", "are usage without ConsumedQuantity, but with PricingQuantity",
+    RowRule("no_consumed_quantity", "are usage without ConsumedQuantity, but with PricingQuantity",
          lambda rows: _unmeasured(rows) & rows.has("PricingQuantity"), done="PricingQuantity counts",
          needs=("ConsumedQuantity",), source="ConsumedQuantity-C-006-C"),
-    Rule("no_quantity", "are usage without any quantity",
+    RowRule("no_quantity", "are usage without any quantity",
          lambda rows: _unmeasured(rows) & ~rows.has("PricingQuantity"), done="costs count; left out of the usage",
          source="ConsumedQuantity-C-006-C"),
-    Rule("stray_quantity", "consume though they are no usage, or an unused commitment",
+    RowRule("stray_quantity", "consume though they are no usage, or an unused commitment",
          lambda rows: rows.has("ConsumedQuantity") & ~rows.used & ~rows.is_("CapacityReservationStatus", "Unused"),
          done="the quantity is ignored", needs=("ConsumedQuantity",), source="ConsumedQuantity-C-004-C"),
-    Rule("no_status", "are usage with a commitment, but do not say whether they use it",
+    RowRule("no_status", "are usage with a commitment, but do not say whether they use it",
          lambda rows: rows.is_("ChargeCategory", "Usage") & rows.has(_ID) & ~rows.has(_STATUS), needs=(_ID,),
          done="in no utilisation", source="CommitmentDiscountStatus-C-004-C"),
-    Rule("no_commitment", "are priced as committed, or used or unused, without CommitmentDiscountId",
+    RowRule("no_commitment", "are priced as committed, or used or unused, without CommitmentDiscountId",
          lambda rows: (rows.is_("PricingCategory", "Committed") | rows.has(_STATUS)) & ~rows.has(_ID),
          done="in the coverage, in no utilisation", source="CommitmentDiscountId-C-005-C"),
-    Rule("covered_as_standard", "use a commitment, but PricingCategory is not Committed",
+    RowRule("covered_as_standard", "use a commitment, but PricingCategory is not Committed",
          lambda rows: _covered(rows) & rows.has("PricingCategory") & ~rows.is_("PricingCategory", "Committed"),
          done="count as committed", needs=("PricingCategory",), source="PricingCategory-C-009-C"),
-    Rule("covered_but_billed", "use a commitment and are billed all the same",
+    RowRule("covered_but_billed", "use a commitment and are billed all the same",
          lambda rows: _covered(rows) & _nonzero(rows, "BilledCost"), done="kept; the purchase may be billed twice",
          source="DiscountHandling-A-009-C"),
-    Rule("purchase_amortised", "buy a commitment with an EffectiveCost other than 0",
+    RowRule("purchase_amortised", "buy a commitment with an EffectiveCost other than 0",
          lambda rows: rows.is_("ChargeCategory", "Purchase") & rows.has(_ID) & _nonzero(rows, "EffectiveCost"),
          done="kept; the effective total may hold this commitment twice", source="EffectiveCost-C-005-C"),
 )  # fmt: skip

@@ -24,7 +24,7 @@ from simcost.trace.focus.cells import Rows
 from simcost.trace.focus.columns import COLUMNS, SUBCATEGORIES, WHAT
 from simcost.trace.focus.findings import WRITTEN, Finding, Quality
 from simcost.trace.focus.reader import chunks, header_of
-from simcost.trace.focus.rules import READING, Rule, usage_or_purchase
+from simcost.trace.focus.rules import READING, RowRule, usage_or_purchase
 
 _SIZES = r"[KMGTPE]?b|[KMGTPE]?B|[KMGTPE]i[bB]"
 _TIMES = "Years?|Months?|Days?|Hours?|Minutes?|Seconds?"
@@ -35,22 +35,22 @@ _PRICE_KEYS = frozenset({"CoreCount", "DiskMaxIops", "DiskSpace", "DiskType", "G
                          "OperatingSystem", "Redundancy", "StorageClass"})  # fmt: skip
 
 
-def format_rules() -> Iterator[Rule]:
+def format_rules() -> Iterator[RowRule]:
     """Rules on how single values are written."""
     for name in ("PricingUnit", "ConsumedUnit", "CommitmentDiscountUnit"):
-        yield Rule(f"{name} in no unit format", f"have a {name} that is not in the unit format",
+        yield RowRule(f"{name} in no unit format", f"have a {name} that is not in the unit format",
                    _not(name, lambda text: bool(_UNIT.fullmatch(text))), needs=(name,), must=False,
                    source="UnitFormat-A-001-M")  # fmt: skip
     for name in ("BillingCurrency", "PricingCurrency"):
-        yield Rule(f"{name} is no code", f"have a {name} that is not a code of three letters",
+        yield RowRule(f"{name} is no code", f"have a {name} that is not a code of three letters",
                    _not(name, lambda text: bool(re.fullmatch("[A-Z]{3}", text))), needs=(name,),
                    source="CurrencyFormat-A-001-C")  # fmt: skip
-    yield Rule("tags are no object", "have Tags that are not a JSON object of plain values", _not("Tags", _flat),
+    yield RowRule("tags are no object", "have Tags that are not a JSON object of plain values", _not("Tags", _flat),
                needs=("Tags",), source="KeyValueFormat-A-001-M")  # fmt: skip
-    yield Rule("price details", "have SkuPriceDetails that are not a JSON object of properties of FOCUS or x_",
+    yield RowRule("price details", "have SkuPriceDetails that are not a JSON object of properties of FOCUS or x_",
                _not("SkuPriceDetails", _details), needs=("SkuPriceDetails",),
                source="SkuPriceDetails-C-017-C")  # fmt: skip
-    yield Rule("subcategory of another", "have a ServiceSubcategory of another ServiceCategory", _misplaced,
+    yield RowRule("subcategory of another", "have a ServiceSubcategory of another ServiceCategory", _misplaced,
                needs=("ServiceCategory", "ServiceSubcategory"), source="ServiceSubcategory-C-004-M")  # fmt: skip
 
 
@@ -122,7 +122,7 @@ _OF_PRICES = (
 """Null for taxes, and there for usage and purchases."""
 
 
-def strict_rules() -> Iterator[Rule]:
+def strict_rules() -> Iterator[RowRule]:
     """All rules, those of single columns first."""
     yield from _cells()
     yield from (rule for rule in READING if rule.source)
@@ -131,52 +131,58 @@ def strict_rules() -> Iterator[Rule]:
     yield from format_rules()
 
 
-def _cells() -> Iterator[Rule]:
+def _cells() -> Iterator[RowRule]:
     for name, column in COLUMNS.items():
         if not column.nullable:
-            yield Rule(f"{name} is null", f"have no {name}", _absent(name), needs=(name,))
+            yield RowRule(f"{name} is null", f"have no {name}", _absent(name), needs=(name,))
         if column.allowed:
-            yield Rule(f"{name} is unknown", f"have a {name} that is none of those there are", _strange(name),
+            yield RowRule(f"{name} is unknown", f"have a {name} that is none of those there are", _strange(name),
                        needs=(name,))  # fmt: skip
 
 
-def _companions() -> Iterator[Rule]:
+def _companions() -> Iterator[RowRule]:
     for name, other in {**_BOTH, **_NEVER_WITHOUT}.items():
-        yield Rule(f"{name} without {other}", f"have a {name}, but no {other}", _without(name, other),
+        yield RowRule(f"{name} without {other}", f"have a {name}, but no {other}", _without(name, other),
                    needs=(name, other))  # fmt: skip
     for name, other in _BOTH.items():
-        yield Rule(f"{other} without {name}", f"have a {other}, but no {name}", _without(other, name),
+        yield RowRule(f"{other} without {name}", f"have a {other}, but no {name}", _without(other, name),
                    needs=(name, other))  # fmt: skip
     for name in _OF_PRICES:
-        yield Rule(f"{name} of a tax", f"are taxes with a {name}", _of_tax(name), needs=(name,))
-        yield Rule(f"no {name}", f"are usage or purchases without {name}", _lacks(name), needs=(name,))
+        yield RowRule(f"{name} of a tax", f"are taxes with a {name}", _of_tax(name), needs=(name,))
+        yield RowRule(f"no {name}", f"are usage or purchases without {name}", _lacks(name), needs=(name,))
 
 
-def _charges() -> Iterator[Rule]:
+def _charges() -> Iterator[RowRule]:
     quantity, commitment, resource = "CommitmentDiscountQuantity", "CommitmentDiscountId", "ResourceId"
-    yield Rule("usage-based purchase", "are purchases whose ChargeFrequency is Usage-Based", needs=("ChargeFrequency",),
-               broken=lambda rows: rows.is_("ChargeCategory", "Purchase") & rows.is_("ChargeFrequency", "Usage-Based"),
-               source="ChargeFrequency-C-004-C")  # fmt: skip
-    yield Rule("negative price", "have a unit price below 0", source="ListUnitPrice-C-008-M",
+    yield RowRule(
+        "usage-based purchase",
+        "are purchases whose ChargeFrequency is Usage-Based",
+        needs=("ChargeFrequency",),
+        broken=lambda rows: (
+            rows.is_("ChargeCategory", "Purchase") & rows.is_("ChargeFrequency", "Usage-Based")
+        ),
+        source="ChargeFrequency-C-004-C",
+    )
+    yield RowRule("negative price", "have a unit price below 0", source="ListUnitPrice-C-008-M",
                broken=lambda rows: _below(rows, "ListUnitPrice") | _below(rows, "ContractedUnitPrice"))  # fmt: skip
-    yield Rule("no commitment quantity", f"are usage or purchases of a commitment without {quantity}",
+    yield RowRule("no commitment quantity", f"are usage or purchases of a commitment without {quantity}",
                lambda rows: usage_or_purchase(rows) & rows.has(commitment) & ~rows.has(quantity),
                needs=(quantity, commitment), source="CommitmentDiscountQuantity-C-005-C")  # fmt: skip
-    yield Rule("stray commitment quantity", f"have a {quantity}, but are no usage or purchase of a commitment",
+    yield RowRule("stray commitment quantity", f"have a {quantity}, but are no usage or purchase of a commitment",
                lambda rows: rows.has(quantity) & ~(usage_or_purchase(rows) & rows.has(commitment))
                & ~rows.has("ChargeClass"),
                needs=(quantity, commitment), source="CommitmentDiscountQuantity-C-007-C")  # fmt: skip
-    yield Rule("commitment is not the resource", "buy or lose a commitment that is not their ResourceId",
+    yield RowRule("commitment is not the resource", "buy or lose a commitment that is not their ResourceId",
                lambda rows: _of_itself(rows) & ~rows.word(resource).same(rows.word(commitment)),
                needs=(resource, commitment), source="DiscountHandling-A-012-C")  # fmt: skip
-    yield Rule("credit not as billed", "are credits whose EffectiveCost is not their BilledCost",
+    yield RowRule("credit not as billed", "are credits whose EffectiveCost is not their BilledCost",
                lambda rows: rows.is_("ChargeCategory", "Credit") & _apart(rows, "EffectiveCost", "BilledCost"),
                source="EffectiveCost-C-010-C")  # fmt: skip
-    yield Rule("billed by another", "are billed though another than the provider issues the invoice",
+    yield RowRule("billed by another", "are billed though another than the provider issues the invoice",
                lambda rows: ~rows.word("InvoiceIssuerName").same(rows.word("ProviderName"))
                & (np.nan_to_num(rows.number("BilledCost")) != 0), needs=("InvoiceIssuerName",),
                source="BilledCost-C-005-C")  # fmt: skip
-    yield Rule("reservation without id", "are an unused reservation without CapacityReservationId",
+    yield RowRule("reservation without id", "are an unused reservation without CapacityReservationId",
                lambda rows: rows.is_("CapacityReservationStatus", "Unused") & ~rows.has("CapacityReservationId"),
                needs=("CapacityReservationStatus", "CapacityReservationId"),
                source="CapacityReservationId-C-005-C")  # fmt: skip
@@ -258,7 +264,7 @@ def check_focus(path: Path) -> dict[str, Any]:
     return {"verdict": _verdict(document), **document}
 
 
-def _standing(name: str, rules: Mapping[str, Rule]) -> dict[str, Any]:
+def _standing(name: str, rules: Mapping[str, RowRule]) -> dict[str, Any]:
     """Where a rule comes from, and whether it is a must. A literal NULL in CSV is how many write no value."""
     rule = rules.get(name)
     return {"source": rule.source if rule else "", "must": rule.must if rule else name != "literal_null"}

@@ -15,7 +15,7 @@ from simcost.trace.jobs.dependencies import read_after
 from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Flags, Ints, Jobs
 from simcost.trace.jobs.nodes import coded
 from simcost.trace.jobs.rejections import Sieve, finding, how_many
-from simcost.trace.jobs.times import Clock, Times, empty, read_times
+from simcost.trace.jobs.times import LogTimes, Times, empty, read_times
 from simcost.trace.requests.writer import iso_utc
 from simcost.units import NS_PER_S
 
@@ -183,7 +183,7 @@ class _Spans:
     wait: Ints | None
 
 
-def _spans(columns: Columns, clock: Clock) -> _Spans:
+def _spans(columns: Columns, clock: LogTimes) -> _Spans:
     """The spans of the jobs; those whose times contradict each other are kept out."""
     sieve = columns.sieve
     none = Times(np.zeros(len(sieve.keep), np.int64), np.zeros(len(sieve.keep), np.bool_))
@@ -254,7 +254,7 @@ def _state(reals: dict[str, Floats | None], kept: Ints) -> Floats | None:
     return found
 
 
-def _deadlines(columns: Columns, clock: Clock, submit: Ints) -> Ints:
+def _deadlines(columns: Columns, clock: LogTimes, submit: Ints) -> Ints:
     """On the clock of the log; NONE = none."""
     times = clock.columns.get("deadline_s")
     if times is None:

@@ -29,7 +29,7 @@ _FORMS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Nodes:
+class NodeTable:
     """The nodes of a cluster in the order of their list: arrays of equal length."""
 
     names: tuple[str, ...]
@@ -57,7 +57,7 @@ class Nodes:
         total = np.bincount(self.pool, weights=self.gpus, minlength=len(self.pools))
         return {name: int(count) for name, count in zip(self.pools, total, strict=True)}
 
-    def divided(self, by: int) -> "Nodes":
+    def divided(self, by: int) -> "NodeTable":
         """A smaller cluster: of each pool the first max(1, n // by) nodes. Raises InputError for by < 1."""
         if by < 1:
             raise InputError(f"nodes cannot be divided by {by}; give 1 or more")
@@ -69,12 +69,12 @@ class Nodes:
         rank[order] = np.arange(len(order)) - first[self.pool[order]]
         return self[rank < kept[self.pool]]
 
-    def of_pool(self, name: str) -> "Nodes":
+    def of_pool(self, name: str) -> "NodeTable":
         """The nodes of one pool."""
         chosen = self[self.pool == self.pools.index(name)]
         return replace(chosen, pools=(name,), pool=np.zeros(len(chosen), np.int64))
 
-    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "Nodes":
+    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "NodeTable":
         """The nodes flagged; the pools stay."""
         names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
         return replace(self, names=names, gpus=self.gpus[chosen], cpu_milli=self.cpu_milli[chosen],
@@ -83,7 +83,7 @@ class Nodes:
                        rack=None if self.rack is None else self.rack[chosen])  # fmt: skip
 
 
-def read_nodes(path: Path) -> Nodes:
+def read_nodes(path: Path) -> NodeTable:
     """The nodes of a cluster, from CSV (also .gz) or Parquet.
 
     Three shapes, told apart by their header: `vc,node num` (the Philly pools, 8 GPUs a node),
@@ -109,7 +109,7 @@ def _columns(form: dict[str, str], present: Sequence[str]) -> dict[str, str]:
     return {ours: theirs for ours, theirs in form.items() if theirs in present}
 
 
-def _counted(table: Table, path: Path) -> Nodes:
+def _counted(table: Table, path: Path) -> NodeTable:
     """Pools with their number of nodes."""
     faults: list[Fault] = []
     pools, count = _names(table, "pool", path, faults), _numbers(table, "nodes", path, faults)
@@ -118,11 +118,11 @@ def _counted(table: Table, path: Path) -> Nodes:
     pool = np.repeat(np.arange(len(pools)), count)
     names = tuple(f"{name}-{i}" for name, nodes in zip(pools, count, strict=True) for i in range(nodes))
     none = np.zeros(len(pool), np.int64)
-    return Nodes(names=names, gpus=np.full(len(pool), _GPUS_PER_PHILLY_NODE), cpu_milli=none, memory_mib=none,
+    return NodeTable(names=names, gpus=np.full(len(pool), _GPUS_PER_PHILLY_NODE), cpu_milli=none, memory_mib=none,
                  pool=pool, gpu_type=none, pools=tuple(pools))  # fmt: skip
 
 
-def _listed(table: Table, path: Path) -> Nodes:
+def _listed(table: Table, path: Path) -> NodeTable:
     """One node a row."""
     faults: list[Fault] = []
     names = _names(table, "node", path, faults)
@@ -139,7 +139,7 @@ def _listed(table: Table, path: Path) -> Nodes:
         for ours in ("domain", "rack")
         if ours in table.columns
     }
-    return Nodes(names=tuple(names), pool=pool, pools=pools, gpu_type=gpu_type, gpu_types=gpu_types, **numbers,
+    return NodeTable(names=tuple(names), pool=pool, pools=pools, gpu_type=gpu_type, gpu_types=gpu_types, **numbers,
                  **places)  # fmt: skip
 
 

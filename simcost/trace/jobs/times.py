@@ -32,7 +32,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class LogTimes:
     """All times of a log, on one clock."""
 
     columns: dict[str, Times]
@@ -40,7 +40,7 @@ class Clock:
     """Whether they count from 1970-01-01 UTC."""
 
 
-def read_times(sieve: Sieve, timezone: str) -> Clock:
+def read_times(sieve: Sieve, timezone: str) -> LogTimes:
     """The times of a log; rows with cells that are no times are kept out.
 
     Times without a zone are of `timezone`; where some rows say a zone and others do not, the others are
@@ -79,7 +79,7 @@ def read_times(sieve: Sieve, timezone: str) -> Clock:
                                       "are local, say the time zone"))  # fmt: skip
     for ours, flags in naive.items():
         found[ours] = _utc(sieve, ours, found[ours], flags, timezone)
-    return Clock(found, all(epochs.values()))
+    return LogTimes(found, all(epochs.values()))
 
 
 def empty(column: pa.Array) -> Flags:

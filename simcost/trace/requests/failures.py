@@ -21,7 +21,7 @@ _ERROR_LEVEL = r"(?i)^\s*(error|fatal|critical|alert|emergency|emerg)\s*$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class FailureRule:
     """Rows left out for what a column says; a log without the column has none of them.
 
     Attributes:
@@ -54,32 +54,37 @@ class Rule:
         return text.filter(pc.invert(known))
 
 
-def status_rule(column: str) -> Rule:
+def status_rule(column: str) -> FailureRule:
     """Failed requests by a status: HTTP codes from 400, or words for failure."""
-    return Rule(column=column, reason="failed_status", left_out=_FAILED, kept=_SERVED)
+    return FailureRule(column=column, reason="failed_status", left_out=_FAILED, kept=_SERVED)
 
 
-GENERIC_RULES = (status_rule("status"), Rule(column="level", reason="failed_status", left_out=_ERROR_LEVEL))
+GENERIC_RULES = (
+    status_rule("status"),
+    FailureRule(column="level", reason="failed_status", left_out=_ERROR_LEVEL),
+)
 LITELLM_RULES = (
     status_rule("status"),
-    Rule(column="cache_hit", reason="cache_hit", left_out=r"(?i)^\s*(true|t|1)\s*$"),
-    Rule(column="call_type", reason="other_operation", left_out=(
+    FailureRule(column="cache_hit", reason="cache_hit", left_out=r"(?i)^\s*(true|t|1)\s*$"),
+    FailureRule(column="call_type", reason="other_operation", left_out=(
         r"(?i)embedding|image|moderation|transcription|speech|rerank|search|batch|file|assistant|thread|vector_store|"
         r"video|ocr|container|skill|eval|health")),
 )  # fmt: skip
 LANGFUSE_RULES = (
-    Rule(column="type", reason="other_operation", kept=r"(?i)^\s*(generation)?\s*$"),
-    Rule(column="level", reason="failed_status", left_out=_ERROR_LEVEL),
+    FailureRule(column="type", reason="other_operation", kept=r"(?i)^\s*(generation)?\s*$"),
+    FailureRule(column="level", reason="failed_status", left_out=_ERROR_LEVEL),
 )
 SPAN_RULES = (
-    Rule(column="gen_ai.operation.name", reason="other_operation",
+    FailureRule(column="gen_ai.operation.name", reason="other_operation",
          kept=r"(?i)^\s*(chat|text_completion|generate_content|completions?)?\s*$"),
-    Rule(column="status", reason="failed_status", left_out=r"(?i)^\s*(2|(status_code_)?error)\s*$"),
-    Rule(column="error.type", reason="failed_status", left_out=r"\S"),
+    FailureRule(column="status", reason="failed_status", left_out=r"(?i)^\s*(2|(status_code_)?error)\s*$"),
+    FailureRule(column="error.type", reason="failed_status", left_out=r"\S"),
 )  # fmt: skip
 
 
-def left_out(rules: Mapping[str, Rule], columns: Mapping[str, pa.Array], among: Flags) -> dict[str, Flags]:
+def left_out(
+    rules: Mapping[str, FailureRule], columns: Mapping[str, pa.Array], among: Flags
+) -> dict[str, Flags]:
     """Reason -> rows of `among` that the rules leave out, each under the first that does."""
     found: dict[str, Flags] = {}
     left = among.copy()

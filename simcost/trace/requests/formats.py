@@ -7,7 +7,13 @@ from typing import Any, Literal
 from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import TimeUnit
 from simcost.tables.json_objects import Rows, one_row
-from simcost.trace.requests.failures import GENERIC_RULES, LANGFUSE_RULES, LITELLM_RULES, SPAN_RULES, Rule
+from simcost.trace.requests.failures import (
+    GENERIC_RULES,
+    LANGFUSE_RULES,
+    LITELLM_RULES,
+    SPAN_RULES,
+    FailureRule,
+)
 from simcost.trace.requests.langfuse import observation_row
 from simcost.trace.requests.otel import span_rows
 
@@ -30,7 +36,7 @@ STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class LogFormat:
     """How one kind of log is written."""
 
     container: Literal["csv", "jsonl", "parquet"] | None
@@ -42,7 +48,7 @@ class Format:
     block_tokens: int | None = None
     rows: Callable[[Mapping[str, Any]], Rows] = one_row
     """Requests of one JSON object."""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[FailureRule, ...] = ()
     """Rows that are left out for what a column says."""
     thousands: str | None = None
     """Between thousands of token counts."""
@@ -50,24 +56,24 @@ class Format:
     """Dates with AM or PM are those of US English."""
 
 
-FORMATS: Mapping[str, Format] = {
-    "azure-llm": Format(container="csv", columns={
+FORMATS: Mapping[str, LogFormat] = {
+    "azure-llm": LogFormat(container="csv", columns={
         "arrival": ["TIMESTAMP"], "prompt_tokens": ["ContextTokens"], "output_tokens": ["GeneratedTokens"]}),
-    "burstgpt": Format(container="csv", unit="s", columns={
+    "burstgpt": LogFormat(container="csv", unit="s", columns={
         "arrival": ["Timestamp"], "prompt_tokens": ["Request tokens"], "output_tokens": ["Response tokens"],
         "model": ["Model"], "session": ["Session ID"]}),
-    "mooncake": Format(container="jsonl", unit="ms", block_tokens=512, columns={
+    "mooncake": LogFormat(container="jsonl", unit="ms", block_tokens=512, columns={
         "arrival": ["timestamp"], "prompt_tokens": ["input_length"], "output_tokens": ["output_length"],
         "prefix_hashes": ["hash_ids"]}),
-    "csv": Format(container="csv", rules=GENERIC_RULES),
-    "jsonl": Format(container="jsonl", rules=GENERIC_RULES),
-    "parquet": Format(container="parquet", rules=GENERIC_RULES),
-    "otel": Format(container="jsonl", rows=span_rows, rules=SPAN_RULES, columns={
+    "csv": LogFormat(container="csv", rules=GENERIC_RULES),
+    "jsonl": LogFormat(container="jsonl", rules=GENERIC_RULES),
+    "parquet": LogFormat(container="parquet", rules=GENERIC_RULES),
+    "otel": LogFormat(container="jsonl", rows=span_rows, rules=SPAN_RULES, columns={
         "arrival": ["startTimeUnixNano", "start_time", "startTime"], "session": ["gen_ai.conversation.id"]}),
-    "litellm": Format(container=None, rules=LITELLM_RULES, columns={
+    "litellm": LogFormat(container=None, rules=LITELLM_RULES, columns={
         "arrival": ["startTime"], "prompt_tokens": ["prompt_tokens"], "output_tokens": ["completion_tokens"],
         "model": ["model"], "tenant": ["team_id"], "session": ["session_id"]}),
-    "langfuse": Format(container=None, rows=observation_row, rules=LANGFUSE_RULES, thousands=",",
+    "langfuse": LogFormat(container=None, rows=observation_row, rules=LANGFUSE_RULES, thousands=",",
                        month_first=True, columns={
         "arrival": ["startTime", "start_time"],
         "prompt_tokens": ["inputUsage", "inputTokens", "promptTokens", "usage.input"],
@@ -86,7 +92,7 @@ _ALSO_CALLED = {
 }  # fmt: skip
 
 
-def find_format(name: str) -> Format:
+def find_format(name: str) -> LogFormat:
     """The format of that name. Raises TraceError for an unknown one."""
     if name not in FORMATS:
         raise TraceError(f"unknown format {name!r}{did_you_mean(name, list(FORMATS))} "
@@ -95,7 +101,7 @@ def find_format(name: str) -> Format:
 
 
 def find_columns(
-    form: Format, mapping: Mapping[str, str], present: Sequence[str], place: str
+    form: LogFormat, mapping: Mapping[str, str], present: Sequence[str], place: str
 ) -> dict[str, str]:
     """Ours -> theirs for one log.
 
@@ -127,7 +133,7 @@ def find_columns(
     return {ours: used[ours] for ours in OURS if ours in used}
 
 
-def find_rules(form: Format, mapping: Mapping[str, str]) -> dict[str, Rule]:
+def find_rules(form: LogFormat, mapping: Mapping[str, str]) -> dict[str, FailureRule]:
     """Keys of a chunk -> the rules of a format by their columns, of which the mapping may name the status."""
     return {f"rule {rule.column}": replace(rule, column=mapping.get(rule.column, rule.column))
             if rule.column == STATUS else rule for rule in form.rules}  # fmt: skip

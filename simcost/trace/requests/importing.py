@@ -14,7 +14,7 @@ from simcost.errors import TraceError
 from simcost.tables.cells import Flags, Ints, as_text, whole_numbers
 from simcost.tables.sources import Chunk
 from simcost.trace.requests.arrival_times import ArrivalReader
-from simcost.trace.requests.failures import Rule, left_out
+from simcost.trace.requests.failures import FailureRule, left_out
 from simcost.trace.requests.formats import NEEDED
 from simcost.trace.requests.number_marks import NumberMarks
 from simcost.trace.requests.selection import Selection
@@ -50,7 +50,7 @@ class Intake:
     on_error: OnError
     optional: Sequence[str] = ()
     marks: NumberMarks = field(default_factory=NumberMarks)
-    rules: Mapping[str, Rule] = field(default_factory=dict)
+    rules: Mapping[str, FailureRule] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
     tally: Tally = field(default_factory=Tally)
 

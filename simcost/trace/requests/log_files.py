@@ -12,7 +12,7 @@ from typing import Literal
 from simcost.errors import TraceError
 from simcost.tables.json_objects import read_objects
 from simcost.tables.sources import Chunk, Find, open_chunks, open_stream, reading
-from simcost.trace.requests.formats import Format
+from simcost.trace.requests.formats import LogFormat
 
 STANDARD_INPUT = "-"
 _HEAD_BYTES = 65_536
@@ -40,7 +40,7 @@ def local(path: Path) -> Iterator[Path]:
             raise TraceError(str(error).replace(str(copy), shown_name(path))) from error
 
 
-def open_log(path: Path, form: Format, find: Find, *, delimiter: str | None) -> Iterator[Chunk]:
+def open_log(path: Path, form: LogFormat, find: Find, *, delimiter: str | None) -> Iterator[Chunk]:
     """The rows of a log in its order, streamed.
 
     Args:

@@ -13,7 +13,7 @@ from simcost.tables.sources import Chunk
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.dates import TimePattern
 from simcost.trace.requests.describe import describe_trace
-from simcost.trace.requests.formats import Format, FormatName, find_columns, find_format, find_rules
+from simcost.trace.requests.formats import FormatName, LogFormat, find_columns, find_format, find_rules
 from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
@@ -85,7 +85,7 @@ def import_trace(
 class _Request:
     """What is asked of each of the logs."""
 
-    form: Format
+    form: LogFormat
     mapping: Mapping[str, str]
     where: Sequence[tuple[str, str]]
     on_error: OnError

@@ -34,7 +34,7 @@ class Poisson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gamma:
+class GammaGaps:
     """Independent Gamma gaps. Fitted by maximum likelihood: the shape 1 / CV^2 would make a heavy-tailed trace
     mostly gaps of nearly 0.
     """
@@ -58,7 +58,7 @@ class Gamma:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weibull:
+class WeibullGaps:
     """Independent Weibull gaps, fitted by maximum likelihood."""
 
     kind: Literal["weibull"] = "weibull"
@@ -139,7 +139,7 @@ class Bootstrap:
         return draw
 
 
-Gaps = Annotated[Bootstrap | Poisson | Gamma | Weibull | Mmpp, ByKind()]
+Gaps = Annotated[Bootstrap | Poisson | GammaGaps | WeibullGaps | Mmpp, ByKind()]
 
 
 def _one_of(name: str, given: object, trace: str | None) -> None:

@@ -31,7 +31,7 @@ from simcost.trace.synthesis.lengths import (
     with_sessions,
     within_context,
 )
-from simcost.trace.synthesis.rates import Clock, Rates
+from simcost.trace.synthesis.rates import CumulativeRate, Rates
 from simcost.trace.synthesis.sessions import conversations, recorded, talk
 from simcost.trace.workload.shape import shape
 from simcost.trace.workload.spec import Lengths, Sessions, Stream, Synthetic, workload_traces
@@ -93,7 +93,7 @@ def drawn(streams: Sequence[Stream], rates: Rates, *, folder: Path, seed: int, i
     return superposed(streams, rates.clock(), source, factors, Counter() if cut is None else cut)
 
 
-def superposed(streams: Sequence[Stream], clock: Clock, source: Source, factors: Factors | None,
+def superposed(streams: Sequence[Stream], clock: CumulativeRate, source: Source, factors: Factors | None,
                cut: Counter[str]) -> Iterator[RequestBatch]:  # fmt: skip
     """The independent streams of all clients, merged."""
     total = sum(one.share for one in streams)
@@ -116,7 +116,7 @@ class _Client:
     ranked: bool
     """Whether priorities differ among the streams."""
 
-    def requests(self, clock: Clock, source: Source, factors: Factors | None, cut: Counter[str],
+    def requests(self, clock: CumulativeRate, source: Source, factors: Factors | None, cut: Counter[str],
                  most: int) -> Iterator[RequestBatch]:  # fmt: skip
         """Its requests, scaled and cut to the context, about `most` at a time."""
         gaps = self.stream.gaps.drawing(source.folder, source.rng("gaps", self.number))
@@ -140,8 +140,14 @@ class _Client:
             by_prompt, by_output = self._scale(factors, arrival_ns)
             yield RequestBatch(arrival_ns, scaled(prompt, by_prompt), scaled(output, by_output))
 
-    def _talking(self, sessions: Sessions, arrive: "partial[Iterator[tuple[Ints, Pairs | None]]]", clock: Clock,
-                 source: Source, factors: Factors | None) -> Iterator[RequestBatch]:  # fmt: skip
+    def _talking(
+        self,
+        sessions: Sessions,
+        arrive: "partial[Iterator[tuple[Ints, Pairs | None]]]",
+        clock: CumulativeRate,
+        source: Source,
+        factors: Factors | None,
+    ) -> Iterator[RequestBatch]:
         """Conversations; some begin before time 0, so that later turns are there from the start."""
         drawing = talk(
             sessions, partial(self._pairs, source), source.folder, source.rng("sessions", self.number)
@@ -167,7 +173,7 @@ class _Client:
         return prompt * by_prompt, output * by_output
 
 
-def arrivals(gaps: Draw, clock: Clock, share: float, *, place: np.random.Generator,
+def arrivals(gaps: Draw, clock: CumulativeRate, share: float, *, place: np.random.Generator,
              most: int) -> Iterator[tuple[Ints, Pairs | None]]:  # fmt: skip
     """Sorted arrivals of a share of what the clock expects, with the tokens that the law draws along.
 
@@ -203,7 +209,7 @@ def synthetic(spec: Synthetic, *, folder: Path, seed: int, index: int, horizon_s
     return _in_levels(spec, source, clock)
 
 
-def _in_levels(spec: Synthetic, source: Source, clock: Clock) -> Iterator[RequestBatch]:
+def _in_levels(spec: Synthetic, source: Source, clock: CumulativeRate) -> Iterator[RequestBatch]:
     """Poisson arrivals within burst windows of Gamma levels.
 
     Time is cut into bins of constant rate: burst windows, or equal parts of them. The count in a bin is
@@ -217,7 +223,7 @@ def _in_levels(spec: Synthetic, source: Source, clock: Clock) -> Iterator[Reques
         yield RequestBatch(arrival_ns, *draw(len(arrival_ns)))
 
 
-def _arrivals(spec: Synthetic, clock: Clock, seed: int, place: tuple[int, int]) -> Iterator[Ints]:
+def _arrivals(spec: Synthetic, clock: CumulativeRate, seed: int, place: tuple[int, int]) -> Iterator[Ints]:
     """Sorted arrivals, about `BATCH_ROWS` at a time."""
     levels, counts, places = (stream(seed, name, *place) for name in ("levels", "counts", "places"))
     horizon_ns = clock.end_ns

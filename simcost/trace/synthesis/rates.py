@@ -13,7 +13,7 @@ from simcost.units import NS_PER_S
 _KNOTS_A_STEP = 12
 
 
-class Clock:
+class CumulativeRate:
     """Expected requests from time 0 to any time, and back; the rate is constant between knots."""
 
     def __init__(self, knots_ns: Ints | npt.NDArray[np.floating[Any]], expected: Floats) -> None:
@@ -44,10 +44,10 @@ class Clock:
         times: Ints = np.interp(expected, self._expected, self._knots_ns).astype(np.int64)
         return times
 
-    def with_run_up(self, earlier_ns: int) -> "Clock":
+    def with_run_up(self, earlier_ns: int) -> "CumulativeRate":
         """With a run-up of this length before time 0, at the rate of the first stretch."""
         rate = (self._expected[1] - self._expected[0]) / (self._knots_ns[1] - self._knots_ns[0])
-        return Clock(np.concatenate([[-earlier_ns], self._knots_ns]),
+        return CumulativeRate(np.concatenate([[-earlier_ns], self._knots_ns]),
                      np.concatenate([[-earlier_ns * rate], self._expected]))  # fmt: skip
 
 
@@ -78,7 +78,7 @@ class Rates:
         """Length of all steps."""
         return self.step_s * len(self.expected)
 
-    def clock(self) -> Clock:
+    def clock(self) -> CumulativeRate:
         """Expected requests as a function of time.
 
         The cumulative sum is interpolated by a monotone cubic (Fritsch & Carlson 1980): its slope between two
@@ -94,7 +94,7 @@ class Rates:
             reached[:-1, None] + np.outer(steps, up) + np.outer(slope[:-1], left) + np.outer(slope[1:], right)
         )
         knots_ns = np.arange(len(steps) * _KNOTS_A_STEP + 1) * (self.step_s * NS_PER_S / _KNOTS_A_STEP)
-        return Clock(
+        return CumulativeRate(
             knots_ns, np.maximum.accumulate(np.append(np.minimum(inner, reached[1:, None]), reached[-1]))
         )
 

@@ -30,7 +30,7 @@ _SHARED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedSessions:
     """The conversations of a trace, turn by turn; see `simcost.trace.synthesis.sessions.Turns`."""
 
     count: Ints
@@ -46,7 +46,7 @@ class Recorded:
         return float(self.count.mean())
 
 
-def recorded(path: Path) -> Recorded:
+def recorded(path: Path) -> RecordedSessions:
     """The conversations of a trace; of a long one, of its first 131,072 requests.
 
     Raises:
@@ -56,7 +56,7 @@ def recorded(path: Path) -> Recorded:
 
 
 @lru_cache(maxsize=4)
-def _recorded(path: Path, changed_ns: int) -> Recorded:  # noqa: ARG001  # part of the key
+def _recorded(path: Path, changed_ns: int) -> RecordedSessions:  # noqa: ARG001  # part of the key
     info = open_trace(path)
     labels = [name for name in ("session", "prefix_hashes") if name in info.columns]
     if not labels:
@@ -74,7 +74,7 @@ def _recorded(path: Path, changed_ns: int) -> Recorded:  # noqa: ARG001  # part 
     return _by_conversation(table, root, system_tokens)
 
 
-def _by_conversation(table: pa.Table, root: Ints, system_tokens: int) -> Recorded:
+def _by_conversation(table: pa.Table, root: Ints, system_tokens: int) -> RecordedSessions:
     """Rows ordered by conversation, then arrival."""
     arrival, prompt, output = (table[name].to_numpy().astype(np.int64) for name in table.column_names[:3])
     grain_ns = clock_grain_ns(arrival)
@@ -86,7 +86,7 @@ def _by_conversation(table: pa.Table, root: Ints, system_tokens: int) -> Recorde
     text = np.roll(prompt + output, 1)  # of the turn before
     gap = np.maximum(np.diff(arrival, prepend=0), 0)
     count = np.diff(np.flatnonzero(begins), append=len(root))
-    return Recorded(
+    return RecordedSessions(
         count, np.where(begins, 0, gap), np.where(begins, prompt, prompt - text), output, system_tokens
     )
 
@@ -206,7 +206,7 @@ def talk(sessions: Sessions, pairs: Callable[[], Callable[[int], Pairs]], folder
     return Talk(draw, mean, int(longest))
 
 
-def _resampled(known: Recorded, rng: np.random.Generator) -> Callable[[int], Turns]:
+def _resampled(known: RecordedSessions, rng: np.random.Generator) -> Callable[[int], Turns]:
     """Whole conversations of a trace, each as likely as any other."""
     first = np.cumsum(known.count) - known.count
 

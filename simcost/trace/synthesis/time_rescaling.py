@@ -17,7 +17,7 @@ from simcost.rng import stream
 from simcost.tables.paths import inside
 from simcost.trace.requests.batch import Floats, Ints, RequestBatch, Tokens
 from simcost.trace.requests.store import open_trace, read_batches
-from simcost.trace.synthesis.rates import Clock
+from simcost.trace.synthesis.rates import CumulativeRate
 from simcost.units import NS_PER_S
 
 Fit = TypeVar("Fit")
@@ -97,7 +97,7 @@ def _tuples(path: Path, changed_ns: int) -> Tuples:  # noqa: ARG001  # part of t
     return Tuples(gap / gap.mean(), gap_s, prompt, output, grain_ns or 0)
 
 
-def _kept(path: Path, clock: Clock, grain_ns: int, *,
+def _kept(path: Path, clock: CumulativeRate, grain_ns: int, *,
           every: int) -> Iterator[tuple[Floats, Floats, Tokens, Tokens]]:  # fmt: skip
     """Gaps and tokens of every so manieth stretch, batch by batch; gaps of 0 are left out."""
     rng = stream(0, "ties")
@@ -144,13 +144,13 @@ def rescaled_gaps(arrival_s: Floats, rng: np.random.Generator) -> tuple[Floats, 
     return gap[rows] / gap[rows].mean(), rows + 1
 
 
-def smoothed(counts: Floats | Ints, span_ns: int) -> Clock:
+def smoothed(counts: Floats | Ints, span_ns: int) -> CumulativeRate:
     """The estimated rate as a clock, from counts in equal windows that cover the span; ends are reflected."""
     around = np.pad(counts.astype(np.float64), _SMOOTHED // 2, mode="symmetric")
     mean = np.convolve(around, np.full(_SMOOTHED, 1 / _SMOOTHED), "valid")
     width_ns = max(span_ns, 1) / len(counts)
     rate = np.maximum(mean, _FLOOR_PER_S * width_ns / NS_PER_S)
-    return Clock(np.arange(len(counts) + 1) * width_ns, np.concatenate([[0.0], np.cumsum(rate)]))
+    return CumulativeRate(np.arange(len(counts) + 1) * width_ns, np.concatenate([[0.0], np.cumsum(rate)]))
 
 
 def clock_grain_ns(arrival_ns: Ints) -> int:

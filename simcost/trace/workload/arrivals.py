@@ -12,7 +12,7 @@ from simcost.trace.requests.batch import RequestBatch, apart, merge
 from simcost.trace.requests.store import open_trace
 from simcost.trace.synthesis.generator import synthetic
 from simcost.trace.workload.replay import replay
-from simcost.trace.workload.spec import Recorded, Synthetic, Workload
+from simcost.trace.workload.spec import RecordedWorkload, Synthetic, Workload
 
 
 def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_s: float | None,
@@ -32,7 +32,7 @@ def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_
         InputError: no horizon for a synthetic workload; a trace outside the folder.
         TraceError: a trace that cannot be read.
     """
-    if isinstance(workload, Recorded):
+    if isinstance(workload, RecordedWorkload):
         return replay(
             workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part, prefixes=prefixes
         )
@@ -56,7 +56,7 @@ def merged(workloads: Sequence[Workload], *, folder: Path, seed: int, index: int
 def _has_priorities(workload: Workload, folder: Path) -> bool:
     if workload.priority is not None:
         return workload.priority != 0
-    if isinstance(workload, Recorded):
+    if isinstance(workload, RecordedWorkload):
         return "priority" in open_trace(inside(folder, workload.path)).columns
     return any(client.priority for client in workload.clients)
 

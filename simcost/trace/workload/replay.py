@@ -11,11 +11,11 @@ from simcost.rng import stream
 from simcost.tables.paths import inside
 from simcost.trace.requests.batch import BATCH_ROWS, RequestBatch, apart, concat, merge
 from simcost.trace.requests.store import open_trace, read_with_sessions
-from simcost.trace.workload.spec import Recorded
+from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import NS_PER_S
 
 
-def replay(workload: Recorded, *, folder: Path, seed: int, index: int, horizon_s: float | None, part: int,
+def replay(workload: RecordedWorkload, *, folder: Path, seed: int, index: int, horizon_s: float | None, part: int,
            prefixes: bool = False, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:  # fmt: skip
     """The requests of one replication; see `simcost.trace.workload.spec.batches`.
 
@@ -86,7 +86,7 @@ def _thinned(
         yield batch[rng.random(len(batch)) < share]
 
 
-def _resampled(batches: Iterator[RequestBatch], workload: Recorded, span_ns: int, horizon_ns: int,
+def _resampled(batches: Iterator[RequestBatch], workload: RecordedWorkload, span_ns: int, horizon_ns: int,
                rng: np.random.Generator) -> Iterator[RequestBatch]:  # fmt: skip
     """Local block bootstrap: each block of the run is a stretch of the trace that starts, uniformly, within
     reach of the block's own start. Holds the requests within reach.

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import InputError
-from simcost.trace.synthesis.rates import Clock
+from simcost.trace.synthesis.rates import CumulativeRate
 from simcost.trace.workload.spec import Synthetic
 from simcost.units import NS_PER_S
 
@@ -18,7 +18,7 @@ _STEP_NS = 300 * NS_PER_S
 _STEPS_A_DAY = 288
 
 
-def shape(spec: Synthetic, horizon_ns: int) -> Clock:
+def shape(spec: Synthetic, horizon_ns: int) -> CumulativeRate:
     """Expected requests of a synthetic workload; the rate is constant in steps of 5 minutes.
 
     Raises:
@@ -35,7 +35,7 @@ def shape(spec: Synthetic, horizon_ns: int) -> Clock:
     if not grown[-1] > 0:
         raise InputError("workload: the daily and weekly shapes are zero throughout the run; lengthen `horizon` "
                          "or correct the shape")  # fmt: skip
-    return Clock(knots_ns, grown * (spec.rate * horizon_ns / NS_PER_S / grown[-1]))
+    return CumulativeRate(knots_ns, grown * (spec.rate * horizon_ns / NS_PER_S / grown[-1]))
 
 
 def _daily(hours: tuple[float, ...]) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ Priority = Annotated[int, Ge(-1000), Le(1000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordedWorkload:
     """A stored trace, replayed. Seed index 0 replays it as recorded; each further index resamples it in
     blocks of `block`, each block from within `reach` of its own place, so that burstiness within a block and
     the daily shape stay while the rest varies. Nothing arrives after the end of the trace.
@@ -150,7 +150,7 @@ class Synthetic:
                 raise ValueError(f"{name} is zero throughout; give at least one positive number")
 
 
-Workload = Recorded | Synthetic
+Workload = RecordedWorkload | Synthetic
 
 
 def traces(stream: Stream) -> list[str]:
@@ -161,7 +161,7 @@ def traces(stream: Stream) -> list[str]:
 
 def workload_traces(workload: Workload) -> list[str]:
     """The traces that a workload replays or draws from, in order."""
-    if isinstance(workload, Recorded):
+    if isinstance(workload, RecordedWorkload):
         return [workload.path]
     named = [workload.lengths.trace] if workload.lengths.trace is not None else []
     return named + [name for client in workload.clients for name in traces(client)]

@@ -20,7 +20,7 @@ from simcost.studies.breakeven.fleets import Made, Settings, make_study, scaled
 from simcost.studies.breakeven.prices import in_scenario
 from simcost.studies.breakeven.question import scenario_document, trace_document
 from simcost.trace.synthesis.generator import synthesize
-from simcost.trace.workload.spec import Recorded, Sessions, Stream, Synthetic
+from simcost.trace.workload.spec import RecordedWorkload, Sessions, Stream, Synthetic
 
 API, DEAR = "groq/llama-3.1-8b-instant", "openai/gpt-4o"
 BUSY = (("rate: 0.5/s", "rate: 8/s"), ("ttft: 1s", "ttft: 300ms, tpot: 12ms"))
@@ -168,7 +168,8 @@ def test_demand_is_scaled_at_its_source(loaded: LoadedScenario, tmp_path: Path) 
     assert isinstance(workload, Synthetic)
     assert workload.rate == pytest.approx(24.0)
     trace = replace(
-        loaded, scenario=replace(loaded.scenario, workload=(Recorded(path="t.parquet", rate_scale=2.0),))
+        loaded,
+        scenario=replace(loaded.scenario, workload=(RecordedWorkload(path="t.parquet", rate_scale=2.0),)),
     )
     assert scaled(trace, 4.0).scenario.workload[0].rate_scale == 8.0
     with pytest.raises(InputError, match="cannot be repeated 2000 times"):

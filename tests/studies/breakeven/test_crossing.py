@@ -12,8 +12,8 @@ from simcost.studies.breakeven import crossing as module
 from simcost.studies.breakeven.crossing import (
     SIZE_TOLERANCE,
     Crossing,
+    DemandSpread,
     Search,
-    Spread,
     crossing,
     doubtful,
     over_replications,
@@ -134,7 +134,7 @@ def test_replications_that_disagree_name_no_demand() -> None:
     crosses = [Crossing(place="crosses", scale=scale, sure=2 * scale) for scale in (1.0, 4.0)]
     place, scale, sure = over_replications(crosses)
     assert place == "crosses"
-    assert scale == Spread(mean=pytest.approx(2.0), lo=1.0, hi=4.0)
-    assert sure == Spread(mean=pytest.approx(4.0), lo=2.0, hi=8.0)
+    assert scale == DemandSpread(mean=pytest.approx(2.0), lo=1.0, hi=4.0)
+    assert sure == DemandSpread(mean=pytest.approx(4.0), lo=2.0, hi=8.0)
     assert over_replications([*crosses, Crossing(place="api")]) == ("api", None, None)
     assert scale.times(3.0) == {"mean": pytest.approx(6.0), "lo": 3.0, "hi": 12.0}

@@ -14,9 +14,15 @@ from simcost.billing.metering import Line
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
-from simcost.studies.commitments.demand import Demand, from_history, from_paths
+from simcost.studies.commitments.demand import CommitmentDemand, from_history, from_paths
 from simcost.studies.commitments.optimizer import Aim, best_mix, pieces
-from simcost.studies.commitments.study import Asked, best_amounts, break_even_demand, offered, study
+from simcost.studies.commitments.study import (
+    CommitmentRequest,
+    best_amounts,
+    break_even_demand,
+    offered,
+    study,
+)
 from simcost.trace.series.series import Grid
 
 CATALOG = load_catalog()
@@ -28,16 +34,16 @@ def line(sku: str, usd: float) -> Line:
     )
 
 
-def demand(hours: Any, *prices: float) -> Demand:
+def demand(hours: Any, *prices: float) -> CommitmentDemand:
     values = np.asarray(hours, float)
     values = values.reshape(*values.shape[:2], -1)
     names = ["m5.xlarge", "c5.xlarge", "r5.xlarge"]
     lines = tuple(line(sku, usd) for sku, usd in zip(names, prices or (1.0,), strict=False))
-    return Demand(lines=lines, hours=values, source="test")
+    return CommitmentDemand(lines=lines, hours=values, source="test")
 
 
-def asked(of: Demand, *options: Any, **aim: Any) -> Asked:
-    return Asked(demand=of, offered=offered(options), rates=CATALOG, aim=Aim(**aim))
+def asked(of: CommitmentDemand, *options: Any, **aim: Any) -> CommitmentRequest:
+    return CommitmentRequest(demand=of, offered=offered(options), rates=CATALOG, aim=Aim(**aim))
 
 
 def reserved(count: int, price: float) -> ReservedInstances:
@@ -119,7 +125,7 @@ def test_the_document_says_what_is_risked() -> None:
     assert "plan" in found["verdict"]
 
 
-def weekly(count: int, change: float = 0.0) -> Demand:
+def weekly(count: int, change: float = 0.0) -> CommitmentDemand:
     """Weeks of 4 by day and 2 by night, each so many more than the one before."""
     week = np.tile(np.where((np.arange(24) >= 8) & (np.arange(24) < 20), 4.0, 2.0), 7)
     hours = np.concatenate([week + change * i for i in range(count)])

@@ -12,7 +12,7 @@ from support.outlooks import ODD, demand, made, renamed, stated
 
 from simcost.forecast.document import forecast_document, picture
 from simcost.forecast.forecast import forecast
-from simcost.forecast.project import Outlook
+from simcost.forecast.project import Projection
 from simcost.present import forecast_charts as charts
 from simcost.present import forecast_wording as words
 from simcost.present.chart_style import ROWS, to_spec, to_svg
@@ -21,18 +21,18 @@ from simcost.studies.forecasting import page as forecast_page
 from simcost.studies.forecasting.view import COLUMNS, text
 
 
-def document(*outlooks: Outlook, **more: Any) -> dict[str, Any]:
+def document(*outlooks: Projection, **more: Any) -> dict[str, Any]:
     told = [(one.forecast, one.stated) for one in outlooks]
     return forecast_document(told, file="demand.csv", seed=1, **more)
 
 
-PLAIN = Outlook(forecast=made(), stated=None)
-STATED = Outlook(forecast=made(ODD), stated=stated(ODD))
+PLAIN = Projection(forecast=made(), stated=None)
+STATED = Projection(forecast=made(ODD), stated=stated(ODD))
 
 
 @cache
-def many(count: int) -> list[Outlook]:
-    return [Outlook(forecast=made(f"tenant-{i}/" + "model" * (i % 12)), stated=None) for i in range(count)]
+def many(count: int) -> list[Projection]:
+    return [Projection(forecast=made(f"tenant-{i}/" + "model" * (i % 12)), stated=None) for i in range(count)]
 
 
 def test_no_line_is_wider_than_the_terminal_and_no_name_steers_it() -> None:
@@ -74,20 +74,20 @@ def test_many_series_are_one_table() -> None:
 
 
 def test_a_rate_is_averaged_in_words_and_a_mere_value_has_no_name() -> None:
-    busy = Outlook(forecast=renamed(made(), "gpu_utilisation"), stated=None)
+    busy = Projection(forecast=renamed(made(), "gpu_utilisation"), stated=None)
     assert " gpu utilisation on average over the next 2 days" in text(document(busy)).replace("\n  ", " ")
-    bare = document(Outlook(forecast=renamed(made(), "value"), stated=None))["series"]["chat"]
+    bare = document(Projection(forecast=renamed(made(), "value"), stated=None))["series"]["chat"]
     assert re.match(r"chat: [\d.,]+ in the next 2 days, ", words.verdict("chat", bare))
 
 
 def test_a_point_forecast_claims_no_level() -> None:
-    point = document(Outlook(forecast=forecast(demand(), 24, paths=0), stated=None))
+    point = document(Projection(forecast=forecast(demand(), 24, paths=0), stated=None))
     assert "80 %" not in text(point).split("\n\n")[0]
 
 
 def test_a_short_history_has_no_backtest_to_show() -> None:
     short = forecast(demand(steps=30), 24, paths=20)
-    told = text(document(Outlook(forecast=short, stated=None)))
+    told = text(document(Projection(forecast=short, stated=None)))
     assert "MASE" not in told
     assert "too little history" in told
 

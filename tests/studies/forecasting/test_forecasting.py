@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from simcost.errors import InputError
-from simcost.forecast.project import Asked
+from simcost.forecast.project import ProjectionOptions
 from simcost.studies.forecasting.forecast_file import KEY
 from simcost.studies.forecasting.study import Reading, forecast_file, score_file
 
@@ -31,7 +31,7 @@ def history(tmp_path: Path) -> Path:
 
 
 def made(history: Path, **more: Any) -> dict[str, Any]:
-    return forecast_file(history, Asked(seed=1, paths=20), horizon_s=HORIZON_S, **more)[0]
+    return forecast_file(history, ProjectionOptions(seed=1, paths=20), horizon_s=HORIZON_S, **more)[0]
 
 
 def test_a_forecast_is_judged_by_the_days_it_was_issued_with(history: Path, tmp_path: Path) -> None:
@@ -128,11 +128,11 @@ def test_events_over_all_of_the_history_leave_nothing_to_fit(history: Path, tmp_
 
 def test_horizons_and_futures_have_limits(history: Path) -> None:
     with pytest.raises(InputError, match="a horizon of 28 s is shorter than a step of 1h"):
-        forecast_file(history, Asked(seed=1), horizon_s=28.0)
+        forecast_file(history, ProjectionOptions(seed=1), horizon_s=28.0)
     with pytest.raises(InputError, match=r"is 1,000,000 steps of 1h; give at most 100,000"):
-        forecast_file(history, Asked(seed=1), horizon_s=3.6e9)
+        forecast_file(history, ProjectionOptions(seed=1), horizon_s=3.6e9)
     with pytest.raises(InputError, match=r"too many to hold; give at most 4,166,666 paths"):
-        forecast_file(history, Asked(seed=1, paths=10**9), horizon_s=HORIZON_S)
+        forecast_file(history, ProjectionOptions(seed=1, paths=10**9), horizon_s=HORIZON_S)
 
 
 def test_the_hour_that_a_clock_skips_is_not_missing(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_what_was_made_to_add_up_says_so(tmp_path: Path, method: Any) -> None:
     ]
     file = tmp_path / "tree.csv"
     file.write_text("\n".join(["series,timestamp,value", *rows]))
-    asked = Asked(seed=1, paths=20, reconciliation=method, adapt_days=2)
+    asked = ProjectionOptions(seed=1, paths=20, reconciliation=method, adapt_days=2)
     document, outlooks = forecast_file(file, asked, horizon_s=HORIZON_S)
     told = {
         name

@@ -13,9 +13,9 @@ from simcost.present.chart_style import to_svg
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.size_charts import mixes as draw
 from simcost.studies.scheduling.sizing import Question, size
-from simcost.studies.scheduling.spot_mix import Spot, mixes
+from simcost.studies.scheduling.spot_mix import SpotMix, mixes
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.spot import SpotTrace
+from simcost.trace.spot import SpotSeries
 
 FREE = Checkpoints(interval=1800.0, write=0.0, restart=0.0)
 ASKED = Question(wait_s=600.0, percentile=0.95, step=4, usd_per_gpu_h=2.0)
@@ -30,9 +30,9 @@ def queue(count: int = 400) -> Jobs:
     )
 
 
-def spot(nodes: np.ndarray, **options: object) -> Spot:
-    trace = SpotTrace(name="zone", gap_s=600.0, nodes=nodes)
-    return Spot(trace=trace, **{"usd_per_gpu_h": 0.5, "checkpoints": FREE} | options)  # type: ignore[arg-type]
+def spot(nodes: np.ndarray, **options: object) -> SpotMix:
+    trace = SpotSeries(name="zone", gap_s=600.0, nodes=nodes)
+    return SpotMix(trace=trace, **{"usd_per_gpu_h": 0.5, "checkpoints": FREE} | options)  # type: ignore[arg-type]
 
 
 def test_spot_that_is_always_there_is_as_good_as_reserved() -> None:

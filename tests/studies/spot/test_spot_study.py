@@ -11,14 +11,14 @@ from simcost.errors import InputError
 from simcost.plan.spot import Greedy, Mixed, SpotBelow, SpotOnly, UniformProgress
 from simcost.studies.spot.study import spot_study
 from simcost.studies.spot.view import text
-from simcost.trace.spot import SpotTrace, read_availability, read_prices, with_prices
+from simcost.trace.spot import SpotSeries, read_availability, read_prices, with_prices
 
 JOB = {"work_h": 10, "deadline_h": 20, "changeover_h": 0.5, "od_usd_per_h": 4.0}
 
 
-def trace(*runs: tuple[int, int], name: str = "zone") -> SpotTrace:
+def trace(*runs: tuple[int, int], name: str = "zone") -> SpotSeries:
     nodes = np.repeat([value for _, value in runs], [length for length, _ in runs])
-    return SpotTrace(name=name, gap_s=3600.0, nodes=nodes)
+    return SpotSeries(name=name, gap_s=3600.0, nodes=nodes)
 
 
 def test_money_is_hours_times_price_times_nodes() -> None:

@@ -11,13 +11,13 @@ from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf.training.duration import Failures
 from simcost.perf.training.methods import Full, Lora, Method, Pruned, Transfer
-from simcost.perf.training.utilization import Layout
-from simcost.plan.failures import CorrelatedLoss, Recorded, Weibull
+from simcost.perf.training.utilization import ParallelLayout
+from simcost.plan.failures import CorrelatedLoss, RecordedFailures, Weibull
 from simcost.present.chart_style import to_svg
 from simcost.studies.training_cost import charts
 from simcost.studies.training_cost.estimate import estimate
 from simcost.studies.training_cost.gpu_counts import Target, choose_count
-from simcost.studies.training_cost.inputs import Energy, Losses, Prices, Run, Spot, training_method
+from simcost.studies.training_cost.inputs import Energy, Losses, Prices, Run, SpotTerms, training_method
 from simcost.studies.training_cost.levers import Levers, compare_methods
 from simcost.studies.training_cost.view import text
 
@@ -32,7 +32,7 @@ def run(
     tokens: float = 1e9,
     accelerator: str = "h100",
     method: Method | None = None,
-    layout: Layout | None = None,
+    layout: ParallelLayout | None = None,
     **options: Any,
 ) -> Run:
     return Run(
@@ -40,13 +40,13 @@ def run(
         accelerator=CATALOG.accelerator(accelerator),
         tokens=tokens,
         method=method or Full(),
-        layout=layout or Layout(gpus=8),
+        layout=layout or ParallelLayout(gpus=8),
         **options,
     )
 
 
 def big(**options: Any) -> dict[str, Any]:
-    layout = Layout(gpus=16384, tp=8, pp=16, zero=1, sequence_tokens=8192)
+    layout = ParallelLayout(gpus=16384, tp=8, pp=16, zero=1, sequence_tokens=8192)
     return estimate(CATALOG, run("llama-3.1-405b", tokens=15.6e12, layout=layout, **options))
 
 
@@ -72,7 +72,7 @@ def test_the_gpu_hours_of_405b_lie_in_the_interval() -> None:
 
 def test_time_falls_with_gpus_and_compute_costs_the_same() -> None:
     some, twice = (
-        estimate(CATALOG, run(layout=Layout(gpus=gpus), mfu=0.4, failures=NO_FAILURES, prices=OWN))
+        estimate(CATALOG, run(layout=ParallelLayout(gpus=gpus), mfu=0.4, failures=NO_FAILURES, prices=OWN))
         for gpus in (8, 16)
     )
     assert twice["time_s"]["mid"] == pytest.approx(some["time_s"]["mid"] / 2)
@@ -105,12 +105,12 @@ def test_a_measured_speed_is_the_speed() -> None:
 def test_spot_is_slower_by_its_interruptions_and_not_priced_without_them() -> None:
     without = estimate(CATALOG, run(prices=OWN))
     assert [gap["way"] for gap in without["not_priced"]] == ["spot", "owned"]
-    spot = Spot(usd_per_gpu_h=1.0, interruptions_per_node_day=10.0)
+    spot = SpotTerms(usd_per_gpu_h=1.0, interruptions_per_node_day=10.0)
     priced = estimate(CATALOG, run(prices=Prices(on_demand_usd_per_gpu_h=2.0, spot=spot)))
     ways = priced["cost_usd"]
     assert ways["spot"]["time_s"]["mid"] > ways["on_demand"]["time_s"]["mid"]
     assert 0.5 < ways["spot"]["total"]["mid"] / ways["on_demand"]["total"]["mid"] < 0.65
-    observed = Prices(spot=Spot(usd_per_gpu_h=1.0))
+    observed = Prices(spot=SpotTerms(usd_per_gpu_h=1.0))
     reasons = [gap["reason"] for gap in estimate(CATALOG, run(prices=observed))["not_priced"]]
     assert "interruptions per node and day" in reasons[0]
 
@@ -123,7 +123,7 @@ def test_owned_hardware_costs_what_a_year_of_it_costs() -> None:
     assert found["energy_kwh"]["mid"] == pytest.approx(found["gpu_hours"]["mid"] * 0.7 * 1.25)
     part = estimate(CATALOG, run(prices=Prices(owned=replace(owned, power=None))))
     assert "give `power`" in part["not_priced"][-1]["reason"]
-    few = estimate(CATALOG, run(layout=Layout(gpus=16), prices=Prices(owned=replace(owned, nodes=1))))
+    few = estimate(CATALOG, run(layout=ParallelLayout(gpus=16), prices=Prices(owned=replace(owned, nodes=1))))
     assert "only 1 are owned" in few["not_priced"][-1]["reason"]
     with pytest.raises(InputError, match="give one"):
         Prices(owned=owned, owned_usd_per_gpu_h=1.0)
@@ -162,8 +162,12 @@ def test_figures_that_cannot_be_are_refused(wrong: dict[str, Any], words: str) -
 
 
 def test_prices_and_power_that_cannot_be_are_refused() -> None:
-    for make in (lambda: Prices(on_demand_usd_per_gpu_h=-1.0), lambda: Energy(pue=0.9),
-                 lambda: Prices(used_share=0.0), lambda: Spot(interruptions_per_node_day=float("inf"))):  # fmt: skip
+    for make in (
+        lambda: Prices(on_demand_usd_per_gpu_h=-1.0),
+        lambda: Energy(pue=0.9),
+        lambda: Prices(used_share=0.0),
+        lambda: SpotTerms(interruptions_per_node_day=float("inf")),
+    ):
         with pytest.raises(InputError, match="it must be"):
             make()
 
@@ -189,7 +193,7 @@ def test_methods_come_from_names_and_their_own_options() -> None:
 
 def levers(**options: Any) -> dict[str, Any]:
     return compare_methods(
-        CATALOG, run("llama-3.1-70b", layout=Layout(gpus=16), prices=OWN), Levers(**options)
+        CATALOG, run("llama-3.1-70b", layout=ParallelLayout(gpus=16), prices=OWN), Levers(**options)
     )
 
 
@@ -228,7 +232,7 @@ def test_levers_that_cannot_be_are_refused() -> None:
 
 
 def test_a_method_that_no_number_of_gpus_fits_keeps_its_row() -> None:
-    layout = Layout(gpus=16, zero=0)
+    layout = ParallelLayout(gpus=16, zero=0)
     found = compare_methods(CATALOG, run("llama-3.1-70b", layout=layout, prices=OWN), Levers())
     full = found["methods"][0]
     assert (full["method"], full["fits"], full["cost_usd"]) == ("full", False, None)
@@ -249,11 +253,11 @@ def test_the_text_shows_what_the_document_holds() -> None:
 
 def test_the_offer_is_a_whole_node_and_whole_machines_are_paid_for() -> None:
     """Of 12 GPUs on machines of 8, 16 are paid for; a run on 8 takes no eight machines of one."""
-    found = estimate(CATALOG, run(layout=Layout(gpus=12), prices=Prices(offer="aws/p5.48xlarge")))
+    found = estimate(CATALOG, run(layout=ParallelLayout(gpus=12), prices=Prices(offer="aws/p5.48xlarge")))
     cost = found["cost_usd"]["on_demand"]
     assert cost["paid_gpus"] == 16
     assert cost["useful_compute"]["mid"] == pytest.approx(found["compute_s"]["mid"] / 3600 * 2 * 55.04)
-    cheapest = estimate(CATALOG, run(layout=Layout(gpus=8)))
+    cheapest = estimate(CATALOG, run(layout=ParallelLayout(gpus=8)))
     assert CATALOG.offer(cheapest["offer"]).accelerators >= 8
     assert "16 GPUs are paid for" in " ".join(text(found).split())
 
@@ -267,7 +271,7 @@ def test_the_date_of_the_price_stands_beside_it_and_an_old_one_is_called_so() ->
     )  # fmt: skip
     assert f"price of {offer.as_of}, quality A" in " ".join(text(found).split())
     assert "older" not in text(found)
-    old = estimate(CATALOG, run(accelerator="tpu-v5e", mfu=0.4, layout=Layout(gpus=16, tp=8)))
+    old = estimate(CATALOG, run(accelerator="tpu-v5e", mfu=0.4, layout=ParallelLayout(gpus=16, tp=8)))
     assert old["prices"][0]["as_of"] == "2024-12-23"
     assert "old price of 2024-12-23" in " ".join(text(old).split())
     assert "is of 2024-12-23, more than a year older than the newest of the catalog" in " ".join(
@@ -277,10 +281,12 @@ def test_the_date_of_the_price_stands_beside_it_and_an_old_one_is_called_so() ->
 
 def test_both_hazards_are_said() -> None:
     failures = Failures(per_node_day=6.5e-3, size_independent_per_day=2.21)
-    found = estimate(CATALOG, run(layout=Layout(gpus=1024), failures=failures))["failures"]
+    found = estimate(CATALOG, run(layout=ParallelLayout(gpus=1024), failures=failures))["failures"]
     assert found["mtbf_s"] / 3600 == pytest.approx(7.9, abs=0.02)
     assert (found["of_nodes_per_day"], found["size_independent_per_day"]) == (pytest.approx(0.832), 2.21)
-    shown = " ".join(text(estimate(CATALOG, run(layout=Layout(gpus=1024), failures=failures))).split())
+    shown = " ".join(
+        text(estimate(CATALOG, run(layout=ParallelLayout(gpus=1024), failures=failures))).split()
+    )
     assert "128 nodes x 0.0065 a day = 0.832, and 2.21 whatever the size" in shown
 
 
@@ -296,11 +302,13 @@ def test_both_hazards_are_said() -> None:
 def test_the_published_ratio_and_interval(gpus: int, write_s: float, minutes: float, ratio: float) -> None:
     bandwidth = 14 * CATALOG.model("llama-3.1-8b").parameters / (gpus / 8 * write_s)
     failures = Failures(per_node_day=6.5e-3, restart_s=300, write_bytes_per_s=bandwidth)
-    found = estimate(CATALOG, run(layout=Layout(gpus=gpus), failures=failures))
+    found = estimate(CATALOG, run(layout=ParallelLayout(gpus=gpus), failures=failures))
     assert found["checkpoints"]["interval_s"] / 60 == pytest.approx(minutes, abs=0.05)
     assert found["ettr_first_order"] == pytest.approx(ratio, abs=5.1e-5)
     assert found["checkpoints"]["rule"] == "young"
-    daly = estimate(CATALOG, run(layout=Layout(gpus=gpus), failures=replace(failures, optimum="daly")))
+    daly = estimate(
+        CATALOG, run(layout=ParallelLayout(gpus=gpus), failures=replace(failures, optimum="daly"))
+    )
     assert (
         daly["checkpoints"]["interval_s"] == daly["checkpoints"]["daly_s"] == found["checkpoints"]["daly_s"]
     )
@@ -311,7 +319,7 @@ FAILING = Failures(per_node_day=2.0, restart_s=600, checkpoint_interval_s=3600)
 
 
 def test_simulated_memoryless_failures_take_the_time_of_the_closed_form() -> None:
-    options = {"tokens": 1e11, "layout": Layout(gpus=64), "mfu": 0.4, "failures": FAILING}
+    options = {"tokens": 1e11, "layout": ParallelLayout(gpus=64), "mfu": 0.4, "failures": FAILING}
     closed = estimate(CATALOG, run(**options))
     weibull = estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=1.0))))
     assert weibull["failures"]["simulated"]["runs"] == 400
@@ -325,7 +333,7 @@ def test_simulated_memoryless_failures_take_the_time_of_the_closed_form() -> Non
 
 
 def test_clustered_failures_cost_less_and_correlated_losses_make_the_run_wait() -> None:
-    options = {"tokens": 1e11, "layout": Layout(gpus=64), "mfu": 0.4, "failures": FAILING}
+    options = {"tokens": 1e11, "layout": ParallelLayout(gpus=64), "mfu": 0.4, "failures": FAILING}
     closed = estimate(CATALOG, run(**options))["time_s"]["mid"]
     assert (
         estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=0.5))))["time_s"]["mid"] < closed
@@ -341,7 +349,7 @@ def test_clustered_failures_cost_less_and_correlated_losses_make_the_run_wait() 
 
 
 def test_recorded_failures_take_the_place_of_rates() -> None:
-    log = Recorded(times_s=(3600.0, 90_000.0), span_s=172_800.0)
+    log = RecordedFailures(times_s=(3600.0, 90_000.0), span_s=172_800.0)
     found = estimate(CATALOG, run(mfu=0.4, losses=Losses(model=log)))
     assert found["failures"]["mtbf_s"] == 86_400
     with pytest.raises(InputError, match="say the same"):
@@ -375,11 +383,11 @@ def test_the_fastest_within_a_budget_and_what_cannot_be_kept() -> None:
 
 
 def test_counts_asked_for_that_cannot_be_are_left_out() -> None:
-    found = counted(Target(), (1, 8, 12), layout=Layout(gpus=4, tp=4))
+    found = counted(Target(), (1, 8, 12), layout=ParallelLayout(gpus=4, tp=4))
     assert [point["gpus"] for point in found["points"]] == [8, 12]
     assert "multiple of tp x pp" in found["left_out"][0]["reason"]
     with pytest.raises(InputError, match="multiple of tp x pp"):
-        counted(Target(), (1, 2), layout=Layout(gpus=4, tp=4))
+        counted(Target(), (1, 2), layout=ParallelLayout(gpus=4, tp=4))
     with pytest.raises(InputError, match="on spot has no price: how often"):
         counted(Target(way="spot", budget_usd=1.0), (8,))
 

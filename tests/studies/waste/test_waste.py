@@ -16,7 +16,7 @@ from simcost.studies.waste.study import waste
 from simcost.studies.waste.view import text
 from simcost.studies.waste.workload_actions import SpotCase, fix_failing, measure, outcomes, right_size
 from simcost.trace.jobs.jobs import STATUS, Jobs
-from simcost.trace.spot import SpotTrace
+from simcost.trace.spot import SpotSeries
 from simcost.trace.utilization.samples import Samples
 
 HOUR = 3600.0
@@ -354,13 +354,13 @@ def test_without_a_number_of_gpus_the_most_held_at_once(tmp_path: Path) -> None:
 def test_jobs_are_replayed_on_spot(tmp_path: Path) -> None:
     path = tmp_path / "export.txt"
     path.write_text(SACCT)
-    steady = SpotTrace(name="zone", gap_s=600.0, nodes=np.ones(1000, np.int64))
+    steady = SpotSeries(name="zone", gap_s=600.0, nodes=np.ones(1000, np.int64))
     document = waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=steady, usd_per_gpu_h=0.5))
     [move] = [one for one in document["actions"] if one["action"] == "move to spot"]
     typical = (8 * 7200 + 2 * 3600 + 0.5 * 1800) / 10.5 / 3600
     assert move["saves_usd"]["expected"] == pytest.approx(10.5 * (2.0 - 0.5 * (typical + 0.2) / typical))
     assert move["where"] == "preemptible jobs"
-    flicker = SpotTrace(name="zone", gap_s=600.0, nodes=np.tile([1, 1, 1, 0], 500))
+    flicker = SpotSeries(name="zone", gap_s=600.0, nodes=np.tile([1, 1, 1, 0], 500))
     worse = waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=flicker, usd_per_gpu_h=0.5))
     [less] = [one for one in worse["actions"] if one["action"] == "move to spot"]
     assert less["saves_usd"]["expected"] < move["saves_usd"]["expected"]

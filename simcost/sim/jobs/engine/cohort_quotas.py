@@ -5,7 +5,7 @@ use, up to its borrowing limit. A job no wider than its queue's quota may stop o
 """
 
 from simcost.sim.compiled import NIL, lean
-from simcost.sim.jobs.cluster import Cluster, Shapes
+from simcost.sim.jobs.cluster import FreeNodes, Shapes
 from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.job_lifecycle import begin, comes_before, leave
 from simcost.sim.jobs.engine.preemption_victims import NEVER, available, candidate, make_room, would_borrow
@@ -31,7 +31,7 @@ def others_may_go(flow: Flow, head: int) -> bool:
 
 
 @lean
-def reclaim(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> bool:
+def reclaim(c: FreeNodes, shapes: Shapes, flow: Flow, head: int) -> bool:
     """Stop jobs until the head may start. A queue that stops those of others stays within its own quota, unless the
     cohort lets it borrow in place of the less urgent; one that stops its own alone may borrow.
     """
@@ -45,7 +45,7 @@ def reclaim(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> bool:
 
 
 @lean
-def admit(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> bool:
+def admit(c: FreeNodes, shapes: Shapes, flow: Flow, head: int) -> bool:
     """Start a job, if need be in place of others.
 
     Two jobs could stop each other without end at one instant: who was stopped now stops nobody until the next event.
@@ -110,7 +110,7 @@ def rewind(flow: Flow) -> None:
 
 
 @lean
-def take_turn(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> None:
+def take_turn(c: FreeNodes, shapes: Shapes, flow: Flow, head: int) -> None:
     """Start the head of a queue, or refuse it; what was refused to its like is refused to it."""
     pool, one, blocked = flow.pool[0], flow.jobs[head], flow.lists[of.BLOCKED]
     if blocked[one.line] != pool.released and admit(c, shapes, flow, head):
@@ -123,7 +123,7 @@ def take_turn(c: Cluster, shapes: Shapes, flow: Flow, head: int) -> None:
 
 
 @lean
-def by_quota(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+def by_quota(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """Cycle after cycle the heads of all queues take their turns, until all that wait have been refused."""
     pool = flow.pool[0]
     rewind(flow)

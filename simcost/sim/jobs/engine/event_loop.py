@@ -4,7 +4,7 @@ At one instant all completions and failures release, then all arrivals join, the
 """
 
 from simcost.sim.compiled import FAR, lean, lean_entry
-from simcost.sim.jobs.cluster import MILLI, Cluster, Shapes
+from simcost.sim.jobs.cluster import MILLI, FreeNodes, Shapes
 from simcost.sim.jobs.engine import cohort_quotas, queue_passes
 from simcost.sim.jobs.engine import queue_passes as preempt
 from simcost.sim.jobs.engine import state as of
@@ -31,7 +31,7 @@ BROKEN = 1 << 58
 
 
 @lean
-def next_time(c: Cluster, flow: Flow) -> int:
+def next_time(c: FreeNodes, flow: Flow) -> int:
     """Of the next event; FAR once all jobs have ended."""
     pool, n = flow.pool[0], len(flow.jobs)
     t = due(flow)
@@ -78,7 +78,7 @@ def demote(flow: Flow, row: int) -> None:
 
 
 @lean
-def complete(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+def complete(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """All that happens now to running jobs."""
     now = flow.pool[0].now
     while due(flow) == now:
@@ -102,7 +102,7 @@ def lies_on(flow: Flow, row: int, node: int) -> bool:
 
 
 @lean
-def break_node(c: Cluster, shapes: Shapes, flow: Flow, node: int) -> None:
+def break_node(c: FreeNodes, shapes: Shapes, flow: Flow, node: int) -> None:
     """A node fails: all gangs that lie on it stop as a whole, and it is down until it is repaired."""
     pool, one = flow.pool[0], c.nodes[node]
     for i in range(pool.running - 1, -1, -1):
@@ -121,7 +121,7 @@ def break_node(c: Cluster, shapes: Shapes, flow: Flow, node: int) -> None:
 
 
 @lean
-def mend_node(c: Cluster, shapes: Shapes, flow: Flow, node: int) -> None:
+def mend_node(c: FreeNodes, shapes: Shapes, flow: Flow, node: int) -> None:
     """A node is back, as good as new."""
     pool, one = flow.pool[0], c.nodes[node]
     pool.repairs += 1
@@ -138,7 +138,7 @@ def mend_node(c: Cluster, shapes: Shapes, flow: Flow, node: int) -> None:
 
 
 @lean
-def nodes_change(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+def nodes_change(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """Nodes that are repaired now, then those that fail now."""
     now = flow.pool[0].now
     for node in range(len(c.nodes)):
@@ -152,7 +152,7 @@ def nodes_change(c: Cluster, shapes: Shapes, flow: Flow) -> None:
 
 
 @lean
-def goes_on(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> bool:
+def goes_on(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> bool:
     """All of the next event but the pass over the queue. False: all jobs have ended, the horizon is past, or the time
     line is full.
     """
@@ -182,7 +182,7 @@ def note(flow: Flow) -> None:
 
 
 @lean_entry
-def in_order(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
+def in_order(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
     """Run strict, skipping or EASY until `goes_on` is over; so do the others, each compiled for itself."""
     while goes_on(c, shapes, flow, horizon):
         queue_passes.in_order(c, shapes, flow)
@@ -190,7 +190,7 @@ def in_order(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
 
 
 @lean_entry
-def reserved(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
+def reserved(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
     """Run conservative backfill."""
     while goes_on(c, shapes, flow, horizon):
         queue_passes.reserved(c, shapes, flow)
@@ -198,7 +198,7 @@ def reserved(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
 
 
 @lean_entry
-def by_share(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
+def by_share(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
     """Run fair share."""
     while goes_on(c, shapes, flow, horizon):
         queue_passes.by_share(c, shapes, flow)
@@ -206,7 +206,7 @@ def by_share(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
 
 
 @lean_entry
-def by_remaining(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
+def by_remaining(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
     """Run SRTF or LAS."""
     while goes_on(c, shapes, flow, horizon):
         preempt.by_remaining(c, shapes, flow)
@@ -214,7 +214,7 @@ def by_remaining(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None
 
 
 @lean_entry
-def by_priority(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
+def by_priority(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
     """Run priorities."""
     while goes_on(c, shapes, flow, horizon):
         preempt.by_priority(c, shapes, flow)
@@ -222,7 +222,7 @@ def by_priority(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
 
 
 @lean_entry
-def by_quota(c: Cluster, shapes: Shapes, flow: Flow, horizon: float) -> None:
+def by_quota(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
     """Run cohorts."""
     while goes_on(c, shapes, flow, horizon):
         cohort_quotas.by_quota(c, shapes, flow)

@@ -5,7 +5,7 @@ Jobs that fit or do not fit alike stand in one line; a pass looks at the heads o
 
 from simcost.sim.compiled import lean, lean_entry
 from simcost.sim.jobs import cluster as at
-from simcost.sim.jobs.cluster import Cluster, Floats, Ints, Queue, Shapes, Work
+from simcost.sim.jobs.cluster import Floats, FreeNodes, Ints, QueueArrays, Shapes, Work
 from simcost.sim.jobs.engine.placement import place, release, renew
 from simcost.sim.jobs.engine.reservations import pop, push
 
@@ -33,7 +33,9 @@ def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
 
 
 @lean_entry
-def replay(c: Cluster, shapes: Shapes, work: Work, policy: int, queue: Queue, timeline: Floats) -> int:
+def replay(
+    c: FreeNodes, shapes: Shapes, work: Work, policy: int, queue: QueueArrays, timeline: Floats
+) -> int:
     """Run the jobs of a pool to their end; each of them must fit on the empty pool. After each event t, GPU milli
     allocated, jobs waiting and their GPU milli are noted: how many rows.
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from simcost.sim.compiled import FAR, NIL, Ints, lean
-from simcost.sim.jobs.cluster import Cluster, Shapes
+from simcost.sim.jobs.cluster import FreeNodes, Shapes
 from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.placement import place, release
 from simcost.sim.jobs.engine.reservations import Profile, add, pop, push
@@ -139,7 +139,7 @@ def hold(flow: Flow, row: int) -> None:
 
 
 @lean
-def begin(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> bool:
+def begin(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> bool:
     """Give a waiting job all its GPUs, or none. Who calls takes it out of the queue."""
     pool, one, blocked = flow.pool[0], flow.jobs[row], flow.lists[of.BLOCKED]
     if one.need > pool.idle or blocked[one.line] == pool.released:
@@ -185,7 +185,7 @@ def settle(flow: Flow, row: int, saves: bool) -> None:
 
 
 @lean
-def vacate(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
+def vacate(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
     """Give the GPUs of a running job back."""
     pool, one = flow.pool[0], flow.jobs[row]
     pool.fragmented += release(c, shapes, flow, one.first, one.last)
@@ -202,7 +202,7 @@ def vacate(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
 
 
 @lean
-def finish(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
+def finish(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
     """End a job; those that wait for it alone join at their submission, or now."""
     pool, one, n = flow.pool[0], flow.jobs[row], len(flow.jobs)
     settle(flow, row, of.SAVED)
@@ -217,7 +217,7 @@ def finish(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
 
 
 @lean
-def stop(c: Cluster, shapes: Shapes, flow: Flow, row: int, failed: bool) -> None:
+def stop(c: FreeNodes, shapes: Shapes, flow: Flow, row: int, failed: bool) -> None:
     """Preempt a job, or let it fail: it joins the queue again at its old place."""
     pool, one = flow.pool[0], flow.jobs[row]
     saves = pool.saves == 1 and not failed

@@ -7,7 +7,7 @@ import math
 
 from simcost.sim.compiled import lean, lean_entry
 from simcost.sim.jobs import cluster as at
-from simcost.sim.jobs.cluster import Cluster, Floats, Ints, Placed, Shapes
+from simcost.sim.jobs.cluster import Floats, FreeNodes, Ints, Placed, Shapes
 
 
 @lean
@@ -37,7 +37,7 @@ def fragmentation(left: Ints, cpu: int, kind: int, shapes: Shapes) -> float:
 
 
 @lean
-def touch(c: Cluster, shapes: Shapes, node: int) -> None:
+def touch(c: FreeNodes, shapes: Shapes, node: int) -> None:
     """Bring the sums of a changed node up to date."""
     free, most, total = 0, 0, 0
     for one in c.left[node]:
@@ -51,7 +51,7 @@ def touch(c: Cluster, shapes: Shapes, node: int) -> None:
 
 
 @lean_entry
-def renew(c: Cluster, shapes: Shapes) -> tuple[int, float]:
+def renew(c: FreeNodes, shapes: Shapes) -> tuple[int, float]:
     """Bring all nodes up to date: milli of GPUs left, and those of them that are fragmented."""
     left, fragmented = 0, 0.0
     for node in range(len(c.nodes)):
@@ -62,7 +62,7 @@ def renew(c: Cluster, shapes: Shapes) -> tuple[int, float]:
 
 
 @lean
-def fits(c: Cluster, shapes: Shapes, s: int, node: int) -> bool:
+def fits(c: FreeNodes, shapes: Shapes, s: int, node: int) -> bool:
     """Whether the node has the CPU and the GPUs of a shape."""
     if c.nodes[node].cpu < shapes.table[s].cpu or (
         shapes.table[s].gpus and not c.nodes[node].kind & shapes.table[s].kinds
@@ -83,7 +83,7 @@ def quantised(shrunk: float) -> int:
 
 
 @lean
-def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, int]:
+def score_shared(c: FreeNodes, shapes: Shapes, s: int, node: int) -> tuple[int, int]:
     """FGD's score of a part of a GPU, and the first GPU that has it."""
     left, best, chosen = c.left[node], at.NOWHERE, 0
     for i in range(len(left)):
@@ -98,7 +98,7 @@ def score_shared(c: Cluster, shapes: Shapes, s: int, node: int) -> tuple[int, in
 
 
 @lean
-def first_free(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
+def first_free(c: FreeNodes, shapes: Shapes, s: int, node: int) -> int:
     """The first free GPUs of a node, one bit each."""
     left, missing, bits = c.left[node], shapes.table[s].gpus, 0
     for i in range(len(left)):
@@ -109,7 +109,7 @@ def first_free(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
 
 
 @lean
-def score(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
+def score(c: FreeNodes, shapes: Shapes, s: int, node: int) -> int:
     """FGD's score of a shape on a node; NOWHERE = does not fit."""
     if not fits(c, shapes, s, node):
         return at.NOWHERE
@@ -125,7 +125,7 @@ def score(c: Cluster, shapes: Shapes, s: int, node: int) -> int:
 
 
 @lean
-def rescore(c: Cluster, shapes: Shapes, s: int) -> None:
+def rescore(c: FreeNodes, shapes: Shapes, s: int) -> None:
     """Score again the nodes that changed since the shape was last seen."""
     for node in range(len(c.nodes)):
         if c.nodes[node].changed > shapes.table[s].seen:
@@ -134,7 +134,7 @@ def rescore(c: Cluster, shapes: Shapes, s: int) -> None:
 
 
 @lean
-def worth(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
+def worth(c: FreeNodes, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """Larger = better: the node that a policy prefers."""
     if policy == at.FGD:
         return int(shapes.score[s, node])
@@ -146,7 +146,7 @@ def worth(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
 
 
 @lean
-def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int, node: int) -> bool:
+def has_room(c: FreeNodes, shapes: Shapes, s: int, memory: int, policy: int, only: int, node: int) -> bool:
     """Whether a member may go to the node."""
     if (only != at.ANYWHERE and c.nodes[node].group != only) or c.nodes[node].memory < memory:
         return False
@@ -154,13 +154,13 @@ def has_room(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only:
 
 
 @lean
-def draw(c: Cluster, which: int, count: int) -> int:
+def draw(c: FreeNodes, which: int, count: int) -> int:
     """A number from 0 to count - 1, the `which`-th of this state of the pool."""
     return int(c.chance[(c.clock[0] * 8 + which) % len(c.chance)] * count)
 
 
 @lean
-def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: int) -> int:
+def choose(c: FreeNodes, shapes: Shapes, s: int, memory: int, policy: int, only: int) -> int:
     """The node for a member, in one group or ANYWHERE; NOWHERE = none has room. Ties: the first by name."""
     if policy == at.FGD:
         rescore(c, shapes, s)
@@ -182,7 +182,7 @@ def choose(c: Cluster, shapes: Shapes, s: int, memory: int, policy: int, only: i
 
 
 @lean
-def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
+def pick(c: FreeNodes, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """The GPUs of the node, one bit each: the first free ones; for a part of one, the fullest with room (spread:
     the emptiest; random: any; FGD: by score).
     """
@@ -204,7 +204,7 @@ def pick(c: Cluster, shapes: Shapes, s: int, node: int, policy: int) -> int:
 
 
 @lean
-def move(c: Cluster, shapes: Shapes, s: int, memory: int, node: int, bits: int, sign: int) -> float:
+def move(c: FreeNodes, shapes: Shapes, s: int, memory: int, node: int, bits: int, sign: int) -> float:
     """Give a member its room (sign -1) or take it back (+1); by how much F grew, milli."""
     before = c.nodes[node].fragmented
     for i in range(c.left.shape[1]):
@@ -217,7 +217,7 @@ def move(c: Cluster, shapes: Shapes, s: int, memory: int, node: int, bits: int, 
 
 
 @lean
-def release(c: Cluster, shapes: Shapes, work: Placed, first: int, last: int) -> float:
+def release(c: FreeNodes, shapes: Shapes, work: Placed, first: int, last: int) -> float:
     """Take back the room of members; by how much F grew."""
     grown = 0.0
     for m in range(first, last):
@@ -227,7 +227,9 @@ def release(c: Cluster, shapes: Shapes, work: Placed, first: int, last: int) -> 
 
 
 @lean
-def attempt(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int, only: int) -> tuple[bool, float]:
+def attempt(
+    c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, only: int
+) -> tuple[bool, float]:
     """All members of the job, or none; and by how much F grew."""
     first, last = work.jobs[job].first, work.jobs[job].last
     grown = 0.0
@@ -245,7 +247,7 @@ def attempt(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int, onl
 
 
 @lean
-def sum_free(c: Cluster) -> None:
+def sum_free(c: FreeNodes) -> None:
     """Count what is left in each domain and rack."""
     c.free_in[:] = 0
     c.free_rack[:] = 0
@@ -266,7 +268,7 @@ def tightest(free: Ints, need: int, last: int) -> int:
 
 
 @lean
-def widest_rack(c: Cluster, last: int) -> int:
+def widest_rack(c: FreeNodes, last: int) -> int:
     """The rack of the last domain if others of it are left, else the one with the most left."""
     c.free_rack[:] = at.NOWHERE
     for domain in range(len(c.free_in)):
@@ -279,7 +281,7 @@ def widest_rack(c: Cluster, last: int) -> int:
 
 
 @lean
-def widest(c: Cluster, rack: int, last: int) -> int:
+def widest(c: FreeNodes, rack: int, last: int) -> int:
     """The domain of the rack with the most left, or NOWHERE; ANYWHERE: of the widest rack."""
     wanted = widest_rack(c, last) if rack == at.ANYWHERE else rack
     found = at.NOWHERE
@@ -291,7 +293,9 @@ def widest(c: Cluster, rack: int, last: int) -> int:
 
 
 @lean
-def across(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int, rack: int) -> tuple[bool, float]:
+def across(
+    c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, rack: int
+) -> tuple[bool, float]:
     """All members of the job or none, filling one domain after the other, the one with the most left first."""
     first, last = work.jobs[job].first, work.jobs[job].last
     grown, m, shape = 0.0, first, work.members[first].shape
@@ -317,7 +321,7 @@ def across(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int, rack
 
 
 @lean
-def place(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int) -> tuple[bool, float]:
+def place(c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int) -> tuple[bool, float]:
     """Place a job, and by how much F grew. One of several nodes: within a domain if one has room, the one with least
     left first; else within a rack; else anywhere.
     """
@@ -342,7 +346,7 @@ def place(c: Cluster, shapes: Shapes, work: Placed, job: int, policy: int) -> tu
 
 
 @lean_entry
-def fill(c: Cluster, shapes: Shapes, work: Placed, policy: int, stay: bool, after: Floats) -> None:
+def fill(c: FreeNodes, shapes: Shapes, work: Placed, policy: int, stay: bool, after: Floats) -> None:
     """Place jobs one after the other, those that do not fit are dropped: their start is 0 where placed.
 
     `after` becomes the fragmented milli after each job. Jobs stay for ever, or leave before the next one.

@@ -7,7 +7,7 @@ then those that turn out unnecessary are left alone. Priorities without quotas a
 
 from simcost.sim.compiled import NIL, lean
 from simcost.sim.jobs import cluster as at
-from simcost.sim.jobs.cluster import Cluster, Shapes
+from simcost.sim.jobs.cluster import FreeNodes, Shapes
 from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.job_lifecycle import stop
 from simcost.sim.jobs.engine.placement import move, place, release
@@ -37,7 +37,7 @@ def would_borrow(flow: Flow, row: int) -> bool:
 
 
 @lean
-def fits(c: Cluster, shapes: Shapes, flow: Flow, row: int, borrowing: bool) -> bool:
+def fits(c: FreeNodes, shapes: Shapes, flow: Flow, row: int, borrowing: bool) -> bool:
     """Whether quota and cluster have room for a waiting job now."""
     one = flow.jobs[row]
     if one.need > flow.pool[0].idle or one.need > available(flow, one.group):
@@ -51,7 +51,7 @@ def fits(c: Cluster, shapes: Shapes, flow: Flow, row: int, borrowing: bool) -> b
 
 
 @lean
-def lend(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
+def lend(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
     """Take away the GPUs of a running job on trial."""
     one = flow.jobs[row]
     release(c, shapes, flow, one.first, one.last)
@@ -60,7 +60,7 @@ def lend(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
 
 
 @lean
-def restore(c: Cluster, shapes: Shapes, flow: Flow, row: int) -> None:
+def restore(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
     """Give a running job its own GPUs again."""
     one = flow.jobs[row]
     for m in range(one.first, one.last):
@@ -123,7 +123,7 @@ def could_have(flow: Flow, head: int, borrowing: bool) -> int:
 
 
 @lean
-def evict(c: Cluster, shapes: Shapes, flow: Flow, count: int) -> None:
+def evict(c: FreeNodes, shapes: Shapes, flow: Flow, count: int) -> None:
     """Stop those of the first `count` rows of SCRATCH that are not NIL; their GPUs are away on trial."""
     for i in range(count):
         row = flow.lists[of.SCRATCH, i]
@@ -133,7 +133,7 @@ def evict(c: Cluster, shapes: Shapes, flow: Flow, count: int) -> None:
 
 
 @lean
-def make_room(c: Cluster, shapes: Shapes, flow: Flow, head: int, borrowing: bool) -> bool:
+def make_room(c: FreeNodes, shapes: Shapes, flow: Flow, head: int, borrowing: bool) -> bool:
     """Stop the shortest row of victims whose GPUs let the head start, less those that turn out unnecessary."""
     scratch, count, found = flow.lists[of.SCRATCH], 0, False
     flow.pool[0].passes += 1

@@ -4,7 +4,7 @@ One pass over the queue of the general engine, compiled: policies that stop runn
 """
 
 from simcost.sim.compiled import FAR, NIL, lean
-from simcost.sim.jobs.cluster import Cluster, Shapes
+from simcost.sim.jobs.cluster import FreeNodes, Shapes
 from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.fair_share import weigh
 from simcost.sim.jobs.engine.job_lifecycle import begin, leave, profile_of, span, stop
@@ -30,7 +30,7 @@ def reservation(flow: Flow, need: int) -> tuple[int, int]:
 
 
 @lean
-def in_order(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+def in_order(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """Strict, skipping, or EASY backfill."""
     pool, queue = flow.pool[0], flow.lists[of.QUEUE]
     i, kept, blocked, shadow, extra = 0, 0, False, 0, 0
@@ -87,7 +87,7 @@ def most_urgent(flow: Flow) -> int:
 
 
 @lean
-def by_share(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+def by_share(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """The most urgent first; those that do not fit are passed over."""
     weigh(flow.groups)
     while flow.pool[0].idle >= flow.pool[0].least:
@@ -134,7 +134,7 @@ def move_ahead(flow: Flow, profile: Profile) -> None:
 
 
 @lean
-def start_due(c: Cluster, shapes: Shapes, flow: Flow, profile: Profile) -> None:
+def start_due(c: FreeNodes, shapes: Shapes, flow: Flow, profile: Profile) -> None:
     """Start who holds a reservation for now. One that finds no place on the nodes is moved to a later change of the
     profile.
     """
@@ -158,7 +158,7 @@ def start_due(c: Cluster, shapes: Shapes, flow: Flow, profile: Profile) -> None:
 
 
 @lean
-def reserved(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+def reserved(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """Conservative backfill."""
     pool, profile = flow.pool[0], profile_of(flow)
     if pool.early or pool.fresh:
@@ -202,7 +202,7 @@ def chosen(flow: Flow) -> tuple[int, int]:
 
 
 @lean
-def by_remaining(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+def by_remaining(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """SRTF, or LAS: who comes first holds the GPUs. Who then finds no place on the nodes is passed over."""
     scratch = flow.lists[of.SCRATCH]
     stops, starts = chosen(flow)
@@ -215,7 +215,7 @@ def by_remaining(c: Cluster, shapes: Shapes, flow: Flow) -> None:
 
 
 @lean
-def by_priority(c: Cluster, shapes: Shapes, flow: Flow) -> None:
+def by_priority(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """The head of the queue starts, or stops less urgent jobs that stand in its way, or stops the line."""
     while flow.pool[0].waiting:
         head = flow.lists[of.QUEUE, 0]

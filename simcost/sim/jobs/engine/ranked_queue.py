@@ -14,7 +14,7 @@ from simcost.sim.compiled import FAR, NIL, Floats, Ints, entry, helper
 STRICT, SKIP, EASY = range(3)
 
 
-class Queue(NamedTuple):
+class RankedQueue(NamedTuple):
     """The jobs of a pool and who of them waits."""
 
     gpus: Ints
@@ -46,7 +46,7 @@ def _set(tree: Ints, rank: int, value: int) -> None:
 
 
 @helper
-def _next(queue: Queue, rank: int, narrow: int, free: int, slack: int) -> int:
+def _next(queue: RankedQueue, rank: int, narrow: int, free: int, slack: int) -> int:
     """First rank from `rank` on whose job has at most `narrow` GPUs, or at most `free` and a limit within `slack`."""
     leaves = len(queue.narrowest) // 2
     if rank >= leaves:
@@ -67,7 +67,7 @@ def _next(queue: Queue, rank: int, narrow: int, free: int, slack: int) -> int:
 
 
 @helper
-def _join(queue: Queue, row: int) -> None:
+def _join(queue: RankedQueue, row: int) -> None:
     _set(queue.narrowest, queue.rank[row], queue.gpus[row])
     _set(queue.shortest, queue.rank[row], queue.limit[row])
     queue.waiting[0] += 1
@@ -75,7 +75,7 @@ def _join(queue: Queue, row: int) -> None:
 
 
 @helper
-def _leave(queue: Queue, row: int) -> None:
+def _leave(queue: RankedQueue, row: int) -> None:
     _set(queue.narrowest, queue.rank[row], FAR)
     _set(queue.shortest, queue.rank[row], FAR)
     queue.waiting[0] -= 1
@@ -83,7 +83,7 @@ def _leave(queue: Queue, row: int) -> None:
 
 
 @helper
-def _position(queue: Queue, row: int, count: int) -> int:
+def _position(queue: RankedQueue, row: int, count: int) -> int:
     """Where the row stands, or would, among `count` running jobs."""
     low, high, end = 0, count, queue.planned[row]
     while low < high:
@@ -97,7 +97,7 @@ def _position(queue: Queue, row: int, count: int) -> int:
 
 
 @helper
-def _reservation(queue: Queue, need: int, free: int, count: int, all_ties: bool) -> tuple[int, int]:
+def _reservation(queue: RankedQueue, need: int, free: int, count: int, all_ties: bool) -> tuple[int, int]:
     """(shadow time, extra): when the head can start by the limits, and what is left beside it then."""
     i, shadow = 0, 0
     while free < need:
@@ -112,7 +112,7 @@ def _reservation(queue: Queue, need: int, free: int, count: int, all_ties: bool)
 
 
 @helper
-def _hold(queue: Queue, row: int, end: int, held: int) -> None:
+def _hold(queue: RankedQueue, row: int, end: int, held: int) -> None:
     """Enter a started job among the `held` running ones."""
     queue.planned[row] = end
     place = _position(queue, row, held)
@@ -122,14 +122,14 @@ def _hold(queue: Queue, row: int, end: int, held: int) -> None:
 
 
 @helper
-def _release(queue: Queue, row: int, held: int) -> None:
+def _release(queue: RankedQueue, row: int, held: int) -> None:
     place = _position(queue, row, held)
     for i in range(place, held - 1):
         queue.running[i] = queue.running[i + 1]
 
 
 @helper
-def _candidate(queue: Queue, discipline: int, at: int, free: int, extra: int, slack: int) -> int:
+def _candidate(queue: RankedQueue, discipline: int, at: int, free: int, extra: int, slack: int) -> int:
     """Rank of the next job to look at; `slack` is NIL as long as the head is not blocked."""
     if slack != NIL:
         return _next(queue, at, min(free, extra), free, slack)
@@ -140,7 +140,7 @@ def _candidate(queue: Queue, discipline: int, at: int, free: int, extra: int, sl
 
 @helper
 def _pass(
-    queue: Queue, now: int, free: int, held: int, discipline: int, all_ties: bool, started: Ints
+    queue: RankedQueue, now: int, free: int, held: int, discipline: int, all_ties: bool, started: Ints
 ) -> tuple[int, int]:
     """One walk over the queue: GPUs then free, jobs started (their rows in `started`)."""
     at, extra, slack, count = 0, 0, NIL, 0
@@ -168,13 +168,13 @@ def _pass(
 
 
 @helper
-def _queue(gpus: Ints, limit: Ints, by_rank: Ints) -> Queue:
+def _queue(gpus: Ints, limit: Ints, by_rank: Ints) -> RankedQueue:
     count, leaves = len(gpus), 1
     while leaves < count:
         leaves *= 2
     rank = np.empty(count, np.int64)
     rank[by_rank] = np.arange(count)
-    return Queue(gpus, limit, rank, by_rank, np.full(2 * leaves, FAR), np.full(2 * leaves, FAR),
+    return RankedQueue(gpus, limit, rank, by_rank, np.full(2 * leaves, FAR), np.full(2 * leaves, FAR),
                  np.zeros(2, np.int64), np.empty(count, np.int64), np.empty(count, np.int64))  # fmt: skip
 
 

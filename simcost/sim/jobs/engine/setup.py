@@ -16,7 +16,7 @@ from simcost.plan.scheduling import (
     Srtf,
 )
 from simcost.sim.compiled import FAR
-from simcost.sim.jobs.cluster import COUNT, MILLI, Cluster, Shapes
+from simcost.sim.jobs.cluster import COUNT, MILLI, FreeNodes, Shapes
 from simcost.sim.jobs.dependencies import edges
 from simcost.sim.jobs.disruptions import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
 from simcost.sim.jobs.engine import state as of
@@ -37,7 +37,7 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
     """A pool without nodes: fractions of a GPU take a whole one."""
     from simcost.sim.jobs import cluster as at
 
-    cluster = Cluster(left=np.zeros((0, 1), np.int64), nodes=np.zeros(0, at.NODE), clock=np.ones(1, np.int64),
+    cluster = FreeNodes(left=np.zeros((0, 1), np.int64), nodes=np.zeros(0, at.NODE), clock=np.ones(1, np.int64),
                       largest=np.ones(2), free_in=np.zeros(1, np.int64), free_rack=np.zeros(1, np.int64),
                       rack_of=np.zeros(1, np.int64), chance=np.zeros(1))  # fmt: skip
     shapes = Shapes(np.zeros(0, at.SHAPE), np.zeros((0, 0), np.int8))
