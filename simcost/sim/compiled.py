@@ -63,19 +63,19 @@ def written_in(function: F) -> F:
 def _kept(function: Callable[..., object], **options: Any) -> Any:
     """Compile a function and keep its code on disk; where no folder can be written, in memory alone.
 
-    Code on disk is out of date when any file of the function's folder has changed: numba watches that of the
-    function alone, and constants and functions of the others are compiled in. Where numba keeps its stamp elsewhere
-    one day, that is all it watches.
+    Code on disk is out of date when any file of the simulator has changed: numba watches that of the function alone,
+    but constants, functions and classes of the others are compiled in. The fingerprint is part of the version, which
+    numba compares before it reads the rest. Where it keeps its version elsewhere one day, it watches one file.
     """
     try:
         entry: Any = njit(function, cache=True, **options)
     except RuntimeError:  # no folder can be written: neither that of the code, nor one of the user's
         _log_not_kept()
         return njit(function, **options)
-    kept: Any = entry._cache  # noqa: SLF001 - numba has no public stamp
+    kept: Any = entry._cache  # noqa: SLF001 - numba has no public version of its files
     files: Any = getattr(kept, "_cache_file", None)
-    if hasattr(files, "_source_stamp"):
-        files._source_stamp = _stamp(Path(entry.py_func.__code__.co_filename).parent)  # noqa: SLF001 - as above
+    if hasattr(files, "_version"):
+        files._version = f"{files._version} {_stamp(Path(entry.py_func.__code__.co_filename).parent)}"  # noqa: SLF001 - as above
     compiles, saves = entry.compile, kept.save_overload
 
     def compiled_once(signature: Any) -> Any:
@@ -119,8 +119,10 @@ def _alone(path: Path) -> Iterator[None]:
 
 @cache
 def _stamp(folder: Path) -> str:
-    """What the compiled code of a folder comes from."""
-    found = sha256(Path(__file__).read_bytes())
-    for path in sorted(folder.glob("*.py")):
-        found.update(path.read_bytes())
+    """Fingerprint of the simulator's code, and of the folder's where that is elsewhere."""
+    package = Path(__file__).parent
+    found = sha256()
+    for place in [package] if folder.is_relative_to(package) else [package, folder]:
+        for path in sorted(place.rglob("*.py")):
+            found.update(path.read_bytes())
     return found.hexdigest()

@@ -9,7 +9,7 @@ from simcost.billing.commitment import CapacityBlock
 from simcost.billing.price_list import offer_prices, price_list, price_sentences, token_prices
 from simcost.billing.storage_transfer import month_usd
 from simcost.catalog import load_catalog
-from simcost.errors import CatalogError
+from simcost.errors import InputError
 from simcost.scenario.inputs.purchasing import price_usage
 
 CATALOG = load_catalog()
@@ -85,7 +85,7 @@ def test_a_capacity_block_takes_the_price_of_its_region_and_says_its_date(tmp_pa
 
 def test_a_capacity_block_that_nobody_prices_is_an_error(tmp_path: Path) -> None:
     block = "{kind: capacity-block, sku: g6.xlarge, region: us-east-1, count: 1, days: 2}"
-    with pytest.raises(CatalogError, match="no capacity-block rate of aws/g6"):
+    with pytest.raises(InputError, match=r"plan\.yaml: the catalog has no capacity-block rate of aws/g6"):
         priced(tmp_path, f"{DAY},g6.xlarge,us-east-1,1,h,\n", f"commitments: [{block}]\n")
     assert CapacityBlock(sku="g6.xlarge", count=1, days=2).price is None
 

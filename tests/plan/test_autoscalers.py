@@ -267,7 +267,7 @@ def test_cron_is_a_floor_in_its_time_zone() -> None:
     "text", ["0 7 * *", "60 7 * * *", "0 7 * * 8", "a 7 * * *", "5-1 * * * *", "*/0 * * * *"]
 )
 def test_bad_cron_expressions(text: str) -> None:
-    with pytest.raises(ValueError, match=r"fields|no |backwards"):
+    with pytest.raises(ValueError, match=r"fields|no |not |backwards"):
         CronTrigger(start=text, end="0 19 * * *", timezone="UTC", replicas=1)
 
 

@@ -30,7 +30,7 @@ from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.plan.autoscaling.wva import PUBLISHED, Follower, Recommender
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import EndpointPicker, Router, Weighted
-from simcost.plan.routing.scorers import Queue
+from simcost.plan.routing.scorers import QueueDepth
 from simcost.plan.scheduling import Discipline, OnNodes, Placement, Rank, Scheduler, Shortest
 from simcost.plan.serving import Admission
 from simcost.sim.clock import Clock
@@ -131,7 +131,7 @@ def test_every_router_has_compiled_code_of_its_own() -> None:
 
 @each_of(Router)
 def test_the_engine_takes_every_router(policy: Callable[..., Router]) -> None:
-    picks = {"scorers": (Weighted(scorer=Queue(), weight=1),)} if policy is EndpointPicker else {}
+    picks = {"scorers": (Weighted(scorer=QueueDepth(), weight=1),)} if policy is EndpointPicker else {}
     clock = Clock(ticks_per_ns=1, a=1, b=0, c=0, d=0, e=0, e_shift=0)
     assert len(routing_parameters(policy(**picks), Admission(), clock)) == 14
 
