@@ -54,7 +54,7 @@ def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) 
 def study(
     verbs: Any, name: str, answer: Callable[[Arguments], dict[str, Any]], view: str, summary: str
 ) -> argparse.ArgumentParser:
-    """A verb that answers with one document, which `simcost.present.<report>` lays out and draws."""
+    """A verb that answers with one document, which `simcost.studies.<view>` lays out and draws."""
     parser = verb(verbs, name, _answer, summary)
     parser.set_defaults(answer=answer, view=view)
     pictures(parser)
@@ -117,7 +117,7 @@ def draw(arguments: Arguments, document: dict[str, Any], view: str) -> None:
 
 
 def show(arguments: Arguments, document: Document, view: str) -> None:
-    """Print the document itself, or its layout for people by `simcost.present.<report>.text`."""
+    """Print the document itself, or its layout for people by `simcost.studies.<view>.text`."""
     if arguments.json:
         print_json(document)
     else:
@@ -301,7 +301,8 @@ def sourced(
     from simcost import __version__
     from simcost.scenario.storage.folders import sha256_of
 
-    inputs = {os.path.relpath(path): sha256_of(path) for path in files or [arguments.file] if path}
+    read = files or ([arguments.file] if "file" in arguments else [])
+    inputs = {os.path.relpath(path): sha256_of(path) for path in read if path}
     provenance = {"simcost_version": __version__, "inputs": inputs}
     provenance |= {key: document[key] for key in ("catalog_date", "prices") if key in document}
     return {**document, "findings": findings, "provenance": provenance}
