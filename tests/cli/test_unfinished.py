@@ -180,6 +180,7 @@ def test_an_unchanged_result_in_a_folder_that_cannot_be_written_is_shown(
 ) -> None:
     copytree(home, tmp_path, dirs_exist_ok=True)
     words = [*unprivileged(), *SIMCOST, "run", "tiny.yaml", "--out", "out", "--json", "--quiet"]
+    first = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     folders = [path for path in (tmp_path / "out", *(tmp_path / "out").rglob("*")) if path.is_dir()]
     try:
         for folder in folders:
@@ -191,7 +192,7 @@ def test_an_unchanged_result_in_a_folder_that_cannot_be_written_is_shown(
     finally:
         for folder in folders:
             folder.chmod(0o755)
-    assert (again.returncode, again.stdout, again.stderr) == (0, finished.out, "")
+    assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
     for done in (other, anew):
         assert (done.returncode, done.stdout) == (2, "")
         assert "cannot be written: Permission denied" in done.stderr
