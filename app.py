@@ -35,8 +35,10 @@ JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
 def main() -> None:
     """A page for each kind of question."""
     st.set_page_config(page_title="simcost", layout="wide")
-    pages = [st.Page(compare, title="Compare plans", default=True),
-             st.Page(demand, title="Forecast demand", url_path="forecast")]  # fmt: skip
+    pages = [
+        st.Page(compare, title="Compare plans", default=True),
+        st.Page(demand, title="Forecast demand", url_path="forecast"),
+    ]
     pages += [st.Page(partial(questions, title), title=title, url_path=title.lower()) for title in QUESTIONS]
     st.navigation(pages, position="top").run()
 
@@ -89,9 +91,7 @@ def look(folder: Path | None, file: Path, text: str, seeds: int | None) -> None:
     origin = origin_of(folder)
     if digest(text, file) not in origin["inputs"].values() or (seeds and seeds != origin.get("seeds")):
         st.warning(
-            plain(
-                f"This result, {folder.name}, is not of the scenario above as it stands; press Run for its own."
-            )
+            plain(f"This result, {folder.name}, is not of the scenario above as it stands; press Run for its own.")
         )
     show(folder)
 
@@ -148,9 +148,7 @@ def edit(file: Path) -> str:
     """The text of the scenario, which the user may edit or paste over."""
     with st.expander("Scenario", expanded="result" not in st.query_params):
         st.html("<style>textarea { font-family: monospace !important; }</style>")
-        text: str = st.text_area(
-            "YAML: edit it or paste your own", key=editor(file), height=420, max_chars=LONGEST
-        )
+        text: str = st.text_area("YAML: edit it or paste your own", key=editor(file), height=420, max_chars=LONGEST)
     return text
 
 
@@ -221,9 +219,7 @@ def run(file: Path, text: str, seeds: int | None, fresh: bool, tell: background.
         loaded = load(path)
         known = path == file and seeds is None
         name = loaded.scenario.scenario
-        folder = RESULTS / (
-            name if known else f"{name}-{sha256(f'{seeds} {text}'.encode()).hexdigest()[:12]}"
-        )
+        folder = RESULTS / (name if known else f"{name}-{sha256(f'{seeds} {text}'.encode()).hexdigest()[:12]}")
         execute(loaded, folder, seeds=seeds, jobs=JOBS, fresh=fresh, progress=tell)
         sections.write_html(folder)
     return folder.name

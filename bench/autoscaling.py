@@ -87,8 +87,9 @@ def _observations() -> Callable[[int], Any]:
         load = rng.uniform(8, 12, PODS) * (1 + 0.3 * np.sin(k / 16 * 2 * np.pi))
         replicas = Replicas.all_ready({"w": load, "cpu": load / 20}, {"cpu": [1.0] * PODS})
         total = float(load.sum())
-        made.append(Observation(current=PODS, ready=PODS, replicas=replicas,
-                                totals={"total": total, "in_flight": total}))  # fmt: skip
+        made.append(
+            Observation(current=PODS, ready=PODS, replicas=replicas, totals={"total": total, "in_flight": total})
+        )
     return lambda k: made[k % 16]
 
 

@@ -48,8 +48,16 @@ def run(*, looking: bool) -> dict[str, Any]:
     count = 200_000
     times = np.linspace(0, WEEK_S * 1e9, count, endpoint=False).astype(np.int64)
     batch = RequestBatch(times, np.full(count, 500, np.int32), np.full(count, 100, np.int32))
-    step = StepTime(a_s=6e-3, b_s_per_token=16e-6, c_s_per_sequence=13e-6, d_s_per_token=42e-9, q_s_per_pair=0.0,
-                    provenance="given", source="bench", sigma=0.0)  # fmt: skip
+    step = StepTime(
+        a_s=6e-3,
+        b_s_per_token=16e-6,
+        c_s_per_sequence=13e-6,
+        d_s_per_token=42e-9,
+        q_s_per_pair=0.0,
+        provenance="given",
+        source="bench",
+        sigma=0.0,
+    )
     scaling: Scaling = Fixed(replicas=REPLICAS)
     if looking:
         scaling = TargetConcurrency(target=10, min=REPLICAS, max=REPLICAS)

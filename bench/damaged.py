@@ -29,9 +29,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20_000, help="inputs in all (default 20,000)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32, help="default: another each time")
     parser.add_argument("--kind", help="only kinds whose name holds this")
-    parser.add_argument(
-        "--replay", type=int, metavar="I", help="only input I of the seed and kinds; its file is kept"
-    )
+    parser.add_argument("--replay", type=int, metavar="I", help="only input I of the seed and kinds; its file is kept")
     options = parser.parse_args()
     print(f"seed {options.seed}", file=sys.stderr, flush=True)
     found: Counter[str] = Counter()
@@ -54,8 +52,19 @@ def main() -> int:
             if outcome.word not in ("read", "refused"):
                 cases.append(f"{i} {kind.name}: {outcome.word}: {outcome.detail[:300]}")
                 print(cases[-1], file=sys.stderr, flush=True)
-    print(json.dumps({"name": "damaged", "seed": options.seed, "inputs": found.total(), "kinds": len(kinds),
-                      **found, "cases": cases[:20]}, indent=2))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "name": "damaged",
+                "seed": options.seed,
+                "inputs": found.total(),
+                "kinds": len(kinds),
+                **found,
+                "cases": cases[:20],
+            },
+            indent=2,
+        )
+    )
     return 1 if cases else 0
 
 

@@ -23,8 +23,14 @@ def main() -> None:
         print(json.dumps(PARTS[options.part](options)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        common = ["--requests", str(options.requests), "--replicas", str(options.replicas), "--trace",
-                  str(Path(folder, "week.parquet"))]  # fmt: skip
+        common = [
+            "--requests",
+            str(options.requests),
+            "--replicas",
+            str(options.replicas),
+            "--trace",
+            str(Path(folder, "week.parquet")),
+        ]
         part("synthesize", common)
         part("simulate", [*common, "--warm-up"])  # compiles and caches the kernel
         run = part("simulate", common)
@@ -53,15 +59,28 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.sim import Pool, simulate
     from simcost.trace.requests.store import read_batches
 
-    step = StepTime(a_s=6e-3, b_s_per_token=16.1e-6, c_s_per_sequence=13.4e-6, d_s_per_token=42.4e-9,
-                    q_s_per_pair=0.894e-9, provenance="given", source="Llama-3.1-8B, H100", sigma=0.0)  # fmt: skip
+    step = StepTime(
+        a_s=6e-3,
+        b_s_per_token=16.1e-6,
+        c_s_per_sequence=13.4e-6,
+        d_s_per_token=42.4e-9,
+        q_s_per_pair=0.894e-9,
+        provenance="given",
+        source="Llama-3.1-8B, H100",
+        sigma=0.0,
+    )
     running = Metric(type="Pods", name="running", target_type="AverageValue", target=options.target)
     scaling = Hpa(min=20, max=options.replicas, metrics=(running,), behavior=Behavior())
     pool = Pool(
-        name="week", step=step, kv_capacity_tokens=466_160, router=PowerOfTwo(), scaling=scaling, weights_bytes=16e9,
+        name="week",
+        step=step,
+        kv_capacity_tokens=466_160,
+        router=PowerOfTwo(),
+        scaling=scaling,
+        weights_bytes=16e9,
         startup=Startup(node=Varying(median=120, sigma=0.3), engine=Varying(median=90, sigma=0.2), storage=100e9),
         interruptions=Interruptions(zones=3, spot=SpotHazard(per_node_h=0.05, whole_zone=0.01)),
-    )  # fmt: skip
+    )
     batches: Any = read_batches(Path(options.trace))
     if options.warm_up:
         batches = iter([next(batches)])
@@ -69,11 +88,17 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     got, events = ledger.outcomes, ledger.events["what"].to_pylist()
     good = sum(got.windows["good"].to_pylist())
     return {
-        "requests": got.arrived, "completed": got.completed, "lost": got.lost, "requeued": got.requeued,
-        "attainment": good / max(got.completed, 1), "replica_h": sum(ledger.replica_hours().values()),
-        "most_ready": max(ledger.pulse["ready"].to_pylist()), "decisions": events.count("desired"),
-        "cold_starts": events.count("started"), "interruptions": events.count("noticed"),
-    }  # fmt: skip
+        "requests": got.arrived,
+        "completed": got.completed,
+        "lost": got.lost,
+        "requeued": got.requeued,
+        "attainment": good / max(got.completed, 1),
+        "replica_h": sum(ledger.replica_hours().values()),
+        "most_ready": max(ledger.pulse["ready"].to_pylist()),
+        "decisions": events.count("desired"),
+        "cold_starts": events.count("started"),
+        "interruptions": events.count("noticed"),
+    }
 
 
 def parse() -> argparse.Namespace:

@@ -26,13 +26,26 @@ from simcost.trace.focus.reader import read_focus
 from simcost.trace.focus.validation import check_focus
 
 COMMON = {
-    "BillingAccountId": "123456789012", "BillingAccountName": "SunBird", "BillingCurrency": "USD",
-    "BillingPeriodStart": "2026-03-01T00:00:00Z", "BillingPeriodEnd": "2026-04-01T00:00:00Z", "ChargeClass": "NULL",
-    "ChargeFrequency": "Usage-based", "ConsumedUnit": "Hours", "PricingUnit": "Hours", "ProviderName": "AWS",
-    "PublisherName": "AWS", "InvoiceIssuerName": "AWS", "ServiceCategory": "Compute", "ResourceType": "Instance",
-    "ServiceName": "Amazon Elastic Compute Cloud", "SubAccountId": "517389287820", "RegionId": "us-east-1",
-    "RegionName": "US East (N. Virginia)", "Tags": '{"team": "growth", "environment": "prod"}',
-}  # fmt: skip
+    "BillingAccountId": "123456789012",
+    "BillingAccountName": "SunBird",
+    "BillingCurrency": "USD",
+    "BillingPeriodStart": "2026-03-01T00:00:00Z",
+    "BillingPeriodEnd": "2026-04-01T00:00:00Z",
+    "ChargeClass": "NULL",
+    "ChargeFrequency": "Usage-based",
+    "ConsumedUnit": "Hours",
+    "PricingUnit": "Hours",
+    "ProviderName": "AWS",
+    "PublisherName": "AWS",
+    "InvoiceIssuerName": "AWS",
+    "ServiceCategory": "Compute",
+    "ResourceType": "Instance",
+    "ServiceName": "Amazon Elastic Compute Cloud",
+    "SubAccountId": "517389287820",
+    "RegionId": "us-east-1",
+    "RegionName": "US East (N. Virginia)",
+    "Tags": '{"team": "growth", "environment": "prod"}',
+}
 
 
 def main() -> None:
@@ -95,16 +108,24 @@ def month(rows: int) -> pa.Table:
     columns |= {
         "ChargePeriodStart": np.char.add(start.astype("U19"), "Z"),
         "ChargePeriodEnd": np.char.add((start + np.timedelta64(3600, "s")).astype("U19"), "Z"),
-        "ChargeCategory": np.full(rows, "Usage"), "PricingCategory": np.where(committed, "Committed", "Standard"),
+        "ChargeCategory": np.full(rows, "Usage"),
+        "PricingCategory": np.where(committed, "Committed", "Standard"),
         "CommitmentDiscountId": np.where(committed, plan, "NULL"),
-        "CommitmentDiscountStatus": status, "SkuId": names[sku], "SkuPriceId": np.char.add(names[sku], ".JRTCKXETXF"),
+        "CommitmentDiscountStatus": status,
+        "SkuId": names[sku],
+        "SkuPriceId": np.char.add(names[sku], ".JRTCKXETXF"),
         "SkuPriceDetails": np.char.add(np.char.add('{"InstanceType": "p5.', (sku % 40).astype("U3")), 'xlarge"}'),
         "ResourceId": np.char.add("arn:aws:ec2:us-east-1:1:instance/i-", rng.integers(0, 20_000, rows).astype("U8")),
         "ChargeDescription": np.char.add("USD per On Demand hour of ", names[sku]),
-        "BilledCost": np.where(committed, 0, listed), "EffectiveCost": np.where(committed, 0.6 * listed, listed),
-        "ListCost": listed, "ContractedCost": listed, "ListUnitPrice": listed / quantity,
-        "ContractedUnitPrice": listed / quantity, "PricingQuantity": quantity, "ConsumedQuantity": quantity,
-    }  # fmt: skip
+        "BilledCost": np.where(committed, 0, listed),
+        "EffectiveCost": np.where(committed, 0.6 * listed, listed),
+        "ListCost": listed,
+        "ContractedCost": listed,
+        "ListUnitPrice": listed / quantity,
+        "ContractedUnitPrice": listed / quantity,
+        "PricingQuantity": quantity,
+        "ConsumedQuantity": quantity,
+    }
     return pa.table({name: pa.array(column) for name, column in columns.items()})
 
 

@@ -62,9 +62,7 @@ def main() -> None:
 def m4() -> dict[str, Any]:
     official = m4_windows()
     train = [history for history, _ in official]
-    held_out = {
-        f"n-{back}": [(y[: len(y) - back], y[len(y) - back :][:H]) for y in train] for back in HELD_OUT
-    }
+    held_out = {f"n-{back}": [(y[: len(y) - back], y[len(y) - back :][:H]) for y in train] for back in HELD_OUT}
     paths, cost = m4_paths(official)
     return {
         "forecasts": len(train) * (1 + len(HELD_OUT) + 3 + 3),
@@ -129,10 +127,7 @@ def m4_paths(windows: Windows) -> tuple[dict[str, float], dict[str, float]]:
         "points": per_series_ms(lambda one: forecast(one, H, paths=0), series),
         "400_paths": per_series_ms(lambda one: forecast(one, H), series),
     }
-    found = [
-        inside(forecast(one, H, rules=OUTAGE), actual)
-        for one, (_, actual) in zip(series, windows, strict=True)
-    ]
+    found = [inside(forecast(one, H, rules=OUTAGE), actual) for one, (_, actual) in zip(series, windows, strict=True)]
     return mean_of(found), timed
 
 
@@ -175,9 +170,7 @@ def ai() -> dict[str, Any]:
             found = forecast(hourly(name, raw), 24, rules=OUTAGE)
             paths.append(inside(found, actual))
             for model, point in ai_points(raw, found).items():
-                errors.setdefault(model, []).append(
-                    metrics.mase(actual, point, metrics.scale(raw, 24)) or 0.0
-                )
+                errors.setdefault(model, []).append(metrics.mase(actual, point, metrics.scale(raw, 24)) or 0.0)
             count += 1
         rows[name] = {model: round(float(np.mean(each)), 3) for model, each in errors.items()}
     naive = np.array([row["seasonal-naive, uncleaned"] for row in rows.values()])
@@ -225,10 +218,7 @@ def peer(windows: Windows, name: str, model: Any) -> dict[str, float]:
     used_s = measure.cpu_s() - start_s
     actuals = [actual for _, actual in windows]
     smape = [metrics.smape(a, f.mean) for a, f in zip(actuals, made, strict=True)]
-    mase = [
-        metrics.mase(a, f.mean, metrics.scale(f.series.values, 24))
-        for a, f in zip(actuals, made, strict=True)
-    ]
+    mase = [metrics.mase(a, f.mean, metrics.scale(f.series.values, 24)) for a, f in zip(actuals, made, strict=True)]
     return {
         "smape": round(float(np.mean(smape)), 3),
         "mase": round(float(np.mean(mase)), 3),

@@ -92,9 +92,7 @@ def _errors(costs: Costs, met: Costs, paths: Any, count: int) -> dict[str, Any]:
             "cost": _cost_error(costs[plan], chosen),
             "cost_at_random": float(np.mean([_cost_error(costs[plan], rows) for rows in random])),
             "misses": float(abs(met[plan][chosen].mean() - met[plan].mean())),
-            "misses_at_random": float(
-                np.mean([abs(met[plan][rows].mean() - met[plan].mean()) for rows in random])
-            ),
+            "misses_at_random": float(np.mean([abs(met[plan][rows].mean() - met[plan].mean()) for rows in random])),
             "misses_of_all": float(1 - met[plan].mean()),
         }
         for plan in costs
@@ -103,8 +101,7 @@ def _errors(costs: Costs, met: Costs, paths: Any, count: int) -> dict[str, Any]:
 
 def _cost_error(usd: Any, rows: Any) -> float:
     return max(
-        abs(quantile(usd[rows].tolist(), share) / quantile(usd.tolist(), share) - 1)
-        for share in SHARES.values()
+        abs(quantile(usd[rows].tolist(), share) / quantile(usd.tolist(), share) - 1) for share in SHARES.values()
     )
 
 

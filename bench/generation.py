@@ -57,9 +57,7 @@ def dispersion(folder: Path) -> dict[str, Any]:
         idc = np.mean([_idc(run, span_ns) for run in runs], axis=0)
         found[name] = {
             "idc_1_10_60s": [round(float(value), 2) for value in idc],
-            "gap_distance": round(
-                float(np.mean([ks_distance(np.diff(real), np.diff(run)) for run in runs])), 4
-            ),
+            "gap_distance": round(float(np.mean([ks_distance(np.diff(real), np.diff(run)) for run in runs])), 4),
             "rows": float(np.mean([len(run) for run in runs])),
         }
     return found
@@ -100,16 +98,17 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
-        made = (dispersion(options.folder) if options.part == "dispersion"
-                else generate(options.part, options.requests, options.folder))  # fmt: skip
+        made = (
+            dispersion(options.folder)
+            if options.part == "dispersion"
+            else generate(options.part, options.requests, options.folder)
+        )
         print(json.dumps(made))
         return
     with TemporaryDirectory() as home:
         import_trace(SHARED / "data/traces/AzureLLMInferenceTrace_conv.csv", "azure-llm", Path(home, TRACE))
         common = ("--folder", home, "--requests", str(options.requests))
-        parts = {
-            law: in_process(__file__, "--part", law, *common) for law in ("bootstrap-50", "poisson", "mmpp")
-        }
+        parts = {law: in_process(__file__, "--part", law, *common) for law in ("bootstrap-50", "poisson", "mmpp")}
         burst = in_process(__file__, "--part", "dispersion", *common)
     document = {
         "name": "generation",

@@ -57,9 +57,20 @@ LOG = measure.SHARED / "data/philly_2weeks_24134jobs.csv.gz"
 GPUS = (400, 500, 700)
 MILLION = 1_000_000
 POLICIES: tuple[Scheduler, ...] = (
-    FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), SsfSkip(), DeadlineAware(), EasyBackfill(),
-    ConservativeBackfill(), FairShare(), Srtf(), Las(), PriorityPreemptive(), Elastic(),
-)  # fmt: skip
+    FifoStrict(),
+    FifoSkip(),
+    SjfStrict(),
+    SjfSkip(),
+    SsfSkip(),
+    DeadlineAware(),
+    EasyBackfill(),
+    ConservativeBackfill(),
+    FairShare(),
+    Srtf(),
+    Las(),
+    PriorityPreemptive(),
+    Elastic(),
+)
 
 
 def main() -> None:
@@ -92,9 +103,12 @@ def timed_run(jobs: Jobs, run: Callable[[], JobLedger]) -> dict[str, Any]:
     ledger = run()
     used_s = measure.cpu_s() - before
     return {
-        "jobs": len(jobs), "cpu_s": used_s, "per_cpu_s": len(jobs) / used_s,
-        "mean_wait_s": float(ledger.outcomes.wait_s.mean()), "preemptions": int(ledger.outcomes.preemptions.sum()),
-    }  # fmt: skip
+        "jobs": len(jobs),
+        "cpu_s": used_s,
+        "per_cpu_s": len(jobs) / used_s,
+        "mean_wait_s": float(ledger.outcomes.wait_s.mean()),
+        "preemptions": int(ledger.outcomes.preemptions.sum()),
+    }
 
 
 def on_philly() -> dict[str, Any]:
@@ -102,10 +116,15 @@ def on_philly() -> dict[str, Any]:
     jobs, _ = read_jobs(LOG)
     rng = np.random.default_rng(1)
     jobs = replace(
-        jobs, pool=np.zeros(len(jobs), np.int64), user=rng.integers(0, 50, len(jobs)), users=tuple(map(str, range(50))),
-        priority=rng.integers(0, 4, len(jobs)), deadline_s=jobs.submit_s + 3 * jobs.duration_s,
-        min_gpus=np.maximum(jobs.gpus // 2, 1), max_gpus=2 * jobs.gpus,
-    )  # fmt: skip
+        jobs,
+        pool=np.zeros(len(jobs), np.int64),
+        user=rng.integers(0, 50, len(jobs)),
+        users=tuple(map(str, range(50))),
+        priority=rng.integers(0, 4, len(jobs)),
+        deadline_s=jobs.submit_s + 3 * jobs.duration_s,
+        min_gpus=np.maximum(jobs.gpus // 2, 1),
+        max_gpus=2 * jobs.gpus,
+    )
     for policy in POLICIES:
         schedule(jobs[:10], 32, policy)
     found = {f"{one.kind}, {gpus} GPUs": timed(jobs, gpus, one) for gpus in GPUS for one in POLICIES}
@@ -120,8 +139,12 @@ def in_virtual_clusters() -> dict[str, Any]:
     quotas that the pools lend each other.
     """
     nodes = read_nodes(measure.SHARED / "data/philly_vc_nodes.csv").divided(4)
-    jobs, _ = read_jobs(measure.SHARED / "data/philly_jobs.csv.gz", pools=nodes.pool_gpus, since="2017-10-01",
-                        window_s=1_209_600)  # fmt: skip
+    jobs, _ = read_jobs(
+        measure.SHARED / "data/philly_jobs.csv.gz",
+        pools=nodes.pool_gpus,
+        since="2017-10-01",
+        window_s=1_209_600,
+    )
     quotas = Quotas(queues={name: Quota(nominal=gpus) for name, gpus in nodes.pool_gpus.items()})
     found = {}
     for policy in (*POLICIES[:-1], quotas):

@@ -47,9 +47,7 @@ def main() -> None:
 def compare(folder: Path, model_name: str, tp: int) -> dict[str, Any]:
     lines = (folder / "requests.jsonl").read_text(encoding="utf-8").splitlines()
     requests = sorted((json.loads(line) for line in lines), key=lambda request: request["queued_ts"])
-    column = {
-        key: np.array([request[key] for request in requests]) for key in requests[0] if key != "request_id"
-    }
+    column = {key: np.array([request[key] for request in requests]) for key in requests[0] if key != "request_id"}
     measured = latencies(
         column["first_token_ts"] - column["queued_ts"],
         column["last_token_ts"] - column["queued_ts"],
@@ -66,8 +64,13 @@ def compare(folder: Path, model_name: str, tp: int) -> dict[str, Any]:
     batching = Batching(max_num_seqs=128, max_num_batched_tokens=2048)
     step = step_time(catalog, model, accelerator, spec)
     memory = fit_memory(model, accelerator, spec, batching.max_num_batched_tokens)
-    pool = Pool(name=model_name, step=step, kv_capacity_tokens=memory.kv_capacity_tokens, batching=batching,
-                scaling=Fixed(replicas=1))  # fmt: skip
+    pool = Pool(
+        name=model_name,
+        step=step,
+        kv_capacity_tokens=memory.kv_capacity_tokens,
+        batching=batching,
+        scaling=Fixed(replicas=1),
+    )
     with tempfile.TemporaryDirectory() as scratch:
         rows = Path(scratch, "rows.parquet")
         simulate(pool, iter([batch]), horizon_s=float(arrival_s[-1]) + 3600, rows=rows)

@@ -39,23 +39,97 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("AISimulate", "llama-3.1-8b", "h100-sxm", 1, 8192, 256, (44.6, 34.1, 99.3, 108, 173),
-            (8.54, 8.17, 10.3, 11.3, 14.3), (1805, 1150, 3687, 4070, 5213)),
-    Setting("AISimulate x10", "llama-3.1-8b", "h100-sxm", 1, 8192, 256, (42.6, 32.9, 97.8, 105, 188),
-            (8.58, 8.18, 10.4, 11.5, 15.0), (1809, 1154, 3700, 4091, 5239), copies=COPIES),
-    Setting("BLIS", "llama-3.1-8b", "h100-sxm", 1, 2048, 256, (32.1, None, 43.5, 52.2, 58.8),
-            (8.04, None, 8.61, 8.96, 12.5), (1722, None, 3486, 3735, 4885)),
-    Setting("AISimulate", "llama-3.1-8b", "a100-80gb-sxm", 1, 8192, 256, (211, 115, 468, 673, 1252),
-            (36.6, 26.9, 66.6, 94.3, 154), (6920, 4803, 13369, 16688, 30455)),
-    Setting("BLIS", "llama-3.1-8b", "a100-80gb-sxm", 1, 2048, 256, (49.6, None, 81.1, 98.1, 116),
-            (14.0, None, 15.6, 20.1, 29.6), (3002, None, 6161, 6701, 8587)),
-    Setting("Vidur", "llama-3.1-8b", "a100-80gb-sxm", 1, 512, 512 - 1, (3945, 228, 18567, 27000, 33456),
-            (29.0, 25.5, 45.4, 46.0, 46.8), (9655, 6776, 23375, 33349, 41598)),
-    Setting("AISimulate", "llama-3.1-70b", "h100-sxm", 8, 8192, 256, (104, 69.3, 208, 277, 484),
-            (16.7, 15.1, 22.5, 26.7, 38.1), (3429, 2296, 6894, 7862, 10593)),
-    Setting("BLIS, first 1,000", "llama-3.1-70b", "h100-sxm", 8, 2048, 256, (37.0, None, 49.2, 64.3, 71.6),
-            (10.4, None, 10.5, 10.9, 15.6), (2593, None, 4500, 4762, 6072), requests=1000),
-)  # fmt: skip
+    Setting(
+        "AISimulate",
+        "llama-3.1-8b",
+        "h100-sxm",
+        1,
+        8192,
+        256,
+        (44.6, 34.1, 99.3, 108, 173),
+        (8.54, 8.17, 10.3, 11.3, 14.3),
+        (1805, 1150, 3687, 4070, 5213),
+    ),
+    Setting(
+        "AISimulate x10",
+        "llama-3.1-8b",
+        "h100-sxm",
+        1,
+        8192,
+        256,
+        (42.6, 32.9, 97.8, 105, 188),
+        (8.58, 8.18, 10.4, 11.5, 15.0),
+        (1809, 1154, 3700, 4091, 5239),
+        copies=COPIES,
+    ),
+    Setting(
+        "BLIS",
+        "llama-3.1-8b",
+        "h100-sxm",
+        1,
+        2048,
+        256,
+        (32.1, None, 43.5, 52.2, 58.8),
+        (8.04, None, 8.61, 8.96, 12.5),
+        (1722, None, 3486, 3735, 4885),
+    ),
+    Setting(
+        "AISimulate",
+        "llama-3.1-8b",
+        "a100-80gb-sxm",
+        1,
+        8192,
+        256,
+        (211, 115, 468, 673, 1252),
+        (36.6, 26.9, 66.6, 94.3, 154),
+        (6920, 4803, 13369, 16688, 30455),
+    ),
+    Setting(
+        "BLIS",
+        "llama-3.1-8b",
+        "a100-80gb-sxm",
+        1,
+        2048,
+        256,
+        (49.6, None, 81.1, 98.1, 116),
+        (14.0, None, 15.6, 20.1, 29.6),
+        (3002, None, 6161, 6701, 8587),
+    ),
+    Setting(
+        "Vidur",
+        "llama-3.1-8b",
+        "a100-80gb-sxm",
+        1,
+        512,
+        512 - 1,
+        (3945, 228, 18567, 27000, 33456),
+        (29.0, 25.5, 45.4, 46.0, 46.8),
+        (9655, 6776, 23375, 33349, 41598),
+    ),
+    Setting(
+        "AISimulate",
+        "llama-3.1-70b",
+        "h100-sxm",
+        8,
+        8192,
+        256,
+        (104, 69.3, 208, 277, 484),
+        (16.7, 15.1, 22.5, 26.7, 38.1),
+        (3429, 2296, 6894, 7862, 10593),
+    ),
+    Setting(
+        "BLIS, first 1,000",
+        "llama-3.1-70b",
+        "h100-sxm",
+        8,
+        2048,
+        256,
+        (37.0, None, 49.2, 64.3, 71.6),
+        (10.4, None, 10.5, 10.9, 15.6),
+        (2593, None, 4500, 4762, 6072),
+        requests=1000,
+    ),
+)
 
 
 def main() -> None:
@@ -75,15 +149,18 @@ def main() -> None:
 
         import_trace(LOG, "azure-llm", Path(folder, "trace.parquet"))
         measure.in_process(__file__, "--part", "0", "--folder", folder)  # compiles and caches the kernel
-        runs = [
-            measure.in_process(__file__, "--part", str(i), "--folder", folder) for i in range(len(SETTINGS))
-        ]
+        runs = [measure.in_process(__file__, "--part", str(i), "--folder", folder) for i in range(len(SETTINGS))]
     for result in runs:
         result["per_cpu_s"] = result["requests"] / result["cpu_s"]
     total = {key: sum(result[key] for result in runs) for key in ("cpu_s", "wall_s")}
-    document = {"name": "peers", "work": f"{len(runs)} replays", **total,
-                "rss_bytes": max(result["rss_bytes"] for result in runs),
-                "per_cpu_s": sum(result["requests"] for result in runs) / total["cpu_s"], "runs": runs}  # fmt: skip
+    document = {
+        "name": "peers",
+        "work": f"{len(runs)} replays",
+        **total,
+        "rss_bytes": max(result["rss_bytes"] for result in runs),
+        "per_cpu_s": sum(result["requests"] for result in runs) / total["cpu_s"],
+        "runs": runs,
+    }
     if not options.json:
         show(runs)
         document.pop("runs")
@@ -102,13 +179,17 @@ def run(setting: Setting, folder: Path) -> dict[str, Any]:
     catalog = load_catalog()
     model, accelerator = catalog.model(setting.model), catalog.accelerator(setting.accelerator)
     spec = ReplicaSpec(accelerator=setting.accelerator, tp=setting.tp, memory_utilisation=0.9)
-    batching = Batching(
-        max_num_seqs=min(setting.seqs, setting.tokens - 1), max_num_batched_tokens=setting.tokens
-    )
+    batching = Batching(max_num_seqs=min(setting.seqs, setting.tokens - 1), max_num_batched_tokens=setting.tokens)
     memory = fit_memory(model, accelerator, spec, batching.max_num_batched_tokens)
     step = step_time(catalog, model, accelerator, spec)
-    pool = Pool(name=setting.peer, step=step, kv_capacity_tokens=memory.kv_capacity_tokens, batching=batching,
-                scaling=Fixed(replicas=setting.copies), router=RoundRobin())  # fmt: skip
+    pool = Pool(
+        name=setting.peer,
+        step=step,
+        kv_capacity_tokens=memory.kv_capacity_tokens,
+        batching=batching,
+        scaling=Fixed(replicas=setting.copies),
+        router=RoundRobin(),
+    )
     rows = folder / "rows.parquet"
     start = measure.cpu_s()
     ledger = simulate(pool, arrivals(setting, folder), horizon_s=HORIZON_S, rows=rows)
@@ -153,12 +234,16 @@ def show(runs: list[dict[str, Any]]) -> None:
     for result in runs:
         print(f"{result['setting']}: ours, then {result['peer']} (mean, p50, p90, p95, p99; ms)")
         for name in ("ttft", "tpot", "e2e"):
-            both = ([f"{v:9,.1f}" if v is not None else "        -" for v in result[key]]
-                    for key in (f"{name}_ms", f"peer_{name}_ms"))  # fmt: skip
+            both = (
+                [f"{v:9,.1f}" if v is not None else "        -" for v in result[key]]
+                for key in (f"{name}_ms", f"peer_{name}_ms")
+            )
             print(f"  {name}  {' '.join(next(both))}  | {' '.join(next(both))}")
-        print(f"  utilisation {result['utilisation']:.0%}, {result['preemptions']} preemptions, "
-              f"{result['per_cpu_s']:,.0f} requests per CPU s of the process, "
-              f"{result['requests'] / result['work_cpu_s']:,.0f} of the simulation")  # fmt: skip
+        print(
+            f"  utilisation {result['utilisation']:.0%}, {result['preemptions']} preemptions, "
+            f"{result['per_cpu_s']:,.0f} requests per CPU s of the process, "
+            f"{result['requests'] / result['work_cpu_s']:,.0f} of the simulation"
+        )
 
 
 if __name__ == "__main__":

@@ -62,9 +62,7 @@ def on_philly() -> dict[str, Any]:
     found = {}
     for window_s, by in ((1_209_600, 4), (5_270_340, 1)):
         fewer = nodes.divided(by)
-        jobs, _ = read_jobs(
-            DATA / "philly_jobs.csv.gz", pools=nodes.pool_gpus, since="2017-10-01", window_s=window_s
-        )
+        jobs, _ = read_jobs(DATA / "philly_jobs.csv.gz", pools=nodes.pool_gpus, since="2017-10-01", window_s=window_s)
         found[f"philly, nodes / {by}"] = timed(
             len(jobs), lambda j=jobs, n=fewer: schedule_on_nodes(j, n, FifoStrict(), Consolidate())
         )
@@ -78,8 +76,7 @@ def packing() -> dict[str, Any]:
     )
     count = pack(pods, nodes, Fgd())["pods"]
     return {
-        f"openb, {placement.kind}": timed(count, lambda p=placement: pack(pods, nodes, p))
-        for placement in PLACEMENTS
+        f"openb, {placement.kind}": timed(count, lambda p=placement: pack(pods, nodes, p)) for placement in PLACEMENTS
     }
 
 
@@ -109,9 +106,16 @@ def eights(count: int) -> NodeTable:
     none = np.zeros(count, np.int64)
     names = tuple(f"n{i:04}" for i in range(count))
     return NodeTable(
-        names=names, gpus=none + 8, cpu_milli=none, memory_mib=none, pool=none, gpu_type=none, pools=("",),
-        domain=np.arange(count) // 9, rack=np.arange(count) // 36,
-    )  # fmt: skip
+        names=names,
+        gpus=none + 8,
+        cpu_milli=none,
+        memory_mib=none,
+        pool=none,
+        gpu_type=none,
+        pools=("",),
+        domain=np.arange(count) // 9,
+        rack=np.arange(count) // 36,
+    )
 
 
 if __name__ == "__main__":

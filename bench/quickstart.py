@@ -30,8 +30,10 @@ def main() -> None:
         first = timed("run", SCENARIO, *out)
         again = timed("run", SCENARIO, *out, "--fresh")
         unchanged = timed("run", SCENARIO, *out)
-    small = {name: [timed(*words)[1] for _ in range(5)] for name, words in
-             {"help": ("--help",), "check": ("check", SCENARIO)}.items()}  # fmt: skip
+    small = {
+        name: [timed(*words)[1] for _ in range(5)]
+        for name, words in {"help": ("--help",), "check": ("check", SCENARIO)}.items()
+    }
     document = {
         "name": "quickstart",
         "work": "4 plans x 5 replications of a day",

@@ -39,9 +39,7 @@ def plans() -> list[Commitment]:
     return [
         SavingsPlan(name="compute", commitment=4000.0, discount=0.3),
         SavingsPlan(name="compute 3y", commitment=2000.0, discount=0.45, years=3),
-        SavingsPlan(
-            name="instance", covers="instance", family="f1", region="r", commitment=300.0, discount=0.4
-        ),
+        SavingsPlan(name="instance", covers="instance", family="f1", region="r", commitment=300.0, discount=0.4),
         ReservedInstances(name="reserved", sku="f2.xlarge", region="r", count=20, discount=0.4),
     ]
 
@@ -50,17 +48,22 @@ def year(skus: int) -> Metered:
     """Hourly demand of each SKU, with days and noise; about 40 % of it can be covered."""
     rng = np.random.default_rng(1)
     lines = tuple(
-        Line(provider="aws", sku=f"f{i % 20}.{2 ** (i // 20)}xlarge".replace(".1x", ".x"), region="r",
-             list_usd=(usd := round(1.0 + rng.exponential(3.0), 4)), contracted_usd=usd, as_of="", quality="given")
+        Line(
+            provider="aws",
+            sku=f"f{i % 20}.{2 ** (i // 20)}xlarge".replace(".1x", ".x"),
+            region="r",
+            list_usd=(usd := round(1.0 + rng.exponential(3.0), 4)),
+            contracted_usd=usd,
+            as_of="",
+            quality="given",
+        )
         for i in range(skus)
-    )  # fmt: skip
+    )
     shape = 1 + 0.5 * np.sin(np.arange(HOURS) / 24 * 2 * np.pi)
     hours = rng.gamma(4.0, 3.0, (HOURS, skus)) * shape[:, None]
     none: Any = np.empty(0)
     runs = Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none)
-    return Metered(
-        start_s=0.0, length_h=np.ones(HOURS), lines=lines, hours=hours, varying_usd=None, runs=runs
-    )
+    return Metered(start_s=0.0, length_h=np.ones(HOURS), lines=lines, hours=hours, varying_usd=None, runs=runs)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,16 @@ def study() -> dict[str, Any]:
     zone = next(trace for trace in traces if trace.name == TRACE)
     policies = [SpotOnly(), Greedy(), UniformProgress(), TimeSliced(slices=4)]
     start = measure.cpu_s()
-    document = spot_study([zone], work_h=48, deadline_h=60, changeover_h=0.2, policies=policies, od_usd_per_h=3.06,
-                          spot_usd_per_h=0.918, starts=STARTS)  # fmt: skip
+    document = spot_study(
+        [zone],
+        work_h=48,
+        deadline_h=60,
+        changeover_h=0.2,
+        policies=policies,
+        od_usd_per_h=3.06,
+        spot_usd_per_h=0.918,
+        starts=STARTS,
+    )
     return {"runs": STARTS * len(document["policies"]), "work_cpu_s": measure.cpu_s() - start}
 
 

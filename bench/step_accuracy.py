@@ -89,11 +89,7 @@ def groups(row: Row, step: StepTime) -> Iterator[str]:
         return
     yield "dense"
     yield "dense vllm" if row["backend"] == "vllm" else "dense, other engines"
-    yield (
-        f"dense {step.provenance}, own fit"
-        if " tp " in step.source
-        else f"dense {step.provenance}, hardware fit"
-    )
+    yield (f"dense {step.provenance}, own fit" if " tp " in step.source else f"dense {step.provenance}, hardware fit")
     yield f"{model} {row['backend']} {row['system']}"
 
 

@@ -68,9 +68,7 @@ def bill(options: argparse.Namespace, units: bool = False, tier: bool = False) -
 
     price = load_catalog().token_price("openai/gpt-5-mini")
     if tier:
-        price = replace(
-            price, tier_start_input_tokens=3000, tier_input_usd_per_m=0.5, tier_output_usd_per_m=3.0
-        )
+        price = replace(price, tier_start_input_tokens=3000, tier_input_usd_per_m=0.5, tier_output_usd_per_m=3.0)
     capacity = Provisioned(units=40, price=1.0, input_tokens_per_min=60_000, output_weight=4)
     bought = PerToken(api=price.name, cache=HitShare(hit=0.5), provisioned=capacity if units else None)
     found = bill_tokens(requests(options), bought, price, week.WEEK_S)
@@ -100,9 +98,7 @@ PARTS = {
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=44_000_000)
     parser.add_argument("--trace")
     parser.add_argument("--part", choices=PARTS)

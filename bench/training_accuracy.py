@@ -54,9 +54,7 @@ def benchmarks(catalog: Catalog) -> dict[str, dict[str, float]]:
     """By card: error of the median, and how often p25 to p75 covers a row that was left out."""
     with PUBLISHED.open(newline="") as file:
         rows = [
-            row
-            for row in csv.DictReader(file)
-            if row["params"] and row["seq_len"] and "fp8" not in row["precision"]
+            row for row in csv.DictReader(file) if row["params"] and row["seq_len"] and "fp8" not in row["precision"]
         ]
     errors: dict[str, list[float]] = defaultdict(list)
     inside: dict[str, list[bool]] = defaultdict(list)
@@ -90,11 +88,19 @@ def size_class(card: str, parameters: float, rows: Sequence[Row]) -> TrainingMfu
     chosen = [row for row in short if start <= float(row["params"]) < end] or short
     p25, p50, p75 = np.quantile([float(row["mfu_pct"]) / 100 for row in chosen], (0.25, 0.5, 0.75)).tolist()
     return TrainingMfu(
-        accelerator=card, precision="bf16", parameters_from=0, rows=len(chosen),
+        accelerator=card,
+        precision="bf16",
+        parameters_from=0,
+        rows=len(chosen),
         sequence_tokens=int(median(int(row["seq_len"]) for row in chosen)),
         gpus=int(median(int(row["n_gpus"]) for row in chosen)),
-        mfu_p25=p25, mfu_median=p50, mfu_p75=p75, source="left out", as_of="2024", quality="A",
-    )  # fmt: skip
+        mfu_p25=p25,
+        mfu_median=p50,
+        mfu_p75=p75,
+        source="left out",
+        as_of="2024",
+        quality="A",
+    )
 
 
 def covered_runs(catalog: Catalog) -> dict[str, dict[str, float]]:
@@ -116,10 +122,13 @@ def one_run(catalog: Catalog, run: TrainingRun) -> dict[str, float | str | bool]
     ratio, interval = run_ratio(catalog, run), whole_runs(catalog, without=run.family)
     hours = run.gpu_hours
     return {
-        "published": hours, "benchmark": hours / ratio, "ratio": ratio,
-        "low": hours / ratio * interval.low, "high": hours / ratio * interval.high,
+        "published": hours,
+        "benchmark": hours / ratio,
+        "ratio": ratio,
+        "low": hours / ratio * interval.low,
+        "high": hours / ratio * interval.high,
         "covered": interval.low <= ratio <= interval.high,
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -28,8 +28,16 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         trace = str(Path(folder, "week.parquet"))
-        common = ["--requests", str(options.requests), "--replicas", str(options.replicas), "--trace", trace,
-                  "--router", options.router]  # fmt: skip
+        common = [
+            "--requests",
+            str(options.requests),
+            "--replicas",
+            str(options.replicas),
+            "--trace",
+            trace,
+            "--router",
+            options.router,
+        ]
         made = part("synthesize", common)
         part("simulate", [*common, "--warm-up"])  # compiles and caches the kernel
         run = part("simulate", common)
@@ -74,11 +82,24 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.sim import Pool, simulate
     from simcost.trace.requests.store import read_batches
 
-    step = StepTime(a_s=6e-3, b_s_per_token=16.1e-6, c_s_per_sequence=13.4e-6, d_s_per_token=42.4e-9,
-                    q_s_per_pair=0.894e-9, provenance="given", source="Llama-3.1-8B, H100", sigma=0.0)  # fmt: skip
+    step = StepTime(
+        a_s=6e-3,
+        b_s_per_token=16.1e-6,
+        c_s_per_sequence=13.4e-6,
+        d_s_per_token=42.4e-9,
+        q_s_per_pair=0.894e-9,
+        provenance="given",
+        source="Llama-3.1-8B, H100",
+        sigma=0.0,
+    )
     routers = {router.kind: router for router in (LeastOutstanding(), RoundRobin(), PowerOfTwo())}
-    pool = Pool(name="week", step=step, kv_capacity_tokens=466_160, router=routers[options.router],
-                scaling=Fixed(replicas=options.replicas))  # fmt: skip
+    pool = Pool(
+        name="week",
+        step=step,
+        kv_capacity_tokens=466_160,
+        router=routers[options.router],
+        scaling=Fixed(replicas=options.replicas),
+    )
     batches: Iterator[Any] = read_batches(Path(options.trace))
     if options.warm_up:
         batches = iter([next(batches)])

@@ -56,8 +56,13 @@ def _printed(blocks: list[str], folder: Path, commands: Path) -> list[list[str]]
     script = "".join(f"{block}echo '{_MARK}'\n" for block in blocks)
     done = subprocess.run(  # noqa: S603 - the repository's own pages
         ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - the reader's bash
-        cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     if done.returncode:
         raise RuntimeError(f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     parts = done.stdout.split(f"{_MARK}\n")[:-1]

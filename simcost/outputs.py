@@ -127,9 +127,7 @@ def _files_of(path: Path) -> list[Path]:
     """An input itself; of a results folder what a run wrote, of a catalog its tables."""
     if not path.is_dir():
         return [path]
-    return [
-        file for pattern in ("*.csv", "*.json", "scenario.yaml", "tables/*") for file in path.glob(pattern)
-    ]
+    return [file for pattern in ("*.csv", "*.json", "scenario.yaml", "tables/*") for file in path.glob(pattern)]
 
 
 def _identity(path: Path) -> object:

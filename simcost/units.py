@@ -21,10 +21,30 @@ NS_PER_S = 1_000_000_000
 GB = 1e9
 GIB = float(2**30)
 
-_TIME = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0,
-         "d": 86400.0, "w": 604800.0}  # fmt: skip
-_BYTES = {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
-          "KiB": 2.0**10, "MiB": 2.0**20, "GiB": GIB, "TiB": 2.0**40}  # fmt: skip
+_TIME = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "w": 604800.0,
+}
+_BYTES = {
+    "B": 1.0,
+    "kB": 1e3,
+    "KB": 1e3,
+    "MB": 1e6,
+    "GB": 1e9,
+    "TB": 1e12,
+    "KiB": 2.0**10,
+    "MiB": 2.0**20,
+    "GiB": GIB,
+    "TiB": 2.0**40,
+}
 _THOUSANDS = re.compile(r"(?<=\d),(\d{3})(?!\d)")
 _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
 
@@ -44,15 +64,11 @@ class Unit:
         text = value.replace("$", "", 1) if self.name.startswith("USD") else value
         match = _NUMBER.match(_THOUSANDS.sub(r"\1", text))
         if match is None:
-            raise ValueError(
-                f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}"
-            )
+            raise ValueError(f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}")
         number, unit = float(match[1].replace("_", "")), match[2]
         if unit and unit not in self.factors:
             known = ", ".join(self.factors)
-            raise ValueError(
-                f"{value!r} has the unknown unit {unit!r}; known here: {known}; e.g. {self.example}"
-            )
+            raise ValueError(f"{value!r} has the unknown unit {unit!r}; known here: {known}; e.g. {self.example}")
         if not isfinite(number):
             raise ValueError(f"{value!r} is too large for a number")
         return float(f"{number * self.factors.get(unit, 1.0):.15g}")  # 95 % is 0.95, not 0.9500000000000001
@@ -100,8 +116,7 @@ USD_PER_YEAR = Unit("USD per year", {"/year": 1.0, "/month": 12.0}, "$20,000/yea
 USD_PER_KWH = Unit("USD per kWh", {"/kWh": 1.0, "/MWh": 1e-3}, "$0.08/kWh")
 USD_PER_KW_MONTH = Unit("USD per kW and month", {"/kW": 1.0}, "$200/kW")
 KILOWATTS = Unit("kilowatts", {"kW": 1.0, "W": 1e-3, "MW": 1e3}, "6.5kW")
-PER_S = Unit("requests per second", {"/s": 1.0, "rps": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400},
-             "20/s")  # fmt: skip
+PER_S = Unit("requests per second", {"/s": 1.0, "rps": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400}, "20/s")
 
 Seconds = Annotated[float, SECONDS, Ge(0), Le(1e9)]  # 32 years
 PositiveSeconds = Annotated[float, SECONDS, Gt(0), Le(1e9)]

@@ -33,8 +33,13 @@ def show(
 ) -> None:
     """The page, from top to bottom."""
     st.title(title)
-    asked = st.segmented_control("Question", list(questions), default=next(iter(questions)), key=f"{title} question",
-                                 label_visibility="collapsed")  # fmt: skip
+    asked = st.segmented_control(
+        "Question",
+        list(questions),
+        default=next(iter(questions)),
+        key=f"{title} question",
+        label_visibility="collapsed",
+    )
     if asked is None:
         st.info("Choose a question.")
         return
@@ -58,9 +63,7 @@ def show(
         answer(answers[asked], outdated=answers[asked]["words"] != shown(words))
     elif finished is None:
         st.info(
-            "Fill in what you know and press Answer."
-            if ready
-            else "Choose a file, or upload one, and press Answer."
+            "Fill in what you know and press Answer." if ready else "Choose a file, or upload one, and press Answer."
         )
 
 

@@ -67,9 +67,13 @@ Words = list[str | Chosen]
 def choose(label: str, listed: Sequence[Path], key: str) -> Chosen:
     """One of the files listed, or an upload."""
     path = st.selectbox(
-        label, listed, index=None, format_func=lambda one: one.name, key=f"{key} file",
+        label,
+        listed,
+        index=None,
+        format_func=lambda one: one.name,
+        key=f"{key} file",
         placeholder="choose one" if listed else "no files in scenarios",
-    )  # fmt: skip
+    )
     upload = st.file_uploader("Or your own", type=list(KINDS), key=f"{key} upload")
     return Chosen(path, upload)
 
@@ -77,8 +81,12 @@ def choose(label: str, listed: Sequence[Path], key: str) -> Chosen:
 def beside(scenarios: Path) -> list[Path]:
     """Logs, traces and series beside the scenarios."""
     folders = (scenarios, scenarios / "traces")
-    found = [path for folder in folders for kind in ("*.csv", "*.csv.gz", "*.parquet", "*.txt")
-             for path in sorted(folder.glob(kind))]  # fmt: skip
+    found = [
+        path
+        for folder in folders
+        for kind in ("*.csv", "*.csv.gz", "*.parquet", "*.txt")
+        for path in sorted(folder.glob(kind))
+    ]
     return [path for path in found if not path.name.startswith(".")]
 
 
@@ -90,6 +98,4 @@ def finished(results: Path) -> list[Path]:
 def manifests(scenarios: Path) -> list[Path]:
     """Manifests of autoscalers beside the scenarios."""
     kinds = ("*.yaml", "*.yml", "*.json")
-    return sorted(
-        path for kind in kinds for path in (scenarios / "manifests").glob(kind) if path.name[0] != "."
-    )
+    return sorted(path for kind in kinds for path in (scenarios / "manifests").glob(kind) if path.name[0] != ".")

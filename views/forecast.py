@@ -47,13 +47,9 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
         upload = st.file_uploader("Or your own", type=list(KINDS), key="series")
         asked = ask()
         finished, busy = background.taken(WORK), WORK in background.works()
-        pressed = st.button(
-            "Forecast", type="primary", width="stretch", disabled=busy or not (file or upload)
-        )
+        pressed = st.button("Forecast", type="primary", width="stretch", disabled=busy or not (file or upload))
     with st.expander("What you know of the future"):
-        events = st.text_area(
-            "Events as YAML", key="events", height=220, max_chars=LONGEST, placeholder=EXAMPLE
-        )
+        events = st.text_area("Events as YAML", key="events", height=220, max_chars=LONGEST, placeholder=EXAMPLE)
     stated = {**asked, "series": upload.name if upload else str(file), "events": events}
     if pressed:
         st.session_state.pop("forecast", None)
@@ -74,8 +70,13 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
 
 def choose(scenarios: Path) -> Path | None:
     """A series or trace beside the scenarios."""
-    files = [path for folder in (scenarios, scenarios / "traces") for kind in ("*.csv", "*.csv.gz", "*.parquet")
-             for path in sorted(folder.glob(kind)) if not path.name.startswith(".")]  # fmt: skip
+    files = [
+        path
+        for folder in (scenarios, scenarios / "traces")
+        for kind in ("*.csv", "*.csv.gz", "*.parquet")
+        for path in sorted(folder.glob(kind))
+        if not path.name.startswith(".")
+    ]
     file: Path | None = st.selectbox(
         "Series or trace",
         files,
@@ -128,9 +129,7 @@ def run(
             raise InputError(told) from error
 
 
-def forecast(
-    series: Path, events: Path | None, folder: Path, asked: dict[str, Any], progress: Any
-) -> dict[str, Any]:
+def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, Any], progress: Any) -> dict[str, Any]:
     """The document, what to draw, and the files to take along."""
     from simcost.forecast.project import ProjectionOptions
     from simcost.studies.forecasting import page
@@ -148,9 +147,7 @@ def forecast(
     )
     inputs = document["provenance"]["inputs"]
     document |= {"file": series.name, "files": []}
-    for entry in document[
-        "series"
-    ].values():  # places in the events are told without where they lay for a moment
+    for entry in document["series"].values():  # places in the events are told without where they lay for a moment
         entry["findings"] = [
             note | {"message": note["message"].replace(f"{folder}/", "")} for note in entry["findings"]
         ]

@@ -32,9 +32,7 @@ def bill(scenarios: Path, results: Path) -> Words:
 def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
     """`simcost commit`."""
     words: Words = ["commit", choose("Usage", beside(scenarios), "history")]
-    options = st.text_area(
-        "What may be bought, each up to its amount", _OPTIONS, height=160, max_chars=50_000
-    )
+    options = st.text_area("What may be bought, each up to its amount", _OPTIONS, height=160, max_chars=50_000)
     words += ["--options", Written(text=options, title="options.yaml")]
     words += ["--risk", str(st.slider("Weight of the worst futures", 0.0, 1.0, 0.0, 0.1))]
     budget = st.text_input("Most to commit", placeholder="e.g. $100/h").strip()

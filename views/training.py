@@ -29,26 +29,36 @@ def run_cost(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the
         words += _given({"--student": student, "--serve-tokens": st.text_input("Output tokens served later")})
     else:
         words += _method(models)
-    words += _given({"--gpus": st.text_input("GPUs (empty: their number is searched)", "64"),
-                     "--price": st.text_input("Price of a GPU-hour (empty: the catalog's)")})  # fmt: skip
+    words += _given(
+        {
+            "--gpus": st.text_input("GPUs (empty: their number is searched)", "64"),
+            "--price": st.text_input("Price of a GPU-hour (empty: the catalog's)"),
+        }
+    )
     if not compared:
-        words += _given({"--deadline": st.text_input("Deadline", placeholder="e.g. 14d"),
-                         "--budget": st.text_input("Budget", placeholder="e.g. $50000")})  # fmt: skip
+        words += _given(
+            {
+                "--deadline": st.text_input("Deadline", placeholder="e.g. 14d"),
+                "--budget": st.text_input("Budget", placeholder="e.g. $50000"),
+            }
+        )
     with st.expander("Layout, failures, other prices"):
-        words += _given({
-            "--precision": st.selectbox("Precision", ("bf16", "fp8")),
-            "--tp": st.text_input("Tensor parallelism"),
-            "--pp": st.text_input("Pipeline stages"),
-            "--sequence": st.text_input("Tokens of a sequence", placeholder="4096"),
-            "--mfu": st.text_input("Measured MFU"),
-            "--failure-rate": st.text_input("Failures per node and day", placeholder="as published"),
-            "--job-failures": st.text_input("And per day whatever the size"),
-            "--failure-model": st.text_input("Failure model", placeholder="weibull=0.7"),
-            "--correlated": st.text_input("Nodes lost at once", placeholder="200/0.01/6h"),
-            "--spot": st.text_input("Spot price of a GPU-hour"),
-            "--interruptions": st.text_input("Spot interruptions per node and day"),
-            "--owned": st.text_input("Your own hardware, per GPU-hour"),
-        })  # fmt: skip
+        words += _given(
+            {
+                "--precision": st.selectbox("Precision", ("bf16", "fp8")),
+                "--tp": st.text_input("Tensor parallelism"),
+                "--pp": st.text_input("Pipeline stages"),
+                "--sequence": st.text_input("Tokens of a sequence", placeholder="4096"),
+                "--mfu": st.text_input("Measured MFU"),
+                "--failure-rate": st.text_input("Failures per node and day", placeholder="as published"),
+                "--job-failures": st.text_input("And per day whatever the size"),
+                "--failure-model": st.text_input("Failure model", placeholder="weibull=0.7"),
+                "--correlated": st.text_input("Nodes lost at once", placeholder="200/0.01/6h"),
+                "--spot": st.text_input("Spot price of a GPU-hour"),
+                "--interruptions": st.text_input("Spot interruptions per node and day"),
+                "--owned": st.text_input("Your own hardware, per GPU-hour"),
+            }
+        )
     return words
 
 
@@ -70,17 +80,23 @@ def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the ot
     kinds = [policy().kind for policy in get_args(Scheduler)]
     policies = st.multiselect("Policies", kinds, ["fifo-skip", "easy-backfill"])
     words += [f"--policy={policy}" for policy in policies]
-    words += _given({
-        "--wait": st.text_input("Longest wait", "1h"),
-        "--percentile": str(st.number_input("Percentile of the wait", 1, 99, 95)),
-        "--node": str(st.number_input("GPUs of a node", 1, 1000, 8)),
-        "--gpus": st.text_input("A size to look at besides", placeholder="e.g. 64"),
-        "--price": st.text_input("Price of a GPU-hour", "2.50"),
-    })  # fmt: skip
+    words += _given(
+        {
+            "--wait": st.text_input("Longest wait", "1h"),
+            "--percentile": str(st.number_input("Percentile of the wait", 1, 99, 95)),
+            "--node": str(st.number_input("GPUs of a node", 1, 1000, 8)),
+            "--gpus": st.text_input("A size to look at besides", placeholder="e.g. 64"),
+            "--price": st.text_input("Price of a GPU-hour", "2.50"),
+        }
+    )
     with st.expander("Spot beside reserved GPUs"):
         zone = choose("Availability of spot", [], "zone")
-        more = _given({"--trace": st.text_input("Trace of the file", key="zone trace"),
-                       "--spot": st.text_input("Spot price of a GPU-hour", key="zone price")})  # fmt: skip
+        more = _given(
+            {
+                "--trace": st.text_input("Trace of the file", key="zone trace"),
+                "--spot": st.text_input("Spot price of a GPU-hour", key="zone price"),
+            }
+        )
     return [*words, "--spot-trace", zone, *more] if zone else words
 
 
@@ -91,18 +107,18 @@ def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the oth
         "spot",
         choose("Availability or prices of spot", beside(scenarios), "availability"),
     ]
-    words += _given({
-        "--trace": st.text_input("Traces of the file (* matches)"),
-        "--work": st.text_input("Work of the gang", "48h"),
-        "--deadline": st.text_input("Deadline", "60h"),
-        "--changeover": st.text_input("Changeover", "12min"),
-        "--gang": str(st.number_input("Nodes that run together", 1, 100_000, 1)),
-        "--on-demand": st.text_input("Price of a node on demand", "3.06"),
-        "--spot": st.text_input("On spot (empty: that of the traces)", "0.92"),
-    })  # fmt: skip
-    words += [
-        f"--policy={policy}" for policy in st.multiselect("Policies", SPOT, ["greedy", "uniform-progress"])
-    ]
+    words += _given(
+        {
+            "--trace": st.text_input("Traces of the file (* matches)"),
+            "--work": st.text_input("Work of the gang", "48h"),
+            "--deadline": st.text_input("Deadline", "60h"),
+            "--changeover": st.text_input("Changeover", "12min"),
+            "--gang": str(st.number_input("Nodes that run together", 1, 100_000, 1)),
+            "--on-demand": st.text_input("Price of a node on demand", "3.06"),
+            "--spot": st.text_input("On spot (empty: that of the traces)", "0.92"),
+        }
+    )
+    words += [f"--policy={policy}" for policy in st.multiselect("Policies", SPOT, ["greedy", "uniform-progress"])]
     more = st.text_input("And", placeholder="time-sliced=4, mixed=2, spot-below=$1.20")
     words += [f"--policy={policy.strip()}" for policy in more.split(",") if policy.strip()]
     words += _given({"--starts": str(st.number_input("Starts on each trace", 1, 10_000, 300))})
@@ -118,10 +134,18 @@ def waste(scenarios: Path, results: Path) -> Words:
     simulated = file.upload is None and file.path is not None and file.path.is_dir()
     words: Words = ["waste", file]
     if simulated:
-        return words + _given({"--plan": st.text_input("Plan (empty: the best)"),
-                               "--price": st.text_input("Price of a GPU-hour (empty: the bill's)")})  # fmt: skip
-    words += _given({"--price": st.text_input("Price of a GPU-hour", "2.50"),
-                     "--timezone": st.text_input("Time zone", "UTC")})  # fmt: skip
+        return words + _given(
+            {
+                "--plan": st.text_input("Plan (empty: the best)"),
+                "--price": st.text_input("Price of a GPU-hour (empty: the bill's)"),
+            }
+        )
+    words += _given(
+        {
+            "--price": st.text_input("Price of a GPU-hour", "2.50"),
+            "--timezone": st.text_input("Time zone", "UTC"),
+        }
+    )
     gpus = st.text_input("GPUs, of a job log", placeholder="64, or long=48, short=16")
     return words + [f"--gpus={part.strip()}" for part in gpus.split(",") if part.strip()]
 

@@ -21,7 +21,7 @@ SIZES = {1: 0.60, 2: 0.10, 4: 0.13, 8: 0.12, 16: 0.04, 32: 0.01}
 TEAMS = {
     "vision": (128, 0.39), "speech": (64, 0.19), "search": (48, 0.15), "ads": (32, 0.08), "language": (24, 0.06),
     "maps": (20, 0.045), "robots": (16, 0.03), "research": (12, 0.035), "interns": (8, 0.02),
-}  # fmt: skip
+}
 """Nodes of each virtual cluster, 8 GPUs each, and its share of the jobs."""
 NIGHT_SHARE = 0.35
 """Submissions at night and on weekends, relative to the busiest hours."""
@@ -51,9 +51,7 @@ def jobs(random: Random) -> str:
         [gpus] = random.choices(list(SIZES), list(SIZES.values()))
         gpus = min(gpus, TEAMS[team][0] * 8 // 4)  # fits when the scenario divides the nodes by four
         long = random.random() < 0.12  # trainings; the others are tries that end soon
-        hours = (
-            random.lognormvariate(math.log(9), 0.9) if long else random.lognormvariate(math.log(0.25), 1.3)
-        )
+        hours = random.lognormvariate(math.log(9), 0.9) if long else random.lognormvariate(math.log(0.25), 1.3)
         drawn.append((instant, min(hours, LONGEST_HOURS), gpus, team))
     scale = GPU_HOURS_A_JOB * JOBS / sum(hours * gpus for _, hours, gpus, _ in drawn)
     rows = ["submit_time,duration_s,num_gpus,vc"]

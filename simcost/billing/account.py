@@ -66,14 +66,15 @@ def usage_account(
     start_s = _first_hour(usage) if usage.horizon_s is None else 0.0
     of_machines = machine_runs(usage, rows)
     check_interruptions(usage, rows, of_machines)
-    end = (
-        _metered_ends(usage, rows, of_machines, catalog) if usage.resource is not None else usage.end_s[rows]
-    )
+    end = _metered_ends(usage, rows, of_machines, catalog) if usage.resource is not None else usage.end_s[rows]
     line = place[usage.line[rows]]
     runs = Runs(
-        start_s=usage.start_s[rows] - start_s, end_s=end - start_s, line=line, units=usage.quantity[rows],
+        start_s=usage.start_s[rows] - start_s,
+        end_s=end - start_s,
+        line=line,
+        units=usage.quantity[rows],
         price_usd=_in_effect(usage, rows, line, lines, of_machines),
-    )  # fmt: skip
+    )
     if usage.horizon_s is not None:
         return metered(lines, runs, horizon_s=usage.horizon_s, start_s=None)
     last = float(max(usage.end_s.max(), usage.start_s.max())) - start_s
@@ -106,9 +107,7 @@ def _line(usage: Usage, i: int, purchase: Purchasing, catalog: "Catalog") -> Lin
         offer = catalog.offer(name, None if region == "any" else region)
     except CatalogError as error:
         if own is None and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any()):
-            raise CatalogError(
-                f"{name} in region {region}: {error}; or give its price in `prices`"
-            ) from error
+            raise CatalogError(f"{name} in region {region}: {error}; or give its price in `prices`") from error
     contract = catalog.contracted(offer, _day(usage, i)) if offer else None
     listed = contract.list_usd_per_h if contract else own
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None
@@ -120,13 +119,20 @@ def _line(usage: Usage, i: int, purchase: Purchasing, catalog: "Catalog") -> Lin
         given = named or not np.isnan(usage.price_usd[usage.line == i]).any()
         basis = None if offer is None or given else offer.spot_basis
     return Line(
-        provider=provider, sku=sku, region=offer.region if offer and region == "any" else region, zone=zone,
-        account=account, pricing="spot" if pricing == "spot" else "standard", tags=tags,
+        provider=provider,
+        sku=sku,
+        region=offer.region if offer and region == "any" else region,
+        zone=zone,
+        account=account,
+        pricing="spot" if pricing == "spot" else "standard",
+        tags=tags,
         accelerator=offer.accelerator if offer and offer.accelerator else "",
-        list_usd=listed if listed is not None else float(paid or 0.0), contracted_usd=float(paid or 0.0),
-        as_of=basis.as_of if basis else "", quality=basis.quality if basis else "given",
+        list_usd=listed if listed is not None else float(paid or 0.0),
+        contracted_usd=float(paid or 0.0),
+        as_of=basis.as_of if basis else "",
+        quality=basis.quality if basis else "given",
         source=basis.source if basis else "",
-    )  # fmt: skip
+    )
 
 
 def _day(usage: Usage, line: int) -> date | None:
@@ -142,17 +148,13 @@ def _spot_usd(usage: Usage, i: int, name: str, purchase: Purchasing, observed: f
     prices = usage.price_usd[rows] if rows.any() else np.full(1, np.nan)  # not used in this replication
     stated = purchase.spot.get(name, purchase.spot.get(usage.keys[i][1], observed))
     if np.isnan(prices).any() and stated is None:
-        raise CatalogError(
-            f"{name}: no spot price; give a `price` in its rows, or `spot: {{{name}: ...}}` in the plan"
-        )
+        raise CatalogError(f"{name}: no spot price; give a `price` in its rows, or `spot: {{{name}: ...}}` in the plan")
     filled = np.where(np.isnan(prices), stated if stated is not None else 0.0, prices)
     weight = usage.quantity[rows] * (usage.end_s[rows] - usage.start_s[rows])
     return float(np.average(filled, weights=weight)) if weight.sum() else float(filled.mean())
 
 
-def _in_effect(
-    usage: Usage, rows: Ints, line: Ints, lines: Sequence[Line], runs: MachineRuns
-) -> Floats | None:
+def _in_effect(usage: Usage, rows: Ints, line: Ints, lines: Sequence[Line], runs: MachineRuns) -> Floats | None:
     """Price of each row where it is not its line's: spot at the price in effect, and nothing for a run that AWS
     interrupts within its first hour.
     """

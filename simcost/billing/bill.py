@@ -74,20 +74,29 @@ class Place:
     end_s: float
 
 
-def volume_charge(
-    place: Place, service: Service, sku: str, quantity: float, unit: str, price: UnitPrice
-) -> Charge:
+def volume_charge(place: Place, service: Service, sku: str, quantity: float, unit: str, price: UnitPrice) -> Charge:
     """A charge for a quantity; nothing of it is committed."""
     usd = quantity * price.paid_usd
     return Charge(
-        charge_category="Usage", pricing_category="Standard", service=service,
-        provider=place.provider, sku=sku, region=place.region,
-        charge_period_start_s=place.start_s, charge_period_end_s=place.end_s,
-        consumed_quantity=quantity, consumed_unit=unit,
-        list_unit_price_usd=price.list_usd, list_cost_usd=quantity * price.list_usd,
-        contracted_cost_usd=usd, effective_cost_usd=usd, billed_cost_usd=usd,
-        price_as_of=price.as_of, price_quality=price.quality, price_source=price.source,
-    )  # fmt: skip
+        charge_category="Usage",
+        pricing_category="Standard",
+        service=service,
+        provider=place.provider,
+        sku=sku,
+        region=place.region,
+        charge_period_start_s=place.start_s,
+        charge_period_end_s=place.end_s,
+        consumed_quantity=quantity,
+        consumed_unit=unit,
+        list_unit_price_usd=price.list_usd,
+        list_cost_usd=quantity * price.list_usd,
+        contracted_cost_usd=usd,
+        effective_cost_usd=usd,
+        billed_cost_usd=usd,
+        price_as_of=price.as_of,
+        price_quality=price.quality,
+        price_source=price.source,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

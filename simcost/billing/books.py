@@ -24,24 +24,34 @@ def compute_charges(settled: Settlement) -> Iterator[Charge]:
         yield from _bought(settled, one)
 
 
-def _usage(
-    settled: Settlement, line: Line, hours: Floats, usd: Floats, by: CommitmentUse | None = None
-) -> Charge:
+def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: CommitmentUse | None = None) -> Charge:
     quantity, cost = float(hours.sum()), float(usd.sum())
     return Charge(
         charge_category="Usage",
         pricing_category="Committed" if by else "Dynamic" if line.pricing == "spot" else "Standard",
-        service="compute", provider=line.provider, sku=line.sku, region=line.region, zone=line.zone,
-        account=line.account, tags=line.tags,
-        charge_period_start_s=settled.start_s, charge_period_end_s=settled.end_s,
-        consumed_quantity=quantity, consumed_unit="h",
-        list_unit_price_usd=line.list_usd, list_cost_usd=quantity * line.list_usd,
+        service="compute",
+        provider=line.provider,
+        sku=line.sku,
+        region=line.region,
+        zone=line.zone,
+        account=line.account,
+        tags=line.tags,
+        charge_period_start_s=settled.start_s,
+        charge_period_end_s=settled.end_s,
+        consumed_quantity=quantity,
+        consumed_unit="h",
+        list_unit_price_usd=line.list_usd,
+        list_cost_usd=quantity * line.list_usd,
         contracted_cost_usd=quantity * line.contracted_usd if by else cost,
-        effective_cost_usd=cost, billed_cost_usd=0.0 if by else cost,
-        price_as_of=line.as_of, price_quality=line.quality, price_source=line.source,
-        commitment=by.bound.name if by else "", commitment_status="Used" if by else "",
+        effective_cost_usd=cost,
+        billed_cost_usd=0.0 if by else cost,
+        price_as_of=line.as_of,
+        price_quality=line.quality,
+        price_source=line.source,
+        commitment=by.bound.name if by else "",
+        commitment_status="Used" if by else "",
         capacity_reservation_status="Unused" if line.reserved_idle else "",
-    )  # fmt: skip
+    )
 
 
 def _bought(settled: Settlement, one: CommitmentUse) -> Iterator[Charge]:
@@ -49,9 +59,7 @@ def _bought(settled: Settlement, one: CommitmentUse) -> Iterator[Charge]:
     unused = float(one.unused_usd.sum())
     if unused > 0:
         whole = _commitment(settled, one, unused)
-        yield replace(
-            whole, pricing_category="Committed", commitment_status="Unused", effective_cost_usd=unused
-        )
+        yield replace(whole, pricing_category="Committed", commitment_status="Unused", effective_cost_usd=unused)
     payments: tuple[tuple[Literal["One-Time", "Recurring"], Floats], ...] = (
         ("One-Time", one.one_time_usd),
         ("Recurring", one.recurring_usd),
@@ -61,22 +69,39 @@ def _bought(settled: Settlement, one: CommitmentUse) -> Iterator[Charge]:
         if usd:
             whole = _commitment(settled, one, usd)
             yield replace(
-                whole, charge_category="Purchase", charge_frequency=frequency, list_cost_usd=usd,
-                contracted_cost_usd=usd, billed_cost_usd=usd,
-            )  # fmt: skip
+                whole,
+                charge_category="Purchase",
+                charge_frequency=frequency,
+                list_cost_usd=usd,
+                contracted_cost_usd=usd,
+                billed_cost_usd=usd,
+            )
 
 
 def _commitment(settled: Settlement, one: CommitmentUse, usd: float) -> Charge:
     """So much of a commitment, at no cost yet."""
     bound = one.bound
     return Charge(
-        charge_category="Usage", pricing_category="Standard", service="compute", provider=bound.provider,
-        sku=bound.sku if isinstance(bound, CommittedUnits) else bound.kind, region=bound.region or "any",
-        account=bound.account, charge_period_start_s=settled.start_s, charge_period_end_s=settled.end_s,
-        consumed_quantity=usd, consumed_unit="USD", list_unit_price_usd=1.0, list_cost_usd=0.0,
-        contracted_cost_usd=0.0, effective_cost_usd=0.0, billed_cost_usd=0.0, price_as_of="", price_quality="given",
+        charge_category="Usage",
+        pricing_category="Standard",
+        service="compute",
+        provider=bound.provider,
+        sku=bound.sku if isinstance(bound, CommittedUnits) else bound.kind,
+        region=bound.region or "any",
+        account=bound.account,
+        charge_period_start_s=settled.start_s,
+        charge_period_end_s=settled.end_s,
+        consumed_quantity=usd,
+        consumed_unit="USD",
+        list_unit_price_usd=1.0,
+        list_cost_usd=0.0,
+        contracted_cost_usd=0.0,
+        effective_cost_usd=0.0,
+        billed_cost_usd=0.0,
+        price_as_of="",
+        price_quality="given",
         commitment=bound.name,
-    )  # fmt: skip
+    )
 
 
 def coverage(settled: Settlement, one: CommitmentUse) -> float | None:

@@ -49,9 +49,7 @@ def _bought(account: Metered, bound: Bound) -> CommitmentUse:
     )
 
 
-def _cover_capacity(
-    account: Metered, left: Floats, bound: CommittedUnits, bought: CommitmentUse, *, own: bool
-) -> None:
+def _cover_capacity(account: Metered, left: Floats, bound: CommittedUnits, bought: CommitmentUse, *, own: bool) -> None:
     usd = bound.usd_per_unit_h
     available = bound.payments.active(account) * bound.units
     free = available - sum(bought.covered_h[i] * bound.takes[i] for i in bought.covered_h)
@@ -83,9 +81,7 @@ def _cover_spend(
         for i in _lines(account.lines, bound, own=own)
         if bound.rates[i] > 0
     ]
-    for _, rate, _, i, bound in sorted(
-        pairs, key=lambda pair: (-round(pair[0], 12), pair[1], pair[2], pair[3])
-    ):
+    for _, rate, _, i, bound in sorted(pairs, key=lambda pair: (-round(pair[0], 12), pair[1], pair[2], pair[3])):
         state = bought[id(bound)]
         hours = np.minimum(left[:, i], np.maximum(state.unused_usd, 0.0) / rate)
         _enter(state, left, i, hours, hours * rate)
@@ -115,9 +111,7 @@ def _enter(bought: CommitmentUse, left: Floats, line: int, hours: Floats, usd: F
 
 def _at_once(account: Metered, bound: CommittedUnits, lines: Sequence[int]) -> Floats:
     """[hour] Hours of lines within so many units at each instant, while the capacity can be used."""
-    within, _ = concurrent(
-        account, lines, bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h
-    )
+    within, _ = concurrent(account, lines, bound.units, bound.payments.from_h, bound.usable_h or bound.payments.to_h)
     return within
 
 

@@ -152,11 +152,7 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: s
     if listed <= 0:
         return f"{what}nothing was used; commitments cost {format_usd(total)}."
     below = 1 - total / listed
-    side = (
-        f"{format_share(abs(below))} {'below' if below >= 0 else 'above'}"
-        if abs(below) > 5e-4
-        else "as much as"
-    )
+    side = f"{format_share(abs(below))} {'below' if below >= 0 else 'above'}" if abs(below) > 5e-4 else "as much as"
     against = f"{side} the list price of {format_usd(listed)}"
     rests_on = f"{rests_on}; " if rests_on else ""
     text = f"{what}{format_usd(total)} ({rests_on}{format_usd(bill.billed_usd)} invoiced in this time), {against}"
@@ -166,9 +162,7 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: s
         return f"{text}; nothing is committed{held}."
     unused = fsum(one["unused_usd"] for one in commitments)
     share = _coverage(bill)
-    covered = (
-        f"commitments cover {format_share(share)} of the usage" if share is not None else "nothing to cover"
-    )
+    covered = f"commitments cover {format_share(share)} of the usage" if share is not None else "nothing to cover"
     lost = f"{format_usd(unused)} of them unused" if unused > 0 else "all of them used"
     return f"{text}; {covered}, {lost}{held}."
 

@@ -76,8 +76,10 @@ def host_draw(offer: Offer, catalog: Catalog) -> tuple[Draw, str]:
         raise CatalogError("the catalog has no power of `vcpu` and `memory-gb`; add them to power.csv")
     gb = offer.memory_bytes / _GB
     said = f"host: {vcpu.idle_w:g} to {vcpu.max_w:g} W per vCPU, {memory.max_w:g} W per GB ({vcpu.source})"
-    idle_w, max_w = (offer.vcpus * cpu_w + gb * memory_w for cpu_w, memory_w in
-                     ((vcpu.idle_w, memory.idle_w), (vcpu.max_w, memory.max_w)))  # fmt: skip
+    idle_w, max_w = (
+        offer.vcpus * cpu_w + gb * memory_w
+        for cpu_w, memory_w in ((vcpu.idle_w, memory.idle_w), (vcpu.max_w, memory.max_w))
+    )
     return Draw(idle_w, max_w), said
 
 
@@ -155,12 +157,17 @@ def energy(usage: Usage, offer: Offer, catalog: Catalog, site: Site | None = Non
     kwh = _times(machines_kwh, pue.value)
     facts = (accelerator, host, pue, grid)
     return EnergyReport(
-        accelerators_kwh=accelerators_kwh, hosts_kwh=hosts_kwh, kwh=kwh, gco2e=_times(kwh, grid.value),
+        accelerators_kwh=accelerators_kwh,
+        hosts_kwh=hosts_kwh,
+        kwh=kwh,
+        gco2e=_times(kwh, grid.value),
         embodied_gco2e=_times(site.embodied_kg_per_node, 1e3 * usage.node_hours() / SERVER_LIFE_H),
-        pue=pue.value, g_per_kwh=grid.value, utilisation=share,
+        pue=pue.value,
+        g_per_kwh=grid.value,
+        utilisation=share,
         unknown=tuple(fact.said for fact in facts if fact.value is None),
         assumptions=(*(fact.said for fact in facts if fact.value is not None), _worked(share, site)),
-    )  # fmt: skip
+    )
 
 
 def together(reports: Sequence[EnergyReport], hours: Sequence[float]) -> EnergyReport:
@@ -177,10 +184,12 @@ def together(reports: Sequence[EnergyReport], hours: Sequence[float]) -> EnergyR
     worked = sum(one.utilisation * there for one, there in zip(reports, hours, strict=True))
     return EnergyReport(
         **{name: summed(name) for name in ("accelerators_kwh", "hosts_kwh", "kwh", "gco2e", "embodied_gco2e")},
-        pue=common("pue"), g_per_kwh=common("g_per_kwh"), utilisation=worked / (sum(hours) or 1.0),
+        pue=common("pue"),
+        g_per_kwh=common("g_per_kwh"),
+        utilisation=worked / (sum(hours) or 1.0),
         unknown=tuple(dict.fromkeys(said for one in reports for said in one.unknown)),
         assumptions=tuple(dict.fromkeys(said for one in reports for said in one.assumptions)),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, slots=True)

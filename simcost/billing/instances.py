@@ -42,14 +42,10 @@ def nodes_account(kinds: "Sequence[Instances]") -> NodeAccount:
         run_s, still_running = run_seconds(kind.usage)
         billed_s = billed_seconds(run_s, still_running, kind.rule)
         start = kind.usage.nodes["start_s"].to_numpy()
-        steps = [(step.from_s, step.usd_per_h) for step in kind.steps] or [
-            (0.0, kind.line.contracted_usd)
-        ] * varying
+        steps = [(step.from_s, step.usd_per_h) for step in kind.steps] or [(0.0, kind.line.contracted_usd)] * varying
         parts.append(_priced_runs(start, start + billed_s, number, steps))
         rounding_h.append(float((billed_s - run_s).sum()) / 3600.0)
-    account = metered(
-        [kind.line for kind in kinds], _joined(parts), horizon_s=kinds[0].usage.horizon_s, start_s=None
-    )
+    account = metered([kind.line for kind in kinds], _joined(parts), horizon_s=kinds[0].usage.horizon_s, start_s=None)
     return NodeAccount(account=account, rounding_h=tuple(rounding_h))
 
 
@@ -66,9 +62,12 @@ def _priced_runs(start: Floats, end: Floats, line: int, steps: Sequence[tuple[fl
     usd = np.tile([price for _, price in steps], count)
     kept = stop > begin
     return Runs(
-        start_s=begin[kept], end_s=stop[kept], line=np.full(kept.sum(), line), units=np.ones(kept.sum()),
+        start_s=begin[kept],
+        end_s=stop[kept],
+        line=np.full(kept.sum(), line),
+        units=np.ones(kept.sum()),
         price_usd=usd[kept],
-    )  # fmt: skip
+    )
 
 
 def _joined(parts: Sequence[Runs]) -> Runs:
@@ -77,9 +76,12 @@ def _joined(parts: Sequence[Runs]) -> Runs:
 
     priced = parts[0].price_usd is not None
     return Runs(
-        start_s=column("start_s"), end_s=column("end_s"), line=column("line"), units=column("units"),
+        start_s=column("start_s"),
+        end_s=column("end_s"),
+        line=column("line"),
+        units=column("units"),
         price_usd=column("price_usd") if priced else None,
-    )  # fmt: skip
+    )
 
 
 def by_state(kinds: "Sequence[Instances]", nodes: NodeAccount, settled: Settlement) -> dict[str, float]:
@@ -99,9 +101,7 @@ def by_state(kinds: "Sequence[Instances]", nodes: NodeAccount, settled: Settleme
     found: dict[str, float] = {}
     for kind, rounding_h, weight in zip(kinds, nodes.rounding_h, weights, strict=True):
         usage = kind.usage
-        hours = {
-            state: slot_s / usage.slots_per_node / 3600.0 for state, slot_s in usage.slot_seconds.items()
-        }
+        hours = {state: slot_s / usage.slots_per_node / 3600.0 for state, slot_s in usage.slot_seconds.items()}
         for state, used in (hours | {"rounding": rounding_h}).items():
             found[state] = found.get(state, 0.0) + used * each * weight
     if settled.bought or settled.rest_usd.shape[1] > len(kinds):
@@ -171,9 +171,7 @@ def instances_bill(
     )
 
 
-def _volumes(
-    kinds: Sequence[Instances], item: Literal["storage", "egress"], catalog: "Catalog"
-) -> list[Charge]:
+def _volumes(kinds: Sequence[Instances], item: Literal["storage", "egress"], catalog: "Catalog") -> list[Charge]:
     """Disks or responses, by place and own price; a place's tiers count what all kinds of nodes have there."""
     held: dict[tuple[Place, float | None], float] = {}
     for kind in kinds:

@@ -97,9 +97,7 @@ def machine_runs(usage: Usage, rows: Ints) -> MachineRuns:
 def _machines(usage: Usage) -> Ints:
     """[line] The same number for lines that may be one machine."""
     known: dict[tuple[str, ...], int] = {}
-    return np.array(
-        [known.setdefault(tuple(key[i] for i in _MACHINE), len(known)) for key in usage.keys], np.int64
-    )
+    return np.array([known.setdefault(tuple(key[i] for i in _MACHINE), len(known)) for key in usage.keys], np.int64)
 
 
 def _end_so_far(end: Floats, same: npt.NDArray[np.bool_]) -> Floats:

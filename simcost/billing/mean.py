@@ -13,8 +13,12 @@ from simcost.billing.metering import Ints, Metered, Runs
 from simcost.billing.settlement import Settlement
 
 _AMOUNTS = (
-    "consumed_quantity", "list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd",
-)  # fmt: skip
+    "consumed_quantity",
+    "list_cost_usd",
+    "contracted_cost_usd",
+    "effective_cost_usd",
+    "billed_cost_usd",
+)
 
 
 def mean_bill(bills: Sequence[Bill]) -> Bill:
@@ -57,11 +61,13 @@ def _mean_account(accounts: Sequence[Metered]) -> Metered:
         hours=_mean([one.hours for one in accounts]),
         varying_usd=_mean(varying) if varying else None,
         runs=Runs(
-            start_s=joined(lambda runs: runs.start_s), end_s=joined(lambda runs: runs.end_s),
-            line=joined(lambda runs: runs.line), units=joined(lambda runs: runs.units) / len(accounts),
+            start_s=joined(lambda runs: runs.start_s),
+            end_s=joined(lambda runs: runs.end_s),
+            line=joined(lambda runs: runs.line),
+            units=joined(lambda runs: runs.units) / len(accounts),
             price_usd=joined(lambda runs: runs.price_usd) if varying else None,
         ),
-    )  # fmt: skip
+    )
 
 
 def _mean_bought(same: Sequence[CommitmentUse]) -> CommitmentUse:
@@ -101,8 +107,12 @@ def _mean_charges(charges: Sequence[Charge], count: int) -> list[Charge]:
     for same in groups.values():
         mean = {name: sum(getattr(one, name) for one in same) / count for name in _AMOUNTS}
         quantity = mean["consumed_quantity"]
-        found.append(replace(
-            same[0], **mean, charge_period_end_s=max(one.charge_period_end_s for one in same),
-            list_unit_price_usd=mean["list_cost_usd"] / quantity if quantity else same[0].list_unit_price_usd,
-        ))  # fmt: skip
+        found.append(
+            replace(
+                same[0],
+                **mean,
+                charge_period_end_s=max(one.charge_period_end_s for one in same),
+                list_unit_price_usd=mean["list_cost_usd"] / quantity if quantity else same[0].list_unit_price_usd,
+            )
+        )
     return found

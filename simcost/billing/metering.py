@@ -88,9 +88,7 @@ class Metered:
         return float(self.length_h.sum())
 
 
-def metered(
-    lines: Sequence[Line], runs: Runs, *, horizon_s: float, start_s: float | None, cut: bool = True
-) -> Metered:
+def metered(lines: Sequence[Line], runs: Runs, *, horizon_s: float, start_s: float | None, cut: bool = True) -> Metered:
     """Runs as hours of each clock-hour.
 
     Args:
@@ -107,16 +105,17 @@ def metered(
         length[-1] = horizon_s / SECONDS_PER_HOUR - (count - 1)
     order = np.lexsort((runs.units, runs.end_s, runs.start_s, runs.line))
     runs = Runs(
-        start_s=runs.start_s[order], end_s=runs.end_s[order], line=runs.line[order], units=runs.units[order],
+        start_s=runs.start_s[order],
+        end_s=runs.end_s[order],
+        line=runs.line[order],
+        units=runs.units[order],
         price_usd=None if runs.price_usd is None else runs.price_usd[order],
-    )  # fmt: skip
+    )
     varying = None
     if runs.price_usd is not None:
         varying = _by_hour(runs, runs.units * runs.price_usd, count, len(lines))
     hours = _by_hour(runs, runs.units, count, len(lines))
-    return Metered(
-        start_s=start_s, length_h=length, lines=tuple(lines), hours=hours, varying_usd=varying, runs=runs
-    )
+    return Metered(start_s=start_s, length_h=length, lines=tuple(lines), hours=hours, varying_usd=varying, runs=runs)
 
 
 def _by_hour(runs: Runs, units: Floats, hours: int, lines: int) -> Floats:
@@ -177,9 +176,7 @@ def run_seconds(ledger: Ledger | Usage) -> tuple[npt.NDArray[np.float64], npt.ND
     return end - start, end >= ledger.horizon_s - _SLACK_S
 
 
-def billed_seconds(
-    run_s: npt.ArrayLike, still_running: npt.ArrayLike, rule: BillingRule
-) -> npt.NDArray[np.float64]:
+def billed_seconds(run_s: npt.ArrayLike, still_running: npt.ArrayLike, rule: BillingRule) -> npt.NDArray[np.float64]:
     """Seconds the provider bills for each interval: max(minimum, ceil(run / granularity) * granularity).
 
     An interval still running at the end of the run is cut there and billed as it stands: its rounding and

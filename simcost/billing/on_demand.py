@@ -49,12 +49,16 @@ class OnDemand:
         known = catalog.contracted(offer)
         own = self.price is not None
         return Line(
-            provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator or "",
+            provider=offer.provider,
+            sku=offer.sku,
+            region=offer.region,
+            accelerator=offer.accelerator or "",
             list_usd=known.list_usd_per_h,
             contracted_usd=known.contracted_usd_per_h if self.price is None else self.price,
-            as_of="" if own else known.basis.as_of, quality="given" if own else known.basis.quality,
+            as_of="" if own else known.basis.as_of,
+            quality="given" if own else known.basis.quality,
             source="" if own else known.basis.source,
-        )  # fmt: skip
+        )
 
     def instances(self, usage: "Usage", catalog: "Catalog") -> "Instances":
         """The nodes as they are metered. Raises CatalogError."""
@@ -62,9 +66,12 @@ class OnDemand:
 
         line = self.line(catalog)
         return Instances(
-            usage=usage, line=line, rule=catalog.billing_rule(line.provider),
-            storage_usd=self.storage, egress_usd=self.egress,
-        )  # fmt: skip
+            usage=usage,
+            line=line,
+            rule=catalog.billing_rule(line.provider),
+            storage_usd=self.storage,
+            egress_usd=self.egress,
+        )
 
     def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
         """The charges of a run."""

@@ -121,17 +121,30 @@ class Owned:
         most = most_at_a_time(usage)
         count = self.nodes_for(most)
         usd = self.cost_of_run(most).usd_per_h / count
-        line = Line(provider="owned", sku="node", region="any", list_usd=usd, contracted_usd=usd, as_of="",
-                    quality="given")  # fmt: skip
-        held = TakeOrPay(name="owned nodes", provider="owned", sku="node", region="any", count=count, price=usd,
-                         length=usage.horizon_s)  # fmt: skip
-        rule = BillingRule(
-            provider="owned", granularity_s=1e-6, minimum_s=0.0, source="", as_of="unknown", quality="A"
+        line = Line(
+            provider="owned",
+            sku="node",
+            region="any",
+            list_usd=usd,
+            contracted_usd=usd,
+            as_of="",
+            quality="given",
         )
+        held = TakeOrPay(
+            name="owned nodes",
+            provider="owned",
+            sku="node",
+            region="any",
+            count=count,
+            price=usd,
+            length=usage.horizon_s,
+        )
+        rule = BillingRule(provider="owned", granularity_s=1e-6, minimum_s=0.0, source="", as_of="unknown", quality="A")
         return instances_bill(
             [Instances(usage=usage, line=line, rule=rule, storage_usd=self.storage, egress_usd=self.egress)],
-            catalog, commitments=[held],
-        )  # fmt: skip
+            catalog,
+            commitments=[held],
+        )
 
     def nodes_for(self, most: int) -> int:
         """The nodes that are paid for where a run has so many at a time: all that are owned.
@@ -141,9 +154,7 @@ class Owned:
         """
         count = self.nodes or max(most, 1)
         if most > count:
-            raise InputError(
-                f"the run has {most} nodes at a time, but only {count} are owned; own more of them"
-            )
+            raise InputError(f"the run has {most} nodes at a time, but only {count} are owned; own more of them")
         return count
 
     def cost_of_run(self, most: int) -> YearlyCost:
@@ -154,9 +165,7 @@ class Owned:
         """
         count = self.nodes_for(most)
         if self.power is None:
-            raise InputError(
-                "the average power of a node that is owned is not known; give `power`, such as 6.5kW"
-            )
+            raise InputError("the average power of a node that is owned is not known; give `power`, such as 6.5kW")
         return self.cost(count)
 
     def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:

@@ -31,19 +31,31 @@ def _row(charge: Charge) -> Row:
     spot = charge.pricing_category == "Dynamic"
     mean = charge.effective_cost_usd / charge.consumed_quantity if spot and charge.consumed_quantity else None
     return {
-        "provider": charge.provider, "sku": charge.sku, "region": charge.region,
-        "usd": charge.list_unit_price_usd if mean is None else mean, "unit": charge.consumed_unit,
-        "as_of": charge.price_as_of, "quality": charge.price_quality, "source": charge.price_source,
+        "provider": charge.provider,
+        "sku": charge.sku,
+        "region": charge.region,
+        "usd": charge.list_unit_price_usd if mean is None else mean,
+        "unit": charge.consumed_unit,
+        "as_of": charge.price_as_of,
+        "quality": charge.price_quality,
+        "source": charge.price_source,
         "pricing": "spot" if spot else "list",
-    }  # fmt: skip
+    }
 
 
 def line_prices(lines: Iterable[Line]) -> list[Row]:
     """The same of what is metered by the hour."""
     rows = [
-        _priced(one.provider, one.sku, one.region, one.contracted_usd if one.pricing == "spot" else one.list_usd, one,
-                "spot" if one.pricing == "spot" else "list") for one in lines
-    ]  # fmt: skip
+        _priced(
+            one.provider,
+            one.sku,
+            one.region,
+            one.contracted_usd if one.pricing == "spot" else one.list_usd,
+            one,
+            "spot" if one.pricing == "spot" else "list",
+        )
+        for one in lines
+    ]
     return [row for i, row in enumerate(rows) if row not in rows[:i]]
 
 
@@ -60,16 +72,22 @@ def token_prices(price: TokenPrice) -> list[Row]:
     """The same of a model behind an API: of its input and of its output."""
     units = {"1M input tokens": price.input_usd_per_m, "1M output tokens": price.output_usd_per_m}
     return [
-        _priced(price.provider, price.model, "any", usd, price, "list") | {"unit": unit}
-        for unit, usd in units.items()
+        _priced(price.provider, price.model, "any", usd, price, "list") | {"unit": unit} for unit, usd in units.items()
     ]
 
 
 def _priced(provider: str, sku: str, region: str, usd: float, basis: Provenance | Line, pricing: str) -> Row:
     return {
-        "provider": provider, "sku": sku, "region": region, "usd": usd, "unit": "h", "as_of": basis.as_of,
-        "quality": basis.quality, "source": basis.source, "pricing": pricing,
-    }  # fmt: skip
+        "provider": provider,
+        "sku": sku,
+        "region": region,
+        "usd": usd,
+        "unit": "h",
+        "as_of": basis.as_of,
+        "quality": basis.quality,
+        "source": basis.source,
+        "pricing": pricing,
+    }
 
 
 def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[str]:

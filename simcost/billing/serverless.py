@@ -52,18 +52,43 @@ class Serverless:
         from simcost.billing.metering import Line
         from simcost.catalog.facts import BillingRule
 
-        line = Line(provider="serverless", sku="worker", region="any", list_usd=self.price, contracted_usd=self.price,
-                    as_of="", quality="given")  # fmt: skip
-        rule = BillingRule(provider="serverless", granularity_s=self.granularity, minimum_s=0.0, source="",
-                           as_of="unknown", quality="A")  # fmt: skip
-        held = [
-            TakeOrPay(name="always on", provider="serverless", sku="worker", region="any", count=self.always_on,
-                      price=self.always_on_price or 0.0, length=usage.horizon_s)
-        ] if self.always_on else []  # fmt: skip
+        line = Line(
+            provider="serverless",
+            sku="worker",
+            region="any",
+            list_usd=self.price,
+            contracted_usd=self.price,
+            as_of="",
+            quality="given",
+        )
+        rule = BillingRule(
+            provider="serverless",
+            granularity_s=self.granularity,
+            minimum_s=0.0,
+            source="",
+            as_of="unknown",
+            quality="A",
+        )
+        held = (
+            [
+                TakeOrPay(
+                    name="always on",
+                    provider="serverless",
+                    sku="worker",
+                    region="any",
+                    count=self.always_on,
+                    price=self.always_on_price or 0.0,
+                    length=usage.horizon_s,
+                )
+            ]
+            if self.always_on
+            else []
+        )
         return instances_bill(
             [Instances(usage=usage, line=line, rule=rule, storage_usd=self.storage, egress_usd=self.egress)],
-            catalog, commitments=held,
-        )  # fmt: skip
+            catalog,
+            commitments=held,
+        )
 
     def usd(self, runs_s: "Seconds", horizon_s: float) -> float:
         """What workers cost.
@@ -137,21 +162,42 @@ class ManagedEndpoint:
         from simcost.billing.metering import Line
 
         offer = catalog.offer(self.offer, self.region)
-        usd = (
-            self.price if self.price is not None else offer.on_demand_usd_per_h * (1 + (self.premium or 0.0))
-        )
+        usd = self.price if self.price is not None else offer.on_demand_usd_per_h * (1 + (self.premium or 0.0))
         own = self.price is not None
-        line = Line(provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator or "",
-                    list_usd=usd, contracted_usd=usd, as_of="" if own else offer.as_of,
-                    quality="given" if own else offer.quality, source="" if own else offer.source)  # fmt: skip
-        always = TakeOrPay(name="endpoint", provider=offer.provider, sku=offer.sku, region=offer.region,
-                           count=self.instances, price=usd, length=usage.horizon_s)  # fmt: skip
+        line = Line(
+            provider=offer.provider,
+            sku=offer.sku,
+            region=offer.region,
+            accelerator=offer.accelerator or "",
+            list_usd=usd,
+            contracted_usd=usd,
+            as_of="" if own else offer.as_of,
+            quality="given" if own else offer.quality,
+            source="" if own else offer.source,
+        )
+        always = TakeOrPay(
+            name="endpoint",
+            provider=offer.provider,
+            sku=offer.sku,
+            region=offer.region,
+            count=self.instances,
+            price=usd,
+            length=usage.horizon_s,
+        )
         held = [] if self.scale_to_zero else [always]
         return instances_bill(
-            [Instances(usage=usage, line=line, rule=catalog.billing_rule(offer.provider),
-                       storage_usd=self.storage, egress_usd=self.egress)],
-            catalog, commitments=held,
-        )  # fmt: skip
+            [
+                Instances(
+                    usage=usage,
+                    line=line,
+                    rule=catalog.billing_rule(offer.provider),
+                    storage_usd=self.storage,
+                    egress_usd=self.egress,
+                )
+            ],
+            catalog,
+            commitments=held,
+        )
 
     def usd(self, runs_s: "Seconds", horizon_s: float, on_demand_usd_per_h: float | None = None) -> float:
         """What instances cost.

@@ -143,9 +143,9 @@ def months(account: Metered) -> tuple[Floats, Floats]:
     first = np.datetime64(int(account.start_s), "s")
     hours = first + np.arange(count).astype("timedelta64[h]")
     month = hours.astype("datetime64[M]")
-    length = (
-        (month + np.timedelta64(1, "M")).astype("datetime64[h]") - month.astype("datetime64[h]")
-    ).astype(np.float64)
+    length = ((month + np.timedelta64(1, "M")).astype("datetime64[h]") - month.astype("datetime64[h]")).astype(
+        np.float64
+    )
     return month.astype(np.int64).astype(np.float64), length
 
 
@@ -166,15 +166,14 @@ def _reserve(account: Metered, one: CapacityReservation, rates: CommitmentRates)
     same = [
         i
         for i, ln in enumerate(account.lines)
-        if (ln.provider, ln.sku, ln.region) == ("aws", one.sku, region) and one.zone in ("", ln.zone)
+        if (ln.provider, ln.sku, ln.region) == ("aws", one.sku, region)
+        and one.zone in ("", ln.zone)
         and ln.pricing == "standard"
-    ]  # fmt: skip
+    ]
     until = account.span_h if one.until is None else one.until / 3600.0
     _, idle = concurrent(account, same, float(one.count), one.since / 3600.0, until)
     if same:
-        line = replace(
-            account.lines[same[0]], reserved_idle=True, zone=one.zone, account=one.account, tags=()
-        )
+        line = replace(account.lines[same[0]], reserved_idle=True, zone=one.zone, account=one.account, tags=())
     else:
         line = _unused_line(one, region, rates)
     return replace(account, lines=(*account.lines, line), hours=np.column_stack([account.hours, idle]))
@@ -183,10 +182,18 @@ def _reserve(account: Metered, one: CapacityReservation, rates: CommitmentRates)
 def _unused_line(one: CapacityReservation, region: str, rates: CommitmentRates) -> Line:
     offer = rates.offer(f"aws/{one.sku}", None if region == "any" else region)
     return Line(
-        provider="aws", sku=one.sku, region=offer.region, zone=one.zone, account=one.account, reserved_idle=True,
-        list_usd=offer.on_demand_usd_per_h, contracted_usd=offer.on_demand_usd_per_h, as_of=offer.as_of,
-        quality=offer.quality, source=offer.source,
-    )  # fmt: skip
+        provider="aws",
+        sku=one.sku,
+        region=offer.region,
+        zone=one.zone,
+        account=one.account,
+        reserved_idle=True,
+        list_usd=offer.on_demand_usd_per_h,
+        contracted_usd=offer.on_demand_usd_per_h,
+        as_of=offer.as_of,
+        quality=offer.quality,
+        source=offer.source,
+    )
 
 
 def _sustained(account: Metered, left: Floats) -> Floats:

@@ -75,11 +75,17 @@ class Spot:
             )
         own, basis = stated is not None, offer.spot_basis
         return Line(
-            provider=offer.provider, sku=offer.sku, region=offer.region, pricing="spot",
-            accelerator=offer.accelerator or "", list_usd=offer.on_demand_usd_per_h, contracted_usd=usd,
-            as_of="" if own else basis.as_of, quality="given" if own else basis.quality,
+            provider=offer.provider,
+            sku=offer.sku,
+            region=offer.region,
+            pricing="spot",
+            accelerator=offer.accelerator or "",
+            list_usd=offer.on_demand_usd_per_h,
+            contracted_usd=usd,
+            as_of="" if own else basis.as_of,
+            quality="given" if own else basis.quality,
             source="" if own else basis.source,
-        )  # fmt: skip
+        )
 
     def instances(self, usage: "Usage", catalog: "Catalog") -> "Instances":
         """The nodes as they are metered. Raises CatalogError."""
@@ -88,9 +94,13 @@ class Spot:
         line = self.line(catalog)
         steps = [PriceStep(from_s=step.at, usd_per_h=step.price) for step in self.prices]
         return Instances(
-            usage=usage, line=line, rule=catalog.billing_rule(line.provider), steps=steps,
-            storage_usd=self.storage, egress_usd=self.egress,
-        )  # fmt: skip
+            usage=usage,
+            line=line,
+            rule=catalog.billing_rule(line.provider),
+            steps=steps,
+            storage_usd=self.storage,
+            egress_usd=self.egress,
+        )
 
     def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
         """The charges of a run."""

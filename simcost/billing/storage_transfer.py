@@ -68,9 +68,12 @@ def _tiered(item: Item, quantity: float, tiers: Sequence[TierPrice], place: Plac
 def mean_price(usd: float, tiers: Sequence[TierPrice]) -> UnitPrice:
     """The mean price of a unit over tiers, as old and as good as the oldest and the weakest of them."""
     return UnitPrice(
-        list_usd=usd, paid_usd=usd, as_of=min(tier.as_of for tier in tiers),
-        quality=max(tier.quality for tier in tiers), source="; ".join(dict.fromkeys(t.source for t in tiers)),
-    )  # fmt: skip
+        list_usd=usd,
+        paid_usd=usd,
+        as_of=min(tier.as_of for tier in tiers),
+        quality=max(tier.quality for tier in tiers),
+        source="; ".join(dict.fromkeys(t.source for t in tiers)),
+    )
 
 
 def month_usd(quantity_gb: float, tiers: Sequence[TierPrice]) -> float:
@@ -190,9 +193,7 @@ def _price(
     return mean_price(usd, tiers)
 
 
-def _by_tags(
-    usage: Usage, lines: list[int], month: Month, *, stored: bool
-) -> dict[tuple[tuple[str, str], ...], float]:
+def _by_tags(usage: Usage, lines: list[int], month: Month, *, stored: bool) -> dict[tuple[tuple[str, str], ...], float]:
     found: dict[tuple[tuple[str, str], ...], float] = {}
     for line in lines:
         words = zip(usage.tags, usage.keys[line][KEY:], strict=True)
@@ -226,9 +227,7 @@ def _in_month(usage: Usage, rows: Flags, month: Month, *, stored: bool) -> float
     return float(usage.quantity[rows] @ np.where(instant, 1.0, within / np.where(length > 0, length, 1.0)))
 
 
-def counted_charges(
-    usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
-) -> Iterator[Charge]:
+def counted_charges(usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices) -> Iterator[Charge]:
     """A charge for each line; units without a price are kept in `missing`. Tokens are priced by the base tier: totals
     do not say how long their prompts were.
     """
@@ -237,16 +236,18 @@ def counted_charges(
         if unit == HOURLY or sku in VOLUMES:
             continue
         rows = usage.line == i
-        place = Place(provider=provider, region=region, start_s=float(usage.start_s[rows].min()),
-                      end_s=float(usage.end_s[rows].max()))  # fmt: skip
+        place = Place(
+            provider=provider,
+            region=region,
+            start_s=float(usage.start_s[rows].min()),
+            end_s=float(usage.end_s[rows].max()),
+        )
         with missing.of(i):
             price = _unit_price(provider, sku, unit, purchase, catalog)
             service: Service = "tokens" if unit in TOKENS else "compute"
             charge = volume_charge(place, service, sku, float(np.sum(usage.quantity[rows])), unit, price)
             words = zip(usage.tags, key[KEY:], strict=True)
-            yield replace(
-                charge, zone=zone, account=account, tags=tuple((name, word) for name, word in words if word)
-            )
+            yield replace(charge, zone=zone, account=account, tags=tuple((name, word) for name, word in words if word))
 
 
 def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalog: "Catalog") -> UnitPrice:

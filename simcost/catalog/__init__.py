@@ -17,5 +17,15 @@ from simcost.catalog.facts import (
 )
 from simcost.catalog.loading import load_catalog
 
-__all__ = ["Accelerator", "BillingRule", "Catalog", "HardwareFit", "Model", "Offer", "StepFit", "TierPrice",
-           "TokenPrice", "load_catalog"]  # fmt: skip
+__all__ = [
+    "Accelerator",
+    "BillingRule",
+    "Catalog",
+    "HardwareFit",
+    "Model",
+    "Offer",
+    "StepFit",
+    "TierPrice",
+    "TokenPrice",
+    "load_catalog",
+]

@@ -189,9 +189,7 @@ class Catalog:
             CatalogError: there is none.
         """
         rows = [r for r in self._rates_of(provider, instrument, sku) if r.region in (region, ANY_REGION)]
-        fitting = [
-            r for r in rows if isclose(r.term_years, term_years, abs_tol=0.01) and r.upfront == upfront
-        ]
+        fitting = [r for r in rows if isclose(r.term_years, term_years, abs_tol=0.01) and r.upfront == upfront]
         if fitting:
             return max(fitting, key=lambda r: narrowness(r.sku, r.region))
         terms = ", ".join(sorted({f"{r.term_years:g} years, upfront {r.upfront}" for r in rows}))
@@ -242,11 +240,7 @@ class Catalog:
 
     def training_mfu(self, accelerator: str, precision: Precision, parameters: float) -> TrainingMfu:
         """The published MFU of the narrowest size class that holds the model. Raises CatalogError."""
-        rows = [
-            row
-            for row in self.facts.training_mfu
-            if (row.accelerator, row.precision) == (accelerator, precision)
-        ]
+        rows = [row for row in self.facts.training_mfu if (row.accelerator, row.precision) == (accelerator, precision)]
         fitting = [r for r in rows if r.parameters_from <= parameters < (r.parameters_to or inf)]
         if fitting:
             return min(fitting, key=lambda r: (r.parameters_to or inf, -r.parameters_from))

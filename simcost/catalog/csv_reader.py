@@ -114,9 +114,7 @@ def _header_faults(path: Path, header: list[str], columns: dict[str, _Column]) -
     for number, name in enumerate(header, 1):
         if name not in columns:
             hint = did_you_mean(name, list(columns))
-            yield fault(
-                column=number, path=name, message=f"unknown column{hint}; known: {', '.join(columns)}"
-            )
+            yield fault(column=number, path=name, message=f"unknown column{hint}; known: {', '.join(columns)}")
         elif name in header[: number - 1]:
             yield fault(column=number, path=name, message="the column appears twice")
     for name, column in columns.items():

@@ -77,9 +77,7 @@ def catalog_show(catalog: Catalog, name: str) -> dict[str, Any]:
         known = sorted({known for _, _, names in named for known in names})
         hint = did_you_mean(name.lower(), known) or ";"
         kinds = ", ".join(KINDS)
-        raise CatalogError(
-            f"the catalog has nothing named {name!r}{hint} try `simcost catalog list` with {kinds}"
-        )
+        raise CatalogError(f"the catalog has nothing named {name!r}{hint} try `simcost catalog list` with {kinds}")
     return {"name": name, "as_of": catalog.as_of, "facts": found}
 
 

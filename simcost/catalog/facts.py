@@ -136,9 +136,7 @@ class Offer(Provenance):
         if bool(self.accelerator) != bool(self.accelerators):
             raise ValueError("give accelerator and accelerators (at least 1), or leave both empty for none")
         if bool(self.spot_source) != bool(self.spot_as_of):
-            raise ValueError(
-                "give spot_source and spot_as_of, or leave both empty: as of the on-demand price"
-            )
+            raise ValueError("give spot_source and spot_as_of, or leave both empty: as of the on-demand price")
 
     @property
     def name(self) -> str:
@@ -150,9 +148,7 @@ class Offer(Provenance):
         """Where the spot price comes from."""
         if not self.spot_as_of:
             return self
-        return Provenance(
-            source=self.spot_source, as_of=self.spot_as_of, quality=self.spot_quality or self.quality
-        )
+        return Provenance(source=self.spot_source, as_of=self.spot_as_of, quality=self.spot_quality or self.quality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +161,17 @@ class BillingRule(Provenance):
 
 
 Instrument = Literal[
-    "reserved-instance", "compute-savings-plan", "instance-savings-plan", "sagemaker-savings-plan",
-    "capacity-block", "azure-reservation", "azure-savings-plan", "resource-cud", "flexible-cud", "take-or-pay",
-]  # fmt: skip
+    "reserved-instance",
+    "compute-savings-plan",
+    "instance-savings-plan",
+    "sagemaker-savings-plan",
+    "capacity-block",
+    "azure-reservation",
+    "azure-savings-plan",
+    "resource-cud",
+    "flexible-cud",
+    "take-or-pay",
+]
 """Ways to commit; `take-or-pay` is the reserved price of a provider that has only one kind."""
 
 Upfront = Literal["none", "partial", "all"]
@@ -258,9 +262,7 @@ class TokenPrice(Provenance):
     def __post_init__(self) -> None:
         batch = (self.batch_input_usd_per_m, self.batch_output_usd_per_m)
         if batch != (None, None) and (None in batch or self.batch_multiplier is not None):
-            raise ValueError(
-                "give batch_multiplier, or batch_input_usd_per_m with batch_output_usd_per_m, not both"
-            )
+            raise ValueError("give batch_multiplier, or batch_input_usd_per_m with batch_output_usd_per_m, not both")
         tier = (self.tier_start_input_tokens, self.tier_input_usd_per_m, self.tier_output_usd_per_m)
         if any(part is None for part in tier) and tier != (None, None, None):
             raise ValueError(

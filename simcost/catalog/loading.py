@@ -57,9 +57,7 @@ _TABLES = {
     "machines": _table(Machine, "provider", "sku"),
     "offers": _table(Offer, "provider", "sku", "region"),
     "billing_rules": _table(BillingRule, "provider"),
-    "commitment_rates": _table(
-        CommitmentRate, "provider", "instrument", "sku", "region", "term_years", "upfront"
-    ),
+    "commitment_rates": _table(CommitmentRate, "provider", "instrument", "sku", "region", "term_years", "upfront"),
     "contracts": _table(ContractPrice, "provider", "sku", "region", "valid_from"),
     "currencies": _table(CurrencyRate, "currency", "as_of"),
     "tier_prices": _Table(TierPrice, ("provider", "item", "region", "from_gb"), ("provider", "item")),
@@ -127,9 +125,7 @@ def _built_in() -> Catalog:
 
 def _extended(base: Facts, folder: Path, deferred: Sequence[str] = ()) -> Catalog:
     if not folder.is_dir():
-        raise CatalogError(
-            f"the catalog folder {str(folder)!r} does not exist; create it or correct `catalog`"
-        )
+        raise CatalogError(f"the catalog folder {str(folder)!r} does not exist; create it or correct `catalog`")
     faults = list(_unknown_files(folder))
     read: dict[str, list[Row[Any]]] = {}
     for name, table in _TABLES.items():
@@ -150,9 +146,7 @@ def _unknown_files(folder: Path) -> Iterator[Fault]:
     for path in sorted(folder.glob("*.csv")):
         if path.stem not in _TABLES:
             hint = did_you_mean(path.stem, list(_TABLES))
-            yield Fault(
-                file=str(path), message=f"no fact file of this name{hint}; known: {', '.join(_TABLES)}"
-            )
+            yield Fault(file=str(path), message=f"no fact file of this name{hint}; known: {', '.join(_TABLES)}")
 
 
 def _merge(base: Facts, read: dict[str, list[Row[Any]]]) -> Facts:

@@ -29,9 +29,7 @@ from simcost.studies.traces import command as trace
 from simcost.studies.waste import command as waste
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
-os.environ.setdefault(
-    "PYDANTIC_DISABLE_PLUGINS", "1"
-)  # we have none: looking for some reads every installed package
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # we have none: looking for some reads every installed package
 
 _ALLOCATIONS = 200_000
 """Between two looks for cyclic garbage: loading and compiling make few cycles, and looking took a sixth of the time."""

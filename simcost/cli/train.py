@@ -18,9 +18,7 @@ from simcost.studies.training_cost import command as train_estimate
 
 def add(verbs: Any) -> None:
     """The verb `train`."""
-    train = verbs.add_parser(
-        "train", help="training: replay queues, size clusters, share fleets, spot, run costs"
-    )
+    train = verbs.add_parser("train", help="training: replay queues, size clusters, share fleets, spot, run costs")
     actions = train.add_subparsers(title="actions", required=True, metavar="ACTION")
     replay_command.add(actions)
     size_command.add(actions)
@@ -31,13 +29,9 @@ def add(verbs: Any) -> None:
 
 
 def _add_share(actions: Any) -> None:
-    share = verb(
-        actions, "share", _share, "train on what a serving fleet leaves, against two separate fleets"
-    )
+    share = verb(actions, "share", _share, "train on what a serving fleet leaves, against two separate fleets")
     add_jobs(share)
-    share.add_argument(
-        "--serving", type=Path, required=True, metavar="DIR", help="results folder of `simcost run`"
-    )
+    share.add_argument("--serving", type=Path, required=True, metavar="DIR", help="results folder of `simcost run`")
     share.add_argument("--plan", metavar="NAME", help="its plan (default: the best)")
     share.add_argument("--gpus", type=positive, required=True, metavar="N", help="GPUs of the shared fleet")
     add_checkpoints(share)

@@ -76,15 +76,22 @@ def compare(
     if not 0 < level < 1:
         raise InputError(f"level {level:g} is not between 0 and 1; write e.g. 0.95")
     _check_pairs(runs)
-    exact = all(run.served is None and not (run.trained and run.trained.random)
-                for results in runs.values() for run in results)  # fmt: skip
+    exact = all(
+        run.served is None and not (run.trained and run.trained.random) for results in runs.values() for run in results
+    )
     plans = tuple(summarise(name, results, level, risk, exact=exact) for name, results in runs.items())
     base = next(plan for plan in plans if plan.name == baseline)
     return Comparison(
-        scenario=scenario, model=model, level=level, risk=risk, exact=exact, baseline=base, plans=plans,
+        scenario=scenario,
+        model=model,
+        level=level,
+        risk=risk,
+        exact=exact,
+        baseline=base,
+        plans=plans,
         differences=tuple(difference(plan, base, level, exact=exact) for plan in plans if plan is not base),
         ranked=tuple(sorted(plans, key=_rank)),
-    )  # fmt: skip
+    )
 
 
 def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: bool = False) -> Difference:
@@ -95,19 +102,18 @@ def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: 
         return None if mine is None or theirs is None else paired(mine, theirs, level, exact=exact)
 
     def money(value: Callable[[RunResult], float]) -> ConfidenceInterval:
-        return paired(
-            [value(run) for run in plan.results], [value(run) for run in against.results], level, exact=exact
-        )
+        return paired([value(run) for run in plan.results], [value(run) for run in against.results], level, exact=exact)
 
     cost = against.per_month_usd.mean
     return Difference(
-        plan=plan.name, against=against.name,
+        plan=plan.name,
+        against=against.name,
         total_usd=money(lambda run: run.bill.total_usd),
         per_month_usd=money(lambda run: run.bill.per_month_usd),
         share=(plan.per_month_usd.mean - cost) / cost if cost else None,
         attainment=gap(lambda run: run.attainment),
         wait_p95_s=gap(lambda run: run.wait_p95_s),
-    )  # fmt: skip
+    )
 
 
 def _known(values: Iterable[float | None]) -> list[float] | None:

@@ -33,11 +33,7 @@ def requests(plan: PlanSummary) -> Document:
         "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
         **_retries(served),
         **_prefix(served),
-        **(
-            {"priorities": [dict(one) for one in served[0].by_priority]}
-            if served and served[0].by_priority
-            else {}
-        ),
+        **({"priorities": [dict(one) for one in served[0].by_priority]} if served and served[0].by_priority else {}),
         "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
         "over_provisioned": _over_provisioned(plan),
         "engine_factors": [one.engine_factor for one in served],
@@ -92,16 +88,21 @@ def _following(served: Sequence[Served]) -> Document:
     runs = [one.following for one in served if one.following is not None]
     names = [field.name for field in fields(Following)]
     known = {name: [value for run in runs if (value := getattr(run, name)) is not None] for name in names}
-    return {
-        "following": {name: sum(values) / len(values) if values else None for name, values in known.items()}
-    }
+    return {"following": {name: sum(values) / len(values) if values else None for name, values in known.items()}}
 
 
 def service_levels(served: Sequence[Served]) -> Document:
     """Means over replications of what requests experienced; None throughout where there are none."""
     if not served:
-        nothing = ("target", "error_share", "error_budget_used", "goodput_per_s", "output_tokens_per_s",
-                   "hours_missed", "metrics_error")  # fmt: skip
+        nothing = (
+            "target",
+            "error_share",
+            "error_budget_used",
+            "goodput_per_s",
+            "output_tokens_per_s",
+            "hours_missed",
+            "metrics_error",
+        )
         metrics = {metric: dict.fromkeys(_LEVELS) for metric in _METRICS}
         return {"limits": dict.fromkeys(_METRICS), "metrics": metrics, **dict.fromkeys(nothing)}
     first = served[0].slo
@@ -115,9 +116,15 @@ def service_levels(served: Sequence[Served]) -> Document:
         "metrics_error": max(one.slo.metrics_error for one in served),
         **{
             name: mean_of(getattr(one.slo, name) for one in served)
-            for name in ("error_share", "error_budget_used", "goodput_per_s", "output_tokens_per_s", "hours_missed")
+            for name in (
+                "error_share",
+                "error_budget_used",
+                "goodput_per_s",
+                "output_tokens_per_s",
+                "hours_missed",
+            )
         },
-    }  # fmt: skip
+    }
 
 
 def jobs(plan: PlanSummary) -> Document:
@@ -342,8 +349,15 @@ def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
                 f"{plan.name}: the metric {metric!r} of its autoscaler had no value at any decision of {where}, so "
                 "that it never changed the replicas; make it of a signal that the pool has"
             )
-            found.append({"kind": "unread-metric", "plan": plan.name, "metric": metric, "replications": runs,
-                          "message": message})  # fmt: skip
+            found.append(
+                {
+                    "kind": "unread-metric",
+                    "plan": plan.name,
+                    "metric": metric,
+                    "replications": runs,
+                    "message": message,
+                }
+            )
     return found
 
 
@@ -354,8 +368,12 @@ def _assumptions(comparison: Comparison) -> list[str]:
     error = max((run.served.slo.metrics_error for run in runs if run.served), default=0.0)
     if error:
         lines.append(f"Percentiles are read from histograms, within {100 * error:.2g} %.")
-    weak = {f"{c.provider}/{c.sku}" for plan in comparison.plans for c in plan.results[0].bill.charges
-            if c.price_quality == "C"}  # fmt: skip
+    weak = {
+        f"{c.provider}/{c.sku}"
+        for plan in comparison.plans
+        for c in plan.results[0].bill.charges
+        if c.price_quality == "C"
+    }
     if weak:
         lines.append(f"Second-hand or unverified prices: {', '.join(sorted(weak))}.")
     lines += dict.fromkeys(f"{note}." for run in runs for note in run.bill.notes)
@@ -376,9 +394,7 @@ def _time(comparison: Comparison, lengths_s: Sequence[float]) -> list[str]:
 def _replications(comparison: Comparison) -> str:
     count = len(comparison.baseline.results)
     if comparison.exact:
-        return (
-            "Deterministic replay: nothing in it is random, so results are exact and intervals have no width."
-        )
+        return "Deterministic replay: nothing in it is random, so results are exact and intervals have no width."
     if comparison.risk is not None:
         return (
             f"{count} futures of the demand, the same for every plan; a plan meets the SLO when all but "

@@ -48,9 +48,7 @@ class CostDrivers:
         totals = [sum(pair[side] for pair in self.by_state_usd.values()) for side in (0, 1)]
         if min(totals) <= 0:
             return []
-        shares = {
-            state: [pair[side] / totals[side] for side in (0, 1)] for state, pair in self.by_state_usd.items()
-        }
+        shares = {state: [pair[side] / totals[side] for side in (0, 1)] for state, pair in self.by_state_usd.items()}
         if max(abs(one - other) for one, other in shares.values()) < 0.01:
             return []
         parts = [

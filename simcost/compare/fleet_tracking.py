@@ -17,10 +17,16 @@ from simcost.slo import SloReport
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 INTERRUPTED = ("noticed", "node_failed", "zone_failed", "node_late", "replica_failed")
-FOLLOWED = pa.schema([
-    ("t_s", pa.float64()), ("requests_per_s", pa.float64()), ("needed", pa.int64()), ("desired", pa.int64()),
-    ("ready", pa.int64()), ("waiting", pa.int64()),
-])  # fmt: skip
+FOLLOWED = pa.schema(
+    [
+        ("t_s", pa.float64()),
+        ("requests_per_s", pa.float64()),
+        ("needed", pa.int64()),
+        ("desired", pa.int64()),
+        ("ready", pa.int64()),
+        ("waiting", pa.int64()),
+    ]
+)
 """Demand and fleet along time: the rate of arrivals, replicas that it needs, those desired and ready, the queue."""
 
 Floats = npt.NDArray[np.float64]

@@ -18,9 +18,7 @@ def parse_gate(text: str) -> float | None:
         return None
     if name != "budget" or not given:
         near = did_you_mean(name, ["slo", "budget"])
-        raise InputError(
-            f"--fail-on {text!r} is not a gate{near}; write slo or budget=USD a month, e.g. budget=5000"
-        )
+        raise InputError(f"--fail-on {text!r} is not a gate{near}; write slo or budget=USD a month, e.g. budget=5000")
     try:
         budget = USD.parse(amount)
     except ValueError as error:

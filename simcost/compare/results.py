@@ -180,7 +180,8 @@ def summarise(
     met_share = sum(run.met for run in runs) / len(runs)
     checks = _means(runs) if risk is None else (Check.of("futures", met_share, round(1 - risk, 12)),)
     return PlanSummary(
-        name=name, results=runs,
+        name=name,
+        results=runs,
         total_usd=interval([run.bill.total_usd for run in runs], level, exact=exact),
         per_month_usd=interval([run.bill.per_month_usd for run in runs], level, exact=exact),
         attainment=_interval([run.attainment for run in runs], level, exact),
@@ -192,7 +193,7 @@ def summarise(
         by_state_usd=mean_by_key([run.bill.compute_by_state_usd for run in runs]),
         accelerator_hours=fsum(run.accelerator_hours for run in runs) / len(runs),
         months=fsum(run.bill.months for run in runs) / len(runs),
-    )  # fmt: skip
+    )
 
 
 def _interval(values: Sequence[float | None], level: float, exact: bool) -> ConfidenceInterval | None:

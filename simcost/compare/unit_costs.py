@@ -18,8 +18,7 @@ def money(plan: PlanSummary) -> Document:
         "unit_costs": unit_costs(plan),
         "allocation_usd_per_month": allocation(plan),
         "charges": [
-            {"charge": name, "usd_per_month": usd}
-            for name, usd in charges_usd_per_month(plan.results).items()
+            {"charge": name, "usd_per_month": usd} for name, usd in charges_usd_per_month(plan.results).items()
         ],
         "energy": _energy(plan.results),
     }
@@ -113,11 +112,7 @@ def _energy(results: Sequence[RunResult]) -> Document | None:
     return {
         "kwh_per_month": monthly["kwh"],
         "gco2e_per_month": monthly["gco2e"],
-        **(
-            {"embodied_gco2e_per_month": monthly["embodied_gco2e"]}
-            if monthly["embodied_gco2e"] is not None
-            else {}
-        ),
+        **({"embodied_gco2e_per_month": monthly["embodied_gco2e"]} if monthly["embodied_gco2e"] is not None else {}),
         "pue": first.pue,
         "g_per_kwh": first.g_per_kwh,
         "unknown": list(first.unknown),

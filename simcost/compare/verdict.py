@@ -91,9 +91,7 @@ def _miss(check: Check) -> str:
         allowed = percent(1 - check.target)
         return f"the SLO in {percent(1 - check.measured)} of the futures ({allowed} allowed)"
     if check.name.partition("_s ")[0] in JOBS:
-        return (
-            f"{name_of(check)} {_long(check.measured, check.target)} (target {format_seconds(check.target)})"
-        )
+        return f"{name_of(check)} {_long(check.measured, check.target)} (target {format_seconds(check.target)})"
     scale, unit = (1, "s") if "_s " in check.name else (100, "%")
     target = f"{scale * check.target:.6g}"
     shown = (f"{scale * check.measured:.{digits}g}" for digits in (3, 4, 6, 12))
@@ -134,8 +132,7 @@ def _none(comparison: Comparison, closest: PlanSummary) -> str:
     often = "" if comparison.risk is None else f" in {percent(1 - comparison.risk)} of the futures"
     cost = format_usd(closest.per_month_usd.mean)
     return (
-        f"No plan meets the SLO{often}; {closest.name} comes closest at {cost} a month, "
-        f"but misses {_broken(closest)}."
+        f"No plan meets the SLO{often}; {closest.name} comes closest at {cost} a month, but misses {_broken(closest)}."
     )
 
 

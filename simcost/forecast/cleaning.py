@@ -101,9 +101,7 @@ def _outages(known: Floats, usual: Floats, masked: Bools | None, day: int) -> It
 
 def _outage(known: Floats, first: int, last: int) -> Edit:
     gone = int(np.isnan(known[first:last]).sum())
-    seen = (
-        "missing" if gone == last - first else "almost nothing" if gone == 0 else "missing or almost nothing"
-    )
+    seen = "missing" if gone == last - first else "almost nothing" if gone == 0 else "missing or almost nothing"
     return Edit(
         rule="outage",
         first=first,
@@ -215,10 +213,7 @@ def _shift(logs: list[float]) -> tuple[int, float] | None:
     Each day since the change is compared with the median of the last three days before it of its weekday.
     """
     first = max(7, len(logs) - 13)
-    usual = {
-        day: _median([logs[d] for d in range(day - 7, max(day - 22, -1), -7)])
-        for day in range(first, len(logs))
-    }
+    usual = {day: _median([logs[d] for d in range(day - 7, max(day - 22, -1), -7)]) for day in range(first, len(logs))}
     best: tuple[float, int, float] | None = None
     for age in range(2, min(13, len(logs) - 6) + 1):
         k = len(logs) - age
@@ -285,14 +280,10 @@ def history_of(series: Series, rules: tuple[Rule, ...], masked: Bools | None) ->
             length.
     """
     if not np.isfinite(series.values).any():
-        raise InputError(
-            f"series {series.name!r}: no recorded value in {len(series)} steps; nothing to forecast"
-        )
+        raise InputError(f"series {series.name!r}: no recorded value in {len(series)} steps; nothing to forecast")
     if np.isinf(series.values).any():
         step = int(np.argmax(np.isinf(series.values)))
-        raise InputError(
-            f"series {series.name!r}: step {step} is infinite; leave it empty where it is unknown"
-        )
+        raise InputError(f"series {series.name!r}: step {step} is infinite; leave it empty where it is unknown")
     if masked is not None and len(masked) != len(series):
         raise InputError(f"series {series.name!r}: {len(masked)} steps of mask for {len(series)} of history")
     season = season_of(series.grid)

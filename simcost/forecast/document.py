@@ -49,15 +49,12 @@ def forecast_document(
         "levels": sorted(first.levels),
         "paths": len(first.paths),
         "series": {
-            forecast.series.name: series_document(forecast, stated, timezone=timezone)
-            for forecast, stated in forecasts
+            forecast.series.name: series_document(forecast, stated, timezone=timezone) for forecast, stated in forecasts
         },
     }
 
 
-def series_document(
-    forecast: Forecast, stated: Stated | None = None, *, timezone: str = "UTC"
-) -> dict[str, Any]:
+def series_document(forecast: Forecast, stated: Stated | None = None, *, timezone: str = "UTC") -> dict[str, Any]:
     """One series: its history, the forecast with levels, how far to trust it, and what was changed.
 
     `mean` and `levels` are per step. `total` and `peak` are the sum and the largest step of the horizon,
@@ -164,9 +161,7 @@ def _backtest(found: Backtest) -> dict[str, Any]:
         "beats_seasonal_naive": found.beats_seasonal_naive,
         "best": found.best,
         "coverage": {
-            str(kept.level): {
-                what: _digits(getattr(kept, what)) for what in ("steps", "days", "totals", "peaks")
-            }
+            str(kept.level): {what: _digits(getattr(kept, what)) for what in ("steps", "days", "totals", "peaks")}
             for kept in found.coverage
         },
         "level_error": _digits(found.level_error),
@@ -295,9 +290,7 @@ def _merge(values: Floats, merged: int) -> Floats:
 def _rows(times: list[float], columns: Columns) -> list[dict[str, Any]]:
     """One row per point in time; None where there is nothing."""
     lists = {
-        name: [
-            value if np.isfinite(raw) else None for value, raw in zip(rounded(values), values, strict=True)
-        ]
+        name: [value if np.isfinite(raw) else None for value, raw in zip(rounded(values), values, strict=True)]
         for name, values in columns.items()
     }
     names = ("t", *lists)

@@ -45,9 +45,7 @@ def of_history(history: History, seen: Seen, horizon: int, grid: Grid) -> Iterat
         )
     gaps = float(np.mean(np.isnan(history.raw)))
     if gaps > MANY:
-        yield _finding(
-            "missing", f"{100 * gaps:.0f} % of the history is missing and was filled with usual values"
-        )
+        yield _finding("missing", f"{100 * gaps:.0f} % of the history is missing and was filled with usual values")
     known = history.raw[np.isfinite(history.raw)]
     zeros = float(np.mean(known == 0))
     if float(np.ptp(seen.values)) == 0:
@@ -91,9 +89,7 @@ def of_backtest(history: History, found: Backtest | None, model: ForecastModel) 
         )
         return
     if len(found.origins) < 2:
-        yield _finding(
-            "level", "the error of the level as a whole could not be measured: fewer than 2 origins"
-        )
+        yield _finding("level", "the error of the level as a whole could not be measured: fewer than 2 origins")
     if found.shortened:
         yield _finding("backtest", found.shortened)
     if found.beats_seasonal_naive is False and not isinstance(model, SeasonalNaive):
@@ -127,9 +123,7 @@ def of_total(mean: Floats, paths: Floats, factor: float) -> Iterator[Finding]:
         )
 
 
-def of_levels(
-    factors: tuple[Factor, ...], width: float, asked_days: int, learnt_days: int
-) -> Iterator[Finding]:
+def of_levels(factors: tuple[Factor, ...], width: float, asked_days: int, learnt_days: int) -> Iterator[Finding]:
     """That levels or paths were scaled, or could not be."""
     if width != 1:
         yield _finding("width", f"paths and levels at {width:g} times their measured width, as asked")

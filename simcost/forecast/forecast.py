@@ -108,18 +108,14 @@ def forecast(
         levels=bands,
         model=chosen.model.name,
         backtest=tested,
-        edits=tuple(
-            replace(edit, first=edit.first + history.idle, last=edit.last + history.idle) for edit in edits
-        ),
+        edits=tuple(replace(edit, first=edit.first + history.idle, last=edit.last + history.idle) for edit in edits),
         findings=tuple(notes),
         cleaned=np.concatenate([np.zeros(history.idle), seen.values]),
         factors=factors,
     )
 
 
-def _drawn(
-    ahead: Fitted, tested: Backtest | None, count: int, seed: int, width: float, *, floor: bool
-) -> Floats:
+def _drawn(ahead: Fitted, tested: Backtest | None, count: int, seed: int, width: float, *, floor: bool) -> Floats:
     """Sample paths of the model, with the error of their level, at the width asked for."""
     drawn = ahead.draw(count, stream(seed, "forecast", "paths"))
     sigma = tested.level_error if tested else 0.0
@@ -127,9 +123,7 @@ def _drawn(
     return widened(drawn, width, floor=floor) if width != 1 else drawn
 
 
-def _check(
-    series: Series, horizon: int, levels: tuple[int, ...], paths: int, width: float, adapt_days: int
-) -> None:
+def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, width: float, adapt_days: int) -> None:
     asked = {
         f"horizon of {horizon} steps: must be at least 1": horizon >= 1,
         f"levels {levels}: must lie between 1 and 99, in percent": all(1 <= level <= 99 for level in levels),
@@ -162,7 +156,5 @@ def _finite(values: Floats, series: Series, model: ForecastModel) -> Floats:
         InputError: some are not.
     """
     if not (np.abs(values) <= LARGEST).all():
-        raise InputError(
-            f"series {series.name!r}: model {model.name!r} gives no finite forecast; choose another model"
-        )
+        raise InputError(f"series {series.name!r}: model {model.name!r} gives no finite forecast; choose another model")
     return values

@@ -161,9 +161,7 @@ def _shares(histories: Mapping[str, Floats], season: Season, horizon: int) -> di
     names = list(histories)
     values = np.array([histories[name] for name in names])
     if (values < 0).any():
-        raise InputError(
-            f"top-down: {names[int((values < 0).any(axis=1).argmax())]!r} goes below 0: use bottom-up"
-        )
+        raise InputError(f"top-down: {names[int((values < 0).any(axis=1).argmax())]!r} goes below 0: use bottom-up")
     length, period = values.shape[1], season.long or season.short
     first = max(length - SEASONS_OF_SHARES * period, *(steps_before_demand(leaf, season) for leaf in values))
     recent = np.where(np.isnan(values).any(axis=0), 0.0, values)[:, first:]

@@ -214,8 +214,7 @@ def _of_parents(stated: dict[str, Stated]) -> dict[str, Stated]:
             mean=np.sum([one.mean for one in below], axis=0),
             paths=np.sum([one.paths for one in below], axis=0),
             parts=tuple(
-                Part(name=name, kind=kind, effect=effect, variance_share=None)
-                for (name, kind), effect in parts.items()
+                Part(name=name, kind=kind, effect=effect, variance_share=None) for (name, kind), effect in parts.items()
             ),
             base_variance_share=None,
             findings=(),

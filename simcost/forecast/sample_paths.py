@@ -52,9 +52,7 @@ def spreads(mean: Floats, paths: Floats) -> list[dict[str, float | None]]:
     if not len(paths):
         return [{"mean": value, "p10": None, "p50": None, "p90": None} for value in rounded(mean)]
     found = [rounded(row) for row in (paths.mean(axis=0), *quantiles(paths, (0.1, 0.5, 0.9)))]
-    return [
-        dict(zip(("mean", "p10", "p50", "p90"), column, strict=True)) for column in zip(*found, strict=True)
-    ]
+    return [dict(zip(("mean", "p10", "p50", "p90"), column, strict=True)) for column in zip(*found, strict=True)]
 
 
 def counted(quantity: str, grid: Grid) -> str | None:
@@ -84,18 +82,14 @@ def weight(quantity: str, grid: Grid, steps: int) -> float:
     return grid.step_s / unit_s if unit_s else 1.0
 
 
-def sums(
-    series: Series, mean: Floats, paths: Floats, starts: npt.NDArray[np.intp]
-) -> list[dict[str, float | None]]:
+def sums(series: Series, mean: Floats, paths: Floats, starts: npt.NDArray[np.intp]) -> list[dict[str, float | None]]:
     """The sum of the steps from each start to the next, or the average of a rate that does not add up."""
     steps = np.diff(starts, append=len(mean)).tolist()
     factor = np.array([weight(series.quantity, series.grid, count) for count in steps])
     return spreads(np.add.reduceat(mean, starts) * factor, np.add.reduceat(paths, starts, axis=1) * factor)
 
 
-def local_days(
-    series: Series, mean: Floats, paths: Floats, times: Seconds64, timezone: str
-) -> list[dict[str, Any]]:
+def local_days(series: Series, mean: Floats, paths: Floats, times: Seconds64, timezone: str) -> list[dict[str, Any]]:
     """The sum of each local day; `steps` tells a day that the horizon holds in part."""
     zone, seconds = ZoneInfo(timezone), times.astype(np.int64)
     first, last = (datetime.fromtimestamp(int(seconds[i]), zone).date() for i in (0, -1))

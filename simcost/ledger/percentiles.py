@@ -56,18 +56,19 @@ def _from_histograms(outcomes: RequestOutcomes) -> LatencyPercentiles:
     total = counts.sum(axis=0)
     with np.errstate(invalid="ignore"):
         mean = total @ middles / total.sum(axis=-1)
-    return LatencyPercentiles(mean=mean, overall=_read(total, middles),
-                   by_window=_read(counts, middles), error=outcomes.buckets.relative_error)  # fmt: skip
+    return LatencyPercentiles(
+        mean=mean,
+        overall=_read(total, middles),
+        by_window=_read(counts, middles),
+        error=outcomes.buckets.relative_error,
+    )
 
 
 def _read(counts: npt.NDArray[np.int64], middles: Floats) -> Floats:
     """The middle of the bucket that holds each rank: [..., bucket] -> [..., percentile]."""
     cumulative = counts.cumsum(axis=-1)
     bucket = np.stack(
-        [
-            (cumulative < rank[..., None]).sum(axis=-1)
-            for rank in np.moveaxis(ranks(cumulative[..., -1]), -1, 0)
-        ],
+        [(cumulative < rank[..., None]).sum(axis=-1) for rank in np.moveaxis(ranks(cumulative[..., -1]), -1, 0)],
         axis=-1,
     )
     some = cumulative[..., -1:] > 0
@@ -87,8 +88,10 @@ def _from_rows(outcomes: RequestOutcomes, rows: Path) -> LatencyPercentiles:
     parts = np.split(values[:, np.argsort(window, kind="stable")], ends[:-1], axis=1)
     return LatencyPercentiles(
         mean=np.array([_mean(column) for column in values]),
-        overall=_exact(values), by_window=np.stack([_exact(part) for part in parts]), error=0.0,
-    )  # fmt: skip
+        overall=_exact(values),
+        by_window=np.stack([_exact(part) for part in parts]),
+        error=0.0,
+    )
 
 
 def _completed(rows: Path, window_s: float) -> tuple[npt.NDArray[np.int64], Floats]:

@@ -4,5 +4,4 @@ from simcost.perf.memory import MemoryFit, fit_memory
 from simcost.perf.replica import GivenStep, ReplicaSpec
 from simcost.perf.step_time import StepTime, step_source, step_time
 
-__all__ = ["GivenStep", "MemoryFit", "ReplicaSpec", "StepTime", "fit_memory",
-           "step_source", "step_time"]  # fmt: skip
+__all__ = ["GivenStep", "MemoryFit", "ReplicaSpec", "StepTime", "fit_memory", "step_source", "step_time"]

@@ -39,8 +39,13 @@ def daly_time(work_s: float, interval_s: float, write_s: float, restart_s: float
     Raises:
         InputError: a negative time, or an interval or mean time between failures of 0.
     """
-    _check(work=(work_s, False), interval=(interval_s, True), write=(write_s, False),
-           restart=(restart_s, False), mtbf=(mtbf_s, True))  # fmt: skip
+    _check(
+        work=(work_s, False),
+        interval=(interval_s, True),
+        write=(write_s, False),
+        restart=(restart_s, False),
+        mtbf=(mtbf_s, True),
+    )
     if mtbf_s == inf:
         return work_s * (1 + write_s / interval_s)
     if (interval_s + write_s + restart_s) / mtbf_s > _LARGEST_EXPONENT:
@@ -87,8 +92,13 @@ def ettr(nodes: int, rate_per_node_day: float, restart_s: float, interval_s: flo
     Raises:
         InputError: a negative figure, or an interval of 0.
     """
-    _check(nodes=(nodes, True), rate_per_node_day=(rate_per_node_day, False), restart=(restart_s, False),
-           interval=(interval_s, True), write=(write_s, False))  # fmt: skip
+    _check(
+        nodes=(nodes, True),
+        rate_per_node_day=(rate_per_node_day, False),
+        restart=(restart_s, False),
+        interval=(interval_s, True),
+        write=(write_s, False),
+    )
     rate = nodes * rate_per_node_day / SECONDS_PER_DAY
     lost = rate * (restart_s + interval_s / 2) if rate else 0.0
     return max(0.0, 1 - lost) / (1 + write_s / interval_s)
@@ -106,8 +116,11 @@ def job_mtbf_s(nodes: int, rate_per_node_day: float, size_independent_per_day: f
     Raises:
         InputError: a negative rate, or no nodes.
     """
-    _check(nodes=(nodes, True), rate_per_node_day=(rate_per_node_day, False),
-           size_independent_per_day=(size_independent_per_day, False))  # fmt: skip
+    _check(
+        nodes=(nodes, True),
+        rate_per_node_day=(rate_per_node_day, False),
+        size_independent_per_day=(size_independent_per_day, False),
+    )
     per_day = nodes * rate_per_node_day + size_independent_per_day
     return SECONDS_PER_DAY / per_day if per_day else inf
 

@@ -46,9 +46,7 @@ def gemm_precision(accelerator: Accelerator, precision: Precision) -> Literal["b
         InputError: fp4 on a device without it.
     """
     if precision == "fp4" and accelerator.fp4_flops is None:
-        raise InputError(
-            f"{accelerator.name} does not multiply fp4; use int4 (4-bit weights at the bf16 rate) or fp8"
-        )
+        raise InputError(f"{accelerator.name} does not multiply fp4; use int4 (4-bit weights at the bf16 rate) or fp8")
     if precision == "fp4" or (precision in ("fp8", "int8") and accelerator.fp8_flops is not None):
         return "fp8"
     return "bf16"
@@ -130,9 +128,7 @@ class MemoryFit:
     provenance: str
 
 
-def fit_memory(
-    model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int
-) -> MemoryFit:
+def fit_memory(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int) -> MemoryFit:
     """What a replica holds, and how many tokens its KV cache takes.
 
     tokens = floor((memory * memory_utilisation - weights / tp - overhead) / kv_bytes_per_token), in blocks.
@@ -173,9 +169,7 @@ def _fit(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batc
     )
 
 
-def _what_is_missing(
-    model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, fit: MemoryFit
-) -> str:
+def _what_is_missing(model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, fit: MemoryFit) -> str:
     usable = accelerator.memory_bytes * spec.memory_utilisation
     needed = fit.weights_bytes_per_device + fit.overhead_bytes + BLOCK_TOKENS * fit.kv_bytes_per_token
     advice = list(_what_would_fit(model, accelerator, spec, tokens))

@@ -62,9 +62,7 @@ def seconds(
     return result
 
 
-def linear(
-    fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision
-) -> LinearStepTime:
+def linear(fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision) -> LinearStepTime:
     """The five coefficients nearest to `seconds` over `grid()`: non-negative, least squares of relative errors."""
     from scipy.optimize import nnls
 
@@ -116,8 +114,6 @@ def _allreduce_s(fit: HardwareFit, model: Model, tp: int, rows: Numbers) -> Numb
         return 0.0
     sent_bytes = rows * model.hidden * 4.0 * (tp - 1) / tp
     result: Numbers = (
-        2.0
-        * model.layers
-        * (fit.allreduce_s + sent_bytes / (fit.allreduce_efficiency * fit.link_bytes_per_s))
+        2.0 * model.layers * (fit.allreduce_s + sent_bytes / (fit.allreduce_efficiency * fit.link_bytes_per_s))
     )
     return result

@@ -98,8 +98,13 @@ class StepTime:
 
     def seconds(self, prefill_tokens: float, sequences: float, kv_tokens: float, pairs: float) -> float:
         """The time of one step."""
-        return (self.a_s + self.b_s_per_token * prefill_tokens + self.c_s_per_sequence * sequences
-                + self.d_s_per_token * kv_tokens + self.q_s_per_pair * pairs)  # fmt: skip
+        return (
+            self.a_s
+            + self.b_s_per_token * prefill_tokens
+            + self.c_s_per_sequence * sequences
+            + self.d_s_per_token * kv_tokens
+            + self.q_s_per_pair * pairs
+        )
 
 
 def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> StepTime:

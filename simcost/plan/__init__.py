@@ -5,5 +5,17 @@ from simcost.plan.routing import LeastOutstanding, PowerOfTwo, RoundRobin, Route
 from simcost.plan.serving import Admission, Batching
 from simcost.plan.startup import Startup
 
-__all__ = ["Admission", "Batching", "Fixed", "LeastOutstanding", "Observation", "PowerOfTwo", "RoundRobin",
-           "Router", "Scaling", "Schedule", "Startup", "TargetConcurrency"]  # fmt: skip
+__all__ = [
+    "Admission",
+    "Batching",
+    "Fixed",
+    "LeastOutstanding",
+    "Observation",
+    "PowerOfTwo",
+    "RoundRobin",
+    "Router",
+    "Scaling",
+    "Schedule",
+    "Startup",
+    "TargetConcurrency",
+]

@@ -50,9 +50,7 @@ class ZoneCapacity:
 
     def __post_init__(self) -> None:
         if len(self.since) != len(self.nodes):
-            raise ValueError(
-                f"since has {len(self.since)} times, nodes {len(self.nodes)} numbers; give one for each"
-            )
+            raise ValueError(f"since has {len(self.since)} times, nodes {len(self.nodes)} numbers; give one for each")
         if self.since[0] != 0 or list(self.since) != sorted(set(self.since)):
             raise ValueError("since must rise from 0")
 
@@ -122,9 +120,7 @@ class Interruptions:
     def __post_init__(self) -> None:
         for outage in self.outages:
             if outage.zone >= self.zone_count:
-                raise ValueError(
-                    f"there is no zone {outage.zone}: zones count from 0 to {self.zone_count - 1}"
-                )
+                raise ValueError(f"there is no zone {outage.zone}: zones count from 0 to {self.zone_count - 1}")
         if self.refused == 1:
             raise ValueError("refused is 1: no node would ever come")
 

@@ -65,9 +65,7 @@ class NodePool:
     kind: Literal["karpenter"] = "karpenter"
     instance_types: Annotated[tuple[str, ...], MinLen(1)]
     """Those that the requirements leave."""
-    capacity_types: Annotated[tuple[Literal["on-demand", "spot", "reserved"], ...], MinLen(1)] = (
-        "on-demand",
-    )
+    capacity_types: Annotated[tuple[Literal["on-demand", "spot", "reserved"], ...], MinLen(1)] = ("on-demand",)
     """If several are allowed: reserved, then spot, then on demand."""
     zones: tuple[str, ...] = ()
     """Empty = all."""
@@ -106,11 +104,7 @@ class NodePool:
             return f"it allows no {instance_type}, but {_some(self.instance_types)}"
         if capacity_type not in self.capacity_types:
             return f"it allows {' and '.join(self.capacity_types)} capacity, not {capacity_type}"
-        if (
-            self.zones
-            and region not in ("", "any")
-            and not any(zone.startswith(region) for zone in self.zones)
-        ):
+        if self.zones and region not in ("", "any") and not any(zone.startswith(region) for zone in self.zones):
             return f"it allows the zones {_some(self.zones)}, none of {region}"
         return ""
 

@@ -47,11 +47,7 @@ def _bounds(scaling: Any) -> dict[str, int]:
         raise InputError(
             f"a plan that scales by {scaling.kind!r} cannot be made larger or smaller here; name other plans"
         )
-    return {
-        name: getattr(scaling, name)
-        for name in _BOUNDS
-        if name in names and getattr(scaling, name) is not None
-    }
+    return {name: getattr(scaling, name) for name in _BOUNDS if name in names and getattr(scaling, name) is not None}
 
 
 def _times(count: int, factor: float) -> int:

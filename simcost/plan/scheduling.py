@@ -14,9 +14,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from simcost.units import PositiveSeconds, Seconds
 
-Discipline = Literal[
-    "strict", "skip", "easy", "conservative", "fair", "remaining", "priority", "quotas", "elastic"
-]
+Discipline = Literal["strict", "skip", "easy", "conservative", "fair", "remaining", "priority", "quotas", "elastic"]
 """The compiled pass over the queue: what it does when a job does not fit, and whom it preempts."""
 Rank = Literal["submit", "duration", "service", "deadline", "priority"]
 """Order of the queue where it never changes; ties by submit, then by row."""

@@ -86,9 +86,7 @@ class Mixed:
     """At most the gang."""
 
 
-SpotPolicy = (
-    OnDemandOnly | SpotOnly | Greedy | SpotBelow | UniformProgress | UniformProgressPlain | TimeSliced | Mixed
-)
+SpotPolicy = OnDemandOnly | SpotOnly | Greedy | SpotBelow | UniformProgress | UniformProgressPlain | TimeSliced | Mixed
 
 _NAMES = {
     "on-demand": "On-demand only",

@@ -122,12 +122,22 @@ def _config() -> Any:
         aria=False,
         view=alt.ViewConfig(stroke=None),
         title=alt.TitleConfig(fontSize=16, subtitleFontSize=12, color=INK, subtitleColor=INK, subtitlePadding=5),
-        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=300,
-                            labelColor=INK, titleColor=INK, gridColor=GRID, domainColor="#888888",
-                            tickColor="#888888", labelOverlap=True, labelPadding=5),
+        axis=alt.AxisConfig(
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            labelLimit=300,
+            labelColor=INK,
+            titleColor=INK,
+            gridColor=GRID,
+            domainColor="#888888",
+            tickColor="#888888",
+            labelOverlap=True,
+            labelPadding=5,
+        ),
         legend=alt.LegendConfig(labelFontSize=12, labelLimit=300, labelColor=INK, symbolSize=120, orient="top"),
         header=alt.HeaderConfig(labelFontSize=12, titleFontSize=12, labelLimit=400, labelColor=INK),
-    )  # fmt: skip
+    )
 
 
 def to_spec(chart: Any) -> dict[str, Any]:

@@ -16,8 +16,12 @@ BLUE, VERMILION, GREEN, ORANGE = OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[2], OKABE
 BANDS = ("rgba(0,114,178,0.40)", "rgba(0,114,178,0.20)", "rgba(0,114,178,0.10)")
 """Of the narrowest level first."""
 RECORDED, CLEANED, FORECAST, BASE, PATH = (
-    "recorded", "replaced by cleaning", "forecast", "without what is stated", "sample path"
-)  # fmt: skip
+    "recorded",
+    "replaced by cleaning",
+    "forecast",
+    "without what is stated",
+    "sample path",
+)
 LINES = {RECORDED: INK, CLEANED: VERMILION, FORECAST: BLUE, BASE: "#777777", PATH: GREEN}
 HEIGHT, ROW = 260, 18
 
@@ -58,9 +62,7 @@ def _bands(picture: Document) -> list[Any]:
 
     levels = sorted(_levels(picture).items(), reverse=True)
     areas = alt.Chart(inline(picture["horizon"])).mark_area()
-    return [
-        _layer(picture, areas, f"lo{level}", name).encode(y2=alt.Y2(f"hi{level}:Q")) for level, name in levels
-    ]
+    return [_layer(picture, areas, f"lo{level}", name).encode(y2=alt.Y2(f"hi{level}:Q")) for level, name in levels]
 
 
 def _levels(picture: Document) -> dict[int, str]:
@@ -78,9 +80,7 @@ def _lines(picture: Document) -> list[Any]:
     """What was recorded, what cleaning put in its place, and the forecast with and without stated parts."""
     import altair as alt
 
-    history, horizon, changed = (
-        alt.Chart(inline(picture[rows])) for rows in ("history", "horizon", "changed")
-    )
+    history, horizon, changed = (alt.Chart(inline(picture[rows])) for rows in ("history", "horizon", "changed"))
     drawn = [
         (BASE, horizon.mark_line(strokeWidth=1.4, strokeDash=[5, 3]), "base"),
         (FORECAST, horizon.mark_line(strokeWidth=2), "mean"),
@@ -119,8 +119,15 @@ def _time(picture: Document, *, labels: bool = True) -> Any:
     import altair as alt
 
     domain = [_moment(picture["from"]), _moment(picture["until"])]
-    axis = alt.Axis(grid=False, tickCount=8, labelSeparation=8, labelFlush=False,
-                    labels=labels, ticks=labels, domain=labels)  # fmt: skip
+    axis = alt.Axis(
+        grid=False,
+        tickCount=8,
+        labelSeparation=8,
+        labelFlush=False,
+        labels=labels,
+        ticks=labels,
+        domain=labels,
+    )
     return alt.X("t:T", title=None, axis=axis, scale=alt.Scale(type="utc", domain=domain, nice=False))
 
 
@@ -129,8 +136,15 @@ def _moment(time_ms: float) -> Any:
     import altair as alt
 
     at = datetime.fromtimestamp(time_ms / 1000, UTC)
-    return alt.DateTime(year=at.year, month=at.month, date=at.day, hours=at.hour, minutes=at.minute,
-                        seconds=at.second, utc=True)  # fmt: skip
+    return alt.DateTime(
+        year=at.year,
+        month=at.month,
+        date=at.day,
+        hours=at.hour,
+        minutes=at.minute,
+        seconds=at.second,
+        utc=True,
+    )
 
 
 def _numbers() -> Any:
@@ -165,16 +179,19 @@ def parts(picture: Document) -> Any:
     names = [part["name"] for part in picture["parts"]]
     columns = [f"part{i}" for i in range(len(names))]
     shades = [OKABE_ITO[i % len(OKABE_ITO)] for i in range(len(names))]
-    colour = alt.Color("part:N", title=None, sort=names, legend=alt.Legend(columns=4),
-                       scale=alt.Scale(domain=names, range=shades))  # fmt: skip
+    colour = alt.Color(
+        "part:N",
+        title=None,
+        sort=names,
+        legend=alt.Legend(columns=4),
+        scale=alt.Scale(domain=names, range=shades),
+    )
     labels = dict(zip(columns, names, strict=True))
     x = _time(picture | {"from": picture["start"]})
     chart = (
         alt.Chart(inline(picture["horizon"]))
         .transform_fold(columns, as_=["column", "effect"])
-        .transform_calculate(
-            part=f"{json.dumps(labels)}[datum.column]", order=f"indexof({columns}, datum.column)"
-        )
+        .transform_calculate(part=f"{json.dumps(labels)}[datum.column]", order=f"indexof({columns}, datum.column)")
         .mark_area(interpolate="step-after")
         .encode(
             x=x,

@@ -7,16 +7,19 @@ from simcost.present.chart_style import Document
 from simcost.present.format import amount
 from simcost.units import format_count, plural
 
-_UNITS = {"s": (1, "second"), "min": (60, "minute"), "h": (3600, "hour"), "d": (86400, "day"),
-          "w": (604800, "week")}  # fmt: skip
+_UNITS = {
+    "s": (1, "second"),
+    "min": (60, "minute"),
+    "h": (3600, "hour"),
+    "d": (86400, "day"),
+    "w": (604800, "week"),
+}
 
 
 def unit(entry: Document, step: str) -> str:
     """The unit of a step: `requests per hour`."""
     return (
-        spelled(entry["quantity"])
-        if entry["rate"]
-        else f"{spelled(entry['quantity'])} per {step_word(step)}".strip()
+        spelled(entry["quantity"]) if entry["rate"] else f"{spelled(entry['quantity'])} per {step_word(step)}".strip()
     )
 
 
@@ -72,9 +75,7 @@ def verdict(name: str, entry: Document) -> str:
 def _rate(entry: Document) -> str:
     """The unit of a step where it is neither that of the total nor so many per step."""
     word = spelled(entry["quantity"])
-    known = word == spelled(entry["total"]["quantity"]) or word.endswith(
-        f" per {step_word(entry['history']['step'])}"
-    )
+    known = word == spelled(entry["total"]["quantity"]) or word.endswith(f" per {step_word(entry['history']['step'])}")
     return "" if known else f" {word}"
 
 
@@ -120,8 +121,7 @@ def against_naive(entry: Document) -> str:
 def cleaning(entry: Document) -> list[str]:
     """What was changed in the history, an edit a sentence."""
     return [
-        f"{moment(entry, edit['from'])} to {moment(entry, edit['to'])}: {edit['message']}"
-        for edit in entry["cleaning"]
+        f"{moment(entry, edit['from'])} to {moment(entry, edit['to'])}: {edit['message']}" for edit in entry["cleaning"]
     ]
 
 

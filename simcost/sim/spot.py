@@ -105,9 +105,7 @@ def run_spot(
     sizes = Sizes(job.work_s, job.deadline_s, job.changeover_s, float(gap_s))
     if isinstance(policy, Mixed):
         if policy.spot_nodes > job.gang:
-            raise InputError(
-                f"{policy.spot_nodes} nodes on spot, but the gang has {job.gang}; give at most as many"
-            )
+            raise InputError(f"{policy.spot_nodes} nodes on spot, but the gang has {job.gang}; give at most as many")
         if len(zones) > 1:
             raise InputError("a mixed fleet has its spot nodes in one zone; look at each zone by itself")
         found = ticks.mixed(zones[0].astype(np.int64), weight[0], starts, sizes, job.gang, policy.spot_nodes)
@@ -135,9 +133,7 @@ def course(
 
 def _rules(policy: SpotPolicy) -> tuple[int, int, bool, bool]:
     """Pace, slices, on demand from the start, safety net."""
-    pace = {UniformProgress: ticks.PACE, UniformProgressPlain: ticks.PACE_PLAIN}.get(
-        type(policy), ticks.AS_IT_COMES
-    )
+    pace = {UniformProgress: ticks.PACE, UniformProgressPlain: ticks.PACE_PLAIN}.get(type(policy), ticks.AS_IT_COMES)
     slices = policy.slices if isinstance(policy, TimeSliced) else 1
     return pace, slices, isinstance(policy, OnDemandOnly), not isinstance(policy, SpotOnly)
 
@@ -146,9 +142,13 @@ def _runs(found: Floats, job: DeadlineJob) -> SpotRuns:
     hours = found[:, : ticks.FINISH + 1] / SECONDS_PER_HOUR
     finish_s = np.where(found[:, ticks.DONE] > 0, found[:, ticks.FINISH], np.inf)
     return SpotRuns(
-        on_demand_h=hours[:, ticks.WORK_O], spot_h=hours[:, ticks.WORK_S], billed_on_demand_h=hours[:, ticks.BILLED_O],
-        billed_spot_h=hours[:, ticks.BILLED_S], weighted_spot_h=hours[:, ticks.WEIGHTED],
-        finish_h=finish_s / SECONDS_PER_HOUR, launches=found[:, ticks.LAUNCHES].astype(np.int64),
+        on_demand_h=hours[:, ticks.WORK_O],
+        spot_h=hours[:, ticks.WORK_S],
+        billed_on_demand_h=hours[:, ticks.BILLED_O],
+        billed_spot_h=hours[:, ticks.BILLED_S],
+        weighted_spot_h=hours[:, ticks.WEIGHTED],
+        finish_h=finish_s / SECONDS_PER_HOUR,
+        launches=found[:, ticks.LAUNCHES].astype(np.int64),
         preemptions=found[:, ticks.PREEMPTIONS].astype(np.int64),
         deadline_met=finish_s <= job.deadline_s * (1 + ticks.ROUNDING),
-    )  # fmt: skip
+    )

@@ -44,9 +44,16 @@ def gang(
 
 @entry
 def gang_run(
-    one: Floats, states: States, there: Flags, weight: Floats, job: Sizes, pace: int, slices: int, always: bool,
+    one: Floats,
+    states: States,
+    there: Flags,
+    weight: Floats,
+    job: Sizes,
+    pace: int,
+    slices: int,
+    always: bool,
     net: bool,
-) -> None:  # fmt: skip
+) -> None:
     """From the first tick given to the end of the job, or of the trace where no net catches; `states` is filled."""
     state, zone, locked, goal = _IDLE, -1, always, job.work
     progress = rest = 0.0
@@ -64,9 +71,7 @@ def gang_run(
             one[PREEMPTIONS] += 1
         new = _ON_DEMAND if locked else _wish(state, found >= 0, pace, progress, t, job)
         late = left < need + 2 * job.changeover + job.gap and need > 0
-        last = (
-            job.deadline - t < job.work - progress + 2 * job.changeover + job.gap
-        )  # slices must not cost the whole
+        last = job.deadline - t < job.work - progress + 2 * job.changeover + job.gap  # slices must not cost the whole
         if net and (late or last) and not (state == _SPOT and new == _SPOT):
             new, locked, goal = _ON_DEMAND, True, job.work if last else target
         if new != state:

@@ -95,11 +95,7 @@ def run_under_failures(gang: Gang, *, runs: int, rng: np.random.Generator) -> Fa
     """
     parts = {name: np.zeros(runs) for name in ("useful", "lost", "checkpoint", "restart", "waiting")}
     clock, failures = np.zeros(runs), np.zeros(runs, np.int64)
-    origin = (
-        rng.uniform(0.0, gang.model.span_s, runs)
-        if isinstance(gang.model, RecordedFailures)
-        else np.zeros(runs)
-    )
+    origin = rng.uniform(0.0, gang.model.span_s, runs) if isinstance(gang.model, RecordedFailures) else np.zeros(runs)
     active = np.arange(runs)
     for life in count():
         if life > _MOST_FAILURES:
@@ -118,9 +114,7 @@ def run_under_failures(gang: Gang, *, runs: int, rng: np.random.Generator) -> Fa
         active = active[~ended]
         if not len(active):
             break
-    return FailureRuns(
-        **{f"{name}_s": seconds for name, seconds in parts.items()}, elapsed_s=clock, failures=failures
-    )
+    return FailureRuns(**{f"{name}_s": seconds for name, seconds in parts.items()}, elapsed_s=clock, failures=failures)
 
 
 def _next_failure(gang: Gang, now: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -128,11 +122,7 @@ def _next_failure(gang: Gang, now: Floats, rng: np.random.Generator) -> tuple[Fl
     if isinstance(gang.model, RecordedFailures):
         gap = _recorded(gang.model, now)
     else:
-        gap = (
-            gang.mtbf_s * gang.model.draw(rng, len(now))
-            if gang.mtbf_s < np.inf
-            else np.full(len(now), np.inf)
-        )
+        gap = gang.mtbf_s * gang.model.draw(rng, len(now)) if gang.mtbf_s < np.inf else np.full(len(now), np.inf)
     loss = gang.correlated
     if loss is None or loss.per_day == 0:
         return gap, np.zeros(len(now))

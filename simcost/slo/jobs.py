@@ -53,10 +53,17 @@ def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> J
     }
     return JobReport(
         checks=slo.job_checks(measured),
-        jobs={"submitted": submitted, "completed": completed, "failed": kept_out,
-              "in_system": submitted - completed - kept_out, "preemptions": int(out.preemptions.sum())},
-        wait_s=_levels(waits), jct_s=_levels(jct), deadlines_met=deadlines,
-    )  # fmt: skip
+        jobs={
+            "submitted": submitted,
+            "completed": completed,
+            "failed": kept_out,
+            "in_system": submitted - completed - kept_out,
+            "preemptions": int(out.preemptions.sum()),
+        },
+        wait_s=_levels(waits),
+        jct_s=_levels(jct),
+        deadlines_met=deadlines,
+    )
 
 
 def _ends(ledger: "JobLedger") -> "Floats":

@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from simcost.ledger.percentiles import Floats, LatencyPercentiles
     from simcost.ledger.requests import Ledger
 
-_HOURS = {"start_s": "float64", "arrived": "int64", "completed": "int64", "attainment": "float64",
-          "error_share": "float64", "ttft_p95_s": "float64", "tpot_p95_s": "float64", "e2e_p95_s": "float64",
-          "goodput_per_s": "float64", "met": "bool"}  # fmt: skip
+_HOURS = {
+    "start_s": "float64",
+    "arrived": "int64",
+    "completed": "int64",
+    "attainment": "float64",
+    "error_share": "float64",
+    "ttft_p95_s": "float64",
+    "tpot_p95_s": "float64",
+    "e2e_p95_s": "float64",
+    "goodput_per_s": "float64",
+    "met": "bool",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +73,19 @@ def assess(ledger: "Ledger", slo: Slo) -> SloReport:
     hours, hours_missed = _hours(ledger, slo, felt)
     return SloReport(
         met=outcomes.completed > 0 and all(check.met for check in checks),
-        attainment=attainment, error_share=error_share, checks=checks,
-        metrics=_metrics(felt), metrics_error=felt.error,
+        attainment=attainment,
+        error_share=error_share,
+        checks=checks,
+        metrics=_metrics(felt),
+        metrics_error=felt.error,
         goodput_per_s=good / ledger.horizon_s,
         error_budget_used=_ratio(judged - good, (1 - slo.attainment) * judged) if good < judged else 0.0,
         output_tokens_per_s=outcomes.output_tokens / ledger.horizon_s,
-        target=slo.attainment, limits={"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e},
-        hours=hours, hours_missed=hours_missed,
-    )  # fmt: skip
+        target=slo.attainment,
+        limits={"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e},
+        hours=hours,
+        hours_missed=hours_missed,
+    )
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -92,9 +106,7 @@ def _metrics(felt: "LatencyPercentiles") -> dict[str, dict[str, float | None]]:
     }
 
 
-def _measured(
-    attainment: float | None, error_share: float | None, percentiles: "Floats"
-) -> dict[str, float | None]:
+def _measured(attainment: float | None, error_share: float | None, percentiles: "Floats") -> dict[str, float | None]:
     """What checks compare, by the name of the check."""
     from simcost.ledger.percentiles import PERCENTILES
     from simcost.ledger.requests import METRICS
@@ -124,9 +136,12 @@ def _hour(window: Mapping[str, Any], percentiles: "Floats", slo: Slo, length_s: 
     attainment, error_share = _ratio(window["good"], judged), _ratio(left - window["completed"], left)
     measured = _measured(attainment, error_share, percentiles)
     return {
-        "start_s": window["start_s"], "arrived": window["arrived"], "completed": window["completed"],
-        "attainment": attainment, "error_share": error_share,
+        "start_s": window["start_s"],
+        "arrived": window["arrived"],
+        "completed": window["completed"],
+        "attainment": attainment,
+        "error_share": error_share,
         **{f"{metric}_p95_s": measured[f"{metric}_s p95"] for metric in ("ttft", "tpot", "e2e")},
         "goodput_per_s": _ratio(window["good"], length_s),
         "met": all(check.met for check in slo.checks(measured)) if judged else None,
-    }  # fmt: skip
+    }

@@ -37,9 +37,9 @@ class Slo:
     """Share of requests that must be good."""
     errors: Share | None = None
     """Largest share of requests rejected or timed out; None = counted in attainment only."""
-    percentiles: Annotated[
-        Mapping[Literal["ttft", "tpot", "e2e"], Mapping[Percentile, PositiveSeconds]], MinLen(0)
-    ] = field(default_factory=dict)
+    percentiles: Annotated[Mapping[Literal["ttft", "tpot", "e2e"], Mapping[Percentile, PositiveSeconds]], MinLen(0)] = (
+        field(default_factory=dict)
+    )
     """Targets on percentiles over all completed requests: `{ttft: {p95: 2s}, tpot: {p99: 80ms}}`."""
     wait: Annotated[Mapping[JobLevel, Seconds], MinLen(0)] = field(default_factory=dict)
     """Targets on the time from the submission of a job to its first start: `{p95: 1h, mean: 10min}`. A job that

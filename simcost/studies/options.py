@@ -41,9 +41,7 @@ class Parser(argparse.ArgumentParser):
 
 def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) -> argparse.ArgumentParser:
     """A verb with the options that all have."""
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name, help=summary, description=summary[0].upper() + summary[1:]
-    )
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:])
     title = parser.prog.removeprefix("simcost ")
     parser.set_defaults(verb=run, title=title, writes=(), fills=())
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -85,10 +83,7 @@ def check_written(arguments: Arguments) -> None:
     outputs = (*given.get("writes", ()), *given.get("fills", ()))
     values = [value for name, value in given.items() if name not in outputs]
     read = [
-        path
-        for value in values
-        for path in (value if isinstance(value, list) else [value])
-        if isinstance(path, Path)
+        path for value in values for path in (value if isinstance(value, list) else [value]) if isinstance(path, Path)
     ]
     check_outputs([given[name] for name in given.get("writes", ()) if given[name]], read)
     for name in given.get("fills", ()):
@@ -131,9 +126,7 @@ def print_json(document: Document) -> None:
 
 def data(parser: argparse.ArgumentParser) -> None:
     """Where traces lie."""
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder of the traces (default: that of FILE)"
-    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the traces (default: that of FILE)")
 
 
 def seed(parser: argparse.ArgumentParser) -> None:

@@ -194,9 +194,7 @@ def _only(text: pa.Array, pattern: str) -> pa.Array:
 def _has_letters(text: pa.Array) -> bool:
     """Whether any byte behind the strings comes after the digits; looks at the whole buffer."""
     letters = text.buffers()[2]
-    return (
-        letters is not None and letters.size > 0 and bool(np.frombuffer(letters, np.uint8).max() > ord("9"))
-    )
+    return letters is not None and letters.size > 0 and bool(np.frombuffer(letters, np.uint8).max() > ord("9"))
 
 
 def _valid(column: pa.Array) -> Flags:

@@ -140,9 +140,7 @@ def read_header(head: bytes, delimiter: str, *, quoted: bool) -> tuple[list[str]
     return cells_of(header.decode("utf-8").rstrip("\r\n"), layout), mark + header
 
 
-def read_blocks(
-    stream: Any, layout: TextDialect, *, begun: bytes = b"", line: int = 2
-) -> Iterator[RecordBlock]:
+def read_blocks(stream: Any, layout: TextDialect, *, begun: bytes = b"", line: int = 2) -> Iterator[RecordBlock]:
     """The records after the header.
 
     Args:
@@ -236,8 +234,9 @@ class _Splitter:
                 self._usual = record if taken == 1 and record.strip() else self._usual
                 numbers.append((row, line + at))
             row, at = row + 1, at + taken
-        block = RecordBlock(data=b"".join(kept), count=len(kept), row=row, line=line, malformed=malformed,
-                      numbers=numbers)  # fmt: skip
+        block = RecordBlock(
+            data=b"".join(kept), count=len(kept), row=row, line=line, malformed=malformed, numbers=numbers
+        )
         return block, sum(map(len, lines[:at])), at
 
     def _plain(self, data: bytes) -> bool:
@@ -268,9 +267,7 @@ class _Splitter:
             scan = self._scan(lines[end], inside=True)
             cells += scan.cells - 1
         wanted = cells if header else len(self._layout.names)
-        if end > at and (
-            not scan.whole or cells != wanted or self._hold_row(lines, at, end, wanted, header=header)
-        ):
+        if end > at and (not scan.whole or cells != wanted or self._hold_row(lines, at, end, wanted, header=header)):
             return 1, self._unclosed(first, lines[at])
         return (end - at + 1, "") if scan.opened < 0 else (1, self._unclosed(first, lines[at]))
 

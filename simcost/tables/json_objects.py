@@ -71,13 +71,21 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
                 theirs = find(list(dict.fromkeys(chain.from_iterable(paths(value) for _, value in good))))
             if hashes := theirs.get("prefix_hashes"):
                 listed = [_is_hashes(at_path(value, hashes)) for _, value in good]
-                malformed += [(place, f"{hashes} is not a list of 64-bit integers")
-                              for (place, _), right in zip(good, listed, strict=True) if not right]  # fmt: skip
+                malformed += [
+                    (place, f"{hashes} is not a list of 64-bit integers")
+                    for (place, _), right in zip(good, listed, strict=True)
+                    if not right
+                ]
                 good = [each for each, right in zip(good, listed, strict=True) if right]
-            columns = {ours: _column(ours, [at_path(value, name) for _, value in good])
-                       for ours, name in theirs.items()}  # fmt: skip
-            yield Chunk(columns=columns, theirs=theirs, malformed=malformed,
-                        place=partial(_place, [place for place, _ in good]))  # fmt: skip
+            columns = {
+                ours: _column(ours, [at_path(value, name) for _, value in good]) for ours, name in theirs.items()
+            }
+            yield Chunk(
+                columns=columns,
+                theirs=theirs,
+                malformed=malformed,
+                place=partial(_place, [place for place, _ in good]),
+            )
 
 
 def at_path(value: Any, path: str) -> Any:
@@ -159,14 +167,14 @@ def _document(stream: io.BufferedReader, path: Path) -> Iterator[Value]:
         if array and text.next() == ",":
             text.start += 1
         elif array and text.next() != "]":
-            raise TraceError(
-                f"{path}: after {place}: neither a comma nor the end of the array; is it cut off?"
-            )
+            raise TraceError(f"{path}: after {place}: neither a comma nor the end of the array; is it cut off?")
     if array:
         text.start += 1
         if not mark or text.next():
-            raise TraceError(f"{path}: {'the array does not end' if not mark else 'more text behind the array'}; "
-                             "is the file damaged?")  # fmt: skip
+            raise TraceError(
+                f"{path}: {'the array does not end' if not mark else 'more text behind the array'}; "
+                "is the file damaged?"
+            )
 
 
 class _Text:
@@ -199,9 +207,7 @@ class _Text:
                     size *= 2
                     continue
                 said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-                raise TraceError(
-                    f"{self._path}: {place}: not JSON: {said}; what follows cannot be read"
-                ) from error
+                raise TraceError(f"{self._path}: {place}: not JSON: {said}; what follows cannot be read") from error
             return value
 
     def _more(self, size: int) -> bool:
@@ -229,6 +235,5 @@ def _column(ours: str, values: list[Any]) -> pa.Array:
         return pa.array(values, pa.list_(pa.int64()))
     if all(type(value) is int and abs(value) < 2**63 for value in values):
         return pa.array(values, pa.int64())
-    text = [None if value is None else value if isinstance(value, str) else json.dumps(value)
-            for value in values]  # fmt: skip
+    text = [None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values]
     return as_text(pa.array([None if t is None else t.encode("utf-8", "replace") for t in text], pa.binary()))

@@ -57,9 +57,14 @@ class Chunk:
 
 
 def open_chunks(
-    path: Path, container: Container, find: Find, what: str = "request log", *, nested: bool = False,
+    path: Path,
+    container: Container,
+    find: Find,
+    what: str = "request log",
+    *,
+    nested: bool = False,
     delimiter: str = ",",
-) -> Iterator[Chunk]:  # fmt: skip
+) -> Iterator[Chunk]:
     """The rows of a log in its order, streamed.
 
     Args:
@@ -74,9 +79,10 @@ def open_chunks(
         TraceError: missing, empty, damaged, or without the columns needed.
     """
     readers: dict[str, Callable[[Path, Find], Iterator[Chunk]]] = {
-        "csv": partial(_csv_chunks, delimiter=delimiter), "psv": partial(_csv_chunks, delimiter="|"),
+        "csv": partial(_csv_chunks, delimiter=delimiter),
+        "psv": partial(_csv_chunks, delimiter="|"),
         "parquet": partial(_parquet_chunks, nested=nested),
-    }  # fmt: skip
+    }
     with reading(path, container, what):
         yield from readers[container](path, find)
 
@@ -93,8 +99,10 @@ def reading(path: Path, container: Container | Literal["jsonl"], what: str) -> I
     except csv.Error as error:
         raise TraceError(f"{path}: {error}") from error
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}: cannot be read as {container}: {' '.join(str(error).split())}; "
-                         "is it damaged, or of another format?") from error  # fmt: skip
+        raise TraceError(
+            f"{path}: cannot be read as {container}: {' '.join(str(error).split())}; "
+            "is it damaged, or of another format?"
+        ) from error
 
 
 def open_stream(path: Path) -> Any:
@@ -116,11 +124,7 @@ def csv_head(path: Path, rows: int = 1, delimiter: str = ",") -> list[list[str]]
 def _head(stream: Any) -> bytes:
     """The first bytes of a file, with a whole line if it has one."""
     head: bytes = stream.read(_HEAD_BYTES)
-    while (
-        not (b"\n" in head or b"\r" in head)
-        and len(head) < BLOCK_BYTES
-        and (more := stream.read(_HEAD_BYTES))
-    ):
+    while not (b"\n" in head or b"\r" in head) and len(head) < BLOCK_BYTES and (more := stream.read(_HEAD_BYTES)):
         head += more
     return head
 
@@ -132,22 +136,16 @@ def _csv_chunks(path: Path, find: Find, delimiter: str = ",") -> Iterator[Chunk]
         names, header = read_header(head, delimiter, quoted=delimiter != "|")
         theirs = find(names)
         if "prefix_hashes" in theirs:
-            raise TraceError(
-                f"{path}: prefix_hashes cannot be read from CSV; use Parquet, --format jsonl or mooncake"
-            )
+            raise TraceError(f"{path}: prefix_hashes cannot be read from CSV; use Parquet, --format jsonl or mooncake")
         _refuse_repeated(path, theirs, names)
         read = {ours: names.index(name) for ours, name in theirs.items()}
-        layout = TextDialect(
-            delimiter=delimiter, quoted=delimiter != "|", names=names, read=sorted(set(read.values()))
-        )
+        layout = TextDialect(delimiter=delimiter, quoted=delimiter != "|", names=names, read=sorted(set(read.values())))
         for block in read_blocks(stream, layout, begun=head[len(header) :], line=count_lines(header) + 1):
             yield _parsed(block, layout, theirs, read)
     yield Chunk(columns={}, theirs=theirs, place=str, malformed=[])
 
 
-def _parsed(
-    block: RecordBlock, layout: TextDialect, theirs: Mapping[str, str], read: Mapping[str, int]
-) -> Chunk:
+def _parsed(block: RecordBlock, layout: TextDialect, theirs: Mapping[str, str], read: Mapping[str, int]) -> Chunk:
     """The records of a block as columns. Raises csv.Error if the parser counts other records than the block has."""
     aside: list[Any] = []
     columns: Mapping[str, pa.Array] = {}
@@ -160,21 +158,35 @@ def _parsed(
         wanted = [str(i) for i in layout.read]
         table = pacsv.read_csv(
             pa.BufferReader(block.data),
-            pacsv.ReadOptions(use_threads=False, block_size=len(block.data) + 1,
-                              column_names=[str(i) for i in range(len(layout.names))]),
-            pacsv.ParseOptions(delimiter=layout.delimiter, quote_char=layout.quoted and '"', ignore_empty_lines=False,
-                               newlines_in_values=True, invalid_row_handler=set_aside),
-            pacsv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()),
-                                 check_utf8=False),
-        )  # fmt: skip
+            pacsv.ReadOptions(
+                use_threads=False,
+                block_size=len(block.data) + 1,
+                column_names=[str(i) for i in range(len(layout.names))],
+            ),
+            pacsv.ParseOptions(
+                delimiter=layout.delimiter,
+                quote_char=layout.quoted and '"',
+                ignore_empty_lines=False,
+                newlines_in_values=True,
+                invalid_row_handler=set_aside,
+            ),
+            pacsv.ConvertOptions(
+                include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), check_utf8=False
+            ),
+        )
         if table.num_rows + len(aside) != block.count:
             raise csv.Error(f"lines {block.line} and later cannot be split into rows")
         columns = {ours: table[str(i)].combine_chunks() for ours, i in read.items()}
-    short = [Malformed(*block.number(row.number - 1), wrong_count(row.actual_columns, row.expected_columns))
-             for row in aside]  # fmt: skip
+    short = [
+        Malformed(*block.number(row.number - 1), wrong_count(row.actual_columns, row.expected_columns)) for row in aside
+    ]
     malformed = sorted([*block.malformed, *short], key=lambda each: each.row)
-    return Chunk(columns=columns, theirs=theirs, place=block.placer([row.number - 1 for row in aside]),
-                 malformed=[(each.place, each.reason) for each in malformed])  # fmt: skip
+    return Chunk(
+        columns=columns,
+        theirs=theirs,
+        place=block.placer([row.number - 1 for row in aside]),
+        malformed=[(each.place, each.reason) for each in malformed],
+    )
 
 
 def _refuse_repeated(path: Path, theirs: Mapping[str, str], present: Sequence[str]) -> None:
@@ -182,9 +194,7 @@ def _refuse_repeated(path: Path, theirs: Mapping[str, str], present: Sequence[st
     repeated = [name for name in dict.fromkeys(theirs.values()) if present.count(name) > 1]
     if repeated:
         said = ", ".join(f"{name!r} ({present.count(name)} times)" for name in repeated)
-        raise TraceError(
-            f"{path}: columns that appear more than once: {said}; leave one of each, or rename the others"
-        )
+        raise TraceError(f"{path}: columns that appear more than once: {said}; leave one of each, or rename the others")
 
 
 def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
@@ -195,8 +205,10 @@ def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
         for name in theirs.values():
             kind = field_of(file.schema_arrow, name).type
             if pa.types.is_nested(kind) and not nested:
-                raise TraceError(f"{path}: column {name!r} holds neither text nor numbers nor times, but {kind}; write "
-                                 "one value a row")  # fmt: skip
+                raise TraceError(
+                    f"{path}: column {name!r} holds neither text nor numbers nor times, but {kind}; write "
+                    "one value a row"
+                )
         row = 1
         for table in file.iter_batches(_PARQUET_ROWS, columns=list(dict.fromkeys(theirs.values()))):
             cells = {name: values_at(table, name) for name in theirs.values()}
@@ -206,9 +218,12 @@ def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
                     bad.setdefault(i, f"{name}: {not_utf8(bytes_of(column, i))}")
             kept = np.delete(np.arange(table.num_rows), list(bad))
             good = {name: column.take(pa.array(kept)) if bad else column for name, column in cells.items()}
-            yield Chunk(columns={ours: good[name] for ours, name in theirs.items()}, theirs=theirs,
-                        malformed=[(f"row {row + i}", reason) for i, reason in sorted(bad.items())],
-                        place=partial(_row, row + kept))  # fmt: skip
+            yield Chunk(
+                columns={ours: good[name] for ours, name in theirs.items()},
+                theirs=theirs,
+                malformed=[(f"row {row + i}", reason) for i, reason in sorted(bad.items())],
+                place=partial(_row, row + kept),
+            )
             row += table.num_rows
 
 

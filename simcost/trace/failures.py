@@ -40,23 +40,17 @@ def read_failures(path: Path, *, span_s: float | None = None) -> tuple[tuple[flo
         time_ns, ok = instants(column, rule)
         for i in np.flatnonzero(~ok | (time_ns < 0)):
             cell = written(column, int(i))
-            faults.add(
-                chunk.place(int(i)), f"{chunk.theirs['time']} is {cell!r}; write the time of a failure"
-            )
+            faults.add(chunk.place(int(i)), f"{chunk.theirs['time']} is {cell!r}; write the time of a failure")
         found += (time_ns / NS_PER_S).tolist()
     faults.check()
     times = sorted(found)
     if len(times) < (1 if span_s else 2):
-        raise TraceError(
-            f"{path}: {len(times)} failures do not tell a rate; give more, or the time the log covers"
-        )
+        raise TraceError(f"{path}: {len(times)} failures do not tell a rate; give more, or the time the log covers")
     if span_s is None:
         return tuple(time - times[0] for time in times[1:]), times[-1] - times[0]
     start = 0.0 if times[-1] <= span_s else times[0]
     if times[-1] - start > span_s:
-        raise TraceError(
-            f"{path}: its failures span {times[-1] - start:g} s, more than the {span_s:g} s given"
-        )
+        raise TraceError(f"{path}: its failures span {times[-1] - start:g} s, more than the {span_s:g} s given")
     return tuple(time - start for time in times), span_s
 
 

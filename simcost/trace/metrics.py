@@ -99,10 +99,16 @@ class Recording:
         order = np.argsort(columns[0], kind="stable")
         time_ns, pod, metric, value, *others = (column[order] for column in columns)
         return cls(
-            time_ns=time_ns, pod=pod, metric=metric, value=value, failed=np.zeros(len(value), np.bool_),
-            pods=tuple(f"pod-{i}" for i in range(pods)), metrics=tuple(blocks),
-            said=dict(zip([*extra, "request"], others, strict=True)), start_utc_s=start_utc_s,
-        )  # fmt: skip
+            time_ns=time_ns,
+            pod=pod,
+            metric=metric,
+            value=value,
+            failed=np.zeros(len(value), np.bool_),
+            pods=tuple(f"pod-{i}" for i in range(pods)),
+            metrics=tuple(blocks),
+            said=dict(zip([*extra, "request"], others, strict=True)),
+            start_utc_s=start_utc_s,
+        )
 
 
 def _pods(times: Floats, blocks: Mapping[str, Floats], extra: Mapping[str, Floats]) -> int:
@@ -138,8 +144,19 @@ def _rows(times: Floats, number: int, block: Floats, extra: Mapping[str, Floats]
 WHAT = "recording of metrics, as CSV or Parquet"
 TIME, POD, METRIC, VALUE = "time", "pod", "metric", "value"
 _CALLED = {
-    TIME: ("timestamp", "t", "t_s", "time", "time_s", "timestamp_s", "timestamp_ms", "time_ms", "timestamp_utc", "ts",
-           "datetime"),
+    TIME: (
+        "timestamp",
+        "t",
+        "t_s",
+        "time",
+        "time_s",
+        "timestamp_s",
+        "timestamp_ms",
+        "time_ms",
+        "timestamp_utc",
+        "ts",
+        "datetime",
+    ),
     POD: ("pod", "exported_pod", "pod_name", "replica", "instance"),
     METRIC: ("metric", "__name__", "metric_name"),
     VALUE: ("value",),
@@ -149,11 +166,21 @@ _CALLED = {
     "age_s": ("age_s",),
     "ready_age_s": ("ready_age_s",),
     "window_s": ("window_s",),
-}  # fmt: skip
+}
 WIDE = "wide:"
 """Before the name of a column that is a metric of the whole pool."""
-_READY = {"true": 1, "1": 1, "yes": 1, "ready": 1, "false": 0, "0": 0, "no": 0, "not ready": 0, "notready": 0,
-          "unknown": -1}  # fmt: skip
+_READY = {
+    "true": 1,
+    "1": 1,
+    "yes": 1,
+    "ready": 1,
+    "false": 0,
+    "0": 0,
+    "no": 0,
+    "not ready": 0,
+    "notready": 0,
+    "unknown": -1,
+}
 _PHASE = {phase: code for code, phase in enumerate(PHASES)} | {"unknown": PHASES.index("running")}
 _ERROR = "error"
 _AGES = ("age_s", "ready_age_s", "window_s", "request")
@@ -195,14 +222,23 @@ def read_metrics(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Rec
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     """Ours -> the file's. Raises TraceError for what is missing or unknown, all of it."""
-    faults = [f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
-              for ours in mapping if ours not in _CALLED]  # fmt: skip
-    faults += [f"no column {theirs!r}{did_you_mean(theirs, names)}"
-               for theirs in mapping.values() if theirs not in names]  # fmt: skip
+    faults = [
+        f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
+        for ours in mapping
+        if ours not in _CALLED
+    ]
+    faults += [
+        f"no column {theirs!r}{did_you_mean(theirs, names)}" for theirs in mapping.values() if theirs not in names
+    ]
     faults += [f"column {name!r} is there twice" for name in dict.fromkeys(names) if names.count(name) > 1]
     free = {name.strip().lower(): name for name in reversed(names) if name not in mapping.values()}
-    found = {ours: free[key] for ours, spellings in _CALLED.items() if ours not in mapping
-             for key in reversed(spellings) if key in free} | dict(mapping)  # fmt: skip
+    found = {
+        ours: free[key]
+        for ours, spellings in _CALLED.items()
+        if ours not in mapping
+        for key in reversed(spellings)
+        if key in free
+    } | dict(mapping)
     if TIME not in found:
         faults.append("no timestamp column found; pass --map time=COLUMN")
     if (METRIC in found) != (VALUE in found):
@@ -211,9 +247,7 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
     if METRIC not in found and VALUE not in found:
         others = [name for name in names if name not in found.values()]
         if not others:
-            faults.append(
-                "no column holds a metric; give the columns metric and value, or one column per metric"
-            )
+            faults.append("no column holds a metric; give the columns metric and value, or one column per metric")
         found = {TIME: found.get(TIME, "")} | {f"{WIDE}{name.strip()}": name for name in others}
     if faults:
         raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(names)}")
@@ -257,8 +291,11 @@ class _Intake:
         text = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(as_text(self.table.columns[ours]))), "")
         failed: Flags = pc.equal(text, _ERROR).to_numpy(zero_copy_only=False)
         values, ok = real_numbers(pc.if_else(pa.array(failed), "", text))
-        self.note(ours, ~ok, "is not a number; leave the cell empty where there is no sample, or write error where the "
-                  "source failed")  # fmt: skip
+        self.note(
+            ours,
+            ~ok,
+            "is not a number; leave the cell empty where there is no sample, or write error where the source failed",
+        )
         return values, failed
 
     def said(self, ours: str) -> Floats:
@@ -266,9 +303,7 @@ class _Intake:
         column = self.table.columns[ours]
         if ours in _AGES:
             values, ok = real_numbers(column)
-            self.note(
-                ours, ~ok | (values < 0), "is not a number from 0 up; leave the cell empty if it is unknown"
-            )
+            self.note(ours, ~ok | (values < 0), "is not a number from 0 up; leave the cell empty if it is unknown")
             return values
         words = _READY if ours == "ready" else _PHASE
         text = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column))), "")
@@ -292,8 +327,7 @@ class _Intake:
         """A fault for each bad cell of a column."""
         table = self.table
         column, name = table.columns[ours], table.theirs[ours]
-        self.faults.add_all(np.flatnonzero(bad),
-                            lambda i: (table.place(i), f"{name}: {written(column, i)!r} {wrong}"))  # fmt: skip
+        self.faults.add_all(np.flatnonzero(bad), lambda i: (table.place(i), f"{name}: {written(column, i)!r} {wrong}"))
 
 
 def _long(intake: _Intake) -> Recording:
@@ -304,8 +338,16 @@ def _long(intake: _Intake) -> Recording:
     intake.note(METRIC, metric < 0, "is empty; every row needs the name of its metric")
     pod, pods = intake.words(POD) if POD in columns else (np.full(len(time_ns), -1, np.int64), ())
     said = {ours: intake.said(ours) for ours in SAID if ours in columns}
-    return Recording(time_ns=time_ns, pod=pod, metric=metric, value=value, failed=failed, pods=pods, metrics=metrics,
-                     said=said)  # fmt: skip
+    return Recording(
+        time_ns=time_ns,
+        pod=pod,
+        metric=metric,
+        value=value,
+        failed=failed,
+        pods=pods,
+        metrics=metrics,
+        said=said,
+    )
 
 
 def _wide(intake: _Intake) -> Recording:
@@ -315,11 +357,14 @@ def _wide(intake: _Intake) -> Recording:
     read = [intake.numbers(ours) for ours in names]
     rows, count = len(time_ns), len(names)
     return Recording(
-        time_ns=np.tile(time_ns, count), pod=np.full(rows * count, -1, np.int64),
-        metric=np.repeat(np.arange(count), rows), value=np.concatenate([value for value, _ in read]),
-        failed=np.concatenate([failed for _, failed in read]), pods=(),
+        time_ns=np.tile(time_ns, count),
+        pod=np.full(rows * count, -1, np.int64),
+        metric=np.repeat(np.arange(count), rows),
+        value=np.concatenate([value for value, _ in read]),
+        failed=np.concatenate([failed for _, failed in read]),
+        pods=(),
         metrics=tuple(ours.removeprefix(WIDE) for ours in names),
-    )  # fmt: skip
+    )
 
 
 def _sorted(recording: Recording, intake: _Intake) -> Recording:
@@ -335,8 +380,13 @@ def _sorted(recording: Recording, intake: _Intake) -> Recording:
     order = order[last]
     first_ns = int(time_ns[order[0]]) if intake.epoch else 0
     return Recording(
-        time_ns=time_ns[order] - first_ns, pod=recording.pod[order], metric=recording.metric[order],
-        value=recording.value[order], failed=recording.failed[order], pods=recording.pods, metrics=recording.metrics,
+        time_ns=time_ns[order] - first_ns,
+        pod=recording.pod[order],
+        metric=recording.metric[order],
+        value=recording.value[order],
+        failed=recording.failed[order],
+        pods=recording.pods,
+        metrics=recording.metrics,
         said={name: column[order] for name, column in recording.said.items()},
         start_utc_s=first_ns / NS_PER_S if intake.epoch else np.nan,
-    )  # fmt: skip
+    )

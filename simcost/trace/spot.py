@@ -111,9 +111,7 @@ def always_there(prices: SpotPrices, gap_s: float) -> SpotSeries:
         raise TraceError(f"{prices.name}: {count:,} ticks of {gap_s:g} s; take a longer tick")
     start_s = None if prices.in_ticks else float(prices.at[0])
     nodes = np.full(count, UNBOUNDED, np.int64)
-    return with_prices(
-        SpotSeries(name=prices.name, gap_s=gap_s, nodes=nodes, start_s=start_s, assumed=True), [prices]
-    )
+    return with_prices(SpotSeries(name=prices.name, gap_s=gap_s, nodes=nodes, start_s=start_s, assumed=True), [prices])
 
 
 def any_zone(traces: Sequence[SpotSeries]) -> SpotSeries:
@@ -147,9 +145,16 @@ def _since(trace: SpotSeries) -> str:
 
 _AVAILABLE, _PRICE = "nodes_available", "price_usd_h"
 _CALLED = {
-    "available": _AVAILABLE, "nodes": _AVAILABLE, "price": _PRICE, "price_usd_per_h": _PRICE, "spotprice": _PRICE,
-    "spot_price": _PRICE, "zone": "trace", "availabilityzone": "trace", "availability_zone": "trace",
-}  # fmt: skip
+    "available": _AVAILABLE,
+    "nodes": _AVAILABLE,
+    "price": _PRICE,
+    "price_usd_per_h": _PRICE,
+    "spotprice": _PRICE,
+    "spot_price": _PRICE,
+    "zone": "trace",
+    "availabilityzone": "trace",
+    "availability_zone": "trace",
+}
 PRICE_TICK_S = 300.0
 _MOST_NODES = 1_000_000_000
 _WHAT = "spot trace"
@@ -227,9 +232,7 @@ def read_prices(path: Path) -> list[SpotPrices]:
         at = rows.columns["start_tick" if in_ticks else "timestamp"]
         _check_order(rows, at, faults)
         until = float(at[-1] + (rows.columns["ticks"][-1] if in_ticks else 0.0))
-        found.append(
-            SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[_PRICE], in_ticks=in_ticks, until=until)
-        )
+        found.append(SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[_PRICE], in_ticks=in_ticks, until=until))
     faults.check()
     return found
 
@@ -337,9 +340,13 @@ def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotSerie
     index = np.searchsorted(at, ticks, side="right") - 1
     nodes = rows.columns[_AVAILABLE].astype(np.int64)[index]
     return SpotSeries(
-        name=rows.name, gap_s=gap, nodes=nodes, start_s=float(at[0]), usd_per_h=_priced(rows, index),
+        name=rows.name,
+        gap_s=gap,
+        nodes=nodes,
+        start_s=float(at[0]),
+        usd_per_h=_priced(rows, index),
         silent_s=float(np.diff(at).max(initial=0.0)),
-    )  # fmt: skip
+    )
 
 
 def _priced(rows: _Rows, index: Ints) -> Floats | None:
@@ -352,8 +359,11 @@ def _check_runs(rows: _Rows, faults: Faults) -> bool:
     start, ticks = rows.columns["start_tick"], rows.columns["ticks"]
     expected = np.concatenate([[0], np.cumsum(ticks)[:-1]])
     for i in np.flatnonzero((start != expected) | (ticks < 1) | (ticks % 1 != 0))[:1]:
-        faults.add(rows.places[i], f"a run of {ticks[i]:g} ticks from tick {start[i]:g}, where tick {expected[i]:g} is "
-                   f"next in {rows.name!r}; runs are whole and follow each other from tick 0")  # fmt: skip
+        faults.add(
+            rows.places[i],
+            f"a run of {ticks[i]:g} ticks from tick {start[i]:g}, where tick {expected[i]:g} is "
+            f"next in {rows.name!r}; runs are whole and follow each other from tick 0",
+        )
         return False
     if ticks.sum() > MOST_TICKS:
         faults.add(rows.places[-1], f"more than {MOST_TICKS:,} ticks; take a longer tick")
@@ -364,9 +374,7 @@ def _check_runs(rows: _Rows, faults: Faults) -> bool:
 def _check_order(rows: _Rows, at: Floats, faults: Faults) -> bool:
     """Whether times rise; the first that does not is noted."""
     for i in np.flatnonzero(np.diff(at) <= 0)[:1] + 1:
-        faults.add(
-            rows.places[i], f"not later than the row before it in {rows.name!r}; sort by time, one row a time"
-        )
+        faults.add(rows.places[i], f"not later than the row before it in {rows.name!r}; sort by time, one row a time")
         return False
     return True
 

@@ -14,9 +14,18 @@ import pytest
 from support.home import APP, furnish
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-         "--window-size=1300,1000")  # fmt: skip
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--window-size=1300,1000",
+)
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian: chromium chromium-driver)"
@@ -39,9 +48,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--server.headless=true",
         f"--server.port={port}",
     ]
-    with (home / "log").open("w") as log, subprocess.Popen(
-        command, cwd=APP.parent, env={**os.environ, "SIMCOST_HOME": str(home)}, stdout=log, stderr=log
-    ) as server:  # fmt: skip
+    with (
+        (home / "log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=APP.parent, env={**os.environ, "SIMCOST_HOME": str(home)}, stdout=log, stderr=log
+        ) as server,
+    ):
         try:
             wait_for(lambda: healthy(port), 20)
             yield f"http://localhost:{port}"
@@ -92,9 +104,7 @@ def test_run_and_read_the_verdict(address: str, browser: Any) -> None:
     browser.get(address)
     button = wait_for(lambda: [b for b in visible(browser, "//button[.='Run']") if b.is_enabled()], 20)[0]
     button.click()
-    headline = wait_for(
-        lambda: visible(browser, "//h2[contains(., 'cheapest plan that meets the SLO')]"), 60
-    )[0]
+    headline = wait_for(lambda: visible(browser, "//h2[contains(., 'cheapest plan that meets the SLO')]"), 60)[0]
     assert headline.text.startswith("one L4")
     assert "a month" in headline.text
     charts = "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']"
@@ -111,10 +121,7 @@ def test_ask_what_a_run_costs(address: str, browser: Any) -> None:
     headline = wait_for(lambda: visible(browser, "//h2[contains(., 'on demand')]"), 30)[0]
     assert "2B tokens on 64 x h100-sxm" in headline.text
     wait_for(
-        lambda: (
-            len(visible(browser, "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']"))
-            >= 2
-        ),
+        lambda: len(visible(browser, "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']")) >= 2,
         20,
     )
     assert "Traceback" not in browser.page_source

@@ -91,8 +91,11 @@ def test_any_text_gives_messages_and_never_a_traceback(page: AppTest, home: Path
 
 @pytest.mark.parametrize("path", ["../secret.parquet", "/etc/hostname"])
 def test_an_edited_scenario_reads_traces_in_the_folder_of_scenarios_only(page: AppTest, path: str) -> None:
-    edit(page, "kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
-         f"kind: trace\n  path: {path}")  # fmt: skip
+    edit(
+        page,
+        "kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
+        f"kind: trace\n  path: {path}",
+    )
     assert page.error
     assert page.button[0].disabled
 
@@ -129,9 +132,7 @@ def test_a_click_does_not_end_a_run(page: AppTest, slow: Slow) -> None:
     settle(page)
     assert slow.calls == 1
     assert page.header[0].value.startswith(VERDICT)
-    assert (
-        "is not of the scenario above as it stands" in page.warning[0].value
-    )  # the text was edited meanwhile
+    assert "is not of the scenario above as it stands" in page.warning[0].value  # the text was edited meanwhile
 
 
 def test_a_run_can_be_cancelled(page: AppTest, slow: Slow) -> None:
@@ -157,8 +158,10 @@ def test_a_result_of_another_text_says_so(page: AppTest) -> None:
 
 def test_the_page_opens_on_a_scenario_that_can_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = furnish(tmp_path / "home")
-    recorded = TINY.replace("kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
-                            "kind: trace\n  path: traces/none.parquet")  # fmt: skip
+    recorded = TINY.replace(
+        "kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
+        "kind: trace\n  path: traces/none.parquet",
+    )
     (home / "scenarios/another.yaml").write_text(recorded, encoding="utf-8")
     monkeypatch.setenv("SIMCOST_HOME", str(home))
     page = AppTest.from_file(str(APP), default_timeout=60).run()

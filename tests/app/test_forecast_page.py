@@ -9,9 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.home import APP, furnish, settle
 
-EVENTS = (
-    "events:\n  - {kind: launch, name: second region, start: +6h, ramp: 6h, share: 0.3, range: [0.2, 0.5]}\n"
-)
+EVENTS = "events:\n  - {kind: launch, name: second region, start: +6h, ramp: 6h, share: 0.3, range: [0.2, 0.5]}\n"
 
 
 def script(root: str, home: str) -> None:
@@ -70,12 +68,14 @@ def test_a_forecast_shows_its_verdict_tables_and_what_was_stated(page: AppTest, 
 
 @pytest.mark.parametrize(
     ("horizon", "events", "told"),
-    [("soon", "", "Horizon"), ("1d", "events: [{kind: lunch}]", "events.yaml"), ("1d", "{", "events.yaml"),
-     ("0", "", "horizon")],
-)  # fmt: skip
-def test_bad_input_is_a_message_without_our_folders(
-    page: AppTest, horizon: str, events: str, told: str
-) -> None:
+    [
+        ("soon", "", "Horizon"),
+        ("1d", "events: [{kind: lunch}]", "events.yaml"),
+        ("1d", "{", "events.yaml"),
+        ("0", "", "horizon"),
+    ],
+)
+def test_bad_input_is_a_message_without_our_folders(page: AppTest, horizon: str, events: str, told: str) -> None:
     field(page, "Horizon").set_value(horizon)
     page.text_area[0].set_value(events)
     settle(page.button[0].click().run())

@@ -25,10 +25,7 @@ def script(root: str, home: str) -> None:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("money") / "home"
     (home / "scenarios").mkdir(parents=True)
-    rows = [
-        f"aws/g6.xlarge,2026-01-{5 + h // 24:02d}T{h % 24:02d}:00:00Z,{2 + (8 <= h % 24 < 18)}"
-        for h in range(240)
-    ]
+    rows = [f"aws/g6.xlarge,2026-01-{5 + h // 24:02d}T{h % 24:02d}:00:00Z,{2 + (8 <= h % 24 < 18)}" for h in range(240)]
     (home / "scenarios" / "usage.csv").write_text("\n".join(["sku,hour,quantity", *rows]), encoding="utf-8")
     return home
 
@@ -67,9 +64,7 @@ def test_a_fault_of_the_plan_is_a_message(page: AppTest, home: Path) -> None:
 def test_what_to_commit_to(page: AppTest, home: Path) -> None:
     page.session_state["Money question"] = "What should we commit to?"
     page.run()
-    text_area(page).set_value(
-        "commitments: [{kind: savings-plan, name: base, commitment: $9/h, discount: 40 %}]\n"
-    )
+    text_area(page).set_value("commitments: [{kind: savings-plan, name: base, commitment: $9/h, discount: 40 %}]\n")
     answer(page, home)
     assert not page.exception
     assert not page.error

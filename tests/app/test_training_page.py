@@ -9,9 +9,11 @@ from streamlit.testing.v1 import AppTest
 from support.home import APP, settle
 
 RUN, QUEUE, SPOT, WASTE = (
-    "What does this run cost?", "How many GPUs does our queue need?", "Should this run use spot?",
+    "What does this run cost?",
+    "How many GPUs does our queue need?",
+    "Should this run use spot?",
     "Where do our GPU-hours go?",
-)  # fmt: skip
+)
 
 
 def script(root: str, home: str) -> None:
@@ -24,9 +26,7 @@ def script(root: str, home: str) -> None:
         sys.path.insert(0, root)
     from views import ask, training
 
-    ask.show(
-        "Training", training.QUESTIONS, Path(home) / "scenarios", Path(home) / "results", threading.Lock()
-    )
+    ask.show("Training", training.QUESTIONS, Path(home) / "scenarios", Path(home) / "results", threading.Lock())
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     traces.mkdir(parents=True)
     jobs = [f"{i},{i * 300},{600 + 97 * i % 3000},{1 + i % 4}" for i in range(120)]
     (traces / "jobs.csv").write_text("\n".join(["job_id,submit_s,duration_s,gpus", *jobs]), encoding="utf-8")
-    (traces / "zone.csv").write_text(
-        "trace,gap_s,start_tick,ticks,nodes_available\na,600,0,500,1\na,600,500,500,0\n"
-    )
+    (traces / "zone.csv").write_text("trace,gap_s,start_tick,ticks,nodes_available\na,600,0,500,1\na,600,500,500,0\n")
     return home
 
 
@@ -69,9 +67,7 @@ def test_a_run_is_answered_without_a_file(page: AppTest) -> None:
     assert page.header[0].value.startswith("llama-3.1-8b, full, 2B tokens on 64 x h100-sxm")
     titles = [title.value for title in page.subheader]
     assert titles[:2] == ["Time and speed", "What it costs"]
-    assert page.code[0].value.startswith(
-        "simcost train estimate llama-3.1-8b --tokens=2e9 --on=h100-sxm --method=full"
-    )
+    assert page.code[0].value.startswith("simcost train estimate llama-3.1-8b --tokens=2e9 --on=h100-sxm --method=full")
 
 
 def test_ways_to_train_side_by_side(page: AppTest) -> None:
@@ -111,10 +107,13 @@ def test_waste_of_a_job_log(page: AppTest, home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("label", "value", "told"),
-    [("Tokens trained on", "many", "not a number"), ("GPUs (empty: their number is searched)", "0", "whole number"),
-     ("Deadline", "soon", "not a quantity"),
-     ("Price of a GPU-hour (empty: the catalog's)", "--json", "not a quantity")],
-)  # fmt: skip
+    [
+        ("Tokens trained on", "many", "not a number"),
+        ("GPUs (empty: their number is searched)", "0", "whole number"),
+        ("Deadline", "soon", "not a quantity"),
+        ("Price of a GPU-hour (empty: the catalog's)", "--json", "not a quantity"),
+    ],
+)
 def test_bad_input_is_a_message(page: AppTest, label: str, value: str, told: str) -> None:
     field(page, label).set_value(value)
     press(page)

@@ -73,8 +73,12 @@ def test_rows_that_cannot_be_are_named_with_their_lines(tmp_path: Path) -> None:
     with pytest.raises(FaultsError) as wrong:
         read_usage(write(tmp_path, rows))
     found = str(wrong.value)
-    for words in ("usage.csv:4: start:", "ends before it starts", "usage.csv:5: quantity: '-1' is negative",
-                  "usage.csv:6: sku: '' is empty"):  # fmt: skip
+    for words in (
+        "usage.csv:4: start:",
+        "ends before it starts",
+        "usage.csv:5: quantity: '-1' is negative",
+        "usage.csv:6: sku: '' is empty",
+    ):
         assert words in found
     with pytest.raises(FaultsError, match=r"usage\.csv:3: resource: 'a' runs already"):
         read_usage(write(tmp_path, rows[:2]))
@@ -89,9 +93,7 @@ def test_missing_prices_are_named_all_at_once(tmp_path: Path) -> None:
     with pytest.raises(FaultsError) as wrong:
         billed(tmp_path, [*rows, rows[0]])
     for line, name, more in ((2, "x", r" \(2 rows\)"), (3, "y", ""), (4, "z", "")):
-        assert re.search(
-            rf"(?m)usage\.csv:{line}: aws/{name}\.large in region r: .*{more}$", str(wrong.value)
-        )
+        assert re.search(rf"(?m)usage\.csv:{line}: aws/{name}\.large in region r: .*{more}$", str(wrong.value))
 
 
 def test_unknown_skus_and_regions_name_their_row_and_the_nearest(tmp_path: Path) -> None:
@@ -111,19 +113,23 @@ def test_unknown_skus_and_regions_name_their_row_and_the_nearest(tmp_path: Path)
 
 def test_spot_intervals_as_in_worked_examples(shared: Path, tmp_path: Path) -> None:
     cases = [
-        c
-        for c in json.loads((shared / "vectors/billing.json").read_text())["cases"]
-        if c["kind"] == "spot_interval"
+        c for c in json.loads((shared / "vectors/billing.json").read_text())["cases"] if c["kind"] == "spot_interval"
     ]
     assert cases
     for case in cases:
         given_ = case["input"]
         steps = [*given_["price_steps"], {"from_s": given_["end_s"]}]
         rows = [
-            run(a["from_s"] / 3600, b["from_s"] / 3600, pricing="spot", price=a["usd_h"], resource="i",
-                interrupted="provider" if given_["ended_by"] == "provider" else "")
+            run(
+                a["from_s"] / 3600,
+                b["from_s"] / 3600,
+                pricing="spot",
+                price=a["usd_h"],
+                resource="i",
+                interrupted="provider" if given_["ended_by"] == "provider" else "",
+            )
             for a, b in pairwise(steps)
-        ]  # fmt: skip
+        ]
         found = billed(tmp_path, [*rows, run(50, 51, quantity=0, resource="z")], prices=OWN)
         assert found.total_usd == pytest.approx(case["expected"]["cost_usd"], rel=1e-9)
 
@@ -178,9 +184,13 @@ def test_rows_that_do_not_tell_which_run_was_interrupted_are_named(tmp_path: Pat
 
 
 @given(
-    st.integers(1, 130), st.sets(st.integers(1, 129), max_size=5), st.integers(0, 80), st.booleans(),
-    st.sampled_from(["aws", "gcp"]), st.sampled_from(["spot", "standard"]),
-)  # fmt: skip
+    st.integers(1, 130),
+    st.sets(st.integers(1, 129), max_size=5),
+    st.integers(0, 80),
+    st.booleans(),
+    st.sampled_from(["aws", "gcp"]),
+    st.sampled_from(["spot", "standard"]),
+)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_cutting_a_run_into_rows_does_not_change_its_bill(
     tmp_path: Path, minutes: int, cuts: set[int], start: int, interrupted: bool, provider: str, pricing: str
@@ -244,9 +254,7 @@ def test_who_pays_adds_up_to_the_bill(tmp_path: Path) -> None:
 def test_idle_reservations_have_a_line_of_their_own(tmp_path: Path) -> None:
     """In the tree and among those who pay; what a team ran is not dearer for it."""
     rows = [run(0, 10, team="a")]
-    found = billed(
-        tmp_path, rows, prices=OWN, commitments=(CapacityReservation(sku="x.large", region="r", count=3),)
-    )
+    found = billed(tmp_path, rows, prices=OWN, commitments=(CapacityReservation(sku="x.large", region="r", count=3),))
     document = bill_document(found, "plan")
     assert document["allocation"]["team"] == pytest.approx({"a": 20.0, "(idle reservation)": 40.0})
     assert document["idle_reservation_usd"] == pytest.approx(40.0)
@@ -270,8 +278,9 @@ def test_what_rounding_leaves_is_no_amount(tmp_path: Path) -> None:
 
 pieces = st.lists(
     st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(1, 4), st.sampled_from(["x", "y"])),
-    min_size=1, max_size=6,
-)  # fmt: skip
+    min_size=1,
+    max_size=6,
+)
 
 
 @given(pieces, st.integers(1, 59), st.randoms())
@@ -287,9 +296,7 @@ def test_neither_order_nor_cuts_within_an_hour_change_a_bill(
     whole = billed(tmp_path, rows, prices=prices, commitments=(plan,))
     again = billed(tmp_path, cut, prices=prices, commitments=(plan,))
     assert again.total_usd == pytest.approx(whole.total_usd, abs=1e-9)
-    assert [c.effective_cost_usd for c in again.charges] == pytest.approx(
-        [c.effective_cost_usd for c in whole.charges]
-    )
+    assert [c.effective_cost_usd for c in again.charges] == pytest.approx([c.effective_cost_usd for c in whole.charges])
 
 
 def _halves(row: dict[str, Any], minute: int) -> Rows:

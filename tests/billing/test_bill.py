@@ -20,9 +20,16 @@ def test_compute_by_state_on_paper() -> None:
         slots=2,
     )
     result = bill(used, BUY, Book(price=3600.0, rule=rule(60.0)))
-    assert result.compute_by_state_usd == pytest.approx({
-        "computing": 10.0, "idle": 15.0, "starting": 15.0, "draining": 5.0, "unallocated": 45.5, "rounding": 29.5,
-    })  # fmt: skip
+    assert result.compute_by_state_usd == pytest.approx(
+        {
+            "computing": 10.0,
+            "idle": 15.0,
+            "starting": 15.0,
+            "draining": 5.0,
+            "unallocated": 45.5,
+            "rounding": 29.5,
+        }
+    )
     assert result.by_category_usd() == pytest.approx({"compute": 120.0, "storage": 0.0, "transfer": 0.0})
 
 
@@ -40,9 +47,7 @@ def test_float_noise_is_no_further_second() -> None:
 
 
 def test_disk_and_responses_by_the_tiers_of_a_month_at_this_rate() -> None:
-    book = Book(
-        storage=tiers("storage", (0, None, 0.1)), egress=tiers("egress", (0, 100, 0.0), (100, None, 0.09))
-    )
+    book = Book(storage=tiers("storage", (0, None, 0.1)), egress=tiers("egress", (0, 100, 0.0), (100, None, 0.09)))
     day = ledger([(0.0, 24 * HOUR)], disk_gb=HOURS_PER_MONTH, gb_out=10.0)
     result = bill(day, BUY, book)
     months = HOURS_PER_MONTH / 24

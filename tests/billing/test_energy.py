@@ -27,8 +27,12 @@ P4D = CATALOG.offer("aws/p4d.24xlarge", "us-east-1")
 
 def usage(hours: float, slots: int = 1, **slot_hours: float) -> Usage:
     nodes = pa.table([["p"], [0], [0], [0.0], [hours * HOUR]], schema=NODES)
-    return Usage(horizon_s=hours * HOUR, slots_per_node=slots, nodes=nodes,
-                 slot_seconds={state: h * HOUR for state, h in slot_hours.items()})  # fmt: skip
+    return Usage(
+        horizon_s=hours * HOUR,
+        slots_per_node=slots,
+        nodes=nodes,
+        slot_seconds={state: h * HOUR for state, h in slot_hours.items()},
+    )
 
 
 def test_energy_of_the_vectors(shared: Path) -> None:
@@ -40,12 +44,13 @@ def test_energy_of_the_vectors(shared: Path) -> None:
         draw = power.Draw(asked["idle_w"], asked["max_w"])
         assert draw.watts(asked["utilization"]) == pytest.approx(expected["power_w"], rel=case["tolerance"])
         one = replace(P4D, accelerators=1)
-        used = usage(asked["hours"], computing=asked["utilization"] * asked["hours"],
-                     idle=(1 - asked["utilization"]) * asked["hours"])  # fmt: skip
-        report = energy(used, one, CATALOG, Site(pue=asked["pue"], g_per_kwh=asked["g_per_kwh"]))
-        assert report.accelerators_kwh * asked["pue"] == pytest.approx(
-            expected["energy_kwh"], rel=case["tolerance"]
+        used = usage(
+            asked["hours"],
+            computing=asked["utilization"] * asked["hours"],
+            idle=(1 - asked["utilization"]) * asked["hours"],
         )
+        report = energy(used, one, CATALOG, Site(pue=asked["pue"], g_per_kwh=asked["g_per_kwh"]))
+        assert report.accelerators_kwh * asked["pue"] == pytest.approx(expected["energy_kwh"], rel=case["tolerance"])
         share = report.accelerators_kwh / (report.accelerators_kwh + report.hosts_kwh)
         assert report.gco2e * share == pytest.approx(expected["carbon_g"], rel=case["tolerance"])
         at_catalog = energy(used, one, CATALOG)
@@ -63,9 +68,7 @@ def test_a_node_in_parts() -> None:
     assert report.unknown == ()
     assert average_kw(P4D, 0.5, CATALOG) == pytest.approx((8 * 226.5 + host_w) / 1e3)
     text = " ".join(report.assumptions)
-    assert all(
-        words in text for words in ("46 W idle", "PUE 1.135 of aws", "379 gCO2e/kWh in aws/us-east-1", "50 %")
-    )
+    assert all(words in text for words in ("46 W idle", "PUE 1.135 of aws", "379 gCO2e/kWh in aws/us-east-1", "50 %"))
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0.1, 1))
@@ -83,17 +86,28 @@ def test_energy_is_linear_in_time_and_grows_with_work(computing: float, idle: fl
 
 
 def test_a_serving_run_tells_its_utilisation() -> None:
-    run = ledger([(0.0, 10 * HOUR)], [(0, "starting", 0, HOUR, 0), (0, "ready", HOUR, 10 * HOUR, 4.5 * HOUR)],
-                 horizon_s=10 * HOUR)  # fmt: skip
+    run = ledger(
+        [(0.0, 10 * HOUR)],
+        [(0, "starting", 0, HOUR, 0), (0, "ready", HOUR, 10 * HOUR, 4.5 * HOUR)],
+        horizon_s=10 * HOUR,
+    )
     report = energy(usages_of(run)[0], P4D, CATALOG)
     assert report.utilisation == pytest.approx(0.45)
 
 
 def test_jobs_draw_power_for_lost_work_and_none_while_down() -> None:
     zero = np.zeros(0)
-    felt = JobOutcomes(submit_s=zero, start_s=zero, end_s=zero, gpus=np.zeros(0, np.int64),
-                       preemptions=np.zeros(0, np.int64), lost_s=zero, checkpoint_s=zero, restart_s=zero,
-                       rejected=np.zeros(0, bool))  # fmt: skip
+    felt = JobOutcomes(
+        submit_s=zero,
+        start_s=zero,
+        end_s=zero,
+        gpus=np.zeros(0, np.int64),
+        preemptions=np.zeros(0, np.int64),
+        lost_s=zero,
+        checkpoint_s=zero,
+        restart_s=zero,
+        rejected=np.zeros(0, bool),
+    )
     seconds = {"useful": 40.0, "lost": 10.0, "idle_free": 20.0, "restart": 2.0, "down": 8.0}
     hours = {state: hour * HOUR for state, hour in seconds.items()}
     run = JobLedger(horizon_s=10 * HOUR, gpus=8, outcomes=felt, gpu_seconds=hours)
@@ -138,9 +152,7 @@ def test_power_that_nobody_measured_is_an_idle_share_of_the_rated_power() -> Non
     draw, said = accelerator_draw("h100", CATALOG)
     assert (draw.idle_w, draw.max_w) == (pytest.approx(79.8), 700)
     assert "(assumed)" in said
-    shares = [
-        row.idle_w / row.max_w for row in CATALOG.facts.power if row.name in ("a100-80gb-sxm", "a10g", "t4")
-    ]
+    shares = [row.idle_w / row.max_w for row in CATALOG.facts.power if row.name in ("a100-80gb-sxm", "a10g", "t4")]
     assert sum([*shares, 35 / 306]) / 4 == pytest.approx(power.IDLE_SHARE, abs=1e-3)
     assert host_draw(P4D, CATALOG)[0].idle_w < host_draw(P4D, CATALOG)[0].max_w
     assert doctest.testmod(power).failed == 0

@@ -49,18 +49,36 @@ def of(kind: str) -> Any:
 
 def line(sku: str, usd: float, **more: Any) -> Line:
     region = more.pop("region", "us-east-1")
-    return Line(provider=more.pop("provider", "aws"), sku=sku, region=region, list_usd=usd, as_of="2026-07-20",
-                contracted_usd=more.pop("contracted_usd", usd), quality="A", **more)  # fmt: skip
+    return Line(
+        provider=more.pop("provider", "aws"),
+        sku=sku,
+        region=region,
+        list_usd=usd,
+        as_of="2026-07-20",
+        contracted_usd=more.pop("contracted_usd", usd),
+        quality="A",
+        **more,
+    )
 
 
 def bill_of(
-    lines: list[Line], units: list[float], commitments: list[Commitment], hours: float = HOURS,
-    charges: tuple[Charge, ...] = (), prices: list[float] | None = None, start_s: float | None = START_S,
-) -> Bill:  # fmt: skip
+    lines: list[Line],
+    units: list[float],
+    commitments: list[Commitment],
+    hours: float = HOURS,
+    charges: tuple[Charge, ...] = (),
+    prices: list[float] | None = None,
+    start_s: float | None = START_S,
+) -> Bill:
     """So many units of each line run all the time."""
     count = len(lines)
-    runs = Runs(start_s=np.zeros(count), end_s=np.full(count, hours * 3600.0), line=np.arange(count),
-                units=np.array(units, float), price_usd=None if prices is None else np.array(prices))  # fmt: skip
+    runs = Runs(
+        start_s=np.zeros(count),
+        end_s=np.full(count, hours * 3600.0),
+        line=np.arange(count),
+        units=np.array(units, float),
+        price_usd=None if prices is None else np.array(prices),
+    )
     settled = settle(metered(lines, runs, horizon_s=hours * 3600.0, start_s=start_s), commitments, CATALOG)
     whole = (*compute_charges(settled), *charges)
     return Bill(charges=whole, compute_by_state_usd={}, horizon_s=hours * 3600.0, settlement=settled)
@@ -87,9 +105,7 @@ def mixed(hours: float = HOURS) -> Bill:
     ]
     bought: list[Commitment] = [
         SavingsPlan(name="sp", commitment=60.0, discount=0.3, upfront="partial"),
-        ReservedInstances(
-            name="ri", sku="g6.xlarge", region="us-east-1", count=3, discount=0.4, upfront="all"
-        ),
+        ReservedInstances(name="ri", sku="g6.xlarge", region="us-east-1", count=3, discount=0.4, upfront="all"),
         CapacityReservation(sku="p5.48xlarge", region="us-east-1", count=4),
     ]
     place = Place(provider="aws", region="any", start_s=START_S, end_s=START_S + hours * 3600)
@@ -98,9 +114,7 @@ def mixed(hours: float = HOURS) -> Bill:
         volume_charge(place, "storage", "storage", 100.0, "GB-month", price),
         volume_charge(place, "transfer", "egress", 7.0, "GB", price),
         volume_charge(place, "tokens", "gpt-5 output", 3.5, MILLION, UnitPrice.own(10.0, list_usd=10.0)),
-        volume_charge(
-            place, "tokens", "gpt-5", 2e6, "input_tokens", UnitPrice.own(1.25e-6, list_usd=1.25e-6)
-        ),
+        volume_charge(place, "tokens", "gpt-5", 2e6, "input_tokens", UnitPrice.own(1.25e-6, list_usd=1.25e-6)),
     )
     return bill_of(lines, [3.0, 2.0, 5.0, 1.0], bought, hours, others, prices=[0.0, 0.0, 0.25, 0.0])
 
@@ -121,9 +135,7 @@ def test_rows_of_usage_as_in_the_specification(case: dict[str, Any]) -> None:
     for row, wanted in zip(usage, case["expected"]["rows"], strict=True):
         for name, value in wanted.items():
             near = pytest.approx(value, abs=case["tolerance"]) if isinstance(value, float) else value
-            assert (
-                row["ConsumedQuantity"] is None if name == "consumed_quantity_is_null" else row[name]
-            ) == near
+            assert (row["ConsumedQuantity"] is None if name == "consumed_quantity_is_null" else row[name]) == near
 
 
 @of("commitment_cashflow")
@@ -132,9 +144,7 @@ def test_purchases_as_in_the_specification(case: dict[str, Any]) -> None:
     upfront = {0.0: "none", 0.5: "partial", 1.0: "all"}[given["upfront_share"]]
     plan = SavingsPlan(commitment=given["commitment_usd_h"], upfront=upfront, discount=0.5)
     found = focus_table(bill_of([line("m5.large", 2.0)], [1.0], [plan], given["term_h"]), STAMP, OFFERS)
-    once, hourly = (
-        rows(found, ChargeCategory="Purchase", ChargeFrequency=name) for name in ("One-Time", "Recurring")
-    )
+    once, hourly = (rows(found, ChargeCategory="Purchase", ChargeFrequency=name) for name in ("One-Time", "Recurring"))
     assert total(once, "BilledCost") == pytest.approx(expected["one_time_billed_usd"])
     assert set(hourly["BilledCost"].to_pylist()) <= {expected["recurring_billed_usd_h"]}
     assert total(once, "EffectiveCost") + total(hourly, "EffectiveCost") == expected["purchase_effective_usd"]
@@ -148,7 +158,9 @@ def test_every_column_stands_in_its_place(table: pa.Table) -> None:
     assert table.column_names == [*COLUMNS, "x_SimcostRunId", "x_PriceAsOf"]
     assert set(table["x_SimcostRunId"].to_pylist()) == {"run 1"}
     assert {str(row) for row in table["BillingPeriodStart"].to_pylist()} == {
-        "2025-12-01 00:00:00+00:00", "2026-01-01 00:00:00+00:00"}  # fmt: skip
+        "2025-12-01 00:00:00+00:00",
+        "2026-01-01 00:00:00+00:00",
+    }
 
 
 def test_each_kind_of_charge_as_the_specification_wants_it(table: pa.Table) -> None:
@@ -167,7 +179,10 @@ def test_each_kind_of_charge_as_the_specification_wants_it(table: pa.Table) -> N
     bought = rows(table, ChargeCategory="Purchase")
     assert total(bought, "EffectiveCost") == 0
     assert {*zip(*(bought[name].to_pylist() for name in ("CommitmentDiscountId", "ChargeFrequency")), strict=True)} == {
-        ("sp", "One-Time"), ("sp", "Recurring"), ("ri", "One-Time")}  # fmt: skip
+        ("sp", "One-Time"),
+        ("sp", "Recurring"),
+        ("ri", "One-Time"),
+    }
     held = rows(table, CapacityReservationStatus="Unused")
     assert total(held, "ConsumedQuantity") == pytest.approx(HOURS), "one of four instances idles"
     tokens = rows(table, ServiceSubcategory="Generative AI")
@@ -178,9 +193,7 @@ def test_each_kind_of_charge_as_the_specification_wants_it(table: pa.Table) -> N
     assert own["RegionId"].null_count == own.num_rows
     tagged = rows(table, SkuId="p5.48xlarge", CapacityReservationStatus=None)["Tags"].to_pylist()
     assert json.loads(tagged[0]) == {"scenario": "s", "team": "a", "model": "m"}
-    details = json.loads(
-        rows(table, SkuId="g6.xlarge", PricingCategory="Dynamic")["SkuPriceDetails"][0].as_py()
-    )
+    details = json.loads(rows(table, SkuId="g6.xlarge", PricingCategory="Dynamic")["SkuPriceDetails"][0].as_py())
     assert details == {"InstanceType": "g6.xlarge", "GpuCount": 1, "CoreCount": 4, "MemorySize": 16.0}
 
 
@@ -201,9 +214,7 @@ def test_a_commitment_reconciles_over_its_term() -> None:
     for name in ("sp", "ri"):
         mine = rows(table, CommitmentDiscountId=name)
         usage = total(rows(mine, ChargeCategory="Usage"), "EffectiveCost")
-        status = fsum(
-            total(rows(mine, CommitmentDiscountStatus=one), "EffectiveCost") for one in ("Used", "Unused")
-        )
+        status = fsum(total(rows(mine, CommitmentDiscountStatus=one), "EffectiveCost") for one in ("Used", "Unused"))
         assert usage == pytest.approx(total(rows(mine, ChargeCategory="Purchase"), "BilledCost"), rel=1e-9)
         assert usage == pytest.approx(status, rel=1e-12)
 
@@ -232,35 +243,46 @@ def changed(table: pa.Table, row: int, **cells: object) -> pa.Table:
 
 @pytest.mark.parametrize(
     ("cells", "rule"),
-    [({"BilledCost": None}, "BilledCost is null"), ({"ChargeCategory": "Fee"}, "ChargeCategory is unknown"),
-     ({"ChargeCategory": "usage"}, "respelled"), ({"ChargeClass": "NULL"}, "literal_null"),
-     ({"RegionName": None}, "RegionId without RegionName"), ({"SkuId": None}, "SkuMeter without SkuId"),
-     ({"ConsumedUnit": None}, "ConsumedQuantity without ConsumedUnit"),
-     ({"CommitmentDiscountStatus": "Used"}, "CommitmentDiscountStatus without CommitmentDiscountId"),
-     ({"CommitmentDiscountId": "x", "CommitmentDiscountStatus": "Used"}, "no commitment quantity"),
-     ({"CommitmentDiscountQuantity": 1.0, "CommitmentDiscountUnit": "USD"}, "stray commitment quantity"),
-     ({"CommitmentDiscountId": "x", "CommitmentDiscountStatus": "Unused"}, "commitment is not the resource"),
-     ({"ChargeCategory": "Tax"}, "SkuId of a tax"), ({"PricingQuantity": None}, "no PricingQuantity"),
-     ({"ListUnitPrice": -1.0}, "negative price"), ({"ListCost": 7.0}, "list_product"),
-     ({"ContractedCost": 7.0}, "contracted_product"), ({"ChargeClass": "Old"}, "ChargeClass is unknown"),
-     ({"ChargeCategory": "Credit", "EffectiveCost": 1.0}, "credit not as billed"),
-     ({"ChargeCategory": "Purchase"}, "usage-based purchase"), ({"InvoiceIssuerName": "x"}, "billed by another"),
-     ({"CapacityReservationStatus": "Unused"}, "reservation without id"),
-     ({"PricingUnit": "1M Tokens"}, "PricingUnit in no unit format"),
-     ({"BillingCurrency": "usd"}, "BillingCurrency is no code"),
-     ({"Tags": "{"}, "tags are no object"), ({"Tags": '{"a": []}'}, "tags are no object"),
-     ({"SkuPriceDetails": '{"gpus": 1}'}, "price details"),
-     ({"ServiceSubcategory": "Caching"}, "subcategory of another"),
-     ({"ChargePeriodEnd": datetime(2025, 1, 1, tzinfo=UTC)}, "backward_period"),
-     ({"ConsumedQuantity": None, "ConsumedUnit": None}, "no_consumed_quantity"),
-     ({"PricingCategory": "Committed"}, "no_commitment")],
-)  # fmt: skip
+    [
+        ({"BilledCost": None}, "BilledCost is null"),
+        ({"ChargeCategory": "Fee"}, "ChargeCategory is unknown"),
+        ({"ChargeCategory": "usage"}, "respelled"),
+        ({"ChargeClass": "NULL"}, "literal_null"),
+        ({"RegionName": None}, "RegionId without RegionName"),
+        ({"SkuId": None}, "SkuMeter without SkuId"),
+        ({"ConsumedUnit": None}, "ConsumedQuantity without ConsumedUnit"),
+        ({"CommitmentDiscountStatus": "Used"}, "CommitmentDiscountStatus without CommitmentDiscountId"),
+        ({"CommitmentDiscountId": "x", "CommitmentDiscountStatus": "Used"}, "no commitment quantity"),
+        ({"CommitmentDiscountQuantity": 1.0, "CommitmentDiscountUnit": "USD"}, "stray commitment quantity"),
+        (
+            {"CommitmentDiscountId": "x", "CommitmentDiscountStatus": "Unused"},
+            "commitment is not the resource",
+        ),
+        ({"ChargeCategory": "Tax"}, "SkuId of a tax"),
+        ({"PricingQuantity": None}, "no PricingQuantity"),
+        ({"ListUnitPrice": -1.0}, "negative price"),
+        ({"ListCost": 7.0}, "list_product"),
+        ({"ContractedCost": 7.0}, "contracted_product"),
+        ({"ChargeClass": "Old"}, "ChargeClass is unknown"),
+        ({"ChargeCategory": "Credit", "EffectiveCost": 1.0}, "credit not as billed"),
+        ({"ChargeCategory": "Purchase"}, "usage-based purchase"),
+        ({"InvoiceIssuerName": "x"}, "billed by another"),
+        ({"CapacityReservationStatus": "Unused"}, "reservation without id"),
+        ({"PricingUnit": "1M Tokens"}, "PricingUnit in no unit format"),
+        ({"BillingCurrency": "usd"}, "BillingCurrency is no code"),
+        ({"Tags": "{"}, "tags are no object"),
+        ({"Tags": '{"a": []}'}, "tags are no object"),
+        ({"SkuPriceDetails": '{"gpus": 1}'}, "price details"),
+        ({"ServiceSubcategory": "Caching"}, "subcategory of another"),
+        ({"ChargePeriodEnd": datetime(2025, 1, 1, tzinfo=UTC)}, "backward_period"),
+        ({"ConsumedQuantity": None, "ConsumedUnit": None}, "no_consumed_quantity"),
+        ({"PricingCategory": "Committed"}, "no_commitment"),
+    ],
+)
 def test_the_checker_finds_each_breach(tmp_path: Path, table: pa.Table, cells: dict, rule: str) -> None:
     first = int(pc.index(table["SkuId"].cast(pa.string()), "p5.48xlarge").as_py())
     pq.write_table(changed(table, first, **cells), tmp_path / "bad.parquet")
-    broken = {
-        row["rule"]: (row["rows"], row["example"]) for row in check_focus(tmp_path / "bad.parquet")["broken"]
-    }
+    broken = {row["rule"]: (row["rows"], row["example"]) for row in check_focus(tmp_path / "bad.parquet")["broken"]}
     assert broken[rule] == (1, f"row {first + 1}")
 
 
@@ -280,7 +302,9 @@ def test_simulated_time_begins_where_the_stamp_says() -> None:
     bill = bill_of([line("m5.large", 2.0)], [1.0], [], 2, start_s=None)
     found = focus_table(bill, Stamp(run_id="r", start="2027-05-31T23:00:00"), OFFERS)
     assert [str(at) for at in found["BillingPeriodStart"].to_pylist()] == [
-        "2027-05-01 00:00:00+00:00", "2027-06-01 00:00:00+00:00"]  # fmt: skip
+        "2027-05-01 00:00:00+00:00",
+        "2027-06-01 00:00:00+00:00",
+    ]
 
 
 @given(st.integers(0, 4_000_000_000), st.integers(0, 400 * 86400))
@@ -300,26 +324,48 @@ def test_a_time_is_cut_at_months(start: int, length: int) -> None:
 cents = st.integers(1, 6000).map(lambda n: n / 100)
 skus = st.sampled_from(["p5.48xlarge", "g6.xlarge", "m5.large", "m5.xlarge"])
 some_lines = st.lists(
-    st.tuples(skus, cents, st.sampled_from(["standard", "standard", "spot"]),
-              st.sampled_from(["us-east-1", "eu-west-1"]), st.integers(0, 9).map(lambda n: n / 2)),
-    min_size=1, max_size=5, unique_by=lambda one: (one[0], one[2], one[3]),
-)  # fmt: skip
+    st.tuples(
+        skus,
+        cents,
+        st.sampled_from(["standard", "standard", "spot"]),
+        st.sampled_from(["us-east-1", "eu-west-1"]),
+        st.integers(0, 9).map(lambda n: n / 2),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda one: (one[0], one[2], one[3]),
+)
 some_commitments = st.lists(
-    st.builds(SavingsPlan, commitment=cents, discount=st.integers(5, 70).map(lambda n: n / 100),
-              upfront=st.sampled_from(["none", "partial", "all"]))
-    | st.builds(ReservedInstances, sku=skus, region=st.just("us-east-1"), count=st.integers(1, 4), price=cents,
-                upfront=st.sampled_from(["none", "partial", "all"]))
-    | st.builds(CapacityReservation, sku=st.sampled_from(["p5.48xlarge", "g6.xlarge"]), region=st.just("us-east-1"),
-                count=st.integers(1, 4)),
+    st.builds(
+        SavingsPlan,
+        commitment=cents,
+        discount=st.integers(5, 70).map(lambda n: n / 100),
+        upfront=st.sampled_from(["none", "partial", "all"]),
+    )
+    | st.builds(
+        ReservedInstances,
+        sku=skus,
+        region=st.just("us-east-1"),
+        count=st.integers(1, 4),
+        price=cents,
+        upfront=st.sampled_from(["none", "partial", "all"]),
+    )
+    | st.builds(
+        CapacityReservation,
+        sku=st.sampled_from(["p5.48xlarge", "g6.xlarge"]),
+        region=st.just("us-east-1"),
+        count=st.integers(1, 4),
+    ),
     max_size=3,
-)  # fmt: skip
+)
 
 
 @given(some_lines, some_commitments, st.integers(1, 5), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_there_and_back(used: list, bought: list[Commitment], hours: int, text: bool) -> None:
-    lines = [line(sku, usd, pricing=kind, region=region, contracted_usd=0.9 * usd)
-             for sku, usd, kind, region, _ in used]  # fmt: skip
+    lines = [
+        line(sku, usd, pricing=kind, region=region, contracted_usd=0.9 * usd) for sku, usd, kind, region, _ in used
+    ]
     units = [count for *_, count in used]
     if not any(units) and not bought:
         return

@@ -13,15 +13,24 @@ from simcost.billing import owned, serverless
 from simcost.billing.owned import Owned
 from simcost.billing.serverless import ManagedEndpoint, Serverless
 
-NODE = Owned(capex=300_000.0, accelerators=8, life_years=4, residual=60_000.0, power=6.0, pue=1.3, electricity=0.1,
-             colocation=180.0, contracted=10.2, maintenance=0.03, staff=40_000.0)  # fmt: skip
+NODE = Owned(
+    capex=300_000.0,
+    accelerators=8,
+    life_years=4,
+    residual=60_000.0,
+    power=6.0,
+    pue=1.3,
+    electricity=0.1,
+    colocation=180.0,
+    contracted=10.2,
+    maintenance=0.03,
+    staff=40_000.0,
+)
 
 
 def cases(shared: Path, kind: str) -> list[dict]:
     found = [
-        case
-        for case in json.loads((shared / "vectors/billing.json").read_text())["cases"]
-        if case["kind"] == kind
+        case for case in json.loads((shared / "vectors/billing.json").read_text())["cases"] if case["kind"] == kind
     ]
     assert found
     return found
@@ -31,16 +40,24 @@ def test_owned_hardware_of_the_vectors(shared: Path) -> None:
     for case in cases(shared, "owned_hardware"):
         asked, expected = case["input"], case["expected"]
         bought = Owned(
-            capex=asked["capex_usd"], accelerators=asked["gpus"], life_years=asked["life_years"],
-            residual=asked["residual_usd"], power=asked["it_kw_average"], pue=asked["pue"],
-            electricity=asked["usd_per_kwh"], colocation=asked["colo_usd_per_kw_month"],
-            contracted=asked["colo_kw_contracted"], staff=asked["opex_usd_year"])  # fmt: skip
+            capex=asked["capex_usd"],
+            accelerators=asked["gpus"],
+            life_years=asked["life_years"],
+            residual=asked["residual_usd"],
+            power=asked["it_kw_average"],
+            pue=asked["pue"],
+            electricity=asked["usd_per_kwh"],
+            colocation=asked["colo_usd_per_kw_month"],
+            contracted=asked["colo_kw_contracted"],
+            staff=asked["opex_usd_year"],
+        )
         cost = bought.cost(1)
         found = {
-            "usd_year": cost.usd_per_year, "usd_h": cost.usd_per_h,
+            "usd_year": cost.usd_per_year,
+            "usd_h": cost.usd_per_h,
             "usd_gpu_h": cost.usd_per_accelerator_h(asked["gpus"]),
             "usd_useful_gpu_h": cost.usd_per_accelerator_h(asked["gpus"], asked["utilization"]),
-        }  # fmt: skip
+        }
         assert found == pytest.approx(expected, rel=case["tolerance"]), case["id"]
 
 
@@ -107,8 +124,7 @@ def test_workers_above_the_break_even_are_best_always_on() -> None:
     duty = [0.9, 0.76, 0.75, 0.2]
     best = worker.best_always_on(duty)
     costs = [
-        replace(worker, always_on=count).usd([share * 36_000 for share in duty[count:]], 36_000)
-        for count in range(5)
+        replace(worker, always_on=count).usd([share * 36_000 for share in duty[count:]], 36_000) for count in range(5)
     ]
     assert best == 2
     assert costs[best] == min(costs)

@@ -68,8 +68,9 @@ def test_both_prices_of_a_model_are_listed() -> None:
     price = CATALOG.token_price("openai/gpt-5-mini")
     rows = token_prices(price)
     assert [(row["unit"], row["usd"]) for row in rows] == [
-        ("1M input tokens", price.input_usd_per_m), ("1M output tokens", price.output_usd_per_m),
-    ]  # fmt: skip
+        ("1M input tokens", price.input_usd_per_m),
+        ("1M output tokens", price.output_usd_per_m),
+    ]
     assert {row["as_of"] for row in rows} == {price.as_of}
 
 
@@ -91,9 +92,7 @@ def test_a_capacity_block_that_nobody_prices_is_an_error(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("years", "usd_per_h"), [(1, 18.513656), (3, 10.285667)])
-def test_a_gcp_commitment_takes_the_rate_of_its_machine_type(
-    tmp_path: Path, years: int, usd_per_h: float
-) -> None:
+def test_a_gcp_commitment_takes_the_rate_of_its_machine_type(tmp_path: Path, years: int, usd_per_h: float) -> None:
     """Effective hours of a2-highgpu-8g in us-central1 (Cloud Billing API, 2026-07-30)."""
     cud = f"{{kind: resource-cud, sku: a2-highgpu-8g, region: us-central1, count: 1, years: {years}}}"
     (tmp_path / "usage.csv").write_text(HEADER + f"{DAY},a2-highgpu-8g,us-central1,1,h,\n")

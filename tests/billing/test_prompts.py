@@ -73,12 +73,8 @@ def test_counts_that_contradict_each_other_are_named(tmp_path: Path) -> None:
         billed(tmp_path, rows(OPENAI, prompt_tokens=2000, cached_tokens=3000))
     with pytest.raises(FaultsError, match=r"usage\.csv:3: .*both whole prompts and uncached input"):
         billed(tmp_path, rows(OPENAI, prompt_tokens=2000, uncached_input_tokens=1000))
-    apart = (
-        f"sku,start,quantity,unit,team\n{OPENAI},{DAY},9,prompt_tokens,a\n{OPENAI},{DAY},5,cached_tokens,b\n"
-    )
-    with pytest.raises(
-        FaultsError, match=r"usage\.csv:3: .*no input tokens with the same region, account and tags"
-    ):
+    apart = f"sku,start,quantity,unit,team\n{OPENAI},{DAY},9,prompt_tokens,a\n{OPENAI},{DAY},5,cached_tokens,b\n"
+    with pytest.raises(FaultsError, match=r"usage\.csv:3: .*no input tokens with the same region, account and tags"):
         billed(tmp_path, apart)
 
 
@@ -87,9 +83,7 @@ counts = st.integers(0, 10**9)
 
 @given(counts, counts, counts, counts)
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_both_ways_of_counting_cost_the_same(
-    tmp_path: Path, fresh: int, read: int, write: int, output: int
-) -> None:
+def test_both_ways_of_counting_cost_the_same(tmp_path: Path, fresh: int, read: int, write: int, output: int) -> None:
     rest = {"cache_read_tokens": read, "cache_write_tokens": write, "output_tokens": output}
     for model in (OPENAI, ANTHROPIC):
         apart = billed(tmp_path, rows(model, uncached_input_tokens=fresh, **rest))

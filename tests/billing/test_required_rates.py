@@ -25,16 +25,22 @@ CATALOG = load_catalog()
 
 def line(name: str, usd: float, region: str = "r", accelerator: str = "") -> Line:
     provider, _, sku = name.partition("/")
-    return Line(provider=provider, sku=sku, region=region, list_usd=usd, contracted_usd=usd, as_of="2026-07-30",
-                quality="A", accelerator=accelerator)  # fmt: skip
+    return Line(
+        provider=provider,
+        sku=sku,
+        region=region,
+        list_usd=usd,
+        contracted_usd=usd,
+        as_of="2026-07-30",
+        quality="A",
+        accelerator=accelerator,
+    )
 
 
 def account(*lines: Line) -> Metered:
     """One of each runs for an hour."""
     count = len(lines)
-    runs = Runs(
-        start_s=np.zeros(count), end_s=np.full(count, 3600.0), line=np.arange(count), units=np.ones(count)
-    )
+    runs = Runs(start_s=np.zeros(count), end_s=np.full(count, 3600.0), line=np.arange(count), units=np.ones(count))
     return metered(lines, runs, horizon_s=3600.0, start_s=0.0)
 
 
@@ -45,18 +51,32 @@ def settled(commitment: Commitment, *lines: Line) -> Settlement:
 @pytest.mark.parametrize(
     ("commitment", "name", "key"),
     [
-        (SavingsPlan(commitment=1.0, years=3, upfront="all"), "aws/p5.48xlarge", "`rates: {p5.48xlarge: USD/h}`"),
-        (SavingsPlan(commitment=1.0, covers="instance", family="p5", years=3, upfront="all"), "aws/p5.48xlarge",
-         "`discount`"),
-        (SavingsPlan(commitment=1.0, covers="sagemaker", years=3, upfront="all"), "aws/ml.p5.48xlarge", "`discount`"),
+        (
+            SavingsPlan(commitment=1.0, years=3, upfront="all"),
+            "aws/p5.48xlarge",
+            "`rates: {p5.48xlarge: USD/h}`",
+        ),
+        (
+            SavingsPlan(commitment=1.0, covers="instance", family="p5", years=3, upfront="all"),
+            "aws/p5.48xlarge",
+            "`discount`",
+        ),
+        (
+            SavingsPlan(commitment=1.0, covers="sagemaker", years=3, upfront="all"),
+            "aws/ml.p5.48xlarge",
+            "`discount`",
+        ),
         (ReservedInstances(sku="p5.48xlarge", count=1, years=3), "aws/p5.48xlarge", "`price: USD/h`"),
-        (AzureReservation(sku="Standard_ND96isr_H100_v5", count=1, years=3), "azure/Standard_ND96isr_H100_v5",
-         "`price: USD/h`"),
+        (
+            AzureReservation(sku="Standard_ND96isr_H100_v5", count=1, years=3),
+            "azure/Standard_ND96isr_H100_v5",
+            "`price: USD/h`",
+        ),
         (AzureSavingsPlan(commitment=1.0, years=3), "azure/Standard_ND96isr_H100_v5", "`discount`"),
         (ResourceCud(sku="n2-standard-8", count=1), "gcp/n2-standard-8", "`discount`"),
         (FlexibleCud(commitment=1.0), "gcp/n2-standard-8", "`rates: {n2-standard-8: USD/h}`"),
     ],
-)  # fmt: skip
+)
 def test_a_rate_that_nobody_states_is_required(commitment: Commitment, name: str, key: str) -> None:
     with pytest.raises(CatalogError) as error:
         settled(commitment, line(name, 10.0))
@@ -68,15 +88,18 @@ def test_a_rate_that_nobody_states_is_required(commitment: Commitment, name: str
 
 def test_all_usage_without_a_rate_is_named_at_once() -> None:
     plan = SavingsPlan(commitment=1.0, years=3, upfront="all")
-    with pytest.raises(
-        CatalogError, match=r"aws/p5\.48xlarge in r .*of aws/g6\.xlarge in r, aws/g5\.xlarge in r"
-    ):
+    with pytest.raises(CatalogError, match=r"aws/p5\.48xlarge in r .*of aws/g6\.xlarge in r, aws/g5\.xlarge in r"):
         settled(plan, line("aws/p5.48xlarge", 55.0), line("aws/g6.xlarge", 0.8), line("aws/g5.xlarge", 1.0))
 
 
 def test_sourced_rates_of_the_catalog_hold_for_their_family_term_and_region() -> None:
-    held = {years: settled(ResourceCud(sku="a3-highgpu-8g", region="us-central1", count=1, years=years),
-                           line("gcp/a3-highgpu-8g", 88.49, "us-central1")) for years in (1, 3)}  # fmt: skip
+    held = {
+        years: settled(
+            ResourceCud(sku="a3-highgpu-8g", region="us-central1", count=1, years=years),
+            line("gcp/a3-highgpu-8g", 88.49, "us-central1"),
+        )
+        for years in (1, 3)
+    }
     assert [1 - one.effective_usd / 88.49 for one in held.values()] == pytest.approx([0.306, 0.561], abs=5e-4)
     [note] = held[1].bought[0].bound.notes
     assert "2026-07-30, quality A" in note
@@ -84,14 +107,10 @@ def test_sourced_rates_of_the_catalog_hold_for_their_family_term_and_region() ->
         settled(ResourceCud(sku="a2-ultragpu-8g", count=1), line("gcp/a2-ultragpu-8g", 40.0, "us-central1"))
 
 
-@pytest.mark.parametrize(
-    "name", ["gcp/a3-highgpu-8g", "gcp/g2-standard-4", "gcp/a2-ultragpu-8g", "gcp/tpu-v6e-8"]
-)
+@pytest.mark.parametrize("name", ["gcp/a3-highgpu-8g", "gcp/g2-standard-4", "gcp/a2-ultragpu-8g", "gcp/tpu-v6e-8"])
 def test_flexible_commitments_do_not_cover_accelerators(name: str) -> None:
     plan = FlexibleCud(name="flex", commitment=1.0, discount=0.28)
-    with pytest.raises(
-        InputError, match=rf"flex: .* do not cover {name}: accelerator-optimised .*`resource-cud`"
-    ):
+    with pytest.raises(InputError, match=rf"flex: .* do not cover {name}: accelerator-optimised .*`resource-cud`"):
         settled(plan, line(name, 10.0))
     mixed = settled(plan, line(name, 10.0), line("gcp/n2-standard-8", 0.4))
     assert set(mixed.bought[0].covered_h) == {1}
@@ -117,15 +136,9 @@ def test_a_discount_of_the_plan_is_called_its_assumption() -> None:
 
 
 def test_commit_asks_for_the_rate_too(tmp_path: Path) -> None:
-    rows = "".join(
-        f"aws/p5.48xlarge,us-east-1,2026-01-0{1 + h // 24}T{h % 24:02d}:00:00Z,2\n" for h in range(72)
-    )
+    rows = "".join(f"aws/p5.48xlarge,us-east-1,2026-01-0{1 + h // 24}T{h % 24:02d}:00:00Z,2\n" for h in range(72))
     (tmp_path / "usage.csv").write_text("sku,region,hour,quantity\n" + rows)
     options = tmp_path / "options.yaml"
-    options.write_text(
-        "commitments: [{kind: savings-plan, name: three, commitment: $60/h, years: 3, upfront: all}]\n"
-    )
-    with pytest.raises(
-        CatalogError, match=r"three: the catalog has no compute-savings-plan rate of aws/p5\.48xlarge"
-    ):
+    options.write_text("commitments: [{kind: savings-plan, name: three, commitment: $60/h, years: 3, upfront: all}]\n")
+    with pytest.raises(CatalogError, match=r"three: the catalog has no compute-savings-plan rate of aws/p5\.48xlarge"):
         advise(options, usage=tmp_path / "usage.csv", paths=None, mapping={})

@@ -28,9 +28,20 @@ from simcost.errors import CatalogError
 from simcost.trace.requests.batch import RequestBatch
 
 FACT = {"source": "test", "as_of": "2026-10", "quality": "A"}
-PRICE = TokenPrice(provider="acme", model="m", input_usd_per_m=3, output_usd_per_m=15, cache_read_usd_per_m=0.3,
-                   cache_write_usd_per_m=3.75, cache_write_1h_usd_per_m=6, tier_start_input_tokens=1000,
-                   tier_input_usd_per_m=6, tier_output_usd_per_m=22.5, batch_multiplier=0.5, **FACT)  # fmt: skip
+PRICE = TokenPrice(
+    provider="acme",
+    model="m",
+    input_usd_per_m=3,
+    output_usd_per_m=15,
+    cache_read_usd_per_m=0.3,
+    cache_write_usd_per_m=3.75,
+    cache_write_1h_usd_per_m=6,
+    tier_start_input_tokens=1000,
+    tier_input_usd_per_m=6,
+    tier_output_usd_per_m=22.5,
+    batch_multiplier=0.5,
+    **FACT,
+)
 PLAIN = replace(PRICE, tier_start_input_tokens=None, tier_input_usd_per_m=None, tier_output_usd_per_m=None)
 Request = tuple[int, int, int, int]
 """input, read, written, output."""
@@ -81,24 +92,36 @@ def test_token_requests_of_the_vectors(shared: Path) -> None:
     for case in vectors(shared, "token_request"):
         asked = case["input"]
         price = TokenPrice(
-            provider="acme", model="m", **FACT, batch_multiplier=asked["batch_multiplier"],
-            **{f"{name}_usd_per_m": asked[f"usd_per_m_{name}"]
-               for name in ("input", "output", "cache_read", "cache_write")})  # fmt: skip
+            provider="acme",
+            model="m",
+            **FACT,
+            batch_multiplier=asked["batch_multiplier"],
+            **{
+                f"{name}_usd_per_m": asked[f"usd_per_m_{name}"]
+                for name in ("input", "output", "cache_read", "cache_write")
+            },
+        )
         usd = request_usd(
-            np.array([asked["input_tokens"]]), np.array([asked["output_tokens"]]), rates(price, batch=True),
-            read=np.array([asked["cache_read_tokens"]]), written=np.array([asked["cache_write_tokens"]]))  # fmt: skip
-        assert usd[0] == pytest.approx(case["expected"]["cost_usd"], rel=case["tolerance"], abs=1e-15), case[
-            "id"
-        ]
+            np.array([asked["input_tokens"]]),
+            np.array([asked["output_tokens"]]),
+            rates(price, batch=True),
+            read=np.array([asked["cache_read_tokens"]]),
+            written=np.array([asked["cache_write_tokens"]]),
+        )
+        assert usd[0] == pytest.approx(case["expected"]["cost_usd"], rel=case["tolerance"], abs=1e-15), case["id"]
 
 
 def test_tiered_requests_of_the_vectors(shared: Path) -> None:
     for case in vectors(shared, "token_request_tiered"):
         asked = case["input"]
         price = TokenPrice(
-            provider="acme", model="m", **FACT, tier_start_input_tokens=asked["tier_start_input_tokens"],
+            provider="acme",
+            model="m",
+            **FACT,
+            tier_start_input_tokens=asked["tier_start_input_tokens"],
             **{f"{name}_usd_per_m": asked["base_usd_per_m"][name] for name in ("input", "output")},
-            **{f"tier_{name}_usd_per_m": asked["tier_usd_per_m"][name] for name in ("input", "output")})  # fmt: skip
+            **{f"tier_{name}_usd_per_m": asked["tier_usd_per_m"][name] for name in ("input", "output")},
+        )
         rows = np.array([asked["input_tokens"], asked["input_tokens"] + 1])
         out = np.full(2, asked["output_tokens"])
         usd = request_usd(rows, out, rates(price), read=asked["cache_read_tokens"])
@@ -106,17 +129,13 @@ def test_tiered_requests_of_the_vectors(shared: Path) -> None:
         assert usd[1] == pytest.approx(200_001 * 2.5e-6 + 1000 * 15e-6, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    "price", [PRICE, PLAIN, replace(PLAIN, cache_read_usd_per_m=None, cache_write_usd_per_m=None)]
-)
+@pytest.mark.parametrize("price", [PRICE, PLAIN, replace(PLAIN, cache_read_usd_per_m=None, cache_write_usd_per_m=None)])
 @given(rows=requests, batch=st.booleans())
 def test_columns_equal_one_request_at_a_time(price: TokenPrice, rows: list[Request], batch: bool) -> None:
     size, read, written, output = columns(rows)
     paid = rates(price, batch=batch)
     naive = one_by_one(price, rows, batch)
-    assert request_usd(size, output, paid, read=read, written=written).tolist() == pytest.approx(
-        naive, rel=1e-12
-    )
+    assert request_usd(size, output, paid, read=read, written=written).tolist() == pytest.approx(naive, rel=1e-12)
     count = count_tokens(size, output, paid, read=read, written=written)
     assert count.usd(paid) == pytest.approx(sum(naive), rel=1e-12)
     assert sum(count.by_item_usd(paid).values()) == pytest.approx(count.usd(paid), rel=1e-12)
@@ -164,9 +183,7 @@ def stream(rows: list[tuple[int, int, int]], cut: int = 10_000) -> list[tuple[Re
     """Batches of (second, input, output)."""
     at, size, out = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     whole = RequestBatch(at * 10**9, size.astype(np.int32), out.astype(np.int32))
-    return [
-        (whole[i : i + cut], np.zeros(len(whole[i : i + cut]), np.int64)) for i in range(0, len(rows), cut)
-    ]
+    return [(whole[i : i + cut], np.zeros(len(whole[i : i + cut]), np.int64)) for i in range(0, len(rows), cut)]
 
 
 arrivals = st.lists(
@@ -269,6 +286,4 @@ def test_charges_add_up_to_the_bill() -> None:
     assert charges[0].consumed_quantity == 100 / 1e6
     assert {charge.service for charge in charges} == {"tokens"}
     cached = bill_tokens(rows, PerToken(api="acme/m", cache=HitShare(hit=0.5)), PRICE, 1800.0)
-    assert sum(c.billed_cost_usd for c in token_charges(cached, place)) == pytest.approx(
-        cached.total_usd, rel=1e-12
-    )
+    assert sum(c.billed_cost_usd for c in token_charges(cached, place)) == pytest.approx(cached.total_usd, rel=1e-12)

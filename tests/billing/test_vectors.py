@@ -36,8 +36,16 @@ def near(case: dict[str, Any], wanted: float) -> Any:
 
 
 def line(sku: str, usd: float = 1.0, **more: Any) -> Line:
-    return Line(provider=more.pop("provider", "aws"), sku=sku, region="r", list_usd=usd, contracted_usd=usd, as_of="",
-                quality="given", **more)  # fmt: skip
+    return Line(
+        provider=more.pop("provider", "aws"),
+        sku=sku,
+        region="r",
+        list_usd=usd,
+        contracted_usd=usd,
+        as_of="",
+        quality="given",
+        **more,
+    )
 
 
 def account(lines: list[Line], hours: list[float], horizon_s: float = 3600.0) -> Metered:
@@ -55,8 +63,14 @@ def account(lines: list[Line], hours: list[float], horizon_s: float = 3600.0) ->
 @of("on_demand")
 def test_on_demand(case: dict[str, Any]) -> None:
     given = case["input"]
-    rule = BillingRule(provider="p", granularity_s=given["increment_s"], minimum_s=given["minimum_s"], source="",
-                       as_of="", quality="A")  # fmt: skip
+    rule = BillingRule(
+        provider="p",
+        granularity_s=given["increment_s"],
+        minimum_s=given["minimum_s"],
+        source="",
+        as_of="",
+        quality="A",
+    )
     billed = billed_seconds(given["intervals_s"], np.zeros(len(given["intervals_s"]), bool), rule).sum()
     assert billed == near(case, case["expected"]["billed_s"])
     assert billed / 3600 * given["rate_usd_h"] == near(case, case["expected"]["cost_usd"])
@@ -79,16 +93,19 @@ def test_capacity_reservations(case: dict[str, Any]) -> None:
 def test_reserved_instances(case: dict[str, Any]) -> None:
     given = case["input"]
     used = given["usage"]
-    lines = [
-        line(f"{u['family']}.{u['size']}", u["on_demand_usd_h"], account=u["account"], zone=u["az"])
-        for u in used
-    ]
+    lines = [line(f"{u['family']}.{u['size']}", u["on_demand_usd_h"], account=u["account"], zone=u["az"]) for u in used]
     hours = [u["instances"] * u["seconds_each"] / 3600 for u in used]
     owned = [
-        ReservedInstances(sku=f"{r['family']}.{r['size']}", region="r", count=r["count"], account=r["account"],
-                          zone=r["az"], price=0.5)
+        ReservedInstances(
+            sku=f"{r['family']}.{r['size']}",
+            region="r",
+            count=r["count"],
+            account=r["account"],
+            zone=r["az"],
+            price=0.5,
+        )
         for r in given["reservations"]
-    ]  # fmt: skip
+    ]
     found = settle(account(lines, hours), owned, load_catalog())
     rest = dict(zip((u["id"] for u in used), found.rest_h[0], strict=True))
     assert rest == {name: near(case, value) for name, value in case["expected"]["on_demand_h"].items()}
@@ -102,8 +119,11 @@ def test_reserved_instances(case: dict[str, Any]) -> None:
 @of("reserved_instance_price")
 def test_price_of_a_reserved_instance(case: dict[str, Any]) -> None:
     given = case["input"]
-    terms = Terms(upfront_usd=given["upfront_usd"], recurring_usd_per_h=given["recurring_usd_h"],
-                  term_h=years_h(given["years"]))  # fmt: skip
+    terms = Terms(
+        upfront_usd=given["upfront_usd"],
+        recurring_usd_per_h=given["recurring_usd_h"],
+        term_h=years_h(given["years"]),
+    )
     assert terms.value_usd == near(case, case["expected"]["list_value_usd"])
     assert terms.effective_usd_per_h == near(case, case["expected"]["effective_usd_h"])
 
@@ -120,8 +140,7 @@ def test_savings_plans(case: dict[str, Any]) -> None:
     unused = {one.bound.name: one.unused_usd.sum() for one in found.bought}
     assert unused == {name: near(case, usd) for name, usd in expected["unused_usd"].items()}
     assert covered_quantities(found) == {
-        sku: {kind: near(case, q) for kind, q in kinds.items()}
-        for sku, kinds in expected["covered_qty"].items()
+        sku: {kind: near(case, q) for kind, q in kinds.items()} for sku, kinds in expected["covered_qty"].items()
     }
 
 
@@ -181,8 +200,19 @@ def test_flexible_commitments(case: dict[str, Any]) -> None:
 def test_tiers_of_a_month(case: dict[str, Any]) -> None:
     given, start, tiers = case["input"], 0.0, []
     for tier in given["tiers"]:
-        tiers.append(TierPrice(provider="p", item="egress", unit="GB", from_gb=start, to_gb=tier["up_to"],
-                               price_usd=tier["usd_per_gb"], source="", as_of="", quality="A"))  # fmt: skip
+        tiers.append(
+            TierPrice(
+                provider="p",
+                item="egress",
+                unit="GB",
+                from_gb=start,
+                to_gb=tier["up_to"],
+                price_usd=tier["usd_per_gb"],
+                source="",
+                as_of="",
+                quality="A",
+            )
+        )
         start = tier["up_to"]
     usd = month_usd(given["quantity_gb"], tiers)
     assert usd == near(case, case["expected"]["cost_usd"])
@@ -200,12 +230,8 @@ def test_storage_of_a_month(case: dict[str, Any]) -> None:
 @of("capacity_block")
 def test_capacity_blocks(case: dict[str, Any]) -> None:
     given = case["input"]
-    block = CapacityBlock(
-        sku="p5.48xlarge", region="r", count=1, days=given["days"], price=given["rate_usd_h"]
-    )
-    found = settle(
-        account([line("p5.48xlarge", 60.0)], [1.0], 86400.0 * given["days"]), [block], load_catalog()
-    )
+    block = CapacityBlock(sku="p5.48xlarge", region="r", count=1, days=given["days"], price=given["rate_usd_h"])
+    found = settle(account([line("p5.48xlarge", 60.0)], [1.0], 86400.0 * given["days"]), [block], load_catalog())
     [one] = found.bought
     assert one.one_time_usd.sum() == near(case, case["expected"]["fee_upfront_usd"])
     assert one.covered_h[0].sum() == near(case, case["expected"]["usable_h"])

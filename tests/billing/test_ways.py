@@ -15,9 +15,7 @@ from simcost.catalog import load_catalog
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError, InputError
 
-TWO = ledger(
-    [(0.0, 10 * HOUR), (2 * HOUR, 5 * HOUR)], [(0, "ready", 0.0, 10 * HOUR, 6 * HOUR)], horizon_s=10 * HOUR
-)
+TWO = ledger([(0.0, 10 * HOUR), (2 * HOUR, 5 * HOUR)], [(0, "ready", 0.0, 10 * HOUR, 6 * HOUR)], horizon_s=10 * HOUR)
 """13 node-hours; two nodes from hour 2 to 5."""
 
 
@@ -33,9 +31,7 @@ def test_spot_pays_the_price_in_effect() -> None:
     assert flat.total_usd == pytest.approx(13.0)
     assert flat.list_usd == pytest.approx(39.0)
     assert {charge.pricing_category for charge in flat.charges} == {"Dynamic"}
-    moving = Spot(
-        offer="acme/big", prices=(SpotPrice(at=0.0, price=1.0), SpotPrice(at=4.5 * HOUR, price=3.0))
-    )
+    moving = Spot(offer="acme/big", prices=(SpotPrice(at=0.0, price=1.0), SpotPrice(at=4.5 * HOUR, price=3.0)))
     assert bill(TWO, moving, Market(price=3.0)).total_usd == pytest.approx(4.5 + 5.5 * 3 + 2.5 + 0.5 * 3)
     with pytest.raises(CatalogError, match="no spot price of acme/big"):
         bill(TWO, Spot(offer="acme/big"), Book())
@@ -51,9 +47,7 @@ def test_what_is_committed_covers_the_other_kinds_of_nodes_but_no_spot() -> None
     alone = bill_together([(usage, buy), (usage, Spot(offer="aws/p5.4xlarge", price=1.0))], catalog)
     assert alone.total_usd == pytest.approx(10 * 30 + 3 * (2 * large - 60) + 13)
     both = bill_together([(usage, buy), (usage, OnDemand(offer="aws/p5.4xlarge"))], catalog)
-    assert both.total_usd == pytest.approx(
-        10 * 30 + 7 * (large + small - 60) + 3 * (2 * large + 2 * small - 60)
-    )
+    assert both.total_usd == pytest.approx(10 * 30 + 7 * (large + small - 60) + 3 * (2 * large + 2 * small - 60))
     assert sum(both.compute_by_state_usd.values()) == pytest.approx(both.total_usd)
 
 

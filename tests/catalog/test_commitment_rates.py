@@ -39,22 +39,27 @@ def test_a_discount_is_taken_off_the_price_on_demand(tmp_path: Path) -> None:
 
 
 def test_the_narrowest_row_wins_name_then_beginning_then_region(tmp_path: Path) -> None:
-    catalog = load_catalog(own(
-        tmp_path,
-        "aws,compute-savings-plan,*,any,3,all,,0.10",
-        "aws,compute-savings-plan,p5*,any,3,all,,0.20",
-        "aws,compute-savings-plan,p5.*,any,3,all,,0.30",
-        "aws,compute-savings-plan,p5.*,us-east-1,3,all,,0.40",
-        "aws,compute-savings-plan,P5.48xlarge,any,3,all,20,",
-    ))  # fmt: skip
+    catalog = load_catalog(
+        own(
+            tmp_path,
+            "aws,compute-savings-plan,*,any,3,all,,0.10",
+            "aws,compute-savings-plan,p5*,any,3,all,,0.20",
+            "aws,compute-savings-plan,p5.*,any,3,all,,0.30",
+            "aws,compute-savings-plan,p5.*,us-east-1,3,all,,0.40",
+            "aws,compute-savings-plan,P5.48xlarge,any,3,all,20,",
+        )
+    )
 
     def rate(sku: str, region: str) -> float | None:
         found = catalog.commitment_rate("aws", "compute-savings-plan", sku, region, 3, "all")
         return found.discount or found.usd_per_h
 
     assert [rate(sku, "us-east-1") for sku in ("p5.48xlarge", "p5.4xlarge", "p5en.48xlarge", "g6.xlarge")] == [
-        20, 0.40, 0.20, 0.10,
-    ]  # fmt: skip
+        20,
+        0.40,
+        0.20,
+        0.10,
+    ]
     assert rate("p5.4xlarge", "eu-north-1") == 0.30
 
 

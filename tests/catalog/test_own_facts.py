@@ -22,8 +22,7 @@ def faults_of(folder: Path) -> tuple[Fault, ...]:
 
 def test_rows_override_by_key_and_extend(tmp_path: Path) -> None:
     (tmp_path / "offers.csv").write_text(
-        OFFER
-        + "aws,p5.48xlarge,us-east-1,h100,8,40,contract 7,2026-10-01,A\nmine,box,any,H200,8,20,quote,2026-10,A\n"
+        OFFER + "aws,p5.48xlarge,us-east-1,h100,8,40,contract 7,2026-10-01,A\nmine,box,any,H200,8,20,quote,2026-10,A\n"
     )
     catalog = load_catalog(tmp_path)
     assert catalog.offer("aws/p5.48xlarge").on_demand_usd_per_h == 40
@@ -111,9 +110,7 @@ def test_a_byte_order_mark_and_empty_lines_are_harmless(tmp_path: Path) -> None:
 
 
 def test_a_model_whose_heads_do_not_fit_together(tmp_path: Path) -> None:
-    columns = (
-        "name,parameters,layers,hidden,heads,kv_heads,head_dim,ffn,vocabulary,tied_embeddings,context_tokens"
-    )
+    columns = "name,parameters,layers,hidden,heads,kv_heads,head_dim,ffn,vocabulary,tied_embeddings,context_tokens"
     (tmp_path / "models.csv").write_text(
         f"{columns},source,as_of,quality\nx,1e9,8,512,8,3,64,2048,32000,yes,4096,s,2026,A\n"
     )
@@ -141,9 +138,7 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     st.text(alphabet='ab,"\n\r\t .0123456789-eE\x00é', max_size=200)
     | st.binary(max_size=80).map(lambda b: b.decode("latin-1"))
 )
-def test_any_text_gives_rows_or_faults_never_a_crash(
-    tmp_path_factory: pytest.TempPathFactory, body: str
-) -> None:
+def test_any_text_gives_rows_or_faults_never_a_crash(tmp_path_factory: pytest.TempPathFactory, body: str) -> None:
     path = tmp_path_factory.mktemp("facts") / "offers.csv"
     path.write_text(OFFER + body, encoding="utf-8", newline="")
     rows, faults = read_table(path, Offer, ("provider", "sku", "region"))

@@ -99,9 +99,7 @@ def test_tiers_of_each_region_are_cumulative_and_fall() -> None:
 
 
 def test_a_region_has_its_own_tiers_or_those_of_any() -> None:
-    assert CATALOG.tier_prices("gcp", "egress", "europe-west4")[-1].price_usd == pytest.approx(
-        0.085 / 1.073741824
-    )
+    assert CATALOG.tier_prices("gcp", "egress", "europe-west4")[-1].price_usd == pytest.approx(0.085 / 1.073741824)
     assert CATALOG.tier_prices("gcp", "egress", "us-east1") == CATALOG.tier_prices("gcp", "egress")
     assert CATALOG.tier_prices("gcp", "egress")[-1].price_usd == pytest.approx(0.08 / 1.073741824)
 

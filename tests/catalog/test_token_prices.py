@@ -66,16 +66,12 @@ def test_half_a_batch_price_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_of_models_are_the_providers_own(tmp_path: Path) -> None:
-    (tmp_path / "token_prices.csv").write_text(
-        HEADER.format("") + "acme,Any/Name v2,1,2,offer,2026-10-01,A\n"
-    )
+    (tmp_path / "token_prices.csv").write_text(HEADER.format("") + "acme,Any/Name v2,1,2,offer,2026-10-01,A\n")
     assert load_catalog(tmp_path).token_price("ACME/any/name v2").output_usd_per_m == 2
 
 
 def test_a_missing_price_is_named() -> None:
-    with pytest.raises(
-        CatalogError, match=r"no token price of 'openai/gpt-5-mni'.*did you mean 'openai/gpt-5-mini'"
-    ):
+    with pytest.raises(CatalogError, match=r"no token price of 'openai/gpt-5-mni'.*did you mean 'openai/gpt-5-mini'"):
         CATALOG.token_price("openai/gpt-5-mni")
 
 

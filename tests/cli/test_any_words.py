@@ -20,13 +20,70 @@ VERBS = (
     "show",
     "perf",
 )
-FLAGS = ("--json", "--quiet", "--out", "-o", "--format", "--map", "--on", "--tp", "--precision", "--horizon",
-         "--where", "--time-format", "--delimiter", "--decimal", "--thousands",
-         "--kv-precision", "--context", "--max-num-seqs", "--fail-on", "--data", "--catalog", "--on-error",
-         "--memory-utilisation", "--start", "--time-unit", "--block-tokens", "--", "-h")  # fmt: skip
-VALUES = ("bad.yaml", "log.csv", "gone", ".", "", "csv", "azure-llm", "h100", "llama-3.1-8b", "models", "offers",
-          "l4", "fp8", "int4", "-1", "0", "1", "8", "3", "1e9", "nan", "inf", "slo", "budget=1", "a=b", "skip", "ms",
-          "2024-01-01", "\0", "\ud800", "ä", "1h")  # fmt: skip
+FLAGS = (
+    "--json",
+    "--quiet",
+    "--out",
+    "-o",
+    "--format",
+    "--map",
+    "--on",
+    "--tp",
+    "--precision",
+    "--horizon",
+    "--where",
+    "--time-format",
+    "--delimiter",
+    "--decimal",
+    "--thousands",
+    "--kv-precision",
+    "--context",
+    "--max-num-seqs",
+    "--fail-on",
+    "--data",
+    "--catalog",
+    "--on-error",
+    "--memory-utilisation",
+    "--start",
+    "--time-unit",
+    "--block-tokens",
+    "--",
+    "-h",
+)
+VALUES = (
+    "bad.yaml",
+    "log.csv",
+    "gone",
+    ".",
+    "",
+    "csv",
+    "azure-llm",
+    "h100",
+    "llama-3.1-8b",
+    "models",
+    "offers",
+    "l4",
+    "fp8",
+    "int4",
+    "-1",
+    "0",
+    "1",
+    "8",
+    "3",
+    "1e9",
+    "nan",
+    "inf",
+    "slo",
+    "budget=1",
+    "a=b",
+    "skip",
+    "ms",
+    "2024-01-01",
+    "\0",
+    "\ud800",
+    "ä",
+    "1h",
+)
 WORDS = st.lists(st.sampled_from(FLAGS + VALUES) | st.text(max_size=6), max_size=8)
 
 
@@ -49,11 +106,19 @@ def test_any_words(here: Path, verbs: list[str], words: list[str]) -> None:
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    verb=st.sampled_from([("perf", "llama-3.1-8b", "--on", "h100"), ("check", "bad.yaml"), ("run", "bad.yaml"),
-                          ("trace", "describe", "log.csv"), ("catalog", "show"), ("catalog", "list"),
-                          ("trace", "import", "log.csv", "--format", "csv", "-o", "x.parquet"),
-                          ("trace", "synthesize", "bad.yaml", "--horizon", "1h", "-o", "x.parquet")]),
+    verb=st.sampled_from(
+        [
+            ("perf", "llama-3.1-8b", "--on", "h100"),
+            ("check", "bad.yaml"),
+            ("run", "bad.yaml"),
+            ("trace", "describe", "log.csv"),
+            ("catalog", "show"),
+            ("catalog", "list"),
+            ("trace", "import", "log.csv", "--format", "csv", "-o", "x.parquet"),
+            ("trace", "synthesize", "bad.yaml", "--horizon", "1h", "-o", "x.parquet"),
+        ]
+    ),
     words=WORDS,
-)  # fmt: skip
+)
 def test_any_words_after_good_ones(here: Path, verb: tuple[str, ...], words: list[str]) -> None:
     assert call(*verb, *words).code in (0, 2)

@@ -57,7 +57,11 @@ def test_decisions() -> None:
     assert (document["scale_ups"], document["scale_downs"], document["syncs"]) == (3, 0, 4)
     assert document["not_simulated"] == ["metadata.labels"]
     assert document["manifest"] == {
-        "file": "hpa.yaml", "kind": "HorizontalPodAutoscaler", "name": "chat", "policy": "hpa"}  # fmt: skip
+        "file": "hpa.yaml",
+        "kind": "HorizontalPodAutoscaler",
+        "name": "chat",
+        "policy": "hpa",
+    }
     assert document["provenance"]["inputs"].keys() == {"hpa.yaml", "m.csv"}
     assert sum(one["syncs"] for one in document["reasons"]) == 4
     assert document["replica_hours"]["desired"] == pytest.approx(13 * 15 / 3600)
@@ -72,9 +76,7 @@ def test_a_closed_loop_goes_its_own_way() -> None:
 def test_text_says_why() -> None:
     said = call("autoscale", "replay", "hpa.yaml", "m.csv")
     assert said.code == 0
-    assert said.out.startswith(
-        "HorizontalPodAutoscaler chat requests 1 to 4 replicas over 45 s: more than there are"
-    )
+    assert said.out.startswith("HorizontalPodAutoscaler chat requests 1 to 4 replicas over 45 s: more than there are")
     assert "2026-03-03 08:00:15  DesiredWithinRange: queue 31, target 10: desired 4" in said.out
     assert "Not simulated: metadata.labels" in said.out
     assert max(map(len, said.out.splitlines())) <= 140
@@ -92,9 +94,7 @@ def test_seconds_need_no_dates(here: Path) -> None:
     document = replayed("--metric", "queue=load")
     assert [one["desired"] for one in document["decisions"]] == [1, 4, 4]
     assert "time" not in document["decisions"][0]
-    assert (
-        call("autoscale", "replay", "hpa.yaml", "m.csv", "--metric", "queue=load", "--svg", "c.svg").code == 0
-    )
+    assert call("autoscale", "replay", "hpa.yaml", "m.csv", "--metric", "queue=load", "--svg", "c.svg").code == 0
     assert "minutes" in (here / "c.svg").read_text()
 
 

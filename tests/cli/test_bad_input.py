@@ -13,28 +13,39 @@ SMALLEST = (("seeds: 2", "seeds: 1"), (WORKLOAD, "{kind: trace, path: log.parque
 
 @pytest.mark.parametrize(
     ("old", "new", "place", "said"),
-    [("rate: 1/s", "rte: 1/s", "5:29", "unknown key 'rte'; did you mean 'rate'?"),
-     ("seeds: 2", "seeds: two", "4:8", "'two' is not a whole number"),
-     ("seeds: 2", "seeds: [2]", "4:8", "a list is not a whole number"),
-     ("horizon: 10min", "horizon: 10 parsecs", "3:10", "unknown unit 'parsecs'; known here: ns"),
-     ("ttft: 1s", "ttft: -1s", "6:13", "'-1s' must be above 0"),
-     ("rate: 1/s", "rate: .nan", "5:35", ".nan is not a finite number"),
-     ("rate: 1/s", "rate: 1e12", "5:35", "must be at most 1e+06"),
-     ("horizon: 10min", "horizon: 1e300", "3:10", "must be at most 1e+09"),
-     ("replicas: 1", "replicas: 1000000000", "11:38", "must be at most 1e+06"),
-     ("seeds: 2", "seeds: 2\nseeds: 3", "5:1", "'seeds'"),
-     ("model: llama-3.2-1b", "model: llama-3.2-1bb", "2:8", "did you mean 'llama-3.2-1b'"),
-     ("accelerator: l4}\n    buy: {offer: aws/g6.xlarge}\n    scaling: {kind: fixed",
-      "accelerator: l5}\n    buy: {offer: aws/g6.xlarge}\n    scaling: {kind: fixed", "9:28", "'l5'"),
-     ("aws/g6.xlarge}\n    scaling: {kind: fixed", "aws/g6.huge}\n    scaling: {kind: fixed", "10:18", "aws/g6."),
-     ("kind: fixed", "kind: fixd", "11:21", "did you mean 'fixed'?"),
-     ("model: llama-3.2-1b", "model: llama-3.1-70b", "9:14", "does not fit on 1 x l4"),
-     (WORKLOAD, "{kind: trace, path: gone.parquet}", "5:31", "`simcost trace import` makes one"),
-     (WORKLOAD, "{kind: trace, path: /etc/passwd}", "5:31", "lies outside"),
-     ("plans:", "plans: []\nold:", "7:8", "needs at least 1"),
-     ("scenario: tiny", "scenario: tiny: x", "1:15", ""),
-     (TINY, "", "1:1", "is empty")],
-)  # fmt: skip
+    [
+        ("rate: 1/s", "rte: 1/s", "5:29", "unknown key 'rte'; did you mean 'rate'?"),
+        ("seeds: 2", "seeds: two", "4:8", "'two' is not a whole number"),
+        ("seeds: 2", "seeds: [2]", "4:8", "a list is not a whole number"),
+        ("horizon: 10min", "horizon: 10 parsecs", "3:10", "unknown unit 'parsecs'; known here: ns"),
+        ("ttft: 1s", "ttft: -1s", "6:13", "'-1s' must be above 0"),
+        ("rate: 1/s", "rate: .nan", "5:35", ".nan is not a finite number"),
+        ("rate: 1/s", "rate: 1e12", "5:35", "must be at most 1e+06"),
+        ("horizon: 10min", "horizon: 1e300", "3:10", "must be at most 1e+09"),
+        ("replicas: 1", "replicas: 1000000000", "11:38", "must be at most 1e+06"),
+        ("seeds: 2", "seeds: 2\nseeds: 3", "5:1", "'seeds'"),
+        ("model: llama-3.2-1b", "model: llama-3.2-1bb", "2:8", "did you mean 'llama-3.2-1b'"),
+        (
+            "accelerator: l4}\n    buy: {offer: aws/g6.xlarge}\n    scaling: {kind: fixed",
+            "accelerator: l5}\n    buy: {offer: aws/g6.xlarge}\n    scaling: {kind: fixed",
+            "9:28",
+            "'l5'",
+        ),
+        (
+            "aws/g6.xlarge}\n    scaling: {kind: fixed",
+            "aws/g6.huge}\n    scaling: {kind: fixed",
+            "10:18",
+            "aws/g6.",
+        ),
+        ("kind: fixed", "kind: fixd", "11:21", "did you mean 'fixed'?"),
+        ("model: llama-3.2-1b", "model: llama-3.1-70b", "9:14", "does not fit on 1 x l4"),
+        (WORKLOAD, "{kind: trace, path: gone.parquet}", "5:31", "`simcost trace import` makes one"),
+        (WORKLOAD, "{kind: trace, path: /etc/passwd}", "5:31", "lies outside"),
+        ("plans:", "plans: []\nold:", "7:8", "needs at least 1"),
+        ("scenario: tiny", "scenario: tiny: x", "1:15", ""),
+        (TINY, "", "1:1", "is empty"),
+    ],
+)
 @pytest.mark.parametrize("verb", ["check", "run"])
 def test_a_faulty_scenario(tmp_path: Path, verb: str, old: str, new: str, place: str, said: str) -> None:
     file = scenario(tmp_path)
@@ -48,21 +59,20 @@ def test_a_faulty_scenario(tmp_path: Path, verb: str, old: str, new: str, place:
 
 def test_all_faults_of_a_file_together(tmp_path: Path) -> None:
     file = scenario(
-        tmp_path, ("rate: 1/s", "rte: 1/s"), ("seeds: 2", "seeds: 0"), ("ttft: 1s", "ttft: 1 hogshead"),
+        tmp_path,
+        ("rate: 1/s", "rte: 1/s"),
+        ("seeds: 2", "seeds: 0"),
+        ("ttft: 1s", "ttft: 1 hogshead"),
         ("accelerator: l4", "accelerator: l5"),
-    )  # fmt: skip
+    )
     lines = refused("run", file, "--out", tmp_path / "out").splitlines()
-    places = [
-        tuple(map(int, match.groups())) for line in lines if (match := re.search(r":(\d+):(\d+): ", line))
-    ]
+    places = [tuple(map(int, match.groups())) for line in lines if (match := re.search(r":(\d+):(\d+): ", line))]
     assert len(places) == len(lines) >= 6
     assert places == sorted(places)
     assert {line for line, _ in places} >= {4, 5, 6, 9, 13}
 
 
-@pytest.mark.parametrize(
-    "content", [b"\xff\xfe\x00", b"a: &x [*x]\n", b"- 1\n", b"a: !!python/none 1\n", b"\0"]
-)
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a: &x [*x]\n", b"- 1\n", b"a: !!python/none 1\n", b"\0"])
 def test_what_is_no_scenario_at_all(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "odd.yaml"
     file.write_bytes(content)
@@ -79,14 +89,16 @@ def test_a_missing_file(tmp_path: Path, words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("lama-3.1-8b", "--on", "h100"), "'lama-3.1-8b'; did you mean 'llama-3.1-8b'"),
-     (("llama-3.1-8b", "--on", "h1000"), "did you mean"),
-     (("llama-3.1-70b", "--on", "l4"), "111.9 GiB are missing. What would fit: tp 8"),
-     (("llama-3.1-8b", "--on", "h100", "--tp", "3"), "possible: 1, 2, 4, 8"),
-     (("llama-3.1-8b", "--on", "h100", "--precision", "f8"), "'f8' is not one of bf16, fp8"),
-     (("llama-3.1-8b", "--on", "h100", "--memory-utilisation", "nan"), "memory_utilisation"),
-     (("llama-3.1-8b", "--on", "h100", "--memory-utilisation", "1.1"), "must be at most 1")],
-)  # fmt: skip
+    [
+        (("lama-3.1-8b", "--on", "h100"), "'lama-3.1-8b'; did you mean 'llama-3.1-8b'"),
+        (("llama-3.1-8b", "--on", "h1000"), "did you mean"),
+        (("llama-3.1-70b", "--on", "l4"), "111.9 GiB are missing. What would fit: tp 8"),
+        (("llama-3.1-8b", "--on", "h100", "--tp", "3"), "possible: 1, 2, 4, 8"),
+        (("llama-3.1-8b", "--on", "h100", "--precision", "f8"), "'f8' is not one of bf16, fp8"),
+        (("llama-3.1-8b", "--on", "h100", "--memory-utilisation", "nan"), "memory_utilisation"),
+        (("llama-3.1-8b", "--on", "h100", "--memory-utilisation", "1.1"), "must be at most 1"),
+    ],
+)
 def test_perf(words: tuple[str, ...], said: str) -> None:
     assert said in refused("perf", *words)
 
@@ -99,15 +111,23 @@ def test_an_unknown_fact() -> None:
 
 @pytest.mark.parametrize(
     ("log", "said"),
-    [("", "the file is empty"),
-     ("arrival,prompt_tokens,output_tokens\n", "no requests"),
-     ("arrival,prompt_tokens\n0,1\n", "output_tokens"),
-     ("arrival,prompt_tokens,output_tokens\n0,5,5\n1,-5,5\n", "row 2 (line 3): prompt_tokens: '-5' is out of range"),
-     ("arrival,prompt_tokens,output_tokens\n0,5,nan\n", "row 1 (line 2): output_tokens: 'nan' is not a number"),
-     ("arrival,prompt_tokens,output_tokens\n0,5,1.5\n", "'1.5' is not a whole number"),
-     ("arrival,prompt_tokens,output_tokens\nsoon,5,5\n", "'soon' is not a time"),
-     ("arrival,prompt_tokens,output_tokens\n0,5,5,5\n", "4 values, but the header has 3 columns")],
-)  # fmt: skip
+    [
+        ("", "the file is empty"),
+        ("arrival,prompt_tokens,output_tokens\n", "no requests"),
+        ("arrival,prompt_tokens\n0,1\n", "output_tokens"),
+        (
+            "arrival,prompt_tokens,output_tokens\n0,5,5\n1,-5,5\n",
+            "row 2 (line 3): prompt_tokens: '-5' is out of range",
+        ),
+        (
+            "arrival,prompt_tokens,output_tokens\n0,5,nan\n",
+            "row 1 (line 2): output_tokens: 'nan' is not a number",
+        ),
+        ("arrival,prompt_tokens,output_tokens\n0,5,1.5\n", "'1.5' is not a whole number"),
+        ("arrival,prompt_tokens,output_tokens\nsoon,5,5\n", "'soon' is not a time"),
+        ("arrival,prompt_tokens,output_tokens\n0,5,5,5\n", "4 values, but the header has 3 columns"),
+    ],
+)
 def test_a_faulty_log(tmp_path: Path, log: str, said: str) -> None:
     file, out = tmp_path / "log.csv", tmp_path / "log.parquet"
     file.write_text(log, encoding="utf-8")
@@ -136,9 +156,7 @@ def test_unsorted_and_duplicate_times_are_mended_and_empty_outputs_left_out(tmp_
     assert "1 requests without output tokens failed" in said.out
     assert "prompts of 0 tokens were set to 1" in said.out
     assert "arrive at the same instant" in said.out
-    ran = call(
-        "run", scenario(tmp_path, *SMALLEST, ("horizon: 10min\n", "")), "--out", tmp_path / "out", "--json"
-    )
+    ran = call("run", scenario(tmp_path, *SMALLEST, ("horizon: 10min\n", "")), "--out", tmp_path / "out", "--json")
     assert ran.document()["plans"][0]["requests"]["arrived"] == 4
 
 
@@ -164,17 +182,19 @@ def test_a_request_longer_than_the_kv_cache_is_rejected_and_reported(tmp_path: P
     said = call(*words).out
     assert (
         "Requests without an answer\n"
-        "  one: 2 of 6 rejected (longer than the KV cache of a replica, or turned away at the gateway)\n"
-        in said
+        "  one: 2 of 6 rejected (longer than the KV cache of a replica, or turned away at the gateway)\n" in said
     )
 
 
 def test_clients_that_gave_up_are_reported(tmp_path: Path) -> None:
-    file = scenario(tmp_path, ("scaling: {kind: fixed, replicas: 1}",
-                               "scaling: {kind: fixed, replicas: 1}\n    admission: {timeout: 1ms}"))  # fmt: skip
-    assert re.search(
-        r"one: \d+ of \d+ timed out \(clients gave up\)", call("run", file, "--out", tmp_path / "o").out
+    file = scenario(
+        tmp_path,
+        (
+            "scaling: {kind: fixed, replicas: 1}",
+            "scaling: {kind: fixed, replicas: 1}\n    admission: {timeout: 1ms}",
+        ),
     )
+    assert re.search(r"one: \d+ of \d+ timed out \(clients gave up\)", call("run", file, "--out", tmp_path / "o").out)
 
 
 def test_a_scenario_is_not_overwritten_by_results(tmp_path: Path) -> None:

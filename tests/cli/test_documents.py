@@ -32,8 +32,14 @@ def test_run_has_its_keys(document: dict[str, Any]) -> None:
     assert len(document["provenance"]["inputs"]["tiny.yaml"]) == 64
     for plan in document["plans"]:
         assert plan.keys() >= {
-            "name", "cost_usd", "slo", "requests", "replica_hours", "utilisation", "over_provisioned"
-        }  # fmt: skip
+            "name",
+            "cost_usd",
+            "slo",
+            "requests",
+            "replica_hours",
+            "utilisation",
+            "over_provisioned",
+        }
         assert plan["over_provisioned"].keys() >= {"replica_hours", "usd"}
         assert plan["replica_hours"].keys() == {"computing", "idle", "starting", "draining", "unallocated"}
         assert plan["cost_usd"].keys() >= {"total", "per_month", "by_category"}
@@ -72,9 +78,7 @@ def test_hours_add_up_to_the_nodes_paid(document: dict[str, Any]) -> None:
         over = plan["over_provisioned"]
         paid = over["per_month"]["paid_replica_hours"]
         assert paid == pytest.approx(plan["node_hours"] * 730 * 6, rel=1e-9)
-        assert paid == pytest.approx(
-            over["per_month"]["needed_replica_hours"] + over["per_month"]["replica_hours"]
-        )
+        assert paid == pytest.approx(over["per_month"]["needed_replica_hours"] + over["per_month"]["replica_hours"])
         price = plan["cost_usd"]["by_category"]["compute"] / plan["node_hours"]
         assert over["usd"] == pytest.approx(over["replica_hours"] * price, rel=0.01)
     assert document["plans"][0]["node_hours"] == pytest.approx(1 / 6)
@@ -179,8 +183,10 @@ def test_synthesize_uses_the_seed_zero_too(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_report")
 def test_a_horizon_beyond_the_trace_is_said(tmp_path: Path) -> None:
     trace(tmp_path)
-    recorded = ("{kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}",
-                "{kind: trace, path: log.parquet}")  # fmt: skip
+    recorded = (
+        "{kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}",
+        "{kind: trace, path: log.parquet}",
+    )
     file = scenario(tmp_path, recorded, ("seeds: 2", "seeds: 1"))
     said = call("run", file, "--out", tmp_path / "out").out
     assert "log.parquet ends after 5 min of 10 min: nothing of it arrives later" in " ".join(said.split())

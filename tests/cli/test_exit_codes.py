@@ -10,9 +10,13 @@ pytestmark = pytest.mark.usefixtures("no_report")
 
 @pytest.mark.parametrize(
     ("gates", "code", "said"),
-    [(["slo"], 0, ""), (["budget=1e9"], 0, ""), (["budget=$10"], 1, "budget of $10.00 a month exceeded by one ($"),
-     (["slo", "budget=0"], 1, "exceeded by one")],
-)  # fmt: skip
+    [
+        (["slo"], 0, ""),
+        (["budget=1e9"], 0, ""),
+        (["budget=$10"], 1, "budget of $10.00 a month exceeded by one ($"),
+        (["slo", "budget=0"], 1, "exceeded by one"),
+    ],
+)
 def test_gates(finished: Said, home: Path, gates: list[str], code: int, said: str) -> None:
     words = [word for gate in gates for word in ("--fail-on", gate)]
     found = call("run", home / "tiny.yaml", "--out", home / FOLDER, "--quiet", "--json", *words)
@@ -38,13 +42,24 @@ def test_a_bad_gate_is_refused_before_anything_runs(tmp_path: Path, gate: str) -
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("rum",), ("run",), ("run", "a.yaml", "--sedes", "3"), ("trace",), ("trace", "imprt"), ("perf", "x"),
-     ("run", "a.yaml", "--jobs", "0"), ("run", "a.yaml", "--seeds", "1.5"), ("run", "a.yaml", "--seed", "-1"),
-     ("run", "a.yaml", "--seed", "9" * 30), ("run", "a.yaml", "--seeds", "9" * 30),
-     ("trace", "import", "a", "--format", "csv", "-o", "b", "--map", "x"),
-     ("trace", "synthesize", "a", "-o", "b", "--horizon", "nan"),
-     ("trace", "synthesize", "a", "-o", "b", "--horizon", "-3h")],
-)  # fmt: skip
+    [
+        (),
+        ("rum",),
+        ("run",),
+        ("run", "a.yaml", "--sedes", "3"),
+        ("trace",),
+        ("trace", "imprt"),
+        ("perf", "x"),
+        ("run", "a.yaml", "--jobs", "0"),
+        ("run", "a.yaml", "--seeds", "1.5"),
+        ("run", "a.yaml", "--seed", "-1"),
+        ("run", "a.yaml", "--seed", "9" * 30),
+        ("run", "a.yaml", "--seeds", "9" * 30),
+        ("trace", "import", "a", "--format", "csv", "-o", "b", "--map", "x"),
+        ("trace", "synthesize", "a", "-o", "b", "--horizon", "nan"),
+        ("trace", "synthesize", "a", "-o", "b", "--horizon", "-3h"),
+    ],
+)
 def test_bad_usage(words: tuple[str, ...]) -> None:
     assert "\nsimcost: " in refused(*words)
 

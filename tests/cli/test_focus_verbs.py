@@ -11,8 +11,20 @@ def test_read_has_its_keys_and_writes_what_bill_reads(tmp_path: Path) -> None:
     usage = tmp_path / "usage.parquet"
     words = ("focus", "read", cost_file(tmp_path), "-o", usage, "--svg", tmp_path / "days.svg")
     told = call(*words, "--json").document()
-    assert told.keys() >= {"verdict", "billed_usd", "effective_usd", "list_usd", "contracted_usd", "months", "skus",
-                           "coverage", "commitments", "quality", "provenance", "files"}  # fmt: skip
+    assert told.keys() >= {
+        "verdict",
+        "billed_usd",
+        "effective_usd",
+        "list_usd",
+        "contracted_usd",
+        "months",
+        "skus",
+        "coverage",
+        "commitments",
+        "quality",
+        "provenance",
+        "files",
+    }
     assert (tmp_path / "days.svg").read_text().startswith("<svg")
     said = call(*words)
     assert said.out.replace("\n", " ").startswith(told["verdict"])
@@ -67,9 +79,7 @@ def test_a_bill_goes_out_and_comes_back(tmp_path: Path, suffix: str) -> None:
     told = call("focus", "read", out, "--json").document()
     for name in ("billed_usd", "effective_usd"):
         assert told[name] == pytest.approx(priced[name], abs=0.005)
-    assert told["below_list_share"] == pytest.approx(
-        1 - priced["effective_usd"] / priced["list_usd"], abs=1e-9
-    )
+    assert told["below_list_share"] == pytest.approx(1 - priced["effective_usd"] / priced["list_usd"], abs=1e-9)
     assert "one --plan" in refused(*words, "--plan", tmp_path / "plan.yaml", "--focus", out)
     assert "name it .parquet or .csv" in refused(*words, "--focus", tmp_path / "bill.txt")
 

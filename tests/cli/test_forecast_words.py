@@ -15,10 +15,18 @@ def test_a_horizon_may_be_months_or_years(text: str, hours: float) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("--horizon", "-1d"), ("--horizon", "soon"), ("--horizon", "1.5mo"), ("--horizon", "mo"), ("--levels", "0"),
-        ("--levels", "80,100"), ("--levels", "abc"), ("--levels", ""), ("--paths", "0"), ("--adapt", "-1"),
+        ("--horizon", "-1d"),
+        ("--horizon", "soon"),
+        ("--horizon", "1.5mo"),
+        ("--horizon", "mo"),
+        ("--levels", "0"),
+        ("--levels", "80,100"),
+        ("--levels", "abc"),
+        ("--levels", ""),
+        ("--paths", "0"),
+        ("--adapt", "-1"),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_sense_is_refused(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["forecast", "x.csv", f"{words[0]}={words[1]}"]) == 2
     assert f"argument {words[0]}" in capsys.readouterr().err

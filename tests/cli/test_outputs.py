@@ -15,9 +15,7 @@ from simcost.cli.main import command_line
 SERIES = "timestamp,value\n" + "".join(f"2026-01-{day:02},{100 + day % 7}\n" for day in range(1, 29))
 USAGE = "sku,start,end,quantity\ng6.xlarge,2026-01-01T00:00:00Z,2026-01-01T05:00:00Z,1\n"
 PLAN = "purchasing: plain\nprovider: aws\nregion: us-east-1\n"
-OPTIONS = (
-    PLAN + "commitments:\n  - {kind: reserved, offer: aws/g6.xlarge, count: 2, rate: $0.5/h, years: 1}\n"
-)
+OPTIONS = PLAN + "commitments:\n  - {kind: reserved, offer: aws/g6.xlarge, count: 2, rate: $0.5/h, years: 1}\n"
 MIX = "kind: synthetic\nrate: 1/s\nlengths: {trace: log.parquet}\n"
 FOCUS = "bill.csv"
 WRITERS = {
@@ -41,16 +39,22 @@ WRITERS = {
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of inputs, which is the working directory."""
     monkeypatch.chdir(tmp_path)
-    texts = {"series.csv": SERIES, "usage.csv": USAGE, "plan.yaml": PLAN, "options.yaml": OPTIONS, "mix.yaml": MIX,
-             "tiny.yaml": TINY, FOCUS: "x\n", "log.csv": "arrival,prompt_tokens,output_tokens\n0,1,1\n"}  # fmt: skip
+    texts = {
+        "series.csv": SERIES,
+        "usage.csv": USAGE,
+        "plan.yaml": PLAN,
+        "options.yaml": OPTIONS,
+        "mix.yaml": MIX,
+        "tiny.yaml": TINY,
+        FOCUS: "x\n",
+        "log.csv": "arrival,prompt_tokens,output_tokens\n0,1,1\n",
+    }
     for name, text in texts.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
 
 
-def options(
-    parser: argparse.ArgumentParser, verb: str = ""
-) -> Iterator[tuple[str, argparse.Action, set[str]]]:
+def options(parser: argparse.ArgumentParser, verb: str = "") -> Iterator[tuple[str, argparse.Action, set[str]]]:
     """Every option that takes a path, its verb, and the names of those that are declared to be written."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -62,9 +66,7 @@ def options(
 
 
 def test_every_option_that_names_an_output_is_declared_as_one() -> None:
-    found = {
-        (verb, action.dest) for verb, action, declared in options(command_line()) if action.dest in declared
-    }
+    found = {(verb, action.dest) for verb, action, declared in options(command_line()) if action.dest in declared}
     by_name = {
         (verb, action.dest)
         for verb, action, _ in options(command_line())
@@ -137,8 +139,10 @@ def test_a_link_to_write_to_stays_and_its_file_is_replaced(folder: Path) -> None
 @pytest.mark.usefixtures("no_report")
 def test_results_replace_no_input(folder: Path) -> None:
     stored = trace(folder)
-    recorded = ("workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}",
-                "workload: {kind: trace, path: out/tables/runs.parquet}")  # fmt: skip
+    recorded = (
+        "workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}",
+        "workload: {kind: trace, path: out/tables/runs.parquet}",
+    )
     (folder / "out" / "tables").mkdir(parents=True)
     stored.rename(folder / "out" / "tables" / "runs.parquet")
     scenario(folder, recorded)

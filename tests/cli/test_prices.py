@@ -9,8 +9,7 @@ from support.commands import call, contents, refused
 from simcost.catalog import load_catalog
 
 HEADER = (
-    "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,Price,"
-    "SpotPrice\n"
+    "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,Price,SpotPrice\n"
 )
 ROWS = "g6.xlarge,4,16,L4,1,,us-east-1,us-east-1a,0.9,0.3\ng6.xlarge,4,16,L4,1,,us-west-2,us-west-2a,700.0,\n"
 OWN = "provider,sku,price_per_h,region,way,term_years,upfront\naws,g6.xlarge,0.5,us-east-1,reserved-instance,1,none\n"

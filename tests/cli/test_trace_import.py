@@ -9,16 +9,25 @@ from support.commands import call, refused, scenario
 pytestmark = pytest.mark.usefixtures("no_report")
 MAP = ("arrival=ts", "prompt_tokens=n in", "output_tokens=n_out")
 LOG = "ts,n in,n_out,model\n0,5,6,openai/Llama-3.2-1B-Instruct\n200,7,8,gpt-4o\n300,3,4,gpt-4o\n"
-TO_TRACE = ("workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}",
-            "workload: {kind: trace, path: t.parquet}")  # fmt: skip
+TO_TRACE = (
+    "workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}",
+    "workload: {kind: trace, path: t.parquet}",
+)
 
 
-@pytest.mark.parametrize("words", [
-    ("FILE", "--map", *MAP), ("--map", *MAP, "FILE"),
-    ("--map", ",".join(MAP), "FILE"), ("FILE", f"--map={', '.join(MAP)}"),
-    ("--map", MAP[0], "FILE", "--map", MAP[1], MAP[2]), (f"--map={MAP[0]}", MAP[1], "FILE", "--map", MAP[2]),
-    ("--map", *MAP, "--quiet", "FILE"), ("--map", MAP[0], "--map", MAP[1], "--map", MAP[2], "--", "FILE"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("FILE", "--map", *MAP),
+        ("--map", *MAP, "FILE"),
+        ("--map", ",".join(MAP), "FILE"),
+        ("FILE", f"--map={', '.join(MAP)}"),
+        ("--map", MAP[0], "FILE", "--map", MAP[1], MAP[2]),
+        (f"--map={MAP[0]}", MAP[1], "FILE", "--map", MAP[2]),
+        ("--map", *MAP, "--quiet", "FILE"),
+        ("--map", MAP[0], "--map", MAP[1], "--map", MAP[2], "--", "FILE"),
+    ],
+)
 def test_the_mapping_stands_anywhere(tmp_path: Path, words: tuple[str, ...]) -> None:
     file = tmp_path / "log.csv"
     file.write_text(LOG, encoding="utf-8")
@@ -36,11 +45,17 @@ def test_a_name_may_hold_a_comma(tmp_path: Path) -> None:
     assert call("trace", "import", file, "--format", "csv", "-o", tmp_path / "t.parquet", *words).code == 0
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (("--where", "model"), "'model' is not COL=VALUE"), (("--delimiter", "x"), "'x' is not a delimiter"),
-    (("--thousands", "5"), "'5' is not a mark"), (("--map", "arrival"), "is not OURS=THEIRS"),
-    (("--time-format", "%Q"), "%Q is unknown"), (("--jobs",), "from one log"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--where", "model"), "'model' is not COL=VALUE"),
+        (("--delimiter", "x"), "'x' is not a delimiter"),
+        (("--thousands", "5"), "'5' is not a mark"),
+        (("--map", "arrival"), "is not OURS=THEIRS"),
+        (("--time-format", "%Q"), "%Q is unknown"),
+        (("--jobs",), "from one log"),
+    ],
+)
 def test_words_that_are_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     file = tmp_path / "log.csv"
     file.write_text("arrival,prompt_tokens,output_tokens\n0,5,6\n", encoding="utf-8")

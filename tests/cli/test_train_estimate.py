@@ -44,10 +44,36 @@ def test_failures_of_every_kind_reach_the_run(tmp_path: Path) -> None:
 
 
 def test_prices_of_every_way() -> None:
-    found = estimate("--gpus", "16", "--price", "2.5", "--spot", "1", "--interruptions", "2", "--capex", "240000",
-                     "--life-years", "4", "--used-share", "0.8", "--electricity", "0.1", "--pue", "1.2",
-                     "--power", "6kW",
-                     "--storage", "$0.02/GB", "--egress", "$0.09/GB", "--kept", "2", "--copies", "3")  # fmt: skip
+    found = estimate(
+        "--gpus",
+        "16",
+        "--price",
+        "2.5",
+        "--spot",
+        "1",
+        "--interruptions",
+        "2",
+        "--capex",
+        "240000",
+        "--life-years",
+        "4",
+        "--used-share",
+        "0.8",
+        "--electricity",
+        "0.1",
+        "--pue",
+        "1.2",
+        "--power",
+        "6kW",
+        "--storage",
+        "$0.02/GB",
+        "--egress",
+        "$0.09/GB",
+        "--kept",
+        "2",
+        "--copies",
+        "3",
+    )
     assert list(found["cost_usd"]) == ["on_demand", "spot", "owned"]
     assert found["not_priced"] == []
     assert found["cost_usd"]["on_demand"]["egress"]["mid"] == pytest.approx(3 * 2 * 8.030261248 * 0.09)
@@ -65,8 +91,23 @@ def test_how_many_gpus_for_a_deadline(tmp_path: Path) -> None:
 
 
 def test_ways_side_by_side() -> None:
-    found = estimate("--gpus", "8", "--compare", "--student", "llama-3.2-1b", "--serve-tokens", "1e9", "--quality",
-                     "lora=0.8", "--kept-share", "0.5", "--trained-share", "0.25", "--rank", "8")  # fmt: skip
+    found = estimate(
+        "--gpus",
+        "8",
+        "--compare",
+        "--student",
+        "llama-3.2-1b",
+        "--serve-tokens",
+        "1e9",
+        "--quality",
+        "lora=0.8",
+        "--kept-share",
+        "0.5",
+        "--trained-share",
+        "0.25",
+        "--rank",
+        "8",
+    )
     assert [row["method"] for row in found["methods"]] == [
         "full",
         "lora",
@@ -96,9 +137,15 @@ def test_ways_side_by_side() -> None:
         (("--gpus", "8", "--offer", "aws/g6.xlarge"), "has l4"),
         (("--buy", "spot", "--budget", "5"), "on spot has no price: how often nodes are taken back"),
         (("--gpus", "8", "--write", "fast"), "not a quantity"),
-        (("--gpus", "0",), "not a whole number from 1 up"),
+        (
+            (
+                "--gpus",
+                "0",
+            ),
+            "not a whole number from 1 up",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_words(words: tuple[str, ...], why: str) -> None:
     assert why in refused(*RUN, *words)
 

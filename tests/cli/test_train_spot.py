@@ -13,11 +13,14 @@ JOB = ("--work", "10h", "--deadline", "20h", "--changeover", "30min", "--on-dema
 def zones(tmp_path: Path) -> Path:
     """Two zones of 100 ticks of an hour, of which one is always there; one that ends after ten; and their prices."""
     zones = tmp_path / "zones.csv"
-    zones.write_text("trace,gap_s,start_tick,ticks,nodes_available\n"
-                     "region/a,3600,0,5,2\nregion/a,3600,5,5,0\nregion/a,3600,10,90,2\n"
-                     "region/b,3600,0,5,0\nregion/b,3600,5,95,2\nshort,3600,0,10,1\n")  # fmt: skip
-    (tmp_path / "prices.csv").write_text("trace,start_tick,ticks,price_usd_h\n"
-                                         "region/a,0,100,1\nregion/b,0,100,2\nshort,0,10,1\n")  # fmt: skip
+    zones.write_text(
+        "trace,gap_s,start_tick,ticks,nodes_available\n"
+        "region/a,3600,0,5,2\nregion/a,3600,5,5,0\nregion/a,3600,10,90,2\n"
+        "region/b,3600,0,5,0\nregion/b,3600,5,95,2\nshort,3600,0,10,1\n"
+    )
+    (tmp_path / "prices.csv").write_text(
+        "trace,start_tick,ticks,price_usd_h\nregion/a,0,100,1\nregion/b,0,100,2\nshort,0,10,1\n"
+    )
     return zones
 
 

@@ -37,9 +37,7 @@ def test_the_size_that_keeps_a_wait(jobs: Path) -> None:
         assert one["wait_s"]["target"] <= 300
         assert one["usd_per_month"] == pytest.approx(one["gpus"] * 2 * 730)
     assert found["provenance"]["inputs"]
-    assert found["verdict"] in call(*words, "--policy", "fifo-strict", "--policy", "fifo-skip").out.replace(
-        "\n", " "
-    )
+    assert found["verdict"] in call(*words, "--policy", "fifo-strict", "--policy", "fifo-skip").out.replace("\n", " ")
 
 
 def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
@@ -93,10 +91,7 @@ def test_packing_says_what_fragmentation_costs(tmp_path: Path) -> None:
     shares = {one["placement"]: one["allocated_at_end"]["mean"] for one in found["placements"]}
     assert list(shares) == ["fgd", "best-fit", "random"]
     assert shares["random"] < shares["fgd"] <= 1
-    assert (
-        found["placements"][0]["fragmented"]["50"]["mean"]
-        <= found["placements"][2]["fragmented"]["50"]["mean"]
-    )
+    assert found["placements"][0]["fragmented"]["50"]["mean"] <= found["placements"][2]["fragmented"]["50"]["mean"]
     assert found["verdict"] in call(*words).out.replace("\n", " ")
     assert "looks at no nodes" in refused(*words, "--placement", "count")
     half = call(*words, "--json", "--until", "0.5").document()
@@ -157,13 +152,9 @@ def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> N
         for rate in ("100MB/s", "10GB/s")
     )
     assert slow > fast
-    assert "needs a column state_bytes" in refused(
-        "train", "replay", jobs, "--gpus", "8", "--bandwidth", "1GB/s"
-    )
+    assert "needs a column state_bytes" in refused("train", "replay", jobs, "--gpus", "8", "--bandwidth", "1GB/s")
     assert "did you mean 'repair'" in refused(*words, "--failures", "repairs=1h")
-    assert "--checkpoints: interval=0: interval: 0 must be above 0" in refused(
-        *words, "--checkpoints", "interval=0"
-    )
+    assert "--checkpoints: interval=0: interval: 0 must be above 0" in refused(*words, "--checkpoints", "interval=0")
 
 
 def test_nodes_with_racks_and_types(tmp_path: Path) -> None:
@@ -177,8 +168,12 @@ def test_nodes_with_racks_and_types(tmp_path: Path) -> None:
     words = ("train", "replay", tmp_path / "jobs.csv", "--nodes", tmp_path / "nodes.csv", "--json")
     found = call(*words, "--placement", "topology", "--policy", "easy-backfill").document()
     assert found["topology"] == {
-        "gangs": 1, "in_one_domain": 0, "domains_per_gang": 2, "in_one_rack": 1, "racks_per_gang": 1,
-    }  # fmt: skip
+        "gangs": 1,
+        "in_one_domain": 0,
+        "domains_per_gang": 2,
+        "in_one_rack": 1,
+        "racks_per_gang": 1,
+    }
     assert {one["kind"]: one["count"] for one in found["findings"] if one.get("dropped")} == {
         "gpu_type": 1,
         "circle": 1,
@@ -200,9 +195,7 @@ def test_pools_as_counts_or_as_nodes(tmp_path: Path) -> None:
 
 def test_a_cluster_with_spot_beside_it(jobs: Path, tmp_path: Path) -> None:
     zone = tmp_path / "zone.csv"
-    zone.write_text(
-        "trace,gap_s,start_tick,ticks,nodes_available\na,300,0,90,4\na,300,90,10,0\nb,300,0,9,1\n"
-    )
+    zone.write_text("trace,gap_s,start_tick,ticks,nodes_available\na,300,0,90,4\na,300,90,10,0\nb,300,0,9,1\n")
     words = (
         "train",
         "size",
@@ -314,8 +307,12 @@ def test_what_serving_leaves_needs_a_finished_run(jobs: Path, tmp_path: Path) ->
 def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     folder.mkdir()
-    plan = {"name": "a", "replica_hours": {"computing": 1.0, "idle": 3.0}, "accelerator_hours": 8.0,
-            "cost_usd": {"by_category": {"compute": 16.0}}}  # fmt: skip
+    plan = {
+        "name": "a",
+        "replica_hours": {"computing": 1.0, "idle": 3.0},
+        "accelerator_hours": 8.0,
+        "cost_usd": {"by_category": {"compute": 16.0}},
+    }
     whole = {"plans": [plan], "best": "a", "baseline": "a", "provenance": {"horizon_s": 3600}}
     (folder / "result.json").write_text(json.dumps(whole), encoding="utf-8")
     found = call("waste", folder, "--json", "--html", tmp_path / "waste.html").document()
@@ -334,11 +331,7 @@ def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
 def test_waste_of_a_monitored_cluster(tmp_path: Path) -> None:
     rows = "\n".join(f"2026-03-02T{h:02d}:00:00Z,{gpu},{50 * (h > 11)}" for h in range(24) for gpu in (0, 1))
     (tmp_path / "duty.csv").write_text(f"timestamp,gpu,DCGM_FI_DEV_GPU_UTIL\n{rows}\n", encoding="utf-8")
-    found = call(
-        "waste", tmp_path / "duty.csv", "--price", "2", "--json", "--svg", tmp_path / "w.svg"
-    ).document()
-    assert sum(one["gpu_hours"] for one in found["buckets"].values()) == pytest.approx(
-        found["capacity_gpu_hours"]
-    )
+    found = call("waste", tmp_path / "duty.csv", "--price", "2", "--json", "--svg", tmp_path / "w.svg").document()
+    assert sum(one["gpu_hours"] for one in found["buckets"].values()) == pytest.approx(found["capacity_gpu_hours"])
     assert (tmp_path / "w.svg").read_text(encoding="utf-8").startswith("<svg")
     assert refused("waste", tmp_path / "duty.csv")

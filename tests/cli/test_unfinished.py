@@ -56,8 +56,12 @@ def stop(folder: Path, how: signal.Signals) -> tuple[int, str]:
     words = ["run", "tiny.yaml", "--out", "out", "--jobs", "1"]
     found = subprocess.run(
         [sys.executable, "-c", STOPPED.format(how=how), *words],
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert found.stdout == ""
     return found.returncode, found.stderr
 
@@ -130,23 +134,27 @@ raise SystemExit(main())
 
 @pytest.mark.parametrize(
     ("words", "named"),
-    [("run tiny.yaml --out out --quiet", "out/runs/"), ("forecast series.csv --horizon 2d -o f.parquet", "f.parquet"),
-     ("forecast series.csv --horizon 2d --paths-out p.parquet", "p.parquet"),
-     ("trace import log.csv --format csv -o t.parquet", "t.parquet"),
-     ("trace synthesize mix.yaml --horizon 1min -o s.parquet", "s.parquet"),
-     ("bill usage.csv --plan plan.yaml --html b.html", "b.html")],
-)  # fmt: skip
+    [
+        ("run tiny.yaml --out out --quiet", "out/runs/"),
+        ("forecast series.csv --horizon 2d -o f.parquet", "f.parquet"),
+        ("forecast series.csv --horizon 2d --paths-out p.parquet", "p.parquet"),
+        ("trace import log.csv --format csv -o t.parquet", "t.parquet"),
+        ("trace synthesize mix.yaml --horizon 1min -o s.parquet", "s.parquet"),
+        ("bill usage.csv --plan plan.yaml --html b.html", "b.html"),
+    ],
+)
 def test_a_full_disk_names_what_was_written(tmp_path: Path, words: str, named: str) -> None:
     pytest.importorskip("resource", reason="files cannot be limited here")
     scenario(tmp_path)
     series = "".join(f"2026-01-{day:02},{day}\n" for day in range(1, 29))
     usage = "sku,start,end,quantity\ng6.xlarge,2026-01-01T00:00:00Z,2026-01-01T05:00:00Z,1\n"
     texts = {
-        "series.csv": f"timestamp,value\n{series}", "usage.csv": usage,
+        "series.csv": f"timestamp,value\n{series}",
+        "usage.csv": usage,
         "plan.yaml": "purchasing: plain\nprovider: aws\nregion: us-east-1\n",
         "mix.yaml": "kind: synthetic\nrate: 1/s\n",
         "log.csv": "arrival,prompt_tokens,output_tokens\n0,1,1\n",
-    }  # fmt: skip
+    }
     for name, text in texts.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     before = set(contents(tmp_path))
@@ -219,9 +227,7 @@ def test_out_of_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_reader_that_leaves_early_is_no_fault() -> None:
     pipe = f"{sys.executable} -c 'from simcost.cli.main import main; raise SystemExit(main())' schema | head -c 10"
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {pipe}"], capture_output=True, check=False, text=True
-    )
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {pipe}"], capture_output=True, check=False, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -29,11 +29,15 @@ def test_the_baseline_itself_may_be_best() -> None:
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [([0.0] * 5, "at the same cost as dear"), ([0.0002] * 5, "at the same cost as dear"),
-     ([0.004, 0.0, -0.003, 0.002, 0.001], "at the same cost as dear"), ([0.05] * 5, "$1.52 a month (0.05 %) more than"),
-     ([-0.2, 0.3, -0.1, 0.2, 0.1],
-      "not significantly different from dear ("), ([1500.0] * 5, "(1,500 %) more than dear")],
-)  # fmt: skip
+    [
+        ([0.0] * 5, "at the same cost as dear"),
+        ([0.0002] * 5, "at the same cost as dear"),
+        ([0.004, 0.0, -0.003, 0.002, 0.001], "at the same cost as dear"),
+        ([0.05] * 5, "$1.52 a month (0.05 %) more than"),
+        ([-0.2, 0.3, -0.1, 0.2, 0.1], "not significantly different from dear ("),
+        ([1500.0] * 5, "(1,500 %) more than dear"),
+    ],
+)
 def test_only_differences_that_matter_get_numbers(more: list[float], said: str) -> None:
     other = runs("other", [100.0 + n + m for n, m in zip(NOISE, more, strict=True)])
     assert said in against(difference(*of(DEAR, other).plans[::-1], 0.95))
@@ -133,14 +137,10 @@ def test_document_keys() -> None:
     assert cheap["cost_usd"]["total"] == pytest.approx(59.94 + 0.06)
     assert cheap["cost_usd"]["per_month"] == pytest.approx(cheap["cost_usd"]["total"] * MONTHS)
     assert sum(cheap["cost_usd"]["by_category"].values()) == pytest.approx(cheap["cost_usd"]["total"])
-    assert sum(cheap["cost_usd"]["by_state"].values()) == pytest.approx(
-        cheap["cost_usd"]["by_category"]["compute"]
-    )
+    assert sum(cheap["cost_usd"]["by_state"].values()) == pytest.approx(cheap["cost_usd"]["by_category"]["compute"])
     assert set(cheap["slo"]["metrics"]["ttft_s"]) >= {"p50", "p95", "p99"}
     counts = cheap["requests"]
-    assert counts["arrived"] == sum(
-        counts[name] for name in ("completed", "rejected", "timed_out", "in_system")
-    )
+    assert counts["arrived"] == sum(counts[name] for name in ("completed", "rejected", "timed_out", "in_system"))
     gap = again["differences"][0]["cost_usd"]
     assert gap["mean"] == pytest.approx(-40.0)
     assert gap["lo"] < gap["mean"] < gap["hi"]
@@ -150,9 +150,7 @@ def test_document_keys() -> None:
     assert {(row["sku"], row["as_of"]) for row in prices} == {
         (row["sku"], row["as_of"]) for plan in again["plans"] for row in plan["prices"]
     }
-    assert all(
-        any(row["as_of"] in line and row["sku"] in line for line in again["assumptions"]) for row in prices
-    )
+    assert all(any(row["as_of"] in line and row["sku"] in line for line in again["assumptions"]) for row in prices)
 
 
 def test_one_replication_is_said_plainly() -> None:
@@ -173,9 +171,7 @@ def test_gates() -> None:
     assert broken_gates(document(of(DEAR, CHEAP), PROVENANCE, []), ["slo", "budget=1e6"]) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["sl", "budget", "budget=", "budget=cheap", "budget=-1", "budget=nan", "budget=3 EUR"]
-)
+@pytest.mark.parametrize("text", ["sl", "budget", "budget=", "budget=cheap", "budget=-1", "budget=nan", "budget=3 EUR"])
 def test_bad_gates(text: str) -> None:
     with pytest.raises(InputError, match="--fail-on"):
         parse_gate(text)

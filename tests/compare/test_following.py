@@ -23,14 +23,16 @@ def along(
     """A fleet minute by minute; each request takes `work_s` of engine time."""
     count = len(rates)
     arrived = np.cumsum(rates * MINUTE).astype(np.int64)
-    felt = replace(outcomes(), arrived=int(arrived[-1]), completed=int(arrived[-1]), timed_out=0, lost=0,
-                   work_s=work_s * int(arrived[-1]))  # fmt: skip
-    pulse = pa.table(
-        [np.arange(1, count + 1) * MINUTE, arrived, ready, ready, 0 * ready, 0 * ready], schema=PULSE
+    felt = replace(
+        outcomes(),
+        arrived=int(arrived[-1]),
+        completed=int(arrived[-1]),
+        timed_out=0,
+        lost=0,
+        work_s=work_s * int(arrived[-1]),
     )
-    told = pa.Table.from_pylist(
-        [{"t_s": t, "what": what, "value": value} for t, what, value in events], schema=EVENTS
-    )
+    pulse = pa.table([np.arange(1, count + 1) * MINUTE, arrived, ready, ready, 0 * ready, 0 * ready], schema=PULSE)
+    told = pa.Table.from_pylist([{"t_s": t, "what": what, "value": value} for t, what, value in events], schema=EVENTS)
     horizon_s = count * MINUTE
     return replace(ledger(horizon_s=horizon_s, felt=felt), pulse=pulse, events=told)
 
@@ -74,9 +76,7 @@ def test_events_are_counted() -> None:
 
 
 def test_starting_hours_are_split_at_the_image() -> None:
-    base = ledger(
-        nodes=[(0.0, HOUR)], replicas=[(0, "starting", 0.0, 600.0, 0.0), (0, "ready", 600.0, HOUR, 0.0)]
-    )
+    base = ledger(nodes=[(0.0, HOUR)], replicas=[(0, "starting", 0.0, 600.0, 0.0), (0, "ready", 600.0, HOUR, 0.0)])
     fleet = along(np.full(60, 1.0), np.full(60, 9))
     felt = {"pulse": fleet.pulse, "events": fleet.events, "outcomes": fleet.outcomes}
     found = following(replace(base, **felt, provisioning_s=400.0))

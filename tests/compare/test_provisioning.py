@@ -15,14 +15,15 @@ from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.slo import Slo, assess
 
 
-def fleet(
-    rates: np.ndarray, replicas: int, *, work_s: float = 0.5, steps: int = 0, busy: float = 1.0
-) -> Ledger:
+def fleet(rates: np.ndarray, replicas: int, *, work_s: float = 0.5, steps: int = 0, busy: float = 1.0) -> Ledger:
     """So many replicas from start to end, busy for a share of the time; each request takes `work_s`."""
     demand = along(rates, np.full(len(rates), replicas), work_s)
     end_s = len(rates) * MINUTE
-    paid = ledger([(0.0, end_s)] * replicas, [(i, "ready", 0.0, end_s, busy * end_s) for i in range(replicas)],
-                  horizon_s=end_s)  # fmt: skip
+    paid = ledger(
+        [(0.0, end_s)] * replicas,
+        [(i, "ready", 0.0, end_s, busy * end_s) for i in range(replicas)],
+        horizon_s=end_s,
+    )
     return replace(paid, pulse=demand.pulse, outcomes=replace(demand.outcomes, steps=steps))
 
 

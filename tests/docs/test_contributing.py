@@ -19,9 +19,7 @@ BLOCK = re.compile(r"^```python (\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTA
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_named_files_exist(page: Path) -> None:
     names = {name.rstrip(".") for name in FILE.findall(page.read_text(encoding="utf-8"))}
-    assert [
-        name for name in sorted(names) if not name.endswith(IMAGINED) and not (ROOT / name).exists()
-    ] == []
+    assert [name for name in sorted(names) if not name.endswith(IMAGINED) and not (ROOT / name).exists()] == []
 
 
 def test_the_first_contribution_passes_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:

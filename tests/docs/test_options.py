@@ -23,16 +23,18 @@ SPAN = re.compile(r"`([^`\n]+)`")
 OTHERS = {
     "README.md": {"--hypothesis-profile"},  # pytest's
     "docs/guides/measured-engine.md": {
-        "--batch-size", "--input-len", "--max-num-batched-tokens", "--output-len", "--quantization",
+        "--batch-size",
+        "--input-len",
+        "--max-num-batched-tokens",
+        "--output-len",
+        "--quantization",
         "--tensor-parallel-size",
     },  # vllm's
-}  # fmt: skip
+}
 """Options of other programs, by page."""
 
 
-def verbs(
-    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], set[str]]]:
+def verbs(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], set[str]]]:
     """Words of each command, with its options."""
     options = {option for action in parser._actions for option in action.option_strings}
     yield words, options
@@ -73,9 +75,7 @@ def unknown(page: str, others: Collection[str] = ()) -> set[str]:
     wrong = {f"{' '.join(words)} {option}" for words, options in used for option in options - VERBS[words]}
     here = set().union(*(VERBS[words] for words, _ in used)) if used else set().union(*VERBS.values())
     scripts = {name for text in blocks for name in re.findall(r"python (bench/\w+\.py)", text)}
-    here |= {
-        option for name in scripts for option in OPTION.findall((ROOT / name).read_text(encoding="utf-8"))
-    }
+    here |= {option for name in scripts for option in OPTION.findall((ROOT / name).read_text(encoding="utf-8"))}
     alone = {option for text in spans if "simcost " not in text for option in OPTION.findall(text)}
     return wrong | (alone - here - set(others))
 
@@ -87,9 +87,7 @@ def test_options_exist(page: Path) -> None:
 
 
 def test_options_that_do_not_exist_are_found() -> None:
-    page = (
-        "```sh\nsimcost train spot a.csv --wrok 48h \\\n  --deadline 60h\n```\nand `--gangs 8`, `--seed N`\n"
-    )
+    page = "```sh\nsimcost train spot a.csv --wrok 48h \\\n  --deadline 60h\n```\nand `--gangs 8`, `--seed N`\n"
     assert unknown(page) == {"train spot --wrok", "--gangs"}
     assert unknown("`simcost train spot x --seed 2 --polcies`") == {"train spot --polcies"}
     assert unknown("`--seed 2` of anything, `--no-such-thing`") == {"--no-such-thing"}

@@ -52,9 +52,7 @@ def test_any_values(history: list[float], step_s: int, horizon: int) -> None:
     check(forecast(series(history, step_s), horizon, paths=8), horizon, 8)
 
 
-@pytest.mark.parametrize(
-    "n", [*range(1, 8), 23, 24, 25, 47, 48, 49, 71, 72, 73, 95, 96, 97, 119, 120, 121, 336]
-)
+@pytest.mark.parametrize("n", [*range(1, 8), 23, 24, 25, 47, 48, 49, 71, 72, 73, 95, 96, 97, 119, 120, 121, 336])
 def test_any_length(n: int) -> None:
     found = forecast(series(np.random.default_rng(n).poisson(5, n)), 30, paths=12)
     check(found, 30, 12)

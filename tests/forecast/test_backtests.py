@@ -30,9 +30,7 @@ def test_origins_lie_a_day_apart_with_enough_before_them() -> None:
     assert origins(100, 48, 24) == []
 
 
-@pytest.mark.parametrize(
-    ("steps", "asked", "span"), [(700, 48, 48), (336, 168, 144), (120, 48, 24), (100, 48, 0)]
-)
+@pytest.mark.parametrize(("steps", "asked", "span"), [(700, 48, 48), (336, 168, 144), (120, 48, 24), (100, 48, 0)])
 def test_a_horizon_that_history_cannot_test_is_shortened(steps: int, asked: int, span: int) -> None:
     assert horizon_of(steps, asked, 24) == span
     found = backtest(history(rhythm(steps)), Combination(), asked)
@@ -72,9 +70,7 @@ def test_steps_of_a_stated_event_do_not_count() -> None:
     y[-30:-20] *= 9
     mask = np.zeros(700, bool)
     mask[-30:-20] = True
-    known, unknown = (
-        backtest(History(raw=y, season=HOURLY, masked=m), Combination(), 48) for m in (mask, None)
-    )
+    known, unknown = (backtest(History(raw=y, season=HOURLY, masked=m), Combination(), 48) for m in (mask, None))
     assert known.scores[0].wape < 0.1 < unknown.scores[0].wape
 
 

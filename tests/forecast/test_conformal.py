@@ -71,8 +71,6 @@ def test_levels_that_learnt_say_over_how_many_days_and_stay_so_with_what_is_stat
     learnt = forecast(series, 24, paths=100, adapt_days=10_000)
     told = next(note["message"] for note in learnt.findings if note["kind"] == "adapted")
     assert "the last 12 seasons of 10000 asked for" in told
-    assert all(
-        np.array_equal(*ends) for ends in zip(learnt.bands(learnt.paths)[80], learnt.levels[80], strict=True)
-    )
+    assert all(np.array_equal(*ends) for ends in zip(learnt.bands(learnt.paths)[80], learnt.levels[80], strict=True))
     short = forecast(replace(series, values=y[:100]), 24, paths=100, adapt_days=3)
     assert "levels are not adapted" in next(n["message"] for n in short.findings if n["kind"] == "adapted")

@@ -37,8 +37,11 @@ def test_the_document_is_json_with_the_keys_that_others_read() -> None:
 def test_history_tells_missing_from_idle_and_every_edit_has_its_time() -> None:
     found = series_document(made())
     assert {key: found["history"][key] for key in ("step", "steps", "missing", "zeros")} == {
-        "step": "1h", "steps": 504, "missing": 2, "zeros": 4,
-    }  # fmt: skip
+        "step": "1h",
+        "steps": 504,
+        "missing": 2,
+        "zeros": 4,
+    }
     outage = next(edit for edit in found["cleaning"] if edit["from"] == "2024-03-20T20:00:00Z")
     assert outage["to"] == "2024-03-21T00:00:00Z"
     assert outage["rule"] == "outage"
@@ -63,9 +66,13 @@ def test_days_follow_the_clock_when_it_changes() -> None:
 
 @pytest.mark.parametrize(
     ("quantity", "counts", "average", "factor"),
-    [("requests_per_second", "requests", False, 3600), ("jobs_per_hour", "jobs", False, 1),
-     ("gpu_utilisation", "gpu_utilisation", True, 1 / 48), ("tokens", "tokens", False, 1)],
-)  # fmt: skip
+    [
+        ("requests_per_second", "requests", False, 3600),
+        ("jobs_per_hour", "jobs", False, 1),
+        ("gpu_utilisation", "gpu_utilisation", True, 1 / 48),
+        ("tokens", "tokens", False, 1),
+    ],
+)
 def test_rates_add_up_to_what_they_count_or_are_averaged(
     quantity: str, counts: str, average: bool, factor: float
 ) -> None:
@@ -97,8 +104,10 @@ def test_a_parent_without_shares_and_a_forecast_without_paths_still_tell() -> No
 
 def test_months_are_dates() -> None:
     assert iso(Grid(start_s=1_704_067_200, step_s=0).times(3)) == [
-        "2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z",
-    ]  # fmt: skip
+        "2024-01-01T00:00:00Z",
+        "2024-02-01T00:00:00Z",
+        "2024-03-01T00:00:00Z",
+    ]
 
 
 @given(st.lists(st.floats(-1e15, 1e15).filter(lambda value: value == 0 or abs(value) > 1e-12), max_size=20))

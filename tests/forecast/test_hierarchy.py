@@ -119,9 +119,7 @@ def test_reconcile_takes_either_method_and_names_what_it_lacks():
 
 
 def test_histories_of_parents_are_sums_and_unknown_where_a_child_is():
-    found = aggregate(
-        [series("a/x", [1.0, 2, np.nan]), series("a/y", [10.0, 20, 30]), series("b", [5.0, 5, 5])]
-    )
+    found = aggregate([series("a/x", [1.0, 2, np.nan]), series("a/y", [10.0, 20, 30]), series("b", [5.0, 5, 5])])
     assert [each.name for each in found] == ["a", "total"]
     assert np.array_equal(found[0].values, [11, 22, np.nan], equal_nan=True)
     assert np.array_equal(found[1].values, [16, 27, np.nan], equal_nan=True)

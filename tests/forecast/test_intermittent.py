@@ -72,9 +72,7 @@ def test_on_rarely_used_clusters_the_daily_rate_is_nearer_than_that_of_the_last_
     counts = {}
     with gzip.open(shared / "data" / "philly_jobs.csv.gz", "rt") as rows:
         for row in csv.DictReader(rows):
-            hour = np.datetime64(row["submit_time"].replace(" ", "T"), "h") - np.datetime64(
-                "2017-10-02T00", "h"
-            )
+            hour = np.datetime64(row["submit_time"].replace(" ", "T"), "h") - np.datetime64("2017-10-02T00", "h")
             if 0 <= hour.astype(int) < 1680:
                 counts.setdefault(row["vc"], np.zeros(1680))[hour.astype(int)] += 1
     errors = []

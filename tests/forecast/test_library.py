@@ -58,11 +58,7 @@ def test_seasonal_differences_are_undone():
 
 def test_ets_chooses_a_season_that_grows_with_the_level_when_it_does():
     t = np.arange(200)
-    values = (
-        np.exp(0.01 * t)
-        * (1 + 0.5 * np.sin(2 * np.pi * t / 8))
-        * np.exp(0.02 * stream(3).standard_normal(200))
-    )
+    values = np.exp(0.01 * t) * (1 + 0.5 * np.sin(2 * np.pi * t / 8)) * np.exp(0.02 * stream(3).standard_normal(200))
     (said,) = Library("ets").remarks(seen(values))
     assert said.startswith("ets: (M,")
     assert said.endswith("of 4 forms, season 8")

@@ -93,9 +93,7 @@ def doubled(y: Floats) -> Floats:
     return y
 
 
-@pytest.mark.parametrize(
-    ("damage", "future", "mase"), [(dropped, 1, 0.911), (spiked, 1, 0.761), (doubled, 2, 1.046)]
-)
+@pytest.mark.parametrize(("damage", "future", "mase"), [(dropped, 1, 0.911), (spiked, 1, 0.761), (doubled, 2, 1.046)])
 def test_damaged_histories(m4: Windows, damage: Callable[[Floats], Floats], future: int, mase: float) -> None:
     """Published over all series; a third of them is taken here."""
     found = []

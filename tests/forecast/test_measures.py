@@ -31,9 +31,7 @@ def test_crps_against_all_pairs() -> None:
     rng = np.random.default_rng(1)
     paths, actual = rng.normal(size=(31, 5)), rng.normal(size=5)
     pairs = np.abs(paths[:, None] - paths[None]).mean(axis=(0, 1))
-    assert accuracy.crps(actual, paths) == pytest.approx(
-        np.mean(np.abs(paths - actual).mean(axis=0) - pairs / 2)
-    )
+    assert accuracy.crps(actual, paths) == pytest.approx(np.mean(np.abs(paths - actual).mean(axis=0) - pairs / 2))
 
 
 def test_nothing_to_measure() -> None:

@@ -27,9 +27,7 @@ def test_every_name_but_auto_names_its_model():
 
 
 def test_an_unknown_name_is_refused_with_a_suggestion():
-    with pytest.raises(
-        InputError, match=r"no model 'sarima'; did you mean 'sarimax'\?; there are auto, comb"
-    ):
+    with pytest.raises(InputError, match=r"no model 'sarima'; did you mean 'sarimax'\?; there are auto, comb"):
         model_named("sarima")
 
 
@@ -54,9 +52,7 @@ def test_the_model_that_suits_a_history(history, name):
     st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.5, 3.0, 1000.0]), min_size=2, max_size=60),
     st.sampled_from([(4, 28), (7,), (12,), (1,)]),
 )
-@pytest.mark.parametrize(
-    "model", [m for m in MODELS if m.name not in ("sarimax", "ets", "mstl")], ids=lambda m: m.name
-)
+@pytest.mark.parametrize("model", [m for m in MODELS if m.name not in ("sarimax", "ets", "mstl")], ids=lambda m: m.name)
 def test_forecasts_of_any_history_are_finite_and_not_below_0(model, values, season):
     history = seen(values, *season)
     point, paths = model.point(history, 10), model.paths(history, 10, 6, stream(1))
@@ -71,8 +67,7 @@ def test_forecasts_of_any_history_are_finite_and_not_below_0(model, values, seas
 
 def test_knowing_the_models_loads_neither_statsmodels_nor_scipy():
     script = (
-        "import sys, simcost.forecast.models.registry\n"
-        "print({'statsmodels', 'scipy', 'pandas'} & set(sys.modules))"
+        "import sys, simcost.forecast.models.registry\nprint({'statsmodels', 'scipy', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -31,15 +31,27 @@ PATHS = POINT + SALE + np.random.default_rng(1).normal(0, 10, (200, STEPS))
 
 def issued(name: str = "chat") -> Issued:
     totals = PATHS.reshape(200, -1, 24)
-    sums = {"total": PATHS.sum(1, keepdims=True), "peak": PATHS.max(1, keepdims=True),
-            "day_totals": totals.sum(2), "day_peaks": totals.max(2)}  # fmt: skip
-    measures = {
-        what: {0: (median(values),) * 2, **levels_of(values, (80, 95))} for what, values in sums.items()
+    sums = {
+        "total": PATHS.sum(1, keepdims=True),
+        "peak": PATHS.max(1, keepdims=True),
+        "day_totals": totals.sum(2),
+        "day_peaks": totals.max(2),
     }
-    return Issued(name=name, quantity="requests", model="combination", grid=GRID, mean=POINT + SALE, base=POINT,
-                  parts={"sale": SALE}, median=median(PATHS), levels=levels_of(PATHS, (80, 95)),
-                  measures=measures, scale=20.0,
-                  expected={what: float(sums[what].mean()) for what in ("total", "peak")})  # fmt: skip
+    measures = {what: {0: (median(values),) * 2, **levels_of(values, (80, 95))} for what, values in sums.items()}
+    return Issued(
+        name=name,
+        quantity="requests",
+        model="combination",
+        grid=GRID,
+        mean=POINT + SALE,
+        base=POINT,
+        parts={"sale": SALE},
+        median=median(PATHS),
+        levels=levels_of(PATHS, (80, 95)),
+        measures=measures,
+        scale=20.0,
+        expected={what: float(sums[what].mean()) for what in ("total", "peak")},
+    )
 
 
 def came(values: Floats, name: str = "chat", first: int = 0) -> Series:
@@ -130,8 +142,11 @@ def test_days_are_those_of_the_zone() -> None:
 
 
 def test_steps_of_days_are_scored_without_days() -> None:
-    daily = replace(issued(), grid=Grid(start_s=GRID.start_s, step_s=86400),
-                    measures={what: issued().measures[what] for what in ("total", "peak")})  # fmt: skip
+    daily = replace(
+        issued(),
+        grid=Grid(start_s=GRID.start_s, step_s=86400),
+        measures={what: issued().measures[what] for what in ("total", "peak")},
+    )
     actual = Series(name="chat", quantity="requests", grid=daily.grid, values=PATHS[0])
     found = score([daily], [actual], timezone="Europe/Berlin")["series"]["chat"]
     assert found["coverage"]["80"]["day_totals"] is None
@@ -146,9 +161,7 @@ def test_names_and_times_must_meet() -> None:
     assert two["findings"] == [{"kind": "no-actuals", "message": "no actuals of b"}]
     with pytest.raises(InputError, match="the forecast is of a, b, the actuals are of c"):
         score([issued("a"), issued("b")], [came(POINT, "c")], timezone="UTC")
-    with pytest.raises(
-        InputError, match="from 2026-01-01T00:00:00Z to 2026-01-05T00:00:00Z, actuals from 2026-01-05"
-    ):
+    with pytest.raises(InputError, match="from 2026-01-01T00:00:00Z to 2026-01-05T00:00:00Z, actuals from 2026-01-05"):
         score([issued()], [came(POINT, first=STEPS)], timezone="UTC")
     finer = replace(came(POINT), grid=Grid(start_s=GRID.start_s, step_s=900))
     with pytest.raises(InputError, match="read them with --freq 1h"):
@@ -168,8 +181,18 @@ def test_a_forecast_survives_its_file(tmp_path: Path) -> None:
         assert score([one], [came(PATHS[0], one.name)], timezone="UTC") == score(
             [other], [came(PATHS[0], one.name)], timezone="UTC"
         )
-    assert pq.read_schema(path).names == ["series", "timestamp_utc", "mean", "base", "median", "lo_80", "hi_80",
-                                          "lo_95", "hi_95", "part:sale"]  # fmt: skip
+    assert pq.read_schema(path).names == [
+        "series",
+        "timestamp_utc",
+        "mean",
+        "base",
+        "median",
+        "lo_80",
+        "hi_80",
+        "lo_95",
+        "hi_95",
+        "part:sale",
+    ]
     assert [file.name for file in path.parent.iterdir()] == ["forecast.parquet"]
 
 
@@ -202,9 +225,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         ("gpus_busy", 1 / STEPS, "gpus_busy", True),
     ],
 )
-def test_totals_of_rates_are_what_they_count(
-    quantity: str, factor: float, counts: str, average: bool
-) -> None:
+def test_totals_of_rates_are_what_they_count(quantity: str, factor: float, counts: str, average: bool) -> None:
     one = replace(issued(), quantity=quantity)
     found = score([one], [replace(came(PATHS[0]), quantity=quantity)], timezone="UTC")["series"]["chat"]
     total = found["total"]
@@ -212,8 +233,10 @@ def test_totals_of_rates_are_what_they_count(
     assert total["actual"] == pytest.approx(factor * PATHS[0].sum())
     assert total["levels"]["80"]["hi"] == pytest.approx(factor * one.measures["total"][80][1][0])
     day = found["worst"][0]
-    assert day["actual"] == pytest.approx((1 / 24 if average else factor) * PATHS[0].reshape(4, 24).sum(1)[
-        ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"].index(day["date"])])  # fmt: skip
+    assert day["actual"] == pytest.approx(
+        (1 / 24 if average else factor)
+        * PATHS[0].reshape(4, 24).sum(1)[["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"].index(day["date"])]
+    )
     assert found["peak"]["actual"] == PATHS[0].max()
     assert ("on average" in found["sentences"][0]) is average
 
@@ -221,8 +244,13 @@ def test_totals_of_rates_are_what_they_count(
 def test_the_forecast_scored_is_the_one_that_was_told() -> None:
     """Points of bursty demand add up to less than the mean total, which is what a forecast says first."""
     bursts = np.random.default_rng(2).lognormal(0, 2, (4000, STEPS))
-    one = replace(issued(), mean=median(bursts), base=median(bursts), parts={},
-                  expected={"total": float(bursts.sum(1).mean()), "peak": float(bursts.max(1).mean())})  # fmt: skip
+    one = replace(
+        issued(),
+        mean=median(bursts),
+        base=median(bursts),
+        parts={},
+        expected={"total": float(bursts.sum(1).mean()), "peak": float(bursts.max(1).mean())},
+    )
     found = score([one], [came(bursts[0])], timezone="UTC")["series"]["chat"]
     assert found["total"]["forecast"] == pytest.approx(STEPS * np.exp(2), rel=0.1)
     assert found["bias"] < -0.7

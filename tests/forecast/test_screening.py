@@ -5,9 +5,7 @@ import pytest
 
 from simcost.forecast.scenario_reduction import screen
 
-PATHS = np.exp(
-    np.random.default_rng(3).normal(0, 0.3, (200, 1)) + np.random.default_rng(4).normal(0, 0.2, (200, 48))
-)
+PATHS = np.exp(np.random.default_rng(3).normal(0, 0.3, (200, 1)) + np.random.default_rng(4).normal(0, 0.2, (200, 48)))
 
 
 def test_one_of_each_stratum() -> None:

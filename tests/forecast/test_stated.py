@@ -38,8 +38,16 @@ def seconds(iso: str) -> int:
     return int(datetime.fromisoformat(iso).replace(tzinfo=UTC).timestamp())
 
 
-def base(name: str = "a", *, start: str = "2026-03-02", days: int = 28, ahead: int = 14, step_s: int = HOUR,
-         quantity: str = "requests", count: int = 50) -> Base:  # fmt: skip
+def base(
+    name: str = "a",
+    *,
+    start: str = "2026-03-02",
+    days: int = 28,
+    ahead: int = 14,
+    step_s: int = HOUR,
+    quantity: str = "requests",
+    count: int = 50,
+) -> Base:
     """A daily and weekly rhythm, forecast exactly, with paths of another level each."""
     per_day = max(86400 // step_s, 1)
     step = np.arange((days + ahead) * 86400 // step_s)
@@ -70,9 +78,7 @@ def test_parts_sum_to_the_whole_change_and_shares_to_1() -> None:
     for name, stated in apply_all(ALL, bases, zone="UTC", seed=1).items():
         change = stated.mean - bases[0].point
         assert np.allclose(sum(part.effect for part in stated.parts), change, atol=1e-9)
-        assert sum(
-            part.variance_share for part in stated.parts
-        ) + stated.base_variance_share == pytest.approx(1)
+        assert sum(part.variance_share for part in stated.parts) + stated.base_variance_share == pytest.approx(1)
         assert {part.name for part in stated.parts} == {event.name for event in ALL} - (
             {"gone"} if name == "a" else set()
         )
@@ -82,9 +88,7 @@ def test_parts_sum_to_the_whole_change_and_shares_to_1() -> None:
 def test_without_any_uncertainty_the_forecast_has_all_the_variance() -> None:
     one = laid(Growth(name="g", factor=1.2))
     assert (one.base_variance_share, one.parts[0].variance_share) == (1.0, 0.0)
-    still = apply(
-        [], Base(history=base().history, point=base().point, paths=base().paths[:1]), zone="UTC", seed=1
-    )
+    still = apply([], Base(history=base().history, point=base().point, paths=base().paths[:1]), zone="UTC", seed=1)
     assert still.base_variance_share == 1.0
     no_paths = replace(base(), paths=base().paths[:0])
     assert apply(ALL[1:2], no_paths, zone="UTC", seed=1).paths.shape == (0, 336)
@@ -102,9 +106,7 @@ def test_same_seed_same_bytes_and_series_share_their_luck() -> None:
 def test_growth_has_its_median_and_its_80_percent_interval(interval: tuple[float, float]) -> None:
     event = Growth(name="g", factor=1.2, range=interval)
     one = base(ahead=365, count=4000, step_s=86400)
-    stated = apply(
-        [event], replace(one, paths=np.broadcast_to(one.point, one.paths.shape)), zone="UTC", seed=1
-    )
+    stated = apply([event], replace(one, paths=np.broadcast_to(one.point, one.paths.shape)), zone="UTC", seed=1)
     month = 730 // 24  # the step whose middle lies a month ahead
     factors = (stated.paths / one.point)[:, month] ** (730 / (24 * (month + 0.5)))
     inside = (factors >= interval[0]) & (factors <= interval[1])
@@ -133,13 +135,9 @@ def test_a_launch_has_its_level_its_ramp_and_the_shape_of_the_day() -> None:
     stated = laid(Launch(name="new", share=0.5, start="+2d", ramp=4 * 86400.0))
     effect, point = stated.parts[0].effect, base().point
     assert (effect[:48] == 0).all()
-    assert np.allclose(
-        effect[144:], 0.5 * point[144:]
-    )  # the mean is scaled to 1, so the shape is the point's
+    assert np.allclose(effect[144:], 0.5 * point[144:])  # the mean is scaled to 1, so the shape is the point's
     assert effect[96] / point[96] == pytest.approx(0.25, abs=0.01)
-    flat = laid(
-        Launch(name="new", level=0.01, start="+0d", profile="flat", ramp=86400.0), ahead=7, step_s=86400
-    )
+    flat = laid(Launch(name="new", level=0.01, start="+0d", profile="flat", ramp=86400.0), ahead=7, step_s=86400)
     assert np.allclose(flat.parts[0].effect, [432.0, *[864.0] * 6])  # the mean of the ramp in its step
 
 
@@ -166,10 +164,18 @@ def test_a_promotion_comes_back_at_the_same_local_time_over_a_clock_change() -> 
     hours = np.flatnonzero(stated.parts[0].effect)
     times = [np.datetime64("2026-03-16T00") + hour for hour in hours]
     assert [str(time) for time in times] == [
-        "2026-03-21T08", "2026-03-21T09", "2026-03-28T08", "2026-03-28T09"]  # fmt: skip
+        "2026-03-21T08",
+        "2026-03-21T09",
+        "2026-03-28T08",
+        "2026-03-28T09",
+    ]
     later = laid(event, "Europe/Berlin", start="2026-03-09")  # from 2026-04-06, in summer time
     assert [str(np.datetime64("2026-04-06T00") + hour) for hour in np.flatnonzero(later.parts[0].effect)] == [
-        "2026-04-11T07", "2026-04-11T08", "2026-04-18T07", "2026-04-18T08"]  # fmt: skip
+        "2026-04-11T07",
+        "2026-04-11T08",
+        "2026-04-18T07",
+        "2026-04-18T08",
+    ]
 
 
 def test_monthly_windows_start_on_the_last_day_of_a_short_month() -> None:
@@ -182,16 +188,11 @@ def test_monthly_windows_start_on_the_last_day_of_a_short_month() -> None:
 def test_dates_are_days_of_the_zone() -> None:
     """On 2026-03-29 Berlin's day has 23 hours; a step of a day and a level per second know it."""
     one = base(start="2026-03-01", days=28, ahead=3, step_s=86400)
-    stated = apply(
-        [Launch(name="l", level=1.0, start="+0d", profile="flat")], one, zone="Europe/Berlin", seed=1
-    )
+    stated = apply([Launch(name="l", level=1.0, start="+0d", profile="flat")], one, zone="Europe/Berlin", seed=1)
     assert stated.parts[0].effect.tolist() == [82800.0, 86400.0, 86400.0]
     holiday = laid(Holiday(name="h", dates=("2026-03-30",), factor=0.5), "Europe/Berlin")
     assert np.flatnonzero(holiday.parts[0].effect).tolist() == list(range(22))  # from 2026-03-29T22:00 UTC
-    assert (
-        masked([Holiday(name="h", dates=("2026-03-29",), factor=0.5)], base().history, "Europe/Berlin").sum()
-        == 23
-    )
+    assert masked([Holiday(name="h", dates=("2026-03-29",), factor=0.5)], base().history, "Europe/Berlin").sum() == 23
 
 
 def test_a_holiday_like_sunday_is_a_sunday() -> None:
@@ -221,15 +222,11 @@ def test_lengths_multiply_tokens_and_no_requests() -> None:
     assert laid(event).parts == ()
     tokens = laid(event, quantity="prompt_tokens")
     one = base()
-    prompt, output = length_scale(
-        [event], grid=one.history.grid.after(672), steps=336, zone="UTC", series="a"
-    )
+    prompt, output = length_scale([event], grid=one.history.grid.after(672), steps=336, zone="UTC", series="a")
     assert np.allclose(tokens.mean, one.point * prompt)
     assert (prompt[0], output[0], prompt[-1], output[-1]) == (1.0, 1.0, 1.5, 0.5)
     assert np.allclose(prompt[48], 1.25 + 0.5 / 96)
-    nothing = length_scale(
-        [replace(event, series="b")], grid=one.history.grid, steps=3, zone="UTC", series="a"
-    )
+    nothing = length_scale([replace(event, series="b")], grid=one.history.grid, steps=3, zone="UTC", series="a")
     assert nothing[0].tolist() == [1.0] * 3
 
 
@@ -245,8 +242,12 @@ def test_an_event_outside_of_the_horizon_is_told_and_does_nothing() -> None:
 @pytest.mark.parametrize("step_s", [0, 7 * 86400, 86400, 900])
 def test_every_kind_works_on_every_grid(step_s: int) -> None:
     steps = np.arange(60)
-    history = Series(name="a", quantity="requests", grid=Grid(start_s=seconds("2024-01-01"), step_s=step_s),
-                     values=100.0 + steps % 7)  # fmt: skip
+    history = Series(
+        name="a",
+        quantity="requests",
+        grid=Grid(start_s=seconds("2024-01-01"), step_s=step_s),
+        values=100.0 + steps % 7,
+    )
     one = Base(history=history, point=np.full(24, 100.0), paths=np.full((10, 24), 100.0))
     events = [replace(event, series="a") if event.series else event for event in ALL[1:]]
     stated = apply([*events, replace(ALL[0], to=None)], one, zone="Asia/Kathmandu", seed=1)
@@ -268,12 +269,15 @@ def test_every_kind_works_on_every_grid(step_s: int) -> None:
         (lambda: Launch(name="x", start="+40000000000d", level=1.0), "is more than"),
         (lambda: Launch(name="x", start="1890-01-01", level=1.0), "is not between"),
         (lambda: Holiday(name="x", dates=("2026-12-25",)), "a factor or a weekday"),
-        (lambda: Holiday(name="x", dates=("2026-12-25",), like="sunday", range=(1.0, 2.0)), "belongs to factor"),
+        (
+            lambda: Holiday(name="x", dates=("2026-12-25",), like="sunday", range=(1.0, 2.0)),
+            "belongs to factor",
+        ),
         (lambda: Migration(name="x", series="a", to="a", share=0.5, start="+0d"), "moves between two"),
         (lambda: Migration(name="x", series="a", share=0.5, range=(0.4, 1.2), start="+0d"), "above 1"),
         (lambda: LengthChange(name="x", start="+0d"), "changes nothing"),
     ],
-)  # fmt: skip
+)
 def test_an_impossible_event_is_refused(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()  # type: ignore[operator]

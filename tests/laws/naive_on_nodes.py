@@ -46,10 +46,20 @@ def need(job: Job) -> int:
 
 def simulate(rows: list[Job], pool: Pool, policy: Any) -> list[Job]:
     jobs = [
-        job | {"row": row, "start": None, "end": None, "since": None, "left": job["duration"], "owed": 0, "stops": 0,
-               "lost": 0, "reserved": None}
+        job
+        | {
+            "row": row,
+            "start": None,
+            "end": None,
+            "since": None,
+            "left": job["duration"],
+            "owed": 0,
+            "stops": 0,
+            "lost": 0,
+            "reserved": None,
+        }
         for row, job in enumerate(rows)
-    ]  # fmt: skip
+    ]
     capacity = sum(sum(node.left) for node in pool.nodes)
     cluster, turn = Cluster(pool), TURNS[policy.kind]
     profile = [capacity] * (sum(job["limit"] for job in rows) + max(job["submit"] for job in rows) + 200)
@@ -112,9 +122,7 @@ def _reserve(profile: list[int], job: Job, start: int) -> None:
     add(profile, start, start + job["limit"], -need(job))
 
 
-def _conservative(
-    cluster: Cluster, jobs: list[Job], waiting: list[Job], policy: Any, t: int, more: Any
-) -> None:
+def _conservative(cluster: Cluster, jobs: list[Job], waiting: list[Job], policy: Any, t: int, more: Any) -> None:
     profile, early, _ = more
     for job in waiting:
         if job["reserved"] is not None and early:

@@ -99,16 +99,12 @@ class Cohort:
     def able(self, head: Job) -> list[Job]:
         """Whom the head might have stopped, in order."""
         able = [job for job in self.held if job["preemptible"] and self.may_stop(head, job)]
-        return sorted(
-            able, key=lambda job: (job["pool"] == head["pool"], job["priority"], -job["since"], -job["row"])
-        )
+        return sorted(able, key=lambda job: (job["pool"] == head["pool"], job["priority"], -job["since"], -job["row"]))
 
     def may_stop(self, head: Job, job: Job) -> bool:
         lower, equal = job["priority"] < head["priority"], job["priority"] == head["priority"]
         if job["pool"] == head["pool"]:
-            newer = (
-                self.policy.within == "lower-or-newer-equal-priority" and equal and head["row"] < job["row"]
-            )
+            newer = self.policy.within == "lower-or-newer-equal-priority" and equal and head["row"] < job["row"]
             return self.policy.within != "never" and (lower or newer)
         allowed = self.policy.reclaim == "any" or (self.policy.reclaim == "lower-priority" and lower)
         return self.borrows(job["pool"], self.held) and allowed

@@ -35,9 +35,7 @@ def _walk(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
     t, queue = 0, []
     while any(job["end"] is None or job["end"] > t for job in jobs):
         running = [job for job in jobs if job["start"] is not None and job["end"] > t]
-        queue += [
-            job for job in jobs if job not in queue and job["start"] is None and _may_wait(job, jobs, t)
-        ]
+        queue += [job for job in jobs if job not in queue and job["start"] is None and _may_wait(job, jobs, t)]
         queue.sort(key=lambda job: _key(job, policy, t, usage, capacity))
         free = capacity - sum(job["gpus"] for job in running)
         for job in _chosen(queue, running, free, policy, t):
@@ -100,9 +98,7 @@ def _chosen(queue: list[Job], running: list[Job], free: int, policy: Any, t: int
     return chosen
 
 
-def _shadow(
-    running: list[Job], chosen: list[Job], head: Job, free: int, policy: Any, t: int
-) -> tuple[int, int]:
+def _shadow(running: list[Job], chosen: list[Job], head: Job, free: int, policy: Any, t: int) -> tuple[int, int]:
     ends = [(job["start"] + job["limit"], job["row"], job["gpus"]) for job in running]
     ends += [(t + job["limit"], job["row"], job["gpus"]) for job in chosen]
     count, shadow = free, 0
@@ -218,8 +214,7 @@ def _run_first(known: list[Job], capacity: int, policy: Any, t: int) -> None:
 def _elastic(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
     """From event to event; the GPUs are dealt one by one to the greatest gain."""
     jobs = [
-        job
-        | {"row": row, "start": None, "end": None, "left": float(job["duration"]), "pause": 0.0, "size": 0}
+        job | {"row": row, "start": None, "end": None, "left": float(job["duration"]), "pause": 0.0, "size": 0}
         for row, job in enumerate(jobs)
     ]
     t, deal = 0.0, None
@@ -227,9 +222,7 @@ def _elastic(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
     while any(job["end"] is None for job in jobs):
         running = [job for job in jobs if job["start"] is not None and job["end"] is None]
         times = [t + job["pause"] + job["left"] / _rate(job, policy) for job in running]
-        events = times + [
-            s for s in arrivals if s > t or (s == 0 and t == 0 and deal is None and not running)
-        ]
+        events = times + [s for s in arrivals if s > t or (s == 0 and t == 0 and deal is None and not running)]
         then = min([*events, *([] if deal is None else [deal])])
         for job, end in zip(running, times, strict=True):
             pause = min(job["pause"], then - t)
@@ -263,9 +256,7 @@ def _deal(jobs: list[Job], capacity: int, policy: Any, t: float) -> None:
         able = [one for one in chosen if one[1] < min(one[0]["max_gpus"], capacity)]
         if not able:
             break
-        best = max(
-            able, key=lambda one: ((one[1] + 1) ** policy.scaling - one[1] ** policy.scaling, -one[0]["row"])
-        )
+        best = max(able, key=lambda one: ((one[1] + 1) ** policy.scaling - one[1] ** policy.scaling, -one[0]["row"]))
         if policy.scaling == 1:
             best = able[0]
         best[1] += 1

@@ -57,8 +57,11 @@ def settle_hour(uses: list[Use], reserved: list[Reserved], plans: list[Plan]) ->
         for own in (True, False):
             _apply_pool(pool, uses, own)
     fixed = sum(one.count * one.usd for one in reserved) + sum(plan.usd_per_h for plan in plans)
-    return {"total": fixed + sum(use.left * use.usd for use in uses), "left": [use.left for use in uses],
-            "unused": [plan.left for plan in plans]}  # fmt: skip
+    return {
+        "total": fixed + sum(use.left * use.usd for use in uses),
+        "left": [use.left for use in uses],
+        "unused": [plan.left for plan in plans],
+    }
 
 
 def _mine(account: str, use: Use, own: bool) -> bool:

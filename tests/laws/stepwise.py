@@ -271,9 +271,7 @@ class Pool:
         prefix: tuple[int, ...] = (),
     ) -> None:
         self.run_gate(now + 1)
-        request = Request(
-            len(self.requests), now, prompt, output, session=session, priority=priority, prefix=prefix
-        )
+        request = Request(len(self.requests), now, prompt, output, session=session, priority=priority, prefix=prefix)
         self.requests.append(request)
         if prompt + output > self.engine.capacity:
             request.status, request.end = "rejected", now
@@ -455,9 +453,7 @@ class Pool:
             case "vllm-data-parallel":
                 slot = min(cyclic, key=lambda slot: 4 * self.report(slot).waiting + self.report(slot).running)
                 known = self.report(slot)
-                self.reports[self.replicas[slot]] = Report(
-                    known.waiting + 1, known.running, known.kv, told=known.told
-                )
+                self.reports[self.replicas[slot]] = Report(known.waiting + 1, known.running, known.kv, told=known.told)
                 return slot
             case "session" if request.session >= 0:
                 point = splitmix64((request.session ^ self.engine.salt) & MASK)
@@ -510,10 +506,7 @@ class Pool:
                     [sum(r.prompt for r in self.replicas[slot].everyone()) for slot in free], float
                 ),
                 same_session=np.array(
-                    [
-                        request.session >= 0 and self.last.get(request.session) is self.replicas[slot]
-                        for slot in free
-                    ]
+                    [request.session >= 0 and self.last.get(request.session) is self.replicas[slot] for slot in free]
                 ),
             )
         )

@@ -31,8 +31,16 @@ from simcost.trace.requests.batch import RequestBatch
 
 MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}
 MOST_RETRIES = 2
-STEP = StepTime(a_s=1, b_s_per_token=0, c_s_per_sequence=0, d_s_per_token=0, q_s_per_pair=0,
-                provenance="given", source="test", sigma=0)  # fmt: skip
+STEP = StepTime(
+    a_s=1,
+    b_s_per_token=0,
+    c_s_per_sequence=0,
+    d_s_per_token=0,
+    q_s_per_pair=0,
+    provenance="given",
+    source="test",
+    sigma=0,
+)
 
 
 @dataclass(frozen=True)
@@ -90,12 +98,16 @@ def random_router(g: np.random.Generator) -> Router:
         limits = (g.integers(1, 50), g.integers(50, 500))
         backoff, max_backoff = (int(ticks) * 1e-9 for ticks in limits)
         most = int(g.integers(1, 9))
-        return RayPowerOfTwo(
-            max_ongoing_requests=most, refresh=refresh, backoff=backoff, max_backoff=max_backoff
-        )
-    scorers = [QueueDepth(), RunningRequests(), KvCacheUtilization(), LoadAware(threshold=int(g.integers(1, 9))),
-               ActiveRequest(idle_threshold=int(g.integers(0, 3)), max_busy_score=float(g.random())),
-               TokenLoad(threshold_tokens=int(g.integers(1, 500))), SessionAffinity()]  # fmt: skip
+        return RayPowerOfTwo(max_ongoing_requests=most, refresh=refresh, backoff=backoff, max_backoff=max_backoff)
+    scorers = [
+        QueueDepth(),
+        RunningRequests(),
+        KvCacheUtilization(),
+        LoadAware(threshold=int(g.integers(1, 9))),
+        ActiveRequest(idle_threshold=int(g.integers(0, 3)), max_busy_score=float(g.random())),
+        TokenLoad(threshold_tokens=int(g.integers(1, 500))),
+        SessionAffinity(),
+    ]
     chosen = g.choice(len(scorers), int(g.integers(1, 5)))
     return EndpointPicker(
         scorers=tuple(Weighted(scorer=scorers[i], weight=float(g.choice([0.3, 1, 2]))) for i in chosen),
@@ -108,8 +120,11 @@ def random_admission(g: np.random.Generator, router: Router) -> Admission:
     """Limits now and then; saturation where the router has the signals of it."""
     saturation = None
     if isinstance(router, EndpointPicker) and g.random() < 0.5:
-        saturation = Saturation(queue=int(g.integers(1, 6)), kv=float(g.uniform(0.3, 1)),
-                                then="hold" if g.random() < 0.7 else "reject")  # fmt: skip
+        saturation = Saturation(
+            queue=int(g.integers(1, 6)),
+            kv=float(g.uniform(0.3, 1)),
+            then="hold" if g.random() < 0.7 else "reject",
+        )
     return Admission(
         max_ongoing=int(g.integers(1, 9)) if g.random() < 0.3 else None,
         max_queued=int(g.integers(0, 12)) if g.random() < 0.3 else None,
@@ -180,16 +195,31 @@ def played(work: Workload, batches: Iterator[RequestBatch], **more: Any) -> tupl
     """The compiled engine after the control of a workload, and its rows; `more` of its pool."""
     engine, rows = work.engine, []
     pool = Pool(
-        name="p", step=STEP, kv_capacity_tokens=engine.capacity, scaling=Fixed(replicas=1), **more,
-        router=engine.router, admission=engine.admission,
-        batching=Batching(max_num_seqs=engine.max_seqs, max_num_batched_tokens=engine.budget,
-                          prefill="whole" if engine.whole else "chunked"),
-    )  # fmt: skip
-    clock = Clock(
-        ticks_per_ns=1, a=engine.a, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift
+        name="p",
+        step=STEP,
+        kv_capacity_tokens=engine.capacity,
+        scaling=Fixed(replicas=1),
+        **more,
+        router=engine.router,
+        admission=engine.admission,
+        batching=Batching(
+            max_num_seqs=engine.max_seqs,
+            max_num_batched_tokens=engine.budget,
+            prefill="whole" if engine.whole else "chunked",
+        ),
     )
-    plane = DataPlane(pool, clock, batches, limits=LatencyLimits(), window_ns=work.horizon + 1, windows=1,
-                      salt=engine.salt, on_rows=lambda part: rows.append(part.copy()), nodes=4)  # fmt: skip
+    clock = Clock(ticks_per_ns=1, a=engine.a, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift)
+    plane = DataPlane(
+        pool,
+        clock,
+        batches,
+        limits=LatencyLimits(),
+        window_ns=work.horizon + 1,
+        windows=1,
+        salt=engine.salt,
+        on_rows=lambda part: rows.append(part.copy()),
+        nodes=4,
+    )
     if engine.timeout is not None:
         plane.state.parameters[at.TIMEOUT] = engine.timeout
     for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
@@ -237,22 +267,31 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
         assert replica.peak <= work.engine.capacity
     statuses = [request.status for request in expected.requests]
     assert totals[at.ARRIVED] == len(statuses)
-    for status, column in (("completed", at.COMPLETED), ("rejected", at.REJECTED), ("timed_out", at.TIMED_OUT),
-                           ("lost", at.LOST), ("in system", at.IN_SYSTEM)):  # fmt: skip
+    for status, column in (
+        ("completed", at.COMPLETED),
+        ("rejected", at.REJECTED),
+        ("timed_out", at.TIMED_OUT),
+        ("lost", at.LOST),
+        ("in system", at.IN_SYSTEM),
+    ):
         assert totals[column] == statuses.count(status)
     sojourns = sum((r.end if r.end is not None else work.horizon) - r.arrival for r in expected.requests)
     assert plane.look().area == sojourns % 2**64  # Little's law, as integers
-    return {"steps": steps, "preemptions": preemptions, "rejected": statuses.count("rejected"),
-            "timed_out": statuses.count("timed_out"), "completed": statuses.count("completed"),
-            "lost": statuses.count("lost"), "held": expected.held,
-            "requeued": sum(r.retries > 0 for r in expected.requests)}  # fmt: skip
+    return {
+        "steps": steps,
+        "preemptions": preemptions,
+        "rejected": statuses.count("rejected"),
+        "timed_out": statuses.count("timed_out"),
+        "completed": statuses.count("completed"),
+        "lost": statuses.count("lost"),
+        "held": expected.held,
+        "requeued": sum(r.retries > 0 for r in expected.requests),
+    }
 
 
 @pytest.mark.parametrize("block", range(12))
 def test_compiled_engine_equals_stepwise_engine_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(
-        ("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "held", "requeued"), 0
-    )
+    seen = dict.fromkeys(("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "held", "requeued"), 0)
     for seed in range(block * 250, block * 250 + 250):
         for name, count in assert_equal(random_workload(seed), batch=1 + seed % 17).items():
             seen[name] += count

@@ -23,9 +23,7 @@ windows = st.sampled_from([None, 0, 1, 15, 30, 44, 60, 300])
 def directions(draw: st.DrawFn, longest_s: float) -> Direction:
     """Rules whose longest period is given, so that no event is forgotten that the other direction needs."""
     rules = [
-        ScalingRule(
-            type=draw(st.sampled_from(["Pods", "Percent"])), value=draw(st.integers(1, 200)), period=period
-        )
+        ScalingRule(type=draw(st.sampled_from(["Pods", "Percent"])), value=draw(st.integers(1, 200)), period=period)
         for period in [longest_s, *draw(st.lists(periods.filter(lambda p: p <= longest_s), max_size=2))]
     ]
     select = draw(st.sampled_from(["Max", "Min", "Disabled"]))
@@ -113,8 +111,12 @@ def test_a_longer_window_never_keeps_fewer(asked: list[int], shorter_s: int, lon
     def with_window(window_s: float) -> list[int]:
         down = Direction(policies=free, window=window_s)
         steady = Metric(type="External", name="load", target_type="Value", target=1)
-        policy = Hpa(max=200, metrics=(steady,), behavior=Behavior(scale_up=Direction(policies=free), scale_down=down),
-                     tolerance=0.0)  # fmt: skip
+        policy = Hpa(
+            max=200,
+            metrics=(steady,),
+            behavior=Behavior(scale_up=Direction(policies=free), scale_down=down),
+            tolerance=0.0,
+        )
         state, current, got = policy.fresh(), 1, []
         for sync, load in enumerate(asked):
             # One ready pod: what is asked for does not depend on what was decided.
@@ -131,9 +133,7 @@ def test_a_longer_window_never_keeps_fewer(asked: list[int], shorter_s: int, lon
     target=st.integers(1, 200),
     missing=st.integers(1, 4),
 )
-def test_pods_without_a_sample_only_make_the_change_smaller(
-    samples: list[int], target: int, missing: int
-) -> None:
+def test_pods_without_a_sample_only_make_the_change_smaller(samples: list[int], target: int, missing: int) -> None:
     metric = Metric(type="Resource", name="memory", target_type="Utilization", target=target)
     free = Direction(policies=(ScalingRule(type="Pods", value=100_000, period=15),), window=0)
     policy = Hpa(min=0, max=1_000_000, metrics=(metric,), behavior=Behavior(scale_up=free, scale_down=free))

@@ -36,9 +36,17 @@ from simcost.trace.jobs.jobs import Jobs
 
 QUOTAS = Quotas(queues={"a": Quota(nominal=20), "b": Quota(nominal=12)})
 POLICIES: tuple[Rigid, ...] = (
-    FifoStrict(), FifoSkip(), SjfSkip(), EasyBackfill(), ConservativeBackfill(), FairShare(), Srtf(),
-    Las(thresholds=(9000.0, 40000.0)), PriorityPreemptive(), QUOTAS,
-)  # fmt: skip
+    FifoStrict(),
+    FifoSkip(),
+    SjfSkip(),
+    EasyBackfill(),
+    ConservativeBackfill(),
+    FairShare(),
+    Srtf(),
+    Las(thresholds=(9000.0, 40000.0)),
+    PriorityPreemptive(),
+    QUOTAS,
+)
 OFTEN = ClusterFailures(per_node_day=2.0, size_independent_per_day=1.0, repair=1800)
 SAVED = Checkpoints(interval=1800, write=60, restart=300)
 
@@ -49,10 +57,16 @@ def some(seed: int, count: int = 300) -> Jobs:
     duration = rng.lognormal(8.5, 1.2, count).astype(int) + 1
     submit = np.sort(rng.integers(0, int(gpus @ duration / 32 / 0.8), count))
     return jobs_of(
-        submit - submit[0], duration, gpus, limit_s=duration * rng.integers(1, 4, count),
-        pool=rng.integers(0, 2, count), pools=("a", "b"), priority=rng.integers(0, 3, count),
-        user=rng.integers(0, 3, count), users=("x", "y", "z"),
-    )  # fmt: skip
+        submit - submit[0],
+        duration,
+        gpus,
+        limit_s=duration * rng.integers(1, 4, count),
+        pool=rng.integers(0, 2, count),
+        pools=("a", "b"),
+        priority=rng.integers(0, 3, count),
+        user=rng.integers(0, 3, count),
+        users=("x", "y", "z"),
+    )
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda one: one.kind)
@@ -91,9 +105,7 @@ def test_a_gang_takes_as_long_as_daly_says(*, placed: bool) -> None:
     saved = Checkpoints(interval=9.0, write=120, restart=300)
     if placed:
         nodes = placed_jobs.nodes_of(*[8] * (2 * count))
-        out = schedule_on_nodes(
-            jobs, nodes, FifoSkip(), Consolidate(), failures=failures, checkpoints=saved
-        ).outcomes
+        out = schedule_on_nodes(jobs, nodes, FifoSkip(), Consolidate(), failures=failures, checkpoints=saved).outcomes
     else:
         out = schedule(jobs, 16 * count, FifoSkip(), failures=failures, checkpoints=saved).outcomes
     expected = daly_time(60.0 * interval, interval, 120, 300, mtbf_s) - 120  # the last is not written
@@ -156,9 +168,7 @@ def test_a_broken_node_takes_its_gangs_along_and_is_away() -> None:
     assert ledger.gpu_seconds["down"] >= 3600 * 8 * out.failures[0]
 
 
-@pytest.mark.parametrize(
-    "policy", [FifoStrict(), FifoSkip(), SjfSkip(), EasyBackfill()], ids=lambda one: one.kind
-)
+@pytest.mark.parametrize("policy", [FifoStrict(), FifoSkip(), SjfSkip(), EasyBackfill()], ids=lambda one: one.kind)
 def test_dependencies_as_the_plain_words_say(policy: Rigid) -> None:
     rng = np.random.default_rng(7)
     for case in range(150):

@@ -37,23 +37,43 @@ QUEUES = (
     {"a": Quota(nominal=2, borrowing_limit=0, lending_limit=0), "b": Quota(nominal=5, borrowing_limit=3)},
 )
 POLICIES: tuple[tuple[Scheduler, int], ...] = (
-    (FifoStrict(), 400), (FifoSkip(), 400), (SjfStrict(), 300), (SjfSkip(by="limit"), 300),
-    (SsfStrict(by="limit"), 200), (SsfSkip(), 200),
-    (EasyBackfill(), 600), (EasyBackfill(shadow_ties="all"), 300), (ConservativeBackfill(), 500),
-    (Srtf(overhead=False), 400), (Srtf(), 150), (Srtf(helios_extra_second=True, overhead=False), 300),
-    (Las(thresholds=(2, 5, 11), overhead=False), 400), (Las(thresholds=(4, 30)), 150),
+    (FifoStrict(), 400),
+    (FifoSkip(), 400),
+    (SjfStrict(), 300),
+    (SjfSkip(by="limit"), 300),
+    (SsfStrict(by="limit"), 200),
+    (SsfSkip(), 200),
+    (EasyBackfill(), 600),
+    (EasyBackfill(shadow_ties="all"), 300),
+    (ConservativeBackfill(), 500),
+    (Srtf(overhead=False), 400),
+    (Srtf(), 150),
+    (Srtf(helios_extra_second=True, overhead=False), 300),
+    (Las(thresholds=(2, 5, 11), overhead=False), 400),
+    (Las(thresholds=(4, 30)), 150),
     (Quotas(queues=QUEUES[0], checkpoint_interval=3, restart=2), 300),
     (Quotas(queues=QUEUES[1], within="lower-priority", checkpoint_interval=3, restart=2), 300),
     (Quotas(queues=QUEUES[2], reclaim="lower-priority", checkpoint_interval=3, restart=2), 300),
     (Quotas(queues=QUEUES[1], strict=True, reclaim="never"), 200),
     (Quotas(queues=QUEUES[0], within="lower-or-newer-equal-priority", checkpoint_interval=3, restart=2), 200),
     (Quotas(queues=QUEUES[0], borrow="lower-priority", checkpoint_interval=3, restart=2), 300),
-    (Quotas(queues=QUEUES[1], within="lower-priority", borrow="lower-priority", borrow_threshold=0,
-            checkpoint_interval=3, restart=2), 300),
-    (PriorityPreemptive(checkpoint_interval=3, restart=2), 600), (DeadlineAware(), 300),
+    (
+        Quotas(
+            queues=QUEUES[1],
+            within="lower-priority",
+            borrow="lower-priority",
+            borrow_threshold=0,
+            checkpoint_interval=3,
+            restart=2,
+        ),
+        300,
+    ),
+    (PriorityPreemptive(checkpoint_interval=3, restart=2), 600),
+    (DeadlineAware(), 300),
     (FairShare(half_life=10, max_age=30, weight_size=500), 300),
-    (Elastic(interval=5, pause=2, scaling=0.7), 200), (Elastic(interval=4.1, pause=0, scaling=1), 200),
-)  # fmt: skip
+    (Elastic(interval=5, pause=2, scaling=0.7), 200),
+    (Elastic(interval=4.1, pause=0, scaling=1), 200),
+)
 
 
 def workload(rng: np.random.Generator) -> tuple[Jobs, int]:
@@ -64,19 +84,26 @@ def workload(rng: np.random.Generator) -> tuple[Jobs, int]:
     duration, gpus = rng.integers(1, 12, count), rng.integers(1, capacity + 1, count)
     deadline = np.where(rng.random(count) < 0.3, -1, submit + rng.integers(1, 40, count))
     jobs = jobs_of(
-        submit, duration, gpus, limit_s=duration + rng.integers(0, 6, count) * rng.integers(0, 2),
-        priority=rng.integers(0, 3, count), preemptible=rng.random(count) < 0.8,
-        user=rng.integers(0, 3, count), users=("a", "b", "c"), pool=rng.integers(0, 2, count), pools=("a", "b"),
-        deadline_s=deadline, min_gpus=np.maximum(gpus // 2, 1), max_gpus=gpus + rng.integers(0, 4, count),
-    )  # fmt: skip
+        submit,
+        duration,
+        gpus,
+        limit_s=duration + rng.integers(0, 6, count) * rng.integers(0, 2),
+        priority=rng.integers(0, 3, count),
+        preemptible=rng.random(count) < 0.8,
+        user=rng.integers(0, 3, count),
+        users=("a", "b", "c"),
+        pool=rng.integers(0, 2, count),
+        pools=("a", "b"),
+        deadline_s=deadline,
+        min_gpus=np.maximum(gpus // 2, 1),
+        max_gpus=gpus + rng.integers(0, 4, count),
+    )
     return jobs, capacity
 
 
 def as_dicts(jobs: Jobs) -> list[dict[str, Any]]:
     names = {"submit": "submit_s", "duration": "duration_s", "limit": "limit_s", "deadline": "deadline_s"}
-    names |= {
-        name: name for name in ("gpus", "priority", "preemptible", "user", "min_gpus", "max_gpus", "pool")
-    }
+    names |= {name: name for name in ("gpus", "priority", "preemptible", "user", "min_gpus", "max_gpus", "pool")}
     columns = {key: getattr(jobs, name).tolist() for key, name in names.items()}
     return [{key: column[row] for key, column in columns.items()} for row in range(len(jobs))]
 
@@ -105,8 +132,10 @@ def test_the_kernel_does_what_the_plain_words_say(policy: Scheduler, count: int)
             assert ledger.gpu_seconds["useful"] == pytest.approx(jobs.gpu_seconds, rel=1e-9), note
 
 
-@pytest.mark.parametrize(("borrow", "threshold", "start"), [("never", None, 100), ("lower-priority", None, 10),
-                                                             ("lower-priority", -1, 100)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("borrow", "threshold", "start"),
+    [("never", None, 100), ("lower-priority", None, 10), ("lower-priority", -1, 100)],
+)
 def test_a_job_wider_than_its_quota_stops_others_only_with_leave(
     borrow: Any, threshold: int | None, start: int
 ) -> None:
@@ -114,7 +143,11 @@ def test_a_job_wider_than_its_quota_stops_others_only_with_leave(
     queues = {"x": Quota(nominal=2), "y": Quota(nominal=2)}
     policy = Quotas(queues=queues, borrow=borrow, borrow_threshold=threshold)
     jobs = jobs_of(
-        np.array([0, 10]), np.array([100, 50]), np.array([4, 4]), priority=np.array([0, 1]),
-        pool=np.array([0, 1]), pools=("x", "y"),
-    )  # fmt: skip
+        np.array([0, 10]),
+        np.array([100, 50]),
+        np.array([4, 4]),
+        priority=np.array([0, 1]),
+        pool=np.array([0, 1]),
+        pools=("x", "y"),
+    )
     assert schedule(jobs, 4, policy).outcomes.start_s.tolist() == [0, start]

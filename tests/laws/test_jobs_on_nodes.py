@@ -30,17 +30,25 @@ from simcost.sim.jobs.simulate_on_nodes import Ordered, replay_on_nodes
 from simcost.trace.jobs.jobs import Jobs
 
 POLICIES: tuple[Ordered, ...] = (
-    EasyBackfill(), EasyBackfill(shadow_ties="all"), ConservativeBackfill(), Srtf(overhead=False), Srtf(),
+    EasyBackfill(),
+    EasyBackfill(shadow_ties="all"),
+    ConservativeBackfill(),
+    Srtf(overhead=False),
+    Srtf(),
     PriorityPreemptive(checkpoint_interval=3, restart=2),
-)  # fmt: skip
+)
 PLACEMENTS: tuple[OnNodes, ...] = (Consolidate(), Spread(), BestFit(), Fgd())
 
 
 def workload(seed: int) -> tuple[list[dict[str, Any]], dict[str, list[int]], Jobs]:
     rng = np.random.default_rng(seed)
     count = int(rng.integers(2, 6))
-    columns = {"gpus": rng.choice([1, 2, 4, 4], count).tolist(), "cpu": [0] * count, "memory": [0] * count,
-               "type": rng.integers(2, size=count).tolist()}  # fmt: skip
+    columns = {
+        "gpus": rng.choice([1, 2, 4, 4], count).tolist(),
+        "cpu": [0] * count,
+        "memory": [0] * count,
+        "type": rng.integers(2, size=count).tolist(),
+    }
     columns["gpus"][0] = 4
     rows = [one_job(rng, at, cpu=False) for at in np.sort(rng.integers(0, 30, 18)).tolist()]
     for row in rows:
@@ -55,10 +63,7 @@ def with_columns(rows: list[dict[str, Any]]) -> Jobs:
     columns = {"limit_s": "limit", "priority": "priority", "preemptible": "preemptible"}
     return replace(
         jobs,
-        **{
-            ours: np.array([row[name] for row in rows], getattr(jobs, ours).dtype)
-            for ours, name in columns.items()
-        },
+        **{ours: np.array([row[name] for row in rows], getattr(jobs, ours).dtype) for ours, name in columns.items()},
     )
 
 
@@ -94,9 +99,15 @@ def test_one_node_is_a_count(policy: Scheduler) -> None:
         _, _, jobs = workload(seed)
         gpus = rng.integers(1, 9, len(jobs))
         jobs = replace(
-            jobs, gpus=gpus, min_gpus=gpus, max_gpus=gpus, gpu_milli=np.full(len(jobs), 1000), users=("a", "b"),
-            user=rng.integers(0, 2, len(jobs)), gpu_type=np.zeros(len(jobs), np.int64),
-        )  # fmt: skip
+            jobs,
+            gpus=gpus,
+            min_gpus=gpus,
+            max_gpus=gpus,
+            gpu_milli=np.full(len(jobs), 1000),
+            users=("a", "b"),
+            user=rng.integers(0, 2, len(jobs)),
+            gpu_type=np.zeros(len(jobs), np.int64),
+        )
         counted = schedule(jobs, 8, policy)
         placed, _ = replay_on_nodes(jobs, nodes_of(8), policy, Consolidate())
         for name in ("start_s", "end_s", "preemptions", "lost_s", "restart_s", "resumed_wait_s"):
@@ -113,8 +124,7 @@ def test_a_horizon_ends_the_accounts(policy: Ordered) -> None:
         _, columns, jobs = workload(seed)
         nodes = nodes_of(*columns["gpus"], types=("a100", "t4"), type=columns["type"])
         whole, cut = (
-            replay_on_nodes(jobs, nodes, policy, Fgd(), horizon_s=h, keep_timeline=True)[0]
-            for h in (None, 25)
+            replay_on_nodes(jobs, nodes, policy, Fgd(), horizon_s=h, keep_timeline=True)[0] for h in (None, 25)
         )
         seen = np.where(whole.outcomes.end_s <= 25, whole.outcomes.end_s, -1)
         assert np.array_equal(seen, cut.outcomes.end_s)

@@ -66,9 +66,7 @@ def test_mmc_waits(servers: int, load: float, wait: float, waits: float) -> None
 
 def test_constant_lengths_halve_the_wait() -> None:
     """M/D/1: rho / (2 (1 - rho))."""
-    assert mean_wait(single_width(1, 0.8, 200_000, deterministic=True), 1, FifoStrict()) == pytest.approx(
-        2.0, rel=0.03
-    )
+    assert mean_wait(single_width(1, 0.8, 200_000, deterministic=True), 1, FifoStrict()) == pytest.approx(2.0, rel=0.03)
 
 
 def test_shortest_first_and_shortest_remaining_first() -> None:
@@ -97,9 +95,7 @@ def test_littles_law_is_an_identity(policy: Scheduler) -> None:
     """The integral of the number waiting is the sum of the waits; that of GPUs allocated the sum of the work."""
     jobs = gangs(1)
     ledger = schedule(jobs, 64, policy, keep_timeline=True)
-    t, waiting, allocated = (
-        ledger.timeline[name].to_numpy() for name in ("t_s", "waiting_jobs", "allocated")
-    )
+    t, waiting, allocated = (ledger.timeline[name].to_numpy() for name in ("t_s", "waiting_jobs", "allocated"))
     span = np.diff(t)
     assert np.dot(waiting[:-1], span) == ledger.outcomes.wait_s.sum()
     assert np.dot(allocated[:-1], span) == jobs.gpu_seconds

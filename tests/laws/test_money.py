@@ -39,9 +39,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
                 (node, "ready", ready, drain, draw(shares) * (drain - ready)),
                 (node, "draining", drain, stop, 0.0),
             ]
-    made = ledger(
-        nodes, replicas, slots=slots, disk_gb=draw(st.floats(0, 500)), gb_out=draw(st.floats(0, 1e4))
-    )
+    made = ledger(nodes, replicas, slots=slots, disk_gb=draw(st.floats(0, 500)), gb_out=draw(st.floats(0, 1e4)))
     work_s = draw(shares) * made.outcomes.work_s
     return replace(made, outcomes=replace(made.outcomes, work_s=work_s))
 
@@ -71,9 +69,7 @@ def test_the_bill_adds_up_to_the_ledger(used: Ledger, billing: BillingRule, pric
 
 
 @given(ledgers(), rules, st.randoms())
-def test_kinds_of_nodes_at_one_price_are_paid_as_one(
-    used: Ledger, billing: BillingRule, random: Random
-) -> None:
+def test_kinds_of_nodes_at_one_price_are_paid_as_one(used: Ledger, billing: BillingRule, random: Random) -> None:
     """However the nodes are told apart: disks in tiers and what is committed count over all of an account."""
     kinds = pa.array([random.randrange(2) for _ in range(len(used.nodes))], pa.int64())
     apart = replace(used, nodes=used.nodes.set_column(2, "kind", kinds), slots=2 * used.slots)
@@ -105,9 +101,7 @@ def test_the_order_of_rows_does_not_matter(used: Ledger, billing: BillingRule, r
 
 
 @given(st.floats(0.0, 1e6), shares, rules)
-def test_splitting_an_interval_never_lowers_the_bill(
-    run_s: float, share: float, billing: BillingRule
-) -> None:
+def test_splitting_an_interval_never_lowers_the_bill(run_s: float, share: float, billing: BillingRule) -> None:
     whole = billed_seconds([run_s], [False], billing).sum()
     parts = billed_seconds([run_s * share, run_s - run_s * share], [False, False], billing).sum()
     assert parts >= whole - 1e-5

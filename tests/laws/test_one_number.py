@@ -73,9 +73,7 @@ def test_every_view_shows_the_mean(folder: Path, plans: dict[str, Any], name: st
     assert row["USD per month"] == format_usd(plans[name]["cost_usd"]["per_month"])
 
 
-def test_replications_differ_and_the_verdict_says_what_the_total_is(
-    folder: Path, plans: dict[str, Any]
-) -> None:
+def test_replications_differ_and_the_verdict_says_what_the_total_is(folder: Path, plans: dict[str, Any]) -> None:
     interval = plans["scaled"]["intervals"]["total_usd"]
     assert interval["lo"] < interval["mean"] < interval["hi"]
     [(bill, _)] = price_usage(folder / "out", [folder / "on-demand.yaml"], {}, "scaled")
@@ -84,8 +82,17 @@ def test_replications_differ_and_the_verdict_says_what_the_total_is(
 
 
 def test_a_focus_file_sums_up_to_the_mean(folder: Path, plans: dict[str, Any], tmp_path: Path) -> None:
-    words = ["bill", folder / "out", "--run-plan", "scaled", "--plan", folder / "on-demand.yaml", "--quiet",
-             "--focus", tmp_path / "focus.csv"]  # fmt: skip
+    words = [
+        "bill",
+        folder / "out",
+        "--run-plan",
+        "scaled",
+        "--plan",
+        folder / "on-demand.yaml",
+        "--quiet",
+        "--focus",
+        tmp_path / "focus.csv",
+    ]
     assert main(list(map(str, words))) in (0, None)
     with (tmp_path / "focus.csv").open(encoding="utf-8") as file:
         billed = fsum(float(row["BilledCost"]) for row in csv.DictReader(file))
@@ -96,8 +103,11 @@ def test_commitments_are_settled_in_each_replication(folder: Path) -> None:
     """Of a convex cost the mean is above the cost of the mean: what one run leaves unused, no other takes."""
     catalog, used = load_catalog(), usage_of_run(folder / "out", "scaled")
     plan = folder / "committed.yaml"
-    plan.write_text("commitments:\n  - {kind: take-or-pay, provider: aws, sku: g6.xlarge, region: us-east-1, "
-                    "count: 3, price: $0.5/h, length: 1h}\n", encoding="utf-8")  # fmt: skip
+    plan.write_text(
+        "commitments:\n  - {kind: take-or-pay, provider: aws, sku: g6.xlarge, region: us-east-1, "
+        "count: 3, price: $0.5/h, length: 1h}\n",
+        encoding="utf-8",
+    )
     from simcost.scenario.inputs.purchasing import load_purchasing
 
     purchase, _ = load_purchasing(plan)

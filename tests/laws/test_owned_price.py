@@ -23,10 +23,20 @@ from simcost.units import HOURS_PER_YEAR, SECONDS_PER_HOUR
 
 CATALOG = load_catalog()
 KEYS: dict[str, Any] = {
-    "capex": "$320,000", "accelerators": 4, "life_years": 4, "residual": "$90,000", "power": "6.5kW", "pue": 1.3,
-    "electricity": "$0.11/kWh", "colocation": "$190/kW", "contracted": "10.2kW", "maintenance": "3%",
-    "staff": "$45,000/year", "capital_rate": "8%", "nodes": 3,
-}  # fmt: skip
+    "capex": "$320,000",
+    "accelerators": 4,
+    "life_years": 4,
+    "residual": "$90,000",
+    "power": "6.5kW",
+    "pue": 1.3,
+    "electricity": "$0.11/kWh",
+    "colocation": "$190/kW",
+    "contracted": "10.2kW",
+    "maintenance": "3%",
+    "staff": "$45,000/year",
+    "capital_rate": "8%",
+    "nodes": 3,
+}
 """As YAML and the command line write them."""
 OF_THE_RUN = {"kind", "storage", "egress"}
 """Keys of a plan that the options --storage and --egress of a training run have too."""
@@ -46,24 +56,35 @@ def arguments(*options: str) -> Any:
 def nodes_owned(draw: st.DrawFn) -> Owned:
     capex = draw(st.floats(1e3, 1e6))
     return Owned(
-        capex=capex, accelerators=draw(st.sampled_from([1, 2, 4, 8])), life_years=draw(st.floats(1, 8)),
-        residual=capex * draw(st.floats(0, 1)), power=draw(st.floats(0, 12)), pue=draw(st.floats(1, 2)),
-        electricity=draw(st.floats(0, 0.5)), colocation=draw(st.floats(0, 300)), contracted=draw(st.floats(0, 15)),
-        maintenance=draw(st.floats(0, 0.2)), staff=draw(st.floats(0, 1e5)), capital_rate=draw(st.floats(0, 0.3)),
+        capex=capex,
+        accelerators=draw(st.sampled_from([1, 2, 4, 8])),
+        life_years=draw(st.floats(1, 8)),
+        residual=capex * draw(st.floats(0, 1)),
+        power=draw(st.floats(0, 12)),
+        pue=draw(st.floats(1, 2)),
+        electricity=draw(st.floats(0, 0.5)),
+        colocation=draw(st.floats(0, 300)),
+        contracted=draw(st.floats(0, 15)),
+        maintenance=draw(st.floats(0, 0.2)),
+        staff=draw(st.floats(0, 1e5)),
+        capital_rate=draw(st.floats(0, 0.3)),
         nodes=draw(st.none() | st.integers(8, 12)),
-    )  # fmt: skip
+    )
 
 
 @given(nodes_owned(), st.sampled_from([1, 3, 8]), st.floats(0.1, 1))
-def test_a_training_run_and_a_plan_pay_the_same_for_the_same_nodes(
-    owned: Owned, needed: int, used: float
-) -> None:
+def test_a_training_run_and_a_plan_pay_the_same_for_the_same_nodes(owned: Owned, needed: int, used: float) -> None:
     gpus = needed * owned.accelerators
     run = Run(
-        model=CATALOG.model("llama-3.2-1b"), accelerator=CATALOG.accelerator("h100"), tokens=1e9, method=Full(),
-        layout=ParallelLayout(gpus=gpus), mfu=0.4, failures=Failures(per_node_day=0.0),
+        model=CATALOG.model("llama-3.2-1b"),
+        accelerator=CATALOG.accelerator("h100"),
+        tokens=1e9,
+        method=Full(),
+        layout=ParallelLayout(gpus=gpus),
+        mfu=0.4,
+        failures=Failures(per_node_day=0.0),
         prices=Prices(owned=owned, used_share=used),
-    )  # fmt: skip
+    )
     found = estimate(CATALOG, run)
     cost, seconds = found["cost_usd"]["owned"], found["time_s"]["mid"]
     plan = bill(ledger([(0.0, seconds)] * needed, [], horizon_s=seconds), owned, Book()).total_usd
@@ -92,11 +113,29 @@ def test_what_follows_from_the_node_option_and_from_nothing() -> None:
     ("options", "words"),
     [
         (["--capex", "1000", "--pue", "1.2"], "--life-years, --power, --electricity"),
-        (["--capex", "1000", "--life-years", "2", "--power", "1", "--pue", "0.9", "--electricity", "1"], "pue is 0.9"),
-        (["--capex", "1000", "--residual", "2000", "--life-years", "2", "--power", "1", "--pue", "1",
-          "--electricity", "1"], "must not exceed capex"),
+        (
+            ["--capex", "1000", "--life-years", "2", "--power", "1", "--pue", "0.9", "--electricity", "1"],
+            "pue is 0.9",
+        ),
+        (
+            [
+                "--capex",
+                "1000",
+                "--residual",
+                "2000",
+                "--life-years",
+                "2",
+                "--power",
+                "1",
+                "--pue",
+                "1",
+                "--electricity",
+                "1",
+            ],
+            "must not exceed capex",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_missing_or_contradicts_is_refused(options: list[str], words: str) -> None:
     with pytest.raises(InputError, match=words):
         run_of(arguments(*options), CATALOG, 8)

@@ -51,9 +51,7 @@ def some(seed: int) -> tuple[list[dict[str, Any]], dict[str, list[int]], Jobs, N
     columns["gpus"][0] = 4
     submit = np.sort(rng.integers(0, 30, 25)).tolist()
     rows = [one_job(rng, at, cpu=seed % 2 > 0) for at in submit]
-    nodes = nodes_of(
-        *columns["gpus"], types=("a100", "t4"), **{k: v for k, v in columns.items() if k != "gpus"}
-    )
+    nodes = nodes_of(*columns["gpus"], types=("a100", "t4"), **{k: v for k, v in columns.items() if k != "gpus"})
     return rows, columns, jobs_of(rows, types=TYPES), nodes
 
 
@@ -75,9 +73,7 @@ def one_job(rng: np.random.Generator, submit: int, *, cpu: bool) -> dict[str, An
 
 def naive_nodes(columns: dict[str, list[int]]) -> list[placed_naively.Node]:
     return [
-        placed_naively.Node(
-            [1000] * gpus, cpu or placed_naively.UNKNOWN, memory or placed_naively.UNKNOWN, kind
-        )
+        placed_naively.Node([1000] * gpus, cpu or placed_naively.UNKNOWN, memory or placed_naively.UNKNOWN, kind)
         for gpus, cpu, memory, kind in zip(*columns.values(), strict=True)
     ]
 
@@ -88,9 +84,7 @@ def test_equals_the_rules_spelled_out(placement: OnNodes) -> None:
         rows, columns, jobs, nodes = some(seed)
         scheduler, key, strict = SCHEDULERS[seed % len(SCHEDULERS)]
         ledger, lying = replay_on_nodes(jobs, nodes, scheduler, placement)
-        start, lay, sums = placed_naively.replay(
-            rows, naive_nodes(columns), placement.kind, key, strict=strict
-        )
+        start, lay, sums = placed_naively.replay(rows, naive_nodes(columns), placement.kind, key, strict=strict)
         assert ledger.outcomes.start_s.tolist() == start, seed
         assert list(zip(lying.node.tolist(), lying.gpus.tolist(), strict=True)) == list(chain(*lay)), seed
         assert ledger.horizon_s == sums["end"]
@@ -122,8 +116,6 @@ def test_all_or_nothing_and_nothing_twice(placement: OnNodes) -> None:
 
 def test_a_seed_gives_the_same_run_and_another_another() -> None:
     jobs, nodes = jobs_of([{"duration": 5} for _ in range(40)]), nodes_of(*[4] * 12)
-    runs = [
-        replay_on_nodes(jobs, nodes, FifoSkip(), Random(), seed=seed)[1].node.tolist() for seed in (1, 1, 2)
-    ]
+    runs = [replay_on_nodes(jobs, nodes, FifoSkip(), Random(), seed=seed)[1].node.tolist() for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
     assert len(set(runs[0])) > 6

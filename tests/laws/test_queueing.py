@@ -16,10 +16,24 @@ ONE_AT_A_TIME = Batching(max_num_seqs=1, max_num_batched_tokens=10**9)
 
 
 def pool(replicas: int, *, a_s: float, b_s: float) -> Pool:
-    time = StepTime(a_s=a_s, b_s_per_token=b_s, c_s_per_sequence=0, d_s_per_token=0, q_s_per_pair=0,
-                    provenance="given", source="test", sigma=0)  # fmt: skip
-    return Pool(name="queue", step=time, kv_capacity_tokens=10**6, scaling=Fixed(replicas=replicas),
-                batching=ONE_AT_A_TIME, router=RoundRobin())  # fmt: skip
+    time = StepTime(
+        a_s=a_s,
+        b_s_per_token=b_s,
+        c_s_per_sequence=0,
+        d_s_per_token=0,
+        q_s_per_pair=0,
+        provenance="given",
+        source="test",
+        sigma=0,
+    )
+    return Pool(
+        name="queue",
+        step=time,
+        kv_capacity_tokens=10**6,
+        scaling=Fixed(replicas=replicas),
+        batching=ONE_AT_A_TIME,
+        router=RoundRobin(),
+    )
 
 
 def requests(rate_per_s: float, count: int, prompts: np.ndarray) -> RequestBatch:
@@ -37,9 +51,7 @@ def test_md1_sojourn() -> None:
     """One server, service D: E[T] = D + rho*D / (2*(1 - rho)) (Pollaczek-Khinchine). Output 1 = one step."""
     service_s, rho, count = 0.0092, 0.8, 1_000_000
     batch = requests(rho / service_s, count, np.ones(count))
-    ledger = simulate(
-        pool(1, a_s=service_s, b_s=0), iter([batch]), horizon_s=batch.arrival_ns[-1] * 1e-9 + 60
-    )
+    ledger = simulate(pool(1, a_s=service_s, b_s=0), iter([batch]), horizon_s=batch.arrival_ns[-1] * 1e-9 + 60)
     expected = service_s * (1 + rho / (2 * (1 - rho)))
     assert mean_e2e_s(ledger) == pytest.approx(expected, rel=0.01)
 
@@ -51,8 +63,12 @@ def test_mm1_sojourn_and_its_tail() -> None:
     batch = requests(rho * mu, count, prompts)
     queue = replace(pool(1, a_s=1e-9, b_s=1 / (mu * 1e4)), kv_capacity_tokens=10**7)
     median_s = log(2) / (mu - rho * mu)
-    ledger = simulate(queue, iter([batch]), horizon_s=batch.arrival_ns[-1] * 1e-9 + 600,
-                      limits=LatencyLimits(ttft_s=median_s))  # fmt: skip
+    ledger = simulate(
+        queue,
+        iter([batch]),
+        horizon_s=batch.arrival_ns[-1] * 1e-9 + 600,
+        limits=LatencyLimits(ttft_s=median_s),
+    )
     assert mean_e2e_s(ledger) == pytest.approx(1 / (mu * (1 - rho)), rel=0.02)
     good = sum(ledger.outcomes.windows["good"].to_pylist())
     assert good / count == pytest.approx(0.5, abs=0.005)
@@ -73,9 +89,7 @@ def test_mmc_is_bracketed_by_join_the_shortest_queue() -> None:
     horizon_s = batch.arrival_ns[-1] * 1e-9 + 600
     queue = replace(pool(servers, a_s=1e-9, b_s=1 / (mu * 1e4)), kv_capacity_tokens=10**7)
     shared_s = 1 / mu + erlang_c(servers, rho * servers) / (servers * mu * (1 - rho))
-    shortest_s = mean_e2e_s(
-        simulate(replace(queue, router=LeastOutstanding()), iter([batch]), horizon_s=horizon_s)
-    )
+    shortest_s = mean_e2e_s(simulate(replace(queue, router=LeastOutstanding()), iter([batch]), horizon_s=horizon_s))
     in_turn_s = mean_e2e_s(simulate(queue, iter([batch]), horizon_s=horizon_s))
     assert shared_s < shortest_s < 1.25 * shared_s
     assert in_turn_s > shortest_s
@@ -90,15 +104,11 @@ def test_many_slots_are_mmc_exactly() -> None:
     rate = rho * servers / (mean_steps * step_s)
     times = np.cumsum(g.exponential(1e9 / rate, count)).astype(np.int64)
     batch = RequestBatch(times, np.ones(count, np.int32), outputs)
-    queue = replace(
-        pool(1, a_s=step_s, b_s=0), batching=Batching(max_num_seqs=servers), kv_capacity_tokens=10**6
-    )
+    queue = replace(pool(1, a_s=step_s, b_s=0), batching=Batching(max_num_seqs=servers), kv_capacity_tokens=10**6)
     ledger = simulate(queue, iter([batch]), horizon_s=times[-1] * 1e-9 + 600)
     service_s = mean_steps * step_s
     expected = service_s + erlang_c(servers, rho * servers) * service_s / (servers * (1 - rho))
-    assert mean_e2e_s(ledger) == pytest.approx(
-        expected + step_s / 2, rel=0.02
-    )  # arrivals wait for a boundary
+    assert mean_e2e_s(ledger) == pytest.approx(expected + step_s / 2, rel=0.02)  # arrivals wait for a boundary
 
 
 def test_impatient_clients() -> None:

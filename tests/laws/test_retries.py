@@ -26,11 +26,15 @@ BLOCK = 4
 def random_retries(g: np.random.Generator) -> Retries:
     causes = [one for one in ("rejected", "timeout", "lost") if g.random() < 0.8] or ["timeout"]
     return Retries(
-        attempts=int(g.integers(2, 6)), on=tuple(causes), backoff=int(g.choice([0, 1, 30, 800])) * 1e-9,
-        factor=float(g.choice([1, 1.5, 2])), max_backoff=int(g.integers(1, 3000)) * 1e-9,
-        jitter=float(g.choice([0, 0.3, 1])), budget=float(g.choice([0.05, 0.2, 1])) if g.random() < 0.4 else None,
+        attempts=int(g.integers(2, 6)),
+        on=tuple(causes),
+        backoff=int(g.choice([0, 1, 30, 800])) * 1e-9,
+        factor=float(g.choice([1, 1.5, 2])),
+        max_backoff=int(g.integers(1, 3000)) * 1e-9,
+        jitter=float(g.choice([0, 0.3, 1])),
+        budget=float(g.choice([0.05, 0.2, 1])) if g.random() < 0.4 else None,
         burst=int(g.integers(1, 5)),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,7 @@ def random_crowd(seed: int) -> Crowd:
     if door.saturation is not None and g.random() < 0.4:
         door = replace(door, saturation=replace(door.saturation, then="shed"))
     ranks = [-1, 0, 5][: int(g.choice([1, 2, 3, 3]))]
-    priorities = (
-        g.choice(ranks, len(work.arrivals)).tolist() if g.random() < 0.6 else [0] * len(work.arrivals)
-    )
+    priorities = g.choice(ranks, len(work.arrivals)).tolist() if g.random() < 0.6 else [0] * len(work.arrivals)
     engine, prefixes = replace(engine, admission=door), None
     if isinstance(engine.router, EndpointPicker) and g.random() < 0.6:
         engine = with_prefixes(g, engine)
@@ -138,23 +140,38 @@ def assert_equal(seed: int) -> dict[str, int]:
     assert not got
     statuses = [request.status for request in expected.pool.requests]
     totals = plane.state.totals
-    for status, column in (("completed", at.COMPLETED), ("rejected", at.REJECTED), ("timed_out", at.TIMED_OUT),
-                           ("lost", at.LOST), ("in system", at.IN_SYSTEM)):  # fmt: skip
+    for status, column in (
+        ("completed", at.COMPLETED),
+        ("rejected", at.REJECTED),
+        ("timed_out", at.TIMED_OUT),
+        ("lost", at.LOST),
+        ("in system", at.IN_SYSTEM),
+    ):
         assert totals[column] == statuses.count(status)
     assert plane.people is not None
     again, ends = plane.people.again(), plane.people.ends()
-    assert again == {"retries": expected.sent_again, "refused": expected.budget_refused,
-                     "waiting": len(expected.later)}  # fmt: skip
+    assert again == {
+        "retries": expected.sent_again,
+        "refused": expected.budget_refused,
+        "waiting": len(expected.later),
+    }
     assert totals[at.ARRIVED] == len(statuses) == len(expected.asked) + expected.sent_again
     final = [asked.status for asked in expected.asked]
-    assert ends == {"arrived": len(final), "in_system": final.count("in system"),
-                    **{status: final.count(status) for status in at.STATUSES}}  # fmt: skip
+    assert ends == {
+        "arrived": len(final),
+        "in_system": final.count("in system"),
+        **{status: final.count(status) for status in at.STATUSES},
+    }
     bands = plane.people.by_priority()
     for band in bands:
         mine = [asked.status for asked in expected.asked if asked.priority == band["priority"]]
-        assert band == {"priority": band["priority"], "arrived": len(mine), "good": mine.count("completed"),
-                        "in_system": mine.count("in system"),
-                        **{status: mine.count(status) for status in at.STATUSES}}  # fmt: skip
+        assert band == {
+            "priority": band["priority"],
+            "arrived": len(mine),
+            "good": mine.count("completed"),
+            "in_system": mine.count("in system"),
+            **{status: mine.count(status) for status in at.STATUSES},
+        }
     ranks = sorted({asked.priority for asked in expected.asked}, reverse=True)
     assert [band["priority"] for band in bands] == (ranks if len(ranks) > 1 else [])
     assert plane.people.index.hits() == (expected.pool.blocks_asked, expected.pool.blocks_hit)
@@ -174,9 +191,7 @@ def assert_equal(seed: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("block", range(3))
 def test_compiled_clients_equal_plain_ones_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(
-        ("retries", "refused", "saved", "rejected", "timed_out", "lost", "completed", "hits"), 0
-    )
+    seen = dict.fromkeys(("retries", "refused", "saved", "rejected", "timed_out", "lost", "completed", "hits"), 0)
     for seed in range(block * 300, block * 300 + 300):
         found = assert_equal(seed)
         for name in seen:

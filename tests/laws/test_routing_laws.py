@@ -21,21 +21,33 @@ from simcost.trace.requests.readers import import_trace
 from simcost.trace.requests.store import read_with_sessions
 
 SERVERS, MU, COUNT = 5, 2.0, 200_000
-STEP = StepTime(a_s=6e-3, b_s_per_token=16e-6, c_s_per_sequence=13e-6, d_s_per_token=42e-9, q_s_per_pair=0,
-                provenance="given", source="test", sigma=0)  # fmt: skip
+STEP = StepTime(
+    a_s=6e-3,
+    b_s_per_token=16e-6,
+    c_s_per_sequence=13e-6,
+    d_s_per_token=42e-9,
+    q_s_per_pair=0,
+    provenance="given",
+    source="test",
+    sigma=0,
+)
 
 
 def lone_servers(admission: Admission) -> Pool:
     """Servers that take one request at a time, served for a time in proportion to its prompt."""
     time = replace(STEP, a_s=1e-9, b_s_per_token=1 / (MU * 1e4), c_s_per_sequence=0, d_s_per_token=0)
-    return Pool(name="queue", step=time, kv_capacity_tokens=10**7, scaling=Fixed(replicas=SERVERS),
-                batching=Batching(max_num_seqs=1, max_num_batched_tokens=10**9), router=RoundRobin(),
-                admission=admission)  # fmt: skip
+    return Pool(
+        name="queue",
+        step=time,
+        kv_capacity_tokens=10**7,
+        scaling=Fixed(replicas=SERVERS),
+        batching=Batching(max_num_seqs=1, max_num_batched_tokens=10**9),
+        router=RoundRobin(),
+        admission=admission,
+    )
 
 
-def play(
-    pool: Pool, load: float, ranks: Priorities | None = None, rows: Path | None = None
-) -> RequestOutcomes:
+def play(pool: Pool, load: float, ranks: Priorities | None = None, rows: Path | None = None) -> RequestOutcomes:
     g = np.random.default_rng(5)
     times = np.cumsum(g.exponential(1e9 / (load * MU), COUNT)).astype(np.int64)
     prompts = np.maximum(g.exponential(1e4, COUNT), 1).astype(np.int32)
@@ -74,11 +86,16 @@ def chat(count: int = 40_000, rate_per_s: float = 150) -> RequestBatch:
     return RequestBatch(times, prompts, outputs, g.integers(0, 3000, count))
 
 
-def served(
-    router: Router, admission: Admission | None = None, requests: RequestBatch | None = None
-) -> RequestOutcomes:
-    pool = Pool(name="p", step=STEP, kv_capacity_tokens=466_160, scaling=Fixed(replicas=16), router=router,
-                batching=Batching(max_num_seqs=64), admission=admission or Admission())  # fmt: skip
+def served(router: Router, admission: Admission | None = None, requests: RequestBatch | None = None) -> RequestOutcomes:
+    pool = Pool(
+        name="p",
+        step=STEP,
+        kv_capacity_tokens=466_160,
+        scaling=Fixed(replicas=16),
+        router=router,
+        batching=Batching(max_num_seqs=64),
+        admission=admission or Admission(),
+    )
     batch = requests or chat()
     return simulate(pool, iter([batch]), horizon_s=float(batch.arrival_ns[-1]) * 1e-9 + 600).outcomes
 
@@ -144,9 +161,7 @@ def test_so_many_wait_for_each_ready_replica() -> None:
     heavy = chat(20_000, 600)
     each = served(LeastOutstanding(), Admission(max_ongoing=8, max_queued_per_replica=5), heavy)
     all_of_them = served(LeastOutstanding(), Admission(max_ongoing=8, max_queued=5 * 16), heavy)
-    tighter = served(
-        LeastOutstanding(), Admission(max_ongoing=8, max_queued=7, max_queued_per_replica=5), heavy
-    )
+    tighter = served(LeastOutstanding(), Admission(max_ongoing=8, max_queued=7, max_queued_per_replica=5), heavy)
     assert each.rejected == all_of_them.rejected > 1000
     assert each.outstanding_s == all_of_them.outstanding_s
     assert tighter.rejected > each.rejected
@@ -186,8 +201,14 @@ def test_prefixes_of_a_public_trace_are_found_as_a_search_finds_them(
     import_trace(log, "mooncake", tmp_path / "t.parquet")
     requests = next(read_with_sessions(tmp_path / "t.parquet", 1500, prefixes=True))
     scorer = PrefixCache(block_tokens=512, max_blocks=4000, capacity_tokens=10**8)
-    pool = Pool(name="p", step=STEP, kv_capacity_tokens=10**6, scaling=Fixed(replicas=servers), prefix_block_tokens=512,
-                router=EndpointPicker(scorers=(Weighted(scorer=scorer),)))  # fmt: skip
+    pool = Pool(
+        name="p",
+        step=STEP,
+        kv_capacity_tokens=10**6,
+        scaling=Fixed(replicas=servers),
+        prefix_block_tokens=512,
+        router=EndpointPicker(scorers=(Weighted(scorer=scorer),)),
+    )
     got = simulate(pool, iter([requests]), horizon_s=float(requests.arrival_ns[-1]) * 1e-9 + 60).outcomes
     seen, blocks, hits = set[int](), 0, 0
     for chain in requests.prefix.to_pylist():
@@ -225,9 +246,7 @@ def test_who_waits_too_long_at_the_gateway_is_rejected() -> None:
         assert got.outstanding_s < got.rejected * most_s + got.completed * (most_s + 15)
 
 
-@pytest.mark.parametrize(
-    "router", [VllmDataParallel(), LowestRate(), Session(), RayPowerOfTwo(), picker(0.05)]
-)
+@pytest.mark.parametrize("router", [VllmDataParallel(), LowestRate(), Session(), RayPowerOfTwo(), picker(0.05)])
 def test_same_requests_same_outcomes(router: Router) -> None:
     batch = chat(3000)
     one, other = served(router, requests=batch), served(router, requests=batch)

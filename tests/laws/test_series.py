@@ -12,9 +12,7 @@ from simcost.trace.series.reader import read_series
 from simcost.trace.series.resample import coarsen
 from simcost.trace.series.series import Grid, Series
 
-ZONES = st.sampled_from(
-    ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe"]
-)
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe"])
 STARTS = st.integers(1_704_067_200 // 900, 1_735_689_600 // 900).map(lambda quarter: 900 * quarter)  # in 2024
 
 
@@ -29,8 +27,12 @@ def test_requests_in_whole_steps_are_counted_once(
     prompt = np.arange(1, len(gaps) + 1)
     model = [str(i % 3) for i in prompt]
     with TraceWriter(path, source="law", origin="epoch", optional=["model"]) as writer:
-        writer.write(pa.table([arrival, prompt, prompt, model],
-                              names=["arrival_ns", "prompt_tokens", "output_tokens", "model"]))  # fmt: skip
+        writer.write(
+            pa.table(
+                [arrival, prompt, prompt, model],
+                names=["arrival_ns", "prompt_tokens", "output_tokens", "model"],
+            )
+        )
     freq = data.draw(st.sampled_from(["1min", "15min", "1h"]))
     by = data.draw(st.sampled_from([(), ("model",)]))
     found, _ = read_series(path, freq=freq, by=by, quantity="prompt_tokens")

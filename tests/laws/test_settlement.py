@@ -23,13 +23,31 @@ families, sizes = (
 )
 accounts, zones = st.sampled_from(["", "a", "b"]), st.sampled_from(["x", "y"])
 cents = st.integers(1, 2000).map(lambda n: n / 100)
-uses = st.builds(Use, account=accounts, zone=zones, family=families, size=sizes, usd=cents,
-                 hours=st.integers(0, 40).map(lambda n: n / 4))  # fmt: skip
-reserved = st.builds(Reserved, account=accounts, zone=st.one_of(st.none(), zones), family=families, size=sizes,
-                     count=st.integers(1, 5), usd=cents)  # fmt: skip
-savings = st.builds(Plan, account=accounts, family=st.one_of(st.none(), families),
-                    usd_per_h=st.integers(1, 400).map(lambda n: n / 10),
-                    discount=st.integers(5, 80).map(lambda n: n / 100))  # fmt: skip
+uses = st.builds(
+    Use,
+    account=accounts,
+    zone=zones,
+    family=families,
+    size=sizes,
+    usd=cents,
+    hours=st.integers(0, 40).map(lambda n: n / 4),
+)
+reserved = st.builds(
+    Reserved,
+    account=accounts,
+    zone=st.one_of(st.none(), zones),
+    family=families,
+    size=sizes,
+    count=st.integers(1, 5),
+    usd=cents,
+)
+savings = st.builds(
+    Plan,
+    account=accounts,
+    family=st.one_of(st.none(), families),
+    usd_per_h=st.integers(1, 400).map(lambda n: n / 10),
+    discount=st.integers(5, 80).map(lambda n: n / 100),
+)
 
 
 def same_use(use: Use) -> tuple[str, ...]:
@@ -41,25 +59,50 @@ some_uses = st.lists(uses, min_size=1, max_size=7, unique_by=same_use)
 
 def account_of(used: list[Use]) -> Metered:
     lines = [
-        Line(provider="aws", sku=f"{u.family}.{u.size}", region="r", zone=u.zone, account=u.account, list_usd=u.usd,
-             contracted_usd=u.usd, as_of="", quality="given")
+        Line(
+            provider="aws",
+            sku=f"{u.family}.{u.size}",
+            region="r",
+            zone=u.zone,
+            account=u.account,
+            list_usd=u.usd,
+            contracted_usd=u.usd,
+            as_of="",
+            quality="given",
+        )
         for u in used
-    ]  # fmt: skip
+    ]
     hours = np.array([[u.hours for u in used]])
     none: Any = np.empty(0)
     runs = Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none)
-    return Metered(
-        start_s=0.0, length_h=np.ones(1), lines=tuple(lines), hours=hours, varying_usd=None, runs=runs
-    )
+    return Metered(start_s=0.0, length_h=np.ones(1), lines=tuple(lines), hours=hours, varying_usd=None, runs=runs)
 
 
 def bought(held: list[Reserved], plans: list[Plan]) -> list[Commitment]:
     return [
-        *(ReservedInstances(sku=f"{r.family}.{r.size}", region="r", zone=r.zone, account=r.account, count=r.count,
-                            price=r.usd) for r in held),
-        *(SavingsPlan(covers="instance" if p.family else "compute", family=p.family, region="r" if p.family else None,
-                      account=p.account, commitment=p.usd_per_h, discount=p.discount) for p in plans),
-    ]  # fmt: skip
+        *(
+            ReservedInstances(
+                sku=f"{r.family}.{r.size}",
+                region="r",
+                zone=r.zone,
+                account=r.account,
+                count=r.count,
+                price=r.usd,
+            )
+            for r in held
+        ),
+        *(
+            SavingsPlan(
+                covers="instance" if p.family else "compute",
+                family=p.family,
+                region="r" if p.family else None,
+                account=p.account,
+                commitment=p.usd_per_h,
+                discount=p.discount,
+            )
+            for p in plans
+        ),
+    ]
 
 
 def settled(used: list[Use], held: list[Reserved], plans: list[Plan]) -> Settlement:
@@ -78,9 +121,7 @@ def test_an_hour_is_settled_as_it_is_told(used: list[Use], held: list[Reserved],
     told = settle_hour(used, held, plans)
     assert found.effective_usd == pytest.approx(told["total"], abs=1e-6)
     assert found.rest_h[0].tolist() == pytest.approx(told["left"], abs=1e-8)
-    assert [float(one.unused_usd.sum()) for one in found.bought[len(held) :]] == pytest.approx(
-        told["unused"], abs=1e-6
-    )
+    assert [float(one.unused_usd.sum()) for one in found.bought[len(held) :]] == pytest.approx(told["unused"], abs=1e-6)
 
 
 @given(
@@ -88,16 +129,12 @@ def test_an_hour_is_settled_as_it_is_told(used: list[Use], held: list[Reserved],
     st.lists(reserved, max_size=3),
     st.lists(savings, max_size=3),
 )
-def test_charges_add_up_and_nothing_is_covered_twice(
-    used: list[Use], held: list[Reserved], plans: list[Plan]
-) -> None:
+def test_charges_add_up_and_nothing_is_covered_twice(used: list[Use], held: list[Reserved], plans: list[Plan]) -> None:
     found = settled(used, held, plans)
     charges = list(compute_charges(found))
     assert sum(c.effective_cost_usd for c in charges) == pytest.approx(found.effective_usd, abs=1e-6)
     assert sum(c.billed_cost_usd for c in charges) == pytest.approx(found.billed_usd, abs=1e-6)
-    covered = sum(
-        (one.covered_h.get(i, np.zeros(1)) for one in found.bought for i in range(len(used))), np.zeros(1)
-    )
+    covered = sum((one.covered_h.get(i, np.zeros(1)) for one in found.bought for i in range(len(used))), np.zeros(1))
     assert covered[0] + found.rest_h.sum() == pytest.approx(sum(u.hours for u in used), abs=1e-8)
     for one in found.bought:
         spent = sum(float(usd.sum()) for usd in one.covered_usd.values())
@@ -106,9 +143,7 @@ def test_charges_add_up_and_nothing_is_covered_twice(
 
 @given(st.lists(uses, min_size=1, max_size=7, unique_by=same_use), savings, st.integers(2, 5))
 def test_more_commitment_never_covers_less(used: list[Use], plan: Plan, factor: int) -> None:
-    small, large = (
-        settled(used, [], [replace(plan, usd_per_h=plan.usd_per_h * by)]) for by in (1.0, float(factor))
-    )
+    small, large = (settled(used, [], [replace(plan, usd_per_h=plan.usd_per_h * by)]) for by in (1.0, float(factor)))
     one, other = coverage(small, small.bought[0]), coverage(large, large.bought[0])
     assert (one is None) == (other is None)
     if one is not None and other is not None:
@@ -132,10 +167,16 @@ spans = st.tuples(st.integers(0, 40_000), st.integers(1, 30_000), st.integers(0,
 
 def hours_of(rows: list[tuple[float, float, int, float]]) -> Any:
     start, length, line, units = (np.array(column) for column in zip(*rows, strict=True))
-    lines = [Line(provider="aws", sku=f"s{i}", region="r", list_usd=1.0, contracted_usd=1.0, as_of="", quality="A")
-             for i in range(3)]  # fmt: skip
-    runs = Runs(start_s=start.astype(float), end_s=(start + length).astype(float), line=line.astype(np.int64),
-                units=units.astype(float))  # fmt: skip
+    lines = [
+        Line(provider="aws", sku=f"s{i}", region="r", list_usd=1.0, contracted_usd=1.0, as_of="", quality="A")
+        for i in range(3)
+    ]
+    runs = Runs(
+        start_s=start.astype(float),
+        end_s=(start + length).astype(float),
+        line=line.astype(np.int64),
+        units=units.astype(float),
+    )
     return metered(lines, runs, horizon_s=90_000.0, start_s=0.0).hours
 
 
@@ -143,9 +184,7 @@ def hours_of(rows: list[tuple[float, float, int, float]]) -> Any:
 def test_neither_order_nor_cuts_change_what_is_metered(rows: list[Any], random: Random, share: float) -> None:
     whole = hours_of(rows)
     assert whole.sum() == pytest.approx(sum(length * units for _, length, _, units in rows) / 3600)
-    cut = [
-        part for s, n, i, u in rows for part in ((s, n * share, i, u), (s + n * share, n - n * share, i, u))
-    ]
+    cut = [part for s, n, i, u in rows for part in ((s, n * share, i, u), (s + n * share, n - n * share, i, u))]
     random.shuffle(cut)
     assert hours_of(cut) == pytest.approx(whole, abs=1e-9)
 

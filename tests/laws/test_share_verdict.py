@@ -26,9 +26,7 @@ def jobs(*rows: tuple[int, int, int]) -> Jobs:
 def use(*gpus: int, plan: str = "scaled") -> ServingUse:
     """GPUs held hour by hour, over and over."""
     held = np.array(gpus, np.int64)
-    return ServingUse(
-        plan=plan, since_s=np.arange(len(held)) * 3600.0, gpus=held, horizon_s=3600.0 * len(held)
-    )
+    return ServingUse(plan=plan, since_s=np.arange(len(held)) * 3600.0, gpus=held, horizon_s=3600.0 * len(held))
 
 
 @st.composite
@@ -38,17 +36,16 @@ def cases(draw: st.DrawFn) -> tuple[Jobs, ServingUse, int, int]:
     rows = draw(
         st.lists(
             st.tuples(st.integers(0, 20_000), st.integers(60, 9000), st.sampled_from([1, 1, 2, 4])),
-            min_size=1, max_size=12,
+            min_size=1,
+            max_size=12,
         )
-    )  # fmt: skip
+    )
     most = max(held)
     return jobs(*rows), use(*held), most + draw(st.integers(1, 12)), draw(st.sampled_from([1, 2, 3, 4, 8]))
 
 
 @given(cases(), st.sampled_from([None, 1.5]))
-def test_the_verdict_is_what_its_table_says(
-    case: tuple[Jobs, ServingUse, int, int], usd: float | None
-) -> None:
+def test_the_verdict_is_what_its_table_says(case: tuple[Jobs, ServingUse, int, int], usd: float | None) -> None:
     work, held, gpus, step = case
     try:
         found = share(work, held, gpus=gpus, checkpoints=SAVES, usd_per_gpu_h=usd, step=step)
@@ -109,7 +106,5 @@ def test_valleys_that_are_given_back_save_gpus() -> None:
 
 
 def test_a_job_that_never_fits_is_an_error_and_no_saving() -> None:
-    with pytest.raises(
-        InputError, match=r"widest job needs 4 GPUs.*never leaves more than 3 of 3; give 4 GPUs"
-    ):
+    with pytest.raises(InputError, match=r"widest job needs 4 GPUs.*never leaves more than 3 of 3; give 4 GPUs"):
         share(jobs((0, 100, 4)), use(0, 2), gpus=3, checkpoints=SAVES, usd_per_gpu_h=None, step=1)

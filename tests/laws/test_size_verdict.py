@@ -44,11 +44,15 @@ def test_the_verdict_of_a_spot_study_says_what_its_costs_say(costs: list[tuple[f
     work, base = 100.0, 100.4
     rows = [
         {
-            "policy": f"policy {i}", "runs": 10, "deadline_met": met, "billed_usd": {"mean": usd},
-            "saving": 1 - usd / work, "saving_spread": {"p10": 1 - usd / work, "p90": 1 - usd / work},
+            "policy": f"policy {i}",
+            "runs": 10,
+            "deadline_met": met,
+            "billed_usd": {"mean": usd},
+            "saving": 1 - usd / work,
+            "saving_spread": {"p10": 1 - usd / work, "p90": 1 - usd / work},
         }
         for i, (usd, met) in enumerate([(base, 1.0), *costs])
-    ]  # fmt: skip
+    ]
     said, safe = verdict(rows), [usd for usd, met in costs if met == 1]
     assert (" saves " in said) == any(usd < work for usd in safe)
     assert ("no other policy met" in said) == (not safe)

@@ -94,9 +94,12 @@ def test_how_gangs_lay_is_counted() -> None:
     rows = [{"gpus": 8}, {"gpus": 2}, {"gpus": 12, "submit": 5}]
     facts = schedule_on_nodes(jobs_of(rows), nodes, FifoSkip(), Topology()).facts
     assert facts == {
-        "gangs_on_several_nodes": 2, "gangs_in_one_domain": 1, "domains_of_these_gangs": 3, "gangs_in_one_rack": 2,
+        "gangs_on_several_nodes": 2,
+        "gangs_in_one_domain": 1,
+        "domains_of_these_gangs": 3,
+        "gangs_in_one_rack": 2,
         "racks_of_these_gangs": 2,
-    }  # fmt: skip
+    }
     assert schedule_on_nodes(jobs_of(rows), nodes_of(4, 4, 4), FifoSkip(), Consolidate()).facts == {}
 
 

@@ -36,9 +36,7 @@ def test_daly_at_young_stretches_work_as_published(mtbf_h: float, stretch: float
         (16384, 1.80, [(0.5, 10.4, 0.8642), (2, 20.8, 0.7824), (5, 32.9, 0.6960)]),
     ],
 )
-def test_the_published_table_of_effective_time(
-    gpus: int, mttf_h: float, rows: list[tuple[float, ...]]
-) -> None:
+def test_the_published_table_of_effective_time(gpus: int, mttf_h: float, rows: list[tuple[float, ...]]) -> None:
     mtbf_s = job_mtbf_s(gpus // 8, RATE)
     assert mtbf_s / HOUR_S == pytest.approx(mttf_h, abs=0.006)
     for write_min, interval_min, ratio in rows:

@@ -56,9 +56,7 @@ def test_heads_are_replicated_once_tp_exceeds_them() -> None:
 
 
 def test_latent_cache_is_not_split() -> None:
-    assert [fit("deepseek-v3", "b200", tp=tp, precision="fp8").kv_bytes_per_token for tp in (8, 16)] == [
-        70_272
-    ] * 2
+    assert [fit("deepseek-v3", "b200", tp=tp, precision="fp8").kv_bytes_per_token for tp in (8, 16)] == [70_272] * 2
 
 
 def test_given_values_replace_the_estimates() -> None:
@@ -91,9 +89,7 @@ def test_every_remedy_offered_does_fit() -> None:
 
 @pytest.mark.parametrize("tp", [3, 5, 64])
 def test_tp_must_split_the_heads(tp: int) -> None:
-    with pytest.raises(
-        InputError, match=f"tp {tp} does not split the 32 heads .* possible: 1, 2, 4, 8, 16, 32"
-    ):
+    with pytest.raises(InputError, match=f"tp {tp} does not split the 32 heads .* possible: 1, 2, 4, 8, 16, 32"):
         fit("llama-3.1-8b", "h100", tp=tp)
 
 

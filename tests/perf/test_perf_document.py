@@ -15,9 +15,7 @@ CATALOG = load_catalog()
 
 
 def document(model: str, accelerator: str, max_num_seqs: int = 256, **spec: Any) -> dict[str, Any]:
-    return perf_document(
-        CATALOG, model, ReplicaSpec(accelerator=accelerator, **spec), max_num_seqs=max_num_seqs
-    )
+    return perf_document(CATALOG, model, ReplicaSpec(accelerator=accelerator, **spec), max_num_seqs=max_num_seqs)
 
 
 def test_keys_that_others_read() -> None:

@@ -41,9 +41,7 @@ def test_mixed_precision_adam_takes_sixteen_bytes_a_parameter() -> None:
 
 
 def test_adapters_of_rank_sixteen_have_the_known_number_of_parameters() -> None:
-    assert (
-        adapter_parameters(SMALL, 16) == 41_943_040
-    )  # as libraries print it for Llama-3.1-8B, all linear layers
+    assert adapter_parameters(SMALL, 16) == 41_943_040  # as libraries print it for Llama-3.1-8B, all linear layers
 
 
 def test_lora_holds_two_bytes_a_frozen_and_sixteen_a_trained_parameter() -> None:
@@ -72,8 +70,10 @@ def test_only_structured_pruning_saves_memory() -> None:
 
 
 def test_frozen_layers_keep_no_gradients_and_no_activations() -> None:
-    half, full = (training_memory(SMALL, method, replace(ONE, recompute="selective"))
-                  for method in (Transfer(trained_share=0.5), Full()))  # fmt: skip
+    half, full = (
+        training_memory(SMALL, method, replace(ONE, recompute="selective"))
+        for method in (Transfer(trained_share=0.5), Full())
+    )
     assert half.optimizer == pytest.approx(full.optimizer / 2)
     assert half.weights == full.weights
     assert half.activations == pytest.approx(full.activations / 2)

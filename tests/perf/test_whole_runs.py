@@ -23,8 +23,7 @@ from simcost.studies.training_cost.inputs import Run
 CATALOG = load_catalog()
 RUNS = CATALOG.facts.training_runs
 LEFT_OUT = {
-    level: {run.name: whole_runs(CATALOG, without=run.family, level=level) for run in RUNS}
-    for level in (0.5, 0.8, 0.9)
+    level: {run.name: whole_runs(CATALOG, without=run.family, level=level) for run in RUNS} for level in (0.5, 0.8, 0.9)
 }
 
 
@@ -36,9 +35,12 @@ def covered(level: float) -> list[str]:
 
 def run(name: str, gpus: int, **layout: int) -> Run:
     return Run(
-        model=CATALOG.model(name), accelerator=CATALOG.accelerator("h100"), tokens=15e12, method=Full(kind="pretrain"),
+        model=CATALOG.model(name),
+        accelerator=CATALOG.accelerator("h100"),
+        tokens=15e12,
+        method=Full(kind="pretrain"),
         layout=ParallelLayout(gpus=gpus, **layout),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(("level", "least", "most"), [(0.5, 0.3, 0.7), (0.8, 0.65, 0.95), (0.9, 0.8, 1.0)])
@@ -46,9 +48,7 @@ def test_left_out_runs_are_covered_about_as_often_as_said(level: float, least: f
     assert least <= len(covered(level)) / len(RUNS) <= most
 
 
-@pytest.mark.parametrize(
-    "name", ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b", "llama-2-7b", "bloom-176b"]
-)
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b", "llama-2-7b", "bloom-176b"])
 def test_the_runs_people_ask_about_are_covered_by_the_others(name: str) -> None:
     assert name in covered(0.9)
 
@@ -85,14 +85,10 @@ def test_the_example_of_the_interval() -> None:
 
 
 @given(
-    st.lists(
-        st.lists(st.floats(-1, 1, allow_nan=False), min_size=1, max_size=4), min_size=3, max_size=8
-    ),
+    st.lists(st.lists(st.floats(-1, 1, allow_nan=False), min_size=1, max_size=4), min_size=3, max_size=8),
     st.floats(-1, 1),
-)  # fmt: skip
-def test_the_interval_moves_with_the_runs_and_grows_with_the_level(
-    families: list[list[float]], shift: float
-) -> None:
+)
+def test_the_interval_moves_with_the_runs_and_grows_with_the_level(families: list[list[float]], shift: float) -> None:
     centre, half = predicted(families, 0.9)
     moved, same = predicted([[value + shift for value in values] for values in families], 0.9)
     assert moved == pytest.approx(centre + shift, abs=1e-9)
@@ -105,8 +101,7 @@ def test_the_interval_covers_a_new_family_at_its_level() -> None:
     hits, trials = 0, 600
     for _ in range(trials):
         families = [
-            (0.2 * rng.standard_normal() + 0.15 * rng.standard_normal(size)).tolist()
-            for size in (1, 1, 4, 1, 5, 2, 8)
+            (0.2 * rng.standard_normal() + 0.15 * rng.standard_normal(size)).tolist() for size in (1, 1, 4, 1, 5, 2, 8)
         ]
         centre, half = predicted(families, 0.9)
         hits += abs(0.2 * rng.standard_normal() + 0.15 * rng.standard_normal() - centre) <= half
@@ -118,9 +113,7 @@ def test_own_runs_join_the_published_ones(tmp_path: Path) -> None:
         "name,family,accelerator,precision,parameters,layers,width,sequence_tokens,tokens,gpus,gpu_hours,"
         "source,as_of,quality\n"
     )
-    rows = "".join(
-        f"own-{i},own,h100,bf16,8e9,32,4096,8192,1e12,512,{60000 + i},us,2026-10,A\n" for i in range(3)
-    )
+    rows = "".join(f"own-{i},own,h100,bf16,8e9,32,4096,8192,1e12,512,{60000 + i},us,2026-10,A\n" for i in range(3))
     (tmp_path / "training_runs.csv").write_text(header + rows)
     own = load_catalog(tmp_path)
     assert whole_runs(own).families == whole_runs(CATALOG).families + 1

@@ -87,16 +87,29 @@ EXAMPLES: list[Policy] = [
 def test_every_policy_is_pure_bounded_and_its_state_is_json(policy: Any, loads: list[float]) -> None:
     state, current = policy.fresh(), policy.initial()
     low, high = getattr(policy, "min", 0), 9
-    assert set(policy.reads()) <= {"queue", "in_flight", "requests_per_s", "kv_utilisation", "waiting", "kv_demand",
-                                   "next_ttft_s", "own_ttft_s"}  # fmt: skip
+    assert set(policy.reads()) <= {
+        "queue",
+        "in_flight",
+        "requests_per_s",
+        "kv_utilisation",
+        "waiting",
+        "kv_demand",
+        "next_ttft_s",
+        "own_ttft_s",
+    }
     for i, load in enumerate(loads):
         each = [load / max(current, 1)] * current
         seen = Observation(
-            current=current, ready=current, utc_s=MONDAY_UTC_S + i,
+            current=current,
+            ready=current,
+            utc_s=MONDAY_UTC_S + i,
             totals={"queue": load, "in_flight": load, "requests_per_s": load},
-            replicas=pods(kv_utilisation=[min(one / 9, 1.0) for one in each], waiting=each,
-                          kv_demand=[one / 9 for one in each]),
-        )  # fmt: skip
+            replicas=pods(
+                kv_utilisation=[min(one / 9, 1.0) for one in each],
+                waiting=each,
+                kv_demand=[one / 9 for one in each],
+            ),
+        )
         before = deepcopy(state)
         decision = policy.step(i * policy.interval, seen, state)
         assert state == before
@@ -113,11 +126,10 @@ def test_every_policy_is_pure_bounded_and_its_state_is_json(policy: Any, loads: 
 
 @given(
     writes=st.lists(st.tuples(st.integers(0, 90), st.floats(0, 50)), min_size=1, max_size=40),
-    size=st.integers(1, 12), late=st.integers(0, 15),
-)  # fmt: skip
-def test_window_averages_against_the_written_semantics(
-    writes: list[tuple[int, float]], size: int, late: int
-) -> None:
+    size=st.integers(1, 12),
+    late=st.integers(0, 15),
+)
+def test_window_averages_against_the_written_semantics(writes: list[tuple[int, float]], size: int, late: int) -> None:
     """Sum over min(seconds since the first write, window); seconds without data count as 0; a gap as long as the
     window begins anew; without news the average is over the part that has some.
     """
@@ -173,9 +185,7 @@ def test_knative_scales_to_zero_after_window_and_grace() -> None:
     got = drive(policy, totals("in_flight", [10.0] * 60 + [0.0] * 90))
     ended = 60
     zero = next(i for i in range(ended, len(got)) if got[i] == 0)
-    assert (
-        44 <= zero - ended <= 46
-    )  # 60 s until the window is empty, 30 s behind the activator, a tick or two
+    assert 44 <= zero - ended <= 46  # 60 s until the window is empty, 30 s behind the activator, a tick or two
     assert set(got[:zero]) == {1}
 
 
@@ -200,20 +210,21 @@ def test_knative_per_second_is_knative_per_tick() -> None:
     policy = Kpa(target=5, max=50)
     loads = [float(x) for x in np.random.default_rng(3).integers(0, 100, 90)]
     per_tick = drive(policy, totals("in_flight", loads))
-    per_second = drive(
-        policy, totals("in_flight", [one for load in loads for one in (load, load)][1:]), every_s=1.0
-    )
+    per_second = drive(policy, totals("in_flight", [one for load in loads for one in (load, load)][1:]), every_s=1.0)
     assert per_second[0::2][1:] == per_tick[1:]
 
 
 @pytest.mark.parametrize(
     ("policy", "total", "target"),
     [
-        (Kpa(), 100, 70), (Kpa(metric="rps"), 200, 140), (Kpa(container_concurrency=12), 12, 8.4),
-        (Kpa(target=8, container_concurrency=12), 8, 5.6), (Kpa(target=20, container_concurrency=12), 12, 8.4),
+        (Kpa(), 100, 70),
+        (Kpa(metric="rps"), 200, 140),
+        (Kpa(container_concurrency=12), 12, 8.4),
+        (Kpa(target=8, container_concurrency=12), 8, 5.6),
+        (Kpa(target=20, container_concurrency=12), 12, 8.4),
         (Kpa(metric="rps", target=20, container_concurrency=12), 20, 14),
     ],
-)  # fmt: skip
+)
 def test_knative_targets(policy: Kpa, total: float, target: float) -> None:
     assert policy.decider().total == total
     assert policy.decider().target == pytest.approx(target)
@@ -263,9 +274,7 @@ def test_cron_is_a_floor_in_its_time_zone() -> None:
         cron.value(nan)
 
 
-@pytest.mark.parametrize(
-    "text", ["0 7 * *", "60 7 * * *", "0 7 * * 8", "a 7 * * *", "5-1 * * * *", "*/0 * * * *"]
-)
+@pytest.mark.parametrize("text", ["0 7 * *", "60 7 * * *", "0 7 * * 8", "a 7 * * *", "5-1 * * * *", "*/0 * * * *"])
 def test_bad_cron_expressions(text: str) -> None:
     with pytest.raises(ValueError, match=r"fields|no |not |backwards"):
         CronTrigger(start=text, end="0 19 * * *", timezone="UTC", replicas=1)
@@ -321,23 +330,28 @@ def test_ray_from_and_to_zero() -> None:
 
 
 def test_a_small_factor_still_moves() -> None:
-    policy = RayServe(
-        min=0, max=99, upscale_delay=0, downscale_delay=0, upscaling_factor=0.5, downscaling_factor=0.1
-    )
+    policy = RayServe(min=0, max=99, upscale_delay=0, downscale_delay=0, upscaling_factor=0.5, downscaling_factor=0.1)
     wish: Wish = {"direction": 0, "since_ns": None}
     assert policy.decide(0, RequestLoad(40.0, 10, 10), wish)[0] == 15
     assert policy.decide(0, RequestLoad(16.0, 10, 10), wish)[0] == 9  # ceil(10 - 0.2) would stay
 
 
 @given(
-    requests=st.lists(st.integers(0, 60), min_size=40, max_size=40), up=st.integers(0, 5), down=st.integers(0, 9),
+    requests=st.lists(st.integers(0, 60), min_size=40, max_size=40),
+    up=st.integers(0, 5),
+    down=st.integers(0, 9),
     factor=st.sampled_from([0.3, 1.0, 1.7]),
-)  # fmt: skip
-def test_ray_sequences_against_a_plain_retelling(
-    requests: list[int], up: int, down: int, factor: float
-) -> None:
-    policy = RayServe(max=12, upscale_delay=up, downscale_delay=down, upscaling_factor=factor, interval=1, push=0,
-                      look_back=1)  # fmt: skip
+)
+def test_ray_sequences_against_a_plain_retelling(requests: list[int], up: int, down: int, factor: float) -> None:
+    policy = RayServe(
+        max=12,
+        upscale_delay=up,
+        downscale_delay=down,
+        upscaling_factor=factor,
+        interval=1,
+        push=0,
+        look_back=1,
+    )
     expected, target, wants = [], 1, []
     for second, total in enumerate(requests):
         exact = target * (total / (2.0 * target))
@@ -374,16 +388,12 @@ def test_nothing_is_removed_unless_all_agree_and_none_without_data() -> None:
     policy = AwsScaling(max=9, start=6, policies=(one, other))
     looks = [Observation(current=0, ready=0, totals={"a": 1.0, "b": b}) for b in (9.5, nan, 3.0)]
     assert drive(policy, looks) == [6, 6, 2]
-    kept = AwsScaling(
-        max=9, start=6, policies=(TargetTracking(metric="a", target=10, low_periods=1, scale_in=False),)
-    )
+    kept = AwsScaling(max=9, start=6, policies=(TargetTracking(metric="a", target=10, low_periods=1, scale_in=False),))
     assert drive(kept, totals("a", [1.0])) == [6]
 
 
 def test_a_scale_in_cooldown_ends_with_an_addition() -> None:
-    tracking = TargetTracking(
-        metric="a", target=10, low_periods=1, high_periods=1, out_cooldown=0, in_cooldown=600
-    )
+    tracking = TargetTracking(metric="a", target=10, low_periods=1, high_periods=1, out_cooldown=0, in_cooldown=600)
     policy = AwsScaling(max=9, start=6, policies=(tracking,))
     assert drive(policy, totals("a", [8.0, 5.0, 20.0, 5.0])) == [5, 5, 9, 5]
 
@@ -416,8 +426,12 @@ def test_dynamo_by_throughput() -> None:
     assert policy.step(175.0, seen, state).desired == 1
     assert policy.step(180.0, seen, state).desired == 9  # 12 are needed, 8 more are allowed
     both = DynamoPlanner(target="sla", engine_rps=2.5, max_gpu_budget=64, load_scaling=True)
-    calm = Observation(current=4, ready=4, totals={"requests_per_s": 9},
-                       replicas=pods(next_ttft_s=[0.1] * 4, own_ttft_s=[0.1] * 4, kv_demand=[0.1] * 4))  # fmt: skip
+    calm = Observation(
+        current=4,
+        ready=4,
+        totals={"requests_per_s": 9},
+        replicas=pods(next_ttft_s=[0.1] * 4, own_ttft_s=[0.1] * 4, kv_demand=[0.1] * 4),
+    )
     bound = both.step(180.0, calm, {**both.fresh(), "next_load_ns": ns(999)}).state
     assert bound["bound"] == 4
     assert both.step(185.0, calm, {**bound, "next_load_ns": 0}).desired == 4  # load alone would remove one
@@ -425,9 +439,10 @@ def test_dynamo_by_throughput() -> None:
 
 
 @given(
-    counts=st.tuples(st.integers(1, 20), st.integers(1, 20)), gpus=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    counts=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    gpus=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     budget=st.integers(0, 60),
-)  # fmt: skip
+)
 def test_a_shared_budget_is_kept(counts: tuple[int, int], gpus: tuple[int, int], budget: int) -> None:
     prefill, decode = share_budget(*counts, gpus, budget, 1)
     assert prefill * gpus[0] + decode * gpus[1] <= budget
@@ -437,8 +452,14 @@ def test_saturation_of_variants() -> None:
     rules = SaturationThresholds()
 
     def of(name: str, cost: float, count: int, load: tuple[float, float], **more: int) -> Variant:
-        return Variant(name, cost, more.get("current", count), more.get("desired", count), more.get("pending", 0),
-                       [load] * count)  # fmt: skip
+        return Variant(
+            name,
+            cost,
+            more.get("current", count),
+            more.get("desired", count),
+            more.get("pending", 0),
+            [load] * count,
+        )
 
     assert targets(rules, [of("a", 5, 1, (0.75, 0)), of("b", 2, 1, (0.9, 0))])[0] == {"a": 1, "b": 2}
     assert targets(rules, [of("a", 5, 2, (0.1, 0)), of("b", 2, 1, (0.1, 0))])[0] == {"a": 1, "b": 1}
@@ -457,8 +478,11 @@ def test_a_chain_follows_what_is_published_by_its_own_rules() -> None:
     policy = Chain(first=Wva(max=20), then=Hpa(max=20, start=2, metrics=(metric,), behavior=slow))
     state, current, got = policy.fresh(), 2, []
     for i in range(9):
-        seen = Observation(current=current, ready=current,
-                           replicas=pods(kv_utilisation=[0.9] * current, waiting=[9.0] * current))  # fmt: skip
+        seen = Observation(
+            current=current,
+            ready=current,
+            replicas=pods(kv_utilisation=[0.9] * current, waiting=[9.0] * current),
+        )
         current, _, state = policy.step(15.0 * i, seen, state)
         got.append(current)
     assert got == [3, 3, 3, 3, 4, 4, 4, 4, 5]
@@ -479,9 +503,7 @@ def test_tokens_ask_for_what_is_missing() -> None:
 
 
 def test_replicas_are_there_before_the_demand() -> None:
-    policy = Predictive(
-        demand=(10.0, 10.0, 40.0, 10.0, 10.0), step_length=600, per_replica=10, lead=300, max=9
-    )
+    policy = Predictive(demand=(10.0, 10.0, 40.0, 10.0, 10.0), step_length=600, per_replica=10, lead=300, max=9)
     state = policy.fresh()
     seen = Observation(current=1, ready=1)
     got = {minute: policy.step(60.0 * minute, seen, state).desired for minute in range(50)}

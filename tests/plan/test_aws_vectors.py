@@ -6,17 +6,21 @@ from support.vectors import Case, cases, document
 from simcost.plan.autoscaling import AwsScaling, Observation
 from simcost.plan.autoscaling.aws import StepAdjustment, StepScaling, adjusted
 
-OUT = (StepAdjustment(lower=0, upper=10, adjustment=0), StepAdjustment(lower=10, upper=20, adjustment=10),
-       StepAdjustment(lower=20, adjustment=30))  # fmt: skip
-IN = (StepAdjustment(lower=-10, upper=0, adjustment=0), StepAdjustment(lower=-20, upper=-10, adjustment=-10),
-      StepAdjustment(upper=-20, adjustment=-30))  # fmt: skip
+OUT = (
+    StepAdjustment(lower=0, upper=10, adjustment=0),
+    StepAdjustment(lower=10, upper=20, adjustment=10),
+    StepAdjustment(lower=20, adjustment=30),
+)
+IN = (
+    StepAdjustment(lower=-10, upper=0, adjustment=0),
+    StepAdjustment(lower=-20, upper=-10, adjustment=-10),
+    StepAdjustment(upper=-20, adjustment=-30),
+)
 
 
 @pytest.mark.parametrize("case", cases("aws_step_scaling", "rounding_cases"))
 def test_rounding(case: Case) -> None:
-    got = adjusted(
-        case["capacity"], case["adjustment"], case["adjustment_type"], case["min_adjustment_magnitude"]
-    )
+    got = adjusted(case["capacity"], case["adjustment"], case["adjustment_type"], case["min_adjustment_magnitude"])
     assert got == case["expected_capacity"]
 
 
@@ -30,8 +34,10 @@ def test_selection_of_a_step(case: Case) -> None:
 
 def test_within_the_cooldown_only_the_excess_is_added() -> None:
     case = document("aws_step_scaling")["cooldown_case"]
-    steps = (StepAdjustment(lower=0, upper=10, adjustment=case["first"]),
-             StepAdjustment(lower=10, adjustment=case["second"]))  # fmt: skip
+    steps = (
+        StepAdjustment(lower=0, upper=10, adjustment=case["first"]),
+        StepAdjustment(lower=10, adjustment=case["second"]),
+    )
     policy = AwsScaling(max=20, policies=(StepScaling(metric="queue", threshold=50, steps=steps),))
     first = policy.step(60.0, Observation(current=4, ready=4, totals={"queue": 55}), policy.fresh())
     assert first.desired == 4 + case["first"]

@@ -100,9 +100,7 @@ def test_classes_of_pods(case: Case) -> None:
 def rules(given: Case | None) -> Direction:
     if given is None:
         return Direction()
-    made = tuple(
-        ScalingRule(type=p["type"], value=p["value"], period=p["period_s"]) for p in given["policies"]
-    )
+    made = tuple(ScalingRule(type=p["type"], value=p["value"], period=p["period_s"]) for p in given["policies"])
     return Direction(policies=made, select=given["select"], window=given["stabilization_s"])
 
 
@@ -190,9 +188,13 @@ def whole(case: Case) -> tuple[Hpa, Observation]:
             seen = replace(seen, replicas=replicas([_aged(pod) for pod in pods], name))
     behavior = case["behavior"] and Behavior(scale_up=rules(case["behavior"]["scale_up"]))
     policy = Hpa(
-        min=case["min_replicas"], max=case["max_replicas"], metrics=tuple(metrics), behavior=behavior,
-        cpu_initialization=120, readiness_delay=10,
-    )  # fmt: skip
+        min=case["min_replicas"],
+        max=case["max_replicas"],
+        metrics=tuple(metrics),
+        behavior=behavior,
+        cpu_initialization=120,
+        readiness_delay=10,
+    )
     return policy, replace(seen, totals=totals, failed=frozenset(failed))
 
 

@@ -10,9 +10,11 @@ from simcost.plan.autoscaling.kpa import Decider, Kpa, Panic, decide, fresh
 from simcost.plan.autoscaling.policy import ns
 
 FIELDS = {
-    "target_value": "target", "total_value": "total", "stable_window_s": "window_s",
+    "target_value": "target",
+    "total_value": "total",
+    "stable_window_s": "window_s",
     "scale_down_delay_s": "scale_down_delay_s",
-}  # fmt: skip
+}
 
 
 def fields(spec: Case) -> Case:

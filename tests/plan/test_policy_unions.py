@@ -81,8 +81,9 @@ def test_every_scaling_policy_has_the_members_of_the_protocol(policy: type) -> N
 
 
 def parameters(method: Callable[..., Any]) -> list[tuple[str, Any]]:
-    return [(one.name, one.kind) for one in signature(method).parameters.values()
-            if one.kind is not Parameter.VAR_KEYWORD]  # fmt: skip
+    return [
+        (one.name, one.kind) for one in signature(method).parameters.values() if one.kind is not Parameter.VAR_KEYWORD
+    ]
 
 
 HPA = Hpa(max=9, metrics=(Metric(type="External", name=PUBLISHED, target_type="AverageValue", target=3),))

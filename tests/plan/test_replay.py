@@ -33,20 +33,30 @@ def recording(rows: list[Row]) -> Recording:
     rows = sorted(rows, key=lambda row: row[0])
     names, metrics = sorted({row[1] for row in rows} - {""}), sorted({row[2] for row in rows})
     columns = list(zip(*rows, strict=True))
-    said = {name: np.array([nan if each is None else each for each in columns[i]], float)
-            for name, i in (("ready", 4), ("phase", 5))}  # fmt: skip
+    said = {
+        name: np.array([nan if each is None else each for each in columns[i]], float)
+        for name, i in (("ready", 4), ("phase", 5))
+    }
     return Recording(
         time_ns=np.array(columns[0]) * TICK_S * 10**9,
         pod=np.array([names.index(pod) if pod else -1 for pod in columns[1]]),
         metric=np.array([metrics.index(metric) for metric in columns[2]]),
         value=np.array([nan if value is None else value for value in columns[3]], float),
-        failed=np.zeros(len(rows), bool), pods=tuple(names), metrics=tuple(metrics), said=said,
-    )  # fmt: skip
+        failed=np.zeros(len(rows), bool),
+        pods=tuple(names),
+        metrics=tuple(metrics),
+        said=said,
+    )
 
 
-CELLS = st.tuples(st.integers(1, 12), st.sampled_from(["a", "b", "c", ""]), st.sampled_from("wq"),
-                  st.none() | st.floats(0, 100), st.none() | st.sampled_from([0, 1, -1]),
-                  st.none() | st.integers(0, 4))  # fmt: skip
+CELLS = st.tuples(
+    st.integers(1, 12),
+    st.sampled_from(["a", "b", "c", ""]),
+    st.sampled_from("wq"),
+    st.none() | st.floats(0, 100),
+    st.none() | st.sampled_from([0, 1, -1]),
+    st.none() | st.integers(0, 4),
+)
 ROWS = st.lists(CELLS, min_size=1, max_size=60, unique_by=lambda row: row[:3])
 FIRST: list[Row] = [
     (0, "a", "w", 1.0, None, None),
@@ -101,9 +111,7 @@ def test_the_pipeline_is_a_slow_reading_of_the_rows(rows: list[Row]) -> None:
         assert (seen is None) == (expected is None)
         if seen is None or expected is None:
             continue
-        assert {name: None if isnan(x) else x for name, x in seen.totals.items()} == pytest.approx(
-            expected["totals"]
-        )
+        assert {name: None if isnan(x) else x for name, x in seen.totals.items()} == pytest.approx(expected["totals"])
         pods = list(expected["pods"].values())
         assert seen.replicas is not None
         assert seen.replicas.deleting.tolist() == [pod["phase"] == 4 for pod in pods]
@@ -124,9 +132,7 @@ def test_the_pipeline_is_a_slow_reading_of_the_rows(rows: list[Row]) -> None:
 
 
 def test_a_closed_loop_is_the_policy_step_by_step() -> None:
-    policy = hpa(
-        TOTAL, behavior=Behavior(scale_up=Direction(policies=(ScalingRule(type="Pods", value=2, period=60),)))
-    )
+    policy = hpa(TOTAL, behavior=Behavior(scale_up=Direction(policies=(ScalingRule(type="Pods", value=2, period=60),))))
     totals = [30.0 + 25 * np.sin(k / 9) for k in range(200)]
     found = replay(policy, Recording.table([15 * k for k in range(200)], {"w": totals}), start=3)
     current, state = 3, policy.fresh()
@@ -171,9 +177,7 @@ def test_young_pods_are_known_by_their_rows() -> None:
     assert "cpu 125 %" in words[120]
 
 
-@pytest.mark.parametrize(
-    "said", [{}, {"age_s": [[1e4], [1e4 + 15], [10]], "ready_age_s": [[1e4], [1e4 + 15], [10]]}]
-)
+@pytest.mark.parametrize("said", [{}, {"age_s": [[1e4], [1e4 + 15], [10]], "ready_age_s": [[1e4], [1e4 + 15], [10]]}])
 def test_what_rows_say_of_a_pod_counts(said: dict[str, Any]) -> None:
     table = Recording.table([0, 15, 30], {"cpu": [[1.0], [1.0], [1.0]]}, said=said)
     pipeline = pipeline_of(table, {"cpu": ()})
@@ -195,18 +199,14 @@ def test_recorded_readiness_of_the_pool() -> None:
     table = Recording.table([0, 15], {"w": [60, 60], "replicas": [3, 6], "ready_replicas": [3, 3]})
     found = replay(hpa(W), table)
     assert found.ready.tolist() == [3, 3]
-    assert found.desired.tolist() == [6, 6], (
-        "pods that start count as 0 where the others are above the target"
-    )
+    assert found.desired.tolist() == [6, 6], "pods that start count as 0 where the others are above the target"
 
 
 def test_counters_become_rates() -> None:
     counter = [0.0, 300, 600, 100, 400]  # a restart before the fourth sample
     source = (Signal(name="output_tokens_per_s", window=30, metric="vllm:generation_tokens_total", scale=2),)
     metric = Metric(type="External", name="tokens", target_type="Value", target=10, source=source)
-    found = replay(
-        hpa(metric), Recording.table([0, 15, 30, 45, 60], {"vllm:generation_tokens_total": counter})
-    )
+    found = replay(hpa(metric), Recording.table([0, 15, 30, 45, 60], {"vllm:generation_tokens_total": counter}))
     rates = found.totals["tokens"]
     assert isnan(rates[0])
     assert rates[1:].tolist() == pytest.approx([2 * 20, 2 * 20, 2 * 400 / 30, 2 * 400 / 30])
@@ -231,9 +231,13 @@ def test_signals_are_found_under_the_names_of_other_systems() -> None:
 
 @pytest.mark.parametrize(
     ("name", "signal"),
-    [("vllm_num_requests_waiting", "waiting"), ("ray_vllm_kv_cache_usage_perc", "kv_utilisation"),
-     ("ray_serve_replica_processing_queries", "running"), ("queue_requests_per_second", "requests_per_s")],
-)  # fmt: skip
+    [
+        ("vllm_num_requests_waiting", "waiting"),
+        ("ray_vllm_kv_cache_usage_perc", "kv_utilisation"),
+        ("ray_serve_replica_processing_queries", "running"),
+        ("queue_requests_per_second", "requests_per_s"),
+    ],
+)
 def test_names_that_others_changed_a_little(name: str, signal: Any) -> None:
     source = (Signal(name=signal),)
     metric = Metric(type="External", name="m", target_type="Value", target=1, source=source)
@@ -272,14 +276,25 @@ def test_cron_needs_dates() -> None:
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        (hpa(Metric(type="External", name="ww", target_type="Value", target=1)),
-         "ww is not recorded; did you mean 'w'"),
+        (
+            hpa(Metric(type="External", name="ww", target_type="Value", target=1)),
+            "ww is not recorded; did you mean 'w'",
+        ),
         (Kpa(), r"in_flight \(or running \+ waiting, .*\) is not recorded; recorded are w"),
-        (hpa(Metric(type="External", name="x", target_type="Value", target=1,
-                    source=(Signal(name="waiting", metric="tgi_queue_size"),))),
-         r"x: tgi_queue_size \(or waiting, vllm:num_requests_waiting\) is not recorded"),
+        (
+            hpa(
+                Metric(
+                    type="External",
+                    name="x",
+                    target_type="Value",
+                    target=1,
+                    source=(Signal(name="waiting", metric="tgi_queue_size"),),
+                )
+            ),
+            r"x: tgi_queue_size \(or waiting, vllm:num_requests_waiting\) is not recorded",
+        ),
     ],
-)  # fmt: skip
+)
 def test_metrics_that_are_not_recorded(policy: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         replay(policy, Recording.table([0, 15], {"w": [1, 2]}))

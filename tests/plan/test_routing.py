@@ -34,9 +34,13 @@ from simcost.plan.routing.scorers import (
 )
 
 SCORERS: dict[str, Any] = {
-    "queue": QueueDepth, "running-requests": RunningRequests, "kv-cache-utilization": KvCacheUtilization,
-    "load-aware": LoadAware, "active-request": ActiveRequest, "token-load": TokenLoad,
-}  # fmt: skip
+    "queue": QueueDepth,
+    "running-requests": RunningRequests,
+    "kv-cache-utilization": KvCacheUtilization,
+    "load-aware": LoadAware,
+    "active-request": ActiveRequest,
+    "token-load": TokenLoad,
+}
 NAMES = {"kv_cache_usage": "kv_utilisation"}
 amounts = st.lists(st.floats(0, 200), min_size=2, max_size=8)
 
@@ -61,8 +65,7 @@ def test_scores(case: Case) -> None:
 @given(values=amounts)
 def test_all_scores_are_from_0_to_1_and_fall_with_the_load(values: list[float]) -> None:
     load = numbers(*values)
-    seen = Endpoints(waiting=load, running=load, in_flight=load, in_flight_tokens=load * 1e5,
-                     kv_utilisation=load / 200)  # fmt: skip
+    seen = Endpoints(waiting=load, running=load, in_flight=load, in_flight_tokens=load * 1e5, kv_utilisation=load / 200)
     order = np.argsort(load, kind="stable")
     for scorer in (
         QueueDepth(),
@@ -89,12 +92,8 @@ def test_latency_prefers_who_meets_the_objective_with_least_room() -> None:
     assert LatencyHeadroom().score(seen) == pytest.approx([1.0, 0.0, 0.0])
     assert LatencyHeadroom(strategy="most").score(seen) == pytest.approx([0.0, 1.0, 0.0])
     late = Endpoints(ttft_headroom_s=numbers(-0.1, -0.3, -0.2), tpot_headroom_s=numbers(-0.01, 0.01, 0.01))
-    assert LatencyHeadroom().score(late) == pytest.approx(
-        [0.0, 0.0, 1.0]
-    )  # who misses one objective, by least
-    idle = Endpoints(
-        ttft_headroom_s=numbers(-9.0, -0.1), tpot_headroom_s=numbers(-1.0, -1.0), in_flight=numbers(0, 3)
-    )
+    assert LatencyHeadroom().score(late) == pytest.approx([0.0, 0.0, 1.0])  # who misses one objective, by least
+    idle = Endpoints(ttft_headroom_s=numbers(-9.0, -0.1), tpot_headroom_s=numbers(-1.0, -1.0), in_flight=numbers(0, 3))
     assert LatencyHeadroom().score(idle) == pytest.approx([1.0, 0.0])
 
 
@@ -148,7 +147,7 @@ E, n = Endpoints, numbers
         (RayPrefixAware(), E(in_flight=n(4, 0, 1), matched=n(0.5, 0.5, 0), cached_blocks=n(1, 1, 1)), {1}),
         (RayPrefixAware(), E(in_flight=n(4, 0, 1), matched=n(0.05, 0, 0), cached_blocks=n(1, 3, 1)), {2}),
     ],
-)  # fmt: skip
+)
 def test_choices(router: Any, seen: Endpoints, chosen: set[int]) -> None:
     generator = rng()
     assert {pick(router.scores(seen, generator), generator) for _ in range(30)} == chosen

@@ -31,17 +31,31 @@ from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
 from simcost.studies.plans.sections import read
 
 PACKAGE = Path(simcost.__file__).parent
-NOT_OF_RUNS = {"__init__.py", "billing", "catalog", "cli", "compare", "errors.py", "outputs.py", "progress.py",
-               "py.typed", "present", "slo", "studies"}  # fmt: skip
+NOT_OF_RUNS = {
+    "__init__.py",
+    "billing",
+    "catalog",
+    "cli",
+    "compare",
+    "errors.py",
+    "outputs.py",
+    "progress.py",
+    "py.typed",
+    "present",
+    "slo",
+    "studies",
+}
 """Money, targets, words and what is known of hardware: a stored run depends on values of theirs at most, by its key."""
 
 
 def job_sample() -> JobLedger:
     work = jobs_of([0, 5, 9], [40, 30, 20], [2, 1, 9])
     return schedule_beside(
-        work, GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
-        Checkpoints(interval=7, write=0.1, restart=1 / 3), keep_timeline=True,
-    )  # fmt: skip
+        work,
+        GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
+        Checkpoints(interval=7, write=0.1, restart=1 / 3),
+        keep_timeline=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +73,7 @@ LOADERS: dict[str, Callable[[Path], Any]] = {"requests": load_ledger, "jobs": lo
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(what=st.sampled_from(sorted(LOADERS)), data=st.data())
-def test_a_stored_run_with_any_bit_flipped_is_refused(
-    stored: dict[str, Path], what: str, data: st.DataObject
-) -> None:
+def test_a_stored_run_with_any_bit_flipped_is_refused(stored: dict[str, Path], what: str, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(stored[what].iterdir())))
     before = file.read_bytes()
     bit = data.draw(st.integers(0, 8 * len(before) - 1))
@@ -85,12 +97,44 @@ def test_a_stored_run_with_a_file_too_many_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "law"),
-    [({"arrived": 9}, "that arrived are not those that left"), ({"rejected": 0, "in_system": 1}, "rejected of the win"),
-     ({"sendings": Sendings(arrived=9, completed=3, rejected=1, timed_out=0, lost=0, in_system=0, retries=0,
-                            refused=0, waiting=0)}, "retries do not add up"),
-     ({"by_priority": ({"priority": 1, "arrived": 1, "completed": 3, "rejected": 1, "timed_out": 0, "lost": 0,
-                        "in_system": 0, "good": 1},)}, "arrived of the priorities")],
-)  # fmt: skip
+    [
+        ({"arrived": 9}, "that arrived are not those that left"),
+        ({"rejected": 0, "in_system": 1}, "rejected of the win"),
+        (
+            {
+                "sendings": Sendings(
+                    arrived=9,
+                    completed=3,
+                    rejected=1,
+                    timed_out=0,
+                    lost=0,
+                    in_system=0,
+                    retries=0,
+                    refused=0,
+                    waiting=0,
+                )
+            },
+            "retries do not add up",
+        ),
+        (
+            {
+                "by_priority": (
+                    {
+                        "priority": 1,
+                        "arrived": 1,
+                        "completed": 3,
+                        "rejected": 1,
+                        "timed_out": 0,
+                        "lost": 0,
+                        "in_system": 0,
+                        "good": 1,
+                    },
+                )
+            },
+            "arrived of the priorities",
+        ),
+    ],
+)
 def test_a_run_that_breaks_a_law_is_refused(tmp_path: Path, change: dict[str, Any], law: str) -> None:
     saved = sample()
     save_ledger(replace(saved, outcomes=replace(saved.outcomes, **change)), tmp_path)

@@ -55,21 +55,26 @@ def test_a_sound_file(tmp_path: Path) -> None:
         ("+7d", "7d", "7:5: events.1: '7d' is not a time; write a date or a time"),
         ("ramp: 14d", "ramp: -1", "7:84: events.1.ramp: -1 must be at least 0"),
         ("share: 40%", "share: 140%", "8:71: events.2.share: '140%' must be at most 1"),
-        ("name: smaller", "name: organic", "8:29: events.2.name: 'organic' is the name of the event in line 4"),
+        (
+            "name: smaller",
+            "name: organic",
+            "8:29: events.2.name: 'organic' is the name of the event in line 4",
+        ),
         ("Europe/Berlin", "Europe/Berln", "1:11: timezone: unknown time zone 'Europe/Berln'; did you mean"),
-        ("timezone: Europe/Berlin\nevents:", "timezone: UTC\nevent:", "2:1: event: unknown key 'event'; did you mean"),
+        (
+            "timezone: Europe/Berlin\nevents:",
+            "timezone: UTC\nevent:",
+            "2:1: event: unknown key 'event'; did you mean",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_located(tmp_path: Path, old: str, new: str, fault: str) -> None:
     found = faults(tmp_path, SOUND.replace(old, new, 1))
     assert any(one.startswith(f"events.yaml:{fault}") for one in found), found
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
-    assert (
-        len(faults(tmp_path, SOUND.replace("5/s", "5/parsec").replace("large", "").replace("1.08", "one")))
-        == 3
-    )
+    assert len(faults(tmp_path, SOUND.replace("5/s", "5/parsec").replace("large", "").replace("1.08", "one"))) == 3
     assert faults(tmp_path, "[1, 2]")
     assert faults(tmp_path, "")
     with pytest.raises(FaultsError, match="cannot be read"):
@@ -80,9 +85,7 @@ def test_what_does_not_suit_the_series_is_located(tmp_path: Path) -> None:
     path = tmp_path / "events.yaml"
     path.write_text(SOUND)
     stated = load_events(path)
-    history = Series(
-        name="large", quantity="requests", grid=Grid(start_s=0, step_s=3600), values=np.ones(240)
-    )
+    history = Series(name="large", quantity="requests", grid=Grid(start_s=0, step_s=3600), values=np.ones(240))
     with pytest.raises(FaultsError) as caught:
         stated.check([history])
     assert str(caught.value).startswith(f"{path}:8:5: event 'smaller': no series 'small'")

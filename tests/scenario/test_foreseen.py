@@ -152,9 +152,7 @@ def test_neither_workload_nor_demand(tmp_path: Path) -> None:
         ([("horizon: 6h", "horizon: 200000h")], "200,000 steps"),
     ],
 )
-def test_a_demand_that_cannot_be_forecast(
-    tmp_path: Path, changes: list[tuple[str, str]], message: str
-) -> None:
+def test_a_demand_that_cannot_be_forecast(tmp_path: Path, changes: list[tuple[str, str]], message: str) -> None:
     file = home(tmp_path, *changes)
     text = file.read_text(encoding="utf-8").replace("  requests: {}\n", "")
     file.write_text(text, encoding="utf-8")

@@ -46,11 +46,17 @@ def test_short_forms_and_defaults_fit_the_schema() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("seeds: 2", "sedes: 2"), ("seeds: 2", "seeds: 0"), ("model: llama-3.2-1b\n", ""), ("small", "Sm all"),
-        ("kind: synthetic", "kind: other"), ("replicas: 1", "replicas: 1.5"), ("ttft: 1s", "ttft: -1"),
-        ("kind: synthetic", "kind: synthetic\n  daily: [1, 2]"), ("{accelerator: l4}", "l4"),
+        ("seeds: 2", "sedes: 2"),
+        ("seeds: 2", "seeds: 0"),
+        ("model: llama-3.2-1b\n", ""),
+        ("small", "Sm all"),
+        ("kind: synthetic", "kind: other"),
+        ("replicas: 1", "replicas: 1.5"),
+        ("ttft: 1s", "ttft: -1"),
+        ("kind: synthetic", "kind: synthetic\n  daily: [1, 2]"),
+        ("{accelerator: l4}", "l4"),
     ],
-)  # fmt: skip
+)
 def test_what_the_loader_refuses_the_schema_refuses(old: str, new: str) -> None:
     assert not fits(SMALL.replace(old, new))
 

@@ -18,12 +18,16 @@ FORECAST = "demand: {history: FILE, forecast: {horizon: 1d}, requests: {lengths:
 SERVING = {
     "a recorded workload": ("workload: {kind: trace, path: FILE}\n", "workload.path"),
     "lengths": ("workload: {kind: synthetic, rate: 1/s, lengths: {trace: FILE}}\n", "workload.lengths.trace"),
-    "gaps": ("workload:\n  kind: synthetic\n  rate: 1/s\n  clients: [{gaps: {kind: bootstrap, trace: FILE}}]\n",
-             "workload.clients.0.gaps.trace"),
-    "conversations": ("workload:\n  kind: synthetic\n  rate: 1/s\n  clients: [{sessions: {trace: FILE}}]\n",
-                      "workload.clients.0.sessions.trace"),
+    "gaps": (
+        "workload:\n  kind: synthetic\n  rate: 1/s\n  clients: [{gaps: {kind: bootstrap, trace: FILE}}]\n",
+        "workload.clients.0.gaps.trace",
+    ),
+    "conversations": (
+        "workload:\n  kind: synthetic\n  rate: 1/s\n  clients: [{sessions: {trace: FILE}}]\n",
+        "workload.clients.0.sessions.trace",
+    ),
     "a history": (FORECAST, "demand.history"),
-}  # fmt: skip
+}
 SPOT_OF_PLANS = "interruptions: {spot: {kind: trace, path: FILE, zones: [a]}}"
 
 
@@ -96,9 +100,7 @@ def test_a_list_of_nodes_that_cannot_be_read_or_is_of_others(tmp_path: Path, con
 
 
 @pytest.mark.parametrize("content", ["x\n", "t_s,trace,nodes\n0,b,1\n600,b,0\n"])
-def test_interruptions_along_a_file_that_cannot_be_read_or_lacks_the_zone(
-    tmp_path: Path, content: str
-) -> None:
+def test_interruptions_along_a_file_that_cannot_be_read_or_lacks_the_zone(tmp_path: Path, content: str) -> None:
     (tmp_path / "there.csv").write_text(content)
     last = "scaling: {kind: fixed, replicas: 2}"
     changes = (last, f"{last}\n    {SPOT_OF_PLANS.replace('FILE', 'there.csv')}")

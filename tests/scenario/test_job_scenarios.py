@@ -130,13 +130,15 @@ def test_money_is_changed_without_simulating(tmp_path: Path, engine: Counted) ->
 
 @pytest.mark.parametrize(
     "change",
-    [("gpus: 16}", "gpus: 24}"), ("gpus: 16}", "gpus: 16, scheduler: fifo-strict}"),
-     ("path: jobs.csv", "path: jobs.csv, window: 5h"), ("slo:", "horizon: 5h\nslo:"),
-     ("path: jobs.csv", "path: jobs.csv, limits: {sigma: 0.5}")],
-)  # fmt: skip
-def test_what_a_run_depends_on_is_simulated_anew(
-    tmp_path: Path, engine: Counted, change: tuple[str, str]
-) -> None:
+    [
+        ("gpus: 16}", "gpus: 24}"),
+        ("gpus: 16}", "gpus: 16, scheduler: fifo-strict}"),
+        ("path: jobs.csv", "path: jobs.csv, window: 5h"),
+        ("slo:", "horizon: 5h\nslo:"),
+        ("path: jobs.csv", "path: jobs.csv, limits: {sigma: 0.5}"),
+    ],
+)
+def test_what_a_run_depends_on_is_simulated_anew(tmp_path: Path, engine: Counted, change: tuple[str, str]) -> None:
     result(tmp_path, seeds=1)
     before = engine.calls
     result(tmp_path, change, seeds=1)
@@ -169,9 +171,7 @@ def test_a_shared_fleet_serves_first_and_trains_with_the_rest(tmp_path: Path) ->
     assert shared["gpu_hours"]["lost"] > 0
     assert shared["slo"]["attainment"] >= plan(document, "two fleets")["slo"]["attainment"] - 0.01
     rows = [
-        row
-        for row in pq.read_table(tmp_path / "out/tables/gpus.parquet").to_pylist()
-        if row["plan"] == "one fleet"
+        row for row in pq.read_table(tmp_path / "out/tables/gpus.parquet").to_pylist() if row["plan"] == "one fleet"
     ]
     held = np.array([row["jobs"] + row["requests"] for row in rows])
     assert held.max() <= 11 + 1e-9
@@ -214,8 +214,11 @@ def test_spot_nodes_are_paid_while_they_are_there(tmp_path: Path) -> None:
 def test_nodes_and_counts_of_one_list(tmp_path: Path) -> None:
     on_nodes = "training: {kind: nodes, nodes: nodes.csv}"
     counted = "training: {kind: nodes, nodes: nodes.csv, placement: count, scheduler: easy-backfill}"
-    document = result(tmp_path, ("training: {kind: gpus, gpus: 16}", on_nodes),
-                      ("training: {kind: gpus, gpus: 32, scheduler: easy-backfill}", counted))  # fmt: skip
+    document = result(
+        tmp_path,
+        ("training: {kind: gpus, gpus: 16}", on_nodes),
+        ("training: {kind: gpus, gpus: 32, scheduler: easy-backfill}", counted),
+    )
     placed, free = document["plans"]
     assert placed["gpus"] == free["gpus"] == 32
     assert placed["fragmentation"] is not None
@@ -236,9 +239,7 @@ def test_failures_are_drawn_anew_and_cost_work(tmp_path: Path) -> None:
 
 def test_nodes_and_requests_side_by_side(tmp_path: Path) -> None:
     """A horizon cuts jobs on nodes too."""
-    (tmp_path / "ones.csv").write_text(
-        "node,gpus\n" + "".join(f"n{i},1\n" for i in range(10)), encoding="utf-8"
-    )
+    (tmp_path / "ones.csv").write_text("node,gpus\n" + "".join(f"n{i},1\n" for i in range(10)), encoding="utf-8")
     document = result(
         tmp_path,
         ("kind: gpus, gpus: 10", "kind: nodes, nodes: ones.csv, scheduler: easy-backfill"),
@@ -330,9 +331,7 @@ def test_the_command_line_runs_and_gates(
 ) -> None:
     file = home(tmp_path)
     if gates:
-        monkeypatch.setattr(
-            "simcost.studies.plans.sections.write_html", lambda folder: folder / "report.html"
-        )
+        monkeypatch.setattr("simcost.studies.plans.sections.write_html", lambda folder: folder / "report.html")
     assert main(["check", str(file)]) == 0
     assert main(["run", str(file), "--out", str(tmp_path / "out"), "--quiet", *gates]) == code
     assert ("large is the cheapest plan" in capsys.readouterr().out) == (code < 2)
@@ -340,27 +339,63 @@ def test_the_command_line_runs_and_gates(
 
 QUEUE_FAULTS = [
     (("path: jobs.csv", "path: none.csv"), "3:14: jobs.path: no file 'none.csv' in"),
-    (("path: jobs.csv", "path: jobs.csv, format: slurm"), "3:32: jobs.format: 'slurm' is not a format; known: auto"),
+    (
+        ("path: jobs.csv", "path: jobs.csv, format: slurm"),
+        "3:32: jobs.format: 'slurm' is not a format; known: auto",
+    ),
     (("path: jobs.csv", "path: jobs.csv, timezone: Mars"), "3:34: jobs.timezone: unknown time zone 'Mars'"),
-    (("path: jobs.csv", "path: jobs.csv, windw: 1h"), "3:24: jobs.windw: unknown key 'windw'; did you mean 'window'?"),
+    (
+        ("path: jobs.csv", "path: jobs.csv, windw: 1h"),
+        "3:24: jobs.windw: unknown key 'windw'; did you mean 'window'?",
+    ),
     (("{path: jobs.csv}", "{}"), "1:1: workload: is missing; write the requests to replay or to draw"),
     (("p95: 2h", "p96: 2h"), "4:6: slo: has no target"),
     (("{wait: {p95: 2h}}", "{}"), "4:6: slo: has no target; give at least one of wait, jct, deadlines"),
     (("wait: {p95: 2h}", "ttft: 1s"), "4:13: slo.ttft: is a target of requests, and there are none"),
     (("slo:", "model: llama-3.1-8b\nslo:"), "4:8: model: serves requests, and there are none"),
-    (("gpus: 16}", "gpus: 12}"), "8:34: plans.0.training.gpus: 12 GPUs are not a multiple of the 8 of aws/p4d"),
-    (("gpus: 16}", "gpus: 16, shared: true}"), "8:38: plans.0.training.shared: unknown key 'shared'; known here: kind"),
-    (("kind: gpus, gpus: 16", "gpus: 16"), "8:15: plans.0.training: has no kind; write kind: with one of gpus, nodes"),
-    (("gpus: 16}", "gpus: 16, scheduler: fifo}"), "8:49: plans.0.training.scheduler: 'fifo' is not a kind known here"),
-    (("gpus: 16}", "gpus: 16, failures: {}}"), "8:48: plans.0.training.failures: stand without `checkpoints`"),
-    (("kind: gpus, gpus: 16", "kind: shared, gpus: 16"), "8:22: plans.0.training.kind: shares a fleet with requests"),
-    (("training: {kind: gpus, gpus: 16}", "scaling: {kind: fixed, replicas: 1}"), "7:5: plans.0.training: is required"),
+    (
+        ("gpus: 16}", "gpus: 12}"),
+        "8:34: plans.0.training.gpus: 12 GPUs are not a multiple of the 8 of aws/p4d",
+    ),
+    (
+        ("gpus: 16}", "gpus: 16, shared: true}"),
+        "8:38: plans.0.training.shared: unknown key 'shared'; known here: kind",
+    ),
+    (
+        ("kind: gpus, gpus: 16", "gpus: 16"),
+        "8:15: plans.0.training: has no kind; write kind: with one of gpus, nodes",
+    ),
+    (
+        ("gpus: 16}", "gpus: 16, scheduler: fifo}"),
+        "8:49: plans.0.training.scheduler: 'fifo' is not a kind known here",
+    ),
+    (
+        ("gpus: 16}", "gpus: 16, failures: {}}"),
+        "8:48: plans.0.training.failures: stand without `checkpoints`",
+    ),
+    (
+        ("kind: gpus, gpus: 16", "kind: shared, gpus: 16"),
+        "8:22: plans.0.training.kind: shares a fleet with requests",
+    ),
+    (
+        ("training: {kind: gpus, gpus: 16}", "scaling: {kind: fixed, replicas: 1}"),
+        "7:5: plans.0.training: is required",
+    ),
     (("kind: gpus, gpus: 16", "kind: nodes, nodes: n.csv"), "8:36: plans.0.training.nodes: no file 'n.csv'"),
-    (("kind: gpus, gpus: 16", "kind: nodes, nodes: nodes.csv, scheduler: elastic"), "8:58: plans.0.training.scheduler"),
+    (
+        ("kind: gpus, gpus: 16", "kind: nodes, nodes: nodes.csv, scheduler: elastic"),
+        "8:58: plans.0.training.scheduler",
+    ),
     (("slo:", "horizon: 1h\nslo:"), ""),
-    (("buy: {offer: aws/p4d.24xlarge}", "buy: {offer: aws/p4d}"), "5:25: defaults.buy.offer: the catalog has no offer"),
-    (("buy: {offer: aws/p4d.24xlarge}", "training_buy: {offer: aws/p5.48xlarge}"), "7:5: plans.0.buy: is required"),
-]  # fmt: skip
+    (
+        ("buy: {offer: aws/p4d.24xlarge}", "buy: {offer: aws/p4d}"),
+        "5:25: defaults.buy.offer: the catalog has no offer",
+    ),
+    (
+        ("buy: {offer: aws/p4d.24xlarge}", "training_buy: {offer: aws/p5.48xlarge}"),
+        "7:5: plans.0.buy: is required",
+    ),
+]
 
 
 @pytest.mark.parametrize(("change", "fault"), QUEUE_FAULTS)
@@ -377,19 +412,45 @@ def test_a_fault_of_a_queue_is_located(tmp_path: Path, change: tuple[str, str], 
     ("text", "change", "fault"),
     [
         (NIGHT, ("model: llama-3.2-1b\n", ""), "1:1: model: is required, and missing"),
-        (NIGHT, ("jobs: {path: jobs.csv, window: 100min}\n", ""), "6:23: slo.wait: is a target of jobs, and there"),
+        (
+            NIGHT,
+            ("jobs: {path: jobs.csv, window: 100min}\n", ""),
+            "6:23: slo.wait: is a target of jobs, and there",
+        ),
         (NIGHT, ("  replica: {accelerator: l4}\n", ""), "13:5: plans.0.replica: is required, and missing"),
-        (NIGHT, ("kind: shared", "kind: shared, handover: soon"), "17:40: plans.1.training.handover: 'soon' is no"),
-        (NIGHT, ("name: one fleet", "name: one fleet\n    interruptions: {replicas_per_day: 1}"), "17:20: plans.1"),
-        (NIGHT, ("name: one fleet", "name: one fleet\n    nodes: {kind: karpenter}"), "17:12: plans.1.nodes: makes"),
+        (
+            NIGHT,
+            ("kind: shared", "kind: shared, handover: soon"),
+            "17:40: plans.1.training.handover: 'soon' is no",
+        ),
+        (
+            NIGHT,
+            ("name: one fleet", "name: one fleet\n    interruptions: {replicas_per_day: 1}"),
+            "17:20: plans.1",
+        ),
+        (
+            NIGHT,
+            ("name: one fleet", "name: one fleet\n    nodes: {kind: karpenter}"),
+            "17:12: plans.1.nodes: makes",
+        ),
         (SPOT, ("there.csv", "gone.csv"), "14:76: plans.1.training.spot.availability: no file 'gone.csv'"),
-        (SPOT, ("price: $5/h", "price: $5/h, prices: prices.csv"), "14:70: plans.1.training.spot.prices: stands"),
-        (SPOT, ("price: $5/h, ", ""), "14:31: plans.1.training.spot.offer: the catalog has no spot price of aws/p4d"),
-        (SPOT, ("offer: aws/p4d.24xlarge, price", "offer: aws/m7i.large, price"), "14:31: plans.1.training.spot.offer"),
+        (
+            SPOT,
+            ("price: $5/h", "price: $5/h, prices: prices.csv"),
+            "14:70: plans.1.training.spot.prices: stands",
+        ),
+        (
+            SPOT,
+            ("price: $5/h, ", ""),
+            "14:31: plans.1.training.spot.offer: the catalog has no spot price of aws/p4d",
+        ),
+        (
+            SPOT,
+            ("offer: aws/p4d.24xlarge, price", "offer: aws/m7i.large, price"),
+            "14:31: plans.1.training.spot.offer",
+        ),
     ],
-)  # fmt: skip
-def test_a_fault_of_shared_and_spot_is_located(
-    tmp_path: Path, text: str, change: tuple[str, str], fault: str
-) -> None:
+)
+def test_a_fault_of_shared_and_spot_is_located(tmp_path: Path, text: str, change: tuple[str, str], fault: str) -> None:
     found = [str(one).replace(f"{tmp_path}/", "") for one in find_faults(home(tmp_path, change, text=text))]
     assert any(one.startswith(f"jobs.yaml:{fault}") for one in found), found

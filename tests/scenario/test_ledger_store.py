@@ -30,24 +30,29 @@ def sample(rows: Path | None = None) -> Ledger:
     felt = replace(
         outcomes(counts, VALUES, rows=rows), limits=LatencyLimits(ttft_s=0.3), outstanding_s=np.float64(1 / 3)
     )
-    line = {"t_s": 0.1, "desired": 1, "ready": 1, "starting": 0, "draining": 0, "running": 2, "waiting": 0,
-            "kv_tokens": 7}  # fmt: skip
-    made = ledger(
-        [(0.0, 7200.0)], [(0, "ready", 0.0, 7200.0, 0.1 + 0.2)], horizon_s=2 * HOUR, felt=felt, gb_out=1e-9
-    )
+    line = {
+        "t_s": 0.1,
+        "desired": 1,
+        "ready": 1,
+        "starting": 0,
+        "draining": 0,
+        "running": 2,
+        "waiting": 0,
+        "kv_tokens": 7,
+    }
+    made = ledger([(0.0, 7200.0)], [(0, "ready", 0.0, 7200.0, 0.1 + 0.2)], horizon_s=2 * HOUR, felt=felt, gb_out=1e-9)
     return replace(made, timeline=pa.Table.from_pylist([line], schema=TIMELINE))
 
 
 def same(one: object, other: object) -> bool:
     if isinstance(one, pa.Table | np.ndarray):
-        return type(one) is type(other) and bool(np.array_equal(one, other) if isinstance(one, np.ndarray)
-                                                 else one.equals(other, check_metadata=True))  # fmt: skip
+        return type(one) is type(other) and bool(
+            np.array_equal(one, other) if isinstance(one, np.ndarray) else one.equals(other, check_metadata=True)
+        )
     return one == other
 
 
-@pytest.mark.parametrize(
-    "sendings", [None, Sendings(**dict(zip(SENT, (9, 4, 3, 1, 1, 0, 5, 6, 7), strict=True)))]
-)
+@pytest.mark.parametrize("sendings", [None, Sendings(**dict(zip(SENT, (9, 4, 3, 1, 1, 0, 5, 6, 7), strict=True)))])
 def test_a_ledger_comes_back_without_loss(tmp_path: Path, sendings: Sendings | None) -> None:
     rows = write_rows(tmp_path / "rows.parquet", VALUES)
     saved = sample(rows)
@@ -70,9 +75,11 @@ def test_a_ledger_comes_back_without_loss(tmp_path: Path, sendings: Sendings | N
 def test_a_ledger_of_jobs_comes_back_without_loss(tmp_path: Path, spot: bool) -> None:
     work = jobs_of([0, 5, 9], [40, 30, 20], [2, 1, 9])
     saved = schedule_beside(
-        work, GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
-        Checkpoints(interval=7, write=0.1, restart=1 / 3), keep_timeline=spot,
-    )  # fmt: skip
+        work,
+        GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
+        Checkpoints(interval=7, write=0.1, restart=1 / 3),
+        keep_timeline=spot,
+    )
     saved = replace(saved, nodes=sample().nodes if spot else None, facts={"x": 0.1})
     save_job_ledger(saved, tmp_path)
     found = load_job_ledger(tmp_path)
@@ -137,7 +144,5 @@ def test_files_move_in_together_and_the_last_one_seals(tmp_path: Path) -> None:
             for name in ("seal", "z", "t/a"):
                 (draft / name).write_text(text)
     interrupted(whole_files(tmp_path, "seal"))
-    files = {
-        str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()
-    }
+    files = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {"seal": "2", "z": "2", "t/a": "2"}

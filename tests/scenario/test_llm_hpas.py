@@ -49,18 +49,26 @@ RUN = {
     "GKE, TGI": (pods("prometheus.googleapis.com|tgi_queue_size|gauge", "4") + BEHAVIOR, ["waiting"]),
     "GKE, accelerator": (external("kubernetes.io|container|accelerator|duty_cycle", "60"), ["busy_fraction"]),
     "NIM, KV cache": (pods("gpu_cache_usage_perc", "500m"), ["kv_utilisation"]),
-    "adapter, queue and KV cache": (pods("vllm_num_requests_waiting", "5") + pods("vllm_gpu_cache_usage_perc", "0.8"),
-                                    ["waiting", "kv_utilisation"]),
+    "adapter, queue and KV cache": (
+        pods("vllm_num_requests_waiting", "5") + pods("vllm_gpu_cache_usage_perc", "0.8"),
+        ["waiting", "kv_utilisation"],
+    ),
     "DCGM, in lower case": (pods("dcgm_fi_dev_gpu_util", "80") + BEHAVIOR, ["busy_fraction"]),
-    "llm-d gateway": (external("igw_queue_depth", "1") + external("igw_running_requests", "8"),
-                      ["gateway_waiting", "dispatched"]),
-}  # fmt: skip
+    "llm-d gateway": (
+        external("igw_queue_depth", "1") + external("igw_running_requests", "8"),
+        ["gateway_waiting", "dispatched"],
+    ),
+}
 REFUSED = {
-    "Triton, time in the queue": (pods("avg_time_queue_us", "50000"),
-                                  r"9:\d+: .*'avg_time_queue_us' is not a metric .*\{from: next_ttft_s, scale: 1e6\}"),
-    "CPU": ("    - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}\n",
-            "'cpu' of the hosts is not simulated.*type: Pods with vllm:num_requests_running"),
-}  # fmt: skip
+    "Triton, time in the queue": (
+        pods("avg_time_queue_us", "50000"),
+        r"9:\d+: .*'avg_time_queue_us' is not a metric .*\{from: next_ttft_s, scale: 1e6\}",
+    ),
+    "CPU": (
+        "    - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}\n",
+        "'cpu' of the hosts is not simulated.*type: Pods with vllm:num_requests_running",
+    ),
+}
 
 
 def scenario(tmp_path: Path, metrics: str, more: str = "") -> Path:
@@ -92,16 +100,15 @@ def test_what_another_publishes_is_followed_in_a_chain(tmp_path: Path) -> None:
 
 def test_series_of_the_replicas_are_added_up_for_an_average(tmp_path: Path) -> None:
     """HPA adds up the series of an External metric; with their mean the average would be divided twice."""
-    [plan] = settle(
-        load(scenario(tmp_path, external("dcgm_fi_dev_gpu_util", "80"))), seed=None, seeds=None
-    ).plans
+    [plan] = settle(load(scenario(tmp_path, external("dcgm_fi_dev_gpu_util", "80"))), seed=None, seeds=None).plans
     [source] = plan.pool.scaling.reads().values()
     assert (source[0].over, source[0].scale) == ("sum", 100)
 
 
 def test_the_field_that_is_set_counts_as_in_kubernetes(tmp_path: Path) -> None:
-    [plan] = settle(load(scenario(tmp_path, external("vllm:num_requests_waiting", "8", "Value"))), seed=None,
-                    seeds=None).plans  # fmt: skip
+    [plan] = settle(
+        load(scenario(tmp_path, external("vllm:num_requests_waiting", "8", "Value"))), seed=None, seeds=None
+    ).plans
     assert plan.pool.scaling.metrics[0].target_type == "AverageValue"
     assert "target type Value: averageValue is what Kubernetes reads" in plan.notes[0]
 
@@ -114,22 +121,16 @@ def test_a_percentile_of_the_pool_is_no_metric_of_pods(tmp_path: Path, metric: s
     assert "would never scale" in fault.message
     assert instead in fault.message
     assert not find_faults(scenario(tmp_path, external(metric, "500m"), signals))
-    assert not find_faults(
-        scenario(tmp_path, pods(metric, "500m"), signals.replace(f"{metric}_p95_s", instead))
-    )
+    assert not find_faults(scenario(tmp_path, pods(metric, "500m"), signals.replace(f"{metric}_p95_s", instead)))
 
 
 def test_a_metric_without_a_value_is_a_finding(tmp_path: Path) -> None:
     """Without a gateway that counts, a metric of it has no value in the whole run."""
     path = scenario(tmp_path, external("igw_queue_depth", "1"))
-    quiet = path.read_text(encoding="utf-8").replace(
-        "scaling: {from", "metrics: {gateway: false}\n    scaling: {from"
-    )
+    quiet = path.read_text(encoding="utf-8").replace("scaling: {from", "metrics: {gateway: false}\n    scaling: {from")
     path.write_text(quiet, encoding="utf-8")
     found = run(load(path), tmp_path / "out", seeds=1)
     [finding] = found["findings"]
     assert (finding["kind"], finding["metric"]) == ("unread-metric", "igw_queue_depth")
     assert "had no value at any decision" in finding["message"]
-    assert (
-        run(load(scenario(tmp_path, RUN["NIM, KV cache"][0])), tmp_path / "other", seeds=1)["findings"] == []
-    )
+    assert run(load(scenario(tmp_path, RUN["NIM, KV cache"][0])), tmp_path / "other", seeds=1)["findings"] == []

@@ -48,8 +48,14 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
         (("seeds: 2", "level:"), "4:7: level: nothing (null) is not a number"),
         (("seeds: 2", "seeds: 2\nlevel: 1"), "5:8: level: 1 must be at most 0.9999"),
         (("seeds: 2", "seeds: 2\nseeds: 3"), "5:1: seeds: the key 'seeds' appears twice; first in line 4"),
-        (("horizon: 10min", "horizon: 10mn"), "3:10: horizon: '10mn' has the unknown unit 'mn'; known here: ns"),
-        (("horizon: 10min", "horizon: soon"), "3:10: horizon: 'soon' is not a quantity; write a number of seconds"),
+        (
+            ("horizon: 10min", "horizon: 10mn"),
+            "3:10: horizon: '10mn' has the unknown unit 'mn'; known here: ns",
+        ),
+        (
+            ("horizon: 10min", "horizon: soon"),
+            "3:10: horizon: 'soon' is not a quantity; write a number of seconds",
+        ),
         (("horizon: 10min", "horizon: -1h"), "3:10: horizon: '-1h' must be above 0"),
         (("horizon: 10min", "horizon: .nan"), "3:10: horizon: .nan is not a finite number"),
         (("horizon: 10min", "horizon: 1e999s"), "3:10: horizon: '1e999s' is too large for a number"),
@@ -59,20 +65,41 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
         (("scenario: small", "scenario: Sm all"), "1:11: scenario: 'Sm all' is not a name; use a-z"),
         (("scenario: small", "scenario: ../up"), "1:11: scenario: '../up' is not a name; use a-z"),
         (("scenario: small", "scenario: 8"), "1:11: scenario: 8 is not text; put it in quotes"),
-        (("{ttft: 1s, attainment: 95%}", "[]"), "9:6: slo: a list stands where a mapping (key: value) is needed"),
+        (
+            ("{ttft: 1s, attainment: 95%}", "[]"),
+            "9:6: slo: a list stands where a mapping (key: value) is needed",
+        ),
         (("{ttft: 1s, attainment: 95%}", "{}"), "9:6: slo: has no target; give at least one of ttft"),
         (("attainment: 95%", "attainment: 950%"), "9:29: slo.attainment: '950%' must be at most 1"),
-        (("ttft: 1s", "percentiles: {ttft: {p96: 1s}}"), "9:28: slo.percentiles.ttft.p96: unknown key 'p96'; did you"),
-        (("kind: synthetic", "kind: syntetic"), "6:9: workload.kind: 'syntetic' is not a kind known here; one of"),
+        (
+            ("ttft: 1s", "percentiles: {ttft: {p96: 1s}}"),
+            "9:28: slo.percentiles.ttft.p96: unknown key 'p96'; did you",
+        ),
+        (
+            ("kind: synthetic", "kind: syntetic"),
+            "6:9: workload.kind: 'syntetic' is not a kind known here; one of",
+        ),
         (("  kind: synthetic\n", ""), "6:3: workload: has no kind; write kind: with one of trace, synthetic"),
-        (("kind: synthetic", "kind: synthetic\n  daily: [1, 2]"), "7:10: workload.daily: has 2 items; needs at"),
-        (("llama-3.2-1b", "llama-3.2-1c"), "2:8: model: the catalog has no model 'llama-3.2-1c'; did you mean"),
-        (("plans:", "baseline: on\nplans:"), "10:11: baseline: 'on' is none of the plans; did you mean 'one'?"),
+        (
+            ("kind: synthetic", "kind: synthetic\n  daily: [1, 2]"),
+            "7:10: workload.daily: has 2 items; needs at",
+        ),
+        (
+            ("llama-3.2-1b", "llama-3.2-1c"),
+            "2:8: model: the catalog has no model 'llama-3.2-1c'; did you mean",
+        ),
+        (
+            ("plans:", "baseline: on\nplans:"),
+            "10:11: baseline: 'on' is none of the plans; did you mean 'one'?",
+        ),
         (("plans:", "catalog: prices\nplans:"), "10:10: catalog: the catalog folder"),
         (("plans:", "catalog: ../..\nplans:"), "10:10: catalog: ../..: lies outside"),
-        (("plans:", "defaults: 3\nplans:"), "10:11: defaults: 3 stands where the shared fields of plans are needed"),
+        (
+            ("plans:", "defaults: 3\nplans:"),
+            "10:11: defaults: 3 stands where the shared fields of plans are needed",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_located_and_says_what_to_do(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
     found = faults_of(tmp_path, change)
     assert len(found) == 1, found
@@ -89,27 +116,73 @@ ONE = """  - name: one
     ("old", "new", "fault"),
     [
         ("name: one", "name: two", "15:11: plans.1.name: 'two' is the name of a plan before too"),
-        ("accelerator: l4", "accelerator: l5", "12:28: plans.0.replica.accelerator: the catalog has no accelerator"),
-        ("accelerator: l4", "accelerator: h100", "13:18: plans.0.buy.offer: aws/g6.xlarge has l4, the replica wants"),
-        ("{accelerator: l4}", "{accelerator: l4, tp: 2}", "13:18: plans.0.buy.offer: aws/g6.xlarge has 1 acc"),
-        ("{accelerator: l4}", "{accelerator: l4, kv_tokens: 3}", "12:14: plans.0.replica: kv_tokens 3 is less than"),
-        ("{accelerator: l4}", "{accelerator: l4, precision: fp9}", "12:43: plans.0.replica.precision: 'fp9' is not"),
+        (
+            "accelerator: l4",
+            "accelerator: l5",
+            "12:28: plans.0.replica.accelerator: the catalog has no accelerator",
+        ),
+        (
+            "accelerator: l4",
+            "accelerator: h100",
+            "13:18: plans.0.buy.offer: aws/g6.xlarge has l4, the replica wants",
+        ),
+        (
+            "{accelerator: l4}",
+            "{accelerator: l4, tp: 2}",
+            "13:18: plans.0.buy.offer: aws/g6.xlarge has 1 acc",
+        ),
+        (
+            "{accelerator: l4}",
+            "{accelerator: l4, kv_tokens: 3}",
+            "12:14: plans.0.replica: kv_tokens 3 is less than",
+        ),
+        (
+            "{accelerator: l4}",
+            "{accelerator: l4, precision: fp9}",
+            "12:43: plans.0.replica.precision: 'fp9' is not",
+        ),
         ("{accelerator: l4}", "{tp: 1}", "12:14: plans.0.replica.accelerator: is required, and missing"),
-        ("aws/g6.xlarge", "aws/g6.xlarg", "13:18: plans.0.buy.offer: the catalog has no offer 'aws/g6.xlarg'; did"),
-        ("xlarge}", "xlarge, region: mars}", "13:18: plans.0.buy.offer: the catalog has no price of 'aws/g6.xlarge'"),
+        (
+            "aws/g6.xlarge",
+            "aws/g6.xlarg",
+            "13:18: plans.0.buy.offer: the catalog has no offer 'aws/g6.xlarg'; did",
+        ),
+        (
+            "xlarge}",
+            "xlarge, region: mars}",
+            "13:18: plans.0.buy.offer: the catalog has no price of 'aws/g6.xlarge'",
+        ),
         ("xlarge}", "xlarge, price: $1/d}", "13:40: plans.0.buy.price: '$1/d' has the unknown unit '/d'"),
         ("xlarge}", "xlarge, price: -1}", "13:40: plans.0.buy.price: -1 must be at least 0"),
         ("{kind: fixed, replicas: 1}", "fixed", "14:14: plans.0.scaling.replicas: is required, and missing"),
-        ("{kind: fixed, replicas: 1}", "fxed", "14:14: plans.0.scaling: 'fxed' is not a kind known here; one of fixed"),
-        ("{kind: fixed, replicas: 1}", "3", "14:14: plans.0.scaling: 3 stands where a mapping (key: value) is needed"),
+        (
+            "{kind: fixed, replicas: 1}",
+            "fxed",
+            "14:14: plans.0.scaling: 'fxed' is not a kind known here; one of fixed",
+        ),
+        (
+            "{kind: fixed, replicas: 1}",
+            "3",
+            "14:14: plans.0.scaling: 3 stands where a mapping (key: value) is needed",
+        ),
         ("kind: fixed", "kind: 3", "14:21: plans.0.scaling.kind: 3 is not a kind known here; one of fixed"),
-        ("replicas: 1", "replicas: 1, start: 2", "14:41: plans.0.scaling.start: unknown key 'start'; known here: kind"),
-        ("kind: fixed, replicas: 1", "kind: target-concurrency, target: 8, min: 3, max: 2",
-         "14:14: plans.0.scaling: min (3) is above max (2)"),
-        ("kind: fixed, replicas: 1", "kind: schedule, steps: [{at: 25:00, replicas: 1}]",
-         "14:44: plans.0.scaling.steps.0.at: '25:00' must be below 86400"),
+        (
+            "replicas: 1",
+            "replicas: 1, start: 2",
+            "14:41: plans.0.scaling.start: unknown key 'start'; known here: kind",
+        ),
+        (
+            "kind: fixed, replicas: 1",
+            "kind: target-concurrency, target: 8, min: 3, max: 2",
+            "14:14: plans.0.scaling: min (3) is above max (2)",
+        ),
+        (
+            "kind: fixed, replicas: 1",
+            "kind: schedule, steps: [{at: 25:00, replicas: 1}]",
+            "14:44: plans.0.scaling.steps.0.at: '25:00' must be below 86400",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_of_a_plan_is_located(tmp_path: Path, old: str, new: str, fault: str) -> None:
     found = faults_of(tmp_path, (ONE, ONE.replace(old, new)))
     assert len(found) == 1, found
@@ -140,15 +213,29 @@ def test_traces_must_be_there_and_beside_the_scenario(tmp_path: Path) -> None:
 def test_all_faults_of_a_file_are_reported_together(tmp_path: Path) -> None:
     found = faults_of(
         tmp_path,
-        ("scenario: small", "scenario: small\nscenario: twice"), ("horizon: 10min", "horizn: 10min"),
-        ("0.5/s", "-0.5/s"), ("ttft: 1s", "ttft: 1q"), ("llama-3.2-1b", "llama-3.2-1c"),
-        ("replicas: 1", "replicas: none"), ("two", "one"), ("aws/g6.xlarge}\n    scaling: {kind: fixed, replicas: 2",
-                                                            "aws/g6.small}\n    scaling: {kind: fixed, replicas: 2"),
-    )  # fmt: skip
+        ("scenario: small", "scenario: small\nscenario: twice"),
+        ("horizon: 10min", "horizn: 10min"),
+        ("0.5/s", "-0.5/s"),
+        ("ttft: 1s", "ttft: 1q"),
+        ("llama-3.2-1b", "llama-3.2-1c"),
+        ("replicas: 1", "replicas: none"),
+        ("two", "one"),
+        (
+            "aws/g6.xlarge}\n    scaling: {kind: fixed, replicas: 2",
+            "aws/g6.small}\n    scaling: {kind: fixed, replicas: 2",
+        ),
+    )
     assert [":".join(fault.split(":")[1:4]) for fault in found] == [
-        "1:1: horizon", "2:1: scenario", "3:8: model", "4:1: horizn", "8:9: workload.rate", "10:13: slo.ttft",
-        "15:38: plans.0.scaling.replicas", "16:11: plans.1.name", "18:18: plans.1.buy.offer",
-    ]  # fmt: skip
+        "1:1: horizon",
+        "2:1: scenario",
+        "3:8: model",
+        "4:1: horizn",
+        "8:9: workload.rate",
+        "10:13: slo.ttft",
+        "15:38: plans.0.scaling.replicas",
+        "16:11: plans.1.name",
+        "18:18: plans.1.buy.offer",
+    ]
 
 
 def test_a_plan_without_a_schema_is_still_checked_for_what_it_names(tmp_path: Path) -> None:
@@ -156,21 +243,26 @@ def test_a_plan_without_a_schema_is_still_checked_for_what_it_names(tmp_path: Pa
         tmp_path, (ONE, "  - 3\n  - {name: x, buy: {offer: aws/nope, price: x}, replica: {accelerator: l5}}")
     )
     assert [fault.split(": ")[1] for fault in found] == [
-        "plans.0", "plans.1.scaling", "plans.1.buy.offer", "plans.1.buy.price", "plans.1.replica.accelerator",
-    ]  # fmt: skip
+        "plans.0",
+        "plans.1.scaling",
+        "plans.1.buy.offer",
+        "plans.1.buy.price",
+        "plans.1.replica.accelerator",
+    ]
 
 
 def test_no_fault_speaks_of_classes_or_of_the_validator(tmp_path: Path) -> None:
     found = faults_of(
         tmp_path,
-        ("kind: synthetic", "kind: [synthetic]"), ("seeds: 2", "seeds: {a: 1}"), ("name: one", "name: ''"),
-        ("{accelerator: l4}", "l4"), ("kind: fixed", "kind: null"),
-    )  # fmt: skip
+        ("kind: synthetic", "kind: [synthetic]"),
+        ("seeds: 2", "seeds: {a: 1}"),
+        ("name: one", "name: ''"),
+        ("{accelerator: l4}", "l4"),
+        ("kind: fixed", "kind: null"),
+    )
     assert len(found) == 7
     for fault in found:
-        assert not {"pydantic", "Input should", "Value error", "Synthetic", "ReplicaSpec", "dataclass"} & {
-            fault
-        }
+        assert not {"pydantic", "Input should", "Value error", "Synthetic", "ReplicaSpec", "dataclass"} & {fault}
         assert "Input" not in fault
         assert "dataclass" not in fault
 
@@ -206,12 +298,11 @@ plans:
 
 
 def test_a_fault_in_the_defaults_is_reported_once_and_there(tmp_path: Path) -> None:
-    found = faults_of(
-        tmp_path, ("plans:", "defaults:\n  batching: {max_seqs: 3}\n  startup: {node: -1s}\nplans:")
-    )
+    found = faults_of(tmp_path, ("plans:", "defaults:\n  batching: {max_seqs: 3}\n  startup: {node: -1s}\nplans:"))
     assert [fault.split(": unknown")[0].split(": '-1s'")[0] for fault in found] == [
-        "small.yaml:11:14: defaults.batching.max_seqs", "small.yaml:12:19: defaults.startup.node",
-    ]  # fmt: skip
+        "small.yaml:11:14: defaults.batching.max_seqs",
+        "small.yaml:12:19: defaults.startup.node",
+    ]
 
 
 def test_a_list_of_one_may_be_written_without_the_list(tmp_path: Path) -> None:
@@ -221,9 +312,7 @@ def test_a_list_of_one_may_be_written_without_the_list(tmp_path: Path) -> None:
     assert load(write(tmp_path, text=several)).scenario.workload == one
 
 
-@pytest.mark.parametrize(
-    "text", ["3", "[]", "scenario", "{}", "plans: 3", "plans: [3, {}]", "workload: 3\nslo: 3"]
-)
+@pytest.mark.parametrize("text", ["3", "[]", "scenario", "{}", "plans: 3", "plans: [3, {}]", "workload: 3\nslo: 3"])
 def test_what_is_no_scenario_has_faults_and_no_traceback(tmp_path: Path, text: str) -> None:
     file = write(tmp_path, text=text)
     assert find_faults(file)
@@ -233,9 +322,32 @@ def test_what_is_no_scenario_has_faults_and_no_traceback(tmp_path: Path, text: s
 
 KEYS = st.sampled_from(sorted({"defaults"} | {name for part in parts() for name in hints(part.cls)}))
 VALUES = st.sampled_from(
-    [None, True, 0, -1, 1, 2**52, 0.5, 1e300, "", "l4", "h100", "fixed", "synthetic", "trace", "aws/g6.xlarge", "30s",
-     "99%", "round-robin", "llama-3.1-8b", "small", "..", "\x00", "$1/h"]
-)  # fmt: skip
+    [
+        None,
+        True,
+        0,
+        -1,
+        1,
+        2**52,
+        0.5,
+        1e300,
+        "",
+        "l4",
+        "h100",
+        "fixed",
+        "synthetic",
+        "trace",
+        "aws/g6.xlarge",
+        "30s",
+        "99%",
+        "round-robin",
+        "llama-3.1-8b",
+        "small",
+        "..",
+        "\x00",
+        "$1/h",
+    ]
+)
 TREES = st.recursive(
     VALUES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),

@@ -41,13 +41,17 @@ def service(version: str, deployment: str) -> str:
     )
 
 
-OLD = ("max_concurrent_queries: 64, autoscaling_config: "
-       "{max_replicas: 10, target_num_ongoing_requests_per_replica: 32, upscale_smoothing_factor: 0.5}")  # fmt: skip
+OLD = (
+    "max_concurrent_queries: 64, autoscaling_config: "
+    "{max_replicas: 10, target_num_ongoing_requests_per_replica: 32, upscale_smoothing_factor: 0.5}"
+)
 NEW = "max_ongoing_requests: 64, autoscaling_config: {max_replicas: 10, target_ongoing_requests: 32}"
 
 
-@pytest.mark.parametrize(("version", "deployment"), [("2.9.3", OLD), ("2.24.0", OLD), ("2.32.0", OLD), ("2.10.0", NEW),
-                                                     ("2.44.1", NEW), ("", NEW)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("version", "deployment"),
+    [("2.9.3", OLD), ("2.24.0", OLD), ("2.32.0", OLD), ("2.10.0", NEW), ("2.44.1", NEW), ("", NEW)],
+)
 def test_names_that_the_version_of_ray_reads(read: Any, version: str, deployment: str) -> None:
     manifest = read(service(version, deployment))
     assert (manifest.policy.target_ongoing_requests, manifest.admission.max_ongoing) == (32, 64)
@@ -62,10 +66,8 @@ def test_names_that_the_version_of_ray_reads(read: Any, version: str, deployment
         ("2.9.0", NEW, "max_ongoing_requests: is not known to Ray 2.9, .*write max_concurrent_queries"),
         ("2.20.0", f"{NEW}, max_concurrent_queries: 5", "stands beside max_ongoing_requests, its newer name"),
     ],
-)  # fmt: skip
-def test_names_that_it_passes_over_are_refused(
-    read: Any, version: str, deployment: str, message: str
-) -> None:
+)
+def test_names_that_it_passes_over_are_refused(read: Any, version: str, deployment: str, message: str) -> None:
     with pytest.raises(FaultsError, match=message):
         read(service(version, deployment))
 
@@ -101,8 +103,15 @@ def test_ray_serve_llm(read: Any) -> None:
 
 PREDEFINED = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
 TRACKING = {"TargetValue": 70.0, "ScaleInCooldown": 300, "PredefinedMetricSpecification": PREDEFINED}
-POLICY = {"PolicyName": "p", "PolicyARN": "arn", "ResourceId": "endpoint/x", "Alarms": [], "CreationTime": "now",
-          "PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": TRACKING}  # fmt: skip
+POLICY = {
+    "PolicyName": "p",
+    "PolicyARN": "arn",
+    "ResourceId": "endpoint/x",
+    "Alarms": [],
+    "CreationTime": "now",
+    "PolicyType": "TargetTrackingScaling",
+    "TargetTrackingScalingPolicyConfiguration": TRACKING,
+}
 TARGET = {"ResourceId": "endpoint/x", "MinCapacity": 1, "MaxCapacity": 4, "RoleARN": "arn"}
 TEMPLATE = """\
 AWSTemplateFormatVersion: "2010-09-09"
@@ -146,11 +155,15 @@ STEPS = """\
     "text",
     [
         json.dumps({"ScalingPolicies": [POLICY], "ScalableTargets": [TARGET]}),
-        json.dumps({"ScalingPolicies": [POLICY, POLICY | {"ResourceId": "endpoint/y"}],
-                    "ScalableTargets": [TARGET | {"ResourceId": "endpoint/y"}, TARGET]}),
+        json.dumps(
+            {
+                "ScalingPolicies": [POLICY, POLICY | {"ResourceId": "endpoint/y"}],
+                "ScalableTargets": [TARGET | {"ResourceId": "endpoint/y"}, TARGET],
+            }
+        ),
         TEMPLATE,
     ],
-)  # fmt: skip
+)
 def test_scaling_of_aws_in_its_forms(read: Any, text: str) -> None:
     name = "endpoint/x" if "endpoint/y" in text else None
     policy = read(text, name=name).policy
@@ -164,12 +177,8 @@ def test_step_scaling_takes_the_alarm_of_the_template(read: Any) -> None:
 
 
 @pytest.mark.parametrize("document", [TRACKING, POLICY, {"ScalingPolicies": [POLICY]}])
-def test_policies_without_a_capacity_take_that_of_the_scenario(
-    read: Any, tmp_path: Path, document: Any
-) -> None:
-    with pytest.raises(
-        FaultsError, match=r"1:1: says nothing of the capacity; write min and max beside `from:`"
-    ):
+def test_policies_without_a_capacity_take_that_of_the_scenario(read: Any, tmp_path: Path, document: Any) -> None:
+    with pytest.raises(FaultsError, match=r"1:1: says nothing of the capacity; write min and max beside `from:`"):
         read(json.dumps(document))
     assert read(json.dumps(document), bounds=ReplicaBounds(1, 4)).policy.max == 4
     text = ONE.replace(SCALING, "scaling: {from: manifest.yaml, min: 1, max: 4}")
@@ -220,9 +229,7 @@ def test_a_config_inside_a_config_map(read: Any) -> None:
     assert read(in_config_map(EPP)).router == read(EPP).router
     with pytest.raises(FaultsError, match=r":8:.*'queue-scorerr' is not a scorer or picker known here"):
         read(in_config_map(EPP.replace("{type: queue-scorer}", "{name: queue-scorer, type: queue-scorerr}")))
-    other = (
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {kind: 'x', log.yaml: 'kind: [a'}\n"
-    )
+    other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {kind: 'x', log.yaml: 'kind: [a'}\n"
     with pytest.raises(FaultsError, match="ConfigMap app is not a manifest known here"):
         read(other)
 
@@ -237,10 +244,15 @@ def test_the_name_of_one_object_is_no_profile_of_another(read: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "instead"),
-    [("InferenceService", "kubectl get hpa,scaledobject,ksvc"), ("VLLMRuntime", "kubectl get scaledobject"),
-     ("VariantAutoscaling", "kind: chain, first: {kind: wva"), ("Deployment", "give its autoscaler"),
-     ("NIMService", "kubectl get hpa"), ("EC2NodeClass", "give the NodePool that names it")],
-)  # fmt: skip
+    [
+        ("InferenceService", "kubectl get hpa,scaledobject,ksvc"),
+        ("VLLMRuntime", "kubectl get scaledobject"),
+        ("VariantAutoscaling", "kind: chain, first: {kind: wva"),
+        ("Deployment", "give its autoscaler"),
+        ("NIMService", "kubectl get hpa"),
+        ("EC2NodeClass", "give the NodePool that names it"),
+    ],
+)
 def test_what_to_give_in_place_of_what_others_scale(read: Any, kind: str, instead: str) -> None:
     with pytest.raises(FaultsError, match="is not a manifest known here") as caught:
         read(f"apiVersion: x/v1\nkind: {kind}\nmetadata: {{name: chat}}\nspec: {{}}\n")
@@ -261,9 +273,7 @@ def test_thresholds_that_keda_has_by_itself(read: Any, kind: str, default: float
 
 
 def test_a_query_on_which_keda_fails(read: Any) -> None:
-    manifest = read(
-        scaled("{type: prometheus, metadata: {query: 'vllm:num_requests_waiting', threshold: '5'}}")
-    )
+    manifest = read(scaled("{type: prometheus, metadata: {query: 'vllm:num_requests_waiting', threshold: '5'}}"))
     with pytest.raises(FaultsError, match=r"8:\d+: .*a series for each replica, and KEDA fails.*; write sum"):
         manifest.mapped()
     query = "sum(vllm:num_requests_waiting) or vector(0)"
@@ -283,11 +293,15 @@ def test_cpu_of_a_scaled_object_is_read_of_the_pods_or_refused(read: Any, tmp_pa
 
 
 REMEDIES = {
-    "aws-config.json": "write min and max beside", "aws-describe.json": "write min and max beside",
-    "aws-ecs.json": "is metric math", "hpa-cpu.yaml": "'cpu' of the hosts", "hpa-tpot.yaml": "{from: next_itl_s}",
-    "hpa-ttft.yaml": "{from: next_ttft_s}", "hpa-ttft-ext.yaml": "{from: ttft_p95_s, window: 60s}",
+    "aws-config.json": "write min and max beside",
+    "aws-describe.json": "write min and max beside",
+    "aws-ecs.json": "is metric math",
+    "hpa-cpu.yaml": "'cpu' of the hosts",
+    "hpa-tpot.yaml": "{from: next_itl_s}",
+    "hpa-ttft.yaml": "{from: next_ttft_s}",
+    "hpa-ttft-ext.yaml": "{from: ttft_p95_s, window: 60s}",
     "nodepool-cpuonly.yaml": "no instance type of the catalog meets them (eks.amazonaws.com/instance-family In m5)",
-}  # fmt: skip
+}
 """Of the inputs at hand those that are refused, with the remedy."""
 
 
@@ -339,8 +353,15 @@ def test_no_change_of_a_form_ends_in_anything_but_an_answer_or_faults(
     steps = TEMPLATE[: TEMPLATE.index("  Policy:")] + STEPS
     query = "sum by (model_name) (vllm:num_requests_waiting) or on() vector(0)"
     answer = json.dumps({"ScalingPolicies": [POLICY]})
-    forms = [TEMPLATE, steps, LLM, service("2.24.0", OLD), in_config_map(EPP), answer,
-             scaled(f"{{type: prometheus, metadata: {{query: '{query}', threshold: '5'}}}}")]  # fmt: skip
+    forms = [
+        TEMPLATE,
+        steps,
+        LLM,
+        service("2.24.0", OLD),
+        in_config_map(EPP),
+        answer,
+        scaled(f"{{type: prometheus, metadata: {{query: '{query}', threshold: '5'}}}}"),
+    ]
     text = data.draw(st.sampled_from(forms))
     for _ in range(data.draw(st.integers(1, 3))):
         start, length = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 12))

@@ -176,14 +176,16 @@ def test_a_ray_deployment(read: Any) -> None:
     assert manifest.policy == RayServe(max=10, target_ongoing_requests=32)
     assert manifest.admission == Admission(max_ongoing=64)
     assert read(RAY.replace("        max_ongoing_requests: 64\n", "")).admission.max_ongoing == 5
-    limited = read(
-        RAY.replace("64", "64\n        max_queued_requests: 200\n        ray_actor_options: {num_gpus: 4}")
-    )
+    limited = read(RAY.replace("64", "64\n        max_queued_requests: 200\n        ray_actor_options: {num_gpus: 4}"))
     assert (limited.admission.max_queued, limited.gpus) == (200, 4)
     assert "max_queued_requests of each proxy: there is one gateway" in limited.not_simulated
     assert manifest.name == "Engine"
-    fixed = read(RAY.replace("autoscaling_config: {min_replicas: 1, max_replicas: 10, target_ongoing_requests: 32}",
-                             "num_replicas: 3"))  # fmt: skip
+    fixed = read(
+        RAY.replace(
+            "autoscaling_config: {min_replicas: 1, max_replicas: 10, target_ongoing_requests: 32}",
+            "num_replicas: 3",
+        )
+    )
     assert fixed.policy == Fixed(replicas=3)
 
 
@@ -243,10 +245,12 @@ def test_flow_control_of_a_picker_holds_what_the_pool_has_no_room_for(read: Any)
     manifest = read(EPP.replace("schedulingProfiles:\n", MINE) + FLOW)
     assert manifest.admission == Admission(max_queued=1000, max_wait=30, saturation=Saturation(queue=9))
     assert set(manifest.not_simulated) == {
-        "flowControl.maxBytes", "flowControl.priorityBands.0.orderingPolicyRef", "feature gate prepareDataPlugins",
+        "flowControl.maxBytes",
+        "flowControl.priorityBands.0.orderingPolicyRef",
+        "feature gate prepareDataPlugins",
         "plugin latency-scorer: not in the profile",
         "metricsStalenessThreshold: signals here are never older than the refresh",
-    }  # fmt: skip
+    }
     older = "saturationDetector: {queueDepthThreshold: 7, kvCacheUtilThreshold: 0.9}\n"
     held = read(EPP + "featureGates: [flowControl]\n" + older)
     assert held.admission.saturation == Saturation(queue=7, kv=0.9)
@@ -275,19 +279,23 @@ LISTED = {
     "epp-config.yaml": set(),
     "hpa.yaml": {"metadata.namespace"},
     "karpenter-nodepool.yaml": {
-        "spec.template.spec.nodeClassRef", "spec.template.spec.taints", "spec.weight: there is one pool of nodes",
+        "spec.template.spec.nodeClassRef",
+        "spec.template.spec.taints",
+        "spec.weight: there is one pool of nodes",
         "requirements: of what they allow, nodes are what the plan buys",
     },
     "keda-scaledobject.yaml": {
-        "metadata.namespace", "spec.triggers.0.metadata.serverAddress",
+        "metadata.namespace",
+        "spec.triggers.0.metadata.serverAddress",
         'labels {model_name="sum-8b"}, {model_name="sum-8b"} of trigger s0-prometheus: there is one pool',
     },
     "knative-service.yaml": {"spec.template.spec.containers"},
     "ray-serve.yaml": {
-        "applications.0.route_prefix", "applications.0.import_path",
+        "applications.0.route_prefix",
+        "applications.0.import_path",
         "max_queued_requests of each proxy: there is one gateway",
     },
-}  # fmt: skip
+}
 """What the example manifests have that changes nothing here; every other field of theirs does."""
 
 
@@ -307,13 +315,9 @@ def test_several_documents_are_one_plan(read: Any) -> None:
 
 
 def test_what_kubectl_and_kuberay_wrap_is_unwrapped(read: Any) -> None:
-    items = "".join(
-        f"- {indented(text)}" for text in (HPA, "apiVersion: v1\nkind: Service\nmetadata: {name: chat}\n")
-    )
+    items = "".join(f"- {indented(text)}" for text in (HPA, "apiVersion: v1\nkind: Service\nmetadata: {name: chat}\n"))
     assert read(f"apiVersion: v1\nkind: List\nitems:\n{items}").policy == read(HPA).policy
-    service = (
-        "apiVersion: ray.io/v1\nkind: RayService\nmetadata: {name: llm}\nspec:\n  serveConfigV2: |\n    "
-    )
+    service = "apiVersion: ray.io/v1\nkind: RayService\nmetadata: {name: llm}\nspec:\n  serveConfigV2: |\n    "
     manifest = read(service + indented(RAY, 4))
     assert manifest.policy == read(RAY).policy
     assert "RayService: all but spec.serveConfigV2" in manifest.not_simulated
@@ -338,54 +342,128 @@ def test_every_field_is_accounted_for(read: Any) -> None:
 
 def test_metrics_that_no_signal_makes_are_named_where_a_simulation_needs_them(read: Any) -> None:
     manifest = read(HPA.replace("vllm:num_requests_waiting", "frontend_tokens"))
-    with pytest.raises(
-        FaultsError, match=r"manifest.yaml:11:17: .*frontend_tokens.*signals: \{frontend_tokens"
-    ):
+    with pytest.raises(FaultsError, match=r"manifest.yaml:11:17: .*frontend_tokens.*signals: \{frontend_tokens"):
         manifest.mapped()
 
 
 CHANGES: dict[str, tuple[str, str, str, str]] = {
-    "min above max": (HPA, "minReplicas: 2", "minReplicas: 9", r"7:16: spec.maxReplicas: 8 is below minReplicas \(9\)"),
-    "template": (HPA, "minReplicas: 2", "minReplicas: {{ .Values.min }}", r"6:16: holds the template .*helm template"),
-    "v1": (HPA, "autoscaling/v2", "autoscaling/v1", "1:13: apiVersion: autoscaling/v1 holds the CPU target alone"),
+    "min above max": (
+        HPA,
+        "minReplicas: 2",
+        "minReplicas: 9",
+        r"7:16: spec.maxReplicas: 8 is below minReplicas \(9\)",
+    ),
+    "template": (
+        HPA,
+        "minReplicas: 2",
+        "minReplicas: {{ .Values.min }}",
+        r"6:16: holds the template .*helm template",
+    ),
+    "v1": (
+        HPA,
+        "autoscaling/v2",
+        "autoscaling/v1",
+        "1:13: apiVersion: autoscaling/v1 holds the CPU target alone",
+    ),
     "v2beta2": (HPA, "autoscaling/v2", "autoscaling/v2beta2", "removed in Kubernetes 1.26"),
-    "unknown kind": (HPA, "HorizontalPodAutoscaler", "HorizontalPodAutoscalr", "2:7: kind: .*known are HorizontalPod"),
+    "unknown kind": (
+        HPA,
+        "HorizontalPodAutoscaler",
+        "HorizontalPodAutoscalr",
+        "2:7: kind: .*known are HorizontalPod",
+    ),
     "no max": (HPA, "  maxReplicas: 8\n", "", "5:3: spec.maxReplicas: is required, and missing"),
-    "disabled policies": (HPA, "      tolerance: 200m", "      selectPolicy: Disabled",
-                          "15:17: spec.behavior.scaleDown.policies: are never used, since selectPolicy is Disabled"),
-    "no policies": (HPA, "[{type: Pods, value: 1, periodSeconds: 60}]", "[]", "is empty; write at least one policy"),
-    "policy type": (HPA, "type: Pods, value", "type: Pod, value", "'Pod' is not one of Pods, Percent; did you mean"),
+    "disabled policies": (
+        HPA,
+        "      tolerance: 200m",
+        "      selectPolicy: Disabled",
+        "15:17: spec.behavior.scaleDown.policies: are never used, since selectPolicy is Disabled",
+    ),
+    "no policies": (
+        HPA,
+        "[{type: Pods, value: 1, periodSeconds: 60}]",
+        "[]",
+        "is empty; write at least one policy",
+    ),
+    "policy type": (
+        HPA,
+        "type: Pods, value",
+        "type: Pod, value",
+        "'Pod' is not one of Pods, Percent; did you mean",
+    ),
     "period": (HPA, "periodSeconds: 60", "periodSeconds: 9000", "9000 must be from 1 to 1800 seconds"),
     "target kind": (HPA, "averageValue: 1500m", "averageUtilization: 50", "stands beside type: AverageValue"),
     "quantity": (HPA, "1500m", "1500x", "'1500x' is not a quantity; write e.g. 4"),
     "not a list": (HPA, "policies: [{", "policies: {a: [{", "is not YAML|stands where a list"),
     "zero without external": (HPA, "minReplicas: 2", "minReplicas: 0", "needs an Object or External metric"),
-    "unknown trigger": (SCALED, "type: cron", "type: cronn", "'cronn' is not one of cron, .*did you mean 'cron'"),
+    "unknown trigger": (
+        SCALED,
+        "type: cron",
+        "type: cronn",
+        "'cronn' is not one of cron, .*did you mean 'cron'",
+    ),
     "cron": (SCALED, "0 7 * * 1-5", "0 7 * * 1-9", "'9' is not a valid day of the week from 0 to 6"),
     "zone": (SCALED, "Europe/Berlin", "Europe/Berlinn", "unknown time zone 'Europe/Berlinn'; did you mean"),
-    "max below min": (SCALED, "maxReplicaCount: 12", "maxReplicaCount: 2\n  minReplicaCount: 3",
-                      "2 is below minReplicaCount"),
+    "max below min": (
+        SCALED,
+        "maxReplicaCount: 12",
+        "maxReplicaCount: 2\n  minReplicaCount: 3",
+        "2 is below minReplicaCount",
+    ),
     "idle": (SCALED, "maxReplicaCount: 12", "minReplicaCount: 3\n  idleReplicaCount: 1", "only 0 works"),
-    "formula": (SCALED, "  triggers:", "  advanced: {scalingModifiers: {formula: a + b}}\n  triggers:", "by a formula"),
-    "no triggers": (SCALED, SCALED[SCALED.index("  triggers") :], "", "spec.triggers: is required, and missing"),
+    "formula": (
+        SCALED,
+        "  triggers:",
+        "  advanced: {scalingModifiers: {formula: a + b}}\n  triggers:",
+        "by a formula",
+    ),
+    "no triggers": (
+        SCALED,
+        SCALED[SCALED.index("  triggers") :],
+        "",
+        "spec.triggers: is required, and missing",
+    ),
     "window": (KNATIVE, "window: 40s", "window: 2s", "'2s' must be from 6 to 3600 seconds"),
     "duration": (KNATIVE, "window: 40s", "window: 40 seconds", "is not a duration; write e.g. 30s"),
-    "class": (KNATIVE, "window: 40s", "class: hpa.autoscaling.knative.dev", "give the HorizontalPodAutoscaler itself"),
-    "knative bounds": (KNATIVE, 'max-scale: "20"', 'max-scale: "0"\n        autoscaling.knative.dev/min-scale: "x"',
-                       "is not a whole"),
+    "class": (
+        KNATIVE,
+        "window: 40s",
+        "class: hpa.autoscaling.knative.dev",
+        "give the HorizontalPodAutoscaler itself",
+    ),
+    "knative bounds": (
+        KNATIVE,
+        'max-scale: "20"',
+        'max-scale: "0"\n        autoscaling.knative.dev/min-scale: "x"',
+        "is not a whole",
+    ),
     "ray bounds": (RAY, "min_replicas: 1", "min_replicas: 11", r"10 is below min_replicas \(11\)"),
     "ray policy": (RAY, "min_replicas: 1", "policy: {name: mine}", "is Python code, which is not run"),
-    "no instance type": (NODES, "p5.48xlarge", "x9.huge",
-                         r"meets them \(node.kubernetes.io/instance-type In x9.huge\); known are"),
+    "no instance type": (
+        NODES,
+        "p5.48xlarge",
+        "x9.huge",
+        r"meets them \(node.kubernetes.io/instance-type In x9.huge\); known are",
+    ),
     "budget": (NODES, "nodes: 10%", "nodes: some", "'some' is not a number of nodes"),
-    "reason": (NODES, "duration: 1h", "duration: 1h, reasons: [Drift]", "'Drift' is not one of Underutilized"),
+    "reason": (
+        NODES,
+        "duration: 1h",
+        "duration: 1h, reasons: [Drift]",
+        "'Drift' is not one of Underutilized",
+    ),
     "half a schedule": (NODES, ", duration: 1h", "", "needs schedule and duration together"),
-    "unknown scorer": (EPP, "type: load-aware-scorer", "type: load-awar-scorer", "did you mean 'load-aware-scorer'"),
+    "unknown scorer": (
+        EPP,
+        "type: load-aware-scorer",
+        "type: load-awar-scorer",
+        "did you mean 'load-aware-scorer'",
+    ),
     "unknown plugin": (EPP, "pluginRef: load}", "pluginRef: loaded}", "is none of the plugins; there are"),
     "budget of gpus": (DYNAMO, "16", "2", r"max_gpu_budget \(2\) is below min_endpoint x 4"),
     "metric": (json.dumps(AWS), '"TargetValue": 20.0', '"TargetValue": 0', "0 must be above 0"),
     "alarm": (json.dumps(AWS), "TargetTrackingScaling", "StepScaling", "Alarm: is required for step scaling"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
@@ -400,13 +478,19 @@ def test_what_is_wrong_is_said_with_its_place_and_remedy(read: Any, change: str)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is empty"), ("a: [1", "is not YAML"), ("- 1\n", "not a manifest known"), ("a: 1\n", "known are Horiz"),
+        ("", "is empty"),
+        ("a: [1", "is not YAML"),
+        ("- 1\n", "not a manifest known"),
+        ("a: 1\n", "known are Horiz"),
         ("apiVersion: v1\nkind: ConfigMap\n", "2:7: kind: ConfigMap is not a manifest known here; known are"),
         (HPA + "---\n" + HPA, "is one of several: .*choose one with --name"),
-        (RAY + "      - {name: Other, autoscaling_config: {}}\n", "the deployments Engine, Other; choose one"),
+        (
+            RAY + "      - {name: Other, autoscaling_config: {}}\n",
+            "the deployments Engine, Other; choose one",
+        ),
         ("apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\n", "spec: is required, and missing"),
     ],
-)  # fmt: skip
+)
 def test_files_that_are_no_manifest(read: Any, text: str, message: str) -> None:
     with pytest.raises(FaultsError, match=message):
         read(text)
@@ -449,9 +533,19 @@ def test_no_change_of_a_manifest_ends_in_anything_but_an_answer_or_faults(
         read_manifest(path)
 
 
-@pytest.mark.parametrize("name", ["hpa.yaml", "keda-scaledobject.yaml", "knative-service.yaml", "ray-serve.yaml",
-                                  "karpenter-nodepool.yaml", "aws-target-tracking.json", "dynamo-planner.yaml",
-                                  "epp-config.yaml"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hpa.yaml",
+        "keda-scaledobject.yaml",
+        "knative-service.yaml",
+        "ray-serve.yaml",
+        "karpenter-nodepool.yaml",
+        "aws-target-tracking.json",
+        "dynamo-planner.yaml",
+        "epp-config.yaml",
+    ],
+)
 def test_published_examples(shared: Path, name: str) -> None:
     manifest = read_manifest(shared / "data/manifests" / name)
     assert (manifest.policy or manifest.nodes or manifest.router) is not None
@@ -464,13 +558,17 @@ def test_published_examples(shared: Path, name: str) -> None:
         ('avg(vllm:gpu_cache_usage_perc{pod=~"a.*"})', [("kv_utilisation", "mean", 0, 1)]),
         ("max by (pod) (vllm:kv_cache_usage_perc) * 100", [("kv_utilisation", "mean", 0, 100)]),
         ("sum(rate(vllm:generation_tokens_total[2m])) / 60", [("output_tokens_per_s", "sum", 120, 1 / 60)]),
-        ("sum(vllm:num_requests_running + vllm:num_requests_waiting)",
-         [("running", "sum", 0, 1), ("waiting", "sum", 0, 1)]),
+        (
+            "sum(vllm:num_requests_running + vllm:num_requests_waiting)",
+            [("running", "sum", 0, 1), ("waiting", "sum", 0, 1)],
+        ),
         ("avg(DCGM_FI_DEV_GPU_UTIL)", [("busy_fraction", "mean", 0, 100)]),
-        ("histogram_quantile(0.95, sum by (le) (rate(vllm:time_to_first_token_seconds_bucket[5m])))",
-         [("ttft_p95_s", "mean", 300, 1)]),
+        (
+            "histogram_quantile(0.95, sum by (le) (rate(vllm:time_to_first_token_seconds_bucket[5m])))",
+            [("ttft_p95_s", "mean", 300, 1)],
+        ),
     ],
-)  # fmt: skip
+)
 def test_known_queries(query: str, expected: list[Any]) -> None:
     found = [(one.name, one.over, one.window, pytest.approx(one.scale)) for one in parse_promql(query).source]
     assert found == expected
@@ -486,10 +584,15 @@ def test_known_queries(query: str, expected: list[Any]) -> None:
         ("rate(vllm:generation_tokens_total)", r"has no window: write rate\(...\[1m\]\)"),
         ("max_over_time(vllm:num_requests_waiting[5m])", r"max_over_time\(\) is not known"),
         ("vllm:num_requests_waiting > 5", "'> 5' is not understood; known are sum"),
-        ("sum(vllm:num_requests_waiting", "the end"), ("", "ends too early"), ("sum() +", "stands where a metric"),
-        ("histogram_quantile(0.42, rate(vllm:time_to_first_token_seconds_bucket[5m]))", "this quantile is not known"),
+        ("sum(vllm:num_requests_waiting", "the end"),
+        ("", "ends too early"),
+        ("sum() +", "stands where a metric"),
+        (
+            "histogram_quantile(0.42, rate(vllm:time_to_first_token_seconds_bucket[5m]))",
+            "this quantile is not known",
+        ),
     ],
-)  # fmt: skip
+)
 def test_other_queries_are_refused(query: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_promql(query)

@@ -67,7 +67,7 @@ FAMILY = f"key: {AWS}family, operator: In, values: [p5, g6e]"
         ("key: eks.amazonaws.com/instance-size, operator: In, values: [4xlarge]", {"p5.4xlarge"}),
         ("key: topology.kubernetes.io/region, operator: In, values: [eu-west-9]", set()),
     ],
-)  # fmt: skip
+)
 def test_well_known_labels(read: Any, requirement: str, kept: set[str]) -> None:
     if kept:
         assert set(read(FAMILY, requirement).instance_types) & AT_HAND == kept
@@ -84,11 +84,12 @@ def test_a_label_that_no_fact_answers_is_taken_as_met_and_said(tmp_path: Path) -
 
 def test_capacity_types_zones_and_limits(read: Any) -> None:
     nodes = read(
-        FAMILY, "key: karpenter.sh/capacity-type, operator: NotIn, values: [spot]",
+        FAMILY,
+        "key: karpenter.sh/capacity-type, operator: NotIn, values: [spot]",
         "key: topology.kubernetes.io/zone, operator: In, values: [us-east-1a, us-east-1b]",
         "key: topology.kubernetes.io/zone, operator: NotIn, values: [us-east-1b]",
         more="  limits: {cpu: 96, memory: 1Ti, nvidia.com/gpu: 16}\n",
-    )  # fmt: skip
+    )
     assert nodes.capacity_types == ("reserved", "on-demand")
     assert nodes.zones == ("us-east-1a",)
     assert (nodes.max_accelerators, nodes.max_vcpus, nodes.max_memory_bytes) == (16, 96, 2**40)
@@ -102,7 +103,7 @@ OFFERS = [one for one in load_catalog().facts.offers if one.accelerators]
         [f"{AWS}gpu-count", f"{AWS}cpu", f"{AWS}family", "kubernetes.io/arch", "karpenter.azure.com/sku-cpu"]
     ),
     values=st.lists(st.sampled_from(["0", "1", "4", "8", "96", "p5", "amd64"]), min_size=1, max_size=3),
-)  # fmt: skip
+)
 def test_operators_are_complements_where_there_is_a_label(key: str, values: list[str]) -> None:
     def admits(operator: str, value: str | None, given: list[str]) -> bool:
         return Requirement(key, operator, tuple(given), None).admits(value)  # type: ignore[arg-type]
@@ -125,22 +126,40 @@ def with_nodes(folder: Path, *requirements: str, buy: str = "", more: str = "") 
 @pytest.mark.parametrize(
     ("requirement", "more", "why"),
     [
-        (f"key: {AWS}family, operator: In, values: [p5]", "", r"allows no g6.xlarge, but p5.48xlarge, p5.4xlarge"),
-        ("key: karpenter.sh/capacity-type, operator: In, values: [spot]", "", "allows spot capacity, not on-demand"),
-        ("key: topology.kubernetes.io/zone, operator: In, values: [eu-west-1a]", "", "the zones eu-west-1a, none"),
-        (f"key: {AWS}family, operator: In, values: [g6]", "  limits: {nvidia.com/gpu: 0}\n", "above its limit of 0"),
-        (f"key: {AWS}family, operator: In, values: [g6]", "  limits: {cpu: 2}\n", "4 vCPUs are above its limit of 2"),
+        (
+            f"key: {AWS}family, operator: In, values: [p5]",
+            "",
+            r"allows no g6.xlarge, but p5.48xlarge, p5.4xlarge",
+        ),
+        (
+            "key: karpenter.sh/capacity-type, operator: In, values: [spot]",
+            "",
+            "allows spot capacity, not on-demand",
+        ),
+        (
+            "key: topology.kubernetes.io/zone, operator: In, values: [eu-west-1a]",
+            "",
+            "the zones eu-west-1a, none",
+        ),
+        (
+            f"key: {AWS}family, operator: In, values: [g6]",
+            "  limits: {nvidia.com/gpu: 0}\n",
+            "above its limit of 0",
+        ),
+        (
+            f"key: {AWS}family, operator: In, values: [g6]",
+            "  limits: {cpu: 2}\n",
+            "4 vCPUs are above its limit of 2",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_pool_that_allows_nothing_of_a_plan_is_a_fault_at_check_and_in_a_run(
     tmp_path: Path, requirement: str, more: str, why: str
 ) -> None:
     path = with_nodes(tmp_path, requirement, more=more)
     [fault] = find_faults(path)
     assert fault.path == "plans.0.nodes"
-    with pytest.raises(
-        FaultsError, match=f"allows none of the nodes that plan 'one' buys: aws/g6.xlarge: .*{why}"
-    ):
+    with pytest.raises(FaultsError, match=f"allows none of the nodes that plan 'one' buys: aws/g6.xlarge: .*{why}"):
         load(path)
 
 

@@ -39,9 +39,7 @@ def test_each_kind_is_billed_at_its_price(tmp_path: Path) -> None:
     rows = pq.read_table(tmp_path / "out/tables/nodes.parquet").to_pylist()
     there = [(row["sku"], (row["end_s"] - row["start_s"]) / 3600) for row in rows if row["plan"] == "one"]
     assert [sku for sku, _ in there] == ["g6.xlarge", "g6.12xlarge", "g6.12xlarge"]
-    small, large = (
-        sum(hours for sku, hours in there if sku == name) for name in ("g6.xlarge", "g6.12xlarge")
-    )
+    small, large = (sum(hours for sku, hours in there if sku == name) for name in ("g6.xlarge", "g6.12xlarge"))
     plan = found["plans"][0]
     assert plan["cost_usd"]["by_category"]["compute"] == pytest.approx(small * 0.8048 + large * 2)
     assert sum(plan["replica_hours"].values()) == pytest.approx(small + 4 * large)
@@ -53,11 +51,17 @@ def test_each_kind_is_billed_at_its_price(tmp_path: Path) -> None:
     [
         ([(ONE, f"{ONE}\n    or_buy: [{{offer: aws/p5.48xlarge}}]")], "has h100-sxm, the replica wants l4"),
         ([(ONE, f"{ONE}\n    or_buy: [{{offer: aws/g6.13xlarge}}]")], "g6.12xlarge"),
-        ([(ONE, f"{ONE}\n    or_buy: [{{kind: spot, offer: aws/g6.xlarge}}]")], "no spot price of aws/g6.xlarge"),
-        ([(ONE, f"{ONE}\n    or_buy: [{SPOT}]\n    nodes: {{kind: fixed, nodes: 2}}")], "fixed are all of `buy`"),
+        (
+            [(ONE, f"{ONE}\n    or_buy: [{{kind: spot, offer: aws/g6.xlarge}}]")],
+            "no spot price of aws/g6.xlarge",
+        ),
+        (
+            [(ONE, f"{ONE}\n    or_buy: [{SPOT}]\n    nodes: {{kind: fixed, nodes: 2}}")],
+            "fixed are all of `buy`",
+        ),
         ([(ONE, f"{ONE}\n    or_buy: [{{kind: owned}}]")], "on-demand"),
     ],
-)  # fmt: skip
+)
 def test_what_contradicts_itself_is_told(tmp_path: Path, changes: Any, words: str) -> None:
     faults = find_faults(write(tmp_path, *changes))
     assert any(words in fault.message for fault in faults), [fault.message for fault in faults]

@@ -38,9 +38,7 @@ schedulingProfiles:
 
 
 def with_router(folder: Path, text: str) -> Path:
-    return write(
-        folder, ("scaling: {kind: fixed, replicas: 2}", "scaling: {kind: fixed, replicas: 2}\n    " + text)
-    )
+    return write(folder, ("scaling: {kind: fixed, replicas: 2}", "scaling: {kind: fixed, replicas: 2}\n    " + text))
 
 
 @pytest.mark.parametrize("router", ROUTERS)
@@ -53,28 +51,46 @@ def test_routers_are_taken(router: str, tmp_path: Path) -> None:
     [
         ("router: prefix-aware", "plans.1.router", "prefix cache"),
         ("router: {kind: dynamo-kv}", "plans.1.router.kind", "prefix cache"),
-        ("router: {kind: endpoint-picker, scorers: [{scorer: queue}, {scorer: prefix-cache}]}",
-         "plans.1.router.scorers.1.scorer", "prefix_hashes"),
-        ("router: {kind: endpoint-picker, scorers: [{scorer: queue}], gate: {}}",
-         "plans.1.router.gate", "predictions"),
+        (
+            "router: {kind: endpoint-picker, scorers: [{scorer: queue}, {scorer: prefix-cache}]}",
+            "plans.1.router.scorers.1.scorer",
+            "prefix_hashes",
+        ),
+        (
+            "router: {kind: endpoint-picker, scorers: [{scorer: queue}], gate: {}}",
+            "plans.1.router.gate",
+            "predictions",
+        ),
         ("router: {kind: endpoint-picker, scorers: []}", "plans.1.router.scorers", "at least 1"),
         ("router: {kind: vllm-data-parallel, refresh: -1s}", "plans.1.router.refresh", "at least 0"),
         ("admission: {saturation: {then: hold}}", "plans.1.admission.saturation", "endpoint-picker"),
         ("admission: {max_ongoing: 0}", "plans.1.admission.max_ongoing", "at least 1"),
-        ("nodes: {kind: karpenter, instance_types: [n], budgets: [{nodes: 0, schedule: 0 8 * * *, duration: 1h}]}",
-         "plans.1.nodes", "starts: 2026"),
-        ("nodes: {kind: karpenter, instance_types: [n], budgets: [{nodes: 0, schedule: 0 8 * * *}]}",
-         "plans.1.nodes.budgets.0", "write both or neither"),
-        ("nodes: {kind: karpenter, instance_types: [n], budgets: [{nodes: 0, schedule: 8h, duration: 1h}]}",
-         "plans.1.nodes.budgets.0", "has 1 fields"),
-        ("nodes: {kind: karpenter, instance_types: [n], budgets: [{}]}",
-         "plans.1.nodes.budgets.0", "either nodes or share"),
+        (
+            "nodes: {kind: karpenter, instance_types: [n], budgets: [{nodes: 0, schedule: 0 8 * * *, duration: 1h}]}",
+            "plans.1.nodes",
+            "starts: 2026",
+        ),
+        (
+            "nodes: {kind: karpenter, instance_types: [n], budgets: [{nodes: 0, schedule: 0 8 * * *}]}",
+            "plans.1.nodes.budgets.0",
+            "write both or neither",
+        ),
+        (
+            "nodes: {kind: karpenter, instance_types: [n], budgets: [{nodes: 0, schedule: 8h, duration: 1h}]}",
+            "plans.1.nodes.budgets.0",
+            "has 1 fields",
+        ),
+        (
+            "nodes: {kind: karpenter, instance_types: [n], budgets: [{}]}",
+            "plans.1.nodes.budgets.0",
+            "either nodes or share",
+        ),
         ("retries: {attempts: 1}", "plans.1.retries.attempts", "at least 2"),
         ("retries: {on: [refused]}", "plans.1.retries.on.0", "rejected"),
         ("retries: {budget: 0%}", "plans.1.retries.budget", "above 0"),
         ("retries: {on: [timeout]}", "plans.1.retries.on", "admission: {timeout: 60s}"),
     ],
-)  # fmt: skip
+)
 def test_faults_say_where_and_why(text: str, path: str, words: str, tmp_path: Path) -> None:
     faults = find_faults(with_router(tmp_path, text))
     assert [fault.path for fault in faults] == [path]
@@ -103,9 +119,7 @@ def with_trace(folder: Path, blocks: int = 512, hashes: bool = True, name: str =
         chains = [[1000 * talk + k for k in range(turn + 1)] for talk, turn in turns]
         columns["prefix_hashes"] = pa.array(chains, pa.list_(pa.int64()))
     optional = ["prefix_hashes"] if hashes else []
-    with TraceWriter(
-        folder / name, source="test", optional=optional, block_tokens=blocks if hashes else None
-    ) as out:
+    with TraceWriter(folder / name, source="test", optional=optional, block_tokens=blocks if hashes else None) as out:
         out.write(pa.table(columns))
 
 
@@ -209,8 +223,7 @@ def test_flow_control_of_a_picker_is_the_door_of_the_plan(tmp_path: Path) -> Non
 def test_retries_are_counted_in_the_document_and_the_report(tmp_path: Path) -> None:
     """Plan `two` is overloaded, and its clients come again; a request is counted once."""
     text = (
-        FIXED
-        + "\n    admission: {timeout: 5s, max_ongoing: 1, max_queued: 2}\n    retries: {attempts: 3, budget: 50%}"
+        FIXED + "\n    admission: {timeout: 5s, max_ongoing: 1, max_queued: 2}\n    retries: {attempts: 3, budget: 50%}"
     )
     file = write(tmp_path, (FIXED, text), ("rate: 0.5/s", "rate: 6/s"))
     document = run(load(file), tmp_path / "out", jobs=1)
@@ -218,9 +231,7 @@ def test_retries_are_counted_in_the_document_and_the_report(tmp_path: Path) -> N
     said, asked = persistent["retries"], persistent["requests"]
     assert "retries" not in plain
     assert asked["arrived"] == plain["requests"]["arrived"]
-    assert asked["arrived"] == sum(
-        asked[name] for name in ("completed", "rejected", "timed_out", "lost", "in_system")
-    )
+    assert asked["arrived"] == sum(asked[name] for name in ("completed", "rejected", "timed_out", "lost", "in_system"))
     assert said["sendings"]["arrived"] == asked["arrived"] + said["retries"]
     assert said["retries"] > 100
     assert said["refused_by_budget"] > 100

@@ -89,7 +89,7 @@ def test_karpenter_nodes_come_from_their_manifest(folder: Path) -> None:
         (ONE + "\n    startup: {image_size: 10GB}", "image_size needs network"),
         (ONE + "\n    nodes: {kind: cluster-autoscaler, min: 3, max: 2}", r"min \(3\) is above max \(2\)"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_told_with_its_place(folder: Path, scaling: str, words: str) -> None:
     with pytest.raises(FaultsError, match=words):
         load(write(folder, text=SMALL.replace(ONE, scaling)))

@@ -27,12 +27,16 @@ WORDS = {"sum": sum, "avg": mean, "max": max, "min": min}
         ("sum(increase(vllm:request_success_total[2m]))", [("completions_per_s", "sum", 120, 120)]),
         (f"avg(avg_over_time({WAITING}[5m]))", [("waiting", "mean", 300, 1)]),
         ("avg(vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc)", [("kv_utilisation", "mean", 0, 1)]),
-        ("histogram_quantile(0.95, sum(rate(sglang:time_to_first_token_seconds_bucket[1m])) by (le, model_name))",
-         [("ttft_p95_s", "mean", 60, 1)]),
-        ("histogram_quantile(.9, sum without (pod, instance) (rate(tgi_request_duration_bucket[1m])))",
-         [("e2e_p90_s", "mean", 60, 1)]),
+        (
+            "histogram_quantile(0.95, sum(rate(sglang:time_to_first_token_seconds_bucket[1m])) by (le, model_name))",
+            [("ttft_p95_s", "mean", 60, 1)],
+        ),
+        (
+            "histogram_quantile(.9, sum without (pod, instance) (rate(tgi_request_duration_bucket[1m])))",
+            [("e2e_p90_s", "mean", 60, 1)],
+        ),
     ],
-)  # fmt: skip
+)
 def test_known_queries(query: str, expected: list[Any]) -> None:
     found = parse_promql(query)
     assert [(one.name, one.over, one.window, pytest.approx(one.scale)) for one in found.source] == expected
@@ -42,12 +46,14 @@ def test_known_queries(query: str, expected: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("query", "zero"),
     [
-        (f"sum({WAITING})", False), (f"sum({WAITING}) or vector(0)", True), (f"sum({WAITING} or vector(0))", True),
+        (f"sum({WAITING})", False),
+        (f"sum({WAITING}) or vector(0)", True),
+        (f"sum({WAITING} or vector(0))", True),
         (f"sum by (model_name) ({WAITING}) or on() vector(0)", True),
         (f"(sum({WAITING}) or vector(0)) + (sum({RUNNING}) or vector(0))", True),
         (f"(sum({WAITING}) or vector(0)) + sum({RUNNING})", False),
     ],
-)  # fmt: skip
+)
 def test_a_value_where_there_are_no_data(query: str, zero: bool) -> None:
     assert parse_promql(query).zero is zero
     assert not parse_promql(query).several
@@ -55,10 +61,16 @@ def test_a_value_where_there_are_no_data(query: str, zero: bool) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [WAITING, f"max by (pod) ({WAITING})", f"sum without (pod) ({WAITING})", f"{WAITING} + {RUNNING}",
-     f"sum by (instance) ({WAITING}) * 2", f"sum by (model_name) ({WAITING}) or vector(0)",
-     f"sum without (model_name) ({WAITING})"],
-)  # fmt: skip
+    [
+        WAITING,
+        f"max by (pod) ({WAITING})",
+        f"sum without (pod) ({WAITING})",
+        f"{WAITING} + {RUNNING}",
+        f"sum by (instance) ({WAITING}) * 2",
+        f"sum by (model_name) ({WAITING}) or vector(0)",
+        f"sum without (model_name) ({WAITING})",
+    ],
+)
 def test_several_series(query: str) -> None:
     assert "write" in parse_promql(query).several
 
@@ -69,27 +81,65 @@ BUCKET = "vllm:time_to_first_token_seconds_bucket"
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (f"sum({WAITING}) + sum by (model_name) ({RUNNING})", "different labels, which Prometheus does not match"),
-        (f"max({WAITING} + {RUNNING})", "max of a sum of metrics"), (f"sum({WAITING}) - 3", "a difference"),
-        (f"sum({WAITING}) + 3", "a sum with a number"), ("vector(1)", "is the number 1, whatever the load"),
+        (
+            f"sum({WAITING}) + sum by (model_name) ({RUNNING})",
+            "different labels, which Prometheus does not match",
+        ),
+        (f"max({WAITING} + {RUNNING})", "max of a sum of metrics"),
+        (f"sum({WAITING}) - 3", "a difference"),
+        (f"sum({WAITING}) + 3", "a sum with a number"),
+        ("vector(1)", "is the number 1, whatever the load"),
         (f"avg({WAITING} or vector(0))", r"counts the 0 of vector\(0\) as one more replica"),
-        (f"sum({WAITING}) or vector(5)", r"anything but vector\(0\)"), (f"count({WAITING})", r"count\(\) is not known"),
-        (f"sum({WAITING}) / sum({RUNNING})", "anything but a number above 0"), (BUCKET, "is a histogram; write"),
+        (f"sum({WAITING}) or vector(5)", r"anything but vector\(0\)"),
+        (f"count({WAITING})", r"count\(\) is not known"),
+        (f"sum({WAITING}) / sum({RUNNING})", "anything but a number above 0"),
+        (BUCKET, "is a histogram; write"),
         (f"sum(rate({BUCKET}[1m]))", r"added up by sum by \(le\)"),
         (f"histogram_quantile(0.95, rate({BUCKET}[5m]))", "takes a quantile for each replica; write"),
         (f"histogram_quantile(0.95, sum by (le) ({BUCKET}))", "counts since the engines started; write rate"),
-        ("rate(vllm:time_to_first_token_seconds_sum[1m])", "makes a mean, which is not a signal.*histogram_quantile"),
+        (
+            "rate(vllm:time_to_first_token_seconds_sum[1m])",
+            "makes a mean, which is not a signal.*histogram_quantile",
+        ),
         ("avg_over_time(vllm:generation_tokens_total[1m])", "is a counter; write rate"),
-        (f'sum({WAITING}{{a="b}})', "is not understood"), (f"sum by (1) ({WAITING})", "a label is needed"),
+        (f'sum({WAITING}{{a="b}})', "is not understood"),
+        (f"sum by (1) ({WAITING})", "a label is needed"),
     ],
-)  # fmt: skip
+)
 def test_queries_that_are_refused(query: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_promql(query)
 
 
-TOKENS = ["sum", "avg", "max", "by", "without", "(", ")", ",", "+", "*", "/", "-", "or", "on", "vector", "0", "2",
-          WAITING, RUNNING, BUCKET, "rate", "[1m]", "histogram_quantile", "0.95", "le", "pod", '{a="}"}']  # fmt: skip
+TOKENS = [
+    "sum",
+    "avg",
+    "max",
+    "by",
+    "without",
+    "(",
+    ")",
+    ",",
+    "+",
+    "*",
+    "/",
+    "-",
+    "or",
+    "on",
+    "vector",
+    "0",
+    "2",
+    WAITING,
+    RUNNING,
+    BUCKET,
+    "rate",
+    "[1m]",
+    "histogram_quantile",
+    "0.95",
+    "le",
+    "pod",
+    '{a="}"}',
+]
 
 
 @given(st.lists(st.sampled_from(TOKENS), max_size=24))

@@ -14,8 +14,9 @@ def test_every_fixed_plan_is_the_smallest_that_keeps_the_slo(tmp_path: Path) -> 
     head, _, listed = text.partition("\nplans:")
     plans = [f"  - name: {part}" for part in listed.split("  - name: ")[1:]]
     fixed = [plan for plan in plans if "kind: fixed" in plan]
-    assert {plan.split(": ", 1)[1].split("\n")[0]: int(plan.split("replicas: ")[1].split("}")[0])
-            for plan in fixed} == SIZES  # fmt: skip
+    assert {
+        plan.split(": ", 1)[1].split("\n")[0]: int(plan.split("replicas: ")[1].split("}")[0]) for plan in fixed
+    } == SIZES
     smaller = [
         plan.replace("- name: ", "- name: fewer ").replace(f"replicas: {count}", f"replicas: {count - 1}")
         for plan, count in zip(fixed, SIZES.values(), strict=True)

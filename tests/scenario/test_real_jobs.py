@@ -25,9 +25,10 @@ REAL = {
     "        trace: preemption/4-node/aws-08-03-2023/us-west-2c_v100_1",
     "pool: language  ": "pool: 6c71a0",
     "history: synthetic/requests-hourly.csv": "history: traces/azure-conv-2024-hourly.csv",
-    "gaps: {kind: weibull, shape: 0.8}, lengths: {prompt_median: 900, prompt_sigma: 1.0, output_median: 180}":
-        "gaps: {kind: bootstrap, trace: traces/azure-conv-2023.parquet}",
-}  # fmt: skip
+    "gaps: {kind: weibull, shape: 0.8}, lengths: {prompt_median: 900, prompt_sigma: 1.0, output_median: 180}": (
+        "gaps: {kind: bootstrap, trace: traces/azure-conv-2023.parquet}"
+    ),
+}
 """What the scenarios name in place of the traces."""
 
 
@@ -56,10 +57,11 @@ def result(home: Path, name: str, *changes: tuple[str, str], **options: Any) -> 
 def test_the_published_waits_of_philly(home: Path) -> None:
     """Strict FIFO in partitions as HeliosArtifact has it; strict and skipping in one pool of 400 as published."""
     plans = result(
-        home, "philly-queue",
+        home,
+        "philly-queue",
         ("704 in one pool", "400 in one pool"),
         ("gpus: 704, scheduler: fifo-strict", "gpus: 400, scheduler: fifo-strict"),
-    )  # fmt: skip
+    )
     partitions = plans["704 in partitions"]
     assert partitions["jobs"] == {
         "submitted": 24134,
@@ -79,9 +81,7 @@ def test_the_published_waits_of_philly(home: Path) -> None:
     assert strict["horizon_s"] == 3425759
     for plan in plans.values():
         assert plan["gpu_hours"]["useful"] == pytest.approx(174470.635, abs=5e-4)
-    assert strict["cost_usd"]["total"] == pytest.approx(
-        50 * 3425759 / 3600 * 21.957642
-    )  # 50 nodes of p4d.24xlarge
+    assert strict["cost_usd"]["total"] == pytest.approx(50 * 3425759 / 3600 * 21.957642)  # 50 nodes of p4d.24xlarge
 
 
 def test_spot_nodes_of_a_real_zone(home: Path) -> None:
@@ -102,17 +102,20 @@ def test_spot_nodes_of_a_real_zone(home: Path) -> None:
 
 def test_training_eats_the_night(home: Path, shared: Path) -> None:
     data = shared / "data"
-    import_trace(
-        data / "traces/AzureLLMInferenceTrace_conv.csv", "azure-llm", home / "traces/azure-conv-2023.parquet"
-    )
+    import_trace(data / "traces/AzureLLMInferenceTrace_conv.csv", "azure-llm", home / "traces/azure-conv-2023.parquet")
     with gzip.open(data / "demand_hourly.csv.gz", "rt") as file:
         hours = [",".join(line.split(",")[1:3]) for line in file if line.startswith("az24_conv")]
-    (home / "traces/azure-conv-2024-hourly.csv").write_text(
-        "\n".join(["timestamp,requests", *hours]), encoding="utf-8"
+    (home / "traces/azure-conv-2024-hourly.csv").write_text("\n".join(["timestamp,requests", *hours]), encoding="utf-8")
+    plans = result(
+        home,
+        "eat-the-night",
+        ("since: 2017-10-01", "since: 2017-11-05"),
+        ("horizon: 7d", "horizon: 12h, paths: 20"),
+        ("scale: 0.5", "scale: 0.2"),
+        ("gpus: 72", "gpus: 48"),
+        ("one fleet of 72", "one fleet of 48"),
+        seeds=2,
     )
-    plans = result(home, "eat-the-night", ("since: 2017-10-01", "since: 2017-11-05"),
-                   ("horizon: 7d", "horizon: 12h, paths: 20"), ("scale: 0.5", "scale: 0.2"),
-                   ("gpus: 72", "gpus: 48"), ("one fleet of 72", "one fleet of 48"), seeds=2)  # fmt: skip
     for name, gpus in (("one fleet of 80", 80), ("one fleet of 48", 48)):
         plan = plans[name]
         assert sum(plan["gpu_hours"].values()) == pytest.approx(12 * gpus)

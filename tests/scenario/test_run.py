@@ -39,9 +39,7 @@ def contents(folder: Path, *, runs: bool = True) -> dict[str, bytes]:
     }
 
 
-def test_the_results_folder_is_complete(
-    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_results_folder_is_complete(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     document = result(tmp_path)
     assert json.loads((tmp_path / "out" / "result.json").read_text()) == document
@@ -53,7 +51,11 @@ def test_the_results_folder_is_complete(
     tables = {path.stem: pq.read_table(path) for path in (tmp_path / "out" / "tables").iterdir()}
     assert set(tables) == {"timeline", "hours", "latency", "charges", "runs", "nodes"}
     assert [(row["plan"], row["replication"]) for row in tables["runs"].to_pylist()] == [
-        ("one", 0), ("one", 1), ("two", 0), ("two", 1)]  # fmt: skip
+        ("one", 0),
+        ("one", 1),
+        ("two", 0),
+        ("two", 1),
+    ]
     charged = sum(row["billed_cost_usd"] for row in tables["charges"].to_pylist() if row["plan"] == "two") / 2
     assert charged == pytest.approx(document["plans"][1]["cost_usd"]["total"])
 
@@ -90,13 +92,16 @@ def test_money_and_names_are_changed_without_simulating(tmp_path: Path, engine: 
 
 @pytest.mark.parametrize(
     "change",
-    [("replicas: 1", "replicas: 3"), ("rate: 0.5/s", "rate: 0.6/s"), ("horizon: 10min", "horizon: 11min"),
-     ("ttft: 1s", "ttft: 2s"), ("scenario: small", "seed: 2\nscenario: small"),
-     ("{accelerator: l4}", "{accelerator: l4, memory_utilisation: 0.5}")],
-)  # fmt: skip
-def test_what_a_run_depends_on_is_simulated_anew(
-    tmp_path: Path, engine: Engine, change: tuple[str, str]
-) -> None:
+    [
+        ("replicas: 1", "replicas: 3"),
+        ("rate: 0.5/s", "rate: 0.6/s"),
+        ("horizon: 10min", "horizon: 11min"),
+        ("ttft: 1s", "ttft: 2s"),
+        ("scenario: small", "seed: 2\nscenario: small"),
+        ("{accelerator: l4}", "{accelerator: l4, memory_utilisation: 0.5}"),
+    ],
+)
+def test_what_a_run_depends_on_is_simulated_anew(tmp_path: Path, engine: Engine, change: tuple[str, str]) -> None:
     result(tmp_path)
     result(tmp_path, change)
     assert engine.calls > 4
@@ -109,9 +114,7 @@ def test_plans_that_differ_in_money_alone_share_their_runs(tmp_path: Path, engin
     assert document["differences"][0]["cost_usd"]["mean"] == 0
 
 
-def test_an_interrupted_sweep_leaves_nothing_half_and_resumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_sweep_leaves_nothing_half_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = Engine(fail_at=3)
     monkeypatch.setattr(simcost.sim, "simulate", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -150,9 +153,7 @@ def test_an_interrupt_in_the_main_thread_stops_the_engines(tmp_path: Path, engin
     assert not list((tmp_path / "out" / "runs").glob(".*"))
 
 
-def test_a_failed_run_fails_the_whole_with_its_own_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_run_fails_the_whole_with_its_own_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simcost.sim, "simulate", Engine(fail_at=2, error=RunError))
     with pytest.raises(RunError):
         result(tmp_path, jobs=2)
@@ -174,11 +175,7 @@ def test_the_result_is_the_same_whatever_the_jobs(tmp_path: Path) -> None:
         folder.mkdir()
         result(folder, THREE, jobs=jobs)
         found.append(
-            {
-                name: text
-                for name, text in contents(folder / "out").items()
-                if name not in ("result.json", "SHA256SUMS")
-            }
+            {name: text for name, text in contents(folder / "out").items() if name not in ("result.json", "SHA256SUMS")}
         )
     assert found[0] == found[1]
     documents = [json.loads((tmp_path / jobs / "out" / "result.json").read_text()) for jobs in "13"]
@@ -205,9 +202,7 @@ def test_engine_factors_are_balanced_and_shared(tmp_path: Path) -> None:
     one, two = settle(load(write(tmp_path)), seed=None, seeds=4).plans
     assert one.factors == two.factors
     drawn = one.drawn(0).step
-    assert drawn.seconds(10, 3, 500, 60) == pytest.approx(
-        one.pool.step.seconds(10, 3, 500, 60) * one.factors[0]
-    )
+    assert drawn.seconds(10, 3, 500, 60) == pytest.approx(one.pool.step.seconds(10, 3, 500, 60) * one.factors[0])
 
 
 def test_a_results_folder_is_billed_as_the_run_was(tmp_path: Path) -> None:
@@ -228,11 +223,18 @@ def test_a_results_folder_is_billed_as_the_run_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("bought", "said"),
-    [("kind: spot, offer: aws/g6.xlarge, price: $0.3/h}", True),
-     (("kind: spot, offer: aws/g6.xlarge, price: $0.3/h}\n"
-      "    interruptions: {spot: {kind: hazard, per_node_h: 0.1}}"), False),
-     ("offer: aws/g6.xlarge}", False)],
-)  # fmt: skip
+    [
+        ("kind: spot, offer: aws/g6.xlarge, price: $0.3/h}", True),
+        (
+            (
+                "kind: spot, offer: aws/g6.xlarge, price: $0.3/h}\n"
+                "    interruptions: {spot: {kind: hazard, per_node_h: 0.1}}"
+            ),
+            False,
+        ),
+        ("offer: aws/g6.xlarge}", False),
+    ],
+)
 @pytest.mark.usefixtures("engine")
 def test_spot_that_is_never_taken_back_says_so(tmp_path: Path, bought: str, *, said: bool) -> None:
     found = result(tmp_path, ("buy: {offer: aws/g6.xlarge}", f"buy: {{{bought}"))

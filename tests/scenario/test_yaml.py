@@ -11,11 +11,14 @@ from simcost.scenario.files.yaml import MAX_BYTES, parse, read, scalar
 from simcost.scenario.runs.provenance import dump
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text()
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text()
     | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
-)  # fmt: skip
+)
 LIKE_YAML = st.text(st.sampled_from("ab1.:-?!&*[]{}#|>'\"%@`, \n\t~<=e0xo\ufeff\u2028\x85\x00"), max_size=60)
 
 
@@ -26,21 +29,40 @@ def places(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("on", "on"), ("yes", "yes"), ("No", "No"), ("y", "y"), ("true", True), ("FALSE", False), ("tRue", "tRue"),
-        ("1e3", 1000.0), ("-.5", -0.5), ("1.", 1.0), ("+12", 12), ("0o17", 15), ("0x1F", 31), ("017", 17),
-        ("08:30", "08:30"), ("1:30:00", "1:30:00"), ("2024-01-02", "2024-01-02"), ("1_000", "1_000"),
-        ("~", None), ("null", None), ("", None), ("30s", "30s"), ("0o8", "0o8"), ("-", "-"), (".", "."),
+        ("on", "on"),
+        ("yes", "yes"),
+        ("No", "No"),
+        ("y", "y"),
+        ("true", True),
+        ("FALSE", False),
+        ("tRue", "tRue"),
+        ("1e3", 1000.0),
+        ("-.5", -0.5),
+        ("1.", 1.0),
+        ("+12", 12),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("017", 17),
+        ("08:30", "08:30"),
+        ("1:30:00", "1:30:00"),
+        ("2024-01-02", "2024-01-02"),
+        ("1_000", "1_000"),
+        ("~", None),
+        ("null", None),
+        ("", None),
+        ("30s", "30s"),
+        ("0o8", "0o8"),
+        ("-", "-"),
+        (".", "."),
     ],
-)  # fmt: skip
+)
 def test_plain_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
     found = scalar(text)
     assert found == value
     assert type(found) is type(value)
 
 
-@pytest.mark.parametrize(
-    "text", [".nan", ".inf", "-.INF", "1e999", str(2**53), "-" + "9" * 9999, "0x" + "f" * 99]
-)
+@pytest.mark.parametrize("text", [".nan", ".inf", "-.INF", "1e999", str(2**53), "-" + "9" * 9999, "0x" + "f" * 99])
 def test_numbers_that_no_quantity_can_be_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"finite|too large"):
         scalar(text)

@@ -49,9 +49,7 @@ def pods(name: str, target: float, **more: Any) -> Metric:
 
 def run(scaling: Autoscaler, rate: float = 12, span_s: float = HOUR, seed: int = 1, **changes: Any) -> Ledger:
     pool = replace(CHAT, scaling=scaling, startup=QUICK, **changes)
-    return simulate(
-        pool, poisson(rate, span_s * 0.7), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0), seed=seed
-    )
+    return simulate(pool, poisson(rate, span_s * 0.7), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0), seed=seed)
 
 
 POLICIES: list[Autoscaler] = [
@@ -63,10 +61,15 @@ POLICIES: list[Autoscaler] = [
     RayServe(max=6, target_ongoing_requests=4, upscale_delay=10, downscale_delay=60, interval=1),
     AwsScaling(max=6, policies=(TargetTracking(metric="requests_per_s", target=3.0),)),
     DynamoPlanner(max_gpu_budget=6),
-    Chain(first=Wva(max=6), then=Hpa(max=6, metrics=(Metric(
-        type="External", name="wva_desired_replicas", target_type="AverageValue", target=1),))),
+    Chain(
+        first=Wva(max=6),
+        then=Hpa(
+            max=6,
+            metrics=(Metric(type="External", name="wva_desired_replicas", target_type="AverageValue", target=1),),
+        ),
+    ),
     Predictive(demand=(1.0, 12.0, 12.0, 2.0), step_length=900, per_replica=4, lead=126, max=6),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.kind)
@@ -100,9 +103,7 @@ def piped(policy: Autoscaler, metrics: Metrics, rate: float = 10, **changes: Any
     """A pool of fixed replicas whose pipeline is driven by hand."""
     pool: Pool = replace(CHAT, scaling=policy, startup=QUICK, metrics=metrics, **changes)
     clock = clock_for(pool.step, horizon_s=HOUR, capacity=pool.kv_capacity_tokens, max_num_seqs=256)
-    plane = DataPlane(
-        pool, clock, poisson(rate, HOUR), limits=LatencyLimits(), window_ns=300 * 10**9, windows=12
-    )
+    plane = DataPlane(pool, clock, poisson(rate, HOUR), limits=LatencyLimits(), window_ns=300 * 10**9, windows=12)
     fleet = Fleet(simpy.Environment(), pool, plane, Books("p"))
     fleet.begin()
     return fleet, Pipeline(fleet)
@@ -114,15 +115,24 @@ def scraped(fleet: Fleet, pipeline: Pipeline, until_s: float, every_s: float = 1
         pipeline.scrape(fleet.look())
 
 
-READS = Hpa(max=9, start=3, metrics=(
-    pods("load", 1, source=(Signal(name="running"), Signal(name="waiting"))),
-    pods("rate", 1, source=(Signal(name="completions_per_s", window=60),)),
-    pods("tokens", 1, source=(Signal(name="output_tokens_per_s", window=60),)),
-    pods("busy", 1, source=(Signal(name="busy_fraction", over="mean", scale=100.0),)),
-    pods("kv", 1, source=(Signal(name="kv_utilisation", over="max"),)),
-    Metric(type="External", name="ttft", target_type="Value", target=1,
-           source=(Signal(name="ttft_p95_s", window=300),)),
-))  # fmt: skip
+READS = Hpa(
+    max=9,
+    start=3,
+    metrics=(
+        pods("load", 1, source=(Signal(name="running"), Signal(name="waiting"))),
+        pods("rate", 1, source=(Signal(name="completions_per_s", window=60),)),
+        pods("tokens", 1, source=(Signal(name="output_tokens_per_s", window=60),)),
+        pods("busy", 1, source=(Signal(name="busy_fraction", over="mean", scale=100.0),)),
+        pods("kv", 1, source=(Signal(name="kv_utilisation", over="max"),)),
+        Metric(
+            type="External",
+            name="ttft",
+            target_type="Value",
+            target=1,
+            source=(Signal(name="ttft_p95_s", window=300),),
+        ),
+    ),
+)
 
 
 def test_samples_are_what_the_data_plane_has() -> None:

@@ -59,9 +59,10 @@ def test_what_another_process_compiles_is_waited_for(tmp_path: Path) -> None:
     ask = "import slow; print('asks', flush=True); print(slow.f(1), flush=True)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     environment.pop("NUMBA_CACHE_DIR", None)
-    with (tmp_path / "__pycache__" / "f.lock").open("w") as held, subprocess.Popen(
-        [sys.executable, "-c", ask], env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:  # fmt: skip
+    with (
+        (tmp_path / "__pycache__" / "f.lock").open("w") as held,
+        subprocess.Popen([sys.executable, "-c", ask], env=environment, stdout=subprocess.PIPE, text=True) as process,
+    ):
         fcntl.flock(held, fcntl.LOCK_EX)
         assert process.stdout is not None
         assert process.stdout.readline() == "asks\n"

@@ -19,9 +19,7 @@ REACTIVE = TargetConcurrency(target=10, min=1, max=6, scale_down_delay=60)
 QUICK = Startup(node=60, image=30, weights=1e9, engine=20)
 
 
-def run(
-    scaling: Scaling, *, rate: float = 8, slots: int = 1, span_s: float = HOUR, **changes: object
-) -> Ledger:
+def run(scaling: Scaling, *, rate: float = 8, slots: int = 1, span_s: float = HOUR, **changes: object) -> Ledger:
     pool = replace(CHAT, scaling=scaling, startup=QUICK, kinds=(NodeKind(slots=slots),), **changes)  # type: ignore[arg-type]
     return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0))
 
@@ -111,9 +109,7 @@ def test_late_requests_at_the_end_are_counted_as_late() -> None:
 @pytest.mark.parametrize("batch", [777, 100_000])
 def test_same_seed_same_ledger_whatever_the_batches(batch: int) -> None:
     pool = replace(CHAT, scaling=REACTIVE, startup=QUICK)
-    ledgers = [
-        simulate(pool, poisson(8, 3000, batch=size), horizon_s=HOUR, seed=5) for size in (batch, 10_000)
-    ]
+    ledgers = [simulate(pool, poisson(8, 3000, batch=size), horizon_s=HOUR, seed=5) for size in (batch, 10_000)]
     assert ledgers[0].replicas.equals(ledgers[1].replicas)
     assert ledgers[0].timeline.equals(ledgers[1].timeline)
     assert np.array_equal(ledgers[0].outcomes.histograms, ledgers[1].outcomes.histograms)
@@ -136,7 +132,11 @@ def test_work_is_the_offered_load_of_the_tokens() -> None:
     assert ledger.outcomes.preemptions == 0
     step, prompt, more = pool.step, batch.prompt_tokens.astype(float), batch.output_tokens - 1.0
     context = more * prompt + more * (more + 1) / 2
-    work_s = (step.b_s_per_token * prompt + step.q_s_per_pair * prompt**2 / 2
-              + step.c_s_per_sequence * more + step.d_s_per_token * context)  # fmt: skip
+    work_s = (
+        step.b_s_per_token * prompt
+        + step.q_s_per_pair * prompt**2 / 2
+        + step.c_s_per_sequence * more
+        + step.d_s_per_token * context
+    )
     assert ledger.outcomes.work_s == pytest.approx(work_s.sum(), rel=1e-6)
     assert ledger.outcomes.work_s < ledger.busy_ready_s()

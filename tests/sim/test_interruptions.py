@@ -32,9 +32,7 @@ QUICK = Startup(node=60, image=30, weights=1e9, engine=20)
 
 def run(seed: int = 1, rate: float = 6, span_s: float = HOUR, **changes: Any) -> Ledger:
     pool = replace(CHAT, **({"startup": QUICK, "scaling": Fixed(replicas=3)} | changes))
-    return simulate(
-        pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0), seed=seed
-    )
+    return simulate(pool, poisson(rate, span_s * 0.9), horizon_s=span_s, limits=LatencyLimits(ttft_s=1.0), seed=seed)
 
 
 def happened(ledger: Ledger, what: str) -> list[float]:
@@ -54,17 +52,36 @@ spots = st.one_of(
 nodes = st.one_of(
     st.builds(AtOnce, max=st.sampled_from([None, 2]), spare=st.integers(0, 2)),
     st.builds(FixedNodes, nodes=st.integers(1, 3)),
-    st.builds(ClusterAutoscaler, max=st.integers(1, 4), spare=st.integers(0, 1), unneeded=st.just(120.0),
-              after_add=st.just(60.0), backoff=st.just(30.0)),
-    st.builds(NodePool, instance_types=st.just(("n",)), expire_after=st.sampled_from([None, 900.0]),
-              consolidation=st.sampled_from(["WhenEmpty", "WhenEmptyOrUnderutilized"])),
-)  # fmt: skip
-startups = st.sampled_from([
-    QUICK,
-    Startup(node=Varying(median=60, sigma=0.4), image_size=3e9, network=0.2e9, storage=1e9, compile=10, engine=10,
-            failed=0.2),
-    Startup(node=30, image=20, engine=Varying(median=20, sigma=0.3), together=True, network=1e9),
-])  # fmt: skip
+    st.builds(
+        ClusterAutoscaler,
+        max=st.integers(1, 4),
+        spare=st.integers(0, 1),
+        unneeded=st.just(120.0),
+        after_add=st.just(60.0),
+        backoff=st.just(30.0),
+    ),
+    st.builds(
+        NodePool,
+        instance_types=st.just(("n",)),
+        expire_after=st.sampled_from([None, 900.0]),
+        consolidation=st.sampled_from(["WhenEmpty", "WhenEmptyOrUnderutilized"]),
+    ),
+)
+startups = st.sampled_from(
+    [
+        QUICK,
+        Startup(
+            node=Varying(median=60, sigma=0.4),
+            image_size=3e9,
+            network=0.2e9,
+            storage=1e9,
+            compile=10,
+            engine=10,
+            failed=0.2,
+        ),
+        Startup(node=30, image=20, engine=Varying(median=20, sigma=0.3), together=True, network=1e9),
+    ]
+)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -91,9 +108,7 @@ def test_clients_who_try_again_are_counted_once_whatever_happens(seed: int) -> N
     nodes=nodes,
     startup=startups,
     slots=st.sampled_from([1, 3]),
-    more=st.sampled_from(
-        [(), (NodeKind(slots=1, usd_per_h=1),), (NodeKind(slots=2, usd_per_h=1, spot=True),)]
-    ),
+    more=st.sampled_from([(), (NodeKind(slots=1, usd_per_h=1),), (NodeKind(slots=2, usd_per_h=1, spot=True),)]),
     notice=st.sampled_from([0.0, 45.0]),
     breaks=st.booleans(),
     in_flight=st.sampled_from(["migrate", "retry", "lose"]),
@@ -101,25 +116,44 @@ def test_clients_who_try_again_are_counted_once_whatever_happens(seed: int) -> N
     seed=st.integers(0, 5),
 )
 def test_nothing_is_lost_uncounted_or_unbilled(
-    spot: Any, nodes: Any, startup: Startup, slots: int, more: tuple[NodeKind, ...], notice: float, breaks: bool,
-    in_flight: Any, grace: Any, seed: int,
-) -> None:  # fmt: skip
+    spot: Any,
+    nodes: Any,
+    startup: Startup,
+    slots: int,
+    more: tuple[NodeKind, ...],
+    notice: float,
+    breaks: bool,
+    in_flight: Any,
+    grace: Any,
+    seed: int,
+) -> None:
     troubles = Interruptions(
-        zones=2, spot=spot, notice=notice, replicas_per_day=60.0 if breaks else 0.0,
+        zones=2,
+        spot=spot,
+        notice=notice,
+        replicas_per_day=60.0 if breaks else 0.0,
         nodes=NodeFailures(per_node_day=30.0) if breaks else None,
-        outages=(ZoneOutage(at=1000, zone=1, lasting=200),) if breaks else (), refused=0.3 if breaks else 0.0,
-    )  # fmt: skip
+        outages=(ZoneOutage(at=1000, zone=1, lasting=200),) if breaks else (),
+        refused=0.3 if breaks else 0.0,
+    )
     scaling = TargetConcurrency(target=6, min=1, max=5, scale_down_delay=60)
     changes = {
-        "scaling": scaling, "nodes": nodes, "startup": startup, "kinds": (NodeKind(slots=slots, usd_per_h=2), *more),
+        "scaling": scaling,
+        "nodes": nodes,
+        "startup": startup,
+        "kinds": (NodeKind(slots=slots, usd_per_h=2), *more),
         "interruptions": troubles,
-        "admission": Admission(timeout=60, in_flight=in_flight, max_retries=1), "drain": Drain(grace=grace),
-    }  # fmt: skip
+        "admission": Admission(timeout=60, in_flight=in_flight, max_retries=1),
+        "drain": Drain(grace=grace),
+    }
     ledger = run(seed, span_s=2000, rate=5, **changes)
     conserve(ledger)
     assert max(ledger.pulse["ready"].to_pylist()) <= 5
-    most = {"at-once": getattr(nodes, "max", None), "fixed": getattr(nodes, "nodes", None),
-            "cluster-autoscaler": getattr(nodes, "max", None)}.get(nodes.kind)  # fmt: skip
+    most = {
+        "at-once": getattr(nodes, "max", None),
+        "fixed": getattr(nodes, "nodes", None),
+        "cluster-autoscaler": getattr(nodes, "max", None),
+    }.get(nodes.kind)
     if most is not None:
         assert most_at_once(ledger, "nodes") <= most
     again = run(seed, span_s=2000, rate=5, **changes)
@@ -137,9 +171,7 @@ def test_spot_goes_at_the_rate_of_its_hazard() -> None:
 
 def test_a_notice_moves_replicas_before_the_node_goes() -> None:
     """Others are ordered at the notice; with time enough no request is returned."""
-    ledger = run(
-        interruptions=Interruptions(spot=SpotHazard(per_node_h=3.0), notice=120), scaling=Fixed(replicas=4)
-    )
+    ledger = run(interruptions=Interruptions(spot=SpotHazard(per_node_h=3.0), notice=120), scaling=Fixed(replicas=4))
     conserve(ledger)
     assert happened(ledger, "noticed")
     assert ledger.outcomes.requeued == ledger.outcomes.lost == 0

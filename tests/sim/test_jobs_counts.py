@@ -34,9 +34,21 @@ from simcost.sim.jobs.simulate import schedule
 from simcost.trace.jobs.jobs import Jobs
 
 EVERY: tuple[Scheduler, ...] = (
-    FifoStrict(), FifoSkip(), SjfStrict(), SjfSkip(), SsfStrict(), SsfSkip(), EasyBackfill(),
-    ConservativeBackfill(), Srtf(), Las(), PriorityPreemptive(), FairShare(), DeadlineAware(), Elastic(),
-)  # fmt: skip
+    FifoStrict(),
+    FifoSkip(),
+    SjfStrict(),
+    SjfSkip(),
+    SsfStrict(),
+    SsfSkip(),
+    EasyBackfill(),
+    ConservativeBackfill(),
+    Srtf(),
+    Las(),
+    PriorityPreemptive(),
+    FairShare(),
+    DeadlineAware(),
+    Elastic(),
+)
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +97,11 @@ def test_a_preempted_job_loses_work_since_its_checkpoint_and_pays_a_restart() ->
     used = {name: seconds for name, seconds in ledger.gpu_seconds.items() if seconds}
     assert used == {"useful": 44, "lost": 4, "restart": 4, "idle_blocked": 4}
     assert ledger.timeline.to_pydict() == {
-        "t_s": [0, 3, 5, 14], "allocated": [4, 2, 4, 0], "waiting_jobs": [0, 1, 0, 0], "waiting_gpus": [0, 4, 0, 0],
-    }  # fmt: skip
+        "t_s": [0, 3, 5, 14],
+        "allocated": [4, 2, 4, 0],
+        "waiting_jobs": [0, 1, 0, 0],
+        "waiting_gpus": [0, 4, 0, 0],
+    }
 
 
 @pytest.mark.parametrize(
@@ -101,9 +116,17 @@ def test_a_preempted_job_loses_work_since_its_checkpoint_and_pays_a_restart() ->
     ],
 )
 def test_two_weeks_of_philly_in_one_pool(
-    fortnight: Jobs, gpus: int, policy: Scheduler, wait_s: float, jct_s: float, p50: float, p99: float,
-    most: float, slowdown: float, makespan_s: float,
-) -> None:  # fmt: skip
+    fortnight: Jobs,
+    gpus: int,
+    policy: Scheduler,
+    wait_s: float,
+    jct_s: float,
+    p50: float,
+    p99: float,
+    most: float,
+    slowdown: float,
+    makespan_s: float,
+) -> None:
     found = replay_document(fortnight, schedule(fortnight, gpus, policy), policy)
     wait = found["wait_s"]
     assert [round(wait["mean"], 3), round(found["jct_s"]["mean"], 3)] == [wait_s, jct_s]
@@ -115,17 +138,21 @@ def test_two_weeks_of_philly_in_one_pool(
 
 @pytest.mark.parametrize("policy", EVERY, ids=lambda one: one.kind)
 @pytest.mark.parametrize("horizon_s", [None, 400_000.7])
-def test_every_gpu_second_lies_in_one_bucket(
-    fortnight: Jobs, policy: Scheduler, horizon_s: float | None
-) -> None:
+def test_every_gpu_second_lies_in_one_bucket(fortnight: Jobs, policy: Scheduler, horizon_s: float | None) -> None:
     rng = np.random.default_rng(3)
     jobs = fortnight[:6000]
     jobs = jobs_of(
-        jobs.submit_s, jobs.duration_s, jobs.gpus, priority=rng.integers(0, 4, len(jobs)),
-        user=rng.integers(0, 9, len(jobs)), users=tuple("abcdefghi"),
-        min_gpus=np.maximum(jobs.gpus // 2, 1), max_gpus=jobs.gpus * 2,
-        pool=rng.integers(0, 2, len(jobs)), pools=("a", "b"),
-    )  # fmt: skip
+        jobs.submit_s,
+        jobs.duration_s,
+        jobs.gpus,
+        priority=rng.integers(0, 4, len(jobs)),
+        user=rng.integers(0, 9, len(jobs)),
+        users=tuple("abcdefghi"),
+        min_gpus=np.maximum(jobs.gpus // 2, 1),
+        max_gpus=jobs.gpus * 2,
+        pool=rng.integers(0, 2, len(jobs)),
+        pools=("a", "b"),
+    )
     ledger = schedule(jobs, {"a": 150, "b": 130, "c": 5}, policy, horizon_s=horizon_s, keep_timeline=True)
     assert sum(ledger.gpu_seconds.values()) == pytest.approx(285 * ledger.horizon_s, rel=1e-9)
     assert all(seconds >= 0 for seconds in ledger.gpu_seconds.values())
@@ -229,8 +256,12 @@ def test_deadlines_met_late_and_hopeless() -> None:
     jobs = jobs_of([0, 0, 0, 0], [10, 10, 10, 10], [1, 1, 1, 1], deadline_s=[5, 40, 10, -1])
     document = replay_document(jobs, schedule(jobs, 1, DeadlineAware()), DeadlineAware())
     expected: dict[str, Any] = {
-        "jobs": 3, "met": 1, "missed_share": pytest.approx(2 / 3), "mean_tardiness_s": pytest.approx(5), "hopeless": 1,
-    }  # fmt: skip
+        "jobs": 3,
+        "met": 1,
+        "missed_share": pytest.approx(2 / 3),
+        "mean_tardiness_s": pytest.approx(5),
+        "hopeless": 1,
+    }
     assert document["deadlines"] == expected
 
 

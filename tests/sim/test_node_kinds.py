@@ -27,9 +27,7 @@ KARPENTER = NodePool(instance_types=("n",), budgets=(DisruptionBudget(nodes=9),)
 
 def run(*kinds: NodeKind, steps: dict[float, int] | None = None, seed: int = 1, **changes: Any) -> Ledger:
     """Replicas along time on nodes of these kinds; those of time 0 are of the first."""
-    scaling = Schedule(
-        steps=tuple(Step(at=at, replicas=n) for at, n in (steps or {0: 1}).items()), interval=1
-    )
+    scaling = Schedule(steps=tuple(Step(at=at, replicas=n) for at, n in (steps or {0: 1}).items()), interval=1)
     pool = replace(CHAT, **({"startup": QUICK, "kinds": kinds, "scaling": scaling} | changes))
     ledger = simulate(pool, poisson(2, HOUR), horizon_s=HOUR, limits=LatencyLimits(), seed=seed)
     conserve(ledger)
@@ -61,9 +59,7 @@ def test_karpenter_packs_on_few_nodes_and_takes_spot_first() -> None:
     assert as_karpenter((LARGE, SPOT), 9) == [1, 0]
 
 
-@pytest.mark.parametrize(
-    ("expander", "kinds"), [("least-waste", [1, 0]), ("price", [1, 0]), ("priority", [0, 0])]
-)
+@pytest.mark.parametrize(("expander", "kinds"), [("least-waste", [1, 0]), ("price", [1, 0]), ("priority", [0, 0])])
 def test_the_expander_of_the_cluster_autoscaler(expander: Any, kinds: list[int]) -> None:
     """A fifth replica, then four more at once."""
     rules = ClusterAutoscaler(max=9, expander=expander)
@@ -138,9 +134,7 @@ def test_several_nodes_go_together_for_one_that_is_cheaper() -> None:
 
 
 def test_usage_by_kind_adds_up() -> None:
-    ledger = run(
-        LARGE, SMALL, steps={0: 4, 300: 6, 1200: 2, 2400: 7}, nodes=KARPENTER, response_bytes_per_token=250.0
-    )
+    ledger = run(LARGE, SMALL, steps={0: 4, 300: 6, 1200: 2, 2400: 7}, nodes=KARPENTER, response_bytes_per_token=250.0)
     parts = usages_of(ledger)
     assert [usage.slots_per_node for usage in parts] == [4, 1]
     assert sum(len(usage.nodes) for usage in parts) == len(ledger.nodes)

@@ -26,15 +26,11 @@ HOUR = 3600.0
 S = 10**9
 QUICK = Startup(node=60, image=30, weights=1e9, engine=20)
 UP = Schedule(steps=(Step(at=0, replicas=1), Step(at=600, replicas=3)), interval=1)
-UP_DOWN = Schedule(
-    steps=(Step(at=0, replicas=1), Step(at=600, replicas=3), Step(at=1800, replicas=1)), interval=1
-)
+UP_DOWN = Schedule(steps=(Step(at=0, replicas=1), Step(at=600, replicas=3), Step(at=1800, replicas=1)), interval=1)
 KARPENTER = NodePool(instance_types=("n",))
 
 
-def run(
-    scaling: Schedule = UP, rate: float = 2, span_s: float = HOUR, seed: int = 1, **changes: Any
-) -> Ledger:
+def run(scaling: Schedule = UP, rate: float = 2, span_s: float = HOUR, seed: int = 1, **changes: Any) -> Ledger:
     pool = replace(CHAT, **({"scaling": scaling, "startup": QUICK} | changes))
     ledger = simulate(pool, poisson(rate, span_s), horizon_s=span_s, limits=LatencyLimits(), seed=seed)
     conserve(ledger)
@@ -98,12 +94,8 @@ def test_image_and_weights_contend_for_the_network() -> None:
 
 
 def test_phases_vary_around_their_medians() -> None:
-    spread = Startup(
-        node=Varying(median=60, sigma=0.3), image=30, weights=1e9, engine=Varying(median=20, sigma=0.3)
-    )
-    found = np.array(
-        [start for seed in range(30) for start in starts(run(startup=spread, seed=seed, span_s=1200))]
-    )
+    spread = Startup(node=Varying(median=60, sigma=0.3), image=30, weights=1e9, engine=Varying(median=20, sigma=0.3))
+    found = np.array([start for seed in range(30) for start in starts(run(startup=spread, seed=seed, span_s=1200))])
     assert np.median(found) == pytest.approx(126, rel=0.1)
     assert found.std() > 5
 
@@ -112,8 +104,15 @@ def test_kernels_are_compiled_once_per_node() -> None:
     building = replace(QUICK, compile=100.0)
     found = starts(run(startup=building, nodes=FixedNodes(nodes=3)))
     assert found == [16 + 100 + 20.0] * 2
-    up_down_up = Schedule(steps=(Step(at=0, replicas=1), Step(at=600, replicas=2), Step(at=1200, replicas=1),
-                                 Step(at=1800, replicas=2)), interval=1)  # fmt: skip
+    up_down_up = Schedule(
+        steps=(
+            Step(at=0, replicas=1),
+            Step(at=600, replicas=2),
+            Step(at=1200, replicas=1),
+            Step(at=1800, replicas=2),
+        ),
+        interval=1,
+    )
     assert starts(run(up_down_up, startup=building, nodes=FixedNodes(nodes=2))) == [136.0, 36.0]
 
 
@@ -198,9 +197,7 @@ def test_a_budget_with_a_schedule_holds_from_its_strikes_for_its_duration() -> N
     assert min(end for _, end in ends(sunday)) == pytest.approx(1860, abs=11)
     other = replace(office, reasons=("Underutilized",))
     rules = replace(rules, budgets=(DisruptionBudget(nodes=9), other))
-    assert ends(run(UP_DOWN, nodes=rules, starts_utc_s=monday)) == ends(
-        sunday
-    )  # empty nodes are not underused
+    assert ends(run(UP_DOWN, nodes=rules, starts_utc_s=monday)) == ends(sunday)  # empty nodes are not underused
     with pytest.raises(InputError, match="starts: 2026"):
         run(UP_DOWN, nodes=rules)
 
@@ -208,8 +205,7 @@ def test_a_budget_with_a_schedule_holds_from_its_strikes_for_its_duration() -> N
 def test_a_draining_node_is_taken_away_after_the_grace_of_its_pool() -> None:
     long = Schedule(steps=(Step(at=0, replicas=2),))
     soon, late = (
-        run(long, 4, nodes=replace(KARPENTER, expire_after=1200.0, termination_grace=grace))
-        for grace in (0.0, None)
+        run(long, 4, nodes=replace(KARPENTER, expire_after=1200.0, termination_grace=grace)) for grace in (0.0, None)
     )
     assert soon.outcomes.requeued > 0
     assert late.outcomes.requeued == 0

@@ -10,9 +10,7 @@ from simcost.sim.jobs.packing import pack
 from simcost.sim.jobs.simulate_on_nodes import replay_on_nodes, schedule_on_nodes
 
 
-def where(
-    rows: list[dict[str, int]], gpus: tuple[int, ...], placement: OnNodes, groups: list[int] | None = None
-):
+def where(rows: list[dict[str, int]], gpus: tuple[int, ...], placement: OnNodes, groups: list[int] | None = None):
     """Node and GPU bits of each member."""
     given = np.array(groups) if groups else None
     _, lying = replay_on_nodes(jobs_of(rows), nodes_of(*gpus), FifoSkip(), placement, groups=given)

@@ -72,15 +72,20 @@ def helios(folder: Path, window_s: int, by: int, only: str | None = None) -> tup
         (FORTNIGHT, 4, "7f04ca", (101, 818658.10, 751888, 2448445, 582252, 1009591, 1029750, 92, 3442688)),
     ],
 )
-def test_helios_on_philly(
-    shared: Path, window_s: int, by: int, only: str | None, expected: tuple[float, ...]
-) -> None:
+def test_helios_on_philly(shared: Path, window_s: int, by: int, only: str | None, expected: tuple[float, ...]) -> None:
     jobs, ledger = helios(shared / "data", window_s, by, only)
     jct, wait = ledger.outcomes.jct_s, ledger.outcomes.wait_s
     found = (
-        len(jct), jct.mean(), np.median(jct), np.quantile(jct, 0.99), wait.mean(), np.quantile(wait, 0.99),
-        wait.max(), (wait > 0).sum(), ledger.horizon_s,
-    )  # fmt: skip
+        len(jct),
+        jct.mean(),
+        np.median(jct),
+        np.quantile(jct, 0.99),
+        wait.mean(),
+        np.quantile(wait, 0.99),
+        wait.max(),
+        (wait > 0).sum(),
+        ledger.horizon_s,
+    )
     assert found == pytest.approx(expected, abs=0.005, rel=0)
     assert sum(ledger.gpu_seconds.values()) == pytest.approx(ledger.gpus * ledger.horizon_s, rel=1e-12)
     if only is None:
@@ -90,9 +95,7 @@ def test_helios_on_philly(
                 ledger.outcomes.end_s[mine] - jobs.submit_s[mine],
                 ledger.outcomes.start_s[mine] - jobs.submit_s[mine],
             )
-            assert (mine.sum(), *(t.mean() for t in times)) == pytest.approx(
-                POOLS[window_s][name], abs=0.005, rel=0
-            )
+            assert (mine.sum(), *(t.mean() for t in times)) == pytest.approx(POOLS[window_s][name], abs=0.005, rel=0)
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,7 @@ def traces(shared: Path) -> dict[str, SpotSeries]:
 
 
 def hours(work: float, deadline: float, changeover: float, gang: int = 1) -> DeadlineJob:
-    return DeadlineJob(
-        work_s=work * HOUR_S, deadline_s=deadline * HOUR_S, changeover_s=changeover * HOUR_S, gang=gang
-    )
+    return DeadlineJob(work_s=work * HOUR_S, deadline_s=deadline * HOUR_S, changeover_s=changeover * HOUR_S, gang=gang)
 
 
 def study(trace: SpotSeries, policy: SpotPolicy) -> SpotRuns:
@@ -43,24 +41,23 @@ def study(trace: SpotSeries, policy: SpotPolicy) -> SpotRuns:
 
 def test_greedy_gives_the_published_table(traces: dict[str, SpotSeries]) -> None:
     published = {
-        "2a_k80_1": (5.338, 42.662, 5.385, 44.915), "2a_k80_8": (39.830, 8.170, 40.024, 9.150),
-        "2a_v100_1": (13.751, 34.249, 13.855, 35.690), "2a_v100_8": (37.090, 10.910, 37.267, 12.277),
-        "2b_k80_1": (45.967, 2.033, 46.167, 2.287), "2b_k80_8": (40.082, 7.918, 40.282, 9.487),
-        "2b_v100_1": (19.783, 28.217, 19.931, 30.096), "2b_v100_8": (39.349, 8.651, 39.549, 10.779),
-    }  # fmt: skip
+        "2a_k80_1": (5.338, 42.662, 5.385, 44.915),
+        "2a_k80_8": (39.830, 8.170, 40.024, 9.150),
+        "2a_v100_1": (13.751, 34.249, 13.855, 35.690),
+        "2a_v100_8": (37.090, 10.910, 37.267, 12.277),
+        "2b_k80_1": (45.967, 2.033, 46.167, 2.287),
+        "2b_k80_8": (40.082, 7.918, 40.282, 9.487),
+        "2b_v100_1": (19.783, 28.217, 19.931, 30.096),
+        "2b_v100_8": (39.349, 8.651, 39.549, 10.779),
+    }
     every = []
     for zone, numbers in published.items():
         runs = study(traces[f"availability/1-node/aws-10-26-2022/us-west-{zone}"], Greedy())
         every.append(runs)
-        means = [
-            part.mean()
-            for part in (runs.on_demand_h, runs.spot_h, runs.billed_on_demand_h, runs.billed_spot_h)
-        ]
+        means = [part.mean() for part in (runs.on_demand_h, runs.spot_h, runs.billed_on_demand_h, runs.billed_spot_h)]
         assert means == pytest.approx(numbers, abs=5.1e-4), zone
     on_demand = np.concatenate([runs.on_demand_h for runs in every])
-    billed_o, billed_s = (
-        np.mean([getattr(r, f"billed_{kind}_h") for r in every]) for kind in ("on_demand", "spot")
-    )
+    billed_o, billed_s = (np.mean([getattr(r, f"billed_{kind}_h") for r in every]) for kind in ("on_demand", "spot"))
     assert (on_demand.mean(), on_demand.std()) == pytest.approx((30.149, 19.210), abs=6e-4)
     assert (billed_o, billed_s) == pytest.approx((30.307, 19.335), abs=5.1e-4)
     assert np.mean([runs.launches for runs in every]) == pytest.approx(8.57, abs=5.1e-3)
@@ -71,16 +68,32 @@ def test_greedy_gives_the_published_table(traces: dict[str, SpotSeries]) -> None
 @pytest.mark.parametrize(
     ("name", "job", "numbers", "launches"),
     [
-        ("preemption/1-node/aws-04-22-2023/us-west-2c_v100_1", hours(72, 84, 0.3),
-         (22.6156, 49.3844, 22.9156, 53.3333, 83.6978), 19),
-        ("preemption/1-node/aws-04-19-2023/us-east-1b_intel_64", hours(27, 36, 0.2),
-         (20.5772, 6.4228, 20.7772, 9.1044, 35.7939), 17),
-        ("availability/16-node/aws-08-27-2023/us-west-2a_v100_1", hours(48, 60, 0.2, 8),
-         (42.2667, 5.7333, 42.4667, 6.3333, 59.8), 4),
-        ("preemption/4-node/aws-08-03-2023/us-west-2c_v100_1", hours(48, 60, 0.2, 4),
-         (15.65, 32.35, 15.85, 34.75, 59.7667), 13),
+        (
+            "preemption/1-node/aws-04-22-2023/us-west-2c_v100_1",
+            hours(72, 84, 0.3),
+            (22.6156, 49.3844, 22.9156, 53.3333, 83.6978),
+            19,
+        ),
+        (
+            "preemption/1-node/aws-04-19-2023/us-east-1b_intel_64",
+            hours(27, 36, 0.2),
+            (20.5772, 6.4228, 20.7772, 9.1044, 35.7939),
+            17,
+        ),
+        (
+            "availability/16-node/aws-08-27-2023/us-west-2a_v100_1",
+            hours(48, 60, 0.2, 8),
+            (42.2667, 5.7333, 42.4667, 6.3333, 59.8),
+            4,
+        ),
+        (
+            "preemption/4-node/aws-08-03-2023/us-west-2c_v100_1",
+            hours(48, 60, 0.2, 4),
+            (15.65, 32.35, 15.85, 34.75, 59.7667),
+            13,
+        ),
     ],
-)  # fmt: skip
+)
 def test_greedy_single_runs_are_as_published(
     traces: dict[str, SpotSeries], name: str, job: DeadlineJob, numbers: tuple[float, ...], launches: int
 ) -> None:
@@ -140,10 +153,16 @@ whole_traces = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), min_si
 )
 jobs = st.builds(
     lambda work, slack, changeover, gang: DeadlineJob(
-        work_s=60.0 * work, deadline_s=60.0 * (work + changeover + slack), changeover_s=60.0 * changeover, gang=gang
+        work_s=60.0 * work,
+        deadline_s=60.0 * (work + changeover + slack),
+        changeover_s=60.0 * changeover,
+        gang=gang,
     ),
-    st.integers(1, 300), st.integers(0, 200), st.integers(0, 20), st.integers(1, 3),
-)  # fmt: skip
+    st.integers(1, 300),
+    st.integers(0, 200),
+    st.integers(0, 20),
+    st.integers(1, 3),
+)
 
 
 @settings(max_examples=80)
@@ -188,9 +207,7 @@ def test_of_zones_with_room_the_cheapest_is_taken_and_kept() -> None:
     assert runs.launches.tolist() == [2, 1]
 
 
-policies = st.one_of(
-    st.sampled_from([OnDemandOnly(), SpotOnly(), *SAFE]), st.builds(Mixed, spot_nodes=st.just(1))
-)
+policies = st.one_of(st.sampled_from([OnDemandOnly(), SpotOnly(), *SAFE]), st.builds(Mixed, spot_nodes=st.just(1)))
 
 
 @settings(max_examples=80)

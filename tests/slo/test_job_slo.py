@@ -12,9 +12,16 @@ def ledger(*rows: tuple[float, float, float, bool], horizon_s: float = 100.0) ->
     submit, start, end, rejected = (np.array(column) for column in zip(*rows, strict=True))
     none, count = np.zeros(len(rows)), np.zeros(len(rows), np.int64)
     outcomes = JobOutcomes(
-        submit_s=submit.astype(float), start_s=start.astype(float), end_s=end.astype(float), gpus=count + 1,
-        preemptions=count + 2, lost_s=none, checkpoint_s=none, restart_s=none, rejected=rejected.astype(bool),
-    )  # fmt: skip
+        submit_s=submit.astype(float),
+        start_s=start.astype(float),
+        end_s=end.astype(float),
+        gpus=count + 1,
+        preemptions=count + 2,
+        lost_s=none,
+        checkpoint_s=none,
+        restart_s=none,
+        rejected=rejected.astype(bool),
+    )
     return JobLedger(horizon_s=horizon_s, gpus=4, outcomes=outcomes, gpu_seconds={})
 
 
@@ -47,8 +54,11 @@ def test_jobs_kept_out_wait_for_ever_against_a_target_only() -> None:
     assert report.jobs["failed"] == 1
     assert report.wait_s["max"] == 0
     assert [(check.name, check.measured, check.met) for check in report.checks] == [
-        ("wait_s p50", 0, True), ("wait_s p95", None, False), ("wait_s max", None, False), ("jct_s p50", 10, True)
-    ]  # fmt: skip
+        ("wait_s p50", 0, True),
+        ("wait_s p95", None, False),
+        ("wait_s max", None, False),
+        ("jct_s p50", 10, True),
+    ]
     some = assess_jobs(ledger(*many[:9], (19, NEVER, NEVER, True)), Slo(wait={"p50": 1.0, "p90": 1.0}))
     assert [check.met for check in some.checks] == [
         True,
@@ -58,9 +68,7 @@ def test_jobs_kept_out_wait_for_ever_against_a_target_only() -> None:
 
 def test_deadlines() -> None:
     """Of three that are decided, one is late and one has not ended; one is due after the end of the run."""
-    jobs = ledger(
-        (0, 0, 10, False), (0, 0, 30, False), (0, 0, NEVER, False), (0, 0, NEVER, False), (0, 0, 9, False)
-    )
+    jobs = ledger((0, 0, 10, False), (0, 0, 30, False), (0, 0, NEVER, False), (0, 0, NEVER, False), (0, 0, 9, False))
     due = np.array([20, 20, 90, 150, NEVER])
     report = assess_jobs(jobs, Slo(deadlines=0.5), due)
     assert report.deadlines_met == pytest.approx(1 / 3)

@@ -20,13 +20,20 @@ def report(attainment: float | None = 0.995, ttft_p95_s: float | None = 1.5, slo
     names = ("mean", "p50", "p90", "p95", "p99")
     checks = slo.checks({"attainment": attainment, "ttft_s p95": ttft_p95_s})
     return SloReport(
-        met=all(check.met for check in checks), attainment=attainment,
+        met=all(check.met for check in checks),
+        attainment=attainment,
         metrics={metric: dict.fromkeys(names, ttft_p95_s) for metric in ("ttft_s", "tpot_s", "e2e_s")},
-        metrics_error=0.004, error_share=0.001, goodput_per_s=1.0, error_budget_used=0.5,
-        output_tokens_per_s=100.0, checks=checks, target=slo.attainment,
+        metrics_error=0.004,
+        error_share=0.001,
+        goodput_per_s=1.0,
+        error_budget_used=0.5,
+        output_tokens_per_s=100.0,
+        checks=checks,
+        target=slo.attainment,
         limits={"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e},
-        hours=pa.table({}), hours_missed=0.0,
-    )  # fmt: skip
+        hours=pa.table({}),
+        hours_missed=0.0,
+    )
 
 
 def result(
@@ -43,16 +50,30 @@ def result(
     used = ledger([(0.0, end_s)], [(0, "ready", 0.0, end_s, busy * end_s)], horizon_s=DAY)
     slo = slo or report()
     served = Served(
-        slo=slo, engine_factor=1.0,
-        requests={"arrived": 100, "completed": 99 if slo.attainment else 0, "rejected": 0, "timed_out": 0,
-                  "in_system": 1, "preemptions": 0},
-        output_tokens=1_000_000, prompt_tokens=1_000_000, replica_hours=used.replica_hours(),
+        slo=slo,
+        engine_factor=1.0,
+        requests={
+            "arrived": 100,
+            "completed": 99 if slo.attainment else 0,
+            "rejected": 0,
+            "timed_out": 0,
+            "in_system": 1,
+            "preemptions": 0,
+        },
+        output_tokens=1_000_000,
+        prompt_tokens=1_000_000,
+        replica_hours=used.replica_hours(),
         provisioning=Provisioning(paid_h=hours, needed_h=busy * hours, over_h=(1 - busy) * hours),
-    )  # fmt: skip
+    )
     return RunResult(
-        plan=plan, replication=replication, bill=bill(used, OnDemand(offer="acme/big"), Book(usd / hours)),
-        served=served, node_hours=hours, accelerator_hours=8 * hours, utilisation=busy,
-    )  # fmt: skip
+        plan=plan,
+        replication=replication,
+        bill=bill(used, OnDemand(offer="acme/big"), Book(usd / hours)),
+        served=served,
+        node_hours=hours,
+        accelerator_hours=8 * hours,
+        utilisation=busy,
+    )
 
 
 def runs(

@@ -23,9 +23,39 @@ from support import damaged_files as files
 from simcost.cli.main import main
 from simcost.tables import sources
 
-ODD_CELLS = ("", "nan", "inf", "-inf", "1e308", "1e-320", "-1", "0", "9" * 25, "1" * 400, "=1+1", "NULL", "2024-13-45",
-             "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1,5", "\u00fc", "\u0660\u0661", "true", "a" * 5000,
-             "1e5000", "0x10", "\x00", " ", "{}", "[1, 2]", "\u2028", "-0", "1_000", "T", "5 GB")  # fmt: skip
+ODD_CELLS = (
+    "",
+    "nan",
+    "inf",
+    "-inf",
+    "1e308",
+    "1e-320",
+    "-1",
+    "0",
+    "9" * 25,
+    "1" * 400,
+    "=1+1",
+    "NULL",
+    "2024-13-45",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "1,5",
+    "\u00fc",
+    "\u0660\u0661",
+    "true",
+    "a" * 5000,
+    "1e5000",
+    "0x10",
+    "\x00",
+    " ",
+    "{}",
+    "[1, 2]",
+    "\u2028",
+    "-0",
+    "1_000",
+    "T",
+    "5 GB",
+)
 ENCODINGS = ("latin-1", "cp1252", "utf-16", "utf-16-le", "utf-32", "utf-8-sig", "cp037")
 Split = dict[str, tuple[int, int]]
 
@@ -86,15 +116,17 @@ def damaged(kind: Kind, random: Random) -> bytes:
 def _byte_accident(data: bytes, random: Random) -> bytes:
     """Bytes changed, inserted or lost."""
     at, length = random.randrange(len(data) + 1), random.choice((1, 1, 2, 8, 64))
-    noise = (
-        random.randbytes(length)
-        if random.random() < 0.7
-        else bytes(random.choices(b'",;\n\r\t|{}[]:', k=length))
+    noise = random.randbytes(length) if random.random() < 0.7 else bytes(random.choices(b'",;\n\r\t|{}[]:', k=length))
+    return random.choice(
+        (
+            data[:at] + noise + data[at + length :],
+            data[:at] + noise + data[at:],
+            data[:at] + data[at + length :],
+            data[:at],
+            data[at:],
+            data[:at] + data[at : at + length] * 3 + data[at + length :],
+        )
     )
-    return random.choice((
-        data[:at] + noise + data[at + length :], data[:at] + noise + data[at:], data[:at] + data[at + length :],
-        data[:at], data[at:], data[:at] + data[at : at + length] * 3 + data[at + length :],
-    ))  # fmt: skip
 
 
 def _encoding_accident(data: bytes, random: Random) -> bytes:
@@ -114,11 +146,22 @@ def _encoding_accident(data: bytes, random: Random) -> bytes:
 def _line_accident(data: bytes, random: Random) -> bytes:
     lines = data.splitlines(keepends=True) or [b"\n"]
     at = random.randrange(len(lines))
-    return b"".join(random.choice((
-        lines[:1], lines[:at], [*lines[:at], b"\n", *lines[at:]], [*lines, lines[at]], random.sample(lines, len(lines)),
-        [*lines[:at], *lines[at + 1 :]], [*lines[:at], lines[at].rstrip() + b",,\n", *lines[at + 1 :]],
-        [_twice(lines[0]), *lines[1:]], [], [*lines[:at], lines[at][: len(lines[at]) // 2] + b"\n", *lines[at + 1 :]],
-    )))  # fmt: skip
+    return b"".join(
+        random.choice(
+            (
+                lines[:1],
+                lines[:at],
+                [*lines[:at], b"\n", *lines[at:]],
+                [*lines, lines[at]],
+                random.sample(lines, len(lines)),
+                [*lines[:at], *lines[at + 1 :]],
+                [*lines[:at], lines[at].rstrip() + b",,\n", *lines[at + 1 :]],
+                [_twice(lines[0]), *lines[1:]],
+                [],
+                [*lines[:at], lines[at][: len(lines[at]) // 2] + b"\n", *lines[at + 1 :]],
+            )
+        )
+    )
 
 
 def _twice(header: bytes) -> bytes:
@@ -152,8 +195,27 @@ def _token_accident(data: bytes, random: Random) -> bytes:
     spots = [i for i, letter in enumerate(text) if letter in " :,{}[]\"'\n"] or [0]
     first = random.choice(spots)
     later = [i for i in spots if i > first] or [len(text)]
-    odd = (*ODD_CELLS, "{", "[", "]", "}", "- a", "a: {b: c}", "null", "*x", "&x", "!!python/none", "[" * 2000, '"',
-           "'", "99999999999999999999999999", "1e400", "-5s", "500%", "~")  # fmt: skip
+    odd = (
+        *ODD_CELLS,
+        "{",
+        "[",
+        "]",
+        "}",
+        "- a",
+        "a: {b: c}",
+        "null",
+        "*x",
+        "&x",
+        "!!python/none",
+        "[" * 2000,
+        '"',
+        "'",
+        "99999999999999999999999999",
+        "1e400",
+        "-5s",
+        "500%",
+        "~",
+    )
     return (text[: first + 1] + random.choice(odd) + text[later[0] :]).encode()
 
 
@@ -162,25 +224,41 @@ def _column_accident(table: pa.Table, random: Random) -> pa.Table:
     at = random.randrange(table.num_columns)
     name, rows = table.column_names[at], table.num_rows
     odd: list[Callable[[], pa.Array]] = [
-        lambda: pa.array([[1]] * rows), lambda: pa.array([{"a": 1}] * rows), lambda: pa.nulls(rows, pa.int64()),
-        lambda: pa.nulls(rows), lambda: pa.array([float("inf")] * rows), lambda: pa.array([float("nan")] * rows),
-        lambda: pa.array([1e308, 1e-320] * rows)[:rows], lambda: pa.array([2**63 - 1] * rows),
-        lambda: pa.array([random.choice(ODD_CELLS) for _ in range(rows)]), lambda: pa.array([True] * rows),
-        lambda: pa.array([b"a\xff\xfe"] * rows, pa.binary()), lambda: pa.array([-(2**62)] * rows, pa.timestamp("us")),
+        lambda: pa.array([[1]] * rows),
+        lambda: pa.array([{"a": 1}] * rows),
+        lambda: pa.nulls(rows, pa.int64()),
+        lambda: pa.nulls(rows),
+        lambda: pa.array([float("inf")] * rows),
+        lambda: pa.array([float("nan")] * rows),
+        lambda: pa.array([1e308, 1e-320] * rows)[:rows],
+        lambda: pa.array([2**63 - 1] * rows),
+        lambda: pa.array([random.choice(ODD_CELLS) for _ in range(rows)]),
+        lambda: pa.array([True] * rows),
+        lambda: pa.array([b"a\xff\xfe"] * rows, pa.binary()),
+        lambda: pa.array([-(2**62)] * rows, pa.timestamp("us")),
         lambda: pa.Array.from_buffers(pa.string(), rows, pa.array([b"\xfc\xff"] * rows, pa.binary()).buffers()),
-        lambda: pa.array(["\u00fc"] * rows).dictionary_encode(), lambda: pa.array(["5"] * rows, pa.large_string()),
-        lambda: pa.array([5] * rows).cast(pa.decimal128(30, 5)), lambda: pa.array([-1] * rows, pa.int8()),
-    ]  # fmt: skip
+        lambda: pa.array(["\u00fc"] * rows).dictionary_encode(),
+        lambda: pa.array(["5"] * rows, pa.large_string()),
+        lambda: pa.array([5] * rows).cast(pa.decimal128(30, 5)),
+        lambda: pa.array([-1] * rows, pa.int8()),
+    ]
     metadata = dict(table.schema.metadata or {})
-    return random.choice((
-        lambda: table.set_column(at, name, random.choice(odd)()),
-        lambda: table.set_column(at, name, random.choice(odd)()),
-        lambda: table.append_column(name, table[at]), lambda: table.append_column(name, random.choice(odd)()),
-        lambda: table.remove_column(at), lambda: table.slice(0, 0), lambda: table.slice(random.randrange(rows + 1)),
-        lambda: table.take(pa.array(random.sample(range(rows), rows), pa.int64())),
-        lambda: table.rename_columns([f"{one}\u00fc" if one == name else one for one in table.column_names]),
-        lambda: table.replace_schema_metadata({key: _leaf_accident(text, random) for key, text in metadata.items()}),
-    ))()  # fmt: skip
+    return random.choice(
+        (
+            lambda: table.set_column(at, name, random.choice(odd)()),
+            lambda: table.set_column(at, name, random.choice(odd)()),
+            lambda: table.append_column(name, table[at]),
+            lambda: table.append_column(name, random.choice(odd)()),
+            lambda: table.remove_column(at),
+            lambda: table.slice(0, 0),
+            lambda: table.slice(random.randrange(rows + 1)),
+            lambda: table.take(pa.array(random.sample(range(rows), rows), pa.int64())),
+            lambda: table.rename_columns([f"{one}\u00fc" if one == name else one for one in table.column_names]),
+            lambda: table.replace_schema_metadata(
+                {key: _leaf_accident(text, random) for key, text in metadata.items()}
+            ),
+        )
+    )()
 
 
 def _leaf_accident(text: bytes, random: Random) -> bytes:
@@ -254,9 +332,7 @@ def outcome(kind: Kind, data: bytes, folder: Path) -> Outcome:
     return lost(kind, data, document, split.get(str(file)), out.getvalue())
 
 
-def lost(
-    kind: Kind, data: bytes, document: dict[str, Any], split: tuple[int, int] | None, out: str
-) -> Outcome:
+def lost(kind: Kind, data: bytes, document: dict[str, Any], split: tuple[int, int] | None, out: str) -> Outcome:
     """`loss` where a file was read, but not all of its rows."""
     there = rows_of(kind, data)
     if split is not None and kind.text == "lines" and sum(split) != there:
@@ -340,19 +416,36 @@ def kinds() -> dict[str, Kind]:
         return int(document["rows"]) + int(document["dropped"]) + passed
 
     named: Iterable[Kind] = (
-        *(Kind(f"requests {form}", suffix, make, (*requests, form), imported, text)
-          for form, suffix, make, text in files.REQUESTS),
-        *(Kind(f"jobs {form}", suffix, make, (*jobs, form), None if form == "kubernetes" else imported, text)
-          for form, suffix, make, text in files.JOB_LOGS),
-        *(Kind(name, suffix, make, words, text=text, lenient=name in ("focus", "accounting"),
-               place="catalog/offers.csv" if name == "own facts" else None)
-          for name, suffix, make, words, text in files.OTHERS),
-    )  # fmt: skip
+        *(
+            Kind(f"requests {form}", suffix, make, (*requests, form), imported, text)
+            for form, suffix, make, text in files.REQUESTS
+        ),
+        *(
+            Kind(f"jobs {form}", suffix, make, (*jobs, form), None if form == "kubernetes" else imported, text)
+            for form, suffix, make, text in files.JOB_LOGS
+        ),
+        *(
+            Kind(
+                name,
+                suffix,
+                make,
+                words,
+                text=text,
+                lenient=name in ("focus", "accounting"),
+                place="catalog/offers.csv" if name == "own facts" else None,
+            )
+            for name, suffix, make, words, text in files.OTHERS
+        ),
+    )
     return {kind.name: kind for kind in named} | {
-        kind.name + " stop": replace(kind, name=kind.name + " stop", words=tuple(
-            "stop" if word == "skip" else word for word in kind.words))
-        for kind in named if kind.name == "requests csv"
-    }  # fmt: skip
+        kind.name + " stop": replace(
+            kind,
+            name=kind.name + " stop",
+            words=tuple("stop" if word == "skip" else word for word in kind.words),
+        )
+        for kind in named
+        if kind.name == "requests csv"
+    }
 
 
 prepare = files.prepare

@@ -19,9 +19,7 @@ P5, G6 = "aws/p5.48xlarge", "aws/g6e.xlarge"
 
 def table(header: str, row: str, rows: int = ROWS) -> bytes:
     """A CSV; in the row, {i} is its number, and {h}, {m}, {d} a time: hour, minute, day."""
-    lines = (
-        row.format(i=i, h=f"{i % 24:02d}", m=f"{i % 60:02d}", d=f"{1 + i // 24:02d}") for i in range(rows)
-    )
+    lines = (row.format(i=i, h=f"{i % 24:02d}", m=f"{i % 60:02d}", d=f"{1 + i // 24:02d}") for i in range(rows))
     return "".join(f"{line}\n" for line in (header, *lines)).encode()
 
 
@@ -33,12 +31,13 @@ def as_parquet(text: bytes, delimiter: str = ",") -> bytes:
     return out.getvalue()
 
 
-OWN = partial(
-    table, "arrival,prompt_tokens,output_tokens,model,session,tenant,note", '{i}.5,{i}1,35,m,s{i},"t, {i}",x'
-)
+OWN = partial(table, "arrival,prompt_tokens,output_tokens,model,session,tenant,note", '{i}.5,{i}1,35,m,s{i},"t, {i}",x')
 AZURE = partial(table, "TIMESTAMP,ContextTokens,GeneratedTokens", "2024-05-12 {h}:{m}:00.1234567,{i}1,9")
-BURST = partial(table, "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",
-                "{i},ChatGPT,47{i},18,490,Conversation log")  # fmt: skip
+BURST = partial(
+    table,
+    "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",
+    "{i},ChatGPT,47{i},18,490,Conversation log",
+)
 JOBS = partial(table, "job_id,submit_s,duration_s,gpus,pool", "j{i},{i}00,1639,4,team")
 PHILLY = partial(table, "submit_time,duration_s,num_gpus,vc", "2017-09-{d} {h}:30:41,2240,8,7f04ca")
 HELIOS = partial(
@@ -47,17 +46,29 @@ HELIOS = partial(
     "{i},u0,vc0,1,8,1,COMPLETED,2020-04-{d} {h}:00:00,2020-04-{d} {h}:00:30,2020-04-{d} {h}:10:30,600,30",
 )
 SIA = partial(table, "timestamp,duration,num_gpus,cluster", "{i}00,500,4,c")
-OPENB = partial(table, "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,"
-                "scheduled_time", "p{i},4000,1024,1,1000,,LS,Succeeded,{i}00,99900,{i}10")  # fmt: skip
-SACCT = partial(table, "JobID|User|Partition|Submit|Start|End|ElapsedRaw|AllocTRES|ReqTRES|Timelimit|State|Priority",
-                "{i}|u|gpu|2024-03-{d}T{h}:00:00|2024-03-{d}T{h}:05:00|2024-03-{d}T{h}:15:00|600|cpu=8,gres/gpu=4|"
-                "cpu=8,gres/gpu=4|01:00:00|COMPLETED|1")  # fmt: skip
-USAGE = partial(table, "sku,region,start,end,quantity,team",
-                f"{P5},us-east-1,2026-01-{{d}}T{{h}}:00:00Z,2026-01-{{d}}T{{h}}:30:00Z,3,t{{i}}")  # fmt: skip
+OPENB = partial(
+    table,
+    "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time",
+    "p{i},4000,1024,1,1000,,LS,Succeeded,{i}00,99900,{i}10",
+)
+SACCT = partial(
+    table,
+    "JobID|User|Partition|Submit|Start|End|ElapsedRaw|AllocTRES|ReqTRES|Timelimit|State|Priority",
+    "{i}|u|gpu|2024-03-{d}T{h}:00:00|2024-03-{d}T{h}:05:00|2024-03-{d}T{h}:15:00|600|cpu=8,gres/gpu=4|"
+    "cpu=8,gres/gpu=4|01:00:00|COMPLETED|1",
+)
+USAGE = partial(
+    table,
+    "sku,region,start,end,quantity,team",
+    f"{P5},us-east-1,2026-01-{{d}}T{{h}}:00:00Z,2026-01-{{d}}T{{h}}:30:00Z,3,t{{i}}",
+)
 SERIES = partial(table, "timestamp,value,tenant", "2024-03-{d}T{h}:00:00Z,{i}0,a", 72)
 METRICS = partial(table, "timestamp,pod,metric,value", "2026-03-03T08:{m}:00Z,a,in_flight,{i}")
-UTILISATION = partial(table, "timestamp,gpu,duty,memory_used_bytes,memory_total_bytes,pool",
-                      "2026-03-03T08:{m}:00Z,g0,0.5,{i}00000,80000000,p")  # fmt: skip
+UTILISATION = partial(
+    table,
+    "timestamp,gpu,duty,memory_used_bytes,memory_total_bytes,pool",
+    "2026-03-03T08:{m}:00Z,g0,0.5,{i}00000,80000000,p",
+)
 RUNS = partial(table, "trace,gap_s,start_tick,ticks,nodes_available", "region/a,3600,{i}0,10,2")
 CHANGES = partial(table, "timestamp,available,price", "2026-03-{d}T{h}:00:00Z,1,2.5")
 NODES = partial(table, "node,gpus,pool,rack,gpu_type", "n{i},8,team,r0,a100")
@@ -68,44 +79,56 @@ FAILURES = partial(table, "timestamp,node", "2026-03-{d}T{h}:00:00Z,n1")
 OWN_PRICES = partial(
     table, "provider,sku,price_per_h,region,way,term_years,upfront", "aws,p5.{i},55,us-east-1,on-demand,,"
 )
-SKYPILOT = partial(table, "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,"
-                   "Price,SpotPrice", "g6.{i}xlarge,4,16,L4,1,,us-east-1,0.9,0.3")  # fmt: skip
-OFFERS = partial(table, "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality",
-                 "aws,mine{i},any,h100,1,1,s,2026-01-01,A")  # fmt: skip
+SKYPILOT = partial(
+    table,
+    "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,Price,SpotPrice",
+    "g6.{i}xlarge,4,16,L4,1,,us-east-1,0.9,0.3",
+)
+OFFERS = partial(
+    table,
+    "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality",
+    "aws,mine{i},any,h100,1,1,s,2026-01-01,A",
+)
 FOCUS = "\n".join([HEAD, *DIRTY * 2, ""]).encode
 
 
 def mooncake() -> bytes:
     """JSON lines."""
-    rows = (
-        {"timestamp": 100 * i, "input_length": 30, "output_length": 4, "hash_ids": [i, 7]}
-        for i in range(ROWS)
-    )
+    rows = ({"timestamp": 100 * i, "input_length": 30, "output_length": 4, "hash_ids": [i, 7]} for i in range(ROWS))
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 def kubernetes() -> bytes:
     """A list of pods."""
-    pod = {"spec": {"containers": [{"resources": {"limits": {"nvidia.com/gpu": "1"}}}]},
-           "status": {"phase": "Succeeded", "startTime": "2026-01-01T00:05:00Z", "containerStatuses": [
-               {"state": {"terminated": {"finishedAt": "2026-01-01T01:00:00Z"}}}]}}  # fmt: skip
-    meta: list[dict[str, Any]] = [
-        {"name": f"p{i}", "creationTimestamp": "2026-01-01T00:00:00Z"} for i in range(4)
-    ]
-    return json.dumps(
-        {"kind": "PodList", "items": [{**pod, "metadata": one} for one in meta]}, indent=1
-    ).encode()
+    pod = {
+        "spec": {"containers": [{"resources": {"limits": {"nvidia.com/gpu": "1"}}}]},
+        "status": {
+            "phase": "Succeeded",
+            "startTime": "2026-01-01T00:05:00Z",
+            "containerStatuses": [{"state": {"terminated": {"finishedAt": "2026-01-01T01:00:00Z"}}}],
+        },
+    }
+    meta: list[dict[str, Any]] = [{"name": f"p{i}", "creationTimestamp": "2026-01-01T00:00:00Z"} for i in range(4)]
+    return json.dumps({"kind": "PodList", "items": [{**pod, "metadata": one} for one in meta]}, indent=1).encode()
 
 
 REQUESTS = (
-    ("csv", "csv", OWN, "lines"), ("azure-llm", "csv", AZURE, "lines"), ("burstgpt", "csv", BURST, "lines"),
-    ("mooncake", "jsonl", mooncake, "lines"), ("parquet", "parquet", lambda: as_parquet(OWN()), "parquet"),
-)  # fmt: skip
+    ("csv", "csv", OWN, "lines"),
+    ("azure-llm", "csv", AZURE, "lines"),
+    ("burstgpt", "csv", BURST, "lines"),
+    ("mooncake", "jsonl", mooncake, "lines"),
+    ("parquet", "parquet", lambda: as_parquet(OWN()), "parquet"),
+)
 JOB_LOGS = (
-    ("csv", "csv", JOBS, "lines"), ("philly", "csv", PHILLY, "lines"), ("helios", "csv", HELIOS, "lines"),
-    ("sia", "csv", SIA, "lines"), ("openb", "csv", OPENB, "lines"), ("sacct", "txt", SACCT, "lines"),
-    ("kubernetes", "json", kubernetes, "structure"), ("parquet", "parquet", lambda: as_parquet(JOBS()), "parquet"),
-)  # fmt: skip
+    ("csv", "csv", JOBS, "lines"),
+    ("philly", "csv", PHILLY, "lines"),
+    ("helios", "csv", HELIOS, "lines"),
+    ("sia", "csv", SIA, "lines"),
+    ("openb", "csv", OPENB, "lines"),
+    ("sacct", "txt", SACCT, "lines"),
+    ("kubernetes", "json", kubernetes, "structure"),
+    ("parquet", "parquet", lambda: as_parquet(JOBS()), "parquet"),
+)
 MANIFESTS = {
     "hpa": """\
 apiVersion: autoscaling/v2
@@ -154,13 +177,24 @@ applications:
         max_ongoing_requests: 64
         autoscaling_config: {min_replicas: 1, max_replicas: 10, target_ongoing_requests: 32}
 """,
-    "aws": json.dumps({
-        "ScalableTarget": {"ResourceId": "endpoint/chat", "MinCapacity": 2, "MaxCapacity": 12},
-        "ScalingPolicy": {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": 20.0, "ScaleOutCooldown": 180, "ScaleInCooldown": 600, "PredefinedMetricSpecification": {
-                "PredefinedMetricType": "SageMakerVariantConcurrentRequestsPerModelHighResolution"}}},
-    }, indent=1),
-}  # fmt: skip
+    "aws": json.dumps(
+        {
+            "ScalableTarget": {"ResourceId": "endpoint/chat", "MinCapacity": 2, "MaxCapacity": 12},
+            "ScalingPolicy": {
+                "PolicyType": "TargetTrackingScaling",
+                "TargetTrackingScalingPolicyConfiguration": {
+                    "TargetValue": 20.0,
+                    "ScaleOutCooldown": 180,
+                    "ScaleInCooldown": 600,
+                    "PredefinedMetricSpecification": {
+                        "PredefinedMetricType": "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+                    },
+                },
+            },
+        },
+        indent=1,
+    ),
+}
 SCENARIO = """\
 scenario: tiny
 model: llama-3.2-1b
@@ -179,12 +213,44 @@ plans:
     scaling: {kind: target-concurrency, target: 2, min: 1, max: 3, start: 2, scale_down_delay: 1min}
 """
 PLAN = "purchasing: p\ncommitments: [{kind: savings-plan, commitment: 50, discount: 0.3}]\n"
-SPOT = ("train", "spot", "FILE", "--work", "10h", "--deadline", "20h", "--changeover", "30min", "--on-demand", "4",
-        "--spot", "1", "--starts", "3", "--json")  # fmt: skip
+SPOT = (
+    "train",
+    "spot",
+    "FILE",
+    "--work",
+    "10h",
+    "--deadline",
+    "20h",
+    "--changeover",
+    "30min",
+    "--on-demand",
+    "4",
+    "--spot",
+    "1",
+    "--starts",
+    "3",
+    "--json",
+)
 FORECAST = ("forecast", "FILE", "--horizon", "3h", "--model", "flat", "--paths", "5", "--json")
 WASTE = ("waste", "FILE", "--price", "$2/h", "--json")
-ESTIMATE = ("train", "estimate", "llama-3.1-8b", "--tokens", "2e9", "--on", "h100", "--gpus", "64", "--failure-model",
-            "recorded=FILE", "--log-span", "30d", "--simulate", "5", "--json")  # fmt: skip
+ESTIMATE = (
+    "train",
+    "estimate",
+    "llama-3.1-8b",
+    "--tokens",
+    "2e9",
+    "--on",
+    "h100",
+    "--gpus",
+    "64",
+    "--failure-model",
+    "recorded=FILE",
+    "--log-span",
+    "30d",
+    "--simulate",
+    "5",
+    "--json",
+)
 REPLAY = ("train", "replay", "FOLDER/jobs.csv", "--json", "--nodes")
 AUTOSCALE = ("autoscale", "replay", "FILE", "FOLDER/metrics.csv", "--start", "2", "--json")
 KEDA = (*AUTOSCALE, "--metric", "s0-prometheus=in_flight")
@@ -199,15 +265,36 @@ def written(name: str) -> bytes:
 _WRITTEN: dict[str, bytes] = {}
 OTHERS = (
     ("usage", "csv", USAGE, ("bill", "FILE", "--plan", "FOLDER/plan.yaml", "--json"), "lines"),
-    ("usage parquet", "parquet", lambda: as_parquet(USAGE()), ("bill", "FILE", "--plan", "FOLDER/plan.yaml", "--json"),
-     "parquet"),
-    ("purchasing plan", "yaml", PLAN.encode, ("bill", "FOLDER/usage.csv", "--plan", "FILE", "--json"), "structure"),
+    (
+        "usage parquet",
+        "parquet",
+        lambda: as_parquet(USAGE()),
+        ("bill", "FILE", "--plan", "FOLDER/plan.yaml", "--json"),
+        "parquet",
+    ),
+    (
+        "purchasing plan",
+        "yaml",
+        PLAN.encode,
+        ("bill", "FOLDER/usage.csv", "--plan", "FILE", "--json"),
+        "structure",
+    ),
     ("series", "csv", SERIES, FORECAST, "lines"),
-    ("series parquet", "parquet", lambda: as_parquet(SERIES()),
-     FORECAST, "parquet"),
-    ("metrics", "csv", METRICS, ("autoscale", "replay", "FOLDER/aws.json", "FILE", "--start", "2", "--json"), "lines"),
-    ("metrics parquet", "parquet", lambda: as_parquet(METRICS()),
-     ("autoscale", "replay", "FOLDER/aws.json", "FILE", "--start", "2", "--json"), "parquet"),
+    ("series parquet", "parquet", lambda: as_parquet(SERIES()), FORECAST, "parquet"),
+    (
+        "metrics",
+        "csv",
+        METRICS,
+        ("autoscale", "replay", "FOLDER/aws.json", "FILE", "--start", "2", "--json"),
+        "lines",
+    ),
+    (
+        "metrics parquet",
+        "parquet",
+        lambda: as_parquet(METRICS()),
+        ("autoscale", "replay", "FOLDER/aws.json", "FILE", "--start", "2", "--json"),
+        "parquet",
+    ),
     ("utilisation", "csv", UTILISATION, WASTE, "lines"),
     ("utilisation parquet", "parquet", lambda: as_parquet(UTILISATION()), WASTE, "parquet"),
     ("accounting", "txt", SACCT, ("waste", "FILE", "--gpus", "16", "--price", "$2/h", "--json"), "lines"),
@@ -217,43 +304,124 @@ OTHERS = (
     ("focus", "csv", FOCUS, ("focus", "read", "FILE", "--json"), "lines"),
     ("focus parquet", "parquet", lambda: as_parquet(FOCUS()), ("focus", "read", "FILE", "--json"), "parquet"),
     ("nodes", "csv", NODES, (*REPLAY, "FILE"), "lines"),
-    ("quotas", "csv", QUOTAS, (*REPLAY, "FOLDER/nodes.csv", "--policy", "quotas", "--quotas", "FILE"), "lines"),
-    ("shares", "csv", SHARES, (*REPLAY, "FOLDER/nodes.csv", "--policy", "fair-share", "--shares", "FILE"), "lines"),
+    (
+        "quotas",
+        "csv",
+        QUOTAS,
+        (*REPLAY, "FOLDER/nodes.csv", "--policy", "quotas", "--quotas", "FILE"),
+        "lines",
+    ),
+    (
+        "shares",
+        "csv",
+        SHARES,
+        (*REPLAY, "FOLDER/nodes.csv", "--policy", "fair-share", "--shares", "FILE"),
+        "lines",
+    ),
     ("failures", "csv", FAILURES, ESTIMATE, "lines"),
     ("own prices", "csv", OWN_PRICES, ("prices", "import", "FILE", "--format", "own", "--json"), "lines"),
-    ("skypilot", "csv", SKYPILOT, ("prices", "import", "FILE", "--format", "skypilot", "--provider", "aws", "--json"),
-     "lines"),
-    ("own facts", "csv", OFFERS, ("catalog", "list", "offers", "--catalog", "FOLDER/catalog", "--json"), "lines"),
-    ("requests stored", "parquet", partial(written, "stored.parquet"), ("trace", "describe", "FILE", "--json"),
-     "parquet"),
-    ("jobs stored", "parquet", partial(written, "jobs.parquet"),
-     ("train", "replay", "FILE", "--gpus", "64", "--json"), "parquet"),
-    ("forecast", "parquet", partial(written, "forecast.parquet"),
-     ("forecast", "score", "FILE", "FOLDER/actual.csv", "--json"), "parquet"),
-    ("paths", "parquet", partial(written, "paths.parquet"),
-     ("commit", "FOLDER/usage.csv", "--options", "FOLDER/plan.yaml", "--paths", "FILE", "--json"), "parquet"),
-    *((f"manifest {name}", "json" if name == "aws" else "yaml", text.encode, KEDA if name == "keda" else AUTOSCALE,
-       "structure")
-      for name, text in MANIFESTS.items()),
+    (
+        "skypilot",
+        "csv",
+        SKYPILOT,
+        ("prices", "import", "FILE", "--format", "skypilot", "--provider", "aws", "--json"),
+        "lines",
+    ),
+    (
+        "own facts",
+        "csv",
+        OFFERS,
+        ("catalog", "list", "offers", "--catalog", "FOLDER/catalog", "--json"),
+        "lines",
+    ),
+    (
+        "requests stored",
+        "parquet",
+        partial(written, "stored.parquet"),
+        ("trace", "describe", "FILE", "--json"),
+        "parquet",
+    ),
+    (
+        "jobs stored",
+        "parquet",
+        partial(written, "jobs.parquet"),
+        ("train", "replay", "FILE", "--gpus", "64", "--json"),
+        "parquet",
+    ),
+    (
+        "forecast",
+        "parquet",
+        partial(written, "forecast.parquet"),
+        ("forecast", "score", "FILE", "FOLDER/actual.csv", "--json"),
+        "parquet",
+    ),
+    (
+        "paths",
+        "parquet",
+        partial(written, "paths.parquet"),
+        ("commit", "FOLDER/usage.csv", "--options", "FOLDER/plan.yaml", "--paths", "FILE", "--json"),
+        "parquet",
+    ),
+    *(
+        (
+            f"manifest {name}",
+            "json" if name == "aws" else "yaml",
+            text.encode,
+            KEDA if name == "keda" else AUTOSCALE,
+            "structure",
+        )
+        for name, text in MANIFESTS.items()
+    ),
     ("scenario", "yaml", SCENARIO.encode, ("check", "FILE"), "structure"),
-)  # fmt: skip
+)
 
 
 def prepare(folder: Path) -> None:
     """Write what the commands need besides the damaged file."""
     (folder / "catalog").mkdir()
     actual = table("timestamp,value,tenant", "2024-03-{d}T{h}:00:00Z,{i}0,a", 96)
-    made = {"usage.csv": USAGE(rows=72), "plan.yaml": PLAN.encode(), "metrics.csv": METRICS(), "jobs.csv": JOBS(),
-            "nodes.csv": NODES(), "actual.csv": actual, "series.csv": SERIES(), "skus.csv": SKUS(),
-            "own.csv": OWN(), "aws.json": MANIFESTS["aws"].encode()}  # fmt: skip
+    made = {
+        "usage.csv": USAGE(rows=72),
+        "plan.yaml": PLAN.encode(),
+        "metrics.csv": METRICS(),
+        "jobs.csv": JOBS(),
+        "nodes.csv": NODES(),
+        "actual.csv": actual,
+        "series.csv": SERIES(),
+        "skus.csv": SKUS(),
+        "own.csv": OWN(),
+        "aws.json": MANIFESTS["aws"].encode(),
+    }
     for name, data in made.items():
         (folder / name).write_bytes(data)
     for words in (
         ("trace", "import", "own.csv", "--format", "csv", "-o", "stored.parquet"),
         ("trace", "import", "jobs.csv", "--format", "csv", "--jobs", "-o", "jobs.parquet"),
-        ("forecast", "series.csv", "--horizon", "1d", "--model", "flat", "--paths", "5", "-o", "forecast.parquet"),
-        ("forecast", "skus.csv", "--horizon", "1d", "--model", "flat", "--paths", "5", "--paths-out", "paths.parquet"),
-    ):  # fmt: skip
+        (
+            "forecast",
+            "series.csv",
+            "--horizon",
+            "1d",
+            "--model",
+            "flat",
+            "--paths",
+            "5",
+            "-o",
+            "forecast.parquet",
+        ),
+        (
+            "forecast",
+            "skus.csv",
+            "--horizon",
+            "1d",
+            "--model",
+            "flat",
+            "--paths",
+            "5",
+            "--paths-out",
+            "paths.parquet",
+        ),
+    ):
         assert main([str(folder / word) if "." in word else word for word in words]) == 0
     for name in ("stored.parquet", "jobs.parquet", "forecast.parquet", "paths.parquet"):
         _WRITTEN[name] = (folder / name).read_bytes()

@@ -34,8 +34,15 @@ Replica = tuple[int, str, float, float, float]
 
 
 def offer(usd_per_h: float = 3.6) -> Offer:
-    return Offer(provider="acme", sku="big", region="any", accelerator="h100", accelerators=8,
-                 on_demand_usd_per_h=usd_per_h, **FACT)  # fmt: skip
+    return Offer(
+        provider="acme",
+        sku="big",
+        region="any",
+        accelerator="h100",
+        accelerators=8,
+        on_demand_usd_per_h=usd_per_h,
+        **FACT,
+    )
 
 
 def rule(granularity_s: float = 1.0, minimum_s: float = 0.0) -> BillingRule:
@@ -94,12 +101,22 @@ def outcomes(
     total = {name: sum(row[name] for row in table) for name in zero}
     return RequestOutcomes(
         **{name: total[name] for name in ("arrived", "completed", "rejected", "timed_out", "lost")},
-        in_system=in_system, prompt_tokens=total["prompt_tokens"], output_tokens=total["output_tokens"],
-        generated_tokens=total["output_tokens"], preemptions=0, requeued=0, steps=0, work_s=0.0, outstanding_s=0.0,
+        in_system=in_system,
+        prompt_tokens=total["prompt_tokens"],
+        output_tokens=total["output_tokens"],
+        generated_tokens=total["output_tokens"],
+        preemptions=0,
+        requeued=0,
+        steps=0,
+        work_s=0.0,
+        outstanding_s=0.0,
         limits=LatencyLimits(),
-        window_s=window_s, windows=pa.Table.from_pylist(table, schema=WINDOWS), buckets=buckets,
-        histograms=histograms, rows=rows,
-    )  # fmt: skip
+        window_s=window_s,
+        windows=pa.Table.from_pylist(table, schema=WINDOWS),
+        buckets=buckets,
+        histograms=histograms,
+        rows=rows,
+    )
 
 
 def bucket(buckets: Buckets, value: float) -> int:
@@ -112,14 +129,33 @@ def bucket(buckets: Buckets, value: float) -> int:
 def write_rows(path: Path, values: Sequence[tuple[int, float, float, int]], window_s: float = HOUR) -> Path:
     """The same requests as Parquet rows, and two that were not completed."""
     done = [
-        {"request": i, "arrival_s": w * window_s + 1.0, "status": "completed", "prompt_tokens": 1,
-         "output_tokens": n, "ttft_s": ttft, "e2e_s": e2e, "preemptions": 0, "retries": 0}
+        {
+            "request": i,
+            "arrival_s": w * window_s + 1.0,
+            "status": "completed",
+            "prompt_tokens": 1,
+            "output_tokens": n,
+            "ttft_s": ttft,
+            "e2e_s": e2e,
+            "preemptions": 0,
+            "retries": 0,
+        }
         for i, (w, ttft, e2e, n) in enumerate(values)
-    ]  # fmt: skip
+    ]
     lost = [
-        {"request": -1, "arrival_s": 2.0, "status": status, "prompt_tokens": 1, "output_tokens": 0,
-         "ttft_s": None, "e2e_s": 99.0, "preemptions": 0, "retries": 0} for status in ("rejected", "timed_out")
-    ]  # fmt: skip
+        {
+            "request": -1,
+            "arrival_s": 2.0,
+            "status": status,
+            "prompt_tokens": 1,
+            "output_tokens": 0,
+            "ttft_s": None,
+            "e2e_s": 99.0,
+            "preemptions": 0,
+            "retries": 0,
+        }
+        for status in ("rejected", "timed_out")
+    ]
     pq.write_table(pa.Table.from_pylist([*lost, *done], schema=OUTCOMES), path, row_group_size=7)
     return path
 
@@ -134,20 +170,23 @@ def ledger(
     gb_out: float = 0.0,
     felt: RequestOutcomes | None = None,
 ) -> Ledger:
-    node_rows = [
-        {"pool": "p", "node": i, "kind": 0, "start_s": a, "end_s": b} for i, (a, b) in enumerate(nodes)
-    ]
-    worked = replace(
-        outcomes(), work_s=sum(busy for *_, busy in replicas)
-    )  # tokens take all the time with requests
+    node_rows = [{"pool": "p", "node": i, "kind": 0, "start_s": a, "end_s": b} for i, (a, b) in enumerate(nodes)]
+    worked = replace(outcomes(), work_s=sum(busy for *_, busy in replicas))  # tokens take all the time with requests
     replica_rows = [
         {"pool": "p", "replica": i, "node": n, "state": state, "start_s": a, "end_s": b, "busy_s": busy}
         for i, (n, state, a, b, busy) in enumerate(replicas)
     ]
     return Ledger(
-        horizon_s=horizon_s, slots=(slots,), accelerators_per_replica=1,
+        horizon_s=horizon_s,
+        slots=(slots,),
+        accelerators_per_replica=1,
         nodes=pa.Table.from_pylist(node_rows, schema=NODES),
         replicas=pa.Table.from_pylist(replica_rows, schema=REPLICAS),
-        timeline=TIMELINE.empty_table(), events=EVENTS.empty_table(), pulse=PULSE.empty_table(),
-        outcomes=felt or worked, provisioning_s=0.0, disk_gb_per_node=disk_gb, gb_out=gb_out,
-    )  # fmt: skip
+        timeline=TIMELINE.empty_table(),
+        events=EVENTS.empty_table(),
+        pulse=PULSE.empty_table(),
+        outcomes=felt or worked,
+        provisioning_s=0.0,
+        disk_gb_per_node=disk_gb,
+        gb_out=gb_out,
+    )

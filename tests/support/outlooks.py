@@ -15,9 +15,7 @@ ODD = "a|b `*c*` <b>d</b> & \x1b[31m$e$_f_"
 START_S = 1_709_510_400  # Monday 2024-03-04 00:00 UTC
 
 
-def demand(
-    name: str = "chat", steps: int = 24 * 21, step_s: int = 3600, quantity: str = "requests"
-) -> Series:
+def demand(name: str = "chat", steps: int = 24 * 21, step_s: int = 3600, quantity: str = "requests") -> Series:
     """Demand with a daily wave, an outage, a spike, and a few missing steps."""
     rng = np.random.default_rng(5)
     wave = 1000 * (1.3 - np.cos(np.arange(steps) * step_s / 86400 * 2 * np.pi))

@@ -12,9 +12,7 @@ from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.jobs.nodes import NodeTable
 
 
-def jobs_of(
-    rows: list[dict[str, Any]], pools: tuple[str, ...] = ("",), types: tuple[str, ...] = ("",)
-) -> Jobs:
+def jobs_of(rows: list[dict[str, Any]], pools: tuple[str, ...] = ("",), types: tuple[str, ...] = ("",)) -> Jobs:
     """Jobs from rows of the columns that differ from: submitted at 0, for 1 s, one whole GPU, of any type."""
 
     def column(name: str, default: int) -> np.ndarray:
@@ -35,17 +33,23 @@ def jobs_of(
     )
 
 
-def nodes_of(
-    *gpus: int, types: tuple[str, ...] = ("",), pools: tuple[str, ...] = ("",), **columns: Any
-) -> NodeTable:
+def nodes_of(*gpus: int, types: tuple[str, ...] = ("",), pools: tuple[str, ...] = ("",), **columns: Any) -> NodeTable:
     """Nodes a, b, c ... of so many GPUs; cpu, memory, pool and type by node where given."""
     none = [0] * len(gpus)
     names = tuple(f"{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(len(gpus)))
     cpu, memory, pool, kind = (
         np.array(columns.get(name, none), np.int64) for name in ("cpu", "memory", "pool", "type")
     )
-    return NodeTable(names=names, gpus=np.array(gpus, np.int64), cpu_milli=cpu, memory_mib=memory, pool=pool,
-                 gpu_type=kind, pools=pools, gpu_types=types)  # fmt: skip
+    return NodeTable(
+        names=names,
+        gpus=np.array(gpus, np.int64),
+        cpu_milli=cpu,
+        memory_mib=memory,
+        pool=pool,
+        gpu_type=kind,
+        pools=pools,
+        gpu_types=types,
+    )
 
 
 def philly(folder: Path, pools: tuple[str, ...], window_s: int) -> Jobs:

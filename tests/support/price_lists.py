@@ -43,11 +43,21 @@ def rates(result: Imported) -> dict[tuple[str, str, float, str], CommitmentRate]
 
 def aws_product(sku: str, **changes: str) -> dict[str, Any]:
     attributes = {
-        "servicecode": "AmazonEC2", "locationType": "AWS Region", "instanceType": "p5.48xlarge", "vcpu": "192",
-        "memory": "2,048 GiB", "tenancy": "Shared", "operatingSystem": "Linux", "gpu": "8", "capacitystatus": "Used",
-        "licenseModel": "No License required", "preInstalledSw": "NA", "marketoption": "OnDemand",
-        "regionCode": "us-east-1", "usagetype": "BoxUsage:p5.48xlarge",
-    }  # fmt: skip
+        "servicecode": "AmazonEC2",
+        "locationType": "AWS Region",
+        "instanceType": "p5.48xlarge",
+        "vcpu": "192",
+        "memory": "2,048 GiB",
+        "tenancy": "Shared",
+        "operatingSystem": "Linux",
+        "gpu": "8",
+        "capacitystatus": "Used",
+        "licenseModel": "No License required",
+        "preInstalledSw": "NA",
+        "marketoption": "OnDemand",
+        "regionCode": "us-east-1",
+        "usagetype": "BoxUsage:p5.48xlarge",
+    }
     family = changes.pop("productFamily", "Compute Instance")
     return {"sku": sku, "productFamily": family, "attributes": {**attributes, **changes}}
 
@@ -57,9 +67,7 @@ def aws_on_demand(sku: str, usd: object, currency: str = "USD") -> dict[str, Any
     return {f"{sku}.JRTCKXETXF": {"sku": sku, "priceDimensions": {f"{sku}.JRTCKXETXF.6YS6EN2CT7": dimension}}}
 
 
-def aws_reserved(
-    sku: str, years: int, option: str, upfront: float, hourly: float, offering: str = "standard"
-) -> Any:
+def aws_reserved(sku: str, years: int, option: str, upfront: float, hourly: float, offering: str = "standard") -> Any:
     code = f"{sku}.HU7G6KETJZ"
     dimensions = {f"{code}.6YS6EN2CT7": {"unit": "Hrs", "pricePerUnit": {"USD": f"{hourly:.10f}"}}}
     if upfront:
@@ -68,69 +76,99 @@ def aws_reserved(
     return {code: {"sku": sku, "priceDimensions": dimensions, "termAttributes": attributes}}
 
 
-def aws_list(
-    products: list[dict[str, Any]], on_demand: dict[str, Any], reserved: dict[str, Any] | None = None
-) -> str:
-    return json.dumps({
-        "formatVersion": "v1.0", "offerCode": "AmazonEC2", "version": "20260720", "publicationDate": "2026-07-20",
-        "products": {product["sku"]: product for product in products},
-        "terms": {"OnDemand": on_demand, "Reserved": reserved or {}},
-    }, indent=2)  # fmt: skip
+def aws_list(products: list[dict[str, Any]], on_demand: dict[str, Any], reserved: dict[str, Any] | None = None) -> str:
+    return json.dumps(
+        {
+            "formatVersion": "v1.0",
+            "offerCode": "AmazonEC2",
+            "version": "20260720",
+            "publicationDate": "2026-07-20",
+            "products": {product["sku"]: product for product in products},
+            "terms": {"OnDemand": on_demand, "Reserved": reserved or {}},
+        },
+        indent=2,
+    )
 
 
-def aws_rate(
-    machine: str, usd: str, usage: str = "BoxUsage", operation: str = "RunInstances", **changes: str
-) -> Any:
+def aws_rate(machine: str, usd: str, usage: str = "BoxUsage", operation: str = "RunInstances", **changes: str) -> Any:
     return {
-        "discountedSku": "22CU75SME3BFPJU8", "discountedUsageType": f"{usage}:{machine}",
-        "discountedOperation": operation, "discountedServiceCode": "AmazonEC2", "unit": "Hrs",
-        "discountedRate": {"price": usd, "currency": "USD"}, "discountedRegionCode": "us-east-1",
-        "discountedInstanceType": machine, **changes,
-    }  # fmt: skip
+        "discountedSku": "22CU75SME3BFPJU8",
+        "discountedUsageType": f"{usage}:{machine}",
+        "discountedOperation": operation,
+        "discountedServiceCode": "AmazonEC2",
+        "unit": "Hrs",
+        "discountedRate": {"price": usd, "currency": "USD"},
+        "discountedRegionCode": "us-east-1",
+        "discountedInstanceType": machine,
+        **changes,
+    }
 
 
 def aws_plans(*terms: tuple[str, int, list[Any]]) -> str:
-    return json.dumps({
-        "version": "20260721", "publicationDate": "2026-07-21T21:58:42Z", "products": [{"sku": "8GU23DFTKP2N43SD"}],
-        "terms": {"savingsPlan": [
-            {"sku": "8GU23DFTKP2N43SD", "description": description,
-             "leaseContractLength": {"duration": years, "unit": "year"}, "rates": rates_}
-            for description, years, rates_ in terms
-        ]},
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "version": "20260721",
+            "publicationDate": "2026-07-21T21:58:42Z",
+            "products": [{"sku": "8GU23DFTKP2N43SD"}],
+            "terms": {
+                "savingsPlan": [
+                    {
+                        "sku": "8GU23DFTKP2N43SD",
+                        "description": description,
+                        "leaseContractLength": {"duration": years, "unit": "year"},
+                        "rates": rates_,
+                    }
+                    for description, years, rates_ in terms
+                ]
+            },
+        }
+    )
 
 
 def azure_item(**changes: object) -> dict[str, object]:
     return {
-        "currencyCode": "USD", "tierMinimumUnits": 0.0, "retailPrice": 98.32, "unitPrice": 98.32,
-        "armRegionName": "eastus", "effectiveStartDate": "2023-08-01T00:00:00Z", "meterName": "ND96isr H100 v5",
-        "productName": "Virtual Machines NDsr H100 v5 Series", "skuName": "ND96isr H100 v5",
-        "serviceName": "Virtual Machines", "unitOfMeasure": "1 Hour", "type": "Consumption",
-        "armSkuName": "Standard_ND96isr_H100_v5", **changes,
-    }  # fmt: skip
+        "currencyCode": "USD",
+        "tierMinimumUnits": 0.0,
+        "retailPrice": 98.32,
+        "unitPrice": 98.32,
+        "armRegionName": "eastus",
+        "effectiveStartDate": "2023-08-01T00:00:00Z",
+        "meterName": "ND96isr H100 v5",
+        "productName": "Virtual Machines NDsr H100 v5 Series",
+        "skuName": "ND96isr H100 v5",
+        "serviceName": "Virtual Machines",
+        "unitOfMeasure": "1 Hour",
+        "type": "Consumption",
+        "armSkuName": "Standard_ND96isr_H100_v5",
+        **changes,
+    }
 
 
 def azure_page(*items: object, next_page: str | None = None) -> str:
-    return json.dumps(
-        {"BillingCurrency": "USD", "Items": list(items), "NextPageLink": next_page, "Count": len(items)}
-    )
+    return json.dumps({"BillingCurrency": "USD", "Items": list(items), "NextPageLink": next_page, "Count": len(items)})
 
 
-def gcp_sku(
-    description: str, usd: float, usage: str = "OnDemand", unit: str = "h", *regions: str, **money: Any
-) -> Any:
+def gcp_sku(description: str, usd: float, usage: str = "OnDemand", unit: str = "h", *regions: str, **money: Any) -> Any:
     price = {"currencyCode": "USD", "units": str(int(usd)), "nanos": round(usd % 1 * 1e9), **money}
     return {
-        "name": "services/6F81-5844-456A/skus/X", "skuId": "X", "description": description,
+        "name": "services/6F81-5844-456A/skus/X",
+        "skuId": "X",
+        "description": description,
         "category": {"serviceDisplayName": "Compute Engine", "resourceFamily": "Compute", "usageType": usage},
         "serviceRegions": list(regions or ("us-central1",)),
-        "pricingInfo": [{"effectiveTime": "2026-08-02T22:56:00.158911Z", "pricingExpression": {
-            "usageUnit": unit, "tieredRates": [{"startUsageAmount": 0, "unitPrice": price}]}}],
-    }  # fmt: skip
+        "pricingInfo": [
+            {
+                "effectiveTime": "2026-08-02T22:56:00.158911Z",
+                "pricingExpression": {
+                    "usageUnit": unit,
+                    "tieredRates": [{"startUsageAmount": 0, "unitPrice": price}],
+                },
+            }
+        ],
+    }
 
 
 SKYPILOT = (
-    "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,Price,"
-    "SpotPrice\n"
+    "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,Price,SpotPrice\n"
 )
 GPUHUNT = "instance_name,location,price,cpu,memory,gpu_count,gpu_name,gpu_memory,spot,disk_size\n"

@@ -153,8 +153,14 @@ def _followed(i: int, hours: int) -> dict[str, Any]:
     t_s = np.arange(1, hours * 60 + 1) * 60.0
     needed = np.ceil(3 * _load(t_s)).astype(int)
     ready = np.roll(needed, 5 * i) + 1
-    return {"t_s": t_s, "requests_per_s": 4 * _load(t_s), "needed": needed, "desired": needed + 1, "ready": ready,
-            "waiting": np.maximum(needed - ready, 0) * 40}  # fmt: skip
+    return {
+        "t_s": t_s,
+        "requests_per_s": 4 * _load(t_s),
+        "needed": needed,
+        "desired": needed + 1,
+        "ready": ready,
+        "waiting": np.maximum(needed - ready, 0) * 40,
+    }
 
 
 def _extend(columns: dict[str, Any], plan: str, more: dict[str, Any]) -> None:
@@ -173,9 +179,16 @@ def _timeline(rng: np.random.Generator, i: int, hours: int) -> dict[str, Any]:
     running = rng.poisson(_load(t_s) * 40)
     waiting = rng.poisson(np.where(_load(t_s) > 2, 30.0 * (i % 4 == 3), 0.05))
     desired = np.roll(ready, -5) if i % 4 == 2 else ready
-    return {"t_s": t_s, "desired": desired, "ready": ready, "starting": np.maximum(desired - ready, 0),
-            "draining": np.maximum(ready - desired, 0), "running": running, "waiting": waiting,
-            "kv_tokens": running * 900}  # fmt: skip
+    return {
+        "t_s": t_s,
+        "desired": desired,
+        "ready": ready,
+        "starting": np.maximum(desired - ready, 0),
+        "draining": np.maximum(ready - desired, 0),
+        "running": running,
+        "waiting": waiting,
+        "kv_tokens": running * 900,
+    }
 
 
 def _hours(rng: np.random.Generator, i: int, hours: int) -> dict[str, Any]:
@@ -185,6 +198,15 @@ def _hours(rng: np.random.Generator, i: int, hours: int) -> dict[str, Any]:
     attainment = np.where(load > 2.1, attainment - 0.2 * (i % 4 == 3), attainment)
     arrived = (3600 * load).astype(int)
     flat = np.full(hours, 0.6)
-    return {"start_s": start_s, "arrived": arrived, "completed": arrived - 2, "attainment": attainment,
-            "error_share": flat / 100, "ttft_p95_s": flat, "tpot_p95_s": flat / 20, "e2e_p95_s": flat * 20,
-            "goodput_per_s": load * attainment, "met": attainment >= 0.99}  # fmt: skip
+    return {
+        "start_s": start_s,
+        "arrived": arrived,
+        "completed": arrived - 2,
+        "attainment": attainment,
+        "error_share": flat / 100,
+        "ttft_p95_s": flat,
+        "tpot_p95_s": flat / 20,
+        "e2e_p95_s": flat * 20,
+        "goodput_per_s": load * attainment,
+        "met": attainment >= 0.99,
+    }

@@ -59,6 +59,8 @@ class Engine:
         if rows is not None:
             pq.write_table(OUTCOMES.empty_table(), rows)
         return ledger(
-            [(0.0, end)] * count, [(i, "ready", 0.0, end, end / 2) for i in range(count)],
-            horizon_s=end, felt=outcomes(rows=rows),
-        )  # fmt: skip
+            [(0.0, end)] * count,
+            [(i, "ready", 0.0, end, end / 2) for i in range(count)],
+            horizon_s=end,
+            felt=outcomes(rows=rows),
+        )

@@ -26,9 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     level = np.repeat(rng.normal(0, 1, count // 20), 20)
     output = np.exp(4 + 0.5 * level + 0.5 * rng.normal(0, 1, count)).astype(np.int32) + 1
     with TraceWriter(home / TRACE, source="test") as writer:
-        writer.write_batch(
-            RequestBatch(arrival, (output * 3 + rng.integers(0, 300, count)).astype(np.int32), output)
-        )
+        writer.write_batch(RequestBatch(arrival, (output * 3 + rng.integers(0, 300, count)).astype(np.int32), output))
     return home
 
 

@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 from simcost.errors import TraceError
 from simcost.trace.requests.dates import TimePattern, dated
 
-PATTERNS = ["%d.%m.%Y %H:%M:%S", "%m/%d/%Y, %I:%M:%S %p", "%Y%m%dT%H%M%S", "%d %b %Y %H:%M:%S", "%B %d, %Y %I:%M:%S%p",
-            "%a, %d %b %Y %T %z", "%y-%m-%d %H:%M:%S", "%FT%T", "%D %T", "100%% %F %T"]  # fmt: skip
+PATTERNS = [
+    "%d.%m.%Y %H:%M:%S",
+    "%m/%d/%Y, %I:%M:%S %p",
+    "%Y%m%dT%H%M%S",
+    "%d %b %Y %H:%M:%S",
+    "%B %d, %Y %I:%M:%S%p",
+    "%a, %d %b %Y %T %z",
+    "%y-%m-%d %H:%M:%S",
+    "%FT%T",
+    "%D %T",
+    "100%% %F %T",
+]
 
 
 @given(when=st.integers(978_307_200, 3_124_137_600), pattern=st.sampled_from(PATTERNS))
@@ -32,41 +42,58 @@ def test_fractions_zones_and_odd_spaces() -> None:
 
 
 def test_impossible_dates_are_not_read() -> None:
-    _, ok = TimePattern("%d.%m.%Y %I %p").instants(
-        pa.array(["30.02.2026 1 AM", "1.13.2026 1 AM", "1.1.2026 13 PM"])
-    )
+    _, ok = TimePattern("%d.%m.%Y %I %p").instants(pa.array(["30.02.2026 1 AM", "1.13.2026 1 AM", "1.1.2026 13 PM"]))
     assert not ok.any()
 
 
-@pytest.mark.parametrize(("pattern", "said"), [
-    ("%d.%m. %H", "lacks a year"), ("%Y-%d", "lacks a month"), ("%Y-%m-%d %I:%M", "with %p"), ("%Q", "%Q is unknown"),
-    ("%Y-%m-%d %", "a lone %"), ("%Y-%m-%d %d", "%d appears twice"), ("%Y-%m-%d %H %I %p", "with %p"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("%d.%m. %H", "lacks a year"),
+        ("%Y-%d", "lacks a month"),
+        ("%Y-%m-%d %I:%M", "with %p"),
+        ("%Q", "%Q is unknown"),
+        ("%Y-%m-%d %", "a lone %"),
+        ("%Y-%m-%d %d", "%d appears twice"),
+        ("%Y-%m-%d %H %I %p", "with %p"),
+    ],
+)
 def test_patterns_that_cannot_be_read(pattern: str, said: str) -> None:
     with pytest.raises(TraceError, match=said):
         TimePattern(pattern)
 
 
-@pytest.mark.parametrize(("cells", "month_first", "pattern"), [
-    (["3/2/2026 9:00", "25/2/2026 9:00"], False, "%d/%m/%Y %H:%M"),
-    (["3/2/2026, 9:00:00 AM", "3/25/2026, 9:00:00 PM"], False, "%m/%d/%Y, %I:%M:%S %p"),
-    (["3/2/2026, 9:00:00 AM"], True, "%m/%d/%Y, %I:%M:%S %p"), (["25/2/2026, 9:00 AM"], True, "%d/%m/%Y, %I:%M %p"),
-    (["25.02.26"], False, "%d.%m.%y"), (["25.02.2026T09:00:00,5"], False, "%d.%m.%YT%H:%M:%S,%f"),
-    (["2026-03-02T09:00:00Z"], False, None), (["1772442000"], False, None), (["3.5"], False, None), ([], False, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cells", "month_first", "pattern"),
+    [
+        (["3/2/2026 9:00", "25/2/2026 9:00"], False, "%d/%m/%Y %H:%M"),
+        (["3/2/2026, 9:00:00 AM", "3/25/2026, 9:00:00 PM"], False, "%m/%d/%Y, %I:%M:%S %p"),
+        (["3/2/2026, 9:00:00 AM"], True, "%m/%d/%Y, %I:%M:%S %p"),
+        (["25/2/2026, 9:00 AM"], True, "%d/%m/%Y, %I:%M %p"),
+        (["25.02.26"], False, "%d.%m.%y"),
+        (["25.02.2026T09:00:00,5"], False, "%d.%m.%YT%H:%M:%S,%f"),
+        (["2026-03-02T09:00:00Z"], False, None),
+        (["1772442000"], False, None),
+        (["3.5"], False, None),
+        ([], False, None),
+    ],
+)
 def test_the_order_that_the_data_settle(cells: list[str], month_first: bool, pattern: str | None) -> None:
     found = dated(pa.array(cells, pa.string()), "log", "ts", month_first=month_first)
     assert (None if found is None else found.text) == pattern
 
 
-@pytest.mark.parametrize(("cells", "month_first"), [
-    (["02.03.2026 09:00:00"], False), (["3/2/2026, 9:00:00 AM"], False), (["3/2/2026 9:00"], True),
-    (["25/2/2026", "2/25/2026"], False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cells", "month_first"),
+    [
+        (["02.03.2026 09:00:00"], False),
+        (["3/2/2026, 9:00:00 AM"], False),
+        (["3/2/2026 9:00"], True),
+        (["25/2/2026", "2/25/2026"], False),
+    ],
+)
 def test_the_order_that_nothing_settles(cells: list[str], month_first: bool) -> None:
-    with pytest.raises(
-        TraceError, match=r"log: ts: .*order of day and month is ambiguous; pass --time-format '%"
-    ):
+    with pytest.raises(TraceError, match=r"log: ts: .*order of day and month is ambiguous; pass --time-format '%"):
         dated(pa.array(cells), "log", "ts", month_first=month_first)
 
 

@@ -74,9 +74,7 @@ def test_legal_records_stay_whole(record: bytes, size: int, monkeypatch: pytest.
 )
 def test_a_quote_that_is_never_closed_costs_its_line_only(text: bytes, lines: list[int]) -> None:
     found = malformed(text)
-    short = [
-        block.placer()(i) for block in blocks(text) for i, cells in enumerate(kept(text)) if len(cells) != 3
-    ]
+    short = [block.placer()(i) for block in blocks(text) for i, cells in enumerate(kept(text)) if len(cells) != 3]
     numbers = [each.line for each in found] + [int(place.split("line ")[1][:-1]) for place in short]
     assert sorted(numbers) == lines
     assert all("never closed" in each.reason for each in found)
@@ -153,10 +151,13 @@ def test_headers() -> None:
     )
     assert read_header(b'a,"b\nc"\n1,2\n', ",", quoted=True)[0] == ["a", "b\nc"]
     assert read_header(b'a|"b\n1|2\n', "|", quoted=False)[0] == ["a", '"b']
-    for text, said in [(b'a,"b\n1,2\n', "line 1: the quote that opens here is never closed: '\"b'"),
-                       (b'a,"b\n1,2\n2,c"\n', "never closed"), (b"a,\xfc\n1,2\n", "not UTF-8"),
-                       ("a,b\n1,2\n".encode("utf-16"), "looks like UTF-16"),
-                       ("a,b\n1,2\n".encode("utf-16-le"), "iconv -f UTF-16 -t UTF-8")]:  # fmt: skip
+    for text, said in [
+        (b'a,"b\n1,2\n', "line 1: the quote that opens here is never closed: '\"b'"),
+        (b'a,"b\n1,2\n2,c"\n', "never closed"),
+        (b"a,\xfc\n1,2\n", "not UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16"), "looks like UTF-16"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "iconv -f UTF-16 -t UTF-8"),
+    ]:
         with pytest.raises(csv.Error, match=said):
             read_header(text, ",", quoted=True)
     assert wide_encoding("a,b\n1,2\n".encode("utf-32")) == "UTF-32"

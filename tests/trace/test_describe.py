@@ -17,9 +17,7 @@ from simcost.trace.synthesis.generator import synthesize
 from simcost.trace.workload.spec import Synthetic
 
 
-def store(
-    path: Path, arrival_s: np.ndarray, prompt: np.ndarray, output: np.ndarray, **options: object
-) -> Path:
+def store(path: Path, arrival_s: np.ndarray, prompt: np.ndarray, output: np.ndarray, **options: object) -> Path:
     arrival = np.round(np.asarray(arrival_s) * 1e9).astype(np.int64)
     with TraceWriter(path, source="test", **options) as writer:  # type: ignore[arg-type]
         writer.write_batch(RequestBatch(arrival, prompt.astype(np.int32), output.astype(np.int32)))
@@ -64,8 +62,13 @@ def test_poisson_looks_like_poisson(tmp_path: Path) -> None:
 
 
 def test_rate_of_a_part_of_an_hour(tmp_path: Path) -> None:
-    path = store(tmp_path / "a.parquet", np.array([0.0, 3600, 3600, 4500, 5399]), ones(5), ones(5),
-                 span_ns=5400 * 10**9)  # fmt: skip
+    path = store(
+        tmp_path / "a.parquet",
+        np.array([0.0, 3600, 3600, 4500, 5399]),
+        ones(5),
+        ones(5),
+        span_ns=5400 * 10**9,
+    )
     assert describe_trace(path)["rate_per_hour"] == [1.0, 8.0]
 
 
@@ -81,24 +84,25 @@ def test_prefix_reuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hashes = [[1, 2, 3], [], None, [1, 2, 4], [5]]
     columns = [range(5), [9] * 5, [2] * 5, hashes]
     names = ["arrival_ns", "prompt_tokens", "output_tokens", "prefix_hashes"]
-    with TraceWriter(
-        tmp_path / "a.parquet", source="t", optional=["prefix_hashes"], block_tokens=4
-    ) as writer:
+    with TraceWriter(tmp_path / "a.parquet", source="t", optional=["prefix_hashes"], block_tokens=4) as writer:
         writer.write(pa.table([pa.array(column) for column in columns], names=names))
     got = describe_trace(tmp_path / "a.parquet")
     assert got["prefix_reuse"] == pytest.approx(2 / 7)
     assert "28.6 % (blocks of 4 tokens)" in text(got)
 
 
-@pytest.mark.parametrize(("arrival", "output", "kinds"), [
-    (np.arange(500.0), np.arange(500) % 97 + 1, set()),
-    (np.append(np.arange(500.0), 900.0), np.arange(501) % 97 + 1, {"gap"}),
-    (np.repeat(np.arange(250.0), 2), np.arange(500) % 97 + 1, {"quantised"}),
-    (np.append(np.arange(499.0), 498.0), np.arange(500) % 97 + 1, {"duplicate_arrival"}),
-    (np.arange(500.0), np.minimum(np.arange(500) + 1, 300), {"cap"}),
-    (np.arange(500.0), np.full(500, 128), {"constant"}),
-    (np.zeros(500), np.arange(500) % 97 + 1, {"constant"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arrival", "output", "kinds"),
+    [
+        (np.arange(500.0), np.arange(500) % 97 + 1, set()),
+        (np.append(np.arange(500.0), 900.0), np.arange(501) % 97 + 1, {"gap"}),
+        (np.repeat(np.arange(250.0), 2), np.arange(500) % 97 + 1, {"quantised"}),
+        (np.append(np.arange(499.0), 498.0), np.arange(500) % 97 + 1, {"duplicate_arrival"}),
+        (np.arange(500.0), np.minimum(np.arange(500) + 1, 300), {"cap"}),
+        (np.arange(500.0), np.full(500, 128), {"constant"}),
+        (np.zeros(500), np.arange(500) % 97 + 1, {"constant"}),
+    ],
+)
 def test_findings(tmp_path: Path, arrival: np.ndarray, output: np.ndarray, kinds: set[str]) -> None:
     prompt = np.arange(len(arrival)) % 89 + 1
     got = describe_trace(store(tmp_path / "a.parquet", arrival, prompt, output))

@@ -39,11 +39,19 @@ def site() -> Iterator[Site]:
 
 def public(site: Site, *paths: str, **changes: Any) -> PublicTrace:
     values: dict[str, Any] = {
-        "name": "an-hour", "what": "an hour", "holds": "requests", "format": "azure-llm",
-        "urls": " ".join(site.url + path for path in paths or ("/log.csv",)), "bytes": len(LOG),
-        "sha256": sha256(LOG).hexdigest(), "licence": "CC0", "citation": "us", "source": "us", "as_of": "2026",
+        "name": "an-hour",
+        "what": "an hour",
+        "holds": "requests",
+        "format": "azure-llm",
+        "urls": " ".join(site.url + path for path in paths or ("/log.csv",)),
+        "bytes": len(LOG),
+        "sha256": sha256(LOG).hexdigest(),
+        "licence": "CC0",
+        "citation": "us",
+        "source": "us",
+        "as_of": "2026",
         "quality": "A",
-    }  # fmt: skip
+    }
     return PublicTrace(**{**values, **changes})
 
 
@@ -55,9 +63,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_a_file_is_checked_and_imported_and_the_second_time_nothing_is_done(
-    site: Site, tmp_path: Path
-) -> None:
+def test_a_file_is_checked_and_imported_and_the_second_time_nothing_is_done(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "traces"
     first = fetch(public(site), folder)
     assert (folder / "log.csv").read_bytes() == LOG
@@ -147,9 +153,7 @@ def test_mirrors_are_tried_in_turn(site: Site, tmp_path: Path) -> None:
         (LOG.replace(b"1", b"2"), "has the SHA-256 [0-9a-f]{64}, not the published"),
     ],
 )
-def test_another_file_than_published_is_refused(
-    site: Site, tmp_path: Path, body: bytes, message: str
-) -> None:
+def test_another_file_than_published_is_refused(site: Site, tmp_path: Path, body: bytes, message: str) -> None:
     site.files["/log.csv"] = body
     with pytest.raises(InputError, match=message):
         fetch(public(site), tmp_path)
@@ -185,9 +189,11 @@ def test_a_file_without_end_and_a_pointer_are_refused(
 
 def test_redirects_go_to_this_machine_or_to_https(site: Site, tmp_path: Path) -> None:
     site.redirects = {
-        "/old/log.csv": f"{site.url}/log.csv", "/loop/log.csv": f"{site.url}/loop/log.csv",
-        "/plain/log.csv": "http://example.org/log.csv", "/disk/log.csv": "file:///etc/hostname",
-    }  # fmt: skip
+        "/old/log.csv": f"{site.url}/log.csv",
+        "/loop/log.csv": f"{site.url}/loop/log.csv",
+        "/plain/log.csv": "http://example.org/log.csv",
+        "/disk/log.csv": "file:///etc/hostname",
+    }
     fetch(public(site, "/old/log.csv"), tmp_path)
     for path, reason in (
         ("plain", "not an https"),
@@ -229,9 +235,7 @@ def test_a_file_put_there_by_hand_is_imported_without_network(tmp_path: Path) ->
     assert fetch(away, tmp_path)["imported"]["rows"] == 60
 
 
-def test_the_command_and_a_catalog_of_ones_own(
-    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_and_a_catalog_of_ones_own(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     header = "name,what,holds,format,mapping,urls,licence,citation,source,as_of,quality\n"
     row = f"ours,our jobs,jobs,csv,gpus=n,{site.url}/jobs.csv,ours,us,us,2026-01,A\n"
     (tmp_path / "facts").mkdir()

@@ -38,9 +38,7 @@ def found(actuals: Actuals) -> dict[str, tuple[int, str | None]]:
 def test_the_specification_has_57_columns_21_of_them_mandatory() -> None:
     assert len(COLUMNS) == 57
     assert sum(column.presence == "mandatory" for column in COLUMNS.values()) == 21
-    nullable = {
-        name for name, column in COLUMNS.items() if column.presence == "mandatory" and column.nullable
-    }
+    nullable = {name for name, column in COLUMNS.items() if column.presence == "mandatory" and column.nullable}
     assert nullable == {
         "BillingAccountName",
         "ChargeClass",
@@ -63,44 +61,58 @@ def test_totals_of_dirty_rows_on_paper(tmp_path: Path) -> None:
         "an empty cost is in no total, nor is a purchase that pays for usage of other rows"
     )
     hours = {row["pricing"]: row["quantity"] for row in told["skus"] if row["sku"] == "p5.48xlarge"}
-    assert hours == pytest.approx({"on_demand": 4, "committed": 1, "spot": 1}), (
-        "7,200 s are 2 h; a correction nets"
-    )
+    assert hours == pytest.approx({"on_demand": 4, "committed": 1, "spot": 1}), "7,200 s are 2 h; a correction nets"
     spot = next(row for row in told["skus"] if row["pricing"] == "spot")
     assert spot["effective_usd_per_unit"] == pytest.approx(12)
     assert told["coverage"]["aws"] == pytest.approx(55.04 / (55.04 + 210.08 + 2.3))
     assert told["commitments"] == [
-        {"commitment": "sp-1", "provider": "aws", "used_usd": 30.0, "unused_usd": 10.0, "utilisation": 0.75,
-         "purchased_usd": 40.0}
-    ]  # fmt: skip
+        {
+            "commitment": "sp-1",
+            "provider": "aws",
+            "used_usd": 30.0,
+            "unused_usd": 10.0,
+            "utilisation": 0.75,
+            "purchased_usd": 40.0,
+        }
+    ]
     assert told["granularity"] == "hour"
     assert told["focus_versions"] == ["1.1"]
 
 
 def test_everything_odd_is_counted_and_located(tmp_path: Path) -> None:
     assert found(read_focus([cost_file(tmp_path)])) == {
-        "missing_column": (11, None), "unknown_column": (11, None), "literal_null": (2, "row 3 (line 4)"),
-        "negative": (2, "row 7 (line 8)"), "list_product": (2, "row 6 (line 7)"),
-        "respelled": (1, "row 2 (line 3)"), "no_contracted_cost": (1, "row 3 (line 4)"),
+        "missing_column": (11, None),
+        "unknown_column": (11, None),
+        "literal_null": (2, "row 3 (line 4)"),
+        "negative": (2, "row 7 (line 8)"),
+        "list_product": (2, "row 6 (line 7)"),
+        "respelled": (1, "row 2 (line 3)"),
+        "no_contracted_cost": (1, "row 3 (line 4)"),
         "correction": (1, "row 11 (line 12)"),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
     ("cells", "rule"),
-    [({"ChargePeriodStart": ""}, "no_period"),
-     ({"ChargePeriodEnd": "2026-03-02T00:00:00Z"}, "backward_period"),
-     ({"BilledCost": "", "EffectiveCost": "x"}, "no_billed_cost"), ({"EffectiveCost": "x"}, "unreadable"),
-     ({"EffectiveCost": ""}, "no_effective_cost"), ({"ListCost": "", "ListUnitPrice": ""}, "no_list_cost"),
-     ({"SkuId": ""}, "no_sku"), ({"ConsumedQuantity": ""}, "no_consumed_quantity"),
-     ({"ConsumedQuantity": "", "PricingQuantity": ""}, "no_quantity"),
-     ({"ChargeCategory": "Tax"}, "stray_quantity"), ({"CommitmentDiscountId": "c"}, "no_status"),
-     ({"PricingCategory": "Committed"}, "no_commitment"),
-     ({"CommitmentDiscountId": "c", "CommitmentDiscountStatus": "used"}, "covered_as_standard"),
-     ({"CommitmentDiscountId": "c", "CommitmentDiscountStatus": "Used"}, "covered_but_billed"),
-     ({"CommitmentDiscountId": "c", "ChargeCategory": "Purchase"}, "purchase_amortised"),
-     ({"BillingCurrency": ""}, "no_currency")],
-)  # fmt: skip
+    [
+        ({"ChargePeriodStart": ""}, "no_period"),
+        ({"ChargePeriodEnd": "2026-03-02T00:00:00Z"}, "backward_period"),
+        ({"BilledCost": "", "EffectiveCost": "x"}, "no_billed_cost"),
+        ({"EffectiveCost": "x"}, "unreadable"),
+        ({"EffectiveCost": ""}, "no_effective_cost"),
+        ({"ListCost": "", "ListUnitPrice": ""}, "no_list_cost"),
+        ({"SkuId": ""}, "no_sku"),
+        ({"ConsumedQuantity": ""}, "no_consumed_quantity"),
+        ({"ConsumedQuantity": "", "PricingQuantity": ""}, "no_quantity"),
+        ({"ChargeCategory": "Tax"}, "stray_quantity"),
+        ({"CommitmentDiscountId": "c"}, "no_status"),
+        ({"PricingCategory": "Committed"}, "no_commitment"),
+        ({"CommitmentDiscountId": "c", "CommitmentDiscountStatus": "used"}, "covered_as_standard"),
+        ({"CommitmentDiscountId": "c", "CommitmentDiscountStatus": "Used"}, "covered_but_billed"),
+        ({"CommitmentDiscountId": "c", "ChargeCategory": "Purchase"}, "purchase_amortised"),
+        ({"BillingCurrency": ""}, "no_currency"),
+    ],
+)
 def test_each_rule_finds_its_row(tmp_path: Path, cells: dict, rule: str) -> None:
     assert rule not in found(read_focus([cost_file(tmp_path, [row(1), row(2)])]))
     assert found(read_focus([cost_file(tmp_path, [row(1), row(2, **cells)])]))[rule] == (1, "row 2 (line 3)")
@@ -131,8 +143,7 @@ def test_csv_gzip_and_parquet_say_the_same(tmp_path: Path) -> None:
     typed = typed.set_column(typed.schema.get_field_index("Tags"), "Tags", tags)
     pq.write_table(typed, tmp_path / "focus.parquet")
     first, *others = (
-        actuals_document(read_focus([file], series=True))
-        for file in (path, packed, tmp_path / "focus.parquet")
+        actuals_document(read_focus([file], series=True)) for file in (path, packed, tmp_path / "focus.parquet")
     )
     for other in others:
         for key in ("effective_usd", "contracted_usd", "commitments", "days"):
@@ -169,9 +180,7 @@ def test_usage_goes_on_to_the_bill(tmp_path: Path) -> None:
     usage = read_usage(tmp_path / "usage.parquet")
     hours = usage.quantity * (usage.end_s - usage.start_s) / 3600
     named = {key[5]: float(hours[usage.line == i].sum()) for i, key in enumerate(usage.keys)}
-    assert named == pytest.approx({"standard": 5, "spot": 1}), (
-        "what commitments covered is usage as any other"
-    )
+    assert named == pytest.approx({"standard": 5, "spot": 1}), "what commitments covered is usage as any other"
     assert {key[:3] for key in usage.keys} == {("aws", "p5.48xlarge", "us-east-1")}
     assert usage.tags == ("team",)
 
@@ -186,9 +195,7 @@ def test_usage_below_zero_is_left_out_and_said(tmp_path: Path) -> None:
 
 def test_other_currencies_need_a_worth(tmp_path: Path) -> None:
     path = cost_file(tmp_path, [row(1), row(2, BillingCurrency="EUR"), row(3, BillingCurrency="gbp")])
-    with pytest.raises(
-        TraceError, match=r"row 2 \(line 3\): BillingCurrency is EUR .1 rows.*GBP.*--rate EUR"
-    ):
+    with pytest.raises(TraceError, match=r"row 2 \(line 3\): BillingCurrency is EUR .1 rows.*GBP.*--rate EUR"):
         read_focus([path])
     told = document(path, EUR=1.1, GBP=1.3)
     assert told["billed_usd"] == pytest.approx(55.04 * 3.4)
@@ -197,12 +204,18 @@ def test_other_currencies_need_a_worth(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a,b\n1,2\n", "no FOCUS export: none of BilledCost, EffectiveCost"),
-     ("a;b\n1;2\n", "write it as CSV with commas"), ("", "the file is empty"), (HEAD + "\n", "no rows"),
-     (HEAD.replace("EffectiveCost,", "").replace("ServiceName", "Servicename2") + "\n",
-      r"no column 'EffectiveCost'.*no column 'ServiceName'; did you mean 'Servicename2'"),
-     (HEAD + ",billed_cost\n", "'billed_cost' is there twice")],
-)  # fmt: skip
+    [
+        ("a,b\n1,2\n", "no FOCUS export: none of BilledCost, EffectiveCost"),
+        ("a;b\n1;2\n", "write it as CSV with commas"),
+        ("", "the file is empty"),
+        (HEAD + "\n", "no rows"),
+        (
+            HEAD.replace("EffectiveCost,", "").replace("ServiceName", "Servicename2") + "\n",
+            r"no column 'EffectiveCost'.*no column 'ServiceName'; did you mean 'Servicename2'",
+        ),
+        (HEAD + ",billed_cost\n", "'billed_cost' is there twice"),
+    ],
+)
 def test_what_is_no_export(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(TraceError, match=said):
@@ -233,18 +246,32 @@ def test_names_of_later_versions_and_other_spellings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "ours"),
-    [("Hours", (1, "h")), ("Hrs", (1, "h")), ("1 Hour", (1, "h")), ("100 Hours", (100, "h")),
-     ("Minutes", (1 / 60, "h")),
-     ("Instance-Hours", (1, "h")), ("1000000 Tokens", (1e6, "tokens")), ("1K tokens", (1e3, "tokens")),
-     ("GB-Mo", (1, "GB-month")), ("10,000 Requests", (1e4, "requests")), ("DBU", (1, "DBU")), ("", (1, ""))],
-)  # fmt: skip
+    [
+        ("Hours", (1, "h")),
+        ("Hrs", (1, "h")),
+        ("1 Hour", (1, "h")),
+        ("100 Hours", (100, "h")),
+        ("Minutes", (1 / 60, "h")),
+        ("Instance-Hours", (1, "h")),
+        ("1000000 Tokens", (1e6, "tokens")),
+        ("1K tokens", (1e3, "tokens")),
+        ("GB-Mo", (1, "GB-month")),
+        ("10,000 Requests", (1e4, "requests")),
+        ("DBU", (1, "DBU")),
+        ("", (1, "")),
+    ],
+)
 def test_units(text: str, ours: tuple[float, str]) -> None:
     assert unit_of(text) == (pytest.approx(ours[0]), ours[1])
 
 
 def test_providers_and_instance_types() -> None:
     assert [provider_of(name) for name in ("Amazon Web Services", "Microsoft", "Google Cloud", "Core Weave")] == [
-        "aws", "azure", "gcp", "core-weave"]  # fmt: skip
+        "aws",
+        "azure",
+        "gcp",
+        "core-weave",
+    ]
     assert instance_type('{"InstanceType": "p5.48xlarge"}') == "p5.48xlarge"
     assert instance_type("USE1-BoxUsage:g6.xlarge") == "g6.xlarge"
     assert instance_type("{broken") == instance_type("[1]") == instance_type("{}") == ""
@@ -290,18 +317,12 @@ def test_times_cell_by_cell(moments: list[datetime], form: str) -> None:
     seconds, known, mended = times(pa.array([*cells, "soon", ""], pa.string()))
     assert known.tolist() == [True] * len(cells) + [False, False]
     shift = timedelta(hours=2) if form == "+02:00" else timedelta()
-    assert seconds[: len(cells)].tolist() == [
-        int((one - shift).replace(tzinfo=UTC).timestamp()) for one in moments
-    ]
+    assert seconds[: len(cells)].tolist() == [int((one - shift).replace(tzinfo=UTC).timestamp()) for one in moments]
     assert mended.unreadable.tolist() == [False] * len(cells) + [True, False]
     assert mended.respelled[: len(cells)].tolist() == [form != "Z"] * len(cells)
 
 
-@given(
-    st.lists(
-        st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(-9, 9)), max_size=6), max_size=6
-    )
-)
+@given(st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(-9, 9)), max_size=6), max_size=6))
 def test_sums_do_not_depend_on_chunks(chunks: list[list[tuple[int, int, int]]]) -> None:
     sums = Sums(["a", "b"], ["x"])
     for chunk in chunks:
@@ -312,20 +333,47 @@ def test_sums_do_not_depend_on_chunks(chunks: list[list[tuple[int, int, int]]]) 
     assert {(row["a"], row["b"]): row["x"] for row in sums.table().to_pylist()} == naive
 
 
-ODD_CELLS = ["", "NULL", "x", "-1", "1e308", "nan", "inf", "0", '"1,5"', "2026-03-02", "9999-12-31T00:00:00Z",
-             "1600-01-01T00:00:00Z", "2026-03-02T01:00:00+02:00", "Usage", "purchase", "Used", "UNUSED", "Committed",
-             "Correction", "EUR", "{}", '"{""a"": [1]}"', "\x1b[2J", "ä"]  # fmt: skip
+ODD_CELLS = [
+    "",
+    "NULL",
+    "x",
+    "-1",
+    "1e308",
+    "nan",
+    "inf",
+    "0",
+    '"1,5"',
+    "2026-03-02",
+    "9999-12-31T00:00:00Z",
+    "1600-01-01T00:00:00Z",
+    "2026-03-02T01:00:00+02:00",
+    "Usage",
+    "purchase",
+    "Used",
+    "UNUSED",
+    "Committed",
+    "Correction",
+    "EUR",
+    "{}",
+    '"{""a"": [1]}"',
+    "\x1b[2J",
+    "ä",
+]
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(HEAD.split(",")), st.sampled_from(ODD_CELLS), max_size=9), min_size=1,
-                max_size=6), st.sets(st.sampled_from(HEAD.split(",")), max_size=12))  # fmt: skip
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(HEAD.split(",")), st.sampled_from(ODD_CELLS), max_size=9),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sets(st.sampled_from(HEAD.split(",")), max_size=12),
+)
 @settings(max_examples=60, deadline=None)
 def test_whatever_stands_in_the_cells(rows: list[dict[str, str]], gone: set[str]) -> None:
     kept = [name for name in HEAD.split(",") if name not in gone]
     with TemporaryDirectory() as home:
-        path = cost_file(
-            Path(home), [row(i, keep=kept, **cells) for i, cells in enumerate(rows)], head=",".join(kept)
-        )
+        path = cost_file(Path(home), [row(i, keep=kept, **cells) for i, cells in enumerate(rows)], head=",".join(kept))
         try:
             told = actuals_document(read_focus([path], usd_per={"EUR": 1.1}, series=True))
             checked = check_focus(path)

@@ -145,9 +145,11 @@ def test_bursts_order_and_tokens_of_a_real_trace_are_kept(real: Path) -> None:
             windows.add(batch.arrival_ns)
             idc.append(windows.dispersion(span_ns))
         assert np.mean(idc[1:]) == pytest.approx(idc[0], rel=0.25)
-    for one in (lambda b: (np.diff(b.arrival_ns)[1:], np.diff(b.arrival_ns)[:-1]),
-                lambda b: (b.output_tokens[1:], b.output_tokens[:-1]),
-                lambda b: (b.prompt_tokens, b.output_tokens)):  # fmt: skip
+    for one in (
+        lambda b: (np.diff(b.arrival_ns)[1:], np.diff(b.arrival_ns)[:-1]),
+        lambda b: (b.output_tokens[1:], b.output_tokens[:-1]),
+        lambda b: (b.prompt_tokens, b.output_tokens),
+    ):
         kept = np.mean([rank_correlation(*one(batch)) for batch in runs])
         assert kept == pytest.approx(rank_correlation(*one(ours)), abs=0.03)
     assert np.mean([len(batch) for batch in runs]) == pytest.approx(len(ours), rel=0.01)
@@ -179,10 +181,16 @@ def test_a_trace_too_short_to_fit(tmp_path: Path) -> None:
         draw(GammaGaps(trace="t.parquet"), WAVE, tmp_path)
 
 
-@pytest.mark.parametrize("law", [
-    lambda: GammaGaps(), lambda: GammaGaps(shape=1.0, trace="t"), lambda: Mmpp(levels=(1, 2, 3)),
-    lambda: Mmpp(levels=(0, 0, 0), dwell=(1, 1, 1)), lambda: WeibullGaps(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda: GammaGaps(),
+        lambda: GammaGaps(shape=1.0, trace="t"),
+        lambda: Mmpp(levels=(1, 2, 3)),
+        lambda: Mmpp(levels=(0, 0, 0), dwell=(1, 1, 1)),
+        lambda: WeibullGaps(),
+    ],
+)
 def test_laws_that_say_too_little_or_too_much(law: object) -> None:
     with pytest.raises(ValueError, match="give"):
         law()  # type: ignore[operator]

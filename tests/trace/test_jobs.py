@@ -36,8 +36,10 @@ def test_jobs_keep_their_bursts_and_neighbours(submit_s: np.ndarray) -> None:
     assert 0 <= times[0] <= times[-1] <= 3 * 86400
     assert 0 <= rows.min() <= rows.max() < len(submit_s)
     assert (np.diff(rows) == 1).mean() > 0.95
-    counts = [np.bincount((job_arrivals(submit_s, rates, seed=1, index=index)[0] // 86400).astype(int), minlength=3)
-              for index in range(40)]  # fmt: skip
+    counts = [
+        np.bincount((job_arrivals(submit_s, rates, seed=1, index=index)[0] // 86400).astype(int), minlength=3)
+        for index in range(40)
+    ]
     assert np.mean(counts, axis=0) == pytest.approx(rates.expected, rel=0.12)
     again = job_arrivals(submit_s, rates, seed=1)
     assert (again[0] == times).all()

@@ -36,16 +36,23 @@ def counts(findings: list[dict[str, Any]]) -> dict[str, int]:
 
 @pytest.mark.parametrize(
     ("pool", "window_s", "jobs", "start"),
-    [(None, 1_209_600, 24_134, "00:00:45"), (None, 5_270_340, 68_503, "00:00:45"),
-     ("103959", 1_209_600, 256, "07:16:28"), ("7f04ca", 1_209_600, 101, "13:41:42")],
-)  # fmt: skip
-def test_time_zero_is_the_first_job_kept(
-    shared: Path, pool: str | None, window_s: int, jobs: int, start: str
-) -> None:
+    [
+        (None, 1_209_600, 24_134, "00:00:45"),
+        (None, 5_270_340, 68_503, "00:00:45"),
+        ("103959", 1_209_600, 256, "07:16:28"),
+        ("7f04ca", 1_209_600, 101, "13:41:42"),
+    ],
+)
+def test_time_zero_is_the_first_job_kept(shared: Path, pool: str | None, window_s: int, jobs: int, start: str) -> None:
     """Reference 9.1: pools are chosen first, then times are counted from the first job left."""
     nodes = read_nodes(shared / "data/philly_vc_nodes.csv")
-    got, findings = read_jobs(shared / "data/philly_jobs.csv.gz", pools=nodes.pool_gpus, pool=pool,
-                              since="2017-10-01", window_s=window_s)  # fmt: skip
+    got, findings = read_jobs(
+        shared / "data/philly_jobs.csv.gz",
+        pools=nodes.pool_gpus,
+        pool=pool,
+        since="2017-10-01",
+        window_s=window_s,
+    )
     assert (len(got), got.submit_s[0]) == (jobs, 0)
     assert got.start_utc == f"2017-10-01T{start}.000000000Z"
     assert got.pools == nodes.pools
@@ -91,25 +98,27 @@ def test_real_openb(shared: Path) -> None:
 
 
 def test_bad_rows_are_kept_out_with_their_place(tmp_path: Path) -> None:
-    text = ("job_id,submit_s,start_s,end_s,gpus,min_gpus,max_gpus,limit_s,deadline_s\n"
-            "good,10.5,11,20.2,2,1,4,10,40\n"
-            ",10,11,20,1,,,,\n"          # 3: no id
-            "good,10,11,20,1,,,,\n"      # 4: id there above
-            "a,-1,11,20,1,,,,\n"         # 5: negative time
-            "b,nan,11,20,1,,,,\n"        # 6: no time
-            "c,10,11,11,1,,,,\n"         # 7: zero length
-            "d,10,11,9,1,,,,\n"          # 8: ended before it started
-            "e,10,9,20,1,,,,\n"          # 9: started before it was submitted
-            "f,10,11,20,,,,,\n"          # 10: no size
-            "g,10,11,20,-2,,,,\n"        # 11: negative size
-            "h,10,11,20,2,3,,,\n"        # 12: min above
-            "i,10,11,20,2,,1,,\n"        # 13: max below
-            "j,10,11,20,2,,,5,\n"        # 14: limit too short
-            "k,10,11,20,2,,,,9\n"        # 15: deadline passed
-            "l,10,,20,2,,,,\n"           # 16: never started
-            "m,10,11,,2,,,,\n"           # 17: runs still
-            "n,10,11,20\n"               # 18: cells missing
-            "last,9,9,30,0,,,,\n")  # fmt: skip
+    text = (
+        "job_id,submit_s,start_s,end_s,gpus,min_gpus,max_gpus,limit_s,deadline_s\n"
+        "good,10.5,11,20.2,2,1,4,10,40\n"
+        ",10,11,20,1,,,,\n"  # 3: no id
+        "good,10,11,20,1,,,,\n"  # 4: id there above
+        "a,-1,11,20,1,,,,\n"  # 5: negative time
+        "b,nan,11,20,1,,,,\n"  # 6: no time
+        "c,10,11,11,1,,,,\n"  # 7: zero length
+        "d,10,11,9,1,,,,\n"  # 8: ended before it started
+        "e,10,9,20,1,,,,\n"  # 9: started before it was submitted
+        "f,10,11,20,,,,,\n"  # 10: no size
+        "g,10,11,20,-2,,,,\n"  # 11: negative size
+        "h,10,11,20,2,3,,,\n"  # 12: min above
+        "i,10,11,20,2,,1,,\n"  # 13: max below
+        "j,10,11,20,2,,,5,\n"  # 14: limit too short
+        "k,10,11,20,2,,,,9\n"  # 15: deadline passed
+        "l,10,,20,2,,,,\n"  # 16: never started
+        "m,10,11,,2,,,,\n"  # 17: runs still
+        "n,10,11,20\n"  # 18: cells missing
+        "last,9,9,30,0,,,,\n"
+    )
     jobs, findings = read_jobs(log(tmp_path, text))
     assert jobs.job_id.tolist() == ["last", "good"]
     assert (jobs.submit_s.tolist(), jobs.duration_s.tolist()) == ([0, 1], [21, 10])
@@ -123,20 +132,25 @@ def test_bad_rows_are_kept_out_with_their_place(tmp_path: Path) -> None:
         if said.get("dropped"):
             places[said["kind"]] = places.get(said["kind"], []) + said["places"]
     assert places == {
-        "malformed": ["row 17 (line 18)"], "job_id": ["row 2 (line 3)"], "duplicate": ["row 3 (line 4)"],
-        "time": ["row 4 (line 5)", "row 5 (line 6)"], "order": ["row 8 (line 9)", "row 7 (line 8)"],
-        "zero_length": ["row 6 (line 7)"], "gpus": ["row 9 (line 10)", "row 10 (line 11)"],
-        "min_gpus": ["row 11 (line 12)"], "max_gpus": ["row 12 (line 13)"],
-        "limit": ["row 13 (line 14)"], "deadline": ["row 14 (line 15)"], "never_started": ["row 15 (line 16)"],
+        "malformed": ["row 17 (line 18)"],
+        "job_id": ["row 2 (line 3)"],
+        "duplicate": ["row 3 (line 4)"],
+        "time": ["row 4 (line 5)", "row 5 (line 6)"],
+        "order": ["row 8 (line 9)", "row 7 (line 8)"],
+        "zero_length": ["row 6 (line 7)"],
+        "gpus": ["row 9 (line 10)", "row 10 (line 11)"],
+        "min_gpus": ["row 11 (line 12)"],
+        "max_gpus": ["row 12 (line 13)"],
+        "limit": ["row 13 (line 14)"],
+        "deadline": ["row 14 (line 15)"],
+        "never_started": ["row 15 (line 16)"],
         "running": ["row 16 (line 17)"],
-    }  # fmt: skip
+    }
     assert sum(counts(findings).values()) + len(jobs) == jobs.extra["rows_read"] == 18
 
 
 def test_nothing_left(tmp_path: Path) -> None:
-    with pytest.raises(
-        TraceError, match=r"no job is left: 1 job was kept out: it ran for 0 seconds; first: row 1"
-    ):
+    with pytest.raises(TraceError, match=r"no job is left: 1 job was kept out: it ran for 0 seconds; first: row 1"):
         read_jobs(log(tmp_path, HEADER + "a,0,0,1\n"))
     with pytest.raises(TraceError, match="it has no rows"):
         read_jobs(log(tmp_path, HEADER))
@@ -145,13 +159,16 @@ def test_nothing_left(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEADER + "a,1700000000000,5,1\n", r"milliseconds\? call the column submit_ms, .*--map submit_s=submit_ms"),
+        (
+            HEADER + "a,1700000000000,5,1\n",
+            r"milliseconds\? call the column submit_ms, .*--map submit_s=submit_ms",
+        ),
         (HEADER.replace(",", ";") + "a;0;5;1\n", r"cells separated by ';'\? write commas"),
         ("\0\1" * 90 + "\n", r"its columns are: '\\x00\\x01(?:\\x00\\x01)*\.\.\.'$"),
         ("[5]", "not a list of Kubernetes objects"),
         ("[" * 100_000, "no JSON"),
     ],
-)  # fmt: skip
+)
 def test_what_the_file_may_be_is_said(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(TraceError, match=said):
         read_jobs(log(tmp_path, text))
@@ -208,10 +225,12 @@ def test_zones(tmp_path: Path) -> None:
 
 
 def test_helios_and_sia(tmp_path: Path) -> None:
-    helios = ("job_id,user,vc,gpu_num,cpu_num,node_num,state,submit_time,start_time,end_time,duration,queue\n"
-              "7,u1,vcA,8,32,1,NODE_FAIL,2020-05-01 00:00:10,2020-05-01 00:01:00,2020-05-01 01:01:00,3600,50\n"
-              "9,u2,vcB,0,4,1,COMPLETED,2020-05-01 00:00:00,2020-05-01 00:00:00,2020-05-01 00:00:09,9,0\n"
-              "8,u1,vcA,1,4,1,CANCELLED,2020-05-01 00:00:20,2020-05-01 00:00:20,2020-05-01 00:00:29,9,0\n")  # fmt: skip
+    helios = (
+        "job_id,user,vc,gpu_num,cpu_num,node_num,state,submit_time,start_time,end_time,duration,queue\n"
+        "7,u1,vcA,8,32,1,NODE_FAIL,2020-05-01 00:00:10,2020-05-01 00:01:00,2020-05-01 01:01:00,3600,50\n"
+        "9,u2,vcB,0,4,1,COMPLETED,2020-05-01 00:00:00,2020-05-01 00:00:00,2020-05-01 00:00:09,9,0\n"
+        "8,u1,vcA,1,4,1,CANCELLED,2020-05-01 00:00:20,2020-05-01 00:00:20,2020-05-01 00:00:29,9,0\n"
+    )
     jobs, _ = read_jobs(log(tmp_path, helios))
     assert jobs.job_id.tolist() == ["9", "7", "8"]
     assert jobs.recorded_wait_s is not None
@@ -255,17 +274,20 @@ def test_sacct(tmp_path: Path) -> None:
     places = {said["kind"]: said["places"] for said in findings if "places" in said}
     assert places["duration_s"] == ["row 9 (line 10)"]
     assert places["malformed"] == ["row 10 (line 11)"]
-    assert {"steps": 2, "limit_raised": 1}.items() <= {
-        said["kind"]: said["count"] for said in findings
-    }.items()
+    assert {"steps": 2, "limit_raised": 1}.items() <= {said["kind"]: said["count"] for said in findings}.items()
     with pytest.raises(TraceError, match="no field AllocTRES or ReqTRES; export with `sacct"):
         read_jobs(log(tmp_path, "JobID|Submit|Elapsed|State\n1|2024-05-01T08:00:00|1:00|FAILED\n"))
 
 
 def test_gpus_of_sacct_that_cannot_be_counted(tmp_path: Path) -> None:
     """Whole GPUs named twice count once; MIG slices and what is not a number are kept out, not taken for 0."""
-    tres = ("gres/gpu:a100=2,gres/gpu=2", "gres/gpu:a100=1,gres/gpu:h100=3", "cpu=4", "gres/gpu=NaN",
-            "gres/gpu:a100_1g.5gb=2,gres/gpu=2")  # fmt: skip
+    tres = (
+        "gres/gpu:a100=2,gres/gpu=2",
+        "gres/gpu:a100=1,gres/gpu:h100=3",
+        "cpu=4",
+        "gres/gpu=NaN",
+        "gres/gpu:a100_1g.5gb=2,gres/gpu=2",
+    )
     rows = "".join(f"{i}|2024-05-01T08:00:00|1:00|{said}|COMPLETED\n" for i, said in enumerate(tres))
     jobs, findings = read_jobs(log(tmp_path, "JobID|Submit|Elapsed|AllocTRES|State\n" + rows))
     assert (jobs.job_id.tolist(), jobs.gpus.tolist()) == (["0", "1", "2"], [2, 4, 0])
@@ -298,22 +320,50 @@ def test_kubernetes(tmp_path: Path) -> None:
     finished = {"type": "Finished", "status": "True", "reason": "Succeeded", "lastTransitionTime": at(25)}
     conditions = [{"type": "Admitted", "status": "True", "lastTransitionTime": at(5)}, finished]
     items = [
-        item("Pod", "pod", "v1", pods(2, nodeSelector={"nvidia.com/gpu.product": "H100"}),
-             {"phase": "Failed", "startTime": at(1), **ended}),
+        item(
+            "Pod",
+            "pod",
+            "v1",
+            pods(2, nodeSelector={"nvidia.com/gpu.product": "H100"}),
+            {"phase": "Failed", "startTime": at(1), **ended},
+        ),
         item("Pod", "alive", "v1", pods(2), running),
         item("Pod", "part", "v1", pods(2), running, ownerReferences=[{"uid": "job"}]),
-        item("Job", "job", "batch/v1", {"parallelism": 4, "activeDeadlineSeconds": 60, "template": {"spec": pods(8)}},
-             {"startTime": at(2), "completionTime": at(4)}, labels={"kueue.x-k8s.io/queue-name": "q"}),
-        item("Job", "vc", "batch.volcano.sh/v1alpha1",
-             {"queue": "v", "tasks": [{"replicas": 3, "template": {"spec": pods(1)}}, {"template": {"spec": pods(0)}}]},
-             {"state": {"phase": "Aborted", "lastTransitionTime": at(7)},
-              "conditions": [{"status": "Running", "lastTransitionTime": at(3)}]}),
-        item("Workload", "wl", "kueue.x-k8s.io/v1beta1",
-             {"queueName": "q", "priority": 7, "podSets": [{"count": 4, "minCount": 2, "template": {"spec": pods(8)}}]},
-             {"conditions": conditions}),
+        item(
+            "Job",
+            "job",
+            "batch/v1",
+            {"parallelism": 4, "activeDeadlineSeconds": 60, "template": {"spec": pods(8)}},
+            {"startTime": at(2), "completionTime": at(4)},
+            labels={"kueue.x-k8s.io/queue-name": "q"},
+        ),
+        item(
+            "Job",
+            "vc",
+            "batch.volcano.sh/v1alpha1",
+            {
+                "queue": "v",
+                "tasks": [{"replicas": 3, "template": {"spec": pods(1)}}, {"template": {"spec": pods(0)}}],
+            },
+            {
+                "state": {"phase": "Aborted", "lastTransitionTime": at(7)},
+                "conditions": [{"status": "Running", "lastTransitionTime": at(3)}],
+            },
+        ),
+        item(
+            "Workload",
+            "wl",
+            "kueue.x-k8s.io/v1beta1",
+            {
+                "queueName": "q",
+                "priority": 7,
+                "podSets": [{"count": 4, "minCount": 2, "template": {"spec": pods(8)}}],
+            },
+            {"conditions": conditions},
+        ),
         item("Service", "svc", "v1", {}, {}),
         item("Pod", "odd", "v1", pods("many"), running),
-    ]  # fmt: skip
+    ]
     path = tmp_path / "list.json.gz"
     path.write_bytes(gzip.compress(json.dumps({"kind": "List", "items": items}, indent=1).encode()))
     jobs, findings = read_jobs(path)
@@ -341,8 +391,15 @@ def test_own_columns(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="no column says when jobs were submitted"):
         read_jobs(path)
     text = "Id,Born,Took,Cards,Share,Soft,Spot\nx,5,3,1,250,no,yes\ny,4,2,2,,,\n"
-    mapping = {"job_id": "Id", "submit_s": "Born", "duration_s": "Took", "gpus": "Cards", "gpu_milli": "Share",
-               "preemptible": "Soft", "spot_ok": "Spot"}  # fmt: skip
+    mapping = {
+        "job_id": "Id",
+        "submit_s": "Born",
+        "duration_s": "Took",
+        "gpus": "Cards",
+        "gpu_milli": "Share",
+        "preemptible": "Soft",
+        "spot_ok": "Spot",
+    }
     jobs, _ = read_jobs(log(tmp_path, text), mapping=mapping, limit_error=0.5)
     assert (jobs.job_id.tolist(), jobs.submit_s.tolist(), jobs.limit_s.tolist()) == (
         ["y", "x"],
@@ -365,10 +422,13 @@ def test_own_columns(tmp_path: Path) -> None:
 def test_parquet_with_types(tmp_path: Path) -> None:
     minutes = [np.datetime64(f"2024-05-01T00:{minute:02}", "us") for minute in (3, 1, 2)]
     columns: dict[str, Any] = {
-        "job_id": [7, 8, 9], "submit_time": minutes, "duration": [1.5, 2.0, np.nan],
+        "job_id": [7, 8, 9],
+        "submit_time": minutes,
+        "duration": [1.5, 2.0, np.nan],
         "gpus": pa.array([1, 2, 3], pa.uint8()),
-        "vc": pa.array(["a", "b", "a"]).dictionary_encode(), "preemptible": [False, True, True],
-    }  # fmt: skip
+        "vc": pa.array(["a", "b", "a"]).dictionary_encode(),
+        "preemptible": [False, True, True],
+    }
     pq.write_table(pa.table(columns), tmp_path / "jobs.parquet")
     jobs, findings = read_jobs(tmp_path / "jobs.parquet")
     assert (jobs.job_id.tolist(), jobs.duration_s.tolist(), jobs.gpus.tolist()) == (
@@ -383,17 +443,13 @@ def test_parquet_with_types(tmp_path: Path) -> None:
         read_jobs(tmp_path / "jobs.parquet")
 
 
-CELL = st.one_of(
-    st.integers(-3, 30).map(str), st.sampled_from(["", "nan", "1e2", "2.5", "x", "inf", "9" * 25])
-)
+CELL = st.one_of(st.integers(-3, 30).map(str), st.sampled_from(["", "nan", "1e2", "2.5", "x", "inf", "9" * 25]))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(CELL, min_size=6, max_size=7), max_size=12))
 def test_every_row_is_kept_or_counted(tmp_path: Path, rows: list[list[str]]) -> None:
-    text = "job_id,submit_s,duration_s,gpus,limit_s,min_gpus\n" + "".join(
-        ",".join(row) + "\n" for row in rows
-    )
+    text = "job_id,submit_s,duration_s,gpus,limit_s,min_gpus\n" + "".join(",".join(row) + "\n" for row in rows)
     try:
         jobs, findings = read_jobs(log(tmp_path, text))
     except TraceError as error:
@@ -418,9 +474,27 @@ def check(jobs: Jobs) -> None:
 
 GARBAGE = st.one_of(st.text(max_size=80), st.text('{}[]":,|\n 0a-', max_size=40)).map(str.encode)
 HEADS = st.sampled_from([b"", HEADER.encode(), SACCT[:90].encode(), b'{"items":[', b"\x1f\x8b", b"PAR1"])
-WORDS = ("kind", "metadata", "spec", "status", "template", "containers", "podSets", "tasks", "count", "uid", "Pod",
-         "Job", "Workload", "conditions", "resources", "limits", "nvidia.com/gpu", "creationTimestamp",
-         "2024-05-01T08:03:00Z")  # fmt: skip
+WORDS = (
+    "kind",
+    "metadata",
+    "spec",
+    "status",
+    "template",
+    "containers",
+    "podSets",
+    "tasks",
+    "count",
+    "uid",
+    "Pod",
+    "Job",
+    "Workload",
+    "conditions",
+    "resources",
+    "limits",
+    "nvidia.com/gpu",
+    "creationTimestamp",
+    "2024-05-01T08:03:00Z",
+)
 LEAF = st.one_of(st.none(), st.sampled_from(WORDS), st.integers(), st.floats())
 TREE = st.recursive(
     LEAF,

@@ -40,8 +40,11 @@ def stored(tmp_path: Path) -> Path:
 def same(one: Jobs, other: Jobs) -> None:
     for each in fields(Jobs):
         left, right = getattr(one, each.name), getattr(other, each.name)
-        equal = np.array_equal(left, right, equal_nan=left.dtype.kind == "f") if isinstance(left, np.ndarray) \
-            else left == right  # fmt: skip
+        equal = (
+            np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
+            if isinstance(left, np.ndarray)
+            else left == right
+        )
         assert equal, each.name
 
 
@@ -63,17 +66,22 @@ def test_damage(stored: Path, tmp_path: Path) -> None:
     bad: dict[str, dict[str, Any]] = {
         "submit_s goes back": {"submit_s": jobs.submit_s[::-1]},
         "row 1: duration_s is below 1": {"duration_s": jobs.gpus * 0},
-        "limit_s is below": {"limit_s": jobs.duration_s - 1}, "2 jobs have an id": {"job_id": jobs.job_id[[0, 0, 0]]},
-        "gpu_milli is not": {"gpu_milli": jobs.gpu_milli // 2}, "min_gpus to max": {"max_gpus": jobs.gpus - 1},
+        "limit_s is below": {"limit_s": jobs.duration_s - 1},
+        "2 jobs have an id": {"job_id": jobs.job_id[[0, 0, 0]]},
+        "gpu_milli is not": {"gpu_milli": jobs.gpu_milli // 2},
+        "min_gpus to max": {"max_gpus": jobs.gpus - 1},
         "deadline_s is": {"deadline_s": jobs.submit_s - 5},
-    }  # fmt: skip
+    }
     for said, change in bad.items():
         write_jobs(tmp_path / "bad.parquet", replace(jobs, **change))
         with pytest.raises(TraceError, match=f"{said}.*import the log again"):
             open_jobs(tmp_path / "bad.parquet")
     table = pq.read_table(stored)
-    for changed, said in ((table.slice(0, 2), "2 rows, but 3 were written"), (table.drop(["gpus"]), "no column gpus"),
-                          (table.replace_schema_metadata({KEY: b"{}"}), "no job trace")):  # fmt: skip
+    for changed, said in (
+        (table.slice(0, 2), "2 rows, but 3 were written"),
+        (table.drop(["gpus"]), "no column gpus"),
+        (table.replace_schema_metadata({KEY: b"{}"}), "no job trace"),
+    ):
         pq.write_table(changed, tmp_path / "bad.parquet")
         with pytest.raises(TraceError, match=said):
             open_jobs(tmp_path / "bad.parquet")
@@ -124,7 +132,14 @@ def test_nodes(shared: Path, tmp_path: Path) -> None:
     assert (len(openb), int(openb.gpus.sum()), int(openb.cpu_milli.sum())) == (1213, 6212, 107_018_000)
     by_type = np.bincount(openb.gpu_type, weights=openb.gpus)
     assert dict(zip(openb.gpu_types, by_type, strict=True)) == {
-        "G2": 4392, "T4": 842, "G3": 312, "P100": 265, "V100M32": 204, "V100M16": 195, "A10": 2}  # fmt: skip
+        "G2": 4392,
+        "T4": 842,
+        "G3": 312,
+        "P100": 265,
+        "V100M32": 204,
+        "V100M16": 195,
+        "A10": 2,
+    }
     path = tmp_path / "nodes.csv"
     path.write_text("node,gpus,pool\nn0,8,a\nn1,4,b\nn2,8,a\n", encoding="utf-8")
     assert read_nodes(path).pool_gpus == {"a": 16, "b": 4}

@@ -15,8 +15,11 @@ from simcost.tables.json_objects import at_path, finite_json, one_row, paths, re
 from simcost.tables.sources import reading
 
 KEYS = st.text(st.sampled_from("ab._"), min_size=1, max_size=3)
-TREES = st.recursive(st.integers(-9, 9) | st.none() | st.text(max_size=3), lambda inner: st.dictionaries(KEYS, inner),
-                     max_leaves=12)  # fmt: skip
+TREES = st.recursive(
+    st.integers(-9, 9) | st.none() | st.text(max_size=3),
+    lambda inner: st.dictionaries(KEYS, inner),
+    max_leaves=12,
+)
 OBJECTS = st.dictionaries(KEYS, TREES, max_size=5)
 
 
@@ -46,16 +49,22 @@ def test_keys_may_hold_dots() -> None:
     assert at_path([], "a") is None
 
 
-@given(values=st.lists(st.fixed_dictionaries({"a": st.integers(-(10**6), 10**6), "b": st.text(max_size=9)}),
-                       min_size=1),
-       indent=st.sampled_from([None, 1]), zipped=st.booleans())  # fmt: skip
+@given(
+    values=st.lists(st.fixed_dictionaries({"a": st.integers(-(10**6), 10**6), "b": st.text(max_size=9)}), min_size=1),
+    indent=st.sampled_from([None, 1]),
+    zipped=st.booleans(),
+)
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lines_arrays_and_documents_are_the_same(
     tmp_path: Path, values: list[dict[str, Any]], indent: int | None, zipped: bool
 ) -> None:
     wanted = [(value["a"], value["b"].encode("utf-8", "replace").decode()) for value in values]
-    texts = ["\n\n".join(map(json.dumps, values)), json.dumps(values, indent=indent),
-             "\n".join(json.dumps(value, indent=1) for value in values), "\ufeff " + json.dumps(values)]  # fmt: skip
+    texts = [
+        "\n\n".join(map(json.dumps, values)),
+        json.dumps(values, indent=indent),
+        "\n".join(json.dumps(value, indent=1) for value in values),
+        "\ufeff " + json.dumps(values),
+    ]
     for text in texts:
         content = text.encode()
         read, faults = rows(tmp_path / "log", gzip.compress(content) if zipped else content, "ab")
@@ -70,16 +79,25 @@ def test_an_array_longer_than_a_block(tmp_path: Path) -> None:
 
 def test_elements_that_are_no_objects_are_named(tmp_path: Path) -> None:
     assert rows(tmp_path / "log", b'[{"a": 1}, 2, null, {"a": 3}]', "a") == (
-        [(1,), (3,)], ["element 2: no JSON object", "element 3: no JSON object"])  # fmt: skip
+        [(1,), (3,)],
+        ["element 2: no JSON object", "element 3: no JSON object"],
+    )
     assert rows(tmp_path / "log", b"[]", "a") == ([], [])
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (b'[{"a": 1}, {"a": ', "element 2: not JSON"), (b'[{"a": 1}', "after element 1"), (b'[{"a": 1},', "does not end"),
-    (b'[{"a": 1} {"a": 2}]', "after element 1"), (b'[{"a": 1}] x', "more text behind the array"),
-    (b'{\n"a": 1}\nx', "object 2: not JSON"), (b"[" * 5000, "element 1: not JSON"),
-    (b'[{"a": "\xff"}]', "cannot be read"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'[{"a": 1}, {"a": ', "element 2: not JSON"),
+        (b'[{"a": 1}', "after element 1"),
+        (b'[{"a": 1},', "does not end"),
+        (b'[{"a": 1} {"a": 2}]', "after element 1"),
+        (b'[{"a": 1}] x', "more text behind the array"),
+        (b'{\n"a": 1}\nx', "object 2: not JSON"),
+        (b"[" * 5000, "element 1: not JSON"),
+        (b'[{"a": "\xff"}]', "cannot be read"),
+    ],
+)
 def test_broken_arrays_end_with_their_place(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "log").write_bytes(content)
     with pytest.raises(TraceError, match=said), reading(tmp_path / "log", "jsonl", "log"):

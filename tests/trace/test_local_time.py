@@ -14,8 +14,10 @@ from simcost.trace.series.local_time import (
 )
 from simcost.trace.series.series import Grid
 
-CHANGES = [("Europe/Berlin", "2024-03-31T01:00", "2024-10-27T01:00"),
-           ("America/Los_Angeles", "2024-03-10T10:00", "2024-11-03T09:00")]  # fmt: skip
+CHANGES = [
+    ("Europe/Berlin", "2024-03-31T01:00", "2024-10-27T01:00"),
+    ("America/Los_Angeles", "2024-03-10T10:00", "2024-11-03T09:00"),
+]
 
 
 def seconds(time: str) -> int:
@@ -69,9 +71,7 @@ def test_ambiguous_and_skipped(zone: str, spring: str, autumn: str) -> None:
     assert shown.all()
     assert (found - seconds(autumn)).tolist() == [-3600, -3600, 0]
     before = np.array([seconds(spring) - 1])
-    _, _, shown = offsets(zone, before).utc(
-        offsets(zone, before).local(before) + np.array([0, 1, 3600, 3601])
-    )
+    _, _, shown = offsets(zone, before).utc(offsets(zone, before).local(before) + np.array([0, 1, 3600, 3601]))
     assert shown.tolist() == [True, False, False, True]
 
 

@@ -20,9 +20,12 @@ timestamp,pod,metric,value,ready,phase,request
 2026-03-03T08:00:15Z,,q,error,,,
 2026-03-03T08:00:15Z,a,w,5,,Terminating,
 """
-ROWS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab "), st.sampled_from("wq"),
-                          st.floats(-1e6, 1e6) | st.none()), min_size=1, max_size=30,
-                unique_by=lambda row: row[:3])  # fmt: skip
+ROWS = st.lists(
+    st.tuples(st.integers(0, 9), st.sampled_from("ab "), st.sampled_from("wq"), st.floats(-1e6, 1e6) | st.none()),
+    min_size=1,
+    max_size=30,
+    unique_by=lambda row: row[:3],
+)
 
 
 @pytest.fixture
@@ -74,9 +77,7 @@ def test_the_order_of_rows_does_not_matter(
     path = tmp_path_factory.mktemp("any") / "m.csv"
 
     def written(order: list[Any]) -> Recording:
-        cells = [
-            (t, pod.strip(), name, "" if value is None else repr(value)) for t, pod, name, value in order
-        ]
+        cells = [(t, pod.strip(), name, "" if value is None else repr(value)) for t, pod, name, value in order]
         lines = [",".join(map(str, row)) for row in cells]
         path.write_text("\n".join(["t,pod,metric,value", "0,a,w,1", "0,b,q,1", *lines, "99,,w,1"]) + "\n")
         return read_metrics(path)[0]
@@ -95,9 +96,7 @@ def test_a_column_per_metric_is_a_row_per_total(read: Any) -> None:
 
 def test_arrays_are_the_same_as_a_file(read: Any) -> None:
     text = "t,pod,metric,value,ready\n0,pod-0,w,3,1\n0,pod-1,w,,0\n15,pod-0,w,4,1\n15,pod-1,w,6,1\n15,,q,7,\n"
-    table = Recording.table(
-        [0, 15], {"w": [[3, np.nan], [4, 6]], "q": [np.nan, 7]}, said={"ready": [[1, 0], [1, 1]]}
-    )
+    table = Recording.table([0, 15], {"w": [[3, np.nan], [4, 6]], "q": [np.nan, 7]}, said={"ready": [[1, 0], [1, 1]]})
     found = read(text)
     kept = ~np.isnan(table.value) | (table.pod >= 0)
     assert np.array_equal(found.value[found.pod >= 0], table.value[table.pod >= 0], equal_nan=True)

@@ -22,8 +22,11 @@ from simcost.trace.requests.store import read_batches, read_tables
 HEADER = "arrival,prompt_tokens,output_tokens\n"
 TS = {"arrival": "ts", "prompt_tokens": "pt", "output_tokens": "ct"}
 NESTED = {"arrival": "ts", "prompt_tokens": "usage.prompt_tokens", "output_tokens": "usage.completion_tokens"}
-SPANS = {"arrival": "start_time", "prompt_tokens": "attributes.gen_ai.usage.input_tokens",
-         "output_tokens": "attributes.gen_ai.usage.output_tokens"}  # fmt: skip
+SPANS = {
+    "arrival": "start_time",
+    "prompt_tokens": "attributes.gen_ai.usage.input_tokens",
+    "output_tokens": "attributes.gen_ai.usage.output_tokens",
+}
 GERMAN = {"arrival": "Zeitstempel", "prompt_tokens": "Prompt Tokens", "output_tokens": "Completion Tokens"}
 STAMP = {"arrival": "timestamp"}
 
@@ -48,30 +51,42 @@ def messages(document: dict[str, Any]) -> dict[str, str]:
 
 
 # rows, dropped, sums of prompt and output tokens (counted apart, with csv and json alone), start to the second
-@pytest.mark.parametrize(("name", "fmt", "mapping", "notation", "rows", "models"), [
-    ("langfuse.csv", "langfuse", {}, {}, 300, 2), ("langfuse_iso.csv", "langfuse", {}, {}, 300, 2),
-    ("litellm.csv", "litellm", {}, {}, 295, 2), ("otel.jsonl", "otel", {}, {}, 500, 2),
-    ("otel_flat.json", "otel", {}, {}, 200, 2), ("otel_flat.json", "jsonl", SPANS, {}, 200, 2),
-    ("flat.jsonl", "jsonl", TS, {}, 50, 0), ("flat2.jsonl", "jsonl", TS, {}, 50, 0),
-    ("vllm.jsonl", "jsonl", NESTED, {}, 300, 2),
-    ("excel_de.csv", "csv", GERMAN, {"time_format": "%d.%m.%Y %H:%M:%S"}, 300, 0),
-    ("datadog.tsv", "csv", STAMP, {}, 300, 0), ("floats.csv", "csv", {}, {}, 300, 0),
-    ("local.csv", "csv", {"arrival": "created_at", "prompt_tokens": "input_tokens"}, {}, 300, 0),
-    ("flat.parquet", "parquet", STAMP | {"prompt_tokens": "input_tokens"}, {}, 3000, 0),
-    ("gateway.parquet", "parquet", NESTED | STAMP, {}, 3000, 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "fmt", "mapping", "notation", "rows", "models"),
+    [
+        ("langfuse.csv", "langfuse", {}, {}, 300, 2),
+        ("langfuse_iso.csv", "langfuse", {}, {}, 300, 2),
+        ("litellm.csv", "litellm", {}, {}, 295, 2),
+        ("otel.jsonl", "otel", {}, {}, 500, 2),
+        ("otel_flat.json", "otel", {}, {}, 200, 2),
+        ("otel_flat.json", "jsonl", SPANS, {}, 200, 2),
+        ("flat.jsonl", "jsonl", TS, {}, 50, 0),
+        ("flat2.jsonl", "jsonl", TS, {}, 50, 0),
+        ("vllm.jsonl", "jsonl", NESTED, {}, 300, 2),
+        ("excel_de.csv", "csv", GERMAN, {"time_format": "%d.%m.%Y %H:%M:%S"}, 300, 0),
+        ("datadog.tsv", "csv", STAMP, {}, 300, 0),
+        ("floats.csv", "csv", {}, {}, 300, 0),
+        ("local.csv", "csv", {"arrival": "created_at", "prompt_tokens": "input_tokens"}, {}, 300, 0),
+        ("flat.parquet", "parquet", STAMP | {"prompt_tokens": "input_tokens"}, {}, 3000, 0),
+        ("gateway.parquet", "parquet", NESTED | STAMP, {}, 3000, 2),
+    ],
+)
 def test_exports(
-    shared: Path, tmp_path: Path, name: str, fmt: str, mapping: dict[str, str], notation: dict[str, Any],
-    rows: int, models: int,
-) -> None:  # fmt: skip
+    shared: Path,
+    tmp_path: Path,
+    name: str,
+    fmt: str,
+    mapping: dict[str, str],
+    notation: dict[str, Any],
+    rows: int,
+    models: int,
+) -> None:
     cases = shared / "cases/logs"
     if not cases.is_dir():
         pytest.skip(f"no cases at {cases}")
     got = imported(tmp_path, cases / name, fmt, mapping=mapping, notation=Notation(**notation))
     assert (got["rows"], got["dropped"] + got["rows"], got["repaired"]) == (rows, got["read"], 0)
-    assert got["start_utc"].startswith(
-        "2026-03-02T07:00:00" if name == "local.csv" else "2026-03-02T09:00:00"
-    )
+    assert got["start_utc"].startswith("2026-03-02T07:00:00" if name == "local.csv" else "2026-03-02T09:00:00")
     assert len(got["models"]) == models == len(describe_trace(tmp_path / "t.parquet")["models"])
     assert ("models" in messages(got)) == (models == 2)
     assert pairs(tmp_path)[:2] in ([(503, 73), (2271, 115)], [(503, 73), (331, 354)])
@@ -84,10 +99,12 @@ def test_the_cases_hold_the_same_requests(shared: Path, tmp_path: Path) -> None:
     imported(tmp_path, cases / "floats.csv", "csv")
     wanted = pairs(tmp_path)
     for name, fmt, mapping, notation in [
-        ("langfuse.csv", "langfuse", {}, Notation()), ("langfuse_iso.csv", "langfuse", {}, Notation()),
-        ("datadog.tsv", "csv", STAMP, Notation()), ("vllm.jsonl", "jsonl", NESTED, Notation()),
+        ("langfuse.csv", "langfuse", {}, Notation()),
+        ("langfuse_iso.csv", "langfuse", {}, Notation()),
+        ("datadog.tsv", "csv", STAMP, Notation()),
+        ("vllm.jsonl", "jsonl", NESTED, Notation()),
         ("excel_de.csv", "csv", GERMAN, Notation(time_format="%d.%m.%Y %H:%M:%S")),
-    ]:  # fmt: skip
+    ]:
         imported(tmp_path, cases / name, fmt, mapping=mapping, notation=notation)
         assert pairs(tmp_path) == wanted, name
 
@@ -115,11 +132,19 @@ def test_a_doubtful_delimiter_is_asked_for(tmp_path: Path) -> None:
     imported(tmp_path, quoted, "csv")
 
 
-@pytest.mark.parametrize(("cell", "marks", "tokens"), [
-    ("1.234", {"decimal": ",", "thousands": "."}, 1234), ("1.234.567,0", {"thousands": "."}, 1234567),
-    ("1,234", {"thousands": ","}, 1234), ("1'234", {"thousands": "'"}, 1234), ("1\u202f234", {"thousands": " "}, 1234),
-    ("2,0", {"decimal": ","}, 2), ("503.000", {"decimal": "."}, 503), ("1234", {"thousands": "."}, 1234),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cell", "marks", "tokens"),
+    [
+        ("1.234", {"decimal": ",", "thousands": "."}, 1234),
+        ("1.234.567,0", {"thousands": "."}, 1234567),
+        ("1,234", {"thousands": ","}, 1234),
+        ("1'234", {"thousands": "'"}, 1234),
+        ("1\u202f234", {"thousands": " "}, 1234),
+        ("2,0", {"decimal": ","}, 2),
+        ("503.000", {"decimal": "."}, 503),
+        ("1234", {"thousands": "."}, 1234),
+    ],
+)
 def test_declared_marks(tmp_path: Path, cell: str, marks: dict[str, str], tokens: int) -> None:
     path = log(tmp_path, HEADER.replace(",", ";") + f"0;{cell};6\n1;7;8\n")
     imported(tmp_path, path, "csv", notation=Notation(**marks))
@@ -132,12 +157,17 @@ def test_times_with_a_decimal_comma(tmp_path: Path, cells: tuple[str, str]) -> N
     assert imported(tmp_path, path, "csv", notation=Notation(decimal=","))["span_s"] == 0.75
 
 
-@pytest.mark.parametrize(("cell", "marks", "said"), [
-    ("2.000", {}, "'2.000' may be 2 or 2,000; pass --decimal . or --thousands ."),
-    ("2,271", {}, "pass --thousands and --decimal"), ("1.234", {"decimal": ","}, "pass --thousands and --decimal"),
-    ("2.000", {"decimal": ","}, "pass --thousands"), ("1.23.4", {"thousands": "."}, "not a number"),
-    ("2.5", {}, "'2.5' is not a whole number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cell", "marks", "said"),
+    [
+        ("2.000", {}, "'2.000' may be 2 or 2,000; pass --decimal . or --thousands ."),
+        ("2,271", {}, "pass --thousands and --decimal"),
+        ("1.234", {"decimal": ","}, "pass --thousands and --decimal"),
+        ("2.000", {"decimal": ","}, "pass --thousands"),
+        ("1.23.4", {"thousands": "."}, "not a number"),
+        ("2.5", {}, "'2.5' is not a whole number"),
+    ],
+)
 def test_undeclared_marks_are_faults(tmp_path: Path, cell: str, marks: dict[str, str], said: str) -> None:
     path = log(tmp_path, HEADER.replace(",", ";") + f"0;{cell};6\n")
     with pytest.raises(TraceError) as error:
@@ -153,11 +183,17 @@ def test_one_mark_for_two_things(tmp_path: Path) -> None:
 
 def test_failed_requests_are_left_out_by_reason(tmp_path: Path) -> None:
     said = [(200, "INFO"), (500, "INFO"), (429, "WARN"), (200, "ERROR")]
-    lines = [{"arrival": i, "prompt_tokens": 5, "output_tokens": 6, "status": status, "level": level}
-             for i, (status, level) in enumerate(said)]  # fmt: skip
-    lines += [{"arrival": 9, "prompt_tokens": 5, "output_tokens": 0}, {"arrival": 10, "status": 200},
-              {"arrival": 11, "prompt_tokens": "x", "output_tokens": 1, "status": "timeout"}, {"status": 200},
-              {"arrival": 12, "prompt_tokens": 8, "output_tokens": 1, "status": "odd"}]  # fmt: skip
+    lines = [
+        {"arrival": i, "prompt_tokens": 5, "output_tokens": 6, "status": status, "level": level}
+        for i, (status, level) in enumerate(said)
+    ]
+    lines += [
+        {"arrival": 9, "prompt_tokens": 5, "output_tokens": 0},
+        {"arrival": 10, "status": 200},
+        {"arrival": 11, "prompt_tokens": "x", "output_tokens": 1, "status": "timeout"},
+        {"status": 200},
+        {"arrival": 12, "prompt_tokens": 8, "output_tokens": 1, "status": "odd"},
+    ]
     got = imported(tmp_path, log(tmp_path, "\n".join(map(json.dumps, lines))), "jsonl")
     assert pairs(tmp_path) == [(5, 6), (8, 1)]
     assert got["dropped_by"] == {"failed_status": 4, "failed": 1, "no_usage": 1, "blank": 1}
@@ -184,21 +220,34 @@ def test_litellm(tmp_path: Path) -> None:
     got = imported(tmp_path, log(tmp_path, text), "litellm")
     assert (pairs(tmp_path), got["models"]) == ([(5, 6)], {"openai/a": 1})
     assert got["dropped_by"] == {"failed_status": 1, "cache_hit": 1, "other_operation": 1}
-    rows = [
-        dict(zip(head.strip().split(","), line.split(","), strict=True)) for line in text.splitlines()[1:]
-    ]
+    rows = [dict(zip(head.strip().split(","), line.split(","), strict=True)) for line in text.splitlines()[1:]]
     again = imported(tmp_path, log(tmp_path, json.dumps(rows)), "litellm")
     assert again["dropped_by"] == got["dropped_by"]
 
 
 def test_langfuse_json(tmp_path: Path) -> None:
     lines = [
-        {"type": "GENERATION", "level": "DEFAULT", "startTime": "2026-03-02T09:00:00.181Z", "model": "a",
-         "usageDetails": {"input": 100, "input_cached_tokens": 400, "output": 5, "total": 505}},
+        {
+            "type": "GENERATION",
+            "level": "DEFAULT",
+            "startTime": "2026-03-02T09:00:00.181Z",
+            "model": "a",
+            "usageDetails": {"input": 100, "input_cached_tokens": 400, "output": 5, "total": 505},
+        },
         {"type": "SPAN", "level": "DEFAULT", "startTime": "2026-03-02T09:00:01Z"},
-        {"type": "GENERATION", "level": "ERROR", "startTime": "2026-03-02T09:00:01Z", "usageDetails": {"input": 3}},
-        {"type": "GENERATION", "level": "WARNING", "startTime": "2026-03-02T09:00:02Z", "usageDetails": {"input": "x"}},
-    ]  # fmt: skip
+        {
+            "type": "GENERATION",
+            "level": "ERROR",
+            "startTime": "2026-03-02T09:00:01Z",
+            "usageDetails": {"input": 3},
+        },
+        {
+            "type": "GENERATION",
+            "level": "WARNING",
+            "startTime": "2026-03-02T09:00:02Z",
+            "usageDetails": {"input": "x"},
+        },
+    ]
     text = "\n".join(map(json.dumps, lines))
     got = imported(tmp_path, log(tmp_path, text), "langfuse", on_error="skip")
     assert pairs(tmp_path) == [(500, 5)], "cached tokens are part of the prompt"
@@ -207,22 +256,33 @@ def test_langfuse_json(tmp_path: Path) -> None:
 
 def span(start: object, attributes: dict[str, object], **more: object) -> dict[str, object]:
     kinds = {int: "intValue", str: "stringValue", float: "doubleValue"}
-    listed = [{"key": key, "value": {kinds[type(value)]: str(value) if type(value) is int else value}}
-              for key, value in attributes.items()]  # fmt: skip
+    listed = [
+        {"key": key, "value": {kinds[type(value)]: str(value) if type(value) is int else value}}
+        for key, value in attributes.items()
+    ]
     return {"startTimeUnixNano": start, "attributes": listed, **more}
 
 
 def test_otel_spans_of_old_and_new_names(tmp_path: Path) -> None:
-    new = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "a", "gen_ai.usage.input_tokens": 5,
-           "gen_ai.usage.output_tokens": 6, "gen_ai.conversation.id": "c1"}  # fmt: skip
+    new = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "a",
+        "gen_ai.usage.input_tokens": 5,
+        "gen_ai.usage.output_tokens": 6,
+        "gen_ai.conversation.id": "c1",
+    }
     old = {"gen_ai.response.model": "a", "gen_ai.usage.prompt_tokens": 7, "gen_ai.usage.completion_tokens": 8}
     start = 1_772_442_000_000_000_000
     spans = [
-        span(str(start), new), span(start + 10**9, old), span(start, {"http.route": "/v1"}),
+        span(str(start), new),
+        span(start + 10**9, old),
+        span(start, {"http.route": "/v1"}),
         span(start, new | {"gen_ai.operation.name": "embeddings"}),
-        span(start, new | {"gen_ai.operation.name": "invoke_agent"}), span(start, new, status={"code": 2}),
-        span(start, new | {"error.type": "timeout"}), span("0", new),
-    ]  # fmt: skip
+        span(start, new | {"gen_ai.operation.name": "invoke_agent"}),
+        span(start, new, status={"code": 2}),
+        span(start, new | {"error.type": "timeout"}),
+        span("0", new),
+    ]
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "api"}}]}
     document = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}
     text = json.dumps(document) + '\n{"resourceLogs": []}\n{"resourceSpans": {}}\n'
@@ -274,9 +334,7 @@ def test_struct_fields_of_parquet(tmp_path: Path) -> None:
 def test_several_files_make_one_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = log(tmp_path, HEADER.replace("\n", ",model\n") + "2024-05-01T00:00:10,1,1,a\n", "one.csv")
     two = log(tmp_path, HEADER.replace(",", ";") + "1714521600;2;2\n1714521601;x;2\n", "two.csv")
-    monkeypatch.setattr(
-        sys, "stdin", io.TextIOWrapper(io.BytesIO(HEADER.encode() + b"2024-05-01,3,3\nnow,1,1\n"))
-    )
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(HEADER.encode() + b"2024-05-01,3,3\nnow,1,1\n")))
     got = imported(tmp_path, [one, two, Path("-")], "csv", on_error="skip")
     assert (got["rows"], got["dropped"], got["repaired_by"]) == (3, 2, {"unsorted": 2})
     assert pairs(tmp_path) == [(2, 2), (3, 3), (1, 1)]
@@ -293,16 +351,24 @@ def test_several_files_make_one_trace(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_faults_of_standard_input_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for text, said in [(b"", "standard input: the file is empty"), (b"a,b\n1,2\n", "standard input: arrival: no col"),
-                       (HEADER.encode() + b"1,,1\n", "standard input: row 1")]:  # fmt: skip
+    for text, said in [
+        (b"", "standard input: the file is empty"),
+        (b"a,b\n1,2\n", "standard input: arrival: no col"),
+        (HEADER.encode() + b"1,,1\n", "standard input: row 1"),
+    ]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
         with pytest.raises(TraceError, match=said):
             imported(tmp_path, Path("-"), "csv")
 
 
 CELLS = st.sampled_from(["", "0", "5", "x", "2.000", "7.0"])
-ROWS = st.tuples(st.sampled_from(["1", "2", "", "-1"]), CELLS, CELLS, st.sampled_from(["a", "b", ""]),
-                 st.sampled_from(["200", "500", "", "odd"]))  # fmt: skip
+ROWS = st.tuples(
+    st.sampled_from(["1", "2", "", "-1"]),
+    CELLS,
+    CELLS,
+    st.sampled_from(["a", "b", ""]),
+    st.sampled_from(["200", "500", "", "odd"]),
+)
 
 
 @given(rows=st.lists(ROWS, max_size=20), where=st.sampled_from([(), (("model", "a"),)]))
@@ -314,8 +380,16 @@ def test_every_row_is_counted_once(
     text = HEADER.replace("\n", ",model,status\n") + "".join(",".join(row) + "\n" for row in rows)
     got = imported(tmp_path, log(tmp_path, text), "csv", on_error="skip", where=where)
     assert got["read"] == len(rows) == got["rows"] + got["dropped"] + got["unselected"]
-    served = [row for row in rows if row[0] in "12" and row[0] and {row[1], row[2]} <= {"5", "7.0", "0"}
-              and row[2] != "0" and row[4] != "500" and (not where or row[3] == "a")]  # fmt: skip
+    served = [
+        row
+        for row in rows
+        if row[0] in "12"
+        and row[0]
+        and {row[1], row[2]} <= {"5", "7.0", "0"}
+        and row[2] != "0"
+        and row[4] != "500"
+        and (not where or row[3] == "a")
+    ]
     assert got["rows"] == len(served)
     assert got["unselected"] == sum(row[3] != "a" for row in rows) * bool(where)
 

@@ -17,9 +17,7 @@ counts = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e9)), min_size=1, max
 def test_each_step_keeps_its_sum(expected: list[float], step_s: float) -> None:
     clock = Rates(step_s=step_s, expected=np.array(expected)).clock()
     edges = np.arange(len(expected) + 1) * step_s * 1e9
-    assert np.diff(clock.expected(edges)) == pytest.approx(
-        np.array(expected), rel=1e-9, abs=1e-9 * sum(expected)
-    )
+    assert np.diff(clock.expected(edges)) == pytest.approx(np.array(expected), rel=1e-9, abs=1e-9 * sum(expected))
     fine = clock.expected(np.linspace(0, edges[-1], 500))
     assert (np.diff(fine) >= 0).all()
 

@@ -58,9 +58,11 @@ def test_real_mooncake_trace(shared: Path, tmp_path: Path) -> None:
 
 
 def test_burstgpt(tmp_path: Path) -> None:
-    text = ("Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
-            "5,,1,ChatGPT,472,18,490,API log\n45.5,9,2,GPT-4,0,230,230,Conversation log\n"
-            "118,,1,GPT-4,7,0,7,API log\n")  # fmt: skip
+    text = (
+        "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+        "5,,1,ChatGPT,472,18,490,API log\n45.5,9,2,GPT-4,0,230,230,Conversation log\n"
+        "118,,1,GPT-4,7,0,7,API log\n"
+    )
     out = tmp_path / "a.parquet"
     got = import_trace(log(tmp_path, text), "burstgpt", out)
     assert (got["rows"], got["dropped_by"], got["repaired_by"]) == (2, {"failed": 1}, {"zero_prompt": 1})
@@ -84,22 +86,30 @@ def test_unsorted_log(tmp_path: Path) -> None:
     assert (got["repaired_by"], kinds(got)) == ({"unsorted": 3}, {"unsorted", "time_unit", "quantised"})
 
 
-@pytest.mark.parametrize(("cell", "other", "step_ns"), [
-    ("2023-11-16 18:15:46.6805900", "2023-11-16 18:15:46.6805901", 100),
-    ("2024-05-10 00:00:00.009930+00:00", "2024-05-10T02:00:00.009931+02:00", 1000),
-    ("2024-05-10T00:00:00Z", " 2024-05-10 00:00:00.5", 500_000_000),
-    ("1700000000.123456788", "1700000000.123456789", 1),
-    ("1700000000123", "1700000000124", 1_000_000), ("1700000000000001", "1700000000000002", 1000),
-    ("1700000000000000001", "1700000000000000002", 1), ("0", "1.5e-3", 1_500_000),
-    ("0.1", "0.30000000000000004", 200_000_000), ("12", " 13 ", 10**9),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cell", "other", "step_ns"),
+    [
+        ("2023-11-16 18:15:46.6805900", "2023-11-16 18:15:46.6805901", 100),
+        ("2024-05-10 00:00:00.009930+00:00", "2024-05-10T02:00:00.009931+02:00", 1000),
+        ("2024-05-10T00:00:00Z", " 2024-05-10 00:00:00.5", 500_000_000),
+        ("1700000000.123456788", "1700000000.123456789", 1),
+        ("1700000000123", "1700000000124", 1_000_000),
+        ("1700000000000001", "1700000000000002", 1000),
+        ("1700000000000000001", "1700000000000000002", 1),
+        ("0", "1.5e-3", 1_500_000),
+        ("0.1", "0.30000000000000004", 200_000_000),
+        ("12", " 13 ", 10**9),
+    ],
+)
 def test_times_are_exact(tmp_path: Path, cell: str, other: str, step_ns: int) -> None:
     import_trace(log(tmp_path, f"{HEADER}{cell},1,1\n{other},1,1\n"), "csv", tmp_path / "a.parquet")
     assert load(tmp_path / "a.parquet").arrival_ns.tolist() == [0, step_ns]
 
 
-@given(times=st.lists(st.decimals(0, 10**9 - 1, places=9), min_size=1, max_size=20),
-       unit=st.sampled_from(["s", "ms", "us"]))  # fmt: skip
+@given(
+    times=st.lists(st.decimals(0, 10**9 - 1, places=9), min_size=1, max_size=20),
+    unit=st.sampled_from(["s", "ms", "us"]),
+)
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_decimal_times_are_exact(tmp_path: Path, times: list[Decimal], unit: str) -> None:
     places = {"s": 9, "ms": 6, "us": 3}[unit]
@@ -110,10 +120,15 @@ def test_decimal_times_are_exact(tmp_path: Path, times: list[Decimal], unit: str
     assert load(tmp_path / "a.parquet").arrival_ns.tolist() == [time - exact[0] for time in exact]
 
 
-@pytest.mark.parametrize(("name", "cell", "start", "unit"), [
-    ("arrival_ms", "5", None, "ms"), ("arrival", "1700000000", "2023-11-14T22:13:20.000000000Z", "s"),
-    ("arrival", "1700000000000", "2023-11-14T22:13:20.000000000Z", "ms"), ("arrival", "27482", None, "s"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "cell", "start", "unit"),
+    [
+        ("arrival_ms", "5", None, "ms"),
+        ("arrival", "1700000000", "2023-11-14T22:13:20.000000000Z", "s"),
+        ("arrival", "1700000000000", "2023-11-14T22:13:20.000000000Z", "ms"),
+        ("arrival", "27482", None, "s"),
+    ],
+)
 def test_rule_for_units(tmp_path: Path, name: str, cell: str, start: str | None, unit: str) -> None:
     path = log(tmp_path, f"{name},prompt_tokens,output_tokens\n{cell},1,1\n")
     got = import_trace(path, "csv", tmp_path / "a.parquet")
@@ -133,8 +148,21 @@ def test_start_of_relative_times(tmp_path: Path) -> None:
         import_trace(dated, "csv", tmp_path / "a.parquet", start="2024-05-12")
 
 
-BAD_TOKENS = ["", "x", "-1", "1.5", "nan", "inf", "1e3", "10000001", "99999999999999999999", "0x10", "1\u0662",
-              "\udcff", "True"]  # fmt: skip
+BAD_TOKENS = [
+    "",
+    "x",
+    "-1",
+    "1.5",
+    "nan",
+    "inf",
+    "1e3",
+    "10000001",
+    "99999999999999999999",
+    "0x10",
+    "1\u0662",
+    "\udcff",
+    "True",
+]
 BAD_TIMES = [
     "",
     "soon",
@@ -150,9 +178,7 @@ BAD_TIMES = [
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_bad_cell_is_named_or_counted(tmp_path: Path, data: st.DataObject, rows: int) -> None:
     cells = [[f"2024-01-01 00:00:{i:02d}", str(i + 1), str(i + 1)] for i in range(rows)]
-    bad = data.draw(
-        st.dictionaries(st.integers(0, rows - 1), st.sampled_from(["time", "in", "out", "ragged"]))
-    )
+    bad = data.draw(st.dictionaries(st.integers(0, rows - 1), st.sampled_from(["time", "in", "out", "ragged"])))
     if 2 * sum(kind == "time" for kind in bad.values()) >= rows:
         bad = {}
     for row, kind in bad.items():
@@ -178,17 +204,17 @@ def test_every_bad_cell_is_named_or_counted(tmp_path: Path, data: st.DataObject,
         assert load(out).prompt_tokens.tolist() == [i + 1 for i in range(rows) if i not in bad]
 
 
-@given(
-    lines=st.lists(
-        st.sampled_from(["good", "blank", "{", "[1]", "null", "hash", "token", "time"]), min_size=1
-    )
-)
+@given(lines=st.lists(st.sampled_from(["good", "blank", "{", "[1]", "null", "hash", "token", "time"]), min_size=1))
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_bad_json_line_is_named(tmp_path: Path, lines: list[str]) -> None:
     good = {"timestamp": 5, "input_length": 3, "output_length": 4, "hash_ids": [1]}
-    text = {"good": json.dumps(good), "blank": "  ", "hash": json.dumps(good | {"hash_ids": ["a"]}),
-            "token": json.dumps(good | {"output_length": True}),
-            "time": json.dumps(good | {"timestamp": [1]})}  # fmt: skip
+    text = {
+        "good": json.dumps(good),
+        "blank": "  ",
+        "hash": json.dumps(good | {"hash_ids": ["a"]}),
+        "token": json.dumps(good | {"output_length": True}),
+        "time": json.dumps(good | {"timestamp": [1]}),
+    }
     path = log(tmp_path, "".join(text.get(line, line) + "\n" for line in ["good", *lines]), "log.jsonl")
     bad = [number for number, line in enumerate(lines, start=2) if line not in ("good", "blank")]
     got = import_trace(path, "mooncake", tmp_path / "a.parquet", on_error="skip")
@@ -219,10 +245,25 @@ def test_mapping(tmp_path: Path, fmt: str) -> None:
     if fmt == "csv":
         path.write_text("when,In,Out,who,level\n7,1,2,me,-3\n9,3,4,,\n")
     else:
-        pq.write_table(pa.table({"when": [7.0, 9.0], "In": [1, 3], "Out": [2.0, 4.0], "who": ["me", None],
-                                 "level": pa.array([-3, None])}), path)  # fmt: skip
-    mapping = {"arrival": "when", "prompt_tokens": "In", "output_tokens": "Out", "tenant": "who",
-               "priority": "level"}  # fmt: skip
+        pq.write_table(
+            pa.table(
+                {
+                    "when": [7.0, 9.0],
+                    "In": [1, 3],
+                    "Out": [2.0, 4.0],
+                    "who": ["me", None],
+                    "level": pa.array([-3, None]),
+                }
+            ),
+            path,
+        )
+    mapping = {
+        "arrival": "when",
+        "prompt_tokens": "In",
+        "output_tokens": "Out",
+        "tenant": "who",
+        "priority": "level",
+    }
     import_trace(path, fmt, tmp_path / "a.parquet", mapping=mapping)  # type: ignore[arg-type]
     table = pa.Table.from_batches(read_tables(tmp_path / "a.parquet", ["tenant", "priority"]))
     assert table.to_pydict() == {"tenant": ["me", None], "priority": [-3, None]}
@@ -232,8 +273,12 @@ def test_mapping(tmp_path: Path, fmt: str) -> None:
 def test_parquet_types(tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
     when = pa.array([0, 1_500_000], pa.timestamp("us", "Europe/Berlin"))
-    table = {"arrival": when, "prompt_tokens": pa.array([2**31, 5], pa.uint64()),
-             "output_tokens": [4.5, float("nan")], "prefix_hashes": [[1], []]}  # fmt: skip
+    table = {
+        "arrival": when,
+        "prompt_tokens": pa.array([2**31, 5], pa.uint64()),
+        "output_tokens": [4.5, float("nan")],
+        "prefix_hashes": [[1], []],
+    }
     pq.write_table(pa.table(table), path)
     with pytest.raises(TraceError, match="block-tokens"):
         import_trace(path, "parquet", tmp_path / "a.parquet")
@@ -247,29 +292,38 @@ def test_parquet_types(tmp_path: Path) -> None:
         import_trace(path, "parquet", tmp_path / "a.parquet")
 
 
-@pytest.mark.parametrize(("mapping", "said"), [
-    ({}, "did you mean --map prompt_tokens=ContextTokens?"),
-    ({"prompt_tokens": "ContextToken"}, "did you mean --map prompt_tokens=ContextTokens?"),
-    ({"promt_tokens": "ContextTokens"}, "did you mean 'prompt_tokens'"),
-    ({"model": "GeneratedToken"}, "model: no column 'GeneratedToken'; did you mean 'GeneratedTokens'?"),
-    ({}, "its columns are: TIMESTAMP, ContextTokens, GeneratedTokens"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ({}, "did you mean --map prompt_tokens=ContextTokens?"),
+        ({"prompt_tokens": "ContextToken"}, "did you mean --map prompt_tokens=ContextTokens?"),
+        ({"promt_tokens": "ContextTokens"}, "did you mean 'prompt_tokens'"),
+        ({"model": "GeneratedToken"}, "model: no column 'GeneratedToken'; did you mean 'GeneratedTokens'?"),
+        ({}, "its columns are: TIMESTAMP, ContextTokens, GeneratedTokens"),
+    ],
+)
 def test_suggestions(tmp_path: Path, mapping: dict[str, str], said: str) -> None:
     with pytest.raises(TraceError) as error:
-        import_trace(
-            log(tmp_path, AZURE + "2024-01-01,1,1\n"), "csv", tmp_path / "a.parquet", mapping=mapping
-        )
+        import_trace(log(tmp_path, AZURE + "2024-01-01,1,1\n"), "csv", tmp_path / "a.parquet", mapping=mapping)
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize(("content", "fmt", "said"), [
-    (b"", "csv", "empty"), (HEADER.encode(), "csv", "no requests"), (b"\n\n", "csv", "its columns are"),
-    (b"arrival,arrival,prompt_tokens,output_tokens\n1,1,1,1\n", "csv", "there twice"),
-    (b"\xff\xfe\x00a\x00", "csv", "looks like UTF-16"), (b"x" * 100, "parquet", "cannot be read as parquet"),
-    (b"\xff\n", "mooncake", "line 1: .* is not UTF-8"), (b"{}\n", "mooncake", "its columns are: .none"),
-    (gzip.compress(HEADER.encode() + b"1,1,1\n" * 1000, mtime=0)[:-20], "csv", "cannot be read as csv"),
-    (b"\x1f\x8bnot gzip", "mooncake", "cannot be read"), (b"x", "cvs", "did you mean 'csv'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "fmt", "said"),
+    [
+        (b"", "csv", "empty"),
+        (HEADER.encode(), "csv", "no requests"),
+        (b"\n\n", "csv", "its columns are"),
+        (b"arrival,arrival,prompt_tokens,output_tokens\n1,1,1,1\n", "csv", "there twice"),
+        (b"\xff\xfe\x00a\x00", "csv", "looks like UTF-16"),
+        (b"x" * 100, "parquet", "cannot be read as parquet"),
+        (b"\xff\n", "mooncake", "line 1: .* is not UTF-8"),
+        (b"{}\n", "mooncake", "its columns are: .none"),
+        (gzip.compress(HEADER.encode() + b"1,1,1\n" * 1000, mtime=0)[:-20], "csv", "cannot be read as csv"),
+        (b"\x1f\x8bnot gzip", "mooncake", "cannot be read"),
+        (b"x", "cvs", "did you mean 'csv'"),
+    ],
+)
 def test_unreadable_logs(tmp_path: Path, content: bytes, fmt: str, said: str) -> None:
     path = tmp_path / "log"
     path.write_bytes(content)

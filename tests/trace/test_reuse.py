@@ -17,8 +17,9 @@ from simcost.trace.requests.writer import TraceWriter
 BLOCK = 16
 prompts = st.lists(
     st.tuples(st.integers(0, 40), st.lists(st.integers(0, 2), min_size=0, max_size=4), st.integers(1, 15)),
-    min_size=1, max_size=30,
-).map(lambda rows: sorted(rows, key=lambda row: row[0]))  # fmt: skip
+    min_size=1,
+    max_size=30,
+).map(lambda rows: sorted(rows, key=lambda row: row[0]))
 
 
 def naive(rows: list[tuple[int, list[int], int]], ttl: int) -> list[int]:
@@ -37,12 +38,16 @@ def naive(rows: list[tuple[int, list[int], int]], ttl: int) -> list[int]:
 def written(rows: list[tuple[int, list[int], int]], path: Path) -> Path:
     at, blocks, rest = zip(*rows, strict=True)
     hashes = [[hash((7, *one[:end])) for end in range(1, len(one) + 1)] or None for one in blocks]
-    table = pa.table({
-        "arrival_ns": np.array(at, np.int64) * 10**9,
-        "prompt_tokens": np.array([len(one) * BLOCK + more for one, more in zip(blocks, rest, strict=True)], np.int32),
-        "output_tokens": np.ones(len(rows), np.int32),
-        "prefix_hashes": pa.array(hashes, pa.list_(pa.int64())),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "arrival_ns": np.array(at, np.int64) * 10**9,
+            "prompt_tokens": np.array(
+                [len(one) * BLOCK + more for one, more in zip(blocks, rest, strict=True)], np.int32
+            ),
+            "output_tokens": np.ones(len(rows), np.int32),
+            "prefix_hashes": pa.array(hashes, pa.list_(pa.int64())),
+        }
+    )
     with TraceWriter(path, source="test", optional=["prefix_hashes"], block_tokens=BLOCK) as writer:
         writer.write(table)
     return path
@@ -57,15 +62,13 @@ def test_prefixes_by_hash_equal_a_search(
     assert found.tolist() == naive(rows, ttl)
 
 
-turns = st.lists(
-    st.tuples(st.integers(0, 40), st.integers(-1, 3), st.integers(1, 100)), min_size=1, max_size=40
-).map(lambda rows: sorted(rows, key=lambda row: row[0]))
+turns = st.lists(st.tuples(st.integers(0, 40), st.integers(-1, 3), st.integers(1, 100)), min_size=1, max_size=40).map(
+    lambda rows: sorted(rows, key=lambda row: row[0])
+)
 
 
 @given(rows=turns, ttl=st.integers(1, 45), cut=st.integers(1, 40))
-def test_turns_of_conversations_share_the_prompt_before(
-    rows: list[tuple[int, int, int]], ttl: int, cut: int
-) -> None:
+def test_turns_of_conversations_share_the_prompt_before(rows: list[tuple[int, int, int]], ttl: int, cut: int) -> None:
     at, session, prompt = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     whole = RequestBatch(at * 10**9, prompt.astype(np.int32), np.ones(len(at), np.int32), session)
     batches = (whole[start : start + cut] for start in range(0, len(rows), cut))
@@ -94,9 +97,7 @@ def test_a_public_trace_of_conversations(shared: Path, tmp_path: Path) -> None:
     slow = []
     for table in read_tables(path, ["arrival_ns", "prompt_tokens", "prefix_hashes"]):
         for row in table.to_pylist():
-            hits = [
-                row["arrival_ns"] - seen.get(key, -(10**15)) <= 300 * 10**9 for key in row["prefix_hashes"]
-            ]
+            hits = [row["arrival_ns"] - seen.get(key, -(10**15)) <= 300 * 10**9 for key in row["prefix_hashes"]]
             slow.append(min((hits.index(False) if False in hits else len(hits)) * 512, row["prompt_tokens"]))
             seen |= dict.fromkeys(row["prefix_hashes"], row["arrival_ns"])
     assert found.tolist() == slow
@@ -105,12 +106,14 @@ def test_a_public_trace_of_conversations(shared: Path, tmp_path: Path) -> None:
 
 def test_sessions_of_a_stored_trace_keep_their_numbers_over_batches(tmp_path: Path) -> None:
     labels = ["a", "b", None, "a", None, "b", "c", "a"]
-    table = pa.table({
-        "arrival_ns": np.arange(8, dtype=np.int64) * 10**9,
-        "prompt_tokens": np.array([10, 20, 30, 15, 30, 25, 5, 12], np.int32),
-        "output_tokens": np.ones(8, np.int32),
-        "session": pa.array(labels).dictionary_encode(),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "arrival_ns": np.arange(8, dtype=np.int64) * 10**9,
+            "prompt_tokens": np.array([10, 20, 30, 15, 30, 25, 5, 12], np.int32),
+            "output_tokens": np.ones(8, np.int32),
+            "session": pa.array(labels).dictionary_encode(),
+        }
+    )
     with TraceWriter(tmp_path / "t.parquet", source="test", optional=["session"]) as writer:
         writer.write(table)
     found = np.concatenate([shared for _, shared in shared_in_trace(tmp_path / "t.parquet", 60.0)])

@@ -43,11 +43,16 @@ def lines(caught: pytest.ExceptionInfo[FaultsError]) -> list[int]:
     return [fault.line for fault in caught.value.faults]
 
 
-@pytest.mark.parametrize(("name", "mean", "low", "peak", "zeros"), [
-    ("sg_m-large", 705038.17, 210644.00, 1.86, 0.0), ("sg_m-mid", 6444208.24, 0.0, 1.83, 2.4),
-    ("az24_conv", 161620.27, 76311.95, 1.66, 0.0), ("philly_jobs", 44.15, 0.0, 23.35, 0.1),
-    ("philly_gpureq", 56.58, 0.0, 18.28, 0.1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "mean", "low", "peak", "zeros"),
+    [
+        ("sg_m-large", 705038.17, 210644.00, 1.86, 0.0),
+        ("sg_m-mid", 6444208.24, 0.0, 1.83, 2.4),
+        ("az24_conv", 161620.27, 76311.95, 1.66, 0.0),
+        ("philly_jobs", 44.15, 0.0, 23.35, 0.1),
+        ("philly_gpureq", 56.58, 0.0, 18.28, 0.1),
+    ],
+)
 def test_real_demand(shared: Path, name: str, mean: float, low: float, peak: float, zeros: float) -> None:
     found, _ = read_series(shared / "data/demand_hourly.csv.gz")
     series = next(one for one in found if one.name == name)
@@ -71,9 +76,7 @@ def test_real_rates_are_averaged(shared: Path) -> None:
 
 def test_a_job_log_is_no_series(shared: Path) -> None:
     jobs = shared / "data/philly_jobs.csv.gz"
-    with pytest.raises(
-        InputError, match=r"--map timestamp=submit_time.*duration_s or num_gpus.*trace import"
-    ):
+    with pytest.raises(InputError, match=r"--map timestamp=submit_time.*duration_s or num_gpus.*trace import"):
         read_series(jobs)
     with pytest.raises(FaultsError, match=r"csv.gz:3: .*irregular times.*log, not a series"):
         read_series(jobs, mapping={"timestamp": "submit_time", "value": "num_gpus"})
@@ -85,25 +88,35 @@ def test_spellings(tmp_path: Path, header: str) -> None:
     series = only(path)
     assert series.values.tolist() == [1, 2, 3]
     assert series.name == "demand"
-    assert series.quantity == {"ds,y": "value", "timestamp,value": "value"}.get(
-        header, header.split(",")[1].lower()
-    )
+    assert series.quantity == {"ds,y": "value", "timestamp,value": "value"}.get(header, header.split(",")[1].lower())
     assert series.grid == Grid(start_s=1715472000, step_s=3600)
     assert only(path, quantity="jobs").quantity == "jobs"
 
 
-@pytest.mark.parametrize(("first", "second"), [
-    ("2024-05-12T01:00:00Z", "2024-05-12T03:00:00+01:00"), ("1715475600", "1715479200"),
-    ("1715475600000", "1715479200000"), ("2024-05-12 01:00", "2024-05-12 02:00:00.000"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2024-05-12T01:00:00Z", "2024-05-12T03:00:00+01:00"),
+        ("1715475600", "1715479200"),
+        ("1715475600000", "1715479200000"),
+        ("2024-05-12 01:00", "2024-05-12 02:00:00.000"),
+    ],
+)
 def test_times(tmp_path: Path, first: str, second: str) -> None:
     series = only(table(tmp_path, f"time,requests\n{first},1\n{second},2\n"))
     assert series.grid == Grid(start_s=1715475600, step_s=3600)
 
 
-@pytest.mark.parametrize("kind", [
-    pa.timestamp("ms"), pa.timestamp("us", "Europe/Berlin"), pa.date32(), pa.string(), pa.large_string(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.timestamp("ms"),
+        pa.timestamp("us", "Europe/Berlin"),
+        pa.date32(),
+        pa.string(),
+        pa.large_string(),
+    ],
+)
 def test_parquet(tmp_path: Path, kind: pa.DataType) -> None:
     days = pa.array(np.datetime64("2024-05-12", "s") + 86400 * np.arange(3)).cast(kind)
     names = pa.array(["a", "a", "a"]).dictionary_encode()
@@ -128,8 +141,10 @@ def test_bad_parquet_cells(tmp_path: Path) -> None:
 
 def test_names_units_and_gzip(tmp_path: Path) -> None:
     path = tmp_path / "d.csv.gz"
-    text = ("tenant,model,ds,value,unit,source\nb,m/1,2024-01-01,1,tokens,x\nb,m/1,2024-01-02,2,tokens,y\n"
-            ",n,2024-01-01,5,jobs,x\n,n,2024-01-02,6,jobs,x\n")  # fmt: skip
+    text = (
+        "tenant,model,ds,value,unit,source\nb,m/1,2024-01-01,1,tokens,x\nb,m/1,2024-01-02,2,tokens,y\n"
+        ",n,2024-01-01,5,jobs,x\n,n,2024-01-02,6,jobs,x\n"
+    )
     path.write_bytes(gzip.compress(text.encode()))
     found, _ = read_series(path, by=["tenant", "model"])
     assert [(s.name, s.quantity) for s in found] == [("b/m:1", "tokens"), ("(none)/n", "jobs")]
@@ -139,9 +154,7 @@ def test_one_column_of_numbers_is_the_value(tmp_path: Path) -> None:
     text = "id,timestamp,region,gpus_busy\na,2024-01-01,eu,1\na,2024-01-02,eu,2\n"
     assert only(table(tmp_path, text)).quantity == "gpus_busy"
     text = "timestamp,prompt_tokens,output_tokens\n2024-01-01,1,2\n2024-01-02,1,2\n"
-    with pytest.raises(
-        InputError, match=r"prompt_tokens or output_tokens; pass --map value=COLUMN.*trace import"
-    ):
+    with pytest.raises(InputError, match=r"prompt_tokens or output_tokens; pass --map value=COLUMN.*trace import"):
         read_series(table(tmp_path, text))
     assert only(table(tmp_path, text), mapping={"value": "output_tokens"}).values.tolist() == [2, 2]
 
@@ -162,13 +175,22 @@ def test_unsorted_and_doubled(tmp_path: Path) -> None:
 
 
 def test_all_faults_at_once(tmp_path: Path) -> None:
-    text = ("series,timestamp,value\na,2024-01-01,1\na,yesterday,2\na,2024-01-03,-3\na,2024-01-04,many\n\n"
-            "a,2024-01-05,inf\n,2024-01-06,6\na,2024-01-07\na,,8\n")  # fmt: skip
+    text = (
+        "series,timestamp,value\na,2024-01-01,1\na,yesterday,2\na,2024-01-03,-3\na,2024-01-04,many\n\n"
+        "a,2024-01-05,inf\n,2024-01-06,6\na,2024-01-07\na,,8\n"
+    )
     with pytest.raises(FaultsError) as caught:
         read_series(table(tmp_path, text))
     assert sorted(lines(caught)) == [3, 4, 5, 7, 8, 9, 10]
-    wanted = ["'yesterday' is not a time", "'-3' is negative", "'many' is not a number", "'inf' is not a number",
-              "series: the cell is empty", "2 values, but the header", "timestamp: the cell is empty"]  # fmt: skip
+    wanted = [
+        "'yesterday' is not a time",
+        "'-3' is negative",
+        "'many' is not a number",
+        "'inf' is not a number",
+        "series: the cell is empty",
+        "2 values, but the header",
+        "timestamp: the cell is empty",
+    ]
     assert [words for words in wanted if words not in str(caught.value)] == []
 
 
@@ -202,17 +224,27 @@ def test_mixed_frequencies(tmp_path: Path) -> None:
     assert only(path, freq="1h", quantity="gpus_per_hour").values.tolist() == [8] * 24 + [2] * 24
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("", "empty"), ("timestamp,value\n", "no rows"), ("timestamp,value\n2024-01-01,1\n", "only row"),
-    ("a;b\n1;2\n", "CSV with commas"), ('{"ds":1,"y":2}\n', "CSV with commas"),
-    ("timestamp,who\n2024-01-01,x\n", "no column holds values"),
-    ("timestamp,value,value\n2024-01-01,1,1\n", "there twice"), (hourly(["", ""]), "none of its rows has a value"),
-    (hourly([1, 2, 3], step_s=420), "7min apart; steps must divide a day"),
-    ("timestamp,value\n2024-01-01T00:00:00.5Z,1\n2024-01-01T01:00:00.5Z,1\n", "between whole seconds"),
-    ("series,timestamp,value,unit\na,2024-01-01,1,x\na,2024-01-02,1,y\n", "two units"),
-    ("timestamp,value\n2024-01-01,1\n1900-01-01T00:00:01Z,2\n1900-01-01T00:00:02Z,2\n", "is the time right"),
-    ("timestamp,value\n2024-01-01,1\n2024-04-01,2\n2024-07-01,2\n", "3 months apart"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("timestamp,value\n", "no rows"),
+        ("timestamp,value\n2024-01-01,1\n", "only row"),
+        ("a;b\n1;2\n", "CSV with commas"),
+        ('{"ds":1,"y":2}\n', "CSV with commas"),
+        ("timestamp,who\n2024-01-01,x\n", "no column holds values"),
+        ("timestamp,value,value\n2024-01-01,1,1\n", "there twice"),
+        (hourly(["", ""]), "none of its rows has a value"),
+        (hourly([1, 2, 3], step_s=420), "7min apart; steps must divide a day"),
+        ("timestamp,value\n2024-01-01T00:00:00.5Z,1\n2024-01-01T01:00:00.5Z,1\n", "between whole seconds"),
+        ("series,timestamp,value,unit\na,2024-01-01,1,x\na,2024-01-02,1,y\n", "two units"),
+        (
+            "timestamp,value\n2024-01-01,1\n1900-01-01T00:00:01Z,2\n1900-01-01T00:00:02Z,2\n",
+            "is the time right",
+        ),
+        ("timestamp,value\n2024-01-01,1\n2024-04-01,2\n2024-07-01,2\n", "3 months apart"),
+    ],
+)
 def test_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_series(table(tmp_path, text))
@@ -230,12 +262,20 @@ def test_no_such_file(tmp_path: Path) -> None:
         read_series(whole)
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"timezone": "Europe/Berln"}, "did you mean 'Europe/Berlin'"), ({"timezone": "utc"}, "did you mean 'UTC'"),
-    ({"mapping": {"valu": "x"}}, "did you mean 'value'"), ({"by": ["tenants"]}, "no column 'tenants'"),
-    ({"freq": "1x"}, "not a frequency"), ({"freq": "7h"}, "divide a day"), ({"freq": "15min"}, "cannot be split"),
-    ({"freq": "1w"}, "no whole step"), ({"regressors": ["price"]}, "no column 'price'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timezone": "Europe/Berln"}, "did you mean 'Europe/Berlin'"),
+        ({"timezone": "utc"}, "did you mean 'UTC'"),
+        ({"mapping": {"valu": "x"}}, "did you mean 'value'"),
+        ({"by": ["tenants"]}, "no column 'tenants'"),
+        ({"freq": "1x"}, "not a frequency"),
+        ({"freq": "7h"}, "divide a day"),
+        ({"freq": "15min"}, "cannot be split"),
+        ({"freq": "1w"}, "no whole step"),
+        ({"regressors": ["price"]}, "no column 'price'"),
+    ],
+)
 def test_wrong_options(tmp_path: Path, options: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         only(table(tmp_path, hourly(range(48))), **options)
@@ -312,9 +352,7 @@ def test_names_that_are_no_utf8_are_not_mixed_up(tmp_path: Path) -> None:
         f"M{letter}ller,2024-01-0{day},1\n" for day in (1, 2) for letter in "\xfc\xf6"
     )
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(
-        FaultsError, match=r"csv:2: series: .* is not UTF-8; if 'Müller' is meant, it is Latin-1"
-    ):
+    with pytest.raises(FaultsError, match=r"csv:2: series: .* is not UTF-8; if 'Müller' is meant, it is Latin-1"):
         read_series(path)
     path.write_bytes(text.encode("utf-16"))
     with pytest.raises(InputError, match="looks like UTF-16"):
@@ -353,17 +391,16 @@ def test_times_that_scatter_around_a_grid(tmp_path: Path) -> None:
 
 def test_an_end_without_values_is_told(tmp_path: Path) -> None:
     _, (found,) = read_series(table(tmp_path, hourly([1, "", 3, 4, "", ""])))
-    assert found["message"].endswith("have a row without a value, the last 2 steps among them: the forecast "
-                                     "begins after these")  # fmt: skip
+    assert found["message"].endswith(
+        "have a row without a value, the last 2 steps among them: the forecast begins after these"
+    )
     assert kinds(table(tmp_path, hourly([1, "", 3]))) == {"missing": 1}
 
 
 def test_labels_of_one_column_keep_their_names(tmp_path: Path) -> None:
     """`aws/p5.48xlarge` stays the SKU that other commands know; of several columns `/` parts the labels."""
     text = "timestamp,sku,team,value\n" + "".join(
-        f"2024-05-12T{h:02d}:00:00Z,{sku},a/b,{h}\n"
-        for h in range(3)
-        for sku in ("aws/p5.48xlarge", "/v1/chat")
+        f"2024-05-12T{h:02d}:00:00Z,{sku},a/b,{h}\n" for h in range(3) for sku in ("aws/p5.48xlarge", "/v1/chat")
     )
     path = table(tmp_path, text)
     assert sorted(one.name for one in read_series(path, by=["sku"])[0]) == [":v1:chat", "aws/p5.48xlarge"]

@@ -17,17 +17,24 @@ from simcost.trace.series.series import Grid
 NS = 1_000_000_000
 
 
-def trace(
-    folder: Path, arrival_s: list[float], *, start_s: int | None = None, span_s: float | None = None
-) -> Path:
+def trace(folder: Path, arrival_s: list[float], *, start_s: int | None = None, span_s: float | None = None) -> Path:
     """Requests of 2 prompt and 3 output tokens, by turns of model `m/a` of tenant t and of model b of none."""
     path, count = folder / "load.parquet", len(arrival_s)
     arrival = np.round(np.array(arrival_s) * NS).astype(np.int64) + (start_s or 0) * NS
-    with TraceWriter(path, source="test", optional=["model", "tenant"], origin="start" if start_s is None else "epoch",
-                     span_ns=None if span_s is None else round(span_s * NS)) as writer:  # fmt: skip
+    with TraceWriter(
+        path,
+        source="test",
+        optional=["model", "tenant"],
+        origin="start" if start_s is None else "epoch",
+        span_ns=None if span_s is None else round(span_s * NS),
+    ) as writer:
         labels = [["m/a", "b"][i % 2] for i in range(count)], [["t", None][i % 2] for i in range(count)]
-        writer.write(pa.table([arrival, [2] * count, [3] * count, *labels],
-                              names=["arrival_ns", "prompt_tokens", "output_tokens", "model", "tenant"]))  # fmt: skip
+        writer.write(
+            pa.table(
+                [arrival, [2] * count, [3] * count, *labels],
+                names=["arrival_ns", "prompt_tokens", "output_tokens", "model", "tenant"],
+            )
+        )
     return path
 
 
@@ -75,11 +82,16 @@ def test_by_model_and_tenant(tmp_path: Path) -> None:
         read_series(path, by=["session"])
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"quantity": "tokens"}, "no quantity 'tokens'; did you mean"), ({"freq": "1h"}, "no whole step of 1h"),
-    ({"freq": "1d"}, "no whole step of"), ({"mapping": {"value": "x"}}, "no mapping"),
-    ({"regressors": ["x"]}, "no regressors"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"quantity": "tokens"}, "no quantity 'tokens'; did you mean"),
+        ({"freq": "1h"}, "no whole step of 1h"),
+        ({"freq": "1d"}, "no whole step of"),
+        ({"mapping": {"value": "x"}}, "no mapping"),
+        ({"regressors": ["x"]}, "no regressors"),
+    ],
+)
 def test_refused(tmp_path: Path, options: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_series(trace(tmp_path, [0, 100]), **options)  # type: ignore[arg-type]
@@ -99,9 +111,7 @@ def jobs_file(folder: Path, **columns: object) -> Path:
     """Jobs of 2 GPUs for half an hour, every 20 minutes for 30 hours, by turns in two pools."""
     count = 90
     path, every = folder / "jobs.parquet", np.arange(count)
-    jobs = jobs_of(
-        1200 * every, np.full(count, 1800), np.full(count, 2), pool=every % 2, pools=("a", "b"), **columns
-    )
+    jobs = jobs_of(1200 * every, np.full(count, 1800), np.full(count, 2), pool=every % 2, pools=("a", "b"), **columns)
     write_jobs(path, jobs)
     return path
 

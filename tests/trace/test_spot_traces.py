@@ -31,13 +31,9 @@ def test_runs_are_expanded_and_gzip_is_read(tmp_path: Path) -> None:
 
 
 def test_the_public_traces(shared: Path) -> None:
-    traces = {
-        trace.name: trace for trace in read_availability(shared / "data" / "spot_availability_rle.csv.gz")
-    }
+    traces = {trace.name: trace for trace in read_availability(shared / "data" / "spot_availability_rle.csv.gz")}
     assert len(traces) == 17
-    assert traces["availability/1-node/aws-02-15-2023/us-east-1a_v100_1"].nodes.mean() == pytest.approx(
-        0.167, abs=1e-3
-    )
+    assert traces["availability/1-node/aws-02-15-2023/us-east-1a_v100_1"].nodes.mean() == pytest.approx(0.167, abs=1e-3)
     prices = read_prices(shared / "data" / "spot_prices_rle.csv")
     assert len(prices) == 6
     moving = with_prices(traces["preemption/1-node/aws-04-19-2023/us-east-1b_intel_64"], prices).usd_per_h
@@ -63,8 +59,16 @@ def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Pa
     [
         ("timestamp,available\nx,1\n2024-01-01,-1\n", FaultsError, "zone.csv:2: timestamp is 'x'"),
         ("timestamp,available\n2024-01-01,1\n2024-01-02,\n", FaultsError, "zone.csv:3: available is ''"),
-        ("timestamp,available\n2024-01-01,1\n2024-01-02T00:00:00Z,1\n", FaultsError, "zone.csv:2: .*zone in all rows"),
-        (RUNS + "a,60,0,5,1\na,60,6,1,0\n", FaultsError, "zone.csv:3: a run of 1 ticks from tick 6, where tick 5"),
+        (
+            "timestamp,available\n2024-01-01,1\n2024-01-02T00:00:00Z,1\n",
+            FaultsError,
+            "zone.csv:2: .*zone in all rows",
+        ),
+        (
+            RUNS + "a,60,0,5,1\na,60,6,1,0\n",
+            FaultsError,
+            "zone.csv:3: a run of 1 ticks from tick 6, where tick 5",
+        ),
         (RUNS + "a,60,0,5,0.5\n", FaultsError, "nodes are whole numbers"),
         (RUNS + "a,60,0,5,1\na,30,5,5,1\n", FaultsError, "gap_s is 30"),
         (RUNS + "a,0,0,5,1\n", FaultsError, "gap_s is 0"),
@@ -74,7 +78,7 @@ def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Pa
         ("when,available\n1,2\n", TraceError, "no column 'timestamp'"),
         ("timestamp,available\n", TraceError, "no rows"),
     ],
-)  # fmt: skip
+)
 def test_faults_are_located(tmp_path: Path, text: str, error: type[SimcostError], said: str) -> None:
     with pytest.raises(error, match=said):
         read_availability(write(tmp_path, text))
@@ -82,9 +86,7 @@ def test_faults_are_located(tmp_path: Path, text: str, error: type[SimcostError]
 
 def test_lists_in_parquet_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"timestamp": [0, 300], "available": [[1], [0]]}), tmp_path / "zone.parquet")
-    with pytest.raises(
-        TraceError, match="column 'available' holds neither text nor numbers nor times, but list"
-    ):
+    with pytest.raises(TraceError, match="column 'available' holds neither text nor numbers nor times, but list"):
         read_availability(tmp_path / "zone.parquet")
 
 

@@ -16,8 +16,7 @@ from simcost.trace.requests.writer import TraceWriter
 
 def batch(arrival: list[int], prompt: int = 10, output: int = 5) -> RequestBatch:
     count = len(arrival)
-    return RequestBatch(np.array(arrival, np.int64), np.full(count, prompt, np.int32),
-                        np.full(count, output, np.int32))  # fmt: skip
+    return RequestBatch(np.array(arrival, np.int64), np.full(count, prompt, np.int32), np.full(count, output, np.int32))
 
 
 def write(path: Path, *batches: RequestBatch, **options: object) -> Path:
@@ -29,8 +28,11 @@ def write(path: Path, *batches: RequestBatch, **options: object) -> Path:
 
 def test_round_trip(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    want = RequestBatch(np.sort(rng.integers(0, 10**15, 700_000)), rng.integers(1, 9, 700_000, np.int32),
-                        rng.integers(1, 9, 700_000, np.int32))  # fmt: skip
+    want = RequestBatch(
+        np.sort(rng.integers(0, 10**15, 700_000)),
+        rng.integers(1, 9, 700_000, np.int32),
+        rng.integers(1, 9, 700_000, np.int32),
+    )
     path = write(tmp_path / "a.parquet", want[:1], want[1:300_000], want[300_000:])
     sizes = [len(part) for part in read_batches(path, 1000)]
     got = concat(list(read_batches(path)))
@@ -45,9 +47,7 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_optional_columns_survive(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     names = ["arrival_ns", "prompt_tokens", "output_tokens", "model", "priority", "prefix_hashes"]
-    with TraceWriter(
-        path, source="test", optional=["model", "priority", "prefix_hashes"], block_tokens=16
-    ) as w:
+    with TraceWriter(path, source="test", optional=["model", "priority", "prefix_hashes"], block_tokens=16) as w:
         for label in ("a", "b"):
             w.write(pa.table([[0, 7], [1, 2], [3, 4], [label, None], [None, 3], [[1, 2], []]], names=names))
     table = pa.Table.from_batches(read_tables(path, names))
@@ -57,9 +57,15 @@ def test_optional_columns_survive(tmp_path: Path) -> None:
     assert open_trace(path).block_tokens == 16
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (None, "no such file"), (b"", "empty"), (b"PAR1 but no more", "truncated"), ("folder", "is not a file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file"),
+        (b"", "empty"),
+        (b"PAR1 but no more", "truncated"),
+        ("folder", "is not a file"),
+    ],
+)
 def test_no_trace(tmp_path: Path, content: bytes | str | None, said: str) -> None:
     path = tmp_path / "a.parquet"
     if content == "folder":
@@ -90,9 +96,7 @@ def test_damaged_pages(tmp_path: Path) -> None:
 
 def test_other_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    pq.write_table(
-        pa.table({"arrival_ns": [1.0], "prompt_tokens": pa.array([1], pa.int32()), "x": [1]}), path
-    )
+    pq.write_table(pa.table({"arrival_ns": [1.0], "prompt_tokens": pa.array([1], pa.int32()), "x": [1]}), path)
     with pytest.raises(TraceError) as error:
         open_trace(path)
     for said in ("no column output_tokens", "unknown column x", "arrival_ns is double", "trace import"):
@@ -106,10 +110,15 @@ def test_no_metadata(tmp_path: Path) -> None:
         open_trace(path)
 
 
-@pytest.mark.parametrize(("column", "row", "value", "said"), [
-    ("arrival_ns", 3, -5, "row 4: arrival_ns"), ("prompt_tokens", 2, 0, "row 3: prompt_tokens is 0"),
-    ("output_tokens", 0, -7, "row 1: output_tokens is -7"), ("arrival_ns", 0, -1, "row 1: arrival_ns"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "row", "value", "said"),
+    [
+        ("arrival_ns", 3, -5, "row 4: arrival_ns"),
+        ("prompt_tokens", 2, 0, "row 3: prompt_tokens is 0"),
+        ("output_tokens", 0, -7, "row 1: output_tokens is -7"),
+        ("arrival_ns", 0, -1, "row 1: arrival_ns"),
+    ],
+)
 def test_impossible_values(tmp_path: Path, column: str, row: int, value: int, said: str) -> None:
     path = write(tmp_path / "a.parquet", batch([0, 1, 2, 3, 4]))
     table, said_by_writer = pq.read_table(path), pq.read_metadata(path).metadata

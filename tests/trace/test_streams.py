@@ -22,10 +22,18 @@ HOURS = Rates(step_s=3600.0, expected=np.array([4000.0, 8000.0, 0.0, 6000.0]))
 TALK = Sessions(mean_turns=3.0, think_median=60.0, think_sigma=0.5, system_tokens=1024)
 
 
-def draw(*streams: Stream, rates: Rates = HOURS, folder: Path = Path(), index: int = 0, seed: int = 1,
-         length_scale: object = None, cut: Counter[str] | None = None) -> RequestBatch:  # fmt: skip
-    return concat(list(drawn(streams, rates, folder=folder, seed=seed, index=index, cut=cut,
-                             length_scale=length_scale)))  # type: ignore[arg-type]  # fmt: skip
+def draw(
+    *streams: Stream,
+    rates: Rates = HOURS,
+    folder: Path = Path(),
+    index: int = 0,
+    seed: int = 1,
+    length_scale: object = None,
+    cut: Counter[str] | None = None,
+) -> RequestBatch:
+    return concat(
+        list(drawn(streams, rates, folder=folder, seed=seed, index=index, cut=cut, length_scale=length_scale))
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("stream", [Stream(), Stream(gaps=GammaGaps(shape=0.5)), Stream(sessions=TALK)])
@@ -58,8 +66,11 @@ def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tokens_come_with_the_gaps_unless_lengths_are_given(real: Path) -> None:
     named = "conversation.parquet"
-    pairs = {(int(p), int(o)) for table in read_tables(real / named, ["prompt_tokens", "output_tokens"])
-             for p, o in zip(*(c.to_numpy() for c in table.columns), strict=True)}  # fmt: skip
+    pairs = {
+        (int(p), int(o))
+        for table in read_tables(real / named, ["prompt_tokens", "output_tokens"])
+        for p, o in zip(*(c.to_numpy() for c in table.columns), strict=True)
+    }
     along = draw(Stream(gaps=Bootstrap(trace=named)), folder=real)
     assert set(zip(along.prompt_tokens.tolist(), along.output_tokens.tolist(), strict=True)) <= pairs
     assert rank_correlation(along.output_tokens[1:], along.output_tokens[:-1]) > 0.08
@@ -117,9 +128,7 @@ def test_conversations_keep_the_mean_count() -> None:
     counts = [len(draw(Stream(sessions=TALK), rates=flat, index=index)) for index in range(60)]
     assert np.mean(counts) == pytest.approx(900, abs=4 * np.std(counts) / np.sqrt(60) + 3)
     hour = np.concatenate([draw(Stream(sessions=TALK), rates=flat, index=i).arrival_ns for i in range(20)])
-    assert np.bincount(hour // int(600e9), minlength=3)[:3] / len(hour) == pytest.approx(
-        np.full(3, 1 / 3), abs=0.02
-    )
+    assert np.bincount(hour // int(600e9), minlength=3)[:3] / len(hour) == pytest.approx(np.full(3, 1 / 3), abs=0.02)
 
 
 def test_conversations_of_a_real_trace(real: Path) -> None:
@@ -172,8 +181,11 @@ def test_a_trace_without_conversations(real: Path) -> None:
 
 
 def test_a_synthetic_workload_of_clients() -> None:
-    clients = (Stream(gaps=Bootstrap(trace="a.parquet")), Stream(lengths=Lengths(trace="b.parquet")),
-               Stream(gaps=Poisson(), sessions=Sessions(trace="c.parquet")))  # fmt: skip
+    clients = (
+        Stream(gaps=Bootstrap(trace="a.parquet")),
+        Stream(lengths=Lengths(trace="b.parquet")),
+        Stream(gaps=Poisson(), sessions=Sessions(trace="c.parquet")),
+    )
     assert workload_traces(Synthetic(rate=1.0, clients=clients)) == ["a.parquet", "b.parquet", "c.parquet"]
     with pytest.raises(ValueError, match="of their own"):
         Synthetic(rate=1.0, clients=clients, burst_cv=0.5)

@@ -116,38 +116,48 @@ def test_the_last_of_two_rows_counts_and_blank_ones_do_not(write) -> None:
 
 
 def test_work_on_a_gpu_that_nobody_holds_is_said(write) -> None:
-    samples, findings = read_utilisation(
-        write("t_s,gpu,duty,allocated\n0,g,10,false\n10,g,0,true\n20,g,0,no\n")
-    )
+    samples, findings = read_utilisation(write("t_s,gpu,duty,allocated\n0,g,10,false\n10,g,0,true\n20,g,0,no\n"))
     assert samples.allocated.tolist() == [1, 1, 0]
     assert "busy_unallocated" in kinds(findings)
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("t_s,gpu,duty\n0,g,10\n10,g,-5\n", ":3: duty: '-5' is negative"),
-    ("time,gpu,duty\n2026-01-01T00:00:00Z,g,10\n2026-01-01T00:01:00,g,9\n", ":3: time: says no zone, but others"),
-    ("t_s,gpu,duty\n0,g,10\n10,g,101\n", ":3: duty: duty 101 exceeds 100"),
-    ("t_s,gpu,duty\n0,g,10\nnoon,g,10\n", ":3: t_s: 'noon' is not a time"),
-    ("t_s,gpu,duty\n0,g,10\n10,g,full\n", ":3: duty: 'full' is not a number"),
-    ("t_s,gpu,duty\n0,g,10\n10,g\n", ":3: 2 values, but the header has 3 columns"),
-    ("t_s,pool,gpus,allocated\n0,a,8,4\n60,a,8,9\n", ":3: allocated 9 + down 0 exceed 8 GPUs"),
-    ("t_s,pool,gpus,allocated,idle_gpus\n0,a,8,4,4\n60,a,8,4,5\n", ":3: allocated 4 + idle 5 exceed 8 GPUs"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("t_s,gpu,duty\n0,g,10\n10,g,-5\n", ":3: duty: '-5' is negative"),
+        (
+            "time,gpu,duty\n2026-01-01T00:00:00Z,g,10\n2026-01-01T00:01:00,g,9\n",
+            ":3: time: says no zone, but others",
+        ),
+        ("t_s,gpu,duty\n0,g,10\n10,g,101\n", ":3: duty: duty 101 exceeds 100"),
+        ("t_s,gpu,duty\n0,g,10\nnoon,g,10\n", ":3: t_s: 'noon' is not a time"),
+        ("t_s,gpu,duty\n0,g,10\n10,g,full\n", ":3: duty: 'full' is not a number"),
+        ("t_s,gpu,duty\n0,g,10\n10,g\n", ":3: 2 values, but the header has 3 columns"),
+        ("t_s,pool,gpus,allocated\n0,a,8,4\n60,a,8,9\n", ":3: allocated 9 + down 0 exceed 8 GPUs"),
+        (
+            "t_s,pool,gpus,allocated,idle_gpus\n0,a,8,4,4\n60,a,8,4,5\n",
+            ":3: allocated 4 + idle 5 exceed 8 GPUs",
+        ),
+    ],
+)
 def test_faults_are_located(write, text: str, said: str) -> None:
     with pytest.raises(FaultsError) as caught:
         read_utilisation(write(text))
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("t_s,gpu,duty\n0,g,10\n0,h,10\n", "no unit has two samples"),
-    ("t_s,gpu,duty\n0,g,\n10,g,\n", "no sample has a measurement"),
-    ("t_s,name\n0,a\n", "--map duty=COLUMN"),
-    ("gpu,duty\n0,1\n", "--map time=COLUMN"),
-    ("t_s,pool,gpus\n0,a,8\n", "--map allocated=COLUMN"),
-    ("t_s,metric,gpu,value\n0,power,g,8\n", "none of its metrics is known"),
-    ("t_s,gpu,duty\n", "no rows"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("t_s,gpu,duty\n0,g,10\n0,h,10\n", "no unit has two samples"),
+        ("t_s,gpu,duty\n0,g,\n10,g,\n", "no sample has a measurement"),
+        ("t_s,name\n0,a\n", "--map duty=COLUMN"),
+        ("gpu,duty\n0,1\n", "--map time=COLUMN"),
+        ("t_s,pool,gpus\n0,a,8\n", "--map allocated=COLUMN"),
+        ("t_s,metric,gpu,value\n0,power,g,8\n", "none of its metrics is known"),
+        ("t_s,gpu,duty\n", "no rows"),
+    ],
+)
 def test_what_cannot_be_used_is_said_with_a_remedy(write, text: str, said: str) -> None:
     with pytest.raises(TraceError, match=said):
         read_utilisation(write(text))
@@ -162,14 +172,18 @@ CELLS = st.sampled_from(
     ["", "0", "1", "2", "60", "nan", "0.5", "1", "60", "-1", "x", "2024-05-01", "1e400", "100 %", '"']
 )
 GOOD = st.sampled_from(["0", "1"])
-HEADERS = (["t_s", "gpu", "duty"], ["t_s", "pool", "gpus", "allocated"], ["time", "metric", "value"], ["t_s", "a", "b"],
-           ["t_s", "gpu", "pod", "duty", "allocated"], ["gpu", "duty"])  # fmt: skip
+HEADERS = (
+    ["t_s", "gpu", "duty"],
+    ["t_s", "pool", "gpus", "allocated"],
+    ["time", "metric", "value"],
+    ["t_s", "a", "b"],
+    ["t_s", "gpu", "pod", "duty", "allocated"],
+    ["gpu", "duty"],
+)
 
 
 @given(st.data())
-def test_any_table_is_read_or_refused_in_words(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
+def test_any_table_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     header = data.draw(st.sampled_from(HEADERS))
     cells = data.draw(st.sampled_from([GOOD, GOOD | CELLS]))
     rows = data.draw(st.lists(st.lists(cells, min_size=len(header), max_size=len(header)), max_size=8))

@@ -20,16 +20,22 @@ from simcost.trace.workload.spec import Lengths, RecordedWorkload, Synthetic, Wo
 FLAT = (1.0,) * 24
 
 
-def draw(workload: Workload, folder: Path, index: int = 0, horizon_s: float | None = None, part: int = 0,
-         seed: int = 1) -> RequestBatch:  # fmt: skip
-    return concat(
-        list(batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part))
-    )
+def draw(
+    workload: Workload,
+    folder: Path,
+    index: int = 0,
+    horizon_s: float | None = None,
+    part: int = 0,
+    seed: int = 1,
+) -> RequestBatch:
+    return concat(list(batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)))
 
 
 def same(one: RequestBatch, other: RequestBatch) -> bool:
-    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes()
-               for name in ("arrival_ns", "prompt_tokens", "output_tokens"))  # fmt: skip
+    return all(
+        getattr(one, name).tobytes() == getattr(other, name).tobytes()
+        for name in ("arrival_ns", "prompt_tokens", "output_tokens")
+    )
 
 
 def ordered(batch: RequestBatch) -> bool:
@@ -59,11 +65,16 @@ def test_recorded_as_it_was(folder: Path) -> None:
     assert cut.arrival_ns[-1] <= 1000 * 10**9 < stored.arrival_ns[len(cut)]
 
 
-@pytest.mark.parametrize("workload", [
-    RecordedWorkload(path="t.parquet"), RecordedWorkload(path="t.parquet", rate_scale=0.4),
-    RecordedWorkload(path="t.parquet", rate_scale=2.3, block=7.0, reach=100.0),
-    Synthetic(rate=3.0), Synthetic(rate=3.0, burst_cv=1.0, burst_window=700.0, lengths=Lengths(trace="t.parquet")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "workload",
+    [
+        RecordedWorkload(path="t.parquet"),
+        RecordedWorkload(path="t.parquet", rate_scale=0.4),
+        RecordedWorkload(path="t.parquet", rate_scale=2.3, block=7.0, reach=100.0),
+        Synthetic(rate=3.0),
+        Synthetic(rate=3.0, burst_cv=1.0, burst_window=700.0, lengths=Lengths(trace="t.parquet")),
+    ],
+)
 @pytest.mark.parametrize("index", [0, 1])
 def test_same_seed_same_bytes(folder: Path, workload: Workload, index: int) -> None:
     one = draw(workload, folder, index, 5000.0)
@@ -82,8 +93,10 @@ def test_same_seed_same_bytes(folder: Path, workload: Workload, index: int) -> N
 @pytest.mark.parametrize("index", [0, 3])
 def test_replay_is_independent_of_batch_sizes(folder: Path, rate_scale: float, index: int) -> None:
     workload = RecordedWorkload(path="t.parquet", rate_scale=rate_scale)
-    small, large = (concat(list(replay(workload, folder=folder, seed=1, index=index, horizon_s=None, part=0,
-                                       batch_rows=rows))) for rows in (777, 10**6))  # fmt: skip
+    small, large = (
+        concat(list(replay(workload, folder=folder, seed=1, index=index, horizon_s=None, part=0, batch_rows=rows)))
+        for rows in (777, 10**6)
+    )
     assert same(small, large)
 
 
@@ -156,19 +169,20 @@ def test_synthetic_needs_a_horizon(folder: Path) -> None:
         span_s(Synthetic(rate=1.0), folder)
 
 
-@pytest.mark.parametrize(("burst_cv", "window_s", "weekly"), [
-    (0.0, 10.0, None), (0.5, 10.0, (1.0, 2.0, 0.0, 1.0, 1.0, 1.0, 1.0)), (1.5, 333.3, None),
-])  # fmt: skip
-def test_synthetic_mean_rate(
-    folder: Path, burst_cv: float, window_s: float, weekly: tuple[float, ...]
-) -> None:
+@pytest.mark.parametrize(
+    ("burst_cv", "window_s", "weekly"),
+    [
+        (0.0, 10.0, None),
+        (0.5, 10.0, (1.0, 2.0, 0.0, 1.0, 1.0, 1.0, 1.0)),
+        (1.5, 333.3, None),
+    ],
+)
+def test_synthetic_mean_rate(folder: Path, burst_cv: float, window_s: float, weekly: tuple[float, ...]) -> None:
     spec = Synthetic(rate=2.0, burst_cv=burst_cv, burst_window=window_s, weekly=weekly)
     horizon_s, runs = 100_000.0, 10
     counts = [len(draw(spec, folder, index, horizon_s)) for index in range(runs)]
     mean = 2.0 * horizon_s
-    spread = np.sqrt(
-        mean + (burst_cv * mean) ** 2 * 1.6 * window_s / horizon_s
-    )  # 1.6 > mean square of the shape
+    spread = np.sqrt(mean + (burst_cv * mean) ** 2 * 1.6 * window_s / horizon_s)  # 1.6 > mean square of the shape
     assert np.mean(counts) == pytest.approx(mean, abs=4 * spread / np.sqrt(runs))
     assert np.std(counts) < 2.5 * spread
 
@@ -188,9 +202,7 @@ def test_synthetic_shape(folder: Path) -> None:
 def test_days_join_at_midnight(folder: Path) -> None:
     spec = Synthetic(rate=1.0, daily=(0.0,) * 23 + (1.0,), burst_cv=0.0)
     hour = draw(spec, folder, horizon_s=86400.0).arrival_ns // (3600 * 10**9)
-    assert np.bincount(hour, minlength=24)[[0, 22, 23]] / len(hour) == pytest.approx(
-        [1 / 8, 1 / 8, 3 / 4], abs=0.01
-    )
+    assert np.bincount(hour, minlength=24)[[0, 22, 23]] / len(hour) == pytest.approx([1 / 8, 1 / 8, 3 / 4], abs=0.01)
 
 
 def test_burst_levels(folder: Path) -> None:
@@ -202,9 +214,7 @@ def test_burst_levels(folder: Path) -> None:
 
 @pytest.mark.parametrize("window_s", [1.0, 100_000.0])
 @pytest.mark.parametrize("rate", [0.01, 500.0])
-def test_chunks_are_bounded(
-    folder: Path, rate: float, window_s: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chunks_are_bounded(folder: Path, rate: float, window_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simcost.trace.synthesis.generator.BATCH_ROWS", 1000)
     spec = Synthetic(rate=rate, daily=FLAT, burst_cv=0.0, burst_window=window_s)
     sizes = [len(part) for part in synthetic(spec, folder=folder, seed=1, index=0, horizon_s=300.0)]
@@ -213,8 +223,14 @@ def test_chunks_are_bounded(
 
 
 def test_lognormal_lengths(folder: Path) -> None:
-    lengths = Lengths(prompt_median=500, prompt_sigma=0.7, output_median=100, output_sigma=0.5, correlation=-0.6,
-                      max_tokens=1_000_000)  # fmt: skip
+    lengths = Lengths(
+        prompt_median=500,
+        prompt_sigma=0.7,
+        output_median=100,
+        output_sigma=0.5,
+        correlation=-0.6,
+        max_tokens=1_000_000,
+    )
     got = draw(Synthetic(rate=100.0, lengths=lengths), folder, horizon_s=1000.0)
     prompt, output = np.log(got.prompt_tokens), np.log(got.output_tokens)
     assert np.median(got.prompt_tokens) == pytest.approx(500, rel=0.02)
@@ -235,9 +251,13 @@ def test_resampled_pairs_stay_together(folder: Path) -> None:
     assert len(set(got.prompt_tokens.tolist())) > 1000
 
 
-@pytest.mark.parametrize("spec", [
-    {"rate": 1.0, "daily": (0.0,) * 24}, {"rate": 1.0, "weekly": (0.0,) * 7},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"rate": 1.0, "daily": (0.0,) * 24},
+        {"rate": 1.0, "weekly": (0.0,) * 7},
+    ],
+)
 def test_impossible_shapes(spec: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="zero throughout"):
         Synthetic(**spec)  # type: ignore[arg-type]
@@ -256,8 +276,14 @@ def test_median_above_the_limit() -> None:
 def test_synthesize(tmp_path: Path) -> None:
     seen: list[tuple[int, float]] = []
     spec = Synthetic(rate=200.0)
-    got = synthesize(spec, tmp_path / "a.parquet", folder=tmp_path, seed=5, horizon_s=4000.0,
-                     progress=lambda rows, share: seen.append((rows, share)))  # fmt: skip
+    got = synthesize(
+        spec,
+        tmp_path / "a.parquet",
+        folder=tmp_path,
+        seed=5,
+        horizon_s=4000.0,
+        progress=lambda rows, share: seen.append((rows, share)),
+    )
     stored = concat(list(read_batches(tmp_path / "a.parquet")))
     assert same(stored, draw(spec, tmp_path, horizon_s=4000.0, seed=5))
     assert got["rows"] == len(stored) == seen[-1][0]
@@ -278,9 +304,7 @@ def test_merge_is_sorted_and_stable(steps: list[list[list[int]]]) -> None:
             yield RequestBatch(arrival, np.full(len(part), order, np.int32), numbers)
 
     got = concat(list(merge([stream(order, parts) for order, parts in enumerate(steps)])))
-    rows = list(
-        zip(got.arrival_ns.tolist(), got.prompt_tokens.tolist(), got.output_tokens.tolist(), strict=True)
-    )
+    rows = list(zip(got.arrival_ns.tolist(), got.prompt_tokens.tolist(), got.output_tokens.tolist(), strict=True))
     want = [concat(list(stream(order, parts))) for order, parts in enumerate(steps)]
     assert len(rows) == sum(map(len, want))
     assert rows == sorted(rows)
@@ -310,9 +334,7 @@ def test_recorded_sessions_stay_together_and_are_others_each_time(tmp_path: Path
         writer.write(pa.table(columns))
     found = draw(RecordedWorkload(path="talks.parquet", repeat=True, rate_scale=2), tmp_path, horizon_s=119.0)
     first = draw(RecordedWorkload(path="talks.parquet"), tmp_path)
-    talks = {
-        number: {labels[i] for i in np.flatnonzero(first.sessions() == number)} for number in first.sessions()
-    }
+    talks = {number: {labels[i] for i in np.flatnonzero(first.sessions() == number)} for number in first.sessions()}
     assert all(len(names) == 1 for names in talks.values())
     assert talks[-1] == {None}
     assert len(first.sessions()) == count

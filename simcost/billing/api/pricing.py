@@ -74,9 +74,11 @@ class Provisioned:
     def load(self, batch: RequestBatch, read: Column) -> npt.NDArray[np.float64]:
         """What each request takes of the capacity, in input tokens."""
         taken: npt.NDArray[np.float64] = (
-            batch.prompt_tokens - read + self.cached_weight * np.asarray(read)
+            batch.prompt_tokens
+            - read
+            + self.cached_weight * np.asarray(read)
             + self.output_weight * batch.output_tokens
-        )  # fmt: skip
+        )
         return taken
 
 
@@ -188,9 +190,16 @@ def bill_tokens(
             fits = meter.fits(batch.arrival_ns, purchase.provisioned.load(batch, read))
             in_units += _count(batch[fits], _of(read, fits), _of(written, fits), paid_rates)
     hours, bought = horizon_s / SECONDS_PER_HOUR, purchase.provisioned
-    return TokenBill(price=price, rates=paid_rates, horizon_s=horizon_s, paid=count - in_units, in_units=in_units,
-                     units_usd=bought.usd(hours) if bought else 0.0,
-                     unit_hours=bought.paid_units * hours if bought else 0.0, too_long=too_long)  # fmt: skip
+    return TokenBill(
+        price=price,
+        rates=paid_rates,
+        horizon_s=horizon_s,
+        paid=count - in_units,
+        in_units=in_units,
+        units_usd=bought.usd(hours) if bought else 0.0,
+        unit_hours=bought.paid_units * hours if bought else 0.0,
+        too_long=too_long,
+    )
 
 
 def _count(batch: RequestBatch, read: Column, written: Column, rates: Rates) -> TokenCount:

@@ -130,8 +130,14 @@ Column = npt.NDArray[np.integer] | int
 """Tokens of each request, or of every request alike."""
 
 
-def count_tokens(input_tokens: npt.NDArray[np.integer], output_tokens: npt.NDArray[np.integer], rates: Rates, *,
-                 read: Column = 0, written: Column = 0) -> TokenCount:  # fmt: skip
+def count_tokens(
+    input_tokens: npt.NDArray[np.integer],
+    output_tokens: npt.NDArray[np.integer],
+    rates: Rates,
+    *,
+    read: Column = 0,
+    written: Column = 0,
+) -> TokenCount:
     """The tokens of requests by the price they pay.
 
     Args:
@@ -157,8 +163,14 @@ def _sum(column: Column, rows: int) -> int:
     return column * rows if isinstance(column, int) else int(column.sum(dtype=np.int64))
 
 
-def request_usd(input_tokens: npt.NDArray[np.integer], output_tokens: npt.NDArray[np.integer], rates: Rates, *,
-                read: Column = 0, written: Column = 0) -> Floats:  # fmt: skip
+def request_usd(
+    input_tokens: npt.NDArray[np.integer],
+    output_tokens: npt.NDArray[np.integer],
+    rates: Rates,
+    *,
+    read: Column = 0,
+    written: Column = 0,
+) -> Floats:
     """What each request costs, for showing cost by tenant or model; arguments as `count_tokens`.
 
     >>> price = TokenPrice(provider="openai", model="gpt-5-mini", input_usd_per_m=0.25, output_usd_per_m=2.0,
@@ -193,9 +205,7 @@ class NoCache:
         """Nothing is kept."""
         return SHORT_KEEP_S
 
-    def split(
-        self, input_tokens: npt.NDArray[np.integer], shared: npt.NDArray[np.integer]
-    ) -> tuple[int, int]:
+    def split(self, input_tokens: npt.NDArray[np.integer], shared: npt.NDArray[np.integer]) -> tuple[int, int]:
         """No tokens are read, none written."""
         return 0, 0
 
@@ -214,18 +224,14 @@ class HitShare:
 
     def __post_init__(self) -> None:
         if self.hit + self.written > 1:
-            raise ValueError(
-                f"hit ({self.hit:g}) and written ({self.written:g}) are more than the whole prompt"
-            )
+            raise ValueError(f"hit ({self.hit:g}) and written ({self.written:g}) are more than the whole prompt")
 
     @property
     def keep_s(self) -> float:
         """As the cheaper write keeps."""
         return SHORT_KEEP_S
 
-    def split(
-        self, input_tokens: npt.NDArray[np.integer], shared: npt.NDArray[np.integer]
-    ) -> tuple[Ints, Ints]:
+    def split(self, input_tokens: npt.NDArray[np.integer], shared: npt.NDArray[np.integer]) -> tuple[Ints, Ints]:
         """Tokens read and written of each request, rounded down."""
         long = np.where(input_tokens >= self.min_tokens, input_tokens, 0)
         return (self.hit * long).astype(np.int64), (self.written * long).astype(np.int64)
@@ -248,9 +254,7 @@ class PrefixReuse:
         """The ttl."""
         return self.ttl
 
-    def split(
-        self, input_tokens: npt.NDArray[np.integer], shared: npt.NDArray[np.integer]
-    ) -> tuple[Ints, Ints]:
+    def split(self, input_tokens: npt.NDArray[np.integer], shared: npt.NDArray[np.integer]) -> tuple[Ints, Ints]:
         """Tokens read and written of each request, of which `shared` begin an earlier one within the ttl."""
         read = np.where(shared >= self.min_tokens, np.minimum(shared, input_tokens), 0).astype(np.int64)
         return read, np.where(input_tokens >= self.min_tokens, input_tokens - read, 0).astype(np.int64)

@@ -76,9 +76,14 @@ class ReservedInstances(HourlyPrice):
             return normalized_units(line.sku) if family_of(line.sku) == family_of(self.sku) else None
 
         return self.capacity(
-            account, rates, region, units=each * self.count, takes=takes_of(account, units),
-            order=20 if self.zone else 21, unit=unit,
-        )  # fmt: skip
+            account,
+            rates,
+            region,
+            units=each * self.count,
+            takes=takes_of(account, units),
+            order=20 if self.zone else 21,
+            unit=unit,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +183,7 @@ class CapacityBlock(Termed):
 
     def __post_init__(self) -> None:
         if not (self.days <= 14 or (self.days <= 182 and self.days % 7 == 0)):
-            raise ValueError(
-                f"blocks are sold for 1 to 14 days, or whole weeks up to 182 days, not {self.days}"
-            )
+            raise ValueError(f"blocks are sold for 1 to 14 days, or whole weeks up to 182 days, not {self.days}")
 
     def fee_usd(self, usd_per_h: float) -> float:
         """Paid at the start, at a price per instance and hour."""

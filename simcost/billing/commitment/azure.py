@@ -41,8 +41,13 @@ class AzureReservation(HourlyPrice):
             return ratios.get(line.sku) if (line.provider, line.region) == (self.provider, region) else None
 
         return self.capacity(
-            account, rates, region, units=ratios[self.sku] * self.count, takes=takes_of(account, units), order=20
-        )  # fmt: skip
+            account,
+            rates,
+            region,
+            units=ratios[self.sku] * self.count,
+            takes=takes_of(account, units),
+            order=20,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

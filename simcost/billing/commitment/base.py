@@ -132,9 +132,7 @@ class HourlyPrice(Yearly):
 
     def _listed(self, rates: "CommitmentRates", region: str) -> CommitmentRate:
         try:
-            return rates.commitment_rate(
-                self.provider, self.instrument, self.sku, region, self.years, self.upfront
-            )
+            return rates.commitment_rate(self.provider, self.instrument, self.sku, region, self.years, self.upfront)
         except CatalogError as error:
             raise CatalogError(f"{self.name}: {error}") from error
 
@@ -255,9 +253,7 @@ class SpendPlan(Yearly):
         return tuple(dict.fromkeys(asked))
 
     def _of_catalog(self, line: "Line", rates: "CommitmentRates") -> CommitmentRate:
-        return rates.commitment_rate(
-            line.provider, self.listed_as, line.sku, line.region, self.years, self.upfront
-        )
+        return rates.commitment_rate(line.provider, self.listed_as, line.sku, line.region, self.years, self.upfront)
 
     def _rate(self, line: "Line", rates: "CommitmentRates") -> float:
         named = next((usd for sku, usd in self.rates.items() if fnmatchcase(line.sku, sku)), None)
@@ -280,11 +276,7 @@ def assumed_note(name: str, discount: float) -> str:
 
 def rate_note(name: str, rate: CommitmentRate) -> str:
     """Where a rate of the catalog comes from; an assumption is called one."""
-    what = (
-        f"{rate.usd_per_h:g} USD/h"
-        if rate.usd_per_h is not None
-        else f"{100 * (rate.discount or 0.0):g} % off"
-    )
+    what = f"{rate.usd_per_h:g} USD/h" if rate.usd_per_h is not None else f"{100 * (rate.discount or 0.0):g} % off"
     more = f"; {rate.notes}" if rate.notes else ""
     return f"{name}: {what} ({rate.source}, {rate.as_of}, quality {rate.quality}{more})"
 

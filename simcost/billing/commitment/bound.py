@@ -151,9 +151,7 @@ class CommitmentUse:
 
 def takes_of(account: Metered, units: Callable[[Line], float | None]) -> Floats:
     """[line] Units by line; None = not covered. Spot and what has no standard price is never covered."""
-    return np.array(
-        [(units(line) or 0.0) if line.pricing == "standard" else 0.0 for line in account.lines], np.float64
-    )
+    return np.array([(units(line) or 0.0) if line.pricing == "standard" else 0.0 for line in account.lines], np.float64)
 
 
 def only_region(account: Metered, provider: str, sku: str | None, name: str) -> str:

@@ -36,13 +36,9 @@ class ResourceCud(HourlyPrice):
         region = self.region or only_region(account, self.provider, self.sku, self.name)
 
         def units(line: "Line") -> float | None:
-            return (
-                1.0 if (line.provider, line.sku, line.region) == (self.provider, self.sku, region) else None
-            )
+            return 1.0 if (line.provider, line.sku, line.region) == (self.provider, self.sku, region) else None
 
-        return self.capacity(
-            account, rates, region, units=float(self.count), takes=takes_of(account, units), order=20
-        )
+        return self.capacity(account, rates, region, units=float(self.count), takes=takes_of(account, units), order=20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

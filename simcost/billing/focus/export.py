@@ -44,15 +44,15 @@ def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer]) -> pa.Table:
     if start_s is None:
         start_s = float(np.datetime64(stamp.start, "s").astype(np.int64))
     common = {
-        "BillingAccountId": ACCOUNT, "BillingAccountName": ACCOUNT, "BillingAccountType": "Simulation",
-        "BillingCurrency": "USD", "PricingCurrency": "USD", "x_SimcostRunId": stamp.run_id,
-    }  # fmt: skip
-    writer = Writer(
-        settled=settled, start_s=start_s, common=common, tags=stamp.tags, details=machines(offers)
-    )
-    others = [
-        block for charge in bill.charges if charge.service != "compute" for block in writer.other(charge)
-    ]
+        "BillingAccountId": ACCOUNT,
+        "BillingAccountName": ACCOUNT,
+        "BillingAccountType": "Simulation",
+        "BillingCurrency": "USD",
+        "PricingCurrency": "USD",
+        "x_SimcostRunId": stamp.run_id,
+    }
+    writer = Writer(settled=settled, start_s=start_s, common=common, tags=stamp.tags, details=machines(offers))
+    others = [block for charge in bill.charges if charge.service != "compute" for block in writer.other(charge)]
     return table_of([*writer.blocks(), *others])
 
 

@@ -55,8 +55,11 @@ class Writer:
         spot = line.pricing == "spot"
         prices = (line.list_usd, usd / quantity if spot else line.contracted_usd)
         words = self._line_words(i) | {"PricingCategory": "Dynamic" if spot else "Standard"}
-        yield from self._block(at, words, priced(quantity, *prices) | {
-            "EffectiveCost": usd, "BilledCost": usd, "ConsumedQuantity": quantity})  # fmt: skip
+        yield from self._block(
+            at,
+            words,
+            priced(quantity, *prices) | {"EffectiveCost": usd, "BilledCost": usd, "ConsumedQuantity": quantity},
+        )
 
     def _covered(self, one: CommitmentUse, i: int) -> Iterator[ChargeBlock]:
         """Hours of a line that a commitment covers: nothing is billed, what the commitment costs is effective."""
@@ -65,9 +68,17 @@ class Writer:
         taken = hours * one.bound.takes[i] if isinstance(one.bound, CommittedUnits) else usd
         words = self._line_words(i) | commitment_words(one.bound)
         words |= {"PricingCategory": "Committed", "CommitmentDiscountStatus": "Used"}
-        yield from self._block(at, words, priced(hours[at], line.list_usd, line.contracted_usd) | {
-            "EffectiveCost": usd[at], "BilledCost": np.zeros(len(at)), "ConsumedQuantity": hours[at],
-            "CommitmentDiscountQuantity": taken[at]})  # fmt: skip
+        yield from self._block(
+            at,
+            words,
+            priced(hours[at], line.list_usd, line.contracted_usd)
+            | {
+                "EffectiveCost": usd[at],
+                "BilledCost": np.zeros(len(at)),
+                "ConsumedQuantity": hours[at],
+                "CommitmentDiscountQuantity": taken[at],
+            },
+        )
 
     def _unused(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
         """What was lost of a commitment in each hour."""
@@ -75,12 +86,19 @@ class Writer:
         usd = one.unused_usd[at]
         left = usd / one.bound.usd_per_unit_h if isinstance(one.bound, CommittedUnits) else usd
         words = self._commitment_row(one.bound) | {
-            "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingCategory": "Committed",
-            "CommitmentDiscountStatus": "Unused", "ChargeDescription": f"{one.bound.name}, unused",
-        }  # fmt: skip
+            "ChargeCategory": "Usage",
+            "ChargeFrequency": "Usage-Based",
+            "PricingCategory": "Committed",
+            "CommitmentDiscountStatus": "Unused",
+            "ChargeDescription": f"{one.bound.name}, unused",
+        }
         words |= {"PricingUnit": words["CommitmentDiscountUnit"]}
-        yield from self._block(at, words, priced(left, 0.0, 0.0) | {
-            "EffectiveCost": usd, "BilledCost": np.zeros(len(at)), "CommitmentDiscountQuantity": left})  # fmt: skip
+        yield from self._block(
+            at,
+            words,
+            priced(left, 0.0, 0.0)
+            | {"EffectiveCost": usd, "BilledCost": np.zeros(len(at)), "CommitmentDiscountQuantity": left},
+        )
 
     def _purchases(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
         """Payments of a commitment: in advance for its term, and hour by hour."""
@@ -90,18 +108,39 @@ class Writer:
         once = np.flatnonzero(one.one_time_usd)
         usd = one.one_time_usd[once]
         words = self._commitment_row(bound) | {"ChargeCategory": "Purchase", "PricingCategory": "Standard"}
-        upfront = words | {"ChargeFrequency": "One-Time", "PricingUnit": "Units",
-                           "ChargeDescription": f"{bound.name}, paid in advance"}  # fmt: skip
-        yield from self._block(once, upfront, priced(np.ones(len(once)), usd, usd) | {
-            "EffectiveCost": np.zeros(len(once)), "BilledCost": usd,
-            "CommitmentDiscountQuantity": np.full(len(once), each * terms.term_h)}, hours=terms.term_h)  # fmt: skip
+        upfront = words | {
+            "ChargeFrequency": "One-Time",
+            "PricingUnit": "Units",
+            "ChargeDescription": f"{bound.name}, paid in advance",
+        }
+        yield from self._block(
+            once,
+            upfront,
+            priced(np.ones(len(once)), usd, usd)
+            | {
+                "EffectiveCost": np.zeros(len(once)),
+                "BilledCost": usd,
+                "CommitmentDiscountQuantity": np.full(len(once), each * terms.term_h),
+            },
+            hours=terms.term_h,
+        )
         paid = np.flatnonzero(one.recurring_usd)
         rate = terms.recurring_usd_per_h
-        hourly = words | {"ChargeFrequency": "Recurring", "PricingUnit": "Hours",
-                          "ChargeDescription": f"{bound.name}, paid by the hour"}  # fmt: skip
-        yield from self._block(paid, hourly, priced(active[paid], rate, rate) | {
-            "EffectiveCost": np.zeros(len(paid)), "BilledCost": one.recurring_usd[paid],
-            "CommitmentDiscountQuantity": active[paid] * each})  # fmt: skip
+        hourly = words | {
+            "ChargeFrequency": "Recurring",
+            "PricingUnit": "Hours",
+            "ChargeDescription": f"{bound.name}, paid by the hour",
+        }
+        yield from self._block(
+            paid,
+            hourly,
+            priced(active[paid], rate, rate)
+            | {
+                "EffectiveCost": np.zeros(len(paid)),
+                "BilledCost": one.recurring_usd[paid],
+                "CommitmentDiscountQuantity": active[paid] * each,
+            },
+        )
 
     def _block(
         self, at: Ints, words: dict[str, str], numbers: dict[str, Floats], hours: float = 1.0
@@ -109,8 +148,12 @@ class Writer:
         """Rows for the hours `at`; nothing where there are none."""
         if len(at):
             start = self.start_s + at.astype(np.float64) * SECONDS_PER_HOUR
-            yield ChargeBlock(start_s=start, end_s=start + hours * SECONDS_PER_HOUR, words=self.common | words,
-                        numbers=numbers)  # fmt: skip
+            yield ChargeBlock(
+                start_s=start,
+                end_s=start + hours * SECONDS_PER_HOUR,
+                words=self.common | words,
+                numbers=numbers,
+            )
 
     def _line_words(self, i: int) -> dict[str, str]:
         line: Line = self.settled.account.lines[i]
@@ -119,55 +162,72 @@ class Writer:
         words |= place_words(line.region, line.zone, line.account)
         words |= sku_words(line.sku, f"{line.region}/{line.pricing}", "Instance hours")
         words |= {
-            "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingUnit": "Hours",
-            "ConsumedUnit": "Hours", "SkuPriceDetails": details,
-            "ResourceId": f"simcost/{line.name}/{line.region}/{i}", "ChargeDescription": f"{line.sku}, {line.pricing}",
-            "Tags": tags_text(line.tags, self.tags), "x_PriceAsOf": line.as_of or "given",
-        }  # fmt: skip
+            "ChargeCategory": "Usage",
+            "ChargeFrequency": "Usage-Based",
+            "PricingUnit": "Hours",
+            "ConsumedUnit": "Hours",
+            "SkuPriceDetails": details,
+            "ResourceId": f"simcost/{line.name}/{line.region}/{i}",
+            "ChargeDescription": f"{line.sku}, {line.pricing}",
+            "Tags": tags_text(line.tags, self.tags),
+            "x_PriceAsOf": line.as_of or "given",
+        }
         if line.reserved_idle:
             held = f"simcost/{line.name}/{line.region}/{line.zone or 'any'}/reserved"
-            words |= {"CapacityReservationId": held, "CapacityReservationStatus": "Unused", "ResourceId": held,
-                      "ChargeDescription": f"{line.sku}, reserved and unused"}  # fmt: skip
+            words |= {
+                "CapacityReservationId": held,
+                "CapacityReservationStatus": "Unused",
+                "ResourceId": held,
+                "ChargeDescription": f"{line.sku}, reserved and unused",
+            }
         return words
 
     def _commitment_row(self, bound: Bound) -> dict[str, str]:
         """Words of rows that stand for the commitment itself."""
         sku = getattr(bound, "sku", "") or bound.kind
-        words = (
-            provider_words(bound.provider)
-            | service_words("compute")
-            | place_words(bound.region, "", bound.account)
-        )
-        words |= commitment_words(bound) | sku_words(
-            sku, f"{bound.region or 'any'}/{bound.kind}", "Commitment"
-        )
-        return words | {"ResourceId": bound.name, "ResourceType": words["CommitmentDiscountType"],
-                        "Tags": tags_text((), self.tags)}  # fmt: skip
+        words = provider_words(bound.provider) | service_words("compute") | place_words(bound.region, "", bound.account)
+        words |= commitment_words(bound) | sku_words(sku, f"{bound.region or 'any'}/{bound.kind}", "Commitment")
+        return words | {
+            "ResourceId": bound.name,
+            "ResourceType": words["CommitmentDiscountType"],
+            "Tags": tags_text((), self.tags),
+        }
 
     def other(self, charge: Charge) -> Iterator[ChargeBlock]:
         """Storage, transfer, tokens, whatever is counted: a row for each calendar month, by its share of the time."""
-        start, end, share = months_of(self.start_s + charge.charge_period_start_s - self.settled.start_s,
-                                      charge.charge_period_end_s - charge.charge_period_start_s)  # fmt: skip
+        start, end, share = months_of(
+            self.start_s + charge.charge_period_start_s - self.settled.start_s,
+            charge.charge_period_end_s - charge.charge_period_start_s,
+        )
         unit = unit_of(charge.consumed_unit)
         quantity = charge.consumed_quantity * share / unit.units
         words = provider_words(charge.provider) | service_words(charge.service)
         words |= place_words(charge.region, charge.zone, charge.account)
         words |= sku_words(charge.sku, f"{charge.region}/{unit.meter}", unit.meter)
         words |= {
-            "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based", "PricingUnit": unit.priced,
-            "ConsumedUnit": unit.consumed, "PricingCategory": charge.pricing_category,
-            "ResourceId": f"simcost/{charge.provider}/{charge.sku}", "ChargeDescription": f"{charge.sku}, {unit.meter}",
-            "Tags": tags_text(charge.tags, self.tags), "x_PriceAsOf": charge.price_as_of or "given",
-        }  # fmt: skip
+            "ChargeCategory": "Usage",
+            "ChargeFrequency": "Usage-Based",
+            "PricingUnit": unit.priced,
+            "ConsumedUnit": unit.consumed,
+            "PricingCategory": charge.pricing_category,
+            "ResourceId": f"simcost/{charge.provider}/{charge.sku}",
+            "ChargeDescription": f"{charge.sku}, {unit.meter}",
+            "Tags": tags_text(charge.tags, self.tags),
+            "x_PriceAsOf": charge.price_as_of or "given",
+        }
         each = charge.contracted_cost_usd / charge.consumed_quantity if charge.consumed_quantity else 0.0
         prices = priced(quantity, charge.list_unit_price_usd * unit.units, each * unit.units)
         yield ChargeBlock(
-            start_s=start, end_s=end, words=self.common | words,
-            numbers=prices | {
-                "EffectiveCost": charge.effective_cost_usd * share, "BilledCost": charge.billed_cost_usd * share,
+            start_s=start,
+            end_s=end,
+            words=self.common | words,
+            numbers=prices
+            | {
+                "EffectiveCost": charge.effective_cost_usd * share,
+                "BilledCost": charge.billed_cost_usd * share,
                 "ConsumedQuantity": quantity * unit.consumed_each,
             },
-        )  # fmt: skip
+        )
 
 
 def months_of(start_s: float, length_s: float) -> tuple[Floats, Floats, Floats]:

@@ -28,8 +28,13 @@ _SERVICES: dict[Service, tuple[str, str, str, str]] = {
     "tokens": ("AI and Machine Learning", "Generative AI", "Model API", "Model"),
 }
 """ServiceCategory, ServiceSubcategory, ServiceName, ResourceType."""
-_UNITS = {"h": "Hours", "GB-month": "GB-Months", "GB": "GB", "unit-hour": "Unit-Hours",
-          "normalized h": "Normalized Hours"}  # fmt: skip
+_UNITS = {
+    "h": "Hours",
+    "GB-month": "GB-Months",
+    "GB": "GB",
+    "unit-hour": "Unit-Hours",
+    "normalized h": "Normalized Hours",
+}
 """Our units in the unit format of FOCUS."""
 
 
@@ -111,10 +116,12 @@ def commitment_words(bound: Bound) -> dict[str, str]:
     """Which commitment a row belongs to."""
     spend = not isinstance(bound, CommittedUnits)
     return {
-        "CommitmentDiscountId": bound.name, "CommitmentDiscountName": bound.name,
+        "CommitmentDiscountId": bound.name,
+        "CommitmentDiscountName": bound.name,
         "CommitmentDiscountCategory": "Spend" if spend else "Usage",
-        "CommitmentDiscountType": bound.focus_type, "CommitmentDiscountUnit": commitment_unit(bound),
-    }  # fmt: skip
+        "CommitmentDiscountType": bound.focus_type,
+        "CommitmentDiscountUnit": commitment_unit(bound),
+    }
 
 
 def commitment_unit(bound: Bound) -> str:
@@ -126,8 +133,11 @@ OWN = ("x_SimcostRunId", "x_PriceAsOf")
 """Columns of ours, behind those of FOCUS."""
 _DIGITS = 10
 _UTC = pa.timestamp("s", "UTC")
-_SAME_CURRENCY = {"PricingCurrencyListUnitPrice": "ListUnitPrice", "PricingCurrencyEffectiveCost": "EffectiveCost",
-                  "PricingCurrencyContractedUnitPrice": "ContractedUnitPrice"}  # fmt: skip
+_SAME_CURRENCY = {
+    "PricingCurrencyListUnitPrice": "ListUnitPrice",
+    "PricingCurrencyEffectiveCost": "EffectiveCost",
+    "PricingCurrencyContractedUnitPrice": "ContractedUnitPrice",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,9 +160,12 @@ def priced(quantity: Floats, list_usd: Floats | float, contracted_usd: Floats | 
     """A pricing quantity with its unit prices and costs: costs are the products."""
     listed, contracted = (np.broadcast_to(usd, quantity.shape) for usd in (list_usd, contracted_usd))
     return {
-        "PricingQuantity": quantity, "ListUnitPrice": listed, "ContractedUnitPrice": contracted,
-        "ListCost": quantity * listed, "ContractedCost": quantity * contracted,
-    }  # fmt: skip
+        "PricingQuantity": quantity,
+        "ListUnitPrice": listed,
+        "ContractedUnitPrice": contracted,
+        "ListCost": quantity * listed,
+        "ContractedCost": quantity * contracted,
+    }
 
 
 def table_of(blocks: Sequence[ChargeBlock]) -> pa.Table:

@@ -71,10 +71,16 @@ def plan_rates(place: str, term: Any, reading: Reading) -> Iterator[Quote]:
             region, machine = words(rate, "discountedRegionCode"), search(_ML, usage)
             sku = machine[0] if machine else usage[usage.rfind(":") + 1 :]
             yield Quote(
-                place=at, provider="aws", sku=sku, region=region, way=instrument, term_years=years, upfront=paid,
+                place=at,
+                provider="aws",
+                sku=sku,
+                region=region,
+                way=instrument,
+                term_years=years,
+                upfront=paid,
                 price_per_h=number(inner(rate, "discountedRate", "price")),
                 currency=words(rate, "discountedRate", "currency"),
-            )  # fmt: skip
+            )
         except UnreadableError as error:
             reading.findings.add("unreadable", at, str(error))
 
@@ -120,9 +126,7 @@ def read(file: Path, reading: Reading) -> Iterator[Quote]:
             reading.saw(value)
         elif path[:1] == ("products",) and len(path) == 2:
             if "terms" in sections:
-                raise FaultsError(
-                    [Fault(file=str(file), message="`terms` stand before `products`; swap them")]
-                )
+                raise FaultsError([Fault(file=str(file), message="`terms` stand before `products`; swap them")])
             _keep_product(path, value, products, reading)
         elif path[:1] == ("terms",) and len(path) == 3:
             reading.rows += 1
@@ -167,9 +171,7 @@ def _unwanted(attributes: dict[str, Any]) -> str:
     return ""
 
 
-def _prices(
-    path: Path_, value: Any, products: dict[str, dict[str, Any]], reading: Reading
-) -> Iterator[Quote]:
+def _prices(path: Path_, value: Any, products: dict[str, dict[str, Any]], reading: Reading) -> Iterator[Quote]:
     if path[1] == "savingsPlan":
         yield from plan_rates(place(path), value, reading)
     elif path[2] in products and path[1] in ("OnDemand", "Reserved"):
@@ -197,9 +199,14 @@ def _reserved(at: str, attributes: dict[str, Any], term: Any, reading: Reading) 
         currency, amount = _money(dimension)
         price += amount / (HOURS_PER_YEAR * years) if words(dimension, "unit") == "Quantity" else amount
     yield _quote(
-        at, attributes, price_per_h=price, currency=currency, way="reserved-instance", term_years=years,
+        at,
+        attributes,
+        price_per_h=price,
+        currency=currency,
+        way="reserved-instance",
+        term_years=years,
         upfront=upfront(words(term, "termAttributes", "PurchaseOption")),
-    )  # fmt: skip
+    )
 
 
 def _money(dimension: Any) -> tuple[str, float]:
@@ -215,6 +222,12 @@ def _quote(at: str, attributes: dict[str, Any], **terms: Any) -> Quote:
         count = 0
     memory = said(attributes, "memory").removesuffix("GiB")
     return Quote(
-        place=at, provider="aws", sku=sku, region=words(attributes, "regionCode"), accelerators=count,
-        vcpus=whole(attributes.get("vcpu", attributes.get("vCpu"))), memory_bytes=size_bytes(memory, GIB), **terms,
-    )  # fmt: skip
+        place=at,
+        provider="aws",
+        sku=sku,
+        region=words(attributes, "regionCode"),
+        accelerators=count,
+        vcpus=whole(attributes.get("vcpu", attributes.get("vCpu"))),
+        memory_bytes=size_bytes(memory, GIB),
+        **terms,
+    )

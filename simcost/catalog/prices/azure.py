@@ -68,11 +68,7 @@ def _prices(at: str, item: Any, reading: Reading) -> Iterator[Quote]:
 
 def _unwanted(item: Any) -> str:
     name, meter = said(item, "productName"), said(item, "meterName")
-    if (
-        words(item, "serviceName") != "Virtual Machines"
-        or "Cloud Services" in name
-        or "CloudServices" in name
-    ):
+    if words(item, "serviceName") != "Virtual Machines" or "Cloud Services" in name or "CloudServices" in name:
         return "other-product"
     if words(item, "type") == "DevTestConsumption":
         return "dev-test"
@@ -99,6 +95,11 @@ def _quote(at: str, item: Any, **terms: Any) -> Quote:
     sku = words(item, "armSkuName")
     accelerated = sku.lower().startswith(("standard_n", "basic_n"))
     return Quote(
-        place=at, provider="azure", sku=sku, region=words(item, "armRegionName"), currency=words(item, "currencyCode"),
-        accelerators=None if accelerated else 0, **terms,
-    )  # fmt: skip
+        place=at,
+        provider="azure",
+        sku=sku,
+        region=words(item, "armRegionName"),
+        currency=words(item, "currencyCode"),
+        accelerators=None if accelerated else 0,
+        **terms,
+    )

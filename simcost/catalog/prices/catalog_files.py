@@ -26,13 +26,20 @@ def offers(quotes: Sequence[Quote], reading: Reading, provenance: dict[str, Any]
             continue
         cheaper = spot.get((quote.provider, quote.sku.lower(), quote.region))
         notes = [quote.notes, cheaper.notes if cheaper and cheaper.notes != quote.notes else ""]
-        found.append(Offer(
-            provider=quote.provider, sku=quote.sku, region=quote.region, accelerator=shape.accelerator,
-            accelerators=shape.accelerators, on_demand_usd_per_h=_tidy(quote.price_per_h),
-            spot_usd_per_h=_tidy(cheaper.price_per_h) if cheaper else None, vcpus=shape.vcpus,
-            memory_bytes=shape.memory_bytes,
-            **{**provenance, "as_of": quote.as_of or day, "notes": "; ".join(filter(None, notes))},
-        ))  # fmt: skip
+        found.append(
+            Offer(
+                provider=quote.provider,
+                sku=quote.sku,
+                region=quote.region,
+                accelerator=shape.accelerator,
+                accelerators=shape.accelerators,
+                on_demand_usd_per_h=_tidy(quote.price_per_h),
+                spot_usd_per_h=_tidy(cheaper.price_per_h) if cheaper else None,
+                vcpus=shape.vcpus,
+                memory_bytes=shape.memory_bytes,
+                **{**provenance, "as_of": quote.as_of or day, "notes": "; ".join(filter(None, notes))},
+            )
+        )
     return found
 
 
@@ -40,13 +47,18 @@ def commitment_rates(quotes: Sequence[Quote], provenance: dict[str, Any], day: s
     """One rate for each commitment."""
     return [
         CommitmentRate(
-            provider=quote.provider, instrument=quote.way, sku=quote.sku, region=quote.region,
-            term_years=quote.term_years, upfront=quote.upfront, usd_per_h=_tidy(quote.price_per_h),
+            provider=quote.provider,
+            instrument=quote.way,
+            sku=quote.sku,
+            region=quote.region,
+            term_years=quote.term_years,
+            upfront=quote.upfront,
+            usd_per_h=_tidy(quote.price_per_h),
             **{**provenance, "as_of": quote.as_of or day, "notes": quote.notes},
         )
         for quote in quotes
         if quote.way != "on-demand" and quote.way != "spot"
-    ]  # fmt: skip
+    ]
 
 
 def csv_text(rows: Sequence[Provenance]) -> str:
@@ -114,10 +126,15 @@ def _of_kind(kind: str, before: Catalog, after: Catalog) -> Iterator[dict[str, A
             a, b = getattr(was, price, None), getattr(now, price, None)
             if a != b:
                 yield {
-                    "kind": kind.replace("_", "-"), "name": " ".join(f"{part}" for part in key), "price": price,
-                    "before": a, "after": b, "change": b / a - 1.0 if a and b else None,
-                    "before_as_of": getattr(was, "as_of", None), "after_as_of": getattr(now, "as_of", None),
-                }  # fmt: skip
+                    "kind": kind.replace("_", "-"),
+                    "name": " ".join(f"{part}" for part in key),
+                    "price": price,
+                    "before": a,
+                    "after": b,
+                    "change": b / a - 1.0 if a and b else None,
+                    "before_as_of": getattr(was, "as_of", None),
+                    "after_as_of": getattr(now, "as_of", None),
+                }
 
 
 def _by_key(kind: str, book: Catalog) -> dict[tuple[object, ...], Provenance]:

@@ -60,9 +60,7 @@ def _host_with_accelerators(host: Quote, parts: _Parts, reading: Reading) -> Ite
     yield _sum(machine, [(1.0, host), (1.0, found)], parts, reading)
 
 
-def _machine(
-    machine: Machine, its: Family, terms: _Terms, parts: _Parts, reading: Reading
-) -> Iterator[Quote]:
+def _machine(machine: Machine, its: Family, terms: _Terms, parts: _Parts, reading: Reading) -> Iterator[Quote]:
     gpu = next(filter(None, (parts.take(f"{name} gpu", terms) for name in its.gpus)), None)
     core, ram = (parts.take(f"{its.instance} {part}", terms) for part in ("core", "ram"))
     if gpu and core and ram:
@@ -77,10 +75,17 @@ def _sum(machine: Machine, weighed: list[tuple[float, Quote]], parts: _Parts, re
     price = sum(count * quote.price_per_h for count, quote in weighed)
     places = " + ".join(quote.place for quote in quotes)
     total = replace(
-        quotes[0], part="", sku=machine.sku, price_per_h=price, place=places, accelerator=machine.accelerator,
-        accelerators=machine.accelerators, vcpus=machine.vcpus, memory_bytes=machine.memory_bytes,
+        quotes[0],
+        part="",
+        sku=machine.sku,
+        price_per_h=price,
+        place=places,
+        accelerator=machine.accelerator,
+        accelerators=machine.accelerators,
+        vcpus=machine.vcpus,
+        memory_bytes=machine.memory_bytes,
         notes="; ".join(filter(None, (f"sum of {', '.join(q.sku for q in quotes)}", _ssd(machine)))),
-    )  # fmt: skip
+    )
     reading.findings.add("host-and-accelerator-apart", places, f"{total.what}, {total.way}: {price:.6g}")
     return total
 
@@ -120,9 +125,7 @@ class Devices:
     def __init__(self, catalog: Catalog) -> None:
         known: tuple[Offer | Machine, ...] = (*catalog.facts.offers, *catalog.facts.machines)
         self._shapes = {
-            (row.provider, row.sku.lower()): Shape(
-                row.accelerator, row.accelerators, row.vcpus, row.memory_bytes
-            )
+            (row.provider, row.sku.lower()): Shape(row.accelerator, row.accelerators, row.vcpus, row.memory_bytes)
             for row in known
         }
         self._accelerators = {row.name: row for row in catalog.facts.accelerators}
@@ -151,9 +154,7 @@ class Devices:
         same = [row for name, row in self._accelerators.items() if name.split("-")[0] == plain.split("-")[0]]
         sized = [row for row in same if _near(row, quote.device_gb)]
         if sized:
-            return max(
-                sized, key=lambda row: row.name
-            )  # sxm before pcie, as the catalog's other names have it
+            return max(sized, key=lambda row: row.name)  # sxm before pcie, as the catalog's other names have it
         detail = f"{quote.what}: {quote.device_gb:.4g} GB, catalog {found.memory_bytes / _GB:.4g} GB"
         reading.findings.add("memory-differs", quote.place, detail)
         return found

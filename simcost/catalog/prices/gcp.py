@@ -143,9 +143,17 @@ def _quote(at: str, sku: _Sku, part: Part, name: str, region: str) -> Quote:
     years = _TERMS.get(sku.usage, 0)
     way: Way = "spot" if sku.usage == "Preemptible" else "on-demand"
     return Quote(
-        place=at, provider="gcp", sku=name, region=region, part=part, price_per_h=sku.price, currency=sku.currency,
-        way="resource-cud" if years else way, term_years=years, accelerators=0,
-    )  # fmt: skip
+        place=at,
+        provider="gcp",
+        sku=name,
+        region=region,
+        part=part,
+        price_per_h=sku.price,
+        currency=sku.currency,
+        way="resource-cud" if years else way,
+        term_years=years,
+        accelerators=0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,7 @@ Prices = dict[str, tuple[float, int | None, float | None]]
 """By name: base price (NaN = none), where the size tier begins, its price."""
 
 
-def read_tokens(
-    file: Path | None, reading: Reading, provenance: dict[str, Any], day: str
-) -> Iterator[TokenPrice]:
+def read_tokens(file: Path | None, reading: Reading, provenance: dict[str, Any], day: str) -> Iterator[TokenPrice]:
     """The price of each model.
 
     Args:
@@ -97,24 +95,27 @@ def _price(
         chosen["output_mtok"],
     )
     if isnan(entry) or isnan(output) or entry <= 0 or output < 0:
-        kinds = {0.0: "zero-price"}.get(
-            entry, "no-price" if isnan(entry) or isnan(output) else "negative-price"
-        )
+        kinds = {0.0: "zero-price"}.get(entry, "no-price" if isnan(entry) or isnan(output) else "negative-price")
         reading.findings.add(kinds, at, f"{provider}/{name}: input {entry:g}, output {output:g}")
         return None
     if choice:
         reading.findings.add("several-rules", at, f"{provider}/{name}: {choice}")
     tier = start or output_start
     return TokenPrice(
-        provider=provider, model=name, input_usd_per_m=entry, output_usd_per_m=output,
+        provider=provider,
+        model=name,
+        input_usd_per_m=entry,
+        output_usd_per_m=output,
         cache_read_usd_per_m=_or_none(chosen["cache_read_mtok"]),
         cache_write_usd_per_m=_or_none(chosen["cache_write_mtok"]),
         cache_write_1h_usd_per_m=_or_none(chosen["cache_write_1h_mtok"]),
         tier_start_input_tokens=tier,
         tier_input_usd_per_m=(entry_tier or entry) if tier else None,
         tier_output_usd_per_m=(output_tier or output) if tier else None,
-        context_tokens=_context(model), **_batch(model, chosen, day), **{**provenance, "notes": choice},
-    )  # fmt: skip
+        context_tokens=_context(model),
+        **_batch(model, chosen, day),
+        **{**provenance, "notes": choice},
+    )
 
 
 def _prices(rule: dict[str, Any]) -> Prices:

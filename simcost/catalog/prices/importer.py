@@ -97,9 +97,7 @@ def _one(group: list[Quote], findings: Findings) -> Quote:
         if quote.way == "spot":
             note = f"spot: the middle of {len(group)}, {min(prices):g} to {max(prices):g}"
             return replace(quote, notes="; ".join(filter(None, (quote.notes, note))))
-        findings.add(
-            "several-prices", quote.place, f"{quote.what}, {quote.way}: {min(prices):g} to {max(prices):g}"
-        )
+        findings.add("several-prices", quote.place, f"{quote.what}, {quote.way}: {min(prices):g} to {max(prices):g}")
     return quote
 
 
@@ -261,6 +259,8 @@ def _format(name: str) -> PriceListFormat:
 
 
 def _nothing_left(file: Path, reading: Reading) -> str:
-    found = [f"{f['count']:,} {f['kind']}: {f['message']}, first {f['places'][0]['place']}"
-             for f in reading.findings.document()]  # fmt: skip
+    found = [
+        f"{f['count']:,} {f['kind']}: {f['message']}, first {f['places'][0]['place']}"
+        for f in reading.findings.document()
+    ]
     return "\n  ".join([f"{file}: no price of {reading.rows:,} rows can be used", *found])

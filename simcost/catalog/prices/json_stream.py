@@ -65,9 +65,7 @@ def _text(file: Path) -> str:
         raise FaultsError([Fault(file=str(file), message=message)]) from None
 
 
-def _walk(
-    text: str, at: int, path: Path_, enter: Callable[[Path_], bool]
-) -> Generator[tuple[Path_, Any], None, int]:
+def _walk(text: str, at: int, path: Path_, enter: Callable[[Path_], bool]) -> Generator[tuple[Path_, Any], None, int]:
     """Yields the values from `at`; returns where the value at `at` ends."""
     opening = text[at : at + 1]
     if opening not in ("{", "[") or not enter(path):

@@ -10,8 +10,20 @@ from simcost.catalog.prices.quote import GIB, Quote, Reading, Way, csv_rows, num
 from simcost.errors import Fault, FaultsError, did_you_mean
 
 _NEEDED = ("provider", "sku", "price_per_h")
-_COLUMNS = (*_NEEDED, "region", "way", "currency", "term_years", "upfront", "accelerator", "accelerators", "vcpus",
-            "memory_gib", "as_of", "notes")  # fmt: skip
+_COLUMNS = (
+    *_NEEDED,
+    "region",
+    "way",
+    "currency",
+    "term_years",
+    "upfront",
+    "accelerator",
+    "accelerators",
+    "vcpus",
+    "memory_gib",
+    "as_of",
+    "notes",
+)
 _WAYS = ("on-demand", "spot", *get_args(Instrument))
 
 
@@ -26,13 +38,22 @@ def read(file: Path, reading: Reading) -> Iterator[Quote]:
         _check(file, at, row)
         name = row.get("accelerator", "")
         yield Quote(
-            place=at, provider=row["provider"], sku=row["sku"], region=row.get("region") or ANY_REGION,
-            way=cast("Way", row.get("way") or "on-demand"), price_per_h=number(row["price_per_h"]),
-            currency=row.get("currency") or "USD", term_years=number(row.get("term_years") or "0"),
-            upfront=cast("Upfront", row.get("upfront") or "none"), accelerator=name,
-            accelerators=whole(row.get("accelerators")) if name else 0, vcpus=whole(row.get("vcpus")),
-            memory_bytes=size_bytes(row.get("memory_gib"), GIB), as_of=row.get("as_of", ""), notes=row.get("notes", ""),
-        )  # fmt: skip
+            place=at,
+            provider=row["provider"],
+            sku=row["sku"],
+            region=row.get("region") or ANY_REGION,
+            way=cast("Way", row.get("way") or "on-demand"),
+            price_per_h=number(row["price_per_h"]),
+            currency=row.get("currency") or "USD",
+            term_years=number(row.get("term_years") or "0"),
+            upfront=cast("Upfront", row.get("upfront") or "none"),
+            accelerator=name,
+            accelerators=whole(row.get("accelerators")) if name else 0,
+            vcpus=whole(row.get("vcpus")),
+            memory_bytes=size_bytes(row.get("memory_gib"), GIB),
+            as_of=row.get("as_of", ""),
+            notes=row.get("notes", ""),
+        )
 
 
 def _check(file: Path, at: str, row: dict[str, str]) -> None:

@@ -134,7 +134,10 @@ _KINDS = {
         OUT,
         "an on-demand price below 60 % of the median over regions: most likely that of a commitment",
     ),
-    "spot-not-below-on-demand": (CHANGED, "a spot price not below the on-demand price was dropped; on-demand stays"),
+    "spot-not-below-on-demand": (
+        CHANGED,
+        "a spot price not below the on-demand price was dropped; on-demand stays",
+    ),
     "spot-without-on-demand": (OUT, "a spot price of an instance type without an on-demand price"),
     "host-and-accelerator-apart": (CHANGED, "parts that are priced apart were added up to instances"),
     "host-without-accelerator": (OUT, "the host alone of an instance type that has accelerators"),
@@ -143,14 +146,23 @@ _KINDS = {
     "memory-differs": (NOTED, "another memory size per accelerator than in the catalog, which was kept"),
     "several-prices": (CHANGED, "different prices for one instance type and region; the highest was kept"),
     "unknown-accelerator": (
-        OUT, ("an accelerator that the catalog does not know: add it to accelerators.csv, or the instance type to "
-              "machines.csv, in your catalog folder, and import again"),
+        OUT,
+        (
+            "an accelerator that the catalog does not know: add it to accelerators.csv, or the instance type to "
+            "machines.csv, in your catalog folder, and import again"
+        ),
     ),
     "attached-accelerator": (OUT, "accelerators attached to a machine type that is sold without them, too"),
     "other-currency": (CHANGED, "prices in another currency were converted at a dated rate"),
-    "several-rules": (CHANGED, "several prices by date or hour: the one of the list's date, the dearest hour"),
+    "several-rules": (
+        CHANGED,
+        "several prices by date or hour: the one of the list's date, the dearest hour",
+    ),
     "more-pages": (NOTED, "the list goes on: its other pages are not in this file"),
-    "no-date": (NOTED, "the list has no date, so its prices have none; give `--as-of` with the day you fetched it"),
+    "no-date": (
+        NOTED,
+        "the list has no date, so its prices have none; give `--as-of` with the day you fetched it",
+    ),
     "other-system": (UNASKED, "another operating system than Linux, or software in the price"),
     "other-tenancy": (UNASKED, "dedicated hosts and dedicated instances"),
     "other-product": (UNASKED, "no virtual machine by the hour"),
@@ -159,7 +171,7 @@ _KINDS = {
     "dev-test": (UNASKED, "prices for development and test subscriptions"),
     "low-priority": (UNASKED, "low-priority machines, which are retired"),
     "not-asked": (UNASKED, "instance types that `--only` does not name"),
-}  # fmt: skip
+}
 _PLACES = 5
 
 
@@ -185,10 +197,15 @@ class Findings:
         """Each kind with its `count`, `outcome`, `message` and first `places`; traps before what was not asked."""
         kinds = [kind for kind in _KINDS if kind in self._counts]
         return [
-            {"kind": kind, "count": self._counts[kind], "outcome": _KINDS[kind][0],
-             "message": _KINDS[kind][1], "places": self._places[kind]}
+            {
+                "kind": kind,
+                "count": self._counts[kind],
+                "outcome": _KINDS[kind][0],
+                "message": _KINDS[kind][1],
+                "places": self._places[kind],
+            }
             for kind in kinds
-        ]  # fmt: skip
+        ]
 
 
 Way = Literal["on-demand", "spot"] | Instrument

@@ -41,10 +41,18 @@ def read(file: Path, reading: Reading) -> Iterator[Quote]:
                     reading.findings.add("no-price", at, f"{sku}: {column} is empty")
                 continue
             yield Quote(
-                place=at, provider=reading.provider, sku=sku, region=row["Region"], way=way, part=part,
-                price_per_h=number(row[column]), accelerator=name, accelerators=count if name else 0,
-                device_gb=device_gb, **_host(row["vCPUs"], row["MemoryGiB"], GIB, at, reading),
-            )  # fmt: skip
+                place=at,
+                provider=reading.provider,
+                sku=sku,
+                region=row["Region"],
+                way=way,
+                part=part,
+                price_per_h=number(row[column]),
+                accelerator=name,
+                accelerators=count if name else 0,
+                device_gb=device_gb,
+                **_host(row["vCPUs"], row["MemoryGiB"], GIB, at, reading),
+            )
 
 
 def _part(row: dict[str, str], provider: str) -> tuple[Part, str]:
@@ -103,9 +111,14 @@ def read_gpuhunt(file: Path, reading: Reading) -> Iterator[Quote]:
             continue
         zone = fullmatch(r"(.+\d)-[a-z]", row["location"]) if provider == "gcp" else None
         yield Quote(
-            place=at, provider=provider, sku=sku, region=zone[1] if zone else row["location"],
-            way="spot" if row["spot"].lower() == "true" else "on-demand", price_per_h=number(row["price"]),
-            accelerator=row["gpu_name"] if count else "", accelerators=count,
+            place=at,
+            provider=provider,
+            sku=sku,
+            region=zone[1] if zone else row["location"],
+            way="spot" if row["spot"].lower() == "true" else "on-demand",
+            price_per_h=number(row["price"]),
+            accelerator=row["gpu_name"] if count else "",
+            accelerators=count,
             device_gb=size_bytes(row["gpu_memory"], 1.0),
             **_host(row["cpu"], row["memory"], GIB, at, reading),
-        )  # fmt: skip
+        )

@@ -97,8 +97,11 @@ def apply_all(events: Sequence[Event], bases: Sequence[Base], *, zone: str, seed
     """
     check_events(events, [base.history for base in bases])
     views = {base.history.name: _view(events, base, zone) for base in bases}
-    ordered = [event for event in sorted(events, key=lambda event: event.stage)
-               if any(_concerned(event, view) for view in views.values())]  # fmt: skip
+    ordered = [
+        event
+        for event in sorted(events, key=lambda event: event.stage)
+        if any(_concerned(event, view) for view in views.values())
+    ]
     check_horizons(ordered, views)
     luck = {event.name: _luck(event, seed, len(bases[0].paths)) for event in ordered}
     given = {base.history.name: np.vstack([base.point, base.paths]) for base in bases}
@@ -115,15 +118,20 @@ def apply_all(events: Sequence[Event], bases: Sequence[Base], *, zone: str, seed
             mean=values[name][0],
             paths=values[name][1:],
             parts=tuple(
-                Part(name=event.name, kind=event.kind, effect=effects[event.name, name],
-                     variance_share=shares[name].get(event.name, 0.0))
-                for event in ordered if effects[event.name, name].any()
+                Part(
+                    name=event.name,
+                    kind=event.kind,
+                    effect=effects[event.name, name],
+                    variance_share=shares[name].get(event.name, 0.0),
+                )
+                for event in ordered
+                if effects[event.name, name].any()
             ),
             base_variance_share=shares[name][""],
             findings=tuple(findings(events, view, floored)),
         )
         for name, view in views.items()
-    }  # fmt: skip
+    }
 
 
 def masked(events: Sequence[Event], history: Series, zone: str) -> npt.NDArray[np.bool_]:
@@ -134,9 +142,7 @@ def masked(events: Sequence[Event], history: Series, zone: str) -> npt.NDArray[n
     return found
 
 
-def length_scale(
-    events: Sequence[Event], *, grid: Grid, steps: int, zone: str, series: str
-) -> tuple[Floats, Floats]:
+def length_scale(events: Sequence[Event], *, grid: Grid, steps: int, zone: str, series: str) -> tuple[Floats, Floats]:
     """Factors of prompt and of output tokens for requests drawn from the forecast of a series, (steps,) each.
 
     Args:
@@ -200,8 +206,9 @@ def _variance_shares(
     found = {}
     for name in views:
         whole = sum(variances[name] for variances in alone.values())
-        found[name] = {part: variances[name] / whole if whole else float(part == "")
-                       for part, variances in alone.items()}  # fmt: skip
+        found[name] = {
+            part: variances[name] / whole if whole else float(part == "") for part, variances in alone.items()
+        }
     return found
 
 
@@ -210,6 +217,4 @@ def _total_variances(
 ) -> dict[str, float]:
     for event in events:
         values = _laid(event, values, luck[event.name], views)
-    return {
-        name: float(rows[1:].sum(axis=1).var()) if len(rows) > 1 else 0.0 for name, rows in values.items()
-    }
+    return {name: float(rows[1:].sum(axis=1).var()) if len(rows) > 1 else 0.0 for name, rows in values.items()}

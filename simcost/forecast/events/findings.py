@@ -44,15 +44,19 @@ def check_event(event: Event, histories: Sequence[Series]) -> None:
             raise InputError(f"event {event.name!r}: no series {wanted!r}{near}")
     meant = [name for name in by_name if matches(event, name)]
     if isinstance(event, Launch | Churn) and event.level is not None and len(meant) > 1:
-        raise InputError(f"event {event.name!r}: would put its level on each of {', '.join(meant[:5])}; "
-                         "name one under series, or give a share")  # fmt: skip
+        raise InputError(
+            f"event {event.name!r}: would put its level on each of {', '.join(meant[:5])}; "
+            "name one under series, or give a share"
+        )
     if isinstance(event, Migration):
         for end in filter(None, (event.series, event.to)):
             if end not in by_name:
                 raise InputError(f"event {event.name!r}: {end!r} is a pattern; name the one series")
         if event.to and by_name[event.series].quantity != by_name[event.to].quantity:
-            raise InputError(f"event {event.name!r}: {event.series} counts {by_name[event.series].quantity} and "
-                             f"{event.to} {by_name[event.to].quantity}; demand moves within one quantity")  # fmt: skip
+            raise InputError(
+                f"event {event.name!r}: {event.series} counts {by_name[event.series].quantity} and "
+                f"{event.to} {by_name[event.to].quantity}; demand moves within one quantity"
+            )
 
 
 def check_horizons(events: Sequence[Event], views: Mapping[str, View]) -> None:
@@ -61,35 +65,53 @@ def check_horizons(events: Sequence[Event], views: Mapping[str, View]) -> None:
         if isinstance(event, Migration) and event.to is not None:
             one, other = views[event.series].horizon, views[event.to].horizon
             if (one.grid, one.steps) != (other.grid, other.steps):
-                raise InputError(f"event {event.name!r}: the forecasts of {event.series} and {event.to} differ in "
-                                 "their steps or ends; give both histories the same --freq and end")  # fmt: skip
+                raise InputError(
+                    f"event {event.name!r}: the forecasts of {event.series} and {event.to} differ in "
+                    "their steps or ends; give both histories the same --freq and end"
+                )
 
 
-def findings(
-    events: Sequence[Event], view: View, floored: Mapping[tuple[str, str], float]
-) -> Iterator[Finding]:
+def findings(events: Sequence[Event], view: View, floored: Mapping[tuple[str, str], float]) -> Iterator[Finding]:
     """What did not go as stated for one series."""
     for event in events:
         if not matches(event, view.history.name):
             continue
         said = f"event {event.name!r} ({when(event)})"
         if steps := int(in_history(event, view.history, view.horizon.zone).sum()):
-            yield _finding("in-history", event, f"{said}: {steps} steps of the history lie in it, and are left out of "
-                           "the fit")  # fmt: skip
+            yield _finding(
+                "in-history",
+                event,
+                f"{said}: {steps} steps of the history lie in it, and are left out of the fit",
+            )
         if not event.progress(view.horizon).any() and not steps:
             first, last = view.horizon.grid.times(1)[0], view.horizon.grid.times(1, view.horizon.steps)[0]
-            yield _finding("outside-horizon", event, f"{said} changes nothing from {first} to {last} UTC, the horizon; "
-                           "what was before is in the history")  # fmt: skip
+            yield _finding(
+                "outside-horizon",
+                event,
+                f"{said} changes nothing from {first} to {last} UTC, the horizon; what was before is in the history",
+            )
         elif isinstance(event, LengthChange) and view.history.quantity not in TOKENS:
-            yield _finding("other-quantity", event, f"{said} changes tokens, not what this series counts "
-                           f"({view.history.quantity}); requests drawn after it take the new lengths")  # fmt: skip
+            yield _finding(
+                "other-quantity",
+                event,
+                f"{said} changes tokens, not what this series counts "
+                f"({view.history.quantity}); requests drawn after it take the new lengths",
+            )
         elif isinstance(event, Holiday) and event.like and np.isnan(event.ratios(view)).any():
-            yield _finding("no-such-day", event, f"{said}: the history cannot tell how a {event.like} differs in "
-                           f"{int(np.isnan(event.ratios(view)).sum())} steps, which stay as forecast; "
-                           "give a factor instead")  # fmt: skip
+            yield _finding(
+                "no-such-day",
+                event,
+                f"{said}: the history cannot tell how a {event.like} differs in "
+                f"{int(np.isnan(event.ratios(view)).sum())} steps, which stay as forecast; "
+                "give a factor instead",
+            )
         if share := floored.get((event.name, view.history.name), 0.0):
-            yield _finding("floored", event, f"{said} takes all there is, or more, in {100 * share:.2g} % of all "
-                           "steps and paths; demand is held at 0")  # fmt: skip
+            yield _finding(
+                "floored",
+                event,
+                f"{said} takes all there is, or more, in {100 * share:.2g} % of all "
+                "steps and paths; demand is held at 0",
+            )
 
 
 def _finding(kind: str, event: Event, message: str) -> Finding:

@@ -145,9 +145,7 @@ def _weekdays(times: Sequence[datetime]) -> Integers:
 def slots(times: Sequence[datetime], step_s: int) -> Integers:
     """The number of the step within its local day; 0 for steps of a day or more."""
     length = step_s or SECONDS_PER_DAY
-    return np.array(
-        [(time.hour * 3600 + time.minute * 60 + time.second) // length for time in times], np.int64
-    )
+    return np.array([(time.hour * 3600 + time.minute * 60 + time.second) // length for time in times], np.int64)
 
 
 def _height(share: Floats, shape: Shape) -> Floats:

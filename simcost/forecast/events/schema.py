@@ -278,9 +278,7 @@ def _check_cohort(event: Launch | Churn) -> None:
     written(event.start)
     if (event.level is None) == (event.share is None):
         raise ValueError("needs a level (such as 5/s) or a share (such as 0.3), and not both")
-    check_interval(
-        event.level or event.share or 1.0, event.range, "share" if event.level is None else "level"
-    )
+    check_interval(event.level or event.share or 1.0, event.range, "share" if event.level is None else "level")
 
 
 def _cohort(event: Launch | Churn, luck: Floats, view: View) -> Floats:

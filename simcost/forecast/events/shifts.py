@@ -97,8 +97,7 @@ class LengthChange:
         """Factors of prompt and of output tokens in each step, against the end of the history."""
         new, seen = self.progress(horizon), horizon.risen(horizon.at_s(self.start), self.ramp)
         prompt, output = (
-            1.0 + (factor - 1.0) * new / (1.0 + (factor - 1.0) * seen)
-            for factor in (self.prompt, self.output)
+            1.0 + (factor - 1.0) * new / (1.0 + (factor - 1.0) * seen) for factor in (self.prompt, self.output)
         )
         return prompt, output
 

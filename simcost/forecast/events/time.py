@@ -64,9 +64,7 @@ def check_window(start: str | None, end: str | None) -> None:
     else:
         return
     if empty:
-        raise ValueError(
-            f"end {end} is not after start {start}; the end is the first instant that is not in it"
-        )
+        raise ValueError(f"end {end} is not after start {start}; the end is the first instant that is not in it")
 
 
 def seconds(text: str, now_s: float, zone: ZoneInfo) -> float:

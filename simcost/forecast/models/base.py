@@ -33,9 +33,7 @@ class Seen:
 
     def until(self, end: int) -> "Seen":
         """The first `end` steps, as a backtest sees them; regressors go on into what is then the future."""
-        return Seen(
-            values=self.values[:end], season=self.season, floor=self.floor, regressors=self.regressors
-        )
+        return Seen(values=self.values[:end], season=self.season, floor=self.floor, regressors=self.regressors)
 
 
 class Fitted(Protocol):

@@ -70,9 +70,7 @@ class Combination(Fitting):
     def fit(self, seen: Seen, horizon: int) -> Combined:
         """Fit every member."""
         naive = NAIVE if seen.season.long else NAIVE[:1]
-        linear = (
-            LINEAR if seen.season.short > 1 else tuple(m for m in LINEAR if isinstance(m, Autoregression))
-        )
+        linear = LINEAR if seen.season.short > 1 else tuple(m for m in LINEAR if isinstance(m, Autoregression))
         models: tuple[Member, ...] = (*naive, *linear) if self.of == "all" else linear
         long = len(seen.values) >= LONG_DAYS * seen.season.short
         return Combined(

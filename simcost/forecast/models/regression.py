@@ -81,9 +81,7 @@ def _explained(z: Floats, known: Floats, season: Season) -> Floats:
     columns = [_dummies(steps % period, period)]
     if season.long and len(z) >= 2 * season.long:
         days = season.long // season.short
-        columns.append(
-            _dummies((steps + _boundary(z, season.short, days)) // season.short % days, days)[:, 1:]
-        )
+        columns.append(_dummies((steps + _boundary(z, season.short, days)) // season.short % days, days)[:, 1:])
     design = np.hstack([*columns, known])
     coefficients, *_ = np.linalg.lstsq(design[: len(z)], z, rcond=None)
     found: Floats = design @ coefficients

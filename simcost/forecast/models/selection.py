@@ -10,9 +10,7 @@ from simcost.forecast.models.combination import LINEAR, LONG_DAYS, NAIVE, Combin
 from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive
 
 RIVALS: dict[str, ForecastModel] = {
-    model.name: model
-    for model in (*NAIVE, *LINEAR, Combination(of="linear"))
-    if model != Autoregression(log=False)
+    model.name: model for model in (*NAIVE, *LINEAR, Combination(of="linear")) if model != Autoregression(log=False)
 }
 MARGIN = 0.9
 """A rival replaces the combination where its error is below this share of the combination's."""

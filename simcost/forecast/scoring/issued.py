@@ -76,9 +76,7 @@ def issued(forecast: Forecast, stated: Stated | None, zone: ZoneInfo) -> Issued:
         parts={part.name: part.effect for part in stated.parts} if stated else {},
         median=median(paths),
         levels=levels,
-        measures={
-            what: {0: (median(values),) * 2, **levels_of(values, asked)} for what, values in sums.items()
-        },
+        measures={what: {0: (median(values),) * 2, **levels_of(values, asked)} for what, values in sums.items()},
         expected={what: float(sums[what].mean()) for what in ("total", "peak")},
         scale=accuracy.scale(series.values, season_of(series.grid).short),
     )

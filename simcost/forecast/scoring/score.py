@@ -34,12 +34,11 @@ def score(forecasts: Sequence[Issued], actuals: Sequence[Series], *, timezone: s
         if np.isfinite(actual).any():
             scored[one.name] = score_series(one, actual, zone)
         else:
-            apart.append(f"{one.name}: forecast {_span(one.grid, len(one.mean))}, actuals "
-                         f"{_span(series.grid, len(series))}")  # fmt: skip
+            apart.append(
+                f"{one.name}: forecast {_span(one.grid, len(one.mean))}, actuals {_span(series.grid, len(series))}"
+            )
     if not scored:
-        raise InputError(
-            f"no step of the forecast has come yet: {'; '.join(apart[:5])}; give the actuals of that time"
-        )
+        raise InputError(f"no step of the forecast has come yet: {'; '.join(apart[:5])}; give the actuals of that time")
     findings += [{"kind": "no-overlap", "message": text} for text in apart]
     return {"timezone": timezone, "series": scored, "findings": findings}
 
@@ -53,8 +52,10 @@ def _pairs(
         return [(forecasts[0], actuals[0])], [{"kind": "name", "message": message}]
     pairs = [(one, by_name[one.name]) for one in forecasts if one.name in by_name]
     if not pairs:
-        raise InputError(f"the forecast is of {_some([one.name for one in forecasts])}, the actuals are of "
-                         f"{_some(list(by_name))}; name the series of the actuals as in the forecast")  # fmt: skip
+        raise InputError(
+            f"the forecast is of {_some([one.name for one in forecasts])}, the actuals are of "
+            f"{_some(list(by_name))}; name the series of the actuals as in the forecast"
+        )
     absent = [one.name for one in forecasts if one.name not in by_name]
     found = [{"kind": "no-actuals", "message": f"no actuals of {_some(absent)}"}] if absent else []
     return pairs, found
@@ -72,11 +73,15 @@ def _aligned(one: Issued, series: Series) -> Floats:
     """
     counted = {one.quantity, series.quantity} - {"value"}
     if len(counted) > 1:
-        raise InputError(f"series {one.name}: {one.quantity} were forecast, the actuals are {series.quantity}; "
-                         f"give actuals of the same, or pass --quantity {one.quantity} if they are")  # fmt: skip
+        raise InputError(
+            f"series {one.name}: {one.quantity} were forecast, the actuals are {series.quantity}; "
+            f"give actuals of the same, or pass --quantity {one.quantity} if they are"
+        )
     if series.grid.step_s != one.grid.step_s:
-        raise InputError(f"series {one.name}: steps of {one.grid.name} were forecast, the actuals have steps of "
-                         f"{series.grid.name}; read them with --freq {one.grid.name}")  # fmt: skip
+        raise InputError(
+            f"series {one.name}: steps of {one.grid.name} were forecast, the actuals have steps of "
+            f"{series.grid.name}; read them with --freq {one.grid.name}"
+        )
     wanted, there = one.grid.times(len(one.mean)), series.grid.times(len(series))
     place = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
     found: Floats = np.where(there[place] == wanted, series.values[place], np.nan)

@@ -41,9 +41,7 @@ def _miss(name: str, found: Mapping[str, Any]) -> str:
     if not total["actual"]:
         return f"{said}, {amount(total['forecast'])} were forecast"
     off = _off(total["forecast"] / total["actual"] - 1)
-    said += (
-        f"; the forecast of {amount(total['forecast'])} was {off}{'' if total['average'] else ' in total'}"
-    )
+    said += f"; the forecast of {amount(total['forecast'])} was {off}{'' if total['average'] else ' in total'}"
     measures = [f"WAPE {100 * found['wape']:.1f} %"]
     if found["mase"] is not None:
         measures.insert(0, f"MASE {found['mase']:.3g}")
@@ -69,9 +67,7 @@ def _band(found: Mapping[str, Any], noise: bool | None) -> Iterator[str]:
         said = f"the {what} lies {'inside' if ends['inside'] else 'outside'} its {level} % level, "
         said += f"{amount(ends['lo'])} to {amount(ends['hi'])}"
     elif told["days"]:
-        said = (
-            f"{100 * told['day_totals']:.0f} % of {told['days']} day totals lie inside their {level} % level"
-        )
+        said = f"{100 * told['day_totals']:.0f} % of {told['days']} day totals lie inside their {level} % level"
     else:
         said = f"{100 * told['steps']:.0f} % of the steps lie inside their {level} % level"
     yield f"{said}: {'noise explains the miss' if noise else 'more than noise'}"
@@ -246,18 +242,13 @@ def _total(one: Issued, actual: Floats, known: Bools) -> Document:
     return found | {"quantity": word or one.quantity, "average": word is None}
 
 
-def _measure(
-    one: Issued, what: str, actual: float, point: float, known: Bools, factor: float = 1.0
-) -> Document:
+def _measure(one: Issued, what: str, actual: float, point: float, known: Bools, factor: float = 1.0) -> Document:
     """Total or peak of the steps compared. Once the whole horizon has come, the forecast is what was expected of
     its paths, with their levels; before, that of the points.
     """
     if not known.all():
         return {"actual": factor * actual, "forecast": factor * point, "levels": None}
-    ends = {
-        level: (factor * float(lo[0]), factor * float(hi[0]))
-        for level, (lo, hi) in one.measures[what].items()
-    }
+    ends = {level: (factor * float(lo[0]), factor * float(hi[0])) for level, (lo, hi) in one.measures[what].items()}
     return {
         "actual": factor * actual,
         "forecast": factor * one.expected[what],
@@ -297,17 +288,21 @@ def _windows(one: Issued, actual: Floats, firsts: list[int], dates: list[str]) -
         if not seen.any() or not shares[number]:
             continue
         factor = weight(one.quantity, one.grid, int(seen.sum()))
-        levels = {str(level): accuracy.coverage(actual[inside], lo[inside], hi[inside])
-                  for level, (lo, hi) in one.levels.items()}  # fmt: skip
-        found.append({
-            "date": dates[number],
-            "steps": int(seen.sum()),
-            "actual": factor * float(actual[inside][seen].sum()),
-            "forecast": factor * float(one.mean[inside][seen].sum()),
-            "error_share": float(shares[number]),
-            "coverage": levels,
-            "events": [name for name, effect in one.parts.items() if effect[inside].any()],
-        })  # fmt: skip
+        levels = {
+            str(level): accuracy.coverage(actual[inside], lo[inside], hi[inside])
+            for level, (lo, hi) in one.levels.items()
+        }
+        found.append(
+            {
+                "date": dates[number],
+                "steps": int(seen.sum()),
+                "actual": factor * float(actual[inside][seen].sum()),
+                "forecast": factor * float(one.mean[inside][seen].sum()),
+                "error_share": float(shares[number]),
+                "coverage": levels,
+                "events": [name for name, effect in one.parts.items() if effect[inside].any()],
+            }
+        )
     return found
 
 

@@ -106,9 +106,7 @@ def failure_rates(failures: Failures, published: Sequence[FailureRate]) -> tuple
     return rates[0], median(rates), rates[-1]
 
 
-def checkpoints(
-    trained_parameters: float, gpus: int, failures: Failures, per_node_day: float
-) -> CheckpointWrites:
+def checkpoints(trained_parameters: float, gpus: int, failures: Failures, per_node_day: float) -> CheckpointWrites:
     """Size by 14 bytes a trained parameter, written by all nodes at once; the interval given or the best."""
     size = state_bytes(trained_parameters)
     write_s = size / (failures.write_bytes_per_s * node_count(gpus, failures))
@@ -116,9 +114,7 @@ def checkpoints(
     first, exact = young(write_s, mtbf_s), daly_optimum(write_s, failures.restart_s, mtbf_s)
     best = exact if failures.optimum == "daly" else first
     interval_s = failures.checkpoint_interval_s or best
-    return CheckpointWrites(
-        size_bytes=size, write_s=write_s, interval_s=interval_s, young_s=first, daly_s=exact
-    )
+    return CheckpointWrites(size_bytes=size, write_s=write_s, interval_s=interval_s, young_s=first, daly_s=exact)
 
 
 def ettr_of(written: CheckpointWrites, gpus: int, failures: Failures, per_node_day: float) -> Ettr:

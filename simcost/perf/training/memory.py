@@ -41,8 +41,15 @@ class TrainingMemory:
     @property
     def total(self) -> float:
         """All parts."""
-        return (self.weights + self.gradients + self.optimizer + self.gathered
-                + self.activations + self.logits + self.overhead)  # fmt: skip
+        return (
+            self.weights
+            + self.gradients
+            + self.optimizer
+            + self.gathered
+            + self.activations
+            + self.logits
+            + self.overhead
+        )
 
 
 def training_memory(model: Model, method: Method, layout: ParallelLayout) -> TrainingMemory:
@@ -67,9 +74,7 @@ def training_memory(model: Model, method: Method, layout: ParallelLayout) -> Tra
     )
 
 
-def fit_training(
-    model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout
-) -> TrainingMemory:
+def fit_training(model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout) -> TrainingMemory:
     """What each device holds, if it holds it.
 
     Raises:
@@ -83,9 +88,7 @@ def fit_training(
     return memory
 
 
-def smallest_gpus(
-    model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout
-) -> int | None:
+def smallest_gpus(model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout) -> int | None:
     """The smallest GPU count of this layout that fits, tp and pp as given; None if more GPUs do not help."""
     replica = layout.tp * layout.pp
     most = MOST_GPUS // replica

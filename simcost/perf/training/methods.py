@@ -49,9 +49,7 @@ def _limits(kind: type) -> dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]:
     for field in fields(kind):
         parts = list(_parts(hints[field.name]))
         choices = tuple(choice for part in parts if get_origin(part) is Literal for choice in get_args(part))
-        limits = tuple(
-            limit for part in parts if get_origin(part) is Annotated for limit in get_args(part)[1:]
-        )
+        limits = tuple(limit for part in parts if get_origin(part) is Annotated for limit in get_args(part)[1:])
         if choices or limits:
             found[field.name] = choices, limits
     return found

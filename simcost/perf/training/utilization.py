@@ -52,8 +52,7 @@ class ParallelLayout:
             )
         if self.shards and self.data_parallel % self.shards:
             raise InputError(
-                f"shards ({self.shards}) must divide the data-parallel degree "
-                f"{self.data_parallel} = gpus / (tp x pp)"
+                f"shards ({self.shards}) must divide the data-parallel degree {self.data_parallel} = gpus / (tp x pp)"
             )
 
     @property
@@ -170,17 +169,17 @@ def scale_factor(gpus: int) -> float:
     return max(0.1, 1 - SCALE_SLOPE * log2(max(gpus, SCALE_FROM) / SCALE_FROM))
 
 
-def _sequence_factor(
-    rows: Sequence[TrainingSequence], tokens: int, accelerator: str
-) -> tuple[float, list[str]]:
+def _sequence_factor(rows: Sequence[TrainingSequence], tokens: int, accelerator: str) -> tuple[float, list[str]]:
     """MFU at a length relative to 2,048 tokens, log-linear between the lengths measured, held beyond them."""
     if not rows:
         return 1.0, [f"no MFU by sequence length of {accelerator}: no factor for it"]
     lengths = [row.sequence_tokens for row in rows]
     near = min(max(tokens, lengths[0]), lengths[-1])
-    notes = [] if near == tokens else [
-        f"MFU was measured at {lengths[0]:,} to {lengths[-1]:,} tokens; {tokens:,} is taken as {near:,}"
-    ]  # fmt: skip
+    notes = (
+        []
+        if near == tokens
+        else [f"MFU was measured at {lengths[0]:,} to {lengths[-1]:,} tokens; {tokens:,} is taken as {near:,}"]
+    )
     above = next(i for i, length in enumerate(lengths) if length >= near)
     if lengths[above] == near:
         return rows[above].factor, notes

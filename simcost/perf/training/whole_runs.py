@@ -69,9 +69,13 @@ def whole_runs(catalog: Catalog, *, without: str | None = None, level: float = L
         )
     centre, spread = predicted(list(logs.values()), level)
     return WholeRuns(
-        low=exp(centre - spread), mid=exp(centre), high=exp(centre + spread), level=level,
-        runs=sum(map(len, logs.values())), families=len(logs),
-    )  # fmt: skip
+        low=exp(centre - spread),
+        mid=exp(centre),
+        high=exp(centre + spread),
+        level=level,
+        runs=sum(map(len, logs.values())),
+        families=len(logs),
+    )
 
 
 def run_ratio(catalog: Catalog, run: TrainingRun) -> float:
@@ -101,9 +105,7 @@ def predicted(families: Sequence[Sequence[float]], level: float) -> tuple[float,
     means = [fmean(values) for values in families]
     count = len(families)
     degrees = sum(len(values) - 1 for values in families)
-    squares = sum(
-        (value - mean) ** 2 for values, mean in zip(families, means, strict=True) for value in values
-    )
+    squares = sum((value - mean) ** 2 for values, mean in zip(families, means, strict=True) for value in values)
     within = squares / degrees if degrees else 0.0
     of_means = variance(means)
     between = max(0.0, of_means - within * fmean(1 / len(values) for values in families))

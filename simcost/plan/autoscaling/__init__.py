@@ -10,13 +10,43 @@ from simcost.plan.autoscaling.ray import RayServe
 from simcost.plan.autoscaling.simple import Fixed, Predictive, Schedule, Step, TargetConcurrency
 from simcost.plan.autoscaling.wva import Chain, Wva
 
-__all__ = ["Autoscaler", "AwsScaling", "Chain", "Decision", "DynamoPlanner", "Fixed", "Hpa", "Keda", "Kpa",
-           "Observation", "Policy", "Predictive", "RayServe", "Replicas", "Scaling", "Schedule", "Signal", "Source",
-           "Step", "TargetConcurrency", "Wva"]  # fmt: skip
+__all__ = [
+    "Autoscaler",
+    "AwsScaling",
+    "Chain",
+    "Decision",
+    "DynamoPlanner",
+    "Fixed",
+    "Hpa",
+    "Keda",
+    "Kpa",
+    "Observation",
+    "Policy",
+    "Predictive",
+    "RayServe",
+    "Replicas",
+    "Scaling",
+    "Schedule",
+    "Signal",
+    "Source",
+    "Step",
+    "TargetConcurrency",
+    "Wva",
+]
 
 Scaling = (
-    Fixed | Schedule | TargetConcurrency | Hpa | Keda | Kpa | RayServe | AwsScaling | DynamoPlanner | Wva | Chain
+    Fixed
+    | Schedule
+    | TargetConcurrency
+    | Hpa
+    | Keda
+    | Kpa
+    | RayServe
+    | AwsScaling
+    | DynamoPlanner
+    | Wva
+    | Chain
     | Predictive
-)  # fmt: skip
+)
 """All policies."""
 Autoscaler = Scaling

@@ -147,8 +147,12 @@ class StepScaling:
         return None if step is None else adjusted(capacity, step.adjustment, self.type, self.min_magnitude)
 
     def _breaches(self, value: float) -> bool:
-        return {">=": value >= self.threshold, ">": value > self.threshold, "<=": value <= self.threshold,
-                "<": value < self.threshold}[self.comparison]  # fmt: skip
+        return {
+            ">=": value >= self.threshold,
+            ">": value > self.threshold,
+            "<=": value <= self.threshold,
+            "<": value < self.threshold,
+        }[self.comparison]
 
 
 def adjusted(capacity: int, adjustment: int, kind: str, min_magnitude: int = 0) -> int:
@@ -256,9 +260,7 @@ class AwsScaling:
             return Decision(min(max(seen.current, self.min), self.max), "OutOfBounds", new)
         return self._out(now_ns, seen.current, due, new) or self._in(now_ns, seen.current, due, new)
 
-    def _out(
-        self, now_ns: int, current: int, due: Sequence[int], state: AwsState
-    ) -> Decision[AwsState] | None:
+    def _out(self, now_ns: int, current: int, due: Sequence[int], state: AwsState) -> Decision[AwsState] | None:
         added = state["added"]
         base = added["base"] if added is not None and now_ns < added["until_ns"] else current
         asks = [(i, self.policies[i].out(state["series"][i]["points"], base)) for i in due]

@@ -79,9 +79,7 @@ class DynamoPlanner:
 
     def __post_init__(self) -> None:
         if 0 <= self.max_gpu_budget < self.gpus * self.min_endpoint:
-            raise ValueError(
-                f"max_gpu_budget ({self.max_gpu_budget}) is below min_endpoint x {self.gpus} GPUs"
-            )
+            raise ValueError(f"max_gpu_budget ({self.max_gpu_budget}) is below min_endpoint x {self.gpus} GPUs")
         if self.target == "load" and (self.load_up is None or self.load_down is None):
             raise ValueError("target load needs load_up and load_down")
 
@@ -154,9 +152,7 @@ class DynamoPlanner:
         if not values or len(values) != seen.ready:
             return seen.current, "WorkerCountMismatch"
         move, words = (
-            self._by_sla(columns, seen.ready)
-            if self.target == "sla"
-            else self._by_thresholds(values, seen.ready)
+            self._by_sla(columns, seen.ready) if self.target == "sla" else self._by_thresholds(values, seen.ready)
         )
         wanted = seen.ready + move
         if self._by_throughput():
@@ -187,8 +183,7 @@ class DynamoPlanner:
             return 0, f"Steady: {words}"
         more, margin = ready / (ready - 1), self.down_sensitivity / 100
         queues = all(
-            (one - base) * more < (limit - base) * margin
-            for one, base in zip(estimates, own_parts, strict=True)
+            (one - base) * more < (limit - base) * margin for one, base in zip(estimates, own_parts, strict=True)
         )
         fits = self.role == "prefill" or all(one * more < margin for one in demands)
         return (-1, f"Down: {words}") if queues and fits else (0, f"Steady: {words}")
@@ -222,9 +217,7 @@ class DynamoPlanner:
         return min(replicas, self.max_gpu_budget // self.gpus) if self.max_gpu_budget >= 0 else replicas
 
 
-def share_budget(
-    prefill: int, decode: int, gpus: tuple[int, int], budget: int, min_endpoint: int
-) -> tuple[int, int]:
+def share_budget(prefill: int, decode: int, gpus: tuple[int, int], budget: int, min_endpoint: int) -> tuple[int, int]:
     """Prefill and decode replicas cut in proportion to fit a common number of GPUs.
 
     >>> share_budget(6, 6, (2, 4), 24, 1)

@@ -118,9 +118,7 @@ class Hpa:
         cpu = Patience(self.cpu_initialization, self.readiness_delay)
         return [propose(metric, seen, tolerance, cpu) for metric in self.metrics]
 
-    def _normalized(
-        self, now_ns: int, current: int, wanted: int, words: str, state: HpaState
-    ) -> Decision[HpaState]:
+    def _normalized(self, now_ns: int, current: int, wanted: int, words: str, state: HpaState) -> Decision[HpaState]:
         """Stabilized, limited in speed, within min and max."""
         log, bounds = state["recommendations"] or [], (self.min, self.max)
         if self.behavior is None:

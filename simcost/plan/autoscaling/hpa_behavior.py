@@ -74,9 +74,7 @@ def changed_within(events: Sequence[Logged], period_s: float, now_ns: int) -> in
     return sum(change for change, at in events if at > since)
 
 
-def up_limit(
-    current: int, added: Sequence[Logged], removed: Sequence[Logged], allowed: Direction, now_ns: int
-) -> int:
+def up_limit(current: int, added: Sequence[Logged], removed: Sequence[Logged], allowed: Direction, now_ns: int) -> int:
     """Replicas to which the policies let `current` grow."""
     if allowed.select == "Disabled":
         return current
@@ -90,23 +88,17 @@ def down_limit(
     """Replicas to which the policies let `current` shrink."""
     if allowed.select == "Disabled":
         return current
-    limits = [
-        rule.fewest(_at_start(current, added, removed, rule, now_ns)) for rule in allowed.policies or DOWN
-    ]
+    limits = [rule.fewest(_at_start(current, added, removed, rule, now_ns)) for rule in allowed.policies or DOWN]
     return max(limits) if allowed.select == "Min" else min(limits)
 
 
-def _at_start(
-    current: int, added: Sequence[Logged], removed: Sequence[Logged], rule: ScalingRule, now_ns: int
-) -> int:
+def _at_start(current: int, added: Sequence[Logged], removed: Sequence[Logged], rule: ScalingRule, now_ns: int) -> int:
     """Replicas when the period began."""
     period = rule.period
     return current - changed_within(added, period, now_ns) + changed_within(removed, period, now_ns)
 
 
-def noted(
-    events: Sequence[Logged], change: int, policies: Sequence[ScalingRule], now_ns: int
-) -> list[Logged]:
+def noted(events: Sequence[Logged], change: int, policies: Sequence[ScalingRule], now_ns: int) -> list[Logged]:
     """The events with a new one, which takes the place of the last one older than the longest period."""
     return _put(events, change, now_ns, now_ns - ns(max(rule.period for rule in policies)))
 
@@ -135,9 +127,7 @@ def stabilized(
     return held, _put(log, wanted, now_ns, min(up_ns, down_ns))
 
 
-def stabilized_plainly(
-    log: Sequence[Logged], wanted: int, window_s: float, now_ns: int
-) -> tuple[int, list[Logged]]:
+def stabilized_plainly(log: Sequence[Logged], wanted: int, window_s: float, now_ns: int) -> tuple[int, list[Logged]]:
     """Without behavior: the highest recommendation not older than the window, and the new log."""
     since = now_ns - ns(window_s)
     held = max((count for count, at in log if at >= since), default=wanted)

@@ -140,8 +140,11 @@ class Metric:
     """The signals it is made of; empty = recorded metrics only."""
 
     def __post_init__(self) -> None:
-        allowed = {"Resource": ("Utilization", "AverageValue"), "Pods": ("AverageValue",),
-                   "Object": ("Value", "AverageValue")}  # fmt: skip
+        allowed = {
+            "Resource": ("Utilization", "AverageValue"),
+            "Pods": ("AverageValue",),
+            "Object": ("Value", "AverageValue"),
+        }
         allowed |= {"ContainerResource": allowed["Resource"], "External": allowed["Object"]}
         if self.target_type not in allowed[self.type]:
             words = " or ".join(allowed[self.type])
@@ -229,8 +232,14 @@ def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Pat
         requests = _requests(replicas, metric.name)
         if requests is None or not sum(requests[i] for i in groups.ready):
             return _unusable(metric, f"a pod requests no {metric.name}")
-    return _balanced(metric, {i: samples[i] for i in groups.ready}, groups, Target(metric.whole, requests),
-                     seen.current, tolerance)  # fmt: skip
+    return _balanced(
+        metric,
+        {i: samples[i] for i in groups.ready},
+        groups,
+        Target(metric.whole, requests),
+        seen.current,
+        tolerance,
+    )
 
 
 def _balanced(

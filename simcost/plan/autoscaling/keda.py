@@ -55,9 +55,7 @@ class Pass(NamedTuple):
     active: bool
 
 
-def execute(
-    limits: ScaleLimits, now_ns: int, current: int, active: bool, error: bool, state: Activity
-) -> Pass:
+def execute(limits: ScaleLimits, now_ns: int, current: int, active: bool, error: bool, state: Activity) -> Pass:
     """One pass: whether any trigger is active, whether any could not be asked."""
     active = active or limits.forced
     if limits.paused:
@@ -152,9 +150,7 @@ class CronTrigger:
     def value(self, utc_s: float) -> int:
         """Replicas at an instant: inside if it ends before it starts again."""
         if isnan(utc_s):
-            raise InputError(
-                f"{self.name}: needs the date of time 0; give the time of day and the zone of the run"
-            )
+            raise InputError(f"{self.name}: needs the date of time 0; give the time of day and the zone of the run")
         at_s = int(utc_s)
         inside = next_after(self.end, self.timezone, at_s) < next_after(self.start, self.timezone, at_s)
         return self.replicas if inside else 0
@@ -249,8 +245,14 @@ class Keda:
 
     def fresh(self) -> KedaState:
         """Both loops before anything happened."""
-        return {"activity": None, "next_poll_ns": 0, "next_sync_ns": 0, "cached": {}, "failures": {},
-                "hpa": _hpa(self).fresh()}  # fmt: skip
+        return {
+            "activity": None,
+            "next_poll_ns": 0,
+            "next_sync_ns": 0,
+            "cached": {},
+            "failures": {},
+            "hpa": _hpa(self).fresh(),
+        }
 
     def reads(self) -> Mapping[str, Source]:
         """The metrics of the triggers."""
@@ -304,8 +306,12 @@ class Keda:
         cached = {name: value for name, value in values.items() if not isnan(value)}
         words = f"{done.reason}: {active[0]} is active" if active else f"{done.reason}: no trigger is active"
         due = now_ns + ns(self.polling)
-        new: KedaState = {**state, "activity": done.activity, "next_poll_ns": due,
-                          "cached": {**state["cached"], **cached}}  # fmt: skip
+        new: KedaState = {
+            **state,
+            "activity": done.activity,
+            "next_poll_ns": due,
+            "cached": {**state["cached"], **cached},
+        }
         return Decision(done.replicas, words, new)
 
     def _asked(self) -> list[Trigger]:
@@ -329,10 +335,15 @@ class Keda:
 
     def _limits(self) -> ScaleLimits:
         return ScaleLimits(
-            least=self.min, idle=self.idle, cooldown_s=self.cooldown, initial_cooldown_s=self.initial_cooldown,
-            fallback=None if self.fallback is None else self.fallback.replicas, no_scale_in=self.paused_scale_in,
-            no_scale_out=self.paused_scale_out, forced=self.force_activation,
-        )  # fmt: skip
+            least=self.min,
+            idle=self.idle,
+            cooldown_s=self.cooldown,
+            initial_cooldown_s=self.initial_cooldown,
+            fallback=None if self.fallback is None else self.fallback.replicas,
+            no_scale_in=self.paused_scale_in,
+            no_scale_out=self.paused_scale_out,
+            forced=self.force_activation,
+        )
 
 
 @lru_cache(maxsize=64)
@@ -347,9 +358,14 @@ def _hpa(keda: Keda) -> Hpa:
             scale_down=_disabled(down) if keda.paused_scale_in else down,
         )
     return Hpa(
-        min=max(1, keda.min), max=keda.max, metrics=tuple(map(_metric, keda.triggers)), behavior=behavior,
-        stabilization=keda.stabilization, tolerance=keda.tolerance, interval=keda.sync,
-    )  # fmt: skip
+        min=max(1, keda.min),
+        max=keda.max,
+        metrics=tuple(map(_metric, keda.triggers)),
+        behavior=behavior,
+        stabilization=keda.stabilization,
+        tolerance=keda.tolerance,
+        interval=keda.sync,
+    )
 
 
 def _activation(trigger: Trigger) -> float:
@@ -364,6 +380,8 @@ def _metric(trigger: Trigger) -> Metric:
     if isinstance(trigger, CronTrigger):
         return Metric(type="External", name=trigger.name, target_type="AverageValue", target=1)
     return Metric(
-        type="Resource" if trigger.resource else "External", name=trigger.name, target_type=trigger.target_type,
+        type="Resource" if trigger.resource else "External",
+        name=trigger.name,
+        target_type=trigger.target_type,
         target=trigger.threshold,
-    )  # fmt: skip
+    )

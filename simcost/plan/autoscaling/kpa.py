@@ -224,10 +224,16 @@ class Kpa:
     def bounds(self) -> RevisionLimits:
         """The reconciler's parameters."""
         return RevisionLimits(
-            min_scale=self.min, max_scale=self.max, initial_scale=self.initial_scale, to_zero=self.to_zero,
-            window_s=self.window, grace_s=self.grace, retention_s=self.retention,
-            progress_deadline_s=self.progress_deadline, always_proxied=self.target_burst_capacity == -1,
-        )  # fmt: skip
+            min_scale=self.min,
+            max_scale=self.max,
+            initial_scale=self.initial_scale,
+            to_zero=self.to_zero,
+            window_s=self.window,
+            grace_s=self.grace,
+            retention_s=self.retention,
+            progress_deadline_s=self.progress_deadline,
+            always_proxied=self.target_burst_capacity == -1,
+        )
 
     @property
     def panic_window_s(self) -> float:
@@ -244,8 +250,15 @@ class Kpa:
 
     def fresh(self) -> KpaState:
         """An autoscaler that has seen nothing."""
-        return {"stable": window(self.window), "panic_window": window(self.panic_window_s), "looked": None,
-                "panic": None, "status": None, "desired": -1, "excess": -1}  # fmt: skip
+        return {
+            "stable": window(self.window),
+            "panic_window": window(self.panic_window_s),
+            "looked": None,
+            "panic": None,
+            "status": None,
+            "desired": -1,
+            "excess": -1,
+        }
 
     def reads(self) -> Mapping[str, Source]:
         """Requests in flight, or arrivals."""

@@ -106,9 +106,7 @@ def _after_grace(bounds: RevisionLimits, now_ns: int, inactive_ns: int, status: 
     return Applied(0, applied=False, reason="GracePeriod")
 
 
-def reconciled(
-    bounds: RevisionLimits, now_ns: int, want: int, excess: int, ready: int, status: Status
-) -> Status:
+def reconciled(bounds: RevisionLimits, now_ns: int, want: int, excess: int, ready: int, status: Status) -> Status:
     """The status after a wish: is the activator in the path, is the revision active."""
     proxied = not (want > 0 and excess >= 0)
     since_ns = status["proxied_since_ns"]

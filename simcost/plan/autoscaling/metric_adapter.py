@@ -49,7 +49,7 @@ METRICS = {
     "DCGM_FI_DEV_GPU_UTIL": Known("busy_fraction", "mean", 100.0),
     "DCGM_FI_PROF_GR_ENGINE_ACTIVE": Known("busy_fraction", "mean"),
     "kubernetes.io|container|accelerator|duty_cycle": Known("busy_fraction", "mean", 100.0),
-}  # fmt: skip
+}
 LATENCIES = {
     "vllm:time_to_first_token_seconds_bucket": "ttft",
     "vllm:inter_token_latency_seconds_bucket": "tpot",
@@ -74,12 +74,15 @@ _NEAREST: tuple[tuple[str, SignalName], ...] = (
     ("ttft|first_token|time_queue|queue_time|wait_time|queue_duration", "ttft_p95_s"),
     ("tpot|itl|inter_token|per_output_token|per_token", "tpot_p95_s"),
     ("e2e|latency|duration|response_time", "e2e_p95_s"),
-    ("queue|wait|pending|backlog|lag", "waiting"), ("in_flight|inflight|concurren|ongoing", "in_flight"),
-    ("running|active|batch|slot", "running"), ("cache|kv", "kv_utilisation"),
-    ("prompt_token|input_token", "prompt_tokens_per_s"), ("token", "output_tokens_per_s"),
+    ("queue|wait|pending|backlog|lag", "waiting"),
+    ("in_flight|inflight|concurren|ongoing", "in_flight"),
+    ("running|active|batch|slot", "running"),
+    ("cache|kv", "kv_utilisation"),
+    ("prompt_token|input_token", "prompt_tokens_per_s"),
+    ("token", "output_tokens_per_s"),
     ("request|rps|qps|query|queries|invocation", "requests_per_s"),
     ("gpu|util|duty|busy|cpu|memory", "busy_fraction"),
-)  # fmt: skip
+)
 OF_EACH: dict[SignalName, SignalName] = {"ttft_p95_s": "next_ttft_s", "tpot_p95_s": "next_itl_s"}
 """What each replica has in place of a percentile of the pool."""
 _UNITS = {r"_ms\b|milli": "1000", r"_us\b|micro": "1e6"}
@@ -170,8 +173,10 @@ def recorded_as(signal: Signal, names: Collection[str]) -> list[RecordedMetric]:
     for name in names:
         if (measured := known(name)) and measured.signal == signal.name:
             return [_measured(signal, name, measured)]
-    parts = [recorded_as(Signal(name=name, over=signal.over, window=signal.window, scale=signal.scale), names)
-             for name in _SUMS.get(signal.name, ())]  # fmt: skip
+    parts = [
+        recorded_as(Signal(name=name, over=signal.over, window=signal.window, scale=signal.scale), names)
+        for name in _SUMS.get(signal.name, ())
+    ]
     return [one for part in parts for one in part] if all(parts) else []
 
 

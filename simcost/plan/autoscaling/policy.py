@@ -39,13 +39,37 @@ if TYPE_CHECKING:
 
 
 SignalName = Literal[
-    "running", "waiting", "in_flight", "gateway_waiting", "dispatched", "kv_utilisation", "busy_fraction", "kv_demand",
+    "running",
+    "waiting",
+    "in_flight",
+    "gateway_waiting",
+    "dispatched",
+    "kv_utilisation",
+    "busy_fraction",
+    "kv_demand",
     "queued_prompt_tokens",
-    "next_ttft_s", "own_ttft_s", "next_itl_s", "own_itl_s",
-    "requests_per_s", "completions_per_s", "prompt_tokens_per_s", "output_tokens_per_s", "tokens_per_s",
-    "ttft_p50_s", "ttft_p90_s", "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p90_s", "tpot_p95_s", "tpot_p99_s",
-    "e2e_p50_s", "e2e_p90_s", "e2e_p95_s", "e2e_p99_s",
-]  # fmt: skip
+    "next_ttft_s",
+    "own_ttft_s",
+    "next_itl_s",
+    "own_itl_s",
+    "requests_per_s",
+    "completions_per_s",
+    "prompt_tokens_per_s",
+    "output_tokens_per_s",
+    "tokens_per_s",
+    "ttft_p50_s",
+    "ttft_p90_s",
+    "ttft_p95_s",
+    "ttft_p99_s",
+    "tpot_p50_s",
+    "tpot_p90_s",
+    "tpot_p95_s",
+    "tpot_p99_s",
+    "e2e_p50_s",
+    "e2e_p90_s",
+    "e2e_p95_s",
+    "e2e_p99_s",
+]
 """Requests that run, wait, both; that wait at the gateway, and those that it has handed to a replica; share of the KV
 cache in use; share of time in which the engine works; KV cache in use and that waiting requests will want, per
 capacity; prompt tokens that wait; latencies that the next request would see, and those of an empty replica; rates of
@@ -143,11 +167,16 @@ class Replicas:
         count = len(next(iter(arrays.values()))) if arrays else 0
         long = np.full(count, np.inf)
         return cls(
-            phase=np.full(count, RUNNING, np.int8), deleting=np.zeros(count, np.bool_),
-            ready=np.full(count, READY, np.int8), age_s=long, ready_age_s=long, sample_age_s=np.zeros(count),
-            sample_window_s=np.zeros(count), signals=arrays,
+            phase=np.full(count, RUNNING, np.int8),
+            deleting=np.zeros(count, np.bool_),
+            ready=np.full(count, READY, np.int8),
+            age_s=long,
+            ready_age_s=long,
+            sample_age_s=np.zeros(count),
+            sample_window_s=np.zeros(count),
+            signals=arrays,
             requests={name: np.asarray(values, np.float64) for name, values in (requests or {}).items()},
-        )  # fmt: skip
+        )
 
     def __len__(self) -> int:
         return len(self.phase)

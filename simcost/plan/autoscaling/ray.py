@@ -118,9 +118,7 @@ class RayServe:
 
     def decide(self, now_ns: int, load: RequestLoad, wish: Wish) -> tuple[int, str, Wish]:
         """Replicas for a load, why, and the wish to go on with."""
-        words = (
-            f"{load.requests:.4g} requests on {load.running} replicas, {self.target_ongoing_requests:g} each"
-        )
+        words = f"{load.requests:.4g} requests on {load.running} replicas, {self.target_ongoing_requests:g} each"
         if load.running == 0:
             cold = max(ceil(self.upscaling_factor), load.target) if load.requests > 0 else load.target
             return self._bounded(cold), f"FromZero: {words}", wish

@@ -31,8 +31,12 @@ from simcost.plan.autoscaling.replay_samples import LONG_NS, Now, Pods, Samples,
 from simcost.trace.metrics import Floats, Ints, Recording
 from simcost.units import NS_PER_S
 
-CURRENT = ("replicas", "kube_deployment_spec_replicas", "kube_statefulset_replicas",
-           "kube_horizontalpodautoscaler_status_current_replicas")  # fmt: skip
+CURRENT = (
+    "replicas",
+    "kube_deployment_spec_replicas",
+    "kube_statefulset_replicas",
+    "kube_horizontalpodautoscaler_status_current_replicas",
+)
 """Recorded metrics that say how many replicas are asked for; the first that is there counts."""
 READY_COUNT = (
     "ready_replicas",
@@ -108,12 +112,15 @@ class Pipeline:
         if now is not None:
             ready = int(((replicas.ready == READY) & (replicas.phase == RUNNING) & ~replicas.deleting).sum())
         return Observation(
-            current=current, ready=ready, starting=(current if now is None else alive) - ready,
-            draining=0 if now is None else int(now.deleting.sum()), replicas=replicas,
+            current=current,
+            ready=ready,
+            starting=(current if now is None else alive) - ready,
+            draining=0 if now is None else int(now.deleting.sum()),
+            replicas=replicas,
             totals={name: value.total for name, value in values.items()},
             failed=frozenset(name for name, value in values.items() if value.failed),
             utc_s=self.start_utc_s + now_ns / NS_PER_S,
-        )  # fmt: skip
+        )
 
     def _count(self, word: str, now_ns: int, otherwise: int) -> int:
         samples = self.counts.get(word)
@@ -125,8 +132,12 @@ def _later(seen: Observation, by_s: float) -> Observation:
     """The same some time later: all that is there is older."""
     pods = seen.replicas
     if pods is not None:
-        pods = replace(pods, age_s=pods.age_s + by_s, ready_age_s=pods.ready_age_s + by_s,
-                       sample_age_s=pods.sample_age_s + by_s)  # fmt: skip
+        pods = replace(
+            pods,
+            age_s=pods.age_s + by_s,
+            ready_age_s=pods.ready_age_s + by_s,
+            sample_age_s=pods.sample_age_s + by_s,
+        )
     return replace(seen, replicas=pods, utc_s=seen.utc_s + by_s)
 
 
@@ -152,11 +163,14 @@ def pipeline_of(
     parts = {name: [_part(recording, one, stands_ns) for one in found] for name, found in made.items()}
     counts = {} if closed else _counts(recording)
     return Pipeline(
-        parts=parts, pods=None if closed else pods_of(recording, stands_ns, gap_ns), counts=counts,
-        start_utc_s=recording.start_utc_s, time_ns=recording.time_ns,
+        parts=parts,
+        pods=None if closed else pods_of(recording, stands_ns, gap_ns),
+        counts=counts,
+        start_utc_s=recording.start_utc_s,
+        time_ns=recording.time_ns,
         until_ns=np.maximum.accumulate(recording.time_ns + stands_ns),
         changes_ns=np.unique(np.concatenate([recording.time_ns, recording.time_ns + stands_ns])),
-    )  # fmt: skip
+    )
 
 
 def _gaps(recording: Recording, stands_s: float | None) -> tuple[Ints, Ints]:
@@ -206,9 +220,10 @@ def _value(parts: Sequence[Part], now_ns: int) -> Value:
     found = [_part_value(part, now_ns) for part in parts]
     by_pod = [one.by_pod for one in found if one.by_pod is not None]
     return found[0]._replace(
-        total=sum(one.total for one in found), failed=any(one.failed for one in found),
+        total=sum(one.total for one in found),
+        failed=any(one.failed for one in found),
         by_pod=np.sum(by_pod, axis=0) if len(by_pod) == len(found) else None,
-    )  # fmt: skip
+    )
 
 
 def _part_value(part: Part, now_ns: int) -> Value:
@@ -216,8 +231,9 @@ def _part_value(part: Part, now_ns: int) -> Value:
     by_pod, request, sample_ns, failed, total = None, np.full((), nan), None, False, nan
     if (samples := part.of_pods) is not None:
         rows = samples.at(now_ns)
-        by_pod, request, sample_ns = (np.where(rows >= 0, column[rows], nan)
-                                      for column in (samples.value, samples.request, samples.time_ns))  # fmt: skip
+        by_pod, request, sample_ns = (
+            np.where(rows >= 0, column[rows], nan) for column in (samples.value, samples.request, samples.time_ns)
+        )
         there = by_pod[~np.isnan(by_pod)]
         total = float(_TAKEN[part.over](there)) if len(there) else nan
         failed = bool(samples.failed[rows[rows >= 0]].any())
@@ -239,29 +255,49 @@ def _spread(values: Mapping[str, Value], current: int, ready: int) -> Replicas:
     """Pods of which nothing is known but totals: all alike, the first of them ready."""
     is_ready = np.arange(current) < ready
     signals = {name: np.where(is_ready, _even(value, ready), nan) for name, value in values.items()}
-    asked = {name: np.full(current, float(value.request)) for name, value in values.items()
-             if value.by_pod is None and not np.isnan(value.request)}  # fmt: skip
+    asked = {
+        name: np.full(current, float(value.request))
+        for name, value in values.items()
+        if value.by_pod is None and not np.isnan(value.request)
+    }
     long = np.full(current, inf)
     return Replicas(
-        phase=np.where(is_ready, RUNNING, PENDING).astype(np.int8), deleting=np.zeros(current, np.bool_),
-        ready=np.where(is_ready, READY, NOT_READY).astype(np.int8), age_s=long, ready_age_s=long,
-        sample_age_s=np.zeros(current), sample_window_s=np.zeros(current), signals=signals, requests=asked,
-    )  # fmt: skip
+        phase=np.where(is_ready, RUNNING, PENDING).astype(np.int8),
+        deleting=np.zeros(current, np.bool_),
+        ready=np.where(is_ready, READY, NOT_READY).astype(np.int8),
+        age_s=long,
+        ready_age_s=long,
+        sample_age_s=np.zeros(current),
+        sample_window_s=np.zeros(current),
+        signals=signals,
+        requests=asked,
+    )
 
 
 def _of_pods(values: Mapping[str, Value], now: Now, now_ns: int, alive: int) -> Replicas:
     """The pods that are recorded; of a total that is recorded alone each has the same."""
-    signals = {name: np.full(len(now.pod), _even(value, alive)) if value.by_pod is None else value.by_pod[now.pod]
-               for name, value in values.items()}  # fmt: skip
-    asked = {name: np.broadcast_to(value.request, len(now.pod)) if value.by_pod is None else value.request[now.pod]
-             for name, value in values.items() if not np.isnan(value.request).all()}  # fmt: skip
+    signals = {
+        name: np.full(len(now.pod), _even(value, alive)) if value.by_pod is None else value.by_pod[now.pod]
+        for name, value in values.items()
+    }
+    asked = {
+        name: np.broadcast_to(value.request, len(now.pod)) if value.by_pod is None else value.request[now.pod]
+        for name, value in values.items()
+        if not np.isnan(value.request).all()
+    }
     taken = [values[name].sample_ns for name in sorted(values, key=lambda name: name != "cpu")]
     sample_ns = next((times[now.pod] for times in taken if times is not None), np.full(len(now.pod), nan))
     return Replicas(
-        phase=now.phase.astype(np.int8), deleting=now.deleting, ready=now.ready.astype(np.int8), age_s=now.age_s,
-        ready_age_s=now.ready_age_s, sample_age_s=(now_ns - sample_ns) / NS_PER_S, sample_window_s=now.window_s,
-        signals=signals, requests=asked,
-    )  # fmt: skip
+        phase=now.phase.astype(np.int8),
+        deleting=now.deleting,
+        ready=now.ready.astype(np.int8),
+        age_s=now.age_s,
+        ready_age_s=now.ready_age_s,
+        sample_age_s=(now_ns - sample_ns) / NS_PER_S,
+        sample_window_s=now.window_s,
+        signals=signals,
+        requests=asked,
+    )
 
 
 MOST_SYNCS = 2_000_000
@@ -324,7 +360,11 @@ def replay(
             rows.append((now_ns / NS_PER_S, seen.current, seen.ready, decided, reason, seen.totals))
     time_s, current, ready, desired, reasons, totals = zip(*rows, strict=True)
     return Replayed(
-        time_s=np.array(time_s), current=np.array(current), ready=np.array(ready), desired=np.array(desired),
-        reason=list(reasons), totals={name: np.array([seen[name] for seen in totals]) for name in policy.reads()},
+        time_s=np.array(time_s),
+        current=np.array(current),
+        ready=np.array(ready),
+        desired=np.array(desired),
+        reason=list(reasons),
+        totals={name: np.array([seen[name] for seen in totals]) for name in policy.reads()},
         silent=syncs - len(rows),
-    )  # fmt: skip
+    )

@@ -97,9 +97,7 @@ class Samples:
         return float(self.value[row]) if row >= 0 else np.nan
 
 
-def samples_of(
-    recording: Recording, one: RecordedMetric, stands_ns: Ints, *, per_pod: bool
-) -> Samples | None:
+def samples_of(recording: Recording, one: RecordedMetric, stands_ns: Ints, *, per_pod: bool) -> Samples | None:
     """Samples of a recorded metric, of its pods or of the pool, given how long each row counts; None = none."""
     of_metric = recording.metric == recording.metrics.index(one.metric)
     rows = np.flatnonzero(of_metric & ((recording.pod >= 0) == per_pod))
@@ -110,9 +108,14 @@ def samples_of(
     request = recording.said.get("request", np.full(len(recording), np.nan))[rows]
     value = rates(time_ns, pod, value, one.window_s) if one.window_s else value
     return Samples(
-        time_ns=time_ns, pod=pod, value=value * one.factor, request=held(request, pod, np.nan),
-        failed=recording.failed[rows], stands_ns=stands_ns[rows], pods=len(recording.pods) if per_pod else 1,
-    )  # fmt: skip
+        time_ns=time_ns,
+        pod=pod,
+        value=value * one.factor,
+        request=held(request, pod, np.nan),
+        failed=recording.failed[rows],
+        stands_ns=stands_ns[rows],
+        pods=len(recording.pods) if per_pod else 1,
+    )
 
 
 TERMINATING = PHASES.index("terminating")
@@ -153,10 +156,14 @@ class Pods:
         phase = self.phase[row].astype(np.int64)
         deleting = phase == TERMINATING
         return Now(
-            pod=pod, phase=np.where(deleting, RUNNING, phase), deleting=deleting,
-            ready=self.ready[row].astype(np.int64), age_s=(now_ns - self.start_ns[row]) / NS_PER_S,
-            ready_age_s=(now_ns - self.changed_ns[row]) / NS_PER_S, window_s=self.window_s[row],
-        )  # fmt: skip
+            pod=pod,
+            phase=np.where(deleting, RUNNING, phase),
+            deleting=deleting,
+            ready=self.ready[row].astype(np.int64),
+            age_s=(now_ns - self.start_ns[row]) / NS_PER_S,
+            ready_age_s=(now_ns - self.changed_ns[row]) / NS_PER_S,
+            window_s=self.window_s[row],
+        )
 
 
 def pods_of(recording: Recording, stands_ns: Ints, gap_ns: Ints) -> Pods | None:
@@ -177,14 +184,29 @@ def pods_of(recording: Recording, stands_ns: Ints, gap_ns: Ints) -> Pods | None:
     start_ns = held(time_ns - said["age_s"] * NS_PER_S, pod, appeared_ns)
     ready = held(said["ready"], pod, READY)
     return Pods(
-        newest=Samples(time_ns=time_ns, pod=pod, value=nothing, request=nothing, failed=np.zeros(len(rows), np.bool_),
-                       stands_ns=np.full(len(rows), 2 * LONG_NS), pods=len(recording.pods)),
+        newest=Samples(
+            time_ns=time_ns,
+            pod=pod,
+            value=nothing,
+            request=nothing,
+            failed=np.zeros(len(rows), np.bool_),
+            stands_ns=np.full(len(rows), 2 * LONG_NS),
+            pods=len(recording.pods),
+        ),
         until_ns=_until(time_ns + stands_ns[rows], of_pod, pod),
-        phase=held(said["phase"], pod, RUNNING), ready=ready, start_ns=start_ns,
-        changed_ns=_changed(time_ns, of_pod, pod, ready, time_ns - said["ready_age_s"] * NS_PER_S,
-                            np.where(ready == READY, appeared_ns, start_ns)),
+        phase=held(said["phase"], pod, RUNNING),
+        ready=ready,
+        start_ns=start_ns,
+        changed_ns=_changed(
+            time_ns,
+            of_pod,
+            pod,
+            ready,
+            time_ns - said["ready_age_s"] * NS_PER_S,
+            np.where(ready == READY, appeared_ns, start_ns),
+        ),
         window_s=held(said["window_s"], pod, gap_ns[rows] / NS_PER_S),
-    )  # fmt: skip
+    )
 
 
 def _until(expires_ns: Ints, of_pod: Ints, pod: Ints) -> Ints:
@@ -195,9 +217,7 @@ def _until(expires_ns: Ints, of_pod: Ints, pod: Ints) -> Ints:
     return until_ns
 
 
-def _changed(
-    time_ns: Ints, of_pod: Ints, pod: Ints, ready: Floats, said_ns: Floats, first_ns: Floats
-) -> Floats:
+def _changed(time_ns: Ints, of_pod: Ints, pod: Ints, ready: Floats, said_ns: Floats, first_ns: Floats) -> Floats:
     """When readiness last changed: as a row says, else where it differs from the row before."""
     is_first = np.append(True, np.diff(pod[of_pod]) != 0)
     turned = np.append(False, np.diff(ready[of_pod]) != 0)

@@ -188,9 +188,7 @@ class TargetConcurrency:
         new: ConcurrencyState = {"in_flight": looks, "wanted": [*higher, [now_ns, wanted]]}
         desired = new["wanted"][0][1]
         word = "ScaleDownDelayed" if desired > wanted else "Target"
-        return Decision(
-            desired, f"{word}: in flight {mean:.4g}, target {self.target:g}: desired {wanted}", new
-        )
+        return Decision(desired, f"{word}: in flight {mean:.4g}, target {self.target:g}: desired {wanted}", new)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,9 +80,7 @@ def targets(rules: SaturationThresholds, variants: Sequence[Variant]) -> tuple[d
     if not reporting:
         return {one.name: one.current for one in variants}, "NoReplicas"
     moving = [
-        one
-        for one in reporting
-        if one.desired not in (0, one.current) or one.pending or len(one.loads) != one.current
+        one for one in reporting if one.desired not in (0, one.current) or one.pending or len(one.loads) != one.current
     ]
     wanted = {one.name: one.desired or one.current if moving else len(one.loads) for one in reporting}
     wanted = {one.name: wanted.get(one.name, one.current) for one in variants}
@@ -267,8 +265,13 @@ class Chain:
 
     def fresh(self) -> ChainState:
         """Nothing published."""
-        return {"first": self.first.fresh(), "then": self.then.fresh(), "published": None, "next_first_ns": 0,
-                "next_then_ns": 0}  # fmt: skip
+        return {
+            "first": self.first.fresh(),
+            "then": self.then.fresh(),
+            "published": None,
+            "next_first_ns": 0,
+            "next_then_ns": 0,
+        }
 
     def reads(self) -> Mapping[str, Source]:
         """What both read, without what is published."""

@@ -4,5 +4,14 @@ from simcost.plan.routing.endpoint_picker import EndpointPicker, Weighted
 from simcost.plan.routing.routers import LeastOutstanding, PowerOfTwo, RoundRobin, Router, ScoringRouter
 from simcost.plan.routing.scorers import Endpoints, pick
 
-__all__ = ["EndpointPicker", "Endpoints", "LeastOutstanding", "PowerOfTwo", "RoundRobin", "Router",
-           "ScoringRouter", "Weighted", "pick"]  # fmt: skip
+__all__ = [
+    "EndpointPicker",
+    "Endpoints",
+    "LeastOutstanding",
+    "PowerOfTwo",
+    "RoundRobin",
+    "Router",
+    "ScoringRouter",
+    "Weighted",
+    "pick",
+]

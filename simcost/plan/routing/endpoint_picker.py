@@ -90,7 +90,5 @@ class EndpointPicker:
             return only(candidates, rng.random(len(total)))
         if not (total[candidates] > 0).any():
             return only(candidates, rng.random(len(total)))
-        keys = rng.random(len(total)) ** (
-            1.0 / np.maximum(total, 1e-12)
-        )  # A-Res, Efraimidis and Spirakis (2006)
+        keys = rng.random(len(total)) ** (1.0 / np.maximum(total, 1e-12))  # A-Res, Efraimidis and Spirakis (2006)
         return only(candidates & (total > 0), keys)

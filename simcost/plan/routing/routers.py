@@ -201,9 +201,16 @@ class VllmDataParallel:
 
 
 ScoringRouter = (
-    LowestRate | Session | PrefixAware | KvAware | RayPowerOfTwo | RayPrefixAware | DynamoKv | VllmDataParallel
+    LowestRate
+    | Session
+    | PrefixAware
+    | KvAware
+    | RayPowerOfTwo
+    | RayPrefixAware
+    | DynamoKv
+    | VllmDataParallel
     | EndpointPicker
-)  # fmt: skip
+)
 Router = (
     RoundRobin
     | LeastOutstanding

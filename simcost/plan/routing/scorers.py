@@ -276,7 +276,15 @@ def _below(values: Floats, threshold: float) -> Floats:
 
 
 Scorer = (
-    QueueDepth | RunningRequests | KvCacheUtilization | PrefixCache | ActiveRequest | LoadAware | TokenLoad
-    | SessionAffinity | NoHitLru | LatencyHeadroom
-)  # fmt: skip
+    QueueDepth
+    | RunningRequests
+    | KvCacheUtilization
+    | PrefixCache
+    | ActiveRequest
+    | LoadAware
+    | TokenLoad
+    | SessionAffinity
+    | NoHitLru
+    | LatencyHeadroom
+)
 Weight = Annotated[float, Gt(0)]

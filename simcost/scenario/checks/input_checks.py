@@ -22,9 +22,7 @@ WHOLE_BYTES = 2_000_000
 """Up to which a file is read as a whole; larger ones are left to the run, so that a check stays short."""
 
 
-def input_faults(
-    scenario: Scenario, root: YamlNode, catalog: Catalog, folder: Path, file: str
-) -> Iterator[Fault]:
+def input_faults(scenario: Scenario, root: YamlNode, catalog: Catalog, folder: Path, file: str) -> Iterator[Fault]:
     """Faults of the files that a sound scenario names, at the places that name them."""
     if scenario.workload:
         for workload, node in zip(scenario.workload, _several(root.get("workload")), strict=True):
@@ -65,9 +63,7 @@ def _length_faults(scenario: Scenario, root: YamlNode, folder: Path, file: str) 
     yield from _refused(place, file, lambda: horizon_of(scenario, folder))
 
 
-def _stream_faults(
-    streams: tuple[Stream, ...], node: YamlNode | None, folder: Path, file: str
-) -> Iterator[Fault]:
+def _stream_faults(streams: tuple[Stream, ...], node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:
     """Traces that streams draw from, and that are none, or have no conversations where these are drawn."""
     for stream, place in zip(streams, _several(node), strict=False):
         for name in ("gaps", "lengths"):
@@ -100,12 +96,19 @@ def _job_faults(log: JobLog, node: YamlNode | None, folder: Path, file: str) -> 
     from simcost.trace.jobs.reader import read_jobs
 
     yield from _refused(
-        place, file,
+        place,
+        file,
         lambda: read_jobs(
-            inside(folder, log.path), format=log.format, mapping=log.map, pool=log.pool, since=log.since,
-            window_s=log.window, timezone=log.timezone, limit_error=log.limit_error,
+            inside(folder, log.path),
+            format=log.format,
+            mapping=log.map,
+            pool=log.pool,
+            since=log.since,
+            window_s=log.window,
+            timezone=log.timezone,
+            limit_error=log.limit_error,
         ),
-    )  # fmt: skip
+    )
 
 
 def _plan_faults(plan: Plan, node: YamlNode, catalog: Catalog, folder: Path, file: str) -> Iterator[Fault]:

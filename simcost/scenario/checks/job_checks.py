@@ -20,8 +20,19 @@ from simcost.scenario.schema.scaling import PlanScaling
 from simcost.scenario.schema.scenario import OnNodes, OnShared, Plan
 from simcost.tables.calendar import find_zone
 
-_SERVING = ("replica", "scaling", "metrics", "batching", "router", "admission", "startup", "drain", "nodes",
-            "interruptions", "response_bytes_per_token")  # fmt: skip
+_SERVING = (
+    "replica",
+    "scaling",
+    "metrics",
+    "batching",
+    "router",
+    "admission",
+    "startup",
+    "drain",
+    "nodes",
+    "interruptions",
+    "response_bytes_per_token",
+)
 """Fields of a plan that are about serving requests."""
 _OF_REQUESTS = ("ttft", "tpot", "e2e", "percentiles", "errors")
 _OF_JOBS = ("wait", "jct", "deadlines")
@@ -98,9 +109,7 @@ def _moving_faults(plan: YamlNode, file: str) -> Iterator[Fault]:
     for key in ("nodes", "interruptions"):
         part = plan.get(key)
         if part is not None and given(part) and _value(part, "kind") != AtOnce().kind:
-            yield fault_at(
-                part, "makes nodes come and go; those of a shared fleet are there from start to end", file
-            )
+            yield fault_at(part, "makes nodes come and go; those of a shared fleet are there from start to end", file)
 
 
 def _training_faults(
@@ -109,9 +118,7 @@ def _training_faults(
     if training is None or not isinstance(training.value, dict):
         return
     if not trains:
-        yield fault_at(
-            training, "runs jobs, and there are none: write `jobs:` at the top, or take it out", file
-        )
+        yield fault_at(training, "runs jobs, and there are none: write `jobs:` at the top, or take it out", file)
     kind, spot = training.get("kind"), training.get("spot")
     if kind is not None and kind.value == "shared" and trains and not serves:
         message = "shares a fleet with requests, and there are none; use kind gpus, nodes or spot"
@@ -145,9 +152,7 @@ def _format_faults(form: YamlNode | None, file: str) -> Iterator[Fault]:
 
     if form.value not in JOB_FORMATS:
         near = did_you_mean(form.value, JOB_FORMATS)
-        yield fault_at(
-            form, f"{form.value!r} is not a format; known: auto, {', '.join(JOB_FORMATS)}{near}", file
-        )
+        yield fault_at(form, f"{form.value!r} is not a format; known: auto, {', '.join(JOB_FORMATS)}{near}", file)
 
 
 def _offer_faults(buy: YamlNode | None, catalog: Catalog, file: str) -> Iterator[Fault]:
@@ -180,18 +185,14 @@ def _size_faults(place: YamlNode, gpus: int, buy: Buy, catalog: Catalog, file: s
         yield fault_at(place, message, file)
 
 
-def _peak_faults(
-    place: YamlNode, gpus: int, scaling: PlanScaling, per_replica: int, file: str
-) -> Iterator[Fault]:
+def _peak_faults(place: YamlNode, gpus: int, scaling: PlanScaling, per_replica: int, file: str) -> Iterator[Fault]:
     """A fleet smaller than what requests may hold, where their policy tells."""
     try:
         most = largest(scaling)
     except InputError:
         return
     if most * per_replica > gpus:
-        message = (
-            f"requests may hold {most * per_replica} GPUs ({most} replicas of {per_replica}); give as many"
-        )
+        message = f"requests may hold {most * per_replica} GPUs ({most} replicas of {per_replica}); give as many"
         yield fault_at(place, message, file)
 
 

@@ -91,9 +91,7 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
     faults = _in_order(faults)
     if scenario is None or catalog is None:
         return None, faults
-    return LoadedScenario(
-        scenario=scenario, text=text, root=root, path=path, folder=folder, catalog=catalog
-    ), faults
+    return LoadedScenario(scenario=scenario, text=text, root=root, path=path, folder=folder, catalog=catalog), faults
 
 
 def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:

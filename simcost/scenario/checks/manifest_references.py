@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 
-UNDATED = (
-    "has budgets with a schedule, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
-)
+UNDATED = "has budgets with a schedule, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
 
 
 def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest:
@@ -53,9 +51,7 @@ def policy_in(manifest: Manifest, asked: FromManifest) -> Scaling:
     """
     policy = manifest.policy
     if policy is None:
-        raise InputError(
-            f"{asked.path}: a {manifest.kind} scales no replicas; name the manifest of an autoscaler"
-        )
+        raise InputError(f"{asked.path}: a {manifest.kind} scales no replicas; name the manifest of an autoscaler")
     if asked.start is not None:
         policy = policy.starting_with(asked.start)
     if asked.first is None:
@@ -84,18 +80,13 @@ def written_in_full(root: YamlNode) -> YamlNode:
     plans = root.get("plans")
     if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
         return root
-    return replace(
-        root, value={**root.value, "plans": replace(plans, value=[_plan(one) for one in plans.value])}
-    )
+    return replace(root, value={**root.value, "plans": replace(plans, value=[_plan(one) for one in plans.value])})
 
 
 def _plan(plan: YamlNode) -> YamlNode:
     if not isinstance(plan.value, dict):
         return plan
-    found = {
-        key: _full(child) if key in ("scaling", "nodes", "router") else child
-        for key, child in plan.value.items()
-    }
+    found = {key: _full(child) if key in ("scaling", "nodes", "router") else child for key, child in plan.value.items()}
     return replace(plan, value=found)
 
 

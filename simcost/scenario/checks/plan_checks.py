@@ -65,12 +65,7 @@ def plan_faults(
         if replica is not None and given(replica) and buy is not None:
             accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
             yield from missing
-            if (
-                model is not None
-                and accelerator is not None
-                and plan is not None
-                and plan.replica is not None
-            ):
+            if model is not None and accelerator is not None and plan is not None and plan.replica is not None:
                 yield from _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
             for part, way in _ways(node, buy, plan):
                 yield from _purchase_faults(part, way, plan, catalog, accelerator, file)
@@ -88,14 +83,10 @@ def _choice_faults(node: YamlNode | None, plan: Plan | None, file: str) -> Itera
     if node is None or plan is None or not plan.or_buy:
         return
     if not isinstance(plan.buy, OnDemand | Spot):
-        message = (
-            f"stands beside buy of kind {plan.buy.kind}; there is a choice among on-demand and spot alone"
-        )
+        message = f"stands beside buy of kind {plan.buy.kind}; there is a choice among on-demand and spot alone"
         yield fault_at(node, message, file)
     if isinstance(plan.nodes, FixedNodes):
-        yield fault_at(
-            node, "has no effect: nodes of kind fixed are all of `buy`; remove one of the two", file
-        )
+        yield fault_at(node, "has no effect: nodes of kind fixed are all of `buy`; remove one of the two", file)
     if isinstance(plan.training, OnShared):
         yield fault_at(node, "has no effect: the nodes of a shared fleet are all of `buy`; remove it", file)
 
@@ -159,14 +150,10 @@ def _own_node_faults(buy: YamlNode, plan: Plan | None, catalog: Catalog, file: s
         return
     each = plan.buy.node_accelerators(catalog, plan.replica.tp)
     if each % plan.replica.tp:
-        yield fault_at(
-            buy, f"{each} accelerators are not a multiple of tp {plan.replica.tp}", file, "accelerators"
-        )
+        yield fault_at(buy, f"{each} accelerators are not a multiple of tp {plan.replica.tp}", file, "accelerators")
 
 
-def _price_faults(
-    place: YamlNode, plan: Plan, way: Buy, catalog: Catalog, provider: str, file: str
-) -> Iterator[Fault]:
+def _price_faults(place: YamlNode, plan: Plan, way: Buy, catalog: Catalog, provider: str, file: str) -> Iterator[Fault]:
     """Rules and prices that a bill of the plan will need."""
     needed: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(catalog.billing_rule, (provider,))]
     if isinstance(way, Spot):
@@ -187,9 +174,7 @@ def _name_faults(root: YamlNode, plans: Sequence[YamlNode], file: str) -> Iterat
     for name in (plan.get("name") for plan in plans):
         if name is not None and isinstance(name.value, str):
             if name.value in names:
-                yield fault_at(
-                    name, f"{name.value!r} is the name of a plan before too; names must differ", file
-                )
+                yield fault_at(name, f"{name.value!r} is the name of a plan before too; names must differ", file)
             names.append(name.value)
     baseline = root.get("baseline")
     if baseline is not None and isinstance(baseline.value, str) and baseline.value not in names:
@@ -205,9 +190,7 @@ def _workload_faults(root: YamlNode, workload: YamlNode, file: str, folder: Path
         for part in (workload, *items(workload.get("clients"))):
             yield from stream_faults(part, file, folder)
         if not given(root.get("horizon")) and not given(root.get("demand")):
-            yield fault_at(
-                root, "is required with a synthetic workload, which has no end of its own", file, "horizon"
-            )
+            yield fault_at(root, "is required with a synthetic workload, which has no end of its own", file, "horizon")
 
 
 def _source_faults(root: YamlNode, file: str) -> Iterator[Fault]:

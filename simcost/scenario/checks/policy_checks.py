@@ -40,9 +40,7 @@ def policy_faults(policy: Scaling, place: YamlNode, file: str) -> Iterator[Fault
             yield fault_at(at, message, file)
 
 
-def node_pool_faults(
-    pool: NodePool, plan: Plan, place: YamlNode, catalog: Catalog, file: str
-) -> Iterator[Fault]:
+def node_pool_faults(pool: NodePool, plan: Plan, place: YamlNode, catalog: Catalog, file: str) -> Iterator[Fault]:
     """A pool that allows none of the nodes that its plan buys."""
     try:
         allowed, refused = _sorted(plan, pool, catalog)

@@ -54,9 +54,7 @@ def routing_faults(plan: Plan | None, node: YamlNode, without_prefixes: str, fil
         return
     saturation = door.get("saturation") if door is not None else None
     if saturation is not None and plan.admission.saturation is not None and not _is_picker(plan.router):
-        yield fault_at(
-            saturation, "is told by the signals of an endpoint-picker; use one, or max_ongoing", file
-        )
+        yield fault_at(saturation, "is told by the signals of an endpoint-picker; use one, or max_ongoing", file)
     yield from _retry_faults(plan, node, file)
     if router is None or not isinstance(plan.router, EndpointPicker):
         return
@@ -91,9 +89,7 @@ def may_look_at_prefixes(plan: Plan) -> bool:
 
 def looks_at_prefixes(router: Router) -> bool:
     """Whether a scorer of the router does."""
-    return isinstance(router, EndpointPicker) and any(
-        isinstance(one.scorer, PrefixCache) for one in router.scorers
-    )
+    return isinstance(router, EndpointPicker) and any(isinstance(one.scorer, PrefixCache) for one in router.scorers)
 
 
 def prefix_block_tokens(workloads: Sequence[Workload], folder: Path) -> int | None:
@@ -107,9 +103,7 @@ def prefix_block_tokens(workloads: Sequence[Workload], folder: Path) -> int | No
     infos = [open_trace(inside(folder, one.path)) for one in workloads if isinstance(one, RecordedWorkload)]
     lengths = {one.block_tokens for one in infos if "prefix_hashes" in one.columns and one.block_tokens}
     if len(lengths) > 1:
-        raise InputError(
-            f"prefixes of the traces are hashed by blocks of {sorted(lengths)} tokens; import them alike"
-        )
+        raise InputError(f"prefixes of the traces are hashed by blocks of {sorted(lengths)} tokens; import them alike")
     return lengths.pop() if lengths else None
 
 
@@ -120,9 +114,7 @@ def router_in(manifest: Manifest, asked: FromManifest, block_tokens: int | None 
         InputError: it has none, or none of its scorers is simulated.
     """
     if manifest.router is None:
-        raise InputError(
-            f"{asked.path}: a {manifest.kind} routes nothing; name an EndpointPickerConfig of llm-d"
-        )
+        raise InputError(f"{asked.path}: a {manifest.kind} routes nothing; name an EndpointPickerConfig of llm-d")
     kept = tuple(one for one in manifest.router.scorers if _is_simulated(one.scorer, block_tokens))
     if not kept:
         raise InputError(f"{asked.path}: none of its scorers is simulated; name one by queue or KV cache")
@@ -138,9 +130,7 @@ def unrouted(manifest: Manifest, block_tokens: int | None) -> str | None:
     picker = manifest.router
     if picker is None:
         return None
-    left: list[str] = [
-        one.scorer.kind for one in picker.scorers if not _is_simulated(one.scorer, block_tokens)
-    ]
+    left: list[str] = [one.scorer.kind for one in picker.scorers if not _is_simulated(one.scorer, block_tokens)]
     left += ["prefix-cache-affinity-filter"] if picker.gate else []
     return f"The router goes without {', '.join(left)}: not simulated." if left else None
 

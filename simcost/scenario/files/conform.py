@@ -162,10 +162,13 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
     if not isinstance(mine, dict) or not isinstance(theirs, dict) or _other_kind(mine, theirs):
         return own
     both = {**theirs, **mine}
-    return replace(own, value={
-        key: merge(theirs[key], mine[key]) if key in theirs and key in mine else child
-        for key, child in both.items()
-    })  # fmt: skip
+    return replace(
+        own,
+        value={
+            key: merge(theirs[key], mine[key]) if key in theirs and key in mine else child
+            for key, child in both.items()
+        },
+    )
 
 
 def _other_kind(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> bool:

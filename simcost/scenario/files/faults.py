@@ -58,9 +58,7 @@ def validate(adapter: TypeAdapter[T], node: YamlNode, file: str) -> tuple[T | No
 
 def fault_at(node: YamlNode, message: str, file: str, *more: str) -> Fault:
     """A fault at a node; `more` extends its path."""
-    return Fault(
-        file=file, line=node.line, column=node.column, path=dotted((*node.path, *more)), message=message
-    )
+    return Fault(file=file, line=node.line, column=node.column, path=dotted((*node.path, *more)), message=message)
 
 
 def shown(value: object) -> str:
@@ -87,9 +85,7 @@ def _fault(detail: dict[str, Any], root: YamlNode, file: str) -> Fault | None:
     return fault_at(node, words.format(shown=shown(node.value), **context), file, *more)
 
 
-def ask(
-    node: YamlNode | None, file: str, question: Callable[..., T], *more: Any
-) -> tuple[T | None, list[Fault]]:
+def ask(node: YamlNode | None, file: str, question: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
     """What is known under the name in a node, or the fault."""
     if node is None or not isinstance(node.value, str):
         return None, []

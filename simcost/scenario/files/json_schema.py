@@ -56,11 +56,7 @@ def meanings(cls: type) -> dict[str, str]:
     statements = body.body if isinstance(body, ast.ClassDef) else []
     for field, after in pairwise(statements):
         text = after.value if isinstance(after, ast.Expr) else None
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(text, ast.Constant)
-            and isinstance(text.value, str)
-        ):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Constant) and isinstance(text.value, str):
             found[ast.unparse(field.target)] = " ".join(cleandoc(text.value).split())
     return found
 
@@ -73,9 +69,7 @@ def summary(cls: type) -> str:
 def defaults(cls: type) -> dict[str, Any]:
     """Field to default, for the fields that have one."""
     plain = {field.name: field.default for field in fields(cls) if field.default is not MISSING}
-    made = {
-        field.name: field.default_factory() for field in fields(cls) if field.default_factory is not MISSING
-    }
+    made = {field.name: field.default_factory() for field in fields(cls) if field.default_factory is not MISSING}
     return plain | made
 
 
@@ -109,13 +103,16 @@ def json_schema() -> Schema:
 
 def _short(manifest: Schema) -> Schema:
     """`{from: FILE}`, with signals named by `from` too."""
-    fields = {
-        key: value for key, value in manifest["properties"].items() if key in ("name", "start", "min", "max")
-    }
+    fields = {key: value for key, value in manifest["properties"].items() if key in ("name", "start", "min", "max")}
     signals = {"type": "object", "description": manifest["properties"]["signals"]["description"]}
     properties = {"from": {"type": "string", "description": "Manifest, relative to this file."}}
-    return {"type": "object", "description": manifest["description"], "additionalProperties": False,
-            "properties": properties | fields | {"signals": signals}, "required": ["from"]}  # fmt: skip
+    return {
+        "type": "object",
+        "description": manifest["description"],
+        "additionalProperties": False,
+        "properties": properties | fields | {"signals": signals},
+        "required": ["from"],
+    }
 
 
 @cache
@@ -148,9 +145,7 @@ def _object(cls: type) -> Schema:
         "additionalProperties": False,
     }
     required = ["name"] if cls is Plan else [name for name in properties if name not in standard]
-    return (
-        found | {"required": required} if required and (cls is Plan or cls not in spread_classes()) else found
-    )
+    return found | {"required": required} if required and (cls is Plan or cls not in spread_classes()) else found
 
 
 def _of(hint: Any) -> Schema:

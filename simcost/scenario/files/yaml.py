@@ -22,9 +22,29 @@ MAX_NODES = 100_000
 MAX_DEPTH = 50
 MAX_INTEGER = 2**53
 
-FUNCTIONS = {f"!{name}": name if name in ("Ref", "Condition") else f"Fn::{name}" for name in (
-    "Ref", "Condition", "Sub", "GetAtt", "If", "Join", "Select", "Split", "FindInMap", "ImportValue", "Equals", "Not",
-    "And", "Or", "Base64", "Cidr", "GetAZs", "Transform")}  # fmt: skip
+FUNCTIONS = {
+    f"!{name}": name if name in ("Ref", "Condition") else f"Fn::{name}"
+    for name in (
+        "Ref",
+        "Condition",
+        "Sub",
+        "GetAtt",
+        "If",
+        "Join",
+        "Select",
+        "Split",
+        "FindInMap",
+        "ImportValue",
+        "Equals",
+        "Not",
+        "And",
+        "Or",
+        "Base64",
+        "Cidr",
+        "GetAZs",
+        "Transform",
+    )
+}
 """Functions of CloudFormation by their tags, and what they are called without one."""
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -42,9 +62,7 @@ def read(file: Path) -> tuple[str, list[Fault]]:
     except OSError as error:
         return "", [Fault(file=str(file), message=f"cannot be read: {error.strerror}")]
     if raw is None:
-        return "", [
-            Fault(file=str(file), message=f"is larger than {MAX_BYTES} bytes: too large for a scenario")
-        ]
+        return "", [Fault(file=str(file), message=f"is larger than {MAX_BYTES} bytes: too large for a scenario")]
     try:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
@@ -145,9 +163,7 @@ class _Builder:
 
     def fault(self, line: int, column: int, path: Keys, message: str) -> None:
         """Note a fault."""
-        self.faults.append(
-            Fault(file=self.file, line=line, column=column, path=dotted(path), message=message)
-        )
+        self.faults.append(Fault(file=self.file, line=line, column=column, path=dotted(path), message=message))
 
     def take(self, event: yaml.Event) -> None:
         """Take the next event of the parser."""
@@ -232,8 +248,12 @@ class _Builder:
             self.fault(key.line, key.column, around.node.path, "is not a key: keys are plain text")
         elif key.value in mapping:
             first = mapping[key.value].key or (0, 0)
-            self.fault(key.line, key.column, (*around.node.path, key.value),
-                       f"the key {key.value!r} appears twice; first in line {first[0]}")  # fmt: skip
+            self.fault(
+                key.line,
+                key.column,
+                (*around.node.path, key.value),
+                f"the key {key.value!r} appears twice; first in line {first[0]}",
+            )
         else:
             mapping[key.value] = replace(node, key=(key.line, key.column))
 
@@ -248,9 +268,7 @@ class _Builder:
 
     def _no_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int, column: int) -> None:
         if event.tag is not None and not (self.many and event.tag in FUNCTIONS):
-            self.fault(
-                line, column, self._path(), f"has the tag {event.tag!r}; tags are not allowed: remove it"
-            )
+            self.fault(line, column, self._path(), f"has the tag {event.tag!r}; tags are not allowed: remove it")
 
     def _too_large(self, line: int, column: int, message: str) -> None:
         self.fault(line, column, self._path(), message)

@@ -72,9 +72,7 @@ def find_clusters(plans: Iterable[Plan], catalog: Catalog, folder: Path) -> tupl
     Raises:
         InputError: a list of nodes or a trace that cannot be read, or nodes that are not those that are bought.
     """
-    return tuple(
-        _cluster(plan, plan.training, catalog, folder) for plan in plans if plan.training is not None
-    )
+    return tuple(_cluster(plan, plan.training, catalog, folder) for plan in plans if plan.training is not None)
 
 
 def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> Cluster:
@@ -89,9 +87,14 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
         spot = AvailableSpotNodes.of(training.spot, catalog, folder)
         inputs = spot.inputs
     return Cluster(
-        plan=plan, training=training, buy=buy, gpus_per_node=gpus, nodes=nodes, spot=spot,
+        plan=plan,
+        training=training,
+        buy=buy,
+        gpus_per_node=gpus,
+        nodes=nodes,
+        spot=spot,
         inputs=inputs,
-    )  # fmt: skip
+    )
 
 
 def _check_nodes(file: str, nodes: NodeTable, gpus: int, offer: str) -> None:
@@ -135,9 +138,12 @@ def run_jobs(
         return schedule_beside(jobs, capacity, on.checkpoints, horizon_s=horizon_s, keep_timeline=True)
     luck = int(stream(seed, "cluster", replication).integers(2**62))
     rules: dict[str, Any] = {
-        "horizon_s": horizon_s, "keep_timeline": True, "seed": luck,
-        "checkpoints": on.checkpoints, "failures": on.failures,
-    }  # fmt: skip
+        "horizon_s": horizon_s,
+        "keep_timeline": True,
+        "seed": luck,
+        "checkpoints": on.checkpoints,
+        "failures": on.failures,
+    }
     if isinstance(on, OnGpus):
         return schedule(jobs, on.gpus, on.scheduler, **rules)
     if cluster.nodes is not None and isinstance(on.scheduler, Rigid) and not isinstance(on.placement, Count):

@@ -102,14 +102,18 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     return Steered(
-        scaling=scaling, nodes=nodes, router=router, admission=door, interruptions=troubles,
-        starts_utc_s=utc_s(loaded.scenario.starts), notes=tuple(notes), inputs=hashes(folder, names),
-    )  # fmt: skip
+        scaling=scaling,
+        nodes=nodes,
+        router=router,
+        admission=door,
+        interruptions=troubles,
+        starts_utc_s=utc_s(loaded.scenario.starts),
+        notes=tuple(notes),
+        inputs=hashes(folder, names),
+    )
 
 
-def _picker(
-    manifest: Manifest, asked: FromManifest, source: Given | Foreseen
-) -> tuple[EndpointPicker, list[str]]:
+def _picker(manifest: Manifest, asked: FromManifest, source: Given | Foreseen) -> tuple[EndpointPicker, list[str]]:
     """The endpoint picker of a manifest, and what of it is not simulated."""
     block = source.prefix_block_tokens if isinstance(source, Given) else None
     said = filter(None, [not_simulated(manifest), unrouted(manifest, block)])
@@ -145,9 +149,7 @@ def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
         nodes = trace.nodes * asked.scale
         if asked.bid is not None:
             priced = with_prices(trace, prices)
-            nodes = np.where(
-                (priced.usd_per_h if priced.usd_per_h is not None else inf) <= asked.bid, nodes, 0
-            )
+            nodes = np.where((priced.usd_per_h if priced.usd_per_h is not None else inf) <= asked.bid, nodes, 0)
         changes = np.flatnonzero(np.diff(nodes, prepend=-1))
         since = tuple((changes * trace.gap_s).tolist())
         zones.append(ZoneCapacity(since=since, nodes=tuple(int(one) for one in nodes[changes])))
@@ -177,9 +179,15 @@ def _ahead(
         memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens)
         lead_s = plan.startup.seconds(memory.weights_bytes, new_node=True)
     return Predictive(
-        demand=tuple(np.round(rates, 9).tolist()), step_length=step_s, per_replica=asked.per_replica, lead=lead_s,
-        min=asked.min, max=asked.max, reactive=True, interval=asked.interval,
-    )  # fmt: skip
+        demand=tuple(np.round(rates, 9).tolist()),
+        step_length=step_s,
+        per_replica=asked.per_replica,
+        lead=lead_s,
+        min=asked.min,
+        max=asked.max,
+        reactive=True,
+        interval=asked.interval,
+    )
 
 
 def _a_season_before(asked: FollowForecast, source: Given) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -197,7 +205,5 @@ def _a_season_before(asked: FollowForecast, source: Given) -> np.ndarray[tuple[i
     expected = np.zeros(steps)
     for now in range(season, steps):
         then = now - season
-        expected[now] = np.quantile(
-            rates[max(then - around, 0) : min(then + around + 1, now)], asked.quantile
-        )
+        expected[now] = np.quantile(rates[max(then - around, 0) : min(then + around + 1, now)], asked.quantile)
     return expected

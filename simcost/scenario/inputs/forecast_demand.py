@@ -67,9 +67,7 @@ class Foreseen:
         asked = ProjectionOptions(
             seed=seed, zone=demand.timezone, model=ahead.model, paths=ahead.paths, width=ahead.width
         )
-        [outlook] = look_ahead(
-            [series], lambda one: steps_ahead(one, ahead.horizon), asked, events=demand.events
-        )
+        [outlook] = look_ahead([series], lambda one: steps_ahead(one, ahead.horizon), asked, events=demand.events)
         return cls(
             demand=demand,
             outlook=outlook,
@@ -78,9 +76,7 @@ class Foreseen:
             streams=streams,
             folder=loaded.folder,
             seed=seed,
-            inputs=hashes(
-                loaded.folder, [demand.history, *(name for one in streams for name in traces(one))]
-            ),
+            inputs=hashes(loaded.folder, [demand.history, *(name for one in streams for name in traces(one))]),
         )
 
     @property
@@ -208,8 +204,6 @@ def write_demand(foreseen: Foreseen, folder: Path) -> list[str]:
     outlook = foreseen.outlook
     drawn = picture(outlook.forecast, outlook.stated, timezone=foreseen.demand.timezone)
     picture_file, paths_file = DEMAND_FILES
-    (folder / picture_file).write_text(
-        json.dumps(drawn, ensure_ascii=False, allow_nan=False), encoding="utf-8"
-    )
+    (folder / picture_file).write_text(json.dumps(drawn, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     write_paths(folder / paths_file, [foreseen.outlook.futures], {"seed": foreseen.seed})
     return list(DEMAND_FILES)

@@ -107,9 +107,7 @@ class JobTrace:
             f"{self.log.path}: {count} jobs, {hours} GPU-hours; each takes as long on any plan's GPUs as in the log."
         ]
         if self.late:
-            lines.append(
-                f"{self.log.path}: {format_count(self.late)} jobs are submitted after the end of the run."
-            )
+            lines.append(f"{self.log.path}: {format_count(self.late)} jobs are submitted after the end of the run.")
         if self.log.limits is not None:
             error, sigma = self.log.limits.error, self.log.limits.sigma
             again = ", drawn anew in each replication" if sigma else ""
@@ -127,7 +125,5 @@ def _pools(clusters: Sequence[NodeTable]) -> dict[str, int] | None:
         return None
     common = [name for name in several[0] if all(name in names for names in several)]
     if not common:
-        raise InputError(
-            "the lists of nodes have no pool in common, so no job can run on all; name pools alike"
-        )
+        raise InputError("the lists of nodes have no pool in common, so no job can run on all; name pools alike")
     return dict.fromkeys(common, _ANY_WIDTH)

@@ -61,8 +61,10 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
     try:
         check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        nodes, charges, runs = (pq.ParquetFile(folder / "tables" / f"{name}.parquet").read().to_pylist()
-                                for name in ("nodes", "charges", "runs"))  # fmt: skip
+        nodes, charges, runs = (
+            pq.ParquetFile(folder / "tables" / f"{name}.parquet").read().to_pylist()
+            for name in ("nodes", "charges", "runs")
+        )
         name = plan or document["best"] or document["baseline"]
         intervals = {str(one["name"]): one["intervals"]["per_month_usd"] for one in document["plans"]}
         horizons = {int(run["replication"]): float(run["horizon_s"]) for run in runs if run["plan"] == name}
@@ -73,14 +75,15 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         ) from error
     if name not in intervals:
         known = ", ".join(intervals)
-        raise InputError(
-            f"{folder}: no plan {name!r}{did_you_mean(name, list(intervals))}; there are {known}"
-        )
+        raise InputError(f"{folder}: no plan {name!r}{did_you_mean(name, list(intervals))}; there are {known}")
     if not numbered <= set(horizons):
         raise InputError(f"{folder}: its tables are not of one run; run the scenario again")
     volumes = [row for row in charges if row["service"] in ("storage", "transfer")]
-    usages = _usages([row for row in nodes if row["plan"] == name],
-                     [row for row in volumes if row["plan"] == name], horizons)  # fmt: skip
+    usages = _usages(
+        [row for row in nodes if row["plan"] == name],
+        [row for row in volumes if row["plan"] == name],
+        horizons,
+    )
     return UsedByRun(usages=usages, level=(intervals[name] or {}).get("level", 0.95))
 
 
@@ -88,30 +91,37 @@ def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, 
     """A usage for each replication; all name the same lines, also those that one of them did not use."""
     lines = sorted({*map(_node_key, nodes), *map(_volume_key, volumes)})
     return [
-        _usage([row for row in nodes if row["replication"] == number],
-               [row for row in volumes if row["replication"] == number], lines, horizon_s)
+        _usage(
+            [row for row in nodes if row["replication"] == number],
+            [row for row in volumes if row["replication"] == number],
+            lines,
+            horizon_s,
+        )
         for number, horizon_s in sorted(horizons.items())
-    ]  # fmt: skip
+    ]
 
 
 def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], horizon_s: float) -> Usage:
     """Nodes as runs, GB-months as GB that were kept throughout, GB as they are."""
     place = {key: i for i, key in enumerate(lines)}
     month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
-    amounts = [
-        row["consumed_quantity"] * (month_s / horizon_s if row["sku"] == "storage" else 1.0)
-        for row in volumes
-    ]
+    amounts = [row["consumed_quantity"] * (month_s / horizon_s if row["sku"] == "storage" else 1.0) for row in volumes]
     count = len(nodes) + len(volumes)
     return Usage(
         start_s=np.array([*(row["start_s"] for row in nodes), *(0.0 for _ in volumes)]),
         end_s=np.array([*(row["end_s"] for row in nodes), *(horizon_s for _ in volumes)]),
         quantity=np.array([*(1.0 for _ in nodes), *amounts]),
-        price_usd=np.full(count, np.nan), interrupted=np.zeros(count, np.bool_),
-        line=np.array([*(place[_node_key(row)] for row in nodes), *(place[_volume_key(row)] for row in volumes)],
-                      np.int64),
-        keys=tuple(lines), tags=(), resource=np.arange(count), horizon_s=horizon_s,
-    )  # fmt: skip
+        price_usd=np.full(count, np.nan),
+        interrupted=np.zeros(count, np.bool_),
+        line=np.array(
+            [*(place[_node_key(row)] for row in nodes), *(place[_volume_key(row)] for row in volumes)],
+            np.int64,
+        ),
+        keys=tuple(lines),
+        tags=(),
+        resource=np.arange(count),
+        horizon_s=horizon_s,
+    )
 
 
 def _node_key(row: Document) -> Key:

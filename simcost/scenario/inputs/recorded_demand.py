@@ -52,9 +52,7 @@ class Given:
             folder=loaded.folder,
             seed=seed,
             horizon_s=horizon_of(scenario, loaded.folder),
-            inputs=hashes(
-                loaded.folder, [name for one in scenario.workload for name in workload_traces(one)]
-            ),
+            inputs=hashes(loaded.folder, [name for one in scenario.workload for name in workload_traces(one)]),
             other_models=tuple(other_models(scenario, loaded.folder)),
             prefix_block_tokens=prefix_block_tokens(scenario.workload, loaded.folder)
             if any(may_look_at_prefixes(plan) for plan in scenario.plans)
@@ -64,9 +62,13 @@ class Given:
     def batches(self, replication: int) -> Iterator[RequestBatch]:
         """The requests of a replication, the same at every call."""
         return merged(
-            self.workloads, folder=self.folder, seed=self.seed, index=replication, horizon_s=self.horizon_s,
+            self.workloads,
+            folder=self.folder,
+            seed=self.seed,
+            index=replication,
+            horizon_s=self.horizon_s,
             prefixes=self.prefix_block_tokens is not None,
-        )  # fmt: skip
+        )
 
     def expected(self) -> float:
         """About how many requests arrive within the horizon."""
@@ -104,8 +106,7 @@ class Given:
 
     def _nothing_random(self, replications: int) -> list[str]:
         recorded = all(
-            isinstance(one, RecordedWorkload) and one.rate_scale == 1 and one.daily is None
-            for one in self.workloads
+            isinstance(one, RecordedWorkload) and one.rate_scale == 1 and one.daily is None for one in self.workloads
         )
         if recorded and replications == 1:
             return ["One replication of recorded arrivals: nothing in it is random."]

@@ -42,9 +42,7 @@ class AvailableSpotNodes:
         """
         trace = _chosen(read_availability(inside(folder, asked.availability)), asked)
         if trace.nodes.max() == 0:
-            raise InputError(
-                f"{asked.availability}: the trace {trace.name!r} never has a node; choose another"
-            )
+            raise InputError(f"{asked.availability}: the trace {trace.name!r} never has a node; choose another")
         if asked.prices is not None:
             trace = with_prices(trace, read_prices(inside(folder, asked.prices)))
         names = [name for name in (asked.availability, asked.prices) if name is not None]

@@ -37,15 +37,19 @@ _PREDEFINED: dict[str, Source] = {
     "SageMakerVariantConcurrentRequestsPerModelHighResolution": _CONCURRENT,
     "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution": _CONCURRENT,
     "SageMakerVariantInvocationsPerInstance": (Signal(name="requests_per_s", over="mean", scale=60.0),),
-    "SageMakerInferenceComponentInvocationsPerCopy": (
-        Signal(name="requests_per_s", over="mean", scale=60.0),
-    ),
+    "SageMakerInferenceComponentInvocationsPerCopy": (Signal(name="requests_per_s", over="mean", scale=60.0),),
     "ALBRequestCountPerTarget": (Signal(name="requests_per_s", over="mean", scale=60.0),),
 }
-_COMPARISONS = {"GreaterThanOrEqualToThreshold": ">=", "GreaterThanThreshold": ">",
-                "LessThanOrEqualToThreshold": "<=", "LessThanThreshold": "<"}  # fmt: skip
-_ALARM = ("is required for step scaling, which acts on a CloudWatch alarm; write its MetricName, Threshold, "
-          "ComparisonOperator, EvaluationPeriods and Period here")  # fmt: skip
+_COMPARISONS = {
+    "GreaterThanOrEqualToThreshold": ">=",
+    "GreaterThanThreshold": ">",
+    "LessThanOrEqualToThreshold": "<=",
+    "LessThanThreshold": "<",
+}
+_ALARM = (
+    "is required for step scaling, which acts on a CloudWatch alarm; write its MetricName, Threshold, "
+    "ComparisonOperator, EvaluationPeriods and Period here"
+)
 
 
 def read_aws(
@@ -100,9 +104,7 @@ def _policy(
     )
 
 
-def _tracking(
-    config: Fields, signals: Mapping[str, Source], unmapped: list[Unmapped]
-) -> TargetTracking | None:
+def _tracking(config: Fields, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> TargetTracking | None:
     predefined, custom = (
         config.child("PredefinedMetricSpecification"),
         config.child("CustomizedMetricSpecification"),
@@ -119,11 +121,15 @@ def _tracking(
         return None
     disabled = config.flag("DisableScaleIn")
     return config.build(
-        TargetTracking, metric=name, target=target, source=_source(config, name, signals, unmapped),
-        scale_in=None if disabled is None else not disabled, out_cooldown=config.seconds("ScaleOutCooldown"),
+        TargetTracking,
+        metric=name,
+        target=target,
+        source=_source(config, name, signals, unmapped),
+        scale_in=None if disabled is None else not disabled,
+        out_cooldown=config.seconds("ScaleOutCooldown"),
         in_cooldown=config.seconds("ScaleInCooldown"),
         period=_HIGH_RESOLUTION_S if name.endswith("HighResolution") else None,
-    )  # fmt: skip
+    )
 
 
 def _customized(custom: Fields) -> str | None:
@@ -156,14 +162,20 @@ def _steps(
     if name is None or threshold is None or comparison is None:
         return None
     return config.build(
-        StepScaling, metric=name, threshold=threshold, comparison=_COMPARISONS[comparison],
-        source=_source(alarm, name, signals, unmapped), periods=alarm.count("EvaluationPeriods", 1),
-        period=alarm.seconds("Period", 10), cooldown=config.seconds("Cooldown"),
-        type=config.choice("AdjustmentType", ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"),
-                           required=True),
+        StepScaling,
+        metric=name,
+        threshold=threshold,
+        comparison=_COMPARISONS[comparison],
+        source=_source(alarm, name, signals, unmapped),
+        periods=alarm.count("EvaluationPeriods", 1),
+        period=alarm.seconds("Period", 10),
+        cooldown=config.seconds("Cooldown"),
+        type=config.choice(
+            "AdjustmentType", ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"), required=True
+        ),
         min_magnitude=config.count("MinAdjustmentMagnitude"),
         steps=tuple(each(config.items("StepAdjustments", required=True), _step)),
-    )  # fmt: skip
+    )
 
 
 def _step(entry: Fields) -> StepAdjustment | None:

@@ -8,8 +8,16 @@ from dataclasses import dataclass, replace
 from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.manifests.fields import Fields
 
-KEYS = ("ScalableTarget", "ScalableTargets", "ScalingPolicy", "ScalingPolicies", "PolicyType",
-        "PredefinedMetricSpecification", "CustomizedMetricSpecification", "StepAdjustments")  # fmt: skip
+KEYS = (
+    "ScalableTarget",
+    "ScalableTargets",
+    "ScalingPolicy",
+    "ScalingPolicies",
+    "PolicyType",
+    "PredefinedMetricSpecification",
+    "CustomizedMetricSpecification",
+    "StepAdjustments",
+)
 """Any of them at the top shows what the file is."""
 _TARGET, _POLICY, _ALARM = (
     "AWS::ApplicationAutoScaling::ScalableTarget",
@@ -104,9 +112,10 @@ def _template(root: Fields, name: str | None) -> AwsFile:
     target = targets[0] if targets else None
     ids = {key for key, fields in found[_TARGET] if fields is target}
     policies = [
-        (key, fields) for key, fields in found[_POLICY]
+        (key, fields)
+        for key, fields in found[_POLICY]
         if target is None or _reference(fields.mapping.get("ScalingTargetId")) in (None, *ids)
-    ]  # fmt: skip
+    ]
     for key, policy in policies:
         policy.passes("ServiceNamespace", "ScalableDimension", "ResourceId", "ScalingTargetId", *_ANSWER_KEYS)
         _with_alarm(key, policy, found[_ALARM])

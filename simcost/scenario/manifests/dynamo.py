@@ -5,9 +5,18 @@ from __future__ import annotations
 from simcost.plan.autoscaling import DynamoPlanner
 from simcost.scenario.manifests.fields import Fields
 
-KEYS = ("optimization_target", "throughput_adjustment_interval_seconds", "throughput_adjustment_interval",
-        "load_adjustment_interval_seconds", "load_adjustment_interval", "max_gpu_budget", "enable_load_scaling",
-        "enable_throughput_scaling", "decode_engine_num_gpu", "prefill_engine_num_gpu")  # fmt: skip
+KEYS = (
+    "optimization_target",
+    "throughput_adjustment_interval_seconds",
+    "throughput_adjustment_interval",
+    "load_adjustment_interval_seconds",
+    "load_adjustment_interval",
+    "max_gpu_budget",
+    "enable_load_scaling",
+    "enable_throughput_scaling",
+    "decode_engine_num_gpu",
+    "prefill_engine_num_gpu",
+)
 """Any of them shows what the file is."""
 _ROLES = {"agg": "agg", "disagg": "decode", "prefill": "prefill", "decode": "decode"}
 
@@ -35,15 +44,24 @@ def read_dynamo(root: Fields) -> DynamoPlanner | None:
         )
     ttft, itl = (_either(root, f"{one}_ms", one) for one in ("ttft", "itl"))
     return root.build(
-        DynamoPlanner, role=role, target=target, ttft=None if ttft is None else ttft / 1000,
-        itl=None if itl is None else itl / 1000, throughput_interval=throughput, load_interval=load,
-        throughput_scaling=root.flag("enable_throughput_scaling"), load_scaling=root.flag("enable_load_scaling"),
-        min_endpoint=root.count("min_endpoint"), max_step=root.count("max_throughput_scaling_replicas", 1),
-        gpus=gpus["prefill" if role == "prefill" else "decode"], max_gpu_budget=_budget(root, "max_gpu_budget"),
-        min_gpu_budget=_budget(root, "min_gpu_budget"), engine_rps=root.quantity("engine_rps", above=True),
+        DynamoPlanner,
+        role=role,
+        target=target,
+        ttft=None if ttft is None else ttft / 1000,
+        itl=None if itl is None else itl / 1000,
+        throughput_interval=throughput,
+        load_interval=load,
+        throughput_scaling=root.flag("enable_throughput_scaling"),
+        load_scaling=root.flag("enable_load_scaling"),
+        min_endpoint=root.count("min_endpoint"),
+        max_step=root.count("max_throughput_scaling_replicas", 1),
+        gpus=gpus["prefill" if role == "prefill" else "decode"],
+        max_gpu_budget=_budget(root, "max_gpu_budget"),
+        min_gpu_budget=_budget(root, "min_gpu_budget"),
+        engine_rps=root.quantity("engine_rps", above=True),
         down_sensitivity=root.count("load_scaling_down_sensitivity", 0, 100),
         context_tokens=root.count("context_length", 1, 10**9),
-    )  # fmt: skip
+    )
 
 
 def _either(root: Fields, *keys: str) -> float | None:

@@ -23,16 +23,28 @@ _SCORERS: dict[str, tuple[type, dict[str, str]]] = {
     "queue-scorer": (s.QueueDepth, {}),
     "running-requests-size-scorer": (s.RunningRequests, {}),
     "kv-cache-utilization-scorer": (s.KvCacheUtilization, {}),
-    "prefix-cache-scorer": (s.PrefixCache, {"blockSizeTokens": "block_tokens", "blockSize": "block_tokens",
-                                            "maxPrefixBlocksToMatch": "max_blocks"}),
+    "prefix-cache-scorer": (
+        s.PrefixCache,
+        {
+            "blockSizeTokens": "block_tokens",
+            "blockSize": "block_tokens",
+            "maxPrefixBlocksToMatch": "max_blocks",
+        },
+    ),
     "precise-prefix-cache-scorer": (s.PrefixCache, {"blockSizeTokens": "block_tokens"}),
-    "active-request-scorer": (s.ActiveRequest, {"idleThreshold": "idle_threshold", "maxBusyScore": "max_busy_score"}),
+    "active-request-scorer": (
+        s.ActiveRequest,
+        {"idleThreshold": "idle_threshold", "maxBusyScore": "max_busy_score"},
+    ),
     "load-aware-scorer": (s.LoadAware, {"threshold": "threshold"}),
-    "token-load-scorer": (s.TokenLoad, {"queueThresholdTokens": "threshold_tokens", "threshold": "threshold_tokens"}),
+    "token-load-scorer": (
+        s.TokenLoad,
+        {"queueThresholdTokens": "threshold_tokens", "threshold": "threshold_tokens"},
+    ),
     "session-affinity-scorer": (s.SessionAffinity, {}),
     "no-hit-lru-scorer": (s.NoHitLru, {}),
     "latency-scorer": (s.LatencyHeadroom, {"ttftWeight": "ttft_weight", "tpotWeight": "tpot_weight"}),
-}  # fmt: skip
+}
 """Class, and its fields by the names of the parameters."""
 _PICKERS = {
     "max-score-picker": "max-score",
@@ -40,19 +52,32 @@ _PICKERS = {
     "weighted-random-picker": "weighted-random",
 }
 _GATE = "prefix-cache-affinity-filter"
-_INERT = ("single-profile-handler", "metrics-data-source", "core-metrics-extractor", "utilization-detector",
-          "fcfs-ordering-policy", "global-strict-fairness-policy")  # fmt: skip
+_INERT = (
+    "single-profile-handler",
+    "metrics-data-source",
+    "core-metrics-extractor",
+    "utilization-detector",
+    "fcfs-ordering-policy",
+    "global-strict-fairness-policy",
+)
 """Plugins of no profile whose behaviour is that of the simulator, or is read elsewhere."""
-_PASSED = ("lora-affinity-scorer", "lora-affinity-filter", "decode-filter", "prefill-filter", "by-label",
-           "by-label-selector", "low-queue-filter", "least-queue-filter", "least-kv-cache-filter")  # fmt: skip
+_PASSED = (
+    "lora-affinity-scorer",
+    "lora-affinity-filter",
+    "decode-filter",
+    "prefill-filter",
+    "by-label",
+    "by-label-selector",
+    "low-queue-filter",
+    "least-queue-filter",
+    "least-kv-cache-filter",
+)
 """Scorers and filters that the router goes without, and says so."""
 
 
 def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
     """The picker of a profile; None = the first, of which there may be one only."""
-    plugins = {
-        one.text("name") or one.text("type") or "": one for one in root.items("plugins", required=True)
-    }
+    plugins = {one.text("name") or one.text("type") or "": one for one in root.items("plugins", required=True)}
     profiles = root.items("schedulingProfiles", required=True)
     names = [one.text("name") or "" for one in profiles]
     wanted = [one for one, name in zip(profiles, names, strict=True) if profile in (None, name)]
@@ -72,17 +97,12 @@ def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
         elif kind in _SCORERS:
             weighted += _weighted(entry, plugin, kind)
             if kind.startswith("precise"):
-                root.reading.notes.append(
-                    f"plugin {kind}: an estimate, as that of prefix-cache-scorer, stands for it"
-                )
+                root.reading.notes.append(f"plugin {kind}: an estimate, as that of prefix-cache-scorer, stands for it")
         elif kind in _PASSED:
             entry.passes(*entry.mapping)
             root.reading.notes.append(f"plugin {kind}")
         else:
-            near = (
-                did_you_mean(kind, [*_SCORERS, *_PICKERS])
-                or f"; known are {', '.join([*_SCORERS, *_PICKERS])}"
-            )
+            near = did_you_mean(kind, [*_SCORERS, *_PICKERS]) or f"; known are {', '.join([*_SCORERS, *_PICKERS])}"
             plugin.fault(f"{kind!r} is not a scorer or picker known here{near}", "type")
     _note_others(plugins, wanted[0])
     return root.build(EndpointPicker, scorers=tuple(weighted), picker=picker, gate=gate)
@@ -108,20 +128,10 @@ def _scorer(plugin: Fields, cls: Callable[..., Any], names: dict[str, str]) -> A
     if parameters is None:
         return cls()
     given = {ours: parameters.quantity(theirs) for theirs, ours in names.items() if parameters.has(theirs)}
-    whole = {
-        name: int(value) if value == int(value) else value
-        for name, value in given.items()
-        if value is not None
-    }
-    if (
-        cls is s.PrefixCache
-        and parameters.has("lruCapacityPerServer")
-        and parameters.flag("autoTune") is False
-    ):
+    whole = {name: int(value) if value == int(value) else value for name, value in given.items() if value is not None}
+    if cls is s.PrefixCache and parameters.has("lruCapacityPerServer") and parameters.flag("autoTune") is False:
         blocks = parameters.count("lruCapacityPerServer", 1)
-        whole["capacity_tokens"] = (blocks or 1) * int(
-            whole.get("block_tokens", s.PrefixCache().block_tokens)
-        )
+        whole["capacity_tokens"] = (blocks or 1) * int(whole.get("block_tokens", s.PrefixCache().block_tokens))
     return plugin.build(cls, **whole)
 
 
@@ -131,10 +141,11 @@ def _gate(plugin: Fields) -> AffinityGate | None:
         return AffinityGate()
     penalty_ms = parameters.quantity("maxTTFTPenaltyMs")
     return plugin.build(
-        AffinityGate, threshold=parameters.quantity("affinityThreshold"),
+        AffinityGate,
+        threshold=parameters.quantity("affinityThreshold"),
         explore=parameters.quantity("explorationProbability"),
         max_ttft_penalty=None if penalty_ms is None else penalty_ms / 1000,
-    )  # fmt: skip
+    )
 
 
 _DETECTOR = "utilization-detector"
@@ -150,15 +161,11 @@ def read_door(root: Fields) -> Admission:
     if "flowControl" not in gates:
         if flow is not None:
             flow.passes(*flow.mapping)
-            root.reading.notes.append(
-                "flowControl: without the feature gate flowControl llm-d passes it over"
-            )
+            root.reading.notes.append("flowControl: without the feature gate flowControl llm-d passes it over")
         return Admission(saturation=replace(saturation, then="shed") if saturation else None)
     if flow is None:
         return Admission(saturation=saturation)
-    return Admission(
-        saturation=saturation, max_queued=_most(flow), max_wait=flow.duration("defaultRequestTTL") or None
-    )
+    return Admission(saturation=saturation, max_queued=_most(flow), max_wait=flow.duration("defaultRequestTTL") or None)
 
 
 def _saturation(root: Fields) -> Saturation | None:

@@ -18,8 +18,18 @@ from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.faults import fault_at, shown
 from simcost.scenario.files.nodes import YamlNode, dotted
 
-_DECIMAL = {"n": "1e-9", "u": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12",
-            "P": "1e15", "E": "1e18"}  # fmt: skip
+_DECIMAL = {
+    "n": "1e-9",
+    "u": "1e-6",
+    "m": "1e-3",
+    "": "1",
+    "k": "1e3",
+    "M": "1e6",
+    "G": "1e9",
+    "T": "1e12",
+    "P": "1e15",
+    "E": "1e18",
+}
 _SUFFIXES = {name: Decimal(factor) for name, factor in _DECIMAL.items()} | {
     f"{name}i": Decimal(2) ** (10 * power) for power, name in enumerate("KMGTPE", 1)
 }
@@ -91,10 +101,7 @@ class Reading:
     def not_simulated(self) -> list[str]:
         """Paths of what was not read, and the notes."""
         unread = [
-            dotted((*fields.node.path, key))
-            for fields in self.seen
-            for key in fields.mapping
-            if key not in fields.read
+            dotted((*fields.node.path, key)) for fields in self.seen for key in fields.mapping if key not in fields.read
         ]
         return [*unread, *self.notes]
 
@@ -217,9 +224,7 @@ class Fields:
             self.fault(f"{shown(self.mapping[key].value)} must be at most {high:g}", key)
             return None
         if value is not None and (value < low or (above and value == low)):
-            self.fault(
-                f"{shown(self.mapping[key].value)} must be {'above' if above else 'at least'} {low:g}", key
-            )
+            self.fault(f"{shown(self.mapping[key].value)} must be {'above' if above else 'at least'} {low:g}", key)
             return None
         return value
 
@@ -290,8 +295,12 @@ def _check_limits(make: Callable[..., object], given: Mapping[str, object]) -> N
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         for limit in _limits(hints.get(name)):
-            for bound, holds, word in (("ge", operator.ge, "at least"), ("gt", operator.gt, "above"),
-                                       ("le", operator.le, "at most"), ("lt", operator.lt, "below")):  # fmt: skip
+            for bound, holds, word in (
+                ("ge", operator.ge, "at least"),
+                ("gt", operator.gt, "above"),
+                ("le", operator.le, "at most"),
+                ("lt", operator.lt, "below"),
+            ):
                 if (end := getattr(limit, bound, None)) is not None and not holds(value, end):
                     raise ValueError(f"{name} ({value:g}) must be {word} {end:g}")
 

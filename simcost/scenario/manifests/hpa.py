@@ -18,9 +18,13 @@ from simcost.scenario.manifests.remedies import unmapped_metric
 TYPES = ("Resource", "ContainerResource", "Pods", "Object", "External")
 _DEFAULT = Metric(type="Resource", name="cpu", target_type="Utilization", target=80)
 _FIELD = {"Utilization": "averageUtilization", "AverageValue": "averageValue", "Value": "value"}
-_ALLOWED = {"Resource": ("Utilization", "AverageValue"), "ContainerResource": ("Utilization", "AverageValue"),
-            "Pods": ("AverageValue",), "Object": ("Value", "AverageValue"),
-            "External": ("Value", "AverageValue")}  # fmt: skip
+_ALLOWED = {
+    "Resource": ("Utilization", "AverageValue"),
+    "ContainerResource": ("Utilization", "AverageValue"),
+    "Pods": ("AverageValue",),
+    "Object": ("Value", "AverageValue"),
+    "External": ("Value", "AverageValue"),
+}
 
 
 def read_hpa(spec: Fields, signals: Mapping[str, Source]) -> tuple[Hpa | None, list[Unmapped]]:
@@ -35,16 +39,10 @@ def read_hpa(spec: Fields, signals: Mapping[str, Source]) -> tuple[Hpa | None, l
     metrics = list(each(spec.items("metrics"), lambda one: _metric(one, signals, unmapped)))
     if not spec.has("metrics"):
         metrics = [_DEFAULT]
-        spec.reading.notes.append(
-            "spec.metrics is missing, which Kubernetes takes for 80 % of the CPU request"
-        )
+        spec.reading.notes.append("spec.metrics is missing, which Kubernetes takes for 80 % of the CPU request")
     if least == 0 and not any(one.type in ("Object", "External") for one in metrics):
-        spec.fault(
-            "0 needs an Object or External metric, or nothing could start the first pod", "minReplicas"
-        )
-    policy = spec.build(
-        Hpa, min=low, max=high, metrics=tuple(metrics), behavior=read_behavior(spec.child("behavior"))
-    )
+        spec.fault("0 needs an Object or External metric, or nothing could start the first pod", "minReplicas")
+    policy = spec.build(Hpa, min=low, max=high, metrics=tuple(metrics), behavior=read_behavior(spec.child("behavior")))
     return policy, unmapped
 
 
@@ -64,14 +62,15 @@ def _direction(rules: Fields | None) -> Direction | None:
     if rules.has("policies") and not rules.nodes("policies"):
         rules.fault("is empty; write at least one policy, or leave it out for the defaults", "policies")
     if select == "Disabled" and policies:
-        rules.fault(
-            "are never used, since selectPolicy is Disabled; remove them, or choose Max or Min", "policies"
-        )
+        rules.fault("are never used, since selectPolicy is Disabled; remove them, or choose Max or Min", "policies")
     window_s = rules.seconds("stabilizationWindowSeconds", 0, 3600)
     return rules.build(
-        Direction, policies=tuple(policies) or None, select=select, window=window_s,
+        Direction,
+        policies=tuple(policies) or None,
+        select=select,
+        window=window_s,
         tolerance=rules.quantity("tolerance"),
-    )  # fmt: skip
+    )
 
 
 def _rule(rule: Fields) -> ScalingRule | None:
@@ -125,9 +124,7 @@ def _target(target: Fields | None, kind: str) -> tuple[str, float] | None:
             target.reading.notes.append(f"target type {of}: {_FIELD[given[0]]} is what Kubernetes reads")
         of = given[0]
     if of not in _ALLOWED[kind]:
-        target.fault(
-            f"{of!r} is not one of {', '.join(_ALLOWED[kind])}, which a {kind} metric may have", "type"
-        )
+        target.fault(f"{of!r} is not one of {', '.join(_ALLOWED[kind])}, which a {kind} metric may have", "type")
         return None
     others = [_FIELD[name] for name in given if name != of]
     if others:
@@ -144,9 +141,7 @@ def _source(name: str, kind: str, of: str, reading: Reading) -> Source:
         return source
     if of == "AverageValue":
         return tuple(replace(one, over="sum") for one in source)
-    reading.notes.append(
-        f"External metric {name} with a target of type Value: the mean over the replicas counts"
-    )
+    reading.notes.append(f"External metric {name} with a target of type Value: the mean over the replicas counts")
     return source
 
 

@@ -102,9 +102,7 @@ def _unless_never(fields: Fields, key: str) -> float | None:
 def _disruption(rules: Fields) -> dict[str, object]:
     policy = rules.choice("consolidationPolicy", ("WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"))
     if policy == "Balanced":
-        rules.reading.notes.append(
-            "consolidationPolicy Balanced: as WhenEmptyOrUnderutilized, without its score"
-        )
+        rules.reading.notes.append("consolidationPolicy Balanced: as WhenEmptyOrUnderutilized, without its score")
     return {
         "consolidation": policy,
         "consolidate_after": _unless_never(rules, "consolidateAfter"),
@@ -131,9 +129,13 @@ def _budget(entry: Fields) -> DisruptionBudget | None:
     if set(reasons) == {"Drifted"}:
         entry.reading.notes.append("budgets for Drifted: nodes do not drift here")
     return entry.build(
-        DisruptionBudget, nodes=int(number) if share is None else None, share=share, schedule=schedule,
-        duration=duration, reasons=reasons,
-    )  # fmt: skip
+        DisruptionBudget,
+        nodes=int(number) if share is None else None,
+        share=share,
+        schedule=schedule,
+        duration=duration,
+        reasons=reasons,
+    )
 
 
 def _parses(entry: Fields, key: str, parse: Callable[[str], object], text: str | None) -> bool:

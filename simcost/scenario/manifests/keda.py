@@ -45,9 +45,7 @@ _SCALERS = {
     "external-push": Keys("threshold", "activationThreshold"),
 }
 _RESOURCES = ("cpu", "memory")
-_MODIFIERS = (
-    "replaces the triggers' metrics by a formula, which is not evaluated; write its result as one trigger"
-)
+_MODIFIERS = "replaces the triggers' metrics by a formula, which is not evaluated; write its result as one trigger"
 
 
 def read_keda(
@@ -59,9 +57,7 @@ def read_keda(
     low, high = spec.count("minReplicaCount"), spec.count("maxReplicaCount", 1)
     idle = spec.count("idleReplicaCount")
     if high is not None and low is not None and low > high:
-        spec.fault(
-            f"{high} is below minReplicaCount ({low}); raise it or lower minReplicaCount", "maxReplicaCount"
-        )
+        spec.fault(f"{high} is below minReplicaCount ({low}); raise it or lower minReplicaCount", "maxReplicaCount")
     if idle is not None and idle > 0:
         spec.fault(f"{idle} would be undone by the HPA at once; only 0 works", "idleReplicaCount")
     behavior = None
@@ -77,16 +73,27 @@ def read_keda(
         if (found := _trigger(one, number, signals, unmapped)) is not None
     ]
     if not low and triggers and all(isinstance(one, MetricTrigger) and one.resource for one in triggers):
-        spec.fault("is 0, but cpu and memory cannot start the first pod; write 1, or add another trigger",
-                   "minReplicaCount")  # fmt: skip
+        spec.fault(
+            "is 0, but cpu and memory cannot start the first pod; write 1, or add another trigger",
+            "minReplicaCount",
+        )
     policy = spec.build(
-        Keda, min=low, max=high, idle=idle, triggers=tuple(triggers), behavior=behavior,
-        polling=spec.seconds("pollingInterval", 1), cooldown=spec.seconds("cooldownPeriod"),
-        initial_cooldown=spec.seconds("initialCooldownPeriod"), fallback=_fallback(spec.child("fallback")),
-        paused=_noted(notes, "paused"), paused_scale_in=_noted(notes, "paused-scale-in"),
-        paused_scale_out=_noted(notes, "paused-scale-out"), force_activation=_noted(notes, "force-activation"),
+        Keda,
+        min=low,
+        max=high,
+        idle=idle,
+        triggers=tuple(triggers),
+        behavior=behavior,
+        polling=spec.seconds("pollingInterval", 1),
+        cooldown=spec.seconds("cooldownPeriod"),
+        initial_cooldown=spec.seconds("initialCooldownPeriod"),
+        fallback=_fallback(spec.child("fallback")),
+        paused=_noted(notes, "paused"),
+        paused_scale_in=_noted(notes, "paused-scale-in"),
+        paused_scale_out=_noted(notes, "paused-scale-out"),
+        force_activation=_noted(notes, "force-activation"),
         paused_replicas=_paused_replicas(spec, notes),
-    )  # fmt: skip
+    )
     return policy, unmapped
 
 
@@ -114,9 +121,7 @@ def _fallback(fallback: Fields | None) -> Fallback | None:
     return fallback.build(Fallback, failures=failures, replicas=replicas)
 
 
-def _trigger(
-    entry: Fields, number: int, signals: Mapping[str, Source], unmapped: list[Unmapped]
-) -> Trigger | None:
+def _trigger(entry: Fields, number: int, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Trigger | None:
     kind = entry.choice("type", ("cron", *_RESOURCES, *_SCALERS), required=True)
     details = entry.child("metadata", required=True)
     if kind is None or details is None:
@@ -143,11 +148,15 @@ def _trigger(
         return None
     ignore_null = details.flag("ignoreNullValues")
     return entry.build(
-        MetricTrigger, name=name, threshold=value, source=source,
+        MetricTrigger,
+        name=name,
+        threshold=value,
+        source=source,
         activation_threshold=details.quantity(keys.activation),
         ignore_null=True if found is not None and found.zero else ignore_null,
-        cached=entry.flag("useCachedMetrics"), target_type=entry.choice("metricType", ("AverageValue", "Value")),
-    )  # fmt: skip
+        cached=entry.flag("useCachedMetrics"),
+        target_type=entry.choice("metricType", ("AverageValue", "Value")),
+    )
 
 
 def _query(details: Fields, kind: str) -> Query | str | None:
@@ -205,6 +214,4 @@ def _resource(
     if not source:
         message = unmapped_metric(name, entry.reading.file)
         unmapped.append(Unmapped(name, fault_at(entry.node, message, entry.reading.file)))
-    return entry.build(
-        MetricTrigger, name=name, threshold=value, target_type=of, resource=True, source=source
-    )
+    return entry.build(MetricTrigger, name=name, threshold=value, target_type=of, resource=True, source=source)

@@ -11,11 +11,17 @@ QUEUE_DEPTH = 10
 """Requests that wait at a replica, per one that it takes (queue-proxy); one more is answered by 503."""
 TIMEOUT_S = 300.0
 """`timeoutSeconds`, unless the revision says otherwise."""
-_OLD = {"minScale": "min-scale", "maxScale": "max-scale", "initialScale": "initial-scale",
-        "targetUtilizationPercentage": "target-utilization-percentage", "targetBurstCapacity": "target-burst-capacity",
-        "panicWindowPercentage": "panic-window-percentage",
-        "panicThresholdPercentage": "panic-threshold-percentage", "scaleDownDelay": "scale-down-delay",
-        "scaleToZeroPodRetentionPeriod": "scale-to-zero-pod-retention-period"}  # fmt: skip
+_OLD = {
+    "minScale": "min-scale",
+    "maxScale": "max-scale",
+    "initialScale": "initial-scale",
+    "targetUtilizationPercentage": "target-utilization-percentage",
+    "targetBurstCapacity": "target-burst-capacity",
+    "panicWindowPercentage": "panic-window-percentage",
+    "panicThresholdPercentage": "panic-threshold-percentage",
+    "scaleDownDelay": "scale-down-delay",
+    "scaleToZeroPodRetentionPeriod": "scale-to-zero-pod-retention-period",
+}
 """Older spellings."""
 
 
@@ -57,9 +63,7 @@ def _policy(notes: _Annotations, limit: int | None) -> Kpa | None:
     fields, key = notes.fields, notes.key
     kind = fields.text(key("class"))
     if kind is not None and not kind.startswith("kpa."):
-        fields.fault(
-            f"{kind!r} is not Knative's own autoscaler; give the HorizontalPodAutoscaler itself", key("class")
-        )
+        fields.fault(f"{kind!r} is not Knative's own autoscaler; give the HorizontalPodAutoscaler itself", key("class"))
         return None
     low, high = fields.count(key("min-scale")), fields.count(key("max-scale"))
     if low is not None and high and low > high:
@@ -76,7 +80,9 @@ def _policy(notes: _Annotations, limit: int | None) -> Kpa | None:
         target=fields.quantity(key("target"), 0.01),
         utilization=None if percent is None else percent / 100 if percent > 1 else percent,
         container_concurrency=limit,
-        min=low, max=high, initial_scale=initial,
+        min=low,
+        max=high,
+        initial_scale=initial,
         activation_scale=fields.count(key("activation-scale"), 1),
         window=fields.duration(key("window"), 6, 3600),
         panic_window=fields.quantity(key("panic-window-percentage"), 1, 100),
@@ -84,4 +90,4 @@ def _policy(notes: _Annotations, limit: int | None) -> Kpa | None:
         scale_down_delay=fields.duration(key("scale-down-delay"), 0, 3600),
         target_burst_capacity=fields.quantity(key("target-burst-capacity"), -1),
         retention=fields.duration(key("scale-to-zero-pod-retention-period"), 0, 3600),
-    )  # fmt: skip
+    )

@@ -229,9 +229,7 @@ class _Parser:
         self.needs(")")
         table = _PERCENTILES[LATENCIES[buckets.latency]] if buckets.latency else {}
         if share not in table:
-            raise ValueError(
-                f"this quantile is not known; known are 0.5, 0.9, 0.95, 0.99 of {', '.join(LATENCIES)}"
-            )
+            raise ValueError(f"this quantile is not known; known are 0.5, 0.9, 0.95, 0.99 of {', '.join(LATENCIES)}")
         if not buckets.window:
             raise ValueError(f"counts since the engines started; write rate({buckets.latency}[5m])")
         if buckets.each:

@@ -9,9 +9,21 @@ from simcost.plan.autoscaling.policy import Over, Signal, Source
 
 OVER: dict[str, Over] = {"sum": "sum", "avg": "mean", "max": "max", "min": "min"}
 _REPLICA = frozenset(
-    {"pod", "instance", "pod_name", "kubernetes_pod_name", "exported_pod", "exported_instance", "node", "hostname",
-     "gpu", "uuid", "device", "replica"}
-)  # fmt: skip
+    {
+        "pod",
+        "instance",
+        "pod_name",
+        "kubernetes_pod_name",
+        "exported_pod",
+        "exported_instance",
+        "node",
+        "hostname",
+        "gpu",
+        "uuid",
+        "device",
+        "replica",
+    }
+)
 """Labels that tell replicas apart."""
 _DROPPED = frozenset({"pod", "instance"})
 """Labels without which all replicas are one series."""
@@ -45,9 +57,7 @@ class Series:
 
 def gauge(measured: Known, name: str, window_s: float) -> Series:
     """A metric as it is scraped: one series for each replica."""
-    signal = Signal(
-        name=measured.signal, over=measured.over, window=window_s, scale=measured.scale, metric=name
-    )
+    signal = Signal(name=measured.signal, over=measured.over, window=window_s, scale=measured.scale, metric=name)
     return Series((signal,), None)
 
 
@@ -55,8 +65,7 @@ def without_buckets(series: Series) -> Series:
     """The series, which must not be buckets of a histogram."""
     if series.latency:
         raise ValueError(
-            f"{series.latency} is a histogram; write histogram_quantile(0.95, sum by (le) "
-            f"(rate({series.latency}[5m])))"
+            f"{series.latency} is a histogram; write histogram_quantile(0.95, sum by (le) (rate({series.latency}[5m])))"
         )
     return series
 
@@ -74,9 +83,7 @@ def aggregated(word: str, inner: Series, labels: frozenset[str], *, without: boo
         by = labels if inner.by is None else labels & inner.by
     found = replace(inner, by=by, extra=False)
     if inner.extra and word in ("avg", "min"):
-        raise ValueError(
-            f"{word} counts the 0 of vector(0) as one more replica; write {word}(...) or vector(0)"
-        )
+        raise ValueError(f"{word} counts the 0 of vector(0) as one more replica; write {word}(...) or vector(0)")
     if not inner.each or found.each:
         return found
     if word in ("max", "min") and len(inner.source) > 1:
@@ -124,9 +131,7 @@ def either(one: Series, other: Series, *, free: bool) -> Series:
     one, other = without_buckets(one), without_buckets(other)
     if other.zero and other.number == 0 and one.number is None:
         return replace(one, zero=True, extra=not free and one.by != frozenset())
-    meanings = [
-        [(part.name, part.over, part.scale, part.window) for part in side.source] for side in (one, other)
-    ]
+    meanings = [[(part.name, part.over, part.scale, part.window) for part in side.source] for side in (one, other)]
     if one.number is None and other.number is None and one.by == other.by and meanings[0] == meanings[1]:
         return one
     raise ValueError(f"`or` with anything but vector(0) is not known; {SHAPES}")

@@ -53,8 +53,7 @@ def deployments(root: Fields) -> list[Deployment]:
     for one in applications:
         one.passes("name")
         found += [
-            Deployment(entry.text("name", required=True) or "", entry, version)
-            for entry in one.items("deployments")
+            Deployment(entry.text("name", required=True) or "", entry, version) for entry in one.items("deployments")
         ]
         found += [_llm(entry, version) for entry in _llm_configs(one)]
     return found
@@ -97,9 +96,7 @@ def read_ray(deployment: Deployment) -> RayServe | Fixed | None:
         return fields.build(Fixed, replicas=fields.count("num_replicas", 1))
     target = _default_target(deployment)
     if config is None:
-        return (
-            Fixed(replicas=1) if replicas is None else RayServe(max=AUTO_MAX, target_ongoing_requests=target)
-        )
+        return Fixed(replicas=1) if replicas is None else RayServe(max=AUTO_MAX, target_ongoing_requests=target)
     return _autoscaler(deployment, config, target, auto=replicas == "auto")
 
 
@@ -121,11 +118,7 @@ def read_gpus(deployment: Deployment) -> int | None:
     """Whole accelerators of a replica."""
     if deployment.llm is not None:
         engine = deployment.llm.child("engine_kwargs")
-        sizes = (
-            [engine.count(f"{name}_parallel_size", 1) or 1 for name in ("tensor", "pipeline")]
-            if engine
-            else [1]
-        )
+        sizes = [engine.count(f"{name}_parallel_size", 1) or 1 for name in ("tensor", "pipeline")] if engine else [1]
         return sizes[0] * sizes[-1] if len(sizes) > 1 else 1
     actor = deployment.fields.child("ray_actor_options")
     gpus = actor.quantity("num_gpus") if actor is not None else None
@@ -172,15 +165,20 @@ def _autoscaler(deployment: Deployment, config: Fields, target: float, *, auto: 
     name = _named(deployment, config, "target_ongoing_requests", "target_num_ongoing_requests_per_replica")
     given = config.quantity(name, above=True)
     return config.build(
-        RayServe, min=low, max=most, start=config.count("initial_replicas"),
+        RayServe,
+        min=low,
+        max=most,
+        start=config.count("initial_replicas"),
         target_ongoing_requests=target if given is None else given,
         look_back=config.seconds("look_back_period_s"),
         aggregation=config.choice("aggregation_function", ("mean", "max", "min")),
-        upscale_delay=config.seconds("upscale_delay_s"), downscale_delay=config.seconds("downscale_delay_s"),
+        upscale_delay=config.seconds("upscale_delay_s"),
+        downscale_delay=config.seconds("downscale_delay_s"),
         downscale_to_zero_delay=config.seconds("downscale_to_zero_delay_s"),
-        upscaling_factor=_factor(config, "up"), downscaling_factor=_factor(config, "down"),
+        upscaling_factor=_factor(config, "up"),
+        downscaling_factor=_factor(config, "down"),
         push=config.seconds("metrics_interval_s"),
-    )  # fmt: skip
+    )
 
 
 def _factor(config: Fields, way: str) -> float | None:

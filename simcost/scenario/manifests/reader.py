@@ -64,8 +64,17 @@ _INSTEAD = {
     "EC2NodeClass": "it says how nodes are made: give the NodePool that names it",
 }
 """What to give in place of objects that others make an autoscaler of."""
-_SCALERS = ("HorizontalPodAutoscaler", "ScaledObject", "Service", "Configuration", "Revision", "PodAutoscaler",
-            "Ray Serve", "Application Auto Scaling", "Dynamo planner")  # fmt: skip
+_SCALERS = (
+    "HorizontalPodAutoscaler",
+    "ScaledObject",
+    "Service",
+    "Configuration",
+    "Revision",
+    "PodAutoscaler",
+    "Ray Serve",
+    "Application Auto Scaling",
+    "Dynamo planner",
+)
 _KNOWN = (
     "HorizontalPodAutoscaler, ScaledObject, Knative Service, NodePool, EndpointPickerConfig, and the configs of Ray "
     "Serve, Application Auto Scaling and the Dynamo planner"
@@ -179,9 +188,7 @@ def _is_ours(fields: Fields, kind: str, version: str) -> bool:
     return False
 
 
-def _chosen(
-    documents: list[_Document], name: str | None, reading: Reading, roots: list[YamlNode]
-) -> list[_Document]:
+def _chosen(documents: list[_Document], name: str | None, reading: Reading, roots: list[YamlNode]) -> list[_Document]:
     """One scaler, one node pool, one picker at most; the others are passed over, or must be chosen from."""
     ours = [one for one in documents if one.kind]
     chosen: list[_Document] = []
@@ -208,9 +215,7 @@ def _chosen(
 def _none(documents: list[_Document], reading: Reading, roots: list[YamlNode]) -> None:
     """No document is one of ours."""
     if not roots:
-        reading.faults.append(
-            Fault(file=reading.file, line=1, column=1, message=f"is empty; known here are {_KNOWN}")
-        )
+        reading.faults.append(Fault(file=reading.file, line=1, column=1, message=f"is empty; known here are {_KNOWN}"))
     for document in documents:
         kind = document.fields.get("kind")
         instead = _INSTEAD.get(str(kind.value) if kind is not None else "", f"known are {_KNOWN}")
@@ -235,9 +240,7 @@ def _read(document: _Document, asked: _Asked, manifest: Manifest) -> Manifest:
         nodes = karpenter.read_nodepool(spec, asked.catalog or load_catalog()) if spec is not None else None
         return replace(named, nodes=nodes)
     if kind == "EndpointPickerConfig":
-        return replace(
-            named, router=endpoint_picker.read_epp(root, asked.name), admission=epp_door.read_door(root)
-        )
+        return replace(named, router=endpoint_picker.read_epp(root, asked.name), admission=epp_door.read_door(root))
     if kind in ("HorizontalPodAutoscaler", "ScaledObject"):
         return _kubernetes(document, named, asked.signals)
     if kind == "Ray Serve":
@@ -260,11 +263,7 @@ def _kubernetes(document: _Document, manifest: Manifest, signals: Mapping[str, S
         return replace(manifest, policy=policy, unmapped=tuple(unmapped))
     meta = document.fields.child("metadata")
     notes = meta.child("annotations") if meta is not None else None
-    given = (
-        {}
-        if notes is None
-        else {key: str(notes.text(key)) for key in notes.mapping if key.startswith(keda.ON)}
-    )
+    given = {} if notes is None else {key: str(notes.text(key)) for key in notes.mapping if key.startswith(keda.ON)}
     scaled, unmapped = keda.read_keda(spec, given, signals)
     return replace(manifest, policy=scaled, unmapped=tuple(unmapped))
 
@@ -279,5 +278,9 @@ def _ray(root: Fields, name: str | None, manifest: Manifest) -> Manifest:
         return manifest
     one = chosen[0]
     return replace(
-        manifest, policy=ray.read_ray(one), admission=ray.read_door(one), gpus=ray.read_gpus(one), name=one.name,
-    )  # fmt: skip
+        manifest,
+        policy=ray.read_ray(one),
+        admission=ray.read_door(one),
+        gpus=ray.read_gpus(one),
+        name=one.name,
+    )

@@ -21,12 +21,19 @@ _CAPACITIES = ("reserved", "spot", "on-demand")
 _BOUNDS = ("Gt", "Gte", "Lt", "Lte")
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", *_BOUNDS)
 _FAMILY = re.compile(r"([a-z]+)(\d+)")
-_PROVIDERS = {"aws": ("karpenter.k8s.aws/instance-", "eks.amazonaws.com/instance-"),
-              "gcp": ("karpenter.k8s.gcp/instance-",), "azure": ("karpenter.azure.com/sku-",)}  # fmt: skip
+_PROVIDERS = {
+    "aws": ("karpenter.k8s.aws/instance-", "eks.amazonaws.com/instance-"),
+    "gcp": ("karpenter.k8s.gcp/instance-",),
+    "azure": ("karpenter.azure.com/sku-",),
+}
 """Beginnings of the labels that the provider of each cloud gives its nodes."""
-_OLD = {"beta.kubernetes.io/arch": "kubernetes.io/arch", "beta.kubernetes.io/os": "kubernetes.io/os",
-        "beta.kubernetes.io/instance-type": TYPE, "failure-domain.beta.kubernetes.io/zone": ZONE,
-        "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region"}  # fmt: skip
+_OLD = {
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/instance-type": TYPE,
+    "failure-domain.beta.kubernetes.io/zone": ZONE,
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+}
 _MIB = 2**20
 _NEURON = ("inferentia", "trainium")
 _TPU = "tpu"
@@ -126,8 +133,11 @@ def _details(offer: Offer) -> dict[str, str]:
         found["memory"] = str(int(offer.memory_bytes / _MIB))
     name = offer.accelerator if offer.accelerator.startswith("rtx") else offer.accelerator.partition("-")[0]
     if offer.accelerator.startswith(_NEURON):
-        return found | {"accelerator-count": str(offer.accelerators), "accelerator-manufacturer": "aws",
-                        "accelerator-name": name.rstrip("0123456789")}  # fmt: skip
+        return found | {
+            "accelerator-count": str(offer.accelerators),
+            "accelerator-manufacturer": "aws",
+            "accelerator-name": name.rstrip("0123456789"),
+        }
     if offer.accelerator and not offer.accelerator.startswith(_TPU):
         maker = "amd" if offer.accelerator.startswith("mi") else "nvidia"
         found |= {"gpu-count": str(offer.accelerators), "gpu-manufacturer": maker}
@@ -146,10 +156,23 @@ _ANSWERED = frozenset(
         prefix + name
         for prefixes in _PROVIDERS.values()
         for prefix in prefixes
-        for name in ("family", "size", "name", "category", "generation", "cpu", "memory", "accelerator-count",
-                     "accelerator-manufacturer", "accelerator-name", "gpu-count", "gpu-manufacturer", "gpu-name")
+        for name in (
+            "family",
+            "size",
+            "name",
+            "category",
+            "generation",
+            "cpu",
+            "memory",
+            "accelerator-count",
+            "accelerator-manufacturer",
+            "accelerator-name",
+            "gpu-count",
+            "gpu-manufacturer",
+            "gpu-name",
+        )
     }
-)  # fmt: skip
+)
 """Labels that the catalog has facts for."""
 
 
@@ -175,7 +198,5 @@ def zones(requirements: Sequence[Requirement]) -> tuple[str, ...]:
     if not named:
         return ()
     return tuple(
-        zone
-        for zone in named[0]
-        if all(zone in more for more in named) and all(one.admits(zone) for one in others)
+        zone for zone in named[0] if all(zone in more for more in named) and all(one.admits(zone) for one in others)
     )

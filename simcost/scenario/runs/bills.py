@@ -28,16 +28,11 @@ class PurchasedNodes:
 
 def costs_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
     """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
-    return _joined(
-        [_billed(account, catalog) for _, account in _grouped(bought, lambda one: one.beside or one.buy)]
-    )
+    return _joined([_billed(account, catalog) for _, account in _grouped(bought, lambda one: one.beside or one.buy)])
 
 
 def _billed(account: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
-    kinds = [
-        (_together([one.usage for one in alike]), buy)
-        for buy, alike in _grouped(account, lambda one: one.buy)
-    ]
+    kinds = [(_together([one.usage for one in alike]), buy) for buy, alike in _grouped(account, lambda one: one.buy)]
     several = [(usage, buy) for usage, buy in kinds if isinstance(buy, OnDemand | Spot)]
     return bill_together(several, catalog) if len(several) > 1 else bill(*kinds[0], catalog)
 
@@ -103,9 +98,7 @@ def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) 
     if spot is None or not isinstance(on, OnSpot):
         return [PurchasedNodes(usage=ledger.usage(cluster.gpus_per_node), buy=cluster.buy)]
     steady = replace(ledger, gpus=on.gpus, nodes=None).usage(cluster.gpus_per_node)
-    there = Usage(
-        horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={}
-    )
+    there = Usage(horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={})
     at_price = spot.purchase(spot.first_tick(seed, replication), ledger.horizon_s)
     steady_part = [PurchasedNodes(usage=_with_states(steady, ledger), buy=cluster.buy)] * bool(on.gpus)
     return [*steady_part, PurchasedNodes(usage=_with_states(there, ledger), buy=at_price)]

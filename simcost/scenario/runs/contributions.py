@@ -100,8 +100,7 @@ def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger
         served=served,
         usage=usages[0],
         bought=[
-            PurchasedNodes(usage=usage, buy=buy, beside=plan.plan.buy)
-            for usage, buy in zip(usages, ways, strict=False)
+            PurchasedNodes(usage=usage, buy=buy, beside=plan.plan.buy) for usage, buy in zip(usages, ways, strict=False)
         ],
         busy_hours=felt.work_s / HOUR * per_replica,
         timeline=ledger.timeline if first else None,
@@ -147,9 +146,7 @@ def gpus_held(side: ServedSide) -> tuple[Any, Any]:
     """GPUs of the nodes that requests hold: times of the changes, the first 0, and how many from then on."""
     start, end = (side.usage.nodes[name].to_numpy() for name in ("start_s", "end_s"))
     times = np.unique(np.concatenate([[0.0], start, end]))
-    there = np.searchsorted(np.sort(start), times, side="right") - np.searchsorted(
-        np.sort(end), times, side="right"
-    )
+    there = np.searchsorted(np.sort(start), times, side="right") - np.searchsorted(np.sort(end), times, side="right")
     kept = np.append(True, np.diff(there) != 0) & (times < side.usage.horizon_s)
     return times[kept], there[kept] * side.usage.slots_per_node
 
@@ -167,16 +164,20 @@ def trained_side(
     gpus, hours, bought = _used(question, cluster, replication, ledger, beside)
     idle, fragmented = hours["idle_blocked"] + hours["idle_free"], ledger.fragmented_gpu_seconds
     trained = Trained(
-        slo=report, gpus=gpus, gpu_hours=hours, random=cluster.random or jobs.random,
+        slo=report,
+        gpus=gpus,
+        gpu_hours=hours,
+        random=cluster.random or jobs.random,
         fragmentation=None if fragmented is None else fragmented / HOUR / idle if idle else 0.0,
-    )  # fmt: skip
+    )
     first = replication == 0
     return TrainedSide(
-        trained=trained, bought=bought,
+        trained=trained,
+        bought=bought,
         busy_hours=sum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
         timeline=_gpus_over_time(ledger, beside) if first else None,
         waits=job_quantiles(ledger) if first else None,
-    )  # fmt: skip
+    )
 
 
 def _used(

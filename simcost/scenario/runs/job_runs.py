@@ -60,9 +60,13 @@ def job_ledger(question: Question, run: JobRun, left: GpuCapacity | None, *, fre
 def _simulate(question: Question, run: JobRun, left: GpuCapacity | None) -> JobLedger:
     assert question.jobs is not None  # noqa: S101 - clusters have jobs
     ledger = run_jobs(
-        run.cluster, question.jobs.drawn(run.replication), left,
-        horizon_s=question.horizon_s, seed=question.seed, replication=run.replication,
-    )  # fmt: skip
+        run.cluster,
+        question.jobs.drawn(run.replication),
+        left,
+        horizon_s=question.horizon_s,
+        seed=question.seed,
+        replication=run.replication,
+    )
     spot, timeline = run.cluster.spot, ledger.timeline
     return replace(
         ledger,
@@ -78,9 +82,7 @@ def _thinned(timeline: pa.Table, horizon_s: float) -> pa.Table:
     since = timeline["t_s"].to_numpy()
     columns = {name: timeline[name].to_numpy() for name in ("allocated", "waiting_jobs", "waiting_gpus")}
     start = np.arange(SAMPLES) * (horizon_s / SAMPLES)
-    return pa.table(
-        {"t_s": start} | {name: means(since, values, horizon_s) for name, values in columns.items()}
-    )
+    return pa.table({"t_s": start} | {name: means(since, values, horizon_s) for name, values in columns.items()})
 
 
 def means(since_s: Floats, values: Floats, horizon_s: float) -> Floats:

@@ -32,9 +32,7 @@ def provenance(question: Question, horizon_s: float) -> dict[str, Any]:
     """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
     loaded = question.loaded
     files = [loaded.path, *_own_facts(loaded)]
-    named = {
-        os.path.relpath(inside(loaded.folder, name)): digest for name, digest in _named(question).items()
-    }
+    named = {os.path.relpath(inside(loaded.folder, name)): digest for name, digest in _named(question).items()}
     return {
         "simcost_version": __version__,
         "engine_version": engine_version(),
@@ -85,9 +83,7 @@ def assumptions(question: Question) -> list[str]:
         for text in assumptions_of(cluster):
             sentences.setdefault(text, []).append(cluster.plan.name)
     every = len(question.loaded.scenario.plans)
-    lines = [
-        text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()
-    ]
+    lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
     caveats = [] if question.source is None else question.source.caveats(question.seeds)
     return [*lines, *caveats, *([] if question.jobs is None else question.jobs.caveats())]
 
@@ -106,15 +102,11 @@ def _is_kept_spot(plan: Plan) -> bool:
 
 
 def _kept_spot() -> str:
-    return (
-        "Spot nodes are never taken back: give `interruptions: {spot: ...}` to see what that does to the SLO."
-    )
+    return "Spot nodes are never taken back: give `interruptions: {spot: ...}` to see what that does to the SLO."
 
 
 def _startup() -> str:
-    return (
-        "Cold starts take the default times, the middle of published ones: give `startup` if you know yours."
-    )
+    return "Cold starts take the default times, the middle of published ones: give `startup` if you know yours."
 
 
 _OF_JOBS = ("name", "buy", "training", "training_buy")

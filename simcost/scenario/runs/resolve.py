@@ -112,9 +112,13 @@ def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Qu
     jobs = JobTrace.of(loaded, scenario.jobs, seed, lists, horizon_s)
     random = source is not None or jobs.random or any(cluster.random for cluster in clusters)
     return Question(
-        loaded=loaded, seed=seed, seeds=_replications(source, seeds or (None if random else 1)), source=source,
-        jobs=jobs, clusters=clusters,
-    )  # fmt: skip
+        loaded=loaded,
+        seed=seed,
+        seeds=_replications(source, seeds or (None if random else 1)),
+        source=source,
+        jobs=jobs,
+        clusters=clusters,
+    )
 
 
 def _source(loaded: LoadedScenario, seed: int, seeds: int | None) -> Source | None:

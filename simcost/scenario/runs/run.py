@@ -136,9 +136,7 @@ def run(
         RunError: a simulation that could not go on.
     """
     if (out / "scenario.yaml").exists() and not (out / "runs").exists():
-        raise InputError(
-            f"{out}: its scenario.yaml was not written by a run and would be lost; choose another --out"
-        )
+        raise InputError(f"{out}: its scenario.yaml was not written by a run and would be lost; choose another --out")
     question = settle(loaded, seed=seed, seeds=seeds)
     _check_results(question, out)
     return _write(question, _rows(question, out / "runs", jobs=jobs, fresh=fresh, progress=progress), out)

@@ -49,8 +49,9 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
     changed = {one.plan for one in results if one.served and one.served.fleet_changed}
     tables = {
         "timeline": _joined((row.result.plan, row.timeline) for row in rows),
-        "hours": _joined((one.plan, one.served.slo.hours if one.served else None)
-                         for one in results if one.replication == 0),
+        "hours": _joined(
+            (one.plan, one.served.slo.hours if one.served else None) for one in results if one.replication == 0
+        ),
         "latency": _joined((row.result.plan, row.latency) for row in rows),
         "followed": _joined((row.result.plan, row.followed) for row in rows if row.result.plan in changed),
         "waits": _joined((row.result.plan, row.waits) for row in rows),
@@ -58,7 +59,7 @@ def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
         "nodes": _joined((row.result.plan, _numbered(row)) for row in rows),
         "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
         "runs": pa.Table.from_pylist([_line(result) for result in results]),
-    }  # fmt: skip
+    }
     found = {name: table for name, table in tables.items() if table is not None}
     for name, table in found.items():
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
@@ -77,9 +78,7 @@ def _joined(parts: Iterable[tuple[str, pa.Table | None]]) -> pa.Table | None:
 
 def _numbered(row: Rows) -> pa.Table:
     """The nodes of a run with its replication in front."""
-    return row.nodes.add_column(
-        0, "replication", pa.array([row.result.replication] * len(row.nodes), pa.int64())
-    )
+    return row.nodes.add_column(0, "replication", pa.array([row.result.replication] * len(row.nodes), pa.int64()))
 
 
 def job_quantiles(ledger: JobLedger) -> pa.Table:

@@ -164,9 +164,7 @@ def whole(folder: Path) -> Iterator[dict[str, Any]]:
         if said["version"] != VERSION:
             raise RunError(_damaged(folder, "its version is another"))
         if (made_by := said["engine_version"]) != engine_version():
-            raise OtherEngineError(
-                f"{folder}: made by engine {made_by}, this is {engine_version()}; run again"
-            )
+            raise OtherEngineError(f"{folder}: made by engine {made_by}, this is {engine_version()}; run again")
         yield said
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as error:
         raise RunError(_damaged(folder, str(error))) from error

@@ -30,12 +30,12 @@ def check_job_ledger(ledger: JobLedger) -> None:
         "jobs end before they start": (out.end_s < out.start_s)[ended],
         "jobs end that never started": ended & ~started,
         "rejected jobs start": out.rejected & started,
-        "counts or times of jobs are negative": np.concatenate([
-            values < 0 for values in (out.gpus, out.preemptions, out.lost_s, out.checkpoint_s, out.restart_s)
-        ]),
+        "counts or times of jobs are negative": np.concatenate(
+            [values < 0 for values in (out.gpus, out.preemptions, out.lost_s, out.checkpoint_s, out.restart_s)]
+        ),
         "GPU-seconds are negative": spent < -1e-9 * most,
         "GPU-seconds are more than the cluster has": spent.sum(keepdims=True) > most,
-    }  # fmt: skip
+    }
     _refuse([law for law, broken in laws.items() if broken.any()])
 
 
@@ -70,11 +70,7 @@ def _fleet_faults(ledger: Ledger) -> Iterator[str]:
     slack_s = ROUNDING * max(ledger.horizon_s, 1.0)
     for what, table in (("nodes", ledger.nodes), ("replicas", ledger.replicas)):
         start, end = _column(table, "start_s"), _column(table, "end_s")
-        if (
-            (start < -slack_s).any()
-            or (end < start - slack_s).any()
-            or (end > ledger.horizon_s + slack_s).any()
-        ):
+        if (start < -slack_s).any() or (end < start - slack_s).any() or (end > ledger.horizon_s + slack_s).any():
             yield f"{what} are there outside of the run"
     replicas, nodes = ledger.replicas, ledger.nodes
     length, busy = _column(replicas, "end_s") - _column(replicas, "start_s"), _column(replicas, "busy_s")

@@ -40,9 +40,7 @@ def save_ledger(ledger: Ledger, folder: Path) -> None:
     said = {
         "shape": outcomes.histograms.shape,
         "ledger": {k: v for k, v in _scalars(ledger).items() if k not in (*_TABLES, "outcomes")},
-        "outcomes": {
-            k: v for k, v in _scalars(outcomes).items() if k not in ("windows", "histograms", "rows")
-        },
+        "outcomes": {k: v for k, v in _scalars(outcomes).items() if k not in ("windows", "histograms", "rows")},
     }
     seal(folder, tables, said)
 
@@ -66,9 +64,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
     limits = {name: inf if value is None else value for name, value in said.pop("limits").items()}
     histograms = np.zeros(seal["shape"], dtype=np.int64)
     cells = pq.read_table(folder / "histograms.parquet")
-    histograms[tuple(cells[name].to_numpy() for name in ("window", "metric", "bucket"))] = cells[
-        "count"
-    ].to_numpy()
+    histograms[tuple(cells[name].to_numpy() for name in ("window", "metric", "bucket"))] = cells["count"].to_numpy()
     return RequestOutcomes(
         **{
             name: value
@@ -95,9 +91,7 @@ def with_rows_in(ledger: Ledger, folder: Path) -> Ledger:
 
 def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:
     window, metric, bucket = np.nonzero(histograms)
-    return pa.table(
-        {"window": window, "metric": metric, "bucket": bucket, "count": histograms[window, metric, bucket]}
-    )
+    return pa.table({"window": window, "metric": metric, "bucket": bucket, "count": histograms[window, metric, bucket]})
 
 
 def _scalars(thing: Ledger | RequestOutcomes) -> dict[str, Any]:
@@ -128,9 +122,7 @@ def load_job_ledger(folder: Path) -> JobLedger:
     with whole(folder) as said:
         jobs = read_table(folder, "jobs")
         tables = {
-            name: read_table(folder, name)
-            for name in ("nodes", "timeline")
-            if (folder / f"{name}.parquet").exists()
+            name: read_table(folder, name) for name in ("nodes", "timeline") if (folder / f"{name}.parquet").exists()
         }
         columns = {name: jobs[name].to_numpy() for name in jobs.column_names}
         ledger = JobLedger(**tables, **said["ledger"], outcomes=JobOutcomes(**columns))

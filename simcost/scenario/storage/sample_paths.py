@@ -81,9 +81,7 @@ def _table(one: Paths) -> pa.Table:
     times = np.tile(one.grid.times(steps), count)
     return pa.table(
         {
-            "series": pa.array([one.series])
-            .dictionary_encode()
-            .take(pa.array(np.zeros(count * steps, np.int32))),
+            "series": pa.array([one.series]).dictionary_encode().take(pa.array(np.zeros(count * steps, np.int32))),
             "path": np.repeat(np.arange(count, dtype=np.int32), steps),
             "timestamp_utc": pa.array(times).cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC")),
             "value": one.values.ravel(),

@@ -36,9 +36,7 @@ def sample(fleet: Fleet, times_ns: Iterator[int]) -> Process:
     for time_ns in times_ns:
         yield fleet.env.timeout(time_ns - fleet.now)
         seen = fleet.look()
-        fleet.books.sample(
-            fleet.now, fleet.desired, *fleet.count.values(), seen.running, seen.waiting, seen.kv_tokens
-        )
+        fleet.books.sample(fleet.now, fleet.desired, *fleet.count.values(), seen.running, seen.waiting, seen.kv_tokens)
 
 
 def pulse(fleet: Fleet, every_ns: int) -> Process:
@@ -47,9 +45,7 @@ def pulse(fleet: Fleet, every_ns: int) -> Process:
         yield fleet.env.timeout(every_ns)
         fleet.plane.advance(fleet.now)
         seen, count = fleet.plane.look(), fleet.count
-        fleet.books.pulse(
-            fleet.now, seen.arrived, fleet.desired, count["ready"], count["starting"], seen.waiting
-        )
+        fleet.books.pulse(fleet.now, seen.arrived, fleet.desired, count["ready"], count["starting"], seen.waiting)
 
 
 def keep_books(fleet: Fleet, window_ns: int) -> Process:

@@ -26,9 +26,7 @@ _MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}
 class Fleet:
     """The replicas of one pool, and the nodes under them."""
 
-    def __init__(
-        self, env: simpy.Environment, pool: Pool, plane: DataPlane, books: Books, seed: int = 0
-    ) -> None:
+    def __init__(self, env: simpy.Environment, pool: Pool, plane: DataPlane, books: Books, seed: int = 0) -> None:
         self.env, self.pool, self.plane, self.books, self.seed = env, pool, plane, books, seed
         self.cold = ColdStart(env, pool.startup, pool.weights_bytes, books, seed)
         self.machines = Machines(env, pool, books, self.cold, seed)

@@ -32,9 +32,7 @@ class Move:
     """Of the node that comes in their place; None = their replicas fit elsewhere."""
 
 
-def best_move(
-    ranked: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[NodeKind], now_ns: int
-) -> Move | None:
+def best_move(ranked: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[NodeKind], now_ns: int) -> Move | None:
     """As many nodes together as a search finds (at least two), else one by itself.
 
     The search is that of Karpenter: by halves, over how many of the first go.
@@ -56,9 +54,7 @@ def best_move(
     return found or next((move for move in alone if move is not None), None)
 
 
-def move_of(
-    going: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[NodeKind], now_ns: int
-) -> Move | None:
+def move_of(going: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[NodeKind], now_ns: int) -> Move | None:
     """Whether these nodes can go together, and what must come: one node, strictly cheaper than they are."""
     room = sum(
         node.slots - node.replicas
@@ -72,9 +68,7 @@ def move_of(
     fit = [number for number, kind in enumerate(kinds) if kind.slots >= left and kind.usd_per_h < paid]
     if not fit or (all(kinds[node.kind].spot for node in going) and any(kind.spot for kind in kinds)):
         return None  # spot for spot is off by default
-    return Move(
-        nodes=tuple(going), kind=min(fit, key=lambda one: (not kinds[one].spot, kinds[one].usd_per_h))
-    )
+    return Move(nodes=tuple(going), kind=min(fit, key=lambda one: (not kinds[one].spot, kinds[one].usd_per_h)))
 
 
 class KarpenterProvider:
@@ -162,9 +156,7 @@ class KarpenterProvider:
         if self.rules.expire_after is None:
             return
         born_ns = self.fleet.now - round(self.rules.expire_after * NS_PER_S)
-        for node in [
-            one for one in self.fleet.machines.nodes if one.ordered_ns <= born_ns and not one.cordoned
-        ]:
+        for node in [one for one in self.fleet.machines.nodes if one.ordered_ns <= born_ns and not one.cordoned]:
             self.fleet.drain_node(node, self.rules.termination_grace)
 
     def _disrupt(self) -> Move | None:

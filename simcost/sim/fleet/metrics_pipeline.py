@@ -26,12 +26,22 @@ if TYPE_CHECKING:
 
 Reader = Callable[[Signal, list[Sample]], float]
 
-_GAUGES = {"running": (at.S_RUNNING,), "waiting": (at.S_WAITING,), "in_flight": (at.S_RUNNING, at.S_WAITING),
-           "kv_utilisation": (at.S_KV,), "kv_demand": (at.S_KV, at.S_QUEUED),
-           "queued_prompt_tokens": (at.S_QUEUED,)}  # fmt: skip
-_RATES = {"busy_fraction": (at.S_BUSY,), "requests_per_s": (at.S_JOINED,), "completions_per_s": (at.S_FINISHED,),
-          "prompt_tokens_per_s": (at.S_READ,), "output_tokens_per_s": (at.S_WRITTEN,),
-          "tokens_per_s": (at.S_READ, at.S_WRITTEN)}  # fmt: skip
+_GAUGES = {
+    "running": (at.S_RUNNING,),
+    "waiting": (at.S_WAITING,),
+    "in_flight": (at.S_RUNNING, at.S_WAITING),
+    "kv_utilisation": (at.S_KV,),
+    "kv_demand": (at.S_KV, at.S_QUEUED),
+    "queued_prompt_tokens": (at.S_QUEUED,),
+}
+_RATES = {
+    "busy_fraction": (at.S_BUSY,),
+    "requests_per_s": (at.S_JOINED,),
+    "completions_per_s": (at.S_FINISHED,),
+    "prompt_tokens_per_s": (at.S_READ,),
+    "output_tokens_per_s": (at.S_WRITTEN,),
+    "tokens_per_s": (at.S_READ, at.S_WRITTEN),
+}
 _OF_THE_POOL = ("running", "waiting", "in_flight", "requests_per_s", "completions_per_s")
 _MIDDLES = Buckets().middles()
 _WALKED = ("kv_demand", "queued_prompt_tokens", "next_ttft_s")
@@ -55,8 +65,7 @@ class Pipeline:
         longest_s = windows_s + self.settings.lag + 2 * self.settings.scrape
         self.samples = Samples(round(longest_s * NS_PER_S))
         self._read = {
-            name: [(signal, self._reader(signal)) for signal in source]
-            for name, source in self.sources.items()
+            name: [(signal, self._reader(signal)) for signal in source] for name, source in self.sources.items()
         }
         self._rng = stream(fleet.seed, "missed scrapes")
         self._roster = Roster(fleet)
@@ -82,9 +91,19 @@ class Pipeline:
             numbers, rows = serving[0], plane.samples(queues=self._walks)[serving[1]]
         latency = None if self._latencies is None else self._latencies.read()
         self.samples.add(
-            Sample(self.fleet.now, seen.area, seen.running, seen.waiting, int(totals[at.GATE_COUNT]),
-                   int(totals[at.ARRIVED]), int(totals[at.COMPLETED]), numbers, rows, latency)
-        )  # fmt: skip
+            Sample(
+                self.fleet.now,
+                seen.area,
+                seen.running,
+                seen.waiting,
+                int(totals[at.GATE_COUNT]),
+                int(totals[at.ARRIVED]),
+                int(totals[at.COMPLETED]),
+                numbers,
+                rows,
+                latency,
+            )
+        )
 
     def observe(self) -> Observation:
         """What the controller reads now."""
@@ -155,9 +174,7 @@ class Pipeline:
             grown = getattr(newest, field) - getattr(first, field)
             return float(grown) / (span_ns / NS_PER_S) if span_ns else nan
         return float(
-            {"running": newest.running, "waiting": newest.waiting}.get(
-                signal.name, newest.running + newest.waiting
-            )
+            {"running": newest.running, "waiting": newest.waiting}.get(signal.name, newest.running + newest.waiting)
         )
 
     def _at_gateway(self, signal: Signal, shown: list[Sample]) -> float:
@@ -191,8 +208,11 @@ class Pipeline:
         prompt, context = self._mean_request()
         zeros = np.zeros(len(sample.numbers))
         rows = sample.rows.astype(np.float64)
-        seqs, kv, queued = (zeros, zeros, zeros) if name.startswith("own") else (
-            rows[:, at.S_DECODING], rows[:, at.S_KV], rows[:, at.S_QUEUED])  # fmt: skip
+        seqs, kv, queued = (
+            (zeros, zeros, zeros)
+            if name.startswith("own")
+            else (rows[:, at.S_DECODING], rows[:, at.S_KV], rows[:, at.S_QUEUED])
+        )
         beside_s = step.a_s + step.c_s_per_sequence * seqs + step.d_s_per_token * kv
         if name.endswith("itl_s"):
             alone: Floats = beside_s + step.c_s_per_sequence + step.d_s_per_token * context
@@ -214,11 +234,15 @@ class Pipeline:
         """All replicas that exist, with the samples of those that have some."""
         roster, now = self._roster, self.fleet.now
         roster.refresh()
-        signals = {
-            name: self._aligned(sum((s.scale * self._each(s, shown) for s in source), start=np.zeros(1)), shown)
-            for name, source in self.sources.items()
-            if not any(signal.of_the_pool_alone for signal in source)
-        } if shown else {name: np.full(len(roster.numbers), nan) for name in self.sources}  # fmt: skip
+        signals = (
+            {
+                name: self._aligned(sum((s.scale * self._each(s, shown) for s in source), start=np.zeros(1)), shown)
+                for name, source in self.sources.items()
+                if not any(signal.of_the_pool_alone for signal in source)
+            }
+            if shown
+            else {name: np.full(len(roster.numbers), nan) for name in self.sources}
+        )
         sample_age_s = (now - shown[-1].t_ns) / NS_PER_S if shown else nan
         return roster.replicas(signals, now, sample_age_s, self.settings.scrape)
 

@@ -47,9 +47,7 @@ class Machines:
     def roomy(self, apart_from: Node | None = None) -> Node | None:
         """The node with least room left, the oldest of several: bin-packing, best fit."""
         found = [
-            node
-            for node in self.nodes
-            if node.replicas < node.slots and not node.cordoned and node is not apart_from
+            node for node in self.nodes if node.replicas < node.slots and not node.cordoned and node is not apart_from
         ]
         return min(found, key=lambda node: node.slots - node.replicas, default=None)
 
@@ -70,8 +68,16 @@ class Machines:
             self.books.event(now, "refused", 1.0)
             return None
         zone = min(open_zones, key=lambda one: held[one])
-        node = Node(self._ordered, zone, now, now, moved_ns=now, kind=kind, slots=self.pool.kinds[kind].slots,
-                    spot=is_spot)  # fmt: skip
+        node = Node(
+            self._ordered,
+            zone,
+            now,
+            now,
+            moved_ns=now,
+            kind=kind,
+            slots=self.pool.kinds[kind].slots,
+            spot=is_spot,
+        )
         self._ordered += 1
         if not warm:
             self.cold.order(node)
@@ -103,9 +109,7 @@ class Machines:
 
 def by_price(kinds: Sequence[NodeKind], waiting: int) -> list[int]:
     """The cheapest first, per replica that would run on the nodes that all need."""
-    return sorted(
-        range(len(kinds)), key=lambda kind: ceil(waiting / kinds[kind].slots) * kinds[kind].usd_per_h
-    )
+    return sorted(range(len(kinds)), key=lambda kind: ceil(waiting / kinds[kind].slots) * kinds[kind].usd_per_h)
 
 
 def by_waste(kinds: Sequence[NodeKind], waiting: int) -> list[int]:

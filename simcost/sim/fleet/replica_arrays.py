@@ -42,9 +42,7 @@ class Roster:
         self.refresh()
         return self.numbers[self.ready], self.slots[self.ready]
 
-    def replicas(
-        self, signals: Mapping[str, Floats], now: int, sample_age_s: float, window_s: float
-    ) -> Replicas:
+    def replicas(self, signals: Mapping[str, Floats], now: int, sample_age_s: float, window_s: float) -> Replicas:
         """As policies see them."""
         up_ns = np.array([NEVER if node is None else node.ready_ns for node in self.nodes], np.int64)
         started = self.ready | (up_ns <= now)

@@ -98,9 +98,7 @@ class ColdStart:
     Where all phases are constants that nothing stretches, the end is known at the order, and one event does.
     """
 
-    def __init__(
-        self, env: simpy.Environment, startup: Startup, weights_bytes: float, books: Books, seed: int
-    ) -> None:
+    def __init__(self, env: simpy.Environment, startup: Startup, weights_bytes: float, books: Books, seed: int) -> None:
         self.env, self.startup, self.weights_bytes = env, startup, weights_bytes
         self.books, self.seed = books, seed
         self.transfers = Transfers(env, startup.network or inf, startup.storage or inf)
@@ -165,7 +163,5 @@ class ColdStart:
     def _engine_s(self, node: Node, rng: np.random.Generator) -> float:
         """The phases after the weights."""
         startup = self.startup
-        build_s, graphs_s, engine_s = (
-            drawn(time, rng) for time in (startup.compile, startup.graphs, startup.engine)
-        )
+        build_s, graphs_s, engine_s = (drawn(time, rng) for time in (startup.compile, startup.graphs, startup.engine))
         return (0.0 if startup.compile_cached or node.compiled else build_s) + graphs_s + engine_s

@@ -98,8 +98,11 @@ class _Beside:
         arrivals = np.flatnonzero(~self.rejected)[::-1].tolist()
         submit, timeline = self.jobs.submit_s.tolist(), []
         while arrivals or self.running or self.queue:
-            now = min(self.ends[0][0] if self.ends else np.inf, change[0],
-                      submit[arrivals[-1]] if arrivals else np.inf)  # fmt: skip
+            now = min(
+                self.ends[0][0] if self.ends else np.inf,
+                change[0],
+                submit[arrivals[-1]] if arrivals else np.inf,
+            )
             if _LONGEST_S < now <= horizon_s:
                 raise InputError(
                     "some jobs never get through on this capacity, which is too small for them, or too short at a "
@@ -130,9 +133,7 @@ class _Beside:
         self.rest["down"] += (self.most - self.offered) * (until - self.now)
         self.now = until
 
-    def _close(
-        self, horizon_s: float, change: tuple[float, int], changes: Iterator[tuple[float, int]]
-    ) -> None:
+    def _close(self, horizon_s: float, change: tuple[float, int], changes: Iterator[tuple[float, int]]) -> None:
         """Accounts to the end of the run: of what still runs, or of a capacity without jobs."""
         while change[0] < horizon_s < np.inf:
             self._pass_time(change[0])
@@ -214,9 +215,15 @@ class _Beside:
             horizon_s=self.now,
             gpus=self.most,
             outcomes=JobOutcomes(
-                submit_s=self.jobs.submit_s.astype(float), start_s=self.start, end_s=self.end, gpus=width,
-                preemptions=self.preemptions, lost_s=self.lost, checkpoint_s=self.written,
-                restart_s=self.restarted, rejected=self.rejected,
+                submit_s=self.jobs.submit_s.astype(float),
+                start_s=self.start,
+                end_s=self.end,
+                gpus=width,
+                preemptions=self.preemptions,
+                lost_s=self.lost,
+                checkpoint_s=self.written,
+                restart_s=self.restarted,
+                rejected=self.rejected,
             ),
             gpu_seconds={
                 "useful": self.kept,
@@ -226,7 +233,7 @@ class _Beside:
                 **self.rest,
             },
             timeline=None if timeline is None else _table(timeline),
-        )  # fmt: skip
+        )
 
 
 def _table(timeline: list[tuple[float, int, int, int]]) -> Any:

@@ -37,9 +37,20 @@ def _record(**fields: type) -> np.dtype[np.void]:
 
 
 NODE = _record(
-    free=np.int64, most=np.int64, total=np.int64, gpus=np.int64, cpu=np.int64, memory=np.int64, kind=np.int64,
-    group=np.int64, rack=np.int64, fragmented=np.float64, changed=np.int64, fails=np.int64, back=np.int64,
-)  # fmt: skip
+    free=np.int64,
+    most=np.int64,
+    total=np.int64,
+    gpus=np.int64,
+    cpu=np.int64,
+    memory=np.int64,
+    kind=np.int64,
+    group=np.int64,
+    rack=np.int64,
+    fragmented=np.float64,
+    changed=np.int64,
+    fails=np.int64,
+    back=np.int64,
+)
 """GPUs that nobody uses; most left on one GPU, and over all; GPUs it has; CPU and memory left; one bit: the type of
 its GPUs; NVLink domain and rack; its F, milli; when it last changed, by the clock;
 when it fails next and when it is repaired."""
@@ -47,9 +58,15 @@ SHAPE = _record(cpu=np.int64, gpus=np.int64, milli=np.int64, kinds=np.int64, sha
 """CPU, GPUs, milli of each, bits of the types accepted; share of the members of the trace, 0 where not typical (the
 typical add up to 1); when FGD last scored it, by the clock."""
 JOB = _record(
-    submit=np.int64, duration=np.int64, need=np.int64, rank=np.int64, line=np.int64, first=np.int64, last=np.int64,
+    submit=np.int64,
+    duration=np.int64,
+    need=np.int64,
+    rank=np.int64,
+    line=np.int64,
+    first=np.int64,
+    last=np.int64,
     start=np.int64,
-)  # fmt: skip
+)
 """Submission and duration; GPU milli in all; place in the order of the scheduler, if all were waiting; line: jobs of
 one fit or do not fit alike, one line for all if the first that does not fit stops it; first member, and one past the
 last; start, NEVER until then."""
@@ -151,9 +168,7 @@ def cluster(
         name = nodes.names[rows[int(gpus.argmax())]]
         raise TraceError(f"node {name} has {gpus.max()} GPUs; placement knows nodes of at most {_MOST_GPUS}")
     if len(nodes.gpu_types) > _MOST_TYPES:
-        raise TraceError(
-            f"nodes of {len(nodes.gpu_types)} types of GPU; placement knows at most {_MOST_TYPES}"
-        )
+        raise TraceError(f"nodes of {len(nodes.gpu_types)} types of GPU; placement knows at most {_MOST_TYPES}")
     known = nodes.cpu_milli[rows]
     found = np.zeros(len(rows), NODE)
     found["cpu"] = np.where(known > 0, known, _UNLIMITED)

@@ -14,12 +14,7 @@ def edges(jobs: Jobs) -> tuple[Ints, Ints]:
     if jobs.after is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     row_of = {name: row for row, name in enumerate(jobs.job_id.tolist())}
-    found = [
-        (row, row_of[name])
-        for row, names in enumerate(jobs.after.tolist())
-        for name in names
-        if name in row_of
-    ]
+    found = [(row, row_of[name]) for row, names in enumerate(jobs.after.tolist()) for name in names if name in row_of]
     pairs = np.array(found, np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 

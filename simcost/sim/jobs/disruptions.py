@@ -61,8 +61,7 @@ def saving(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> tuple
     elif isinstance(policy, PriorityPreemptive | Quotas):
         standard = policy.checkpoint_interval, 0.0, policy.restart
     interval, write, restart = (
-        _column(getattr(jobs, name), each, len(jobs))
-        for name, each in zip(CHECKPOINTS, standard, strict=True)
+        _column(getattr(jobs, name), each, len(jobs)) for name, each in zip(CHECKPOINTS, standard, strict=True)
     )
     if failures is not None and failures.intervals != "given":
         risks = _risk(jobs, room, failures).tolist()
@@ -121,10 +120,6 @@ def plan_failures(room: Room, mishaps: Mishaps) -> bool:
     nodes["fails"] = nodes["back"] = FAR
     if failures is None or failures.per_node_day == 0 or not len(nodes):
         return False
-    first = (
-        failures.model.draw(stream(mishaps.seed, "nodes"), len(nodes))
-        / failures.per_node_day
-        * SECONDS_PER_DAY
-    )
+    first = failures.model.draw(stream(mishaps.seed, "nodes"), len(nodes)) / failures.per_node_day * SECONDS_PER_DAY
     nodes["fails"] = np.maximum(np.minimum(first, 1e15), 1.0).astype(np.int64)
     return True

@@ -33,10 +33,17 @@ def undisturbed(jobs: Jobs, start: Ints, timeline: Floats, horizon_s: float) -> 
     end = start + jobs.duration_s
     none, never = np.zeros(len(jobs)), np.zeros(len(jobs), np.int64)
     return Ran(
-        start_s=start.astype(float), end_s=np.where((start == NEVER) | (end > horizon_s), NEVER, end).astype(float),
-        preemptions=never, failures=never, lost_s=none, checkpoint_s=none, restart_s=none, resumed_wait_s=none,
-        timeline=timeline, spent={},
-    )  # fmt: skip
+        start_s=start.astype(float),
+        end_s=np.where((start == NEVER) | (end > horizon_s), NEVER, end).astype(float),
+        preemptions=never,
+        failures=never,
+        lost_s=none,
+        checkpoint_s=none,
+        restart_s=none,
+        resumed_wait_s=none,
+        timeline=timeline,
+        spent={},
+    )
 
 
 def of_flow(flow: of.Flow, timeline: Floats) -> Ran:
@@ -49,7 +56,12 @@ def of_flow(flow: of.Flow, timeline: Floats) -> Ran:
     return Ran(
         start_s=jobs["start"].astype(float),
         end_s=np.where(jobs["state"] == of.ENDED, jobs["end"], NEVER).astype(float),
-        preemptions=jobs["stops"].copy(), failures=jobs["fails"].copy(), lost_s=jobs["lost"].astype(float),
-        checkpoint_s=jobs["written"].astype(float), restart_s=jobs["restarted"].astype(float),
-        resumed_wait_s=jobs["again"].astype(float), timeline=timeline, spent=spent,
-    )  # fmt: skip
+        preemptions=jobs["stops"].copy(),
+        failures=jobs["fails"].copy(),
+        lost_s=jobs["lost"].astype(float),
+        checkpoint_s=jobs["written"].astype(float),
+        restart_s=jobs["restarted"].astype(float),
+        resumed_wait_s=jobs["again"].astype(float),
+        timeline=timeline,
+        spent=spent,
+    )

@@ -55,9 +55,17 @@ def _elastic(jobs: Jobs, capacity: int, policy: Elastic, horizon_s: float) -> Ra
     runs, timeline = elastic.run(*columns, capacity, *rules, horizon_s)
     none, never = np.zeros(len(jobs)), np.zeros(len(jobs), np.int64)
     return Ran(
-        start_s=runs.start, end_s=runs.end, preemptions=never, failures=never, lost_s=none, checkpoint_s=none,
-        restart_s=runs.paused_s, resumed_wait_s=none, timeline=timeline, spent={"restart": float(runs.paused.sum())},
-    )  # fmt: skip
+        start_s=runs.start,
+        end_s=runs.end,
+        preemptions=never,
+        failures=never,
+        lost_s=none,
+        checkpoint_s=none,
+        restart_s=runs.paused_s,
+        resumed_wait_s=none,
+        timeline=timeline,
+        spent={"restart": float(runs.paused.sum())},
+    )
 
 
 def schedule(
@@ -191,6 +199,4 @@ def table(timelines: list[Floats]) -> object:
         before = np.vstack([np.zeros((1, 3)), one[:, 1:]])
         state += before[np.searchsorted(one[:, 0], t, side="right")]
     names = ("allocated", "waiting_jobs", "waiting_gpus")
-    return pa.table(
-        {"t_s": t} | {name: column.astype(np.int64) for name, column in zip(names, state.T, strict=True)}
-    )
+    return pa.table({"t_s": t} | {name: column.astype(np.int64) for name, column in zip(names, state.T, strict=True)})

@@ -110,9 +110,17 @@ def schedule_on_nodes(
 ) -> JobLedger:
     """Run jobs on nodes; `replay_on_nodes` without where they lay."""
     return replay_on_nodes(
-        jobs, nodes, scheduler, placement, groups=groups, seed=seed, horizon_s=horizon_s, keep_timeline=keep_timeline,
-        failures=failures, checkpoints=checkpoints,
-    )[0]  # fmt: skip
+        jobs,
+        nodes,
+        scheduler,
+        placement,
+        groups=groups,
+        seed=seed,
+        horizon_s=horizon_s,
+        keep_timeline=keep_timeline,
+        failures=failures,
+        checkpoints=checkpoints,
+    )[0]
 
 
 def replay_on_nodes(
@@ -219,9 +227,7 @@ def _site(setting: _Setting, name: str, rows: Ints, here: Ints) -> _Site:
     if isinstance(setting.placement, Topology) and groups is None:
         domain, rack = nodes.domain, nodes.rack
         if domain is None and rack is None:
-            raise InputError(
-                "topology needs a column rack or domain in the list of nodes; or take consolidate"
-            )
+            raise InputError("topology needs a column rack or domain in the list of nodes; or take consolidate")
     c = at.cluster(nodes, here, domain, rack, stream(setting.mishaps.seed, "placement", name))
     mine = setting.jobs[rows]
     asked = gangs(mine, c, nodes.gpu_types)
@@ -258,11 +264,19 @@ def _in_lines(
     idle, blocked, fragmented, last = work.totals.tolist()
     timeline[:, [1, 3]] /= MILLI
     return _Pool(
-        rows=rows, nodes=site.nodes, members=work.members, first=asked.members[0], milli=milli,
+        rows=rows,
+        nodes=site.nodes,
+        members=work.members,
+        first=asked.members[0],
+        milli=milli,
         ran=undisturbed(mine, work.jobs["start"], timeline[:noted], np.inf),
-        useful=float(work.jobs["need"] @ work.jobs["duration"]), idle=idle, blocked=blocked,
-        fragmented=fragmented, last=last, empty=float(site.cluster.nodes["fragmented"].sum()),  # all have left
-    )  # fmt: skip
+        useful=float(work.jobs["need"] @ work.jobs["duration"]),
+        idle=idle,
+        blocked=blocked,
+        fragmented=fragmented,
+        last=last,
+        empty=float(site.cluster.nodes["fragmented"].sum()),  # all have left
+    )
 
 
 def _in_general(
@@ -273,18 +287,31 @@ def _in_general(
 
     first, members = asked.members
     room = Room(
-        milli=int(site.cluster.nodes["total"].sum()), cluster=site.cluster, shapes=shapes,
-        members=asked.records(members), first=first, line=asked.request, placement=policy,
-    )  # fmt: skip
+        milli=int(site.cluster.nodes["total"].sum()),
+        cluster=site.cluster,
+        shapes=shapes,
+        members=asked.records(members),
+        first=first,
+        line=asked.request,
+        placement=policy,
+    )
     empty = place.renew(site.cluster, shapes)[1]
     flow, timeline = run_general(mine, room, setting.scheduler, setting.mishaps, setting.horizon_s)
     pool = flow.pool[0]
     return _Pool(
-        rows=rows, nodes=site.nodes, members=flow.members, first=first, milli=room.milli,
-        ran=of_flow(flow, timeline), useful=float(flow.jobs["need"] @ (flow.jobs["work"] - flow.jobs["left"])),
-        idle=float(pool["idle_s"]), blocked=float(pool["blocked_s"]),
-        fragmented=float(pool["fragmented_s"]), last=float(pool["now"]), empty=empty,
-    )  # fmt: skip
+        rows=rows,
+        nodes=site.nodes,
+        members=flow.members,
+        first=first,
+        milli=room.milli,
+        ran=of_flow(flow, timeline),
+        useful=float(flow.jobs["need"] @ (flow.jobs["work"] - flow.jobs["left"])),
+        idle=float(pool["idle_s"]),
+        blocked=float(pool["blocked_s"]),
+        fragmented=float(pool["fragmented_s"]),
+        last=float(pool["now"]),
+        empty=empty,
+    )
 
 
 def fitting(asked: Gangs, mine: Jobs, c: FreeNodes) -> Ints:
@@ -326,9 +353,7 @@ def _ledger(
     rest = horizon - last  # a pool stands empty from its last event to the last of all
     idle = sum(pool.idle for pool in pools) + float(rest @ np.array([pool.milli for pool in pools]))
     blocked = sum(pool.blocked for pool in pools)
-    fragmented = sum(pool.fragmented for pool in pools) + float(
-        rest @ np.array([pool.empty for pool in pools])
-    )
+    fragmented = sum(pool.fragmented for pool in pools) + float(rest @ np.array([pool.empty for pool in pools]))
     spent = {
         "useful": sum(pool.useful for pool in pools),
         "idle_blocked": blocked,

@@ -228,9 +228,14 @@ class People:
             )
             arrived = row[priority_queues.ARRIVED]
             found.append(
-                {"priority": row[priority_queues.PRIORITY], "arrived": arrived, **ended,
-                 "in_system": arrived - sum(ended.values()), "good": row[priority_queues.GOOD]}
-            )  # fmt: skip
+                {
+                    "priority": row[priority_queues.PRIORITY],
+                    "arrived": arrived,
+                    **ended,
+                    "in_system": arrived - sum(ended.values()),
+                    "good": row[priority_queues.GOOD],
+                }
+            )
         return tuple(found)
 
     def again(self) -> dict[str, int] | None:
@@ -238,8 +243,11 @@ class People:
         if not self._retry:
             return None
         mine = self.state.totals.tolist()
-        return {"retries": mine[attempts.RETRIED], "refused": mine[attempts.REFUSED],
-                "waiting": mine[attempts.HEAP_COUNT]}  # fmt: skip
+        return {
+            "retries": mine[attempts.RETRIED],
+            "refused": mine[attempts.REFUSED],
+            "waiting": mine[attempts.HEAP_COUNT],
+        }
 
     def open_since(self, engine: State) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Of requests without an end: when each was first asked, and whether a token of the last sending is there."""

@@ -25,8 +25,14 @@ from simcost.sim.serving.engine.layout import NIL, Ints
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.units import NS_PER_S
 
-_ENDS = {"arrived": at.ARRIVED, "completed": at.COMPLETED, "rejected": at.REJECTED, "timed_out": at.TIMED_OUT,
-         "lost": at.LOST, "in_system": at.IN_SYSTEM}  # fmt: skip
+_ENDS = {
+    "arrived": at.ARRIVED,
+    "completed": at.COMPLETED,
+    "rejected": at.REJECTED,
+    "timed_out": at.TIMED_OUT,
+    "lost": at.LOST,
+    "in_system": at.IN_SYSTEM,
+}
 """Counters of the data plane by the names of the ledger."""
 
 
@@ -72,10 +78,12 @@ class Books:
         self._nodes.sort()
         self._usage.sort(key=lambda row: (row[1], row[4]))
         return {
-            "nodes": _table(self._nodes, NODES), "replicas": _table(self._usage, REPLICAS),
-            "timeline": _table(self._samples, TIMELINE), "events": _table(self._events, EVENTS),
+            "nodes": _table(self._nodes, NODES),
+            "replicas": _table(self._usage, REPLICAS),
+            "timeline": _table(self._samples, TIMELINE),
+            "events": _table(self._events, EVENTS),
             "pulse": _table(self._pulse, PULSE),
-        }  # fmt: skip
+        }
 
 
 def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
@@ -129,10 +137,7 @@ def outcomes(
     histograms = plane.state.histograms if people is None else people.state.histograms
     columns = [
         np.arange(len(counts)) * (window_ns / NS_PER_S),
-        *(
-            counts[:, c]
-            for c in (at.W_ARRIVED, at.W_COMPLETED, at.W_REJECTED, at.W_TIMED_OUT, at.W_LOST, at.W_GOOD)
-        ),
+        *(counts[:, c] for c in (at.W_ARRIVED, at.W_COMPLETED, at.W_REJECTED, at.W_TIMED_OUT, at.W_LOST, at.W_GOOD)),
         _late(plane, limits, window_ns),
         *(counts[:, c] for c in (at.W_PROMPT, at.W_OUTPUT)),
     ]

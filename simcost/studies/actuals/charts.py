@@ -9,11 +9,17 @@ from simcost.present.chart_style import INK, WIDTH, Document, finish, inline
 from simcost.present.format import printable
 
 PARTS = {
-    "on_demand": ("on demand", "#E69F00"), "committed": ("committed", "#0072B2"), "spot": ("spot", "#009E73"),
-    "other": ("other usage", "#999999"), "unused": ("lost of commitments", "#D55E00"),
-    "unused_capacity": ("lost of reservations", "#F6BD8B"), "purchase": ("purchases", "#CC79A7"),
-    "tax": ("tax", "#C9C9C9"), "credit": ("credits", "#56B4E9"), "adjustment": ("adjustments", "#6E6E6E"),
-}  # fmt: skip
+    "on_demand": ("on demand", "#E69F00"),
+    "committed": ("committed", "#0072B2"),
+    "spot": ("spot", "#009E73"),
+    "other": ("other usage", "#999999"),
+    "unused": ("lost of commitments", "#D55E00"),
+    "unused_capacity": ("lost of reservations", "#F6BD8B"),
+    "purchase": ("purchases", "#CC79A7"),
+    "tax": ("tax", "#C9C9C9"),
+    "credit": ("credits", "#56B4E9"),
+    "adjustment": ("adjustments", "#6E6E6E"),
+}
 """What a day's cost was for: its name and colour."""
 DAYS = 400
 
@@ -25,8 +31,10 @@ def days(document: Document) -> Any:
     shown = document["days"][-DAYS:]
     rows = [
         {"day": day["day"], "part": PARTS[name][0], "usd": round(usd, 4), "order": list(PARTS).index(name)}
-        for day in shown for name, usd in day["effective_usd"].items() if usd
-    ]  # fmt: skip
+        for day in shown
+        for name, usd in day["effective_usd"].items()
+        if usd
+    ]
     present = {name: colour for name, colour in PARTS.values() if any(row["part"] == name for row in rows)}
     scale = alt.Scale(domain=list(present), range=list(present.values()))
     bars = alt.Chart(inline(rows)).mark_bar()
@@ -34,15 +42,18 @@ def days(document: Document) -> Any:
         x=alt.X("day:T", timeUnit="utcyearmonthdate", title=None, axis=alt.Axis(grid=False, tickCount=8)),
         y=alt.Y("usd:Q", title="USD per day, effective", axis=alt.Axis(format="$~s", tickCount=6)),
         color=alt.Color("part:N", title=None, sort=list(present), scale=scale, legend=alt.Legend(columns=5)),
-        order="order:Q", tooltip=["day:T", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
-    ).properties(width=WIDTH, height=260)  # fmt: skip
+        order="order:Q",
+        tooltip=["day:T", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
+    ).properties(width=WIDTH, height=260)
     return finish(chart, "Effective cost by day (USD)")
 
 
 EFFECTS = {
-    "quantity_effect_usd": ("other quantity", "#0072B2"), "price_effect_usd": ("other price", "#E69F00"),
-    "only_actual": ("not simulated", "#D55E00"), "only_simulated": ("not paid for", "#999999"),
-}  # fmt: skip
+    "quantity_effect_usd": ("other quantity", "#0072B2"),
+    "price_effect_usd": ("other price", "#E69F00"),
+    "only_actual": ("not simulated", "#D55E00"),
+    "only_simulated": ("not paid for", "#999999"),
+}
 BARS = 20
 """SKUs in a chart, at most."""
 
@@ -59,15 +70,13 @@ def gaps(document: Document) -> Any:
     present = {name: colour for name, colour in EFFECTS.values() if any(row["part"] == name for row in rows)}
     scale = alt.Scale(domain=list(present), range=list(present.values()))
     axis = alt.Axis(domain=False, ticks=False, labelLimit=260)
-    chart = alt.Chart(inline([row for row in rows if row["sku"] in shown])).mark_bar(
-        stroke="white", strokeWidth=0.5
-    )
+    chart = alt.Chart(inline([row for row in rows if row["sku"] in shown])).mark_bar(stroke="white", strokeWidth=0.5)
     drawn = chart.encode(
         y=alt.Y("sku:N", title=None, sort=shown, axis=axis),
         x=alt.X("usd:Q", title="USD, actual less simulated", axis=alt.Axis(format="$~s", tickCount=6)),
         color=alt.Color("part:N", title=None, sort=list(present), scale=scale),
         tooltip=["sku:N", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
-    ).properties(width=WIDTH - 120, height=alt.Step(24))  # fmt: skip
+    ).properties(width=WIDTH - 120, height=alt.Step(24))
     rule = alt.Chart(inline([{"usd": 0}])).mark_rule(color=INK).encode(x="usd:Q")
     return finish(drawn + rule, f"Where {document['cost']} cost differs from what was simulated (USD)")
 

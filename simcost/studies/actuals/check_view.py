@@ -41,8 +41,6 @@ def broken(document: Mapping[str, Any]) -> Table:
 def meanings(document: Mapping[str, Any]) -> list[str]:
     """What breaks each rule, and where the specification says it."""
     return [
-        printable(
-            f"{row['rule']}: rows that {row['says']}" + (f" ({row['source']})" if row["source"] else "")
-        )
+        printable(f"{row['rule']}: rows that {row['says']}" + (f" ({row['source']})" if row["source"] else ""))
         for row in document["broken"]
     ]

@@ -25,9 +25,7 @@ def add(verbs: Any) -> None:
     check.add_argument("file", type=Path, help="a FOCUS file, CSV (also .gz) or Parquet")
     compare = verb(actions, "compare", _compare, "what was paid against what was simulated, SKU by SKU")
     compare.add_argument("actual", type=Path, help="a provider's FOCUS export")
-    compare.add_argument(
-        "simulated", type=Path, help="a FOCUS file of `simcost bill`, or a folder of `simcost run`"
-    )
+    compare.add_argument("simulated", type=Path, help="a FOCUS file of `simcost bill`, or a folder of `simcost run`")
     compare.add_argument("--plan", metavar="NAME", help="which plan of the folder")
     compare.add_argument(
         "--cost", choices=("effective", "billed", "list"), default="effective", help="which cost (effective)"
@@ -59,9 +57,7 @@ def worth(text: str) -> tuple[str, float]:
     except ValueError:
         usd = 0.0
     if not (len(name) == 3 and name.isalpha() and name.isascii() and 0 < usd < 1e9):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not the value of a currency in USD; write e.g. EUR=1.08"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not the value of a currency in USD; write e.g. EUR=1.08")
     return name.upper(), usd
 
 
@@ -92,9 +88,7 @@ def _compare(arguments: Arguments) -> None:
     usd_per = dict(arguments.rate)
     actuals = _actuals([arguments.actual], arguments)
     expected = simulated_side(arguments.simulated, arguments.cost, plan=arguments.plan, usd_per=usd_per)
-    document = against(
-        side_of_file(actuals, arguments.cost), expected, arguments.cost, per_month=arguments.per_month
-    )
+    document = against(side_of_file(actuals, arguments.cost), expected, arguments.cost, per_month=arguments.per_month)
     simulated = arguments.simulated / "result.json" if arguments.simulated.is_dir() else arguments.simulated
     files = [arguments.actual, simulated]
     finish(arguments, {**document, "quality": actuals.quality}, [], "actuals.compare_view", files=files)

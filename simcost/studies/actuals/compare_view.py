@@ -14,9 +14,12 @@ from simcost.units import format_usd
 
 Document = Mapping[str, Any]
 _WHAT = {
-    "quantity": "other quantities", "price": "other prices", "only_actual": "SKUs that were not simulated",
-    "only_simulated": "SKUs that were not paid for", "other": "purchases, unused, taxes, credits",
-}  # fmt: skip
+    "quantity": "other quantities",
+    "price": "other prices",
+    "only_actual": "SKUs that were not simulated",
+    "only_simulated": "SKUs that were not paid for",
+    "other": "purchases, unused, taxes, credits",
+}
 
 
 def text(document: Document) -> str:

@@ -105,9 +105,7 @@ def side_of_file(actuals: Actuals, basis: Basis) -> Side:
     return Side(amounts=amounts, others=others, span_h=actuals.span_h)
 
 
-def side_of_charges(
-    charges: Sequence[Mapping[str, Any]], basis: Basis, replications: int, span_h: float
-) -> Side:
+def side_of_charges(charges: Sequence[Mapping[str, Any]], basis: Basis, replications: int, span_h: float) -> Side:
     """The charges of a plan of a run: means over its replications. Simulated time has no calendar."""
     amounts: dict[Key, Amount] = {}
     others: dict[Other, float] = {}
@@ -180,11 +178,14 @@ def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = Fa
         actual, simulated = actual.in_months(both), simulated.in_months(both)
     pairs, only_actual, only_simulated = _matched(actual.amounts, simulated.amounts)
     document = {
-        "cost": basis, "months": sorted(actual.months | simulated.months), "left_out_months": left,
+        "cost": basis,
+        "months": sorted(actual.months | simulated.months),
+        "left_out_months": left,
         "skus": sorted((_pair(*pair) for pair in pairs), key=_size),
-        "only_actual": _alone(only_actual, only_simulated), "only_simulated": _alone(only_simulated, only_actual),
+        "only_actual": _alone(only_actual, only_simulated),
+        "only_simulated": _alone(only_simulated, only_actual),
         "others": _others(actual, simulated),
-    }  # fmt: skip
+    }
     document |= _totals(actual, simulated, document)
     return {"verdict": verdict(document), **document}
 
@@ -228,9 +229,12 @@ def _size(row: Document) -> tuple[float, float]:
 def _pair(key: Key, actual: Amount, simulated: Amount) -> Document:
     quantity, price = effects(simulated, actual)
     return _named(key) | {
-        "actual": _amount(actual), "simulated": _amount(simulated), "difference_usd": actual.usd - simulated.usd,
-        "quantity_effect_usd": quantity, "price_effect_usd": price,
-    }  # fmt: skip
+        "actual": _amount(actual),
+        "simulated": _amount(simulated),
+        "difference_usd": actual.usd - simulated.usd,
+        "quantity_effect_usd": quantity,
+        "price_effect_usd": price,
+    }
 
 
 def _alone(mine: Mapping[Key, Amount], theirs: Mapping[Key, Amount]) -> list[Document]:
@@ -255,17 +259,21 @@ def _like(key: Key, others: Iterable[Key]) -> str | None:
 def _others(actual: Side, simulated: Side) -> list[Document]:
     keys = sorted(set(actual.others) | set(simulated.others))
     return [
-        {"month": key[0], "what": key[1], "actual_usd": actual.others.get(key, 0.0),
-         "simulated_usd": simulated.others.get(key, 0.0),
-         "difference_usd": actual.others.get(key, 0.0) - simulated.others.get(key, 0.0)} for key in keys
-    ]  # fmt: skip
+        {
+            "month": key[0],
+            "what": key[1],
+            "actual_usd": actual.others.get(key, 0.0),
+            "simulated_usd": simulated.others.get(key, 0.0),
+            "difference_usd": actual.others.get(key, 0.0) - simulated.others.get(key, 0.0),
+        }
+        for key in keys
+    ]
 
 
 def _totals(actual: Side, simulated: Side, document: Document) -> Document:
     """The sums, and what makes up their difference."""
     paid, expected = (
-        fsum([*(one.usd for one in side.amounts.values()), *side.others.values()])
-        for side in (actual, simulated)
+        fsum([*(one.usd for one in side.amounts.values()), *side.others.values()]) for side in (actual, simulated)
     )
     parts = {
         "quantity": fsum(row["quantity_effect_usd"] for row in document["skus"]),
@@ -291,15 +299,16 @@ def verdict(document: Document) -> str:
     said = ", ".join(f"{_SAID[name]} {signed(usd)}" for name, usd in parts if round(usd, 2))
     when = _list(document["months"])
     first = f"Actual {document['cost']} cost of {when} is {format_usd(abs(gap))}{size} {way} the simulated"
-    return (
-        f"{first} {format_usd(expected)}: {said}."
-        if said
-        else f"Actual and simulated agree: {format_usd(paid)}."
-    )
+    return f"{first} {format_usd(expected)}: {said}." if said else f"Actual and simulated agree: {format_usd(paid)}."
 
 
-_SAID = {"quantity": "other quantities", "price": "other prices", "only_actual": "SKUs not simulated",
-         "only_simulated": "SKUs not paid for", "other": "purchases, unused, taxes and credits"}  # fmt: skip
+_SAID = {
+    "quantity": "other quantities",
+    "price": "other prices",
+    "only_actual": "SKUs not simulated",
+    "only_simulated": "SKUs not paid for",
+    "other": "purchases, unused, taxes and credits",
+}
 
 
 def signed(usd: float) -> str:

@@ -83,15 +83,21 @@ def actuals_document(actuals: Actuals) -> Document:
     lines = actuals.lines
     total = summed(lines, [])[0]
     document = {
-        "rows": actuals.rows, "focus_versions": list(actuals.versions), "granularity": actuals.grain,
-        "period": _period(actuals), "usd_per": dict(actuals.usd_per),
+        "rows": actuals.rows,
+        "focus_versions": list(actuals.versions),
+        "granularity": actuals.grain,
+        "period": _period(actuals),
+        "usd_per": dict(actuals.usd_per),
         **{name: cost(total, name) for name in COSTS},
         "below_list_share": _below_list(actuals),
         "by_kind_usd": {row["kind"]: row["effective_usd"] for row in summed(lines, ["kind"])},
         "months": [_month(row) for row in summed(month(lines), ["month", "provider", "service"])],
-        "skus": _skus(actuals), "coverage": _coverage(actuals), "commitments": _commitments(actuals),
-        "days": _days(actuals), "quality": actuals.quality,
-    }  # fmt: skip
+        "skus": _skus(actuals),
+        "coverage": _coverage(actuals),
+        "commitments": _commitments(actuals),
+        "days": _days(actuals),
+        "quality": actuals.quality,
+    }
     return {"verdict": verdict(document), **document}
 
 
@@ -113,8 +119,10 @@ def _below_list(actuals: Actuals) -> float | None:
 
 
 def _month(row: Mapping[str, Any]) -> Document:
-    return {**{key: row[key] for key in ("month", "provider", "service")},
-            **{name: cost(row, name) for name in COSTS}}  # fmt: skip
+    return {
+        **{key: row[key] for key in ("month", "provider", "service")},
+        **{name: cost(row, name) for name in COSTS},
+    }
 
 
 def _skus(actuals: Actuals) -> list[Document]:
@@ -122,12 +130,16 @@ def _skus(actuals: Actuals) -> list[Document]:
     used = is_(month(actuals.lines), "kind", "usage")
     keys = ["month", "provider", "region", "sku", "unit", "pricing"]
     return [
-        {**{key: row[key] for key in keys}, "quantity": row["quantity"],
-         **{name: cost(row, name) for name in COSTS},
-         "effective_usd_per_unit": unit_price(row, "effective_usd"),
-         "list_usd_per_unit": unit_price(row, "list_usd")}
-        for row in summed(used, keys) if row["quantity"]
-    ]  # fmt: skip
+        {
+            **{key: row[key] for key in keys},
+            "quantity": row["quantity"],
+            **{name: cost(row, name) for name in COSTS},
+            "effective_usd_per_unit": unit_price(row, "effective_usd"),
+            "list_usd_per_unit": unit_price(row, "list_usd"),
+        }
+        for row in summed(used, keys)
+        if row["quantity"]
+    ]
 
 
 def _coverage(actuals: Actuals) -> dict[str, float | None]:
@@ -141,22 +153,28 @@ def _coverage(actuals: Actuals) -> dict[str, float | None]:
         for name in ("all", row["provider"]):
             sums = usd.setdefault(name, {})
             sums[row["pricing"]] = sums.get(row["pricing"], 0.0) + row["list_usd"]
-    return {name: per(sums.get("committed", 0.0), sums.get("committed", 0.0) + sums.get("on_demand", 0.0))
-            for name, sums in usd.items()}  # fmt: skip
+    return {
+        name: per(sums.get("committed", 0.0), sums.get("committed", 0.0) + sums.get("on_demand", 0.0))
+        for name, sums in usd.items()
+    }
 
 
 def _commitments(actuals: Actuals) -> list[Document]:
     """Each commitment: what usage took of it, what was lost, and what was paid for it in these rows."""
     lines = actuals.lines
-    paid = {
-        row["commitment"]: row["billed_usd"] for row in summed(is_(lines, "kind", "purchase"), ["commitment"])
-    }
+    paid = {row["commitment"]: row["billed_usd"] for row in summed(is_(lines, "kind", "purchase"), ["commitment"])}
     found = [
-        {"commitment": row["commitment"], "provider": row["provider"], "used_usd": row["used_usd"],
-         "unused_usd": row["unused_usd"], "utilisation": per(row["used_usd"], row["used_usd"] + row["unused_usd"]),
-         "purchased_usd": paid.get(row["commitment"], 0.0)}
-        for row in summed(lines, ["provider", "commitment"]) if row["commitment"]
-    ]  # fmt: skip
+        {
+            "commitment": row["commitment"],
+            "provider": row["provider"],
+            "used_usd": row["used_usd"],
+            "unused_usd": row["unused_usd"],
+            "utilisation": per(row["used_usd"], row["used_usd"] + row["unused_usd"]),
+            "purchased_usd": paid.get(row["commitment"], 0.0),
+        }
+        for row in summed(lines, ["provider", "commitment"])
+        if row["commitment"]
+    ]
     return sorted(found, key=lambda one: -one["used_usd"] - one["unused_usd"])
 
 
@@ -174,9 +192,7 @@ def _days(actuals: Actuals) -> list[Document]:
 def verdict(document: Document) -> str:
     """What was paid in which time, what that saved, and how well commitments did."""
     period = document["period"]
-    paid = (
-        f"{format_usd(document['effective_usd'])} effective and {format_usd(document['billed_usd'])} billed"
-    )
+    paid = f"{format_usd(document['effective_usd'])} effective and {format_usd(document['billed_usd'])} billed"
     said = [f"{paid} from {period['first_day']} to {period['last_day']}"]
     saved = document["below_list_share"]
     if saved is not None:

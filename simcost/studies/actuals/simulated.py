@@ -17,9 +17,7 @@ from simcost.trace.focus.reader import read_focus
 _HOUR_S = 3600.0
 
 
-def simulated_side(
-    path: Path, basis: Basis, *, plan: str | None = None, usd_per: Mapping[str, float]
-) -> Side:
+def simulated_side(path: Path, basis: Basis, *, plan: str | None = None, usd_per: Mapping[str, float]) -> Side:
     """The costs of a FOCUS file, or of a plan in a folder that `simcost run` wrote.
 
     Args:
@@ -34,9 +32,7 @@ def simulated_side(
     if path.is_dir():
         return _of_folder(path, basis, plan)
     if plan is not None:
-        raise InputError(
-            f"{path}: a FOCUS file has no plans; leave out --plan, or give a folder of `simcost run`"
-        )
+        raise InputError(f"{path}: a FOCUS file has no plans; leave out --plan, or give a folder of `simcost run`")
     return side_of_file(read_focus([path], usd_per=usd_per), basis)
 
 

@@ -25,10 +25,7 @@ def text(document: Document) -> str:
         fill(coverage(document), WIDTH),
         cut(commitments(document)),
         cut(findings(document)),
-        "\n".join(
-            fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ")
-            for line in meanings(document)[:ROWS]
-        ),
+        "\n".join(fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in meanings(document)[:ROWS]),
     ]
     return "\n\n".join(block for block in blocks if block)
 

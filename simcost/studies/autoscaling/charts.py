@@ -23,9 +23,7 @@ def decisions(document: Document) -> Any:
 
     names = document["metrics"][:METRICS]
     limit = ROWS // (len(names) + 2)
-    panels = [
-        _metric(document, name, limit, colour) for name, colour in zip(names, OKABE_ITO[1:], strict=False)
-    ]
+    panels = [_metric(document, name, limit, colour) for name, colour in zip(names, OKABE_ITO[1:], strict=False)]
     panels.append(_replicas(document, limit))
     more = len(document["metrics"]) - len(names)
     said = f"Totals of the pool as they are read. {f'{more} more metrics are in the document.' if more > 0 else ''}"
@@ -46,14 +44,16 @@ def _metric(document: Document, name: str, limit: int, colour: str) -> Any:
         known = [one for one in part if one["metrics"][name] is not None]
         at = max(known, key=lambda one: one["metrics"][name], default=part[0])
         rows.append({"time": _time(document, at), "value": at["metrics"][name]})
-    line = alt.Chart(inline(rows)).mark_line(strokeWidth=1.5, color=colour, interpolate="step-after").encode(
-        x=_x(document, labels=False),
-        y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4, format="~s", minExtent=40)),
-        tooltip=[alt.Tooltip("value:Q", format=".5~g")],
-    )  # fmt: skip
-    heading = alt.Title(
-        printable(name), anchor="start", fontSize=12, fontWeight="normal", color=INK, offset=4
+    line = (
+        alt.Chart(inline(rows))
+        .mark_line(strokeWidth=1.5, color=colour, interpolate="step-after")
+        .encode(
+            x=_x(document, labels=False),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4, format="~s", minExtent=40)),
+            tooltip=[alt.Tooltip("value:Q", format=".5~g")],
+        )
     )
+    heading = alt.Title(printable(name), anchor="start", fontSize=12, fontWeight="normal", color=INK, offset=4)
     return line.properties(width=WIDTH, height=100, title=heading)
 
 
@@ -63,15 +63,23 @@ def _replicas(document: Document, limit: int) -> Any:
 
     rows: Rows = []
     for word, key in (("there", "current"), ("desired", "desired")):
-        rows += [{"time": _time(document, one), "replicas": one[key], "line": word}
-                 for one in _changes(document["decisions"], key, limit)]  # fmt: skip
+        rows += [
+            {"time": _time(document, one), "replicas": one[key], "line": word}
+            for one in _changes(document["decisions"], key, limit)
+        ]
     colour = alt.Color("line:N", title=None, scale=alt.Scale(domain=list(LINES), range=list(LINES.values())))
     width = alt.StrokeWidth("line:N", title=None, scale=alt.Scale(domain=list(LINES), range=[4, 1.5]))
-    lines = alt.Chart(inline(rows)).mark_line(interpolate="step-after").encode(
-        x=_x(document, labels=True), color=colour, strokeWidth=width,
-        y=alt.Y("replicas:Q", title="replicas", axis=alt.Axis(tickMinStep=1, format="d", minExtent=40)),
-        tooltip=["line:N", "replicas:Q"],
-    )  # fmt: skip
+    lines = (
+        alt.Chart(inline(rows))
+        .mark_line(interpolate="step-after")
+        .encode(
+            x=_x(document, labels=True),
+            color=colour,
+            strokeWidth=width,
+            y=alt.Y("replicas:Q", title="replicas", axis=alt.Axis(tickMinStep=1, format="d", minExtent=40)),
+            tooltip=["line:N", "replicas:Q"],
+        )
+    )
     return lines.properties(width=WIDTH, height=160)
 
 

@@ -124,13 +124,28 @@ def _decisions(replayed: Replayed, start_utc_s: float) -> list[Document]:
     """Sync by sync; with the date where the recording has dates."""
     totals = {name: values.tolist() for name, values in replayed.totals.items()}
     decisions: list[Document] = []
-    columns = zip(replayed.time_s.tolist(), replayed.current.tolist(), replayed.ready.tolist(),
-                  replayed.desired.tolist(), replayed.reason, strict=True)  # fmt: skip
+    columns = zip(
+        replayed.time_s.tolist(),
+        replayed.current.tolist(),
+        replayed.ready.tolist(),
+        replayed.desired.tolist(),
+        replayed.reason,
+        strict=True,
+    )
     for i, (t_s, current, ready, desired, reason) in enumerate(columns):
         seen = {name: values[i] if isfinite(values[i]) else None for name, values in totals.items()}
         time = {} if start_utc_s != start_utc_s else {"time": _iso(start_utc_s + t_s)}
-        decisions.append({"t_s": t_s, **time, "current": current, "ready": ready, "desired": desired, "reason": reason,
-                          "metrics": seen})  # fmt: skip
+        decisions.append(
+            {
+                "t_s": t_s,
+                **time,
+                "current": current,
+                "ready": ready,
+                "desired": desired,
+                "reason": reason,
+                "metrics": seen,
+            }
+        )
     return decisions
 
 

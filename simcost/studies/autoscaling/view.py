@@ -80,11 +80,7 @@ def hours(document: Document) -> str:
 
 def not_simulated(document: Document) -> str:
     """Fields of the manifest that change nothing here."""
-    return (
-        f"Not simulated: {printable(', '.join(document['not_simulated']))}"
-        if document["not_simulated"]
-        else ""
-    )
+    return f"Not simulated: {printable(', '.join(document['not_simulated']))}" if document["not_simulated"] else ""
 
 
 def notes(document: Document) -> list[str]:

@@ -6,10 +6,15 @@ from typing import Any
 from simcost.present.chart_style import WIDTH, finish, inline
 
 _COLOURS = {
-    "covered by commitments": "#2B6299", "on demand": "#D55E00", "spot": "#E69F00", "unused commitment": "#C9C9C9",
+    "covered by commitments": "#2B6299",
+    "on demand": "#D55E00",
+    "spot": "#E69F00",
+    "unused commitment": "#C9C9C9",
     "idle reservation": "#8C8C8C",
-    "storage": "#4B7F3A", "transfer": "#B4D9A2", "tokens": "#7A5195",
-}  # fmt: skip
+    "storage": "#4B7F3A",
+    "transfer": "#B4D9A2",
+    "tokens": "#7A5195",
+}
 
 
 def spending(plans: Sequence[Mapping[str, Any]]) -> Any:
@@ -23,13 +28,25 @@ def spending(plans: Sequence[Mapping[str, Any]]) -> Any:
         if usd > 0
     ]
     present = [what for what in _COLOURS if any(row["what"] == what for row in rows)]
-    fill = alt.Color("what:N", title=None, sort=present, legend=alt.Legend(columns=4),
-                     scale=alt.Scale(domain=present, range=[_COLOURS[what] for what in present]))  # fmt: skip
-    chart = alt.Chart(inline(rows)).mark_bar(stroke="white", strokeWidth=0.5).encode(
-        y=alt.Y("plan:N", title=None, sort=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=200)),
-        x=alt.X("usd:Q", title="USD", axis=alt.Axis(format="~s", tickCount=6)),
-        color=fill, order="order:Q", tooltip=["plan:N", "what:N", alt.Tooltip("usd:Q", format=",.2f")],
-    ).properties(width=WIDTH, height=alt.Step(28))  # fmt: skip
+    fill = alt.Color(
+        "what:N",
+        title=None,
+        sort=present,
+        legend=alt.Legend(columns=4),
+        scale=alt.Scale(domain=present, range=[_COLOURS[what] for what in present]),
+    )
+    chart = (
+        alt.Chart(inline(rows))
+        .mark_bar(stroke="white", strokeWidth=0.5)
+        .encode(
+            y=alt.Y("plan:N", title=None, sort=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=200)),
+            x=alt.X("usd:Q", title="USD", axis=alt.Axis(format="~s", tickCount=6)),
+            color=fill,
+            order="order:Q",
+            tooltip=["plan:N", "what:N", alt.Tooltip("usd:Q", format=",.2f")],
+        )
+        .properties(width=WIDTH, height=alt.Step(28))
+    )
     return finish(chart, "Where the money goes", "Effective cost: commitments spread over their terms")
 
 

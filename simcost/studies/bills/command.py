@@ -24,9 +24,7 @@ def add(verbs: Any) -> None:
         metavar="YAML",
         help="purchasing plan; repeatable",
     )
-    output(
-        bill, "--focus", metavar="OUT", help="write the bill in the FOCUS format (.parquet or .csv); one plan"
-    )
+    output(bill, "--focus", metavar="OUT", help="write the bill in the FOCUS format (.parquet or .csv); one plan")
     bill.add_argument("--run-plan", metavar="NAME", help="plan of a results folder (default: the best)")
     columns(bill)
 

@@ -56,8 +56,7 @@ def _tree(document: Mapping[str, Any]) -> Table:
 
 def _payers(tag: str, words: Mapping[str, float], total_usd: float) -> Table:
     return [
-        {tag: word, "effective": format_usd(usd), "share": format_share(usd / total_usd)}
-        for word, usd in words.items()
+        {tag: word, "effective": format_usd(usd), "share": format_share(usd / total_usd)} for word, usd in words.items()
     ]
 
 
@@ -92,9 +91,7 @@ def _plans(plans: Sequence[Mapping[str, Any]]) -> Table:
 def _with_margin(plan: Mapping[str, Any]) -> str:
     """The cost, and of a run half the width of its interval."""
     interval = plan.get("intervals", {}).get("effective_usd")
-    margin = (
-        f" \N{PLUS-MINUS SIGN} {format_usd(interval['margin'])}" if interval and interval["margin"] else ""
-    )
+    margin = f" \N{PLUS-MINUS SIGN} {format_usd(interval['margin'])}" if interval and interval["margin"] else ""
     return Formatted(f"{format_usd(plan['effective_usd'])}{margin}", plan["effective_usd"])
 
 

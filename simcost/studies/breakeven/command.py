@@ -29,19 +29,21 @@ _KEYS = ("hit", "written", "ttl", "batch", "ttft", "tpot", "units", "unit_price"
 
 def add(verbs: Any) -> None:
     """The verb `api`."""
-    api = verb(
-        verbs, "api", _api, "what per-token APIs cost, and from which demand on an own fleet costs less"
-    )
+    api = verb(verbs, "api", _api, "what per-token APIs cost, and from which demand on an own fleet costs less")
     api.add_argument(
         "file",
         type=Path,
         help="scenario YAML or a results folder: its plans against the APIs; or a stored trace",
     )
     api.add_argument(
-        "--api", type=asked, action="append", required=True, metavar="NAME[,KEY=VALUE...]",
+        "--api",
+        type=asked,
+        action="append",
+        required=True,
+        metavar="NAME[,KEY=VALUE...]",
         help="provider/model; hit=40%% or ttl=1h of its cache, batch, ttft=0.8s and tpot=20ms (its p95, if you know "
         "them), units=3,unit_price=$1/h,unit_tokens=2500 per minute; repeatable",
-    )  # fmt: skip
+    )
     api.add_argument("--plan", action="append", default=[], metavar="NAME", help="only this plan; repeatable")
     api.add_argument(
         "--scale",
@@ -50,11 +52,13 @@ def add(verbs: Any) -> None:
         help="demands, relative to the scenario's (default 0.1 to 100)",
     )
     api.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
-    api.add_argument("--most-requests", type=positive, metavar="N",
-                     help="leave out demands whose runs have more (default 2 million)")  # fmt: skip
     api.add_argument(
-        "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)"
+        "--most-requests",
+        type=positive,
+        metavar="N",
+        help="leave out demands whose runs have more (default 2 million)",
     )
+    api.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
     api.add_argument("--fresh", action="store_true", help="run again what is already known")
     output_folder(api, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
     output(api, "--svg", metavar="FILE", help="write the picture of costs against demand")
@@ -80,9 +84,7 @@ def _of_trace(arguments: Arguments) -> dict[str, Any]:
     from simcost.studies.breakeven.question import trace_document
 
     if arguments.svg or arguments.plan or arguments.scale:
-        raise InputError(
-            "--svg, --plan and --scale need a scenario: a trace alone has no fleets to compare with"
-        )
+        raise InputError("--svg, --plan and --scale need a scenario: a trace alone has no fleets to compare with")
     return trace_document(arguments.file, arguments.api, load_catalog(arguments.catalog))
 
 
@@ -98,9 +100,14 @@ def _of_scenario(arguments: Arguments) -> dict[str, Any]:
     loaded = load(file, arguments.data)
     own = arguments.file if arguments.file.is_dir() else Path("results") / loaded.scenario.scenario
     settings = Settings(
-        scales=arguments.scale or SCALES, plans=tuple(arguments.plan), seeds=arguments.seeds, seed=arguments.seed,
-        jobs=arguments.jobs, fresh=arguments.fresh, most_requests=arguments.most_requests or MOST_REQUESTS,
-    )  # fmt: skip
+        scales=arguments.scale or SCALES,
+        plans=tuple(arguments.plan),
+        seeds=arguments.seeds,
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+        fresh=arguments.fresh,
+        most_requests=arguments.most_requests or MOST_REQUESTS,
+    )
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
         return scenario_document(loaded, arguments.api, (arguments.out or own) / "runs", settings, progress)
 
@@ -162,16 +169,22 @@ def _built(name: str, given: dict[str, Any]) -> "ApiOption":
         raise ValueError("`written` goes with `hit`")
     if stated and "ttl" in given:
         raise ValueError("`hit` states the cache's share, `ttl` lets it be found; give one of the two")
-    cache = HitShare(hit=given["hit"], written=given.get("written", 0.0)) if stated else PrefixReuse(
-        **{"ttl": given["ttl"]} if "ttl" in given else {})  # fmt: skip
+    cache = (
+        HitShare(hit=given["hit"], written=given.get("written", 0.0))
+        if stated
+        else PrefixReuse(**{"ttl": given["ttl"]} if "ttl" in given else {})
+    )
     units = None
     if missing := [key for key in ("units", "unit_price", "unit_tokens") if key not in given]:
         if len(missing) < 3:
             raise ValueError(f"provisioned units also need {', '.join(missing)}")
     else:
-        units = Provisioned(units=int(given["units"]), price=given["unit_price"],
-                            input_tokens_per_min=given["unit_tokens"],
-                            output_weight=given.get("output_weight", 1.0))  # fmt: skip
+        units = Provisioned(
+            units=int(given["units"]),
+            price=given["unit_price"],
+            input_tokens_per_min=given["unit_tokens"],
+            output_weight=given.get("output_weight", 1.0),
+        )
     purchase = PerToken(api=name, cache=cache, batch="batch" in given, provisioned=units)
     return ApiOption(
         name=name,
@@ -188,7 +201,5 @@ def _scales(text: str) -> tuple[float, ...]:
     except ValueError:
         scales = ()
     if not scales or not all(0 < scale <= 1e6 for scale in scales):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of demands greater than 0, such as 0.1,1,10"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of demands greater than 0, such as 0.1,1,10")
     return scales

@@ -69,9 +69,7 @@ def least_fleets(
 
     while asked := {key: size for key, search in searches.items() if (size := search.size()) is not None}:
         runs = list(_runs(question, resolved, asked, work.runs))
-        for (key, size), one in zip(
-            asked.items(), execute(runs, serve, jobs=work.jobs, note=work.note), strict=True
-        ):
+        for (key, size), one in zip(asked.items(), execute(runs, serve, jobs=work.jobs, note=work.note), strict=True):
             tried[key, size] = one
             searches[key].tell(size, enough=one.met)
     return {
@@ -113,9 +111,7 @@ def _tried(question: Question, run: ServingRun, ledger: Ledger) -> _Tried:
     [plan] = run.plans
     side = served_side(question, plan, run.replication, ledger)
     if not side.bought:
-        raise InputError(
-            f"plan {plan.plan.name!r} shares its fleet with jobs; name plans that serve requests alone"
-        )
+        raise InputError(f"plan {plan.plan.name!r} shares its fleet with jobs; name plans that serve requests alone")
     service = side.served.slo
     hours = sum(one.usage.node_hours() * one.usage.slots_per_node for one in side.bought)
     fleet = SmallestFleet(
@@ -142,9 +138,7 @@ def scaled(loaded: LoadedScenario, scale: float) -> LoadedScenario:
         InputError: a trace cannot be scaled that far.
     """
     scenario = loaded.scenario
-    demand = (
-        None if scenario.demand is None else replace(scenario.demand, scale=scenario.demand.scale * scale)
-    )
+    demand = None if scenario.demand is None else replace(scenario.demand, scale=scenario.demand.scale * scale)
     workload = tuple(_scaled(one, scale) for one in scenario.workload)
     return replace(loaded, scenario=replace(scenario, workload=workload, demand=demand))
 
@@ -230,8 +224,15 @@ def make_study(
 class _Points:
     """The points made so far."""
 
-    def __init__(self, loaded: LoadedScenario, plans: tuple[str, ...], apis: tuple[Api, ...], runs: Path,
-                 settings: Settings, progress: Progress) -> None:  # fmt: skip
+    def __init__(
+        self,
+        loaded: LoadedScenario,
+        plans: tuple[str, ...],
+        apis: tuple[Api, ...],
+        runs: Path,
+        settings: Settings,
+        progress: Progress,
+    ) -> None:
         self._loaded, self._plans, self._apis = loaded, plans, apis
         self._runs, self._settings, self._progress = runs, settings, progress
         self._made: dict[float, Point] = {}
@@ -241,28 +242,32 @@ class _Points:
         settings = self._settings
         question = settle(scaled(self._loaded, scale), seed=settings.seed, seeds=settings.seeds)
         done = len(self._made) / (len(settings.scales) + settings.refined)
-        work = Work(runs=self._runs, jobs=settings.jobs, fresh=settings.fresh,
-                    note=lambda: self._progress(min(done, 0.99), f"fleets at x{scale:.3g}"))  # fmt: skip
+        work = Work(
+            runs=self._runs,
+            jobs=settings.jobs,
+            fresh=settings.fresh,
+            note=lambda: self._progress(min(done, 0.99), f"fleets at x{scale:.3g}"),
+        )
         fleets = least_fleets(question, plans, self._guesses(scale, question.seeds), work)
-        priced = [
-            bills(requests_of(question), self._apis, replication) for replication in range(question.seeds)
-        ]
+        priced = [bills(requests_of(question), self._apis, replication) for replication in range(question.seeds)]
         self._made[scale] = Point(scale=scale, fleets=fleets, bills=tuple(zip(*priced, strict=True)))
 
     def study(self, question: Question) -> Study:
         """All points in order of demand."""
         scenario = self._loaded.scenario
-        return Study(scenario=scenario.scenario, model=scenario.model or "", plans=self._plans, apis=self._apis,
-                     points=tuple(self._made[scale] for scale in sorted(self._made)), level=scenario.level,
-                     horizon_s=requests_of(question).horizon_s)  # fmt: skip
+        return Study(
+            scenario=scenario.scenario,
+            model=scenario.model or "",
+            plans=self._plans,
+            apis=self._apis,
+            points=tuple(self._made[scale] for scale in sorted(self._made)),
+            level=scenario.level,
+            horizon_s=requests_of(question).horizon_s,
+        )
 
     def _guesses(self, scale: float, seeds: int) -> dict[Key, int]:
         """In proportion to the nearest demand that has a fleet, else to the plan's own."""
-        written = {
-            plan.name: largest(plan.scaling)
-            for plan in self._loaded.scenario.plans
-            if plan.name in self._plans
-        }
+        written = {plan.name: largest(plan.scaling) for plan in self._loaded.scenario.plans if plan.name in self._plans}
         near = sorted(self._made.values(), key=lambda point: abs(point.scale - scale) / point.scale)
         guesses = {}
         for name in self._plans:

@@ -39,8 +39,14 @@ def priced(asked: ApiOption, catalog: Catalog, cache: PromptCache, said: str) ->
         CatalogError: no price of it.
     """
     purchase = replace(asked.purchase, cache=cache)
-    return Api(name=asked.name, purchase=purchase, price=catalog.token_price(purchase.api), cache=said,
-               ttft_p95_s=asked.ttft_p95_s, tpot_p95_s=asked.tpot_p95_s)  # fmt: skip
+    return Api(
+        name=asked.name,
+        purchase=purchase,
+        price=catalog.token_price(purchase.api),
+        cache=said,
+        ttft_p95_s=asked.ttft_p95_s,
+        tpot_p95_s=asked.tpot_p95_s,
+    )
 
 
 def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api:
@@ -63,8 +69,10 @@ def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api
     def requests() -> Iterator[Shared]:
         return shared_in_stream(source.batches(0), keep_s)
 
-    cached, plain = (bill_tokens(requests(), replace(asked.purchase, cache=cache), price, source.horizon_s)
-                     for cache in (asked.purchase.cache, NoCache()))  # fmt: skip
+    cached, plain = (
+        bill_tokens(requests(), replace(asked.purchase, cache=cache), price, source.horizon_s)
+        for cache in (asked.purchase.cache, NoCache())
+    )
     return _cheaper(asked, loaded.catalog, cached, plain, asked.purchase.cache, "in the conversations drawn")
 
 
@@ -83,8 +91,10 @@ def in_traces(asked: ApiOption, catalog: Catalog, traces: Sequence[Path], horizo
     def requests() -> Iterator[Shared]:
         return chain.from_iterable(shared_in_trace(path, keep_s) for path in traces)
 
-    cached, plain = (bill_tokens(requests(), replace(asked.purchase, cache=cache), price, horizon_s)
-                     for cache in (asked.purchase.cache, NoCache()))  # fmt: skip
+    cached, plain = (
+        bill_tokens(requests(), replace(asked.purchase, cache=cache), price, horizon_s)
+        for cache in (asked.purchase.cache, NoCache())
+    )
     written = cached.count.tokens[:, 2].sum() / max(cached.count.input_tokens, 1)
     found = HitShare(hit=cached.count.read_share, written=float(written))
     return _cheaper(asked, catalog, cached, plain, found, "in the trace as recorded")
@@ -103,13 +113,9 @@ def _cheaper(
     """With the cache, unless writing costs more than reading saves."""
     share, ttl = format_share(cached.count.read_share), format_seconds(asked.purchase.cache.keep_s)
     if cached.count.read_share == 0:
-        return priced(
-            asked, catalog, NoCache(), f"no cache: no prompt begins as one of the last {ttl} {where}"
-        )
+        return priced(asked, catalog, NoCache(), f"no cache: no prompt begins as one of the last {ttl} {where}")
     if cached.total_usd > plain.total_usd:
-        return priced(
-            asked, catalog, NoCache(), f"no cache: writing would cost more than reading {share} saves"
-        )
+        return priced(asked, catalog, NoCache(), f"no cache: writing would cost more than reading {share} saves")
     said = f"{share} of prompts read from its cache, kept for {ttl}, found {where}"
     return priced(asked, catalog, cache, said)
 

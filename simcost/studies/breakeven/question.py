@@ -52,8 +52,7 @@ def trace_document(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> 
     span_s = max(info.span_s, 1.0)
     apis = [in_traces(one, catalog, [path], span_s) for one in asked]
     bills = [
-        bill_tokens(shared_in_trace(path, api.purchase.cache.keep_s), api.purchase, api.price, span_s)
-        for api in apis
+        bill_tokens(shared_in_trace(path, api.purchase.cache.keep_s), api.purchase, api.price, span_s) for api in apis
     ]
     tokens = (bills[0].count.input_tokens + bills[0].count.output_tokens) * _months(span_s)
     best = min(range(len(apis)), key=lambda i: bills[i].per_month_usd)
@@ -69,10 +68,13 @@ def trace_document(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> 
             f"A month is {HOURS_PER_MONTH:g} h like the {format_seconds(span_s)} of the trace.",
             *_about_apis(apis, bills, catalog.as_of),
         ],
-        "provenance": {"simcost_version": __version__, "inputs": {str(path): sha256_of(path)},
-                       "catalog_date": catalog.as_of,
-                       "prices": [row for api in apis for row in token_prices(api.price)]},
-    }  # fmt: skip
+        "provenance": {
+            "simcost_version": __version__,
+            "inputs": {str(path): sha256_of(path)},
+            "catalog_date": catalog.as_of,
+            "prices": [row for api in apis for row in token_prices(api.price)],
+        },
+    }
 
 
 def _months(span_s: float) -> float:

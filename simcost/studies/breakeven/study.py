@@ -117,15 +117,18 @@ class Study:
             )
         )
         least = known[0][0].fleets[plan]
-        found = [
-            crossing(scales, fleet, theirs, least=_smallest(least[i]))
-            for i, (fleet, theirs) in enumerate(curves)
-        ]
+        found = [crossing(scales, fleet, theirs, least=_smallest(least[i])) for i, (fleet, theirs) in enumerate(curves)]
         place, scale, sure = over_replications(found)
         doubts = filter(None, (doubtful(scales, fleet, theirs) for fleet, theirs in curves))
-        return BreakEven(plan=plan, api=api, place=place, scale=scale, sure=sure,
-                         crossed=sum(one.scale is not None for one in found),
-                         doubtful=max(doubts, default=None))  # fmt: skip
+        return BreakEven(
+            plan=plan,
+            api=api,
+            place=place,
+            scale=scale,
+            sure=sure,
+            crossed=sum(one.scale is not None for one in found),
+            doubtful=max(doubts, default=None),
+        )
 
 
 def _smallest(fleet: SmallestFleet | None) -> bool:
@@ -138,9 +141,7 @@ Figures = Mapping[str, Any]
 def verdict(document: Figures) -> str:
     """What is cheapest at the demand of the scenario, and from which demand on a fleet beats the cheapest API."""
     here = min(document["demands"], key=lambda one: max(one["scale"], 1 / one["scale"]))
-    plans = [
-        (plan["usd_per_month"]["mean"], f"the fleet {plan['name']}") for plan in here["plans"] if plan["met"]
-    ]
+    plans = [(plan["usd_per_month"]["mean"], f"the fleet {plan['name']}") for plan in here["plans"] if plan["met"]]
     apis = [(api["usd_per_month"]["mean"], api["name"]) for api in here["apis"]]
     (usd, name), *others = sorted([*plans, *apis])
     text = f"At {rate(here['requests_per_s'])} the cheapest is {name}: {format_usd(usd)} a month"
@@ -211,9 +212,7 @@ def document(study: Study, provenance: Mapping[str, Any], assumptions: Sequence[
         "between": [_demand(study, point) for point in study.points if point not in study.whole],
         "apis": [api_document(api, _at_scale_one(study).bills[i]) for i, api in enumerate(study.apis)],
         "break_even": [
-            _break_even(study, study.break_even(plan, api))
-            for plan in study.plans
-            for api in range(len(study.apis))
+            _break_even(study, study.break_even(plan, api)) for plan in study.plans for api in range(len(study.apis))
         ],
         "assumptions": list(assumptions),
         "provenance": dict(provenance),
@@ -225,9 +224,7 @@ def api_document(api: Api, bills: Sequence[TokenBill]) -> Document:
     """Prices, what the cache finds, and unit costs at the demand of the bills."""
     price = api.price
     facts = {
-        name: value
-        for name, value in asdict(price).items()
-        if name.endswith(("_usd_per_m", "_tokens", "_multiplier"))
+        name: value for name, value in asdict(price).items() if name.endswith(("_usd_per_m", "_tokens", "_multiplier"))
     }
     return {
         "name": api.name,
@@ -237,7 +234,8 @@ def api_document(api: Api, bills: Sequence[TokenBill]) -> Document:
         "usd_by_item": {
             item: _mean([bill.paid.by_item_usd(bill.rates)[item] for bill in bills])
             for item in bills[0].paid.by_item_usd(bills[0].rates)
-        } | {"provisioned": _mean([bill.units_usd for bill in bills])},
+        }
+        | {"provisioned": _mean([bill.units_usd for bill in bills])},
         "read_share": _mean([bill.count.read_share for bill in bills]),
         "cache": api.cache,
         "too_long_requests": _mean([bill.too_long for bill in bills]),
@@ -245,9 +243,9 @@ def api_document(api: Api, bills: Sequence[TokenBill]) -> Document:
         "batch": api.purchase.batch,
         "ttft_p95_s": api.ttft_p95_s,
         "tpot_p95_s": api.tpot_p95_s,
-        "price": facts | {name: getattr(price, name)
-                          for name in ("source", "as_of", "quality", "notes", "deprecation_date")},
-    }  # fmt: skip
+        "price": facts
+        | {name: getattr(price, name) for name in ("source", "as_of", "quality", "notes", "deprecation_date")},
+    }
 
 
 def _demand(study: Study, point: Point) -> Document:
@@ -276,14 +274,16 @@ def _plan(study: Study, point: Point, name: str) -> Document:
         "replicas": {"lo": min(counts), "mean": _mean(counts), "hi": max(counts)},
         "usd_per_month": _interval(usd, study.level) | {"least": min(usd), "most": max(usd)},
         "usd_per_million_tokens": _mean(
-            [1e6 * cost / (_tokens(bill) * MONTH_S / study.horizon_s)
-             for cost, bill in zip(usd, point.bills[0], strict=True)]
+            [
+                1e6 * cost / (_tokens(bill) * MONTH_S / study.horizon_s)
+                for cost, bill in zip(usd, point.bills[0], strict=True)
+            ]
         ),
         "attainment": _known(fleets, lambda fleet: fleet.attainment),
         "ttft_p95_s": _known(fleets, lambda fleet: fleet.ttft_p95_s),
         "tpot_p95_s": _known(fleets, lambda fleet: fleet.tpot_p95_s),
         "utilisation": _known(fleets, lambda fleet: fleet.utilisation),
-    }  # fmt: skip
+    }
 
 
 def _break_even(study: Study, found: BreakEven) -> Document:

@@ -30,8 +30,7 @@ def _costs(document: Document) -> str:
     head = ["$ per month (replicas)", *(f"x{one['scale']:.3g}" for one in shown)]
     rates = ["requests/s", *(f"{one['requests_per_s']:.3g}" for one in shown)]
     rows = [
-        [_short(plan["name"]), *(_fleet(one["plans"][i]) for one in shown)]
-        for i, plan in enumerate(shown[0]["plans"])
+        [_short(plan["name"]), *(_fleet(one["plans"][i]) for one in shown)] for i, plan in enumerate(shown[0]["plans"])
     ]
     rows += [
         [_short(api["name"]), *(format_usd(one["apis"][i]["usd_per_month"]["mean"]) for one in shown)]
@@ -58,9 +57,7 @@ def _fleet(plan: Document) -> str:
 
 
 def _pairs(document: Document) -> str:
-    rows = [
-        [_short(one["plan"]), _short(one["api"]), *_from(document, one)] for one in document["break_even"]
-    ]
+    rows = [[_short(one["plan"]), _short(one["api"]), *_from(document, one)] for one in document["break_even"]]
     return table(["fleet", "costs less than", "from", "tokens a month", "surely from"], rows, left=3)
 
 
@@ -86,10 +83,15 @@ def _service(document: Document) -> str:
     """Latency of the fleets at the demand of the scenario, and what is known of the APIs'."""
     here = min(document["demands"], key=lambda one: max(one["scale"], 1 / one["scale"]))
     rows = [
-        [_short(plan["name"]), _known(plan["attainment"], format_share), _known(plan["ttft_p95_s"], format_seconds),
-         _known(plan["tpot_p95_s"], format_seconds)]
-        for plan in here["plans"] if plan["met"]
-    ]  # fmt: skip
+        [
+            _short(plan["name"]),
+            _known(plan["attainment"], format_share),
+            _known(plan["ttft_p95_s"], format_seconds),
+            _known(plan["tpot_p95_s"], format_seconds),
+        ]
+        for plan in here["plans"]
+        if plan["met"]
+    ]
     rows += [
         [_short(api["name"]), "not known", _stated(api, "ttft_p95_s"), _stated(api, "tpot_p95_s")]
         for api in document["apis"]
@@ -101,13 +103,25 @@ def _service(document: Document) -> str:
 
 def _apis(document: Document) -> str:
     rows = [
-        [_short(api["name"]), format_usd(api["usd_per_month"]), format_usd(api["usd_per_request"]),
-         f"{api['usd_per_million_tokens']:.4g}", format_share(api["read_share"]), _main(api["usd_by_item"])]
+        [
+            _short(api["name"]),
+            format_usd(api["usd_per_month"]),
+            format_usd(api["usd_per_request"]),
+            f"{api['usd_per_million_tokens']:.4g}",
+            format_share(api["read_share"]),
+            _main(api["usd_by_item"]),
+        ]
         for api in document["apis"]
-    ]  # fmt: skip
+    ]
     count = document.get("requests_per_s")
-    head = ["API" if count is None else f"API at {rate(count)}", "$ per month", "per request", "per 1M tokens",
-            "cache hits", "most for"]  # fmt: skip
+    head = [
+        "API" if count is None else f"API at {rate(count)}",
+        "$ per month",
+        "per request",
+        "per 1M tokens",
+        "cache hits",
+        "most for",
+    ]
     return table(head, rows)
 
 
@@ -134,7 +148,6 @@ def _short(name: str) -> str:
 
 def _points(title: str, lines: Sequence[str]) -> str:
     points = [
-        fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-        for line in lines
+        fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False) for line in lines
     ]
     return "\n".join([title, *points])

@@ -17,9 +17,7 @@ def _add_catalog(verbs: Any) -> None:
     listing = verb(actions, "list", _catalog_list, "the facts of one kind")
     listing.add_argument("kind", nargs="?", help="kind of fact; none lists the kinds")
     show = verb(actions, "show", _catalog_show, "everything about one name, with its source")
-    show.add_argument(
-        "name", help="accelerator, model, provider, provider/sku, provider/item or provider/model"
-    )
+    show.add_argument("name", help="accelerator, model, provider, provider/sku, provider/item or provider/model")
     for action in (listing, show):
         own_catalog(action)
 
@@ -44,24 +42,16 @@ def _catalog_show(arguments: Arguments) -> None:
 def _add_perf(verbs: Any) -> None:
     perf = verb(verbs, "perf", _perf, "speed and memory of one replica")
     perf.add_argument("model", help="name of a model in the catalog")
-    perf.add_argument(
-        "--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog"
-    )
+    perf.add_argument("--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog")
     perf.add_argument("--tp", type=positive, default=1, help="accelerators per replica (default 1)")
     perf.add_argument("--precision", default="bf16", help="bf16, fp8, int8, int4 or fp4 (default bf16)")
     perf.add_argument("--kv-precision", default="bf16", help="of the KV cache (default bf16)")
-    perf.add_argument(
-        "--memory-utilisation", type=float, default=0.92, help="share of memory used (default 0.92)"
-    )
-    perf.add_argument(
-        "--max-num-seqs", type=positive, default=256, help="running sequences at most (default 256)"
-    )
+    perf.add_argument("--memory-utilisation", type=float, default=0.92, help="share of memory used (default 0.92)")
+    perf.add_argument("--max-num-seqs", type=positive, default=256, help="running sequences at most (default 256)")
     perf.add_argument(
         "--max-num-batched-tokens", type=positive, default=8192, help="token budget of a step (default 8192)"
     )
-    perf.add_argument(
-        "--context", type=positive, default=2048, help="tokens per sequence in the table (default 2048)"
-    )
+    perf.add_argument("--context", type=positive, default=2048, help="tokens per sequence in the table (default 2048)")
     own_catalog(perf)
 
 

@@ -28,12 +28,14 @@ def _step(document: Mapping[str, Any]) -> str:
         "q_s_per_pair": "q, per attention pair of prefill",
     }
     rows = [[title, format_seconds(document["coefficients"][name])] for name, title in names.items()]
-    return "\n".join((
-        "Step time  t = a + b P + c B + d K + q Q",
-        table(["coefficient", "time"], rows),
-        f"{document['provenance']}: {document['source']}",
-        f"spread of the real step time: log-normal, sigma {document['sigma']:.2f}",
-    ))  # fmt: skip
+    return "\n".join(
+        (
+            "Step time  t = a + b P + c B + d K + q Q",
+            table(["coefficient", "time"], rows),
+            f"{document['provenance']}: {document['source']}",
+            f"spread of the real step time: log-normal, sigma {document['sigma']:.2f}",
+        )
+    )
 
 
 def _memory(document: Mapping[str, Any]) -> str:

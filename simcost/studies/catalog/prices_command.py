@@ -14,13 +14,13 @@ def add(verbs: Any) -> None:
     prices = verbs.add_parser("prices", help="import price lists, compare price books")
     actions = prices.add_subparsers(title="actions", required=True, metavar="ACTION")
     load = verb(actions, "import", _import, "turn a price list into rows of your catalog folder")
+    load.add_argument("file", type=Path, nargs="?", help="the price list (none: the installed package genai-prices)")
     load.add_argument(
-        "file", type=Path, nargs="?", help="the price list (none: the installed package genai-prices)"
-    )
-    load.add_argument(
-        "--format", required=True, metavar="F",
+        "--format",
+        required=True,
+        metavar="F",
         help="aws, azure, gcp, skypilot, gpuhunt, genai-prices or own",
-    )  # fmt: skip
+    )
     output_folder(load, "-o", "--out", metavar="FOLDER", help="catalog folder to write to (none: only look)")
     load.add_argument("--provider", default="", help="of skypilot and gpuhunt lists, e.g. gcp")
     load.add_argument("--as-of", type=_day, metavar="DAY", help="day you fetched the list, YYYY-MM-DD")
@@ -33,9 +33,7 @@ def add(verbs: Any) -> None:
     )
     own_catalog(load)
     diff = verb(actions, "diff", _diff, "prices that differ between two catalog folders")
-    diff.add_argument(
-        "before", type=Path, help="a catalog folder; alone: compared with the catalog of simcost"
-    )
+    diff.add_argument("before", type=Path, help="a catalog folder; alone: compared with the catalog of simcost")
     diff.add_argument("after", type=Path, nargs="?", help="another")
 
 
@@ -56,20 +54,27 @@ def _import(arguments: Arguments) -> None:
         raise InputError("give -o or --catalog: the facts of the folder written to are those used")
     known = folder if folder and folder.is_dir() else arguments.catalog
     imported = import_prices(
-        arguments.file, arguments.format, load_catalog(known), provider=arguments.provider,
-        as_of=arguments.as_of or "", only=arguments.only,
-    )  # fmt: skip
+        arguments.file,
+        arguments.format,
+        load_catalog(known),
+        provider=arguments.provider,
+        as_of=arguments.as_of or "",
+        only=arguments.only,
+    )
     texts = imported.files(folder) if folder else {}
     for name, text in texts.items():
         with whole_file(folder / name) as draft:
             draft.write_text(text, encoding="utf-8")
     document = {
-        "file": str(arguments.file or arguments.format), "format": arguments.format, "as_of": imported.as_of,
-        "rows": imported.looked_at, "kept_out": imported.findings.count(OUT),
+        "file": str(arguments.file or arguments.format),
+        "format": arguments.format,
+        "as_of": imported.as_of,
+        "rows": imported.looked_at,
+        "kept_out": imported.findings.count(OUT),
         "not_asked_for": imported.findings.count(UNASKED),
         **{name: len(imported.rows.get(name, [])) for name in ("offers", "commitment_rates", "token_prices")},
         "files": [str(folder / name) for name in texts],
-    }  # fmt: skip
+    }
     finish(arguments, document, imported.findings.document(), "catalog.prices_view")
 
 

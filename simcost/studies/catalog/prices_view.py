@@ -17,8 +17,9 @@ def text(document: Mapping[str, Any]) -> str:
 
 
 def _imported(document: Mapping[str, Any]) -> Iterator[str]:
-    counts = [f"{document[key]:,} {name if document[key] > 1 else name[:-1]}" for key, name in _NAMES.items()
-              if document[key]]  # fmt: skip
+    counts = [
+        f"{document[key]:,} {name if document[key] > 1 else name[:-1]}" for key, name in _NAMES.items() if document[key]
+    ]
     unasked = f", {document['not_asked_for']:,} not asked for" if document["not_asked_for"] else ""
     out = f"{document['kept_out']:,} kept out{unasked}"
     yield f"{document['file']}: {' and '.join(counts)} of {document['as_of']}; {out}"
@@ -36,9 +37,7 @@ def _imported(document: Mapping[str, Any]) -> Iterator[str]:
             said = f"{finding['kind']}: {finding['message']}" + (f" (first: {first})" if first else "")
             yield fill(said, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     yield ""
-    yield (
-        f"written: {', '.join(document['files'])}" if document["files"] else "nothing written; give -o FOLDER"
-    )
+    yield (f"written: {', '.join(document['files'])}" if document["files"] else "nothing written; give -o FOLDER")
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:

@@ -61,23 +61,26 @@ def advise(
         history = from_history(usage_account(read, plan, catalog))
     if paths is not None:
         futures = read_paths(paths)
-        demand = from_paths(
-            futures, {one.series: _line(one.series, plan, catalog) for one in futures}, per_instance
-        )
+        demand = from_paths(futures, {one.series: _line(one.series, plan, catalog) for one in futures}, per_instance)
     elif history is not None:
         demand = history
     else:
         raise InputError("no demand: give a file of usage, or --paths with the sample paths of a forecast")
     same = history if history is not None and history.lines == demand.lines else None
     asked = CommitmentRequest(
-        demand=demand, offered=choices, rates=catalog,
+        demand=demand,
+        offered=choices,
+        rates=catalog,
         aim=Aim(tail=tail, weight=weight, budget_usd_per_h=budget_usd_per_h),
-    )  # fmt: skip
+    )
     document, prices = study(asked, same, progress), line_prices(demand.lines)
     assumptions = [*document["assumptions"], *price_sentences(prices, catalog.as_of)]
     return document | {
-        "assumptions": assumptions, "prices": prices, "catalog_date": catalog.as_of, "findings": findings,
-    }  # fmt: skip
+        "assumptions": assumptions,
+        "prices": prices,
+        "catalog_date": catalog.as_of,
+        "findings": findings,
+    }
 
 
 def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
@@ -89,11 +92,16 @@ def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
     offer = catalog.offer(name, None if plan.region == "any" else plan.region)
     known = catalog.contracted(offer)
     return Line(
-        provider=offer.provider, sku=offer.sku, region=offer.region, accelerator=offer.accelerator or "",
-        list_usd=known.list_usd_per_h, contracted_usd=known.contracted_usd_per_h if own is None else own,
-        as_of="" if own is not None else known.basis.as_of, quality="given" if own is not None else known.basis.quality,
+        provider=offer.provider,
+        sku=offer.sku,
+        region=offer.region,
+        accelerator=offer.accelerator or "",
+        list_usd=known.list_usd_per_h,
+        contracted_usd=known.contracted_usd_per_h if own is None else own,
+        as_of="" if own is not None else known.basis.as_of,
+        quality="given" if own is not None else known.basis.quality,
         source="" if own is not None else known.basis.source,
-    )  # fmt: skip
+    )
 
 
 def write_plan(path: Path, commitments: list[Document], options: Path) -> None:

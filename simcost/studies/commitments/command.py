@@ -17,13 +17,14 @@ def add(verbs: Any) -> None:
         "commitments.view",
         "what to commit to over the demand that may come, and its risk",
     )
+    commit.add_argument("file", type=Path, nargs="?", metavar="USAGE", help="what was used, as for `simcost bill`")
     commit.add_argument(
-        "file", type=Path, nargs="?", metavar="USAGE", help="what was used, as for `simcost bill`"
-    )
-    commit.add_argument(
-        "--options", type=Path, required=True, metavar="YAML",
+        "--options",
+        type=Path,
+        required=True,
+        metavar="YAML",
         help="purchasing plan whose commitments may be bought, each up to its amount",
-    )  # fmt: skip
+    )
     commit.add_argument(
         "--paths",
         type=Path,
@@ -31,16 +32,20 @@ def add(verbs: Any) -> None:
         help="sample paths of a forecast, a series per SKU; else the usage is what may come",
     )
     commit.add_argument(
-        "--per-instance", type=_positive, default=1.0, metavar="X",
+        "--per-instance",
+        type=_positive,
+        default=1.0,
+        metavar="X",
         help="quantity of the paths that an instance does in an hour (default: they count instances)",
-    )  # fmt: skip
-    commit.add_argument(
-        "--risk", type=_share, default=0.0, metavar="W",
-        help="weight of the worst futures against all, 0 to 1 (default 0: expected cost)",
-    )  # fmt: skip
-    commit.add_argument(
-        "--tail", type=_share, default=0.05, metavar="SHARE", help="that are the worst (default 5%%)"
     )
+    commit.add_argument(
+        "--risk",
+        type=_share,
+        default=0.0,
+        metavar="W",
+        help="weight of the worst futures against all, 0 to 1 (default 0: expected cost)",
+    )
+    commit.add_argument("--tail", type=_share, default=0.05, metavar="SHARE", help="that are the worst (default 5%%)")
     commit.add_argument("--budget", type=usd_per_h, metavar="USD", help="most to commit, e.g. $100/h")
     output(commit, "-o", "--output", metavar="YAML", help="write the mix as a purchasing plan")
     columns(commit)

@@ -51,9 +51,13 @@ class CommitmentDemand:
         rows = self.pooled if hours is None else hours
         none = np.empty(0)
         return Metered(
-            start_s=None, length_h=np.ones(len(rows)), lines=self.lines, hours=rows, varying_usd=None,
+            start_s=None,
+            length_h=np.ones(len(rows)),
+            lines=self.lines,
+            hours=rows,
+            varying_usd=None,
             runs=Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none),
-        )  # fmt: skip
+        )
 
     def scaled(self, factor: float) -> "CommitmentDemand":
         """So many times as much."""
@@ -95,14 +99,10 @@ def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: 
     """
     shapes = {one.values.shape for one in paths} | {(one.grid.step_s,) for one in paths}
     if len(shapes) > 2:
-        raise InputError(
-            "the series of the paths differ in their futures, steps or length; forecast them together"
-        )
+        raise InputError("the series of the paths differ in their futures, steps or length; forecast them together")
     step_s = paths[0].grid.step_s
     if step_s <= 0 or step_s % 3600:
-        raise InputError(
-            f"paths with steps of {step_s} s cannot be settled by the hour; forecast with --freq 1h"
-        )
+        raise InputError(f"paths with steps of {step_s} s cannot be settled by the hour; forecast with --freq 1h")
     each = step_s // 3600
     values = np.stack([one.values / each / per_instance for one in paths], axis=2)
     hours = np.repeat(np.ceil(values - 1e-9) if per_instance != 1.0 else values, each, axis=1)

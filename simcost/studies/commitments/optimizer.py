@@ -71,9 +71,7 @@ def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> F
     """
     hours = _sample(demand)
     program = _Program(hours, demand, options, aim)
-    found = milp(
-        program.cost, constraints=program.constraints(), bounds=program.bounds(), integrality=program.whole()
-    )
+    found = milp(program.cost, constraints=program.constraints(), bounds=program.bounds(), integrality=program.whole())
     if found.x is None:
         raise RunError(f"no commitment could be optimised: {found.message}")
     steps = np.array([option.whole or 1.0 for option in options])
@@ -129,8 +127,10 @@ class _Program:
         """Cover no more than there is, take no more than was bought, keep to the budget, count the worst futures."""
         cells = self.rows * self.lines
         columns = np.concatenate([self._y(k) for k in range(self.amounts)])
-        there = coo_array((np.ones(len(columns)), (np.tile(np.arange(cells), self.amounts), columns)),
-                          shape=(cells, self.size))  # fmt: skip
+        there = coo_array(
+            (np.ones(len(columns)), (np.tile(np.arange(cells), self.amounts), columns)),
+            shape=(cells, self.size),
+        )
         found = [LinearConstraint(there.tocsr(), -np.inf, self.demand), self._taken()]
         if self.aim.budget_usd_per_h is not None:
             spent = np.zeros((1, self.size))

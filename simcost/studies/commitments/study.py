@@ -52,17 +52,19 @@ class CommitmentRequest:
         for one in self.offered:
             bound = one.bind(hour, self.rates)
             whole = (
-                bound.units / one.count
-                if isinstance(one, HourlyPrice) and isinstance(bound, CommittedUnits)
-                else None
+                bound.units / one.count if isinstance(one, HourlyPrice) and isinstance(bound, CommittedUnits) else None
             )
             found.append(Option(bound=bound, whole=whole))
         return found
 
     def settled(self, amounts: Floats, demand: CommitmentDemand | None = None) -> Settlement:
         """All hours of all futures under so much of each option, by the exact rules."""
-        return settle((demand or self.demand).account(), bought(self.offered, self.options(), amounts), self.rates,
-                      sustained=False)  # fmt: skip
+        return settle(
+            (demand or self.demand).account(),
+            bought(self.offered, self.options(), amounts),
+            self.rates,
+            sustained=False,
+        )
 
     def monthly(self, amounts: Floats, demand: CommitmentDemand | None = None) -> Floats:
         """[future] USD a month."""
@@ -81,9 +83,7 @@ def offered(commitments: Sequence[Commitment]) -> tuple[Offered, ...]:
     found = []
     for i, one in enumerate(commitments):
         if not isinstance(one, Yearly):
-            raise InputError(
-                f"commitments.{i}: {one.kind} is bought as a whole; its amount cannot be optimised"
-            )
+            raise InputError(f"commitments.{i}: {one.kind} is bought as a whole; its amount cannot be optimised")
         found.append(replace(one, name=one.name or f"{one.kind} {i + 1}", renewed=True))
     if not found:
         raise InputError("no `commitments` to choose from; list them, each with the most that you would buy")
@@ -189,18 +189,25 @@ def _curve(asked: CommitmentRequest, option: Option) -> list[Document]:
     if option.whole is not None:
         levels = np.unique(np.round(levels / option.whole)) * option.whole
     usd = np.array([line.contracted_usd for line in asked.demand.lines])
-    by_future = np.stack([
-        pieces(option.bound, asked.demand.lines, hours).cost(levels) + (hours @ usd).mean()
-        for hours in asked.demand.hours
-    ])  # fmt: skip
+    by_future = np.stack(
+        [
+            pieces(option.bound, asked.demand.lines, hours).cost(levels) + (hours @ usd).mean()
+            for hours in asked.demand.hours
+        ]
+    )
     monthly = by_future * HOURS_PER_MONTH
     lo, hi = np.quantile(monthly, [0.05, 0.95], axis=0)
     shown = levels / option.whole if option.whole else levels
     return [
-        {"amount": float(a), "committed_usd_per_h": float(x * option.usd_per_unit_h), "usd_per_month": float(m),
-         "p5_usd_per_month": float(low), "p95_usd_per_month": float(high)}
+        {
+            "amount": float(a),
+            "committed_usd_per_h": float(x * option.usd_per_unit_h),
+            "usd_per_month": float(m),
+            "p5_usd_per_month": float(low),
+            "p95_usd_per_month": float(high),
+        }
         for a, x, m, low, high in zip(shown, levels, monthly.mean(axis=0), lo, hi, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _fall(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, factor: float) -> Document:
@@ -265,21 +272,28 @@ def _usual(asked: CommitmentRequest, options: Sequence[Option], history: Commitm
             amount = pieces(option.bound, history.lines, hours).best(option.most, option.whole)
             amounts = np.zeros(len(options))
             amounts[k] = amount
-            found.append({
-                "name": option.bound.name, "days": days,
-                "amount": amount / option.whole if option.whole else amount,
-                "committed_usd_per_h": amount * option.usd_per_unit_h,
-                "usd_per_month": float(asked.monthly(amounts).mean()),
-            })  # fmt: skip
+            found.append(
+                {
+                    "name": option.bound.name,
+                    "days": days,
+                    "amount": amount / option.whole if option.whole else amount,
+                    "committed_usd_per_h": amount * option.usd_per_unit_h,
+                    "usd_per_month": float(asked.monthly(amounts).mean()),
+                }
+            )
     return found
 
 
 def _spread(values: Floats) -> Document:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
     return {
-        "mean": float(values.mean()), "p5": float(low), "p50": float(middle), "p95": float(high),
-        "least": float(values.min()), "most": float(values.max()),
-    }  # fmt: skip
+        "mean": float(values.mean()),
+        "p5": float(low),
+        "p50": float(middle),
+        "p95": float(high),
+        "least": float(values.min()),
+        "most": float(values.max()),
+    }
 
 
 def _worst(values: Floats, tail: float) -> float:
@@ -306,12 +320,8 @@ def _words(one: Offered) -> Document:
 def _assumptions(asked: CommitmentRequest) -> list[str]:
     lines = [f"Futures: {asked.demand.source}, equally likely. Commitments are settled by the clock-hour."]
     if "history" in asked.demand.source:
-        lines.append(
-            "A history shows no growth, and its pieces are more alike than the futures of a forecast."
-        )
+        lines.append("A history shows no growth, and its pieces are more alike than the futures of a forecast.")
     if len(asked.offered) > 1 or asked.aim.weight:
-        lines.append(
-            "The mix is optimised over a sample of hours, then priced by the exact rules over all of them."
-        )
+        lines.append("The mix is optimised over a sample of hours, then priced by the exact rules over all of them.")
     lines += dict.fromkeys(note for option in asked.options() for note in option.bound.notes)
     return lines

@@ -26,9 +26,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 def parts(document: Mapping[str, Any]) -> list[Part]:
     """What stands below the verdict, on every screen."""
-    notes = [f"note: {said['message']}" for said in document.get("findings", [])] + list(
-        document["assumptions"]
-    )
+    notes = [f"note: {said['message']}" for said in document.get("findings", [])] + list(document["assumptions"])
     return [
         Part(title="If demand falls", rows=falls(document)),
         Part(title="What to buy", rows=mix(document)),

@@ -17,9 +17,7 @@ def verdict(document: Document) -> str:
         usd = document["on_demand_usd_per_month"]["mean"]
         return f"Commit to nothing: no option beats on demand, {format_usd(usd)} a month."
     parts = ", ".join(f"{one['name']}: {_amount(one)}" for one in chosen)
-    return " ".join(
-        [f"Buy {parts}.", _if_demand_falls(document), _saving(document), _behind(document["evidence"])]
-    )
+    return " ".join([f"Buy {parts}.", _if_demand_falls(document), _saving(document), _behind(document["evidence"])])
 
 
 def _if_demand_falls(document: Document) -> str:
@@ -39,11 +37,7 @@ def _saving(document: Document) -> str:
     text += f" ({share} of {format_usd(usd)})"
     count, pieces = found["futures"], found["pieces"]
     if found["distinct_futures"] == 1:
-        alike = (
-            f"in each of its {count} {pieces}, which are all alike"
-            if count > 1
-            else f"in its one of {pieces}"
-        )
+        alike = f"in each of its {count} {pieces}, which are all alike" if count > 1 else f"in its one of {pieces}"
         return f"{text} {alike}: they do not show how demand may change."
     low, high = (saved["p5"], saved["p95"]) if count >= _FEW else (saved["least"], saved["most"])
     among = f"in nine of ten of its {count} {pieces}" if count >= _FEW else f"in its {count} {pieces}"

@@ -21,9 +21,7 @@ def add(verbs: Any) -> None:
 
 
 def _add_forecast(verbs: Any) -> None:
-    ahead = verb(
-        verbs, "forecast", _forecast, "demand to come, from a series or a trace, with its uncertainty"
-    )
+    ahead = verb(verbs, "forecast", _forecast, "demand to come, from a series or a trace, with its uncertainty")
     ahead.add_argument(
         "file",
         type=Path,
@@ -36,13 +34,14 @@ def _add_forecast(verbs: Any) -> None:
         help="how far ahead, e.g. 28d or 12mo (default: by the history)",
     )
     _add_reading(ahead)
+    ahead.add_argument("--series", action="append", default=[], metavar="NAME", help="only this series; repeatable")
     ahead.add_argument(
-        "--series", action="append", default=[], metavar="NAME", help="only this series; repeatable"
-    )
-    ahead.add_argument(
-        "--model", choices=get_args(ModelName), default="auto", metavar="M",
+        "--model",
+        choices=get_args(ModelName),
+        default="auto",
+        metavar="M",
         help=f"auto or one of {', '.join(get_args(ModelName)[1:])}",
-    )  # fmt: skip
+    )
     ahead.add_argument(
         "--levels",
         type=_levels,
@@ -51,9 +50,7 @@ def _add_forecast(verbs: Any) -> None:
         help="of the bands, in per cent (default 80,95)",
     )
     ahead.add_argument("--paths", type=positive, default=400, metavar="N", help="sample paths (default 400)")
-    ahead.add_argument(
-        "--width", type=float, default=1.0, metavar="X", help="widen or narrow the futures (default 1)"
-    )
+    ahead.add_argument("--width", type=float, default=1.0, metavar="X", help="widen or narrow the futures (default 1)")
     ahead.add_argument(
         "--adapt",
         type=positive,
@@ -61,12 +58,8 @@ def _add_forecast(verbs: Any) -> None:
         help="rescale the bands by how the last days' would have done",
     )
     ahead.add_argument("--events", type=Path, metavar="YAML", help="what you know of the future")
-    ahead.add_argument(
-        "--regressors", type=_names, default=(), metavar="A,B", help="columns known for the future too"
-    )
-    ahead.add_argument(
-        "--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up"
-    )
+    ahead.add_argument("--regressors", type=_names, default=(), metavar="A,B", help="columns known for the future too")
+    ahead.add_argument("--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up")
     ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
     seed(ahead)
     output(ahead, "-o", "--out", help="write the forecast (.parquet), to be scored later")
@@ -76,9 +69,7 @@ def _add_forecast(verbs: Any) -> None:
 
 def _add_reading(parser: Any) -> None:
     """How a file of series is read."""
-    parser.add_argument(
-        "--freq", metavar="STEP", help="step, e.g. 15min, 1h, 1d, 1w, 1mo (default: the data's)"
-    )
+    parser.add_argument("--freq", metavar="STEP", help="step, e.g. 15min, 1h, 1d, 1w, 1mo (default: the data's)")
     parser.add_argument(
         "--timezone", default=None, metavar="ZONE", help="whose clock and calendar count, e.g. Europe/Berlin"
     )
@@ -149,9 +140,7 @@ def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
 
 def _ahead(text: str) -> float:
     """A horizon in seconds: a duration, or months and years of the mean length that a forecast counts with."""
-    months, unit = (
-        (text[:-2], 1) if text.endswith("mo") else (text[:-1], 12) if text.endswith("y") else ("", 0)
-    )
+    months, unit = (text[:-2], 1) if text.endswith("mo") else (text[:-1], 12) if text.endswith("y") else ("", 0)
     if months.isdecimal() and len(months) <= 6:
         from simcost.tables.calendar import MEAN_MONTH_S
 

@@ -59,9 +59,12 @@ def write_forecast(
         InputError: the file cannot be written.
     """
     about = {
-        "version": VERSION, "timezone": timezone, "said": said or {}, "levels": sorted(forecasts[0].levels),
+        "version": VERSION,
+        "timezone": timezone,
+        "said": said or {},
+        "levels": sorted(forecasts[0].levels),
         "series": {one.name: _about(one) for one in forecasts},
-    }  # fmt: skip
+    }
     parts = dict.fromkeys(name for one in forecasts for name in one.parts)
     table = pa.concat_tables([_table(one, list(parts)) for one in forecasts])
     table = table.replace_schema_metadata({KEY: json.dumps(about, allow_nan=False)})
@@ -80,8 +83,16 @@ def read_forecast(path: Path) -> ForecastFile:
             about, table = finite_json((file.metadata.metadata or {})[KEY]), file.read()
         forecasts = list(_forecasts(about, table))
         return ForecastFile(forecasts=forecasts, timezone=str(about["timezone"]), said=dict(about["said"]))
-    except (OSError, pa.ArrowException, LookupError, TypeError, AttributeError, ValueError, ArithmeticError,
-            InputError) as error:  # fmt: skip
+    except (
+        OSError,
+        pa.ArrowException,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+        InputError,
+    ) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(
             f"{path}: no forecast, or a damaged one ({why}); write one with `simcost forecast FILE -o {path.name}`"
@@ -118,9 +129,7 @@ def _table(one: Issued, parts: list[str]) -> pa.Table:
     for level, (lo, hi) in sorted(one.levels.items()):
         columns |= {f"lo_{level}": lo, f"hi_{level}": hi}
     for name in parts:
-        columns[_PART + name] = (
-            pa.array(one.parts[name]) if name in one.parts else pa.nulls(steps, pa.float64())
-        )
+        columns[_PART + name] = pa.array(one.parts[name]) if name in one.parts else pa.nulls(steps, pa.float64())
     return pa.table(columns)
 
 
@@ -149,14 +158,19 @@ def _forecasts(about: dict[str, Any], table: pa.Table) -> Iterator[Issued]:
             mean=_column(rows, "mean"),
             base=_column(rows, "base"),
             median=_column(rows, "median"),
-            levels={level: (_column(rows, f"lo_{level}"), _column(rows, f"hi_{level}"))
-                    for level in map(int, about["levels"])},
+            levels={
+                level: (_column(rows, f"lo_{level}"), _column(rows, f"hi_{level}"))
+                for level in map(int, about["levels"])
+            },
             parts={part: _column(rows, _PART + part) for part in said["parts"]},
-            measures={what: _ends(said["measures"][what], what, about["levels"], 1 if what in _WHOLE else count)
-                      for what in MEASURES if what in _WHOLE or not grid.dates},
+            measures={
+                what: _ends(said["measures"][what], what, about["levels"], 1 if what in _WHOLE else count)
+                for what in MEASURES
+                if what in _WHOLE or not grid.dates
+            },
             expected={what: _finite(said["expected"][what]) for what in _WHOLE},
             scale=None if said["scale"] is None else _positive(said["scale"]),
-        )  # fmt: skip
+        )
 
 
 def _column(rows: pa.Table, name: str) -> Floats:
@@ -168,14 +182,10 @@ def _column(rows: pa.Table, name: str) -> Floats:
 
 def _ends(said: dict[str, Any], what: str, levels: Sequence[int], count: int) -> Levels:
     """The ends of the levels, and of the median as level 0, of one measure. Raises ValueError for others."""
-    found = {
-        int(level): (np.array(lo, np.float64), np.array(hi, np.float64)) for level, (lo, hi) in said.items()
-    }
+    found = {int(level): (np.array(lo, np.float64), np.array(hi, np.float64)) for level, (lo, hi) in said.items()}
     if set(found) != {0, *map(int, levels)}:
         raise ValueError(f"{what} has the levels {sorted(found)}, not those of the steps")
-    if any(
-        end.shape != (count,) or not (np.abs(end) <= LARGEST).all() for ends in found.values() for end in ends
-    ):
+    if any(end.shape != (count,) or not (np.abs(end) <= LARGEST).all() for ends in found.values() for end in ends):
         raise ValueError(f"{what} has not {count} numbers a level")
     return found
 

@@ -51,19 +51,22 @@ def _inside(told: Document) -> str:
 
 
 def _drivers(series: Document) -> str:
-    rows = [
-        [name, *(f"{100 * found['drivers'][key]:.0f} %" for key in _PARTS)] for name, found in series.items()
-    ]
+    rows = [[name, *(f"{100 * found['drivers'][key]:.0f} %" for key in _PARTS)] for name, found in series.items()]
     return table(["squared error from", *_PARTS.values()], rows)
 
 
 def _worst(name: str, found: Document) -> Iterator[str]:
     if found["worst"]:
         rows = [
-            [worst["date"], amount(worst["actual"]), amount(worst["forecast"]), f"{100 * worst['error_share']:.0f} %",
-             ", ".join(worst["events"]) or "-"]
+            [
+                worst["date"],
+                amount(worst["actual"]),
+                amount(worst["forecast"]),
+                f"{100 * worst['error_share']:.0f} %",
+                ", ".join(worst["events"]) or "-",
+            ]
             for worst in found["worst"]
-        ]  # fmt: skip
+        ]
         yield from ("", table([f"{name}: worst", "came", "forecast", "of the error", "stated"], rows))
 
 

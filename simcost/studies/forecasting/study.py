@@ -90,9 +90,7 @@ def load_events(path: Path) -> StatedEvents:
     """
     stated, root = load_with_places(path, EventsFile, _own_faults)
     nodes = _nodes(root)
-    places = {
-        event.name: fault_at(node, "", str(path)) for event, node in zip(stated.events, nodes, strict=True)
-    }
+    places = {event.name: fault_at(node, "", str(path)) for event, node in zip(stated.events, nodes, strict=True)}
     return StatedEvents(events=stated.events, timezone=stated.timezone, places=places)
 
 
@@ -250,11 +248,7 @@ def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Do
 def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:
     """Put the findings of the reading where they belong, and the places of events into theirs."""
     for name, entry in series.items():
-        read = [
-            {"kind": note["kind"], "message": note["message"]}
-            for note in notes
-            if note["series"] in ("", name)
-        ]
+        read = [{"kind": note["kind"], "message": note["message"]} for note in notes if note["series"] in ("", name)]
         entry["findings"] = [*read, *stated.located(entry["findings"])]
 
 

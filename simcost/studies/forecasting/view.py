@@ -62,8 +62,11 @@ def _days(entry: Document) -> Table:
 
 
 def _steps(entry: Document) -> Table:
-    ends = {f"{level} % {end}": entry["levels"][level][key]
-            for level in list(entry["levels"])[:1] for end, key in (("from", "lo"), ("to", "hi"))}  # fmt: skip
+    ends = {
+        f"{level} % {end}": entry["levels"][level][key]
+        for level in list(entry["levels"])[:1]
+        for end, key in (("from", "lo"), ("to", "hi"))
+    }
     columns = {"mean": entry["mean"], **ends}
     return [
         {step_word(entry["history"]["step"]): moment(entry, time)}
@@ -104,9 +107,7 @@ def coverage(entry: Document) -> Table:
     return [
         {
             "level": f"{level} %",
-            **{
-                f"of {what}": _text(kept[what], format_share) for what in ("steps", "days", "totals", "peaks")
-            },
+            **{f"of {what}": _text(kept[what], format_share) for what in ("steps", "days", "totals", "peaks")},
         }
         for level, kept in (entry["backtest"] or {"coverage": {}})["coverage"].items()
     ]
@@ -171,9 +172,7 @@ def _bars(entry: Document) -> str:
     each = -(-len(values) // COLUMNS)
     shown = [max(values[i : i + each]) for i in range(0, len(values), each)]
     top = max(shown)
-    bars = "".join(
-        _BLOCKS[max(0, min(7, int(8 * value / top)))] if top > 0 else _BLOCKS[0] for value in shown
-    )
+    bars = "".join(_BLOCKS[max(0, min(7, int(8 * value / top)))] if top > 0 else _BLOCKS[0] for value in shown)
     start = words.moment(entry, entry["timestamps"][0])
     return f"{bars}\nfrom {start}, up to {amount(top)} {words.bar_unit(entry, by_day=bool(days))}"
 

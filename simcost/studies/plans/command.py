@@ -24,9 +24,7 @@ def _add_run(verbs: Any) -> None:
     run.add_argument("file", type=Path, help="scenario YAML")
     output_folder(run, "--out", help="results folder (default: results/SCENARIO)")
     run.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
-    run.add_argument(
-        "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)"
-    )
+    run.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
     run.add_argument("--fresh", action="store_true", help="run again what is already known")
     run.add_argument(
         "--fail-on",

@@ -34,12 +34,22 @@ from simcost.units import format_usd
 __all__ = ["cost_against_slo", "cost_stack", "fleet_timeline", "latency_cdf", "slo_heat", "to_png", "to_svg"]
 
 PARTS = {
-    "computing": "#2B6299", "idle": "#A9CCE8", "starting": "#C8641B", "draining": "#F6BD8B",
-    "useful": "#7A3E8E", "checkpoint": "#D9B8E3", "lost": "#B00020", "restart": "#F4A6A6",
-    "idle_blocked": "#8A6200", "idle_free": "#F3DFC1",
-    "unallocated": "#6E6E6E", "rounding": "#C9C9C9", "unused_commitment": "#B8860B",
-    "storage": "#4B7F3A", "transfer": "#B4D9A2",
-}  # fmt: skip
+    "computing": "#2B6299",
+    "idle": "#A9CCE8",
+    "starting": "#C8641B",
+    "draining": "#F6BD8B",
+    "useful": "#7A3E8E",
+    "checkpoint": "#D9B8E3",
+    "lost": "#B00020",
+    "restart": "#F4A6A6",
+    "idle_blocked": "#8A6200",
+    "idle_free": "#F3DFC1",
+    "unallocated": "#6E6E6E",
+    "rounding": "#C9C9C9",
+    "unused_commitment": "#B8860B",
+    "storage": "#4B7F3A",
+    "transfer": "#B4D9A2",
+}
 """Where the money went; dark and light alternate, so that neighbours differ in grey too."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
@@ -55,21 +65,32 @@ def cost_stack(document: Document) -> Any:
     rows = [row for plan in document["plans"] for row in _parts(plan, reach)]
     usd = alt.Scale(domain=[0, reach * 1.42 or 1], nice=False)
     y = alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False))
-    x = alt.X("usd:Q", title="USD per month", stack="zero", scale=usd,
-              axis=alt.Axis(format="$,.0f", labelFlush=False, titleAnchor="start", grid=False,
-                            values=_ticks(reach)))  # fmt: skip
+    x = alt.X(
+        "usd:Q",
+        title="USD per month",
+        stack="zero",
+        scale=usd,
+        axis=alt.Axis(format="$,.0f", labelFlush=False, titleAnchor="start", grid=False, values=_ticks(reach)),
+    )
     present = [part for part in PARTS if any(row["part"] == _named(part) for row in rows)]
     words = [*map(_named, present)]
-    fill = alt.Color("part:N", title=None, sort=words, legend=alt.Legend(columns=4),
-                     scale=alt.Scale(domain=words, range=[PARTS[part] for part in present]))  # fmt: skip
+    fill = alt.Color(
+        "part:N",
+        title=None,
+        sort=words,
+        legend=alt.Legend(columns=4),
+        scale=alt.Scale(domain=words, range=[PARTS[part] for part in present]),
+    )
     stack = alt.Chart(inline(rows)).encode(y=y, x=x, order="order:Q")
     bars = stack.mark_bar(stroke="white", strokeWidth=0.7, height=26).encode(
         color=fill, tooltip=["plan:N", "part:N", alt.Tooltip("usd:Q", format="$,.0f")]
     )
     inside = stack.mark_text(fontSize=11).encode(
-        x=alt.X("usd:Q", stack="zero", bandPosition=0.5), detail="part:N", text="label:N",
+        x=alt.X("usd:Q", stack="zero", bandPosition=0.5),
+        detail="part:N",
+        text="label:N",
         color=alt.Color("ink:N", scale=None),
-    )  # fmt: skip
+    )
     end = alt.Chart(inline(totals)).encode(y=y)
     interval = end.mark_rule(strokeWidth=2, color=INK, yOffset=9).encode(x="lo:Q", x2="hi:Q")
     label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x="hi:Q", text="label:N")
@@ -101,8 +122,16 @@ def _parts(plan: dict[str, Any], reach: float) -> Rows:
             label = format_usd(usd) if usd > 0.1 * reach else ""
             ink = "white" if part in DARK else "#222222"
             order = list(PARTS).index(part)
-            rows.append({"plan": plan["name"], "part": _named(part), "usd": usd, "order": order, "label": label,
-                         "ink": ink})  # fmt: skip
+            rows.append(
+                {
+                    "plan": plan["name"],
+                    "part": _named(part),
+                    "usd": usd,
+                    "order": order,
+                    "label": label,
+                    "ink": ink,
+                }
+            )
     return rows
 
 
@@ -131,24 +160,26 @@ def cost_against_slo(document: Document) -> Any:
     target = round(100 * float(document["plans"][0]["slo"]["target"]), 6)
     share = alt.Scale(domain=_percent_domain(rows, target), nice=False, zero=False)
     base = alt.Chart(inline(rows)).encode(
-        x=alt.X("usd:Q", title="cost per month (USD)", axis=alt.Axis(format="$~s", tickCount=6),
-                scale=alt.Scale(domain=_usd_domain(rows), zero=False, nice=False)),
-        y=alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6),
-                scale=share),
+        x=alt.X(
+            "usd:Q",
+            title="cost per month (USD)",
+            axis=alt.Axis(format="$~s", tickCount=6),
+            scale=alt.Scale(domain=_usd_domain(rows), zero=False, nice=False),
+        ),
+        y=alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6), scale=share),
         color=colour(document, legend=legend(document)),
-    )  # fmt: skip
+    )
     points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
         shape=shape(document),
-        fill=alt.condition("datum.met", alt.Fill("plan:N", scale=colour_scale(document), title=None),
-                           alt.value("white")),
+        fill=alt.condition(
+            "datum.met", alt.Fill("plan:N", scale=colour_scale(document), title=None), alt.value("white")
+        ),
         tooltip=["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")],
-    )  # fmt: skip
+    )
     across = base.mark_rule(strokeWidth=1.5).encode(x="usd_lo:Q", x2="usd_hi:Q")
     upright = base.mark_rule(strokeWidth=1.5).encode(y="attainment_lo:Q", y2="attainment_hi:Q")
     width = WIDTH - 60
-    goal = alt.Chart(inline([{"y": target, "label": f"target {target:g} %"}])).encode(
-        y=alt.Y("y:Q", scale=share)
-    )
+    goal = alt.Chart(inline([{"y": target, "label": f"target {target:g} %"}])).encode(y=alt.Y("y:Q", scale=share))
     line = goal.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
     name = goal.mark_text(align="left", dx=5, color=TARGET, fontSize=12)
     named = name.encode(x=alt.value("width"), text="label:N")
@@ -175,9 +206,16 @@ def _point(plan: dict[str, Any]) -> dict[str, Any]:
     usd, share = plan["cost_usd"]["per_month"], plan["slo"]["attainment"]
     usd_lo, usd_hi = _interval(plan, "per_month_usd", usd)
     lo, hi = _interval(plan, "attainment", share)
-    return {"plan": plan["name"], "met": plan["slo"]["met"], "usd": usd, "usd_lo": usd_lo, "usd_hi": usd_hi,
-            "attainment": 100 * share, "attainment_lo": 100 * max(lo, 0.0),
-            "attainment_hi": 100 * min(hi, 1.0)}  # fmt: skip
+    return {
+        "plan": plan["name"],
+        "met": plan["slo"]["met"],
+        "usd": usd,
+        "usd_lo": usd_lo,
+        "usd_hi": usd_hi,
+        "attainment": 100 * share,
+        "attainment_lo": 100 * max(lo, 0.0),
+        "attainment_hi": 100 * min(hi, 1.0),
+    }
 
 
 def spread(document: Document, runs: Any) -> Any:
@@ -191,17 +229,31 @@ def spread(document: Document, runs: Any) -> Any:
 
     plans = names(document)
     y = alt.Y("plan:N", title=None, sort=plans, axis=alt.Axis(domain=False, ticks=False))
-    x = alt.X("usd:Q", title="USD per month", axis=alt.Axis(format="$,.0f", tickCount=6, grid=False),
-              scale=alt.Scale(zero=False, padding=14))  # fmt: skip
+    x = alt.X(
+        "usd:Q",
+        title="USD per month",
+        axis=alt.Axis(format="$,.0f", tickCount=6, grid=False),
+        scale=alt.Scale(zero=False, padding=14),
+    )
     middle = alt.Chart(inline(_quantiles(document))).encode(y=y)
     bar = middle.mark_rule(strokeWidth=9, opacity=0.22, color=INK).encode(x="p10:Q", x2="p90:Q")
     tick = middle.mark_tick(thickness=2, size=22, color=INK).encode(x="p50:Q")
     label = middle.mark_text(dy=-17, fontSize=11, color=INK).encode(x="p50:Q", text="label:N")
-    points = alt.Chart(inline(_points(runs))).encode(
-        y=y, x=x, color=colour(document, legend=legend(document)),
-        fill=alt.condition("datum.met", colour(document, legend=None), alt.value("white")),
-        tooltip=["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".4f")],
-    ).mark_point(size=70, strokeWidth=1.6, opacity=0.95)  # fmt: skip
+    points = (
+        alt.Chart(inline(_points(runs)))
+        .encode(
+            y=y,
+            x=x,
+            color=colour(document, legend=legend(document)),
+            fill=alt.condition("datum.met", colour(document, legend=None), alt.value("white")),
+            tooltip=[
+                "plan:N",
+                alt.Tooltip("usd:Q", format="$,.0f"),
+                alt.Tooltip("attainment:Q", format=".4f"),
+            ],
+        )
+        .mark_point(size=70, strokeWidth=1.6, opacity=0.95)
+    )
     layers = [bar, points, tick, label, *_budget(document)]
     chart = alt.layer(*layers).properties(width=WIDTH, height=alt.Step(52))
     note = "A point is a future of the demand: filled, the SLO is met; hollow, missed. Bar: P10 to P90. Tick: P50."
@@ -234,6 +286,5 @@ def _quantiles(document: Document) -> Rows:
 def _points(runs: Any) -> Rows:
     rows = runs.select(["plan", "per_month_usd", "met", "attainment"]).to_pylist()
     return [
-        {"plan": r["plan"], "usd": r["per_month_usd"], "met": r["met"], "attainment": r["attainment"]}
-        for r in rows
+        {"plan": r["plan"], "usd": r["per_month_usd"], "met": r["met"], "attainment": r["attainment"]} for r in rows
     ]

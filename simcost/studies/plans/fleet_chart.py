@@ -31,9 +31,7 @@ def fleet_timeline(document: Document, timeline: Any) -> Any:
     limit = min(ROWS // (2 * max(len(found), 1)), SAMPLES)
     unit, unit_s, span = time_unit(document)
     fleets = {name: _changes(mine, limit, unit_s) for name, mine in found.items()}
-    most = max(
-        (row["ready"] + row["starting"] + row["draining"] for f in fleets.values() for row in f), default=1
-    )
+    most = max((row["ready"] + row["starting"] + row["draining"] for f in fleets.values() for row in f), default=1)
     rows = []
     for name, mine in found.items():
         hours = _time(unit, span, labels=name == next(reversed(found)))
@@ -92,9 +90,13 @@ def _replicas(rows: Rows, plan: str, most: int, x: Any) -> Any:
     import altair as alt
 
     states = [state for state in FLEET if state != "desired"]
-    y = alt.Y("count:Q", title="replicas", stack="zero",
-              axis=alt.Axis(tickCount=3, tickMinStep=1, format="d", minExtent=26),
-              scale=alt.Scale(domain=[0, most * 1.08], nice=False))  # fmt: skip
+    y = alt.Y(
+        "count:Q",
+        title="replicas",
+        stack="zero",
+        axis=alt.Axis(tickCount=3, tickMinStep=1, format="d", minExtent=26),
+        scale=alt.Scale(domain=[0, most * 1.08], nice=False),
+    )
     base = alt.Chart(inline(rows)).encode(x=x)
     areas = (
         base.transform_fold(states, as_=["kind", "count"])
@@ -112,9 +114,7 @@ def _requests(rows: Rows, x: Any) -> Any:
     """Requests that run and that wait, on a scale of their own."""
     import altair as alt
 
-    y = alt.Y(
-        "count:Q", title="requests", axis=alt.Axis(tickCount=3, tickMinStep=1, format="~s", minExtent=34)
-    )
+    y = alt.Y("count:Q", title="requests", axis=alt.Axis(tickCount=3, tickMinStep=1, format="~s", minExtent=34))
     dashes = alt.Scale(domain=list(REQUESTS), range=[[1, 0], [4, 2]])
     lines = alt.Chart(inline(rows)).transform_fold(list(REQUESTS), as_=["kind", "count"])
     chart = lines.mark_line(strokeWidth=1.5).encode(
@@ -137,5 +137,9 @@ def _time(unit: str, span: float, *, labels: bool) -> Any:
     import altair as alt
 
     title = f"{unit} from the start" if labels else None
-    return alt.X("time:Q", title=title, axis=time_axis(span, labels=labels, ticks=labels),
-                 scale=alt.Scale(domain=[0, span], nice=False))  # fmt: skip
+    return alt.X(
+        "time:Q",
+        title=title,
+        axis=time_axis(span, labels=labels, ticks=labels),
+        scale=alt.Scale(domain=[0, span], nice=False),
+    )

@@ -71,9 +71,7 @@ def picture(document: Document, followed: Any) -> Any:
         x = _time(unit, span, labels=name == shown[-1])
         panels = _replicas(mine, name, x, most), _queue(mine, x, longest)
         rows.append(alt.hconcat(*panels, spacing=70, bounds="flush"))
-    note = (
-        "Needed: replicas that carry the arrivals at 80 % of saturation, or less where the SLO asks for it."
-    )
+    note = "Needed: replicas that carry the arrivals at 80 % of saturation, or less where the SLO asks for it."
     return finish(
         alt.vconcat(*rows, spacing=4),
         "Demand, desired and ready (count of replicas), and queue (count of requests)",
@@ -85,8 +83,12 @@ def _time(unit: str, span: float, *, labels: bool) -> Any:
     import altair as alt
 
     title = f"{unit} from the start" if labels else None
-    return alt.X("time:Q", title=title, axis=time_axis(span, labels=labels, ticks=labels),
-                 scale=alt.Scale(domain=[0, span], nice=False))  # fmt: skip
+    return alt.X(
+        "time:Q",
+        title=title,
+        axis=time_axis(span, labels=labels, ticks=labels),
+        scale=alt.Scale(domain=[0, span], nice=False),
+    )
 
 
 def _thinned(followed: Any, plan: str, unit_s: float) -> Rows:
@@ -107,26 +109,34 @@ def _replicas(rows: Rows, plan: str, x: Any, most: int) -> Any:
 
     scale = alt.Scale(domain=list(LINES), range=list(LINES.values()))
     dashes = alt.Scale(domain=list(LINES), range=[[1, 0], [5, 3], [1, 0]])
-    y = alt.Y("count:Q", title="replicas", axis=alt.Axis(tickCount=3, tickMinStep=1, format="d", minExtent=26),
-              scale=alt.Scale(domain=[0, max(most, 2) * 1.08], nice=False))  # fmt: skip
+    y = alt.Y(
+        "count:Q",
+        title="replicas",
+        axis=alt.Axis(tickCount=3, tickMinStep=1, format="d", minExtent=26),
+        scale=alt.Scale(domain=[0, max(most, 2) * 1.08], nice=False),
+    )
     chart = (
         alt.Chart(inline(rows))
         .transform_fold(list(LINES), as_=["kind", "count"])
         .mark_line(interpolate="step-after", strokeWidth=1.4)
         .encode(
-            x=x, y=y, color=alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(symbolType="stroke")),
+            x=x,
+            y=y,
+            color=alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(symbolType="stroke")),
             strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None),
         )
-    )  # fmt: skip
-    return chart.properties(
-        width=WIDTH // 2, height=90, title=alt.Title(plan, anchor="start", fontSize=12, offset=4)
     )
+    return chart.properties(width=WIDTH // 2, height=90, title=alt.Title(plan, anchor="start", fontSize=12, offset=4))
 
 
 def _queue(rows: Rows, x: Any, longest: int) -> Any:
     import altair as alt
 
-    y = alt.Y("waiting:Q", title="queue", axis=alt.Axis(tickCount=3, tickMinStep=1, format="~s", minExtent=34),
-              scale=alt.Scale(domain=[0, max(longest, 2) * 1.08], nice=False))  # fmt: skip
+    y = alt.Y(
+        "waiting:Q",
+        title="queue",
+        axis=alt.Axis(tickCount=3, tickMinStep=1, format="~s", minExtent=34),
+        scale=alt.Scale(domain=[0, max(longest, 2) * 1.08], nice=False),
+    )
     area = alt.Chart(inline(rows)).mark_area(color="#B00020", opacity=0.55, interpolate="step-after")
     return area.encode(x=x, y=y).properties(width=WIDTH // 2, height=90)

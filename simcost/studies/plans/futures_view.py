@@ -58,9 +58,7 @@ def _waiting(document: Document, found: Document) -> list[str]:
         return []
     saved = f"save {format_usd(worth)}" if worth >= 0 else f"cost {format_usd(-worth)} more, to meet the SLO,"
     best = document["best"]
-    lines = [
-        f"Value of waiting: to know the demand before choosing, instead of taking {best}, would {saved} a month."
-    ]
+    lines = [f"Value of waiting: to know the demand before choosing, instead of taking {best}, would {saved} a month."]
     if found["rescued"]:
         lines.append(f"In {found['rescued']} of the futures it would also avoid missing the SLO.")
     return lines

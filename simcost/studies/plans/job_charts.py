@@ -28,13 +28,29 @@ from simcost.units import format_count, format_seconds, format_share
 TABLES = ("waits", "gpus")
 """Tables of the result folder that charts draw; `gpus` may be missing."""
 COLOURS = {
-    "requests": "#2B6299", "useful": "#7A3E8E", "checkpoint": "#D9B8E3", "lost": "#B00020", "restart": "#F4A6A6",
-    "idle_blocked": "#8A6200", "idle_free": "#F3DFC1", "down": "#E3E3E3",
-}  # fmt: skip
+    "requests": "#2B6299",
+    "useful": "#7A3E8E",
+    "checkpoint": "#D9B8E3",
+    "lost": "#B00020",
+    "restart": "#F4A6A6",
+    "idle_blocked": "#8A6200",
+    "idle_free": "#F3DFC1",
+    "down": "#E3E3E3",
+}
 """As where the money went."""
 DARK = ("requests", "useful", "lost", "idle_blocked")
-TIMES = {0: "0", 60: "1 min", 600: "10 min", 3600: "1 h", 6 * 3600: "6 h", 86400: "1 d", 4 * 86400: "4 d",
-         14 * 86400: "2 w", 60 * 86400: "60 d", 365 * 86400: "1 y"}  # fmt: skip
+TIMES = {
+    0: "0",
+    60: "1 min",
+    600: "10 min",
+    3600: "1 h",
+    6 * 3600: "6 h",
+    86400: "1 d",
+    4 * 86400: "4 d",
+    14 * 86400: "2 w",
+    60 * 86400: "60 d",
+    365 * 86400: "1 y",
+}
 """Ticks of an axis of waiting, in seconds."""
 
 
@@ -46,17 +62,22 @@ def cost_against_wait(document: Document) -> Any:
     target = _target(document)
     most = max([row["wait_hi"] for row in rows] + [target or 0.0, 60.0])
     base = alt.Chart(inline(rows)).encode(
-        x=alt.X("usd:Q", title="USD per month", axis=alt.Axis(format="$,.0f", tickCount=5),
-                scale=alt.Scale(domain=_around(rows), zero=False, nice=False)),
+        x=alt.X(
+            "usd:Q",
+            title="USD per month",
+            axis=alt.Axis(format="$,.0f", tickCount=5),
+            scale=alt.Scale(domain=_around(rows), zero=False, nice=False),
+        ),
         y=alt.Y("wait:Q", title="P95 wait", **_waiting(most)),
         color=colour(document, legend=legend(document)),
-    )  # fmt: skip
+    )
     points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
         shape=shape(document),
-        fill=alt.condition("datum.met", alt.Fill("plan:N", scale=colour_scale(document), title=None),
-                           alt.value("white")),
+        fill=alt.condition(
+            "datum.met", alt.Fill("plan:N", scale=colour_scale(document), title=None), alt.value("white")
+        ),
         tooltip=["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), "label:N"],
-    )  # fmt: skip
+    )
     across = base.mark_rule(strokeWidth=1.5).encode(x="usd_lo:Q", x2="usd_hi:Q")
     upright = base.mark_rule(strokeWidth=1.5).encode(y="wait_lo:Q", y2="wait_hi:Q")
     layers = across + upright + points
@@ -80,19 +101,31 @@ def gpu_time(document: Document) -> Any:
     scale = alt.Scale(domain=[GPU_TIME[p] for p in present], range=[COLOURS[p] for p in present])
     stack = alt.Chart(inline(rows)).encode(
         y=alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False)),
-        x=alt.X("hours:Q", title="GPU-hours", stack="zero", axis=alt.Axis(format="~s", tickCount=6, grid=False),
-                scale=alt.Scale(domain=[0, reach], nice=False)),
+        x=alt.X(
+            "hours:Q",
+            title="GPU-hours",
+            stack="zero",
+            axis=alt.Axis(format="~s", tickCount=6, grid=False),
+            scale=alt.Scale(domain=[0, reach], nice=False),
+        ),
         order="order:Q",
-    )  # fmt: skip
+    )
     bars = stack.mark_bar(stroke="white", strokeWidth=0.7, height=26).encode(
-        color=alt.Color("part:N", title=None, sort=[GPU_TIME[p] for p in present], scale=scale,
-                        legend=alt.Legend(columns=4)),
+        color=alt.Color(
+            "part:N",
+            title=None,
+            sort=[GPU_TIME[p] for p in present],
+            scale=scale,
+            legend=alt.Legend(columns=4),
+        ),
         tooltip=["plan:N", "part:N", alt.Tooltip("hours:Q", format=",.0f")],
-    )  # fmt: skip
+    )
     inside = stack.mark_text(fontSize=11).encode(
-        x=alt.X("hours:Q", stack="zero", bandPosition=0.5), detail="part:N", text="label:N",
+        x=alt.X("hours:Q", stack="zero", bandPosition=0.5),
+        detail="part:N",
+        text="label:N",
         color=alt.Color("ink:N", scale=None),
-    )  # fmt: skip
+    )
     chart = (bars + inside).properties(width=WIDTH, height=alt.Step(40))
     return finish(chart, "GPU time by what became of it (GPU-hours)")
 
@@ -111,12 +144,12 @@ def gpus_over_time(document: Document, gpus: Any) -> Any:
         alt.hconcat(
             _held(rows, name, most, _time(unit, span, labels=name == plans[-1])),
             _queue(rows, _time(unit, span, labels=name == plans[-1])),
-            spacing=70, bounds="flush",
-        ) for name, rows in found.items()
-    ]  # fmt: skip
-    return finish(
-        alt.vconcat(*panels, spacing=4), "GPUs held, and jobs that wait (count) over time", first(document)
-    )
+            spacing=70,
+            bounds="flush",
+        )
+        for name, rows in found.items()
+    ]
+    return finish(alt.vconcat(*panels, spacing=4), "GPUs held, and jobs that wait (count) over time", first(document))
 
 
 def wait_spread(document: Document, waits: Any) -> Any:
@@ -125,13 +158,21 @@ def wait_spread(document: Document, waits: Any) -> Any:
 
     rows = [row for row in waits.to_pylist() if row["metric"] == "wait_s"]
     target, most = _target(document), max([row["value_s"] for row in rows] + [60.0])
-    lines = alt.Chart(inline(rows)).mark_line(strokeWidth=2, interpolate="step-after").encode(
-        x=alt.X("value_s:Q", title="wait", **_waiting(most)),
-        y=alt.Y("quantile:Q", title="jobs", scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95])),
-        color=colour(document, legend=legend(document, symbolType="stroke", symbolSize=400)),
-        strokeDash=dash(document),
-    )  # fmt: skip
+    lines = (
+        alt.Chart(inline(rows))
+        .mark_line(strokeWidth=2, interpolate="step-after")
+        .encode(
+            x=alt.X("value_s:Q", title="wait", **_waiting(most)),
+            y=alt.Y(
+                "quantile:Q",
+                title="jobs",
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95]),
+            ),
+            color=colour(document, legend=legend(document, symbolType="stroke", symbolSize=400)),
+            strokeDash=dash(document),
+        )
+    )
     layers = lines
     if target is not None and target <= most:
         rule = alt.Chart(inline([{"x": target}])).mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
@@ -200,8 +241,16 @@ def _parts(plan: dict[str, Any], reach: float) -> Rows:
             share = format_share(plan["gpu_share"].get(name, 0.0))
             label = f"{format_count(hours)} ({share})" if hours > 0.18 * reach else ""
             label = label or (share if hours > 0.07 * reach else "")
-            rows.append({"plan": plan["name"], "part": words, "hours": hours, "order": order, "label": label,
-                         "ink": "white" if name in DARK else "#222222"})  # fmt: skip
+            rows.append(
+                {
+                    "plan": plan["name"],
+                    "part": words,
+                    "hours": hours,
+                    "order": order,
+                    "label": label,
+                    "ink": "white" if name in DARK else "#222222",
+                }
+            )
     return rows
 
 
@@ -209,8 +258,9 @@ def _thin(rows: Rows, limit: int, unit_s: float) -> Rows:
     """At most `limit` of the rows, evenly chosen."""
     step = -(-len(rows) // limit)
     kept = ("jobs", "requests", "waiting_jobs")
-    return [{"time": round(row["t_s"] / unit_s, 4)} | {name: round(row[name], 3) for name in kept}
-            for row in rows[::step]]  # fmt: skip
+    return [
+        {"time": round(row["t_s"] / unit_s, 4)} | {name: round(row[name], 3) for name in kept} for row in rows[::step]
+    ]
 
 
 def _held(rows: Rows, plan: str, most: float, x: Any) -> Any:
@@ -218,13 +268,20 @@ def _held(rows: Rows, plan: str, most: float, x: Any) -> Any:
     import altair as alt
 
     kinds = ["requests", "jobs"] if any(row["requests"] for row in rows) else ["jobs"]
-    y = alt.Y("count:Q", title="GPUs", stack="zero", axis=alt.Axis(tickCount=3, format="~s", minExtent=26),
-              scale=alt.Scale(domain=[0, most * 1.05], nice=False))  # fmt: skip
+    y = alt.Y(
+        "count:Q",
+        title="GPUs",
+        stack="zero",
+        axis=alt.Axis(tickCount=3, format="~s", minExtent=26),
+        scale=alt.Scale(domain=[0, most * 1.05], nice=False),
+    )
     areas = (
-        alt.Chart(inline(rows)).transform_fold(kinds, as_=["kind", "count"])
+        alt.Chart(inline(rows))
+        .transform_fold(kinds, as_=["kind", "count"])
         .transform_calculate(order=f"indexof({kinds}, datum.kind)")
-        .mark_area(interpolate="step-after").encode(x=x, y=y, color=_kinds(len(kinds) > 1), order="order:Q")
-    )  # fmt: skip
+        .mark_area(interpolate="step-after")
+        .encode(x=x, y=y, color=_kinds(len(kinds) > 1), order="order:Q")
+    )
     heading = alt.Title(plan, anchor="start", fontSize=12, offset=4)
     return areas.properties(width=WIDTH // 2, height=90, title=heading)
 
@@ -251,6 +308,9 @@ def _kinds(served: bool) -> Any:
 def _time(unit: str, span: float, *, labels: bool) -> Any:
     import altair as alt
 
-    return alt.X("time:Q", title=f"{unit} from the start" if labels else None,
-                 axis=time_axis(span, labels=labels, ticks=labels),
-                 scale=alt.Scale(domain=[0, span], nice=False))  # fmt: skip
+    return alt.X(
+        "time:Q",
+        title=f"{unit} from the start" if labels else None,
+        axis=time_axis(span, labels=labels, ticks=labels),
+        scale=alt.Scale(domain=[0, span], nice=False),
+    )

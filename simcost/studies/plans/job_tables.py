@@ -38,9 +38,7 @@ def _times(plan: Mapping[str, Any]) -> dict[str, str]:
         "GPUs": format_count(plan["gpus"]),
         "Wait p50/p95/p99": _percentiles(plan["wait_s"]),
         "Completion p50/p95/p99": _percentiles(plan["jct_s"]),
-        "Done/open/too wide": _DOT.join(
-            format_count(jobs[key]) for key in ("completed", "in_system", "failed")
-        ),
+        "Done/open/too wide": _DOT.join(format_count(jobs[key]) for key in ("completed", "in_system", "failed")),
         "Preemptions": format_count(jobs["preemptions"]),
         "Redone": format_share(plan["redone_share"]),
     }

@@ -3,7 +3,7 @@
 from math import ceil, floor, log10
 from typing import Any
 
-from simcost.present.chart_style import (  # fmt: skip
+from simcost.present.chart_style import (
     ROWS,
     TARGET,
     WIDTH,
@@ -22,8 +22,13 @@ from simcost.present.chart_style import (  # fmt: skip
 from simcost.units import format_seconds, format_share
 
 METRICS = {"ttft_s": "TTFT", "tpot_s": "TPOT", "e2e_s": "E2E"}
-HEAT = {"met": "#A9CCE8", "missed by up to 1 point": "#FDD49E", "by up to 10 points": "#F08A34",
-        "by more": "#9C3D00", "no requests": "#DDDDDD"}  # fmt: skip
+HEAT = {
+    "met": "#A9CCE8",
+    "missed by up to 1 point": "#FDD49E",
+    "by up to 10 points": "#F08A34",
+    "by more": "#9C3D00",
+    "no requests": "#DDDDDD",
+}
 
 
 def slo_heat(document: Document, hours: Any) -> Any:
@@ -36,31 +41,44 @@ def slo_heat(document: Document, hours: Any) -> Any:
     wide = len(rows) > 24 * len(document["plans"])
     classes = [name for name in HEAT if any(row["class"] == name for row in rows)]
     base = alt.Chart(inline(rows)).encode(
-        x=alt.X("start:Q", title=f"{unit} from the start", axis=time_axis(span),
-                scale=alt.Scale(domain=[0, span], nice=False)),
+        x=alt.X(
+            "start:Q",
+            title=f"{unit} from the start",
+            axis=time_axis(span),
+            scale=alt.Scale(domain=[0, span], nice=False),
+        ),
         y=alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False)),
-    )  # fmt: skip
-    cells = base.mark_rect(stroke="white", strokeWidth=0 if wide else 1).encode(
-        x2="end:Q", color=alt.Color("class:N", title=None, sort=classes, legend=alt.Legend(columns=5),
-                                    scale=alt.Scale(domain=classes, range=[HEAT[c] for c in classes])),
-        tooltip=["plan:N", alt.Tooltip("start:Q", title=f"start ({unit})"),
-                 alt.Tooltip("percent:Q", title="attainment (%)"), "arrived:Q"],
-    )  # fmt: skip
-    text = base.mark_text(fontSize=10).encode(
-        x="middle:Q", text="label:N", color=alt.Color("ink:N", scale=None)
     )
+    cells = base.mark_rect(stroke="white", strokeWidth=0 if wide else 1).encode(
+        x2="end:Q",
+        color=alt.Color(
+            "class:N",
+            title=None,
+            sort=classes,
+            legend=alt.Legend(columns=5),
+            scale=alt.Scale(domain=classes, range=[HEAT[c] for c in classes]),
+        ),
+        tooltip=[
+            "plan:N",
+            alt.Tooltip("start:Q", title=f"start ({unit})"),
+            alt.Tooltip("percent:Q", title="attainment (%)"),
+            "arrived:Q",
+        ],
+    )
+    text = base.mark_text(fontSize=10).encode(x="middle:Q", text="label:N", color=alt.Color("ink:N", scale=None))
     chart = (cells if wide else cells + text).properties(width=WIDTH, height=alt.Step(30))
-    return finish(chart, f"Attainment {_period(hours, step_s)} (% of requests within all limits)",
-                  f"Target {format_share(target)}. {first(document)}")  # fmt: skip
+    return finish(
+        chart,
+        f"Attainment {_period(hours, step_s)} (% of requests within all limits)",
+        f"Target {format_share(target)}. {first(document)}",
+    )
 
 
 def _period(hours: Any, step_s: float) -> str:
     """What a cell stands for."""
     window_s = _window_s(hours, step_s)
     each = "hour" if window_s == 3600 else format_seconds(window_s)
-    return (
-        f"in every {each}" if step_s <= window_s else f"in the worst {each} of every {format_seconds(step_s)}"
-    )
+    return f"in every {each}" if step_s <= window_s else f"in the worst {each} of every {format_seconds(step_s)}"
 
 
 def _window_s(hours: Any, otherwise: float) -> float:
@@ -100,8 +118,14 @@ def _cell(plan: str, row: dict[str, Any], target: float) -> dict[str, Any]:
     percent = None if _blank(row) else floor(1000 * row["attainment"] + 1e-9) / 10
     kind = _class(row, target)
     label = "" if kind in ("met", "no requests") else f"{percent:.1f}"
-    return {"plan": plan, "label": label, "percent": percent, "arrived": row["arrived"], "class": kind,
-            "ink": "white" if kind == "by more" else "#222222"}  # fmt: skip
+    return {
+        "plan": plan,
+        "label": label,
+        "percent": percent,
+        "arrived": row["arrived"],
+        "class": kind,
+        "ink": "white" if kind == "by more" else "#222222",
+    }
 
 
 def _class(row: dict[str, Any], target: float) -> str:
@@ -122,17 +146,13 @@ def latency_cdf(document: Document, latency: Any) -> Any:
         metric: [
             point
             for plan in names(document)
-            for point in _spread(
-                [row for row in rows if (row["metric"], row["plan"]) == (metric, plan)], limit
-            )
+            for point in _spread([row for row in rows if (row["metric"], row["plan"]) == (metric, plan)], limit)
         ]
         for metric in METRICS
     }
     panels = [_cdf(document, points, metric) for metric, points in curves.items() if points]
     chart = alt.hconcat(*panels, spacing=20)
-    return finish(
-        chart, "Latency (seconds, log scale): share of requests at least this fast (%)", first(document)
-    )
+    return finish(chart, "Latency (seconds, log scale): share of requests at least this fast (%)", first(document))
 
 
 def _spread(rows: Rows, limit: int) -> Rows:
@@ -146,14 +166,26 @@ def _cdf(document: Document, rows: Rows, metric: str) -> Any:
 
     limit = document["plans"][0]["slo"]["limits"].get(metric)
     values = [row["value_s"] for row in rows] + ([limit] if limit else [])
-    lines = alt.Chart(inline(rows)).mark_line(strokeWidth=2).encode(
-        x=alt.X("value_s:Q", title=f"{METRICS[metric]} (s)", scale=alt.Scale(type="log", nice=False),
-                axis=alt.Axis(format="~g", values=_decades(min(values), max(values)), grid=False)),
-        y=alt.Y("quantile:Q", title=None, scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95])),
-        color=colour(document, legend=legend(document, symbolType="stroke", symbolSize=400)),
-        strokeDash=dash(document),
-    )  # fmt: skip
+    lines = (
+        alt.Chart(inline(rows))
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X(
+                "value_s:Q",
+                title=f"{METRICS[metric]} (s)",
+                scale=alt.Scale(type="log", nice=False),
+                axis=alt.Axis(format="~g", values=_decades(min(values), max(values)), grid=False),
+            ),
+            y=alt.Y(
+                "quantile:Q",
+                title=None,
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95]),
+            ),
+            color=colour(document, legend=legend(document, symbolType="stroke", symbolSize=400)),
+            strokeDash=dash(document),
+        )
+    )
     layers = lines if limit is None else lines + _limit(limit)
     return layers.properties(width=(WIDTH - 40) // 3, height=230)
 

@@ -28,9 +28,7 @@ def charge_changes(document: Document) -> list[str]:
             for one in change.get("charges", [])[:_SHOWN]
         )
         more = len(change.get("charges", [])) - _SHOWN
-        found.append(
-            f"{change['plan']}: {parts or 'no charge differs'}{f'; {more} more' if more > 0 else ''}"
-        )
+        found.append(f"{change['plan']}: {parts or 'no charge differs'}{f'; {more} more' if more > 0 else ''}")
     return found
 
 

@@ -85,15 +85,14 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
     try:
         check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        names = [*(cost_charts.TABLES if serves(document) else ()), *(job_charts.TABLES if trains(document) else ()),
-                 *(("runs",) if "futures" in document else ()),
-                 *(("followed",) if fleet_view.table(document) else ())]  # fmt: skip
+        names = [
+            *(cost_charts.TABLES if serves(document) else ()),
+            *(job_charts.TABLES if trains(document) else ()),
+            *(("runs",) if "futures" in document else ()),
+            *(("followed",) if fleet_view.table(document) else ()),
+        ]
         files = {name: folder / "tables" / f"{name}.parquet" for name in names}
-        shown = {
-            name: pq.ParquetFile(file).read()
-            for name, file in files.items()
-            if name != "gpus" or file.exists()
-        }
+        shown = {name: pq.ParquetFile(file).read() for name, file in files.items() if name != "gpus" or file.exists()}
         if any("over_provisioned" not in plan for plan in document["plans"]):
             raise ValueError("it was written by an older simcost")  # noqa: TRY301  # as any other unusable file
         if "demand" in document:
@@ -110,9 +109,7 @@ def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
     demand = futures_view.demand_sentences(document["demand"]) if "demand" in document else []
     return [
         Part(title="Plans compared", rows=tables.comparison(document)),
-        Part(
-            title="Over the futures", rows=futures_view.table(document), said=futures_view.sentences(document)
-        ),
+        Part(title="Over the futures", rows=futures_view.table(document), said=futures_view.sentences(document)),
         Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),
         Part(title="Targets missed", said=tables.missed(document)),
         Part(title="What drives the difference", said=document["drivers"]),
@@ -168,18 +165,12 @@ def pictures(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
         yield Part(title="Cost against waiting", chart=lambda: job_charts.cost_against_wait(document))
         yield Part(title="GPU time", chart=lambda: job_charts.gpu_time(document))
         if "gpus" in shown:
-            yield Part(
-                title="GPUs over time", chart=lambda: job_charts.gpus_over_time(document, shown["gpus"])
-            )
+            yield Part(title="GPUs over time", chart=lambda: job_charts.gpus_over_time(document, shown["gpus"]))
         yield Part(title="Waiting", chart=lambda: job_charts.wait_spread(document, shown["waits"]))
     if serves(document):
         yield Part(title="Cost against service level", chart=lambda: cost_charts.cost_against_slo(document))
-        yield Part(
-            title="Service level by hour", chart=lambda: cost_charts.slo_heat(document, shown["hours"])
-        )
+        yield Part(title="Service level by hour", chart=lambda: cost_charts.slo_heat(document, shown["hours"]))
         yield Part(title="Latency", chart=lambda: cost_charts.latency_cdf(document, shown["latency"]))
         if "followed" in shown:
-            yield Part(
-                title="Demand and fleet", chart=lambda: fleet_view.picture(document, shown["followed"])
-            )
+            yield Part(title="Demand and fleet", chart=lambda: fleet_view.picture(document, shown["followed"]))
         yield Part(title="Fleet", chart=lambda: cost_charts.fleet_timeline(document, shown["timeline"]))

@@ -40,11 +40,7 @@ def _levels(document: Document, plan: Document) -> dict[str, str]:
     if not trains(document):
         return kept | first
     wait = {"P95 wait": _text(plan["wait_s"]["p95"], format_seconds)}
-    return (
-        kept | wait
-        if serves(document)
-        else wait | {"Mean wait": _text(plan["wait_s"]["mean"], format_seconds)}
-    )
+    return kept | wait if serves(document) else wait | {"Mean wait": _text(plan["wait_s"]["mean"], format_seconds)}
 
 
 def _difference(row: Mapping[str, Any] | None) -> str:

@@ -38,13 +38,9 @@ def text(document: Document) -> str:
         _followed(document),
         _futures(document),
         _section("What not knowing the demand costs", futures_view.sentences(document)),
-        _section(
-            "The demand", futures_view.demand_sentences(document["demand"]) if "demand" in document else []
-        ),
+        _section("The demand", futures_view.demand_sentences(document["demand"]) if "demand" in document else []),
         _section("What drives the difference", document["drivers"]),
-        _section(
-            f"Charge by charge, a month, against {document['baseline']}", money.charge_changes(document)
-        ),
+        _section(f"Charge by charge, a month, against {document['baseline']}", money.charge_changes(document)),
         _section("Assumptions", [*document["assumptions"], _provenance(document)]),
         _section("Files", document["files"]),
     ]
@@ -114,8 +110,7 @@ def _unfinished(document: Document) -> list[str]:
 def _section(title: str, lines: list[str]) -> str:
     """A title and its points, wrapped; nothing where there are none."""
     points = [
-        fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-        for line in lines
+        fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False) for line in lines
     ]
     return "\n".join([title, *points]) if points else ""
 
@@ -130,11 +125,7 @@ def _table(document: Document) -> str:
     lines.insert(1, "-" * (sum(widths) + len(_GAP) * len(widths)))
     used = "".join(marks) + "".join(row[2] for row in rows)
     legend = "   ".join(f"{mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in used)
-    meaning = (
-        f"utilisation: {utilisation(document)}"
-        if trains(document)
-        else fill(provisioning_view.MEANING, WIDTH)
-    )
+    meaning = f"utilisation: {utilisation(document)}" if trains(document) else fill(provisioning_view.MEANING, WIDTH)
     return "\n".join([*lines, *([legend] if legend else []), meaning])
 
 

@@ -19,9 +19,7 @@ def add_jobs(parser: Any) -> None:
     parser.add_argument("--pool", metavar="NAME", help="only the jobs of this pool")
     parser.add_argument("--since", metavar="ISO", help="only jobs submitted from then on")
     parser.add_argument("--window", type=seconds, metavar="TIME", help="and within this time of the first")
-    parser.add_argument(
-        "--timezone", default="UTC", metavar="ZONE", help="of times without one (default UTC)"
-    )
+    parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="of times without one (default UTC)")
 
 
 def add_price(parser: Any) -> None:
@@ -46,9 +44,7 @@ def checkpoints_of(arguments: Arguments) -> Any:
     from simcost.plan.failures import Checkpoints
 
     if arguments.checkpoint == 0:
-        raise InputError(
-            "--checkpoint 0: work between two checkpoints takes more than no time; write e.g. 30min"
-        )
+        raise InputError("--checkpoint 0: work between two checkpoints takes more than no time; write e.g. 30min")
     return Checkpoints(interval=arguments.checkpoint, write=arguments.write, restart=arguments.restart)
 
 
@@ -92,9 +88,7 @@ def _policy(text: str, union: Any, option: str) -> Any:
     kind, _, said = text.partition(":")
     known = {cls().kind: cls for cls in get_args(union)}
     if kind not in known:
-        raise InputError(
-            f"{option} {kind!r} is none{did_you_mean(kind, list(known))}; there are {', '.join(known)}"
-        )
+        raise InputError(f"{option} {kind!r} is none{did_you_mean(kind, list(known))}; there are {', '.join(known)}")
     return with_words(known[kind], said, f"{option} {kind}")
 
 

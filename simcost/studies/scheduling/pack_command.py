@@ -15,17 +15,30 @@ _OF_TIMES = ("limit_assumed", "limit_raised", "gap")
 
 def add(actions: Any) -> None:
     """The action `pack`."""
-    pack = verb(
-        actions, "pack", _pack, "how much of a cluster can be allocated before fragmentation stops it"
-    )
+    pack = verb(actions, "pack", _pack, "how much of a cluster can be allocated before fragmentation stops it")
     add_jobs(pack)
     pack.add_argument("--nodes", type=Path, required=True, metavar="CSV", help="the nodes, as for replay")
-    pack.add_argument("--placement", action="append", default=[], metavar="P",
-                      help="repeatable (default: fgd, best-fit, random)")  # fmt: skip
-    pack.add_argument("--orders", type=positive, default=5, metavar="N",
-                      help="in which the jobs arrive, shuffled (default 5)")  # fmt: skip
-    pack.add_argument("--until", type=number, default=1.3, metavar="X",
-                      help="demand that arrives / GPUs there are (default 1.3)")  # fmt: skip
+    pack.add_argument(
+        "--placement",
+        action="append",
+        default=[],
+        metavar="P",
+        help="repeatable (default: fgd, best-fit, random)",
+    )
+    pack.add_argument(
+        "--orders",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="in which the jobs arrive, shuffled (default 5)",
+    )
+    pack.add_argument(
+        "--until",
+        type=number,
+        default=1.3,
+        metavar="X",
+        help="demand that arrives / GPUs there are (default 1.3)",
+    )
     seed(pack)
 
 

@@ -23,16 +23,11 @@ def text(document: Document) -> str:
         [one["placement"], *(_spread(one["fragmented"][at]) for at in asked), f"{one['refused_gpus']:,.0f}"]
         for one in document["placements"]
     ]
-    times = (
-        f"mean of {document['orders']} orders of arrival"
-        if document["orders"] > 1
-        else "one order of arrival"
-    )
+    times = f"mean of {document['orders']} orders of arrival" if document["orders"] > 1 else "one order of arrival"
     parts = [
         fill(document["verdict"], WIDTH),
         f"GPUs allocated when so many have been requested ({times})\n{table(header, rows)}",
-        "idle GPUs that no typical job could use, and GPUs refused\n"
-        + table([*header[:-1], "GPUs refused"], idle),
+        "idle GPUs that no typical job could use, and GPUs refused\n" + table([*header[:-1], "GPUs refused"], idle),
         *(fill(f"note: {finding['message']}", WIDTH) for finding in document.get("findings", ())),
     ]
     return "\n\n".join(parts)

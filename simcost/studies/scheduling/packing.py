@@ -14,9 +14,7 @@ Run = Callable[[str, int], Mapping[str, Any]]
 """Packs the cluster by a placement, in the order of a seed: the document of `sim.jobs.fgd.pack`."""
 
 
-def packing(
-    run: Run, placements: Sequence[str], seeds: Sequence[int], *, until: float, gpus: int
-) -> dict[str, Any]:
+def packing(run: Run, placements: Sequence[str], seeds: Sequence[int], *, until: float, gpus: int) -> dict[str, Any]:
     """Placements side by side.
 
     Args:
@@ -87,8 +85,11 @@ def policies_verdict(names: Sequence[str], documents: Sequence[Document]) -> str
         names: of the policies.
         documents: of `sim.jobs.summary.replay_document`, in the same order.
     """
-    known = [(one["jct_s"]["mean"], name, one) for name, one in zip(names, documents, strict=True)
-             if one["jct_s"]["mean"] is not None]  # fmt: skip
+    known = [
+        (one["jct_s"]["mean"], name, one)
+        for name, one in zip(names, documents, strict=True)
+        if one["jct_s"]["mean"] is not None
+    ]
     if not known:
         return "No job completes on this cluster, under any of the policies."
     _, best, found = min(known, key=lambda each: float(each[0]))

@@ -12,9 +12,7 @@ from simcost.units import BYTES_PER_S
 
 def add(actions: Any) -> None:
     """The action `replay`."""
-    replay = verb(
-        actions, "replay", _replay, "a job log on a cluster under a scheduler: waits, completion, use"
-    )
+    replay = verb(actions, "replay", _replay, "a job log on a cluster under a scheduler: waits, completion, use")
     add_jobs(replay)
     replay.add_argument(
         "--gpus", type=positive, metavar="N", help="one pool of GPUs; with --nodes: how many those have"
@@ -25,34 +23,63 @@ def add(actions: Any) -> None:
         metavar="CSV",
         help="the nodes: node,gpus[,pool,rack,domain,gpu_type,cpu_milli,...]",
     )
+    replay.add_argument("--divide", type=positive, default=1, metavar="N", help="the nodes of each pool by this")
     replay.add_argument(
-        "--divide", type=positive, default=1, metavar="N", help="the nodes of each pool by this"
+        "--policy",
+        action="append",
+        default=[],
+        metavar="P",
+        help=f"repeatable (default: fifo-skip); {SYNTAX}",
     )
-    replay.add_argument("--policy", action="append", default=[], metavar="P",
-                        help=f"repeatable (default: fifo-skip); {SYNTAX}")  # fmt: skip
-    replay.add_argument("--placement", default="consolidate", metavar="P",
-                        help="on nodes (default: consolidate); count: any free GPUs of the pool")  # fmt: skip
-    replay.add_argument("--quotas", type=Path, metavar="CSV",
-                        help="of quotas: queue,nominal[,borrowing_limit,lending_limit]")  # fmt: skip
     replay.add_argument(
-        "--shares", type=Path, metavar="CSV", help="of fair-share: path,shares, as physics/alice,2"
+        "--placement",
+        default="consolidate",
+        metavar="P",
+        help="on nodes (default: consolidate); count: any free GPUs of the pool",
     )
+    replay.add_argument(
+        "--quotas", type=Path, metavar="CSV", help="of quotas: queue,nominal[,borrowing_limit,lending_limit]"
+    )
+    replay.add_argument("--shares", type=Path, metavar="CSV", help="of fair-share: path,shares, as physics/alice,2")
     _add_mishaps(replay)
     seed(replay)
 
 
 def _add_mishaps(replay: Any) -> None:
     """What is drawn: limits and failures; and how jobs save their work."""
-    replay.add_argument("--limit-error", type=number, default=0.0, metavar="X",
-                        help="time limits that the log lacks are duration x (1 + X)")  # fmt: skip
-    replay.add_argument("--limit-sigma", type=number, metavar="S",
-                        help="all time limits are drawn: duration x (1 + X) x e^(S z), z standard normal")  # fmt: skip
-    replay.add_argument("--failures", nargs="?", const="", metavar="F=V,...",
-                        help="nodes fail, e.g. per_node_day=0.0065,repair=2h,intervals=young")  # fmt: skip
-    replay.add_argument("--checkpoints", nargs="?", const="", metavar="F=V,...",
-                        help="jobs write checkpoints, e.g. interval=30min,write=1min,restart=3min")  # fmt: skip
-    replay.add_argument("--bandwidth", type=quantity(BYTES_PER_S), metavar="RATE",
-                        help="of checkpoints, e.g. 2GB/s: writing takes the job's state / this")  # fmt: skip
+    replay.add_argument(
+        "--limit-error",
+        type=number,
+        default=0.0,
+        metavar="X",
+        help="time limits that the log lacks are duration x (1 + X)",
+    )
+    replay.add_argument(
+        "--limit-sigma",
+        type=number,
+        metavar="S",
+        help="all time limits are drawn: duration x (1 + X) x e^(S z), z standard normal",
+    )
+    replay.add_argument(
+        "--failures",
+        nargs="?",
+        const="",
+        metavar="F=V,...",
+        help="nodes fail, e.g. per_node_day=0.0065,repair=2h,intervals=young",
+    )
+    replay.add_argument(
+        "--checkpoints",
+        nargs="?",
+        const="",
+        metavar="F=V,...",
+        help="jobs write checkpoints, e.g. interval=30min,write=1min,restart=3min",
+    )
+    replay.add_argument(
+        "--bandwidth",
+        type=quantity(BYTES_PER_S),
+        metavar="RATE",
+        help="of checkpoints, e.g. 2GB/s: writing takes the job's state / this",
+    )
 
 
 def _replay(arguments: Arguments) -> None:
@@ -121,9 +148,7 @@ def _policy(text: str, arguments: Arguments, nodes: Any) -> Any:
     elif nodes is not None:
         rows = {name: (gpus, None, None) for name, gpus in nodes.pool_gpus.items()}
     else:
-        raise InputError(
-            "quotas need --quotas CSV with queue,nominal[,borrowing_limit,lending_limit], or --nodes"
-        )
+        raise InputError("quotas need --quotas CSV with queue,nominal[,borrowing_limit,lending_limit], or --nodes")
     queues = {
         name: Quota(nominal=nominal, borrowing_limit=borrows, lending_limit=lends)
         for name, (nominal, borrows, lends) in rows.items()
@@ -143,8 +168,11 @@ def _mishaps(arguments: Arguments) -> dict[str, Any]:
     from simcost.plan.failures import Checkpoints, ClusterFailures
 
     given = {"failures": ClusterFailures, "checkpoints": Checkpoints}
-    found = {name: with_words(cls, said, f"--{name}") for name, cls in given.items()
-             if (said := getattr(arguments, name)) is not None}  # fmt: skip
+    found = {
+        name: with_words(cls, said, f"--{name}")
+        for name, cls in given.items()
+        if (said := getattr(arguments, name)) is not None
+    }
     return {"seed": arguments.seed or 0, **found}
 
 

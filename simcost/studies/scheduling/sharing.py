@@ -74,9 +74,7 @@ def serving_use(folder: Path, plan: str | None) -> ServingUse:
         ) from error
     name = plan or document["best"] or document["baseline"]
     if name not in plans:
-        raise InputError(
-            f"{folder}: no plan {name!r}{did_you_mean(name, list(plans))}; there are {', '.join(plans)}"
-        )
+        raise InputError(f"{folder}: no plan {name!r}{did_you_mean(name, list(plans))}; there are {', '.join(plans)}")
     chosen = plans[name]
     if not chosen["replica_hours"]:
         raise InputError(f"{folder}: {name} serves no requests; name a plan of a run that does")
@@ -118,9 +116,7 @@ def share(
         InputError: a fleet smaller than what serving holds, or one that never has room for the widest job.
     """
     if gpus < use.peak:
-        raise InputError(
-            f"{gpus} GPUs are fewer than the {use.peak} that {use.plan} holds at its peak; give more"
-        )
+        raise InputError(f"{gpus} GPUs are fewer than the {use.peak} that {use.plan} holds at its peak; give more")
     shared, serving = _whole(gpus, step), _whole(use.peak, step)
     horizon_s = float(jobs.submit_s[-1]) + use.horizon_s
     left = use.left_of(shared, horizon_s)

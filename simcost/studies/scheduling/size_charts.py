@@ -32,38 +32,48 @@ def curves(document: Document) -> Any:
     priced = document["policies"][0]["usd_per_month"] is not None
     rows: Rows = [
         {
-            "policy": one["policy"], "gpus": point["gpus"], "usd": point["usd_per_month"],
-            "wait": round(point["wait_s"]["target"] / unit_s, 4), "chosen": point["gpus"] == one["gpus"],
+            "policy": one["policy"],
+            "gpus": point["gpus"],
+            "usd": point["usd_per_month"],
+            "wait": round(point["wait_s"]["target"] / unit_s, 4),
+            "chosen": point["gpus"] == one["gpus"],
             "use": round(100 * point["utilisation"], 1),
         }
-        for one in document["policies"] for point in one["curve"]
-    ]  # fmt: skip
+        for one in document["policies"]
+        for point in one["curve"]
+    ]
     names = [one["policy"] for one in document["policies"]]
     percentile = f"P{100 * target['percentile']:g}"
-    x = alt.X("usd:Q", title="USD a month", axis=alt.Axis(format="~s", tickCount=7), scale=alt.Scale(zero=False)) \
-        if priced else alt.X("gpus:Q", title="GPUs", axis=alt.Axis(format="~s", tickCount=7),
-                             scale=alt.Scale(zero=False))  # fmt: skip
+    x = (
+        alt.X("usd:Q", title="USD a month", axis=alt.Axis(format="~s", tickCount=7), scale=alt.Scale(zero=False))
+        if priced
+        else alt.X("gpus:Q", title="GPUs", axis=alt.Axis(format="~s", tickCount=7), scale=alt.Scale(zero=False))
+    )
     longest = max(row["wait"] for row in rows)
     ticks = [0, *(tick for tick in TICKS if tick <= longest)]
-    y = alt.Y("wait:Q", title=f"{percentile} of the wait ({unit})", scale=alt.Scale(type="symlog", constant=1),
-              axis=alt.Axis(format=",d", values=ticks))  # fmt: skip
+    y = alt.Y(
+        "wait:Q",
+        title=f"{percentile} of the wait ({unit})",
+        scale=alt.Scale(type="symlog", constant=1),
+        axis=alt.Axis(format=",d", values=ticks),
+    )
     colour = alt.Color("policy:N", title=None, scale=_scale(names, OKABE_ITO), legend=alt.Legend(columns=4))
     tooltip = ["policy:N", "gpus:Q", *(["usd:Q"] if priced else []), "wait:Q", "use:Q"]
     base = alt.Chart(inline(rows)).encode(x=x, y=y, color=colour)
     limit = alt.Chart(inline([{"wait": target["wait_s"] / unit_s}]))
     layers = [
-        base.mark_line(strokeWidth=2).encode(strokeDash=alt.StrokeDash("policy:N", scale=_scale(names, DASHES),
-                                                                       title=None)),
-        base.mark_point(filled=True, size=45).encode(shape=alt.Shape("policy:N", scale=_scale(names, SHAPES),
-                                                                     title=None), tooltip=tooltip),
+        base.mark_line(strokeWidth=2).encode(
+            strokeDash=alt.StrokeDash("policy:N", scale=_scale(names, DASHES), title=None)
+        ),
+        base.mark_point(filled=True, size=45).encode(
+            shape=alt.Shape("policy:N", scale=_scale(names, SHAPES), title=None), tooltip=tooltip
+        ),
         base.transform_filter("datum.chosen").mark_point(size=260, strokeWidth=2, shape="circle"),
         limit.mark_rule(color=TARGET, strokeDash=[4, 3]).encode(y="wait:Q"),
-    ]  # fmt: skip
+    ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=300)
     what = "money" if priced else "size"
-    return finish(
-        chart, f"Waiting against {what}", "Dashed: the target. Ring: the smallest cluster that keeps it."
-    )
+    return finish(chart, f"Waiting against {what}", "Dashed: the target. Ring: the smallest cluster that keeps it.")
 
 
 def mixes(mix: Document) -> Any:
@@ -75,20 +85,22 @@ def mixes(mix: Document) -> Any:
     rows: Rows = []
     for name, row in zip(names, kept, strict=True):
         parts = {"reserved": row["reserved_usd_per_month"], "spot": row["spot_usd_per_month"]}
-        rows += [{"mix": name, "part": part, "usd": round(usd, 2), "best": row == mix["best"]}
-                 for part, usd in parts.items()]  # fmt: skip
+        rows += [
+            {"mix": name, "part": part, "usd": round(usd, 2), "best": row == mix["best"]} for part, usd in parts.items()
+        ]
     colour = alt.Color("part:N", title=None, scale=_scale(["reserved", "spot"], (OKABE_ITO[0], OKABE_ITO[2])))
-    bars = alt.Chart(inline(rows)).mark_bar(height=18).encode(
-        x=alt.X("usd:Q", title="USD a month", axis=alt.Axis(format="~s", tickCount=6, labelExpr=_ZERO)),
-        y=alt.Y("mix:N", title=None, sort=names, axis=alt.Axis(domain=False, ticks=False, labelLimit=260)),
-        color=colour, tooltip=["mix:N", "part:N", alt.Tooltip("usd:Q", format=",.0f")],
-    )  # fmt: skip
-    label = alt.Chart(
-        inline([{"mix": _name(mix["best"]), "usd": mix["best"]["usd_per_month"], "said": "cheapest"}])
+    bars = (
+        alt.Chart(inline(rows))
+        .mark_bar(height=18)
+        .encode(
+            x=alt.X("usd:Q", title="USD a month", axis=alt.Axis(format="~s", tickCount=6, labelExpr=_ZERO)),
+            y=alt.Y("mix:N", title=None, sort=names, axis=alt.Axis(domain=False, ticks=False, labelLimit=260)),
+            color=colour,
+            tooltip=["mix:N", "part:N", alt.Tooltip("usd:Q", format=",.0f")],
+        )
     )
-    text = label.mark_text(align="left", dx=6, color=INK).encode(
-        x="usd:Q", y=alt.Y("mix:N", sort=names), text="said:N"
-    )
+    label = alt.Chart(inline([{"mix": _name(mix["best"]), "usd": mix["best"]["usd_per_month"], "said": "cheapest"}]))
+    text = label.mark_text(align="left", dx=6, color=INK).encode(x="usd:Q", y=alt.Y("mix:N", sort=names), text="said:N")
     chart = alt.layer(bars, text).properties(width=WIDTH - 100, height=alt.Step(30))
     return finish(chart, "Mixes that keep the target (USD a month)", f"Spot as on {mix['trace']}.")
 

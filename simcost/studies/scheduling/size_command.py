@@ -35,17 +35,13 @@ def add(actions: Any) -> None:
         help=f"repeatable (default: fifo-skip, easy-backfill); {SYNTAX}",
     )
     size.add_argument("--wait", type=seconds, required=True, metavar="TIME", help="longest wait, e.g. 1h")
-    size.add_argument(
-        "--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)"
-    )
+    size.add_argument("--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)")
     add_price(size)
     size.add_argument(
         "--gpus", type=positive, action="append", default=[], metavar="N", help="a size to look at besides"
     )
     beside = size.add_argument_group("spot beside it")
-    beside.add_argument(
-        "--spot-trace", type=Path, metavar="TRACE", help="availability of spot nodes: mixes are sized"
-    )
+    beside.add_argument("--spot-trace", type=Path, metavar="TRACE", help="availability of spot nodes: mixes are sized")
     beside.add_argument("--trace", metavar="NAME", help="which trace of the file")
     beside.add_argument("--spot", type=usd_per_h, metavar="USD", help="per GPU and hour on spot")
     add_checkpoints(beside)

@@ -55,11 +55,7 @@ def policies(document: Document) -> Table:
 
 def asked(document: Document) -> Table:
     """One row per size asked for and policy."""
-    return [
-        {"policy": one["policy"], **_cells(document, point)}
-        for one in document["policies"]
-        for point in one["at"]
-    ]
+    return [{"policy": one["policy"], **_cells(document, point)} for one in document["policies"] for point in one["at"]]
 
 
 def curve(document: Document, one: Document) -> Table:

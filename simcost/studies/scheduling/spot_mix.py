@@ -84,9 +84,7 @@ def mixes(jobs: Jobs, spot: SpotMix, question: Question) -> Document:
         raise InputError("no number of reserved GPUs keeps the target; ask for a longer wait")
     rows: list[Document] = []
     for base in np.unique(np.linspace(0, alone, BASES).round().astype(int)).tolist()[::-1]:
-        hopeless = (
-            bool(rows) and rows[-1]["spot_gpus"] is None
-        )  # fewer reserved ones cannot do with less spot
+        hopeless = bool(rows) and rows[-1]["spot_gpus"] is None  # fewer reserved ones cannot do with less spot
         nodes = None if hopeless else _smallest(partial(keeps, base), -1, MOST_SPOT * alone)
         rows.append(_row(jobs, base, nodes, None if nodes is None else tried(base, nodes), spot, question))
     rows.reverse()
@@ -124,14 +122,10 @@ def _try(jobs: Jobs, spot: SpotMix, step: int, base: int, nodes: int) -> _Tried:
     if (base + nodes) * step < int(jobs.gpus.max()):
         return hopeless
     starts = np.linspace(0, spot.trace.ticks, spot.starts if nodes else 1, endpoint=False).astype(int)
-    saved = (
-        spot.checkpoints if nodes else replace(spot.checkpoints, write=0.0)
-    )  # nothing takes reserved GPUs back
+    saved = spot.checkpoints if nodes else replace(spot.checkpoints, write=0.0)  # nothing takes reserved GPUs back
     try:
         ledgers = [
-            schedule_beside(
-                jobs, _capacity(spot.trace, start, base * step, nodes, step), saved, keep_timeline=True
-            )
+            schedule_beside(jobs, _capacity(spot.trace, start, base * step, nodes, step), saved, keep_timeline=True)
             for start in starts.tolist()
         ]
     except InputError:  # a job that never gets through
@@ -175,16 +169,21 @@ def _percentile(tried: _Tried, question: Question) -> float:
     return float(np.quantile(tried.wait_s, question.percentile))
 
 
-def _row(
-    jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: SpotMix, question: Question
-) -> Document:
+def _row(jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: SpotMix, question: Question) -> Document:
     row: Document = {
         "base_gpus": base * question.step,
         "spot_gpus": None if nodes is None else nodes * question.step,
     }
     if tried is None:
-        nothing = ("wait_s", "usd_per_month", "reserved_usd_per_month", "spot_usd_per_month",
-                   "spot_gpu_hours_per_month", "preemptions", "redone_share")  # fmt: skip
+        nothing = (
+            "wait_s",
+            "usd_per_month",
+            "reserved_usd_per_month",
+            "spot_usd_per_month",
+            "spot_gpu_hours_per_month",
+            "preemptions",
+            "redone_share",
+        )
         return {**row, **dict.fromkeys(nothing)}
     span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
     spot_h = tried.spot_gpu_s / SECONDS_PER_HOUR * HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
@@ -197,7 +196,7 @@ def _row(
         "spot_gpu_hours_per_month": spot_h,
         "preemptions": float(np.mean([one.outcomes.preemptions.sum() for one in tried.ledgers])),
         "redone_share": redone / busy if busy else 0.0,
-    }  # fmt: skip
+    }
 
 
 def _monthly(base_gpus: int, spot_h: float, spot: SpotMix, question: Question) -> dict[str, float | None]:

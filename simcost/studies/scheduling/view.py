@@ -51,21 +51,20 @@ def _name(document: Document) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_word, value))}]"
-    return (
-        f"{value:g}"
-        if isinstance(value, float)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _policy(document: Document) -> list[str]:
     wait_s, jct_s = document["wait_s"], document["jct_s"]
     return [
-        _name(document), _time(wait_s["mean"]), _time(wait_s["p95"]), _time(jct_s["mean"]),
-        _number(document["bounded_slowdown"]), f"{document['preemptions']:,}", _share(document["utilisation"]),
-    ]  # fmt: skip
+        _name(document),
+        _time(wait_s["mean"]),
+        _time(wait_s["p95"]),
+        _time(jct_s["mean"]),
+        _number(document["bounded_slowdown"]),
+        f"{document['preemptions']:,}",
+        _share(document["utilisation"]),
+    ]
 
 
 def _verdict(document: Document) -> str:

@@ -33,11 +33,12 @@ def savings(document: Document) -> Any:
     layers = [
         alt.Chart(inline([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="zero:Q"),
         base.mark_bar(height=6, opacity=0.45).encode(
-            x=alt.X("p10:Q", **x), x2="p90:Q", color=colour, tooltip=["policy:N", *shown]),
+            x=alt.X("p10:Q", **x), x2="p90:Q", color=colour, tooltip=["policy:N", *shown]
+        ),
         base.mark_bar(height=14).encode(x="p25:Q", x2="p75:Q", color=colour, tooltip=["policy:N", *shown]),
         base.mark_tick(color="white", thickness=2, height=14).encode(x="p50:Q"),
         base.mark_point(fill=INK, stroke="white", strokeWidth=1, opacity=1, size=50).encode(x="mean:Q"),
-    ]  # fmt: skip
+    ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=alt.Step(ROW))
     said = "Bar: half of the runs; line: eight of ten; notch: median; dot: mean. Left of 0 spot costs more."
     return finish(chart, f"What spot saves over {document['starts']:,} starts", said)
@@ -77,19 +78,21 @@ def by_trace(document: Document) -> Any:
     ]
     order = list(dict.fromkeys(row["policy"] for row in rows))
     scale = {"domain": order, "range": [OKABE_ITO[i % len(OKABE_ITO)] for i in range(len(order))]}
-    points = alt.Chart(inline(rows)).mark_point(filled=True, size=80, opacity=0.9).encode(
-        y=alt.Y("trace:N", title=None, sort=list(names.values()), axis=alt.Axis(labelLimit=340, grid=True)),
-        x=alt.X("saving:Q", title="Mean saving against on demand (%)", axis=alt.Axis(format="d")),
-        color=alt.Color("policy:N", title=None, scale=alt.Scale(**scale), legend=alt.Legend(columns=4)),
-        shape=alt.Shape("policy:N", title=None, scale=alt.Scale(domain=order)),
-        tooltip=["trace:N", "policy:N", alt.Tooltip("saving:Q", format=".1f")],
-    )  # fmt: skip
+    points = (
+        alt.Chart(inline(rows))
+        .mark_point(filled=True, size=80, opacity=0.9)
+        .encode(
+            y=alt.Y("trace:N", title=None, sort=list(names.values()), axis=alt.Axis(labelLimit=340, grid=True)),
+            x=alt.X("saving:Q", title="Mean saving against on demand (%)", axis=alt.Axis(format="d")),
+            color=alt.Color("policy:N", title=None, scale=alt.Scale(**scale), legend=alt.Legend(columns=4)),
+            shape=alt.Shape("policy:N", title=None, scale=alt.Scale(domain=order)),
+            tooltip=["trace:N", "policy:N", alt.Tooltip("saving:Q", format=".1f")],
+        )
+    )
     zero = alt.Chart(inline([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="zero:Q")
     chart = alt.layer(zero, points).properties(width=WIDTH - 200, height=alt.Step(24))
     more = len(document["traces"]) - len(names)
-    return finish(
-        chart, "What spot saves, trace by trace", f"{more} more traces are in the document." if more else ""
-    )
+    return finish(chart, "What spot saves, trace by trace", f"{more} more traces are in the document." if more else "")
 
 
 def courses(document: Document) -> Any:
@@ -100,13 +103,22 @@ def courses(document: Document) -> Any:
     rows = rows[:2000]
     order = [one["policy"] for one in document["courses"]]
     first = document["courses"][0]
-    bars = alt.Chart(inline(rows)).mark_bar(height=16).encode(
-        y=alt.Y("policy:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False)),
-        x=alt.X("from_h:Q", title="hours from the start", axis=alt.Axis(grid=False)),
-        x2="to_h:Q",
-        color=alt.Color("state:N", title=None, scale=alt.Scale(domain=list(STATES), range=list(STATES.values()))),
-        tooltip=["policy:N", "state:N", alt.Tooltip("from_h:Q", format=".2f"), alt.Tooltip("to_h:Q", format=".2f")],
-    )  # fmt: skip
+    bars = (
+        alt.Chart(inline(rows))
+        .mark_bar(height=16)
+        .encode(
+            y=alt.Y("policy:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False)),
+            x=alt.X("from_h:Q", title="hours from the start", axis=alt.Axis(grid=False)),
+            x2="to_h:Q",
+            color=alt.Color("state:N", title=None, scale=alt.Scale(domain=list(STATES), range=list(STATES.values()))),
+            tooltip=[
+                "policy:N",
+                "state:N",
+                alt.Tooltip("from_h:Q", format=".2f"),
+                alt.Tooltip("to_h:Q", format=".2f"),
+            ],
+        )
+    )
     due = alt.Chart(inline([{"due": document["deadline_h"], "said": "deadline"}]))
     rule = due.mark_rule(color=TARGET, strokeDash=[4, 3]).encode(x="due:Q")
     label = due.mark_text(color=TARGET, align="right", dx=-4, y=-6).encode(x="due:Q", text="said:N")

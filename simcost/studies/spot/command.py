@@ -30,12 +30,8 @@ def add(actions: Any) -> None:
         "spot.view",
         "is spot worth the restarts: policies along recorded availability",
     )
-    spot.add_argument(
-        "file", type=Path, metavar="TRACE", help="availability or prices of spot nodes, CSV or Parquet"
-    )
-    spot.add_argument(
-        "--trace", action="append", default=[], metavar="NAME", help="only these traces; * matches"
-    )
+    spot.add_argument("file", type=Path, metavar="TRACE", help="availability or prices of spot nodes, CSV or Parquet")
+    spot.add_argument("--trace", action="append", default=[], metavar="NAME", help="only these traces; * matches")
     spot.add_argument("--any-zone", action="store_true", help="the job may move between the traces: zones")
     spot.add_argument("--prices", type=Path, metavar="FILE", help="spot prices over the same time")
     spot.add_argument("--tick", type=span, metavar="TIME", help="of traces with timestamps")
@@ -45,18 +41,14 @@ def add(actions: Any) -> None:
         ("--changeover", "to get nodes and to be where the job was, e.g. 12min"),
     ):
         spot.add_argument(option, type=seconds, required=True, metavar="TIME", help=what)
-    spot.add_argument(
-        "--gang", type=positive, default=1, metavar="N", help="nodes that run together (default 1)"
-    )
+    spot.add_argument("--gang", type=positive, default=1, metavar="N", help="nodes that run together (default 1)")
     spot.add_argument("--on-demand", type=usd_per_h, metavar="USD", help="price of a node, e.g. $3.06/h")
     spot.add_argument(
         "--spot", type=usd_per_h, metavar="USD", help="price of a node on spot (default: that of the traces)"
     )
     spot.add_argument("--offer", metavar="P/SKU", help="or an offer of the catalog: both prices of a node")
     spot.add_argument("--policy", action="append", default=[], metavar="P[=X]", help=POLICIES)
-    spot.add_argument(
-        "--starts", type=positive, default=300, metavar="N", help="runs on each trace (default 300)"
-    )
+    spot.add_argument("--starts", type=positive, default=300, metavar="N", help="runs on each trace (default 300)")
     spot.add_argument(
         "--start", type=natural, action="append", default=[], metavar="TICK", help="or runs from these ticks"
     )
@@ -81,9 +73,7 @@ def _spot(arguments: Arguments) -> dict[str, Any]:
             deadline_h=arguments.deadline / SECONDS_PER_HOUR,
             changeover_h=arguments.changeover / SECONDS_PER_HOUR,
             gang=arguments.gang,
-            policies=[
-                policy(text) for text in arguments.policy or ("greedy", "uniform-progress", "spot-only")
-            ],
+            policies=[policy(text) for text in arguments.policy or ("greedy", "uniform-progress", "spot-only")],
             od_usd_per_h=on_demand,
             spot_usd_per_h=spot,
             starts=arguments.start or arguments.starts,
@@ -107,9 +97,7 @@ def _prices(arguments: Arguments, offer: Any) -> tuple[float, float | None]:
     """Of a node on demand and on spot: given, or of the offer; None = that of the traces."""
     from simcost.errors import InputError
 
-    on_demand = (
-        arguments.on_demand if offer is None or arguments.on_demand is not None else offer.on_demand_usd_per_h
-    )
+    on_demand = arguments.on_demand if offer is None or arguments.on_demand is not None else offer.on_demand_usd_per_h
     if on_demand is None:
         raise InputError("no price of a node on demand; give --on-demand $3.06/h, or --offer P/SKU")
     spot = arguments.spot
@@ -128,9 +116,7 @@ def _traces(arguments: Arguments) -> list[Any]:
     wanted = arguments.trace or ["*"]
     for pattern in wanted:
         if not any(fnmatchcase(one.name, pattern) for one in traces):
-            raise InputError(
-                f"{arguments.file}: no trace {pattern!r}; there are {', '.join(t.name for t in traces)}"
-            )
+            raise InputError(f"{arguments.file}: no trace {pattern!r}; there are {', '.join(t.name for t in traces)}")
     chosen = [one for one in traces if any(fnmatchcase(one.name, pattern) for pattern in wanted)]
     if not arguments.prices:
         return chosen
@@ -151,9 +137,14 @@ def policy(text: str) -> Any:
     }
     plain = {
         one.kind: one
-        for one in (spot.OnDemandOnly(), spot.SpotOnly(), spot.Greedy(), spot.UniformProgress(),
-                    spot.UniformProgressPlain())
-    }  # fmt: skip
+        for one in (
+            spot.OnDemandOnly(),
+            spot.SpotOnly(),
+            spot.Greedy(),
+            spot.UniformProgress(),
+            spot.UniformProgressPlain(),
+        )
+    }
     if kind in plain and not given:
         return plain[kind]
     try:
@@ -164,9 +155,7 @@ def policy(text: str) -> Any:
             f"--policy {text!r} is none{did_you_mean(kind, known)}; there are {', '.join(known)}"
         ) from None
     except argparse.ArgumentTypeError as error:
-        raise InputError(
-            f"--policy {text!r}: {error}; write e.g. time-sliced=4 or spot-below=$1.20"
-        ) from error
+        raise InputError(f"--policy {text!r}: {error}; write e.g. time-sliced=4 or spot-below=$1.20") from error
 
 
 def _whole(text: str, most: int) -> int:

@@ -29,9 +29,7 @@ class Outcome:
     billed_usd: Floats
 
 
-def policy_row(
-    name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd: float, gang: int
-) -> dict[str, Any]:
+def policy_row(name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd: float, gang: int) -> dict[str, Any]:
     """Means over all runs, with the spread of money, saving, hours and finish.
 
     Runs that the trace cut off have no saving. Hours are those of the gang, but for `total_vm_time_h`: of nodes.
@@ -45,25 +43,33 @@ def policy_row(
     ended, met = np.isfinite(finish), of(lambda runs: runs.deadline_met)
     saving = 1 - usd[ended] / on_demand_usd
     means = {
-        "on_demand_h": on_demand_h, "spot_h": spot_h,
+        "on_demand_h": on_demand_h,
+        "spot_h": spot_h,
         "billed_on_demand_h": of(lambda runs: runs.billed_on_demand_h),
         "billed_spot_h": of(lambda runs: runs.billed_spot_h),
-        "launches": of(lambda runs: runs.launches), "preemptions": of(lambda runs: runs.preemptions),
-        "deadline_met": met, "finished": ended,
-    }  # fmt: skip
+        "launches": of(lambda runs: runs.launches),
+        "preemptions": of(lambda runs: runs.preemptions),
+        "deadline_met": met,
+        "finished": ended,
+    }
     row = {key: float(values.mean()) for key, values in means.items()}
     return {
-        "policy": name, "kind": kind, "runs": len(usd),
+        "policy": name,
+        "kind": kind,
+        "runs": len(usd),
         "job_fail_rate": float((~met).mean()),
         "avg_finish_time_h": _mean(finish[ended]),
         "total_vm_time_h": gang * (row["billed_on_demand_h"] + row["billed_spot_h"]),
         "total_vm_cost_usd": float(usd.mean()),
         **row,
-        "on_demand_spread_h": spread(on_demand_h), "spot_spread_h": spread(spot_h),
+        "on_demand_spread_h": spread(on_demand_h),
+        "spot_spread_h": spread(spot_h),
         "billed_usd": spread(usd),
-        "finish_h": _mean(finish[ended]), "finish_spread_h": spread(finish[ended]),
-        "saving": _mean(saving), "saving_spread": spread(saving),
-    }  # fmt: skip
+        "finish_h": _mean(finish[ended]),
+        "finish_spread_h": spread(finish[ended]),
+        "saving": _mean(saving),
+        "saving_spread": spread(saving),
+    }
 
 
 def trace_row(trace: SpotSeries, price: Floats, starts: Ints, gang: int) -> dict[str, Any]:
@@ -73,11 +79,16 @@ def trace_row(trace: SpotSeries, price: Floats, starts: Ints, gang: int) -> dict
     up_h = np.diff(change)[::2] * trace.gap_s / SECONDS_PER_HOUR
     falls = len(up_h) - int(there[-1])
     return {
-        "trace": trace.name, "gap_s": trace.gap_s, "span_h": trace.span_s / SECONDS_PER_HOUR,
-        "available": float(there.mean()), "mean_spot_usd_per_h": float(price.mean()), "starts": len(starts),
-        "mean_up_h": _mean(up_h), "median_up_h": float(np.median(up_h)) if len(up_h) else None,
+        "trace": trace.name,
+        "gap_s": trace.gap_s,
+        "span_h": trace.span_s / SECONDS_PER_HOUR,
+        "available": float(there.mean()),
+        "mean_spot_usd_per_h": float(price.mean()),
+        "starts": len(starts),
+        "mean_up_h": _mean(up_h),
+        "median_up_h": float(np.median(up_h)) if len(up_h) else None,
         "preemptions_per_day_up": falls / float(up_h.sum()) * 24.0 if len(up_h) else None,
-    }  # fmt: skip
+    }
 
 
 def _mean(values: Floats) -> float | None:
@@ -132,9 +143,7 @@ def findings(rows: Sequence[Row]) -> list[dict[str, Any]]:
         if row["deadline_met"] < 1:
             late = f"{name} missed the deadline in {_percent(1 - row['deadline_met'])} of the runs"
             cut = f"; {_percent(1 - row['finished'])} had not ended when the trace did, and their saving is not counted"
-            found.append(
-                {"kind": "late", "policy": name, "message": late + (cut if row["finished"] < 1 else "") + "."}
-            )
+            found.append({"kind": "late", "policy": name, "message": late + (cut if row["finished"] < 1 else "") + "."})
         if more > 0:
             text = f"{name} costs {_percent(more)} more than pure on-demand: its changeovers cost more than spot saves."
             found.append({"kind": "dearer", "policy": name, "message": text})
@@ -195,8 +204,12 @@ def spot_study(
         raise InputError("no availability trace was given; give at least one")
     if not 0 < od_usd_per_h < np.inf:
         raise InputError(f"the on-demand price is {od_usd_per_h!r} USD per hour; it must be more than 0")
-    job = DeadlineJob(work_s=_seconds(work_h), deadline_s=_seconds(deadline_h), changeover_s=_seconds(changeover_h),
-                      gang=gang)  # fmt: skip
+    job = DeadlineJob(
+        work_s=_seconds(work_h),
+        deadline_s=_seconds(deadline_h),
+        changeover_s=_seconds(changeover_h),
+        gang=gang,
+    )
     studied, said = _long_enough(traces, job, starts)
     if together and len(studied) > 1:
         studied = [any_zone(studied), *studied]
@@ -213,23 +226,31 @@ def spot_study(
     counted = 1 if together else len(studied)
     on_demand_usd = work_h * gang * od_usd_per_h
     rows = [
-        policy_row(name, every[name].kind, found[:counted], on_demand_usd, gang)
-        for name, found in outcomes.items()
+        policy_row(name, every[name].kind, found[:counted], on_demand_usd, gang) for name, found in outcomes.items()
     ]
     best = best_of(rows)["policy"]
     return {
-        "verdict": verdict(rows), "best": best,
-        "work_h": work_h, "deadline_h": deadline_h, "changeover_h": changeover_h, "gang": gang,
-        "od_usd_per_h": od_usd_per_h, "spot_usd_per_h": spot_usd_per_h, "on_demand_usd": on_demand_usd, "seed": seed,
+        "verdict": verdict(rows),
+        "best": best,
+        "work_h": work_h,
+        "deadline_h": deadline_h,
+        "changeover_h": changeover_h,
+        "gang": gang,
+        "od_usd_per_h": od_usd_per_h,
+        "spot_usd_per_h": spot_usd_per_h,
+        "on_demand_usd": on_demand_usd,
+        "seed": seed,
         "starts": sum(map(len, begin[:counted])),
         "policies": rows,
         "traces": [trace_row(*one, gang) for one in zip(studied, prices, begin, strict=True)],
-        "by_trace": [{"trace": trace.name, **policy_row(name, every[name].kind, [found], on_demand_usd, gang)}
-                     for name, all_found in outcomes.items()
-                     for trace, found in zip(studied, all_found, strict=True)],
+        "by_trace": [
+            {"trace": trace.name, **policy_row(name, every[name].kind, [found], on_demand_usd, gang)}
+            for name, all_found in outcomes.items()
+            for trace, found in zip(studied, all_found, strict=True)
+        ],
         "courses": _courses(every, outcomes[best][:counted], job, studied, prices, begin),
         "findings": findings(rows) + said,
-    }  # fmt: skip
+    }
 
 
 def _seconds(hours: float) -> float:
@@ -245,9 +266,7 @@ def _taken(trace: SpotSeries) -> Findings:
         said.append({"kind": "assumed", "trace": trace.name, "message": text})
     if trace.silent_s > LONG_SILENCE_S:
         days = f"{trace.silent_s / SECONDS_PER_DAY:.4g} d"
-        text = (
-            f"{trace.name} says nothing for {days}: the state before was taken to hold; was the log complete?"
-        )
+        text = f"{trace.name} says nothing for {days}: the state before was taken to hold; was the log complete?"
         said.append({"kind": "gap", "trace": trace.name, "message": text})
     return said
 
@@ -315,9 +334,13 @@ def _outcome(
 
 
 def _courses(
-    policies: Mapping[str, SpotPolicy], best: Sequence[Outcome], job: DeadlineJob, traces: Sequence[SpotSeries],
-    prices: Sequence[Floats], begin: Sequence[Ints],
-) -> list[dict[str, Any]]:  # fmt: skip
+    policies: Mapping[str, SpotPolicy],
+    best: Sequence[Outcome],
+    job: DeadlineJob,
+    traces: Sequence[SpotSeries],
+    prices: Sequence[Floats],
+    begin: Sequence[Ints],
+) -> list[dict[str, Any]]:
     """The run in which the best policy costs the median, under each policy that moves the whole gang."""
     usd = np.concatenate([one.billed_usd for one in best])
     middle = int(np.argsort(usd, kind="stable")[(len(usd) - 1) // 2])
@@ -329,7 +352,12 @@ def _courses(
         if isinstance(policy, Mixed):
             continue
         parts = course(policy, job, _nodes(policy, trace, prices[at]), trace.gap_s, start, prices[at])
-        found.append({"policy": name, "trace": trace.name, "start_tick": start,
-                      "parts": [{"state": STATES[state], "from_h": since, "to_h": until}
-                                for state, since, until in parts]})  # fmt: skip
+        found.append(
+            {
+                "policy": name,
+                "trace": trace.name,
+                "start_tick": start,
+                "parts": [{"state": STATES[state], "from_h": since, "to_h": until} for state, since, until in parts],
+            }
+        )
     return found

@@ -31,11 +31,7 @@ def parts(document: Document) -> list[Part]:
         Part(title="Policies", rows=policies(document), said=[*basis(document), note(document)]),
         Part(title="Take care", said=findings(document)),
         Part(title="Saving against on demand", chart=lambda: charts.savings(document)),
-        *(
-            [Part(title="Saving by trace", chart=lambda: charts.by_trace(document))]
-            if _several(document)
-            else []
-        ),
+        *([Part(title="Saving by trace", chart=lambda: charts.by_trace(document))] if _several(document) else []),
         Part(title="One run", chart=lambda: charts.courses(document)),
         Part(title="Traces", rows=traces(document)),
     ]

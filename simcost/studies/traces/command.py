@@ -56,17 +56,11 @@ def add(verbs: Any) -> None:
         help="take only rows with this value, e.g. model=llama-3.1-8b; repeatable: other columns must hold, too, "
         "values of one column are alternatives",
     )
-    load.add_argument(
-        "--on-error", choices=("stop", "skip"), default="stop", help="what to do with a bad row"
-    )
-    load.add_argument(
-        "--timezone", default="UTC", metavar="ZONE", help="of jobs, for times without one (default UTC)"
-    )
+    load.add_argument("--on-error", choices=("stop", "skip"), default="stop", help="what to do with a bad row")
+    load.add_argument("--timezone", default="UTC", metavar="ZONE", help="of jobs, for times without one (default UTC)")
     load.add_argument("--start", metavar="ISO", help="time at which relative arrivals are 0")
     load.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric arrivals")
-    load.add_argument(
-        "--time-format", metavar="PATTERN", help="of arrivals, as of strptime: '%%d.%%m.%%Y %%H:%%M:%%S'"
-    )
+    load.add_argument("--time-format", metavar="PATTERN", help="of arrivals, as of strptime: '%%d.%%m.%%Y %%H:%%M:%%S'")
     load.add_argument("--decimal", choices=(".", ","), help="decimal mark of the numbers")
     load.add_argument("--thousands", type=mark, metavar="MARK", help="mark between thousands, e.g. . or ,")
     load.add_argument(
@@ -78,9 +72,7 @@ def add(verbs: Any) -> None:
     load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
     fetch = verb(actions, "fetch", _trace_fetch, "download a public trace by name, check it and import it")
     fetch.add_argument("name", nargs="?", help="name of a public trace; none lists them")
-    output_folder(
-        fetch, "-o", "--out", default=Path(), metavar="DIR", help="folder to put it in (default: this one)"
-    )
+    output_folder(fetch, "-o", "--out", default=Path(), metavar="DIR", help="folder to put it in (default: this one)")
     fetch.add_argument("--list", action="store_true", help="list the public traces")
     own_catalog(fetch)
     describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
@@ -98,9 +90,7 @@ def add(verbs: Any) -> None:
         "--along", type=Path, metavar="PATHS", help="follow a sample path of `simcost forecast --paths-out`"
     )
     synthesize.add_argument("--series", metavar="NAME", help="of --along; default: its only one")
-    synthesize.add_argument(
-        "--path", type=natural, default=0, metavar="N", help="number of the path (default 0)"
-    )
+    synthesize.add_argument("--path", type=natural, default=0, metavar="N", help="number of the path (default 0)")
     seed(synthesize)
     for action in (load, synthesize):
         output(action, "-o", "--out", required=True, help="the trace to write (.parquet)")
@@ -141,9 +131,7 @@ def _jobs_import(arguments: Arguments) -> None:
     from simcost.trace.jobs.reader import import_jobs
 
     if len(arguments.files) > 1:
-        raise InputError(
-            f"{arguments.files[1]}: a trace of jobs is imported from one log; leave the others out"
-        )
+        raise InputError(f"{arguments.files[1]}: a trace of jobs is imported from one log; leave the others out")
     document = import_jobs(
         arguments.files[0],
         arguments.format,

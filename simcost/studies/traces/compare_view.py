@@ -19,14 +19,12 @@ def text(document: Mapping[str, Any]) -> str:
     ]
     rows = [_row(check) for check in document["checks"]]
     heads = ["check", "real", "synthetic", "apart", "tolerance", ""]
-    note = ("x: synthetic over real; diff: synthetic less real; D: distance of the distributions,\n"
-            "of which real and synthetic show the medians (of rate profile the peak over the mean)")  # fmt: skip
-    coarse = document["clock_s"]
-    clock = (
-        f"clock of {format_seconds(coarse)} steps: what it hides is not compared"
-        if coarse >= _COARSE_S
-        else ""
+    note = (
+        "x: synthetic over real; diff: synthetic less real; D: distance of the distributions,\n"
+        "of which real and synthetic show the medians (of rate profile the peak over the mean)"
     )
+    coarse = document["clock_s"]
+    clock = f"clock of {format_seconds(coarse)} steps: what it hides is not compared" if coarse >= _COARSE_S else ""
     return "\n".join([document["verdict"], "", *sides, "", table(heads, rows), "", note, clock]).rstrip()
 
 

@@ -15,9 +15,7 @@ def text(document: Mapping[str, Any]) -> str:
     jobs, span = format_count(document["jobs"]), format_seconds(document["span_s"])
     parts = [f"{document['file']}: {jobs} jobs in {span}{start}"]
     if "dropped" in document:
-        parts.append(
-            f"kept out {format_count(document['dropped'])}, repaired {format_count(document['repaired'])}"
-        )
+        parts.append(f"kept out {format_count(document['dropped'])}, repaired {format_count(document['repaired'])}")
     if "gpu_hours" in document:
         parts += [_load(document), _times(document), _sizes(document["sizes"])]
         kinds = (("outcome", "outcomes"), ("pool", "pools"), ("user", "users"))
@@ -30,8 +28,11 @@ def _load(document: Mapping[str, Any]) -> str:
     offered = document["offered_gpus"]
     busy = "" if offered is None else f", {format_count(round(offered))} GPUs busy on average if none waited"
     lines = [f"work {document['gpu_hours']:,.0f} GPU-hours{busy}"]
-    spread = [f"{name} CV {document[key]:.3g}" for name, key in
-              (("submissions per hour", "hourly_cv"), ("interarrival", "cv")) if document[key] is not None]  # fmt: skip
+    spread = [
+        f"{name} CV {document[key]:.3g}"
+        for name, key in (("submissions per hour", "hourly_cv"), ("interarrival", "cv"))
+        if document[key] is not None
+    ]
     if spread:
         lines.append(f"{', '.join(spread)} (interarrivals of a Poisson process: 1)")
     if document["fractional_jobs"]:
@@ -51,15 +52,19 @@ def _times(document: Mapping[str, Any]) -> str:
 
 
 def _sizes(sizes: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        [format_count(size["gpus"]), format_count(size["jobs"]), format_share(size["share"])]
-        for size in sizes
-    ]
+    rows = [[format_count(size["gpus"]), format_count(size["jobs"]), format_share(size["share"])] for size in sizes]
     more = f"\n... and {len(rows) - _SIZES} sizes more" if len(rows) > _SIZES else ""
     return table(["GPUs", "jobs", "share"], rows[:_SIZES], left=0) + more + "\n"
 
 
 def _groups(title: str, groups: Sequence[Mapping[str, Any]]) -> str:
-    rows = [[group["name"] or "(none)", format_count(group["jobs"]), f"{group['gpu_hours']:,.1f}",
-             format_share(group["share"])] for group in groups]  # fmt: skip
+    rows = [
+        [
+            group["name"] or "(none)",
+            format_count(group["jobs"]),
+            f"{group['gpu_hours']:,.1f}",
+            format_share(group["share"]),
+        ]
+        for group in groups
+    ]
     return table([title, "jobs", "GPU-hours", "share"], rows) + "\n"

@@ -64,17 +64,23 @@ def synthesize_along(
     check_outputs([out], [inside(file.parent, name) for one in clients for name in traces(one)])
     batches = drawn(clients, rates, folder=file.parent, seed=seed, index=number, cut=cut)
     source = f"path {number} of {path.series} in {along.name}, seed {seed}"
-    found = stored(batches, clients, out, folder=file.parent, source=source, horizon_s=rates.span_s,
-                   start_s=path.grid.start_s, progress=progress)  # fmt: skip
+    found = stored(
+        batches,
+        clients,
+        out,
+        folder=file.parent,
+        source=source,
+        horizon_s=rates.span_s,
+        start_s=path.grid.start_s,
+        progress=progress,
+    )
     return {**found, **told, "cut": dict(cut)}
 
 
 def _chosen(found: Sequence[Paths], series: str | None, file: Path) -> Paths:
     known = [one.series for one in found]
     if series is None and len(found) > 1:
-        raise InputError(
-            f"{file}: paths of {len(found)} series; pass --series, one of {', '.join(known[:5])}"
-        )
+        raise InputError(f"{file}: paths of {len(found)} series; pass --series, one of {', '.join(known[:5])}")
     chosen = next((one for one in found if series in (None, one.series)), None)
     if chosen is None:
         near = did_you_mean(str(series), known) or f"; there are {', '.join(known[:5])}"
@@ -86,13 +92,9 @@ def _rates(path: Paths, number: int, what: str, file: Path) -> Rates:
     """What is expected of a path in each step; `what` it must count, one word."""
     word = counted(path.quantity, path.grid)
     if word is None or (what not in word and word != "value"):
-        raise InputError(
-            f"{file}: {path.series} counts {path.quantity}, but {what}s are to come; forecast those"
-        )
+        raise InputError(f"{file}: {path.series} counts {path.quantity}, but {what}s are to come; forecast those")
     if path.grid.step_s == 0:
-        raise InputError(
-            f"{file}: steps of a month are too long to draw {what}s in; forecast days or shorter"
-        )
+        raise InputError(f"{file}: steps of a month are too long to draw {what}s in; forecast days or shorter")
     if number >= len(path.values):
         raise InputError(f"{file}: no path {number}; there are 0 to {len(path.values) - 1}")
     factor = weight(path.quantity, path.grid, path.values.shape[1])

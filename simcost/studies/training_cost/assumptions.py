@@ -10,9 +10,7 @@ from simcost.studies.training_cost.inputs import Run
 
 def assumptions(run: Run, mfu: Mfu, memory: TrainingMemory, whole: WholeRuns | None) -> Iterator[str]:
     """The sentences for a run."""
-    attention = (
-        ", 12 L d s of attention (no causal halving)" if run.count_attention else ", attention not counted"
-    )
+    attention = ", 12 L d s of attention (no causal halving)" if run.count_attention else ", attention not counted"
     yield f"FLOPs of a token: {run.method.formula}{attention}; no recomputation, as MFU is defined"
     yield f"MFU: {mfu.source}"
     yield from mfu.notes

@@ -42,11 +42,13 @@ def add(actions: Any) -> None:
     )
     run.add_argument("model", help="name of a model in the catalog")
     run.add_argument("--tokens", type=number, required=True, metavar="N", help="trained on, e.g. 2e9")
+    run.add_argument("--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog")
     run.add_argument(
-        "--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog"
+        "--gpus",
+        type=_counts,
+        metavar="N[,N...]",
+        help="accelerators; several or none: time and money against their number",
     )
-    run.add_argument("--gpus", type=_counts, metavar="N[,N...]",
-                     help="accelerators; several or none: time and money against their number")  # fmt: skip
     run.add_argument("--precision", default="bf16", help="bf16 (default) or fp8")
     _add_method(run.add_argument_group("method"))
     _add_layout(run.add_argument_group("layout and speed"))
@@ -58,98 +60,165 @@ def add(actions: Any) -> None:
 
 
 def _add_method(group: Any) -> None:
-    group.add_argument("--method", default="full", metavar="M",
-                       help="pretrain, full (default), lora, qlora, distill, pruned or transfer")  # fmt: skip
+    group.add_argument(
+        "--method",
+        default="full",
+        metavar="M",
+        help="pretrain, full (default), lora, qlora, distill, pruned or transfer",
+    )
     group.add_argument("--rank", type=positive, metavar="N", help="of lora and qlora (default 16)")
     group.add_argument("--teacher", metavar="MODEL", help="of distill")
     group.add_argument("--pruning", metavar="P", help="of pruned: structured (default), unstructured or 2:4")
-    _add(group, number, "X", {
-        "--kept-share": "of pruned: share of the weights kept",
-        "--speedup": "of 2:4: of a training step, measured",
-        "--trained-share": "of transfer: share of the weights trained",
-    })  # fmt: skip
+    _add(
+        group,
+        number,
+        "X",
+        {
+            "--kept-share": "of pruned: share of the weights kept",
+            "--speedup": "of 2:4: of a training step, measured",
+            "--trained-share": "of transfer: share of the weights trained",
+        },
+    )
 
 
 def _add_layout(group: Any) -> None:
-    _add(group, positive, "N", {
-        "--tp": "tensor parallelism (default 1)",
-        "--pp": "pipeline stages (default 1)",
-        "--shards": "ranks that share one copy of what ZeRO shards (default all)",
-        "--sequence": "tokens of a sequence (default 4096)",
-        "--micro-batch": "sequences per pass and rank (default 1)",
-    })  # fmt: skip
-    group.add_argument("--zero", type=int, choices=range(4), help="ZeRO stage (default 3, as FSDP)")
-    group.add_argument(
-        "--recompute", choices=("none", "selective", "full"), help="of activations (default full)"
+    _add(
+        group,
+        positive,
+        "N",
+        {
+            "--tp": "tensor parallelism (default 1)",
+            "--pp": "pipeline stages (default 1)",
+            "--shards": "ranks that share one copy of what ZeRO shards (default all)",
+            "--sequence": "tokens of a sequence (default 4096)",
+            "--micro-batch": "sequences per pass and rank (default 1)",
+        },
     )
-    _add(group, number, "X", {
-        "--mfu": "measured model FLOPs utilisation; else published",
-        "--tflops": "measured TFLOP/s per accelerator, instead",
-        "--tokens-per-s": "measured tokens per second and accelerator, instead",
-    })  # fmt: skip
+    group.add_argument("--zero", type=int, choices=range(4), help="ZeRO stage (default 3, as FSDP)")
+    group.add_argument("--recompute", choices=("none", "selective", "full"), help="of activations (default full)")
+    _add(
+        group,
+        number,
+        "X",
+        {
+            "--mfu": "measured model FLOPs utilisation; else published",
+            "--tflops": "measured TFLOP/s per accelerator, instead",
+            "--tokens-per-s": "measured tokens per second and accelerator, instead",
+        },
+    )
     group.add_argument("--no-attention", action="store_true", help="count 6 N FLOPs a token, no attention")
 
 
 def _add_failures(group: Any) -> None:
-    _add(group, number, "X", {
-        "--failure-rate": "interruptions per node and day (default: as published)",
-        "--job-failures": "and per day, however small the job is (default 0)",
-    })  # fmt: skip
-    _add(group, seconds, "TIME", {
-        "--restart": "from a failure to work again (default 5min)",
-    })  # fmt: skip
-    group.add_argument("--checkpoint", type=_interval, metavar="TIME",
-                       help="work between two checkpoints, or young (default) or daly: the optimum")  # fmt: skip
-    group.add_argument("--write", type=quantity(BYTES_PER_S), metavar="B/S",
-                       help="bandwidth of a node into storage (default 1GB/s)")  # fmt: skip
+    _add(
+        group,
+        number,
+        "X",
+        {
+            "--failure-rate": "interruptions per node and day (default: as published)",
+            "--job-failures": "and per day, however small the job is (default 0)",
+        },
+    )
+    _add(
+        group,
+        seconds,
+        "TIME",
+        {
+            "--restart": "from a failure to work again (default 5min)",
+        },
+    )
+    group.add_argument(
+        "--checkpoint",
+        type=_interval,
+        metavar="TIME",
+        help="work between two checkpoints, or young (default) or daly: the optimum",
+    )
+    group.add_argument(
+        "--write",
+        type=quantity(BYTES_PER_S),
+        metavar="B/S",
+        help="bandwidth of a node into storage (default 1GB/s)",
+    )
     group.add_argument("--node", type=positive, metavar="N", help="accelerators of a node (default 8)")
     group.add_argument("--failure-model", default="exponential", metavar="M[=X]", help=MODELS)
     group.add_argument("--log-span", type=span, metavar="TIME", help="that the recorded failures cover")
-    group.add_argument("--correlated", type=_correlated, metavar="NODES/PER_DAY/OUTAGE",
-                       help="nodes lost at once, how often, until there are new ones, e.g. 200/0.01/6h")  # fmt: skip
+    group.add_argument(
+        "--correlated",
+        type=_correlated,
+        metavar="NODES/PER_DAY/OUTAGE",
+        help="nodes lost at once, how often, until there are new ones, e.g. 200/0.01/6h",
+    )
     group.add_argument("--spares", type=positive, metavar="N", help="nodes that stand by for that")
     group.add_argument("--simulate", type=positive, metavar="RUNS", help="runs, for the spread of the time")
 
 
 def _add_prices(group: Any) -> None:
-    group.add_argument(
-        "--offer", metavar="P/SKU", help="whose price is taken (default: the cheapest whole node)"
-    )
+    group.add_argument("--offer", metavar="P/SKU", help="whose price is taken (default: the cheapest whole node)")
     group.add_argument("--region", metavar="R", help="of the offer")
-    _add(group, usd_per_h, "USD", {
-        "--price": "per accelerator and hour on demand",
-        "--spot": "the same on spot",
-        "--owned": "the same of your own hardware; or give --capex and the rest below",
-    })  # fmt: skip
-    _add(group, number, "X", {
-        "--interruptions": "of spot, per node and day; without it spot is not priced",
-        "--pue": "power of the data centre / of its devices",
-        "--power-share": "mean power / nominal power (default 1)",
-        "--power-w": "nominal power of an accelerator (default: the catalog's)",
-    })  # fmt: skip
-    _add(group, quantity(USD_PER_GB), "USD", {
-        "--storage": "per GB and month, of the checkpoints kept",
-        "--egress": "per GB, of the weights that leave",
-    })  # fmt: skip
+    _add(
+        group,
+        usd_per_h,
+        "USD",
+        {
+            "--price": "per accelerator and hour on demand",
+            "--spot": "the same on spot",
+            "--owned": "the same of your own hardware; or give --capex and the rest below",
+        },
+    )
+    _add(
+        group,
+        number,
+        "X",
+        {
+            "--interruptions": "of spot, per node and day; without it spot is not priced",
+            "--pue": "power of the data centre / of its devices",
+            "--power-share": "mean power / nominal power (default 1)",
+            "--power-w": "nominal power of an accelerator (default: the catalog's)",
+        },
+    )
+    _add(
+        group,
+        quantity(USD_PER_GB),
+        "USD",
+        {
+            "--storage": "per GB and month, of the checkpoints kept",
+            "--egress": "per GB, of the weights that leave",
+        },
+    )
     group.add_argument("--kept", type=int, metavar="N", help="checkpoints kept (default 3)")
     group.add_argument("--copies", type=int, metavar="N", help="of the weights that leave (default 1)")
 
 
 def _add_owned(group: Any) -> None:
     """The keys of `buy: {kind: owned}`; --pue stands with the energy."""
-    _add(group, quantity(USD), "USD", {
-        "--capex": "of a node, with its part of network and racks",
-        "--residual": "what a node is sold for at the end (default 0)",
-    })  # fmt: skip
-    _add(group, positive, "N", {
-        "--accelerators": "of a node (default: --node)",
-        "--nodes": "owned, all of them paid (default: those that the run needs)",
-    })  # fmt: skip
+    _add(
+        group,
+        quantity(USD),
+        "USD",
+        {
+            "--capex": "of a node, with its part of network and racks",
+            "--residual": "what a node is sold for at the end (default 0)",
+        },
+    )
+    _add(
+        group,
+        positive,
+        "N",
+        {
+            "--accelerators": "of a node (default: --node)",
+            "--nodes": "owned, all of them paid (default: those that the run needs)",
+        },
+    )
     _add(group, number, "X", {"--life-years": "how long it is used"})
-    _add(group, quantity(KILOWATTS), "KW", {
-        "--power": "of a node on average, cooling not included, e.g. 6.5kW",
-        "--contracted": "reserved for a node, which colocation is paid for (default 0)",
-    })  # fmt: skip
+    _add(
+        group,
+        quantity(KILOWATTS),
+        "KW",
+        {
+            "--power": "of a node on average, cooling not included, e.g. 6.5kW",
+            "--contracted": "reserved for a node, which colocation is paid for (default 0)",
+        },
+    )
     _add(group, quantity(USD_PER_KWH), "USD", {"--electricity": "of a kilowatt-hour, e.g. $0.08/kWh"})
     _add(
         group,
@@ -163,25 +232,34 @@ def _add_owned(group: Any) -> None:
         "USD",
         {"--staff": "people, for all nodes, e.g. $20,000/year (default 0)"},
     )
-    _add(group, quantity(SHARE), "X", {
-        "--maintenance": "per year, of the capex (default 0)",
-        "--capital-rate": "cost of capital per year (default 0)",
-        "--used-share": "of the time in which the nodes work; the run pays for the rest too (default 1)",
-    })  # fmt: skip
+    _add(
+        group,
+        quantity(SHARE),
+        "X",
+        {
+            "--maintenance": "per year, of the capex (default 0)",
+            "--capital-rate": "cost of capital per year (default 0)",
+            "--used-share": "of the time in which the nodes work; the run pays for the rest too (default 1)",
+        },
+    )
 
 
 def _add_questions(group: Any) -> None:
     group.add_argument("--deadline", type=span, metavar="TIME", help="how many GPUs end within it, e.g. 14d")
-    group.add_argument(
-        "--budget", type=quantity(USD), metavar="USD", help="and within this money, e.g. $50000"
-    )
+    group.add_argument("--budget", type=quantity(USD), metavar="USD", help="and within this money, e.g. $50000")
     group.add_argument("--buy", choices=("on_demand", "spot", "owned"), help="whose money counts")
     group.add_argument("--compare", action="store_true", help="full, LoRA and QLoRA side by side")
     group.add_argument("--student", metavar="MODEL", help="with --compare: and distilling into this model")
     group.add_argument("--student-tokens", type=number, metavar="N", help="that it is trained on")
     group.add_argument("--serve-tokens", type=number, metavar="N", help="output tokens served later, in all")
-    group.add_argument("--quality", type=_quality, action="append", default=[], metavar="METHOD=X",
-                       help="what you measured of a method")  # fmt: skip
+    group.add_argument(
+        "--quality",
+        type=_quality,
+        action="append",
+        default=[],
+        metavar="METHOD=X",
+        help="what you measured of a method",
+    )
 
 
 def _add(group: Any, kind: Callable[[str], Any], metavar: str, options: dict[str, str]) -> None:

@@ -53,8 +53,11 @@ def chosen_offer(catalog: Catalog, run: Run, way: str = "on_demand") -> Offer | 
     """
     accelerator, prices = run.accelerator, run.prices
     if prices.offer is None:
-        offers = [o for o in catalog.offers_for(accelerator.name) if _usd_per_h(catalog, o, way) is not None
-                  and (prices.region in (None, o.region) or o.region == "any")]  # fmt: skip
+        offers = [
+            o
+            for o in catalog.offers_for(accelerator.name)
+            if _usd_per_h(catalog, o, way) is not None and (prices.region in (None, o.region) or o.region == "any")
+        ]
         node = min(run.layout.gpus, run.failures.gpus_per_node)
         return min(
             offers,
@@ -103,9 +106,13 @@ def price_of(catalog: Catalog, run: Run, way: str) -> Price:
     basis = offer.spot_basis if way == "spot" else catalog.contracted(offer).basis
     dated = f"{price_of_date(basis.as_of, catalog.as_of)}, quality {basis.quality}"
     return Price(
-        usd_per_gpu_h=listed / size, source=f"{offer.name} in {offer.region}, {basis.source}, {dated}",
-        gpus=-(-gpus // size) * size, provider=offer.provider, offer=offer.name, basis=basis,
-    )  # fmt: skip
+        usd_per_gpu_h=listed / size,
+        source=f"{offer.name} in {offer.region}, {basis.source}, {dated}",
+        gpus=-(-gpus // size) * size,
+        provider=offer.provider,
+        offer=offer.name,
+        basis=basis,
+    )
 
 
 def old_price(catalog: Catalog, price: Price) -> str:
@@ -137,9 +144,12 @@ def _owned_price(prices: Prices, gpus: int) -> Price:
     used = f"work {100 * prices.used_share:g} % of the time"
     source = f"{format_usd(cost.usd_per_year)} a year for {paid:,} GPUs that {used}"
     return Price(
-        usd_per_gpu_h=cost.usd_per_accelerator_h(paid, prices.used_share), source=source, gpus=paid,
-        storage_usd=owned.storage, egress_usd=owned.egress,
-    )  # fmt: skip
+        usd_per_gpu_h=cost.usd_per_accelerator_h(paid, prices.used_share),
+        source=source,
+        gpus=paid,
+        storage_usd=owned.storage,
+        egress_usd=owned.egress,
+    )
 
 
 def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Prices) -> dict[str, Any]:

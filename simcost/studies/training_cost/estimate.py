@@ -104,9 +104,7 @@ def _whole_document(whole: WholeRuns, run: Run, ran: Timed) -> dict[str, Any]:
     return {**asdict(whole), "gpu_hours": hours * whole.mid}
 
 
-def _costs(
-    catalog: Catalog, run: Run, mfu: Mfu, ran: Timed
-) -> tuple[dict[str, Any], list[dict[str, str]], list[str]]:
+def _costs(catalog: Catalog, run: Run, mfu: Mfu, ran: Timed) -> tuple[dict[str, Any], list[dict[str, str]], list[str]]:
     """The ways of buying that have a price, why the others have none, and which prices are old."""
     costs, missing = {}, []
     old: list[str] = []
@@ -204,8 +202,13 @@ def _finite(seconds: float) -> float | None:
 def _simulated(runs: "FailureRuns") -> dict[str, Any]:
     """Time over the runs at the likely speed and rate, and where it went on average."""
     p5, p50, p95 = np.quantile(runs.elapsed_s, (0.05, 0.5, 0.95)).tolist()
-    parts = {"useful": runs.useful_s, "lost": runs.lost_s, "checkpoint": runs.checkpoint_s,
-             "restart": runs.restart_s, "waiting": runs.waiting_s}  # fmt: skip
+    parts = {
+        "useful": runs.useful_s,
+        "lost": runs.lost_s,
+        "checkpoint": runs.checkpoint_s,
+        "restart": runs.restart_s,
+        "waiting": runs.waiting_s,
+    }
     return {
         "runs": len(runs.elapsed_s),
         "time_s": {"mean": float(runs.elapsed_s.mean()), "p5": p5, "p50": p50, "p95": p95},

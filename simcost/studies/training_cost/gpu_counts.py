@@ -71,9 +71,7 @@ def _with(run: Run, gpus: int) -> Run:
     return replace(run, layout=replace(run.layout, gpus=gpus, shards=None))
 
 
-def _given(
-    catalog: Catalog, run: Run, counts: Sequence[int]
-) -> tuple[dict[int, Document], list[dict[str, Any]]]:
+def _given(catalog: Catalog, run: Run, counts: Sequence[int]) -> tuple[dict[int, Document], list[dict[str, Any]]]:
     """The counts asked for; those that cannot be are left out, with the reason."""
     tried, left_out = {}, []
     for gpus in sorted(set(counts)):
@@ -90,9 +88,7 @@ def _searched(catalog: Catalog, run: Run, target: Target) -> tuple[dict[int, Doc
     smallest = smallest_gpus(run.model, run.accelerator, run.method, run.layout)
     if smallest is None:
         estimate(catalog, run)  # says what is missing
-        raise InputError(
-            f"no number of GPUs holds {run.model.name} in this layout; cut it further with tp or pp"
-        )
+        raise InputError(f"no number of GPUs holds {run.model.name} in this layout; cut it further with tp or pp")
     tried: dict[int, Document] = {}
     blocks = -(-smallest // unit)
     first, best_s = blocks, float("inf")
@@ -172,11 +168,7 @@ def _way(point: Document, target: Target) -> str | None:
 def _keeps(point: Document, target: Target) -> bool:
     way = _way(point, target)
     late = target.deadline_s is not None and point["time_s"]["high"] > target.deadline_s
-    dear = (
-        target.budget_usd is not None
-        and way is not None
-        and point["cost_usd"][way]["high"] > target.budget_usd
-    )
+    dear = target.budget_usd is not None and way is not None and point["cost_usd"][way]["high"] > target.budget_usd
     return not (late or dear)
 
 

@@ -113,9 +113,7 @@ class Prices:
         if self.owned is not None:
             check_limits(self.owned)
             if self.owned_usd_per_gpu_h is not None:
-                raise InputError(
-                    "the price of owned hardware and what it follows from say the same; give one"
-                )
+                raise InputError("the price of owned hardware and what it follows from say the same; give one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +153,9 @@ class Run:
         flops = self.method.flops(self.model, self.layout.sequence_tokens)
         if self.count_attention:
             return flops
-        return TokenFlops(parameters=flops.parameters, attention=0.0, teacher=flops.teacher,
-                          recomputed=flops.recomputed)  # fmt: skip
+        return TokenFlops(
+            parameters=flops.parameters, attention=0.0, teacher=flops.teacher, recomputed=flops.recomputed
+        )
 
 
 OPTIONS: dict[str, tuple[str, ...]] = {

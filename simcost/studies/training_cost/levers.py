@@ -77,9 +77,7 @@ def _served_model(run: Run) -> Model:
         return model
     layers = max(1, round(model.layers * method.size))
     embeddings = embedding_matrices(model) * embedding_parameters(model)
-    return replace(
-        model, layers=layers, parameters=block_parameters(model) * layers / model.layers + embeddings
-    )
+    return replace(model, layers=layers, parameters=block_parameters(model) * layers / model.layers + embeddings)
 
 
 def _smallest_replica(run: Run, model: Model) -> tuple[ReplicaSpec, MemoryFit] | None:
@@ -141,9 +139,7 @@ def compare_methods(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any
     if unknown:
         raise InputError(f"quality names {', '.join(sorted(unknown))}; the methods here: {', '.join(ways)}")
     if levers.serve_tokens is not None and not 0 <= levers.serve_tokens < LARGEST_TOKENS:
-        raise InputError(
-            f"{levers.serve_tokens!r} tokens cannot be served; give a number of 0 or more, such as 5e9"
-        )
+        raise InputError(f"{levers.serve_tokens!r} tokens cannot be served; give a number of 0 or more, such as 5e9")
     rows = []
     for name, (model, method) in ways.items():
         tokens = levers.student_tokens if levers.student_tokens and name == "distill" else run.tokens
@@ -268,9 +264,7 @@ def _notes(levers: Levers) -> list[str]:
         "qlora: unpacking 4-bit weights at each use is not counted",
     ]
     if levers.pruned is not None:
-        notes.append(
-            "structured pruning is served as a model with that share of the layers; a mask serves as before"
-        )
+        notes.append("structured pruning is served as a model with that share of the layers; a mask serves as before")
     if not levers.quality:
         notes.append("quality: not measured; a cheaper method may answer worse")
     return notes

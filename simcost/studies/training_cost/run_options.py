@@ -19,17 +19,24 @@ def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
     from simcost.studies.training_cost.inputs import Run
 
     layout = _given(
-        tp=arguments.tp, pp=arguments.pp, sequence_tokens=arguments.sequence, shards=arguments.shards,
-        micro_batch=arguments.micro_batch, zero=arguments.zero, recompute=arguments.recompute,
-    )  # fmt: skip
+        tp=arguments.tp,
+        pp=arguments.pp,
+        sequence_tokens=arguments.sequence,
+        shards=arguments.shards,
+        micro_batch=arguments.micro_batch,
+        zero=arguments.zero,
+        recompute=arguments.recompute,
+    )
     saved = arguments.checkpoint
     failures = _given(
         checkpoint_interval_s=None if isinstance(saved, str) else saved,
         optimum=saved if isinstance(saved, str) else None,
-        per_node_day=arguments.failure_rate, size_independent_per_day=arguments.job_failures,
-        restart_s=arguments.restart,  write_bytes_per_s=arguments.write,
+        per_node_day=arguments.failure_rate,
+        size_independent_per_day=arguments.job_failures,
+        restart_s=arguments.restart,
+        write_bytes_per_s=arguments.write,
         gpus_per_node=arguments.node,
-    )  # fmt: skip
+    )
     return Run(
         model=catalog.model(arguments.model),
         accelerator=catalog.accelerator(arguments.on),
@@ -83,9 +90,11 @@ def _prices(arguments: Arguments) -> Any:
     from simcost.studies.training_cost.inputs import Prices, SpotTerms
 
     volumes = _given(
-        storage_usd_per_gb_month=arguments.storage, egress_usd_per_gb=arguments.egress,
-        kept_checkpoints=arguments.kept, egress_copies=arguments.copies,
-    )  # fmt: skip
+        storage_usd_per_gb_month=arguments.storage,
+        egress_usd_per_gb=arguments.egress,
+        kept_checkpoints=arguments.kept,
+        egress_copies=arguments.copies,
+    )
     return Prices(
         offer=arguments.offer,
         region=arguments.region,
@@ -122,9 +131,7 @@ def _owned(arguments: Arguments) -> Any:
     )
     stated = {name: getattr(arguments, name) for name in keys}
     try:
-        return Owned(
-            accelerators=arguments.accelerators or arguments.node or NODE_ACCELERATORS, **_given(**stated)
-        )
+        return Owned(accelerators=arguments.accelerators or arguments.node or NODE_ACCELERATORS, **_given(**stated))
     except ValueError as error:
         raise InputError(str(error)) from error
 

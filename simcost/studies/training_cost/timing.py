@@ -70,9 +70,7 @@ def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: floa
         raise InputError(
             f"the run would take {time_s.high / SECONDS_PER_DAY / 365:.3g} years; check tokens, gpus and mfu"
         )
-    return Timed(
-        useful_s=useful_s, time_s=time_s, ettr=(low, mid, high), written=written, simulated=found[1][1]
-    )
+    return Timed(useful_s=useful_s, time_s=time_s, ettr=(low, mid, high), written=written, simulated=found[1][1])
 
 
 def _as_rates(run: Run) -> Failures:
@@ -100,11 +98,17 @@ def _ettr(
     from simcost.sim.training_failures import Gang, run_under_failures
 
     gang = Gang(
-        work_s=useful_s, nodes=node_count(run.layout.gpus, failures), interval_s=min(written.interval_s, useful_s),
-        write_s=written.write_s, restart_s=failures.restart_s, rate_per_node_day=rate,
-        size_independent_per_day=run.failures.size_independent_per_day, model=losses.model,
-        correlated=losses.correlated, spares=losses.spares,
-    )  # fmt: skip
+        work_s=useful_s,
+        nodes=node_count(run.layout.gpus, failures),
+        interval_s=min(written.interval_s, useful_s),
+        write_s=written.write_s,
+        restart_s=failures.restart_s,
+        rate_per_node_day=rate,
+        size_independent_per_day=run.failures.size_independent_per_day,
+        model=losses.model,
+        correlated=losses.correlated,
+        spares=losses.spares,
+    )
     runs = run_under_failures(gang, runs=losses.runs or RUNS, rng=stream(losses.seed, "failures"))
     if closed is not None:
         return closed, runs

@@ -13,8 +13,12 @@ Document = Mapping[str, Any]
 
 WIDTH = 100
 WAYS = {"on_demand": "on demand", "spot": "spot", "owned": "owned"}
-_PARTS = {"useful_compute": "useful compute", "failures_and_checkpoints": "failures", "storage": "storage",
-          "egress": "egress"}  # fmt: skip
+_PARTS = {
+    "useful_compute": "useful compute",
+    "failures_and_checkpoints": "failures",
+    "storage": "storage",
+    "egress": "egress",
+}
 _NONE = "\N{EN DASH}"
 
 
@@ -160,28 +164,18 @@ def below_costs(document: Document) -> list[str]:
         + (f"; {cost['paid_gpus']:,} GPUs are paid for, whole machines" if cost["paid_gpus"] != gpus else "")
         for way, cost in paid.items()
     ]
-    lines += [
-        f"not in the total, {WAYS[way]}: {gap}" for way, cost in paid.items() for gap in cost["missing"]
-    ]
+    lines += [f"not in the total, {WAYS[way]}: {gap}" for way, cost in paid.items() for gap in cost["missing"]]
     return lines + [f"not priced, {WAYS[gap['way']]}: {gap['reason']}" for gap in document["not_priced"]]
 
 
 def memory(document: Document) -> Table:
     """The parts of what each GPU holds."""
     sizes = document["memory_bytes"]
-    return [
-        {"part": name, "size": format_bytes(size)}
-        for name, size in sizes.items()
-        if size and name != "usable"
-    ]
+    return [{"part": name, "size": format_bytes(size)} for name, size in sizes.items() if size and name != "usable"]
 
 
 def _of_counts(document: Document) -> list[Part]:
-    drawn = (
-        [Part(title="Time and money", chart=lambda: charts.counts(document))]
-        if len(document["points"]) > 1
-        else []
-    )
+    drawn = [Part(title="Time and money", chart=lambda: charts.counts(document))] if len(document["points"]) > 1 else []
     left = [f"{one['gpus']:,} GPUs: {one['reason']}" for one in document["left_out"]]
     chosen = document["estimate"]
     return [
@@ -204,15 +198,13 @@ def counts(document: Document) -> Table:
         {
             "GPUs": f"{point['gpus']:,}",
             "time": wording.between(point["time_s"], format_seconds),
-            **{
-                WAYS[way]: wording.between(total, format_usd) for way, total in point["cost_usd"].items()
-            },
+            **{WAYS[way]: wording.between(total, format_usd) for way, total in point["cost_usd"].items()},
             "effective": format_share(point["ettr"]),
             "MFU": format_share(point["mfu"]),
             **({"keeps the target": "yes" if point["keeps"] else "no"} if target else {}),
         }
         for point in document["points"]
-    ]  # fmt: skip
+    ]
 
 
 def _of_methods(document: Document) -> list[Part]:
@@ -234,9 +226,7 @@ def methods(document: Document) -> Table:
 def _method(row: Document, *, served: bool) -> dict[str, str]:
     fits, paid, serving = row["fits"], (row["cost_usd"] or {}).get("on_demand"), row["serving"]
     each = {"serving, $/1M tokens": _NONE if serving is None else f"{serving['usd_per_million_tokens']:.3g}"}
-    whole = {
-        "with serving": _NONE if row["total_usd"] is None else wording.between(row["total_usd"], format_usd)
-    }
+    whole = {"with serving": _NONE if row["total_usd"] is None else wording.between(row["total_usd"], format_usd)}
     return {
         "method": row["method"],
         "GPUs": f"{row['gpus']:,} (needs {row['gpus_needed']:,})" if fits else _NONE,

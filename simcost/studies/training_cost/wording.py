@@ -40,8 +40,11 @@ def _paid(costs: Document) -> str:
 def levers_verdict(rows: Sequence[Document], serve_tokens: float | None) -> str:
     """The cheapest way, in training alone or with the serving of so many tokens, against full fine-tuning."""
     key = "cost_usd" if serve_tokens is None else "total_usd"
-    usd = {row["method"]: row[key]["on_demand"] if serve_tokens is None else row[key] for row in rows
-           if row["fits"] and row["cost_usd"].get("on_demand") and row[key] is not None}  # fmt: skip
+    usd = {
+        row["method"]: row[key]["on_demand"] if serve_tokens is None else row[key]
+        for row in rows
+        if row["fits"] and row["cost_usd"].get("on_demand") and row[key] is not None
+    }
     if not usd:
         fit = [row["method"] for row in rows if row["fits"]]
         return f"None of the ways has a price on demand; {', '.join(fit) or 'none'} would fit."

@@ -116,17 +116,32 @@ def share_gpus(waste: Waste) -> list[Action]:
     memory = _memory(waste, mine)
     pool = np.zeros(len(samples.units), np.int64)
     pool[samples.unit] = samples.pool
-    saved = [sum(_saved(duty_s, held_s, memory, np.flatnonzero((pool == one) & (held_s.sum(axis=1) > 0)), most,
-                        cell_s) for one in np.unique(pool).tolist()) for most in PER_GPU]  # fmt: skip
+    saved = [
+        sum(
+            _saved(duty_s, held_s, memory, np.flatnonzero((pool == one) & (held_s.sum(axis=1) > 0)), most, cell_s)
+            for one in np.unique(pool).tolist()
+        )
+        for most in PER_GPU
+    ]
     if not saved[-1] > 0:
         return []
     part = f"; of {len(units):,} units the {MOST_UNITS:,} held longest" if len(units) > MOST_UNITS else ""
     known = "and their memory fits" if memory.any() else "(memory was not measured)"
-    rule = (f"units of a pool share a GPU, up to {PER_GPU[1]} ({PER_GPU[0]} to {PER_GPU[2]}), while mean and p95 of "
-            f"their summed duty over {cell_s:.0f} s stay at {100 * MOST_DUTY:.0f} % {known}; assumes that duty adds "
-            f"up and that they bear each other's delays{part}")  # fmt: skip
-    return [Action(action="share GPUs", where="all", buckets=("allocated_idle",), effect="release",
-                   saves_gpu_s=ordered(saved[0], saved[1], saved[2]), rule=rule)]  # fmt: skip
+    rule = (
+        f"units of a pool share a GPU, up to {PER_GPU[1]} ({PER_GPU[0]} to {PER_GPU[2]}), while mean and p95 of "
+        f"their summed duty over {cell_s:.0f} s stay at {100 * MOST_DUTY:.0f} % {known}; assumes that duty adds "
+        f"up and that they bear each other's delays{part}"
+    )
+    return [
+        Action(
+            action="share GPUs",
+            where="all",
+            buckets=("allocated_idle",),
+            effect="release",
+            saves_gpu_s=ordered(saved[0], saved[1], saved[2]),
+            rule=rule,
+        )
+    ]
 
 
 def _grid(waste: Waste, mine: Flags, cell_s: float) -> tuple[Floats, Floats]:
@@ -167,9 +182,7 @@ def _saved(duty_s: Floats, held_s: Floats, memory: Floats, units: Ints, most: in
         fits.add(*load)
         if fits.units == most:
             open_.remove(fits)
-    after = sum(
-        float((gpu.held_s if gpu.units == 1 else np.minimum(gpu.held_s, cell_s)).sum()) for gpu in shared
-    )
+    after = sum(float((gpu.held_s if gpu.units == 1 else np.minimum(gpu.held_s, cell_s)).sum()) for gpu in shared)
     return max(float(held_s[units].sum()) - after, 0.0)
 
 
@@ -203,14 +216,21 @@ def consolidate(waste: Waste) -> list[Action]:
 def _action(pools: dict[str, _Kept], where: str) -> Action:
     lo, expected, hi = (sum(one.saved[i] for one in pools.values()) for i in range(len(QUANTILES)))
     ranked = sorted(pools.items(), key=lambda item: -item[1].saved[1])
-    said = [f"{one.kept:,} of {one.gpus:,}{f' in {name}' if name else ''}"
-            for name, one in ranked if one.saved[1] > 0]  # fmt: skip
+    said = [f"{one.kept:,} of {one.gpus:,}{f' in {name}' if name else ''}" for name, one in ranked if one.saved[1] > 0]
     more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""
-    rule = (f"keeps the p99 over time of the GPUs allocated or asked for (low: the most, high: the p95): "
-            f"{', '.join(said[:NAMED])}{more}; assumes that what exceeds them 1 % of the time may wait, and that "
-            "gangs still find room")  # fmt: skip
-    return Action(action="consolidate", where=where, buckets=("free_idle",), effect="release", rule=rule,
-                  saves_gpu_s=ordered(lo, expected, hi))  # fmt: skip
+    rule = (
+        f"keeps the p99 over time of the GPUs allocated or asked for (low: the most, high: the p95): "
+        f"{', '.join(said[:NAMED])}{more}; assumes that what exceeds them 1 % of the time may wait, and that "
+        "gangs still find room"
+    )
+    return Action(
+        action="consolidate",
+        where=where,
+        buckets=("free_idle",),
+        effect="release",
+        rule=rule,
+        saves_gpu_s=ordered(lo, expected, hi),
+    )
 
 
 def _replay(waste: Waste, mine: Flags) -> _Kept:
@@ -223,9 +243,7 @@ def _replay(waste: Waste, mine: Flags) -> _Kept:
     capacity, asked, unused = swept.sums
     unused = np.maximum(unused, 0.0)
     kept = [ceil(quantile(asked, swept.length_s, level) - 1e-9) for level in QUANTILES]
-    saved = tuple(
-        float(np.minimum(np.maximum(capacity - keep, 0.0), unused) @ swept.length_s) for keep in kept
-    )
+    saved = tuple(float(np.minimum(np.maximum(capacity - keep, 0.0), unused) @ swept.length_s) for keep in kept)
     return _Kept(saved, kept[1], round(float(capacity.max(initial=0.0))))
 
 
@@ -236,11 +254,21 @@ def merge_pools(waste: Waste) -> list[Action]:
     if queue is None or not blocked > 0:
         return []
     lo = min(queue.borrowable_gpu_s, blocked)
-    rule = ("jobs that wait take idle GPUs of any pool; low and expected: only while all that wait would fit at once, "
-            "high: always. Replays the queue as recorded: jobs that start earlier also end earlier, and gangs must "
-            "find their GPUs together")  # fmt: skip
-    return [Action(action="merge pools or borrow", where="all pools", buckets=("blocked_partition",), effect="use",
-                   saves_gpu_s=ordered(lo, lo, blocked), rule=rule)]  # fmt: skip
+    rule = (
+        "jobs that wait take idle GPUs of any pool; low and expected: only while all that wait would fit at once, "
+        "high: always. Replays the queue as recorded: jobs that start earlier also end earlier, and gangs must "
+        "find their GPUs together"
+    )
+    return [
+        Action(
+            action="merge pools or borrow",
+            where="all pools",
+            buckets=("blocked_partition",),
+            effect="use",
+            saves_gpu_s=ordered(lo, lo, blocked),
+            rule=rule,
+        )
+    ]
 
 
 QUIET_DAYS = 0.8
@@ -265,11 +293,21 @@ def shut_at_night(waste: Waste, timezone: str) -> list[Action]:
     days = samples.span_s / 86400.0
     few = days < FEWEST_DAYS
     short = f"; {days:.1f} days are too few to bound it from below" if few else ""
-    rule = (f"in each hour of the day, off are as many GPUs of a unit as did nothing all through that hour on "
-            f"{100 * QUIET_DAYS:.0f} % of the days; assumes that they start again when the hour ends, that work at "
-            f"duty 0 can be stopped, and that provider and contract bill by the hour{short}")  # fmt: skip
-    return [Action(action="shut at night", where="all", buckets=("allocated_idle", "free_idle"), effect="release",
-                   saves_gpu_s=ordered(0.0 if few else lo, expected, hi), rule=rule)]  # fmt: skip
+    rule = (
+        f"in each hour of the day, off are as many GPUs of a unit as did nothing all through that hour on "
+        f"{100 * QUIET_DAYS:.0f} % of the days; assumes that they start again when the hour ends, that work at "
+        f"duty 0 can be stopped, and that provider and contract bill by the hour{short}"
+    )
+    return [
+        Action(
+            action="shut at night",
+            where="all",
+            buckets=("allocated_idle", "free_idle"),
+            effect="release",
+            saves_gpu_s=ordered(0.0 if few else lo, expected, hi),
+            rule=rule,
+        )
+    ]
 
 
 def _quiet(unit: Ints, cell: Ints, idle: Floats, seconds: Floats) -> tuple[float, float, float]:

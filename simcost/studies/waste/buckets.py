@@ -143,8 +143,15 @@ def split(samples: Samples) -> Waste:
 
 def _blocked(samples: Samples, idle: Floats, own: Floats) -> tuple[QueueWaste, Floats]:
     """The queue over all pools, and the GPU-seconds of each sample that other pools' jobs could use."""
-    swept = sweep(samples.start_s, samples.end_s, samples.pending, idle, own, samples.waiting_jobs,
-                  np.ones(len(samples)))  # fmt: skip
+    swept = sweep(
+        samples.start_s,
+        samples.end_s,
+        samples.pending,
+        idle,
+        own,
+        samples.waiting_jobs,
+        np.ones(len(samples)),
+    )
     pending, free, in_pool, jobs, rows = swept.sums
     usable = np.minimum(pending, free)
     partition = usable - in_pool
@@ -154,13 +161,15 @@ def _blocked(samples: Samples, idle: Floats, own: Floats) -> tuple[QueueWaste, F
     waits = (jobs > 0) | (pending > 0)
     observed = float(length[rows > 0].sum())
     queue = QueueWaste(
-        pending_gpu_s=float(pending @ length), in_pool_gpu_s=float(in_pool @ length),
+        pending_gpu_s=float(pending @ length),
+        in_pool_gpu_s=float(in_pool @ length),
         partition_gpu_s=float(partition @ length),
         borrowable_gpu_s=float((partition * (free >= pending)) @ length),
         shortage_gpu_s=float((pending - usable) @ length),
-        idle_gpu_s=float(free @ length), waiting_share=float(length[waits].sum()) / observed,
+        idle_gpu_s=float(free @ length),
+        waiting_share=float(length[waits].sum()) / observed,
         avoidable_share=float(length[waits & (free >= pending)].sum()) / observed,
-    )  # fmt: skip
+    )
     return queue, (idle - own) * swept.integral(rate)
 
 

@@ -32,27 +32,21 @@ def add(verbs: Any) -> None:
     columns(waste)
     waste.add_argument("--plan", metavar="NAME", help="of a results folder (default: the best)")
     waste.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
+    waste.add_argument("--offer", metavar="P/SKU", help="or an offer of the catalog, whose price is shared by its GPUs")
+    waste.add_argument("--jobs", type=Path, metavar="JOBS", help="job log of the same time: failed and cancelled work")
     waste.add_argument(
-        "--offer", metavar="P/SKU", help="or an offer of the catalog, whose price is shared by its GPUs"
-    )
-    waste.add_argument(
-        "--jobs", type=Path, metavar="JOBS", help="job log of the same time: failed and cancelled work"
-    )
-    waste.add_argument(
-        "--gpus", type=_gpus, action="append", default=[], metavar="[POOL=]N",
+        "--gpus",
+        type=_gpus,
+        action="append",
+        default=[],
+        metavar="[POOL=]N",
         help="where FILE is a job log: GPUs of the cluster, or of each pool",
-    )  # fmt: skip
-    waste.add_argument(
-        "--spot-trace", type=Path, metavar="TRACE", help="availability of spot: jobs are replayed on it"
     )
+    waste.add_argument("--spot-trace", type=Path, metavar="TRACE", help="availability of spot: jobs are replayed on it")
     waste.add_argument("--trace", metavar="NAME", help="which trace of the file")
     waste.add_argument("--spot", type=usd_per_h, metavar="USD", help="per GPU and hour on spot")
-    waste.add_argument(
-        "--changeover", type=seconds, default=720.0, metavar="TIME", help="on spot (default 12min)"
-    )
-    waste.add_argument(
-        "--timezone", default="UTC", metavar="ZONE", help="of the hours of the day (default UTC)"
-    )
+    waste.add_argument("--changeover", type=seconds, default=720.0, metavar="TIME", help="on spot (default 12min)")
+    waste.add_argument("--timezone", default="UTC", metavar="ZONE", help="of the hours of the day (default UTC)")
     own_catalog(waste)
 
 
@@ -74,9 +68,7 @@ def _of_results(arguments: Arguments, offer: Any) -> dict[str, Any]:
 
     for option in ("map", "jobs", "gpus", "spot_trace", "spot"):
         if getattr(arguments, option):
-            raise InputError(
-                f"--{option.replace('_', '-')} is for files; {arguments.file} is a results folder"
-            )
+            raise InputError(f"--{option.replace('_', '-')} is for files; {arguments.file} is a results folder")
     plan, horizon_s = finished_plan(arguments.file, arguments.plan)
     return waste_of_plan(plan, horizon_s, price_usd_per_h=arguments.price, offer=offer)
 

@@ -9,10 +9,22 @@ from simcost.studies.waste.price import Price, price_of
 from simcost.studies.waste.study import summary
 from simcost.units import SECONDS_PER_HOUR
 
-JOBS = {"useful": "useful", "checkpoint": "checkpoint", "lost": "lost", "restart": "restart",
-        "idle_blocked": "blocked_in_pool", "idle_free": "free_idle", "down": "down"}  # fmt: skip
-SERVING = {"computing": "useful", "idle": "allocated_idle", "starting": "restart", "draining": "restart",
-           "unallocated": "free_idle"}  # fmt: skip
+JOBS = {
+    "useful": "useful",
+    "checkpoint": "checkpoint",
+    "lost": "lost",
+    "restart": "restart",
+    "idle_blocked": "blocked_in_pool",
+    "idle_free": "free_idle",
+    "down": "down",
+}
+SERVING = {
+    "computing": "useful",
+    "idle": "allocated_idle",
+    "starting": "restart",
+    "draining": "restart",
+    "unallocated": "free_idle",
+}
 Plan = Mapping[str, Any]
 
 
@@ -47,9 +59,15 @@ def waste_of_plan(
     idle = totals.get("blocked_in_pool", 0.0) + totals.get("free_idle", 0.0)
     blocked = totals.get("blocked_in_pool", 0.0)
     document = summary(totals, rows, [], price, [])
-    return {"file": "", "plan": where, "span_s": horizon_s} | document | {
-        "fragmentation": blocked / idle if idle and of_jobs else None, "blocked": None, "outcomes": None,
-    }  # fmt: skip
+    return (
+        {"file": "", "plan": where, "span_s": horizon_s}
+        | document
+        | {
+            "fragmentation": blocked / idle if idle and of_jobs else None,
+            "blocked": None,
+            "outcomes": None,
+        }
+    )
 
 
 def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:

@@ -18,18 +18,21 @@ class Price:
 def price_of(price_usd_per_h: float | None, offer: Offer | None) -> Price:
     """The price of a GPU-hour. Raises InputError unless exactly one of the two is given, and is positive."""
     if (price_usd_per_h is None) == (offer is None):
-        raise InputError("waste is priced by the GPU-hour: give either a price in USD per GPU-hour, or an offer of "
-                         "the catalog such as aws/p5.48xlarge")  # fmt: skip
+        raise InputError(
+            "waste is priced by the GPU-hour: give either a price in USD per GPU-hour, or an offer of "
+            "the catalog such as aws/p5.48xlarge"
+        )
     if offer is not None:
         if not offer.accelerators:
             raise InputError(f"{offer.name} has no accelerator; choose an offer with one")
         spot = None if offer.spot_usd_per_h is None else offer.spot_usd_per_h / offer.accelerators
-        return Price(usd_per_h=offer.on_demand_usd_per_h / offer.accelerators, spot_usd_per_h=spot,
-                     source=f"{offer.name} on demand, {offer.accelerators} x {offer.accelerator}, "
-                            f"price of {offer.as_of}, quality {offer.quality} ({offer.source})")  # fmt: skip
+        return Price(
+            usd_per_h=offer.on_demand_usd_per_h / offer.accelerators,
+            spot_usd_per_h=spot,
+            source=f"{offer.name} on demand, {offer.accelerators} x {offer.accelerator}, "
+            f"price of {offer.as_of}, quality {offer.quality} ({offer.source})",
+        )
     usd = float(price_usd_per_h or 0.0)
     if not 0 < usd < 1e6:
-        raise InputError(
-            f"a price of {usd:g} USD per GPU-hour is out of range; write what one GPU costs in an hour"
-        )
+        raise InputError(f"a price of {usd:g} USD per GPU-hour is out of range; write what one GPU costs in an hour")
     return Price(usd_per_h=usd, spot_usd_per_h=None, source="given")

@@ -30,8 +30,11 @@ Row = tuple[str, str, float]
 def places(waste: Waste) -> tuple[str, Ints, tuple[str, ...]]:
     """What waste is attributed to: `owner`, `pool` or `unit`, the first that the file names; its codes and names."""
     samples = waste.samples
-    kinds = {"owner": (samples.owner, samples.owners), "pool": (samples.pool, samples.pools),
-             "unit": (samples.unit, samples.units)}  # fmt: skip
+    kinds = {
+        "owner": (samples.owner, samples.owners),
+        "pool": (samples.pool, samples.pools),
+        "unit": (samples.unit, samples.units),
+    }
     kind = next((name for name, (_, words) in kinds.items() if any(words)), "unit")
     codes, words = kinds[kind]
     return kind, codes, tuple(word or "(none)" for word in words)
@@ -66,6 +69,15 @@ def outcome_rows(found: GpuTimeByOutcome | None) -> list[Row]:
 def ranked(rows: list[Row], capacity_gpu_s: float, usd_per_h: float) -> list[dict[str, Any]]:
     """The rows with some waste, largest first, at most SHOWN."""
     found = sorted((row for row in rows if row[2] > 0), key=lambda row: (-row[2], row[0], row[1]))
-    return [{"bucket": bucket, "where": where, "gpu_hours": seconds / 3600.0, "usd": seconds / 3600.0 * usd_per_h,
-             "share": seconds / capacity_gpu_s, "beside": bucket in BESIDE, "action": SUGGESTED[bucket]}
-            for bucket, where, seconds in found[:SHOWN]]  # fmt: skip
+    return [
+        {
+            "bucket": bucket,
+            "where": where,
+            "gpu_hours": seconds / 3600.0,
+            "usd": seconds / 3600.0 * usd_per_h,
+            "share": seconds / capacity_gpu_s,
+            "beside": bucket in BESIDE,
+            "action": SUGGESTED[bucket],
+        }
+        for bucket, where, seconds in found[:SHOWN]
+    ]

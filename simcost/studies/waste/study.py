@@ -61,13 +61,26 @@ def read(
     return samples, [one for one in said if one["kind"] not in UNUSED] + findings, jobs
 
 
-_WASTED = ("allocated_idle", "blocked_in_pool", "blocked_partition", "free_idle", "down", "checkpoint", "lost",
-           "restart")  # fmt: skip
+_WASTED = (
+    "allocated_idle",
+    "blocked_in_pool",
+    "blocked_partition",
+    "free_idle",
+    "down",
+    "checkpoint",
+    "lost",
+    "restart",
+)
 _SAID = {
-    "allocated_idle": "allocated but idle", "blocked_in_pool": "free while its own pool's jobs wait",
-    "blocked_partition": "free while other pools' jobs wait", "free_idle": "free with nobody waiting for it",
-    "down": "down", "checkpoint": "writing checkpoints", "lost": "work redone", "restart": "starting",
-}  # fmt: skip
+    "allocated_idle": "allocated but idle",
+    "blocked_in_pool": "free while its own pool's jobs wait",
+    "blocked_partition": "free while other pools' jobs wait",
+    "free_idle": "free with nobody waiting for it",
+    "down": "down",
+    "checkpoint": "writing checkpoints",
+    "lost": "work redone",
+    "restart": "starting",
+}
 
 
 def verdict(document: dict[str, Any]) -> str:
@@ -75,19 +88,15 @@ def verdict(document: dict[str, Any]) -> str:
     buckets = {name: document["buckets"][name] for name in _WASTED if name in document["buckets"]}
     usd = sum(bucket["usd"] for bucket in buckets.values())
     share = sum(bucket["share"] for bucket in buckets.values())
-    least = (
-        "At least "
-        if "unmeasured" in document["buckets"] and document["buckets"]["unmeasured"]["usd"]
-        else ""
+    least = "At least " if "unmeasured" in document["buckets"] and document["buckets"]["unmeasured"]["usd"] else ""
+    first = (
+        f"{least}{percent(share)} of {_hours_text(document['capacity_gpu_hours'])} GPU-hours did no work: "
+        f"{format_usd(usd)} of {format_usd(document['cost_usd'])}"
     )
-    first = (f"{least}{percent(share)} of {_hours_text(document['capacity_gpu_hours'])} GPU-hours did no work: "
-             f"{format_usd(usd)} of {format_usd(document['cost_usd'])}")  # fmt: skip
     if not usd > 0:
         return f"{first}."
     most = max(buckets, key=lambda name: float(buckets[name]["usd"]))
-    return (
-        f"{first}, most of it {_SAID[most]} ({format_usd(buckets[most]['usd'])}){_best(document['actions'])}."
-    )
+    return f"{first}, most of it {_SAID[most]} ({format_usd(buckets[most]['usd'])}){_best(document['actions'])}."
 
 
 def _hours_text(value: float) -> str:
@@ -101,8 +110,10 @@ def _best(actions: list[dict[str, Any]]) -> str:
         return ""
     saves = best["saves_usd"]
     what = "put to work" if best["effect"] == "use" else "save"
-    return (f"; the largest measure would be to {best['action']}, which would {what} {format_usd(saves['expected'])} "
-            f"({format_usd(saves['lo'])} to {format_usd(saves['hi'])})")  # fmt: skip
+    return (
+        f"; the largest measure would be to {best['action']}, which would {what} {format_usd(saves['expected'])} "
+        f"({format_usd(saves['lo'])} to {format_usd(saves['hi'])})"
+    )
 
 
 _NONE: Mapping[str, str] = {}
@@ -111,10 +122,16 @@ PLACES = 40
 
 
 def waste(
-    path: Path, *, price_usd_per_h: float | None = None, offer: Offer | None = None,
-    mapping: Mapping[str, str] = _NONE, timezone: str = "UTC", jobs: Jobs | None = None,
-    gpus: Mapping[str, int] | int | None = None, spot: SpotCase | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    path: Path,
+    *,
+    price_usd_per_h: float | None = None,
+    offer: Offer | None = None,
+    mapping: Mapping[str, str] = _NONE,
+    timezone: str = "UTC",
+    jobs: Jobs | None = None,
+    gpus: Mapping[str, int] | int | None = None,
+    spot: SpotCase | None = None,
+) -> dict[str, Any]:
     """Where the GPU-hours of a monitored cluster went, what they cost, and what would change it.
 
     Args:
@@ -151,9 +168,7 @@ def waste(
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
     queue = account.queue
     shares = {
-        "fragmentation": None
-        if queue is None or not queue.idle_gpu_s
-        else queue.in_pool_gpu_s / queue.idle_gpu_s,
+        "fragmentation": None if queue is None or not queue.idle_gpu_s else queue.in_pool_gpu_s / queue.idle_gpu_s,
         "blocked": _blocked(queue),
         "outcomes": None if found is None else {name: value / 3600.0 for name, value in found.gpu_s.items()},
         "by": kind,
@@ -175,8 +190,13 @@ def _measures(
 ) -> list[Action]:
     """All that could be done, of what would have saved something."""
     accelerator = None if offer is None else offer.accelerator
-    actions = [*shut_at_night(account, timezone), *share_gpus(account), *right_size(memory, accelerator),
-               *consolidate(account), *merge_pools(account)]  # fmt: skip
+    actions = [
+        *shut_at_night(account, timezone),
+        *share_gpus(account),
+        *right_size(memory, accelerator),
+        *consolidate(account),
+        *merge_pools(account),
+    ]
     if found is None:
         return actions
     return actions + fix_failing(found)
@@ -194,9 +214,7 @@ def summary(
         "capacity_gpu_hours": capacity / 3600.0,
         "cost_usd": capacity / 3600.0 * price.usd_per_h,
         "allocation": held / capacity,
-        "utilisation": totals["useful"] / measured
-        if totals["useful"] or totals.get("allocated_idle")
-        else None,
+        "utilisation": totals["useful"] / measured if totals["useful"] or totals.get("allocated_idle") else None,
         "buckets": {name: _bucket(totals[name], capacity, price) for name in BUCKETS if name in totals},
         "ranked": ranked(rows, capacity, price.usd_per_h),
         "actions": sorted((_action(action, capacity, price) for action in actions), key=_by_usd),
@@ -213,9 +231,16 @@ def _bucket(seconds: float, capacity: float, price: Price) -> dict[str, float]:
 def _action(action: Action, capacity: float, price: Price) -> dict[str, Any]:
     hours = action.saves_gpu_s.times(1 / 3600.0)
     usd = action.saves_usd or hours.times(price.usd_per_h)
-    return {"action": action.action, "where": action.where, "buckets": list(action.buckets), "effect": action.effect,
-            "saves_gpu_hours": _range(hours), "saves_usd": _range(usd), "rule": action.rule,
-            "share": None if hours.expected is None else hours.expected * 3600.0 / capacity}  # fmt: skip
+    return {
+        "action": action.action,
+        "where": action.where,
+        "buckets": list(action.buckets),
+        "effect": action.effect,
+        "saves_gpu_hours": _range(hours),
+        "saves_usd": _range(usd),
+        "rule": action.rule,
+        "share": None if hours.expected is None else hours.expected * 3600.0 / capacity,
+    }
 
 
 def _range(amount: Range) -> dict[str, float | None]:
@@ -229,8 +254,13 @@ def _by_usd(action: dict[str, Any]) -> tuple[float, str, str]:
 def _blocked(queue: QueueWaste | None) -> dict[str, float] | None:
     if queue is None:
         return None
-    parts = {"pending": queue.pending_gpu_s, "in_pool": queue.in_pool_gpu_s, "partition": queue.partition_gpu_s,
-             "shortage": queue.shortage_gpu_s, "idle": queue.idle_gpu_s}  # fmt: skip
+    parts = {
+        "pending": queue.pending_gpu_s,
+        "in_pool": queue.in_pool_gpu_s,
+        "partition": queue.partition_gpu_s,
+        "shortage": queue.shortage_gpu_s,
+        "idle": queue.idle_gpu_s,
+    }
     hours = {f"{name}_gpu_hours": seconds / 3600.0 for name, seconds in parts.items()}
     return hours | {"waiting_share": queue.waiting_share, "avoidable_share": queue.avoidable_share}
 
@@ -239,10 +269,15 @@ def _samples(account: Waste) -> dict[str, Any]:
     """What was measured, sample by sample, whatever time each stands for."""
     samples = account.samples
     duty = samples.duty[~np.isnan(samples.duty)]
-    return {"rows": len(samples), "units": len(samples.units), "pools": len(samples.pools),
-            "owners": len(samples.owners), "step_s": samples.step_s,
-            "duty_mean": float(duty.mean()) if len(duty) else None,
-            "duty_zero_share": float((duty == 0).mean()) if len(duty) else None}  # fmt: skip
+    return {
+        "rows": len(samples),
+        "units": len(samples.units),
+        "pools": len(samples.pools),
+        "owners": len(samples.owners),
+        "step_s": samples.step_s,
+        "duty_mean": float(duty.mean()) if len(duty) else None,
+        "duty_zero_share": float((duty == 0).mean()) if len(duty) else None,
+    }
 
 
 def _shown(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[int]:
@@ -253,11 +288,14 @@ def _shown(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[int]:
 
 def _places(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """GPU-hours by bucket of the places shown."""
-    by_bucket = {
-        name: np.bincount(codes, seconds, len(names)) / 3600.0 for name, seconds in account.seconds.items()
-    }
-    return [{"where": names[i], "gpu_hours": {name: float(hours[i]) for name, hours in by_bucket.items() if hours[i]}}
-            for i in _shown(account, codes, names)]  # fmt: skip
+    by_bucket = {name: np.bincount(codes, seconds, len(names)) / 3600.0 for name, seconds in account.seconds.items()}
+    return [
+        {
+            "where": names[i],
+            "gpu_hours": {name: float(hours[i]) for name, hours in by_bucket.items() if hours[i]},
+        }
+        for i in _shown(account, codes, names)
+    ]
 
 
 def _hours(account: Waste, codes: Ints, names: tuple[str, ...], timezone: str) -> list[dict[str, Any]]:
@@ -269,14 +307,26 @@ def _hours(account: Waste, codes: Ints, names: tuple[str, ...], timezone: str) -
     row, cell, seconds = spread(start_s, start_s + samples.hold_s, 3600.0)
     part = seconds / samples.hold_s[row]
     group = codes[row] * 24 + cell % 24
-    capacity, held, useful = (np.bincount(group, weight[row] * part, 24 * len(names)) for weight in
-                              (samples.gpus * samples.hold_s, samples.allocated * samples.hold_s,
-                               account.seconds["useful"]))  # fmt: skip
+    capacity, held, useful = (
+        np.bincount(group, weight[row] * part, 24 * len(names))
+        for weight in (
+            samples.gpus * samples.hold_s,
+            samples.allocated * samples.hold_s,
+            account.seconds["useful"],
+        )
+    )
     measured = bool((~np.isnan(samples.duty)).any())
-    return [{"where": names[i], "hour": hour, "allocation": float(held[at] / capacity[at]),
-             "utilisation": float(useful[at] / capacity[at]) if measured else None}
-            for i in _shown(account, codes, names) for hour in range(24)
-            if capacity[at := 24 * i + hour] > 0]  # fmt: skip
+    return [
+        {
+            "where": names[i],
+            "hour": hour,
+            "allocation": float(held[at] / capacity[at]),
+            "utilisation": float(useful[at] / capacity[at]) if measured else None,
+        }
+        for i in _shown(account, codes, names)
+        for hour in range(24)
+        if capacity[at := 24 * i + hour] > 0
+    ]
 
 
 def _said(account: Waste) -> Findings:
@@ -284,6 +334,8 @@ def _said(account: Waste) -> Findings:
     if not totals["unmeasured"]:
         return []
     share = totals["unmeasured"] / sum(totals.values())
-    text = (f"{100 * share:.1f} % of the GPU-time was allocated, but how busy was not measured; export duty "
-            "(DCGM_FI_DEV_GPU_UTIL) to see what of it was idle")  # fmt: skip
+    text = (
+        f"{100 * share:.1f} % of the GPU-time was allocated, but how busy was not measured; export duty "
+        "(DCGM_FI_DEV_GPU_UTIL) to see what of it was idle"
+    )
     return [finding("unmeasured", "", 1, text)]

@@ -12,12 +12,20 @@ from simcost.units import format_count, format_share, format_usd
 
 WIDTH = 100
 _SAID = {
-    "useful": "useful", "unmeasured": "allocated, duty not measured", "checkpoint": "writing checkpoints",
-    "lost": "work redone", "restart": "starting, draining", "allocated_idle": "allocated, idle",
-    "blocked_in_pool": "free, own pool's jobs wait", "blocked_partition": "free, other pools' jobs wait",
-    "free_idle": "free, nobody waits for it", "down": "down", "failed": "failed jobs *",
-    "cancelled": "cancelled jobs *", "oversized_memory": "unused memory *",
-}  # fmt: skip
+    "useful": "useful",
+    "unmeasured": "allocated, duty not measured",
+    "checkpoint": "writing checkpoints",
+    "lost": "work redone",
+    "restart": "starting, draining",
+    "allocated_idle": "allocated, idle",
+    "blocked_in_pool": "free, own pool's jobs wait",
+    "blocked_partition": "free, other pools' jobs wait",
+    "free_idle": "free, nobody waits for it",
+    "down": "down",
+    "failed": "failed jobs *",
+    "cancelled": "cancelled jobs *",
+    "oversized_memory": "unused memory *",
+}
 _EFFECT = {"release": "saves", "use": "puts to work", "price": "saves"}
 _RANKED = 10
 _WHERE = 18
@@ -25,9 +33,7 @@ _WHERE = 18
 
 def text(document: Mapping[str, Any]) -> str:
     """The document of `simcost waste`, laid out for people."""
-    costliest = (
-        "\n".join([table_of(ranked(document), left=3), *_below(document)]) if document["ranked"] else ""
-    )
+    costliest = "\n".join([table_of(ranked(document), left=3), *_below(document)]) if document["ranked"] else ""
     measures = [fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in actions(document)]
     blocks = [
         fill(document["verdict"], WIDTH),
@@ -61,8 +67,11 @@ def parts(document: Mapping[str, Any]) -> list[Part]:
 
 def title(document: Mapping[str, Any]) -> str:
     """Size, shares and price of what was monitored."""
-    shares = {"allocated": document["allocation"], "utilisation": document["utilisation"],
-              "fragmentation": document.get("fragmentation")}  # fmt: skip
+    shares = {
+        "allocated": document["allocation"],
+        "utilisation": document["utilisation"],
+        "fragmentation": document.get("fragmentation"),
+    }
     said = [f"{name} {format_share(share)}" for name, share in shares.items() if share is not None]
     price = document["price"]
     said.append(f"{format_usd(price['usd_per_gpu_hour'])} per GPU-hour ({price['source']})")
@@ -94,8 +103,10 @@ def blocked(document: Mapping[str, Any]) -> str:
     blocked = document.get("blocked")
     if blocked is None:
         return ""
-    hours = {name: gpu_hours(blocked[f"{name}_gpu_hours"]) for name in ("pending", "in_pool", "partition",
-                                                                         "shortage", "idle")}  # fmt: skip
+    hours = {
+        name: gpu_hours(blocked[f"{name}_gpu_hours"])
+        for name in ("pending", "in_pool", "partition", "shortage", "idle")
+    }
     return (
         f"A job waited {format_share(blocked['waiting_share'])} of the time; "
         f"{format_share(blocked['avoidable_share'])} of the time one waited though the idle GPUs of all pools would "

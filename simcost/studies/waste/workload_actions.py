@@ -42,9 +42,7 @@ def move_to_spot(jobs: Jobs, price: Price, case: SpotCase | None) -> list[Action
     case = case or SpotCase()
     spot_usd = case.usd_per_gpu_h if case.usd_per_gpu_h is not None else price.spot_usd_per_h
     if spot_usd is None and case.trace is not None:
-        raise InputError(
-            "a trace of spot needs its price: give one per GPU and hour, or an offer that has one"
-        )
+        raise InputError("a trace of spot needs its price: give one per GPU and hour, or an offer that has one")
     marked = bool(jobs.spot_ok.any())
     fit = jobs.spot_ok if marked or case.trace is None else jobs.preemptible
     work: Floats = (jobs.gpus * jobs.gpu_milli / 1000.0 * jobs.duration_s)[fit]
@@ -54,13 +52,24 @@ def move_to_spot(jobs: Jobs, price: Price, case: SpotCase | None) -> list[Action
     where = "spot_ok jobs" if marked else "preemptible jobs"
     if case.trace is None:
         saves = Range(lo=0.0, expected=None, hi=hours * (price.usd_per_h - spot_usd))
-        rule = (f"{where} at ${spot_usd:g} per GPU-hour, always available; interruptions, lost work and restarts come "
-                "off this, down to nothing or less: give a trace of availability")  # fmt: skip
+        rule = (
+            f"{where} at ${spot_usd:g} per GPU-hour, always available; interruptions, lost work and restarts come "
+            "off this, down to nothing or less: give a trace of availability"
+        )
     else:
         saves, rule = _replayed(jobs, fit, work, case, case.trace, price.usd_per_h, spot_usd)
     nothing = Range(lo=0.0, expected=0.0, hi=0.0)
-    return [Action(action="move to spot", where=where, buckets=("price",), effect="price", rule=rule,
-                   saves_gpu_s=nothing, saves_usd=saves)]  # fmt: skip
+    return [
+        Action(
+            action="move to spot",
+            where=where,
+            buckets=("price",),
+            effect="price",
+            rule=rule,
+            saves_gpu_s=nothing,
+            saves_usd=saves,
+        )
+    ]
 
 
 def _replayed(
@@ -71,9 +80,7 @@ def _replayed(
     runs = _runs(trace, typical_s, case.changeover_s)
     ended = np.isfinite(runs.finish_h)
     if not ended.any():
-        raise InputError(
-            f"{trace.name} is too short for a job of {typical_s / SECONDS_PER_HOUR:.3g} h on spot"
-        )
+        raise InputError(f"{trace.name} is too short for a job of {typical_s / SECONDS_PER_HOUR:.3g} h on spot")
     typical_h = typical_s / SECONDS_PER_HOUR
     billed = runs.billed_spot_h[ended] / typical_h
     hours = float(work.sum()) / SECONDS_PER_HOUR
@@ -91,9 +98,7 @@ def _replayed(
 
 def _runs(trace: SpotSeries, work_s: float, changeover_s: float) -> SpotRuns:
     """On spot alone, from starts evenly along the first half of the trace."""
-    job = DeadlineJob(
-        work_s=work_s, deadline_s=max(trace.span_s, work_s + changeover_s), changeover_s=changeover_s
-    )
+    job = DeadlineJob(work_s=work_s, deadline_s=max(trace.span_s, work_s + changeover_s), changeover_s=changeover_s)
     starts = np.linspace(0, max(trace.ticks // 2, 1), STARTS, endpoint=False).astype(np.int64)
     return run_spot(SpotOnly(), job, trace.nodes, trace.gap_s, starts)
 
@@ -136,8 +141,14 @@ def measure(waste: Waste) -> Memory | None:
     first = np.flatnonzero(np.append(True, np.diff(samples.unit[rows]) != 0))
     groups = np.split(rows, first[1:])
     used, weight = samples.memory_used_bytes, samples.hold_s * samples.allocated
-    duty = [(float(np.average(samples.duty[g], weights=weight[g])), quantile(samples.duty[g], weight[g], 0.95),
-             float(samples.duty[g].max())) for g in groups]  # fmt: skip
+    duty = [
+        (
+            float(np.average(samples.duty[g], weights=weight[g])),
+            quantile(samples.duty[g], weight[g], 0.95),
+            float(samples.duty[g].max()),
+        )
+        for g in groups
+    ]
     return Memory(
         unit=samples.unit[rows][first],
         held_s=np.array([weight[g].sum() for g in groups]),
@@ -158,11 +169,21 @@ def right_size(memory: Memory | None, accelerator: str | None = None) -> list[Ac
     lo, expected, hi = (_saved(memory, used, duty) for used, duty in cases)
     if not hi > 0:
         return []
-    rule = (f"each unit gets the smallest MIG slice with {HEADROOM:g} x its p99 memory and a share of compute of at "
-            "least its p95 duty (low: the largest of both; high: mean duty), slices filling whole GPUs; assumes a GPU "
-            "of seven slices and that a unit at duty d needs the share d of its compute")  # fmt: skip
-    return [Action(action="right-size memory (MIG)", where="all", buckets=("allocated_idle",), effect="release",
-                   saves_gpu_s=ordered(lo, expected, hi), rule=rule)]  # fmt: skip
+    rule = (
+        f"each unit gets the smallest MIG slice with {HEADROOM:g} x its p99 memory and a share of compute of at "
+        "least its p95 duty (low: the largest of both; high: mean duty), slices filling whole GPUs; assumes a GPU "
+        "of seven slices and that a unit at duty d needs the share d of its compute"
+    )
+    return [
+        Action(
+            action="right-size memory (MIG)",
+            where="all",
+            buckets=("allocated_idle",),
+            effect="release",
+            saves_gpu_s=ordered(lo, expected, hi),
+            rule=rule,
+        )
+    ]
 
 
 def _saved(memory: Memory, used_bytes: Floats, duty: Floats) -> float:
@@ -194,8 +215,10 @@ def outcomes(jobs: Jobs) -> GpuTimeByOutcome:
     for column in (jobs.gpus, jobs.user, jobs.pool):
         same &= np.diff(column[order]) == 0
     again = np.append(False, failed[order][:-1] & same)[: len(order)] & failed[order]
-    return GpuTimeByOutcome(gpu_s=dict(zip(STATUS, by_status.tolist(), strict=True)),
-                    repeated_gpu_s=float(work[order][again].sum()))  # fmt: skip
+    return GpuTimeByOutcome(
+        gpu_s=dict(zip(STATUS, by_status.tolist(), strict=True)),
+        repeated_gpu_s=float(work[order][again].sum()),
+    )
 
 
 def fix_failing(found: GpuTimeByOutcome) -> list[Action]:
@@ -203,7 +226,17 @@ def fix_failing(found: GpuTimeByOutcome) -> list[Action]:
     failed = found.gpu_s["failed"]
     if not failed > 0:
         return []
-    rule = ("expected: failures after a failure of the same user in the same pool with as many GPUs, as a check "
-            "before the next start would catch; high: all failures; low: none")  # fmt: skip
-    return [Action(action="fix failing jobs", where="all", buckets=("failed",), effect="release", rule=rule,
-                   saves_gpu_s=Range(lo=0.0, expected=min(found.repeated_gpu_s, failed), hi=failed))]  # fmt: skip
+    rule = (
+        "expected: failures after a failure of the same user in the same pool with as many GPUs, as a check "
+        "before the next start would catch; high: all failures; low: none"
+    )
+    return [
+        Action(
+            action="fix failing jobs",
+            where="all",
+            buckets=("failed",),
+            effect="release",
+            rule=rule,
+            saves_gpu_s=Range(lo=0.0, expected=min(found.repeated_gpu_s, failed), hi=failed),
+        )
+    ]

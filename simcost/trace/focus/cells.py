@@ -190,9 +190,7 @@ class Rows:
     def used(self) -> Flags:
         """Rows of usage, without what stands for an unused commitment or reservation."""
         unused = self.is_("CommitmentDiscountStatus", "Unused")
-        return (
-            self.is_("ChargeCategory", "Usage") & ~unused & ~self.is_("CapacityReservationStatus", "Unused")
-        )
+        return self.is_("ChargeCategory", "Usage") & ~unused & ~self.is_("CapacityReservationStatus", "Unused")
 
 
 def clean(columns: Mapping[str, pa.Array]) -> Rows:

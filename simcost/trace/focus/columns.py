@@ -28,37 +28,92 @@ class Column:
 
 
 SUBCATEGORIES: dict[str, tuple[str, ...]] = {
-    "AI and Machine Learning": ("AI Platforms", "Bots", "Generative AI", "Machine Learning",
-                                "Natural Language Processing", "Other (AI and Machine Learning)"),
-    "Analytics": ("Analytics Platforms", "Business Intelligence", "Data Processing", "Search",
-                  "Streaming Analytics", "Other (Analytics)"),
+    "AI and Machine Learning": (
+        "AI Platforms",
+        "Bots",
+        "Generative AI",
+        "Machine Learning",
+        "Natural Language Processing",
+        "Other (AI and Machine Learning)",
+    ),
+    "Analytics": (
+        "Analytics Platforms",
+        "Business Intelligence",
+        "Data Processing",
+        "Search",
+        "Streaming Analytics",
+        "Other (Analytics)",
+    ),
     "Business Applications": ("Productivity and Collaboration", "Other (Business Applications)"),
-    "Compute": ("Containers", "End User Computing", "Quantum Compute", "Serverless Compute", "Virtual Machines",
-                "Other (Compute)"),
-    "Databases": ("Caching", "Data Warehouses", "Ledger Databases", "NoSQL Databases", "Relational Databases",
-                  "Time Series Databases", "Other (Databases)"),
-    "Developer Tools": ("Developer Platforms", "Continuous Integration and Deployment",
-                        "Development Environments", "Source Code Management", "Quality Assurance",
-                        "Other (Developer Tools)"),
+    "Compute": (
+        "Containers",
+        "End User Computing",
+        "Quantum Compute",
+        "Serverless Compute",
+        "Virtual Machines",
+        "Other (Compute)",
+    ),
+    "Databases": (
+        "Caching",
+        "Data Warehouses",
+        "Ledger Databases",
+        "NoSQL Databases",
+        "Relational Databases",
+        "Time Series Databases",
+        "Other (Databases)",
+    ),
+    "Developer Tools": (
+        "Developer Platforms",
+        "Continuous Integration and Deployment",
+        "Development Environments",
+        "Source Code Management",
+        "Quality Assurance",
+        "Other (Developer Tools)",
+    ),
     "Identity": ("Identity and Access Management", "Other (Identity)"),
     "Integration": ("API Management", "Messaging", "Workflow Orchestration", "Other (Integration)"),
     "Internet of Things": ("IoT Analytics", "IoT Platforms", "Other (Internet of Things)"),
-    "Management and Governance": ("Architecture", "Compliance", "Cost Management", "Data Governance",
-                                  "Disaster Recovery", "Endpoint Management", "Observability", "Support",
-                                  "Other (Management and Governance)"),
+    "Management and Governance": (
+        "Architecture",
+        "Compliance",
+        "Cost Management",
+        "Data Governance",
+        "Disaster Recovery",
+        "Endpoint Management",
+        "Observability",
+        "Support",
+        "Other (Management and Governance)",
+    ),
     "Media": ("Content Creation", "Gaming", "Media Streaming", "Mixed Reality", "Other (Media)"),
     "Migration": ("Data Migration", "Resource Migration", "Other (Migration)"),
     "Mobile": ("Other (Mobile)",),
     "Multicloud": ("Multicloud Integration", "Other (Multicloud)"),
-    "Networking": ("Application Networking", "Content Delivery", "Network Connectivity", "Network Infrastructure",
-                   "Network Routing", "Network Security", "Other (Networking)"),
-    "Security": ("Secret Management", "Security Posture Management", "Threat Detection and Response",
-                 "Other (Security)"),
-    "Storage": ("Backup Storage", "Block Storage", "File Storage", "Object Storage", "Storage Platforms",
-                "Other (Storage)"),
+    "Networking": (
+        "Application Networking",
+        "Content Delivery",
+        "Network Connectivity",
+        "Network Infrastructure",
+        "Network Routing",
+        "Network Security",
+        "Other (Networking)",
+    ),
+    "Security": (
+        "Secret Management",
+        "Security Posture Management",
+        "Threat Detection and Response",
+        "Other (Security)",
+    ),
+    "Storage": (
+        "Backup Storage",
+        "Block Storage",
+        "File Storage",
+        "Object Storage",
+        "Storage Platforms",
+        "Other (Storage)",
+    ),
     "Web": ("Application Platforms", "Other (Web)"),
     "Other": ("Other (Other)",),
-}  # fmt: skip
+}
 """The service subcategories of each service category."""
 
 
@@ -81,15 +136,30 @@ _ALL = (
     Column("PublisherName", "string", _MUST, nullable=False),
     Column("ChargePeriodStart", "time", _MUST, nullable=False),
     Column("ChargePeriodEnd", "time", _MUST, nullable=False),
-    Column("ChargeCategory", "string", _MUST, nullable=False,
-           allowed=("Usage", "Purchase", "Tax", "Credit", "Adjustment")),
+    Column(
+        "ChargeCategory",
+        "string",
+        _MUST,
+        nullable=False,
+        allowed=("Usage", "Purchase", "Tax", "Credit", "Adjustment"),
+    ),
     Column("ChargeClass", "string", _MUST, allowed=("Correction",)),
     Column("ChargeDescription", "string", _MUST),
-    Column("ChargeFrequency", "string", "recommended", nullable=False,
-           allowed=("One-Time", "Recurring", "Usage-Based")),
+    Column(
+        "ChargeFrequency",
+        "string",
+        "recommended",
+        nullable=False,
+        allowed=("One-Time", "Recurring", "Usage-Based"),
+    ),
     Column("ServiceCategory", "string", _MUST, nullable=False, allowed=tuple(SUBCATEGORIES)),
-    Column("ServiceSubcategory", "string", "recommended", nullable=False,
-           allowed=tuple(name for names in SUBCATEGORIES.values() for name in names)),
+    Column(
+        "ServiceSubcategory",
+        "string",
+        "recommended",
+        nullable=False,
+        allowed=tuple(name for names in SUBCATEGORIES.values() for name in names),
+    ),
     Column("ServiceName", "string", _MUST, nullable=False),
     Column("SkuId", "string", _WHERE),
     Column("SkuPriceId", "string", _WHERE),
@@ -126,21 +196,49 @@ _ALL = (
     Column("CapacityReservationId", "string", _WHERE),
     Column("CapacityReservationStatus", "string", _WHERE, allowed=_USE),
     Column("Tags", "json", _WHERE),
-)  # fmt: skip
+)
 """In the order in which they are written."""
 COLUMNS: dict[str, Column] = {column.name: column for column in _ALL}
-NEEDED = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargeCategory", "ChargePeriodStart",
-          "ChargePeriodEnd", "ProviderName", "ServiceName")  # fmt: skip
+NEEDED = (
+    "BilledCost",
+    "EffectiveCost",
+    "BillingCurrency",
+    "ChargeCategory",
+    "ChargePeriodStart",
+    "ChargePeriodEnd",
+    "ProviderName",
+    "ServiceName",
+)
 """Without these nothing can be said of a file."""
 LATER = {"ServiceProviderName": "ProviderName", "HostProviderName": "PublisherName"}
 """Names of 1.3 for columns of 1.2."""
-OF_1_3 = (*LATER, "AllocatedMethodId", "AllocatedMethodDetails", "AllocatedResourceId", "AllocatedResourceName",
-          "AllocatedTags", "ContractApplied")  # fmt: skip
-OF_1_2 = ("InvoiceId", "BillingAccountType", "SubAccountType", "PricingCurrency",
-          "PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost",
-          "PricingCurrencyListUnitPrice")  # fmt: skip
-OF_1_1 = ("CapacityReservationId", "CapacityReservationStatus", "CommitmentDiscountQuantity",
-          "CommitmentDiscountUnit", "ServiceSubcategory", "SkuMeter", "SkuPriceDetails")  # fmt: skip
+OF_1_3 = (
+    *LATER,
+    "AllocatedMethodId",
+    "AllocatedMethodDetails",
+    "AllocatedResourceId",
+    "AllocatedResourceName",
+    "AllocatedTags",
+    "ContractApplied",
+)
+OF_1_2 = (
+    "InvoiceId",
+    "BillingAccountType",
+    "SubAccountType",
+    "PricingCurrency",
+    "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost",
+    "PricingCurrencyListUnitPrice",
+)
+OF_1_1 = (
+    "CapacityReservationId",
+    "CapacityReservationStatus",
+    "CommitmentDiscountQuantity",
+    "CommitmentDiscountUnit",
+    "ServiceSubcategory",
+    "SkuMeter",
+    "SkuPriceDetails",
+)
 EXTRA = ("x_SkuDetails", "x_UsageType")
 """Providers' own columns that tell an instance type."""
 WHAT = "FOCUS export, as CSV (also .gz) or Parquet"
@@ -162,8 +260,9 @@ class Header:
     @property
     def missing(self) -> tuple[str, ...]:
         """Mandatory columns of 1.2 that are not there."""
-        return tuple(name for name, column in COLUMNS.items()
-                     if column.presence == "mandatory" and name not in self.theirs)  # fmt: skip
+        return tuple(
+            name for name, column in COLUMNS.items() if column.presence == "mandatory" and name not in self.theirs
+        )
 
 
 def find_header(names: Sequence[str], path: Path) -> Header:

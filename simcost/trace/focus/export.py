@@ -48,14 +48,16 @@ class UsageSeries:
         if not keep.any():
             return
         keys = {
-            "start_s": rows.times_s["ChargePeriodStart"], "end_s": rows.times_s["ChargePeriodEnd"],
+            "start_s": rows.times_s["ChargePeriodStart"],
+            "end_s": rows.times_s["ChargePeriodEnd"],
             "provider": self.reading.provider.codes(rows.word("ProviderName")),
             "region": self.reading.region.codes(rows.word("RegionId")),
             "sku": sku_codes(rows, self.reading.sku),
             "zone": self.zone.codes(rows.word("AvailabilityZone")),
             "account": self.account.codes(rows.word("SubAccountId")),
-            "spot": rows.is_("PricingCategory", "Dynamic").astype(np.int64), **self._tags(rows),
-        }  # fmt: skip
+            "spot": rows.is_("PricingCategory", "Dynamic").astype(np.int64),
+            **self._tags(rows),
+        }
         values = {"hours": quantity, "usd": rows.number("EffectiveCost") * rate}
         self.sums.add(*({name: column[keep] for name, column in part.items()} for part in (keys, values)))
 
@@ -79,14 +81,18 @@ class UsageSeries:
         found = named(sums, {key: known for key, known in names.items() if key in sums.column_names})
         length_h = pc.divide(pc.subtract(sums["end_s"], sums["start_s"]).cast(pa.float64()), SECONDS_PER_HOUR)
         spot = pc.equal(sums["spot"], 1)
-        table = pa.table({
-            **{name: found[name] for name in ("provider", "sku", "region", "zone", "account")},
-            "start": _utc(sums["start_s"]), "end": _utc(sums["end_s"]),
-            "quantity": pc.divide(sums["hours"], length_h), "unit": pa.array(["h"] * len(sums)),
-            "pricing": pc.if_else(spot, "spot", "standard"),
-            "price": pc.if_else(spot, pc.divide(sums["usd"], sums["hours"]), pa.scalar(None, pa.float64())),
-            **{tag: found[tag] for tag, known in self.tags.items() if len(known.names) > 1},
-        })  # fmt: skip
+        table = pa.table(
+            {
+                **{name: found[name] for name in ("provider", "sku", "region", "zone", "account")},
+                "start": _utc(sums["start_s"]),
+                "end": _utc(sums["end_s"]),
+                "quantity": pc.divide(sums["hours"], length_h),
+                "unit": pa.array(["h"] * len(sums)),
+                "pricing": pc.if_else(spot, "spot", "standard"),
+                "price": pc.if_else(spot, pc.divide(sums["usd"], sums["hours"]), pa.scalar(None, pa.float64())),
+                **{tag: found[tag] for tag, known in self.tags.items() if len(known.names) > 1},
+            }
+        )
         below = int(pc.sum(pc.less(table["quantity"], -1e-9)).as_py() or 0)
         return table.filter(pc.greater(table["quantity"], 1e-9)), below
 
@@ -127,8 +133,14 @@ def write_focus(table: pa.Table, path: Path, *, text: bool) -> None:
         _write_csv(table, path)
     else:
         repeated = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
-        pq.write_table(table, path, compression="zstd", compression_level=1, row_group_size=1_048_576,
-                       use_dictionary=repeated)  # fmt: skip
+        pq.write_table(
+            table,
+            path,
+            compression="zstd",
+            compression_level=1,
+            row_group_size=1_048_576,
+            use_dictionary=repeated,
+        )
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:

@@ -35,8 +35,14 @@ class Finding:
         where = f": {', '.join(self.columns)}" if self.columns else ""
         rows = total if self.rows is None else self.rows
         share = rows / total if total else 0.0
-        return {"rule": rule, "says": self.says + where, "rows": rows, "share": share, "example": self.example,
-                "done": self.done}  # fmt: skip
+        return {
+            "rule": rule,
+            "says": self.says + where,
+            "rows": rows,
+            "share": share,
+            "example": self.example,
+            "done": self.done,
+        }
 
 
 @dataclass(slots=True)

@@ -18,24 +18,46 @@ from simcost.tables.cells import Flags, Floats, Ints
 from simcost.trace.focus.cells import Rows, Words
 
 PROVIDERS = {
-    "aws": "aws", "amazon": "aws", "amazon web services": "aws", "amazon web services, inc.": "aws",
-    "microsoft": "azure", "azure": "azure", "microsoft azure": "azure", "microsoft corporation": "azure",
-    "google": "gcp", "google cloud": "gcp", "google cloud platform": "gcp", "gcp": "gcp",
-}  # fmt: skip
+    "aws": "aws",
+    "amazon": "aws",
+    "amazon web services": "aws",
+    "amazon web services, inc.": "aws",
+    "microsoft": "azure",
+    "azure": "azure",
+    "microsoft azure": "azure",
+    "microsoft corporation": "azure",
+    "google": "gcp",
+    "google cloud": "gcp",
+    "google cloud platform": "gcp",
+    "gcp": "gcp",
+}
 """Names in exports -> names in the catalog."""
-_HOURS = {"h": 1.0, "hour": 1.0, "hr": 1.0, "hrs": 1.0, "minute": 1 / 60, "min": 1 / 60, "second": 1 / 3600,
-          "sec": 1 / 3600, "s": 1 / 3600, "day": 24.0}  # fmt: skip
-_OTHERS = {"token": "tokens", "gb-month": "GB-month", "gb-mo": "GB-month", "gb month": "GB-month", "gb": "GB",
-           "request": "requests", "gb-hour": "GB-h"}  # fmt: skip
-_MACHINES = re.compile(
-    r"^(?:instance|vm|virtual machine|gpu instance|node|box|compute)[- ]?(?=hours?$|hrs?$)"
-)
+_HOURS = {
+    "h": 1.0,
+    "hour": 1.0,
+    "hr": 1.0,
+    "hrs": 1.0,
+    "minute": 1 / 60,
+    "min": 1 / 60,
+    "second": 1 / 3600,
+    "sec": 1 / 3600,
+    "s": 1 / 3600,
+    "day": 24.0,
+}
+_OTHERS = {
+    "token": "tokens",
+    "gb-month": "GB-month",
+    "gb-mo": "GB-month",
+    "gb month": "GB-month",
+    "gb": "GB",
+    "request": "requests",
+    "gb-hour": "GB-h",
+}
+_MACHINES = re.compile(r"^(?:instance|vm|virtual machine|gpu instance|node|box|compute)[- ]?(?=hours?$|hrs?$)")
 _BLOCK = re.compile(r"^(\d[\d,]*(?:\.\d+)?)\s*([KMB])?[ /]\s*(.+)$", re.IGNORECASE)
 _SCALE = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 _TYPE_KEYS = ("InstanceType", "x_InstanceType", "instanceType", "ServiceType", "VMName")
-_USAGE_TYPE = re.compile(
-    r"(?:BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage|UnusedBox|Reservation):([\w.-]+)$"
-)
+_USAGE_TYPE = re.compile(r"(?:BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage|UnusedBox|Reservation):([\w.-]+)$")
 
 
 def provider_of(name: str) -> str:
@@ -136,9 +158,7 @@ class Sums:
         return self._added(pa.concat_tables(self._parts)).sort_by([(name, "ascending") for name in self.keys])
 
     def _added(self, table: pa.Table) -> pa.Table:
-        grouped = table.group_by(self.keys, use_threads=False).aggregate(
-            [(name, "sum") for name in self.values]
-        )
+        grouped = table.group_by(self.keys, use_threads=False).aggregate([(name, "sum") for name in self.values])
         return grouped.select([*self.keys, *(f"{name}_sum" for name in self.values)]).rename_columns(
             [*self.keys, *self.values]
         )
@@ -153,20 +173,48 @@ def named(table: pa.Table, names: Mapping[str, Names]) -> pa.Table:
     return table
 
 
-COSTS = {"billed_usd": "BilledCost", "effective_usd": "EffectiveCost", "list_usd": "ListCost",
-         "contracted_usd": "ContractedCost"}  # fmt: skip
+COSTS = {
+    "billed_usd": "BilledCost",
+    "effective_usd": "EffectiveCost",
+    "list_usd": "ListCost",
+    "contracted_usd": "ContractedCost",
+}
 KINDS = ("usage", "unused", "unused_capacity", "purchase", "tax", "credit", "adjustment", "other")
 PRICING = ("on_demand", "committed", "spot", "other")
 NAMED = ("provider", "service", "region", "sku", "unit", "commitment")
 _KEYS = (*NAMED, "kind", "pricing", "day")
 _VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd")
-READ = ("ProviderName", "ServiceName", "RegionId", "SkuId", "SkuMeter", "SkuPriceDetails", "ChargeCategory",
-        "ChargeClass", "PricingCategory", "PricingQuantity", "PricingUnit", "ConsumedQuantity", "ConsumedUnit",
-        "CommitmentDiscountId", "CommitmentDiscountStatus", "CommitmentDiscountName", "CommitmentDiscountType",
-        "CapacityReservationStatus", "BillingCurrency", "BillingPeriodStart", "ChargePeriodStart",
-        "ChargePeriodEnd", "ChargeFrequency", "ServiceCategory", "ListUnitPrice", "ContractedUnitPrice",
-        "x_SkuDetails", "x_UsageType",
-        *COSTS.values())  # fmt: skip
+READ = (
+    "ProviderName",
+    "ServiceName",
+    "RegionId",
+    "SkuId",
+    "SkuMeter",
+    "SkuPriceDetails",
+    "ChargeCategory",
+    "ChargeClass",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "CommitmentDiscountId",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountName",
+    "CommitmentDiscountType",
+    "CapacityReservationStatus",
+    "BillingCurrency",
+    "BillingPeriodStart",
+    "ChargePeriodStart",
+    "ChargePeriodEnd",
+    "ChargeFrequency",
+    "ServiceCategory",
+    "ListUnitPrice",
+    "ContractedUnitPrice",
+    "x_SkuDetails",
+    "x_UsageType",
+    *COSTS.values(),
+)
 """The columns that are read, where they are there."""
 _DAY_S = 86400
 
@@ -201,10 +249,13 @@ class Lines:
             "provider": self.reading.provider.codes(rows.word("ProviderName")),
             "service": self.reading.service.codes(rows.word("ServiceName")),
             "region": self.reading.region.codes(rows.word("RegionId")),
-            "sku": sku_codes(rows, self.reading.sku), "unit": unit,
+            "sku": sku_codes(rows, self.reading.sku),
+            "unit": unit,
             "commitment": self.reading.commitment.codes(rows.word("CommitmentDiscountId")),
-            "kind": kinds(rows), "pricing": pricing(rows), "day": start_s(rows) // _DAY_S,
-        }  # fmt: skip
+            "kind": kinds(rows),
+            "pricing": pricing(rows),
+            "day": start_s(rows) // _DAY_S,
+        }
         self.sums.add(keys, self._values(rows, rate, quantity))
 
     def _values(self, rows: Rows, rate: Floats, quantity: Floats) -> dict[str, Floats]:
@@ -213,22 +264,24 @@ class Lines:
             costs[name] = np.where(in_advance(rows), 0.0, costs[name])
         usage = rows.is_("ChargeCategory", "Usage")
         effective = np.nan_to_num(costs["effective_usd"])
-        by_status = {f"{status.lower()}_usd": effective * (usage & rows.is_("CommitmentDiscountStatus", status))
-                     for status in ("Used", "Unused")}  # fmt: skip
+        by_status = {
+            f"{status.lower()}_usd": effective * (usage & rows.is_("CommitmentDiscountStatus", status))
+            for status in ("Used", "Unused")
+        }
         return {
             **{name: np.nan_to_num(values) for name, values in costs.items()},
-            "quantity": np.nan_to_num(quantity), "rows": np.ones(rows.count),
+            "quantity": np.nan_to_num(quantity),
+            "rows": np.ones(rows.count),
             "no_list": np.isnan(costs["list_usd"]) * 1.0,
-            "no_contracted": np.isnan(costs["contracted_usd"]) * 1.0, **by_status,
-        }  # fmt: skip
+            "no_contracted": np.isnan(costs["contracted_usd"]) * 1.0,
+            **by_status,
+        }
 
     def table(self) -> pa.Table:
         """One row per line; columns of `_KEYS` and `_VALUES`, USD and the units of `unit`, days since 1970."""
         table = named(self.sums.table(), self.reading.names())
         for key, names in (("kind", KINDS), ("pricing", PRICING)):
-            labels = pa.DictionaryArray.from_arrays(
-                pa.array(table[key].to_numpy().astype(np.int32)), list(names)
-            )
+            labels = pa.DictionaryArray.from_arrays(pa.array(table[key].to_numpy().astype(np.int32)), list(names))
             table = table.set_column(table.schema.get_field_index(key), key, labels)
         return table
 
@@ -256,17 +309,17 @@ def kinds(rows: Rows) -> Ints:
     """The index in KINDS of what each row is."""
     usage = rows.is_("ChargeCategory", "Usage")
     conditions = [
-        rows.used, usage & rows.is_("CommitmentDiscountStatus", "Unused"), usage,
+        rows.used,
+        usage & rows.is_("CommitmentDiscountStatus", "Unused"),
+        usage,
         *(rows.is_("ChargeCategory", name) for name in ("Purchase", "Tax", "Credit", "Adjustment")),
-    ]  # fmt: skip
+    ]
     return np.select(conditions, np.arange(len(conditions)), len(KINDS) - 1).astype(np.int64)
 
 
 def pricing(rows: Rows) -> Ints:
     """The index in PRICING; what uses a commitment is committed, whatever its category says."""
-    committed = rows.is_("PricingCategory", "Committed") | rows.is_(
-        "CommitmentDiscountStatus", "Used", "Unused"
-    )
+    committed = rows.is_("PricingCategory", "Committed") | rows.is_("CommitmentDiscountStatus", "Used", "Unused")
     spot, plain = rows.is_("PricingCategory", "Dynamic"), rows.is_("PricingCategory", "Standard")
     return np.select([committed, plain, spot], [1, 0, 2], len(PRICING) - 1).astype(np.int64)
 

@@ -45,9 +45,7 @@ class Actuals:
     """The currencies of the bill, and what each is worth."""
 
 
-def read_focus(
-    paths: Sequence[Path], *, usd_per: Mapping[str, float] = _NONE, series: bool = False
-) -> Actuals:
+def read_focus(paths: Sequence[Path], *, usd_per: Mapping[str, float] = _NONE, series: bool = False) -> Actuals:
     """Read exports of FOCUS 1.0 to 1.3, as they are.
 
     Args:
@@ -76,16 +74,12 @@ def header_of(path: Path) -> Header:
     return find_header(peek(path).names, path)
 
 
-def chunks(
-    path: Path, header: Header, wanted: Sequence[str], quality: Quality
-) -> Iterator[tuple[Rows, Place]]:
+def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) -> Iterator[tuple[Rows, Place]]:
     """The cleaned rows of a file, and where each stands."""
     asked = {ours: theirs for ours, theirs in header.theirs.items() if ours in wanted}
     for chunk in open_chunks(path, peek(path).container, lambda _: asked, WHAT, nested=True):
         for at, reason in chunk.malformed[:1]:
-            quality.count(
-                "malformed", f"cannot be split into columns ({reason})", "left out", len(chunk.malformed), at
-            )
+            quality.count("malformed", f"cannot be split into columns ({reason})", "left out", len(chunk.malformed), at)
         if chunk.columns and len(next(iter(chunk.columns.values()))):
             try:
                 rows = clean(chunk.columns)
@@ -115,13 +109,9 @@ class _Book:
 
     def note_header(self, header: Header) -> None:
         gone, strange, other = header.missing, header.strangers, header.respelled
-        self.quality.columns(
-            "missing_column", "mandatory in FOCUS 1.2, but not there", gone, "read without them"
-        )
+        self.quality.columns("missing_column", "mandatory in FOCUS 1.2, but not there", gone, "read without them")
         self.quality.columns("unknown_column", "neither FOCUS nor x_", strange, "ignored")
-        self.quality.columns(
-            "renamed_column", "spelled otherwise than in FOCUS 1.2", other, "read as what is meant"
-        )
+        self.quality.columns("renamed_column", "spelled otherwise than in FOCUS 1.2", other, "read as what is meant")
 
     def add(self, rows: Rows, place: Place, path: Path) -> None:
         self.quality.look(rows, place)
@@ -152,8 +142,9 @@ class _Book:
                 first = place(int((said.codes == code).argmax()))
                 rows_so_far, at = self.unpriced.get(name, (0, f"{path}: {first}"))
                 self.unpriced[name] = (rows_so_far + int(counts[code]), at)
-        self.quality.note("no_currency", "have no BillingCurrency", "taken to be in that of the others",
-                          ~said.given, place)  # fmt: skip
+        self.quality.note(
+            "no_currency", "have no BillingCurrency", "taken to be in that of the others", ~said.given, place
+        )
         worth = [self.usd_per.get(name, np.nan) for name in names]
         other = self.currencies.most_common(1)[0][0] if self.currencies else "USD"
         found: Floats = np.array([*worth, self.usd_per.get(other, np.nan)])[said.codes]
@@ -164,19 +155,24 @@ class _Book:
         if not self.quality.rows:
             raise TraceError(f"{', '.join(map(str, paths))}: no rows; give a {WHAT} with at least one")
         if self.unpriced:
-            said = "; ".join(f"{at}: BillingCurrency is {name} ({rows:,} rows)"
-                             for name, (rows, at) in self.unpriced.items())  # fmt: skip
+            said = "; ".join(
+                f"{at}: BillingCurrency is {name} ({rows:,} rows)" for name, (rows, at) in self.unpriced.items()
+            )
             remedy = " ".join(f"--rate {name}=..." for name in self.unpriced)
             raise TraceError(f"{said}; say how many USD one is worth: {remedy}")
 
     def actuals(self, versions: tuple[str, ...]) -> Actuals:
         table = self._usage(self.series) if self.series else None
         return Actuals(
-            lines=self.lines.table(), usage=table, quality=self.quality.table(), rows=self.quality.rows,
-            versions=versions, grain=_grain(self.lengths),
+            lines=self.lines.table(),
+            usage=table,
+            quality=self.quality.table(),
+            rows=self.quality.rows,
+            versions=versions,
+            grain=_grain(self.lengths),
             span_h=0.0 if self.first_s is None else (self.last_s - self.first_s) / _HOUR_S,
             usd_per={name: self.usd_per[name] for name, count in self.currencies.items() if count},
-        )  # fmt: skip
+        )
 
     def _usage(self, series: UsageSeries) -> pa.Table:
         """The hours of machines; what could not be counted in them is noted."""

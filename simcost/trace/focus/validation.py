@@ -30,28 +30,65 @@ _SIZES = r"[KMGTPE]?b|[KMGTPE]?B|[KMGTPE]i[bB]"
 _TIMES = "Years?|Months?|Days?|Hours?|Minutes?|Seconds?"
 _COUNT = r"[A-Za-z][A-Za-z0-9]*(?: +[A-Za-z][A-Za-z0-9]*)*"
 _UNIT = re.compile(rf"(?:\d+ )?(?:{_SIZES}|{_TIMES}|{_COUNT})(?:-(?:{_TIMES})|/(?:\d+ )?(?:{_TIMES}))?")
-_PRICE_KEYS = frozenset({"CoreCount", "DiskMaxIops", "DiskSpace", "DiskType", "GpuCount", "InstanceSeries",
-                         "InstanceType", "MemorySize", "NetworkMaxIops", "NetworkMaxThroughput",
-                         "OperatingSystem", "Redundancy", "StorageClass"})  # fmt: skip
+_PRICE_KEYS = frozenset(
+    {
+        "CoreCount",
+        "DiskMaxIops",
+        "DiskSpace",
+        "DiskType",
+        "GpuCount",
+        "InstanceSeries",
+        "InstanceType",
+        "MemorySize",
+        "NetworkMaxIops",
+        "NetworkMaxThroughput",
+        "OperatingSystem",
+        "Redundancy",
+        "StorageClass",
+    }
+)
 
 
 def format_rules() -> Iterator[RowRule]:
     """Rules on how single values are written."""
     for name in ("PricingUnit", "ConsumedUnit", "CommitmentDiscountUnit"):
-        yield RowRule(f"{name} in no unit format", f"have a {name} that is not in the unit format",
-                   _not(name, lambda text: bool(_UNIT.fullmatch(text))), needs=(name,), must=False,
-                   source="UnitFormat-A-001-M")  # fmt: skip
+        yield RowRule(
+            f"{name} in no unit format",
+            f"have a {name} that is not in the unit format",
+            _not(name, lambda text: bool(_UNIT.fullmatch(text))),
+            needs=(name,),
+            must=False,
+            source="UnitFormat-A-001-M",
+        )
     for name in ("BillingCurrency", "PricingCurrency"):
-        yield RowRule(f"{name} is no code", f"have a {name} that is not a code of three letters",
-                   _not(name, lambda text: bool(re.fullmatch("[A-Z]{3}", text))), needs=(name,),
-                   source="CurrencyFormat-A-001-C")  # fmt: skip
-    yield RowRule("tags are no object", "have Tags that are not a JSON object of plain values", _not("Tags", _flat),
-               needs=("Tags",), source="KeyValueFormat-A-001-M")  # fmt: skip
-    yield RowRule("price details", "have SkuPriceDetails that are not a JSON object of properties of FOCUS or x_",
-               _not("SkuPriceDetails", _details), needs=("SkuPriceDetails",),
-               source="SkuPriceDetails-C-017-C")  # fmt: skip
-    yield RowRule("subcategory of another", "have a ServiceSubcategory of another ServiceCategory", _misplaced,
-               needs=("ServiceCategory", "ServiceSubcategory"), source="ServiceSubcategory-C-004-M")  # fmt: skip
+        yield RowRule(
+            f"{name} is no code",
+            f"have a {name} that is not a code of three letters",
+            _not(name, lambda text: bool(re.fullmatch("[A-Z]{3}", text))),
+            needs=(name,),
+            source="CurrencyFormat-A-001-C",
+        )
+    yield RowRule(
+        "tags are no object",
+        "have Tags that are not a JSON object of plain values",
+        _not("Tags", _flat),
+        needs=("Tags",),
+        source="KeyValueFormat-A-001-M",
+    )
+    yield RowRule(
+        "price details",
+        "have SkuPriceDetails that are not a JSON object of properties of FOCUS or x_",
+        _not("SkuPriceDetails", _details),
+        needs=("SkuPriceDetails",),
+        source="SkuPriceDetails-C-017-C",
+    )
+    yield RowRule(
+        "subcategory of another",
+        "have a ServiceSubcategory of another ServiceCategory",
+        _misplaced,
+        needs=("ServiceCategory", "ServiceSubcategory"),
+        source="ServiceSubcategory-C-004-M",
+    )
 
 
 def _not(name: str, good: Callable[[str], bool]) -> Callable[[Rows], Flags]:
@@ -92,24 +129,31 @@ def _misplaced(rows: Rows) -> Flags:
     parents = {name: parent for parent, names in SUBCATEGORIES.items() for name in names}
     texts = [parents.get(text, "") for text in subcategory.distinct.to_pylist()]
     parent = pa.array([*texts, None], pa.string()).take(pa.array(subcategory.codes % (len(texts) + 1)))
-    other: Flags = pc.fill_null(pc.not_equal(parent, category.text()), fill_value=False).to_numpy(
-        zero_copy_only=False
-    )
+    other: Flags = pc.fill_null(pc.not_equal(parent, category.text()), fill_value=False).to_numpy(zero_copy_only=False)
     return other
 
 
 _BOTH = {
-    "CommitmentDiscountCategory": "CommitmentDiscountId", "CommitmentDiscountType": "CommitmentDiscountId",
-    "CommitmentDiscountUnit": "CommitmentDiscountQuantity", "ConsumedUnit": "ConsumedQuantity",
-    "PricingUnit": "PricingQuantity", "RegionName": "RegionId", "ResourceType": "ResourceId",
-    "SubAccountName": "SubAccountId", "SubAccountType": "SubAccountId", "BillingAccountType": "BillingAccountId",
-}  # fmt: skip
+    "CommitmentDiscountCategory": "CommitmentDiscountId",
+    "CommitmentDiscountType": "CommitmentDiscountId",
+    "CommitmentDiscountUnit": "CommitmentDiscountQuantity",
+    "ConsumedUnit": "ConsumedQuantity",
+    "PricingUnit": "PricingQuantity",
+    "RegionName": "RegionId",
+    "ResourceType": "ResourceId",
+    "SubAccountName": "SubAccountId",
+    "SubAccountType": "SubAccountId",
+    "BillingAccountType": "BillingAccountId",
+}
 """Columns that are there exactly where another is."""
 _NEVER_WITHOUT = {
-    "CommitmentDiscountName": "CommitmentDiscountId", "CommitmentDiscountStatus": "CommitmentDiscountId",
-    "CapacityReservationStatus": "CapacityReservationId", "SkuMeter": "SkuId", "SkuPriceDetails": "SkuPriceId",
+    "CommitmentDiscountName": "CommitmentDiscountId",
+    "CommitmentDiscountStatus": "CommitmentDiscountId",
+    "CapacityReservationStatus": "CapacityReservationId",
+    "SkuMeter": "SkuId",
+    "SkuPriceDetails": "SkuPriceId",
     "ResourceName": "ResourceId",
-}  # fmt: skip
+}
 """Columns that are null where another is."""
 _OF_PRICES = (
     "PricingQuantity",
@@ -136,17 +180,29 @@ def _cells() -> Iterator[RowRule]:
         if not column.nullable:
             yield RowRule(f"{name} is null", f"have no {name}", _absent(name), needs=(name,))
         if column.allowed:
-            yield RowRule(f"{name} is unknown", f"have a {name} that is none of those there are", _strange(name),
-                       needs=(name,))  # fmt: skip
+            yield RowRule(
+                f"{name} is unknown",
+                f"have a {name} that is none of those there are",
+                _strange(name),
+                needs=(name,),
+            )
 
 
 def _companions() -> Iterator[RowRule]:
     for name, other in {**_BOTH, **_NEVER_WITHOUT}.items():
-        yield RowRule(f"{name} without {other}", f"have a {name}, but no {other}", _without(name, other),
-                   needs=(name, other))  # fmt: skip
+        yield RowRule(
+            f"{name} without {other}",
+            f"have a {name}, but no {other}",
+            _without(name, other),
+            needs=(name, other),
+        )
     for name, other in _BOTH.items():
-        yield RowRule(f"{other} without {name}", f"have a {other}, but no {name}", _without(other, name),
-                   needs=(name, other))  # fmt: skip
+        yield RowRule(
+            f"{other} without {name}",
+            f"have a {other}, but no {name}",
+            _without(other, name),
+            needs=(name, other),
+        )
     for name in _OF_PRICES:
         yield RowRule(f"{name} of a tax", f"are taxes with a {name}", _of_tax(name), needs=(name,))
         yield RowRule(f"no {name}", f"are usage or purchases without {name}", _lacks(name), needs=(name,))
@@ -158,34 +214,59 @@ def _charges() -> Iterator[RowRule]:
         "usage-based purchase",
         "are purchases whose ChargeFrequency is Usage-Based",
         needs=("ChargeFrequency",),
-        broken=lambda rows: (
-            rows.is_("ChargeCategory", "Purchase") & rows.is_("ChargeFrequency", "Usage-Based")
-        ),
+        broken=lambda rows: rows.is_("ChargeCategory", "Purchase") & rows.is_("ChargeFrequency", "Usage-Based"),
         source="ChargeFrequency-C-004-C",
     )
-    yield RowRule("negative price", "have a unit price below 0", source="ListUnitPrice-C-008-M",
-               broken=lambda rows: _below(rows, "ListUnitPrice") | _below(rows, "ContractedUnitPrice"))  # fmt: skip
-    yield RowRule("no commitment quantity", f"are usage or purchases of a commitment without {quantity}",
-               lambda rows: usage_or_purchase(rows) & rows.has(commitment) & ~rows.has(quantity),
-               needs=(quantity, commitment), source="CommitmentDiscountQuantity-C-005-C")  # fmt: skip
-    yield RowRule("stray commitment quantity", f"have a {quantity}, but are no usage or purchase of a commitment",
-               lambda rows: rows.has(quantity) & ~(usage_or_purchase(rows) & rows.has(commitment))
-               & ~rows.has("ChargeClass"),
-               needs=(quantity, commitment), source="CommitmentDiscountQuantity-C-007-C")  # fmt: skip
-    yield RowRule("commitment is not the resource", "buy or lose a commitment that is not their ResourceId",
-               lambda rows: _of_itself(rows) & ~rows.word(resource).same(rows.word(commitment)),
-               needs=(resource, commitment), source="DiscountHandling-A-012-C")  # fmt: skip
-    yield RowRule("credit not as billed", "are credits whose EffectiveCost is not their BilledCost",
-               lambda rows: rows.is_("ChargeCategory", "Credit") & _apart(rows, "EffectiveCost", "BilledCost"),
-               source="EffectiveCost-C-010-C")  # fmt: skip
-    yield RowRule("billed by another", "are billed though another than the provider issues the invoice",
-               lambda rows: ~rows.word("InvoiceIssuerName").same(rows.word("ProviderName"))
-               & (np.nan_to_num(rows.number("BilledCost")) != 0), needs=("InvoiceIssuerName",),
-               source="BilledCost-C-005-C")  # fmt: skip
-    yield RowRule("reservation without id", "are an unused reservation without CapacityReservationId",
-               lambda rows: rows.is_("CapacityReservationStatus", "Unused") & ~rows.has("CapacityReservationId"),
-               needs=("CapacityReservationStatus", "CapacityReservationId"),
-               source="CapacityReservationId-C-005-C")  # fmt: skip
+    yield RowRule(
+        "negative price",
+        "have a unit price below 0",
+        source="ListUnitPrice-C-008-M",
+        broken=lambda rows: _below(rows, "ListUnitPrice") | _below(rows, "ContractedUnitPrice"),
+    )
+    yield RowRule(
+        "no commitment quantity",
+        f"are usage or purchases of a commitment without {quantity}",
+        lambda rows: usage_or_purchase(rows) & rows.has(commitment) & ~rows.has(quantity),
+        needs=(quantity, commitment),
+        source="CommitmentDiscountQuantity-C-005-C",
+    )
+    yield RowRule(
+        "stray commitment quantity",
+        f"have a {quantity}, but are no usage or purchase of a commitment",
+        lambda rows: rows.has(quantity) & ~(usage_or_purchase(rows) & rows.has(commitment)) & ~rows.has("ChargeClass"),
+        needs=(quantity, commitment),
+        source="CommitmentDiscountQuantity-C-007-C",
+    )
+    yield RowRule(
+        "commitment is not the resource",
+        "buy or lose a commitment that is not their ResourceId",
+        lambda rows: _of_itself(rows) & ~rows.word(resource).same(rows.word(commitment)),
+        needs=(resource, commitment),
+        source="DiscountHandling-A-012-C",
+    )
+    yield RowRule(
+        "credit not as billed",
+        "are credits whose EffectiveCost is not their BilledCost",
+        lambda rows: rows.is_("ChargeCategory", "Credit") & _apart(rows, "EffectiveCost", "BilledCost"),
+        source="EffectiveCost-C-010-C",
+    )
+    yield RowRule(
+        "billed by another",
+        "are billed though another than the provider issues the invoice",
+        lambda rows: (
+            ~rows.word("InvoiceIssuerName").same(rows.word("ProviderName"))
+            & (np.nan_to_num(rows.number("BilledCost")) != 0)
+        ),
+        needs=("InvoiceIssuerName",),
+        source="BilledCost-C-005-C",
+    )
+    yield RowRule(
+        "reservation without id",
+        "are an unused reservation without CapacityReservationId",
+        lambda rows: rows.is_("CapacityReservationStatus", "Unused") & ~rows.has("CapacityReservationId"),
+        needs=("CapacityReservationStatus", "CapacityReservationId"),
+        source="CapacityReservationId-C-005-C",
+    )
 
 
 def _absent(name: str) -> Callable[[Rows], Flags]:
@@ -253,14 +334,21 @@ def check_focus(path: Path) -> dict[str, Any]:
     for name in header.missing:
         quality.found[f"{name} is missing"] = Finding(f"have no column {name}", "", rows=None)
     broken = [
-        {"rule": row["rule"], **_standing(row["rule"], rules),
-         **{key: row[key] for key in ("says", "rows", "share", "example")}} for row in quality.table()
-    ]  # fmt: skip
+        {
+            "rule": row["rule"],
+            **_standing(row["rule"], rules),
+            **{key: row[key] for key in ("says", "rows", "share", "example")},
+        }
+        for row in quality.table()
+    ]
     count = len(checked) + len(WRITTEN) + _MANDATORY
     document = {
-        "rows": quality.rows, "focus_version": header.version, "rules_checked": count,
-        "rules_skipped": len(rules) - len(checked), "broken": broken,
-    }  # fmt: skip
+        "rows": quality.rows,
+        "focus_version": header.version,
+        "rules_checked": count,
+        "rules_skipped": len(rules) - len(checked),
+        "broken": broken,
+    }
     return {"verdict": _verdict(document), **document}
 
 

@@ -61,8 +61,12 @@ class Columns:
         values, ok = whole_numbers(column)
         known = ~empty(column)
         self.sieve.drop(known & ~ok, ours, ours, "no whole number")
-        self.sieve.drop(known & ok & ((values < low) | (values > high)), ours, ours,
-                        f"it must be from {low:,} to {high:,}")  # fmt: skip
+        self.sieve.drop(
+            known & ok & ((values < low) | (values > high)),
+            ours,
+            ours,
+            f"it must be from {low:,} to {high:,}",
+        )
         return np.where(known, values, otherwise)
 
     def sizes(self) -> dict[str, Ints]:
@@ -100,15 +104,30 @@ class Columns:
 
 
 _MOST_S = 10_000_000_000
-_REALS = {"state_bytes": (0, 1e18), "params": (0, 1e16), "ckpt_interval_s": (1, _MOST_S), "ckpt_write_s": (0, _MOST_S),
-          "restart_s": (0, _MOST_S)}  # fmt: skip
+_REALS = {
+    "state_bytes": (0, 1e18),
+    "params": (0, 1e16),
+    "ckpt_interval_s": (1, _MOST_S),
+    "ckpt_write_s": (0, _MOST_S),
+    "restart_s": (0, _MOST_S),
+}
 _BYTES_PER_PARAM = 14.0
 """Of a checkpoint of mixed-precision Adam: 12 to 16."""
 _OUTCOMES = {
     "passed": ("pass", "passed", "completed", "complete", "succeeded", "success", "finished", "done", "ok"),
-    "failed": ("failed", "fail", "failure", "error", "timeout", "node_fail", "out_of_memory", "boot_fail", "deadline"),
+    "failed": (
+        "failed",
+        "fail",
+        "failure",
+        "error",
+        "timeout",
+        "node_fail",
+        "out_of_memory",
+        "boot_fail",
+        "deadline",
+    ),
     "killed": ("killed", "cancelled", "canceled", "preempted", "aborted", "terminated", "revoked"),
-}  # fmt: skip
+}
 """Words of the logs for outcomes. A job that ran into its limit or lost a node failed, as the Helios paper counts."""
 
 
@@ -146,16 +165,23 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
     known |= {ours: None if (one := reals[ours]) is None else one[kept] for ours in CHECKPOINTS}
     known |= {name: values for name, (values, _) in codes.items()}
     return Jobs(
-        **known, job_id=np.array(ids.take(taken).to_pylist(), np.object_), submit_s=times.submit[kept] - zero,
+        **known,
+        job_id=np.array(ids.take(taken).to_pylist(), np.object_),
+        submit_s=times.submit[kept] - zero,
         deadline_s=np.where(deadline[kept] == NONE, NONE, deadline[kept] - zero),
-        pools=codes["pool"][1], users=codes["user"][1], gpu_types=codes["gpu_type"][1],
-        users_known=codes["user"][1] != ("",), status=_status(_taken(sieve, "status", taken), len(kept)),
+        pools=codes["pool"][1],
+        users=codes["user"][1],
+        gpu_types=codes["gpu_type"][1],
+        users_known=codes["user"][1] != ("",),
+        status=_status(_taken(sieve, "status", taken), len(kept)),
         preemptible=columns.flags("preemptible", otherwise=True)[kept],
-        spot_ok=columns.flags("spot_ok", otherwise=False)[kept], source=source,
+        spot_ok=columns.flags("spot_ok", otherwise=False)[kept],
+        source=source,
         start_utc=iso_utc(zero * NS_PER_S) if clock.epoch else None,
         recorded_wait_s=None if times.wait is None else times.wait[kept],
-        state_bytes=_state(reals, kept), after=None if after is None else after[kept],
-    )  # fmt: skip
+        state_bytes=_state(reals, kept),
+        after=None if after is None else after[kept],
+    )
 
 
 def _blank(sieve: Sieve) -> Flags:
@@ -168,8 +194,13 @@ def _sorted(sieve: Sieve, submit: Ints) -> Ints:
     """The rows kept, by submission; equal times keep the order of the log."""
     kept = np.flatnonzero(sieve.keep)
     if late := int((np.diff(submit[kept]) < 0).sum()):
-        sieve.findings.append(finding("unsorted", late, f"{how_many(late, 'job was', 'jobs were')} submitted before "
-                                      "the one above; the trace was sorted"))  # fmt: skip
+        sieve.findings.append(
+            finding(
+                "unsorted",
+                late,
+                f"{how_many(late, 'job was', 'jobs were')} submitted before the one above; the trace was sorted",
+            )
+        )
     return kept[np.argsort(submit[kept], kind="stable")]
 
 
@@ -239,8 +270,13 @@ def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
     sieve.drop(limit < duration, "limit", "limit_s", "the limit is below the duration")
     if count := int((missing & sieve.keep).sum()):
         have, factor = how_many(count, "job has", "jobs have"), f" x {1 + error:g}" if error else ""
-        sieve.findings.append(finding("limit_assumed", count, f"{have} no time limit in the log; the "
-                                      f"duration{factor} was taken, which backfill then believes"))  # fmt: skip
+        sieve.findings.append(
+            finding(
+                "limit_assumed",
+                count,
+                f"{have} no time limit in the log; the duration{factor} was taken, which backfill then believes",
+            )
+        )
     return limit
 
 

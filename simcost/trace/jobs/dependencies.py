@@ -31,12 +31,8 @@ def read_after(sieve: Sieve, ids: pa.Array) -> npt.NDArray[np.object_] | None:
     row_of = {names[int(row)]: int(row) for row in np.flatnonzero(sieve.keep)}
     _say_missing(sieve, waits, row_of)
     stuck = np.zeros(len(sieve.keep), np.bool_)
-    stuck[_stuck({row: [row_of[name] for name in said if name in row_of] for row, said in waits.items()})] = (
-        True
-    )
-    sieve.drop(
-        stuck, "circle", "after", "it waits for its own end, over others or not, or for a job that does"
-    )
+    stuck[_stuck({row: [row_of[name] for name in said if name in row_of] for row, said in waits.items()})] = True
+    sieve.drop(stuck, "circle", "after", "it waits for its own end, over others or not, or for a job that does")
     found = np.empty(len(sieve.keep), np.object_)
     found[:] = [()] * len(found)
     for row, said in waits.items():
@@ -48,9 +44,7 @@ def _named(cells: list[Any], sieve: Sieve) -> dict[int, tuple[str, ...]]:
     """The ids that each row kept names."""
     found = {}
     for row in np.flatnonzero(sieve.keep).tolist():
-        said = tuple(
-            dict.fromkeys(name for name in _BETWEEN.split(cells[row] or "") if name.lower() not in _WORDS)
-        )
+        said = tuple(dict.fromkeys(name for name in _BETWEEN.split(cells[row] or "") if name.lower() not in _WORDS))
         if said:
             found[row] = said
     return found
@@ -62,9 +56,13 @@ def _say_missing(sieve: Sieve, waits: dict[int, tuple[str, ...]], row_of: dict[s
         row, name = missing[0]
         count = len({row for row, _ in missing})
         sieve.findings.append(
-            finding("after_unknown", count, f"{how_many(count, 'job waits', 'jobs wait')} for jobs that are not among "
-                    f"those kept; they were taken to have ended; first: {sieve.table.place(row)}: job {name}")
-        )  # fmt: skip
+            finding(
+                "after_unknown",
+                count,
+                f"{how_many(count, 'job waits', 'jobs wait')} for jobs that are not among "
+                f"those kept; they were taken to have ended; first: {sieve.table.place(row)}: job {name}",
+            )
+        )
 
 
 def _stuck(waits: dict[int, list[int]]) -> list[int]:

@@ -47,8 +47,10 @@ def description(jobs: Jobs) -> dict[str, Any]:
         "rate_per_s": len(jobs) / span if span else None,
         "gpu_hours": float(work.sum()),
         "offered_gpus": jobs.gpu_seconds / span if span else None,
-        "sizes": [{"gpus": int(size), "jobs": int(count), "share": count / len(jobs)}
-                  for size, count in zip(*np.unique(jobs.gpus, return_counts=True), strict=True)],
+        "sizes": [
+            {"gpus": int(size), "jobs": int(count), "share": count / len(jobs)}
+            for size, count in zip(*np.unique(jobs.gpus, return_counts=True), strict=True)
+        ],
         "fractional_jobs": int((jobs.gpu_milli < 1000).sum()),
         "dependent_jobs": 0 if jobs.after is None else sum(map(bool, jobs.after.tolist())),
         "elastic_jobs": int((jobs.min_gpus < jobs.max_gpus).sum()),
@@ -63,7 +65,7 @@ def description(jobs: Jobs) -> dict[str, Any]:
         "users": _groups(jobs.user, jobs.users, work)[:_TOP] if jobs.users_known else [],
         "user_count": len(jobs.users) if jobs.users_known else None,
         "findings": gaps(jobs),
-    }  # fmt: skip
+    }
 
 
 def _quantiles(values: Ints) -> dict[str, float] | None:
@@ -84,6 +86,9 @@ def _groups(codes: Ints, names: tuple[str, ...], work: Numbers) -> list[dict[str
     jobs = np.bincount(codes, minlength=len(names))
     hours = np.bincount(codes, weights=work, minlength=len(names))
     total = max(float(work.sum()), 1e-300)
-    found = [{"name": name, "jobs": int(count), "gpu_hours": float(part), "share": float(part / total)}
-             for name, count, part in zip(names, jobs, hours, strict=True) if count]  # fmt: skip
+    found = [
+        {"name": name, "jobs": int(count), "gpu_hours": float(part), "share": float(part / total)}
+        for name, count, part in zip(names, jobs, hours, strict=True)
+        if count
+    ]
     return sorted(found, key=lambda group: (-group["gpu_hours"], -group["jobs"], group["name"]))

@@ -19,29 +19,85 @@ from simcost.trace.jobs.times import empty
 JobFormat = Literal["philly", "helios", "sia", "openb", "sacct", "kubernetes", "csv", "parquet"]
 JOB_FORMATS: tuple[str, ...] = get_args(JobFormat)
 
-OURS = ("job_id", "submit_s", "start_s", "end_s", "duration_s", "wait_s", "gpus", "gpu_milli", "cpus", "cpu_milli",
-        "memory_mib", "gpu_type", "pool", "user", "priority", "limit_s", "deadline_s", "min_gpus", "max_gpus",
-        "state_bytes", "params", "ckpt_interval_s", "ckpt_write_s", "restart_s", "after", "preemptible", "spot_ok",
-        "status")  # fmt: skip
+OURS = (
+    "job_id",
+    "submit_s",
+    "start_s",
+    "end_s",
+    "duration_s",
+    "wait_s",
+    "gpus",
+    "gpu_milli",
+    "cpus",
+    "cpu_milli",
+    "memory_mib",
+    "gpu_type",
+    "pool",
+    "user",
+    "priority",
+    "limit_s",
+    "deadline_s",
+    "min_gpus",
+    "max_gpus",
+    "state_bytes",
+    "params",
+    "ckpt_interval_s",
+    "ckpt_write_s",
+    "restart_s",
+    "after",
+    "preemptible",
+    "spot_ok",
+    "status",
+)
 """Columns of ours: those of `Jobs`, and `start_s`, `end_s`, `wait_s`, `cpus` (cores) and `params` (of the model), from
 which some follow. `after` are ids of jobs that must have ended, with spaces or `;` between."""
 
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "helios": {"job_id": "job_id", "user": "user", "pool": "vc", "gpus": "gpu_num", "cpus": "cpu_num",
-               "submit_s": "submit_time", "start_s": "start_time", "end_s": "end_time", "duration_s": "duration",
-               "wait_s": "queue", "status": "state"},
-    "openb": {"job_id": "name", "submit_s": "creation_time", "start_s": "scheduled_time", "end_s": "deletion_time",
-              "gpus": "num_gpu", "gpu_milli": "gpu_milli", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib",
-              "gpu_type": "gpu_spec", "status": "pod_phase"},
+    "helios": {
+        "job_id": "job_id",
+        "user": "user",
+        "pool": "vc",
+        "gpus": "gpu_num",
+        "cpus": "cpu_num",
+        "submit_s": "submit_time",
+        "start_s": "start_time",
+        "end_s": "end_time",
+        "duration_s": "duration",
+        "wait_s": "queue",
+        "status": "state",
+    },
+    "openb": {
+        "job_id": "name",
+        "submit_s": "creation_time",
+        "start_s": "scheduled_time",
+        "end_s": "deletion_time",
+        "gpus": "num_gpu",
+        "gpu_milli": "gpu_milli",
+        "cpu_milli": "cpu_milli",
+        "memory_mib": "memory_mib",
+        "gpu_type": "gpu_spec",
+        "status": "pod_phase",
+    },
     "philly": {"submit_s": "submit_time", "duration_s": "duration_s", "gpus": "num_gpus", "pool": "vc"},
     "sia": {"submit_s": "timestamp", "duration_s": "duration", "gpus": "num_gpus", "pool": "cluster"},
-}  # fmt: skip
+}
 """Public formats: ours -> theirs. A header that has all of these columns is of the format."""
 
 _ALSO_CALLED = {
     "job_id": ("jobid", "id", "job", "name"),
-    "submit_s": ("submit_time", "submit", "submitted_at", "submission_time", "creation_time", "created_at", "arrival",
-                 "arrival_s", "arrival_time", "timestamp", "time"),
+    "submit_s": (
+        "submit_time",
+        "submit",
+        "submitted_at",
+        "submission_time",
+        "creation_time",
+        "created_at",
+        "arrival",
+        "arrival_s",
+        "arrival_time",
+        "timestamp",
+        "time",
+    ),
     "start_s": ("start_time", "start", "started_at", "scheduled_time"),
     "end_s": ("end_time", "end", "ended_at", "finished_at", "finish_time", "completion_time"),
     "duration_s": ("duration", "run_time", "runtime", "runtime_s", "elapsed", "elapsed_s"),
@@ -55,7 +111,7 @@ _ALSO_CALLED = {
     "deadline_s": ("deadline",),
     "after": ("dependency", "dependencies", "depends_on"),
     "status": ("state", "outcome", "pod_phase"),
-}  # fmt: skip
+}
 
 
 def recognise(present: Sequence[str]) -> str:
@@ -64,9 +120,7 @@ def recognise(present: Sequence[str]) -> str:
     return next(matching, "csv")
 
 
-def find_job_columns(
-    form: str, mapping: Mapping[str, str], present: Sequence[str], place: str
-) -> dict[str, str]:
+def find_job_columns(form: str, mapping: Mapping[str, str], present: Sequence[str], place: str) -> dict[str, str]:
     """Ours -> theirs for one table.
 
     Args:
@@ -78,14 +132,21 @@ def find_job_columns(
     Raises:
         TraceError: columns that are unknown, missing or there twice, all of them, with suggestions.
     """
-    faults = [f"{ours!r} is not a known column{did_you_mean(ours, OURS)} (known: {', '.join(OURS)})"
-              for ours in mapping if ours not in OURS]  # fmt: skip
-    faults += [f"no column {theirs!r}{did_you_mean(theirs, present)}"
-               for theirs in mapping.values() if theirs not in present]  # fmt: skip
+    faults = [
+        f"{ours!r} is not a known column{did_you_mean(ours, OURS)} (known: {', '.join(OURS)})"
+        for ours in mapping
+        if ours not in OURS
+    ]
+    faults += [
+        f"no column {theirs!r}{did_you_mean(theirs, present)}" for theirs in mapping.values() if theirs not in present
+    ]
     found = dict(TABLES[form]) if form in TABLES else _by_name(present, mapping)
     found |= mapping
-    faults += [f"no column {theirs!r} ({ours}){did_you_mean(theirs, present)}"
-               for ours, theirs in found.items() if theirs not in present and ours not in mapping]  # fmt: skip
+    faults += [
+        f"no column {theirs!r} ({ours}){did_you_mean(theirs, present)}"
+        for ours, theirs in found.items()
+        if theirs not in present and ours not in mapping
+    ]
     faults += _lacking(found)
     faults += [f"column {theirs!r} is there twice" for theirs in found.values() if present.count(theirs) > 1]
     if faults:
@@ -111,8 +172,7 @@ def _by_name(present: Sequence[str], mapping: Mapping[str, str]) -> dict[str, st
 def _lacking(found: Mapping[str, str]) -> list[str]:
     """What cannot be known without further columns."""
     needed = {"submit_s": "when jobs were submitted", "gpus": "how many GPUs they asked for"}
-    faults = [f"no column says {what}; pass --map {ours}=COLUMN"
-              for ours, what in needed.items() if ours not in found]  # fmt: skip
+    faults = [f"no column says {what}; pass --map {ours}=COLUMN" for ours, what in needed.items() if ours not in found]
     if "duration_s" not in found and not {"start_s", "end_s"} <= set(found):
         faults.append("no column says how long jobs ran; pass --map duration_s=COLUMN, or start_s and end_s")
     return faults
@@ -130,7 +190,10 @@ def never_scheduled(table: Table) -> Table:
     if not known.any():
         return table
     duration = pa.array(lived, mask=~known)
-    said = finding("never_started", int(known.sum()), f"{int(known.sum()):,} pods were never scheduled; they are kept "
-                   "as demand, and the time until they were deleted stands for their duration")  # fmt: skip
-    return replace(table, columns={**table.columns, "duration_s": duration},
-                   findings=[*table.findings, said])  # fmt: skip
+    said = finding(
+        "never_started",
+        int(known.sum()),
+        f"{int(known.sum()):,} pods were never scheduled; they are kept "
+        "as demand, and the time until they were deleted stands for their duration",
+    )
+    return replace(table, columns={**table.columns, "duration_s": duration}, findings=[*table.findings, said])

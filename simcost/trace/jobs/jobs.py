@@ -79,11 +79,23 @@ class Jobs:
         none, full = np.zeros(len(submit), np.int64), np.ones(len(submit), np.int64)
         known: dict[str, Any] = {
             "job_id": np.array([str(i) for i in range(len(submit))], object),
-            "gpu_milli": 1000 * full, "cpu_milli": none, "memory_mib": none, "priority": none, "limit_s": duration,
-            "deadline_s": NONE * full, "min_gpus": width, "max_gpus": width, "pool": none, "user": none,
-            "gpu_type": none, "status": none, "preemptible": full > 0, "spot_ok": none > 0,
-            "pools": ("",), "users": ("",),
-        }  # fmt: skip
+            "gpu_milli": 1000 * full,
+            "cpu_milli": none,
+            "memory_mib": none,
+            "priority": none,
+            "limit_s": duration,
+            "deadline_s": NONE * full,
+            "min_gpus": width,
+            "max_gpus": width,
+            "pool": none,
+            "user": none,
+            "gpu_type": none,
+            "status": none,
+            "preemptible": full > 0,
+            "spot_ok": none > 0,
+            "pools": ("",),
+            "users": ("",),
+        }
         given = {
             name: np.asarray(one, known[name].dtype) if isinstance(known.get(name), np.ndarray) else one
             for name, one in columns.items()

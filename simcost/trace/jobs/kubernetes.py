@@ -19,13 +19,37 @@ from simcost.tables.table import Table
 from simcost.trace.jobs.rejections import finding
 
 _WHAT = "listing by `kubectl get pods,jobs -A -o json`"
-_COLUMNS = ("job_id", "submit_s", "start_s", "end_s", "gpus", "min_gpus", "cpu_milli", "memory_mib", "gpu_type",
-            "pool", "user", "priority", "limit_s", "status")  # fmt: skip
+_COLUMNS = (
+    "job_id",
+    "submit_s",
+    "start_s",
+    "end_s",
+    "gpus",
+    "min_gpus",
+    "cpu_milli",
+    "memory_mib",
+    "gpu_type",
+    "pool",
+    "user",
+    "priority",
+    "limit_s",
+    "status",
+)
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _PRODUCT = "nvidia.com/gpu.product"
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)")
-_UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
-          "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}  # fmt: skip
+_UNITS = {
+    "": 1.0,
+    "m": 1e-3,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "Ki": 2.0**10,
+    "Mi": 2.0**20,
+    "Gi": 2.0**30,
+    "Ti": 2.0**40,
+}
 _ENDED = {"Completed": "passed", "Failed": "failed", "Aborted": "killed", "Terminated": "killed"}
 
 Said = Mapping[str, Any]
@@ -56,8 +80,14 @@ def read_kubernetes(path: Path) -> Table:
             places.append(place)
             alone += kind == "Pod" and bool(owners)
     columns = {ours: pa.array([_text(row.get(ours)) for row in rows], pa.string()) for ours in _COLUMNS}
-    return Table(columns=columns, theirs=dict(zip(_COLUMNS, _COLUMNS, strict=True)), malformed=malformed,
-                 place=lambda i: places[i], findings=_findings(parts, alone), grace=True)  # fmt: skip
+    return Table(
+        columns=columns,
+        theirs=dict(zip(_COLUMNS, _COLUMNS, strict=True)),
+        malformed=malformed,
+        place=lambda i: places[i],
+        findings=_findings(parts, alone),
+        grace=True,
+    )
 
 
 def _meta(item: Said) -> Said:
@@ -96,12 +126,16 @@ def _items(path: Path) -> list[dict[str, Any]]:
 def _findings(parts: int, alone: int) -> list[dict[str, Any]]:
     found = []
     if parts:
-        found.append(
-            finding("parts", parts, f"{parts:,} items belong to others of the list; they were passed over")
-        )
+        found.append(finding("parts", parts, f"{parts:,} items belong to others of the list; they were passed over"))
     if alone:
-        found.append(finding("pods", alone, f"{alone:,} pods belong to jobs that are not in the list; each counts as "
-                             "a job of its own, without its gang: list the jobs too"))  # fmt: skip
+        found.append(
+            finding(
+                "pods",
+                alone,
+                f"{alone:,} pods belong to jobs that are not in the list; each counts as "
+                "a job of its own, without its gang: list the jobs too",
+            )
+        )
     return found
 
 
@@ -117,14 +151,16 @@ def _common(meta: Said) -> dict[str, Any]:
 def _pod(item: Said) -> dict[str, Any]:
     spec, status = item["spec"], item.get("status", {})
     ends = [
-        each.get("state", {}).get("terminated", {}).get("finishedAt")
-        for each in status.get("containerStatuses", ())
+        each.get("state", {}).get("terminated", {}).get("finishedAt") for each in status.get("containerStatuses", ())
     ]
     ended = status.get("phase") in ("Succeeded", "Failed") and all(ends)
     return _size([(1, spec)]) | {
-        "start_s": status.get("startTime"), "end_s": max(ends, default=None) if ended else None,
-        "priority": spec.get("priority"), "limit_s": spec.get("activeDeadlineSeconds"), "status": status.get("phase"),
-    }  # fmt: skip
+        "start_s": status.get("startTime"),
+        "end_s": max(ends, default=None) if ended else None,
+        "priority": spec.get("priority"),
+        "limit_s": spec.get("activeDeadlineSeconds"),
+        "status": status.get("phase"),
+    }
 
 
 def _job(item: Said) -> dict[str, Any]:
@@ -132,46 +168,50 @@ def _job(item: Said) -> dict[str, Any]:
     count = min(spec.get("parallelism", 1), spec.get("completions") or spec.get("parallelism", 1))
     failed = _when(status, "Failed")
     return _size([(count, spec["template"]["spec"])]) | {
-        "start_s": status.get("startTime"), "end_s": status.get("completionTime") or failed,
-        "priority": spec["template"]["spec"].get("priority"), "limit_s": spec.get("activeDeadlineSeconds"),
+        "start_s": status.get("startTime"),
+        "end_s": status.get("completionTime") or failed,
+        "priority": spec["template"]["spec"].get("priority"),
+        "limit_s": spec.get("activeDeadlineSeconds"),
         "status": "failed" if failed else "passed" if status.get("completionTime") else None,
-    }  # fmt: skip
+    }
 
 
 def _volcano(item: Said) -> dict[str, Any]:
     spec, status = item["spec"], item.get("status", {})
     state = status.get("state", {})
-    running = [
-        each["lastTransitionTime"] for each in status.get("conditions", ()) if each.get("status") == "Running"
-    ]
+    running = [each["lastTransitionTime"] for each in status.get("conditions", ()) if each.get("status") == "Running"]
     outcome = _ENDED.get(state.get("phase", ""))
     return _size([(task.get("replicas", 1), task["template"]["spec"]) for task in spec["tasks"]]) | {
-        "start_s": min(running, default=None), "end_s": state.get("lastTransitionTime") if outcome else None,
-        "pool": spec.get("queue"), "status": outcome,
-    }  # fmt: skip
+        "start_s": min(running, default=None),
+        "end_s": state.get("lastTransitionTime") if outcome else None,
+        "pool": spec.get("queue"),
+        "status": outcome,
+    }
 
 
 def _workload(item: Said) -> dict[str, Any]:
     spec, status = item["spec"], item.get("status", {})
     sets = [(each.get("count", 1), each["template"]["spec"]) for each in spec["podSets"]]
-    least = [
-        (each.get("minCount", each.get("count", 1)), each["template"]["spec"]) for each in spec["podSets"]
-    ]
-    finished: Said = next(
-        (each for each in status.get("conditions", ()) if each.get("type") == "Finished"), {}
-    )
+    least = [(each.get("minCount", each.get("count", 1)), each["template"]["spec"]) for each in spec["podSets"]]
+    finished: Said = next((each for each in status.get("conditions", ()) if each.get("type") == "Finished"), {})
     return _size(sets) | {
-        "min_gpus": _size(least)["gpus"], "start_s": _when(status, "Admitted") or _when(status, "QuotaReserved"),
-        "end_s": finished.get("lastTransitionTime"), "pool": spec.get("queueName"), "priority": spec.get("priority"),
+        "min_gpus": _size(least)["gpus"],
+        "start_s": _when(status, "Admitted") or _when(status, "QuotaReserved"),
+        "end_s": finished.get("lastTransitionTime"),
+        "pool": spec.get("queueName"),
+        "priority": spec.get("priority"),
         "limit_s": spec.get("maximumExecutionTimeSeconds"),
         "status": None if not finished else "failed" if "Fail" in str(finished.get("reason")) else "passed",
-    }  # fmt: skip
+    }
 
 
 def _when(status: Said, condition: str) -> str | None:
     """Since when a condition is true."""
-    times = [each.get("lastTransitionTime") for each in status.get("conditions", ())
-             if each.get("type") == condition and each.get("status") == "True"]  # fmt: skip
+    times = [
+        each.get("lastTransitionTime")
+        for each in status.get("conditions", ())
+        if each.get("type") == condition and each.get("status") == "True"
+    ]
     return times[0] if times else None
 
 
@@ -189,8 +229,12 @@ def _size(pods: Sequence[tuple[int, Said]]) -> dict[str, Any]:
                 key = "mig" if "/mig-" in name else name.rsplit("/", 1)[-1]
                 if key in total:
                     total[key] += count * _quantity(str(value))
-    return {"gpus": None if total["mig"] else round(total["gpu"]), "cpu_milli": round(total["cpu"] * 1000),
-            "memory_mib": round(total["memory"] / 2**20), "gpu_type": "|".join(sorted(types))}  # fmt: skip
+    return {
+        "gpus": None if total["mig"] else round(total["gpu"]),
+        "cpu_milli": round(total["cpu"] * 1000),
+        "memory_mib": round(total["memory"] / 2**20),
+        "gpu_type": "|".join(sorted(types)),
+    }
 
 
 def _quantity(text: str) -> float:

@@ -22,9 +22,17 @@ _SHOWN = 10
 _FORMS = (
     {"pool": "vc", "nodes": "node num"},
     {"node": "sn", "gpus": "gpu", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib", "gpu_type": "model"},
-    {"node": "node", "gpus": "gpus", "pool": "pool", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib",
-     "gpu_type": "gpu_type", "rack": "rack", "domain": "domain"},
-)  # fmt: skip
+    {
+        "node": "node",
+        "gpus": "gpus",
+        "pool": "pool",
+        "cpu_milli": "cpu_milli",
+        "memory_mib": "memory_mib",
+        "gpu_type": "gpu_type",
+        "rack": "rack",
+        "domain": "domain",
+    },
+)
 """Ours -> theirs of the Philly pools, Alibaba's openb clusters, and our own; the first two columns are needed."""
 
 
@@ -77,10 +85,17 @@ class NodeTable:
     def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "NodeTable":
         """The nodes flagged; the pools stay."""
         names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
-        return replace(self, names=names, gpus=self.gpus[chosen], cpu_milli=self.cpu_milli[chosen],
-                       memory_mib=self.memory_mib[chosen], pool=self.pool[chosen],
-                       gpu_type=self.gpu_type[chosen], domain=None if self.domain is None else self.domain[chosen],
-                       rack=None if self.rack is None else self.rack[chosen])  # fmt: skip
+        return replace(
+            self,
+            names=names,
+            gpus=self.gpus[chosen],
+            cpu_milli=self.cpu_milli[chosen],
+            memory_mib=self.memory_mib[chosen],
+            pool=self.pool[chosen],
+            gpu_type=self.gpu_type[chosen],
+            domain=None if self.domain is None else self.domain[chosen],
+            rack=None if self.rack is None else self.rack[chosen],
+        )
 
 
 def read_nodes(path: Path) -> NodeTable:
@@ -118,8 +133,15 @@ def _counted(table: Table, path: Path) -> NodeTable:
     pool = np.repeat(np.arange(len(pools)), count)
     names = tuple(f"{name}-{i}" for name, nodes in zip(pools, count, strict=True) for i in range(nodes))
     none = np.zeros(len(pool), np.int64)
-    return NodeTable(names=names, gpus=np.full(len(pool), _GPUS_PER_PHILLY_NODE), cpu_milli=none, memory_mib=none,
-                 pool=pool, gpu_type=none, pools=tuple(pools))  # fmt: skip
+    return NodeTable(
+        names=names,
+        gpus=np.full(len(pool), _GPUS_PER_PHILLY_NODE),
+        cpu_milli=none,
+        memory_mib=none,
+        pool=pool,
+        gpu_type=none,
+        pools=tuple(pools),
+    )
 
 
 def _listed(table: Table, path: Path) -> NodeTable:
@@ -134,13 +156,16 @@ def _listed(table: Table, path: Path) -> NodeTable:
         raise FaultsError(faults)
     pool, pools = coded(table.columns.get("pool"), len(table))
     gpu_type, gpu_types = coded(table.columns.get("gpu_type"), len(table))
-    places = {
-        ours: coded(table.columns[ours], len(table))[0]
-        for ours in ("domain", "rack")
-        if ours in table.columns
-    }
-    return NodeTable(names=tuple(names), pool=pool, pools=pools, gpu_type=gpu_type, gpu_types=gpu_types, **numbers,
-                 **places)  # fmt: skip
+    places = {ours: coded(table.columns[ours], len(table))[0] for ours in ("domain", "rack") if ours in table.columns}
+    return NodeTable(
+        names=tuple(names),
+        pool=pool,
+        pools=pools,
+        gpu_type=gpu_type,
+        gpu_types=gpu_types,
+        **numbers,
+        **places,
+    )
 
 
 def coded(column: pa.Array | None, rows: int) -> tuple[Ints, tuple[str, ...]]:
@@ -174,11 +199,7 @@ def _numbers(table: Table, ours: str, path: Path, faults: list[Fault]) -> Ints:
     bad = ~ok | (values < 0) | (values > most)
     for i in np.flatnonzero(bad)[:_SHOWN]:
         cell = table.columns[ours][int(i)].as_py()
-        said = (
-            f"{cell!r} is not a whole number from 0 to {most:,}"
-            if cell not in (None, "")
-            else "the cell is empty"
-        )
+        said = f"{cell!r} is not a whole number from 0 to {most:,}" if cell not in (None, "") else "the cell is empty"
         _fault(table, ours, int(i), said, path, faults)
     return values
 

@@ -55,8 +55,7 @@ def _read(
     faults = [Fault(file=str(path), path=place, message=reason) for place, reason in table.malformed]
     names = _names(table, key, path, faults)
     columns = {
-        name: _numbers(table, name, path, faults, whole=whole, needed=name in needed)
-        for name in (*needed, *also)
+        name: _numbers(table, name, path, faults, whole=whole, needed=name in needed) for name in (*needed, *also)
     }
     if faults:
         raise FaultsError(faults[:10])
@@ -89,7 +88,5 @@ def _numbers(
     for i in np.flatnonzero(~good & (needed | ~empty)):
         wanted = "whole number from 0" if whole else "number above 0"
         cell = table.columns[name][int(i)].as_py()
-        faults.append(
-            Fault(file=str(path), path=table.place(int(i)), message=f"{name}: {cell!r} is not a {wanted}")
-        )
+        faults.append(Fault(file=str(path), path=table.place(int(i)), message=f"{name}: {cell!r} is not a {wanted}"))
     return [None if empty[i] else float(values[i]) for i in range(len(table))]

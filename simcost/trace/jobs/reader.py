@@ -81,8 +81,12 @@ def renumbered(jobs: Jobs) -> Jobs:
     if zero == 0:
         return jobs
     start = None if jobs.start_utc is None else iso_utc(_epoch_ns(jobs.start_utc) + zero * NS_PER_S)
-    return replace(jobs, submit_s=jobs.submit_s - zero, start_utc=start,
-                   deadline_s=np.where(jobs.deadline_s == NONE, NONE, jobs.deadline_s - zero))  # fmt: skip
+    return replace(
+        jobs,
+        submit_s=jobs.submit_s - zero,
+        start_utc=start,
+        deadline_s=np.where(jobs.deadline_s == NONE, NONE, jobs.deadline_s - zero),
+    )
 
 
 def span_s(jobs: Jobs) -> int:
@@ -98,10 +102,16 @@ def gaps(jobs: Jobs) -> list[dict[str, Any]]:
         return []
     first = int(long[between[long].argmax()])
     are = how_many(len(long), "gap without a job is", "gaps without a job are")
-    return [finding("gap", len(long), f"{are} longer than "
-                    f"{format_seconds(_LONG_GAP_S)}; the longest, {format_seconds(float(between[first]))}, begins "
-                    f"{format_seconds(float(jobs.submit_s[first]))} after the start, after job "
-                    f"{jobs.job_id[first]}: was the log complete?")]  # fmt: skip
+    return [
+        finding(
+            "gap",
+            len(long),
+            f"{are} longer than "
+            f"{format_seconds(_LONG_GAP_S)}; the longest, {format_seconds(float(between[first]))}, begins "
+            f"{format_seconds(float(jobs.submit_s[first]))} after the start, after job "
+            f"{jobs.job_id[first]}: was the log complete?",
+        )
+    ]
 
 
 def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, list[dict[str, Any]]]:
@@ -114,16 +124,29 @@ def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, 
     code = np.array([index.get(name, -1) for name in jobs.pools], np.int64)[jobs.pool]
     if other := int((keep & (code < 0)).sum()):
         lacking = [name for name in jobs.pools if name not in index]
-        findings.append(finding("pool", other, f"{kept_out(other)}: their pools have no nodes: "
-                                f"{', '.join(map(repr, lacking[:10]))}") | {"dropped": True})  # fmt: skip
+        findings.append(
+            finding(
+                "pool",
+                other,
+                f"{kept_out(other)}: their pools have no nodes: {', '.join(map(repr, lacking[:10]))}",
+            )
+            | {"dropped": True}
+        )
     keep &= code >= 0
     widest = max(pools.values(), default=0)
     wide = keep & (jobs.gpus > widest)
     if count := int(wide.sum()):
         first = int(wide.argmax())
-        findings.append(finding("too_wide", count, f"{kept_out(count)}: they ask for more GPUs than the "
-                                f"largest pool has, {widest:,}; first: job {jobs.job_id[first]}: "
-                                f"{jobs.gpus[first]:,} GPUs") | {"dropped": True})  # fmt: skip
+        findings.append(
+            finding(
+                "too_wide",
+                count,
+                f"{kept_out(count)}: they ask for more GPUs than the "
+                f"largest pool has, {widest:,}; first: job {jobs.job_id[first]}: "
+                f"{jobs.gpus[first]:,} GPUs",
+            )
+            | {"dropped": True}
+        )
     keep &= ~wide
     return replace(jobs, pools=names, pool=np.maximum(code, 0)), findings
 
@@ -133,8 +156,18 @@ def _of_types(jobs: Jobs, gpu_types: Sequence[str], keep: Flags) -> list[dict[st
     asked = np.array([bool(name) for name in jobs.gpu_types])[jobs.gpu_type] & (jobs.gpus > 0)
     if not any(gpu_types):
         count = int((keep & asked).sum())
-        return [finding("gpu_type_unchecked", count, f"{count:,} jobs ask for a type of GPU, but the nodes do not say "
-                        "theirs; every node was taken to do")] if count else []  # fmt: skip
+        return (
+            [
+                finding(
+                    "gpu_type_unchecked",
+                    count,
+                    f"{count:,} jobs ask for a type of GPU, but the nodes do not say "
+                    "theirs; every node was taken to do",
+                )
+            ]
+            if count
+            else []
+        )
     known = np.array([not name or bool(set(name.split("|")) & set(gpu_types)) for name in jobs.gpu_types])
     lost = keep & asked & ~known[jobs.gpu_type]
     keep &= ~lost
@@ -144,9 +177,15 @@ def _of_types(jobs: Jobs, gpu_types: Sequence[str], keep: Flags) -> list[dict[st
     wanted = jobs.gpu_types[jobs.gpu_type[first]]
     there = ", ".join(filter(None, gpu_types))
     near = did_you_mean(wanted, list(gpu_types))
-    return [finding("gpu_type", count, f"{kept_out(count)}: they ask for a type of GPU that no node has; "
-                    f"first: job {jobs.job_id[first]}: {wanted!r}{near} (of the nodes: {there})")
-            | {"dropped": True}]  # fmt: skip
+    return [
+        finding(
+            "gpu_type",
+            count,
+            f"{kept_out(count)}: they ask for a type of GPU that no node has; "
+            f"first: job {jobs.job_id[first]}: {wanted!r}{near} (of the nodes: {there})",
+        )
+        | {"dropped": True}
+    ]
 
 
 def _since_s(since: str, start_utc: str | None) -> float:
@@ -155,8 +194,9 @@ def _since_s(since: str, start_utc: str | None) -> float:
         try:
             return parse_seconds(since)
         except ValueError as error:
-            raise InputError(f"{since!r}: the trace has no dates; say after how many seconds, such as 3600 or 2d") \
-                from error  # fmt: skip
+            raise InputError(
+                f"{since!r}: the trace has no dates; say after how many seconds, such as 3600 or 2d"
+            ) from error
     return (_epoch_ns(since) - _epoch_ns(start_utc)) / NS_PER_S
 
 
@@ -173,12 +213,18 @@ _MOST_ERROR = 1_000_000
 
 
 def read_jobs(
-    path: Path, *, format: str = "auto",  # noqa: A002  # named as the option is
-    mapping: Mapping[str, str] = _NONE, pool: str | None = None,
-    pools: Mapping[str, int] | None = None, gpu_types: Sequence[str] | None = None,
-    since: str | None = None, window_s: float | None = None,
-    timezone: str = "UTC", limit_error: float = 0.0,
-) -> tuple[Jobs, list[dict[str, Any]]]:  # fmt: skip
+    path: Path,
+    *,
+    format: str = "auto",  # noqa: A002  # named as the option is
+    mapping: Mapping[str, str] = _NONE,
+    pool: str | None = None,
+    pools: Mapping[str, int] | None = None,
+    gpu_types: Sequence[str] | None = None,
+    since: str | None = None,
+    window_s: float | None = None,
+    timezone: str = "UTC",
+    limit_error: float = 0.0,
+) -> tuple[Jobs, list[dict[str, Any]]]:
     """The jobs of a log, or of a trace that was imported.
 
     Args:
@@ -203,18 +249,14 @@ def read_jobs(
         InputError: an unknown format, pool or time zone.
     """
     if not 0 <= limit_error <= _MOST_ERROR:
-        raise InputError(
-            f"limit error {limit_error:g}: give a number from 0, for exact limits, to {_MOST_ERROR:,}"
-        )
+        raise InputError(f"limit error {limit_error:g}: give a number from 0, for exact limits, to {_MOST_ERROR:,}")
     if format == "auto" and is_jobs(path):
         if mapping:
             raise InputError(f"{path}: is a stored job trace; it takes no mapping")
         jobs, findings = open_jobs(path), list[dict[str, Any]]()
     else:
         jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error)
-    chosen, kept_out = select(
-        jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s
-    )
+    chosen, kept_out = select(jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s)
     return chosen, findings + kept_out + gaps(chosen)
 
 
@@ -272,8 +314,9 @@ def _parsed(path: Path, table: Table, timezone: str, limit_error: float) -> tupl
 def _table(path: Path, form: str, mapping: Mapping[str, str]) -> Table:
     """The columns of the log, by its format."""
     if form not in ("auto", *JOB_FORMATS):
-        raise InputError(f"unknown format {form!r}{did_you_mean(form, JOB_FORMATS)} "
-                         f"(known: auto, {', '.join(JOB_FORMATS)})")  # fmt: skip
+        raise InputError(
+            f"unknown format {form!r}{did_you_mean(form, JOB_FORMATS)} (known: auto, {', '.join(JOB_FORMATS)})"
+        )
     container, present = header(path)
     form = _recognised(present, container, mapping) if form == "auto" else form
     if form in ("sacct", "kubernetes"):

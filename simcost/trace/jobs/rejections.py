@@ -80,9 +80,7 @@ class Sieve:
         column = self.table.columns.get(ours)
         if column is None or not column[i].is_valid:
             return "is missing"
-        cell = (
-            str(column[i].cast(pa.string())) if pa.types.is_timestamp(column.type) else str(column[i].as_py())
-        )
+        cell = str(column[i].cast(pa.string())) if pa.types.is_timestamp(column.type) else str(column[i].as_py())
         return f"is {(cell if len(cell) <= 40 else cell[:40] + '...')!r}" if cell else "is empty"
 
     def check(self) -> None:

@@ -19,11 +19,20 @@ from simcost.trace.jobs.rejections import finding
 from simcost.trace.jobs.times import empty
 
 _FIELDS = {
-    "job_id": ("jobid", "jobidraw"), "submit_s": ("submit",), "start_s": ("start",), "end_s": ("end",),
-    "duration_s": ("elapsedraw", "elapsed"), "alloc": ("alloctres",), "asked": ("reqtres",),
-    "limit_min": ("timelimitraw",), "limit_s": ("timelimit",), "user": ("user", "account"), "pool": ("partition",),
-    "priority": ("priority",), "status": ("state",),
-}  # fmt: skip
+    "job_id": ("jobid", "jobidraw"),
+    "submit_s": ("submit",),
+    "start_s": ("start",),
+    "end_s": ("end",),
+    "duration_s": ("elapsedraw", "elapsed"),
+    "alloc": ("alloctres",),
+    "asked": ("reqtres",),
+    "limit_min": ("timelimitraw",),
+    "limit_s": ("timelimit",),
+    "user": ("user", "account"),
+    "pool": ("partition",),
+    "priority": ("priority",),
+    "status": ("state",),
+}
 _NEEDED = {"job_id": "JobID", "submit_s": "Submit", "duration_s": "Elapsed or ElapsedRaw", "status": "State"}
 _ASK = "sacct -a -X -P -o JobID,User,Partition,Submit,Start,End,ElapsedRaw,AllocTRES,ReqTRES,Timelimit,State,Priority"
 _NEVER = pa.array(["", "unknown", "none", "n/a", "unlimited", "partition_limit", "invalid"])
@@ -49,15 +58,16 @@ def read_sacct(path: Path) -> Table:
     rows = np.flatnonzero(~_matches(table.columns["job_id"], r"\."))
     columns = {ours: _bare(column.take(pa.array(rows))) for ours, column in table.columns.items()}
     steps = len(table) - len(rows)
-    said = (
-        [finding("steps", steps, f"{steps:,} rows are steps of jobs; they were passed over")] if steps else []
-    )
+    said = [finding("steps", steps, f"{steps:,} rows are steps of jobs; they were passed over")] if steps else []
     alloc, asked = columns.pop("alloc", None), columns.pop("asked", None)
     tres = asked if alloc is None else alloc if asked is None else pc.coalesce(alloc, asked)
     unfinished = [_matches(columns["status"], _OPEN)]
     unfinished += [empty(columns[ours]) for ours in ("start_s", "end_s") if ours in columns]
-    columns["duration_s"] = pc.if_else(pa.array(np.logical_or.reduce(unfinished)), pa.scalar(None, pa.string()),
-                                       _seconds(columns["duration_s"]))  # fmt: skip
+    columns["duration_s"] = pc.if_else(
+        pa.array(np.logical_or.reduce(unfinished)),
+        pa.scalar(None, pa.string()),
+        _seconds(columns["duration_s"]),
+    )
     minutes = columns.pop("limit_min", None)
     if minutes is not None:
         columns["limit_s"] = _times(minutes, 60)
@@ -65,14 +75,23 @@ def read_sacct(path: Path) -> Table:
         columns["limit_s"] = _seconds(columns["limit_s"])
     theirs = {ours: name for ours, name in table.theirs.items() if ours in columns}
     theirs["gpus"] = table.theirs.get("alloc") or table.theirs["asked"]
-    return Table(columns=columns | _resources(tres), theirs=theirs, malformed=table.malformed, findings=said,
-                 place=lambda i: table.place(int(rows[i])), grace=True)  # fmt: skip
+    return Table(
+        columns=columns | _resources(tres),
+        theirs=theirs,
+        malformed=table.malformed,
+        findings=said,
+        place=lambda i: table.place(int(rows[i])),
+        grace=True,
+    )
 
 
 def _columns(path: Path, present: Sequence[str]) -> dict[str, str]:
     lower = {name.strip().lower(): name for name in reversed(present)}
-    found = {ours: lower[name] for ours, names in _FIELDS.items()
-             if (name := next((name for name in names if name in lower), None)) is not None}  # fmt: skip
+    found = {
+        ours: lower[name]
+        for ours, names in _FIELDS.items()
+        if (name := next((name for name in names if name in lower), None)) is not None
+    }
     lacking = [said for ours, said in _NEEDED.items() if ours not in found]
     lacking += [] if {"alloc", "asked"} & set(found) else ["AllocTRES or ReqTRES"]
     if lacking:
@@ -119,8 +138,10 @@ def _resources(tres: pa.Array) -> dict[str, pa.Array]:
     read = [_resource(text) for text in kinds.dictionary.to_pylist()]
     names = ("gpus", "cpus", "memory_mib", "gpu_type")
     types = (pa.int64(), pa.float64(), pa.int64(), pa.string())
-    return {name: pa.array([each[i] for each in read], kind).take(kinds.indices)
-            for i, (name, kind) in enumerate(zip(names, types, strict=True))}  # fmt: skip
+    return {
+        name: pa.array([each[i] for each in read], kind).take(kinds.indices)
+        for i, (name, kind) in enumerate(zip(names, types, strict=True))
+    }
 
 
 def _resource(text: str) -> tuple[int | None, float, int, str]:

@@ -62,21 +62,26 @@ def read_times(sieve: Sieve, timezone: str) -> LogTimes:
         ns, ok = instants(column, rule)
         ok &= (np.abs(ns) < _LATEST_NS) & (rule.epoch | (ns >= 0))
         bad = known & ~ok
-        sieve.drop(
-            bad, "time", ours, f"no time, negative, or out of range{_milliseconds(ours, column, bad, rule)}"
-        )
+        sieve.drop(bad, "time", ours, f"no time, negative, or out of range{_milliseconds(ours, column, bad, rule)}")
         found[ours], epochs[ours] = Times(ns, known), rule.epoch
         if rule.unit is None:
             naive[ours] = known & without_zone(column)
     if len(set(epochs.values())) > 1:
-        said = ", ".join(f"{sieve.table.theirs[ours]} {'dates' if epoch else 'seconds from a start'}"
-                         for ours, epoch in epochs.items())  # fmt: skip
+        said = ", ".join(
+            f"{sieve.table.theirs[ours]} {'dates' if epoch else 'seconds from a start'}"
+            for ours, epoch in epochs.items()
+        )
         raise TraceError(f"{sieve.path}: its times are of two kinds: {said}; write all of them in one way")
     _mixed(sieve, found, naive)
     if timezone == "UTC" and "submit_s" in naive and (count := int((naive["submit_s"] & sieve.keep).sum())):
         have = how_many(count, "job has", "jobs have")
-        sieve.findings.append(finding("no_zone", count, f"{have} times without a zone; they were read as UTC: if they "
-                                      "are local, say the time zone"))  # fmt: skip
+        sieve.findings.append(
+            finding(
+                "no_zone",
+                count,
+                f"{have} times without a zone; they were read as UTC: if they are local, say the time zone",
+            )
+        )
     for ours, flags in naive.items():
         found[ours] = _utc(sieve, ours, found[ours], flags, timezone)
     return LogTimes(found, all(epochs.values()))
@@ -130,6 +135,12 @@ def _utc(sieve: Sieve, ours: str, times: Times, naive: Flags, timezone: str) -> 
     ns[at], skipped[at] = earlier * NS_PER_S + rest, ~shown
     sieve.drop(skipped, "clock", ours, f"the clocks of {timezone} skipped this time in spring")
     if twice := int((earlier != later).sum()):
-        sieve.findings.append(finding("clock_twice", twice, f"{twice:,} times of {sieve.table.theirs[ours]} lie in an "
-                              f"hour that the clocks of {timezone} showed twice; the first was taken"))  # fmt: skip
+        sieve.findings.append(
+            finding(
+                "clock_twice",
+                twice,
+                f"{twice:,} times of {sieve.table.theirs[ours]} lie in an "
+                f"hour that the clocks of {timezone} showed twice; the first was taken",
+            )
+        )
     return Times(ns, times.known)

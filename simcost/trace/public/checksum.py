@@ -32,9 +32,7 @@ def digests_of(path: Path) -> Digests:
             first = first or chunk[: len(_POINTER)]
             sha256.update(chunk)
             blob.update(chunk)
-    return Digests(
-        bytes=size, sha256=sha256.hexdigest(), git_blob_sha1=blob.hexdigest(), is_pointer=first == _POINTER
-    )
+    return Digests(bytes=size, sha256=sha256.hexdigest(), git_blob_sha1=blob.hexdigest(), is_pointer=first == _POINTER)
 
 
 def difference(trace: PublicTrace, found: Digests) -> str:

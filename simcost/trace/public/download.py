@@ -147,9 +147,7 @@ def _opened(url: str, headers: dict[str, str], partial: Partial) -> Any:
     except URLError as error:
         if isinstance(error.reason, TimeoutError | ConnectionResetError):
             raise _PassingError(f"does not answer ({error.reason})") from error
-        raise UnavailableError(
-            f"no connection ({getattr(error.reason, 'strerror', None) or error.reason})"
-        ) from error
+        raise UnavailableError(f"no connection ({getattr(error.reason, 'strerror', None) or error.reason})") from error
     except (HTTPException, OSError) as error:
         raise _PassingError(f"breaks off ({error or type(error).__name__})") from error
 

@@ -102,9 +102,7 @@ def _downloaded(trace: PublicTrace, target: Path, report: Report) -> tuple[str, 
             partial.complete(target)
             return url, found
     except OSError as error:
-        raise InputError(
-            f"{target}: cannot be written: {error.strerror or error}; choose another folder"
-        ) from error
+        raise InputError(f"{target}: cannot be written: {error.strerror or error}; choose another folder") from error
     raise InputError(
         f"{trace.name}: not downloaded: {'; '.join(reasons)}. Without network: download it elsewhere, put it at "
         f"{target} ({published(trace)}) and run the command again, which checks and imports it"

@@ -70,14 +70,24 @@ class ArrivalReader:
         """What was assumed of the times."""
         if self._found is not None:
             first = "day" if self._found.text.startswith("%d") else "month"
-            return [{"kind": "time_format", "count": 1, "message":
-                     f"{self._column} was read as {self._found.text}, the {first} first; "
-                     "if that is wrong, pass --time-format"}]  # fmt: skip
+            return [
+                {
+                    "kind": "time_format",
+                    "count": 1,
+                    "message": f"{self._column} was read as {self._found.text}, the {first} first; "
+                    "if that is wrong, pass --time-format",
+                }
+            ]
         if self._rule is not None and self._rule.guessed:
             zero = "1970-01-01 UTC" if self._rule.epoch else "an unknown start"
-            return [{"kind": "time_unit", "count": 1, "message":
-                     f"{self._column} was read as {self._rule.unit} since {zero}; "
-                     "if that is wrong, pass --time-unit"}]  # fmt: skip
+            return [
+                {
+                    "kind": "time_unit",
+                    "count": 1,
+                    "message": f"{self._column} was read as {self._rule.unit} since {zero}; "
+                    "if that is wrong, pass --time-unit",
+                }
+            ]
         return []
 
     def _decide(self, column: pa.Array, name: str) -> None:

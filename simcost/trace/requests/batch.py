@@ -105,9 +105,7 @@ def _joined(parts: Sequence[RequestBatch]) -> Any:
     import pyarrow as pa
 
     kind = pa.list_(pa.int64())
-    return pa.concat_arrays(
-        [pa.nulls(len(part), kind) if part.prefix is None else part.prefix for part in parts]
-    )
+    return pa.concat_arrays([pa.nulls(len(part), kind) if part.prefix is None else part.prefix for part in parts])
 
 
 def merge(streams: Sequence[Iterator[RequestBatch]]) -> Iterator[RequestBatch]:
@@ -139,9 +137,7 @@ def apart(stream: Iterator[RequestBatch], part: int, parts: int) -> Iterator[Req
         if parts == 1 or (batch.session is None and batch.prefix is None):
             yield batch
         else:
-            yield replace(
-                batch, session=_renumbered(batch, part, parts), prefix=_rehashed(batch.prefix, part)
-            )
+            yield replace(batch, session=_renumbered(batch, part, parts), prefix=_rehashed(batch.prefix, part))
 
 
 def _renumbered(batch: RequestBatch, part: int, parts: int) -> Ints | None:

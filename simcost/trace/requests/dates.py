@@ -11,10 +11,22 @@ from simcost.tables.cells import Flags, Ints, TimeRule, as_text, instants
 
 _SPACE = r"[\s\x{00A0}\x{202F}]"
 _PARTS = {
-    "Y": r"\d{4}", "y": r"\d\d", "m": r"\d{1,2}", "d": r"\d{1,2}", "b": r"\pL{3,}", "B": r"\pL{3,}", "a": r"\pL+",
-    "A": r"\pL+", "H": r"\d{1,2}", "I": r"\d{1,2}", "M": r"\d{1,2}", "S": r"\d{1,2}", "f": r"\d{1,9}",
-    "p": r"[AaPp]\.?[Mm]\.?", "z": r"Z|[-+]\d\d:?\d\d",
-}  # fmt: skip
+    "Y": r"\d{4}",
+    "y": r"\d\d",
+    "m": r"\d{1,2}",
+    "d": r"\d{1,2}",
+    "b": r"\pL{3,}",
+    "B": r"\pL{3,}",
+    "a": r"\pL+",
+    "A": r"\pL+",
+    "H": r"\d{1,2}",
+    "I": r"\d{1,2}",
+    "M": r"\d{1,2}",
+    "S": r"\d{1,2}",
+    "f": r"\d{1,9}",
+    "p": r"[AaPp]\.?[Mm]\.?",
+    "z": r"Z|[-+]\d\d:?\d\d",
+}
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _SHORT = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y"}
 _DAY_MONTH = re.compile(
@@ -39,8 +51,10 @@ class TimePattern:
         directives = re.findall(r"%(.)", self._long())
         unknown = [f"%{each}" for each in directives if each not in _PARTS and each != "%"]
         if unknown or self._long().count("%") != len(directives) + directives.count("%"):
-            raise TraceError(f"--time-format {self.text!r}: {', '.join(unknown) or 'a lone %'} is unknown; known are "
-                             f"{' '.join('%' + each for each in (*_PARTS, *_SHORT))}")  # fmt: skip
+            raise TraceError(
+                f"--time-format {self.text!r}: {', '.join(unknown) or 'a lone %'} is unknown; known are "
+                f"{' '.join('%' + each for each in (*_PARTS, *_SHORT))}"
+            )
         twice = sorted({each for each in directives if directives.count(each) > 1 and each != "%"})
         if twice:
             raise TraceError(f"--time-format {self.text!r}: %{twice[0]} appears twice")
@@ -56,10 +70,21 @@ class TimePattern:
         part = dict(zip((each.name for each in found.type), found.flatten(), strict=True))
         month = self._month(part)
         iso = pc.binary_join_element_wise(
-            self._year(part), "-", month, "-", _two(part["d"]), "T", self._hour(part), ":",
-            _two(part["M"]) if "M" in part else "00", ":", _two(part["S"]) if "S" in part else "00",
-            *([".", part["f"]] if "f" in part else []), *([part["z"]] if "z" in part else []), "",
-        )  # fmt: skip
+            self._year(part),
+            "-",
+            month,
+            "-",
+            _two(part["d"]),
+            "T",
+            self._hour(part),
+            ":",
+            _two(part["M"]) if "M" in part else "00",
+            ":",
+            _two(part["S"]) if "S" in part else "00",
+            *([".", part["f"]] if "f" in part else []),
+            *([part["z"]] if "z" in part else []),
+            "",
+        )
         wrong = pc.fill_null(pc.is_null(iso), fill_value=True)
         return instants(pc.if_else(wrong, pa.scalar(None, pa.string()), iso), TimeRule(None, epoch=True))
 
@@ -118,8 +143,10 @@ def dated(column: pa.Array, place: str, name: str, *, month_first: bool) -> Time
         return TimePattern(day_first)
     if (second > 12 and first <= 12) or (month_first and found[0]["half"] and first <= 12):
         return TimePattern(us)
-    raise TraceError(f"{place}: {name}: {texts[0]!r}: the order of day and month is ambiguous; pass --time-format "
-                     f"'{day_first}' if the day comes first, '{us}' if the month does")  # fmt: skip
+    raise TraceError(
+        f"{place}: {name}: {texts[0]!r}: the order of day and month is ambiguous; pass --time-format "
+        f"'{day_first}' if the day comes first, '{us}' if the month does"
+    )
 
 
 def _pattern(match: re.Match[str], order: str) -> str:

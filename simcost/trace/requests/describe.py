@@ -28,18 +28,35 @@ def arrival_findings(gaps: Gaps, info: TraceInfo) -> list[dict[str, Any]]:
     long = [(length, at) for length, at in gaps.largest if length > limit_s * NS_PER_S]
     if long:
         length, at = long[0]
-        found.append(_finding("gap", len(long), f"{len(long)} gaps without a request are longer than "
-                     f"{format_seconds(limit_s)}; the longest, {format_seconds(length / NS_PER_S)}, "
-                     f"begins {format_seconds(at / NS_PER_S)} after the start: was the log complete?"))  # fmt: skip
+        found.append(
+            _finding(
+                "gap",
+                len(long),
+                f"{len(long)} gaps without a request are longer than "
+                f"{format_seconds(limit_s)}; the longest, {format_seconds(length / NS_PER_S)}, "
+                f"begins {format_seconds(at / NS_PER_S)} after the start: was the log complete?",
+            )
+        )
     if info.rows > 1 and gaps.sum_ns == 0:
         found.append(_finding("constant", info.rows, "all requests arrive at the same instant"))
     elif gaps.zero >= _SHARED * gaps.count and gaps.zero:
-        found.append(_finding("quantised", gaps.zero, f"{gaps.zero / gaps.count:.0%} of the requests arrive at "
-                     f"the same instant as the one before, mostly in steps of {format_seconds(_step_s(gaps))}: the "
-                     "clock of the log is coarse, and queueing will look worse than it was"))  # fmt: skip
+        found.append(
+            _finding(
+                "quantised",
+                gaps.zero,
+                f"{gaps.zero / gaps.count:.0%} of the requests arrive at "
+                f"the same instant as the one before, mostly in steps of {format_seconds(_step_s(gaps))}: the "
+                "clock of the log is coarse, and queueing will look worse than it was",
+            )
+        )
     elif gaps.zero:
-        found.append(_finding("duplicate_arrival", gaps.zero, f"{gaps.zero:,} requests arrive at the same "
-                     "instant as the one before; all were kept"))  # fmt: skip
+        found.append(
+            _finding(
+                "duplicate_arrival",
+                gaps.zero,
+                f"{gaps.zero:,} requests arrive at the same instant as the one before; all were kept",
+            )
+        )
     return found
 
 
@@ -50,8 +67,14 @@ def token_findings(name: str, counts: TokenCounts) -> list[dict[str, Any]]:
     if rows > 1 and at_largest == rows:
         return [_finding("constant", rows, f"{name} is {largest:,} for every request")]
     if at_largest >= max(_CAP_SHARE * rows, _ENOUGH):
-        return [_finding("cap", at_largest, f"{at_largest / rows:.1%} of the requests have exactly the largest "
-                         f"{name}, {largest:,}: a limit of the service cut them there")]  # fmt: skip
+        return [
+            _finding(
+                "cap",
+                at_largest,
+                f"{at_largest / rows:.1%} of the requests have exactly the largest "
+                f"{name}, {largest:,}: a limit of the service cut them there",
+            )
+        ]
     return []
 
 
@@ -112,9 +135,7 @@ def describe_trace(path: Path) -> dict[str, Any]:
     }
 
 
-def _add(
-    batch: RequestBatch, gaps: Gaps, windows: list[Windows], prompt: TokenCounts, output: TokenCounts
-) -> None:
+def _add(batch: RequestBatch, gaps: Gaps, windows: list[Windows], prompt: TokenCounts, output: TokenCounts) -> None:
     gaps.add(batch.arrival_ns)
     for window in windows:
         window.add(batch.arrival_ns)

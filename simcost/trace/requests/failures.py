@@ -48,9 +48,7 @@ class FailureRule:
         if self.left_out is None or self.kept is None:
             return pa.array([], pa.string())
         text = pc.fill_null(as_text(column), "")
-        known = pc.or_(
-            pc.match_substring_regex(text, self.left_out), pc.match_substring_regex(text, self.kept)
-        )
+        known = pc.or_(pc.match_substring_regex(text, self.left_out), pc.match_substring_regex(text, self.kept))
         return text.filter(pc.invert(known))
 
 
@@ -66,25 +64,31 @@ GENERIC_RULES = (
 LITELLM_RULES = (
     status_rule("status"),
     FailureRule(column="cache_hit", reason="cache_hit", left_out=r"(?i)^\s*(true|t|1)\s*$"),
-    FailureRule(column="call_type", reason="other_operation", left_out=(
-        r"(?i)embedding|image|moderation|transcription|speech|rerank|search|batch|file|assistant|thread|vector_store|"
-        r"video|ocr|container|skill|eval|health")),
-)  # fmt: skip
+    FailureRule(
+        column="call_type",
+        reason="other_operation",
+        left_out=(
+            r"(?i)embedding|image|moderation|transcription|speech|rerank|search|batch|file|assistant|thread|vector_store|"
+            r"video|ocr|container|skill|eval|health"
+        ),
+    ),
+)
 LANGFUSE_RULES = (
     FailureRule(column="type", reason="other_operation", kept=r"(?i)^\s*(generation)?\s*$"),
     FailureRule(column="level", reason="failed_status", left_out=_ERROR_LEVEL),
 )
 SPAN_RULES = (
-    FailureRule(column="gen_ai.operation.name", reason="other_operation",
-         kept=r"(?i)^\s*(chat|text_completion|generate_content|completions?)?\s*$"),
+    FailureRule(
+        column="gen_ai.operation.name",
+        reason="other_operation",
+        kept=r"(?i)^\s*(chat|text_completion|generate_content|completions?)?\s*$",
+    ),
     FailureRule(column="status", reason="failed_status", left_out=r"(?i)^\s*(2|(status_code_)?error)\s*$"),
     FailureRule(column="error.type", reason="failed_status", left_out=r"\S"),
-)  # fmt: skip
+)
 
 
-def left_out(
-    rules: Mapping[str, FailureRule], columns: Mapping[str, pa.Array], among: Flags
-) -> dict[str, Flags]:
+def left_out(rules: Mapping[str, FailureRule], columns: Mapping[str, pa.Array], among: Flags) -> dict[str, Flags]:
     """Reason -> rows of `among` that the rules leave out, each under the first that does."""
     found: dict[str, Flags] = {}
     left = among.copy()

@@ -17,9 +17,7 @@ from simcost.trace.requests.failures import (
 from simcost.trace.requests.langfuse import observation_row
 from simcost.trace.requests.otel import span_rows
 
-FormatName = Literal[
-    "azure-llm", "burstgpt", "mooncake", "csv", "jsonl", "parquet", "otel", "litellm", "langfuse"
-]
+FormatName = Literal["azure-llm", "burstgpt", "mooncake", "csv", "jsonl", "parquet", "otel", "litellm", "langfuse"]
 OURS = (
     "arrival",
     "prompt_tokens",
@@ -57,52 +55,122 @@ class LogFormat:
 
 
 FORMATS: Mapping[str, LogFormat] = {
-    "azure-llm": LogFormat(container="csv", columns={
-        "arrival": ["TIMESTAMP"], "prompt_tokens": ["ContextTokens"], "output_tokens": ["GeneratedTokens"]}),
-    "burstgpt": LogFormat(container="csv", unit="s", columns={
-        "arrival": ["Timestamp"], "prompt_tokens": ["Request tokens"], "output_tokens": ["Response tokens"],
-        "model": ["Model"], "session": ["Session ID"]}),
-    "mooncake": LogFormat(container="jsonl", unit="ms", block_tokens=512, columns={
-        "arrival": ["timestamp"], "prompt_tokens": ["input_length"], "output_tokens": ["output_length"],
-        "prefix_hashes": ["hash_ids"]}),
+    "azure-llm": LogFormat(
+        container="csv",
+        columns={
+            "arrival": ["TIMESTAMP"],
+            "prompt_tokens": ["ContextTokens"],
+            "output_tokens": ["GeneratedTokens"],
+        },
+    ),
+    "burstgpt": LogFormat(
+        container="csv",
+        unit="s",
+        columns={
+            "arrival": ["Timestamp"],
+            "prompt_tokens": ["Request tokens"],
+            "output_tokens": ["Response tokens"],
+            "model": ["Model"],
+            "session": ["Session ID"],
+        },
+    ),
+    "mooncake": LogFormat(
+        container="jsonl",
+        unit="ms",
+        block_tokens=512,
+        columns={
+            "arrival": ["timestamp"],
+            "prompt_tokens": ["input_length"],
+            "output_tokens": ["output_length"],
+            "prefix_hashes": ["hash_ids"],
+        },
+    ),
     "csv": LogFormat(container="csv", rules=GENERIC_RULES),
     "jsonl": LogFormat(container="jsonl", rules=GENERIC_RULES),
     "parquet": LogFormat(container="parquet", rules=GENERIC_RULES),
-    "otel": LogFormat(container="jsonl", rows=span_rows, rules=SPAN_RULES, columns={
-        "arrival": ["startTimeUnixNano", "start_time", "startTime"], "session": ["gen_ai.conversation.id"]}),
-    "litellm": LogFormat(container=None, rules=LITELLM_RULES, columns={
-        "arrival": ["startTime"], "prompt_tokens": ["prompt_tokens"], "output_tokens": ["completion_tokens"],
-        "model": ["model"], "tenant": ["team_id"], "session": ["session_id"]}),
-    "langfuse": LogFormat(container=None, rows=observation_row, rules=LANGFUSE_RULES, thousands=",",
-                       month_first=True, columns={
-        "arrival": ["startTime", "start_time"],
-        "prompt_tokens": ["inputUsage", "inputTokens", "promptTokens", "usage.input"],
-        "output_tokens": ["outputUsage", "outputTokens", "completionTokens", "usage.output"],
-        "model": ["model", "providedModelName", "provided_model_name"],
-        "tenant": ["userId", "user_id"], "session": ["sessionId", "session_id"]}),
-}  # fmt: skip
+    "otel": LogFormat(
+        container="jsonl",
+        rows=span_rows,
+        rules=SPAN_RULES,
+        columns={
+            "arrival": ["startTimeUnixNano", "start_time", "startTime"],
+            "session": ["gen_ai.conversation.id"],
+        },
+    ),
+    "litellm": LogFormat(
+        container=None,
+        rules=LITELLM_RULES,
+        columns={
+            "arrival": ["startTime"],
+            "prompt_tokens": ["prompt_tokens"],
+            "output_tokens": ["completion_tokens"],
+            "model": ["model"],
+            "tenant": ["team_id"],
+            "session": ["session_id"],
+        },
+    ),
+    "langfuse": LogFormat(
+        container=None,
+        rows=observation_row,
+        rules=LANGFUSE_RULES,
+        thousands=",",
+        month_first=True,
+        columns={
+            "arrival": ["startTime", "start_time"],
+            "prompt_tokens": ["inputUsage", "inputTokens", "promptTokens", "usage.input"],
+            "output_tokens": ["outputUsage", "outputTokens", "completionTokens", "usage.output"],
+            "model": ["model", "providedModelName", "provided_model_name"],
+            "tenant": ["userId", "user_id"],
+            "session": ["sessionId", "session_id"],
+        },
+    ),
+}
 
 _ALSO_CALLED = {
-    "arrival": ("arrival_ns", "arrival_us", "arrival_ms", "arrival_s", "arrival_time", "timestamp", "time",
-                "created_at", "start_time", "arrived_at"),
-    "prompt_tokens": ("contexttokens", "request tokens", "input_length", "input_tokens", "input_toks",
-                      "prompt_len", "prompt_length", "num_prompt_tokens", "num_prefill_tokens"),
-    "output_tokens": ("generatedtokens", "response tokens", "output_length", "completion_tokens",
-                      "output_toks", "generated_tokens", "output_len", "num_decode_tokens"),
-}  # fmt: skip
+    "arrival": (
+        "arrival_ns",
+        "arrival_us",
+        "arrival_ms",
+        "arrival_s",
+        "arrival_time",
+        "timestamp",
+        "time",
+        "created_at",
+        "start_time",
+        "arrived_at",
+    ),
+    "prompt_tokens": (
+        "contexttokens",
+        "request tokens",
+        "input_length",
+        "input_tokens",
+        "input_toks",
+        "prompt_len",
+        "prompt_length",
+        "num_prompt_tokens",
+        "num_prefill_tokens",
+    ),
+    "output_tokens": (
+        "generatedtokens",
+        "response tokens",
+        "output_length",
+        "completion_tokens",
+        "output_toks",
+        "generated_tokens",
+        "output_len",
+        "num_decode_tokens",
+    ),
+}
 
 
 def find_format(name: str) -> LogFormat:
     """The format of that name. Raises TraceError for an unknown one."""
     if name not in FORMATS:
-        raise TraceError(f"unknown format {name!r}{did_you_mean(name, list(FORMATS))} "
-                         f"(known: {', '.join(FORMATS)})")  # fmt: skip
+        raise TraceError(f"unknown format {name!r}{did_you_mean(name, list(FORMATS))} (known: {', '.join(FORMATS)})")
     return FORMATS[name]
 
 
-def find_columns(
-    form: LogFormat, mapping: Mapping[str, str], present: Sequence[str], place: str
-) -> dict[str, str]:
+def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[str], place: str) -> dict[str, str]:
     """Ours -> theirs for one log.
 
     Args:
@@ -116,16 +184,21 @@ def find_columns(
     """
     known = (*OURS, *([STATUS] if any(rule.column == STATUS for rule in form.rules) else []))
     wanted = {ours: theirs for ours, theirs in _by_name(present).items() if ours not in form.columns}
-    wanted |= {ours: next((name for name in names if name in present), names[0])
-               for ours, names in form.columns.items()}  # fmt: skip
-    faults = [f"{ours!r} is not a known column{did_you_mean(ours, known)} (known: {', '.join(known)})"
-              for ours in mapping if ours not in known]  # fmt: skip
-    wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
-    faults += [
-        _missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present
+    wanted |= {
+        ours: next((name for name in names if name in present), names[0]) for ours, names in form.columns.items()
+    }
+    faults = [
+        f"{ours!r} is not a known column{did_you_mean(ours, known)} (known: {', '.join(known)})"
+        for ours in mapping
+        if ours not in known
     ]
-    faults += [f"{ours}: no column {theirs!r}{did_you_mean(theirs, present)}"
-               for ours, theirs in mapping.items() if ours in known[3:] and theirs not in present]  # fmt: skip
+    wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
+    faults += [_missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present]
+    faults += [
+        f"{ours}: no column {theirs!r}{did_you_mean(theirs, present)}"
+        for ours, theirs in mapping.items()
+        if ours in known[3:] and theirs not in present
+    ]
     used = {ours: theirs for ours, theirs in wanted.items() if theirs in present}
     faults += [f"column {theirs!r} is there twice" for theirs in used.values() if present.count(theirs) > 1]
     if faults:
@@ -135,8 +208,12 @@ def find_columns(
 
 def find_rules(form: LogFormat, mapping: Mapping[str, str]) -> dict[str, FailureRule]:
     """Keys of a chunk -> the rules of a format by their columns, of which the mapping may name the status."""
-    return {f"rule {rule.column}": replace(rule, column=mapping.get(rule.column, rule.column))
-            if rule.column == STATUS else rule for rule in form.rules}  # fmt: skip
+    return {
+        f"rule {rule.column}": replace(rule, column=mapping.get(rule.column, rule.column))
+        if rule.column == STATUS
+        else rule
+        for rule in form.rules
+    }
 
 
 def _by_name(present: Sequence[str]) -> dict[str, str]:
@@ -158,6 +235,9 @@ def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     if likely is None:
         hint = did_you_mean(theirs or ours, present) or f"; pass --map {ours}=COLUMN"
     else:
-        hint = f"; did you mean --map {ours}={likely}?" if " " not in likely else \
-            f"; did you mean --map '{ours}={likely}'?"  # fmt: skip
+        hint = (
+            f"; did you mean --map {ours}={likely}?"
+            if " " not in likely
+            else f"; did you mean --map '{ours}={likely}'?"
+        )
     return f"{ours}: no column {theirs or ours!r}{hint}"

@@ -84,8 +84,11 @@ class Intake:
             faults = faults + self._faults(chunk, cells, left & ~good, counts)
         self._report(faults, counts)
         self.tally.repaired["zero_prompt"] += int((keep & (prompt == 0)).sum())
-        columns = {"arrival_ns": cells["arrival"][0] + self.arrivals.start_ns, "prompt_tokens": _tokens(prompt),
-                   "output_tokens": _tokens(output)}  # fmt: skip
+        columns = {
+            "arrival_ns": cells["arrival"][0] + self.arrivals.start_ns,
+            "prompt_tokens": _tokens(prompt),
+            "output_tokens": _tokens(output),
+        }
         return columns | {ours: self._optional(ours, chunk, cells, rows) for ours in self.optional}, keep
 
     def _served(self, chunk: Chunk, rows: int, counts: Counter[str]) -> Flags:
@@ -95,9 +98,7 @@ class Intake:
         out = left_out(self.rules, chunk.columns, selected)
         for key, rule in self.rules.items():
             if key in chunk.columns:
-                self.tally.note_statuses(
-                    rule.column, rule.unknown(chunk.columns[key].filter(pa.array(selected)))
-                )
+                self.tally.note_statuses(rule.column, rule.unknown(chunk.columns[key].filter(pa.array(selected))))
         nothing = {ours: _null(chunk.columns[ours]) for ours in NEEDED}
         tokenless = nothing["prompt_tokens"] & nothing["output_tokens"]
         left = selected & ~np.logical_or.reduce([np.zeros(rows, bool), *out.values()])
@@ -130,9 +131,7 @@ class Intake:
             return pa.nulls(rows, OPTIONAL[ours])
         try:
             if ours == "priority":
-                return pa.array(
-                    np.clip(cells[ours][0], -(2**15), 2**15 - 1).astype(np.int16), mask=_null(column)
-                )
+                return pa.array(np.clip(cells[ours][0], -(2**15), 2**15 - 1).astype(np.int16), mask=_null(column))
             if ours == "prefix_hashes":
                 return column.cast(OPTIONAL[ours])
             text = as_text(column)
@@ -140,8 +139,9 @@ class Intake:
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
 
-    def _faults(self, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], bad: Flags,
-                counts: Counter[str]) -> list[tuple[str, str]]:  # fmt: skip
+    def _faults(
+        self, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], bad: Flags, counts: Counter[str]
+    ) -> list[tuple[str, str]]:
         """The first bad cells of each column, in the order of the rows. A row counts under its first bad column."""
         first = []
         for ours, (_, ok) in cells.items():
@@ -164,8 +164,7 @@ class Intake:
         if total and self.on_error == "stop":
             lines = [f"{self.name}: {text}" for _, text in faults[:_SHOWN]]
             more = f"\nand {total - len(lines)} more rows in this block" if total > len(lines) else ""
-            raise TraceError("\n".join(lines) + more + "\ncorrect the log, or leave such rows out with "
-                             "--on-error skip")  # fmt: skip
+            raise TraceError("\n".join(lines) + more + "\ncorrect the log, or leave such rows out with --on-error skip")
         self.tally.dropped += counts
         for kind, text in faults:
             self.tally.examples.setdefault(kind, text)

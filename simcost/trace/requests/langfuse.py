@@ -22,9 +22,5 @@ def observation_row(value: Mapping[str, Any]) -> Rows:
 def _sum(details: Mapping[str, Any], side: str) -> Any:
     """Tokens of one side, None if there are none; what is not a whole number is kept for the message."""
     counts = [count for name, count in details.items() if name.startswith(side) and count is not None]
-    odd = [
-        count
-        for count in counts
-        if type(count) is not int and not (isinstance(count, str) and count.isdecimal())
-    ]
+    odd = [count for count in counts if type(count) is not int and not (isinstance(count, str) and count.isdecimal())]
     return odd[0] if odd else sum(map(int, counts)) if counts else None

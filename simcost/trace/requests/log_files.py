@@ -79,6 +79,8 @@ def _delimiter(path: Path) -> str:
     there = [mark for mark in _DELIMITERS if header and mark in header[0]]
     if len(there) > 1:
         names = " and ".join(_DELIMITERS[mark] for mark in there)
-        raise TraceError(f"{path}: its header has {names}; pass the one between its cells, e.g. --delimiter "
-                         f"'{_DELIMITERS[there[0]]}'")  # fmt: skip
+        raise TraceError(
+            f"{path}: its header has {names}; pass the one between its cells, e.g. --delimiter "
+            f"'{_DELIMITERS[there[0]]}'"
+        )
     return there[0] if there else ","

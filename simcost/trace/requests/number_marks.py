@@ -22,9 +22,7 @@ class NumberMarks:
 
     def __post_init__(self) -> None:
         if self.thousands is not None and self.thousands == self.decimal:
-            raise TraceError(
-                f"{self.thousands!r} is both --thousands and --decimal; pass two different marks"
-            )
+            raise TraceError(f"{self.thousands!r} is both --thousands and --decimal; pass two different marks")
 
     def plain(self, text: pa.Array) -> pa.Array:
         """Whole numbers as digits alone; null what is not written with these marks, or can be read in two ways."""

@@ -8,10 +8,18 @@ from typing import Any
 
 from simcost.tables.json_objects import Rows
 
-_PROMPT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens",
-           "llm.token_count.prompt")  # fmt: skip
-_OUTPUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens",
-           "llm.token_count.completion")  # fmt: skip
+_PROMPT = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.usage.prompt_tokens",
+    "llm.token_count.prompt",
+)
+_OUTPUT = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.usage.completion_tokens",
+    "llm.token_count.completion",
+)
 _MODEL = ("gen_ai.request.model", "gen_ai.response.model", "llm.request.model", "llm.model_name")
 OPERATION = "gen_ai.operation.name"
 NOT_GENAI = "(none: no GenAI span)"
@@ -64,9 +72,7 @@ def _row(span: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]
     }
     if str(row.get("startTimeUnixNano")) == "0":  # unknown
         row["startTimeUnixNano"] = None
-    operation = own.get(
-        OPERATION, "" if any(key.startswith(("gen_ai.", "llm.")) for key in own) else NOT_GENAI
-    )
+    operation = own.get(OPERATION, "" if any(key.startswith(("gen_ai.", "llm.")) for key in own) else NOT_GENAI)
     return row | {
         "prompt_tokens": _first(own, _PROMPT),
         "output_tokens": _first(own, _OUTPUT),
@@ -91,8 +97,11 @@ def _attributes(value: Any) -> dict[str, Any]:
         return value
     if not isinstance(value, list):
         return {}
-    return {item["key"]: _typed(item.get("value")) for item in value
-            if isinstance(item, dict) and isinstance(item.get("key"), str)}  # fmt: skip
+    return {
+        item["key"]: _typed(item.get("value"))
+        for item in value
+        if isinstance(item, dict) and isinstance(item.get("key"), str)
+    }
 
 
 def _typed(value: Any) -> Any:

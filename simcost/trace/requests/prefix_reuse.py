@@ -25,8 +25,9 @@ class Recent:
 
     def before(self, key: Ints, at_ns: Ints, value: Ints) -> Ints:
         """The value of the use of the same key before each use, if that is recent; else -1. Values are positive."""
-        keys, times, values = (np.concatenate(pair) for pair in ((self._key, key), (self._at_ns, at_ns),
-                                                                 (self._value, value)))  # fmt: skip
+        keys, times, values = (
+            np.concatenate(pair) for pair in ((self._key, key), (self._at_ns, at_ns), (self._value, value))
+        )
         order = np.argsort(keys, kind="stable")
         again = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
         previous = np.full(len(keys), -1)

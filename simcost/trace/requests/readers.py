@@ -35,11 +35,18 @@ class Notation:
 
 
 def import_trace(
-    path: Path | Sequence[Path], fmt: FormatName, out: Path, *, mapping: Mapping[str, str] | None = None,
-    where: Sequence[tuple[str, str]] = (), on_error: OnError = "stop", start: str | None = None,
-    notation: Notation | None = None, block_tokens: int | None = None,
+    path: Path | Sequence[Path],
+    fmt: FormatName,
+    out: Path,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    where: Sequence[tuple[str, str]] = (),
+    on_error: OnError = "stop",
+    start: str | None = None,
+    notation: Notation | None = None,
+    block_tokens: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Read logs and write them as one trace.
 
     Args:
@@ -64,14 +71,17 @@ def import_trace(
         InputError: the output cannot be written there.
     """
     asked = _Request(
-        form=find_format(fmt), mapping=mapping or {}, where=where, on_error=on_error, start=start,
+        form=find_format(fmt),
+        mapping=mapping or {},
+        where=where,
+        on_error=on_error,
+        start=start,
         notation=notation or Notation(),
-    )  # fmt: skip
+    )
     given = [path] if isinstance(path, Path) else path
     with ExitStack() as stack:
         paths = [stack.enter_context(local(each)) for each in given]
-        logs = [_Log(path=each, name=shown_name(name), request=asked)
-                for each, name in zip(paths, given, strict=True)]  # fmt: skip
+        logs = [_Log(path=each, name=shown_name(name), request=asked) for each, name in zip(paths, given, strict=True)]
         optional = _optional_columns(logs)
         block_tokens = (block_tokens or asked.form.block_tokens) if "prefix_hashes" in optional else None
         if "prefix_hashes" in optional and block_tokens is None:
@@ -95,9 +105,7 @@ class _Request:
     @property
     def marks(self) -> NumberMarks:
         """Of the numbers: declared, else those of the format."""
-        return NumberMarks(
-            decimal=self.notation.decimal, thousands=self.notation.thousands or self.form.thousands
-        )
+        return NumberMarks(decimal=self.notation.decimal, thousands=self.notation.thousands or self.form.thousands)
 
     def conditions(self) -> dict[str, list[str]]:
         """Column -> its values."""
@@ -121,20 +129,25 @@ class _Log:
         request = self.request
         pattern = request.notation.time_format
         arrivals = ArrivalReader(
-            name=self.name, unit=request.notation.time_unit or request.form.unit, start=request.start,
-            pattern=None if pattern is None else TimePattern(pattern), month_first=request.form.month_first,
+            name=self.name,
+            unit=request.notation.time_unit or request.form.unit,
+            start=request.start,
+            pattern=None if pattern is None else TimePattern(pattern),
+            month_first=request.form.month_first,
             marks=request.marks,
-        )  # fmt: skip
+        )
         self.intake = Intake(
-            name=self.name, arrivals=arrivals, on_error=request.on_error, marks=request.marks,
-            rules=find_rules(request.form, request.mapping), selection=Selection(request.conditions()),
-        )  # fmt: skip
+            name=self.name,
+            arrivals=arrivals,
+            on_error=request.on_error,
+            marks=request.marks,
+            rules=find_rules(request.form, request.mapping),
+            selection=Selection(request.conditions()),
+        )
 
     def chunks(self) -> Iterator[Chunk]:
         """Its rows in order."""
-        yield from open_log(
-            self.path, self.request.form, self._find, delimiter=self.request.notation.delimiter
-        )
+        yield from open_log(self.path, self.request.form, self._find, delimiter=self.request.notation.delimiter)
 
     def _find(self, present: Sequence[str]) -> dict[str, str]:
         """Columns of the trace, of the conditions and of the rules, as this file calls them."""
@@ -178,8 +191,10 @@ def _write(
 
 def _same_zero(first: _Log, log: _Log) -> None:
     if first.intake.arrivals.epoch != log.intake.arrivals.epoch:
-        raise TraceError(f"{log.name}: its arrivals and those of {first.name} count from different zeros, dates and an "
-                         "unknown start; import them apart")  # fmt: skip
+        raise TraceError(
+            f"{log.name}: its arrivals and those of {first.name} count from different zeros, dates and an "
+            "unknown start; import them apart"
+        )
 
 
 def _no_rows(logs: Sequence[_Log]) -> str:
@@ -238,6 +253,8 @@ def _several_models(models: Mapping[str, int]) -> dict[str, Any]:
     shown = ", ".join(f"{name} ({count:,})" for name, count in list(models.items())[:5])
     more = f" and {len(models) - 5} more" if len(models) > 5 else ""
     first = next(iter(models))
-    message = (f"the requests are of {len(models)} models: {shown}{more}; a plan serves one of them: select it with "
-               f"--where model={first}")  # fmt: skip
+    message = (
+        f"the requests are of {len(models)} models: {shown}{more}; a plan serves one of them: select it with "
+        f"--where model={first}"
+    )
     return {"kind": "models", "count": len(models), "message": message}

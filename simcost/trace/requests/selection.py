@@ -34,8 +34,11 @@ class Selection:
             TraceError: the log has no such column.
         """
         found = {name: name if name in present else theirs.get(name) for name in self.wanted}
-        missing = [f"--where: no column {name!r}{did_you_mean(name, present)}"
-                   for name, there in found.items() if there is None]  # fmt: skip
+        missing = [
+            f"--where: no column {name!r}{did_you_mean(name, present)}"
+            for name, there in found.items()
+            if there is None
+        ]
         if missing:
             raise TraceError(f"{place}: {'; '.join(missing)}; {columns_said(present)}")
         return {_PREFIX + name: there for name, there in found.items() if there is not None}

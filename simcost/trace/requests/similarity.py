@@ -75,16 +75,18 @@ def _ratios(real: dict[str, Any], synthetic: dict[str, Any], clock_s: float) -> 
         found.append(_check("cv", "cv", real["cv"], synthetic["cv"], "ratio"))
     for name, value in real["dispersion"].items():
         if clock_s <= _FINE * float(name.removesuffix("s")):
-            found.append(
-                _check(f"dispersion_{name}", "dispersion", value, synthetic["dispersion"][name], "ratio")
-            )
+            found.append(_check(f"dispersion_{name}", "dispersion", value, synthetic["dispersion"][name], "ratio"))
     return [check for check in found if check is not None]
 
 
 def _distances(real: Tuples, synthetic: Tuples) -> list[dict[str, Any]]:
     """Distances of the distributions of gaps and tokens."""
-    kinds = {"rescaled_gaps": ("gap", "gaps"), "gaps": ("gap_s", "gaps"),
-             "prompt_tokens": ("prompt_tokens", "tokens"), "output_tokens": ("output_tokens", "tokens")}  # fmt: skip
+    kinds = {
+        "rescaled_gaps": ("gap", "gaps"),
+        "gaps": ("gap_s", "gaps"),
+        "prompt_tokens": ("prompt_tokens", "tokens"),
+        "output_tokens": ("output_tokens", "tokens"),
+    }
     found = []
     for name, (column, kind) in kinds.items():
         one, other = getattr(real, column), getattr(synthetic, column)
@@ -128,14 +130,18 @@ def _profile(said: tuple[dict[str, Any], dict[str, Any]], paths: tuple[Path, Pat
 
 def _reuse(real: dict[str, Any], synthetic: dict[str, Any]) -> list[dict[str, Any]]:
     """Share of prompt blocks seen before, where both traces tell."""
-    found = _check(
-        "prefix_reuse", "prefix_reuse", real["prefix_reuse"], synthetic["prefix_reuse"], "difference"
-    )
+    found = _check("prefix_reuse", "prefix_reuse", real["prefix_reuse"], synthetic["prefix_reuse"], "difference")
     return [found] if found is not None else []
 
 
-def _check(name: str, kind: str, real: float | None, synthetic: float | None, measure: Measure,
-           apart: float | None = None) -> dict[str, Any] | None:  # fmt: skip
+def _check(
+    name: str,
+    kind: str,
+    real: float | None,
+    synthetic: float | None,
+    measure: Measure,
+    apart: float | None = None,
+) -> dict[str, Any] | None:
     """One row; None where a trace does not tell, or a ratio has no meaning."""
     if real is None or synthetic is None or (measure == "ratio" and real <= 0):
         return None
@@ -144,13 +150,18 @@ def _check(name: str, kind: str, real: float | None, synthetic: float | None, me
     return _row(name, kind, real, synthetic, measure, apart)
 
 
-def _row(
-    name: str, kind: str, real: float, synthetic: float, measure: Measure, apart: float
-) -> dict[str, Any]:
+def _row(name: str, kind: str, real: float, synthetic: float, measure: Measure, apart: float) -> dict[str, Any]:
     tolerance, reason = TOLERANCES[kind]
     off = abs(apart - 1) if measure == "ratio" else abs(apart)
-    return {"check": name, "real": real, "synthetic": synthetic, measure: apart, "tolerance": tolerance,
-            "within": bool(off <= tolerance), "reason": reason}  # fmt: skip
+    return {
+        "check": name,
+        "real": real,
+        "synthetic": synthetic,
+        measure: apart,
+        "tolerance": tolerance,
+        "within": bool(off <= tolerance),
+        "reason": reason,
+    }
 
 
 def _verdict(checks: list[dict[str, Any]]) -> str:
@@ -158,9 +169,7 @@ def _verdict(checks: list[dict[str, Any]]) -> str:
     outside = [check["check"] for check in checks if not check["within"]]
     if not outside:
         return f"Alike: all {len(checks)} checks are within their tolerances."
-    return (
-        f"Not alike in {', '.join(outside)}; {len(checks) - len(outside)} of {len(checks)} checks are within."
-    )
+    return f"Not alike in {', '.join(outside)}; {len(checks) - len(outside)} of {len(checks)} checks are within."
 
 
 def ks_distance(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:

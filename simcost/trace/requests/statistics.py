@@ -56,11 +56,7 @@ class Gaps:
 
     def _keep(self, gaps: Ints, joined: Ints) -> None:
         """Update the longest gaps and the first steps."""
-        top = (
-            np.argpartition(gaps, -_KEPT_GAPS)[-_KEPT_GAPS:]
-            if len(gaps) > _KEPT_GAPS
-            else np.arange(len(gaps))
-        )
+        top = np.argpartition(gaps, -_KEPT_GAPS)[-_KEPT_GAPS:] if len(gaps) > _KEPT_GAPS else np.arange(len(gaps))
         found = [(int(gaps[i]), int(joined[i])) for i in top]
         self.largest = nlargest(_KEPT_GAPS, self.largest + found)
         if len(self.steps) < _KEPT_STEPS:

@@ -26,8 +26,13 @@ UNITS = {"arrival_ns": "ns", "prompt_tokens": "tokens", "output_tokens": "tokens
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 REQUIRED = {"arrival_ns": pa.int64(), "prompt_tokens": pa.int32(), "output_tokens": pa.int32()}
-OPTIONAL = {"model": _LABEL, "tenant": _LABEL, "session": _LABEL, "priority": pa.int16(),
-            "prefix_hashes": pa.list_(pa.int64())}  # fmt: skip
+OPTIONAL = {
+    "model": _LABEL,
+    "tenant": _LABEL,
+    "session": _LABEL,
+    "priority": pa.int16(),
+    "prefix_hashes": pa.list_(pa.int64()),
+}
 
 
 def trace_schema(optional: Sequence[str] = ()) -> pa.Schema:
@@ -68,9 +73,16 @@ def open_trace(path: Path) -> TraceInfo:
     with _parquet(path) as file:
         said = _metadata(path, file)
         columns = tuple(file.schema_arrow.names)
-        info = TraceInfo(path=path, rows=file.metadata.num_rows, columns=columns, span_ns=said["span_ns"],
-                         start_utc=said["start_utc"], source=said["source"],
-                         block_tokens=said["block_tokens"], models=said["models"])  # fmt: skip
+        info = TraceInfo(
+            path=path,
+            rows=file.metadata.num_rows,
+            columns=columns,
+            span_ns=said["span_ns"],
+            start_utc=said["start_utc"],
+            source=said["source"],
+            block_tokens=said["block_tokens"],
+            models=said["models"],
+        )
     if info.rows == 0:
         raise TraceError(f"{path}: the trace is empty; import a log with at least one request")
     return info
@@ -102,9 +114,7 @@ def read_batches(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBa
         yield batch
 
 
-def read_with_sessions(
-    path: Path, batch_rows: int = BATCH_ROWS, *, prefixes: bool = False
-) -> Iterator[RequestBatch]:
+def read_with_sessions(path: Path, batch_rows: int = BATCH_ROWS, *, prefixes: bool = False) -> Iterator[RequestBatch]:
     """The same, each request with the number of its conversation and its priority where the trace has them, and with
     the hashes of its prefix if asked.
 
@@ -152,27 +162,35 @@ def _check(path: Path, batch: RequestBatch, row: int, last_ns: int) -> None:
     """Raise TraceError unless arrivals go on from `last_ns` in order and tokens are at least 1."""
     back = np.diff(batch.arrival_ns, prepend=last_ns) < 0
     if back.any():
-        raise TraceError(f"{path}: row {row + int(back.argmax()) + 1}: arrival_ns is earlier than before; "
-                         "import the log again, which sorts it")  # fmt: skip
+        raise TraceError(
+            f"{path}: row {row + int(back.argmax()) + 1}: arrival_ns is earlier than before; "
+            "import the log again, which sorts it"
+        )
     for name in ("prompt_tokens", "output_tokens"):
         values = getattr(batch, name)
         if values.min() < 1:
-            raise TraceError(f"{path}: row {row + int(values.argmin()) + 1}: {name} is {values.min()}; "
-                             "it must be at least 1; import the log again")  # fmt: skip
+            raise TraceError(
+                f"{path}: row {row + int(values.argmin()) + 1}: {name} is {values.min()}; "
+                "it must be at least 1; import the log again"
+            )
 
 
 def _parquet(path: Path) -> Any:
     """An open Parquet file, or a TraceError that says why not."""
     if not path.is_file():
-        raise TraceError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; "
-                         "give the Parquet file that `simcost trace import` wrote")  # fmt: skip
+        raise TraceError(
+            f"{path}: {'is not a file' if path.exists() else 'no such file'}; "
+            "give the Parquet file that `simcost trace import` wrote"
+        )
     if path.stat().st_size == 0:
         raise TraceError(f"{path}: the file is empty; import the log again")
     try:
         return pq.ParquetFile(path, pre_buffer=False)  # else the whole file is held
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}: no Parquet file, or a truncated one; if it is a log, convert it with "
-                         f"`simcost trace import`, else import again") from error  # fmt: skip
+        raise TraceError(
+            f"{path}: no Parquet file, or a truncated one; if it is a log, convert it with "
+            f"`simcost trace import`, else import again"
+        ) from error
 
 
 def _metadata(path: Path, file: Any) -> dict[str, Any]:
@@ -182,9 +200,13 @@ def _metadata(path: Path, file: Any) -> dict[str, Any]:
     try:
         said = finite_json((file.metadata.metadata or {})[KEY])
         version, rows = int(said["version"]), int(said["rows"])
-        said = {"span_ns": int(said["span_ns"]), "start_utc": said["start_utc"],
-                "source": str(said["source"]), "block_tokens": said["block_tokens"],
-                "models": {str(name): int(count) for name, count in dict(said.get("models", {})).items()}}  # fmt: skip
+        said = {
+            "span_ns": int(said["span_ns"]),
+            "start_utc": said["start_utc"],
+            "source": str(said["source"]),
+            "block_tokens": said["block_tokens"],
+            "models": {str(name): int(count) for name, count in dict(said.get("models", {})).items()},
+        }
     except (KeyError, TypeError, ValueError) as error:
         raise TraceError(f"{path}: Parquet, but not a simcost trace: no metadata; {remedy}") from error
     if version != VERSION:
@@ -199,8 +221,13 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
     known = REQUIRED | OPTIONAL
     faults = [f"no column {name}" for name in REQUIRED if name not in schema.names]
     faults += [f"unknown column {name}" for name in schema.names if name not in known]
-    faults += [f"{field.name} is {field.type}, not {known[field.name]}" for field in schema
-               if field.name in known and field.type != known[field.name]]  # fmt: skip
+    faults += [
+        f"{field.name} is {field.type}, not {known[field.name]}"
+        for field in schema
+        if field.name in known and field.type != known[field.name]
+    ]
     if faults:
-        raise TraceError(f"{path}: not a simcost trace: {'; '.join(faults)}; convert it with "
-                         "`simcost trace import FILE --format parquet --map OURS=THEIRS`")  # fmt: skip
+        raise TraceError(
+            f"{path}: not a simcost trace: {'; '.join(faults)}; convert it with "
+            "`simcost trace import FILE --format parquet --map OURS=THEIRS`"
+        )

@@ -50,16 +50,22 @@ class Tally:
 
     def findings(self) -> list[dict[str, Any]]:
         """What was left out or mended, for people."""
-        found = [finding(kind, count, self.examples.get(kind)) for kind, count in
-                 [*(+self.dropped).items(), *(+self.repaired).items()]]  # fmt: skip
+        found = [
+            finding(kind, count, self.examples.get(kind))
+            for kind, count in [*(+self.dropped).items(), *(+self.repaired).items()]
+        ]
         if self._statuses:
-            shown = ", ".join(f"{column} {value!r} ({count:,})"
-                              for (column, value), count in self._statuses.most_common(5))  # fmt: skip
-            message = (
-                f"requests of an unknown status were taken as served: {shown}; select others with --where"
+            shown = ", ".join(
+                f"{column} {value!r} ({count:,})" for (column, value), count in self._statuses.most_common(5)
             )
-            found.append({"kind": "unknown_status", "count": self._statuses.total(), "message":
-                          f"{self._statuses.total():,} {message}"})  # fmt: skip
+            message = f"requests of an unknown status were taken as served: {shown}; select others with --where"
+            found.append(
+                {
+                    "kind": "unknown_status",
+                    "count": self._statuses.total(),
+                    "message": f"{self._statuses.total():,} {message}",
+                }
+            )
         return found
 
 

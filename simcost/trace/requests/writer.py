@@ -85,9 +85,17 @@ class TraceWriter:
         late_rows: rows that came after a later one.
     """
 
-    def __init__(self, path: Path, *, source: str, optional: Sequence[str] = (), origin: Origin = "start",
-                 span_ns: int | None = None, block_tokens: int | None = None,
-                 start_s: int | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: str,
+        optional: Sequence[str] = (),
+        origin: Origin = "start",
+        span_ns: int | None = None,
+        block_tokens: int | None = None,
+        start_s: int | None = None,
+    ) -> None:
         self.path, self.source, self.origin, self.span_ns = path, source, origin, span_ns
         self.start_s = start_s
         self.block_tokens = block_tokens
@@ -123,11 +131,11 @@ class TraceWriter:
 
     def write_batch(self, batch: RequestBatch) -> None:
         """Append the requests of a batch."""
-        self.write(pa.table([batch.arrival_ns, batch.prompt_tokens, batch.output_tokens],
-                            names=self.schema.names[:3]))  # fmt: skip
+        self.write(pa.table([batch.arrival_ns, batch.prompt_tokens, batch.output_tokens], names=self.schema.names[:3]))
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:  # fmt: skip
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if kind is None:
                 with writing(self.path):
@@ -179,11 +187,15 @@ class TraceWriter:
     def _seal(self, file: Any, zero: int, temporary: Path) -> None:
         """Add the metadata, close, and give the file its name."""
         said = {
-            "version": VERSION, "units": UNITS, "source": self.source, "rows": self.rows,
+            "version": VERSION,
+            "units": UNITS,
+            "source": self.source,
+            "rows": self.rows,
             "span_ns": self._high - zero if self.span_ns is None else self.span_ns,
             "start_utc": self._start_utc(zero),
-            "block_tokens": self.block_tokens, "models": dict(self._models.most_common(_MODELS)),
-        }  # fmt: skip
+            "block_tokens": self.block_tokens,
+            "models": dict(self._models.most_common(_MODELS)),
+        }
         file.add_key_value_metadata({KEY: json.dumps(said)})
         file.close()
         temporary.replace(self._target)

@@ -23,9 +23,7 @@ _LINE = re.compile(r"line (\d+)")
 def located(path: Path, place: str, message: str) -> Fault:
     """A fault of a file at a place as a `Chunk` says it, or empty."""
     line = _LINE.search(place)
-    return Fault(
-        file=str(path), line=int(line[1]) if line else 0, path="" if line else place, message=message
-    )
+    return Fault(file=str(path), line=int(line[1]) if line else 0, path="" if line else place, message=message)
 
 
 @dataclass(slots=True)

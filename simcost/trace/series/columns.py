@@ -17,13 +17,31 @@ WHAT = "demand series, as CSV or Parquet"
 GENERIC = ("value", "y", "count", "demand")
 """Names of value columns that do not say what is counted."""
 _CALLED = {
-    TIMESTAMP: ("timestamp", "timestamp_utc", "timestamp_s", "timestamp_ms", "timestamp_us", "timestamp_ns",
-                "time", "time_utc", "ds", "datetime", "datetime_utc",
-                "date", "day", "month", "week", "hour", "time_s", "time_ms", "t_s"),
+    TIMESTAMP: (
+        "timestamp",
+        "timestamp_utc",
+        "timestamp_s",
+        "timestamp_ms",
+        "timestamp_us",
+        "timestamp_ns",
+        "time",
+        "time_utc",
+        "ds",
+        "datetime",
+        "datetime_utc",
+        "date",
+        "day",
+        "month",
+        "week",
+        "hour",
+        "time_s",
+        "time_ms",
+        "t_s",
+    ),
     VALUE: (*GENERIC, "requests", "tokens", "prompt_tokens", "output_tokens", "jobs", "gpu_hours"),
     SERIES: ("series", "series_id", "unique_id", "name", "id"),
     UNIT: ("unit",),
-}  # fmt: skip
+}
 _LOG = (
     "if each row is one request or job, this is a log, not a series: import a request log with `simcost trace "
     "import` and forecast the trace; of other events write their number per step"
@@ -54,8 +72,11 @@ def peek(path: Path, what: str = WHAT) -> Head:
     with reading(path, container, what):
         if container == "parquet":
             schema = pq.read_schema(path)
-            numbers = [f.name for f in schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)
-                       or pa.types.is_decimal(f.type)]  # fmt: skip
+            numbers = [
+                f.name
+                for f in schema
+                if pa.types.is_integer(f.type) or pa.types.is_floating(f.type) or pa.types.is_decimal(f.type)
+            ]
             times = [f.name for f in schema if pa.types.is_temporal(f.type)]
             return Head("parquet", schema.names, frozenset(numbers), frozenset(times))
         names, *rows = csv_head(path, _SAMPLE) or [[]]
@@ -90,13 +111,20 @@ def find_series_columns(
     """
     asked = {ours: theirs for ours, theirs in mapping.items() if ours in _CALLED}
     asked |= {f"{BY}{name}": name for name in by} | {f"{REGRESSOR}{name}": name for name in regressors}
-    faults = [f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
-              for ours in mapping if ours not in _CALLED]  # fmt: skip
-    faults += [f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
-               for theirs in asked.values() if theirs not in head.names]  # fmt: skip
+    faults = [
+        f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
+        for ours in mapping
+        if ours not in _CALLED
+    ]
+    faults += [
+        f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
+        for theirs in asked.values()
+        if theirs not in head.names
+    ]
     free = [name for name in head.names if name not in asked.values()]
-    found = {ours: names[0] for ours in (TIMESTAMP, UNIT, *(() if by else (SERIES,)))
-             if (names := _called(ours, free))} | asked  # fmt: skip
+    found = {
+        ours: names[0] for ours in (TIMESTAMP, UNIT, *(() if by else (SERIES,))) if (names := _called(ours, free))
+    } | asked
     free = [name for name in free if name not in found.values()]
     if TIMESTAMP not in found:
         faults.append(_no_time(head, free))

@@ -81,8 +81,12 @@ def _steadied(points: Points, notes: Notes) -> Points:
     off = np.abs(time_s - phase - number * step_s)
     if off.max() > _JITTER * step_s or (np.diff(number) < 1).any():
         return points
-    notes.found("jitter", points, len(points), f"its rows lie up to {off.max():.0f} s off a grid of {_name(step_s)}: "
-                "each was taken as its step")  # fmt: skip
+    notes.found(
+        "jitter",
+        points,
+        len(points),
+        f"its rows lie up to {off.max():.0f} s off a grid of {_name(step_s)}: each was taken as its step",
+    )
     return replace(points, time_s=start_s + number * step_s)
 
 
@@ -100,8 +104,14 @@ def irregular(points: Points, notes: Notes) -> bool:
     if len(apart) < _IRREGULAR_ROWS or np.median(apart) <= _IRREGULAR * commonest(apart):
         return False
     often, middle = commonest(apart), float(np.median(apart))
-    notes.wrong(points, np.array([1]), lambda _: f"its rows come at irregular times, most often {_name(often)} apart, "
-                f"but half of them {middle:.0f} s or more; write a row for each step{LOG}")  # fmt: skip
+    notes.wrong(
+        points,
+        np.array([1]),
+        lambda _: (
+            f"its rows come at irregular times, most often {_name(often)} apart, "
+            f"but half of them {middle:.0f} s or more; write a row for each step{LOG}"
+        ),
+    )
     return True
 
 
@@ -133,18 +143,14 @@ def _by_month(points: Points, notes: Notes) -> Points | None:
     if not (ends or (days == months.astype("datetime64[D]")).all()):
         return None
     if ends:
-        notes.found(
-            "month_ends", points, 1, "its rows stand at the ends of months; each was taken as its month"
-        )
+        notes.found("month_ends", points, 1, "its rows stand at the ends of months; each was taken as its month")
     return replace(points, time_s=months.astype(np.int64))
 
 
 def _each_month(points: Points, notes: Notes) -> bool:
     apart = int(np.diff(points.time_s).min())
     if apart != 1:
-        notes.wrong(
-            points, np.array([1]), lambda _: f"its rows are {apart} months apart; give a row for each month"
-        )
+        notes.wrong(points, np.array([1]), lambda _: f"its rows are {apart} months apart; give a row for each month")
     return apart == 1
 
 
@@ -160,23 +166,25 @@ def _lengths(apart: Ints) -> list[int]:
     return [int(length) for _, length, rows in lengths if rows >= _SHARE * len(apart)]
 
 
-def _mixed(
-    points: Points, lengths: list[int], asked_s: int | None, notes: Notes
-) -> tuple[Points, int] | None:
+def _mixed(points: Points, lengths: list[int], asked_s: int | None, notes: Notes) -> tuple[Points, int] | None:
     """Rows of several lengths on their greatest common step: counts are split evenly, rates repeated."""
     names, step_s = " and ".join(map(_name, lengths)), gcd(*lengths)
     apart = np.diff(points.time_s)
     known = np.isin(apart, lengths)
     if asked_s is None:
         change = np.flatnonzero(known & (apart != lengths[0]))[:1]
-        notes.wrong(points, change, lambda _: f"here its steps change: they are {names}; pass --freq "
-                    f"{_name(max(lengths))} to bring all rows to one step")  # fmt: skip
+        notes.wrong(
+            points,
+            change,
+            lambda _: (
+                f"here its steps change: they are {names}; pass --freq "
+                f"{_name(max(lengths))} to bring all rows to one step"
+            ),
+        )
         return None
     if not divides(step_s) or not _on_grid(points, step_s, notes):
         return None
-    notes.found(
-        "mixed_frequency", points, len(lengths), f"its steps are {names}; all rows were brought to one step"
-    )
+    notes.found("mixed_frequency", points, len(lengths), f"its steps are {names}; all rows were brought to one step")
     nearest = np.maximum.accumulate(np.where(known, np.arange(len(apart)), known.argmax()))
     length = np.minimum(apart[nearest], apart)
     parts = np.append(length, apart[nearest[-1]]) // step_s
@@ -192,6 +200,12 @@ def _on_grid(points: Points, step_s: int, notes: Notes) -> bool:
     usual = commonest(phase)
     off = np.flatnonzero(phase != usual)
     start, log = iso(points.time_s[np.argmax(phase == usual)]), LOG if 4 * len(off) > len(phase) else ""
-    notes.wrong(points, off, lambda i: f"{iso(points.time_s[i])} is not on its grid, which has a step of "
-                f"{_name(step_s)} and {start} on it; correct the time or leave the row out{log}")  # fmt: skip
+    notes.wrong(
+        points,
+        off,
+        lambda i: (
+            f"{iso(points.time_s[i])} is not on its grid, which has a step of "
+            f"{_name(step_s)} and {start} on it; correct the time or leave the row out{log}"
+        ),
+    )
     return len(off) == 0

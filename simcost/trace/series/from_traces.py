@@ -63,8 +63,9 @@ def trace_series(
 def check_size(path: Path, groups: int, steps: int) -> None:
     """Raise InputError for more groups than memory should hold."""
     if groups * steps > _MOST_STEPS:
-        raise InputError(f"{path}: {groups:,} groups or more of {steps:,} steps; group by less, or give a longer "
-                         "--freq")  # fmt: skip
+        raise InputError(
+            f"{path}: {groups:,} groups or more of {steps:,} steps; group by less, or give a longer --freq"
+        )
 
 
 class Record(Protocol):
@@ -84,9 +85,13 @@ class Record(Protocol):
 
 
 def stepped(
-    record: Record, counted: str, count: Callable[[int, int, int], dict[str, Floats]], *, step_s: int | None,
+    record: Record,
+    counted: str,
+    count: Callable[[int, int, int], dict[str, Floats]],
+    *,
+    step_s: int | None,
     timezone: str,
-) -> tuple[list[Series], list[dict[str, Any]]]:  # fmt: skip
+) -> tuple[list[Series], list[dict[str, Any]]]:
     """Series from what `count` finds in each fine step: called with where step 0 begins (nanoseconds before the
     start of the trace), the length of a step in seconds, and their number.
 
@@ -98,42 +103,58 @@ def stepped(
     span_s = record.span_ns / NS_PER_S
     if step_s is None:
         step_s = 3600 if span_s >= DAY_S else 60
-        found.append(finding("frequency", "", 1, f"the trace spans {format_seconds(span_s)}, so {counted} were "
-                     f"counted per {Grid(start_s=0, step_s=step_s).name}; other steps: --freq"))  # fmt: skip
+        found.append(
+            finding(
+                "frequency",
+                "",
+                1,
+                f"the trace spans {format_seconds(span_s)}, so {counted} were "
+                f"counted per {Grid(start_s=0, step_s=step_s).name}; other steps: --freq",
+            )
+        )
     fine_s = step_s if 0 < step_s < DAY_S else _FINE_S
     first, steps, partial = _whole(record, start_ns, fine_s)
     found += partial
     counts = count(start_ns - first * fine_s * NS_PER_S, fine_s, steps)
     grid = Grid(start_s=first * fine_s, step_s=fine_s)
-    fine = [Series(name=name or stem(record.path), quantity=counted, grid=grid, values=values)
-            for name, values in sorted(counts.items())]  # fmt: skip
+    fine = [
+        Series(name=name or stem(record.path), quantity=counted, grid=grid, values=values)
+        for name, values in sorted(counts.items())
+    ]
     coarse = [coarsen(series, step_s, timezone) for series in fine]
     return [series for series, _ in coarse], found + [said for _, more in coarse for said in more]
 
 
-def check_asked(
-    path: Path, quantity: str, quantities: Sequence[str], by: Sequence[str], labels: Sequence[str]
-) -> None:
+def check_asked(path: Path, quantity: str, quantities: Sequence[str], by: Sequence[str], labels: Sequence[str]) -> None:
     """Raise InputError for a quantity or a label that a trace does not have."""
     if quantity not in quantities:
-        raise InputError(f"{path}: this trace has no quantity {quantity!r}{did_you_mean(quantity, quantities)} "
-                         f"(known: {', '.join(quantities)})")  # fmt: skip
+        raise InputError(
+            f"{path}: this trace has no quantity {quantity!r}{did_you_mean(quantity, quantities)} "
+            f"(known: {', '.join(quantities)})"
+        )
     unknown = [name for name in by if name not in labels]
     if unknown:
-        raise InputError(f"{path}: cannot group by {unknown[0]!r}; this trace has "
-                         f"{' and '.join(labels) or 'neither tenant nor model'}")  # fmt: skip
+        raise InputError(
+            f"{path}: cannot group by {unknown[0]!r}; this trace has "
+            f"{' and '.join(labels) or 'neither tenant nor model'}"
+        )
 
 
 def _start(info: Record) -> tuple[int, list[dict[str, Any]]]:
     """Nanoseconds since 1970 of the start, and a finding where it is unknown."""
     if info.start_utc is None:
-        return 0, [finding("clock_unknown", "", 1, "the trace does not say when it began: its start is written as "
-                   "1970-01-01 00:00, and clock hours and weekdays are unknown")]  # fmt: skip
+        return 0, [
+            finding(
+                "clock_unknown",
+                "",
+                1,
+                "the trace does not say when it began: its start is written as "
+                "1970-01-01 00:00, and clock hours and weekdays are unknown",
+            )
+        ]
     values, ok = instants(pa.array([info.start_utc]), TimeRule(None, epoch=True))
     if not ok[0]:
-        raise TraceError(
-            f"{info.path}: start_utc {info.start_utc!r} is not an ISO time; import the log again"
-        )
+        raise TraceError(f"{info.path}: start_utc {info.start_utc!r} is not an ISO time; import the log again")
     return int(values[0]), []
 
 
@@ -148,14 +169,32 @@ def _whole(info: Record, start_ns: int, step_s: int) -> tuple[int, int, list[dic
     first, end = -((slack_ns - start_ns) // step_ns), (end_ns + slack_ns) // step_ns
     name = Grid(start_s=0, step_s=step_s).name
     if end <= first:
-        raise InputError(f"{info.path}: {format_seconds(info.span_ns / NS_PER_S)} of trace hold no whole step of "
-                         f"{name}; give a shorter --freq")  # fmt: skip
-    ends = [word for word, out in (("first", start_ns - first * step_ns < -slack_ns),
-                                   ("last", end_ns - end * step_ns > slack_ns)) if out]  # fmt: skip
+        raise InputError(
+            f"{info.path}: {format_seconds(info.span_ns / NS_PER_S)} of trace hold no whole step of "
+            f"{name}; give a shorter --freq"
+        )
+    ends = [
+        word
+        for word, out in (
+            ("first", start_ns - first * step_ns < -slack_ns),
+            ("last", end_ns - end * step_ns > slack_ns),
+        )
+        if out
+    ]
     if not ends:
         return first, end - first, []
-    return first, end - first, [finding("partial_step", "", len(ends), f"the {' and the '.join(ends)} step of {name} "
-        "was recorded only in part and was left out")]  # fmt: skip
+    return (
+        first,
+        end - first,
+        [
+            finding(
+                "partial_step",
+                "",
+                len(ends),
+                f"the {' and the '.join(ends)} step of {name} was recorded only in part and was left out",
+            )
+        ],
+    )
 
 
 def _count(

@@ -30,17 +30,13 @@ def gridded(points: Points, zone: str, asked_s: int | None, notes: Notes) -> Ser
         return None
     points = _once(points, notes)
     if len(points) == 1:
-        notes.wrong(
-            points, np.array([0]), lambda _: "is its only row; give at least two, so that the step is known"
-        )
+        notes.wrong(points, np.array([0]), lambda _: "is its only row; give at least two, so that the step is known")
         return None
     if (found := find_step(points, zone, asked_s, notes)) is None:
         return None
     points, step_s = found
     first = int(points.time_s[0])
-    start_s = (
-        int(np.datetime64(first, "M").astype("datetime64[s]").astype(np.int64)) if step_s == MONTH else first
-    )
+    start_s = int(np.datetime64(first, "M").astype("datetime64[s]").astype(np.int64)) if step_s == MONTH else first
     return _filled(points, Grid(start_s=start_s, step_s=step_s), notes)
 
 
@@ -52,14 +48,18 @@ def _once(points: Points, notes: Notes) -> Points:
     both = [np.column_stack([points.values, points.regressors])[same + shift] for shift in (0, 1)]
     equal = ((both[0] == both[1]) | (np.isnan(both[0]) & np.isnan(both[1]))).all(axis=1)
     log = LOG if _MANY * int((~equal).sum()) > len(points) else ""
-    notes.wrong(points, same[~equal] + 1, lambda i: f"{iso(points.time_s[i])} has {points.values[i]:g} here, but "
-                f"{points.values[i - 1]:g} in {notes.place(int(points.row[i - 1]))}; keep one, or pass --by COLUMN if "
-                f"a column tells them apart{log}")  # fmt: skip
+    notes.wrong(
+        points,
+        same[~equal] + 1,
+        lambda i: (
+            f"{iso(points.time_s[i])} has {points.values[i]:g} here, but "
+            f"{points.values[i - 1]:g} in {notes.place(int(points.row[i - 1]))}; keep one, or pass --by COLUMN if "
+            f"a column tells them apart{log}"
+        ),
+    )
     if equal.any():
         count = int(equal.sum())
-        notes.found(
-            "duplicate", points, count, f"{count:,} rows say again what another row says; they were dropped"
-        )
+        notes.found("duplicate", points, count, f"{count:,} rows say again what another row says; they were dropped")
     return points[np.delete(np.arange(len(points)), same + 1)]
 
 
@@ -68,8 +68,11 @@ def _filled(points: Points, grid: Grid, notes: Notes) -> Series | None:
     at = (points.time_s - points.time_s[0]) // (grid.step_s or 1)
     steps = int(at[-1]) + 1
     if steps > _MOST_STEPS:
-        notes.wrong(points, np.array([len(points) - 1]), lambda i: f"{iso(points.time_s[i])} makes it {steps:,} steps "
-                    f"of {grid.name} long; is the time right?")  # fmt: skip
+        notes.wrong(
+            points,
+            np.array([len(points) - 1]),
+            lambda i: f"{iso(points.time_s[i])} makes it {steps:,} steps of {grid.name} long; is the time right?",
+        )
         return None
     recorded = np.flatnonzero(np.isfinite(points.values))
     if not len(recorded):
@@ -79,8 +82,14 @@ def _filled(points: Points, grid: Grid, notes: Notes) -> Series | None:
     if points.regressors.shape[1]:
         regressors = _spaced(points.regressors, at, steps)
         after = at[np.flatnonzero(np.diff(at) > 1)]
-        notes.wrong(points, np.flatnonzero(np.isin(at, after)), lambda _: "no row for the step after this one, but its "
-                    "regressors must be known at every step; add a row, its value may be empty")  # fmt: skip
+        notes.wrong(
+            points,
+            np.flatnonzero(np.isin(at, after)),
+            lambda _: (
+                "no row for the step after this one, but its "
+                "regressors must be known at every step; add a row, its value may be empty"
+            ),
+        )
         values = values[: int(at[recorded[-1]]) + 1]
     _gaps(points, at, len(values), grid, notes)
     return Series(name=points.name, quantity=points.quantity, grid=grid, values=values, regressors=regressors)
@@ -99,8 +108,13 @@ def _gaps(points: Points, at: Ints, steps: int, grid: Grid, notes: Notes) -> Non
         longest = int(missing.argmax())
         since = grid.times(1, int(at[longest]) + 1)[0].astype(np.int64)
         idle = "; if nothing was asked for there, write rows with 0" if count > _SPARSE * steps else ""
-        notes.found("gap", points, count, f"{count:,} of {steps:,} steps have no row: missing, not 0; the longest gap "
-                    f"has {plural(int(missing.max()), 'step')} from {iso(since)} on{idle}")  # fmt: skip
+        notes.found(
+            "gap",
+            points,
+            count,
+            f"{count:,} of {steps:,} steps have no row: missing, not 0; the longest gap "
+            f"has {plural(int(missing.max()), 'step')} from {iso(since)} on{idle}",
+        )
     if empty := int(np.isnan(points.values[at < steps]).sum()):
         last = steps - 1 - int(at[np.flatnonzero(np.isfinite(points.values))[-1]])
         end = f", the last {plural(last, 'step')} among them: the forecast begins after these" if last else ""

@@ -29,8 +29,13 @@ class Points:
         return len(self.values)
 
     def __getitem__(self, rows: Flags | Ints) -> "Points":
-        return replace(self, time_s=self.time_s[rows], values=self.values[rows],
-                       regressors=self.regressors[rows], row=self.row[rows])  # fmt: skip
+        return replace(
+            self,
+            time_s=self.time_s[rows],
+            values=self.values[rows],
+            regressors=self.regressors[rows],
+            row=self.row[rows],
+        )
 
 
 @dataclass(slots=True)

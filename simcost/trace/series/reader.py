@@ -27,9 +27,15 @@ _NONE: Mapping[str, str] = {}
 
 
 def read_series(
-    path: Path, *, freq: str | None = None, by: Sequence[str] = (), mapping: Mapping[str, str] = _NONE,
-    timezone: str = "UTC", quantity: str | None = None, regressors: Sequence[str] = (),
-) -> tuple[list[Series], list[dict[str, Any]]]:  # fmt: skip
+    path: Path,
+    *,
+    freq: str | None = None,
+    by: Sequence[str] = (),
+    mapping: Mapping[str, str] = _NONE,
+    timezone: str = "UTC",
+    quantity: str | None = None,
+    regressors: Sequence[str] = (),
+) -> tuple[list[Series], list[dict[str, Any]]]:
     """The demand series of a file.
 
     Args:
@@ -63,14 +69,9 @@ def read_series(
     rows = read_rows(open_chunks(path, head.container, lambda _: columns, WHAT), path)
     notes = Notes(Faults(path), rows.place, list(rows.findings))
     named = columns[VALUE].lower() if columns[VALUE].lower() not in GENERIC else "value"
-    read = [
-        gridded(points, timezone, asked_s, notes)
-        for points in _points(rows, timezone, quantity, named, notes)
-    ]
+    read = [gridded(points, timezone, asked_s, notes) for points in _points(rows, timezone, quantity, named, notes)]
     notes.faults.check()
-    steps = [
-        (series, series.grid.step_s if asked_s is None else asked_s) for series in read if series is not None
-    ]
+    steps = [(series, series.grid.step_s if asked_s is None else asked_s) for series in read if series is not None]
     coarse = [coarsen(series, step_s, timezone) for series, step_s in steps]
     findings = notes.findings + [said for _, more in coarse for said in more]
     return [series for series, _ in coarse], _folded(findings, len(coarse))
@@ -98,21 +99,28 @@ def _points(rows: Rows, zone: str, quantity: str | None, named: str, notes: Note
     time_s = _utc(rows, zone, notes)
     late = int(((np.diff(time_s) < 0) & (np.diff(rows.series) == 0)).sum())
     if late:
-        notes.findings.append(
-            finding("unsorted", "", late, f"{late:,} rows are earlier than the row before; sorted")
-        )
+        notes.findings.append(finding("unsorted", "", late, f"{late:,} rows are earlier than the row before; sorted"))
     order = np.lexsort((time_s, rows.series))
     ends = np.cumsum(np.bincount(rows.series, minlength=len(rows.names)))[:-1]
-    return [Points(name=name, quantity=quantity or unit or named, time_s=time_s[row], values=rows.values[row],
-                   regressors=rows.regressors[row], row=row)
-            for name, unit, row in zip(rows.names, rows.units, np.split(order, ends), strict=True)]  # fmt: skip
+    return [
+        Points(
+            name=name,
+            quantity=quantity or unit or named,
+            time_s=time_s[row],
+            values=rows.values[row],
+            regressors=rows.regressors[row],
+            row=row,
+        )
+        for name, unit, row in zip(rows.names, rows.units, np.split(order, ends), strict=True)
+    ]
 
 
 def _utc(rows: Rows, zone: str, notes: Notes) -> Ints:
     """UTC seconds of all rows. Raises FaultsError for times between seconds, or that the clock skipped."""
     time_s, rest = np.divmod(rows.time_ns, NS_PER_S)
-    between = ("the time lies between whole seconds; if each row is one request, import the log with "
-               "`simcost trace import`")  # fmt: skip
+    between = (
+        "the time lies between whole seconds; if each row is one request, import the log with `simcost trace import`"
+    )
     notes.faults.add_all(np.flatnonzero(rest), lambda i: (rows.place(i), between))
     naive = np.flatnonzero(rows.naive)
     if len(naive):
@@ -120,8 +128,15 @@ def _utc(rows: Rows, zone: str, notes: Notes) -> Ints:
         skipped = f"the clocks of {zone} skipped this time in spring; are the times of another --timezone?"
         notes.faults.add_all(naive[~shown], lambda i: (rows.place(i), skipped))
         if zone == "UTC":
-            notes.findings.append(finding("no_zone", "", len(naive), f"{len(naive):,} times say no zone and were "
-                                  "read as UTC; if they are local, pass --timezone, as Europe/Berlin"))  # fmt: skip
+            notes.findings.append(
+                finding(
+                    "no_zone",
+                    "",
+                    len(naive),
+                    f"{len(naive):,} times say no zone and were "
+                    "read as UTC; if they are local, pass --timezone, as Europe/Berlin",
+                )
+            )
     notes.faults.check()
     if all(said["kind"] != "clock_unknown" for said in notes.findings):
         text = "its times begin at 1970-01-01, as an unknown start is written: are clock hours and weekdays true?"

@@ -60,8 +60,10 @@ def coarsen(series: Series, step_s: int, zone: str) -> tuple[Series, list[dict[s
     whole = _whole(cover, len(series))
     name = Grid(start_s=0, step_s=step_s).name
     if whole == 0:
-        raise InputError(f"{series.name}: {len(series)} steps of {series.grid.name} cover no whole step of "
-                         f"{name}; give a shorter --freq")  # fmt: skip
+        raise InputError(
+            f"{series.name}: {len(series)} steps of {series.grid.name} cover no whole step of "
+            f"{name}; give a shorter --freq"
+        )
     values, scaled = _values(series, cover, whole)
     regressors = None if series.regressors is None else _means(series.regressors, cover, _whole(cover, rows))
     coarse = replace(series, grid=cover.grid, values=values, regressors=regressors)
@@ -73,11 +75,14 @@ def _check(series: Series, step_s: int) -> None:
     """Raise InputError unless coarse steps consist of whole fine ones."""
     fine_s, fine, wanted = series.grid.step_s, series.grid.name, Grid(start_s=0, step_s=step_s).name
     if fine_s == MONTH or 0 < step_s < fine_s:
-        raise InputError(f"{series.name}: its steps are {fine}; they cannot be split into {wanted}; "
-                         f"pass --freq {fine} or coarser")  # fmt: skip
+        raise InputError(
+            f"{series.name}: its steps are {fine}; they cannot be split into {wanted}; pass --freq {fine} or coarser"
+        )
     if (step_s or DAY_S) % fine_s:
-        raise InputError(f"{series.name}: steps of {wanted} are not made of whole steps of {fine}; "
-                         f"pass --freq {fine} or a multiple of it")  # fmt: skip
+        raise InputError(
+            f"{series.name}: steps of {wanted} are not made of whole steps of {fine}; "
+            f"pass --freq {fine} or a multiple of it"
+        )
 
 
 def _cover(grid: Grid, step_s: int, rows: int, zone: str) -> _Cover:
@@ -142,9 +147,15 @@ def _findings(series: Series, name: str, left_out: int, scaled: int) -> list[dic
     fine = series.grid.name
     texts = {
         "frequency": (1, f"{series.quantity} in steps of {fine} was {how}, to steps of {name}"),
-        "partial_step": (left_out, f"{plural(left_out, 'step')} of {fine} at the ends, no whole {name}: left out"),
-        "scaled": (scaled, f"{plural(scaled, 'step')} of {name}, recorded for half or more: scaled up to the whole"),
-    }  # fmt: skip
+        "partial_step": (
+            left_out,
+            f"{plural(left_out, 'step')} of {fine} at the ends, no whole {name}: left out",
+        ),
+        "scaled": (
+            scaled,
+            f"{plural(scaled, 'step')} of {name}, recorded for half or more: scaled up to the whole",
+        ),
+    }
     return [finding(kind, series.name, count, text) for kind, (count, text) in texts.items() if count]
 
 

@@ -130,12 +130,24 @@ class _Intake:
         for key in np.unique(series * len(texts) + unit):
             which, said = divmod(int(key), len(texts))
             if units[which] and texts[said]:
-                self.faults.add("", f"series {names[which]!r} has two units, {units[which]!r} and {texts[said]!r}; "
-                                "give each its own series")  # fmt: skip
+                self.faults.add(
+                    "",
+                    f"series {names[which]!r} has two units, {units[which]!r} and {texts[said]!r}; "
+                    "give each its own series",
+                )
             units[which] = texts[said] or units[which]
         self.faults.check()
-        return Rows(names=names, series=series, time_ns=time_ns, naive=naive, values=values, regressors=matrix,
-                    units=units, place=lambda i: self._place(int(row[i])), findings=self._findings())  # fmt: skip
+        return Rows(
+            names=names,
+            series=series,
+            time_ns=time_ns,
+            naive=naive,
+            values=values,
+            regressors=matrix,
+            units=units,
+            place=lambda i: self._place(int(row[i])),
+            findings=self._findings(),
+        )
 
     def _place(self, row: int) -> str:
         part = bisect_right(self.starts, row) - 1
@@ -170,8 +182,10 @@ class _Intake:
         if self.blank:
             texts["blank"] = f"{self.blank:,} rows without time and value were left out"
         if rule is not None and rule.unit is not None and not rule.epoch:
-            texts["clock_unknown"] = (f"{column} was read as {rule.unit} from an unknown start, written as 1970-01-01 "
-                                      "00:00: clock hours and weekdays are unknown")  # fmt: skip
+            texts["clock_unknown"] = (
+                f"{column} was read as {rule.unit} from an unknown start, written as 1970-01-01 "
+                "00:00: clock hours and weekdays are unknown"
+            )
         elif rule is not None and rule.unit is not None and rule.guessed:
             texts["time_unit"] = f"{column} was read as {rule.unit} since 1970-01-01 UTC"
         return [finding(kind, "", self.blank if kind == "blank" else 1, text) for kind, text in texts.items()]

@@ -62,9 +62,17 @@ class Source:
         return stream(self.seed, purpose, self.part, self.index, client)
 
 
-def drawn(streams: Sequence[Stream], rates: Rates, *, folder: Path, seed: int, index: int, part: int = 0,
-          length_scale: tuple[Floats, Floats] | None = None,
-          cut: Counter[str] | None = None) -> Iterator[RequestBatch]:  # fmt: skip
+def drawn(
+    streams: Sequence[Stream],
+    rates: Rates,
+    *,
+    folder: Path,
+    seed: int,
+    index: int,
+    part: int = 0,
+    length_scale: tuple[Floats, Floats] | None = None,
+    cut: Counter[str] | None = None,
+) -> Iterator[RequestBatch]:
     """Requests along a path of rates, sorted, from its start to its end.
 
     Args:
@@ -85,23 +93,24 @@ def drawn(streams: Sequence[Stream], rates: Rates, *, folder: Path, seed: int, i
     if length_scale is not None:
         for values in length_scale:
             if len(values) != len(rates.expected) or not (np.isfinite(values) & (values > 0)).all():
-                raise InputError(
-                    f"length scale: give one positive factor for each of {len(rates.expected)} steps"
-                )
+                raise InputError(f"length scale: give one positive factor for each of {len(rates.expected)} steps")
         factors = Factors(rates.step_s * NS_PER_S, *length_scale)
     source = Source(folder=folder, seed=seed, index=index, part=part)
     return superposed(streams, rates.clock(), source, factors, Counter() if cut is None else cut)
 
 
-def superposed(streams: Sequence[Stream], clock: CumulativeRate, source: Source, factors: Factors | None,
-               cut: Counter[str]) -> Iterator[RequestBatch]:  # fmt: skip
+def superposed(
+    streams: Sequence[Stream],
+    clock: CumulativeRate,
+    source: Source,
+    factors: Factors | None,
+    cut: Counter[str],
+) -> Iterator[RequestBatch]:
     """The independent streams of all clients, merged."""
     total = sum(one.share for one in streams)
     most = max(_FIRST, BATCH_ROWS // len(streams))
     ranked = any(one.priority for one in streams)
-    clients = [
-        _Client(one, number, one.share / total, len(streams), ranked) for number, one in enumerate(streams)
-    ]
+    clients = [_Client(one, number, one.share / total, len(streams), ranked) for number, one in enumerate(streams)]
     return merge([client.requests(clock, source, factors, cut, most) for client in clients])
 
 
@@ -116,8 +125,9 @@ class _Client:
     ranked: bool
     """Whether priorities differ among the streams."""
 
-    def requests(self, clock: CumulativeRate, source: Source, factors: Factors | None, cut: Counter[str],
-                 most: int) -> Iterator[RequestBatch]:  # fmt: skip
+    def requests(
+        self, clock: CumulativeRate, source: Source, factors: Factors | None, cut: Counter[str], most: int
+    ) -> Iterator[RequestBatch]:
         """Its requests, scaled and cut to the context, about `most` at a time."""
         gaps = self.stream.gaps.drawing(source.folder, source.rng("gaps", self.number))
         arrive = partial(arrivals, gaps, place=source.rng("start", self.number), most=most)
@@ -130,8 +140,9 @@ class _Client:
             ranks = np.full(len(batch), self.stream.priority, np.int16) if self.ranked else None
             yield RequestBatch(batch.arrival_ns, *tokens, batch.session, ranks)
 
-    def _single(self, arrived: Iterator[tuple[Ints, Pairs | None]], source: Source,
-                factors: Factors | None) -> Iterator[RequestBatch]:  # fmt: skip
+    def _single(
+        self, arrived: Iterator[tuple[Ints, Pairs | None]], source: Source, factors: Factors | None
+    ) -> Iterator[RequestBatch]:
         """A request at each arrival."""
         along = self.stream.lengths is None and isinstance(self.stream.gaps, Bootstrap)
         pairs = None if along else self._pairs(source)
@@ -149,9 +160,7 @@ class _Client:
         factors: Factors | None,
     ) -> Iterator[RequestBatch]:
         """Conversations; some begin before time 0, so that later turns are there from the start."""
-        drawing = talk(
-            sessions, partial(self._pairs, source), source.folder, source.rng("sessions", self.number)
-        )
+        drawing = talk(sessions, partial(self._pairs, source), source.folder, source.rng("sessions", self.number))
         begun = arrive(clock.with_run_up(drawing.longest_ns), self.share / drawing.mean)
         starts = (start_ns for start_ns, _ in begun)
         for batch in conversations(starts, drawing, partial(self._scale, factors), clock.end_ns):
@@ -173,8 +182,9 @@ class _Client:
         return prompt * by_prompt, output * by_output
 
 
-def arrivals(gaps: Draw, clock: CumulativeRate, share: float, *, place: np.random.Generator,
-             most: int) -> Iterator[tuple[Ints, Pairs | None]]:  # fmt: skip
+def arrivals(
+    gaps: Draw, clock: CumulativeRate, share: float, *, place: np.random.Generator, most: int
+) -> Iterator[tuple[Ints, Pairs | None]]:
     """Sorted arrivals of a share of what the clock expects, with the tokens that the law draws along.
 
     The process is entered at a uniform instant of a first run of gaps, as an observer does who comes at any
@@ -199,8 +209,16 @@ _LONGEST_BIN_S = 60.0
 _MOST_BINS = 65_536
 
 
-def synthetic(spec: Synthetic, *, folder: Path, seed: int, index: int, horizon_s: float, part: int = 0,
-              cut: Counter[str] | None = None) -> Iterator[RequestBatch]:  # fmt: skip
+def synthetic(
+    spec: Synthetic,
+    *,
+    folder: Path,
+    seed: int,
+    index: int,
+    horizon_s: float,
+    part: int = 0,
+    cut: Counter[str] | None = None,
+) -> Iterator[RequestBatch]:
     """The requests of one replication; see `simcost.trace.workload.arrivals.batches`. `cut` as in `streams.drawn`."""
     source = Source(folder=folder, seed=seed, index=index, part=part)
     clock = shape(spec, round(horizon_s * NS_PER_S))
@@ -257,8 +275,15 @@ def _levels(cv: float, count: int, rng: np.random.Generator) -> Floats:
     return rng.gamma(cv**-2, cv**2, count) if cv > 0 else np.ones(count)
 
 
-def synthesize(spec: Synthetic, out: Path, *, folder: Path, seed: int, horizon_s: float,
-               progress: Callable[[int, float], None] | None = None) -> dict[str, Any]:  # fmt: skip
+def synthesize(
+    spec: Synthetic,
+    out: Path,
+    *,
+    folder: Path,
+    seed: int,
+    horizon_s: float,
+    progress: Callable[[int, float], None] | None = None,
+) -> dict[str, Any]:
     """Draw a synthetic workload (replication 0) and store it as a trace.
 
     Args:
@@ -278,14 +303,29 @@ def synthesize(spec: Synthetic, out: Path, *, folder: Path, seed: int, horizon_s
     check_outputs([out], [inside(folder, name) for name in workload_traces(spec)])
     cut = Counter({"prompt": 0, "output": 0})
     batches = synthetic(spec, folder=folder, seed=seed, index=0, horizon_s=horizon_s, cut=cut)
-    found = stored(batches, spec.clients, out, folder=folder, source=f"synthetic, seed {seed}",
-                   horizon_s=horizon_s, progress=progress)  # fmt: skip
+    found = stored(
+        batches,
+        spec.clients,
+        out,
+        folder=folder,
+        source=f"synthetic, seed {seed}",
+        horizon_s=horizon_s,
+        progress=progress,
+    )
     return {**found, "seed": seed, "cut": dict(cut)}
 
 
-def stored(batches: Iterable[RequestBatch], clients: Sequence[Stream], out: Path, *, folder: Path, source: str,
-           horizon_s: float, start_s: int | None = None,
-           progress: Callable[[int, float], None] | None = None) -> dict[str, Any]:  # fmt: skip
+def stored(
+    batches: Iterable[RequestBatch],
+    clients: Sequence[Stream],
+    out: Path,
+    *,
+    folder: Path,
+    source: str,
+    horizon_s: float,
+    start_s: int | None = None,
+    progress: Callable[[int, float], None] | None = None,
+) -> dict[str, Any]:
     """Store the requests of clients as a trace; conversations get their numbers and prefixes.
 
     Args:
@@ -308,8 +348,14 @@ def stored(batches: Iterable[RequestBatch], clients: Sequence[Stream], out: Path
     talking = any(client.sessions for client in clients)
     optional = ("session", "prefix_hashes") if talking else ()
     system_tokens = [_system_tokens(client, folder) for client in clients]
-    with TraceWriter(out, source=source, span_ns=horizon_ns, optional=optional, start_s=start_s,
-                     block_tokens=BLOCK_TOKENS if talking else None) as writer:  # fmt: skip
+    with TraceWriter(
+        out,
+        source=source,
+        span_ns=horizon_ns,
+        optional=optional,
+        start_s=start_s,
+        block_tokens=BLOCK_TOKENS if talking else None,
+    ) as writer:
         for batch in batches:
             if talking:
                 writer.write(with_sessions(batch, system_tokens, writer.rows))

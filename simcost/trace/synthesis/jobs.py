@@ -32,9 +32,7 @@ def jobs_along(jobs: Jobs, rates: Rates, *, seed: int, index: int = 0, start_utc
     """
     times, rows = job_arrivals(jobs.submit_s.astype(np.float64), rates, seed=seed, index=index)
     if not len(rows):
-        raise InputError(
-            f"no job comes within {rates.span_s:g} s at {rates.expected.sum():.3g} expected ones"
-        )
+        raise InputError(f"no job comes within {rates.span_s:g} s at {rates.expected.sum():.3g} expected ones")
     chosen, submit_s = jobs[rows], np.floor(times).astype(np.int64)
     deadline_s = chosen.deadline_s - chosen.submit_s + submit_s
     return replace(
@@ -48,8 +46,7 @@ def jobs_along(jobs: Jobs, rates: Rates, *, seed: int, index: int = 0, start_utc
     )
 
 
-def job_arrivals(submit_s: Floats, rates: Rates, *, seed: int, index: int = 0,
-                 block: int = 50) -> tuple[Floats, Ints]:  # fmt: skip
+def job_arrivals(submit_s: Floats, rates: Rates, *, seed: int, index: int = 0, block: int = 50) -> tuple[Floats, Ints]:
     """Submit times along the rates, and which row of the log each job is: its size, duration and owner.
 
     The same bootstrap as for requests (`simcost.trace.synthesis.gaps.Bootstrap`): blocks of consecutive jobs, each with

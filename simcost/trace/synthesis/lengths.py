@@ -121,10 +121,15 @@ def with_sessions(batch: RequestBatch, system_tokens: Sequence[int], serial: int
     label = pa.array(session, mask=session == NO_SESSION).cast(pa.string()).dictionary_encode()
     hashes, offsets = _hashes(batch, session, np.asarray(system_tokens) // BLOCK_TOKENS, serial)
     lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(hashes))
-    return pa.table({
-        "arrival_ns": batch.arrival_ns, "prompt_tokens": batch.prompt_tokens,
-        "output_tokens": batch.output_tokens, "session": label, "prefix_hashes": lists,
-    })  # fmt: skip
+    return pa.table(
+        {
+            "arrival_ns": batch.arrival_ns,
+            "prompt_tokens": batch.prompt_tokens,
+            "output_tokens": batch.output_tokens,
+            "session": label,
+            "prefix_hashes": lists,
+        }
+    )
 
 
 def _hashes(batch: RequestBatch, session: Ints, system_blocks: Ints, serial: int) -> tuple[Ints, Ints]:

@@ -35,8 +35,12 @@ class States:
     jumps: Floats
 
     @classmethod
-    def of(cls, levels: tuple[float, ...] | Floats, dwell: tuple[float, ...] | Floats,
-           jumps: Floats | None = None) -> Self:  # fmt: skip
+    def of(
+        cls,
+        levels: tuple[float, ...] | Floats,
+        dwell: tuple[float, ...] | Floats,
+        jumps: Floats | None = None,
+    ) -> Self:
         """States with levels brought to a mean of 1; without `jumps` either other state may follow."""
         jumps = (1 - np.eye(_STATES)) / (_STATES - 1) if jumps is None else jumps
         share = shares(np.asarray(dwell), jumps)

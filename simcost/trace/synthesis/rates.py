@@ -47,8 +47,10 @@ class CumulativeRate:
     def with_run_up(self, earlier_ns: int) -> "CumulativeRate":
         """With a run-up of this length before time 0, at the rate of the first stretch."""
         rate = (self._expected[1] - self._expected[0]) / (self._knots_ns[1] - self._knots_ns[0])
-        return CumulativeRate(np.concatenate([[-earlier_ns], self._knots_ns]),
-                     np.concatenate([[-earlier_ns * rate], self._expected]))  # fmt: skip
+        return CumulativeRate(
+            np.concatenate([[-earlier_ns], self._knots_ns]),
+            np.concatenate([[-earlier_ns * rate], self._expected]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,13 +67,13 @@ class Rates:
 
     def __post_init__(self) -> None:
         if not 0 < self.step_s * NS_PER_S * len(self.expected) < 2**63:
-            raise InputError(
-                f"{len(self.expected)} steps of {self.step_s} s: give at least one, of positive length"
-            )
+            raise InputError(f"{len(self.expected)} steps of {self.step_s} s: give at least one, of positive length")
         wrong = np.flatnonzero(~(np.isfinite(self.expected) & (self.expected >= 0)))
         if len(wrong):
-            raise InputError(f"step {wrong[0] + 1}: {self.expected[wrong[0]]} requests cannot be expected; "
-                             "give a number of at least 0")  # fmt: skip
+            raise InputError(
+                f"step {wrong[0] + 1}: {self.expected[wrong[0]]} requests cannot be expected; "
+                "give a number of at least 0"
+            )
 
     @property
     def span_s(self) -> float:
@@ -90,9 +92,7 @@ class Rates:
         slope = np.concatenate([_end(steps[:2]), _harmonic(steps[:-1], steps[1:]), _end(steps[:-3:-1])])
         part = np.arange(_KNOTS_A_STEP) / _KNOTS_A_STEP  # of a step; Hermite's basis
         up, left, right = part**2 * (3 - 2 * part), part * (1 - part) ** 2, part**2 * (part - 1)
-        inner = (
-            reached[:-1, None] + np.outer(steps, up) + np.outer(slope[:-1], left) + np.outer(slope[1:], right)
-        )
+        inner = reached[:-1, None] + np.outer(steps, up) + np.outer(slope[:-1], left) + np.outer(slope[1:], right)
         knots_ns = np.arange(len(steps) * _KNOTS_A_STEP + 1) * (self.step_s * NS_PER_S / _KNOTS_A_STEP)
         return CumulativeRate(
             knots_ns, np.maximum.accumulate(np.append(np.minimum(inner, reached[1:, None]), reached[-1]))

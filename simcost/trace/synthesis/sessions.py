@@ -60,16 +60,16 @@ def _recorded(path: Path, changed_ns: int) -> RecordedSessions:  # noqa: ARG001 
     info = open_trace(path)
     labels = [name for name in ("session", "prefix_hashes") if name in info.columns]
     if not labels:
-        raise TraceError(f"{path}: has neither session nor prefix_hashes, so its conversations are unknown; "
-                         "give `mean_turns` and the other fields instead of `trace`")  # fmt: skip
+        raise TraceError(
+            f"{path}: has neither session nor prefix_hashes, so its conversations are unknown; "
+            "give `mean_turns` and the other fields instead of `trace`"
+        )
     columns = ["arrival_ns", "prompt_tokens", "output_tokens", *labels]
     table = pa.Table.from_batches(islice(read_tables(path, columns, _TABLE_ROWS), _MOST_ROWS // _TABLE_ROWS))
     table = table.unify_dictionaries().combine_chunks()
     prefixes = _Prefixes(table["prefix_hashes"].combine_chunks()) if "prefix_hashes" in labels else None
     session = _labelled(table["session"].combine_chunks()) if "session" in labels else None
-    root = (
-        session if session is not None else _roots(prefixes.parents()) if prefixes else np.empty(0, np.int64)
-    )
+    root = session if session is not None else _roots(prefixes.parents()) if prefixes else np.empty(0, np.int64)
     system_tokens = prefixes.shared_blocks() * (info.block_tokens or 0) if prefixes else 0
     return _by_conversation(table, root, system_tokens)
 
@@ -191,8 +191,9 @@ class Talk:
     longest_ns: int
 
 
-def talk(sessions: Sessions, pairs: Callable[[], Callable[[int], Pairs]], folder: Path,
-         rng: np.random.Generator) -> Talk:  # fmt: skip
+def talk(
+    sessions: Sessions, pairs: Callable[[], Callable[[int], Pairs]], folder: Path, rng: np.random.Generator
+) -> Talk:
     """Conversations as their description says; unless a trace is named, `pairs` gives what draws first prompts and
     outputs.
     """
@@ -219,9 +220,7 @@ def _resampled(known: RecordedSessions, rng: np.random.Generator) -> Callable[[i
     return draw
 
 
-def _invented(
-    sessions: Sessions, pairs: Callable[[int], Pairs], rng: np.random.Generator
-) -> Callable[[int], Turns]:
+def _invented(sessions: Sessions, pairs: Callable[[int], Pairs], rng: np.random.Generator) -> Callable[[int], Turns]:
     """Geometric numbers of turns, log-normal gaps and new tokens."""
 
     def draw(number: int) -> Turns:
@@ -231,9 +230,7 @@ def _invented(
         prompt, output = pairs(total)
         new = np.rint(rng.lognormal(np.log(sessions.new_tokens_median), sessions.new_tokens_sigma, total))
         new = np.minimum(new, MAX_TOKENS).astype(np.int64)
-        gap_ns = (
-            rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total) * NS_PER_S
-        ).astype(np.int64)
+        gap_ns = (rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total) * NS_PER_S).astype(np.int64)
         new[first] = np.maximum(prompt[first], sessions.system_tokens + 1)
         gap_ns[first] = 0
         return Turns(count, gap_ns, new, output.astype(np.int64))
@@ -260,12 +257,9 @@ def conversations(starts: Iterator[Ints], talk: Talk, scale: Scale, end_ns: int)
     yield held
 
 
-def _unfolded(start_ns: Ints, turns: Turns, scale: tuple[float | Floats, float | Floats],
-              number: int) -> RequestBatch:  # fmt: skip
+def _unfolded(start_ns: Ints, turns: Turns, scale: tuple[float | Floats, float | Floats], number: int) -> RequestBatch:
     """One request per turn: each prompt is the text so far and what is new."""
-    by_prompt, by_output = (
-        np.repeat(np.broadcast_to(factor, len(start_ns)), turns.count) for factor in scale
-    )
+    by_prompt, by_output = (np.repeat(np.broadcast_to(factor, len(start_ns)), turns.count) for factor in scale)
     new = np.rint(turns.new_tokens * by_prompt).astype(np.int64)
     output = np.clip(np.rint(turns.output_tokens * by_output), 1, MAX_TOKENS).astype(np.int64)
     prompt = turns.within(new) + turns.within(output) - output

@@ -92,13 +92,16 @@ def _tuples(path: Path, changed_ns: int) -> Tuples:  # noqa: ARG001  # part of t
     kept = [*_kept(path, clock, grain_ns or 0, every=-(-info.rows // _MOST))]
     gap, gap_s, prompt, output = (np.concatenate(column) for column in zip(*kept, strict=True))
     if len(gap) < _FEWEST:
-        raise TraceError(f"{path}: {len(gap)} gaps between requests at different times, too few to resample or to "
-                         f"fit; give a trace with at least {_FEWEST}")  # fmt: skip
+        raise TraceError(
+            f"{path}: {len(gap)} gaps between requests at different times, too few to resample or to "
+            f"fit; give a trace with at least {_FEWEST}"
+        )
     return Tuples(gap / gap.mean(), gap_s, prompt, output, grain_ns or 0)
 
 
-def _kept(path: Path, clock: CumulativeRate, grain_ns: int, *,
-          every: int) -> Iterator[tuple[Floats, Floats, Tokens, Tokens]]:  # fmt: skip
+def _kept(
+    path: Path, clock: CumulativeRate, grain_ns: int, *, every: int
+) -> Iterator[tuple[Floats, Floats, Tokens, Tokens]]:
     """Gaps and tokens of every so manieth stretch, batch by batch; gaps of 0 are left out."""
     rng = stream(0, "ties")
     last, row = None, 0
@@ -108,8 +111,12 @@ def _kept(path: Path, clock: CumulativeRate, grain_ns: int, *,
         arrival = np.concatenate([before, spread.arrival_ns])
         gap = np.diff(clock.expected(arrival))
         chosen = (gap > 0) & ((row + np.arange(len(batch))) // _STRETCH % every == 0)
-        yield (gap[chosen], np.diff(arrival)[chosen] / NS_PER_S, spread.prompt_tokens[chosen],
-               spread.output_tokens[chosen])  # fmt: skip
+        yield (
+            gap[chosen],
+            np.diff(arrival)[chosen] / NS_PER_S,
+            spread.prompt_tokens[chosen],
+            spread.output_tokens[chosen],
+        )
         last, row = arrival[-1:], row + len(batch)
 
 

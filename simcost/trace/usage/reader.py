@@ -79,10 +79,19 @@ def read_usage(
     faults.check()
     resource = _codes(table, "resource")
     usage = Usage(
-        start_s=start_s, end_s=end_s, quantity=quantity, price_usd=_numbers(table, faults, "price", np.nan),
-        interrupted=_flags(table), line=line, keys=keys, tags=_tags(theirs), resource=resource,
-        findings=tuple(findings), path=path, place=table.place,
-    )  # fmt: skip
+        start_s=start_s,
+        end_s=end_s,
+        quantity=quantity,
+        price_usd=_numbers(table, faults, "price", np.nan),
+        interrupted=_flags(table),
+        line=line,
+        keys=keys,
+        tags=_tags(theirs),
+        resource=resource,
+        findings=tuple(findings),
+        path=path,
+        place=table.place,
+    )
     _no_overlap(usage, table, faults)
     faults.check()
     return usage
@@ -90,13 +99,15 @@ def read_usage(
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     lower = {name.strip().lower(): name for name in reversed(names)}
-    faults = [f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))}; known: {', '.join(_CALLED)}"
-              for ours in mapping if ours not in _CALLED and not ours.startswith(_TAG)]  # fmt: skip
-    faults += [f"no column {theirs!r}{did_you_mean(theirs, names)}" for theirs in mapping.values()
-               if theirs not in names]  # fmt: skip
-    found = {
-        ours: next((lower[name] for name in called if name in lower), "") for ours, called in _CALLED.items()
-    }
+    faults = [
+        f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))}; known: {', '.join(_CALLED)}"
+        for ours in mapping
+        if ours not in _CALLED and not ours.startswith(_TAG)
+    ]
+    faults += [
+        f"no column {theirs!r}{did_you_mean(theirs, names)}" for theirs in mapping.values() if theirs not in names
+    ]
+    found = {ours: next((lower[name] for name in called if name in lower), "") for ours, called in _CALLED.items()}
     found = {ours: name for ours, name in found.items() if name and name not in mapping.values()}
     found |= {_TAG + name: lower[name] for name in _TAGS if name in lower}
     found |= {name: lower[name] for name in lower if name.startswith(_TAG)}
@@ -105,11 +116,7 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
     if tokens and "sku" not in found and "model" in lower:
         found["sku"] = lower["model"]
     found |= tokens
-    faults += [
-        f"no column says the {what}; pass --map {what}=COLUMN"
-        for what in ("sku", "start")
-        if what not in found
-    ]
+    faults += [f"no column says the {what}; pass --map {what}=COLUMN" for what in ("sku", "start") if what not in found]
     if faults:
         raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(names)}")
     return found
@@ -163,9 +170,7 @@ def _lines(table: Table, provider: str, region: str) -> tuple[tuple[tuple[str, .
     if pc.any(named).as_py():
         before = pc.replace_substring_regex(texts["sku"], "/.*$", "")
         texts["provider"] = pc.if_else(named, before, texts["provider"])
-        texts["sku"] = pc.if_else(
-            named, pc.replace_substring_regex(texts["sku"], "^[^/]*/", ""), texts["sku"]
-        )
+        texts["sku"] = pc.if_else(named, pc.replace_substring_regex(texts["sku"], "^[^/]*/", ""), texts["sku"])
     texts["provider"] = pc.utf8_lower(_otherwise(texts["provider"], provider))
     texts["region"] = _otherwise(texts["region"], region)
     spot = pc.is_in(pc.utf8_lower(texts["pricing"]), pa.array(sorted(_SPOT)))
@@ -184,8 +189,12 @@ def _units(texts: Mapping[str, pa.Array]) -> pa.Array:
 
 def _distinct(columns: list[pa.Array]) -> tuple[tuple[tuple[str, ...], ...], Ints]:
     """The different rows of columns of text in alphabetical order, and which of them each row is."""
-    coded = [column.combine_chunks().dictionary_encode() if isinstance(column, pa.ChunkedArray)
-             else column.dictionary_encode() for column in columns]  # fmt: skip
+    coded = [
+        column.combine_chunks().dictionary_encode()
+        if isinstance(column, pa.ChunkedArray)
+        else column.dictionary_encode()
+        for column in columns
+    ]
     words = [column.dictionary.to_pylist() for column in coded]
     sizes = [len(said) for said in words]
     flat = np.ravel_multi_index([column.indices.to_numpy(zero_copy_only=False) for column in coded], sizes)

@@ -18,8 +18,11 @@ from simcost.tables.table import Table, joined
 from simcost.trace.usage.usage import PROMPT
 
 UNCACHED, CACHE_READ, CACHE_WRITE, OUTPUT = (
-    "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens",
-)  # fmt: skip
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+)
 WITHOUT_CACHED = ("anthropic", "aws")
 """Providers whose `input_tokens` leave out what was read from a cache or written to one."""
 _OWN = ("input_tokens", "inputtokens")
@@ -27,12 +30,24 @@ _OWN = ("input_tokens", "inputtokens")
 _DECLARED = {
     "uncached_input_tokens": UNCACHED,
     **dict.fromkeys((PROMPT, "total_input_tokens", "prompttokencount"), PROMPT),
-    **dict.fromkeys((CACHE_READ, "cached_tokens", "input_cached_tokens", "cached_input_tokens",
-                     "cache_read_input_tokens", "cachereadinputtokens", "cachedcontenttokencount"), CACHE_READ),
-    **dict.fromkeys((CACHE_WRITE, "cache_creation_input_tokens", "cache_write_input_tokens",
-                     "cachewriteinputtokens"), CACHE_WRITE),
+    **dict.fromkeys(
+        (
+            CACHE_READ,
+            "cached_tokens",
+            "input_cached_tokens",
+            "cached_input_tokens",
+            "cache_read_input_tokens",
+            "cachereadinputtokens",
+            "cachedcontenttokencount",
+        ),
+        CACHE_READ,
+    ),
+    **dict.fromkeys(
+        (CACHE_WRITE, "cache_creation_input_tokens", "cache_write_input_tokens", "cachewriteinputtokens"),
+        CACHE_WRITE,
+    ),
     **dict.fromkeys((OUTPUT, "completion_tokens", "outputtokens", "candidatestokencount"), OUTPUT),
-}  # fmt: skip
+}
 """Names of units and columns, in lower case, and what they count whoever the provider is."""
 _COLUMN = "tokens:"
 

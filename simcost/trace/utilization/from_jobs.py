@@ -38,18 +38,14 @@ def samples_of_jobs(
     submit = jobs.submit_s[some].astype(np.float64)
     start = submit + wait[some]
     end, held = start + jobs.duration_s[some], held[some]
-    pools, pool = (
-        (jobs.pools, jobs.pool[some]) if isinstance(gpus, Mapping) else ((CLUSTER,), np.zeros_like(some))
-    )
+    pools, pool = (jobs.pools, jobs.pool[some]) if isinstance(gpus, Mapping) else ((CLUSTER,), np.zeros_like(some))
     known = np.array([duty.get(str(job), np.nan) for job in jobs.job_id[some]])
     free = []
     for code, name in enumerate(pools):
         mine = pool == code
         capacity, said = _capacity(gpus, name, start[mine], end[mine], held[mine])
         findings += said
-        free.append(
-            _free(capacity, submit[mine], start[mine], end[mine], held[mine], (0.0, float(end.max())))
-        )
+        free.append(_free(capacity, submit[mine], start[mine], end[mine], held[mine], (0.0, float(end.max()))))
     unit = [np.full(len(one[0]), len(some) + code) for code, one in enumerate(free)]
     rows = [np.concatenate(columns) for columns in zip(*free, strict=True)]
     at, length, left, pending, waiting = rows
@@ -60,15 +56,23 @@ def samples_of_jobs(
         unit=np.concatenate([np.arange(len(some)), idle]),
         pool=np.concatenate([pool, idle - len(some)]),
         owner=np.concatenate([jobs.user[some] + 1, np.zeros(len(at), np.int64)]),
-        start_s=np.concatenate([start, at]), hold_s=np.concatenate([end - start, length]),
-        gpus=np.concatenate([held, left]), allocated=np.concatenate([held, np.zeros(len(at))]),
-        down=np.zeros(len(some) + len(at)), duty=np.concatenate([known, empty]),
-        pending=np.concatenate([zero, pending]), waiting_jobs=np.concatenate([zero, waiting]),
+        start_s=np.concatenate([start, at]),
+        hold_s=np.concatenate([end - start, length]),
+        gpus=np.concatenate([held, left]),
+        allocated=np.concatenate([held, np.zeros(len(at))]),
+        down=np.zeros(len(some) + len(at)),
+        duty=np.concatenate([known, empty]),
+        pending=np.concatenate([zero, pending]),
+        waiting_jobs=np.concatenate([zero, waiting]),
         memory_used_bytes=np.full(len(some) + len(at), np.nan),
         memory_total_bytes=np.full(len(some) + len(at), np.nan),
-        units=(*map(str, jobs.job_id[some]), *(f"free in {name}" for name in pools)), pools=tuple(pools), owners=users,
-        step_s=STEP_S, start_utc_s=_epoch(jobs.start_utc), queues=jobs.recorded_wait_s is not None,
-    )  # fmt: skip
+        units=(*map(str, jobs.job_id[some]), *(f"free in {name}" for name in pools)),
+        pools=tuple(pools),
+        owners=users,
+        step_s=STEP_S,
+        start_utc_s=_epoch(jobs.start_utc),
+        queues=jobs.recorded_wait_s is not None,
+    )
     return samples, findings
 
 
@@ -88,15 +92,11 @@ def _capacity(
         raise InputError(f"the log has jobs in the pool {pool!r}; say how many GPUs it has, too")
     given = gpus[pool] if isinstance(gpus, Mapping) else gpus
     if given is None:
-        said = (
-            f"the log does not say how many GPUs there are; the {most:,.0f} that jobs held at once were taken"
-        )
+        said = f"the log does not say how many GPUs there are; the {most:,.0f} that jobs held at once were taken"
         return float(np.ceil(most)), [finding("gpus", "", 1, said)]
     if most > given + 1e-6:
         where = "" if pool == CLUSTER else f" of {pool}"
-        raise InputError(
-            f"jobs{where} held {most:,g} GPUs at once, more than the {given:,} given; check the number"
-        )
+        raise InputError(f"jobs{where} held {most:,g} GPUs at once, more than the {given:,} given; check the number")
     return float(given), []
 
 

@@ -58,13 +58,15 @@ def occupancy(table: Table, order: Ints) -> Occupancy:
     down = _column(table, DOWN, order)
     if IDLE in table.numbers:
         idle = _column(table, IDLE, order)
-        _wrong(table, order, allocated + idle > gpus, lambda i:
-               f"allocated {allocated[i]:g} + idle {idle[i]:g} exceed {gpus[i]:g} GPUs")  # fmt: skip
+        _wrong(
+            table,
+            order,
+            allocated + idle > gpus,
+            lambda i: f"allocated {allocated[i]:g} + idle {idle[i]:g} exceed {gpus[i]:g} GPUs",
+        )
         down = np.maximum(down, gpus - allocated - idle)
     over = allocated + down > gpus
-    _wrong(
-        table, order, over, lambda i: f"allocated {allocated[i]:g} + down {down[i]:g} exceed {gpus[i]:g} GPUs"
-    )
+    _wrong(table, order, over, lambda i: f"allocated {allocated[i]:g} + down {down[i]:g} exceed {gpus[i]:g} GPUs")
     return duty, allocated, gpus, down, findings
 
 
@@ -107,14 +109,10 @@ def _allocated(table: Table, order: Ints, gpus: Floats, duty: Floats) -> tuple[F
         findings = [finding("allocated", "", 1, "a GPU was taken as allocated while a pod is named on it")]
     else:
         allocated = gpus
-        findings = [
-            finding("allocated", "", 1, "the file does not say which GPUs are allocated; all were taken so")
-        ]
+        findings = [finding("allocated", "", 1, "the file does not say which GPUs are allocated; all were taken so")]
     busy = (allocated == 0) & (duty > 0) & (gpus > 0)
     if busy.any():
-        text = (
-            f"{int(busy.sum()):,} samples show work on GPUs that nobody holds; they were taken as allocated"
-        )
+        text = f"{int(busy.sum()):,} samples show work on GPUs that nobody holds; they were taken as allocated"
         findings.append(finding("busy_unallocated", "", int(busy.sum()), text))
     return np.where(busy, gpus, allocated), findings
 
@@ -156,14 +154,18 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
     table, others = pivoted(read_table(open_chunks(path, head.container, lambda _: columns, WHAT), path))
     findings = [_other(others)] if others else []
     if table.naive:
-        findings.append(
-            finding("no_zone", "", table.naive, f"{table.naive:,} times say no zone and were read as UTC")
-        )
+        findings.append(finding("no_zone", "", table.naive, f"{table.naive:,} times say no zone and were read as UTC"))
     unit, units = _units(table, path)
     order, dropped = _order(table, unit)
     if dropped:
-        findings.append(finding("duplicate", "", dropped, f"{dropped:,} samples have the unit and time of a later "
-                                "row; the last row of each counts"))  # fmt: skip
+        findings.append(
+            finding(
+                "duplicate",
+                "",
+                dropped,
+                f"{dropped:,} samples have the unit and time of a later row; the last row of each counts",
+            )
+        )
     order, blank = _measured(table, order)
     if blank:
         findings.append(finding("blank", "", blank, f"{blank:,} samples without a measurement were left out"))
@@ -176,20 +178,31 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
     pool, pools = _words(table, POOL, order)
     owner, owners = _owners(table, order)
     samples = Samples(
-        unit=unit, pool=pool, owner=owner, start_s=time_s, hold_s=hold_s, gpus=gpus, allocated=allocated,
-        down=down, duty=duty, pending=_zeroed(table, PENDING, order), waiting_jobs=_zeroed(table, WAITING, order),
-        memory_used_bytes=_memory(table, USED, order), memory_total_bytes=_total(table, order),
-        units=units, pools=pools, owners=owners, step_s=step_s,
+        unit=unit,
+        pool=pool,
+        owner=owner,
+        start_s=time_s,
+        hold_s=hold_s,
+        gpus=gpus,
+        allocated=allocated,
+        down=down,
+        duty=duty,
+        pending=_zeroed(table, PENDING, order),
+        waiting_jobs=_zeroed(table, WAITING, order),
+        memory_used_bytes=_memory(table, USED, order),
+        memory_total_bytes=_total(table, order),
+        units=units,
+        pools=pools,
+        owners=owners,
+        step_s=step_s,
         start_utc_s=float(table.time_ns[order].min() / NS_PER_S) if table.epoch else None,
         queues=PENDING in table.numbers or WAITING in table.numbers,
-    )  # fmt: skip
+    )
     return samples, findings + said + gaps
 
 
 def _other(count: int) -> dict[str, Any]:
-    return finding(
-        "other_metrics", "", count, f"{count:,} rows of metrics that are not used here were passed over"
-    )
+    return finding("other_metrics", "", count, f"{count:,} rows of metrics that are not used here were passed over")
 
 
 def _units(table: Table, path: Path) -> tuple[Ints, tuple[str, ...]]:
@@ -205,13 +218,9 @@ def _units(table: Table, path: Path) -> tuple[Ints, tuple[str, ...]]:
         return np.zeros(len(table), np.int64), (path.name.split(".")[0],)
     words = [table.names(key) for key in keys]
     sizes = [len(said) for said in words]
-    distinct, unit = np.unique(
-        np.ravel_multi_index([table.codes[key] for key in keys], sizes), return_inverse=True
-    )
+    distinct, unit = np.unique(np.ravel_multi_index([table.codes[key] for key in keys], sizes), return_inverse=True)
     parts = np.unravel_index(distinct, sizes)
-    names = tuple(
-        "/".join(said[i] for said, i in zip(words, row, strict=True)) for row in zip(*parts, strict=True)
-    )
+    names = tuple("/".join(said[i] for said, i in zip(words, row, strict=True)) for row in zip(*parts, strict=True))
     return unit, names
 
 
@@ -237,8 +246,9 @@ def _hold(time_s: Floats, unit: Ints, path: Path) -> tuple[Floats, float, Findin
     step = np.append(np.diff(time_s), 0.0)
     last = np.append(np.diff(unit) != 0, [True])
     if last.all():
-        raise TraceError(f"{path}: no unit has two samples, so it is unknown how long one stands; "
-                         "give samples of at least two times")  # fmt: skip
+        raise TraceError(
+            f"{path}: no unit has two samples, so it is unknown how long one stands; give samples of at least two times"
+        )
     step_s = float(np.median(step[~last]))
     longest = LONGEST_STEPS * step_s
     hold_s = np.where(last, step_s, np.minimum(step, longest))
@@ -246,8 +256,10 @@ def _hold(time_s: Floats, unit: Ints, path: Path) -> tuple[Floats, float, Findin
     if not gaps.any():
         return hold_s, step_s, []
     missing = float((step - hold_s)[gaps].sum())
-    text = (f"{int(gaps.sum()):,} gaps of more than {LONGEST_STEPS} steps of {format_seconds(step_s)}: "
-            f"{format_seconds(missing)} over all units are in no account")  # fmt: skip
+    text = (
+        f"{int(gaps.sum()):,} gaps of more than {LONGEST_STEPS} steps of {format_seconds(step_s)}: "
+        f"{format_seconds(missing)} over all units are in no account"
+    )
     return hold_s, step_s, [finding("gaps", "", int(gaps.sum()), text)]
 
 

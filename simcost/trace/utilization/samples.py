@@ -94,17 +94,39 @@ WHAT = "file of monitored utilisation, as CSV or Parquet"
 MIB = float(2**20)
 
 _CALLED: dict[str, tuple[str, ...]] = {
-    TIME: ("timestamp", "time", "t_s", "time_s", "timestamp_s", "timestamp_ms", "time_ms", "timestamp_utc", "ts",
-           "datetime", "date"),
+    TIME: (
+        "timestamp",
+        "time",
+        "t_s",
+        "time_s",
+        "timestamp_s",
+        "timestamp_ms",
+        "time_ms",
+        "timestamp_utc",
+        "ts",
+        "datetime",
+        "date",
+    ),
     UNIT: ("unit", "uuid", "gpu_uuid", "gpu", "gpu_id", "device", "index", "gpu_index"),
     NODE: ("node", "hostname", "nodename", "host", "instance"),
     POD: ("exported_pod", "pod", "pod_name"),
     POOL: ("pool", "vc", "queue", "partition", "cluster", "node_pool", "nodepool"),
     OWNER: ("owner", "user", "team", "account", "exported_namespace", "namespace"),
     METRIC: ("__name__", "metric", "metric_name"),
-    DUTY: ("duty", "dcgm_fi_dev_gpu_util", "dcgm_fi_prof_gr_engine_active", "nvidia_smi_utilization_gpu_ratio",
-           "utilization.gpu [%]", "duty_cycle", "gpu_util", "gpu_utilization", "gpu_utilisation", "utilization",
-           "utilisation", "value"),
+    DUTY: (
+        "duty",
+        "dcgm_fi_dev_gpu_util",
+        "dcgm_fi_prof_gr_engine_active",
+        "nvidia_smi_utilization_gpu_ratio",
+        "utilization.gpu [%]",
+        "duty_cycle",
+        "gpu_util",
+        "gpu_utilization",
+        "gpu_utilisation",
+        "utilization",
+        "utilisation",
+        "value",
+    ),
     USED: (USED, "dcgm_fi_dev_fb_used", "memory.used [mib]", "memory_used_mib"),
     FREE: (FREE, "dcgm_fi_dev_fb_free", "memory.free [mib]", "memory_free_mib"),
     TOTAL: (TOTAL, "dcgm_fi_dev_fb_total", "memory.total [mib]", "memory_total_mib"),
@@ -114,7 +136,7 @@ _CALLED: dict[str, tuple[str, ...]] = {
     DOWN: (DOWN, "down"),
     PENDING: (PENDING, "pending_gpu_num"),
     WAITING: (WAITING, "pending_gpujob_num", "pending_jobs"),
-}  # fmt: skip
+}
 _PERCENT = re.compile(r"gpu_util$|\[%\]|percent|pct")
 _SHARE = re.compile(r"_prof_|ratio|share")
 
@@ -143,10 +165,16 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
     Raises:
         TraceError: columns that are missing or unknown, all of them, with suggestions.
     """
-    faults = [f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
-              for ours in mapping if ours not in _CALLED]  # fmt: skip
-    faults += [f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
-               for theirs in mapping.values() if theirs not in head.names]  # fmt: skip
+    faults = [
+        f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
+        for ours in mapping
+        if ours not in _CALLED
+    ]
+    faults += [
+        f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
+        for theirs in mapping.values()
+        if theirs not in head.names
+    ]
     found = _known(head.names, mapping) | dict(mapping)
     faults += [f"column {name!r} is there twice" for name in found.values() if head.names.count(name) > 1]
     if TIME not in found:
@@ -154,8 +182,10 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
     if DUTY not in found and GPUS not in found:
         found = _wide(head, found) or found
         if not any(name.startswith(WIDE) for name in found):
-            faults.append("no column holds a duty cycle or the number of GPUs; pass --map duty=COLUMN for samples "
-                          "of GPUs, --map gpus=COLUMN and --map allocated=COLUMN for samples of pools")  # fmt: skip
+            faults.append(
+                "no column holds a duty cycle or the number of GPUs; pass --map duty=COLUMN for samples "
+                "of GPUs, --map gpus=COLUMN and --map allocated=COLUMN for samples of pools"
+            )
     if GPUS in found and ALLOCATED not in found and DUTY not in found:
         faults.append("no column says how many GPUs are allocated; pass --map allocated=COLUMN")
     if faults:
@@ -167,8 +197,13 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
 def _known(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
     """The commonest spelling of each column of ours that is there and not mapped."""
     free = {name.strip().lower(): name for name in reversed(names) if name not in mapping.values()}
-    return {ours: free[key] for ours, spellings in _CALLED.items() if ours not in mapping
-            for key in reversed(spellings) if key in free}  # fmt: skip
+    return {
+        ours: free[key]
+        for ours, spellings in _CALLED.items()
+        if ours not in mapping
+        for key in reversed(spellings)
+        if key in free
+    }
 
 
 def _wide(head: Head, found: Mapping[str, str]) -> dict[str, str]:

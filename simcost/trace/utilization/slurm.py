@@ -12,8 +12,14 @@ import pyarrow as pa
 
 from simcost.tables.table import header, read_table
 
-_FIELDS = {"job": "jobid", "total": "tresusageintot", "mean": "tresusageinave", "tasks": "ntasks",
-           "seconds": "elapsedraw", "alloc": "alloctres"}  # fmt: skip
+_FIELDS = {
+    "job": "jobid",
+    "total": "tresusageintot",
+    "mean": "tresusageinave",
+    "tasks": "ntasks",
+    "seconds": "elapsedraw",
+    "alloc": "alloctres",
+}
 _BUSY = re.compile(r"gres/gpuutil=(\d+(?:\.\d+)?)")
 _GPUS = re.compile(r"gres/gpu=(\d+)")
 _JOB = re.compile(r"^([^.]+)(\..*)?$")
@@ -39,8 +45,9 @@ def duty_of_jobs(path: Path) -> dict[str, float]:
     busy: dict[str, float] = {}
     held: dict[str, float] = {}
     for job, seconds, alloc, total, mean, tasks in zip(
-        *(cells.get(name, blank) for name in ("job", "seconds", "alloc", "total", "mean", "tasks")), strict=True
-    ):  # fmt: skip
+        *(cells.get(name, blank) for name in ("job", "seconds", "alloc", "total", "mean", "tasks")),
+        strict=True,
+    ):
         match = _JOB.match(job)
         if match is None or not seconds.isdigit():
             continue

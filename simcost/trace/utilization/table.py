@@ -173,10 +173,18 @@ def _unfolded(table: Table) -> Table:
     seen = np.flatnonzero(~np.isnan(duty))
     if not len(seen):
         raise TraceError(f"{table.path}: no values; give samples of at least two times")
-    return Table(table.path, table.faults, time_ns=np.tile(table.time_ns, len(wide))[seen], epoch=table.epoch,
-                 naive=table.naive,
-                 codes={"unit": seen // rows}, words={"unit": dict(_numbered(wide))}, numbers={"duty": duty[seen]},
-                 theirs={"duty": "its columns"}, place=lambda i: place(int(seen[i]) % rows))  # fmt: skip
+    return Table(
+        table.path,
+        table.faults,
+        time_ns=np.tile(table.time_ns, len(wide))[seen],
+        epoch=table.epoch,
+        naive=table.naive,
+        codes={"unit": seen // rows},
+        words={"unit": dict(_numbered(wide))},
+        numbers={"duty": duty[seen]},
+        theirs={"duty": "its columns"},
+        place=lambda i: place(int(seen[i]) % rows),
+    )
 
 
 def _numbered(wide: list[str]) -> Iterator[tuple[str, int]]:

@@ -15,8 +15,16 @@ from simcost.trace.workload.replay import replay
 from simcost.trace.workload.spec import RecordedWorkload, Synthetic, Workload
 
 
-def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_s: float | None,
-            part: int = 0, prefixes: bool = False) -> Iterator[RequestBatch]:  # fmt: skip
+def batches(
+    workload: Workload,
+    *,
+    folder: Path,
+    seed: int,
+    index: int,
+    horizon_s: float | None,
+    part: int = 0,
+    prefixes: bool = False,
+) -> Iterator[RequestBatch]:
     """The requests of one replication, sorted by arrival, none after the horizon.
 
     Args:
@@ -40,16 +48,22 @@ def batches(workload: Workload, *, folder: Path, seed: int, index: int, horizon_
     return synthetic(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
 
 
-def merged(workloads: Sequence[Workload], *, folder: Path, seed: int, index: int,
-           horizon_s: float | None, prefixes: bool = False) -> Iterator[RequestBatch]:  # fmt: skip
+def merged(
+    workloads: Sequence[Workload],
+    *,
+    folder: Path,
+    seed: int,
+    index: int,
+    horizon_s: float | None,
+    prefixes: bool = False,
+) -> Iterator[RequestBatch]:
     """The requests of several workloads as one sorted stream; arguments as `batches`."""
-    streams = [batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part,
-                       prefixes=prefixes)
-               for part, workload in enumerate(workloads)]  # fmt: skip
+    streams = [
+        batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part, prefixes=prefixes)
+        for part, workload in enumerate(workloads)
+    ]
     if any(_has_priorities(workload, folder) for workload in workloads):
-        streams = [
-            _ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)
-        ]
+        streams = [_ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)]
     return merge([apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
 
 

@@ -15,8 +15,17 @@ from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import NS_PER_S
 
 
-def replay(workload: RecordedWorkload, *, folder: Path, seed: int, index: int, horizon_s: float | None, part: int,
-           prefixes: bool = False, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBatch]:  # fmt: skip
+def replay(
+    workload: RecordedWorkload,
+    *,
+    folder: Path,
+    seed: int,
+    index: int,
+    horizon_s: float | None,
+    part: int,
+    prefixes: bool = False,
+    batch_rows: int = BATCH_ROWS,
+) -> Iterator[RequestBatch]:
     """The requests of one replication; see `simcost.trace.workload.spec.batches`.
 
     Rates above 1 add copies resampled with random numbers of their own, the last one thinned.
@@ -45,9 +54,7 @@ def replay(workload: RecordedWorkload, *, folder: Path, seed: int, index: int, h
     return _by_the_hour(merge(copies), workload.daily, stream(seed, "daily", part, index))
 
 
-def _again(
-    path: Path, batch_rows: int, period_ns: int, span_ns: int, *, prefixes: bool
-) -> Iterator[RequestBatch]:
+def _again(path: Path, batch_rows: int, period_ns: int, span_ns: int, *, prefixes: bool) -> Iterator[RequestBatch]:
     """The trace, begun anew each period until the span is covered: a mean gap after its last request. Each time its
     conversations are others.
     """
@@ -78,16 +85,19 @@ def _until(batches: Iterator[RequestBatch], horizon_ns: int) -> Iterator[Request
             return
 
 
-def _thinned(
-    batches: Iterator[RequestBatch], share: float, rng: np.random.Generator
-) -> Iterator[RequestBatch]:
+def _thinned(batches: Iterator[RequestBatch], share: float, rng: np.random.Generator) -> Iterator[RequestBatch]:
     """Each request with probability `share`."""
     for batch in batches:
         yield batch[rng.random(len(batch)) < share]
 
 
-def _resampled(batches: Iterator[RequestBatch], workload: RecordedWorkload, span_ns: int, horizon_ns: int,
-               rng: np.random.Generator) -> Iterator[RequestBatch]:  # fmt: skip
+def _resampled(
+    batches: Iterator[RequestBatch],
+    workload: RecordedWorkload,
+    span_ns: int,
+    horizon_ns: int,
+    rng: np.random.Generator,
+) -> Iterator[RequestBatch]:
     """Local block bootstrap: each block of the run is a stretch of the trace that starts, uniformly, within
     reach of the block's own start. Holds the requests within reach.
     """

@@ -142,9 +142,7 @@ class Synthetic:
 
     def __post_init__(self) -> None:
         if self.clients and (self.burst_cv, self.burst_window, self.lengths) != (0.2, 10.0, Lengths()):
-            raise ValueError(
-                "clients have gaps and lengths of their own; leave out burst_cv, burst_window, lengths"
-            )
+            raise ValueError("clients have gaps and lengths of their own; leave out burst_cv, burst_window, lengths")
         for name, shape in (("daily", self.daily), ("weekly", self.weekly)):
             if shape is not None and not sum(shape) > 0:
                 raise ValueError(f"{name} is zero throughout; give at least one positive number")

@@ -30,20 +30,51 @@ from simcost.errors import FaultsError, InputError
 PLAN = {"unitPrice": 60.0, "term": "1 Year"}
 LISTS = {
     "aws": [
-        aws_list([aws_product("A")], {"A": aws_on_demand("A", "55")}, {"A": aws_reserved("A", 1, "No Upfront", 9, 3)}),
+        aws_list(
+            [aws_product("A")],
+            {"A": aws_on_demand("A", "55")},
+            {"A": aws_reserved("A", 1, "No Upfront", 9, 3)},
+        ),
         aws_plans(("1 year No Upfront Compute Savings Plan", 1, [aws_rate("p5.48xlarge", "33")])),
     ],
     "azure": [azure_page(azure_item(savingsPlan=[PLAN]), azure_item(type="Reservation", reservationTerm="1 Year"))],
-    "gcp": [json.dumps({"skus": [
-        gcp_sku("A3 Instance Core running in Iowa", 0.03), gcp_sku("A3 Instance Ram", 0.003, "OnDemand", "GiBy.h"),
-        gcp_sku("Nvidia H100 80GB GPU", 9.8)]})],
-    "genai-prices": [json.dumps([{"id": "p", "models": [{"id": "m", "prices": [
-        {"constraint": {"start_date": "2026-01-01"}, "prices": {"input_mtok": 1, "output_mtok": {
-            "base": 2, "tiers": [{"start": 5, "price": 3}]}}}]}]}])],
-}  # fmt: skip
+    "gcp": [
+        json.dumps(
+            {
+                "skus": [
+                    gcp_sku("A3 Instance Core running in Iowa", 0.03),
+                    gcp_sku("A3 Instance Ram", 0.003, "OnDemand", "GiBy.h"),
+                    gcp_sku("Nvidia H100 80GB GPU", 9.8),
+                ]
+            }
+        )
+    ],
+    "genai-prices": [
+        json.dumps(
+            [
+                {
+                    "id": "p",
+                    "models": [
+                        {
+                            "id": "m",
+                            "prices": [
+                                {
+                                    "constraint": {"start_date": "2026-01-01"},
+                                    "prices": {
+                                        "input_mtok": 1,
+                                        "output_mtok": {"base": 2, "tiers": [{"start": 5, "price": 3}]},
+                                    },
+                                }
+                            ],
+                        }
+                    ],
+                }
+            ]
+        )
+    ],
+}
 TABLES = {
-    "skypilot": SKYPILOT
-    + "g5.xlarge,4,16,A10G,1,\"{'Gpus': [{'MemoryInfo': {'SizeInMiB': 1}}]}\",us,a,1,0.5\n",
+    "skypilot": SKYPILOT + "g5.xlarge,4,16,A10G,1,\"{'Gpus': [{'MemoryInfo': {'SizeInMiB': 1}}]}\",us,a,1,0.5\n",
     "gpuhunt": GPUHUNT + "a3-highgpu-8g,us-east4-a,88.49,208,1872.0,8,H100,80.0,False,\n",
     "own": "provider,sku,price_per_h,region,way,term_years,upfront\nneo,box,9,eu,take-or-pay,1,none\n",
 }
@@ -68,9 +99,7 @@ def usable_or_refused(folder: Path, text: str, format_: str) -> None:
         return
     for name, body in result.files(folder).items():
         (folder / name).write_text(body, encoding="utf-8")
-        rows, faults = read_table(
-            folder / name, type(result.rows[name.removesuffix(".csv")][0]), ("provider",)
-        )
+        rows, faults = read_table(folder / name, type(result.rows[name.removesuffix(".csv")][0]), ("provider",))
         assert [fault for fault in faults if "the same provider" not in fault.message] == []
         assert [row.fact for row in rows] == result.rows[name.removesuffix(".csv")]
         (folder / name).unlink()
@@ -132,9 +161,7 @@ def test_any_cell_in_any_place(folder: Path, format_: str, draw: st.DataObject) 
     lines = [line.split(",") for line in TABLES[format_].splitlines()]
     row = draw.draw(st.integers(0, len(lines) - 1))
     column = draw.draw(st.integers(0, len(lines[row]) - 1))
-    lines[row][column] = draw.draw(
-        st.text(max_size=8) | st.sampled_from(["nan", "-1", "1e999", "700.0", "0", '"'])
-    )
+    lines[row][column] = draw.draw(st.text(max_size=8) | st.sampled_from(["nan", "-1", "1e999", "700.0", "0", '"']))
     usable_or_refused(folder, "\n".join(map(",".join, lines)), format_)
 
 
@@ -147,7 +174,7 @@ def test_values_are_what_json_says_whatever_is_entered(folder: Path, document: d
     inside = dict(values(file, lambda path: not path))
     assert {key: json.dumps(value) for (key,), value in inside.items()} == {
         key: json.dumps(value) for key, value in document.items()
-    }  # fmt: skip
+    }
 
 
 def test_a_file_beyond_the_limit_says_what_to_take(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

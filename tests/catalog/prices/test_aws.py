@@ -22,9 +22,7 @@ from simcost.errors import FaultsError, InputError
 
 
 def test_an_instance_type_becomes_an_offer_with_the_shape_and_the_date_of_the_list(tmp_path: Path) -> None:
-    result = imported(
-        tmp_path, aws_list([aws_product("A")], {"A": aws_on_demand("A", "55.0400000000")}), "aws"
-    )
+    result = imported(tmp_path, aws_list([aws_product("A")], {"A": aws_on_demand("A", "55.0400000000")}), "aws")
     offer = offers(result)["p5.48xlarge", "us-east-1"]
     assert (offer.provider, offer.accelerator, offer.accelerators) == ("aws", "h100-sxm", 8)
     assert (offer.on_demand_usd_per_h, offer.vcpus, offer.memory_bytes) == (55.04, 192, 2048 * 2**30)
@@ -33,9 +31,19 @@ def test_an_instance_type_becomes_an_offer_with_the_shape_and_the_date_of_the_li
 
 
 def test_instances_that_host_endpoints_are_offers_of_their_own(tmp_path: Path) -> None:
-    ml = {"sku": "A", "productFamily": "ML Instance", "attributes": {
-        "instanceType": "ml.p5.48xlarge-Hosting", "platoinstancetype": "Hosting", "regionCode": "us-east-1",
-        "vCpu": "192", "memory": "2048 GiB", "locationType": "AWS Region", "physicalGpu": "N/A"}}  # fmt: skip
+    ml = {
+        "sku": "A",
+        "productFamily": "ML Instance",
+        "attributes": {
+            "instanceType": "ml.p5.48xlarge-Hosting",
+            "platoinstancetype": "Hosting",
+            "regionCode": "us-east-1",
+            "vCpu": "192",
+            "memory": "2048 GiB",
+            "locationType": "AWS Region",
+            "physicalGpu": "N/A",
+        },
+    }
     offer = offers(imported(tmp_path, aws_list([ml], {"A": aws_on_demand("A", "63.3")}), "aws"))
     assert offer["ml.p5.48xlarge", "us-east-1"].accelerators == 8
     assert offer["ml.p5.48xlarge", "us-east-1"].vcpus == 192
@@ -74,9 +82,17 @@ def test_what_is_left_out_is_counted_and_located(tmp_path: Path, changes: dict[s
 
 @pytest.mark.parametrize(
     ("price", "kind"),
-    [("0.0000000000", "zero-price"), ("-1", "negative-price"), ("NaN", "no-price"), (None, "no-price"),
-     ("Infinity", "no-price"), ("cheap", "no-price"), (True, "no-price"), ("700.0", "placeholder-price")],
-)  # fmt: skip
+    [
+        ("0.0000000000", "zero-price"),
+        ("-1", "negative-price"),
+        ("NaN", "no-price"),
+        (None, "no-price"),
+        ("Infinity", "no-price"),
+        ("cheap", "no-price"),
+        (True, "no-price"),
+        ("700.0", "placeholder-price"),
+    ],
+)
 def test_a_price_that_is_none_never_becomes_one(tmp_path: Path, price: object, kind: str) -> None:
     products = [aws_product("A"), aws_product("B", instanceType="p5en.48xlarge")]
     on_demand = {"A": aws_on_demand("A", "55.04"), "B": aws_on_demand("B", price)}
@@ -105,9 +121,7 @@ def test_a_reserved_price_is_hourly_plus_the_upfront_spread_over_the_term(
 
 def test_convertible_reservations_are_left_out(tmp_path: Path) -> None:
     term = aws_reserved("A", 1, "No Upfront", 0, 30, "convertible")
-    result = imported(
-        tmp_path, aws_list([aws_product("A")], {"A": aws_on_demand("A", "55")}, {"A": term}), "aws"
-    )
+    result = imported(tmp_path, aws_list([aws_product("A")], {"A": aws_on_demand("A", "55")}, {"A": term}), "aws")
     assert found(result) == {"convertible": 1}
     assert rates(result) == {}
 
@@ -121,8 +135,15 @@ def test_savings_plans_give_rates_of_linux_on_shared_hardware(tmp_path: Path) ->
         aws_rate("p5.48xlarge", "42", usage="UnusedBox"),
         aws_rate("vCPU", "0.02", usage="Fargate", discountedServiceCode="AmazonECS"),
     ]
-    ml = [aws_rate("", "35.1", usage="USE1-Host:ml.p5.48xlarge", discountedServiceCode="AmazonSageMaker",
-                   discountedUsageType="USE1-Host:ml.p5.48xlarge")]  # fmt: skip
+    ml = [
+        aws_rate(
+            "",
+            "35.1",
+            usage="USE1-Host:ml.p5.48xlarge",
+            discountedServiceCode="AmazonSageMaker",
+            discountedUsageType="USE1-Host:ml.p5.48xlarge",
+        )
+    ]
     result = imported(
         tmp_path,
         aws_plans(

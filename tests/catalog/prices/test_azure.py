@@ -32,9 +32,7 @@ def test_a_page_gives_offers_with_spot_and_what_commitments_cost(tmp_path: Path)
     for upfront in ("none", "all"):
         assert found_rates["azure-savings-plan", H100, 1, upfront] == 60
         assert found_rates["azure-savings-plan", H100, 3, upfront] == 40
-        assert found_rates["azure-reservation", H100, 1, upfront] == 50, (
-            "a reservation's price is of the whole term"
-        )
+        assert found_rates["azure-reservation", H100, 1, upfront] == 50, "a reservation's price is of the whole term"
         assert found_rates["azure-reservation", H100, 3, upfront] == 30
     assert found(result) == {}
 
@@ -55,9 +53,7 @@ def test_a_page_gives_offers_with_spot_and_what_commitments_cost(tmp_path: Path)
         ({"armRegionName": "westus", "retailPrice": 0.0}, "zero-price"),
     ],
 )
-def test_what_is_left_out_is_counted_and_located(
-    tmp_path: Path, changes: dict[str, object], kind: str
-) -> None:
+def test_what_is_left_out_is_counted_and_located(tmp_path: Path, changes: dict[str, object], kind: str) -> None:
     result = imported(tmp_path, azure_page(azure_item(), azure_item(**changes)), "azure")
     assert found(result) == {kind: 1}
     assert places(result, kind) == ["$.Items[1]"]
@@ -77,9 +73,7 @@ def test_pages_may_stand_in_a_list_or_one_a_line_and_a_missing_one_is_told(tmp_p
 
 
 def test_machines_without_accelerators_are_offers_too(tmp_path: Path) -> None:
-    result = imported(
-        tmp_path, azure_page(azure_item(armSkuName="Standard_D2s_v5", retailPrice=0.096)), "azure"
-    )
+    result = imported(tmp_path, azure_page(azure_item(armSkuName="Standard_D2s_v5", retailPrice=0.096)), "azure")
     assert offers(result)["Standard_D2s_v5", "eastus"].accelerators == 0
 
 

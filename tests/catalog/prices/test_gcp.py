@@ -16,9 +16,7 @@ H100 = [
 ]
 SPOT = [
     gcp_sku("Spot Preemptible A3 Instance Core running in Virginia", 0.01, "Preemptible", "h", "us-east4"),
-    gcp_sku(
-        "Spot Preemptible A3 Instance Ram running in Virginia", 0.001, "Preemptible", "GiBy.h", "us-east4"
-    ),
+    gcp_sku("Spot Preemptible A3 Instance Ram running in Virginia", 0.001, "Preemptible", "GiBy.h", "us-east4"),
     gcp_sku(
         "Nvidia H100 80GB GPU attached to Spot Preemptible VMs running in Virginia",
         2.5,
@@ -99,12 +97,16 @@ def test_rows_of_the_pricing_export_are_read_too(tmp_path: Path) -> None:
         rate = sku["pricingInfo"][0]["pricingExpression"]
         money = rate["tieredRates"][0]["unitPrice"]
         usd = int(money["units"]) + money["nanos"] / 1e9
-        return json.dumps({
-            "pricing_as_of_time": "2026-08-05T07:00:00Z", "service": {"description": "Compute Engine"},
-            "sku": {"id": "X", "description": sku["description"]}, "pricing_unit": rate["usageUnit"],
-            "geo_taxonomy": {"type": "REGIONAL", "regions": sku["serviceRegions"]},
-            "list_price": {"tiered_rates": [{"start_usage_amount": 0, "usd_amount": usd}]},
-        })  # fmt: skip
+        return json.dumps(
+            {
+                "pricing_as_of_time": "2026-08-05T07:00:00Z",
+                "service": {"description": "Compute Engine"},
+                "sku": {"id": "X", "description": sku["description"]},
+                "pricing_unit": rate["usageUnit"],
+                "geo_taxonomy": {"type": "REGIONAL", "regions": sku["serviceRegions"]},
+                "list_price": {"tiered_rates": [{"start_usage_amount": 0, "usd_amount": usd}]},
+            }
+        )
 
     skus = [*H100, *COMMITTED]
     listed = imported(tmp_path, page(*skus), "gcp")

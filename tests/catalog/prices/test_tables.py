@@ -17,9 +17,7 @@ def sky(tmp_path: Path, rows: str, provider: str = "gcp") -> object:
 
 
 def gcp(region: str, host: float = 9.46, gpu: float = 78.37, spot: tuple[str, str] = ("", "")) -> str:
-    return GCP_HOST.format(region=region, usd=host, spot=spot[0]) + GCP_GPU.format(
-        region=region, usd=gpu, spot=spot[1]
-    )
+    return GCP_HOST.format(region=region, usd=host, spot=spot[0]) + GCP_GPU.format(region=region, usd=gpu, spot=spot[1])
 
 
 def test_host_and_accelerators_in_separate_rows_are_added_and_it_is_said(tmp_path: Path) -> None:
@@ -33,9 +31,7 @@ def test_host_and_accelerators_in_separate_rows_are_added_and_it_is_said(tmp_pat
 
 def test_a_host_alone_and_accelerators_alone_stay_out(tmp_path: Path) -> None:
     rows = (
-        gcp("us-east4")
-        + GCP_HOST.format(region="us-west1", usd=9.46, spot="")
-        + ",,,T4,1,,us-west1,us-west1-a,0.35,\n"
+        gcp("us-east4") + GCP_HOST.format(region="us-west1", usd=9.46, spot="") + ",,,T4,1,,us-west1,us-west1-a,0.35,\n"
     )
     result = imported(tmp_path, SKYPILOT + rows, "skypilot", provider="gcp", as_of="2026-08-01")
     assert set(offers(result)) == {("a3-highgpu-8g", "us-east4")}
@@ -90,9 +86,7 @@ def test_names_of_tpus_count_their_chips(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("spot", "kept"), [("1.64", None), ("1.70", None), ("1.19", 1.19)])
-def test_spot_not_below_on_demand_is_dropped_and_on_demand_stays(
-    tmp_path: Path, spot: str, kept: float | None
-) -> None:
+def test_spot_not_below_on_demand_is_dropped_and_on_demand_stays(tmp_path: Path, spot: str, kept: float | None) -> None:
     row = f"1x_A100-80GB_SECURE,8.0,80.0,A100-80GB,1.0,A100-80GB,CA,CA-MTL-1,1.64,{spot}\n"
     result = imported(tmp_path, SKYPILOT + row, "skypilot", provider="runpod", as_of="2026-08-01")
     offer = offers(result)["1x_A100-80GB_SECURE", "CA"]
@@ -227,9 +221,7 @@ def test_a_list_of_one_provider_needs_its_name(tmp_path: Path) -> None:
 
 def test_a_list_without_a_usable_price_says_what_was_found(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
-        imported(
-            tmp_path, SKYPILOT + "box,1,4,,,,any,z,0,\nbox,1,4,,,,any,z,nan,\n", "skypilot", provider="x"
-        )
+        imported(tmp_path, SKYPILOT + "box,1,4,,,,any,z,0,\nbox,1,4,,,,any,z,nan,\n", "skypilot", provider="x")
     assert "no price of 2 rows can be used" in str(error.value)
     assert "1 zero-price" in str(error.value)
     assert "first line 3" in str(error.value)

@@ -16,12 +16,15 @@ from simcost.catalog.prices.importer import Imported, import_prices
 from simcost.errors import FaultsError, InputError
 
 SONNET = {
-    "id": "claude-sonnet-4-5", "context_window": 1_000_000,
-    "prices": {"input_mtok": {"base": 3, "tiers": [{"start": 200000, "price": 6}]},
-               "output_mtok": {"base": 15, "tiers": [{"start": 200000, "price": 22.5}]},
-               "cache_read_mtok": {"base": 0.3, "tiers": [{"start": 200000, "price": 0.6}]},
-               "cache_write_mtok": 3.75},
-}  # fmt: skip
+    "id": "claude-sonnet-4-5",
+    "context_window": 1_000_000,
+    "prices": {
+        "input_mtok": {"base": 3, "tiers": [{"start": 200000, "price": 6}]},
+        "output_mtok": {"base": 15, "tiers": [{"start": 200000, "price": 22.5}]},
+        "cache_read_mtok": {"base": 0.3, "tiers": [{"start": 200000, "price": 0.6}]},
+        "cache_write_mtok": 3.75,
+    },
+}
 
 
 def data(*models: Any, provider: str = "anthropic") -> str:
@@ -37,9 +40,7 @@ def model(name: str = "m", **prices: Any) -> dict[str, Any]:
 
 
 def test_base_cache_and_tier_prices(tmp_path: Path) -> None:
-    price = tokens(imported(tmp_path, data(SONNET), "genai-prices", as_of="2026-10-07"))[
-        "anthropic/claude-sonnet-4-5"
-    ]
+    price = tokens(imported(tmp_path, data(SONNET), "genai-prices", as_of="2026-10-07"))["anthropic/claude-sonnet-4-5"]
     assert (price.input_usd_per_m, price.output_usd_per_m) == (3, 15)
     assert (price.cache_read_usd_per_m, price.cache_write_usd_per_m, price.cache_write_1h_usd_per_m) == (
         0.3,
@@ -81,9 +82,7 @@ def test_batch_prices_become_a_factor_where_there_is_one(
 
 
 @pytest.mark.parametrize(("day", "usd"), [("2026-08-31", 2), ("2026-09-01", 3), ("2020-01-01", 2), ("", 3)])
-def test_of_dated_prices_that_of_the_day_is_taken_and_it_is_said(
-    tmp_path: Path, day: str, usd: float
-) -> None:
+def test_of_dated_prices_that_of_the_day_is_taken_and_it_is_said(tmp_path: Path, day: str, usd: float) -> None:
     rules = [
         {"prices": {"input_mtok": 2, "output_mtok": 10}},
         {"constraint": {"start_date": "2026-09-01"}, "prices": {"input_mtok": 3, "output_mtok": 15}},

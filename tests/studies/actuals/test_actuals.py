@@ -15,14 +15,15 @@ from simcost.studies.actuals.compare_view import text
 from simcost.studies.actuals.comparison import ANY_MONTH, Amount, Key, Side, against, effects, side_of_charges
 
 amounts = st.builds(Amount, st.floats(0.01, 1e4), st.floats(-1e4, 1e6))
-keys = st.tuples(st.sampled_from(["2026-01", "2026-02"]), st.just("aws"), st.sampled_from(["", "r", "s"]),
-                 st.sampled_from(["a", "b", "c"]), st.just("h"))  # fmt: skip
-others = st.dictionaries(
-    st.tuples(st.just("2026-01"), st.sampled_from(["tax", "credit"])), st.floats(-1e3, 1e3)
+keys = st.tuples(
+    st.sampled_from(["2026-01", "2026-02"]),
+    st.just("aws"),
+    st.sampled_from(["", "r", "s"]),
+    st.sampled_from(["a", "b", "c"]),
+    st.just("h"),
 )
-sides = st.builds(
-    Side, amounts=st.dictionaries(keys, amounts, min_size=1), others=others, span_h=st.floats(1, 9000)
-)
+others = st.dictionaries(st.tuples(st.just("2026-01"), st.sampled_from(["tax", "credit"])), st.floats(-1e3, 1e3))
+sides = st.builds(Side, amounts=st.dictionaries(keys, amounts, min_size=1), others=others, span_h=st.floats(1, 9000))
 
 
 def key(sku: str, region: str = "r", month: str = "2026-01") -> Key:
@@ -56,14 +57,10 @@ def test_all_parts_add_up_to_the_difference(actual: Side, simulated: Side, per_m
         with pytest.raises(InputError, match="no month in common"):
             against(actual, simulated, "effective")
         return
-    told = json.loads(
-        json.dumps(against(actual, simulated, "effective", per_month=per_month), allow_nan=False)
-    )
+    told = json.loads(json.dumps(against(actual, simulated, "effective", per_month=per_month), allow_nan=False))
     size = max(abs(told["actual_usd"]), abs(told["simulated_usd"]), 1.0)
     assert fsum(told["effects_usd"].values()) == pytest.approx(told["difference_usd"], abs=1e-8 * size * 100)
-    assert told["difference_usd"] == pytest.approx(
-        told["actual_usd"] - told["simulated_usd"], abs=1e-6 * size
-    )
+    assert told["difference_usd"] == pytest.approx(told["actual_usd"] - told["simulated_usd"], abs=1e-6 * size)
     counted = len(told["skus"]) * 2 + len(told["only_actual"]) + len(told["only_simulated"])
     if per_month:
         assert counted == len({k[1:] for k in actual.amounts}) + len({k[1:] for k in simulated.amounts})
@@ -93,15 +90,9 @@ def test_a_region_that_one_side_does_not_name_is_the_only_one_of_the_other() -> 
 
 
 def test_unmatched_skus_are_named_both_ways_with_what_is_alike() -> None:
-    told = against(
-        side((key("p5.48xlarge"), Amount(1, 9))), side((key("p5e.48xlarge"), Amount(1, 5))), "effective"
-    )
-    assert [(row["sku"], row["like"]) for row in told["only_actual"]] == [
-        ("p5.48xlarge", "aws/p5e.48xlarge r (h)")
-    ]
-    assert [(row["sku"], row["like"]) for row in told["only_simulated"]] == [
-        ("p5e.48xlarge", "aws/p5.48xlarge r (h)")
-    ]
+    told = against(side((key("p5.48xlarge"), Amount(1, 9))), side((key("p5e.48xlarge"), Amount(1, 5))), "effective")
+    assert [(row["sku"], row["like"]) for row in told["only_actual"]] == [("p5.48xlarge", "aws/p5e.48xlarge r (h)")]
+    assert [(row["sku"], row["like"]) for row in told["only_simulated"]] == [("p5e.48xlarge", "aws/p5.48xlarge r (h)")]
     said = text(told)
     assert "Paid for, not simulated" in said
     assert "Simulated, not paid for" in said
@@ -117,8 +108,16 @@ def test_months_that_one_side_alone_has_are_left_out_and_said() -> None:
 
 
 def test_a_run_without_calendar_is_scaled_to_a_month() -> None:
-    charge = {"charge_category": "Usage", "commitment_status": "", "provider": "aws", "region": "any", "sku": "a",
-              "consumed_unit": "h", "consumed_quantity": 10.0, "effective_cost_usd": 30.0}  # fmt: skip
+    charge = {
+        "charge_category": "Usage",
+        "commitment_status": "",
+        "provider": "aws",
+        "region": "any",
+        "sku": "a",
+        "consumed_unit": "h",
+        "consumed_quantity": 10.0,
+        "effective_cost_usd": 30.0,
+    }
     lost = charge | {"commitment_status": "Unused", "consumed_unit": "USD", "effective_cost_usd": 7.3}
     run = side_of_charges([charge, charge, lost, lost], "effective", 2, 73.0)
     told = against(side((key("a"), Amount(744, 2232)), span_h=744.0), run, "effective")

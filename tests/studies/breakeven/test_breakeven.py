@@ -48,9 +48,7 @@ def test_the_least_fleet_meets_the_slo_and_one_replica_less_does_not(
     base = scaled(loaded, 6.0)
     for size in {*sizes, *(size - 1 for size in sizes if size > 1)}:
         plans = (replace(base.scenario.plans[0], scaling=Fixed(replicas=size)),)
-        found = run(
-            replace(base, scenario=replace(base.scenario, plans=plans)), tmp_path / str(size), seeds=2
-        )
+        found = run(replace(base, scenario=replace(base.scenario, plans=plans)), tmp_path / str(size), seeds=2)
         met = {i for i, fleet in enumerate(fleets) if fleet and size >= fleet.replicas}
         assert round(2 * found["plans"][0]["slo"]["met_share"]) == len(met)
         if met == {0, 1} and len(sizes) == 1:
@@ -92,9 +90,7 @@ def test_more_demand_needs_no_fewer_replicas_and_costs_more_tokens(made: Made) -
         assert np.mean(before.api_usd(0)) < np.mean(after.api_usd(0))
 
 
-def test_a_second_study_simulates_nothing(
-    made: Made, loaded: LoadedScenario, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_study_simulates_nothing(made: Made, loaded: LoadedScenario, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("simulated again")
 
@@ -107,9 +103,12 @@ def test_a_second_study_simulates_nothing(
 def test_the_document(made: Made, loaded: LoadedScenario) -> None:
     runs = loaded.path.parent / "out" / "runs"
     found = scenario_document(
-        loaded, [asked(f"{API},ttft=0.3s"), asked(DEAR)], runs, replace(SETTINGS, scales=(0.05, 1.0, 6.0, 1e5)),
+        loaded,
+        [asked(f"{API},ttft=0.3s"), asked(DEAR)],
+        runs,
+        replace(SETTINGS, scales=(0.05, 1.0, 6.0, 1e5)),
         lambda _share, _what: None,
-    )  # fmt: skip
+    )
     assert found["verdict"].startswith("At ")
     assert [api["name"] for api in found["apis"]] == [API, DEAR]
     assert (found["apis"][0]["ttft_p95_s"], found["apis"][1]["ttft_p95_s"]) == (0.3, None)
@@ -117,19 +116,14 @@ def test_the_document(made: Made, loaded: LoadedScenario) -> None:
     listed = {(row["provider"], row["sku"]): row["as_of"] for row in found["provenance"]["prices"]}
     assert listed["aws", "g6.xlarge"] == loaded.catalog.offer("aws/g6.xlarge").as_of
     assert ("groq", API.removeprefix("groq/")) in listed
-    assert any(
-        "aws/g6.xlarge in us-east-1: $0.8048 per hour, price of" in line for line in found["assumptions"]
-    )
+    assert any("aws/g6.xlarge in us-east-1: $0.8048 per hour, price of" in line for line in found["assumptions"])
     assert any("x100000 is left out" in line for line in found["assumptions"])
     pair = next(one for one in found["break_even"] if (one["plan"], one["api"]) == ("one", DEAR))
     here = next(one for one in found["demands"] if one["scale"] == 1.0)
     assert pair["requests_per_s"]["mean"] == pytest.approx(pair["scale"]["mean"] * here["requests_per_s"])
     assert pair["tokens_per_month"]["mean"] == pytest.approx(pair["scale"]["mean"] * here["tokens_per_month"])
     api_usd = [
-        api["usd_per_month"]["mean"]
-        for demand in found["demands"]
-        for api in demand["apis"]
-        if api["name"] == DEAR
+        api["usd_per_month"]["mean"] for demand in found["demands"] for api in demand["apis"] if api["name"] == DEAR
     ]
     assert api_usd[0] * (1 if pair["place"] == "crosses" else 0) <= pair["usd_per_month"] <= api_usd[-1]
     assert set(found["provenance"]) >= {"seed", "inputs", "catalog_date"}
@@ -156,9 +150,7 @@ def test_a_plan_that_no_size_saves(tmp_path: Path) -> None:
         Settings(scales=(1.0,), seeds=1, plans=("one",)),
         lambda *_: None,
     )
-    assert found["demands"][0]["plans"] == [
-        {"name": "one", "met": False, "replicas": None, "usd_per_month": None}
-    ]
+    assert found["demands"][0]["plans"] == [{"name": "one", "met": False, "replicas": None, "usd_per_month": None}]
     assert found["break_even"][0]["place"] is None
     assert "no plan meets the SLO" in found["verdict"]
 
@@ -208,9 +200,15 @@ def test_the_cache_of_a_trace_is_a_share_of_its_tokens(tmp_path: Path) -> None:
     assert without["usd_by_item"]["input"] - with_cache["usd_by_item"]["input"] - with_cache["usd_by_item"][
         "cache read"
     ] == pytest.approx(inputs * saved, rel=1e-3)
-    recorded = load(write(tmp_path, text=SMALL.replace(
-        "  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
-        "  kind: trace\n  path: t.parquet")))  # fmt: skip
+    recorded = load(
+        write(
+            tmp_path,
+            text=SMALL.replace(
+                "  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}",
+                "  kind: trace\n  path: t.parquet",
+            ),
+        )
+    )
     api = in_scenario(asked("openai/gpt-5-mini"), recorded, settle(recorded, seed=None, seeds=1).source)
     assert isinstance(api.purchase.cache, HitShare)
     assert api.purchase.cache.hit == pytest.approx(with_cache["read_share"], abs=1e-3)
@@ -223,9 +221,7 @@ def load_ours():  # type: ignore[no-untyped-def]
 
 
 def test_an_api_in_words() -> None:
-    found = asked(
-        "openai/gpt-4o,batch,ttl=10min,ttft=0.5s,units=3,unit_price=$1/h,unit_tokens=2500,output_weight=4"
-    )
+    found = asked("openai/gpt-4o,batch,ttl=10min,ttft=0.5s,units=3,unit_price=$1/h,unit_tokens=2500,output_weight=4")
     assert found.name.startswith("openai/gpt-4o, batch, ttl=10min, units=3")
     assert found.purchase.batch
     assert found.purchase.cache == PrefixReuse(ttl=600.0)

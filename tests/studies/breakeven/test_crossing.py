@@ -42,10 +42,7 @@ def test_the_least_size_that_is_enough_is_found(least: int, guess: int) -> None:
 
 @pytest.mark.parametrize("least", [1, 3, 30, 300])
 def test_a_near_guess_needs_few_questions(least: int) -> None:
-    assert (
-        max(searched(least, guess)[1] for guess in range(max(1, int(0.8 * least)), int(1.25 * least) + 1))
-        <= 7
-    )
+    assert max(searched(least, guess)[1] for guess in range(max(1, int(0.8 * least)), int(1.25 * least) + 1)) <= 7
 
 
 def test_examples_of_the_module() -> None:
@@ -75,9 +72,7 @@ def test_the_last_crossing_counts() -> None:
 def test_one_side_may_always_be_cheaper() -> None:
     assert crossing([1, 10], [100, 1000], [1, 10], least=True) == Crossing(place="api")
     assert crossing([1, 10], [100, 200], [200, 2000], least=False) == Crossing(place="fleet")
-    assert crossing([1, 10], [100, 200], [200, 2000], least=True) == Crossing(
-        place="below", scale=0.5, sure=0.5
-    )
+    assert crossing([1, 10], [100, 200], [200, 2000], least=True) == Crossing(place="below", scale=0.5, sure=0.5)
     # Two machines (300) serve 1 to 2, where the API takes 200 and more; three (450) serve up to 3; 450 does up to 10.
     found = crossing([1, 10], [150, 450], [200, 2000], least=True)
     assert (found.place, found.scale, found.sure) == ("below", 0.75, pytest.approx(3.0))
@@ -89,9 +84,7 @@ def staircase(scale: float, capacity: float, cost: float) -> float:
 
 
 @given(st.floats(0.05, 20), st.floats(0.2, 5), st.integers(0, 6))
-def test_no_demand_above_the_sure_one_is_cheaper_at_the_api(
-    capacity: float, cost: float, rounds: int
-) -> None:
+def test_no_demand_above_the_sure_one_is_cheaper_at_the_api(capacity: float, cost: float, rounds: int) -> None:
     """Machines that serve `capacity` at `cost` times what the API takes for as much, looked at where it is doubtful."""
     scales = [0.1, 1.0, 10.0, 100.0]
     price = 1 / capacity

@@ -29,9 +29,7 @@ CATALOG = load_catalog()
 
 
 def line(sku: str, usd: float) -> Line:
-    return Line(
-        provider="aws", sku=sku, region="r", list_usd=usd, contracted_usd=usd, as_of="", quality="given"
-    )
+    return Line(provider="aws", sku=sku, region="r", list_usd=usd, contracted_usd=usd, as_of="", quality="given")
 
 
 def demand(hours: Any, *prices: float) -> CommitmentDemand:
@@ -136,11 +134,19 @@ def test_alike_weeks_are_no_certainty_and_the_loss_leads() -> None:
     """Three years on four weeks that repeat: no interval, no `every future`; what a fall of demand costs leads."""
     of = weekly(4)
     found = study(asked(of, SavingsPlan(name="plan", commitment=40.0, discount=0.45, years=3)), of)
-    assert found["evidence"] == {"kind": "history", "pieces": "weeks", "futures": 4, "distinct_futures": 1,
-                                 "days": 28.0, "longest_term_years": 3}  # fmt: skip
+    assert found["evidence"] == {
+        "kind": "history",
+        "pieces": "weeks",
+        "futures": 4,
+        "distinct_futures": 1,
+        "days": 28.0,
+        "longest_term_years": 3,
+    }
     said = found["verdict"]
-    for words in ("in each of its 4 weeks, which are all alike: they do not show how demand may change",
-                  "Behind a term of 3 years stand 28 days of history."):  # fmt: skip
+    for words in (
+        "in each of its 4 weeks, which are all alike: they do not show how demand may change",
+        "Behind a term of 3 years stand 28 days of history.",
+    ):
         assert words in said
     assert "every future" not in said
     assert "nine of ten" not in said
@@ -153,18 +159,13 @@ def test_alike_weeks_are_no_certainty_and_the_loss_leads() -> None:
 
 @given(st.lists(st.integers(0, 9), min_size=4, max_size=30), st.sampled_from([0.2, 0.45, 0.7]))
 @settings(max_examples=25, deadline=None)
-def test_at_the_break_even_demand_the_mix_costs_what_on_demand_does(
-    level: list[int], discount: float
-) -> None:
+def test_at_the_break_even_demand_the_mix_costs_what_on_demand_does(level: list[int], discount: float) -> None:
     of = demand([level])
     question = asked(of, SavingsPlan(commitment=20.0, discount=discount))
     amounts = best_amounts(question, question.options())
     even = break_even_demand(question, amounts)
     if even is None:
-        assert (
-            not amounts.any()
-            or question.monthly(amounts).mean() >= question.monthly(0 * amounts).mean() - 1e-9
-        )
+        assert not amounts.any() or question.monthly(amounts).mean() >= question.monthly(0 * amounts).mean() - 1e-9
         return
     for factor, sign in ((even + 2e-3, 1), (even - 2e-3, -1)):
         less = of.scaled(factor)

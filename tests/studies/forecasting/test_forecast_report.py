@@ -135,9 +135,7 @@ def test_stated_parts_stack_in_their_order() -> None:
 
 
 def test_the_page_is_whole_escaped_and_loads_nothing(tmp_path: Path) -> None:
-    found = document(PLAIN, STATED) | {
-        "provenance": {"simcost_version": "0.1.0", "inputs": {"demand.csv": "ab" * 32}}
-    }
+    found = document(PLAIN, STATED) | {"provenance": {"simcost_version": "0.1.0", "inputs": {"demand.csv": "ab" * 32}}}
     target = tmp_path / "out.html"
     target.write_text("old", encoding="utf-8")
     forecast_page.write_forecast_page(found, [PLAIN, STATED], target)

@@ -136,10 +136,7 @@ def test_horizons_and_futures_have_limits(history: Path) -> None:
 
 
 def test_the_hour_that_a_clock_skips_is_not_missing(tmp_path: Path) -> None:
-    rows = [
-        f"{datetime(2026, 3, 15, tzinfo=UTC) + timedelta(hours=hour):%Y-%m-%dT%H:%MZ},5"
-        for hour in range(480)
-    ]
+    rows = [f"{datetime(2026, 3, 15, tzinfo=UTC) + timedelta(hours=hour):%Y-%m-%dT%H:%MZ},5" for hour in range(480)]
     file = tmp_path / "spring.csv"
     file.write_text("\n".join(["timestamp,value", *rows]))
     assert made(file, reading=Reading(timezone="Europe/Berlin"))["series"]["spring"]["cleaning"] == []
@@ -156,11 +153,7 @@ def test_what_was_made_to_add_up_says_so(tmp_path: Path, method: Any) -> None:
     file.write_text("\n".join(["series,timestamp,value", *rows]))
     asked = ProjectionOptions(seed=1, paths=20, reconciliation=method, adapt_days=2)
     document, outlooks = forecast_file(file, asked, horizon_s=HORIZON_S)
-    told = {
-        name
-        for name, one in document["series"].items()
-        if "reconciled" in {f["kind"] for f in one["findings"]}
-    }
+    told = {name for name, one in document["series"].items() if "reconciled" in {f["kind"] for f in one["findings"]}}
     leaves = {"a/x", "a/y", "b/x"}
     assert told == ({"a", "b", "total"} if method == "bottom-up" else leaves | {"a", "b"})
     for one in outlooks:  # levels stay adapted, as the findings say

@@ -55,9 +55,7 @@ def test_every_chart_renders_with_a_title_that_names_its_unit(drawn: dict[str, A
 def test_png_has_the_scale_asked_for(drawn: dict[str, Any]) -> None:
     one, two = (cost_charts.to_png(drawn["Where the money went"], scale) for scale in (1, 2))
     assert one.startswith(b"\x89PNG")
-    assert [int.from_bytes(png[16:20], "big") for png in (one, two)][1] == 2 * int.from_bytes(
-        one[16:20], "big"
-    )
+    assert [int.from_bytes(png[16:20], "big") for png in (one, two)][1] == 2 * int.from_bytes(one[16:20], "big")
 
 
 def test_colours_follow_the_order_of_the_document_in_every_chart(drawn: dict[str, Any]) -> None:

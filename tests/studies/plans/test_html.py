@@ -24,9 +24,7 @@ class Seen(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.links += [
-            value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")
-        ]
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
         self.ids += [value or "" for name, value in attrs if name == "id"]
         self.open += [tag] if tag in ("section", "table", "figure", "svg", "g", "html", "body") else []
 
@@ -75,9 +73,7 @@ def test_the_verdict_is_the_headline_and_every_plan_has_its_row(page: str) -> No
     assert headline is not None
     assert "cheapest plan that meets the SLO" in headline[1]
     rows = re.findall(r"<tr><td>(.*?)</td>", page)
-    assert [name for name in rows if name in PLANS] == 5 * [
-        *PLANS
-    ]  # money, replicas, fleets, objectives, latencies
+    assert [name for name in rows if name in PLANS] == 5 * [*PLANS]  # money, replicas, fleets, objectives, latencies
     for text in ("idle hours fall", "A month is 730 h.", "2026-01-15", "ab" * 32):
         assert text in page
 

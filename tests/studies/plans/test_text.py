@@ -13,8 +13,17 @@ def test_verdict_first_then_an_aligned_table() -> None:
     assert " ".join(lines[:2]) == made["verdict"] or lines[0] == made["verdict"]
     head = next(i for i, line in enumerate(lines) if "$/month" in line)
     assert lines[head].split() == [
-        "plan", "$/month", "vs", "baseline", "attainment", "TTFT", "p95", "TPOT", "p95", "over-provisioned",
-    ]  # fmt: skip
+        "plan",
+        "$/month",
+        "vs",
+        "baseline",
+        "attainment",
+        "TTFT",
+        "p95",
+        "TPOT",
+        "p95",
+        "over-provisioned",
+    ]
     dear, cheap, misses = lines[head + 2 : head + 5]
     assert dear.startswith("  dear ")
     assert "baseline" in dear

@@ -25,9 +25,7 @@ def queue(count: int = 400) -> Jobs:
     """About ten GPUs busy on average."""
     draw = np.random.default_rng(5)
     submit = np.cumsum(draw.exponential(600, count)).astype(np.int64)
-    return jobs_of(
-        submit, draw.exponential(3000, count).astype(np.int64) + 1, draw.choice([1, 1, 2, 4], count)
-    )
+    return jobs_of(submit, draw.exponential(3000, count).astype(np.int64) + 1, draw.choice([1, 1, 2, 4], count))
 
 
 def spot(nodes: np.ndarray, **options: object) -> SpotMix:
@@ -40,8 +38,9 @@ def test_spot_that_is_always_there_is_as_good_as_reserved() -> None:
     found = mixes(jobs, spot(np.full(100, 50)), ASKED)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     sizes = {row["base_gpus"] + row["spot_gpus"] for row in found["mixes"]}
-    [alone] = size(lambda gpus, _: schedule(jobs, gpus, FifoSkip()), ["fifo-skip"], ASKED, offered=10.0,
-                   widest=4)["policies"]  # fmt: skip
+    [alone] = size(lambda gpus, _: schedule(jobs, gpus, FifoSkip()), ["fifo-skip"], ASKED, offered=10.0, widest=4)[
+        "policies"
+    ]
     assert sizes == {alone["gpus"]}
     assert found["mixes"][-1]["wait_s"]["target"] == pytest.approx(alone["wait_s"]["target"])
     assert found["best"] == found["mixes"][0]  # all on spot, at a quarter of the price
@@ -62,9 +61,7 @@ def test_money_is_reserved_hours_and_spot_hours_in_whole_nodes() -> None:
 
 
 def test_spot_that_comes_and_goes_costs_waiting_and_work() -> None:
-    flicker = spot(
-        np.tile([1, 1, 1, 0], 25), checkpoints=Checkpoints(interval=1800.0, write=30.0, restart=60.0)
-    )
+    flicker = spot(np.tile([1, 1, 1, 0], 25), checkpoints=Checkpoints(interval=1800.0, write=30.0, restart=60.0))
     found = mixes(queue(), flicker, ASKED)
     assert found["mixes"][0]["spot_gpus"] is None  # nothing of it alone
     kept = [row for row in found["mixes"] if row["spot_gpus"]]

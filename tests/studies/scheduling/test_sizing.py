@@ -19,10 +19,16 @@ def run(gpus: int, policy: str) -> JobLedger:
     wait = np.linspace(0.0, 1.0, 101) * max(enough - gpus, 0.0) * 2
     zero = np.zeros(101)
     outcomes = JobOutcomes(
-        submit_s=zero, start_s=wait, end_s=wait + 10, gpus=np.ones(101, np.int64),
-        preemptions=np.zeros(101, np.int64), lost_s=zero, checkpoint_s=zero, restart_s=zero,
+        submit_s=zero,
+        start_s=wait,
+        end_s=wait + 10,
+        gpus=np.ones(101, np.int64),
+        preemptions=np.zeros(101, np.int64),
+        lost_s=zero,
+        checkpoint_s=zero,
+        restart_s=zero,
         rejected=np.zeros(101, bool),
-    )  # fmt: skip
+    )
     seconds = dict.fromkeys(BUCKETS, 0.0) | {"useful": 1000.0, "idle_free": 10.0 * gpus}
     return JobLedger(horizon_s=110.0, gpus=gpus, outcomes=outcomes, gpu_seconds=seconds)
 
@@ -65,8 +71,14 @@ def test_a_burst_needs_fewer_gpus_than_it_offers_at_once() -> None:
     """Eight hours of work submitted in seven seconds: three GPUs do it within two hours of waiting."""
     burst = jobs_of(np.arange(8), [3600] * 8, [1] * 8)
     asked = Question(wait_s=7200.0, percentile=0.95, step=1, usd_per_gpu_h=None)
-    found = size(lambda gpus, _: schedule(burst, gpus, FifoSkip()), ["fifo-skip"], asked, offered=8 * 3600 / 7,
-                 widest=1, every=8)  # fmt: skip
+    found = size(
+        lambda gpus, _: schedule(burst, gpus, FifoSkip()),
+        ["fifo-skip"],
+        asked,
+        offered=8 * 3600 / 7,
+        widest=1,
+        every=8,
+    )
     assert found["policies"][0]["gpus"] == 3
     assert max(point["gpus"] for point in found["policies"][0]["curve"]) <= 8
 
@@ -77,8 +89,6 @@ def test_the_smallest_is_found_where_waits_do_not_fall_at_every_step() -> None:
 
     [found] = size(bumpy, ["fifo-strict"], ASKED, offered=100.0, widest=16)["policies"]
     keeping = [
-        gpus
-        for gpus in range(16, 800, 8)
-        if np.quantile(bumpy(gpus, "fifo-strict").outcomes.wait_s, 0.95) <= 60
+        gpus for gpus in range(16, 800, 8) if np.quantile(bumpy(gpus, "fifo-strict").outcomes.wait_s, 0.95) <= 60
     ]
     assert found["gpus"] == min(keeping) == 376

@@ -47,6 +47,4 @@ def test_the_verdict_of_policies_goes_by_completion() -> None:
     assert policies_verdict(["fifo-strict", "fifo-skip"], documents) == (
         "Jobs complete soonest under fifo-skip: 80 min after submission on average; under fifo-strict 2 h."
     )
-    assert policies_verdict(["fifo-skip"], documents[1:]).endswith(
-        "fifo-skip: 80 min after submission on average."
-    )
+    assert policies_verdict(["fifo-skip"], documents[1:]).endswith("fifo-skip: 80 min after submission on average.")

@@ -22,8 +22,14 @@ def trace(*runs: tuple[int, int], name: str = "zone") -> SpotSeries:
 
 
 def test_money_is_hours_times_price_times_nodes() -> None:
-    document = spot_study([trace((100, 2))], **JOB, gang=2, policies=[Greedy(), Mixed(spot_nodes=1)], spot_usd_per_h=1,
-                          starts=[0])  # fmt: skip
+    document = spot_study(
+        [trace((100, 2))],
+        **JOB,
+        gang=2,
+        policies=[Greedy(), Mixed(spot_nodes=1)],
+        spot_usd_per_h=1,
+        starts=[0],
+    )
     on_demand, greedy, mixed = document["policies"]
     assert on_demand["billed_usd"]["mean"] == pytest.approx(10.5 * 2 * 4)
     assert greedy["billed_usd"]["mean"] == pytest.approx(10.5 * 2 * 1)
@@ -50,12 +56,12 @@ def test_more_expensive_than_on_demand_is_said() -> None:
     job = JOB | {"changeover_h": 0.9}
     document = spot_study([flicker], **job, policies=[Greedy(), SpotOnly()], spot_usd_per_h=3.9, starts=20)
     assert document["best"] == "On-demand only"
-    assert document["verdict"].startswith(
-        "Stay on demand: Greedy, the cheapest to meet the deadline in all of 20 runs"
-    )
+    assert document["verdict"].startswith("Stay on demand: Greedy, the cheapest to meet the deadline in all of 20 runs")
     assert {(found["kind"], found["policy"]) for found in document["findings"]} == {
-        ("dearer", "Greedy"), ("dearer", "Spot only"), ("late", "Spot only")
-    }  # fmt: skip
+        ("dearer", "Greedy"),
+        ("dearer", "Spot only"),
+        ("late", "Spot only"),
+    }
     assert "costs" in text(document)
 
 
@@ -75,9 +81,7 @@ def test_cut_off_runs_have_no_saving() -> None:
 def test_same_seed_same_bytes_and_all_policies_share_the_starts() -> None:
     zones = [trace(*[(7, 1), (9, 0)] * 20), trace(*[(17, 1), (3, 0)] * 20, name="other")]
     policies = [Greedy(), UniformProgress()]
-    one, two = (
-        spot_study(zones, **JOB, policies=policies, spot_usd_per_h=1, starts=50, seed=3) for _ in range(2)
-    )
+    one, two = (spot_study(zones, **JOB, policies=policies, spot_usd_per_h=1, starts=50, seed=3) for _ in range(2))
     assert json.dumps(one) == json.dumps(two)
     assert one["starts"] == 100
     alone = spot_study(zones, **JOB, policies=policies[1:], spot_usd_per_h=1, starts=50, seed=3)
@@ -88,8 +92,9 @@ def test_same_seed_same_bytes_and_all_policies_share_the_starts() -> None:
 
 def test_what_a_trace_offers() -> None:
     """Up for 3, 1 and 6 hours; taken back twice in ten hours."""
-    document = spot_study([trace((3, 1), (2, 0), (1, 1), (4, 0), (6, 1))], **JOB, policies=[], spot_usd_per_h=1,
-                          starts=[0])  # fmt: skip
+    document = spot_study(
+        [trace((3, 1), (2, 0), (1, 1), (4, 0), (6, 1))], **JOB, policies=[], spot_usd_per_h=1, starts=[0]
+    )
     [row] = document["traces"]
     assert (row["available"], row["mean_up_h"], row["median_up_h"]) == (10 / 16, 10 / 3, 3)
     assert row["preemptions_per_day_up"] == pytest.approx(2 / 10 * 24)
@@ -99,19 +104,31 @@ def test_what_a_trace_offers() -> None:
 def test_the_published_saving_and_a_real_price(shared: Path) -> None:
     traces = read_availability(shared / "data" / "spot_availability_rle.csv.gz")
     zones = [one for one in traces if "aws-10-26-2022" in one.name]
-    document = spot_study(zones, work_h=48, deadline_h=60, changeover_h=0.2, policies=[Greedy(), UniformProgress()],
-                          od_usd_per_h=1.0, spot_usd_per_h=0.3)  # fmt: skip
+    document = spot_study(
+        zones,
+        work_h=48,
+        deadline_h=60,
+        changeover_h=0.2,
+        policies=[Greedy(), UniformProgress()],
+        od_usd_per_h=1.0,
+        spot_usd_per_h=0.3,
+    )
     greedy, even = document["policies"][1:]
     assert greedy["saving"] == pytest.approx(0.2478, abs=5.1e-5)
     assert even["spot_h"] > greedy["spot_h"]
     assert document["starts"] == 2400
     prices = read_prices(shared / "data" / "spot_prices_rle.csv")
     zone = next(one for one in traces if one.name.endswith("us-west-2c_v100_1") and "04-22" in one.name)
-    flat = spot_study([with_prices(zone, prices)], work_h=72, deadline_h=84, changeover_h=0.3, policies=[Greedy()],
-                      od_usd_per_h=3.06, starts=[0])  # fmt: skip
-    assert flat["policies"][1]["billed_usd"]["mean"] == pytest.approx(
-        22.9156 * 3.06 + 53.3333 * 0.918, abs=1e-3
+    flat = spot_study(
+        [with_prices(zone, prices)],
+        work_h=72,
+        deadline_h=84,
+        changeover_h=0.3,
+        policies=[Greedy()],
+        od_usd_per_h=3.06,
+        starts=[0],
     )
+    assert flat["policies"][1]["billed_usd"]["mean"] == pytest.approx(22.9156 * 3.06 + 53.3333 * 0.918, abs=1e-3)
     assert "us-west-2c_v100_1" in text(flat)
 
 

@@ -27,9 +27,7 @@ def chat(tmp_path: Path) -> Path:
     rng = np.random.default_rng(1)
     arrival = np.sort(rng.integers(0, 1800 * 10**9, 3000))
     with TraceWriter(tmp_path / "chat.parquet", source="test") as writer:
-        writer.write_batch(
-            RequestBatch(arrival, np.arange(3000, dtype=np.int32) + 1, np.full(3000, 7, np.int32))
-        )
+        writer.write_batch(RequestBatch(arrival, np.arange(3000, dtype=np.int32) + 1, np.full(3000, 7, np.int32)))
     paths(tmp_path, "requests", np.stack([DAY, 4 * DAY]))
     return tmp_path / "chat.parquet"
 
@@ -55,9 +53,7 @@ def test_requests_follow_the_path(chat: Path) -> None:
 def test_rates_are_counted_and_clients_may_be_stated(chat: Path) -> None:
     file = paths(chat.parent, "requests_per_second", DAY[None] / 3600)
     clients = chat.parent / "clients.yaml"
-    clients.write_text(
-        "kind: synthetic\nrate: 1/s\nclients: [{share: 2}, {gaps: {kind: weibull, shape: 0.7}}]\n"
-    )
+    clients.write_text("kind: synthetic\nrate: 1/s\nclients: [{share: 2}, {gaps: {kind: weibull, shape: 0.7}}]\n")
     found = synthesize_along(clients, file, chat.parent / "next.parquet")
     assert found["rows"] == pytest.approx(DAY.sum(), rel=0.03)
 
@@ -65,9 +61,7 @@ def test_rates_are_counted_and_clients_may_be_stated(chat: Path) -> None:
 def test_jobs_follow_the_path(tmp_path: Path) -> None:
     count = 2000
     submit_s = np.sort(np.random.default_rng(2).integers(0, 10**6, count))
-    jobs = jobs_of(
-        submit_s, np.arange(count) + 1, np.full(count, 2), deadline_s=submit_s + 500 + np.arange(count)
-    )
+    jobs = jobs_of(submit_s, np.arange(count) + 1, np.full(count, 2), deadline_s=submit_s + 500 + np.arange(count))
     write_jobs(tmp_path / "jobs.parquet", jobs)
     file = paths(tmp_path, "jobs", DAY[None] / 10)
     found = synthesize_along(tmp_path / "jobs.parquet", file, tmp_path / "next.parquet")

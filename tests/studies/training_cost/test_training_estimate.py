@@ -53,8 +53,19 @@ def big(**options: Any) -> dict[str, Any]:
 def test_the_document_is_json_with_the_keys_that_others_read() -> None:
     found = estimate(CATALOG, run(prices=OWN))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert {"fits", "memory_bytes", "flops", "mfu", "time_s", "gpu_hours", "cost_usd", "ettr", "checkpoints",
-            "energy_kwh", "assumptions"} <= found.keys()  # fmt: skip
+    assert {
+        "fits",
+        "memory_bytes",
+        "flops",
+        "mfu",
+        "time_s",
+        "gpu_hours",
+        "cost_usd",
+        "ettr",
+        "checkpoints",
+        "energy_kwh",
+        "assumptions",
+    } <= found.keys()
     assert found["mfu"]["source"] in " ".join(found["assumptions"])
 
 
@@ -85,9 +96,7 @@ def test_the_parts_of_a_cost_add_up() -> None:
     found = estimate(CATALOG, run(prices=OWN))
     cost = found["cost_usd"]["on_demand"]
     for end in ("low", "mid", "high"):
-        parts = sum(
-            cost[part][end] for part in ("useful_compute", "failures_and_checkpoints", "storage", "egress")
-        )
+        parts = sum(cost[part][end] for part in ("useful_compute", "failures_and_checkpoints", "storage", "egress"))
         assert cost["total"][end] == pytest.approx(parts)
     assert cost["total"]["low"] < cost["total"]["mid"] < cost["total"]["high"]
     assert cost["egress"]["mid"] == pytest.approx(2 * 8.030261248 * 0.05)
@@ -127,10 +136,7 @@ def test_owned_hardware_costs_what_a_year_of_it_costs() -> None:
     assert "only 1 are owned" in few["not_priced"][-1]["reason"]
     with pytest.raises(InputError, match="give one"):
         Prices(owned=owned, owned_usd_per_gpu_h=1.0)
-    assert (
-        "capex, life_years, power, pue and electricity"
-        in estimate(CATALOG, run())["not_priced"][-1]["reason"]
-    )
+    assert "capex, life_years, power, pue and electricity" in estimate(CATALOG, run())["not_priced"][-1]["reason"]
 
 
 def test_an_offer_of_another_card_is_refused() -> None:
@@ -192,9 +198,7 @@ def test_methods_come_from_names_and_their_own_options() -> None:
 
 
 def levers(**options: Any) -> dict[str, Any]:
-    return compare_methods(
-        CATALOG, run("llama-3.1-70b", layout=ParallelLayout(gpus=16), prices=OWN), Levers(**options)
-    )
+    return compare_methods(CATALOG, run("llama-3.1-70b", layout=ParallelLayout(gpus=16), prices=OWN), Levers(**options))
 
 
 def test_methods_side_by_side() -> None:
@@ -267,16 +271,16 @@ def test_the_date_of_the_price_stands_beside_it_and_an_old_one_is_called_so() ->
     offer = CATALOG.offer("aws/p5.48xlarge")
     [price] = found["prices"]
     assert (price["offer"], price["as_of"], price["source"]) == (
-        offer.name, offer.as_of, found["cost_usd"]["on_demand"]["price_source"],
-    )  # fmt: skip
+        offer.name,
+        offer.as_of,
+        found["cost_usd"]["on_demand"]["price_source"],
+    )
     assert f"price of {offer.as_of}, quality A" in " ".join(text(found).split())
     assert "older" not in text(found)
     old = estimate(CATALOG, run(accelerator="tpu-v5e", mfu=0.4, layout=ParallelLayout(gpus=16, tp=8)))
     assert old["prices"][0]["as_of"] == "2024-12-23"
     assert "old price of 2024-12-23" in " ".join(text(old).split())
-    assert "is of 2024-12-23, more than a year older than the newest of the catalog" in " ".join(
-        old["assumptions"]
-    )
+    assert "is of 2024-12-23, more than a year older than the newest of the catalog" in " ".join(old["assumptions"])
 
 
 def test_both_hazards_are_said() -> None:
@@ -284,9 +288,7 @@ def test_both_hazards_are_said() -> None:
     found = estimate(CATALOG, run(layout=ParallelLayout(gpus=1024), failures=failures))["failures"]
     assert found["mtbf_s"] / 3600 == pytest.approx(7.9, abs=0.02)
     assert (found["of_nodes_per_day"], found["size_independent_per_day"]) == (pytest.approx(0.832), 2.21)
-    shown = " ".join(
-        text(estimate(CATALOG, run(layout=ParallelLayout(gpus=1024), failures=failures))).split()
-    )
+    shown = " ".join(text(estimate(CATALOG, run(layout=ParallelLayout(gpus=1024), failures=failures))).split())
     assert "128 nodes x 0.0065 a day = 0.832, and 2.21 whatever the size" in shown
 
 
@@ -306,12 +308,8 @@ def test_the_published_ratio_and_interval(gpus: int, write_s: float, minutes: fl
     assert found["checkpoints"]["interval_s"] / 60 == pytest.approx(minutes, abs=0.05)
     assert found["ettr_first_order"] == pytest.approx(ratio, abs=5.1e-5)
     assert found["checkpoints"]["rule"] == "young"
-    daly = estimate(
-        CATALOG, run(layout=ParallelLayout(gpus=gpus), failures=replace(failures, optimum="daly"))
-    )
-    assert (
-        daly["checkpoints"]["interval_s"] == daly["checkpoints"]["daly_s"] == found["checkpoints"]["daly_s"]
-    )
+    daly = estimate(CATALOG, run(layout=ParallelLayout(gpus=gpus), failures=replace(failures, optimum="daly")))
+    assert daly["checkpoints"]["interval_s"] == daly["checkpoints"]["daly_s"] == found["checkpoints"]["daly_s"]
     assert daly["ettr"]["mid"] >= found["ettr"]["mid"]
 
 
@@ -335,9 +333,7 @@ def test_simulated_memoryless_failures_take_the_time_of_the_closed_form() -> Non
 def test_clustered_failures_cost_less_and_correlated_losses_make_the_run_wait() -> None:
     options = {"tokens": 1e11, "layout": ParallelLayout(gpus=64), "mfu": 0.4, "failures": FAILING}
     closed = estimate(CATALOG, run(**options))["time_s"]["mid"]
-    assert (
-        estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=0.5))))["time_s"]["mid"] < closed
-    )
+    assert estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=0.5))))["time_s"]["mid"] < closed
     loss = CorrelatedLoss(nodes=4, per_day=1.0, outage=7200.0)
     waits = estimate(CATALOG, run(**options, losses=Losses(correlated=loss)))
     spared = estimate(CATALOG, run(**options, losses=Losses(correlated=loss, spares=4)))
@@ -393,8 +389,13 @@ def test_counts_asked_for_that_cannot_be_are_left_out() -> None:
 
 
 def test_levers_with_the_tokens_served_later() -> None:
-    found = levers(student=CATALOG.model("llama-3.1-8b"), serve_tokens=2e10, quality={"distill": 0.8},
-                   pruned=Pruned(kept_share=0.5), transfer=Transfer(trained_share=0.25))  # fmt: skip
+    found = levers(
+        student=CATALOG.model("llama-3.1-8b"),
+        serve_tokens=2e10,
+        quality={"distill": 0.8},
+        pruned=Pruned(kept_share=0.5),
+        transfer=Transfer(trained_share=0.25),
+    )
     rows = {row["method"]: row for row in found["methods"]}
     assert list(rows) == ["full", "lora", "qlora", "transfer", "pruned", "distill"]
     for row in rows.values():
@@ -424,6 +425,4 @@ def test_an_estimate_is_drawn(name: str) -> None:
 
 def test_counts_and_levers_are_drawn() -> None:
     assert "time (" in to_svg(charts.counts(counted(Target(deadline_s=86_400.0), (8, 64))))
-    assert "distill" in to_svg(
-        charts.methods(levers(student=CATALOG.model("llama-3.1-8b"), serve_tokens=1e9))
-    )
+    assert "distill" in to_svg(charts.methods(levers(student=CATALOG.model("llama-3.1-8b"), serve_tokens=1e9)))

@@ -26,16 +26,36 @@ def samples(**given) -> Samples:
     """Samples of GPUs, each allocated and standing for an hour, but for what is given."""
     rows = len(given["start_s"])
     columns = {
-        "unit": 0, "pool": 0, "owner": 0, "hold_s": HOUR, "gpus": 1.0, "allocated": 1.0, "down": 0.0, "duty": np.nan,
-        "pending": 0.0, "waiting_jobs": 0.0, "memory_used_bytes": np.nan, "memory_total_bytes": np.nan,
-    } | given  # fmt: skip
+        "unit": 0,
+        "pool": 0,
+        "owner": 0,
+        "hold_s": HOUR,
+        "gpus": 1.0,
+        "allocated": 1.0,
+        "down": 0.0,
+        "duty": np.nan,
+        "pending": 0.0,
+        "waiting_jobs": 0.0,
+        "memory_used_bytes": np.nan,
+        "memory_total_bytes": np.nan,
+    } | given
     whole = ("unit", "pool", "owner")
-    arrays = {name: np.broadcast_to(np.asarray(column, np.int64 if name in whole else np.float64), rows).copy()
-              for name, column in columns.items() if name not in ("units", "pools", "queues")}  # fmt: skip
+    arrays = {
+        name: np.broadcast_to(np.asarray(column, np.int64 if name in whole else np.float64), rows).copy()
+        for name, column in columns.items()
+        if name not in ("units", "pools", "queues")
+    }
     units = tuple(f"g{i}" for i in range(int(arrays["unit"].max()) + 1))
     pools = tuple(f"p{i}" for i in range(int(arrays["pool"].max()) + 1))
-    return Samples(**arrays, units=units, pools=pools, owners=("",), step_s=HOUR, start_utc_s=0.0,
-                   queues=bool(arrays["pending"].any()))  # fmt: skip
+    return Samples(
+        **arrays,
+        units=units,
+        pools=pools,
+        owners=("",),
+        step_s=HOUR,
+        start_utc_s=0.0,
+        queues=bool(arrays["pending"].any()),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +72,20 @@ def test_a_month_of_helios_earth_to_the_gpu_minute(earth: dict) -> None:
     blocked = {name: hours * 60 for name, hours in earth["blocked"].items() if name.endswith("hours")}
     assert earth["capacity_gpu_hours"] == 856 * 44_640 / 60
     assert round(100 * earth["allocation"], 4) == 66.6975
-    assert blocked == pytest.approx({
-        "pending_gpu_hours": 2_740_297, "in_pool_gpu_hours": 483_640, "partition_gpu_hours": 2_244_723,
-        "shortage_gpu_hours": 11_934, "idle_gpu_hours": 12_725_483,
-    }, rel=1e-12)  # fmt: skip
+    assert blocked == pytest.approx(
+        {
+            "pending_gpu_hours": 2_740_297,
+            "in_pool_gpu_hours": 483_640,
+            "partition_gpu_hours": 2_244_723,
+            "shortage_gpu_hours": 11_934,
+            "idle_gpu_hours": 12_725_483,
+        },
+        rel=1e-12,
+    )
     assert round(100 * earth["blocked"]["waiting_share"], 3) == 89.263
     assert round(100 * earth["blocked"]["avoidable_share"], 3) == 88.134
     assert earth["utilisation"] is None
-    assert earth["verdict"].startswith(
-        "At least 33.3 % of 636,864 GPU-hours did no work: $424,183 of $1,273,728"
-    )
+    assert earth["verdict"].startswith("At least 33.3 % of 636,864 GPU-hours did no work: $424,183 of $1,273,728")
 
 
 def test_a_day_of_serving_pods(genai: dict) -> None:
@@ -75,9 +99,7 @@ def test_a_day_of_serving_pods(genai: dict) -> None:
 def test_the_document_adds_up(name: str, request: pytest.FixtureRequest) -> None:
     document = request.getfixturevalue(name)
     buckets = document["buckets"]
-    assert sum(one["gpu_hours"] for one in buckets.values()) == pytest.approx(
-        document["capacity_gpu_hours"], rel=1e-9
-    )
+    assert sum(one["gpu_hours"] for one in buckets.values()) == pytest.approx(document["capacity_gpu_hours"], rel=1e-9)
     assert sum(one["usd"] for one in buckets.values()) == pytest.approx(document["cost_usd"], rel=1e-9)
     for action in document["actions"]:
         most = sum(buckets[bucket]["gpu_hours"] for bucket in action["buckets"])
@@ -98,23 +120,32 @@ def any_samples(draw: st.DrawFn) -> Samples:
     allocated = np.floor(gpus * seed.random(rows) + draw(st.sampled_from([0, 0.5, 1]))).clip(0, gpus)
     duty = np.where(seed.random(rows) < draw(st.sampled_from([0, 0.5, 0.95])), 0.0, seed.random(rows))
     hold_s = seed.integers(1, 7200, rows).astype(float)
-    start_s = np.concatenate(
-        [np.cumsum(part) - part + seed.integers(0, 9999) for part in np.split(hold_s, units)]
-    )
+    start_s = np.concatenate([np.cumsum(part) - part + seed.integers(0, 9999) for part in np.split(hold_s, units)])
     pools = draw(st.integers(1, 3))
     return samples(
-        start_s=start_s, hold_s=hold_s, unit=np.repeat(np.arange(units), steps),
-        pool=np.repeat(np.arange(units) % pools, steps), gpus=gpus, allocated=allocated,
+        start_s=start_s,
+        hold_s=hold_s,
+        unit=np.repeat(np.arange(units), steps),
+        pool=np.repeat(np.arange(units) % pools, steps),
+        gpus=gpus,
+        allocated=allocated,
         down=np.floor((gpus - allocated) * seed.random(rows)),
         duty=np.where(seed.random(rows) < draw(st.sampled_from([0, 0.2])), np.nan, duty),
-        pending=seed.integers(0, 6, rows) * draw(st.booleans()), waiting_jobs=0.0,
-        memory_used_bytes=8e10 * seed.random(rows), memory_total_bytes=8e10,
-    )  # fmt: skip
+        pending=seed.integers(0, 6, rows) * draw(st.booleans()),
+        waiting_jobs=0.0,
+        memory_used_bytes=8e10 * seed.random(rows),
+        memory_total_bytes=8e10,
+    )
 
 
 def measures(account: Waste) -> list:
-    return [*shut_at_night(account, "UTC"), *share_gpus(account), *right_size(measure(account)), *consolidate(account),
-            *merge_pools(account)]  # fmt: skip
+    return [
+        *shut_at_night(account, "UTC"),
+        *share_gpus(account),
+        *right_size(measure(account)),
+        *consolidate(account),
+        *merge_pools(account),
+    ]
 
 
 @given(any_samples())
@@ -133,8 +164,9 @@ def test_each_gpu_second_is_in_one_bucket_and_no_measure_saves_more_than_it_addr
 
 
 def test_idle_is_blocked_by_its_own_queue_first_and_then_by_others() -> None:
-    account = split(samples(start_s=[0, 0, 0], unit=[0, 1, 2], pool=[0, 1, 2], gpus=8, allocated=[5, 8, 2],
-                            pending=[1, 4, 0]))  # fmt: skip
+    account = split(
+        samples(start_s=[0, 0, 0], unit=[0, 1, 2], pool=[0, 1, 2], gpus=8, allocated=[5, 8, 2], pending=[1, 4, 0])
+    )
     hours = {name: seconds / HOUR for name, seconds in account.totals.items()}
     assert hours["blocked_in_pool"] == 1
     assert hours["blocked_partition"] == pytest.approx(4)
@@ -149,16 +181,18 @@ def test_an_hour_is_shut_that_was_quiet_on_four_days_of_five() -> None:
     once = np.arange(5 * 24) == 3  # one night of five, at three o'clock, somebody worked
     twice = once | (np.arange(5 * 24) == 28)
     often = twice | (np.arange(5 * 24) == 52)  # at four o'clock, on two nights of five
-    for busy, off, always in ((~night, 30, 30), (~night | once, 29, 25), (~night | twice, 28, 20),
-                              (~night | often, 24, 20)):  # fmt: skip
+    for busy, off, always in (
+        (~night, 30, 30),
+        (~night | once, 29, 25),
+        (~night | twice, 28, 20),
+        (~night | often, 24, 20),
+    ):
         saves = shut_at_night(split(samples(start_s=hours, duty=busy.astype(float))), "UTC")[0].saves_gpu_s
         assert (saves.expected, saves.lo) == (off * HOUR, always * HOUR)
 
 
 def test_the_hours_are_those_of_the_time_zone() -> None:
-    half = (
-        np.arange(0, 4 * 24, 0.5) * HOUR
-    )  # a day begins at 18:30 UTC in Kolkata: whole hours there are half here
+    half = np.arange(0, 4 * 24, 0.5) * HOUR  # a day begins at 18:30 UTC in Kolkata: whole hours there are half here
     busy = (half % HOUR == 0).astype(float)
     for zone in ("UTC", "Asia/Kolkata"):
         account = split(samples(start_s=half, hold_s=HOUR / 2, duty=busy))
@@ -191,9 +225,15 @@ def test_a_pool_keeps_its_p99_and_hands_back_what_is_free() -> None:
 
 def test_the_smallest_slice_that_holds_memory_and_duty() -> None:
     start_s, unit = np.tile(np.arange(10) * HOUR, 4), np.repeat(np.arange(4), 10)
-    account = split(samples(start_s=start_s, unit=unit, memory_total_bytes=8e10,
-                            memory_used_bytes=np.repeat([8e9, 8e9, 3e10, 7e10], 10),
-                            duty=np.repeat([0.1, 0.25, 0.1, 0.1], 10)))  # fmt: skip
+    account = split(
+        samples(
+            start_s=start_s,
+            unit=unit,
+            memory_total_bytes=8e10,
+            memory_used_bytes=np.repeat([8e9, 8e9, 3e10, 7e10], 10),
+            duty=np.repeat([0.1, 0.25, 0.1, 0.1], 10),
+        )
+    )
     saves = right_size(measure(account))[0].saves_gpu_s
     # 1g.10gb, 2g.20gb (duty beyond a seventh), 3g.40gb (memory), and none for 70 GB
     assert saves.expected == pytest.approx(10 * HOUR * ((1 - 1 / 7) + (1 - 1 / 3) + (1 - 1 / 2)))
@@ -204,14 +244,24 @@ def test_the_smallest_slice_that_holds_memory_and_duty() -> None:
 def jobs(status: list[str], user: list[int]) -> Jobs:
     rows = len(status)
     ints = {name: np.ones(rows, np.int64) for name in ("gpus", "min_gpus", "max_gpus")}
-    zeros = {
-        name: np.zeros(rows, np.int64) for name in ("cpu_milli", "memory_mib", "priority", "pool", "gpu_type")
-    }
+    zeros = {name: np.zeros(rows, np.int64) for name in ("cpu_milli", "memory_mib", "priority", "pool", "gpu_type")}
     length = np.full(rows, 3600)
-    return Jobs(job_id=np.array([str(i) for i in range(rows)], object), submit_s=np.arange(rows), duration_s=length,
-                limit_s=length, deadline_s=np.full(rows, -1), gpu_milli=np.full(rows, 1000), user=np.array(user),
-                status=np.array([STATUS.index(word) for word in status]), preemptible=np.ones(rows, np.bool_),
-                spot_ok=np.zeros(rows, np.bool_), pools=("",), users=("a", "b"), **ints, **zeros)  # fmt: skip
+    return Jobs(
+        job_id=np.array([str(i) for i in range(rows)], object),
+        submit_s=np.arange(rows),
+        duration_s=length,
+        limit_s=length,
+        deadline_s=np.full(rows, -1),
+        gpu_milli=np.full(rows, 1000),
+        user=np.array(user),
+        status=np.array([STATUS.index(word) for word in status]),
+        preemptible=np.ones(rows, np.bool_),
+        spot_ok=np.zeros(rows, np.bool_),
+        pools=("",),
+        users=("a", "b"),
+        **ints,
+        **zeros,
+    )
 
 
 def test_failures_that_repeat_are_those_a_check_would_stop() -> None:
@@ -226,7 +276,9 @@ def test_work_of_failed_and_cancelled_jobs_is_ranked_beside_the_buckets(tmp_path
     path.write_text("t_s,gpu,duty\n0,g,100\n3600,g,100\n")
     document = waste(path, price_usd_per_h=3, jobs=jobs(["failed", "killed"], [0, 0]))
     assert [(one["bucket"], one["usd"], one["beside"]) for one in document["ranked"]] == [
-        ("cancelled", 3, True), ("failed", 3, True)]  # fmt: skip
+        ("cancelled", 3, True),
+        ("failed", 3, True),
+    ]
     assert document["utilisation"] == 1
 
 
@@ -257,8 +309,12 @@ def test_the_price_is_said_or_that_of_an_offer(tmp_path: Path) -> None:
     document = waste(path, offer=offer)
     assert document["price"]["usd_per_gpu_hour"] == offer.on_demand_usd_per_h / 8
     assert document["buckets"]["allocated_idle"]["usd"] == pytest.approx(offer.on_demand_usd_per_h / 8)
-    for wrong in ({}, {"price_usd_per_h": 2.0, "offer": offer}, {"price_usd_per_h": -1.0},
-                  {"price_usd_per_h": 2.0, "timezone": "Mars"}):  # fmt: skip
+    for wrong in (
+        {},
+        {"price_usd_per_h": 2.0, "offer": offer},
+        {"price_usd_per_h": -1.0},
+        {"price_usd_per_h": 2.0, "timezone": "Mars"},
+    ):
         with pytest.raises(InputError):
             waste(path, **wrong)
 
@@ -285,22 +341,24 @@ def test_a_plan_of_a_run_has_the_same_buckets() -> None:
     assert document["allocation"] == pytest.approx(52 / 56)
     assert document["utilisation"] == pytest.approx(44 / 56)
     assert document["fragmentation"] == 0.25
-    assert text(document | {"findings": []}).startswith(
-        "21.4 % of 56 GPU-hours did no work: $24.00 of $112.00"
-    )
+    assert text(document | {"findings": []}).startswith("21.4 % of 56 GPU-hours did no work: $24.00 of $112.00")
 
 
 def test_a_plan_that_serves_and_trains() -> None:
     """Replicas of 2 GPUs served 3 h of 4; jobs had 2 GPU-hours."""
     plan = {
-        "name": "a", "gpu_hours": {"requests": 8.0, "useful": 2.0}, "accelerator_hours": 10.0,
+        "name": "a",
+        "gpu_hours": {"requests": 8.0, "useful": 2.0},
+        "accelerator_hours": 10.0,
         "replica_hours": {"computing": 3.0, "idle": 0.5, "starting": 0.5, "draining": 0, "unallocated": 0},
         "cost_usd": {"by_category": {"compute": 1.0}},
-    }  # fmt: skip
+    }
     document = waste_of_plan(plan, 3600.0, price_usd_per_h=1.0)
     assert {name: one["gpu_hours"] for name, one in document["buckets"].items() if one["gpu_hours"]} == {
-        "useful": 8.0, "restart": 1.0, "allocated_idle": 1.0
-    }  # fmt: skip
+        "useful": 8.0,
+        "restart": 1.0,
+        "allocated_idle": 1.0,
+    }
     alone = waste_of_plan({key: value for key, value in plan.items() if key != "gpu_hours"}, 3600.0)
     assert alone["capacity_gpu_hours"] == 10
     with pytest.raises(InputError, match="used no accelerators"):
@@ -342,9 +400,7 @@ def test_without_a_number_of_gpus_the_most_held_at_once(tmp_path: Path) -> None:
     path.write_text(SACCT)
     document = waste(path, price_usd_per_h=2.0)
     assert document["capacity_gpu_hours"] == 14
-    assert "the 7 that jobs held at once were taken" in " ".join(
-        said["message"] for said in document["findings"]
-    )
+    assert "the 7 that jobs held at once were taken" in " ".join(said["message"] for said in document["findings"])
     with pytest.raises(InputError, match="held 7 GPUs at once, more than the 6 given"):
         waste(path, price_usd_per_h=2.0, gpus=6)
     with pytest.raises(InputError, match="pool 'short'; say how many"):

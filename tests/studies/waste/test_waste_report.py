@@ -13,8 +13,11 @@ from simcost.studies.waste.view import text
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict:
     path = tmp_path_factory.mktemp("waste") / "gpus.csv"
-    rows = [f"{3600 * t},a node with a name longer than a terminal is wide/{g},{g % 30},1e9,8e10"
-            for g in range(60) for t in range(100)]  # fmt: skip
+    rows = [
+        f"{3600 * t},a node with a name longer than a terminal is wide/{g},{g % 30},1e9,8e10"
+        for g in range(60)
+        for t in range(100)
+    ]
     path.write_text("t_s,gpu,duty,memory_used_bytes,memory_total_bytes\n" + "\n".join(rows) + "\n")
     return json.loads(json.dumps(waste(path, price_usd_per_h=1234.5), allow_nan=False))
 

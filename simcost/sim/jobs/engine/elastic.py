@@ -104,10 +104,21 @@ def _deal(runs: Runs, active: Ints, capacity: int, scaling: float) -> tuple[int,
 @helper
 def _runs(duration: Floats, asked: Ints, least: Ints, most: Ints) -> Runs:
     count = len(asked)
-    return Runs(asked, least, most, duration.copy(), np.zeros(count), np.zeros(count),
-                np.full(count, NIL, np.float64), np.full(count, NIL, np.float64), np.full(count, NIL),
-                np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count),
-                np.zeros(count))  # fmt: skip
+    return Runs(
+        asked,
+        least,
+        most,
+        duration.copy(),
+        np.zeros(count),
+        np.zeros(count),
+        np.full(count, NIL, np.float64),
+        np.full(count, NIL, np.float64),
+        np.full(count, NIL),
+        np.zeros(count, np.int64),
+        np.zeros(count, np.int64),
+        np.zeros(count),
+        np.zeros(count),
+    )
 
 
 @helper
@@ -127,9 +138,17 @@ def _drop_ended(runs: Runs, active: Ints, count: int, now: float, scaling: float
 
 @entry
 def run(
-    submit: Ints, duration: Floats, asked: Ints, least: Ints, most: Ints,
-    capacity: int, scaling: float, interval: float, pause: float, horizon: float,
-) -> tuple[Runs, Floats]:  # fmt: skip
+    submit: Ints,
+    duration: Floats,
+    asked: Ints,
+    least: Ints,
+    most: Ints,
+    capacity: int,
+    scaling: float,
+    interval: float,
+    pause: float,
+    horizon: float,
+) -> tuple[Runs, Floats]:
     """What the jobs experienced; after each event t, GPUs allocated, jobs waiting, their least GPUs.
 
     The `end` of a job that has not ended by the horizon is NIL.

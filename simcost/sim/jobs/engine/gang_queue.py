@@ -33,9 +33,7 @@ def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
 
 
 @lean_entry
-def replay(
-    c: FreeNodes, shapes: Shapes, work: Work, policy: int, queue: QueueArrays, timeline: Floats
-) -> int:
+def replay(c: FreeNodes, shapes: Shapes, work: Work, policy: int, queue: QueueArrays, timeline: Floats) -> int:
     """Run the jobs of a pool to their end; each of them must fit on the empty pool. After each event t, GPU milli
     allocated, jobs waiting and their GPU milli are noted: how many rows.
 

@@ -227,9 +227,7 @@ def release(c: FreeNodes, shapes: Shapes, work: Placed, first: int, last: int) -
 
 
 @lean
-def attempt(
-    c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, only: int
-) -> tuple[bool, float]:
+def attempt(c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, only: int) -> tuple[bool, float]:
     """All members of the job, or none; and by how much F grew."""
     first, last = work.jobs[job].first, work.jobs[job].last
     grown = 0.0
@@ -293,9 +291,7 @@ def widest(c: FreeNodes, rack: int, last: int) -> int:
 
 
 @lean
-def across(
-    c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, rack: int
-) -> tuple[bool, float]:
+def across(c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, rack: int) -> tuple[bool, float]:
     """All members of the job or none, filling one domain after the other, the one with the most left first."""
     first, last = work.jobs[job].first, work.jobs[job].last
     grown, m, shape = 0.0, first, work.members[first].shape

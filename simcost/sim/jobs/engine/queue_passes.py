@@ -220,8 +220,6 @@ def by_priority(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     while flow.pool[0].waiting:
         head = flow.lists[of.QUEUE, 0]
         started = begin(c, shapes, flow, head)
-        if not started and not (
-            make_room(c, shapes, flow, head, of.BORROWING) and begin(c, shapes, flow, head)
-        ):
+        if not started and not (make_room(c, shapes, flow, head, of.BORROWING) and begin(c, shapes, flow, head)):
             break
         leave(flow, head)

@@ -174,15 +174,31 @@ def _queue(gpus: Ints, limit: Ints, by_rank: Ints) -> RankedQueue:
         leaves *= 2
     rank = np.empty(count, np.int64)
     rank[by_rank] = np.arange(count)
-    return RankedQueue(gpus, limit, rank, by_rank, np.full(2 * leaves, FAR), np.full(2 * leaves, FAR),
-                 np.zeros(2, np.int64), np.empty(count, np.int64), np.empty(count, np.int64))  # fmt: skip
+    return RankedQueue(
+        gpus,
+        limit,
+        rank,
+        by_rank,
+        np.full(2 * leaves, FAR),
+        np.full(2 * leaves, FAR),
+        np.zeros(2, np.int64),
+        np.empty(count, np.int64),
+        np.empty(count, np.int64),
+    )
 
 
 @entry
 def run(
-    submit: Ints, duration: Ints, gpus: Ints, limit: Ints, by_rank: Ints,
-    capacity: int, discipline: int, all_ties: bool, horizon: float,
-) -> tuple[Ints, Floats]:  # fmt: skip
+    submit: Ints,
+    duration: Ints,
+    gpus: Ints,
+    limit: Ints,
+    by_rank: Ints,
+    capacity: int,
+    discipline: int,
+    all_ties: bool,
+    horizon: float,
+) -> tuple[Ints, Floats]:
     """Start times (NIL = not by the horizon); after each event t, GPUs allocated, jobs waiting, their GPUs."""
     count, queue = len(submit), _queue(gpus, limit, by_rank)
     start, started = np.full(count, NIL), np.empty(count, np.int64)

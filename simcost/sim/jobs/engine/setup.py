@@ -26,8 +26,16 @@ from simcost.trace.jobs.jobs import Jobs
 from simcost.units import SECONDS_PER_DAY
 
 _ROWS = 1 << 14
-DISCIPLINES = {"strict": of.STRICT, "skip": of.SKIP, "easy": of.EASY, "conservative": of.CONSERVATIVE,
-               "fair": of.FAIR, "remaining": of.SELECT, "priority": of.PRIORITY, "quotas": of.COHORT}  # fmt: skip
+DISCIPLINES = {
+    "strict": of.STRICT,
+    "skip": of.SKIP,
+    "easy": of.EASY,
+    "conservative": of.CONSERVATIVE,
+    "fair": of.FAIR,
+    "remaining": of.SELECT,
+    "priority": of.PRIORITY,
+    "quotas": of.COHORT,
+}
 """Their numbers in the compiled code."""
 _RECLAIM = ("never", "lower-priority", "any")
 _WITHIN = ("never", "lower-priority", "lower-or-newer-equal-priority")
@@ -37,9 +45,16 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
     """A pool without nodes: fractions of a GPU take a whole one."""
     from simcost.sim.jobs import cluster as at
 
-    cluster = FreeNodes(left=np.zeros((0, 1), np.int64), nodes=np.zeros(0, at.NODE), clock=np.ones(1, np.int64),
-                      largest=np.ones(2), free_in=np.zeros(1, np.int64), free_rack=np.zeros(1, np.int64),
-                      rack_of=np.zeros(1, np.int64), chance=np.zeros(1))  # fmt: skip
+    cluster = FreeNodes(
+        left=np.zeros((0, 1), np.int64),
+        nodes=np.zeros(0, at.NODE),
+        clock=np.ones(1, np.int64),
+        largest=np.ones(2),
+        free_in=np.zeros(1, np.int64),
+        free_rack=np.zeros(1, np.int64),
+        rack_of=np.zeros(1, np.int64),
+        chance=np.zeros(1),
+    )
     shapes = Shapes(np.zeros(0, at.SHAPE), np.zeros((0, 0), np.int8))
     line = np.unique(jobs.gpus, return_inverse=True)[1].astype(np.int64)
     return Room(
@@ -77,8 +92,13 @@ def run_general(
 
     flow = _flow(jobs, room, policy, mishaps)
     flow.pool["fragmented"] = renew(room.cluster, room.shapes)[1]
-    runs = {of.CONSERVATIVE: engine.reserved, of.FAIR: engine.by_share, of.SELECT: engine.by_remaining,
-            of.PRIORITY: engine.by_priority, of.COHORT: engine.by_quota}  # fmt: skip
+    runs = {
+        of.CONSERVATIVE: engine.reserved,
+        of.FAIR: engine.by_share,
+        of.SELECT: engine.by_remaining,
+        of.PRIORITY: engine.by_priority,
+        of.COHORT: engine.by_quota,
+    }
     run = runs.get(_kind(policy), engine.in_order)
     timeline: list[Floats] = []
     while not flow.pool["done"][0]:
@@ -107,9 +127,15 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> of.Flo
     pool["next_start"] = FAR
     pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=FOREVER)
     return of.Flow(
-        jobs=tasks, members=room.members, pool=pool, lists=lists, after=after, groups=groups,
-        timeline=np.zeros((_ROWS, 4)), luck=luck(mishaps),
-    )  # fmt: skip
+        jobs=tasks,
+        members=room.members,
+        pool=pool,
+        lists=lists,
+        after=after,
+        groups=groups,
+        timeline=np.zeros((_ROWS, 4)),
+        luck=luck(mishaps),
+    )
 
 
 def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
@@ -216,8 +242,10 @@ def _threshold(policy: Quotas) -> int:
     if policy.borrow == "never":
         return of.NOBODY
     if policy.reclaim == "never":
-        raise InputError("quotas: borrow=lower-priority stops jobs of other queues, which reclaim=never forbids: give "
-                         "reclaim=lower-priority or reclaim=any")  # fmt: skip
+        raise InputError(
+            "quotas: borrow=lower-priority stops jobs of other queues, which reclaim=never forbids: give "
+            "reclaim=lower-priority or reclaim=any"
+        )
     return FOREVER if policy.borrow_threshold is None else policy.borrow_threshold
 
 
@@ -236,8 +264,10 @@ def _queue_of(jobs: Jobs, policy: Quotas) -> Ints:
     used = [jobs.pools[i] for i in np.unique(jobs.pool)]
     for name in used:
         if name not in policy.queues:
-            raise InputError(f"pool {name!r} of the jobs has no quota{did_you_mean(name, names)}; quotas are given for "
-                             f"{', '.join(names) or 'none'}")  # fmt: skip
+            raise InputError(
+                f"pool {name!r} of the jobs has no quota{did_you_mean(name, names)}; quotas are given for "
+                f"{', '.join(names) or 'none'}"
+            )
     index = np.array([names.index(name) if name in policy.queues else NEVER for name in jobs.pools], np.int64)
     found: Ints = index[jobs.pool]
     return found

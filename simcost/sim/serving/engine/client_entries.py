@@ -160,9 +160,7 @@ def advance_clients(
     until: int,
 ) -> tuple[int, int]:
     """As `run.advance`; CLIENTS_FULL too: enlarge what is full, collect the rows of the clients, call again."""
-    return _play(
-        _route, _tell_nobody, s, c, arrival_ns, prompt, output, session, priority, prefix, i, final, until
-    )
+    return _play(_route, _tell_nobody, s, c, arrival_ns, prompt, output, session, priority, prefix, i, final, until)
 
 
 @lean_entry
@@ -181,6 +179,17 @@ def advance_clients_informed(
 ) -> tuple[int, int]:
     """`advance_clients` where the router has signals or a memory, or the door has limits."""
     return _play(
-        _route_informed, tell_router_on_time, s, c, arrival_ns, prompt, output, session, priority, prefix, i,
-        final, until,
-    )  # fmt: skip
+        _route_informed,
+        tell_router_on_time,
+        s,
+        c,
+        arrival_ns,
+        prompt,
+        output,
+        session,
+        priority,
+        prefix,
+        i,
+        final,
+        until,
+    )

@@ -27,8 +27,22 @@ NODE_LIMIT = 2**NODE_BITS
 A, B, C, D, E, E_SHIFT = range(6)  # step time in ticks; E is a fixed-point number
 CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(6, 15)
 # Of routing and admission, in ticks: REFRESH is the age that signals may have, 0 = none, NIL = no signals.
-(INFORMED, REFRESH, MAX_ONGOING, MAX_QUEUED, SATURATION, RATE_WINDOW, QUEUE_LIMIT, QUEUE_CACHE, BACKOFF,
- MAX_BACKOFF, PICKER, LOCAL, SCORERS, BY_SESSION) = range(15, 29)  # fmt: skip
+(
+    INFORMED,
+    REFRESH,
+    MAX_ONGOING,
+    MAX_QUEUED,
+    SATURATION,
+    RATE_WINDOW,
+    QUEUE_LIMIT,
+    QUEUE_CACHE,
+    BACKOFF,
+    MAX_BACKOFF,
+    PICKER,
+    LOCAL,
+    SCORERS,
+    BY_SESSION,
+) = range(15, 29)
 PARAMETERS = 29
 
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
@@ -38,20 +52,81 @@ MAX_SCORE, RANDOM, WEIGHTED_RANDOM = range(3)
 WAITS, REFUSED = -1, -2
 
 # Counters of the pool (`totals`).
-(FREE, IN_SYSTEM, ARRIVED, COMPLETED, REJECTED, TIMED_OUT, SUM_ARRIVALS, SUM_DEPARTURES, GENERATED, STEPS,
- PREEMPTIONS, TURN, GATE_HEAD, GATE_TAIL, GATE_COUNT, ROWS, SLOTS, ROUTABLE, NOW, COMPLETED_PROMPT,
- COMPLETED_OUTPUT, LOST, REQUEUED, WAKE, SNAPSHOT, BACKED_OFF, SENT_HEAD, SENT_COUNT,
- OPENED, RUNNING_NOW, WAITING_NOW, KV_NOW, STEPS_NOW) = range(33)  # fmt: skip
+(
+    FREE,
+    IN_SYSTEM,
+    ARRIVED,
+    COMPLETED,
+    REJECTED,
+    TIMED_OUT,
+    SUM_ARRIVALS,
+    SUM_DEPARTURES,
+    GENERATED,
+    STEPS,
+    PREEMPTIONS,
+    TURN,
+    GATE_HEAD,
+    GATE_TAIL,
+    GATE_COUNT,
+    ROWS,
+    SLOTS,
+    ROUTABLE,
+    NOW,
+    COMPLETED_PROMPT,
+    COMPLETED_OUTPUT,
+    LOST,
+    REQUEUED,
+    WAKE,
+    SNAPSHOT,
+    BACKED_OFF,
+    SENT_HEAD,
+    SENT_COUNT,
+    OPENED,
+    RUNNING_NOW,
+    WAITING_NOW,
+    KV_NOW,
+    STEPS_NOW,
+) = range(33)
 TOTALS = 33
 # *_NOW: of all slots at NOW, the gateway among the waiting; the steps since the start.
 # WAKE: when the head of the gateway's queue is tried next; AT_ONCE = now. SNAPSHOT: when the router was last told.
 AT_ONCE = 0
 
 # Columns of `replicas`.
-(RUN_START, RUN_STEPS, RUN_SEQS, RUN_FIRST, DECODED_STEPS, DECODING, KV, RESERVED, HEAD, TAIL, WAIT_HEAD,
- PREFILLING, RUNNING, WAITING, BUSY_SINCE, BUSY, PEAK_KV, IDLE_SINCE, LEAVING, RETURNED,
- JOINED, FINISHED, READ, WRITTEN, SEEN_AT, SEEN_WAITING, SEEN_RUNNING, SEEN_KV, SEEN_LOAD, IN_FLIGHT_TOKENS,
- RECENT, OWNER) = range(32)  # fmt: skip
+(
+    RUN_START,
+    RUN_STEPS,
+    RUN_SEQS,
+    RUN_FIRST,
+    DECODED_STEPS,
+    DECODING,
+    KV,
+    RESERVED,
+    HEAD,
+    TAIL,
+    WAIT_HEAD,
+    PREFILLING,
+    RUNNING,
+    WAITING,
+    BUSY_SINCE,
+    BUSY,
+    PEAK_KV,
+    IDLE_SINCE,
+    LEAVING,
+    RETURNED,
+    JOINED,
+    FINISHED,
+    READ,
+    WRITTEN,
+    SEEN_AT,
+    SEEN_WAITING,
+    SEEN_RUNNING,
+    SEEN_KV,
+    SEEN_LOAD,
+    IN_FLIGHT_TOKENS,
+    RECENT,
+    OWNER,
+) = range(32)
 # JOINED to WRITTEN count since it became ready: requests that came, requests answered, prompt tokens, output tokens.
 # SEEN_*: what the router knows of it, and since when (+ 1; 0 = never) (LOAD: blocks of a
 # prefix, for a picker). RECENT: requests sent within RATE_WINDOW.
@@ -61,8 +136,22 @@ SLOT_BITS = 20
 
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
 # RETRIES: how often its replica was taken from it. PRIORITY, PREFIX: used by `clients` alone.
-(NEXT, PREV, ARRIVAL, PROMPT, OUTPUT, DONE, MARK, FIRST, REQUEST, EVICTED, RETRIES, SESSION, PRIORITY,
- PREFIX) = range(14)  # fmt: skip
+(
+    NEXT,
+    PREV,
+    ARRIVAL,
+    PROMPT,
+    OUTPUT,
+    DONE,
+    MARK,
+    FIRST,
+    REQUEST,
+    EVICTED,
+    RETRIES,
+    SESSION,
+    PRIORITY,
+    PREFIX,
+) = range(14)
 NODE = 14
 
 # Columns of `windows`, as the ledger's WINDOWS from `arrived` on, without `late`.
@@ -74,9 +163,7 @@ STATUSES = ("completed", "rejected", "timed_out", "lost")
 IS_COMPLETED, IS_REJECTED, IS_TIMED_OUT, IS_LOST = range(4)
 
 # Columns of what `collect` writes per slot.
-(S_RUNNING, S_WAITING, S_DECODING, S_KV, S_QUEUED, S_BUSY, S_JOINED, S_FINISHED, S_READ, S_WRITTEN) = range(
-    10
-)
+(S_RUNNING, S_WAITING, S_DECODING, S_KV, S_QUEUED, S_BUSY, S_JOINED, S_FINISHED, S_READ, S_WRITTEN) = range(10)
 SAMPLE = 10
 
 # What becomes of the requests of a replica that is taken away.

@@ -25,8 +25,19 @@ ATTEMPTS, ON, GAIN, BURST, MOST_WAIT, SHEDS = 0, 1, 5, 6, 7, 8
 RULES = 9
 # Counters of `totals`: the ring, the heap, the bucket; requests, and what became of them by status; retries sent,
 # retries that the budget refused; rows to collect.
-(FIRST_SERIAL, RING_HEAD, RING_COUNT, HEAP_COUNT, SEQUENCE, BUCKET, REQUESTS, ENDED, RETRIED, REFUSED, OUT,
-) = (0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13)  # fmt: skip
+(
+    FIRST_SERIAL,
+    RING_HEAD,
+    RING_COUNT,
+    HEAP_COUNT,
+    SEQUENCE,
+    BUCKET,
+    REQUESTS,
+    ENDED,
+    RETRIED,
+    REFUSED,
+    OUT,
+) = (0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13)
 TOTALS = 14
 # Columns of a request, in the ring and in the heap. SINCE: when it was sent, or when it is sent again; ORDER: whether
 # it is open; or the order of equal times.
@@ -128,9 +139,7 @@ def _open(s: State, c: Clients, t: int) -> int:
 
 
 @lean
-def ask(
-    s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int, prefix: int
-) -> None:
+def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int, prefix: int) -> None:
     """A request is sent for the first time."""
     mine, one = c.totals, c.ring[_open(s, c, t)]
     one[ASKED] = t
