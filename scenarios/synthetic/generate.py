@@ -19,8 +19,15 @@ LONGEST_HOURS = 40.0
 SIZES = {1: 0.60, 2: 0.10, 4: 0.13, 8: 0.12, 16: 0.04, 32: 0.01}
 """GPUs of a job, and their share of the jobs."""
 TEAMS = {
-    "vision": (128, 0.39), "speech": (64, 0.19), "search": (48, 0.15), "ads": (32, 0.08), "language": (24, 0.06),
-    "maps": (20, 0.045), "robots": (16, 0.03), "research": (12, 0.035), "interns": (8, 0.02),
+    "vision": (128, 0.39),
+    "speech": (64, 0.19),
+    "search": (48, 0.15),
+    "ads": (32, 0.08),
+    "language": (24, 0.06),
+    "maps": (20, 0.045),
+    "robots": (16, 0.03),
+    "research": (12, 0.035),
+    "interns": (8, 0.02),
 }
 """Nodes of each virtual cluster, 8 GPUs each, and its share of the jobs."""
 NIGHT_SHARE = 0.35
