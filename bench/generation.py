@@ -33,11 +33,11 @@ RUNS = 10
 def generate(law: str, requests: int, folder: Path) -> dict[str, Any]:
     """Draw a week and drop it; arrivals and both token counts."""
     from simcost.trace.synthesis.generator import drawn
-    from simcost.trace.synthesis.rates import Rates
+    from simcost.trace.synthesis.rates import ArrivalRates
     from simcost.trace.workload.spec import Stream
 
     shape = 1 + 0.5 * np.sin(np.arange(168) * 2 * np.pi / 24)
-    rates = Rates(step_s=3600.0, expected=requests * shape / shape.sum())
+    rates = ArrivalRates(step_s=3600.0, expected=requests * shape / shape.sum())
     since = time.monotonic(), cpu_s()
     rows = sum(len(batch) for batch in drawn([Stream(gaps=LAWS[law])], rates, folder=folder, seed=1, index=0))
     return {"requests": rows, "generation": account(since, rows)}
@@ -67,13 +67,13 @@ def _run(law: Gaps, real: Any, span_ns: int, folder: Path, index: int) -> Any:
     """The arrivals of one run along the trace's own smoothed rate."""
     from simcost.trace.requests.batch import concat
     from simcost.trace.synthesis.generator import drawn
-    from simcost.trace.synthesis.rates import Rates
+    from simcost.trace.synthesis.rates import ArrivalRates
     from simcost.trace.workload.spec import Stream
 
     windows = round(span_ns / 60e9)
     counts = np.bincount(np.minimum(real * windows // span_ns, windows - 1), minlength=windows)
     mean = np.convolve(np.pad(counts.astype(float), 2, mode="symmetric"), np.full(5, 0.2), "valid")
-    rates = Rates(step_s=span_ns / 1e9 / windows, expected=mean)
+    rates = ArrivalRates(step_s=span_ns / 1e9 / windows, expected=mean)
     return concat(list(drawn([Stream(gaps=law)], rates, folder=folder, seed=1, index=index))).arrival_ns
 
 

@@ -11,7 +11,7 @@ import measure
 import numpy as np
 
 from simcost.billing.commitment import Commitment, ReservedInstances, SavingsPlan
-from simcost.billing.metering import Line, Metered, Runs
+from simcost.billing.metering import Line, Metered, UsageIntervals
 from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
 
@@ -62,7 +62,7 @@ def year(skus: int) -> Metered:
     shape = 1 + 0.5 * np.sin(np.arange(HOURS) / 24 * 2 * np.pi)
     hours = rng.gamma(4.0, 3.0, (HOURS, skus)) * shape[:, None]
     none: Any = np.empty(0)
-    runs = Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none)
+    runs = UsageIntervals(start_s=none, end_s=none, line=none.astype(np.int64), units=none)
     return Metered(start_s=0.0, length_h=np.ones(HOURS), lines=lines, hours=hours, varying_usd=None, runs=runs)
 
 

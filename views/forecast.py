@@ -133,14 +133,14 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
     """The document, what to draw, and the files to take along."""
     from simcost.forecast.project import ProjectionOptions
     from simcost.studies.forecasting import page
-    from simcost.studies.forecasting.study import Reading, forecast_file
+    from simcost.studies.forecasting.study import SeriesOptions, forecast_file
 
     kept = folder / "forecast.parquet"
     document, outlooks = forecast_file(
         series,
         ProjectionOptions(seed=1, model=asked["model"]),
         horizon_s=horizon_s(asked["horizon"]),
-        reading=Reading(freq=asked["freq"], timezone=asked["timezone"]),
+        reading=SeriesOptions(freq=asked["freq"], timezone=asked["timezone"]),
         events=events,
         out=kept,
         progress=progress,

@@ -12,7 +12,7 @@ from simcost.units import ByKind
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
-    from simcost.ledger.requests import Ledger, Usage
+    from simcost.ledger.requests import Ledger, LedgerUsage
 
 Buy = Annotated[OnDemand | Spot | Owned | Serverless | ManagedEndpoint, ByKind("on-demand")]
 """What the nodes of a run are, and how they are paid."""
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-def bill_together(bought: "Sequence[tuple[Usage, OnDemand | Spot]]", catalog: "Catalog") -> Bill:
+def bill_together(bought: "Sequence[tuple[LedgerUsage, OnDemand | Spot]]", catalog: "Catalog") -> Bill:
     """The charges of nodes of several kinds on one account: what any commits to covers what it can of all. Raises as
     `bill`.
     """
@@ -45,7 +45,7 @@ def bill_together(bought: "Sequence[tuple[Usage, OnDemand | Spot]]", catalog: "C
     )
 
 
-def bill(ledger: "Ledger | Usage", buy: Buy, catalog: "Catalog") -> Bill:
+def bill(ledger: "Ledger | LedgerUsage", buy: Buy, catalog: "Catalog") -> Bill:
     """The charges of a run on nodes of one kind.
 
     Raises:

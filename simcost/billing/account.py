@@ -10,20 +10,20 @@ from simcost.billing.api.prompts import uncached
 from simcost.billing.bill import Bill
 from simcost.billing.books import compute_charges
 from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
-from simcost.billing.metering import Floats, Ints, Line, Metered, Runs, billed_seconds, metered
+from simcost.billing.metering import Floats, Ints, Line, Metered, UsageIntervals, billed_seconds, metered
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.settlement import settle
 from simcost.billing.storage_transfer import counted_charges, volume_charges_of
 from simcost.errors import CatalogError
-from simcost.trace.usage.usage import HOURLY, KEY, Usage
+from simcost.trace.usage.usage import HOURLY, KEY, UsageRows
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
 
 
-def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
+def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bill:
     """The bill of metered usage.
 
     Where the file names its machines, runs are metered by the provider's granularity and minimum, and what runs at
@@ -51,7 +51,7 @@ def bill_usage(usage: Usage, purchase: Purchasing, catalog: "Catalog") -> Bill:
 
 
 def usage_account(
-    usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices | None = None
+    usage: UsageRows, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices | None = None
 ) -> Metered:
     """What runs by the hour, with its prices.
 
@@ -68,7 +68,7 @@ def usage_account(
     check_interruptions(usage, rows, of_machines)
     end = _metered_ends(usage, rows, of_machines, catalog) if usage.resource is not None else usage.end_s[rows]
     line = place[usage.line[rows]]
-    runs = Runs(
+    runs = UsageIntervals(
         start_s=usage.start_s[rows] - start_s,
         end_s=end - start_s,
         line=line,
@@ -81,12 +81,12 @@ def usage_account(
     return metered(lines, runs, horizon_s=max(last, 1.0), start_s=start_s, cut=False)
 
 
-def _first_hour(usage: Usage) -> float:
+def _first_hour(usage: UsageRows) -> float:
     return float(np.floor(usage.start_s.min() / SECONDS_PER_HOUR) * SECONDS_PER_HOUR)
 
 
 def _priced(
-    usage: Usage, hourly: Sequence[int], purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
+    usage: UsageRows, hourly: Sequence[int], purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
 ) -> list[Line]:
     """The lines with their prices; what has none is named, all at once."""
     lines: list[Line] = []
@@ -97,7 +97,7 @@ def _priced(
     return lines
 
 
-def _line(usage: Usage, i: int, purchase: Purchasing, catalog: "Catalog") -> Line:
+def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") -> Line:
     provider, sku, region, zone, account, pricing, _ = usage.keys[i][:KEY]
     name = f"{provider}/{sku}" if provider else sku
     tags = tuple((tag, word) for tag, word in zip(usage.tags, usage.keys[i][KEY:], strict=True) if word)
@@ -135,14 +135,14 @@ def _line(usage: Usage, i: int, purchase: Purchasing, catalog: "Catalog") -> Lin
     )
 
 
-def _day(usage: Usage, line: int) -> date | None:
+def _day(usage: UsageRows, line: int) -> date | None:
     """The last day of a line's usage, whose contract holds; None of simulated time."""
     if usage.horizon_s is not None:
         return None
     return datetime.fromtimestamp(float(usage.end_s[usage.line == line].max()), UTC).date()
 
 
-def _spot_usd(usage: Usage, i: int, name: str, purchase: Purchasing, observed: float | None) -> float:
+def _spot_usd(usage: UsageRows, i: int, name: str, purchase: Purchasing, observed: float | None) -> float:
     """Mean price in effect of the rows of a spot line."""
     rows = usage.line == i
     prices = usage.price_usd[rows] if rows.any() else np.full(1, np.nan)  # not used in this replication
@@ -154,7 +154,7 @@ def _spot_usd(usage: Usage, i: int, name: str, purchase: Purchasing, observed: f
     return float(np.average(filled, weights=weight)) if weight.sum() else float(filled.mean())
 
 
-def _in_effect(usage: Usage, rows: Ints, line: Ints, lines: Sequence[Line], runs: MachineRuns) -> Floats | None:
+def _in_effect(usage: UsageRows, rows: Ints, line: Ints, lines: Sequence[Line], runs: MachineRuns) -> Floats | None:
     """Price of each row where it is not its line's: spot at the price in effect, and nothing for a run that AWS
     interrupts within its first hour.
     """
@@ -168,7 +168,7 @@ def _in_effect(usage: Usage, rows: Ints, line: Ints, lines: Sequence[Line], runs
     return np.where(free, 0.0, price)
 
 
-def _metered_ends(usage: Usage, rows: Ints, runs: MachineRuns, catalog: "Catalog") -> Floats:
+def _metered_ends(usage: UsageRows, rows: Ints, runs: MachineRuns, catalog: "Catalog") -> Floats:
     """Ends of rows as the providers meter runs: what granularity and minimum add lies behind the last row."""
     final = float(usage.end_s.max()) if usage.horizon_s is None else usage.horizon_s
     found = usage.end_s[rows].copy()

@@ -18,7 +18,7 @@ from annotated_types import Ge
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError
-from simcost.ledger.requests import Usage
+from simcost.ledger.requests import LedgerUsage
 from simcost.units import SECONDS_PER_HOUR, Share
 
 IDLE_SHARE = 0.114
@@ -94,7 +94,7 @@ def average_kw(offer: Offer, utilisation: float, catalog: Catalog) -> float:
 
 
 WORKING = ("computing", "draining", "useful", "checkpoint", "lost")
-"""States of a slot in which its accelerators work, and `Usage.stepping_s`; work done again took its energy
+"""States of a slot in which its accelerators work, and `LedgerUsage.stepping_s`; work done again took its energy
 too."""
 OFF = ("down",)
 SERVER_LIFE_H = 35_040.0
@@ -137,7 +137,7 @@ class EnergyReport:
     assumptions: tuple[str, ...]
 
 
-def energy(usage: Usage, offer: Offer, catalog: Catalog, site: Site | None = None) -> EnergyReport:
+def energy(usage: LedgerUsage, offer: Offer, catalog: Catalog, site: Site | None = None) -> EnergyReport:
     """Energy and carbon of what a run used, whether it served requests or ran jobs.
 
     Args:
@@ -207,14 +207,14 @@ def _fact(look: Callable[[], tuple[T, str]]) -> _Fact[T]:
         return _Fact(None, str(error))
 
 
-def working_share(usage: Usage) -> float:
+def working_share(usage: LedgerUsage) -> float:
     """Share of the slot time in which accelerators work, of that in which they have power."""
     powered = sum(seconds for state, seconds in usage.slot_seconds.items() if state not in OFF)
     working = sum(seconds for state, seconds in usage.slot_seconds.items() if state in WORKING)
     return (working + usage.stepping_s) / powered if powered else 0.0
 
 
-def powered_node_hours(usage: Usage) -> float:
+def powered_node_hours(usage: LedgerUsage) -> float:
     """Hours of nodes that have power."""
     off_s = sum(usage.slot_seconds.get(state, 0.0) for state in OFF)
     return usage.node_hours() - off_s / usage.slots_per_node / SECONDS_PER_HOUR

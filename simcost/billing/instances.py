@@ -12,11 +12,11 @@ import numpy as np
 from simcost.billing.bill import Bill, Charge, Place
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment import Commitment
-from simcost.billing.metering import Floats, Line, Metered, Runs, billed_seconds, metered, run_seconds
+from simcost.billing.metering import Floats, Line, Metered, UsageIntervals, billed_seconds, metered, run_seconds
 from simcost.billing.settlement import Settlement, settle
 from simcost.billing.storage_transfer import gb_months, volume_charges
 from simcost.catalog.facts import BillingRule
-from simcost.ledger.requests import Usage
+from simcost.ledger.requests import LedgerUsage
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
@@ -49,11 +49,11 @@ def nodes_account(kinds: "Sequence[Instances]") -> NodeAccount:
     return NodeAccount(account=account, rounding_h=tuple(rounding_h))
 
 
-def _priced_runs(start: Floats, end: Floats, line: int, steps: Sequence[tuple[float, float]]) -> Runs:
+def _priced_runs(start: Floats, end: Floats, line: int, steps: Sequence[tuple[float, float]]) -> UsageIntervals:
     """Runs of nodes, cut where the price changes; without `steps` at the price of the line."""
     count = len(start)
     if not steps:
-        return Runs(start_s=start, end_s=end, line=np.full(count, line), units=np.ones(count))
+        return UsageIntervals(start_s=start, end_s=end, line=np.full(count, line), units=np.ones(count))
     edges = np.array([from_s for from_s, _ in steps])
     until = np.append(edges[1:], np.inf)
     edges[0] = -np.inf
@@ -61,7 +61,7 @@ def _priced_runs(start: Floats, end: Floats, line: int, steps: Sequence[tuple[fl
     stop = np.minimum(end[:, None], until).ravel()
     usd = np.tile([price for _, price in steps], count)
     kept = stop > begin
-    return Runs(
+    return UsageIntervals(
         start_s=begin[kept],
         end_s=stop[kept],
         line=np.full(kept.sum(), line),
@@ -70,12 +70,12 @@ def _priced_runs(start: Floats, end: Floats, line: int, steps: Sequence[tuple[fl
     )
 
 
-def _joined(parts: Sequence[Runs]) -> Runs:
+def _joined(parts: Sequence[UsageIntervals]) -> UsageIntervals:
     def column(name: str) -> Any:
         return np.concatenate([getattr(part, name) for part in parts])
 
     priced = parts[0].price_usd is not None
-    return Runs(
+    return UsageIntervals(
         start_s=column("start_s"),
         end_s=column("end_s"),
         line=column("line"),
@@ -121,7 +121,7 @@ class PriceStep:
 class Instances:
     """Nodes of one kind, as they are metered."""
 
-    usage: Usage
+    usage: LedgerUsage
     """Nodes, and what their slots did."""
     line: Line
     """What a node is, with its price."""
@@ -185,7 +185,7 @@ def _volumes(kinds: Sequence[Instances], item: Literal["storage", "egress"], cat
     return [one for (place, own), gb in held.items() for one in volume_charges(item, gb, place, own, catalog)]
 
 
-def most_at_a_time(usage: Usage) -> int:
+def most_at_a_time(usage: LedgerUsage) -> int:
     """Nodes that are there at once, at most."""
     start, end = usage.nodes["start_s"].to_numpy(), usage.nodes["end_s"].to_numpy()
     kept = end > start

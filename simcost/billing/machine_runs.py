@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.trace.series.cells import Faults
-from simcost.trace.usage.usage import Floats, Ints, Usage
+from simcost.trace.usage.usage import Floats, Ints, UsageRows
 from simcost.units import SECONDS_PER_HOUR
 
 JOIN_S = 1e-3
@@ -37,7 +37,7 @@ class MachineRuns:
         return self.end_s - self.start_s < SECONDS_PER_HOUR
 
 
-def check_interruptions(usage: Usage, rows: Ints, runs: MachineRuns) -> None:
+def check_interruptions(usage: UsageRows, rows: Ints, runs: MachineRuns) -> None:
     """Raise FaultsError where rows do not tell which run was interrupted, of those that AWS would not charge."""
     aws_spot = np.array([key[0] == "aws" and key[5] == "spot" for key in usage.keys], np.bool_)
     marked = usage.interrupted[rows] & aws_spot[usage.line[rows]]
@@ -60,7 +60,7 @@ def check_interruptions(usage: Usage, rows: Ints, runs: MachineRuns) -> None:
         faults.check()
 
 
-def _follows(usage: Usage, rows: Ints) -> npt.NDArray[np.bool_]:
+def _follows(usage: UsageRows, rows: Ints) -> npt.NDArray[np.bool_]:
     """Whether another row of the same line ends when a row starts."""
     times = np.concatenate([usage.start_s[rows], usage.end_s[rows]])
     instant = np.unique(np.round(times / JOIN_S), return_inverse=True)[1]
@@ -69,7 +69,7 @@ def _follows(usage: Usage, rows: Ints) -> npt.NDArray[np.bool_]:
     return found
 
 
-def machine_runs(usage: Usage, rows: Ints) -> MachineRuns:
+def machine_runs(usage: UsageRows, rows: Ints) -> MachineRuns:
     """The runs of rows: those of one machine that follow each other. Without machines, each row is a run."""
     start, end = usage.start_s[rows], usage.end_s[rows]
     if usage.resource is None:
@@ -94,7 +94,7 @@ def machine_runs(usage: Usage, rows: Ints) -> MachineRuns:
     return MachineRuns(start_s=first_s[run], end_s=last_s[run], last=last, interrupted=ended[run])
 
 
-def _machines(usage: Usage) -> Ints:
+def _machines(usage: UsageRows) -> Ints:
     """[line] The same number for lines that may be one machine."""
     known: dict[tuple[str, ...], int] = {}
     return np.array([known.setdefault(tuple(key[i] for i in _MACHINE), len(known)) for key in usage.keys], np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import compute_charges
 from simcost.billing.commitment.bound import CommitmentUse, Floats
-from simcost.billing.metering import Ints, Metered, Runs
+from simcost.billing.metering import Ints, Metered, UsageIntervals
 from simcost.billing.settlement import Settlement
 
 _AMOUNTS = (
@@ -52,7 +52,7 @@ def _mean_account(accounts: Sequence[Metered]) -> Metered:
     first = accounts[0]
     varying = [one.varying_usd for one in accounts if one.varying_usd is not None]
 
-    def joined(column: Callable[[Runs], Floats | Ints | None]) -> Any:
+    def joined(column: Callable[[UsageIntervals], Floats | Ints | None]) -> Any:
         return np.concatenate([column(one.runs) for one in accounts])
 
     return replace(
@@ -60,7 +60,7 @@ def _mean_account(accounts: Sequence[Metered]) -> Metered:
         length_h=_mean([one.length_h for one in accounts]),
         hours=_mean([one.hours for one in accounts]),
         varying_usd=_mean(varying) if varying else None,
-        runs=Runs(
+        runs=UsageIntervals(
             start_s=joined(lambda runs: runs.start_s),
             end_s=joined(lambda runs: runs.end_s),
             line=joined(lambda runs: runs.line),

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from simcost.catalog.facts import BillingRule
 from simcost.errors import RunError
-from simcost.ledger.requests import Ledger, Usage
+from simcost.ledger.requests import Ledger, LedgerUsage
 from simcost.units import SECONDS_PER_HOUR
 
 Floats = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Runs:
+class UsageIntervals:
     """Stretches in which so many units of a line ran, in seconds from the start of hour 0."""
 
     start_s: Floats
@@ -79,7 +79,7 @@ class Metered:
     """[hour, line] Unit-hours metered."""
     varying_usd: Floats | None
     """[hour, line] Cost at the prices in effect, where runs have prices of their own."""
-    runs: Runs
+    runs: UsageIntervals
     """Where within the hours; for reservations of capacity, which look at each second."""
 
     @property
@@ -88,7 +88,9 @@ class Metered:
         return float(self.length_h.sum())
 
 
-def metered(lines: Sequence[Line], runs: Runs, *, horizon_s: float, start_s: float | None, cut: bool = True) -> Metered:
+def metered(
+    lines: Sequence[Line], runs: UsageIntervals, *, horizon_s: float, start_s: float | None, cut: bool = True
+) -> Metered:
     """Runs as hours of each clock-hour.
 
     Args:
@@ -104,7 +106,7 @@ def metered(lines: Sequence[Line], runs: Runs, *, horizon_s: float, start_s: flo
     if cut:
         length[-1] = horizon_s / SECONDS_PER_HOUR - (count - 1)
     order = np.lexsort((runs.units, runs.end_s, runs.start_s, runs.line))
-    runs = Runs(
+    runs = UsageIntervals(
         start_s=runs.start_s[order],
         end_s=runs.end_s[order],
         line=runs.line[order],
@@ -118,7 +120,7 @@ def metered(lines: Sequence[Line], runs: Runs, *, horizon_s: float, start_s: flo
     return Metered(start_s=start_s, length_h=length, lines=tuple(lines), hours=hours, varying_usd=varying, runs=runs)
 
 
-def _by_hour(runs: Runs, units: Floats, hours: int, lines: int) -> Floats:
+def _by_hour(runs: UsageIntervals, units: Floats, hours: int, lines: int) -> Floats:
     """[hour, line] Unit-hours: whole hours between the ends by a running sum, the ends by themselves."""
     first_h, last_h = runs.start_s / SECONDS_PER_HOUR, runs.end_s / SECONDS_PER_HOUR
     begin, end = (np.clip(np.floor(at).astype(np.int64), 0, hours) for at in (first_h, last_h))
@@ -136,7 +138,7 @@ def _by_hour(runs: Runs, units: Floats, hours: int, lines: int) -> Floats:
 _SLACK_S = 1e-6  # a microsecond of float error is no further second
 
 
-def usages_of(ledger: Ledger) -> list[Usage]:
+def usages_of(ledger: Ledger) -> list[LedgerUsage]:
     """What a serving run used, by kind of node. What it sent out stands with the first kind.
 
     Raises:
@@ -146,7 +148,7 @@ def usages_of(ledger: Ledger) -> list[Usage]:
     slot_seconds(ledger)
     parts = [ledger.of_kind(kind) for kind in range(len(ledger.slots))] if len(ledger.slots) > 1 else [ledger]
     return [
-        Usage(
+        LedgerUsage(
             horizon_s=ledger.horizon_s,
             slots_per_node=slots,
             nodes=part.nodes,
@@ -159,7 +161,7 @@ def usages_of(ledger: Ledger) -> list[Usage]:
     ]
 
 
-def run_seconds(ledger: Ledger | Usage) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def run_seconds(ledger: Ledger | LedgerUsage) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """How long each node ran, in seconds, and whether it was still running at the end of the run.
 
     Raises:

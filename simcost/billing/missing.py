@@ -8,14 +8,14 @@ import numpy as np
 
 from simcost.errors import CatalogError, Fault, FaultsError
 from simcost.trace.series.cells import located
-from simcost.trace.usage.usage import Usage
+from simcost.trace.usage.usage import UsageRows
 
 
 @dataclass(slots=True)
 class MissingPrices:
     """Collects them, line by line."""
 
-    usage: Usage
+    usage: UsageRows
     lines: dict[str, list[int]] = field(default_factory=dict)
     """Message -> lines of usage."""
 

@@ -31,7 +31,7 @@ from simcost.units import (
 if TYPE_CHECKING:
     from simcost.billing.bill import Bill
     from simcost.catalog import Catalog
-    from simcost.ledger.requests import Usage
+    from simcost.ledger.requests import LedgerUsage
 
 MONTHS_PER_YEAR = 12
 
@@ -107,7 +107,7 @@ class Owned:
         """Of a node."""
         return self.accelerators
 
-    def bill(self, usage: "Usage", catalog: "Catalog") -> "Bill":
+    def bill(self, usage: "LedgerUsage", catalog: "Catalog") -> "Bill":
         """The charges of a run: all nodes that are owned, used or not.
 
         Raises:

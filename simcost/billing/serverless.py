@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from simcost.billing.bill import Bill
     from simcost.catalog import Catalog
-    from simcost.ledger.requests import Usage
+    from simcost.ledger.requests import LedgerUsage
 
     Seconds = Sequence[float] | npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class Serverless:
         """A worker is a replica."""
         return per_replica
 
-    def bill(self, usage: "Usage", catalog: "Catalog") -> "Bill":
+    def bill(self, usage: "LedgerUsage", catalog: "Catalog") -> "Bill":
         """The charges of a run: a node of it is a worker."""
         from simcost.billing.commitment import TakeOrPay
         from simcost.billing.instances import Instances, instances_bill
@@ -155,7 +155,7 @@ class ManagedEndpoint:
         """Of an instance. Raises CatalogError."""
         return catalog.offer(self.offer, self.region).accelerators
 
-    def bill(self, usage: "Usage", catalog: "Catalog") -> "Bill":
+    def bill(self, usage: "LedgerUsage", catalog: "Catalog") -> "Bill":
         """The charges of a run: its nodes, and at least `instances` of them all the time unless it scales to zero."""
         from simcost.billing.commitment import TakeOrPay
         from simcost.billing.instances import Instances, instances_bill

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from simcost.billing.instances import Instances
     from simcost.billing.metering import Line
     from simcost.catalog import Catalog
-    from simcost.ledger.requests import Usage
+    from simcost.ledger.requests import LedgerUsage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Spot:
             source="" if own else basis.source,
         )
 
-    def instances(self, usage: "Usage", catalog: "Catalog") -> "Instances":
+    def instances(self, usage: "LedgerUsage", catalog: "Catalog") -> "Instances":
         """The nodes as they are metered. Raises CatalogError."""
         from simcost.billing.instances import Instances, PriceStep
 
@@ -102,7 +102,7 @@ class Spot:
             egress_usd=self.egress,
         )
 
-    def bill(self, usage: "Usage", catalog: "Catalog") -> Bill:
+    def bill(self, usage: "LedgerUsage", catalog: "Catalog") -> Bill:
         """The charges of a run."""
         from simcost.billing.instances import instances_bill
 

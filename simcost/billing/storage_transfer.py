@@ -16,7 +16,7 @@ from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog.facts import TierPrice
 from simcost.errors import CatalogError
-from simcost.trace.usage.usage import KEY, Usage
+from simcost.trace.usage.usage import KEY, UsageRows
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Month:
 
 
 def volume_charges_of(
-    usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
+    usage: UsageRows, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
 ) -> Iterator[Charge]:
     """A charge for each provider, item, month and set of tags. Tiers are filled by all accounts and regions of a
     provider together, and all pay their mean price. Items that neither the plan nor the catalog has a price of are
@@ -193,7 +193,9 @@ def _price(
     return mean_price(usd, tiers)
 
 
-def _by_tags(usage: Usage, lines: list[int], month: Month, *, stored: bool) -> dict[tuple[tuple[str, str], ...], float]:
+def _by_tags(
+    usage: UsageRows, lines: list[int], month: Month, *, stored: bool
+) -> dict[tuple[tuple[str, str], ...], float]:
     found: dict[tuple[tuple[str, str], ...], float] = {}
     for line in lines:
         words = zip(usage.tags, usage.keys[line][KEY:], strict=True)
@@ -204,7 +206,7 @@ def _by_tags(usage: Usage, lines: list[int], month: Month, *, stored: bool) -> d
     return found
 
 
-def _months(usage: Usage, rows: Flags) -> Iterator[Month]:
+def _months(usage: UsageRows, rows: Flags) -> Iterator[Month]:
     if usage.horizon_s is not None:
         yield Month(0.0, usage.horizon_s, simulated=True)
         return
@@ -216,7 +218,7 @@ def _months(usage: Usage, rows: Flags) -> Iterator[Month]:
         yield Month(float(start), float(end))
 
 
-def _in_month(usage: Usage, rows: Flags, month: Month, *, stored: bool) -> float:
+def _in_month(usage: UsageRows, rows: Flags, month: Month, *, stored: bool) -> float:
     """GB-months, or GB: what is sent over a row's time counts in the month by its share of that time."""
     start, end = usage.start_s[rows], usage.end_s[rows]
     within = np.clip(np.minimum(end, month.end_s) - np.maximum(start, month.start_s), 0.0, None)
@@ -227,7 +229,9 @@ def _in_month(usage: Usage, rows: Flags, month: Month, *, stored: bool) -> float
     return float(usage.quantity[rows] @ np.where(instant, 1.0, within / np.where(length > 0, length, 1.0)))
 
 
-def counted_charges(usage: Usage, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices) -> Iterator[Charge]:
+def counted_charges(
+    usage: UsageRows, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
+) -> Iterator[Charge]:
     """A charge for each line; units without a price are kept in `missing`. Tokens are priced by the base tier: totals
     do not say how long their prompts were.
     """

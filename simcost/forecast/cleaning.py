@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.forecast import accuracy
-from simcost.forecast.models.base import Seen, median_of_columns, profile_median
+from simcost.forecast.models.base import CleanedHistory, median_of_columns, profile_median
 from simcost.forecast.models.intermittent import MOSTLY_ZERO
 from simcost.forecast.season import Season, season_of
 from simcost.trace.series.series import Floats, Series
@@ -254,13 +254,13 @@ class History:
     def __len__(self) -> int:
         return len(self.raw)
 
-    def seen(self, end: int) -> tuple[Seen, tuple[Edit, ...]]:
+    def seen(self, end: int) -> tuple[CleanedHistory, tuple[Edit, ...]]:
         """The first `end` steps, cleaned as if nothing later were known, and the edits made."""
         raw = self.raw[:end]
         masked = None if self.masked is None else self.masked[:end]
         values, edits = clean(raw, self.season, rules=self.rules, masked=masked)
         floor = not bool(np.any(raw < 0))
-        return Seen(values=values, season=self.season, floor=floor, regressors=self.regressors), edits
+        return CleanedHistory(values=values, season=self.season, floor=floor, regressors=self.regressors), edits
 
     def actual(self, first: int, last: int) -> Floats:
         """What was recorded in these steps; NaN where nothing was, or where the user named an event."""

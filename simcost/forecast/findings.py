@@ -7,11 +7,11 @@ import numpy as np
 from simcost.forecast.backtest import Backtest
 from simcost.forecast.calibration import Factor
 from simcost.forecast.cleaning import History
-from simcost.forecast.models.base import ForecastModel, Seen
+from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import Picked
 from simcost.forecast.models.members import SeasonalNaive
 from simcost.forecast.models.registry import remarks
-from simcost.forecast.models.selection import Selection
+from simcost.forecast.models.selection import ModelSelection
 from simcost.forecast.quantiles import quantiles
 from simcost.trace.series.series import Floats, Grid
 from simcost.units import plural
@@ -25,7 +25,7 @@ SKEWED = 0.1
 """Relative distance of the point forecast's total from the median total worth a word."""
 
 
-def of_history(history: History, seen: Seen, horizon: int, grid: Grid) -> Iterator[Finding]:
+def of_history(history: History, seen: CleanedHistory, horizon: int, grid: Grid) -> Iterator[Finding]:
     """New, too short, mostly missing, mostly idle, constant, or asked for too far ahead."""
     steps, season = len(history), history.season.short
     if history.idle:
@@ -54,7 +54,7 @@ def of_history(history: History, seen: Seen, horizon: int, grid: Grid) -> Iterat
         yield _finding("intermittent", f"{100 * zeros:.0f} % of the history is 0: relative errors say little")
 
 
-def of_model(model: ForecastModel, seen: Seen) -> Iterator[Finding]:
+def of_model(model: ForecastModel, seen: CleanedHistory) -> Iterator[Finding]:
     """What the model itself has to say, if anything, and that it leaves regressors aside."""
     if seen.regressors is not None and model.name != "regression":
         yield _finding(
@@ -66,7 +66,7 @@ def of_model(model: ForecastModel, seen: Seen) -> Iterator[Finding]:
         yield _finding("model", message)
 
 
-def of_selection(selected: Selection) -> Iterator[Finding]:
+def of_selection(selected: ModelSelection) -> Iterator[Finding]:
     """That a rival of the combination was taken."""
     if selected.model.name == "combination" or not selected.errors:
         return

@@ -11,10 +11,10 @@ from simcost.forecast.backtest import Backtest, backtest
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
 from simcost.forecast.cleaning import RULES, Bools, Edit, History, Rule, history_of
 from simcost.forecast.level_error import Levels, level_draws, levels_of, widened, with_level
-from simcost.forecast.models.base import Fitted, ForecastModel, Seen, fitted
+from simcost.forecast.models.base import CleanedHistory, Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.registry import default_model
-from simcost.forecast.models.selection import Selection, selection
+from simcost.forecast.models.selection import ModelSelection, selection
 from simcost.forecast.quantiles import median
 from simcost.forecast.sample_paths import weight
 from simcost.rng import stream
@@ -87,7 +87,7 @@ def forecast(
     _check(series, horizon, levels, paths, width, adapt_days)
     history = history_of(series, rules, masked)
     seen, edits = history.seen(len(history))
-    chosen = _chosen(history, seen) if model == "auto" else Selection(model=model, errors={}, origins=0)
+    chosen = _chosen(history, seen) if model == "auto" else ModelSelection(model=model, errors={}, origins=0)
     ahead = fitted(chosen.model, seen, horizon)
     mean = ahead.point
     notes = [*told.of_history(history, seen, horizon, series.grid), *told.of_selection(chosen)]
@@ -136,12 +136,12 @@ def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, wi
         raise InputError(f"series {series.name!r}: " + "; ".join(wrong))
 
 
-def _chosen(history: History, seen: Seen) -> Selection:
+def _chosen(history: History, seen: CleanedHistory) -> ModelSelection:
     """What suits the history; where that is the combination, after a look at its rivals."""
     suited = default_model(seen)
     if isinstance(suited, Combination):
         return selection(history)
-    return Selection(model=suited, errors={}, origins=0)
+    return ModelSelection(model=suited, errors={}, origins=0)
 
 
 def _levels(drawn: Floats, levels: tuple[int, ...], factors: tuple[Factor, ...], *, floor: bool) -> Levels:

@@ -11,7 +11,7 @@ from simcost.errors import InputError
 from simcost.forecast import findings as told
 from simcost.forecast.cleaning import RULES, Bools, Edit, Rule
 from simcost.forecast.document import outcome
-from simcost.forecast.events.apply import Base, Part, Stated, apply_all, masked
+from simcost.forecast.events.apply import Base, EventEffect, Stated, apply_all, masked
 from simcost.forecast.events.schema import Event
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.hierarchy import Coherent, Reconciliation, aggregate, parents_of, reconcile
@@ -214,7 +214,8 @@ def _of_parents(stated: dict[str, Stated]) -> dict[str, Stated]:
             mean=np.sum([one.mean for one in below], axis=0),
             paths=np.sum([one.paths for one in below], axis=0),
             parts=tuple(
-                Part(name=name, kind=kind, effect=effect, variance_share=None) for (name, kind), effect in parts.items()
+                EventEffect(name=name, kind=kind, effect=effect, variance_share=None)
+                for (name, kind), effect in parts.items()
             ),
             base_variance_share=None,
             findings=(),

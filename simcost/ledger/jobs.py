@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.ledger.requests import NODES, Usage
+from simcost.ledger.requests import NODES, LedgerUsage
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -84,14 +84,14 @@ class JobLedger:
         found: Floats = (start - felt.submit_s)[~felt.rejected]
         return found
 
-    def usage(self, gpus_per_node: int) -> Usage:
+    def usage(self, gpus_per_node: int) -> LedgerUsage:
         """What a bill starts from: the cluster in nodes of so many GPUs, there from the start to the end."""
         count = self.gpus // gpus_per_node
         nodes = pa.table(
             [["cluster"] * count, list(range(count)), [0] * count, [0.0] * count, [self.horizon_s] * count],
             schema=NODES,
         )
-        return Usage(
+        return LedgerUsage(
             horizon_s=self.horizon_s,
             slots_per_node=gpus_per_node,
             nodes=nodes if self.nodes is None else self.nodes,

@@ -217,7 +217,7 @@ class RequestOutcomes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class LedgerUsage:
     """What a bill starts from, whatever ran: nodes, what their slots did, and volumes."""
 
     horizon_s: float

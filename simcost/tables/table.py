@@ -15,7 +15,7 @@ WHAT = "log of jobs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class LogTable:
     """The rows of a log in its order.
 
     Attributes:
@@ -50,7 +50,7 @@ def header(path: Path, what: str = WHAT) -> tuple[Container, list[str]]:
         return container, next(iter(csv_head(path)), [])
 
 
-def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -> Table:
+def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -> LogTable:
     """All rows of a CSV or Parquet file. Raises TraceError as `open_chunks` does."""
     parts: dict[str, list[pa.Array]] = {}
     places: list[Callable[[int], str]] = []
@@ -70,7 +70,7 @@ def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -
         return places[part](i - starts[part])
 
     columns = {ours: joined(parts[ours]) if ours in parts else pa.array([], pa.string()) for ours in theirs}
-    return Table(columns=columns, theirs=theirs, place=place, malformed=malformed)
+    return LogTable(columns=columns, theirs=theirs, place=place, malformed=malformed)
 
 
 def joined(arrays: Sequence[pa.Array]) -> pa.Array:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import Flags, as_text, instants, real_numbers, time_rule
-from simcost.tables.table import Table, read_table
+from simcost.tables.table import LogTable, read_table
 from simcost.trace.jobs.times import empty, without_zone
 from simcost.trace.series.cells import Faults, codes, written
 from simcost.trace.series.columns import peek
@@ -254,7 +254,7 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
     return found
 
 
-def _without_blank_lines(table: Table) -> Table:
+def _without_blank_lines(table: LogTable) -> LogTable:
     blank = np.logical_and.reduce([empty(column) for column in table.columns.values()])
     if not len(table) or not blank.any():
         return table
@@ -267,7 +267,7 @@ def _without_blank_lines(table: Table) -> Table:
 class _Intake:
     """A table, what is wrong with it and what is said of it."""
 
-    table: Table
+    table: LogTable
     faults: Faults
     findings: Findings = field(default_factory=list)
     epoch: bool = False

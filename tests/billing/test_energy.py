@@ -19,15 +19,15 @@ from simcost.catalog import load_catalog
 from simcost.catalog.facts import PowerDraw
 from simcost.errors import CatalogError
 from simcost.ledger.jobs import JobLedger, JobOutcomes
-from simcost.ledger.requests import NODES, Usage
+from simcost.ledger.requests import NODES, LedgerUsage
 
 CATALOG = load_catalog()
 P4D = CATALOG.offer("aws/p4d.24xlarge", "us-east-1")
 
 
-def usage(hours: float, slots: int = 1, **slot_hours: float) -> Usage:
+def usage(hours: float, slots: int = 1, **slot_hours: float) -> LedgerUsage:
     nodes = pa.table([["p"], [0], [0], [0.0], [hours * HOUR]], schema=NODES)
-    return Usage(
+    return LedgerUsage(
         horizon_s=hours * HOUR,
         slots_per_node=slots,
         nodes=nodes,

@@ -22,7 +22,7 @@ from simcost.billing.commitment import CapacityReservation, Commitment, Reserved
 from simcost.billing.document import bill_document
 from simcost.billing.focus import Stamp, focus_table
 from simcost.billing.focus.rows import months_of
-from simcost.billing.metering import Line, Runs, metered
+from simcost.billing.metering import Line, UsageIntervals, metered
 from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
@@ -72,7 +72,7 @@ def bill_of(
 ) -> Bill:
     """So many units of each line run all the time."""
     count = len(lines)
-    runs = Runs(
+    runs = UsageIntervals(
         start_s=np.zeros(count),
         end_s=np.full(count, hours * 3600.0),
         line=np.arange(count),

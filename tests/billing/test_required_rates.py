@@ -14,7 +14,7 @@ from simcost.billing.commitment import (
     ResourceCud,
     SavingsPlan,
 )
-from simcost.billing.metering import Line, Metered, Runs, metered
+from simcost.billing.metering import Line, Metered, UsageIntervals, metered
 from simcost.billing.settlement import Settlement, settle
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, InputError
@@ -40,7 +40,9 @@ def line(name: str, usd: float, region: str = "r", accelerator: str = "") -> Lin
 def account(*lines: Line) -> Metered:
     """One of each runs for an hour."""
     count = len(lines)
-    runs = Runs(start_s=np.zeros(count), end_s=np.full(count, 3600.0), line=np.arange(count), units=np.ones(count))
+    runs = UsageIntervals(
+        start_s=np.zeros(count), end_s=np.full(count, 3600.0), line=np.arange(count), units=np.ones(count)
+    )
     return metered(lines, runs, horizon_s=3600.0, start_s=0.0)
 
 

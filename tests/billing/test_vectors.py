@@ -16,7 +16,7 @@ from simcost.billing.commitment import (
     SavingsPlan,
 )
 from simcost.billing.commitment.terms import Terms, years_h
-from simcost.billing.metering import Line, Metered, Runs, billed_seconds, metered
+from simcost.billing.metering import Line, Metered, UsageIntervals, billed_seconds, metered
 from simcost.billing.settlement import Settlement, settle, sustained_use
 from simcost.billing.storage_transfer import gb_months, month_usd
 from simcost.catalog import load_catalog
@@ -51,7 +51,7 @@ def line(sku: str, usd: float = 1.0, **more: Any) -> Line:
 def account(lines: list[Line], hours: list[float], horizon_s: float = 3600.0) -> Metered:
     """An account in which so many units of each line run through the whole time."""
     count = len(lines)
-    runs = Runs(
+    runs = UsageIntervals(
         start_s=np.zeros(count),
         end_s=np.full(count, horizon_s),
         line=np.arange(count),

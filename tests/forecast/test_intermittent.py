@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
-from simcost.forecast.models.base import Seen
+from simcost.forecast.models.base import CleanedHistory
 from simcost.forecast.models.intermittent import Intermittent, is_intermittent
 from simcost.forecast.season import Season
 from simcost.rng import stream
 
 
 def seen(values):
-    return Seen(values=np.asarray(values, dtype=np.float64), season=Season(24, 168), floor=True)
+    return CleanedHistory(values=np.asarray(values, dtype=np.float64), season=Season(24, 168), floor=True)
 
 
 def bursts(days, rate=0.2):
@@ -62,7 +62,7 @@ def test_a_constant_rate_in_every_step_is_itself():
 def test_what_counts_as_intermittent():
     assert is_intermittent(seen([0, 0, 0, 1]))
     assert not is_intermittent(seen([0, 0, 1, 1]))
-    below = Seen(values=np.array([0, 0, 0, -1.0]), season=Season(24, 168), floor=False)
+    below = CleanedHistory(values=np.array([0, 0, 0, -1.0]), season=Season(24, 168), floor=False)
     assert not is_intermittent(below)
     with pytest.raises(InputError, match="-1 is below 0"):
         Intermittent().point(below, 1)

@@ -5,7 +5,7 @@ import pytest
 
 from simcost.errors import InputError
 from simcost.forecast.models import statsmodels_adapter
-from simcost.forecast.models.base import Seen
+from simcost.forecast.models.base import CleanedHistory
 from simcost.forecast.models.statsmodels_adapter import Library
 from simcost.forecast.season import Season
 from simcost.rng import stream
@@ -15,7 +15,7 @@ DAY = Season(8, 56)
 
 
 def seen(values, season=DAY):
-    return Seen(values=np.asarray(values, dtype=np.float64), season=season, floor=bool(np.min(values) >= 0))
+    return CleanedHistory(values=np.asarray(values, dtype=np.float64), season=season, floor=bool(np.min(values) >= 0))
 
 
 def daily(days, noise=2.0, season=8):

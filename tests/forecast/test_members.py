@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from simcost.forecast.models import base, ridge
-from simcost.forecast.models.base import ForecastModel, Seen
+from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import LINEAR, NAIVE, Combination, Picked
-from simcost.forecast.models.members import Autoregression, Flat, Profile, SeasonalNaive
+from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive, SeasonalProfile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
@@ -14,8 +14,8 @@ HOURLY = Season(24, 168)
 EVERY: tuple[ForecastModel, ...] = (*NAIVE, *LINEAR, Flat(), Combination(), Combination(of="linear"))
 
 
-def seen(values: Floats, season: Season = HOURLY) -> Seen:
-    return Seen(values=values, season=season, floor=bool(values.min() >= 0))
+def seen(values: Floats, season: Season = HOURLY) -> CleanedHistory:
+    return CleanedHistory(values=values, season=season, floor=bool(values.min() >= 0))
 
 
 def rhythm(steps: int) -> Floats:
@@ -26,7 +26,7 @@ def rhythm(steps: int) -> Floats:
 def test_a_noiseless_rhythm_is_recovered() -> None:
     y = rhythm(840)
     past, future = y[:672], y[672:]
-    assert Profile(log=False).point(seen(past), 168) == pytest.approx(future, abs=1e-6)
+    assert SeasonalProfile(log=False).point(seen(past), 168) == pytest.approx(future, abs=1e-6)
     assert Autoregression(log=False).point(seen(past), 168) == pytest.approx(future, abs=0.1)
 
 
@@ -108,7 +108,7 @@ def test_a_pool_gives_each_member_its_share_in_turn() -> None:
 def test_a_pick_keeps_the_pool() -> None:
     past = seen(np.random.default_rng(1).gamma(5, 1, 200))
     picked, pool = Picked(name="profile").fit(past, 24), Combination().fit(past, 24)
-    assert picked.point.tolist() == Profile().point(past, 24).tolist()
+    assert picked.point.tolist() == SeasonalProfile().point(past, 24).tolist()
     both = [fit.draw(12, np.random.default_rng(1)).tolist() for fit in (picked, pool)]
     assert both[0] == both[1]
     assert len(pool.pooled) == 6

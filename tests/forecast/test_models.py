@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.forecast.models.base import Seen
+from simcost.forecast.models.base import CleanedHistory
 from simcost.forecast.models.registry import MODELS, default_model, model_named, remarks
 from simcost.forecast.names import ModelName
 from simcost.forecast.season import Season
@@ -18,7 +18,7 @@ from simcost.rng import stream
 
 
 def seen(values, *season):
-    return Seen(values=np.asarray(values, dtype=np.float64), season=Season(*season), floor=min(values) >= 0)
+    return CleanedHistory(values=np.asarray(values, dtype=np.float64), season=Season(*season), floor=min(values) >= 0)
 
 
 def test_every_name_but_auto_names_its_model():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simcost.forecast.models.base import Seen
+from simcost.forecast.models.base import CleanedHistory
 from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.season import Season
 from simcost.rng import stream
@@ -16,7 +16,7 @@ def yearly(steps, period, noise=0.02):
 
 
 def seen(values, period):
-    return Seen(values=values, season=Season(period), floor=True)
+    return CleanedHistory(values=values, season=Season(period), floor=True)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from simcost.perf.training.duration import Failures
 from simcost.perf.training.methods import Full
 from simcost.perf.training.utilization import ParallelLayout
 from simcost.studies.training_cost.estimate import estimate
-from simcost.studies.training_cost.inputs import Prices, Run
+from simcost.studies.training_cost.inputs import Prices, TrainingSetup
 from simcost.studies.training_cost.run_options import run_of
 from simcost.units import HOURS_PER_YEAR, SECONDS_PER_HOUR
 
@@ -75,7 +75,7 @@ def nodes_owned(draw: st.DrawFn) -> Owned:
 @given(nodes_owned(), st.sampled_from([1, 3, 8]), st.floats(0.1, 1))
 def test_a_training_run_and_a_plan_pay_the_same_for_the_same_nodes(owned: Owned, needed: int, used: float) -> None:
     gpus = needed * owned.accelerators
-    run = Run(
+    run = TrainingSetup(
         model=CATALOG.model("llama-3.2-1b"),
         accelerator=CATALOG.accelerator("h100"),
         tokens=1e9,

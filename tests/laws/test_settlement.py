@@ -12,7 +12,7 @@ from settled_plainly import RIGID, Plan, Reserved, Use, settle_hour
 
 from simcost.billing.books import compute_charges, coverage
 from simcost.billing.commitment import Commitment, ReservedInstances, SavingsPlan
-from simcost.billing.metering import Line, Metered, Runs, metered
+from simcost.billing.metering import Line, Metered, UsageIntervals, metered
 from simcost.billing.settlement import Settlement, settle
 from simcost.catalog import load_catalog
 
@@ -74,7 +74,7 @@ def account_of(used: list[Use]) -> Metered:
     ]
     hours = np.array([[u.hours for u in used]])
     none: Any = np.empty(0)
-    runs = Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none)
+    runs = UsageIntervals(start_s=none, end_s=none, line=none.astype(np.int64), units=none)
     return Metered(start_s=0.0, length_h=np.ones(1), lines=tuple(lines), hours=hours, varying_usd=None, runs=runs)
 
 
@@ -171,7 +171,7 @@ def hours_of(rows: list[tuple[float, float, int, float]]) -> Any:
         Line(provider="aws", sku=f"s{i}", region="r", list_usd=1.0, contracted_usd=1.0, as_of="", quality="A")
         for i in range(3)
     ]
-    runs = Runs(
+    runs = UsageIntervals(
         start_s=start.astype(float),
         end_s=(start + length).astype(float),
         line=line.astype(np.int64),

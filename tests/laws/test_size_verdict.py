@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
 from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
-from simcost.studies.scheduling.sizing import Question, size
+from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.studies.spot.study import verdict
 from simcost.trace.jobs.jobs import Jobs
 
@@ -29,7 +29,7 @@ def test_no_smaller_cluster_of_the_tables_keeps_the_target(case: int) -> None:
 
     percentile = float(rng.choice([0.5, 0.9]))
     also = tuple(rng.integers(8, 40, 2).tolist())
-    question = Question(wait_s=wait_s, percentile=percentile, step=step, usd_per_gpu_h=1.0, also=also)
+    question = SizingTarget(wait_s=wait_s, percentile=percentile, step=step, usd_per_gpu_h=1.0, also=also)
     found = size(run, ["fifo-skip"], question, offered=jobs.gpu_seconds / 20_000, widest=8)
     [policy] = found["policies"]
     whole = [point for point in policy["at"] if point["gpus"] % step == 0]

@@ -19,7 +19,7 @@ from simcost.perf.training.methods import (
     Lora,
     Method,
     Pruned,
-    Transfer,
+    TransferLearning,
     active_parameters,
     adapter_parameters,
 )
@@ -72,7 +72,7 @@ def test_only_structured_pruning_saves_memory() -> None:
 def test_frozen_layers_keep_no_gradients_and_no_activations() -> None:
     half, full = (
         training_memory(SMALL, method, replace(ONE, recompute="selective"))
-        for method in (Transfer(trained_share=0.5), Full())
+        for method in (TransferLearning(trained_share=0.5), Full())
     )
     assert half.optimizer == pytest.approx(full.optimizer / 2)
     assert half.weights == full.weights

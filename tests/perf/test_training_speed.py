@@ -19,7 +19,7 @@ from simcost.perf.training.duration import (
     failure_rates,
     peak_flops,
 )
-from simcost.perf.training.methods import Distill, Full, Lora, Pruned, Transfer
+from simcost.perf.training.methods import Distill, Full, Lora, Pruned, TransferLearning
 from simcost.perf.training.utilization import ParallelLayout, measured_mfu, published_mfu, scale_factor
 
 CATALOG = load_catalog()
@@ -91,8 +91,8 @@ def test_a_mask_saves_no_flops_and_two_of_four_what_was_measured() -> None:
 
 def test_frozen_layers_need_a_forward_pass_only() -> None:
     full = Full().flops(SMALL, 4096).model
-    assert Transfer(trained_share=1).flops(SMALL, 4096).model == pytest.approx(full)
-    assert Transfer(trained_share=0.25).flops(SMALL, 4096).model == pytest.approx(full / 2)
+    assert TransferLearning(trained_share=1).flops(SMALL, 4096).model == pytest.approx(full)
+    assert TransferLearning(trained_share=0.25).flops(SMALL, 4096).model == pytest.approx(full / 2)
 
 
 @pytest.mark.parametrize(

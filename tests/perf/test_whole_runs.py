@@ -18,7 +18,7 @@ from simcost.perf.training.methods import Full
 from simcost.perf.training.utilization import ParallelLayout
 from simcost.perf.training.whole_runs import largest_batch, predicted, run_ratio, whole_runs
 from simcost.studies.training_cost.estimate import estimate
-from simcost.studies.training_cost.inputs import Run
+from simcost.studies.training_cost.inputs import TrainingSetup
 
 CATALOG = load_catalog()
 RUNS = CATALOG.facts.training_runs
@@ -33,8 +33,8 @@ def covered(level: float) -> list[str]:
     return [r.name for r in RUNS if found[r.name].low <= run_ratio(CATALOG, r) <= found[r.name].high]
 
 
-def run(name: str, gpus: int, **layout: int) -> Run:
-    return Run(
+def run(name: str, gpus: int, **layout: int) -> TrainingSetup:
+    return TrainingSetup(
         model=CATALOG.model(name),
         accelerator=CATALOG.accelerator("h100"),
         tokens=15e12,

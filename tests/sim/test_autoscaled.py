@@ -34,7 +34,7 @@ from simcost.plan.serving import Metrics
 from simcost.sim import simulate
 from simcost.sim.clock import clock_for
 from simcost.sim.fleet import Fleet
-from simcost.sim.fleet.metrics_pipeline import Pipeline
+from simcost.sim.fleet.metrics_pipeline import MetricsPipeline
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Books
@@ -99,17 +99,17 @@ def test_the_phases_of_controllers_differ_by_seed() -> None:
     assert all(row["t_s"] % 15 == 0 for row in steady.events.to_pylist() if row["what"] == "desired")
 
 
-def piped(policy: Autoscaler, metrics: Metrics, rate: float = 10, **changes: Any) -> tuple[Fleet, Pipeline]:
+def piped(policy: Autoscaler, metrics: Metrics, rate: float = 10, **changes: Any) -> tuple[Fleet, MetricsPipeline]:
     """A pool of fixed replicas whose pipeline is driven by hand."""
     pool: Pool = replace(CHAT, scaling=policy, startup=QUICK, metrics=metrics, **changes)
     clock = clock_for(pool.step, horizon_s=HOUR, capacity=pool.kv_capacity_tokens, max_num_seqs=256)
     plane = DataPlane(pool, clock, poisson(rate, HOUR), limits=LatencyLimits(), window_ns=300 * 10**9, windows=12)
     fleet = Fleet(simpy.Environment(), pool, plane, Books("p"))
     fleet.begin()
-    return fleet, Pipeline(fleet)
+    return fleet, MetricsPipeline(fleet)
 
 
-def scraped(fleet: Fleet, pipeline: Pipeline, until_s: float, every_s: float = 15.0) -> None:
+def scraped(fleet: Fleet, pipeline: MetricsPipeline, until_s: float, every_s: float = 15.0) -> None:
     for t in np.arange(every_s, until_s + 1e-9, every_s):
         fleet.env.run(until=int(t * 1e9))
         pipeline.scrape(fleet.look())

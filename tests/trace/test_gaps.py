@@ -18,17 +18,17 @@ from simcost.trace.synthesis.fits import gamma_shape, weibull_shape
 from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Gaps, Mmpp, Poisson, WeibullGaps
 from simcost.trace.synthesis.generator import drawn
 from simcost.trace.synthesis.mmpp import States, fit_states, shares
-from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.synthesis.time_rescaling import rescaled_gaps, tuples
 from simcost.trace.workload.spec import Stream
 
 TRACE = "conversation.parquet"
 STATES = {"levels": (0.1, 1.0, 6.0), "dwell": (60.0, 100.0, 40.0)}
-WAVE = Rates(step_s=3600.0, expected=4000.0 * (1.5 + np.sin(np.arange(12))))
+WAVE = ArrivalRates(step_s=3600.0, expected=4000.0 * (1.5 + np.sin(np.arange(12))))
 Floats = npt.NDArray[np.float64]
 
 
-def draw(law: Gaps, rates: Rates, folder: Path, index: int = 0) -> RequestBatch:
+def draw(law: Gaps, rates: ArrivalRates, folder: Path, index: int = 0) -> RequestBatch:
     return concat(list(drawn([Stream(gaps=law)], rates, folder=folder, seed=7, index=index)))
 
 
@@ -64,7 +64,7 @@ def test_modulated_poisson_has_the_dispersion_of_its_states() -> None:
     limit = 1 + 2 * (share * states.levels) @ deviation @ (states.levels - 1)
     runs = []
     for index in range(3):
-        flat = Rates(step_s=4e5, expected=np.array([4e5]))
+        flat = ArrivalRates(step_s=4e5, expected=np.array([4e5]))
         windows = Windows(2000)
         windows.add(draw(Mmpp(**STATES), flat, Path(), index).arrival_ns)  # type: ignore[arg-type]
         runs.append(windows.dispersion(int(4e14)))
@@ -80,7 +80,7 @@ def test_the_mean_count_is_the_integral_and_counts_vary(law: Gaps, tmp_path: Pat
     with TraceWriter(tmp_path / "t.parquet", source="test") as writer:
         arrival = np.cumsum(np.random.default_rng(1).gamma(0.4, 2.5e9, 3000)).astype(np.int64)
         writer.write_batch(RequestBatch(arrival, np.full(3000, 5, np.int32), np.full(3000, 6, np.int32)))
-    few = Rates(step_s=60.0, expected=np.array([10.0, 30.0]))
+    few = ArrivalRates(step_s=60.0, expected=np.array([10.0, 30.0]))
     counts = [len(draw(law, few, tmp_path, index)) for index in range(400)]
     assert len(set(counts)) > 20
     assert np.mean(counts) == pytest.approx(40, abs=4 * np.std(counts) / np.sqrt(400))
@@ -99,7 +99,7 @@ def test_fits_are_by_likelihood() -> None:
 
 
 def test_states_are_found_again() -> None:
-    arrival = draw(Mmpp(**STATES), Rates(step_s=1e5, expected=np.array([1e5])), Path()).arrival_ns  # type: ignore[arg-type]
+    arrival = draw(Mmpp(**STATES), ArrivalRates(step_s=1e5, expected=np.array([1e5])), Path()).arrival_ns  # type: ignore[arg-type]
     counts = np.bincount(arrival // 5_000_000_000)
     found, made = fit_states(counts.astype(np.float64), 5.0), States.of(STATES["levels"], STATES["dwell"])
     assert found.levels == pytest.approx(made.levels, rel=0.1, abs=0.05)
@@ -136,7 +136,7 @@ def test_bursts_order_and_tokens_of_a_real_trace_are_kept(real: Path) -> None:
     minutes = round(span_ns / 60e9)
     counts = np.bincount(np.minimum(ours.arrival_ns * minutes // span_ns, minutes - 1), minlength=minutes)
     mean = np.convolve(np.pad(counts.astype(float), 2, mode="symmetric"), np.full(5, 0.2), "valid")
-    rates = Rates(step_s=span_ns / 1e9 / minutes, expected=mean)
+    rates = ArrivalRates(step_s=span_ns / 1e9 / minutes, expected=mean)
     runs = [draw(Bootstrap(trace=TRACE), rates, real, index) for index in range(10)]
     for width_s in (1, 10, 60):
         idc = []

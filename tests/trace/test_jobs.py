@@ -11,7 +11,7 @@ import pytest
 from simcost.errors import InputError
 from simcost.trace.synthesis.fits import weibull_shape
 from simcost.trace.synthesis.jobs import job_arrivals
-from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.synthesis.time_rescaling import rescaled_gaps
 
 
@@ -30,7 +30,7 @@ def test_gaps_of_real_jobs(submit_s: np.ndarray) -> None:
 
 
 def test_jobs_keep_their_bursts_and_neighbours(submit_s: np.ndarray) -> None:
-    rates = Rates(step_s=86400.0, expected=np.array([2000.0, 500.0, 1500.0]))
+    rates = ArrivalRates(step_s=86400.0, expected=np.array([2000.0, 500.0, 1500.0]))
     times, rows = job_arrivals(submit_s, rates, seed=1)
     assert (np.diff(times) >= 0).all()
     assert 0 <= times[0] <= times[-1] <= 3 * 86400
@@ -48,7 +48,7 @@ def test_jobs_keep_their_bursts_and_neighbours(submit_s: np.ndarray) -> None:
 
 
 def test_jobs_that_cannot_be_resampled() -> None:
-    rates = Rates(step_s=60.0, expected=np.ones(1))
+    rates = ArrivalRates(step_s=60.0, expected=np.ones(1))
     with pytest.raises(InputError, match="row 3 is earlier"):
         job_arrivals(np.array([1.0, 5.0, 2.0]), rates, seed=1)
     with pytest.raises(InputError, match="too few"):

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.trace.synthesis.rates import CumulativeRate, Rates
+from simcost.trace.synthesis.rates import ArrivalRates, CumulativeRate
 
 counts = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e9)), min_size=1, max_size=30)
 
 
 @given(counts, st.sampled_from([1.0, 600.0, 3600.0, 86400.0]))
 def test_each_step_keeps_its_sum(expected: list[float], step_s: float) -> None:
-    clock = Rates(step_s=step_s, expected=np.array(expected)).clock()
+    clock = ArrivalRates(step_s=step_s, expected=np.array(expected)).clock()
     edges = np.arange(len(expected) + 1) * step_s * 1e9
     assert np.diff(clock.expected(edges)) == pytest.approx(np.array(expected), rel=1e-9, abs=1e-9 * sum(expected))
     fine = clock.expected(np.linspace(0, edges[-1], 500))
@@ -24,7 +24,7 @@ def test_each_step_keeps_its_sum(expected: list[float], step_s: float) -> None:
 
 @given(counts.filter(any), st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_inverse(expected: list[float], shares: list[float]) -> None:
-    clock = Rates(step_s=3600.0, expected=np.array(expected)).clock()
+    clock = ArrivalRates(step_s=3600.0, expected=np.array(expected)).clock()
     wanted = np.sort(shares) * clock.total
     times = clock.time_ns(wanted)
     assert (np.diff(times) >= 0).all()
@@ -32,7 +32,7 @@ def test_inverse(expected: list[float], shares: list[float]) -> None:
 
 
 def test_the_rate_is_smooth_and_nothing_comes_in_an_empty_step() -> None:
-    clock = Rates(step_s=3600.0, expected=np.array([10.0, 20.0, 30.0, 0.0, 5.0])).clock()
+    clock = ArrivalRates(step_s=3600.0, expected=np.array([10.0, 20.0, 30.0, 0.0, 5.0])).clock()
     rate = np.diff(clock.expected(np.arange(0, 5 * 3600 + 1, 300) * 1e9))
     assert abs(np.diff(rate[:24])).max() < 0.15  # steps would jump by 10 / 12
     assert rate[36:48] == pytest.approx(np.zeros(12), abs=1e-9)
@@ -41,9 +41,9 @@ def test_the_rate_is_smooth_and_nothing_comes_in_an_empty_step() -> None:
 @pytest.mark.parametrize("expected", [[], [1.0, -1.0], [float("nan")], [float("inf")]])
 def test_impossible_rates(expected: list[float]) -> None:
     with pytest.raises(InputError):
-        Rates(step_s=60.0, expected=np.array(expected))
+        ArrivalRates(step_s=60.0, expected=np.array(expected))
     with pytest.raises(InputError):
-        replace(Rates(step_s=60.0, expected=np.ones(1)), step_s=0.0)
+        replace(ArrivalRates(step_s=60.0, expected=np.ones(1)), step_s=0.0)
 
 
 def test_run_up() -> None:

@@ -13,18 +13,18 @@ from simcost.trace.requests.similarity import compare_traces, rank_correlation
 from simcost.trace.requests.store import open_trace, read_tables
 from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Poisson
 from simcost.trace.synthesis.generator import drawn, synthesize
-from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.synthesis.sessions import recorded
 from simcost.trace.workload.spec import Lengths, Sessions, Stream, Synthetic, workload_traces
 
 FLAT = (1.0,) * 24
-HOURS = Rates(step_s=3600.0, expected=np.array([4000.0, 8000.0, 0.0, 6000.0]))
+HOURS = ArrivalRates(step_s=3600.0, expected=np.array([4000.0, 8000.0, 0.0, 6000.0]))
 TALK = Sessions(mean_turns=3.0, think_median=60.0, think_sigma=0.5, system_tokens=1024)
 
 
 def draw(
     *streams: Stream,
-    rates: Rates = HOURS,
+    rates: ArrivalRates = HOURS,
     folder: Path = Path(),
     index: int = 0,
     seed: int = 1,
@@ -106,7 +106,7 @@ def test_lengths_change_over_time() -> None:
 
 
 def test_nothing_comes_of_nothing() -> None:
-    assert len(draw(Stream(), Stream(sessions=TALK), rates=Rates(step_s=60.0, expected=np.zeros(3)))) == 0
+    assert len(draw(Stream(), Stream(sessions=TALK), rates=ArrivalRates(step_s=60.0, expected=np.zeros(3)))) == 0
 
 
 def test_conversations_repeat_what_was_said() -> None:
@@ -124,7 +124,7 @@ def test_conversations_repeat_what_was_said() -> None:
 
 
 def test_conversations_keep_the_mean_count() -> None:
-    flat = Rates(step_s=600.0, expected=np.full(3, 300.0))
+    flat = ArrivalRates(step_s=600.0, expected=np.full(3, 300.0))
     counts = [len(draw(Stream(sessions=TALK), rates=flat, index=index)) for index in range(60)]
     assert np.mean(counts) == pytest.approx(900, abs=4 * np.std(counts) / np.sqrt(60) + 3)
     hour = np.concatenate([draw(Stream(sessions=TALK), rates=flat, index=i).arrival_ns for i in range(20)])

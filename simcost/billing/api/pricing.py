@@ -17,8 +17,8 @@ from simcost.billing.api.tokens import (
     Column,
     NoCache,
     PromptCache,
-    Rates,
     TokenCount,
+    TokenRates,
     count_tokens,
     rates,
 )
@@ -129,7 +129,7 @@ class TokenBill:
     """What the requests of a run cost at an API."""
 
     price: TokenPrice
-    rates: Rates
+    rates: TokenRates
     horizon_s: float
     paid: TokenCount
     """Per token."""
@@ -202,7 +202,7 @@ def bill_tokens(
     )
 
 
-def _count(batch: RequestBatch, read: Column, written: Column, rates: Rates) -> TokenCount:
+def _count(batch: RequestBatch, read: Column, written: Column, rates: TokenRates) -> TokenCount:
     return count_tokens(batch.prompt_tokens, batch.output_tokens, rates, read=read, written=written)
 
 

@@ -7,13 +7,13 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.trace.series.cells import Faults
-from simcost.trace.usage.usage import KEY, PROMPT, TOKENS, Floats, Usage
+from simcost.trace.usage.usage import KEY, PROMPT, TOKENS, Floats, UsageRows
 
 _UNIT = KEY - 1
 _INPUT, _READ, _WRITE, _ = TOKENS
 
 
-def uncached(usage: Usage) -> tuple[Usage, tuple[str, ...]]:
+def uncached(usage: UsageRows) -> tuple[UsageRows, tuple[str, ...]]:
     """The usage with whole prompts as uncached input, and what was taken off, in words.
 
     Whole prompts and cached tokens of the same provider, model, region, zone, account and tags belong together.
@@ -46,7 +46,7 @@ def uncached(usage: Usage) -> tuple[Usage, tuple[str, ...]]:
     return replace(usage, quantity=quantity, keys=tuple(keys)), tuple(dict.fromkeys(notes))
 
 
-def _faults(usage: Usage, place: Mapping[tuple[str, ...], int], total: Floats) -> dict[int, str]:
+def _faults(usage: UsageRows, place: Mapping[tuple[str, ...], int], total: Floats) -> dict[int, str]:
     """Line -> what is wrong with it."""
     whole = {key[:2] for key in usage.keys if key[_UNIT] == PROMPT}
     found: dict[int, str] = {}
@@ -70,7 +70,7 @@ def _faults(usage: Usage, place: Mapping[tuple[str, ...], int], total: Floats) -
     return {i: f"{usage.keys[i][0]}/{usage.keys[i][1]}: {message}" for i, message in found.items()}
 
 
-def _raise(usage: Usage, found: Mapping[int, str]) -> None:
+def _raise(usage: UsageRows, found: Mapping[int, str]) -> None:
     if usage.path is None or usage.place is None:
         raise InputError("; ".join(found.values()))
     faults = Faults(usage.path)

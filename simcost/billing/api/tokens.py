@@ -29,14 +29,14 @@ SHORT_KEEP_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class TokenRates:
     """USD per million tokens of each of ITEMS, in rows: base, size tier."""
 
     usd_per_m: Floats
     tier_start: int | None
 
 
-def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_S) -> Rates:
+def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_S) -> TokenRates:
     """What the tokens cost.
 
     Args:
@@ -56,7 +56,7 @@ def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_
         tier = base * (price.tier_input_usd_per_m / fresh)
         tier[-1] = price.tier_output_usd_per_m
         rows.append(tier)
-    return Rates(factor * np.vstack(rows), price.tier_start_input_tokens)
+    return TokenRates(factor * np.vstack(rows), price.tier_start_input_tokens)
 
 
 def _batch_factors(price: TokenPrice) -> Floats:
@@ -115,11 +115,11 @@ class TokenCount:
         """Share of the input that was read from the cache."""
         return float(self.tokens[:, 1].sum()) / self.input_tokens if self.input_tokens else 0.0
 
-    def usd(self, rates: Rates) -> float:
+    def usd(self, rates: TokenRates) -> float:
         """What they cost."""
         return float((self.tokens[: len(rates.usd_per_m)] * rates.usd_per_m).sum()) / 1e6
 
-    def by_item_usd(self, rates: Rates) -> dict[Item, float]:
+    def by_item_usd(self, rates: TokenRates) -> dict[Item, float]:
         """What they cost, by what was counted apart."""
         usd = (self.tokens[: len(rates.usd_per_m)] * rates.usd_per_m).sum(axis=0) / 1e6
         return dict(zip(ITEMS, usd.tolist(), strict=True))
@@ -133,7 +133,7 @@ Column = npt.NDArray[np.integer] | int
 def count_tokens(
     input_tokens: npt.NDArray[np.integer],
     output_tokens: npt.NDArray[np.integer],
-    rates: Rates,
+    rates: TokenRates,
     *,
     read: Column = 0,
     written: Column = 0,
@@ -166,7 +166,7 @@ def _sum(column: Column, rows: int) -> int:
 def request_usd(
     input_tokens: npt.NDArray[np.integer],
     output_tokens: npt.NDArray[np.integer],
-    rates: Rates,
+    rates: TokenRates,
     *,
     read: Column = 0,
     written: Column = 0,
@@ -184,7 +184,7 @@ def request_usd(
     return total
 
 
-def _usd_per_m(rates: Rates, input_tokens: npt.NDArray[np.integer]) -> Floats:
+def _usd_per_m(rates: TokenRates, input_tokens: npt.NDArray[np.integer]) -> Floats:
     """The price of each of ITEMS: for all requests, or in a column per request where there is a size tier."""
     row = 0 if rates.tier_start is None else (input_tokens > rates.tier_start).astype(np.intp)
     usd: Floats = rates.usd_per_m.T[:, row]

@@ -90,7 +90,7 @@ def tags_text(own: Sequence[tuple[str, str]], common: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class FocusUnit:
     """How a quantity of ours is written."""
 
     priced: str
@@ -102,14 +102,14 @@ class Unit:
     """Consumed units in one that is priced."""
 
 
-def unit_of(ours: str) -> Unit:
+def unit_of(ours: str) -> FocusUnit:
     """Tokens are priced by the million, in a unit that the unit format allows, and consumed one by one."""
     if ours == MILLION:
-        return Unit(MILLION, "Tokens", "tokens", consumed_each=1e6)
+        return FocusUnit(MILLION, "Tokens", "tokens", consumed_each=1e6)
     if ours in TOKENS:
-        return Unit(MILLION, "Tokens", ours.replace("_", " "), units=1e6, consumed_each=1e6)
+        return FocusUnit(MILLION, "Tokens", ours.replace("_", " "), units=1e6, consumed_each=1e6)
     name = _UNITS.get(ours, ours)
-    return Unit(name, name, name)
+    return FocusUnit(name, name, name)
 
 
 def commitment_words(bound: Bound) -> dict[str, str]:

@@ -13,8 +13,8 @@ from simcost.catalog.prices.json_stream import Path_, place, values
 from simcost.catalog.prices.quote import (
     GIB,
     HOURS_PER_YEAR,
+    ImportContext,
     Quote,
-    Reading,
     UnreadableError,
     inner,
     listed,
@@ -44,7 +44,7 @@ def upfront(text: str) -> Upfront:
     return _UPFRONT[found[1]]
 
 
-def plan_rates(place: str, term: Any, reading: Reading) -> Iterator[Quote]:
+def plan_rates(place: str, term: Any, reading: ImportContext) -> Iterator[Quote]:
     """The rates of one plan for Linux on shared hardware.
 
     Args:
@@ -116,7 +116,7 @@ _WANTED = {
 }
 
 
-def read(file: Path, reading: Reading) -> Iterator[Quote]:
+def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
     """On-demand, reserved (standard) and savings-plan prices of Linux on shared hardware; of SageMaker, hosting."""
     products: dict[str, dict[str, Any]] = {}
     sections = set()
@@ -143,7 +143,7 @@ def _enter(path: Path_) -> bool:
     return path in ((), ("products",), ("terms",)) or (len(path) == 2 and path[0] == "terms")
 
 
-def _keep_product(path: Path_, value: Any, products: dict[str, dict[str, Any]], reading: Reading) -> None:
+def _keep_product(path: Path_, value: Any, products: dict[str, dict[str, Any]], reading: ImportContext) -> None:
     attributes = value.get("attributes") if isinstance(value, dict) else None
     if path[1].isdecimal():  # a savings plan: its terms say all
         return
@@ -171,7 +171,7 @@ def _unwanted(attributes: dict[str, Any]) -> str:
     return ""
 
 
-def _prices(path: Path_, value: Any, products: dict[str, dict[str, Any]], reading: Reading) -> Iterator[Quote]:
+def _prices(path: Path_, value: Any, products: dict[str, dict[str, Any]], reading: ImportContext) -> Iterator[Quote]:
     if path[1] == "savingsPlan":
         yield from plan_rates(place(path), value, reading)
     elif path[2] in products and path[1] in ("OnDemand", "Reserved"):
@@ -180,14 +180,14 @@ def _prices(path: Path_, value: Any, products: dict[str, dict[str, Any]], readin
             yield from quote(place(path), products[path[2]], term, reading)
 
 
-def _on_demand(at: str, attributes: dict[str, Any], term: Any, _: Reading) -> Iterator[Quote]:
+def _on_demand(at: str, attributes: dict[str, Any], term: Any, _: ImportContext) -> Iterator[Quote]:
     for dimension in mapped(term, "priceDimensions").values():
         if words(dimension, "unit") in ("Hrs", "Hours"):
             currency, price = _money(dimension)
             yield _quote(at, attributes, price_per_h=price, currency=currency)
 
 
-def _reserved(at: str, attributes: dict[str, Any], term: Any, reading: Reading) -> Iterator[Quote]:
+def _reserved(at: str, attributes: dict[str, Any], term: Any, reading: ImportContext) -> Iterator[Quote]:
     if said(mapped(term, "termAttributes"), "OfferingClass") == "convertible":
         reading.findings.add("convertible", at, said(attributes, "instanceType"))
         return

@@ -9,8 +9,8 @@ from simcost.catalog.facts import Upfront
 from simcost.catalog.prices.json_stream import Path_, place, values
 from simcost.catalog.prices.quote import (
     HOURS_PER_YEAR,
+    ImportContext,
     Quote,
-    Reading,
     UnreadableError,
     Way,
     number,
@@ -22,7 +22,7 @@ from simcost.errors import Fault, FaultsError
 _BOTH: tuple[Upfront, ...] = ("none", "all")  # by month or at once costs the same
 
 
-def read(file: Path, reading: Reading) -> Iterator[Quote]:
+def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
     """On-demand, spot, reserved and savings-plan prices of Linux virtual machines."""
     found = False
     for path, value in values(file, _enter):
@@ -44,7 +44,7 @@ def _enter(path: Path_) -> bool:
     return not path or path[-1] == "Items" or (len(path) == 1 and path[0].isdecimal())
 
 
-def _prices(at: str, item: Any, reading: Reading) -> Iterator[Quote]:
+def _prices(at: str, item: Any, reading: ImportContext) -> Iterator[Quote]:
     if kind := _unwanted(item):
         reading.findings.add(kind, at, f"{said(item, 'productName')}, {said(item, 'meterName')}")
         return

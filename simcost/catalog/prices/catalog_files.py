@@ -12,10 +12,10 @@ from typing import Any
 from simcost.catalog.catalog import Catalog
 from simcost.catalog.facts import CommitmentRate, Offer, Provenance
 from simcost.catalog.prices.components import Devices
-from simcost.catalog.prices.quote import Quote, Reading
+from simcost.catalog.prices.quote import ImportContext, Quote
 
 
-def offers(quotes: Sequence[Quote], reading: Reading, provenance: dict[str, Any], day: str) -> list[Offer]:
+def offers(quotes: Sequence[Quote], reading: ImportContext, provenance: dict[str, Any], day: str) -> list[Offer]:
     """One offer for each instance type and region with an on-demand price."""
     devices = Devices(reading.catalog)
     spot = {(q.provider, q.sku.lower(), q.region): q for q in quotes if q.way == "spot"}

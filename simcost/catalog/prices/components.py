@@ -10,7 +10,7 @@ from simcost.catalog.aliases import canonical
 from simcost.catalog.catalog import Catalog
 from simcost.catalog.facts import Accelerator, Machine, Offer
 from simcost.catalog.prices.gcp import Family, family, machines
-from simcost.catalog.prices.quote import GIB, Quote, Reading
+from simcost.catalog.prices.quote import GIB, ImportContext, Quote
 
 _NO_SSD = "without local SSD"
 _Terms = tuple[str, str, float, str]
@@ -29,7 +29,7 @@ class _Parts:
         return self.by_name.get((name.lower(), terms))
 
 
-def joined(quotes: list[Quote], reading: Reading) -> Iterator[Quote]:
+def joined(quotes: list[Quote], reading: ImportContext) -> Iterator[Quote]:
     """Whole instances: those listed so, and those that their parts make. Parts that make none are reported."""
     apart = [quote for quote in quotes if quote.part]
     parts = _Parts({(quote.sku.lower(), _terms(quote)): quote for quote in apart}, set())
@@ -47,7 +47,7 @@ def joined(quotes: list[Quote], reading: Reading) -> Iterator[Quote]:
             reading.findings.add("other-product", quote.place, quote.what)
 
 
-def _host_with_accelerators(host: Quote, parts: _Parts, reading: Reading) -> Iterator[Quote]:
+def _host_with_accelerators(host: Quote, parts: _Parts, reading: ImportContext) -> Iterator[Quote]:
     its, machine = family(host.sku), _machine_named(host.sku, reading)
     if its is None or machine is None:
         reading.findings.add("host-without-accelerator", host.place, f"{host.what}: not in machines.csv")
@@ -60,7 +60,7 @@ def _host_with_accelerators(host: Quote, parts: _Parts, reading: Reading) -> Ite
     yield _sum(machine, [(1.0, host), (1.0, found)], parts, reading)
 
 
-def _machine(machine: Machine, its: Family, terms: _Terms, parts: _Parts, reading: Reading) -> Iterator[Quote]:
+def _machine(machine: Machine, its: Family, terms: _Terms, parts: _Parts, reading: ImportContext) -> Iterator[Quote]:
     gpu = next(filter(None, (parts.take(f"{name} gpu", terms) for name in its.gpus)), None)
     core, ram = (parts.take(f"{its.instance} {part}", terms) for part in ("core", "ram"))
     if gpu and core and ram:
@@ -68,7 +68,7 @@ def _machine(machine: Machine, its: Family, terms: _Terms, parts: _Parts, readin
         yield _sum(machine, weighed, parts, reading)
 
 
-def _sum(machine: Machine, weighed: list[tuple[float, Quote]], parts: _Parts, reading: Reading) -> Quote:
+def _sum(machine: Machine, weighed: list[tuple[float, Quote]], parts: _Parts, reading: ImportContext) -> Quote:
     """One quote of the machine; its place is that of all parts."""
     parts.used.update(id(quote) for _, quote in weighed)
     quotes = [quote for _, quote in weighed]
@@ -94,7 +94,7 @@ def _ssd(machine: Machine) -> str:
     return _NO_SSD if "local SSD" in machine.notes else ""
 
 
-def _machine_named(sku: str, reading: Reading) -> Machine | None:
+def _machine_named(sku: str, reading: ImportContext) -> Machine | None:
     for machine in reading.catalog.facts.machines:
         if machine.provider == "gcp" and machine.sku.lower() == sku.lower():
             return machine
@@ -130,7 +130,7 @@ class Devices:
         }
         self._accelerators = {row.name: row for row in catalog.facts.accelerators}
 
-    def shape(self, quote: Quote, reading: Reading) -> Shape | None:
+    def shape(self, quote: Quote, reading: ImportContext) -> Shape | None:
         """What the instance type of a quote is made of; None (and a finding) where its accelerators are unknown."""
         known = self._shapes.get((quote.provider, quote.sku.lower().removeprefix("ml.")))
         if known is not None:
@@ -145,7 +145,7 @@ class Devices:
             return None
         return Shape(found.name, quote.accelerators, quote.vcpus, quote.memory_bytes)
 
-    def _named(self, quote: Quote, reading: Reading) -> Accelerator | None:
+    def _named(self, quote: Quote, reading: ImportContext) -> Accelerator | None:
         """The accelerator of a name; of several memory sizes that of the list."""
         plain = canonical(quote.accelerator.replace(" ", "-"))
         found = self._accelerators.get(quote.accelerator) or self._accelerators.get(plain)

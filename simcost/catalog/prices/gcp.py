@@ -12,9 +12,9 @@ from typing import Any
 from simcost.catalog.facts import Machine
 from simcost.catalog.prices.json_stream import place, values
 from simcost.catalog.prices.quote import (
+    ImportContext,
     Part,
     Quote,
-    Reading,
     UnreadableError,
     Way,
     inner,
@@ -47,7 +47,7 @@ class _Sku:
     day: Any
 
 
-def read(file: Path, reading: Reading) -> Iterator[Quote]:
+def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
     """Prices of cores, memory and GPUs, on demand, spot and under resource commitments."""
     found = False
     for at, row, to_sku in _rows(file, reading):
@@ -62,7 +62,7 @@ def read(file: Path, reading: Reading) -> Iterator[Quote]:
         raise FaultsError([Fault(file=str(file), message=message)])
 
 
-def _rows(file: Path, reading: Reading) -> Iterator[tuple[str, Any, Callable[[Any], _Sku]]]:
+def _rows(file: Path, reading: ImportContext) -> Iterator[tuple[str, Any, Callable[[Any], _Sku]]]:
     """Place, row and how it is read: of one page, of several, of a list of rows or of one row a line."""
     for path, value in values(file):
         pages = value if isinstance(value, list) else [value]
@@ -121,7 +121,7 @@ def _only(tiers: list[Any]) -> Any:
     return tiers[0]
 
 
-def _prices(at: str, sku: _Sku, reading: Reading) -> Iterator[Quote]:
+def _prices(at: str, sku: _Sku, reading: ImportContext) -> Iterator[Quote]:
     reading.saw(sku.day)
     found = match(_PART, sku.description, IGNORECASE)
     if search(_UNWANTED, sku.description, IGNORECASE):

@@ -11,7 +11,7 @@ from typing import Any
 
 from simcost.catalog.facts import TokenPrice
 from simcost.catalog.prices.json_stream import Path_, place, values
-from simcost.catalog.prices.quote import Reading, UnreadableError, listed, mapped, number, said, whole, words
+from simcost.catalog.prices.quote import ImportContext, UnreadableError, listed, mapped, number, said, whole, words
 from simcost.errors import Fault, FaultsError, InputError
 
 PACKAGE = "genai-prices"
@@ -20,7 +20,9 @@ Prices = dict[str, tuple[float, int | None, float | None]]
 """By name: base price (NaN = none), where the size tier begins, its price."""
 
 
-def read_tokens(file: Path | None, reading: Reading, provenance: dict[str, Any], day: str) -> Iterator[TokenPrice]:
+def read_tokens(
+    file: Path | None, reading: ImportContext, provenance: dict[str, Any], day: str
+) -> Iterator[TokenPrice]:
     """The price of each model.
 
     Args:
@@ -41,7 +43,7 @@ def read_tokens(file: Path | None, reading: Reading, provenance: dict[str, Any],
             yield _completed(price, ours.get(price.name.lower()))
 
 
-def _models(file: Path | None, reading: Reading) -> Iterator[tuple[str, str, Any]]:
+def _models(file: Path | None, reading: ImportContext) -> Iterator[tuple[str, str, Any]]:
     found = False
     for path, value in values(file, lambda path: not path) if file else _package():
         if len(path) != 1 or not isinstance(value, dict) or "models" not in value:
@@ -85,7 +87,7 @@ def _plain(value: Any) -> Any:
 
 
 def _price(
-    at: str, provider: str, model: dict[str, Any], reading: Reading, provenance: dict[str, Any], day: str
+    at: str, provider: str, model: dict[str, Any], reading: ImportContext, provenance: dict[str, Any], day: str
 ) -> TokenPrice | None:
     name = words(model, "id")
     rules, choice = _rules(model.get("prices"), day)

@@ -21,7 +21,7 @@ from simcost.catalog.prices import aws, azure, gcp, own_list, skypilot
 from simcost.catalog.prices.catalog_files import commitment_rates, csv_text, offers
 from simcost.catalog.prices.components import joined
 from simcost.catalog.prices.genai_prices import PACKAGE, read_tokens
-from simcost.catalog.prices.quote import Findings, Quote, Reading
+from simcost.catalog.prices.quote import Findings, ImportContext, Quote
 from simcost.errors import InputError, did_you_mean
 
 _PLACEHOLDER = 700.0  # SkyPilot's "no price found", above the dearest machine
@@ -67,7 +67,7 @@ def with_a_price(quotes: Iterable[Quote], findings: Findings) -> Iterator[Quote]
         findings.add(kind, quote.place, f"{quote.what}, {quote.way}")
 
 
-def in_usd(quotes: Iterable[Quote], reading: Reading, day: str) -> Iterator[Quote]:
+def in_usd(quotes: Iterable[Quote], reading: ImportContext, day: str) -> Iterator[Quote]:
     """Prices in USD, others converted at the rate of their day. Raises CatalogError where there is none."""
     for quote in quotes:
         if quote.currency == "USD":
@@ -143,7 +143,7 @@ class PriceListFormat:
 
     title: str
     quality: Literal["A", "B"]
-    read: Callable[[Path, Reading], Iterator[Quote]] | None = None
+    read: Callable[[Path, ImportContext], Iterator[Quote]] | None = None
     """None = prices per token."""
     one_provider: bool = False
     """The list does not name its provider."""
@@ -209,7 +209,7 @@ def import_prices(
         raise InputError(f"give the FILE of the {known.title}")
     if known.one_provider and not provider:
         raise InputError(f"a list of {known.title} does not name its provider; give `--provider`, e.g. gcp")
-    reading = Reading(catalog=catalog, findings=Findings(), provider=provider)
+    reading = ImportContext(catalog=catalog, findings=Findings(), provider=provider)
     source = _package() if file is None else f"{known.title}, {file.name}"
     provenance = {"source": source, "as_of": as_of or "unknown", "quality": known.quality}
     if known.read is None or file is None:
@@ -227,7 +227,7 @@ def import_prices(
 
 
 def _prices(
-    quotes: Iterator[Quote], reading: Reading, provenance: dict[str, Any], as_of: str, only: tuple[str, ...]
+    quotes: Iterator[Quote], reading: ImportContext, provenance: dict[str, Any], as_of: str, only: tuple[str, ...]
 ) -> dict[str, Sequence[Provenance]]:
     """Offers and commitment rates of quotes that pass the filters, in their order."""
     findings = reading.findings
@@ -258,7 +258,7 @@ def _format(name: str) -> PriceListFormat:
     return FORMATS[name]
 
 
-def _nothing_left(file: Path, reading: Reading) -> str:
+def _nothing_left(file: Path, reading: ImportContext) -> str:
     found = [
         f"{f['count']:,} {f['kind']}: {f['message']}, first {f['places'][0]['place']}"
         for f in reading.findings.document()

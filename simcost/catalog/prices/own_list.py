@@ -6,7 +6,7 @@ from typing import cast, get_args
 
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import Instrument, Upfront
-from simcost.catalog.prices.quote import GIB, Quote, Reading, Way, csv_rows, number, size_bytes, whole
+from simcost.catalog.prices.quote import GIB, ImportContext, Quote, Way, csv_rows, number, size_bytes, whole
 from simcost.errors import Fault, FaultsError, did_you_mean
 
 _NEEDED = ("provider", "sku", "price_per_h")
@@ -27,7 +27,7 @@ _COLUMNS = (
 _WAYS = ("on-demand", "spot", *get_args(Instrument))
 
 
-def read(file: Path, reading: Reading) -> Iterator[Quote]:
+def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
     """The prices of the file.
 
     Raises:

@@ -248,7 +248,7 @@ class Quote:
 
 
 @dataclass(slots=True, kw_only=True)
-class Reading:
+class ImportContext:
     """What a reader is told, and what it tells besides the quotes."""
 
     catalog: Catalog

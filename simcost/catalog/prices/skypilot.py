@@ -7,7 +7,7 @@ from re import fullmatch
 from typing import Any, Literal
 
 from simcost.catalog.prices.gcp import family
-from simcost.catalog.prices.quote import GIB, Part, Quote, Reading, csv_rows, number, size_bytes, whole
+from simcost.catalog.prices.quote import GIB, ImportContext, Part, Quote, csv_rows, number, size_bytes, whole
 
 _WAYS: tuple[tuple[str, Literal["on-demand", "spot"]], ...] = (("Price", "on-demand"), ("SpotPrice", "spot"))
 _NEEDED = (
@@ -25,7 +25,7 @@ _LEAST_MIB = 1024.0  # a device with less memory is one whose size is in GB
 _GIB_PER_VCPU = (0.1, 128.0)  # no cloud sells machines beyond
 
 
-def read(file: Path, reading: Reading) -> Iterator[Quote]:
+def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
     """Both prices of each row. Google's hosts and accelerators stand in rows of their own there."""
     example = "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,Price,SpotPrice"
     for at, row in csv_rows(file, _NEEDED, example):
@@ -64,7 +64,7 @@ def _part(row: dict[str, str], provider: str) -> tuple[Part, str]:
     return "host" if provider == "gcp" and not name and family(sku) else "", sku
 
 
-def _device_gb(info: str, at: str, reading: Reading) -> float | None:
+def _device_gb(info: str, at: str, reading: ImportContext) -> float | None:
     """Memory per accelerator in the JSON of the column GpuInfo, which some providers fill with a bare name."""
     if not info.startswith("{"):
         return None
@@ -79,7 +79,7 @@ def _device_gb(info: str, at: str, reading: Reading) -> float | None:
     return mib * 2.0**20 / 1e9 if mib > 0 else None
 
 
-def _host(vcpus: str, memory: str, unit_bytes: float, at: str, reading: Reading) -> dict[str, Any]:
+def _host(vcpus: str, memory: str, unit_bytes: float, at: str, reading: ImportContext) -> dict[str, Any]:
     """Cores and memory of the machine; a memory size that no machine has is left out."""
     cores, size = whole(vcpus), size_bytes(memory, unit_bytes)
     if cores and size and not _GIB_PER_VCPU[0] <= size / GIB / cores <= _GIB_PER_VCPU[1]:
@@ -88,7 +88,7 @@ def _host(vcpus: str, memory: str, unit_bytes: float, at: str, reading: Reading)
     return {"vcpus": cores, "memory_bytes": size}
 
 
-def read_gpuhunt(file: Path, reading: Reading) -> Iterator[Quote]:
+def read_gpuhunt(file: Path, reading: ImportContext) -> Iterator[Quote]:
     """One price of each row; gpuhunt's locations are zones at Google."""
     needed = (
         "instance_name",

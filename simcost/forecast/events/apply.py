@@ -48,7 +48,7 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class EventEffect:
     """What one event does to one series."""
 
     name: str
@@ -68,7 +68,7 @@ class Stated:
     """The point forecast, shape (steps,)."""
     paths: Floats
     """Shape (count, steps)."""
-    parts: tuple[Part, ...]
+    parts: tuple[EventEffect, ...]
     """Events that change this series within the horizon, in the order in which they apply."""
     base_variance_share: float | None
     """As `variance_share`, of the forecast itself; with those of the parts it sums to 1."""
@@ -118,7 +118,7 @@ def apply_all(events: Sequence[Event], bases: Sequence[Base], *, zone: str, seed
             mean=values[name][0],
             paths=values[name][1:],
             parts=tuple(
-                Part(
+                EventEffect(
                     name=event.name,
                     kind=event.kind,
                     effect=effects[event.name, name],

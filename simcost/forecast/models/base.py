@@ -20,7 +20,7 @@ from simcost.trace.series.series import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class CleanedHistory:
     """A history as models take it."""
 
     values: Floats
@@ -31,9 +31,11 @@ class Seen:
     regressors: Floats | None = None
     """Known influences, one row per step of the history and of the future."""
 
-    def until(self, end: int) -> "Seen":
+    def until(self, end: int) -> "CleanedHistory":
         """The first `end` steps, as a backtest sees them; regressors go on into what is then the future."""
-        return Seen(values=self.values[:end], season=self.season, floor=self.floor, regressors=self.regressors)
+        return CleanedHistory(
+            values=self.values[:end], season=self.season, floor=self.floor, regressors=self.regressors
+        )
 
 
 class Fitted(Protocol):
@@ -54,10 +56,10 @@ class ForecastModel(Protocol):
     def name(self) -> str:
         """As `--model` takes it."""
 
-    def point(self, seen: Seen, horizon: int) -> Floats:
+    def point(self, seen: CleanedHistory, horizon: int) -> Floats:
         """The forecast, `horizon` values, finite."""
 
-    def paths(self, seen: Seen, horizon: int, count: int, rng: np.random.Generator) -> Floats:
+    def paths(self, seen: CleanedHistory, horizon: int, count: int, rng: np.random.Generator) -> Floats:
         """Joint futures, shape (count, horizon), finite; equal generators give equal paths."""
 
 
@@ -66,15 +68,15 @@ class Fitting:
 
     __slots__ = ()
 
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """Fit to what was seen, for a horizon in steps."""
         raise NotImplementedError
 
-    def point(self, seen: Seen, horizon: int) -> Floats:
+    def point(self, seen: CleanedHistory, horizon: int) -> Floats:
         """The forecast, `horizon` values, finite."""
         return self.fit(seen, horizon).point
 
-    def paths(self, seen: Seen, horizon: int, count: int, rng: np.random.Generator) -> Floats:
+    def paths(self, seen: CleanedHistory, horizon: int, count: int, rng: np.random.Generator) -> Floats:
         """Joint futures, shape (count, horizon), finite; equal generators give equal paths."""
         return self.fit(seen, horizon).draw(count, rng)
 
@@ -84,7 +86,7 @@ class RefittedModel:
     """A model that fits anew for its forecast and for its paths."""
 
     model: ForecastModel
-    seen: Seen
+    seen: CleanedHistory
     horizon: int
 
     @property
@@ -97,7 +99,7 @@ class RefittedModel:
         return self.model.paths(self.seen, self.horizon, count, rng)
 
 
-def fitted(model: ForecastModel, seen: Seen, horizon: int) -> Fitted:
+def fitted(model: ForecastModel, seen: CleanedHistory, horizon: int) -> Fitted:
     """The model fitted once, where it can be."""
     if isinstance(model, Fitting):
         return model.fit(seen, horizon)

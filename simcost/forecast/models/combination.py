@@ -5,15 +5,15 @@ from typing import Literal
 
 import numpy as np
 
-from simcost.forecast.models.base import Fitted, Fitting, Seen
-from simcost.forecast.models.members import Autoregression, Profile, SeasonalNaive
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting
+from simcost.forecast.models.members import Autoregression, SeasonalNaive, SeasonalProfile
 from simcost.forecast.quantiles import median
 from simcost.trace.series.series import Floats
 
-Member = SeasonalNaive | Autoregression | Profile
+Member = SeasonalNaive | Autoregression | SeasonalProfile
 
 NAIVE = (SeasonalNaive(), SeasonalNaive(week=True, least_days=8))
-LINEAR = (Autoregression(), Profile(), Autoregression(log=False), Profile(log=False))
+LINEAR = (Autoregression(), SeasonalProfile(), Autoregression(log=False), SeasonalProfile(log=False))
 LONG_DAYS = 500 / 24
 """A history this long needs neither naive paths in the pool nor selection between models."""
 
@@ -67,7 +67,7 @@ class Combination(Fitting):
         """As `--model` takes it."""
         return "combination" if self.of == "all" else "combination-linear"
 
-    def fit(self, seen: Seen, horizon: int) -> Combined:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Combined:
         """Fit every member."""
         naive = NAIVE if seen.season.long else NAIVE[:1]
         linear = LINEAR if seen.season.short > 1 else tuple(m for m in LINEAR if isinstance(m, Autoregression))
@@ -101,7 +101,7 @@ class Picked(Fitting):
 
     name: str
 
-    def fit(self, seen: Seen, horizon: int) -> Pick:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Pick:
         """Fit every member, for the pool."""
         return self.of(Combination().fit(seen, horizon))
 

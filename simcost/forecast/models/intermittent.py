@@ -7,7 +7,7 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.forecast.models import base
-from simcost.forecast.models.base import Fitting, Seen
+from simcost.forecast.models.base import CleanedHistory, Fitting
 from simcost.trace.series.series import Floats
 
 MOSTLY_ZERO = 0.5
@@ -69,7 +69,7 @@ class Intermittent(Fitting):
         """As `--model` takes it."""
         return "intermittent"
 
-    def fit(self, seen: Seen, horizon: int) -> Bursts:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Bursts:
         """The rate to expect.
 
         Raises:
@@ -79,7 +79,7 @@ class Intermittent(Fitting):
         totals = days.sum(axis=1)
         return Bursts(days=days, rate=float(_tsb(totals, *_constants(totals))[-1]), horizon=horizon)
 
-    def remarks(self, seen: Seen) -> list[str]:
+    def remarks(self, seen: CleanedHistory) -> list[str]:
         """What the point forecast means and what was smoothed."""
         totals = _days(seen).sum(axis=1)
         probability, size = _constants(totals)
@@ -88,12 +88,12 @@ class Intermittent(Fitting):
         return [f"intermittent: {said}, constants {probability} for the probability and {size} for the size"]
 
 
-def is_intermittent(seen: Seen) -> bool:
+def is_intermittent(seen: CleanedHistory) -> bool:
     """Whether more than half of the steps are 0 and none is below."""
     return seen.floor and float(np.mean(seen.values == 0)) > MOSTLY_ZERO
 
 
-def _days(seen: Seen) -> Floats:
+def _days(seen: CleanedHistory) -> Floats:
     """The history as rows of one season, counted back from its end; single steps while there are too few."""
     if seen.values.min() < 0:
         raise InputError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.forecast.models import ridge
-from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed
 from simcost.forecast.models.members import FittedAutoregression, Flat
 from simcost.forecast.models.statsmodels_adapter import FEWEST_STEPS, Library
 from simcost.forecast.season import Season
@@ -33,13 +33,13 @@ class Planning(Fitting):
         """As `--model` takes it."""
         return "planning"
 
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """The model that the length of the history allows."""
         if _long(seen):
             return _recursion(seen, horizon)
         return _shorter(seen).fit(seen, horizon)
 
-    def remarks(self, seen: Seen) -> list[str]:
+    def remarks(self, seen: CleanedHistory) -> list[str]:
         """Which model was used, and what the history is too short for."""
         steps = len(seen.values)
         if _long(seen):
@@ -54,11 +54,11 @@ class Planning(Fitting):
         return [f"planning: {remark}" for remark in used.remarks(seen)]
 
 
-def _long(seen: Seen) -> bool:
+def _long(seen: CleanedHistory) -> bool:
     return seen.season == WEEKLY and len(seen.values) >= WEEKS_OF_RECURSION
 
 
-def _shorter(seen: Seen) -> Flat | Library:
+def _shorter(seen: CleanedHistory) -> Flat | Library:
     if len(seen.values) < FEWEST_STEPS:
         return Flat()
     if len(seen.values) < 2 * seen.season.short:
@@ -66,7 +66,7 @@ def _shorter(seen: Seen) -> Flat | Library:
     return Library("theta", tested=seen.season == WEEKLY)
 
 
-def _recursion(seen: Seen, horizon: int) -> FittedAutoregression:
+def _recursion(seen: CleanedHistory, horizon: int) -> FittedAutoregression:
     transformed = Transformed.of(seen.values, log=True, floor=seen.floor)
     fitted = ridge.fit(transformed.z, LAGS, PENALTY)
     centre, response = fitted.ahead(horizon)

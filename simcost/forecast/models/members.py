@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.forecast.models import base, ridge
-from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
@@ -75,7 +75,7 @@ class SeasonalNaive(Fitting):
         """As `--model` takes it."""
         return "seasonal-naive-week" if self.week else "seasonal-naive"
 
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """The last season, and the differences between seasons as errors; between days where only a week was seen."""
         y, season = seen.values, seen.season
         enough = self.week and len(y) >= self.least_days * season.short
@@ -97,7 +97,7 @@ class Flat(Fitting):
         """As `--model` takes it."""
         return "flat"
 
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """The median, and the distances from it as errors."""
         level = float(np.median(seen.values))
         point = np.full(horizon, level)
@@ -117,14 +117,14 @@ class Autoregression(Fitting):
         """As `--model` takes it."""
         return "autoregression" if self.log else "autoregression-raw"
 
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """The recursion on the transformed history."""
         transformed = Transformed.of(seen.values, log=self.log, floor=seen.floor)
         return _linear(transformed, transformed.z, np.zeros(horizon), seen.season, remainder=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile(Fitting):
+class SeasonalProfile(Fitting):
     """A profile of the day and, shrunk, of the week, with a ridge autoregression of what they leave."""
 
     log: bool = True
@@ -134,7 +134,7 @@ class Profile(Fitting):
         """As `--model` takes it."""
         return "profile" if self.log else "profile-raw"
 
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """Profiles by phase, and the recursion on the remainder."""
         transformed = Transformed.of(seen.values, log=self.log, floor=seen.floor)
         steps = np.arange(len(seen.values) + horizon)

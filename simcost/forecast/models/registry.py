@@ -4,11 +4,11 @@ from typing import Protocol, get_args, runtime_checkable
 
 from simcost.errors import InputError, did_you_mean
 from simcost.forecast.models import selection
-from simcost.forecast.models.base import ForecastModel, Seen
+from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.intermittent import Intermittent, is_intermittent
 from simcost.forecast.models.long_horizon import MONTHLY, WEEKLY, Planning
-from simcost.forecast.models.members import Autoregression, Flat, Profile, SeasonalNaive
+from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive, SeasonalProfile
 from simcost.forecast.models.regression import Regression
 from simcost.forecast.models.statsmodels_adapter import Library
 from simcost.forecast.names import ModelName
@@ -18,7 +18,7 @@ MODELS: tuple[ForecastModel, ...] = (
     SeasonalNaive(),
     SeasonalNaive(week=True),
     Autoregression(),
-    Profile(),
+    SeasonalProfile(),
     Flat(),
     Library("ets"),
     Library("theta"),
@@ -43,7 +43,7 @@ def model_named(name: str) -> ForecastModel:
     raise InputError(f"no model {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
 
 
-def default_model(seen: Seen) -> ForecastModel:
+def default_model(seen: CleanedHistory) -> ForecastModel:
     """The model that suits a history: by the share of its zeros, then by its step and length."""
     if is_intermittent(seen):
         return Intermittent()
@@ -54,10 +54,10 @@ def default_model(seen: Seen) -> ForecastModel:
 class Remarking(Protocol):
     """A model that chooses, falls back, or needs to be read with care."""
 
-    def remarks(self, seen: Seen) -> list[str]:
+    def remarks(self, seen: CleanedHistory) -> list[str]:
         """What to say beside its forecast."""
 
 
-def remarks(model: ForecastModel, seen: Seen) -> list[str]:
+def remarks(model: ForecastModel, seen: CleanedHistory) -> list[str]:
     """What a model has to say beside its forecast of this history; most have nothing."""
     return model.remarks(seen) if isinstance(model, Remarking) else []

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.forecast.models import ridge
-from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed
 from simcost.forecast.models.members import FittedAutoregression, profile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -29,7 +29,7 @@ class Regression(Fitting):
         """As `--model` takes it."""
         return "regression"
 
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """Least squares over the history, and the recursion on its residuals.
 
         Raises:
@@ -50,7 +50,7 @@ class Regression(Fitting):
         )
 
 
-def _known(seen: Seen, horizon: int) -> Floats:
+def _known(seen: CleanedHistory, horizon: int) -> Floats:
     """The regressors of history and future, shape (steps, columns); no column where none were given."""
     steps = len(seen.values) + horizon
     if seen.regressors is None:

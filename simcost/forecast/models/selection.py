@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcost.forecast.cleaning import History
-from simcost.forecast.models.base import ForecastModel, Seen
+from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import LINEAR, LONG_DAYS, NAIVE, Combination, Picked
 from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive
 
@@ -21,7 +21,7 @@ a rhythm (GPUs in use) it may be by far. Chosen on windows inside the training d
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class ModelSelection:
     """The outcome of a rolling selection."""
 
     model: ForecastModel
@@ -30,7 +30,7 @@ class Selection:
     origins: int
 
 
-def default_model(seen: Seen) -> ForecastModel:
+def default_model(seen: CleanedHistory) -> ForecastModel:
     """What suits the length of a history of demand by hours or days.
 
     The median below a season, the repetition of the last one below three, else the combination.
@@ -41,7 +41,7 @@ def default_model(seen: Seen) -> ForecastModel:
     return SeasonalNaive() if seasons < 3 else Combination()
 
 
-def selection(history: History) -> Selection:
+def selection(history: History) -> ModelSelection:
     """The combination, or whatever a look at past days says; on a long history only where the last day does too."""
     if len(history) < LONG_DAYS * history.season.short:
         return best_of_last_days(history)
@@ -52,7 +52,7 @@ def selection(history: History) -> Selection:
     return replace(found, model=RIVALS.get(found.model.name, found.model))  # with paths of its own
 
 
-def best_of_last_days(history: History, *, days: int = 5, margin: float = MARGIN) -> Selection:
+def best_of_last_days(history: History, *, days: int = 5, margin: float = MARGIN) -> ModelSelection:
     """The combination, or a rival that was clearly better on up to five past days (seasons).
 
     Origins a season apart, the latest one season before the end, each with at least 4 seasons and half of the
@@ -73,4 +73,4 @@ def best_of_last_days(history: History, *, days: int = 5, margin: float = MARGIN
     best = min((name for name in RIVALS if name in errors), key=errors.__getitem__, default=own.name)
     better = best != own.name and errors[best] < margin * errors[own.name]
     count = len(found.get(own.name, []))
-    return Selection(model=Picked(name=best) if better else own, errors=errors, origins=count)
+    return ModelSelection(model=Picked(name=best) if better else own, errors=errors, origins=count)

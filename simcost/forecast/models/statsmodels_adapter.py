@@ -20,7 +20,7 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.forecast.models import base as blocks
-from simcost.forecast.models.base import Fitted, Fitting, Seen, Transformed
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed
 from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -69,7 +69,7 @@ class Library(Fitting):
     tested: bool = True
     """Whether Theta takes a season only where its test finds one, which needs more than two or three of them."""
 
-    def fit(self, seen: Seen, horizon: int) -> Fitted:
+    def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """The model, or the seasonal naive (below a season: flat) in its place.
 
         Raises:
@@ -80,17 +80,17 @@ class Library(Fitting):
             return _in_its_place(seen).fit(seen, horizon)
         return LibraryFit(self._transformed(seen), found, horizon)
 
-    def remarks(self, seen: Seen) -> list[str]:
+    def remarks(self, seen: CleanedHistory) -> list[str]:
         """The form that was chosen, or why another model was used in its place."""
         found = self._result(seen)
         if isinstance(found, Result):
             return [found.remark]
         return [f"{self.name} was not used, {found}: {_in_its_place(seen).name} in its place"]
 
-    def _transformed(self, seen: Seen) -> Transformed:
+    def _transformed(self, seen: CleanedHistory) -> Transformed:
         return Transformed.of(seen.values, log=self.name in ("sarimax", "mstl"), floor=seen.floor)
 
-    def _result(self, seen: Seen) -> Result | str:
+    def _result(self, seen: CleanedHistory) -> Result | str:
         """The fitted model, or why there is none."""
         if self.name == "sarimax" and seen.season.short > LONGEST_SARIMAX_SEASON:
             raise InputError(
@@ -105,7 +105,7 @@ class Library(Fitting):
         return found or "its fit did not converge"
 
 
-def _in_its_place(seen: Seen) -> SeasonalNaive | Flat:
+def _in_its_place(seen: CleanedHistory) -> SeasonalNaive | Flat:
     return SeasonalNaive() if 1 < seen.season.short <= len(seen.values) else Flat()
 
 

@@ -291,7 +291,7 @@ class Pruned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
+class TransferLearning:
     """Transfer learning from a base: the top layers are trained, those below frozen."""
 
     kind: Literal["transfer"] = "transfer"
@@ -324,4 +324,4 @@ class Transfer:
         )
 
 
-Method: TypeAlias = Full | Lora | Distill | Pruned | Transfer
+Method: TypeAlias = Full | Lora | Distill | Pruned | TransferLearning

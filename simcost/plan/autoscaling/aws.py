@@ -174,7 +174,7 @@ def adjusted(capacity: int, adjustment: int, kind: str, min_magnitude: int = 0) 
 ScalingPolicy = TargetTracking | StepScaling
 
 
-class Series(TypedDict):
+class AlarmSeries(TypedDict):
     """Datapoints of one policy's alarm."""
 
     points: Points
@@ -194,7 +194,7 @@ class Addition(TypedDict):
 class AwsState(TypedDict):
     """Alarms and cooldowns."""
 
-    series: list[Series]
+    series: list[AlarmSeries]
     added: Addition | None
     in_until_ns: int
 
@@ -236,7 +236,7 @@ class AwsScaling:
 
     def fresh(self) -> AwsState:
         """Alarms without data."""
-        empty: list[Series] = [{"points": [], "sum": 0.0, "count": 0, "due_ns": None} for _ in self.policies]
+        empty: list[AlarmSeries] = [{"points": [], "sum": 0.0, "count": 0, "due_ns": None} for _ in self.policies]
         return {"series": empty, "added": None, "in_until_ns": 0}
 
     def reads(self) -> Mapping[str, Source]:
@@ -298,7 +298,7 @@ class AwsScaling:
         return Decision(capacity, f"ScaleIn: {words}", {**state, "in_until_ns": until_ns})
 
 
-def _filled(series: Series, policy: ScalingPolicy, now_ns: int, value: float) -> tuple[Series, bool]:
+def _filled(series: AlarmSeries, policy: ScalingPolicy, now_ns: int, value: float) -> tuple[AlarmSeries, bool]:
     """The series with a sample, and whether that completes a datapoint."""
     due_ns = now_ns if series["due_ns"] is None else series["due_ns"]
     total, count = series["sum"], series["count"]
@@ -320,6 +320,6 @@ def _highest(points: Sequence[float | None], periods: int) -> float | None:
     return max(known) if len(known) == periods else None
 
 
-def _words(policy: ScalingPolicy, series: Series) -> str:
+def _words(policy: ScalingPolicy, series: AlarmSeries) -> str:
     level = policy.target if isinstance(policy, TargetTracking) else policy.threshold
     return f"{policy.metric} {series['points'][-1]:.4g}, target {level:g}"

@@ -100,7 +100,7 @@ def _exceeds(one_s: float, other_s: float) -> bool:
     return ns(one_s) > ns(other_s) if isfinite(one_s) and isfinite(other_s) else one_s > other_s
 
 
-class Target(NamedTuple):
+class AverageTarget(NamedTuple):
     """What an average over pods is measured against."""
 
     value: int
@@ -236,14 +236,14 @@ def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Pat
         metric,
         {i: samples[i] for i in groups.ready},
         groups,
-        Target(metric.whole, requests),
+        AverageTarget(metric.whole, requests),
         seen.current,
         tolerance,
     )
 
 
 def _balanced(
-    metric: Metric, used: dict[int, float], groups: Groups, target: Target, current: int, tolerance: Tolerance
+    metric: Metric, used: dict[int, float], groups: Groups, target: AverageTarget, current: int, tolerance: Tolerance
 ) -> Proposal:
     """From the pods that count; others are filled in with what makes the smaller change."""
     ratio, compared = target.ratio(used)

@@ -27,7 +27,7 @@ from simcost.plan.autoscaling.policy import (
     Source,
     ns,
 )
-from simcost.plan.autoscaling.replay_samples import LONG_NS, Now, Pods, Samples, pods_of, samples_of, stands
+from simcost.plan.autoscaling.replay_samples import LONG_NS, Now, Pods, RecordedSamples, pods_of, samples_of, stands
 from simcost.trace.metrics import Floats, Ints, Recording
 from simcost.units import NS_PER_S
 
@@ -47,12 +47,12 @@ _TAKEN: dict[Over, Callable[[Floats], Any]] = {"sum": np.sum, "mean": np.mean, "
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MetricComponent:
     """A recorded metric that makes up, with others, one that the policy reads."""
 
     over: Over
-    of_pods: Samples | None
-    of_pool: Samples | None
+    of_pods: RecordedSamples | None
+    of_pool: RecordedSamples | None
 
 
 class Value(NamedTuple):
@@ -70,14 +70,14 @@ class Value(NamedTuple):
 
 
 @dataclass(slots=True)
-class Pipeline:
+class RecordedMetrics:
     """A recording, read on and on: ask for instants in rising order."""
 
-    parts: Mapping[str, Sequence[Part]]
+    parts: Mapping[str, Sequence[MetricComponent]]
     """By the names that the policy reads."""
     pods: Pods | None
     """None = the recording has totals alone, or its pods do not matter."""
-    counts: Mapping[str, Samples]
+    counts: Mapping[str, RecordedSamples]
     """`current` and `ready` replicas, as far as they are recorded."""
     start_utc_s: float
     time_ns: Ints
@@ -143,7 +143,7 @@ def _later(seen: Observation, by_s: float) -> Observation:
 
 def pipeline_of(
     recording: Recording, reads: Mapping[str, Source], *, closed: bool = False, stands_s: float | None = None
-) -> Pipeline:
+) -> RecordedMetrics:
     """All that a policy reads.
 
     Args:
@@ -162,7 +162,7 @@ def pipeline_of(
     gap_ns, stands_ns = _gaps(recording, stands_s)
     parts = {name: [_part(recording, one, stands_ns) for one in found] for name, found in made.items()}
     counts = {} if closed else _counts(recording)
-    return Pipeline(
+    return RecordedMetrics(
         parts=parts,
         pods=None if closed else pods_of(recording, stands_ns, gap_ns),
         counts=counts,
@@ -199,12 +199,12 @@ def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
     return f"{'' if lacking[0][0] == name else f'{name}: '}{' and '.join(of)} is not recorded"
 
 
-def _part(recording: Recording, one: RecordedMetric, stands_ns: Ints) -> Part:
+def _part(recording: Recording, one: RecordedMetric, stands_ns: Ints) -> MetricComponent:
     of_pods, of_pool = (samples_of(recording, one, stands_ns, per_pod=per_pod) for per_pod in (True, False))
-    return Part(one.over, of_pods, of_pool)
+    return MetricComponent(one.over, of_pods, of_pool)
 
 
-def _counts(recording: Recording) -> dict[str, Samples]:
+def _counts(recording: Recording) -> dict[str, RecordedSamples]:
     """Recorded numbers of replicas, each of which holds until the next."""
     found, always = {}, np.full(len(recording), LONG_NS)
     for word, names in (("current", CURRENT), ("ready", READY_COUNT)):
@@ -215,7 +215,7 @@ def _counts(recording: Recording) -> dict[str, Samples]:
     return found
 
 
-def _value(parts: Sequence[Part], now_ns: int) -> Value:
+def _value(parts: Sequence[MetricComponent], now_ns: int) -> Value:
     """The sum of the parts."""
     found = [_part_value(part, now_ns) for part in parts]
     by_pod = [one.by_pod for one in found if one.by_pod is not None]
@@ -226,7 +226,7 @@ def _value(parts: Sequence[Part], now_ns: int) -> Value:
     )
 
 
-def _part_value(part: Part, now_ns: int) -> Value:
+def _part_value(part: MetricComponent, now_ns: int) -> Value:
     """A total is what is recorded as one, else it is made of the pods."""
     by_pod, request, sample_ns, failed, total = None, np.full((), nan), None, False, nan
     if (samples := part.of_pods) is not None:

@@ -66,7 +66,7 @@ def rates(time_ns: Ints, key: Ints, value: Floats, window_s: float) -> Floats:
 
 
 @dataclass(slots=True)
-class Samples:
+class RecordedSamples:
     """Samples by time, of each pod, or of the pool as the only one; read on and on, at rising instants."""
 
     time_ns: Ints
@@ -97,7 +97,7 @@ class Samples:
         return float(self.value[row]) if row >= 0 else np.nan
 
 
-def samples_of(recording: Recording, one: RecordedMetric, stands_ns: Ints, *, per_pod: bool) -> Samples | None:
+def samples_of(recording: Recording, one: RecordedMetric, stands_ns: Ints, *, per_pod: bool) -> RecordedSamples | None:
     """Samples of a recorded metric, of its pods or of the pool, given how long each row counts; None = none."""
     of_metric = recording.metric == recording.metrics.index(one.metric)
     rows = np.flatnonzero(of_metric & ((recording.pod >= 0) == per_pod))
@@ -107,7 +107,7 @@ def samples_of(recording: Recording, one: RecordedMetric, stands_ns: Ints, *, pe
     pod = recording.pod[rows] if per_pod else np.zeros(len(rows), np.int64)
     request = recording.said.get("request", np.full(len(recording), np.nan))[rows]
     value = rates(time_ns, pod, value, one.window_s) if one.window_s else value
-    return Samples(
+    return RecordedSamples(
         time_ns=time_ns,
         pod=pod,
         value=value * one.factor,
@@ -138,7 +138,7 @@ class Now:
 class Pods:
     """Per row of a pod what is known then, from it and earlier rows."""
 
-    newest: Samples
+    newest: RecordedSamples
     """Of any metric; their values are nothing."""
     until_ns: Ints
     """Time until which the pod is there, unless more rows follow."""
@@ -184,7 +184,7 @@ def pods_of(recording: Recording, stands_ns: Ints, gap_ns: Ints) -> Pods | None:
     start_ns = held(time_ns - said["age_s"] * NS_PER_S, pod, appeared_ns)
     ready = held(said["ready"], pod, READY)
     return Pods(
-        newest=Samples(
+        newest=RecordedSamples(
             time_ns=time_ns,
             pod=pod,
             value=nothing,

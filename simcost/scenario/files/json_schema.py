@@ -6,7 +6,6 @@ What a scenario file may say, field by field, read from the schema classes and t
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache, reduce
@@ -25,7 +24,7 @@ from simcost.units import Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SchemaSection:
     """A mapping of the file and the class that it stands for."""
 
     path: str
@@ -35,9 +34,9 @@ class Part:
     cls: type
 
 
-def parts(cls: type = Scenario, path: str = "", of_kind: str | None = None) -> Iterator[Part]:
+def parts(cls: type = Scenario, path: str = "", of_kind: str | None = None) -> Iterator[SchemaSection]:
     """The class and all within it, in the order of the file."""
-    yield Part(path=path, kind=of_kind, cls=cls)
+    yield SchemaSection(path=path, kind=of_kind, cls=cls)
     for name, hint in hints(cls).items():
         one = item(hint)
         inner = f"{path}.{name}".lstrip(".") + ("[]" if one is not None else "")
@@ -89,7 +88,7 @@ def json_schema() -> Schema:
 
     What may be written under `defaults` is required nowhere; `simcost check` knows better.
     """
-    members = {_title(part.cls): _object(part.cls) for part in parts() if part.cls is not Scenario}
+    members = {part.cls.__name__: _object(part.cls) for part in parts() if part.cls is not Scenario}
     members["From"] = _short(members["FromManifest"])
     members["Chain"]["properties"]["then"]["anyOf"].append({"$ref": "#/$defs/From"})
     top = _object(Scenario)
@@ -113,19 +112,6 @@ def _short(manifest: Schema) -> Schema:
         "properties": properties | fields | {"signals": signals},
         "required": ["from"],
     }
-
-
-@cache
-def _shared_names() -> frozenset[str]:
-    """Names that several classes have."""
-    counts = Counter(cls.__name__ for cls in {part.cls for part in parts()})
-    return frozenset(name for name, count in counts.items() if count > 1)
-
-
-def _title(cls: type) -> str:
-    """The name of a class, with that of its module where it is not the only one."""
-    module = cls.__module__.rpartition(".")[2]
-    return f"{module}.{cls.__name__}" if cls.__name__ in _shared_names() else cls.__name__
 
 
 def _object(cls: type) -> Schema:
@@ -170,7 +156,7 @@ def _of(hint: Any) -> Schema:
     if hint is FromManifest:
         return {"anyOf": [{"$ref": "#/$defs/FromManifest"}, {"$ref": "#/$defs/From"}]}
     if is_dataclass(hint) and isinstance(hint, type):
-        return {"$ref": f"#/$defs/{_title(hint)}"}
+        return {"$ref": f"#/$defs/{hint.__name__}"}
     return {"type": _SIMPLE[hint]}
 
 

@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from simcost.scenario.files.conform import classes, hints, kinds, leaves
-from simcost.scenario.files.json_schema import Part, defaults, meanings, parts, summary
+from simcost.scenario.files.json_schema import SchemaSection, defaults, meanings, parts, summary
 from simcost.units import Unit
 
 _WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null"}
@@ -40,20 +40,20 @@ def reference_markdown() -> str:
 
 
 @cache
-def _homes() -> dict[type, Part]:
+def _homes() -> dict[type, SchemaSection]:
     """Where each class stands first: what may stand in several places is described once."""
-    homes: dict[type, Part] = {}
+    homes: dict[type, SchemaSection] = {}
     for part in parts():
         homes.setdefault(part.cls, part)
     return homes
 
 
-def title(part: Part) -> str:
+def title(part: SchemaSection) -> str:
     """`plans[].scaling, kind: fixed`."""
     return (part.path or "Top of the file") + (f", kind: {part.kind}" if part.kind else "")
 
 
-def _section(part: Part) -> str:
+def _section(part: SchemaSection) -> str:
     texts, standard = meanings(part.cls), defaults(part.cls)
     rows = [
         (

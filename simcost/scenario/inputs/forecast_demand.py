@@ -27,7 +27,7 @@ from simcost.trace.series.reader import read_series
 from simcost.trace.series.series import Floats, Series
 from simcost.trace.synthesis.gaps import Bootstrap
 from simcost.trace.synthesis.generator import drawn
-from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.workload.spec import Stream, traces
 from simcost.units import format_share
 
@@ -105,7 +105,7 @@ class Foreseen:
         """The requests of a future, the same at every call."""
         return drawn(
             self.streams,
-            Rates(step_s=float(self._step_s), expected=self._path(replication)),
+            ArrivalRates(step_s=float(self._step_s), expected=self._path(replication)),
             folder=self.folder,
             seed=self.seed,
             index=replication,

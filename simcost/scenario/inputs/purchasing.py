@@ -19,12 +19,12 @@ from simcost.outputs import check_outputs, whole_file
 from simcost.scenario.files.parts import load_as
 from simcost.scenario.storage.folders import check_result, sha256_of
 from simcost.tables.paths import inside
-from simcost.trace.usage.usage import HOURLY, Usage
+from simcost.trace.usage.usage import HOURLY, UsageRows
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 Document = dict[str, Any]
 Key = tuple[str, ...]
-"""What a line of usage is of, as `Usage.keys`."""
+"""What a line of usage is of, as `UsageRows.keys`."""
 
 
 def load_purchasing(path: Path) -> tuple[Purchasing, Catalog]:
@@ -43,7 +43,7 @@ def load_purchasing(path: Path) -> tuple[Purchasing, Catalog]:
 class UsedByRun:
     """What a plan of a finished run used, replication by replication."""
 
-    usages: list[Usage]
+    usages: list[UsageRows]
     level: float
     """Of the intervals of the run."""
 
@@ -87,7 +87,7 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
     return UsedByRun(usages=usages, level=(intervals[name] or {}).get("level", 0.95))
 
 
-def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, float]) -> list[Usage]:
+def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, float]) -> list[UsageRows]:
     """A usage for each replication; all name the same lines, also those that one of them did not use."""
     lines = sorted({*map(_node_key, nodes), *map(_volume_key, volumes)})
     return [
@@ -101,13 +101,13 @@ def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, 
     ]
 
 
-def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], horizon_s: float) -> Usage:
+def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], horizon_s: float) -> UsageRows:
     """Nodes as runs, GB-months as GB that were kept throughout, GB as they are."""
     place = {key: i for i, key in enumerate(lines)}
     month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
     amounts = [row["consumed_quantity"] * (month_s / horizon_s if row["sku"] == "storage" else 1.0) for row in volumes]
     count = len(nodes) + len(volumes)
-    return Usage(
+    return UsageRows(
         start_s=np.array([*(row["start_s"] for row in nodes), *(0.0 for _ in volumes)]),
         end_s=np.array([*(row["end_s"] for row in nodes), *(horizon_s for _ in volumes)]),
         quantity=np.array([*(1.0 for _ in nodes), *amounts]),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from simcost.scenario.files import yaml
 from simcost.scenario.files.nodes import YamlNode
-from simcost.scenario.manifests.fields import Reading
+from simcost.scenario.manifests.fields import ManifestFile
 
 RAY_VERSION = "rayVersion"
 """Key under which the Serve config of a RayService has the version of Ray."""
@@ -15,18 +15,18 @@ _CONFIGS = ("kind", "applications", "llm_configs", "optimization_target", "plugi
 """Any of them at the top of a text in a ConfigMap shows that it is a config of its own."""
 
 
-def objects_of(text: str, file: str) -> tuple[list[YamlNode], Reading]:
+def objects_of(text: str, file: str) -> tuple[list[YamlNode], ManifestFile]:
     """All objects of a file, and what is wrong with its syntax.
 
     A `List`, as kubectl writes it, is its items; a RayService is the Serve config that it holds as a string, a
     ConfigMap the configs that it holds as texts.
     """
     roots, faults = yaml.parse_documents(text, file)
-    reading = Reading(file, faults)
+    reading = ManifestFile(file, faults)
     return [one for root in roots for one in _objects(root, reading)], reading
 
 
-def _objects(root: YamlNode, reading: Reading) -> Iterator[YamlNode]:
+def _objects(root: YamlNode, reading: ManifestFile) -> Iterator[YamlNode]:
     kind, items = root.get("kind"), root.get("items")
     if kind is not None and kind.value == "List" and items is not None and isinstance(items.value, list):
         for item in items.value:
@@ -39,7 +39,7 @@ def _objects(root: YamlNode, reading: Reading) -> Iterator[YamlNode]:
         yield root
 
 
-def _serve_config(root: YamlNode, reading: Reading) -> Iterator[YamlNode]:
+def _serve_config(root: YamlNode, reading: ManifestFile) -> Iterator[YamlNode]:
     """The Serve config inside a RayService, its lines as they are in the file, with the version of Ray."""
     spec = root.get("spec")
     config = spec.get("serveConfigV2") if spec is not None else None
@@ -54,19 +54,19 @@ def _serve_config(root: YamlNode, reading: Reading) -> Iterator[YamlNode]:
         yield replace(one, value={**one.value, RAY_VERSION: version}) if known else one  # type: ignore[dict-item]
 
 
-def _configs(root: YamlNode, reading: Reading) -> Iterator[YamlNode]:
+def _configs(root: YamlNode, reading: ManifestFile) -> Iterator[YamlNode]:
     """The configs inside a ConfigMap; the map itself where it has none."""
     data, found = root.get("data"), []
     for key, value in (data.value if data is not None and isinstance(data.value, dict) else {}).items():
         if isinstance(value.value, str) and any(f"{word}:" in value.value for word in _CONFIGS):
-            quiet = Reading(reading.file)
+            quiet = ManifestFile(reading.file)
             found += [one for one in _embedded(value, value.value, quiet) if isinstance(one.value, dict)]
             if quiet.faults:
                 reading.notes.append(f"ConfigMap: data.{key}")
     yield from found or [root]
 
 
-def _embedded(node: YamlNode, text: str, reading: Reading) -> list[YamlNode]:
+def _embedded(node: YamlNode, text: str, reading: ManifestFile) -> list[YamlNode]:
     """The documents of a text inside a file, their lines as they are in the file."""
     roots, faults = yaml.parse_documents("\n" * node.line + text, reading.file)
     reading.faults += faults

@@ -85,7 +85,7 @@ _LONGEST = 300
 
 
 @dataclass(slots=True)
-class Reading:
+class ManifestFile:
     """One file as it is read."""
 
     file: str
@@ -110,7 +110,7 @@ class Reading:
 class Fields:
     """The mapping at a node."""
 
-    reading: Reading
+    reading: ManifestFile
     node: YamlNode
     read: set[str] = field(default_factory=set)
     children: dict[str, Fields] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from simcost.plan.autoscaling import Hpa, Source
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.metric_adapter import is_average
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.manifests.fields import Fields, Reading, each
+from simcost.scenario.manifests.fields import Fields, ManifestFile, each
 from simcost.scenario.manifests.manifest import Unmapped
 from simcost.scenario.manifests.promql import metric_source
 from simcost.scenario.manifests.remedies import unmapped_metric
@@ -134,7 +134,7 @@ def _target(target: Fields | None, kind: str) -> tuple[str, float] | None:
     return None if value is None else (of, value)
 
 
-def _source(name: str, kind: str, of: str, reading: Reading) -> Source:
+def _source(name: str, kind: str, of: str, reading: ManifestFile) -> Source:
     """The signal of a metric by its name; of the series of an External one, which are the replicas', the sum."""
     source = metric_source(name)
     if kind != "External" or not source or is_average(name) or source[0].over == "sum":

@@ -17,7 +17,7 @@ from simcost.scenario.manifests.fields import go_duration
 from simcost.scenario.manifests.promql_series import (
     OVER,
     SHAPES,
-    Series,
+    QuerySeries,
     added,
     aggregated,
     either,
@@ -93,7 +93,7 @@ class _Parser:
         self.tokens = tokens
         self.labels: list[str] = []
 
-    def either(self) -> Series:
+    def either(self) -> QuerySeries:
         """Sums with `or` between them."""
         found = self.sum()
         while self.takes("or"):
@@ -107,7 +107,7 @@ class _Parser:
             return not self.names()
         return False
 
-    def sum(self) -> Series:
+    def sum(self) -> QuerySeries:
         """Terms with plus signs between them."""
         found = self.term()
         while self.tokens and self.tokens[0][1] in "+-":
@@ -116,7 +116,7 @@ class _Parser:
             found = added(found, self.term())
         return found
 
-    def term(self) -> Series:
+    def term(self) -> QuerySeries:
         """A metric times or divided by numbers."""
         found = self.metric()
         while self.tokens and self.tokens[0][1] in "*/":
@@ -124,7 +124,7 @@ class _Parser:
             found = scaled(found, self.metric(), divide=divide)
         return found
 
-    def metric(self) -> Series:
+    def metric(self) -> QuerySeries:
         """A number, a metric by itself, or in functions."""
         if self.takes("("):
             found = self.either()
@@ -132,7 +132,7 @@ class _Parser:
             return found
         kind, word = self.take()
         if kind == "number":
-            return Series(number=float(word))
+            return QuerySeries(number=float(word))
         if kind != "name":
             raise ValueError(f"{word!r} stands where a metric is needed; {SHAPES}")
         called = bool(self.tokens) and (self.tokens[0][1] == "(" or self.tokens[0][1] in ("by", "without"))
@@ -142,7 +142,7 @@ class _Parser:
             return self.function(word)
         return self.gauge(word)
 
-    def function(self, word: str) -> Series:
+    def function(self, word: str) -> QuerySeries:
         """A function of known shape."""
         if word in _RANGES:
             return self.ranged(word)
@@ -155,9 +155,9 @@ class _Parser:
         if kind != "number":
             raise ValueError(f"{number!r} stands where the number of vector() is needed; {SHAPES}")
         self.needs(")")
-        return Series(number=float(number), zero=float(number) == 0)
+        return QuerySeries(number=float(number), zero=float(number) == 0)
 
-    def aggregated(self, word: str) -> Series:
+    def aggregated(self, word: str) -> QuerySeries:
         """`sum by (pod) (...)`, `avg(...)`."""
         given = self.grouping()
         self.needs("(")
@@ -188,7 +188,7 @@ class _Parser:
                 raise ValueError(f"{word!r} stands where a label is needed; {SHAPES}")
         return tuple(found)
 
-    def ranged(self, word: str) -> Series:
+    def ranged(self, word: str) -> QuerySeries:
         """`rate(counter{...}[w])`."""
         self.needs("(")
         name = self.take()[1]
@@ -206,21 +206,21 @@ class _Parser:
         self.needs(")")
         window_s = go_duration(window.strip("[] "))
         if measured is None:
-            return Series(by=None, latency=canonical(name), window=window_s)
+            return QuerySeries(by=None, latency=canonical(name), window=window_s)
         scale = measured.scale * (window_s if word == "increase" else 1.0)
         return gauge(measured._replace(scale=scale), name, window_s)
 
-    def gauge(self, name: str) -> Series:
+    def gauge(self, name: str) -> QuerySeries:
         """`metric{...}`."""
         self.label()
         if canonical(name) in LATENCIES:
-            return Series(by=None, latency=canonical(name))
+            return QuerySeries(by=None, latency=canonical(name))
         measured = _known(name)
         if measured.counter:
             raise ValueError(f"{name} is a counter; write rate({name}[1m])")
         return gauge(measured, name, 0.0)
 
-    def quantile(self) -> Series:
+    def quantile(self) -> QuerySeries:
         """`histogram_quantile(0.95, sum by (le) (rate(latency_bucket[w])))`."""
         self.needs("(")
         share = float(self.take()[1]) if self.tokens and self.tokens[0][0] == "number" else 0.0
@@ -238,7 +238,7 @@ class _Parser:
                 f"(rate({buckets.latency}[5m]))), that of the pool"
             )
         signal = Signal(name=table[share], over="mean", window=buckets.window, metric=buckets.latency)
-        return Series((signal,), buckets.by)
+        return QuerySeries((signal,), buckets.by)
 
     def label(self) -> None:
         """`{...}`, remembered."""

@@ -34,7 +34,7 @@ SHAPES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class QuerySeries:
     """What a part of a query gives: a number, buckets of a latency, or signals."""
 
     source: Source = ()
@@ -55,13 +55,13 @@ class Series:
         return self.by is None or any(label.lower() in _REPLICA for label in self.by)
 
 
-def gauge(measured: Known, name: str, window_s: float) -> Series:
+def gauge(measured: Known, name: str, window_s: float) -> QuerySeries:
     """A metric as it is scraped: one series for each replica."""
     signal = Signal(name=measured.signal, over=measured.over, window=window_s, scale=measured.scale, metric=name)
-    return Series((signal,), None)
+    return QuerySeries((signal,), None)
 
 
-def without_buckets(series: Series) -> Series:
+def without_buckets(series: QuerySeries) -> QuerySeries:
     """The series, which must not be buckets of a histogram."""
     if series.latency:
         raise ValueError(
@@ -70,7 +70,7 @@ def without_buckets(series: Series) -> Series:
     return series
 
 
-def aggregated(word: str, inner: Series, labels: frozenset[str], *, without: bool) -> Series:
+def aggregated(word: str, inner: QuerySeries, labels: frozenset[str], *, without: bool) -> QuerySeries:
     """Replicas taken together, where the labels that tell them apart go; what is one series stays as it is."""
     if inner.number is not None:
         return inner
@@ -91,7 +91,7 @@ def aggregated(word: str, inner: Series, labels: frozenset[str], *, without: boo
     return replace(found, source=tuple(replace(one, over=OVER[word]) for one in inner.source))
 
 
-def _added_buckets(word: str, inner: Series, labels: frozenset[str], *, without: bool) -> Series:
+def _added_buckets(word: str, inner: QuerySeries, labels: frozenset[str], *, without: bool) -> QuerySeries:
     """Buckets of several replicas as those of one."""
     if word != "sum" or ("le" in labels) == without:
         raise ValueError(f"the buckets of {inner.latency} are added up by sum by (le) (...); {SHAPES}")
@@ -101,7 +101,7 @@ def _added_buckets(word: str, inner: Series, labels: frozenset[str], *, without:
     return replace(inner, by=kept if inner.by is None else kept & inner.by)
 
 
-def added(one: Series, other: Series) -> Series:
+def added(one: QuerySeries, other: QuerySeries) -> QuerySeries:
     """The sum of two, which must have the same labels for Prometheus to match them."""
     one, other = without_buckets(one), without_buckets(other)
     if one.number is not None or other.number is not None:
@@ -111,10 +111,10 @@ def added(one: Series, other: Series) -> Series:
             "adds up series of different labels, which Prometheus does not match, so that nothing is left; "
             "aggregate both by the same labels, as sum(...) + sum(...)"
         )
-    return Series(one.source + other.source, one.by, zero=one.zero and other.zero)
+    return QuerySeries(one.source + other.source, one.by, zero=one.zero and other.zero)
 
 
-def scaled(one: Series, other: Series, *, divide: bool) -> Series:
+def scaled(one: QuerySeries, other: QuerySeries, *, divide: bool) -> QuerySeries:
     """Times or divided by a number."""
     one, other = without_buckets(one), without_buckets(other)
     if one.number is not None and not divide:
@@ -126,7 +126,7 @@ def scaled(one: Series, other: Series, *, divide: bool) -> Series:
     return replace(one, source=tuple(replace(part, scale=part.scale * factor) for part in one.source))
 
 
-def either(one: Series, other: Series, *, free: bool) -> Series:
+def either(one: QuerySeries, other: QuerySeries, *, free: bool) -> QuerySeries:
     """`or`: with vector(0) a value where there are no data, with a metric of the same meaning that metric."""
     one, other = without_buckets(one), without_buckets(other)
     if other.zero and other.number == 0 and one.number is None:

@@ -26,7 +26,7 @@ from simcost.scenario.manifests import (
 )
 from simcost.scenario.manifests import endpoint_picker as epp_door
 from simcost.scenario.manifests.documents import objects_of
-from simcost.scenario.manifests.fields import Fields, Reading
+from simcost.scenario.manifests.fields import Fields, ManifestFile
 from simcost.scenario.manifests.manifest import Manifest
 
 _NONE: Mapping[str, Source] = {}
@@ -188,7 +188,9 @@ def _is_ours(fields: Fields, kind: str, version: str) -> bool:
     return False
 
 
-def _chosen(documents: list[_Document], name: str | None, reading: Reading, roots: list[YamlNode]) -> list[_Document]:
+def _chosen(
+    documents: list[_Document], name: str | None, reading: ManifestFile, roots: list[YamlNode]
+) -> list[_Document]:
     """One scaler, one node pool, one picker at most; the others are passed over, or must be chosen from."""
     ours = [one for one in documents if one.kind]
     chosen: list[_Document] = []
@@ -212,7 +214,7 @@ def _chosen(documents: list[_Document], name: str | None, reading: Reading, root
     return chosen
 
 
-def _none(documents: list[_Document], reading: Reading, roots: list[YamlNode]) -> None:
+def _none(documents: list[_Document], reading: ManifestFile, roots: list[YamlNode]) -> None:
     """No document is one of ours."""
     if not roots:
         reading.faults.append(Fault(file=reading.file, line=1, column=1, message=f"is empty; known here are {_KNOWN}"))
@@ -223,7 +225,7 @@ def _none(documents: list[_Document], reading: Reading, roots: list[YamlNode]) -
         document.fields.fault(message, "kind" if kind else "")
 
 
-def _pass_over(document: _Document, reading: Reading) -> None:
+def _pass_over(document: _Document, reading: ManifestFile) -> None:
     """Another object of the file, noted as one."""
     for one in reading.seen:
         if one is document.fields or one is document.fields.children.get("metadata"):

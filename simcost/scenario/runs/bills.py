@@ -11,7 +11,7 @@ from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, b
 from simcost.billing.energy import EnergyReport, energy, together
 from simcost.catalog import Catalog
 from simcost.ledger.jobs import JobLedger
-from simcost.ledger.requests import Usage
+from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.schema.scenario import OnSpot
 
@@ -20,7 +20,7 @@ from simcost.scenario.schema.scenario import OnSpot
 class PurchasedNodes:
     """What nodes did, by accelerator, and how they are bought."""
 
-    usage: Usage
+    usage: LedgerUsage
     buy: Buy
     beside: Buy | None = None
     """The purchase on whose account it is; None = on one of its own."""
@@ -53,7 +53,7 @@ def _grouped(
 
 def energy_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> EnergyReport | None:
     """Energy of a plan whose nodes are all offers of the catalog; None where they are not."""
-    by_offer: dict[tuple[str, str | None], list[Usage]] = {}
+    by_offer: dict[tuple[str, str | None], list[LedgerUsage]] = {}
     for one in bought:
         if not isinstance(one.buy, OnDemand | Spot | ManagedEndpoint):
             return None
@@ -81,7 +81,7 @@ def nodes_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def by_accelerator(usage: Usage, per_slot: int) -> Usage:
+def by_accelerator(usage: LedgerUsage, per_slot: int) -> LedgerUsage:
     """Usage of slots of so many accelerators each, with a slot for each accelerator."""
     seconds = {state: slot_s * per_slot for state, slot_s in usage.slot_seconds.items()}
     return replace(
@@ -98,13 +98,15 @@ def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) 
     if spot is None or not isinstance(on, OnSpot):
         return [PurchasedNodes(usage=ledger.usage(cluster.gpus_per_node), buy=cluster.buy)]
     steady = replace(ledger, gpus=on.gpus, nodes=None).usage(cluster.gpus_per_node)
-    there = Usage(horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={})
+    there = LedgerUsage(
+        horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={}
+    )
     at_price = spot.purchase(spot.first_tick(seed, replication), ledger.horizon_s)
     steady_part = [PurchasedNodes(usage=_with_states(steady, ledger), buy=cluster.buy)] * bool(on.gpus)
     return [*steady_part, PurchasedNodes(usage=_with_states(there, ledger), buy=at_price)]
 
 
-def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int) -> PurchasedNodes:
+def shared_usage(requests: LedgerUsage, ledger: JobLedger, cluster: Cluster, gpus: int) -> PurchasedNodes:
     """Of a fleet of so many GPUs that requests and jobs share: all its nodes are there from start to end."""
     whole = replace(ledger, gpus=gpus, horizon_s=requests.horizon_s, nodes=None).usage(cluster.gpus_per_node)
     work = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
@@ -118,7 +120,7 @@ def shared_usage(requests: Usage, ledger: JobLedger, cluster: Cluster, gpus: int
     return PurchasedNodes(usage=usage, buy=cluster.buy)
 
 
-def _together(usages: Sequence[Usage]) -> Usage:
+def _together(usages: Sequence[LedgerUsage]) -> LedgerUsage:
     """Usages of nodes of one kind as one; what disks hold is kept on average over the nodes' time."""
     first = usages[0]
     if len(usages) == 1:
@@ -129,7 +131,7 @@ def _together(usages: Sequence[Usage]) -> Usage:
             seconds[state] = seconds.get(state, 0.0) + slot_s
     hours = sum(usage.node_hours() for usage in usages)
     stored = sum(usage.disk_gb_per_node * usage.node_hours() for usage in usages)
-    return Usage(
+    return LedgerUsage(
         horizon_s=max(usage.horizon_s for usage in usages),
         slots_per_node=first.slots_per_node,
         nodes=pa.concat_tables([usage.nodes for usage in usages]),
@@ -154,7 +156,7 @@ def _joined(bills: Sequence[Costs]) -> Costs:
     )
 
 
-def _with_states(usage: Usage, ledger: JobLedger) -> Usage:
+def _with_states(usage: LedgerUsage, ledger: JobLedger) -> LedgerUsage:
     """What the nodes did, were work spread evenly over steady and spot nodes."""
     there = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
     part = usage.node_hours() * 3600.0 * usage.slots_per_node / (sum(there.values()) or 1.0)

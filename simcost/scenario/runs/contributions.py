@@ -15,7 +15,7 @@ from simcost.compare.provisioning import provisioning
 from simcost.compare.results import RunResult, Served, Trained
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
-from simcost.ledger.requests import Ledger, RequestOutcomes, Usage
+from simcost.ledger.requests import Ledger, LedgerUsage, RequestOutcomes
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.runs.bills import (
@@ -28,8 +28,8 @@ from simcost.scenario.runs.bills import (
     shared_usage,
 )
 from simcost.scenario.runs.job_runs import means
-from simcost.scenario.runs.resolve import Question, ResolvedPlan
-from simcost.scenario.runs.tables import Rows, job_quantiles, quantiles
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
+from simcost.scenario.runs.tables import RunTables, job_quantiles, quantiles
 from simcost.scenario.schema.scenario import OnShared
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.slo import assess, assess_jobs
@@ -42,7 +42,7 @@ class ServedSide:
     """What a plan has of a run of requests."""
 
     served: Served
-    usage: Usage
+    usage: LedgerUsage
     """By accelerator, of the first kind of nodes; a fleet that jobs share has no other."""
     bought: list[PurchasedNodes]
     """By kind of nodes; nothing where the fleet is shared: jobs and requests are then bought together."""
@@ -66,7 +66,7 @@ class TrainedSide:
     waits: pa.Table | None
 
 
-def served_side(question: Question, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
+def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
     """Assess a run of requests, and what it used."""
     felt, per_replica, first = ledger.outcomes, ledger.accelerators_per_replica, replication == 0
     usages = [by_accelerator(usage, per_replica) for usage in usages_of(ledger)]
@@ -152,7 +152,7 @@ def gpus_held(side: ServedSide) -> tuple[Any, Any]:
 
 
 def trained_side(
-    question: Question,
+    question: ResolvedScenario,
     jobs: JobTrace,
     cluster: Cluster,
     replication: int,
@@ -181,7 +181,7 @@ def trained_side(
 
 
 def _used(
-    question: Question, cluster: Cluster, replication: int, ledger: JobLedger, beside: ServedSide | None
+    question: ResolvedScenario, cluster: Cluster, replication: int, ledger: JobLedger, beside: ServedSide | None
 ) -> tuple[int, dict[str, float], list[PurchasedNodes]]:
     """GPUs of the cluster, GPU-hours by bucket, and what its nodes did and how they are bought."""
     hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
@@ -211,7 +211,7 @@ def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | 
 
 def as_one(
     plan: str, replication: int, served: ServedSide | None, trained: TrainedSide | None, catalog: Catalog
-) -> Rows:
+) -> RunTables:
     """The result of a plan in a replication, billed, and its tables."""
     sides = [side for side in (served, trained) if side is not None]
     bought = [one for side in sides for one in side.bought]
@@ -228,7 +228,7 @@ def as_one(
         trained=None if trained is None else trained.trained,
         energy=energy_of(bought, catalog),
     )
-    return Rows(
+    return RunTables(
         result=result,
         timeline=None if served is None else served.timeline,
         latency=None if served is None else served.latency,

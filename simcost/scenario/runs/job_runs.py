@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from simcost.ledger.jobs import Floats, JobLedger
 from simcost.scenario.inputs.clusters import Cluster, run_jobs
-from simcost.scenario.runs.resolve import Question, job_key, run_key
+from simcost.scenario.runs.resolve import ResolvedScenario, job_key, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import load_job_ledger, save_job_ledger
 from simcost.sim.jobs.changing_capacity import GpuCapacity
@@ -31,7 +31,7 @@ class JobRun:
     """How much of it is done."""
 
 
-def list_job_runs(question: Question, folder: Path) -> list[JobRun]:
+def list_job_runs(question: ResolvedScenario, folder: Path) -> list[JobRun]:
     """The distinct runs of a question. One in which nothing is random serves all replications."""
     runs: dict[str, JobRun] = {}
     serving = {plan.plan.name: plan for plan in question.plans}
@@ -47,7 +47,7 @@ def list_job_runs(question: Question, folder: Path) -> list[JobRun]:
     return list(runs.values())
 
 
-def job_ledger(question: Question, run: JobRun, left: GpuCapacity | None, *, fresh: bool) -> JobLedger:
+def job_ledger(question: ResolvedScenario, run: JobRun, left: GpuCapacity | None, *, fresh: bool) -> JobLedger:
     """The stored ledger, or that of a new simulation; `left` is what requests leave of a shared fleet."""
     if not fresh and (stored := reused(run.folder, load_job_ledger)) is not None:
         return stored
@@ -57,7 +57,7 @@ def job_ledger(question: Question, run: JobRun, left: GpuCapacity | None, *, fre
     return ledger
 
 
-def _simulate(question: Question, run: JobRun, left: GpuCapacity | None) -> JobLedger:
+def _simulate(question: ResolvedScenario, run: JobRun, left: GpuCapacity | None) -> JobLedger:
     assert question.jobs is not None  # noqa: S101 - clusters have jobs
     ledger = run_jobs(
         run.cluster,

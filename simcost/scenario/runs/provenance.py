@@ -20,7 +20,7 @@ from simcost.billing.spot import Spot
 from simcost.plan import Fixed, Startup
 from simcost.scenario.files.yaml import scalar
 from simcost.scenario.inputs.clusters import assumptions_of
-from simcost.scenario.runs.resolve import Question
+from simcost.scenario.runs.resolve import ResolvedScenario
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.scenario.storage.engine_version import engine_version
@@ -28,7 +28,7 @@ from simcost.scenario.storage.folders import sha256_of
 from simcost.tables.paths import inside
 
 
-def provenance(question: Question, horizon_s: float) -> dict[str, Any]:
+def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
     """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
     loaded = question.loaded
     files = [loaded.path, *_own_facts(loaded)]
@@ -47,13 +47,13 @@ def provenance(question: Question, horizon_s: float) -> dict[str, Any]:
     }
 
 
-def input_files(question: Question) -> list[Path]:
+def input_files(question: ResolvedScenario) -> list[Path]:
     """The files that a question is read from: its scenario, own facts, and what the scenario names."""
     loaded = question.loaded
     return [loaded.path, *_own_facts(loaded), *(inside(loaded.folder, name) for name in _named(question))]
 
 
-def _named(question: Question) -> dict[str, str]:
+def _named(question: ResolvedScenario) -> dict[str, str]:
     """SHA-256 of the files that a scenario names, by their names."""
     sides = (question.source, question.jobs, *question.clusters, *question.plans)
     return {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
@@ -65,7 +65,7 @@ def _own_facts(loaded: LoadedScenario) -> list[Path]:
     return sorted(inside(loaded.path.parent, folder).glob("*.csv")) if folder else []
 
 
-def assumptions(question: Question) -> list[str]:
+def assumptions(question: ResolvedScenario) -> list[str]:
     """One sentence each, with the plans it holds for."""
     sentences: dict[str, list[str]] = {}
     for one in question.plans:
@@ -129,7 +129,7 @@ _Dumper.add_representer(str, _text)
 _Dumper.add_representer(tuple, yaml.SafeDumper.represent_list)
 
 
-def resolved_text(question: Question) -> str:
+def resolved_text(question: ResolvedScenario) -> str:
     """The YAML of the scenario with all defaults, in SI units; it reads back to the same scenario, and to itself."""
     scenario = question.loaded.scenario
     horizon = question.horizon_s if scenario.demand is None else None

@@ -38,7 +38,7 @@ Source = Given | Foreseen
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class ResolvedScenario:
     """A scenario with all that its runs share, settled."""
 
     loaded: LoadedScenario
@@ -93,7 +93,7 @@ class ResolvedPlan:
         return replace(self.pool, step=replace(step, **scaled))
 
 
-def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Question:
+def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> ResolvedScenario:
     """The question with its seeds, its requests and its jobs; a demand is forecast here.
 
     Raises:
@@ -105,13 +105,13 @@ def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> Qu
     seeds = seeds or scenario.seeds
     source = _source(loaded, seed, seeds)
     if scenario.jobs is None:
-        return Question(loaded=loaded, seed=seed, seeds=_replications(source, seeds), source=source)
+        return ResolvedScenario(loaded=loaded, seed=seed, seeds=_replications(source, seeds), source=source)
     clusters = find_clusters(scenario.plans, loaded.catalog, loaded.folder)
     lists = [cluster.nodes for cluster in clusters if cluster.nodes is not None]
     horizon_s = scenario.horizon if source is None else source.horizon_s
     jobs = JobTrace.of(loaded, scenario.jobs, seed, lists, horizon_s)
     random = source is not None or jobs.random or any(cluster.random for cluster in clusters)
-    return Question(
+    return ResolvedScenario(
         loaded=loaded,
         seed=seed,
         seeds=_replications(source, seeds or (None if random else 1)),
@@ -143,7 +143,7 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
     return tuple(exp(sigma * NormalDist().inv_cdf((int(k) + 0.5) / seeds)) for k in order)
 
 
-def run_key(question: Question, pool: Pool, replication: int) -> str:
+def run_key(question: ResolvedScenario, pool: Pool, replication: int) -> str:
     """SHA-256 of all that serving requests depends on, and of nothing about money."""
     return key_of(
         pool=asdict(pool) | {"step": [getattr(pool.step, name) for name in COEFFICIENTS]},
@@ -153,7 +153,7 @@ def run_key(question: Question, pool: Pool, replication: int) -> str:
     )
 
 
-def job_key(question: Question, cluster: Cluster, beside: str, replication: int) -> str:
+def job_key(question: ResolvedScenario, cluster: Cluster, beside: str, replication: int) -> str:
     """SHA-256 of all that running jobs depends on; `beside` is the key of what serves requests on the same fleet."""
     return key_of(
         jobs=question.jobs.identity(replication) if question.jobs else None,
@@ -200,7 +200,7 @@ def _node_kind(way: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chos
     )
 
 
-def _resolved(plan: Plan, question: Question) -> ResolvedPlan:
+def _resolved(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
     if replica is None or plan.scaling is None or loaded.scenario.model is None:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")

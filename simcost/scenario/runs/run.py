@@ -29,14 +29,14 @@ from simcost.scenario.runs.contributions import (
 )
 from simcost.scenario.runs.job_runs import JobRun, job_ledger, list_job_runs
 from simcost.scenario.runs.provenance import assumptions, input_files, provenance, resolved_text
-from simcost.scenario.runs.resolve import Question, settle
+from simcost.scenario.runs.resolve import ResolvedScenario, settle
 from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, list_serving_runs, serving_ledger
-from simcost.scenario.runs.tables import Rows, write_tables
+from simcost.scenario.runs.tables import RunTables, write_tables
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import SUMS, whole_files, write_sums
 
 
-class Run(Protocol):
+class TrackedRun(Protocol):
     """Something that takes a while."""
 
     share: float
@@ -47,7 +47,7 @@ class StoppedError(Exception):
     """The run was asked to stop."""
 
 
-R = TypeVar("R", bound=Run)
+R = TypeVar("R", bound=TrackedRun)
 T = TypeVar("T")
 
 
@@ -142,7 +142,7 @@ def run(
     return _write(question, _rows(question, out / "runs", jobs=jobs, fresh=fresh, progress=progress), out)
 
 
-def _check_results(question: Question, out: Path) -> None:
+def _check_results(question: ResolvedScenario, out: Path) -> None:
     """Raise InputError where a result would replace an input; a scenario that stays as it is does not count."""
     check_folder(out)
     read, resolved = input_files(question), out / "scenario.yaml"
@@ -156,10 +156,10 @@ def _check_results(question: Question, out: Path) -> None:
             raise InputError(f"{path}: is an input and lies among the runs of {out}; choose another --out")
 
 
-def _rows(question: Question, folder: Path, *, jobs: int, fresh: bool, progress: Progress) -> list[Rows]:
+def _rows(question: ResolvedScenario, folder: Path, *, jobs: int, fresh: bool, progress: Progress) -> list[RunTables]:
     """What each plan contributes in each replication: first the requests are served, then the jobs run."""
     serving, training = list_serving_runs(question, folder), list_job_runs(question, folder)
-    every: list[Run] = [*serving, *training]
+    every: list[TrackedRun] = [*serving, *training]
 
     def note() -> None:
         done, share = sum(run.share == 1.0 for run in every), sum(run.share for run in every) / len(every)
@@ -199,7 +199,7 @@ def _rows(question: Question, folder: Path, *, jobs: int, fresh: bool, progress:
     return [as_one(*key, served.get(key), trained.get(key), question.loaded.catalog) for key in keys]
 
 
-def _write(question: Question, rows: list[Rows], out: Path) -> dict[str, Any]:
+def _write(question: ResolvedScenario, rows: list[RunTables], out: Path) -> dict[str, Any]:
     """Compare, and write the results folder; `result.json` comes last."""
     scenario = question.loaded.scenario
     results: dict[str, list[RunResult]] = {}

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from simcost.ledger.requests import Ledger
 from simcost.rng import stream
-from simcost.scenario.runs.resolve import Question, ResolvedPlan, run_key
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import ROWS, load_ledger, save_ledger, with_rows_in
 from simcost.sim.serving.pool import Pool
@@ -66,7 +66,7 @@ class ServingRun:
     """How much of it is done."""
 
 
-def list_serving_runs(question: Question, folder: Path) -> list[ServingRun]:
+def list_serving_runs(question: ResolvedScenario, folder: Path) -> list[ServingRun]:
     """The distinct runs of a question; those that meet the same arrivals stand together."""
     runs: dict[str, ServingRun] = {}
     for replication in range(question.seeds):
@@ -79,7 +79,7 @@ def list_serving_runs(question: Question, folder: Path) -> list[ServingRun]:
 
 
 def serving_ledger(
-    question: Question, run: ServingRun, arrivals: Arrivals, tell: Callable[[float], None], *, fresh: bool
+    question: ResolvedScenario, run: ServingRun, arrivals: Arrivals, tell: Callable[[float], None], *, fresh: bool
 ) -> Ledger:
     """The stored ledger, or that of a new simulation."""
     if not fresh and (stored := reused(run.folder, load_ledger)) is not None:
@@ -91,7 +91,7 @@ def serving_ledger(
 
 
 def _simulate(
-    question: Question, run: ServingRun, arrivals: Arrivals, draft: Path, tell: Callable[[float], None]
+    question: ResolvedScenario, run: ServingRun, arrivals: Arrivals, draft: Path, tell: Callable[[float], None]
 ) -> Ledger:
     from simcost.sim import simulate
 

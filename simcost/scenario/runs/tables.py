@@ -21,7 +21,7 @@ _LEVELS = pa.schema([("metric", pa.string()), ("quantile", pa.float64()), ("valu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class RunTables:
     """What one run of one plan contributes; tables but `nodes` are of replication 0 alone, None = there is none."""
 
     result: RunResult
@@ -33,7 +33,7 @@ class Rows:
     followed: pa.Table | None = None
 
 
-def write_tables(rows: Sequence[Rows], folder: Path) -> list[str]:
+def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
     """Write the tables that there are; returns their names relative to the results folder.
 
     Of requests: timeline: `plan` and the columns of `ledger.TIMELINE`; hours: `plan` and those of `SloReport.hours`;
@@ -76,7 +76,7 @@ def _joined(parts: Iterable[tuple[str, pa.Table | None]]) -> pa.Table | None:
     return pa.concat_tables(found) if found else None
 
 
-def _numbered(row: Rows) -> pa.Table:
+def _numbered(row: RunTables) -> pa.Table:
     """The nodes of a run with its replication in front."""
     return row.nodes.add_column(0, "replication", pa.array([row.result.replication] * len(row.nodes), pa.int64()))
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from simcost.rng import stream
 from simcost.sim.fleet.fleet import Fleet
-from simcost.sim.fleet.metrics_pipeline import Pipeline
+from simcost.sim.fleet.metrics_pipeline import MetricsPipeline
 from simcost.sim.fleet.records import Process
 from simcost.units import NS_PER_S
 
 
 def control(fleet: Fleet) -> Process:
     """Look at the pool at each interval of the policy, and scale."""
-    policy, env, pipeline = fleet.pool.scaling, fleet.env, Pipeline(fleet)
+    policy, env, pipeline = fleet.pool.scaling, fleet.env, MetricsPipeline(fleet)
     state: Any = policy.fresh()
     interval_ns = round(policy.interval * NS_PER_S)
     exact = pipeline.settings.scrape == 0

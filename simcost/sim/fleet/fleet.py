@@ -15,7 +15,7 @@ from simcost.sim.fleet.provisioners import Provider, provider_of
 from simcost.sim.fleet.records import Node, Process, Replica, to_remove
 from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine import layout as at
-from simcost.sim.serving.engine_driver import DataPlane, Seen
+from simcost.sim.serving.engine_driver import DataPlane, PoolObservation
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Books
 from simcost.units import NS_PER_S
@@ -56,7 +56,7 @@ class Fleet:
         """Nanoseconds since the start of the run."""
         return int(self.env.now)
 
-    def look(self) -> Seen:
+    def look(self) -> PoolObservation:
         """Bring the data plane up to now; retire what has drained; say what is there."""
         self.plane.advance(self.now)
         self._collect_drained()

@@ -16,13 +16,13 @@ from simcost.rng import stream
 from simcost.sim.fleet import scrape_samples as over
 from simcost.sim.fleet.records import Process
 from simcost.sim.fleet.replica_arrays import Roster
-from simcost.sim.fleet.scrape_samples import Floats, Latencies, Sample, Samples
+from simcost.sim.fleet.scrape_samples import Floats, Latencies, Sample, ScrapeSamples
 from simcost.sim.serving.engine import layout as at
 from simcost.units import NS_PER_S
 
 if TYPE_CHECKING:
     from simcost.sim.fleet.fleet import Fleet
-    from simcost.sim.serving.engine_driver import Seen
+    from simcost.sim.serving.engine_driver import PoolObservation
 
 Reader = Callable[[Signal, list[Sample]], float]
 
@@ -48,7 +48,7 @@ _WALKED = ("kv_demand", "queued_prompt_tokens", "next_ttft_s")
 """Signals for which the queues must be walked through."""
 
 
-class Pipeline:
+class MetricsPipeline:
     """Takes samples, and shows them as the plan's metrics settings say."""
 
     def __init__(self, fleet: Fleet) -> None:
@@ -63,7 +63,7 @@ class Pipeline:
         self._latencies = Latencies(fleet.plane) if any(signal.is_latency for signal in signals) else None
         windows_s = max((signal.window for signal in signals), default=0.0)
         longest_s = windows_s + self.settings.lag + 2 * self.settings.scrape
-        self.samples = Samples(round(longest_s * NS_PER_S))
+        self.samples = ScrapeSamples(round(longest_s * NS_PER_S))
         self._read = {
             name: [(signal, self._reader(signal)) for signal in source] for name, source in self.sources.items()
         }
@@ -82,7 +82,7 @@ class Pipeline:
                 self.scrape(self.fleet.look())
             yield self.fleet.env.timeout(scrape_ns)
 
-    def scrape(self, seen: Seen) -> None:
+    def scrape(self, seen: PoolObservation) -> None:
         """Take a sample of what is there now; the data plane is up to date."""
         plane, totals = self.fleet.plane, self.fleet.plane.state.totals
         numbers, rows = over.NOBODY, over.NOTHING

@@ -41,7 +41,7 @@ class Sample:
     """[metric, bucket] completed requests since the start."""
 
 
-class Samples:
+class ScrapeSamples:
     """The last samples, as far back as any window reaches."""
 
     def __init__(self, longest_ns: int) -> None:

@@ -23,7 +23,7 @@ _NONE = 1e-6
 
 
 @dataclass(slots=True, eq=False)
-class Transfer:
+class Download:
     """One download under way."""
 
     node: Node
@@ -41,19 +41,19 @@ class Transfers:
     def __init__(self, env: simpy.Environment, network_per_s: float, storage_per_s: float) -> None:
         self.env = env
         self.network_per_s, self.storage_per_s = network_per_s, storage_per_s
-        self.active: list[Transfer] = []
+        self.active: list[Download] = []
         self._since_ns = 0
         self._turn = 0
 
-    def start(self, node: Node, size_bytes: float, most_per_s: float, *, stored: bool) -> Transfer:
+    def start(self, node: Node, size_bytes: float, most_per_s: float, *, stored: bool) -> Download:
         """Begin a download; its event happens at its end."""
-        transfer = Transfer(node, size_bytes, most_per_s, stored, self.env.event())
+        transfer = Download(node, size_bytes, most_per_s, stored, self.env.event())
         self._progress()
         self.active.append(transfer)
         self._share()
         return transfer
 
-    def cancel(self, transfer: Transfer) -> None:
+    def cancel(self, transfer: Download) -> None:
         """Stop a download, if it has not ended."""
         if transfer in self.active:
             self._progress()
@@ -150,7 +150,7 @@ class ColdStart:
             yield node.up
         elif node.provisioned is not None:
             yield node.provisioned
-        transfer: Transfer | None = None
+        transfer: Download | None = None
         try:
             transfer = self.transfers.start(node, self.weights_bytes, self.startup.weights, stored=True)
             yield transfer.done

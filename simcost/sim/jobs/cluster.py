@@ -103,7 +103,7 @@ class Shapes(NamedTuple):
     """By shape and node, as FGD last saw it; NOWHERE = does not fit. Without rows if not FGD."""
 
 
-class Work(NamedTuple):
+class JobArrays(NamedTuple):
     """Jobs of a pool in order of submission, their members, and what came of them."""
 
     jobs: Any
@@ -306,7 +306,7 @@ def shapes_of(asked: Gangs, nodes: int, *, scored: bool) -> Shapes:
     return Shapes(table, np.full((len(table) if scored else 0, nodes), NOWHERE, np.int8))
 
 
-def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> Work:
+def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> JobArrays:
     """The jobs as compiled code reads them.
 
     Args:
@@ -325,10 +325,10 @@ def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> Work:
     table["need"] = jobs.gpus * jobs.gpu_milli
     table["rank"], table["line"], table["start"] = rank, line, NEVER
     table["first"], table["last"] = first[:-1], first[1:]
-    return Work(table, asked.records(rows), by_rank, np.cumsum(in_line) - in_line, np.zeros(4))
+    return JobArrays(table, asked.records(rows), by_rank, np.cumsum(in_line) - in_line, np.zeros(4))
 
 
-def queue_of(work: Work) -> QueueArrays:
+def queue_of(work: JobArrays) -> QueueArrays:
     """Nobody waits."""
     jobs, lines = len(work.jobs), len(work.line_start)
     size, blocked = np.zeros(lines, np.int64), np.full(lines, NOWHERE, np.int64)

@@ -35,7 +35,7 @@ def _fixed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PoolObservation:
     """The pool at one instant."""
 
     running: int
@@ -195,13 +195,13 @@ class DataPlane:
         open_run = int(self.state.totals[at.NOW]) - int(replica[at.BUSY_SINCE]) if running else 0
         return (int(replica[at.BUSY]) + open_run) * self.clock.tick_s
 
-    def look(self) -> Seen:
+    def look(self) -> PoolObservation:
         """The pool now."""
         totals: list[int] = self.state.totals.tolist()
         in_system = totals[at.IN_SYSTEM]
         running, waiting, kv_tokens, steps = totals[at.RUNNING_NOW :]
         area = (in_system * totals[at.NOW] - totals[at.SUM_ARRIVALS] + totals[at.SUM_DEPARTURES]) % 2**64
-        return Seen(running, waiting, kv_tokens, steps, in_system, totals[at.ARRIVED], area)
+        return PoolObservation(running, waiting, kv_tokens, steps, in_system, totals[at.ARRIVED], area)
 
     def samples(self, *, queues: bool) -> Ints:
         """What each slot shows to a scraper now (layout.S_*), shape (slots, SAMPLE)."""

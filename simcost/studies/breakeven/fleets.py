@@ -17,7 +17,7 @@ from simcost.ledger.requests import Ledger
 from simcost.plan.replica_counts import largest, sized
 from simcost.scenario.runs.bills import costs_of
 from simcost.scenario.runs.contributions import served_side
-from simcost.scenario.runs.resolve import Question, ResolvedPlan, Source, run_key, settle
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, run_key, settle
 from simcost.scenario.runs.run import execute
 from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -31,7 +31,7 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class RunSettings:
     """How runs are made."""
 
     runs: Path
@@ -49,7 +49,7 @@ class _Tried:
 
 
 def least_fleets(
-    question: Question, plans: tuple[str, ...], guesses: dict[Key, int], work: Work
+    question: ResolvedScenario, plans: tuple[str, ...], guesses: dict[Key, int], work: RunSettings
 ) -> dict[str, tuple[SmallestFleet | None, ...]]:
     """By plan and replication; None where no size that was tried meets the SLO.
 
@@ -81,7 +81,7 @@ def least_fleets(
     }
 
 
-def requests_of(question: Question) -> Source:
+def requests_of(question: ResolvedScenario) -> Source:
     """Where the requests come from.
 
     Raises:
@@ -93,7 +93,7 @@ def requests_of(question: Question) -> Source:
 
 
 def _runs(
-    question: Question, resolved: dict[str, ResolvedPlan], asked: dict[Key, int], folder: Path
+    question: ResolvedScenario, resolved: dict[str, ResolvedPlan], asked: dict[Key, int], folder: Path
 ) -> Iterator[ServingRun]:
     for (name, replication), size in asked.items():
         plan = resolved[name]
@@ -107,7 +107,7 @@ def _runs(
         yield ServingRun(pool=pool, replication=replication, folder=folder / key[:32], plans=[grown])
 
 
-def _tried(question: Question, run: ServingRun, ledger: Ledger) -> _Tried:
+def _tried(question: ResolvedScenario, run: ServingRun, ledger: Ledger) -> _Tried:
     [plan] = run.plans
     side = served_side(question, plan, run.replication, ledger)
     if not side.bought:
@@ -184,7 +184,7 @@ class Made:
     """The study and what it rests on."""
 
     study: Study
-    question: Question
+    question: ResolvedScenario
     """At the demand of the scenario."""
     left_out: tuple[tuple[float, float], ...]
     """Demands that were not simulated, and the requests their runs would have had."""
@@ -242,7 +242,7 @@ class _Points:
         settings = self._settings
         question = settle(scaled(self._loaded, scale), seed=settings.seed, seeds=settings.seeds)
         done = len(self._made) / (len(settings.scales) + settings.refined)
-        work = Work(
+        work = RunSettings(
             runs=self._runs,
             jobs=settings.jobs,
             fresh=settings.fresh,
@@ -252,7 +252,7 @@ class _Points:
         priced = [bills(requests_of(question), self._apis, replication) for replication in range(question.seeds)]
         self._made[scale] = Point(scale=scale, fleets=fleets, bills=tuple(zip(*priced, strict=True)))
 
-    def study(self, question: Question) -> Study:
+    def study(self, question: ResolvedScenario) -> Study:
         """All points in order of demand."""
         scenario = self._loaded.scenario
         return Study(

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from simcost.billing.metering import Floats, Line, Metered, Runs
+from simcost.billing.metering import Floats, Line, Metered, UsageIntervals
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
 
@@ -56,7 +56,7 @@ class CommitmentDemand:
             lines=self.lines,
             hours=rows,
             varying_usd=None,
-            runs=Runs(start_s=none, end_s=none, line=none.astype(np.int64), units=none),
+            runs=UsageIntervals(start_s=none, end_s=none, line=none.astype(np.int64), units=none),
         )
 
     def scaled(self, factor: float) -> "CommitmentDemand":

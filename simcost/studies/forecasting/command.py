@@ -126,9 +126,9 @@ def _score(arguments: Arguments) -> None:
 
 
 def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
-    from simcost.studies.forecasting.study import Reading
+    from simcost.studies.forecasting.study import SeriesOptions
 
-    return Reading(
+    return SeriesOptions(
         freq=arguments.freq,
         timezone=arguments.timezone,
         by=arguments.by,

@@ -119,7 +119,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class SeriesOptions:
     """How a file of series is read; see `read_series`."""
 
     freq: str | None = None
@@ -169,7 +169,7 @@ def forecast_file(
     asked: ProjectionOptions,
     *,
     horizon_s: float | None = None,
-    reading: Reading = Reading(),
+    reading: SeriesOptions = SeriesOptions(),
     events: Path | None = None,
     out: Path | None = None,
     paths_out: Path | None = None,
@@ -213,7 +213,7 @@ def forecast_file(
     return document, outlooks
 
 
-def score_file(path: Path, actuals: Path, *, reading: Reading = Reading()) -> Document:
+def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOptions()) -> Document:
     """How a forecast turned out.
 
     Args:

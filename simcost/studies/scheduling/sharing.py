@@ -16,7 +16,7 @@ from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
 from simcost.scenario.storage.folders import check_result
 from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
-from simcost.studies.scheduling.sizing import Question, size
+from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
 
@@ -133,7 +133,7 @@ def share(
         constant = GpuCapacity(since_s=np.zeros(1), gpus=np.array([count], np.int64))
         return schedule_beside(jobs, constant, checkpoints, horizon_s=horizon_s)
 
-    question = Question(wait_s=waited, percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)
+    question = SizingTarget(wait_s=waited, percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)
     offered = jobs.gpu_seconds / horizon_s
     [own] = size(alone, ["fifo-skip"], question, offered=offered, widest=widest)["policies"]
     fleets = serving + own["gpus"]

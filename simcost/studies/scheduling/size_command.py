@@ -49,13 +49,13 @@ def add(actions: Any) -> None:
 
 def _size(arguments: Arguments) -> dict[str, Any]:
     from simcost.sim.jobs.simulate import schedule
-    from simcost.studies.scheduling.sizing import Question, size
+    from simcost.studies.scheduling.sizing import SizingTarget, size
 
     jobs, findings = jobs_of(arguments)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
     policies = {name: scheduler(name) for name in names}
     span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or float(jobs.duration_s.max())
-    asked = Question(
+    asked = SizingTarget(
         wait_s=arguments.wait,
         percentile=arguments.percentile,
         step=arguments.node,

@@ -22,7 +22,7 @@ Run = Callable[[int, str], JobLedger]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class SizingTarget:
     """What is asked of a cluster."""
 
     wait_s: float
@@ -40,7 +40,7 @@ class Question:
 def size(
     run: Run,
     policies: Sequence[str],
-    question: Question,
+    question: SizingTarget,
     *,
     offered: float,
     widest: int,
@@ -71,7 +71,7 @@ def size(
     }
 
 
-def _policy(run: Run, name: str, question: Question, least: int, guess: int) -> dict[str, Any]:
+def _policy(run: Run, name: str, question: SizingTarget, least: int, guess: int) -> dict[str, Any]:
     """Bisection on the number of nodes, then a walk down: waits fall as the cluster grows, but not at every step.
 
     Args:
@@ -110,7 +110,7 @@ def _policy(run: Run, name: str, question: Question, least: int, guess: int) -> 
 
 
 def _settled(
-    wait: Callable[[int], float], seen: dict[int, JobLedger], question: Question, least: int, high: int
+    wait: Callable[[int], float], seen: dict[int, JobLedger], question: SizingTarget, least: int, high: int
 ) -> tuple[int, range]:
     """The smallest number of nodes of all that were tried, those of its curve included, that keeps the target."""
     for gpus in question.also:
@@ -132,7 +132,7 @@ def _of_size(run: Run, seen: dict[int, JobLedger], gpus: int, name: str, step: i
     return seen[nodes] if not rest and nodes in seen else run(gpus, name)
 
 
-def _point(ledger: JobLedger, gpus: int, question: Question) -> dict[str, Any]:
+def _point(ledger: JobLedger, gpus: int, question: SizingTarget) -> dict[str, Any]:
     wait = ledger.waits_s()
     capacity = fsum(ledger.gpu_seconds.values())
     price = question.usd_per_gpu_h
@@ -153,7 +153,7 @@ def _wait(ledger: JobLedger, share: float) -> float:
     return float(np.quantile(wait, share)) if len(wait) else 0.0
 
 
-def _verdict(found: Sequence[dict[str, Any]], best: dict[str, Any], question: Question) -> str:
+def _verdict(found: Sequence[dict[str, Any]], best: dict[str, Any], question: SizingTarget) -> str:
     first = found[0]
     target = f"P{100 * question.percentile:g} of the wait within {format_seconds(question.wait_s)}"
     needs = f"{best['policy']} needs {best['gpus']:,} GPUs for {target}{_money(best)}"

@@ -11,7 +11,7 @@ from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
 from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
-from simcost.studies.scheduling.sizing import LARGEST, Question
+from simcost.studies.scheduling.sizing import LARGEST, SizingTarget
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.spot import Floats, Ints, SpotSeries
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
@@ -49,7 +49,7 @@ class _Tried:
     ledgers: Sequence[JobLedger]
 
 
-def mixes(jobs: Jobs, spot: SpotMix, question: Question) -> Document:
+def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> Document:
     """The mixes that keep the target, from all reserved to all on spot.
 
     Jobs take reserved GPUs first; a spot node is held while jobs need it and it can be had. When spot is taken
@@ -165,11 +165,13 @@ def _held_s(ledger: JobLedger, base_gpus: int, step: int) -> float:
     return float((nodes * step) @ length)
 
 
-def _percentile(tried: _Tried, question: Question) -> float:
+def _percentile(tried: _Tried, question: SizingTarget) -> float:
     return float(np.quantile(tried.wait_s, question.percentile))
 
 
-def _row(jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: SpotMix, question: Question) -> Document:
+def _row(
+    jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: SpotMix, question: SizingTarget
+) -> Document:
     row: Document = {
         "base_gpus": base * question.step,
         "spot_gpus": None if nodes is None else nodes * question.step,
@@ -199,7 +201,7 @@ def _row(jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: S
     }
 
 
-def _monthly(base_gpus: int, spot_h: float, spot: SpotMix, question: Question) -> dict[str, float | None]:
+def _monthly(base_gpus: int, spot_h: float, spot: SpotMix, question: SizingTarget) -> dict[str, float | None]:
     """Money of a month, in all and of each kind; None without both prices."""
     if question.usd_per_gpu_h is None or spot.usd_per_gpu_h is None:
         return dict.fromkeys(("usd_per_month", "reserved_usd_per_month", "spot_usd_per_month"))

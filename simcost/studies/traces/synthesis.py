@@ -20,7 +20,7 @@ from simcost.trace.series.from_traces import is_trace
 from simcost.trace.synthesis.gaps import Bootstrap
 from simcost.trace.synthesis.generator import drawn, stored
 from simcost.trace.synthesis.jobs import jobs_along
-from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.workload.spec import Stream, traces
 from simcost.units import NS_PER_S
 
@@ -88,7 +88,7 @@ def _chosen(found: Sequence[Paths], series: str | None, file: Path) -> Paths:
     return chosen
 
 
-def _rates(path: Paths, number: int, what: str, file: Path) -> Rates:
+def _rates(path: Paths, number: int, what: str, file: Path) -> ArrivalRates:
     """What is expected of a path in each step; `what` it must count, one word."""
     word = counted(path.quantity, path.grid)
     if word is None or (what not in word and word != "value"):
@@ -98,7 +98,7 @@ def _rates(path: Paths, number: int, what: str, file: Path) -> Rates:
     if number >= len(path.values):
         raise InputError(f"{file}: no path {number}; there are 0 to {len(path.values) - 1}")
     factor = weight(path.quantity, path.grid, path.values.shape[1])
-    return Rates(step_s=float(path.grid.step_s), expected=factor * path.values[number])
+    return ArrivalRates(step_s=float(path.grid.step_s), expected=factor * path.values[number])
 
 
 def _clients(file: Path) -> tuple[Stream, ...]:

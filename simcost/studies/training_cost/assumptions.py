@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from simcost.perf.training.memory import TrainingMemory
 from simcost.perf.training.utilization import Mfu
 from simcost.perf.training.whole_runs import WholeRuns
-from simcost.studies.training_cost.inputs import Run
+from simcost.studies.training_cost.inputs import TrainingSetup
 
 
-def assumptions(run: Run, mfu: Mfu, memory: TrainingMemory, whole: WholeRuns | None) -> Iterator[str]:
+def assumptions(run: TrainingSetup, mfu: Mfu, memory: TrainingMemory, whole: WholeRuns | None) -> Iterator[str]:
     """The sentences for a run."""
     attention = ", 12 L d s of attention (no causal halving)" if run.count_attention else ", attention not counted"
     yield f"FLOPs of a token: {run.method.formula}{attention}; no recomputation, as MFU is defined"
@@ -43,7 +43,7 @@ def _range(whole: WholeRuns | None) -> Iterator[str]:
     )
 
 
-def _failures(run: Run) -> Iterator[str]:
+def _failures(run: TrainingSetup) -> Iterator[str]:
     failures = run.failures
     if failures.per_node_day is None:
         yield "failures per node and day: lowest, median and highest published rate of the catalog"
@@ -53,7 +53,7 @@ def _failures(run: Run) -> Iterator[str]:
     )
 
 
-def _energy(run: Run) -> str:
+def _energy(run: TrainingSetup) -> str:
     energy = run.energy
     if energy.kw_per_gpu(run.accelerator) is None:
         return f"energy: the catalog has no power of {run.accelerator.name}; give power_w"

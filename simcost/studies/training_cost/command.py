@@ -272,19 +272,19 @@ def _estimate(arguments: Arguments) -> dict[str, Any]:
     from simcost.catalog import load_catalog
     from simcost.errors import InputError
     from simcost.studies.training_cost.estimate import estimate
-    from simcost.studies.training_cost.gpu_counts import Target, choose_count
+    from simcost.studies.training_cost.gpu_counts import TrainingTarget, choose_count
     from simcost.studies.training_cost.levers import compare_methods
 
     _check(arguments)
     catalog = load_catalog(arguments.catalog)
     counts = arguments.gpus or ()
-    asked = Target(deadline_s=arguments.deadline, budget_usd=arguments.budget, way=arguments.buy)
+    asked = TrainingTarget(deadline_s=arguments.deadline, budget_usd=arguments.budget, way=arguments.buy)
     run = run_of(arguments, catalog, counts[0] if counts else 0)
     if arguments.compare and len(counts) != 1:
         raise InputError("--compare sets methods side by side on one number of GPUs; give --gpus N")
     if arguments.compare:
         return compare_methods(catalog, run, levers_of(arguments, catalog))
-    if len(counts) == 1 and asked == Target():
+    if len(counts) == 1 and asked == TrainingTarget():
         return estimate(catalog, run)
     return choose_count(catalog, run, asked, counts)
 

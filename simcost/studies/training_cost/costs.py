@@ -9,12 +9,12 @@ from simcost.catalog import Catalog
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance
 from simcost.errors import CatalogError, InputError
-from simcost.studies.training_cost.inputs import Prices, Run, ValueRange
+from simcost.studies.training_cost.inputs import Prices, TrainingSetup, ValueRange
 from simcost.units import GB, SECONDS_PER_HOUR, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class AcceleratorPrice:
     """What an accelerator-hour costs, and how many accelerators are paid for."""
 
     usd_per_gpu_h: float
@@ -43,7 +43,7 @@ class Quantities:
     """The trained weights, as they leave."""
 
 
-def chosen_offer(catalog: Catalog, run: Run, way: str = "on_demand") -> Offer | None:
+def chosen_offer(catalog: Catalog, run: TrainingSetup, way: str = "on_demand") -> Offer | None:
     """The offer named, else the cheapest of the accelerator by the price of that way; None if there is none.
 
     Offers of whole nodes come first where the run fills some: accelerators of several machines are not one node.
@@ -83,7 +83,7 @@ def _whole_usd_per_h(catalog: Catalog, offer: Offer, way: str, gpus: int) -> flo
     return (_usd_per_h(catalog, offer, way) or inf) * -(-gpus // offer.accelerators)
 
 
-def price_of(catalog: Catalog, run: Run, way: str) -> Price:
+def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice:
     """Price of an accelerator-hour of `on_demand`, `spot` or `owned`.
 
     Raises:
@@ -97,7 +97,7 @@ def price_of(catalog: Catalog, run: Run, way: str) -> Price:
     given = prices.on_demand_usd_per_gpu_h if way == "on_demand" else prices.spot.usd_per_gpu_h
     if given is not None:
         named = None if offer is None else offer.provider
-        return Price(usd_per_gpu_h=given, source="given", gpus=gpus, provider=named)
+        return AcceleratorPrice(usd_per_gpu_h=given, source="given", gpus=gpus, provider=named)
     listed = None if offer is None else _usd_per_h(catalog, offer, way)
     if offer is None or listed is None:
         of = f" of {offer.name} ({offer.region})" if offer else f" of {run.accelerator.name}"
@@ -105,7 +105,7 @@ def price_of(catalog: Catalog, run: Run, way: str) -> Price:
     size = offer.accelerators
     basis = offer.spot_basis if way == "spot" else catalog.contracted(offer).basis
     dated = f"{price_of_date(basis.as_of, catalog.as_of)}, quality {basis.quality}"
-    return Price(
+    return AcceleratorPrice(
         usd_per_gpu_h=listed / size,
         source=f"{offer.name} in {offer.region}, {basis.source}, {dated}",
         gpus=-(-gpus // size) * size,
@@ -115,7 +115,7 @@ def price_of(catalog: Catalog, run: Run, way: str) -> Price:
     )
 
 
-def old_price(catalog: Catalog, price: Price) -> str:
+def old_price(catalog: Catalog, price: AcceleratorPrice) -> str:
     """A sentence about a price that is more than a year older than the newest of the catalog; else empty."""
     if price.basis is None or not is_stale(price.basis.as_of, catalog.as_of):
         return ""
@@ -125,14 +125,14 @@ def old_price(catalog: Catalog, price: Price) -> str:
     )
 
 
-def _owned_price(prices: Prices, gpus: int) -> Price:
+def _owned_price(prices: Prices, gpus: int) -> AcceleratorPrice:
     """Of nodes of one's own, all of them while the run has them, and their idle time where there is some.
 
     Raises:
         InputError: no price and nothing that it follows from; more nodes than are owned; no power.
     """
     if prices.owned_usd_per_gpu_h is not None:
-        return Price(usd_per_gpu_h=prices.owned_usd_per_gpu_h, source="given", gpus=gpus)
+        return AcceleratorPrice(usd_per_gpu_h=prices.owned_usd_per_gpu_h, source="given", gpus=gpus)
     owned = prices.owned
     if owned is None:
         raise InputError(
@@ -143,7 +143,7 @@ def _owned_price(prices: Prices, gpus: int) -> Price:
     cost, paid = owned.cost_of_run(nodes), owned.nodes_for(nodes) * owned.accelerators
     used = f"work {100 * prices.used_share:g} % of the time"
     source = f"{format_usd(cost.usd_per_year)} a year for {paid:,} GPUs that {used}"
-    return Price(
+    return AcceleratorPrice(
         usd_per_gpu_h=cost.usd_per_accelerator_h(paid, prices.used_share),
         source=source,
         gpus=paid,
@@ -152,7 +152,7 @@ def _owned_price(prices: Prices, gpus: int) -> Price:
     )
 
 
-def cost_document(catalog: Catalog, used: Quantities, price: Price, prices: Prices) -> dict[str, Any]:
+def cost_document(catalog: Catalog, used: Quantities, price: AcceleratorPrice, prices: Prices) -> dict[str, Any]:
     """The parts and the total of one way of buying, each low, mid and high; parts without a price are `None`."""
     compute = used.time_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     useful = used.useful_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)

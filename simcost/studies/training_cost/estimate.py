@@ -15,7 +15,7 @@ from simcost.perf.training.utilization import Mfu, measured_mfu, published_mfu
 from simcost.perf.training.whole_runs import WholeRuns, over_whole_runs, whole_runs
 from simcost.studies.training_cost.assumptions import assumptions
 from simcost.studies.training_cost.costs import Quantities, cost_document, not_priced, old_price, price_of
-from simcost.studies.training_cost.inputs import Run, ValueRange
+from simcost.studies.training_cost.inputs import TrainingSetup, ValueRange
 from simcost.studies.training_cost.timing import Timed, timed
 from simcost.studies.training_cost.warnings import batch_document, warnings
 from simcost.studies.training_cost.wording import verdict
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WAYS = ("on_demand", "spot", "owned")
 
 
-def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
+def estimate(catalog: Catalog, run: TrainingSetup) -> dict[str, Any]:
     """The document of a run.
 
     Returns:
@@ -78,11 +78,11 @@ def estimate(catalog: Catalog, run: Run) -> dict[str, Any]:
     return {"verdict": verdict(document), **document}
 
 
-def _usable(run: Run) -> float:
+def _usable(run: TrainingSetup) -> float:
     return run.accelerator.memory_bytes * run.layout.memory_utilisation
 
 
-def _mfu(catalog: Catalog, run: Run) -> tuple[Mfu, WholeRuns | None]:
+def _mfu(catalog: Catalog, run: TrainingSetup) -> tuple[Mfu, WholeRuns | None]:
     """What was measured; else what was published, and how far whole runs were from it."""
     peak = peak_flops(run.accelerator, run.precision)
     if run.mfu is not None:
@@ -98,13 +98,15 @@ def _mfu(catalog: Catalog, run: Run) -> tuple[Mfu, WholeRuns | None]:
     return over_whole_runs(benchmark, whole), whole
 
 
-def _whole_document(whole: WholeRuns, run: Run, ran: Timed) -> dict[str, Any]:
+def _whole_document(whole: WholeRuns, run: TrainingSetup, ran: Timed) -> dict[str, Any]:
     """The prediction, and the GPU-hours that half of such runs exceed."""
     hours = ran.time_s.mid * run.layout.gpus / SECONDS_PER_HOUR
     return {**asdict(whole), "gpu_hours": hours * whole.mid}
 
 
-def _costs(catalog: Catalog, run: Run, mfu: Mfu, ran: Timed) -> tuple[dict[str, Any], list[dict[str, str]], list[str]]:
+def _costs(
+    catalog: Catalog, run: TrainingSetup, mfu: Mfu, ran: Timed
+) -> tuple[dict[str, Any], list[dict[str, str]], list[str]]:
     """The ways of buying that have a price, why the others have none, and which prices are old."""
     costs, missing = {}, []
     old: list[str] = []
@@ -129,7 +131,7 @@ def _price(way: str, cost: dict[str, Any]) -> dict[str, Any]:
     return found | {key: cost[name] for name, key in named.items()}
 
 
-def _spot_timed(catalog: Catalog, run: Run, mfu: Mfu) -> Timed:
+def _spot_timed(catalog: Catalog, run: TrainingSetup, mfu: Mfu) -> Timed:
     rate = run.prices.spot.interruptions_per_node_day
     if rate is None:
         raise InputError(
@@ -139,7 +141,7 @@ def _spot_timed(catalog: Catalog, run: Run, mfu: Mfu) -> Timed:
     return timed(catalog, run, mfu, rate)
 
 
-def _quantities(run: Run, ran: Timed) -> Quantities:
+def _quantities(run: TrainingSetup, ran: Timed) -> Quantities:
     trained = run.method.parameters(run.model).trained
     return Quantities(
         time_s=ran.time_s,
@@ -149,7 +151,7 @@ def _quantities(run: Run, ran: Timed) -> Quantities:
     )
 
 
-def _flops_document(run: Run) -> dict[str, float]:
+def _flops_document(run: TrainingSetup) -> dict[str, float]:
     per_token = run.token_flops
     recomputed = per_token.recomputed if run.layout.recompute == "full" else 0.0
     return {
@@ -163,7 +165,7 @@ def _flops_document(run: Run) -> dict[str, float]:
     }
 
 
-def _failures_document(run: Run, ran: Timed) -> dict[str, Any]:
+def _failures_document(run: TrainingSetup, ran: Timed) -> dict[str, Any]:
     low, mid, high = ran.ettr
     interval_s = ran.written.interval_s
     nodes = node_count(run.layout.gpus, run.failures)
@@ -217,10 +219,10 @@ def _simulated(runs: "FailureRuns") -> dict[str, Any]:
     }
 
 
-def _speed(run: Run, time_s: ValueRange) -> dict[str, float]:
+def _speed(run: TrainingSetup, time_s: ValueRange) -> dict[str, float]:
     return ValueRange(run.tokens / time_s.high, run.tokens / time_s.mid, run.tokens / time_s.low).document()
 
 
-def _energy(run: Run, time_s: ValueRange) -> dict[str, float] | None:
+def _energy(run: TrainingSetup, time_s: ValueRange) -> dict[str, float] | None:
     kw = run.energy.kw_per_gpu(run.accelerator)
     return None if kw is None else time_s.times(kw * run.layout.gpus / SECONDS_PER_HOUR).document()

@@ -8,7 +8,7 @@ from simcost.catalog import Catalog
 from simcost.errors import DoesNotFitError, InputError
 from simcost.perf.training.memory import MOST_GPUS, smallest_gpus
 from simcost.studies.training_cost.estimate import WAYS, estimate
-from simcost.studies.training_cost.inputs import Run
+from simcost.studies.training_cost.inputs import TrainingSetup
 from simcost.studies.training_cost.wording import WAYS as SAID
 from simcost.studies.training_cost.wording import between, tokens
 from simcost.units import format_seconds, format_usd
@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class TrainingTarget:
     """What the run must keep; `high` ends of its ranges are held against it. None = no matter."""
 
     deadline_s: float | None = None
@@ -29,7 +29,7 @@ class Target:
     """Of WAYS: whose money counts; None = the first that has a price."""
 
 
-def choose_count(catalog: Catalog, run: Run, target: Target, counts: Sequence[int] = ()) -> Document:
+def choose_count(catalog: Catalog, run: TrainingSetup, target: TrainingTarget, counts: Sequence[int] = ()) -> Document:
     """The document of `simcost train estimate` over several numbers of GPUs.
 
     Args:
@@ -67,11 +67,13 @@ def choose_count(catalog: Catalog, run: Run, target: Target, counts: Sequence[in
     }
 
 
-def _with(run: Run, gpus: int) -> Run:
+def _with(run: TrainingSetup, gpus: int) -> TrainingSetup:
     return replace(run, layout=replace(run.layout, gpus=gpus, shards=None))
 
 
-def _given(catalog: Catalog, run: Run, counts: Sequence[int]) -> tuple[dict[int, Document], list[dict[str, Any]]]:
+def _given(
+    catalog: Catalog, run: TrainingSetup, counts: Sequence[int]
+) -> tuple[dict[int, Document], list[dict[str, Any]]]:
     """The counts asked for; those that cannot be are left out, with the reason."""
     tried, left_out = {}, []
     for gpus in sorted(set(counts)):
@@ -82,7 +84,9 @@ def _given(catalog: Catalog, run: Run, counts: Sequence[int]) -> tuple[dict[int,
     return tried, left_out
 
 
-def _searched(catalog: Catalog, run: Run, target: Target) -> tuple[dict[int, Document], list[dict[str, Any]]]:
+def _searched(
+    catalog: Catalog, run: TrainingSetup, target: TrainingTarget
+) -> tuple[dict[int, Document], list[dict[str, Any]]]:
     """From the smallest count up, and by bisection around the deadline."""
     unit = _unit(run)
     smallest = smallest_gpus(run.model, run.accelerator, run.method, run.layout)
@@ -109,7 +113,7 @@ def _searched(catalog: Catalog, run: Run, target: Target) -> tuple[dict[int, Doc
     return tried, []
 
 
-def _seen_enough(found: Document, target: Target) -> bool:
+def _seen_enough(found: Document, target: TrainingTarget) -> bool:
     """Whether more GPUs tell nothing new: the deadline is kept, or else the money is spent."""
     if target.deadline_s is not None:
         return bool(found["time_s"]["high"] <= target.deadline_s)
@@ -118,13 +122,13 @@ def _seen_enough(found: Document, target: Target) -> bool:
     return _usd(_point(found, target), target) > target.budget_usd
 
 
-def _unit(run: Run) -> int:
+def _unit(run: TrainingSetup) -> int:
     """GPUs are added by whole nodes, and by whole replicas."""
     replica, node = run.layout.tp * run.layout.pp, run.failures.gpus_per_node
     return replica if replica % node == 0 else node if node % replica == 0 else replica * node
 
 
-def _bisect(catalog: Catalog, run: Run, deadline_s: float, unit: int, tried: dict[int, Document]) -> None:
+def _bisect(catalog: Catalog, run: TrainingSetup, deadline_s: float, unit: int, tried: dict[int, Document]) -> None:
     """Add the smallest count that keeps the deadline for sure, and the largest below it."""
     keeps = [gpus for gpus, found in sorted(tried.items()) if found["time_s"]["high"] <= deadline_s]
     below = [gpus for gpus in tried if keeps and gpus < keeps[0]]
@@ -137,7 +141,7 @@ def _bisect(catalog: Catalog, run: Run, deadline_s: float, unit: int, tried: dic
         low, high = (low, middle) if tried[middle * unit]["time_s"]["high"] <= deadline_s else (middle, high)
 
 
-def _point(found: Document, target: Target) -> Document:
+def _point(found: Document, target: TrainingTarget) -> Document:
     point = {
         "gpus": found["layout"]["gpus"],
         "time_s": found["time_s"],
@@ -152,7 +156,7 @@ def _point(found: Document, target: Target) -> Document:
     return {**point, "keeps": _keeps(point, target)}
 
 
-def _way(point: Document, target: Target) -> str | None:
+def _way(point: Document, target: TrainingTarget) -> str | None:
     """The way of buying whose money counts."""
     if target.way is not None:
         if target.way not in point["cost_usd"]:
@@ -165,14 +169,14 @@ def _way(point: Document, target: Target) -> str | None:
     return way
 
 
-def _keeps(point: Document, target: Target) -> bool:
+def _keeps(point: Document, target: TrainingTarget) -> bool:
     way = _way(point, target)
     late = target.deadline_s is not None and point["time_s"]["high"] > target.deadline_s
     dear = target.budget_usd is not None and way is not None and point["cost_usd"][way]["high"] > target.budget_usd
     return not (late or dear)
 
 
-def _chosen(points: Sequence[Document], target: Target) -> Document | None:
+def _chosen(points: Sequence[Document], target: TrainingTarget) -> Document | None:
     """With a deadline the fewest GPUs that cost about the least, else the fastest; without a target none."""
     keeping = [point for point in points if point["keeps"]]
     if not keeping or (target.deadline_s is None and target.budget_usd is None):
@@ -183,7 +187,7 @@ def _chosen(points: Sequence[Document], target: Target) -> Document | None:
     return next(point for point in keeping if _usd(point, target) <= least * (1 + NEAR))
 
 
-def _verdict(run: Run, points: Sequence[Document], chosen: Document | None, target: Target) -> str:
+def _verdict(run: TrainingSetup, points: Sequence[Document], chosen: Document | None, target: TrainingTarget) -> str:
     what = f"{run.model.name}, {run.method.kind}, {tokens(run.tokens)} on {run.accelerator.name}"
     goals = [f"within {format_seconds(target.deadline_s)}"] if target.deadline_s is not None else []
     goals += [f"for at most {format_usd(target.budget_usd)}"] if target.budget_usd is not None else []
@@ -205,8 +209,8 @@ def _verdict(run: Run, points: Sequence[Document], chosen: Document | None, targ
     )
 
 
-def _notes(run: Run, target: Target) -> list[str]:
-    notes = ["a target is kept if the high end of the range keeps it"] if target != Target() else []
+def _notes(run: TrainingSetup, target: TrainingTarget) -> list[str]:
+    notes = ["a target is kept if the high end of the range keeps it"] if target != TrainingTarget() else []
     if run.mfu or run.tokens_per_s_per_gpu or run.flops_per_s_per_gpu:
         notes.append("the speed you measured is taken at every number of GPUs; on more of them it is lower")
     return notes
@@ -219,12 +223,12 @@ def _warned(points: Sequence[Document], chosen: Document | None) -> list[str]:
     return [f"warning, {', '.join(counts)} GPUs: {first}"] if counts else []
 
 
-def _usd(point: Document, target: Target) -> float:
+def _usd(point: Document, target: TrainingTarget) -> float:
     way = _way(point, target)
     return 0.0 if way is None else float(point["cost_usd"][way]["high"])
 
 
-def _said(point: Document, target: Target) -> str:
+def _said(point: Document, target: TrainingTarget) -> str:
     way = _way(point, target)
     time = between(point["time_s"], format_seconds)
     return time if way is None else f"{time}, {between(point['cost_usd'][way], format_usd)} {SAID[way]}"

@@ -23,7 +23,7 @@ from simcost.perf.training.methods import (
     Method,
     Pruned,
     TokenFlops,
-    Transfer,
+    TransferLearning,
     check_limits,
 )
 from simcost.perf.training.utilization import ParallelLayout
@@ -117,7 +117,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TrainingSetup:
     """A training run, its facts looked up."""
 
     model: Model
@@ -197,7 +197,7 @@ def _built(catalog: Catalog, name: str, given: dict[str, Any]) -> Method:
     if name == "pruned":
         return Pruned(**given)
     if name == "transfer":
-        return Transfer(**given)
+        return TransferLearning(**given)
     if name == "lora":
         return Lora(**given)
     if name == "qlora":

@@ -15,10 +15,10 @@ from simcost.perf import MemoryFit, ReplicaSpec, fit_memory, step_time
 from simcost.perf.memory import possible_tp
 from simcost.perf.replica import block_parameters, embedding_matrices, embedding_parameters
 from simcost.perf.training.memory import fits, smallest_gpus, training_memory
-from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, Transfer
+from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, TransferLearning
 from simcost.studies.training_cost.costs import price_of
 from simcost.studies.training_cost.estimate import estimate
-from simcost.studies.training_cost.inputs import Run
+from simcost.studies.training_cost.inputs import TrainingSetup
 from simcost.studies.training_cost.wording import levers_verdict
 from simcost.units import SECONDS_PER_HOUR, format_bytes
 
@@ -28,7 +28,7 @@ EIGHT_IN_TEN = 1.2816
 """Normal quantile of 0.9."""
 
 
-def served(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any] | None:
+def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> dict[str, Any] | None:
     """Accelerators, batch, output tokens/s and on-demand USD per output token; None where it cannot be known.
 
     `spread` has the factors on the USD between which eight in ten engines lie, by the log-normal spread of steps around
@@ -70,7 +70,7 @@ def served(catalog: Catalog, run: Run, batch: tuple[int, int]) -> dict[str, Any]
     }
 
 
-def _served_model(run: Run) -> Model:
+def _served_model(run: TrainingSetup) -> Model:
     """The model as it is served; of one with pruned structures that share of the layers."""
     method, model = run.method, run.model
     if not isinstance(method, Pruned) or method.size == 1:
@@ -80,7 +80,7 @@ def _served_model(run: Run) -> Model:
     return replace(model, layers=layers, parameters=block_parameters(model) * layers / model.layers + embeddings)
 
 
-def _smallest_replica(run: Run, model: Model) -> tuple[ReplicaSpec, MemoryFit] | None:
+def _smallest_replica(run: TrainingSetup, model: Model) -> tuple[ReplicaSpec, MemoryFit] | None:
     for tp in possible_tp(model):
         if tp <= MOST_TP:
             spec = ReplicaSpec(accelerator=run.accelerator.name, tp=tp)
@@ -106,7 +106,7 @@ class Levers:
     student_tokens: float | None = None
     """Tokens that the student is trained on; None = as many as the run."""
     pruned: Pruned | None = None
-    transfer: Transfer | None = None
+    transfer: TransferLearning | None = None
     quality: Quality = field(default_factory=dict)
     """By method, what you measured; nothing here predicts it."""
     serve_tokens: float | None = None
@@ -117,7 +117,7 @@ class Levers:
     """Tokens of each of them in the KV cache."""
 
 
-def compare_methods(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
+def compare_methods(catalog: Catalog, run: TrainingSetup, levers: Levers) -> dict[str, Any]:
     """Methods to get a model for a task, compared.
 
     Args:
@@ -161,7 +161,7 @@ def compare_methods(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any
     }
 
 
-def _ways(run: Run, levers: Levers) -> dict[str, tuple[Model, Method]]:
+def _ways(run: TrainingSetup, levers: Levers) -> dict[str, tuple[Model, Method]]:
     ways: dict[str, tuple[Model, Method]] = {
         "full": (run.model, Full()),
         "lora": (run.model, Lora(rank=levers.rank)),
@@ -179,7 +179,7 @@ def _ways(run: Run, levers: Levers) -> dict[str, tuple[Model, Method]]:
     return ways
 
 
-def _row(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
+def _row(catalog: Catalog, run: TrainingSetup, levers: Levers) -> dict[str, Any]:
     """One method, on the run's GPUs or the smallest count that fits."""
     needed = smallest_gpus(run.model, run.accelerator, run.method, run.layout)
     head = {
@@ -221,7 +221,7 @@ def _row(catalog: Catalog, run: Run, levers: Levers) -> dict[str, Any]:
     }
 
 
-def _whole_nodes(gpus: int, run: Run) -> int:
+def _whole_nodes(gpus: int, run: TrainingSetup) -> int:
     """The count rounded up to whole nodes, where it is more than one and they can be cut so."""
     node = run.failures.gpus_per_node
     rounded = -(-gpus // node) * node

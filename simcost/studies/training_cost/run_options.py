@@ -16,7 +16,7 @@ def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
     """The run on so many GPUs; 0 = on the fewest of the layout. Raises InputError and CatalogError."""
     from simcost.perf.training.duration import Failures
     from simcost.perf.training.utilization import ParallelLayout
-    from simcost.studies.training_cost.inputs import Run
+    from simcost.studies.training_cost.inputs import TrainingSetup
 
     layout = _given(
         tp=arguments.tp,
@@ -37,7 +37,7 @@ def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
         write_bytes_per_s=arguments.write,
         gpus_per_node=arguments.node,
     )
-    return Run(
+    return TrainingSetup(
         model=catalog.model(arguments.model),
         accelerator=catalog.accelerator(arguments.on),
         tokens=arguments.tokens,
@@ -70,7 +70,7 @@ def _method(arguments: Arguments, catalog: Any) -> Any:
 
 def levers_of(arguments: Arguments, catalog: Any) -> Any:
     """The training methods to compare. Raises InputError and CatalogError."""
-    from simcost.perf.training.methods import Pruned, Transfer
+    from simcost.perf.training.methods import Pruned, TransferLearning
     from simcost.studies.training_cost.levers import Levers
 
     pruning = _given(pruning=arguments.pruning, kept_share=arguments.kept_share, speedup=arguments.speedup)
@@ -79,7 +79,7 @@ def levers_of(arguments: Arguments, catalog: Any) -> Any:
         student=catalog.model(arguments.student) if arguments.student else None,
         student_tokens=arguments.student_tokens,
         pruned=None if arguments.kept_share is None else Pruned(**pruning),
-        transfer=None if trained is None else Transfer(trained_share=trained),
+        transfer=None if trained is None else TransferLearning(trained_share=trained),
         quality=dict(arguments.quality),
         serve_tokens=arguments.serve_tokens,
         **_given(rank=arguments.rank),

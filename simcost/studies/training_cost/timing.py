@@ -21,7 +21,7 @@ from simcost.perf.training.duration import (
 from simcost.perf.training.utilization import Mfu
 from simcost.plan.failures import RecordedFailures
 from simcost.rng import stream
-from simcost.studies.training_cost.inputs import Run, ValueRange
+from simcost.studies.training_cost.inputs import TrainingSetup, ValueRange
 from simcost.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Timed:
     """At the likely rate, where runs were simulated."""
 
 
-def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: float) -> Timed:
+def timed(catalog: Catalog, run: TrainingSetup, mfu: Mfu, interruptions_per_node_day: float) -> Timed:
     """Time of the run where `interruptions_per_node_day` come beside the failures.
 
     Raises:
@@ -73,7 +73,7 @@ def timed(catalog: Catalog, run: Run, mfu: Mfu, interruptions_per_node_day: floa
     return Timed(useful_s=useful_s, time_s=time_s, ettr=(low, mid, high), written=written, simulated=found[1][1])
 
 
-def _as_rates(run: Run) -> Failures:
+def _as_rates(run: TrainingSetup) -> Failures:
     """The failures as rates: those of a recorded log are its mean, and correlated losses come on top."""
     failures, losses = run.failures, run.losses
     if isinstance(losses.model, RecordedFailures):
@@ -88,7 +88,7 @@ def _as_rates(run: Run) -> Failures:
 
 
 def _ettr(
-    run: Run, failures: Failures, written: CheckpointWrites, rate: float, useful_s: float
+    run: TrainingSetup, failures: Failures, written: CheckpointWrites, rate: float, useful_s: float
 ) -> "tuple[Ettr, FailureRuns | None]":
     """The share of time that is useful, and the runs it was read from, where it has no closed form."""
     losses = run.losses

@@ -4,11 +4,11 @@ from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.perf.training.whole_runs import LARGE_BATCH, largest_batch
-from simcost.studies.training_cost.inputs import Run
+from simcost.studies.training_cost.inputs import TrainingSetup
 from simcost.studies.training_cost.wording import tokens
 
 
-def batch_document(catalog: Catalog, run: Run) -> dict[str, Any]:
+def batch_document(catalog: Catalog, run: TrainingSetup) -> dict[str, Any]:
     """The smallest global batch of the layout, and the largest published for models of up to twice the size."""
     published = largest_batch(catalog, run.model.parameters)
     return {
@@ -18,7 +18,7 @@ def batch_document(catalog: Catalog, run: Run) -> dict[str, Any]:
     }
 
 
-def warnings(catalog: Catalog, run: Run) -> list[str]:
+def warnings(catalog: Catalog, run: TrainingSetup) -> list[str]:
     """One sentence each, with what to do."""
     layout, published = run.layout, largest_batch(catalog, run.model.parameters)
     least = layout.least_batch_tokens

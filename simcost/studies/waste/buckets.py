@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.trace.series.local_time import offsets
-from simcost.trace.utilization.samples import Samples
+from simcost.trace.utilization.samples import UtilizationSamples
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -102,7 +102,7 @@ class QueueWaste:
 class Waste:
     """Samples with the GPU-seconds of each of them by bucket."""
 
-    samples: Samples
+    samples: UtilizationSamples
     seconds: dict[str, Floats]
     """By bucket of MONITORED, one value per sample; they add up to GPUs x time."""
     queue: QueueWaste | None
@@ -114,7 +114,7 @@ class Waste:
         return {name: float(seconds.sum()) for name, seconds in self.seconds.items()}
 
 
-def split(samples: Samples) -> Waste:
+def split(samples: UtilizationSamples) -> Waste:
     """Put every GPU-second of the samples into its bucket.
 
     At each instant, over pools v with pending P_v and idle I_v GPUs: blocked in pool = sum of min(P_v, I_v);
@@ -141,7 +141,7 @@ def split(samples: Samples) -> Waste:
     return Waste(samples=samples, seconds=seconds, queue=queue)
 
 
-def _blocked(samples: Samples, idle: Floats, own: Floats) -> tuple[QueueWaste, Floats]:
+def _blocked(samples: UtilizationSamples, idle: Floats, own: Floats) -> tuple[QueueWaste, Floats]:
     """The queue over all pools, and the GPU-seconds of each sample that other pools' jobs could use."""
     swept = sweep(
         samples.start_s,
@@ -185,7 +185,7 @@ def spread(start_s: Floats, end_s: Floats, cell_s: float) -> tuple[Ints, Ints, F
     return row, cell, seconds
 
 
-def local_start_s(samples: Samples, timezone: str) -> Floats:
+def local_start_s(samples: UtilizationSamples, timezone: str) -> Floats:
     """Start of each sample by the wall clock, seconds since 1970; from the first sample where that is unknown."""
     if samples.start_utc_s is None:
         return samples.start_s

@@ -5,7 +5,7 @@ from typing import Any
 
 from simcost.catalog.facts import Offer
 from simcost.errors import InputError
-from simcost.studies.waste.price import Price, price_of
+from simcost.studies.waste.price import GpuPrice, price_of
 from simcost.studies.waste.study import summary
 from simcost.units import SECONDS_PER_HOUR
 
@@ -87,7 +87,7 @@ def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:
     return totals
 
 
-def _billed(plan: Plan, capacity_h: float) -> Price:
+def _billed(plan: Plan, capacity_h: float) -> GpuPrice:
     """What the plan's bill says of a GPU-hour."""
     usd = plan["cost_usd"]["by_category"]["compute"] / capacity_h
-    return Price(usd_per_h=usd, spot_usd_per_h=None, source="compute on the plan's bill / GPU-hours")
+    return GpuPrice(usd_per_h=usd, spot_usd_per_h=None, source="compute on the plan's bill / GPU-hours")

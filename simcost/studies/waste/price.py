@@ -7,7 +7,7 @@ from simcost.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class GpuPrice:
     """USD per GPU-hour and where the figure is from."""
 
     usd_per_h: float
@@ -15,7 +15,7 @@ class Price:
     source: str
 
 
-def price_of(price_usd_per_h: float | None, offer: Offer | None) -> Price:
+def price_of(price_usd_per_h: float | None, offer: Offer | None) -> GpuPrice:
     """The price of a GPU-hour. Raises InputError unless exactly one of the two is given, and is positive."""
     if (price_usd_per_h is None) == (offer is None):
         raise InputError(
@@ -26,7 +26,7 @@ def price_of(price_usd_per_h: float | None, offer: Offer | None) -> Price:
         if not offer.accelerators:
             raise InputError(f"{offer.name} has no accelerator; choose an offer with one")
         spot = None if offer.spot_usd_per_h is None else offer.spot_usd_per_h / offer.accelerators
-        return Price(
+        return GpuPrice(
             usd_per_h=offer.on_demand_usd_per_h / offer.accelerators,
             spot_usd_per_h=spot,
             source=f"{offer.name} on demand, {offer.accelerators} x {offer.accelerator}, "
@@ -35,4 +35,4 @@ def price_of(price_usd_per_h: float | None, offer: Offer | None) -> Price:
     usd = float(price_usd_per_h or 0.0)
     if not 0 < usd < 1e6:
         raise InputError(f"a price of {usd:g} USD per GPU-hour is out of range; write what one GPU costs in an hour")
-    return Price(usd_per_h=usd, spot_usd_per_h=None, source="given")
+    return GpuPrice(usd_per_h=usd, spot_usd_per_h=None, source="given")

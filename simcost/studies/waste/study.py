@@ -15,7 +15,7 @@ from simcost.compare.verdict import percent
 from simcost.errors import InputError
 from simcost.studies.waste.actions import Action, Range, consolidate, merge_pools, share_gpus, shut_at_night
 from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, QueueWaste, Waste, local_start_s, split, spread
-from simcost.studies.waste.price import Price, price_of
+from simcost.studies.waste.price import GpuPrice, price_of
 from simcost.studies.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
 from simcost.studies.waste.workload_actions import (
     GpuTimeByOutcome,
@@ -34,7 +34,7 @@ from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.from_jobs import samples_of_jobs
 from simcost.trace.utilization.reader import read_utilisation
-from simcost.trace.utilization.samples import Samples
+from simcost.trace.utilization.samples import UtilizationSamples
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
 from simcost.units import format_count, format_usd
 
@@ -45,7 +45,7 @@ UNUSED = ("limit_assumed", "limit_raised")
 
 def read(
     path: Path, mapping: Mapping[str, str], gpus: Mapping[str, int] | int | None, timezone: str
-) -> tuple[Samples, Findings, Jobs | None]:
+) -> tuple[UtilizationSamples, Findings, Jobs | None]:
     """The samples, what was found, and the jobs where the file is their log.
 
     A stored trace of jobs and an export of sacct are job logs, and so is a file for which the number of GPUs is given.
@@ -203,7 +203,7 @@ def _measures(
 
 
 def summary(
-    totals: Mapping[str, float], rows: list[Row], actions: list[Action], price: Price, findings: Findings
+    totals: Mapping[str, float], rows: list[Row], actions: list[Action], price: GpuPrice, findings: Findings
 ) -> dict[str, Any]:
     """The part of the document that samples and ledgers have in common, from GPU-seconds by bucket."""
     capacity = sum(totals.values())
@@ -223,12 +223,12 @@ def summary(
     return document | {"verdict": verdict(document)}
 
 
-def _bucket(seconds: float, capacity: float, price: Price) -> dict[str, float]:
+def _bucket(seconds: float, capacity: float, price: GpuPrice) -> dict[str, float]:
     hours = seconds / 3600.0
     return {"gpu_hours": hours, "usd": hours * price.usd_per_h, "share": seconds / capacity}
 
 
-def _action(action: Action, capacity: float, price: Price) -> dict[str, Any]:
+def _action(action: Action, capacity: float, price: GpuPrice) -> dict[str, Any]:
     hours = action.saves_gpu_s.times(1 / 3600.0)
     usd = action.saves_usd or hours.times(price.usd_per_h)
     return {

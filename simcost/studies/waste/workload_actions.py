@@ -13,7 +13,7 @@ from simcost.plan.spot import SpotOnly
 from simcost.sim.spot import DeadlineJob, SpotRuns, run_spot
 from simcost.studies.waste.actions import Action, Range, ordered
 from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, quantile
-from simcost.studies.waste.price import Price
+from simcost.studies.waste.price import GpuPrice
 from simcost.trace.jobs.jobs import STATUS, Jobs
 from simcost.trace.spot import SpotSeries
 from simcost.units import SECONDS_PER_HOUR
@@ -33,7 +33,7 @@ class SpotCase:
     """To get nodes and to be where the job was."""
 
 
-def move_to_spot(jobs: Jobs, price: Price, case: SpotCase | None) -> list[Action]:
+def move_to_spot(jobs: Jobs, price: GpuPrice, case: SpotCase | None) -> list[Action]:
     """Run the jobs marked as fit for spot there; where none is marked and a trace is given, all preemptible ones.
 
     Raises:

@@ -153,7 +153,7 @@ def _quoted(texts: pa.Array) -> pa.Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class FocusRows:
     """Cleaned rows; a column that the file lacks is empty in all of them."""
 
     count: int
@@ -193,7 +193,7 @@ class Rows:
         return self.is_("ChargeCategory", "Usage") & ~unused & ~self.is_("CapacityReservationStatus", "Unused")
 
 
-def clean(columns: Mapping[str, pa.Array]) -> Rows:
+def clean(columns: Mapping[str, pa.Array]) -> FocusRows:
     """The columns of a chunk, each by its kind; what is not a column of FOCUS is text.
 
     Raises:
@@ -217,10 +217,10 @@ def clean(columns: Mapping[str, pa.Array]) -> Rows:
         except pa.ArrowException as error:
             raise TraceError(f"column {name!r} holds {column.type}; write one value a row") from error
     count = len(next(iter(columns.values()))) if columns else 0
-    return Rows(count, found, floats, seconds, timed, mended)
+    return FocusRows(count, found, floats, seconds, timed, mended)
 
 
-def pieces(rows: Rows, what: str) -> Iterator[tuple[str, Flags]]:
+def pieces(rows: FocusRows, what: str) -> Iterator[tuple[str, Flags]]:
     """The columns in which something of a kind was mended, and in which rows."""
     for name, one in rows.mended.items():
         flags: Flags = getattr(one, what)

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError
 from simcost.tables.cells import Flags, Floats, Ints
-from simcost.trace.focus.cells import Rows
-from simcost.trace.focus.lines import Names, Reading, Sums, measured, named, sku_codes
+from simcost.trace.focus.cells import FocusRows
+from simcost.trace.focus.lines import LineNames, Names, Sums, measured, named, sku_codes
 from simcost.units import SECONDS_PER_HOUR
 
 READ = ("AvailabilityZone", "SubAccountId", "Tags")
@@ -31,7 +31,7 @@ _KEYS = ("start_s", "end_s", "provider", "region", "sku", "zone", "account", "sp
 class UsageSeries:
     """Collects hours of machines by period, SKU, zone, account and tags."""
 
-    reading: Reading
+    reading: LineNames
     zone: Names = field(default_factory=Names)
     account: Names = field(default_factory=Names)
     tags: dict[str, Names] = field(default_factory=lambda: {tag: Names() for tag in TAGS})
@@ -39,7 +39,7 @@ class UsageSeries:
     others: int = 0
     """Rows of usage that are not counted in hours."""
 
-    def add(self, rows: Rows, rate: Floats) -> None:
+    def add(self, rows: FocusRows, rate: Floats) -> None:
         """The rows of a chunk; those without a quantity or a period are left out. `rate` as in `Lines.add`."""
         quantity, unit = measured(rows, self.reading.unit)
         hourly = unit == self.reading.unit.code("h")
@@ -61,7 +61,7 @@ class UsageSeries:
         values = {"hours": quantity, "usd": rows.number("EffectiveCost") * rate}
         self.sums.add(*({name: column[keep] for name, column in part.items()} for part in (keys, values)))
 
-    def _tags(self, rows: Rows) -> dict[str, Ints]:
+    def _tags(self, rows: FocusRows) -> dict[str, Ints]:
         said = rows.word("Tags")
         values = [tags_of(text) for text in said.distinct.to_pylist()]
         found = {}
@@ -108,7 +108,7 @@ def tags_of(text: str) -> tuple[str, ...]:
     return tuple(str(lower[tag]) if lower.get(tag) is not None else "" for tag in TAGS)
 
 
-def _timed(rows: Rows) -> Flags:
+def _timed(rows: FocusRows) -> Flags:
     known: Flags = rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd")
     return known & (rows.times_s["ChargePeriodEnd"] > rows.times_s["ChargePeriodStart"])
 

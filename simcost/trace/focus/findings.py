@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simcost.tables.cells import Flags
-from simcost.trace.focus.cells import Rows, pieces
+from simcost.trace.focus.cells import FocusRows, pieces
 from simcost.trace.focus.rules import READING
 
 Place = Callable[[int], str]
@@ -52,7 +52,7 @@ class Quality:
     rows: int = 0
     found: dict[str, Finding] = field(default_factory=dict)
 
-    def look(self, rows: Rows, place: Place) -> None:
+    def look(self, rows: FocusRows, place: Place) -> None:
         """Take the rows of a chunk through the rules of reading."""
         self.look_at_cells(rows, place)
         there = set(rows.mended)
@@ -60,7 +60,7 @@ class Quality:
             if there.issuperset(rule.needs):
                 self.note(rule.name, rule.says, rule.done, rule.broken(rows), place)
 
-    def look_at_cells(self, rows: Rows, place: Place) -> None:
+    def look_at_cells(self, rows: FocusRows, place: Place) -> None:
         """Count the rows of a chunk, and those with cells that are written otherwise than they should be."""
         self.rows += rows.count
         for kind, (says, done) in WRITTEN.items():

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.tables.cells import Flags, Floats, Ints
-from simcost.trace.focus.cells import Rows, Words
+from simcost.trace.focus.cells import FocusRows, Words
 
 PROVIDERS = {
     "aws": "aws",
@@ -220,7 +220,7 @@ _DAY_S = 86400
 
 
 @dataclass(slots=True)
-class Reading:
+class LineNames:
     """What stands behind the numbers of all chunks."""
 
     provider: Names = field(default_factory=lambda: Names(provider_of))
@@ -239,10 +239,10 @@ class Reading:
 class Lines:
     """Collects the lines of a file, chunk by chunk."""
 
-    reading: Reading = field(default_factory=Reading)
+    reading: LineNames = field(default_factory=LineNames)
     sums: Sums = field(default_factory=lambda: Sums(_KEYS, _VALUES))
 
-    def add(self, rows: Rows, rate: Floats) -> None:
+    def add(self, rows: FocusRows, rate: Floats) -> None:
         """The rows of a chunk; `rate` is the USD that a unit of each row's currency is worth."""
         quantity, unit = measured(rows, self.reading.unit)
         keys = {
@@ -258,7 +258,7 @@ class Lines:
         }
         self.sums.add(keys, self._values(rows, rate, quantity))
 
-    def _values(self, rows: Rows, rate: Floats, quantity: Floats) -> dict[str, Floats]:
+    def _values(self, rows: FocusRows, rate: Floats, quantity: Floats) -> dict[str, Floats]:
         costs = {name: cost(rows, column) * rate for name, column in COSTS.items()}
         for name in ("list_usd", "contracted_usd"):
             costs[name] = np.where(in_advance(rows), 0.0, costs[name])
@@ -286,7 +286,7 @@ class Lines:
         return table
 
 
-def cost(rows: Rows, column: str) -> Floats:
+def cost(rows: FocusRows, column: str) -> Floats:
     """A cost; where it is empty, the unit price times the quantity, if both are there; else NaN."""
     stated = rows.number(column)
     price = {"ListCost": "ListUnitPrice", "ContractedCost": "ContractedUnitPrice"}.get(column)
@@ -295,7 +295,7 @@ def cost(rows: Rows, column: str) -> Floats:
     return np.where(np.isnan(stated), rows.number(price) * rows.number("PricingQuantity"), stated)
 
 
-def in_advance(rows: Rows) -> Flags:
+def in_advance(rows: FocusRows) -> Flags:
     """Purchases that pay for usage of other rows: what these cost on the list stands there, and sums of both would
     count it twice. Found as FOCUS says (List Cost, aggregation): purchases that are billed, at an effective cost of 0.
     """
@@ -305,7 +305,7 @@ def in_advance(rows: Rows) -> Flags:
     return found
 
 
-def kinds(rows: Rows) -> Ints:
+def kinds(rows: FocusRows) -> Ints:
     """The index in KINDS of what each row is."""
     usage = rows.is_("ChargeCategory", "Usage")
     conditions = [
@@ -317,14 +317,14 @@ def kinds(rows: Rows) -> Ints:
     return np.select(conditions, np.arange(len(conditions)), len(KINDS) - 1).astype(np.int64)
 
 
-def pricing(rows: Rows) -> Ints:
+def pricing(rows: FocusRows) -> Ints:
     """The index in PRICING; what uses a commitment is committed, whatever its category says."""
     committed = rows.is_("PricingCategory", "Committed") | rows.is_("CommitmentDiscountStatus", "Used", "Unused")
     spot, plain = rows.is_("PricingCategory", "Dynamic"), rows.is_("PricingCategory", "Standard")
     return np.select([committed, plain, spot], [1, 0, 2], len(PRICING) - 1).astype(np.int64)
 
 
-def start_s(rows: Rows) -> Ints:
+def start_s(rows: FocusRows) -> Ints:
     """When each charge begins; the billing period's start where it does not say; else 1970."""
     start = rows.times_s["ChargePeriodStart"]
     if "BillingPeriodStart" not in rows.times_s:
@@ -332,7 +332,7 @@ def start_s(rows: Rows) -> Ints:
     return np.where(rows.has("ChargePeriodStart"), start, rows.times_s["BillingPeriodStart"])
 
 
-def sku_codes(rows: Rows, names: Names) -> Ints:
+def sku_codes(rows: FocusRows, names: Names) -> Ints:
     """The instance type where the row tells one, else SkuId, else the meter or the service."""
     codes = np.zeros(rows.count, np.int64)
     for column in ("ServiceName", "SkuMeter", "SkuId"):
@@ -352,7 +352,7 @@ def _types(details: Words, names: Names) -> Ints:
     return codes
 
 
-def measured(rows: Rows, names: Names) -> tuple[Floats, Ints]:
+def measured(rows: FocusRows, names: Names) -> tuple[Floats, Ints]:
     """How much each row used in our units, NaN where it is not usage or does not say; and the unit's number."""
     consumed = rows.has("ConsumedQuantity")
     quantity, unit = _in_ours(rows, "PricingQuantity", "PricingUnit", names)
@@ -363,7 +363,7 @@ def measured(rows: Rows, names: Names) -> tuple[Floats, Ints]:
     return np.where(known, quantity, np.nan), np.where(known, unit, 0)
 
 
-def _in_ours(rows: Rows, quantity: str, unit: str, names: Names) -> tuple[Floats, Ints]:
+def _in_ours(rows: FocusRows, quantity: str, unit: str, names: Names) -> tuple[Floats, Ints]:
     said = rows.word(unit)
     known: list[tuple[float, str]] = [unit_of(text) for text in said.distinct.to_pylist()]
     factors = np.array([*(factor for factor, _ in known), 1.0])[said.codes]

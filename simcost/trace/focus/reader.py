@@ -13,7 +13,7 @@ from simcost.tables.cells import Floats
 from simcost.tables.sources import open_chunks
 from simcost.trace.focus import export as usage
 from simcost.trace.focus import lines
-from simcost.trace.focus.cells import Rows, clean
+from simcost.trace.focus.cells import FocusRows, clean
 from simcost.trace.focus.columns import WHAT, Header, find_header
 from simcost.trace.focus.export import UsageSeries
 from simcost.trace.focus.findings import Place, Quality
@@ -74,7 +74,7 @@ def header_of(path: Path) -> Header:
     return find_header(peek(path).names, path)
 
 
-def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) -> Iterator[tuple[Rows, Place]]:
+def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) -> Iterator[tuple[FocusRows, Place]]:
     """The cleaned rows of a file, and where each stands."""
     asked = {ours: theirs for ours, theirs in header.theirs.items() if ours in wanted}
     for chunk in open_chunks(path, peek(path).container, lambda _: asked, WHAT, nested=True):
@@ -113,7 +113,7 @@ class _Book:
         self.quality.columns("unknown_column", "neither FOCUS nor x_", strange, "ignored")
         self.quality.columns("renamed_column", "spelled otherwise than in FOCUS 1.2", other, "read as what is meant")
 
-    def add(self, rows: Rows, place: Place, path: Path) -> None:
+    def add(self, rows: FocusRows, place: Place, path: Path) -> None:
         self.quality.look(rows, place)
         rate = self._rates(rows, place, path)
         self.lines.add(rows, rate)
@@ -121,7 +121,7 @@ class _Book:
             self.series.add(rows, rate)
         self._note_periods(rows)
 
-    def _note_periods(self, rows: Rows) -> None:
+    def _note_periods(self, rows: FocusRows) -> None:
         start, end = rows.times_s["ChargePeriodStart"], rows.times_s["ChargePeriodEnd"]
         whole = rows.used & rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd") & (end > start)
         if whole.any():
@@ -131,7 +131,7 @@ class _Book:
             self.first_s = first if self.first_s is None else min(first, self.first_s)
             self.last_s = max(int(end[whole].max()), self.last_s)
 
-    def _rates(self, rows: Rows, place: Place, path: Path) -> Floats:
+    def _rates(self, rows: FocusRows, place: Place, path: Path) -> Floats:
         """The worth of each row's currency; rows without one have that of the others."""
         said = rows.word("BillingCurrency")
         names = [name.upper() for name in said.distinct.to_pylist()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.tables.cells import Flags
-from simcost.trace.focus.cells import Rows
+from simcost.trace.focus.cells import FocusRows
 
 _RELATIVE = 1e-6
 
@@ -18,7 +18,7 @@ class RowRule:
     name: str
     says: str
     """What such rows are, as the end of a sentence about them."""
-    broken: Callable[[Rows], Flags]
+    broken: Callable[[FocusRows], Flags]
     done: str = ""
     """What reading makes of such rows; empty where it makes nothing of them."""
     needs: tuple[str, ...] = ()
@@ -29,12 +29,12 @@ class RowRule:
     """Whether the rule is a MUST, rather than a SHOULD."""
 
 
-def usage_or_purchase(rows: Rows) -> Flags:
+def usage_or_purchase(rows: FocusRows) -> Flags:
     """Rows of usage or purchase that correct nothing: most rules are about them."""
     return rows.is_("ChargeCategory", "Usage", "Purchase") & ~rows.has("ChargeClass")
 
 
-def differs(rows: Rows, price: str, cost: str) -> Flags:
+def differs(rows: FocusRows, price: str, cost: str) -> Flags:
     """Rows whose unit price times their pricing quantity is not their cost."""
     product = rows.number(price) * rows.number("PricingQuantity")
     stated = rows.number(cost)
@@ -43,27 +43,27 @@ def differs(rows: Rows, price: str, cost: str) -> Flags:
     return off & usage_or_purchase(rows)
 
 
-def _unmeasured(rows: Rows) -> Flags:
+def _unmeasured(rows: FocusRows) -> Flags:
     return rows.used & ~rows.has("ChargeClass") & ~rows.has("ConsumedQuantity")
 
 
-def _covered(rows: Rows) -> Flags:
+def _covered(rows: FocusRows) -> Flags:
     return rows.is_("ChargeCategory", "Usage") & rows.is_("CommitmentDiscountStatus", "Used")
 
 
-def _backward(rows: Rows) -> Flags:
+def _backward(rows: FocusRows) -> Flags:
     known = rows.has("ChargePeriodStart") & rows.has("ChargePeriodEnd")
     backward: Flags = known & (rows.times_s["ChargePeriodEnd"] <= rows.times_s["ChargePeriodStart"])
     return backward
 
 
-def _nonzero(rows: Rows, column: str) -> Flags:
+def _nonzero(rows: FocusRows, column: str) -> Flags:
     values = rows.number(column)
     nonzero: Flags = ~np.isnan(values) & (np.abs(values) > 1e-9)
     return nonzero
 
 
-def _negative(rows: Rows) -> Flags:
+def _negative(rows: FocusRows) -> Flags:
     with np.errstate(invalid="ignore"):
         negative: Flags = (rows.number("BilledCost") < 0) | (rows.number("EffectiveCost") < 0)
     return negative

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Flags
-from simcost.trace.focus.cells import Rows
+from simcost.trace.focus.cells import FocusRows
 from simcost.trace.focus.columns import COLUMNS, SUBCATEGORIES, WHAT
 from simcost.trace.focus.findings import WRITTEN, Finding, Quality
 from simcost.trace.focus.reader import chunks, header_of
@@ -91,10 +91,10 @@ def format_rules() -> Iterator[RowRule]:
     )
 
 
-def _not(name: str, good: Callable[[str], bool]) -> Callable[[Rows], Flags]:
+def _not(name: str, good: Callable[[str], bool]) -> Callable[[FocusRows], Flags]:
     """Rows whose word is not as it should be; each distinct word is looked at once."""
 
-    def bad(rows: Rows) -> Flags:
+    def bad(rows: FocusRows) -> Flags:
         said = rows.word(name)
         wrong = np.array([*(not good(text) for text in said.distinct.to_pylist()), False], np.bool_)
         found: Flags = wrong[said.codes]
@@ -124,7 +124,7 @@ def _keys(text: str) -> tuple[str, ...] | None:
     return tuple(said)
 
 
-def _misplaced(rows: Rows) -> Flags:
+def _misplaced(rows: FocusRows) -> Flags:
     category, subcategory = rows.word("ServiceCategory"), rows.word("ServiceSubcategory")
     parents = {name: parent for parent, names in SUBCATEGORIES.items() for name in names}
     texts = [parents.get(text, "") for text in subcategory.distinct.to_pylist()]
@@ -269,39 +269,39 @@ def _charges() -> Iterator[RowRule]:
     )
 
 
-def _absent(name: str) -> Callable[[Rows], Flags]:
+def _absent(name: str) -> Callable[[FocusRows], Flags]:
     return lambda rows: ~rows.has(name)
 
 
-def _strange(name: str) -> Callable[[Rows], Flags]:
+def _strange(name: str) -> Callable[[FocusRows], Flags]:
     return lambda rows: rows.has(name) & ~rows.is_(name, *COLUMNS[name].allowed)
 
 
-def _without(name: str, other: str) -> Callable[[Rows], Flags]:
+def _without(name: str, other: str) -> Callable[[FocusRows], Flags]:
     return lambda rows: rows.has(name) & ~rows.has(other)
 
 
-def _of_tax(name: str) -> Callable[[Rows], Flags]:
+def _of_tax(name: str) -> Callable[[FocusRows], Flags]:
     return lambda rows: rows.is_("ChargeCategory", "Tax") & rows.has(name)
 
 
-def _lacks(name: str) -> Callable[[Rows], Flags]:
+def _lacks(name: str) -> Callable[[FocusRows], Flags]:
     return lambda rows: usage_or_purchase(rows) & ~rows.has(name)
 
 
-def _below(rows: Rows, name: str) -> Flags:
+def _below(rows: FocusRows, name: str) -> Flags:
     with np.errstate(invalid="ignore"):
         below: Flags = rows.number(name) < 0
     return below
 
 
-def _apart(rows: Rows, name: str, other: str) -> Flags:
+def _apart(rows: FocusRows, name: str, other: str) -> Flags:
     with np.errstate(invalid="ignore"):
         apart: Flags = np.abs(rows.number(name) - rows.number(other)) > 1e-9
     return apart
 
 
-def _of_itself(rows: Rows) -> Flags:
+def _of_itself(rows: FocusRows) -> Flags:
     """Rows that stand for a commitment itself: its purchase, or what was lost of it."""
     lost = rows.is_("CommitmentDiscountStatus", "Unused") & ~rows.is_("CapacityReservationStatus", "Unused")
     return rows.has("CommitmentDiscountId") & (rows.is_("ChargeCategory", "Purchase") | lost)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import real_numbers
-from simcost.tables.table import Table
+from simcost.tables.table import LogTable
 from simcost.trace.jobs.rejections import finding
 from simcost.trace.jobs.times import empty
 
@@ -178,7 +178,7 @@ def _lacking(found: Mapping[str, str]) -> list[str]:
     return faults
 
 
-def never_scheduled(table: Table) -> Table:
+def never_scheduled(table: LogTable) -> LogTable:
     """The table with a duration for pods that were never scheduled: from creation to deletion, at least 1 s.
 
     How long they would have run is unknown; what they asked for is not, and placement studies count them.

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from simcost.errors import TraceError
 from simcost.tables.sources import reading
-from simcost.tables.table import Table
+from simcost.tables.table import LogTable
 from simcost.trace.jobs.rejections import finding
 
 _WHAT = "listing by `kubectl get pods,jobs -A -o json`"
@@ -55,7 +55,7 @@ _ENDED = {"Completed": "passed", "Failed": "failed", "Aborted": "killed", "Termi
 Said = Mapping[str, Any]
 
 
-def read_kubernetes(path: Path) -> Table:
+def read_kubernetes(path: Path) -> LogTable:
     """The jobs of a listing. What belongs to another item of it (the pods of a Job) is passed over.
 
     Raises:
@@ -80,7 +80,7 @@ def read_kubernetes(path: Path) -> Table:
             places.append(place)
             alone += kind == "Pod" and bool(owners)
     columns = {ours: pa.array([_text(row.get(ours)) for row in rows], pa.string()) for ours in _COLUMNS}
-    return Table(
+    return LogTable(
         columns=columns,
         theirs=dict(zip(_COLUMNS, _COLUMNS, strict=True)),
         malformed=malformed,

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError, columns_said
 from simcost.tables.cells import as_text, whole_numbers
-from simcost.tables.table import Table, header, read_table
+from simcost.tables.table import LogTable, header, read_table
 
 Ints = npt.NDArray[np.int64]
 
@@ -124,7 +124,7 @@ def _columns(form: dict[str, str], present: Sequence[str]) -> dict[str, str]:
     return {ours: theirs for ours, theirs in form.items() if theirs in present}
 
 
-def _counted(table: Table, path: Path) -> NodeTable:
+def _counted(table: LogTable, path: Path) -> NodeTable:
     """Pools with their number of nodes."""
     faults: list[Fault] = []
     pools, count = _names(table, "pool", path, faults), _numbers(table, "nodes", path, faults)
@@ -144,7 +144,7 @@ def _counted(table: Table, path: Path) -> NodeTable:
     )
 
 
-def _listed(table: Table, path: Path) -> NodeTable:
+def _listed(table: LogTable, path: Path) -> NodeTable:
     """One node a row."""
     faults: list[Fault] = []
     names = _names(table, "node", path, faults)
@@ -176,7 +176,7 @@ def coded(column: pa.Array | None, rows: int) -> tuple[Ints, tuple[str, ...]]:
     return encoded.indices.to_numpy().astype(np.int64), tuple(encoded.dictionary.to_pylist())
 
 
-def _names(table: Table, ours: str, path: Path, faults: list[Fault]) -> list[str]:
+def _names(table: LogTable, ours: str, path: Path, faults: list[Fault]) -> list[str]:
     """Texts that must be there once; the faults are added."""
     if not len(table):
         raise TraceError(f"{path}: no rows; give a {_WHAT}")
@@ -192,7 +192,7 @@ def _names(table: Table, ours: str, path: Path, faults: list[Fault]) -> list[str
     return texts
 
 
-def _numbers(table: Table, ours: str, path: Path, faults: list[Fault]) -> Ints:
+def _numbers(table: LogTable, ours: str, path: Path, faults: list[Fault]) -> Ints:
     """Whole numbers from 0; the faults are added."""
     values, ok = whole_numbers(table.columns[ours])
     most = _MOST if ours in ("gpus", "nodes") else 2**53
@@ -204,6 +204,6 @@ def _numbers(table: Table, ours: str, path: Path, faults: list[Fault]) -> Ints:
     return values
 
 
-def _fault(table: Table, ours: str, i: int, said: str, path: Path, faults: list[Fault]) -> None:
+def _fault(table: LogTable, ours: str, i: int, said: str, path: Path, faults: list[Fault]) -> None:
     if len(faults) < _SHOWN:
         faults.append(Fault(file=str(path), path=table.place(i), message=f"{table.theirs[ours]}: {said}"))

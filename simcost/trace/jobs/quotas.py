@@ -7,7 +7,7 @@ import numpy as np
 
 from simcost.errors import Fault, FaultsError, TraceError
 from simcost.tables.cells import as_text, real_numbers
-from simcost.tables.table import Table, header, read_table
+from simcost.tables.table import LogTable, header, read_table
 
 _MOST = 10_000_000
 _PATH = "path"
@@ -62,7 +62,7 @@ def _read(
     return names, columns
 
 
-def _names(table: Table, key: str, path: Path, faults: list[Fault]) -> list[str]:
+def _names(table: LogTable, key: str, path: Path, faults: list[Fault]) -> list[str]:
     """Texts that stand once."""
     if not len(table):
         raise TraceError(f"{path}: no rows")
@@ -78,7 +78,7 @@ def _names(table: Table, key: str, path: Path, faults: list[Fault]) -> list[str]
 
 
 def _numbers(
-    table: Table, name: str, path: Path, faults: list[Fault], *, whole: bool, needed: bool
+    table: LogTable, name: str, path: Path, faults: list[Fault], *, whole: bool, needed: bool
 ) -> list[float | None]:
     if name not in table.columns:
         return [None] * len(table)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
 from simcost.tables.cells import TimeRule, instants
-from simcost.tables.table import Table, header, read_table
+from simcost.tables.table import LogTable, header, read_table
 from simcost.trace.jobs.cleaning import jobs_of
 from simcost.trace.jobs.formats import JOB_FORMATS, find_job_columns, never_scheduled, recognise
 from simcost.trace.jobs.jobs import NONE, Flags, Jobs
@@ -301,7 +301,7 @@ def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str,
     }
 
 
-def _parsed(path: Path, table: Table, timezone: str, limit_error: float) -> tuple[Jobs, list[dict[str, Any]]]:
+def _parsed(path: Path, table: LogTable, timezone: str, limit_error: float) -> tuple[Jobs, list[dict[str, Any]]]:
     """All good jobs of a table."""
     sieve = Sieve(path, table)
     try:
@@ -311,7 +311,7 @@ def _parsed(path: Path, table: Table, timezone: str, limit_error: float) -> tupl
     return replace(jobs, extra=_counts(sieve)), sieve.findings
 
 
-def _table(path: Path, form: str, mapping: Mapping[str, str]) -> Table:
+def _table(path: Path, form: str, mapping: Mapping[str, str]) -> LogTable:
     """The columns of the log, by its format."""
     if form not in ("auto", *JOB_FORMATS):
         raise InputError(

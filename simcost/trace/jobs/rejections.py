@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Flags
-from simcost.tables.table import Table
+from simcost.tables.table import LogTable
 
 _PLACES = 5
 
@@ -40,7 +40,7 @@ class Sieve:
     """
 
     path: Path
-    table: Table
+    table: LogTable
     keep: Flags = field(init=False)
     findings: list[dict[str, Any]] = field(init=False)
     dropped: int = 0

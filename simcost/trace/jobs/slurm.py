@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Flags
-from simcost.tables.table import Table, read_table
+from simcost.tables.table import LogTable, read_table
 from simcost.trace.jobs.rejections import finding
 from simcost.trace.jobs.times import empty
 
@@ -43,7 +43,7 @@ _MIG = re.compile(r"\dg\.\d+gb")
 _MIB = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1048576.0, "P": 1073741824.0, "": 1.0}
 
 
-def read_sacct(path: Path) -> Table:
+def read_sacct(path: Path) -> LogTable:
     """The jobs of an export; array tasks are jobs, steps are passed over.
 
     A job without a start or an end has no duration here, and is kept out later. GPUs are those allocated, else
@@ -75,7 +75,7 @@ def read_sacct(path: Path) -> Table:
         columns["limit_s"] = _seconds(columns["limit_s"])
     theirs = {ours: name for ours, name in table.theirs.items() if ours in columns}
     theirs["gpus"] = table.theirs.get("alloc") or table.theirs["asked"]
-    return Table(
+    return LogTable(
         columns=columns | _resources(tres),
         theirs=theirs,
         malformed=table.malformed,

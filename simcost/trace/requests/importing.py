@@ -17,7 +17,7 @@ from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.failures import FailureRule, left_out
 from simcost.trace.requests.formats import NEEDED
 from simcost.trace.requests.number_marks import NumberMarks
-from simcost.trace.requests.selection import Selection
+from simcost.trace.requests.selection import RequestFilter
 from simcost.trace.requests.store import MAX_TOKENS, OPTIONAL, trace_schema
 from simcost.trace.requests.tally import Tally, describe_cell
 
@@ -51,7 +51,7 @@ class Intake:
     optional: Sequence[str] = ()
     marks: NumberMarks = field(default_factory=NumberMarks)
     rules: Mapping[str, FailureRule] = field(default_factory=dict)
-    selection: Selection = field(default_factory=Selection)
+    selection: RequestFilter = field(default_factory=RequestFilter)
     tally: Tally = field(default_factory=Tally)
 
     def table(self, chunk: Chunk) -> pa.Table:

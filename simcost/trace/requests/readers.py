@@ -17,7 +17,7 @@ from simcost.trace.requests.formats import FormatName, LogFormat, find_columns, 
 from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
-from simcost.trace.requests.selection import Selection
+from simcost.trace.requests.selection import RequestFilter
 from simcost.trace.requests.store import OPTIONAL
 from simcost.trace.requests.tally import finding
 from simcost.trace.requests.writer import TraceWriter
@@ -142,7 +142,7 @@ class _Log:
             on_error=request.on_error,
             marks=request.marks,
             rules=find_rules(request.form, request.mapping),
-            selection=Selection(request.conditions()),
+            selection=RequestFilter(request.conditions()),
         )
 
     def chunks(self) -> Iterator[Chunk]:

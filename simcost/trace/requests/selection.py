@@ -16,7 +16,7 @@ _COUNTED = 1000  # distinct values
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class RequestFilter:
     """Conditions on columns: each must hold; several values of one column are alternatives.
 
     Attributes:

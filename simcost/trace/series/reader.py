@@ -19,7 +19,7 @@ from simcost.trace.series.grid import gridded
 from simcost.trace.series.local_time import utc_in_order
 from simcost.trace.series.points import Notes, Points
 from simcost.trace.series.resample import coarsen, finding
-from simcost.trace.series.rows import Rows, read_rows
+from simcost.trace.series.rows import SeriesRows, read_rows
 from simcost.trace.series.series import Series
 from simcost.units import NS_PER_S
 
@@ -94,7 +94,7 @@ def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]
     return found
 
 
-def _points(rows: Rows, zone: str, quantity: str | None, named: str, notes: Notes) -> list[Points]:
+def _points(rows: SeriesRows, zone: str, quantity: str | None, named: str, notes: Notes) -> list[Points]:
     """The rows of each series, sorted by time."""
     time_s = _utc(rows, zone, notes)
     late = int(((np.diff(time_s) < 0) & (np.diff(rows.series) == 0)).sum())
@@ -115,7 +115,7 @@ def _points(rows: Rows, zone: str, quantity: str | None, named: str, notes: Note
     ]
 
 
-def _utc(rows: Rows, zone: str, notes: Notes) -> Ints:
+def _utc(rows: SeriesRows, zone: str, notes: Notes) -> Ints:
     """UTC seconds of all rows. Raises FaultsError for times between seconds, or that the clock skipped."""
     time_s, rest = np.divmod(rows.time_ns, NS_PER_S)
     between = (

@@ -32,7 +32,7 @@ _ZONED = r"[ T].*(Z|[-+]\d\d(:?\d\d)?)\s*$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class SeriesRows:
     """The rows of a file in its order."""
 
     names: list[str]
@@ -56,7 +56,7 @@ class Rows:
         return len(self.values)
 
 
-def read_rows(chunks: Iterable[Chunk], path: Path) -> Rows:
+def read_rows(chunks: Iterable[Chunk], path: Path) -> SeriesRows:
     """All rows of a table, given its columns as `find_series_columns` names them.
 
     Raises:
@@ -122,7 +122,7 @@ class _Intake:
         self.starts.append(self.starts[-1] + rows)
         self.blank += int(blank.sum())
 
-    def rows(self) -> Rows:
+    def rows(self) -> SeriesRows:
         """All rows gathered. Raises FaultsError where a series has two units."""
         series, unit, time_ns, naive, values, row, matrix = map(np.concatenate, zip(*self.parts, strict=True))
         texts, names = list(self.units), list(self.names)
@@ -137,7 +137,7 @@ class _Intake:
                 )
             units[which] = texts[said] or units[which]
         self.faults.check()
-        return Rows(
+        return SeriesRows(
             names=names,
             series=series,
             time_ns=time_ns,

@@ -31,7 +31,7 @@ from simcost.trace.synthesis.lengths import (
     with_sessions,
     within_context,
 )
-from simcost.trace.synthesis.rates import CumulativeRate, Rates
+from simcost.trace.synthesis.rates import ArrivalRates, CumulativeRate
 from simcost.trace.synthesis.sessions import conversations, recorded, talk
 from simcost.trace.workload.shape import shape
 from simcost.trace.workload.spec import Lengths, Sessions, Stream, Synthetic, workload_traces
@@ -64,7 +64,7 @@ class Source:
 
 def drawn(
     streams: Sequence[Stream],
-    rates: Rates,
+    rates: ArrivalRates,
     *,
     folder: Path,
     seed: int,

@@ -10,14 +10,14 @@ from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.requests.batch import Floats, Ints, Pairs
 from simcost.trace.synthesis.bootstrap import rows_in_blocks
 from simcost.trace.synthesis.generator import arrivals
-from simcost.trace.synthesis.rates import Rates
+from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.synthesis.time_rescaling import rescaled_gaps
 from simcost.units import NS_PER_S
 
 _AT_ONCE = 262_144
 
 
-def jobs_along(jobs: Jobs, rates: Rates, *, seed: int, index: int = 0, start_utc: str | None = None) -> Jobs:
+def jobs_along(jobs: Jobs, rates: ArrivalRates, *, seed: int, index: int = 0, start_utc: str | None = None) -> Jobs:
     """Jobs submitted along the rates: those of a trace, resampled in blocks with their sizes, durations and owners.
 
     Args:
@@ -46,7 +46,9 @@ def jobs_along(jobs: Jobs, rates: Rates, *, seed: int, index: int = 0, start_utc
     )
 
 
-def job_arrivals(submit_s: Floats, rates: Rates, *, seed: int, index: int = 0, block: int = 50) -> tuple[Floats, Ints]:
+def job_arrivals(
+    submit_s: Floats, rates: ArrivalRates, *, seed: int, index: int = 0, block: int = 50
+) -> tuple[Floats, Ints]:
     """Submit times along the rates, and which row of the log each job is: its size, duration and owner.
 
     The same bootstrap as for requests (`simcost.trace.synthesis.gaps.Bootstrap`): blocks of consecutive jobs, each with

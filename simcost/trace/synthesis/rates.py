@@ -54,7 +54,7 @@ class CumulativeRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rates:
+class ArrivalRates:
     """Requests expected in each step: a sample path of a forecast.
 
     Within a step the rate varies smoothly, so that it meets that of the neighbours, and the step keeps its sum.

@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 
 from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import Flags, as_text, instants, real_numbers, time_rule
-from simcost.tables.table import Table, read_table
+from simcost.tables.table import LogTable, read_table
 from simcost.trace.jobs.times import empty, without_zone
 from simcost.trace.series.cells import Faults, written
 from simcost.trace.series.columns import peek
 from simcost.trace.usage.token_columns import by_unit, token_columns, token_units
-from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, Usage
+from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S
 
 _WHAT = "file of usage"
@@ -47,7 +47,7 @@ _SLACK_S = 1e-6
 
 def read_usage(
     path: Path, *, mapping: Mapping[str, str] | None = None, provider: str = "", region: str = "any"
-) -> Usage:
+) -> UsageRows:
     """The usage of a file.
 
     Args:
@@ -78,7 +78,7 @@ def read_usage(
     _note(table, faults, "sku", _blank(table, "sku"), "is empty; every row needs a SKU")
     faults.check()
     resource = _codes(table, "resource")
-    usage = Usage(
+    usage = UsageRows(
         start_s=start_s,
         end_s=end_s,
         quantity=quantity,
@@ -122,7 +122,7 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
     return found
 
 
-def _times(table: Table, faults: Faults) -> tuple[Floats, Floats, list[dict[str, Any]]]:
+def _times(table: LogTable, faults: Faults) -> tuple[Floats, Floats, list[dict[str, Any]]]:
     start, naive = _time(table, faults, "start")
     if "end" not in table.columns:
         return start, start + 3600.0, _said(naive)
@@ -130,7 +130,7 @@ def _times(table: Table, faults: Faults) -> tuple[Floats, Floats, list[dict[str,
     return start, end, _said(naive | naive_end)
 
 
-def _time(table: Table, faults: Faults, ours: str) -> tuple[Floats, Flags]:
+def _time(table: LogTable, faults: Faults, ours: str) -> tuple[Floats, Flags]:
     column = table.columns[ours]
     missing = empty(column)
     rule = time_rule(column, table.theirs[ours], None)
@@ -150,7 +150,7 @@ def _said(naive: Flags) -> list[dict[str, Any]]:
     return [{"kind": "no_zone", "count": int(naive.sum()), "message": text}]
 
 
-def _numbers(table: Table, faults: Faults, ours: str, otherwise: float) -> Floats:
+def _numbers(table: LogTable, faults: Faults, ours: str, otherwise: float) -> Floats:
     column = table.columns.get(ours)
     if column is None:
         return np.full(len(table.columns["sku"]), otherwise)
@@ -162,7 +162,7 @@ def _numbers(table: Table, faults: Faults, ours: str, otherwise: float) -> Float
     return values
 
 
-def _lines(table: Table, provider: str, region: str) -> tuple[tuple[tuple[str, ...], ...], Ints]:
+def _lines(table: LogTable, provider: str, region: str) -> tuple[tuple[tuple[str, ...], ...], Ints]:
     """What each row is of."""
     texts = {name: _text(table, name) for name in (*_KEY, *_tag_columns(table))}
     parts = pc.split_pattern(texts["sku"], "/", max_splits=1)
@@ -209,7 +209,7 @@ def _distinct(columns: list[pa.Array]) -> tuple[tuple[tuple[str, ...], ...], Int
     return tuple(found[i] for i in order), rank[row]
 
 
-def _text(table: Table, ours: str) -> pa.Array:
+def _text(table: LogTable, ours: str) -> pa.Array:
     """A column of text without blanks around; empty where there is none."""
     column = table.columns.get(ours)
     if column is None:
@@ -221,7 +221,7 @@ def _otherwise(column: pa.Array, value: str) -> pa.Array:
     return pc.if_else(pc.equal(column, ""), value, column)
 
 
-def _tag_columns(table: Table) -> list[str]:
+def _tag_columns(table: LogTable) -> list[str]:
     return [ours for ours in table.theirs if ours.startswith(_TAG)]
 
 
@@ -229,25 +229,25 @@ def _tags(theirs: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(ours.removeprefix(_TAG) for ours in theirs if ours.startswith(_TAG))
 
 
-def _blank(table: Table, ours: str) -> Flags:
+def _blank(table: LogTable, ours: str) -> Flags:
     flags: Flags = pc.equal(_text(table, ours), "").to_numpy(zero_copy_only=False)
     return flags
 
 
-def _flags(table: Table) -> Flags:
+def _flags(table: LogTable) -> Flags:
     yes = pa.array(["true", "1", "yes", "provider"])
     flags: Flags = pc.is_in(pc.utf8_lower(_text(table, "interrupted")), yes).to_numpy(zero_copy_only=False)
     return flags
 
 
-def _codes(table: Table, ours: str) -> Ints | None:
+def _codes(table: LogTable, ours: str) -> Ints | None:
     if ours not in table.columns:
         return None
     found: Ints = _distinct([_text(table, ours)])[1]
     return found
 
 
-def _at_a_time(table: Table, faults: Faults, quantity: Floats, length_s: Floats) -> Floats:
+def _at_a_time(table: LogTable, faults: Faults, quantity: Floats, length_s: Floats) -> Floats:
     """Units that ran at a time, where the file says hours in all; and whether volumes are in GB."""
     unit = pc.utf8_lower(_text(table, "unit"))
     volume = pc.is_in(pc.replace_substring_regex(_text(table, "sku"), "^[^/]*/", ""), pa.array(VOLUMES))
@@ -270,7 +270,7 @@ def _at_a_time(table: Table, faults: Faults, quantity: Floats, length_s: Floats)
     return np.where(total, quantity * 3600.0 / np.where(length_s > 0, length_s, 1.0), quantity)
 
 
-def _note(table: Table, faults: Faults, ours: str, bad: Flags, wrong: str) -> None:
+def _note(table: LogTable, faults: Faults, ours: str, bad: Flags, wrong: str) -> None:
     """A fault for each bad cell of a column."""
     rows = np.flatnonzero(bad)
 
@@ -280,7 +280,7 @@ def _note(table: Table, faults: Faults, ours: str, bad: Flags, wrong: str) -> No
     faults.add_all(rows, say)
 
 
-def _no_overlap(usage: Usage, table: Table, faults: Faults) -> None:
+def _no_overlap(usage: UsageRows, table: LogTable, faults: Faults) -> None:
     """One machine is not two: its runs of a line follow one another."""
     if usage.resource is None:
         return

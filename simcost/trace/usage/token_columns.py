@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.tables.cells import as_text
-from simcost.tables.table import Table, joined
+from simcost.tables.table import LogTable, joined
 from simcost.trace.usage.usage import PROMPT
 
 UNCACHED, CACHE_READ, CACHE_WRITE, OUTPUT = (
@@ -77,7 +77,7 @@ def token_columns(lower: Mapping[str, str]) -> dict[str, str]:
     return {_COLUMN + name: lower[name] for name in lower if name in _OWN or name in _DECLARED}
 
 
-def by_unit(table: Table) -> Table:
+def by_unit(table: LogTable) -> LogTable:
     """A table in which columns of tokens stand below each other, as rows of `quantity` and `unit`."""
     counted = [ours for ours in table.columns if ours.startswith(_COLUMN)]
     rows = len(table)

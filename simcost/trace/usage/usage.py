@@ -25,7 +25,7 @@ KEY = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Usage:
+class UsageRows:
     """Rows of usage as columns; `line` says what each row is of."""
 
     start_s: Floats

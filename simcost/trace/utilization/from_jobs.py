@@ -8,7 +8,7 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.series.resample import finding
-from simcost.trace.utilization.samples import Floats, Samples
+from simcost.trace.utilization.samples import Floats, UtilizationSamples
 
 Findings = list[dict[str, Any]]
 CLUSTER = "cluster"
@@ -19,7 +19,7 @@ _NO_DUTY: Mapping[str, float] = {}
 
 def samples_of_jobs(
     jobs: Jobs, *, gpus: Mapping[str, int] | int | None = None, duty: Mapping[str, float] = _NO_DUTY
-) -> tuple[Samples, Findings]:
+) -> tuple[UtilizationSamples, Findings]:
     """Each job is a unit while it runs, and so are the GPUs that each pool has free.
 
     Args:
@@ -52,7 +52,7 @@ def samples_of_jobs(
     idle, zero = np.concatenate(unit), np.zeros(len(some))
     empty = np.full(len(at), np.nan)
     users = ("", *jobs.users)
-    samples = Samples(
+    samples = UtilizationSamples(
         unit=np.concatenate([np.arange(len(some)), idle]),
         pool=np.concatenate([pool, idle - len(some)]),
         owner=np.concatenate([jobs.user[some] + 1, np.zeros(len(at), np.int64)]),

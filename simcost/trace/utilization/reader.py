@@ -33,19 +33,19 @@ from simcost.trace.utilization.samples import (
     WHAT,
     Floats,
     Ints,
-    Samples,
+    UtilizationSamples,
     bytes_per,
     find_columns,
     stated_scale,
 )
-from simcost.trace.utilization.table import Table, pivoted, read_table
+from simcost.trace.utilization.table import UtilizationTable, pivoted, read_table
 from simcost.units import NS_PER_S, format_seconds
 
 Findings = list[dict[str, Any]]
 Occupancy = tuple[Floats, Floats, Floats, Floats, Findings]
 
 
-def occupancy(table: Table, order: Ints) -> Occupancy:
+def occupancy(table: UtilizationTable, order: Ints) -> Occupancy:
     """Duty (0 to 1, NaN = not measured), allocated, gpus and down of some rows, and what was assumed.
 
     Counts that contradict each other are noted among the table's faults.
@@ -70,7 +70,7 @@ def occupancy(table: Table, order: Ints) -> Occupancy:
     return duty, allocated, gpus, down, findings
 
 
-def _duty(table: Table, order: Ints) -> tuple[Floats, Findings]:
+def _duty(table: UtilizationTable, order: Ints) -> tuple[Floats, Findings]:
     """As a share; whether the file means per cent is in the name of the column, else in its largest value."""
     if DUTY not in table.numbers:
         return np.full(len(order), np.nan), []
@@ -89,7 +89,7 @@ def _duty(table: Table, order: Ints) -> tuple[Floats, Findings]:
     return duty / scale, [finding("duty_unit", "", 1, f"{name} was read as {words}{why}")] if why else []
 
 
-def _gpus(table: Table, order: Ints) -> tuple[Floats, Findings]:
+def _gpus(table: UtilizationTable, order: Ints) -> tuple[Floats, Findings]:
     if GPUS not in table.numbers:
         one = finding("gpus", "", 1, "the file does not say how many GPUs a unit has; one each was taken")
         return np.ones(len(order)), [] if UNIT in table.codes else [one]
@@ -97,7 +97,7 @@ def _gpus(table: Table, order: Ints) -> tuple[Floats, Findings]:
     return gpus, []
 
 
-def _allocated(table: Table, order: Ints, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
+def _allocated(table: UtilizationTable, order: Ints, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
     """Given; or where a pod is named on a GPU; else all. What works is held, whatever is said."""
     if ALLOCATED in table.numbers:
         allocated = _column(table, ALLOCATED, order)
@@ -117,14 +117,14 @@ def _allocated(table: Table, order: Ints, gpus: Floats, duty: Floats) -> tuple[F
     return np.where(busy, gpus, allocated), findings
 
 
-def _column(table: Table, name: str, order: Ints) -> Floats:
+def _column(table: UtilizationTable, name: str, order: Ints) -> Floats:
     """A column of counts; an empty cell is none."""
     if name not in table.numbers:
         return np.zeros(len(order))
     return np.nan_to_num(table.numbers[name][order])
 
 
-def _wrong(table: Table, order: Ints, bad: Flags, say: Callable[[int], str]) -> None:
+def _wrong(table: UtilizationTable, order: Ints, bad: Flags, say: Callable[[int], str]) -> None:
     table.faults.add_all(np.flatnonzero(bad), lambda i: (table.place(int(order[i])), say(i)))
 
 
@@ -133,7 +133,7 @@ LONGEST_STEPS = 3
 _NONE: Mapping[str, str] = {}
 
 
-def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Samples, Findings]:
+def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[UtilizationSamples, Findings]:
     """The samples of a monitoring export.
 
     Args:
@@ -177,7 +177,7 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
     hold_s, step_s, gaps = _hold(time_s, unit, path)
     pool, pools = _words(table, POOL, order)
     owner, owners = _owners(table, order)
-    samples = Samples(
+    samples = UtilizationSamples(
         unit=unit,
         pool=pool,
         owner=owner,
@@ -205,7 +205,7 @@ def _other(count: int) -> dict[str, Any]:
     return finding("other_metrics", "", count, f"{count:,} rows of metrics that are not used here were passed over")
 
 
-def _units(table: Table, path: Path) -> tuple[Ints, tuple[str, ...]]:
+def _units(table: UtilizationTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
     """Which unit each row measures: pools by their name, GPUs by UUID, or by node and index; else pods."""
     given = [name for name in (NODE, UNIT) if name in table.codes]
     if UNIT in given and table.theirs.get(UNIT, "").lower() in ("uuid", "gpu_uuid"):
@@ -224,7 +224,7 @@ def _units(table: Table, path: Path) -> tuple[Ints, tuple[str, ...]]:
     return unit, names
 
 
-def _order(table: Table, unit: Ints) -> tuple[Ints, int]:
+def _order(table: UtilizationTable, unit: Ints) -> tuple[Ints, int]:
     """Rows by unit, then time, the last of each; and how many others there were."""
     order = np.lexsort((table.time_ns, unit))
     new = np.ones(len(order), np.bool_)
@@ -232,7 +232,7 @@ def _order(table: Table, unit: Ints) -> tuple[Ints, int]:
     return order[new], int((~new).sum())
 
 
-def _measured(table: Table, order: Ints) -> tuple[Ints, int]:
+def _measured(table: UtilizationTable, order: Ints) -> tuple[Ints, int]:
     """The rows that say how many GPUs are allocated, or how busy they are; and how many say neither."""
     said = np.zeros(len(order), np.bool_)
     for name in (DUTY, ALLOCATED):
@@ -263,33 +263,33 @@ def _hold(time_s: Floats, unit: Ints, path: Path) -> tuple[Floats, float, Findin
     return hold_s, step_s, [finding("gaps", "", int(gaps.sum()), text)]
 
 
-def _words(table: Table, name: str, order: Ints) -> tuple[Ints, tuple[str, ...]]:
+def _words(table: UtilizationTable, name: str, order: Ints) -> tuple[Ints, tuple[str, ...]]:
     """The codes and words of a column of text; one, empty, where there is none."""
     if name not in table.codes:
         return np.zeros(len(order), np.int64), ("",)
     return table.codes[name][order], table.names(name)
 
 
-def _owners(table: Table, order: Ints) -> tuple[Ints, tuple[str, ...]]:
+def _owners(table: UtilizationTable, order: Ints) -> tuple[Ints, tuple[str, ...]]:
     """Who holds the GPU: the owner, else the pod where the unit is a GPU."""
     if OWNER in table.codes or UNIT not in table.codes:
         return _words(table, OWNER, order)
     return _words(table, POD, order)
 
 
-def _zeroed(table: Table, name: str, order: Ints) -> Floats:
+def _zeroed(table: UtilizationTable, name: str, order: Ints) -> Floats:
     if name not in table.numbers:
         return np.zeros(len(order))
     return np.nan_to_num(table.numbers[name][order])
 
 
-def _memory(table: Table, name: str, order: Ints) -> Floats:
+def _memory(table: UtilizationTable, name: str, order: Ints) -> Floats:
     if name not in table.numbers:
         return np.full(len(order), np.nan)
     return table.numbers[name][order] * bytes_per(table.theirs[name])
 
 
-def _total(table: Table, order: Ints) -> Floats:
+def _total(table: UtilizationTable, order: Ints) -> Floats:
     """The memory of the unit: given, or used + free (without what the driver keeps)."""
     if TOTAL in table.numbers:
         return _memory(table, TOTAL, order)

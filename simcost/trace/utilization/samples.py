@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Samples:
+class UtilizationSamples:
     """One row per unit and time, sorted by unit, then time; arrays of equal length.
 
     A unit is what one row measures: a GPU, a pod that holds one, or a whole pool of GPUs.

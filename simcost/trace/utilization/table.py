@@ -38,7 +38,7 @@ _FLAGS = {"true": "1", "false": "0", "yes": "1", "no": "0"}
 
 
 @dataclass(slots=True)
-class Table:
+class UtilizationTable:
     """Columns by our names: codes of text with their words, and numbers."""
 
     path: Path
@@ -62,14 +62,14 @@ class Table:
         return tuple(self.words[ours])
 
 
-def read_table(chunks: Iterable[Chunk], path: Path) -> Table:
+def read_table(chunks: Iterable[Chunk], path: Path) -> UtilizationTable:
     """All rows of an export, wide tables unfolded to one row per GPU and time.
 
     Raises:
         FaultsError: cells that are no time or no number, rows that could not be split.
         TraceError: a column of a type that cannot be read, or no rows.
     """
-    table = Table(path, Faults(path))
+    table = UtilizationTable(path, Faults(path))
     parts, places, starts = [], [], [0]
     rule: TimeRule | None = None
     try:
@@ -95,7 +95,7 @@ def read_table(chunks: Iterable[Chunk], path: Path) -> Table:
     return _unfolded(_filled(table, joined))
 
 
-def _naive(table: Table, naive: Flags) -> int:
+def _naive(table: UtilizationTable, naive: Flags) -> int:
     """How many dates say no zone: all or none of them, else they are faults."""
     if naive.any() and not naive.all():
         wrong = f"{table.theirs[TIME]}: says no zone, but others of this file do; say it in all"
@@ -112,7 +112,7 @@ def _placer(places: list[Callable[[int], str]], starts: list[int]) -> Callable[[
     return place
 
 
-def _part(table: Table, chunk: Chunk, times: pa.Array, rule: TimeRule) -> dict[str, Any]:
+def _part(table: UtilizationTable, chunk: Chunk, times: pa.Array, rule: TimeRule) -> dict[str, Any]:
     """The arrays of one chunk; empty numbers are NaN."""
     table.theirs |= chunk.theirs
     time_ns, ok = instants(times, rule)
@@ -148,7 +148,7 @@ def _bare(ours: str, column: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(column, _UNIT_OF_CELL, "")
 
 
-def _note(table: Table, chunk: Chunk, ours: str, bad: Flags, wrong: str) -> None:
+def _note(table: UtilizationTable, chunk: Chunk, ours: str, bad: Flags, wrong: str) -> None:
     """A fault for each bad cell of a column."""
     rows = np.flatnonzero(bad)
     cells = {int(i): written(chunk.columns[ours], int(i)) for i in rows[:FAULTS_SHOWN]}
@@ -156,14 +156,14 @@ def _note(table: Table, chunk: Chunk, ours: str, bad: Flags, wrong: str) -> None
     table.faults.add_all(rows, lambda i: (chunk.place(i), f"{name}: {cells[i]!r} {wrong}"))
 
 
-def _filled(table: Table, joined: Mapping[str, Any]) -> Table:
+def _filled(table: UtilizationTable, joined: Mapping[str, Any]) -> UtilizationTable:
     table.time_ns = joined[TIME]
     table.codes = {name: joined[name] for name in joined if name in NAMES}
     table.numbers = {name: joined[name] for name in joined if name not in NAMES and name != TIME}
     return table
 
 
-def _unfolded(table: Table) -> Table:
+def _unfolded(table: UtilizationTable) -> UtilizationTable:
     """A table with a column per GPU as rows; cells without a value are passed over."""
     wide = [name for name in table.numbers if name.startswith(WIDE)]
     if not wide:
@@ -173,7 +173,7 @@ def _unfolded(table: Table) -> Table:
     seen = np.flatnonzero(~np.isnan(duty))
     if not len(seen):
         raise TraceError(f"{table.path}: no values; give samples of at least two times")
-    return Table(
+    return UtilizationTable(
         table.path,
         table.faults,
         time_ns=np.tile(table.time_ns, len(wide))[seen],
@@ -191,7 +191,7 @@ def _numbered(wide: list[str]) -> Iterator[tuple[str, int]]:
     return ((name.removeprefix(WIDE), i) for i, name in enumerate(wide))
 
 
-def pivoted(table: Table) -> tuple[Table, int]:
+def pivoted(table: UtilizationTable) -> tuple[UtilizationTable, int]:
     """The table with a column per metric, and how many rows had a metric that is not used here.
 
     Rows belong together that agree in time and in all columns of text but the name of the metric.

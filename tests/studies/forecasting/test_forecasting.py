@@ -10,7 +10,7 @@ import pytest
 from simcost.errors import InputError
 from simcost.forecast.project import ProjectionOptions
 from simcost.studies.forecasting.forecast_file import KEY
-from simcost.studies.forecasting.study import Reading, forecast_file, score_file
+from simcost.studies.forecasting.study import SeriesOptions, forecast_file, score_file
 
 HORIZON_S = 48 * 3600.0
 
@@ -39,7 +39,7 @@ def test_a_forecast_is_judged_by_the_days_it_was_issued_with(history: Path, tmp_
     made(history, out=issued)
     actuals = table(tmp_path / "came.csv", 240, 48)
     own = score_file(issued, actuals)
-    other = score_file(issued, actuals, reading=Reading(timezone="Europe/Berlin"))
+    other = score_file(issued, actuals, reading=SeriesOptions(timezone="Europe/Berlin"))
     assert other["series"] == own["series"]
     assert other["timezone"] == "UTC"
 
@@ -70,10 +70,10 @@ def test_a_folder_is_no_file_to_write(history: Path, key: str) -> None:
 
 def test_what_was_forecast_is_what_is_scored(history: Path, tmp_path: Path) -> None:
     issued = tmp_path / "issued.parquet"
-    made(history, out=issued, reading=Reading(quantity="output_tokens"))
+    made(history, out=issued, reading=SeriesOptions(quantity="output_tokens"))
     actuals = table(tmp_path / "came.csv", 240, 48)
     with pytest.raises(InputError, match="output_tokens were forecast, the actuals are requests"):
-        score_file(issued, actuals, reading=Reading(quantity="requests"))
+        score_file(issued, actuals, reading=SeriesOptions(quantity="requests"))
     assert score_file(issued, actuals)["series"]  # a mere `value` may be anything
 
 
@@ -101,11 +101,11 @@ def test_numbers_that_no_forecast_has_are_damage(
 
 def test_an_empty_time_zone_is_none(history: Path) -> None:
     with pytest.raises(InputError, match="unknown time zone ''"):
-        made(history, reading=Reading(timezone=""))
+        made(history, reading=SeriesOptions(timezone=""))
 
 
 def test_regressors_that_no_model_takes_are_named(history: Path) -> None:
-    document = made(history, reading=Reading(regressors=("price",)))
+    document = made(history, reading=SeriesOptions(regressors=("price",)))
     assert [note["kind"] for note in document["series"]["demand"]["findings"]].count("regressors") == 1
 
 
@@ -139,7 +139,7 @@ def test_the_hour_that_a_clock_skips_is_not_missing(tmp_path: Path) -> None:
     rows = [f"{datetime(2026, 3, 15, tzinfo=UTC) + timedelta(hours=hour):%Y-%m-%dT%H:%MZ},5" for hour in range(480)]
     file = tmp_path / "spring.csv"
     file.write_text("\n".join(["timestamp,value", *rows]))
-    assert made(file, reading=Reading(timezone="Europe/Berlin"))["series"]["spring"]["cleaning"] == []
+    assert made(file, reading=SeriesOptions(timezone="Europe/Berlin"))["series"]["spring"]["cleaning"] == []
 
 
 @pytest.mark.parametrize("method", ["bottom-up", "top-down"])

@@ -12,13 +12,13 @@ from simcost.plan.scheduling import FifoSkip
 from simcost.present.chart_style import to_svg
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.size_charts import mixes as draw
-from simcost.studies.scheduling.sizing import Question, size
+from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.studies.scheduling.spot_mix import SpotMix, mixes
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.spot import SpotSeries
 
 FREE = Checkpoints(interval=1800.0, write=0.0, restart=0.0)
-ASKED = Question(wait_s=600.0, percentile=0.95, step=4, usd_per_gpu_h=2.0)
+ASKED = SizingTarget(wait_s=600.0, percentile=0.95, step=4, usd_per_gpu_h=2.0)
 
 
 def queue(count: int = 400) -> Jobs:
@@ -78,7 +78,7 @@ def test_a_job_wider_than_the_mix_counts_even_beyond_the_percentile() -> None:
 
 
 def test_without_prices_the_fewest_reserved() -> None:
-    asked = Question(wait_s=600.0, percentile=0.95, step=4, usd_per_gpu_h=None)
+    asked = SizingTarget(wait_s=600.0, percentile=0.95, step=4, usd_per_gpu_h=None)
     found = mixes(queue(), spot(np.full(100, 50)), asked)
     assert found["best"]["base_gpus"] == 0
     assert found["verdict"].startswith("0 reserved GPUs and up to")
@@ -89,5 +89,5 @@ def test_a_wait_that_nothing_keeps() -> None:
         mixes(
             queue(),
             spot(np.ones(9, np.int64)),
-            Question(wait_s=-1.0, percentile=0.95, step=4, usd_per_gpu_h=None),
+            SizingTarget(wait_s=-1.0, percentile=0.95, step=4, usd_per_gpu_h=None),
         )

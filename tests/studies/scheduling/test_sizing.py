@@ -8,9 +8,9 @@ from simcost.errors import InputError
 from simcost.ledger.jobs import BUCKETS, JobLedger, JobOutcomes
 from simcost.plan.scheduling import FifoSkip
 from simcost.sim.jobs.simulate import schedule
-from simcost.studies.scheduling.sizing import Question, size
+from simcost.studies.scheduling.sizing import SizingTarget, size
 
-ASKED = Question(wait_s=60.0, percentile=0.95, step=8, usd_per_gpu_h=2.0)
+ASKED = SizingTarget(wait_s=60.0, percentile=0.95, step=8, usd_per_gpu_h=2.0)
 
 
 def run(gpus: int, policy: str) -> JobLedger:
@@ -70,7 +70,7 @@ def test_no_cluster_keeps_an_impossible_target() -> None:
 def test_a_burst_needs_fewer_gpus_than_it_offers_at_once() -> None:
     """Eight hours of work submitted in seven seconds: three GPUs do it within two hours of waiting."""
     burst = jobs_of(np.arange(8), [3600] * 8, [1] * 8)
-    asked = Question(wait_s=7200.0, percentile=0.95, step=1, usd_per_gpu_h=None)
+    asked = SizingTarget(wait_s=7200.0, percentile=0.95, step=1, usd_per_gpu_h=None)
     found = size(
         lambda gpus, _: schedule(burst, gpus, FifoSkip()),
         ["fifo-skip"],

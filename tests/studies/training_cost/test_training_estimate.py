@@ -10,14 +10,14 @@ from simcost.billing.owned import Owned
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf.training.duration import Failures
-from simcost.perf.training.methods import Full, Lora, Method, Pruned, Transfer
+from simcost.perf.training.methods import Full, Lora, Method, Pruned, TransferLearning
 from simcost.perf.training.utilization import ParallelLayout
 from simcost.plan.failures import CorrelatedLoss, RecordedFailures, Weibull
 from simcost.present.chart_style import to_svg
 from simcost.studies.training_cost import charts
 from simcost.studies.training_cost.estimate import estimate
-from simcost.studies.training_cost.gpu_counts import Target, choose_count
-from simcost.studies.training_cost.inputs import Energy, Losses, Prices, Run, SpotTerms, training_method
+from simcost.studies.training_cost.gpu_counts import TrainingTarget, choose_count
+from simcost.studies.training_cost.inputs import Energy, Losses, Prices, SpotTerms, TrainingSetup, training_method
 from simcost.studies.training_cost.levers import Levers, compare_methods
 from simcost.studies.training_cost.view import text
 
@@ -34,8 +34,8 @@ def run(
     method: Method | None = None,
     layout: ParallelLayout | None = None,
     **options: Any,
-) -> Run:
-    return Run(
+) -> TrainingSetup:
+    return TrainingSetup(
         model=CATALOG.model(model),
         accelerator=CATALOG.accelerator(accelerator),
         tokens=tokens,
@@ -352,7 +352,7 @@ def test_recorded_failures_take_the_place_of_rates() -> None:
         estimate(CATALOG, run(losses=Losses(model=log), failures=Failures(per_node_day=1.0)))
 
 
-def counted(target: Target, counts: tuple[int, ...] = (), **options: Any) -> dict[str, Any]:
+def counted(target: TrainingTarget, counts: tuple[int, ...] = (), **options: Any) -> dict[str, Any]:
     chosen = choose_count(CATALOG, run(tokens=2e10, prices=OWN, mfu=0.4, **options), target, counts)
     assert json.loads(json.dumps(chosen, allow_nan=False)) == chosen
     assert chosen["verdict"] in " ".join(text(chosen).split())
@@ -360,7 +360,7 @@ def counted(target: Target, counts: tuple[int, ...] = (), **options: Any) -> dic
 
 
 def test_the_fewest_gpus_that_keep_a_deadline() -> None:
-    found = counted(Target(deadline_s=86_400.0))
+    found = counted(TrainingTarget(deadline_s=86_400.0))
     gpus = found["chosen_gpus"]
     assert found["estimate"]["time_s"]["high"] <= 86_400
     [fewer] = [point for point in found["points"] if point["gpus"] == gpus - 8]
@@ -369,23 +369,23 @@ def test_the_fewest_gpus_that_keep_a_deadline() -> None:
 
 
 def test_the_fastest_within_a_budget_and_what_cannot_be_kept() -> None:
-    cheap = counted(Target(), (8, 64))["points"][0]["cost_usd"]["on_demand"]["high"]
-    within = counted(Target(budget_usd=cheap * 1.02), failures=Failures(per_node_day=0.1))
+    cheap = counted(TrainingTarget(), (8, 64))["points"][0]["cost_usd"]["on_demand"]["high"]
+    within = counted(TrainingTarget(budget_usd=cheap * 1.02), failures=Failures(per_node_day=0.1))
     keeping = [point["gpus"] for point in within["points"] if point["keeps"]]
     assert within["chosen_gpus"] == max(keeping) < within["points"][-1]["gpus"]
-    neither = counted(Target(budget_usd=cheap / 2, deadline_s=3600.0))
+    neither = counted(TrainingTarget(budget_usd=cheap / 2, deadline_s=3600.0))
     assert neither["chosen_gpus"] is neither["estimate"] is None
     assert "no number of GPUs tried ends within 60 min and for at most" in neither["verdict"]
 
 
 def test_counts_asked_for_that_cannot_be_are_left_out() -> None:
-    found = counted(Target(), (1, 8, 12), layout=ParallelLayout(gpus=4, tp=4))
+    found = counted(TrainingTarget(), (1, 8, 12), layout=ParallelLayout(gpus=4, tp=4))
     assert [point["gpus"] for point in found["points"]] == [8, 12]
     assert "multiple of tp x pp" in found["left_out"][0]["reason"]
     with pytest.raises(InputError, match="multiple of tp x pp"):
-        counted(Target(), (1, 2), layout=ParallelLayout(gpus=4, tp=4))
+        counted(TrainingTarget(), (1, 2), layout=ParallelLayout(gpus=4, tp=4))
     with pytest.raises(InputError, match="on spot has no price: how often"):
-        counted(Target(way="spot", budget_usd=1.0), (8,))
+        counted(TrainingTarget(way="spot", budget_usd=1.0), (8,))
 
 
 def test_levers_with_the_tokens_served_later() -> None:
@@ -394,7 +394,7 @@ def test_levers_with_the_tokens_served_later() -> None:
         serve_tokens=2e10,
         quality={"distill": 0.8},
         pruned=Pruned(kept_share=0.5),
-        transfer=Transfer(trained_share=0.25),
+        transfer=TransferLearning(trained_share=0.25),
     )
     rows = {row["method"]: row for row in found["methods"]}
     assert list(rows) == ["full", "lora", "qlora", "transfer", "pruned", "distill"]
@@ -424,5 +424,5 @@ def test_an_estimate_is_drawn(name: str) -> None:
 
 
 def test_counts_and_levers_are_drawn() -> None:
-    assert "time (" in to_svg(charts.counts(counted(Target(deadline_s=86_400.0), (8, 64))))
+    assert "time (" in to_svg(charts.counts(counted(TrainingTarget(deadline_s=86_400.0), (8, 64))))
     assert "distill" in to_svg(charts.methods(levers(student=CATALOG.model("llama-3.1-8b"), serve_tokens=1e9)))

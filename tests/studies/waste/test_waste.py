@@ -17,12 +17,12 @@ from simcost.studies.waste.view import text
 from simcost.studies.waste.workload_actions import SpotCase, fix_failing, measure, outcomes, right_size
 from simcost.trace.jobs.jobs import STATUS, Jobs
 from simcost.trace.spot import SpotSeries
-from simcost.trace.utilization.samples import Samples
+from simcost.trace.utilization.samples import UtilizationSamples
 
 HOUR = 3600.0
 
 
-def samples(**given) -> Samples:
+def samples(**given) -> UtilizationSamples:
     """Samples of GPUs, each allocated and standing for an hour, but for what is given."""
     rows = len(given["start_s"])
     columns = {
@@ -47,7 +47,7 @@ def samples(**given) -> Samples:
     }
     units = tuple(f"g{i}" for i in range(int(arrays["unit"].max()) + 1))
     pools = tuple(f"p{i}" for i in range(int(arrays["pool"].max()) + 1))
-    return Samples(
+    return UtilizationSamples(
         **arrays,
         units=units,
         pools=pools,
@@ -110,7 +110,7 @@ def test_the_document_adds_up(name: str, request: pytest.FixtureRequest) -> None
 
 
 @st.composite
-def any_samples(draw: st.DrawFn) -> Samples:
+def any_samples(draw: st.DrawFn) -> UtilizationSamples:
     """GPUs and pools of any size, with holes and with all that can go wrong at once."""
     units, steps = draw(st.integers(1, 6)), draw(st.integers(1, 40))
     seed = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -149,7 +149,9 @@ def measures(account: Waste) -> list:
 
 
 @given(any_samples())
-def test_each_gpu_second_is_in_one_bucket_and_no_measure_saves_more_than_it_addresses(given: Samples) -> None:
+def test_each_gpu_second_is_in_one_bucket_and_no_measure_saves_more_than_it_addresses(
+    given: UtilizationSamples,
+) -> None:
     account = split(given)
     assert sum(account.totals.values()) == pytest.approx(given.capacity_gpu_s, rel=1e-9)
     assert all((account.seconds[name] >= -1e-6).all() for name in MONITORED)

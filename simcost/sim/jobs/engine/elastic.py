@@ -13,7 +13,7 @@ import numpy as np
 from simcost.sim.compiled import NIL, Floats, Ints, entry, helper
 
 
-class Runs(NamedTuple):
+class ElasticJobs(NamedTuple):
     """What the jobs have behind and before them, by row."""
 
     asked: Ints
@@ -38,14 +38,14 @@ class Runs(NamedTuple):
 
 
 @helper
-def _rate(runs: Runs, row: int, scaling: float) -> float:
+def _rate(runs: ElasticJobs, row: int, scaling: float) -> float:
     if runs.size[row] == runs.asked[row]:
         return 1.0
     return float((runs.size[row] / runs.asked[row]) ** scaling)
 
 
 @helper
-def _settle(runs: Runs, row: int, now: float, scaling: float) -> None:
+def _settle(runs: ElasticJobs, row: int, now: float, scaling: float) -> None:
     """Account for the time since the last deal."""
     ran = now - runs.since[row]
     pause = min(ran, runs.owed[row])
@@ -57,7 +57,7 @@ def _settle(runs: Runs, row: int, now: float, scaling: float) -> None:
 
 
 @helper
-def _resize(runs: Runs, row: int, now: float, scaling: float, pause: float) -> None:
+def _resize(runs: ElasticJobs, row: int, now: float, scaling: float, pause: float) -> None:
     """Give a job the GPUs dealt to it."""
     if runs.size[row] == NIL:
         runs.start[row] = now
@@ -72,7 +72,7 @@ def _resize(runs: Runs, row: int, now: float, scaling: float, pause: float) -> N
 
 
 @helper
-def _deal(runs: Runs, active: Ints, capacity: int, scaling: float) -> tuple[int, int]:
+def _deal(runs: ElasticJobs, active: Ints, capacity: int, scaling: float) -> tuple[int, int]:
     """Set the goals of the active jobs: how many of them run, GPUs not dealt."""
     free, running = capacity, 0
     while running < len(active) and runs.least[active[running]] <= free:
@@ -102,9 +102,9 @@ def _deal(runs: Runs, active: Ints, capacity: int, scaling: float) -> tuple[int,
 
 
 @helper
-def _runs(duration: Floats, asked: Ints, least: Ints, most: Ints) -> Runs:
+def _runs(duration: Floats, asked: Ints, least: Ints, most: Ints) -> ElasticJobs:
     count = len(asked)
-    return Runs(
+    return ElasticJobs(
         asked,
         least,
         most,
@@ -122,7 +122,7 @@ def _runs(duration: Floats, asked: Ints, least: Ints, most: Ints) -> Runs:
 
 
 @helper
-def _drop_ended(runs: Runs, active: Ints, count: int, now: float, scaling: float) -> tuple[int, int]:
+def _drop_ended(runs: ElasticJobs, active: Ints, count: int, now: float, scaling: float) -> tuple[int, int]:
     """Take out who ends now: (active then, GPUs released)."""
     kept, released = 0, 0
     for i in range(count):
@@ -148,7 +148,7 @@ def run(
     interval: float,
     pause: float,
     horizon: float,
-) -> tuple[Runs, Floats]:
+) -> tuple[ElasticJobs, Floats]:
     """What the jobs experienced; after each event t, GPUs allocated, jobs waiting, their least GPUs.
 
     The `end` of a job that has not ended by the horizon is NIL.

@@ -5,7 +5,7 @@ Jobs that fit or do not fit alike stand in one line; a pass looks at the heads o
 
 from simcost.sim.compiled import lean, lean_entry
 from simcost.sim.jobs import cluster as at
-from simcost.sim.jobs.cluster import Floats, FreeNodes, Ints, QueueArrays, Shapes, Work
+from simcost.sim.jobs.cluster import Floats, FreeNodes, Ints, JobArrays, QueueArrays, Shapes
 from simcost.sim.jobs.engine.placement import place, release, renew
 from simcost.sim.jobs.engine.reservations import pop, push
 
@@ -21,7 +21,7 @@ def settle(totals: Floats, idle: int, waiting: int, fragmented: float, since: in
 
 
 @lean
-def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
+def next_in_line(work: JobArrays, waiting: Ints, size: Ints, blocked: Ints) -> int:
     """The line whose head comes first of those not known to be blocked; NOWHERE = none."""
     best, rank = at.NOWHERE, 0
     for line in range(len(size)):
@@ -33,7 +33,7 @@ def next_in_line(work: Work, waiting: Ints, size: Ints, blocked: Ints) -> int:
 
 
 @lean_entry
-def replay(c: FreeNodes, shapes: Shapes, work: Work, policy: int, queue: QueueArrays, timeline: Floats) -> int:
+def replay(c: FreeNodes, shapes: Shapes, work: JobArrays, policy: int, queue: QueueArrays, timeline: Floats) -> int:
     """Run the jobs of a pool to their end; each of them must fit on the empty pool. After each event t, GPU milli
     allocated, jobs waiting and their GPU milli are noted: how many rows.
 

@@ -6,7 +6,7 @@ from simcost.sim.compiled import FAR, NIL, Ints, lean
 from simcost.sim.jobs.cluster import FreeNodes, Shapes
 from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.placement import place, release
-from simcost.sim.jobs.engine.reservations import Profile, add, pop, push
+from simcost.sim.jobs.engine.reservations import AvailabilityProfile, add, pop, push
 from simcost.sim.jobs.engine.state import Flow
 
 
@@ -24,9 +24,9 @@ def span(flow: Flow, row: int) -> int:
 
 
 @lean
-def profile_of(flow: Flow) -> Profile:
+def profile_of(flow: Flow) -> AvailabilityProfile:
     """GPU milli that nobody has reserved."""
-    return Profile(flow.lists[of.SINCE], flow.lists[of.FREE], flow.lists[of.SPAN])
+    return AvailabilityProfile(flow.lists[of.SINCE], flow.lists[of.FREE], flow.lists[of.SPAN])
 
 
 @lean

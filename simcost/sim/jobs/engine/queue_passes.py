@@ -9,7 +9,7 @@ from simcost.sim.jobs.engine import state as of
 from simcost.sim.jobs.engine.fair_share import weigh
 from simcost.sim.jobs.engine.job_lifecycle import begin, leave, profile_of, span, stop
 from simcost.sim.jobs.engine.preemption_victims import make_room
-from simcost.sim.jobs.engine.reservations import Profile, add, earliest, step
+from simcost.sim.jobs.engine.reservations import AvailabilityProfile, add, earliest, step
 from simcost.sim.jobs.engine.state import Flow
 
 
@@ -99,7 +99,7 @@ def by_share(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
 
 
 @lean
-def reserve(flow: Flow, profile: Profile, row: int, start: int) -> None:
+def reserve(flow: Flow, profile: AvailabilityProfile, row: int, start: int) -> None:
     """Hold GPUs for a waiting job, in place of its reservation."""
     one = flow.jobs[row]
     if one.reserved != NIL:
@@ -111,7 +111,7 @@ def reserve(flow: Flow, profile: Profile, row: int, start: int) -> None:
 
 
 @lean
-def move_ahead(flow: Flow, profile: Profile) -> None:
+def move_ahead(flow: Flow, profile: AvailabilityProfile) -> None:
     """In queue order, reserve for those without a reservation; and if a job has ended early, move the reservations
     of the others to the earliest place each finds.
     """
@@ -134,7 +134,7 @@ def move_ahead(flow: Flow, profile: Profile) -> None:
 
 
 @lean
-def start_due(c: FreeNodes, shapes: Shapes, flow: Flow, profile: Profile) -> None:
+def start_due(c: FreeNodes, shapes: Shapes, flow: Flow, profile: AvailabilityProfile) -> None:
     """Start who holds a reservation for now. One that finds no place on the nodes is moved to a later change of the
     profile.
     """

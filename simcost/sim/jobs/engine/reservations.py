@@ -9,7 +9,7 @@ from typing import NamedTuple
 from simcost.sim.compiled import Ints, lean
 
 
-class Profile(NamedTuple):
+class AvailabilityProfile(NamedTuple):
     """GPUs not reserved, as steps."""
 
     since: Ints
@@ -19,7 +19,7 @@ class Profile(NamedTuple):
 
 
 @lean
-def step(profile: Profile, t: int) -> int:
+def step(profile: AvailabilityProfile, t: int) -> int:
     """The step that holds at t."""
     low, high = profile.span[0], profile.span[1]
     while high - low > 1:
@@ -32,7 +32,7 @@ def step(profile: Profile, t: int) -> int:
 
 
 @lean
-def cut(profile: Profile, t: int) -> int:
+def cut(profile: AvailabilityProfile, t: int) -> int:
     """Let a step begin at t; its place."""
     at = step(profile, t)
     if profile.since[at] == t:
@@ -47,7 +47,7 @@ def cut(profile: Profile, t: int) -> int:
 
 
 @lean
-def merge(profile: Profile, at: int) -> None:
+def merge(profile: AvailabilityProfile, at: int) -> None:
     """Forget the step at a place if it changes nothing."""
     if at <= profile.span[0] or at >= profile.span[1] or profile.free[at] != profile.free[at - 1]:
         return
@@ -58,7 +58,7 @@ def merge(profile: Profile, at: int) -> None:
 
 
 @lean
-def add(profile: Profile, begin: int, end: int, gpus: int) -> None:
+def add(profile: AvailabilityProfile, begin: int, end: int, gpus: int) -> None:
     """Give back GPUs (negative: take them) between two times."""
     if begin == end or gpus == 0:
         return
@@ -70,7 +70,7 @@ def add(profile: Profile, begin: int, end: int, gpus: int) -> None:
 
 
 @lean
-def earliest(profile: Profile, now: int, gpus: int, span: int, own: int) -> int:
+def earliest(profile: AvailabilityProfile, now: int, gpus: int, span: int, own: int) -> int:
     """First time from now on at which GPUs are free for the whole span; those of the job's own reservation, from
     `own` on, count as free. At the latest that is `own`.
     """
@@ -90,7 +90,7 @@ def earliest(profile: Profile, now: int, gpus: int, span: int, own: int) -> int:
 
 
 @lean
-def advance(profile: Profile, now: int) -> None:
+def advance(profile: AvailabilityProfile, now: int) -> None:
     """Forget what lies behind; move the steps to the front once half of the room before them is past."""
     profile.span[0] = step(profile, now)
     first, last = profile.span[0], profile.span[1]
