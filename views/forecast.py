@@ -15,10 +15,10 @@ import streamlit as st
 
 from simcost.errors import InputError, SimcostError
 from simcost.forecast.names import ModelName
-from simcost.present import forecast_wording as words
+from simcost.present import forecast_wording
 from simcost.present.chart_style import to_spec
 from simcost.present.html import bullets
-from simcost.studies.forecasting import view as tables
+from simcost.studies.forecasting import view
 from simcost.units import parse_seconds
 from views import background
 from views.table import table as drawn
@@ -178,8 +178,8 @@ def result(found: dict[str, Any]) -> None:
     names = list(pictures)
     name = names[0]
     if len(document["series"]) > 1:
-        st.header(plain(words.overview(document)))
-        drawn(tables.overview(document))
+        st.header(plain(forecast_wording.overview(document)))
+        drawn(view.overview(document))
         left = len(document["series"]) - len(names)
         name = st.selectbox(f"Look at (the first {len(names)})" if left else "Look at", names)
     one(name, document["series"][name], pictures[name])
@@ -191,22 +191,23 @@ def one(name: str, entry: dict[str, Any], picture: dict[str, Any]) -> None:
     """What a reader asks of a series, in that order."""
     from simcost.studies.forecasting.page import COVERAGE, drawings
 
-    st.subheader(plain(words.verdict(name, entry)))
-    st.caption(plain(words.basis(entry)))
+    st.subheader(plain(forecast_wording.verdict(name, entry)))
+    st.caption(plain(forecast_wording.basis(entry)))
     for _, chart in drawings(picture):
         st.vega_lite_chart(spec=to_spec(chart), theme=None, width="content")
-    table("What is stated", tables.stated(entry))
-    table("Backtest", tables.backtest(entry), words.against_naive(entry))
-    table("Coverage", tables.coverage(entry), COVERAGE)
-    for title, items in (("Cleaning", words.cleaning(entry)), ("Findings", words.findings(entry))):
+    table("What is stated", view.stated(entry))
+    table("Backtest", view.backtest(entry), forecast_wording.against_naive(entry))
+    table("Coverage", view.coverage(entry), COVERAGE)
+    cleaning, findings = forecast_wording.cleaning(entry), forecast_wording.findings(entry)
+    for title, items in (("Cleaning", cleaning), ("Findings", findings)):
         if items:
             st.subheader(title)
             st.html(bullets(items))
     with st.expander("Step by step" if not entry["days"] else "Day by day"):
-        drawn(tables.course(entry))
+        drawn(view.course(entry))
 
 
-def table(title: str, rows: tables.Table, note: str = "") -> None:
+def table(title: str, rows: view.Table, note: str = "") -> None:
     """A table under its heading, where there is one."""
     if rows:
         st.subheader(title)

@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast import findings as told
 from simcost.forecast.backtest import Backtest, backtest
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
 from simcost.forecast.cleaning import RULES, Bools, Edit, History, Rule, history_of
+from simcost.forecast.findings import Finding, of_backtest, of_history, of_levels, of_model, of_selection, of_total
 from simcost.forecast.level_error import Levels, level_draws, levels_of, widened, with_level
 from simcost.forecast.models.base import CleanedHistory, Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination
@@ -40,7 +40,7 @@ class Forecast:
     backtest: Backtest | None
     """None where no paths were asked for, or where the history leaves no origin."""
     edits: tuple[Edit, ...]
-    findings: tuple[told.Finding, ...]
+    findings: tuple[Finding, ...]
     cleaned: Floats
     """The history as the model took it."""
     factors: tuple[Factor, ...] = ()
@@ -90,16 +90,16 @@ def forecast(
     chosen = _chosen(history, seen) if model == "auto" else ModelSelection(model=model, errors={}, origins=0)
     ahead = fitted(chosen.model, seen, horizon)
     mean = ahead.point
-    notes = [*told.of_history(history, seen, horizon, series.grid), *told.of_selection(chosen)]
-    notes += told.of_model(chosen.model, seen)
+    notes = [*of_history(history, seen, horizon, series.grid), *of_selection(chosen)]
+    notes += of_model(chosen.model, seen)
     tested = backtest(history, chosen.model, horizon, levels, seed) if paths else None
     drawn = _drawn(ahead, tested, paths, seed, width, floor=seen.floor) if paths else np.empty((0, horizon))
     factors, learnt = adapted(history, chosen.model, levels, adapt_days if paths else 0, seed)
     bands = _levels(drawn, levels, factors, floor=seen.floor) if paths else Levels()
     if paths:
-        notes += told.of_backtest(history, tested, chosen.model)
-        notes += told.of_levels(factors, width, adapt_days, learnt)
-        notes += told.of_total(mean, drawn, weight(series.quantity, series.grid, horizon))
+        notes += of_backtest(history, tested, chosen.model)
+        notes += of_levels(factors, width, adapt_days, learnt)
+        notes += of_total(mean, drawn, weight(series.quantity, series.grid, horizon))
     return Forecast(
         series=series,
         grid=series.grid.after(len(series)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast import findings as told
+from simcost.forecast import findings
 from simcost.forecast.cleaning import RULES, Bools, Edit, Rule
 from simcost.forecast.document import outcome
 from simcost.forecast.events.apply import Base, EventEffect, Stated, apply_all, masked
@@ -183,8 +183,8 @@ def _added_up(one: Forecast, sums: Coherent, asked: ProjectionOptions, *, leaf: 
     factor = weight(one.series.quantity, one.grid, len(sums.mean))
     parent = not leaf or asked.reconciliation == "bottom-up"
     notes = [note for note in one.findings if note["kind"] != "skewed"]
-    notes.append(told.of_sums(str(asked.reconciliation), parent=parent))
-    notes += told.of_total(sums.mean, sums.paths, factor) if len(sums.paths) else ()
+    notes.append(findings.of_sums(str(asked.reconciliation), parent=parent))
+    notes += findings.of_total(sums.mean, sums.paths, factor) if len(sums.paths) else ()
     return replace(one, mean=sums.mean, paths=sums.paths, levels=one.bands(sums.paths), findings=tuple(notes))
 
 

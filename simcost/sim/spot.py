@@ -20,7 +20,7 @@ from simcost.plan.spot import (
     UniformProgress,
     UniformProgressPlain,
 )
-from simcost.sim import spot_loops as ticks
+from simcost.sim import spot_loops
 from simcost.sim.spot_loops import STATES, Flags, Floats, Ints, Sizes
 from simcost.units import SECONDS_PER_HOUR
 
@@ -108,9 +108,9 @@ def run_spot(
             raise InputError(f"{policy.spot_nodes} nodes on spot, but the gang has {job.gang}; give at most as many")
         if len(zones) > 1:
             raise InputError("a mixed fleet has its spot nodes in one zone; look at each zone by itself")
-        found = ticks.mixed(zones[0].astype(np.int64), weight[0], starts, sizes, job.gang, policy.spot_nodes)
+        found = spot_loops.mixed(zones[0].astype(np.int64), weight[0], starts, sizes, job.gang, policy.spot_nodes)
     else:
-        found = ticks.gang(zones >= job.gang, weight, starts, sizes, *_rules(policy))
+        found = spot_loops.gang(zones >= job.gang, weight, starts, sizes, *_rules(policy))
     return _runs(found, job)
 
 
@@ -124,7 +124,7 @@ def course(
     sizes = Sizes(job.work_s, job.deadline_s, job.changeover_s, float(gap_s))
     there, weight = np.atleast_2d(nodes)[:, start:] >= job.gang, np.atleast_2d(weights)[:, start:]
     states = np.full(max(there.shape[1], int(2 * job.deadline_s / gap_s) + 2), -1, np.int8)
-    ticks.gang_run(np.zeros(ticks.FIELDS), states, there, weight, sizes, *_rules(policy))
+    spot_loops.gang_run(np.zeros(spot_loops.FIELDS), states, there, weight, sizes, *_rules(policy))
     states = states[: int((states >= 0).sum())]
     edges = np.concatenate([[0], np.flatnonzero(np.diff(states)) + 1, [len(states)]]).tolist()
     hours = [edge * gap_s / SECONDS_PER_HOUR for edge in edges]
@@ -133,22 +133,24 @@ def course(
 
 def _rules(policy: SpotPolicy) -> tuple[int, int, bool, bool]:
     """Pace, slices, on demand from the start, safety net."""
-    pace = {UniformProgress: ticks.PACE, UniformProgressPlain: ticks.PACE_PLAIN}.get(type(policy), ticks.AS_IT_COMES)
+    pace = {UniformProgress: spot_loops.PACE, UniformProgressPlain: spot_loops.PACE_PLAIN}.get(
+        type(policy), spot_loops.AS_IT_COMES
+    )
     slices = policy.slices if isinstance(policy, TimeSliced) else 1
     return pace, slices, isinstance(policy, OnDemandOnly), not isinstance(policy, SpotOnly)
 
 
 def _runs(found: Floats, job: DeadlineJob) -> SpotRuns:
-    hours = found[:, : ticks.FINISH + 1] / SECONDS_PER_HOUR
-    finish_s = np.where(found[:, ticks.DONE] > 0, found[:, ticks.FINISH], np.inf)
+    hours = found[:, : spot_loops.FINISH + 1] / SECONDS_PER_HOUR
+    finish_s = np.where(found[:, spot_loops.DONE] > 0, found[:, spot_loops.FINISH], np.inf)
     return SpotRuns(
-        on_demand_h=hours[:, ticks.WORK_O],
-        spot_h=hours[:, ticks.WORK_S],
-        billed_on_demand_h=hours[:, ticks.BILLED_O],
-        billed_spot_h=hours[:, ticks.BILLED_S],
-        weighted_spot_h=hours[:, ticks.WEIGHTED],
+        on_demand_h=hours[:, spot_loops.WORK_O],
+        spot_h=hours[:, spot_loops.WORK_S],
+        billed_on_demand_h=hours[:, spot_loops.BILLED_O],
+        billed_spot_h=hours[:, spot_loops.BILLED_S],
+        weighted_spot_h=hours[:, spot_loops.WEIGHTED],
         finish_h=finish_s / SECONDS_PER_HOUR,
-        launches=found[:, ticks.LAUNCHES].astype(np.int64),
-        preemptions=found[:, ticks.PREEMPTIONS].astype(np.int64),
-        deadline_met=finish_s <= job.deadline_s * (1 + ticks.ROUNDING),
+        launches=found[:, spot_loops.LAUNCHES].astype(np.int64),
+        preemptions=found[:, spot_loops.PREEMPTIONS].astype(np.int64),
+        deadline_met=finish_s <= job.deadline_s * (1 + spot_loops.ROUNDING),
     )

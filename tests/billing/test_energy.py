@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.ledgers import HOUR, ledger
 
-from simcost.billing import energy as power
-from simcost.billing.energy import Site, accelerator_draw, average_kw, energy, host_draw
+from simcost.billing.energy import IDLE_SHARE, Draw, Site, accelerator_draw, average_kw, energy, host_draw
 from simcost.billing.metering import usages_of
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import PowerDraw
@@ -41,7 +41,7 @@ def test_energy_of_the_vectors(shared: Path) -> None:
     assert found
     for case in found:
         asked, expected = case["input"], case["expected"]
-        draw = power.Draw(asked["idle_w"], asked["max_w"])
+        draw = Draw(asked["idle_w"], asked["max_w"])
         assert draw.watts(asked["utilization"]) == pytest.approx(expected["power_w"], rel=case["tolerance"])
         one = replace(P4D, accelerators=1)
         used = usage(
@@ -153,8 +153,8 @@ def test_power_that_nobody_measured_is_an_idle_share_of_the_rated_power() -> Non
     assert (draw.idle_w, draw.max_w) == (pytest.approx(79.8), 700)
     assert "(assumed)" in said
     shares = [row.idle_w / row.max_w for row in CATALOG.facts.power if row.name in ("a100-80gb-sxm", "a10g", "t4")]
-    assert sum([*shares, 35 / 306]) / 4 == pytest.approx(power.IDLE_SHARE, abs=1e-3)
+    assert sum([*shares, 35 / 306]) / 4 == pytest.approx(IDLE_SHARE, abs=1e-3)
     assert host_draw(P4D, CATALOG)[0].idle_w < host_draw(P4D, CATALOG)[0].max_w
-    assert doctest.testmod(power).failed == 0
+    assert doctest.testmod(sys.modules[energy.__module__]).failed == 0
     with pytest.raises(ValueError, match="must not exceed max_w"):
         PowerDraw(name="x", idle_w=2, max_w=1, source="s", as_of="2026", quality="A")

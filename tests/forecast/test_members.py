@@ -91,10 +91,10 @@ def test_paths_are_the_recursion_with_noise_in_it() -> None:
 
 def test_equal_streams_take_equal_blocks_of_any_series() -> None:
     first, second = np.arange(100.0), np.arange(100.0) ** 2
-    a, b = (base.drawn(r, 24, 60, 5, np.random.default_rng(1)) for r in (first, second))
+    a, b = (base.draw_blocks(r, 24, 60, 5, np.random.default_rng(1)) for r in (first, second))
     assert (a**2).tolist() == b.tolist()
     assert (np.diff(a[:, :24]) == 1).all()
-    assert base.drawn(first[:10], 24, 30, 5, np.random.default_rng(1)).shape == (5, 30)
+    assert base.draw_blocks(first[:10], 24, 30, 5, np.random.default_rng(1)).shape == (5, 30)
 
 
 def test_a_pool_gives_each_member_its_share_in_turn() -> None:

@@ -24,12 +24,12 @@ from simcost.plan.routing.scorers import (
 )
 from simcost.plan.serving import Saturation
 from simcost.sim.clock import Clock
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
 from simcost.trace.requests.batch import RequestBatch
 
-MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}
+MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
 MOST_RETRIES = 2
 STEP = StepTime(
     a_s=1,
@@ -221,7 +221,7 @@ def played(work: Workload, batches: Iterator[RequestBatch], **more: Any) -> tupl
         nodes=4,
     )
     if engine.timeout is not None:
-        plane.state.parameters[at.TIMEOUT] = engine.timeout
+        plane.state.parameters[col.TIMEOUT] = engine.timeout
     for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
         plane.advance(now)
         if action == "open":
@@ -238,41 +238,41 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
     expected = play_stepwise(work)
     plane, rows = play_compiled(work, batch)
     totals = plane.state.totals
-    got = {int(row[at.R_REQUEST]): row for row in rows}
+    got = {int(row[col.R_REQUEST]): row for row in rows}
     for request in expected.requests:
         row = got.pop(request.number, None)
         if request.end is None:
             assert row is None
             continue
         assert row is not None
-        assert at.STATUSES[row[at.R_STATUS]] == request.status
-        assert row[at.R_END] == request.end
-        assert row[at.R_FIRST] == (at.NIL if request.first is None else request.first)
-        assert row[at.R_EVICTED] == request.evicted
-        assert row[at.R_RETRIES] == request.retries
+        assert col.STATUSES[row[col.R_STATUS]] == request.status
+        assert row[col.R_END] == request.end
+        assert row[col.R_FIRST] == (col.NIL if request.first is None else request.first)
+        assert row[col.R_EVICTED] == request.evicted
+        assert row[col.R_RETRIES] == request.retries
     assert not got
     everyone = expected.replicas + expected.gone
     preemptions = sum(replica.preemptions for replica in everyone)
-    assert totals[at.PREEMPTIONS] == preemptions
+    assert totals[col.PREEMPTIONS] == preemptions
     # A run in progress counts its steps when it ends; all others must be there.
     steps = sum(replica.steps for replica in everyone)
     idle = all(replica.boundary is None for replica in everyone)
     if idle:
-        assert totals[at.STEPS] == steps
-        assert totals[at.GENERATED] == expected.forgotten + sum(r.generated for r in expected.requests)
+        assert totals[col.STEPS] == steps
+        assert totals[col.GENERATED] == expected.forgotten + sum(r.generated for r in expected.requests)
     for slot, replica in enumerate(expected.replicas):
         if replica.boundary is None:
-            assert plane.state.replicas[slot, at.PEAK_KV] == replica.peak
-            assert plane.state.replicas[slot, at.BUSY] == replica.busy
+            assert plane.state.replicas[slot, col.PEAK_KV] == replica.peak
+            assert plane.state.replicas[slot, col.BUSY] == replica.busy
         assert replica.peak <= work.engine.capacity
     statuses = [request.status for request in expected.requests]
-    assert totals[at.ARRIVED] == len(statuses)
+    assert totals[col.ARRIVED] == len(statuses)
     for status, column in (
-        ("completed", at.COMPLETED),
-        ("rejected", at.REJECTED),
-        ("timed_out", at.TIMED_OUT),
-        ("lost", at.LOST),
-        ("in system", at.IN_SYSTEM),
+        ("completed", col.COMPLETED),
+        ("rejected", col.REJECTED),
+        ("timed_out", col.TIMED_OUT),
+        ("lost", col.LOST),
+        ("in system", col.IN_SYSTEM),
     ):
         assert totals[column] == statuses.count(status)
     sojourns = sum((r.end if r.end is not None else work.horizon) - r.arrival for r in expected.requests)

@@ -15,8 +15,8 @@ from simcost.plan import Admission
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.scorers import PrefixCache
 from simcost.plan.serving import Retries
-from simcost.sim.serving.engine import layout as at
-from simcost.sim.serving.engine import retries as attempts
+from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine import retries
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.trace.requests.batch import RequestBatch
 
@@ -126,26 +126,26 @@ def assert_equal(seed: int) -> dict[str, int]:
     crowd = random_crowd(seed)
     work, expected = crowd.work, play_plainly(crowd)
     plane, rows = play_compiled(crowd, batch=1 + seed % 17)
-    got = {int(row[at.R_REQUEST]): row for row in rows}
+    got = {int(row[col.R_REQUEST]): row for row in rows}
     for asked in expected.asked:
         row = got.pop(asked.number, None)
         if asked.status == "in system":
             assert row is None
             continue
         assert row is not None
-        assert (at.STATUSES[row[at.R_STATUS]], row[at.R_ARRIVAL]) == (asked.status, asked.first)
-        assert (row[at.R_END], row[at.R_RETRIES]) == (asked.end, len(asked.sendings) - 1)
+        assert (col.STATUSES[row[col.R_STATUS]], row[col.R_ARRIVAL]) == (asked.status, asked.first)
+        assert (row[col.R_END], row[col.R_RETRIES]) == (asked.end, len(asked.sendings) - 1)
         if asked.status == "completed":
-            assert row[at.R_FIRST] == asked.sendings[-1].first
+            assert row[col.R_FIRST] == asked.sendings[-1].first
     assert not got
     statuses = [request.status for request in expected.pool.requests]
     totals = plane.state.totals
     for status, column in (
-        ("completed", at.COMPLETED),
-        ("rejected", at.REJECTED),
-        ("timed_out", at.TIMED_OUT),
-        ("lost", at.LOST),
-        ("in system", at.IN_SYSTEM),
+        ("completed", col.COMPLETED),
+        ("rejected", col.REJECTED),
+        ("timed_out", col.TIMED_OUT),
+        ("lost", col.LOST),
+        ("in system", col.IN_SYSTEM),
     ):
         assert totals[column] == statuses.count(status)
     assert plane.people is not None
@@ -155,12 +155,12 @@ def assert_equal(seed: int) -> dict[str, int]:
         "refused": expected.budget_refused,
         "waiting": len(expected.later),
     }
-    assert totals[at.ARRIVED] == len(statuses) == len(expected.asked) + expected.sent_again
+    assert totals[col.ARRIVED] == len(statuses) == len(expected.asked) + expected.sent_again
     final = [asked.status for asked in expected.asked]
     assert ends == {
         "arrived": len(final),
         "in_system": final.count("in system"),
-        **{status: final.count(status) for status in at.STATUSES},
+        **{status: final.count(status) for status in col.STATUSES},
     }
     bands = plane.people.by_priority()
     for band in bands:
@@ -170,14 +170,14 @@ def assert_equal(seed: int) -> dict[str, int]:
             "arrived": len(mine),
             "good": mine.count("completed"),
             "in_system": mine.count("in system"),
-            **{status: mine.count(status) for status in at.STATUSES},
+            **{status: mine.count(status) for status in col.STATUSES},
         }
     ranks = sorted({asked.priority for asked in expected.asked}, reverse=True)
     assert [band["priority"] for band in bands] == (ranks if len(ranks) > 1 else [])
     assert plane.people.index.hits() == (expected.pool.blocks_asked, expected.pool.blocks_hit)
     windows = plane.people.state.windows[0]
-    assert windows[at.W_ARRIVED] == len(final)
-    assert windows[at.W_COMPLETED] == final.count("completed") == plane.people.state.histograms[0, 2].sum()
+    assert windows[col.W_ARRIVED] == len(final)
+    assert windows[col.W_COMPLETED] == final.count("completed") == plane.people.state.histograms[0, 2].sum()
     sojourns = sum((r.end if r.end is not None else work.horizon) - r.arrival for r in expected.pool.requests)
     assert plane.look().area == sojourns % 2**64  # Little's law of the sendings
     assert len(plane.people.open_since(plane.state)[0]) == final.count("in system")
@@ -212,4 +212,4 @@ def test_who_never_fails_changes_nothing() -> None:
         assert np.array_equal(rows[rows[:, 0].argsort()], plain[plain[:, 0].argsort()])
         assert np.array_equal(plane.people.state.windows, alone.state.windows)
         assert plane.look() == alone.look()
-    assert attempts.ONE == persistent.ONE
+    assert retries.ONE == persistent.ONE

@@ -1,6 +1,7 @@
 """Estimates against whole published runs, each predicted by the other families alone; and published global batches."""
 
 import doctest
+import sys
 from dataclasses import replace
 from math import log2
 from pathlib import Path
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 from simcost.catalog import Catalog, load_catalog
 from simcost.catalog.catalog import Facts
 from simcost.errors import CatalogError
-from simcost.perf.training import whole_runs as module
 from simcost.perf.training.methods import Full
 from simcost.perf.training.utilization import ParallelLayout
 from simcost.perf.training.whole_runs import largest_batch, predicted, run_ratio, whole_runs
@@ -79,7 +79,7 @@ def test_a_measured_speed_has_no_spread_of_other_runs() -> None:
 
 
 def test_the_example_of_the_interval() -> None:
-    found = doctest.testmod(module)
+    found = doctest.testmod(sys.modules[whole_runs.__module__])
     assert found.attempted
     assert not found.failed
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from support import damaged_files as files
+from support import damaged_files
 
 from simcost.cli.main import main
 from simcost.tables import sources
@@ -369,7 +369,7 @@ def rows_of(kind: Kind, data: bytes) -> int:
     """How many rows are in a file that was read."""
     if kind.text == "parquet":
         return int(pq.ParquetFile(io.BytesIO(data)).metadata.num_rows)
-    data = files.unpacked(data)
+    data = damaged_files.unpacked(data)
     if kind.suffix == "jsonl":
         return sum(not line.isspace() and bool(line) for line in data.split(b"\n"))
     lines = [line.decode("latin-1") for line in data.splitlines()]
@@ -418,11 +418,11 @@ def kinds() -> dict[str, Kind]:
     named: Iterable[Kind] = (
         *(
             Kind(f"requests {form}", suffix, make, (*requests, form), imported, text)
-            for form, suffix, make, text in files.REQUESTS
+            for form, suffix, make, text in damaged_files.REQUESTS
         ),
         *(
             Kind(f"jobs {form}", suffix, make, (*jobs, form), None if form == "kubernetes" else imported, text)
-            for form, suffix, make, text in files.JOB_LOGS
+            for form, suffix, make, text in damaged_files.JOB_LOGS
         ),
         *(
             Kind(
@@ -434,7 +434,7 @@ def kinds() -> dict[str, Kind]:
                 lenient=name in ("focus", "accounting"),
                 place="catalog/offers.csv" if name == "own facts" else None,
             )
-            for name, suffix, make, words, text in files.OTHERS
+            for name, suffix, make, words, text in damaged_files.OTHERS
         ),
     )
     return {kind.name: kind for kind in named} | {
@@ -448,4 +448,4 @@ def kinds() -> dict[str, Kind]:
     }
 
 
-prepare = files.prepare
+prepare = damaged_files.prepare

@@ -167,7 +167,7 @@ class Transformed:
         return np.maximum(found, 0.0) if self.floor else found
 
 
-def drawn(residuals: Floats, length: int, horizon: int, count: int, rng: np.random.Generator) -> Floats:
+def draw_blocks(residuals: Floats, length: int, horizon: int, count: int, rng: np.random.Generator) -> Floats:
     """Residuals in blocks of `length` steps with uniform starts, end to end; shape (count, horizon).
 
     Blocks are not aligned to the hour of day; fewer residuals than a block wrap around.

@@ -45,7 +45,7 @@ class Bursts:
             return np.zeros((count, self.horizon))
         seasons = -(-self.horizon // self.days.shape[1])
         numbers = np.arange(len(self.days), dtype=np.float64)
-        drawn = base.drawn(numbers, WEEK, WEEK + seasons, count, rng).astype(np.intp)
+        drawn = base.draw_blocks(numbers, WEEK, WEEK + seasons, count, rng).astype(np.intp)
         factor = self.rate / mean * totals[drawn[:, :WEEK]].mean(axis=1) / mean
         found: Floats = self.days[drawn[:, WEEK:]].reshape(count, -1)[:, : self.horizon] * factor[:, None]
         return found

@@ -26,7 +26,7 @@ class Around:
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """The forecast plus blocks of errors."""
         block = min(self.block, len(self.errors))
-        found = self.point + base.drawn(self.errors, block, len(self.point), count, rng)
+        found = self.point + base.draw_blocks(self.errors, block, len(self.point), count, rng)
         return np.maximum(found, 0.0) if self.floor else found
 
 
@@ -58,7 +58,7 @@ class FittedAutoregression:
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """The recursion with blocks of residuals in it: it is linear, so they pass through its response."""
-        noise = base.drawn(self.residuals, self.block, len(self.centre), count, rng)
+        noise = base.draw_blocks(self.residuals, self.block, len(self.centre), count, rng)
         return self.transformed.back(self.centre + base.through(noise, self.response))
 
 

@@ -19,8 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast.models import base as blocks
-from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed, draw_blocks, through
 from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -157,7 +156,7 @@ def _best_ets(values: Floats, period: int, block: int, kinds: tuple[str, ...]) -
         return np.asarray(best.forecast(horizon), dtype=np.float64)
 
     def paths(horizon: int, count: int, rng: np.random.Generator) -> Floats:
-        noise = blocks.drawn(errors, block, horizon, count, rng).T
+        noise = draw_blocks(errors, block, horizon, count, rng).T
         drawn = best.simulate(horizon, anchor="end", repetitions=count, random_errors=noise)
         return np.asarray(drawn, dtype=np.float64).reshape(horizon, count).T
 
@@ -205,7 +204,7 @@ def _theta(values: Floats, season: Season, *, tested: bool) -> Result | None:
         return np.asarray(fit.forecast(horizon), dtype=np.float64)
 
     def paths(horizon: int, count: int, rng: np.random.Generator) -> Floats:
-        noise = blocks.drawn(errors, season.short, horizon, count, rng)
+        noise = draw_blocks(errors, season.short, horizon, count, rng)
         moved = noise + alpha * (np.cumsum(noise, axis=1) - noise)
         return point(horizon) + moved * (np.resize(ahead, horizon) if multiply else 1.0)
 
@@ -254,8 +253,8 @@ def _sarimax(values: Floats, season: Season) -> Result | None:
 
     def paths(horizon: int, count: int, rng: np.random.Generator) -> Floats:
         response = np.ravel(fit.impulse_responses(horizon - 1))
-        noise = blocks.drawn(errors, season.short, horizon, count, rng)
-        return undo(np.asarray(fit.forecast(horizon)) + blocks.through(noise, response))
+        noise = draw_blocks(errors, season.short, horizon, count, rng)
+        return undo(np.asarray(fit.forecast(horizon)) + through(noise, response))
 
     form = f"(1,0,1)(0,1,1) of season {period}" if seasonal else "(1,0,1) without season"
     return Result(point, paths, f"sarimax: {form}, on logs")

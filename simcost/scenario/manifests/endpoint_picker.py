@@ -13,37 +13,36 @@ from typing import Any
 
 from simcost.errors import did_you_mean
 from simcost.plan import Admission
-from simcost.plan.routing import EndpointPicker, Weighted
-from simcost.plan.routing import scorers as s
+from simcost.plan.routing import EndpointPicker, Weighted, scorers
 from simcost.plan.routing.endpoint_picker import AffinityGate
 from simcost.plan.serving import Saturation
 from simcost.scenario.manifests.fields import Fields
 
 _SCORERS: dict[str, tuple[type, dict[str, str]]] = {
-    "queue-scorer": (s.QueueDepth, {}),
-    "running-requests-size-scorer": (s.RunningRequests, {}),
-    "kv-cache-utilization-scorer": (s.KvCacheUtilization, {}),
+    "queue-scorer": (scorers.QueueDepth, {}),
+    "running-requests-size-scorer": (scorers.RunningRequests, {}),
+    "kv-cache-utilization-scorer": (scorers.KvCacheUtilization, {}),
     "prefix-cache-scorer": (
-        s.PrefixCache,
+        scorers.PrefixCache,
         {
             "blockSizeTokens": "block_tokens",
             "blockSize": "block_tokens",
             "maxPrefixBlocksToMatch": "max_blocks",
         },
     ),
-    "precise-prefix-cache-scorer": (s.PrefixCache, {"blockSizeTokens": "block_tokens"}),
+    "precise-prefix-cache-scorer": (scorers.PrefixCache, {"blockSizeTokens": "block_tokens"}),
     "active-request-scorer": (
-        s.ActiveRequest,
+        scorers.ActiveRequest,
         {"idleThreshold": "idle_threshold", "maxBusyScore": "max_busy_score"},
     ),
-    "load-aware-scorer": (s.LoadAware, {"threshold": "threshold"}),
+    "load-aware-scorer": (scorers.LoadAware, {"threshold": "threshold"}),
     "token-load-scorer": (
-        s.TokenLoad,
+        scorers.TokenLoad,
         {"queueThresholdTokens": "threshold_tokens", "threshold": "threshold_tokens"},
     ),
-    "session-affinity-scorer": (s.SessionAffinity, {}),
-    "no-hit-lru-scorer": (s.NoHitLru, {}),
-    "latency-scorer": (s.LatencyHeadroom, {"ttftWeight": "ttft_weight", "tpotWeight": "tpot_weight"}),
+    "session-affinity-scorer": (scorers.SessionAffinity, {}),
+    "no-hit-lru-scorer": (scorers.NoHitLru, {}),
+    "latency-scorer": (scorers.LatencyHeadroom, {"ttftWeight": "ttft_weight", "tpotWeight": "tpot_weight"}),
 }
 """Class, and its fields by the names of the parameters."""
 _PICKERS = {
@@ -129,9 +128,9 @@ def _scorer(plugin: Fields, cls: Callable[..., Any], names: dict[str, str]) -> A
         return cls()
     given = {ours: parameters.quantity(theirs) for theirs, ours in names.items() if parameters.has(theirs)}
     whole = {name: int(value) if value == int(value) else value for name, value in given.items() if value is not None}
-    if cls is s.PrefixCache and parameters.has("lruCapacityPerServer") and parameters.flag("autoTune") is False:
+    if cls is scorers.PrefixCache and parameters.has("lruCapacityPerServer") and parameters.flag("autoTune") is False:
         blocks = parameters.count("lruCapacityPerServer", 1)
-        whole["capacity_tokens"] = (blocks or 1) * int(whole.get("block_tokens", s.PrefixCache().block_tokens))
+        whole["capacity_tokens"] = (blocks or 1) * int(whole.get("block_tokens", scorers.PrefixCache().block_tokens))
     return plugin.build(cls, **whole)
 
 

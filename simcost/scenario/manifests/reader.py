@@ -24,7 +24,6 @@ from simcost.scenario.manifests import (
     knative,
     ray,
 )
-from simcost.scenario.manifests import endpoint_picker as epp_door
 from simcost.scenario.manifests.documents import objects_of
 from simcost.scenario.manifests.fields import Fields, ManifestFile
 from simcost.scenario.manifests.manifest import Manifest
@@ -242,7 +241,9 @@ def _read(document: _Document, asked: _Asked, manifest: Manifest) -> Manifest:
         nodes = karpenter.read_nodepool(spec, asked.catalog or load_catalog()) if spec is not None else None
         return replace(named, nodes=nodes)
     if kind == "EndpointPickerConfig":
-        return replace(named, router=endpoint_picker.read_epp(root, asked.name), admission=epp_door.read_door(root))
+        return replace(
+            named, router=endpoint_picker.read_epp(root, asked.name), admission=endpoint_picker.read_door(root)
+        )
     if kind in ("HorizontalPodAutoscaler", "ScaledObject"):
         return _kubernetes(document, named, asked.signals)
     if kind == "Ray Serve":

@@ -14,13 +14,13 @@ from simcost.sim.fleet.node_pool import Machines
 from simcost.sim.fleet.provisioners import Provider, provider_of
 from simcost.sim.fleet.records import Node, Process, Replica, to_remove
 from simcost.sim.fleet.startup import ColdStart
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane, PoolObservation
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Books
 from simcost.units import NS_PER_S
 
-_MODES = {"migrate": at.MIGRATE, "retry": at.RETRY, "lose": at.LOSE}
+_MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
 
 
 class Fleet:

@@ -13,11 +13,11 @@ from simcost.ledger.requests import Buckets
 from simcost.plan.autoscaling import Observation, Replicas, Signal, Source
 from simcost.plan.autoscaling.policy import TOTALS_ONLY, SignalName, own
 from simcost.rng import stream
-from simcost.sim.fleet import scrape_samples as over
+from simcost.sim.fleet import scrape_samples
 from simcost.sim.fleet.records import Process
 from simcost.sim.fleet.replica_arrays import Roster
 from simcost.sim.fleet.scrape_samples import Floats, Latencies, Sample, ScrapeSamples
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 Reader = Callable[[Signal, list[Sample]], float]
 
 _GAUGES = {
-    "running": (at.S_RUNNING,),
-    "waiting": (at.S_WAITING,),
-    "in_flight": (at.S_RUNNING, at.S_WAITING),
-    "kv_utilisation": (at.S_KV,),
-    "kv_demand": (at.S_KV, at.S_QUEUED),
-    "queued_prompt_tokens": (at.S_QUEUED,),
+    "running": (col.S_RUNNING,),
+    "waiting": (col.S_WAITING,),
+    "in_flight": (col.S_RUNNING, col.S_WAITING),
+    "kv_utilisation": (col.S_KV,),
+    "kv_demand": (col.S_KV, col.S_QUEUED),
+    "queued_prompt_tokens": (col.S_QUEUED,),
 }
 _RATES = {
-    "busy_fraction": (at.S_BUSY,),
-    "requests_per_s": (at.S_JOINED,),
-    "completions_per_s": (at.S_FINISHED,),
-    "prompt_tokens_per_s": (at.S_READ,),
-    "output_tokens_per_s": (at.S_WRITTEN,),
-    "tokens_per_s": (at.S_READ, at.S_WRITTEN),
+    "busy_fraction": (col.S_BUSY,),
+    "requests_per_s": (col.S_JOINED,),
+    "completions_per_s": (col.S_FINISHED,),
+    "prompt_tokens_per_s": (col.S_READ,),
+    "output_tokens_per_s": (col.S_WRITTEN,),
+    "tokens_per_s": (col.S_READ, col.S_WRITTEN),
 }
 _OF_THE_POOL = ("running", "waiting", "in_flight", "requests_per_s", "completions_per_s")
 _MIDDLES = Buckets().middles()
@@ -85,7 +85,7 @@ class MetricsPipeline:
     def scrape(self, seen: PoolObservation) -> None:
         """Take a sample of what is there now; the data plane is up to date."""
         plane, totals = self.fleet.plane, self.fleet.plane.state.totals
-        numbers, rows = over.NOBODY, over.NOTHING
+        numbers, rows = scrape_samples.NOBODY, scrape_samples.NOTHING
         if self._collects:
             serving = self._roster.serving()
             numbers, rows = serving[0], plane.samples(queues=self._walks)[serving[1]]
@@ -96,9 +96,9 @@ class MetricsPipeline:
                 seen.area,
                 seen.running,
                 seen.waiting,
-                int(totals[at.GATE_COUNT]),
-                int(totals[at.ARRIVED]),
-                int(totals[at.COMPLETED]),
+                int(totals[col.GATE_COUNT]),
+                int(totals[col.ARRIVED]),
+                int(totals[col.COMPLETED]),
                 numbers,
                 rows,
                 latency,
@@ -165,7 +165,7 @@ class MetricsPipeline:
         return signal.of_the_pool_alone or (counted and (signal.window == 0 or signal.name in _RATES))
 
     def _pooled(self, signal: Signal, shown: list[Sample]) -> float:
-        newest, first = shown[-1], over.within(shown, round(signal.window * NS_PER_S))[0]
+        newest, first = shown[-1], scrape_samples.within(shown, round(signal.window * NS_PER_S))[0]
         span_ns = newest.t_ns - first.t_ns
         if signal.name == "in_flight" and self.settings.scrape == 0 and span_ns > 0:
             return (newest.area - first.area) % 2**64 / (span_ns * self.fleet.plane.clock.ticks_per_ns)
@@ -181,24 +181,24 @@ class MetricsPipeline:
         """Requests that wait at the gateway, or that it has handed on; over a window their mean."""
         if not self.settings.gateway:
             return nan
-        window = over.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
+        window = scrape_samples.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
         held = signal.name == "gateway_waiting"
         counts = [one.gate if held else one.running + one.waiting - one.gate for one in window]
         return sum(counts) / len(counts)
 
     def _percentile(self, signal: Signal, shown: list[Sample]) -> float:
         metric, level, _ = signal.name.split("_")
-        window = over.within(shown, round(signal.window * NS_PER_S))
-        return over.percentile(window, TOTALS_ONLY.index(metric), int(level[1:]) / 100, _MIDDLES)
+        window = scrape_samples.within(shown, round(signal.window * NS_PER_S))
+        return scrape_samples.percentile(window, TOTALS_ONLY.index(metric), int(level[1:]) / 100, _MIDDLES)
 
     def _each(self, signal: Signal, shown: list[Sample]) -> Floats:
         """A signal replica by replica, of those in the newest sample."""
-        name, window = signal.name, over.within(shown, round(signal.window * NS_PER_S))
+        name, window = signal.name, scrape_samples.within(shown, round(signal.window * NS_PER_S))
         if name in _RATES:
-            each = over.rate(window, _RATES[name])
+            each = scrape_samples.rate(window, _RATES[name])
             return each * self._step_s if name == "busy_fraction" else each
         if name in _GAUGES:
-            each = over.gauge(window, _GAUGES[name], averaged=signal.window > 0)
+            each = scrape_samples.gauge(window, _GAUGES[name], averaged=signal.window > 0)
             return each / self.fleet.pool.kv_capacity_tokens if name.startswith("kv_") else each
         return self._expected(name, shown[-1])
 
@@ -211,7 +211,7 @@ class MetricsPipeline:
         seqs, kv, queued = (
             (zeros, zeros, zeros)
             if name.startswith("own")
-            else (rows[:, at.S_DECODING], rows[:, at.S_KV], rows[:, at.S_QUEUED])
+            else (rows[:, col.S_DECODING], rows[:, col.S_KV], rows[:, col.S_QUEUED])
         )
         beside_s = step.a_s + step.c_s_per_sequence * seqs + step.d_s_per_token * kv
         if name.endswith("itl_s"):
@@ -224,11 +224,11 @@ class MetricsPipeline:
     def _mean_request(self) -> tuple[float, float]:
         """Prompt, and tokens in the cache half way, of the requests answered so far; NaN before the first."""
         totals = self.fleet.plane.state.totals
-        completed = int(totals[at.COMPLETED])
+        completed = int(totals[col.COMPLETED])
         if not completed:
             return nan, nan
-        prompt = int(totals[at.COMPLETED_PROMPT]) / completed
-        return prompt, prompt + int(totals[at.COMPLETED_OUTPUT]) / completed / 2
+        prompt = int(totals[col.COMPLETED_PROMPT]) / completed
+        return prompt, prompt + int(totals[col.COMPLETED_OUTPUT]) / completed / 2
 
     def _replicas(self, shown: list[Sample]) -> Replicas:
         """All replicas that exist, with the samples of those that have some."""
@@ -249,7 +249,7 @@ class MetricsPipeline:
     def _aligned(self, values: Floats, shown: list[Sample]) -> Floats:
         """Values of the newest sample, at the places of the replicas that exist now."""
         found = np.full(len(self._roster.numbers), nan)
-        there, place = over.places(self._roster.numbers, shown[-1].numbers)
+        there, place = scrape_samples.places(self._roster.numbers, shown[-1].numbers)
         found[there] = values[place]
         return found
 

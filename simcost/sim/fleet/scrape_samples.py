@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.units import NS_PER_S
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 NOBODY = np.empty(0, np.int64)
-NOTHING = np.empty((0, at.SAMPLE), np.int64)
+NOTHING = np.empty((0, col.SAMPLE), np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,12 +129,12 @@ class Latencies:
         self.plane = plane
         histograms = plane.state.histograms
         self._seen = histograms.copy()
-        self._completed = plane.state.windows[:, at.W_COMPLETED].copy()
+        self._completed = plane.state.windows[:, col.W_COMPLETED].copy()
         self._total: Ints = histograms.sum(axis=0, dtype=np.int64)
 
     def read(self) -> Ints:
         """[metric, bucket] counts up to now."""
-        completed, histograms = self.plane.state.windows[:, at.W_COMPLETED], self.plane.state.histograms
+        completed, histograms = self.plane.state.windows[:, col.W_COMPLETED], self.plane.state.histograms
         changed = np.flatnonzero(completed != self._completed)
         if len(changed):
             self._total = self._total.copy()

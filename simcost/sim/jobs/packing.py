@@ -10,8 +10,7 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.plan.scheduling import OnNodes
 from simcost.rng import stream
-from simcost.sim.jobs import cluster as at
-from simcost.sim.jobs.cluster import MILLI, NEVER, Floats, Ints, gangs, shapes_of, work_of
+from simcost.sim.jobs.cluster import FGD, MILLI, NEVER, STAY, Floats, Ints, cluster, gangs, shapes_of, work_of
 from simcost.sim.jobs.simulate_on_nodes import POLICIES
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import NodeTable
@@ -47,22 +46,22 @@ def pack(
     Raises:
         InputError: pods without GPUs, or a cluster without.
     """
-    from simcost.sim.jobs.engine import placement as place
+    from simcost.sim.jobs.engine.placement import fill
 
     capacity = int(nodes.gpus.sum()) * MILLI
     need = pods.gpus * pods.gpu_milli
     if not capacity or not need.any():
         raise InputError("packing needs pods that ask for GPUs and nodes that have some")
     rows = np.argsort(np.array(nodes.names, dtype=object), kind="stable")
-    c = at.cluster(nodes, rows, None, None, stream(seed, "placement"))
+    c = cluster(nodes, rows, None, None, stream(seed, "placement"))
     asked = gangs(pods, c, nodes.gpu_types)
     policy = POLICIES[type(placement)]
-    shapes = shapes_of(asked, len(rows), scored=policy == at.FGD)
+    shapes = shapes_of(asked, len(rows), scored=policy == FGD)
     chosen = _arrivals(need, capacity * until, order, seed)
     arriving = pods[chosen]
     work = work_of(asked.of(chosen), arriving, np.arange(len(chosen)), strict=True)
     fragmented = np.empty(len(chosen))
-    place.fill(c, shapes, work, policy, at.STAY, fragmented)
+    fill(c, shapes, work, policy, STAY, fragmented)
     return _document(work.jobs["need"], work.jobs["start"] != NEVER, fragmented, capacity)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from simcost.ledger.jobs import NEVER, Floats, Ints
 from simcost.sim.jobs.cluster import MILLI
-from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine import state
 from simcost.trace.jobs.jobs import Jobs
 
 
@@ -46,7 +46,7 @@ def undisturbed(jobs: Jobs, start: Ints, timeline: Floats, horizon_s: float) -> 
     )
 
 
-def of_flow(flow: of.Flow, timeline: Floats) -> Ran:
+def of_flow(flow: state.Flow, timeline: Floats) -> Ran:
     """The jobs of the general engine."""
     jobs, milli = flow.jobs, float(MILLI)
     seconds = {"lost": jobs["lost"], "checkpoint": jobs["written"], "restart": jobs["restarted"]}
@@ -55,7 +55,7 @@ def of_flow(flow: of.Flow, timeline: Floats) -> Ran:
     timeline[:, [1, 3]] /= milli
     return Ran(
         start_s=jobs["start"].astype(float),
-        end_s=np.where(jobs["state"] == of.ENDED, jobs["end"], NEVER).astype(float),
+        end_s=np.where(jobs["state"] == state.ENDED, jobs["end"], NEVER).astype(float),
         preemptions=jobs["stops"].copy(),
         failures=jobs["fails"].copy(),
         lost_s=jobs["lost"].astype(float),

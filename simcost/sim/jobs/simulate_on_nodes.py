@@ -24,14 +24,21 @@ from simcost.plan.scheduling import (
     Topology,
 )
 from simcost.rng import stream
-from simcost.sim.jobs import cluster as at
 from simcost.sim.jobs.cluster import (
+    BEST_FIT,
+    CONSOLIDATE,
+    FGD,
+    LEAVE,
     MILLI,
     NEVER,
+    RANDOM,
+    SPREAD,
     FreeNodes,
     Gangs,
     Ints,
     Shapes,
+    by_pool,
+    cluster,
     gangs,
     queue_of,
     shapes_of,
@@ -50,12 +57,12 @@ _IN_LINES = ("strict", "skip")
 """Disciplines with an order that does not change, and no reservations: they have an engine of their own."""
 Ordered = Rigid
 POLICIES: dict[type, int] = {
-    Consolidate: at.CONSOLIDATE,
-    Spread: at.SPREAD,
-    Random: at.RANDOM,
-    BestFit: at.BEST_FIT,
-    Fgd: at.FGD,
-    Topology: at.CONSOLIDATE,
+    Consolidate: CONSOLIDATE,
+    Spread: SPREAD,
+    Random: RANDOM,
+    BestFit: BEST_FIT,
+    Fgd: FGD,
+    Topology: CONSOLIDATE,
 }
 
 
@@ -205,7 +212,7 @@ class _Site:
 
 def _pools(setting: _Setting) -> list[tuple[str, Ints, Ints]]:
     """Name, jobs and nodes of each pool; a pool of nodes without jobs stands idle."""
-    jobs, here = setting.jobs, at.by_pool(setting.nodes)
+    jobs, here = setting.jobs, by_pool(setting.nodes)
     if len(here) == 1 or isinstance(setting.scheduler, Quotas):
         everywhere = np.argsort(np.array(setting.nodes.names, dtype=object), kind="stable")
         return [(next(iter(here)), np.arange(len(jobs)), everywhere)]
@@ -228,7 +235,7 @@ def _site(setting: _Setting, name: str, rows: Ints, here: Ints) -> _Site:
         domain, rack = nodes.domain, nodes.rack
         if domain is None and rack is None:
             raise InputError("topology needs a column rack or domain in the list of nodes; or take consolidate")
-    c = at.cluster(nodes, here, domain, rack, stream(setting.mishaps.seed, "placement", name))
+    c = cluster(nodes, here, domain, rack, stream(setting.mishaps.seed, "placement", name))
     mine = setting.jobs[rows]
     asked = gangs(mine, c, nodes.gpu_types)
     kept = fitting(asked, mine, c)
@@ -242,7 +249,7 @@ def _run(setting: _Setting, site: _Site, rejected: Flags) -> _Pool:
     kept = site.fits[~rejected[site.rows[site.fits]]]
     rows = site.rows[kept]
     mine, asked, policy = setting.jobs[rows], site.asked.of(kept), POLICIES[type(setting.placement)]
-    shapes = shapes_of(asked, len(site.nodes), scored=policy == at.FGD)
+    shapes = shapes_of(asked, len(site.nodes), scored=policy == FGD)
     plain = setting.mishaps.none and mine.after is None and setting.horizon_s == np.inf
     if setting.scheduler.discipline in _IN_LINES and plain:
         return _in_lines(setting, site, mine, rows, asked, shapes, policy)
@@ -283,7 +290,7 @@ def _in_general(
     setting: _Setting, site: _Site, mine: Jobs, rows: Ints, asked: Gangs, shapes: Shapes, policy: int
 ) -> _Pool:
     """By the general engine."""
-    from simcost.sim.jobs.engine import placement as place
+    from simcost.sim.jobs.engine.placement import renew
 
     first, members = asked.members
     room = Room(
@@ -295,7 +302,7 @@ def _in_general(
         line=asked.request,
         placement=policy,
     )
-    empty = place.renew(site.cluster, shapes)[1]
+    empty = renew(site.cluster, shapes)[1]
     flow, timeline = run_general(mine, room, setting.scheduler, setting.mishaps, setting.horizon_s)
     pool = flow.pool[0]
     return _Pool(
@@ -316,7 +323,7 @@ def _in_general(
 
 def fitting(asked: Gangs, mine: Jobs, c: FreeNodes) -> Ints:
     """Rows of the jobs that fit on the pool while it is empty."""
-    from simcost.sim.jobs.engine import placement as place
+    from simcost.sim.jobs.engine.placement import fill
 
     if not len(mine):
         return np.empty(0, np.int64)
@@ -324,7 +331,7 @@ def fitting(asked: Gangs, mine: Jobs, c: FreeNodes) -> Ints:
     sample = asked.of(one_each)
     work = work_of(sample, mine[one_each], np.arange(len(one_each)), strict=True)
     shapes = shapes_of(sample, 0, scored=False)
-    place.fill(c, shapes, work, at.SPREAD, at.LEAVE, np.empty(len(one_each)))
+    fill(c, shapes, work, SPREAD, LEAVE, np.empty(len(one_each)))
     return np.flatnonzero(work.jobs["start"][asked.request] != NEVER)
 
 

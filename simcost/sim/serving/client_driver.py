@@ -17,9 +17,8 @@ from simcost.plan.routing import EndpointPicker
 from simcost.plan.routing.scorers import PrefixCache
 from simcost.plan.serving import Retries
 from simcost.sim.clock import Clock
-from simcost.sim.serving.engine import layout as at
-from simcost.sim.serving.engine import prefix_index, priority_queues
-from simcost.sim.serving.engine import retries as attempts
+from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine import prefix_index, priority_queues, retries
 from simcost.sim.serving.engine.client_entries import advance_clients, advance_clients_informed
 from simcost.sim.serving.engine.client_state import Clients
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
@@ -41,7 +40,7 @@ class PrefixIndex:
             block = pool.prefix_block_tokens
             capacity = max((scorer.capacity_tokens or pool.kv_capacity_tokens) // block, 1)
             rules[prefix_index.MOST] = min(max(scorer.max_blocks * scorer.block_tokens // block, 1), _LONGEST)
-            rules[prefix_index.SCORER] = at.SCORER + place * at.SCORER_WIDTH
+            rules[prefix_index.SCORER] = col.SCORER + place * col.SCORER_WIDTH
         size = 1 << (2 * capacity - 1).bit_length()
         self.state = prefix_index.Prefixes(
             rules=rules,
@@ -105,7 +104,7 @@ def _ends(slots: int) -> npt.NDArray[np.int64]:
 
 
 _ENTRIES = 1 << 10
-_ON = {"rejected": at.IS_REJECTED, "timeout": at.IS_TIMED_OUT, "lost": at.IS_LOST}
+_ON = {"rejected": col.IS_REJECTED, "timeout": col.IS_TIMED_OUT, "lost": col.IS_LOST}
 
 
 class People:
@@ -126,38 +125,38 @@ class People:
         windows: int,
         on_rows: Callable[[Ints], None] | None,
     ) -> None:
-        retries, admission = pool.retries, pool.admission
-        self._on_rows, self._retry = on_rows, retries is not None
+        policy, admission = pool.retries, pool.admission
+        self._on_rows, self._retry = on_rows, policy is not None
         self.index, self._references = PrefixIndex(pool), np.empty(0, np.int64)
-        rules, waits_s = _rules(retries), retries.delays_s() if retries else ()
-        rules[attempts.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
-        rules[attempts.SHEDS] = admission.saturation is not None and admission.saturation.then == "shed"
+        rules, waits_s = _rules(policy), policy.delays_s() if policy else ()
+        rules[retries.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
+        rules[retries.SHEDS] = admission.saturation is not None and admission.saturation.then == "shed"
         self.state = Clients(
             rules=rules,
             delays=np.array([clock.ticks(wait_s) for wait_s in waits_s], np.int64),
-            jitter=np.array([retries.jitter if retries else 0.0]),
-            totals=np.zeros(attempts.TOTALS, np.int64),
-            ring=np.zeros((_ENTRIES, attempts.REQUEST), np.int64),
-            heap=np.zeros((_ENTRIES, attempts.REQUEST), np.int64),
+            jitter=np.array([policy.jitter if policy else 0.0]),
+            totals=np.zeros(retries.TOTALS, np.int64),
+            ring=np.zeros((_ENTRIES, retries.REQUEST), np.int64),
+            heap=np.zeros((_ENTRIES, retries.REQUEST), np.int64),
             bands=_bands(np.zeros(1, np.int64)),
             prefixes=self.index.state,
-            windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
+            windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
-            rows=np.zeros((4 * _ENTRIES if on_rows else 0, at.R_RETRIES + 1), np.int64),
+            rows=np.zeros((4 * _ENTRIES if on_rows else 0, col.R_RETRIES + 1), np.int64),
         )
-        self.state.totals[attempts.BUCKET] = rules[attempts.BURST]
+        self.state.totals[retries.BUCKET] = rules[retries.BURST]
 
     def advance(self, engine: State, *requests: Any) -> tuple[int, int]:
         """As `kernel.run.advance`."""
         given = (*requests[:-3], self._references, *requests[-3:])
-        play = advance_clients_informed if engine.parameters[at.INFORMED] else advance_clients
+        play = advance_clients_informed if engine.parameters[col.INFORMED] else advance_clients
         found: tuple[int, int] = play(engine, self.state, *given)
         return found
 
     @property
     def overtaken(self) -> int:
         """At each replica, where requests of one priority may overtake those of another."""
-        return at.OVERTAKEN if len(self.state.bands) > 1 else 0
+        return col.OVERTAKEN if len(self.state.bands) > 1 else 0
 
     def open(self, slot: int) -> None:
         """A new replica is in the slot."""
@@ -168,10 +167,10 @@ class People:
         """Know the priorities and prefixes of the requests that come next."""
         self._know(batch.priority)
         mine = self.state.totals
-        inside = engine.nodes[engine.nodes[:, at.REQUEST] != NIL, at.PREFIX]
-        k = (mine[attempts.RING_HEAD] + np.arange(mine[attempts.RING_COUNT])) & (len(self.state.ring) - 1)
-        again = self.state.heap[: mine[attempts.HEAP_COUNT], attempts.PREFIX]
-        live = np.concatenate([inside, self.state.ring[k, attempts.PREFIX], again])
+        inside = engine.nodes[engine.nodes[:, col.REQUEST] != NIL, col.PREFIX]
+        k = (mine[retries.RING_HEAD] + np.arange(mine[retries.RING_COUNT])) & (len(self.state.ring) - 1)
+        again = self.state.heap[: mine[retries.HEAP_COUNT], retries.PREFIX]
+        live = np.concatenate([inside, self.state.ring[k, retries.PREFIX], again])
         self._references = self.index.take(batch, live)
         self.state = self.state._replace(prefixes=self.index.state)
 
@@ -190,19 +189,19 @@ class People:
         mine = self.state.totals
         if self._on_rows is None:
             return
-        self._on_rows(self.state.rows[: mine[attempts.OUT]])
-        mine[attempts.OUT] = 0
-        needed = 2 * int(engine.totals[at.ROWS] + engine.totals[at.IN_SYSTEM]) + 8
+        self._on_rows(self.state.rows[: mine[retries.OUT]])
+        mine[retries.OUT] = 0
+        needed = 2 * int(engine.totals[col.ROWS] + engine.totals[col.IN_SYSTEM]) + 8
         if len(self.state.rows) < needed:
-            self.state = self.state._replace(rows=np.zeros((2 * needed, at.R_RETRIES + 1), np.int64))
+            self.state = self.state._replace(rows=np.zeros((2 * needed, col.R_RETRIES + 1), np.int64))
 
     def grow(self, engine: State) -> None:
         """Double what is full."""
         mine, ring, heap = self.state.totals, self.state.ring, self.state.heap
-        if mine[attempts.RING_COUNT] >= len(ring):
-            ring = _longer(np.roll(ring, -int(mine[attempts.RING_HEAD]), axis=0), 2 * len(ring))
-            mine[attempts.RING_HEAD] = 0
-        needed = int(mine[attempts.HEAP_COUNT] + engine.totals[at.ROWS]) + 8
+        if mine[retries.RING_COUNT] >= len(ring):
+            ring = _longer(np.roll(ring, -int(mine[retries.RING_HEAD]), axis=0), 2 * len(ring))
+            mine[retries.RING_HEAD] = 0
+        needed = int(mine[retries.HEAP_COUNT] + engine.totals[col.ROWS]) + 8
         if needed >= len(heap):
             heap = _longer(heap, 2 * needed)
         self.state = self.state._replace(ring=ring, heap=heap)
@@ -210,8 +209,8 @@ class People:
     def ends(self) -> dict[str, int]:
         """Requests, and what became of them, by the names of the ledger."""
         mine = self.state.totals.tolist()
-        ended = dict(zip(at.STATUSES, mine[attempts.ENDED : attempts.ENDED + len(at.STATUSES)], strict=True))
-        arrived = mine[attempts.REQUESTS]
+        ended = dict(zip(col.STATUSES, mine[retries.ENDED : retries.ENDED + len(col.STATUSES)], strict=True))
+        arrived = mine[retries.REQUESTS]
         return {"arrived": arrived, **ended, "in_system": arrived - sum(ended.values())}
 
     def by_priority(self) -> tuple[dict[str, int], ...]:
@@ -221,8 +220,8 @@ class People:
         for row in there if len(there) > 1 else ():
             ended = dict(
                 zip(
-                    at.STATUSES,
-                    row[priority_queues.ENDED : priority_queues.ENDED + len(at.STATUSES)],
+                    col.STATUSES,
+                    row[priority_queues.ENDED : priority_queues.ENDED + len(col.STATUSES)],
                     strict=True,
                 )
             )
@@ -244,34 +243,34 @@ class People:
             return None
         mine = self.state.totals.tolist()
         return {
-            "retries": mine[attempts.RETRIED],
-            "refused": mine[attempts.REFUSED],
-            "waiting": mine[attempts.HEAP_COUNT],
+            "retries": mine[retries.RETRIED],
+            "refused": mine[retries.REFUSED],
+            "waiting": mine[retries.HEAP_COUNT],
         }
 
     def open_since(self, engine: State) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Of requests without an end: when each was first asked, and whether a token of the last sending is there."""
         mine, ring = self.state.totals, self.state.ring
-        k = np.arange(mine[attempts.RING_COUNT])
-        entries = ring[(mine[attempts.RING_HEAD] + k) & (len(ring) - 1)]
-        live = entries[:, attempts.ORDER] == 1
-        serial = (mine[attempts.FIRST_SERIAL] + k)[live]
-        nodes = engine.nodes[engine.nodes[:, at.REQUEST] != NIL]
-        begun = np.isin(serial, nodes[nodes[:, at.FIRST] != NIL, at.REQUEST])
-        waiting = self.state.heap[: mine[attempts.HEAP_COUNT], attempts.ASKED]
-        asked = np.concatenate([entries[live, attempts.ASKED], waiting])
+        k = np.arange(mine[retries.RING_COUNT])
+        entries = ring[(mine[retries.RING_HEAD] + k) & (len(ring) - 1)]
+        live = entries[:, retries.ORDER] == 1
+        serial = (mine[retries.FIRST_SERIAL] + k)[live]
+        nodes = engine.nodes[engine.nodes[:, col.REQUEST] != NIL]
+        begun = np.isin(serial, nodes[nodes[:, col.FIRST] != NIL, col.REQUEST])
+        waiting = self.state.heap[: mine[retries.HEAP_COUNT], retries.ASKED]
+        asked = np.concatenate([entries[live, retries.ASKED], waiting])
         return asked, np.concatenate([begun, np.zeros(len(waiting), np.bool_)])
 
 
-def _rules(retries: Retries | None) -> Ints:
-    rules = np.zeros(attempts.RULES, np.int64)
-    rules[attempts.ATTEMPTS], rules[attempts.GAIN] = 1, NIL
-    if retries is not None:
-        rules[attempts.ATTEMPTS] = retries.attempts
-        rules[[attempts.ON + _ON[one] for one in retries.on]] = 1
-        rules[attempts.BURST] = retries.burst * attempts.ONE
-        if retries.budget is not None:
-            rules[attempts.GAIN] = round(retries.budget * attempts.ONE)
+def _rules(policy: Retries | None) -> Ints:
+    rules = np.zeros(retries.RULES, np.int64)
+    rules[retries.ATTEMPTS], rules[retries.GAIN] = 1, NIL
+    if policy is not None:
+        rules[retries.ATTEMPTS] = policy.attempts
+        rules[[retries.ON + _ON[one] for one in policy.on]] = 1
+        rules[retries.BURST] = policy.burst * retries.ONE
+        if policy.budget is not None:
+            rules[retries.GAIN] = round(policy.budget * retries.ONE)
     return rules
 
 

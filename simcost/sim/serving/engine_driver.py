@@ -12,7 +12,7 @@ import numpy.typing as npt
 from simcost.errors import RunError
 from simcost.ledger.requests import Buckets, LatencyLimits
 from simcost.sim.clock import Clock
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.router_codes import routing_numbers, routing_parameters
@@ -94,28 +94,28 @@ class DataPlane:
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
             parameters=_parameters(pool, clock, window_ns, salt),
-            totals=np.zeros(at.TOTALS, np.int64),
-            replicas=np.zeros((at.BLOCK, at.REPLICA), np.int64),
-            next_event=np.full(at.BLOCK, NEVER, np.int64),
+            totals=np.zeros(col.TOTALS, np.int64),
+            replicas=np.zeros((col.BLOCK, col.REPLICA), np.int64),
+            next_event=np.full(col.BLOCK, NEVER, np.int64),
             block_event=np.full(1, NEVER, np.int64),
-            load=np.full(at.BLOCK, at.CLOSED, np.int32),
-            routable=np.zeros(2 * at.BLOCK, np.int64),
-            heap=np.zeros((at.BLOCK, pool.batching.max_num_seqs), np.int64),
-            nodes=np.zeros((0, at.NODE), np.int64),
+            load=np.full(col.BLOCK, col.CLOSED, np.int32),
+            routable=np.zeros(2 * col.BLOCK, np.int64),
+            heap=np.zeros((col.BLOCK, pool.batching.max_num_seqs), np.int64),
+            nodes=np.zeros((0, col.NODE), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
-            windows=np.zeros((windows, at.W_OUTPUT + 1), np.int64),
+            windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
             limits=np.array([*slo, *routing_numbers(pool.router, pool.admission)]),
-            rows=np.zeros((_ROWS if on_rows or self.people else 0, at.R_RETRIES + 1), np.int64),
+            rows=np.zeros((_ROWS if on_rows or self.people else 0, col.R_RETRIES + 1), np.int64),
             memory=np.zeros((_REMEMBERED, 2), np.int64),
         )
-        self.state.totals[[at.FREE, at.GATE_HEAD, at.GATE_TAIL, at.SNAPSHOT]] = NIL
+        self.state.totals[[col.FREE, col.GATE_HEAD, col.GATE_TAIL, col.SNAPSHOT]] = NIL
         self._grow_nodes(nodes)
         self._take(first)
 
     def advance(self, until_ns: int) -> None:
         """Play everything strictly before `until_ns`."""
         until = until_ns * self.clock.ticks_per_ns
-        informed = self.state.parameters[at.INFORMED]
+        informed = self.state.parameters[col.INFORMED]
         play = self._kernel.advance_informed if informed else self._kernel.advance
         while True:
             where = (self._next, self._final, until)
@@ -123,13 +123,13 @@ class DataPlane:
                 self._next, why = play(*self._requests, *where, *self.state)
             else:
                 self._next, why = self.people.advance(self.state, *self._requests, self._priorities, *where)
-            if why == at.UNTIL:
+            if why == col.UNTIL:
                 return
-            if why == at.INPUT:
+            if why == col.INPUT:
                 self._take(next(self._arrivals, None))
-            elif why in (at.OUTPUT_FULL, at.CLIENTS_FULL):
+            elif why in (col.OUTPUT_FULL, col.CLIENTS_FULL):
                 self._hand_over_rows()
-            elif why == at.MEMORY_FULL:
+            elif why == col.MEMORY_FULL:
                 self._grow_ring()
             else:
                 self._grow_nodes(2 * len(self.state.nodes))
@@ -137,7 +137,7 @@ class DataPlane:
     def finish(self) -> None:
         """Hand over the rows that are left."""
         if self.people is not None:
-            self.advance(int(self.state.totals[at.NOW]) // self.clock.ticks_per_ns)
+            self.advance(int(self.state.totals[col.NOW]) // self.clock.ticks_per_ns)
             self.people.hand_over_rows(self.state)
         if self._on_rows:
             self._hand_over_rows()
@@ -148,86 +148,86 @@ class DataPlane:
             self._grow_slots()
         totals, replica = self.state.totals, self.state.replicas[slot]
         replica[:] = 0
-        replica[[at.HEAD, at.TAIL, at.WAIT_HEAD, at.PREFILLING, at.LEAVING]] = NIL
-        replica[at.IDLE_SINCE] = totals[at.NOW]
+        replica[[col.HEAD, col.TAIL, col.WAIT_HEAD, col.PREFILLING, col.LEAVING]] = NIL
+        replica[col.IDLE_SINCE] = totals[col.NOW]
         if self.people is not None:
-            replica[at.RETURNED] = self.people.overtaken
+            replica[col.RETURNED] = self.people.overtaken
             self.people.open(slot)
-        totals[at.OPENED] += 1
-        replica[at.OWNER] = totals[at.OPENED] << at.SLOT_BITS | slot
-        totals[at.WAKE] = at.AT_ONCE
+        totals[col.OPENED] += 1
+        replica[col.OWNER] = totals[col.OPENED] << col.SLOT_BITS | slot
+        totals[col.WAKE] = col.AT_ONCE
         self.state.load[slot] = 0
-        self.state.routable[totals[at.ROUTABLE]] = slot
-        totals[at.ROUTABLE] += 1
-        totals[at.SLOTS] = max(totals[at.SLOTS], slot + 1)
+        self.state.routable[totals[col.ROUTABLE]] = slot
+        totals[col.ROUTABLE] += 1
+        totals[col.SLOTS] = max(totals[col.SLOTS], slot + 1)
         self._limit_gate()
 
     def close(self, slot: int) -> None:
         """The replica in `slot` takes no more requests; it finishes those it has."""
         totals, routable = self.state.totals, self.state.routable
-        kept = [r for r in routable[: totals[at.ROUTABLE]] if r != slot]
+        kept = [r for r in routable[: totals[col.ROUTABLE]] if r != slot]
         routable[: len(kept)] = kept
-        totals[at.ROUTABLE] = len(kept)
-        self.state.load[slot] += at.CLOSED
+        totals[col.ROUTABLE] = len(kept)
+        self.state.load[slot] += col.CLOSED
         self._limit_gate()
 
     def vacate(self, slot: int, mode: int, most_retries: int = 2**31) -> None:
         """Take a closed replica away from its requests: they migrate, retry, or are lost (`layout.MIGRATE`)."""
         totals, rows = self.state.totals, len(self.state.rows)
-        if rows and rows - totals[at.ROWS] < totals[at.IN_SYSTEM] + 1:
+        if rows and rows - totals[col.ROWS] < totals[col.IN_SYSTEM] + 1:
             if self.people is not None:  # reads them
-                self.advance(int(totals[at.NOW]) // self.clock.ticks_per_ns)
+                self.advance(int(totals[col.NOW]) // self.clock.ticks_per_ns)
             self._hand_over_rows()
         self._kernel.vacate(slot, mode, most_retries, *self.state)
 
     def is_empty(self, slot: int) -> bool:
         """Whether a replica has no requests left."""
-        return int(self.state.load[slot]) % at.CLOSED == 0
+        return int(self.state.load[slot]) % col.CLOSED == 0
 
     def idle_since_s(self, slot: int) -> float:
         """When the replica in `slot` last ran out of work."""
-        return float(self.state.replicas[slot, at.IDLE_SINCE]) * self.clock.tick_s
+        return float(self.state.replicas[slot, col.IDLE_SINCE]) * self.clock.tick_s
 
     def busy_s(self, slot: int) -> float:
         """Seconds with at least one request, up to now."""
         replica = self.state.replicas[slot]
         running = self.state.next_event[slot] != NEVER
-        open_run = int(self.state.totals[at.NOW]) - int(replica[at.BUSY_SINCE]) if running else 0
-        return (int(replica[at.BUSY]) + open_run) * self.clock.tick_s
+        open_run = int(self.state.totals[col.NOW]) - int(replica[col.BUSY_SINCE]) if running else 0
+        return (int(replica[col.BUSY]) + open_run) * self.clock.tick_s
 
     def look(self) -> PoolObservation:
         """The pool now."""
         totals: list[int] = self.state.totals.tolist()
-        in_system = totals[at.IN_SYSTEM]
-        running, waiting, kv_tokens, steps = totals[at.RUNNING_NOW :]
-        area = (in_system * totals[at.NOW] - totals[at.SUM_ARRIVALS] + totals[at.SUM_DEPARTURES]) % 2**64
-        return PoolObservation(running, waiting, kv_tokens, steps, in_system, totals[at.ARRIVED], area)
+        in_system = totals[col.IN_SYSTEM]
+        running, waiting, kv_tokens, steps = totals[col.RUNNING_NOW :]
+        area = (in_system * totals[col.NOW] - totals[col.SUM_ARRIVALS] + totals[col.SUM_DEPARTURES]) % 2**64
+        return PoolObservation(running, waiting, kv_tokens, steps, in_system, totals[col.ARRIVED], area)
 
     def samples(self, *, queues: bool) -> Ints:
         """What each slot shows to a scraper now (layout.S_*), shape (slots, SAMPLE)."""
-        found = np.zeros((int(self.state.totals[at.SLOTS]), at.SAMPLE), np.int64)
-        self._kernel.collect(int(self.state.totals[at.NOW]), queues, found, *self.state)
+        found = np.zeros((int(self.state.totals[col.SLOTS]), col.SAMPLE), np.int64)
+        self._kernel.collect(int(self.state.totals[col.NOW]), queues, found, *self.state)
         return found
 
     def _limit_gate(self) -> None:
         """Where each ready replica lets so many wait, their number counts."""
-        each, ready = self._admission.max_queued_per_replica, int(self.state.totals[at.ROUTABLE])
+        each, ready = self._admission.max_queued_per_replica, int(self.state.totals[col.ROUTABLE])
         if each is not None:
             most = NEVER if self._admission.max_queued is None else self._admission.max_queued
-            self.state.parameters[at.MAX_QUEUED] = min(most, each * ready) if ready else most
+            self.state.parameters[col.MAX_QUEUED] = min(most, each * ready) if ready else most
 
     def _take(self, following: RequestBatch | None) -> None:
         if self.people is not None and following is not None:
             overtaken = self.people.overtaken
             self.people.take(following, self.state)
-            self.state.replicas[:, at.RETURNED] += self.people.overtaken - overtaken
+            self.state.replicas[:, col.RETURNED] += self.people.overtaken - overtaken
         self._final = following is None
         batch, self._next = following or NO_REQUESTS, 0
         sessions = _NO_SESSIONS if batch.session is None else batch.session
         tokens = _fixed(batch.prompt_tokens), _fixed(batch.output_tokens)
         self._requests = (_fixed(batch.arrival_ns), *tokens, _fixed(sessions))
         self._priorities = _fixed(batch.priorities())
-        if self.state.parameters[at.BY_SESSION] and batch.session is not None:
+        if self.state.parameters[col.BY_SESSION] and batch.session is not None:
             self._remember_sessions(int(batch.session.max(initial=0)) + 1)
 
     def _hand_over_rows(self) -> None:
@@ -236,31 +236,31 @@ class DataPlane:
             self.people.hand_over_rows(self.state)
             self.people.grow(self.state)
         if self._on_rows:
-            self._on_rows(self.state.rows[: totals[at.ROWS]])
-            totals[at.ROWS] = 0
-        if len(self.state.rows) < 2 * (totals[at.ROWS] + totals[at.IN_SYSTEM]):
-            rows = np.zeros((4 * int(totals[at.ROWS] + totals[at.IN_SYSTEM]), at.R_RETRIES + 1), np.int64)
-            rows[: totals[at.ROWS]] = self.state.rows[: totals[at.ROWS]]
+            self._on_rows(self.state.rows[: totals[col.ROWS]])
+            totals[col.ROWS] = 0
+        if len(self.state.rows) < 2 * (totals[col.ROWS] + totals[col.IN_SYSTEM]):
+            rows = np.zeros((4 * int(totals[col.ROWS] + totals[col.IN_SYSTEM]), col.R_RETRIES + 1), np.int64)
+            rows[: totals[col.ROWS]] = self.state.rows[: totals[col.ROWS]]
             self.state = self.state._replace(rows=rows)
 
     def _grow_nodes(self, count: int) -> None:
         old = self.state.nodes
-        if count > at.NODE_LIMIT:
+        if count > col.NODE_LIMIT:
             raise RunError(
                 f"more than {len(old):,} requests in the system at once: the plan cannot carry this load; "
                 "add replicas or set `admission: {timeout: 60s}`"
             )
-        nodes = np.zeros((count, at.NODE), np.int64)
+        nodes = np.zeros((count, col.NODE), np.int64)
         nodes[: len(old)] = old
         fresh = np.arange(len(old), count)
-        nodes[fresh, at.NEXT] = np.append(fresh[1:], self.state.totals[at.FREE])
-        nodes[fresh, at.REQUEST] = NIL
-        self.state.totals[at.FREE] = len(old)
+        nodes[fresh, col.NEXT] = np.append(fresh[1:], self.state.totals[col.FREE])
+        nodes[fresh, col.REQUEST] = NIL
+        self.state.totals[col.FREE] = len(old)
         self.state = self.state._replace(nodes=nodes)
 
     def _grow_ring(self) -> None:
-        ring = np.roll(self.state.memory, -int(self.state.totals[at.SENT_HEAD]), axis=0)
-        self.state.totals[at.SENT_HEAD] = 0
+        ring = np.roll(self.state.memory, -int(self.state.totals[col.SENT_HEAD]), axis=0)
+        self.state.totals[col.SENT_HEAD] = 0
         self.state = self.state._replace(memory=_doubled(ring, 0))
 
     def _remember_sessions(self, count: int) -> None:
@@ -273,17 +273,17 @@ class DataPlane:
             replicas=_doubled(s.replicas, 0),
             next_event=_doubled(s.next_event, NEVER),
             block_event=_doubled(s.block_event, NEVER),
-            load=_doubled(s.load, at.CLOSED),
+            load=_doubled(s.load, col.CLOSED),
             routable=_doubled(s.routable, 0),
             heap=_doubled(s.heap, 0),
         )
 
 
 def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
-    parameters = np.zeros(at.PARAMETERS, np.int64)
-    parameters[: at.CAPACITY] = clock.a, clock.b, clock.c, clock.d, clock.e, clock.e_shift
+    parameters = np.zeros(col.PARAMETERS, np.int64)
+    parameters[: col.CAPACITY] = clock.a, clock.b, clock.c, clock.d, clock.e, clock.e_shift
     timeout = pool.admission.timeout
-    parameters[at.CAPACITY : at.INFORMED] = (
+    parameters[col.CAPACITY : col.INFORMED] = (
         pool.kv_capacity_tokens,
         pool.batching.max_num_batched_tokens,
         pool.batching.max_num_seqs,
@@ -294,7 +294,7 @@ def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
         clock.ticks_per_ns,
         salt,
     )
-    parameters[at.INFORMED :] = routing_parameters(pool.router, pool.admission, clock)
+    parameters[col.INFORMED :] = routing_parameters(pool.router, pool.admission, clock)
     return parameters
 
 

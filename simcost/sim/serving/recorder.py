@@ -20,18 +20,18 @@ from simcost.ledger.requests import (
     RequestOutcomes,
     Sendings,
 )
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NIL, Ints
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.units import NS_PER_S
 
 _ENDS = {
-    "arrived": at.ARRIVED,
-    "completed": at.COMPLETED,
-    "rejected": at.REJECTED,
-    "timed_out": at.TIMED_OUT,
-    "lost": at.LOST,
-    "in_system": at.IN_SYSTEM,
+    "arrived": col.ARRIVED,
+    "completed": col.COMPLETED,
+    "rejected": col.REJECTED,
+    "timed_out": col.TIMED_OUT,
+    "lost": col.LOST,
+    "in_system": col.IN_SYSTEM,
 }
 """Counters of the data plane by the names of the ledger."""
 
@@ -110,19 +110,19 @@ class RowWriter:
 
 def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
     column = rows.T
-    status = pa.DictionaryArray.from_arrays(column[at.R_STATUS].astype(np.int32), list(at.STATUSES))
-    ttft_s = (column[at.R_FIRST] - column[at.R_ARRIVAL]) * tick_s
+    status = pa.DictionaryArray.from_arrays(column[col.R_STATUS].astype(np.int32), list(col.STATUSES))
+    ttft_s = (column[col.R_FIRST] - column[col.R_ARRIVAL]) * tick_s
     return pa.table(
         [
-            column[at.R_REQUEST],
-            column[at.R_ARRIVAL] * tick_s,
+            column[col.R_REQUEST],
+            column[col.R_ARRIVAL] * tick_s,
             status.cast(pa.string()),
-            column[at.R_PROMPT].astype(np.int32),
-            column[at.R_OUTPUT].astype(np.int32),
-            pa.array(ttft_s, mask=column[at.R_FIRST] == NIL),
-            (column[at.R_END] - column[at.R_ARRIVAL]) * tick_s,
-            column[at.R_EVICTED].astype(np.int32),
-            column[at.R_RETRIES].astype(np.int32),
+            column[col.R_PROMPT].astype(np.int32),
+            column[col.R_OUTPUT].astype(np.int32),
+            pa.array(ttft_s, mask=column[col.R_FIRST] == NIL),
+            (column[col.R_END] - column[col.R_ARRIVAL]) * tick_s,
+            column[col.R_EVICTED].astype(np.int32),
+            column[col.R_RETRIES].astype(np.int32),
         ],
         schema=OUTCOMES,
     )
@@ -137,9 +137,12 @@ def outcomes(
     histograms = plane.state.histograms if people is None else people.state.histograms
     columns = [
         np.arange(len(counts)) * (window_ns / NS_PER_S),
-        *(counts[:, c] for c in (at.W_ARRIVED, at.W_COMPLETED, at.W_REJECTED, at.W_TIMED_OUT, at.W_LOST, at.W_GOOD)),
+        *(
+            counts[:, c]
+            for c in (col.W_ARRIVED, col.W_COMPLETED, col.W_REJECTED, col.W_TIMED_OUT, col.W_LOST, col.W_GOOD)
+        ),
         _late(plane, limits, window_ns),
-        *(counts[:, c] for c in (at.W_PROMPT, at.W_OUTPUT)),
+        *(counts[:, c] for c in (col.W_PROMPT, col.W_OUTPUT)),
     ]
     ends = {name: int(totals[column]) for name, column in _ENDS.items()}
     again = None if people is None else people.again()
@@ -148,11 +151,11 @@ def outcomes(
         sendings=None if again is None else Sendings(**ends, **again),
         by_priority=() if people is None else people.by_priority(),
         prefix_blocks=people.index.hits() if people is not None and people.index.asked else None,
-        prompt_tokens=int(totals[at.COMPLETED_PROMPT]),
-        output_tokens=int(totals[at.COMPLETED_OUTPUT]),
-        generated_tokens=int(totals[at.GENERATED]),
-        preemptions=int(totals[at.PREEMPTIONS]),
-        requeued=int(totals[at.REQUEUED]),
+        prompt_tokens=int(totals[col.COMPLETED_PROMPT]),
+        output_tokens=int(totals[col.COMPLETED_OUTPUT]),
+        generated_tokens=int(totals[col.GENERATED]),
+        preemptions=int(totals[col.PREEMPTIONS]),
+        requeued=int(totals[col.REQUEUED]),
         steps=seen.steps,
         work_s=max(busy_s - seen.steps * plane.clock.a * plane.clock.tick_s, 0.0),
         outstanding_s=seen.area * plane.clock.tick_s,
@@ -169,11 +172,11 @@ def _late(plane: DataPlane, limits: LatencyLimits, window_ns: int) -> Ints:
     """Requests still in the system and already past a limit, by window of arrival."""
     state, clock = plane.state, plane.clock
     if plane.people is None:
-        waiting = state.nodes[state.nodes[:, at.REQUEST] != NIL]
-        asked, begun = waiting[:, at.ARRIVAL], waiting[:, at.FIRST] != NIL
+        waiting = state.nodes[state.nodes[:, col.REQUEST] != NIL]
+        asked, begun = waiting[:, col.ARRIVAL], waiting[:, col.FIRST] != NIL
     else:
         asked, begun = plane.people.open_since(state)
-    age_s = (state.totals[at.NOW] - asked) * clock.tick_s
+    age_s = (state.totals[col.NOW] - asked) * clock.tick_s
     late = (age_s > limits.e2e_s) | (~begun & (age_s > limits.ttft_s))
     window = asked[late] // (window_ns * clock.ticks_per_ns)
     return np.bincount(window, minlength=len(state.windows))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from simcost.plan import Admission, Router
 from simcost.plan.routing import EndpointPicker
-from simcost.plan.routing import scorers as by
 from simcost.plan.routing.routers import (
     LeastOutstanding,
     LowestRate,
@@ -13,13 +12,23 @@ from simcost.plan.routing.routers import (
     RoundRobin,
     Session,
 )
-from simcost.plan.routing.scorers import Scorer
+from simcost.plan.routing.scorers import (
+    ActiveRequest,
+    KvCacheUtilization,
+    LoadAware,
+    PrefixCache,
+    QueueDepth,
+    RunningRequests,
+    Scorer,
+    SessionAffinity,
+    TokenLoad,
+)
 from simcost.sim.clock import Clock
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL
 
-_PICKERS = {"max-score": at.MAX_SCORE, "random": at.RANDOM, "weighted-random": at.WEIGHTED_RANDOM}
-_ACTIONS = {"hold": at.HOLD, "reject": at.REJECT, "shed": 0}
+_PICKERS = {"max-score": col.MAX_SCORE, "random": col.RANDOM, "weighted-random": col.WEIGHTED_RANDOM}
+_ACTIONS = {"hold": col.HOLD, "reject": col.REJECT, "shed": 0}
 
 
 def routing_parameters(router: Router, admission: Admission, clock: Clock) -> tuple[int, ...]:
@@ -33,7 +42,7 @@ def routing_parameters(router: Router, admission: Admission, clock: Clock) -> tu
         NIL
         if isinstance(router, RoundRobin | LeastOutstanding | PowerOfTwo | RayPowerOfTwo)
         else clock.ticks(router.refresh),
-        at.CLOSED if limit is None else limit,
+        col.CLOSED if limit is None else limit,
         NEVER if admission.max_queued is None else admission.max_queued,
         _ACTIONS[saturation.then] if saturation else 0,
         clock.ticks(router.window) if isinstance(router, LowestRate | Session) else 0,
@@ -42,9 +51,9 @@ def routing_parameters(router: Router, admission: Admission, clock: Clock) -> tu
         clock.ticks(ray.backoff) if ray else 0,
         clock.ticks(ray.max_backoff) if ray else 0,
         _PICKERS[picker.picker] if picker else 0,
-        any(isinstance(scorer, by.ActiveRequest | by.TokenLoad) for scorer in scorers),
+        any(isinstance(scorer, ActiveRequest | TokenLoad) for scorer in scorers),
         len(scorers),
-        any(isinstance(scorer, by.SessionAffinity) for scorer in scorers),
+        any(isinstance(scorer, SessionAffinity) for scorer in scorers),
     )
 
 
@@ -60,20 +69,20 @@ def routing_numbers(router: Router, admission: Admission) -> Iterator[float]:
 def _scorer(scorer: Scorer) -> tuple[int, float, float]:
     """Which it is, its threshold, its highest score where busy."""
     match scorer:
-        case by.QueueDepth():
-            return at.BY_QUEUE, 0, 0
-        case by.RunningRequests():
-            return at.BY_RUNNING, 0, 0
-        case by.KvCacheUtilization():
-            return at.BY_KV, 0, 0
-        case by.LoadAware():
-            return at.BY_LOAD, scorer.threshold, 0
-        case by.ActiveRequest():
-            return at.BY_ACTIVE, scorer.idle_threshold, scorer.max_busy_score
-        case by.TokenLoad():
-            return at.BY_TOKENS, scorer.threshold_tokens, 0
-        case by.SessionAffinity():
-            return at.BY_AFFINITY, 0, 0
-        case by.PrefixCache():
-            return at.BY_PREFIX, 0, 0
+        case QueueDepth():
+            return col.BY_QUEUE, 0, 0
+        case RunningRequests():
+            return col.BY_RUNNING, 0, 0
+        case KvCacheUtilization():
+            return col.BY_KV, 0, 0
+        case LoadAware():
+            return col.BY_LOAD, scorer.threshold, 0
+        case ActiveRequest():
+            return col.BY_ACTIVE, scorer.idle_threshold, scorer.max_busy_score
+        case TokenLoad():
+            return col.BY_TOKENS, scorer.threshold_tokens, 0
+        case SessionAffinity():
+            return col.BY_AFFINITY, 0, 0
+        case PrefixCache():
+            return col.BY_PREFIX, 0, 0
     raise ValueError(f"no compiled scorer {scorer.kind}")

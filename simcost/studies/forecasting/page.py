@@ -6,12 +6,11 @@ from pathlib import Path
 from simcost.forecast.document import picture
 from simcost.forecast.project import Projection
 from simcost.outputs import whole_file
-from simcost.present import forecast_charts as charts
-from simcost.present import forecast_wording as words
+from simcost.present import forecast_charts, forecast_wording
 from simcost.present.chart_style import Document
 from simcost.present.html import bullets, frame, paragraphs, section, table
 from simcost.present.parts import figure, provenance
-from simcost.studies.forecasting import view as tables
+from simcost.studies.forecasting import view
 
 DRAWN = 20
 """Series with a chart; the others are rows of a table."""
@@ -48,14 +47,14 @@ def page(document: Document, drawn: Sequence[Document]) -> str:
     """The whole page; every text of the document is escaped."""
     series = list(document["series"].items())
     body = [
-        section("Series", table(tables.overview(document))) if len(series) > 1 else "",
+        section("Series", table(view.overview(document))) if len(series) > 1 else "",
         *(
             _series(name, entry, shown, i, alone=len(series) == 1)
             for i, ((name, entry), shown) in enumerate(zip(series, drawn, strict=False))
         ),
         section("Provenance", table(provenance(document), left=True)) if "provenance" in document else "",
     ]
-    headline = words.verdict(*series[0]) if len(series) == 1 else words.overview(document)
+    headline = forecast_wording.verdict(*series[0]) if len(series) == 1 else forecast_wording.overview(document)
     return frame("forecast", headline, _source(document), "".join(body))
 
 
@@ -68,25 +67,25 @@ def _series(name: str, entry: Document, shown: Document, index: int, *, alone: b
     figures = "".join(figure(title, chart, 2 * index + i) for i, (title, chart) in enumerate(drawings(shown)))
     return section(
         name,
-        paragraphs(["" if alone else words.verdict(name, entry), words.basis(entry)]),
+        paragraphs(["" if alone else forecast_wording.verdict(name, entry), forecast_wording.basis(entry)]),
         figures,
         _course(entry),
-        table(tables.stated(entry)),
-        paragraphs([words.against_naive(entry)]),
-        table(tables.backtest(entry)),
+        table(view.stated(entry)),
+        paragraphs([forecast_wording.against_naive(entry)]),
+        table(view.backtest(entry)),
         _coverage(entry),
-        *_listed("Cleaning", words.cleaning(entry)),
-        *_listed("Findings", words.findings(entry)),
+        *_listed("Cleaning", forecast_wording.cleaning(entry)),
+        *_listed("Findings", forecast_wording.findings(entry)),
     )
 
 
 def _course(entry: Document) -> str:
     title = "Day by day" if entry["days"] else "Step by step"
-    return f"<details><summary>{title}</summary>\n{table(tables.course(entry))}</details>\n"
+    return f"<details><summary>{title}</summary>\n{table(view.course(entry))}</details>\n"
 
 
 def _coverage(entry: Document) -> str:
-    rows = tables.coverage(entry)
+    rows = view.coverage(entry)
     return paragraphs([COVERAGE]) + table(rows) if rows else ""
 
 
@@ -96,6 +95,6 @@ def _listed(title: str, items: list[str]) -> tuple[str, ...]:
 
 def drawings(shown: Document) -> Iterator[tuple[str, object]]:
     """Name and chart: the fan, and what is stated where something is."""
-    yield f"Forecast of {shown['name']}", charts.fan(shown)
+    yield f"Forecast of {shown['name']}", forecast_charts.fan(shown)
     if shown["parts"]:
-        yield f"Stated for {shown['name']}", charts.parts(shown)
+        yield f"Stated for {shown['name']}", forecast_charts.parts(shown)

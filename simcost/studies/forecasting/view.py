@@ -6,7 +6,7 @@ The tables of a forecast as texts for people, shared by the terminal, the HTML p
 from collections.abc import Callable, Iterator
 from textwrap import wrap
 
-from simcost.present import forecast_wording as words
+from simcost.present import forecast_wording
 from simcost.present.chart_style import Document
 from simcost.present.forecast_wording import moment, step_word
 from simcost.present.format import amount, printable, signed
@@ -136,7 +136,7 @@ def text(document: Document) -> str:
 def _overview(document: Document) -> Iterator[str]:
     """One row a series, and how many have something to be wary of."""
     series = document["series"]
-    yield _folded(words.overview(document))
+    yield _folded(forecast_wording.overview(document))
     yield _table(overview(document))
     yield "against naive: error over that of repeating the last season, in the backtest; below 1 is better"
     wary = sum(bool(entry["findings"] or entry["cleaning"]) for entry in series.values())
@@ -146,16 +146,16 @@ def _overview(document: Document) -> Iterator[str]:
 def _each(document: Document) -> Iterator[str]:
     """For each series its verdict, course, what was stated, backtest, cleaning and findings."""
     for name, entry in document["series"].items():
-        yield _folded(words.verdict(name, entry))
-        yield _folded(words.basis(entry)) + "\n" + _bars(entry)
+        yield _folded(forecast_wording.verdict(name, entry))
+        yield _folded(forecast_wording.basis(entry)) + "\n" + _bars(entry)
         if len(document["series"]) == 1:
             yield _course(entry, document["timezone"])
         yield _table(stated(entry))
-        yield _folded(words.against_naive(entry))
+        yield _folded(forecast_wording.against_naive(entry))
         yield _table(backtest(entry))
         yield _table(coverage(entry))
-        lines = [f"cleaned: {line}" for line in words.cleaning(entry)]
-        lines += [f"note: {line}" for line in words.findings(entry)]
+        lines = [f"cleaned: {line}" for line in forecast_wording.cleaning(entry)]
+        lines += [f"note: {line}" for line in forecast_wording.findings(entry)]
         yield "\n".join(map(_folded, lines))
 
 
@@ -173,8 +173,8 @@ def _bars(entry: Document) -> str:
     shown = [max(values[i : i + each]) for i in range(0, len(values), each)]
     top = max(shown)
     bars = "".join(_BLOCKS[max(0, min(7, int(8 * value / top)))] if top > 0 else _BLOCKS[0] for value in shown)
-    start = words.moment(entry, entry["timestamps"][0])
-    return f"{bars}\nfrom {start}, up to {amount(top)} {words.bar_unit(entry, by_day=bool(days))}"
+    start = forecast_wording.moment(entry, entry["timestamps"][0])
+    return f"{bars}\nfrom {start}, up to {amount(top)} {forecast_wording.bar_unit(entry, by_day=bool(days))}"
 
 
 def _course(entry: Document, timezone: str) -> str:

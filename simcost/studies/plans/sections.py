@@ -24,9 +24,9 @@ from simcost.studies.plans import (
     retry_tables,
     tables,
 )
-from simcost.studies.plans import text as comparison
 from simcost.studies.plans.contents import serves, trains
 from simcost.studies.plans.cost_charts import spread
+from simcost.studies.plans.text import of_which, unanswered
 
 
 def write_html(folder: Path) -> Path:
@@ -133,11 +133,11 @@ def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
 
 def _requests(document: Document) -> list[Part]:
     """What became of requests, and of the fleets that served them."""
-    counted = comparison.of_which(document)
+    counted = of_which(document)
     return [
         Part(title="Service level", rows=tables.objectives(document)),
         Part(title="Latency and answers", rows=tables.service_levels(document)),
-        Part(title=f"Requests without an answer{counted}", said=comparison.unanswered(document)),
+        Part(title=f"Requests without an answer{counted}", said=unanswered(document)),
         Part(title=f"Retries of clients{counted}", rows=retry_tables.table(document)),
         Part(title=f"By priority{counted}", rows=retry_tables.by_priority(document)),
         Part(title=f"Prefixes{counted}", said=retry_tables.prefixes(document)),

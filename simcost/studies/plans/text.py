@@ -5,8 +5,8 @@ from typing import Any
 
 from simcost.present.text_table import table
 from simcost.studies.plans import fleet_view, futures_view, job_tables, provisioning_view, retry_tables
-from simcost.studies.plans import money_tables as money
 from simcost.studies.plans.contents import serves, trains, utilisation
+from simcost.studies.plans.money_tables import charge_changes
 from simcost.units import format_seconds, format_share, format_usd
 
 Document = dict[str, Any]
@@ -40,7 +40,7 @@ def text(document: Document) -> str:
         _section("What not knowing the demand costs", futures_view.sentences(document)),
         _section("The demand", futures_view.demand_sentences(document["demand"]) if "demand" in document else []),
         _section("What drives the difference", document["drivers"]),
-        _section(f"Charge by charge, a month, against {document['baseline']}", money.charge_changes(document)),
+        _section(f"Charge by charge, a month, against {document['baseline']}", charge_changes(document)),
         _section("Assumptions", [*document["assumptions"], _provenance(document)]),
         _section("Files", document["files"]),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from simcost.present.parts import Part, Table
 from simcost.present.text_table import table_of
-from simcost.studies.scheduling import size_charts as charts
+from simcost.studies.scheduling import size_charts
 from simcost.units import format_count, format_seconds, format_share, format_usd
 
 Document = dict[str, Any]
@@ -32,7 +32,7 @@ def parts(document: Document) -> list[Part]:
     return [
         Part(title="Policies", titled=False, rows=policies(document), said=[offered]),
         *([Part(title="The sizes asked for", rows=asked(document))] if asked(document) else []),
-        Part(title="Waiting against size", chart=lambda: charts.curves(document)),
+        Part(title="Waiting against size", chart=lambda: size_charts.curves(document)),
         *(_mix(document["mix"]) if "mix" in document else []),
         *curves,
         Part(title="Notes", titled=False, said=found),
@@ -40,7 +40,7 @@ def parts(document: Document) -> list[Part]:
 
 
 def _mix(mix: Document) -> list[Part]:
-    drawn = [Part(title="Reserved and spot", chart=lambda: charts.mixes(mix))]
+    drawn = [Part(title="Reserved and spot", chart=lambda: size_charts.mixes(mix))]
     title = "Reserved GPUs and spot beside them"
     return [
         Part(title=title, rows=mixes(mix), said=mix["notes"]),

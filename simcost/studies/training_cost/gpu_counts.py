@@ -9,8 +9,7 @@ from simcost.errors import DoesNotFitError, InputError
 from simcost.perf.training.memory import MOST_GPUS, smallest_gpus
 from simcost.studies.training_cost.estimate import WAYS, estimate
 from simcost.studies.training_cost.inputs import TrainingSetup
-from simcost.studies.training_cost.wording import WAYS as SAID
-from simcost.studies.training_cost.wording import between, tokens
+from simcost.studies.training_cost.wording import PURCHASE_OPTIONS, between, tokens
 from simcost.units import format_seconds, format_usd
 
 MOST_POINTS = 64
@@ -161,7 +160,7 @@ def _way(point: Document, target: TrainingTarget) -> str | None:
     if target.way is not None:
         if target.way not in point["cost_usd"]:
             reasons = {gap["way"]: gap["reason"] for gap in point["not_priced"]}
-            raise InputError(f"{SAID[target.way]} has no price: {reasons[target.way]}")
+            raise InputError(f"{PURCHASE_OPTIONS[target.way]} has no price: {reasons[target.way]}")
         return target.way
     way = next(iter(point["cost_usd"]), None)
     if way is None and target.budget_usd is not None:
@@ -231,4 +230,4 @@ def _usd(point: Document, target: TrainingTarget) -> float:
 def _said(point: Document, target: TrainingTarget) -> str:
     way = _way(point, target)
     time = between(point["time_s"], format_seconds)
-    return time if way is None else f"{time}, {between(point['cost_usd'][way], format_usd)} {SAID[way]}"
+    return time if way is None else f"{time}, {between(point['cost_usd'][way], format_usd)} {PURCHASE_OPTIONS[way]}"

@@ -6,7 +6,7 @@ from typing import Any
 from simcost.units import format_count, format_seconds, format_usd
 
 Document = Mapping[str, Any]
-WAYS = {"on_demand": "on demand", "spot": "on spot", "owned": "on your own hardware"}
+PURCHASE_OPTIONS = {"on_demand": "on demand", "spot": "on spot", "owned": "on your own hardware"}
 
 
 def verdict(document: Document) -> str:
@@ -34,7 +34,7 @@ def _paid(costs: Document) -> str:
         return "; no way of buying has a price"
     cheapest = min(costs, key=lambda way: float(costs[way]["total"]["mid"]))
     ways = list(dict.fromkeys(way for way in ("on_demand", cheapest) if way in costs))
-    return "".join(f", {between(costs[way]['total'], format_usd)} {WAYS[way]}" for way in ways)
+    return "".join(f", {between(costs[way]['total'], format_usd)} {PURCHASE_OPTIONS[way]}" for way in ways)
 
 
 def levers_verdict(rows: Sequence[Document], serve_tokens: float | None) -> str:

@@ -11,8 +11,7 @@ import pyarrow as pa
 from simcost.errors import TraceError
 from simcost.tables.cells import Floats
 from simcost.tables.sources import open_chunks
-from simcost.trace.focus import export as usage
-from simcost.trace.focus import lines
+from simcost.trace.focus import export, lines
 from simcost.trace.focus.cells import FocusRows, clean
 from simcost.trace.focus.columns import WHAT, Header, find_header
 from simcost.trace.focus.export import UsageSeries
@@ -63,7 +62,7 @@ def read_focus(paths: Sequence[Path], *, usd_per: Mapping[str, float] = _NONE, s
         header = header_of(path)
         versions.append(header.version)
         book.note_header(header)
-        for rows, place in chunks(path, header, (*lines.READ, *(usage.READ if series else ())), book.quality):
+        for rows, place in chunks(path, header, (*lines.READ, *(export.READ if series else ())), book.quality):
             book.add(rows, place, path)
     book.check(paths)
     return book.actuals(tuple(dict.fromkeys(versions)))

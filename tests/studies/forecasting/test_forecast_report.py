@@ -13,11 +13,10 @@ from support.outlooks import ODD, demand, made, renamed, stated
 from simcost.forecast.document import forecast_document, picture
 from simcost.forecast.forecast import forecast
 from simcost.forecast.project import Projection
-from simcost.present import forecast_charts as charts
-from simcost.present import forecast_wording as words
+from simcost.present import forecast_charts, forecast_wording
 from simcost.present.chart_style import ROWS, to_spec, to_svg
 from simcost.present.format import amount, printable
-from simcost.studies.forecasting import page as forecast_page
+from simcost.studies.forecasting import page
 from simcost.studies.forecasting.view import COLUMNS, text
 
 
@@ -46,7 +45,7 @@ def test_the_first_line_is_the_verdict() -> None:
     found = document(PLAIN)
     total = found["series"]["chat"]["total"]
     first = " ".join(text(found).split("\n\n")[0].split())
-    assert first == words.verdict("chat", found["series"]["chat"])
+    assert first == forecast_wording.verdict("chat", found["series"]["chat"])
     assert first.startswith(f"chat: {amount(total['mean'])} requests in the next 2 days, 80 % between")
     assert "; peak hour " in first
 
@@ -77,7 +76,7 @@ def test_a_rate_is_averaged_in_words_and_a_mere_value_has_no_name() -> None:
     busy = Projection(forecast=renamed(made(), "gpu_utilisation"), stated=None)
     assert " gpu utilisation on average over the next 2 days" in text(document(busy)).replace("\n  ", " ")
     bare = document(Projection(forecast=renamed(made(), "value"), stated=None))["series"]["chat"]
-    assert re.match(r"chat: [\d.,]+ in the next 2 days, ", words.verdict("chat", bare))
+    assert re.match(r"chat: [\d.,]+ in the next 2 days, ", forecast_wording.verdict("chat", bare))
 
 
 def test_a_point_forecast_claims_no_level() -> None:
@@ -98,12 +97,12 @@ def datasets(chart: Any) -> list[list[dict[str, Any]]]:
 
 def test_the_fan_has_its_title_levels_marks_and_parts() -> None:
     shown = picture(made(ODD), stated(ODD))
-    spec = to_spec(charts.fan(shown))
+    spec = to_spec(forecast_charts.fan(shown))
     assert spec["title"]["text"].endswith(": requests per hour")
     drawn = json.dumps(spec)
-    for kind in ("80 % level", "95 % level", charts.BASE, charts.CLEANED, charts.PATH):
+    for kind in ("80 % level", "95 % level", forecast_charts.BASE, forecast_charts.CLEANED, forecast_charts.PATH):
         assert kind in drawn
-    svg = to_svg(charts.fan(shown))
+    svg = to_svg(forecast_charts.fan(shown))
     assert "NaN" not in svg
     assert "undefined" not in svg
     assert "sale: +" in svg
@@ -111,51 +110,51 @@ def test_the_fan_has_its_title_levels_marks_and_parts() -> None:
 
 def test_what_is_not_there_is_not_in_the_legend() -> None:
     calm = forecast(demand(steps=24 * 10), 24, paths=0)
-    drawn = json.dumps(to_spec(charts.fan(picture(calm))))
-    for kind in ("% level", charts.BASE, charts.CLEANED, charts.PATH):
+    drawn = json.dumps(to_spec(forecast_charts.fan(picture(calm))))
+    for kind in ("% level", forecast_charts.BASE, forecast_charts.CLEANED, forecast_charts.PATH):
         assert kind not in drawn
 
 
 def test_one_step_ahead_can_be_drawn() -> None:
     shown = picture(forecast(demand(), 1, paths=20))
     assert len(shown["horizon"]) == 2
-    assert "NaN" not in to_svg(charts.fan(shown))
+    assert "NaN" not in to_svg(forecast_charts.fan(shown))
 
 
 def test_no_chart_holds_more_than_the_rows_allowed() -> None:
     long = forecast(demand(steps=24 * 60), 24 * 70, paths=20)
-    assert sum(map(len, datasets(charts.fan(picture(long))))) <= ROWS
-    assert sum(map(len, datasets(charts.parts(picture(made(), stated()))))) <= ROWS
+    assert sum(map(len, datasets(forecast_charts.fan(picture(long))))) <= ROWS
+    assert sum(map(len, datasets(forecast_charts.parts(picture(made(), stated()))))) <= ROWS
 
 
 def test_stated_parts_stack_in_their_order() -> None:
-    spec = to_spec(charts.parts(picture(made(), stated())))
+    spec = to_spec(forecast_charts.parts(picture(made(), stated())))
     assert spec["encoding"]["color"]["sort"] == ["sale", printable(f"launch {ODD}")]
-    assert "NaN" not in to_svg(charts.parts(picture(made(), stated())))
+    assert "NaN" not in to_svg(forecast_charts.parts(picture(made(), stated())))
 
 
 def test_the_page_is_whole_escaped_and_loads_nothing(tmp_path: Path) -> None:
     found = document(PLAIN, STATED) | {"provenance": {"simcost_version": "0.1.0", "inputs": {"demand.csv": "ab" * 32}}}
     target = tmp_path / "out.html"
     target.write_text("old", encoding="utf-8")
-    forecast_page.write_forecast_page(found, [PLAIN, STATED], target)
-    page = target.read_text(encoding="utf-8")
+    page.write_forecast_page(found, [PLAIN, STATED], target)
+    html = target.read_text(encoding="utf-8")
     assert [file.name for file in tmp_path.iterdir()] == ["out.html"]
-    assert page.startswith("<!doctype html>")
-    assert "<b>" not in page
-    assert "<script" not in page
-    assert page.count("<svg") == 3
+    assert html.startswith("<!doctype html>")
+    assert "<b>" not in html
+    assert "<script" not in html
+    assert html.count("<svg") == 3
     for part in ("Coverage is how often", "ab" * 32, "seasonal-naive", "share of the variance"):
-        assert part in page
+        assert part in html
 
 
 def test_only_the_first_series_are_drawn_and_all_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecast_page, "DRAWN", 2)
+    monkeypatch.setattr(page, "DRAWN", 2)
     outlooks = many(7)
     found = document(*outlooks)
-    page = forecast_page.page(found, forecast_page.pictures(found, outlooks))
-    assert page.count("<svg") == 2
-    assert all(f"<td>tenant-{i}/" in page for i in range(7))
+    html = page.page(found, page.pictures(found, outlooks))
+    assert html.count("<svg") == 2
+    assert all(f"<td>tenant-{i}/" in html for i in range(7))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import FifoSkip
 from simcost.present.chart_style import to_svg
 from simcost.sim.jobs.simulate import schedule
-from simcost.studies.scheduling.size_charts import mixes as draw
+from simcost.studies.scheduling import size_charts
 from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.studies.scheduling.spot_mix import SpotMix, mixes
 from simcost.trace.jobs.jobs import Jobs
@@ -57,7 +57,7 @@ def test_money_is_reserved_hours_and_spot_hours_in_whole_nodes() -> None:
     assert rows[4]["spot_gpu_hours_per_month"] == pytest.approx(hours)
     assert rows[4]["usd_per_month"] == pytest.approx(4 * 2 * 730 + hours * 0.5)
     assert rows[8]["usd_per_month"] == pytest.approx(8 * 2 * 730)
-    assert "cheapest" in to_svg(draw(found))
+    assert "cheapest" in to_svg(size_charts.mixes(found))
 
 
 def test_spot_that_comes_and_goes_costs_waiting_and_work() -> None:

@@ -6,7 +6,7 @@ use, up to its borrowing limit. A job no wider than its queue's quota may stop o
 
 from simcost.sim.compiled import NIL, lean
 from simcost.sim.jobs.cluster import FreeNodes, Shapes
-from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.job_lifecycle import begin, comes_before, leave
 from simcost.sim.jobs.engine.preemption_victims import NEVER, available, candidate, make_room, would_borrow
 from simcost.sim.jobs.engine.state import Flow
@@ -24,9 +24,9 @@ def others_may_go(flow: Flow, head: int) -> bool:
     found = False
     flow.pool[0].passes += 1
     for i in range(flow.pool[0].running):
-        row = flow.lists[of.HELD, i]
+        row = flow.lists[state.HELD, i]
         foreign = flow.jobs[row].group != flow.jobs[head].group
-        found = found or (foreign and candidate(flow, row, head, of.WITHIN))
+        found = found or (foreign and candidate(flow, row, head, state.WITHIN))
     return found
 
 
@@ -36,11 +36,11 @@ def reclaim(c: FreeNodes, shapes: Shapes, flow: Flow, head: int) -> bool:
     cohort lets it borrow in place of the less urgent; one that stops its own alone may borrow.
     """
     one, pool = flow.jobs[head], flow.pool[0]
-    own, borrows = flow.groups[one.group], pool.threshold != of.NOBODY
+    own, borrows = flow.groups[one.group], pool.threshold != state.NOBODY
     if one.need > own.nominal and not borrows:
         return False
     if not others_may_go(flow, head) or not (borrows or own.used < own.nominal):
-        return make_room(c, shapes, flow, head, of.BORROWING)
+        return make_room(c, shapes, flow, head, state.BORROWING)
     return make_room(c, shapes, flow, head, borrows) or make_room(c, shapes, flow, head, not borrows)
 
 
@@ -66,7 +66,7 @@ def nominate(flow: Flow) -> bool:
         queue = flow.groups[q]
         queue.head = NIL
         while queue.cursor < pool.waiting and queue.head == NIL:
-            row = flow.lists[of.QUEUE, queue.cursor]
+            row = flow.lists[state.QUEUE, queue.cursor]
             one = flow.jobs[row]
             refused = one.refused == pool.released
             if one.group == q and not refused:
@@ -91,7 +91,7 @@ def next_head(flow: Flow) -> int:
             best = q
             continue
         other = flow.groups[best]
-        earlier = comes_before(flow, queue.head, other.head, of.ALL)
+        earlier = comes_before(flow, queue.head, other.head, state.ALL)
         if queue.borrows < other.borrows or (queue.borrows == other.borrows and earlier):
             best = q
     if best == NIL:
@@ -112,7 +112,7 @@ def rewind(flow: Flow) -> None:
 @lean
 def take_turn(c: FreeNodes, shapes: Shapes, flow: Flow, head: int) -> None:
     """Start the head of a queue, or refuse it; what was refused to its like is refused to it."""
-    pool, one, blocked = flow.pool[0], flow.jobs[head], flow.lists[of.BLOCKED]
+    pool, one, blocked = flow.pool[0], flow.jobs[head], flow.lists[state.BLOCKED]
     if blocked[one.line] != pool.released and admit(c, shapes, flow, head):
         leave(flow, head)
         rewind(flow)

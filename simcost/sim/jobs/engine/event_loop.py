@@ -5,9 +5,7 @@ At one instant all completions and failures release, then all arrivals join, the
 
 from simcost.sim.compiled import FAR, lean, lean_entry
 from simcost.sim.jobs.cluster import MILLI, FreeNodes, Shapes
-from simcost.sim.jobs.engine import cohort_quotas, queue_passes
-from simcost.sim.jobs.engine import queue_passes as preempt
-from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine import cohort_quotas, queue_passes, state
 from simcost.sim.jobs.engine.fair_share import decay
 from simcost.sim.jobs.engine.job_lifecycle import (
     crossing,
@@ -36,10 +34,10 @@ def next_time(c: FreeNodes, flow: Flow) -> int:
     pool, n = flow.pool[0], len(flow.jobs)
     t = due(flow)
     if pool.coming:
-        t = min(t, flow.lists[of.JOINS, 0] // n)
+        t = min(t, flow.lists[state.JOINS, 0] // n)
     if not pool.coming and not pool.running and not pool.waiting:
         return FAR
-    if pool.kind == of.CONSERVATIVE:
+    if pool.kind == state.CONSERVATIVE:
         t = min(t, pool.next_start)
     if pool.breaks:
         for node in range(len(c.nodes)):
@@ -57,9 +55,9 @@ def pass_time(flow: Flow, now: int) -> None:
     pool.down_s += (pool.capacity - pool.up) * lasted
     if pool.waiting:
         pool.blocked_s += pool.idle * lasted
-    if pool.kind == of.FAIR:
+    if pool.kind == state.FAIR:
         decay(flow.groups, now - pool.now, pool.half_life)
-    if pool.kind == of.CONSERVATIVE:
+    if pool.kind == state.CONSERVATIVE:
         advance(profile_of(flow), now)
     pool.now = now
 
@@ -67,13 +65,13 @@ def pass_time(flow: Flow, now: int) -> None:
 @lean
 def demote(flow: Flow, row: int) -> None:
     """LAS: a running job falls into the next queue."""
-    pool, one, held = flow.pool[0], flow.jobs[row], flow.lists[of.HELD]
+    pool, one, held = flow.pool[0], flow.jobs[row], flow.lists[state.HELD]
     one.level += 1
     one.key = one.level
     one.cross = crossing(flow, row)
     remove(held, pool.running, row)
     one.sort = one.level
-    insert(flow, held, pool.running - 1, row, of.OWN)
+    insert(flow, held, pool.running - 1, row, state.OWN)
     expect(flow, row)
 
 
@@ -82,12 +80,12 @@ def complete(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """All that happens now to running jobs."""
     now = flow.pool[0].now
     while due(flow) == now:
-        row = flow.lists[of.EVENTS, 0] % len(flow.jobs)
+        row = flow.lists[state.EVENTS, 0] % len(flow.jobs)
         one = flow.jobs[row]
         if one.end == now:
             finish(c, shapes, flow, row)
         elif one.fail == now:
-            stop(c, shapes, flow, row, of.FAILED)
+            stop(c, shapes, flow, row, state.FAILED)
         else:
             demote(flow, row)
 
@@ -106,9 +104,9 @@ def break_node(c: FreeNodes, shapes: Shapes, flow: Flow, node: int) -> None:
     """A node fails: all gangs that lie on it stop as a whole, and it is down until it is repaired."""
     pool, one = flow.pool[0], c.nodes[node]
     for i in range(pool.running - 1, -1, -1):
-        row = flow.lists[of.HELD, i]
+        row = flow.lists[state.HELD, i]
         if lies_on(flow, row, node):
-            stop(c, shapes, flow, row, of.FAILED)
+            stop(c, shapes, flow, row, state.FAILED)
     one.fails, one.back = FAR, pool.now + pool.repair
     pool.fragmented -= one.fragmented
     c.left[node, :] = 0
@@ -116,7 +114,7 @@ def break_node(c: FreeNodes, shapes: Shapes, flow: Flow, node: int) -> None:
     touch(c, shapes, node)
     pool.idle -= one.gpus * MILLI
     pool.up -= one.gpus * MILLI
-    if pool.kind == of.CONSERVATIVE:
+    if pool.kind == state.CONSERVATIVE:
         add(profile_of(flow), pool.now, one.back, -one.gpus * MILLI)
 
 
@@ -156,7 +154,7 @@ def goes_on(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> bool:
     """All of the next event but the pass over the queue. False: all jobs have ended, the horizon is past, or the time
     line is full.
     """
-    pool, n, joins = flow.pool[0], len(flow.jobs), flow.lists[of.JOINS]
+    pool, n, joins = flow.pool[0], len(flow.jobs), flow.lists[state.JOINS]
     now = next_time(c, flow)
     pool.done = now == FAR or now > horizon
     if pool.done or pool.rows == len(flow.timeline):
@@ -209,7 +207,7 @@ def by_share(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
 def by_remaining(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
     """Run SRTF or LAS."""
     while goes_on(c, shapes, flow, horizon):
-        preempt.by_remaining(c, shapes, flow)
+        queue_passes.by_remaining(c, shapes, flow)
         note(flow)
 
 
@@ -217,7 +215,7 @@ def by_remaining(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> No
 def by_priority(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
     """Run priorities."""
     while goes_on(c, shapes, flow, horizon):
-        preempt.by_priority(c, shapes, flow)
+        queue_passes.by_priority(c, shapes, flow)
         note(flow)
 
 
@@ -234,4 +232,4 @@ def close(flow: Flow, horizon: int) -> None:
     """The accounts of jobs that run at the horizon."""
     pass_time(flow, horizon)
     for i in range(flow.pool[0].running):
-        settle(flow, flow.lists[of.HELD, i], of.SAVED)
+        settle(flow, flow.lists[state.HELD, i], state.SAVED)

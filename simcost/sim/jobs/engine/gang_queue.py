@@ -4,7 +4,7 @@ Jobs that fit or do not fit alike stand in one line; a pass looks at the heads o
 """
 
 from simcost.sim.compiled import lean, lean_entry
-from simcost.sim.jobs import cluster as at
+from simcost.sim.jobs import cluster
 from simcost.sim.jobs.cluster import Floats, FreeNodes, Ints, JobArrays, QueueArrays, Shapes
 from simcost.sim.jobs.engine.placement import place, release, renew
 from simcost.sim.jobs.engine.reservations import pop, push
@@ -14,20 +14,20 @@ from simcost.sim.jobs.engine.reservations import pop, push
 def settle(totals: Floats, idle: int, waiting: int, fragmented: float, since: int, now: int) -> None:
     """Add the time since the last event to the totals."""
     lasted = float(now - since)
-    totals[at.IDLE] += idle * lasted
-    totals[at.FRAGMENTED] += fragmented * lasted
+    totals[cluster.IDLE] += idle * lasted
+    totals[cluster.FRAGMENTED] += fragmented * lasted
     if waiting:
-        totals[at.IDLE_BLOCKED] += idle * lasted
+        totals[cluster.IDLE_BLOCKED] += idle * lasted
 
 
 @lean
 def next_in_line(work: JobArrays, waiting: Ints, size: Ints, blocked: Ints) -> int:
     """The line whose head comes first of those not known to be blocked; NOWHERE = none."""
-    best, rank = at.NOWHERE, 0
+    best, rank = cluster.NOWHERE, 0
     for line in range(len(size)):
         if size[line]:
             head = waiting[work.line_start[line]]
-            if head != blocked[line] and (best == at.NOWHERE or head < rank):
+            if head != blocked[line] and (best == cluster.NOWHERE or head < rank):
                 best, rank = line, head
     return best
 
@@ -55,7 +55,7 @@ def replay(c: FreeNodes, shapes: Shapes, work: JobArrays, policy: int, queue: Qu
             running -= 1
             fragmented += release(c, shapes, work, work.jobs[job].first, work.jobs[job].last)
             idle += work.jobs[job].need
-            blocked[:] = at.NOWHERE
+            blocked[:] = cluster.NOWHERE
         while arrived < n and work.jobs[arrived].submit == now:
             line = work.jobs[arrived].line
             push(waiting[work.line_start[line] :], size[line], work.jobs[arrived].rank)
@@ -64,7 +64,7 @@ def replay(c: FreeNodes, shapes: Shapes, work: JobArrays, policy: int, queue: Qu
             arrived += 1
             queued += 1
         line = next_in_line(work, waiting, size, blocked)
-        while line != at.NOWHERE:
+        while line != cluster.NOWHERE:
             heap = waiting[work.line_start[line] :]
             job, placed, grown = work.by_rank[heap[0]], False, 0.0
             if work.jobs[job].need <= idle:
@@ -85,5 +85,5 @@ def replay(c: FreeNodes, shapes: Shapes, work: JobArrays, policy: int, queue: Qu
         timeline[rows, 0], timeline[rows, 1] = now, capacity - idle
         timeline[rows, 2], timeline[rows, 3] = queued, queued_need
         rows += 1
-    work.totals[at.LAST] = now
+    work.totals[cluster.LAST] = now
     return rows

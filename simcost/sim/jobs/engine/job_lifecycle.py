@@ -4,7 +4,7 @@ from typing import Any
 
 from simcost.sim.compiled import FAR, NIL, Ints, lean
 from simcost.sim.jobs.cluster import FreeNodes, Shapes
-from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.placement import place, release
 from simcost.sim.jobs.engine.reservations import AvailabilityProfile, add, pop, push
 from simcost.sim.jobs.engine.state import Flow
@@ -26,7 +26,7 @@ def span(flow: Flow, row: int) -> int:
 @lean
 def profile_of(flow: Flow) -> AvailabilityProfile:
     """GPU milli that nobody has reserved."""
-    return AvailabilityProfile(flow.lists[of.SINCE], flow.lists[of.FREE], flow.lists[of.SPAN])
+    return AvailabilityProfile(flow.lists[state.SINCE], flow.lists[state.FREE], flow.lists[state.SPAN])
 
 
 @lean
@@ -67,8 +67,8 @@ def insert(flow: Flow, rows: Ints, count: int, row: int, queue: bool) -> None:
 def join(flow: Flow, row: int) -> None:
     """Enter the queue."""
     pool, one = flow.pool[0], flow.jobs[row]
-    insert(flow, flow.lists[of.QUEUE], pool.waiting, row, of.ALL)
-    one.state, one.since = of.WAITING, pool.now
+    insert(flow, flow.lists[state.QUEUE], pool.waiting, row, state.ALL)
+    one.state, one.since = state.WAITING, pool.now
     pool.waiting += 1
     pool.fresh += 1
     pool.waiting_need += one.need
@@ -77,19 +77,19 @@ def join(flow: Flow, row: int) -> None:
 @lean
 def leave(flow: Flow, row: int) -> None:
     """Out of the queue."""
-    remove(flow.lists[of.QUEUE], flow.pool[0].waiting, row)
+    remove(flow.lists[state.QUEUE], flow.pool[0].waiting, row)
     flow.pool[0].waiting -= 1
 
 
 @lean
 def expect(flow: Flow, row: int) -> None:
     """Note when something happens to a running job."""
-    pool, one, n, events = flow.pool[0], flow.jobs[row], len(flow.jobs), flow.lists[of.EVENTS]
+    pool, one, n, events = flow.pool[0], flow.jobs[row], len(flow.jobs), flow.lists[state.EVENTS]
     one.due = min(one.end, one.fail, one.cross)
     if pool.events == len(events):  # full of stale ones: keep the others
         pool.events = 0
         for i in range(pool.running):
-            other = flow.lists[of.HELD, i]
+            other = flow.lists[state.HELD, i]
             if other != row:
                 push(events, pool.events, flow.jobs[other].due * n + other)
                 pool.events += 1
@@ -124,7 +124,7 @@ def hold(flow: Flow, row: int) -> None:
         one.start = pool.now
     else:
         one.again += pool.now - one.since
-    one.state, one.since = of.RUNNING, pool.now
+    one.state, one.since = state.RUNNING, pool.now
     one.planned = pool.now + span(flow, row)
     one.end = one.planned - one.slack
     one.fail = FAR
@@ -133,7 +133,7 @@ def hold(flow: Flow, row: int) -> None:
     one.lives += 1
     one.cross = crossing(flow, row)
     one.sort = one.level if pool.las else one.planned
-    insert(flow, flow.lists[of.HELD], pool.running, row, of.OWN)
+    insert(flow, flow.lists[state.HELD], pool.running, row, state.OWN)
     pool.running += 1
     expect(flow, row)
 
@@ -141,7 +141,7 @@ def hold(flow: Flow, row: int) -> None:
 @lean
 def begin(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> bool:
     """Give a waiting job all its GPUs, or none. Who calls takes it out of the queue."""
-    pool, one, blocked = flow.pool[0], flow.jobs[row], flow.lists[of.BLOCKED]
+    pool, one, blocked = flow.pool[0], flow.jobs[row], flow.lists[state.BLOCKED]
     if one.need > pool.idle or blocked[one.line] == pool.released:
         return False
     placed, grown = place(c, shapes, flow, row, pool.placement)
@@ -191,12 +191,12 @@ def vacate(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
     pool.fragmented += release(c, shapes, flow, one.first, one.last)
     pool.idle += one.need
     pool.released += 1
-    remove(flow.lists[of.HELD], pool.running, row)
+    remove(flow.lists[state.HELD], pool.running, row)
     pool.running -= 1
     if not pool.las and len(flow.groups):
         flow.groups[one.group].running -= one.size
         flow.groups[one.group].used -= one.need
-    if pool.kind == of.CONSERVATIVE and pool.now < one.planned:
+    if pool.kind == state.CONSERVATIVE and pool.now < one.planned:
         add(profile_of(flow), pool.now, one.planned, one.need)
         pool.early = 1
 
@@ -205,14 +205,14 @@ def vacate(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
 def finish(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
     """End a job; those that wait for it alone join at their submission, or now."""
     pool, one, n = flow.pool[0], flow.jobs[row], len(flow.jobs)
-    settle(flow, row, of.SAVED)
+    settle(flow, row, state.SAVED)
     vacate(c, shapes, flow, row)
-    one.state = of.ENDED
+    one.state = state.ENDED
     for i in range(one.after, one.after_end):
         other = flow.after[i]
         flow.jobs[other].unmet -= 1
         if flow.jobs[other].unmet == 0:
-            push(flow.lists[of.JOINS], pool.coming, max(flow.jobs[other].submit, pool.now) * n + other)
+            push(flow.lists[state.JOINS], pool.coming, max(flow.jobs[other].submit, pool.now) * n + other)
             pool.coming += 1
 
 
@@ -232,7 +232,7 @@ def stop(c: FreeNodes, shapes: Shapes, flow: Flow, row: int, failed: bool) -> No
         one.owed = one.restart
     elif pool.overhead:
         one.owed += 7 if one.size == 1 else (30 if one.size <= 8 else 60)
-    if pool.kind == of.SELECT:
+    if pool.kind == state.SELECT:
         one.key = one.level if pool.las else one.left + one.owed
     one.reserved = NIL
     join(flow, row)
@@ -241,10 +241,10 @@ def stop(c: FreeNodes, shapes: Shapes, flow: Flow, row: int, failed: bool) -> No
 @lean
 def due(flow: Flow) -> int:
     """When something happens to a running job next; stale notes are dropped."""
-    pool, n, events = flow.pool[0], len(flow.jobs), flow.lists[of.EVENTS]
+    pool, n, events = flow.pool[0], len(flow.jobs), flow.lists[state.EVENTS]
     while pool.events:
         one = flow.jobs[events[0] % n]
-        if one.state == of.RUNNING and one.due == events[0] // n:
+        if one.state == state.RUNNING and one.due == events[0] // n:
             return int(one.due)
         pop(events, pool.events)
         pool.events -= 1

@@ -6,7 +6,7 @@ Members of a job are placed one after the other; if one finds no node, those bef
 import math
 
 from simcost.sim.compiled import lean, lean_entry
-from simcost.sim.jobs import cluster as at
+from simcost.sim.jobs import cluster
 from simcost.sim.jobs.cluster import Floats, FreeNodes, Ints, Placed, Shapes
 
 
@@ -41,7 +41,7 @@ def touch(c: FreeNodes, shapes: Shapes, node: int) -> None:
     """Bring the sums of a changed node up to date."""
     free, most, total = 0, 0, 0
     for one in c.left[node]:
-        free += one == at.MILLI
+        free += one == cluster.MILLI
         most = max(most, one)
         total += one
     c.nodes[node].free, c.nodes[node].most, c.nodes[node].total = free, most, total
@@ -68,7 +68,7 @@ def fits(c: FreeNodes, shapes: Shapes, s: int, node: int) -> bool:
         shapes.table[s].gpus and not c.nodes[node].kind & shapes.table[s].kinds
     ):
         return False
-    if shapes.table[s].milli < at.MILLI:
+    if shapes.table[s].milli < cluster.MILLI:
         return bool(c.nodes[node].most >= shapes.table[s].milli)
     return bool(c.nodes[node].free >= shapes.table[s].gpus)
 
@@ -85,7 +85,7 @@ def quantised(shrunk: float) -> int:
 @lean
 def score_shared(c: FreeNodes, shapes: Shapes, s: int, node: int) -> tuple[int, int]:
     """FGD's score of a part of a GPU, and the first GPU that has it."""
-    left, best, chosen = c.left[node], at.NOWHERE, 0
+    left, best, chosen = c.left[node], cluster.NOWHERE, 0
     for i in range(len(left)):
         if left[i] >= shapes.table[s].milli:
             left[i] -= shapes.table[s].milli
@@ -102,7 +102,7 @@ def first_free(c: FreeNodes, shapes: Shapes, s: int, node: int) -> int:
     """The first free GPUs of a node, one bit each."""
     left, missing, bits = c.left[node], shapes.table[s].gpus, 0
     for i in range(len(left)):
-        if missing and left[i] == at.MILLI:
+        if missing and left[i] == cluster.MILLI:
             bits |= 1 << i
             missing -= 1
     return bits
@@ -112,15 +112,15 @@ def first_free(c: FreeNodes, shapes: Shapes, s: int, node: int) -> int:
 def score(c: FreeNodes, shapes: Shapes, s: int, node: int) -> int:
     """FGD's score of a shape on a node; NOWHERE = does not fit."""
     if not fits(c, shapes, s, node):
-        return at.NOWHERE
-    if shapes.table[s].milli < at.MILLI:
+        return cluster.NOWHERE
+    if shapes.table[s].milli < cluster.MILLI:
         return score_shared(c, shapes, s, node)[0]
     left, bits = c.left[node], first_free(c, shapes, s, node)
     for i in range(len(left)):
-        left[i] -= at.MILLI * (bits >> i & 1)
+        left[i] -= cluster.MILLI * (bits >> i & 1)
     after = fragmentation(left, c.nodes[node].cpu - shapes.table[s].cpu, c.nodes[node].kind, shapes)
     for i in range(len(left)):
-        left[i] += at.MILLI * (bits >> i & 1)
+        left[i] += cluster.MILLI * (bits >> i & 1)
     return quantised(c.nodes[node].fragmented - after)
 
 
@@ -136,21 +136,21 @@ def rescore(c: FreeNodes, shapes: Shapes, s: int) -> None:
 @lean
 def worth(c: FreeNodes, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """Larger = better: the node that a policy prefers."""
-    if policy == at.FGD:
+    if policy == cluster.FGD:
         return int(shapes.score[s, node])
-    if policy == at.BEST_FIT:
+    if policy == cluster.BEST_FIT:
         cpu = (c.nodes[node].cpu - shapes.table[s].cpu) / c.largest[0]
         gpu = (c.nodes[node].total - shapes.table[s].gpus * shapes.table[s].milli) / c.largest[1]
         return int(100.0 * (1.0 - 0.5 * cpu - 0.5 * gpu))
-    return int(-c.nodes[node].total if policy == at.CONSOLIDATE else c.nodes[node].total)
+    return int(-c.nodes[node].total if policy == cluster.CONSOLIDATE else c.nodes[node].total)
 
 
 @lean
 def has_room(c: FreeNodes, shapes: Shapes, s: int, memory: int, policy: int, only: int, node: int) -> bool:
     """Whether a member may go to the node."""
-    if (only != at.ANYWHERE and c.nodes[node].group != only) or c.nodes[node].memory < memory:
+    if (only != cluster.ANYWHERE and c.nodes[node].group != only) or c.nodes[node].memory < memory:
         return False
-    return shapes.score[s, node] >= 0 if policy == at.FGD else fits(c, shapes, s, node)
+    return shapes.score[s, node] >= 0 if policy == cluster.FGD else fits(c, shapes, s, node)
 
 
 @lean
@@ -162,16 +162,16 @@ def draw(c: FreeNodes, which: int, count: int) -> int:
 @lean
 def choose(c: FreeNodes, shapes: Shapes, s: int, memory: int, policy: int, only: int) -> int:
     """The node for a member, in one group or ANYWHERE; NOWHERE = none has room. Ties: the first by name."""
-    if policy == at.FGD:
+    if policy == cluster.FGD:
         rescore(c, shapes, s)
-    chosen, best, found = at.NOWHERE, 0, 0
+    chosen, best, found = cluster.NOWHERE, 0, 0
     for node in range(len(c.nodes)):
         if has_room(c, shapes, s, memory, policy, only, node):
             value = worth(c, shapes, s, node, policy)
             if found == 0 or value > best:
                 chosen, best = node, value
             found += 1
-    if policy == at.RANDOM and found:
+    if policy == cluster.RANDOM and found:
         skip = draw(c, 0, found)
         for node in range(len(c.nodes)):
             if has_room(c, shapes, s, memory, policy, only, node):
@@ -186,19 +186,19 @@ def pick(c: FreeNodes, shapes: Shapes, s: int, node: int, policy: int) -> int:
     """The GPUs of the node, one bit each: the first free ones; for a part of one, the fullest with room (spread:
     the emptiest; random: any; FGD: by score).
     """
-    if not shapes.table[s].gpus or shapes.table[s].milli == at.MILLI:
+    if not shapes.table[s].gpus or shapes.table[s].milli == cluster.MILLI:
         return first_free(c, shapes, s, node)
-    if policy == at.FGD:
+    if policy == cluster.FGD:
         return 1 << score_shared(c, shapes, s, node)[1]
-    left, chosen, found = c.left[node], at.NOWHERE, 0
+    left, chosen, found = c.left[node], cluster.NOWHERE, 0
     for i in range(len(left)):
         if left[i] >= shapes.table[s].milli:
-            better = left[i] > left[chosen] if policy == at.SPREAD else left[i] < left[chosen]
+            better = left[i] > left[chosen] if policy == cluster.SPREAD else left[i] < left[chosen]
             found += 1
-            if policy == at.RANDOM:
+            if policy == cluster.RANDOM:
                 # The k-th with room replaces the one before it with probability 1/k.
                 better = draw(c, found, found) == 0
-            if chosen == at.NOWHERE or better:
+            if chosen == cluster.NOWHERE or better:
                 chosen = i
     return 1 << chosen
 
@@ -222,7 +222,7 @@ def release(c: FreeNodes, shapes: Shapes, work: Placed, first: int, last: int) -
     grown = 0.0
     for m in range(first, last):
         one = work.members[m]
-        grown += move(c, shapes, one.shape, one.memory, one.node, one.gpus, at.GIVE)
+        grown += move(c, shapes, one.shape, one.memory, one.node, one.gpus, cluster.GIVE)
     return grown
 
 
@@ -234,13 +234,13 @@ def attempt(c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, o
     for m in range(first, last):
         one = work.members[m]
         # What is left over from whole nodes goes where most is free (Helios).
-        rest = policy == at.CONSOLIDATE and m > first and one.shape != work.members[first].shape
-        node = choose(c, shapes, one.shape, one.memory, at.SPREAD if rest else policy, only)
-        if node == at.NOWHERE:
+        rest = policy == cluster.CONSOLIDATE and m > first and one.shape != work.members[first].shape
+        node = choose(c, shapes, one.shape, one.memory, cluster.SPREAD if rest else policy, only)
+        if node == cluster.NOWHERE:
             release(c, shapes, work, first, m)
             return False, 0.0
         one.node, one.gpus = node, pick(c, shapes, one.shape, node, policy)
-        grown += move(c, shapes, one.shape, one.memory, node, one.gpus, at.TAKE)
+        grown += move(c, shapes, one.shape, one.memory, node, one.gpus, cluster.TAKE)
     return True, grown
 
 
@@ -257,10 +257,10 @@ def sum_free(c: FreeNodes) -> None:
 @lean
 def tightest(free: Ints, need: int, last: int) -> int:
     """Of the places with enough left, the one with the least, after the last one by (left, number); or NOWHERE."""
-    found = at.NOWHERE
+    found = cluster.NOWHERE
     for one in range(len(free)):
-        later = last == at.NOWHERE or free[one] > free[last] or (free[one] == free[last] and one > last)
-        if later and free[one] >= need and (found == at.NOWHERE or free[one] < free[found]):
+        later = last == cluster.NOWHERE or free[one] > free[last] or (free[one] == free[last] and one > last)
+        if later and free[one] >= need and (found == cluster.NOWHERE or free[one] < free[found]):
             found = one
     return found
 
@@ -268,12 +268,12 @@ def tightest(free: Ints, need: int, last: int) -> int:
 @lean
 def widest_rack(c: FreeNodes, last: int) -> int:
     """The rack of the last domain if others of it are left, else the one with the most left."""
-    c.free_rack[:] = at.NOWHERE
+    c.free_rack[:] = cluster.NOWHERE
     for domain in range(len(c.free_in)):
         rack = c.rack_of[domain]
-        if c.free_in[domain] != at.NOWHERE:
+        if c.free_in[domain] != cluster.NOWHERE:
             c.free_rack[rack] = max(c.free_rack[rack], 0) + c.free_in[domain]
-    if last != at.NOWHERE and c.free_rack[c.rack_of[last]] != at.NOWHERE:
+    if last != cluster.NOWHERE and c.free_rack[c.rack_of[last]] != cluster.NOWHERE:
         return int(c.rack_of[last])
     return int(c.free_rack.argmax())
 
@@ -281,11 +281,11 @@ def widest_rack(c: FreeNodes, last: int) -> int:
 @lean
 def widest(c: FreeNodes, rack: int, last: int) -> int:
     """The domain of the rack with the most left, or NOWHERE; ANYWHERE: of the widest rack."""
-    wanted = widest_rack(c, last) if rack == at.ANYWHERE else rack
-    found = at.NOWHERE
+    wanted = widest_rack(c, last) if rack == cluster.ANYWHERE else rack
+    found = cluster.NOWHERE
     for domain in range(len(c.free_in)):
-        mine = c.rack_of[domain] == wanted and c.free_in[domain] != at.NOWHERE
-        if mine and (found == at.NOWHERE or c.free_in[domain] > c.free_in[found]):
+        mine = c.rack_of[domain] == wanted and c.free_in[domain] != cluster.NOWHERE
+        if mine and (found == cluster.NOWHERE or c.free_in[domain] > c.free_in[found]):
             found = domain
     return found
 
@@ -296,19 +296,19 @@ def across(c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, ra
     first, last = work.jobs[job].first, work.jobs[job].last
     grown, m, shape = 0.0, first, work.members[first].shape
     sum_free(c)
-    domain = widest(c, rack, at.NOWHERE)
-    while m < last and domain != at.NOWHERE:
+    domain = widest(c, rack, cluster.NOWHERE)
+    while m < last and domain != cluster.NOWHERE:
         one = work.members[m]
         if one.shape != shape:  # what is left over may go where a whole node was not to be had
             shape = one.shape
             sum_free(c)
         node = choose(c, shapes, one.shape, one.memory, policy, domain)
-        if node == at.NOWHERE:
-            c.free_in[domain] = at.NOWHERE
+        if node == cluster.NOWHERE:
+            c.free_in[domain] = cluster.NOWHERE
             domain = widest(c, rack, domain)
         else:
             one.node, one.gpus = node, pick(c, shapes, one.shape, node, policy)
-            grown += move(c, shapes, one.shape, one.memory, node, one.gpus, at.TAKE)
+            grown += move(c, shapes, one.shape, one.memory, node, one.gpus, cluster.TAKE)
             m += 1
     if m < last:
         release(c, shapes, work, first, m)
@@ -323,22 +323,22 @@ def place(c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int) -> 
     """
     need = work.jobs[job].need
     if len(c.free_in) == 1 or work.jobs[job].last - work.jobs[job].first <= 1:
-        return attempt(c, shapes, work, job, policy, at.ANYWHERE)
+        return attempt(c, shapes, work, job, policy, cluster.ANYWHERE)
     sum_free(c)
-    domain = tightest(c.free_in, need, at.NOWHERE)
-    while domain != at.NOWHERE:
+    domain = tightest(c.free_in, need, cluster.NOWHERE)
+    while domain != cluster.NOWHERE:
         placed, grown = attempt(c, shapes, work, job, policy, domain)
         if placed:
             return placed, grown
         domain = tightest(c.free_in, need, domain)
-    rack = tightest(c.free_rack, need, at.NOWHERE)
-    while rack != at.NOWHERE and len(c.free_rack) > 1:
+    rack = tightest(c.free_rack, need, cluster.NOWHERE)
+    while rack != cluster.NOWHERE and len(c.free_rack) > 1:
         placed, grown = across(c, shapes, work, job, policy, rack)
         if placed:
             return placed, grown
         sum_free(c)
         rack = tightest(c.free_rack, need, rack)
-    return across(c, shapes, work, job, policy, at.ANYWHERE)
+    return across(c, shapes, work, job, policy, cluster.ANYWHERE)
 
 
 @lean_entry

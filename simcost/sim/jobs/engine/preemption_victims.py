@@ -6,9 +6,9 @@ then those that turn out unnecessary are left alone. Priorities without quotas a
 """
 
 from simcost.sim.compiled import NIL, lean
-from simcost.sim.jobs import cluster as at
+from simcost.sim.jobs import cluster
 from simcost.sim.jobs.cluster import FreeNodes, Shapes
-from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.job_lifecycle import stop
 from simcost.sim.jobs.engine.placement import move, place, release
 from simcost.sim.jobs.engine.state import Flow
@@ -65,7 +65,7 @@ def restore(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
     one = flow.jobs[row]
     for m in range(one.first, one.last):
         part = flow.members[m]
-        move(c, shapes, part.shape, part.memory, part.node, part.gpus, at.TAKE)
+        move(c, shapes, part.shape, part.memory, part.node, part.gpus, cluster.TAKE)
     flow.pool[0].idle -= one.need
     flow.groups[one.group].used += one.need
 
@@ -102,7 +102,7 @@ def next_victim(flow: Flow, head: int, borrowing: bool) -> int:
     """Of the candidates: those of other queues first, then the less urgent, then the later started; or NIL."""
     found, found_own = NIL, True
     for i in range(flow.pool[0].running):
-        row = flow.lists[of.HELD, i]
+        row = flow.lists[state.HELD, i]
         own = flow.jobs[row].group == flow.jobs[head].group
         first = found == NIL or (found_own and not own)
         first = first or (own == found_own and less_urgent(flow, row, found))
@@ -116,7 +116,7 @@ def could_have(flow: Flow, head: int, borrowing: bool) -> int:
     """GPU milli that are idle or held by candidates."""
     found = flow.pool[0].idle
     for i in range(flow.pool[0].running):
-        row = flow.lists[of.HELD, i]
+        row = flow.lists[state.HELD, i]
         if candidate(flow, row, head, borrowing):
             found += flow.jobs[row].need
     return int(found)
@@ -126,16 +126,16 @@ def could_have(flow: Flow, head: int, borrowing: bool) -> int:
 def evict(c: FreeNodes, shapes: Shapes, flow: Flow, count: int) -> None:
     """Stop those of the first `count` rows of SCRATCH that are not NIL; their GPUs are away on trial."""
     for i in range(count):
-        row = flow.lists[of.SCRATCH, i]
+        row = flow.lists[state.SCRATCH, i]
         if row != NIL:
             restore(c, shapes, flow, row)
-            stop(c, shapes, flow, row, of.PREEMPTED)
+            stop(c, shapes, flow, row, state.PREEMPTED)
 
 
 @lean
 def make_room(c: FreeNodes, shapes: Shapes, flow: Flow, head: int, borrowing: bool) -> bool:
     """Stop the shortest row of victims whose GPUs let the head start, less those that turn out unnecessary."""
-    scratch, count, found = flow.lists[of.SCRATCH], 0, False
+    scratch, count, found = flow.lists[state.SCRATCH], 0, False
     flow.pool[0].passes += 1
     if could_have(flow, head, borrowing) < flow.jobs[head].need:
         return False

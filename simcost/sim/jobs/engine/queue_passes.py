@@ -5,7 +5,7 @@ One pass over the queue of the general engine, compiled: policies that stop runn
 
 from simcost.sim.compiled import FAR, NIL, lean
 from simcost.sim.jobs.cluster import FreeNodes, Shapes
-from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.fair_share import weigh
 from simcost.sim.jobs.engine.job_lifecycle import begin, leave, profile_of, span, stop
 from simcost.sim.jobs.engine.preemption_victims import make_room
@@ -16,7 +16,7 @@ from simcost.sim.jobs.engine.state import Flow
 @lean
 def reservation(flow: Flow, need: int) -> tuple[int, int]:
     """(shadow time, extra): when the blocked head can start by the limits, and what is left beside it then."""
-    pool, held = flow.pool[0], flow.lists[of.HELD]
+    pool, held = flow.pool[0], flow.lists[state.HELD]
     i, free, shadow = 0, pool.idle, pool.now
     while free < need and i < pool.running:
         one = flow.jobs[held[i]]
@@ -32,7 +32,7 @@ def reservation(flow: Flow, need: int) -> tuple[int, int]:
 @lean
 def in_order(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """Strict, skipping, or EASY backfill."""
-    pool, queue = flow.pool[0], flow.lists[of.QUEUE]
+    pool, queue = flow.pool[0], flow.lists[state.QUEUE]
     i, kept, blocked, shadow, extra = 0, 0, False, 0, 0
     while i < pool.waiting and pool.idle >= pool.least:
         row = queue[i]
@@ -42,9 +42,9 @@ def in_order(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
             extra -= one.need if long else 0
             i += 1
             continue
-        if not blocked and pool.kind == of.STRICT:
+        if not blocked and pool.kind == state.STRICT:
             break
-        if not blocked and pool.kind == of.EASY:
+        if not blocked and pool.kind == state.EASY:
             shadow, extra = reservation(flow, one.need)
             blocked = True
         queue[kept] = row
@@ -59,9 +59,9 @@ def in_order(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
 @lean
 def drop_started(flow: Flow) -> None:
     """Take those that run out of the queue."""
-    kept, queue = 0, flow.lists[of.QUEUE]
+    kept, queue = 0, flow.lists[state.QUEUE]
     for i in range(flow.pool[0].waiting):
-        if flow.jobs[queue[i]].state == of.WAITING:
+        if flow.jobs[queue[i]].state == state.WAITING:
             queue[kept] = queue[i]
             kept += 1
     flow.pool[0].waiting = kept
@@ -70,12 +70,12 @@ def drop_started(flow: Flow) -> None:
 @lean
 def most_urgent(flow: Flow) -> int:
     """By Slurm's multifactor priority, of those that may fit; or NIL."""
-    pool, queue, best, most = flow.pool[0], flow.lists[of.QUEUE], NIL, 0.0
+    pool, queue, best, most = flow.pool[0], flow.lists[state.QUEUE], NIL, 0.0
     for i in range(pool.waiting):
         row = queue[i]
         one = flow.jobs[row]
-        blocked = flow.lists[of.BLOCKED, one.line] == pool.released
-        if one.state == of.WAITING and one.need <= pool.idle and not blocked:
+        blocked = flow.lists[state.BLOCKED, one.line] == pool.released
+        if one.state == state.WAITING and one.need <= pool.idle and not blocked:
             worth = (
                 pool.age * min((pool.now - one.submit) / pool.max_age, 1.0)
                 + pool.fair * flow.groups[one.group].factor
@@ -115,7 +115,7 @@ def move_ahead(flow: Flow, profile: AvailabilityProfile) -> None:
     """In queue order, reserve for those without a reservation; and if a job has ended early, move the reservations
     of the others to the earliest place each finds.
     """
-    pool, queue = flow.pool[0], flow.lists[of.QUEUE]
+    pool, queue = flow.pool[0], flow.lists[state.QUEUE]
     first = 0
     if not pool.early:
         first = pool.waiting
@@ -138,7 +138,7 @@ def start_due(c: FreeNodes, shapes: Shapes, flow: Flow, profile: AvailabilityPro
     """Start who holds a reservation for now. One that finds no place on the nodes is moved to a later change of the
     profile.
     """
-    pool, queue, kept = flow.pool[0], flow.lists[of.QUEUE], 0
+    pool, queue, kept = flow.pool[0], flow.lists[state.QUEUE], 0
     pool.next_start = FAR
     for i in range(pool.waiting):
         row = queue[i]
@@ -172,15 +172,15 @@ def chosen(flow: Flow) -> tuple[int, int]:
     """Walk waiting and running jobs by (key, row), each taking its GPUs from the pool if they are left: how many
     running ones to stop (rows at the front of `scratch`) and waiting ones to start (at its back).
     """
-    pool, scratch = flow.pool[0], flow.lists[of.SCRATCH]
+    pool, scratch = flow.pool[0], flow.lists[state.SCRATCH]
     quota, i, k, stops, starts = pool.up, 0, 0, 0, 0
     since = 0 if pool.las else pool.now + pool.extra
     while i < pool.running or (k < pool.waiting and quota >= pool.least):
         row, waits = NIL, False
         if i < pool.running:
-            row = flow.lists[of.HELD, i]
+            row = flow.lists[state.HELD, i]
         if k < pool.waiting and quota >= pool.least:
-            other = flow.lists[of.QUEUE, k]
+            other = flow.lists[state.QUEUE, k]
             key = flow.jobs[other].key
             waits = row == NIL or key < flow.jobs[row].sort - since
             waits = waits or (key == flow.jobs[row].sort - since and other < row)
@@ -204,10 +204,10 @@ def chosen(flow: Flow) -> tuple[int, int]:
 @lean
 def by_remaining(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """SRTF, or LAS: who comes first holds the GPUs. Who then finds no place on the nodes is passed over."""
-    scratch = flow.lists[of.SCRATCH]
+    scratch = flow.lists[state.SCRATCH]
     stops, starts = chosen(flow)
     for i in range(stops):
-        stop(c, shapes, flow, scratch[i], of.PREEMPTED)
+        stop(c, shapes, flow, scratch[i], state.PREEMPTED)
     for i in range(starts):
         row = scratch[len(scratch) - 1 - i]
         if begin(c, shapes, flow, row):
@@ -218,8 +218,8 @@ def by_remaining(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
 def by_priority(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
     """The head of the queue starts, or stops less urgent jobs that stand in its way, or stops the line."""
     while flow.pool[0].waiting:
-        head = flow.lists[of.QUEUE, 0]
+        head = flow.lists[state.QUEUE, 0]
         started = begin(c, shapes, flow, head)
-        if not started and not (make_room(c, shapes, flow, head, of.BORROWING) and begin(c, shapes, flow, head)):
+        if not started and not (make_room(c, shapes, flow, head, state.BORROWING) and begin(c, shapes, flow, head)):
             break
         leave(flow, head)

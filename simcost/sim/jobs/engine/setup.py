@@ -19,7 +19,7 @@ from simcost.sim.compiled import FAR
 from simcost.sim.jobs.cluster import COUNT, MILLI, FreeNodes, Shapes
 from simcost.sim.jobs.dependencies import edges
 from simcost.sim.jobs.disruptions import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
-from simcost.sim.jobs.engine import state as of
+from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.fair_share import share_tree
 from simcost.sim.jobs.estimates import keys
 from simcost.trace.jobs.jobs import Jobs
@@ -27,14 +27,14 @@ from simcost.units import SECONDS_PER_DAY
 
 _ROWS = 1 << 14
 DISCIPLINES = {
-    "strict": of.STRICT,
-    "skip": of.SKIP,
-    "easy": of.EASY,
-    "conservative": of.CONSERVATIVE,
-    "fair": of.FAIR,
-    "remaining": of.SELECT,
-    "priority": of.PRIORITY,
-    "quotas": of.COHORT,
+    "strict": state.STRICT,
+    "skip": state.SKIP,
+    "easy": state.EASY,
+    "conservative": state.CONSERVATIVE,
+    "fair": state.FAIR,
+    "remaining": state.SELECT,
+    "priority": state.PRIORITY,
+    "quotas": state.COHORT,
 }
 """Their numbers in the compiled code."""
 _RECLAIM = ("never", "lower-priority", "any")
@@ -43,11 +43,11 @@ _WITHIN = ("never", "lower-priority", "lower-or-newer-equal-priority")
 
 def on_counts(jobs: Jobs, capacity: int) -> Room:
     """A pool without nodes: fractions of a GPU take a whole one."""
-    from simcost.sim.jobs import cluster as at
+    from simcost.sim.jobs.cluster import MEMBER, NODE, SHAPE
 
     cluster = FreeNodes(
         left=np.zeros((0, 1), np.int64),
-        nodes=np.zeros(0, at.NODE),
+        nodes=np.zeros(0, NODE),
         clock=np.ones(1, np.int64),
         largest=np.ones(2),
         free_in=np.zeros(1, np.int64),
@@ -55,13 +55,13 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
         rack_of=np.zeros(1, np.int64),
         chance=np.zeros(1),
     )
-    shapes = Shapes(np.zeros(0, at.SHAPE), np.zeros((0, 0), np.int8))
+    shapes = Shapes(np.zeros(0, SHAPE), np.zeros((0, 0), np.int8))
     line = np.unique(jobs.gpus, return_inverse=True)[1].astype(np.int64)
     return Room(
         capacity * MILLI,
         cluster,
         shapes,
-        np.zeros(0, at.MEMBER),
+        np.zeros(0, MEMBER),
         np.zeros(len(jobs) + 1, np.int64),
         line,
         COUNT,
@@ -70,7 +70,7 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
 
 def run_general(
     jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps, horizon_s: float
-) -> tuple[of.Flow, Floats]:
+) -> tuple[state.Flow, Floats]:
     """Run the jobs of a pool until all have ended or the horizon is past.
 
     Args:
@@ -87,30 +87,30 @@ def run_general(
     Raises:
         InputError: a policy that runs on counts alone, queues without quotas, shares that are none.
     """
-    from simcost.sim.jobs.engine import event_loop as engine
+    from simcost.sim.jobs.engine import event_loop
     from simcost.sim.jobs.engine.placement import renew
 
     flow = _flow(jobs, room, policy, mishaps)
     flow.pool["fragmented"] = renew(room.cluster, room.shapes)[1]
     runs = {
-        of.CONSERVATIVE: engine.reserved,
-        of.FAIR: engine.by_share,
-        of.SELECT: engine.by_remaining,
-        of.PRIORITY: engine.by_priority,
-        of.COHORT: engine.by_quota,
+        state.CONSERVATIVE: event_loop.reserved,
+        state.FAIR: event_loop.by_share,
+        state.SELECT: event_loop.by_remaining,
+        state.PRIORITY: event_loop.by_priority,
+        state.COHORT: event_loop.by_quota,
     }
-    run = runs.get(_kind(policy), engine.in_order)
+    run = runs.get(_kind(policy), event_loop.in_order)
     timeline: list[Floats] = []
     while not flow.pool["done"][0]:
         run(room.cluster, room.shapes, flow, float(horizon_s))
         timeline.append(flow.timeline[: flow.pool["rows"][0]].copy())
         flow.pool["rows"] = 0
     if horizon_s < np.inf:
-        engine.close(flow, int(horizon_s))
+        event_loop.close(flow, int(horizon_s))
     return flow, np.concatenate(timeline)
 
 
-def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> of.Flow:
+def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> state.Flow:
     """The engine before its first event."""
     count = len(jobs)
     tasks = _tasks(jobs, room, policy, mishaps)
@@ -120,13 +120,13 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> of.Flo
         tasks["line"] = np.unique(alike, axis=1, return_inverse=True)[1].reshape(-1)
     after = _after(jobs, tasks)
     free = np.flatnonzero(tasks["unmet"] == 0)
-    lists = np.zeros((of.SPAN + 1, 4 * count + 200), np.int64)
-    lists[of.JOINS, : len(free)] = tasks["submit"][free] * count + free
-    lists[of.BLOCKED], lists[of.FREE], lists[of.SPAN, 1] = -1, room.milli, 1
+    lists = np.zeros((state.SPAN + 1, 4 * count + 200), np.int64)
+    lists[state.JOINS, : len(free)] = tasks["submit"][free] * count + free
+    lists[state.BLOCKED], lists[state.FREE], lists[state.SPAN, 1] = -1, room.milli, 1
     pool = _pool(policy, room, mishaps)
     pool["next_start"] = FAR
     pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=FOREVER)
-    return of.Flow(
+    return state.Flow(
         jobs=tasks,
         members=room.members,
         pool=pool,
@@ -150,12 +150,12 @@ def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
         return _one_queue(), 0
     if isinstance(policy, Las):
         return _levels(policy), 0
-    return np.zeros(0, of.GROUP), 0
+    return np.zeros(0, state.GROUP), 0
 
 
 def _tasks(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Any:
     """The jobs as records."""
-    tasks = np.zeros(len(jobs), of.TASK)
+    tasks = np.zeros(len(jobs), state.TASK)
     tasks["submit"], tasks["work"], tasks["left"] = jobs.submit_s, jobs.duration_s, jobs.duration_s
     tasks["slack"] = 0 if isinstance(policy, Srtf | Las) else jobs.limit_s - jobs.duration_s
     tasks["need"] = jobs.gpus * (jobs.gpu_milli if room.placement != COUNT else MILLI)
@@ -182,7 +182,7 @@ def _keys(jobs: Jobs, room: Room, policy: Scheduler, seed: int) -> Floats:
 
 def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
     """The policy as numbers, and the pool while it is empty."""
-    pool = np.zeros(1, of.POOL)
+    pool = np.zeros(1, state.POOL)
     pool["kind"], pool["placement"], pool["half_life"] = _kind(policy), room.placement, 1.0
     pool["capacity"] = pool["up"] = pool["idle"] = room.milli
     if isinstance(policy, EasyBackfill):
@@ -213,7 +213,7 @@ def _kind(policy: Scheduler) -> int:
 
 
 def _levels(policy: Las) -> Any:
-    found = np.zeros(len(policy.thresholds), of.GROUP)
+    found = np.zeros(len(policy.thresholds), state.GROUP)
     found["threshold"] = np.ceil(policy.thresholds)
     if (np.diff(found["threshold"]) <= 0).any():
         raise InputError(f"las: thresholds {', '.join(f'{one:g}' for one in policy.thresholds)} must rise")
@@ -222,7 +222,7 @@ def _levels(policy: Las) -> Any:
 
 def _queues(policy: Quotas) -> Any:
     """The quotas, GPU milli."""
-    found = np.zeros(len(policy.queues), of.GROUP)
+    found = np.zeros(len(policy.queues), state.GROUP)
     for i, quota in enumerate(policy.queues.values()):
         lends = quota.nominal if quota.lending_limit is None else min(quota.lending_limit, quota.nominal)
         found[i]["nominal"], found[i]["kept"] = quota.nominal * MILLI, (quota.nominal - lends) * MILLI
@@ -232,7 +232,7 @@ def _queues(policy: Quotas) -> Any:
 
 def _one_queue() -> Any:
     """A queue whose quota is endless: priorities are a cohort of one."""
-    found = np.zeros(1, of.GROUP)
+    found = np.zeros(1, state.GROUP)
     found["nominal"] = found["kept"] = FOREVER
     return found
 
@@ -240,7 +240,7 @@ def _one_queue() -> Any:
 def _threshold(policy: Quotas) -> int:
     """Up to which priority jobs of other queues may be stopped for one that borrows."""
     if policy.borrow == "never":
-        return of.NOBODY
+        return state.NOBODY
     if policy.reclaim == "never":
         raise InputError(
             "quotas: borrow=lower-priority stops jobs of other queues, which reclaim=never forbids: give "

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean_entry, written_in
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index, priority_queues, retries
 from simcost.sim.serving.engine.client_state import Clients
 from simcost.sim.serving.engine.gateway import enter, memory_is_full, next_try
@@ -33,12 +33,12 @@ def _play(
     tell_router: Callable[[State, int], None],
     s: State,
     c: Clients,
-    arrival_ns: at.Ints,
+    arrival_ns: col.Ints,
     prompt: npt.NDArray[np.int32],
     output: npt.NDArray[np.int32],
-    session: at.Ints,
+    session: col.Ints,
     priority: npt.NDArray[np.int16],
-    prefix: at.Ints,
+    prefix: col.Ints,
     i: int,
     final: bool,
     until: int,
@@ -48,22 +48,22 @@ def _play(
     priority_queues.take_in_returned(s, c)
     while True:
         if not retries.has_room(s, c):
-            return i, at.CLIENTS_FULL
+            return i, col.CLIENTS_FULL
         retries.read_rows(s, c)
         if impatient != NIL:
             retries.lose_patience(s, c, impatient)
             impatient = NIL
             continue
         if memory_is_full(s):
-            return i, at.MEMORY_FULL
+            return i, col.MEMORY_FULL
         if i == len(arrival_ns) and not final:
-            return i, at.INPUT
-        new = arrival_ns[i] * s.parameters[at.TICKS_PER_NS] if i < len(arrival_ns) else NEVER
+            return i, col.INPUT
+        new = arrival_ns[i] * s.parameters[col.TICKS_PER_NS] if i < len(arrival_ns) else NEVER
         again, trial, gone = retries.next_retry(c), next_try(s, until), retries.next_to_give_up(s, c)
         t = min(new, again)
         held = trial <= t and trial < NEVER
         loss = min(gone, priority_queues.next_expiry(s, c, most_wait))
-        lost = loss < until and loss <= t and loss <= trial and not (held and totals[at.WAKE] == at.AT_ONCE)
+        lost = loss < until and loss <= t and loss <= trial and not (held and totals[col.WAKE] == col.AT_ONCE)
         if lost and gone > loss:
             priority_queues.drop_waiting(s, c, loss, most_wait)
             continue
@@ -74,17 +74,17 @@ def _play(
             priority_queues.drop_waiting(s, c, goal, most_wait)
             if not lost:
                 note(s, until)
-                return i, at.UNTIL
+                return i, col.UNTIL
             impatient = c.totals[retries.FIRST_SERIAL]
             continue
         if held:
             t = trial
-            if totals[at.WAKE] != at.AT_ONCE:
+            if totals[col.WAKE] != col.AT_ONCE:
                 priority_queues.drop_waiting(s, c, t, most_wait)
             x = priority_queues.first_waiting(c)
         else:
-            if totals[at.FREE] == NIL:
-                return i, at.POOL_EMPTY
+            if totals[col.FREE] == NIL:
+                return i, col.POOL_EMPTY
             if new <= again:
                 talk = session[i] if len(session) > 0 else NIL
                 rank = priority[i] if len(priority) > 0 else 0
@@ -103,8 +103,8 @@ def _play(
             enqueue(s, r, x, t)
         elif held:
             continue
-        elif r == at.REFUSED:
-            turn_away(s, x, t, at.IS_REJECTED)
+        elif r == col.REFUSED:
+            turn_away(s, x, t, col.IS_REJECTED)
         else:
             priority_queues.hold_in_band(s, c, x, t)
 
@@ -117,10 +117,10 @@ def _route(s: State, _c: Clients, x: int, t: int, _held: bool) -> int:
 @written_in
 def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
     """As `route_informed`; sheds what is to be shed, looks prefixes up, and remembers them."""
-    if s.nodes[x, at.PRIORITY] < 0 and c.rules[retries.SHEDS] == 1 and not held:
+    if s.nodes[x, col.PRIORITY] < 0 and c.rules[retries.SHEDS] == 1 and not held:
         tell_router_if_due(s, t)
         if is_saturated(s):
-            return at.REFUSED
+            return col.REFUSED
     by_prefix = c.prefixes.rules[prefix_index.MOST] > 0
     if by_prefix:
         prefix_index.look_up(s, c.prefixes, x)
@@ -133,9 +133,9 @@ def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
 @inlined
 def _arrived(s: State, c: Clients, t: int) -> int:
     """The newest sending as a request of the engine; NIL where it can never fit or waits at the gateway."""
-    asked, node = c.ring[retries.newest(c)], s.nodes[s.totals[at.FREE]]
-    node[at.PRIORITY] = asked[retries.PRIORITY]
-    node[at.PREFIX] = asked[retries.PREFIX]
+    asked, node = c.ring[retries.newest(c)], s.nodes[s.totals[col.FREE]]
+    node[col.PRIORITY] = asked[retries.PRIORITY]
+    node[col.PREFIX] = asked[retries.PREFIX]
     x = enter(s, t, asked[retries.PROMPT], asked[retries.OUTPUT], asked[retries.SESSION])
     return NIL if x == NIL or priority_queues.must_wait(s, c, x, t, c.rules[retries.MOST_WAIT]) else x
 
@@ -149,12 +149,12 @@ def _tell_nobody(_s: State, _t: int) -> None:
 def advance_clients(
     s: State,
     c: Clients,
-    arrival_ns: at.Ints,
+    arrival_ns: col.Ints,
     prompt: npt.NDArray[np.int32],
     output: npt.NDArray[np.int32],
-    session: at.Ints,
+    session: col.Ints,
     priority: npt.NDArray[np.int16],
-    prefix: at.Ints,
+    prefix: col.Ints,
     i: int,
     final: bool,
     until: int,
@@ -167,12 +167,12 @@ def advance_clients(
 def advance_clients_informed(
     s: State,
     c: Clients,
-    arrival_ns: at.Ints,
+    arrival_ns: col.Ints,
     prompt: npt.NDArray[np.int32],
     output: npt.NDArray[np.int32],
-    session: at.Ints,
+    session: col.Ints,
     priority: npt.NDArray[np.int16],
-    prefix: at.Ints,
+    prefix: col.Ints,
     i: int,
     final: bool,
     until: int,

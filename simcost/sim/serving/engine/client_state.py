@@ -5,28 +5,28 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.prefix_index import Prefixes
 
 
 class Clients(NamedTuple):
     """What clients remember; the driver owns the arrays."""
 
-    rules: at.Ints
-    delays: at.Ints
+    rules: col.Ints
+    delays: col.Ints
     """[attempt - 1] ticks until the next, without jitter."""
     jitter: npt.NDArray[np.float64]
     """[0] the random part of a wait."""
-    totals: at.Ints
-    ring: at.Ints
+    totals: col.Ints
+    ring: col.Ints
     """[entry, REQUEST] sendings without an end, by number; its length is a power of two."""
-    heap: at.Ints
+    heap: col.Ints
     """[entry, REQUEST] requests to be sent again, a heap by time and order."""
-    bands: at.Ints
+    bands: col.Ints
     """[priority, bands.BAND] the highest first."""
     prefixes: Prefixes
-    windows: at.Ints
+    windows: col.Ints
     """As those of the engine, of requests by the window of their first arrival."""
     histograms: npt.NDArray[np.int32]
-    rows: at.Ints
+    rows: col.Ints
     """As those of the engine, of requests; empty where rows are not kept."""

@@ -8,15 +8,15 @@ import math
 import numpy as np
 
 from simcost.sim.compiled import inlined, lean
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NIL, State
 
-_BITS = at.NODE_BITS
-_MASK = at.NODE_LIMIT - 1
+_BITS = col.NODE_BITS
+_MASK = col.NODE_LIMIT - 1
 
 
 @inlined
-def _sift_up(heap: at.Ints, i: int) -> None:
+def _sift_up(heap: col.Ints, i: int) -> None:
     entry = heap[i]
     while i > 0:
         parent = (i - 1) >> 1
@@ -28,7 +28,7 @@ def _sift_up(heap: at.Ints, i: int) -> None:
 
 
 @inlined
-def _sift_down(heap: at.Ints, i: int, size: int) -> None:
+def _sift_down(heap: col.Ints, i: int, size: int) -> None:
     entry = heap[i]
     child = 2 * i + 1
     while child < size:
@@ -46,12 +46,12 @@ def _sift_down(heap: at.Ints, i: int, size: int) -> None:
 def start_decoding(s: State, r: int, x: int) -> None:
     """Put request x into the batch of decoding sequences."""
     rep, node = s.replicas[r], s.nodes[x]
-    node[at.MARK] = rep[at.DECODED_STEPS] + node[at.OUTPUT] - node[at.DONE]
-    rep[at.KV] += node[at.PROMPT] + node[at.DONE]
-    size = rep[at.DECODING]
-    s.heap[r, size] = (node[at.MARK] << _BITS) | x
+    node[col.MARK] = rep[col.DECODED_STEPS] + node[col.OUTPUT] - node[col.DONE]
+    rep[col.KV] += node[col.PROMPT] + node[col.DONE]
+    size = rep[col.DECODING]
+    s.heap[r, size] = (node[col.MARK] << _BITS) | x
     _sift_up(s.heap[r], size)
-    rep[at.DECODING] = size + 1
+    rep[col.DECODING] = size + 1
 
 
 @inlined
@@ -59,10 +59,10 @@ def stop_decoding(s: State, r: int, i: int) -> None:
     """Take heap entry i out of the batch, its tokens out of the KV cache; bring its DONE up to date."""
     rep, heap = s.replicas[r], s.heap[r]
     node = s.nodes[heap[i] & _MASK]
-    node[at.DONE] = node[at.OUTPUT] - (node[at.MARK] - rep[at.DECODED_STEPS])
-    rep[at.KV] -= node[at.PROMPT] + node[at.DONE]
-    size = rep[at.DECODING] - 1
-    rep[at.DECODING] = size
+    node[col.DONE] = node[col.OUTPUT] - (node[col.MARK] - rep[col.DECODED_STEPS])
+    rep[col.KV] -= node[col.PROMPT] + node[col.DONE]
+    size = rep[col.DECODING] - 1
+    rep[col.DECODING] = size
     if i < size:
         heap[i] = heap[size]
         _sift_down(heap, i, size)
@@ -73,16 +73,16 @@ def stop_decoding(s: State, r: int, i: int) -> None:
 def stop_running(s: State, r: int, x: int) -> None:
     """Take the running request x out of prefill or decoding. At a boundary at most one is in prefill."""
     rep, node = s.replicas[r], s.nodes[x]
-    if x == rep[at.PREFILLING]:
-        rep[at.RESERVED] -= node[at.PROMPT] + node[at.DONE]
-        rep[at.PREFILLING] = NIL
+    if x == rep[col.PREFILLING]:
+        rep[col.RESERVED] -= node[col.PROMPT] + node[col.DONE]
+        rep[col.PREFILLING] = NIL
     else:
-        entry = (node[at.MARK] << _BITS) | x
+        entry = (node[col.MARK] << _BITS) | x
         i = 0
         while s.heap[r, i] != entry:
             i += 1
         stop_decoding(s, r, i)
-    rep[at.RUNNING] -= 1
+    rep[col.RUNNING] -= 1
 
 
 @inlined

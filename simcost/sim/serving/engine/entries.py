@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean_entry, written_in
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.decode_heap import steps_until, stop_decoding
 from simcost.sim.serving.engine.gateway import (
     arrive,
@@ -32,10 +32,10 @@ def _play(
     choose: Callable[[State, int, int], int],
     tell_router: Callable[[State, int], None],
     s: State,
-    arrival_ns: at.Ints,
+    arrival_ns: col.Ints,
     prompt: npt.NDArray[np.int32],
     output: npt.NDArray[np.int32],
-    session: at.Ints,
+    session: col.Ints,
     i: int,
     final: bool,
     until: int,
@@ -43,25 +43,25 @@ def _play(
     """`advance`, compiled for each of two kinds of routers."""
     totals, keep_rows = s.totals, len(s.rows) > 0
     while True:
-        if keep_rows and len(s.rows) - totals[at.ROWS] < totals[at.IN_SYSTEM] + 1:
-            return i, at.OUTPUT_FULL
+        if keep_rows and len(s.rows) - totals[col.ROWS] < totals[col.IN_SYSTEM] + 1:
+            return i, col.OUTPUT_FULL
         if memory_is_full(s):
-            return i, at.MEMORY_FULL
+            return i, col.MEMORY_FULL
         if i == len(arrival_ns) and not final:
-            return i, at.INPUT
-        t = arrival_ns[i] * s.parameters[at.TICKS_PER_NS] if i < len(arrival_ns) else NEVER
+            return i, col.INPUT
+        t = arrival_ns[i] * s.parameters[col.TICKS_PER_NS] if i < len(arrival_ns) else NEVER
         trial = next_try(s, until)
         held = trial <= t and trial < NEVER
         if held:
             t = trial
-            if totals[at.WAKE] != at.AT_ONCE:
+            if totals[col.WAKE] != col.AT_ONCE:
                 drop_at_gate(s, t)
-            x = totals[at.GATE_HEAD]
+            x = totals[col.GATE_HEAD]
         else:
             if t >= until:
                 break
-            if totals[at.FREE] == NIL:
-                return i, at.POOL_EMPTY
+            if totals[col.FREE] == NIL:
+                return i, col.POOL_EMPTY
             x = arrive(s, t, prompt[i], output[i], session[i] if len(session) > 0 else NIL)
             i += 1
         if x == NIL:
@@ -73,15 +73,15 @@ def _play(
             enqueue(s, r, x, t)
         elif held:
             continue  # whom the gateway has taken in, it keeps
-        elif r == at.REFUSED:
-            turn_away(s, x, t, at.IS_REJECTED)
+        elif r == col.REFUSED:
+            turn_away(s, x, t, col.IS_REJECTED)
         else:
             hold(s, x, t)
     tell_router(s, until - 1)
     catch_up_all(s, until)
     drop_at_gate(s, until)
     note(s, until)
-    return i, at.UNTIL
+    return i, col.UNTIL
 
 
 @inlined
@@ -91,10 +91,10 @@ def _tell_nobody(_s: State, _t: int) -> None:
 
 @lean_entry
 def advance(
-    arrival_ns: at.Ints,
+    arrival_ns: col.Ints,
     prompt: npt.NDArray[np.int32],
     output: npt.NDArray[np.int32],
-    session: at.Ints,
+    session: col.Ints,
     i: int,
     final: bool,
     until: int,
@@ -111,10 +111,10 @@ def advance(
 
 @lean_entry
 def advance_informed(
-    arrival_ns: at.Ints,
+    arrival_ns: col.Ints,
     prompt: npt.NDArray[np.int32],
     output: npt.NDArray[np.int32],
-    session: at.Ints,
+    session: col.Ints,
     i: int,
     final: bool,
     until: int,
@@ -144,65 +144,65 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
     arrival.
     """
     s = State(*state)
-    rep, nodes, totals, t = s.replicas[r], s.nodes, s.totals, s.totals[at.NOW]
+    rep, nodes, totals, t = s.replicas[r], s.nodes, s.totals, s.totals[col.NOW]
     if s.next_event[r] != NEVER:
-        rep[at.BUSY] += t - rep[at.BUSY_SINCE]
-        rep[at.IDLE_SINCE] = t
-    if rep[at.RUN_STEPS] > 0 and s.next_event[r] != NEVER and t > rep[at.RUN_START]:
-        growth = s.parameters[at.D] * rep[at.RUN_SEQS]
-        done = steps_until(rep[at.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[at.RUN_START]) - 1
-        totals[at.STEPS] += done
-        rep[at.DECODED_STEPS] += done
-        rep[at.KV] += done * rep[at.RUN_SEQS]
-        totals[at.GENERATED] += done * rep[at.RUN_SEQS]
-        rep[at.PEAK_KV] = max(rep[at.PEAK_KV], rep[at.KV] + rep[at.RESERVED])
-    while rep[at.DECODING] > 0:
-        stop_decoding(s, r, rep[at.DECODING] - 1)
-    x, before = rep[at.HEAD], NIL
+        rep[col.BUSY] += t - rep[col.BUSY_SINCE]
+        rep[col.IDLE_SINCE] = t
+    if rep[col.RUN_STEPS] > 0 and s.next_event[r] != NEVER and t > rep[col.RUN_START]:
+        growth = s.parameters[col.D] * rep[col.RUN_SEQS]
+        done = steps_until(rep[col.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[col.RUN_START]) - 1
+        totals[col.STEPS] += done
+        rep[col.DECODED_STEPS] += done
+        rep[col.KV] += done * rep[col.RUN_SEQS]
+        totals[col.GENERATED] += done * rep[col.RUN_SEQS]
+        rep[col.PEAK_KV] = max(rep[col.PEAK_KV], rep[col.KV] + rep[col.RESERVED])
+    while rep[col.DECODING] > 0:
+        stop_decoding(s, r, rep[col.DECODING] - 1)
+    x, before = rep[col.HEAD], NIL
     while x != NIL:
-        after = nodes[x, at.NEXT]
-        nodes[x, at.RETRIES] += 1
-        if mode == at.LOSE or nodes[x, at.RETRIES] > most_retries:
-            turn_away(s, x, t, at.IS_LOST)
+        after = nodes[x, col.NEXT]
+        nodes[x, col.RETRIES] += 1
+        if mode == col.LOSE or nodes[x, col.RETRIES] > most_retries:
+            turn_away(s, x, t, col.IS_LOST)
         else:
-            totals[at.REQUEUED] += 1
-            if mode == at.RETRY:
-                nodes[x, at.DONE] = 0
-                nodes[x, at.FIRST] = NIL
-            if before != NIL and nodes[before, at.ARRIVAL] > nodes[x, at.ARRIVAL]:
+            totals[col.REQUEUED] += 1
+            if mode == col.RETRY:
+                nodes[x, col.DONE] = 0
+                nodes[x, col.FIRST] = NIL
+            if before != NIL and nodes[before, col.ARRIVAL] > nodes[x, col.ARRIVAL]:
                 before = NIL
             return_to_gate(s, x, before)
             before = x
         x = after
-    rep[at.HEAD] = rep[at.TAIL] = rep[at.WAIT_HEAD] = rep[at.PREFILLING] = NIL
-    rep[at.RUNNING] = rep[at.WAITING] = rep[at.KV] = rep[at.RESERVED] = rep[at.RETURNED] = 0
-    rep[at.IN_FLIGHT_TOKENS] = 0
-    totals[at.WAKE] = at.AT_ONCE
-    rep[at.RUN_STEPS] = rep[at.RUN_SEQS] = 0
-    s.load[r] = at.CLOSED
+    rep[col.HEAD] = rep[col.TAIL] = rep[col.WAIT_HEAD] = rep[col.PREFILLING] = NIL
+    rep[col.RUNNING] = rep[col.WAITING] = rep[col.KV] = rep[col.RESERVED] = rep[col.RETURNED] = 0
+    rep[col.IN_FLIGHT_TOKENS] = 0
+    totals[col.WAKE] = col.AT_ONCE
+    rep[col.RUN_STEPS] = rep[col.RUN_SEQS] = 0
+    s.load[r] = col.CLOSED
     s.next_event[r] = NEVER
     note(s, t)
 
 
 @lean_entry
-def collect(t: int, queues: bool, samples: at.Ints, *state: Any) -> None:
+def collect(t: int, queues: bool, samples: col.Ints, *state: Any) -> None:
     """What each slot shows to a scraper at t, into `samples` (layout.S_*); its queue in tokens if `queues`."""
     s = State(*state)
-    for r in range(s.totals[at.SLOTS]):
+    for r in range(s.totals[col.SLOTS]):
         rep, sample = s.replicas[r], samples[r]
-        decoded = steps_in_run(s, r, t) * rep[at.RUN_SEQS]
+        decoded = steps_in_run(s, r, t) * rep[col.RUN_SEQS]
         queued = 0
-        x = rep[at.WAIT_HEAD] if queues else NIL
+        x = rep[col.WAIT_HEAD] if queues else NIL
         while x != NIL:
-            queued += s.nodes[x, at.PROMPT] + s.nodes[x, at.DONE]
-            x = s.nodes[x, at.NEXT]
-        sample[at.S_RUNNING] = rep[at.RUNNING]
-        sample[at.S_WAITING] = rep[at.WAITING]
-        sample[at.S_DECODING] = rep[at.DECODING]
-        sample[at.S_KV] = rep[at.KV] + rep[at.RESERVED] + decoded
-        sample[at.S_QUEUED] = queued
-        sample[at.S_BUSY] = rep[at.BUSY] + (t - rep[at.BUSY_SINCE] if s.next_event[r] != NEVER else 0)
-        sample[at.S_JOINED] = rep[at.JOINED]
-        sample[at.S_FINISHED] = rep[at.FINISHED]
-        sample[at.S_READ] = rep[at.READ]
-        sample[at.S_WRITTEN] = rep[at.WRITTEN] + decoded
+            queued += s.nodes[x, col.PROMPT] + s.nodes[x, col.DONE]
+            x = s.nodes[x, col.NEXT]
+        sample[col.S_RUNNING] = rep[col.RUNNING]
+        sample[col.S_WAITING] = rep[col.WAITING]
+        sample[col.S_DECODING] = rep[col.DECODING]
+        sample[col.S_KV] = rep[col.KV] + rep[col.RESERVED] + decoded
+        sample[col.S_QUEUED] = queued
+        sample[col.S_BUSY] = rep[col.BUSY] + (t - rep[col.BUSY_SINCE] if s.next_event[r] != NEVER else 0)
+        sample[col.S_JOINED] = rep[col.JOINED]
+        sample[col.S_FINISHED] = rep[col.FINISHED]
+        sample[col.S_READ] = rep[col.READ]
+        sample[col.S_WRITTEN] = rep[col.WRITTEN] + decoded

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NIL, State
 
 
@@ -18,100 +18,100 @@ def count(histograms: npt.NDArray[np.int32], window: int, metric: int, value_s: 
 
 @lean
 def _write_row(s: State, x: int, t: int, status: int) -> None:
-    node, row = s.nodes[x], s.rows[s.totals[at.ROWS]]
-    row[at.R_REQUEST] = node[at.REQUEST]
-    row[at.R_ARRIVAL] = node[at.ARRIVAL]
-    row[at.R_STATUS] = status
-    row[at.R_PROMPT] = node[at.PROMPT]
-    row[at.R_OUTPUT] = node[at.OUTPUT]
-    row[at.R_FIRST] = node[at.FIRST]
-    row[at.R_END] = t
-    row[at.R_EVICTED] = node[at.EVICTED]
-    row[at.R_RETRIES] = node[at.RETRIES]
-    s.totals[at.ROWS] += 1
+    node, row = s.nodes[x], s.rows[s.totals[col.ROWS]]
+    row[col.R_REQUEST] = node[col.REQUEST]
+    row[col.R_ARRIVAL] = node[col.ARRIVAL]
+    row[col.R_STATUS] = status
+    row[col.R_PROMPT] = node[col.PROMPT]
+    row[col.R_OUTPUT] = node[col.OUTPUT]
+    row[col.R_FIRST] = node[col.FIRST]
+    row[col.R_END] = t
+    row[col.R_EVICTED] = node[col.EVICTED]
+    row[col.R_RETRIES] = node[col.RETRIES]
+    s.totals[col.ROWS] += 1
 
 
 @inlined
 def _record(s: State, x: int, t: int, status: int) -> None:
     """Count how request x ended at t."""
     totals, node, limits = s.totals, s.nodes[x], s.limits
-    window = node[at.ARRIVAL] // s.parameters[at.WINDOW]
+    window = node[col.ARRIVAL] // s.parameters[col.WINDOW]
     counts = s.windows[window]
     if len(s.rows) > 0:
         _write_row(s, x, t, status)
-    if status == at.IS_REJECTED:
-        totals[at.REJECTED] += 1
-        counts[at.W_REJECTED] += 1
-    elif status == at.IS_TIMED_OUT:
-        totals[at.TIMED_OUT] += 1
-        counts[at.W_TIMED_OUT] += 1
-    elif status == at.IS_LOST:
-        totals[at.LOST] += 1
-        counts[at.W_LOST] += 1
+    if status == col.IS_REJECTED:
+        totals[col.REJECTED] += 1
+        counts[col.W_REJECTED] += 1
+    elif status == col.IS_TIMED_OUT:
+        totals[col.TIMED_OUT] += 1
+        counts[col.W_TIMED_OUT] += 1
+    elif status == col.IS_LOST:
+        totals[col.LOST] += 1
+        counts[col.W_LOST] += 1
     else:
-        totals[at.COMPLETED] += 1
-        totals[at.COMPLETED_PROMPT] += node[at.PROMPT]
-        totals[at.COMPLETED_OUTPUT] += node[at.OUTPUT]
-        counts[at.W_COMPLETED] += 1
-        counts[at.W_PROMPT] += node[at.PROMPT]
-        counts[at.W_OUTPUT] += node[at.OUTPUT]
-        ttft = (node[at.FIRST] - node[at.ARRIVAL]) * limits[at.TICK_S]
-        e2e = (t - node[at.ARRIVAL]) * limits[at.TICK_S]
+        totals[col.COMPLETED] += 1
+        totals[col.COMPLETED_PROMPT] += node[col.PROMPT]
+        totals[col.COMPLETED_OUTPUT] += node[col.OUTPUT]
+        counts[col.W_COMPLETED] += 1
+        counts[col.W_PROMPT] += node[col.PROMPT]
+        counts[col.W_OUTPUT] += node[col.OUTPUT]
+        ttft = (node[col.FIRST] - node[col.ARRIVAL]) * limits[col.TICK_S]
+        e2e = (t - node[col.ARRIVAL]) * limits[col.TICK_S]
         count(s.histograms, window, 0, ttft)
         count(s.histograms, window, 2, e2e)
-        good = ttft <= limits[at.TTFT] and e2e <= limits[at.E2E]
-        if node[at.OUTPUT] > 1:
-            tpot = (t - node[at.FIRST]) / (node[at.OUTPUT] - 1) * limits[at.TICK_S]
+        good = ttft <= limits[col.TTFT] and e2e <= limits[col.E2E]
+        if node[col.OUTPUT] > 1:
+            tpot = (t - node[col.FIRST]) / (node[col.OUTPUT] - 1) * limits[col.TICK_S]
             count(s.histograms, window, 1, tpot)
-            good = good and tpot <= limits[at.TPOT]
-        counts[at.W_GOOD] += good
+            good = good and tpot <= limits[col.TPOT]
+        counts[col.W_GOOD] += good
 
 
 @inlined
 def _release(s: State, x: int, t: int, status: int) -> None:
     """Request x leaves the system at t."""
     totals = s.totals
-    if status == at.IS_COMPLETED and t - s.nodes[x, at.ARRIVAL] > s.parameters[at.TIMEOUT]:
-        status = at.IS_TIMED_OUT  # the answer came, but the client had gone
+    if status == col.IS_COMPLETED and t - s.nodes[x, col.ARRIVAL] > s.parameters[col.TIMEOUT]:
+        status = col.IS_TIMED_OUT  # the answer came, but the client had gone
     _record(s, x, t, status)
-    totals[at.IN_SYSTEM] -= 1
-    totals[at.SUM_DEPARTURES] += t
-    s.nodes[x, at.REQUEST] = NIL
-    s.nodes[x, at.NEXT] = totals[at.FREE]
-    totals[at.FREE] = x
+    totals[col.IN_SYSTEM] -= 1
+    totals[col.SUM_DEPARTURES] += t
+    s.nodes[x, col.REQUEST] = NIL
+    s.nodes[x, col.NEXT] = totals[col.FREE]
+    totals[col.FREE] = x
 
 
 @inlined
 def unlink(s: State, r: int, x: int, status: int) -> None:
     """Request x, no longer running there, leaves the list of replica r for its list of leavers."""
     rep, nodes = s.replicas[r], s.nodes
-    before, after = nodes[x, at.PREV], nodes[x, at.NEXT]
+    before, after = nodes[x, col.PREV], nodes[x, col.NEXT]
     if before == NIL:
-        rep[at.HEAD] = after
+        rep[col.HEAD] = after
     else:
-        nodes[before, at.NEXT] = after
+        nodes[before, col.NEXT] = after
     if after == NIL:
-        rep[at.TAIL] = before
+        rep[col.TAIL] = before
     else:
-        nodes[after, at.PREV] = before
+        nodes[after, col.PREV] = before
     s.load[r] -= 1
-    rep[at.IN_FLIGHT_TOKENS] -= nodes[x, at.PROMPT]
-    rep[at.RETURNED] -= nodes[x, at.RETRIES] > 0
-    rep[at.FINISHED] += status == at.IS_COMPLETED
-    nodes[x, at.MARK] = status
-    nodes[x, at.NEXT] = rep[at.LEAVING]
-    rep[at.LEAVING] = x
+    rep[col.IN_FLIGHT_TOKENS] -= nodes[x, col.PROMPT]
+    rep[col.RETURNED] -= nodes[x, col.RETRIES] > 0
+    rep[col.FINISHED] += status == col.IS_COMPLETED
+    nodes[x, col.MARK] = status
+    nodes[x, col.NEXT] = rep[col.LEAVING]
+    rep[col.LEAVING] = x
 
 
 @inlined
 def release_leavers(s: State, r: int, t: int) -> None:
     """The requests that have left the list of replica r leave the system at t."""
-    x = s.replicas[r, at.LEAVING]
+    x = s.replicas[r, col.LEAVING]
     while x != NIL:
-        after = s.nodes[x, at.NEXT]
-        _release(s, x, t, s.nodes[x, at.MARK])
+        after = s.nodes[x, col.NEXT]
+        _release(s, x, t, s.nodes[x, col.MARK])
         x = after
-    s.replicas[r, at.LEAVING] = NIL
+    s.replicas[r, col.LEAVING] = NIL
 
 
 @lean

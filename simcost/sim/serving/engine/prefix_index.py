@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NIL, State
 
@@ -29,15 +29,15 @@ LENGTH_BITS = 12  # of a reference: place in the store << LENGTH_BITS | number o
 class Prefixes(NamedTuple):
     """The index of a router; the driver owns the arrays."""
 
-    rules: at.Ints
-    totals: at.Ints
-    store: at.Ints
+    rules: col.Ints
+    totals: col.Ints
+    store: col.Ints
     """Hashes of the prompts of requests that are not over, one after the other."""
-    tables: at.Ints
+    tables: col.Ints
     """[slot, place] the block; NIL = none. As many places as a power of two, at least twice the blocks."""
     blocks: npt.NDArray[np.int64]
     """[slot, block, (HASH, NEWER, OLDER)]"""
-    ends: at.Ints
+    ends: col.Ints
     """[slot, (NEWEST, OLDEST, COUNT)]"""
 
 
@@ -118,9 +118,9 @@ def look_up(s: State, p: Prefixes, x: int) -> None:
     """Count for each replica that takes requests the blocks of request x that it has, into SEEN_LOAD, up to the first
     that none has.
     """
-    count = s.totals[at.ROUTABLE]
+    count = s.totals[col.ROUTABLE]
     for i in range(count):
-        s.replicas[s.routable[i], at.SEEN_LOAD] = 0
+        s.replicas[s.routable[i], col.SEEN_LOAD] = 0
     start, length = _reference(s, p, x)
     s.limits[p.rules[SCORER] + 2] = length
     for k in range(length):
@@ -128,7 +128,7 @@ def look_up(s: State, p: Prefixes, x: int) -> None:
         for i in range(count):
             r = s.routable[i]
             if p.tables[r, _place_of(p, r, p.store[start + k])] != NIL:
-                s.replicas[r, at.SEEN_LOAD] += 1
+                s.replicas[r, col.SEEN_LOAD] += 1
                 found = True
         if not found:
             return
@@ -139,7 +139,7 @@ def remember(s: State, p: Prefixes, x: int, r: int) -> None:
     """Request x was sent to slot r."""
     start, length = _reference(s, p, x)
     p.totals[ASKED] += length
-    p.totals[HIT] += s.replicas[r, at.SEEN_LOAD]
+    p.totals[HIT] += s.replicas[r, col.SEEN_LOAD]
     for k in range(length):
         _touch(p, r, p.store[start + k])
 
@@ -147,6 +147,6 @@ def remember(s: State, p: Prefixes, x: int, r: int) -> None:
 @inlined
 def _reference(s: State, p: Prefixes, x: int) -> tuple[int, int]:
     """Where the hashes of request x begin, and how many are looked at."""
-    reference = s.nodes[x, at.PREFIX]
+    reference = s.nodes[x, col.PREFIX]
     length = min(reference & ((1 << LENGTH_BITS) - 1), p.rules[MOST])
     return (reference >> LENGTH_BITS) - p.totals[BASE], length

@@ -6,7 +6,7 @@ What `run.vacate` returns to the gateway stands in its plain queue until it is t
 from typing import TYPE_CHECKING
 
 from simcost.sim.compiled import inlined, lean
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.routing import RAY
@@ -30,36 +30,36 @@ def band_of(c: "Clients", priority: int) -> int:
 
 @lean
 def _queue(s: State, c: "Clients", x: int) -> None:
-    band = c.bands[band_of(c, s.nodes[x, at.PRIORITY])]
-    s.nodes[x, at.NEXT] = NIL
+    band = c.bands[band_of(c, s.nodes[x, col.PRIORITY])]
+    s.nodes[x, col.NEXT] = NIL
     if band[TAIL] == NIL:
         band[HEAD] = x
     else:
-        s.nodes[band[TAIL], at.NEXT] = x
+        s.nodes[band[TAIL], col.NEXT] = x
     band[TAIL] = x
-    s.totals[at.GATE_COUNT] += 1
+    s.totals[col.GATE_COUNT] += 1
 
 
 @lean
 def take_in_returned(s: State, c: "Clients") -> None:
     """Requests whose replica went join their bands, by arrival."""
     nodes, totals = s.nodes, s.totals
-    x = totals[at.GATE_HEAD]
+    x = totals[col.GATE_HEAD]
     while x != NIL:
-        following = nodes[x, at.NEXT]
-        band = c.bands[band_of(c, nodes[x, at.PRIORITY])]
+        following = nodes[x, col.NEXT]
+        band = c.bands[band_of(c, nodes[x, col.PRIORITY])]
         before, after = NIL, band[HEAD]
-        while after != NIL and nodes[after, at.ARRIVAL] <= nodes[x, at.ARRIVAL]:
-            before, after = after, nodes[after, at.NEXT]
-        nodes[x, at.NEXT] = after
+        while after != NIL and nodes[after, col.ARRIVAL] <= nodes[x, col.ARRIVAL]:
+            before, after = after, nodes[after, col.NEXT]
+        nodes[x, col.NEXT] = after
         if before == NIL:
             band[HEAD] = x
         else:
-            nodes[before, at.NEXT] = x
+            nodes[before, col.NEXT] = x
         if after == NIL:
             band[TAIL] = x
         x = following
-    totals[at.GATE_HEAD] = totals[at.GATE_TAIL] = NIL
+    totals[col.GATE_HEAD] = totals[col.GATE_TAIL] = NIL
 
 
 @inlined
@@ -74,48 +74,48 @@ def first_waiting(c: "Clients") -> int:
 @inlined
 def leave_band(s: State, c: "Clients", x: int) -> None:
     """Request x, the first of its band, leaves the gateway."""
-    band = c.bands[band_of(c, s.nodes[x, at.PRIORITY])]
-    band[HEAD] = s.nodes[x, at.NEXT]
+    band = c.bands[band_of(c, s.nodes[x, col.PRIORITY])]
+    band[HEAD] = s.nodes[x, col.NEXT]
     if band[HEAD] == NIL:
         band[TAIL] = NIL
-    s.totals[at.GATE_COUNT] -= 1
+    s.totals[col.GATE_COUNT] -= 1
 
 
 @inlined
 def next_expiry(s: State, c: "Clients", most_wait: int) -> int:
     """When a request has waited too long for the gateway, and is rejected."""
     earliest = NEVER
-    if most_wait < s.parameters[at.TIMEOUT] and s.totals[at.GATE_COUNT] > 0:
+    if most_wait < s.parameters[col.TIMEOUT] and s.totals[col.GATE_COUNT] > 0:
         for b in range(len(c.bands)):
             if c.bands[b, HEAD] != NIL:
-                earliest = min(earliest, s.nodes[c.bands[b, HEAD], at.ARRIVAL] + most_wait)
-        earliest = max(earliest, s.totals[at.NOW])  # who came back may have waited longer before
+                earliest = min(earliest, s.nodes[c.bands[b, HEAD], col.ARRIVAL] + most_wait)
+        earliest = max(earliest, s.totals[col.NOW])  # who came back may have waited longer before
     return earliest
 
 
 @lean
 def drop_waiting(s: State, c: "Clients", t: int, most_wait: int) -> None:
     """Requests leave that by t have waited too long for their clients, or for the gateway."""
-    timeout = s.parameters[at.TIMEOUT]
-    wait, status = timeout, at.IS_TIMED_OUT
+    timeout = s.parameters[col.TIMEOUT]
+    wait, status = timeout, col.IS_TIMED_OUT
     if most_wait < timeout:
-        wait, status = most_wait, at.IS_REJECTED
-    if s.totals[at.GATE_COUNT] == 0 or wait >= NEVER:
+        wait, status = most_wait, col.IS_REJECTED
+    if s.totals[col.GATE_COUNT] == 0 or wait >= NEVER:
         return
     for b in range(len(c.bands)):
         x = c.bands[b, HEAD]
-        while x != NIL and s.nodes[x, at.ARRIVAL] + wait <= t:
+        while x != NIL and s.nodes[x, col.ARRIVAL] + wait <= t:
             leave_band(s, c, x)
-            end = s.nodes[x, at.ARRIVAL] + wait
-            turn_away(s, x, max(end, s.totals[at.NOW]) if status == at.IS_REJECTED else end, status)
+            end = s.nodes[x, col.ARRIVAL] + wait
+            turn_away(s, x, max(end, s.totals[col.NOW]) if status == col.IS_REJECTED else end, status)
             x = c.bands[b, HEAD]
 
 
 @lean
 def hold_in_band(s: State, c: "Clients", x: int, t: int) -> None:
     """Request x waits at the gateway, if there is room."""
-    if s.totals[at.GATE_COUNT] >= s.parameters[at.MAX_QUEUED]:
-        turn_away(s, x, t, at.IS_REJECTED)
+    if s.totals[col.GATE_COUNT] >= s.parameters[col.MAX_QUEUED]:
+        turn_away(s, x, t, col.IS_REJECTED)
     else:
         _queue(s, c, x)
 
@@ -125,9 +125,9 @@ def must_wait(s: State, c: "Clients", x: int, t: int, most_wait: int) -> bool:
     """Whether request x, new at t, finds no replica or others before it; then it waits, or is turned away."""
     totals = s.totals
     drop_waiting(s, c, t, most_wait)
-    if totals[at.ROUTABLE] > 0 and totals[at.GATE_COUNT] == 0:
+    if totals[col.ROUTABLE] > 0 and totals[col.GATE_COUNT] == 0:
         return False
-    if s.parameters[at.ROUTER] == RAY and totals[at.ROUTABLE] > 0:
-        totals[at.WAKE] = t  # its caller tries, for the one that waits longest
+    if s.parameters[col.ROUTER] == RAY and totals[col.ROUTABLE] > 0:
+        totals[col.WAKE] = t  # its caller tries, for the one that waits longest
     hold_in_band(s, c, x, t)
     return True

@@ -8,8 +8,8 @@ time. What became of a sending is read from the rows that the engine writes.
 import numpy as np
 
 from simcost.sim.compiled import inlined, lean
-from simcost.sim.serving.engine import layout as at
-from simcost.sim.serving.engine import priority_queues as bands
+from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine import priority_queues
 from simcost.sim.serving.engine.client_state import Clients
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
@@ -49,22 +49,22 @@ REQUEST = 10
 def has_room(s: State, c: Clients) -> bool:
     """Whether all that may end before the next look fits."""
     totals, mine = s.totals, c.totals
-    ending = totals[at.ROWS] + 2
+    ending = totals[col.ROWS] + 2
     return (
-        len(s.rows) > totals[at.ROWS] + totals[at.IN_SYSTEM] + 1
+        len(s.rows) > totals[col.ROWS] + totals[col.IN_SYSTEM] + 1
         and mine[RING_COUNT] < len(c.ring)
         and mine[HEAP_COUNT] + ending < len(c.heap)
-        and (len(c.rows) == 0 or mine[OUT] + ending + totals[at.IN_SYSTEM] < len(c.rows))
+        and (len(c.rows) == 0 or mine[OUT] + ending + totals[col.IN_SYSTEM] < len(c.rows))
     )
 
 
 @inlined
-def _earlier(one: at.Ints, other: at.Ints) -> bool:
+def _earlier(one: col.Ints, other: col.Ints) -> bool:
     return one[SINCE] < other[SINCE] or (one[SINCE] == other[SINCE] and one[ORDER] < other[ORDER])
 
 
 @lean
-def _push(c: Clients, asked: at.Ints, due: int) -> None:
+def _push(c: Clients, asked: col.Ints, due: int) -> None:
     """The request is sent again at `due`."""
     mine, heap = c.totals, c.heap
     i = mine[HEAP_COUNT]
@@ -79,13 +79,13 @@ def _push(c: Clients, asked: at.Ints, due: int) -> None:
 
 
 @inlined
-def _copy(asked: at.Ints, place: at.Ints) -> None:
+def _copy(asked: col.Ints, place: col.Ints) -> None:
     for k in range(REQUEST):
         place[k] = asked[k]
 
 
 @inlined
-def _swap(heap: at.Ints, i: int, j: int) -> None:
+def _swap(heap: col.Ints, i: int, j: int) -> None:
     for k in range(REQUEST):
         heap[i, k], heap[j, k] = heap[j, k], heap[i, k]
 
@@ -115,7 +115,7 @@ def _place(c: Clients, k: int) -> int:
 
 
 @inlined
-def _close(c: Clients, one: at.Ints) -> None:
+def _close(c: Clients, one: col.Ints) -> None:
     """The sending has ended; the ring begins at the first that has not."""
     mine = c.totals
     one[ORDER] = 0
@@ -130,7 +130,7 @@ def _open(s: State, c: Clients, t: int) -> int:
     """A place for the next sending, that the engine will give its next number."""
     mine = c.totals
     if mine[RING_COUNT] == 0:
-        mine[FIRST_SERIAL] = s.totals[at.ARRIVED]
+        mine[FIRST_SERIAL] = s.totals[col.ARRIVED]
     place = _place(c, mine[RING_COUNT])
     mine[RING_COUNT] += 1
     c.ring[place, SINCE] = t
@@ -151,8 +151,8 @@ def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int, pr
     one[PREFIX] = prefix
     one[NUMBER] = mine[REQUESTS]
     mine[REQUESTS] += 1
-    c.windows[t // s.parameters[at.WINDOW], at.W_ARRIVED] += 1
-    c.bands[band_of(c, priority), bands.ARRIVED] += 1
+    c.windows[t // s.parameters[col.WINDOW], col.W_ARRIVED] += 1
+    c.bands[band_of(c, priority), priority_queues.ARRIVED] += 1
     if c.rules[GAIN] != NIL:
         mine[BUCKET] = min(mine[BUCKET] + c.rules[GAIN], c.rules[BURST])
 
@@ -183,9 +183,9 @@ def next_retry(c: Clients) -> int:
 @inlined
 def next_to_give_up(s: State, c: Clients) -> int:
     """Just after the client of the oldest open sending has lost patience: an answer at that instant is in time."""
-    if c.totals[RING_COUNT] == 0 or s.parameters[at.TIMEOUT] >= NEVER:
+    if c.totals[RING_COUNT] == 0 or s.parameters[col.TIMEOUT] >= NEVER:
         return NEVER
-    return c.ring[c.totals[RING_HEAD], SINCE] + s.parameters[at.TIMEOUT] + 1
+    return c.ring[c.totals[RING_HEAD], SINCE] + s.parameters[col.TIMEOUT] + 1
 
 
 @lean
@@ -194,33 +194,33 @@ def lose_patience(s: State, c: Clients, serial: int) -> None:
     if c.totals[RING_COUNT] == 0 or c.totals[FIRST_SERIAL] != serial:
         return
     one = c.ring[c.totals[RING_HEAD]]
-    _fail(s, c, one, one[SINCE] + s.parameters[at.TIMEOUT], at.IS_TIMED_OUT, NIL, 0)
+    _fail(s, c, one, one[SINCE] + s.parameters[col.TIMEOUT], col.IS_TIMED_OUT, NIL, 0)
 
 
 @lean
 def read_rows(s: State, c: Clients) -> None:
     """What the engine says of sendings since it was last asked. Of patience clients know by themselves."""
-    for i in range(s.totals[at.ROWS]):
+    for i in range(s.totals[col.ROWS]):
         row = s.rows[i]
-        k, status = row[at.R_REQUEST] - c.totals[FIRST_SERIAL], row[at.R_STATUS]
-        if k < 0 or k >= c.totals[RING_COUNT] or status == at.IS_TIMED_OUT:
+        k, status = row[col.R_REQUEST] - c.totals[FIRST_SERIAL], row[col.R_STATUS]
+        if k < 0 or k >= c.totals[RING_COUNT] or status == col.IS_TIMED_OUT:
             continue
         one = c.ring[_place(c, k)]
         if one[ORDER] == 0:
             continue
-        if status == at.IS_COMPLETED:
-            _conclude(s, c, one, row[at.R_END], status, row[at.R_FIRST], row[at.R_EVICTED])
+        if status == col.IS_COMPLETED:
+            _conclude(s, c, one, row[col.R_END], status, row[col.R_FIRST], row[col.R_EVICTED])
             _close(c, one)
         else:
-            _fail(s, c, one, row[at.R_END], status, row[at.R_FIRST], row[at.R_EVICTED])
-    s.totals[at.ROWS] = 0
+            _fail(s, c, one, row[col.R_END], status, row[col.R_FIRST], row[col.R_EVICTED])
+    s.totals[col.ROWS] = 0
 
 
 @lean
-def _fail(s: State, c: Clients, one: at.Ints, t: int, status: int, first: int, evicted: int) -> None:
+def _fail(s: State, c: Clients, one: col.Ints, t: int, status: int, first: int, evicted: int) -> None:
     """A sending failed at t: another follows, or the request is given up."""
     attempt = one[ATTEMPT]
-    fits = one[PROMPT] + one[OUTPUT] <= s.parameters[at.CAPACITY]
+    fits = one[PROMPT] + one[OUTPUT] <= s.parameters[col.CAPACITY]
     again = c.rules[ON + status] == 1 and attempt < c.rules[ATTEMPTS] and fits
     if again and c.rules[GAIN] != NIL:
         if c.totals[BUCKET] >= ONE:
@@ -229,57 +229,57 @@ def _fail(s: State, c: Clients, one: at.Ints, t: int, status: int, first: int, e
             c.totals[REFUSED] += 1
             again = False
     if again:
-        draw = splitmix64(splitmix64(one[NUMBER] ^ s.parameters[at.SALT]) ^ np.uint64(attempt << 32))
+        draw = splitmix64(splitmix64(one[NUMBER] ^ s.parameters[col.SALT]) ^ np.uint64(attempt << 32))
         wait = c.delays[attempt - 1]
         wait -= np.int64(np.float64(draw >> np.uint64(11)) * 2.0**-53 * c.jitter[0] * wait)
-        _push(c, one, t + (max(wait, 1) if status == at.IS_TIMED_OUT else wait))
+        _push(c, one, t + (max(wait, 1) if status == col.IS_TIMED_OUT else wait))
     else:
         _conclude(s, c, one, t, status, first, evicted)
     _close(c, one)
 
 
 @lean
-def _conclude(s: State, c: Clients, one: at.Ints, t: int, status: int, first: int, evicted: int) -> None:
+def _conclude(s: State, c: Clients, one: col.Ints, t: int, status: int, first: int, evicted: int) -> None:
     """Count how a request ended, from its first arrival on."""
-    window = one[ASKED] // s.parameters[at.WINDOW]
-    counts, tick_s = c.windows[window], s.limits[at.TICK_S]
+    window = one[ASKED] // s.parameters[col.WINDOW]
+    counts, tick_s = c.windows[window], s.limits[col.TICK_S]
     band = c.bands[band_of(c, one[PRIORITY])]
     c.totals[ENDED + status] += 1
-    band[bands.ENDED + status] += 1
+    band[priority_queues.ENDED + status] += 1
     if len(c.rows) > 0:
         _write_row(c, one, t, status, first, evicted)
-    if status == at.IS_REJECTED:
-        counts[at.W_REJECTED] += 1
-    elif status == at.IS_TIMED_OUT:
-        counts[at.W_TIMED_OUT] += 1
-    elif status == at.IS_LOST:
-        counts[at.W_LOST] += 1
+    if status == col.IS_REJECTED:
+        counts[col.W_REJECTED] += 1
+    elif status == col.IS_TIMED_OUT:
+        counts[col.W_TIMED_OUT] += 1
+    elif status == col.IS_LOST:
+        counts[col.W_LOST] += 1
     else:
-        counts[at.W_COMPLETED] += 1
-        counts[at.W_PROMPT] += one[PROMPT]
-        counts[at.W_OUTPUT] += one[OUTPUT]
+        counts[col.W_COMPLETED] += 1
+        counts[col.W_PROMPT] += one[PROMPT]
+        counts[col.W_OUTPUT] += one[OUTPUT]
         ttft, e2e = (first - one[ASKED]) * tick_s, (t - one[ASKED]) * tick_s
         count(c.histograms, window, 0, ttft)
         count(c.histograms, window, 2, e2e)
-        good = ttft <= s.limits[at.TTFT] and e2e <= s.limits[at.E2E]
+        good = ttft <= s.limits[col.TTFT] and e2e <= s.limits[col.E2E]
         if one[OUTPUT] > 1:
             tpot = (t - first) / (one[OUTPUT] - 1) * tick_s
             count(c.histograms, window, 1, tpot)
-            good = good and tpot <= s.limits[at.TPOT]
-        counts[at.W_GOOD] += good
-        band[bands.GOOD] += good
+            good = good and tpot <= s.limits[col.TPOT]
+        counts[col.W_GOOD] += good
+        band[priority_queues.GOOD] += good
 
 
 @lean
-def _write_row(c: Clients, one: at.Ints, t: int, status: int, first: int, evicted: int) -> None:
+def _write_row(c: Clients, one: col.Ints, t: int, status: int, first: int, evicted: int) -> None:
     row = c.rows[c.totals[OUT]]
-    row[at.R_REQUEST] = one[NUMBER]
-    row[at.R_ARRIVAL] = one[ASKED]
-    row[at.R_STATUS] = status
-    row[at.R_PROMPT] = one[PROMPT]
-    row[at.R_OUTPUT] = one[OUTPUT]
-    row[at.R_FIRST] = first
-    row[at.R_END] = t
-    row[at.R_EVICTED] = evicted
-    row[at.R_RETRIES] = one[ATTEMPT] - 1
+    row[col.R_REQUEST] = one[NUMBER]
+    row[col.R_ARRIVAL] = one[ASKED]
+    row[col.R_STATUS] = status
+    row[col.R_PROMPT] = one[PROMPT]
+    row[col.R_OUTPUT] = one[OUTPUT]
+    row[col.R_FIRST] = first
+    row[col.R_END] = t
+    row[col.R_EVICTED] = evicted
+    row[col.R_RETRIES] = one[ATTEMPT] - 1
     c.totals[OUT] += 1

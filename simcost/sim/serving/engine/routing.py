@@ -3,12 +3,12 @@
 import numpy as np
 
 from simcost.sim.compiled import inlined, lean, written_in
-from simcost.sim.serving.engine import layout as at
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.step import catch_up, catch_up_all, steps_in_run
 
-_SLOTS = (1 << at.SLOT_BITS) - 1
+_SLOTS = (1 << col.SLOT_BITS) - 1
 # `code` of the routers in plan/routing.
 _LEAST_OUTSTANDING, _POWER_OF_TWO, _VLLM, _LOWEST_RATE, _SESSION, RAY, _PICKER = range(1, 8)
 
@@ -16,7 +16,7 @@ _LEAST_OUTSTANDING, _POWER_OF_TWO, _VLLM, _LOWEST_RATE, _SESSION, RAY, _PICKER =
 @inlined
 def _least_loaded(s: State, draw: np.uint64) -> int:
     """The first slot of least load in cyclic order from a hashed start."""
-    load, slots = s.load, s.totals[at.SLOTS]
+    load, slots = s.load, s.totals[col.SLOTS]
     least = load[0]
     for i in range(slots):
         least = min(least, load[i])
@@ -40,8 +40,8 @@ def _two_drawn(s: State, draw: np.uint64, base: int, count: int) -> tuple[int, i
 
 @inlined
 def _next_turn(s: State, base: int, count: int) -> int:
-    r = s.routable[base + s.totals[at.TURN] % count]
-    s.totals[at.TURN] += 1
+    r = s.routable[base + s.totals[col.TURN] % count]
+    s.totals[col.TURN] += 1
     return r
 
 
@@ -49,56 +49,56 @@ def _next_turn(s: State, base: int, count: int) -> int:
 def _forget_sent(s: State, until: int) -> None:
     """Requests sent at or before `until` are recent no longer."""
     totals, memory = s.totals, s.memory
-    while totals[at.SENT_COUNT] > 0 and memory[totals[at.SENT_HEAD], 0] <= until:
-        owner = memory[totals[at.SENT_HEAD], 1]
+    while totals[col.SENT_COUNT] > 0 and memory[totals[col.SENT_HEAD], 0] <= until:
+        owner = memory[totals[col.SENT_HEAD], 1]
         rep = s.replicas[owner & _SLOTS]
-        rep[at.RECENT] -= rep[at.OWNER] == owner
-        totals[at.SENT_HEAD] = (totals[at.SENT_HEAD] + 1) & (len(memory) - 1)
-        totals[at.SENT_COUNT] -= 1
+        rep[col.RECENT] -= rep[col.OWNER] == owner
+        totals[col.SENT_HEAD] = (totals[col.SENT_HEAD] + 1) & (len(memory) - 1)
+        totals[col.SENT_COUNT] -= 1
 
 
 @inlined
 def _remember_sent(s: State, r: int, t: int) -> None:
-    totals, entry = s.totals, (s.totals[at.SENT_HEAD] + s.totals[at.SENT_COUNT]) & (len(s.memory) - 1)
+    totals, entry = s.totals, (s.totals[col.SENT_HEAD] + s.totals[col.SENT_COUNT]) & (len(s.memory) - 1)
     s.memory[entry, 0] = t
-    s.memory[entry, 1] = s.replicas[r, at.OWNER]
-    s.replicas[r, at.RECENT] += 1
-    totals[at.SENT_COUNT] += 1
+    s.memory[entry, 1] = s.replicas[r, col.OWNER]
+    s.replicas[r, col.RECENT] += 1
+    totals[col.SENT_COUNT] += 1
 
 
 @lean
 def _tell_router(s: State, t: int) -> None:
     """The router learns how the replicas are at t, before what happens at t."""
-    p, rates = s.parameters, s.parameters[at.RATE_WINDOW] > 0
-    s.totals[at.SNAPSHOT] = t
+    p, rates = s.parameters, s.parameters[col.RATE_WINDOW] > 0
+    s.totals[col.SNAPSHOT] = t
     if rates:
-        _forget_sent(s, t - p[at.RATE_WINDOW])
+        _forget_sent(s, t - p[col.RATE_WINDOW])
     else:
         catch_up_all(s, t)
-    for r in range(s.totals[at.SLOTS]):
+    for r in range(s.totals[col.SLOTS]):
         rep = s.replicas[r]
-        rep[at.SEEN_AT] = t + 1
+        rep[col.SEEN_AT] = t + 1
         if rates:
-            rep[at.SEEN_LOAD] = rep[at.RECENT] + 1 if rep[at.JOINED] > 0 else 0
+            rep[col.SEEN_LOAD] = rep[col.RECENT] + 1 if rep[col.JOINED] > 0 else 0
         else:
-            rep[at.SEEN_WAITING] = rep[at.WAITING]
-            rep[at.SEEN_RUNNING] = rep[at.RUNNING]
-            rep[at.SEEN_KV] = rep[at.KV] + rep[at.RESERVED] + steps_in_run(s, r, t) * rep[at.RUN_SEQS]
+            rep[col.SEEN_WAITING] = rep[col.WAITING]
+            rep[col.SEEN_RUNNING] = rep[col.RUNNING]
+            rep[col.SEEN_KV] = rep[col.KV] + rep[col.RESERVED] + steps_in_run(s, r, t) * rep[col.RUN_SEQS]
 
 
 @inlined
 def tell_router_if_due(s: State, t: int) -> None:
     """Signals come at the multiples of the refresh; the state is that of the last of them, t included."""
-    every = s.parameters[at.REFRESH]
+    every = s.parameters[col.REFRESH]
     due = t if every <= 0 else t // every * every
-    if every == 0 or (every > 0 and due > s.totals[at.SNAPSHOT]):
+    if every == 0 or (every > 0 and due > s.totals[col.SNAPSHOT]):
         _tell_router(s, due)
 
 
 @inlined
 def tell_router_on_time(s: State, t: int) -> None:
     """The same for a router that is told at set times, whether a request comes or not."""
-    if s.parameters[at.REFRESH] > 0:
+    if s.parameters[col.REFRESH] > 0:
         tell_router_if_due(s, t)
 
 
@@ -106,7 +106,7 @@ def tell_router_on_time(s: State, t: int) -> None:
 def _next_change(s: State) -> int:
     """Just after the earliest boundary of the replicas that take requests."""
     earliest = NEVER
-    for i in range(s.totals[at.ROUTABLE]):
+    for i in range(s.totals[col.ROUTABLE]):
         earliest = min(earliest, s.next_event[s.routable[i]])
     return earliest + 1
 
@@ -114,12 +114,12 @@ def _next_change(s: State) -> int:
 @inlined
 def is_saturated(s: State) -> bool:
     """llm-d's detector: the mean over replicas of queue and KV share against thresholds; unseen ones count 1."""
-    count, total = s.totals[at.ROUTABLE], 0.0
+    count, total = s.totals[col.ROUTABLE], 0.0
     for i in range(count):
         rep = s.replicas[s.routable[i]]
-        queue = rep[at.SEEN_WAITING] / s.limits[at.SATURATED_QUEUE]
-        kv = rep[at.SEEN_KV] / s.parameters[at.CAPACITY] / s.limits[at.SATURATED_KV]
-        total += max(queue, kv) if rep[at.SEEN_AT] > 0 else 1.0
+        queue = rep[col.SEEN_WAITING] / s.limits[col.SATURATED_QUEUE]
+        kv = rep[col.SEEN_KV] / s.parameters[col.CAPACITY] / s.limits[col.SATURATED_KV]
+        total += max(queue, kv) if rep[col.SEEN_AT] > 0 else 1.0
     return total / count >= 1.0
 
 
@@ -127,9 +127,9 @@ def is_saturated(s: State) -> bool:
 def _gather_open(s: State, base: int) -> int:
     """Lists the slots with room for one more request from `base` on; returns their number."""
     count = 0
-    for i in range(s.totals[at.ROUTABLE]):
+    for i in range(s.totals[col.ROUTABLE]):
         r = s.routable[i]
-        if s.load[r] < s.parameters[at.MAX_ONGOING]:
+        if s.load[r] < s.parameters[col.MAX_ONGOING]:
             s.routable[base + count] = r
             count += 1
     return count
@@ -143,7 +143,7 @@ def _lowest(s: State, router: int, draw: np.uint64, base: int, count: int) -> in
     for i in range(count):
         r = s.routable[base + (start + i) % count]
         rep = s.replicas[r]
-        signal = 4 * rep[at.SEEN_WAITING] + rep[at.SEEN_RUNNING] if router == _VLLM else rep[at.SEEN_LOAD]
+        signal = 4 * rep[col.SEEN_WAITING] + rep[col.SEEN_RUNNING] if router == _VLLM else rep[col.SEEN_LOAD]
         if signal < least:
             best, least = r, signal
     return best
@@ -153,7 +153,7 @@ def _lowest(s: State, router: int, draw: np.uint64, base: int, count: int) -> in
 def _by_session(s: State, session: int, base: int, count: int) -> int:
     """Rendezvous hashing: the slot with the highest hash of session and slot."""
     best, most = s.routable[base], np.uint64(0)
-    point = splitmix64(session ^ s.parameters[at.SALT])
+    point = splitmix64(session ^ s.parameters[col.SALT])
     for i in range(count):
         r = s.routable[base + i]
         weight = splitmix64(point ^ np.uint64(r))
@@ -166,16 +166,16 @@ def _by_session(s: State, session: int, base: int, count: int) -> int:
 def _ask(s: State, r: int, t: int) -> None:
     """The router asks replica r for the length of its queue."""
     catch_up(s, r, t)
-    s.replicas[r, at.SEEN_LOAD] = s.load[r]
-    s.replicas[r, at.SEEN_AT] = t + 1
+    s.replicas[r, col.SEEN_LOAD] = s.load[r]
+    s.replicas[r, col.SEEN_AT] = t + 1
 
 
 @inlined
 def _cached_queue(s: State, r: int, t: int) -> int:
     """The length of the queue of r that the router remembers; NEVER if too old, or full."""
     rep, p = s.replicas[r], s.parameters
-    known = rep[at.SEEN_AT] > 0 and t + 1 - rep[at.SEEN_AT] < p[at.QUEUE_CACHE]
-    return rep[at.SEEN_LOAD] if known and rep[at.SEEN_LOAD] < p[at.QUEUE_LIMIT] else NEVER
+    known = rep[col.SEEN_AT] > 0 and t + 1 - rep[col.SEEN_AT] < p[col.QUEUE_CACHE]
+    return rep[col.SEEN_LOAD] if known and rep[col.SEEN_LOAD] < p[col.QUEUE_LIMIT] else NEVER
 
 
 @written_in
@@ -184,10 +184,10 @@ def _ray(s: State, t: int, base: int, count: int) -> int:
 
     A replica that turns out full says so, and two others are drawn.
     """
-    limit = s.parameters[at.QUEUE_LIMIT]
+    limit = s.parameters[col.QUEUE_LIMIT]
     while True:
-        draw = splitmix64(s.totals[at.TURN] ^ s.parameters[at.SALT])
-        s.totals[at.TURN] += 1
+        draw = splitmix64(s.totals[col.TURN] ^ s.parameters[col.SALT])
+        s.totals[col.TURN] += 1
         one, other = _two_drawn(s, draw, base, count) if count > 1 else (s.routable[base], s.routable[base])
         first, second = _cached_queue(s, one, t), _cached_queue(s, other, t)
         if first == NEVER:
@@ -195,13 +195,13 @@ def _ray(s: State, t: int, base: int, count: int) -> int:
         if second == NEVER:
             _ask(s, other, t)
         if first == NEVER and second == NEVER:
-            first, second = s.replicas[one, at.SEEN_LOAD], s.replicas[other, at.SEEN_LOAD]
+            first, second = s.replicas[one, col.SEEN_LOAD], s.replicas[other, col.SEEN_LOAD]
         r = one if first <= second else other
         if min(first, second) >= limit:
             return NIL
         _ask(s, r, t)
         if s.load[r] < limit:
-            s.replicas[r, at.SEEN_LOAD] += 1  # accepted, and said so
+            s.replicas[r, col.SEEN_LOAD] += 1  # accepted, and said so
             return r
 
 
@@ -217,8 +217,8 @@ def _extremes(s: State, base: int, count: int) -> tuple[int, int, int, int, int]
     for i in range(count):
         r = s.routable[base + i]
         rep = s.replicas[r]
-        waits, waits_most = min(waits, rep[at.SEEN_WAITING]), max(waits_most, rep[at.SEEN_WAITING])
-        runs, runs_most = min(runs, rep[at.SEEN_RUNNING]), max(runs_most, rep[at.SEEN_RUNNING])
+        waits, waits_most = min(waits, rep[col.SEEN_WAITING]), max(waits_most, rep[col.SEEN_WAITING])
+        runs, runs_most = min(runs, rep[col.SEEN_RUNNING]), max(runs_most, rep[col.SEEN_RUNNING])
         most = max(most, s.load[r])
     return waits, waits_most, runs, runs_most, most
 
@@ -229,27 +229,27 @@ def _score(s: State, r: int, session: int, extremes: tuple[int, int, int, int, i
     rep, numbers = s.replicas[r], s.limits
     waits, waits_most, runs, runs_most, most = extremes
     total = 0.0
-    for k in range(s.parameters[at.SCORERS]):
-        i = at.SCORER + k * at.SCORER_WIDTH
+    for k in range(s.parameters[col.SCORERS]):
+        i = col.SCORER + k * col.SCORER_WIDTH
         kind, threshold = numbers[i], numbers[i + 2]
         score = 0.0
-        if kind == at.BY_QUEUE:
-            score = _falling(rep[at.SEEN_WAITING], waits, waits_most)
-        elif kind == at.BY_RUNNING:
-            score = _falling(rep[at.SEEN_RUNNING], runs, runs_most)
-        elif kind == at.BY_KV:
-            score = 1.0 - rep[at.SEEN_KV] / s.parameters[at.CAPACITY]
-        elif kind == at.BY_LOAD:
-            score = (1.0 - min(np.float64(rep[at.SEEN_WAITING]), threshold) / threshold) * 0.5
-        elif kind == at.BY_TOKENS:
-            score = 1.0 - min(np.float64(rep[at.IN_FLIGHT_TOKENS]), threshold) / threshold
-        elif kind == at.BY_ACTIVE:
+        if kind == col.BY_QUEUE:
+            score = _falling(rep[col.SEEN_WAITING], waits, waits_most)
+        elif kind == col.BY_RUNNING:
+            score = _falling(rep[col.SEEN_RUNNING], runs, runs_most)
+        elif kind == col.BY_KV:
+            score = 1.0 - rep[col.SEEN_KV] / s.parameters[col.CAPACITY]
+        elif kind == col.BY_LOAD:
+            score = (1.0 - min(np.float64(rep[col.SEEN_WAITING]), threshold) / threshold) * 0.5
+        elif kind == col.BY_TOKENS:
+            score = 1.0 - min(np.float64(rep[col.IN_FLIGHT_TOKENS]), threshold) / threshold
+        elif kind == col.BY_ACTIVE:
             most = max(most, 1)
             score = 1.0 if s.load[r] <= threshold else (most - s.load[r]) / most * numbers[i + 3]
-        elif kind == at.BY_PREFIX:
-            score = rep[at.SEEN_LOAD] / threshold if threshold > 0 else 0.0
+        elif kind == col.BY_PREFIX:
+            score = rep[col.SEEN_LOAD] / threshold if threshold > 0 else 0.0
         elif session != NIL:
-            score = 1.0 if s.memory[session, 1] == rep[at.OWNER] else 0.0
+            score = 1.0 if s.memory[session, 1] == rep[col.OWNER] else 0.0
         total += numbers[i + 1] * min(max(score, 0.0), 1.0)
     return total
 
@@ -286,25 +286,25 @@ def _drawn_by_score(s: State, session: int, draw: np.uint64, base: int, count: i
 @written_in
 def _pick(s: State, x: int, t: int, draw: np.uint64, base: int, count: int) -> int:
     """llm-d's endpoint picker."""
-    p, session = s.parameters, s.nodes[x, at.SESSION] if s.parameters[at.BY_SESSION] else NIL
-    if p[at.LOCAL]:
+    p, session = s.parameters, s.nodes[x, col.SESSION] if s.parameters[col.BY_SESSION] else NIL
+    if p[col.LOCAL]:
         catch_up_all(s, t)
-    if p[at.PICKER] == at.RANDOM:
+    if p[col.PICKER] == col.RANDOM:
         r = s.routable[base + np.int64(draw % np.uint64(count))]
-    elif p[at.PICKER] == at.WEIGHTED_RANDOM:
+    elif p[col.PICKER] == col.WEIGHTED_RANDOM:
         r = _drawn_by_score(s, session, draw, base, count)
     else:
         r = _highest(s, session, draw, base, count)
     if session != NIL:
-        s.memory[session, 1] = s.replicas[r, at.OWNER]
+        s.memory[session, 1] = s.replicas[r, col.OWNER]
     return r
 
 
 @written_in
 def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
     """One of the slots listed from `base` on; NIL = the router takes none of them now."""
-    router, session = s.parameters[at.ROUTER], s.nodes[x, at.SESSION]
-    draw = splitmix64(s.nodes[x, at.REQUEST] ^ s.parameters[at.SALT])
+    router, session = s.parameters[col.ROUTER], s.nodes[x, col.SESSION]
+    draw = splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT])
     if router == _LEAST_OUTSTANDING:
         return _least_loaded(s, draw)
     if router == _POWER_OF_TWO and count > 1:
@@ -324,7 +324,7 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
         return r
     if router == _VLLM:
         r = _lowest(s, router, draw, base, count)
-        s.replicas[r, at.SEEN_WAITING] += 1  # as its client does until it is told again
+        s.replicas[r, col.SEEN_WAITING] += 1  # as its client does until it is told again
         return r
     return _next_turn(s, base, count)
 
@@ -332,24 +332,24 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
 @written_in
 def route_informed(s: State, x: int, t: int) -> int:
     """As `route`, where the router has signals or a memory, or the door has limits; WAITS and REFUSED too."""
-    p, totals, base, count = s.parameters, s.totals, 0, s.totals[at.ROUTABLE]
+    p, totals, base, count = s.parameters, s.totals, 0, s.totals[col.ROUTABLE]
     tell_router_if_due(s, t)
-    if p[at.SATURATION] != 0 and is_saturated(s):
-        totals[at.WAKE] = _next_change(s) if p[at.REFRESH] == 0 else (t // p[at.REFRESH] + 1) * p[at.REFRESH]
-        return at.REFUSED if p[at.SATURATION] == at.REJECT else at.WAITS
-    if p[at.MAX_ONGOING] < at.CLOSED:
+    if p[col.SATURATION] != 0 and is_saturated(s):
+        totals[col.WAKE] = _next_change(s) if p[col.REFRESH] == 0 else (t // p[col.REFRESH] + 1) * p[col.REFRESH]
+        return col.REFUSED if p[col.SATURATION] == col.REJECT else col.WAITS
+    if p[col.MAX_ONGOING] < col.CLOSED:
         catch_up_all(s, t)
         base = len(s.routable) // 2
         count = _gather_open(s, base)
         if count == 0:
-            totals[at.WAKE] = _next_change(s)
-            return at.WAITS
+            totals[col.WAKE] = _next_change(s)
+            return col.WAITS
     r = _choose(s, x, t, base, count)
     if r == NIL:
-        totals[at.BACKED_OFF] = min(max(2 * totals[at.BACKED_OFF], p[at.BACKOFF]), p[at.MAX_BACKOFF])
-        totals[at.WAKE] = t + totals[at.BACKED_OFF]
-        return at.WAITS
-    totals[at.BACKED_OFF] = 0
+        totals[col.BACKED_OFF] = min(max(2 * totals[col.BACKED_OFF], p[col.BACKOFF]), p[col.MAX_BACKOFF])
+        totals[col.WAKE] = t + totals[col.BACKED_OFF]
+        return col.WAITS
+    totals[col.BACKED_OFF] = 0
     catch_up(s, r, t)
     return r
 
@@ -357,12 +357,12 @@ def route_informed(s: State, x: int, t: int) -> int:
 @inlined
 def route(s: State, x: int, t: int) -> int:
     """The slot that gets request x at t, brought up to date until t."""
-    router, count = s.parameters[at.ROUTER], s.totals[at.ROUTABLE]
+    router, count = s.parameters[col.ROUTER], s.totals[col.ROUTABLE]
     if router == _LEAST_OUTSTANDING:
         catch_up_all(s, t)
-        return _least_loaded(s, splitmix64(s.nodes[x, at.REQUEST] ^ s.parameters[at.SALT]))
+        return _least_loaded(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]))
     if router == _POWER_OF_TWO and count > 1:
-        one, other = _two_drawn(s, splitmix64(s.nodes[x, at.REQUEST] ^ s.parameters[at.SALT]), 0, count)
+        one, other = _two_drawn(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]), 0, count)
     else:
         one = other = _next_turn(s, 0, count)
     r = one
