@@ -1,43 +1,41 @@
-"""A scaling policy for more or fewer replicas than it was written for."""
+"""Replica counts of a scaling policy in proportion, for more or fewer replicas than it was written for."""
 
 from dataclasses import fields, replace
 from math import ceil
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from simcost.errors import InputError
-from simcost.plan.autoscaling import Fixed, Schedule
 
-P = TypeVar("P")
 _BOUNDS = ("min", "max", "start")
 
 
-def largest(scaling: Any) -> int:
-    """The most replicas that a policy ever wants.
+class ReplicaBounds:
+    """Base of policies that scale between `min` and `max` replicas, or bound something else."""
 
-    Raises:
-        InputError: a policy whose bounds are not replicas.
-    """
-    if isinstance(scaling, Fixed):
-        return scaling.replicas
-    if isinstance(scaling, Schedule):
-        return max(1, *(step.replicas for step in scaling.steps))
-    return int(_bounds(scaling)["max"])
+    __slots__ = ()
+
+    def largest(self) -> int:
+        """The most replicas that it ever wants.
+
+        Raises:
+            InputError: its bounds are not replicas.
+        """
+        return _bounds(self)["max"]
+
+    def sized(self, most: int) -> Self:
+        """The policy with all its counts of replicas in proportion, rounded up, so that the largest is `most`.
+
+        Raises:
+            InputError: its bounds are not replicas.
+        """
+        factor = most / self.largest()
+        bounds: dict[str, Any] = {name: times(count, factor) for name, count in _bounds(self).items()}
+        return replace(self, **bounds)  # type: ignore[type-var]  # a dataclass with these fields
 
 
-def sized(scaling: P, most: int) -> P:
-    """The policy with all its counts of replicas in proportion, rounded up, so that the largest is `most`.
-
-    Raises:
-        InputError: a policy whose bounds are not replicas.
-    """
-    factor = most / largest(scaling)
-    if isinstance(scaling, Fixed):
-        return replace(scaling, replicas=most)
-    if isinstance(scaling, Schedule):
-        steps = tuple(replace(step, replicas=_times(step.replicas, factor)) for step in scaling.steps)
-        return replace(scaling, steps=steps)
-    bounds: dict[str, Any] = {name: _times(count, factor) for name, count in _bounds(scaling).items()}
-    return replace(scaling, **bounds)  # type: ignore[type-var]  # a dataclass with these fields
+def times(count: int, factor: float) -> int:
+    """A count in proportion, rounded up."""
+    return ceil(count * factor - 1e-9)
 
 
 def _bounds(scaling: Any) -> dict[str, int]:
@@ -48,7 +46,3 @@ def _bounds(scaling: Any) -> dict[str, int]:
             f"a plan that scales by {scaling.kind!r} cannot be made larger or smaller here; name other plans"
         )
     return {name: getattr(scaling, name) for name in _BOUNDS if name in names and getattr(scaling, name) is not None}
-
-
-def _times(count: int, factor: float) -> int:
-    return ceil(count * factor - 1e-9)

@@ -8,45 +8,83 @@ Be Late, NSDI 2024.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
 from simcost.units import PositiveCount, UsdPerH
 
+Pace = Literal["as-it-comes", "even", "even-plain"]
+"""Whether a policy keeps up with the even pace work/deadline, with hysteresis or without."""
+
+
+class SpotRules:
+    """Base of the policies: what the compiled loop reads of each."""
+
+    __slots__ = ()
+    pace: ClassVar[Pace] = "as-it-comes"
+    on_demand_from_start: ClassVar[bool] = False
+    safety_net: ClassVar[bool] = True
+
+    def parts(self) -> int:
+        """Equal parts of work and deadline, each with its own safety net."""
+        return 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnDemandOnly:
+class OnDemandOnly(SpotRules):
     """On demand from start to end: what every other policy is measured against."""
 
     kind: Literal["on-demand"] = "on-demand"
+    on_demand_from_start: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        """The policy for people."""
+        return "On-demand only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpotOnly:
+class SpotOnly(SpotRules):
     """Spot whenever it can be had, else idle; no safety net, so the deadline may pass."""
 
     kind: Literal["spot-only"] = "spot-only"
+    safety_net: ClassVar[bool] = False
+
+    @property
+    def label(self) -> str:
+        """The policy for people."""
+        return "Spot only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Greedy:
+class Greedy(SpotRules):
     """Spot whenever it can be had, else idle, until the safety net catches."""
 
     kind: Literal["greedy"] = "greedy"
 
+    @property
+    def label(self) -> str:
+        """The policy for people."""
+        return "Greedy"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpotBelow:
+class SpotBelow(SpotRules):
     """Greedy, where spot counts as there only while its price is at most this."""
 
     kind: Literal["spot-below"] = "spot-below"
     max_usd_per_h: UsdPerH
     """Per node. A running node is given up once the price in effect is higher."""
 
+    @property
+    def label(self) -> str:
+        """The policy for people."""
+        return f"Spot at most ${self.max_usd_per_h:g}/h"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UniformProgress:
+class UniformProgress(SpotRules):
     """Keep up with the deadline: behind the even pace work/deadline on demand, else on spot or idle.
 
     Idle and behind the pace: on demand; spot if it can be had. On demand stays until the pace of two changeovers
@@ -54,17 +92,29 @@ class UniformProgress:
     """
 
     kind: Literal["uniform-progress"] = "uniform-progress"
+    pace: ClassVar[Pace] = "even"
+
+    @property
+    def label(self) -> str:
+        """The policy for people."""
+        return "Uniform Progress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UniformProgressPlain:
+class UniformProgressPlain(SpotRules):
     """Uniform Progress without hysteresis: from on demand to spot as soon as it can be had, to idle on the pace."""
 
     kind: Literal["up-plain"] = "up-plain"
+    pace: ClassVar[Pace] = "even-plain"
+
+    @property
+    def label(self) -> str:
+        """The policy for people."""
+        return "Uniform Progress without hysteresis"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeSliced:
+class TimeSliced(SpotRules):
     """Greedy in each of n equal slices: work and deadline are cut alike, and a slice has its own safety net, which
     opens again once the work of the slice is done; that of the whole job does not.
     """
@@ -72,9 +122,18 @@ class TimeSliced:
     kind: Literal["time-sliced"] = "time-sliced"
     slices: Annotated[int, Ge(1), Le(10_000)]
 
+    @property
+    def label(self) -> str:
+        """The policy for people."""
+        return f"Time-sliced ({self.slices})"
+
+    def parts(self) -> int:
+        """Slices of the work."""
+        return self.slices
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mixed:
+class Mixed(SpotRules):
     """Some nodes of the gang always on demand, the others on spot while they can be had, and the safety net.
 
     The job runs on the nodes that are there, at a speed in proportion to them; each change of their number is a
@@ -85,30 +144,10 @@ class Mixed:
     spot_nodes: PositiveCount
     """At most the gang."""
 
+    @property
+    def label(self) -> str:
+        """The policy for people."""
+        return f"Mixed ({self.spot_nodes} on spot)"
+
 
 SpotPolicy = OnDemandOnly | SpotOnly | Greedy | SpotBelow | UniformProgress | UniformProgressPlain | TimeSliced | Mixed
-
-_NAMES = {
-    "on-demand": "On-demand only",
-    "spot-only": "Spot only",
-    "greedy": "Greedy",
-    "uniform-progress": "Uniform Progress",
-    "up-plain": "Uniform Progress without hysteresis",
-}
-
-
-def name_of(policy: SpotPolicy) -> str:
-    """The policy for people.
-
-    >>> name_of(TimeSliced(slices=4)), name_of(UniformProgress())
-    ('Time-sliced (4)', 'Uniform Progress')
-    """
-    match policy:
-        case SpotBelow():
-            return f"Spot at most ${policy.max_usd_per_h:g}/h"
-        case TimeSliced():
-            return f"Time-sliced ({policy.slices})"
-        case Mixed():
-            return f"Mixed ({policy.spot_nodes} on spot)"
-        case _:
-            return _NAMES[policy.kind]

@@ -11,20 +11,14 @@ from itertools import pairwise
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.plan.spot import (
-    Mixed,
-    OnDemandOnly,
-    SpotOnly,
-    SpotPolicy,
-    TimeSliced,
-    UniformProgress,
-    UniformProgressPlain,
-)
+from simcost.plan.spot import Mixed, SpotPolicy
 from simcost.sim import spot_loops
 from simcost.sim.spot_loops import STATES, Flags, Floats, Ints, Sizes
 from simcost.units import SECONDS_PER_HOUR
 
 __all__ = ["STATES", "DeadlineJob", "SpotRuns", "course", "run_spot"]
+
+_PACES = {"as-it-comes": spot_loops.AS_IT_COMES, "even": spot_loops.PACE, "even-plain": spot_loops.PACE_PLAIN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +127,7 @@ def course(
 
 def _rules(policy: SpotPolicy) -> tuple[int, int, bool, bool]:
     """Pace, slices, on demand from the start, safety net."""
-    pace = {UniformProgress: spot_loops.PACE, UniformProgressPlain: spot_loops.PACE_PLAIN}.get(
-        type(policy), spot_loops.AS_IT_COMES
-    )
-    slices = policy.slices if isinstance(policy, TimeSliced) else 1
-    return pace, slices, isinstance(policy, OnDemandOnly), not isinstance(policy, SpotOnly)
+    return _PACES[policy.pace], policy.parts(), policy.on_demand_from_start, policy.safety_net
 
 
 def _runs(found: Floats, job: DeadlineJob) -> SpotRuns:

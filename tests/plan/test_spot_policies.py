@@ -1,7 +1,5 @@
 """Names of spot policies."""
 
-import doctest
-
 from simcost.plan import spot
 
 
@@ -17,6 +15,6 @@ def test_every_policy_has_a_name_of_its_own() -> None:
         spot.TimeSliced(slices=5),
         spot.Mixed(spot_nodes=2),
     )
-    assert len({spot.name_of(policy) for policy in policies}) == len(policies)
+    assert len({policy.label for policy in policies}) == len(policies)
     assert len({policy.kind for policy in policies}) == len(policies) - 1
-    assert doctest.testmod(spot).failed == 0
+    assert spot.TimeSliced(slices=4).label == "Time-sliced (4)"

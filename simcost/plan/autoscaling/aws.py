@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 from annotated_types import Ge, Gt, Lt, MinLen
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
+from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 ROUNDING = 1e-9
@@ -200,7 +201,7 @@ class AwsState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AwsScaling:
+class AwsScaling(ReplicaBounds):
     """A scalable target with its policies: out if any asks, in only if all of target tracking agree; the largest
     capacity wins.
     """

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 from annotated_types import Ge, Gt, Le
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
+from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
 Role = Literal["agg", "prefill", "decode"]
@@ -30,7 +31,7 @@ class DynamoState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DynamoPlanner:
+class DynamoPlanner(ReplicaBounds):
     """Replicas of one component: as many as the predicted requests need, and one more or fewer by the load of each
     engine. Prediction: the last interval (`constant`), unless requests of the next one are given.
     """

@@ -25,6 +25,7 @@ from simcost.plan.autoscaling.hpa_behavior import (
 )
 from simcost.plan.autoscaling.hpa_metrics import Metric, Patience, Proposal, Tolerance, propose
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
+from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 __all__ = ["Behavior", "Direction", "Hpa", "HpaState", "Metric", "ScalingRule"]
@@ -41,7 +42,7 @@ class HpaState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hpa:
+class Hpa(ReplicaBounds):
     """Replicas such that each metric meets its target: the most that any metric asks for, held back by the
     stabilization windows and limited in speed. Decides exactly as the controller of Kubernetes does.
     """

@@ -20,6 +20,7 @@ from simcost.plan.autoscaling.cron import next_after, parse_cron
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Hpa, HpaState
 from simcost.plan.autoscaling.hpa_metrics import Metric
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
+from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Seconds
 
 
@@ -181,7 +182,7 @@ class KedaState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keda:
+class Keda(ReplicaBounds):
     """Scales from zero and to zero by whether a trigger is active, and above by an HPA. Decides as KEDA does."""
 
     kind: Literal["keda"] = "keda"

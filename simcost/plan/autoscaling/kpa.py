@@ -26,6 +26,7 @@ from simcost.plan.autoscaling.kpa_reconciler import (
     window,
 )
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
+from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import NS_PER_S, Count, PositiveSeconds, Seconds
 
 TICK_S = 2
@@ -135,7 +136,7 @@ class KpaState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kpa:
+class Kpa(ReplicaBounds):
     """Concurrency or requests per second per replica near a target, over a stable window and a panic window, down to
     zero replicas with the activator holding requests meanwhile. Decides as Knative Serving does.
 

@@ -249,6 +249,12 @@ class Policy(Protocol):
     def starting_with(self, replicas: int) -> Self:
         """The policy with so many replicas at the start; itself, where its other fields set the start."""
 
+    def largest(self) -> int:
+        """The most replicas that it ever wants; raises an InputError where its bounds are not replicas."""
+
+    def sized(self, most: int) -> Self:
+        """The policy with all its counts of replicas in proportion, rounded up, so that the largest is `most`."""
+
     def fresh(self) -> Any:
         """The state before the first step."""
 

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
 from annotated_types import Gt
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
+from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 SLACK_NS = 1000
@@ -49,7 +50,7 @@ class RequestLoad(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RayServe:
+class RayServe(ReplicaBounds):
     """Requests running and queued per replica near a target; a change must be wanted for its whole delay."""
 
     kind: Literal["ray-serve"] = "ray-serve"

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 from annotated_types import Ge, Gt, MinLen
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
+from simcost.plan.replica_counts import ReplicaBounds, times
 from simcost.units import SECONDS_PER_DAY, Count, PositiveCount, PositiveSeconds, Seconds, TimeOfDay
 
 
@@ -39,6 +40,14 @@ class Fixed:
     def starting_with(self, replicas: int) -> Self:
         """Itself: it has the same number throughout."""
         return self
+
+    def largest(self) -> int:
+        """The constant."""
+        return self.replicas
+
+    def sized(self, most: int) -> Self:
+        """The same with another constant."""
+        return replace(self, replicas=most)
 
     def fresh(self) -> None:
         """Nothing to remember."""
@@ -86,6 +95,15 @@ class Schedule:
         """Itself: the timetable holds from time 0 on."""
         return self
 
+    def largest(self) -> int:
+        """The most of the timetable."""
+        return max(1, *(step.replicas for step in self.steps))
+
+    def sized(self, most: int) -> Self:
+        """The timetable in proportion."""
+        factor = most / self.largest()
+        return replace(self, steps=tuple(replace(step, replicas=times(step.replicas, factor)) for step in self.steps))
+
     def fresh(self) -> None:
         """Nothing to remember."""
 
@@ -120,7 +138,7 @@ class ConcurrencyState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetConcurrency:
+class TargetConcurrency(ReplicaBounds):
     """Keep the requests in flight per replica near a target.
 
     desired = ceil(mean in-flight over `window` / target), held between min and max; it falls only to the
@@ -192,7 +210,7 @@ class TargetConcurrency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Predictive:
+class Predictive(ReplicaBounds):
     """Enough replicas for a quantile of the forecast demand from now until replicas ordered now are ready, and on to
     the next decision; optionally also for what is there now.
     """

@@ -19,6 +19,7 @@ from simcost.plan.autoscaling.dynamo import DynamoPlanner
 from simcost.plan.autoscaling.hpa import Hpa, HpaState
 from simcost.plan.autoscaling.keda import Keda, KedaState
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
+from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
 HISTORY = 10
@@ -126,7 +127,7 @@ class WvaState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wva:
+class Wva(ReplicaBounds):
     """Replicas of one variant by how saturated they are; published for an HPA or KEDA to follow (see `chain`)."""
 
     kind: Literal["wva"] = "wva"
@@ -231,7 +232,7 @@ class ChainState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class Chain(ReplicaBounds):
     """`first` says how many replicas it wants; `then` reads that as one of its metrics, and scales."""
 
     kind: Literal["chain"] = "chain"

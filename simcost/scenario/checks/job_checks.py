@@ -12,7 +12,6 @@ from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan.nodes import AtOnce
-from simcost.plan.replica_counts import largest
 from simcost.plan.scheduling import Rigid
 from simcost.scenario.files.faults import ask, fault_at, file_faults
 from simcost.scenario.files.nodes import YamlNode, given, items
@@ -188,7 +187,7 @@ def _size_faults(place: YamlNode, gpus: int, buy: Buy, catalog: Catalog, file: s
 def _peak_faults(place: YamlNode, gpus: int, scaling: PlanScaling, per_replica: int, file: str) -> Iterator[Fault]:
     """A fleet smaller than what requests may hold, where their policy tells."""
     try:
-        most = largest(scaling)
+        most = scaling.largest()
     except InputError:
         return
     if most * per_replica > gpus:

@@ -11,11 +11,12 @@ from annotated_types import Gt
 from simcost.plan import Scaling
 from simcost.plan.autoscaling import Signal
 from simcost.plan.autoscaling.wva import PUBLISHED, Recommender
+from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FromManifest:
+class FromManifest(ReplicaBounds):
     """What a manifest says: of a HorizontalPodAutoscaler, a ScaledObject, a Knative Service, a Ray Serve config, an
     Application Auto Scaling target, a Dynamo planner; a Karpenter NodePool for nodes; an EndpointPickerConfig of
     llm-d for the router. Written `{from: hpa.yaml}`.
@@ -43,7 +44,7 @@ class FromManifest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FollowForecast:
+class FollowForecast(ReplicaBounds):
     """Replicas ahead of demand: enough for a quantile of the load to be expected until those ordered now are ready.
 
     Expected at a time of a recorded or drawn workload is what was there one season before, give or take `around`;

@@ -14,7 +14,6 @@ from pathlib import Path
 from simcost.billing.owned import Owned
 from simcost.errors import InputError, did_you_mean
 from simcost.ledger.requests import Ledger
-from simcost.plan.replica_counts import largest, sized
 from simcost.scenario.runs.bills import costs_of
 from simcost.scenario.runs.contributions import served_side
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, run_key, settle
@@ -97,7 +96,7 @@ def _runs(
 ) -> Iterator[ServingRun]:
     for (name, replication), size in asked.items():
         plan = resolved[name]
-        scaling = sized(plan.pool.scaling, size)
+        scaling = plan.pool.scaling.sized(size)
         buy = replace(plan.plan.buy, nodes=None) if isinstance(plan.plan.buy, Owned) else plan.plan.buy
         grown = replace(
             plan, plan=replace(plan.plan, scaling=scaling, buy=buy), pool=replace(plan.pool, scaling=scaling)
@@ -115,7 +114,7 @@ def _tried(question: ResolvedScenario, run: ServingRun, ledger: Ledger) -> _Trie
     service = side.served.slo
     hours = sum(one.usage.node_hours() * one.usage.slots_per_node for one in side.bought)
     fleet = SmallestFleet(
-        replicas=largest(plan.pool.scaling),
+        replicas=plan.pool.scaling.largest(),
         usd_per_month=costs_of(side.bought, question.loaded.catalog).per_month_usd,
         attainment=service.attainment,
         ttft_p95_s=service.metrics["ttft_s"]["p95"],
@@ -267,7 +266,8 @@ class _Points:
 
     def _guesses(self, scale: float, seeds: int) -> dict[Key, int]:
         """In proportion to the nearest demand that has a fleet, else to the plan's own."""
-        written = {plan.name: largest(plan.scaling) for plan in self._loaded.scenario.plans if plan.name in self._plans}
+        plans = [plan for plan in self._loaded.scenario.plans if plan.name in self._plans]
+        written = {plan.name: plan.scaling.largest() for plan in plans if plan.scaling is not None}
         near = sorted(self._made.values(), key=lambda point: abs(point.scale - scale) / point.scale)
         guesses = {}
         for name in self._plans:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from simcost.compare.verdict import percent
 from simcost.errors import InputError, TraceError
-from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy, name_of
+from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy
 from simcost.sim.spot import STATES, DeadlineJob, SpotRuns, course, run_spot
 from simcost.trace.spot import Flags, Floats, Ints, SpotSeries, any_zone
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -215,7 +215,7 @@ def spot_study(
         studied = [any_zone(studied), *studied]
     prices = [_prices(trace, spot_usd_per_h) for trace in studied]
     begin = [_starts(trace, job, starts, seed) for trace in studied]
-    every: dict[str, SpotPolicy] = {name_of(policy): policy for policy in (OnDemandOnly(), *policies)}
+    every: dict[str, SpotPolicy] = {policy.label: policy for policy in (OnDemandOnly(), *policies)}
     outcomes = {
         name: [
             _outcome(policy, job, trace, price, ticks, od_usd_per_h)
