@@ -8,9 +8,10 @@ from math import inf
 from typing import Any
 
 import numpy as np
+from support.routing_scores import Endpoints
+from support.routing_scores import total as weighted_sum
 
 from simcost.plan import Admission
-from simcost.plan.routing import Endpoints
 
 MASK = 2**64 - 1
 
@@ -495,7 +496,8 @@ class Pool:
         """By the scores of the policy itself."""
         router, reports = self.engine.router, [self.report(slot) for slot in free]
         looked_at, have = len(request.prefix[: self.engine.prefix_blocks]), self.matched(request)
-        scores = router.total(
+        scores = weighted_sum(
+            router,
             Endpoints(
                 matched=np.array([have[self.ready.index(slot)] / (looked_at or 1) for slot in free]),
                 waiting=np.array([one.waiting for one in reports], float),
@@ -508,7 +510,7 @@ class Pool:
                 same_session=np.array(
                     [request.session >= 0 and self.last.get(request.session) is self.replicas[slot] for slot in free]
                 ),
-            )
+            ),
         )
         score = dict(zip(free, scores.tolist(), strict=True))
         if router.picker == "max-score":

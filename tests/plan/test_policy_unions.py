@@ -30,17 +30,21 @@ from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.plan.autoscaling.wva import PUBLISHED, Follower, Recommender
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import EndpointPicker, Router, Weighted
-from simcost.plan.routing.scorers import QueueDepth
+from simcost.plan.routing.scorers import QueueDepth, Scorer
 from simcost.plan.scheduling import Discipline, OnNodes, Placement, Rank, Scheduler, Shortest
 from simcost.plan.serving import Admission
+from simcost.plan.spot import SpotPolicy
 from simcost.sim.clock import Clock
 from simcost.sim.jobs.engine.setup import DISCIPLINES
 from simcost.sim.jobs.simulate_on_nodes import POLICIES
+from simcost.sim.serving.engine import layout
 from simcost.sim.serving.router_codes import routing_parameters
 
 UNIONS = {
     "scaling": Scaling,
     "router": Router,
+    "scorer": Scorer,
+    "spot": SpotPolicy,
     "nodes": Nodes,
     "scheduler": Scheduler,
     "placement": Placement,
@@ -125,9 +129,18 @@ def test_what_publishes_and_what_follows_are_scaling_policies() -> None:
     assert {*get_args(Recommender), *get_args(Follower)} <= set(get_args(Scaling))
 
 
-def test_every_router_has_compiled_code_of_its_own() -> None:
-    codes = [policy.code for policy in get_args(Router)]
-    assert len(set(codes)) == len(codes)
+@pytest.mark.parametrize("union", [Router, Scorer], ids=["router", "scorer"])
+def test_every_router_and_scorer_has_compiled_code_of_its_own(union: Any) -> None:
+    assert sorted(policy.code for policy in get_args(union)) == [*range(len(get_args(union)))]
+
+
+def test_scorers_have_the_codes_of_the_engine() -> None:
+    named = {"QueueDepth": "BY_QUEUE", "RunningRequests": "BY_RUNNING", "KvCacheUtilization": "BY_KV"}
+    named |= {"LoadAware": "BY_LOAD", "ActiveRequest": "BY_ACTIVE", "TokenLoad": "BY_TOKENS"}
+    named |= {"SessionAffinity": "BY_AFFINITY", "PrefixCache": "BY_PREFIX"}
+    assert {one.__name__: one.code for one in get_args(Scorer)} == {
+        name: getattr(layout, code) for name, code in named.items()
+    }
 
 
 @each_of(Router)

@@ -56,11 +56,6 @@ def test_routers_are_taken(router: str, tmp_path: Path) -> None:
             "plans.1.router.scorers.1.scorer",
             "prefix_hashes",
         ),
-        (
-            "router: {kind: endpoint-picker, scorers: [{scorer: queue}], gate: {}}",
-            "plans.1.router.gate",
-            "predictions",
-        ),
         ("router: {kind: endpoint-picker, scorers: []}", "plans.1.router.scorers", "at least 1"),
         ("router: {kind: vllm-data-parallel, refresh: -1s}", "plans.1.router.refresh", "at least 0"),
         ("admission: {saturation: {then: hold}}", "plans.1.admission.saturation", "endpoint-picker"),

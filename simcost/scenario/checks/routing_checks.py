@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from simcost.errors import Fault, InputError
 from simcost.plan import Admission
 from simcost.plan.routing import EndpointPicker, Router
-from simcost.plan.routing.routers import DynamoKv, KvAware, PrefixAware, RayPowerOfTwo, RayPrefixAware
-from simcost.plan.routing.scorers import LatencyHeadroom, NoHitLru, PrefixCache, Scorer
+from simcost.plan.routing.routers import RayPowerOfTwo
+from simcost.plan.routing.scorers import PrefixCache, Scorer
 from simcost.plan.serving import Saturation
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, items
@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
     from simcost.scenario.schema.scenario import Plan
 
-_BY_CACHE = tuple(cls().kind for cls in (PrefixAware, KvAware, RayPrefixAware, DynamoKv))
-_UNSEEN = {
-    NoHitLru: "the prefix cache, which engines do not have here yet",
-    LatencyHeadroom: "predictions of latency, which are not made here",
-}
+_BY_CACHE = ("prefix-aware", "kv-aware", "ray-prefix-aware", "dynamo-kv")
+"""Routers that are known by name alone."""
 
 
 def cache_faults(root: YamlNode, file: str) -> Iterator[Fault]:
@@ -59,16 +56,10 @@ def routing_faults(plan: Plan | None, node: YamlNode, without_prefixes: str, fil
     if router is None or not isinstance(plan.router, EndpointPicker):
         return
     for one, place in zip(plan.router.scorers, items(router.get("scorers")), strict=True):
-        if type(one.scorer) in _UNSEEN:
-            message = f"{one.scorer.kind} needs {_UNSEEN[type(one.scorer)]}; take it out"
-            yield fault_at(place.get("scorer") or place, message, file)
         if isinstance(one.scorer, PrefixCache) and without_prefixes:
             yield fault_at(place.get("scorer") or place, without_prefixes, file)
     if sum(isinstance(one.scorer, PrefixCache) for one in plan.router.scorers) > 1:
         yield fault_at(router.get("scorers") or router, "has two scorers by prefix; one is simulated", file)
-    gate = router.get("gate")
-    if gate is not None and plan.router.gate is not None:
-        yield fault_at(gate, f"needs {_UNSEEN[LatencyHeadroom]}; take it out", file)
 
 
 def _retry_faults(plan: Plan, node: YamlNode, file: str) -> Iterator[Fault]:
@@ -118,11 +109,11 @@ def router_in(manifest: Manifest, asked: FromManifest, block_tokens: int | None 
     kept = tuple(one for one in manifest.router.scorers if _is_simulated(one.scorer, block_tokens))
     if not kept:
         raise InputError(f"{asked.path}: none of its scorers is simulated; name one by queue or KV cache")
-    return replace(manifest.router, scorers=kept, gate=None)
+    return replace(manifest.router, scorers=kept)
 
 
 def _is_simulated(scorer: Scorer, block_tokens: int | None) -> bool:
-    return type(scorer) not in _UNSEEN and (block_tokens is not None or not isinstance(scorer, PrefixCache))
+    return block_tokens is not None or not isinstance(scorer, PrefixCache)
 
 
 def unrouted(manifest: Manifest, block_tokens: int | None) -> str | None:
@@ -131,7 +122,6 @@ def unrouted(manifest: Manifest, block_tokens: int | None) -> str | None:
     if picker is None:
         return None
     left: list[str] = [one.scorer.kind for one in picker.scorers if not _is_simulated(one.scorer, block_tokens)]
-    left += ["prefix-cache-affinity-filter"] if picker.gate else []
     return f"The router goes without {', '.join(left)}: not simulated." if left else None
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from simcost.errors import did_you_mean
 from simcost.plan import Admission
 from simcost.plan.routing import EndpointPicker, Weighted, scorers
-from simcost.plan.routing.endpoint_picker import AffinityGate
 from simcost.plan.serving import Saturation
 from simcost.scenario.manifests.fields import Fields
 
@@ -41,8 +40,6 @@ _SCORERS: dict[str, tuple[type, dict[str, str]]] = {
         {"queueThresholdTokens": "threshold_tokens", "threshold": "threshold_tokens"},
     ),
     "session-affinity-scorer": (scorers.SessionAffinity, {}),
-    "no-hit-lru-scorer": (scorers.NoHitLru, {}),
-    "latency-scorer": (scorers.LatencyHeadroom, {"ttftWeight": "ttft_weight", "tpotWeight": "tpot_weight"}),
 }
 """Class, and its fields by the names of the parameters."""
 _PICKERS = {
@@ -50,7 +47,6 @@ _PICKERS = {
     "random-picker": "random",
     "weighted-random-picker": "weighted-random",
 }
-_GATE = "prefix-cache-affinity-filter"
 _INERT = (
     "single-profile-handler",
     "metrics-data-source",
@@ -61,6 +57,9 @@ _INERT = (
 )
 """Plugins of no profile whose behaviour is that of the simulator, or is read elsewhere."""
 _PASSED = (
+    "no-hit-lru-scorer",
+    "latency-scorer",
+    "prefix-cache-affinity-filter",
     "lora-affinity-scorer",
     "lora-affinity-filter",
     "decode-filter",
@@ -83,7 +82,7 @@ def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
     if len(wanted) != 1:
         root.fault(f"holds the profiles {', '.join(names)}; choose one by its name", "schedulingProfiles")
         return None
-    picker, gate, weighted = "max-score", None, []
+    picker, weighted = "max-score", []
     for entry in wanted[0].items("plugins", required=True):
         plugin = plugins.get(entry.text("pluginRef", required=True) or "")
         kind = plugin.text("type") if plugin is not None else None
@@ -91,8 +90,6 @@ def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
             entry.fault(f"is none of the plugins; there are {', '.join(plugins)}", "pluginRef")
         elif kind in _PICKERS:
             picker = _PICKERS[kind]
-        elif kind == _GATE:
-            gate = _gate(plugin)
         elif kind in _SCORERS:
             weighted += _weighted(entry, plugin, kind)
             if kind.startswith("precise"):
@@ -104,7 +101,7 @@ def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
             near = did_you_mean(kind, [*_SCORERS, *_PICKERS]) or f"; known are {', '.join([*_SCORERS, *_PICKERS])}"
             plugin.fault(f"{kind!r} is not a scorer or picker known here{near}", "type")
     _note_others(plugins, wanted[0])
-    return root.build(EndpointPicker, scorers=tuple(weighted), picker=picker, gate=gate)
+    return root.build(EndpointPicker, scorers=tuple(weighted), picker=picker)
 
 
 def _note_others(plugins: dict[str, Fields], profile: Fields) -> None:
@@ -132,19 +129,6 @@ def _scorer(plugin: Fields, cls: Callable[..., Any], names: dict[str, str]) -> A
         blocks = parameters.count("lruCapacityPerServer", 1)
         whole["capacity_tokens"] = (blocks or 1) * int(whole.get("block_tokens", scorers.PrefixCache().block_tokens))
     return plugin.build(cls, **whole)
-
-
-def _gate(plugin: Fields) -> AffinityGate | None:
-    parameters = plugin.child("parameters")
-    if parameters is None:
-        return AffinityGate()
-    penalty_ms = parameters.quantity("maxTTFTPenaltyMs")
-    return plugin.build(
-        AffinityGate,
-        threshold=parameters.quantity("affinityThreshold"),
-        explore=parameters.quantity("explorationProbability"),
-        max_ttft_penalty=None if penalty_ms is None else penalty_ms / 1000,
-    )
 
 
 _DETECTOR = "utilization-detector"
