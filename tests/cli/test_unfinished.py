@@ -59,7 +59,7 @@ def stop(folder: Path, how: signal.Signals) -> tuple[int, str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert found.stdout == ""

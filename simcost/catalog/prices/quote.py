@@ -41,13 +41,13 @@ def words(row: Any, *keys: str) -> str:
     value = inner(row, *keys)
     if not isinstance(value, str) or not value.strip():
         raise UnreadableError(f"{keys[-1]!r} is {value!r}, no text")
-    return value.strip()
+    return " ".join(value.split())
 
 
 def said(row: Any, key: str) -> str:
     """The text under a key, empty where there is none."""
     value = row.get(key) if isinstance(row, Mapping) else None
-    return value.strip() if isinstance(value, str) else ""
+    return " ".join(value.split()) if isinstance(value, str) else ""
 
 
 def listed(row: Any, *keys: str) -> list[Any]:

@@ -100,9 +100,9 @@ def usable_or_refused(folder: Path, text: str, format_: str) -> None:
     for name, body in result.files(folder).items():
         (folder / name).write_text(body, encoding="utf-8")
         rows, faults = read_table(folder / name, type(result.rows[name.removesuffix(".csv")][0]), ("provider",))
+        (folder / name).unlink()
         assert [fault for fault in faults if "the same provider" not in fault.message] == []
         assert [row.fact for row in rows] == result.rows[name.removesuffix(".csv")]
-        (folder / name).unlink()
     for offer in result.rows.get("offers", []):
         assert offer.on_demand_usd_per_h > 0  # type: ignore[attr-defined]
 
