@@ -1,7 +1,4 @@
-"""How the time to the next failure of a job is distributed; its mean comes from the failure rates of the nodes.
-
-How training jobs save their work, and what a run that was stopped was worth.
-"""
+"""Failures of jobs (distributions of the time to the next one, by the failure rates of the nodes) and checkpoints."""
 
 from dataclasses import dataclass, field
 from math import gamma
@@ -98,7 +95,7 @@ FailureModel = Exponential | Weibull | LogNormal | Gamma | RecordedFailures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFailures:
-    """How the nodes and jobs of a cluster fail while a queue runs on it."""
+    """Failures of the nodes and jobs of a cluster while a queue runs on it."""
 
     per_node_day: Annotated[float, Ge(0), Le(1000)] = 6.5e-3
     """Failures of a node per day; each stops all gangs that lie on it. Source: Meta RSC-1, HPCA 2025."""
@@ -134,7 +131,7 @@ class Checkpoints:
         return (self.restart if again else 0) + work_s + self._writes(work_s) * self.write
 
     def stopped(self, work_s: float, ran_s: float, *, again: bool) -> tuple[float, float, float, float]:
-        """What `ran_s` of a run of `work_s` was: work kept, work lost, checkpoints, restart; they add up to it."""
+        """Parts of the `ran_s` of a run of `work_s`: work kept, work lost, checkpoints, restart; they add up to it."""
         restart = min(ran_s, self.restart) if again else 0.0
         cycle = self.interval + self.write
         whole = min(int((ran_s - restart) // cycle), self._writes(work_s))

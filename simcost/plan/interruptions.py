@@ -1,4 +1,4 @@
-"""What goes wrong with nodes and replicas: spot that is taken back, failures, zones that go dark, orders refused."""
+"""Disruptions of nodes and replicas: spot that is taken back, failures, zone outages, refused orders."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ZoneCapacity:
     since: Annotated[tuple[Seconds, ...], MinLen(1)]
     """Times of the changes, rising from 0."""
     nodes: Annotated[tuple[Count, ...], MinLen(1)]
-    """How many from each of these times on."""
+    """Number of nodes from each of these times on."""
 
     def __post_init__(self) -> None:
         if len(self.since) != len(self.nodes):
@@ -73,7 +73,7 @@ class NodeFailures:
     per_node_day: Annotated[float, Ge(0)]
     """Failures per node and day."""
     model: Annotated[FailureModel, ByKind()] = field(default_factory=Exponential)
-    """How the time to failure of a node is distributed; a recorded log strikes a random node at each of its times."""
+    """Distribution of the time to failure of a node; a recorded log strikes a random node at each of its times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +85,9 @@ class ZoneOutage:
     per_day: Annotated[float, Ge(0)] = 0.0
     """Such outages in the whole region, where they are random."""
     zone: Annotated[int, Ge(0)] = 0
-    """Which, where the time is stated; else a random one."""
+    """Number of the zone, where the time is stated; else a random one."""
     lasting: PositiveSeconds = 3600.0
-    """How long the zone gives no nodes."""
+    """Time for which the zone gives no nodes."""
 
     def __post_init__(self) -> None:
         if (self.at is None) == (self.per_day == 0):
@@ -99,17 +99,17 @@ Spot = SpotHazard | SpotTrace | SpotCapacity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interruptions:
-    """All that takes replicas away which nobody asked to go."""
+    """All that removes replicas against the plan."""
 
     zones: PositiveCount = 1
     """Nodes are spread evenly over so many; of a spot trace: as many as it names."""
     spot: Annotated[Spot | None, ByKind()] = None
-    """How nodes are taken back; None = they are not spot."""
+    """Interruptions of spot nodes; None = the nodes are not spot."""
     notice: Seconds = 120.0
     """From the notice of an interruption until the node is gone (AWS 2 min, Google and Azure 30 s). Its replicas take
     no new requests then, and others are ordered at once."""
     nodes: NodeFailures | None = None
-    """How they break."""
+    """Failures of nodes."""
     replicas_per_day: Annotated[float, Ge(0)] = 0.0
     """Crashes per ready replica and day; it begins anew on its node."""
     outages: tuple[ZoneOutage, ...] = ()
@@ -126,7 +126,7 @@ class Interruptions:
 
     @property
     def zone_count(self) -> int:
-        """How many zones there are."""
+        """Number of zones."""
         if isinstance(self.spot, SpotTrace | SpotCapacity):
             return len(self.spot.zones)
         return self.zones

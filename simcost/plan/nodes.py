@@ -24,7 +24,7 @@ class NodeKind:
     usd_per_h: float = 0.0
     """Its price, where there is a choice."""
     spot: bool = False
-    """Whether the provider may take it back."""
+    """True if the provider may take it back."""
     vcpus: float = 0.0
     """For the limits of a node pool; 0 = not known."""
     memory_bytes: float = 0.0
@@ -45,7 +45,7 @@ class DisruptionBudget:
     schedule: str | None = None
     """Cron expression, UTC, from which it holds; None = always."""
     duration: PositiveSeconds | None = None
-    """How long it holds from the schedule on."""
+    """Duration of the budget from each time of its schedule on."""
     reasons: tuple[Reason, ...] = ()
     """Empty = all."""
 
@@ -78,7 +78,7 @@ class NodePool:
     weight: Annotated[int, Ge(0), Le(100)] = 0
     """Pools of higher weight are tried first."""
     consolidation: Literal["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"] = "WhenEmptyOrUnderutilized"
-    """Which nodes may go: empty ones alone, or those whose replicas fit elsewhere too."""
+    """Nodes that may be removed: empty ones alone, or those whose replicas fit elsewhere too."""
     consolidate_after: Seconds | None = 0.0
     """After the last pod came or went; None = never."""
     budgets: tuple[DisruptionBudget, ...] = (DisruptionBudget(share=0.1),)
@@ -99,7 +99,7 @@ class NodePool:
     """After insufficient capacity, before the same is asked for again."""
 
     def refuses(self, instance_type: str, capacity_type: str, region: str) -> str:
-        """Why no node of a kind may be bought; empty where one may."""
+        """Reason why no node of a kind may be bought; empty where one may."""
         if instance_type not in self.instance_types:
             return f"it allows no {instance_type}, but {_some(self.instance_types)}"
         if capacity_type not in self.capacity_types:
@@ -109,7 +109,7 @@ class NodePool:
         return ""
 
     def exceeds(self, accelerators: float, vcpus: float, memory_bytes: float) -> str:
-        """Why so much is over its limits; empty where it is not."""
+        """Reason why so much is over its limits; empty where it is not."""
         for limit, size, what in (
             (self.max_accelerators, accelerators, "accelerators"),
             (self.max_vcpus, vcpus, "vCPUs"),
@@ -121,12 +121,12 @@ class NodePool:
 
     @property
     def limited(self) -> bool:
-        """Whether there is a limit to what all nodes together have."""
+        """True if there is a limit to what all nodes together have."""
         return (self.max_accelerators, self.max_vcpus, self.max_memory_bytes) != (None, None, None)
 
     @property
     def follows_calendar(self) -> bool:
-        """Whether a budget holds at some times of the week only."""
+        """True if a budget holds at some times of the week only."""
         return any(budget.schedule is not None for budget in self.budgets)
 
 
@@ -154,7 +154,7 @@ class FixedNodes:
 
     kind: Literal["fixed"] = "fixed"
     nodes: PositiveCount
-    """How many."""
+    """Number of units."""
     retry: PositiveSeconds = 30.0
     """After a lost node could not be replaced, before it is tried again."""
 
@@ -169,8 +169,9 @@ class ClusterAutoscaler:
     max: PositiveCount
     """Most nodes, of all kinds."""
     expander: Literal["least-waste", "price", "priority"] = "least-waste"
-    """Which kind is ordered where the plan has several: the one whose new nodes have least room left, the cheapest for
-    the replicas that wait, or the first listed."""
+    """Kind that is ordered where the plan has several: the one whose new nodes have least room left, the cheapest for
+    the replicas that wait, or the first listed.
+    """
     spare: Count = 0
     """Nodes that are kept without replicas, as placeholder pods of low priority keep them."""
     scan: PositiveSeconds = 10.0

@@ -1,9 +1,7 @@
-"""In which order waiting jobs get GPUs. Each policy is its schema and its documentation; `sim.jobs` obeys it.
+"""Job scheduling: order of the queue, and placement of gangs on nodes. Each policy is its schema and documentation.
 
-At one instant all completions release, then all arrivals join the queue in trace order, then one pass over the
-queue is made. Keys compare as (key, submit, row). What each policy costs and saves: docs/guides/queue.md.
-
-On which nodes the GPUs of a job lie: all of them at once, or none.
+At one instant all completions release, then all arrivals join the queue in trace order, then one pass over the queue is
+made. Keys compare as (key, submit, row). Costs and savings of each policy: docs/guides/queue.md.
 """
 
 from collections.abc import Mapping
@@ -22,7 +20,7 @@ Rank = Literal["submit", "duration", "service", "deadline", "priority"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FifoStrict:
-    """First in, first out; the first job that does not fit stops the line. Nobody starves."""
+    """First in, first out; the first job that does not fit stops the line. No job starves."""
 
     kind: Literal["fifo-strict"] = "fifo-strict"
     discipline: ClassVar[Discipline] = "strict"
@@ -43,7 +41,7 @@ Known = Literal["duration", "limit", "user", "pool", "user-gpus", "pool-gpus"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortest:
-    """What is known of how long a job runs, for the policies that let short jobs go first."""
+    """Knowledge of the duration of a job, for the policies that let short jobs go first."""
 
     by: Known = "duration"
     """The true duration; the limit its user gives; or the mean of the last jobs that had ended in the log when it
@@ -100,12 +98,14 @@ class EasyBackfill:
     discipline: ClassVar[Discipline] = "easy"
     ranks_by: ClassVar[Rank] = "submit"
     shadow_ties: Literal["prefix", "all"] = "prefix"
-    """Whether releases at the shadow instant that come later in (limit end, row) count as free for the extra."""
+    """Releases at the shadow instant that count as free for the extra: `prefix` leaves out those that come later in
+    (limit end, row).
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConservativeBackfill:
-    """Every waiting job holds a reservation, by the limits of the users; nobody is ever delayed beyond it."""
+    """Every waiting job holds a reservation, by the limits of the users; no job is ever delayed beyond it."""
 
     kind: Literal["conservative-backfill"] = "conservative-backfill"
     discipline: ClassVar[Discipline] = "conservative"
@@ -191,7 +191,7 @@ class FairShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What a queue may use of the GPUs of its cohort."""
+    """Quota of a queue: its share of the GPUs of its cohort."""
 
     nominal: Annotated[int, Ge(0), Le(10_000_000)]
     """GPUs that are its own."""
@@ -214,13 +214,13 @@ class Quotas:
     queues: Mapping[str, Quota] = field(default_factory=dict)
     """By name: the pools of the jobs."""
     strict: bool = False
-    """Whether the first job of a queue that cannot start stops its queue (StrictFIFO; else BestEffortFIFO)."""
+    """True if the first job of a queue that cannot start stops its queue (StrictFIFO; else BestEffortFIFO)."""
     reclaim: Literal["never", "lower-priority", "any"] = "any"
-    """Whose jobs of borrowing queues may be preempted (reclaimWithinCohort)."""
+    """Jobs of borrowing queues that may be preempted (reclaimWithinCohort)."""
     within: Literal["never", "lower-priority", "lower-or-newer-equal-priority"] = "never"
-    """Whose jobs of the own queue may be preempted (withinClusterQueue)."""
+    """Jobs of the own queue that may be preempted (withinClusterQueue)."""
     borrow: Literal["never", "lower-priority"] = "never"
-    """Whose jobs of borrowing queues may be preempted so that the own queue borrows (borrowWithinCohort)."""
+    """Jobs of borrowing queues that may be preempted so that the own queue borrows (borrowWithinCohort)."""
     borrow_threshold: int | None = None
     """Those up to this priority alone (maxPriorityThreshold); None = all of lower priority."""
     checkpoint_interval: PositiveSeconds = 3600.0
@@ -257,12 +257,12 @@ class Elastic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimateError:
-    """How wrong the users' limits are: limit = duration x (1 + error) x e^(sigma z), z standard normal; never below
-    the duration, since jobs are not killed at their limit.
+    """Error of the users' limits: limit = duration x (1 + error) x e^(sigma z), z standard normal; never below the
+    duration, since jobs are not killed at their limit.
     """
 
     error: Annotated[float, Ge(0)] = 0.0
-    """What users add to the duration, as a share of it."""
+    """Margin that users add to the duration, as a share of it."""
     sigma: Annotated[float, Ge(0), Le(5)] = 0.0
     """Spread of the logarithm around that."""
 
@@ -317,14 +317,14 @@ class Random:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestFit:
-    """Where the least is left over, CPU and GPU weighed alike."""
+    """Best fit: the node with least left over, CPU and GPU weighed alike."""
 
     kind: Literal["best-fit"] = "best-fit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fgd:
-    """Where fragmentation grows least (fragmentation gradient descent; Weng et al., USENIX ATC 2023)."""
+    """Node whose fragmentation grows least (fragmentation gradient descent; Weng et al., USENIX ATC 2023)."""
 
     kind: Literal["fgd"] = "fgd"
 

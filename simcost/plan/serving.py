@@ -1,9 +1,6 @@
-"""Limits at the door: who waits at the gateway, who is turned away, and what becomes of requests whose replica goes.
+"""Serving options of a pool: admission, batching, retries of clients, drain and scale-down order, metrics of replicas.
 
-How an engine fills its steps; names as in vLLM.
-What clients do when a request fails.
-Which replicas go when there are too many, and how they go.
-What controllers see of the replicas: samples, taken now and then, shown late.
+Names of batching are as in vLLM. Metrics are samples, taken at intervals and shown late.
 """
 
 from __future__ import annotations
@@ -35,7 +32,7 @@ class Saturation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Limits at the door of the pool."""
+    """Limits at the gateway of the pool."""
 
     timeout: PositiveSeconds | None = None
     """A request that is not finished this long after its arrival is abandoned; None = clients wait for ever."""
@@ -56,7 +53,7 @@ class Admission:
     """Requests of a replica that is taken away: begin anew elsewhere; go on elsewhere with the tokens they have, once
     prompt and tokens are read again; or fail."""
     max_retries: Count = 3
-    """How often a request may lose its replica; once more, and it fails."""
+    """Number of times that a request may lose its replica; once more, and it fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +143,14 @@ class Metrics:
     missed: Share = 0.0
     """Share of the scrapes that fail; the last sample before stays until it is stale."""
     gateway: bool = True
-    """Whether requests at the gateway count in totals of `waiting` and `in_flight`, and arrivals there as requests, as
-    a gateway counts them. false = replicas are all that is measured, as with `vllm:` metrics: at zero replicas there
-    is no data then, and nothing wakes the pool."""
+    """Count requests at the gateway in totals of `waiting` and `in_flight`, and arrivals there as requests, as a
+    gateway counts them. false = replicas are all that is measured, as with `vllm:` metrics: at zero replicas there is
+    no data then, and nothing wakes the pool.
+    """
     phase: bool = True
-    """Whether scrapes and steps of the controller begin at random instants of their intervals, which differ by
-    replication. false = both at time 0, on one grid."""
+    """Begin scrapes and steps of the controller at random instants of their intervals, which differ by replication.
+    false = both at time 0, on one grid.
+    """
 
 
 EXACT = Metrics(scrape=0.0, phase=False)

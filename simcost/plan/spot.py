@@ -1,4 +1,4 @@
-"""When a job with a deadline runs on spot, when on demand, when not at all. Each policy is its schema and its
+"""Policies of a job with a deadline: spot, on demand, or neither. Each policy is its schema and its
 documentation; `sim.spot` obeys it.
 
 A changeover is the time to get nodes and to be where the job was: provisioning, set-up, lost progress. Policies
@@ -15,7 +15,7 @@ from annotated_types import Ge, Le
 from simcost.units import PositiveCount, UsdPerH
 
 Pace = Literal["as-it-comes", "even", "even-plain"]
-"""Whether a policy keeps up with the even pace work/deadline, with hysteresis or without."""
+"""True if a policy keeps up with the even pace work/deadline, with hysteresis or without."""
 
 
 class SpotRules:
@@ -33,14 +33,14 @@ class SpotRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnDemandOnly(SpotRules):
-    """On demand from start to end: what every other policy is measured against."""
+    """On demand from start to end: the baseline of every other policy."""
 
     kind: Literal["on-demand"] = "on-demand"
     on_demand_from_start: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
-        """The policy for people."""
+        """Display name of the policy."""
         return "On-demand only"
 
 
@@ -53,7 +53,7 @@ class SpotOnly(SpotRules):
 
     @property
     def label(self) -> str:
-        """The policy for people."""
+        """Display name of the policy."""
         return "Spot only"
 
 
@@ -65,7 +65,7 @@ class Greedy(SpotRules):
 
     @property
     def label(self) -> str:
-        """The policy for people."""
+        """Display name of the policy."""
         return "Greedy"
 
 
@@ -79,7 +79,7 @@ class SpotBelow(SpotRules):
 
     @property
     def label(self) -> str:
-        """The policy for people."""
+        """Display name of the policy."""
         return f"Spot at most ${self.max_usd_per_h:g}/h"
 
 
@@ -96,7 +96,7 @@ class UniformProgress(SpotRules):
 
     @property
     def label(self) -> str:
-        """The policy for people."""
+        """Display name of the policy."""
         return "Uniform Progress"
 
 
@@ -109,7 +109,7 @@ class UniformProgressPlain(SpotRules):
 
     @property
     def label(self) -> str:
-        """The policy for people."""
+        """Display name of the policy."""
         return "Uniform Progress without hysteresis"
 
 
@@ -124,7 +124,7 @@ class TimeSliced(SpotRules):
 
     @property
     def label(self) -> str:
-        """The policy for people."""
+        """Display name of the policy."""
         return f"Time-sliced ({self.slices})"
 
     def parts(self) -> int:
@@ -146,7 +146,7 @@ class Mixed(SpotRules):
 
     @property
     def label(self) -> str:
-        """The policy for people."""
+        """Display name of the policy."""
         return f"Mixed ({self.spot_nodes} on spot)"
 
 

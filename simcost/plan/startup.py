@@ -1,4 +1,4 @@
-"""How long a new replica takes from the decision to its first request."""
+"""Start-up time of a replica, from the decision to its first request."""
 
 from dataclasses import dataclass
 from math import exp
@@ -56,11 +56,11 @@ class Startup:
     storage: BytesPerS | None = None
     """Of what the weights come from, shared by all replicas that load at a time. None = no limit of its own."""
     together: bool = False
-    """Whether weights download while the image is pulled, as on SageMaker; else after it, as in a pod."""
+    """True if weights download while the image is pulled, as on SageMaker; else after it, as in a pod."""
     compile: Duration = 0.0
     """Compilation of kernels; not needed on a node where it is cached."""
     compile_cached: bool = False
-    """Whether the cache of compiled kernels is kept where every new replica finds it."""
+    """True if the cache of compiled kernels is kept where every new replica finds it."""
     graphs: Duration = 0.0
     """Capture of graphs."""
     engine: Duration = 90.0
@@ -78,7 +78,7 @@ class Startup:
 
     @property
     def plain(self) -> bool:
-        """Whether all phases are constants that nothing else can stretch."""
+        """True if all phases are constants that nothing else can stretch."""
         times = (self.node, self.image, self.graphs, self.engine)
         shared = self.network is not None or self.storage is not None
         once = self.compile != 0 and not self.compile_cached

@@ -36,7 +36,7 @@ class TargetTracking:
     source: Source = ()
     """The signals it is made of; empty = the signal of its name."""
     scale_in: bool = True
-    """Whether it removes capacity too."""
+    """True if it removes capacity too."""
     out_cooldown: Seconds = 300.0
     """Within it only what exceeds the last addition is added."""
     in_cooldown: Seconds = 300.0
@@ -98,11 +98,11 @@ class StepScaling:
     threshold: float
     """Of the alarm."""
     comparison: Literal[">=", ">", "<=", "<"] = ">="
-    """How a value must stand to the threshold for the alarm."""
+    """Comparison of a value with the threshold that raises the alarm."""
     source: Source = ()
     """The signals it is made of; empty = the signal of its name."""
     type: Literal["ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"] = "ChangeInCapacity"
-    """What an adjustment is: replicas more or fewer, percent of them, or how many."""
+    """Meaning of an adjustment: replicas more or fewer, percent of them, or a number of replicas."""
     steps: Annotated[tuple[StepAdjustment, ...], MinLen(1)]
     """Changes by distance to the threshold."""
     min_magnitude: Count = 0

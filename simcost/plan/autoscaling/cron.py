@@ -37,7 +37,7 @@ class Cron:
     any_weekday: bool
 
     def matches_day(self, day: datetime) -> bool:
-        """Whether it strikes on this day at all."""
+        """True if it strikes on this day at all."""
         in_month = day.day in self.days
         in_week = (day.weekday() + 1) % 7 in self.weekdays
         return in_month and in_week if self.any_day or self.any_weekday else in_month or in_week

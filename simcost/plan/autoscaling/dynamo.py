@@ -42,7 +42,7 @@ class DynamoPlanner(ReplicaBounds):
     role: Role = "agg"
     """Component that this pool is."""
     target: Literal["throughput", "latency", "load", "sla"] = "throughput"
-    """What it optimises; all but `sla` scale by load alone."""
+    """Target that it optimises; all but `sla` scale by load alone."""
     ttft: PositiveSeconds = 0.5
     """Target of the time to first token."""
     itl: PositiveSeconds = 0.05

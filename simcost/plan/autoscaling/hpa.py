@@ -32,7 +32,7 @@ __all__ = ["Behavior", "Direction", "Hpa", "HpaState", "Metric", "ScalingRule"]
 
 
 class HpaState(TypedDict):
-    """What the controller remembers of one HPA."""
+    """State of the controller for one HPA."""
 
     recommendations: list[Logged] | None
     """Not stabilized, with their instants; None before the first sync."""

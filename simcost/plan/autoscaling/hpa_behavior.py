@@ -27,7 +27,7 @@ class ScalingRule:
     type: Literal["Pods", "Percent"]
     """Replicas, or percent of those there are."""
     value: PositiveCount
-    """How many may come or go within the period."""
+    """Number of replicas that may be added or removed within the period."""
     period: Annotated[Seconds, Ge(1), Le(1800)]
     """Time over which they are counted."""
 
@@ -47,7 +47,7 @@ class Direction:
     policies: Annotated[tuple[ScalingRule, ...], MinLen(1)] | None = None
     """None = for up 4 pods or 100 % in 15 s, for down 100 % in 15 s; a list replaces that as a whole."""
     select: Literal["Max", "Min", "Disabled"] = "Max"
-    """Which policy counts: the one that allows the largest change, the smallest, or none."""
+    """Policy that counts: the one that allows the largest change, the smallest, or none."""
     window: Annotated[Seconds, Le(3600)] | None = None
     """Stabilization: time over which recommendations count; None = 0 for up, the controller's for down."""
     tolerance: Annotated[float, Ge(0)] | None = None

@@ -1,8 +1,4 @@
-"""Metrics of an HPA, and how many replicas each asks for.
-
-Semantics: kubernetes pkg/controller/podautoscaler/replica_calculator.go.
-
-Which pods count for an HPA metric, and the ratio of what they use to the target.
+"""Metrics of an HPA: the pods that count, the ratio to the target, and the desired replicas of each metric.
 
 Amounts are whole thousandths, as in the controller. Semantics: kubernetes replica_calculator.go (groupPods,
 calcPlainMetricReplicas, GetResourceReplicas).
@@ -33,7 +29,7 @@ SLACK = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the CPU of a young pod is not believed."""
+    """Time for which the CPU of a young pod is ignored."""
 
     initialization_s: float
     readiness_s: float
@@ -101,7 +97,7 @@ def _exceeds(one_s: float, other_s: float) -> bool:
 
 
 class AverageTarget(NamedTuple):
-    """What an average over pods is measured against."""
+    """Target of an average over pods."""
 
     value: int
     """Thousandths, or percent of the request."""
@@ -118,7 +114,7 @@ class AverageTarget(NamedTuple):
         return percent / self.value, percent
 
     def assumed(self, pod: int) -> float:
-        """What a pod without a sample is taken to use when that keeps it."""
+        """Assumed usage of a pod without a sample, where that prevents a removal."""
         if self.requests is None:
             return float(self.value)
         return self.requests[pod] * max(100, self.value) // 100
@@ -152,7 +148,7 @@ class Metric:
 
     @property
     def of_pods(self) -> bool:
-        """Whether each pod has its own value."""
+        """True if each pod has its own value."""
         return self.type not in ("Object", "External")
 
     @property
@@ -162,12 +158,12 @@ class Metric:
 
 
 class Proposal(NamedTuple):
-    """What one metric asks for."""
+    """Desired replicas by one metric."""
 
     replicas: int | None
     """None = the metric is not usable now."""
     words: str
-    """Why: what is compared with what, or what is wrong."""
+    """Reason: the comparison made, or the fault."""
 
 
 class Tolerance(NamedTuple):
@@ -177,7 +173,7 @@ class Tolerance(NamedTuple):
     up: float
 
     def covers(self, ratio: float) -> bool:
-        """Whether the ratio is near enough to 1, bounds included."""
+        """True if the ratio is near enough to 1, bounds included."""
         return 1.0 - self.down <= ratio <= 1.0 + self.up
 
 

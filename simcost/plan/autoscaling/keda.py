@@ -1,6 +1,6 @@
-"""KEDA: an activation loop over the HPA that it makes.
+"""KEDA: an activation loop, from zero or idle to active and back, over the HPA that it makes.
 
-KEDA's own loop: from nothing or idle to active and back. Everything above one replica is the HPA's.
+Above one replica the HPA alone decides.
 
 Semantics: kedacore/keda pkg/scaling/executor/scale_scaledobjects.go.
 """
@@ -26,7 +26,7 @@ from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Secon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleLimits:
-    """What the loop goes by."""
+    """Limits of the loop."""
 
     least: int
     idle: int | None
@@ -41,14 +41,14 @@ class ScaleLimits:
 
 
 class Activity(TypedDict):
-    """When the loop was made, and when a trigger was last active; None = never."""
+    """Times at which the loop was made, and a trigger was last active; None = never."""
 
     created_ns: int
     last_active_ns: int | None
 
 
 class Pass(NamedTuple):
-    """What one pass does."""
+    """Result of one pass."""
 
     replicas: int
     reason: str
@@ -113,9 +113,9 @@ class MetricTrigger:
     activation_threshold: float = 0.0
     """Values above it, not equal to it, make the trigger active."""
     target_type: Literal["AverageValue", "Value", "Utilization"] = "AverageValue"
-    """What the threshold is compared with."""
+    """Type of the threshold."""
     resource: bool = False
-    """Whether it is CPU or memory of the replicas, which the HPA alone looks at."""
+    """True if it is CPU or memory of the replicas, which the HPA alone reads."""
     ignore_null: bool = True
     """No value counts as 0, not as an error."""
     cached: bool = False
@@ -145,7 +145,7 @@ class CronTrigger:
 
     @property
     def name(self) -> str:
-        """What its metric is called."""
+        """Name of its metric."""
         return f"cron {self.start} to {self.end} {self.timezone}"
 
     def value(self, utc_s: float) -> int:
@@ -167,7 +167,7 @@ class Fallback:
     failures: Count
     """Consecutive ones, after which it begins."""
     replicas: Count
-    """How many there are meanwhile."""
+    """Number of replicas meanwhile."""
 
 
 class KedaState(TypedDict):
@@ -213,11 +213,11 @@ class Keda(ReplicaBounds):
     paused_replicas: Count | None = None
     """Held at this number."""
     paused_scale_in: bool = False
-    """Whether no replica goes."""
+    """True if no replica is removed."""
     paused_scale_out: bool = False
-    """Whether no replica comes."""
+    """True if no replica is added."""
     force_activation: bool = False
-    """Whether it counts as active whatever the triggers say."""
+    """True if it counts as active whatever the triggers say."""
     sync: PositiveSeconds = 15.0
     """Between two syncs of the HPA."""
     stabilization: Seconds = 300.0
@@ -349,7 +349,7 @@ class Keda(ReplicaBounds):
 
 @lru_cache(maxsize=64)
 def _hpa(keda: Keda) -> Hpa:
-    """What KEDA makes: one External metric per trigger."""
+    """HPA that KEDA makes: one External metric per trigger."""
     behavior = keda.behavior
     if keda.paused_scale_in or keda.paused_scale_out:
         behavior = behavior or Behavior()

@@ -1,6 +1,4 @@
-"""Knative Pod Autoscaler.
-
-What Knative's autoscaler wants: stable and panic mode, rates, scale-down delay, excess burst capacity.
+"""Knative Pod Autoscaler: stable and panic mode, rates, scale-down delay, excess burst capacity.
 
 Semantics: knative serving pkg/autoscaler/scaling/autoscaler.go.
 """
@@ -53,7 +51,7 @@ class Decider:
 
 
 class Panic(TypedDict):
-    """What the autoscaler remembers between two ticks."""
+    """State of the panic mode between two ticks."""
 
     since_ns: int | None
     """Start of panic; None = stable."""
@@ -122,7 +120,7 @@ MIN_TARGET = 0.01
 
 
 class KpaState(TypedDict):
-    """What autoscaler and reconciler remember; None before the first step."""
+    """State of autoscaler and reconciler; None before the first step."""
 
     stable: Window
     panic_window: Window
@@ -169,7 +167,7 @@ class Kpa(ReplicaBounds):
     panic_threshold: Annotated[float, Gt(0)] = 200.0
     """Percent of the ready replicas that the panic window must ask for."""
     scale_down_delay: Annotated[Seconds, Le(3600)] = 0.0
-    """How long a higher wish holds."""
+    """Time for which a higher desired number holds."""
     target_burst_capacity: Annotated[float, Ge(-1)] = 211.0
     """Burst to be taken at once; less room puts the activator in the path. 0 = never in the path, -1 = always."""
     max_scale_up_rate: Annotated[float, Gt(1)] = 1000.0
@@ -177,7 +175,7 @@ class Kpa(ReplicaBounds):
     max_scale_down_rate: Annotated[float, Gt(1)] = 2.0
     """Most by which the ready ones are divided in a tick."""
     to_zero: bool = True
-    """Whether the last replica may go."""
+    """True if the last replica may be removed."""
     grace: Seconds = 30.0
     """Time behind the activator before the last replica goes."""
     retention: Seconds = 0.0
@@ -205,7 +203,7 @@ class Kpa(ReplicaBounds):
 
     @property
     def signal(self) -> str:
-        """What is read."""
+        """Signal that is read."""
         return "in_flight" if self.metric == "concurrency" else "requests_per_s"
 
     def decider(self) -> Decider:

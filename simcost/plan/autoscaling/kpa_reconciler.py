@@ -1,11 +1,9 @@
-"""From what the autoscaler wants to what is applied: bounds, activity, the activator, scale to zero.
+"""Reconciler of Knative: bounds, activity, the activator, scale to zero; bucketed averages.
 
-Semantics: knative serving pkg/reconciler/autoscaling/kpa/{kpa,scaler}.go.
+Semantics: knative serving pkg/reconciler/autoscaling/kpa/{kpa,scaler}.go, pkg/autoscaler/aggregation/bucketing.go and
+max/window.go.
 
-Averages and maxima over the last seconds, in buckets, as Knative's autoscaler keeps them.
-
-Semantics: knative serving pkg/autoscaler/aggregation/bucketing.go and max/window.go. Nothing here is changed in
-place; all values are plain JSON.
+Nothing here is changed in place; all values are plain JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ TIMEOUT_BUFFER_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionLimits:
-    """What limits a revision."""
+    """Limits of a revision."""
 
     min_scale: int
     max_scale: int
@@ -42,18 +40,18 @@ class Status(TypedDict):
     activity: Literal["activating", "active", "inactive"]
     since_ns: int
     initialized: bool
-    """Whether its initial scale has been reached."""
+    """True if its initial scale has been reached."""
     proxied_since_ns: int | None
     """Since when the activator is in the request path; None = it is not."""
 
 
 class Applied(NamedTuple):
-    """What becomes of a wish."""
+    """Result of applying a desired number."""
 
     want: int
     """As shown; -1 = unknown, 0 marks the revision inactive."""
     applied: bool
-    """Whether replicas are set to it."""
+    """True if replicas are set to it."""
     reason: str
 
 

@@ -1,4 +1,4 @@
-"""What well-known metrics of monitoring systems measure."""
+"""Signals of well-known metrics of monitoring systems."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from simcost.plan.autoscaling.policy import Over, Signal, SignalName
 
 
 class Known(NamedTuple):
-    """What a metric of a monitoring system is here."""
+    """Meaning of a metric of a monitoring system."""
 
     signal: SignalName
     over: Over = "sum"
     scale: float = 1.0
     """Factor from our unit to its own."""
     counter: bool = False
-    """Whether its rate is the signal."""
+    """True if its rate is the signal."""
 
 
 METRICS = {
@@ -84,7 +84,7 @@ _NEAREST: tuple[tuple[str, SignalName], ...] = (
     ("gpu|util|duty|busy|cpu|memory", "busy_fraction"),
 )
 OF_EACH: dict[SignalName, SignalName] = {"ttft_p95_s": "next_ttft_s", "tpot_p95_s": "next_itl_s"}
-"""What each replica has in place of a percentile of the pool."""
+"""Signals of one replica in place of a percentile of the pool."""
 _UNITS = {r"_ms\b|milli": "1000", r"_us\b|micro": "1e6"}
 """Units in the names of latencies, and how many of them are a second."""
 RATE_WINDOW_S = 60.0
@@ -106,7 +106,7 @@ class RecordedMetric(NamedTuple):
 
 
 def is_average(name: str) -> bool:
-    """Whether a metric is one number that averages over the pool already."""
+    """True if a metric is one number that averages over the pool already."""
     return canonical(name).startswith("inference_pool_average_")
 
 
@@ -128,7 +128,7 @@ def canonical(name: str) -> str:
 
 
 def known(name: str) -> Known | None:
-    """What a metric measures.
+    """Meaning of a metric.
 
     >>> known("vllm_num_requests_waiting") == known("ray_vllm_num_requests_waiting") == Known("waiting")
     True

@@ -1,10 +1,10 @@
-"""What a controller sees, and what it answers: the one interface of all scaling policies.
+"""Interface of all scaling policies: the signals and observation that a controller reads, the decision that it returns.
 
 A policy is pure: `step(now_s, seen, state)` gives a `Decision`, and neither reads a clock nor changes its arguments.
 Its state is plain JSON (dicts, lists, numbers, text, None): copy it to ask what if, store it to go on later.
 Instants inside states are whole nanoseconds, so that an age equals a window exactly where the clock says so.
 
-Signals of the simulator, and how metrics of other systems are made of them.
+Metrics of other systems are made of the signals of the simulator.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ class Signal:
     """One signal of the simulator, as a metric reads it."""
 
     name: SignalName
-    """Which signal."""
+    """Name of the signal."""
     over: Over = "sum"
-    """How replicas are taken together where a value of the whole pool is asked for."""
+    """Aggregation over replicas where a value of the whole pool is needed."""
     window: Seconds = 0.0
     """Time over which it is averaged, as `rate(...[w])` does; 0 = the newest sample."""
     scale: Annotated[float, Gt(0)] = 1.0
@@ -103,17 +103,17 @@ class Signal:
 
     @property
     def is_latency(self) -> bool:
-        """Whether it is a percentile of latency."""
+        """True if it is a percentile of latency."""
         return self.name.startswith(LATENCIES)
 
     @property
     def of_the_pool_alone(self) -> bool:
-        """Whether no single replica has it: a percentile of latency, a count of the gateway."""
+        """True if no single replica has it: a percentile of latency, a count of the gateway."""
         return self.is_latency or self.name in OF_THE_GATEWAY
 
 
 Source = tuple[Signal, ...]
-"""Where a metric comes from: the sum of these signals."""
+"""Source of a metric: the sum of these signals."""
 
 
 def own(*names: SignalName, over: Over = "sum") -> dict[str, Source]:
@@ -210,7 +210,7 @@ class Observation:
         return nan if name in self.failed else self.totals.get(name, nan)
 
     def asked(self, current: int) -> Observation:
-        """The same instant after somebody else asked for `current` replicas."""
+        """The same instant after another actor asked for `current` replicas."""
         return self if current == self.current else replace(self, current=current)
 
     def publishing(self, name: str, value: float) -> Observation:
@@ -219,12 +219,12 @@ class Observation:
 
 
 class Decision(NamedTuple, Generic[State_co]):
-    """What a policy answers."""
+    """Decision of a policy."""
 
     desired: int
     """Replicas wanted from now on; `seen.current` where nothing is to change."""
     reason: str
-    """A word of the controller and, after a colon, what led to it."""
+    """A word of the controller and, after a colon, its reason."""
     state: State_co
     """To be handed to the next step."""
 

@@ -39,7 +39,7 @@ class RayState(TypedDict):
 
 
 class RequestLoad(NamedTuple):
-    """What one decision is made from."""
+    """Inputs of one decision."""
 
     requests: float
     """Running and queued, over the look-back period."""
@@ -67,11 +67,11 @@ class RayServe(ReplicaBounds):
     look_back: PositiveSeconds = 30.0
     """Time over which requests are taken."""
     aggregation: Literal["mean", "max", "min"] = "mean"
-    """How they are taken."""
+    """Aggregation of the samples."""
     upscale_delay: Seconds = 30.0
-    """How long more must be wanted before any comes."""
+    """Time for which more must be wanted before any is added."""
     downscale_delay: Seconds = 600.0
-    """How long fewer must be wanted before any goes."""
+    """Time for which fewer must be wanted before any is removed."""
     downscale_to_zero_delay: Seconds | None = None
     """From 1 to 0; None = `downscale_delay`."""
     upscaling_factor: Annotated[float, Gt(0)] = 1.0

@@ -1,7 +1,4 @@
-"""Recorded metrics as a controller sees them at each of its syncs.
-
-Replaying recorded metrics through a scaling policy: what it asked for, or would have, at each sync, and why.
-"""
+"""Replay of recorded metrics through a scaling policy: its decision at each sync, and why."""
 
 from __future__ import annotations
 
@@ -66,7 +63,7 @@ class Value(NamedTuple):
     over: Over
     failed: bool
     sample_ns: Floats | None
-    """When the pods' samples were taken."""
+    """Times of the pods' samples."""
 
 
 @dataclass(slots=True)
@@ -84,11 +81,11 @@ class RecordedMetrics:
     until_ns: Ints
     """Per row the time until which it or an earlier one counts."""
     changes_ns: Ints
-    """When a sample comes or goes: between two of them only ages change."""
+    """Times at which a sample comes or goes: between two of them only ages change."""
     _last: tuple[tuple[int, int], int, Observation | None] = ((-1, -1), 0, None)
 
     def observe(self, now_ns: int, decided: int) -> Observation | None:
-        """What is seen at an instant; None where nothing is recorded.
+        """Observation at an instant; None where nothing is recorded.
 
         `decided` replicas are asked for where the recording does not say it.
         """
@@ -191,7 +188,7 @@ def _made_of(name: str, source: Source, recorded: Sequence[str]) -> list[Recorde
 
 
 def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
-    """What is not recorded, and what would do as well."""
+    """Message on what is not recorded, and what could replace it."""
     lacking = [same_as(signal) for signal in source if not recorded_as(signal, recorded)]
     of = [f"{first} (or {', '.join(others)})" if others else first for first, *others in lacking]
     if not of or of == [name]:
@@ -247,7 +244,7 @@ def _part_value(part: MetricComponent, now_ns: int) -> Value:
 
 
 def _even(value: Value, pods: int) -> float:
-    """What each pod has of a total."""
+    """Share of each pod in a total."""
     return value.total / pods if value.over == "sum" and pods else value.total
 
 
@@ -314,7 +311,7 @@ class Replayed:
     desired: Ints
     reason: list[str]
     totals: dict[str, Floats]
-    """What the policy read of the whole pool; NaN = no data."""
+    """Values that the policy read of the whole pool; NaN = no data."""
     silent: int
     """Syncs that were passed over, since nothing is recorded at their time."""
 

@@ -1,7 +1,4 @@
-"""Samples of a metric over time, and which of them count at an instant.
-
-The life of pods, as the rows of a recording tell it.
-"""
+"""Samples of a recording: which count at an instant, and the life of pods in its rows."""
 
 from __future__ import annotations
 
@@ -218,7 +215,7 @@ def _until(expires_ns: Ints, of_pod: Ints, pod: Ints) -> Ints:
 
 
 def _changed(time_ns: Ints, of_pod: Ints, pod: Ints, ready: Floats, said_ns: Floats, first_ns: Floats) -> Floats:
-    """When readiness last changed: as a row says, else where it differs from the row before."""
+    """Time at which readiness last changed: as a row says, else where it differs from the row before."""
     is_first = np.append(True, np.diff(pod[of_pod]) != 0)
     turned = np.append(False, np.diff(ready[of_pod]) != 0)
     changed = np.empty(len(time_ns))

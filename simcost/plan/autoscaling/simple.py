@@ -1,7 +1,7 @@
-"""Replicas that the plan states: a constant, a timetable.
+"""Simple scaling policies: fixed, timetable, target concurrency, and ahead of a forecast.
 
-Requests in flight per replica near a target: the shape that all of the production autoscalers share.
-Replicas ahead of demand: those that a forecast asks for by the time they would be ready.
+Target concurrency keeps requests in flight per replica near a target, the shape that all production autoscalers share;
+a forecast asks for replicas by the time they would be ready.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Schedule:
     """Time between two looks at the timetable; a step takes effect at the first look after it."""
 
     def initial(self) -> int:
-        """What the timetable says at midnight."""
+        """Replicas of the timetable at midnight."""
         return self._at(0.0).replicas
 
     def starting_with(self, replicas: int) -> Self:
@@ -116,7 +116,7 @@ class Schedule:
         return frozenset()
 
     def step(self, now_s: float, seen: Observation, state: None) -> Decision[None]:
-        """What the timetable says now."""
+        """Replicas of the timetable now."""
         step = self._at(now_s % SECONDS_PER_DAY)
         return Decision(step.replicas, f"Timetable: since {_clock(step.at)}", state)
 
@@ -131,7 +131,7 @@ def _clock(time_of_day_s: float) -> str:
 
 
 class ConcurrencyState(TypedDict):
-    """What was seen and wanted, each after its instant in nanoseconds."""
+    """Observed and desired values, each after its instant in nanoseconds."""
 
     in_flight: list[list[float]]
     wanted: list[list[int]]
@@ -162,7 +162,7 @@ class TargetConcurrency(ReplicaBounds):
     window: PositiveSeconds = 60.0
     """Length of the mean of the requests in flight (Knative: `stable-window`)."""
     scale_down_delay: Seconds = 300.0
-    """How long fewer replicas must have been enough before any is stopped (HPA: `stabilizationWindowSeconds`)."""
+    """Time for which fewer replicas must have been enough before any is stopped (HPA: `stabilizationWindowSeconds`)."""
 
     def __post_init__(self) -> None:
         if self.min > self.max:
@@ -231,9 +231,9 @@ class Predictive(ReplicaBounds):
     max: PositiveCount
     """Most replicas."""
     signal: SignalName = "requests_per_s"
-    """What the demand is counted in."""
+    """Signal in which the demand is counted."""
     reactive: bool = False
-    """Whether the demand that is seen counts too, so that a surprise is followed."""
+    """True if the observed demand counts too, so that a surprise is followed."""
     interval: PositiveSeconds = 60.0
     """Between two decisions."""
 
@@ -242,7 +242,7 @@ class Predictive(ReplicaBounds):
             raise ValueError(f"min ({self.min}) is above max ({self.max})")
 
     def initial(self) -> int:
-        """What the first moments need."""
+        """Replicas that the first moments need."""
         return self._bounded(self._ahead(0.0))
 
     def starting_with(self, replicas: int) -> Self:

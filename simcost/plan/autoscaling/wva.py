@@ -3,7 +3,7 @@
 It does not scale by itself: it publishes `wva_desired_replicas`, which an HPA or KEDA follows (`chain`).
 Semantics: llm-d-workload-variant-autoscaler internal/saturation and internal/engines.
 
-A policy that publishes replicas as a metric, and the HPA that follows it with its own behavior.
+`chain` joins a policy that publishes replicas as a metric with the HPA that follows it with its own behavior.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Wva(ReplicaBounds):
     scrape_s: ClassVar[float | None] = 15.0
     scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
     rules: Rules = SaturationThresholds()
-    """How saturation is measured."""
+    """Rules by which saturation is measured."""
     min: Count = 1
     """Fewest replicas."""
     max: PositiveCount
@@ -239,9 +239,9 @@ class Chain(ReplicaBounds):
     scrape_s: ClassVar[float | None] = 15.0
     scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
     first: Recommender
-    """Who says how many."""
+    """Policy that recommends a number of replicas."""
     then: Follower
-    """Who scales."""
+    """Policy that scales."""
     publishes: str = PUBLISHED
     """Name of the metric."""
 
@@ -275,7 +275,7 @@ class Chain(ReplicaBounds):
         }
 
     def reads(self) -> Mapping[str, Source]:
-        """What both read, without what is published."""
+        """Metrics that both read, without what is published."""
         others = {name: source for name, source in self.then.reads().items() if name != self.publishes}
         return {**self.first.reads(), **others}
 

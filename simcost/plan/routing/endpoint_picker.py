@@ -20,7 +20,7 @@ class Weighted:
     """A scorer and what it counts."""
 
     scorer: Scorer
-    """What gives each replica a number from 0 to 1."""
+    """Scorer that gives each replica a number from 0 to 1."""
     weight: Weight = 1.0
     """By which its number is multiplied."""
 

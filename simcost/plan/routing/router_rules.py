@@ -1,4 +1,4 @@
-"""What the compiled data plane reads of every router."""
+"""Rules of routers that the compiled data plane reads."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ class RouterRules:
     __slots__ = ()
     code: ClassVar[int]
     informed: ClassVar[bool] = True
-    """Whether it goes by more than the requests in flight."""
+    """True if it uses more than the requests in flight."""
 
     def report_age(self) -> float | None:
         """Seconds that reports of the replicas may be old; None = it takes none."""

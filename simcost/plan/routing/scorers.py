@@ -1,4 +1,4 @@
-"""Scorers of llm-d's endpoint picker: each gives a replica a number from 0 to 1.
+"""Scorers of llm-d's endpoint picker: each gives a replica a number from 0 to 1, from the state that the router knows.
 
 Semantics: llm-d-inference-scheduler pkg/epp/framework/plugins/scheduling/scorer.
 """
@@ -17,7 +17,7 @@ class ScorerRules:
     __slots__ = ()
     code: ClassVar[int]
     counts_itself: ClassVar[bool] = False
-    """Whether it goes by what the picker has under way, and not by reports of the engines."""
+    """True if it uses the requests that the picker has sent, and not reports of the engines."""
     by_session: ClassVar[bool] = False
 
     def limits(self) -> tuple[float, float]:
@@ -43,7 +43,7 @@ class RunningRequests(ScorerRules):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvCacheUtilization(ScorerRules):
-    """What is free of the KV cache."""
+    """Free share of the KV cache."""
 
     kind: Literal["kv-cache-utilization"] = "kv-cache-utilization"
     code: ClassVar[int] = 2
