@@ -1,4 +1,4 @@
-"""How loops are compiled, and the names that compiled code shares."""
+"""Compilation of loops, and the names that compiled code shares."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

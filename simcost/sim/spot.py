@@ -23,7 +23,7 @@ _PACES = {"as-it-comes": spot_loops.AS_IT_COMES, "even": spot_loops.PACE, "even-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineJob:
-    """What is to be done, in seconds."""
+    """Job with a deadline, in seconds."""
 
     work_s: float
     """On the whole gang, on spot or on demand alike."""
@@ -49,7 +49,7 @@ class DeadlineJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpotRuns:
-    """What became of the job from each start, hours of the gang."""
+    """Outcomes of the job from each start, hours of the gang."""
 
     on_demand_h: Floats
     """Work done on demand."""

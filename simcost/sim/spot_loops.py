@@ -110,7 +110,7 @@ def _zone(there: Flags, weight: Floats, tick: int, held: int) -> int:
 
 @helper
 def _wish(state: int, spot: bool, pace: int, progress: float, t: float, job: Sizes) -> int:
-    """What the policy would use, were there no safety net."""
+    """Capacity that the policy would use, were there no safety net."""
     if state == _SPOT:
         return _SPOT
     reached = progress >= (t + (2 * job.changeover if pace == PACE else 0.0)) * job.work / job.deadline

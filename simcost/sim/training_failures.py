@@ -65,7 +65,7 @@ class Gang:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FailureRuns:
-    """Where the time of each run went; seconds of the gang. The five parts add up to `elapsed_s`."""
+    """Time of each run by use; seconds of the gang. The five parts add up to `elapsed_s`."""
 
     useful_s: Floats
     lost_s: Floats
@@ -141,7 +141,7 @@ def _recorded(log: RecordedFailures, now: Floats) -> Floats:
 
 
 def _life(gang: Gang, left: Floats, span: Floats) -> tuple[Flags, dict[str, Floats]]:
-    """What becomes of `span` seconds of running with `left` seconds of work to do: if it ended, and where it went."""
+    """Outcome of `span` seconds of running with `left` seconds of work to do: True where it ended; time by use."""
     writes = np.ceil(left / gang.interval_s * (1 - 1e-12))
     ended = span >= left + writes * gang.write_s
     whole = np.where(ended, writes, np.floor(span / (gang.interval_s + gang.write_s)))

@@ -46,7 +46,7 @@ class Fleet:
         self.provider: Provider = provider_of(self)
 
     def begin(self) -> None:
-        """What is there at time 0, warm."""
+        """Start the replicas that are there at time 0, warm."""
         for _ in range(self.desired):
             self._order(warm=True)
         self.provider.begin()
@@ -57,13 +57,13 @@ class Fleet:
         return int(self.env.now)
 
     def look(self) -> PoolObservation:
-        """Bring the data plane up to now; retire what has drained; say what is there."""
+        """Bring the data plane up to now; retire drained replicas; report the state."""
         self.plane.advance(self.now)
         self._collect_drained()
         return self.plane.look()
 
     def look_if_draining(self) -> None:
-        """Retire what has drained."""
+        """Retire drained replicas."""
         if self.count["draining"]:
             self.look()
 
@@ -75,7 +75,7 @@ class Fleet:
         self.settle()
 
     def settle(self) -> None:
-        """As `scale_to` what is desired already: after a replica was lost."""
+        """As `scale_to` with the present desired number: after a replica was lost."""
         surplus = self.count["starting"] + self.count["ready"] - self.desired
         for _ in range(-surplus):
             self._order(warm=False)
@@ -137,7 +137,7 @@ class Fleet:
             self._enter(replica, self.now)
 
     def close_books(self) -> None:
-        """Enter what still runs at the end of the run."""
+        """Enter the runs that continue at the end of the run."""
         self.write_books()
         for node in self.machines.nodes:
             self.books.node(node.number, node.kind, node.ordered_ns, self.now)
@@ -210,7 +210,7 @@ class Fleet:
         self._collect_drained()
 
     def _deadline(self, replica: Replica, grace_ns: int) -> Process:
-        """What a draining replica has not finished by then returns to the gateway, or is lost."""
+        """End a drain at its deadline: unfinished requests return to the gateway, or are lost."""
         yield self.env.timeout(grace_ns)
         self.look()
         if replica in self.replicas:

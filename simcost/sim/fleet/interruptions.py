@@ -1,4 +1,4 @@
-"""What goes wrong, as processes: spot taken back, nodes and replicas that fail, zones that go dark."""
+"""Disruptions as processes: spot taken back, nodes and replicas that fail, zone outages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_S = 1e9
 
 
 def interrupt(fleet: Fleet) -> None:
-    """Start what the plan says will go wrong; before the first node is ordered."""
+    """Start the disruptions of the plan; before the first node is ordered."""
     troubles, env = fleet.pool.interruptions, fleet.env
     if troubles is None:
         return
@@ -75,7 +75,7 @@ def _spot_in(fleet: Fleet, zone: int) -> list[Node]:
 
 
 def _spot_capacity(fleet: Fleet, troubles: Interruptions, spot: SpotCapacity) -> Process:
-    """Follow what each zone has, from a random instant of it on."""
+    """Follow the capacity of each zone, from a random instant of it on."""
     rng = stream(fleet.seed, "spot capacity")
     for after_s, zone, nodes in _changes(spot, float(rng.uniform(0, spot.span))):
         if after_s > 0:

@@ -1,7 +1,6 @@
-"""Karpenter: nodes for batches of pending replicas; empty and underused ones are given back within budgets, or replaced
-by a cheaper one.
+"""Karpenter: nodes for batches of pending replicas, and consolidation of empty and underused nodes within budgets.
 
-Consolidation as Karpenter does it: nodes whose replicas fit elsewhere, or on one cheaper node besides.
+Consolidation removes nodes whose replicas fit elsewhere, or on one additional cheaper node.
 """
 
 from __future__ import annotations
@@ -55,7 +54,9 @@ def best_move(ranked: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[Nod
 
 
 def move_of(going: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[NodeKind], now_ns: int) -> Move | None:
-    """Whether these nodes can go together, and what must come: one node, strictly cheaper than they are."""
+    """Move of these nodes together, with the new nodes needed: one node, strictly cheaper than they are; None if there
+    is none.
+    """
     room = sum(
         node.slots - node.replicas
         for node in nodes
@@ -86,7 +87,7 @@ class KarpenterProvider:
         """Of budgets with a schedule: until when, in seconds since 1970, they are known to hold or not to."""
 
     def may_order(self, kind: int) -> bool:
-        """Whether one more of it is within the limits."""
+        """True if one more of it is within the limits."""
         if not self.rules.limited:
             return True
         kinds, pool = self.fleet.pool.kinds, self.fleet.pool
@@ -225,7 +226,7 @@ class KarpenterProvider:
         return max(min(allowed, default=len(nodes)) - going, 0)
 
     def _holds(self, budget: DisruptionBudget) -> bool:
-        """Whether a budget holds now: from a strike of its schedule on, for its duration."""
+        """True if a budget holds now: from a strike of its schedule on, for its duration."""
         if budget.schedule is None or budget.duration is None:
             return True
         utc_s = self.fleet.pool.starts_utc_s + self.fleet.now / NS_PER_S

@@ -83,7 +83,7 @@ class MetricsPipeline:
             yield self.fleet.env.timeout(scrape_ns)
 
     def scrape(self, seen: PoolObservation) -> None:
-        """Take a sample of what is there now; the data plane is up to date."""
+        """Sample the present state; the data plane is up to date."""
         plane, totals = self.fleet.plane, self.fleet.plane.state.totals
         numbers, rows = scrape_samples.NOBODY, scrape_samples.NOTHING
         if self._collects:
@@ -106,7 +106,7 @@ class MetricsPipeline:
         )
 
     def observe(self) -> Observation:
-        """What the controller reads now."""
+        """Observation of the controller now."""
         fleet, now = self.fleet, self.fleet.now
         shown = self.samples.until(now - round(self.settings.lag * NS_PER_S))
         if shown and now - shown[-1].t_ns > round(self.settings.staleness * NS_PER_S):
@@ -128,7 +128,7 @@ class MetricsPipeline:
         )
 
     def _has_data(self, name: str, totals: dict[str, float], replicas: Replicas | None) -> bool:
-        """Whether a metric has a value now: of some replica, where the policy looks at each of them."""
+        """True if a metric has a value now: of some replica, where the policy looks at each of them."""
         if name not in self._of_replicas or replicas is None:
             return not isnan(totals[name])
         return name in replicas.signals and not bool(np.isnan(replicas.signals[name]).all())
@@ -140,7 +140,7 @@ class MetricsPipeline:
         return sum(signal.scale * reader(signal, shown) for signal, reader in read)
 
     def _reader(self, signal: Signal) -> Reader:
-        """How a signal of the pool is read: a policy asks thousands of times a day."""
+        """Reader of a signal of the pool: a policy uses it thousands of times a day."""
         if signal.is_latency:
             return self._percentile
         if signal.of_the_pool_alone:
@@ -160,7 +160,7 @@ class MetricsPipeline:
         return float(known.max() if signal.over == "max" else known.min())
 
     def _is_pooled(self, signal: Signal) -> bool:
-        """Whether the gateway knows it."""
+        """True if the gateway knows it."""
         counted = signal.name in _OF_THE_POOL and signal.over == "sum" and self.settings.gateway
         return signal.of_the_pool_alone or (counted and (signal.window == 0 or signal.name in _RATES))
 
@@ -255,7 +255,7 @@ class MetricsPipeline:
 
 
 def _source(name: str, source: Source, kind: str) -> Source:
-    """What a metric is made of: as the plan says, or the signal of its own name."""
+    """Source of a metric: as the plan says, or the signal of its own name."""
     if source:
         return source
     if name in get_args(SignalName):

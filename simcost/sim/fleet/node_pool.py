@@ -1,6 +1,6 @@
-"""The nodes of a pool: ordered, refused, cordoned, given back. Who orders and gives back are the `providers`.
+"""Nodes of a pool: ordered, refused, cordoned, given back; the order of kinds for replicas that wait.
 
-Which kinds of nodes to order for replicas that wait: best first, so that the next is tried where one is refused.
+`providers` decide when nodes are ordered and given back. Kinds are tried best first, the next where one is refused.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -97,7 +97,9 @@ class Machines:
         self.books.node(node.number, node.kind, node.ordered_ns, end_ns)
 
     def _is_spot(self, kind: int) -> bool:
-        """Whether nodes of a kind can be taken back: where no kind is called spot, what the plan says befalls all."""
+        """True if nodes of a kind can be taken back: where no kind is called spot, the interruptions of the plan affect
+        all.
+        """
         return self.pool.kinds[kind].spot or not any(one.spot for one in self.pool.kinds)
 
     def _by_zone(self, nodes: Iterable[Node]) -> list[int]:

@@ -11,7 +11,7 @@ from simcost.sim.serving.pool import Pool
 
 
 class ProvisionedFleet(Protocol):
-    """What a provider of nodes may ask of the fleet, and what it may do to it."""
+    """Interface of the fleet for a provider of nodes."""
 
     @property
     def env(self) -> simpy.Environment:

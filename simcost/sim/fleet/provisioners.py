@@ -1,5 +1,5 @@
-"""Who orders nodes for replicas that find no room, and gives them back: at once, never, or as the cluster-autoscaler
-does. Karpenter has a file of its own.
+"""Node provisioners: they order nodes for replicas that find no room, and give them back: at once, never, or as the
+cluster-autoscaler does. Karpenter has a file of its own.
 """
 
 from math import ceil
@@ -15,10 +15,10 @@ from simcost.units import NS_PER_S
 
 
 class Provider(Protocol):
-    """What the fleet asks of it."""
+    """Interface of a provider of nodes for the fleet."""
 
     def may_order(self, kind: int) -> bool:
-        """Whether there may be one more node, of this kind."""
+        """True if there may be one more node, of this kind."""
 
     def begin(self) -> None:
         """Nodes that are there at time 0 whatever the replicas; processes that look now and then."""
@@ -38,7 +38,7 @@ class AtOnceProvider:
         self._waiting = False
 
     def may_order(self, kind: int) -> bool:
-        """Whether the most nodes are not there yet."""
+        """True if the most nodes are not there yet."""
         return self.rules.max is None or len(self.fleet.machines.nodes) < self.rules.max
 
     def begin(self) -> None:
@@ -84,7 +84,7 @@ class FixedProvider:
         self._waiting = False
 
     def may_order(self, kind: int) -> bool:
-        """Whether one of them is missing."""
+        """True if one of them is missing."""
         return len(self.fleet.machines.nodes) < self.rules.nodes
 
     def begin(self) -> None:
@@ -93,7 +93,7 @@ class FixedProvider:
             self.fleet.machines.order(warm=True)
 
     def wanted(self) -> None:
-        """What was lost, if anything."""
+        """Replace the lost nodes, if any."""
         machines = self.fleet.machines
         while len(machines.nodes) < self.rules.nodes and not self._waiting:
             if machines.order() is None:
@@ -120,7 +120,7 @@ class ScanProvider:
         self._backoff_s = [rules.backoff] * len(fleet.pool.kinds)
 
     def may_order(self, kind: int) -> bool:
-        """Whether the most nodes are not there yet."""
+        """True if the most nodes are not there yet."""
         return len(self.fleet.machines.nodes) < self.rules.max
 
     def begin(self) -> None:

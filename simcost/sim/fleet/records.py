@@ -1,6 +1,6 @@
-"""Nodes and replicas, as the control plane knows them. All instants are whole nanoseconds of the run.
+"""Nodes and replicas, as the control plane knows them, and the order in which replicas are removed.
 
-Which replicas go first when there are too many.
+All instants are whole nanoseconds of the run.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ class Node:
     zone: int
     ordered_ns: int
     ready_ns: int
-    """When its image is there; `NEVER` while that is not known."""
+    """Time at which its image is there; `NEVER` while that is not known."""
     provisioned: simpy.Event | None = None
     """Happens when it has booted; None where only `ready_ns` counts."""
     up: simpy.Event | None = None
@@ -35,15 +35,15 @@ class Node:
     """It takes no more replicas, and goes with its last one."""
     gone: bool = False
     compiled: bool = False
-    """Whether kernels have been compiled on it."""
+    """True if kernels have been compiled on it."""
     moved_ns: int = 0
-    """When a replica last came or went."""
+    """Time at which a replica last came or went."""
     kind: int = 0
-    """Which of the pool's kinds."""
+    """Number of the pool's kind."""
     slots: int = 1
     """Replicas that fit."""
     spot: bool = True
-    """Whether what befalls spot befalls it."""
+    """True if interruptions of spot affect it."""
     unneeded_ns: int = NEVER
     """Since when its autoscaler finds it not needed."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Roster:
-    """What does not change between two events of the fleet, as arrays."""
+    """Values of the fleet that do not change between two of its events, as arrays."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet

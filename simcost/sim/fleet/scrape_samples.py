@@ -1,7 +1,4 @@
-"""Samples of the replicas, as a scraper takes them, and what they say over a window, replica by replica.
-
-Histograms of latency since the start, as a counter that a scraper reads.
-"""
+"""Samples of the replicas, as a scraper takes them: values over a window, replica by replica; histograms of latency."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -112,7 +109,7 @@ def _sum(rows: Ints, columns: Sequence[int]) -> Floats:
 
 
 def places(wanted: Ints, had: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:
-    """Which of the wanted replicas a sample has, and where."""
+    """Mask of the wanted replicas that a sample has, and their positions in it."""
     if len(wanted) == len(had) and (len(had) == 0 or (wanted[0] == had[0] and np.array_equal(wanted, had))):
         return np.ones(len(wanted), np.bool_), np.arange(len(wanted))
     if not len(had):

@@ -1,6 +1,6 @@
-"""Cold starts: how long nodes and replicas take until they are ready, phase by phase.
+"""Cold starts of nodes and replicas, phase by phase, with downloads that share bandwidth.
 
-Downloads that share bandwidth: each gets an equal part of its node's network and of the common storage.
+Each download gets an equal part of its node's network and of the common storage.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Download:
     left_bytes: float
     most_per_s: float
     stored: bool
-    """Whether it comes from the common storage."""
+    """True if it comes from the common storage."""
     done: simpy.Event
     per_s: float = 0.0
 
@@ -116,7 +116,7 @@ class ColdStart:
             self.env.process(self._boot(node, node_s, image_s))
 
     def load(self, node: Node) -> Process:
-        """What a replica that starts on a node waits for."""
+        """Start-up phases of a replica on a node."""
         if self.startup.plain:
             yield self.env.timeout(max(node.ready_ns - int(self.env.now), 0) + self._load_ns)
             return

@@ -1,4 +1,4 @@
-"""Jobs on what another tenant leaves: capacity that changes with time, and takes running jobs away when it falls.
+"""Jobs on the capacity that another tenant leaves: it changes with time, and takes running jobs away when it falls.
 
 Serving has the right of way. Jobs queue first in, first out, and those that do not fit are passed over. Where
 capacity falls below what runs, the jobs that started last stop; each loses its work since its last checkpoint,

@@ -1,10 +1,7 @@
-"""The arrays that placement works on: what is left on the nodes of a pool, shapes of members, jobs, and what came
-of them.
+"""Cluster state for placement, as arrays: free capacity of nodes, shapes and members of jobs, and their outcomes.
 
 GPUs are counted in thousandths ("milli"). A job is one member per node it lies on: as many whole nodes as its gang
 fills, and the remainder.
-
-Jobs cut into members: how many nodes a job lies on, and what it asks for on each.
 """
 
 from dataclasses import dataclass, replace
@@ -75,7 +72,7 @@ MEMBER = _record(shape=np.int64, memory=np.int64, node=np.int64, gpus=np.int64)
 
 
 class FreeNodes(NamedTuple):
-    """What is left on each node, in order of name. Records, as many arrays are slow to compile for."""
+    """Free capacity of each node, in order of name. Records, as many arrays are slow to compile for."""
 
     left: Ints
     """By node and GPU, milli; 0 where a node has no such GPU."""
@@ -104,7 +101,7 @@ class Shapes(NamedTuple):
 
 
 class JobArrays(NamedTuple):
-    """Jobs of a pool in order of submission, their members, and what came of them."""
+    """Jobs of a pool in order of submission, their members, and their outcomes."""
 
     jobs: Any
     """One record JOB each."""
@@ -113,13 +110,13 @@ class JobArrays(NamedTuple):
     by_rank: Ints
     """The job at each place in the order of the scheduler."""
     line_start: Ints
-    """Where the heap of each line begins."""
+    """Start of the heap of each line."""
     totals: Floats
     """GPU-milli-seconds idle, idle while a job waits, fragmented; and the last event, s."""
 
 
 class Placed(Protocol):
-    """What placement reads and writes of jobs: `need`, `first` and `last` of each, and their members."""
+    """Job values that placement reads and writes: `need`, `first` and `last` of each, and their members."""
 
     @property
     def jobs(self) -> Any:
@@ -166,7 +163,7 @@ def cluster(
     gpus = nodes.gpus[rows]
     if gpus.max() > _MOST_GPUS:
         name = nodes.names[rows[int(gpus.argmax())]]
-        raise TraceError(f"node {name} has {gpus.max()} GPUs; placement knows nodes of at most {_MOST_GPUS}")
+        raise TraceError(f"node {name} has {gpus.max()} GPUs; placement supports nodes of at most {_MOST_GPUS}")
     if len(nodes.gpu_types) > _MOST_TYPES:
         raise TraceError(f"nodes of {len(nodes.gpu_types)} types of GPU; placement knows at most {_MOST_TYPES}")
     known = nodes.cpu_milli[rows]
@@ -207,7 +204,7 @@ Shape = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gangs:
-    """What the jobs of a pool ask for; jobs that ask for the same are one request."""
+    """Requests of the jobs of a pool; jobs that ask for the same are one request."""
 
     request: Ints
     """Of each job."""
@@ -329,7 +326,7 @@ def work_of(asked: Gangs, jobs: Jobs, rank: Ints, *, strict: bool) -> JobArrays:
 
 
 def queue_of(work: JobArrays) -> QueueArrays:
-    """Nobody waits."""
+    """No job waits."""
     jobs, lines = len(work.jobs), len(work.line_start)
     size, blocked = np.zeros(lines, np.int64), np.full(lines, NOWHERE, np.int64)
     return QueueArrays(np.empty(jobs, np.int64), size, blocked, np.empty(jobs, np.int64))

@@ -1,4 +1,4 @@
-"""What befalls jobs besides waiting: failures, and how they save their work, as numbers for the general engine."""
+"""Disruptions of jobs besides waiting: failures and checkpoints, as numbers for the general engine."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -22,21 +22,21 @@ _LUCK = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mishaps:
-    """What befalls jobs besides waiting."""
+    """Disruptions of jobs besides waiting."""
 
     failures: ClusterFailures | None = None
     checkpoints: Checkpoints | None = None
-    """How jobs save their work; None = as the policy says."""
+    """Checkpoints of jobs; None = as the policy says."""
     seed: int = 0
 
     @property
     def none(self) -> bool:
-        """Whether jobs run undisturbed."""
+        """True if jobs run undisturbed."""
         return self.failures is None and self.checkpoints is None
 
 
 class Room(NamedTuple):
-    """Where the jobs of a pool run."""
+    """Capacity for the jobs of a pool."""
 
     milli: int
     """GPU milli."""

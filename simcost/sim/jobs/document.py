@@ -1,4 +1,4 @@
-"""The document of a replay: what the jobs of a trace experienced under a policy, for people and programs."""
+"""The document of a replay: outcomes of the jobs of a trace under a policy."""
 
 from dataclasses import asdict
 from typing import Any
@@ -17,10 +17,9 @@ SHORT_S = 10.0
 def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[str, Any]:
     """The document of `simcost train replay`.
 
-    Waits are those of jobs that started, completion times and slowdowns those of jobs that ended; quantiles are
-    linear. `wait_s` ends with the first start; `queue_s` counts the waits after preemptions too, and `queued` the
-    jobs that waited at all. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). What nobody
-    experienced is None.
+    Waits are those of jobs that started, completion times and slowdowns those of jobs that ended; quantiles are linear.
+    `wait_s` ends with the first start; `queue_s` counts the waits after preemptions too, and `queued` the jobs that
+    waited at all. Bounded slowdown is the mean of max(1, JCT / max(10 s, duration)). Values without any job are None.
     """
     outcomes, everyone = ledger.outcomes, np.ones(len(jobs), np.bool_)
     capacity_s = ledger.gpus * ledger.horizon_s
@@ -52,14 +51,14 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
 
 
 def assumptions(jobs: Jobs, *, counted: bool) -> list[dict[str, Any]]:
-    """What a replay takes for granted of these jobs: findings as readers have them."""
+    """Assumptions of a replay about these jobs, as findings."""
     if not counted:
         return []
     parts = int((jobs.gpu_milli < 1000).sum())
     typed = int(np.array([bool(name) for name in jobs.gpu_types])[jobs.gpu_type].sum())
     found = [
         ("part_of_gpu", parts, "a part of a GPU; on a count each takes a whole one: give --nodes"),
-        ("any_type", typed, "a type of GPU; a count knows none, and takes any: give --nodes"),
+        ("any_type", typed, "a type of GPU; a count has no types, and takes any: pass --nodes"),
     ]
     return [
         {"kind": kind, "count": count, "message": f"{how_many(count, 'job asks', 'jobs ask')} for {said}"}
@@ -76,7 +75,7 @@ def rejections(jobs: Jobs, ledger: JobLedger) -> list[dict[str, Any]]:
     first, pool = rejected[0], jobs.pools[jobs.pool[rejected[0]]]
     asks = f"{jobs.gpus[first]:,} GPUs" + (f" in pool {pool!r}" if pool else "")
     message = (
-        f"{kept_out(len(rejected))}: they fit nowhere even while nobody else runs, or wait for such jobs; "
+        f"{kept_out(len(rejected))}: they do not fit even while no other job runs, or wait for such jobs; "
         f"first: job {jobs.job_id[first]}: {asks}"
     )
     return [{"kind": "rejected", "count": len(rejected), "message": message, "dropped": True}]
@@ -118,8 +117,8 @@ def _makespan_s(jobs: Jobs, ledger: JobLedger) -> float | None:
 
 
 def _topology(facts: dict[str, float]) -> dict[str, Any] | None:
-    """How gangs on several nodes lay: shares of them within one domain and rack, and over how many on average; None
-    where the nodes do not say.
+    """Placement of gangs on several nodes: shares of them within one domain and rack, and over how many on average;
+    None where the nodes do not say.
     """
     gangs = facts.get("gangs_on_several_nodes")
     if gangs is None:

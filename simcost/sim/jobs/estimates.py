@@ -1,7 +1,4 @@
-"""What schedulers know of jobs before they run: the limits of users, and guesses at durations from the past.
-
-The order in which a policy looks at waiting jobs, where it never changes.
-"""
+"""Knowledge of schedulers before a job runs: limits of users, estimates from the past, and static queue orders."""
 
 from dataclasses import replace
 
@@ -79,7 +76,7 @@ def _means(jobs: Jobs, group: Ints, last: int) -> Floats:
 
 
 def strict(policy: Scheduler) -> bool:
-    """Whether the first job that does not fit stops the line."""
+    """True if the first job that does not fit stops the queue."""
     return policy.discipline == "strict"
 
 

@@ -1,4 +1,4 @@
-"""How much of a cluster can be allocated before fragmentation stops it: jobs arrive, none leaves.
+"""Share of a cluster that can be allocated before fragmentation stops it: jobs arrive, none leaves.
 
 The experiment of Weng et al., "Beware of Fragmentation" (USENIX ATC 2023).
 """

@@ -1,4 +1,4 @@
-"""What became of the jobs of one pool, whichever engine ran them."""
+"""Outcomes of the jobs of one pool, whichever engine ran them."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Ran:
 
 
 def undisturbed(jobs: Jobs, start: Ints, timeline: Floats, horizon_s: float) -> Ran:
-    """Who has started runs to its end."""
+    """Outcomes where every job that starts runs to its end."""
     end = start + jobs.duration_s
     none, never = np.zeros(len(jobs)), np.zeros(len(jobs), np.int64)
     return Ran(

@@ -1,7 +1,4 @@
-"""Scheduling on GPU counts: pools without nodes, each with its own queue.
-
-A pool on GPU counts: which engine runs it.
-"""
+"""Scheduling on GPU counts: pools without nodes, each with its own queue and engine."""
 
 from collections.abc import Mapping
 
@@ -151,7 +148,7 @@ def _too_wide(jobs: Jobs, pools: list[tuple[Ints, int]], policy: Scheduler) -> F
 
 
 def outcomes_of(jobs: Jobs, rejected: Flags, ran: list[tuple[Ints, Ran]]) -> JobOutcomes:
-    """The pools' outcomes in the order of the trace; rows of it with what became of them."""
+    """The pools' outcomes in the order of the trace; rows of it with the outcome of each."""
 
     def gather(name: str, default: float = 0.0) -> Floats:
         whole = np.full(len(jobs), default, np.float64)

@@ -68,7 +68,7 @@ POLICIES: dict[type, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lying:
-    """Where jobs lay when they last started: one row per job and node."""
+    """Placement of jobs when they last started: one row per job and node."""
 
     job: Ints
     """Row of the trace."""
@@ -80,7 +80,7 @@ class Lying:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Pool:
-    """What became of the jobs of a pool."""
+    """Outcomes of the jobs of a pool."""
 
     rows: Ints
     """Of the trace: the jobs that fit."""
@@ -186,7 +186,7 @@ def replay_on_nodes(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Setting:
-    """What a replay is given."""
+    """Inputs of a replay."""
 
     jobs: Jobs
     nodes: NodeTable

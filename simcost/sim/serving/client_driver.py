@@ -1,8 +1,4 @@
-"""The driver of clients who send requests again or differ in priority: owns what they remember, and counts requests as
-they see them.
-
-The driver of the prefix index of a router: owns its arrays, and keeps the hashes of prompts that are not over.
-"""
+"""Drivers of clients who retry or differ in priority, and of a router's prefix index: they own the state arrays."""
 
 from __future__ import annotations
 
@@ -30,7 +26,7 @@ _NONE = np.empty(0, np.int64)
 
 
 class PrefixIndex:
-    """What the endpoint picker of a pool believes to be cached; empty where it does not ask."""
+    """Cached prefixes as the endpoint picker of a pool believes them; empty where it does not use them."""
 
     def __init__(self, pool: Pool) -> None:
         rules, capacity = np.zeros(prefix_index.RULES, np.int64), 1
@@ -53,7 +49,7 @@ class PrefixIndex:
 
     @property
     def asked(self) -> bool:
-        """Whether the router asks."""
+        """True if the router uses it."""
         return bool(self.state.rules[prefix_index.MOST])
 
     def hits(self) -> tuple[int, int]:
@@ -196,7 +192,7 @@ class People:
             self.state = self.state._replace(rows=np.zeros((2 * needed, col.R_RETRIES + 1), np.int64))
 
     def grow(self, engine: State) -> None:
-        """Double what is full."""
+        """Double a full array."""
         mine, ring, heap = self.state.totals, self.state.ring, self.state.heap
         if mine[retries.RING_COUNT] >= len(ring):
             ring = _longer(np.roll(ring, -int(mine[retries.RING_HEAD]), axis=0), 2 * len(ring))
@@ -207,7 +203,7 @@ class People:
         self.state = self.state._replace(ring=ring, heap=heap)
 
     def ends(self) -> dict[str, int]:
-        """Requests, and what became of them, by the names of the ledger."""
+        """Requests and their outcomes, by the names of the ledger."""
         mine = self.state.totals.tolist()
         ended = dict(zip(col.STATUSES, mine[retries.ENDED : retries.ENDED + len(col.STATUSES)], strict=True))
         arrived = mine[retries.REQUESTS]

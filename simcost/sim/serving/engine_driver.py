@@ -181,11 +181,11 @@ class DataPlane:
         self._kernel.vacate(slot, mode, most_retries, *self.state)
 
     def is_empty(self, slot: int) -> bool:
-        """Whether a replica has no requests left."""
+        """True if a replica has no requests left."""
         return int(self.state.load[slot]) % col.CLOSED == 0
 
     def idle_since_s(self, slot: int) -> float:
-        """When the replica in `slot` last ran out of work."""
+        """Time at which the replica in `slot` last ran out of work."""
         return float(self.state.replicas[slot, col.IDLE_SINCE]) * self.clock.tick_s
 
     def busy_s(self, slot: int) -> float:
@@ -204,13 +204,13 @@ class DataPlane:
         return PoolObservation(running, waiting, kv_tokens, steps, in_system, totals[col.ARRIVED], area)
 
     def samples(self, *, queues: bool) -> Ints:
-        """What each slot shows to a scraper now (layout.S_*), shape (slots, SAMPLE)."""
+        """Scraped values of each slot now (layout.S_*), shape (slots, SAMPLE)."""
         found = np.zeros((int(self.state.totals[col.SLOTS]), col.SAMPLE), np.int64)
         self._kernel.collect(int(self.state.totals[col.NOW]), queues, found, *self.state)
         return found
 
     def _limit_gate(self) -> None:
-        """Where each ready replica lets so many wait, their number counts."""
+        """Update the gateway's limit, where it depends on the number of ready replicas."""
         each, ready = self._admission.max_queued_per_replica, int(self.state.totals[col.ROUTABLE])
         if each is not None:
             most = NEVER if self._admission.max_queued is None else self._admission.max_queued

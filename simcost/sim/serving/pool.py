@@ -1,4 +1,4 @@
-"""What is simulated: one pool of identical replicas, its policies resolved to numbers."""
+"""Pool of identical replicas, its policies resolved to numbers."""
 
 from dataclasses import dataclass, field
 from math import nan
@@ -35,7 +35,7 @@ class Pool:
     """Time 0 in seconds since 1970, for policies that look at a calendar."""
     weights_bytes: float = 0.0
     kinds: tuple[NodeKind, ...] = (NodeKind(),)
-    """What nodes may be; those that are there at first are of the first kind."""
+    """Kinds of nodes; those that are there at first are of the first kind."""
     accelerators_per_replica: int = 1
     response_bytes_per_token: float = 0.0
 

@@ -131,7 +131,7 @@ def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
 def outcomes(
     plane: DataPlane, busy_s: float, limits: LatencyLimits, window_ns: int, rows: Path | None
 ) -> RequestOutcomes:
-    """What the data plane counted, at the end of a run; `busy_s` is the busy time of all replicas."""
+    """Counts of the data plane, at the end of a run; `busy_s` is the busy time of all replicas."""
     totals, seen, people = plane.state.totals, plane.look(), plane.people
     counts = plane.state.windows if people is None else people.state.windows
     histograms = plane.state.histograms if people is None else people.state.histograms

@@ -1,4 +1,4 @@
-"""Routers and limits at the door as the numbers that the kernel reads."""
+"""Routers and limits at the gateway as the numbers that the kernel reads."""
 
 from collections.abc import Iterator
 

@@ -14,13 +14,13 @@ from simcost.sim.jobs.engine.state import Flow
 
 @lean
 def stopped_now(flow: Flow, row: int) -> bool:
-    """Whether a job was preempted at this instant."""
+    """True if a job was preempted at this instant."""
     return bool(flow.jobs[row].stops > 0 and flow.jobs[row].stopped == flow.pool[0].now)
 
 
 @lean
 def others_may_go(flow: Flow, head: int) -> bool:
-    """Whether jobs of other queues may be stopped for a job."""
+    """True if jobs of other queues may be stopped for a job."""
     found = False
     flow.pool[0].passes += 1
     for i in range(flow.pool[0].running):
@@ -81,7 +81,7 @@ def nominate(flow: Flow) -> bool:
 
 @lean
 def next_head(flow: Flow) -> int:
-    """Whose turn it is in the cycle: who does not borrow, then the more urgent, then the first submitted; or NIL."""
+    """Next queue in the cycle: one that does not borrow, then the more urgent, then the first submitted; or NIL."""
     best = NIL
     for q in range(len(flow.groups)):
         queue = flow.groups[q]

@@ -14,7 +14,7 @@ from simcost.sim.compiled import NIL, Floats, Ints, entry, helper
 
 
 class ElasticJobs(NamedTuple):
-    """What the jobs have behind and before them, by row."""
+    """Progress of the jobs: behind and before them, by row."""
 
     asked: Ints
     least: Ints
@@ -149,7 +149,7 @@ def run(
     pause: float,
     horizon: float,
 ) -> tuple[ElasticJobs, Floats]:
-    """What the jobs experienced; after each event t, GPUs allocated, jobs waiting, their least GPUs.
+    """Outcomes of the jobs; after each event t, GPUs allocated, jobs waiting, their least GPUs.
 
     The `end` of a job that has not ended by the horizon is NIL.
     """

@@ -92,7 +92,7 @@ def complete(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
 
 @lean
 def lies_on(flow: Flow, row: int, node: int) -> bool:
-    """Whether a running job has a member on the node."""
+    """True if a running job has a member on the node."""
     found = False
     for m in range(flow.jobs[row].first, flow.jobs[row].last):
         found = found or flow.members[m].node == node

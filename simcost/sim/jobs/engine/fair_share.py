@@ -19,7 +19,7 @@ _LN_2 = 0.6931471805599453
 
 @lean
 def decay(tree: Any, seconds: int, half_life: float) -> None:
-    """Let usage fade, and grow by what runs."""
+    """Let usage decay, and add the running jobs."""
     factor = 0.5 ** (seconds / half_life)
     for i in range(len(tree)):
         one = tree[i]

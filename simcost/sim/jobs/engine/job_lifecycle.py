@@ -18,14 +18,14 @@ def writes(one: Any) -> int:
 
 @lean
 def span(flow: Flow, row: int) -> int:
-    """How long a stay would last at most, by the limit."""
+    """Longest duration of a run, by the limit."""
     one = flow.jobs[row]
     return int(one.owed + one.left + writes(one) * one.write + flow.pool[0].extra + one.slack)
 
 
 @lean
 def profile_of(flow: Flow) -> AvailabilityProfile:
-    """GPU milli that nobody has reserved."""
+    """GPU milli that no job has reserved."""
     return AvailabilityProfile(flow.lists[state.SINCE], flow.lists[state.FREE], flow.lists[state.SPAN])
 
 
@@ -41,7 +41,7 @@ def remove(rows: Ints, count: int, row: int) -> None:
 
 @lean
 def comes_before(flow: Flow, row: int, other: int, queue: bool) -> bool:
-    """Whether a row stands before another in the queue, or among the running."""
+    """True if a row stands before another in the queue, or among the running."""
     one, two = flow.jobs[row], flow.jobs[other]
     if queue:
         return bool(one.key < two.key or (one.key == two.key and row < other))
@@ -108,7 +108,7 @@ def luck(flow: Flow, row: int, stay: int) -> float:
 
 @lean
 def crossing(flow: Flow, row: int) -> int:
-    """When LAS demotes a job that has run since `since`."""
+    """Time at which LAS demotes a job that has run since `since`."""
     one = flow.jobs[row]
     if not flow.pool[0].las or one.level >= len(flow.groups) or one.size == 0:
         return FAR
@@ -240,7 +240,7 @@ def stop(c: FreeNodes, shapes: Shapes, flow: Flow, row: int, failed: bool) -> No
 
 @lean
 def due(flow: Flow) -> int:
-    """When something happens to a running job next; stale notes are dropped."""
+    """Time of the next event of a running job; stale notes are dropped."""
     pool, n, events = flow.pool[0], len(flow.jobs), flow.lists[state.EVENTS]
     while pool.events:
         one = flow.jobs[events[0] % n]

@@ -1,4 +1,4 @@
-"""Gangs on the nodes of one pool, compiled: who goes where.
+"""Placement of gangs on the nodes of one pool, compiled.
 
 Members of a job are placed one after the other; if one finds no node, those before it are taken back.
 """
@@ -63,7 +63,7 @@ def renew(c: FreeNodes, shapes: Shapes) -> tuple[int, float]:
 
 @lean
 def fits(c: FreeNodes, shapes: Shapes, s: int, node: int) -> bool:
-    """Whether the node has the CPU and the GPUs of a shape."""
+    """True if the node has the CPU and the GPUs of a shape."""
     if c.nodes[node].cpu < shapes.table[s].cpu or (
         shapes.table[s].gpus and not c.nodes[node].kind & shapes.table[s].kinds
     ):
@@ -147,7 +147,7 @@ def worth(c: FreeNodes, shapes: Shapes, s: int, node: int, policy: int) -> int:
 
 @lean
 def has_room(c: FreeNodes, shapes: Shapes, s: int, memory: int, policy: int, only: int, node: int) -> bool:
-    """Whether a member may go to the node."""
+    """True if a member may go to the node."""
     if (only != cluster.ANYWHERE and c.nodes[node].group != only) or c.nodes[node].memory < memory:
         return False
     return shapes.score[s, node] >= 0 if policy == cluster.FGD else fits(c, shapes, s, node)
@@ -246,7 +246,7 @@ def attempt(c: FreeNodes, shapes: Shapes, work: Placed, job: int, policy: int, o
 
 @lean
 def sum_free(c: FreeNodes) -> None:
-    """Count what is left in each domain and rack."""
+    """Count the free capacity of each domain and rack."""
     c.free_in[:] = 0
     c.free_rack[:] = 0
     for node in range(len(c.nodes)):

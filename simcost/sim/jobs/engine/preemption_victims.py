@@ -1,5 +1,4 @@
-"""Whom to stop so that a waiting job may start, compiled: within one queue by priority, and in a cohort of queues with
-quotas.
+"""Choice of running jobs to preempt, compiled: within one queue by priority, and in a cohort of queues with quotas.
 
 Semantics of kueue.x-k8s.io, classic preemption: candidates are taken one after the other until the job would fit,
 then those that turn out unnecessary are left alone. Priorities without quotas are a cohort of one queue.
@@ -14,7 +13,7 @@ from simcost.sim.jobs.engine.placement import move, place, release
 from simcost.sim.jobs.engine.state import Flow
 
 NEVER, LOWER, ANY = range(3)
-"""Whose jobs may be stopped: nobody's, the less urgent, all; of the own queue, those as urgent if they are newer."""
+"""Jobs that may be stopped: none, the less urgent, all; of the own queue, those as urgent if they are newer."""
 
 
 @lean
@@ -31,14 +30,14 @@ def available(flow: Flow, queue: int) -> int:
 
 @lean
 def would_borrow(flow: Flow, row: int) -> bool:
-    """Whether a waiting job would exceed the quota of its queue."""
+    """True if a waiting job would exceed the quota of its queue."""
     one = flow.jobs[row]
     return bool(flow.groups[one.group].used + one.need > flow.groups[one.group].nominal)
 
 
 @lean
 def fits(c: FreeNodes, shapes: Shapes, flow: Flow, row: int, borrowing: bool) -> bool:
-    """Whether quota and cluster have room for a waiting job now."""
+    """True if quota and cluster have room for a waiting job now."""
     one = flow.jobs[row]
     if one.need > flow.pool[0].idle or one.need > available(flow, one.group):
         return False
@@ -72,8 +71,8 @@ def restore(c: FreeNodes, shapes: Shapes, flow: Flow, row: int) -> None:
 
 @lean
 def candidate(flow: Flow, row: int, head: int, borrowing: bool) -> bool:
-    """Whether a running job may be stopped for another: one of its own queue, or one of a queue that borrows; with
-    `borrowing`, of those only whom a queue may stop while it borrows itself.
+    """True if a running job may be stopped for another: one of its own queue, or one of a queue that borrows; with
+    `borrowing`, of those only the ones that a queue may stop while it borrows itself.
     """
     one, two, pool = flow.jobs[row], flow.jobs[head], flow.pool[0]
     lower = one.priority < two.priority
@@ -90,7 +89,9 @@ def candidate(flow: Flow, row: int, head: int, borrowing: bool) -> bool:
 
 @lean
 def less_urgent(flow: Flow, row: int, other: int) -> bool:
-    """Which of two running jobs is stopped first: the less urgent, then the later started, then the later row."""
+    """True if the first of two running jobs is stopped first: the less urgent, then the later started, then the later
+    row.
+    """
     one, two = flow.jobs[row], flow.jobs[other]
     if one.priority != two.priority:
         return bool(one.priority < two.priority)

@@ -1,7 +1,4 @@
-"""One pass over the queue of the general engine, compiled: policies that stop nobody.
-
-One pass over the queue of the general engine, compiled: policies that stop running jobs.
-"""
+"""Passes over the queue of the general engine, compiled: policies without and with preemption."""
 
 from simcost.sim.compiled import FAR, NIL, lean
 from simcost.sim.jobs.cluster import FreeNodes, Shapes
@@ -15,7 +12,7 @@ from simcost.sim.jobs.engine.state import Flow
 
 @lean
 def reservation(flow: Flow, need: int) -> tuple[int, int]:
-    """(shadow time, extra): when the blocked head can start by the limits, and what is left beside it then."""
+    """(shadow time, extra): when the blocked head can start by the limits, and the capacity left then."""
     pool, held = flow.pool[0], flow.lists[state.HELD]
     i, free, shadow = 0, pool.idle, pool.now
     while free < need and i < pool.running:

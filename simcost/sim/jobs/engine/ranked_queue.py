@@ -84,7 +84,7 @@ def _leave(queue: RankedQueue, row: int) -> None:
 
 @helper
 def _position(queue: RankedQueue, row: int, count: int) -> int:
-    """Where the row stands, or would, among `count` running jobs."""
+    """Position of the row, present or future, among `count` running jobs."""
     low, high, end = 0, count, queue.planned[row]
     while low < high:
         middle = (low + high) >> 1
@@ -98,7 +98,7 @@ def _position(queue: RankedQueue, row: int, count: int) -> int:
 
 @helper
 def _reservation(queue: RankedQueue, need: int, free: int, count: int, all_ties: bool) -> tuple[int, int]:
-    """(shadow time, extra): when the head can start by the limits, and what is left beside it then."""
+    """(shadow time, extra): when the head can start by the limits, and the capacity left then."""
     i, shadow = 0, 0
     while free < need:
         row = queue.running[i]

@@ -1,7 +1,6 @@
-"""Reservations of GPUs in time, compiled: how many nobody has reserved from each time of the profile on; the last
-holds for ever.
+"""Reservations of GPUs in time, and binary heaps of integers, compiled.
 
-Binary heaps of integers in arrays, compiled: the least is on top.
+A profile holds the unreserved GPUs from each of its times on; the last holds for ever. In a heap the least is on top.
 """
 
 from typing import NamedTuple
@@ -91,7 +90,7 @@ def earliest(profile: AvailabilityProfile, now: int, gpus: int, span: int, own: 
 
 @lean
 def advance(profile: AvailabilityProfile, now: int) -> None:
-    """Forget what lies behind; move the steps to the front once half of the room before them is past."""
+    """Forget past steps; move the steps to the front once half of the capacity before them is past."""
     profile.span[0] = step(profile, now)
     first, last = profile.span[0], profile.span[1]
     if first > 64 and first > last - first:

@@ -1,4 +1,4 @@
-"""What the general engine knows of the jobs of a pool, as arrays that compiled code reads and writes.
+"""State of the jobs of a pool in the general engine, as arrays that compiled code reads and writes.
 
 Few arrays of records, since each array of an argument makes the engine slower to compile.
 """
@@ -181,4 +181,4 @@ class Flow(NamedTuple):
     timeline: Floats
     """After each event t, GPUs allocated, jobs waiting, their GPUs."""
     luck: Floats
-    """Times to failure of mean 1, drawn beforehand."""
+    """Times to failure of mean 1, sampled beforehand."""

@@ -43,7 +43,7 @@ def _play(
     final: bool,
     until: int,
 ) -> tuple[int, int]:
-    """`advance_clients`, compiled for each of two kinds of routers. What is long stands in it once."""
+    """`advance_clients`, compiled for each of two kinds of routers. Count an array that stays long once."""
     totals, most_wait, impatient = s.totals, c.rules[retries.MOST_WAIT], NIL
     priority_queues.take_in_returned(s, c)
     while True:
@@ -116,7 +116,7 @@ def _route(s: State, _c: Clients, x: int, t: int, _held: bool) -> int:
 
 @written_in
 def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
-    """As `route_informed`; sheds what is to be shed, looks prefixes up, and remembers them."""
+    """As `route_informed`; sheds requests beyond the limits, looks prefixes up, and remembers them."""
     if s.nodes[x, col.PRIORITY] < 0 and c.rules[retries.SHEDS] == 1 and not held:
         tell_router_if_due(s, t)
         if is_saturated(s):
@@ -159,7 +159,7 @@ def advance_clients(
     final: bool,
     until: int,
 ) -> tuple[int, int]:
-    """As `run.advance`; CLIENTS_FULL too: enlarge what is full, collect the rows of the clients, call again."""
+    """As `run.advance`; CLIENTS_FULL too: enlarge the full arrays, collect the rows of the clients, call again."""
     return _play(_route, _tell_nobody, s, c, arrival_ns, prompt, output, session, priority, prefix, i, final, until)
 
 
@@ -177,7 +177,7 @@ def advance_clients_informed(
     final: bool,
     until: int,
 ) -> tuple[int, int]:
-    """`advance_clients` where the router has signals or a memory, or the door has limits."""
+    """`advance_clients` where the router has signals or a memory, or the gateway has limits."""
     return _play(
         _route_informed,
         tell_router_on_time,

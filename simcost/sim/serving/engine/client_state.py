@@ -1,4 +1,4 @@
-"""The arrays that hold what clients remember."""
+"""State arrays of clients."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from simcost.sim.serving.engine.prefix_index import Prefixes
 
 
 class Clients(NamedTuple):
-    """What clients remember; the driver owns the arrays."""
+    """State of clients; the driver owns the arrays."""
 
     rules: col.Ints
     delays: col.Ints

@@ -1,6 +1,6 @@
-"""What decodes on a replica: a binary min-heap of int64 per replica, by the step at which each request is done.
+"""Decoding requests of a replica: a min-heap of int64 by the step at which each is done, and integer closed forms.
 
-Closed forms of the data plane on integers: the time of a run of steps and its inverse, and a hash.
+The closed forms are the time of a run of steps, its inverse, and a hash.
 """
 
 import math

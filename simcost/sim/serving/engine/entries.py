@@ -120,7 +120,7 @@ def advance_informed(
     until: int,
     *state: Any,
 ) -> tuple[int, int]:
-    """`advance` where the router has signals or a memory, or the door has limits: compiled only when one has."""
+    """`advance` where the router has signals or a memory, or the gateway has limits: compiled only when one has."""
     return _play(
         route_informed,
         tell_router_on_time,
@@ -186,7 +186,7 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
 
 @lean_entry
 def collect(t: int, queues: bool, samples: col.Ints, *state: Any) -> None:
-    """What each slot shows to a scraper at t, into `samples` (layout.S_*); its queue in tokens if `queues`."""
+    """Write the scraped values of each slot at t into `samples` (layout.S_*); its queue in tokens if `queues`."""
     s = State(*state)
     for r in range(s.totals[col.SLOTS]):
         rep, sample = s.replicas[r], samples[r]

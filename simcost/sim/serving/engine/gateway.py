@@ -96,13 +96,13 @@ def arrive(s: State, t: int, prompt: int, output: int, session: int) -> int:
 
 @inlined
 def memory_is_full(s: State) -> bool:
-    """Whether the router cannot remember one more request that it sent."""
+    """True if the router cannot remember one more request that it sent."""
     return s.parameters[col.RATE_WINDOW] > 0 and s.totals[col.SENT_COUNT] == len(s.memory)
 
 
 @inlined
 def next_try(s: State, until: int) -> int:
-    """When the request at the head of the gateway's queue is tried; NEVER if not before `until`."""
+    """Time at which the request at the head of the gateway's queue is tried; NEVER if not before `until`."""
     totals = s.totals
     if totals[col.GATE_COUNT] == 0 or totals[col.ROUTABLE] == 0:
         return NEVER

@@ -206,5 +206,6 @@ class State(NamedTuple):
     rows: Ints
     """[row, R_*] outcomes not yet collected; empty where rows are not kept."""
     memory: Ints
-    """What the router remembers: [entry, (time, OWNER)] a ring of what it sent; or [session, (_, OWNER)] where each
-    session was last. The length of the ring is a power of two."""
+    """Memory of the router: [entry, (time, OWNER)] a ring of what it sent; or [session, (_, OWNER)] the last slot of
+    each session. The length of the ring is a power of two.
+    """

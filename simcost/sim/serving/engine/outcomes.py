@@ -1,4 +1,4 @@
-"""How requests leave: counted per window and in histograms, and off the list of their replica."""
+"""Departures of requests: counted per window and in histograms, and taken off the list of their replica."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""What a router believes to be cached where: of each replica the blocks of the prompts that it sent there last.
+"""Cached prefixes as a router believes them: of each replica the blocks of the prompts that it sent there last.
 
 A hash stands for a block and all blocks before it. Each slot has a hash table with linear probing over a list of blocks
 from the newest to the oldest.
@@ -43,7 +43,7 @@ class Prefixes(NamedTuple):
 
 @inlined
 def _place_of(p: Prefixes, r: int, value: int) -> int:
-    """Where the hash stands in the table of slot r, or would stand."""
+    """Position of the hash in the table of slot r, present or future."""
     mask = p.tables.shape[1] - 1
     i = np.int64(splitmix64(value)) & mask
     while p.tables[r, i] != NIL and p.blocks[r, p.tables[r, i], HASH] != value:
@@ -146,7 +146,7 @@ def remember(s: State, p: Prefixes, x: int, r: int) -> None:
 
 @inlined
 def _reference(s: State, p: Prefixes, x: int) -> tuple[int, int]:
-    """Where the hashes of request x begin, and how many are looked at."""
+    """Start of the hashes of request x, and how many are looked at."""
     reference = s.nodes[x, col.PREFIX]
     length = min(reference & ((1 << LENGTH_BITS) - 1), p.rules[MOST])
     return (reference >> LENGTH_BITS) - p.totals[BASE], length

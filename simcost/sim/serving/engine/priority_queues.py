@@ -83,7 +83,7 @@ def leave_band(s: State, c: "Clients", x: int) -> None:
 
 @inlined
 def next_expiry(s: State, c: "Clients", most_wait: int) -> int:
-    """When a request has waited too long for the gateway, and is rejected."""
+    """Time at which a request has waited too long for the gateway, and is rejected."""
     earliest = NEVER
     if most_wait < s.parameters[col.TIMEOUT] and s.totals[col.GATE_COUNT] > 0:
         for b in range(len(c.bands)):
@@ -122,7 +122,7 @@ def hold_in_band(s: State, c: "Clients", x: int, t: int) -> None:
 
 @lean
 def must_wait(s: State, c: "Clients", x: int, t: int, most_wait: int) -> bool:
-    """Whether request x, new at t, finds no replica or others before it; then it waits, or is turned away."""
+    """True if request x, new at t, finds no replica or others before it; then it waits, or is turned away."""
     totals = s.totals
     drop_waiting(s, c, t, most_wait)
     if totals[col.ROUTABLE] > 0 and totals[col.GATE_COUNT] == 0:

@@ -2,7 +2,7 @@
 
 To the engine each sending is a request of its own, numbered in the order of arrival. The open ones stand in a ring by
 that number, which is also the order in which their clients lose patience; those that will be sent again in a heap by
-time. What became of a sending is read from the rows that the engine writes.
+time. The outcome of a sending is read from the rows that the engine writes.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ REQUEST = 10
 
 @inlined
 def has_room(s: State, c: Clients) -> bool:
-    """Whether all that may end before the next look fits."""
+    """True if all that may end before the next look fits."""
     totals, mine = s.totals, c.totals
     ending = totals[col.ROWS] + 2
     return (
@@ -176,7 +176,7 @@ def newest(c: Clients) -> int:
 
 @inlined
 def next_retry(c: Clients) -> int:
-    """When a request is sent again."""
+    """Time at which a request is sent again."""
     return c.heap[0, SINCE] if c.totals[HEAP_COUNT] > 0 else NEVER
 
 
@@ -199,7 +199,7 @@ def lose_patience(s: State, c: Clients, serial: int) -> None:
 
 @lean
 def read_rows(s: State, c: Clients) -> None:
-    """What the engine says of sendings since it was last asked. Of patience clients know by themselves."""
+    """Read what the engine reports of sendings since the last call. Of patience clients know by themselves."""
     for i in range(s.totals[col.ROWS]):
         row = s.rows[i]
         k, status = row[col.R_REQUEST] - c.totals[FIRST_SERIAL], row[col.R_STATUS]

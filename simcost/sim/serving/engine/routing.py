@@ -1,4 +1,4 @@
-"""Which replica a request goes to; the signals that routers have, and their age. Policies: `plan.routing`."""
+"""Choice of the replica of a request; the signals that routers have, and their age. Policies: `plan.routing`."""
 
 import numpy as np
 
@@ -331,7 +331,7 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
 
 @written_in
 def route_informed(s: State, x: int, t: int) -> int:
-    """As `route`, where the router has signals or a memory, or the door has limits; WAITS and REFUSED too."""
+    """As `route`, where the router has signals or a memory, or the gateway has limits; WAITS and REFUSED too."""
     p, totals, base, count = s.parameters, s.totals, 0, s.totals[col.ROUTABLE]
     tell_router_if_due(s, t)
     if p[col.SATURATION] != 0 and is_saturated(s):

@@ -245,7 +245,7 @@ def steps_in_run(s: State, r: int, t: int) -> int:
 
 @inlined
 def note(s: State, t: int) -> None:
-    """What there is at t, which is now."""
+    """Record the state at t, which is now."""
     totals = s.totals
     running, waiting, kv, steps = 0, totals[col.GATE_COUNT], 0, totals[col.STEPS]
     for r in range(totals[col.SLOTS]):
