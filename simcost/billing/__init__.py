@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simcost.ledger.requests import Ledger, LedgerUsage
 
 Buy = Annotated[OnDemand | Spot | Owned | Serverless | ManagedEndpoint, ByKind("on-demand")]
-"""What the nodes of a run are, and how they are paid."""
+"""The nodes of a run and their purchase option."""
 
 __all__ = [
     "Bill",
@@ -33,9 +33,7 @@ __all__ = [
 
 
 def bill_together(bought: "Sequence[tuple[LedgerUsage, OnDemand | Spot]]", catalog: "Catalog") -> Bill:
-    """The charges of nodes of several kinds on one account: what any commits to covers what it can of all. Raises as
-    `bill`.
-    """
+    """Charges of nodes of several kinds on one account: a commitment covers what it can of all. Raises as `bill`."""
     from simcost.billing.instances import instances_bill
 
     return instances_bill(

@@ -53,7 +53,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
 def usage_account(
     usage: UsageRows, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices | None = None
 ) -> Metered:
-    """What runs by the hour, with its prices.
+    """Hourly usage, with its prices.
 
     Raises:
         FaultsError: prices that are missing, these and those already in `missing`, each with its place.
@@ -88,7 +88,7 @@ def _first_hour(usage: UsageRows) -> float:
 def _priced(
     usage: UsageRows, hourly: Sequence[int], purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
 ) -> list[Line]:
-    """The lines with their prices; what has none is named, all at once."""
+    """The lines with their prices; lines without a price are named, all at once."""
     lines: list[Line] = []
     for i in hourly:
         with missing.of(i):

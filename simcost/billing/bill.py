@@ -1,4 +1,4 @@
-"""What a bill is made of; names as in FOCUS, snake_case."""
+"""Parts of a bill; names as in FOCUS, snake_case."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
@@ -14,7 +14,7 @@ SERVICES: tuple[Service, ...] = ("compute", "storage", "transfer", "tokens")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitPrice:
-    """What a unit costs on the list and what is paid for it."""
+    """List price and contracted price of a unit."""
 
     list_usd: float
     paid_usd: float
@@ -23,7 +23,7 @@ class UnitPrice:
     quality: str
     """A, B or C as in the catalog, or `given`."""
     source: str = ""
-    """Where the catalog's price comes from."""
+    """Source of the catalog's price."""
 
     @classmethod
     def own(cls, usd: float, *, list_usd: float) -> Self:
@@ -66,7 +66,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where and when something was used."""
+    """Place and time of usage."""
 
     provider: str
     region: str
@@ -105,11 +105,12 @@ class Costs:
 
     charges: tuple[Charge, ...]
     compute_by_state_usd: dict[str, float]
-    """computing (useful), idle, starting, draining, unallocated, rounding (minimums and granularity), and what of
-    commitments nothing used; they add up to the effective compute. Empty where states are not known."""
+    """computing (useful), idle, starting, draining, unallocated, rounding (minimums and granularity), and the unused
+    part of commitments; they add up to the effective compute. Empty where states are not known.
+    """
     horizon_s: float
     notes: tuple[str, ...] = ()
-    """What prices of commitments rest on, and how usage was read."""
+    """Sources of commitment prices, and how usage was read."""
 
     @property
     def total_usd(self) -> float:
@@ -118,7 +119,7 @@ class Costs:
 
     @property
     def billed_usd(self) -> float:
-        """What is invoiced in the time of the bill: advance payments in full."""
+        """Amount invoiced in the time of the bill: advance payments in full."""
         return sum(charge.billed_cost_usd for charge in self.charges)
 
     @property

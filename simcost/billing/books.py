@@ -13,7 +13,7 @@ from simcost.billing.settlement import Settlement
 
 
 def compute_charges(settled: Settlement) -> Iterator[Charge]:
-    """The charges of a settlement, summed over its hours: what no commitment covers, then each commitment."""
+    """The charges of a settlement, summed over its hours: uncovered usage, then each commitment."""
     for i, line in enumerate(settled.account.lines):
         hours = settled.rest_h[:, i]
         if hours.any():
@@ -55,7 +55,7 @@ def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Comm
 
 
 def _bought(settled: Settlement, one: CommitmentUse) -> Iterator[Charge]:
-    """What of a commitment nothing used, and its payments."""
+    """Unused part of a commitment, and its payments."""
     unused = float(one.unused_usd.sum())
     if unused > 0:
         whole = _commitment(settled, one, unused)

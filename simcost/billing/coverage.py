@@ -1,4 +1,4 @@
-"""Who gets what of the commitments, clock-hour by clock-hour; whole columns of hours at a time.
+"""Allocation of commitments to usage, clock-hour by clock-hour; whole columns of hours at a time.
 
 Order: by place in the provider's settlement; within it an account's own usage before that of the others; then for
 capacity the smallest size first, for spend the highest saving first, ties by the lowest rate, and unused reserved

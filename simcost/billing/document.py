@@ -1,4 +1,4 @@
-"""A bill as the JSON document of `simcost bill`: totals, charges, commitments, and who pays for what."""
+"""A bill as the JSON document of `simcost bill`: totals, charges, commitments, and showback by tag."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -83,8 +83,8 @@ def _coverage(bill: Bill) -> float | None:
 
 
 def allocation(charges: Sequence[Charge]) -> Document:
-    """By tag: who pays for what. Each sums up to the bill: what words are paid for, what has none, what of
-    commitments nobody used, and what of reserved capacity was idle.
+    """Showback: charges by tag. Each sums up to the bill: tagged charges, untagged ones, unused commitments, and idle
+    reserved capacity.
     """
     names = dict.fromkeys(name for charge in charges for name, _ in charge.tags)
     found: Document = {}
@@ -99,7 +99,7 @@ def allocation(charges: Sequence[Charge]) -> Document:
 
 
 def _nobody(charge: Charge) -> str:
-    """What a charge without a tag is for."""
+    """Label of a charge without a tag."""
     if charge.commitment_status == "Unused":
         return "(unused commitment)"
     return "(idle reservation)" if charge.capacity_reservation_status else "(untagged)"
@@ -172,7 +172,7 @@ def _time(start_s: float | None) -> str | None:
 
 
 def side_by_side(documents: Sequence[Document]) -> Document:
-    """Several plans over one usage, and what the cheapest saves against the first."""
+    """Several plans over one usage, and the saving of the cheapest against the first."""
     first, best = documents[0], min(documents, key=lambda one: one["effective_usd"])
     saved = difference_usd(first["effective_usd"], best["effective_usd"])
     verdict = f"{best['plan']} is the cheapest of {len(documents)} plans: {format_usd(best['effective_usd'])}"

@@ -5,8 +5,6 @@
 Location-based: what the grid emits where the machines stand, whatever certificates the provider buys. The method and
 most constants are those of Cloud Carbon Footprint. What is not known is None and is named, never 0. Energy has a
 price of its own only where hardware is owned; cloud prices contain it.
-
-What the parts of a node draw, linear between idle and full.
 """
 
 from collections.abc import Callable, Sequence
@@ -84,7 +82,7 @@ def host_draw(offer: Offer, catalog: Catalog) -> tuple[Draw, str]:
 
 
 def average_kw(offer: Offer, utilisation: float, catalog: Catalog) -> float:
-    """What a node draws on average while it is on, cooling not included.
+    """Average power of a node while it is on, cooling not included.
 
     Raises:
         CatalogError: the power of its accelerators, or the size of its host, is not known.
@@ -104,16 +102,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What you know better than the catalog; None = the catalog's."""
+    """Your own values in place of the catalog's; None = the catalog's."""
 
     pue: Annotated[float, Ge(1)] | None = None
     """Energy of the site / energy of its machines."""
     g_per_kwh: Annotated[float, Ge(0)] | None = None
     """Grams of CO2e per kWh."""
     working_power: Share = 1.0
-    """Where between idle and full power an accelerator runs while it works; 1 = at full, an upper bound."""
+    """Power of a working accelerator, between idle (0) and full (1); 1 is an upper bound."""
     embodied_kg_per_node: Annotated[float, Ge(0)] | None = None
-    """What building a node emitted, kg CO2e; None = not counted."""
+    """Emissions from building a node, kg CO2e; None = not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,4 @@
-"""The bill of a run on instances, however they are paid: nodes as an account, disks and responses beside it.
-
-Nodes of a run as an account, and the same money by what the nodes were used for.
-"""
+"""Bill of a run on instances: nodes as an account, their cost by use, disks and responses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,9 +121,9 @@ class Instances:
     usage: LedgerUsage
     """Nodes, and what their slots did."""
     line: Line
-    """What a node is, with its price."""
+    """Line of usage of a node, with its price."""
     rule: BillingRule
-    """How nodes are metered."""
+    """Metering rule of the nodes."""
     steps: Sequence[PriceStep] = ()
     """Prices in effect over time, in place of that of the line; spot alone has them."""
     storage_usd: float | None = None
@@ -152,7 +149,7 @@ def instances_bill(
         commitments: what was bought in advance; it covers what it can of all kinds.
 
     Raises:
-        CatalogError: a price that is needed and nobody states.
+        CatalogError: a needed price that is not stated.
         InputError: a commitment that ends before the run, or fits nothing.
         RunError: the ledger contradicts itself.
     """

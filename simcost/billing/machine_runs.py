@@ -17,7 +17,7 @@ from simcost.units import SECONDS_PER_HOUR
 JOIN_S = 1e-3
 """Rows of one machine this close follow each other."""
 _MACHINE = (0, 1, 2, 3, 5)
-"""What of a key tells machines apart: provider, SKU, region, zone, pricing; who pays for it does not."""
+"""Parts of a key that distinguish machines: provider, SKU, region, zone, pricing; the account does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,13 +27,13 @@ class MachineRuns:
     start_s: Floats
     end_s: Floats
     last: npt.NDArray[np.bool_]
-    """Whether the row lasts to the end of its run."""
+    """True where the row lasts to the end of its run."""
     interrupted: npt.NDArray[np.bool_]
-    """Whether the provider ended the run: its last row says so."""
+    """True where the provider ended the run: its last row says so."""
 
     @property
     def within_first_hour(self) -> npt.NDArray[np.bool_]:
-        """Whether the run ended before its first hour was over."""
+        """True where the run ended before its first hour was over."""
         return self.end_s - self.start_s < SECONDS_PER_HOUR
 
 
@@ -61,7 +61,7 @@ def check_interruptions(usage: UsageRows, rows: Ints, runs: MachineRuns) -> None
 
 
 def _follows(usage: UsageRows, rows: Ints) -> npt.NDArray[np.bool_]:
-    """Whether another row of the same line ends when a row starts."""
+    """True where another row of the same line ends when a row starts."""
     times = np.concatenate([usage.start_s[rows], usage.end_s[rows]])
     instant = np.unique(np.round(times / JOIN_S), return_inverse=True)[1]
     start, end = (usage.line[rows] * len(times) + part for part in np.split(instant, 2))

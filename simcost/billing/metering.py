@@ -1,9 +1,7 @@
-"""What a provider's meter reads: for each clock-hour, how many hours every line of usage ran.
+"""Readings of a provider's meter: hours of every line of usage in each clock-hour, from a ledger or a file.
 
 Reservations, savings plans and committed-use discounts are settled per clock-hour in UTC and never roll over; this
 is the form in which they look at usage. Rows may come in any order and be cut anywhere: the sums are the same.
-
-From a ledger to the seconds a provider meters, and to what they were used for.
 """
 
 from collections.abc import Sequence
@@ -34,7 +32,7 @@ class Line:
     pricing: Literal["standard", "spot"] = "standard"
     accelerator: str = ""
     tags: tuple[tuple[str, str], ...] = ()
-    """What it was used for: workload, model, tenant, team."""
+    """Tags of its use: workload, model, tenant, team."""
     list_usd: float
     """On-demand list price of an hour; of spot, the mean price in effect."""
     contracted_usd: float
@@ -44,7 +42,7 @@ class Line:
     quality: str
     """A, B or C as in the catalog, or `given`."""
     source: str = ""
-    """Where the price comes from; empty for a price of the user's own."""
+    """Source of the price; empty for a price of the user's own."""
     reserved_idle: bool = False
     """Hours of a capacity reservation that nothing used; discounts reach them after all usage."""
 
@@ -80,7 +78,7 @@ class Metered:
     varying_usd: Floats | None
     """[hour, line] Cost at the prices in effect, where runs have prices of their own."""
     runs: UsageIntervals
-    """Where within the hours; for reservations of capacity, which look at each second."""
+    """Runs within the hours; for reservations of capacity, which need each second."""
 
     @property
     def span_h(self) -> float:
@@ -139,7 +137,7 @@ _SLACK_S = 1e-6  # a microsecond of float error is no further second
 
 
 def usages_of(ledger: Ledger) -> list[LedgerUsage]:
-    """What a serving run used, by kind of node. What it sent out stands with the first kind.
+    """Usage of a serving run, by kind of node. What it sent out stands with the first kind.
 
     Raises:
         RunError: the ledger contradicts itself.
@@ -162,7 +160,7 @@ def usages_of(ledger: Ledger) -> list[LedgerUsage]:
 
 
 def run_seconds(ledger: Ledger | LedgerUsage) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """How long each node ran, in seconds, and whether it was still running at the end of the run.
+    """Running time of each node in seconds, and True where it was still running at the end of the run.
 
     Raises:
         RunError: a node ends before it starts, or after the end of the run.

@@ -1,4 +1,4 @@
-"""Prices that usage needs and nobody states: all of them at once, each with the first row that needs it."""
+"""Prices that usage needs and no source states: all of them at once, each with the first row that needs it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class MissingPrices:
 
     @contextmanager
     def of(self, line: int) -> Iterator[None]:
-        """Keep what the catalog lacks for a line."""
+        """Keep the missing price of a line."""
         try:
             yield
         except CatalogError as error:

@@ -26,7 +26,7 @@ class OnDemand:
     price: UsdPerH | None = None
     """Your own price per instance and hour; None = the catalog's."""
     commitments: tuple[Commitment, ...] = ()
-    """What is bought in advance."""
+    """Commitments, bought in advance."""
     storage: UsdPerGb | None = None
     """Price of disk per GB-month; None = the catalog's tiers for the provider."""
     egress: UsdPerGb | None = None
@@ -34,7 +34,7 @@ class OnDemand:
 
     @property
     def capacity_type(self) -> str:
-        """What node provisioners call it; commitments are a matter of the bill."""
+        """Name that node provisioners use; commitments matter to the bill alone."""
         return "on-demand"
 
     def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:

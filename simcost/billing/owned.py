@@ -1,4 +1,4 @@
-"""Hardware of one's own: what it costs a year, used or not. Plans, break-evens and training runs all price it here.
+"""Owned hardware: its cost a year, used or not. Plans, break-evens and training runs all price it here.
 
     usd_per_year = capital + kW_average x PUE x 8760 x usd_per_kWh + usd_per_kW_month x 12 x kW_contracted
                    + staff + maintenance_share x capex
@@ -73,11 +73,11 @@ class Owned:
     accelerators: PositiveCount
     """Of a node."""
     life_years: Annotated[float, Gt(0), Le(30)]
-    """How long it is used."""
+    """Time in use."""
     residual: Usd = 0.0
-    """What a node is sold for after that."""
+    """Price for which a node is sold after that."""
     power: Kilowatts | None = None
-    """What a node draws on average, cooling not included; None = from the utilisation and what its devices draw."""
+    """Average power of a node, cooling not included; None = from the utilisation and the power of its devices."""
     pue: Annotated[float, Ge(1), Le(5)]
     """Energy of the site / energy of its machines; surveys find 1.58 on premises, 1.1 to 1.4 in large sites."""
     electricity: UsdPerKwh
@@ -89,11 +89,11 @@ class Owned:
     maintenance: Share = 0.0
     """Per year, of the capex: spare parts, support."""
     staff: UsdPerYear = 0.0
-    """People, for all nodes together."""
+    """Staff cost for all nodes together."""
     capital_rate: Share = 0.0
     """Cost of capital per year (WACC); 0 = straight-line depreciation, no interest."""
     nodes: PositiveCount | None = None
-    """How many are owned; None = as many as a run has at a time at most."""
+    """Number owned; None = as many as a run has at a time at most."""
     storage: UsdPerGb = 0.0
     """Price of disk per GB-month beyond what a node has; 0 = it is in the capex."""
     egress: UsdPerGb = 0.0
@@ -158,7 +158,7 @@ class Owned:
         return count
 
     def cost_of_run(self, most: int) -> YearlyCost:
-        """What the nodes behind a run cost a year.
+        """Cost of the nodes behind a run, a year.
 
         Raises:
             InputError: the run has more nodes at a time than are owned, or the power is not known.
@@ -169,7 +169,7 @@ class Owned:
         return self.cost(count)
 
     def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:
-        """What so many nodes cost a year.
+        """Cost of so many nodes, a year.
 
         Args:
             nodes: bought.

@@ -10,7 +10,7 @@ from simcost.catalog.facts import Offer, Provenance, TokenPrice
 
 Row = dict[str, Any]
 _THING = ("provider", "sku", "region", "unit", "as_of", "quality", "source", "pricing")
-"""What is priced, and where its price comes from."""
+"""Columns that identify a priced item and the source of its price."""
 
 
 def price_list(charges: Iterable[Charge]) -> list[Row]:
@@ -91,7 +91,7 @@ def _priced(provider: str, sku: str, region: str, usd: float, basis: Provenance 
 
 
 def price_sentences(rows: Sequence[Mapping[str, Any]], newest: str) -> Iterator[str]:
-    """What each price of the catalog is and when it held; then those that are old.
+    """Sentences on each price of the catalog and its date; then those that are old.
 
     Args:
         rows: of `price_list`.

@@ -1,4 +1,4 @@
-"""How an account is paid: commitments, own prices, and what prices are not on demand."""
+"""Purchasing options of an account: commitments, own prices, and prices that are not on demand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Purchasing:
     purchasing: str = ""
     """Its name, as bills and charts show it."""
     commitments: tuple[Commitment, ...] = ()
-    """What is bought in advance."""
+    """Commitments, bought in advance."""
     prices: Mapping[str, UsdPerH] = field(default_factory=dict)
     """Your own on-demand price by SKU (`p5.48xlarge`, or `aws/p5.48xlarge`), an hour, or of whatever else its unit is;
     None = the catalog's."""
@@ -25,9 +25,9 @@ class Purchasing:
     region: str = "any"
     """Of usage that names none."""
     sustained_use: bool = True
-    """Whether GCP's sustained-use discounts apply where they can."""
+    """True if GCP's sustained-use discounts apply where they can."""
     batch: bool = False
-    """Whether tokens of models behind APIs pay the batch price."""
+    """True if tokens of models behind APIs pay the batch price."""
     storage: UsdPerGb | None = None
     """Price of storage per GB-month; None = the catalog's tiers."""
     egress: UsdPerGb | None = None

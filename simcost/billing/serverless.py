@@ -91,7 +91,7 @@ class Serverless:
         )
 
     def usd(self, runs_s: "Seconds", horizon_s: float) -> float:
-        """What workers cost.
+        """Cost of workers, USD.
 
         Args:
             runs_s: length of each run of the workers that come and go, from start to stop, in seconds.
@@ -117,7 +117,7 @@ class Serverless:
         return self.always_on_price / self.price
 
     def best_always_on(self, duty: "Seconds") -> int:
-        """How many workers should be always on, given the share of the time that each one runs."""
+        """Number of workers that should be always on, given the share of the time that each one runs."""
         import numpy as np
 
         return int(np.count_nonzero(np.asarray(duty, np.float64) > self.break_even_duty()))
@@ -200,7 +200,7 @@ class ManagedEndpoint:
         )
 
     def usd(self, runs_s: "Seconds", horizon_s: float, on_demand_usd_per_h: float | None = None) -> float:
-        """What instances cost.
+        """Cost of instances, USD.
 
         Args:
             runs_s: how long each instance existed, in seconds.

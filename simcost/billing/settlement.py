@@ -1,8 +1,7 @@
-"""Settlement of an account: commitments first, what they leave at on-demand or spot prices.
+"""Settlement of an account: commitments, on-demand and spot prices, and GCP's sustained-use discounts.
 
-GCP's sustained-use discounts: automatic, by month, for what no other discount covers.
-
-Source: Google Cloud documentation, sustained use discounts.
+Commitments come first; the rest is paid at on-demand or spot prices, less sustained-use discounts where no other
+discount applies. Source: Google Cloud documentation, sustained use discounts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -90,7 +89,7 @@ class Settlement:
 
     @property
     def billed_usd(self) -> float:
-        """What is invoiced within the account: advance payments when due, hourly ones, everything else."""
+        """Amount invoiced within the account: advance payments when due, hourly ones, everything else."""
         paid = sum(float(one.one_time_usd.sum() + one.recurring_usd.sum()) for one in self.bought)
         return float(self.rest_usd.sum()) + paid
 
@@ -116,7 +115,7 @@ def settle(
 
     Raises:
         InputError: a commitment that fits no region, or ends before the usage.
-        CatalogError: a price that nobody states.
+        CatalogError: a price that is not stated.
     """
     named = list(_named(commitments))
     for one in named:

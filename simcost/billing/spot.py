@@ -19,7 +19,7 @@ class SpotPrice:
     """A price from some time of the run on."""
 
     at: Seconds
-    """When it begins; the first price holds before, too."""
+    """Start; the first price holds before, too."""
     price: UsdPerH
     """Per instance and hour."""
 
@@ -51,7 +51,7 @@ class Spot:
 
     @property
     def capacity_type(self) -> str:
-        """What node provisioners call it; commitments are a matter of the bill."""
+        """Name that node provisioners use; commitments matter to the bill alone."""
         return "spot"
 
     def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:

@@ -1,8 +1,4 @@
-"""Storage and transfer of a file of usage, by calendar month.
-
-Storage and transfer: prices in tiers that are cumulative over a month.
-What is neither run by the hour nor measured in GB: tokens of models behind APIs, requests, anything with a unit.
-"""
+"""Storage, transfer and other units of a file of usage, by calendar month, in tiers cumulative over a month."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

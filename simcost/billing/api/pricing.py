@@ -1,7 +1,4 @@
-"""A model behind an API: paid per million tokens, or by units of capacity with the rest per token.
-
-Capacity of an API that is paid by the hour: units, and which requests they serve.
-"""
+"""Prices of a model behind an API: per million tokens, or units of capacity by the hour with the rest per token."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -32,9 +29,9 @@ _MINUTE_NS = 60 * NS_PER_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioned:
-    """Units of capacity, paid by the hour whether used or not; what does not fit into a minute spills over to
-    per-token prices. Requests are served by the units in order of arrival as long as the tokens of the minute, their
-    own included, stay within the capacity.
+    """Units of capacity, paid by the hour whether used or not; requests beyond it within a minute pay per-token prices.
+    Requests are served by the units in order of arrival as long as the tokens of the minute, their own included, stay
+    within the capacity.
     """
 
     units: PositiveCount
@@ -67,12 +64,12 @@ class Provisioned:
         return max(self.units, self.reserved_units)
 
     def usd(self, hours: float) -> float:
-        """What the units cost over so many hours."""
+        """Cost of the units over so many hours, USD."""
         reserved_usd = self.reserved_units * (self.reserved_price or 0.0)
         return hours * (reserved_usd + max(0, self.units - self.reserved_units) * self.price)
 
     def load(self, batch: RequestBatch, read: Column) -> npt.NDArray[np.float64]:
-        """What each request takes of the capacity, in input tokens."""
+        """Capacity that each request takes, in input tokens."""
         taken: npt.NDArray[np.float64] = (
             batch.prompt_tokens
             - read
@@ -83,14 +80,14 @@ class Provisioned:
 
 
 class Meter:
-    """Which requests a capacity per minute serves, over a stream of sorted arrivals."""
+    """Requests served by a capacity per minute, over a stream of sorted arrivals."""
 
     def __init__(self, capacity: float) -> None:
         self._capacity = capacity
         self._minute, self._taken = -1, 0.0
 
     def fits(self, arrival_ns: Ints, load: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Whether the load of the minute so far, each request's own included, is within the capacity."""
+        """True where the load of the minute so far, each request's own included, is within the capacity."""
         if len(load) == 0:
             return np.empty(0, bool)
         minute = arrival_ns // _MINUTE_NS
@@ -117,7 +114,7 @@ class PerToken:
     api: str
     """`provider/model` of the catalog's token prices."""
     cache: PromptCache = field(default_factory=NoCache)
-    """What the provider finds of prompts in its cache."""
+    """Model of the provider's prompt cache."""
     batch: bool = False
     """Answers within a day, at the batch price."""
     provisioned: Provisioned | None = None
@@ -126,7 +123,7 @@ class PerToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenBill:
-    """What the requests of a run cost at an API."""
+    """Cost of the requests of a run at an API."""
 
     price: TokenPrice
     rates: TokenRates

@@ -1,4 +1,4 @@
-"""Input that is charged, of prompts that are counted whole: what a cache served or took is charged as that."""
+"""Input that is charged, of prompts that are counted whole: tokens that a cache served or took are charged as such."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ _INPUT, _READ, _WRITE, _ = TOKENS
 
 
 def uncached(usage: UsageRows) -> tuple[UsageRows, tuple[str, ...]]:
-    """The usage with whole prompts as uncached input, and what was taken off, in words.
+    """The usage with whole prompts as uncached input, and a note on what was taken off.
 
     Whole prompts and cached tokens of the same provider, model, region, zone, account and tags belong together.
 
@@ -47,7 +47,7 @@ def uncached(usage: UsageRows) -> tuple[UsageRows, tuple[str, ...]]:
 
 
 def _faults(usage: UsageRows, place: Mapping[tuple[str, ...], int], total: Floats) -> dict[int, str]:
-    """Line -> what is wrong with it."""
+    """Line -> its fault."""
     whole = {key[:2] for key in usage.keys if key[_UNIT] == PROMPT}
     found: dict[int, str] = {}
     for i, key in enumerate(usage.keys):

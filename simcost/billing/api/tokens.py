@@ -1,12 +1,10 @@
-"""Requests to models behind APIs, priced per million tokens: columns in, never a call per request.
+"""Per-token prices of models behind APIs, and the share of prompts in the provider's cache; in columns.
 
     usd = batch x ((input - read - written) p_in + read p_read + written p_write + output p_out) / 1e6
 
 `input` holds the tokens read from the provider's cache and those written to it. Reasoning tokens are output tokens.
 A request whose input is GREATER than the start of the size tier pays tier prices for all its tokens, and cache prices
 that grow as its input price does. A cache price that is missing is the input price. Nothing is rounded per request.
-
-How much of their prompts the provider of an API finds in its cache: known, measured, or stated.
 """
 
 from dataclasses import dataclass
@@ -23,9 +21,9 @@ from simcost.units import SECONDS, SECONDS_PER_HOUR, ByKind, Count, Share
 Floats = npt.NDArray[np.float64]
 Item = Literal["input", "cache read", "cache write", "output"]
 ITEMS: tuple[Item, ...] = ("input", "cache read", "cache write", "output")
-"""What is counted apart; `input` without the cached tokens."""
+"""Items counted separately; `input` without the cached tokens."""
 SHORT_KEEP_S = 300.0
-"""How long the cheaper of two kinds of cache write is kept."""
+"""Time for which the cheaper of two kinds of cache write is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class TokenRates:
 
 
 def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_S) -> TokenRates:
-    """What the tokens cost.
+    """Prices of the tokens.
 
     Args:
         price: the fact.
@@ -60,7 +58,7 @@ def rates(price: TokenPrice, *, batch: bool = False, keep_s: float = SHORT_KEEP_
 
 
 def _batch_factors(price: TokenPrice) -> Floats:
-    """What each of ITEMS costs in a batch, against its price. Raises CatalogError."""
+    """Batch price of each of ITEMS, relative to its price. Raises CatalogError."""
     if price.batch_multiplier is not None:
         return np.full(len(ITEMS), price.batch_multiplier)
     if price.batch_input_usd_per_m is None or price.batch_output_usd_per_m is None:
@@ -116,11 +114,11 @@ class TokenCount:
         return float(self.tokens[:, 1].sum()) / self.input_tokens if self.input_tokens else 0.0
 
     def usd(self, rates: TokenRates) -> float:
-        """What they cost."""
+        """Cost of the tokens, USD."""
         return float((self.tokens[: len(rates.usd_per_m)] * rates.usd_per_m).sum()) / 1e6
 
     def by_item_usd(self, rates: TokenRates) -> dict[Item, float]:
-        """What they cost, by what was counted apart."""
+        """Cost of the tokens by item, USD."""
         usd = (self.tokens[: len(rates.usd_per_m)] * rates.usd_per_m).sum(axis=0) / 1e6
         return dict(zip(ITEMS, usd.tolist(), strict=True))
 
@@ -171,7 +169,7 @@ def request_usd(
     read: Column = 0,
     written: Column = 0,
 ) -> Floats:
-    """What each request costs, for showing cost by tenant or model; arguments as `count_tokens`.
+    """Cost of each request, to show cost by tenant or model; arguments as `count_tokens`.
 
     >>> price = TokenPrice(provider="openai", model="gpt-5-mini", input_usd_per_m=0.25, output_usd_per_m=2.0,
     ...                    cache_read_usd_per_m=0.025, source="doc", as_of="2026", quality="A")
@@ -245,7 +243,7 @@ class PrefixReuse:
 
     kind: Literal["prefix"] = "prefix"
     ttl: Annotated[float, SECONDS, Gt(0), Le(86_400)] = SHORT_KEEP_S
-    """How long a prefix stays after its last use: 5 min, or 1 h where that is sold."""
+    """Time for which a prefix stays after its last use: 5 min, or 1 h where that is sold."""
     min_tokens: Count = 1024
     """Shorter prompts are neither read nor written (1,024 with most providers)."""
 

@@ -1,4 +1,4 @@
-"""What AWS sells in advance: Reserved Instances, Savings Plans, Capacity Blocks, capacity reservations.
+"""Commitments of AWS: Reserved Instances, Savings Plans, Capacity Blocks, capacity reservations.
 
 Sources: EC2 user guide (Reserved Instances: how they are applied; Capacity Reservations; Capacity Blocks) and the
 Savings Plans user guide (how plans apply to usage).
@@ -123,7 +123,7 @@ class SavingsPlan(SpendPlan):
         return 40 if self.covers == "compute" else 30
 
     def eligible(self, line: "Line", account: "Metered") -> bool:
-        """Whether the plan may cover a line."""
+        """True if the plan may cover a line."""
         from simcost.billing.commitment.bound import only_region
 
         if line.provider != "aws" or line.sku.startswith("ml.") != (self.covers == "sagemaker"):
@@ -136,8 +136,8 @@ class SavingsPlan(SpendPlan):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityReservation:
-    """Capacity held on demand (ODCR): what of it is not used is paid like an instance. Reserved Instances and Savings
-    Plans reach the unused part after all usage.
+    """Capacity held on demand (ODCR): its unused part is paid like an instance. Reserved Instances and Savings Plans
+    reach the unused part after all usage.
     """
 
     kind: Literal["capacity-reservation"] = "capacity-reservation"
@@ -148,7 +148,7 @@ class CapacityReservation:
     zone: str = ""
     """Availability zone; empty = any."""
     account: str = ""
-    """Who holds it; empty = the payer of all accounts."""
+    """Account that holds it; empty = the payer of all accounts."""
     count: PositiveCount
     """Instances held."""
     since: Seconds = 0.0
@@ -195,7 +195,7 @@ class CapacityBlock(Termed):
         return 24.0 * self.days - 0.5
 
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
-        """So many instances at a time, of this type alone. Raises CatalogError where nobody states a price."""
+        """So many instances at a time, of this type alone. Raises CatalogError where no price is stated."""
         from simcost.billing.commitment.bound import CommittedUnits, Payments, only_region, takes_of
 
         region = self.region or only_region(account, "aws", self.sku, self.name)

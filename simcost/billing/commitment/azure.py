@@ -26,7 +26,7 @@ class AzureReservation(HourlyPrice):
     focus_type: ClassVar[str] = "Reservation"
     instrument: ClassVar[Instrument] = "azure-reservation"
     provider: str = "azure"
-    """Whose it is."""
+    """Provider of the commitment."""
     ratios: Mapping[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     """Instance-size flexibility: ratio of each SKU of the group, the reserved one among them; empty = it alone."""
 

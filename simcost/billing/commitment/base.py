@@ -1,4 +1,4 @@
-"""What commitments of one form share: when they run, how they are priced."""
+"""Common members of commitments of one form: term and price."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,11 +29,11 @@ class Termed:
     name: str = ""
     """As bills show it; empty = its kind."""
     account: str = ""
-    """Who bought it: its own usage comes first. Empty = the payer of all accounts."""
+    """Account that bought it: its own usage comes first. Empty = the payer of all accounts."""
     shared: bool = True
-    """Whether other accounts of the organisation get what its own leaves."""
+    """True if other accounts of the organisation get what its own account leaves."""
     since: Offset = 0.0
-    """When it begins, from the start of the usage; below 0 = bought before."""
+    """Start, from the start of the usage; below 0 = bought before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,12 @@ class Yearly(Termed):
     years: Years = 1
     """Length of the term."""
     upfront: Upfront = "none"
-    """How much is paid in advance: none, partial (half), or all."""
+    """Share paid in advance: none, partial (half), or all."""
     renewed: bool = False
     """Bought again whenever its term ends; else the term must cover the usage."""
 
     def payments(self, terms: Terms, account: "Metered") -> "Payments":
-        """When it is paid.
+        """Times of its payments.
 
         Raises:
             InputError: its term ends before the usage does.
@@ -74,15 +74,15 @@ class HourlyPrice(Yearly):
     instrument: ClassVar[Instrument]
     """As the catalog lists its rates."""
     provider: str = "aws"
-    """Whose it is."""
+    """Provider of the commitment."""
     sku: Annotated[str, MinLen(1)]
-    """What is committed to, as the provider calls it: `p5.48xlarge`."""
+    """SKU of the commitment, as the provider calls it: `p5.48xlarge`."""
     region: str | None = None
     """None = the only region of the usage."""
     count: PositiveCount
-    """How many."""
+    """Number of units."""
     price: UsdPerH | None = None
-    """Per unit and hour, what is paid in advance included."""
+    """Per unit and hour, upfront payments included."""
     fee: Usd | None = None
     """Per unit, once in advance; with `hourly`."""
     hourly: UsdPerH | None = None
@@ -100,7 +100,7 @@ class HourlyPrice(Yearly):
             raise ValueError("give one of `price`, `discount`, or `fee` with `hourly`")
 
     def terms(self, account: "Metered", rates: "CommitmentRates", region: str) -> Terms:
-        """What `count` units cost.
+        """Price of `count` units.
 
         Raises:
             CatalogError: no price is given and the catalog has none.
@@ -123,7 +123,7 @@ class HourlyPrice(Yearly):
         return found.paid_usd_per_h(list_usd(account, rates, self.provider, self.sku, region))
 
     def _basis(self, rates: "CommitmentRates", region: str) -> str:
-        """What its price rests on."""
+        """Basis of its price."""
         if self.discount is not None:
             return assumed_note(self.name, self.discount)
         if self.price is not None or self.fee is not None or self.hourly is not None:
@@ -201,14 +201,14 @@ class SpendPlan(Yearly):
         return self.commitment
 
     def eligible(self, line: "Line", account: "Metered") -> bool:
-        """Whether it may cover a line."""
+        """True if it may cover a line."""
         raise NotImplementedError
 
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "Spend":
         """Rates by line; what is not eligible, or cheaper on demand, is left alone.
 
         Raises:
-            CatalogError: eligible usage of which nobody states a rate, all of it.
+            CatalogError: eligible usage without a stated rate, all of it.
         """
         import numpy as np
 
@@ -241,7 +241,7 @@ class SpendPlan(Yearly):
         )
 
     def _notes(self, account: "Metered", rates: "CommitmentRates") -> tuple[str, ...]:
-        """What its rates rest on."""
+        """Basis of its rates."""
         if self.discount is not None or self.rates:
             own = (f"{self.name}: the rates are the plan's own",) if self.rates else ()
             return own if self.discount is None else (*own, assumed_note(self.name, self.discount))
@@ -275,7 +275,7 @@ def assumed_note(name: str, discount: float) -> str:
 
 
 def rate_note(name: str, rate: CommitmentRate) -> str:
-    """Where a rate of the catalog comes from; an assumption is called one."""
+    """Source of a rate of the catalog; an assumption is called one."""
     what = f"{rate.usd_per_h:g} USD/h" if rate.usd_per_h is not None else f"{100 * (rate.discount or 0.0):g} % off"
     more = f"; {rate.notes}" if rate.notes else ""
     return f"{name}: {what} ({rate.source}, {rate.as_of}, quality {rate.quality}{more})"

@@ -1,8 +1,8 @@
-"""Commitments against the lines of one account: what each line takes of them, and what it costs.
+"""Commitments against the lines of one account: units that each line takes of them, and their cost.
 
-All commitments come in two forms. **Capacity** is so many units an hour (instances, normalized sizes, vCPUs); a
-line takes units for each hour it runs. **Spend** is so much money an hour at discounted rates; a line takes its
-rate for each hour. What is not taken in its clock-hour is lost.
+All commitments come in two forms. **Capacity** is so many units an hour (instances, normalized sizes, vCPUs); a line
+takes units for each hour it runs. **Spend** is so much money an hour at discounted rates; a line takes its rate for
+each hour. Units not taken in their clock-hour are lost.
 """
 
 from collections.abc import Callable
@@ -36,13 +36,13 @@ class CommitmentRates(Protocol):
         term_years: float,
         upfront: Upfront,
     ) -> CommitmentRate:
-        """What committing to a SKU costs."""
+        """Rate of committing to a SKU."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Payments:
-    """When a commitment is paid, and what an hour of it costs."""
+    """Payments of a commitment, and the cost of an hour of it."""
 
     terms: Terms
     from_h: float
@@ -85,14 +85,14 @@ class CommittedUnits:
     """[line] Units that an hour of each line takes; 0 = not covered."""
     unit: str = "h"
     by_second: bool = False
-    """Whether it holds so many at each instant; else partial hours of several are added up, as reservations do."""
+    """True if it holds so many at each instant; else partial hours of several are added up, as reservations do."""
     usable_h: float | None = None
     """Until when it can be used, where that is before its end."""
     provider: str = ""
     region: str = ""
     sku: str = ""
     notes: tuple[str, ...] = ()
-    """What its price rests on."""
+    """Basis of its price."""
 
     @property
     def usd_per_unit_h(self) -> float:
@@ -118,7 +118,7 @@ class Spend:
     provider: str = ""
     region: str = ""
     notes: tuple[str, ...] = ()
-    """What its rates rest on."""
+    """Basis of its rates."""
 
 
 Bound = CommittedUnits | Spend
@@ -126,7 +126,7 @@ Bound = CommittedUnits | Spend
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CommitmentUse:
-    """What was paid for a commitment over the account, and what became of it."""
+    """Payments for a commitment over the account, and its use."""
 
     bound: Bound
     one_time_usd: Floats
@@ -158,5 +158,5 @@ def only_region(account: Metered, provider: str, sku: str | None, name: str) -> 
     """The one region in which the usage of a provider (and SKU) lies; raises InputError if there are several."""
     found = sorted({ln.region for ln in account.lines if ln.provider == provider and sku in (None, ln.sku)})
     if len(found) > 1:
-        raise InputError(f"{name}: usage lies in the regions {', '.join(found)}; say which in `region`")
+        raise InputError(f"{name}: usage lies in the regions {', '.join(found)}; set `region`")
     return found[0] if found else "any"

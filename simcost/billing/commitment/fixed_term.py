@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOrPay(Termed):
-    """A contract for so many instances for a time: what is not used is paid all the same (neoclouds; GCP calendar
+    """A contract for so many instances for a time: unused ones are paid all the same (neoclouds; GCP calendar
     reservations and future reservations, charged for their whole period).
     """
 
     kind: Literal["take-or-pay"] = "take-or-pay"
     focus_type: ClassVar[str] = "Take-or-Pay Contract"
     provider: Annotated[str, MinLen(1)]
-    """Whose it is."""
+    """Provider of the commitment."""
     sku: Annotated[str, MinLen(1)]
     """Instance type."""
     region: str | None = None

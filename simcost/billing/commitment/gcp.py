@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simcost.billing.metering import Line, Metered
 
 _ACCELERATED = ("a2-", "a3-", "a4-", "a4x-", "g2-", "g4-", "ct", "tpu", "v4-", "v5", "v6e")
-"""How instance types of accelerator-optimised families and TPUs begin."""
+"""Prefixes of instance types of accelerator-optimised families and TPUs."""
 _NOT_FLEXIBLE = "accelerator-optimised families, GPUs and TPUs are not eligible"
 
 
@@ -27,7 +27,7 @@ class ResourceCud(HourlyPrice):
     focus_type: ClassVar[str] = "Committed Use Discount"
     instrument: ClassVar[Instrument] = "resource-cud"
     provider: str = "gcp"
-    """Whose it is."""
+    """Provider of the commitment."""
 
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """Units are those of the SKU."""
@@ -54,7 +54,7 @@ class FlexibleCud(SpendPlan):
     focus_type: ClassVar[str] = "Flexible Committed Use Discount"
     provider: ClassVar[str] = "gcp"
     commit_basis: Literal["discounted", "on-demand"] = "discounted"
-    """What `commitment` counts: discounted USD (since 2026-01-21), or their on-demand equivalent (before)."""
+    """Unit of `commitment`: discounted USD (since 2026-01-21), or their on-demand equivalent (before)."""
 
     def __post_init__(self) -> None:
         SpendPlan.__post_init__(self)
@@ -81,7 +81,7 @@ class FlexibleCud(SpendPlan):
 
         Raises:
             InputError: all usage of GCP is of families that it does not cover.
-            CatalogError: eligible usage of which nobody states a rate.
+            CatalogError: eligible usage without a stated rate.
         """
         lines = [line for line in account.lines if line.provider == "gcp" and line.pricing == "standard"]
         beyond = sorted({line.name for line in lines if has_accelerators(line)})
@@ -96,5 +96,5 @@ class FlexibleCud(SpendPlan):
 
 
 def has_accelerators(line: "Line") -> bool:
-    """Whether a machine is of an accelerator-optimised family, or has GPUs or TPUs."""
+    """True if a machine is of an accelerator-optimised family, or has GPUs or TPUs."""
     return bool(line.accelerator) or line.sku.startswith(_ACCELERATED)

@@ -1,4 +1,4 @@
-"""How a commitment is paid: once in advance, by the hour, or both; and the same spread over its term."""
+"""Payments of a commitment: once in advance, by the hour, or both; and the same spread over its term."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

@@ -17,7 +17,7 @@ ACCOUNT = "simcost"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What a table says of the run that it stands for."""
+    """Metadata of a table: the run that it describes."""
 
     run_id: str
     """In x_SimcostRunId of every row."""
@@ -31,8 +31,8 @@ def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer]) -> pa.Table:
     """One row per clock-hour, resource and charge, all 57 columns of FOCUS 1.2 and x_SimcostRunId, x_PriceAsOf.
 
     Nothing here is an invoice: InvoiceId is null. Of spot, the list price is that on demand, and the contracted one is
-    the price in effect. An unused commitment has list and contracted costs of 0. What is billed by the month (storage,
-    transfer, tokens) has a row a month.
+    the price in effect. An unused commitment has list and contracted costs of 0. Charges by the month (storage,
+    transfer, tokens) have a row a month.
 
     Args:
         bill: any bill; its hourly books become the rows of compute.
@@ -57,5 +57,5 @@ def focus_table(bill: Bill, stamp: Stamp, offers: Iterable[Offer]) -> pa.Table:
 
 
 def _by_hour(charge: Charge) -> bool:
-    """Whether a charge is a sum over the hourly books."""
+    """True if a charge is a sum over the hourly entries."""
     return bool(charge.commitment) or charge.consumed_unit == HOURLY

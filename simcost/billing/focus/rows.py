@@ -26,13 +26,13 @@ from simcost.units import SECONDS_PER_HOUR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """What all rows of a table share, and where it begins."""
+    """Values that all rows of a table share, and its start."""
 
     settled: Settlement
     start_s: float
     """Of hour 0, since 1970."""
     common: dict[str, str]
-    """Words of every row."""
+    """Columns of every row."""
     tags: dict[str, str]
     details: dict[str, str]
     """SkuPriceDetails by `provider/sku`."""
@@ -81,7 +81,7 @@ class Writer:
         )
 
     def _unused(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
-        """What was lost of a commitment in each hour."""
+        """Unused part of a commitment in each hour."""
         at = np.flatnonzero(one.unused_usd > 0)
         usd = one.unused_usd[at]
         left = usd / one.bound.usd_per_unit_h if isinstance(one.bound, CommittedUnits) else usd
@@ -183,7 +183,7 @@ class Writer:
         return words
 
     def _commitment_row(self, bound: Bound) -> dict[str, str]:
-        """Words of rows that stand for the commitment itself."""
+        """Columns of rows that stand for the commitment itself."""
         sku = getattr(bound, "sku", "") or bound.kind
         words = provider_words(bound.provider) | service_words("compute") | place_words(bound.region, "", bound.account)
         words |= commitment_words(bound) | sku_words(sku, f"{bound.region or 'any'}/{bound.kind}", "Commitment")

@@ -1,7 +1,4 @@
-"""What stands in the words of a row: names of providers, services, commitments and units.
-
-Rows of a FOCUS table that differ in time and amounts only, and the table of many such blocks.
-"""
+"""Vocabulary and rows of a FOCUS table: names of providers, services, commitments and units; blocks of similar rows."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +53,7 @@ def service_words(service: Service) -> dict[str, str]:
 
 
 def place_words(region: str, zone: str = "", account: str = "") -> dict[str, str]:
-    """Where something ran and for which account, as far as it is known."""
+    """Columns of place and account, as far as they are known."""
     said = {} if region in ("", "any") else {"RegionId": region, "RegionName": region}
     said |= {"AvailabilityZone": zone} if zone else {}
     owner = {"SubAccountId": account, "SubAccountName": account, "SubAccountType": "Account"}
@@ -69,7 +66,7 @@ def sku_words(sku: str, price: str, meter: str) -> dict[str, str]:
 
 
 def machines(offers: Iterable[Offer]) -> dict[str, str]:
-    """What instances are made of, as SkuPriceDetails: `provider/sku` -> JSON."""
+    """Parts of instances, as SkuPriceDetails: `provider/sku` -> JSON."""
     return {offer.name: json.dumps(_details(offer)) for offer in offers}
 
 
@@ -91,7 +88,7 @@ def tags_text(own: Sequence[tuple[str, str]], common: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FocusUnit:
-    """How a quantity of ours is written."""
+    """Notation of a quantity."""
 
     priced: str
     consumed: str
@@ -113,7 +110,7 @@ def unit_of(ours: str) -> FocusUnit:
 
 
 def commitment_words(bound: Bound) -> dict[str, str]:
-    """Which commitment a row belongs to."""
+    """Columns of the commitment to which a row belongs."""
     spend = not isinstance(bound, CommittedUnits)
     return {
         "CommitmentDiscountId": bound.name,
@@ -130,7 +127,7 @@ def commitment_unit(bound: Bound) -> str:
 
 
 OWN = ("x_SimcostRunId", "x_PriceAsOf")
-"""Columns of ours, behind those of FOCUS."""
+"""Additional columns, behind those of FOCUS."""
 _DIGITS = 10
 _UTC = pa.timestamp("s", "UTC")
 _SAME_CURRENCY = {
@@ -169,7 +166,7 @@ def priced(quantity: Floats, list_usd: Floats | float, contracted_usd: Floats | 
 
 
 def table_of(blocks: Sequence[ChargeBlock]) -> pa.Table:
-    """All rows, columns in the order of the specification, ours behind them."""
+    """All rows, columns in the order of the specification, additional ones behind them."""
     lengths = np.array([len(block) for block in blocks], np.int64)
     starts = _joined([block.start_s for block in blocks])
     times = _times(starts, _joined([block.end_s for block in blocks]))
