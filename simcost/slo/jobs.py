@@ -15,7 +15,7 @@ Levels = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
-    """The service levels of the jobs of one run, seconds; None = no job tells.
+    """The service levels of the jobs of one run, seconds; None = no job has a value.
 
     A job that has not started by the end of the run has waited until then, and one that has not ended counts as
     if it ended then. Jobs that were kept out count in no time, but as waiting for ever against a target.

@@ -27,7 +27,7 @@ _HOURS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SloReport:
-    """The service levels of one run. Latency in seconds, of completed requests; None = no request tells."""
+    """The service levels of one run. Latency in seconds, of completed requests; None = no request has a value."""
 
     met: bool
     """Every check is met, and at least one request completed."""
@@ -49,8 +49,9 @@ class SloReport:
     limits: dict[str, float | None]
     """Per-request limits by metric, seconds; None = no limit."""
     hours: Any
-    """Table, one row per ledger window (by arrival): start_s, arrived, completed, attainment, error_share,
-    ttft_p95_s, tpot_p95_s, e2e_p95_s, goodput_per_s, met; null where no request tells."""
+    """Table, one row per ledger window (by arrival): start_s, arrived, completed, attainment, error_share, ttft_p95_s,
+    tpot_p95_s, e2e_p95_s, goodput_per_s, met; null where no request has a value.
+    """
     hours_missed: float
     """Length of the windows that missed the SLO, in hours."""
 
@@ -107,7 +108,7 @@ def _metrics(felt: "LatencyPercentiles") -> dict[str, dict[str, float | None]]:
 
 
 def _measured(attainment: float | None, error_share: float | None, percentiles: "Floats") -> dict[str, float | None]:
-    """What checks compare, by the name of the check."""
+    """Measured values that checks compare, by the name of the check."""
     from simcost.ledger.percentiles import PERCENTILES
     from simcost.ledger.requests import METRICS
 

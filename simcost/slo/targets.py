@@ -1,4 +1,4 @@
-"""What requests and jobs must experience, and how a target was kept."""
+"""Service level targets of requests and jobs, and their attainment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,13 +80,13 @@ class Check:
 
     name: str
     measured: float | None
-    """None where no request tells."""
+    """None where no request has a value."""
     target: float
     """A share, or seconds."""
     met: bool
 
     @classmethod
     def of(cls, name: str, measured: float | None, target: float) -> Self:
-        """Shares of good must reach their target, all else must not exceed it; what was not measured is not met."""
+        """Shares of good must reach their target, all else must not exceed it; unmeasured values are not met."""
         met = measured is not None and (measured >= target if name in SHARES_TO_REACH else measured <= target)
         return cls(name=name, measured=measured, target=target, met=met)
