@@ -23,7 +23,7 @@ class ConfidenceInterval:
 
     @property
     def holds_zero(self) -> bool | None:
-        """Whether zero is within the bounds: a difference that noise alone would explain. None = unknown."""
+        """True if zero is within the bounds: the difference is not significant. None = unknown."""
         return None if self.lo is None or self.hi is None else self.lo <= 0 <= self.hi
 
     def scaled(self, factor: float) -> "ConfidenceInterval":
@@ -59,7 +59,7 @@ def interval(values: Sequence[float], level: float, *, exact: bool = False) -> C
 def paired(
     values: Sequence[float], against: Sequence[float], level: float, *, exact: bool = False
 ) -> ConfidenceInterval:
-    """Interval of the differences replication by replication: what both share cancels out."""
+    """Interval of the differences replication by replication: common variation cancels out."""
     return interval([one - other for one, other in zip(values, against, strict=True)], level, exact=exact)
 
 

@@ -1,7 +1,4 @@
-"""A comparison as the JSON document of `simcost run`.
-
-The two sides of a plan in the document of a run: requests and jobs.
-"""
+"""Comparison as the JSON document of `simcost run`, with the requests and jobs of each plan."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -64,7 +61,7 @@ def _over_provisioned(plan: PlanSummary) -> Document:
 
 
 def _prefix(served: Sequence[Served]) -> Document:
-    """What the router believes to be cached, of the first replication; nothing where it does not ask."""
+    """Cached prefixes as the router believes them, of the first replication; empty where it does not use them."""
     if not served or served[0].prefix_blocks is None:
         return {}
     blocks, hit = served[0].prefix_blocks
@@ -72,7 +69,7 @@ def _prefix(served: Sequence[Served]) -> Document:
 
 
 def _retries(served: Sequence[Served]) -> Document:
-    """What clients sent again, counts of the first replication; nothing where they send nothing again."""
+    """Requests that clients sent again, counts of the first replication; empty where they do not retry."""
     if not served or served[0].retries is None:
         return {}
     said = served[0].retries
@@ -82,7 +79,7 @@ def _retries(served: Sequence[Served]) -> Document:
 
 
 def _following(served: Sequence[Served]) -> Document:
-    """How the fleet followed its demand, means over all replications; nothing where it changed in none."""
+    """Tracking of the demand by the fleet, means over all replications; empty where it never changed."""
     if not any(one.fleet_changed for one in served):
         return {}
     runs = [one.following for one in served if one.following is not None]
@@ -128,7 +125,7 @@ def service_levels(served: Sequence[Served]) -> Document:
 
 
 def jobs(plan: PlanSummary) -> Document:
-    """What jobs experienced, means over replications, counts of the first; nothing without jobs."""
+    """Outcomes of the jobs, means over replications, counts of the first; empty without jobs."""
     trained = plan.trained
     if not trained:
         return {}
@@ -148,7 +145,9 @@ def jobs(plan: PlanSummary) -> Document:
 
 
 def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
-    """How jobs of two plans wait and are preempted, the first replication's preemptions; nothing without jobs."""
+    """Sentences on waiting and preemption of jobs under two plans, the first replication's preemptions; empty without
+    jobs.
+    """
     waits, stops = (plan.wait_p95_s, against.wait_p95_s), [_stops(one) for one in (plan, against)]
     if waits[0] is None or waits[1] is None:
         return []
@@ -235,7 +234,7 @@ def document(
 
 
 def _drivers(comparison: Comparison, driven: CostDrivers | None) -> list[str]:
-    """What drives the difference in cost, and what it means for jobs."""
+    """Drivers of the difference in cost, and their effect on jobs."""
     if driven is None:
         return []
     named = {plan.name: plan for plan in comparison.plans}
@@ -293,7 +292,7 @@ def _known(interval: ConfidenceInterval | None, *, shares: bool = False) -> Docu
 
 
 def _prices(run: RunResult) -> list[Document]:
-    """What each unit cost, and where its price comes from."""
+    """Price of each unit, with its source."""
     return [
         {
             "service": charge.service,
@@ -339,7 +338,7 @@ def _decomposition(driven: CostDrivers) -> Document:
 
 
 def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
-    """What is wrong with a plan, though it ran: metrics of its autoscaler that never had a value."""
+    """Faults of a plan that still ran: metrics of its autoscaler that never had a value."""
     found = []
     for plan in plans:
         for metric in sorted({name for one in plan.served for name in one.unread}):
@@ -362,7 +361,7 @@ def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
 
 
 def _assumptions(comparison: Comparison) -> list[str]:
-    """What a sceptical reader should know about the numbers."""
+    """Assumptions behind the numbers."""
     runs = [run for plan in comparison.plans for run in plan.results]
     lines = [*_time(comparison, [run.bill.horizon_s for run in runs]), _replications(comparison)]
     error = max((run.served.slo.metrics_error for run in runs if run.served), default=0.0)
@@ -381,7 +380,7 @@ def _assumptions(comparison: Comparison) -> list[str]:
 
 
 def _time(comparison: Comparison, lengths_s: Sequence[float]) -> list[str]:
-    """How money is scaled to a month."""
+    """Scaling of costs to a month."""
     shortest, longest = map(format_seconds, (min(lengths_s), max(lengths_s)))
     length = shortest if shortest == longest else f"{shortest} to {longest}"
     tiers = ", storage and egress tiers apply to a month at this rate" if comparison.baseline.served else ""

@@ -1,4 +1,4 @@
-"""What drives the cost difference between two plans."""
+"""Drivers of the cost difference between two plans."""
 
 from dataclasses import dataclass
 

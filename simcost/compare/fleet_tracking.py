@@ -1,7 +1,7 @@
-"""How a fleet followed its demand: how fast, how steadily, at what price in hours; read from the ledger alone.
+"""Tracking of demand by a fleet: speed, stability and replica-hours; read from the ledger alone.
 
-How many replicas demand needs, `provisioning` says. A shortage is a stretch of time in which fewer are ready; how long
-shortages last is the reaction time: from the moment demand needs more until they are ready, or no longer needed.
+`provisioning` gives the replicas that demand needs. A shortage is a stretch of time in which fewer are ready; its
+length is the reaction time: from the moment demand needs more until they are ready, or no longer needed.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
-    """How a fleet followed its demand in one run."""
+    """Tracking of its demand by a fleet in one run."""
 
     reaction_s: float | None
     """Mean length of a shortage; None without any."""
@@ -56,7 +56,7 @@ class Following:
 
 
 def following(ledger: Ledger, slo: SloReport | None = None) -> Following:
-    """How the fleet of a run followed its demand."""
+    """Return how the fleet of a run followed its demand."""
     story, events = followed(ledger, slo), ledger.events
     what, value = events["what"].to_numpy(zero_copy_only=False), events["value"].to_numpy()
     short = story["ready"].to_numpy() < story["needed"].to_numpy()
@@ -85,7 +85,7 @@ def followed(ledger: Ledger, slo: SloReport | None = None) -> pa.Table:
 
 
 def moved(ledger: Ledger) -> bool:
-    """Whether the fleet ever changed or should have."""
+    """True if the fleet ever changed or should have."""
     return len(ledger.events) > len(unread(ledger))
 
 
@@ -100,7 +100,7 @@ def _step_s(story: Any) -> float:
 
 
 def _lengths(flags: npt.NDArray[np.bool_]) -> Ints:
-    """How long each stretch of true values is."""
+    """Length of each stretch of true values."""
     edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
     lengths: Ints = edges[1::2] - edges[::2]
     return lengths

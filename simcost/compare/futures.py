@@ -1,4 +1,4 @@
-"""Plans over many futures of the demand: the distribution of cost and service, and what not knowing costs."""
+"""Plans over many futures of the demand: the distribution of cost and service, and the cost of not knowing it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,16 +39,17 @@ class Futures:
 
     plans: tuple[PlanFutures, ...]
     value_of_waiting_usd: float | None
-    """What knowing the future before choosing would save a month: the mean cost of the best plan, less that of
-    the cheapest plan that meets the SLO in each future (expected value of perfect information; Raiffa and
-    Schlaifer 1961). Over futures in which some plan meets it; None where there is no best plan."""
+    """Monthly saving of knowing the future before choosing: the mean cost of the best plan, less that of the cheapest
+    plan that meets the SLO in each future (expected value of perfect information; Raiffa and Schlaifer 1961). Over
+    futures in which some plan meets it; None where there is no best plan.
+    """
     rescued: int
     """Futures in which the best plan misses the SLO and another meets it."""
     budget_usd: float | None
 
 
 def futures(comparison: Comparison, budget_usd: float | None) -> Futures:
-    """What the replications of a comparison say when each is a future."""
+    """Results of a comparison whose replications are futures."""
     cheapest = [_cheapest(plans) for plans in _by_future(comparison)]
     best = comparison.best
     known = [] if best is None else _pairs(best, cheapest)

@@ -43,7 +43,7 @@ class Provisioning:
 
 
 def provisioning(ledger: Ledger, slo: "SloReport") -> Provisioning:
-    """What a fleet paid beyond the replicas that its demand needed."""
+    """Cost of a fleet beyond the replicas that its demand needed."""
     t_s, rate = demand(ledger)
     paid_s = np.diff(_held_s(ledger, np.append(0.0, t_s)))
     needed_s = needed_replicas(ledger, rate, target_utilisation(ledger, slo)) * np.diff(t_s, prepend=0.0)
@@ -106,7 +106,7 @@ def _since(at_s: Floats, slots: Floats, t_s: Floats) -> Floats:
 
 
 def _missed(ledger: Ledger, slo: "SloReport", t_s: Floats) -> npt.NDArray[np.bool_]:
-    """Whether the hour in which an interval of the pulse ends missed the SLO."""
+    """True where the hour in which an interval of the pulse ends missed the SLO."""
     if not len(slo.hours):
         return np.zeros(len(t_s), np.bool_)
     missed = np.array([met is False for met in slo.hours["met"].to_pylist()])

@@ -1,7 +1,4 @@
-"""One plan over its replications: means, intervals, and whether it meets the SLO.
-
-One run, priced and assessed: what comparisons are made of.
-"""
+"""Results of a plan over its replications: means, intervals, and whether it meets the SLO."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +15,7 @@ from simcost.slo import SHARES_TO_REACH, Check, JobReport, SloReport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What became of the requests."""
+    """Outcomes of the requests."""
 
     slo: SloReport
     engine_factor: float
@@ -32,24 +29,26 @@ class Served:
     provisioning: Provisioning
     """Replica-hours paid, needed, and over-provisioned."""
     following: Following | None = None
-    """How the fleet followed its demand."""
+    """Tracking of the demand by the fleet."""
     fleet_changed: bool = False
     """True if the fleet changed in this replication, or should have; in another one it may still."""
     unread: tuple[str, ...] = ()
     """Metrics of the autoscaler that had no value at any of its decisions."""
     by_priority: tuple[Mapping[str, int], ...] = ()
-    """Where priorities differ, the highest first: priority, arrived, completed, rejected, timed_out, lost, in_system,
-    good."""
+    """Outcomes by priority where priorities differ, the highest first: priority, arrived, completed, rejected,
+    timed_out, lost, in_system, good.
+    """
     prefix_blocks: tuple[int, int] | None = None
     """Looked up by the router, and believed to be at the replica it chose; None = it looked none up."""
     retries: Mapping[str, Any] | None = None
-    """What clients sent again: retries, gave_up, refused_by_budget, waiting, generated_tokens, and `sendings`, which
-    add up as those of the ledger; None where they send nothing again."""
+    """Retries of clients: retries, gave_up, refused_by_budget, waiting, generated_tokens, and `sendings`, which add up
+    as those of the ledger; None where clients do not retry.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What became of the jobs."""
+    """Outcomes of the jobs."""
 
     slo: JobReport
     gpus: int
@@ -59,7 +58,7 @@ class Trained:
     fragmentation: float | None
     """Share of the idle GPU time that no typical job could use; None without nodes."""
     random: bool
-    """Whether another replication may differ."""
+    """True if another replication may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +79,8 @@ class RunResult:
 
     @property
     def over_provisioned_usd(self) -> float | None:
-        """What over-provisioned replica-hours cost, at what an hour of the plan's replicas cost on average; None
-        without requests.
+        """Cost of over-provisioned replica-hours, at the average cost of an hour of the plan's replicas; None without
+        requests.
         """
         if self.served is None:
             return None
@@ -97,7 +96,7 @@ class RunResult:
 
     @property
     def completed(self) -> bool:
-        """Whether some request, and some job, completed."""
+        """True if some request, and some job, completed."""
         served = self.served is None or self.served.requests["completed"] > 0
         return served and (self.trained is None or self.trained.slo.jobs["completed"] > 0)
 
@@ -108,7 +107,7 @@ class RunResult:
 
     @property
     def attainment(self) -> float | None:
-        """Share of the requests that were good; None where none tells."""
+        """Share of the requests that were good; None where none is known."""
         return None if self.served is None else self.served.slo.attainment
 
     @property
@@ -144,12 +143,12 @@ class PlanSummary:
 
     @property
     def served(self) -> tuple[Served, ...]:
-        """What became of the requests, by replication; empty where there are none."""
+        """Outcomes of the requests, by replication; empty where there are none."""
         return tuple(run.served for run in self.results if run.served is not None)
 
     @property
     def trained(self) -> tuple[Trained, ...]:
-        """What became of the jobs, by replication; empty where there are none."""
+        """Outcomes of the jobs, by replication; empty where there are none."""
         return tuple(run.trained for run in self.results if run.trained is not None)
 
     @property
@@ -159,7 +158,7 @@ class PlanSummary:
 
     @property
     def excess(self) -> float:
-        """How many times over its target the worst broken check is; for attainment: misses / misses allowed."""
+        """Ratio of the worst broken check to its target; for attainment: misses / misses allowed."""
         return max(map(_times_over, self.broken), default=1.0)
 
     def mean(self, value: Callable[[RunResult], float | None]) -> float | None:

@@ -1,4 +1,4 @@
-"""The money of a plan, looked at from all sides: charge by charge, per unit of work, and by what it was spent on."""
+"""Cost of a plan by charge, per unit of work, and by use."""
 
 from collections.abc import Iterable, Sequence
 from math import fsum
@@ -13,7 +13,7 @@ WORKING = ("computing", "useful", "checkpoint")
 
 
 def money(plan: PlanSummary) -> Document:
-    """What a plan's bill says beyond its total; means over replications, a month where it is said."""
+    """Parts of a plan's bill beyond its total; means over replications, a month where it is said."""
     return {
         "unit_costs": unit_costs(plan),
         "allocation_usd_per_month": allocation(plan),
@@ -25,7 +25,7 @@ def money(plan: PlanSummary) -> Document:
 
 
 def charge_changes(plan: PlanSummary, against: PlanSummary) -> list[Document]:
-    """What each charge adds to the difference of two plans, largest first; they add up to it."""
+    """Difference of two plans by charge, largest first; the charges add up to it."""
     one, other = charges_usd_per_month(plan.results), charges_usd_per_month(against.results)
     changes = {name: one.get(name, 0.0) - other.get(name, 0.0) for name in (*one, *(set(other) - set(one)))}
     ordered = sorted(changes.items(), key=lambda item: (-abs(item[1]), item[0]))
@@ -76,8 +76,8 @@ def unit_costs(plan: PlanSummary) -> Document:
 
 
 def allocation(plan: PlanSummary) -> Document:
-    """Where the money of a month went: accelerators at work, each other state, what was committed and not used, disks,
-    transfer; it adds up to the bill.
+    """Allocation of the cost of a month: accelerators at work, each other state, unused commitments, disks, transfer;
+    it adds up to the bill.
     """
     states = plan.by_state_usd
     found = {

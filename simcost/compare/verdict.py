@@ -1,7 +1,4 @@
-"""The decision in one sentence.
-
-Parts of sentences: differences of money and targets missed.
-"""
+"""Verdict of a comparison in one sentence, with its parts: differences of money and missed targets."""
 
 from collections.abc import Sequence
 
@@ -58,7 +55,7 @@ def against(change: Difference) -> str:
 
 
 def _negligible(change: Difference) -> bool:
-    """Whether the costs differ by less than a cent a month or 0.01 % throughout; unknown bounds are as the mean."""
+    """True if the costs differ by less than a cent a month or 0.01 % throughout; unknown bounds are as the mean."""
     cost = change.per_month_usd
     largest = max(abs(bound) for bound in (cost.mean, cost.lo, cost.hi) if bound is not None)
     against_usd = cost.mean / change.share if change.share else 0.0
@@ -106,13 +103,13 @@ def _unmeasured(check: Check) -> str:
 
 
 def _long(value_s: float, target_s: float) -> str:
-    """A time of hours for people; in seconds where its rounding hides the miss."""
+    """A time of hours as text; in seconds where its rounding hides the miss."""
     shown = format_seconds(value_s)
     return shown if shown != format_seconds(target_s) else f"{value_s:,.0f} s"
 
 
 def verdict(comparison: Comparison) -> str:
-    """Which plan to take, what it costs a month, by how much it differs, and what comes next."""
+    """Verdict: the plan to take, its cost a month, the difference, and what to do next."""
     if len(comparison.plans) == 1:
         return _single(comparison, comparison.baseline)
     best = comparison.best
