@@ -40,7 +40,7 @@ ON_NODES = tuple(cls().kind for cls in get_args(Rigid))
 
 
 def job_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
-    """What holds whatever the catalog says: targets, the log, and what each plan has for whom."""
+    """Checks that hold whatever the catalog says: targets, the log, and the parts of each plan."""
     jobs, serves = root.get("jobs"), any(given(root.get(key)) for key in ("workload", "demand"))
     trains = given(jobs)
     yield from _target_faults(root.get("slo"), file, serves=serves or not trains, trains=trains)
@@ -95,7 +95,7 @@ def _target_faults(slo: YamlNode | None, file: str, *, serves: bool, trains: boo
 
 
 def _idle_faults(node: YamlNode, keys: tuple[str, ...], file: str) -> Iterator[Fault]:
-    """What serves requests, where there are none."""
+    """Parts that serve requests, where there are no requests."""
     for key in keys:
         part = node.get(key)
         if part is not None and given(part):
@@ -126,14 +126,14 @@ def _training_faults(
     if kind is not None and kind.value == "nodes" and _value(training.get("placement"), "kind") != "count":
         yield from _order_faults(scheduler, file)
     if failures is not None and _there(failures) and not _there(training.get("checkpoints")):
-        yield fault_at(failures, "stand without `checkpoints`; say how jobs save their work", file)
+        yield fault_at(failures, "need `checkpoints`; write how jobs save their work", file)
     yield from file_faults(training.get("nodes"), file, folder, "put a list of nodes there")
     if spot is not None and isinstance(spot.value, dict):
         for key in ("availability", "prices"):
             yield from file_faults(spot.get(key), file, folder, "put recorded spot nodes there")
         price, prices = spot.get("price"), spot.get("prices")
         if prices is not None and given(prices) and given(price):
-            yield fault_at(prices, "stands beside a price; write one of the two", file)
+            yield fault_at(prices, "cannot be combined with a price; write one of the two", file)
 
 
 def _order_faults(scheduler: YamlNode | None, file: str) -> Iterator[Fault]:
@@ -185,7 +185,7 @@ def _size_faults(place: YamlNode, gpus: int, buy: Buy, catalog: Catalog, file: s
 
 
 def _peak_faults(place: YamlNode, gpus: int, scaling: PlanScaling, per_replica: int, file: str) -> Iterator[Fault]:
-    """A fleet smaller than what requests may hold, where their policy tells."""
+    """A fleet smaller than what requests may hold, where their policy states it."""
     try:
         most = scaling.largest()
     except InputError:
@@ -196,7 +196,7 @@ def _peak_faults(place: YamlNode, gpus: int, scaling: PlanScaling, per_replica: 
 
 
 def _there(node: YamlNode | None) -> bool:
-    """Whether something was written, be it `{}`: all defaults."""
+    """True if something was written, be it `{}`: all defaults."""
     return node is not None and node.value is not None
 
 

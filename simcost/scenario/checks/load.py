@@ -95,7 +95,7 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
 
 
 def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:
-    """Why requests carry no prefixes; empty where they do, or other faults come first."""
+    """Reason why requests carry no prefixes; empty where they do, or other faults come first."""
     from simcost.scenario.checks.routing_checks import may_look_at_prefixes, prefix_block_tokens
 
     if scenario is None or not any(may_look_at_prefixes(plan) for plan in scenario.plans):

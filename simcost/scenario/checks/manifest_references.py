@@ -1,4 +1,4 @@
-"""How a plan scales, where that is not said in place: a manifest that a team runs already, a forecast of its load."""
+"""References of a plan's scaling: a manifest that a team runs already, a forecast of its load."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNDATED = "has budgets with a schedule, and time 0 has no date; write `starts: 2
 
 
 def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest:
-    """What is in the file.
+    """Manifest in the file.
 
     Raises:
         FaultsError: all that is wrong with it, each with its place; metrics that no signal makes.
@@ -57,7 +57,7 @@ def policy_in(manifest: Manifest, asked: FromManifest) -> Scaling:
     if asked.first is None:
         return policy
     if not isinstance(policy, Follower):
-        raise InputError(f"{asked.path}: a {manifest.kind} follows nobody; name an HPA or a ScaledObject")
+        raise InputError(f"{asked.path}: a {manifest.kind} follows no other policy; name an HPA or a ScaledObject")
     try:
         return Chain(first=asked.first, then=policy, publishes=asked.publishes)
     except ValueError as error:
@@ -71,7 +71,7 @@ def nodes_in(manifest: Manifest, asked: FromManifest) -> NodePool:
         InputError: it has none.
     """
     if manifest.nodes is None:
-        raise InputError(f"{asked.path}: a {manifest.kind} says nothing of nodes; name a Karpenter NodePool")
+        raise InputError(f"{asked.path}: a {manifest.kind} does not describe nodes; name a Karpenter NodePool")
     return manifest.nodes
 
 
@@ -167,7 +167,7 @@ def manifest_faults(
 
 
 def not_simulated(manifest: Manifest) -> str | None:
-    """What of a manifest changes nothing here, as a sentence."""
+    """Part of a manifest that has no effect here, as a sentence."""
     if not manifest.not_simulated:
         return None
     return f"{Path(manifest.file).name}: not simulated: {', '.join(manifest.not_simulated)}."

@@ -1,4 +1,4 @@
-"""Faults that only the facts can tell: what a scenario names must exist, fit and agree.
+"""Checks of a scenario against the catalog: the names in it must exist, fit and agree.
 
 Each check reads the nodes, and takes a plan as an object where its schema holds, so that one fault does not
 hide another.
@@ -39,7 +39,7 @@ def find_catalog(root: YamlNode, file: Path) -> tuple[Catalog | None, list[Fault
 
 
 def scenario_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
-    """Names, baseline, workload, targets: what holds whatever the catalog says."""
+    """Names, baseline, workload, targets: checks that hold whatever the catalog says."""
     plans = items(root.get("plans"))
     yield from _name_faults(root, plans, file)
     yield from _source_faults(root, file)
@@ -73,7 +73,7 @@ def plan_faults(
 
 
 def _ways(node: YamlNode, buy: YamlNode, plan: Plan | None) -> Iterator[tuple[YamlNode, Buy | None]]:
-    """What a plan may buy, as it is written and, where its schema holds, as an object."""
+    """Purchase options of a plan, as written and, where the schema holds, as objects."""
     parts = [buy, *items(node.get("or_buy"))]
     return zip(parts, [None] * len(parts) if plan is None else [plan.buy, *plan.or_buy], strict=True)
 
@@ -83,7 +83,7 @@ def _choice_faults(node: YamlNode | None, plan: Plan | None, file: str) -> Itera
     if node is None or plan is None or not plan.or_buy:
         return
     if not isinstance(plan.buy, OnDemand | Spot):
-        message = f"stands beside buy of kind {plan.buy.kind}; there is a choice among on-demand and spot alone"
+        message = f"cannot be combined with buy of kind {plan.buy.kind}; only on-demand and spot can be listed"
         yield fault_at(node, message, file)
     if isinstance(plan.nodes, FixedNodes):
         yield fault_at(node, "has no effect: nodes of kind fixed are all of `buy`; remove one of the two", file)
@@ -202,7 +202,7 @@ def _source_faults(root: YamlNode, file: str) -> Iterator[Fault]:
             yield fault_at(root, message, file, "workload")
         return
     if given(workload) and demand is not None and given(demand):
-        yield fault_at(demand, "stands beside a workload; write one of the two", file)
+        yield fault_at(demand, "cannot be combined with a workload; write one of the two", file)
     for node, keys in (
         (root, ("model",)),
         *((plan, ("replica", "scaling")) for plan in items(root.get("plans"))),
@@ -223,7 +223,7 @@ def _demand_faults(root: YamlNode, demand: YamlNode, file: str, folder: Path) ->
         yield from stream_faults(stream, file, folder)
     horizon = root.get("horizon")
     if horizon is not None and given(horizon):
-        yield fault_at(horizon, "stands beside a demand; write it as demand.forecast.horizon", file)
+        yield fault_at(horizon, "cannot be combined with a demand; write it as demand.forecast.horizon", file)
     yield from repeated_names(items(demand.get("events")), file)
     ahead = demand.get("forecast")
     yield from ask(demand.get("timezone"), file, find_zone)[1]

@@ -1,4 +1,4 @@
-"""Whether an autoscaler can be fed by the simulator, and a node pool by what its plan buys; at check as in a run."""
+"""Checks that the simulator can feed an autoscaler, and a plan's purchase a node pool; at check as in a run."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def within(plan: Plan, nodes: Nodes, catalog: Catalog) -> tuple[Plan, list[str]]
 
 
 def _sorted(plan: Plan, pool: NodePool, catalog: Catalog) -> tuple[list[OnDemand | Spot], list[str]]:
-    """What a pool allows of what the plan buys, and why not the others."""
+    """Allowed purchase options of a pool, and why not the others."""
     allowed: list[OnDemand | Spot] = []
     refused: list[str] = []
     for way in (plan.buy, *plan.or_buy):

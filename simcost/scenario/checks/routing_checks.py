@@ -1,4 +1,4 @@
-"""How a plan routes: what of it the simulator has no signals for, and the endpoint picker of a manifest."""
+"""Routing of a plan: parts for which the simulator has no signals, and the endpoint picker of a manifest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def cache_faults(root: YamlNode, file: str) -> Iterator[Fault]:
 
 
 def routing_faults(plan: Plan | None, node: YamlNode, without_prefixes: str, file: str) -> Iterator[Fault]:
-    """What a plan's router and door ask for and cannot have; a plan that is None has other faults already.
+    """Faults of a plan's router and gateway that need what they cannot have; a plan that is None has other faults
+    already.
 
     `without_prefixes` says why requests carry no prefixes; empty where they do.
     """
@@ -51,7 +52,7 @@ def routing_faults(plan: Plan | None, node: YamlNode, without_prefixes: str, fil
         return
     saturation = door.get("saturation") if door is not None else None
     if saturation is not None and plan.admission.saturation is not None and not _is_picker(plan.router):
-        yield fault_at(saturation, "is told by the signals of an endpoint-picker; use one, or max_ongoing", file)
+        yield fault_at(saturation, "needs the signals of an endpoint-picker; use one, or max_ongoing", file)
     yield from _retry_faults(plan, node, file)
     if router is None or not isinstance(plan.router, EndpointPicker):
         return
@@ -74,12 +75,12 @@ def _retry_faults(plan: Plan, node: YamlNode, file: str) -> Iterator[Fault]:
 
 
 def may_look_at_prefixes(plan: Plan) -> bool:
-    """Whether its router looks at prefixes, or is that of a manifest, which may."""
+    """True if its router looks at prefixes, or is that of a manifest, which may."""
     return isinstance(plan.router, FromManifest) or looks_at_prefixes(plan.router)
 
 
 def looks_at_prefixes(router: Router) -> bool:
-    """Whether a scorer of the router does."""
+    """True if a scorer of the router does."""
     return isinstance(router, EndpointPicker) and any(isinstance(one.scorer, PrefixCache) for one in router.scorers)
 
 
@@ -117,7 +118,7 @@ def _is_simulated(scorer: Scorer, block_tokens: int | None) -> bool:
 
 
 def unrouted(manifest: Manifest, block_tokens: int | None) -> str | None:
-    """What of the picker of a manifest is not simulated, as a sentence."""
+    """Part of the picker of a manifest that is not simulated, as a sentence."""
     picker = manifest.router
     if picker is None:
         return None

@@ -1,6 +1,6 @@
-"""What the schema classes ask for: which class a mapping stands for, and which keys it may have.
+"""Conformance of a scenario to the schema: the class of each mapping, the keys that it may have, and `defaults:`.
 
-`defaults:`, the plan fields that all plans share, written once at the top of a scenario.
+`defaults:` holds the plan fields that all plans share, written once at the top of a scenario.
 """
 
 from __future__ import annotations
@@ -172,5 +172,5 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
 
 
 def _other_kind(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> bool:
-    """Whether both name a kind, and not the same."""
+    """True if both name a kind, and not the same."""
     return "kind" in mine and "kind" in theirs and mine["kind"].plain() != theirs["kind"].plain()

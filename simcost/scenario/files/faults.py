@@ -1,4 +1,4 @@
-"""What is wrong with a value, in the words and at the place of the file."""
+"""Faults of a value, with its wording and place in the file."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _fault(detail: dict[str, Any], root: YamlNode, file: str) -> Fault | None:
 
 
 def ask(node: YamlNode | None, file: str, question: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
-    """What is known under the name in a node, or the fault."""
+    """Fact known under the name in a node, or the fault."""
     if node is None or not isinstance(node.value, str):
         return None, []
     try:

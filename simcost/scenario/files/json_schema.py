@@ -1,7 +1,4 @@
-"""The JSON Schema of the scenario file: completion and checks in an editor, before simcost runs.
-
-What a scenario file may say, field by field, read from the schema classes and their docstrings.
-"""
+"""JSON Schema of the scenario file, from the schema classes and docstrings, for completion in an editor."""
 
 from __future__ import annotations
 
@@ -28,9 +25,9 @@ class SchemaSection:
     """A mapping of the file and the class that it stands for."""
 
     path: str
-    """Where it stands: `plans[].scaling`."""
+    """Path in the scenario: `plans[].scaling`."""
     kind: str | None
-    """Where the place takes one of several kinds: which."""
+    """Kind, where the place takes one of several."""
     cls: type
 
 
@@ -135,7 +132,7 @@ def _object(cls: type) -> Schema:
 
 
 def _of(hint: Any) -> Schema:
-    """What a type allows."""
+    """Schema of a type."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return reduce(_limited, arguments[1:], _of(arguments[0]))

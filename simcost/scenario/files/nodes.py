@@ -38,7 +38,7 @@ class YamlNode:
 
 
 def dotted(path: Keys) -> str:
-    """A path as people write it: `plans.0.buy`."""
+    """Notation of a path: `plans.0.buy`."""
     return ".".join(map(str, path))
 
 
@@ -48,5 +48,5 @@ def items(node: YamlNode | None) -> list[YamlNode]:
 
 
 def given(node: YamlNode | None) -> bool:
-    """Whether something was written: not `null`, `{}` or `[]`."""
+    """True if something was written: not `null`, `{}` or `[]`."""
     return node is not None and node.value is not None and node.value not in ({}, [])

@@ -1,7 +1,4 @@
-"""Single parts of a scenario, for verbs that need no whole one.
-
-A YAML file whose schema is one class: the object it stands for, or all that is wrong with it.
-"""
+"""Parts of a scenario without the rest, and YAML files whose schema is one class, with all faults."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def reference_markdown() -> str:
 
 @cache
 def _homes() -> dict[type, SchemaSection]:
-    """Where each class stands first: what may stand in several places is described once."""
+    """First place of each class: what several places may have is described once."""
     homes: dict[type, SchemaSection] = {}
     for part in parts():
         homes.setdefault(part.cls, part)
@@ -74,7 +74,7 @@ def _section(part: SchemaSection) -> str:
 
 
 def _type(hint: Any) -> str:
-    """What a value may be, with links to the sections of what it may hold."""
+    """Type of a value, with links to the sections of its parts."""
     listed = [get_args(leaf)[0] for leaf in leaves(hint) if get_origin(leaf) is tuple]
     if listed and classes(listed[0]):
         return f"list of {_links(listed[0])}"

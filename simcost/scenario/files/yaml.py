@@ -85,7 +85,7 @@ def parse_documents(text: str, file: str) -> tuple[list[YamlNode], list[Fault]]:
 
 
 def _build(text: str, builder: _Builder) -> _Builder:
-    """The text taken in; what is wrong with it is among the faults."""
+    """The text taken in; its faults are among the faults."""
     try:
         text.encode("utf-8")  # lone surrogates cannot be parsed
         for event in _events(text):
@@ -151,7 +151,7 @@ class _Builder:
 
     file: str
     many: bool = False
-    """Whether there may be several documents."""
+    """True if there may be several documents."""
     faults: list[Fault] = field(default_factory=list)
     root: YamlNode | None = None
     roots: list[YamlNode] = field(default_factory=list)
@@ -223,7 +223,7 @@ class _Builder:
         self._add(replace(node, line=line, column=column, path=self._path()), None, size, height)
 
     def _add(self, node: YamlNode, anchor: str | None, size: int, height: int) -> None:
-        """Put a finished node into what is open around it."""
+        """Put a finished node into the open one around it."""
         if anchor is not None:
             self.anchors[anchor] = (node, size, height)
         if not self.open:
@@ -258,7 +258,7 @@ class _Builder:
             mapping[key.value] = replace(node, key=(key.line, key.column))
 
     def _path(self) -> Keys:
-        """Where the next node stands."""
+        """Path of the next node."""
         if not self.open:
             return ()
         around = self.open[-1]

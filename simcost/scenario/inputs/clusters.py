@@ -1,4 +1,4 @@
-"""What the jobs of each plan run on, its files read, and how they run there."""
+"""Clusters on which the jobs of each plan run, their files read, and their options."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from simcost.units import format_seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cluster:
-    """What the jobs of a plan run on."""
+    """Cluster of the jobs of a plan."""
 
     plan: Plan
     training: Training
     buy: Buy
-    """How its steady nodes are paid."""
+    """Purchase option of its steady nodes."""
     gpus_per_node: int
     """Of a steady node."""
     nodes: NodeTable | None = None
@@ -43,12 +43,12 @@ class Cluster:
 
     @property
     def shared(self) -> bool:
-        """Whether requests hold a part of it."""
+        """True if requests hold a part of it."""
         return isinstance(self.training, OnShared)
 
     @property
     def random(self) -> bool:
-        """Whether one replication may differ from the next even if the jobs do not."""
+        """True if one replication may differ from the next even if the jobs do not."""
         on = self.training
         placed = isinstance(on, OnNodes) and isinstance(on.placement, Random)
         if isinstance(on, OnShared | OnSpot):
@@ -153,7 +153,7 @@ def run_jobs(
 
 
 def assumptions_of(cluster: Cluster) -> list[str]:
-    """What a sceptical reader should know about jobs on a cluster, one sentence each."""
+    """Assumptions about jobs on a cluster, one sentence each."""
     on, lines = cluster.training, []
     if on.checkpoints is not None:
         interval, write, restart = map(

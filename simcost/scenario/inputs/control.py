@@ -44,7 +44,7 @@ MOST = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steered:
-    """What steers the fleet of a plan."""
+    """Control of the fleet of a plan."""
 
     scaling: Scaling
     nodes: Nodes
@@ -53,7 +53,7 @@ class Steered:
     interruptions: Interruptions | None
     starts_utc_s: float
     notes: tuple[str, ...] = ()
-    """What a reader should know of how it was read."""
+    """Notes on how it was read."""
     inputs: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each file by its name in the scenario."""
 
@@ -61,8 +61,7 @@ class Steered:
 def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Steered:
     """Read the manifests and traces of a plan, and look ahead where it does.
 
-    Raises:
-        FaultsError: what is wrong with a manifest.
+    Raises: FaultsError: faults of a manifest.
         InputError: a trace that cannot be read or has no such zone, or a date that is none.
     """
     catalog, folder = loaded.catalog, loaded.folder

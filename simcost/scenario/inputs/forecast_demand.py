@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 DEMAND_FILES = ("demand.json", "paths.parquet")
-"""Of a results folder: what a chart draws of the demand, and all its sample paths."""
+"""Of a results folder: the demand that a chart shows, and all its sample paths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Foreseen:
     demand: Demand
     outlook: Projection
     notes: tuple[str, ...]
-    """What was found in the history."""
+    """Findings in the history."""
     screening: Screening
     streams: tuple[Stream, ...]
     folder: Path
@@ -127,7 +127,7 @@ class Foreseen:
         }
 
     def caveats(self, replications: int) -> list[str]:
-        """What a reader of the result should know about its requests."""
+        """Caveats on the requests of the result."""
         screening = self.screening
         lines = [f"{self.demand.history}: {note.rstrip('.')}." for note in self.notes]
         if replications < screening.of:
@@ -159,7 +159,7 @@ class Foreseen:
 
 
 def history_of(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
-    """The series that is forecast, scaled, in requests per step; and what was found in it.
+    """The series that is forecast, scaled, in requests per step; and the findings in it.
 
     Raises:
         InputError: there is none, or it counts something else.
@@ -184,7 +184,7 @@ def history_of(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
 
 
 def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:
-    """What the requests look like: as stated, or as those of the history.
+    """Streams of requests: as stated, or as those of the history.
 
     Raises:
         InputError: nothing is stated, and the history is not a trace.
@@ -200,7 +200,7 @@ def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:
 
 
 def write_demand(foreseen: Foreseen, folder: Path) -> list[str]:
-    """Write into a results folder what a chart draws of the demand, and all its sample paths; their names."""
+    """Write the demand that a chart shows and all its sample paths into a results folder; their names."""
     outlook = foreseen.outlook
     drawn = picture(outlook.forecast, outlook.stated, timezone=foreseen.demand.timezone)
     picture_file, paths_file = DEMAND_FILES

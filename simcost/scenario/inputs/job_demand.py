@@ -30,7 +30,7 @@ class JobTrace:
     log: JobLog
     jobs: Jobs
     findings: tuple[str, ...]
-    """What was left out or assumed when the log was read."""
+    """Findings on what was left out or assumed when the log was read."""
     seed: int
     inputs: dict[str, str]
     """SHA-256 of the log by its name in the scenario."""
@@ -81,7 +81,7 @@ class JobTrace:
 
     @property
     def random(self) -> bool:
-        """Whether the jobs differ from one replication to the next."""
+        """True if the jobs differ from one replication to the next."""
         return self.log.limits is not None and self.log.limits.sigma > 0
 
     @property
@@ -101,7 +101,7 @@ class JobTrace:
         return known | ({"seed": self._seed(replication)} if self.random else {})
 
     def caveats(self) -> list[str]:
-        """What a reader of the result should know about its jobs."""
+        """Caveats on the jobs of the result."""
         count, hours = format_count(len(self.jobs)), format_count(self.jobs.gpu_seconds / 3600)
         lines = [
             f"{self.log.path}: {count} jobs, {hours} GPU-hours; each takes as long on any plan's GPUs as in the log."

@@ -1,4 +1,4 @@
-"""Purchasing plans in files: what they say, and the catalog they ask."""
+"""Purchasing plans in files: their content, and the catalog that they use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 Document = dict[str, Any]
 Key = tuple[str, ...]
-"""What a line of usage is of, as `UsageRows.keys`."""
+"""Key of a line of usage, as `UsageRows.keys`."""
 
 
 def load_purchasing(path: Path) -> tuple[Purchasing, Catalog]:
@@ -41,7 +41,7 @@ def load_purchasing(path: Path) -> tuple[Purchasing, Catalog]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedByRun:
-    """What a plan of a finished run used, replication by replication."""
+    """Usage of a plan of a finished run, replication by replication."""
 
     usages: list[UsageRows]
     level: float
@@ -49,7 +49,7 @@ class UsedByRun:
 
 
 def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
-    """What a plan of a results folder of `simcost run` used.
+    """Usage of a plan of a results folder of `simcost run`.
 
     Args:
         folder: the results.

@@ -1,4 +1,4 @@
-"""Requests as the scenario gives them: traces replayed and requests drawn, anew in each replication."""
+"""Requests of a scenario: traces replayed and requests sampled, anew in each replication."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Given:
         return {"workload": workloads, "seed": self.seed, "replication": replication}
 
     def caveats(self, replications: int) -> list[str]:
-        """What a reader of the result should know about its requests."""
+        """Caveats on the requests of the result."""
         return [*self.other_models, *self._ended(), *self._nothing_random(replications)]
 
     def _expected(self, workload: Workload) -> float:
@@ -94,7 +94,9 @@ class Given:
         return info.rows * workload.rate_scale * kept * (covered if workload.repeat else min(covered, 1.0))
 
     def _ended(self) -> list[str]:
-        """Which traces are shorter than the run. Not a fault: the drain after the last request may be the question."""
+        """Names of the traces that are shorter than the run. Not a fault: the drain after the last request may be the
+        question.
+        """
         once = [one for one in self.workloads if isinstance(one, RecordedWorkload) and not one.repeat]
         spans = {one.path: span_s(one, self.folder) for one in once}
         return [

@@ -1,4 +1,4 @@
-"""Spot nodes of a plan along recorded availability: how many there are, when each is there, what they cost."""
+"""Spot nodes of a plan along recorded availability: how many there are, when each is there, and their cost."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class AvailableSpotNodes:
         return self.trace.span_s
 
     def first_tick(self, seed: int, replication: int) -> int:
-        """Where in the trace a replication begins; the first at its start."""
+        """Start of a replication in the trace; the first at its start."""
         if replication == 0:
             return 0
         draws = stream(seed, "spot", self.asked.availability, self.trace.name, replication)
@@ -83,7 +83,7 @@ class AvailableSpotNodes:
         )
 
     def intervals(self, first: int, horizon_s: float) -> pa.Table:
-        """When each node is there, of schema NODES: the one with the lowest number stays longest."""
+        """Intervals in which each node is there, of schema NODES: the one with the lowest number stays longest."""
         there = self._until(self.nodes(first), horizon_s)
         edges = np.minimum(np.arange(len(there) + 1) * self.trace.gap_s, horizon_s)
         rows: list[tuple[str, int, int, float, float]] = []

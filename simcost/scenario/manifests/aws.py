@@ -18,7 +18,7 @@ _NO_POLICY = (
     "ScalingPolicies"
 )
 _NO_CAPACITY = (
-    "says nothing of the capacity; write min and max beside `from:`, or add the answer of `aws "
+    "does not state the capacity; write min and max next to `from:`, or add the answer of `aws "
     "application-autoscaling describe-scalable-targets` to the file, as ScalableTargets"
 )
 

@@ -1,4 +1,4 @@
-"""Where scaling policies of AWS are written: templates of CloudFormation, configs and answers of the command line."""
+"""Scaling policies in files of AWS: templates of CloudFormation, configs and answers of the command line."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class AwsFile:
     name: str = ""
     """Of the resource that is scaled."""
     config: str = ""
-    """Where the one policy is the configuration alone: which type it is of."""
+    """Type of the policy, where its configuration stands alone."""
 
 
 def is_template(root: Fields) -> bool:
-    """Whether this is a template of CloudFormation that scales something."""
+    """True if this is a template of CloudFormation that scales something."""
     return any(kind in (_TARGET, _POLICY) for kind in _types(root.mapping.get("Resources")))
 
 
@@ -84,7 +84,7 @@ def _chosen(root: Fields, targets: list[Fields], policies: list[Fields], name: s
     if name in names:
         return name
     if len(names) > 1:
-        root.fault(f"scales {', '.join(names)}; choose one with --name NAME, or `name:` beside `from:`")
+        root.fault(f"scales {', '.join(names)}; choose one with --name NAME, or `name:` next to `from:`")
     return names[0] if names else None
 
 
@@ -108,7 +108,7 @@ def _template(root: Fields, name: str | None) -> AwsFile:
     targets = [fields for key, fields in found[_TARGET] if name in (None, key)]
     if len(targets) > 1:
         names = ", ".join(key for key, _ in found[_TARGET])
-        root.fault(f"scales {names}; choose one with --name NAME, or `name:` beside `from:`", "Resources")
+        root.fault(f"scales {names}; choose one with --name NAME, or `name:` next to `from:`", "Resources")
     target = targets[0] if targets else None
     ids = {key for key, fields in found[_TARGET] if fields is target}
     policies = [

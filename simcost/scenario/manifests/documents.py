@@ -16,7 +16,7 @@ _CONFIGS = ("kind", "applications", "llm_configs", "optimization_target", "plugi
 
 
 def objects_of(text: str, file: str) -> tuple[list[YamlNode], ManifestFile]:
-    """All objects of a file, and what is wrong with its syntax.
+    """All objects of a file, and its syntax faults.
 
     A `List`, as kubectl writes it, is its items; a RayService is the Serve config that it holds as a string, a
     ConfigMap the configs that it holds as texts.

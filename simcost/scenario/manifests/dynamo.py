@@ -31,7 +31,7 @@ def read_dynamo(root: Fields) -> DynamoPlanner | None:
         notes.append("mode disagg: one pool is scaled, by the rules of decode; the GPU budget is all of its")
     predictor = root.choice("load_predictor", ("constant", "arima", "kalman", "prophet"))
     if predictor not in (None, "constant"):
-        notes.append(f"load_predictor {predictor}: the last interval stands for the next (constant)")
+        notes.append(f"load_predictor {predictor}: the last interval is used for the next (constant)")
     gpus = {one: root.count(f"{one}_engine_num_gpu", 1) for one in ("decode", "prefill")}
     throughput, load = (
         _either(root, f"{one}_adjustment_interval_seconds", f"{one}_adjustment_interval")

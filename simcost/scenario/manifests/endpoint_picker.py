@@ -1,6 +1,4 @@
-"""EndpointPickerConfig of llm-d.
-
-EndpointPickerConfig of llm-d: what holds requests back, or turns them away, while the pool is saturated.
+"""EndpointPickerConfig of llm-d: scorers, and limits on requests while the pool is saturated.
 
 Semantics: llm-d-inference-scheduler apix/config/v1alpha1, pkg/epp/framework/plugins/flowcontrol.
 """
@@ -93,7 +91,7 @@ def read_epp(root: Fields, profile: str | None) -> EndpointPicker | None:
         elif kind in _SCORERS:
             weighted += _weighted(entry, plugin, kind)
             if kind.startswith("precise"):
-                root.reading.notes.append(f"plugin {kind}: an estimate, as that of prefix-cache-scorer, stands for it")
+                root.reading.notes.append(f"plugin {kind}: an estimate is used, as for prefix-cache-scorer")
         elif kind in _PASSED:
             entry.passes(*entry.mapping)
             root.reading.notes.append(f"plugin {kind}")
@@ -159,7 +157,7 @@ def _saturation(root: Fields) -> Saturation | None:
     plugin = next((one for one in plugins if named in (one.text("name"), one.text("type"))), None)
     kind = plugin.text("type") if plugin is not None else _DETECTOR
     if kind != _DETECTOR:
-        root.reading.notes.append(f"saturation detector {kind}: {_DETECTOR} with its defaults stands for it")
+        root.reading.notes.append(f"saturation detector {kind}: {_DETECTOR} with its defaults is used instead")
         return Saturation()
     at = (plugin.child("parameters") if plugin is not None else None) or place
     if at is None:

@@ -1,6 +1,6 @@
-"""A mapping of a manifest, read field by field: wrong values become located faults, unread ones are remembered.
+"""Fields of a manifest, read one by one: wrong values become located faults, unread keys are remembered.
 
-Numbers as manifests write them: Kubernetes quantities, Go durations.
+Numbers may be Kubernetes quantities or Go durations.
 """
 
 from __future__ import annotations
@@ -92,14 +92,14 @@ class ManifestFile:
     faults: list[Fault] = field(default_factory=list)
     seen: list[Fields] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What is simulated otherwise than it is written."""
+    """Notes on what is simulated otherwise than it is written."""
 
     def fault(self, node: YamlNode, message: str, *more: str) -> None:
-        """Note what is wrong at a node; `more` extends its path."""
+        """Note a fault at a node; `more` extends its path."""
         self.faults.append(fault_at(node, message, self.file, *more))
 
     def not_simulated(self) -> list[str]:
-        """Paths of what was not read, and the notes."""
+        """Paths of unread keys, and the notes."""
         unread = [
             dotted((*fields.node.path, key)) for fields in self.seen for key in fields.mapping if key not in fields.read
         ]
@@ -131,7 +131,7 @@ class Fields:
         return None if found is None or found.value is None else found
 
     def has(self, key: str) -> bool:
-        """Whether a key is given."""
+        """True if a key is given."""
         found = self.mapping.get(key)
         return found is not None and found.value is not None
 
@@ -140,7 +140,7 @@ class Fields:
         self.read.update(keys)
 
     def fault(self, message: str, key: str = "") -> None:
-        """Note what is wrong with the mapping, or with a key of it."""
+        """Note a fault of the mapping, or of a key of it."""
         child = self.mapping.get(key) if key else None
         if child is not None:
             self.reading.fault(child, message)
@@ -306,7 +306,7 @@ def _check_limits(make: Callable[..., object], given: Mapping[str, object]) -> N
 
 
 def _limits(hint: object) -> Iterator[object]:
-    """What `Annotated` says of a type, or of the members of a union."""
+    """Limits of a type in `Annotated`, or of the members of a union."""
     if get_origin(hint) is Annotated:
         yield from get_args(hint)[1:]
     elif get_origin(hint) in (Union, UnionType):
@@ -322,7 +322,7 @@ def _whole(text: str) -> int:
 
 
 def each(fields: Sequence[Fields], read: Callable[[Fields], T | None]) -> Iterator[T]:
-    """What could be read of each mapping."""
+    """Readable part of each mapping."""
     for one in fields:
         made = read(one)
         if made is not None:

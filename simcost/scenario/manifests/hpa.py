@@ -102,7 +102,7 @@ def _metric(entry: Fields, signals: Mapping[str, Source], unmapped: list[Unmappe
 
 
 def _name(body: Fields, kind: str) -> str | None:
-    """What the metric is called."""
+    """Name of the metric."""
     if kind in ("Resource", "ContainerResource"):
         body.passes("container")
         return body.text("name", required=True)
@@ -128,7 +128,7 @@ def _target(target: Fields | None, kind: str) -> tuple[str, float] | None:
         return None
     others = [_FIELD[name] for name in given if name != of]
     if others:
-        target.fault(f"stands beside type: {of}, which reads {_FIELD[of]}; keep one of the two", others[0])
+        target.fault(f"conflicts with type: {of}, which reads {_FIELD[of]}; keep one of the two", others[0])
         return None
     value = target.quantity(_FIELD[of], above=True, required=True)
     return None if value is None else (of, value)

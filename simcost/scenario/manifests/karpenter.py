@@ -75,7 +75,7 @@ def _types(inner: Fields, requirements: Sequence[Requirement], offers: Sequence[
 
 
 def _limits(limits: Fields | None) -> dict[str, object]:
-    """What all nodes together may have."""
+    """Limits of all nodes together."""
     if limits is None:
         return {}
     counts = [found for key in _ACCELERATORS if (found := limits.count(key)) is not None]

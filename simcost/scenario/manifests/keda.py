@@ -21,7 +21,7 @@ ON = "autoscaling.keda.sh/"
 
 
 class Keys(NamedTuple):
-    """How a trigger calls its thresholds."""
+    """Names of a trigger's thresholds."""
 
     threshold: str
     activation: str
@@ -171,7 +171,7 @@ def _query(details: Fields, kind: str) -> Query | str | None:
 
 
 def _remedy(name: str, query: Query | str | None, kind: str, details: Fields) -> str:
-    """Why a trigger has no signal, and what to write."""
+    """Reason why a trigger has no signal, and what to write."""
     asked = details.text("query") or ""
     if published(asked):
         return unmapped_metric(name, details.reading.file, asked=asked)

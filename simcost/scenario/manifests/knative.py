@@ -26,7 +26,7 @@ _OLD = {
 
 
 def read_knative(root: Fields, kind: str) -> tuple[Kpa | None, Admission]:
-    """The autoscaler, and what a replica takes and lets wait."""
+    """The autoscaler, and the concurrency and queue of a replica."""
     spec = root.child("spec", required=kind != "PodAutoscaler")
     template = spec.child("template") if spec is not None and kind in ("Service", "Configuration") else root
     if template is None:

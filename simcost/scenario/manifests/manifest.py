@@ -1,4 +1,4 @@
-"""What a manifest says, as plain objects."""
+"""Manifest as plain objects."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Manifest:
 
     file: str
     kind: str
-    """Of the object, or what it is where objects of this system have no kind."""
+    """Kind of the object, or its meaning where objects of this system have no kind."""
     name: str
     policy: Autoscaler | None = None
     nodes: NodePool | None = None
     router: EndpointPicker | None = None
     admission: Admission = field(default_factory=Admission)
-    """Limits at the door; those that it says nothing of are as they are by themselves."""
+    """Limits at the gateway; those that it does not state keep their defaults."""
     gpus: int | None = None
     """Accelerators of a replica."""
     unmapped: tuple[Unmapped, ...] = ()

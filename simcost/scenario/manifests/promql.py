@@ -43,15 +43,15 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a query stands for."""
+    """Meaning of a query."""
 
     source: Source
     labels: tuple[str, ...]
     """Label matchers and groupings, which are not simulated: the pool is all there is."""
     several: str = ""
-    """Why it gives more than one series, so that KEDA fails; empty where it gives one."""
+    """Reason why it gives more than one series, so that KEDA fails; empty where it gives one."""
     zero: bool = False
-    """Whether it is 0 where there are no data."""
+    """True if it is 0 where there are no data."""
 
 
 def parse_promql(text: str) -> Query:
@@ -68,7 +68,7 @@ def parse_promql(text: str) -> Query:
         raise ValueError(f"is the number {found.number:g}, whatever the load; {SHAPES}")
     several = "gives a series for each replica; write sum(...), or avg(...)" if found.each else ""
     if found.extra and not found.each:
-        several = "gives the series of vector(0) beside one with labels; write `or on() vector(0)`"
+        several = "gives the series of vector(0) in addition to one with labels; write `or on() vector(0)`"
     return Query(found.source, tuple(parser.labels), several, found.zero)
 
 

@@ -1,4 +1,4 @@
-"""What the parts of a PromQL query give: numbers, buckets of a latency, series of replicas or of the pool."""
+"""Values of the parts of a PromQL query: numbers, buckets of a latency, series of replicas or of the pool."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHAPES = (
 
 @dataclass(frozen=True, slots=True)
 class QuerySeries:
-    """What a part of a query gives: a number, buckets of a latency, or signals."""
+    """Value of a part of a query: a number, buckets of a latency, or signals."""
 
     source: Source = ()
     by: frozenset[str] | None = frozenset()
@@ -47,11 +47,11 @@ class QuerySeries:
     """Of the rate of such a histogram; 0 = since the engines started."""
     zero: bool = False
     extra: bool = False
-    """Whether `or vector(0)` has added a series without labels to others."""
+    """True if `or vector(0)` has added a series without labels to others."""
 
     @property
     def each(self) -> bool:
-        """Whether there is one for each replica."""
+        """True if there is one for each replica."""
         return self.by is None or any(label.lower() in _REPLICA for label in self.by)
 
 

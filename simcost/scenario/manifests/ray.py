@@ -17,7 +17,7 @@ ONGOING, TARGET = 5, 2.0
 OLD_ONGOING, OLD_TARGET = 100, 1.0
 """The same before Ray 2.32."""
 LLM_TARGET = 1e9
-"""Requests that a replica of Ray Serve LLM aims at unless told otherwise: it never scales up by them."""
+"""Requests that a replica of Ray Serve LLM aims at by default: it never scales up by them."""
 KEYS = ("applications", "deployments", "llm_configs", "model_loading_config")
 """Any of them at the top shows what the file is."""
 _RENAMED = (2, 10)
@@ -101,7 +101,7 @@ def read_ray(deployment: Deployment) -> RayServe | Fixed | None:
 
 
 def read_door(deployment: Deployment) -> Admission:
-    """What a replica takes at a time, and what may wait for it."""
+    """Admission: requests that a replica takes at a time, and that may wait for it."""
     fields = deployment.fields
     name = _named(deployment, fields, "max_ongoing_requests", "max_concurrent_queries")
     ongoing, queued = fields.count(name, 1), fields.quantity("max_queued_requests", -1)
@@ -138,7 +138,7 @@ def _named(deployment: Deployment, fields: Fields, name: str, older: str) -> str
     """The name of two that the version of Ray reads; a fault where it passes over the one that is written."""
     version, shown = deployment.version, ".".join(map(str, deployment.version))
     if fields.has(name) and fields.has(older):
-        fields.fault(f"stands beside {name}, its newer name; keep one of the two", older)
+        fields.fault(f"appears together with {name}, its newer name; keep one of the two", older)
     elif fields.has(older) and not version:
         fields.fault(
             f"is the name up to Ray 2.32, which later versions pass over; write {name}, or the RayService with its "

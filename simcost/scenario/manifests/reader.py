@@ -1,4 +1,4 @@
-"""A manifest file: its documents, what kind each is, and the objects they stand for."""
+"""A manifest file: its documents, the kind of each, and the objects they stand for."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ _INSTEAD = {
     "max: 8}, then: {from: hpa.yaml}}",
     "InferencePool": "it names the picker of its endpoints: give the EndpointPickerConfig, or its ConfigMap",
     "DynamoGraphDeployment": "its planner scales it: give the config of the planner",
-    "Deployment": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml, or write "
-    "scaling: {kind: fixed, replicas: ...}",
-    "StatefulSet": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
-    "LeaderWorkerSet": "it says nothing of scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
+    "Deployment": "it does not describe scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml, or "
+    "write scaling: {kind: fixed, replicas: ...}",
+    "StatefulSet": "it does not describe scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
+    "LeaderWorkerSet": "it does not describe scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml",
     "RayCluster": "it scales nodes, not replicas: give the Serve config, or the RayService",
     "EC2NodeClass": "it says how nodes are made: give the NodePool that names it",
 }
-"""What to give in place of objects that others make an autoscaler of."""
+"""Remedies for objects of which others make an autoscaler."""
 _SCALERS = (
     "HorizontalPodAutoscaler",
     "ScaledObject",
@@ -82,7 +82,7 @@ _KNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """One document and what it is; no kind = it is none of ours."""
+    """One document and its kind; no kind = it is not supported."""
 
     fields: Fields
     kind: str
@@ -91,7 +91,7 @@ class _Document:
 
 
 class _Asked(NamedTuple):
-    """What is asked for besides the file."""
+    """Request: what is wanted besides the file."""
 
     name: str | None
     """Of a part within a document: a deployment, a profile, a target; None = no part, or the only one."""
@@ -108,7 +108,7 @@ def read_manifest(
     catalog: Catalog | None = None,
     bounds: aws.ReplicaBounds = aws.NO_BOUNDS,
 ) -> Manifest:
-    """What simcost takes from a manifest.
+    """Parts of a manifest that simcost reads.
 
     Args:
         path: YAML or JSON; it may hold several documents, of which other objects are passed over.
@@ -152,7 +152,7 @@ def _templates(text: str, file: str) -> list[Fault]:
 
 
 def _document(fields: Fields) -> _Document:
-    """What a document is."""
+    """Content of a document."""
     version, kind = fields.text("apiVersion") or "", fields.text("kind") or ""
     meta = fields.child("metadata")
     name = (meta.text("name") if meta is not None else None) or ""
@@ -171,7 +171,7 @@ def _document(fields: Fields) -> _Document:
 
 
 def _is_ours(fields: Fields, kind: str, version: str) -> bool:
-    """Whether the version is one that is read; a fault where it is an older one of ours."""
+    """True if the version is one that is read; a fault where it is an older one of such an object."""
     known = _KINDS[kind]
     if version in known:
         return True
@@ -199,7 +199,7 @@ def _chosen(
         if len(found) > 1 and not named:
             titles = ", ".join(one.title for one in found)
             found[1].fields.fault(
-                f"is one of several: {titles}; choose one with --name NAME, or `name:` beside `from:`"
+                f"is one of several: {titles}; choose one with --name NAME, or `name:` next to `from:`"
             )
         chosen += named or found[:1]
     if not ours and not reading.faults:
@@ -214,7 +214,7 @@ def _chosen(
 
 
 def _none(documents: list[_Document], reading: ManifestFile, roots: list[YamlNode]) -> None:
-    """No document is one of ours."""
+    """No document is of a supported kind."""
     if not roots:
         reading.faults.append(Fault(file=reading.file, line=1, column=1, message=f"is empty; known here are {_KNOWN}"))
     for document in documents:
@@ -233,7 +233,7 @@ def _pass_over(document: _Document, reading: ManifestFile) -> None:
 
 
 def _read(document: _Document, asked: _Asked, manifest: Manifest) -> Manifest:
-    """The manifest with what a document adds."""
+    """The manifest with the parts of another document."""
     root, kind = document.fields, document.kind
     named = replace(manifest, kind=manifest.kind or kind, name=manifest.name or document.name)
     if kind == "NodePool":

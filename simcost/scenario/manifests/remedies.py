@@ -32,7 +32,7 @@ def unmapped_metric(name: str, file: str, *, asked: str = "", each: bool = False
         )
     if name in _RESOURCES:
         return (
-            f"{name!r} of the hosts is not simulated, and says nothing of the load of an engine on an accelerator; "
+            f"{name!r} of the hosts is not simulated, and does not measure the load of an engine on an accelerator; "
             f"scale by what it runs or queues, as type: Pods with vllm:num_requests_running, or define it "
             f"as signals: {{{name}: {{from: busy_fraction}}}}"
         )

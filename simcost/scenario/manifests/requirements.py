@@ -41,7 +41,7 @@ _TPU = "tpu"
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What nodes must have as the value of a label."""
+    """Required values of a label of nodes."""
 
     key: str
     operator: str
@@ -49,7 +49,7 @@ class Requirement:
     fields: Fields
 
     def admits(self, value: str | None) -> bool:
-        """Whether a node with this value meets it; None = the node has no such label."""
+        """True if a node with this value meets it; None = the node has no such label."""
         if self.operator in ("NotIn", "DoesNotExist"):
             return value is None or (self.operator == "NotIn" and value not in self.values)
         if value is None:
@@ -122,7 +122,7 @@ def labels_of(offer: Offer) -> dict[str, str]:
 
 
 def _details(offer: Offer) -> dict[str, str]:
-    """What a cloud's own labels say: names of AWS, of which Azure and GCP have some."""
+    """Labels of a cloud: names of AWS, of which Azure and GCP have some."""
     family, _, size = offer.sku.partition("." if offer.provider == "aws" else "-")
     found = {"family": family, "size": size, "name": offer.sku}
     if (match := _FAMILY.match(family)) is not None:

@@ -1,4 +1,4 @@
-"""What the runs of a plan used of the nodes that are bought, and one bill for all that is bought in the same way."""
+"""Usage of purchased nodes by the runs of a plan, and one bill for all that is bought in the same way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from simcost.scenario.schema.scenario import OnSpot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchasedNodes:
-    """What nodes did, by accelerator, and how they are bought."""
+    """Usage of nodes by accelerator, with their purchase option."""
 
     usage: LedgerUsage
     buy: Buy
@@ -65,7 +65,7 @@ def energy_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> EnergyRepor
 
 
 def nodes_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> pa.Table:
-    """When each node was there, and what it is."""
+    """Intervals in which each node was there, with its kind."""
     parts = []
     for one in bought:
         said = {"provider": one.buy.kind, "sku": "node", "region": "any", "pricing": "standard"}
@@ -157,7 +157,7 @@ def _joined(bills: Sequence[Costs]) -> Costs:
 
 
 def _with_states(usage: LedgerUsage, ledger: JobLedger) -> LedgerUsage:
-    """What the nodes did, were work spread evenly over steady and spot nodes."""
+    """States of the nodes, were work spread evenly over steady and spot nodes."""
     there = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
     part = usage.node_hours() * 3600.0 * usage.slots_per_node / (sum(there.values()) or 1.0)
     return replace(usage, slot_seconds={state: seconds * part for state, seconds in there.items()})

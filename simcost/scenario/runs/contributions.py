@@ -1,4 +1,4 @@
-"""What runs contribute to the result of a plan: the side of its requests, that of its jobs, and both as one."""
+"""Contributions of runs to the result of a plan: its requests, its jobs, and both as one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedSide:
-    """What a plan has of a run of requests."""
+    """Serving part of a plan, from a run of requests."""
 
     served: Served
     usage: LedgerUsage
@@ -56,7 +56,7 @@ class ServedSide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedSide:
-    """What a plan has of a run of jobs."""
+    """Training part of a plan, from a run of jobs."""
 
     trained: Trained
     bought: list[PurchasedNodes]
@@ -67,7 +67,7 @@ class TrainedSide:
 
 
 def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
-    """Assess a run of requests, and what it used."""
+    """Assess a run of requests, and its usage."""
     felt, per_replica, first = ledger.outcomes, ledger.accelerators_per_replica, replication == 0
     usages = [by_accelerator(usage, per_replica) for usage in usages_of(ledger)]
     ways = () if isinstance(plan.plan.training, OnShared) else (plan.plan.buy, *plan.plan.or_buy)
@@ -125,7 +125,7 @@ def _retries(felt: RequestOutcomes) -> dict[str, Any] | None:
 
 
 def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> GpuCapacity | None:
-    """What requests leave of a shared fleet; None on a cluster of the jobs' own.
+    """Capacity of a shared fleet that requests leave; None on a cluster of the jobs' own.
 
     Raises:
         InputError: they hold more than the fleet has.
@@ -159,7 +159,7 @@ def trained_side(
     ledger: JobLedger,
     beside: ServedSide | None,
 ) -> TrainedSide:
-    """Assess a run of jobs, and what it used; `beside`: the requests of the plan."""
+    """Assess a run of jobs, and its usage; `beside`: the requests of the plan."""
     report = assess_jobs(ledger, question.loaded.scenario.slo, jobs.due_s)
     gpus, hours, bought = _used(question, cluster, replication, ledger, beside)
     idle, fragmented = hours["idle_blocked"] + hours["idle_free"], ledger.fragmented_gpu_seconds

@@ -28,7 +28,7 @@ class JobRun:
     folder: Path
     uses: list[tuple[Cluster, int]] = field(default_factory=list)
     share: float = 0.0
-    """How much of it is done."""
+    """Share of it that is done."""
 
 
 def list_job_runs(question: ResolvedScenario, folder: Path) -> list[JobRun]:

@@ -1,7 +1,4 @@
-"""What a result rests on: inputs, versions, and the assumptions that a sceptical reader should know.
-
-A scenario as it was run, written in full: no defaults left to look up.
-"""
+"""Provenance of a result: inputs, versions, assumptions, and the scenario written in full."""
 
 from __future__ import annotations
 

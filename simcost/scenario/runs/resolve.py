@@ -1,4 +1,4 @@
-"""From a scenario to what is simulated: pools in numbers, one engine factor per replication, a key per run."""
+"""From a scenario to a simulation: pools in numbers, one engine factor per replication, a key per run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from simcost.sim.serving.pool import Pool
 
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
 REPLICATIONS, FUTURES = 5, 10
-"""How many runs a plan gets unless the scenario says, of a given workload and of a forecast demand."""
+"""Number of runs of a plan unless the scenario says, of a recorded workload and of a forecast demand."""
 
 
 Source = Given | Foreseen
@@ -46,11 +46,11 @@ class ResolvedScenario:
     seeds: int
     """Replications; with a forecast demand, the futures that are simulated."""
     source: Source | None
-    """Where the requests come from; None = there are none."""
+    """Source of the requests; None = there are none."""
     jobs: JobTrace | None = None
     """The jobs; None = there are none."""
     clusters: tuple[Cluster, ...] = ()
-    """What the jobs of each plan run on."""
+    """Cluster of the jobs of each plan."""
 
     @property
     def horizon_s(self) -> float | None:
@@ -66,7 +66,7 @@ class ResolvedScenario:
 
     @property
     def limits(self) -> LatencyLimits:
-        """What a request must keep to be good."""
+        """Limits within which a request is good."""
         return self.loaded.scenario.slo.limits()
 
 
@@ -82,7 +82,7 @@ class ResolvedPlan:
     factors: tuple[float, ...]
     """On the step time, one for each replication."""
     notes: tuple[str, ...]
-    """What a reader should know of how its fleet is steered."""
+    """Notes on how its fleet is controlled."""
     inputs: dict[str, str]
     """SHA-256 of its manifests and spot traces by their names in the scenario."""
 
@@ -136,7 +136,7 @@ def _replications(source: Source | None, seeds: int | None) -> int:
 def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator: str) -> tuple[float, ...]:
     """Factors on the step time, stratified: exp(sigma * z) with z the normal quantiles of (k + 1/2) / seeds.
 
-    Their order is drawn per (model, accelerator), so that all plans on the same hardware share the luck. One
+    Their order is drawn per (model, accelerator), so that all plans on the same hardware share the draws. One
     replication has the factor 1.
     """
     order = stream(seed, "engine", model, accelerator).permutation(seeds)
@@ -174,7 +174,7 @@ def _at_hand(startup: Startup, handover_s: float) -> Startup:
 
 
 def node_kinds(plan: Plan, catalog: Catalog, per_replica: int) -> tuple[NodeKind, ...]:
-    """What the nodes of a plan may be, with their prices where there is a choice.
+    """Kinds of nodes that a plan may have, with their prices where there is a choice.
 
     Raises:
         CatalogError: no such offer, or no price of it.

@@ -1,6 +1,6 @@
-"""One scenario, run: every plan under the same arrivals, billed, assessed, compared, written down.
+"""Run of one scenario: every plan under the same arrivals, billed, assessed, compared, written to a folder.
 
-Runs in parallel: each simulated once, stored, reused; the result does not depend on the order.
+Runs are parallel: each is simulated once, stored and reused; the result does not depend on the order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TrackedRun(Protocol):
     """Something that takes a while."""
 
     share: float
-    """How much of it is done."""
+    """Share of it that is done."""
 
 
 class StoppedError(Exception):
@@ -58,7 +58,7 @@ def execute(
     jobs: int,
     note: Callable[[], None],
 ) -> list[T]:
-    """What `work` makes of each run, in their order.
+    """Return the results of `work` for each run, in their order.
 
     Args:
         runs: the runs.
@@ -117,7 +117,7 @@ def run(
     fresh: bool = False,
     progress: Progress = lambda _share, _what: None,
 ) -> dict[str, Any]:
-    """Run a scenario and write its results folder; what was simulated before is reused.
+    """Run a scenario and write its results folder; runs that were simulated before are reused.
 
     Args:
         loaded: the scenario.
@@ -157,7 +157,7 @@ def _check_results(question: ResolvedScenario, out: Path) -> None:
 
 
 def _rows(question: ResolvedScenario, folder: Path, *, jobs: int, fresh: bool, progress: Progress) -> list[RunTables]:
-    """What each plan contributes in each replication: first the requests are served, then the jobs run."""
+    """Contribution of each plan in each replication: first the requests are served, then the jobs run."""
     serving, training = list_serving_runs(question, folder), list_job_runs(question, folder)
     every: list[TrackedRun] = [*serving, *training]
 

@@ -1,7 +1,4 @@
-"""Simulations of requests: the distinct ones of a question, stored and reused.
-
-The arrivals of a replication, generated once for all plans that meet them.
-"""
+"""Simulations of requests: distinct ones of a question, stored and reused; arrivals generated once."""
 
 from __future__ import annotations
 
@@ -63,7 +60,7 @@ class ServingRun:
     folder: Path
     plans: list[ResolvedPlan] = field(default_factory=list)
     share: float = 0.0
-    """How much of it is done."""
+    """Share of it that is done."""
 
 
 def list_serving_runs(question: ResolvedScenario, folder: Path) -> list[ServingRun]:

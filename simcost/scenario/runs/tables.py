@@ -22,7 +22,7 @@ _LEVELS = pa.schema([("metric", pa.string()), ("quantile", pa.float64()), ("valu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTables:
-    """What one run of one plan contributes; tables but `nodes` are of replication 0 alone, None = there is none."""
+    """Contribution of one run of one plan; tables but `nodes` are of replication 0 alone, None = there is none."""
 
     result: RunResult
     nodes: pa.Table
@@ -82,7 +82,7 @@ def _numbered(row: RunTables) -> pa.Table:
 
 
 def job_quantiles(ledger: JobLedger) -> pa.Table:
-    """Quantiles of waiting and completion of the jobs that were not kept out; none where no job tells."""
+    """Quantiles of waiting and completion of the jobs that were not rejected; none where no job has a value."""
     out = ledger.outcomes
     ends = np.where(out.end_s < 0, ledger.horizon_s, out.end_s)
     values = {"wait_s": ledger.waits_s(), "jct_s": (ends - out.submit_s)[~out.rejected]}
@@ -96,7 +96,7 @@ def job_quantiles(ledger: JobLedger) -> pa.Table:
 
 
 def quantiles(outcomes: RequestOutcomes) -> pa.Table:
-    """Quantiles of each metric from the histograms; none where no request tells."""
+    """Quantiles of each metric from the histograms; none where no request has a value."""
     middles, total = outcomes.buckets.middles(), outcomes.histograms.sum(axis=0)
     found: list[Row] = []
     for metric, counts in zip(METRICS, total, strict=True):

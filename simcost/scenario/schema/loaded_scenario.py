@@ -18,8 +18,8 @@ class LoadedScenario:
     text: str
     """The file as it is written."""
     root: YamlNode
-    """What the text says, defaults spread and short forms written in full, each value with its place."""
+    """Text of the file, defaults spread and short forms written in full, each value with its place."""
     path: Path
     folder: Path
-    """Where its traces lie."""
+    """Folder of its traces."""
     catalog: Catalog

@@ -17,9 +17,9 @@ from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromManifest(ReplicaBounds):
-    """What a manifest says: of a HorizontalPodAutoscaler, a ScaledObject, a Knative Service, a Ray Serve config, an
-    Application Auto Scaling target, a Dynamo planner; a Karpenter NodePool for nodes; an EndpointPickerConfig of
-    llm-d for the router. Written `{from: hpa.yaml}`.
+    """Reference to a manifest: a HorizontalPodAutoscaler, a ScaledObject, a Knative Service, a Ray Serve config, an
+    Application Auto Scaling target, a Dynamo planner; a Karpenter NodePool for nodes; an EndpointPickerConfig of llm-d
+    for the router. Written `{from: hpa.yaml}`.
     """
 
     kind: Literal["manifest"] = "manifest"
@@ -34,13 +34,13 @@ class FromManifest(ReplicaBounds):
     max: PositiveCount | None = None
     """Most replicas, where the file says nothing of them."""
     first: Recommender | None = None
-    """Who says how many, where the autoscaler of the file follows a metric that another publishes; in short `{kind:
-    chain, first: {kind: wva, ...}, then: {from: hpa.yaml}}`."""
+    """Policy that recommends a number of replicas, where the autoscaler of the file follows a metric that another
+    publishes; in short `{kind: chain, first: {kind: wva, ...}, then: {from: hpa.yaml}}`.
+    """
     publishes: str = PUBLISHED
     """Name of that metric."""
     signals: Mapping[str, tuple[Signal, ...]] = field(default_factory=dict)
-    """What metrics are made of that are not known by their names: `{my_metric: {from: output_tokens_per_s,
-    window: 60s}}`."""
+    """Signals of metrics that are not known by their names: `{my_metric: {from: output_tokens_per_s, window: 60s}}`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

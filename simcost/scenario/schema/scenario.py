@@ -1,8 +1,4 @@
-"""The scenario file as classes: this module is its schema.
-
-The jobs of a scenario, and what a plan may run them on.
-Demand that is forecast, as a scenario writes it.
-"""
+"""Schema of the scenario file: this module defines its classes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,7 +33,7 @@ class JobLog:
     format: str = "auto"
     """Of the log, as `simcost trace import` has them; auto = by its columns."""
     map: Mapping[str, str] = field(default_factory=dict)
-    """Columns of the log that have other names than ours: `{gpus: n_gpu}`."""
+    """Columns of the log that have other names: `{gpus: n_gpu}`."""
     pool: str | None = None
     """Only the jobs of this pool (virtual cluster, queue, partition)."""
     since: str | None = None
@@ -60,11 +56,11 @@ class OnGpus:
     gpus: PositiveCount
     """A multiple of those of a node."""
     scheduler: Annotated[Scheduler, ByKind()] = field(default_factory=FifoSkip)
-    """Which job gets GPUs next."""
+    """Order in which jobs get GPUs."""
     checkpoints: Checkpoints | None = None
-    """How jobs save their work, as they would beside requests or on spot; None = it takes no time."""
+    """Checkpoints of jobs, as they would be beside requests or on spot; None = they take no time."""
     failures: ClusterFailures | None = None
-    """How nodes and jobs fail, drawn anew in each replication; None = nothing fails."""
+    """Failures of nodes and jobs, sampled anew in each replication; None = nothing fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +73,13 @@ class OnNodes:
     divide: PositiveCount = 1
     """Only this part of the nodes of each pool."""
     scheduler: Annotated[Scheduler, ByKind()] = field(default_factory=FifoSkip)
-    """Which job gets GPUs next."""
+    """Order in which jobs get GPUs."""
     placement: Annotated[Placement, ByKind()] = field(default_factory=Consolidate)
     """On which nodes; `count` = on any free GPUs of the pool."""
     checkpoints: Checkpoints | None = None
-    """How jobs save their work; None = it takes no time."""
+    """Checkpoints of jobs; None = they take no time."""
     failures: ClusterFailures | None = None
-    """How nodes and jobs fail, drawn anew in each replication; None = nothing fails."""
+    """Failures of nodes and jobs, sampled anew in each replication; None = nothing fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +92,9 @@ class SpotNodes:
     """CSV or Parquet of `timestamp,available`, or of runs, relative to the scenario file and inside its folder. Past
     its end it begins anew; each replication begins at another time of it."""
     trace: str | None = None
-    """Which trace of the file; None = its only one."""
+    """Name of the trace in the file; None = its only one."""
     offer: str
-    """What a spot node is: `provider/sku` of the catalog."""
+    """Offer of a spot node: `provider/sku` of the catalog."""
     region: str | None = None
     """None = the only region the catalog has for the offer."""
     price: UsdPerH | None = None
@@ -109,7 +105,7 @@ class SpotNodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnSpot:
-    """Steady GPUs, none or some, and spot nodes beside them.
+    """Steady GPUs, none or some, and spot nodes in addition.
 
     Jobs queue first in, first out, and those that do not fit are passed over. Where spot nodes go, the jobs that
     began last stop until the others fit, lose their work since the last checkpoint, and keep their place.
@@ -119,17 +115,18 @@ class OnSpot:
     gpus: Count = 0
     """Steady GPUs, a multiple of those of a node of the plan's `buy`."""
     spot: SpotNodes
-    """The nodes beside them."""
+    """The spot nodes in addition."""
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    """How jobs save their work."""
+    """Checkpoints of jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnShared:
-    """One fleet for requests and jobs. Requests have the right of way: what their replicas do not hold, jobs use.
+    """One fleet for requests and jobs. Requests have the right of way: jobs use the GPUs that the replicas do not hold.
 
     A new replica takes its GPUs from jobs: those that began last stop at once, until the others fit, lose their work
-    since the last checkpoint, and keep their place. The queue is first in, first out; what does not fit is passed over.
+    since the last checkpoint, and keep their place. The queue is first in, first out; jobs that do not fit are passed
+    over.
     """
 
     kind: Literal["shared"] = "shared"
@@ -139,7 +136,7 @@ class OnShared:
     """From stopping jobs to the GPUs being free for a replica: in place of `startup.node` and `startup.image`, since
     the node is there and has the image."""
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    """How jobs save their work."""
+    """Checkpoints of jobs."""
 
 
 Training = OnGpus | OnNodes | OnSpot | OnShared
@@ -147,7 +144,7 @@ Training = OnGpus | OnNodes | OnSpot | OnShared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ahead:
-    """How far to look ahead, and how."""
+    """Horizon of a forecast, and its options."""
 
     horizon: PositiveSeconds
     """Length of the run, which begins where the history ends."""
@@ -163,7 +160,7 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """Requests that are forecast: a history, what you know of the future, and what the requests look like.
+    """Requests that are forecast: a history, user events, and the streams of requests.
 
     Every plan meets the same futures, one per replication. Costs and service levels are then distributions,
     and a plan meets the SLO when all but a share `risk` of the futures meet it.
@@ -173,17 +170,17 @@ class Demand:
     """A stored trace, or a series of request counts (CSV or Parquet with `timestamp,value` or
     `series,timestamp,value`), relative to the scenario file and inside its folder."""
     forecast: Ahead
-    """How far to look ahead, and how."""
+    """Horizon of a forecast, and its options."""
     series: str | None = None
-    """Which series of the history's file; None = its only one."""
+    """Name of the series in the history's file; None = its only one."""
     scale: Annotated[float, Gt(0), Le(1e6)] = 1.0
     """Multiplies the history, e.g. to give a public pattern the level of your own service."""
     timezone: str = "UTC"
-    """Where your users live: hours of the day and weekdays are those of its clock, daylight saving included."""
+    """Time zone of your users: hours of the day and weekdays are those of its clock, daylight saving included."""
     events: tuple[Annotated[Event, ByKind()], ...] = ()
-    """What you know of the future: growth, launches, holidays, promotions, migrations, changes of length."""
+    """Known events of the future: growth, launches, holidays, promotions, migrations, changes of length."""
     requests: tuple[Stream, ...] = ()
-    """What the requests look like, or a mix of clients; none = blocks of requests of the history, a trace."""
+    """Requests as streams: one, or a mix of clients; none = blocks of requests of the history, a trace."""
     risk: Share = 0.1
     """Share of the futures that may miss the SLO."""
     budget: Usd | None = None
@@ -195,44 +192,45 @@ Workload = Annotated[RecordedWorkload | Synthetic, ByKind()]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One alternative: what serves the requests and how it scales, what runs the jobs, how it is bought."""
+    """One alternative: how requests are served and scaled, how jobs run, and how nodes are bought."""
 
     name: Annotated[str, MinLen(1)]
     """As tables and charts show it."""
     buy: Buy
-    """What the nodes are and how they are paid."""
+    """Purchase option of the nodes."""
     or_buy: tuple[Annotated[OnDemand | Spot, ByKind("on-demand")], ...] = ()
     """Further kinds of nodes with the same accelerator that may be ordered, larger, smaller, or on spot; `nodes` says
     which is taken. With spot among them, `interruptions.spot` concerns the spot nodes alone."""
     replica: ReplicaSpec | None = None
     """One copy of the model: accelerators, precision, memory. Required with requests."""
     scaling: Annotated[PlanScaling, ByKind()] | None = None
-    """How many replicas there are, and when; `{from: hpa.yaml}` takes a manifest. Required with requests."""
+    """Number of replicas over time; `{from: hpa.yaml}` takes a manifest. Required with requests."""
     metrics: Metrics | None = None
-    """What its controller sees of the replicas. None = a scrape each 15 s under an HPA, KEDA or WVA, 10 s under Ray
-    Serve, a minute under AWS, 5 s under Dynamo; exact and fresh otherwise."""
+    """Metrics of the replicas, as the controller sees them. None = a scrape each 15 s under an HPA, KEDA or WVA, 10 s
+    under Ray Serve, a minute under AWS, 5 s under Dynamo; exact and fresh otherwise.
+    """
     batching: Batching = field(default_factory=Batching)
-    """How the engine fills its steps."""
+    """Batching: how the engine fills its steps."""
     router: Annotated[Router | FromManifest, ByKind()] = field(default_factory=LeastOutstanding)
-    """Which replica gets the next request; `{from: epp.yaml}` takes the endpoint picker of llm-d."""
+    """Router: the replica that gets the next request; `{from: epp.yaml}` takes the endpoint picker of llm-d."""
     admission: Admission = field(default_factory=Admission)
-    """How many requests wait and where, for how long, and what becomes of those whose replica goes."""
+    """Admission: how many requests wait, where and how long, and what becomes of those whose replica goes."""
     retries: Retries | None = None
-    """What clients do when a request fails. None = they give up at once."""
+    """Retries of clients when a request fails. None = they give up at once."""
     startup: Startup = field(default_factory=Startup)
-    """How long a cold start takes."""
+    """Duration of a cold start."""
     drain: Drain = field(default_factory=Drain)
-    """Which replicas go first, and how long they may take."""
+    """Order in which replicas are removed, and the time that they may take."""
     nodes: Annotated[Nodes | FromManifest, ByKind()] = field(default_factory=AtOnce)
-    """When nodes are ordered and given back; `{from: nodepool.yaml}` takes that of Karpenter."""
+    """Node provisioning: when nodes are ordered and given back; `{from: nodepool.yaml}` takes that of Karpenter."""
     interruptions: Interruptions | None = None
-    """What takes nodes and replicas away: spot, failures, outages."""
+    """Disruptions of nodes and replicas: spot, failures, outages."""
     response_bytes_per_token: Annotated[float, Ge(0)] = 250.0
     """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
     training: Annotated[Training, ByKind()] | None = None
-    """What the jobs run on, and in which order. Required with jobs."""
+    """Cluster of the jobs, and their order. Required with jobs."""
     training_buy: Buy | None = None
-    """How the nodes of a cluster of the jobs' own are paid; None = as `buy`, and then both are one account."""
+    """Purchase option of the nodes of a cluster of the jobs' own; None = as `buy`, and then both are one account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +240,7 @@ class Scenario:
     scenario: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     """Name; also that of the results folder."""
     question: str = ""
-    """What you want to know, for the reader of the report."""
+    """Question that you ask, for the reader of the report."""
     model: str | None = None
     """Name of a model in the catalog, for all plans. Required with requests."""
     workload: tuple[Workload, ...] = ()
@@ -250,9 +248,9 @@ class Scenario:
     demand: Demand | None = None
     """Requests that are forecast, instead of a workload."""
     jobs: JobLog | None = None
-    """Training jobs, by themselves or beside the requests."""
+    """Training jobs, alone or on the same fleet as the requests."""
     slo: Slo
-    """What requests and jobs must experience."""
+    """Targets of requests and jobs."""
     plans: Annotated[tuple[Plan, ...], MinLen(1)]
     """The alternatives, in the order in which they are shown."""
     starts: str | None = None

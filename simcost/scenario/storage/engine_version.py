@@ -10,7 +10,7 @@ from pathlib import Path
 import simcost
 
 MADE_BY = ("forecast", "ledger", "perf", "plan", "rng.py", "scenario", "sim", "tables", "trace", "units.py")
-"""What a run may depend on; the catalog does by its values alone, which its key holds."""
+"""Packages on which a run may depend; the catalog does by its values alone, which its key holds."""
 LIBRARIES = ("numba", "numpy")
 """Libraries whose random numbers and machine code a run depends on."""
 

@@ -1,7 +1,4 @@
-"""Folders that are there as a whole or not at all.
-
-A folder of Parquet tables, what is said with them, and the sums of all: it is as it was written, or not there.
-"""
+"""Folders of tables and metadata, sealed by their sums: there as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -140,7 +137,7 @@ class OtherEngineError(RunError):
 
 
 def seal(folder: Path, tables: Mapping[str, pa.Table], said: dict[str, Any]) -> None:
-    """Write tables, what is said with them, and last the SHA-256 of these and all other files of the folder."""
+    """Write tables, their metadata, and last the SHA-256 of these and all other files of the folder."""
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     head = {"version": VERSION, "engine_version": engine_version()}
@@ -151,7 +148,7 @@ def seal(folder: Path, tables: Mapping[str, pa.Table], said: dict[str, Any]) -> 
 
 @contextmanager
 def whole(folder: Path) -> Iterator[dict[str, Any]]:
-    """What a sealed folder says, its files unchanged; errors within are those of a damaged folder.
+    """Metadata of a sealed folder, its files unchanged; errors within are those of a damaged folder.
 
     Raises:
         OtherEngineError: it is whole, and made by other code.

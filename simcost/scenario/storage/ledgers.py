@@ -1,7 +1,4 @@
-"""A ledger on disk; histograms as the cells that are not zero.
-
-A ledger of jobs on disk.
-"""
+"""Ledgers of requests and jobs on disk; histograms as the cells that are not zero."""
 
 from __future__ import annotations
 

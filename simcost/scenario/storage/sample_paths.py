@@ -103,7 +103,7 @@ def _series(about: dict[str, Any], table: pa.Table) -> Iterator[Paths]:
         values = rows["value"].to_numpy().astype(np.float64).reshape(count, steps)
         yield Paths(series=name, quantity=str(said["quantity"]), grid=grid, values=values)
     if first != table.num_rows:
-        raise ValueError(f"{table.num_rows} rows, but {first} are said to be there")
+        raise ValueError(f"{table.num_rows} rows, but {first} are in the metadata")
 
 
 def _check_rows(name: str, rows: pa.Table, count: int, steps: int, grid: Grid) -> None:
@@ -116,6 +116,6 @@ def _check_rows(name: str, rows: pa.Table, count: int, steps: int, grid: Grid) -
         and np.array_equal(times, np.tile(grid.times(steps), count))
     )
     if not ordered:
-        raise ValueError(f"the rows of {name} are not sorted by path and time, or do not begin as said")
+        raise ValueError(f"the rows of {name} are not sorted by path and time, or do not begin as the metadata say")
     if not (np.abs(rows["value"].to_numpy()) <= LARGEST).all():
         raise ValueError(f"a value of {name} is not a number")
