@@ -1,7 +1,7 @@
 """Measures of forecasts: of points, of levels, of sample paths.
 
-`actual` may hold NaN where nothing was recorded: those steps do not count. What cannot be computed (nothing
-recorded, a denominator of 0) is None, never NaN.
+`actual` may hold NaN where nothing was recorded: those steps do not count. Measures that cannot be computed (nothing
+recorded, a denominator of 0) are None, never NaN.
 """
 
 from math import isfinite
@@ -43,7 +43,7 @@ def wape(actual: Floats, forecast: Floats) -> float | None:
 
 
 def bias(actual: Floats, forecast: Floats) -> float | None:
-    """How much the forecast says too much, as a share of the actual total: sum (f - y) / sum |y|."""
+    """Bias of the forecast, as a share of the actual total: sum (f - y) / sum |y|."""
     return _ratio(forecast - actual, np.abs(actual))
 
 

@@ -1,4 +1,4 @@
-"""What a model would have said: rolling origins in the history, the errors made, the levels kept."""
+"""Backtest of a model: rolling origins in the history, errors and levels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ORIGINS = 5
 ENOUGH = 3
 """With fewer origins the horizon is shortened: a level error measured on the others needs two of them."""
 PATHS = 120
-"""Paths drawn per origin."""
+"""Sample paths per origin."""
 
 Level = tuple[float, float]
 """The error of the mean over a horizon, and the variance of that mean among paths."""
@@ -28,7 +28,7 @@ Level = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """One look back: what was forecast at an origin, and what came."""
+    """One origin: its forecast, and the actual values."""
 
     end: int
     """Steps of history known then."""
@@ -43,7 +43,7 @@ class Origin:
 
     @property
     def level(self) -> Level | None:
-        """How far the level was off; None where nothing came."""
+        """Error of the level; None where there are no actual values."""
         seen = np.isfinite(self.actual)
         if not seen.any():
             return None
@@ -65,7 +65,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How often what came lay inside a level of the chosen model, as shares."""
+    """Shares of the actual values inside each level of the chosen model."""
 
     level: int
     steps: float | None
@@ -79,13 +79,13 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backtest:
-    """The chosen model beside its rivals, on origins in the history."""
+    """The chosen model and its rivals, on origins in the history."""
 
     origins: tuple[int, ...]
     """Steps of history known at each, latest first."""
     horizon: int
     shortened: str | None
-    """Why the horizon is shorter than asked for."""
+    """Reason why the horizon is shorter than requested."""
     scores: tuple[Score, ...]
     """The chosen model, seasonal naive, then the others."""
     coverage: tuple[Coverage, ...]
@@ -98,12 +98,12 @@ class Backtest:
 
     @property
     def beats_seasonal_naive(self) -> bool | None:
-        """Whether the chosen model made smaller errors than repeating the last season."""
+        """True if the chosen model made smaller errors than repeating the last season."""
         return None if self.relative_mase is None else self.relative_mase < 1
 
 
 def origins(steps: int, horizon: int, turn: int) -> list[int]:
-    """Where to look back from: `horizon` before the end, then a turn earlier each, with enough left to fit."""
+    """Origins of the backtest: `horizon` before the end, then a turn earlier each, with enough left to fit."""
     ends = [steps - horizon - turn * back for back in range(ORIGINS)]
     return [end for end in ends if end >= _least(steps, turn)]
 
@@ -148,7 +148,7 @@ def backtest(
 
 
 def look(history: History, model: ForecastModel, end: int, horizon: int, seed: int) -> Origin:
-    """Fit at one origin, as if nothing later were known, and put beside it what came."""
+    """Fit at one origin, as if nothing later were known, and compare with the actual values."""
     seen, _ = history.seen(end)
     combined = Combination().fit(seen, horizon)
     points = combined.candidates()
@@ -236,7 +236,7 @@ def _level_error(told: list[Level | None]) -> float:
 
 
 def _measured(actual: Floats, paths: Floats, day: int) -> dict[str, tuple[Floats, Floats]]:
-    """Steps, total, whole days and peak of what came, and of the paths in the same steps."""
+    """Steps, total, whole days and peak of the actual values, and of the paths in the same steps."""
     seen = np.isfinite(actual)
     if not seen.any():
         return {}

@@ -49,7 +49,7 @@ def missed(actual: Floats, lo: Floats, hi: Floats) -> float | None:
 
 
 def replay(factors: Sequence[Factor], actual: Floats, paths: Floats) -> tuple[Factor, ...]:
-    """The factors after one more day, given what came and the paths that had been drawn for it."""
+    """The factors after one more day, given its actual values and the paths that had been sampled for it."""
     centre, bands = median(paths), levels_of(paths, tuple(factor.level for factor in factors))
     found = []
     for factor in factors:

@@ -1,10 +1,8 @@
-"""Cleaning of a recorded history: outages, spikes and level shifts, each edit told.
+"""Cleaning of a recorded history: outages, spikes and level shifts, each edit reported.
 
 The rules are insurance: on clean histories they change little, on damaged ones they save the forecast.
 Missing (NaN) and idle (0) are kept apart: a short run of almost nothing between normal demand is an outage;
 a long one, or one that reaches the end, is a client that stopped, and stays.
-
-A recorded history as forecasting takes it: what is known up to an origin, and what came then.
 """
 
 import math
@@ -45,7 +43,7 @@ class Edit:
     last: int
     """Steps `first` up to, not including, `last` of the history."""
     factor: float | None = None
-    """What the steps were multiplied by, for a level shift."""
+    """Factor of a level shift, by which the steps were multiplied."""
     message: str
 
 
@@ -263,7 +261,7 @@ class History:
         return CleanedHistory(values=values, season=self.season, floor=floor, regressors=self.regressors), edits
 
     def actual(self, first: int, last: int) -> Floats:
-        """What was recorded in these steps; NaN where nothing was, or where the user named an event."""
+        """Recorded values in these steps; NaN where there are none, or where the user named an event."""
         raw = self.raw[first:last]
         return raw if self.masked is None else np.where(self.masked[first:last], np.nan, raw)
 

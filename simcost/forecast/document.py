@@ -1,6 +1,4 @@
-"""A forecast as a JSON-able document: what `simcost forecast --json` prints, six digits, never NaN.
-
-What a chart of a forecast shows: the last weeks, the future with its levels, and what the user stated.
+"""Forecast as the JSON document of `simcost forecast --json` (six digits, never NaN), and the data of its charts.
 
 A picture is JSON-able, so that a result folder can keep it and a report draw it later.
 """
@@ -28,7 +26,7 @@ def forecast_document(
     """The document of all series of a file, without provenance.
 
     Args:
-        forecasts: at least one, each with what the user stated laid over it, if anything.
+        forecasts: at least one, each with user events applied, if anything.
         file: where the history was read.
         seed: of the sample paths.
         timezone: whose days are added up.
@@ -55,7 +53,7 @@ def forecast_document(
 
 
 def series_document(forecast: Forecast, stated: Stated | None = None, *, timezone: str = "UTC") -> dict[str, Any]:
-    """One series: its history, the forecast with levels, how far to trust it, and what was changed.
+    """One series: its history, the forecast with levels, its accuracy, and the edits of cleaning.
 
     `mean` and `levels` are per step. `total` and `peak` are the sum and the largest step of the horizon,
     `days` the sums of the days of `timezone`, all three over the sample paths. The sum of a rate per second,
@@ -88,7 +86,7 @@ def series_document(forecast: Forecast, stated: Stated | None = None, *, timezon
 
 
 def outcome(forecast: Forecast, stated: Stated | None) -> tuple[Floats, Levels, Floats]:
-    """Mean, levels and sample paths, with what the user stated laid over them, if anything."""
+    """Mean, levels and sample paths, with the user's events applied, if any."""
     if stated is None:
         return forecast.mean, forecast.levels, forecast.paths
     return stated.mean, forecast.bands(stated.paths), stated.paths

@@ -1,4 +1,4 @@
-"""What a reader of a forecast must know before trusting it, in plain sentences."""
+"""Findings that a reader of a forecast must know before trusting it, in plain sentences."""
 
 from collections.abc import Iterator
 
@@ -55,7 +55,7 @@ def of_history(history: History, seen: CleanedHistory, horizon: int, grid: Grid)
 
 
 def of_model(model: ForecastModel, seen: CleanedHistory) -> Iterator[Finding]:
-    """What the model itself has to say, if anything, and that it leaves regressors aside."""
+    """Remarks of the model itself, if any, and that it ignores regressors."""
     if seen.regressors is not None and model.name != "regression":
         yield _finding(
             "regressors",
@@ -80,7 +80,7 @@ def of_selection(selected: ModelSelection) -> Iterator[Finding]:
 
 
 def of_backtest(history: History, found: Backtest | None, model: ForecastModel) -> Iterator[Finding]:
-    """Whether the forecast could be tested, what it beats, and where its levels are known to be too narrow."""
+    """Findings of the backtest: whether there was one, what the model beats, and levels known to be too narrow."""
     if found is None:
         yield _finding(
             "backtest",

@@ -23,7 +23,7 @@ from simcost.trace.series.series import LARGEST, Floats, Grid, Series
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What a series may do over a horizon."""
+    """Forecast of a series over a horizon."""
 
     series: Series
     grid: Grid
@@ -47,7 +47,7 @@ class Forecast:
     """By which the levels were adapted; none where they were not."""
 
     def bands(self, paths: Floats) -> Levels:
-        """The levels of other paths of this series, such as with what is stated, adapted as its own."""
+        """The levels of other paths of this series, such as with user events, adapted as its own."""
         floor = not bool(np.any(self.series.values < 0))
         return _levels(paths, tuple(self.levels), self.factors, floor=floor) if len(paths) else self.levels
 
@@ -137,7 +137,7 @@ def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, wi
 
 
 def _chosen(history: History, seen: CleanedHistory) -> ModelSelection:
-    """What suits the history; where that is the combination, after a look at its rivals."""
+    """Model that suits the history; where that is the combination, after a comparison with its rivals."""
     suited = default_model(seen)
     if isinstance(suited, Combination):
         return selection(history)

@@ -24,7 +24,7 @@ SEASONS_OF_SHARES = 4
 
 
 class HierarchyMember(Protocol):
-    """What a forecast needs to take part in a hierarchy."""
+    """Values that a forecast needs to take part in a hierarchy."""
 
     @property
     def mean(self) -> Floats:

@@ -30,7 +30,8 @@ def level_error(errors: Floats, variances: Floats) -> float:
 
 
 def level_draws(count: int, rng: np.random.Generator) -> Floats:
-    """How many level errors each path is off: Student's t with 5 degrees of freedom at unit variance, within 4.
+    """Number of level errors by which each path is off: Student's t with 5 degrees of freedom at unit variance, within
+    4.
 
     Series that draw from equal streams are off together: the cautious choice for their sum.
     """

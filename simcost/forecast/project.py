@@ -1,4 +1,4 @@
-"""From histories to what may come: by the clock of the users, made to add up, with what is stated laid over it."""
+"""From histories to projections: by the clock of the users, reconciled, with user events applied."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ MOST_VALUES = 200_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionOptions:
-    """How to look ahead; the same for all series."""
+    """Options of a projection; the same for all series."""
 
     seed: int
     zone: str = "UTC"
-    """Whose clock and calendar the seasons follow."""
+    """Time zone whose clock and calendar the seasons follow."""
     model: ModelName = "auto"
     levels: tuple[int, ...] = (80, 95)
     """In per cent."""
@@ -45,21 +45,21 @@ class ProjectionOptions:
     rules: tuple[Rule, ...] = RULES
     """Of cleaning; missing values are filled in any case."""
     reconciliation: Reconciliation | None = None
-    """How series with names like `tenant/model` are made to add up; None = each stands for itself."""
+    """Reconciliation of series with names like `tenant/model`, so that they add up; None = each is independent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
-    """What may come of one series."""
+    """Projection of one series."""
 
     forecast: Forecast
     """On the steps of UTC, before anything is stated."""
     stated: Stated | None
-    """With what is stated; None where nothing is."""
+    """With user events; None where there are none."""
 
     @property
     def futures(self) -> Paths:
-        """The sample paths, with what is stated."""
+        """The sample paths, with user events."""
         made = self.forecast
         _, _, paths = outcome(made, self.stated)
         return Paths(series=made.series.name, quantity=made.series.quantity, grid=made.grid, values=paths)
@@ -82,7 +82,7 @@ def look_ahead(
         histories: at least one.
         horizon: steps ahead of a series.
         asked: how.
-        events: what the user knows of the future, in their order.
+        events: user events, in their order.
         progress: called with the share done and the series at hand.
 
     Returns:

@@ -1,8 +1,4 @@
-"""Sums of a forecast over its horizon and its days, over the sample paths.
-
-Sample paths of demand: the one form in which futures travel to simulation, purchasing and autoscaling.
-Quantiles over sample paths, by one sort.
-"""
+"""Sample paths of demand, with sums and quantiles: the form in which futures travel to other rooms."""
 
 import re
 from dataclasses import dataclass
@@ -25,7 +21,7 @@ class Paths:
 
     series: str
     quantity: str
-    """What is counted in each step, e.g. `requests`."""
+    """Quantity counted in each step, e.g. `requests`."""
     grid: Grid
     """Of the horizon, UTC."""
     values: Floats
@@ -56,7 +52,7 @@ def spreads(mean: Floats, paths: Floats) -> list[dict[str, float | None]]:
 
 
 def counted(quantity: str, grid: Grid) -> str | None:
-    """What a sum over time counts; None where only an average makes sense."""
+    """Quantity of a sum over time; None where only an average makes sense."""
     if not is_rate(quantity):
         return quantity
     match = _RATE.fullmatch(quantity)
@@ -64,12 +60,12 @@ def counted(quantity: str, grid: Grid) -> str | None:
 
 
 def spelled(quantity: str) -> str:
-    """What is counted, for people: `gpu_hours` as `GPU-hours`; nothing for a mere `value`."""
+    """Display name of the quantity: `gpu_hours` as `GPU-hours`; empty for a mere `value`."""
     return "" if quantity == "value" else quantity.replace("gpu_hours", "GPU-hours").replace("_", " ")
 
 
 def weight(quantity: str, grid: Grid, steps: int) -> float:
-    """What turns a sum over steps into what is counted, or into the average of a rate that does not add up.
+    """Factor from a sum over steps to the quantity, or to the average of a rate that does not add up.
 
     >>> hours = Grid(start_s=0, step_s=3600)
     >>> weight("requests", hours, 24), weight("requests_per_s", hours, 24), weight("gpus_busy", hours, 4)

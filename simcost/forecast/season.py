@@ -1,4 +1,4 @@
-"""How many steps a demand series takes to repeat itself."""
+"""Season length of a demand series, in steps."""
 
 from dataclasses import dataclass
 

@@ -1,11 +1,11 @@
-"""What the user knows of the future, laid over forecasts: path by path, each part visible by itself.
+"""User events applied to forecasts: path by path, each part visible by itself.
 
 Order: growth; promotions and holidays; launches and churn; migrations; lengths. So growth and promotions act on
 the demand there is, not on a new cohort; a migration moves what the others made of a series, and leaves the sum of
 both series as it was; lengths act on all tokens of a series, wherever they came from. Within a stage the order
 is that of the file.
 
-Each event draws its luck once per path from a stream of its own name, so that all series share it. The point
+Each event draws its random factor once per path from a stream of its own name, so that all series share it. The point
 forecast goes through the same steps with the median of everything.
 """
 
@@ -49,7 +49,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEffect:
-    """What one event does to one series."""
+    """Effect of one event on one series."""
 
     name: str
     kind: str
@@ -62,7 +62,7 @@ class EventEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """A forecast with what is stated laid over it."""
+    """A forecast with the user's events applied."""
 
     mean: Floats
     """The point forecast, shape (steps,)."""
@@ -169,7 +169,7 @@ def _view(events: Sequence[Event], base: Base, zone: str) -> View:
 
 
 def _concerned(event: Event, view: View) -> bool:
-    """Whether an event is for a series and does something within its horizon."""
+    """True if an event is for a series and has an effect within its horizon."""
     return matches(event, view.history.name) and bool(event.progress(view.horizon).any())
 
 

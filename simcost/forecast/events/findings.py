@@ -1,4 +1,4 @@
-"""Which series an event is for, whether it suits them, and what did not go as stated."""
+"""Checks of user events: the series that they are for, whether they suit them, and what did not go as stated."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -20,7 +20,7 @@ TOKENS = ("prompt_tokens", "output_tokens")
 
 
 def matches(event: Event, name: str) -> bool:
-    """Whether an event is for the series of this name."""
+    """True if an event is for the series of this name."""
     return event.series is None or event.series == name or fnmatchcase(name, event.series)
 
 
@@ -72,7 +72,7 @@ def check_horizons(events: Sequence[Event], views: Mapping[str, View]) -> None:
 
 
 def findings(events: Sequence[Event], view: View, floored: Mapping[tuple[str, str], float]) -> Iterator[Finding]:
-    """What did not go as stated for one series."""
+    """Findings on what did not go as stated for one series."""
     for event in events:
         if not matches(event, view.history.name):
             continue

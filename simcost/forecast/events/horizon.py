@@ -1,4 +1,4 @@
-"""The steps of a horizon as stated events see them: in local time, beside the history and its forecast."""
+"""The steps of a horizon as user events see them: in local time, with the history and its forecast."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _STEEP = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Horizon:
-    """Steps on which events are laid."""
+    """Steps to which events apply."""
 
     grid: Grid
     steps: int
@@ -86,7 +86,7 @@ def behind(history: Series, zone: ZoneInfo) -> Horizon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What an event knows of one series."""
+    """Properties of one series that an event needs."""
 
     horizon: Horizon
     history: Series
@@ -107,7 +107,7 @@ class View:
         return self.point / self.typical if self.typical > 0 else np.ones(self.horizon.steps)
 
     def as_weekday(self, weekday: int, steps: Integers) -> Floats:
-        """What a step would be times as large as on another weekday: ratio of medians of the history.
+        """Factor of a step as if it were another weekday: ratio of medians of the history.
 
         Args:
             weekday: 0 = Monday.

@@ -1,11 +1,8 @@
-"""Events that multiply demand: growth, promotions, holidays.
+"""User events of the future, one class a kind of event: growth, promotions, holidays, launches and churn.
 
-Events that add demand or take it away: launches and churn.
-What a user knows of the future, one class a kind of event.
-
-Each class is the schema, the documentation and the behaviour at once: `lay` puts the event over the values of a
-series, `progress` says how much of it is new in each step. What an event did before the end of the history is
-in the history already, and is not counted again. `simcost.forecast.events.apply` says in which order events apply.
+Each class is the schema, the documentation and the behaviour at once: `lay` applies the event to the values of a
+series, `progress` says how much of it is new in each step. The effect of an event before the end of the history is in
+the history already, and is not counted again. `simcost.forecast.events.apply` says in which order events apply.
 Importing the classes loads no numpy, so that a scenario with events is checked quickly.
 """
 
@@ -66,9 +63,9 @@ class Growth:
     range: Interval | None = None
     """80 % interval of the factor; None = it is certain."""
     start: str = "+0d"
-    """When growth begins: a date, a time, or `+10d` after the end of the history."""
+    """Start of the growth: a date, a time, or `+10d` after the end of the history."""
     end: str | None = None
-    """When it ends, and the level stays; None = after the horizon."""
+    """End of the growth; the level then stays; None = after the horizon."""
 
     stage: ClassVar[int] = 0
 
@@ -108,7 +105,7 @@ class Promotion:
     factor: Factor
     """Median factor; below 1 where demand falls."""
     range: Interval | None = None
-    """80 % interval of the factor, drawn once for all repetitions; None = it is certain."""
+    """80 % interval of the factor, sampled once for all repetitions; None = it is certain."""
     every: Every | None = None
     """The window comes back at the same local time of each week, month or year; None = once."""
 
@@ -144,7 +141,7 @@ class Holiday:
     factor: Factor | None = None
     """Median factor of the days; or give `like`."""
     range: Interval | None = None
-    """80 % interval of the factor, drawn once for all days; None = it is certain."""
+    """80 % interval of the factor, sampled once for all days; None = it is certain."""
     like: Weekday | None = None
     """Demand as on this day of the week: each step times the ratio of the medians that the history has for this
     time of the two days."""
@@ -194,7 +191,7 @@ Sizes = Annotated[tuple[PerS, ...], MinLen(2), MaxLen(2)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """New demand beside the present one, which rises over a ramp: a product, a customer, a region."""
+    """New demand added to the present one, which rises over a ramp: a product, a customer, a region."""
 
     kind: Literal["launch"] = "launch"
     name: Name
@@ -211,9 +208,9 @@ class Launch:
     start: str
     """A date, a time, or `+10d` after the end of the history."""
     ramp: Seconds = 0.0
-    """How long it takes to rise; 0 = at once."""
+    """Time of the rise; 0 = at once."""
     shape: Literal["linear", "logistic"] = "linear"
-    """How it rises."""
+    """Shape of the rise."""
     profile: Literal["copied", "flat"] = "copied"
     """copied = with the daily and weekly shape of the forecast; flat = the same at all times."""
 
@@ -223,7 +220,7 @@ class Launch:
         _check_cohort(self)
 
     def progress(self, horizon: Horizon) -> Floats:
-        """How far each step is up the ramp, beyond what the history has seen."""
+        """Progress of each step up the ramp, beyond the last step of the history."""
         return horizon.new(horizon.at_s(self.start), self.ramp, self.shape)
 
     def lay(self, values: Floats, luck: Floats, view: View) -> Floats:
@@ -251,9 +248,9 @@ class Churn:
     start: str
     """A date, a time, or `+10d` after the end of the history."""
     ramp: Seconds = 0.0
-    """How long it takes; 0 = at once."""
+    """Duration; 0 = at once."""
     shape: Literal["linear", "logistic"] = "linear"
-    """How it goes."""
+    """Shape of the change."""
     profile: Literal["copied", "flat"] = "copied"
     """copied = with the daily and weekly shape of the forecast; flat = the same at all times."""
 
@@ -263,7 +260,7 @@ class Churn:
         _check_cohort(self)
 
     def progress(self, horizon: Horizon) -> Floats:
-        """How far each step is down the ramp, beyond what the history has seen."""
+        """Progress of each step down the ramp, beyond the last step of the history."""
         return horizon.new(horizon.at_s(self.start), self.ramp, self.shape)
 
     def lay(self, values: Floats, luck: Floats, view: View) -> Floats:
@@ -282,7 +279,7 @@ def _check_cohort(event: Launch | Churn) -> None:
 
 
 def _cohort(event: Launch | Churn, luck: Floats, view: View) -> Floats:
-    """What a cohort asks for in each step, shape (paths, steps)."""
+    """Demand of a cohort in each step, shape (paths, steps)."""
     import numpy as np
 
     if event.level is not None:

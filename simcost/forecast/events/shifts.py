@@ -1,4 +1,4 @@
-"""Events that move demand or change what it is made of: migrations and lengths."""
+"""Events that move demand or change its token lengths: migrations and lengths."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """A share of one series' demand moves to another one over a ramp, or leaves. What goes is what arrives, in
-    each path.
+    """A share of one series' demand moves to another one over a ramp, or leaves. The demand that leaves one series
+    arrives at the others, in each path.
     """
 
     kind: Literal["migration"] = "migration"
@@ -35,7 +35,7 @@ class Migration:
     start: str
     """A date, a time, or `+10d` after the end of the history."""
     ramp: Seconds = 0.0
-    """How long it takes; 0 = at once."""
+    """Duration; 0 = at once."""
 
     stage: ClassVar[int] = 3
 
@@ -48,11 +48,11 @@ class Migration:
             raise ValueError(f"series and to are both {self.to!r}; demand moves between two")
 
     def progress(self, horizon: Horizon) -> Floats:
-        """How far each step is along the ramp, beyond what the history has seen."""
+        """Progress of each step along the ramp, beyond the last step of the history."""
         return horizon.new(horizon.at_s(self.start), self.ramp)
 
     def lay(self, values: Floats, luck: Floats, view: View) -> Floats:
-        """What stays: the rest of the rest, where part has moved already."""
+        """Remaining demand: the rest of the rest, where part has moved already."""
         import numpy as np
 
         share = np.minimum(drawn(self.share, self.range, luck), 1.0)
@@ -80,7 +80,7 @@ class LengthChange:
     start: str
     """A date, a time, or `+10d` after the end of the history."""
     ramp: Seconds = 0.0
-    """How long it takes; 0 = at once."""
+    """Duration; 0 = at once."""
 
     stage: ClassVar[int] = 4
 
@@ -90,7 +90,7 @@ class LengthChange:
             raise ValueError("changes nothing; give prompt or output a factor other than 1")
 
     def progress(self, horizon: Horizon) -> Floats:
-        """How far each step is along the ramp, beyond what the history has seen."""
+        """Progress of each step along the ramp, beyond the last step of the history."""
         return horizon.new(horizon.at_s(self.start), self.ramp)
 
     def factors(self, horizon: Horizon) -> tuple[Floats, Floats]:

@@ -1,7 +1,4 @@
-"""Times as a user writes them, and windows that come back; local time with daylight saving.
-
-Quantities that a user states as a median and an 80 % interval.
-"""
+"""Times and quantities of user events: local time, recurring windows, medians with 80 % intervals."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _LONGEST_S = 1e9
 
 
 def written(text: str) -> datetime | float:
-    """What a text says: a time (without an offset: local), or seconds after the end of the history.
+    """Time written in a text (without an offset: local), or seconds after the end of the history.
 
     Raises:
         ValueError: it is neither; the message has the remedy.

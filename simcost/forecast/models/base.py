@@ -1,8 +1,7 @@
-"""What every forecasting model is: a point forecast and sample paths from what was seen.
+"""Interface of forecasting models: a point forecast and sample paths from the history.
 
-Medians over the steps that share a phase of the season, without the missing ones.
-The scale on which a linear member is fitted, and the way back to demand.
-Noise for sample paths: blocks of a season from the residuals of a fit, so that errors keep their company.
+Shared parts: medians by phase of the season, the scale on which a linear member is fitted, and noise for sample paths
+as blocks of a season from the residuals of a fit, which keep their correlation.
 
 Where a block starts depends on the random stream and on the number of residuals, never on their values: series of
 equal length that draw from equal streams take the same blocks of time, and so keep their correlation.
@@ -27,7 +26,7 @@ class CleanedHistory:
     """Cleaned: no NaN."""
     season: Season
     floor: bool
-    """Whether forecasts stay at or above 0, because the recorded values do."""
+    """True if forecasts stay at or above 0, because the recorded values do."""
     regressors: Floats | None = None
     """Known influences, one row per step of the history and of the future."""
 
@@ -181,7 +180,7 @@ def draw_blocks(residuals: Floats, length: int, horizon: int, count: int, rng: n
 
 
 def through(noise: Floats, response: Floats) -> Floats:
-    """What noise adds to the forecast of a linear recursion: each row convolved with its response.
+    """Effect of noise on the forecast of a linear recursion: each row convolved with its response.
 
     The response is capped where it explodes, which the clip of the output hides.
     """

@@ -24,7 +24,7 @@ class Combined:
 
     members: dict[str, Fitted]
     pooled: tuple[str, ...]
-    """Whose paths make up the pool."""
+    """Models whose paths make up the pool."""
     floor: bool
 
     @property

@@ -80,7 +80,7 @@ class Intermittent(Fitting):
         return Bursts(days=days, rate=float(_tsb(totals, *_constants(totals))[-1]), horizon=horizon)
 
     def remarks(self, seen: CleanedHistory) -> list[str]:
-        """What the point forecast means and what was smoothed."""
+        """Meaning of the point forecast, and what was smoothed."""
         totals = _days(seen).sum(axis=1)
         probability, size = _constants(totals)
         zeros = float(np.mean(seen.values == 0))
@@ -89,7 +89,7 @@ class Intermittent(Fitting):
 
 
 def is_intermittent(seen: CleanedHistory) -> bool:
-    """Whether more than half of the steps are 0 and none is below."""
+    """True if more than half of the steps are 0 and none is below."""
     return seen.floor and float(np.mean(seen.values == 0)) > MOSTLY_ZERO
 
 

@@ -40,7 +40,7 @@ class Planning(Fitting):
         return _shorter(seen).fit(seen, horizon)
 
     def remarks(self, seen: CleanedHistory) -> list[str]:
-        """Which model was used, and what the history is too short for."""
+        """Remarks on the model used, and on what the history is too short for."""
         steps = len(seen.values)
         if _long(seen):
             return [f"planning: autoregression of logs on lags {', '.join(map(str, LAGS))}"]

@@ -55,9 +55,9 @@ class Remarking(Protocol):
     """A model that chooses, falls back, or needs to be read with care."""
 
     def remarks(self, seen: CleanedHistory) -> list[str]:
-        """What to say beside its forecast."""
+        """Remarks on its forecast."""
 
 
 def remarks(model: ForecastModel, seen: CleanedHistory) -> list[str]:
-    """What a model has to say beside its forecast of this history; most have nothing."""
+    """Remarks of a model on its forecast of this history; most have none."""
     return model.remarks(seen) if isinstance(model, Remarking) else []

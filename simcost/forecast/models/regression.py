@@ -71,7 +71,7 @@ def _known(seen: CleanedHistory, horizon: int) -> Floats:
 
 
 def _explained(z: Floats, known: Floats, season: Season) -> Floats:
-    """What calendar and regressors explain, over history and future.
+    """Effect of calendar and regressors, over history and future.
 
     Columns: one per phase of the short season, one per day of the week but the first, the regressors. Seasons
     that the history does not hold twice are left out; the smallest coefficients where columns depend on each other.

@@ -1,4 +1,4 @@
-"""Which model to forecast with: the combination, unless the history is short or clearly says otherwise."""
+"""Choice of a forecasting model: the combination, unless the history is short or clearly favours another."""
 
 from dataclasses import dataclass, replace
 
@@ -31,7 +31,7 @@ class ModelSelection:
 
 
 def default_model(seen: CleanedHistory) -> ForecastModel:
-    """What suits the length of a history of demand by hours or days.
+    """Model that suits the length of a history of demand by hours or days.
 
     The median below a season, the repetition of the last one below three, else the combination.
     """

@@ -66,7 +66,7 @@ class Library(Fitting):
 
     name: LibraryName
     tested: bool = True
-    """Whether Theta takes a season only where its test finds one, which needs more than two or three of them."""
+    """True if Theta takes a season only where its test finds one, which needs more than two or three of them."""
 
     def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """The model, or the seasonal naive (below a season: flat) in its place.

@@ -49,7 +49,7 @@ class Issued:
 
 
 def issued(forecast: Forecast, stated: Stated | None, zone: ZoneInfo) -> Issued:
-    """What is kept of a forecast.
+    """Part of a forecast that is stored.
 
     Args:
         forecast: with sample paths.

@@ -1,4 +1,4 @@
-"""How a forecast turned out: its errors, its levels, and what drove the miss."""
+"""Score of a forecast: its errors, its levels, and the drivers of the error."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from simcost.trace.series.series import Floats, Grid, Series
 
 
 def score(forecasts: Sequence[Issued], actuals: Sequence[Series], *, timezone: str) -> Document:
-    """Compare forecasts with what came.
+    """Compare forecasts with actual values.
 
     Args:
         forecasts: as issued.

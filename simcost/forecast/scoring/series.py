@@ -1,8 +1,4 @@
-"""The score of one series.
-
-How a forecast turned out, in sentences.
-What the error of a forecast is made of: its level, its days, the shape of its day, and the rest.
-"""
+"""Score of one series: its error, the parts of the error (level, days, shape of the day, rest), and sentences."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +25,7 @@ _DRIVERS = {
 
 
 def sentences(name: str, found: Mapping[str, Any], noise: bool | None) -> list[str]:
-    """What to know first: how far off, whether that is noise, what drove it, where, and what stating helped."""
+    """Main findings: the error, whether it is noise, its drivers, its place, and the effect of stated events."""
     return [_miss(name, found), *_band(found, noise), *_driver(found), *_worst(found), *_stated(found)]
 
 
@@ -95,7 +91,7 @@ def _worst(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _stated(found: Mapping[str, Any]) -> Iterator[str]:
-    """Which statements made the forecast better or worse, where that shows in a tenth of a per cent."""
+    """Statements that made the forecast better or worse, where that shows in a tenth of a per cent."""
     for part in found["parts"]:
         without = part["wape_without"]
         if without is not None and abs(without - found["wape"]) >= 0.001:
@@ -307,7 +303,7 @@ def _windows(one: Issued, actual: Floats, firsts: list[int], dates: list[str]) -
 
 
 def _parts(one: Issued, actual: Floats) -> list[Document]:
-    """What the error would have been without each stated event; where there are several, also without all (None)."""
+    """Error without each stated event; where there are several, also without all (None)."""
     known = np.isfinite(actual)
     factor = weight(one.quantity, one.grid, int(known.sum()))
     effects: list[tuple[str | None, Floats]] = [*one.parts.items()]
@@ -339,7 +335,7 @@ def _adaptive(one: Issued, actual: Floats, firsts: list[int]) -> dict[str, float
 
 
 def _noise(found: Document) -> bool | None:
-    """Whether the miss is within what the narrowest level promises.
+    """True if the error is within what the narrowest level promises.
 
     By the total of the horizon once all of it has come; before, by the totals of days, or by single steps where
     there are none: no more outside than the level allows, give or take two standard deviations of a count.
