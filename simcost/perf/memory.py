@@ -1,9 +1,6 @@
-"""What fits: weights, overhead, and the KV cache in what is left.
-
-Bytes of weights, KV cache and overhead.
+"""Memory of a replica: weights by precision, overhead, and the KV cache in what is left.
 
 Sources: the published model configurations; the overhead is calibrated on one real run and wide.
-Precision: how many bytes a weight takes, and at which rate it is multiplied.
 """
 
 from collections.abc import Iterator
@@ -53,7 +50,7 @@ def gemm_precision(accelerator: Accelerator, precision: Precision) -> Literal["b
 
 
 LIBRARIES_BYTES = 0.65 * GIB
-"""Device libraries, workspaces, graphs and fragmentation; what the calibration run leaves unexplained."""
+"""Device libraries, workspaces, graphs and fragmentation; memory that the calibration run leaves unexplained."""
 COLLECTIVES_BYTES = 0.38 * GIB
 """Buffers of the all-reduce, with tp > 1."""
 SAMPLED_ROWS = 256
@@ -94,7 +91,7 @@ def kv_bytes_per_token(model: Model, tp: int, precision: Precision) -> float:
 
 
 def overhead_bytes(model: Model, tp: int, max_num_batched_tokens: int) -> float:
-    """What a device holds beside weights and KV cache: an estimate; give `overhead` or `kv_tokens` if measured.
+    """Memory of a device that is not weights or KV cache: an estimate; give `overhead` or `kv_tokens` if measured.
 
     activations   max_num_batched_tokens * 2 B * (2 hidden + 3 intermediate / tp)
     logits        256 sequences * vocabulary * 10 B (16-bit, 32-bit, and a 32-bit copy)
@@ -129,7 +126,7 @@ class MemoryFit:
 
 
 def fit_memory(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int) -> MemoryFit:
-    """What a replica holds, and how many tokens its KV cache takes.
+    """Memory of a replica, and the capacity of its KV cache in tokens.
 
     tokens = floor((memory * memory_utilisation - weights / tp - overhead) / kv_bytes_per_token), in blocks.
 

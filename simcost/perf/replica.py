@@ -1,7 +1,4 @@
-"""What a replica is made of, as a scenario writes it.
-
-What a model's shape says about its parameters: which part of them each token reads.
-"""
+"""Hardware and model shape of a replica, as a scenario writes it."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -61,7 +58,7 @@ def embedding_matrices(model: Model) -> int:
 
 
 def block_parameters(model: Model) -> float:
-    """All parameters but embedding and LM head: what is quantised and multiplied."""
+    """All parameters but embedding and LM head: those that are quantised and multiplied."""
     return model.parameters - embedding_matrices(model) * embedding_parameters(model)
 
 

@@ -27,7 +27,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 
 class StepLoad(NamedTuple):
-    """What steps process: P prefill tokens, B sequences, K their KV tokens, Q attention pairs, one entry a step."""
+    """Work of steps: P prefill tokens, B sequences, K their KV tokens, Q attention pairs, one entry a step."""
 
     prefill_tokens: Numbers
     sequences: Numbers

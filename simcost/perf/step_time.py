@@ -1,13 +1,12 @@
-"""The time of one engine step as five coefficients, and where they come from.
+"""Step time of the engine: five coefficients, their sources and their uncertainty.
 
-In this order: measured by the user; fitted for exactly this accelerator, model, tp and precision; the
-eight-coefficient form of this accelerator, made linear; the same form with the datasheet's peaks and the median
-efficiencies of the accelerators that were fitted.
+The coefficients come, in this order, from: a measurement of the user; a fit for exactly this accelerator, model, tp and
+precision; the eight-coefficient form of this accelerator, made linear; the same form with the datasheet's peaks and the
+median efficiencies of the accelerators that were fitted.
 
-How far a real step may lie from the model's: log-normal sigmas, each with its reason.
-
-The engine factor (engine, version, benchmark definition) was measured at 0.18 to 0.20 on 559 end-to-end
-measurements; it stays in every prediction that is not calibrated on the user's own engine.
+The uncertainty is a set of log-normal sigmas, each with its reason. The engine factor (engine, version, benchmark
+definition) was measured at 0.18 to 0.20 on 559 end-to-end measurements; it stays in every prediction that is not
+calibrated on the user's own engine.
 """
 
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def hardware_sigma(
 def _reasons(
     fit: HardwareFit, model: Model, accelerator: Accelerator, spec: ReplicaSpec, *, fitted: bool
 ) -> list[tuple[str, float]]:
-    """What lies outside of the fit, and the sigma that is at least assumed for it."""
+    """Values outside of the fit, and the sigma that is at least assumed for them."""
     pcie = spec.tp > 1 and accelerator.link.startswith("PCIe")
     moe_or_latent = bool(model.experts or model.kv_lora_rank)
     converted = fit.precision == "bf16" and spec.precision != "bf16"
@@ -126,7 +125,7 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
 def step_source(
     catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec
 ) -> GivenStep | StepFit | HardwareFit:
-    """What the step time is made from; raises as `step_time` does, but computes nothing."""
+    """Source of the step time; raises as `step_time` does, but computes nothing."""
     check_parallelism(model, spec.tp)
     gemm = gemm_precision(accelerator, spec.precision)
     kv_bytes(spec.kv_precision)

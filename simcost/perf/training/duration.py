@@ -1,4 +1,4 @@
-"""How long a run takes: its FLOPs at its utilisation, stretched by failures and checkpoints.
+"""Duration of a run: its FLOPs at its utilisation, stretched by failures and checkpoints.
 
 T = FLOPs / (G x dense peak x MFU) / ETTR.
 """
@@ -20,7 +20,7 @@ from simcost.units import SECONDS_PER_DAY, BytesPerS, PositiveCount, PositiveSec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failures:
-    """What interrupts a run, and what an interruption costs."""
+    """Interruptions of a run, and the cost of one."""
 
     per_node_day: Annotated[float, Ge(0)] | None = None
     """Interruptions per node and day; None = the lowest, median and highest published rate of the catalog."""
@@ -52,7 +52,7 @@ class Ettr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointWrites:
-    """What is written, how often, and how long the run waits for it."""
+    """Checkpoints: size, interval, and the time that the run waits for one."""
 
     size_bytes: float
     write_s: float

@@ -1,4 +1,4 @@
-"""What a device holds while it trains, part by part, and how many devices it takes.
+"""Memory of a device while it trains, part by part, and the number of devices it takes.
 
 Sources: 16 bytes a parameter of mixed-precision Adam and their sharding, Rajbhandari et al. 2020 (ZeRO, arXiv
 1910.02054); activations, Korthikanti et al. 2022 (arXiv 2205.05198), with the third matrix of a gated MLP.
@@ -53,7 +53,7 @@ class TrainingMemory:
 
 
 def training_memory(model: Model, method: Method, layout: ParallelLayout) -> TrainingMemory:
-    """What each device holds.
+    """Memory of each device.
 
     Raises:
         InputError: the layout does not cut the model.
@@ -75,7 +75,7 @@ def training_memory(model: Model, method: Method, layout: ParallelLayout) -> Tra
 
 
 def fit_training(model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout) -> TrainingMemory:
-    """What each device holds, if it holds it.
+    """Memory of each device, if the run fits.
 
     Raises:
         InputError: the layout does not cut the model.
@@ -146,7 +146,7 @@ def _intermediate(model: Model) -> float:
 
 
 def fits(model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout) -> bool:
-    """Whether each device holds its part. Raises InputError if the layout does not cut the model."""
+    """True if each device holds its part. Raises InputError if the layout does not cut the model."""
     usable = accelerator.memory_bytes * layout.memory_utilisation
     return training_memory(model, method, layout).total <= usable
 

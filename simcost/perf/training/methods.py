@@ -1,10 +1,7 @@
-"""Training methods: each says which parameters it trains, which it only holds, and the FLOPs of a token.
+"""Training methods and the shape of the trained model: parameters trained and held, FLOPs of a token.
 
 Forward pass 2 FLOPs a parameter, gradients of the activations 2, gradients of the weights 2 (Kaplan et al. 2020); a
-frozen weight needs no gradient of its own. Attention is counted beside them.
-
-The bounds that stand in the annotations of a dataclass, checked where it is made.
-What a model's shape says to training: parameters that a token multiplies, adapters, attention.
+frozen weight needs no gradient of its own. Attention is counted in addition.
 """
 
 from collections.abc import Iterator
@@ -127,7 +124,7 @@ PositiveShare = Annotated[float, Gt(0), Le(1)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What a device group holds of a model before it is sharded."""
+    """Parameters of a device group before sharding."""
 
     trained: float
     """Parameters with gradient and optimizer state."""
@@ -149,7 +146,7 @@ class TokenFlops:
 
     @property
     def model(self) -> float:
-        """What MFU counts."""
+        """FLOPs that MFU counts."""
         return self.parameters + self.attention + self.teacher
 
 
@@ -185,7 +182,7 @@ class Lora:
 
     @property
     def title(self) -> str:
-        """One line for people."""
+        """One line of text."""
         return f"adapters of rank {self.rank}, base frozen in {'4' if self.kind == 'qlora' else '16'} bits"
 
     def parameters(self, model: Model) -> Parameters:
@@ -215,7 +212,7 @@ class Distill:
 
     @property
     def title(self) -> str:
-        """One line for people."""
+        """One line of text."""
         return f"all parameters trained against the outputs of {self.teacher.name}"
 
     def parameters(self, model: Model) -> Parameters:
@@ -266,7 +263,7 @@ class Pruned:
 
     @property
     def title(self) -> str:
-        """One line for people."""
+        """One line of text."""
         return f"{self.pruning} pruning, {self.kept_share:.0%} of the parameters kept"
 
     @property
@@ -275,7 +272,7 @@ class Pruned:
         return self.kept_share if self.pruning == "structured" else 1.0
 
     def parameters(self, model: Model) -> Parameters:
-        """What is left of the model trained."""
+        """Parameters that remain of the trained model."""
         kept = self.size
         return Parameters(trained=model.parameters * kept, frozen_bytes=0.0, backward_share=kept)
 
@@ -304,7 +301,7 @@ class TransferLearning:
 
     @property
     def title(self) -> str:
-        """One line for people."""
+        """One line of text."""
         return f"the top {self.trained_share:.0%} of the layers trained, the rest frozen"
 
     def parameters(self, model: Model) -> Parameters:

@@ -1,9 +1,7 @@
-"""Model FLOPs utilisation: measured by the user, or published for runs like this one.
+"""Model FLOPs utilisation (measured by the user, or published for similar runs), and the parallelism of a run.
 
-published median x sequence factor x scale factor, each relative to the runs that were published; p25 and p75 of those
-runs are the interval.
-
-How a run is spread over devices.
+Published: median x sequence factor x scale factor, each relative to the published runs; their p25 and p75 are the
+interval.
 """
 
 from collections.abc import Sequence
@@ -96,11 +94,11 @@ class Mfu:
     high: float
     source: str
     notes: tuple[str, ...] = ()
-    """Where the figure is stretched beyond what was measured."""
+    """Notes where the figure is extended beyond what was measured."""
 
 
 def measured_mfu(mfu: float, what: str = "MFU") -> Mfu:
-    """What the user measured, without a spread.
+    """MFU that the user measured, without a spread.
 
     Raises:
         InputError: no share of the peak.

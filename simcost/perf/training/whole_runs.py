@@ -35,7 +35,7 @@ LARGE_BATCH = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeRuns:
-    """How many times as long as benchmarks say a whole run takes."""
+    """Ratio of the duration of a whole run to that of its benchmark."""
 
     low: float
     mid: float
