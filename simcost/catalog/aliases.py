@@ -1,6 +1,6 @@
-"""Other names under which people know accelerators and models; lower case, without the organisation.
+"""Aliases of accelerators and models (lower case, without the organisation), and patterns of names.
 
-Names that stand for several: `p5.48xlarge` for itself, `p5.*` for what begins with `p5.`, `*` for all.
+Patterns: `p5.48xlarge` matches itself, `p5.*` all that begins with `p5.`, `*` everything.
 """
 
 ALIASES = {
@@ -42,7 +42,7 @@ ANY_REGION = "any"
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether the pattern stands for the name; case does not matter.
+    """True if the pattern matches the name; case does not matter.
 
     >>> matches("p5.*", "P5.48xlarge"), matches("p5.48xlarge", "p5en.48xlarge"), matches("*", "p5.48xlarge")
     (True, False, True)

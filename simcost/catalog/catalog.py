@@ -141,7 +141,7 @@ class Catalog:
             )
         exact = [offer for offer in fitting if offer.region == region] or fitting
         if len(exact) > 1:
-            raise CatalogError(f"{name!r} has prices in several regions: {regions}; say which in `region`")
+            raise CatalogError(f"{name!r} has prices in several regions: {regions}; set `region`")
         return exact[0]
 
     def offers_for(self, accelerator: str) -> tuple[Offer, ...]:
@@ -155,7 +155,7 @@ class Catalog:
 
         Args:
             offer: an offer of this catalog.
-            at: the day of use; None = where there is no calendar, the youngest contract holds.
+            at: the day of use; None = where there is no calendar, the latest contract holds.
 
         Raises:
             CatalogError: the currency of the contract has no rate.
@@ -163,11 +163,11 @@ class Catalog:
         return contracted(offer, self.facts.contracts, self.facts.currencies, at)
 
     def usd(self, amount: float, currency: str, day: str) -> float:
-        """An amount in USD at the youngest rate up to a day (`unknown` = the youngest). Raises CatalogError."""
+        """An amount in USD at the latest rate up to a day (`unknown` = the latest). Raises CatalogError."""
         return amount * usd_per_unit(self.facts.currencies, currency, day)
 
     def billing_rule(self, provider: str) -> BillingRule:
-        """How a provider meters instances. Raises CatalogError."""
+        """Metering rule of a provider's instances. Raises CatalogError."""
         for rule in self.facts.billing_rules:
             if rule.provider == provider:
                 return rule
@@ -252,7 +252,7 @@ class Catalog:
         )
 
     def training_sequences(self, accelerator: str) -> tuple[TrainingSequence, ...]:
-        """How MFU falls with the sequence length on an accelerator, shortest first; empty if not measured."""
+        """MFU by sequence length on an accelerator, shortest first; empty if not measured."""
         rows = [row for row in self.facts.training_sequences if row.accelerator == accelerator]
         return tuple(sorted(rows, key=lambda row: row.sequence_tokens))
 
@@ -268,7 +268,7 @@ class Catalog:
         raise _miss("PUE of provider", "pue", provider, [row.provider for row in self.facts.pue])
 
     def grid(self, provider: str, region: str) -> GridIntensity:
-        """What a kilowatt-hour emits in a region. Raises CatalogError."""
+        """Emissions of a kilowatt-hour in a region. Raises CatalogError."""
         rows = [row for row in self.facts.grid if row.provider == provider]
         for row in rows:
             if row.region == region:

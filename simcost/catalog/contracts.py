@@ -1,4 +1,4 @@
-"""What a user negotiated: prices and discounts over the list, and the rates of other currencies."""
+"""Negotiated terms: prices and discounts over the list, and the rates of other currencies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ CurrencyCode = Annotated[str, Matching(r"[A-Z]{3}", "EUR")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrencyRate(Provenance):
-    """What a unit of a currency was worth on the day `as_of`."""
+    """Value of a unit of a currency on the day `as_of`."""
 
     currency: CurrencyCode
     usd_per_unit: Positive
@@ -26,7 +26,7 @@ class CurrencyRate(Provenance):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractPrice(Provenance):
-    """A negotiated price or discount of instance types; the list price stays beside it."""
+    """A negotiated price or discount of instance types; the list price is kept."""
 
     provider: str
     sku: str
@@ -52,7 +52,7 @@ class ContractPrice(Provenance):
             raise ValueError(f"valid_to ({self.valid_to}) lies before valid_from ({self.valid_from})")
 
     def holds(self, offer: Offer, at: date | None) -> bool:
-        """Whether it is a contract about this offer on a day; None = whatever the day."""
+        """True if it is a contract about this offer on a day; None = whatever the day."""
         here = self.provider == offer.provider and self.region in (offer.region, ANY_REGION)
         day = at.isoformat() if at else ""
         then = not day or (self.valid_from <= day and (not self.valid_to or day <= self.valid_to))
@@ -72,7 +72,7 @@ class Contracted:
 def contracted(
     offer: Offer, contracts: Sequence[ContractPrice], rates: Sequence[CurrencyRate], at: date | None
 ) -> Contracted:
-    """The contract for the fewest types and regions holds, of equal ones the youngest.
+    """The contract for the fewest types and regions holds, of equal ones the latest.
 
     Raises:
         CatalogError: its currency has no rate on or before that day.
@@ -89,7 +89,7 @@ def contracted(
 
 
 def usd_per_unit(rates: Sequence[CurrencyRate], currency: str, day: str) -> float:
-    """What a unit of a currency is worth in USD: the youngest rate up to a day; `unknown` = the youngest.
+    """Value of a unit of a currency in USD: the latest rate up to a day; `unknown` = the latest.
 
     Raises:
         CatalogError: there is none.

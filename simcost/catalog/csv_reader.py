@@ -35,7 +35,7 @@ class Row(Generic[F]):
 
 
 class LazyFacts(Sequence[F]):
-    """The facts of a file of ours, read when they are first asked for: long tables that few commands need."""
+    """The facts of a built-in file, read when they are first asked for: long tables that few commands need."""
 
     def __init__(self, path: Path, kind: type[F], key: tuple[str, ...]) -> None:
         self._path, self._kind, self._key = path, kind, key
@@ -69,7 +69,7 @@ class LazyFacts(Sequence[F]):
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """How the text of one column becomes a field."""
+    """Conversion of the text of one column to a field."""
 
     parse: Callable[[str], object]
     required: bool

@@ -19,7 +19,7 @@ def is_stale(as_of: str, newest: str) -> bool:
 
 
 def price_of_date(day: str, newest: str) -> str:
-    """When a price held, for sentences; an old one is called so.
+    """Date of a price, for sentences; an old one is called so.
 
     >>> price_of_date("2026-11-09", "2026-11-20"), price_of_date("2024-12-23", "2026-11-20")
     ('price of 2026-11-09', 'old price of 2024-12-23')

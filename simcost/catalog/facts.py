@@ -25,16 +25,16 @@ Quality = Literal["A", "B", "C"]
 """A: first party. B: public third-party catalogue. C: secondary or unverified."""
 
 Precision = Literal["bf16", "fp8", "int8", "int4", "fp4"]
-"""How weights are stored and multiplied; fp16 is read as bf16 (same bytes, same peak)."""
+"""Format in which weights are stored and multiplied; fp16 is read as bf16 (same bytes, same peak)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a fact comes from."""
+    """Provenance of a fact: source, date, quality."""
 
     source: str
     as_of: Date
-    """When it held: the date of a price list; of a document without a date, when it was read."""
+    """Date for which it holds: that of a price list; of a document without a date, when it was read."""
     quality: Quality
     notes: str = ""
 
@@ -46,7 +46,7 @@ class Accelerator(Provenance):
     name: str
     vendor: str
     memory_bytes: Positive
-    """What the driver reports where known, else the nominal size (said in the notes)."""
+    """Memory that the driver reports where known, else the nominal size (stated in the notes)."""
     memory_bytes_per_s: Positive
     bf16_flops: Positive
     fp8_flops: Positive | None = None
@@ -101,7 +101,7 @@ class Model(Provenance):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine(Provenance):
-    """What an instance type is made of, where price lists do not say it."""
+    """Parts of an instance type, where price lists do not state them."""
 
     provider: str
     sku: str
@@ -145,7 +145,7 @@ class Offer(Provenance):
 
     @property
     def spot_basis(self) -> Provenance:
-        """Where the spot price comes from."""
+        """Provenance of the spot price."""
         if not self.spot_as_of:
             return self
         return Provenance(source=self.spot_source, as_of=self.spot_as_of, quality=self.spot_quality or self.quality)
@@ -153,7 +153,7 @@ class Offer(Provenance):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingRule(Provenance):
-    """How a provider meters on-demand instances: max(minimum, ceil(run / granularity) * granularity)."""
+    """Metering of on-demand instances by a provider: max(minimum, ceil(run / granularity) * granularity)."""
 
     provider: str
     granularity_s: Positive
@@ -179,7 +179,7 @@ Upfront = Literal["none", "partial", "all"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitmentRate(Provenance):
-    """What an instance costs under a commitment: its price, or the discount on the on-demand price."""
+    """Rate of an instance under a commitment: its price, or the discount on the on-demand price."""
 
     provider: str
     instrument: Instrument
@@ -229,7 +229,7 @@ class TierPrice(Provenance):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPrice(Provenance):
-    """What a model behind an API costs per million tokens. Reasoning tokens are output tokens."""
+    """Price of a model behind an API per million tokens. Reasoning tokens are output tokens."""
 
     provider: str
     model: str
@@ -359,7 +359,7 @@ class TrainingSequence(Provenance):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRate(Provenance):
-    """How often a node of a cluster stops the job that runs on it."""
+    """Rate at which a node of a cluster stops the job that runs on it."""
 
     name: str
     per_node_day: Positive
@@ -367,7 +367,7 @@ class FailureRate(Provenance):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerDraw(Provenance):
-    """What a device draws, linear in its utilisation; per vCPU and per GB (1e9 bytes) of memory for hosts."""
+    """Power of a device, linear in its utilisation; per vCPU and per GB (1e9 bytes) of memory for hosts."""
 
     name: str
     """An accelerator, `vcpu` or `memory-gb`."""
@@ -390,7 +390,7 @@ class Pue(Provenance):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridIntensity(Provenance):
-    """What a kilowatt-hour emits where a region lies: location-based, yearly mean."""
+    """Emissions of a kilowatt-hour in a region: location-based, yearly mean."""
 
     provider: str
     region: str

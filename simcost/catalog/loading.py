@@ -1,4 +1,4 @@
-"""Fact files -> catalog: ours, then the rows of the user's folder over them."""
+"""Fact files -> catalog: the built-in ones, then the rows of the user's folder over them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -35,7 +35,7 @@ from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
 
 _OURS = Path(__file__).parent / "facts"
 _DEFERRED = ("commitment_rates", "token_prices", "public_traces")
-"""Files of ours that are read when they are first asked for."""
+"""Built-in files that are read when they are first asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     """Our facts, and over them those of the user's folder.
 
     Args:
-        extra: a folder with any files of the names of ours, such as `offers.csv`. A row with the key of one of
-            ours replaces it; the tiers of a (provider, item), the MFU of an (accelerator, precision) and the
+        extra: a folder with files named as the built-in ones, such as `offers.csv`. A row with the key of a built-in
+            row replaces it; the tiers of a (provider, item), the MFU of an (accelerator, precision) and the
             sequences of an accelerator are replaced together; other rows are added.
 
     Raises:

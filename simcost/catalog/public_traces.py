@@ -32,7 +32,7 @@ class PublicTrace(Provenance):
     block_tokens: Count = 0
     """Tokens per prefix block, where they are not those of the format; 0 = as the format has it."""
     mapping: str = ""
-    """OURS=THEIRS, with spaces between, where columns have other names."""
+    """NAME=COLUMN, with spaces between, where columns have other names."""
     urls: str
     """Addresses of the same file, with spaces between, in the order in which they are tried."""
     bytes: FileBytes | None = None

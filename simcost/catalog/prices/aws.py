@@ -1,7 +1,4 @@
-"""AWS Price List, bulk files: AmazonEC2 and AmazonSageMaker, and savings plans (`terms.savingsPlan`).
-
-The savings-plan files of the AWS Price List: what an hour costs under a plan.
-"""
+"""AWS Price List, bulk files: AmazonEC2 and AmazonSageMaker, and savings plans (`terms.savingsPlan`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +34,10 @@ _ML = r"ml\.[a-z0-9-]+\.[a-z0-9-]+$"
 
 
 def upfront(text: str) -> Upfront:
-    """What is paid at once, in the words of the list. Raises UnreadableError."""
+    """Upfront payment, from the terms of the list. Raises UnreadableError."""
     found = search(r"(No|Partial|All) Upfront", text)
     if found is None:
-        raise UnreadableError(f"{text!r} says nothing of what is paid upfront")
+        raise UnreadableError(f"{text!r} does not state the upfront payment")
     return _UPFRONT[found[1]]
 
 

@@ -1,7 +1,4 @@
-"""Quotes that passed -> fact rows, and fact rows -> the CSV files of a catalog folder.
-
-What changed between two price books.
-"""
+"""Catalog files of imported prices: quotes to fact rows, rows to CSV files, and changes between two price books."""
 
 import csv
 import io

@@ -1,6 +1,6 @@
-"""Hosts, accelerators, cores and memory that are priced apart, added up to the machines they make.
+"""Machines added up from components priced apart (hosts, accelerators, cores, memory), and their accelerators.
 
-Which accelerators an instance type has: by the catalog's machines, else by the names and sizes of the list.
+Accelerators of an instance type: by the catalog's machines, else by the names and sizes of the list.
 """
 
 from collections.abc import Iterator
@@ -111,7 +111,7 @@ _GB = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an instance type is made of, as far as known."""
+    """Parts of an instance type, as far as known."""
 
     accelerator: str
     accelerators: int
@@ -131,7 +131,7 @@ class Devices:
         self._accelerators = {row.name: row for row in catalog.facts.accelerators}
 
     def shape(self, quote: Quote, reading: ImportContext) -> Shape | None:
-        """What the instance type of a quote is made of; None (and a finding) where its accelerators are unknown."""
+        """Parts of the instance type of a quote; None (and a finding) where its accelerators are unknown."""
         known = self._shapes.get((quote.provider, quote.sku.lower().removeprefix("ml.")))
         if known is not None:
             vcpus, memory = quote.vcpus or known.vcpus, quote.memory_bytes or known.memory_bytes

@@ -1,6 +1,6 @@
 """Google Cloud: SKUs of the Cloud Billing Catalog (`skus`), or rows of its pricing export to BigQuery.
 
-What Google prices apart: of which SKUs, and of which rows of other lists, a machine type is made.
+Google prices components: a machine type is made of several SKUs, or of rows of other lists.
 """
 
 from collections.abc import Callable, Iterable, Iterator

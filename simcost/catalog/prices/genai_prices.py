@@ -29,7 +29,7 @@ def read_tokens(
         file: the JSON; None = of the installed package.
         reading: takes the findings.
         provenance: source, date and quality of the rows.
-        day: of several dated prices, that of this day is taken; `unknown` = the youngest.
+        day: of several dated prices, that of this day is taken; `unknown` = the latest.
     """
     ours = {price.name.lower(): price for price in reading.catalog.facts.token_prices}
     for at, provider, model in _models(file, reading):

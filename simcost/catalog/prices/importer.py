@@ -1,6 +1,6 @@
-"""A price list of somebody -> rows of a catalog folder: read, filtered, converted, reported.
+"""Import of a price list into a catalog folder: read, filtered, converted, reported.
 
-The traps of public price lists: a quote that falls into one is kept out and reported, never repaired to a guess.
+A quote that fails a check for known errors of public price lists is left out and reported, never corrected by a guess.
 """
 
 from collections import defaultdict
@@ -139,7 +139,7 @@ def _type(quote: Quote) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class PriceListFormat:
-    """How a price list is read."""
+    """Format of a price list."""
 
     title: str
     quality: Literal["A", "B"]
@@ -162,7 +162,7 @@ FORMATS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """Fact rows by file, and what is to be told about them."""
+    """Fact rows by file, and findings about them."""
 
     rows: dict[str, list[Provenance]]
     """By the name of the fact file, `offers` for `offers.csv`; only those with rows."""

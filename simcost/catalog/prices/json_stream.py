@@ -47,7 +47,7 @@ def _nowhere(_: Path_) -> bool:
 
 
 def place(path: Path_) -> str:
-    """A path as people write it: `$.Items[3]`."""
+    """Notation of a path: `$.Items[3]`."""
     return "$" + "".join(f"[{key}]" if key.isdecimal() else f".{key}" for key in path)
 
 

@@ -1,7 +1,7 @@
-"""One price as a list states it, before anything is believed.
+"""Quotes and findings of a price list.
 
-Values out of rows that may lack them or hold something else.
-What was found in a price list: counted, located, with a reason; nothing is left out silently.
+A quote is one price as the list states it, before any check. Findings are counted and located, with a reason; nothing
+is left out silently.
 """
 
 import csv
@@ -127,9 +127,9 @@ OUT, UNASKED, CHANGED, NOTED = "kept out", "not asked for", "changed", "kept"
 _KINDS = {
     "unreadable": (OUT, "rows that lack something or hold the wrong kind of value"),
     "no-price": (OUT, "no number where a price should stand (empty, NaN, infinite, text)"),
-    "zero-price": (OUT, "a price of 0 stands for a missing one"),
+    "zero-price": (OUT, "a price of 0 means a missing price"),
     "negative-price": (OUT, "a price below 0"),
-    "placeholder-price": (OUT, "a price of exactly 700 stands for a missing one"),
+    "placeholder-price": (OUT, "a price of exactly 700 means a missing price"),
     "commitment-as-on-demand": (
         OUT,
         "an on-demand price below 60 % of the median over regions: most likely that of a commitment",
@@ -190,7 +190,7 @@ class Findings:
             places.append({"place": place, "detail": detail})
 
     def count(self, outcome: str) -> int:
-        """How many rows or prices had that outcome."""
+        """Number of rows or prices with that outcome."""
         return sum(count for kind, count in self._counts.items() if _KINDS[kind][0] == outcome)
 
     def document(self) -> list[dict[str, Any]]:
@@ -217,7 +217,7 @@ class Quote:
     """The price of an hour of an instance type, or of a part of one."""
 
     place: str
-    """Where it stands in the file: `line 12`, `$.Items[3]`."""
+    """Location in the file: `line 12`, `$.Items[3]`."""
     provider: str
     sku: str
     region: str
@@ -249,14 +249,14 @@ class Quote:
 
 @dataclass(slots=True, kw_only=True)
 class ImportContext:
-    """What a reader is told, and what it tells besides the quotes."""
+    """Options of a reader, and what it reports besides the quotes."""
 
     catalog: Catalog
     findings: Findings
     provider: str
     """Of lists that do not name it; empty = not given."""
     published: str = ""
-    """Day of the list, as the list says; of lists without one the youngest day in it."""
+    """Day of the list, as the list says; of lists without one the latest day in it."""
     rows: int = field(default=0)
     """Prices, or rows, looked at."""
 
