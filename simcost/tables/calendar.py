@@ -1,4 +1,7 @@
-"""Words of time: steps such as `15min`, and zones such as `Europe/Berlin`. Pure, so that scenarios are checked fast."""
+"""Notation of time: steps such as `15min`, and zones such as `Europe/Berlin`.
+
+Pure, so that scenarios are checked fast.
+"""
 
 import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -11,7 +14,7 @@ MONTH = 0
 MEAN_MONTH_S = 730.5 * 3600
 """A twelfth of 365.25 days: what a span of months counts as."""
 STEPS = "steps must divide a day (15min, 1h), be whole days or weeks (1d, 1w), or one month (1mo)"
-"""What `parse_freq` takes, for messages."""
+"""Steps that `parse_freq` takes, for messages."""
 UNITS_S = {"w": 604800, "d": DAY_S, "h": 3600, "min": 60, "s": 1}
 """Seconds by unit, the longest first."""
 _FREQ = re.compile(r"(\d{0,8})(w|d|h|min|s|mo)")
@@ -36,7 +39,7 @@ def parse_freq(text: str) -> int:
 
 
 def divides(step_s: int) -> bool:
-    """Whether steps of this length divide a day, or are whole days (up to a year)."""
+    """True if steps of this length divide a day, or are whole days (up to a year)."""
     return 0 < step_s <= 366 * DAY_S and (DAY_S % step_s == 0 or step_s % DAY_S == 0)
 
 

@@ -39,7 +39,7 @@ _MOST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class TimeRule:
-    """How an arrival column is read."""
+    """Rule for reading an arrival column."""
 
     unit: TimeUnit | None
     """None: ISO text or Arrow timestamps."""
@@ -49,7 +49,7 @@ class TimeRule:
 
 
 def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
-    """How to read the arrivals, from the first cells of the column.
+    """Rule for reading the arrivals, from the first cells of the column.
 
     Arrow timestamps are dates. Without a given `unit`, text that is mostly no number is ISO times. Numbers
     are in the given unit, else in the one that the column's name ends with (`_s`, `_ms`, `_us`, `_ns`),
@@ -187,12 +187,12 @@ def _halving(column: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _only(text: pa.Array, pattern: str) -> pa.Array:
-    """Nulls instead of what does not match."""
+    """Nulls where the text does not match."""
     return pc.if_else(pc.match_substring_regex(text, pattern), text, pa.scalar(None, text.type))
 
 
 def _has_letters(text: pa.Array) -> bool:
-    """Whether any byte behind the strings comes after the digits; looks at the whole buffer."""
+    """True if any byte behind the strings comes after the digits; looks at the whole buffer."""
     letters = text.buffers()[2]
     return letters is not None and letters.size > 0 and bool(np.frombuffer(letters, np.uint8).max() > ord("9"))
 

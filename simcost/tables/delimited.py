@@ -53,7 +53,7 @@ def placed(row: int, line: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDialect:
-    """How the text is written.
+    """Dialect of the text.
 
     Attributes:
         delimiter: one character between cells.
@@ -170,7 +170,7 @@ def read_blocks(stream: Any, layout: TextDialect, *, begun: bytes = b"", line: i
 
 
 def _last_end(data: bytes) -> int:
-    """Where the last whole line ends; a carriage return that is the last byte may be half of a line end."""
+    """End of the last whole line; a carriage return that is the last byte may be half of a line end."""
     return data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, max(len(data) - 1, 0)) + 1
 
 
@@ -248,7 +248,7 @@ class _Splitter:
         return self._plain_lines.fullmatch(data) is not None
 
     def span(self, lines: Sequence[bytes], at: int, *, final: bool, header: bool = False) -> tuple[int, str]:
-        """How many lines the record at a line takes, and what is wrong with it.
+        """Number of lines of the record at a line, and its fault.
 
         Returns 0 lines where the record goes on behind the lines at hand, unless these are the `final` ones. Of a
         malformed record only its first line is taken. The `header` may have any number of cells.
@@ -316,7 +316,7 @@ class _Splitter:
         return f"{name}the quote that opens here is never closed: {shown!r}; close it, or remove it"
 
     def _undecodable(self, record: bytes) -> str:
-        """What is wrong with a record whose bytes may not be UTF-8; empty if its cells that are read are."""
+        """Fault of a record whose bytes may not be UTF-8; empty if its cells that are read are."""
         if is_utf8(record):
             return ""
         names = self._layout.names

@@ -89,7 +89,7 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
 
 
 def at_path(value: Any, path: str) -> Any:
-    """What stands at a dotted path, None if nothing; keys may themselves hold dots, the longest come first."""
+    """Value at a dotted path, None if nothing; keys may themselves hold dots, the longest come first."""
     if not isinstance(value, Mapping):
         return None
     if path in value:

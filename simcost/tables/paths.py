@@ -1,4 +1,4 @@
-"""Files that a scenario names must lie beside it."""
+"""Files that a scenario names must lie in its folder."""
 
 from pathlib import Path
 

@@ -39,7 +39,7 @@ class LogTable:
 
 
 def header(path: Path, what: str = WHAT) -> tuple[Container, list[str]]:
-    """How a table is written and its columns. Raises TraceError if it cannot be read."""
+    """Container of a table, and its columns. Raises TraceError if it cannot be read."""
     container: Container = "csv"
     with reading(path, "csv", what), path.open("rb") as file:
         if file.read(4) == b"PAR1" or path.suffix == ".parquet":
