@@ -1,7 +1,4 @@
-"""Reading recorded metrics: one row per time, pod and metric, or a column per metric of the whole pool.
-
-Recorded metrics of a pool of replicas: what a monitoring system kept of last Tuesday.
-"""
+"""Recorded metrics of a pool of replicas: a row per time, pod and metric, or a column per metric of the whole pool."""
 
 from __future__ import annotations
 
@@ -33,8 +30,9 @@ PHASES = ("pending", "running", "succeeded", "failed", "terminating")
 READINESS = {"not ready": 0, "ready": 1, "unknown": -1}
 """By code; unknown = the pod has no Ready condition yet."""
 SAID = ("ready", "phase", "request", "age_s", "ready_age_s", "window_s")
-"""What a row may say of its pod besides a sample: readiness and phase by code, what it requests of the metric's
-resource, time since it started and since its readiness changed, and the time that the sample covers."""
+"""Columns about a pod besides a sample: readiness and phase by code, what it requests of the metric's resource, time
+since it started and since its readiness changed, and the time that the sample covers.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,7 +110,7 @@ class Recording:
 
 
 def _pods(times: Floats, blocks: Mapping[str, Floats], extra: Mapping[str, Floats]) -> int:
-    """How many pods there are. Raises ValueError for shapes that do not fit."""
+    """Number of pods. Raises ValueError for shapes that do not fit."""
     if times.ndim != 1 or not blocks or (np.diff(times) <= 0).any():
         raise ValueError("needs rising times and at least one metric")
     known = [name for name in SAID if name != "request"]
@@ -265,7 +263,7 @@ def _without_blank_lines(table: LogTable) -> LogTable:
 
 @dataclass(slots=True)
 class _Intake:
-    """A table, what is wrong with it and what is said of it."""
+    """A table, its faults and its per-pod values."""
 
     table: LogTable
     faults: Faults
@@ -299,7 +297,7 @@ class _Intake:
         return values, failed
 
     def said(self, ours: str) -> Floats:
-        """What rows say of their pods, NaN where they say nothing."""
+        """Values of rows about their pods, NaN where they have none."""
         column = self.table.columns[ours]
         if ours in _AGES:
             values, ok = real_numbers(column)

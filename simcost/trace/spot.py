@@ -1,11 +1,9 @@
-"""Reading spot availability and prices.
+"""Spot availability and prices along time, of one zone or several, and their reader.
 
 Two shapes are read, as CSV (also gzipped) or Parquet: runs (`trace,gap_s,start_tick,ticks,nodes_available` and
 `trace,start_tick,ticks,price_usd_h`), and samples or changes (`timestamp,available` and `timestamp,price_usd_h`, with
 `trace` where there are several). A value holds from its time until the next. Availability may have a column of prices
 beside it; prices alone are a trace too, of spot that is always there.
-
-Spot along time: how many nodes could be had in a zone, and what they cost; and several zones as one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,13 +45,13 @@ class SpotSeries:
     usd_per_h: Floats | None = None
     """Of a node, in effect at the start of each tick."""
     assumed: bool = False
-    """Whether spot is taken as always there, as only its price is known."""
+    """True if spot is taken as always there, as only its price is known."""
     silent_s: float = 0.0
     """Longest time between two rows of a log, over which the state before was held."""
 
     @property
     def ticks(self) -> int:
-        """How many."""
+        """Number of units."""
         return int(self.nodes.shape[-1])
 
     @property
@@ -355,7 +353,7 @@ def _priced(rows: _Rows, index: Ints) -> Floats | None:
 
 
 def _check_runs(rows: _Rows, faults: Faults) -> bool:
-    """Whether the runs follow each other from tick 0; the first that does not is noted."""
+    """True if the runs follow each other from tick 0; the first that does not is noted."""
     start, ticks = rows.columns["start_tick"], rows.columns["ticks"]
     expected = np.concatenate([[0], np.cumsum(ticks)[:-1]])
     for i in np.flatnonzero((start != expected) | (ticks < 1) | (ticks % 1 != 0))[:1]:
@@ -372,7 +370,7 @@ def _check_runs(rows: _Rows, faults: Faults) -> bool:
 
 
 def _check_order(rows: _Rows, at: Floats, faults: Faults) -> bool:
-    """Whether times rise; the first that does not is noted."""
+    """True if times rise; the first that does not is noted."""
     for i in np.flatnonzero(np.diff(at) <= 0)[:1] + 1:
         faults.add(rows.places[i], f"not later than the row before it in {rows.name!r}; sort by time, one row a time")
         return False

@@ -1,7 +1,4 @@
-"""Cells of a cost file to clean columns: words, numbers and times, each with what had to be mended.
-
-Some rows of a cost file, cleaned: a column each of words, numbers or times.
-"""
+"""Cells and rows of a cost file, cleaned: words, numbers and times as columns, each with its repairs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +58,7 @@ class Mended:
     unreadable: Flags
     """No number, no time: read as missing."""
     respelled: Flags
-    """Another case or another form of what is meant."""
+    """Another case or form of a known word."""
 
 
 def words(column: pa.Array, allowed: Sequence[str] = ()) -> tuple[Words, Mended]:
@@ -194,7 +191,7 @@ class FocusRows:
 
 
 def clean(columns: Mapping[str, pa.Array]) -> FocusRows:
-    """The columns of a chunk, each by its kind; what is not a column of FOCUS is text.
+    """The columns of a chunk, each by its kind; columns that are not of FOCUS are text.
 
     Raises:
         TraceError: a column of a type that cannot be read.
@@ -221,7 +218,7 @@ def clean(columns: Mapping[str, pa.Array]) -> FocusRows:
 
 
 def pieces(rows: FocusRows, what: str) -> Iterator[tuple[str, Flags]]:
-    """The columns in which something of a kind was mended, and in which rows."""
+    """The columns with repairs of a kind, and the rows."""
     for name, one in rows.mended.items():
         flags: Flags = getattr(one, what)
         if flags.any():

@@ -1,4 +1,4 @@
-"""The columns of FOCUS 1.2, and how the columns of a real export are found among them.
+"""Columns of FOCUS 1.2, and the search for them in a real export.
 
 Source: FinOps Open Cost and Usage Specification 1.2 (2025-05-29), CC-BY-4.0.
 """

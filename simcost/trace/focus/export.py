@@ -1,7 +1,4 @@
-"""The usage of machines in a cost file, as the rows that `simcost bill` reads.
-
-Writing a FOCUS table: Parquet, or CSV as the specification wants its values.
-"""
+"""Machine usage of a cost file as the rows that `simcost bill` reads, and FOCUS tables as Parquet or CSV."""
 
 import json
 from dataclasses import dataclass, field
@@ -21,7 +18,7 @@ from simcost.trace.focus.lines import LineNames, Names, Sums, measured, named, s
 from simcost.units import SECONDS_PER_HOUR
 
 READ = ("AvailabilityZone", "SubAccountId", "Tags")
-"""Columns that are read beside those of lines."""
+"""Columns that are read in addition to those of lines."""
 TAGS = ("workload", "model", "tenant", "team", "project")
 """Tags that tell what a machine was used for; case does not matter."""
 _KEYS = ("start_s", "end_s", "provider", "region", "sku", "zone", "account", "spot", *TAGS)

@@ -1,4 +1,4 @@
-"""What was found while a cost file was read: how many rows, the first of them, and what was made of them."""
+"""Findings while a cost file is read: how many rows, the first of them, and how they were handled."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from simcost.trace.focus.cells import FocusRows, pieces
 from simcost.trace.focus.rules import READING
 
 Place = Callable[[int], str]
-"""Where the i-th row of a chunk stands."""
+"""Location of the i-th row of a chunk."""
 WRITTEN = {
     "literal_null": ("have a word such as NULL for no value", "read as empty"),
     "unreadable": ("have no number or no time where one should be", "read as empty"),
@@ -81,11 +81,11 @@ class Quality:
         one.rows = (one.rows or 0) + rows
 
     def columns(self, rule: str, says: str, names: Iterable[str], done: str) -> None:
-        """Note what holds of all rows: columns that are missing, strange or called otherwise."""
+        """Note findings about all rows: columns that are missing, unknown or named otherwise."""
         for name in names:
             self.found.setdefault(rule, Finding(says, done, rows=None)).columns[name] = None
 
     def table(self) -> list[dict[str, Any]]:
-        """One row per finding, what is most frequent first."""
+        """One row per finding, the most frequent first."""
         rows = [one.document(rule, self.rows) for rule, one in self.found.items()]
         return sorted(rows, key=lambda row: -row["rows"])

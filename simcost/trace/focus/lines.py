@@ -1,7 +1,6 @@
-"""From the rows of a cost file to its lines: cost and usage by day, SKU, way of buying and commitment.
+"""Lines of a cost file: cost and usage by day, SKU, purchase option and commitment, under canonical names.
 
-How exports write providers, units and instance types, and what we call them.
-Sums by key over many chunks: memory grows with the distinct keys, not with the rows.
+Memory grows with the distinct keys, not with the rows.
 """
 
 import json
@@ -67,9 +66,9 @@ def provider_of(name: str) -> str:
 
 
 def unit_of(text: str) -> tuple[float, str]:
-    """How many of our unit a unit of an export is: `1000000 Tokens` is (1e6, tokens), `Hrs` is (1, h).
+    """Factor and unit of an export's unit: `1000000 Tokens` is (1e6, tokens), `Hrs` is (1, h).
 
-    Hours of machines are `h`; what is not known stays as it is written.
+    Hours of machines are `h`; unknown units stay as they are written.
     """
     block = _BLOCK.match(text.strip())
     if block:
@@ -221,7 +220,7 @@ _DAY_S = 86400
 
 @dataclass(slots=True)
 class LineNames:
-    """What stands behind the numbers of all chunks."""
+    """Context of the numbers of all chunks."""
 
     provider: Names = field(default_factory=lambda: Names(provider_of))
     service: Names = field(default_factory=Names)
@@ -306,7 +305,7 @@ def in_advance(rows: FocusRows) -> Flags:
 
 
 def kinds(rows: FocusRows) -> Ints:
-    """The index in KINDS of what each row is."""
+    """The index in KINDS of each row."""
     usage = rows.is_("ChargeCategory", "Usage")
     conditions = [
         rows.used,
@@ -325,7 +324,7 @@ def pricing(rows: FocusRows) -> Ints:
 
 
 def start_s(rows: FocusRows) -> Ints:
-    """When each charge begins; the billing period's start where it does not say; else 1970."""
+    """Start of each charge; the billing period's start where it does not say; else 1970."""
     start = rows.times_s["ChargePeriodStart"]
     if "BillingPeriodStart" not in rows.times_s:
         return start
@@ -353,7 +352,7 @@ def _types(details: Words, names: Names) -> Ints:
 
 
 def measured(rows: FocusRows, names: Names) -> tuple[Floats, Ints]:
-    """How much each row used in our units, NaN where it is not usage or does not say; and the unit's number."""
+    """Usage of each row in our units, NaN where it is not usage or does not say; and the unit's number."""
     consumed = rows.has("ConsumedQuantity")
     quantity, unit = _in_ours(rows, "PricingQuantity", "PricingUnit", names)
     if consumed.any():

@@ -25,23 +25,23 @@ _HOUR_S, _DAY_S = 3600, 86400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actuals:
-    """What was used and paid, as a provider's export says."""
+    """Usage and cost of a provider's export."""
 
     lines: pa.Table
     """One row per day, SKU, way of buying and commitment; see `Lines.table`."""
     usage: pa.Table | None
     """The hours of machines by period, for `simcost bill`; None unless they were asked for."""
     quality: list[dict[str, object]]
-    """What was found in the rows: rule, says, rows, share, example, done."""
+    """Findings in the rows: rule, says, rows, share, example, done."""
     rows: int
     versions: tuple[str, ...]
     """Of FOCUS, by the columns of each file."""
     grain: str
-    """How long the periods of usage are: hour, day or mixed."""
+    """Length of the periods of usage: hour, day or mixed."""
     span_h: float
     """Hours from the first to the end of the last period of usage; 0 without any."""
     usd_per: Mapping[str, float]
-    """The currencies of the bill, and what each is worth."""
+    """The currencies of the bill, and their rates."""
 
 
 def read_focus(paths: Sequence[Path], *, usd_per: Mapping[str, float] = _NONE, series: bool = False) -> Actuals:
@@ -89,7 +89,7 @@ def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) 
 
 @dataclass(slots=True)
 class _Book:
-    """What is kept of the rows read so far."""
+    """Retained values of the rows read so far."""
 
     usd_per: dict[str, float]
     make_series: type[UsageSeries] | None
@@ -174,7 +174,7 @@ class _Book:
         )
 
     def _usage(self, series: UsageSeries) -> pa.Table:
-        """The hours of machines; what could not be counted in them is noted."""
+        """The hours of machines; usage that could not be counted in them is noted."""
         table, below = series.table()
         for rule, rows, says in (
             ("not_hourly", series.others, "are usage in other units than hours"),

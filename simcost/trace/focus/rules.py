@@ -1,4 +1,4 @@
-"""What is wrong with rows of a cost file, and what reading makes of it."""
+"""Rules for rows of a cost file, and how reading handles rows that break them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ class RowRule:
 
     name: str
     says: str
-    """What such rows are, as the end of a sentence about them."""
+    """Description of such rows, as the end of a sentence about them."""
     broken: Callable[[FocusRows], Flags]
     done: str = ""
-    """What reading makes of such rows; empty where it makes nothing of them."""
+    """Handling of such rows; empty where nothing is done."""
     needs: tuple[str, ...] = ()
-    """Columns without which it cannot be told."""
+    """Columns without which it is unknown."""
     source: str = ""
     """The rule of FOCUS 1.2 that they break; empty where they break none."""
     must: bool = True
-    """Whether the rule is a MUST, rather than a SHOULD."""
+    """True if the rule is a MUST, rather than a SHOULD."""
 
 
 def usage_or_purchase(rows: FocusRows) -> Flags:
@@ -164,7 +164,7 @@ READING: tuple[RowRule, ...] = (
     ),
     RowRule(
         "stray_quantity",
-        "consume though they are no usage, or an unused commitment",
+        "consume though they are not usage, or an unused commitment",
         lambda rows: rows.has("ConsumedQuantity") & ~rows.used & ~rows.is_("CapacityReservationStatus", "Unused"),
         done="the quantity is ignored",
         needs=("ConsumedQuantity",),
@@ -208,4 +208,4 @@ READING: tuple[RowRule, ...] = (
         source="EffectiveCost-C-005-C",
     ),
 )
-"""What reading has to say of rows, beside how cells are written."""
+"""Rules of reading about rows, beside how cells are written."""

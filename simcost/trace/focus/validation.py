@@ -1,10 +1,7 @@
-"""Whether a cost file keeps the rules of FOCUS 1.2.
+"""Validation of a cost file against the rules of FOCUS 1.2 on rows and on notation of values.
 
-The rules of FOCUS 1.2 that rows of a file must keep, beside those that reading minds.
-
-Source: FinOps Open Cost and Usage Specification 1.2, requirements of columns and attributes; what depends on more than
-the rows of one file (invoices, price lists, what a provider supports) is not checked.
-How FOCUS 1.2 wants values to be written: units, currencies, JSON objects, names of services.
+Source: FinOps Open Cost and Usage Specification 1.2, requirements of columns and attributes; rules that need more than
+the rows of one file (invoices, price lists, what a provider supports) are not checked.
 """
 
 import json
@@ -62,14 +59,14 @@ def format_rules() -> Iterator[RowRule]:
         )
     for name in ("BillingCurrency", "PricingCurrency"):
         yield RowRule(
-            f"{name} is no code",
+            f"{name} is not a code",
             f"have a {name} that is not a code of three letters",
             _not(name, lambda text: bool(re.fullmatch("[A-Z]{3}", text))),
             needs=(name,),
             source="CurrencyFormat-A-001-C",
         )
     yield RowRule(
-        "tags are no object",
+        "tags are not an object",
         "have Tags that are not a JSON object of plain values",
         _not("Tags", _flat),
         needs=("Tags",),
@@ -104,7 +101,7 @@ def _not(name: str, good: Callable[[str], bool]) -> Callable[[FocusRows], Flags]
 
 
 def _flat(text: str) -> bool:
-    """Whether a text is a JSON object of plain values."""
+    """True if a text is a JSON object of plain values."""
     return _keys(text) is not None
 
 
@@ -232,7 +229,7 @@ def _charges() -> Iterator[RowRule]:
     )
     yield RowRule(
         "stray commitment quantity",
-        f"have a {quantity}, but are no usage or purchase of a commitment",
+        f"have a {quantity}, but are not usage or a purchase of a commitment",
         lambda rows: rows.has(quantity) & ~(usage_or_purchase(rows) & rows.has(commitment)) & ~rows.has("ChargeClass"),
         needs=(quantity, commitment),
         source="CommitmentDiscountQuantity-C-007-C",
@@ -353,7 +350,7 @@ def check_focus(path: Path) -> dict[str, Any]:
 
 
 def _standing(name: str, rules: Mapping[str, RowRule]) -> dict[str, Any]:
-    """Where a rule comes from, and whether it is a must. A literal NULL in CSV is how many write no value."""
+    """Source of a rule, and True if it is a must. A literal NULL in CSV is how many write no value."""
     rule = rules.get(name)
     return {"source": rule.source if rule else "", "must": rule.must if rule else name != "literal_null"}
 

@@ -1,7 +1,4 @@
-"""From the columns of a log to `Jobs`: what is impossible is kept out with its reason, what follows is worked out.
-
-Single columns of a log of jobs as numbers and flags; rows with bad cells are kept out.
-"""
+"""Cleaning of a job log to `Jobs`: impossible rows are rejected with a reason, derived values are computed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +125,7 @@ _OUTCOMES = {
     ),
     "killed": ("killed", "cancelled", "canceled", "preempted", "aborted", "terminated", "revoked"),
 }
-"""Words of the logs for outcomes. A job that ran into its limit or lost a node failed, as the Helios paper counts."""
+"""Names of outcomes in the logs. A job that ran into its limit or lost a node failed, as the Helios paper counts."""
 
 
 def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> Jobs:
@@ -206,7 +203,7 @@ def _sorted(sieve: Sieve, submit: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class _Spans:
-    """When jobs were submitted, and how long they ran and waited."""
+    """Times at which jobs were submitted, and how long they ran and waited."""
 
     submit: Ints
     """Seconds of the log's clock."""
@@ -254,7 +251,7 @@ def _waits(columns: Columns, submit: Times, start: Times) -> Ints | None:
 
 
 def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
-    """The users' estimates; those that the log lacks are duration x (1 + error), and that is said."""
+    """The users' estimates; those that the log lacks are duration x (1 + error), and a finding says so."""
     sieve = columns.sieve
     stated = columns.real("limit_s", 0, _MOST_S)
     assumed = np.ceil(np.round(duration * (1.0 + error), 6)).astype(np.int64)

@@ -12,7 +12,7 @@ from simcost.trace.jobs.rejections import Sieve, finding, how_many
 
 _BETWEEN = re.compile(r"[\s;,|:]+")
 _WORDS = frozenset({"", "after", "afterany", "afterok", "afternotok", "aftercorr", "singleton"})
-"""What Slurm writes around the ids of a dependency; each counts as waiting for the end."""
+"""Words that Slurm writes around the ids of a dependency; each counts as waiting for the end."""
 
 
 def read_after(sieve: Sieve, ids: pa.Array) -> npt.NDArray[np.object_] | None:

@@ -1,4 +1,4 @@
-"""What a job trace is like: work, sizes, durations, waits, outcomes, pools and users."""
+"""Description of a job trace: work, sizes, durations, waits, outcomes, pools and users."""
 
 from pathlib import Path
 from typing import Any

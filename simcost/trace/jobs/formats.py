@@ -1,6 +1,6 @@
-"""Which column of a log of jobs is which of ours: the public formats, the generic ones, and the user's mapping.
+"""Columns of job logs: the public formats, the generic ones, and the user's mapping.
 
-Alibaba's openb pods: some were never scheduled, and are demand all the same.
+Some pods of Alibaba's openb were never scheduled, and are demand all the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,8 +49,9 @@ OURS = (
     "spot_ok",
     "status",
 )
-"""Columns of ours: those of `Jobs`, and `start_s`, `end_s`, `wait_s`, `cpus` (cores) and `params` (of the model), from
-which some follow. `after` are ids of jobs that must have ended, with spaces or `;` between."""
+"""Canonical columns: those of `Jobs`, and `start_s`, `end_s`, `wait_s`, `cpus` (cores) and `params` (of the model),
+from which some follow. `after` are ids of jobs that must have ended, with spaces or `;` between.
+"""
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "helios": {
@@ -170,7 +171,7 @@ def _by_name(present: Sequence[str], mapping: Mapping[str, str]) -> dict[str, st
 
 
 def _lacking(found: Mapping[str, str]) -> list[str]:
-    """What cannot be known without further columns."""
+    """Facts that cannot be known without further columns."""
     needed = {"submit_s": "when jobs were submitted", "gpus": "how many GPUs they asked for"}
     faults = [f"no column says {what}; pass --map {ours}=COLUMN" for ours, what in needed.items() if ours not in found]
     if "duration_s" not in found and not {"start_s", "end_s"} <= set(found):

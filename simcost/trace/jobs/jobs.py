@@ -65,7 +65,7 @@ class Jobs:
     restart_s: npt.NDArray[np.float64] | None = None
     """Time from getting GPUs again to the first step."""
     after: npt.NDArray[np.object_] | None = None
-    """Ids of the jobs that must have ended before each may start, as tuples; None where nobody waits for others."""
+    """Ids of the jobs that must have ended before each may start, as tuples; None where no job depends on another."""
     users_known: bool = False
     extra: dict[str, float] = field(default_factory=dict)
     """Facts of the whole log, for describe."""

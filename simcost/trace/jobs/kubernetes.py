@@ -56,7 +56,7 @@ Said = Mapping[str, Any]
 
 
 def read_kubernetes(path: Path) -> LogTable:
-    """The jobs of a listing. What belongs to another item of it (the pods of a Job) is passed over.
+    """The jobs of a listing. Records that belong to another item of it (the pods of a Job) are passed over.
 
     Raises:
         TraceError: no JSON, or none of the kinds above.
@@ -96,7 +96,7 @@ def _meta(item: Said) -> Said:
 
 
 def _read(item: Said, kind: str) -> dict[str, Any]:
-    """What an object of one of the kinds asks for and what became of it. Raises ValueError for other kinds."""
+    """Resources and outcome of an object of one of the kinds. Raises ValueError for other kinds."""
     if kind == "Pod":
         return _pod(item)
     if kind == "Job":
@@ -216,7 +216,7 @@ def _when(status: Said, condition: str) -> str | None:
 
 
 def _size(pods: Sequence[tuple[int, Said]]) -> dict[str, Any]:
-    """What so many pods of these specifications ask for together. GPUs are None where MIG slices are asked for,
+    """Resources of so many pods of these specifications together. GPUs are None where MIG slices are asked for,
     whose share of a GPU the listing does not tell.
     """
     total = {"gpu": 0.0, "cpu": 0.0, "memory": 0.0, "mig": 0.0}

@@ -1,4 +1,4 @@
-"""Small tables beside a log of jobs: quotas of queues, and shares of accounts and users."""
+"""Small tables that belong to a log of jobs: quotas of queues, and shares of accounts and users."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Reading a log of jobs, of whatever kind, as `Jobs`.
+"""Reader of job logs of any format as `Jobs`, and selection of pools and of a stretch of time.
 
-Part of a trace: some pools, from some time on, for some time. First filter, then count from the first kept.
+Selection filters first, then counts time from the first retained job.
 """
 
 from collections import Counter
@@ -338,7 +338,7 @@ def _recognised(present: Sequence[str], container: str, mapping: Mapping[str, st
 
 
 def _counts(sieve: Sieve) -> dict[str, float]:
-    """Rows read, kept out and mended."""
+    """Rows read, rejected and repaired."""
     return {
         "rows_read": float(len(sieve.table) + len(sieve.table.malformed)),
         "rows_dropped": float(sieve.dropped),

@@ -1,4 +1,4 @@
-"""What is kept out of a log of jobs: counted, located, and said with its reason; nothing vanishes silently."""
+"""Rejected rows of a job log: counted, located, and reported with their reason; nothing vanishes silently."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

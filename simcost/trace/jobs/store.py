@@ -1,4 +1,4 @@
-"""The store of job traces: one Parquet file, a column for each of `Jobs`, and what is said once in its metadata."""
+"""The store of job traces: one Parquet file, a column for each of `Jobs`, and its metadata."""
 
 import json
 from pathlib import Path
@@ -70,7 +70,7 @@ def write_jobs(path: Path, jobs: Jobs) -> None:
 
 
 def is_jobs(path: Path) -> bool:
-    """Whether a file is a job trace that simcost stored, by its metadata; False where it cannot be read."""
+    """True if a file is a job trace that simcost stored, by its metadata; False where it cannot be read."""
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             return KEY in (file.metadata.metadata or {})

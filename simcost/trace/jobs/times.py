@@ -37,7 +37,7 @@ class LogTimes:
 
     columns: dict[str, Times]
     epoch: bool
-    """Whether they count from 1970-01-01 UTC."""
+    """True if they count from 1970-01-01 UTC."""
 
 
 def read_times(sieve: Sieve, timezone: str) -> LogTimes:

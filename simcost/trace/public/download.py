@@ -51,7 +51,7 @@ class _Redirects(HTTPRedirectHandler):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partial:
-    """What is there of a file, and beside it the version of the file that it is a part of."""
+    """Downloaded part of a file, with the version of the file that it is a part of."""
 
     path: Path
 
@@ -61,7 +61,7 @@ class Partial:
 
     @property
     def bytes(self) -> int:
-        """How many there are."""
+        """Number of bytes."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def version(self, url: str) -> str:
@@ -73,7 +73,7 @@ class Partial:
             return ""
 
     def begin(self, url: str, version: str) -> None:
-        """Forget what is there, and note what comes."""
+        """Discard the partial file, and note the version of the next."""
         self.discard()
         if version:
             self._note.write_text(json.dumps({"url": url, "version": version}), encoding="utf-8")
@@ -90,7 +90,7 @@ class Partial:
 
 
 def download(url: str, partial: Partial, size: int | None, report: Report) -> None:
-    """Fill the partial file from an address; what is there of the same version is not sent again.
+    """Fill the partial file from an address; bytes of the same version are not sent again.
 
     Args:
         url: an address that `is_allowed`.
@@ -199,6 +199,6 @@ def _range_start(headers: Message) -> int:
 
 
 def _validator(headers: Message) -> str:
-    """What `If-Range` takes: a strong ETag, else the date of the last change; empty where there is neither."""
+    """Validator for `If-Range`: a strong ETag, else the date of the last change; empty where there is neither."""
     tag = headers.get("ETag", "")
     return tag if tag.startswith('"') else headers.get("Last-Modified", "")

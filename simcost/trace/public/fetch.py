@@ -57,7 +57,7 @@ def fetch_trace(trace: PublicTrace, folder: Path, *, report: Report, rows: Rows)
 
 
 def _findings(trace: PublicTrace, found: Digests) -> list[dict[str, Any]]:
-    """A file that could not be checked is said to be so."""
+    """A file that could not be checked is reported as such."""
     if checked_by(trace):
         return []
     message = (
@@ -110,7 +110,7 @@ def _downloaded(trace: PublicTrace, target: Path, report: Report) -> tuple[str, 
 
 
 def _imported(trace: PublicTrace, log: Path, stored: Path, rows: Rows) -> dict[str, Any] | None:
-    """What became of the import; None where the stored trace of this log is there. Raises InputError, TraceError."""
+    """Result of the import; None where the stored trace of this log is there. Raises InputError, TraceError."""
     if stored.exists() or stored.is_symlink():
         if _source(stored) == log.name:
             return None

@@ -52,7 +52,7 @@ class ArrivalReader:
 
     @property
     def expected(self) -> str:
-        """How times must be written, for messages."""
+        """Notation of times, for messages."""
         pattern = self.pattern or self._found
         return f"the pattern {pattern.text}" if pattern else "ISO time or a number that is not negative"
 
@@ -67,7 +67,7 @@ class ArrivalReader:
         return values, ok & (np.abs(values) < _LATEST_NS) & (self.epoch | (values >= 0))
 
     def findings(self) -> list[dict[str, object]]:
-        """What was assumed of the times."""
+        """Assumptions about the times."""
         if self._found is not None:
             first = "day" if self._found.text.startswith("%d") else "month"
             return [

@@ -1,7 +1,4 @@
-"""Requests travel as columns, in batches, sorted by arrival; they are never Python objects.
-
-Several sorted streams of requests become one.
-"""
+"""Batches of requests as columns, sorted by arrival, and the merge of streams; never Python objects."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -69,7 +66,7 @@ class RequestBatch:
         return np.zeros(len(self), np.int16) if self.priority is None else self.priority
 
     def prefix_hashes(self) -> tuple[Ints, Ints]:
-        """How many hashes each prompt has, and all of them one after the other."""
+        """Number of hashes of each prompt, and all of them one after the other."""
         if self.prefix is None:
             return np.zeros(len(self), np.int64), np.empty(0, np.int64)
         lengths = self.prefix.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)

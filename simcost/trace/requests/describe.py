@@ -1,7 +1,4 @@
-"""What a stored trace is like: rate, burstiness, token quantiles, prefix reuse, and what to be wary of.
-
-Things in a trace that a reader of its results should know.
-"""
+"""Description of a stored trace: rate, burstiness, token quantiles, prefix reuse, and warnings."""
 
 from pathlib import Path
 from typing import Any

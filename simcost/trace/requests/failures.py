@@ -1,4 +1,4 @@
-"""Rows that no model served, by what a column says: failed, answered from a cache, another operation."""
+"""Rows that no model served, by a column: failed, answered from a cache, another operation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _ERROR_LEVEL = r"(?i)^\s*(error|fatal|critical|alert|emergency|emerg)\s*$"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRule:
-    """Rows left out for what a column says; a log without the column has none of them.
+    """Rows left out by a column; a log without the column has none of them.
 
     Attributes:
         column: of the log.

@@ -1,4 +1,4 @@
-"""Which column of a log is which of ours: the public formats, the generic ones, and the user's mapping."""
+"""Columns of request logs: the public formats, the generic ones, and the user's mapping."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,7 @@ STATUS = "status"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFormat:
-    """How one kind of log is written."""
+    """Format of one kind of log."""
 
     container: Literal["csv", "jsonl", "parquet"] | None
     """None: CSV, JSON or Parquet, whichever the first bytes show."""
@@ -47,7 +47,7 @@ class LogFormat:
     rows: Callable[[Mapping[str, Any]], Rows] = one_row
     """Requests of one JSON object."""
     rules: tuple[FailureRule, ...] = ()
-    """Rows that are left out for what a column says."""
+    """Rows that are left out by a column."""
     thousands: str | None = None
     """Between thousands of token counts."""
     month_first: bool = False
@@ -229,7 +229,7 @@ def _by_name(present: Sequence[str]) -> dict[str, str]:
 
 
 def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
-    """What to say of a needed column that is not there."""
+    """Message about a needed column that is not there."""
     lower = {name.lower(): name for name in present}
     likely = next((lower[name] for name in _ALSO_CALLED[ours] if name in lower), None)
     if likely is None:

@@ -1,4 +1,4 @@
-"""Cleaning a log chunk by chunk: what cannot be read is a fault, what can be mended is counted."""
+"""Cleaning a log chunk by chunk: unreadable cells are faults, repairs are counted."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -152,14 +152,14 @@ class Intake:
         return [(ours, self._say(ours, chunk, i)) for i, ours in sorted(first)]
 
     def _say(self, ours: str, chunk: Chunk, i: int) -> str:
-        """Place, column, value and what is wrong with it."""
+        """Place, column, value and fault."""
         column = chunk.columns[ours]
         value = "a time" if pa.types.is_timestamp(column.type) else column[i].as_py()
         wrong = describe_cell(value, self.arrivals.expected, self.marks, RANGES.get(ours))
         return f"{chunk.place(i)}: {chunk.theirs[ours]}: {wrong}"
 
     def _report(self, faults: list[tuple[str, str]], counts: Counter[str]) -> None:
-        """Count what is left out; raise if it is at fault and nothing may be skipped."""
+        """Count rows that are left out; raise if one is at fault and nothing may be skipped."""
         total = sum(count for kind, count in counts.items() if kind in (*NEEDED, "priority", "malformed"))
         if total and self.on_error == "stop":
             lines = [f"{self.name}: {text}" for _, text in faults[:_SHOWN]]

@@ -105,5 +105,5 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 
 def _typed(value: Any) -> Any:
-    """What `{"intValue": "503"}` holds."""
+    """Value in `{"intValue": "503"}`."""
     return next(iter(value.values()), None) if isinstance(value, dict) else value

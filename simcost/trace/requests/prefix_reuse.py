@@ -1,4 +1,4 @@
-"""How many tokens a prompt shares with earlier ones, told by prefix hashes or by conversations."""
+"""Tokens that a prompt shares with earlier ones, by prefix hashes or by conversations."""
 
 from collections.abc import Iterator
 from pathlib import Path

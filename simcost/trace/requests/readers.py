@@ -25,7 +25,7 @@ from simcost.trace.requests.writer import TraceWriter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notation:
-    """How the cells of a log are written, where its format leaves it open; None = not declared."""
+    """Notation of the cells of a log, where its format leaves it open; None = not declared."""
 
     delimiter: str | None = None
     decimal: str | None = None
@@ -93,7 +93,7 @@ def import_trace(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What is asked of each of the logs."""
+    """Options of each of the logs."""
 
     form: LogFormat
     mapping: Mapping[str, str]
@@ -117,7 +117,7 @@ class _Request:
 
 @dataclass(slots=True, kw_only=True)
 class _Log:
-    """One of the files: how its rows are found, and what becomes of them."""
+    """One of the files: its rows, and their handling."""
 
     path: Path
     name: str
@@ -198,7 +198,7 @@ def _same_zero(first: _Log, log: _Log) -> None:
 
 
 def _no_rows(logs: Sequence[_Log]) -> str:
-    """Why nothing was written, by file."""
+    """Reason why nothing was written, by file."""
     parts = []
     for log in logs:
         tally = log.intake.tally
@@ -211,7 +211,7 @@ def _no_rows(logs: Sequence[_Log]) -> str:
 
 
 def _document(fmt: str, out: Path, logs: Sequence[_Log], writer: TraceWriter) -> dict[str, Any]:
-    """The document of `trace import`; what the data themselves show comes from `trace describe`."""
+    """The document of `trace import`; findings in the data themselves come from `trace describe`."""
     described = describe_trace(out)
     tallies = [log.intake.tally for log in logs]
     dropped: Counter[str] = sum((tally.dropped for tally in tallies), Counter())
@@ -235,7 +235,7 @@ def _document(fmt: str, out: Path, logs: Sequence[_Log], writer: TraceWriter) ->
 
 
 def _findings(logs: Sequence[_Log], writer: TraceWriter, models: Mapping[str, int]) -> list[dict[str, Any]]:
-    """What each file showed, named where there are several, and what all of them do."""
+    """Findings in each file, named where there are several, and in all of them."""
     found = []
     for log in logs:
         own = [*log.intake.tally.findings(), *log.intake.arrivals.findings()]

@@ -1,4 +1,4 @@
-"""Whether a synthetic trace is like a real one: rate, burstiness, order, tokens, reuse; each with its tolerance."""
+"""Similarity of a synthetic trace to a real one: rate, burstiness, order, tokens, reuse; each with its tolerance."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -112,7 +112,7 @@ def _orders(real: Tuples, synthetic: Tuples) -> list[dict[str, Any]]:
 
 
 def _profile(said: tuple[dict[str, Any], dict[str, Any]], paths: tuple[Path, Path]) -> dict[str, Any]:
-    """How the requests spread over the common span: by the hour, or by 5 minutes where it is below 6 h."""
+    """Spread of the requests over the common span: by the hour, or by 5 minutes where it is below 6 h."""
     span_s = min(one["span_s"] for one in said)
     width_ns = (300 if span_s < _SHORT_S else 3600) * NS_PER_S
     bins = max(1, round(span_s * NS_PER_S / width_ns))

@@ -113,7 +113,7 @@ class Windows:
 
 
 class TokenCounts:
-    """How often each token count occurs; 8 bytes for each value up to the largest."""
+    """Frequency of each token count; 8 bytes for each value up to the largest."""
 
     def __init__(self) -> None:
         self.counts = np.zeros(1, np.int64)

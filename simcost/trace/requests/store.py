@@ -43,7 +43,7 @@ def trace_schema(optional: Sequence[str] = ()) -> pa.Schema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceInfo:
-    """What the footer of a stored trace says."""
+    """Metadata in the footer of a stored trace."""
 
     path: Path
     rows: int
@@ -229,5 +229,5 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
     if faults:
         raise TraceError(
             f"{path}: not a simcost trace: {'; '.join(faults)}; convert it with "
-            "`simcost trace import FILE --format parquet --map OURS=THEIRS`"
+            "`simcost trace import FILE --format parquet --map NAME=COLUMN`"
         )

@@ -1,4 +1,4 @@
-"""Counts of an import: rows read, left out and mended, with words for people."""
+"""Counts of an import: rows read, left out and repaired, as sentences."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class Tally:
                 self._statuses[column, item["values"]] += item["counts"]
 
     def findings(self) -> list[dict[str, Any]]:
-        """What was left out or mended, for people."""
+        """Findings on what was left out or repaired."""
         found = [
             finding(kind, count, self.examples.get(kind))
             for kind, count in [*(+self.dropped).items(), *(+self.repaired).items()]
@@ -70,7 +70,7 @@ class Tally:
 
 
 def describe_cell(value: object, times: str, marks: NumberMarks, limits: tuple[int, int] | None) -> str:
-    """What is wrong with a cell.
+    """Description of the fault in a cell.
 
     Args:
         value: what it holds.

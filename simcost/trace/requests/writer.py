@@ -1,6 +1,4 @@
-"""Writing a trace: whole or not at all, sorted whatever the order it came in.
-
-External sort of a stored trace by arrival, in bounded memory.
+"""Writer of traces: whole or not at all, sorted by arrival in bounded memory whatever the order of the rows.
 
 The time axis is cut where a sample of the arrivals says that about `CHUNK_ROWS` rows lie; for each cut the row
 groups that overlap it are read, filtered, sorted (stable) and handed on. A log that is nearly in order is
@@ -63,7 +61,7 @@ def _between(file: pq.ParquetFile, low: int, high: int) -> Iterator[pa.Table]:
 
 
 Origin = Literal["start", "relative", "epoch"]
-"""What arrivals count from: the start of the trace; some unknown instant; 1970-01-01 UTC.
+"""Origin of arrivals: the start of the trace; some unknown instant; 1970-01-01 UTC.
 With the latter two the first arrival becomes 0, with the last it also becomes the start time."""
 
 

@@ -1,4 +1,4 @@
-"""Cells of a table of demand: names, dates, and what to say of those that cannot be read."""
+"""Cells of a table of demand: names, dates, and messages about those that cannot be read."""
 
 import math
 import re
@@ -93,14 +93,14 @@ def empty(column: pa.Array) -> Flags:
 
 
 def wrong(ours: str, cell: str) -> str:
-    """What is wrong with a cell, as `written` has it, and what to write."""
+    """Message about a wrong cell, as `written` has it, and what to write."""
     if not cell:
         return "the cell is empty" + ("; write 0 or the value" if ours.startswith(REGRESSOR) else "")
     shown = repr(cell if len(cell) <= 40 else cell[:40] + "...")
     if ours == TIMESTAMP:
         return f"{shown} is not a time, or out of range; write ISO time, as 2024-05-12T08:00:00Z, or epoch seconds"
     if re.match(r"-(?!inf)", cell) and ours == VALUE:
-        return f"{shown} is negative, but nobody asks for less than nothing; leave it empty if it is unknown"
+        return f"{shown} is negative, but demand cannot be; leave it empty if it is unknown"
     if _number(cell) > LARGEST and ours == VALUE:
         return f"{shown} is beyond any demand; leave it empty if it is unknown"
     return f"{shown} is not a number; write digits with a decimal point, or leave it empty if it is unknown"

@@ -1,4 +1,4 @@
-"""Which column of a table is the time, the value and the name of its series."""
+"""Time, value and name columns of a table of series."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ TIMESTAMP, VALUE, SERIES, UNIT = "timestamp", "value", "series", "unit"
 BY, REGRESSOR = "by:", "x:"
 WHAT = "demand series, as CSV or Parquet"
 GENERIC = ("value", "y", "count", "demand")
-"""Names of value columns that do not say what is counted."""
+"""Names of value columns that do not name a quantity."""
 _CALLED = {
     TIMESTAMP: (
         "timestamp",
@@ -53,7 +53,7 @@ _SAMPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What can be known of a table before it is read."""
+    """Facts about a table that are known before it is read."""
 
     container: Container
     names: list[str]

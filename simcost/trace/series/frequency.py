@@ -98,7 +98,7 @@ def _middle_of_circle(time_s: Ints, step_s: int) -> int:
 
 
 def irregular(points: Points, notes: Notes) -> bool:
-    """Whether the rows are events rather than steps: mostly much farther apart than the commonest distance."""
+    """True if the rows are events rather than steps: mostly much farther apart than the commonest distance."""
     apart = np.diff(points.time_s)
     apart = apart[apart > 0]
     if len(apart) < _IRREGULAR_ROWS or np.median(apart) <= _IRREGULAR * commonest(apart):
@@ -195,7 +195,7 @@ def _mixed(points: Points, lengths: list[int], asked_s: int | None, notes: Notes
 
 
 def _on_grid(points: Points, step_s: int, notes: Notes) -> bool:
-    """Whether all times are whole steps apart; each that is not is a fault."""
+    """True if all times are whole steps apart; each that is not is a fault."""
     phase = points.time_s % step_s
     usual = commonest(phase)
     off = np.flatnonzero(phase != usual)

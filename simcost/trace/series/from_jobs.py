@@ -21,7 +21,7 @@ _LABELS = ("pool", "user", "gpu_type")
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """When jobs were submitted."""
+    """Span in which jobs were submitted."""
 
     path: Path
     span_ns: int
@@ -62,7 +62,7 @@ def job_series(
 
 
 def _weights(jobs: Jobs, counted: str) -> Floats:
-    """What each job counts for."""
+    """Weight of each job."""
     gpus = jobs.gpus * (jobs.gpu_milli / 1000.0)
     return {"jobs": np.ones(len(jobs)), "gpus": gpus, "gpu_hours": gpus * jobs.duration_s / 3600.0}[counted]
 

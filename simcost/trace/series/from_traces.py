@@ -25,7 +25,7 @@ _MOST_STEPS = 50_000_000
 
 
 def is_trace(path: Path) -> bool:
-    """Whether a file is a trace that simcost stored, by its metadata; False where it cannot be read."""
+    """True if a file is a trace that simcost stored, by its metadata; False where it cannot be read."""
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             return KEY in (file.metadata.metadata or {})
@@ -69,7 +69,7 @@ def check_size(path: Path, groups: int, steps: int) -> None:
 
 
 class Record(Protocol):
-    """What was recorded, and when."""
+    """Recorded values, with their times."""
 
     @property
     def path(self) -> Path:

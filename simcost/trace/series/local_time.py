@@ -1,4 +1,4 @@
-"""Wall-clock time: people work by the clock of their zone, which jumps twice a year; series are kept in UTC.
+"""Wall-clock time: users live by the clock of their zone, which jumps twice a year; series are kept in UTC.
 
 A zone's offset from UTC is constant between changes; with the changes in a table, whole arrays are converted.
 """
@@ -82,7 +82,7 @@ def _change(clock: ZoneInfo, low: int, high: int) -> int:
 
 
 def local_values(grid: Grid, values: Floats, zone: str) -> tuple[Grid, Floats]:
-    """A history by the wall clock: a regular grid on which each hour of the day is where people see it.
+    """A history by the wall clock: a regular grid on which each hour of the day is the users' hour.
 
     The hour that the clock skips in spring is not missing: it lies on the line between its neighbours. The hour
     that it shows twice in autumn is the mean of both. Steps of a day or more are dates already and stay. Steps
@@ -114,8 +114,8 @@ def local_numbers(grid: Grid, count: int, zone: str) -> Ints:
 
 
 def local_steps(grid_after: Grid, steps: int, zone: str) -> int:
-    """How many local steps after the history cover `steps` steps of UTC: one less after a change in autumn
-    for each step that comes twice, one more after one in spring for each that is skipped.
+    """Number of local steps after the history that cover `steps` steps of UTC: one less after a change in autumn for
+    each step that comes twice, one more after one in spring for each that is skipped.
 
     Args:
         grid_after: the grid of the horizon, beginning right after the history.

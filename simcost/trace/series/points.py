@@ -23,7 +23,7 @@ class Points:
     regressors: Floats
     """Shape (rows, regressors)."""
     row: Ints
-    """Which row of the file each is."""
+    """Row of the file of each value."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -40,11 +40,11 @@ class Points:
 
 @dataclass(slots=True)
 class Notes:
-    """What is wrong with the series of a file, and what was mended or assumed."""
+    """Notes on the series of a file: faults, repairs and assumptions."""
 
     faults: Faults
     place: Callable[[int], str]
-    """Where a row of the file stands."""
+    """Location of a row of the file."""
     findings: list[dict[str, Any]] = field(default_factory=list)
 
     def wrong(self, points: Points, at: Ints, say: Callable[[int], str]) -> None:
@@ -58,6 +58,6 @@ class Notes:
 
 
 def iso(time_s: int | np.int64) -> str:
-    """A time for people: `2024-05-12 08:00`, with seconds where there are some, the date alone at 00:00."""
+    """A time as text: `2024-05-12 08:00`, with seconds where there are some, the date alone at 00:00."""
     text = str(np.datetime64(int(time_s), "s")).replace("T", " ")
     return text.removesuffix(":00").removesuffix(" 00:00")

@@ -78,12 +78,12 @@ def read_series(
 
 
 def is_stored(path: Path) -> bool:
-    """Whether a file is a trace that simcost stored, of requests or of jobs."""
+    """True if a file is a trace that simcost stored, of requests or of jobs."""
     return is_trace(path) or is_jobs(path)
 
 
 def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]:
-    """What is the same for every series of a file is said once, for the whole file."""
+    """Findings that are the same for every series of a file, said once for the whole file."""
     same: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for said in findings:
         same.setdefault((said["kind"], said["message"]), []).append(said)

@@ -21,7 +21,7 @@ _LONGEST_MONTH_S = 31 * DAY_S
 
 
 def is_rate(quantity: str) -> bool:
-    """Whether a quantity is averaged over time rather than added up, by its name.
+    """True if a quantity is averaged over time rather than added up, by its name.
 
     >>> [is_rate(name) for name in ("requests", "requests_per_second", "gpu_utilisation", "gpu_hours")]
     [False, True, True, False]
@@ -31,7 +31,7 @@ def is_rate(quantity: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """Which coarse step each fine step lies in, from the first whole coarse step on."""
+    """Coarse step of each fine step, from the first whole coarse step on."""
 
     place: Ints
     """One per fine step of the series (and of its known future); negative before the first whole one."""
@@ -115,7 +115,7 @@ def _month_start_s(month: int) -> int:
 
 
 def _whole(cover: _Cover, rows: int) -> int:
-    """How many coarse steps lie wholly in the first `rows` fine steps."""
+    """Number of coarse steps that lie wholly in the first `rows` fine steps."""
     place = cover.place[:rows]
     given = np.bincount(place[place >= 0], minlength=1)
     return int((given == cover.expected[: len(given)]).sum())
@@ -160,5 +160,5 @@ def _findings(series: Series, name: str, left_out: int, scaled: int) -> list[dic
 
 
 def finding(kind: str, series: str, count: int, message: str) -> dict[str, Any]:
-    """What a reader of the forecast should know; `series` is empty for the whole file."""
+    """Finding for the reader of the forecast; `series` is empty for the whole file."""
     return {"kind": kind, "series": series, "count": count, "message": message}

@@ -49,7 +49,7 @@ class SeriesRows:
     units: list[str]
     """Of each series; empty where there is no such column."""
     place: Callable[[int], str]
-    """Where a row stands."""
+    """Location of a row."""
     findings: list[dict[str, Any]]
 
     def __len__(self) -> int:

@@ -29,7 +29,7 @@ class Grid:
 
     @property
     def dates(self) -> bool:
-        """Whether steps are whole days of a calendar, rather than spans of UTC."""
+        """True if steps are whole days of a calendar, rather than spans of UTC."""
         return self.step_s == MONTH or self.step_s >= DAY_S
 
     @property
@@ -56,13 +56,13 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """What was asked for in each step: NaN where nothing was recorded, 0 where nothing was asked for."""
+    """Demand in each step: NaN where nothing was recorded, 0 where nothing was asked for."""
 
     name: str
     """Unique in its file; members of a hierarchy write their place in it, as `chat/llama-3.1-8b`."""
     quantity: str
-    """What is counted: `requests`, `prompt_tokens`, `output_tokens`, `gpu_hours`, `jobs`, ...; `value` if
-    the file does not say.
+    """Quantity that is counted: `requests`, `prompt_tokens`, `output_tokens`, `gpu_hours`, `jobs`, ...; `value` if the
+    file does not say.
     """
     grid: Grid
     values: Floats

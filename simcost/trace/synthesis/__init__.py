@@ -1,1 +1,1 @@
-"""Requests drawn along expected rates: gaps, tokens, conversations, clients."""
+"""Requests sampled along expected rates: gaps, tokens, conversations, clients."""

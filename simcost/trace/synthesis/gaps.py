@@ -29,7 +29,7 @@ class Poisson:
     kind: Literal["poisson"] = "poisson"
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":  # noqa: ARG002  # one interface
-        """What draws gaps."""
+        """Sampler of gaps."""
         return lambda count: (rng.standard_exponential(count), None)
 
 
@@ -49,7 +49,7 @@ class GammaGaps:
         _one_of("shape", self.shape, self.trace)
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
-        """What draws gaps."""
+        """Sampler of gaps."""
         from simcost.trace.synthesis.fits import fitted_gamma
         from simcost.trace.synthesis.time_rescaling import fitted
 
@@ -71,7 +71,7 @@ class WeibullGaps:
         _one_of("shape", self.shape, self.trace)
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
-        """What draws gaps."""
+        """Sampler of gaps."""
         from math import gamma
 
         from simcost.trace.synthesis.fits import fitted_weibull
@@ -103,7 +103,7 @@ class Mmpp:
             raise ValueError("levels are all zero; give at least one positive number")
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
-        """What draws gaps."""
+        """Sampler of gaps."""
         from simcost.trace.synthesis.mmpp import States, fitted_states, modulated
         from simcost.trace.synthesis.time_rescaling import fitted
 
@@ -125,7 +125,7 @@ class Bootstrap:
     """Requests in a block. 1 keeps the distribution of gaps and nothing of their order."""
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
-        """What draws gaps, and the tokens that came with them."""
+        """Sampler of gaps, and of the tokens that came with them."""
         from simcost.tables.paths import inside
         from simcost.trace.synthesis.bootstrap import rows_in_blocks
         from simcost.trace.synthesis.time_rescaling import tuples

@@ -2,8 +2,6 @@
 
 A law gives gaps in operational time; their running sum, mapped back through the expected requests, gives the
 arrivals (inversion; Cinlar 1975). Nothing is thinned, and no request is ever a Python object.
-
-Synthetic requests: a rate with a daily and a weekly shape, bursts, and tokens.
 """
 
 from collections import Counter
@@ -43,7 +41,7 @@ _NO_PAIRS = (np.empty(0, np.int32), np.empty(0, np.int32))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where random numbers and traces come from; equal sources give equal requests.
+    """Sources of random numbers and traces; equal sources give equal requests.
 
     Attributes:
         folder: traces are looked for in it.
@@ -123,7 +121,7 @@ class _Client:
     share: float
     clients: int
     ranked: bool
-    """Whether priorities differ among the streams."""
+    """True if priorities differ among the streams."""
 
     def requests(
         self, clock: CumulativeRate, source: Source, factors: Factors | None, cut: Counter[str], most: int
@@ -168,7 +166,7 @@ class _Client:
             yield RequestBatch(batch.arrival_ns, batch.prompt_tokens, batch.output_tokens, session)
 
     def _pairs(self, source: Source) -> Callable[[int], Pairs]:
-        """What draws tokens on their own; of the trace of the gaps, where nothing else is said."""
+        """Sampler of tokens on their own; of the trace of the gaps, where nothing else is said."""
         gaps = self.stream.gaps
         along = Lengths(trace=gaps.trace) if isinstance(gaps, Bootstrap) else Lengths()
         return token_pairs(self.stream.lengths or along, source.folder, source.rng("lengths", self.number))

@@ -1,7 +1,4 @@
-"""Tokens of prompts and outputs: drawn, resampled, scaled, and cut at a context limit.
-
-Prefix identity of synthesized requests, as the columns of a stored trace.
-"""
+"""Tokens of prompts and outputs (sampled, resampled, scaled, cut at a limit), and prefixes of requests."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -41,7 +38,7 @@ class Factors:
 
 
 def token_pairs(lengths: Lengths, folder: Path, rng: np.random.Generator) -> Callable[[int], Pairs]:
-    """What draws (prompt, output) pairs."""
+    """Sampler of (prompt, output) pairs."""
     if lengths.trace is None:
         return lambda count: _lognormal(lengths, count, rng)
     prompt, output = _stored_pairs(inside(folder, lengths.trace))
@@ -109,8 +106,8 @@ _BLOCK_BITS = 20
 def with_sessions(batch: RequestBatch, system_tokens: Sequence[int], serial: int) -> pa.Table:
     """The batch with columns `session` and `prefix_hashes`.
 
-    A full block is known by its conversation and place, those of a system prompt by their client and place. The
-    last block of a prompt, where it is not full, is known to nobody: its hash is a negative serial number.
+    A full block is known by its conversation and place, those of a system prompt by their client and place. The last
+    block of a prompt, where it is not full, is unknown: its hash is a negative serial number.
 
     Args:
         batch: with sessions; the number of a session modulo the clients is its client.

@@ -57,7 +57,7 @@ def shares(dwell: Floats, jumps: Floats) -> Floats:
 
 
 def modulated(states: States, rng: np.random.Generator) -> Draw:
-    """What draws gaps: exponential ones of the accumulated level, mapped back to time.
+    """Sampler of gaps: exponential ones of the accumulated level, mapped back to time.
 
     A state has no memory of its age, so each call starts afresh in the state that the last one ended in.
     """

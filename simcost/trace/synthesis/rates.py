@@ -40,7 +40,7 @@ class CumulativeRate:
         return expected
 
     def time_ns(self, expected: Floats) -> Ints:
-        """When so many requests are expected to have come; the inverse of `expected`."""
+        """Time at which so many requests are expected to have come; the inverse of `expected`."""
         times: Ints = np.interp(expected, self._expected, self._knots_ns).astype(np.int64)
         return times
 

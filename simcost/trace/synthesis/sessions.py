@@ -1,6 +1,6 @@
-"""Conversations: how they are drawn, and how they unfold into requests in order of arrival.
+"""Conversations: sampled or found in a trace, and unrolled into requests in order of arrival.
 
-Conversations found in a trace: by its session labels, or by the prefixes that its prompts share.
+In a trace they are found by session labels, or by the prefixes that prompts share.
 
 A request continues the latest request that holds its longest known prefix of more than one block, if that prefix
 covers the whole prompt of that request to within one block.
@@ -166,7 +166,7 @@ class Turns:
     output_tokens: Ints
 
     def first(self) -> Ints:
-        """Where each conversation begins."""
+        """Start of each conversation."""
         return np.cumsum(self.count) - self.count
 
     def within(self, values: Ints) -> Ints:
@@ -178,7 +178,7 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What draws conversations.
+    """Sampler of conversations.
 
     Attributes:
         draw: the turns of so many conversations.
@@ -258,7 +258,7 @@ def conversations(starts: Iterator[Ints], talk: Talk, scale: Scale, end_ns: int)
 
 
 def _unfolded(start_ns: Ints, turns: Turns, scale: tuple[float | Floats, float | Floats], number: int) -> RequestBatch:
-    """One request per turn: each prompt is the text so far and what is new."""
+    """One request per turn: each prompt is the text so far and the new tokens."""
     by_prompt, by_output = (np.repeat(np.broadcast_to(factor, len(start_ns)), turns.count) for factor in scale)
     new = np.rint(turns.new_tokens * by_prompt).astype(np.int64)
     output = np.clip(np.rint(turns.output_tokens * by_output), 1, MAX_TOKENS).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The gaps of a trace in operational time: what is left of its arrivals once the rate is taken out.
+"""The gaps of a trace in operational time: its arrivals once the rate is taken out.
 
 The rate is estimated from the trace itself: counts in windows of a minute (or of 16 requests, where that is
 longer), then a centred moving average of 5 windows. What bursts last longer than that is taken for the rate.
@@ -64,7 +64,7 @@ def tuples(path: Path) -> Tuples:
 
 
 def fitted(fit: Callable[[Tuples], Fit], folder: Path, trace: str) -> Fit:
-    """What a fit makes of a trace in the folder; fitted once, whatever the number of replications."""
+    """Fit of a trace in the folder; fitted once, whatever the number of replications."""
     path = inside(folder, trace)
     found: Fit = _fitted(fit, path, _changed_ns(path))
     return found
@@ -76,7 +76,7 @@ def _fitted(fit: Callable[[Tuples], Any], path: Path, changed_ns: int) -> Any:
 
 
 def _changed_ns(path: Path) -> int:
-    """When the file was last written, so that a changed one is read again."""
+    """Time at which the file was last written, so that a changed one is read again."""
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

@@ -163,7 +163,7 @@ def _numbers(table: LogTable, faults: Faults, ours: str, otherwise: float) -> Fl
 
 
 def _lines(table: LogTable, provider: str, region: str) -> tuple[tuple[tuple[str, ...], ...], Ints]:
-    """What each row is of."""
+    """Line of usage of each row."""
     texts = {name: _text(table, name) for name in (*_KEY, *_tag_columns(table))}
     parts = pc.split_pattern(texts["sku"], "/", max_splits=1)
     named = pc.greater(pc.list_value_length(parts), 1)

@@ -1,4 +1,4 @@
-"""Metered usage as a provider's meter or an own inventory writes it: what ran, where, from when to when."""
+"""Metered usage as a provider's meter or an own inventory writes it: SKU, place, and interval."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,19 +14,18 @@ Ints = npt.NDArray[np.int64]
 VOLUMES = ("storage", "egress", "inter-zone")
 """SKUs that are counted in GB."""
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
-"""Units of SKUs that are models behind APIs: what is charged. Input is what was neither read from a cache nor written
-to one."""
+"""Units of SKUs that are models behind APIs. Input is what was neither read from a cache nor written to one."""
 PROMPT = "prompt_tokens"
 """Unit of whole prompts: tokens read from a cache or written to one are among them."""
 HOURLY = "h"
-"""Unit of what runs by the hour."""
+"""Unit of hourly usage."""
 KEY = 7
 """Words of a key before its tags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UsageRows:
-    """Rows of usage as columns; `line` says what each row is of."""
+    """Rows of usage as columns; `line` names each row's line of usage."""
 
     start_s: Floats
     """Seconds since 1970."""
@@ -43,14 +42,14 @@ class UsageRows:
     tags: tuple[str, ...]
     """Names of the tags, in the order in which they stand in a key."""
     resource: Ints | None
-    """Which machine a row is a run of, where the file says so: what starts and stops is then known."""
+    """Machine of which a row is a run, where the file says so: what starts and stops is then known."""
     horizon_s: float | None = None
     """Length of a simulated time without a calendar, whose times count from its start; None = since 1970."""
     findings: tuple[dict[str, Any], ...] = ()
     path: Path | None = None
     """The file; None of a run."""
     place: Callable[[int], str] | None = None
-    """Where the i-th row stands in it."""
+    """Location of the i-th row in it."""
 
     def __len__(self) -> int:
         return len(self.start_s)

@@ -1,4 +1,4 @@
-"""Samples of a cluster from its job log: what jobs held, what was free, and who waited. Times are seconds."""
+"""Samples of a cluster from its job log: held GPUs, free GPUs, and waiting jobs. Times are seconds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from simcost.trace.utilization.samples import Floats, UtilizationSamples
 Findings = list[dict[str, Any]]
 CLUSTER = "cluster"
 STEP_S = 60.0
-"""What a job is looked at in, where a measure needs steps."""
+"""Step in which a job is looked at, where a measure needs steps."""
 _NO_DUTY: Mapping[str, float] = {}
 
 

@@ -1,7 +1,4 @@
-"""Reading monitored utilisation: samples of GPUs or of pools, each with the time for which it stands.
-
-How many GPUs of a sample are there, held, down, and how busy the held ones are.
-"""
+"""Reader of monitored utilisation: samples of GPUs or of pools, their duration, and GPUs held, down and busy."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -98,7 +95,7 @@ def _gpus(table: UtilizationTable, order: Ints) -> tuple[Floats, Findings]:
 
 
 def _allocated(table: UtilizationTable, order: Ints, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
-    """Given; or where a pod is named on a GPU; else all. What works is held, whatever is said."""
+    """Given; or where a pod is named on a GPU; else all. A working GPU is allocated, whatever the file says."""
     if ALLOCATED in table.numbers:
         allocated = _column(table, ALLOCATED, order)
         allocated = np.where(np.isnan(table.numbers[ALLOCATED][order]) & ~np.isnan(duty), gpus, allocated)
@@ -112,7 +109,7 @@ def _allocated(table: UtilizationTable, order: Ints, gpus: Floats, duty: Floats)
         findings = [finding("allocated", "", 1, "the file does not say which GPUs are allocated; all were taken so")]
     busy = (allocated == 0) & (duty > 0) & (gpus > 0)
     if busy.any():
-        text = f"{int(busy.sum()):,} samples show work on GPUs that nobody holds; they were taken as allocated"
+        text = f"{int(busy.sum()):,} samples show work on GPUs that are not allocated; they were taken as allocated"
         findings.append(finding("busy_unallocated", "", int(busy.sum()), text))
     return np.where(busy, gpus, allocated), findings
 
@@ -206,7 +203,7 @@ def _other(count: int) -> dict[str, Any]:
 
 
 def _units(table: UtilizationTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
-    """Which unit each row measures: pools by their name, GPUs by UUID, or by node and index; else pods."""
+    """Unit of each row: pools by their name, GPUs by UUID, or by node and index; else pods."""
     given = [name for name in (NODE, UNIT) if name in table.codes]
     if UNIT in given and table.theirs.get(UNIT, "").lower() in ("uuid", "gpu_uuid"):
         given = [UNIT]
@@ -242,7 +239,7 @@ def _measured(table: UtilizationTable, order: Ints) -> tuple[Ints, int]:
 
 
 def _hold(time_s: Floats, unit: Ints, path: Path) -> tuple[Floats, float, Findings]:
-    """How long each sample stands, the median step, and what is said of gaps."""
+    """Duration of each sample, the median step, and the finding on gaps."""
     step = np.append(np.diff(time_s), 0.0)
     last = np.append(np.diff(unit) != 0, [True])
     if last.all():
@@ -271,7 +268,7 @@ def _words(table: UtilizationTable, name: str, order: Ints) -> tuple[Ints, tuple
 
 
 def _owners(table: UtilizationTable, order: Ints) -> tuple[Ints, tuple[str, ...]]:
-    """Who holds the GPU: the owner, else the pod where the unit is a GPU."""
+    """Owner of the GPU: the owner, else the pod where the unit is a GPU."""
     if OWNER in table.codes or UNIT not in table.codes:
         return _words(table, OWNER, order)
     return _words(table, POD, order)

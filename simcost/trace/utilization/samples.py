@@ -1,7 +1,4 @@
-"""Monitored utilisation: what GPUs or pools of them did, sample by sample; each stands until the next.
-
-Which columns of a monitoring export are the time, the unit and what was measured.
-"""
+"""Samples of monitored utilisation, each valid until the next, and the columns of monitoring exports."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,11 +32,11 @@ class UtilizationSamples:
     start_s: Floats
     """From the first sample of the file."""
     hold_s: Floats
-    """How long the sample stands."""
+    """Duration of the sample."""
     gpus: Floats
     """Capacity."""
     allocated: Floats
-    """GPUs held by somebody, busy or not."""
+    """Allocated GPUs, busy or not."""
     down: Floats
     """GPUs broken or withdrawn."""
     duty: Floats
@@ -59,14 +56,14 @@ class UtilizationSamples:
     start_utc_s: float | None
     """Seconds since 1970 of the first sample; None = the clock is unknown."""
     queues: bool
-    """Whether the file says how many GPUs or jobs wait."""
+    """True if the file says how many GPUs or jobs wait."""
 
     def __len__(self) -> int:
         return len(self.start_s)
 
     @property
     def end_s(self) -> Floats:
-        """When each sample ceases to stand."""
+        """End of each sample."""
         return self.start_s + self.hold_s
 
     @property
@@ -142,7 +139,7 @@ _SHARE = re.compile(r"_prof_|ratio|share")
 
 
 def called(name: str) -> str | None:
-    """What we call a column or metric of that name, None if it is unknown."""
+    """Canonical name of a column or metric of that name, None if it is unknown."""
     key = name.strip().lower()
     return next((ours for ours, spellings in _CALLED.items() if key in spellings), None)
 
@@ -154,7 +151,7 @@ def bytes_per(name: str) -> float:
 
 
 def stated_scale(name: str) -> float | None:
-    """What a duty column of that name has at full load: 100, 1, or None if the name does not say."""
+    """Value at full load of a duty column of that name: 100, 1, or None if the name does not say."""
     key = name.lower()
     return 100.0 if _PERCENT.search(key) else 1.0 if _SHARE.search(key) else None
 

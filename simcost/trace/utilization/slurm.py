@@ -1,4 +1,4 @@
-"""How busy the GPUs of Slurm's jobs were, from the steps of an `sacct -P` export.
+"""Duty of the GPUs of Slurm's jobs, from the steps of an `sacct -P` export.
 
 Slurm records `gres/gpuutil` per cent of a GPU per task where GPUs are found by AutoDetect=nvml: TRESUsageInTot is the
 sum over the tasks of a step, TRESUsageInAve their mean (https://slurm.schedmd.com/sacct.html).
@@ -27,7 +27,7 @@ _WHAT = "sacct export, made with -P"
 
 
 def is_sacct(path: Path) -> bool:
-    """Whether a file looks like an export of sacct. Raises TraceError if it cannot be read."""
+    """True if a file looks like an export of sacct. Raises TraceError if it cannot be read."""
     container, names = header(path, "file of monitored utilisation, or a job log")
     return container == "csv" and len(names) == 1 and "|" in names[0] and "jobid" in names[0].lower()
 

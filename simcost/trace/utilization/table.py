@@ -1,6 +1,6 @@
-"""The rows of a monitoring export as arrays, in the order of the file; bad cells are collected with their places.
+"""Rows of a monitoring export as arrays, in the order of the file; bad cells are collected with their places.
 
-Exports with one row per metric, as Prometheus writes them, to one row per GPU and time.
+Exports with one row per metric, as Prometheus writes them, become one row per GPU and time.
 """
 
 from bisect import bisect_right
@@ -96,7 +96,7 @@ def read_table(chunks: Iterable[Chunk], path: Path) -> UtilizationTable:
 
 
 def _naive(table: UtilizationTable, naive: Flags) -> int:
-    """How many dates say no zone: all or none of them, else they are faults."""
+    """Number of dates without a zone: all or none of them, else they are faults."""
     if naive.any() and not naive.all():
         wrong = f"{table.theirs[TIME]}: says no zone, but others of this file do; say it in all"
         table.faults.add_all(np.flatnonzero(naive), lambda i: (table.place(i), wrong))

@@ -1,4 +1,4 @@
-"""How the request rate of a synthetic workload varies over the day and the week."""
+"""Variation of the request rate of a synthetic workload over the day and the week."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Where requests come from, as a scenario writes it; `trace.arrivals` makes them."""
+"""Source of requests, as a scenario writes it; `trace.arrivals` makes them."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ class RecordedWorkload:
     block: PositiveSeconds = 60.0
     """Length of the stretches that are resampled."""
     reach: PositiveSeconds = 900.0
-    """How far from its own place a stretch may be taken."""
+    """Distance from its own place at which a stretch may be taken."""
     rate_scale: Annotated[float, Gt(0), Le(1000)] = 1.0
     """Multiplies the request rate, keeping the shape: below 1 each request is kept with this probability;
     above 1 resampled copies of the trace are added to it."""
@@ -32,7 +32,7 @@ class RecordedWorkload:
     """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as the trace says,
     else 0."""
     repeat: bool = False
-    """Whether it begins anew whenever it ends, until the end of the run."""
+    """Begin anew whenever it ends, until the end of the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
     """Lays a day over it: relative rate in the middle of each of the 24 hours, linear in between. Requests are left
     out so that the busiest time is as recorded; the run starts at midnight. None = as recorded throughout."""
@@ -90,12 +90,12 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """What the requests of one client look like, or of many clients alike."""
+    """Requests of one client, or of many clients alike."""
 
     share: Annotated[float, Gt(0)] = 1.0
     """Share of all requests, relative to the other clients."""
     gaps: Gaps = field(default_factory=Poisson)
-    """How requests, or the starts of conversations, follow each other; the rate is set elsewhere."""
+    """Gaps between requests, or between starts of conversations; the rate is set elsewhere."""
     lengths: Lengths | None = None
     """Tokens of prompts and outputs; None = those that `gaps` resamples along, else the defaults."""
     sessions: Sessions | None = None
@@ -133,7 +133,7 @@ class Synthetic:
     burst_cv: Annotated[float, Ge(0), Le(10)] = 0.2
     """Coefficient of variation of the level from one burst window to the next; 0 = Poisson."""
     burst_window: PositiveSeconds = 10.0
-    """How long a level lasts."""
+    """Duration of a level."""
     lengths: Lengths = field(default_factory=Lengths)
     """Tokens of prompts and outputs."""
     clients: tuple[Stream, ...] = ()
