@@ -1,4 +1,4 @@
-"""Words of the command line: what verbs share of their arguments, and how they answer."""
+"""Command-line options that verbs share, and output of their results."""
 
 import argparse
 import json
@@ -92,7 +92,7 @@ def check_written(arguments: Arguments) -> None:
 
 
 def pictures(parser: argparse.ArgumentParser) -> None:
-    """Where to look at a study rather than read it."""
+    """Add the options of a study's page and charts."""
     output(parser, "--html", metavar="FILE", help="write a page with tables and charts")
     output(parser, "--svg", metavar="FILE", help="write its first chart")
 
@@ -112,7 +112,7 @@ def draw(arguments: Arguments, document: dict[str, Any], view: str) -> None:
 
 
 def show(arguments: Arguments, document: Document, view: str) -> None:
-    """Print the document itself, or its layout for people by `simcost.studies.<view>.text`."""
+    """Print the document itself, or its layout by `simcost.studies.<view>.text`."""
     if arguments.json:
         print_json(document)
     else:
@@ -125,7 +125,7 @@ def print_json(document: Document) -> None:
 
 
 def data(parser: argparse.ArgumentParser) -> None:
-    """Where traces lie."""
+    """Add the folder of traces."""
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the traces (default: that of FILE)")
 
 
@@ -140,13 +140,13 @@ def own_catalog(parser: argparse.ArgumentParser) -> None:
 
 
 def columns(parser: argparse.ArgumentParser) -> None:
-    """Columns of a file that have other names than ours."""
+    """Columns of a file that have other names."""
     parser.add_argument(
         "--map",
         action="extend",
         type=pairs,
         default=[],
-        metavar="OURS=THEIRS",
+        metavar="NAME=COLUMN",
         help="columns of the file: a=b, several as a=b,c=d or apart; repeatable",
     )
 
@@ -199,15 +199,15 @@ def span(text: str) -> float:
 
 
 def pair(text: str) -> tuple[str, str]:
-    """OURS=THEIRS."""
+    """NAME=COLUMN."""
     ours, equals, theirs = text.partition("=")
     if not (ours and equals and theirs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not OURS=THEIRS, e.g. prompt_tokens=ContextTokens")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=COLUMN, e.g. prompt_tokens=ContextTokens")
     return ours, theirs
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
-    """OURS=THEIRS, or several after commas; a comma that no OURS= follows is part of the name."""
+    """NAME=COLUMN, or several after commas; a comma that no NAME= follows is part of the name."""
     return [pair(part) for part in re.split(rf",\s*(?={_PAIR.pattern})", text)]
 
 
@@ -227,7 +227,7 @@ def mark(text: str) -> str:
 
 
 def delimiter(text: str) -> str:
-    """What stands between cells."""
+    """Separator of cells."""
     marks = {",": ",", ";": ";", "tab": "\t", "\\t": "\t", "\t": "\t"}
     if text not in marks:
         raise argparse.ArgumentTypeError(f"{text!r} is not a delimiter; write , or ; or tab")
@@ -281,7 +281,7 @@ def finish(
     *,
     files: Sequence[Path] = (),
 ) -> None:
-    """Show, and draw, a document with what was found in its file (or files), and where it comes from."""
+    """Show, and draw, a document with the findings in its file (or files), and its provenance."""
     whole = sourced(arguments, document, findings, files)
     draw(arguments, whole, view)
     show(arguments, whole, view)
@@ -290,7 +290,7 @@ def finish(
 def sourced(
     arguments: Arguments, document: Document, findings: list[dict[str, Any]], files: Sequence[Path] = ()
 ) -> dict[str, Any]:
-    """A document with what was found in its file (or files), and where it comes from."""
+    """A document with the findings in its file (or files), and its provenance."""
     from simcost import __version__
     from simcost.scenario.storage.folders import sha256_of
 

@@ -1,4 +1,4 @@
-"""Pictures of a cost file: what each day cost, and where what was paid differs from what was simulated.
+"""Charts of a cost file: the cost of each day, and the difference between actual and simulated cost.
 
 Pure functions from documents to Altair charts; nothing is computed here but layout.
 """
@@ -20,7 +20,7 @@ PARTS = {
     "credit": ("credits", "#56B4E9"),
     "adjustment": ("adjustments", "#6E6E6E"),
 }
-"""What a day's cost was for: its name and colour."""
+"""Parts of a day's cost: name and colour."""
 DAYS = 400
 
 
@@ -59,7 +59,7 @@ BARS = 20
 
 
 def gaps(document: Document) -> Any:
-    """By SKU, what was paid less what was simulated, split into what another quantity and another price make of it."""
+    """By SKU, actual less simulated cost, split into the effects of quantity and price."""
     import altair as alt
 
     rows = _gaps(document)

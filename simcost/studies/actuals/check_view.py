@@ -1,4 +1,4 @@
-"""Which rules a cost file breaks, for people."""
+"""Broken rules of a cost file."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -11,7 +11,7 @@ from simcost.units import format_count, format_share
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `simcost focus check`, laid out for people."""
+    """Layout of the document of `simcost focus check`."""
     said = "\n".join(
         fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in meanings(document)[:ROWS]
     )
@@ -20,7 +20,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 
 def parts(document: Mapping[str, Any]) -> list[Part]:
-    """What the page shows below the verdict."""
+    """Parts of the page below the verdict."""
     return [Part(title="Rules that are broken", rows=broken(document), said=meanings(document))]
 
 
@@ -39,7 +39,7 @@ def broken(document: Mapping[str, Any]) -> Table:
 
 
 def meanings(document: Mapping[str, Any]) -> list[str]:
-    """What breaks each rule, and where the specification says it."""
+    """Meaning of each broken rule, with its place in the specification."""
     return [
         printable(f"{row['rule']}: rows that {row['says']}" + (f" ({row['source']})" if row["source"] else ""))
         for row in document["broken"]

@@ -1,4 +1,4 @@
-"""What was paid against what was simulated, for people."""
+"""Actual against simulated cost."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -23,7 +23,7 @@ _WHAT = {
 
 
 def text(document: Document) -> str:
-    """The document of `simcost focus compare`, laid out for people."""
+    """Layout of the document of `simcost focus compare`."""
     blocks = [
         fill(document["verdict"], WIDTH),
         table_of(effects(document)),
@@ -39,7 +39,7 @@ ALONE = {"only_actual": "Paid for, not simulated", "only_simulated": "Simulated,
 
 
 def parts(document: Document) -> list[Part]:
-    """What the page shows below the verdict."""
+    """Parts of the page below the verdict."""
     return [
         Part(title="Where they differ", chart=lambda: gaps(dict(document)), rows=effects(document)),
         Part(title="SKUs of both", rows=skus(document)),
@@ -50,7 +50,7 @@ def parts(document: Document) -> list[Part]:
 
 
 def effects(document: Document) -> Table:
-    """What the difference is made of."""
+    """Effects that make up the difference."""
     rows = [{"difference": _WHAT[name], "USD": signed(usd)} for name, usd in document["effects_usd"].items()]
     return [*rows, {"difference": "actual less simulated", "USD": signed(document["difference_usd"])}]
 
@@ -87,7 +87,7 @@ def _sku(row: Document) -> str:
 
 
 def alone(document: Document, side: str) -> Table:
-    """One row per SKU that one side alone has, the costliest first."""
+    """One row per SKU that one side alone has, the most expensive first."""
     return [
         {
             **_month(document, row),
@@ -115,7 +115,7 @@ def others(document: Document) -> Table:
 
 
 def notes(document: Document) -> list[str]:
-    """What was left out or scaled."""
+    """Notes on what was left out or scaled."""
     said = []
     if document["left_out_months"]:
         said.append(f"months that one side alone has are left out: {', '.join(document['left_out_months'])}")

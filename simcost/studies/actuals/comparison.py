@@ -1,9 +1,7 @@
-"""The document of `simcost focus compare`: what was paid against what was simulated, SKU by SKU.
+"""Document of `simcost focus compare`: actual against simulated cost, SKU by SKU.
 
 The difference of a SKU is split as Bennet (1920) does, exactly and without a remainder:
 p1 q1 - p0 q0 = (q1 - q0) (p0 + p1) / 2 + (p1 - p0) (q0 + q1) / 2.
-
-What was paid and what was simulated, in one form: amounts by month and SKU, and costs that have no quantity.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,9 +47,9 @@ class Side:
     amounts: Mapping[Key, Amount]
     others: Mapping[Other, float]
     span_h: float
-    """How long it is."""
+    """Duration, hours."""
     calendar: bool = True
-    """Whether its months are those of a calendar."""
+    """True if its months are those of a calendar."""
 
     @property
     def months(self) -> set[str]:
@@ -59,7 +57,7 @@ class Side:
         return {key[0] for key in self.amounts} | {key[0] for key in self.others}
 
     def in_months(self, months: Iterable[str]) -> "Side":
-        """What lies in some months."""
+        """Rows of some months."""
         kept = set(months)
         return replace(
             self,
@@ -136,7 +134,7 @@ _NAMED_ALIKE = 10  # to look for names that are alike takes time
 
 
 def effects(simulated: Amount, actual: Amount) -> tuple[float, float]:
-    """What the other quantity and what the other price make of the difference.
+    """Effects of the other quantity and of the other price on the difference.
 
     >>> effects(Amount(10.0, 20.0), Amount(12.0, 18.0))
     (3.5, -5.5)
@@ -148,7 +146,7 @@ def effects(simulated: Amount, actual: Amount) -> tuple[float, float]:
 
 
 def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = False) -> Document:
-    """What was paid against what was simulated; differences are actual less simulated.
+    """Actual against simulated cost; differences are actual less simulated.
 
     Args:
         actual: what was paid.
@@ -238,7 +236,7 @@ def _pair(key: Key, actual: Amount, simulated: Amount) -> Document:
 
 
 def _alone(mine: Mapping[Key, Amount], theirs: Mapping[Key, Amount]) -> list[Document]:
-    """What one side alone has, the costliest first; and, of the first of them, what the other has that is alike."""
+    """Items of one side alone, the most expensive first; and, of the first of them, similar items of the other."""
     ranked = sorted(mine.items(), key=lambda item: -abs(item[1].usd))
     return [
         _named(key) | _amount(one) | {"like": _like(key, theirs) if place < _NAMED_ALIKE else None}
@@ -271,7 +269,7 @@ def _others(actual: Side, simulated: Side) -> list[Document]:
 
 
 def _totals(actual: Side, simulated: Side, document: Document) -> Document:
-    """The sums, and what makes up their difference."""
+    """The sums, and the parts of their difference."""
     paid, expected = (
         fsum([*(one.usd for one in side.amounts.values()), *side.others.values()]) for side in (actual, simulated)
     )
@@ -291,7 +289,7 @@ def _totals(actual: Side, simulated: Side, document: Document) -> Document:
 
 
 def verdict(document: Document) -> str:
-    """How far off it was, and what the most of it is."""
+    """Difference in total, and its largest part."""
     paid, expected, gap = (document[f"{name}_usd"] for name in ("actual", "simulated", "difference"))
     size = f" ({percent(abs(gap) / abs(expected))})" if expected else ""
     way = "above" if gap >= 0 else "below"

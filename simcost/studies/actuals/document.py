@@ -1,7 +1,4 @@
-"""The document of `simcost focus read`: what was used and paid, at which prices, under which commitments.
-
-Sums over the lines of a cost file.
-"""
+"""Document of `simcost focus read`: usage, cost, prices and commitments, as sums over the lines of a cost file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,7 +64,7 @@ def per(value: float, of: float) -> float | None:
 
 Document = dict[str, Any]
 _USED = ("usage", "unused_capacity")
-"""Kinds of rows that have a price on the list: what ran, and what was held for it and idle."""
+"""Kinds of rows that have a price on the list: usage, and reserved capacity that was idle."""
 
 
 def actuals_document(actuals: Actuals) -> Document:
@@ -126,7 +123,7 @@ def _month(row: Mapping[str, Any]) -> Document:
 
 
 def _skus(actuals: Actuals) -> list[Document]:
-    """What was used of each SKU in each month; what has no quantity is in no row."""
+    """Usage of each SKU in each month; what has no quantity is in no row."""
     used = is_(month(actuals.lines), "kind", "usage")
     keys = ["month", "provider", "region", "sku", "unit", "pricing"]
     return [
@@ -160,7 +157,7 @@ def _coverage(actuals: Actuals) -> dict[str, float | None]:
 
 
 def _commitments(actuals: Actuals) -> list[Document]:
-    """Each commitment: what usage took of it, what was lost, and what was paid for it in these rows."""
+    """Each commitment: used and unused parts, and its payments in these rows."""
     lines = actuals.lines
     paid = {row["commitment"]: row["billed_usd"] for row in summed(is_(lines, "kind", "purchase"), ["commitment"])}
     found = [
@@ -179,7 +176,7 @@ def _commitments(actuals: Actuals) -> list[Document]:
 
 
 def _days(actuals: Actuals) -> list[Document]:
-    """Effective cost of each day, by what it was for."""
+    """Effective cost of each day by category."""
     rows = summed(actuals.lines, ["day", "kind", "pricing"])
     found: dict[str, dict[str, float]] = {}
     for row in rows:
@@ -190,7 +187,7 @@ def _days(actuals: Actuals) -> list[Document]:
 
 
 def verdict(document: Document) -> str:
-    """What was paid in which time, what that saved, and how well commitments did."""
+    """Usage cost and its period, savings, and the performance of commitments."""
     period = document["period"]
     paid = f"{format_usd(document['effective_usd'])} effective and {format_usd(document['billed_usd'])} billed"
     said = [f"{paid} from {period['first_day']} to {period['last_day']}"]

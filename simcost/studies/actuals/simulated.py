@@ -1,4 +1,4 @@
-"""What was simulated, to be held against what was paid: a FOCUS file, or a plan of a results folder."""
+"""Simulated cost to compare with actual cost: a FOCUS file, or a plan of a results folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cost file says, for people."""
+"""Summary of a cost file."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -17,7 +17,7 @@ Document = Mapping[str, Any]
 
 
 def text(document: Document) -> str:
-    """The document of `simcost focus read`, laid out for people."""
+    """Layout of the document of `simcost focus read`."""
     blocks = [
         fill(document["verdict"], WIDTH),
         cut(months(document), left=3),
@@ -31,7 +31,7 @@ def text(document: Document) -> str:
 
 
 def parts(document: Document) -> list[Part]:
-    """What the page shows below the verdict."""
+    """Parts of the page below the verdict."""
     return [
         Part(title="Cost by day", chart=lambda: days(dict(document))),
         Part(title="Months and services", rows=months(document)),
@@ -46,7 +46,7 @@ def parts(document: Document) -> list[Part]:
 
 
 def months(document: Document) -> Table:
-    """One row per month and service, the costliest first."""
+    """One row per month and service, the most expensive first."""
     ranked = sorted(document["months"], key=lambda row: (row["month"], -row["effective_usd"]))
     return [
         {
@@ -63,7 +63,7 @@ def months(document: Document) -> Table:
 
 
 def skus(document: Document) -> Table:
-    """One row per month, SKU and way of buying, the costliest first."""
+    """One row per month, SKU and purchase option, the most expensive first."""
     return [
         {
             "month": row["month"],
@@ -113,7 +113,7 @@ def findings(document: Document) -> Table:
 
 
 def meanings(document: Document) -> list[str]:
-    """What each finding means, and what was made of it."""
+    """Meaning of each finding, and how it was handled."""
     return [printable(f"{row['rule']}: {row['says']}: {row['done']}") for row in document["quality"]]
 
 

@@ -1,4 +1,4 @@
-"""The picture of a replay: what the autoscaler read, how many replicas there were, and how many it asked for.
+"""Chart of a replay: the metric read, the replicas there were, and the replicas desired.
 
 A pure function from the document of `simcost autoscale replay` to an Altair chart.
 """
@@ -58,7 +58,7 @@ def _metric(document: Document, name: str, limit: int, colour: str) -> Any:
 
 
 def _replicas(document: Document, limit: int) -> Any:
-    """Where either number changes, a step; where there are too many, the largest of each stretch."""
+    """Steps of either number; where there are too many, the largest of each stretch."""
     import altair as alt
 
     rows: Rows = []

@@ -39,7 +39,7 @@ def _add_replay(actions: Any) -> None:
         type=pair,
         default=[],
         metavar="NAME=RECORDED",
-        help="what the recording calls a metric of the manifest",
+        help="name in the recording of a metric of the manifest",
     )
     replay.add_argument(
         "--closed-loop",

@@ -39,7 +39,7 @@ def autoscale_replay(
         metrics: as `read_metrics` takes it.
         name: which object of the manifest, where it holds several.
         recorded: a metric of the manifest -> what the recording calls it.
-        mapping: columns of the recording that have other names than ours.
+        mapping: columns of the recording that have other names.
         closed: replicas are what was asked for before, whatever is recorded.
         start: replicas at the first sync where they are not recorded; None = the policy's own.
         stands_s: time for which a sample counts; None = until the next of its kind is due.
@@ -76,7 +76,7 @@ def _renamed(recording: Recording, recorded: Mapping[str, str], path: Path) -> R
 
 
 def _remedy(manifest: Manifest, recording: Recording) -> str:
-    """What to do about a metric that is not recorded, and where the manifest names it."""
+    """Remedy for a metric that is not recorded, with its place in the manifest."""
     missing = [one.fault for one in manifest.unmapped if one.metric not in recording.metrics]
     places = "".join(f" ({fault.file}:{fault.line})" for fault in missing[:1])
     return f"; record it under its name, or pass --metric NAME=RECORDED{places}" if recording.metrics else ""

@@ -1,4 +1,4 @@
-"""Decisions of an autoscaler for people."""
+"""Decisions of an autoscaler."""
 
 from collections.abc import Callable, Mapping
 from itertools import groupby
@@ -18,7 +18,7 @@ _REASON = 70
 
 
 def text(document: Document) -> str:
-    """The document of `simcost autoscale replay`, laid out for people."""
+    """Layout of the document of `simcost autoscale replay`."""
     rows = stretches(document)
     more = len(rows) - SHOWN
     blocks = [
@@ -34,7 +34,7 @@ def text(document: Document) -> str:
 
 
 def parts(document: Document) -> list[Part]:
-    """What the page shows below the verdict."""
+    """Parts of the page below the verdict."""
     left_out = not_simulated(document)
     return [
         Part(title="Asked for and what led to it", chart=lambda: charts.decisions(document)),
@@ -84,7 +84,7 @@ def not_simulated(document: Document) -> str:
 
 
 def notes(document: Document) -> list[str]:
-    """What was assumed or left out."""
+    """Notes on what was assumed or left out."""
     return [printable(said["message"]) for said in document["findings"]]
 
 

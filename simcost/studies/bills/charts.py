@@ -1,4 +1,4 @@
-"""Where the money of bills goes: a pure function from their documents to an Altair chart."""
+"""Costs of bills by part: a pure function from their documents to an Altair chart."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

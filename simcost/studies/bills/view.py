@@ -1,4 +1,4 @@
-"""A bill for people: what it says in one sentence, the tree of its charges, its commitments, who pays."""
+"""A bill: its verdict, the tree of its charges, its commitments, showback."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import fill
@@ -23,7 +23,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 
 def parts(document: Mapping[str, Any]) -> list[Part]:
-    """What stands below the verdict, on every screen."""
+    """Parts below the verdict, on every screen."""
     plans: Sequence[Mapping[str, Any]] = document.get("plans", [document])
     chart = Part(title="Where the money goes", chart=lambda: spending(plans))
     notes = Part(title="Notes", said=list(_notes(document, plans)), titled=False)

@@ -29,7 +29,7 @@ _KEYS = ("hit", "written", "ttl", "batch", "ttft", "tpot", "units", "unit_price"
 
 def add(verbs: Any) -> None:
     """The verb `api`."""
-    api = verb(verbs, "api", _api, "what per-token APIs cost, and from which demand on an own fleet costs less")
+    api = verb(verbs, "api", _api, "costs of per-token APIs, and the demand from which on an own fleet costs less")
     api.add_argument(
         "file",
         type=Path,
@@ -61,7 +61,7 @@ def add(verbs: Any) -> None:
     api.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
     api.add_argument("--fresh", action="store_true", help="run again what is already known")
     output_folder(api, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
-    output(api, "--svg", metavar="FILE", help="write the picture of costs against demand")
+    output(api, "--svg", metavar="FILE", help="write the chart of costs against demand")
     data(api)
     seed(api)
     own_catalog(api)
@@ -122,7 +122,7 @@ def _draw(document: dict[str, Any], path: Path) -> None:
 
 
 def asked(text: str) -> "ApiOption":
-    """`provider/model` and what is said of it."""
+    """`provider/model` and its label."""
     name, *words = text.split(",")
     given: dict[str, Any] = {}
     for word in words:

@@ -1,10 +1,8 @@
-"""Where two cost curves cross as demand grows.
+"""Crossing of two cost curves as demand grows, and the search for the least fleet that is enough.
 
 A fleet grows by whole machines: between two simulated demands its cost is a staircase that may climb above the API's
 and fall behind it again. Two things bound it: less demand needs no larger fleet, and fleets side by side serve what
 each of them serves. Where the least fleet that is known to do costs no more than the API, no simulation is needed.
-
-The least fleet that is enough, found by asking about one size after the other.
 """
 
 from collections.abc import Sequence
@@ -19,7 +17,7 @@ Place = Literal["crosses", "below", "api", "fleet"]
 """crosses: between two simulated points. below: under the least simulated demand, where the least fleet costs the same.
 api: the API is cheaper at the largest simulated demand. fleet: the fleet is cheaper at every simulated demand."""
 CLOSE = 1.1
-"""Ratio of two demands that are not told apart any further."""
+"""Ratio of two demands that are no longer distinguished."""
 Usd = Sequence[float]
 Floats = npt.NDArray[np.float64]
 _MANY = 100
@@ -52,7 +50,7 @@ class DemandSpread:
 
 
 def crossing(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bool) -> Crossing:
-    """Where the fleet becomes cheaper for good; between two points costs are straight on logarithmic axes.
+    """Demand from which on the fleet is cheaper for good; between two points costs are straight on logarithmic axes.
 
     >>> crossing([1, 10], [100.0, 200.0], [10.0, 100.0], least=True).place
     'api'
@@ -91,7 +89,7 @@ def doubtful(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> tuple[flo
 
 
 def over_replications(found: Sequence[Crossing]) -> tuple[Place, DemandSpread | None, DemandSpread | None]:
-    """What all replications say, `scale` and `sure`; None where one does not cross."""
+    """Summary of all replications, `scale` and `sure`; None where one does not cross."""
     places = [one.place for one in found]
     scales = [one.scale for one in found if one.scale is not None]
     if len(scales) < len(found):
@@ -126,7 +124,7 @@ def _known_to_do(scales: Floats, usd: Floats) -> tuple[Floats, Floats]:
 
 
 def _between(i: int, scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> float:
-    """Where the costs cross between the points i and i + 1."""
+    """Demand at which the costs cross between the points i and i + 1."""
     above, below = (log(fleet_usd[k] / api_usd[k]) for k in (i, i + 1))
     return exp(log(scales[i]) + above / (above - below) * log(scales[i + 1] / scales[i]))
 
@@ -146,7 +144,7 @@ class Search:
     """Asks `size`, is told with `tell`; assumes that what is enough stays enough when it grows."""
 
     guess: int
-    """Where to begin; the nearer, the fewer questions."""
+    """Start of the search; the nearer, the fewer evaluations."""
     too_few: int = 0
     """The largest size that was not enough."""
     enough: int | None = None
@@ -165,7 +163,7 @@ class Search:
         return (self.too_few + self.enough) // 2
 
     def tell(self, size: int, *, enough: bool) -> None:
-        """Whether that size was enough."""
+        """Record whether that size was enough."""
         if enough:
             self.enough = size if self.enough is None else min(size, self.enough)
         else:

@@ -1,7 +1,6 @@
-"""Fleets and APIs at several demands: what is simulated, and where more is simulated.
+"""Fleets and APIs at several demands: the least fleet of each plan that meets the SLO, found by simulation.
 
-The least fleet of each plan that meets the SLO in each replication: one size after the other is simulated.
-A scenario with more or less demand.
+One fleet size after the other is simulated in each replication.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """How runs are made."""
+    """Options of the runs."""
 
     runs: Path
     """Folder in which ledgers are stored, and found again."""
@@ -81,7 +80,7 @@ def least_fleets(
 
 
 def requests_of(question: ResolvedScenario) -> Source:
-    """Where the requests come from.
+    """Source of the requests.
 
     Raises:
         InputError: there are none.
@@ -162,7 +161,7 @@ REFINED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the study is made."""
+    """Settings of the study."""
 
     scales: tuple[float, ...] = SCALES
     """Demands relative to the scenario's, increasing."""
@@ -175,12 +174,12 @@ class Settings:
     most_requests: float = MOST_REQUESTS
     """Demands whose runs would have more requests are left out."""
     refined: int = REFINED
-    """How often stretches in which it is not sure which is cheaper are halved by a further simulation."""
+    """Number of times that stretches in which it is not sure which is cheaper are halved by a further simulation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """The study and what it rests on."""
+    """The study and its inputs."""
 
     study: Study
     question: ResolvedScenario

@@ -1,4 +1,4 @@
-"""What the requests of a scenario cost at APIs, and what is assumed of the providers' caches."""
+"""Cost of the requests of a scenario at APIs, and assumptions about the providers' caches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ApiOption:
     """An API as the user names it."""
 
     name: str
-    """How results call it."""
+    """Name in results."""
     purchase: PerToken
     cache_stated: bool
     """Else it is looked for in the requests, with the ttl of `purchase.cache`."""

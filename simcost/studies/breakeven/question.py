@@ -42,7 +42,7 @@ def _fleet_prices(made: Made) -> list[dict[str, Any]]:
 
 
 def trace_document(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> dict[str, Any]:
-    """What the requests of a stored trace cost at APIs: `verdict`, `requests_per_s`, `tokens_per_month`, `apis[]`.
+    """Cost of the requests of a stored trace at APIs: `verdict`, `requests_per_s`, `tokens_per_month`, `apis[]`.
 
     Raises:
         TraceError: the trace cannot be read.
@@ -78,12 +78,12 @@ def trace_document(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> 
 
 
 def _months(span_s: float) -> float:
-    """How many such spans a month has."""
+    """Number of such spans in a month."""
     return HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
 
 
 def _assumptions(made: Made) -> Iterator[str]:
-    """What a sceptical reader should know."""
+    """Assumptions of the prices."""
     study = made.study
     yield f"A month is {HOURS_PER_MONTH:g} h like the run of {format_seconds(study.horizon_s)}."
     yield (

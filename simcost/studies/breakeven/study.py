@@ -1,8 +1,4 @@
-"""What was simulated and priced: fleets and APIs at several demands.
-
-A break-even study as the JSON document of `simcost api`.
-The decision between fleets and APIs, in words.
-"""
+"""Break-even study as the JSON document of `simcost api`: costs at several demands, and the verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +24,7 @@ class Api:
     purchase: PerToken
     price: TokenPrice
     cache: str
-    """What is assumed of the provider's cache."""
+    """Assumption about the provider's cache."""
     ttft_p95_s: float | None = None
     """As you state it; None = not known."""
     tpot_p95_s: float | None = None
@@ -104,7 +100,7 @@ class Study:
         return tuple(point for point in self.points if len(point.fleets) == len(self.plans))
 
     def break_even(self, plan: str, api: int) -> BreakEven:
-        """Where the plan becomes cheaper than the API, replication by replication."""
+        """Break-even of the plan with the API, replication by replication."""
         known = [(point, usd) for point in self.points if (usd := point.fleet_usd(plan)) is not None]
         if not known:
             return BreakEven(plan=plan, api=api, place=None)
@@ -139,7 +135,7 @@ Figures = Mapping[str, Any]
 
 
 def verdict(document: Figures) -> str:
-    """What is cheapest at the demand of the scenario, and from which demand on a fleet beats the cheapest API."""
+    """Cheapest option at the demand of the scenario, and the demand from which on a fleet beats the cheapest API."""
     here = min(document["demands"], key=lambda one: max(one["scale"], 1 / one["scale"]))
     plans = [(plan["usd_per_month"]["mean"], f"the fleet {plan['name']}") for plan in here["plans"] if plan["met"]]
     apis = [(api["usd_per_month"]["mean"], api["name"]) for api in here["apis"]]
@@ -221,7 +217,7 @@ def document(study: Study, provenance: Mapping[str, Any], assumptions: Sequence[
 
 
 def api_document(api: Api, bills: Sequence[TokenBill]) -> Document:
-    """Prices, what the cache finds, and unit costs at the demand of the bills."""
+    """Prices, cache hits, and unit costs at the demand of the bills."""
     price = api.price
     facts = {
         name: value for name, value in asdict(price).items() if name.endswith(("_usd_per_m", "_tokens", "_multiplier"))

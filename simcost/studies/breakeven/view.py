@@ -16,7 +16,7 @@ _NAME = 30
 
 
 def text(document: Document) -> str:
-    """The document of `simcost api`, laid out for people."""
+    """Layout of the document of `simcost api`."""
     parts = [fill(document["verdict"], WIDTH)]
     if "break_even" in document:
         parts += [_costs(document), _pairs(document), _service(document)]
@@ -69,7 +69,7 @@ def _from(document: Document, pair: Document) -> tuple[str, str, str]:
 
 
 def _nowhere(document: Document, pair: Document) -> str:
-    """Why there is no break-even."""
+    """Reason why there is no break-even."""
     if pair["place"] is None:
         return "misses the SLO at any size tried"
     if pair["place"] == "fleet":
@@ -80,7 +80,7 @@ def _nowhere(document: Document, pair: Document) -> str:
 
 
 def _service(document: Document) -> str:
-    """Latency of the fleets at the demand of the scenario, and what is known of the APIs'."""
+    """Latency of the fleets at the demand of the scenario, and the known latency of the APIs."""
     here = min(document["demands"], key=lambda one: max(one["scale"], 1 / one["scale"]))
     rows = [
         [

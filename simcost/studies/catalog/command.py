@@ -1,4 +1,4 @@
-"""`simcost catalog` and `perf`: what is known of models and hardware."""
+"""`simcost catalog` and `perf`: facts about models and hardware."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def _add_catalog(verbs: Any) -> None:
     actions = catalog.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = verb(actions, "list", _catalog_list, "the facts of one kind")
     listing.add_argument("kind", nargs="?", help="kind of fact; none lists the kinds")
-    show = verb(actions, "show", _catalog_show, "everything about one name, with its source")
+    show = verb(actions, "show", _catalog_show, "facts about one name, with their sources")
     show.add_argument("name", help="accelerator, model, provider, provider/sku, provider/item or provider/model")
     for action in (listing, show):
         own_catalog(action)

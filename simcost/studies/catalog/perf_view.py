@@ -8,7 +8,7 @@ from simcost.units import format_bytes, format_count, format_seconds
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `perf_document`, laid out for people."""
+    """Layout of the document of `perf_document`."""
     return "\n\n".join((_title(document), _step(document), _memory(document), _throughput(document)))
 
 
@@ -62,4 +62,4 @@ def _throughput(document: Mapping[str, Any]) -> str:
     if not rows:
         return f"{first}\nThe KV cache holds no sequence of {context} tokens."
     shown = table(["sequences", "TPOT", "tokens/s"], rows, left=0)
-    return f"{first}\nDecode at {context} tokens of context, no prefill beside it:\n{shown}"
+    return f"{first}\nDecode at {context} tokens of context, no prefill:\n{shown}"

@@ -1,4 +1,4 @@
-"""`simcost prices`: price lists into a catalog folder, and what changed between two."""
+"""`simcost prices`: price lists into a catalog folder, and changes between two."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What became of a price list, and what changed between two price books: in the terminal."""
+"""Result of a price list import, and changes between two price books: in the terminal."""
 
 from collections.abc import Iterator, Mapping
 from textwrap import fill
@@ -12,7 +12,7 @@ _NAMES = {"offers": "offers", "commitment_rates": "commitment rates", "token_pri
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `prices import` or `prices diff`, laid out for people."""
+    """Layout of the document of `prices import` or `prices diff`."""
     return "\n".join(_changes(document) if "changes" in document else _imported(document))
 
 

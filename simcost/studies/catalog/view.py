@@ -13,7 +13,7 @@ _PROVENANCE = ("source", "as_of", "quality", "notes")
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `catalog_list` or `catalog_show`, laid out for people."""
+    """Layout of the document of `catalog_list` or `catalog_show`."""
     return _list(document) if "rows" in document else _show(document)
 
 

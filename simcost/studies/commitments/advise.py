@@ -26,7 +26,7 @@ def advise(
     budget_usd_per_h: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Document:
-    """What to commit to.
+    """Return the commitments to buy.
 
     Args:
         options: a purchasing plan whose commitments are the options, each with the most that may be bought.
@@ -37,7 +37,7 @@ def advise(
         weight: of the worst futures against all.
         tail: share of the futures that are the worst.
         budget_usd_per_h: most to be committed.
-        progress: told what is done.
+        progress: called with the work done.
 
     Raises:
         FaultsError: faults of the files, with their places.

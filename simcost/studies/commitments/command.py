@@ -1,4 +1,4 @@
-"""`simcost commit`: what to buy in advance."""
+"""`simcost commit`: commitments to buy."""
 
 import argparse
 from pathlib import Path
@@ -15,9 +15,9 @@ def add(verbs: Any) -> None:
         "commit",
         _commit,
         "commitments.view",
-        "what to commit to over the demand that may come, and its risk",
+        "commitments to buy for the expected demand, and their risk",
     )
-    commit.add_argument("file", type=Path, nargs="?", metavar="USAGE", help="what was used, as for `simcost bill`")
+    commit.add_argument("file", type=Path, nargs="?", metavar="USAGE", help="usage, as for `simcost bill`")
     commit.add_argument(
         "--options",
         type=Path,
@@ -29,7 +29,7 @@ def add(verbs: Any) -> None:
         "--paths",
         type=Path,
         metavar="PARQUET",
-        help="sample paths of a forecast, a series per SKU; else the usage is what may come",
+        help="sample paths of a forecast, a series per SKU; without it the past usage is the demand",
     )
     commit.add_argument(
         "--per-instance",
@@ -45,7 +45,13 @@ def add(verbs: Any) -> None:
         metavar="W",
         help="weight of the worst futures against all, 0 to 1 (default 0: expected cost)",
     )
-    commit.add_argument("--tail", type=_share, default=0.05, metavar="SHARE", help="that are the worst (default 5%%)")
+    commit.add_argument(
+        "--tail",
+        type=_share,
+        default=0.05,
+        metavar="SHARE",
+        help="share of the futures that are the worst (default 5%%)",
+    )
     commit.add_argument("--budget", type=usd_per_h, metavar="USD", help="most to commit, e.g. $100/h")
     output(commit, "-o", "--output", metavar="YAML", help="write the mix as a purchasing plan")
     columns(commit)

@@ -21,13 +21,13 @@ class CommitmentDemand:
     hours: Floats
     """Shape (futures, hours, lines)."""
     source: str
-    """What the futures are, for people."""
+    """Description of the futures."""
     history: Literal["", "weeks", "days"] = ""
     """Pieces of which a history consists; empty for a forecast."""
 
     @property
     def futures(self) -> int:
-        """How many."""
+        """Number of units."""
         return int(self.hours.shape[0])
 
     @property
@@ -38,7 +38,7 @@ class CommitmentDemand:
 
     @property
     def distinct(self) -> int:
-        """How many futures differ."""
+        """Number of futures that differ."""
         return len(np.unique(np.round(self.hours, 9), axis=0))
 
     @property

@@ -1,10 +1,10 @@
-"""The mix of several commitments that costs least in expectation, or with a weight on the worst futures: a linear
-program over a sample of hours (HiGHS), integer where instances are counted.
+"""Mix of commitments of least expected cost, by a linear program, and the cost against one amount.
 
-Within an hour the program may cover usage as it likes; providers cover by the highest saving first. The amounts found
-are therefore priced again by the exact settlement over all hours.
+The program (HiGHS) runs over a sample of hours, with an optional weight on the worst futures, and integer amounts where
+instances are counted. Within an hour it may cover usage as it likes; providers cover by the highest saving first. The
+amounts found are therefore priced again by the exact settlement over all hours.
 
-Cost against the amount of one commitment, exact at any number of levels.
+The cost against the amount of one commitment is exact at any number of levels.
 
 What a commitment saves in an hour is piecewise linear in its amount: usage is taken in the order of the settlement,
 each piece with its saving. Summed over hours, the saving of the j-th piece between two amounts is a difference of
@@ -29,7 +29,7 @@ SAMPLED = 1200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """What is to be small, and what must not be exceeded."""
+    """Objective and constraints."""
 
     tail: float = 0.05
     """The worst futures: this share of them."""
@@ -186,7 +186,7 @@ class _Program:
         return Bounds(lower, upper)
 
     def whole(self) -> Floats:
-        """Which variables are whole numbers."""
+        """Mask of the integer variables."""
         flags = np.zeros(self.size)
         flags[: self.amounts] = [option.whole is not None for option in self.options]
         return flags
@@ -204,7 +204,7 @@ class Pieces:
     """Cost of a unit and hour."""
 
     def cost(self, levels: Floats) -> Floats:
-        """[level] USD an hour of committing so much, beyond what all on demand would cost."""
+        """[level] Cost of a commitment an hour, USD, above all on demand."""
         found = self.usd_per_unit_h * levels
         start = np.zeros(len(self.ends))
         for j, saving in enumerate(self.saving):
@@ -227,7 +227,7 @@ class Pieces:
 
 
 def pieces(bound: Bound, lines: tuple[Line, ...], hours: Floats) -> Pieces:
-    """How hours of demand take a commitment.
+    """Pieces in which hours of demand take a commitment.
 
     Args:
         bound: the commitment, bound to the lines.

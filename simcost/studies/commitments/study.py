@@ -1,4 +1,4 @@
-"""`simcost commit`: what to buy, what it saves, what it risks, and why it is not what the usual advice says."""
+"""`simcost commit`: the commitments to buy, their saving and risk, and the difference from the usual advice."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class CommitmentRequest:
     aim: Aim
 
     def options(self) -> list[Option]:
-        """What may be bought."""
+        """Commitments that may be bought."""
         hour = self.demand.account(np.zeros((1, len(self.demand.lines))))
         found = []
         for one in self.offered:
@@ -108,12 +108,12 @@ def study(
     history: CommitmentDemand | None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Document:
-    """The best mix and what surrounds it.
+    """The best mix and its alternatives.
 
     Args:
         asked: the demand, the options, the aim.
         history: what was used, for the usual advice; None = unknown.
-        progress: told what is done.
+        progress: called with the work done.
     """
     options = asked.options()
     progress("optimising")
@@ -211,7 +211,7 @@ def _curve(asked: CommitmentRequest, option: Option) -> list[Document]:
 
 
 def _fall(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, factor: float) -> Document:
-    """The mix, if demand were only so much of what it is expected to be."""
+    """The mix, if demand were only so much of the expected."""
     less = asked.demand.scaled(factor)
     mix, nothing = asked.monthly(amounts, less), asked.monthly(np.zeros(len(options)), less)
     best = asked.monthly(best_amounts(replace(asked, demand=less), options), less)
@@ -248,7 +248,7 @@ def break_even_demand(asked: CommitmentRequest, amounts: Floats) -> float | None
 
 
 def evidence(asked: CommitmentRequest, amounts: Floats) -> Document:
-    """How much stands behind the terms: what is known of demand, and for how long one binds oneself."""
+    """Evidence behind the terms: how well demand is known, and how long the commitment lasts."""
     years = [one.years for one, amount in zip(asked.offered, amounts, strict=True) if amount > 1e-9]
     demand = asked.demand
     return {
@@ -262,7 +262,7 @@ def evidence(asked: CommitmentRequest, amounts: Floats) -> Document:
 
 
 def _usual(asked: CommitmentRequest, options: Sequence[Option], history: CommitmentDemand) -> list[Document]:
-    """What would have been best over the last days, option by option: the method of the providers' advice."""
+    """Best amount over the last days, option by option: the method of the providers' advice."""
     found = []
     for k, option in enumerate(options):
         for days in USUAL_DAYS:
@@ -303,7 +303,7 @@ def _worst(values: Floats, tail: float) -> float:
 
 
 def _words(one: Offered) -> Document:
-    """A commitment as a plan writes it: what differs from its defaults."""
+    """A commitment as a plan writes it: the fields that differ from their defaults."""
     from dataclasses import MISSING, fields
 
     found: Document = {"kind": one.kind}

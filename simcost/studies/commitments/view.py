@@ -1,4 +1,4 @@
-"""What to commit to, for people."""
+"""Recommended commitments."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -25,7 +25,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 
 def parts(document: Mapping[str, Any]) -> list[Part]:
-    """What stands below the verdict, on every screen."""
+    """Parts below the verdict, on every screen."""
     notes = [f"note: {said['message']}" for said in document.get("findings", [])] + list(document["assumptions"])
     return [
         Part(title="If demand falls", rows=falls(document)),
@@ -52,7 +52,7 @@ def mix(document: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def falls(document: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rows of what the mix costs at less demand."""
+    """Rows of the cost of the mix at less demand."""
     return [
         {
             "demand": f"{100 * one['demand']:.0f} %",

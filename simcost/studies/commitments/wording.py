@@ -1,4 +1,4 @@
-"""What to commit to, in a few sentences: what falling demand would cost comes before what is saved."""
+"""Recommended commitments in a few sentences: the cost of falling demand comes before the saving."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ from simcost.units import format_share, format_usd
 
 Document = Mapping[str, Any]
 _FEW = 20
-"""Futures below which no share of nine of ten can be told."""
+"""Fewest futures from which a share of nine of ten can be stated."""
 
 
 def verdict(document: Document) -> str:
-    """What to buy, the risk, the saving, and what stands behind it."""
+    """Verdict: the commitments to buy, the risk, the saving, and the evidence."""
     chosen = [one for one in document["recommended"] if one["committed_usd_per_h"] > 0]
     if not chosen:
         usd = document["on_demand_usd_per_month"]["mean"]

@@ -1,4 +1,4 @@
-"""`simcost forecast` and `simcost forecast score`: what demand may come, and how a forecast turned out."""
+"""`simcost forecast` and `simcost forecast score`: demand forecasts and their accuracy."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -14,9 +14,9 @@ SCORE = "forecast score"
 def add(verbs: Any) -> None:
     """The verbs `forecast` and `forecast score`."""
     _add_forecast(verbs)
-    score = verb(verbs, SCORE, _score, "how a forecast turned out, and what drove its error")
-    score.add_argument("file", type=Path, metavar="FORECAST", help="what `simcost forecast -o` wrote")
-    score.add_argument("actuals", type=Path, metavar="ACTUALS", help="the series or the trace that came")
+    score = verb(verbs, SCORE, _score, "accuracy of a forecast, and the drivers of its error")
+    score.add_argument("file", type=Path, metavar="FORECAST", help="file written by `simcost forecast -o`")
+    score.add_argument("actuals", type=Path, metavar="ACTUALS", help="actual values: a series or a trace")
     _add_reading(score)
 
 
@@ -55,9 +55,11 @@ def _add_forecast(verbs: Any) -> None:
         "--adapt",
         type=positive,
         metavar="DAYS",
-        help="rescale the bands by how the last days' would have done",
+        help="rescale the bands by their coverage over the last days",
     )
-    ahead.add_argument("--events", type=Path, metavar="YAML", help="what you know of the future")
+    ahead.add_argument(
+        "--events", type=Path, metavar="YAML", help="events that you know of: growth, launches, holidays, ..."
+    )
     ahead.add_argument("--regressors", type=_names, default=(), metavar="A,B", help="columns known for the future too")
     ahead.add_argument("--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up")
     ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
@@ -68,10 +70,10 @@ def _add_forecast(verbs: Any) -> None:
 
 
 def _add_reading(parser: Any) -> None:
-    """How a file of series is read."""
+    """Add the options that say how a file of series is read."""
     parser.add_argument("--freq", metavar="STEP", help="step, e.g. 15min, 1h, 1d, 1w, 1mo (default: the data's)")
     parser.add_argument(
-        "--timezone", default=None, metavar="ZONE", help="whose clock and calendar count, e.g. Europe/Berlin"
+        "--timezone", default=None, metavar="ZONE", help="time zone of clock and calendar, e.g. Europe/Berlin"
     )
     parser.add_argument("--by", type=_names, default=(), metavar="A,B", help="columns that name a series")
     parser.add_argument(

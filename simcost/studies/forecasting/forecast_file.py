@@ -36,12 +36,12 @@ _WHOLE = ("total", "peak")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastFile:
-    """What a file of forecasts holds."""
+    """Content of a file of forecasts."""
 
     forecasts: list[Issued]
     timezone: str
     said: dict[str, Any]
-    """What else its writer said: file, seed, created, ..."""
+    """Other metadata of its writer: file, seed, created, ..."""
 
 
 def write_forecast(

@@ -38,7 +38,7 @@ def write_forecast_page(document: Document, outlooks: Sequence[Projection], path
 
 
 def pictures(document: Document, outlooks: Sequence[Projection]) -> list[Document]:
-    """What to draw of the first series."""
+    """Charts of the first series."""
     zone = document["timezone"]
     return [picture(one.forecast, one.stated, timezone=zone) for one in outlooks[:DRAWN]]
 
@@ -63,7 +63,7 @@ def _source(document: Document) -> str:
 
 
 def _series(name: str, entry: Document, shown: Document, index: int, *, alone: bool) -> str:
-    """What a reader asks of a series, in that order."""
+    """Questions of a reader about a series, in their order."""
     figures = "".join(figure(title, chart, 2 * index + i) for i, (title, chart) in enumerate(drawings(shown)))
     return section(
         name,
@@ -94,7 +94,7 @@ def _listed(title: str, items: list[str]) -> tuple[str, ...]:
 
 
 def drawings(shown: Document) -> Iterator[tuple[str, object]]:
-    """Name and chart: the fan, and what is stated where something is."""
+    """Name and chart: the fan, and user events where there are some."""
     yield f"Forecast of {shown['name']}", forecast_charts.fan(shown)
     if shown["parts"]:
         yield f"Stated for {shown['name']}", forecast_charts.parts(shown)

@@ -1,4 +1,4 @@
-"""How a forecast turned out, in the terminal."""
+"""Score of a forecast, in the terminal."""
 
 from collections.abc import Iterator
 from textwrap import fill
@@ -14,7 +14,7 @@ _PARTS = {"level": "level", "day_to_day": "day to day", "hour_of_day": "hour of 
 
 
 def text(document: Document) -> str:
-    """The document of `simcost forecast score`, laid out for people: the verdicts first, then the tables."""
+    """Layout of the document of `simcost forecast score`: the verdicts first, then the tables."""
     series = document["series"]
     blocks = [line for found in series.values() for line in (*map(_folded, found["sentences"]), "")]
     blocks += [_errors(series), "", _drivers(series)]

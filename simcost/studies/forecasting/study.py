@@ -1,7 +1,4 @@
-"""`simcost forecast` and `simcost forecast score`: from files to documents and files.
-
-A file of events, what its user knows of the future, and where in it each of them stands.
-"""
+"""Studies of `simcost forecast` and `simcost forecast score`: from series and event files to documents and files."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ from simcost.units import ByKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsFile:
-    """What the user knows of the future; this class is the schema of its file."""
+    """User events of the future; this class is the schema of its file."""
 
     timezone: str | None = None
     """Of times without an offset, of days and of weekdays, such as `Europe/Berlin`; None = that of the forecast."""
@@ -58,7 +55,7 @@ class StatedEvents:
     """By name of the event: a fault at its place, without a message."""
 
     def check(self, histories: Sequence[Series]) -> None:
-        """Whether the events suit the series of a forecast.
+        """Check that the events suit the series of a forecast.
 
         Raises:
             FaultsError: some do not; each with its place.
@@ -120,26 +117,26 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesOptions:
-    """How a file of series is read; see `read_series`."""
+    """Options of reading a file of series; see `read_series`."""
 
     freq: str | None = None
     """Step; None = that of the file."""
     timezone: str | None = None
-    """Whose clock and calendar count; None = that of the events or of the forecast scored, else UTC. Of actuals
+    """Time zone of clock and calendar; None = that of the events or of the forecast scored, else UTC. Of actuals
     only that of times without an offset: the days of a forecast are those it was issued with."""
     by: tuple[str, ...] = ()
     """Columns that name a series."""
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Our columns -> those of the file."""
     quantity: str | None = None
-    """What is counted."""
+    """Quantity that is counted."""
     regressors: tuple[str, ...] = ()
     """Columns known for the future too."""
     only: tuple[str, ...] = ()
     """Names of the series wanted; none = all."""
 
     def series(self, path: Path, zone: str) -> tuple[list[Series], list[Document]]:
-        """The series wanted, in the order of the file, and what was found in it.
+        """The series wanted, in the order of the file, and the findings in it.
 
         Raises:
             InputError: a file that cannot be read, a series that it does not have, or nothing to forecast in it.
@@ -183,7 +180,7 @@ def forecast_file(
         asked: how to look ahead, in whose zone unless `reading` or the events say.
         horizon_s: how far ahead; None = as far as the history bears, see `steps_ahead`.
         reading: how the file is read.
-        events: YAML of what the user knows of the future.
+        events: YAML of user events.
         out: Parquet of the forecast, to be scored later.
         paths_out: Parquet of the sample paths.
         page: what the caller will write; checked here, before anything is done.
@@ -214,7 +211,7 @@ def forecast_file(
 
 
 def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOptions()) -> Document:
-    """How a forecast turned out.
+    """Score of a forecast.
 
     Args:
         path: what `forecast_file` wrote to `out`.
@@ -246,7 +243,7 @@ def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOpti
 
 
 def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:
-    """Put the findings of the reading where they belong, and the places of events into theirs."""
+    """Put the findings of the reading into the document, and the lines of events into theirs."""
     for name, entry in series.items():
         read = [{"kind": note["kind"], "message": note["message"]} for note in notes if note["series"] in ("", name)]
         entry["findings"] = [*read, *stated.located(entry["findings"])]

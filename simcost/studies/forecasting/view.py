@@ -1,7 +1,4 @@
-"""What a forecast says, in the terminal: at most 100 columns, the verdict first.
-
-The tables of a forecast as texts for people, shared by the terminal, the HTML page and the app.
-"""
+"""Forecast as text and tables for terminal, HTML page and explorer: at most 100 columns, the verdict first."""
 
 from collections.abc import Callable, Iterator
 from textwrap import wrap
@@ -76,7 +73,7 @@ def _steps(entry: Document) -> Table:
 
 
 def stated(entry: Document) -> Table:
-    """What is stated: what each part brings over the horizon, and whose uncertainty it is."""
+    """Stated parts: the contribution of each over the horizon, and the source of its uncertainty."""
     return [
         {
             "stated": part["name"],
@@ -89,7 +86,7 @@ def stated(entry: Document) -> Table:
 
 
 def backtest(entry: Document) -> Table:
-    """The chosen model beside its rivals."""
+    """The chosen model and its rivals."""
     return [
         {
             "model": score["model"],
@@ -103,7 +100,7 @@ def backtest(entry: Document) -> Table:
 
 
 def coverage(entry: Document) -> Table:
-    """How often what came lay inside the levels."""
+    """Shares of the actual values inside the levels."""
     return [
         {
             "level": f"{level} %",
@@ -114,7 +111,7 @@ def coverage(entry: Document) -> Table:
 
 
 def _text(value: float | None, show: Callable[[float], str]) -> str:
-    """A value for people; an en dash where nothing tells."""
+    """A value as text; an en dash where it is unknown."""
     return _NONE if value is None else show(value)
 
 
@@ -127,14 +124,14 @@ _BAR = 40
 
 
 def text(document: Document) -> str:
-    """The document of `simcost forecast`, laid out for people."""
+    """Layout of the document of `simcost forecast`."""
     many = len(document["series"]) > MANY
     parts = [*(_overview(document) if many else _each(document)), _files(document)]
     return "\n\n".join(part for part in parts if part)
 
 
 def _overview(document: Document) -> Iterator[str]:
-    """One row a series, and how many have something to be wary of."""
+    """One row a series, and its number of warnings."""
     series = document["series"]
     yield _folded(forecast_wording.overview(document))
     yield _table(overview(document))
@@ -144,7 +141,7 @@ def _overview(document: Document) -> Iterator[str]:
 
 
 def _each(document: Document) -> Iterator[str]:
-    """For each series its verdict, course, what was stated, backtest, cleaning and findings."""
+    """For each series its verdict, course, user events, backtest, cleaning and findings."""
     for name, entry in document["series"].items():
         yield _folded(forecast_wording.verdict(name, entry))
         yield _folded(forecast_wording.basis(entry)) + "\n" + _bars(entry)

@@ -1,19 +1,19 @@
-"""Which sides a result has: requests, jobs, or both."""
+"""Parts of a result: requests, jobs, or both."""
 
 from simcost.present.chart_style import Document
 
 
 def serves(document: Document) -> bool:
-    """Whether its plans serve requests."""
+    """True if its plans serve requests."""
     return bool(document["plans"][0]["replica_hours"])
 
 
 def trains(document: Document) -> bool:
-    """Whether its plans run jobs."""
+    """True if its plans run jobs."""
     return "jobs" in document["plans"][0]
 
 
 def utilisation(document: Document) -> str:
-    """What utilisation means in a result with jobs."""
+    """Definition of utilisation in a result with jobs."""
     tokens = "that tokens took or " if serves(document) else ""
     return f"share of the paid GPU time {tokens}in which jobs ran"

@@ -1,10 +1,8 @@
-"""Pictures of a finished result: pure functions from the document and its tables to Altair charts.
+"""Charts of cost: by part, and against service over the futures of the demand; pure functions to Altair charts.
 
 Nothing is computed here but layout: values are scaled to the unit of the axis, put into classes of colour,
 and thinned to at most `ROWS` rows a chart by picking the worst or the largest value of each stretch.
 Tables are `pyarrow.Table`s of the result folder; documents are those of `simcost run`.
-
-Cost and service of each plan over the futures of the demand.
 """
 
 from math import floor
@@ -50,7 +48,7 @@ PARTS = {
     "storage": "#4B7F3A",
     "transfer": "#B4D9A2",
 }
-"""Where the money went; dark and light alternate, so that neighbours differ in grey too."""
+"""Parts of the cost; dark and light alternate, so that neighbours differ in grey too."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
 DARK = ("computing", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage")

@@ -1,4 +1,4 @@
-"""The picture of the fleet: replicas by state and requests in flight over time."""
+"""Chart of the fleet: replicas by state and requests in flight over time."""
 
 from collections.abc import Iterable
 from typing import Any

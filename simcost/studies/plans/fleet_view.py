@@ -1,4 +1,4 @@
-"""How fleets followed their demand: a table, and the picture of demand, desired, ready and queue."""
+"""Tracking of demand by fleets: a table, and the chart of demand, desired, ready and queue."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def table(document: Document) -> Table:
 
 
 def notes(document: Document) -> list[str]:
-    """What the columns mean; nothing where there are none."""
+    """Definitions of the columns; empty where there are none."""
     return [NOTE] if table(document) else []
 
 

@@ -29,7 +29,7 @@ def _row(plan: Document, budget_usd: float | None) -> dict[str, str]:
 
 
 def sentences(document: Document) -> list[str]:
-    """What it costs not to know the future, plan by plan and for the best one."""
+    """Cost of not knowing the future, plan by plan and for the best one."""
     found = document.get("futures")
     return [*map(_wrong, found["plans"]), *_waiting(document, found)] if found else []
 
@@ -65,7 +65,7 @@ def _waiting(document: Document, found: Document) -> list[str]:
 
 
 def demand_sentences(demand: Document) -> list[str]:
-    """What is expected to come, what is stated, and what was found."""
+    """Expected demand, stated events, and findings."""
     from simcost.present.forecast_wording import against_naive, basis, findings, verdict
 
     told = [basis(demand), against_naive(demand), *findings(demand)]

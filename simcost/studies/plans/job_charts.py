@@ -1,4 +1,4 @@
-"""Pictures of what jobs experienced and of what became of the GPU time."""
+"""Charts of the outcomes of jobs and of the GPU time by use."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def cost_against_wait(document: Document) -> Any:
 
 
 def gpu_time(document: Document) -> Any:
-    """GPU-hours of each plan by what became of them."""
+    """GPU-hours of each plan by use."""
     import altair as alt
 
     plans = document["plans"]

@@ -1,4 +1,4 @@
-"""Tables of what jobs experienced, shared by the terminal, the HTML page and the explorer."""
+"""Tables of the outcomes of jobs, shared by the terminal, the HTML page and the explorer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +13,12 @@ _DOT = " \N{MIDDLE DOT} "
 
 
 def times(document: Document) -> Table:
-    """One row per plan: waiting and completion, and what became of the jobs; empty without jobs."""
+    """One row per plan: waiting, completion and outcomes of the jobs; empty without jobs."""
     return [_times(plan) for plan in document["plans"]] if trains(document) else []
 
 
 def gpu_time(document: Document) -> Table:
-    """One row per plan: shares of its GPU time, restarts with the work redone, none for what no plan has; empty
+    """One row per plan: shares of its GPU time, restarts with the work redone; no columns that no plan has; empty
     without jobs.
     """
     if not trains(document):
@@ -49,7 +49,7 @@ def _percentiles(levels: Mapping[str, float | None]) -> str:
 
 
 def seconds(value_s: float | None) -> str:
-    """A time for people; an en dash where no job tells."""
+    """A time as text; an en dash where no job has one."""
     return "\N{EN DASH}" if value_s is None else format_seconds(value_s)
 
 

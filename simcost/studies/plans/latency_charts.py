@@ -1,4 +1,4 @@
-"""Pictures of what requests felt: attainment by hour, and the distribution of latencies."""
+"""Charts of request latency: attainment by hour, and the distribution of latencies."""
 
 from math import ceil, floor, log10
 from typing import Any
@@ -75,7 +75,7 @@ def slo_heat(document: Document, hours: Any) -> Any:
 
 
 def _period(hours: Any, step_s: float) -> str:
-    """What a cell stands for."""
+    """Period of a cell."""
     window_s = _window_s(hours, step_s)
     each = "hour" if window_s == 3600 else format_seconds(window_s)
     return f"in every {each}" if step_s <= window_s else f"in the worst {each} of every {format_seconds(step_s)}"

@@ -1,4 +1,4 @@
-"""The money of plans, for people: charge by charge, per unit of work, energy."""
+"""Cost of plans: charge by charge, per unit of work, energy."""
 
 from typing import Any
 
@@ -10,15 +10,13 @@ _TELLING = (" covered by ", ", unused", " spot")
 
 
 def bought_otherwise(document: Document) -> bool:
-    """Whether some plan pays for its nodes in another way than on demand."""
+    """True if some plan does not buy its nodes on demand."""
     names = [charge["charge"] for plan in document["plans"] for charge in plan.get("charges", [])]
     return any(word in name for name in names for word in _TELLING)
 
 
 def charge_changes(document: Document) -> list[str]:
-    """What each charge adds to the difference of a plan from the baseline, a month; only where plans are bought in
-    different ways.
-    """
+    """Difference of a plan from the baseline by charge, a month; only where plans buy differently."""
     if not bought_otherwise(document):
         return []
     found = []
@@ -36,7 +34,7 @@ _SHOWN = 6
 
 
 def units(document: Document) -> list[dict[str, str]]:
-    """A row per plan: what is invoiced, what a unit of work costs, energy and carbon."""
+    """A row per plan: invoiced cost, unit cost, energy and carbon."""
     rows = []
     for plan in document["plans"]:
         costs, energy = plan.get("unit_costs"), plan.get("energy") or {}
@@ -62,7 +60,7 @@ _UNITS = {
 
 
 def energy_notes(document: Document) -> list[str]:
-    """What the energy figures rest on, said once; and what is not known."""
+    """Basis of the energy figures, said once; and unknown figures."""
     said = [plan.get("energy") for plan in document["plans"]]
     lines = [line for energy in said if energy for line in energy["assumptions"][:-1]]
     missing = [line for energy in said if energy for line in energy["unknown"]]

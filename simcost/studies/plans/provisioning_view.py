@@ -1,4 +1,4 @@
-"""Over-provisioning of plans, for people: paid and needed replica-hours beside the attainment that they bought."""
+"""Over-provisioning of plans: paid and needed replica-hours, and the attainment that they bought."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def table(document: Document) -> list[dict[str, str]]:
 
 
 def notes(document: Document) -> list[str]:
-    """What the columns mean; nothing where there are none."""
+    """Definitions of the columns; empty where there are none."""
     return [NOTE] if serves(document) else []
 
 

@@ -1,4 +1,4 @@
-"""Requests that clients sent again, what became of each priority, and prefixes: tables and sentences."""
+"""Retries, outcomes by priority, and prefixes: tables and sentences."""
 
 from simcost.present.chart_style import Document
 from simcost.units import format_count, format_share
@@ -17,7 +17,7 @@ def by_priority(document: Document) -> Table:
 
 
 def prefixes(document: Document) -> list[str]:
-    """What routers believe to be cached, a sentence a plan; nothing where none asks."""
+    """Cached prefixes as routers believe them, a sentence a plan; empty where none uses them."""
     return [
         f"{plan['name']}: {format_share(plan['prefix']['hit_share'])} of {plan['prefix']['blocks']:,} blocks of "
         "prompts were sent where the router believes them cached (engines do not reuse them here)"

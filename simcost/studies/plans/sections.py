@@ -1,4 +1,4 @@
-"""A result as one HTML page that needs nothing else: no script, no font, no picture from outside."""
+"""A result as one self-contained HTML page: no script, no font, no image from outside."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def write_html(folder: Path) -> Path:
 
 
 def _stamp(folder: Path) -> str | None:
-    """What the report comes from, as its last line says: the result and the code that draws it; None = no result."""
+    """Provenance of the report, as its last line says: the result and the code that draws it; None = no result."""
     made_of = sha256()
     try:
         for path in (
@@ -105,7 +105,7 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
 
 
 def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
-    """What stands below the verdict, in the order in which a reader asks."""
+    """Parts below the verdict, in the order in which a reader asks."""
     demand = futures_view.demand_sentences(document["demand"]) if "demand" in document else []
     return [
         Part(title="Plans compared", rows=tables.comparison(document)),
@@ -132,7 +132,7 @@ def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
 
 
 def _requests(document: Document) -> list[Part]:
-    """What became of requests, and of the fleets that served them."""
+    """Outcomes of requests, and of the fleets that served them."""
     counted = of_which(document)
     return [
         Part(title="Service level", rows=tables.objectives(document)),

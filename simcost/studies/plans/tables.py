@@ -1,4 +1,4 @@
-"""The tables of a result as texts for people, shared by the HTML page and the app."""
+"""The tables of a result as texts, shared by the HTML page and the app."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def comparison(document: Document) -> Table:
 
 
 def _use(document: Document, plan: Document) -> dict[str, str]:
-    """Of requests alone, what was paid beyond what they need; else the utilisation."""
+    """Of requests alone, over-provisioning; else the utilisation."""
     if trains(document):
         return {"Utilisation": _text(plan["utilisation"], format_share)}
     return {"Over-provisioned": provisioning_view.cell(plan)}
@@ -61,7 +61,7 @@ def missed(document: Document) -> list[str]:
 
 
 def objectives(document: Document) -> Table:
-    """One row per plan: how safely it keeps the SLO, and what a million output tokens cost; none without requests."""
+    """One row per plan: its margin to the SLO, and the cost of a million output tokens; none without requests."""
     runs = document["replications"]
     return (
         []
@@ -82,7 +82,7 @@ def objectives(document: Document) -> Table:
 
 
 def service_levels(document: Document) -> Table:
-    """One row per plan: latencies at p50 / p95 / p99 and what became of the requests; none without requests."""
+    """One row per plan: latencies at p50 / p95 / p99 and outcomes of the requests; none without requests."""
     return (
         []
         if not serves(document)
@@ -110,7 +110,7 @@ def _counts(requests: Mapping[str, int], *keys: str) -> str:
 
 
 def _text(value: float | None, show: Callable[[float], str]) -> str:
-    """A value for people; an en dash where no request tells."""
+    """A value as text; an en dash where no request has one."""
     return "\N{EN DASH}" if value is None else show(value)
 
 

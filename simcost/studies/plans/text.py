@@ -1,4 +1,4 @@
-"""A comparison as text for a terminal: the verdict first, then the table, what drives it, what it rests on."""
+"""A comparison as text for a terminal: the verdict first, then the table, drivers, assumptions."""
 
 from textwrap import fill
 from typing import Any
@@ -21,7 +21,7 @@ _LEGEND = {
 
 
 def text(document: Document) -> str:
-    """The document of `simcost run`, laid out in at most 100 columns."""
+    """Layout of the document of `simcost run` in at most 100 columns."""
     misses = [f"{p['name']}: {p['slo']['missed']}" for p in document["plans"] if p["slo"]["missed"]]
     parts = [
         fill(document["verdict"], WIDTH),
@@ -48,7 +48,7 @@ def text(document: Document) -> str:
 
 
 def _followed(document: Document) -> str:
-    """How the fleets that changed followed their demand."""
+    """Tracking of demand by the fleets that changed."""
     found = _titled("How the fleets followed demand", fleet_view.table(document))
     return "\n".join([found, *(fill(note, WIDTH) for note in fleet_view.notes(document))])
 
@@ -77,7 +77,7 @@ def _cut(name: str) -> str:
 
 
 def of_which(document: Document) -> str:
-    """Which replication the counts of requests are of."""
+    """Replication whose requests are counted."""
     return f", first of {document['replications']} replications" if document["replications"] > 1 else ""
 
 
@@ -153,7 +153,7 @@ def _head(document: Document) -> tuple[str, ...]:
 
 
 def _use(document: Document, plan: Document) -> str:
-    """Of requests alone, what was paid beyond what they need; else the utilisation."""
+    """Of requests alone, over-provisioning; else the utilisation."""
     return format_share(plan["utilisation"]) if trains(document) else provisioning_view.cell(plan)
 
 

@@ -1,6 +1,6 @@
-"""Words of the command line about jobs: which jobs, how their log is read, what GPUs cost.
+"""Command-line options about jobs: the jobs, how their log is read, the price of GPUs, and policies.
 
-Policies as the command line names them: `KIND`, or `KIND:FIELD=VALUE,FIELD=VALUE`.
+Policies are written `KIND`, or `KIND:FIELD=VALUE,FIELD=VALUE`.
 """
 
 import re
@@ -12,24 +12,24 @@ from simcost.studies.options import Arguments, columns, pair, positive, seconds,
 
 
 def add_jobs(parser: Any) -> None:
-    """Which jobs, and how their log is read."""
+    """Add the options that name the jobs, and say how their log is read."""
     parser.add_argument("file", type=Path, metavar="JOBS", help="a job log, or a stored trace of jobs")
     parser.add_argument("--format", default="auto", metavar="F", help="of the log (default: by its columns)")
     columns(parser)
     parser.add_argument("--pool", metavar="NAME", help="only the jobs of this pool")
     parser.add_argument("--since", metavar="ISO", help="only jobs submitted from then on")
-    parser.add_argument("--window", type=seconds, metavar="TIME", help="and within this time of the first")
+    parser.add_argument("--window", type=seconds, metavar="TIME", help="only jobs within this time of the first")
     parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="of times without one (default UTC)")
 
 
 def add_price(parser: Any) -> None:
-    """What GPUs are bought in, and for how much."""
+    """Add the units in which GPUs are bought, and their price."""
     parser.add_argument("--node", type=positive, default=8, metavar="N", help="GPUs of a node (default 8)")
     parser.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
 
 
 def add_checkpoints(parser: Any) -> None:
-    """How jobs save their work."""
+    """Checkpoints of jobs."""
     for option, default_s, what in (
         ("--checkpoint", 1800.0, "work between two checkpoints (default 30min)"),
         ("--write", 60.0, "to write a checkpoint (default 1min)"),
@@ -39,7 +39,7 @@ def add_checkpoints(parser: Any) -> None:
 
 
 def checkpoints_of(arguments: Arguments) -> Any:
-    """How jobs save their work. Raises InputError for an interval of 0."""
+    """Checkpoints of jobs. Raises InputError for an interval of 0."""
     from simcost.errors import InputError
     from simcost.plan.failures import Checkpoints
 
@@ -49,7 +49,7 @@ def checkpoints_of(arguments: Arguments) -> Any:
 
 
 def jobs_of(arguments: Arguments, **more: Any) -> tuple[Any, list[dict[str, Any]]]:
-    """The jobs that the arguments choose, and what was found in their log."""
+    """The jobs that the arguments choose, and the findings in their log."""
     from simcost.trace.jobs.reader import read_jobs
 
     return read_jobs(
@@ -84,7 +84,7 @@ def placement(text: str) -> Any:
 
 
 def _policy(text: str, union: Any, option: str) -> Any:
-    """The member of the union of this kind, its fields as said or at their defaults."""
+    """The member of the union of this kind, its fields as given or at their defaults."""
     kind, _, said = text.partition(":")
     known = {cls().kind: cls for cls in get_args(union)}
     if kind not in known:

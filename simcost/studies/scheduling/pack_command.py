@@ -15,7 +15,7 @@ _OF_TIMES = ("limit_assumed", "limit_raised", "gap")
 
 def add(actions: Any) -> None:
     """The action `pack`."""
-    pack = verb(actions, "pack", _pack, "how much of a cluster can be allocated before fragmentation stops it")
+    pack = verb(actions, "pack", _pack, "share of a cluster that can be allocated before fragmentation stops it")
     add_jobs(pack)
     pack.add_argument("--nodes", type=Path, required=True, metavar="CSV", help="the nodes, as for replay")
     pack.add_argument(

@@ -1,4 +1,4 @@
-"""How much of a cluster placements allocate, in the terminal."""
+"""Share of a cluster that placements allocate, in the terminal."""
 
 from textwrap import fill
 from typing import Any

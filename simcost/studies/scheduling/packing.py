@@ -1,7 +1,4 @@
-"""How much of a cluster each placement allocates before fragmentation stops it, over several orders of arrival.
-
-Several scheduling policies on one job log, in a sentence.
-"""
+"""Share of a cluster that placements allocate before fragmentation, and comparison of scheduling policies."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,7 +31,7 @@ def packing(run: Run, placements: Sequence[str], seeds: Sequence[int], *, until:
 
 
 def _verdict(found: Sequence[Mapping[str, Any]], until: float, gpus: int) -> str:
-    """The placements, the best first, and what it is worth."""
+    """The placements, the best first, and its advantage."""
     by_end = sorted(((one["allocated_at_end"]["mean"], one["placement"]) for one in found), reverse=True)
     shares = [f"{name} {format_share(share)}" for share, name in by_end]
     worth = round((by_end[0][0] - by_end[-1][0]) * gpus)

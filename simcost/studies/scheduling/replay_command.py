@@ -46,7 +46,7 @@ def add(actions: Any) -> None:
 
 
 def _add_mishaps(replay: Any) -> None:
-    """What is drawn: limits and failures; and how jobs save their work."""
+    """Add the options of sampled limits, failures and checkpoints."""
     replay.add_argument(
         "--limit-error",
         type=number,
@@ -133,7 +133,7 @@ def _nodes(arguments: Arguments) -> Any:
 
 
 def _policy(text: str, arguments: Arguments, nodes: Any) -> Any:
-    """A policy with what the tables say of it."""
+    """A policy with its label in tables."""
     from simcost.errors import InputError
     from simcost.plan.scheduling import Quota
     from simcost.trace.jobs.quotas import read_quotas, read_shares

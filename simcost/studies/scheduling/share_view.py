@@ -39,7 +39,7 @@ def text(document: Document) -> str:
 
 
 def _rounded(document: Document) -> list[str]:
-    """Where the fleet asked for is not a whole number of nodes."""
+    """Notes where the requested fleet is not a whole number of nodes."""
     if document["requested_gpus"] == document["gpus"]:
         return []
     said = (
@@ -59,9 +59,9 @@ def _cells(side: Document) -> list[str]:
 
 
 def _hours(hours: dict[str, float]) -> str:
-    """Where the GPU time of the shared fleet went."""
+    """GPU time of the shared fleet by use."""
     total = sum(hours.values())
-    names = {"down": "serving", "idle_blocked": "idle, a job waits", "idle_free": "idle, nobody waits"}
+    names = {"down": "serving", "idle_blocked": "idle, a job waits", "idle_free": "idle, no job waits"}
     rows = [
         [names.get(name, name), format_count(value), format_share(value / total)]
         for name, value in hours.items()

@@ -48,7 +48,7 @@ class ServingUse:
         return float(np.dot(self.gpus, np.diff(np.append(self.since_s, self.horizon_s))) / self.horizon_s)
 
     def left_of(self, gpus: int, until_s: float) -> GpuCapacity:
-        """What it leaves of so many GPUs, its run repeated up to a time."""
+        """Free capacity of so many GPUs, its run repeated up to a time."""
         repeats = int(np.ceil(until_s / self.horizon_s))
         since = (np.arange(repeats)[:, None] * self.horizon_s + self.since_s).ravel()
         left = np.tile(gpus - self.gpus, repeats)
@@ -57,7 +57,7 @@ class ServingUse:
 
 
 def serving_use(folder: Path, plan: str | None) -> ServingUse:
-    """What a plan of a results folder of `simcost run` holds: replicas that start, serve or drain.
+    """GPUs that a plan of a results folder of `simcost run` holds: replicas that start, serve or drain.
 
     Raises:
         InputError: no finished result, or no such plan.
@@ -101,8 +101,8 @@ def share(
 ) -> Document:
     """One fleet for both, and the two fleets in which jobs would wait no longer; all of them in whole nodes.
 
-    The serving plan has the right of way: when it starts a replica, jobs give up the GPUs at once, within its
-    cold start, so that its requests feel nothing of them.
+    The serving plan has the right of way: when it starts a replica, jobs give up the GPUs at once, within its cold
+    start, so that its requests are not affected.
 
     Args:
         jobs: the training jobs.
@@ -164,7 +164,7 @@ def share(
 
 
 def share_verdict(document: Document) -> str:
-    """What sharing saves, from the figures of the table alone."""
+    """Saving of sharing, from the figures of the table alone."""
     apart, waits = document["separate"], _waits(document)
     one, two, saved = document["gpus"], apart["gpus"], document["saved_gpus"]
     if saved <= 0:

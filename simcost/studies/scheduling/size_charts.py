@@ -1,4 +1,4 @@
-"""Pictures of sizing: waiting against size and money, and mixes of reserved GPUs and spot.
+"""Charts of sizing: waiting against size and money, and mixes of reserved GPUs and spot.
 
 Pure functions from the document of `simcost train size` to Altair charts.
 """
@@ -77,7 +77,7 @@ def curves(document: Document) -> Any:
 
 
 def mixes(mix: Document) -> Any:
-    """What each mix that keeps the target costs, reserved and spot apart."""
+    """Cost of each mix that meets the target, reserved and spot apart."""
     import altair as alt
 
     kept = [row for row in mix["mixes"] if row["spot_gpus"] is not None]

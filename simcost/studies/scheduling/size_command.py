@@ -38,7 +38,7 @@ def add(actions: Any) -> None:
     size.add_argument("--percentile", type=_percent, default=0.95, metavar="P", help="of the wait (default 95)")
     add_price(size)
     size.add_argument(
-        "--gpus", type=positive, action="append", default=[], metavar="N", help="a size to look at besides"
+        "--gpus", type=positive, action="append", default=[], metavar="N", help="another size to evaluate"
     )
     beside = size.add_argument_group("spot beside it")
     beside.add_argument("--spot-trace", type=Path, metavar="TRACE", help="availability of spot nodes: mixes are sized")

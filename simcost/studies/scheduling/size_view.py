@@ -1,4 +1,4 @@
-"""How many GPUs a queue needs, for people."""
+"""Number of GPUs that a queue needs."""
 
 from textwrap import fill
 from typing import Any
@@ -25,7 +25,7 @@ def text(document: Document) -> str:
 
 
 def parts(document: Document) -> list[Part]:
-    """What stands below the verdict, on every screen."""
+    """Parts below the verdict, on every screen."""
     offered = f"offered load: {document['offered_gpus']:,.1f} GPUs on average"
     curves = [Part(title=one["policy"], rows=curve(document, one)) for one in document["policies"]]
     found = [f"note: {finding['message']}" for finding in document.get("findings", ())]
@@ -41,7 +41,7 @@ def parts(document: Document) -> list[Part]:
 
 def _mix(mix: Document) -> list[Part]:
     drawn = [Part(title="Reserved and spot", chart=lambda: size_charts.mixes(mix))]
-    title = "Reserved GPUs and spot beside them"
+    title = "Reserved GPUs combined with spot"
     return [
         Part(title=title, rows=mixes(mix), said=mix["notes"]),
         *(drawn if mix["best"]["usd_per_month"] is not None else []),

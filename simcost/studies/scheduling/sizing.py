@@ -1,4 +1,4 @@
-"""How many GPUs a queue of jobs needs: waiting against cluster size, and what a better policy is worth in hardware."""
+"""Number of GPUs that a queue of jobs needs: waiting against cluster size, and hardware that a better policy saves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Run = Callable[[int, str], JobLedger]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizingTarget:
-    """What is asked of a cluster."""
+    """Question about a cluster."""
 
     wait_s: float
     """Longest wait that the percentile may have."""
@@ -46,7 +46,7 @@ def size(
     widest: int,
     every: int | None = None,
 ) -> dict[str, Any]:
-    """The smallest cluster for each policy, its curve, and what the best policy saves.
+    """The smallest cluster for each policy, its curve, and the saving of the best policy.
 
     Args:
         run: replays the jobs.

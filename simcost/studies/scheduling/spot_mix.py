@@ -1,4 +1,4 @@
-"""GPUs that are always there and GPUs on spot beside them: the mixes that keep a wait, and what they cost."""
+"""Reserved GPUs combined with spot: the mixes that meet a queueing-delay target, and their cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from simcost.trace.spot import Floats, Ints, SpotSeries
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
 
 BASES = 7
-"""Sizes of what is always there that are tried: from none to all."""
+"""Sizes of the reserved part that are tried: from none to all."""
 MOST_SPOT = 4
 """Times the cluster that needs no spot: where the search for spot nodes ends."""
 FOREVER_S = 1e12
@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpotMix:
-    """Spot nodes beside a cluster."""
+    """Spot nodes added to a cluster."""
 
     trace: SpotSeries
     """Of one zone. It is repeated for as long as there are jobs."""
@@ -52,9 +52,9 @@ class _Tried:
 def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> Document:
     """The mixes that keep the target, from all reserved to all on spot.
 
-    Jobs take reserved GPUs first; a spot node is held while jobs need it and it can be had. When spot is taken
-    back, the jobs that started last stop, lose their work since the last checkpoint, and queue again. First in, first
-    out; what does not fit is passed over.
+    Jobs take reserved GPUs first; a spot node is held while jobs need it and it can be had. When spot is taken back,
+    the jobs that started last stop, lose their work since the last checkpoint, and queue again. First in, first out;
+    jobs that do not fit are passed over.
 
     Args:
         jobs: the queue.
@@ -136,7 +136,7 @@ def _try(jobs: Jobs, spot: SpotMix, step: int, base: int, nodes: int) -> _Tried:
 
 
 def _capacity(trace: SpotSeries, start: int, base_gpus: int, nodes: int, step: int) -> GpuCapacity:
-    """What is always there, and what spot gives of so many nodes, from a tick of the trace on.
+    """Reserved capacity, and the spot capacity of so many nodes, from a tick of the trace on.
 
     More nodes than the trace ever had come and go in proportion.
     """
@@ -157,7 +157,7 @@ def _waits(jobs: Jobs, ledger: JobLedger) -> Floats:
 
 
 def _held_s(ledger: JobLedger, base_gpus: int, step: int) -> float:
-    """GPU-seconds of the spot nodes that what runs needs beyond the base."""
+    """GPU-seconds of the spot nodes that the running jobs need beyond the base."""
     table = ledger.timeline
     at, allocated = table.column("t_s").to_numpy(), table.column("allocated").to_numpy()
     length = np.diff(np.append(at, ledger.horizon_s))
@@ -241,7 +241,7 @@ def _verdict(rows: Sequence[Document], best: Document) -> str:
 def _notes(spot: SpotMix) -> list[str]:
     most = int(spot.trace.nodes.max())
     return [
-        "waits here count the time in the queue after preemptions too; beside spot, jobs pay for their checkpoints",
+        "waits here count the time in the queue after preemptions too; with spot, jobs pay for their checkpoints",
         f"the trace had at most {most:,} node{'s' if most != 1 else ''}; more of them come and go in proportion",
         "a spot node is paid while jobs need it; one that is needed and to be had is there at once",
         f"over {spot.starts} starts along {spot.trace.name}",

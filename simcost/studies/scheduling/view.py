@@ -16,7 +16,7 @@ BUCKET_TITLES = {
     "lost": "work lost and redone",
     "restart": "restarting",
     "idle_blocked": "idle while jobs wait",
-    "idle_free": "idle, nobody waits",
+    "idle_free": "idle, no job waits",
     "down": "down",
 }
 

@@ -1,4 +1,4 @@
-"""Pictures of a spot study: what each policy saves, where, and what one run looks like.
+"""Charts of a spot study: savings by policy and trace, and one run.
 
 Pure functions from the document of `simcost train spot` to Altair charts.
 """

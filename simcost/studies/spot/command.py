@@ -28,7 +28,7 @@ def add(actions: Any) -> None:
         "spot",
         _spot,
         "spot.view",
-        "is spot worth the restarts: policies along recorded availability",
+        "compare spot policies along recorded availability",
     )
     spot.add_argument("file", type=Path, metavar="TRACE", help="availability or prices of spot nodes, CSV or Parquet")
     spot.add_argument("--trace", action="append", default=[], metavar="NAME", help="only these traces; * matches")

@@ -1,8 +1,4 @@
-"""The document of a spot study.
-
-The rows of a spot study: a policy over its runs, and a trace.
-The sentence above a spot study, and what its reader must not miss.
-"""
+"""Document of a spot study: rows by policy and trace, verdict and findings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,7 +69,7 @@ def policy_row(name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd:
 
 
 def trace_row(trace: SpotSeries, price: Floats, starts: Ints, gang: int) -> dict[str, Any]:
-    """What a trace offers a gang: how often, for how long at a time, and how often it takes it back."""
+    """Availability of a trace for a gang: how often, for how long at a time, and how often it is taken back."""
     there: Flags = np.any(np.atleast_2d(trace.nodes) >= gang, axis=0)
     change = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
     up_h = np.diff(change)[::2] * trace.gap_s / SECONDS_PER_HOUR
@@ -114,7 +110,7 @@ def best_of(rows: Sequence[Row]) -> Row:
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """What to do, how much it saves, and how surely."""
+    """Verdict: the policy to take, its saving, and how sure it is."""
     base, best, runs = rows[0], best_of(rows), rows[0]["runs"]
     met = f"all of {runs:,} runs" if runs > 1 else "the one run tried, which says little"
     if best is base:
@@ -259,7 +255,7 @@ def _seconds(hours: float) -> float:
 
 
 def _taken(trace: SpotSeries) -> Findings:
-    """What is taken for granted of a trace."""
+    """Assumptions about a trace."""
     said = Findings()
     if trace.assumed:
         text = f"{trace.name} has prices only: spot counts as always there, unless a policy limits its price."
@@ -320,7 +316,7 @@ def _starts(trace: SpotSeries, job: DeadlineJob, starts: int | Sequence[int], se
 
 
 def _nodes(policy: SpotPolicy, trace: SpotSeries, price: Floats) -> Ints:
-    """What of a trace a policy takes."""
+    """Nodes of a trace that a policy takes."""
     if isinstance(policy, SpotBelow):
         return np.where(price <= policy.max_usd_per_h, trace.nodes, 0)
     return trace.nodes

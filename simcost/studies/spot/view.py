@@ -1,4 +1,4 @@
-"""A study of spot policies for people."""
+"""A study of spot policies."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _NONE = "\N{EN DASH}"
 
 
 def text(document: Document) -> str:
-    """The document of `spot_study`, laid out for people."""
+    """Layout of the document of `spot_study`."""
     blocks = [
         document["verdict"],
         "\n".join(basis(document)),
@@ -26,7 +26,7 @@ def text(document: Document) -> str:
 
 
 def parts(document: Document) -> list[Part]:
-    """What the page and the explorer show below the verdict."""
+    """Parts of the page and the explorer below the verdict."""
     return [
         Part(title="Policies", rows=policies(document), said=[*basis(document), note(document)]),
         Part(title="Take care", said=findings(document)),
@@ -42,7 +42,7 @@ def _several(document: Document) -> bool:
 
 
 def basis(document: Document) -> list[str]:
-    """What is asked, and the prices."""
+    """Question and prices."""
     nodes = "1 node" if document["gang"] == 1 else f"{document['gang']} nodes"
     spot = document["spot_usd_per_h"]
     price = "the price in effect" if spot is None else f"{format_usd(spot)}/h"
@@ -75,7 +75,7 @@ def policies(document: Document) -> Table:
 
 
 def note(document: Document) -> str:
-    """How the columns are to be read."""
+    """Definitions of the columns."""
     return (
         "A job fails that ends after its deadline. VM time: node-hours billed, on demand + spot. Saving: against the "
         f"work alone at the on-demand price, {format_usd(document['on_demand_usd'])}; on-demand pays its changeover "
@@ -103,7 +103,7 @@ def _hours(value: float | None) -> str:
 
 
 def findings(document: Document) -> list[str]:
-    """What a reader must not miss."""
+    """Findings that a reader must not miss."""
     return [printable(found["message"]) for found in document["findings"]]
 
 

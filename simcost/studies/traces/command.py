@@ -56,7 +56,7 @@ def add(verbs: Any) -> None:
         help="take only rows with this value, e.g. model=llama-3.1-8b; repeatable: other columns must hold, too, "
         "values of one column are alternatives",
     )
-    load.add_argument("--on-error", choices=("stop", "skip"), default="stop", help="what to do with a bad row")
+    load.add_argument("--on-error", choices=("stop", "skip"), default="stop", help="action on a bad row")
     load.add_argument("--timezone", default="UTC", metavar="ZONE", help="of jobs, for times without one (default UTC)")
     load.add_argument("--start", metavar="ISO", help="time at which relative arrivals are 0")
     load.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric arrivals")
@@ -77,9 +77,9 @@ def add(verbs: Any) -> None:
     own_catalog(fetch)
     describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
     describe.add_argument("file", type=Path, help="a stored trace")
-    compare = verb(actions, "compare", _trace_compare, "how like a real trace a synthetic one is")
+    compare = verb(actions, "compare", _trace_compare, "compare a synthetic trace with a real one")
     compare.add_argument("real", type=Path, help="a stored trace")
-    compare.add_argument("synthetic", type=Path, help="another, drawn after it")
+    compare.add_argument("synthetic", type=Path, help="a synthetic trace modelled on it")
     synthesize = verb(actions, "synthesize", _trace_synthesize, "write a trace from a workload description")
     synthesize.add_argument(
         "file", type=Path, help="YAML of a synthetic workload; with --along also a trace of requests or jobs"

@@ -1,4 +1,4 @@
-"""How like a synthetic trace is to a real one, in the terminal."""
+"""Similarity of a synthetic trace to a real one, in the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ _MEASURES = {"ratio": "x", "difference": "diff", "distance": "D"}
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `trace compare`, laid out for people."""
+    """Layout of the document of `trace compare`."""
     sides = [
         f"{side}: {document[side]['file']}, {format_count(document[side]['rows'])} requests in "
         f"{format_seconds(document[side]['span_s'])}"

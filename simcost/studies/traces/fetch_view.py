@@ -1,4 +1,4 @@
-"""What became of a download: in the terminal."""
+"""Result of a download: in the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _CHECKS = {"sha256": "checked by SHA-256", "git_blob_sha1": "checked by the SHA-
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `trace fetch`, laid out for people."""
+    """Layout of the document of `trace fetch`."""
     state = "" if document["downloaded"] else ", was there"
     checked = _CHECKS.get(document["checked_by"], "not checked")
     lines = [f"{document['file']}: {document['bytes']:,} bytes, {checked}{state}"]

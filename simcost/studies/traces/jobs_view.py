@@ -1,4 +1,4 @@
-"""What became of an import of jobs, and what a job trace is like: in the terminal."""
+"""Result of an import of jobs, and the description of a job trace: in the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ _SIZES = 12
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `trace import` or `trace describe` of jobs, laid out for people."""
+    """Layout of the document of `trace import` or `trace describe` of jobs."""
     start = f", from {document['start_utc']}" if document.get("start_utc") else ""
     jobs, span = format_count(document["jobs"]), format_seconds(document["span_s"])
     parts = [f"{document['file']}: {jobs} jobs in {span}{start}"]

@@ -89,7 +89,7 @@ def _chosen(found: Sequence[Paths], series: str | None, file: Path) -> Paths:
 
 
 def _rates(path: Paths, number: int, what: str, file: Path) -> ArrivalRates:
-    """What is expected of a path in each step; `what` it must count, one word."""
+    """Expected counts of a path in each step; `what` it must count, one word."""
     word = counted(path.quantity, path.grid)
     if word is None or (what not in word and word != "value"):
         raise InputError(f"{file}: {path.series} counts {path.quantity}, but {what}s are to come; forecast those")

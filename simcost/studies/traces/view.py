@@ -1,4 +1,4 @@
-"""What became of an import, what a trace is like, what was synthesized: in the terminal."""
+"""Result of an import, description of a trace, result of a synthesis: in the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ _MODELS = 5
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `trace import`, `trace describe` or `trace synthesize`, laid out for people."""
+    """Layout of the document of `trace import`, `trace describe` or `trace synthesize`."""
     parts = [_title(document)]
     if "dropped" in document:
         parts.append(f"dropped {format_count(document['dropped'])}, repaired {format_count(document['repaired'])}")

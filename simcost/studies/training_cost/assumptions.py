@@ -1,4 +1,4 @@
-"""What the figures of an estimate rest on, one sentence each."""
+"""Assumptions of an estimate, one sentence each."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def assumptions(run: TrainingSetup, mfu: Mfu, memory: TrainingMemory, whole: Who
 
 
 def _range(whole: WholeRuns | None) -> Iterator[str]:
-    """What low and high are."""
+    """Meaning of low and high."""
     if whole is None:
         yield "low and high are the ends of the published failure rates; the speed is the one you measured"
         yield "start-up, data loading, evaluation and runs that fail for good are not counted"

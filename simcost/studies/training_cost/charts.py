@@ -1,4 +1,4 @@
-"""Pictures of an estimate: memory of a GPU, costs by part, time and money against the number of GPUs, training methods.
+"""Charts of an estimate: memory of a GPU, costs by part, time and money against the number of GPUs, training methods.
 
 Pure functions from the document of `simcost train estimate` to Altair charts.
 """
@@ -26,7 +26,7 @@ _ENDS = ("low", "mid", "high")
 
 
 def memory(document: Document) -> Any:
-    """What each GPU holds, part by part, against what it may hold."""
+    """Memory of each GPU, part by part, against its limit."""
     import altair as alt
 
     sizes = document["memory_bytes"]
@@ -153,7 +153,7 @@ def _panel(rows: Rows, title: str, limit: float | None) -> Any:
 
 
 def methods(document: Document) -> Any:
-    """What each way costs to train and, where that is asked, to serve."""
+    """Cost of each method to train and, where that is asked, to serve."""
     import altair as alt
 
     rows: Rows = []

@@ -1,4 +1,4 @@
-"""`simcost train estimate`: one run of training, and what it costs."""
+"""`simcost train estimate`: one run of training, and its cost."""
 
 import argparse
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def _add_layout(group: Any) -> None:
         {
             "--tp": "tensor parallelism (default 1)",
             "--pp": "pipeline stages (default 1)",
-            "--shards": "ranks that share one copy of what ZeRO shards (default all)",
+            "--shards": "ranks that share one sharded copy (default all)",
             "--sequence": "tokens of a sequence (default 4096)",
             "--micro-batch": "sequences per pass and rank (default 1)",
         },
@@ -148,12 +148,14 @@ def _add_failures(group: Any) -> None:
         metavar="NODES/PER_DAY/OUTAGE",
         help="nodes lost at once, how often, until there are new ones, e.g. 200/0.01/6h",
     )
-    group.add_argument("--spares", type=positive, metavar="N", help="nodes that stand by for that")
+    group.add_argument("--spares", type=positive, metavar="N", help="spare nodes for such losses")
     group.add_argument("--simulate", type=positive, metavar="RUNS", help="runs, for the spread of the time")
 
 
 def _add_prices(group: Any) -> None:
-    group.add_argument("--offer", metavar="P/SKU", help="whose price is taken (default: the cheapest whole node)")
+    group.add_argument(
+        "--offer", metavar="P/SKU", help="offer offer whose price is taken (default: the cheapest whole node)"
+    )
     group.add_argument("--region", metavar="R", help="of the offer")
     _add(
         group,
@@ -197,7 +199,7 @@ def _add_owned(group: Any) -> None:
         "USD",
         {
             "--capex": "of a node, with its part of network and racks",
-            "--residual": "what a node is sold for at the end (default 0)",
+            "--residual": "resale price of a node at the end (default 0)",
         },
     )
     _add(
@@ -209,7 +211,7 @@ def _add_owned(group: Any) -> None:
             "--nodes": "owned, all of them paid (default: those that the run needs)",
         },
     )
-    _add(group, number, "X", {"--life-years": "how long it is used"})
+    _add(group, number, "X", {"--life-years": "years of use"})
     _add(
         group,
         quantity(KILOWATTS),
@@ -230,7 +232,7 @@ def _add_owned(group: Any) -> None:
         group,
         quantity(USD_PER_YEAR),
         "USD",
-        {"--staff": "people, for all nodes, e.g. $20,000/year (default 0)"},
+        {"--staff": "staff, for all nodes, e.g. $20,000/year (default 0)"},
     )
     _add(
         group,
@@ -245,9 +247,13 @@ def _add_owned(group: Any) -> None:
 
 
 def _add_questions(group: Any) -> None:
-    group.add_argument("--deadline", type=span, metavar="TIME", help="how many GPUs end within it, e.g. 14d")
+    group.add_argument(
+        "--deadline", type=span, metavar="TIME", help="find the number of GPUs that ends within it, e.g. 14d"
+    )
     group.add_argument("--budget", type=quantity(USD), metavar="USD", help="and within this money, e.g. $50000")
-    group.add_argument("--buy", choices=("on_demand", "spot", "owned"), help="whose money counts")
+    group.add_argument(
+        "--buy", choices=("on_demand", "spot", "owned"), help="purchase option that --deadline and --budget hold for"
+    )
     group.add_argument("--compare", action="store_true", help="full, LoRA and QLoRA side by side")
     group.add_argument("--student", metavar="MODEL", help="with --compare: and distilling into this model")
     group.add_argument("--student-tokens", type=number, metavar="N", help="that it is trained on")
@@ -258,7 +264,7 @@ def _add_questions(group: Any) -> None:
         action="append",
         default=[],
         metavar="METHOD=X",
-        help="what you measured of a method",
+        help="measured quality of a method",
     )
 
 

@@ -15,17 +15,17 @@ from simcost.units import GB, SECONDS_PER_HOUR, format_usd
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceleratorPrice:
-    """What an accelerator-hour costs, and how many accelerators are paid for."""
+    """Price of an accelerator-hour, and the number of accelerators that are paid for."""
 
     usd_per_gpu_h: float
     source: str
     gpus: int
     """Those of whole machines, where an offer says what a machine has."""
     provider: str | None = None
-    """Whose storage and egress it is."""
+    """Provider of storage and egress."""
     offer: str | None = None
     basis: Provenance | None = None
-    """Where the catalog's price comes from; None = it is the user's own."""
+    """Source of the catalog's price; None = it is the user's own."""
     storage_usd: float | None = None
     """Per GB-month, where the price of the hardware says it; None = the provider's."""
     egress_usd: float | None = None
@@ -33,7 +33,7 @@ class AcceleratorPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantities:
-    """What one way of buying pays for."""
+    """Quantities that one purchase option pays for."""
 
     time_s: ValueRange
     useful_s: ValueRange
@@ -74,7 +74,7 @@ def chosen_offer(catalog: Catalog, run: TrainingSetup, way: str = "on_demand") -
 
 
 def _usd_per_h(catalog: Catalog, offer: Offer, way: str) -> float | None:
-    """What is paid for a machine: on demand by contract where there is one, or on spot."""
+    """Price of a machine: on demand by contract where there is one, or on spot."""
     return offer.spot_usd_per_h if way == "spot" else catalog.contracted(offer).contracted_usd_per_h
 
 
@@ -185,14 +185,14 @@ def cost_document(catalog: Catalog, used: Quantities, price: AcceleratorPrice, p
 
 
 def _first(stated: float | None, otherwise: float | None) -> float | None:
-    """What the user stated, else the other."""
+    """Value that the user stated, else the other."""
     return otherwise if stated is None else stated
 
 
 def _volume(
     catalog: Catalog, item: Item, provider: str | None, own_usd: float | None, time_s: ValueRange, gb: float
 ) -> tuple[ValueRange | None, str]:
-    """The price of GB kept over the run, or sent once; None and the reason where nobody knows the price."""
+    """The price of GB kept over the run, or sent once; None and the reason where the price is unknown."""
     if gb == 0:
         return ValueRange(0.0, 0.0, 0.0), ""
 
@@ -212,5 +212,5 @@ def _volume(
 
 
 def not_priced(way: str, error: InputError) -> dict[str, str]:
-    """Why a way of buying has no cost."""
+    """Reason why a purchase option has no cost."""
     return {"way": way, "reason": str(error)}

@@ -83,7 +83,7 @@ def _usable(run: TrainingSetup) -> float:
 
 
 def _mfu(catalog: Catalog, run: TrainingSetup) -> tuple[Mfu, WholeRuns | None]:
-    """What was measured; else what was published, and how far whole runs were from it."""
+    """Measured MFU; else the published one, and how far whole runs were from it."""
     peak = peak_flops(run.accelerator, run.precision)
     if run.mfu is not None:
         return measured_mfu(run.mfu), None
@@ -125,7 +125,7 @@ def _costs(
 
 
 def _price(way: str, cost: dict[str, Any]) -> dict[str, Any]:
-    """What a GPU-hour costs, its date and where it is from."""
+    """Price of a GPU-hour, with its date and source."""
     named = {"price_as_of": "as_of", "price_quality": "quality", "price_source": "source"}
     found = {"way": way, "offer": cost["offer"], "usd_per_gpu_h": cost["usd_per_gpu_h"]}
     return found | {key: cost[name] for name, key in named.items()}

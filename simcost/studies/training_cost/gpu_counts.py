@@ -20,12 +20,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTarget:
-    """What the run must keep; `high` ends of its ranges are held against it. None = no matter."""
+    """Limits of the run; the `high` ends of its ranges are compared with them. None = no matter."""
 
     deadline_s: float | None = None
     budget_usd: float | None = None
     way: str | None = None
-    """Of WAYS: whose money counts; None = the first that has a price."""
+    """Purchase option that the target holds for; None = the first that has a price."""
 
 
 def choose_count(catalog: Catalog, run: TrainingSetup, target: TrainingTarget, counts: Sequence[int] = ()) -> Document:
@@ -113,7 +113,7 @@ def _searched(
 
 
 def _seen_enough(found: Document, target: TrainingTarget) -> bool:
-    """Whether more GPUs tell nothing new: the deadline is kept, or else the money is spent."""
+    """True if more GPUs tell nothing new: the deadline is kept, or else the money is spent."""
     if target.deadline_s is not None:
         return bool(found["time_s"]["high"] <= target.deadline_s)
     if target.budget_usd is None:

@@ -1,9 +1,4 @@
-"""At what prices a run is counted, and what its power is. Prices are per accelerator and hour.
-
-A training run as it is estimated.
-A way to train, from its name and the options that belong to it.
-Low, likely and high: the intervals of an estimate.
-"""
+"""Inputs of a training estimate: prices and power per accelerator and hour, the run, its method, and ranges."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -38,7 +33,7 @@ class SpotTerms:
     usd_per_gpu_h: UsdPerH | None = None
     """None = the spot price observed for the offer."""
     interruptions_per_node_day: Annotated[float, Ge(0)] | None = None
-    """Nodes taken back, beside failures. Not in the catalog: without it spot is not priced."""
+    """Nodes taken back, in addition to failures. Not in the catalog: without it spot is not priced."""
 
     def __post_init__(self) -> None:
         check_limits(self)
@@ -66,7 +61,7 @@ class Energy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """How failures come, where they do not come one by one and without memory: then the run is simulated."""
+    """Distribution of failures that are not single and memoryless: then the run is simulated."""
 
     model: FailureModel = field(default_factory=Exponential)
     correlated: CorrelatedLoss | None = None
@@ -83,13 +78,13 @@ class Losses:
 
     @property
     def closed(self) -> bool:
-        """Whether the expected time has a closed form."""
+        """True if the expected time has a closed form."""
         return isinstance(self.model, Exponential) and self.correlated is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """What is paid for; None = the catalog's price."""
+    """Prices; None = the catalog's price."""
 
     offer: str | None = None
     """`provider/sku`; None = the cheapest of the accelerator in whole nodes, on demand or on spot."""
@@ -99,14 +94,14 @@ class Prices:
     owned: Owned | None = None
     """Nodes of one's own, as the plans of a scenario buy them."""
     owned_usd_per_gpu_h: UsdPerH | None = None
-    """Or what an accelerator of one's own costs an hour."""
+    """Or the cost of an owned accelerator an hour."""
     used_share: Annotated[float, Gt(0), Le(1)] = 1.0
     """Share of the time in which nodes of one's own work; the work pays for the idle rest."""
     storage_usd_per_gb_month: UsdPerGb | None = None
     egress_usd_per_gb: UsdPerGb | None = None
     kept_checkpoints: Count = 3
     egress_copies: Count = 1
-    """How often the trained weights leave the provider."""
+    """Number of times that the trained weights leave the provider."""
 
     def __post_init__(self) -> None:
         check_limits(self)

@@ -1,6 +1,6 @@
-"""Methods to get a model for a task, compared: memory, time and money of training, and of serving the result.
+"""Methods to get a model for a task, compared: memory, time and cost of training and of serving the result.
 
-What serving the trained model costs, roughly: decoding a stated batch on the fewest accelerators that hold it.
+Serving cost is rough: decoding a stated batch on the fewest accelerators that hold the model.
 """
 
 from collections.abc import Mapping
@@ -97,7 +97,7 @@ LARGEST_TOKENS = 1e18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levers:
-    """What is set beside full fine-tuning, LoRA and QLoRA, and how the result is used."""
+    """Alternatives to full fine-tuning, LoRA and QLoRA, and the use of the result."""
 
     rank: int = 16
     """Of LoRA and QLoRA."""
@@ -108,7 +108,7 @@ class Levers:
     pruned: Pruned | None = None
     transfer: TransferLearning | None = None
     quality: Quality = field(default_factory=dict)
-    """By method, what you measured; nothing here predicts it."""
+    """Measured quality by method; nothing here predicts it."""
     serve_tokens: float | None = None
     """Output tokens served later, in all."""
     serving_batch: int = 32

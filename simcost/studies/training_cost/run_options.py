@@ -108,7 +108,7 @@ def _prices(arguments: Arguments) -> Any:
 
 
 def _owned(arguments: Arguments) -> Any:
-    """Nodes of one's own; None where no --capex is given. Raises InputError for what is missing or contradicts."""
+    """Nodes of one's own; None where no --capex is given. Raises InputError for missing or contradictory options."""
     if arguments.capex is None:
         return None
     from simcost.billing.owned import Owned
@@ -117,7 +117,7 @@ def _owned(arguments: Arguments) -> Any:
     needed = ("life_years", "power", "pue", "electricity")
     missing = [f"--{name.replace('_', '-')}" for name in needed if getattr(arguments, name) is None]
     if missing:
-        raise InputError(f"hardware of your own needs {', '.join(missing)} too; give them beside --capex")
+        raise InputError(f"hardware of your own needs {', '.join(missing)} too; pass them with --capex")
     keys = (
         "capex",
         "residual",

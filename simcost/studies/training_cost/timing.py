@@ -1,4 +1,4 @@
-"""How long a run takes under one rate of interruptions: in closed form, or simulated."""
+"""Duration of a run under one rate of interruptions: in closed form, or simulated."""
 
 from dataclasses import dataclass, replace
 from math import inf
@@ -34,7 +34,7 @@ RUNS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
-    """How long a run takes under one rate of interruptions."""
+    """Duration of a run under one rate of interruptions."""
 
     useful_s: ValueRange
     time_s: ValueRange
@@ -46,7 +46,7 @@ class Timed:
 
 
 def timed(catalog: Catalog, run: TrainingSetup, mfu: Mfu, interruptions_per_node_day: float) -> Timed:
-    """Time of the run where `interruptions_per_node_day` come beside the failures.
+    """Time of the run where `interruptions_per_node_day` come in addition to the failures.
 
     Raises:
         InputError: it would never end.

@@ -1,4 +1,4 @@
-"""The estimate of a training run for people: one run, its number of GPUs, and training methods compared."""
+"""The estimate of a training run: one run, its number of GPUs, and training methods compared."""
 
 from collections.abc import Callable, Mapping
 from textwrap import fill
@@ -23,7 +23,7 @@ _NONE = "\N{EN DASH}"
 
 
 def text(document: Document) -> str:
-    """The document of `estimate`, `choose_count` or `compare_methods`, laid out for people."""
+    """Layout of the document of `estimate`, `choose_count` or `compare_methods`."""
     blocks = [fill(document["verdict"], WIDTH)]
     for part in parts(document):
         body = [table_of(part.rows)] if part.rows else []
@@ -35,7 +35,7 @@ def text(document: Document) -> str:
 
 
 def parts(document: Document) -> list[Part]:
-    """What stands below the verdict, on every screen."""
+    """Parts below the verdict, on every screen."""
     if "methods" in document:
         return _of_methods(document)
     if "points" in document:
@@ -66,7 +66,7 @@ def _of_run(document: Document) -> list[Part]:
 
 
 def reliability(document: Document) -> list[str]:
-    """How far whole runs were from benchmarks, and what is out of published practice."""
+    """Ratio of whole runs to benchmarks, and what is out of published practice."""
     found = document["whole_runs"]
     said = [] if found is None else [wording.whole_runs(found)]
     return said + [f"warning: {one}" for one in document["warnings"]]
@@ -149,7 +149,7 @@ def costs(document: Document) -> Table:
 
 
 def _prices(document: Document) -> list[str]:
-    """What a GPU-hour costs and where that is from."""
+    """Price of a GPU-hour and its source."""
     return [
         f"{WAYS[price['way']]}: {format_usd(price['usd_per_gpu_h'])} per GPU-hour, {price['source']}"
         for price in document["prices"]
@@ -157,7 +157,7 @@ def _prices(document: Document) -> list[str]:
 
 
 def below_costs(document: Document) -> list[str]:
-    """Where prices come from, and what has none."""
+    """Sources of prices, and what has none."""
     gpus, paid = document["layout"]["gpus"], document["cost_usd"]
     lines = [
         f"{WAYS[way]}: {cost['price_source']}"
@@ -169,7 +169,7 @@ def below_costs(document: Document) -> list[str]:
 
 
 def memory(document: Document) -> Table:
-    """The parts of what each GPU holds."""
+    """The parts of the memory of each GPU."""
     sizes = document["memory_bytes"]
     return [{"part": name, "size": format_bytes(size)} for name, size in sizes.items() if size and name != "usable"]
 
@@ -239,7 +239,7 @@ def _method(row: Document, *, served: bool) -> dict[str, str]:
 
 
 def break_even(document: Document) -> str:
-    """When a distilled model has paid for itself."""
+    """Time at which a distilled model has paid for itself."""
     found = document["break_even"]
     if found is None:
         return ""

@@ -1,4 +1,4 @@
-"""What a run asks for that published practice does not know."""
+"""Requests of a run that published practice does not cover."""
 
 from typing import Any
 

@@ -10,7 +10,7 @@ PURCHASE_OPTIONS = {"on_demand": "on demand", "spot": "on spot", "owned": "on yo
 
 
 def verdict(document: Document) -> str:
-    """How long a run takes and what it costs, in one sentence."""
+    """Duration and cost of a run, in one sentence."""
     gpus = document["layout"]["gpus"]
     return (
         f"{document['model']}, {document['method']}, {tokens(document['tokens'])} on {format_count(gpus)} x "
@@ -20,7 +20,7 @@ def verdict(document: Document) -> str:
 
 
 def whole_runs(found: Document) -> str:
-    """What whole runs took, where the speed is that of benchmarks."""
+    """Duration of whole runs, where the speed is that of benchmarks."""
     return (
         f"The middle is the speed of published benchmarks; whole published runs took {found['mid']:.2f} times as long "
         f"({found['low']:.2f} to {found['high']:.2f} in {100 * found['level']:g} % of them): "

@@ -1,8 +1,7 @@
-"""Sharing GPUs: several lightly used ones are packed on one, by time slices or MIG.
+"""Measures against waste and their saving over the samples: share GPUs, keep fewer, borrow, shut down at night.
 
-Measures on pools: keep fewer GPUs, and let pools borrow from each other.
-Shut at night: GPUs that stay idle in the same hours of most days are switched off in them.
-What could be done about a bucket of waste, and what it would have saved over the samples.
+Sharing packs several lightly used GPUs on one, by time slices or MIG. GPUs that stay idle in the same hours of most
+days can be shut down in them.
 """
 
 from dataclasses import dataclass
@@ -47,9 +46,9 @@ class Action:
     """release: GPUs that need not be paid for; use: GPUs that would work instead of waiting; price: the same
     hours for less."""
     rule: str
-    """How the samples were replayed, and what that assumes."""
+    """Rule by which the samples were replayed, with its assumptions."""
     saves_usd: Range | None = None
-    """Where the saving is not hours times price."""
+    """Saving where it is not hours times price."""
 
 
 def ordered(lo: float, expected: float, hi: float) -> Range:
@@ -79,7 +78,7 @@ class _Shared:
     units: int = 1
 
     def takes(self, duty_s: Floats, held_s: Floats, memory: float, cell_s: float) -> bool:
-        """Whether mean and p95 of the summed duty, and the memory, leave room."""
+        """True if mean and p95 of the summed duty, and the memory, leave room."""
         if self.memory + memory > MEMORY:
             return False
         work = self.duty_s + duty_s
@@ -234,7 +233,7 @@ def _action(pools: dict[str, _Kept], where: str) -> Action:
 
 
 def _replay(waste: Waste, mine: Flags) -> _Kept:
-    """What handing back all but a quantile of the demand saves, never more than what is free at the time."""
+    """Saving of handing back all but a quantile of the demand, never more than what is free at the time."""
     samples = waste.samples
     free = waste.seconds["free_idle"][mine] / samples.hold_s[mine]
     demand = (samples.allocated + samples.pending)[mine]

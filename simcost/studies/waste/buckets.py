@@ -1,8 +1,4 @@
-"""The waste ledger: every GPU-second of capacity in exactly one bucket.
-
-Sums over everything that stands at an instant, exact between the instants at which something changes.
-Samples cut at the borders of cells of time: hours of the wall clock, or the steps of a grid.
-"""
+"""Waste buckets: every GPU-second of capacity in exactly one; sums over samples, cut at hours or steps of a grid."""
 
 from dataclasses import dataclass
 
@@ -68,17 +64,17 @@ BUCKETS = {
     "allocated_idle": "allocated, not working (1 - duty)",
     "blocked_in_pool": "free while a job of the same pool waits: fragments, or a wide job at the head",
     "blocked_partition": "free while a job of another pool waits",
-    "free_idle": "free while nobody waits who could use it",
+    "free_idle": "free while no job that could use it waits",
     "down": "broken or withdrawn",
 }
-"""Each with what it means, in the order of tables and charts."""
+"""Buckets with their meaning, in the order of tables and charts."""
 IDLE = ("allocated_idle", "blocked_in_pool", "blocked_partition", "free_idle")
 MONITORED = ("useful", "unmeasured", *IDLE, "down")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueWaste:
-    """Who waits while what is idle, over all pools; None where a share has no time to be a share of."""
+    """Waiting while GPUs are idle, over all pools; None where a share has no time to be a share of."""
 
     pending_gpu_s: float
     """GPUs asked for by waiting jobs, times the time they waited."""

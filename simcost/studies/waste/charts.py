@@ -1,4 +1,4 @@
-"""Pictures of waste: GPU-hours by bucket and place, and how busy each place is by hour of the day.
+"""Charts of waste: GPU-hours by bucket and place, and duty of each place by hour of the day.
 
 Pure functions from the document of `simcost waste` to Altair charts; nothing is computed here but layout.
 """
@@ -65,7 +65,7 @@ def waste_bars(document: Document) -> Any:
 
 
 def duty_heat(document: Document) -> Any:
-    """How busy each place is by hour of the day: the share of its GPUs that worked, or were allocated."""
+    """Duty of each place by hour of the day: the share of its GPUs that worked, or were allocated."""
     import altair as alt
 
     key = "allocation" if all(row["utilisation"] is None for row in document["hours"]) else "utilisation"

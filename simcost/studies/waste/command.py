@@ -1,4 +1,4 @@
-"""`simcost waste`: what monitored hardware was used for, what it cost, and what would change it."""
+"""`simcost waste`: use of monitored hardware, its cost, and measures."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def add(verbs: Any) -> None:
         "waste",
         _waste,
         "waste.view",
-        "where the GPU-hours of a monitored cluster went, and the possible savings",
+        "gPU-hours of a monitored cluster by use, and the possible savings",
     )
     waste.add_argument(
         "file",

@@ -31,7 +31,7 @@ Plan = Mapping[str, Any]
 def waste_of_plan(
     plan: Plan, horizon_s: float, *, price_usd_per_h: float | None = None, offer: Offer | None = None
 ) -> dict[str, Any]:
-    """The document of `waste` for a plan, without what only samples can tell.
+    """The document of `waste` for a plan, without the parts that only samples have.
 
     Useful is engine time that tokens took in ready replicas, and work of jobs that was kept.
 
@@ -88,6 +88,6 @@ def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:
 
 
 def _billed(plan: Plan, capacity_h: float) -> GpuPrice:
-    """What the plan's bill says of a GPU-hour."""
+    """Price of a GPU-hour on the plan's bill."""
     usd = plan["cost_usd"]["by_category"]["compute"] / capacity_h
     return GpuPrice(usd_per_h=usd, spot_usd_per_h=None, source="compute on the plan's bill / GPU-hours")

@@ -1,4 +1,4 @@
-"""What a GPU-hour costs: said by the user, or the catalog's offer shared over its accelerators."""
+"""Price of a GPU-hour: stated by the user, or the catalog's offer shared over its accelerators."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Where the waste is: by bucket and place, the most expensive first, with the action that each suggests."""
+"""Waste by bucket and place, the most expensive first, with the action that each suggests."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ SUGGESTED = {
     "cancelled": "stop runs earlier",
     "oversized_memory": "right-size: MIG, smaller GPU",
 }
-"""By bucket; the last three lie within others and are counted beside them."""
+"""By bucket; the last three lie within others and are counted separately."""
 BESIDE = ("failed", "cancelled", "oversized_memory")
 SHOWN = 20
 Row = tuple[str, str, float]
@@ -28,7 +28,9 @@ Row = tuple[str, str, float]
 
 
 def places(waste: Waste) -> tuple[str, Ints, tuple[str, ...]]:
-    """What waste is attributed to: `owner`, `pool` or `unit`, the first that the file names; its codes and names."""
+    """Places to which waste is attributed: `owner`, `pool` or `unit`, the first that the file names; its codes and
+    names.
+    """
     samples = waste.samples
     kinds = {
         "owner": (samples.owner, samples.owners),

@@ -1,8 +1,4 @@
-"""The document of `simcost waste`: from samples, or from a ledger of ours, to waste in GPU-hours and money.
-
-What a waste report starts from: monitored utilisation, or a job log, whichever a file is.
-The sentence above a waste report.
-"""
+"""Document of `simcost waste`: GPU-hours and cost of waste, from samples, a job log or a simulated ledger."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +42,7 @@ UNUSED = ("limit_assumed", "limit_raised")
 def read(
     path: Path, mapping: Mapping[str, str], gpus: Mapping[str, int] | int | None, timezone: str
 ) -> tuple[UtilizationSamples, Findings, Jobs | None]:
-    """The samples, what was found, and the jobs where the file is their log.
+    """The samples, the findings, and the jobs where the file is their log.
 
     A stored trace of jobs and an export of sacct are job logs, and so is a file for which the number of GPUs is given.
 
@@ -75,7 +71,7 @@ _SAID = {
     "allocated_idle": "allocated but idle",
     "blocked_in_pool": "free while its own pool's jobs wait",
     "blocked_partition": "free while other pools' jobs wait",
-    "free_idle": "free with nobody waiting for it",
+    "free_idle": "free with no job waiting",
     "down": "down",
     "checkpoint": "writing checkpoints",
     "lost": "work redone",
@@ -84,7 +80,7 @@ _SAID = {
 
 
 def verdict(document: dict[str, Any]) -> str:
-    """How much was wasted, on what most, and the measure that would change most of it."""
+    """Verdict: total waste, its largest part, and the measure that would change most of it."""
     buckets = {name: document["buckets"][name] for name in _WASTED if name in document["buckets"]}
     usd = sum(bucket["usd"] for bucket in buckets.values())
     share = sum(bucket["share"] for bucket in buckets.values())
@@ -132,7 +128,7 @@ def waste(
     gpus: Mapping[str, int] | int | None = None,
     spot: SpotCase | None = None,
 ) -> dict[str, Any]:
-    """Where the GPU-hours of a monitored cluster went, what they cost, and what would change it.
+    """GPU-hours of a monitored cluster by use, their cost, and remedies.
 
     Args:
         path: monitored utilisation, see `simcost.trace.utilization.reader`.
@@ -188,7 +184,7 @@ def _measures(
     timezone: str,
     offer: Offer | None,
 ) -> list[Action]:
-    """All that could be done, of what would have saved something."""
+    """All measures that would have saved something."""
     accelerator = None if offer is None else offer.accelerator
     actions = [
         *shut_at_night(account, timezone),
@@ -266,7 +262,7 @@ def _blocked(queue: QueueWaste | None) -> dict[str, float] | None:
 
 
 def _samples(account: Waste) -> dict[str, Any]:
-    """What was measured, sample by sample, whatever time each stands for."""
+    """Measured values, sample by sample, whatever time each stands for."""
     samples = account.samples
     duty = samples.duty[~np.isnan(samples.duty)]
     return {

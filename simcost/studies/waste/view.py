@@ -1,4 +1,4 @@
-"""Where the GPU-hours went, for people."""
+"""GPU-hours by use."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
@@ -20,7 +20,7 @@ _SAID = {
     "allocated_idle": "allocated, idle",
     "blocked_in_pool": "free, own pool's jobs wait",
     "blocked_partition": "free, other pools' jobs wait",
-    "free_idle": "free, nobody waits for it",
+    "free_idle": "free, no job waits",
     "down": "down",
     "failed": "failed jobs *",
     "cancelled": "cancelled jobs *",
@@ -32,7 +32,7 @@ _WHERE = 18
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The document of `simcost waste`, laid out for people."""
+    """Layout of the document of `simcost waste`."""
     costliest = "\n".join([table_of(ranked(document), left=3), *_below(document)]) if document["ranked"] else ""
     measures = [fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in actions(document)]
     blocks = [
@@ -48,7 +48,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 
 def parts(document: Mapping[str, Any]) -> list[Part]:
-    """What the page and the explorer show below the verdict."""
+    """Parts of the page and the explorer below the verdict."""
     drawn = []
     if document.get("places"):
         drawn = [
@@ -59,14 +59,14 @@ def parts(document: Mapping[str, Any]) -> list[Part]:
     return [
         Part(title="GPU-hours", rows=buckets(document), said=said),
         *drawn,
-        Part(title="The costliest waste", rows=ranked(document), said=_below(document)),
+        Part(title="The most expensive waste", rows=ranked(document), said=_below(document)),
         Part(title="Measures", said=[MEASURES, *actions(document)] if document["actions"] else []),
         Part(title="Notes", said=[printable(said["message"]) for said in document["findings"]]),
     ]
 
 
 def title(document: Mapping[str, Any]) -> str:
-    """Size, shares and price of what was monitored."""
+    """Size, shares and price of the monitored hardware."""
     shares = {
         "allocated": document["allocation"],
         "utilisation": document["utilisation"],
@@ -99,7 +99,7 @@ def gpu_hours(value: float) -> str:
 
 
 def blocked(document: Mapping[str, Any]) -> str:
-    """Who waits while what is idle, where the file tells."""
+    """Waiting while GPUs are idle, where the file tells."""
     blocked = document.get("blocked")
     if blocked is None:
         return ""
@@ -116,10 +116,10 @@ def blocked(document: Mapping[str, Any]) -> str:
 
 
 def ranked(document: Mapping[str, Any]) -> Table:
-    """The costliest waste, and what to try."""
+    """The most expensive waste, and what to try."""
     return [
         {
-            "costliest waste": _SAID[one["bucket"]],
+            "most expensive waste": _SAID[one["bucket"]],
             "where": _short(one["where"]),
             "try": one["action"],
             "GPU-hours": gpu_hours(one["gpu_hours"]),
@@ -147,7 +147,7 @@ MEASURES = "Measures, replayed over the same samples (they overlap: do not add t
 
 
 def actions(document: Mapping[str, Any]) -> Sequence[str]:
-    """What each measure would have saved, and how that was replayed."""
+    """Saving of each measure, and how it was replayed."""
     return [
         f"{one['action']}, {one['where']}: {_EFFECT[one['effect']]} {_range(one['saves_usd'])}: {one['rule']}"
         for one in document["actions"]

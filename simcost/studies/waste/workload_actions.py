@@ -1,7 +1,6 @@
-"""Move to spot: the jobs that bear it, replayed along recorded availability.
+"""Measures on workloads: move to spot, use smaller slices of GPUs, avoid work of failed or cancelled jobs.
 
-Oversized memory: what units use against what they hold, and the slice of a GPU that would do.
-Work of jobs that failed or were cancelled.
+Jobs that tolerate spot are replayed along recorded availability.
 """
 
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ STARTS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpotCase:
-    """What spot would be like."""
+    """Spot terms of a case."""
 
     trace: SpotSeries | None = None
     """None = always there: then only the most that could be saved is known."""
