@@ -1,4 +1,4 @@
-"""How charts look: one colour, dash and shape per plan, fonts, and the way from a chart to SVG or PNG."""
+"""Style of charts: one colour, dash and shape per plan, fonts, and the way from a chart to SVG or PNG."""
 
 import json
 from typing import Any
@@ -71,7 +71,7 @@ def _scale(domain: Any, cycle: Any) -> Any:
 
 
 def first(document: Document) -> str:
-    """Which replication a chart shows that draws one of several; nothing where there is one only."""
+    """Replication that a chart shows of several; empty where there is one only."""
     count = document["replications"]
     return f"Replication 1 of {count}." if count > 1 else ""
 

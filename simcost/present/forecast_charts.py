@@ -1,4 +1,4 @@
-"""Pictures of a forecast: the fan of its levels, what the user stated, and how models did in the backtest.
+"""Charts of a forecast: the fan of its levels, the user's events, and accuracy in the backtest.
 
 Pure functions from a picture (see `simcost.forecast.document`) to Altair charts. Times are drawn as wall-clock
 times of the picture's zone.
@@ -27,7 +27,7 @@ HEIGHT, ROW = 260, 18
 
 
 def fan(picture: Document) -> Any:
-    """History, forecast, levels and a few sample paths of one series; below it what the user stated, and when."""
+    """History, forecast, levels and a few sample paths of one series; below it user events, and when."""
     import altair as alt
 
     picture = _readable(picture)
@@ -77,7 +77,7 @@ def _paths(picture: Document) -> list[Any]:
 
 
 def _lines(picture: Document) -> list[Any]:
-    """What was recorded, what cleaning put in its place, and the forecast with and without stated parts."""
+    """Recorded values, those that cleaning changed, and the forecast with and without stated parts."""
     import altair as alt
 
     history, horizon, changed = (alt.Chart(inline(picture[rows])) for rows in ("history", "horizon", "changed"))
@@ -154,7 +154,7 @@ def _numbers() -> Any:
 
 
 def _strip(picture: Document, parts: Rows) -> Any:
-    """One row per stated part: its name and what it adds, and a bar over the time at which it acts."""
+    """One row per user event: its name and effect, and a bar over the time at which it acts."""
     import altair as alt
 
     rows = [{"part": part["name"], "t": start, "end": end} for part in parts for start, end in part["spans"]]
@@ -172,7 +172,7 @@ def _strip(picture: Document, parts: Rows) -> Any:
 
 
 def parts(picture: Document) -> Any:
-    """What each stated part adds to the mean or takes from it, stacked."""
+    """Contribution of each stated part to the mean, stacked."""
     import altair as alt
 
     picture = _readable(picture)

@@ -1,4 +1,4 @@
-"""Numbers, steps and sentences of a forecast for people."""
+"""Wording of a forecast: numbers, steps and sentences."""
 
 import re
 
@@ -31,7 +31,7 @@ def bar_unit(entry: Document, *, by_day: bool) -> str:
 
 
 def span(steps: int, step: str) -> str:
-    """How long some steps are.
+    """Duration of some steps.
 
     >>> span(672, "1h"), span(3, "1mo"), span(36, "1h"), span(6, "10min"), span(13, "1w")
     ('28 days', '3 months', '36 hours', '1 hour', '13 weeks')
@@ -106,7 +106,7 @@ def basis(entry: Document) -> str:
 
 
 def against_naive(entry: Document) -> str:
-    """How the model did in the backtest; nothing where there was none."""
+    """Accuracy of the model in the backtest; empty where there was none."""
     found = entry["backtest"]
     if found is None or found["relative_mase"] is None:
         return ""
@@ -119,12 +119,12 @@ def against_naive(entry: Document) -> str:
 
 
 def cleaning(entry: Document) -> list[str]:
-    """What was changed in the history, an edit a sentence."""
+    """Changes of the history, an edit a sentence."""
     return [
         f"{moment(entry, edit['from'])} to {moment(entry, edit['to'])}: {edit['message']}" for edit in entry["cleaning"]
     ]
 
 
 def findings(entry: Document) -> list[str]:
-    """What to be wary of."""
+    """Warnings."""
     return [finding["message"] for finding in entry["findings"]]

@@ -1,4 +1,4 @@
-"""Numbers and text for people: one way to write each."""
+"""Number and text formats: one way to write each."""
 
 
 def amount(value: float) -> str:

@@ -1,4 +1,4 @@
-"""A study for people, part by part: what its page and the explorer show below the verdict."""
+"""A study in parts: the content of its page and of the explorer below the verdict."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -24,9 +24,9 @@ class Part:
     chart: Callable[[], Any] | None = None
     """Draws it: an Altair chart."""
     listed: bool = False
-    """Whether the terminal sets a dash before each sentence."""
+    """True if the terminal sets a dash before each sentence."""
     titled: bool = True
-    """Whether the terminal shows the title: a table's own heads may say it."""
+    """True if the terminal shows the title: a table's own heads may say it."""
 
 
 def write_page(path: Path, name: str, document: Document, parts: Sequence[Part]) -> None:
