@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    """Run one verb; errors are said on stderr."""
+    """Run one verb; errors go to stderr."""
     try:
         arguments = parsed(sys.argv[1:] if argv is None else argv)
         check_written(arguments)
