@@ -81,8 +81,8 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def columns_said(names: Sequence[str]) -> str:
-    """'its columns are: a, b and 3 more' (to be appended to a message). What a table of one column that holds the
-    separators of others looks like is said, too.
+    """'its columns are: a, b and 3 more' (to be appended to a message). A table of one column that holds the separators
+    of others is reported, too.
     """
     shown = [_short(name) for name in names[:_SHOWN]]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""

@@ -16,7 +16,7 @@ FORGOTTEN_AFTER_S = 86_400.0
 """Age from which a draft is that of a killed process; a younger one may belong to a process that runs."""
 _DRAFT = ".draft-"
 _STREAMS = (0, 1, 2)
-"""What a command reads and prints: its own stdin, stdout and stderr."""
+"""File descriptors of a command: its own stdin, stdout and stderr."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Errors of the file system within are said with the name of what was to be written.
+    """Errors of the file system within carry the name of the file to be written.
 
     Raises:
         InputError: instead of such an error, unless it names another file, which was to be read.
@@ -105,7 +105,7 @@ def output_file(path: Path) -> Path:
 
 
 def new_draft(folder: Path) -> Path:
-    """A name in a folder for what is not finished; drafts that killed processes left a day ago are removed."""
+    """A name in a folder for an unfinished file; drafts that killed processes left a day ago are removed."""
     for draft in folder.glob(f"{_DRAFT}*"):
         with suppress(OSError):  # finished meanwhile, or not ours to remove
             if time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S:

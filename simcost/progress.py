@@ -23,7 +23,7 @@ class Progress:
         self._drawn = False
 
     def __call__(self, share: float, note: str = "") -> None:
-        """Say that `share` (0 to 1) is done; `note` says at what."""
+        """Report that `share` (0 to 1) is done; `note` names the current work."""
         done = round(_WIDTH * share)
         self._say(f"[{'#' * done}{'.' * (_WIDTH - done)}] {share:4.0%} {note}", last=share >= 1)
 

@@ -51,7 +51,7 @@ _NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How one kind of quantity is written; the hooks are read by the scenario edge."""
+    """Notation of one kind of quantity; the hooks are read by the scenario edge."""
 
     name: str
     factors: Mapping[str, float] = field(hash=False)
@@ -154,7 +154,7 @@ def plural(count: int, word: str) -> str:
 
 
 class Formatted(str):
-    """A number as text for people that keeps its value, so that tables can sort by it."""
+    """A number as text that keeps its value, so that tables can sort by it."""
 
     __slots__ = ("value",)
     value: float
@@ -170,7 +170,7 @@ class Formatted(str):
 
 
 def format_seconds(value_s: float) -> Formatted:
-    """A duration for people: three significant digits and the unit that suits it."""
+    """A duration as text: three significant digits and the unit that suits it."""
     return Formatted(_duration(value_s), value_s)
 
 
@@ -190,7 +190,7 @@ def _duration(value_s: float) -> str:
 
 
 def difference_usd(usd: float, less: float) -> float:
-    """What one amount is above another; 0 where they differ by the rounding of their sums alone.
+    """Difference of one amount above another; 0 where they differ by the rounding of their sums alone.
 
     >>> difference_usd(746604.0 + 2.0**-33, 746604.0), difference_usd(3.0, 2.5)
     (0.0, 0.5)
@@ -200,7 +200,7 @@ def difference_usd(usd: float, less: float) -> float:
 
 
 def format_usd(value_usd: float) -> Formatted:
-    """Money for people: `$1,234`, `$12.30`, `$0.0042`, `-$5.00`."""
+    """Money as text: `$1,234`, `$12.30`, `$0.0042`, `-$5.00`."""
     return Formatted(_money(value_usd), value_usd)
 
 
@@ -212,7 +212,7 @@ def _money(value_usd: float) -> str:
 
 
 def format_bytes(value_bytes: float) -> Formatted:
-    """Bytes for people, binary units: `141 GiB`."""
+    """Bytes as text, binary units: `141 GiB`."""
     return Formatted(_binary(value_bytes), value_bytes)
 
 
@@ -224,11 +224,11 @@ def _binary(value_bytes: float) -> str:
 
 
 def format_count(value: float) -> Formatted:
-    """A count for people: `12,345`, `44.0M`."""
+    """A count as text: `12,345`, `44.0M`."""
     return Formatted(f"{value / 1e6:,.1f}M" if abs(value) >= 1e7 else f"{value:,.0f}", value)
 
 
 def format_share(value: float) -> Formatted:
-    """A share for people: `99.5 %`; never rounds up to 100 %."""
+    """A share as text: `99.5 %`; never rounds up to 100 %."""
     shown = f"{100 * value:.1f}"
     return Formatted("99.9+ %" if shown == "100.0" and value < 1 else f"{shown} %", value)

@@ -1,5 +1,5 @@
-"""The hand-over from the simulation of jobs to money and service levels: what each job experienced, and what
-became of every GPU-second of the cluster. Times are seconds from the start of the trace; no prices.
+"""The hand-over from the simulation of jobs to billing and service levels: outcomes of each job, and use of every
+GPU-second of the cluster. Times are seconds from the start of the trace; no prices.
 """
 
 from dataclasses import dataclass, field
@@ -17,12 +17,13 @@ NEVER = -1
 
 BUCKETS = ("useful", "checkpoint", "lost", "restart", "idle_blocked", "idle_free", "down")
 """Every GPU-second of capacity lies in exactly one: work kept; writing checkpoints; work redone; restarting and
-provisioning; idle while somebody waits; idle while nobody waits; broken or not there."""
+provisioning; idle while some job waits; idle while none waits; broken or not there.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JobOutcomes:
-    """What the jobs experienced, in the order of the trace."""
+    """Outcomes of the jobs, in the order of the trace."""
 
     submit_s: Floats
     start_s: Floats
@@ -40,7 +41,7 @@ class JobOutcomes:
     resumed_wait_s: Floats | None = None
     """Waiting after preemptions and failures, where there were any."""
     failures: Ints | None = None
-    """How often each job failed, where jobs do."""
+    """Number of failures of each job, where jobs fail."""
 
     @property
     def wait_s(self) -> Floats:
@@ -85,7 +86,7 @@ class JobLedger:
         return found
 
     def usage(self, gpus_per_node: int) -> LedgerUsage:
-        """What a bill starts from: the cluster in nodes of so many GPUs, there from the start to the end."""
+        """Usage to bill: the cluster in nodes of so many GPUs, there from the start to the end."""
         count = self.gpus // gpus_per_node
         nodes = pa.table(
             [["cluster"] * count, list(range(count)), [0] * count, [0.0] * count, [self.horizon_s] * count],

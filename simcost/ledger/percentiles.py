@@ -1,4 +1,4 @@
-"""Percentiles of what requests felt: exact from their rows, or from histograms within a stated error.
+"""Percentiles of request latencies: exact from their rows, or from histograms within a stated error.
 
 A percentile is the smallest value with at least that share of the values at or below it (numpy's
 `inverted_cdf`), so that both ways read the same request and differ by the width of its bucket only.

@@ -1,4 +1,4 @@
-"""The one hand-over from simulation to money and service levels: what was used, and what each request felt.
+"""The one hand-over from simulation to billing and service levels: usage, and the outcome of each request.
 
 Times are seconds from the start of the run. A ledger knows no prices and no targets, but for the per-request
 latency limits it was asked to count against.
@@ -21,8 +21,9 @@ NODES = pa.schema(
         ("end_s", pa.float64()),
     ]
 )
-"""One row per node: from the order to the release (or the end of the run). What an instance bill starts from.
-kind: which of the kinds of nodes that the plan may order, from 0."""
+"""One row per node: from the order to the release (or the end of the run). Input of an instance bill. kind: which of
+the kinds of nodes that the plan may order, from 0.
+"""
 
 REPLICAS = pa.schema(
     [
@@ -52,12 +53,13 @@ TIMELINE = pa.schema(
 """Samples of the fleet at regular times; waiting includes the gateway."""
 
 EVENTS = pa.schema([("t_s", pa.float64()), ("what", pa.string()), ("value", pa.float64())])
-"""What happened to the fleet. what, value:
-desired: replicas wanted from then on. started: a replica became ready, after so many seconds from its order.
-provisioned: of those seconds, the ones it waited for a node and its image. refused: an order of a node, for want of
-capacity. noticed: a node will be taken back, with so many replicas on it. interrupted, node_failed, zone_failed,
-node_late: a node was lost, with so many replicas. replica_failed: one crashed. failed_start: one began anew.
-cut: a drain ended by its grace period. unread NAME: at the end, a metric that had no value at any decision."""
+"""Events of the fleet. what, value: desired: replicas wanted from then on. started: a replica became ready, after so
+many seconds from its order. provisioned: of those seconds, the ones it waited for a node and its image. refused: an
+order of a node, for want of capacity. noticed: a node will be taken back, with so many replicas on it. interrupted,
+node_failed, zone_failed, node_late: a node was lost, with so many replicas. replica_failed: one crashed. failed_start:
+one began anew. cut: a drain ended by its grace period. unread NAME: at the end, a metric that had no value at any
+decision.
+"""
 UNREAD = "unread "
 
 PULSE = pa.schema(
@@ -114,7 +116,7 @@ TPOT (last - first) / (output - 1); E2E from arrival to last token."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyLimits:
-    """What a request must stay within to count as good; infinity = no limit."""
+    """Limits within which a request counts as good; infinity = no limit."""
 
     ttft_s: float = np.inf
     tpot_s: float = np.inf
@@ -171,7 +173,7 @@ class Sendings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOutcomes:
-    """What the requests experienced."""
+    """Outcomes of the requests."""
 
     arrived: int
     completed: int
@@ -187,7 +189,7 @@ class RequestOutcomes:
     """All tokens generated, those of unfinished and abandoned requests included."""
     preemptions: int
     requeued: int
-    """How often a request went on at another replica, since its own was taken away."""
+    """Number of times that requests continued at another replica, since their own was taken away."""
     steps: int
     """Engine steps over all replicas."""
     work_s: float
@@ -206,19 +208,21 @@ class RequestOutcomes:
     rows: Path | None
     """Parquet file of schema OUTCOMES, where rows were kept."""
     sendings: Sendings | None = None
-    """What became of each sending, where clients send requests again; all else here but `generated_tokens`, `steps`,
-    `work_s`, `preemptions`, `requeued` and `outstanding_s` counts a request once, from its first arrival on."""
+    """Outcomes of each sending, where clients retry; all else here but `generated_tokens`, `steps`, `work_s`,
+    `preemptions`, `requeued` and `outstanding_s` counts a request once, from its first arrival on.
+    """
     prefix_blocks: tuple[int, int] | None = None
     """Blocks of prompts that the router looked up, and those that it believed to be at the replica it chose; None = it
     looked none up."""
     by_priority: tuple[dict[str, int], ...] = ()
-    """Where priorities differ, the highest first: priority, arrived, completed, rejected, timed_out, lost, in_system,
-    good."""
+    """Outcomes by priority where priorities differ, the highest first: priority, arrived, completed, rejected,
+    timed_out, lost, in_system, good.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerUsage:
-    """What a bill starts from, whatever ran: nodes, what their slots did, and volumes."""
+    """Usage to bill, whatever ran: nodes, the states of their slots, and volumes."""
 
     horizon_s: float
     slots_per_node: int
