@@ -51,7 +51,7 @@ def test_a_name_may_hold_a_comma(tmp_path: Path) -> None:
         (("--where", "model"), "'model' is not COL=VALUE"),
         (("--delimiter", "x"), "'x' is not a delimiter"),
         (("--thousands", "5"), "'5' is not a mark"),
-        (("--map", "arrival"), "is not OURS=THEIRS"),
+        (("--map", "arrival"), "is not NAME=COLUMN"),
         (("--time-format", "%Q"), "%Q is unknown"),
         (("--jobs",), "from one log"),
     ],

@@ -78,7 +78,7 @@ def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
     )
     (tmp_path / "nodes.csv").write_text("node,gpus\na,4\nb,888\n", encoding="utf-8")
     said = refused("train", "replay", jobs, "--nodes", tmp_path / "nodes.csv")
-    assert "nodes.csv: node b has 888 GPUs; placement knows nodes of at most 62" in said
+    assert "nodes.csv: node b has 888 GPUs; placement supports nodes of at most 62" in said
 
 
 def test_packing_says_what_fragmentation_costs(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_policies_take_their_fields_from_the_command_line(jobs: Path) -> None:
         assert found["queued"] <= found["completed"]
     assert "did you mean 'overhead'" in refused(*words, "srtf:overhed=false")
     assert "'some' is not one of prefix, all" in refused(*words, "easy-backfill:shadow_ties=some")
-    assert "is not OURS=THEIRS" in refused(*words, "srtf:overhead")
+    assert "is not NAME=COLUMN" in refused(*words, "srtf:overhead")
     drawn = call(*words, "easy-backfill", "--limit-sigma", "1").document()
     assert drawn["wait_s"] != call(*words, "easy-backfill").document()["wait_s"]
     assert "sigma" in refused(*words, "easy-backfill", "--limit-sigma", "-1")

@@ -112,8 +112,8 @@ def test_all_futures_are_simulated_where_seeds_allow_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (("demand:", "horizon: 1h\ndemand:"), "3:10: horizon: stands beside a demand"),
-        (("slo:", "workload: {kind: synthetic, rate: 1}\nslo:"), "4:3: demand: stands beside a workload"),
+        (("demand:", "horizon: 1h\ndemand:"), "3:10: horizon: cannot be combined with a demand"),
+        (("slo:", "workload: {kind: synthetic, rate: 1}\nslo:"), "4:3: demand: cannot be combined with a workload"),
         (("hourly.csv", "other.csv"), "no file 'other.csv'"),
         (
             ("history:", "timezone: Europe/Berln\n  history:"),

@@ -371,7 +371,7 @@ QUEUE_FAULTS = [
     ),
     (
         ("gpus: 16}", "gpus: 16, failures: {}}"),
-        "8:48: plans.0.training.failures: stand without `checkpoints`",
+        "8:48: plans.0.training.failures: need `checkpoints`",
     ),
     (
         ("kind: gpus, gpus: 16", "kind: shared, gpus: 16"),

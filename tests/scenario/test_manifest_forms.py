@@ -64,7 +64,7 @@ def test_names_that_the_version_of_ray_reads(read: Any, version: str, deployment
         ("2.33.0", OLD, "max_concurrent_queries: is not known to Ray 2.33, .*write max_ongoing_requests"),
         ("", OLD, "requests_per_replica: is the name up to Ray 2.32, .*write target_ongoing_requests"),
         ("2.9.0", NEW, "max_ongoing_requests: is not known to Ray 2.9, .*write max_concurrent_queries"),
-        ("2.20.0", f"{NEW}, max_concurrent_queries: 5", "stands beside max_ongoing_requests, its newer name"),
+        ("2.20.0", f"{NEW}, max_concurrent_queries: 5", "appears together with max_ongoing_requests, its newer name"),
     ],
 )
 def test_names_that_it_passes_over_are_refused(read: Any, version: str, deployment: str, message: str) -> None:
@@ -178,7 +178,7 @@ def test_step_scaling_takes_the_alarm_of_the_template(read: Any) -> None:
 
 @pytest.mark.parametrize("document", [TRACKING, POLICY, {"ScalingPolicies": [POLICY]}])
 def test_policies_without_a_capacity_take_that_of_the_scenario(read: Any, tmp_path: Path, document: Any) -> None:
-    with pytest.raises(FaultsError, match=r"1:1: says nothing of the capacity; write min and max beside `from:`"):
+    with pytest.raises(FaultsError, match=r"1:1: does not state the capacity; write min and max next to `from:`"):
         read(json.dumps(document))
     assert read(json.dumps(document), bounds=ReplicaBounds(1, 4)).policy.max == 4
     text = ONE.replace(SCALING, "scaling: {from: manifest.yaml, min: 1, max: 4}")
@@ -293,8 +293,8 @@ def test_cpu_of_a_scaled_object_is_read_of_the_pods_or_refused(read: Any, tmp_pa
 
 
 REMEDIES = {
-    "aws-config.json": "write min and max beside",
-    "aws-describe.json": "write min and max beside",
+    "aws-config.json": "write min and max next to",
+    "aws-describe.json": "write min and max next to",
     "aws-ecs.json": "is metric math",
     "hpa-cpu.yaml": "'cpu' of the hosts",
     "hpa-tpot.yaml": "{from: next_itl_s}",

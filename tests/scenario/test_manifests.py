@@ -274,7 +274,7 @@ LISTED = {
     "aws-target-tracking.json": set(),
     "dynamo-planner.yaml": {
         "mode disagg: one pool is scaled, by the rules of decode; the GPU budget is all of its",
-        "load_predictor arima: the last interval stands for the next (constant)",
+        "load_predictor arima: the last interval is used for the next (constant)",
     },
     "epp-config.yaml": set(),
     "hpa.yaml": {"metadata.namespace"},
@@ -392,7 +392,7 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
         "'Pod' is not one of Pods, Percent; did you mean",
     ),
     "period": (HPA, "periodSeconds: 60", "periodSeconds: 9000", "9000 must be from 1 to 1800 seconds"),
-    "target kind": (HPA, "averageValue: 1500m", "averageUtilization: 50", "stands beside type: AverageValue"),
+    "target kind": (HPA, "averageValue: 1500m", "averageUtilization: 50", "conflicts with type: AverageValue"),
     "quantity": (HPA, "1500m", "1500x", "'1500x' is not a quantity; write e.g. 4"),
     "not a list": (HPA, "policies: [{", "policies: {a: [{", "is not YAML|stands where a list"),
     "zero without external": (HPA, "minReplicas: 2", "minReplicas: 0", "needs an Object or External metric"),

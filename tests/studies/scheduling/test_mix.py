@@ -1,4 +1,4 @@
-"""Reserved GPUs and spot beside them."""
+"""Reserved GPUs combined with spot."""
 
 import json
 

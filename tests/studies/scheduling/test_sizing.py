@@ -1,4 +1,4 @@
-"""The smallest cluster that meets a queueing-delay target, and what a policy is worth."""
+"""The smallest cluster that meets a queueing-delay target, and the GPUs that a better policy saves."""
 
 import numpy as np
 import pytest

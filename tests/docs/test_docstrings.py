@@ -1,0 +1,21 @@
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[2] / "simcost"
+CLAUSES = {"How", "What", "When", "Where", "Whether", "Which", "Who", "Whose", "Why"}
+
+
+def _docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, node.value.value
+
+
+def test_no_docstring_begins_with_a_relative_clause() -> None:
+    assert not [
+        f"{path.relative_to(PACKAGE)}:{line}: {text[:40]}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line, text in _docstrings(path)
+        if text.split(maxsplit=1)[0] in CLAUSES
+    ]
