@@ -437,7 +437,7 @@ def test_a_fault_of_a_queue_is_located(tmp_path: Path, change: tuple[str, str], 
         (
             SPOT,
             ("price: $5/h", "price: $5/h, prices: prices.csv"),
-            "14:70: plans.1.training.spot.prices: stands",
+            "14:70: plans.1.training.spot.prices: cannot be combined",
         ),
         (
             SPOT,
