@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
-from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
+from simcost.plan.scheduling import FifoSkip
+from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.studies.spot.study import verdict
 from simcost.trace.jobs.jobs import Jobs
@@ -24,8 +25,7 @@ def test_no_smaller_cluster_of_the_tables_keeps_the_target(case: int) -> None:
     step, wait_s = int(rng.choice([1, 2])), float(rng.choice([600.0, 3600.0, 7200.0]))
 
     def run(count: int, _: str) -> JobLedger:
-        constant = GpuCapacity(since_s=np.zeros(1), gpus=np.array([count], np.int64))
-        return schedule_beside(jobs, constant, Checkpoints(), horizon_s=1e6)
+        return schedule(jobs, count, FifoSkip(), checkpoints=Checkpoints(), horizon_s=1e6)
 
     percentile = float(rng.choice([0.5, 0.9]))
     also = tuple(rng.integers(8, 40, 2).tolist())

@@ -20,6 +20,7 @@ from simcost.errors import InputError, RunError
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import Sendings
 from simcost.plan.failures import Checkpoints
+from simcost.plan.scheduling import FifoSkip
 from simcost.scenario.checks.load import load
 from simcost.scenario.runs.run import run
 from simcost.scenario.storage import folders
@@ -27,7 +28,8 @@ from simcost.scenario.storage.engine_version import LIBRARIES, MADE_BY, engine_v
 from simcost.scenario.storage.folders import OtherEngineError
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, save_job_ledger, save_ledger
 from simcost.scenario.storage.results import finished_plan
-from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity
+from simcost.sim.jobs.simulate import schedule
 from simcost.studies.plans.sections import read
 
 PACKAGE = Path(simcost.__file__).parent
@@ -50,10 +52,11 @@ NOT_OF_RUNS = {
 
 def job_sample() -> JobLedger:
     work = jobs_of([0, 5, 9], [40, 30, 20], [2, 1, 9])
-    return schedule_beside(
+    return schedule(
         work,
         GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
-        Checkpoints(interval=7, write=0.1, restart=1 / 3),
+        FifoSkip(),
+        checkpoints=Checkpoints(interval=7, write=0.1, restart=1 / 3),
         keep_timeline=True,
     )
 

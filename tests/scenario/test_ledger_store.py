@@ -14,9 +14,11 @@ from simcost.errors import RunError
 from simcost.ledger.jobs import JobLedger, JobOutcomes
 from simcost.ledger.requests import TIMELINE, LatencyLimits, Ledger, Sendings
 from simcost.plan.failures import Checkpoints
+from simcost.plan.scheduling import FifoSkip
 from simcost.scenario.storage.folders import whole_files, whole_folder, write_sums
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, save_job_ledger, save_ledger
-from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity
+from simcost.sim.jobs.simulate import schedule
 
 SENT = [field.name for field in fields(Sendings)]
 VALUES = [(0, 0.25, 2.0, 8), (0, 0.1, 0.1, 1), (1, 0.5, 9.75, 100)]
@@ -74,10 +76,11 @@ def test_a_ledger_comes_back_without_loss(tmp_path: Path, sendings: Sendings | N
 @pytest.mark.parametrize("spot", [False, True])
 def test_a_ledger_of_jobs_comes_back_without_loss(tmp_path: Path, spot: bool) -> None:
     work = jobs_of([0, 5, 9], [40, 30, 20], [2, 1, 9])
-    saved = schedule_beside(
+    saved = schedule(
         work,
         GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([3, 2]), period_s=50.0),
-        Checkpoints(interval=7, write=0.1, restart=1 / 3),
+        FifoSkip(),
+        checkpoints=Checkpoints(interval=7, write=0.1, restart=1 / 3),
         keep_timeline=spot,
     )
     saved = replace(saved, nodes=sample().nodes if spot else None, facts={"x": 0.1})

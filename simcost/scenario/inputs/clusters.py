@@ -13,12 +13,12 @@ from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.scheduling import Count, Random, Rigid, Shortest
+from simcost.plan.scheduling import Count, FifoSkip, Random, Rigid, Shortest
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.spot_capacity import AvailableSpotNodes
 from simcost.scenario.schema.scenario import OnGpus, OnNodes, OnShared, OnSpot, Plan, Training
-from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import NodeTable, read_nodes
@@ -133,9 +133,9 @@ def run_jobs(
     if isinstance(on, OnSpot) and spot is not None:
         left = spot.capacity(spot.first_tick(seed, replication), on.gpus)
     if isinstance(on, OnShared | OnSpot):
-        steady = GpuCapacity(since_s=np.zeros(1), gpus=np.array([on.gpus], np.int64))
-        capacity = steady if left is None else left
-        return schedule_beside(jobs, capacity, on.checkpoints, horizon_s=horizon_s, keep_timeline=True)
+        capacity = GpuCapacity.constant(on.gpus) if left is None else left
+        saved = on.checkpoints
+        return schedule(jobs, capacity, FifoSkip(), checkpoints=saved, horizon_s=horizon_s, keep_timeline=True)
     luck = int(stream(seed, "cluster", replication).integers(2**62))
     rules: dict[str, Any] = {
         "horizon_s": horizon_s,

@@ -48,11 +48,17 @@ class Room(NamedTuple):
     line: Ints
     """Jobs of one fit or do not fit alike."""
     placement: int
+    changes: Ints = np.zeros((0, 2), np.int64)
+    """Of its capacity: time and GPU milli from then on, the first at 0; without rows if it never changes."""
+    period: int = FAR
+    """Time after which they begin anew."""
+    ticks: int = 1
+    """Of its clock, per second: what compiled code knows of times is whole ticks."""
 
 
-def saving(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> tuple[Ints, Ints, Ints]:
-    """Whole seconds between checkpoints of each job, to write one, and to restart: as the log says of the job, else
-    as given, else as the policy says; else no work is saved.
+def saving_s(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Floats:
+    """Seconds between checkpoints of each job, to write one, and to restart: as the log says of the job, else as given,
+    else as the policy says; else no work is saved.
     """
     given, failures = mishaps.checkpoints, mishaps.failures
     standard: tuple[float, float, float] = (FOREVER, 0.0, 0.0)
@@ -66,8 +72,15 @@ def saving(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> tuple
     if failures is not None and failures.intervals != "given":
         risks = _risk(jobs, room, failures).tolist()
         interval = np.array([_best(*one, failures) for one in zip(write, restart, risks, strict=True)])
-    whole = np.rint(np.stack([np.clip(interval, 1, FOREVER), write, restart])).astype(np.int64)
-    return whole[0], whole[1], whole[2]
+    return np.stack([interval, write, restart])
+
+
+def saving(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> tuple[Ints, Ints, Ints]:
+    """The same in whole ticks of the pool's clock, at least one between checkpoints."""
+    ticks = saving_s(jobs, room, policy, mishaps) * room.ticks
+    ticks[0] = np.clip(ticks[0], 1, min(FOREVER * room.ticks, FAR))
+    interval, write, restart = np.rint(ticks).astype(np.int64)
+    return interval, write, restart
 
 
 def _column(known: Floats | None, standard: float, count: int) -> Floats:
@@ -101,10 +114,12 @@ def _own(jobs: Jobs, failures: ClusterFailures) -> Floats:
 
 
 def hazards(jobs: Jobs, room: Room, failures: ClusterFailures | None) -> Floats:
-    """Failures per second that the engine draws for each job: on nodes, what the nodes do not bring."""
+    """Failures per tick that the engine draws for each job: on nodes, what the nodes do not bring."""
     if failures is None:
         return np.zeros(len(jobs))
-    return _risk(jobs, room, failures) if room.placement == COUNT else _own(jobs, failures) / SECONDS_PER_DAY
+    own = _own(jobs, failures) / SECONDS_PER_DAY
+    found: Floats = (_risk(jobs, room, failures) if room.placement == COUNT else own) / room.ticks
+    return found
 
 
 def luck(mishaps: Mishaps) -> Floats:

@@ -4,13 +4,13 @@ The rules are those of jobs on GPU counts; that the pool has enough free GPUs is
 looked for. Reservations of backfill are counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.ledger.jobs import BUCKETS, JobLedger
+from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import (
     BestFit,
@@ -48,8 +48,7 @@ from simcost.sim.jobs.dependencies import check_pools, with_followers
 from simcost.sim.jobs.disruptions import Mishaps, Room
 from simcost.sim.jobs.engine.setup import most_of, run_general
 from simcost.sim.jobs.estimates import order, strict
-from simcost.sim.jobs.results import Ran, of_flow, undisturbed
-from simcost.sim.jobs.simulate import outcomes_of, table
+from simcost.sim.jobs.results import Pool, PoolRun, ledger_of, of_flow, undisturbed
 from simcost.trace.jobs.jobs import Flags, Jobs
 from simcost.trace.jobs.nodes import NodeTable
 
@@ -79,27 +78,14 @@ class Lying:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Pool:
-    """Outcomes of the jobs of a pool."""
+class _PlacedPool:
+    """A pool after its run, and where its jobs lay."""
 
-    rows: Ints
-    """Of the trace: the jobs that fit."""
+    pool: Pool
     nodes: Ints
-    ran: Ran
     members: Any
     first: Ints
     """First member of each job, and one past the last."""
-    milli: int
-    """Of the pool."""
-    useful: float
-    """GPU-milli-seconds, as the next three."""
-    idle: float
-    blocked: float
-    fragmented: float
-    last: float
-    """The last event, s."""
-    empty: float
-    """Fragmented milli of the empty pool."""
 
 
 def schedule_on_nodes(
@@ -179,9 +165,11 @@ def replay_on_nodes(
     for site in sites:
         rejected[site.rows[site.fits]] = False
     rejected = with_followers(jobs, rejected)
-    pools = [_run(setting, site, rejected) for site in sites]
-    lying = _lying(pools)
-    return _ledger(setting, pools, rejected, keep_timeline, crossings(lying, nodes)), lying
+    placed = [_run(setting, site, rejected) for site in sites]
+    lying, pools = _lying(placed), [one.pool for one in placed]
+    facts = crossings(lying, nodes)
+    ledger = ledger_of(jobs, rejected, pools, horizon_s=horizon, keep_timeline=keep_timeline, facts=facts)
+    return ledger, lying
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,52 +232,44 @@ def _site(setting: _Setting, name: str, rows: Ints, here: Ints) -> _Site:
     return _Site(rows, here, c, asked, kept)
 
 
-def _run(setting: _Setting, site: _Site, rejected: Flags) -> _Pool:
+def _run(setting: _Setting, site: _Site, rejected: Flags) -> _PlacedPool:
     """One pool to its end, or to the horizon."""
     kept = site.fits[~rejected[site.rows[site.fits]]]
     rows = site.rows[kept]
     mine, asked, policy = setting.jobs[rows], site.asked.of(kept), POLICIES[type(setting.placement)]
     shapes = shapes_of(asked, len(site.nodes), scored=policy == FGD)
     plain = setting.mishaps.none and mine.after is None and setting.horizon_s == np.inf
-    if setting.scheduler.discipline in _IN_LINES and plain:
-        return _in_lines(setting, site, mine, rows, asked, shapes, policy)
-    return _in_general(setting, site, mine, rows, asked, shapes, policy)
+    engine = _in_lines if setting.scheduler.discipline in _IN_LINES and plain else _in_general
+    run, members, empty = engine(setting, site, mine, asked, shapes, policy)
+    milli = int(setting.nodes.gpus[site.nodes].sum()) * MILLI
+    pool = Pool(rows=rows, milli=milli, run=run, fragmented_milli=empty)
+    return _PlacedPool(pool=pool, nodes=site.nodes, members=members, first=asked.members[0])
 
 
 def _in_lines(
-    setting: _Setting, site: _Site, mine: Jobs, rows: Ints, asked: Gangs, shapes: Shapes, policy: int
-) -> _Pool:
-    """By the engine for orders that never change."""
+    setting: _Setting, site: _Site, mine: Jobs, asked: Gangs, shapes: Shapes, policy: int
+) -> tuple[PoolRun, Any, float]:
+    """The run by the engine for orders that never change, members, and fragmented milli of the empty pool."""
     from simcost.sim.jobs.engine import gang_queue
 
     rank = np.empty(len(mine), np.int64)
     rank[order(mine, setting.scheduler, setting.mishaps.seed)] = np.arange(len(mine))
     work = work_of(asked, mine, rank, strict=strict(setting.scheduler))
-    milli = int(site.cluster.nodes["total"].sum())
     timeline = np.zeros((2 * len(mine), 4))
     noted = gang_queue.replay(site.cluster, shapes, work, policy, queue_of(work), timeline)
-    idle, blocked, fragmented, last = work.totals.tolist()
     timeline[:, [1, 3]] /= MILLI
-    return _Pool(
-        rows=rows,
-        nodes=site.nodes,
-        members=work.members,
-        first=asked.members[0],
-        milli=milli,
-        ran=undisturbed(mine, work.jobs["start"], timeline[:noted], np.inf),
-        useful=float(work.jobs["need"] @ work.jobs["duration"]),
-        idle=idle,
-        blocked=blocked,
-        fragmented=fragmented,
-        last=last,
-        empty=float(site.cluster.nodes["fragmented"].sum()),  # all have left
-    )
+    idle, blocked, fragmented, last_s = work.totals.tolist()
+    useful = float(work.jobs["need"] @ work.jobs["duration"])
+    milli_s = {"useful": useful, "idle_blocked": blocked, "idle_free": idle - blocked}
+    run = undisturbed(mine, work.jobs["start"], timeline[:noted], np.inf, milli_s, last_s)
+    empty = float(site.cluster.nodes["fragmented"].sum())  # all have left
+    return replace(run, fragmented_milli_s=fragmented), work.members, empty
 
 
 def _in_general(
-    setting: _Setting, site: _Site, mine: Jobs, rows: Ints, asked: Gangs, shapes: Shapes, policy: int
-) -> _Pool:
-    """By the general engine."""
+    setting: _Setting, site: _Site, mine: Jobs, asked: Gangs, shapes: Shapes, policy: int
+) -> tuple[PoolRun, Any, float]:
+    """The same by the general engine."""
     from simcost.sim.jobs.engine.placement import renew
 
     first, members = asked.members
@@ -304,21 +284,7 @@ def _in_general(
     )
     empty = renew(site.cluster, shapes)[1]
     flow, timeline = run_general(mine, room, setting.scheduler, setting.mishaps, setting.horizon_s)
-    pool = flow.pool[0]
-    return _Pool(
-        rows=rows,
-        nodes=site.nodes,
-        members=flow.members,
-        first=first,
-        milli=room.milli,
-        ran=of_flow(flow, timeline),
-        useful=float(flow.jobs["need"] @ (flow.jobs["work"] - flow.jobs["left"])),
-        idle=float(pool["idle_s"]),
-        blocked=float(pool["blocked_s"]),
-        fragmented=float(pool["fragmented_s"]),
-        last=float(pool["now"]),
-        empty=empty,
-    )
+    return of_flow(flow, timeline, room.ticks), flow.members, empty
 
 
 def fitting(asked: Gangs, mine: Jobs, c: FreeNodes) -> Ints:
@@ -352,39 +318,10 @@ def crossings(lying: Lying, nodes: NodeTable) -> dict[str, float]:
     return found
 
 
-def _ledger(
-    setting: _Setting, pools: list[_Pool], rejected: Flags, keep_timeline: bool, facts: dict[str, float]
-) -> JobLedger:
-    last = np.array([pool.last for pool in pools])
-    horizon = float(last.max()) if setting.horizon_s == np.inf else setting.horizon_s
-    rest = horizon - last  # a pool stands empty from its last event to the last of all
-    idle = sum(pool.idle for pool in pools) + float(rest @ np.array([pool.milli for pool in pools]))
-    blocked = sum(pool.blocked for pool in pools)
-    fragmented = sum(pool.fragmented for pool in pools) + float(rest @ np.array([pool.empty for pool in pools]))
-    spent = {
-        "useful": sum(pool.useful for pool in pools),
-        "idle_blocked": blocked,
-        "idle_free": idle - blocked,
-    }
-    spent = {bucket: milli_s / MILLI for bucket, milli_s in spent.items()}
-    for pool in pools:
-        for bucket, seconds in pool.ran.spent.items():
-            spent[bucket] = spent.get(bucket, 0.0) + seconds
-    return JobLedger(
-        horizon_s=horizon,
-        gpus=int(setting.nodes.gpus.sum()),
-        outcomes=outcomes_of(setting.jobs, rejected, [(pool.rows, pool.ran) for pool in pools]),
-        gpu_seconds={bucket: spent.get(bucket, 0.0) for bucket in BUCKETS},
-        fragmented_gpu_seconds=fragmented / MILLI,
-        timeline=table([pool.ran.timeline for pool in pools]) if keep_timeline else None,
-        facts=facts,
-    )
-
-
-def _lying(pools: list[_Pool]) -> Lying:
+def _lying(placed: list[_PlacedPool]) -> Lying:
     """Members of all pools, by job of the trace."""
-    job = np.concatenate([np.repeat(pool.rows, np.diff(pool.first)) for pool in pools])
-    node = np.concatenate([pool.nodes[pool.members["node"]] for pool in pools])
-    gpus = np.concatenate([pool.members["gpus"] for pool in pools])
+    job = np.concatenate([np.repeat(one.pool.rows, np.diff(one.first)) for one in placed])
+    node = np.concatenate([one.nodes[one.members["node"]] for one in placed])
+    gpus = np.concatenate([one.members["gpus"] for one in placed])
     order = np.argsort(job, kind="stable")
     return Lying(job=job[order], node=node[order], gpus=gpus[order])

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 from simcost.errors import InputError, did_you_mean
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
+from simcost.plan.scheduling import FifoSkip
 from simcost.scenario.storage.folders import check_result
-from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity
+from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
@@ -120,22 +122,20 @@ def share(
     shared, serving = _whole(gpus, step), _whole(use.peak, step)
     horizon_s = float(jobs.submit_s[-1]) + use.horizon_s
     left = use.left_of(shared, horizon_s)
-    widest, most = int(jobs.gpus.max()), int(left.gpus.max())
-    if widest > most:
-        raise InputError(
-            f"the widest job needs {widest:,} GPUs, but {use.plan} never leaves more than {most:,} of {shared:,}; "
-            f"give {use.least + widest:,} GPUs or more, or keep such jobs out of the log"
-        )
-    together = schedule_beside(jobs, left, checkpoints, horizon_s=horizon_s)
-    waited = _percentile(together)
+    _check_widest(jobs, use, left, shared)
 
-    def alone(count: int, _policy: str) -> JobLedger:
-        constant = GpuCapacity(since_s=np.zeros(1), gpus=np.array([count], np.int64))
-        return schedule_beside(jobs, constant, checkpoints, horizon_s=horizon_s)
+    def beside(capacity: GpuCapacity) -> JobLedger:
+        return schedule(jobs, capacity, FifoSkip(), checkpoints=checkpoints, horizon_s=horizon_s)
 
-    question = SizingTarget(wait_s=waited, percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)
-    offered = jobs.gpu_seconds / horizon_s
-    [own] = size(alone, ["fifo-skip"], question, offered=offered, widest=widest)["policies"]
+    together, offered = beside(left), jobs.gpu_seconds / horizon_s
+    question = SizingTarget(wait_s=_percentile(together), percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)
+    [own] = size(
+        lambda count, _: beside(GpuCapacity.constant(count)),
+        ["fifo-skip"],
+        question,
+        offered=offered,
+        widest=int(jobs.gpus.max()),
+    )["policies"]
     fleets = serving + own["gpus"]
     document = {
         "plan": use.plan,
@@ -143,11 +143,7 @@ def share(
         "requested_gpus": gpus,
         "node_gpus": step,
         "serving": {"peak_gpus": use.peak, "mean_gpus": use.mean},
-        "jobs": _jobs(together),
-        "wait_s": {"mean": _mean(together), "p95": waited},
-        "offered_gpus": offered,
-        "gpu_hours": {name: seconds / 3600.0 for name, seconds in together.gpu_seconds.items()},
-        "preemptions": int(together.outcomes.preemptions.sum()),
+        **_experience(together, offered),
         "usd_per_month": _monthly(shared, usd_per_gpu_h),
         "separate": {
             "serving_gpus": serving,
@@ -161,6 +157,27 @@ def share(
         "checkpoints": {f"{name}_s": value for name, value in asdict(checkpoints).items()},
     }
     return {**document, "verdict": share_verdict(document)}
+
+
+def _check_widest(jobs: Jobs, use: ServingUse, left: GpuCapacity, shared: int) -> None:
+    """Raise InputError where the widest job never has room."""
+    widest = int(jobs.gpus.max())
+    if widest > left.most:
+        raise InputError(
+            f"the widest job needs {widest:,} GPUs, but {use.plan} never leaves more than {left.most:,} of {shared:,}; "
+            f"give {use.least + widest:,} GPUs or more, or keep such jobs out of the log"
+        )
+
+
+def _experience(ledger: JobLedger, offered_gpus: float) -> Document:
+    """Outcomes of the jobs on the shared fleet, and the GPUs that they keep busy on average."""
+    return {
+        "jobs": _jobs(ledger),
+        "wait_s": {"mean": _mean(ledger), "p95": _percentile(ledger)},
+        "offered_gpus": offered_gpus,
+        "gpu_hours": {name: seconds / 3600.0 for name, seconds in ledger.gpu_seconds.items()},
+        "preemptions": int(ledger.outcomes.preemptions.sum()),
+    }
 
 
 def share_verdict(document: Document) -> str:

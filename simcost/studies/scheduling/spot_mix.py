@@ -10,7 +10,9 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
-from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
+from simcost.plan.scheduling import FifoSkip
+from simcost.sim.jobs.changing_capacity import GpuCapacity
+from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import LARGEST, SizingTarget
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.spot import Floats, Ints, SpotSeries
@@ -123,11 +125,9 @@ def _try(jobs: Jobs, spot: SpotMix, step: int, base: int, nodes: int) -> _Tried:
         return hopeless
     starts = np.linspace(0, spot.trace.ticks, spot.starts if nodes else 1, endpoint=False).astype(int)
     saved = spot.checkpoints if nodes else replace(spot.checkpoints, write=0.0)  # nothing takes reserved GPUs back
+    capacities = [_capacity(spot.trace, start, base * step, nodes, step) for start in starts.tolist()]
     try:
-        ledgers = [
-            schedule_beside(jobs, _capacity(spot.trace, start, base * step, nodes, step), saved, keep_timeline=True)
-            for start in starts.tolist()
-        ]
+        ledgers = [schedule(jobs, one, FifoSkip(), checkpoints=saved, keep_timeline=True) for one in capacities]
     except InputError:  # a job that never gets through
         return hopeless
     wait = np.concatenate([_waits(jobs, ledger) for ledger in ledgers])

@@ -1,6 +1,7 @@
 """The general engine, compiled: every policy on counts or nodes, with dependencies and failures, event by event.
 
-At one instant all completions and failures release, then all arrivals join, then one pass over the queue is made.
+At one instant all completions and failures release, then capacity changes, then all arrivals join, then one pass over
+the queue is made.
 """
 
 from simcost.sim.compiled import FAR, lean, lean_entry
@@ -37,6 +38,7 @@ def next_time(c: FreeNodes, flow: Flow) -> int:
         t = min(t, flow.lists[state.JOINS, 0] // n)
     if not pool.coming and not pool.running and not pool.waiting:
         return FAR
+    t = min(t, pool.next_change)
     if pool.kind == state.CONSERVATIVE:
         t = min(t, pool.next_start)
     if pool.breaks:
@@ -150,6 +152,58 @@ def nodes_change(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
 
 
 @lean
+def next_capacity(flow: Flow) -> None:
+    """Let the capacity change, and say when it does next."""
+    pool, changes = flow.pool[0], flow.changes
+    more = changes[pool.change, 1] - pool.up
+    pool.up += more
+    pool.idle += more
+    pool.released += 1
+    pool.change += 1
+    if pool.change == len(changes) and pool.period < FAR:
+        pool.change = 0
+        pool.lap += pool.period
+    pool.next_change = FAR if pool.change == len(changes) else pool.lap + changes[pool.change, 0]
+
+
+@lean
+def latest(flow: Flow) -> int:
+    """The running job that started last, of those not tried in this pass; of several the last row."""
+    found = flow.lists[state.HELD, 0]
+    for i in range(flow.pool[0].running):
+        row = flow.lists[state.HELD, i]
+        one, two = flow.jobs[row], flow.jobs[found]
+        tried = two.tried == flow.pool[0].passes
+        later = one.since > two.since or (one.since == two.since and row > found)
+        if one.tried != flow.pool[0].passes and (tried or later):
+            found = row
+    return int(found)
+
+
+@lean
+def change_capacity(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
+    """Gain or lose GPUs. Where those that are left do not hold all that runs, the jobs that started last stop, but for
+    those that fit after all.
+    """
+    pool, scratch, count = flow.pool[0], flow.lists[state.SCRATCH], 0
+    while pool.next_change == pool.now:
+        next_capacity(flow)
+    left = pool.idle
+    pool.passes += 1
+    while left < 0:
+        row = latest(flow)
+        flow.jobs[row].tried = pool.passes
+        scratch[count] = row
+        count += 1
+        left += flow.jobs[row].need
+    for i in range(count - 1, -1, -1):
+        if flow.jobs[scratch[i]].need <= left:
+            left -= flow.jobs[scratch[i]].need
+        else:
+            stop(c, shapes, flow, scratch[i], state.PREEMPTED)
+
+
+@lean
 def goes_on(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> bool:
     """All of the next event but the pass over the queue. False: all jobs have ended, the horizon is past, or the time
     line is full.
@@ -161,6 +215,8 @@ def goes_on(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> bool:
         return False
     pass_time(flow, now)
     complete(c, shapes, flow)
+    if pool.next_change == now:
+        change_capacity(c, shapes, flow)
     if pool.breaks:
         nodes_change(c, shapes, flow)
     while pool.coming and joins[0] // n == now:
@@ -229,7 +285,10 @@ def by_quota(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
 
 @lean_entry
 def close(flow: Flow, horizon: int) -> None:
-    """The accounts of jobs that run at the horizon."""
+    """The accounts of jobs that run at the horizon, and of the capacity up to it."""
+    while flow.pool[0].next_change < horizon:  # nobody is left
+        pass_time(flow, flow.pool[0].next_change)
+        next_capacity(flow)
     pass_time(flow, horizon)
     for i in range(flow.pool[0].running):
         settle(flow, flow.lists[state.HELD, i], state.SAVED)

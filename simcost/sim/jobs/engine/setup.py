@@ -16,9 +16,10 @@ from simcost.plan.scheduling import (
     Srtf,
 )
 from simcost.sim.compiled import FAR
+from simcost.sim.jobs.changing_capacity import LONGEST_S, GpuCapacity, ticks_per_s
 from simcost.sim.jobs.cluster import COUNT, MILLI, FreeNodes, Shapes
 from simcost.sim.jobs.dependencies import edges
-from simcost.sim.jobs.disruptions import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving
+from simcost.sim.jobs.disruptions import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving, saving_s
 from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.fair_share import share_tree
 from simcost.sim.jobs.estimates import keys
@@ -68,6 +69,23 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
     )
 
 
+def on_changing_counts(
+    jobs: Jobs, capacity: GpuCapacity, policy: Scheduler, mishaps: Mishaps, horizon_s: float
+) -> Room:
+    """A pool without nodes whose GPUs come and go, with a clock fine enough for all that happens."""
+    room = on_counts(jobs, capacity.most)
+    interval, write, restart = saving_s(jobs, room, policy, mishaps)
+    stay_s = jobs.duration_s + restart + jobs.duration_s / np.maximum(interval, 1e-9) * write
+    times_s = np.concatenate([capacity.times_s, [horizon_s], *np.unique([interval, write, restart], axis=1)])
+    end_s = (LONGEST_S if horizon_s == np.inf else horizon_s) + float(stay_s.max(initial=0))
+    ticks = ticks_per_s(times_s[np.isfinite(times_s)], end_s * len(jobs))
+    return room._replace(
+        changes=np.stack([np.rint(capacity.since_s * ticks).astype(np.int64), capacity.gpus * MILLI], axis=1),
+        period=FAR if capacity.period_s is None else round(capacity.period_s * ticks),
+        ticks=ticks,
+    )
+
+
 def run_general(
     jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps, horizon_s: float
 ) -> tuple[state.Flow, Floats]:
@@ -78,14 +96,14 @@ def run_general(
         room: the pool.
         policy: who goes first.
         mishaps: failures, checkpoints, seed.
-        horizon_s: whole seconds, or infinite.
-        name: of the pool.
+        horizon_s: infinite, or seconds that are whole ticks of the pool's clock.
 
     Returns:
-        What became of the jobs, and the time line.
+        What became of the jobs, and the time line; times are ticks.
 
     Raises:
-        InputError: a policy that runs on counts alone, queues without quotas, shares that are none.
+        InputError: a policy that runs on counts alone, queues without quotas, shares that are none, a capacity on
+            which some jobs never end.
     """
     from simcost.sim.jobs.engine import event_loop
     from simcost.sim.jobs.engine.placement import renew
@@ -101,13 +119,26 @@ def run_general(
     }
     run = runs.get(_kind(policy), event_loop.in_order)
     timeline: list[Floats] = []
+    until = _until(room, horizon_s)
     while not flow.pool["done"][0]:
-        run(room.cluster, room.shapes, flow, float(horizon_s))
+        run(room.cluster, room.shapes, flow, until)
         timeline.append(flow.timeline[: flow.pool["rows"][0]].copy())
         flow.pool["rows"] = 0
     if horizon_s < np.inf:
-        event_loop.close(flow, int(horizon_s))
+        event_loop.close(flow, round(horizon_s * room.ticks))
+    elif len(room.changes) and (flow.jobs["state"] != state.ENDED).any():
+        raise InputError(
+            "some jobs never get through on this capacity, which is too small for them, or too short at a time; "
+            "checkpoint more often, give more GPUs, or a horizon"
+        )
     return flow, np.concatenate(timeline)
+
+
+def _until(room: Room, horizon_s: float) -> float:
+    """Last tick at which something may happen. A capacity that changes at the horizon does so after the run."""
+    if not len(room.changes):
+        return float(horizon_s)
+    return float(round(horizon_s * room.ticks) - 1) if horizon_s < np.inf else LONGEST_S * room.ticks
 
 
 def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> state.Flow:
@@ -135,6 +166,7 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> state.
         groups=groups,
         timeline=np.zeros((_ROWS, 4)),
         luck=luck(mishaps),
+        changes=room.changes,
     )
 
 
@@ -156,8 +188,9 @@ def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
 def _tasks(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Any:
     """The jobs as records."""
     tasks = np.zeros(len(jobs), state.TASK)
-    tasks["submit"], tasks["work"], tasks["left"] = jobs.submit_s, jobs.duration_s, jobs.duration_s
-    tasks["slack"] = 0 if isinstance(policy, Srtf | Las) else jobs.limit_s - jobs.duration_s
+    work = jobs.duration_s * room.ticks
+    tasks["submit"], tasks["work"], tasks["left"] = jobs.submit_s * room.ticks, work, work
+    tasks["slack"] = 0 if isinstance(policy, Srtf | Las) else (jobs.limit_s - jobs.duration_s) * room.ticks
     tasks["need"] = jobs.gpus * (jobs.gpu_milli if room.placement != COUNT else MILLI)
     tasks["size"], tasks["priority"], tasks["preemptible"] = jobs.gpus, jobs.priority, jobs.preemptible
     tasks["first"], tasks["last"], tasks["line"] = room.first[:-1], room.first[1:], room.line
@@ -185,6 +218,10 @@ def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
     pool = np.zeros(1, state.POOL)
     pool["kind"], pool["placement"], pool["half_life"] = _kind(policy), room.placement, 1.0
     pool["capacity"] = pool["up"] = pool["idle"] = room.milli
+    pool["next_change"], pool["period"] = FAR, room.period
+    if len(room.changes):
+        pool["up"] = pool["idle"] = room.changes[0, 1]
+        _plan_change(pool[0], room)
     if isinstance(policy, EasyBackfill):
         pool["all_ties"] = policy.shadow_ties == "all"
     if isinstance(policy, Srtf | Las):
@@ -204,6 +241,15 @@ def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
         pool["repair"], pool["node_rate"] = round(failures.repair), failures.per_node_day / SECONDS_PER_DAY
         pool["breaks"] = plan_failures(room, mishaps)
     return pool
+
+
+def _plan_change(pool: Any, room: Room) -> None:
+    """The first change of capacity after that at 0."""
+    pool["change"] = 1
+    if len(room.changes) > 1:
+        pool["next_change"] = room.changes[1, 0]
+    elif room.period < FAR:
+        pool["change"], pool["lap"], pool["next_change"] = 0, room.period, room.period
 
 
 def _kind(policy: Scheduler) -> int:

@@ -121,6 +121,10 @@ POOL = record(
     next_start=int,
     repairs=int,
     done=int,
+    next_change=int,
+    change=int,
+    lap=int,
+    period=int,
     idle_s=float,
     blocked_s=float,
     fragmented_s=float,
@@ -134,7 +138,8 @@ borrows; whether a cohort is strict; whether SELECT is LAS; failures of a node p
 The pool: the time; GPU milli in all, up, and idle; F of its nodes; GPU milli that wait; lengths of the lists; rows of
 the time line; releases and passes so far; the narrowest job; whether a job ended before its limit; jobs without a
 reservation, and the first of the others'; repairs so far;
-whether it is over; GPU-milli-seconds.
+whether it is over; when its capacity changes next, which change that is, when this lap of them began, and how long
+one lasts; GPU-milli-seconds.
 """
 
 GROUP = record(
@@ -182,3 +187,5 @@ class Flow(NamedTuple):
     """After each event t, GPUs allocated, jobs waiting, their GPUs."""
     luck: Floats
     """Times to failure of mean 1, sampled beforehand."""
+    changes: Ints
+    """Time within a lap and GPU milli from then on, of each change of capacity; without rows if it never changes."""

@@ -1,4 +1,7 @@
-"""Jobs beside another tenant: nothing is lost or made up, gangs stop and start whole, the latest go first."""
+"""Jobs on a capacity that changes: nothing is lost or made up, gangs stop and start whole, the latest go first."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +11,10 @@ from hypothesis import strategies as st
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
+from simcost.plan.scheduling import EasyBackfill, FifoSkip
 from simcost.scenario.storage.laws import check_job_ledger
-from simcost.sim.jobs.changing_capacity import GpuCapacity, schedule_beside
+from simcost.sim.jobs.changing_capacity import GpuCapacity
+from simcost.sim.jobs.simulate import schedule
 from simcost.trace.jobs.jobs import Jobs
 
 
@@ -24,6 +29,10 @@ def jobs(*rows: tuple[int, int, int]) -> Jobs:
 def capacity(*steps: tuple[float, int]) -> GpuCapacity:
     since, gpus = zip(*steps, strict=True)
     return GpuCapacity(since_s=np.array(since, float), gpus=np.array(gpus, np.int64))
+
+
+def on_changing(of: Jobs, given_: GpuCapacity, saves: Checkpoints, **options: Any) -> JobLedger:
+    return schedule(of, given_, FifoSkip(), checkpoints=saves, **options)
 
 
 SAVES = Checkpoints(interval=10, write=1, restart=2)
@@ -47,7 +56,7 @@ def check(ledger: JobLedger, of: Jobs, given_: GpuCapacity) -> None:
 
 def test_a_falling_capacity_stops_the_job_that_started_last() -> None:
     work = jobs((0, 100, 2), (1, 100, 2))
-    ledger = schedule_beside(work, capacity((0, 4), (26, 2), (60, 4)), SAVES, horizon_s=1000)
+    ledger = on_changing(work, capacity((0, 4), (26, 2), (60, 4)), SAVES, horizon_s=1000)
     check(ledger, work, capacity((0, 4), (26, 2), (60, 4)))
     assert ledger.outcomes.preemptions.tolist() == [0, 1]
     # It ran 25 s: two cycles of 10 s work and 1 s write, 3 s lost; from 60 s on 2 s restart, 80 s work, 7 writes.
@@ -59,20 +68,20 @@ def test_a_falling_capacity_stops_the_job_that_started_last() -> None:
 
 def test_no_more_stop_than_must() -> None:
     work = jobs((0, 100, 4), (1, 100, 1), (2, 100, 1))
-    ledger = schedule_beside(work, capacity((0, 6), (10, 2)), SAVES, horizon_s=50)
+    ledger = on_changing(work, capacity((0, 6), (10, 2)), SAVES, horizon_s=50)
     assert ledger.outcomes.preemptions.tolist() == [1, 0, 0]  # the wide one alone makes room
 
 
 def test_a_job_that_never_fits_is_kept_out() -> None:
     work = jobs((0, 5, 9), (0, 5, 1))
-    ledger = schedule_beside(work, capacity((0, 4)), SAVES, horizon_s=20)
+    ledger = on_changing(work, capacity((0, 4)), SAVES, horizon_s=20)
     assert ledger.outcomes.rejected.tolist() == [True, False]
     assert ledger.outcomes.end_s.tolist() == [-1, 5]
 
 
 def test_a_capacity_that_makes_no_sense() -> None:
     with pytest.raises(InputError, match="capacity must begin at 0 s"):
-        schedule_beside(jobs((0, 1, 1)), capacity((1, 4)), SAVES, horizon_s=5)
+        on_changing(jobs((0, 1, 1)), capacity((1, 4)), SAVES, horizon_s=5)
 
 
 @given(
@@ -82,13 +91,13 @@ def test_a_capacity_that_makes_no_sense() -> None:
 )
 def test_nothing_is_lost_or_made_up(rows: list[tuple[int, int, int]], steps: list[int], horizon: int) -> None:
     work, offered = jobs(*rows), capacity(*((13.0 * i, gpus) for i, gpus in enumerate(steps)))
-    check(schedule_beside(work, offered, SAVES, horizon_s=horizon), work, offered)
+    check(on_changing(work, offered, SAVES, horizon_s=horizon), work, offered)
 
 
 def test_without_a_horizon_it_ends_with_the_last_job() -> None:
     work = jobs((0, 100, 2), (1, 100, 2))
     offered = capacity((0, 4), (26, 2), (60, 4))
-    ledger = schedule_beside(work, offered, SAVES, keep_timeline=True)
+    ledger = on_changing(work, offered, SAVES, keep_timeline=True)
     assert ledger.horizon_s == 60 + 2 + 80 + 7
     check(ledger, work, offered)
     assert ledger.timeline.to_pylist()[:3] == [
@@ -103,7 +112,7 @@ def test_a_capacity_may_begin_anew() -> None:
     once = GpuCapacity(since_s=np.array([0.0, 20.0]), gpus=np.array([4, 2]), period_s=50.0)
     laps = capacity(*((50.0 * lap + since, gpus) for lap in range(6) for since, gpus in ((0, 4), (20, 2))))
     for horizon_s in (None, 220.0):
-        again, spelled = (schedule_beside(work, one, SAVES, horizon_s=horizon_s) for one in (once, laps))
+        again, spelled = (on_changing(work, one, SAVES, horizon_s=horizon_s) for one in (once, laps))
         assert again.gpu_seconds == spelled.gpu_seconds
         assert again.outcomes.end_s.tolist() == spelled.outcomes.end_s.tolist()
     assert again.gpu_seconds["down"] == 4 * 30 * 2
@@ -112,6 +121,29 @@ def test_a_capacity_may_begin_anew() -> None:
 def test_jobs_that_never_get_through_are_no_endless_run() -> None:
     short = GpuCapacity(since_s=np.array([0.0, 5.0]), gpus=np.array([4, 0]), period_s=1e7)
     with pytest.raises(InputError, match="jobs never get through"):
-        schedule_beside(jobs((0, 30, 4)), short, SAVES)
+        on_changing(jobs((0, 30, 4)), short, SAVES)
     with pytest.raises(InputError, match="never get through"):
-        schedule_beside(jobs((1, 30, 4)), capacity((0, 4), (1, 2)), SAVES)
+        on_changing(jobs((1, 30, 4)), capacity((0, 4), (1, 2)), SAVES)
+
+
+@pytest.mark.parametrize("since_s", [0.3, 2.3, 3.8])
+def test_a_checkpoint_that_was_just_written_is_kept_whatever_the_fraction(since_s: float) -> None:
+    """In floats 32.3 - 2.3 is less than 30, three whole intervals; the clock counts in whole ticks."""
+    offered = capacity((0, 0), (since_s, 1), (round(since_s + 30, 1), 0), (round(since_s + 80, 1), 1))
+    out = on_changing(jobs((0, 100, 1)), offered, Checkpoints(interval=10, write=0, restart=0)).outcomes
+    assert out.lost_s.tolist() == [0]
+    assert out.end_s.tolist() == [round(since_s + 80 + 70, 1)]
+
+
+def test_the_log_says_how_its_jobs_save_and_wait() -> None:
+    work = replace(
+        jobs((0, 30, 1), (0, 30, 1)), after=np.array([(), ("0",)], object), ckpt_write_s=np.array([np.nan, 3])
+    )
+    out = on_changing(work, capacity((0, 4), (10, 3)), SAVES).outcomes
+    assert out.start_s.tolist() == [0, 30 + 2]
+    assert out.checkpoint_s.tolist() == [2, 6]
+
+
+def test_policies_that_reserve_or_preempt_take_no_capacity_that_changes() -> None:
+    with pytest.raises(InputError, match="easy-backfill takes no capacity that changes"):
+        schedule(jobs((0, 1, 1)), capacity((0, 4)), EasyBackfill())
