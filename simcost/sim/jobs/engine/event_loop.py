@@ -154,16 +154,18 @@ def nodes_change(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
 @lean
 def next_capacity(flow: Flow) -> None:
     """Let the capacity change, and say when it does next."""
-    pool, changes = flow.pool[0], flow.changes
-    more = changes[pool.change, 1] - pool.up
+    pool = flow.pool[0]
+    more = flow.lists[state.CAPACITY, pool.change] - pool.up
     pool.up += more
     pool.idle += more
     pool.released += 1
     pool.change += 1
-    if pool.change == len(changes) and pool.period < FAR:
+    if pool.change == pool.changes and pool.period < FAR:
         pool.change = 0
         pool.lap += pool.period
-    pool.next_change = FAR if pool.change == len(changes) else pool.lap + changes[pool.change, 0]
+    pool.next_change = FAR
+    if pool.change < pool.changes:
+        pool.next_change = pool.lap + flow.lists[state.CHANGES, pool.change]
 
 
 @lean

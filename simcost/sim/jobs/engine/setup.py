@@ -151,7 +151,9 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> state.
         tasks["line"] = np.unique(alike, axis=1, return_inverse=True)[1].reshape(-1)
     after = _after(jobs, tasks)
     free = np.flatnonzero(tasks["unmet"] == 0)
-    lists = np.zeros((state.SPAN + 1, 4 * count + 200), np.int64)
+    changes = len(room.changes)
+    lists = np.zeros((state.CAPACITY + 1, max(4 * count + 200, changes)), np.int64)
+    lists[state.CHANGES, :changes], lists[state.CAPACITY, :changes] = room.changes.T
     lists[state.JOINS, : len(free)] = tasks["submit"][free] * count + free
     lists[state.BLOCKED], lists[state.FREE], lists[state.SPAN, 1] = -1, room.milli, 1
     pool = _pool(policy, room, mishaps)
@@ -166,7 +168,6 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> state.
         groups=groups,
         timeline=np.zeros((_ROWS, 4)),
         luck=luck(mishaps),
-        changes=room.changes,
     )
 
 
@@ -218,7 +219,7 @@ def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
     pool = np.zeros(1, state.POOL)
     pool["kind"], pool["placement"], pool["half_life"] = _kind(policy), room.placement, 1.0
     pool["capacity"] = pool["up"] = pool["idle"] = room.milli
-    pool["next_change"], pool["period"] = FAR, room.period
+    pool["next_change"], pool["period"], pool["changes"] = FAR, room.period, len(room.changes)
     if len(room.changes):
         pool["up"] = pool["idle"] = room.changes[0, 1]
         _plan_change(pool[0], room)

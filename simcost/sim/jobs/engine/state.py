@@ -11,7 +11,7 @@ from simcost.sim.compiled import Floats, Ints
 
 STRICT, SKIP, EASY, CONSERVATIVE, FAIR, SELECT, PRIORITY, COHORT = range(8)
 COMING, WAITING, RUNNING, ENDED = range(4)
-JOINS, QUEUE, HELD, EVENTS, SCRATCH, BLOCKED, SINCE, FREE, SPAN = range(9)
+JOINS, QUEUE, HELD, EVENTS, SCRATCH, BLOCKED, SINCE, FREE, SPAN, CHANGES, CAPACITY = range(11)
 LOST, SAVED = False, True
 PREEMPTED, FAILED = False, True
 OWN, ALL = False, True
@@ -123,6 +123,7 @@ POOL = record(
     done=int,
     next_change=int,
     change=int,
+    changes=int,
     lap=int,
     period=int,
     idle_s=float,
@@ -137,9 +138,8 @@ borrows; whether a cohort is strict; whether SELECT is LAS; failures of a node p
 
 The pool: the time; GPU milli in all, up, and idle; F of its nodes; GPU milli that wait; lengths of the lists; rows of
 the time line; releases and passes so far; the narrowest job; whether a job ended before its limit; jobs without a
-reservation, and the first of the others'; repairs so far;
-whether it is over; when its capacity changes next, which change that is, when this lap of them began, and how long
-one lasts; GPU-milli-seconds.
+reservation, and the first of the others'; repairs so far; whether it is over; when its capacity changes next, which
+change that is, of how many, when this lap of them began, and how long one lasts; GPU-milli-seconds.
 """
 
 GROUP = record(
@@ -178,7 +178,7 @@ class Flow(NamedTuple):
     """JOINS: heap of jobs that will join the queue, time x jobs + row. QUEUE: waiting rows by (key, row). HELD: running
     rows by (sort, row). EVENTS: heap of times at which something happens to a running job, stale ones among them, time
     x jobs + row. SCRATCH. BLOCKED: by line, releases when a job of it last found no place. SINCE, FREE, SPAN: profile
-    of reservations."""
+    of reservations. CHANGES, CAPACITY: times within a lap at which the capacity changes, and GPU milli from then on."""
     after: Ints
     """Rows that wait for the end of others."""
     groups: Any
@@ -187,5 +187,3 @@ class Flow(NamedTuple):
     """After each event t, GPUs allocated, jobs waiting, their GPUs."""
     luck: Floats
     """Times to failure of mean 1, sampled beforehand."""
-    changes: Ints
-    """Time within a lap and GPU milli from then on, of each change of capacity; without rows if it never changes."""
