@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simcost.trace.series.cells import Faults
+from simcost.tables.faults import Faults
 from simcost.trace.usage.usage import Floats, Ints, UsageRows
 from simcost.units import SECONDS_PER_HOUR
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simcost.errors import CatalogError, Fault, FaultsError
-from simcost.trace.series.cells import located
+from simcost.tables.faults import located
 from simcost.trace.usage.usage import UsageRows
 
 

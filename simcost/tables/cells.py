@@ -24,6 +24,7 @@ _DECIMAL = r"^[-+]?(\d{1,19}(\.\d{0,9})?|\.\d{1,9})$"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
 _ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
+_SAYS_ZONE = r"[ T].*(Z|[-+]\d\d(:?\d\d)?)\s*$"
 _NO_VALUE = pa.array(["", "na", "nan", "null", "none"])
 _TEXT: dict[pa.DataType, tuple[pa.DataType, pa.DataType]] = {
     **dict.fromkeys((pa.string(), pa.binary()), (pa.binary(), pa.string())),
@@ -130,6 +131,27 @@ def _ordinary(values: Floats, empty: Flags) -> tuple[Floats, Flags]:
     if (tiny := (size < 1 / LARGEST) & (size > 0)).any():
         values = np.where(tiny, 0.0, values)
     return values, known | empty
+
+
+def empty(column: pa.Array, *, words: bool = False) -> Flags:
+    """Cells that hold nothing: null, NaN, blank text; with `words`, also na, nan, null and none, as of numbers."""
+    if pa.types.is_null(column.type) or pa.types.is_primitive(column.type) or pa.types.is_nested(column.type):
+        missing = pc.is_null(column, nan_is_null=pa.types.is_floating(column.type))
+    else:
+        text = pc.utf8_trim_whitespace(as_text(column))
+        blank = pc.is_in(pc.utf8_lower(text), _NO_VALUE) if words else pc.equal(text, "")
+        missing = pc.or_(column.is_null(), pc.fill_null(blank, fill_value=True))
+    flags: Flags = missing.to_numpy(zero_copy_only=False)
+    return flags
+
+
+def without_zone(column: pa.Array) -> Flags:
+    """Dates that do not say their zone."""
+    if pa.types.is_timestamp(column.type):
+        return np.full(len(column), column.type.tz is None)
+    zoned = pc.fill_null(pc.match_substring_regex(as_text(column), _SAYS_ZONE), fill_value=True)
+    flags: Flags = ~zoned.to_numpy(zero_copy_only=False)
+    return flags
 
 
 def as_text(column: pa.Array) -> pa.Array:

@@ -2,16 +2,28 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from simcost.errors import TraceError, columns_said
-from simcost.tables.cells import instants, time_rule
-from simcost.tables.sources import open_chunks
-from simcost.trace.series.cells import Faults, written
+from simcost.errors import TraceError
+from simcost.tables.columns import Column, DeclaredTable
+from simcost.tables.typed import read_declared
 from simcost.units import NS_PER_S
 
-_TIMES = ("timestamp", "time", "t_s", "time_s", "at")
-_WHAT = "log of failures"
+FAILURES = DeclaredTable(
+    what="log of failures",
+    columns=(
+        Column(
+            name="timestamp",
+            aliases=("time", "t_s", "time_s", "at"),
+            kind="time",
+            low=0,
+            required=True,
+            filled=True,
+            one_zone=False,
+            remedy="write the time of a failure",
+        ),
+    ),
+    blank=(),
+    missing="call it timestamp or t_s",
+)
 
 
 def read_failures(path: Path, *, span_s: float | None = None) -> tuple[tuple[float, ...], float]:
@@ -26,24 +38,8 @@ def read_failures(path: Path, *, span_s: float | None = None) -> tuple[tuple[flo
         FaultsError: cells that are no time, located.
         TraceError: no such column, or too few failures.
     """
-    faults = Faults(path)
-    found: list[float] = []
-    rule = None
-    container = "parquet" if path.suffix == ".parquet" else "csv"
-    for chunk in open_chunks(path, container, lambda present: _find(path, present), _WHAT):  # type: ignore[arg-type]
-        for place, reason in chunk.malformed:
-            faults.add(place, reason)
-        if not chunk.columns or not len(chunk.columns["time"]):
-            continue
-        column = chunk.columns["time"]
-        rule = rule or time_rule(column, chunk.theirs["time"], None)
-        time_ns, ok = instants(column, rule)
-        for i in np.flatnonzero(~ok | (time_ns < 0)):
-            cell = written(column, int(i))
-            faults.add(chunk.place(int(i)), f"{chunk.theirs['time']} is {cell!r}; write the time of a failure")
-        found += (time_ns / NS_PER_S).tolist()
-    faults.check()
-    times = sorted(found)
+    table = read_declared(path, FAILURES)
+    times = sorted((table.times_ns["timestamp"] / NS_PER_S).tolist())
     if len(times) < (1 if span_s else 2):
         raise TraceError(f"{path}: {len(times)} failures do not tell a rate; give more, or the time the log covers")
     if span_s is None:
@@ -52,11 +48,3 @@ def read_failures(path: Path, *, span_s: float | None = None) -> tuple[tuple[flo
     if times[-1] - start > span_s:
         raise TraceError(f"{path}: its failures span {times[-1] - start:g} s, more than the {span_s:g} s given")
     return tuple(time - start for time in times), span_s
-
-
-def _find(path: Path, present: object) -> dict[str, str]:
-    names = [str(name) for name in present]  # type: ignore[attr-defined]
-    for name in names:
-        if name.strip().lower() in _TIMES:
-            return {"time": name}
-    raise TraceError(f"{path}: no column of times; {columns_said(names)}; call it timestamp or t_s")

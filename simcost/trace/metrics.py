@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.tables.cells import Flags, as_text, instants, real_numbers, time_rule
+from simcost.tables.cells import Flags, as_text, empty, instants, real_numbers, time_rule, without_zone
+from simcost.tables.faults import Faults, written
+from simcost.tables.header import peek
 from simcost.tables.table import LogTable, read_table
-from simcost.trace.jobs.times import empty, without_zone
-from simcost.trace.series.cells import Faults, codes, written
-from simcost.trace.series.columns import peek
+from simcost.trace.series.cells import codes
 from simcost.trace.series.resample import finding
 from simcost.units import NS_PER_S
 

@@ -17,11 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, columns_said, did_you_mean
-from simcost.tables.cells import as_text, instants, real_numbers, time_rule
+from simcost.tables.cells import as_text, instants, real_numbers, time_rule, without_zone
+from simcost.tables.faults import Faults, written
+from simcost.tables.header import peek
 from simcost.tables.sources import Chunk, open_chunks
-from simcost.trace.jobs.times import without_zone
-from simcost.trace.series.cells import Faults, written
-from simcost.trace.series.columns import peek
 from simcost.units import NS_PER_S
 
 Ints = npt.NDArray[np.int64]

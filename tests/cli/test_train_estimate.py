@@ -153,10 +153,10 @@ def test_bad_words(words: tuple[str, ...], why: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("t_s\n1\nx\n", "failures.csv:3: t_s is 'x'"),
-        ("when\n1\n2\n", "no column of times"),
+        ("t_s\n1\nx\n", "failures.csv:3: t_s: 'x' is not a time"),
+        ("when\n1\n2\n", "no timestamp column found; call it timestamp or t_s"),
         ("t_s\n1\n", "1 failures do not tell a rate"),
-        ("t_s\n", "0 failures do not tell a rate"),
+        ("t_s\n", "no rows; give a log of failures"),
     ],
 )
 def test_bad_logs_of_failures(tmp_path: Path, text: str, why: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.trace.series.cells import Faults
+from simcost.tables.faults import Faults
 from simcost.trace.usage.usage import KEY, PROMPT, TOKENS, Floats, UsageRows
 
 _UNIT = KEY - 1

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers
+from simcost.tables.cells import Flags, Floats, Ints, TimeRule, as_text, empty, instants, real_numbers
 from simcost.trace.focus.columns import COLUMNS
 from simcost.units import NS_PER_S
 
@@ -69,13 +69,13 @@ def words(column: pa.Array, allowed: Sequence[str] = ()) -> tuple[Words, Mended]
     trimmed = pc.utf8_trim_whitespace(raw)
     lower = pc.utf8_lower(trimmed)
     literal = pc.is_in(lower, pa.array(NULL_WORDS)).to_numpy(zero_copy_only=False)
-    empty = pc.equal(trimmed, "").to_numpy(zero_copy_only=False)
+    blank = pc.equal(trimmed, "").to_numpy(zero_copy_only=False)
     meant = trimmed
     if allowed:
         place = pc.index_in(lower, pa.array([word.lower() for word in allowed]))
         meant = pc.coalesce(pa.array(allowed, pa.string()).take(place), trimmed)
-    respelled = pc.not_equal(meant, raw).to_numpy(zero_copy_only=False) & ~literal & ~empty
-    kept = pc.if_else(pa.array(literal | empty), pa.scalar(None, pa.string()), meant).dictionary_encode()
+    respelled = pc.not_equal(meant, raw).to_numpy(zero_copy_only=False) & ~literal & ~blank
+    kept = pc.if_else(pa.array(literal | blank), pa.scalar(None, pa.string()), meant).dictionary_encode()
     places = kept.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found = Words(np.append(places, [-1]).astype(np.int64)[codes], kept.dictionary)
     return found, Mended(_at(literal, codes), np.zeros(len(codes), np.bool_), _at(respelled, codes))
@@ -97,7 +97,7 @@ def numbers(column: pa.Array) -> tuple[Floats, Mended]:
     if pa.types.is_string(column.type):
         missing = np.isnan(values) & ok
         if missing.any():
-            literal = missing & ~_blank(column)
+            literal = missing & ~empty(column)
     return np.where(ok, values, np.nan), Mended(literal, ~ok, none)
 
 
@@ -117,13 +117,6 @@ def times(column: pa.Array) -> tuple[Ints, Flags, Mended]:
     known = _at(ok, said.codes)
     mended = Mended(mended.literal_null, said.given & ~known, _at(plain & ok, said.codes))
     return seconds, known, mended
-
-
-def _blank(text: pa.Array) -> Flags:
-    """Cells that are null or have nothing but spaces."""
-    blank = pc.equal(pc.utf8_trim_whitespace(text), "")
-    flags: Flags = pc.fill_null(blank, fill_value=True).to_numpy(zero_copy_only=False)
-    return flags
 
 
 def flat_text(column: pa.Array) -> pa.Array:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Floats
+from simcost.tables.header import peek
 from simcost.tables.sources import open_chunks
 from simcost.trace.focus import export, lines
 from simcost.trace.focus.cells import FocusRows, clean
@@ -17,7 +18,6 @@ from simcost.trace.focus.columns import WHAT, Header, find_header
 from simcost.trace.focus.export import UsageSeries
 from simcost.trace.focus.findings import Place, Quality
 from simcost.trace.focus.lines import Lines
-from simcost.trace.series.columns import peek
 
 _NONE: Mapping[str, float] = {}
 _HOUR_S, _DAY_S = 3600, 86400
@@ -70,13 +70,13 @@ def read_focus(paths: Sequence[Path], *, usd_per: Mapping[str, float] = _NONE, s
 
 def header_of(path: Path) -> Header:
     """The columns of a file. Raises TraceError if it is not a FOCUS export."""
-    return find_header(peek(path).names, path)
+    return find_header(peek(path, WHAT).names, path)
 
 
 def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) -> Iterator[tuple[FocusRows, Place]]:
     """The cleaned rows of a file, and where each stands."""
     asked = {ours: theirs for ours, theirs in header.theirs.items() if ours in wanted}
-    for chunk in open_chunks(path, peek(path).container, lambda _: asked, WHAT, nested=True):
+    for chunk in open_chunks(path, peek(path, WHAT).container, lambda _: asked, WHAT, nested=True):
         for at, reason in chunk.malformed[:1]:
             quality.count("malformed", f"cannot be split into columns ({reason})", "left out", len(chunk.malformed), at)
         if chunk.columns and len(next(iter(chunk.columns.values()))):

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.tables.cells import Floats, as_text, real_numbers, whole_numbers
+from simcost.tables.cells import Floats, as_text, empty, real_numbers, whole_numbers
 from simcost.trace.jobs.dependencies import read_after
 from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Flags, Ints, Jobs
 from simcost.trace.jobs.nodes import coded
 from simcost.trace.jobs.rejections import Sieve, finding, how_many
-from simcost.trace.jobs.times import LogTimes, Times, empty, read_times
+from simcost.trace.jobs.times import LogTimes, Times, read_times
 from simcost.trace.requests.writer import iso_utc
 from simcost.units import NS_PER_S
 

@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.tables.cells import real_numbers
+from simcost.tables.cells import empty, real_numbers
 from simcost.tables.table import LogTable
 from simcost.trace.jobs.rejections import finding
-from simcost.trace.jobs.times import empty
 
 JobFormat = Literal["philly", "helios", "sia", "openb", "sacct", "kubernetes", "csv", "parquet"]
 JOB_FORMATS: tuple[str, ...] = get_args(JobFormat)

@@ -13,10 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags
+from simcost.tables.cells import Flags, empty
 from simcost.tables.table import LogTable, read_table
 from simcost.trace.jobs.rejections import finding
-from simcost.trace.jobs.times import empty
 
 _FIELDS = {
     "job_id": ("jobid", "jobidraw"),

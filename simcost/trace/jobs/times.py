@@ -4,17 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from simcost.errors import TraceError
 from simcost.tables.calendar import find_zone
-from simcost.tables.cells import EPOCH_S, Flags, Ints, TimeRule, as_text, instants, time_rule
+from simcost.tables.cells import EPOCH_S, Flags, Ints, TimeRule, empty, instants, time_rule, without_zone
 from simcost.trace.jobs.rejections import Sieve, finding, how_many
 from simcost.trace.series.local_time import offsets
 from simcost.units import NS_PER_S
 
 _LATEST_NS = 2**62
-_ZONED = r"[ T].*(Z|[-+]\d\d(:?\d\d)?)\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +85,6 @@ def read_times(sieve: Sieve, timezone: str) -> LogTimes:
     return LogTimes(found, all(epochs.values()))
 
 
-def empty(column: pa.Array) -> Flags:
-    """Cells that are null or blank text."""
-    missing = column.is_null()
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        missing = pc.or_(missing, pc.fill_null(pc.equal(column, ""), fill_value=True))
-    elif pa.types.is_floating(column.type):
-        missing = pc.or_(missing, pc.fill_null(pc.is_nan(column), fill_value=True))
-    flags: Flags = missing.to_numpy(zero_copy_only=False)
-    return flags
-
-
 def _milliseconds(ours: str, column: pa.Array, bad: Flags, rule: TimeRule) -> str:
     """A hint, if cells are dates of our time in milliseconds where the name says seconds."""
     if rule.unit != "s" or not bad.any():
@@ -106,15 +93,6 @@ def _milliseconds(ours: str, column: pa.Array, bad: Flags, rule: TimeRule) -> st
     dates = ok & (ns >= EPOCH_S[0] * NS_PER_S) & (ns < EPOCH_S[1] * NS_PER_S)
     called = f"{ours.removesuffix('_s')}_ms"
     return f" (milliseconds? call the column {called}, and pass --map {ours}={called})" if dates.any() else ""
-
-
-def without_zone(column: pa.Array) -> Flags:
-    """Dates that do not say their zone."""
-    if pa.types.is_timestamp(column.type):
-        return np.full(len(column), column.type.tz is None)
-    zoned = pc.fill_null(pc.match_substring_regex(as_text(column), _ZONED), fill_value=True)
-    flags: Flags = ~zoned.to_numpy(zero_copy_only=False)
-    return flags
 
 
 def _mixed(sieve: Sieve, found: dict[str, Times], naive: dict[str, Flags]) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Ints, as_text, whole_numbers
+from simcost.tables.cells import Flags, Ints, as_text, empty, whole_numbers
 from simcost.tables.sources import Chunk
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.failures import FailureRule, left_out
@@ -77,9 +77,9 @@ class Intake:
         cells = {ours: self._read(ours, chunk) for ours in chunk.columns if ours in (*NEEDED, "priority")}
         good: Flags = left & np.logical_and.reduce([ok for _, ok in cells.values()])
         prompt, output = cells["prompt_tokens"][0], cells["output_tokens"][0]
-        empty = good & (output == 0)
-        keep = good & ~empty
-        counts["failed"] += int(empty.sum())
+        without_output = good & (output == 0)
+        keep = good & ~without_output
+        counts["failed"] += int(without_output.sum())
         if (left & ~good).any():
             faults = faults + self._faults(chunk, cells, left & ~good, counts)
         self._report(faults, counts)
@@ -99,7 +99,7 @@ class Intake:
         for key, rule in self.rules.items():
             if key in chunk.columns:
                 self.tally.note_statuses(rule.column, rule.unknown(chunk.columns[key].filter(pa.array(selected))))
-        nothing = {ours: _null(chunk.columns[ours]) for ours in NEEDED}
+        nothing = {ours: empty(chunk.columns[ours]) for ours in NEEDED}
         tokenless = nothing["prompt_tokens"] & nothing["output_tokens"]
         left = selected & ~np.logical_or.reduce([np.zeros(rows, bool), *out.values()])
         out["blank"] = left & tokenless & nothing["arrival"]
@@ -120,7 +120,7 @@ class Intake:
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
         if ours == "priority":
-            ok = ok | _null(column)
+            ok = ok | empty(column)
         low, high = RANGES[ours]
         return values, ok & (values >= low) & (values <= high)
 
@@ -131,7 +131,7 @@ class Intake:
             return pa.nulls(rows, OPTIONAL[ours])
         try:
             if ours == "priority":
-                return pa.array(np.clip(cells[ours][0], -(2**15), 2**15 - 1).astype(np.int16), mask=_null(column))
+                return pa.array(np.clip(cells[ours][0], -(2**15), 2**15 - 1).astype(np.int16), mask=empty(column))
             if ours == "prefix_hashes":
                 return column.cast(OPTIONAL[ours])
             text = as_text(column)
@@ -168,15 +168,6 @@ class Intake:
         self.tally.dropped += counts
         for kind, text in faults:
             self.tally.examples.setdefault(kind, text)
-
-
-def _null(column: pa.Array) -> Flags:
-    """Cells that are null or empty text."""
-    empty = column.is_null()
-    if pa.types.is_string(column.type):
-        empty = pc.or_(empty, pc.fill_null(pc.equal(column, ""), fill_value=True))
-    flags: Flags = empty.to_numpy(zero_copy_only=False)
-    return flags
 
 
 def _tokens(values: Ints) -> npt.NDArray[np.int32]:

@@ -2,57 +2,17 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.errors import Fault, FaultsError
-from simcost.tables.cells import LARGEST, Flags, Ints, as_text
+from simcost.tables.cells import LARGEST, Ints, as_text
 from simcost.trace.series.columns import BY, REGRESSOR, SERIES, TIMESTAMP, VALUE
 from simcost.trace.series.from_traces import joined
 
-FAULTS_SHOWN = 10
 _OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}
-_LINE = re.compile(r"line (\d+)")
-
-
-def located(path: Path, place: str, message: str) -> Fault:
-    """A fault of a file at a place as a `Chunk` says it, or empty."""
-    line = _LINE.search(place)
-    return Fault(file=str(path), line=int(line[1]) if line else 0, path="" if line else place, message=message)
-
-
-@dataclass(slots=True)
-class Faults:
-    """Located faults of one file: the first are shown, the rest counted."""
-
-    path: Path
-    shown: list[Fault] = field(default_factory=list)
-    count: int = 0
-
-    def add(self, place: str, message: str) -> None:
-        """Note a fault; `place` is as a `Chunk` says it, or empty."""
-        if len(self.shown) < FAULTS_SHOWN:
-            self.shown.append(located(self.path, place, message))
-        self.count += 1
-
-    def add_all(self, at: Ints, say: Callable[[int], tuple[str, str]]) -> None:
-        """A fault for each of the rows `at`; `say` gives place and message of those that are shown."""
-        for i in at[:FAULTS_SHOWN]:
-            self.add(*say(int(i)))
-        self.count += max(len(at) - FAULTS_SHOWN, 0)
-
-    def check(self) -> None:
-        """Raise FaultsError if there are any."""
-        more = self.count - len(self.shown)
-        if more > 0:
-            self.shown.append(Fault(file=str(self.path), message=f"and {more:,} more"))
-        if self.shown:
-            raise FaultsError(self.shown)
 
 
 def labels(columns: Mapping[str, pa.Array], otherwise: str) -> pa.Array:
@@ -83,15 +43,6 @@ def dates(column: pa.Array) -> pa.Array:
     return column
 
 
-def empty(column: pa.Array) -> Flags:
-    """Cells that are null or empty text."""
-    missing = column.is_null()
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        missing = pc.or_(missing, pc.fill_null(pc.equal(column, ""), fill_value=True))
-    flags: Flags = missing.to_numpy(zero_copy_only=False)
-    return flags
-
-
 def wrong(ours: str, cell: str) -> str:
     """Message about a wrong cell, as `written` has it, and what to write."""
     if not cell:
@@ -112,10 +63,3 @@ def _number(cell: str) -> float:
     except ValueError:
         return math.nan
     return number if math.isfinite(number) else math.nan
-
-
-def written(column: pa.Array, i: int) -> str:
-    """A cell as text, empty if it is null."""
-    if pa.types.is_timestamp(column.type):  # may be beyond what Python's datetime holds
-        return "beyond 2262" if column[i].is_valid else ""
-    return "" if column[i].as_py() is None else str(column[i].as_py()).strip()

@@ -1,15 +1,10 @@
 """Time, value and name columns of a table of series."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.tables.sources import Container, csv_head, reading
+from simcost.tables.header import Head
 
 TIMESTAMP, VALUE, SERIES, UNIT = "timestamp", "value", "series", "unit"
 BY, REGRESSOR = "by:", "x:"
@@ -46,59 +41,6 @@ _LOG = (
     "if each row is one request or job, this is a log, not a series: import a request log with `simcost trace "
     "import` and forecast the trace; of other events write their number per step"
 )
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-_DATE = re.compile(r"\d{4}-\d\d(-\d\d.*)?")
-_SAMPLE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Facts about a table that are known before it is read."""
-
-    container: Container
-    names: list[str]
-    numeric: frozenset[str]
-    """Columns of numbers."""
-    dates: frozenset[str]
-    """Columns of times or dates."""
-
-
-def peek(path: Path, what: str = WHAT) -> Head:
-    """The columns of a CSV or Parquet file. Raises TraceError if it cannot be read, which says what it should be."""
-    container: Container = "csv"
-    with reading(path, "csv", what), path.open("rb") as file:
-        if file.read(4) == b"PAR1" or path.suffix == ".parquet":
-            container = "parquet"
-    with reading(path, container, what):
-        if container == "parquet":
-            schema = pq.read_schema(path)
-            numbers = [
-                f.name
-                for f in schema
-                if pa.types.is_integer(f.type) or pa.types.is_floating(f.type) or pa.types.is_decimal(f.type)
-            ]
-            times = [f.name for f in schema if pa.types.is_temporal(f.type)]
-            return Head("parquet", schema.names, frozenset(numbers), frozenset(times))
-        names, *rows = csv_head(path, _SAMPLE) or [[]]
-        _check_header(names, path)
-        return Head("csv", names, _filled(names, rows, _NUMBER), _filled(names, rows, _DATE))
-
-
-def _check_header(names: list[str], path: Path) -> None:
-    """Raise TraceError for a header that is not text, or whose names are not separated by commas."""
-    if any("\0" in name for name in names):
-        raise TraceError(f"{path}: its header is not text; save it as CSV in UTF-8")
-    other = len(names) == 1 and re.search(r"[;\t|]", names[0])
-    if other or (names and names[0].startswith("{")):
-        by = f", {names[0]!r}, is not separated by commas" if other else " is not a CSV header"
-        raise TraceError(f"{path}: its first line{by}; write it as CSV with commas")
-
-
-def _filled(names: list[str], rows: list[list[str]], pattern: re.Pattern[str]) -> frozenset[str]:
-    """Columns of which every cell that is not empty matches; the last row may be cut off."""
-    whole = [row for row in rows if len(row) == len(names)]
-    cells = {name: [row[i].strip() for row in whole if row[i].strip()] for i, name in enumerate(names)}
-    return frozenset(name for name, texts in cells.items() if texts and all(map(pattern.fullmatch, texts)))
 
 
 def find_series_columns(

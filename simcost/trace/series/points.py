@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simcost.tables.cells import Flags, Floats, Ints
-from simcost.trace.series.cells import Faults
+from simcost.tables.faults import Faults
 from simcost.trace.series.resample import finding
 
 

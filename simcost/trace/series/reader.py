@@ -9,10 +9,11 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.tables.calendar import find_zone, parse_freq
 from simcost.tables.cells import Ints
+from simcost.tables.faults import Faults
+from simcost.tables.header import peek
 from simcost.tables.sources import open_chunks
 from simcost.trace.jobs.store import is_jobs
-from simcost.trace.series.cells import Faults
-from simcost.trace.series.columns import GENERIC, VALUE, WHAT, find_series_columns, peek
+from simcost.trace.series.columns import GENERIC, VALUE, WHAT, find_series_columns
 from simcost.trace.series.from_jobs import job_series
 from simcost.trace.series.from_traces import is_trace, trace_series
 from simcost.trace.series.grid import gridded
@@ -64,7 +65,7 @@ def read_series(
         count = trace_series if is_trace(path) else job_series
         counted, findings = count(path, step_s=asked_s, by=by, timezone=timezone, quantity=quantity)
         return counted, _folded(findings, len(counted))
-    head = peek(path)
+    head = peek(path, WHAT)
     columns = find_series_columns(head, mapping, by, regressors, path)
     rows = read_rows(open_chunks(path, head.container, lambda _: columns, WHAT), path)
     notes = Notes(Faults(path), rows.place, list(rows.findings))

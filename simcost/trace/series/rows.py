@@ -11,18 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Floats, Ints, TimeRule, as_text, instants, real_numbers, time_rule
+from simcost.tables.cells import Flags, Floats, Ints, TimeRule, as_text, empty, instants, real_numbers, time_rule
+from simcost.tables.faults import FAULTS_SHOWN, Faults, written
 from simcost.tables.sources import Chunk
-from simcost.trace.series.cells import (
-    FAULTS_SHOWN,
-    Faults,
-    codes,
-    dates,
-    empty,
-    labels,
-    written,
-    wrong,
-)
+from simcost.trace.series.cells import codes, dates, labels, wrong
 from simcost.trace.series.columns import REGRESSOR, SERIES, TIMESTAMP, UNIT, VALUE
 from simcost.trace.series.from_traces import stem
 from simcost.trace.series.resample import finding

@@ -9,11 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.tables.cells import Flags, as_text, instants, real_numbers, time_rule
+from simcost.tables.cells import Flags, as_text, empty, instants, real_numbers, time_rule, without_zone
+from simcost.tables.faults import Faults, written
+from simcost.tables.header import peek
 from simcost.tables.table import LogTable, read_table
-from simcost.trace.jobs.times import empty, without_zone
-from simcost.trace.series.cells import Faults, written
-from simcost.trace.series.columns import peek
 from simcost.trace.usage.token_columns import by_unit, token_columns, token_units
 from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S
@@ -62,7 +61,7 @@ def read_usage(
             missing quantities, overlapping runs of one resource.
         TraceError: a file or column that cannot be used.
     """
-    head = peek(path)
+    head = peek(path, _WHAT)
     theirs = _columns(head.names, mapping or {}, path)
     table = by_unit(read_table(path, head.container, lambda _: theirs, _WHAT))
     faults = Faults(path)

@@ -8,8 +8,8 @@ import numpy as np
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Flags
+from simcost.tables.header import peek
 from simcost.tables.sources import open_chunks
-from simcost.trace.series.columns import peek
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.samples import (
     ALLOCATED,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.trace.series.columns import Head
+from simcost.tables.header import Head
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, TimeRule, as_text, instants, real_numbers, time_rule
+from simcost.tables.cells import Flags, TimeRule, as_text, instants, real_numbers, time_rule, without_zone
+from simcost.tables.faults import FAULTS_SHOWN, Faults, written
 from simcost.tables.sources import Chunk
-from simcost.trace.jobs.times import without_zone
-from simcost.trace.series.cells import FAULTS_SHOWN, Faults, codes, written
+from simcost.trace.series.cells import codes
 from simcost.trace.utilization.samples import (
     ALLOCATED,
     DUTY,

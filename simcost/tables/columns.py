@@ -1,0 +1,138 @@
+"""Declared columns: what a table must have, what its columns may be called, and what their cells may hold."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from simcost.errors import TraceError, columns_said, did_you_mean
+
+Kind = Literal["text", "number", "whole", "time", "choice"]
+_NONE: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    A name that ends with a colon, as `tag:`, is that of all columns whose names begin so.
+    """
+
+    name: str
+    """Ours."""
+    aliases: tuple[str, ...] = ()
+    """Other names, the commonest first; case and spaces around do not matter."""
+    kind: Kind = "text"
+    """`choice`: one of `words`."""
+    low: float = -inf
+    """Least number, or seconds of a time."""
+    high: float = inf
+    above: bool = False
+    """Numbers are above `low`, not at it."""
+    words: Mapping[str, float] | None = None
+    """Texts that stand for numbers, in lower case."""
+    required: bool = False
+    """The table must have it."""
+    filled: bool = False
+    """No cell may be empty."""
+    unique: bool = False
+    """No text is there twice."""
+    one_zone: bool = True
+    """Either all dates say their zone, or none does."""
+    on_bad: Literal["fault", "empty"] = "fault"
+    """A bad cell is a fault, or counts as empty."""
+    remedy: str = ""
+    """What to write instead of a bad cell; empty = what follows from the kind."""
+    spelled: Callable[[pa.Array], pa.Array] | None = None
+    """From the cells as such files write them to plain numbers and ISO times."""
+
+    @property
+    def expected(self) -> str:
+        """What a cell holds, for messages."""
+        if self.kind == "choice":
+            return f"one of {', '.join(self.words or ())}"
+        if self.kind == "time":
+            return "a time" if self.low == -inf else "a time from 1970 on"
+        bounds = f" from {self.low:,.15g} up" if self.low > -inf else ""
+        if self.high < inf:
+            bounds = f" from {self.low:,.15g} to {self.high:,.15g}"
+        if self.above:
+            bounds = f" above {self.low:,.15g}"
+        return ("a whole number" if self.kind == "whole" else "a number") + bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredTable:
+    """A kind of table: its columns, and what to call it in messages."""
+
+    what: str
+    """As in `give a {what}`."""
+    columns: tuple[Column, ...]
+    blank: tuple[str, ...] | None = None
+    """Rows in which these are all empty are passed over and counted; None = all columns that are read."""
+    missing: str = "pass --map {name}=COLUMN"
+    """Remedy where a required column is not there."""
+
+    def column(self, ours: str) -> Column:
+        """The declaration of a column, also of one of several whose names begin alike."""
+        family = ours.partition(":")[0] + ":"
+        return next(column for column in self.columns if column.name in (ours, family))
+
+    def find(self, names: Sequence[str], path: Path, mapping: Mapping[str, str] = _NONE) -> dict[str, str]:
+        """Ours -> the file's. Raises TraceError for columns that are unknown, missing or there twice, all of them."""
+        found, faults = self.match(names, mapping)
+        self.refuse([*faults, *self.lacking(found)], names, path)
+        return found
+
+    def match(self, names: Sequence[str], mapping: Mapping[str, str] = _NONE) -> tuple[dict[str, str], list[str]]:
+        """Ours -> the file's, first of `mapping`, then by name; and what is wrong with both."""
+        known = [column.name for column in self.columns if not column.name.endswith(":")]
+        families = [column.name for column in self.columns if column.name.endswith(":")]
+        faults = [
+            f"{ours!r} is not a known column{did_you_mean(ours, known)} (known: {', '.join(known)})"
+            for ours in mapping
+            if ours not in known and not ours.startswith(tuple(families))
+        ]
+        faults += [
+            f"no column {theirs!r}{did_you_mean(theirs, names)}" for theirs in mapping.values() if theirs not in names
+        ]
+        found = dict(mapping)
+        free = [name for name in names if name not in mapping.values()]
+        by_key = {_key(name): name for name in reversed(free)}
+        for column in self.columns:
+            spellings = (_key(name) for name in (column.name, *column.aliases))
+            theirs = next((by_key[key] for key in spellings if key in by_key), None)
+            if column.name not in found and theirs is not None:
+                found[column.name] = theirs
+                del by_key[_key(theirs)]
+                faults += _twins(theirs, free)
+        faults += [f"column {name!r} is there twice" for name in mapping.values() if names.count(name) > 1]
+        return found, faults
+
+    def lacking(self, found: Mapping[str, str]) -> list[str]:
+        """Required columns that were not found, each with the remedy."""
+        lacking = [column for column in self.columns if column.required and column.name not in found]
+        called = {column.name: "timestamp" if column.kind == "time" else column.name for column in lacking}
+        return [f"no {called[name]} column found; {self.missing.format(name=name)}" for name in called]
+
+    def refuse(self, faults: Sequence[str], names: Sequence[str], path: Path) -> None:
+        """Raise TraceError if there are faults of the header."""
+        if faults:
+            raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(names)}")
+
+
+def _key(name: str) -> str:
+    """What two names of one column have in common."""
+    return name.strip().lower()
+
+
+def _twins(theirs: str, names: Sequence[str]) -> list[str]:
+    """A fault if a column is there again, or under a name that differs in case or spaces alone."""
+    same = [name for name in names if _key(name) == _key(theirs)]
+    if len(same) == 1:
+        return []
+    other = next((name for name in same if name != theirs), None)
+    return [f"column {theirs!r} is there twice" + (f", also as {other!r}" if other else "")]

@@ -1,0 +1,69 @@
+"""Located faults of a file: the first are shown, the rest counted."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.errors import Fault, FaultsError
+from simcost.tables.cells import Flags, Ints
+
+FAULTS_SHOWN = 10
+_LINE = re.compile(r"line (\d+)")
+_LONGEST = 40
+
+
+def located(path: Path, place: str, message: str) -> Fault:
+    """A fault of a file at a place as a `Chunk` says it, or empty."""
+    line = _LINE.search(place)
+    return Fault(file=str(path), line=int(line[1]) if line else 0, path="" if line else place, message=message)
+
+
+@dataclass(slots=True)
+class Faults:
+    """Located faults of one file: the first are shown, the rest counted."""
+
+    path: Path
+    shown: list[Fault] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, place: str, message: str) -> None:
+        """Note a fault; `place` is as a `Chunk` says it, or empty."""
+        if len(self.shown) < FAULTS_SHOWN:
+            self.shown.append(located(self.path, place, message))
+        self.count += 1
+
+    def add_all(self, at: Ints, say: Callable[[int], tuple[str, str]]) -> None:
+        """A fault for each of the rows `at`; `say` gives place and message of those that are shown."""
+        for i in at[:FAULTS_SHOWN]:
+            self.add(*say(int(i)))
+        self.count += max(len(at) - FAULTS_SHOWN, 0)
+
+    def check(self) -> None:
+        """Raise FaultsError if there are any."""
+        more = self.count - len(self.shown)
+        if more > 0:
+            self.shown.append(Fault(file=str(self.path), message=f"and {more:,} more"))
+        if self.shown:
+            raise FaultsError(self.shown)
+
+
+def written(column: pa.Array, i: int) -> str:
+    """A cell as text, empty if it is null."""
+    if pa.types.is_timestamp(column.type):  # may be beyond what Python's datetime holds
+        return "beyond 2262" if column[i].is_valid else ""
+    return "" if column[i].as_py() is None else str(column[i].as_py()).strip()
+
+
+def quoted(cell: str) -> str:
+    """A cell for messages, cut where long."""
+    return repr(cell if len(cell) <= _LONGEST else cell[:_LONGEST] + "...")
+
+
+def first_rows(flags: Flags) -> list[int]:
+    """The rows flagged of which a message may be shown."""
+    rows: list[int] = np.flatnonzero(flags)[:FAULTS_SHOWN].tolist()
+    return rows

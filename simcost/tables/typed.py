@@ -1,0 +1,322 @@
+"""Typed columns of a declared table, read chunk by chunk, with a located fault for each bad cell.
+
+What an empty cell, a number and a time are is decided here and in `cells`, for all tables alike.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.errors import TraceError
+from simcost.tables.cells import (
+    Flags,
+    Floats,
+    Ints,
+    TimeRule,
+    as_text,
+    empty,
+    instants,
+    real_numbers,
+    time_rule,
+    whole_numbers,
+    without_zone,
+)
+from simcost.tables.columns import Column, DeclaredTable
+from simcost.tables.faults import Faults, first_rows, quoted, written
+from simcost.tables.header import Head, peek
+from simcost.tables.sources import Chunk, open_chunks
+from simcost.units import NS_PER_S
+
+_NONE: Mapping[str, str] = {}
+LATEST_NS = 2**62
+"""Differences of times below stay within 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells of one column.
+
+    Attributes:
+        values: of numbers and choices NaN where there is none, of whole numbers and times (ns) 0; of text an Arrow
+            array without spaces around.
+        empty: cells that hold nothing.
+        bad: cells that hold what they must not.
+    """
+
+    values: Any
+    empty: Flags
+    bad: Flags
+
+
+def read_cells(column: pa.Array, declared: Column, rule: TimeRule | None = None) -> Cells:
+    """The cells of a column as it is declared; `rule` says how times are read. Raises ArrowException for odd types."""
+    if declared.kind == "text":
+        text = pc.fill_null(pc.utf8_trim_whitespace(as_text(column)), "")
+        return Cells(text, pc.equal(text, "").to_numpy(zero_copy_only=False), np.zeros(len(text), np.bool_))
+    if declared.spelled is not None:
+        column = declared.spelled(column)
+    missing = empty(column, words=True)
+    if declared.kind == "time":
+        return _times(column, declared, missing, rule or rule_of(column, declared.name))
+    if declared.words is not None:
+        return _worded(column, declared, declared.words)
+    if declared.kind == "whole":
+        whole, ok = whole_numbers(column)
+        ok &= ~missing & _within(whole, declared)
+        return Cells(np.where(ok, whole, 0), missing, ~ok & ~missing)
+    values, ok = real_numbers(column)
+    ok &= ~np.isnan(values) & _within(values, declared)
+    return Cells(np.where(ok, values, np.nan), missing, ~ok & ~missing)
+
+
+def rule_of(column: pa.Array, name: str) -> TimeRule:
+    """How the times of a column are read, by its first cells that are not empty."""
+    return time_rule(column.filter(pa.array(~empty(column, words=True))), name, None)
+
+
+def _times(column: pa.Array, declared: Column, missing: Flags, rule: TimeRule) -> Cells:
+    values, ok = instants(column, rule)
+    ok &= (np.abs(values) < LATEST_NS) & ~missing & (values >= declared.low * NS_PER_S)
+    return Cells(np.where(ok, values, 0), missing, ~ok & ~missing)
+
+
+def _worded(column: pa.Array, declared: Column, words: Mapping[str, float]) -> Cells:
+    """Numbers, or words that stand for them; of a choice, words alone."""
+    text = pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column)))
+    index = pc.index_in(text, pa.array(list(words))).fill_null(-1).to_numpy(zero_copy_only=False)
+    said: Flags = index >= 0
+    missing: Flags = empty(text, words=True) & ~said
+    values: Floats = np.append(list(words.values()), np.nan)[index]
+    if declared.kind == "choice":
+        return Cells(values, missing, ~said & ~missing)
+    numbers, ok = real_numbers(pc.if_else(pa.array(said), pa.scalar(None, pa.string()), text))
+    ok &= ~np.isnan(numbers) & _within(numbers, declared)
+    return Cells(np.where(said, values, np.where(ok, numbers, np.nan)), missing, ~ok & ~said & ~missing)
+
+
+def _within(values: Floats | Ints, declared: Column) -> Flags:
+    above = values > declared.low if declared.above else values >= declared.low
+    return np.asarray(above & (values <= declared.high), np.bool_)
+
+
+@dataclass(slots=True, kw_only=True)
+class TypedTable:
+    """The rows of a declared table in its order, without the blank ones; arrays of equal length.
+
+    Attributes:
+        theirs: ours -> the file's column, for messages.
+        numbers: NaN where empty; of choices the number of the word.
+        wholes: 0 where empty.
+        times_ns: since 1970, or since an unknown zero as `rules` says; 0 where empty.
+        naive: dates that do not say their zone.
+        codes: of text, indices into `words`.
+        words: the texts of a column in order of appearance; the empty text is that of empty cells.
+        empty: cells that hold nothing.
+        blank: how many rows were passed over.
+    """
+
+    declared: DeclaredTable
+    path: Path
+    theirs: Mapping[str, str]
+    faults: Faults
+    numbers: dict[str, Floats] = field(default_factory=dict)
+    wholes: dict[str, Ints] = field(default_factory=dict)
+    times_ns: dict[str, Ints] = field(default_factory=dict)
+    naive: dict[str, Flags] = field(default_factory=dict)
+    codes: dict[str, Ints] = field(default_factory=dict)
+    words: dict[str, dict[str, int]] = field(default_factory=dict)
+    empty: dict[str, Flags] = field(default_factory=dict)
+    rules: dict[str, TimeRule] = field(default_factory=dict)
+    rows: int = 0
+    blank: int = 0
+    place: Callable[[int], str] = str
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __contains__(self, ours: str) -> bool:
+        return ours in self.theirs
+
+    def text(self, ours: str) -> pa.Array:
+        """A column of text; empty in all rows where there is none."""
+        if ours not in self.codes:
+            return pa.array([""] * len(self))
+        return pa.array(list(self.words[ours]), pa.string()).take(pa.array(self.codes[ours]))
+
+    def texts(self, ours: str) -> tuple[str, ...]:
+        """The different texts of a column, in order of appearance."""
+        return tuple(self.words[ours])
+
+    def cell(self, ours: str, i: int) -> str:
+        """A cell for messages."""
+        if ours in self.codes:
+            return repr(self.texts(ours)[self.codes[ours][i]])
+        if ours in self.times_ns:
+            time_ns = int(self.times_ns[ours][i])
+            return str(np.datetime64(time_ns // NS_PER_S, "s")) if self.rules[ours].epoch else f"{time_ns / NS_PER_S:g}"
+        return f"{self.numbers[ours][i] if ours in self.numbers else self.wholes[ours][i]:.15g}"
+
+    def note(self, ours: str, bad: Flags, wrong: str) -> None:
+        """A fault for each of the rows flagged."""
+        name = self.theirs[ours]
+        self.faults.add_all(np.flatnonzero(bad), lambda i: (self.place(i), f"{name}: {self.cell(ours, i)} {wrong}"))
+
+
+def read_declared(path: Path, declared: DeclaredTable, mapping: Mapping[str, str] = _NONE) -> TypedTable:
+    """All rows of a table, whose columns are found by their names. Raises as `DeclaredTable.find` and `read_typed`."""
+    head = peek(path, declared.what)
+    return read_typed(path, head, declared, declared.find(head.names, path, mapping))
+
+
+def read_typed(path: Path, head: Head, declared: DeclaredTable, theirs: Mapping[str, str]) -> TypedTable:
+    """All rows of a table, whose columns are found already.
+
+    Raises:
+        FaultsError: bad cells, and rows that could not be split or are not UTF-8, with their lines, all at once.
+        TraceError: a column of a type that cannot be read, a damaged file, or no rows.
+    """
+    intake = _Intake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
+    for chunk in open_chunks(path, head.container, lambda _: dict(theirs), declared.what):
+        try:
+            intake.add(chunk)
+        except pa.ArrowException as error:
+            raise TraceError(f"{path}: a column holds neither text nor numbers nor times: {error}") from error
+    return intake.table()
+
+
+@dataclass(slots=True)
+class _Intake:
+    """Gathers the columns of the chunks."""
+
+    gathered: TypedTable
+    parts: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    places: list[Callable[[int], str]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=lambda: [0])
+
+    def add(self, chunk: Chunk) -> None:
+        """The rows of a chunk; the faults of its cells are in the order of its rows."""
+        for place, reason in chunk.malformed:
+            self.gathered.faults.add(place, reason)
+        rows = len(next(iter(chunk.columns.values()), ()))
+        if not rows:
+            return
+        read = {ours: self._cells(ours, column, chunk) for ours, column in chunk.columns.items()}
+        kept = self._kept(read, rows)
+        self._note(chunk, read, kept)
+        at = np.flatnonzero(kept)
+        for ours, cells in read.items():
+            self._keep(ours, cells, chunk.columns[ours], at)
+        self.places.append(lambda i: chunk.place(int(at[i])))
+        self.starts.append(self.starts[-1] + len(at))
+
+    def _cells(self, ours: str, column: pa.Array, chunk: Chunk) -> Cells:
+        """One column of a chunk. The first that has a time says how the times of its column are read."""
+        declared, table = self.gathered.declared.column(ours), self.gathered
+        if declared.kind != "time":
+            return read_cells(column, declared)
+        plain = column if declared.spelled is None else declared.spelled(column)
+        rule = table.rules.get(ours) or rule_of(plain, chunk.theirs[ours])
+        cells = read_cells(column, declared, rule)
+        if not cells.empty.all():
+            table.rules[ours] = rule
+        return cells
+
+    def _kept(self, read: Mapping[str, Cells], rows: int) -> Flags:
+        """Rows that are not blank."""
+        decisive = self.gathered.declared.blank
+        names = read if decisive is None else [name for name in decisive if name in read]
+        blank: Flags = np.logical_and.reduce([read[ours].empty for ours in names]) if names else np.zeros(rows, bool)
+        self.gathered.blank += int(blank.sum())
+        return ~blank
+
+    def _note(self, chunk: Chunk, read: Mapping[str, Cells], kept: Flags) -> None:
+        found: list[tuple[int, str]] = []
+        table, count = self.gathered, 0
+        for ours, cells in read.items():
+            declared = table.declared.column(ours)
+            none = np.zeros(len(kept), np.bool_)
+            bad = none if declared.on_bad == "empty" else cells.bad
+            faulty = kept & (bad | (cells.empty if declared.filled else none))
+            count += int(faulty.sum())
+            found += [(i, ours) for i in first_rows(faulty)]
+        for i, ours in sorted(found, key=lambda each: each[0]):
+            said = message(table.declared.column(ours), written(chunk.columns[ours], i))
+            table.faults.add(chunk.place(i), f"{chunk.theirs[ours]}: {said}")
+        table.faults.count += count - len(found)
+
+    def _keep(self, ours: str, cells: Cells, column: pa.Array, at: Ints) -> None:
+        table, declared = self.gathered, self.gathered.declared.column(ours)
+        if declared.kind == "text":
+            values: Any = codes(table.words.setdefault(ours, {}), cells.values.take(pa.array(at)))
+        else:
+            values = cells.values[at]
+        self.parts.setdefault(("values", ours), []).append(values)
+        self.parts.setdefault(("empty", ours), []).append((cells.empty | cells.bad)[at])
+        if declared.kind == "time":
+            dated = ours in table.rules and table.rules[ours].unit is None
+            naive = without_zone(column) & ~cells.empty if dated else np.zeros(len(column), np.bool_)
+            self.parts.setdefault(("naive", ours), []).append(naive[at])
+
+    def table(self) -> TypedTable:
+        """All rows. Raises FaultsError for bad cells, TraceError without a row."""
+        table = self.gathered
+        table.faults.check()
+        table.rows, table.place = self.starts[-1], self._place
+        if not table.rows:
+            raise TraceError(f"{table.path}: no rows; give a {table.declared.what}")
+        for (what, ours), parts in self.parts.items():
+            values = np.concatenate(parts)
+            if what == "empty":
+                table.empty[ours] = values
+            elif what == "naive":
+                table.naive[ours] = values
+            else:
+                self._stores(ours)[ours] = values
+        for ours in table.theirs:
+            self._check(ours, table.declared.column(ours))
+        table.faults.check()
+        return table
+
+    def _stores(self, ours: str) -> dict[str, Any]:
+        table = self.gathered
+        kind = table.declared.column(ours).kind
+        stores: dict[str, dict[str, Any]] = {"text": table.codes, "whole": table.wholes, "time": table.times_ns}
+        return stores.get(kind, table.numbers)
+
+    def _check(self, ours: str, declared: Column) -> None:
+        """Note what can only be seen with all rows at hand."""
+        table = self.gathered
+        if declared.unique:
+            again = np.ones(len(table), np.bool_)
+            again[np.unique(table.codes[ours], return_index=True)[1]] = False
+            table.note(ours, again, "is there twice")
+        if declared.kind == "time" and declared.one_zone:
+            naive = table.naive[ours]
+            if (~naive & ~table.empty[ours]).any():
+                table.note(ours, naive, "says no zone, but others of this file do; say it in all")
+
+    def _place(self, row: int) -> str:
+        part = bisect_right(self.starts, row) - 1
+        return self.places[part](row - self.starts[part])
+
+
+def codes(known: dict[str, int], text: pa.Array) -> Ints:
+    """Each text as its number in `known`, which learns new ones; null is the empty text."""
+    encoded = pc.fill_null(text, "").dictionary_encode()
+    numbers = [known.setdefault(word, len(known)) for word in encoded.dictionary.to_pylist()]
+    found: Ints = np.array(numbers, np.int64)[encoded.indices.to_numpy()]
+    return found
+
+
+def message(declared: Column, cell: str) -> str:
+    """What is wrong with a cell, and what to write."""
+    usual = {"time": "write ISO time, as 2026-01-05T08:00:00Z, or epoch seconds"}
+    remedy = declared.remedy or usual.get(declared.kind, "")
+    said = f"{quoted(cell)} is not {declared.expected}" if cell else "the cell is empty"
+    return f"{said}; {remedy}" if remedy else said
