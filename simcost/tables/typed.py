@@ -150,8 +150,8 @@ class TypedTable:
         return pa.array(list(self.words[ours]), pa.string()).take(pa.array(self.codes[ours]))
 
     def texts(self, ours: str) -> tuple[str, ...]:
-        """The different texts of a column, in order of appearance."""
-        return tuple(self.words[ours])
+        """The different texts of a column, in order of appearance; one, empty, where there is no such column."""
+        return tuple(self.words.get(ours, ("",)))
 
     def cell(self, ours: str, i: int) -> str:
         """A cell for messages."""
@@ -260,15 +260,15 @@ class _Intake:
         self.parts.setdefault(("empty", ours), []).append((cells.empty | cells.bad)[at])
         if declared.kind == "time":
             dated = ours in table.rules and table.rules[ours].unit is None
-            naive = without_zone(column) & ~cells.empty if dated else np.zeros(len(column), np.bool_)
+            naive = without_zone(column) & ~(cells.empty | cells.bad) if dated else np.zeros(len(column), np.bool_)
             self.parts.setdefault(("naive", ours), []).append(naive[at])
 
     def table(self) -> TypedTable:
         """All rows. Raises FaultsError for bad cells, TraceError without a row."""
         table = self.gathered
-        table.faults.check()
         table.rows, table.place = self.starts[-1], self._place
         if not table.rows:
+            table.faults.check()
             raise TraceError(f"{table.path}: no rows; give a {table.declared.what}")
         for (what, ours), parts in self.parts.items():
             values = np.concatenate(parts)
@@ -293,7 +293,7 @@ class _Intake:
         """Note what can only be seen with all rows at hand."""
         table = self.gathered
         if declared.unique:
-            again = np.ones(len(table), np.bool_)
+            again = ~table.empty[ours]
             again[np.unique(table.codes[ours], return_index=True)[1]] = False
             table.note(ours, again, "is there twice")
         if declared.kind == "time" and declared.one_zone:

@@ -145,7 +145,7 @@ def test_nodes(shared: Path, tmp_path: Path) -> None:
     assert read_nodes(path).pool_gpus == {"a": 16, "b": 4}
     assert read_nodes(path).divided(2).names == ("n0", "n1")
     path.write_text("node,gpus\nn0,8\nn0,-4\n,x\n", encoding="utf-8")
-    with pytest.raises(FaultsError, match="row 2 \\(line 3\\): node: 'n0' is there twice"):
+    with pytest.raises(FaultsError, match=r":3: node: 'n0' is there twice"):
         read_nodes(path)
     path.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(TraceError, match="not a list of nodes; its columns are: a, b"):

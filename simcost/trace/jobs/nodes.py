@@ -1,39 +1,51 @@
 """The nodes of a cluster, as `--nodes NODES.csv` gives them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.errors import Fault, FaultsError, InputError, TraceError, columns_said
-from simcost.tables.cells import as_text, whole_numbers
-from simcost.tables.table import LogTable, header, read_table
+from simcost.errors import InputError, TraceError, columns_said
+from simcost.tables.cells import as_text
+from simcost.tables.columns import Column, DeclaredTable
+from simcost.tables.header import peek
+from simcost.tables.typed import TypedTable, read_typed
 
 Ints = npt.NDArray[np.int64]
 
-_WHAT = "list of nodes, as CSV with node,gpus[,pool,cpu_milli,memory_mib,gpu_type,rack,domain]"
 _GPUS_PER_PHILLY_NODE = 8
 _MOST = 1_000_000
-_SHOWN = 10
-_FORMS = (
-    {"pool": "vc", "nodes": "node num"},
-    {"node": "sn", "gpus": "gpu", "cpu_milli": "cpu_milli", "memory_mib": "memory_mib", "gpu_type": "model"},
-    {
-        "node": "node",
-        "gpus": "gpus",
-        "pool": "pool",
-        "cpu_milli": "cpu_milli",
-        "memory_mib": "memory_mib",
-        "gpu_type": "gpu_type",
-        "rack": "rack",
-        "domain": "domain",
-    },
+_WHAT = "list of nodes, as CSV with node,gpus[,pool,cpu_milli,memory_mib,gpu_type,rack,domain]"
+
+
+def _form(key: Column, count: Column, *others: Column) -> DeclaredTable:
+    return DeclaredTable(what=_WHAT, columns=(key, count, *others), missing=f"give a {_WHAT}")
+
+
+def _key(name: str, *aliases: str) -> Column:
+    return Column(name=name, aliases=aliases, required=True, filled=True, unique=True)
+
+
+def _count(name: str, *aliases: str, needed: bool = False) -> Column:
+    most = _MOST if needed else 2**53
+    return Column(name=name, aliases=aliases, kind="whole", low=0, high=most, required=needed, filled=True)
+
+
+POOLS = _form(_key("pool", "vc"), _count("nodes", "node num", needed=True))
+"""The Philly pools."""
+NODES = _form(
+    _key("node", "sn"),
+    _count("gpus", "gpu", needed=True),
+    Column(name="pool"),
+    _count("cpu_milli"),
+    _count("memory_mib"),
+    Column(name="gpu_type", aliases=("model",)),
+    Column(name="rack"),
+    Column(name="domain"),
 )
-"""Ours -> theirs of the Philly pools, Alibaba's openb clusters, and our own; the first two columns are needed."""
+"""Our own, and Alibaba's openb clusters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,27 +121,22 @@ def read_nodes(path: Path) -> NodeTable:
         FaultsError: cells that are missing, no whole numbers or negative; nodes or pools named twice.
         TraceError: a file that cannot be read or has none of these headers, or without a GPU.
     """
-    container, names = header(path, _WHAT)
-    form = next((form for form in _FORMS if set([*form.values()][:2]) <= set(names)), None)
+    head = peek(path, _WHAT)
+    matched = ((form, *form.match(head.names)) for form in (NODES, POOLS))
+    form, theirs, faults = next((each for each in matched if not each[0].lacking(each[1])), (None, {}, []))
     if form is None:
-        raise TraceError(f"{path}: not a list of nodes; {columns_said(names)}; give a {_WHAT}")
-    table = read_table(path, container, partial(_columns, form), _WHAT)
-    found = _counted(table, path) if "nodes" in form else _listed(table, path)
+        raise TraceError(f"{path}: not a list of nodes; {columns_said(head.names)}; give a {_WHAT}")
+    form.refuse(faults, head.names, path)
+    table = read_typed(path, head, form, theirs)
+    found = _counted(table) if form is POOLS else _listed(table)
     if not found.gpus.any():
         raise TraceError(f"{path}: no node has a GPU; give a {_WHAT}")
     return found
 
 
-def _columns(form: dict[str, str], present: Sequence[str]) -> dict[str, str]:
-    return {ours: theirs for ours, theirs in form.items() if theirs in present}
-
-
-def _counted(table: LogTable, path: Path) -> NodeTable:
+def _counted(table: TypedTable) -> NodeTable:
     """Pools with their number of nodes."""
-    faults: list[Fault] = []
-    pools, count = _names(table, "pool", path, faults), _numbers(table, "nodes", path, faults)
-    if faults:
-        raise FaultsError(faults)
+    pools, count = table.texts("pool"), table.wholes["nodes"]
     pool = np.repeat(np.arange(len(pools)), count)
     names = tuple(f"{name}-{i}" for name, nodes in zip(pools, count, strict=True) for i in range(nodes))
     none = np.zeros(len(pool), np.int64)
@@ -140,31 +147,24 @@ def _counted(table: LogTable, path: Path) -> NodeTable:
         memory_mib=none,
         pool=pool,
         gpu_type=none,
-        pools=tuple(pools),
+        pools=pools,
     )
 
 
-def _listed(table: LogTable, path: Path) -> NodeTable:
+def _listed(table: TypedTable) -> NodeTable:
     """One node a row."""
-    faults: list[Fault] = []
-    names = _names(table, "node", path, faults)
-    numbers = {
-        ours: _numbers(table, ours, path, faults) if ours in table.columns else np.zeros(len(table), np.int64)
-        for ours in ("gpus", "cpu_milli", "memory_mib")
-    }
-    if faults:
-        raise FaultsError(faults)
-    pool, pools = coded(table.columns.get("pool"), len(table))
-    gpu_type, gpu_types = coded(table.columns.get("gpu_type"), len(table))
-    places = {ours: coded(table.columns[ours], len(table))[0] for ours in ("domain", "rack") if ours in table.columns}
+    none = np.zeros(len(table), np.int64)
     return NodeTable(
-        names=tuple(names),
-        pool=pool,
-        pools=pools,
-        gpu_type=gpu_type,
-        gpu_types=gpu_types,
-        **numbers,
-        **places,
+        names=table.texts("node"),
+        gpus=table.wholes["gpus"],
+        cpu_milli=table.wholes.get("cpu_milli", none),
+        memory_mib=table.wholes.get("memory_mib", none),
+        pool=table.codes.get("pool", none),
+        pools=table.texts("pool"),
+        gpu_type=table.codes.get("gpu_type", none),
+        gpu_types=table.texts("gpu_type"),
+        domain=table.codes.get("domain"),
+        rack=table.codes.get("rack"),
     )
 
 
@@ -174,36 +174,3 @@ def coded(column: pa.Array | None, rows: int) -> tuple[Ints, tuple[str, ...]]:
         return np.zeros(rows, np.int64), ("",)
     encoded = as_text(column).fill_null("").dictionary_encode()
     return encoded.indices.to_numpy().astype(np.int64), tuple(encoded.dictionary.to_pylist())
-
-
-def _names(table: LogTable, ours: str, path: Path, faults: list[Fault]) -> list[str]:
-    """Texts that must be there once; the faults are added."""
-    if not len(table):
-        raise TraceError(f"{path}: no rows; give a {_WHAT}")
-    texts = [text or "" for text in as_text(table.columns[ours]).to_pylist()]
-    seen: set[str] = set()
-    for i, text in enumerate(texts):
-        if not text or text in seen:
-            said = f"{text!r} is there twice" if text else "the cell is empty"
-            _fault(table, ours, i, said, path, faults)
-        seen.add(text)
-    for place, reason in table.malformed[:_SHOWN]:
-        faults.append(Fault(file=str(path), path=place, message=reason))
-    return texts
-
-
-def _numbers(table: LogTable, ours: str, path: Path, faults: list[Fault]) -> Ints:
-    """Whole numbers from 0; the faults are added."""
-    values, ok = whole_numbers(table.columns[ours])
-    most = _MOST if ours in ("gpus", "nodes") else 2**53
-    bad = ~ok | (values < 0) | (values > most)
-    for i in np.flatnonzero(bad)[:_SHOWN]:
-        cell = table.columns[ours][int(i)].as_py()
-        said = f"{cell!r} is not a whole number from 0 to {most:,}" if cell not in (None, "") else "the cell is empty"
-        _fault(table, ours, int(i), said, path, faults)
-    return values
-
-
-def _fault(table: LogTable, ours: str, i: int, said: str, path: Path, faults: list[Fault]) -> None:
-    if len(faults) < _SHOWN:
-        faults.append(Fault(file=str(path), path=table.place(i), message=f"{table.theirs[ours]}: {said}"))
