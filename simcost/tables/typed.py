@@ -117,7 +117,7 @@ class TypedTable:
         naive: dates that do not say their zone.
         codes: of text, indices into `words`.
         words: the texts of a column in order of appearance; the empty text is that of empty cells.
-        empty: cells that hold nothing.
+        missing: cells without a value: empty, or bad.
         blank: how many rows were passed over.
     """
 
@@ -131,7 +131,7 @@ class TypedTable:
     naive: dict[str, Flags] = field(default_factory=dict)
     codes: dict[str, Ints] = field(default_factory=dict)
     words: dict[str, dict[str, int]] = field(default_factory=dict)
-    empty: dict[str, Flags] = field(default_factory=dict)
+    missing: dict[str, Flags] = field(default_factory=dict)
     rules: dict[str, TimeRule] = field(default_factory=dict)
     rows: int = 0
     blank: int = 0
@@ -162,20 +162,43 @@ class TypedTable:
             return str(np.datetime64(time_ns // NS_PER_S, "s")) if self.rules[ours].epoch else f"{time_ns / NS_PER_S:g}"
         return f"{self.numbers[ours][i] if ours in self.numbers else self.wholes[ours][i]:.15g}"
 
+    def findings(self) -> list[tuple[str, int, str]]:
+        """What was passed over or assumed: kind, count and message."""
+        naive = int(np.logical_or.reduce([np.zeros(len(self), np.bool_), *self.naive.values()]).sum())
+        found = [
+            ("blank", self.blank, "rows without anything in them were passed over"),
+            ("no_zone", naive, "rows have times that say no zone; they were read as UTC"),
+        ]
+        return [(kind, count, f"{count:,} {message}") for kind, count, message in found if count]
+
     def note(self, ours: str, bad: Flags, wrong: str) -> None:
         """A fault for each of the rows flagged."""
         name = self.theirs[ours]
         self.faults.add_all(np.flatnonzero(bad), lambda i: (self.place(i), f"{name}: {self.cell(ours, i)} {wrong}"))
 
 
-def read_declared(path: Path, declared: DeclaredTable, mapping: Mapping[str, str] = _NONE) -> TypedTable:
+Check = Callable[[TypedTable], None]
+
+
+def read_declared(
+    path: Path, declared: DeclaredTable, mapping: Mapping[str, str] = _NONE, check: Check | None = None
+) -> TypedTable:
     """All rows of a table, whose columns are found by their names. Raises as `DeclaredTable.find` and `read_typed`."""
     head = peek(path, declared.what)
-    return read_typed(path, head, declared, declared.find(head.names, path, mapping))
+    return read_typed(path, head, declared, declared.find(head.names, path, mapping), check)
 
 
-def read_typed(path: Path, head: Head, declared: DeclaredTable, theirs: Mapping[str, str]) -> TypedTable:
+def read_typed(
+    path: Path, head: Head, declared: DeclaredTable, theirs: Mapping[str, str], check: Check | None = None
+) -> TypedTable:
     """All rows of a table, whose columns are found already.
+
+    Args:
+        path: the file.
+        head: its header.
+        declared: what its columns hold.
+        theirs: ours -> the file's, as `DeclaredTable.find` gives them.
+        check: notes what is wrong with rows whose cells are good.
 
     Raises:
         FaultsError: bad cells, and rows that could not be split or are not UTF-8, with their lines, all at once.
@@ -187,7 +210,7 @@ def read_typed(path: Path, head: Head, declared: DeclaredTable, theirs: Mapping[
             intake.add(chunk)
         except pa.ArrowException as error:
             raise TraceError(f"{path}: a column holds neither text nor numbers nor times: {error}") from error
-    return intake.table()
+    return intake.table(check)
 
 
 @dataclass(slots=True)
@@ -257,13 +280,13 @@ class _Intake:
         else:
             values = cells.values[at]
         self.parts.setdefault(("values", ours), []).append(values)
-        self.parts.setdefault(("empty", ours), []).append((cells.empty | cells.bad)[at])
+        self.parts.setdefault(("missing", ours), []).append((cells.empty | cells.bad)[at])
         if declared.kind == "time":
             dated = ours in table.rules and table.rules[ours].unit is None
             naive = without_zone(column) & ~(cells.empty | cells.bad) if dated else np.zeros(len(column), np.bool_)
             self.parts.setdefault(("naive", ours), []).append(naive[at])
 
-    def table(self) -> TypedTable:
+    def table(self, check: Check | None) -> TypedTable:
         """All rows. Raises FaultsError for bad cells, TraceError without a row."""
         table = self.gathered
         table.rows, table.place = self.starts[-1], self._place
@@ -272,14 +295,16 @@ class _Intake:
             raise TraceError(f"{table.path}: no rows; give a {table.declared.what}")
         for (what, ours), parts in self.parts.items():
             values = np.concatenate(parts)
-            if what == "empty":
-                table.empty[ours] = values
+            if what == "missing":
+                table.missing[ours] = values
             elif what == "naive":
                 table.naive[ours] = values
             else:
                 self._stores(ours)[ours] = values
         for ours in table.theirs:
             self._check(ours, table.declared.column(ours))
+        if check is not None:
+            check(table)
         table.faults.check()
         return table
 
@@ -293,12 +318,12 @@ class _Intake:
         """Note what can only be seen with all rows at hand."""
         table = self.gathered
         if declared.unique:
-            again = ~table.empty[ours]
+            again = ~table.missing[ours]
             again[np.unique(table.codes[ours], return_index=True)[1]] = False
             table.note(ours, again, "is there twice")
         if declared.kind == "time" and declared.one_zone:
             naive = table.naive[ours]
-            if (~naive & ~table.empty[ours]).any():
+            if (~naive & ~table.missing[ours]).any():
                 table.note(ours, naive, "says no zone, but others of this file do; say it in all")
 
     def _place(self, row: int) -> str:

@@ -76,15 +76,15 @@ def test_rows_that_cannot_be_are_named_with_their_lines(tmp_path: Path) -> None:
     for words in (
         "usage.csv:4: start:",
         "ends before it starts",
-        "usage.csv:5: quantity: '-1' is negative",
-        "usage.csv:6: sku: '' is empty",
+        "usage.csv:5: quantity: '-1' is not a number from 0 up; write 0",
+        "usage.csv:6: sku: the cell is empty; every row needs a SKU",
     ):
         assert words in found
     with pytest.raises(FaultsError, match=r"usage\.csv:3: resource: 'a' runs already"):
         read_usage(write(tmp_path, rows[:2]))
     with pytest.raises(FaultsError, match="says no zone, but others of this file do"):
         read_usage(write(tmp_path, [run(0, 1), run(0, 1) | {"start": "2026-01-01T00:00:00"}]))
-    with pytest.raises(TraceError, match="no column says the sku"):
+    with pytest.raises(TraceError, match="no sku column found; pass --map sku=COLUMN"):
         read_usage(write(tmp_path, [{"instance": "x", "start": at(0)}]))
 
 

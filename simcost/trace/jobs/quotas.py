@@ -50,7 +50,7 @@ def _limits(table: TypedTable, name: str) -> Iterator[int | None]:
     """Whole numbers; None where there is none."""
     if name not in table:
         return iter([None] * len(table))
-    cells = zip(table.wholes[name].tolist(), table.empty[name].tolist(), strict=True)
+    cells = zip(table.wholes[name].tolist(), table.missing[name].tolist(), strict=True)
     return (None if empty else value for value, empty in cells)
 
 
@@ -61,9 +61,12 @@ def read_shares(path: Path) -> dict[str, float]:
         FaultsError: cells that are missing or no numbers above 0; paths named twice, or with an empty name.
         TraceError: a file that cannot be read, or lacks columns.
     """
-    table = read_declared(path, SHARES)
-    paths = table.texts("path")
-    nameless = np.array([not all(part.strip() for part in path.split("/")) for path in paths])
-    table.note("path", nameless, "has an empty name; write e.g. physics, or physics/alice")
-    table.faults.check()
-    return dict(zip(paths, table.numbers["shares"].tolist(), strict=True))
+    table = read_declared(path, SHARES, check=_named)
+    return dict(zip(table.texts("path"), table.numbers["shares"].tolist(), strict=True))
+
+
+def _named(table: TypedTable) -> None:
+    nameless = np.array([not all(part.strip() for part in path.split("/")) for path in table.texts("path")])
+    table.note(
+        "path", nameless[table.codes["path"]] & ~table.missing["path"], "has an empty name; write e.g. physics/alice"
+    )

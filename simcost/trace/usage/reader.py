@@ -1,40 +1,62 @@
 """Reading a file of usage: one row for each stretch of time, CSV or Parquet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.tables.cells import Flags, as_text, empty, instants, real_numbers, time_rule, without_zone
-from simcost.tables.faults import Faults, written
+from simcost.tables.cells import Flags
+from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import peek
-from simcost.tables.table import LogTable, read_table
-from simcost.trace.usage.token_columns import by_unit, token_columns, token_units
+from simcost.tables.typed import TypedTable, read_typed
+from simcost.trace.usage import token_columns
 from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S
 
-_WHAT = "file of usage"
-_CALLED = {
-    "sku": ("sku", "instance_type", "instancetype", "sku_id", "skuid", "type"),
-    "start": ("start", "hour", "timestamp", "time", "chargeperiodstart", "usage_start", "from"),
-    "end": ("end", "chargeperiodend", "usage_end", "to"),
-    "quantity": ("quantity", "instances", "count", "units", "gb"),
-    "provider": ("provider", "providername", "cloud"),
-    "region": ("region", "regionid"),
-    "zone": ("zone", "availabilityzone", "availability_zone"),
-    "account": ("account", "subaccountid", "account_id"),
-    "pricing": ("pricing", "pricingcategory", "market"),
-    "price": ("price", "unit_price"),
-    "unit": ("unit", "consumedunit"),
-    "interrupted": ("interrupted",),
-    "resource": ("resource", "resourceid", "instance_id", "node"),
-}
-_TAGS = ("workload", "model", "tenant", "team", "project")
 _TAG = "tag:"
+_YES = dict.fromkeys(("true", "1", "yes", "provider"), 1.0)
+USAGE = DeclaredTable(
+    what="file of usage",
+    columns=(
+        Column(
+            name="sku",
+            aliases=("instance_type", "instancetype", "sku_id", "skuid", "type"),
+            required=True,
+            filled=True,
+            remedy="every row needs a SKU",
+        ),
+        Column(
+            name="start",
+            aliases=("hour", "timestamp", "time", "chargeperiodstart", "usage_start", "from"),
+            kind="time",
+            required=True,
+            filled=True,
+        ),
+        Column(name="end", aliases=("chargeperiodend", "usage_end", "to"), kind="time", filled=True),
+        Column(
+            name="quantity",
+            aliases=("instances", "count", "units", "gb"),
+            kind="number",
+            low=0,
+            filled=True,
+            remedy="write 0 where nothing ran",
+        ),
+        Column(name="provider", aliases=("providername", "cloud")),
+        Column(name="region", aliases=("regionid",)),
+        Column(name="zone", aliases=("availabilityzone", "availability_zone")),
+        Column(name="account", aliases=("subaccountid", "account_id")),
+        Column(name="pricing", aliases=("pricingcategory", "market")),
+        Column(name="price", aliases=("unit_price",), kind="number", low=0),
+        Column(name="unit", aliases=("consumedunit",)),
+        Column(name="interrupted", kind="choice", words=_YES, on_bad="empty"),
+        Column(name="resource", aliases=("resourceid", "instance_id", "node")),
+        Column(name=_TAG),
+        Column(name=token_columns.COLUMN, kind="number", low=0, filled=True, remedy="write 0 where nothing ran"),
+    ),
+)
+_TAGS = ("workload", "model", "tenant", "team", "project")
 _KEY = ("provider", "sku", "region", "zone", "account", "pricing", "unit")
 _IN_ALL = ("instance-hours", "hours")
 """Units of quantities that are hours in all, however many ran at a time."""
@@ -61,109 +83,101 @@ def read_usage(
             missing quantities, overlapping runs of one resource.
         TraceError: a file or column that cannot be used.
     """
-    head = peek(path, _WHAT)
+    head = peek(path, USAGE.what)
     theirs = _columns(head.names, mapping or {}, path)
-    table = by_unit(read_table(path, head.container, lambda _: theirs, _WHAT))
-    faults = Faults(path)
-    for place, reason in table.malformed:
-        faults.add(place, reason)
-    faults.check()
-    if not table.columns or not len(table.columns["sku"]):
-        raise TraceError(f"{path}: no rows; give usage of at least one hour")
-    start_s, end_s, findings = _times(table, faults)
-    keys, line = _lines(table, provider, region)
-    quantity = _at_a_time(table, faults, _numbers(table, faults, "quantity", 1.0), end_s - start_s)
-    _note(table, faults, "start", end_s < start_s, "ends before it starts")
-    _note(table, faults, "sku", _blank(table, "sku"), "is empty; every row needs a SKU")
-    faults.check()
-    resource = _codes(table, "resource")
+    table = read_typed(path, head, USAGE, theirs, _check)
+    counted = [ours for ours in theirs if ours.startswith(token_columns.COLUMN)]
+    row = np.tile(np.arange(len(table)), max(len(counted), 1))
+    start_s, end_s = _span_s(table)
+    keys, line = _lines(_texts(table, counted, row), provider, region)
     usage = UsageRows(
-        start_s=start_s,
-        end_s=end_s,
-        quantity=quantity,
-        price_usd=_numbers(table, faults, "price", np.nan),
-        interrupted=_flags(table),
+        start_s=start_s[row],
+        end_s=end_s[row],
+        quantity=np.concatenate([table.numbers[ours] for ours in counted]) if counted else _at_a_time(table),
+        price_usd=_numbers(table, "price", np.nan)[row],
+        interrupted=_numbers(table, "interrupted", 0.0)[row] == 1,
         line=line,
         keys=keys,
-        tags=_tags(theirs),
-        resource=resource,
-        findings=tuple(findings),
+        tags=tuple(ours.removeprefix(_TAG) for ours in theirs if ours.startswith(_TAG)),
+        resource=_distinct([table.text("resource")])[1][row] if "resource" in table else None,
+        findings=tuple({"kind": kind, "count": count, "message": text} for kind, count, text in table.findings()),
         path=path,
-        place=table.place,
+        place=lambda i: table.place(int(row[i])),
     )
-    _no_overlap(usage, table, faults)
-    faults.check()
+    _no_overlap(usage, table, row)
+    table.faults.check()
     return usage
 
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
+    """Ours -> the file's: those declared, the tags, and columns that count tokens where nothing else does."""
+    found, faults = USAGE.match(names, mapping)
     lower = {name.strip().lower(): name for name in reversed(names)}
-    faults = [
-        f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))}; known: {', '.join(_CALLED)}"
-        for ours in mapping
-        if ours not in _CALLED and not ours.startswith(_TAG)
-    ]
-    faults += [
-        f"no column {theirs!r}{did_you_mean(theirs, names)}" for theirs in mapping.values() if theirs not in names
-    ]
-    found = {ours: next((lower[name] for name in called if name in lower), "") for ours, called in _CALLED.items()}
-    found = {ours: name for ours, name in found.items() if name and name not in mapping.values()}
-    found |= {_TAG + name: lower[name] for name in _TAGS if name in lower}
-    found |= {name: lower[name] for name in lower if name.startswith(_TAG)}
-    found |= mapping
-    tokens = token_columns(lower) if "quantity" not in found and "unit" not in found else {}
-    if tokens and "sku" not in found and "model" in lower:
-        found["sku"] = lower["model"]
-    found |= tokens
-    faults += [f"no column says the {what}; pass --map {what}=COLUMN" for what in ("sku", "start") if what not in found]
-    if faults:
-        raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(names)}")
+    found = {_TAG + name: lower[name] for name in _TAGS if name in lower} | found
+    found |= {name: lower[name] for name in lower if name.startswith(_TAG) and name not in mapping}
+    if "quantity" not in found and "unit" not in found and (tokens := token_columns.token_columns(lower)):
+        if "sku" not in found and "model" in lower:
+            found["sku"] = lower["model"]
+        found |= tokens
+    USAGE.refuse([*faults, *USAGE.lacking(found)], names, path)
     return found
 
 
-def _times(table: LogTable, faults: Faults) -> tuple[Floats, Floats, list[dict[str, Any]]]:
-    start, naive = _time(table, faults, "start")
-    if "end" not in table.columns:
-        return start, start + 3600.0, _said(naive)
-    end, naive_end = _time(table, faults, "end")
-    return start, end, _said(naive | naive_end)
+def _span_s(table: TypedTable) -> tuple[Floats, Floats]:
+    """Start and end of each row; without ends it is an hour long."""
+    start = table.times_ns["start"] / NS_PER_S
+    return start, table.times_ns["end"] / NS_PER_S if "end" in table else start + 3600.0
 
 
-def _time(table: LogTable, faults: Faults, ours: str) -> tuple[Floats, Flags]:
-    column = table.columns[ours]
-    missing = empty(column)
-    rule = time_rule(column, table.theirs[ours], None)
-    ns, ok = instants(column, rule)
-    bad = ~ok | missing | (not rule.epoch)
-    _note(table, faults, ours, bad, "is not a time; write e.g. 2026-01-05T08:00:00Z, or seconds since 1970")
-    naive = without_zone(column) if rule.unit is None else np.zeros(len(ns), np.bool_)
-    if naive.any() and not naive.all():
-        _note(table, faults, ours, naive & ~bad, "says no zone, but others of this file do; say it in all")
-    return ns / NS_PER_S, naive
+def _numbers(table: TypedTable, ours: str, otherwise: float) -> Floats:
+    return table.numbers.get(ours, np.full(len(table), otherwise))
 
 
-def _said(naive: Flags) -> list[dict[str, Any]]:
-    if not naive.any():
-        return []
-    text = f"{int(naive.sum()):,} rows have times without a zone; they were read as UTC"
-    return [{"kind": "no_zone", "count": int(naive.sum()), "message": text}]
+def _check(table: TypedTable) -> None:
+    """Note rows whose cells contradict each other."""
+    for ours, rule in table.rules.items():
+        if not rule.epoch:
+            relative = ~table.missing[ours]
+            table.note(ours, relative, "is not a date; write e.g. 2026-01-05T08:00:00Z, or seconds since 1970")
+    start_s, end_s = _span_s(table)
+    known = ~table.missing["start"] & ~table.missing.get("end", np.zeros(len(table), np.bool_))
+    table.note("start", known & (end_s < start_s), "ends before it starts")
+    unit = pc.utf8_lower(table.text("unit"))
+    volume = pc.is_in(pc.replace_substring_regex(table.text("sku"), "^[^/]*/", ""), pa.array(VOLUMES))
+    wrong = pc.and_(volume, pc.invert(pc.is_in(unit, pa.array(_OF_VOLUME)))).to_numpy(zero_copy_only=False)
+    if "unit" in table:
+        table.note("unit", wrong, "is not a unit of a volume; write it in GB")
+    idle = _in_all(table) & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
+    if "end" in table:
+        table.note("end", known & idle, "leaves no time for the hours of its row")
 
 
-def _numbers(table: LogTable, faults: Faults, ours: str, otherwise: float) -> Floats:
-    column = table.columns.get(ours)
-    if column is None:
-        return np.full(len(table.columns["sku"]), otherwise)
-    values, ok = real_numbers(column)
-    _note(table, faults, ours, ~ok, "is not a number")
-    _note(table, faults, ours, values < 0, "is negative")
-    if ours == "quantity":
-        _note(table, faults, ours, ok & np.isnan(values), "is empty; write 0 where nothing ran")
-    return values
+def _in_all(table: TypedTable) -> Flags:
+    """Rows that say hours in all, however many ran at a time."""
+    total: Flags = pc.is_in(pc.utf8_lower(table.text("unit")), pa.array(_IN_ALL)).to_numpy(zero_copy_only=False)
+    return total
 
 
-def _lines(table: LogTable, provider: str, region: str) -> tuple[tuple[tuple[str, ...], ...], Ints]:
-    """Line of usage of each row."""
-    texts = {name: _text(table, name) for name in (*_KEY, *_tag_columns(table))}
+def _at_a_time(table: TypedTable) -> Floats:
+    """Units that ran at a time, also where the file says hours in all."""
+    start_s, end_s = _span_s(table)
+    length_s = np.where(end_s > start_s, end_s - start_s, 1.0)
+    quantity = _numbers(table, "quantity", 1.0)
+    return np.where(_in_all(table), quantity * 3600.0 / length_s, quantity)
+
+
+def _texts(table: TypedTable, counted: Sequence[str], row: Ints) -> dict[str, pa.Array]:
+    """The columns of text that say what each row is of; columns of tokens stand below each other."""
+    names = (*_KEY, *(ours for ours in table.theirs if ours.startswith(_TAG)))
+    texts = {name: table.text(name).take(pa.array(row)) for name in names}
+    if counted:
+        units = [ours.removeprefix(token_columns.COLUMN) for ours in counted]
+        texts["unit"] = pa.array(np.repeat(units, len(table)).tolist(), pa.string())
+    return texts
+
+
+def _lines(texts: dict[str, pa.Array], provider: str, region: str) -> tuple[tuple[tuple[str, ...], ...], Ints]:
+    """What each row is of."""
     parts = pc.split_pattern(texts["sku"], "/", max_splits=1)
     named = pc.greater(pc.list_value_length(parts), 1)
     if pc.any(named).as_py():
@@ -174,7 +188,7 @@ def _lines(table: LogTable, provider: str, region: str) -> tuple[tuple[tuple[str
     texts["region"] = _otherwise(texts["region"], region)
     spot = pc.is_in(pc.utf8_lower(texts["pricing"]), pa.array(sorted(_SPOT)))
     texts["pricing"] = pc.if_else(spot, "spot", "standard")
-    texts["unit"] = token_units(_units(texts), texts["provider"])
+    texts["unit"] = token_columns.token_units(_units(texts), texts["provider"])
     return _distinct(list(texts.values()))
 
 
@@ -208,89 +222,16 @@ def _distinct(columns: list[pa.Array]) -> tuple[tuple[tuple[str, ...], ...], Int
     return tuple(found[i] for i in order), rank[row]
 
 
-def _text(table: LogTable, ours: str) -> pa.Array:
-    """A column of text without blanks around; empty where there is none."""
-    column = table.columns.get(ours)
-    if column is None:
-        return pa.array([""] * len(table.columns["sku"]))
-    return pc.fill_null(pc.utf8_trim_whitespace(as_text(column)), "")
-
-
 def _otherwise(column: pa.Array, value: str) -> pa.Array:
     return pc.if_else(pc.equal(column, ""), value, column)
 
 
-def _tag_columns(table: LogTable) -> list[str]:
-    return [ours for ours in table.theirs if ours.startswith(_TAG)]
-
-
-def _tags(theirs: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(ours.removeprefix(_TAG) for ours in theirs if ours.startswith(_TAG))
-
-
-def _blank(table: LogTable, ours: str) -> Flags:
-    flags: Flags = pc.equal(_text(table, ours), "").to_numpy(zero_copy_only=False)
-    return flags
-
-
-def _flags(table: LogTable) -> Flags:
-    yes = pa.array(["true", "1", "yes", "provider"])
-    flags: Flags = pc.is_in(pc.utf8_lower(_text(table, "interrupted")), yes).to_numpy(zero_copy_only=False)
-    return flags
-
-
-def _codes(table: LogTable, ours: str) -> Ints | None:
-    if ours not in table.columns:
-        return None
-    found: Ints = _distinct([_text(table, ours)])[1]
-    return found
-
-
-def _at_a_time(table: LogTable, faults: Faults, quantity: Floats, length_s: Floats) -> Floats:
-    """Units that ran at a time, where the file says hours in all; and whether volumes are in GB."""
-    unit = pc.utf8_lower(_text(table, "unit"))
-    volume = pc.is_in(pc.replace_substring_regex(_text(table, "sku"), "^[^/]*/", ""), pa.array(VOLUMES))
-    wrong = pc.and_(volume, pc.invert(pc.is_in(unit, pa.array(_OF_VOLUME))))
-    _note(
-        table,
-        faults,
-        "unit",
-        wrong.to_numpy(zero_copy_only=False),
-        "is not a unit of a volume; write it in GB",
-    )
-    total: Flags = pc.is_in(unit, pa.array(_IN_ALL)).to_numpy(zero_copy_only=False)
-    _note(
-        table,
-        faults,
-        "end",
-        total & (length_s <= 0) & (quantity > 0),
-        "leaves no time for the hours of its row",
-    )
-    return np.where(total, quantity * 3600.0 / np.where(length_s > 0, length_s, 1.0), quantity)
-
-
-def _note(table: LogTable, faults: Faults, ours: str, bad: Flags, wrong: str) -> None:
-    """A fault for each bad cell of a column."""
-    rows = np.flatnonzero(bad)
-
-    def say(i: int) -> tuple[str, str]:
-        return table.place(i), f"{table.theirs[ours]}: {written(table.columns[ours], i)!r} {wrong}"
-
-    faults.add_all(rows, say)
-
-
-def _no_overlap(usage: UsageRows, table: LogTable, faults: Faults) -> None:
+def _no_overlap(usage: UsageRows, table: TypedTable, row: Ints) -> None:
     """One machine is not two: its runs of a line follow one another."""
     if usage.resource is None:
         return
     order = np.lexsort((usage.end_s, usage.start_s, usage.line, usage.resource))
     same = (np.diff(usage.resource[order]) == 0) & (np.diff(usage.line[order]) == 0)
     over = same & (usage.start_s[order][1:] < usage.end_s[order][:-1] - _SLACK_S)
-    rows = order[1:][over]
-    _note(
-        table,
-        faults,
-        "resource",
-        np.isin(np.arange(len(usage)), rows),
-        "runs already in another row at that time",
-    )
+    again = np.isin(np.arange(len(table)), row[order[1:][over]])
+    table.note("resource", again, "runs already in another row at that time")

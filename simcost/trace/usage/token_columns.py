@@ -7,14 +7,10 @@ Anthropic and Bedrock Converse interfaces, 2026.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.tables.cells import as_text
-from simcost.tables.table import LogTable, joined
 from simcost.trace.usage.usage import PROMPT
 
 UNCACHED, CACHE_READ, CACHE_WRITE, OUTPUT = (
@@ -49,7 +45,8 @@ _DECLARED = {
     **dict.fromkeys((OUTPUT, "completion_tokens", "outputtokens", "candidatestokencount"), OUTPUT),
 }
 """Names of units and columns, in lower case, and what they count whoever the provider is."""
-_COLUMN = "tokens:"
+COLUMN = "tokens:"
+"""Before the name of a column that counts tokens."""
 
 
 def token_units(unit: pa.Array, provider: pa.Array) -> pa.Array:
@@ -74,26 +71,4 @@ def token_columns(lower: Mapping[str, str]) -> dict[str, str]:
     Args:
         lower: the file's columns by their names in lower case.
     """
-    return {_COLUMN + name: lower[name] for name in lower if name in _OWN or name in _DECLARED}
-
-
-def by_unit(table: LogTable) -> LogTable:
-    """A table in which columns of tokens stand below each other, as rows of `quantity` and `unit`."""
-    counted = [ours for ours in table.columns if ours.startswith(_COLUMN)]
-    rows = len(table)
-    if not counted or not rows:
-        return table
-    others = {ours: column for ours, column in table.columns.items() if ours not in counted}
-    again = pa.array(np.tile(np.arange(rows), len(counted)))
-    columns = {ours: column.take(again) for ours, column in others.items()}
-    columns["quantity"] = joined([as_text(table.columns[ours]) for ours in counted])
-    columns["unit"] = pa.array(np.repeat([ours.removeprefix(_COLUMN) for ours in counted], rows))
-    said = ", ".join(table.theirs[ours] for ours in counted)
-    theirs = {ours: name for ours, name in table.theirs.items() if ours not in counted}
-    place = table.place
-    return replace(
-        table,
-        columns=columns,
-        theirs={**theirs, "quantity": said, "unit": said},
-        place=lambda i: place(i % rows),
-    )
+    return {COLUMN + name: lower[name] for name in lower if name in _OWN or name in _DECLARED}
