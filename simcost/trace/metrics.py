@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from math import nan
+from dataclasses import dataclass, field
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from simcost.errors import TraceError, columns_said, did_you_mean
-from simcost.tables.cells import Flags, as_text, empty, instants, real_numbers, time_rule, without_zone
-from simcost.tables.faults import Faults, written
+from simcost.tables.cells import Flags
+from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import peek
-from simcost.tables.table import LogTable, read_table
-from simcost.trace.series.cells import codes
+from simcost.tables.typed import TypedTable, read_typed
 from simcost.trace.series.resample import finding
 from simcost.units import NS_PER_S
 
@@ -139,32 +135,7 @@ def _rows(times: Floats, number: int, block: Floats, extra: Mapping[str, Floats]
     return [time_ns[row], pod, np.full(len(row), number), block[there], *said]
 
 
-WHAT = "recording of metrics, as CSV or Parquet"
 TIME, POD, METRIC, VALUE = "time", "pod", "metric", "value"
-_CALLED = {
-    TIME: (
-        "timestamp",
-        "t",
-        "t_s",
-        "time",
-        "time_s",
-        "timestamp_s",
-        "timestamp_ms",
-        "time_ms",
-        "timestamp_utc",
-        "ts",
-        "datetime",
-    ),
-    POD: ("pod", "exported_pod", "pod_name", "replica", "instance"),
-    METRIC: ("metric", "__name__", "metric_name"),
-    VALUE: ("value",),
-    "ready": ("ready",),
-    "phase": ("phase", "status"),
-    "request": ("request",),
-    "age_s": ("age_s",),
-    "ready_age_s": ("ready_age_s",),
-    "window_s": ("window_s",),
-}
 WIDE = "wide:"
 """Before the name of a column that is a metric of the whole pool."""
 _READY = {
@@ -180,9 +151,48 @@ _READY = {
     "unknown": -1,
 }
 _PHASE = {phase: code for code, phase in enumerate(PHASES)} | {"unknown": PHASES.index("running")}
-_ERROR = "error"
-_AGES = ("age_s", "ready_age_s", "window_s", "request")
-_LATEST_NS = 2**62
+_SAMPLE = "leave the cell empty where there is no sample, or write error where the source failed"
+
+
+def _sample(name: str) -> Column:
+    return Column(name=name, kind="number", words={"error": inf}, remedy=_SAMPLE)
+
+
+def _known(name: str) -> Column:
+    return Column(name=name, kind="number", low=0, remedy="leave the cell empty if it is unknown")
+
+
+METRICS = DeclaredTable(
+    what="recording of metrics, as CSV or Parquet",
+    columns=(
+        Column(
+            name=TIME,
+            aliases=(
+                "timestamp",
+                "t",
+                "t_s",
+                "time_s",
+                "timestamp_s",
+                "timestamp_ms",
+                "time_ms",
+                "timestamp_utc",
+                "ts",
+                "datetime",
+            ),
+            kind="time",
+            required=True,
+            filled=True,
+            remedy="write seconds, as 120.5, or ISO time, as 2026-03-03T08:00:00Z",
+        ),
+        Column(name=POD, aliases=("exported_pod", "pod_name", "replica", "instance")),
+        Column(name=METRIC, aliases=("__name__", "metric_name"), filled=True),
+        _sample(VALUE),
+        Column(name="ready", kind="choice", words=_READY),
+        Column(name="phase", aliases=("status",), kind="choice", words=_PHASE),
+        *map(_known, ("request", "age_s", "ready_age_s", "window_s")),
+        _sample(WIDE),
+    ),
+)
 _NONE: Mapping[str, str] = {}
 Findings = list[dict[str, Any]]
 
@@ -204,158 +214,68 @@ def read_metrics(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Rec
         FaultsError: cells or rows at fault, with their lines, all at once.
         TraceError: a file or column that cannot be used; the message says the remedy.
     """
-    head = peek(path, WHAT)
+    head = peek(path, METRICS.what)
     theirs = _columns(head.names, mapping, path)
-    table = _without_blank_lines(read_table(path, head.container, lambda _: theirs, WHAT))
-    intake = _Intake(table, Faults(path))
-    for place, reason in table.malformed:
-        intake.faults.add(place, reason)
-    intake.faults.check()
-    if not len(table):
-        raise TraceError(f"{path}: no rows; give samples of at least two times")
-    recording = _wide(intake) if METRIC not in theirs else _long(intake)
-    intake.faults.check()
-    return _sorted(recording, intake), intake.findings
+    table = read_typed(path, head, METRICS, theirs)
+    findings = [finding(kind, "", count, text) for kind, count, text in table.findings()]
+    epoch = table.rules[TIME].epoch
+    return _sorted(_long(table) if METRIC in theirs else _wide(table), findings, epoch=epoch), findings
 
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     """Ours -> the file's. Raises TraceError for what is missing or unknown, all of it."""
-    faults = [
-        f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
-        for ours in mapping
-        if ours not in _CALLED
-    ]
-    faults += [
-        f"no column {theirs!r}{did_you_mean(theirs, names)}" for theirs in mapping.values() if theirs not in names
-    ]
-    faults += [f"column {name!r} is there twice" for name in dict.fromkeys(names) if names.count(name) > 1]
-    free = {name.strip().lower(): name for name in reversed(names) if name not in mapping.values()}
-    found = {
-        ours: free[key]
-        for ours, spellings in _CALLED.items()
-        if ours not in mapping
-        for key in reversed(spellings)
-        if key in free
-    } | dict(mapping)
-    if TIME not in found:
-        faults.append("no timestamp column found; pass --map time=COLUMN")
+    found, faults = METRICS.match(names, mapping)
+    faults += METRICS.lacking(found)
     if (METRIC in found) != (VALUE in found):
         missing = VALUE if METRIC in found else METRIC
-        faults.append(f"no column is called {missing}; pass --map {missing}=COLUMN")
+        faults.append(f"no {missing} column found; pass --map {missing}=COLUMN")
     if METRIC not in found and VALUE not in found:
         others = [name for name in names if name not in found.values()]
         if not others:
             faults.append("no column holds a metric; give the columns metric and value, or one column per metric")
         found = {TIME: found.get(TIME, "")} | {f"{WIDE}{name.strip()}": name for name in others}
-    if faults:
-        raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(names)}")
+    METRICS.refuse(faults, names, path)
     return found
 
 
-def _without_blank_lines(table: LogTable) -> LogTable:
-    blank = np.logical_and.reduce([empty(column) for column in table.columns.values()])
-    if not len(table) or not blank.any():
-        return table
-    rows = np.flatnonzero(~blank)
-    columns = {name: column.take(pa.array(rows)) for name, column in table.columns.items()}
-    return replace(table, columns=columns, place=lambda i: table.place(int(rows[i])))
+def _samples(table: TypedTable, ours: str) -> tuple[Floats, Flags]:
+    """Values, NaN where there is none, and where the source failed."""
+    values = table.numbers[ours]
+    failed = np.isinf(values)
+    return np.where(failed, nan, values), failed
 
 
-@dataclass(slots=True)
-class _Intake:
-    """A table, its faults and its per-pod values."""
-
-    table: LogTable
-    faults: Faults
-    findings: Findings = field(default_factory=list)
-    epoch: bool = False
-
-    def times(self) -> Ints:
-        """Nanoseconds since 1970, or since an unknown zero."""
-        column = self.table.columns[TIME]
-        rule = time_rule(column, self.table.theirs[TIME], None)
-        time_ns, ok = instants(column, rule)
-        good = ok & ~empty(column) & (np.abs(time_ns) < _LATEST_NS)
-        self.note(TIME, ~good, "is not a time; write seconds, as 120.5, or ISO time, as 2026-03-03T08:00:00Z")
-        self.epoch = rule.epoch
-        naive = without_zone(column) & good if rule.unit is None else np.zeros(len(time_ns), np.bool_)
-        if naive.any():
-            text = f"{int(naive.sum()):,} times say no zone and were read as UTC"
-            self.findings.append(finding("no_zone", "", int(naive.sum()), text))
-        return time_ns
-
-    def numbers(self, ours: str) -> tuple[Floats, Flags]:
-        """Values, NaN where empty, and where the source failed."""
-        text = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(as_text(self.table.columns[ours]))), "")
-        failed: Flags = pc.equal(text, _ERROR).to_numpy(zero_copy_only=False)
-        values, ok = real_numbers(pc.if_else(pa.array(failed), "", text))
-        self.note(
-            ours,
-            ~ok,
-            "is not a number; leave the cell empty where there is no sample, or write error where the source failed",
-        )
-        return values, failed
-
-    def said(self, ours: str) -> Floats:
-        """Values of rows about their pods, NaN where they have none."""
-        column = self.table.columns[ours]
-        if ours in _AGES:
-            values, ok = real_numbers(column)
-            self.note(ours, ~ok | (values < 0), "is not a number from 0 up; leave the cell empty if it is unknown")
-            return values
-        words = _READY if ours == "ready" else _PHASE
-        text = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column))), "")
-        seen: dict[str, int] = {}
-        known, code = codes(seen, text), {"": np.nan, **words}
-        bad = np.array([word not in code for word in seen], np.bool_)[known]
-        self.note(ours, bad, f"is none of {', '.join(words)}")
-        values = np.array([code.get(word, np.nan) for word in seen], np.float64)
-        return values[known]
-
-    def words(self, ours: str) -> tuple[Ints, tuple[str, ...]]:
-        """Codes and words of a column of text, in alphabetical order; -1 = empty."""
-        text = pc.fill_null(pc.utf8_trim_whitespace(as_text(self.table.columns[ours])), "")
-        seen: dict[str, int] = {}
-        found = codes(seen, text)
-        words = tuple(sorted(word for word in seen if word))
-        number = {word: i for i, word in enumerate(words)} | {"": -1}
-        return np.array([number[word] for word in seen], np.int64)[found], words
-
-    def note(self, ours: str, bad: Flags, wrong: str) -> None:
-        """A fault for each bad cell of a column."""
-        table = self.table
-        column, name = table.columns[ours], table.theirs[ours]
-        self.faults.add_all(np.flatnonzero(bad), lambda i: (table.place(i), f"{name}: {written(column, i)!r} {wrong}"))
+def _numbered(table: TypedTable, ours: str) -> tuple[Ints, tuple[str, ...]]:
+    """Codes and words of a column of text, in alphabetical order; -1 = empty."""
+    words = tuple(sorted(filter(None, table.texts(ours))))
+    number = {word: i for i, word in enumerate(words)} | {"": -1}
+    return np.array([number[word] for word in table.texts(ours)], np.int64)[table.codes[ours]], words
 
 
-def _long(intake: _Intake) -> Recording:
+def _long(table: TypedTable) -> Recording:
     """One row per sample."""
-    time_ns, columns = intake.times(), intake.table.columns
-    value, failed = intake.numbers(VALUE)
-    metric, metrics = intake.words(METRIC)
-    intake.note(METRIC, metric < 0, "is empty; every row needs the name of its metric")
-    pod, pods = intake.words(POD) if POD in columns else (np.full(len(time_ns), -1, np.int64), ())
-    said = {ours: intake.said(ours) for ours in SAID if ours in columns}
+    value, failed = _samples(table, VALUE)
+    metric, metrics = _numbered(table, METRIC)
+    pod, pods = _numbered(table, POD) if POD in table else (np.full(len(table), -1, np.int64), ())
     return Recording(
-        time_ns=time_ns,
+        time_ns=table.times_ns[TIME],
         pod=pod,
         metric=metric,
         value=value,
         failed=failed,
         pods=pods,
         metrics=metrics,
-        said=said,
+        said={ours: table.numbers[ours] for ours in SAID if ours in table},
     )
 
 
-def _wide(intake: _Intake) -> Recording:
+def _wide(table: TypedTable) -> Recording:
     """One column per metric of the whole pool."""
-    time_ns = intake.times()
-    names = [ours for ours in intake.table.theirs if ours.startswith(WIDE)]
-    read = [intake.numbers(ours) for ours in names]
-    rows, count = len(time_ns), len(names)
+    names = [ours for ours in table.theirs if ours.startswith(WIDE)]
+    read = [_samples(table, ours) for ours in names]
+    rows, count = len(table), len(names)
     return Recording(
-        time_ns=np.tile(time_ns, count),
+        time_ns=np.tile(table.times_ns[TIME], count),
         pod=np.full(rows * count, -1, np.int64),
         metric=np.repeat(np.arange(count), rows),
         value=np.concatenate([value for value, _ in read]),
@@ -365,7 +285,7 @@ def _wide(intake: _Intake) -> Recording:
     )
 
 
-def _sorted(recording: Recording, intake: _Intake) -> Recording:
+def _sorted(recording: Recording, findings: Findings, *, epoch: bool) -> Recording:
     """The samples by time, the last of several for the same thing; dates count from the first."""
     time_ns = recording.time_ns
     order = np.lexsort((np.arange(len(time_ns)), recording.metric, recording.pod, time_ns))
@@ -374,9 +294,9 @@ def _sorted(recording: Recording, intake: _Intake) -> Recording:
     twice = int((~last).sum())
     if twice:
         text = f"{twice:,} rows have the time, pod and metric of a later row; the last row of each counts"
-        intake.findings.append(finding("duplicate", "", twice, text))
+        findings.append(finding("duplicate", "", twice, text))
     order = order[last]
-    first_ns = int(time_ns[order[0]]) if intake.epoch else 0
+    first_ns = int(time_ns[order[0]]) if epoch else 0
     return Recording(
         time_ns=time_ns[order] - first_ns,
         pod=recording.pod[order],
@@ -386,5 +306,5 @@ def _sorted(recording: Recording, intake: _Intake) -> Recording:
         pods=recording.pods,
         metrics=recording.metrics,
         said={name: column[order] for name, column in recording.said.items()},
-        start_utc_s=first_ns / NS_PER_S if intake.epoch else np.nan,
+        start_utc_s=first_ns / NS_PER_S if epoch else np.nan,
     )

@@ -124,13 +124,13 @@ def test_arrays_that_do_not_fit(time_s: Any, metrics: Any, said: Any) -> None:
     [
         (",3,true", ",three,true", ":2: value: 'three' is not a number"),
         ("2026-03-03T08:00:15Z,b", "noon,b", ":4: timestamp: 'noon' is not a time"),
-        (",b,w,4.5", ",b,,4.5", ":4: metric: '' is empty"),
-        (",false,", ",maybe,", ":3: ready: 'maybe' is none of true"),
-        ("Pending", "Waiting", ":3: phase: 'Waiting' is none of pending"),
+        (",b,w,4.5", ",b,,4.5", ":4: metric: the cell is empty"),
+        (",false,", ",maybe,", ":3: ready: 'maybe' is not one of true"),
+        ("Pending", "Waiting", ":3: phase: 'Waiting' is not one of pending"),
         ("Running,2\n", "Running,-2\n", ":2: request: '-2' is not a number from 0 up"),
         ("error,,,", "error,,,,", ":5: 8 values, but the header has 7 columns"),
         ("pod,metric", "pod,pod", "column 'pod' is there twice"),
-        (",value,", ",val,", "no column is called value; pass --map value=COLUMN"),
+        (",value,", ",val,", "no value column found; pass --map value=COLUMN"),
         ("timestamp,", "when,", "no timestamp column found"),
     ],
 )
