@@ -24,7 +24,8 @@ class Column:
     name: str
     """Ours."""
     aliases: tuple[str, ...] = ()
-    """Other names, the commonest first; case and spaces around do not matter."""
+    """Other names, the commonest first; ours comes before them unless it is among them. Case and spaces around do not
+    matter."""
     kind: Kind = "text"
     """`choice`: one of `words`."""
     low: float = -inf
@@ -48,6 +49,11 @@ class Column:
     """What to write instead of a bad cell; empty = what follows from the kind."""
     spelled: Callable[[pa.Array], pa.Array] | None = None
     """From the cells as such files write them to plain numbers and ISO times."""
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All names, the commonest first."""
+        return self.aliases if self.name in self.aliases else (self.name, *self.aliases)
 
     @property
     def expected(self) -> str:
@@ -103,8 +109,7 @@ class DeclaredTable:
         free = [name for name in names if name not in mapping.values()]
         by_key = {_key(name): name for name in reversed(free)}
         for column in self.columns:
-            spellings = (_key(name) for name in (column.name, *column.aliases))
-            theirs = next((by_key[key] for key in spellings if key in by_key), None)
+            theirs = next((by_key[key] for key in map(_key, column.spellings) if key in by_key), None)
             if column.name not in found and theirs is not None:
                 found[column.name] = theirs
                 del by_key[_key(theirs)]

@@ -119,6 +119,7 @@ class TypedTable:
         words: the texts of a column in order of appearance; the empty text is that of empty cells.
         missing: cells without a value: empty, or bad.
         blank: how many rows were passed over.
+        no_zone: how many rows have dates that do not say their zone.
     """
 
     declared: DeclaredTable
@@ -135,6 +136,7 @@ class TypedTable:
     rules: dict[str, TimeRule] = field(default_factory=dict)
     rows: int = 0
     blank: int = 0
+    no_zone: int = 0
     place: Callable[[int], str] = str
 
     def __len__(self) -> int:
@@ -164,10 +166,9 @@ class TypedTable:
 
     def findings(self) -> list[tuple[str, int, str]]:
         """What was passed over or assumed: kind, count and message."""
-        naive = int(np.logical_or.reduce([np.zeros(len(self), np.bool_), *self.naive.values()]).sum())
         found = [
             ("blank", self.blank, "rows without anything in them were passed over"),
-            ("no_zone", naive, "rows have times that say no zone; they were read as UTC"),
+            ("no_zone", self.no_zone, "rows have times that say no zone; they were read as UTC"),
         ]
         return [(kind, count, f"{count:,} {message}") for kind, count, message in found if count]
 
@@ -301,6 +302,7 @@ class _Intake:
                 table.naive[ours] = values
             else:
                 self._stores(ours)[ours] = values
+        table.no_zone = int(np.sum(np.logical_or.reduce(list(table.naive.values())))) if table.naive else 0
         for ours in table.theirs:
             self._check(ours, table.declared.column(ours))
         if check is not None:

@@ -171,6 +171,7 @@ METRICS = DeclaredTable(
                 "timestamp",
                 "t",
                 "t_s",
+                "time",
                 "time_s",
                 "timestamp_s",
                 "timestamp_ms",

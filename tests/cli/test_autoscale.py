@@ -109,7 +109,7 @@ def test_seconds_need_no_dates(here: Path) -> None:
         ),
         (HPA.replace("{name: queue}", "{name: queues}"), METRICS, "did you mean 'queue'"),
         (HPA, METRICS.replace(",31", ",many"), "m.csv:3: value: 'many' is not a number"),
-        (HPA, METRICS.replace("metric", "name"), "m.csv: no column is called metric"),
+        (HPA, METRICS.replace("metric", "name"), "m.csv: no metric column found"),
         (HPA, "t,metric,value\n", "m.csv: no rows"),
         ("apiVersion: v1\nkind: Pod\n", METRICS, "hpa.yaml:2:7: kind: Pod is not a manifest known here"),
         (

@@ -9,7 +9,7 @@ import numpy as np
 from simcost.errors import TraceError
 from simcost.tables.cells import Flags
 from simcost.tables.header import peek
-from simcost.tables.sources import open_chunks
+from simcost.tables.typed import TypedTable
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.samples import (
     ALLOCATED,
@@ -23,6 +23,7 @@ from simcost.trace.utilization.samples import (
     PENDING,
     POD,
     POOL,
+    TIME,
     TOTAL,
     UNIT,
     USED,
@@ -35,14 +36,14 @@ from simcost.trace.utilization.samples import (
     find_columns,
     stated_scale,
 )
-from simcost.trace.utilization.table import UtilizationTable, pivoted, read_table
+from simcost.trace.utilization.table import pivoted, read_table
 from simcost.units import NS_PER_S, format_seconds
 
 Findings = list[dict[str, Any]]
 Occupancy = tuple[Floats, Floats, Floats, Floats, Findings]
 
 
-def occupancy(table: UtilizationTable, order: Ints) -> Occupancy:
+def occupancy(table: TypedTable, order: Ints) -> Occupancy:
     """Duty (0 to 1, NaN = not measured), allocated, gpus and down of some rows, and what was assumed.
 
     Counts that contradict each other are noted among the table's faults.
@@ -67,7 +68,7 @@ def occupancy(table: UtilizationTable, order: Ints) -> Occupancy:
     return duty, allocated, gpus, down, findings
 
 
-def _duty(table: UtilizationTable, order: Ints) -> tuple[Floats, Findings]:
+def _duty(table: TypedTable, order: Ints) -> tuple[Floats, Findings]:
     """As a share; whether the file means per cent is in the name of the column, else in its largest value."""
     if DUTY not in table.numbers:
         return np.full(len(order), np.nan), []
@@ -86,7 +87,7 @@ def _duty(table: UtilizationTable, order: Ints) -> tuple[Floats, Findings]:
     return duty / scale, [finding("duty_unit", "", 1, f"{name} was read as {words}{why}")] if why else []
 
 
-def _gpus(table: UtilizationTable, order: Ints) -> tuple[Floats, Findings]:
+def _gpus(table: TypedTable, order: Ints) -> tuple[Floats, Findings]:
     if GPUS not in table.numbers:
         one = finding("gpus", "", 1, "the file does not say how many GPUs a unit has; one each was taken")
         return np.ones(len(order)), [] if UNIT in table.codes else [one]
@@ -94,8 +95,8 @@ def _gpus(table: UtilizationTable, order: Ints) -> tuple[Floats, Findings]:
     return gpus, []
 
 
-def _allocated(table: UtilizationTable, order: Ints, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
-    """Given; or where a pod is named on a GPU; else all. A working GPU is allocated, whatever the file says."""
+def _allocated(table: TypedTable, order: Ints, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
+    """Given; or where a pod is named on a GPU; else all. What works is held, whatever is said."""
     if ALLOCATED in table.numbers:
         allocated = _column(table, ALLOCATED, order)
         allocated = np.where(np.isnan(table.numbers[ALLOCATED][order]) & ~np.isnan(duty), gpus, allocated)
@@ -114,14 +115,14 @@ def _allocated(table: UtilizationTable, order: Ints, gpus: Floats, duty: Floats)
     return np.where(busy, gpus, allocated), findings
 
 
-def _column(table: UtilizationTable, name: str, order: Ints) -> Floats:
+def _column(table: TypedTable, name: str, order: Ints) -> Floats:
     """A column of counts; an empty cell is none."""
     if name not in table.numbers:
         return np.zeros(len(order))
     return np.nan_to_num(table.numbers[name][order])
 
 
-def _wrong(table: UtilizationTable, order: Ints, bad: Flags, say: Callable[[int], str]) -> None:
+def _wrong(table: TypedTable, order: Ints, bad: Flags, say: Callable[[int], str]) -> None:
     table.faults.add_all(np.flatnonzero(bad), lambda i: (table.place(int(order[i])), say(i)))
 
 
@@ -148,10 +149,9 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
     """
     head = peek(path, WHAT)
     columns = find_columns(head, mapping, path)
-    table, others = pivoted(read_table(open_chunks(path, head.container, lambda _: columns, WHAT), path))
+    table, others = pivoted(read_table(path, head, columns))
     findings = [_other(others)] if others else []
-    if table.naive:
-        findings.append(finding("no_zone", "", table.naive, f"{table.naive:,} times say no zone and were read as UTC"))
+    findings += [finding(kind, "", count, text) for kind, count, text in table.findings()]
     unit, units = _units(table, path)
     order, dropped = _order(table, unit)
     if dropped:
@@ -170,7 +170,7 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
         raise TraceError(f"{path}: no sample has a measurement; give samples of at least two times")
     duty, allocated, gpus, down, said = occupancy(table, order)
     table.faults.check()
-    time_s, unit = (table.time_ns[order] - table.time_ns[order].min()) / NS_PER_S, unit[order]
+    time_s, unit = (table.times_ns[TIME][order] - table.times_ns[TIME][order].min()) / NS_PER_S, unit[order]
     hold_s, step_s, gaps = _hold(time_s, unit, path)
     pool, pools = _words(table, POOL, order)
     owner, owners = _owners(table, order)
@@ -192,7 +192,7 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
         pools=pools,
         owners=owners,
         step_s=step_s,
-        start_utc_s=float(table.time_ns[order].min() / NS_PER_S) if table.epoch else None,
+        start_utc_s=float(table.times_ns[TIME][order].min() / NS_PER_S) if table.rules[TIME].epoch else None,
         queues=PENDING in table.numbers or WAITING in table.numbers,
     )
     return samples, findings + said + gaps
@@ -202,8 +202,8 @@ def _other(count: int) -> dict[str, Any]:
     return finding("other_metrics", "", count, f"{count:,} rows of metrics that are not used here were passed over")
 
 
-def _units(table: UtilizationTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
-    """Unit of each row: pools by their name, GPUs by UUID, or by node and index; else pods."""
+def _units(table: TypedTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
+    """Which unit each row measures: pools by their name, GPUs by UUID, or by node and index; else pods."""
     given = [name for name in (NODE, UNIT) if name in table.codes]
     if UNIT in given and table.theirs.get(UNIT, "").lower() in ("uuid", "gpu_uuid"):
         given = [UNIT]
@@ -213,7 +213,7 @@ def _units(table: UtilizationTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
         keys = [POOL] if POOL in table.codes else []
     if not keys:
         return np.zeros(len(table), np.int64), (path.name.split(".")[0],)
-    words = [table.names(key) for key in keys]
+    words = [table.texts(key) for key in keys]
     sizes = [len(said) for said in words]
     distinct, unit = np.unique(np.ravel_multi_index([table.codes[key] for key in keys], sizes), return_inverse=True)
     parts = np.unravel_index(distinct, sizes)
@@ -221,15 +221,15 @@ def _units(table: UtilizationTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
     return unit, names
 
 
-def _order(table: UtilizationTable, unit: Ints) -> tuple[Ints, int]:
+def _order(table: TypedTable, unit: Ints) -> tuple[Ints, int]:
     """Rows by unit, then time, the last of each; and how many others there were."""
-    order = np.lexsort((table.time_ns, unit))
+    order = np.lexsort((table.times_ns[TIME], unit))
     new = np.ones(len(order), np.bool_)
-    new[:-1] = (np.diff(unit[order]) != 0) | (np.diff(table.time_ns[order]) != 0)
+    new[:-1] = (np.diff(unit[order]) != 0) | (np.diff(table.times_ns[TIME][order]) != 0)
     return order[new], int((~new).sum())
 
 
-def _measured(table: UtilizationTable, order: Ints) -> tuple[Ints, int]:
+def _measured(table: TypedTable, order: Ints) -> tuple[Ints, int]:
     """The rows that say how many GPUs are allocated, or how busy they are; and how many say neither."""
     said = np.zeros(len(order), np.bool_)
     for name in (DUTY, ALLOCATED):
@@ -260,33 +260,33 @@ def _hold(time_s: Floats, unit: Ints, path: Path) -> tuple[Floats, float, Findin
     return hold_s, step_s, [finding("gaps", "", int(gaps.sum()), text)]
 
 
-def _words(table: UtilizationTable, name: str, order: Ints) -> tuple[Ints, tuple[str, ...]]:
+def _words(table: TypedTable, name: str, order: Ints) -> tuple[Ints, tuple[str, ...]]:
     """The codes and words of a column of text; one, empty, where there is none."""
     if name not in table.codes:
         return np.zeros(len(order), np.int64), ("",)
-    return table.codes[name][order], table.names(name)
+    return table.codes[name][order], table.texts(name)
 
 
-def _owners(table: UtilizationTable, order: Ints) -> tuple[Ints, tuple[str, ...]]:
-    """Owner of the GPU: the owner, else the pod where the unit is a GPU."""
+def _owners(table: TypedTable, order: Ints) -> tuple[Ints, tuple[str, ...]]:
+    """Who holds the GPU: the owner, else the pod where the unit is a GPU."""
     if OWNER in table.codes or UNIT not in table.codes:
         return _words(table, OWNER, order)
     return _words(table, POD, order)
 
 
-def _zeroed(table: UtilizationTable, name: str, order: Ints) -> Floats:
+def _zeroed(table: TypedTable, name: str, order: Ints) -> Floats:
     if name not in table.numbers:
         return np.zeros(len(order))
     return np.nan_to_num(table.numbers[name][order])
 
 
-def _memory(table: UtilizationTable, name: str, order: Ints) -> Floats:
+def _memory(table: TypedTable, name: str, order: Ints) -> Floats:
     if name not in table.numbers:
         return np.full(len(order), np.nan)
     return table.numbers[name][order] * bytes_per(table.theirs[name])
 
 
-def _total(table: UtilizationTable, order: Ints) -> Floats:
+def _total(table: TypedTable, order: Ints) -> Floats:
     """The memory of the unit: given, or used + free (without what the driver keeps)."""
     if TOTAL in table.numbers:
         return _memory(table, TOTAL, order)

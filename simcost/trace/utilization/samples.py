@@ -1,14 +1,17 @@
 """Samples of monitored utilisation, each valid until the next, and the columns of monitoring exports."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from simcost.errors import TraceError, columns_said, did_you_mean
+from simcost.errors import TraceError, columns_said
+from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import Head
 
 Ints = npt.NDArray[np.int64]
@@ -82,58 +85,89 @@ METRIC, DUTY = "metric", "duty"
 USED, FREE, TOTAL = "memory_used_bytes", "memory_free_bytes", "memory_total_bytes"
 GPUS, ALLOCATED, IDLE, DOWN = "gpus", "allocated", "idle_gpus", "down_gpus"
 PENDING, WAITING = "pending_gpus", "waiting_jobs"
-NAMES = (UNIT, NODE, POD, POOL, OWNER, METRIC)
-"""Columns of text."""
-NUMBERS = (DUTY, USED, FREE, TOTAL, GPUS, ALLOCATED, IDLE, DOWN, PENDING, WAITING)
 WIDE = "wide:"
 """Before the name of a column that is the duty of one GPU."""
 WHAT = "file of monitored utilisation, as CSV or Parquet"
 MIB = float(2**20)
 
-_CALLED: dict[str, tuple[str, ...]] = {
-    TIME: (
-        "timestamp",
-        "time",
-        "t_s",
-        "time_s",
-        "timestamp_s",
-        "timestamp_ms",
-        "time_ms",
-        "timestamp_utc",
-        "ts",
-        "datetime",
-        "date",
+_FLAGS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+_UNIT_OF_CELL = r"\s*(%|MiB)\s*$"
+_SLASHED = r"^\s*(\d{4})/(\d\d)/(\d\d)"
+
+
+def _iso(column: pa.Array) -> pa.Array:
+    """Dates with slashes, as nvidia-smi writes them, as ISO dates."""
+    if not pa.types.is_string(column.type):
+        return column
+    return pc.replace_substring_regex(column, _SLASHED, r"\1-\2-\3")
+
+
+def _bare(column: pa.Array) -> pa.Array:
+    """Cells without the unit that nvidia-smi writes in each."""
+    return pc.replace_substring_regex(column, _UNIT_OF_CELL, "") if pa.types.is_string(column.type) else column
+
+
+def _measure(name: str, *aliases: str, words: Mapping[str, float] | None = None) -> Column:
+    remedy = "leave the cell empty if it is unknown"
+    return Column(name=name, aliases=aliases, kind="number", low=0, words=words, spelled=_bare, remedy=remedy)
+
+
+UTILISATION = DeclaredTable(
+    what=WHAT,
+    columns=(
+        Column(
+            name=TIME,
+            aliases=(
+                "timestamp",
+                "time",
+                "t_s",
+                "time_s",
+                "timestamp_s",
+                "timestamp_ms",
+                "time_ms",
+                "timestamp_utc",
+                "ts",
+                "datetime",
+                "date",
+            ),
+            kind="time",
+            required=True,
+            filled=True,
+            spelled=_iso,
+        ),
+        Column(name=UNIT, aliases=("uuid", "gpu_uuid", "gpu", "gpu_id", "device", "index", "gpu_index")),
+        Column(name=NODE, aliases=("hostname", "nodename", "host", "instance")),
+        Column(name=POD, aliases=("exported_pod", "pod", "pod_name")),
+        Column(name=POOL, aliases=("vc", "queue", "partition", "cluster", "node_pool", "nodepool")),
+        Column(name=OWNER, aliases=("user", "team", "account", "exported_namespace", "namespace")),
+        Column(name=METRIC, aliases=("__name__", "metric", "metric_name")),
+        _measure(
+            DUTY,
+            "dcgm_fi_dev_gpu_util",
+            "dcgm_fi_prof_gr_engine_active",
+            "nvidia_smi_utilization_gpu_ratio",
+            "utilization.gpu [%]",
+            "duty_cycle",
+            "gpu_util",
+            "gpu_utilization",
+            "gpu_utilisation",
+            "utilization",
+            "utilisation",
+            "value",
+        ),
+        _measure(USED, "dcgm_fi_dev_fb_used", "memory.used [mib]", "memory_used_mib"),
+        _measure(FREE, "dcgm_fi_dev_fb_free", "memory.free [mib]", "memory_free_mib"),
+        _measure(TOTAL, "dcgm_fi_dev_fb_total", "memory.total [mib]", "memory_total_mib"),
+        _measure(GPUS, "total_gpu_num", "total_gpus"),
+        _measure(ALLOCATED, *("running_gpu_num", "allocated_gpus"), words=_FLAGS),
+        _measure(IDLE, "idle_gpu_num"),
+        _measure(DOWN, "down"),
+        _measure(PENDING, "pending_gpu_num"),
+        _measure(WAITING, "pending_gpujob_num", "pending_jobs"),
+        _measure(WIDE),
     ),
-    UNIT: ("unit", "uuid", "gpu_uuid", "gpu", "gpu_id", "device", "index", "gpu_index"),
-    NODE: ("node", "hostname", "nodename", "host", "instance"),
-    POD: ("exported_pod", "pod", "pod_name"),
-    POOL: ("pool", "vc", "queue", "partition", "cluster", "node_pool", "nodepool"),
-    OWNER: ("owner", "user", "team", "account", "exported_namespace", "namespace"),
-    METRIC: ("__name__", "metric", "metric_name"),
-    DUTY: (
-        "duty",
-        "dcgm_fi_dev_gpu_util",
-        "dcgm_fi_prof_gr_engine_active",
-        "nvidia_smi_utilization_gpu_ratio",
-        "utilization.gpu [%]",
-        "duty_cycle",
-        "gpu_util",
-        "gpu_utilization",
-        "gpu_utilisation",
-        "utilization",
-        "utilisation",
-        "value",
-    ),
-    USED: (USED, "dcgm_fi_dev_fb_used", "memory.used [mib]", "memory_used_mib"),
-    FREE: (FREE, "dcgm_fi_dev_fb_free", "memory.free [mib]", "memory_free_mib"),
-    TOTAL: (TOTAL, "dcgm_fi_dev_fb_total", "memory.total [mib]", "memory_total_mib"),
-    GPUS: (GPUS, "total_gpu_num", "total_gpus"),
-    ALLOCATED: (ALLOCATED, "running_gpu_num", "allocated_gpus"),
-    IDLE: (IDLE, "idle_gpu_num"),
-    DOWN: (DOWN, "down"),
-    PENDING: (PENDING, "pending_gpu_num"),
-    WAITING: (WAITING, "pending_gpujob_num", "pending_jobs"),
-}
+)
+NUMBERS = tuple(column.name for column in UTILISATION.columns if column.kind == "number" and column.name != WIDE)
 _PERCENT = re.compile(r"gpu_util$|\[%\]|percent|pct")
 _SHARE = re.compile(r"_prof_|ratio|share")
 
@@ -141,7 +175,7 @@ _SHARE = re.compile(r"_prof_|ratio|share")
 def called(name: str) -> str | None:
     """Canonical name of a column or metric of that name, None if it is unknown."""
     key = name.strip().lower()
-    return next((ours for ours, spellings in _CALLED.items() if key in spellings), None)
+    return next((column.name for column in UTILISATION.columns if key in column.spellings), None)
 
 
 def bytes_per(name: str) -> float:
@@ -162,20 +196,8 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
     Raises:
         TraceError: columns that are missing or unknown, all of them, with suggestions.
     """
-    faults = [
-        f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
-        for ours in mapping
-        if ours not in _CALLED
-    ]
-    faults += [
-        f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
-        for theirs in mapping.values()
-        if theirs not in head.names
-    ]
-    found = _known(head.names, mapping) | dict(mapping)
-    faults += [f"column {name!r} is there twice" for name in found.values() if head.names.count(name) > 1]
-    if TIME not in found:
-        faults.append("no timestamp column found; pass --map time=COLUMN")
+    found, faults = UTILISATION.match(head.names, mapping)
+    faults += UTILISATION.lacking(found)
     if DUTY not in found and GPUS not in found:
         found = _wide(head, found) or found
         if not any(name.startswith(WIDE) for name in found):
@@ -189,18 +211,6 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
         hint = "" if TIME in found else "; of a job log say how many GPUs the cluster has"
         raise TraceError(f"{path}: {'; '.join(faults)}{hint}; {columns_said(head.names)}")
     return found
-
-
-def _known(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """The commonest spelling of each column of ours that is there and not mapped."""
-    free = {name.strip().lower(): name for name in reversed(names) if name not in mapping.values()}
-    return {
-        ours: free[key]
-        for ours, spellings in _CALLED.items()
-        if ours not in mapping
-        for key in reversed(spellings)
-        if key in free
-    }
 
 
 def _wide(head: Head, found: Mapping[str, str]) -> dict[str, str]:
