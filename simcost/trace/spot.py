@@ -6,26 +6,23 @@ Two shapes are read, as CSV (also gzipped) or Parquet: runs (`trace,gap_s,start_
 beside it; prices alone are a trace too, of spot that is always there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from simcost.errors import InputError, TraceError, columns_said, did_you_mean
-from simcost.tables.cells import as_text, instants, real_numbers, time_rule, without_zone
-from simcost.tables.faults import Faults, written
+from simcost.errors import InputError, TraceError, did_you_mean
+from simcost.tables.columns import Column, DeclaredTable
+from simcost.tables.faults import Faults
 from simcost.tables.header import peek
-from simcost.tables.sources import Chunk, open_chunks
+from simcost.tables.typed import TypedTable, read_typed
 from simcost.units import NS_PER_S
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 MOST_TICKS = 50_000_000
 UNBOUNDED = 1_000_000
 """Nodes of a zone of which only the price is known."""
@@ -140,22 +137,32 @@ def _since(trace: SpotSeries) -> str:
     return "an unknown time" if trace.start_s is None else f"{trace.start_s:.0f} s since 1970"
 
 
-_AVAILABLE, _PRICE = "nodes_available", "price_usd_h"
-_CALLED = {
-    "available": _AVAILABLE,
-    "nodes": _AVAILABLE,
-    "price": _PRICE,
-    "price_usd_per_h": _PRICE,
-    "spotprice": _PRICE,
-    "spot_price": _PRICE,
-    "zone": "trace",
-    "availabilityzone": "trace",
-    "availability_zone": "trace",
-}
+_TRACE, _TIME, _AVAILABLE, _PRICE = "trace", "timestamp", "nodes_available", "price_usd_h"
 PRICE_TICK_S = 300.0
-_MOST_NODES = 1_000_000_000
-_WHAT = "spot trace"
-_TIME = "a time from 1970 on, with its zone in all rows or in none"
+SPOT = DeclaredTable(
+    what="spot trace",
+    columns=(
+        Column(name=_TRACE, aliases=("zone", "availabilityzone", "availability_zone")),
+        Column(
+            name=_TIME,
+            kind="time",
+            low=0,
+            filled=True,
+            remedy="write a time from 1970 on, with its zone in all rows or in none",
+        ),
+        Column(name="start_tick", kind="number", low=0, filled=True),
+        Column(name="ticks", kind="number", low=0, filled=True),
+        Column(name="gap_s", kind="number", low=0, above=True, filled=True),
+        Column(name=_AVAILABLE, aliases=("available", "nodes"), kind="whole", low=0, high=1e9, filled=True),
+        Column(
+            name=_PRICE,
+            aliases=("price", "price_usd_per_h", "spotprice", "spot_price"),
+            kind="number",
+            low=0,
+            filled=True,
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,7 @@ class _Rows:
 
     name: str
     columns: Mapping[str, Floats]
-    places: Sequence[str]
+    place: Callable[[int], str]
 
 
 def read_spot(path: Path, *, tick_s: float | None = None) -> list[SpotSeries]:
@@ -176,7 +183,7 @@ def read_spot(path: Path, *, tick_s: float | None = None) -> list[SpotSeries]:
 
     Raises: as `read_availability`.
     """
-    names = {_CALLED.get(name.strip().lower(), name.strip().lower()) for name in peek(path, _WHAT).names}
+    names, _ = SPOT.match(peek(path, SPOT.what).names)
     if _PRICE not in names or _AVAILABLE in names:
         return read_availability(path, gap_s=tick_s)
     return [always_there(prices, tick_s or PRICE_TICK_S) for prices in read_prices(path)]
@@ -209,10 +216,9 @@ def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotSer
         FaultsError: cells that are no number, no time or negative, runs with gaps or overlaps; located.
         InputError: a file or column that is not there.
     """
-    faults = Faults(path)
+    parts, faults = _read(path, _AVAILABLE)
     traces = [
-        _from_runs(rows, faults) if "ticks" in rows.columns else _from_changes(rows, faults, gap_s)
-        for rows in _read(path, _AVAILABLE, faults)
+        _from_runs(rows, faults) if "ticks" in rows.columns else _from_changes(rows, faults, gap_s) for rows in parts
     ]
     faults.check()
     return [trace for trace in traces if trace is not None]
@@ -220,13 +226,13 @@ def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotSer
 
 def read_prices(path: Path) -> list[SpotPrices]:
     """The price traces of a file, in its order. Raises as `read_availability`."""
-    faults = Faults(path)
+    parts, faults = _read(path, _PRICE)
     found = []
-    for rows in _read(path, _PRICE, faults):
+    for rows in parts:
         in_ticks = "ticks" in rows.columns
         if in_ticks:
             _check_runs(rows, faults)
-        at = rows.columns["start_tick" if in_ticks else "timestamp"]
+        at = rows.columns["start_tick" if in_ticks else _TIME]
         _check_order(rows, at, faults)
         until = float(at[-1] + (rows.columns["ticks"][-1] if in_ticks else 0.0))
         found.append(SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[_PRICE], in_ticks=in_ticks, until=until))
@@ -234,84 +240,48 @@ def read_prices(path: Path) -> list[SpotPrices]:
     return found
 
 
-def _read(path: Path, value: str, faults: Faults) -> list[_Rows]:
-    """The good rows of each trace; others are noted."""
-    container: Any = "parquet" if path.suffix == ".parquet" else "csv"
-    parts: dict[str, list[tuple[tuple[float, ...], str]]] = {}
-    names: list[str] = []
-    for chunk in open_chunks(path, container, partial(_find, path, value), _WHAT):
-        for place, reason in chunk.malformed:
-            faults.add(place, reason)
-        names = [name for name in chunk.columns if name != "trace"] or names
-        for label, cells, place in _cells(chunk, names, faults) if chunk.columns else ():
-            parts.setdefault(label or path.name.split(".")[0], []).append((cells, place))
-    faults.check()
-    if not parts:
-        raise TraceError(f"{path}: no rows; give at least one")
-    return [
-        _Rows(
-            name,
-            dict(zip(names, np.array([cells for cells, _ in rows]).T, strict=True)),
-            [at for _, at in rows],
-        )
-        for name, rows in parts.items()
-    ]
+def _read(path: Path, value: str) -> tuple[list[_Rows], Faults]:
+    """The rows of each trace, and where to note what is wrong with their runs."""
+    head = peek(path, SPOT.what)
+    table = read_typed(path, head, SPOT, _find(head.names, value, path))
+    columns = {
+        **table.numbers,
+        **{ours: values.astype(np.float64) for ours, values in table.wholes.items()},
+        **{ours: values / NS_PER_S for ours, values in table.times_ns.items()},
+    }
+    trace = table.codes.get(_TRACE, np.zeros(len(table), np.int64))
+    parts = []
+    for code, name in enumerate(table.texts(_TRACE)):
+        row = np.flatnonzero(trace == code)
+        own = {ours: values[row] for ours, values in columns.items()}
+        parts.append(_Rows(name or path.name.split(".")[0], own, partial(_place, table, row)))
+    return parts, table.faults
 
 
-def _find(path: Path, value: str, present: Sequence[str]) -> dict[str, str]:
+def _place(table: TypedTable, row: Ints, i: int) -> str:
+    return table.place(int(row[i]))
+
+
+def _find(names: Sequence[str], value: str, path: Path) -> dict[str, str]:
     """Ours -> theirs. Raises TraceError for the columns missing."""
-    ours = {_CALLED.get(name.lower(), name.lower()): name for name in reversed(present)}
-    runs = "ticks" in ours
-    needed = ["start_tick", "ticks", *(["gap_s"] if value == _AVAILABLE else [])] if runs else ["timestamp"]
-    missing = [name for name in (*needed, value) if name not in ours]
-    if missing:
+    found, faults = SPOT.match(names)
+    runs = ["start_tick", "ticks", *(["gap_s"] if value == _AVAILABLE else [])]
+    needed = [*(runs if "ticks" in found else [_TIME]), value]
+    if missing := [name for name in needed if name not in found]:
         example = "timestamp,available" if value == _AVAILABLE else "timestamp,price_usd_h"
-        raise TraceError(
-            f"{path}: no column {' and no column '.join(map(repr, missing))}; {columns_said(present)}; "
-            f"write {example}, or runs with trace, start_tick and ticks"
-        )
-    return {name: ours[name] for name in (*needed, value, _PRICE, "trace") if name in ours}
-
-
-def _cells(chunk: Chunk, names: Sequence[str], faults: Faults) -> list[tuple[str, tuple[float, ...], str]]:
-    """Trace, numbers and place of each good row."""
-    read = [_numbers(chunk, name) for name in names]
-    good = [np.isfinite(values) & ok & (values >= 0) for values, ok in read]
-    labels = as_text(chunk.columns["trace"]).to_pylist() if "trace" in chunk.columns else None
-    found = []
-    for i in range(len(read[0][0])):
-        bad = [name for name, flags in zip(names, good, strict=True) if not flags[i]]
-        if bad:
-            cell = written(chunk.columns[bad[0]], i)
-            kind = _TIME if bad[0] == "timestamp" else "a number of 0 or more"
-            faults.add(chunk.place(i), f"{chunk.theirs[bad[0]]} is {cell!r}; write {kind}")
-            continue
-        numbers = tuple(float(values[i]) for values, _ in read)
-        found.append((labels[i] or "" if labels else "", numbers, chunk.place(i)))
-    return found
-
-
-def _numbers(chunk: Chunk, name: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The cells of a column as numbers, times as seconds since 1970."""
-    column = chunk.columns[name]
-    if name != "timestamp":
-        return real_numbers(column)
-    if pa.types.is_boolean(column.type):
-        return np.zeros(len(column)), np.zeros(len(column), np.bool_)
-    rule = time_rule(column, chunk.theirs[name], None)
-    time_ns, ok = instants(column, rule)
-    naive = without_zone(column) if rule.unit is None else np.zeros(len(column), np.bool_)
-    return time_ns / NS_PER_S, ok & (naive.all() | ~naive)
+        said = f"no {' and no '.join(missing)} column found"
+        faults.append(f"{said}; write {example}, or runs with trace, start_tick and ticks")
+    SPOT.refuse(faults, names, path)
+    return {name: found[name] for name in (*needed, _PRICE, _TRACE) if name in found}
 
 
 def _from_runs(rows: _Rows, faults: Faults) -> SpotSeries | None:
     columns = rows.columns
     ok = _check_runs(rows, faults)
     gaps = columns["gap_s"]
-    for i in np.flatnonzero((gaps != gaps[0]) | (gaps <= 0))[:1]:
-        faults.add(rows.places[i], f"gap_s is {gaps[i]:g}; write one positive tick for all rows of a trace")
+    for i in np.flatnonzero(gaps != gaps[0])[:1]:
+        faults.add(rows.place(i), f"gap_s is {gaps[i]:g}; write one tick for all rows of a trace")
         ok = False
-    ok = _check_whole(rows, _AVAILABLE, faults) and ok
     if not ok:
         return None
     index = np.repeat(np.arange(len(gaps)), columns["ticks"].astype(np.int64))
@@ -320,16 +290,16 @@ def _from_runs(rows: _Rows, faults: Faults) -> SpotSeries | None:
 
 
 def _from_changes(rows: _Rows, faults: Faults, gap_s: float | None) -> SpotSeries | None:
-    at = rows.columns["timestamp"]
-    if not (_check_order(rows, at, faults) & _check_whole(rows, _AVAILABLE, faults)):
+    at = rows.columns[_TIME]
+    if not _check_order(rows, at, faults):
         return None
     if len(at) == 1 and gap_s is None:
-        faults.add(rows.places[0], "one row alone does not tell the tick; give at least two rows")
+        faults.add(rows.place(0), "one row alone does not tell the tick; give at least two rows")
         return None
     gap = float(np.diff(at).min()) if gap_s is None else gap_s
     if (at[-1] - at[0]) / gap > MOST_TICKS:
         faults.add(
-            rows.places[-1],
+            rows.place(len(at) - 1),
             f"a tick of {gap:g} s makes more than {MOST_TICKS:,} of them; take a longer tick",
         )
         return None
@@ -357,13 +327,13 @@ def _check_runs(rows: _Rows, faults: Faults) -> bool:
     expected = np.concatenate([[0], np.cumsum(ticks)[:-1]])
     for i in np.flatnonzero((start != expected) | (ticks < 1) | (ticks % 1 != 0))[:1]:
         faults.add(
-            rows.places[i],
+            rows.place(i),
             f"a run of {ticks[i]:g} ticks from tick {start[i]:g}, where tick {expected[i]:g} is "
             f"next in {rows.name!r}; runs are whole and follow each other from tick 0",
         )
         return False
     if ticks.sum() > MOST_TICKS:
-        faults.add(rows.places[-1], f"more than {MOST_TICKS:,} ticks; take a longer tick")
+        faults.add(rows.place(len(ticks) - 1), f"more than {MOST_TICKS:,} ticks; take a longer tick")
         return False
     return True
 
@@ -371,14 +341,6 @@ def _check_runs(rows: _Rows, faults: Faults) -> bool:
 def _check_order(rows: _Rows, at: Floats, faults: Faults) -> bool:
     """True if times rise; the first that does not is noted."""
     for i in np.flatnonzero(np.diff(at) <= 0)[:1] + 1:
-        faults.add(rows.places[i], f"not later than the row before it in {rows.name!r}; sort by time, one row a time")
-        return False
-    return True
-
-
-def _check_whole(rows: _Rows, name: str, faults: Faults) -> bool:
-    values = rows.columns[name]
-    for i in np.flatnonzero((values % 1 != 0) | (values > _MOST_NODES))[:1]:
-        faults.add(rows.places[i], f"{name} is {values[i]:g}; nodes are whole numbers up to {_MOST_NODES:,}")
+        faults.add(rows.place(i), f"not later than the row before it in {rows.name!r}; sort by time, one row a time")
         return False
     return True

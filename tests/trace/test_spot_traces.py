@@ -57,25 +57,29 @@ def test_changes_hold_until_the_next_and_prices_are_those_in_effect(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [
-        ("timestamp,available\nx,1\n2024-01-01,-1\n", FaultsError, "zone.csv:2: timestamp is 'x'"),
-        ("timestamp,available\n2024-01-01,1\n2024-01-02,\n", FaultsError, "zone.csv:3: available is ''"),
+        ("timestamp,available\nx,1\n2024-01-01,-1\n", FaultsError, "zone.csv:2: timestamp: 'x' is not a time"),
+        ("timestamp,available\n2024-01-01,1\n2024-01-02,\n", FaultsError, "zone.csv:3: available: the cell is empty"),
         (
             "timestamp,available\n2024-01-01,1\n2024-01-02T00:00:00Z,1\n",
             FaultsError,
-            "zone.csv:2: .*zone in all rows",
+            "zone.csv:2: timestamp: .*says no zone, but others",
         ),
         (
             RUNS + "a,60,0,5,1\na,60,6,1,0\n",
             FaultsError,
             "zone.csv:3: a run of 1 ticks from tick 6, where tick 5",
         ),
-        (RUNS + "a,60,0,5,0.5\n", FaultsError, "nodes are whole numbers"),
+        (
+            RUNS + "a,60,0,5,0.5\n",
+            FaultsError,
+            "zone.csv:.: nodes_available: '0.5' is not a whole number from 0 to 1,000,000,000",
+        ),
         (RUNS + "a,60,0,5,1\na,30,5,5,1\n", FaultsError, "gap_s is 30"),
-        (RUNS + "a,0,0,5,1\n", FaultsError, "gap_s is 0"),
+        (RUNS + "a,0,0,5,1\n", FaultsError, "gap_s: '0' is not a number above 0"),
         (RUNS + "a,60,0,1e12,1\n", FaultsError, "longer tick"),
         ("timestamp,available\n100,1\n100,2\n", FaultsError, "zone.csv:3: not later than the row before"),
         ("timestamp,available\n100,1\n", FaultsError, "at least two rows"),
-        ("when,available\n1,2\n", TraceError, "no column 'timestamp'"),
+        ("when,available\n1,2\n", TraceError, "no timestamp column found"),
         ("timestamp,available\n", TraceError, "no rows"),
     ],
 )

@@ -11,7 +11,8 @@ from simcost.compare.verdict import percent
 from simcost.errors import InputError, TraceError
 from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy
 from simcost.sim.spot import STATES, DeadlineJob, SpotRuns, course, run_spot
-from simcost.trace.spot import Flags, Floats, Ints, SpotSeries, any_zone
+from simcost.tables.cells import Flags
+from simcost.trace.spot import Floats, Ints, SpotSeries, any_zone
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _PERCENTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
