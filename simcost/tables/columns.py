@@ -62,11 +62,11 @@ class Column:
             return f"one of {', '.join(self.words or ())}"
         if self.kind == "time":
             return "a time" if self.low == -inf else "a time from 1970 on"
-        bounds = f" from {self.low:,.15g} up" if self.low > -inf else ""
+        bounds = f" from {self.low:,.16g} up" if self.low > -inf else ""
         if self.high < inf:
-            bounds = f" from {self.low:,.15g} to {self.high:,.15g}"
+            bounds = f" from {self.low:,.16g} to {self.high:,.16g}"
         if self.above:
-            bounds = f" above {self.low:,.15g}"
+            bounds = f" above {self.low:,.16g}"
         return ("a whole number" if self.kind == "whole" else "a number") + bounds
 
 
