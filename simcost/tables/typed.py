@@ -166,8 +166,10 @@ class TypedTable:
 
     def findings(self) -> list[tuple[str, int, str]]:
         """What was passed over or assumed: kind, count and message."""
+        decisive = self.declared.blank
+        nothing = "anything in them" if decisive is None else " and ".join(decisive)
         found = [
-            ("blank", self.blank, "rows without anything in them were passed over"),
+            ("blank", self.blank, f"rows without {nothing} were passed over"),
             ("no_zone", self.no_zone, "rows have times that say no zone; they were read as UTC"),
         ]
         return [(kind, count, f"{count:,} {message}") for kind, count, message in found if count]
@@ -244,8 +246,9 @@ class _Intake:
         declared, table = self.gathered.declared.column(ours), self.gathered
         if declared.kind != "time":
             return read_cells(column, declared)
-        plain = column if declared.spelled is None else declared.spelled(column)
-        rule = table.rules.get(ours) or rule_of(plain, chunk.theirs[ours])
+        rule = table.rules.get(ours)
+        if rule is None:
+            rule = rule_of(column if declared.spelled is None else declared.spelled(column), chunk.theirs[ours])
         cells = read_cells(column, declared, rule)
         if not cells.empty.all():
             table.rules[ours] = rule
@@ -283,7 +286,8 @@ class _Intake:
         self.parts.setdefault(("values", ours), []).append(values)
         self.parts.setdefault(("missing", ours), []).append((cells.empty | cells.bad)[at])
         if declared.kind == "time":
-            dated = ours in table.rules and table.rules[ours].unit is None
+            in_utc = table.theirs[ours].strip().lower().endswith("_utc")
+            dated = ours in table.rules and table.rules[ours].unit is None and not in_utc
             naive = without_zone(column) & ~(cells.empty | cells.bad) if dated else np.zeros(len(column), np.bool_)
             self.parts.setdefault(("naive", ours), []).append(naive[at])
 

@@ -1,45 +1,84 @@
 """Time, value and name columns of a table of series."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from simcost.errors import TraceError, columns_said, did_you_mean
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.tables.cells import LARGEST, as_text
+from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import Head
 
 TIMESTAMP, VALUE, SERIES, UNIT = "timestamp", "value", "series", "unit"
 BY, REGRESSOR = "by:", "x:"
 WHAT = "demand series, as CSV or Parquet"
 GENERIC = ("value", "y", "count", "demand")
-"""Names of value columns that do not name a quantity."""
-_CALLED = {
-    TIMESTAMP: (
-        "timestamp",
-        "timestamp_utc",
-        "timestamp_s",
-        "timestamp_ms",
-        "timestamp_us",
-        "timestamp_ns",
-        "time",
-        "time_utc",
-        "ds",
-        "datetime",
-        "datetime_utc",
-        "date",
-        "day",
-        "month",
-        "week",
-        "hour",
-        "time_s",
-        "time_ms",
-        "t_s",
-    ),
-    VALUE: (*GENERIC, "requests", "tokens", "prompt_tokens", "output_tokens", "jobs", "gpu_hours"),
-    SERIES: ("series", "series_id", "unique_id", "name", "id"),
-    UNIT: ("unit",),
-}
+"""Names of value columns that do not say what is counted."""
+_OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}
 _LOG = (
     "if each row is one request or job, this is a log, not a series: import a request log with `simcost trace "
     "import` and forecast the trace; of other events write their number per step"
+)
+
+
+def _iso(column: pa.Array) -> pa.Array:
+    """Text such as `2024-05` or `20240512`, and integers such as the latter, as ISO dates."""
+    if pa.types.is_timestamp(column.type) or pa.types.is_floating(column.type):
+        return column
+    text = as_text(column)
+    first = next((cell.as_py() for cell in text if cell.is_valid and cell.as_py()), "")
+    for pattern, iso in _OTHER_DATES.items():
+        if re.match(pattern, first):
+            return pc.replace_substring_regex(text, pattern, iso)
+    return column
+
+
+DEMAND = DeclaredTable(
+    what=WHAT,
+    columns=(
+        Column(
+            name=TIMESTAMP,
+            aliases=(
+                "timestamp_utc",
+                "timestamp_s",
+                "timestamp_ms",
+                "timestamp_us",
+                "timestamp_ns",
+                "time",
+                "time_utc",
+                "ds",
+                "datetime",
+                "datetime_utc",
+                "date",
+                "day",
+                "month",
+                "week",
+                "hour",
+                "time_s",
+                "time_ms",
+                "t_s",
+            ),
+            kind="time",
+            filled=True,
+            one_zone=False,
+            spelled=_iso,
+        ),
+        Column(
+            name=VALUE,
+            aliases=(*GENERIC, "requests", "tokens", "prompt_tokens", "output_tokens", "jobs", "gpu_hours"),
+            kind="number",
+            low=0,
+            high=LARGEST,
+            remedy="leave the cell empty if it is unknown",
+        ),
+        Column(name=SERIES, aliases=("series_id", "unique_id", "name", "id"), filled=True),
+        Column(name=UNIT),
+        Column(name=BY),
+        Column(name=REGRESSOR, kind="number", filled=True, remedy="write 0 or the value"),
+    ),
+    blank=(TIMESTAMP, VALUE),
 )
 
 
@@ -51,44 +90,26 @@ def find_series_columns(
     Raises:
         TraceError: columns that are missing, ambiguous or unknown, all of them, with suggestions.
     """
-    asked = {ours: theirs for ours, theirs in mapping.items() if ours in _CALLED}
-    asked |= {f"{BY}{name}": name for name in by} | {f"{REGRESSOR}{name}": name for name in regressors}
-    faults = [
-        f"{ours!r} is not a known column{did_you_mean(ours, list(_CALLED))} (known: {', '.join(_CALLED)})"
-        for ours in mapping
-        if ours not in _CALLED
-    ]
-    faults += [
-        f"no column {theirs!r}{did_you_mean(theirs, head.names)}"
-        for theirs in asked.values()
-        if theirs not in head.names
-    ]
-    free = [name for name in head.names if name not in asked.values()]
+    asked = {f"{BY}{name}": name for name in by} | {f"{REGRESSOR}{name}": name for name in regressors} | dict(mapping)
+    found, faults = DEMAND.match(head.names, asked)
     found = {
-        ours: names[0] for ours in (TIMESTAMP, UNIT, *(() if by else (SERIES,))) if (names := _called(ours, free))
-    } | asked
-    free = [name for name in free if name not in found.values()]
+        ours: theirs for ours, theirs in found.items() if ours in asked or ours not in (VALUE, SERIES if by else "")
+    }
+    free = [name for name in head.names if name not in found.values()]
     if TIMESTAMP not in found:
         faults.append(_no_time(head, free))
     if VALUE not in found:
         values = _values(head, free)
         found |= {VALUE: values[0]} if values else {}
         faults += [_no_value(values)] if len(values) != 1 else []
-    faults += [f"column {name!r} is there twice" for name in found.values() if head.names.count(name) > 1]
-    if faults:
-        raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(head.names)}")
+    DEMAND.refuse(faults, head.names, path)
     return found
-
-
-def _called(ours: str, names: Sequence[str]) -> list[str]:
-    """The names that are well-known spellings of ours, the commonest first."""
-    lower = {name.lower(): name for name in reversed(names)}
-    return [lower[name] for name in _CALLED[ours] if name in lower]
 
 
 def _values(head: Head, free: Sequence[str]) -> list[str]:
     """The columns that could be the value: one if it is clear."""
-    called = _called(VALUE, free)
+    lower = {name.strip().lower(): name for name in reversed(free)}
+    called = [lower[name] for name in DEMAND.column(VALUE).spellings if name in lower]
     if called and called[0].lower() in GENERIC:
         return called[:1]
     return called or [name for name in free if name in head.numeric]

@@ -11,7 +11,6 @@ from simcost.tables.calendar import find_zone, parse_freq
 from simcost.tables.cells import Ints
 from simcost.tables.faults import Faults
 from simcost.tables.header import peek
-from simcost.tables.sources import open_chunks
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.columns import GENERIC, VALUE, WHAT, find_series_columns
 from simcost.trace.series.from_jobs import job_series
@@ -67,7 +66,7 @@ def read_series(
         return counted, _folded(findings, len(counted))
     head = peek(path, WHAT)
     columns = find_series_columns(head, mapping, by, regressors, path)
-    rows = read_rows(open_chunks(path, head.container, lambda _: columns, WHAT), path)
+    rows = read_rows(path, head, columns)
     notes = Notes(Faults(path), rows.place, list(rows.findings))
     named = columns[VALUE].lower() if columns[VALUE].lower() not in GENERIC else "value"
     read = [gridded(points, timezone, asked_s, notes) for points in _points(rows, timezone, quantity, named, notes)]
