@@ -25,7 +25,9 @@ _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
 _ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
 _SAYS_ZONE = r"[ T].*(Z|[-+]\d\d(:?\d\d)?)\s*$"
-_NO_VALUE = pa.array(["", "na", "nan", "null", "none"])
+NO_VALUE = ("na", "n/a", "<na>", "nan", "null", "none", "\\n")
+"""Words for no value in a column of numbers or times, in lower case."""
+_NO_NUMBER = pa.array(["", *NO_VALUE])
 _TEXT: dict[pa.DataType, tuple[pa.DataType, pa.DataType]] = {
     **dict.fromkeys((pa.string(), pa.binary()), (pa.binary(), pa.string())),
     **dict.fromkeys((pa.large_string(), pa.large_binary()), (pa.large_binary(), pa.large_string())),
@@ -113,7 +115,7 @@ def real_numbers(column: pa.Array) -> tuple[Floats, Flags]:
         values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return _ordinary(values, np.isnan(values))
     text = pc.utf8_trim_whitespace(as_text(column))
-    text = pc.if_else(pc.is_in(pc.utf8_lower(text), _NO_VALUE), pa.scalar(None, pa.string()), text)
+    text = pc.if_else(pc.is_in(pc.utf8_lower(text), _NO_NUMBER), pa.scalar(None, pa.string()), text)
     try:
         numbers = text.cast(pa.float64())
     except pa.ArrowInvalid:
@@ -134,12 +136,12 @@ def _ordinary(values: Floats, empty: Flags) -> tuple[Floats, Flags]:
 
 
 def empty(column: pa.Array, *, words: bool = False) -> Flags:
-    """Cells that hold nothing: null, NaN, blank text; with `words`, also na, nan, null and none, as of numbers."""
+    """Cells that hold nothing: null, NaN, blank text; with `words`, also a word for no value, as of numbers."""
     if pa.types.is_null(column.type) or pa.types.is_primitive(column.type) or pa.types.is_nested(column.type):
         missing = pc.is_null(column, nan_is_null=pa.types.is_floating(column.type))
     else:
         text = pc.utf8_trim_whitespace(as_text(column))
-        blank = pc.is_in(pc.utf8_lower(text), _NO_VALUE) if words else pc.equal(text, "")
+        blank = pc.is_in(pc.utf8_lower(text), _NO_NUMBER) if words else pc.equal(text, "")
         missing = pc.or_(column.is_null(), pc.fill_null(blank, fill_value=True))
     flags: Flags = missing.to_numpy(zero_copy_only=False)
     return flags

@@ -61,17 +61,22 @@ def read_cells(column: pa.Array, declared: Column, rule: TimeRule | None = None)
         return Cells(text, pc.equal(text, "").to_numpy(zero_copy_only=False), np.zeros(len(text), np.bool_))
     if declared.spelled is not None:
         column = declared.spelled(column)
-    missing = empty(column, words=True)
     if declared.kind == "time":
-        return _times(column, declared, missing, rule or rule_of(column, declared.name))
+        return _times(column, declared, rule or rule_of(column, declared.name))
     if declared.words is not None:
         return _worded(column, declared, declared.words)
     if declared.kind == "whole":
         whole, ok = whole_numbers(column)
+        missing = ~ok if ok.all() else empty(column, words=True)
         ok &= ~missing & _within(whole, declared)
         return Cells(np.where(ok, whole, 0), missing, ~ok & ~missing)
+    return _numbers(column, declared)
+
+
+def _numbers(column: pa.Array, declared: Column) -> Cells:
     values, ok = real_numbers(column)
-    ok &= ~np.isnan(values) & _within(values, declared)
+    missing = np.isnan(values) & ok
+    ok &= ~missing & _within(values, declared)
     return Cells(np.where(ok, values, np.nan), missing, ~ok & ~missing)
 
 
@@ -80,8 +85,9 @@ def rule_of(column: pa.Array, name: str) -> TimeRule:
     return time_rule(column.filter(pa.array(~empty(column, words=True))), name, None)
 
 
-def _times(column: pa.Array, declared: Column, missing: Flags, rule: TimeRule) -> Cells:
+def _times(column: pa.Array, declared: Column, rule: TimeRule) -> Cells:
     values, ok = instants(column, rule)
+    missing = ~ok if ok.all() else empty(column, words=True)
     ok &= (np.abs(values) < LATEST_NS) & ~missing & (values >= declared.low * NS_PER_S)
     return Cells(np.where(ok, values, 0), missing, ~ok & ~missing)
 
@@ -95,9 +101,8 @@ def _worded(column: pa.Array, declared: Column, words: Mapping[str, float]) -> C
     values: Floats = np.append(list(words.values()), np.nan)[index]
     if declared.kind == "choice":
         return Cells(values, missing, ~said & ~missing)
-    numbers, ok = real_numbers(pc.if_else(pa.array(said), pa.scalar(None, pa.string()), text))
-    ok &= ~np.isnan(numbers) & _within(numbers, declared)
-    return Cells(np.where(said, values, np.where(ok, numbers, np.nan)), missing, ~ok & ~said & ~missing)
+    others = _numbers(pc.if_else(pa.array(said), pa.scalar(None, pa.string()), text), declared)
+    return Cells(np.where(said, values, others.values), missing, others.bad)
 
 
 def _within(values: Floats | Ints, declared: Column) -> Flags:

@@ -26,7 +26,7 @@ TABLES = list(
     {id(one): one for module in MODULES for one in vars(module).values() if isinstance(one, DeclaredTable)}.values()
 )
 EMPTY = ("", " ", "\t")
-NO_VALUE = ("NA", "nan", "null", "None")
+NO_VALUE = ("NA", "n/a", "nan", "null", "None", "\\N")
 BAD = ("inf", "-Infinity", "1e400", "1,000", "1_000", "1 000", "0x10", "\u0660\u0661", "=1+1")
 every_table = pytest.mark.parametrize("declared", TABLES, ids=lambda one: one.columns[0].name + " " + one.what[:20])
 

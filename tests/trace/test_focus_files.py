@@ -19,7 +19,8 @@ from support.focus_files import DIRTY, HEAD, cost_file, row
 from simcost.errors import TraceError
 from simcost.studies.actuals.document import actuals_document
 from simcost.studies.actuals.view import text
-from simcost.trace.focus.cells import NULL_WORDS, numbers, times, words
+from simcost.tables.cells import NO_VALUE
+from simcost.trace.focus.cells import numbers, times, words
 from simcost.trace.focus.columns import COLUMNS, NEEDED, SUBCATEGORIES
 from simcost.trace.focus.lines import Sums, instance_type, provider_of, unit_of
 from simcost.trace.focus.reader import Actuals, read_focus
@@ -286,7 +287,7 @@ def test_words_cell_by_cell(cells: list[str | None]) -> None:
     column, mended = words(pa.array(cells, pa.string()), ("Used", "Unused"))
     for i, cell in enumerate(cells):
         bare = (cell or "").strip()
-        literal = bare.lower() in NULL_WORDS
+        literal = bare.lower() in NO_VALUE
         meant = {"used": "Used", "unused": "Unused"}.get(bare.lower(), bare)
         assert column.given[i] == bool(bare and not literal)
         assert mended.literal_null[i] == literal

@@ -8,12 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Floats, Ints, TimeRule, as_text, empty, instants, real_numbers
+from simcost.tables.cells import NO_VALUE, Flags, Floats, Ints, TimeRule, as_text, empty, instants, real_numbers
 from simcost.trace.focus.columns import COLUMNS
 from simcost.units import NS_PER_S
 
-NULL_WORDS = ("null", "none", "nan", "na", "n/a", "<na>", "\\n")
-"""Texts that stand for no value."""
 LARGEST = 1e15
 """No cost and no quantity is beyond."""
 _ISO_Z = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
@@ -68,7 +66,7 @@ def words(column: pa.Array, allowed: Sequence[str] = ()) -> tuple[Words, Mended]
     raw = encoded.dictionary
     trimmed = pc.utf8_trim_whitespace(raw)
     lower = pc.utf8_lower(trimmed)
-    literal = pc.is_in(lower, pa.array(NULL_WORDS)).to_numpy(zero_copy_only=False)
+    literal = pc.is_in(lower, pa.array(NO_VALUE)).to_numpy(zero_copy_only=False)
     blank = pc.equal(trimmed, "").to_numpy(zero_copy_only=False)
     meant = trimmed
     if allowed:
