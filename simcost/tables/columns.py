@@ -43,8 +43,8 @@ class Column:
     """No text is there twice."""
     one_zone: bool = True
     """Either all dates say their zone, or none does."""
-    on_bad: Literal["fault", "empty"] = "fault"
-    """A bad cell is a fault, or counts as empty."""
+    on_bad: Literal["fault", "empty", "drop"] = "fault"
+    """A bad cell is a fault, or counts as empty, or its row is left out by the reader of the table, which says so."""
     remedy: str = ""
     """What to write instead of a bad cell; empty = what follows from the kind."""
     spelled: Callable[[pa.Array], pa.Array] | None = None

@@ -19,12 +19,12 @@ from simcost.errors import FaultsError, InputError, TraceError
 from simcost.tables import delimited
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import peek
-from simcost.tables.typed import TypedTable, read_declared, read_typed
+from simcost.tables.typed import TypedTable, read_cells, read_declared, read_typed
 
 MODULES = [import_module(found.name) for found in walk_packages(simcost.trace.__path__, "simcost.trace.")]
-TABLES = list(
-    {id(one): one for module in MODULES for one in vars(module).values() if isinstance(one, DeclaredTable)}.values()
-)
+DECLARED = {id(one): one for module in MODULES for one in vars(module).values() if isinstance(one, DeclaredTable)}
+TABLES = [one for one in DECLARED.values() if all(column.on_bad != "drop" for column in one.columns)]
+COLUMNS = [column for one in DECLARED.values() for column in one.columns]
 EMPTY = ("", " ", "\t")
 NO_VALUE = ("NA", "n/a", "nan", "null", "None", "\\N")
 BAD = ("inf", "-Infinity", "1e400", "1,000", "1_000", "1 000", "0x10", "\u0660\u0661", "=1+1")
@@ -72,7 +72,18 @@ def lines(error: FaultsError) -> list[int]:
 
 
 def test_every_family_of_readers_is_declared() -> None:
-    assert len(TABLES) >= 8
+    assert len(DECLARED) >= 10
+
+
+def test_cells_mean_the_same_in_every_column() -> None:
+    """Also of tables whose rows are left out rather than refused."""
+    for column in COLUMNS:
+        words = () if column.kind == "text" else NO_VALUE
+        bad = () if column.kind == "text" else BAD
+        cells = read_cells(pa.array([*EMPTY, None, *words, *bad, good(column, 0)]), column)
+        nothing = len(EMPTY) + 1 + len(words)
+        assert cells.empty.tolist() == [True] * nothing + [False] * (len(bad) + 1), column.name
+        assert cells.bad.tolist() == [False] * nothing + [True] * len(bad) + [False], column.name
 
 
 @every_table

@@ -7,17 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.tables.cells import Floats, as_text, empty, real_numbers, whole_numbers
+from simcost.tables.cells import Floats, empty
+from simcost.tables.typed import Cells, read_cells
 from simcost.trace.jobs.dependencies import read_after
+from simcost.trace.jobs.formats import JOBS
 from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Flags, Ints, Jobs
 from simcost.trace.jobs.nodes import coded
 from simcost.trace.jobs.rejections import Sieve, finding, how_many
 from simcost.trace.jobs.times import LogTimes, Times, read_times
 from simcost.trace.requests.writer import iso_utc
 from simcost.units import NS_PER_S
-
-_MOST_GPUS = 10_000_000
-_YES, _NO = ("true", "1", "yes", "t", "y"), ("false", "0", "no", "f", "n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,88 +25,78 @@ class Columns:
 
     sieve: Sieve
 
+    def cells(self, ours: str) -> Cells | None:
+        """A column as it is declared; rows with bad cells are kept out. None without such a column."""
+        column, declared = self.sieve.table.columns.get(ours), JOBS.column(ours)
+        if column is None:
+            return None
+        cells = read_cells(column, declared)
+        if declared.on_bad == "drop":
+            self.sieve.drop(cells.bad, ours, ours, f"it is not {declared.expected}")
+        return cells
+
     def ids(self) -> pa.Array:
         """Unique texts; without a column, the number of the row."""
-        column = self.sieve.table.columns.get("job_id")
-        if column is None:
+        cells = self.cells("job_id")
+        if cells is None:
             return pa.array(np.arange(1, len(self.sieve.table) + 1)).cast(pa.string())
-        text = as_text(column)
-        self.sieve.drop(empty(text), "job_id", "job_id", "the id is missing")
-        codes = text.fill_null("").dictionary_encode().indices.to_numpy()
+        self.sieve.drop(cells.empty, "job_id", "job_id", "the id is missing")
+        codes = cells.values.dictionary_encode().indices.to_numpy()
         again = np.ones(len(codes), np.bool_)
         again[np.unique(codes, return_index=True)[1]] = False
         self.sieve.drop(again, "duplicate", "job_id", "the id is there above")
-        return text
+        return cells.values
 
-    def real(self, ours: str, low: float, high: float) -> Floats | None:
+    def real(self, ours: str) -> Floats | None:
         """Numbers, NaN where empty or kept out; None without such a column."""
-        column = self.sieve.table.columns.get(ours)
-        if column is None:
-            return None
-        values, ok = real_numbers(column)
-        outside = (values < low) | (values > high)
-        self.sieve.drop(~ok, ours, ours, "no number")
-        self.sieve.drop(outside, ours, ours, f"it must be from {low:,g} to {high:,g}")
-        return np.where(ok & ~outside, values, np.nan)
+        cells = self.cells(ours)
+        return None if cells is None else cells.values
 
-    def whole(self, ours: str, low: int, high: int, otherwise: Ints | int) -> Ints:
+    def whole(self, ours: str, otherwise: Ints | int) -> Ints:
         """Whole numbers; `otherwise` where empty."""
-        column = self.sieve.table.columns.get(ours)
-        if column is None:
+        cells = self.cells(ours)
+        if cells is None:
             return np.broadcast_to(np.asarray(otherwise, np.int64), len(self.sieve.table))
-        values, ok = whole_numbers(column)
-        known = ~empty(column)
-        self.sieve.drop(known & ~ok, ours, ours, "no whole number")
-        self.sieve.drop(
-            known & ok & ((values < low) | (values > high)),
-            ours,
-            ours,
-            f"it must be from {low:,} to {high:,}",
-        )
-        return np.where(known, values, otherwise)
+        return np.where(cells.empty, otherwise, cells.values)
+
+    def text(self, ours: str, kept: Ints) -> pa.Array | None:
+        """Texts of the rows kept; None without such a column."""
+        cells = self.cells(ours)
+        return None if cells is None else cells.values.take(pa.array(kept))
 
     def sizes(self) -> dict[str, Ints]:
         """GPUs, their elastic range, and the other things asked for."""
         sieve, columns = self.sieve, self.sieve.table.columns
-        sieve.drop(empty(columns["gpus"]), "gpus", "gpus", "the number of GPUs is missing")
-        gpus = self.whole("gpus", 0, _MOST_GPUS, 0)
-        milli = self.whole("gpu_milli", 0, 1000, 1000)
+        sieve.drop(empty(columns["gpus"], words=True), "gpus", "gpus", "the number of GPUs is missing")
+        gpus = self.whole("gpus", 0)
+        milli = self.whole("gpu_milli", 1000)
         sieve.drop((milli < 1000) & (gpus > 1), "gpu_milli", "gpu_milli", "only one GPU can be shared")
         sieve.drop((milli < 1) & (gpus == 1), "gpu_milli", "gpu_milli", "it must be from 1 to 1000")
-        low, high = (self.whole(ours, 0, _MOST_GPUS, gpus) for ours in ("min_gpus", "max_gpus"))
+        low, high = (self.whole(ours, gpus) for ours in ("min_gpus", "max_gpus"))
         sieve.drop(low > gpus, "min_gpus", "min_gpus", "more than the GPUs asked for")
         sieve.drop(high < gpus, "max_gpus", "max_gpus", "less than the GPUs asked for")
-        cores = self.real("cpus", 0, 1e9)
+        cores = self.real("cpus")
         cpu_milli = 0 if cores is None else np.rint(np.nan_to_num(cores) * 1000).astype(np.int64)
         return {
             "gpus": gpus,
             "gpu_milli": np.where(gpus == 0, 1000, milli),
             "min_gpus": low,
             "max_gpus": high,
-            "cpu_milli": self.whole("cpu_milli", 0, 2**53, cpu_milli),
-            "memory_mib": self.whole("memory_mib", 0, 2**53, 0),
-            "priority": self.whole("priority", -(2**53), 2**53, 0),
+            "cpu_milli": self.whole("cpu_milli", cpu_milli),
+            "memory_mib": self.whole("memory_mib", 0),
+            "priority": self.whole("priority", 0),
         }
 
     def flags(self, ours: str, *, otherwise: bool) -> Flags:
         """Yes or no; what is neither counts as `otherwise`."""
-        column = self.sieve.table.columns.get(ours)
-        if column is None:
+        cells = self.cells(ours)
+        if cells is None:
             return np.full(len(self.sieve.table), otherwise)
-        text = pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column.cast(pa.string())))).fill_null("")
-        words = _NO if otherwise else _YES
-        said: Flags = pc.is_in(text, pa.array(words)).to_numpy(zero_copy_only=False)
-        return ~said if otherwise else said
+        flags: Flags = np.where(np.isnan(cells.values), otherwise, cells.values == 1)
+        return flags
 
 
-_MOST_S = 10_000_000_000
-_REALS = {
-    "state_bytes": (0, 1e18),
-    "params": (0, 1e16),
-    "ckpt_interval_s": (1, _MOST_S),
-    "ckpt_write_s": (0, _MOST_S),
-    "restart_s": (0, _MOST_S),
-}
+_REALS = ("state_bytes", "params", "ckpt_interval_s", "ckpt_write_s", "restart_s")
 _BYTES_PER_PARAM = 14.0
 """Of a checkpoint of mixed-precision Adam: 12 to 16."""
 _OUTCOMES = {
@@ -151,13 +140,13 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         "limit_s": _limits(columns, times.duration, limit_error),
     }
     deadline = _deadlines(columns, clock, times.submit)
-    reals = {ours: columns.real(ours, *bounds) for ours, bounds in _REALS.items()}
+    reals = {ours: columns.real(ours) for ours in _REALS}
     after = read_after(sieve, ids)
     sieve.check()
     kept = _sorted(sieve, times.submit)
     zero = int(times.submit[kept[0]])
     taken = pa.array(kept)
-    codes = {ours: coded(_taken(sieve, ours, taken), len(kept)) for ours in ("pool", "user", "gpu_type")}
+    codes = {ours: coded(columns.text(ours, kept), len(kept)) for ours in ("pool", "user", "gpu_type")}
     known: dict[str, Any] = {name: values[kept] for name, values in numbers.items()}
     known |= {ours: None if (one := reals[ours]) is None else one[kept] for ours in CHECKPOINTS}
     known |= {name: values for name, (values, _) in codes.items()}
@@ -170,7 +159,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         users=codes["user"][1],
         gpu_types=codes["gpu_type"][1],
         users_known=codes["user"][1] != ("",),
-        status=_status(_taken(sieve, "status", taken), len(kept)),
+        status=_status(columns.text("status", kept), len(kept)),
         preemptible=columns.flags("preemptible", otherwise=True)[kept],
         spot_ok=columns.flags("spot_ok", otherwise=False)[kept],
         source=source,
@@ -225,7 +214,7 @@ def _spans(columns: Columns, clock: LogTimes) -> _Spans:
 def _ran(columns: Columns, start: Times, end: Times) -> Ints:
     """Durations, as stated or from start to end; jobs that did not start or have not ended are kept out."""
     sieve = columns.sieve
-    stated = columns.real("duration_s", 0, _MOST_S)
+    stated = columns.real("duration_s")
     known = np.zeros(len(sieve.keep), np.bool_) if stated is None else ~np.isnan(stated)
     unknown = "so how long it runs is unknown"
     if start.known.any():
@@ -244,7 +233,7 @@ def _waits(columns: Columns, submit: Times, start: Times) -> Ints | None:
     """Recorded waits, from the starts, else as stated; None where the log has neither."""
     if start.known.any():
         return np.where(start.known, start.s - submit.s, NONE)
-    stated = columns.real("wait_s", 0, _MOST_S)
+    stated = columns.real("wait_s")
     if stated is None:
         return None
     return np.where(np.isnan(stated), NONE, np.floor(np.nan_to_num(stated))).astype(np.int64)
@@ -253,7 +242,7 @@ def _waits(columns: Columns, submit: Times, start: Times) -> Ints | None:
 def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
     """The users' estimates; those that the log lacks are duration x (1 + error), and a finding says so."""
     sieve = columns.sieve
-    stated = columns.real("limit_s", 0, _MOST_S)
+    stated = columns.real("limit_s")
     assumed = np.ceil(np.round(duration * (1.0 + error), 6)).astype(np.int64)
     missing = np.ones(len(duration), np.bool_) if stated is None else np.isnan(stated)
     limit = assumed
@@ -297,17 +286,12 @@ def _deadlines(columns: Columns, clock: LogTimes, submit: Ints) -> Ints:
     return np.where(times.known, times.s, NONE)
 
 
-def _taken(sieve: Sieve, ours: str, rows: pa.Array) -> pa.Array | None:
-    column = sieve.table.columns.get(ours)
-    return None if column is None else as_text(column.take(rows))
-
-
 def _status(column: pa.Array | None, rows: int) -> Ints:
     """Outcomes as indices into STATUS, by the first word of the log's."""
     found = np.full(rows, STATUS.index("unknown"), np.int64)
     if column is None:
         return found
-    text = pc.utf8_lower(pc.utf8_trim_whitespace(column.fill_null("")))
+    text = pc.utf8_lower(column)
     word = pc.replace_substring_regex(text, r"[\s+].*$", "")
     for name, words in _OUTCOMES.items():
         found[pc.is_in(word, pa.array(words)).to_numpy(zero_copy_only=False)] = STATUS.index(name)

@@ -5,52 +5,119 @@ Some pods of Alibaba's openb were never scheduled, and are demand all the same.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 
-from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import empty, real_numbers
+from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.table import LogTable
 from simcost.trace.jobs.rejections import finding
 
 JobFormat = Literal["philly", "helios", "sia", "openb", "sacct", "kubernetes", "csv", "parquet"]
 JOB_FORMATS: tuple[str, ...] = get_args(JobFormat)
 
-OURS = (
-    "job_id",
-    "submit_s",
-    "start_s",
-    "end_s",
-    "duration_s",
-    "wait_s",
-    "gpus",
-    "gpu_milli",
-    "cpus",
-    "cpu_milli",
-    "memory_mib",
-    "gpu_type",
-    "pool",
-    "user",
-    "priority",
-    "limit_s",
-    "deadline_s",
-    "min_gpus",
-    "max_gpus",
-    "state_bytes",
-    "params",
-    "ckpt_interval_s",
-    "ckpt_write_s",
-    "restart_s",
-    "after",
-    "preemptible",
-    "spot_ok",
-    "status",
+_MOST_GPUS = 10_000_000
+_MOST_S = 10_000_000_000
+_YES_NO = dict.fromkeys(("true", "1", "yes", "t", "y"), 1.0) | dict.fromkeys(("false", "0", "no", "f", "n"), 0.0)
+JOBS = DeclaredTable(
+    what="log of jobs",
+    columns=(
+        Column(name="job_id", aliases=("jobid", "id", "job", "name")),
+        Column(
+            name="submit_s",
+            aliases=(
+                "submit_time",
+                "submit",
+                "submitted_at",
+                "submission_time",
+                "creation_time",
+                "created_at",
+                "arrival",
+                "arrival_s",
+                "arrival_time",
+                "timestamp",
+                "time",
+            ),
+            kind="time",
+            on_bad="drop",
+        ),
+        Column(
+            name="start_s", aliases=("start_time", "start", "started_at", "scheduled_time"), kind="time", on_bad="drop"
+        ),
+        Column(
+            name="end_s",
+            aliases=("end_time", "end", "ended_at", "finished_at", "finish_time", "completion_time"),
+            kind="time",
+            on_bad="drop",
+        ),
+        Column(
+            name="duration_s",
+            aliases=("duration", "run_time", "runtime", "runtime_s", "elapsed", "elapsed_s"),
+            kind="number",
+            low=0,
+            high=_MOST_S,
+            on_bad="drop",
+        ),
+        Column(
+            name="wait_s",
+            aliases=("wait", "queue_time", "queue_s", "wait_time"),
+            kind="number",
+            low=0,
+            high=_MOST_S,
+            on_bad="drop",
+        ),
+        Column(
+            name="gpus",
+            aliases=("num_gpus", "num_gpu", "gpu_num", "gpu", "n_gpus", "gpu_count", "gpus_requested"),
+            kind="whole",
+            low=0,
+            high=_MOST_GPUS,
+            on_bad="drop",
+        ),
+        Column(name="gpu_milli", kind="whole", low=0, high=1000, on_bad="drop"),
+        Column(
+            name="cpus",
+            aliases=("num_cpus", "cpu_num", "num_cpu", "n_cpus", "cpu"),
+            kind="number",
+            low=0,
+            high=1e9,
+            on_bad="drop",
+        ),
+        Column(name="cpu_milli", kind="whole", low=0, high=2**53, on_bad="drop"),
+        Column(name="memory_mib", kind="whole", low=0, high=2**53, on_bad="drop"),
+        Column(name="gpu_type", aliases=("gpu_spec", "accelerator")),
+        Column(name="pool", aliases=("vc", "virtual_cluster", "queue", "partition", "cluster")),
+        Column(name="user", aliases=("user_id", "username", "owner", "account")),
+        Column(name="priority", kind="whole", low=-(2**53), high=2**53, on_bad="drop"),
+        Column(
+            name="limit_s",
+            aliases=("limit", "time_limit", "timelimit", "timelimit_s", "walltime", "walltime_s"),
+            kind="number",
+            low=0,
+            high=_MOST_S,
+            on_bad="drop",
+        ),
+        Column(name="deadline_s", aliases=("deadline",), kind="time", on_bad="drop"),
+        Column(name="min_gpus", kind="whole", low=0, high=_MOST_GPUS, on_bad="drop"),
+        Column(name="max_gpus", kind="whole", low=0, high=_MOST_GPUS, on_bad="drop"),
+        Column(name="state_bytes", kind="number", low=0, high=1e18, on_bad="drop"),
+        Column(name="params", kind="number", low=0, high=1e16, on_bad="drop"),
+        Column(name="ckpt_interval_s", kind="number", low=1, high=_MOST_S, on_bad="drop"),
+        Column(name="ckpt_write_s", kind="number", low=0, high=_MOST_S, on_bad="drop"),
+        Column(name="restart_s", kind="number", low=0, high=_MOST_S, on_bad="drop"),
+        Column(name="after", aliases=("dependency", "dependencies", "depends_on")),
+        Column(name="preemptible", kind="choice", words=_YES_NO, on_bad="empty"),
+        Column(name="spot_ok", kind="choice", words=_YES_NO, on_bad="empty"),
+        Column(name="status", aliases=("state", "outcome", "pod_phase")),
+    ),
 )
-"""Canonical columns: those of `Jobs`, and `start_s`, `end_s`, `wait_s`, `cpus` (cores) and `params` (of the model),
-from which some follow. `after` are ids of jobs that must have ended, with spaces or `;` between.
-"""
+"""Columns of ours: those of `Jobs`, and `start_s`, `end_s`, `wait_s`, `cpus` (cores) and `params` (of the model), from
+which some follow. `after` are ids of jobs that must have ended, with spaces or `;` between. Rows with a bad cell are
+kept out, and said."""
+OURS = tuple(column.name for column in JOBS.columns)
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "helios": {
@@ -83,36 +150,6 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 }
 """Public formats: ours -> theirs. A header that has all of these columns is of the format."""
 
-_ALSO_CALLED = {
-    "job_id": ("jobid", "id", "job", "name"),
-    "submit_s": (
-        "submit_time",
-        "submit",
-        "submitted_at",
-        "submission_time",
-        "creation_time",
-        "created_at",
-        "arrival",
-        "arrival_s",
-        "arrival_time",
-        "timestamp",
-        "time",
-    ),
-    "start_s": ("start_time", "start", "started_at", "scheduled_time"),
-    "end_s": ("end_time", "end", "ended_at", "finished_at", "finish_time", "completion_time"),
-    "duration_s": ("duration", "run_time", "runtime", "runtime_s", "elapsed", "elapsed_s"),
-    "wait_s": ("wait", "queue_time", "queue_s", "wait_time"),
-    "gpus": ("num_gpus", "num_gpu", "gpu_num", "gpu", "n_gpus", "gpu_count", "gpus_requested"),
-    "cpus": ("num_cpus", "cpu_num", "num_cpu", "n_cpus", "cpu"),
-    "gpu_type": ("gpu_spec", "accelerator"),
-    "pool": ("vc", "virtual_cluster", "queue", "partition", "cluster"),
-    "user": ("user_id", "username", "owner", "account"),
-    "limit_s": ("limit", "time_limit", "timelimit", "timelimit_s", "walltime", "walltime_s"),
-    "deadline_s": ("deadline",),
-    "after": ("dependency", "dependencies", "depends_on"),
-    "status": ("state", "outcome", "pod_phase"),
-}
-
 
 def recognise(present: Sequence[str]) -> str:
     """The public format that a header is of, else `csv` (names are then matched one by one)."""
@@ -120,53 +157,24 @@ def recognise(present: Sequence[str]) -> str:
     return next(matching, "csv")
 
 
-def find_job_columns(form: str, mapping: Mapping[str, str], present: Sequence[str], place: str) -> dict[str, str]:
+def find_job_columns(form: str, mapping: Mapping[str, str], present: Sequence[str], path: Path) -> dict[str, str]:
     """Ours -> theirs for one table.
 
     Args:
         form: its format; of `csv` and `parquet` the usual names are known.
         mapping: the user's, ours -> theirs, over those of the format.
         present: the columns of the log.
-        place: the log, for messages.
+        path: the log, for messages.
 
     Raises:
         TraceError: columns that are unknown, missing or there twice, all of them, with suggestions.
     """
-    faults = [
-        f"{ours!r} is not a known column{did_you_mean(ours, OURS)} (known: {', '.join(OURS)})"
-        for ours in mapping
-        if ours not in OURS
-    ]
-    faults += [
-        f"no column {theirs!r}{did_you_mean(theirs, present)}" for theirs in mapping.values() if theirs not in present
-    ]
-    found = dict(TABLES[form]) if form in TABLES else _by_name(present, mapping)
-    found |= mapping
-    faults += [
-        f"no column {theirs!r} ({ours}){did_you_mean(theirs, present)}"
-        for ours, theirs in found.items()
-        if theirs not in present and ours not in mapping
-    ]
-    faults += _lacking(found)
-    faults += [f"column {theirs!r} is there twice" for theirs in found.values() if present.count(theirs) > 1]
-    if faults:
-        raise TraceError(f"{place}: {'; '.join(faults)}; {columns_said(present)}")
+    asked = {**TABLES.get(form, {}), **mapping}
+    found, faults = JOBS.match(present, asked)
+    if form in TABLES:
+        found = asked
+    JOBS.refuse([*faults, *_lacking(found)], present, path)
     return {ours: found[ours] for ours in OURS if ours in found}
-
-
-def _by_name(present: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """Columns that carry our own names, or well-known others; each is taken once."""
-    lower = {name.lower(): name for name in reversed(present)}
-    own = [(ours, ours) for ours in OURS]
-    others = [(ours, name) for ours, names in _ALSO_CALLED.items() for name in names]
-    found: dict[str, str] = {}
-    taken = set(mapping.values())
-    for ours, name in own + others:
-        theirs = lower.get(name)
-        if theirs is not None and theirs not in taken and ours not in found and ours not in mapping:
-            found[ours] = theirs
-            taken.add(theirs)
-    return found
 
 
 def _lacking(found: Mapping[str, str]) -> list[str]:
@@ -183,7 +191,7 @@ def never_scheduled(table: LogTable) -> LogTable:
 
     How long they would have run is unknown; what they asked for is not, and placement studies count them.
     """
-    never = empty(table.columns["start_s"])
+    never = empty(table.columns["start_s"], words=True)
     created, deleted = (real_numbers(table.columns[ours])[0] for ours in ("submit_s", "end_s"))
     lived = np.maximum(deleted - created, 1.0)
     known = never & np.isfinite(lived)

@@ -323,7 +323,7 @@ def _table(path: Path, form: str, mapping: Mapping[str, str]) -> LogTable:
         if mapping:
             raise InputError(f"{path}: the columns of {form} are known; it takes no mapping")
         return read_sacct(path) if form == "sacct" else read_kubernetes(path)
-    table = read_table(path, container, partial(find_job_columns, form, mapping, place=str(path)))
+    table = read_table(path, container, partial(find_job_columns, form, mapping, path=path))
     return never_scheduled(table) if form == "openb" else table
 
 

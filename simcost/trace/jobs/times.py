@@ -54,7 +54,7 @@ def read_times(sieve: Sieve, timezone: str) -> LogTimes:
     epochs: dict[str, bool] = {}
     for ours in ("submit_s", "start_s", "end_s", "deadline_s"):
         column = sieve.table.columns.get(ours)
-        if column is None or not (known := ~empty(column)).any():
+        if column is None or not (known := ~empty(column, words=True)).any():
             continue
         rule = time_rule(column.filter(pa.array(known)), sieve.table.theirs[ours], None)
         ns, ok = instants(column, rule)
