@@ -164,7 +164,7 @@ def test_times_with_a_decimal_comma(tmp_path: Path, cells: tuple[str, str]) -> N
         ("2,271", {}, "pass --thousands and --decimal"),
         ("1.234", {"decimal": ","}, "pass --thousands and --decimal"),
         ("2.000", {"decimal": ","}, "pass --thousands"),
-        ("1.23.4", {"thousands": "."}, "not a number"),
+        ("1.23.4", {"thousands": "."}, "not a whole number"),
         ("2.5", {}, "'2.5' is not a whole number"),
     ],
 )

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Ints, as_text, empty, whole_numbers
+from simcost.tables.cells import Flags, Ints, as_text, empty
+from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.sources import Chunk
+from simcost.tables.typed import read_cells
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.failures import FailureRule, left_out
 from simcost.trace.requests.formats import NEEDED
@@ -23,11 +25,21 @@ from simcost.trace.requests.tally import Tally, describe_cell
 
 OnError = Literal["stop", "skip"]
 _SHOWN = 5
-RANGES = {
-    "prompt_tokens": (0, MAX_TOKENS),
-    "output_tokens": (0, MAX_TOKENS),
-    "priority": (-(2**15), 2**15 - 1),
-}
+
+
+def _count(name: str, low: int, high: int) -> Column:
+    return Column(name=name, kind="whole", low=low, high=high, on_bad="drop")
+
+
+COUNTS = DeclaredTable(
+    what="request log",
+    columns=(
+        _count("prompt_tokens", 0, MAX_TOKENS),
+        _count("output_tokens", 0, MAX_TOKENS),
+        _count("priority", -(2**15), 2**15 - 1),
+    ),
+)
+"""Columns of whole numbers; how arrivals are read depends on the log."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +111,7 @@ class Intake:
         for key, rule in self.rules.items():
             if key in chunk.columns:
                 self.tally.note_statuses(rule.column, rule.unknown(chunk.columns[key].filter(pa.array(selected))))
-        nothing = {ours: empty(chunk.columns[ours]) for ours in NEEDED}
+        nothing = {ours: empty(chunk.columns[ours], words=True) for ours in NEEDED}
         tokenless = nothing["prompt_tokens"] & nothing["output_tokens"]
         left = selected & ~np.logical_or.reduce([np.zeros(rows, bool), *out.values()])
         out["blank"] = left & tokenless & nothing["arrival"]
@@ -116,13 +128,11 @@ class Intake:
             if ours == "arrival":
                 return self.arrivals.read(column, chunk.theirs[ours])
             plain = self.marks.plain(column) if pa.types.is_string(column.type) else column
-            values, ok = whole_numbers(plain)
+            cells = read_cells(plain, COUNTS.column(ours))
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
-        if ours == "priority":
-            ok = ok | empty(column)
-        low, high = RANGES[ours]
-        return values, ok & (values >= low) & (values <= high)
+        possible = ~(cells.bad | cells.empty)
+        return cells.values, possible | empty(column, words=True) if ours == "priority" else possible
 
     def _optional(self, ours: str, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], rows: int) -> pa.Array:
         """An optional column in the store's type; empty labels become null, and a column that this file lacks."""
@@ -131,7 +141,9 @@ class Intake:
             return pa.nulls(rows, OPTIONAL[ours])
         try:
             if ours == "priority":
-                return pa.array(np.clip(cells[ours][0], -(2**15), 2**15 - 1).astype(np.int16), mask=empty(column))
+                return pa.array(
+                    np.clip(cells[ours][0], -(2**15), 2**15 - 1).astype(np.int16), mask=empty(column, words=True)
+                )
             if ours == "prefix_hashes":
                 return column.cast(OPTIONAL[ours])
             text = as_text(column)
@@ -155,7 +167,8 @@ class Intake:
         """Place, column, value and fault."""
         column = chunk.columns[ours]
         value = "a time" if pa.types.is_timestamp(column.type) else column[i].as_py()
-        wrong = describe_cell(value, self.arrivals.expected, self.marks, RANGES.get(ours))
+        declared = None if ours == "arrival" else COUNTS.column(ours)
+        wrong = describe_cell(value, self.arrivals.expected, self.marks, declared)
         return f"{chunk.place(i)}: {chunk.theirs[ours]}: {wrong}"
 
     def _report(self, faults: list[tuple[str, str]], counts: Counter[str]) -> None:

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from math import isfinite, nan
 from typing import Any
 
 import pyarrow as pa
 
+from simcost.tables.cells import NO_VALUE
+from simcost.tables.columns import Column
+from simcost.tables.faults import quoted
 from simcost.trace.requests.number_marks import NumberMarks
 
 _MESSAGES = {
@@ -69,32 +71,21 @@ class Tally:
         return found
 
 
-def describe_cell(value: object, times: str, marks: NumberMarks, limits: tuple[int, int] | None) -> str:
-    """Description of the fault in a cell.
+def describe_cell(value: object, times: str, marks: NumberMarks, declared: Column | None) -> str:
+    """What is wrong with a cell.
 
     Args:
         value: what it holds.
         times: how arrivals must be written.
         marks: of the numbers of the log.
-        limits: lowest and highest number of the column; None = it holds times.
+        declared: the column; None = it holds times.
     """
-    if value is None or value == "":
+    cell = "" if value is None else str(value)
+    if cell.strip().lower() in ("", *NO_VALUE):
         return "the value is missing"
-    shown = repr(value) if len(str(value)) <= 40 else repr(str(value)[:40] + "...")
-    if limits is None:
-        return f"{shown} is not a time, or out of range; write {times}"
-    if hint := marks.hint(str(value)):
-        return shown + hint
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = nan
-    if not isfinite(number):
-        return f"{shown} is not a number"
-    low, high = limits
-    if number < low or number > high:
-        return f"{shown} is out of range; it must be from {low:,} to {high:,}"
-    return f"{shown} is not a whole number"
+    if declared is None:
+        return f"{quoted(cell)} is not a time, or out of range; write {times}"
+    return quoted(cell) + (marks.hint(cell) or f" is not {declared.expected}")
 
 
 def finding(kind: str, count: int, example: str | None = None) -> dict[str, Any]:
