@@ -27,12 +27,18 @@ class Head:
     """Columns of times or dates."""
 
 
+def header(path: Path, what: str) -> tuple[Container, list[str]]:
+    """How a table is written and its columns. Raises TraceError if it cannot be read, which says what it should be."""
+    container = _container(path, what)
+    with reading(path, container, what):
+        if container == "parquet":
+            return container, list(pq.read_schema(path).names)
+        return container, next(iter(csv_head(path)), [])
+
+
 def peek(path: Path, what: str) -> Head:
-    """The columns of a CSV or Parquet file. Raises TraceError if it cannot be read, which says what it should be."""
-    container: Container = "csv"
-    with reading(path, "csv", what), path.open("rb") as file:
-        if file.read(4) == b"PAR1" or path.suffix == ".parquet":
-            container = "parquet"
+    """The columns of a CSV with commas or of a Parquet file. Raises TraceError as `header` does."""
+    container = _container(path, what)
     with reading(path, container, what):
         if container == "parquet":
             schema = pq.read_schema(path)
@@ -46,6 +52,12 @@ def peek(path: Path, what: str) -> Head:
         names, *rows = csv_head(path, _SAMPLE) or [[]]
         _check_header(names, path)
         return Head("csv", names, _filled(names, rows, _NUMBER), _filled(names, rows, _DATE))
+
+
+def _container(path: Path, what: str) -> Container:
+    with reading(path, "csv", what), path.open("rb") as file:
+        packed = file.read(4) == b"PAR1" or path.suffix == ".parquet"
+    return "parquet" if packed else "csv"
 
 
 def _check_header(names: list[str], path: Path) -> None:

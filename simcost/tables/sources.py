@@ -191,10 +191,9 @@ def _parsed(block: RecordBlock, layout: TextDialect, theirs: Mapping[str, str], 
 
 def _refuse_repeated(path: Path, theirs: Mapping[str, str], present: Sequence[str]) -> None:
     """Raise TraceError if a column that is read is there more than once."""
-    repeated = [name for name in dict.fromkeys(theirs.values()) if present.count(name) > 1]
+    repeated = [f"column {name!r} is there twice" for name in dict.fromkeys(theirs.values()) if present.count(name) > 1]
     if repeated:
-        said = ", ".join(f"{name!r} ({present.count(name)} times)" for name in repeated)
-        raise TraceError(f"{path}: columns that appear more than once: {said}; leave one of each, or rename the others")
+        raise TraceError(f"{path}: {'; '.join(repeated)}; leave one of each, or rename the others")
 
 
 def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:

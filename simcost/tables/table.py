@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from simcost.tables.sources import Container, Find, csv_head, open_chunks, reading
+from simcost.tables.sources import Container, Find, open_chunks
 
 WHAT = "log of jobs"
 
@@ -36,18 +35,6 @@ class LogTable:
 
     def __len__(self) -> int:
         return next((len(column) for column in self.columns.values()), 0)
-
-
-def header(path: Path, what: str = WHAT) -> tuple[Container, list[str]]:
-    """Container of a table, and its columns. Raises TraceError if it cannot be read."""
-    container: Container = "csv"
-    with reading(path, "csv", what), path.open("rb") as file:
-        if file.read(4) == b"PAR1" or path.suffix == ".parquet":
-            container = "parquet"
-    with reading(path, container, what):
-        if container == "parquet":
-            return container, list(pq.read_schema(path).names)
-        return container, next(iter(csv_head(path)), [])
 
 
 def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -> LogTable:

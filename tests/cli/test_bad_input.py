@@ -117,11 +117,11 @@ def test_an_unknown_fact() -> None:
         ("arrival,prompt_tokens\n0,1\n", "output_tokens"),
         (
             "arrival,prompt_tokens,output_tokens\n0,5,5\n1,-5,5\n",
-            "row 2 (line 3): prompt_tokens: '-5' is out of range",
+            "row 2 (line 3): prompt_tokens: '-5' is not a whole number from 0",
         ),
         (
             "arrival,prompt_tokens,output_tokens\n0,5,nan\n",
-            "row 1 (line 2): output_tokens: 'nan' is not a number",
+            "row 1 (line 2): output_tokens: the value is missing",
         ),
         ("arrival,prompt_tokens,output_tokens\n0,5,1.5\n", "'1.5' is not a whole number"),
         ("arrival,prompt_tokens,output_tokens\nsoon,5,5\n", "'soon' is not a time"),

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from simcost.errors import InputError, TraceError, did_you_mean
 from simcost.tables.cells import TimeRule, instants
-from simcost.tables.table import LogTable, header, read_table
+from simcost.tables.header import header
+from simcost.tables.table import WHAT, LogTable, read_table
 from simcost.trace.jobs.cleaning import jobs_of
 from simcost.trace.jobs.formats import JOB_FORMATS, find_job_columns, never_scheduled, recognise
 from simcost.trace.jobs.jobs import NONE, Flags, Jobs
@@ -317,7 +318,7 @@ def _table(path: Path, form: str, mapping: Mapping[str, str]) -> LogTable:
         raise InputError(
             f"unknown format {form!r}{did_you_mean(form, JOB_FORMATS)} (known: auto, {', '.join(JOB_FORMATS)})"
         )
-    container, present = header(path)
+    container, present = header(path, WHAT)
     form = _recognised(present, container, mapping) if form == "auto" else form
     if form in ("sacct", "kubernetes"):
         if mapping:

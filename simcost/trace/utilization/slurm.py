@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from simcost.tables.table import header, read_table
+from simcost.tables.header import header
+from simcost.tables.table import read_table
 
 _FIELDS = {
     "job": "jobid",
