@@ -46,7 +46,7 @@ class Column:
     on_bad: Literal["fault", "empty", "drop"] = "fault"
     """A bad cell is a fault, or counts as empty, or its row is left out by the reader of the table, which says so."""
     remedy: str = ""
-    """What to write instead of a bad cell; empty = what follows from the kind."""
+    """Advice for a bad cell; empty = what follows from the kind."""
     spelled: Callable[[pa.Array], pa.Array] | None = None
     """From the cells as such files write them to plain numbers and ISO times."""
 
@@ -57,7 +57,7 @@ class Column:
 
     @property
     def expected(self) -> str:
-        """What a cell holds, for messages."""
+        """Content of a cell, for messages."""
         if self.kind == "choice":
             return f"one of {', '.join(self.words or ())}"
         if self.kind == "time":
@@ -130,7 +130,7 @@ class DeclaredTable:
 
 
 def _key(name: str) -> str:
-    """What two names of one column have in common."""
+    """Common form of all spellings of a name."""
     return name.strip().lower()
 
 

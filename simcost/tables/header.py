@@ -17,7 +17,7 @@ _SAMPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What can be known of a table before it is read."""
+    """Facts about a table that are known before it is read."""
 
     container: Container
     names: list[str]
@@ -28,7 +28,7 @@ class Head:
 
 
 def header(path: Path, what: str) -> tuple[Container, list[str]]:
-    """How a table is written and its columns. Raises TraceError if it cannot be read, which says what it should be."""
+    """Container and columns of a table. Raises TraceError if it cannot be read, which says what it should be."""
     container = _container(path, what)
     with reading(path, container, what):
         if container == "parquet":

@@ -1,6 +1,6 @@
 """Typed columns of a declared table, read chunk by chunk, with a located fault for each bad cell.
 
-What an empty cell, a number and a time are is decided here and in `cells`, for all tables alike.
+The meaning of an empty cell, a number and a time is decided here and in `cells`, for all tables alike.
 """
 
 from bisect import bisect_right
@@ -81,7 +81,7 @@ def _numbers(column: pa.Array, declared: Column) -> Cells:
 
 
 def rule_of(column: pa.Array, name: str) -> TimeRule:
-    """How the times of a column are read, by its first cells that are not empty."""
+    """Rule for the times of a column, by its first cells that are not empty."""
     return time_rule(column.filter(pa.array(~empty(column, words=True))), name, None)
 
 
@@ -170,7 +170,7 @@ class TypedTable:
         return f"{self.numbers[ours][i] if ours in self.numbers else self.wholes[ours][i]:.15g}"
 
     def findings(self) -> list[tuple[str, int, str]]:
-        """What was passed over or assumed: kind, count and message."""
+        """Findings on rows passed over and times assumed: kind, count and message."""
         decisive = self.declared.blank
         nothing = "anything in them" if decisive is None else " and ".join(decisive)
         found = [
@@ -326,7 +326,7 @@ class _Intake:
         return stores.get(kind, table.numbers)
 
     def _check(self, ours: str, declared: Column) -> None:
-        """Note what can only be seen with all rows at hand."""
+        """Note faults that only all rows together show."""
         table = self.gathered
         if declared.unique:
             again = ~table.missing[ours]
@@ -351,7 +351,7 @@ def codes(known: dict[str, int], text: pa.Array) -> Ints:
 
 
 def message(declared: Column, cell: str) -> str:
-    """What is wrong with a cell, and what to write."""
+    """Message for a bad cell, with what to write instead."""
     usual = {"time": "write ISO time, as 2026-01-05T08:00:00Z, or epoch seconds"}
     remedy = declared.remedy or usual.get(declared.kind, "")
     said = f"{quoted(cell)} is not {declared.expected}" if cell else "the cell is empty"

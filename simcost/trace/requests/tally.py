@@ -72,7 +72,7 @@ class Tally:
 
 
 def describe_cell(value: object, times: str, marks: NumberMarks, declared: Column | None) -> str:
-    """What is wrong with a cell.
+    """Description of the fault in a cell.
 
     Args:
         value: what it holds.

@@ -15,7 +15,7 @@ TIMESTAMP, VALUE, SERIES, UNIT = "timestamp", "value", "series", "unit"
 BY, REGRESSOR = "by:", "x:"
 WHAT = "demand series, as CSV or Parquet"
 GENERIC = ("value", "y", "count", "demand")
-"""Names of value columns that do not say what is counted."""
+"""Names of value columns that do not name a quantity."""
 _OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}
 _LOG = (
     "if each row is one request or job, this is a log, not a series: import a request log with `simcost trace "

@@ -177,7 +177,7 @@ def _texts(table: TypedTable, counted: Sequence[str], row: Ints) -> dict[str, pa
 
 
 def _lines(texts: dict[str, pa.Array], provider: str, region: str) -> tuple[tuple[tuple[str, ...], ...], Ints]:
-    """What each row is of."""
+    """Line of usage of each row."""
     parts = pc.split_pattern(texts["sku"], "/", max_splits=1)
     named = pc.greater(pc.list_value_length(parts), 1)
     if pc.any(named).as_py():

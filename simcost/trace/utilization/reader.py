@@ -96,7 +96,7 @@ def _gpus(table: TypedTable, order: Ints) -> tuple[Floats, Findings]:
 
 
 def _allocated(table: TypedTable, order: Ints, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
-    """Given; or where a pod is named on a GPU; else all. What works is held, whatever is said."""
+    """Given; or where a pod is named on a GPU; else all. A working GPU is allocated, whatever the file says."""
     if ALLOCATED in table.numbers:
         allocated = _column(table, ALLOCATED, order)
         allocated = np.where(np.isnan(table.numbers[ALLOCATED][order]) & ~np.isnan(duty), gpus, allocated)
@@ -203,7 +203,7 @@ def _other(count: int) -> dict[str, Any]:
 
 
 def _units(table: TypedTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
-    """Which unit each row measures: pools by their name, GPUs by UUID, or by node and index; else pods."""
+    """Unit of each row: pools by their name, GPUs by UUID, or by node and index; else pods."""
     given = [name for name in (NODE, UNIT) if name in table.codes]
     if UNIT in given and table.theirs.get(UNIT, "").lower() in ("uuid", "gpu_uuid"):
         given = [UNIT]
@@ -268,7 +268,7 @@ def _words(table: TypedTable, name: str, order: Ints) -> tuple[Ints, tuple[str, 
 
 
 def _owners(table: TypedTable, order: Ints) -> tuple[Ints, tuple[str, ...]]:
-    """Who holds the GPU: the owner, else the pod where the unit is a GPU."""
+    """Owner of the GPU: the owner, else the pod where the unit is a GPU."""
     if OWNER in table.codes or UNIT not in table.codes:
         return _words(table, OWNER, order)
     return _words(table, POD, order)
