@@ -1,14 +1,16 @@
 """The performance of one replica as a document."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeAlias
 
 from simcost.catalog import Catalog
 from simcost.perf.memory import MemoryFit, fit_memory
 from simcost.perf.replica import ReplicaSpec
 from simcost.perf.step_time import StepTime, step_time
 
-_COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
+Step: TypeAlias = tuple[int, int, int, int]
+"""Prefill tokens, decoding sequences, their KV tokens, attention pairs."""
 
 
 def perf_document(
@@ -19,8 +21,9 @@ def perf_document(
     max_num_seqs: int = 256,
     max_num_batched_tokens: int = 8192,
     context_tokens: int = 2048,
+    steps: Sequence[Step] = (),
 ) -> dict[str, Any]:
-    """Coefficients, memory and speed of a replica.
+    """Step time, memory and speed of a replica.
 
     Args:
         catalog: the facts.
@@ -29,11 +32,14 @@ def perf_document(
         max_num_seqs: running sequences at most.
         max_num_batched_tokens: token budget of a step.
         context_tokens: KV tokens of each sequence in `throughput`.
+        steps: steps whose times are asked for.
 
     Returns:
-        `coefficients`, `provenance`, `source`, `sigma`; `kv_capacity_tokens`, `weights_bytes` and more of memory;
-        `prefill`: one full step of prompts; `throughput`: a row per batch size of steps that only decode, up to
-        the batch that the KV cache holds (empty if it holds not one such sequence).
+        `coefficients`: the linear step time through an empty step, a full prefill and a full batch; `base`: where the
+        step time is not linear, what steps take by their tokens, at powers of two; `step_s`: the steps asked for;
+        `provenance`, `source`, `sigma`; `kv_capacity_tokens`, `weights_bytes` and more of memory; `prefill`: one full
+        step of prompts; `throughput`: a row per batch size of steps that only decode, up to the batch that the KV
+        cache holds (empty if it holds not one such sequence).
 
     Raises:
         CatalogError, InputError, DoesNotFitError: see `fit_memory` and `step_time`.
@@ -48,7 +54,9 @@ def perf_document(
         "tp": spec.tp,
         "precision": spec.precision,
         "kv_precision": spec.kv_precision,
-        "coefficients": {name: getattr(step, name) for name in _COEFFICIENTS},
+        "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
+        "base": _base(step, max_num_batched_tokens) if step.base else [],
+        "step_s": [step.seconds(*asked) for asked in steps],
         "provenance": step.provenance,
         "source": step.source,
         "sigma": step.sigma,
@@ -66,6 +74,11 @@ def _memory(memory: MemoryFit) -> dict[str, Any]:
     document = asdict(memory)
     document["memory_provenance"] = document.pop("provenance")
     return document
+
+
+def _base(step: StepTime, most: int) -> list[dict[str, float]]:
+    """What steps take by their tokens, without KV tokens and pairs."""
+    return [{"tokens": tokens, "seconds": step.base_seconds(tokens)} for tokens in _batches(most)]
 
 
 def _prefill(step: StepTime, tokens: int) -> dict[str, float]:

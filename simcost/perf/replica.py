@@ -6,12 +6,22 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le
 
 from simcost.catalog.facts import Model, Precision
-from simcost.units import Bytes, PositiveCount, Seconds
+from simcost.units import Bytes, Count, PositiveCount, Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knot:
+    """A point of the part of the step time that depends on the tokens of the step alone."""
+
+    tokens: Count
+    """Prefill tokens and decoding sequences of the step together."""
+    seconds: Seconds
+    """Beside `a` and the other coefficients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenStep:
-    """Step-time coefficients measured by the user: t = a + b*P + c*B + d*K + q*Q (see `StepTime`)."""
+    """Step time measured by the user: t = factor * (a + base(P + B) + b*P + c*B + d*K + q*Q), see `StepTime`."""
 
     a: Seconds
     """Of each step."""
@@ -23,6 +33,16 @@ class GivenStep:
     """Per token in the KV cache of the decoding sequences."""
     q: Seconds = 0.0
     """Per causal attention pair of the prefill: n * (p + n / 2) for n new tokens after p cached ones."""
+    base: tuple[Knot, ...] = ()
+    """By tokens of the step, upwards: linear in between, constant before the first knot, after the last one as steep
+    as before it, or constant where it fell. For what a, b and c cannot say, such as the experts a batch touches."""
+    factor: Annotated[float, Gt(0), Le(1000)] = 1.0
+    """On the whole step: measured over predicted."""
+
+    def __post_init__(self) -> None:
+        tokens = [knot.tokens for knot in self.base]
+        if tokens != sorted(set(tokens)):
+            raise ValueError(f"the knots of base must be in order, each number of tokens once, not {tokens}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Step time of any model on one accelerator: eight coefficients, and their reduction to the five of `StepTime`.
+"""Step time of any model on one accelerator: eight coefficients.
 
 With T = P + B rows, tp devices, efficiencies e and the peaks of the fit:
 
@@ -35,17 +35,6 @@ class StepLoad(NamedTuple):
     pairs: Numbers
 
 
-class LinearStepTime(NamedTuple):
-    """t = a + b*P + c*B + d*K + q*Q in seconds, and the mean relative error against the form it stands for."""
-
-    a: float
-    b: float
-    c: float
-    d: float
-    q: float
-    error: float
-
-
 def seconds(
     fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision, load: StepLoad
 ) -> Numbers:
@@ -60,35 +49,6 @@ def seconds(
     fixed_s = model.layers * fit.layer_s + fit.step_s
     result: Numbers = core_s + attention_s + kv_s + _allreduce_s(fit, model, tp, rows) + fixed_s
     return result
-
-
-def linear(fit: HardwareFit, model: Model, tp: int, precision: Precision, kv_precision: Precision) -> LinearStepTime:
-    """The five coefficients nearest to `seconds` over `grid()`: non-negative, least squares of relative errors."""
-    from scipy.optimize import nnls
-
-    load = grid()
-    times = seconds(fit, model, tp, precision, kv_precision, load)
-    features = np.column_stack([np.ones_like(times), *load])
-    scale = features.max(axis=0)
-    relative = features / scale / times[:, None]
-    found, _ = nnls(relative, np.ones_like(times))
-    error = float(np.mean(np.abs(relative @ found - 1.0)))
-    a, b, c, d, q = (float(value) for value in found / scale)
-    return LinearStepTime(a, b, c, d, q, error)
-
-
-def grid() -> StepLoad:
-    """The steps over which the linear form is fitted, as in the fits of the catalog.
-
-    Prefill of 64 to 16,384 tokens; chunks of 256 to 2,048 after 512 to 8,192 cached ones; decodes of 1 to 256
-    sequences at 128 to 16,384 tokens of context; chunks of 256 to 2,048 beside 8 to 128 decodes.
-    """
-    steps: list[tuple[float, float, float, float]] = [(2**n, 0, 0, 2**n * 2**n / 2) for n in range(6, 15)]
-    chunks = [256, 512, 1024, 2048]
-    steps += [(n, 0, 0, n * (past + n / 2)) for n in chunks for past in (512, 2048, 8192)]
-    steps += [(0, 2**b, 2**b * 2**c, 0) for b in range(9) for c in range(7, 15)]
-    steps += [(n, b, b * c, n * n / 2) for n in chunks for b in (8, 32, 128) for c in (1024, 4096)]
-    return StepLoad(*np.array(steps, dtype=np.float64).T)
 
 
 def _flops(model: Model, tp: int, rows: Numbers) -> Numbers:

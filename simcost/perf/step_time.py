@@ -1,17 +1,21 @@
-"""Step time of the engine: five coefficients, their sources and their uncertainty.
+"""The time of one engine step, and where it comes from.
 
-The coefficients come, in this order, from: a measurement of the user; a fit for exactly this accelerator, model, tp and
-precision; the eight-coefficient form of this accelerator, made linear; the same form with the datasheet's peaks and the
-median efficiencies of the accelerators that were fitted.
+In this order: measured by the user; fitted for exactly this accelerator, model, tp and precision; the
+eight-coefficient form of this accelerator; the same form with the datasheet's peaks and the median efficiencies of
+the accelerators that were fitted.
 
 The uncertainty is a set of log-normal sigmas, each with its reason. The engine factor (engine, version, benchmark
 definition) was measured at 0.18 to 0.20 on 559 end-to-end measurements; it stays in every prediction that is not
 calibrated on the user's own engine.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import hypot
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Accelerator, HardwareFit, Model, StepFit
@@ -20,11 +24,20 @@ from simcost.perf.datasheet import datasheet_fit
 from simcost.perf.memory import check_parallelism, gemm_precision, kv_bytes
 from simcost.perf.replica import GivenStep, ReplicaSpec
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from simcost.perf.roofline import StepLoad
+
+    Numbers = npt.NDArray[np.float64]
+
 ENGINE_SIGMA = 0.20
 GIVEN_SIGMA = 0.08
 """Left over after calibration on the same engine: the median error of such a calibration."""
 MEAN_TO_SIGMA = 1.25
 """Sigma of a normal error whose mean absolute value is 1."""
+COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
 POOR_ERROR = 0.2
 """A fit worse than this does not describe the all-reduce of its accelerator."""
 
@@ -37,7 +50,6 @@ def hardware_sigma(
     *,
     fitted: bool,
     in_fit: bool,
-    linear_error: float,
 ) -> tuple[float, list[str]]:
     """Sigma of an eight-coefficient prediction, and the reasons why it is wider than the fit's own error.
 
@@ -48,13 +60,10 @@ def hardware_sigma(
         spec: the replica.
         fitted: False = datasheet peaks and median efficiencies.
         in_fit: the model was among those fitted; another dense model errs as one left out of the fit.
-        linear_error: mean relative error of making the form linear.
     """
-    error = hypot(fit.error if in_fit else fit.left_out_error, linear_error)
-    own = hypot(ENGINE_SIGMA, MEAN_TO_SIGMA * error)
+    own = hypot(ENGINE_SIGMA, MEAN_TO_SIGMA * (fit.error if in_fit else fit.left_out_error))
     reasons = _reasons(fit, model, accelerator, spec, fitted=fitted)
-    least = max((sigma for _, sigma in reasons), default=0.0)
-    return max(own, hypot(least, MEAN_TO_SIGMA * linear_error)), [reason for reason, _ in reasons]
+    return max([own, *(sigma for _, sigma in reasons)]), [reason for reason, _ in reasons]
 
 
 def _reasons(
@@ -78,10 +87,14 @@ def _reasons(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTime:
-    """t = a + b*P + c*B + d*K + q*Q, in seconds.
+    """t = a + base(P + B) + b*P + c*B + d*K + q*Q, in seconds.
 
     P prefill tokens of the step; B decoding sequences; K their KV tokens (sum of contexts);
     Q causal attention pairs of the prefill chunks, sum of n*(p + n/2) for n new and p cached tokens.
+
+    The base is linear between its knots, constant before the first, and after the last as steep as before it, or
+    constant where it fell; without knots it is 0, and the step time is linear. Few tokens wait for the same weights as
+    some more, and each token touches fewer experts that no other has: evaluate it for each step, never for a mean one.
     """
 
     a_s: float
@@ -94,16 +107,64 @@ class StepTime:
     """One line: which fit or datasheet, its date and its error."""
     sigma: float
     """Log-normal spread of the whole step time (engine factor and model error), for intervals."""
+    base: tuple[tuple[int, float], ...] = ()
+    """Knots: tokens of the step, seconds."""
 
     def seconds(self, prefill_tokens: float, sequences: float, kv_tokens: float, pairs: float) -> float:
         """The time of one step."""
         return (
-            self.a_s
+            self.base_seconds(prefill_tokens + sequences)
             + self.b_s_per_token * prefill_tokens
             + self.c_s_per_sequence * sequences
             + self.d_s_per_token * kv_tokens
             + self.q_s_per_pair * pairs
         )
+
+    @overload
+    def base_seconds(self, tokens: float) -> float: ...
+    @overload
+    def base_seconds(self, tokens: Numbers) -> Numbers: ...
+    def base_seconds(self, tokens: float | Numbers) -> float | Numbers:
+        """A + base: what steps take by their tokens, prefill tokens and decoding sequences together."""
+        if not self.base:
+            return self.a_s + 0.0 * tokens
+        import numpy as np
+
+        at, base_s = _columns(self.base)
+        slope = max(base_s[-1] - base_s[-2], 0.0) / (at[-1] - at[-2]) if len(at) > 1 else 0.0
+        result: Numbers = self.a_s + np.interp(tokens, at, base_s) + slope * np.maximum(tokens - at[-1], 0.0)
+        return result
+
+    def numbers(self) -> dict[str, Any]:
+        """All that the time depends on."""
+        return {"base": self.base, **{name: getattr(self, name) for name in COEFFICIENTS}}
+
+    def scaled(self, factor: float) -> StepTime:
+        """The same with every step longer by a factor."""
+        base = tuple((tokens, base_s * factor) for tokens, base_s in self.base)
+        return replace(self, base=base, **{name: getattr(self, name) * factor for name in COEFFICIENTS})
+
+    def linear(self, tokens: int, sequences: int) -> dict[str, float]:
+        """Coefficients of the line through an empty step, a prefill of `tokens` and a decode of `sequences`, without KV
+        tokens and pairs: a summary, exact where there is no base.
+        """
+        empty_s = self.base_seconds(0.0)
+        by_token, by_sequence = ((self.base_seconds(float(n)) - empty_s) / n for n in (tokens, sequences))
+        return {
+            "a_s": empty_s,
+            "b_s_per_token": self.b_s_per_token + by_token,
+            "c_s_per_sequence": self.c_s_per_sequence + by_sequence,
+            "d_s_per_token": self.d_s_per_token,
+            "q_s_per_pair": self.q_s_per_pair,
+        }
+
+
+@lru_cache(maxsize=4)
+def _columns(base: tuple[tuple[int, float], ...]) -> tuple[Numbers, Numbers]:
+    import numpy as np
+
+    tokens, base_s = np.array(base, np.float64).T
+    return tokens, base_s
 
 
 def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> StepTime:
@@ -143,7 +204,7 @@ def step_source(
 
 
 def _given(step: GivenStep) -> StepTime:
-    return StepTime(
+    measured = StepTime(
         a_s=step.a,
         b_s_per_token=step.b,
         c_s_per_sequence=step.c,
@@ -152,7 +213,9 @@ def _given(step: GivenStep) -> StepTime:
         provenance="given",
         source="coefficients given in the scenario",
         sigma=GIVEN_SIGMA,
+        base=tuple((knot.tokens, knot.seconds) for knot in step.base),
     )
+    return measured if step.factor == 1.0 else measured.scaled(step.factor)
 
 
 def _configuration(fit: StepFit, kv_share: float) -> StepTime:
@@ -173,29 +236,46 @@ def _configuration(fit: StepFit, kv_share: float) -> StepTime:
 def _hardware(
     catalog: Catalog, fit: HardwareFit, model: Model, accelerator: Accelerator, spec: ReplicaSpec
 ) -> StepTime:
-    from simcost.perf.roofline import linear
+    from simcost.perf.roofline import seconds
 
     gemm = fit.precision
     fitted = catalog.hardware_fit(accelerator.name, gemm) is not None
-    found = linear(fit, model, spec.tp, spec.precision, spec.kv_precision)
     in_fit = any(row.model == model.name for row in catalog.facts.step_fits)
-    sigma, reasons = hardware_sigma(
-        fit, model, accelerator, spec, fitted=fitted, in_fit=in_fit, linear_error=found.error
-    )
+    sigma, reasons = hardware_sigma(fit, model, accelerator, spec, fitted=fitted, in_fit=in_fit)
     trusted = fitted and not reasons
     kind = "eight coefficients" if fitted else "datasheet peaks, median efficiencies"
+    what = f"{accelerator.name} {gemm}, {kind}, mean error {fit.error:.1%}"
     notes = "".join(f"; {reason}" for reason in reasons)
     return StepTime(
-        a_s=found.a,
-        b_s_per_token=found.b,
-        c_s_per_sequence=found.c,
-        d_s_per_token=found.d,
-        q_s_per_pair=found.q,
+        **_tabulated(lambda load: seconds(fit, model, spec.tp, spec.precision, spec.kv_precision, load)),
         provenance="calibrated" if trusted else "analytic",
-        source=f"{accelerator.name} {gemm}, {kind}, mean error {fit.error:.1%}, "
-        f"its linear form {found.error:.1%} off on average{notes}: {fit.source}, {_date(fit.as_of)}",
+        source=f"{what}{notes}: {fit.source}, {_date(fit.as_of)}",
         sigma=sigma,
     )
+
+
+def _tabulated(seconds: Callable[[StepLoad], Numbers]) -> dict[str, Any]:
+    """The numbers of a step time that is linear in KV tokens and pairs.
+
+    Its knots are all numbers of tokens of 8 significant bits: each up to 256, then 128 an octave.
+    """
+    import numpy as np
+
+    from simcost.perf.roofline import StepLoad
+
+    tokens = np.concatenate([np.arange(256), *(np.arange(128, 256) << shift for shift in range(1, 10))])
+    nothing = np.zeros(len(tokens))
+    base_s = seconds(StepLoad(nothing, tokens.astype(np.float64), nothing, nothing))
+    none, many = np.zeros(2), 2.0**40
+    kv_s, pairs_s = seconds(StepLoad(none, none, np.array([many, 0.0]), np.array([0.0, many]))) - base_s[0]
+    return {
+        "a_s": 0.0,
+        "b_s_per_token": 0.0,
+        "c_s_per_sequence": 0.0,
+        "d_s_per_token": float(kv_s) / many,
+        "q_s_per_pair": float(pairs_s) / many,
+        "base": tuple(zip(tokens.tolist(), base_s.tolist(), strict=True)),
+    }
 
 
 def _date(as_of: str) -> str:

@@ -1,4 +1,4 @@
-"""The integer clock: ticks, and step coefficients as whole numbers of them.
+"""The integer clock: ticks, and step times as whole numbers of them.
 
 With integers, a run of decode steps in closed form equals the same steps one by one, bit for bit; with floats
 it does not, and under state-dependent routing one last bit changes which request meets which.
@@ -7,8 +7,12 @@ it does not, and under state-dependent routing one last bit changes which reques
 from dataclasses import dataclass
 from math import frexp
 
+import numpy as np
+import numpy.typing as npt
+
 from simcost.errors import InputError
 from simcost.perf import StepTime
+from simcost.plan import Batching
 
 _LARGEST = 2**62
 _TICKS_PER_NS = (1000, 100, 10, 1)  # 1 ps to 1 ns
@@ -17,12 +21,13 @@ _E_BITS = 12  # significant bits of the quadratic coefficient
 _NO_PAIRS_S = 1e-12  # below a picosecond per pair the quadratic term is nil
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clock:
-    """Ticks of one run, and the step time t = a + b*P + c*n + d*K + (e*Q >> shift) in them."""
+    """Ticks of one run, and the step time t = base[P + n] + b*P + c*n + d*K + (e*Q >> shift) in them."""
 
     ticks_per_ns: int
-    a: int
+    base: npt.NDArray[np.int64]
+    """By the tokens of a step, from 0 to the most that one can hold."""
     b: int
     c: int
     d: int
@@ -39,7 +44,7 @@ class Clock:
         return round(seconds * 1e9) * self.ticks_per_ns
 
 
-def clock_for(step: StepTime, *, horizon_s: float, capacity: int, max_num_seqs: int) -> Clock:
+def clock_for(step: StepTime, *, horizon_s: float, capacity: int, batching: Batching) -> Clock:
     """The finest clock whose numbers cannot overflow within the horizon.
 
     Q counts whole tokens squared, sum of chunk*(2*done + chunk), twice the attention pairs of `StepTime`; hence
@@ -48,26 +53,31 @@ def clock_for(step: StepTime, *, horizon_s: float, capacity: int, max_num_seqs: 
     Raises:
         InputError: a coefficient would be off by more than 0.1 % in whole ticks, or no clock spans the horizon.
     """
+    # A prompt that is not cut to the budget is at most as long as the cache.
+    most = capacity if batching.prefill == "whole" else batching.max_num_batched_tokens
+    base_s = step.base_seconds(np.arange(most + 1, dtype=np.float64))
     for ticks_per_ns in _TICKS_PER_NS:
-        clock = _clock(step, ticks_per_ns)
+        clock = _clock(step, base_s, ticks_per_ns)
         # A run of k steps over n sequences has n*k <= capacity, hence k <= capacity.
-        longest_step = clock.a + clock.c * max_num_seqs + clock.d * (capacity + capacity // 2)
+        sequences = batching.max_num_seqs
+        decoding = int(clock.base[: sequences + 1].max()) + clock.c * sequences
+        longest_step = decoding + clock.d * (capacity + capacity // 2)
         quadratic = clock.e * capacity**2
         if max(horizon_s * 2e9 * ticks_per_ns, longest_step * capacity, quadratic) < _LARGEST:
-            _check_rounding(step, clock)
+            _check_rounding(step, base_s, clock)
             return clock
     raise InputError(
         f"no clock can span a horizon of {horizon_s:.0f} s with a KV capacity of {capacity} tokens; shorten the horizon"
     )
 
 
-def _clock(step: StepTime, ticks_per_ns: int) -> Clock:
+def _clock(step: StepTime, base_s: npt.NDArray[np.float64], ticks_per_ns: int) -> Clock:
     ticks_per_s = ticks_per_ns * 1e9
     quadratic = step.q_s_per_pair / 2 * ticks_per_s if step.q_s_per_pair > _NO_PAIRS_S else 0.0
     shift = max(_E_BITS - frexp(quadratic)[1], 0) if quadratic else 0
     return Clock(
         ticks_per_ns=ticks_per_ns,
-        a=round(step.a_s * ticks_per_s),
+        base=np.rint(base_s * ticks_per_s).astype(np.int64),
         b=round(step.b_s_per_token * ticks_per_s),
         c=round(step.c_s_per_sequence * ticks_per_s),
         d=round(step.d_s_per_token * ticks_per_s),
@@ -76,9 +86,10 @@ def _clock(step: StepTime, ticks_per_ns: int) -> Clock:
     )
 
 
-def _check_rounding(step: StepTime, clock: Clock) -> None:
+def _check_rounding(step: StepTime, base_s: npt.NDArray[np.float64], clock: Clock) -> None:
+    smallest = int(np.argmin(np.where(base_s > 0, base_s, np.inf)))
     exact = {
-        "a": (step.a_s, clock.a),
+        "base" if step.base else "a": (float(base_s[smallest]), int(clock.base[smallest])),
         "b": (step.b_s_per_token, clock.b),
         "c": (step.c_s_per_sequence, clock.c),
         "d": (step.d_s_per_token, clock.d),
@@ -89,5 +100,6 @@ def _check_rounding(step: StepTime, clock: Clock) -> None:
                 f"step coefficient {name} = {value_s:g} s is too small for a clock of {clock.tick_s:g} s per tick; "
                 "give it as 0 or shorten the horizon"
             )
-    if clock.a + clock.b <= 0 or clock.a + clock.c + clock.d <= 0:
-        raise InputError("a step must take time: a, b, c and d of the step time cannot all be 0")
+    tokens = np.arange(1, len(clock.base))
+    if (clock.base[1:] + tokens * min(clock.b, clock.c + clock.d) <= 0).any():
+        raise InputError("a step must take time: a, b, c, d and base of the step time cannot all be 0")

@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Engine:
-    a: int
+    base: tuple[int, ...]  # by the tokens of a step
     b: int
     c: int
     d: int
@@ -123,7 +123,7 @@ class Replica:
             return
         self.peak = max(self.peak, self.kept())
         kv = sum(request.context for request in decoding)
-        time = engine.a + engine.b * tokens + engine.c * len(decoding) + engine.d * kv
+        time = engine.base[tokens + len(decoding)] + engine.b * tokens + engine.c * len(decoding) + engine.d * kv
         time += engine.e * pairs >> engine.shift
         self.boundary, self.in_step = now + time, True
 

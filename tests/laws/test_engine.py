@@ -56,14 +56,15 @@ class Workload:
 def random_workload(seed: int) -> Workload:
     g = np.random.default_rng(seed)
     max_seqs = int(g.integers(1, 9))
+    capacity = int(g.integers(20, 400))
     engine = stepwise.Engine(
-        a=int(g.integers(1, 50)),
+        base=random_base(g, capacity),
         b=int(g.integers(0, 6)),
         c=int(g.integers(0, 20)),
         d=int(g.integers(0, 4)),
         e=int(g.integers(0, 3) * g.integers(0, 1000)),
         shift=8,
-        capacity=int(g.integers(20, 400)),
+        capacity=capacity,
         budget=max_seqs + int(g.integers(1, 60)),
         max_seqs=max_seqs,
         whole=bool(g.integers(2)),
@@ -80,6 +81,16 @@ def random_workload(seed: int) -> Workload:
     horizon = int(times[-1] + (g.integers(1, 500) if g.random() < 0.3 else 10**6))
     arrivals = list(zip(times.tolist(), prompts.tolist(), outputs.tolist(), sessions.tolist(), strict=True))
     return Workload(engine, arrivals, random_control(g, int(times[-1]) + 1), horizon)
+
+
+def random_base(g: np.random.Generator, most: int) -> tuple[int, ...]:
+    """A constant, a staircase upwards, or anything at all; a step must take time."""
+    if g.random() < 0.3:
+        return (int(g.integers(1, 50)),) * (most + 1)
+    if g.random() < 0.5:
+        steps = g.integers(0, 9, most + 1) * (g.random(most + 1) < 0.2)
+        return tuple((1 + np.cumsum(steps)).tolist())
+    return tuple(g.integers(1, 100, most + 1).tolist())
 
 
 def random_router(g: np.random.Generator) -> Router:
@@ -208,7 +219,8 @@ def played(work: Workload, batches: Iterator[RequestBatch], **more: Any) -> tupl
             prefill="whole" if engine.whole else "chunked",
         ),
     )
-    clock = Clock(ticks_per_ns=1, a=engine.a, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift)
+    base = np.array(engine.base, np.int64)
+    clock = Clock(ticks_per_ns=1, base=base, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift)
     plane = DataPlane(
         pool,
         clock,

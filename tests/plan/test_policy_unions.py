@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from inspect import Parameter, signature
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pytest
 
 from simcost.plan.autoscaling import (
@@ -146,7 +147,7 @@ def test_scorers_have_the_codes_of_the_engine() -> None:
 @each_of(Router)
 def test_the_engine_takes_every_router(policy: Callable[..., Router]) -> None:
     picks = {"scorers": (Weighted(scorer=QueueDepth(), weight=1),)} if policy is EndpointPicker else {}
-    clock = Clock(ticks_per_ns=1, a=1, b=0, c=0, d=0, e=0, e_shift=0)
+    clock = Clock(ticks_per_ns=1, base=np.ones(2, np.int64), b=0, c=0, d=0, e=0, e_shift=0)
     assert len(routing_parameters(policy(**picks), Admission(), clock)) == 14
 
 

@@ -102,7 +102,7 @@ def test_the_phases_of_controllers_differ_by_seed() -> None:
 def piped(policy: Autoscaler, metrics: Metrics, rate: float = 10, **changes: Any) -> tuple[Fleet, MetricsPipeline]:
     """A pool of fixed replicas whose pipeline is driven by hand."""
     pool: Pool = replace(CHAT, scaling=policy, startup=QUICK, metrics=metrics, **changes)
-    clock = clock_for(pool.step, horizon_s=HOUR, capacity=pool.kv_capacity_tokens, max_num_seqs=256)
+    clock = clock_for(pool.step, horizon_s=HOUR, capacity=pool.kv_capacity_tokens, batching=pool.batching)
     plane = DataPlane(pool, clock, poisson(rate, HOUR), limits=LatencyLimits(), window_ns=300 * 10**9, windows=12)
     fleet = Fleet(simpy.Environment(), pool, plane, Books("p"))
     fleet.begin()

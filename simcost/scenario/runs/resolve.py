@@ -29,7 +29,6 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OnShared, Plan
 from simcost.sim.serving.pool import Pool
 
-COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
 REPLICATIONS, FUTURES = 5, 10
 """Number of runs of a plan unless the scenario says, of a recorded workload and of a forecast demand."""
 
@@ -88,9 +87,7 @@ class ResolvedPlan:
 
     def drawn(self, replication: int) -> Pool:
         """The pool with the engine factor of a replication."""
-        step, factor = self.pool.step, self.factors[replication]
-        scaled = {name: getattr(step, name) * factor for name in COEFFICIENTS}
-        return replace(self.pool, step=replace(step, **scaled))
+        return replace(self.pool, step=self.pool.step.scaled(self.factors[replication]))
 
 
 def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> ResolvedScenario:
@@ -146,7 +143,7 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
 def run_key(question: ResolvedScenario, pool: Pool, replication: int) -> str:
     """SHA-256 of all that serving requests depends on, and of nothing about money."""
     return key_of(
-        pool=asdict(pool) | {"step": [getattr(pool.step, name) for name in COEFFICIENTS]},
+        pool=asdict(pool) | {"step": pool.step.numbers()},
         requests=question.source.identity(replication) if question.source else None,
         horizon_s=question.horizon_s,
         limits=asdict(question.limits),

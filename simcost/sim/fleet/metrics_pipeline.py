@@ -213,12 +213,15 @@ class MetricsPipeline:
             if name.startswith("own")
             else (rows[:, col.S_DECODING], rows[:, col.S_KV], rows[:, col.S_QUEUED])
         )
-        beside_s = step.a_s + step.c_s_per_sequence * seqs + step.d_s_per_token * kv
+        tokens = queued + prompt
+        steps = np.ceil(tokens / budget)
+        last = seqs + (1 if name.endswith("itl_s") else tokens - (steps - 1) * budget)
+        last_s = step.base_seconds(last) + step.c_s_per_sequence * seqs + step.d_s_per_token * kv
         if name.endswith("itl_s"):
-            alone: Floats = beside_s + step.c_s_per_sequence + step.d_s_per_token * context
+            alone: Floats = last_s + step.c_s_per_sequence + step.d_s_per_token * context
             return alone
-        steps = np.ceil((queued + prompt) / budget)
-        first: Floats = steps * beside_s + step.b_s_per_token * (queued + prompt)
+        longer_s = step.base_seconds(seqs + budget) - step.base_seconds(last)
+        first: Floats = steps * last_s + step.b_s_per_token * tokens + (steps - 1) * longer_s
         return first
 
     def _mean_request(self) -> tuple[float, float]:

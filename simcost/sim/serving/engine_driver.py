@@ -94,6 +94,7 @@ class DataPlane:
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
             parameters=_parameters(pool, clock, window_ns, salt),
+            base=clock.base,
             totals=np.zeros(col.TOTALS, np.int64),
             replicas=np.zeros((col.BLOCK, col.REPLICA), np.int64),
             next_event=np.full(col.BLOCK, NEVER, np.int64),
@@ -281,7 +282,7 @@ class DataPlane:
 
 def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
     parameters = np.zeros(col.PARAMETERS, np.int64)
-    parameters[: col.CAPACITY] = clock.a, clock.b, clock.c, clock.d, clock.e, clock.e_shift
+    parameters[: col.CAPACITY] = clock.b, clock.c, clock.d, clock.e, clock.e_shift
     timeout = pool.admission.timeout
     parameters[col.CAPACITY : col.INFORMED] = (
         pool.kv_capacity_tokens,

@@ -64,7 +64,7 @@ def simulate(
         pool.step,
         horizon_s=horizon_s,
         capacity=pool.kv_capacity_tokens,
-        max_num_seqs=pool.batching.max_num_seqs,
+        batching=pool.batching,
     )
     writer = RowWriter(rows, clock.tick_s) if rows else None
     try:

@@ -1,8 +1,9 @@
 """`simcost catalog` and `perf`: facts about models and hardware."""
 
+from argparse import ArgumentTypeError
 from typing import Any
 
-from simcost.studies.options import Arguments, own_catalog, positive, print_json, show, verb
+from simcost.studies.options import Arguments, natural, own_catalog, positive, print_json, show, verb
 
 
 def add(verbs: Any) -> None:
@@ -52,7 +53,27 @@ def _add_perf(verbs: Any) -> None:
         "--max-num-batched-tokens", type=positive, default=8192, help="token budget of a step (default 8192)"
     )
     perf.add_argument("--context", type=positive, default=2048, help="tokens per sequence in the table (default 2048)")
+    perf.add_argument(
+        "--step",
+        type=_step,
+        action="append",
+        default=[],
+        dest="steps",
+        metavar="P,B,K,Q",
+        help="a step to time: prefill tokens, decoding sequences, their KV tokens, attention pairs; may be repeated",
+    )
     own_catalog(perf)
+
+
+def _step(text: str) -> tuple[int, int, int, int]:
+    """Prefill tokens, sequences, KV tokens, pairs."""
+    numbers = text.split(",")
+    if len(numbers) != 4:
+        raise ArgumentTypeError(f"{text!r} is not a step; write P,B,K,Q, such as 512,32,65536,131072")
+    p, b, k, q = map(natural, numbers)
+    if p + b == 0:
+        raise ArgumentTypeError(f"{text!r} is a step without tokens; P or B must be 1 or more")
+    return p, b, k, q
 
 
 def _perf(arguments: Arguments) -> None:
@@ -73,6 +94,7 @@ def _perf(arguments: Arguments) -> None:
         max_num_seqs=arguments.max_num_seqs,
         max_num_batched_tokens=arguments.max_num_batched_tokens,
         context_tokens=arguments.context,
+        steps=arguments.steps,
     )
     show(arguments, document, "catalog.perf_view")
 

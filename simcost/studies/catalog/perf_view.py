@@ -32,10 +32,22 @@ def _step(document: Mapping[str, Any]) -> str:
         (
             "Step time  t = a + b P + c B + d K + q Q",
             table(["coefficient", "time"], rows),
+            *_base(document),
+            *(f"a step asked for: {format_seconds(step_s)}" for step_s in document["step_s"]),
             f"{document['provenance']}: {document['source']}",
             f"spread of the real step time: log-normal, sigma {document['sigma']:.2f}",
         )
     )
+
+
+def _base(document: Mapping[str, Any]) -> list[str]:
+    """What a, b and c sum up, where it is not linear: every third power of two, and the last."""
+    base = document["base"]
+    if not base:
+        return []
+    shown = [*base[:-1:3], base[-1]]
+    times = ", ".join(f"{format_seconds(row['seconds'])} at {format_count(row['tokens'])}" for row in shown)
+    return [f"a, b and c sum up what is not linear in the tokens P + B: {times}"]
 
 
 def _memory(document: Mapping[str, Any]) -> str:

@@ -24,8 +24,8 @@ NODE_BITS = 24  # node number in a heap entry: at most 16.7 million requests in 
 NODE_LIMIT = 2**NODE_BITS
 
 # Parameters of the pool (`parameters`).
-A, B, C, D, E, E_SHIFT = range(6)  # step time in ticks; E is a fixed-point number
-CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(6, 15)
+B, C, D, E, E_SHIFT = range(5)  # step time in ticks, beside `base`; E is a fixed-point number
+CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(5, 14)
 # Of routing and admission, in ticks: REFRESH is the age that signals may have, 0 = none, NIL = no signals.
 (
     INFORMED,
@@ -42,8 +42,8 @@ CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS
     LOCAL,
     SCORERS,
     BY_SESSION,
-) = range(15, 29)
-PARAMETERS = 29
+) = range(14, 28)
+PARAMETERS = 28
 
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
 HOLD, REJECT = 1, 2
@@ -183,6 +183,8 @@ class State(NamedTuple):
     """The arrays of one pool; the driver owns them, the kernel works on them."""
 
     parameters: Ints
+    base: Ints
+    """[tokens of a step] the part of its time that depends on their number alone."""
     totals: Ints
     replicas: Ints
     """[slot, REPLICA]"""

@@ -185,7 +185,8 @@ def _start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: boo
         s.next_event[r] = NEVER
         return
     kv = rep[col.KV] if seqs > 0 else 0
-    first = p[col.A] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv + ((p[col.E] * pairs) >> p[col.E_SHIFT])
+    first = s.base[tokens + seqs] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
+    first += (p[col.E] * pairs) >> p[col.E_SHIFT]
     growth = p[col.D] * seqs
     steps = 1
     if tokens == 0 and not (preempted and rep[col.WAITING] > 0):
