@@ -1,8 +1,9 @@
 """Step-time model against measured serving: TPOT at a steady state, one evaluation per measurement.
 
-At concurrency C a step decodes B = C sequences and prefills P = C * prompt / output tokens, with
-Q = P * prompt / 2 attention pairs and K = C * (prompt + output / 2) KV tokens; its time is compared with the
-measured TPOT. The measurements come from several engines, versions and benchmark definitions; none is dropped.
+At concurrency C a step decodes B = C sequences and prefills P = C * prompt / output tokens in the mean, with
+Q = P * prompt / 2 attention pairs and K = C * (prompt + output / 2) KV tokens. P comes in chunks of a prompt, or of
+the token budget: a share P / chunk of the steps holds one, the others decode alone. The mean time of a step is compared
+with the measured TPOT. The measurements come from several engines, versions and benchmark definitions; none is dropped.
 """
 
 import argparse
@@ -29,6 +30,7 @@ MODELS = {
     "Qwen3-32B": "qwen3-32b",
     "Qwen3-235B-A22B-FP8": "qwen3-235b-a22b",
 }
+TOKEN_BUDGET = 8192
 PRECISIONS: dict[str, Precision] = {"bf16": "bf16", "fp8": "fp8", "fp4": "fp4"}
 Row = dict[str, str]
 
@@ -79,7 +81,10 @@ def steady_state_s(step: StepTime, row: Row) -> float:
     ranks = max(float(row["attention_dp_size"] or 0), 1.0)
     sequences = float(row["batch_size"]) * ranks  # a few rows state the concurrency of many replicas instead
     prefill = sequences * prompt / output
-    return step.seconds(prefill, sequences, sequences * (prompt + output / 2), prefill * prompt / 2)
+    chunk = max(min(prompt, TOKEN_BUDGET), prefill)
+    kv_tokens, share = sequences * (prompt + output / 2), prefill / chunk
+    with_chunk = step.seconds(chunk, sequences, kv_tokens, chunk * prompt / 2)
+    return share * with_chunk + (1 - share) * step.seconds(0, sequences, kv_tokens, 0)
 
 
 def groups(row: Row, step: StepTime) -> Iterator[str]:
