@@ -193,7 +193,8 @@ class RequestOutcomes:
     steps: int
     """Engine steps over all replicas."""
     work_s: float
-    """Engine time that tokens took, over all replicas: step time beyond the fixed part of each step. Divided by
+    """Engine time that tokens took, over all replicas: step time beyond the fixed part of each step, which is its base
+    (`StepTime`) but for what each token adds to a step with a full batch or more. Divided by
     the time there was, it is the utilisation in the sense of queueing: the share of time that steps would need
     if batching hid their fixed part; near 1 the pool is saturated, however busy it looks at a few requests."""
     outstanding_s: float

@@ -74,6 +74,8 @@ class Replica:
     stalled: bool = False
     boundary: int | None = None  # end of the step now running; None = idle
     in_step: bool = False  # False: woken, the boundary is not the end of a step
+    tokens: int = 0  # of the step now running
+    sizes: list[int] = field(default_factory=list)  # tokens of each step that has ended
     steps: int = 0
     peak: int = 0
     preemptions: int = 0
@@ -123,12 +125,14 @@ class Replica:
             return
         self.peak = max(self.peak, self.kept())
         kv = sum(request.context for request in decoding)
-        time = engine.base[tokens + len(decoding)] + engine.b * tokens + engine.c * len(decoding) + engine.d * kv
+        self.tokens = tokens + len(decoding)
+        time = engine.base[self.tokens] + engine.b * tokens + engine.c * len(decoding) + engine.d * kv
         time += engine.e * pairs >> engine.shift
         self.boundary, self.in_step = now + time, True
 
     def finish_step(self, now: int) -> None:
         self.steps += 1
+        self.sizes.append(self.tokens)
         if not self.stalled:
             for request in list(self.decoding):
                 request.generated += 1

@@ -232,6 +232,7 @@ def played(work: Workload, batches: Iterator[RequestBatch], **more: Any) -> tupl
         on_rows=lambda part: rows.append(part.copy()),
         nodes=4,
     )
+    plane.state.base[:, col.HIDDEN] = np.arange(len(base)) ** 2  # times of a few ticks hide none that is counted
     if engine.timeout is not None:
         plane.state.parameters[col.TIMEOUT] = engine.timeout
     for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
@@ -271,6 +272,9 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
     idle = all(replica.boundary is None for replica in everyone)
     if idle:
         assert totals[col.STEPS] == steps
+        if not any(action in MODES for _, action, _ in work.control):  # a step that is lost has begun
+            sizes = [tokens for replica in everyone for tokens in replica.sizes]
+            assert totals[col.HIDDEN_TIME] == plane.state.base[sizes, col.HIDDEN].sum()
         assert totals[col.GENERATED] == expected.forgotten + sum(r.generated for r in expected.requests)
     for slot, replica in enumerate(expected.replicas):
         if replica.boundary is None:

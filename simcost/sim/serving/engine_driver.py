@@ -43,6 +43,8 @@ class PoolObservation:
     kv_tokens: int
     steps: int
     """Engine steps since the start, over all replicas."""
+    hidden: int
+    """Time of those steps, in ticks, that a saturated engine hides (layout.HIDDEN)."""
     in_system: int
     arrived: int
     area: int
@@ -94,7 +96,7 @@ class DataPlane:
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
             parameters=_parameters(pool, clock, window_ns, salt),
-            base=clock.base,
+            base=_base(clock, pool.batching.max_num_seqs),
             totals=np.zeros(col.TOTALS, np.int64),
             replicas=np.zeros((col.BLOCK, col.REPLICA), np.int64),
             next_event=np.full(col.BLOCK, NEVER, np.int64),
@@ -200,9 +202,10 @@ class DataPlane:
         """The pool now."""
         totals: list[int] = self.state.totals.tolist()
         in_system = totals[col.IN_SYSTEM]
-        running, waiting, kv_tokens, steps = totals[col.RUNNING_NOW :]
+        running, waiting, kv_tokens, steps, hidden = totals[col.RUNNING_NOW :]
+        hidden = steps * int(self.clock.base[0]) + (hidden << col.COARSE)
         area = (in_system * totals[col.NOW] - totals[col.SUM_ARRIVALS] + totals[col.SUM_DEPARTURES]) % 2**64
-        return PoolObservation(running, waiting, kv_tokens, steps, in_system, totals[col.ARRIVED], area)
+        return PoolObservation(running, waiting, kv_tokens, steps, hidden, in_system, totals[col.ARRIVED], area)
 
     def samples(self, *, queues: bool) -> Ints:
         """Scraped values of each slot now (layout.S_*), shape (slots, SAMPLE)."""
@@ -278,6 +281,15 @@ class DataPlane:
             routable=_doubled(s.routable, 0),
             heap=_doubled(s.heap, 0),
         )
+
+
+def _base(clock: Clock, max_num_seqs: int) -> Ints:
+    """The table of the clock, and what of it is hidden: all but the growth from a full batch to the fullest step."""
+    time, most = clock.base, len(clock.base) - 1
+    batch = min(max_num_seqs, most - 1)
+    per_token = max(float(time[most] - time[batch]) / (most - batch), 0.0)
+    hidden = time - time[0] - np.rint(per_token * np.arange(most + 1)).astype(np.int64)
+    return np.column_stack([time, hidden >> col.COARSE])
 
 
 def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:

@@ -157,7 +157,7 @@ def outcomes(
         preemptions=int(totals[col.PREEMPTIONS]),
         requeued=int(totals[col.REQUEUED]),
         steps=seen.steps,
-        work_s=max(busy_s - seen.steps * int(plane.clock.base[0]) * plane.clock.tick_s, 0.0),
+        work_s=max(busy_s - seen.hidden * plane.clock.tick_s, 0.0),
         outstanding_s=seen.area * plane.clock.tick_s,
         limits=limits,
         window_s=window_ns / NS_PER_S,

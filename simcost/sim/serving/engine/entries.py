@@ -152,6 +152,7 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
         growth = s.parameters[col.D] * rep[col.RUN_SEQS]
         done = steps_until(rep[col.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[col.RUN_START]) - 1
         totals[col.STEPS] += done
+        totals[col.HIDDEN_TIME] += done * s.base[rep[col.RUN_SEQS], col.HIDDEN]
         rep[col.DECODED_STEPS] += done
         rep[col.KV] += done * rep[col.RUN_SEQS]
         totals[col.GENERATED] += done * rep[col.RUN_SEQS]

@@ -23,6 +23,11 @@ BLOCK = 16  # slots per block of next-event times
 NODE_BITS = 24  # node number in a heap entry: at most 16.7 million requests in the system
 NODE_LIMIT = 2**NODE_BITS
 
+# Columns of `base`: the part of a step's time that its tokens make alone; and what of that is neither that of an empty
+# step nor proportional to the tokens, so that fuller steps would hide it, in 2**COARSE ticks: a sum of it fits int64.
+TIME, HIDDEN = range(2)
+COARSE = 10
+
 # Parameters of the pool (`parameters`).
 B, C, D, E, E_SHIFT = range(5)  # step time in ticks, beside `base`; E is a fixed-point number
 CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(5, 14)
@@ -82,13 +87,15 @@ WAITS, REFUSED = -1, -2
     SENT_HEAD,
     SENT_COUNT,
     OPENED,
+    HIDDEN_TIME,
     RUNNING_NOW,
     WAITING_NOW,
     KV_NOW,
     STEPS_NOW,
-) = range(33)
-TOTALS = 33
-# *_NOW: of all slots at NOW, the gateway among the waiting; the steps since the start.
+    HIDDEN_NOW,
+) = range(35)
+TOTALS = 35
+# *_NOW: of all slots at NOW, the gateway among the waiting; the steps, and what of them is hidden, since the start.
 # WAKE: when the head of the gateway's queue is tried next; AT_ONCE = now. SNAPSHOT: when the router was last told.
 AT_ONCE = 0
 
@@ -184,7 +191,7 @@ class State(NamedTuple):
 
     parameters: Ints
     base: Ints
-    """[tokens of a step] the part of its time that depends on their number alone."""
+    """[tokens of a step, TIME or HIDDEN]"""
     totals: Ints
     replicas: Ints
     """[slot, REPLICA]"""

@@ -22,6 +22,7 @@ def _finish_decodes(s: State, r: int) -> None:
     steps, seqs = rep[col.RUN_STEPS], rep[col.RUN_SEQS]
     if steps > 0:
         totals[col.STEPS] += steps
+        totals[col.HIDDEN_TIME] += steps * s.base[seqs, col.HIDDEN]
         rep[col.PEAK_KV] = max(rep[col.PEAK_KV], rep[col.KV] + rep[col.RESERVED] + (steps - 1) * seqs)
     if seqs > 0:
         rep[col.DECODED_STEPS] += steps
@@ -185,9 +186,10 @@ def _start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: boo
         s.next_event[r] = NEVER
         return
     kv = rep[col.KV] if seqs > 0 else 0
-    first = s.base[tokens + seqs] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
+    first = s.base[tokens + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
     first += (p[col.E] * pairs) >> p[col.E_SHIFT]
     growth = p[col.D] * seqs
+    s.totals[col.HIDDEN_TIME] += s.base[tokens + seqs, col.HIDDEN] - s.base[seqs, col.HIDDEN]
     steps = 1
     if tokens == 0 and not (preempted and rep[col.WAITING] > 0):
         steps = min((s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS], (p[col.CAPACITY] - kv) // seqs + 1)
@@ -248,7 +250,7 @@ def steps_in_run(s: State, r: int, t: int) -> int:
 def note(s: State, t: int) -> None:
     """Record the state at t, which is now."""
     totals = s.totals
-    running, waiting, kv, steps = 0, totals[col.GATE_COUNT], 0, totals[col.STEPS]
+    running, waiting, kv, steps, hidden = 0, totals[col.GATE_COUNT], 0, totals[col.STEPS], totals[col.HIDDEN_TIME]
     for r in range(totals[col.SLOTS]):
         rep = s.replicas[r]
         running += rep[col.RUNNING]
@@ -256,11 +258,13 @@ def note(s: State, t: int) -> None:
         done = steps_in_run(s, r, t)
         kv += rep[col.KV] + rep[col.RESERVED] + done * rep[col.RUN_SEQS]
         steps += done
+        hidden += done * s.base[rep[col.RUN_SEQS], col.HIDDEN]
     totals[col.NOW] = t
     totals[col.RUNNING_NOW] = running
     totals[col.WAITING_NOW] = waiting
     totals[col.KV_NOW] = kv
     totals[col.STEPS_NOW] = steps
+    totals[col.HIDDEN_NOW] = hidden
 
 
 @lean
