@@ -17,6 +17,7 @@ from simcost.plan import Batching
 _LARGEST = 2**62
 _TICKS_PER_NS = (1000, 100, 10, 1)  # 1 ps to 1 ns
 _ROUNDING = 1e-3
+_MOST_TOKENS = 2**24  # of a step
 _E_BITS = 12  # significant bits of the quadratic coefficient
 _NO_PAIRS_S = 1e-12  # below a picosecond per pair the quadratic term is nil
 
@@ -51,10 +52,16 @@ def clock_for(step: StepTime, *, horizon_s: float, capacity: int, batching: Batc
     e = q / 2, kept as a fixed-point number with `e_shift` fractional bits.
 
     Raises:
-        InputError: a coefficient would be off by more than 0.1 % in whole ticks, or no clock spans the horizon.
+        InputError: a coefficient would be off by more than 0.1 % in whole ticks, no clock spans the horizon, or steps
+            could be longer than a table of their times may be.
     """
-    # A prompt that is not cut to the budget is at most as long as the cache.
-    most = capacity if batching.prefill == "whole" else batching.max_num_batched_tokens
+    # All tokens of a step are in the cache; a prompt that is not cut may be longer than the budget.
+    most = capacity if batching.prefill == "whole" else min(batching.max_num_batched_tokens, capacity)
+    if most > _MOST_TOKENS:
+        raise InputError(
+            f"a step of {most:,} tokens is longer than any engine takes; give at most {_MOST_TOKENS:,} as kv_tokens, "
+            "or as max_num_batched_tokens with chunked prefill"
+        )
     base_s = step.base_seconds(np.arange(most + 1, dtype=np.float64))
     for ticks_per_ns in _TICKS_PER_NS:
         clock = _clock(step, base_s, ticks_per_ns)

@@ -12,7 +12,7 @@ from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, RoundRobi
 from simcost.sim import Pool, simulate
 from simcost.trace.requests.batch import RequestBatch
 
-ONE_AT_A_TIME = Batching(max_num_seqs=1, max_num_batched_tokens=10**9)
+ONE_AT_A_TIME = Batching(max_num_seqs=1, max_num_batched_tokens=10**6)
 
 
 def pool(replicas: int, *, a_s: float, b_s: float) -> Pool:

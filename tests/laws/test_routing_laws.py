@@ -41,7 +41,7 @@ def lone_servers(admission: Admission) -> Pool:
         step=time,
         kv_capacity_tokens=10**7,
         scaling=Fixed(replicas=SERVERS),
-        batching=Batching(max_num_seqs=1, max_num_batched_tokens=10**9),
+        batching=Batching(max_num_seqs=1, max_num_batched_tokens=10**6),
         router=RoundRobin(),
         admission=admission,
     )

@@ -57,6 +57,13 @@ def test_the_table_reaches_as_far_as_a_step_can() -> None:
     assert (chunked.base == whole.base[:513]).all()
 
 
+def test_a_step_longer_than_any_engine_takes_is_refused() -> None:
+    endless = Batching(max_num_batched_tokens=10**9)
+    assert len(clock_for(step(1e-3), horizon_s=60, capacity=900, batching=endless).base) == 901
+    with pytest.raises(InputError, match="1,000,000,000 tokens"):
+        clock_for(step(1e-3), horizon_s=60, capacity=10**10, batching=endless)
+
+
 def test_a_table_with_a_step_without_time_is_refused() -> None:
     falling = replace(step(0.0), base=((0, 1e-3), (100, 0.0)))
     with pytest.raises(InputError, match="must take time"):
