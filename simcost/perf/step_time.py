@@ -1,7 +1,7 @@
-"""The time of one engine step, and where it comes from.
+"""Step time of the engine: a table by tokens and four coefficients, their sources and their uncertainty.
 
-In this order: measured by the user; fitted for exactly this accelerator, model, tp and precision; the
-eight-coefficient form of this accelerator; the same form with the datasheet's peaks and the median efficiencies of
+They come, in this order, from: a measurement of the user; a fit for exactly this accelerator, model, tp and precision;
+the eight-coefficient form of this accelerator; the same form with the datasheet's peaks and the median efficiencies of
 the accelerators that were fitted.
 
 The uncertainty is a set of log-normal sigmas, each with its reason. The engine factor (engine, version, benchmark
