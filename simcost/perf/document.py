@@ -77,7 +77,7 @@ def _memory(memory: MemoryFit) -> dict[str, Any]:
 
 
 def _base(step: StepTime, most: int) -> list[dict[str, float]]:
-    """What steps take by their tokens, without KV tokens and pairs."""
+    """Seconds of steps by their tokens, without KV tokens and pairs."""
     return [{"tokens": tokens, "seconds": step.base_seconds(tokens)} for tokens in _batches(most)]
 
 

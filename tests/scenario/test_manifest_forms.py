@@ -15,7 +15,7 @@ from simcost.plan.autoscaling import AwsScaling, Fixed, Hpa, RayServe
 from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.manifests import Manifest, read_manifest
-from simcost.scenario.manifests.aws import ReplicaBounds
+from simcost.scenario.manifests.aws import CapacityBounds
 from simcost.scenario.runs.resolve import settle
 
 ONE = SMALL[: SMALL.index("  - name: two")]
@@ -180,7 +180,7 @@ def test_step_scaling_takes_the_alarm_of_the_template(read: Any) -> None:
 def test_policies_without_a_capacity_take_that_of_the_scenario(read: Any, tmp_path: Path, document: Any) -> None:
     with pytest.raises(FaultsError, match=r"1:1: does not state the capacity; write min and max next to `from:`"):
         read(json.dumps(document))
-    assert read(json.dumps(document), bounds=ReplicaBounds(1, 4)).policy.max == 4
+    assert read(json.dumps(document), bounds=CapacityBounds(1, 4)).policy.max == 4
     text = ONE.replace(SCALING, "scaling: {from: manifest.yaml, min: 1, max: 4}")
     [plan] = settle(load(write(tmp_path, text=text)), seed=None, seeds=None).plans
     assert isinstance(plan.pool.scaling, AwsScaling)
@@ -198,7 +198,7 @@ def test_metric_math_is_said(read: Any) -> None:
         "TargetValue": 7,
         "CustomizedMetricSpecification": {"Metrics": [{"Id": "m1", "Expression": "a/b"}]},
     }
-    [unmapped] = read(json.dumps(custom), bounds=ReplicaBounds(1, 4)).unmapped
+    [unmapped] = read(json.dumps(custom), bounds=CapacityBounds(1, 4)).unmapped
     assert unmapped.fault.message.startswith("is metric math, which is not evaluated: 'm1' is not a metric")
 
 
@@ -369,4 +369,4 @@ def test_no_change_of_a_form_ends_in_anything_but_an_answer_or_faults(
     path = tmp_path_factory.mktemp("any") / "manifest.yaml"
     path.write_text(text, encoding="utf-8")
     with suppress(SimcostError):
-        read_manifest(path, bounds=ReplicaBounds(1, 4))
+        read_manifest(path, bounds=CapacityBounds(1, 4))

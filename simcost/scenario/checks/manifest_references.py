@@ -32,9 +32,9 @@ def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest
         InputError: a path outside the folder.
     """
     from simcost.scenario.manifests import read_manifest
-    from simcost.scenario.manifests.aws import NO_BOUNDS, ReplicaBounds
+    from simcost.scenario.manifests.aws import NO_BOUNDS, CapacityBounds
 
-    path, bounds = inside(folder, asked.path), ReplicaBounds(asked.min, asked.max)
+    path, bounds = inside(folder, asked.path), CapacityBounds(asked.min, asked.max)
     found = read_manifest(path, name=asked.name, signals=asked.signals, catalog=catalog, bounds=bounds)
     if bounds != NO_BOUNDS and found.kind != "Application Auto Scaling":
         raise InputError(f"{asked.path}: the {found.kind} has bounds of its own; remove min and max")

@@ -23,14 +23,14 @@ _NO_CAPACITY = (
 )
 
 
-class ReplicaBounds(NamedTuple):
+class CapacityBounds(NamedTuple):
     """Fewest and most replicas, for files that have none."""
 
     low: int | None = None
     high: int | None = None
 
 
-NO_BOUNDS = ReplicaBounds()
+NO_BOUNDS = CapacityBounds()
 _HIGH_RESOLUTION_S = 10.0
 _CONCURRENT: Source = (Signal(name="in_flight", over="mean"),)
 _PREDEFINED: dict[str, Source] = {
@@ -53,7 +53,7 @@ _ALARM = (
 
 
 def read_aws(
-    root: Fields, signals: Mapping[str, Source], name: str | None = None, bounds: ReplicaBounds = NO_BOUNDS
+    root: Fields, signals: Mapping[str, Source], name: str | None = None, bounds: CapacityBounds = NO_BOUNDS
 ) -> tuple[AwsScaling | None, str, list[Unmapped]]:
     """The autoscaler, the name of its target, and the metrics that are none of the simulator's."""
     file = aws_file(root, name)
@@ -71,7 +71,7 @@ def read_aws(
     return root.build(AwsScaling, min=low, max=high, policies=tuple(policies)), file.name, unmapped
 
 
-def _capacity(root: Fields, target: Fields | None, bounds: ReplicaBounds) -> tuple[int | None, int | None]:
+def _capacity(root: Fields, target: Fields | None, bounds: CapacityBounds) -> tuple[int | None, int | None]:
     """Fewest and most replicas: those of the target, or those that are given beside the file."""
     if target is None:
         if bounds.low is None or bounds.high is None:

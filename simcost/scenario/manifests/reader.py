@@ -97,7 +97,7 @@ class _Asked(NamedTuple):
     """Of a part within a document: a deployment, a profile, a target; None = no part, or the only one."""
     signals: Mapping[str, Source]
     catalog: Catalog | None
-    bounds: aws.ReplicaBounds
+    bounds: aws.CapacityBounds
 
 
 def read_manifest(
@@ -106,7 +106,7 @@ def read_manifest(
     name: str | None = None,
     signals: Mapping[str, Source] = _NONE,
     catalog: Catalog | None = None,
-    bounds: aws.ReplicaBounds = aws.NO_BOUNDS,
+    bounds: aws.CapacityBounds = aws.NO_BOUNDS,
 ) -> Manifest:
     """Parts of a manifest that simcost reads.
 

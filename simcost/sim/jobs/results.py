@@ -35,7 +35,7 @@ class PoolRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Pool:
+class FinishedPool:
     """A pool after its run."""
 
     rows: Ints
@@ -129,7 +129,7 @@ def integrals(
 def ledger_of(
     jobs: Jobs,
     rejected: Flags,
-    pools: Sequence[Pool],
+    pools: Sequence[FinishedPool],
     *,
     horizon_s: float,
     keep_timeline: bool,
@@ -161,7 +161,7 @@ def ledger_of(
     )
 
 
-def _outcomes(jobs: Jobs, rejected: Flags, pools: Sequence[Pool]) -> JobOutcomes:
+def _outcomes(jobs: Jobs, rejected: Flags, pools: Sequence[FinishedPool]) -> JobOutcomes:
     """Outcomes of the pools in the order of the trace."""
 
     def gather(name: str, default: float = 0.0) -> Floats:
@@ -185,7 +185,7 @@ def _outcomes(jobs: Jobs, rejected: Flags, pools: Sequence[Pool]) -> JobOutcomes
     )
 
 
-def _fragmented(pools: Sequence[Pool], rest_s: Floats) -> float | None:
+def _fragmented(pools: Sequence[FinishedPool], rest_s: Floats) -> float | None:
     """GPU-seconds, the rest after the last event of each pool included."""
     empty = [pool.fragmented_milli for pool in pools if pool.fragmented_milli is not None]
     if not empty:

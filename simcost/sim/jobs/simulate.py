@@ -19,7 +19,7 @@ from simcost.sim.jobs.dependencies import check_pools, with_followers
 from simcost.sim.jobs.disruptions import Mishaps
 from simcost.sim.jobs.engine.setup import most_of, on_changing_counts, on_counts, run_general
 from simcost.sim.jobs.estimates import order
-from simcost.sim.jobs.results import Pool, PoolRun, integrals, ledger_of, of_flow, undisturbed
+from simcost.sim.jobs.results import FinishedPool, PoolRun, integrals, ledger_of, of_flow, undisturbed
 from simcost.trace.jobs.jobs import Flags, Jobs
 
 _RANKED = ("strict", "skip", "easy")
@@ -113,11 +113,11 @@ def schedule(
     mishaps = Mishaps(failures=failures, checkpoints=checkpoints, seed=seed)
     horizon = np.inf if horizon_s is None else float(horizon_s if isinstance(gpus, GpuCapacity) else horizon_s // 1)
     rejected = with_followers(jobs, _too_wide(jobs, pools, policy))
-    runs: list[Pool] = []
+    runs: list[FinishedPool] = []
     for rows, capacity in pools:
         fits = rows[~rejected[rows]]
         run = run_pool(jobs[fits], capacity, policy, mishaps, horizon)
-        runs.append(Pool(rows=fits, milli=_most(capacity) * MILLI, run=run))
+        runs.append(FinishedPool(rows=fits, milli=_most(capacity) * MILLI, run=run))
     return ledger_of(jobs, rejected, runs, horizon_s=horizon, keep_timeline=keep_timeline)
 
 

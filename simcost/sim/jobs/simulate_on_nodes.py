@@ -48,7 +48,7 @@ from simcost.sim.jobs.dependencies import check_pools, with_followers
 from simcost.sim.jobs.disruptions import Mishaps, Room
 from simcost.sim.jobs.engine.setup import most_of, run_general
 from simcost.sim.jobs.estimates import order, strict
-from simcost.sim.jobs.results import Pool, PoolRun, ledger_of, of_flow, undisturbed
+from simcost.sim.jobs.results import FinishedPool, PoolRun, ledger_of, of_flow, undisturbed
 from simcost.trace.jobs.jobs import Flags, Jobs
 from simcost.trace.jobs.nodes import NodeTable
 
@@ -81,7 +81,7 @@ class Lying:
 class _PlacedPool:
     """A pool after its run, and where its jobs lay."""
 
-    pool: Pool
+    pool: FinishedPool
     nodes: Ints
     members: Any
     first: Ints
@@ -242,7 +242,7 @@ def _run(setting: _Setting, site: _Site, rejected: Flags) -> _PlacedPool:
     engine = _in_lines if setting.scheduler.discipline in _IN_LINES and plain else _in_general
     run, members, empty = engine(setting, site, mine, asked, shapes, policy)
     milli = int(setting.nodes.gpus[site.nodes].sum()) * MILLI
-    pool = Pool(rows=rows, milli=milli, run=run, fragmented_milli=empty)
+    pool = FinishedPool(rows=rows, milli=milli, run=run, fragmented_milli=empty)
     return _PlacedPool(pool=pool, nodes=site.nodes, members=members, first=asked.members[0])
 
 

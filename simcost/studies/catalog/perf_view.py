@@ -41,7 +41,7 @@ def _step(document: Mapping[str, Any]) -> str:
 
 
 def _base(document: Mapping[str, Any]) -> list[str]:
-    """What a, b and c sum up, where it is not linear: every third power of two, and the last."""
+    """Lines of the base where it is not linear: every third power of two, and the last."""
     base = document["base"]
     if not base:
         return []
